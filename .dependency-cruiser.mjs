@@ -1,0 +1,6 @@
+const arrows = {
+  platform: [],
+  'transparency-log': [],
+  secrets: ['platform', 'audit'],
+};
+export default {};
