@@ -1,0 +1,46 @@
+import { defineSettings, list, type SettingsOf, wholeNumber } from '#libs/platform';
+import { z } from 'zod';
+
+export const auditSettings = defineSettings(
+  'audit',
+  z.object({
+    AUDIT_LOG_ORIGIN: z
+      .string()
+      .regex(/^[^\s+]{1,200}$/, 'must be a name without blanks or plus signs')
+      .describe(
+        'unique name of the log for its verifiers, like a web address without scheme: identity.example.com/audit',
+      ),
+    AUDIT_SIGNING_KEY_SECRET: list()
+      .refine((names) => names.length > 0, 'must name at least one secret')
+      .prefault('audit-signing-key')
+      .describe(
+        'names of the secrets that hold the Ed25519 private keys (PKCS#8 PEM) that sign checkpoints; two while a key is being replaced',
+      ),
+    AUDIT_FINGERPRINT_KEY_SECRET: z
+      .string()
+      .default('audit-fingerprint-key')
+      .describe('name of the secret that keys the fingerprints of tokens, 32 characters or more'),
+    AUDIT_TIMEOUT_MS: wholeNumber(100, 60_000)
+      .prefault('3000')
+      .describe('milliseconds until recording is given up and the request refused, 100 to 60000'),
+    AUDIT_QUEUE_LIMIT: wholeNumber(1, 1_000_000)
+      .prefault('10000')
+      .describe('entries that may wait in one process, 1 to 1000000; more are refused at once'),
+    AUDIT_CHECKPOINT_FILE: z
+      .string()
+      .optional()
+      .describe(
+        'file outside the database that keeps the last checkpoint, so that a rollback is noticed',
+      ),
+  }),
+  (variables) => ({
+    origin: variables.AUDIT_LOG_ORIGIN,
+    signingKeySecrets: variables.AUDIT_SIGNING_KEY_SECRET,
+    fingerprintKeySecret: variables.AUDIT_FINGERPRINT_KEY_SECRET,
+    timeoutMs: variables.AUDIT_TIMEOUT_MS,
+    queueLimit: variables.AUDIT_QUEUE_LIMIT,
+    checkpointFile: variables.AUDIT_CHECKPOINT_FILE,
+  }),
+);
+
+export type AuditSettings = SettingsOf<typeof auditSettings>;

@@ -1,0 +1,15 @@
+export { type Actor, type Caller, isCaller } from './actor.js';
+export {
+  type AuditAction,
+  type AuditEvent,
+  type AuditOutcome,
+  type AuditTarget,
+  type AuditedToken,
+  auditActions,
+  auditOutcomes,
+} from './audit-event.js';
+export { auditSettings, type AuditSettings } from './audit-settings.js';
+export { type AuditReceipt, AuditTrail, type Change } from './audit-trail.js';
+export { AuditUnavailable } from './audit-unavailable.js';
+export { MemoryAuditTrail } from './memory-audit-trail.js';
+export { type TokenFingerprint, TokenFingerprints } from './token-fingerprints.js';
