@@ -16,7 +16,7 @@ export interface CommunicationResource {
 
 /** An ACS user's id: the resource's GUID, then the user's own. */
 const ACS_USER =
-  /^8:acs:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_[0-9a-f]{8}(?:-[0-9a-f]{4}){3,4}-[0-9a-f]{12}$/i;
+  /^8:acs:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The ACS resources that this service works with. */
 export class CommunicationResources {

@@ -1,0 +1,138 @@
+import { type KeyVaultSecret, SecretClient } from '@azure/keyvault-secrets';
+import { Histogram, type Registry } from 'prom-client';
+import type { Clock } from '#libs/platform';
+import type { AzureCredential } from './azure-credential.js';
+import { AzureFault } from './azure-fault.js';
+import { Secret } from './secret.js';
+import {
+  SecretAccessRefused,
+  SecretNotFound,
+  SecretUnavailable,
+  SecretUnusable,
+} from './secret-errors.js';
+import type { SecretsSettings } from './secrets-settings.js';
+
+/** Key Vault's own guidance for throttled clients. */
+const BACK_OFF_MS = [1000, 2000, 4000, 8000, 16_000];
+
+/** Names that Key Vault allows; anything else would end up in an address. */
+const NAME = /^[0-9a-zA-Z-]{1,127}$/;
+
+/** Asks Azure Key Vault for secrets, without any memory. */
+export class KeyVaultReader {
+  readonly #client: SecretClient;
+  readonly #durations: Histogram<'operation' | 'outcome'>;
+
+  constructor(
+    private readonly settings: SecretsSettings,
+    credential: AzureCredential,
+    private readonly clock: Clock,
+    registry: Registry,
+  ) {
+    this.#client = new SecretClient(settings.vaultUrl, credential, {
+      disableChallengeResourceVerification: !settings.verifyChallengeResource,
+      retryOptions: { maxRetries: 0 },
+    });
+    this.#durations = new Histogram({
+      name: 'secret_store_request_duration_seconds',
+      help: 'Time that Azure Key Vault took to answer, by operation and outcome',
+      labelNames: ['operation', 'outcome'],
+      buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers: [registry],
+    });
+  }
+
+  /**
+   * Reads one secret; waits and asks again while the vault is throttling and the deadline allows.
+   *
+   * @param version absent: the newest, which must be usable now
+   * @param deadlineMs for everything together; one question takes `timeoutMs` at most
+   */
+  async get(name: string, version: string | undefined, deadlineMs: number): Promise<Secret> {
+    if (!NAME.test(name)) throw new SecretNotFound(name);
+    const endsAt = this.clock.now() + deadlineMs;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await this.#ask(name, version, endsAt - this.clock.now());
+      } catch (error) {
+        const pauseMs = BACK_OFF_MS[attempt];
+        const isThrottled = error instanceof AzureFault && error.status === 429;
+        const mayWait = pauseMs !== undefined && this.clock.now() + pauseMs < endsAt;
+        if (!isThrottled || !mayWait) throw refusal(name, version, error);
+        await this.clock.sleep(pauseMs);
+      }
+    }
+  }
+
+  async #ask(name: string, version: string | undefined, remainingMs: number): Promise<Secret> {
+    const abortSignal = AbortSignal.timeout(
+      Math.max(1, Math.min(remainingMs, this.settings.timeoutMs)),
+    );
+    const stop = this.#durations.startTimer({ operation: version ? 'readVersion' : 'read' });
+    try {
+      const options = { abortSignal, ...(version !== undefined && { version }) };
+      // Signing in inside the call may not heed the signal, so the race ends it for certain.
+      const found = await Promise.race([
+        this.#client.getSecret(name, options),
+        rejectionOf(abortSignal),
+      ]);
+      stop({ outcome: 'success' });
+      return this.#checked(name, version, found);
+    } catch (error) {
+      if (error instanceof SecretUnusable || error instanceof SecretUnavailable) throw error;
+      const fault = new AzureFault(error);
+      stop({ outcome: fault.status === undefined ? 'no answer' : `status ${fault.status}` });
+      throw fault;
+    }
+  }
+
+  /** An answer counts only when it is what was asked for: the vault's word is input as any other. */
+  #checked(name: string, version: string | undefined, found: KeyVaultSecret): Secret {
+    const { value, properties } = found;
+    const { version: foundVersion } = properties;
+    const isAsked =
+      found.name.toLowerCase() === name.toLowerCase() &&
+      (version === undefined || foundVersion === version);
+    if (!isAsked || typeof value !== 'string' || typeof foundVersion !== 'string') {
+      throw new SecretUnavailable({ cause: new Error('the vault gave a senseless answer') });
+    }
+    if (properties.enabled === false) throw new SecretUnusable(name, 'disabled');
+    if (value === '') throw new SecretUnusable(name, 'empty');
+    if (version === undefined && properties.notBefore && this.#isAhead(properties.notBefore)) {
+      throw new SecretUnusable(name, 'not valid yet');
+    }
+    return new Secret({
+      name,
+      version: foundVersion,
+      value,
+      ...(properties.expiresOn && { expiresAt: properties.expiresOn }),
+    });
+  }
+
+  #isAhead(instant: Date): boolean {
+    return instant.getTime() > this.clock.now();
+  }
+}
+
+function refusal(name: string, version: string | undefined, error: unknown): unknown {
+  if (!(error instanceof AzureFault)) return error;
+  const cause = error;
+  if (cause.innerCode === 'SecretDisabled') return new SecretUnusable(name, 'disabled', { cause });
+  if (cause.status === 404) {
+    return new SecretNotFound(version === undefined ? name : `${name}/${version}`, { cause });
+  }
+  if (cause.status === 401 || cause.status === 403) return new SecretAccessRefused(name, { cause });
+  const { retryAfterSeconds } = cause;
+  return new SecretUnavailable({
+    cause,
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds: Math.max(1, retryAfterSeconds) }),
+  });
+}
+
+async function rejectionOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => {
+      reject(signal.reason as Error);
+    });
+  });
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { defineSettings, httpsOrigin, type SettingsOf, wholeNumber, yesOrNo } from '#libs/platform';
+
+export const secretsSettings = defineSettings(
+  'secrets',
+  z.object({
+    KEY_VAULT_URL: httpsOrigin().describe(
+      'https address of the Azure Key Vault, such as https://contoso.vault.azure.net',
+    ),
+    KEY_VAULT_TIMEOUT_MS: wholeNumber(100, 30_000)
+      .prefault('3000')
+      .describe('milliseconds until reading a secret is given up, 100 to 30000'),
+    KEY_VAULT_REFRESH_MINUTES: wholeNumber(1, 1440)
+      .prefault('10')
+      .describe('minutes after which a new version of a secret is noticed, 1 to 1440'),
+    KEY_VAULT_OUTAGE_MINUTES: wholeNumber(1, 10_080)
+      .prefault('1440')
+      .describe(
+        'minutes for which the last known secret is used while the vault is out of reach, 1 to 10080',
+      ),
+    KEY_VAULT_REREAD_COOLDOWN_SECONDS: wholeNumber(1, 3600)
+      .prefault('30')
+      .describe('seconds between two readings past the cache of one secret, 1 to 3600'),
+    KEY_VAULT_VERIFY_CHALLENGE_RESOURCE: yesOrNo()
+      .prefault('true')
+      .describe(
+        "whether the vault's sign-in challenge must name the vault's own domain, true or false; false only for an emulator",
+      ),
+    AZURE_CREDENTIAL: z
+      .enum(['default', 'managed-identity', 'environment', 'workload-identity'], {
+        error: 'must be default, managed-identity, environment or workload-identity',
+      })
+      .default('default')
+      .describe(
+        'how this process signs in to Azure: default (DefaultAzureCredential), managed-identity, environment or workload-identity',
+      ),
+    AZURE_AUTHORITY_HOST: httpsOrigin()
+      .prefault('https://login.microsoftonline.com')
+      .describe('https address of the Entra authority that Azure credentials come from'),
+    AZURE_CLIENT_ID: z
+      .string()
+      .optional()
+      .describe(
+        'client id of the identity that this process signs in as; needed for all but the default and system-assigned managed identities',
+      ),
+  }),
+  (variables) => ({
+    vaultUrl: variables.KEY_VAULT_URL,
+    timeoutMs: variables.KEY_VAULT_TIMEOUT_MS,
+    refreshMs: variables.KEY_VAULT_REFRESH_MINUTES * 60_000,
+    outageMs: variables.KEY_VAULT_OUTAGE_MINUTES * 60_000,
+    rereadCooldownMs: variables.KEY_VAULT_REREAD_COOLDOWN_SECONDS * 1000,
+    verifyChallengeResource: variables.KEY_VAULT_VERIFY_CHALLENGE_RESOURCE,
+    credential: variables.AZURE_CREDENTIAL,
+    authorityHost: variables.AZURE_AUTHORITY_HOST,
+    clientId: variables.AZURE_CLIENT_ID,
+  }),
+);
+
+export type SecretsSettings = SettingsOf<typeof secretsSettings>;

@@ -1,0 +1,39 @@
+import { Module } from '@nestjs/common';
+import { Registry } from 'prom-client';
+import { Clock, Logger } from '#libs/platform';
+import { AzureCredential } from './azure-credential.js';
+import { KeyVaultReader } from './key-vault-reader.js';
+import { KeyVaultSecretStore } from './key-vault-secret-store.js';
+import { SdkAzureCredential } from './sdk-azure-credential.js';
+import { SecretStore } from './secret-store.js';
+import { secretsSettings, type SecretsSettings } from './secrets-settings.js';
+
+/** The secret store and this process's identity in Azure. */
+@Module({
+  providers: [
+    {
+      provide: AzureCredential,
+      inject: [secretsSettings.key],
+      useFactory: (settings: SecretsSettings) => new SdkAzureCredential(settings),
+    },
+    {
+      provide: SecretStore,
+      inject: [secretsSettings.key, AzureCredential, Clock, Logger, Registry],
+      useFactory: (
+        settings: SecretsSettings,
+        credential: AzureCredential,
+        clock: Clock,
+        logger: Logger,
+        registry: Registry,
+      ) =>
+        new KeyVaultSecretStore(
+          new KeyVaultReader(settings, credential, clock, registry),
+          settings,
+          clock,
+          logger,
+        ),
+    },
+  ],
+  exports: [AzureCredential, SecretStore],
+})
+export class SecretsModule {}
