@@ -1,0 +1,75 @@
+/**
+ * How fast the pure part of the audit log is on one core: `leaves/s` hashes entries, appends them and
+ * fills tiles; `verified/s` reads entry bundles, hashes them again and holds them against tiles and
+ * root. Arguments: number of entries (1,000,000) and bytes of each (700).
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  CompactRange,
+  decodeEntryBundle,
+  encodeEntryBundle,
+  hashLeaf,
+  tilePath,
+  tileWidth,
+  TreeEdge,
+  verifyLog,
+  type Tile,
+} from '#libs/transparency-log';
+
+const count = Number(process.argv[2] ?? 1_000_000);
+const entryBytes = Number(process.argv[3] ?? 700);
+
+const bundles: Buffer[] = [];
+const widths: number[] = [];
+for (let start = 0; start < count; start += tileWidth) {
+  const width = Math.min(tileWidth, count - start);
+  const noise = randomBytes(width * entryBytes);
+  const entries = Array.from({ length: width }, (_, nth) =>
+    noise.subarray(nth * entryBytes, (nth + 1) * entryBytes),
+  );
+  bundles.push(encodeEntryBundle(entries));
+  widths.push(width);
+}
+
+const tiles = new Map<string, Uint8Array>();
+function keep(kept: readonly Tile[]): void {
+  for (const tile of kept) {
+    tiles.set(tilePath(tile), tile.hashes);
+  }
+}
+
+let edge = TreeEdge.empty();
+const appendMs = measure(() => {
+  bundles.forEach((bundle, nth) => {
+    const appended = edge.append(decodeEntryBundle(bundle, widths[nth] ?? 0).map(hashLeaf));
+    edge = appended.edge;
+    keep(appended.completedTiles);
+  });
+  keep(edge.partialTiles);
+});
+const head = { size: edge.size, root: edge.root() };
+
+const startedAt = performance.now();
+await verifyLog({
+  start: new CompactRange(),
+  batches: bundles.map((bundle, nth) => decodeEntryBundle(bundle, widths[nth] ?? 0)),
+  heads: [head],
+  readTile: (address) => tiles.get(tilePath(address)) ?? new Uint8Array(),
+});
+const verifyMs = performance.now() - startedAt;
+
+report('leaves', appendMs);
+report('verified', verifyMs);
+
+function measure(work: () => void): number {
+  const before = performance.now();
+  work();
+  return performance.now() - before;
+}
+
+function report(what: string, ms: number): void {
+  const perSecond = Math.round((count / ms) * 1000);
+  console.log(
+    `${what}/s ${perSecond} (${count} entries of ${entryBytes} bytes, ${Math.round(ms)} ms)`,
+  );
+}

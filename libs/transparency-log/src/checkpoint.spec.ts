@@ -1,0 +1,167 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { goChecksumCheckpoint, specCheckpoint, witnessedCheckpoint } from '../test/vectors.js';
+import { formatCheckpoint, openCheckpoint, parseCheckpoint, signCheckpoint } from './checkpoint.js';
+import { InvalidSignature, MalformedCheckpoint, OriginMismatch, UnverifiedNote } from './errors.js';
+import { emptyRoot, hashLeaf } from './hashing.js';
+import { Cosigner, cosignatureTime, NoteSigner } from './note-signer.js';
+import { cosignedMessage, NoteVerifier } from './note-verifier.js';
+import { formatNote, parseNote } from './signed-note.js';
+
+const origin = 'log.example/audit';
+const root = hashLeaf(Buffer.from('one'));
+const logKey = new NoteSigner(origin, Buffer.alloc(32, 1));
+const witness = new Cosigner('witness.example/w1', Buffer.alloc(32, 2));
+
+describe('checkpoints', () => {
+  it('are byte for byte the example of the specification', () => {
+    const { text, signatures } = parseNote(specCheckpoint.note);
+    const checkpoint = parseCheckpoint(text);
+    expect(checkpoint.origin).toBe(specCheckpoint.origin);
+    expect(checkpoint.size).toBe(specCheckpoint.size);
+    expect(Buffer.from(checkpoint.root).toString('base64')).toBe(specCheckpoint.root);
+    expect(formatCheckpoint(checkpoint)).toBe(text);
+    expect(formatNote(text, signatures)).toBe(specCheckpoint.note);
+  });
+
+  it('of a public log and its witnesses open with their published keys', () => {
+    const { note, size, cosignedAt, logKey: key, witnessKeys } = witnessedCheckpoint;
+    const verifiers = [key, ...witnessKeys].map((text) => NoteVerifier.parse(text));
+    const opened = openCheckpoint(note, { origin: witnessedCheckpoint.origin, verifiers });
+    expect(opened.checkpoint.size).toBe(size);
+    expect(opened.cosignatures).toEqual(
+      verifiers.slice(1).map(({ name }) => ({ name, timestampSeconds: cosignedAt })),
+    );
+  });
+
+  it('open for the origin that is asked for only, whatever the key is called', () => {
+    const verifiers = [NoteVerifier.parse(goChecksumCheckpoint.verifierKey)];
+    const { note, size } = goChecksumCheckpoint;
+    const opened = openCheckpoint(note, { origin: 'go.sum database tree', verifiers });
+    expect(opened.checkpoint.size).toBe(size);
+    expect(() => openCheckpoint(note, { origin: 'sum.golang.org', verifiers })).toThrow(
+      OriginMismatch,
+    );
+  });
+
+  it('give back what was written', () => {
+    const line = fc
+      .string({ unit: 'grapheme', minLength: 1 })
+      .filter((text) => !text.includes('\n'));
+    const hash = fc.uint8Array({ minLength: 32, maxLength: 32 });
+    fc.assert(
+      fc.property(line, fc.maxSafeNat(), hash, fc.array(line), (name, a, bytes, extensions) => {
+        const checkpoint = {
+          origin: name,
+          size: a + 0,
+          root: a === 0 ? emptyRoot() : bytes,
+          extensions,
+        };
+        const { root: readRoot, ...read } = parseCheckpoint(formatCheckpoint(checkpoint));
+        expect({ extensions: [], ...read }).toEqual({ origin: name, size: a, extensions });
+        expect(Buffer.compare(readRoot, checkpoint.root)).toBe(0);
+      }),
+    );
+  });
+
+  it('have one form', () => {
+    const good = root.toString('base64');
+    const unpadded = good.replace('=', '');
+    const hostile = [
+      '',
+      '\n\n\n',
+      `o\n1\n`,
+      `o\n1\n${good}`,
+      `\n1\n${good}\n`,
+      `o\n01\n${good}\n`,
+      `o\n+1\n${good}\n`,
+      `o\n-1\n${good}\n`,
+      `o\n1.0\n${good}\n`,
+      `o\n1e3\n${good}\n`,
+      `o\n 1\n${good}\n`,
+      `o\n0x1\n${good}\n`,
+      `o\n\u0661\n${good}\n`,
+      `o\n9007199254740992\n${good}\n`,
+      `o\n99999999999999999999\n${good}\n`,
+      `o\n1\n${unpadded}\n`,
+      `o\n1\n${good} \n`,
+      `o\n1\n${good.replace(/.=$/, '9=')}\n`,
+      `o\n1\n${root.toString('base64url')}\n`,
+      `o\n1\n${root.subarray(1).toString('base64')}\n`,
+      `o\n1\n${root.toString('hex')}\n`,
+      `o\n1\n${good}\n\n`,
+      `o\n1\n${good}\next\n\n`,
+      `o\n0\n${good}\n`,
+      `o\r\n1\r\n${good}\r\n`,
+    ];
+    for (const text of hostile.filter((candidate) => candidate !== `o\n1\n${good}\n`)) {
+      expect(() => parseCheckpoint(text), JSON.stringify(text)).toThrow(MalformedCheckpoint);
+    }
+    for (const bad of [
+      { origin: '', size: 1, root },
+      { origin: 'a\nb', size: 1, root },
+      { origin, size: 1.5, root },
+      { origin, size: -1, root },
+      { origin, size: 1, root: root.subarray(1) },
+      { origin, size: 1, root, extensions: [''] },
+      { origin, size: 1, root, extensions: ['a\nb'] },
+    ]) {
+      expect(() => formatCheckpoint(bad)).toThrow(MalformedCheckpoint);
+    }
+  });
+});
+
+describe('cosignatures', () => {
+  const text = formatCheckpoint({ origin, size: 1, root });
+  const verifiers = [logKey.verifier, witness.verifier];
+
+  it('are over the message of the specification, with its time', () => {
+    const [, line] = parseNote(specCheckpoint.note).signatures;
+    expect(line?.name).toBe('witness.example.com/w1');
+    expect(line === undefined ? 0 : cosignatureTime(line)).toBe(specCheckpoint.cosignedAt);
+    const message = cosignedMessage(
+      BigInt(specCheckpoint.cosignedAt),
+      parseNote(specCheckpoint.note).text,
+    );
+    expect(message.toString()).toBe(specCheckpoint.cosignedMessage);
+  });
+
+  it('are reported beside the signature of the log', () => {
+    const note = formatNote(text, [logKey.sign(text), witness.cosign(text, 1_700_000_000)]);
+    expect(openCheckpoint(note, { origin, verifiers })).toEqual({
+      checkpoint: { origin, size: 1, root },
+      cosignatures: [{ name: 'witness.example/w1', timestampSeconds: 1_700_000_000 }],
+    });
+    const readBack = NoteVerifier.parse(witness.verifier.toString());
+    expect(readBack.kind).toBe('cosignature');
+    expect(readBack.keyId).toBe(witness.verifier.keyId);
+  });
+
+  it('do not stand in for the signature of the log', () => {
+    const note = formatNote(text, [witness.cosign(text, 1_700_000_000)]);
+    expect(() => openCheckpoint(note, { origin, verifiers })).toThrow(UnverifiedNote);
+  });
+
+  it('are refused after a change of any bit, of the time too', () => {
+    const good = witness.cosign(text, 1_700_000_000);
+    for (let bit = 0; bit < good.signature.length * 8; bit += 1) {
+      const signature = Buffer.from(good.signature);
+      const at = Math.floor(bit / 8);
+      signature[at] = (signature[at] ?? 0) ^ (1 << (bit % 8));
+      const note = formatNote(text, [logKey.sign(text), { ...good, signature }]);
+      expect(() => openCheckpoint(note, { origin, verifiers })).toThrow(InvalidSignature);
+    }
+    const short = { ...good, signature: good.signature.subarray(0, 7) };
+    const note = formatNote(text, [logKey.sign(text), short]);
+    expect(() => openCheckpoint(note, { origin, verifiers })).toThrow(InvalidSignature);
+  });
+
+  it('are of another kind than signatures of the same key as a log', () => {
+    const sameKey = new NoteSigner('witness.example/w1', Buffer.alloc(32, 2));
+    expect(sameKey.verifier.keyId).not.toBe(witness.verifier.keyId);
+    const note = signCheckpoint({ origin, size: 1, root }, [sameKey]);
+    expect(() => openCheckpoint(note, { origin, verifiers: [witness.verifier] })).toThrow(
+      UnverifiedNote,
+    );
+  });
+});

@@ -1,0 +1,46 @@
+export { formatCheckpoint, openCheckpoint, parseCheckpoint, signCheckpoint } from './checkpoint.js';
+export type { Checkpoint, CheckpointTrust, Cosignature, OpenedCheckpoint } from './checkpoint.js';
+export { CompactRange, type TileHashListener } from './compact-range.js';
+export { decodeEntryBundle, encodeEntryBundle } from './entry-bundle.js';
+export {
+  EntryTooLarge,
+  InvalidKey,
+  InvalidSignature,
+  LogMismatch,
+  MalformedCheckpoint,
+  MalformedCompactRange,
+  MalformedEntryBundle,
+  MalformedHash,
+  MalformedNote,
+  MalformedProofFile,
+  MalformedTile,
+  MalformedTilePath,
+  OriginMismatch,
+  OutOfRange,
+  ProofMismatch,
+  TransparencyLogError,
+  UnverifiedNote,
+  type LogFault,
+} from './errors.js';
+export { emptyRoot, hashBytes, hashLeaf, hashNode, maxEntryBytes } from './hashing.js';
+export { Cosigner, cosignatureTime, NoteSigner } from './note-signer.js';
+export { NoteVerifier, type NoteSignature, type SignatureKind } from './note-verifier.js';
+export { formatProofFile, parseProofFile, verifyProofFile, type ProofFile } from './proof-file.js';
+export {
+  formatNote,
+  maxNoteBytes,
+  maxNoteSignatures,
+  openNote,
+  parseNote,
+  signNote,
+  type OpenedNote,
+  type ParsedNote,
+} from './signed-note.js';
+export { partialTilesOf, tileWidth, tileWidthAt } from './tile.js';
+export type { Tile, TileAddress, TileReader } from './tile.js';
+export { entriesPath, parseTilePath, tilePath, type TileResource } from './tile-path.js';
+export { TreeEdge, type Appended } from './tree-edge.js';
+export { TreeReader } from './tree-reader.js';
+export { verifyLog, type LogBatch, type LogClaim, type TreeHead } from './verify-log.js';
+export { verifyConsistency, verifyInclusion } from './verify-proof.js';
+export type { ConsistencyClaim, InclusionClaim } from './verify-proof.js';

@@ -1,0 +1,124 @@
+import { createPublicKey, hash, verify, type KeyObject } from 'node:crypto';
+import { decodeBase64 } from './canonical-text.js';
+import { InvalidKey } from './errors.js';
+
+/** Plain Ed25519, as logs sign, or a timestamped Ed25519 cosignature, as witnesses sign. */
+export type SignatureKind = 'ed25519' | 'cosignature';
+
+/** One signature line of a note. It says nothing until a verifier has checked it. */
+export interface NoteSignature {
+  readonly name: string;
+  /** Eight lower-case hexadecimal digits. */
+  readonly keyId: string;
+  readonly signature: Buffer;
+}
+
+const publicKeyBytes = 32;
+const timestampBytes = 8;
+const signatureTypes: Readonly<Record<SignatureKind, number>> = {
+  ed25519: 0x01,
+  cosignature: 0x04,
+};
+
+/** A key that is known to belong to a log or to a witness (C2SP signed-note, tlog-cosignature). */
+export class NoteVerifier {
+  /** Eight lower-case hexadecimal digits, which a signature line repeats. */
+  readonly keyId: string;
+  readonly #publicKey: Buffer;
+  readonly #key: KeyObject;
+
+  /** @throws InvalidKey for a name with spaces, `+` or control characters, or a key not of 32 bytes. */
+  constructor(
+    readonly kind: SignatureKind,
+    readonly name: string,
+    publicKey: Uint8Array,
+  ) {
+    requireKeyName(name);
+    if (publicKey.length !== publicKeyBytes) {
+      throw new InvalidKey(`an Ed25519 public key has ${publicKeyBytes} bytes`);
+    }
+    this.#publicKey = Buffer.from(publicKey);
+    this.#key = createPublicKey({
+      format: 'jwk',
+      key: { kty: 'OKP', crv: 'Ed25519', x: this.#publicKey.toString('base64url') },
+    });
+    const identity = Buffer.concat([Buffer.from(`${name}\n`), this.#typedKey()]);
+    this.keyId = hash('sha256', identity, 'hex').slice(0, 8);
+  }
+
+  /**
+   * Reads a verifier key: `<name>+<key id>+<base64 of type and public key>`.
+   *
+   * @throws InvalidKey when it has another form, its type is neither 0x01 nor 0x04, or its key id is
+   *   not that of its name and key.
+   */
+  static parse(text: string): NoteVerifier {
+    const [, name, keyId, encoded] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/s.exec(text) ?? [];
+    const typedKey = decodeBase64(encoded ?? '');
+    if (name === undefined || typedKey === undefined) {
+      throw new InvalidKey('a verifier key is <name>+<key id>+<base64>');
+    }
+    const kind = kindOf(typedKey[0]);
+    const verifier = new NoteVerifier(kind, name, typedKey.subarray(1));
+    if (verifier.keyId !== keyId) {
+      throw new InvalidKey('the key id is not that of the name and key');
+    }
+    return verifier;
+  }
+
+  /** The verifier key, to publish or to pin. */
+  toString(): string {
+    return `${this.name}+${this.keyId}+${this.#typedKey().toString('base64')}`;
+  }
+
+  /** Whether the signature names this key, true or not. */
+  claims({ name, keyId }: NoteSignature): boolean {
+    return name === this.name && keyId === this.keyId;
+  }
+
+  /** Whether this key made the signature over the note's text. */
+  verify(text: string, signature: NoteSignature): boolean {
+    if (!this.claims(signature)) {
+      return false;
+    }
+    if (this.kind === 'ed25519') {
+      return verify(null, Buffer.from(text), this.#key, signature.signature);
+    }
+    const { signature: bytes } = signature;
+    if (bytes.length <= timestampBytes || bytes.readBigInt64BE() < 0n) {
+      return false;
+    }
+    const message = cosignedMessage(bytes.readBigInt64BE(), text);
+    return verify(null, message, this.#key, bytes.subarray(timestampBytes));
+  }
+
+  #typedKey(): Buffer {
+    return Buffer.concat([Buffer.of(signatureTypes[this.kind]), this.#publicKey]);
+  }
+}
+
+/** What a witness signs: the time in POSIX seconds, then the checkpoint (C2SP tlog-cosignature). */
+export function cosignedMessage(timestampSeconds: bigint, checkpointText: string): Buffer {
+  return Buffer.from(`cosignature/v1\ntime ${timestampSeconds.toString()}\n${checkpointText}`);
+}
+
+/** @throws InvalidKey unless the name can stand in a signature line. */
+export function requireKeyName(name: string): void {
+  if (!isKeyName(name)) {
+    throw new InvalidKey('a key name is not empty and has no spaces, "+" or control characters');
+  }
+}
+
+export function isKeyName(name: string): boolean {
+  return name.isWellFormed() && /^[^+\p{White_Space}\p{Cc}]+$/u.test(name);
+}
+
+function kindOf(type: number | undefined): SignatureKind {
+  if (type === signatureTypes.ed25519) {
+    return 'ed25519';
+  }
+  if (type === signatureTypes.cosignature) {
+    return 'cosignature';
+  }
+  throw new InvalidKey('the key is neither an Ed25519 log key nor an Ed25519 witness key');
+}

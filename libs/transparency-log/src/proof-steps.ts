@@ -1,0 +1,62 @@
+import { floorLog2 } from './numbers.js';
+
+/** A run of leaves, from `start` up to and without `end`. */
+export interface LeafRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** One hash of a proof: which leaves it covers, and on which side it joins what is known so far. */
+export interface ProofStep extends LeafRange {
+  readonly side: 'left' | 'right';
+}
+
+/** A consistency proof: the subtree that both trees have, and the steps from it to both roots. */
+export interface ConsistencyPath {
+  readonly shared: LeafRange;
+  readonly steps: readonly ProofStep[];
+}
+
+/**
+ * The steps from a leaf up to the root (RFC 6962 section 2.1.1), for an index below the size. For
+ * given sizes each index has its own sequence of sides, so a proof fits one index only.
+ */
+export function inclusionSteps(index: number, size: number): ProofStep[] {
+  const steps: ProofStep[] = [];
+  let start = 0;
+  let end = size;
+  while (end - start > 1) {
+    const middle = start + largestPowerBelow(end - start);
+    if (index < middle) {
+      steps.push({ side: 'right', start: middle, end });
+      end = middle;
+    } else {
+      steps.push({ side: 'left', start, end: middle });
+      start = middle;
+    }
+  }
+  return steps.reverse();
+}
+
+/** The path from the old tree to the new one (RFC 6962 section 2.1.2), for 0 < old size < new size. */
+export function consistencyPath(oldSize: number, newSize: number): ConsistencyPath {
+  const steps: ProofStep[] = [];
+  let start = 0;
+  let end = newSize;
+  while (end !== oldSize) {
+    const middle = start + largestPowerBelow(end - start);
+    if (oldSize <= middle) {
+      steps.push({ side: 'right', start: middle, end });
+      end = middle;
+    } else {
+      steps.push({ side: 'left', start, end: middle });
+      start = middle;
+    }
+  }
+  return { shared: { start, end }, steps: steps.reverse() };
+}
+
+/** The largest power of two that is smaller than `count`, which is at least 2. */
+function largestPowerBelow(count: number): number {
+  return 2 ** floorLog2(count - 1);
+}

@@ -1,0 +1,275 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MemoryLog, sampleEntries } from '../test/memory-log.js';
+import { NaiveTree } from '../test/naive-tree.js';
+import { ctConsistencyProofs, ctInclusionProofs, ctLeaves, ctRoots } from '../test/vectors.js';
+import { MalformedTile, OutOfRange, ProofMismatch } from './errors.js';
+import { hashLeaf, hashNode } from './hashing.js';
+import type { TileReader } from './tile.js';
+import { TreeReader } from './tree-reader.js';
+import { verifyConsistency, verifyInclusion } from './verify-proof.js';
+
+const allSizes = 3_000;
+
+function logOf(entries: readonly Buffer[]): MemoryLog {
+  const log = new MemoryLog();
+  log.append(entries);
+  return log;
+}
+
+function flipBit(bytes: Uint8Array, bit: number): Buffer {
+  const flipped = Buffer.from(bytes);
+  const at = Math.floor(bit / 8) % flipped.length;
+  flipped[at] = (flipped[at] ?? 0) ^ (1 << (bit % 8));
+  return flipped;
+}
+
+describe('inclusion proofs', () => {
+  it('are the published ones of the certificate transparency leaves', async () => {
+    const log = logOf(ctLeaves);
+    for (const { index, size, proof } of ctInclusionProofs) {
+      expect(await new TreeReader(size, log.readTile).inclusionProof(index)).toEqual(proof);
+      const leafHash = hashLeaf(ctLeaves[index] ?? Buffer.alloc(1));
+      verifyInclusion({ index, size, leafHash, proof, root: ctRoots[size] ?? Buffer.alloc(32) });
+    }
+  });
+
+  it('are those of RFC 6962 and verify, at every size up to 3,000', async () => {
+    const entries = sampleEntries(allSizes);
+    const naive = new NaiveTree(entries);
+    const log = logOf(entries);
+    const everySize = async (salt: number): Promise<void> => {
+      for (let size = 1; size <= allSizes; size += 1) {
+        const reader = new TreeReader(size, log.readTile);
+        const root = naive.root(0, size);
+        for (const index of new Set([0, size - 1, salt % size, (salt * 31 + size) % size])) {
+          const proof = await reader.inclusionProof(index);
+          const expected = naive.inclusionProof(index, 0, size);
+          expect(Buffer.concat(proof).equals(Buffer.concat(expected))).toBe(true);
+          verifyInclusion({ index, size, leafHash: naive.root(index, index + 1), proof, root });
+        }
+      }
+    };
+    await fc.assert(fc.asyncProperty(fc.nat(), everySize), { numRuns: 1 });
+  });
+
+  it('are refused after any change of a bit of proof, leaf or root, and for another index', async () => {
+    const entries = sampleEntries(allSizes);
+    const log = logOf(entries);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 2, max: allSizes }),
+        fc.nat(),
+        fc.nat(),
+        async (size, a, bit) => {
+          const index = a % size;
+          const reader = new TreeReader(size, log.readTile);
+          const proof = await reader.inclusionProof(index);
+          const leafHash = hashLeaf(entries[index] ?? Buffer.alloc(1));
+          const claim = { index, size, leafHash, proof, root: await reader.root() };
+          verifyInclusion(claim);
+          const at = a % proof.length;
+          const changedProof = proof.with(at, flipBit(proof[at] ?? leafHash, bit));
+          for (const change of [
+            { proof: changedProof },
+            { proof: proof.slice(1) },
+            { proof: proof.slice(0, -1) },
+            { proof: [...proof, leafHash] },
+            { proof: proof.with(at, leafHash.subarray(1)) },
+            { leafHash: flipBit(leafHash, bit) },
+            { root: flipBit(claim.root, bit) },
+            { index: (index + 1 + (bit % (size - 1))) % size },
+            { index: index + 2 ** 33 },
+            { index: -1 },
+            { index: index + 0.5 },
+            { size: index },
+            { size: Number.NaN },
+          ]) {
+            expect(() => {
+              verifyInclusion({ ...claim, ...change });
+            }).toThrow(ProofMismatch);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('are refused to be made for leaves that the tree does not have', async () => {
+    const log = logOf(sampleEntries(5));
+    const reader = new TreeReader(5, log.readTile);
+    for (const index of [5, -1, 0.5, Number.NaN]) {
+      await expect(reader.inclusionProof(index)).rejects.toThrow(OutOfRange);
+    }
+  });
+
+  it('are not made from tiles of the wrong length', async () => {
+    for (const length of [0, 31, 4 * 32, 5 * 32 + 1, 257 * 32]) {
+      const reader = new TreeReader(5, () => Buffer.alloc(length));
+      await expect(reader.inclusionProof(0)).rejects.toThrow(MalformedTile);
+    }
+  });
+});
+
+describe('consistency proofs', () => {
+  it('are the published ones of the certificate transparency leaves', async () => {
+    const log = logOf(ctLeaves);
+    for (const { oldSize, newSize, proof } of ctConsistencyProofs) {
+      expect(await new TreeReader(newSize, log.readTile).consistencyProof(oldSize)).toEqual(proof);
+      const oldRoot = ctRoots[oldSize] ?? Buffer.alloc(32);
+      const newRoot = ctRoots[newSize] ?? Buffer.alloc(32);
+      verifyConsistency({ oldSize, oldRoot, newSize, newRoot, proof });
+    }
+  });
+
+  it('are those of RFC 6962 and verify, at every size up to 3,000', async () => {
+    const entries = sampleEntries(allSizes);
+    const naive = new NaiveTree(entries);
+    const log = logOf(entries);
+    const everySize = async (salt: number): Promise<void> => {
+      for (let newSize = 1; newSize <= allSizes; newSize += 1) {
+        const reader = new TreeReader(newSize, log.readTile);
+        const newRoot = naive.root(0, newSize);
+        for (const old of new Set([
+          1,
+          newSize,
+          1 + (salt % newSize),
+          1 + ((salt * 31) % newSize),
+        ])) {
+          const proof = await reader.consistencyProof(old);
+          const expected = naive.consistencyProof(old, newSize);
+          expect(Buffer.concat(proof).equals(Buffer.concat(expected))).toBe(true);
+          verifyConsistency({ oldSize: old, oldRoot: naive.root(0, old), newSize, newRoot, proof });
+        }
+      }
+    };
+    await fc.assert(fc.asyncProperty(fc.nat(), everySize), { numRuns: 1 });
+  });
+
+  it('are refused after any change of a bit of proof or roots', async () => {
+    const entries = sampleEntries(allSizes);
+    const naive = new NaiveTree(entries);
+    const log = logOf(entries);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 2, max: allSizes }),
+        fc.nat(),
+        fc.nat(),
+        async (newSize, a, bit) => {
+          const oldSize = 1 + (a % (newSize - 1));
+          const proof = await new TreeReader(newSize, log.readTile).consistencyProof(oldSize);
+          const oldRoot = naive.root(0, oldSize);
+          const newRoot = naive.root(0, newSize);
+          const claim = { oldSize, oldRoot, newSize, newRoot, proof };
+          verifyConsistency(claim);
+          const at = a % proof.length;
+          for (const change of [
+            { proof: proof.with(at, flipBit(proof[at] ?? oldRoot, bit)) },
+            { proof: proof.slice(1) },
+            { proof: [...proof, oldRoot] },
+            { proof: proof.with(at, oldRoot.subarray(1)) },
+            { oldRoot: flipBit(oldRoot, bit) },
+            { newRoot: flipBit(newRoot, bit) },
+            { oldRoot: newRoot },
+            { oldSize: newSize },
+            { oldSize: newSize + 1 },
+            { newSize: oldSize },
+            { oldSize: -1 },
+            { oldSize: 0 },
+          ]) {
+            expect(() => {
+              verifyConsistency({ ...claim, ...change });
+            }).toThrow(ProofMismatch);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('are empty from an empty tree, whose root must be the empty one', async () => {
+    const log = logOf(sampleEntries(5));
+    const newRoot = await new TreeReader(5, log.readTile).root();
+    const proof = await new TreeReader(5, log.readTile).consistencyProof(0);
+    expect(proof).toEqual([]);
+    const emptyRoot = ctRoots[0] ?? newRoot;
+    verifyConsistency({ oldSize: 0, oldRoot: emptyRoot, newSize: 5, newRoot, proof });
+    for (const claim of [
+      { oldSize: 0, oldRoot: newRoot, newSize: 5, newRoot, proof },
+      { oldSize: 0, oldRoot: newRoot, newSize: 0, newRoot, proof },
+      { oldSize: 0, oldRoot: emptyRoot, newSize: 5, newRoot, proof: [newRoot] },
+    ]) {
+      expect(() => {
+        verifyConsistency(claim);
+      }).toThrow(ProofMismatch);
+    }
+  });
+
+  it('are refused to be made from a larger tree to a smaller one', async () => {
+    const log = logOf(sampleEntries(5));
+    await expect(new TreeReader(5, log.readTile).consistencyProof(6)).rejects.toThrow(OutOfRange);
+  });
+});
+
+describe('large trees', () => {
+  it('have the roots and proofs of RFC 6962 at random sizes up to 140,000', async () => {
+    const entries = sampleEntries(140_000);
+    const naive = new NaiveTree(entries);
+    const log = logOf(entries);
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 3_001, max: 140_000 }), fc.nat(), async (size, a) => {
+        const index = a % size;
+        const reader = new TreeReader(size, log.readTile);
+        const root = await reader.root();
+        expect(root).toEqual(naive.root(0, size));
+        expect((await reader.compactRange()).root()).toEqual(root);
+        const proof = await reader.inclusionProof(index);
+        expect(proof).toEqual(naive.inclusionProof(index, 0, size));
+        verifyInclusion({ index, size, leafHash: naive.root(index, index + 1), proof, root });
+        const oldSize = index + 1;
+        const consistency = await reader.consistencyProof(oldSize);
+        expect(consistency).toEqual(naive.consistencyProof(oldSize, size));
+        const oldRoot = naive.root(0, oldSize);
+        verifyConsistency({ oldSize, oldRoot, newSize: size, newRoot: root, proof: consistency });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('are handled up to 2^53 - 1 leaves', async () => {
+    // All leaves are the same, so that each perfect subtree is known by its height alone.
+    const perfect = [hashLeaf(Buffer.from('same'))];
+    for (let height = 0; height < 53; height += 1) {
+      const below = perfect[height] ?? Buffer.alloc(32);
+      perfect.push(hashNode(below, below));
+    }
+    const rootOf = (size: number): Buffer => {
+      const height = perfect.findIndex((_, at) => 2 ** (at + 1) > size);
+      const left = perfect[height] ?? Buffer.alloc(32);
+      return size === 2 ** height ? left : hashNode(left, rootOf(size - 2 ** height));
+    };
+    const readTile: TileReader = ({ level, width }) =>
+      Buffer.concat(Array<Buffer>(width).fill(perfect[level * 8] ?? Buffer.alloc(0)));
+    const leafHash = hashLeaf(Buffer.from('same'));
+    await fc.assert(
+      fc.asyncProperty(fc.maxSafeNat(), fc.maxSafeNat(), async (a, b) => {
+        const size = Math.max(a, b, 2);
+        const index = Math.min(a, b, size - 1);
+        const reader = new TreeReader(size, readTile);
+        const root = await reader.root();
+        expect(root).toEqual(rootOf(size));
+        verifyInclusion({ index, size, leafHash, proof: await reader.inclusionProof(index), root });
+        const proof = await reader.consistencyProof(index + 1);
+        const oldRoot = rootOf(index + 1);
+        verifyConsistency({ oldSize: index + 1, oldRoot, newSize: size, newRoot: root, proof });
+      }),
+      {
+        numRuns: 50,
+        examples: [
+          [Number.MAX_SAFE_INTEGER, 2 ** 52],
+          [Number.MAX_SAFE_INTEGER, 0],
+        ],
+      },
+    );
+  });
+});

@@ -1,0 +1,168 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { goChecksumCheckpoint, goNote, specNote } from '../test/vectors.js';
+import {
+  InvalidKey,
+  InvalidSignature,
+  MalformedNote,
+  TransparencyLogError,
+  UnverifiedNote,
+} from './errors.js';
+import { NoteSigner } from './note-signer.js';
+import { NoteVerifier } from './note-verifier.js';
+import { formatNote, maxNoteBytes, openNote, parseNote, signNote } from './signed-note.js';
+
+const oldKey = new NoteSigner('log.example/audit', Buffer.alloc(32, 1));
+const newKey = new NoteSigner('log.example/audit', Buffer.alloc(32, 2));
+const stranger = new NoteSigner('elsewhere.example', Buffer.alloc(32, 3));
+const text = 'a text\n\nof two paragraphs, ed è subito sera\n';
+
+describe('NoteVerifier', () => {
+  it('reads the published verifier keys and writes them back', () => {
+    const published = [goNote, specNote, goChecksumCheckpoint].map((vector) => vector.verifierKey);
+    for (const key of published) {
+      const verifier = NoteVerifier.parse(key);
+      expect(verifier.toString()).toBe(key);
+      expect(verifier.kind).toBe('ed25519');
+    }
+  });
+
+  it('refuses a verifier key that lacks or changes any character', () => {
+    const key = goNote.verifierKey;
+    for (let at = 0; at < key.length; at += 1) {
+      const character = key.charCodeAt(at);
+      const changed = key.slice(0, at) + String.fromCharCode(character ^ 1) + key.slice(at + 1);
+      expect(() => NoteVerifier.parse(key.slice(0, at) + key.slice(at + 1))).toThrow(InvalidKey);
+      expect(() => NoteVerifier.parse(changed), changed).toThrow(InvalidKey);
+      expect(() => NoteVerifier.parse(key.slice(at + 1))).toThrow(InvalidKey);
+    }
+  });
+
+  it('refuses keys of other types and lengths, and names that can not stand in a line', () => {
+    const spelled = NoteVerifier.parse(goNote.verifierKey).toString();
+    expect(() => NoteVerifier.parse(`${spelled}BADKEY==`)).toThrow(InvalidKey);
+    expect(() =>
+      NoteVerifier.parse('PeterNeumann+173116ae+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW'),
+    ).toThrow(InvalidKey);
+    for (const name of ['', 'a b', 'a+b', 'a\nb', 'a\u0085b', 'a\u3000b', 'a\u0000', '\ud800']) {
+      expect(() => new NoteSigner(name, Buffer.alloc(32)), JSON.stringify(name)).toThrow(
+        InvalidKey,
+      );
+    }
+    expect(() => new NoteSigner('a', Buffer.alloc(31))).toThrow(InvalidKey);
+    expect(() => new NoteVerifier('ed25519', 'a', Buffer.alloc(33))).toThrow(InvalidKey);
+  });
+});
+
+describe('signed notes', () => {
+  it('open when published ones are verified with their keys', () => {
+    for (const { note, verifierKey } of [specNote, goChecksumCheckpoint]) {
+      const opened = openNote(note, [NoteVerifier.parse(verifierKey)]);
+      expect(opened.verified).toHaveLength(1);
+      expect(note.startsWith(`${opened.text}\n`)).toBe(true);
+    }
+  });
+
+  it('are signed byte for byte as the Go implementation does', () => {
+    const signer = new NoteSigner(goNote.name, goNote.seed);
+    expect(signer.verifier.toString()).toBe(goNote.verifierKey);
+    expect(signNote(goNote.text, [signer])).toBe(`${goNote.text}\n${goNote.signatureLine}`);
+  });
+
+  it('open with the old key alone and with the new key alone while keys rotate', () => {
+    const note = signNote(text, [oldKey, newKey]);
+    for (const signer of [oldKey, newKey]) {
+      const opened = openNote(note, [signer.verifier]);
+      expect(opened.text).toBe(text);
+      expect(opened.verified.map(({ verifier }) => verifier)).toEqual([signer.verifier]);
+    }
+    expect(openNote(note, [newKey.verifier, oldKey.verifier]).verified).toHaveLength(2);
+  });
+
+  it('ignore signatures of unknown keys, even under a known name', () => {
+    const note = signNote(text, [stranger, newKey, oldKey]);
+    expect(openNote(note, [oldKey.verifier]).verified).toHaveLength(1);
+  });
+
+  it('are refused when no known key signed', () => {
+    const note = signNote(text, [stranger, newKey]);
+    expect(() => openNote(note, [oldKey.verifier])).toThrow(UnverifiedNote);
+    expect(() => openNote(note, [])).toThrow(UnverifiedNote);
+  });
+
+  it('are refused when one known key did not sign what it seems to, although another did', () => {
+    const forged = { ...oldKey.sign(text), signature: Buffer.alloc(64) };
+    const note = formatNote(text, [newKey.sign(text), forged]);
+    expect(() => openNote(note, [newKey.verifier, oldKey.verifier])).toThrow(InvalidSignature);
+    expect(openNote(note, [newKey.verifier]).verified).toHaveLength(1);
+  });
+
+  it('are refused after any change of any bit', () => {
+    const note = Buffer.from(signNote(text, [oldKey]));
+    for (let bit = 0; bit < note.length * 8; bit += 1) {
+      const changed = Buffer.from(note);
+      const at = Math.floor(bit / 8);
+      changed[at] = (changed[at] ?? 0) ^ (1 << (bit % 8));
+      expect(() => openNote(changed, [oldKey.verifier])).toThrow(TransparencyLogError);
+    }
+  });
+
+  it('have one form', () => {
+    const line = signNote('x\n', [oldKey]).slice(3);
+    const hostile = [
+      '',
+      '\n',
+      '\n\n',
+      'x\n',
+      'x\n\n',
+      `x\n${line}`,
+      `x\n\n\n`,
+      `x\n\n${line}\n`,
+      `x\n\n${line.trimEnd()}`,
+      `x\n\n${line} `,
+      `x\r\n\r\n${line}`,
+      `x\u0000\n\n${line}`,
+      `x\t\n\n${line}`,
+      `x\ud800\n\n${line}`,
+      `x\n\n${line.replace('\u2014', '-')}`,
+      `x\n\n${line.replace(' ', '  ')}`,
+      `x\n\n${line.replace('log', 'l+g')}`,
+      `x\n\n${line.replace('=', '')}`,
+      `x\n\n\u2014 name AAAAAA==\n`,
+      `x\n\n\u2014 name\n`,
+    ];
+    for (const note of hostile) {
+      expect(() => parseNote(note), JSON.stringify(note)).toThrow(MalformedNote);
+    }
+    expect(() => parseNote(Buffer.from([0x78, 0xff, 0x0a]))).toThrow(MalformedNote);
+    expect(() => signNote('no newline', [oldKey])).toThrow(MalformedNote);
+    expect(() => signNote('text\n', [])).toThrow(MalformedNote);
+  });
+
+  it('are refused unread beyond a MiB or 100 signatures, and read with 100', () => {
+    const signature = oldKey.sign('x\n');
+    const many = formatNote('x\n', Array<typeof signature>(100).fill(signature));
+    expect(openNote(many, [oldKey.verifier]).verified).toHaveLength(100);
+    const line = signNote('x\n', [oldKey]).slice(3);
+    expect(() => parseNote(many + line)).toThrow(MalformedNote);
+    const large = 'x'.repeat(maxNoteBytes);
+    expect(() => parseNote(`${large}\n\n${line}`)).toThrow(MalformedNote);
+    expect(() => parseNote(Buffer.from(`${large}\n\n${line}`))).toThrow(MalformedNote);
+  });
+
+  it('are written back as they were read, or refused', () => {
+    const piece = fc.constantFrom('\n', ' ', '\u2014 ', 'name', 'AAAAAAA=', '+', '\u2028', 'x');
+    fc.assert(
+      fc.property(fc.array(piece), (pieces) => {
+        const note = pieces.join('');
+        try {
+          const read = parseNote(note);
+          expect(formatNote(read.text, read.signatures)).toBe(note);
+        } catch (refusal) {
+          expect(refusal).toBeInstanceOf(MalformedNote);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});

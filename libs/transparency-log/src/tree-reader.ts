@@ -1,0 +1,108 @@
+import { CompactRange } from './compact-range.js';
+import { OutOfRange } from './errors.js';
+import { emptyRoot, hashBytes, hashNode, hashPerfectTree } from './hashing.js';
+import { floorLog2, requireInteger } from './numbers.js';
+import { consistencyPath, inclusionSteps, type LeafRange } from './proof-steps.js';
+import { readTileHashes, tileWidth, tileWidthAt, type TileReader } from './tile.js';
+
+/** A tile spans this many levels of the tree. */
+const tileHeight = 8;
+
+/**
+ * Reads roots and proofs of a tree of a fixed size out of its tiles. It reads each tile once, and
+ * those of one proof at the same time. What it gives is as good as the tiles: hold it against a
+ * signed checkpoint with `verifyInclusion` or `verifyConsistency`.
+ */
+export class TreeReader {
+  readonly #tiles = new Map<string, Promise<Buffer>>();
+
+  /** @throws OutOfRange unless `size` is an integer from 0 to 2^53 - 1. */
+  constructor(
+    readonly size: number,
+    private readonly readTile: TileReader,
+  ) {
+    requireInteger(size, 0, 'a size');
+  }
+
+  async root(): Promise<Buffer> {
+    return this.size === 0 ? emptyRoot() : this.#rootOver({ start: 0, end: this.size });
+  }
+
+  /** What is needed to go on hashing after the last leaf. */
+  async compactRange(): Promise<CompactRange> {
+    const roots = await this.#perfectSubtrees({ start: 0, end: this.size });
+    return CompactRange.of(this.size, roots);
+  }
+
+  /**
+   * The hashes from the leaf's sibling up (RFC 6962 section 2.1.1).
+   *
+   * @throws OutOfRange when the tree has no such leaf.
+   */
+  async inclusionProof(index: number): Promise<Buffer[]> {
+    requireInteger(index, 0, 'an index');
+    if (index >= this.size) {
+      throw new OutOfRange('the tree has no leaf with that index');
+    }
+    return this.#rootsOver(inclusionSteps(index, this.size));
+  }
+
+  /**
+   * The proof that this tree continues the one of `oldSize` (RFC 6962 section 2.1.2). It is empty
+   * when the old tree is empty or of the same size.
+   *
+   * @throws OutOfRange when the old tree is the larger one.
+   */
+  async consistencyProof(oldSize: number): Promise<Buffer[]> {
+    requireInteger(oldSize, 0, 'a size');
+    if (oldSize > this.size) {
+      throw new OutOfRange('the old tree is larger than the new one');
+    }
+    if (oldSize === 0 || oldSize === this.size) {
+      return [];
+    }
+    const { shared, steps } = consistencyPath(oldSize, this.size);
+    return this.#rootsOver(shared.start === 0 ? steps : [shared, ...steps]);
+  }
+
+  async #rootsOver(ranges: readonly LeafRange[]): Promise<Buffer[]> {
+    return Promise.all(ranges.map(async (range) => this.#rootOver(range)));
+  }
+
+  async #rootOver(range: LeafRange): Promise<Buffer> {
+    const subtrees = await this.#perfectSubtrees(range);
+    return subtrees.reduceRight((right, left) => hashNode(left, right));
+  }
+
+  /** The range must start where a subtree of its largest power of two can start. */
+  async #perfectSubtrees({ start, end }: LeafRange): Promise<Buffer[]> {
+    const roots: Promise<Buffer>[] = [];
+    for (let next = start; next < end;) {
+      const height = floorLog2(end - next);
+      roots.push(this.#perfectSubtree(next, height));
+      next += 2 ** height;
+    }
+    return Promise.all(roots);
+  }
+
+  async #perfectSubtree(start: number, height: number): Promise<Buffer> {
+    const level = Math.floor(height / tileHeight);
+    const first = start / tileWidth ** level;
+    const hashes = await this.#tile(level, Math.floor(first / tileWidth));
+    const offset = (first % tileWidth) * hashBytes;
+    return hashPerfectTree(
+      hashes.subarray(offset, offset + 2 ** (height % tileHeight) * hashBytes),
+    );
+  }
+
+  async #tile(level: number, index: number): Promise<Buffer> {
+    const key = `${level}/${index}`;
+    let hashes = this.#tiles.get(key);
+    if (hashes === undefined) {
+      const width = tileWidthAt(level, index, this.size);
+      hashes = readTileHashes(this.readTile, { level, index, width });
+      this.#tiles.set(key, hashes);
+    }
+    return hashes;
+  }
+}
