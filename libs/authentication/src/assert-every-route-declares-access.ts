@@ -1,0 +1,72 @@
+import { type INestApplicationContext, RequestMethod } from '@nestjs/common';
+import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
+import { MetadataScanner, ModulesContainer } from '@nestjs/core';
+import { type AccessRule, accessRulesOf } from './access.js';
+
+/** A route and the rules that it declares. */
+export interface RouteAccess {
+  /** Controller and method, as in `TokensController.issue`. */
+  readonly handler: string;
+  readonly method: string;
+  readonly path: string;
+  readonly rules: readonly AccessRule[];
+}
+
+/** Every route of the application's controllers, with what it declares. */
+export function listRouteAccess(app: INestApplicationContext): readonly RouteAccess[] {
+  const scanner = new MetadataScanner();
+  const controllers = [...app.get(ModulesContainer).values()].flatMap((module) => [
+    ...module.controllers.values(),
+  ]);
+  const types = new Set(controllers.map(({ metatype }) => metatype).filter(isClass));
+  return [...types].flatMap((type) => {
+    const prototype = type.prototype as object;
+    return scanner.getAllMethodNames(prototype).flatMap((name) => {
+      const handler: unknown = Reflect.get(prototype, name);
+      return typeof handler === 'function' ? routesOf(type, name, handler) : [];
+    });
+  });
+}
+
+/**
+ * Refuses an application in which a route declares no access rule, or more than one. Called once,
+ * before the application listens.
+ *
+ * @throws Error that lists every route at fault
+ */
+export function assertEveryRouteDeclaresAccess(app: INestApplicationContext): void {
+  const faults = listRouteAccess(app).filter(({ rules }) => rules.length !== 1);
+  if (faults.length === 0) return;
+  const lines = faults.map(
+    ({ handler, method, path, rules }) =>
+      `  ${method} ${path} (${handler}) declares ${rules.length === 0 ? 'no access rule' : `${rules.length} access rules`}`,
+  );
+  throw new Error(
+    `Each route needs exactly one of @RequirePermission and @Public:\n${lines.join('\n')}`,
+  );
+}
+
+type Class = abstract new (...values: never[]) => unknown;
+
+function isClass(type: unknown): type is Class {
+  return typeof type === 'function';
+}
+
+function routesOf(type: Class, name: string, handler: object): RouteAccess[] {
+  const path: unknown = Reflect.getMetadata(PATH_METADATA, handler);
+  if (path === undefined) return [];
+  const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod; // set together with the path
+  const prefix: unknown = Reflect.getMetadata(PATH_METADATA, type);
+  return paths(prefix).flatMap((start) =>
+    paths(path).map((end) => ({
+      handler: `${type.name}.${name}`,
+      method: RequestMethod[method],
+      path: `/${start}/${end}`.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1'),
+      rules: accessRulesOf(handler),
+    })),
+  );
+}
+
+function paths(path: unknown): string[] {
+  return Array.isArray(path) ? path.map(String) : [typeof path === 'string' ? path : ''];
+}

@@ -1,0 +1,47 @@
+import { Authenticator } from './authenticator.js';
+import { readCompactToken, refuseIf } from './compact-token.js';
+import { header, type HttpRequest } from './http-request.js';
+import type { Principal } from './principal.js';
+import { TokenRefused } from './token-refused.js';
+import type { TokenVerifier } from './token-verifier.js';
+
+/** Reads the bearer token out of the one `Authorization` header and has it verified. */
+export class BearerAuthenticator extends Authenticator {
+  /** @param verifiers the first that is for a token decides on it alone */
+  constructor(private readonly verifiers: readonly TokenVerifier[]) {
+    super();
+  }
+
+  override async authenticate(request: HttpRequest): Promise<Principal> {
+    const token = readCompactToken(bearerTokenOf(request));
+    const verifier = this.verifiers.find((candidate) => candidate.isFor(token));
+    if (verifier === undefined) throw new TokenRefused('issuer-not-trusted');
+    return verifier.verify(token);
+  }
+}
+
+/**
+ * The token of RFC 6750, section 2.1. Neither body nor query is looked at.
+ *
+ * @throws TokenRefused
+ */
+function bearerTokenOf(request: HttpRequest): string {
+  refuseIf(countOf('authorization', request) > 1, 'several-authorization-headers');
+  const value = header(request, 'authorization');
+  if (value === undefined || value === '') throw new TokenRefused('no-credentials');
+  const [scheme = '', token, ...rest] = value.split(' ');
+  refuseIf(scheme.toLowerCase() !== 'bearer', 'other-scheme');
+  if (token === undefined || token === '' || rest.length > 0)
+    throw new TokenRefused('malformed-header');
+  return token;
+}
+
+/** Node keeps the first of several Authorization headers and drops the rest unsaid. */
+function countOf(name: string, { raw: { rawHeaders } }: HttpRequest): number {
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const candidate = rawHeaders[index];
+    if (candidate?.length === name.length && candidate.toLowerCase() === name) count += 1;
+  }
+  return count;
+}

@@ -1,0 +1,90 @@
+import type { EntraSettings } from './authentication-settings.js';
+import { type CompactToken, refuseIf } from './compact-token.js';
+import type { EntraClaims } from './entra-claims.js';
+import { isPermission, type Permission } from './permission.js';
+import type { Principal } from './principal.js';
+
+const LONGEST_LIFETIME_SECONDS = 24 * 60 * 60;
+
+/** What passport-azure-ad leaves open in a token's header. */
+export function checkHeader({ algorithm, type }: CompactToken): void {
+  refuseIf(algorithm !== 'RS256', 'algorithm-not-allowed');
+  refuseIf(type !== 'JWT', 'type-not-allowed');
+}
+
+/** Whether the instants in a token make it good now. */
+export function checkTimes(
+  { iat, nbf, exp }: Pick<EntraClaims, 'iat' | 'nbf' | 'exp'>,
+  { nowMs, skewSeconds }: { nowMs: number; skewSeconds: number },
+): void {
+  const nowSeconds = nowMs / 1000;
+  refuseIf(exp - Math.min(iat, nbf) > LONGEST_LIFETIME_SECONDS, 'lifetime-too-long');
+  refuseIf(exp <= nbf || exp <= iat, 'claims-malformed', 'exp');
+  refuseIf(nowSeconds >= exp + skewSeconds, 'expired');
+  refuseIf(Math.max(iat, nbf) > nowSeconds + skewSeconds, 'not-yet-valid');
+}
+
+/** Whether the token was issued for this service, to a client app that may use it. */
+export function checkAudience(claims: EntraClaims, settings: EntraSettings): void {
+  const { audiences, clientApps, minimumClientAuthentication } = settings;
+  refuseIf(!audiences.includes(claims.aud), 'audience');
+  refuseIf(
+    clientApps.length > 0 && !clientApps.includes(claims.clientApp),
+    'client-app-not-allowed',
+    claims.clientApp,
+  );
+  refuseIf(
+    claims.clientAuthentication < minimumClientAuthentication,
+    'client-authentication-too-weak',
+    claims.clientApp,
+  );
+}
+
+/**
+ * Who the claims speak of.
+ *
+ * Whether an application acts on its own is told by `idtyp`, and where that is missing by the
+ * absence of `scp` together with `sub` = `oid`. Roles tell nothing of it: users have them too.
+ *
+ * @throws TokenRefused for what is no access token
+ */
+export function principalOfEntra(claims: EntraClaims, botClientApps: readonly string[]): Principal {
+  const isAppOnly = isOfAppOnly(claims);
+  const scopes = claims.scp?.split(' ') ?? [];
+  const granted = isAppOnly ? (claims.roles ?? []) : [...scopes, ...(claims.roles ?? [])];
+  return {
+    kind: isAppOnly ? (botClientApps.includes(claims.clientApp) ? 'bot' : 'service') : 'user',
+    issuer: claims.iss,
+    tenant: claims.tid,
+    subject: claims.oid,
+    clientApp: claims.clientApp,
+    permissions: knownPermissions(granted),
+    isGuest: !isAppOnly && isGuest(claims),
+    ...(claims.uti !== undefined && { tokenId: claims.uti }),
+    ...(claims.name !== undefined && { displayName: claims.name }),
+  };
+}
+
+function isOfAppOnly({ idtyp, scp, roles, sub, oid }: EntraClaims): boolean {
+  const hasScope = scp !== undefined && scp.trim() !== '';
+  if (idtyp === 'app') {
+    refuseIf(scp !== undefined, 'claims-malformed', 'idtyp scp');
+    return true;
+  }
+  if (hasScope) return false;
+  const isApp = idtyp === undefined && scp === undefined && roles !== undefined && sub === oid;
+  // Without a scope nobody delegated anything: an ID token, or one for another purpose.
+  refuseIf(!isApp, 'not-an-access-token');
+  return true;
+}
+
+/** `acct` says it outright; else the user's home is another directory than the token's. */
+function isGuest({ acct, idp, iss, tid }: EntraClaims): boolean {
+  if (acct !== undefined) return acct === 1;
+  return idp !== undefined && idp !== iss && !idp.split('/').includes(tid);
+}
+
+/** Names that the service doesn't know grant nothing. */
+function knownPermissions(names: readonly string[]): Permission[] {
+  return [...new Set(names.filter(isPermission))];
+}

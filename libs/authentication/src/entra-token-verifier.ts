@@ -1,0 +1,114 @@
+import type { Clock, Logger } from '#libs/platform';
+import type { AuthenticationSettings } from './authentication-settings.js';
+import { type CompactToken, refuseIf } from './compact-token.js';
+import { EntraBearerStrategy } from './entra-bearer-strategy.js';
+import { readEntraClaims } from './entra-claims.js';
+import { checkAudience, checkHeader, checkTimes, principalOfEntra } from './entra-token-checks.js';
+import { IssuerKeys } from './issuer-keys.js';
+import type { SigningKey } from './key-set.js';
+import type { MetadataSource } from './metadata-source.js';
+import type { Principal } from './principal.js';
+import { TokenRefused } from './token-refused.js';
+import { TokenVerifier } from './token-verifier.js';
+
+type Version = AuthenticationSettings['entra']['versions'][number];
+
+/** Verifies Entra's access tokens: our own checks first, then those of `passport-azure-ad`. */
+export class EntraTokenVerifier extends TokenVerifier {
+  readonly #keys: ReadonlyMap<string, IssuerKeys>;
+  readonly #strategy: EntraBearerStrategy;
+
+  constructor(
+    private readonly settings: AuthenticationSettings,
+    source: MetadataSource,
+    private readonly clock: Clock,
+    logger: Logger,
+  ) {
+    super();
+    const { authority, tenants, versions } = settings.entra;
+    this.#strategy = new EntraBearerStrategy(settings.entra, settings.clockSkewSeconds);
+    this.#keys = new Map(
+      tenants.flatMap((tenant) =>
+        versions.map((version) => [
+          `${version} ${tenant}`,
+          new IssuerKeys(
+            discoveryUrl(authority, tenant, version),
+            (issuer) => isIssuerOf(issuer, { authority, tenant, version }),
+            source,
+            clock,
+            logger,
+            settings.keys,
+          ),
+        ]),
+      ),
+    );
+  }
+
+  /** Entra's tokens name their tenant; whether it is a trusted one, `verify` tells. */
+  override isFor({ claims }: CompactToken): boolean {
+    return typeof claims.tid === 'string';
+  }
+
+  override get isReady(): boolean {
+    return [...this.#keys.values()].every((keys) => keys.areUsable);
+  }
+
+  override async keepFresh(signal: AbortSignal): Promise<void> {
+    await Promise.all([...this.#keys.values()].map(async (keys) => keys.keepFresh(signal)));
+  }
+
+  override async verify(token: CompactToken): Promise<Principal> {
+    const { entra, clockSkewSeconds: skewSeconds } = this.settings;
+    checkHeader(token);
+    const { tid, ver } = token.claims;
+    refuseIf(typeof tid !== 'string' || !entra.tenants.includes(tid), 'tenant-not-allowed');
+    refuseIf(!entra.versions.some((version) => version === ver), 'version-not-allowed');
+    const claims = readEntraClaims(token.claims);
+    checkTimes(claims, { nowMs: this.clock.now(), skewSeconds });
+    checkAudience(claims, entra);
+    const principal = principalOfEntra(claims, entra.botClientApps);
+    await this.#strategy.verify(token.text, await this.#keyFor(token, claims));
+    return principal;
+  }
+
+  /** The key that signed the token, if it is the named issuer's. */
+  async #keyFor(
+    { keyId }: CompactToken,
+    { ver, tid, iss }: { ver: Version; tid: string; iss: string },
+  ): Promise<{ issuer: string; key: SigningKey }> {
+    const keys = this.#keys.get(`${ver} ${tid}`);
+    if (keys === undefined) throw new TokenRefused('tenant-not-allowed');
+    const issuer = await keys.issuer();
+    refuseIf(iss !== issuer, 'issuer-not-trusted');
+    const key = await keys.find(keyId);
+    if (key === undefined) throw new TokenRefused('key-unknown');
+    refuseIf(!this.#mayUse(key, { tid, iss }), 'key-of-other-issuer');
+    return { issuer, key };
+  }
+
+  /** Entra notes v2.0 issuers on the keys that it publishes, whatever version a token has. */
+  #mayUse({ issuer }: SigningKey, { tid, iss }: { tid: string; iss: string }): boolean {
+    const only = issuer?.replaceAll('{tenantid}', tid);
+    return (
+      only === undefined || only === iss || only === `${this.settings.entra.authority}/${tid}/v2.0`
+    );
+  }
+}
+
+function discoveryUrl(authority: string, tenant: string, version: Version): string {
+  const path = version === '2.0' ? `${tenant}/v2.0` : tenant;
+  return `${authority}/${path}/.well-known/openid-configuration`;
+}
+
+/**
+ * The template that an issuer's own document has to fit: v2.0 issuers stand under the authority,
+ * v1.0 ones under an address of their own (`https://sts.windows.net/` in the public cloud).
+ */
+function isIssuerOf(
+  issuer: string,
+  { authority, tenant, version }: { authority: string; tenant: string; version: Version },
+): boolean {
+  if (version === '2.0') return issuer === `${authority}/${tenant}/v2.0`;
+  const url = URL.parse(issuer);
+  return url?.protocol === 'https:' && issuer === `${url.origin}/${tenant}/`;
+}

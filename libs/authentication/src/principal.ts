@@ -1,0 +1,2 @@
+/** An authenticated caller. */
+export type { Caller as Principal } from '#libs/audit';

@@ -1,0 +1,20 @@
+import type { CompactToken } from './compact-token.js';
+import type { Principal } from './principal.js';
+
+/** Tells who stands behind tokens of the issuers that it knows. */
+export abstract class TokenVerifier {
+  /** Whether the token claims to come from one of them. Nothing is verified yet. */
+  abstract isFor(token: CompactToken): boolean;
+
+  /**
+   * @throws TokenRefused when the token is no good
+   * @throws IdentityProviderUnavailable when that can't be told
+   */
+  abstract verify(token: CompactToken): Promise<Principal>;
+
+  /** Whether tokens could be verified now. */
+  abstract get isReady(): boolean;
+
+  /** Keeps the issuers' keys fresh until the signal aborts. Never rejects. */
+  abstract keepFresh(signal: AbortSignal): Promise<void>;
+}
