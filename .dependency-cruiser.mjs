@@ -1,6 +1,86 @@
+/** Which libraries each library may import. The picture of it is in docs/architecture.md. */
 const arrows = {
   platform: [],
   'transparency-log': [],
-  secrets: ['platform', 'audit'],
+  secrets: ['platform'],
+  audit: ['transparency-log', 'secrets', 'platform'],
+  authentication: ['audit', 'platform'],
+  'communication-services': ['secrets', 'audit', 'platform'],
+  'identity-mapping': ['communication-services', 'audit', 'platform'],
+  'token-issuance': ['identity-mapping', 'communication-services', 'audit', 'secrets', 'platform'],
 };
-export default {};
+
+const libraryRules = Object.entries(arrows).map(([library, allowed]) => ({
+  name: `${library}-imports`,
+  comment: `libs/${library} may import ${allowed.join(', ') || 'no other library'}.`,
+  severity: 'error',
+  from: { path: `^libs/${library}/` },
+  to: { path: '^(libs|apps|test|bench)/', pathNot: `^libs/(${[library, ...allowed].join('|')})/` },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    ...libraryRules,
+    {
+      name: 'declared-library',
+      comment: 'A new library names its arrows in this file.',
+      severity: 'error',
+      from: { path: '^(apps|libs|test|bench)/' },
+      to: { path: '^libs/', pathNot: `^libs/(${Object.keys(arrows).join('|')})/` },
+    },
+    {
+      name: 'library-by-its-index',
+      comment: 'A library is entered through its index.ts alone.',
+      severity: 'error',
+      from: { path: '^(apps|libs|bench)/([^/]+)/' },
+      to: { path: '^libs/', pathNot: ['^libs/[^/]+/src/index\\.ts$', '^libs/$2/'] },
+    },
+    {
+      name: 'apps-apart',
+      comment:
+        'The api stands alone; the cli checks the api’s own composition; local starts the others.',
+      severity: 'error',
+      from: { path: '^apps/(api|emulator)/' },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'cli-uses-composition-alone',
+      severity: 'error',
+      from: { path: '^apps/cli/' },
+      to: { path: '^apps/', pathNot: '^apps/(cli/|api/src/composition/)' },
+    },
+    {
+      name: 'http-in-the-api-alone',
+      comment: 'The libraries serve other hosts than HTTP too.',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: 'node_modules/(fastify|@nestjs/(swagger|platform-fastify))/' },
+    },
+    {
+      name: 'transparency-log-is-pure',
+      severity: 'error',
+      from: { path: '^libs/transparency-log/', pathNot: '\\.spec\\.ts$' },
+      to: { pathNot: ['^libs/transparency-log/', '^(node:)?crypto$'] },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-development-tools',
+      comment: 'What runs in production stands under dependencies.',
+      severity: 'error',
+      from: { path: '^(apps/(api|cli)|libs)/', pathNot: '\\.(spec|contract)\\.ts$' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      conditionNames: ['source', 'import', 'types', 'node', 'default'],
+      exportsFields: ['exports'],
+      extensions: ['.ts', '.js', '.d.ts'],
+    },
+  },
+};

@@ -1,10 +1,15 @@
+import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
+/** `#libs/*` leads to the sources; the built code is for processes that tests start. */
+const conditions = ['source', ...defaultServerConditions];
+
 export default defineConfig({
-  resolve: { conditions: ['source'] },
-  ssr: { resolve: { conditions: ['source'] } },
+  resolve: { conditions },
+  environments: { __vitest__: { resolve: { conditions } } },
   test: {
     include: ['{apps,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
+    globalSetup: ['test/environment/global-setup.ts'],
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,

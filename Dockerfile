@@ -1,0 +1,22 @@
+FROM node:24-bookworm-slim AS development
+WORKDIR /service
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY . .
+RUN npm run build
+CMD ["npm", "start"]
+
+FROM node:24-bookworm-slim AS dependencies
+WORKDIR /service
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev
+
+FROM node:24-bookworm-slim AS production
+ENV NODE_ENV=production HOST=0.0.0.0
+WORKDIR /service
+COPY --from=dependencies /service/node_modules node_modules
+COPY --from=development /service/dist dist
+COPY package.json ./
+USER node
+EXPOSE 3000
+CMD ["node", "--enable-source-maps", "dist/apps/api/src/main.js"]

@@ -1,0 +1,39 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { AuthenticationGuard, AuthenticationModule } from '#libs/authentication';
+import { DatabaseModule, PlatformModule, SettingsModule } from '#libs/platform';
+import { IdentityMappingModule } from '#libs/identity-mapping';
+import { TokenIssuanceModule } from '#libs/token-issuance';
+import { SchemaReadiness } from './composition/schema-readiness.js';
+import { serviceSettings } from './composition/settings.js';
+import { ProblemDetailsFilter } from './http/problem-details.filter.js';
+import { RequestObserver } from './http/request-observer.js';
+import { validationPipe } from './http/validation.pipe.js';
+import { MeController } from './me/me.controller.js';
+import { HealthController } from './operations/health.controller.js';
+import { MetricsController } from './operations/metrics.controller.js';
+
+/** The composition root: which parts make up the HTTP service. */
+@Module({
+  imports: [
+    PlatformModule,
+    DatabaseModule,
+    AuthenticationModule,
+    IdentityMappingModule,
+    TokenIssuanceModule,
+  ],
+  controllers: [MeController, HealthController, MetricsController],
+  providers: [
+    SchemaReadiness,
+    RequestObserver,
+    { provide: APP_GUARD, useExisting: AuthenticationGuard },
+    { provide: APP_FILTER, useClass: ProblemDetailsFilter },
+    { provide: APP_PIPE, useFactory: validationPipe },
+  ],
+})
+export class ApiModule {
+  /** @throws InvalidSettings when the environment does not describe a service that could run */
+  static forRoot(environment: Readonly<Record<string, string | undefined>>): DynamicModule {
+    return { module: ApiModule, imports: [SettingsModule.forRoot(serviceSettings, environment)] };
+  }
+}

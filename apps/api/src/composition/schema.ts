@@ -1,0 +1,12 @@
+import { auditGrants, auditMigrations } from '#libs/audit';
+import { identityMappingGrants, identityMappingMigrations } from '#libs/identity-mapping';
+
+/** Every migration of the service; the timestamps in their names give the order. */
+export const serviceMigrations = [...identityMappingMigrations, ...auditMigrations];
+
+/** All that the role may do that the service works as. */
+export const serviceGrants: readonly { table: string; privileges: readonly string[] }[] = [
+  { table: 'schema_migration', privileges: ['SELECT'] },
+  ...identityMappingGrants,
+  ...auditGrants,
+];

@@ -1,0 +1,48 @@
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { SwaggerModule } from '@nestjs/swagger';
+import { assertEveryRouteDeclaresAccess } from '#libs/authentication';
+import { Logger } from '#libs/platform';
+import { ApiModule } from './api.module.js';
+import { BODY_LIMIT_BYTES } from './http/body-limit.js';
+import { NestLogger } from './http/nest-logger.js';
+import { RequestObserver } from './http/request-observer.js';
+import { openApiDocument } from './operations/openapi-document.js';
+
+/**
+ * Puts the HTTP service together; it does not listen yet.
+ *
+ * @throws InvalidSettings listing every fault of the environment
+ * @throws when a route declares no access rule, or more than one
+ */
+export async function createApi(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT_BYTES,
+    forceCloseConnections: 'idle',
+    requestTimeout: 30_000,
+    routerOptions: { maxParamLength: 512 },
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    ApiModule.forRoot(environment),
+    adapter,
+    { bodyParser: false, bufferLogs: true, abortOnError: false },
+  );
+  app.useLogger(new NestLogger(app.get(Logger)));
+  app.enableShutdownHooks();
+
+  const server = adapter.getInstance();
+  server.removeContentTypeParser('text/plain');
+  app.get(RequestObserver).attach(server);
+
+  assertEveryRouteDeclaresAccess(app);
+  SwaggerModule.setup('docs', app, () => openApiDocument(app), {
+    jsonDocumentUrl: 'openapi.json',
+    raw: ['json'],
+    customSiteTitle: 'Communication identity service',
+  });
+  await app.init();
+  await server.ready();
+  return app;
+}

@@ -1,0 +1,32 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiResponse } from '@nestjs/swagger';
+import type { z } from 'zod';
+
+const REFUSALS: Readonly<Record<number, string>> = {
+  400: 'The request is not valid.',
+  401: 'The caller is not authenticated.',
+  403: 'The caller may not do this.',
+  404: 'There is no such thing, or the caller may not know of it.',
+  409: 'The request contradicts what is stored.',
+  412: 'The resource has changed since it was read.',
+  413: 'The body is too large.',
+  415: 'The body is not JSON.',
+  429: 'Too many requests; `Retry-After` says when to come back.',
+  503: 'A service that this one depends on is away; `Retry-After` says when to come back.',
+};
+
+/** Documents a route's answers: the one for success, and problem details for each refusal. */
+export function Answers(status: number, schema: z.ZodType, ...refusals: number[]): MethodDecorator {
+  return applyDecorators(
+    ApiResponse({ status, description: 'Done.', standardSchema: schema }),
+    ...refusals.map((refusal) =>
+      ApiResponse({
+        status: refusal,
+        description: REFUSALS[refusal] ?? 'Refused.',
+        content: {
+          'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDetails' } },
+        },
+      }),
+    ),
+  );
+}

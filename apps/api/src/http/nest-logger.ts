@@ -1,0 +1,23 @@
+import type { LoggerService } from '@nestjs/common';
+import type { Logger } from '#libs/platform';
+
+/** Lets Nest speak through our log; what it says of its own start is for debugging. */
+export class NestLogger implements LoggerService {
+  constructor(private readonly logger: Logger) {}
+
+  log(text: unknown, context?: unknown): void {
+    this.logger.debug({ text, context }, 'nest');
+  }
+  debug(text: unknown, context?: unknown): void {
+    this.logger.debug({ text, context }, 'nest');
+  }
+  verbose(text: unknown, context?: unknown): void {
+    this.logger.debug({ text, context }, 'nest');
+  }
+  warn(text: unknown, context?: unknown): void {
+    this.logger.warn({ text, context }, 'nest warns');
+  }
+  error(text: unknown, ...rest: unknown[]): void {
+    this.logger.error({ text, rest }, 'nest failed');
+  }
+}

@@ -1,0 +1,81 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, NotFoundException } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { requestContextOf } from '#libs/authentication';
+import { Logger, ServiceError } from '#libs/platform';
+import { BODY_LIMIT_BYTES } from './body-limit.js';
+import { toProblemDetails } from './problem-details.js';
+import {
+  InternalError,
+  InvalidRequest,
+  RequestAborted,
+  RequestTooLarge,
+  RouteNotFound,
+  UnsupportedMediaType,
+} from './request-errors.js';
+
+/** Turns whatever was thrown into problem details (RFC 9457), and nothing else into an answer. */
+@Catch()
+export class ProblemDetailsFilter implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const { requestId } = requestContextOf(request);
+    const error = asServiceError(thrown, request);
+    this.#log(error, requestId, request);
+    if (reply.sent) return;
+    if (error.retryAfterSeconds !== undefined) {
+      void reply.header('retry-after', String(error.retryAfterSeconds));
+    }
+    if ('challenge' in error && typeof error.challenge === 'string') {
+      void reply.header('www-authenticate', error.challenge);
+    }
+    void reply
+      .code(error.status)
+      .header('x-request-id', requestId)
+      .header('cache-control', 'no-store')
+      .type('application/problem+json')
+      .send(JSON.stringify(toProblemDetails(error, requestId)));
+  }
+
+  #log(error: ServiceError, requestId: string, request: FastifyRequest): void {
+    const fields = { requestId, code: error.code, route: request.routeOptions.url };
+    if (error.status < 500) {
+      this.logger.debug(fields, 'request refused');
+      return;
+    }
+    this.logger.error({ ...fields, cause: described(error.cause) }, 'request failed');
+  }
+}
+
+function asServiceError(thrown: unknown, request: FastifyRequest): ServiceError {
+  if (thrown instanceof ServiceError) return thrown;
+  if (thrown instanceof NotFoundException) return new RouteNotFound();
+  if (request.raw.destroyed && thrown instanceof Error && thrown.name === 'AbortError') {
+    return new RequestAborted();
+  }
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new RequestTooLarge(BODY_LIMIT_BYTES);
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new UnsupportedMediaType();
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new InvalidRequest([{ pointer: '', detail: 'the body is not well-formed JSON' }]);
+    default:
+      return new InternalError({ cause: thrown });
+  }
+}
+
+/** An error and its causes, as the log shows them. */
+function described(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return typeof error === 'string' ? error : typeof error;
+  const { name, message, stack } = error;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  const cause =
+    error.cause === undefined || depth > 3 ? undefined : described(error.cause, depth + 1);
+  return { name, message, code, stack, cause };
+}

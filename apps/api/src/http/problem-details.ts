@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import type { ServiceError } from '#libs/platform';
+
+export const PROBLEM_TYPE_PREFIX = 'urn:acs-identity:problem:';
+
+/** RFC 9457. `type` is stable; docs/problems has a page for each. */
+export const problemDetails = z
+  .looseObject({
+    type: z.string().startsWith(PROBLEM_TYPE_PREFIX),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    requestId: z.string(),
+  })
+  .meta({ id: 'ProblemDetails', description: 'Why a request was refused (RFC 9457).' });
+
+export type ProblemDetails = z.output<typeof problemDetails>;
+
+export function toProblemDetails(error: ServiceError, requestId: string): ProblemDetails {
+  return {
+    type: `${PROBLEM_TYPE_PREFIX}${error.code}`,
+    title: error.title,
+    status: error.status,
+    detail: error.detail,
+    requestId,
+    ...error.members,
+  };
+}

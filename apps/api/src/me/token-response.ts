@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { IDENTITY_KINDS } from '#libs/identity-mapping';
+import type { IssuedToken } from '#libs/token-issuance';
+
+export const callerIdentity = z
+  .strictObject({
+    id: z.uuid(),
+    kind: z.enum(IDENTITY_KINDS),
+    communicationUserId: z.string().startsWith('8:acs:'),
+  })
+  .meta({ id: 'CallerIdentity' });
+
+export const tokenResponse = z
+  .strictObject({
+    token: z
+      .string()
+      .meta({ description: 'Opaque. Don’t read it; `expiresOn` says how long it lives.' }),
+    expiresOn: z.iso.datetime(),
+    scopes: z.array(z.string()),
+    identity: callerIdentity,
+    auditEntry: z.strictObject({ id: z.uuid(), index: z.int().min(0) }),
+  })
+  .meta({ id: 'TokenResponse' });
+
+export type CallerIdentity = z.output<typeof callerIdentity>;
+export type TokenResponse = z.output<typeof tokenResponse>;
+
+export function toTokenResponse(issued: IssuedToken): TokenResponse {
+  const { token, expiresOn, scopes, mapping, auditEntry } = issued;
+  return {
+    token,
+    expiresOn: expiresOn.toISOString(),
+    scopes: [...scopes],
+    identity: toCallerIdentity(mapping),
+    auditEntry: { id: auditEntry.id, index: auditEntry.index },
+  };
+}
+
+export function toCallerIdentity({
+  id,
+  kind,
+  communicationUserId,
+}: IssuedToken['mapping']): CallerIdentity {
+  return { id, kind, communicationUserId };
+}

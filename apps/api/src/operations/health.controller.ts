@@ -1,0 +1,50 @@
+import { Controller, Get, Header, HttpStatus, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { Public } from '#libs/authentication';
+import { ReadinessChecks } from '#libs/platform';
+import { Answers } from '../http/answers.js';
+
+const liveness = z.strictObject({ status: z.literal('live') }).meta({ id: 'Liveness' });
+const readiness = z
+  .strictObject({
+    status: z.enum(['ready', 'not ready']),
+    parts: z.record(z.string(), z.enum(['ready', 'not ready'])),
+  })
+  .meta({ id: 'Readiness' });
+
+/** For load balancers and orchestrators. */
+@ApiTags('operations')
+@Controller('health')
+export class HealthController {
+  constructor(private readonly checks: ReadinessChecks) {}
+
+  @Get('live')
+  @Public('tells nothing but that the process runs')
+  @Header('cache-control', 'no-store')
+  @ApiOperation({ summary: 'Says that the process runs; fails only when it should be restarted' })
+  @Answers(200, liveness)
+  live(): z.output<typeof liveness> {
+    return { status: 'live' };
+  }
+
+  @Get('ready')
+  @Public('tells load balancers whether to send requests; reasons go to the log alone')
+  @Header('cache-control', 'no-store')
+  @ApiOperation({ summary: 'Says whether the service could serve a request now; 503 when not' })
+  @Answers(200, readiness)
+  async ready(
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<z.output<typeof readiness>> {
+    const answers = Object.entries(await this.checks.ask());
+    const isReady = answers.every(([, answer]) => answer.isReady);
+    if (!isReady) void reply.code(HttpStatus.SERVICE_UNAVAILABLE).header('retry-after', '2');
+    return {
+      status: isReady ? 'ready' : 'not ready',
+      parts: Object.fromEntries(
+        answers.map(([part, answer]) => [part, answer.isReady ? 'ready' : 'not ready']),
+      ),
+    };
+  }
+}

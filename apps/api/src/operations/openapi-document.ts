@@ -1,0 +1,31 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { jsonSchemaOf } from '../http/json-schema.js';
+import { problemDetails } from '../http/problem-details.js';
+
+/** The OpenAPI document of all routes, out of the same schemas that check requests. */
+export function openApiDocument(app: INestApplication): OpenAPIObject {
+  const configuration = new DocumentBuilder()
+    .setTitle('Communication identity service')
+    .setDescription(
+      'Issues Azure Communication Services access tokens to callers that Microsoft Entra ID vouches for, and records every issuance.',
+    )
+    .setVersion('1')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }, 'entra')
+    .addSecurityRequirements('entra')
+    .build();
+  const document = SwaggerModule.createDocument(app, configuration, {
+    operationIdFactory: (controller, method) =>
+      `${controller.replace(/Controller$/, '').toLowerCase()}.${method}`,
+  });
+  const {
+    $schema: _schema,
+    id: _id,
+    ...schema
+  } = z.toJSONSchema(problemDetails) as Record<string, unknown>;
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, ProblemDetails: jsonSchemaOf(problemDetails) },
+  };
+  return document;
+}

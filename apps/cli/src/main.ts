@@ -1,0 +1,17 @@
+import { Command } from 'commander';
+import { InvalidSettings } from '#libs/platform';
+import { configCheckCommand } from './config-check.js';
+import { migrateCommand } from './migrate.js';
+
+const program = new Command('acs-identity')
+  .description('Operates the communication identity service.')
+  .showHelpAfterError()
+  .configureHelp({ showGlobalOptions: true })
+  .addCommand(migrateCommand())
+  .addCommand(configCheckCommand());
+
+program.parseAsync().catch((error: unknown) => {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${message}\n`);
+  process.exitCode = error instanceof InvalidSettings ? 78 : 1;
+});

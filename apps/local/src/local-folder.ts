@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+/** What a script needs to talk to the running environment. A contract: scripts rely on it. */
+export interface LocalEnvironment {
+  readonly apiUrl: string;
+  readonly emulator: {
+    readonly entra: string;
+    readonly acs: string;
+    readonly keyVault: string;
+    readonly control: string;
+  };
+  readonly caFile: string;
+  /** Address for the service's own role. */
+  readonly databaseUrl: string;
+  readonly tenantId: string;
+  readonly apiAudience: string;
+  /** The process that holds the environment up. */
+  readonly processId: number;
+}
+
+const environmentShape = z.looseObject({
+  processId: z.int(),
+  emulator: z.looseObject({ control: z.url() }),
+});
+const passwordsShape = z.strictObject({
+  superuser: z.string(),
+  owner: z.string(),
+  service: z.string(),
+});
+
+export type Passwords = z.output<typeof passwordsShape>;
+
+/** The folder `.local/`: everything that the local environment keeps. */
+export class LocalFolder {
+  constructor(readonly path: string) {}
+
+  get postgres(): string {
+    return join(this.path, 'postgres');
+  }
+
+  get emulator(): string {
+    return join(this.path, 'emulator');
+  }
+
+  /** The passwords of the embedded database, made once. */
+  async passwords(): Promise<Passwords> {
+    const file = join(this.path, 'passwords.json');
+    await mkdir(this.path, { recursive: true });
+    const known = await readJson(file, passwordsShape);
+    if (known) return known;
+    const made = { superuser: password(), owner: password(), service: password() };
+    await writeFile(file, JSON.stringify(made), { mode: 0o600 });
+    return made;
+  }
+
+  /** @returns what the running environment said of itself, or `undefined` when none runs */
+  async running(): Promise<z.output<typeof environmentShape> | undefined> {
+    const said = await readJson(this.#environmentFile, environmentShape);
+    return said && isAlive(said.processId) ? said : undefined;
+  }
+
+  async announce(environment: LocalEnvironment): Promise<void> {
+    await writeFile(this.#environmentFile, `${JSON.stringify(environment, null, 2)}\n`, {
+      mode: 0o600,
+    });
+  }
+
+  async withdraw(): Promise<void> {
+    await rm(this.#environmentFile, { force: true });
+  }
+
+  get #environmentFile(): string {
+    return join(this.path, 'environment.json');
+  }
+}
+
+async function readJson<S extends z.ZodType>(
+  file: string,
+  shape: S,
+): Promise<z.output<S> | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : shape.parse(JSON.parse(text));
+}
+
+function isAlive(processId: number): boolean {
+  try {
+    return process.kill(processId, 0);
+  } catch {
+    return false;
+  }
+}
+
+function password(): string {
+  return randomBytes(18).toString('hex');
+}

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { appNames, personNames } from '../../emulator/src/sample-people.js';
+import { LocalFolder } from './local-folder.js';
+
+/** `npm run -s token -- <who>`: prints an Entra access token of a sample person or app. */
+async function main(): Promise<void> {
+  const who = process.argv[2] ?? '';
+  const isPerson = personNames.includes(who);
+  if (!isPerson && !appNames.includes(who)) {
+    throw new Error(
+      `usage: npm run -s token -- <who>\npeople: ${personNames.join(', ')}\napps: ${appNames.join(', ')}`,
+    );
+  }
+  const running = await new LocalFolder('.local').running();
+  if (!running) throw new Error('The local environment is not running: start it with npm start.');
+  const answer = await fetch(`${running.emulator.control}/control/tokens`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(isPerson ? { person: who } : { app: who }),
+  });
+  if (!answer.ok) throw new Error(`The emulator refused: ${await answer.text()}`);
+  console.log(z.object({ token: z.string() }).parse(await answer.json()).token);
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,79 @@
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testDatabase, type TestDatabase } from '../../../test/environment/postgres.js';
+import { dataSourceOptions } from './data-source-options.js';
+import { Database } from './database.js';
+import { DatabaseUnavailable } from './database-unavailable.js';
+
+let place: TestDatabase;
+
+beforeAll(async () => {
+  place = await testDatabase();
+  return async () => place.drop();
+});
+
+const sources: DataSource[] = [];
+
+afterAll(async () => {
+  for (const source of sources) if (source.isInitialized) await source.destroy();
+});
+
+function open(url = place.serviceUrl, timeoutMs = 2_000): Database {
+  const source = new DataSource(dataSourceOptions({ url, poolSize: 2, timeoutMs }));
+  sources.push(source);
+  return new Database(source);
+}
+
+describe('Database', () => {
+  it('connects on first use, once for all who come at the same time', async () => {
+    const database = open();
+    const answers = await Promise.all(
+      [1, 2, 3].map(async (number) =>
+        database.query<{ n: number }>('SELECT $1::int AS n', [number]),
+      ),
+    );
+    expect(answers).toEqual([[{ n: 1 }], [{ n: 2 }], [{ n: 3 }]]);
+  });
+
+  it('says that it is unavailable when nobody listens, and connects when somebody does again', async () => {
+    const database = open('postgres://nobody:x@127.0.0.1:1/none');
+    await expect(database.query('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailable);
+    await expect(database.query('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailable);
+  });
+
+  it('gives a slow statement up within its time', async () => {
+    await expect(open(place.serviceUrl, 200).query('SELECT pg_sleep(20)')).rejects.toBeInstanceOf(
+      DatabaseUnavailable,
+    );
+  });
+
+  it('lives through connections that the server cuts', async () => {
+    const database = open();
+    await database.query('SELECT 1');
+    await open(place.superuserUrl).query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    );
+    await expect
+      .poll(async () =>
+        database.query('SELECT 1').then(
+          () => true,
+          () => false,
+        ),
+      )
+      .toBe(true);
+  });
+
+  it('passes a violated constraint through unchanged', async () => {
+    const failure = open().query(
+      `INSERT INTO mapping (id, resource, tenant, subject, kind, status)
+       VALUES (gen_random_uuid(), 'r', 't', 's', 'ghost', 'pending')`,
+    );
+    await expect(failure).rejects.toMatchObject({ driverError: { code: '23514' } });
+  });
+
+  it('takes a statement of a schema that is not there as an outage, not as a fault of the caller', async () => {
+    await expect(open().query('SELECT * FROM not_there')).rejects.toBeInstanceOf(
+      DatabaseUnavailable,
+    );
+  });
+});
