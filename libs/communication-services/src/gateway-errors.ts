@@ -98,6 +98,17 @@ export class IdentityNotOwned extends ServiceError {
   }
 }
 
+/** The identity does not exist at ACS any more. */
+export class IdentityMissing extends ServiceError {
+  override readonly code = 'communication-identity-missing';
+  override readonly status = 409;
+  override readonly title = 'The communication identity does not exist any more';
+
+  constructor(options: { cause?: unknown } = {}) {
+    super('Azure Communication Services does not know the communication identity.', options);
+  }
+}
+
 /** Something names an ACS resource that this service has no configuration for. */
 export class ResourceNotConfigured extends ServiceError {
   override readonly code = 'resource-not-configured';

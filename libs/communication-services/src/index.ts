@@ -1,3 +1,5 @@
+export { AcsClients } from './acs-clients.js';
+export { AcsCommunicationIdentityGateway } from './acs-communication-identity-gateway.js';
 export {
   CommunicationIdentityGateway,
   type Acknowledged,
@@ -9,7 +11,13 @@ export {
   type UpstreamEvidence,
 } from './communication-identity-gateway.js';
 export { CommunicationResources, type CommunicationResource } from './communication-resources.js';
+export { CommunicationServicesModule } from './communication-services.module.js';
 export {
+  communicationServicesSettings,
+  type CommunicationServicesSettings,
+} from './communication-services-settings.js';
+export {
+  IdentityMissing,
   IdentityNotOwned,
   ResourceNotConfigured,
   TeamsTokenRefused,
@@ -20,3 +28,12 @@ export {
   UpstreamThrottled,
   UpstreamUnavailable,
 } from './gateway-errors.js';
+export { GatewayMetrics } from './gateway-metrics.js';
+export { MemoryCommunicationIdentityGateway } from './memory-communication-identity-gateway.js';
+export {
+  RequestBudget,
+  type AcsOperation,
+  type BudgetRequest,
+  type Permit,
+} from './request-budget.js';
+export { UnboundedRequestBudget } from './unbounded-request-budget.js';

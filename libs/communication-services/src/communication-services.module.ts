@@ -1,0 +1,78 @@
+import { Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import { Registry } from 'prom-client';
+import { Clock, Logger, ReadinessChecks } from '#libs/platform';
+import { AzureCredential, SecretsModule, SecretStore } from '#libs/secrets';
+import { AcsClients } from './acs-clients.js';
+import { AcsCommunicationIdentityGateway } from './acs-communication-identity-gateway.js';
+import { CommunicationIdentityGateway } from './communication-identity-gateway.js';
+import { CommunicationResources } from './communication-resources.js';
+import {
+  communicationServicesSettings,
+  type CommunicationServicesSettings,
+} from './communication-services-settings.js';
+import { GatewayMetrics } from './gateway-metrics.js';
+import { RequestBudget } from './request-budget.js';
+import { UnboundedRequestBudget } from './unbounded-request-budget.js';
+
+/** The way to Azure Communication Services. */
+@Module({
+  imports: [SecretsModule],
+  providers: [
+    {
+      provide: CommunicationResources,
+      inject: [communicationServicesSettings.key],
+      useFactory: ({ resources }: CommunicationServicesSettings) => resources,
+    },
+    { provide: RequestBudget, useClass: UnboundedRequestBudget },
+    {
+      provide: AcsClients,
+      inject: [communicationServicesSettings.key, SecretStore, AzureCredential],
+      useFactory: (
+        settings: CommunicationServicesSettings,
+        secrets: SecretStore,
+        azureCredential: AzureCredential,
+      ) => new AcsClients(settings, secrets, azureCredential),
+    },
+    {
+      provide: CommunicationIdentityGateway,
+      inject: [
+        communicationServicesSettings.key,
+        AcsClients,
+        RequestBudget,
+        Clock,
+        Logger,
+        Registry,
+      ],
+      useFactory: (
+        { resources, timeoutMs }: CommunicationServicesSettings,
+        clients: AcsClients,
+        budget: RequestBudget,
+        clock: Clock,
+        logger: Logger,
+        registry: Registry,
+      ) =>
+        new AcsCommunicationIdentityGateway(resources, clients, budget, {
+          timeoutMs,
+          clock,
+          logger,
+          metrics: new GatewayMetrics(registry),
+        }),
+    },
+  ],
+  exports: [CommunicationIdentityGateway, CommunicationResources, SecretsModule],
+})
+export class CommunicationServicesModule implements OnApplicationBootstrap {
+  constructor(
+    @Inject(CommunicationResources) private readonly resources: CommunicationResources,
+    @Inject(AcsClients) private readonly clients: AcsClients,
+    private readonly readiness: ReadinessChecks,
+  ) {}
+
+  /** ACS itself is not asked: a check must cost nothing of the request budget. */
+  onApplicationBootstrap(): void {
+    this.readiness.register('secrets', async () => {
+      for (const name of this.resources.names()) await this.clients.of(this.resources.find(name));
+      return { isReady: true };
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { httpsOrigin } from '#libs/platform';
+import { CommunicationResources } from './communication-resources.js';
+
+const resource = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 lower-case letters, digits and hyphens'),
+  endpoint: httpsOrigin(),
+  resourceId: z.guid('must be a GUID').toLowerCase(),
+  credentialSecret: z
+    .string()
+    .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be 1 to 127 letters, digits and hyphens')
+    .optional(),
+  tenants: z.array(z.string().min(1).max(256).toLowerCase()).default([]),
+  default: z.boolean().default(false),
+});
+
+const schema = z
+  .array(resource)
+  .min(1, 'must list at least one resource')
+  .superRefine((resources, context) => {
+    const defaults = resources.filter((one) => one.default).length;
+    if (defaults !== 1 && resources.length > 1) {
+      context.addIssue(`must mark exactly one resource as the default, not ${defaults}`);
+    }
+    const unique: [string, readonly string[]][] = [
+      ['name', resources.map(({ name }) => name)],
+      ['resourceId', resources.map(({ resourceId }) => resourceId)],
+      ['tenants', resources.flatMap(({ tenants }) => tenants)],
+    ];
+    for (const [field, values] of unique) {
+      if (new Set(values).size < values.length)
+        context.addIssue(`must not repeat a value of ${field}`);
+    }
+  });
+
+/** The path of a JSON file, read as the resources that it lists. */
+export function resourcesFile(): z.ZodType<CommunicationResources, string> {
+  return z.string().transform((path, context) => {
+    const result = schema.safeParse(jsonOf(path));
+    if (!result.success) {
+      for (const { path: where, message } of result.error.issues) {
+        context.addIssue(where.length === 0 ? message : `${where.join('.')}: ${message}`);
+      }
+      return z.NEVER;
+    }
+    const standard = result.data.find((one) => one.default) ?? result.data[0];
+    return new CommunicationResources(
+      result.data.map(({ name, endpoint, resourceId, credentialSecret, tenants }) => ({
+        name,
+        endpoint,
+        immutableResourceId: resourceId,
+        ...(credentialSecret !== undefined && { credentialSecret }),
+        tenants,
+      })),
+      standard?.name ?? '',
+    );
+  });
+}
+
+/** @returns `undefined` for a file that can't be read as JSON, which the schema then refuses */
+function jsonOf(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
