@@ -13,3 +13,8 @@ export { type AuditReceipt, AuditTrail, type Change } from './audit-trail.js';
 export { AuditUnavailable } from './audit-unavailable.js';
 export { MemoryAuditTrail } from './memory-audit-trail.js';
 export { type TokenFingerprint, TokenFingerprints } from './token-fingerprints.js';
+export { AuditModule } from './audit.module.js';
+export { auditFunctionGrants, auditGrants } from './audit-grants.js';
+export { auditMigrations } from './audit-migrations.js';
+export { CheckpointSigners } from './checkpoint-signers.js';
+export { PostgresAuditTrail } from './postgres-audit-trail.js';

@@ -29,7 +29,7 @@ export class MemoryAuditTrail extends AuditTrail {
 }
 
 // Stands for a transaction where there is no database: nobody may use it.
-const noTransaction = new Proxy({} as Transaction, {
+const noTransaction = new Proxy(Object.create(null) as Transaction, {
   get: (_target, name) => {
     throw new Error(`MemoryAuditTrail has no database: ${String(name)} was used`);
   },

@@ -1,0 +1,10 @@
+/** What the service's role may do with the tables: add rows and read them. */
+export const auditGrants: readonly {
+  readonly table: string;
+  readonly privileges: readonly ('SELECT' | 'INSERT' | 'UPDATE' | 'DELETE')[];
+}[] = ['audit_entry', 'audit_personal', 'audit_head', 'audit_tile', 'audit_fingerprint_key'].map(
+  (table) => ({ table, privileges: ['SELECT', 'INSERT'] }),
+);
+
+/** Functions that run with the owner's rights and that the service's role may execute. */
+export const auditFunctionGrants: readonly string[] = ['audit_create_partitions(integer)'];

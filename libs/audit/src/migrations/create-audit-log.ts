@@ -1,0 +1,169 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/**
+ * The tables of the log. Rows are only ever added: triggers refuse the rest to everybody, and the
+ * service's role has no right to it either (`auditGrants`).
+ */
+export class CreateAuditLog1764000000001 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    for (const statement of statements) await runner.query(statement);
+  }
+
+  async down(): Promise<void> {
+    return Promise.reject(new Error('The audit log is not taken down. Restore a backup instead.'));
+  }
+}
+
+const statements = [
+  // Entries. `leaf` holds the canonical bytes; every other column is derived from them or from the
+  // place in the log. Times never go back as indexes go up, so that a time window is a run of indexes.
+  `CREATE TABLE audit_entry (
+     entry_index bigint NOT NULL,
+     recorded_at timestamptz NOT NULL,
+     id uuid NOT NULL,
+     action text NOT NULL,
+     outcome text NOT NULL,
+     reason_code text,
+     reason_detail text,
+     actor_kind text NOT NULL,
+     actor_tenant text,
+     actor_subject text,
+     client_app text,
+     target_tenant text,
+     target_subject text,
+     identity_id text,
+     communication_user_id text,
+     token_fingerprint text,
+     leaf bytea STORAGE EXTERNAL NOT NULL,
+     PRIMARY KEY (recorded_at, entry_index)
+   ) PARTITION BY RANGE (recorded_at)`,
+  `CREATE TABLE audit_entry_other PARTITION OF audit_entry DEFAULT`,
+  `CREATE INDEX ON audit_entry (action, entry_index)`,
+  `CREATE INDEX ON audit_entry (outcome, entry_index) WHERE outcome <> 'success'`,
+  `CREATE INDEX ON audit_entry (actor_tenant, entry_index)`,
+  `CREATE INDEX ON audit_entry (actor_subject, entry_index)`,
+  `CREATE INDEX ON audit_entry (client_app, entry_index)`,
+  `CREATE INDEX ON audit_entry (target_tenant, entry_index)
+     WHERE target_tenant IS DISTINCT FROM actor_tenant`,
+  `CREATE INDEX ON audit_entry (target_subject, entry_index)
+     WHERE target_subject IS DISTINCT FROM actor_subject`,
+  `CREATE INDEX ON audit_entry (identity_id, entry_index) WHERE identity_id IS NOT NULL`,
+  `CREATE INDEX ON audit_entry (communication_user_id, entry_index)
+     WHERE communication_user_id IS NOT NULL`,
+  `CREATE INDEX ON audit_entry (token_fingerprint) WHERE token_fingerprint IS NOT NULL`,
+  `CREATE INDEX ON audit_entry
+     USING gin (to_tsvector('simple', reason_code || ' ' || coalesce(reason_detail, '')))
+     WHERE reason_code IS NOT NULL`,
+
+  // The personal values whose salted hashes stand in the entries.
+  `CREATE TABLE audit_personal (
+     entry_index bigint NOT NULL,
+     recorded_at timestamptz NOT NULL,
+     whose text NOT NULL,
+     client_address text,
+     user_agent text,
+     display_name text,
+     salts bytea NOT NULL,
+     PRIMARY KEY (recorded_at, entry_index, whose)
+   ) PARTITION BY RANGE (recorded_at)`,
+  `CREATE TABLE audit_personal_other PARTITION OF audit_personal DEFAULT`,
+  `CREATE INDEX ON audit_personal (client_address, entry_index) WHERE client_address IS NOT NULL`,
+
+  // One row for each commit of the log; the newest is its head. Two rows can't follow the same tree,
+  // so that the log can't fork even if its lock failed.
+  `CREATE TABLE audit_head (
+     size bigint PRIMARY KEY,
+     from_size bigint NOT NULL UNIQUE,
+     root bytea NOT NULL,
+     recorded_at timestamptz NOT NULL,
+     leaf_hashes bytea STORAGE EXTERNAL NOT NULL,
+     checkpoint text NOT NULL,
+     CHECK (size > from_size),
+     CHECK (octet_length(leaf_hashes) = 32 * (size - from_size))
+   )`,
+
+  // Full tiles; partial ones are put together from the leaf hashes and roots here and above.
+  `CREATE TABLE audit_tile (
+     level integer NOT NULL,
+     tile_index bigint NOT NULL,
+     hashes bytea STORAGE EXTERNAL NOT NULL,
+     root bytea NOT NULL,
+     PRIMARY KEY (level, tile_index),
+     CHECK (octet_length(hashes) = 8192)
+   )`,
+
+  // Every key that fingerprints were ever made with, so that old ones stay searchable.
+  `CREATE TABLE audit_fingerprint_key (
+     id text PRIMARY KEY,
+     first_index bigint NOT NULL
+   )`,
+
+  `CREATE FUNCTION audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+   BEGIN
+     IF TG_OP = 'DELETE' AND TG_TABLE_NAME LIKE 'audit\\_personal%'
+        AND current_setting('audit.erasing', true) = 'on' THEN
+       RETURN NULL;
+     END IF;
+     RAISE EXCEPTION 'audit rows are never changed: % of % refused', TG_OP, TG_TABLE_NAME;
+   END $$`,
+  `CREATE PROCEDURE audit_protect(guarded regclass) LANGUAGE plpgsql AS $$
+   BEGIN
+     EXECUTE format('CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %s
+                     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change()', guarded);
+   END $$`,
+  ...[
+    'audit_entry',
+    'audit_entry_other',
+    'audit_personal',
+    'audit_personal_other',
+    'audit_head',
+    'audit_tile',
+    'audit_fingerprint_key',
+  ].map((table) => `CALL audit_protect('${table}')`),
+
+  // Partitions for this month and the ones ahead. Runs as the owner, so that the service needs no
+  // right to create tables. A month that has rows in the default partition already is left there.
+  `CREATE FUNCTION audit_create_partitions(months_ahead integer) RETURNS integer
+   LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+   DECLARE
+     first_day timestamptz;
+     created integer := 0;
+     parent text;
+     partition text;
+   BEGIN
+     FOR ahead IN 0..least(months_ahead, 120) LOOP
+       first_day := date_trunc('month', now(), 'UTC') + make_interval(months => ahead);
+       first_day := date_trunc('month', first_day + interval '12 hours', 'UTC');
+       FOREACH parent IN ARRAY ARRAY['audit_entry', 'audit_personal'] LOOP
+         partition := parent || to_char(first_day AT TIME ZONE 'UTC', '_YYYY_MM');
+         CONTINUE WHEN to_regclass(partition) IS NOT NULL;
+         BEGIN
+           EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
+             partition, parent, first_day,
+             date_trunc('month', first_day + interval '32 days', 'UTC'));
+           EXECUTE format('CALL audit_protect(%L)', partition);
+           created := created + 1;
+         EXCEPTION WHEN check_violation OR duplicate_table THEN
+           NULL;
+         END;
+       END LOOP;
+     END LOOP;
+     RETURN created;
+   END $$`,
+  `SELECT audit_create_partitions(3)`,
+  `REVOKE ALL ON FUNCTION audit_create_partitions(integer) FROM PUBLIC`,
+
+  // Takes the log's lock until the end of the transaction, then reads its head. In one function, but
+  // two statements: the second one sees what was committed while the first one waited.
+  `CREATE FUNCTION audit_lock_head(timeout_ms integer)
+   RETURNS TABLE (size bigint, root bytea, recorded_at timestamptz)
+   LANGUAGE plpgsql VOLATILE AS $$
+   BEGIN
+     PERFORM set_config('synchronous_commit', 'on', true);
+     PERFORM set_config('statement_timeout', timeout_ms::text, true);
+     PERFORM set_config('lock_timeout', timeout_ms::text, true);
+     PERFORM pg_advisory_xact_lock(4711202600000001);
+     PERFORM set_config('lock_timeout', (timeout_ms / 4)::text, true);
+     RETURN QUERY SELECT h.size, h.root, h.recorded_at FROM audit_head h ORDER BY h.size DESC LIMIT 1;
+   END $$`,
+];

@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import { Registry } from 'prom-client';
+import { DataSource } from 'typeorm';
+import {
+  type Clock,
+  Database,
+  dataSourceOptions,
+  MemoryLogger,
+  ReadinessChecks,
+  SystemClock,
+} from '#libs/platform';
+import { MemorySecretStore } from '#libs/secrets';
+import { AuditMetrics } from '../src/audit-metrics.js';
+import type { AuditSettings } from '../src/audit-settings.js';
+import { CheckpointSigners } from '../src/checkpoint-signers.js';
+import { LogAppender } from '../src/log-appender.js';
+import { LogWatch } from '../src/log-watch.js';
+import { PostgresAuditTrail } from '../src/postgres-audit-trail.js';
+
+/** The log as one process of the service has it, for tests. */
+export interface TestLog {
+  readonly trail: PostgresAuditTrail;
+  readonly database: Database;
+  readonly dataSource: DataSource;
+  readonly secrets: MemorySecretStore;
+  readonly signers: CheckpointSigners;
+  readonly settings: AuditSettings;
+  readonly readiness: ReadinessChecks;
+  readonly logger: MemoryLogger;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  close(): Promise<void>;
+}
+
+/** The same key for every process of a test, so that their checkpoints verify alike. */
+export const testSigningSeed = randomBytes(32).toString('base64');
+
+/** Opens the log that is in a migrated database. */
+export function openTestLog(
+  url: string,
+  {
+    clock = new SystemClock(),
+    databaseTimeoutMs = 3000,
+    poolSize = 4,
+    ...settings
+  }: Partial<AuditSettings> & {
+    clock?: Clock;
+    databaseTimeoutMs?: number;
+    poolSize?: number;
+  } = {},
+): TestLog {
+  const dataSource = new DataSource(
+    dataSourceOptions({ url, poolSize, timeoutMs: databaseTimeoutMs }),
+  );
+  const database = new Database(dataSource);
+  const secrets = new MemorySecretStore(clock, {
+    'audit-signing-key': testSigningSeed,
+    'audit-fingerprint-key': 'fingerprint key of the tests, 32+',
+  });
+  const all: AuditSettings = {
+    origin: 'log.example/audit',
+    signingKeySecrets: ['audit-signing-key'],
+    fingerprintKeySecret: 'audit-fingerprint-key',
+    timeoutMs: 3000,
+    queueLimit: 10_000,
+    checkpointFile: undefined,
+    ...settings,
+  };
+  const registry = new Registry();
+  const metrics = new AuditMetrics(registry);
+  const logger = new MemoryLogger();
+  const readiness = new ReadinessChecks();
+  const signers = new CheckpointSigners(secrets, all);
+  const watch = new LogWatch(database, signers, readiness, logger, metrics, all);
+  watch.onApplicationBootstrap();
+  const appender = new LogAppender(database, clock, signers, all);
+  const trail = new PostgresAuditTrail(appender, watch, clock, logger, metrics, all);
+  const close = async (): Promise<void> => {
+    if (dataSource.isInitialized) await dataSource.destroy();
+  };
+  return {
+    trail,
+    database,
+    dataSource,
+    secrets,
+    signers,
+    settings: all,
+    readiness,
+    logger,
+    registry,
+    clock,
+    close,
+  };
+}
