@@ -1,0 +1,183 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import type { StateFolder } from '../state-folder.js';
+import type { AcsIdentities } from './identities.js';
+import type { AcsResource } from './resource.js';
+
+/** A token as ACS hands it out. */
+export interface AcsToken {
+  readonly token: string;
+  /** With seven fraction digits and an offset, as ACS writes it. */
+  readonly expiresOn: string;
+}
+
+/** What a token is good for, as `POST /control/acs/validate` tells it. */
+export interface AcsTokenState {
+  readonly valid: boolean;
+  readonly reason?: 'malformed' | 'expired' | 'identity-deleted' | 'revoked' | 'key-regenerated';
+  readonly communicationUserId?: string;
+  readonly scopes?: readonly string[];
+  readonly resourceId?: string;
+  readonly expiresAt?: string;
+}
+
+const fileName = 'acs-signing-key.json';
+const storedKey = z.strictObject({ privateKey: z.string() });
+const claimsSchema = z.object({
+  skypeid: z.string(),
+  exp: z.int(),
+  iat: z.int(),
+  acsScope: z.string(),
+  resourceId: z.string(),
+});
+
+/** Signs and judges ACS access tokens. */
+export class AcsTokens {
+  private readonly publicKey: KeyObject;
+  private readonly encodedHeader: string;
+
+  private constructor(
+    private readonly privateKey: KeyObject,
+    private readonly identities: AcsIdentities,
+  ) {
+    this.publicKey = createPublicKey(privateKey);
+    const thumbprint = createHash('sha1')
+      .update(this.publicKey.export({ type: 'spki', format: 'der' }))
+      .digest();
+    this.encodedHeader = encodePart({
+      alg: 'RS256',
+      kid: thumbprint.toString('hex').toUpperCase(),
+      x5t: thumbprint.toString('base64url'),
+      typ: 'JWT',
+    });
+  }
+
+  /** @param keyBits 2048, or 1024 to spare CPU where ACS is a stand-in under load. */
+  static async load(
+    identities: AcsIdentities,
+    folder: StateFolder | undefined,
+    keyBits: 1024 | 2048,
+  ): Promise<AcsTokens> {
+    const stored = folder?.readJson(fileName, storedKey);
+    if (stored !== undefined) return new AcsTokens(createPrivateKey(stored.privateKey), identities);
+    const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: keyBits });
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    folder?.write(fileName, JSON.stringify({ privateKey: pem }));
+    return new AcsTokens(privateKey, identities);
+  }
+
+  /** @param credential what the caller signed in with, so that a new key can end its tokens. */
+  issueForUser(request: {
+    readonly id: string;
+    readonly resource: AcsResource;
+    readonly credential: string;
+    readonly scopes: readonly string[];
+    readonly lifetimeMinutes: number;
+  }): AcsToken {
+    const iat = this.identities.dateToken(request.id, request.credential);
+    const exp = iat + request.lifetimeMinutes * 60;
+    return this.sign(exp, {
+      skypeid: request.id.slice(2),
+      scp: 1792,
+      csi: String(iat),
+      exp,
+      rgn: 'amer',
+      acsScope: request.scopes.join(','),
+      resourceId: request.resource.id,
+      resourceLocation: 'unitedstates',
+      iat,
+    });
+  }
+
+  issueForTeamsUser(
+    resource: AcsResource,
+    entra: { readonly oid: string; readonly tid: string; readonly appid: string } & Record<
+      'iat' | 'uti',
+      unknown
+    >,
+  ): AcsToken {
+    const iat = Math.floor(Date.now() / 1000);
+    const exp = iat + 75 * 60;
+    return this.sign(exp, {
+      skypeid: `orgid:${entra.oid}`,
+      scp: 1024,
+      csi: String(iat),
+      exp,
+      rgn: 'amer',
+      tid: entra.tid,
+      aad_iat: String(entra.iat),
+      aad_uti: entra.uti,
+      aad_appid: entra.appid,
+      acsScope: 'voip,chat',
+      resourceId: resource.id,
+      resourceLocation: 'unitedstates',
+      iat,
+    });
+  }
+
+  validate(token: string, resources: readonly AcsResource[]): AcsTokenState {
+    const claims = this.verifiedClaims(token);
+    if (claims === undefined) return { valid: false, reason: 'malformed' };
+    const id = `8:${claims.skypeid}`;
+    const facts = {
+      communicationUserId: id,
+      scopes: claims.acsScope.split(',').filter((scope) => scope !== ''),
+      resourceId: claims.resourceId,
+      expiresAt: new Date(claims.exp * 1000).toISOString(),
+    };
+    const reason = this.reasonAgainst(id, claims, resources);
+    return reason === undefined ? { valid: true, ...facts } : { valid: false, reason, ...facts };
+  }
+
+  private reasonAgainst(
+    id: string,
+    claims: z.output<typeof claimsSchema>,
+    resources: readonly AcsResource[],
+  ): AcsTokenState['reason'] {
+    if (claims.exp <= Date.now() / 1000) return 'expired';
+    if (!id.startsWith('8:acs:')) return undefined;
+    const identity = this.identities.find(id);
+    if (identity === undefined) return 'identity-deleted';
+    if (claims.iat <= identity.revokedThrough) return 'revoked';
+    const credential = this.identities.credentialAt(id, claims.iat);
+    const resource = resources.find((known) => known.id === claims.resourceId);
+    const isLive = credential === undefined || resource?.isCurrent(credential) === true;
+    return isLive ? undefined : 'key-regenerated';
+  }
+
+  private sign(exp: number, claims: object): AcsToken {
+    const input = `${this.encodedHeader}.${encodePart(claims)}`;
+    const signature = sign('sha256', Buffer.from(input), this.privateKey).toString('base64url');
+    return { token: `${input}.${signature}`, expiresOn: toExpiresOn(exp) };
+  }
+
+  private verifiedClaims(token: string): z.output<typeof claimsSchema> | undefined {
+    const parts = token.split('.');
+    const [header, payload, signature] = parts;
+    if (parts.length !== 3 || header !== this.encodedHeader) return undefined;
+    const input = Buffer.from(`${header}.${payload ?? ''}`);
+    const given = Buffer.from(signature ?? '', 'base64url');
+    if (!verify('sha256', input, this.publicKey, given)) return undefined;
+    return claimsSchema.parse(JSON.parse(Buffer.from(payload ?? '', 'base64url').toString()));
+  }
+}
+
+function encodePart(part: object): string {
+  return Buffer.from(JSON.stringify(part)).toString('base64url');
+}
+
+/** A tenth of a microsecond within the second of `exp`. */
+function toExpiresOn(exp: number): string {
+  const fraction = Math.floor(Math.random() * 10_000_000);
+  const seconds = new Date(exp * 1000).toISOString().slice(0, 19);
+  return `${seconds}.${fraction.toString().padStart(7, '0')}+00:00`;
+}

@@ -1,0 +1,173 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AccessTokens } from '../entra/access-tokens.js';
+import { sampleResources, sampleTenants } from '../sample-people.js';
+import type { Route, ServiceReply, ServiceRequest } from '../service-server.js';
+import {
+  identityNotFound,
+  identityNotOwned,
+  invalid,
+  invalidAccessToken,
+  tooManyRequests,
+  unsupportedApiVersion,
+} from './acs-errors.js';
+import type { AcsTokens } from './acs-tokens.js';
+import { authenticate } from './authenticate.js';
+import type { AcsIdentities } from './identities.js';
+import type { LimitedOperation } from './limits.js';
+import { readCreate, readExchange, readIssue } from './requests.js';
+import type { AcsResource } from './resource.js';
+import type { AcsSettings } from './settings.js';
+
+const apiVersions = ['2021-03-07', '2022-06-01', '2022-10-01', '2023-10-01', '2026-09-23'];
+type Operation = 'create' | 'issue' | 'delete' | 'revoke' | 'exchange';
+
+export interface AcsDependencies {
+  readonly resource: AcsResource;
+  readonly identities: AcsIdentities;
+  readonly tokens: AcsTokens;
+  readonly entraTokens: AccessTokens;
+  readonly settings: () => AcsSettings;
+  readonly isOwnHost: (host: string) => boolean;
+}
+
+/** The identity operations of one ACS resource. */
+export class Acs {
+  constructor(private readonly given: AcsDependencies) {}
+
+  routes(): Route[] {
+    return [
+      this.route('POST', /^\/identities$/, 'create', (request, credential) =>
+        this.create(request, credential),
+      ),
+      this.route(
+        'POST',
+        /^\/identities\/([^/]+)\/:issueAccessToken$/,
+        'issue',
+        (request, credential) => this.issue(request, credential),
+      ),
+      this.route('POST', /^\/identities\/([^/]+)\/:revokeAccessTokens$/, 'revoke', (request) =>
+        this.revoke(request),
+      ),
+      this.route('DELETE', /^\/identities\/([^/]+)$/, 'delete', (request) => this.delete(request)),
+      this.route('POST', /^\/teamsUser\/:exchangeAccessToken$/, 'exchange', (request) =>
+        this.exchange(request),
+      ),
+    ];
+  }
+
+  /** What each answer carries; `MS-CV` is what Microsoft's support asks for. */
+  static headersFor(request: ServiceRequest, startedAtMs: number): Record<string, string> {
+    const clientRequestId = request.headers['x-ms-client-request-id'];
+    return {
+      'ms-cv': `${randomBytes(16).toString('base64').slice(0, 22)}.0`,
+      'x-processing-time': `${Math.round(performance.now() - startedAtMs)}ms`,
+      ...(typeof clientRequestId === 'string' ? { 'x-ms-client-request-id': clientRequestId } : {}),
+    };
+  }
+
+  private route(
+    method: string,
+    path: RegExp,
+    operation: Operation,
+    handle: (request: ServiceRequest, credential: string) => ServiceReply,
+  ): Route {
+    return {
+      method,
+      path,
+      operation,
+      handle: async (request) => {
+        const { resource, entraTokens, isOwnHost, settings } = this.given;
+        const credential = authenticate(request, resource, entraTokens, isOwnHost);
+        checkApiVersion(request);
+        const { latencyMs } = settings();
+        const waitMs = typeof latencyMs === 'number' ? latencyMs : (latencyMs[operation] ?? 0);
+        if (waitMs > 0) await delay(waitMs, undefined, { ref: false });
+        return handle(request, credential);
+      },
+    };
+  }
+
+  private create(request: ServiceRequest, credential: string): ServiceReply {
+    const { scopes, lifetimeMinutes } = readCreate(request);
+    this.limit(scopes.length === 0 ? 'create' : 'createWithToken');
+    const { resource, identities, tokens } = this.given;
+    const { id } = identities.create(resource);
+    const body = { identity: { id } };
+    if (scopes.length === 0) return { status: 201, body };
+    const accessToken = tokens.issueForUser({ id, resource, credential, scopes, lifetimeMinutes });
+    return { status: 201, body: { ...body, accessToken } };
+  }
+
+  private issue(request: ServiceRequest, credential: string): ServiceReply {
+    this.limit('issue');
+    const { scopes, lifetimeMinutes } = readIssue(request);
+    const id = this.existing(request.params[0] ?? '');
+    const { resource, tokens } = this.given;
+    return {
+      status: 200,
+      body: tokens.issueForUser({ id, resource, credential, scopes, lifetimeMinutes }),
+    };
+  }
+
+  private revoke(request: ServiceRequest): ServiceReply {
+    this.limit('revoke');
+    this.given.identities.revokeTokens(this.existing(request.params[0] ?? ''));
+    return { status: 204 };
+  }
+
+  /** Safe to repeat: deleting what isn't there is a success. */
+  private delete(request: ServiceRequest): ServiceReply {
+    this.limit('delete');
+    const id = request.params[0] ?? '';
+    this.checkOwned(id);
+    this.given.identities.delete(id);
+    return { status: 204 };
+  }
+
+  private exchange(request: ServiceRequest): ServiceReply {
+    this.limit('exchange');
+    const { token, appId, userId } = readExchange(request);
+    const claims = this.given.entraTokens.verify(token, sampleResources.teams);
+    if (claims?.scp === undefined || claims.tid !== sampleTenants.home.id) {
+      throw invalidAccessToken();
+    }
+    const clientId = claims.appid ?? claims.azp;
+    if (clientId !== appId) throw invalid('AAD application is not the expected one.', 'appId');
+    if (claims.oid !== userId) throw invalid('AAD user is not the expected one.', 'userId');
+    const entra = {
+      oid: userId,
+      tid: sampleTenants.home.id,
+      appid: appId,
+      iat: claims.iat,
+      uti: claims.uti,
+    };
+    return { status: 200, body: this.given.tokens.issueForTeamsUser(this.given.resource, entra) };
+  }
+
+  private existing(id: string): string {
+    this.checkOwned(id);
+    if (this.given.identities.find(id) !== undefined) return id;
+    throw this.given.settings().deletedIdentity === 'not-owned'
+      ? identityNotOwned()
+      : identityNotFound();
+  }
+
+  private checkOwned(id: string): void {
+    if (!id.startsWith(`8:acs:${this.given.resource.id}_`)) throw identityNotOwned();
+  }
+
+  private limit(operation: LimitedOperation): void {
+    const settings = this.given.settings();
+    const waitMs = this.given.resource.limits.take(operation, settings);
+    if (waitMs === 0) return;
+    throw tooManyRequests(settings.sendRetryAfter ? Math.ceil(waitMs / 1000) : undefined);
+  }
+}
+
+function checkApiVersion(request: ServiceRequest): void {
+  const given = request.query.get('api-version');
+  if (given === null || !apiVersions.includes(given)) {
+    throw unsupportedApiVersion(given, apiVersions);
+  }
+}

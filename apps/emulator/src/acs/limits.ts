@@ -1,0 +1,30 @@
+import { SlidingWindow } from '../sliding-window.js';
+import type { AcsSettings } from './settings.js';
+
+/** What ACS counts apart. */
+export type LimitedOperation =
+  'create' | 'createWithToken' | 'issue' | 'delete' | 'revoke' | 'exchange';
+
+/** The windows of one ACS resource. */
+export class Limits {
+  private readonly windows = new Map<LimitedOperation, SlidingWindow>();
+
+  /** @returns the milliseconds to wait, 0 when the request may pass. */
+  take(operation: LimitedOperation, settings: AcsSettings): number {
+    if (settings.limits === 'off') return 0;
+    const limit = settings.limits[operation];
+    let window = this.windows.get(operation);
+    if (window === undefined || window.limit !== limit) {
+      window = new SlidingWindow(limit, settings.windowSeconds * 1000);
+      this.windows.set(operation, window);
+    }
+    const nowMs = performance.now();
+    const waitMs = window.tryPass(nowMs);
+    if (waitMs > 0 && settings.countRefused) window.accrue(nowMs);
+    return waitMs;
+  }
+
+  reset(): void {
+    this.windows.clear();
+  }
+}

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import type { ServiceRequest } from '../service-server.js';
+import { invalid, requiredField } from './acs-errors.js';
+
+export const tokenScopes = ['chat', 'voip', 'chat.join', 'chat.join.limited', 'voip.join'] as const;
+
+const createSchema = z.object({
+  createTokenWithScopes: z.array(z.string()).nullish(),
+  expiresInMinutes: z.number().nullish(),
+});
+const issueSchema = z.object({
+  scopes: z.array(z.string()).nullish(),
+  expiresInMinutes: z.number().nullish(),
+});
+const exchangeSchema = z.object({
+  token: z.string().nullish(),
+  appId: z.string().nullish(),
+  userId: z.string().nullish(),
+});
+
+const defaultLifetimeMinutes = 1440;
+
+export interface CreateRequest {
+  /** Empty: no token is wanted. */
+  readonly scopes: readonly string[];
+  readonly lifetimeMinutes: number;
+}
+
+export function readCreate(request: ServiceRequest): CreateRequest {
+  if (request.body.length === 0) return { scopes: [], lifetimeMinutes: defaultLifetimeMinutes };
+  const body = readJson(request, createSchema);
+  const scopes = body.createTokenWithScopes ?? [];
+  checkScopes(scopes, 'CreateTokenWithScopes');
+  return { scopes, lifetimeMinutes: readLifetime(body.expiresInMinutes) };
+}
+
+export function readIssue(request: ServiceRequest): CreateRequest {
+  const body = readJson(request, issueSchema);
+  const scopes = body.scopes ?? [];
+  if (scopes.length === 0) throw requiredField('Scopes');
+  checkScopes(scopes, 'Scopes');
+  return { scopes, lifetimeMinutes: readLifetime(body.expiresInMinutes) };
+}
+
+export function readExchange(request: ServiceRequest): {
+  readonly token: string;
+  readonly appId: string;
+  readonly userId: string;
+} {
+  const { token, appId, userId } = readJson(request, exchangeSchema);
+  if (token === undefined || token === null) throw requiredField('Token');
+  if (appId === undefined || appId === null || appId === '') throw requiredField('AppId');
+  if (userId === undefined || userId === null || userId === '') throw requiredField('UserId');
+  return { token, appId, userId };
+}
+
+function readLifetime(given: number | null | undefined): number {
+  const minutes = given ?? defaultLifetimeMinutes;
+  if (Number.isInteger(minutes) && minutes >= 60 && minutes <= 1440) return minutes;
+  throw invalid(
+    `ExpiresInMinutes value ${minutes} is invalid. Value must be within the [60, 1440] interval.`,
+    'ExpiresInMinutes',
+  );
+}
+
+function checkScopes(scopes: readonly string[], field: string): void {
+  const unknown = scopes.find((scope) => !(tokenScopes as readonly string[]).includes(scope));
+  if (unknown === undefined) return;
+  throw invalid(`${field}: The value '${unknown}' is not a valid scope.`, field);
+}
+
+function readJson<Schema extends z.ZodType>(
+  request: ServiceRequest,
+  schema: Schema,
+): z.output<Schema> {
+  try {
+    return schema.parse(JSON.parse(request.body.toString()));
+  } catch {
+    throw invalid('The request body is not valid.', 'body');
+  }
+}

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import { Refusal, type ServiceReply } from '../service-server.js';
+
+/** An error of Entra ID: the OAuth code, the AADSTS number and its sentence. */
+export interface EntraError {
+  readonly error: string;
+  readonly number: number;
+  readonly message: string;
+  /** Default 400. */
+  readonly status?: number;
+}
+
+/** A refusal in the shape of Entra's token endpoint. */
+export class EntraRefusal extends Refusal {
+  constructor(readonly reason: EntraError) {
+    super(entraErrorReply(reason));
+  }
+}
+
+export function entraErrorReply(reason: EntraError): ServiceReply {
+  const traceId = randomUUID();
+  const correlationId = randomUUID();
+  const timestamp = new Date()
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.\d+Z$/, 'Z');
+  return {
+    status: reason.status ?? 400,
+    headers: { 'cache-control': 'no-store, no-cache', pragma: 'no-cache' },
+    body: {
+      error: reason.error,
+      error_description:
+        `${describeEntraError(reason)} Trace ID: ${traceId} ` +
+        `Correlation ID: ${correlationId} Timestamp: ${timestamp}`,
+      error_codes: [reason.number],
+      timestamp,
+      trace_id: traceId,
+      correlation_id: correlationId,
+    },
+  };
+}
+
+export function describeEntraError(reason: EntraError): string {
+  return `AADSTS${reason.number}: ${reason.message}`;
+}
+
+export function missingParameter(name: string): EntraError {
+  return {
+    error: 'invalid_request',
+    number: 900144,
+    message: `The request body must contain the following parameter: '${name}'.`,
+  };
+}
+
+export function malformedGrant(): EntraError {
+  return {
+    error: 'invalid_grant',
+    number: 9002313,
+    message: 'Invalid request. Request is malformed or invalid.',
+  };
+}

@@ -1,0 +1,183 @@
+import type { ServiceReply, ServiceRequest } from '../service-server.js';
+import type { SampleApp } from '../sample-people.js';
+import {
+  consentedScopes,
+  findApp,
+  parseScopes,
+  peopleOf,
+  type RequestedScopes,
+  resolveTenant,
+} from './directory.js';
+import { describeEntraError, type EntraError, EntraRefusal } from './entra-errors.js';
+import type { Grants } from './grants.js';
+import { errorPage, formPostPage, peoplePage } from './sign-in-pages.js';
+
+type ResponseMode = 'query' | 'fragment' | 'form_post';
+
+interface AuthorizationRequest {
+  readonly tenantId: string | undefined;
+  readonly client: SampleApp;
+  readonly redirectUri: string;
+  readonly responseMode: ResponseMode;
+  readonly state: string | undefined;
+  readonly parameters: URLSearchParams;
+}
+
+/** The authorization endpoint: a page that lists the sample people, and what a click on one does. */
+export class SignIn {
+  constructor(private readonly grants: Grants) {}
+
+  /** `GET …/authorize`: asks who is there. */
+  show(request: ServiceRequest, segment: string): ServiceReply {
+    return withPages(() => {
+      const asked = readRequest(request.query, segment);
+      return answering(asked, () => {
+        const { parameters } = asked;
+        readWanted(asked);
+        if (parameters.get('prompt') === 'none') throw new EntraRefusal(signInNeeded);
+        return peoplePage({
+          people: peopleOf(asked.tenantId),
+          action: `/${segment}/login`,
+          request: parameters.toString(),
+          hint: parameters.get('login_hint') ?? undefined,
+        });
+      });
+    });
+  }
+
+  /** `POST …/login`: the chosen person is signed in and the browser sent back with a code. */
+  choose(request: ServiceRequest, segment: string): ServiceReply {
+    return withPages(() => {
+      const form = new URLSearchParams(request.body.toString());
+      const asked = readRequest(new URLSearchParams(form.get('request') ?? ''), segment);
+      return answering(asked, () => {
+        const name = form.get('person');
+        const person = peopleOf(asked.tenantId).find((known) => known.name === name);
+        if (person === undefined) throw new EntraRefusal(unknownPerson);
+        request.caller = person.objectId;
+        const wanted = readWanted(asked);
+        consentedScopes(person, wanted);
+        const challenge = asked.parameters.get('code_challenge');
+        const nonce = asked.parameters.get('nonce');
+        const code = this.grants.addCode({
+          clientId: asked.client.clientId,
+          person,
+          wanted,
+          redirectUri: asked.redirectUri,
+          ...(challenge === null ? {} : { codeChallenge: challenge }),
+          ...(nonce === null ? {} : { nonce }),
+        });
+        return sendBack(asked, { code });
+      });
+    });
+  }
+}
+
+const signInNeeded: EntraError = {
+  error: 'login_required',
+  number: 50058,
+  message: 'A silent sign-in request was sent but no user is signed in.',
+};
+const unknownPerson: EntraError = {
+  error: 'access_denied',
+  number: 50034,
+  message: 'The user account does not exist in the directory.',
+};
+
+/** Until client and redirect URI are known to be right, errors are shown and never sent anywhere. */
+function readRequest(parameters: URLSearchParams, segment: string): AuthorizationRequest {
+  const client = findApp(parameters.get('client_id') ?? '', segment);
+  const redirectUri = parameters.get('redirect_uri') ?? '';
+  if (!client.redirectUris.some((allowed) => isAllowed(redirectUri, allowed))) {
+    throw new EntraRefusal({
+      error: 'invalid_request',
+      number: 50011,
+      message: `The redirect URI '${redirectUri}' specified in the request does not match the redirect URIs configured for the application '${client.clientId}'.`,
+    });
+  }
+  const mode = parameters.get('response_mode') ?? 'query';
+  if (mode !== 'query' && mode !== 'fragment' && mode !== 'form_post') {
+    throw new EntraRefusal({
+      error: 'invalid_request',
+      number: 90014,
+      message: `The value '${mode}' of the parameter 'response_mode' is not supported.`,
+    });
+  }
+  return {
+    tenantId: resolveTenant(segment),
+    client,
+    redirectUri,
+    responseMode: mode,
+    state: parameters.get('state') ?? undefined,
+    parameters,
+  };
+}
+
+function readWanted({ parameters, client }: AuthorizationRequest): RequestedScopes {
+  if (parameters.get('response_type') !== 'code') {
+    throw new EntraRefusal({
+      error: 'unsupported_response_type',
+      number: 700054,
+      message: "response_type other than 'code' is not enabled for the application.",
+    });
+  }
+  const challenge = parameters.get('code_challenge');
+  if (client.clientSecret === undefined && challenge === null) {
+    throw new EntraRefusal({
+      error: 'invalid_request',
+      number: 9002325,
+      message:
+        'Proof Key for Code Exchange is required for cross-origin authorization code redemption.',
+    });
+  }
+  if (challenge !== null && parameters.get('code_challenge_method') !== 'S256') {
+    throw new EntraRefusal({
+      error: 'invalid_request',
+      number: 501491,
+      message: "The code_challenge_method must be 'S256'.",
+    });
+  }
+  return parseScopes(parameters.get('scope') ?? '');
+}
+
+function answering(asked: AuthorizationRequest, answer: () => ServiceReply): ServiceReply {
+  try {
+    return answer();
+  } catch (error) {
+    if (!(error instanceof EntraRefusal)) throw error;
+    return sendBack(asked, {
+      error: error.reason.error,
+      error_description: describeEntraError(error.reason),
+    });
+  }
+}
+
+function withPages(answer: () => ServiceReply): ServiceReply {
+  try {
+    return answer();
+  } catch (error) {
+    if (error instanceof EntraRefusal) return errorPage(describeEntraError(error.reason));
+    throw error;
+  }
+}
+
+function sendBack(asked: AuthorizationRequest, result: Record<string, string>): ServiceReply {
+  const answer = new URLSearchParams(result);
+  if (asked.state !== undefined) answer.set('state', asked.state);
+  if (asked.responseMode === 'form_post') return formPostPage(asked.redirectUri, answer);
+  const url = new URL(asked.redirectUri);
+  if (asked.responseMode === 'fragment') url.hash = answer.toString();
+  else
+    answer.forEach((value, name) => {
+      url.searchParams.set(name, value);
+    });
+  return { status: 302, headers: { location: url.href, 'cache-control': 'no-store' } };
+}
+
+/** `http://localhost:*` allows any port and path of localhost, as Entra does for native clients. */
+function isAllowed(redirectUri: string, allowed: string): boolean {
+  if (!allowed.endsWith(':*')) return redirectUri === allowed;
+  if (!URL.canParse(redirectUri)) return false;
+  const { protocol, hostname, username } = new URL(redirectUri);
+  return `${protocol}//${hostname}` === allowed.slice(0, -2) && username === '';
+}

@@ -1,0 +1,283 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { ServiceReply, ServiceRequest } from '../service-server.js';
+import {
+  type SampleApp,
+  type SamplePerson,
+  sampleResources,
+  sampleTenants,
+  type TokenVersion,
+} from '../sample-people.js';
+import { type AccessTokens, tokenLifetimeSeconds } from './access-tokens.js';
+import {
+  consentedScopes,
+  findApp,
+  findPerson,
+  findResource,
+  parseScopes,
+  type RequestedScopes,
+  resolveTenant,
+} from './directory.js';
+import { EntraRefusal, malformedGrant, missingParameter } from './entra-errors.js';
+import type { Grants } from './grants.js';
+
+const onBehalfOf = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+
+/** The token endpoints, v1.0 and v2.0, for the four grants that the project meets. */
+export class TokenEndpoint {
+  constructor(
+    private readonly tokens: AccessTokens,
+    private readonly grants: Grants,
+  ) {}
+
+  handle(request: ServiceRequest, segment: string, endpoint: TokenVersion): ServiceReply {
+    const form = new URLSearchParams(request.body.toString());
+    const grantType = required(form, 'grant_type');
+    const tenantId = resolveTenant(segment);
+    const client = authenticateClient(request, form, segment);
+    request.caller = client.clientId;
+    switch (grantType) {
+      case 'client_credentials':
+        return this.clientCredentials(form, client, tenantId, endpoint);
+      case 'authorization_code':
+        return this.authorizationCode(form, client, endpoint);
+      case 'refresh_token':
+        return this.refresh(form, client, endpoint);
+      case onBehalfOf:
+        return this.onBehalfOf(form, client, endpoint);
+      default:
+        throw new EntraRefusal({
+          error: 'unsupported_grant_type',
+          number: 70003,
+          message: `The app requested an unsupported grant type '${grantType}'.`,
+        });
+    }
+  }
+
+  private clientCredentials(
+    form: URLSearchParams,
+    client: SampleApp,
+    tenantId: string | undefined,
+    endpoint: TokenVersion,
+  ): ServiceReply {
+    if (client.clientSecret === undefined) throw new EntraRefusal(secretMissing());
+    if (tenantId !== sampleTenants.home.id) {
+      throw new EntraRefusal({
+        error: 'unauthorized_client',
+        number: 700016,
+        message: `Application with identifier '${client.clientId}' was not found in the directory '${tenantId ?? 'common'}'.`,
+      });
+    }
+    const wanted = requestedResource(form, endpoint);
+    if (endpoint === '2.0' && wanted.names.join(' ') !== '.default') {
+      throw new EntraRefusal({
+        error: 'invalid_scope',
+        number: 1002012,
+        message: `The provided value for scope ${form.get('scope') ?? ''} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).`,
+      });
+    }
+    const claims = this.tokens.appOnlyClaims({
+      resource: wanted.resource,
+      audience: wanted.identifier,
+      tenantId,
+      client,
+      version: wanted.resource.tokenVersion,
+      roles: wanted.resource === sampleResources.api ? client.roles : [],
+    });
+    return success(endpoint, wanted, { access_token: this.tokens.sign(claims) });
+  }
+
+  private authorizationCode(
+    form: URLSearchParams,
+    client: SampleApp,
+    endpoint: TokenVersion,
+  ): ServiceReply {
+    const grant = this.grants.redeemCode(required(form, 'code'));
+    if (grant === undefined || grant.clientId !== client.clientId) {
+      throw new EntraRefusal(malformedGrant());
+    }
+    if (required(form, 'redirect_uri') !== grant.redirectUri) {
+      throw new EntraRefusal({
+        error: 'invalid_client',
+        number: 500112,
+        message:
+          'The reply address does not match the reply address provided when requesting Authorization code.',
+      });
+    }
+    checkProofKey(grant.codeChallenge, form.get('code_verifier'));
+    return this.signIn(endpoint, client, grant.person, grant.wanted, grant.nonce);
+  }
+
+  private refresh(form: URLSearchParams, client: SampleApp, endpoint: TokenVersion): ServiceReply {
+    const grant = this.grants.findRefresh(required(form, 'refresh_token'));
+    if (grant === undefined || grant.clientId !== client.clientId) {
+      throw new EntraRefusal(malformedGrant());
+    }
+    const scope = form.get('scope');
+    const wanted = scope === null ? grant.wanted : parseScopes(scope);
+    return this.signIn(endpoint, client, grant.person, wanted);
+  }
+
+  private onBehalfOf(
+    form: URLSearchParams,
+    client: SampleApp,
+    endpoint: TokenVersion,
+  ): ServiceReply {
+    if (client.clientSecret === undefined) throw new EntraRefusal(secretMissing());
+    if (form.get('requested_token_use') !== 'on_behalf_of') {
+      throw new EntraRefusal(missingParameter('requested_token_use'));
+    }
+    const api = sampleResources.api;
+    const assertion = this.tokens.verify(required(form, 'assertion'), api);
+    if (assertion === undefined || client.clientId !== api.clientId) {
+      throw new EntraRefusal({
+        error: 'invalid_grant',
+        number: 500131,
+        message:
+          'Assertion audience does not match the Client app presenting the assertion, or the assertion is not valid.',
+      });
+    }
+    const person = findPerson(String(assertion.tid), assertion.oid);
+    if (person === undefined || assertion.scp === undefined) {
+      throw new EntraRefusal({
+        error: 'invalid_grant',
+        number: 7000114,
+        message: `Application '${client.clientId}' is not allowed to make application on-behalf-of calls.`,
+      });
+    }
+    return this.signIn(endpoint, client, person, requestedResource(form, endpoint));
+  }
+
+  private signIn(
+    endpoint: TokenVersion,
+    client: SampleApp,
+    person: SamplePerson,
+    wanted: RequestedScopes,
+    nonce?: string,
+  ): ServiceReply {
+    const scopes = consentedScopes(person, wanted);
+    const claims = this.tokens.delegatedClaims({
+      resource: wanted.resource,
+      audience: wanted.identifier,
+      tenantId: person.tenantId,
+      client,
+      version: wanted.resource.tokenVersion,
+      person,
+      scopes,
+    });
+    const idToken = this.tokens.idTokenClaims(person, client, endpoint, nonce);
+    return success(endpoint, wanted, {
+      scope: scopes.map((name) => `${wanted.identifier}/${name}`).join(' '),
+      access_token: this.tokens.sign(claims),
+      ...(wanted.protocol.includes('offline_access')
+        ? { refresh_token: this.grants.addRefresh({ clientId: client.clientId, person, wanted }) }
+        : {}),
+      ...(wanted.protocol.includes('openid') ? { id_token: this.tokens.sign(idToken) } : {}),
+    });
+  }
+}
+
+/** The v1.0 endpoint names the resource itself, the v2.0 endpoint within `scope`. */
+function requestedResource(form: URLSearchParams, endpoint: TokenVersion): RequestedScopes {
+  const scope = form.get('scope');
+  if (endpoint === '2.0' || scope?.includes('/') === true) {
+    return parseScopes(required(form, 'scope'));
+  }
+  const identifier = required(form, 'resource');
+  return { resource: findResource(identifier), identifier, names: ['.default'], protocol: [] };
+}
+
+function authenticateClient(
+  request: ServiceRequest,
+  form: URLSearchParams,
+  segment: string,
+): SampleApp {
+  const basic = /^Basic (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  const [basicId, basicSecret] = Buffer.from(basic ?? '', 'base64')
+    .toString()
+    .split(':')
+    .map(decodeURIComponent);
+  const clientId = form.get('client_id') ?? basicId;
+  if (clientId === undefined || clientId === '') {
+    throw new EntraRefusal(missingParameter('client_id'));
+  }
+  const app = findApp(clientId, segment);
+  const secret = form.get('client_secret') ?? basicSecret;
+  if (app.clientSecret === undefined) {
+    if (secret === undefined) return app;
+    throw new EntraRefusal({
+      error: 'invalid_client',
+      number: 700025,
+      status: 401,
+      message:
+        "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
+    });
+  }
+  if (secret === undefined) throw new EntraRefusal(secretMissing());
+  if (!isSame(secret, app.clientSecret)) {
+    throw new EntraRefusal({
+      error: 'invalid_client',
+      number: 7000215,
+      status: 401,
+      message: `Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '${clientId}'.`,
+    });
+  }
+  return app;
+}
+
+/** RFC 7636, S256 only. */
+function checkProofKey(challenge: string | undefined, verifier: string | null): void {
+  if (challenge === undefined && verifier === null) return;
+  const computed = createHash('sha256')
+    .update(verifier ?? '')
+    .digest('base64url');
+  if (verifier !== null && challenge !== undefined && isSame(computed, challenge)) return;
+  throw new EntraRefusal({
+    error: 'invalid_grant',
+    number: 501481,
+    message:
+      'The Code_Verifier does not match the code_challenge supplied in the authorization request.',
+  });
+}
+
+function secretMissing(): ConstructorParameters<typeof EntraRefusal>[0] {
+  return {
+    error: 'invalid_client',
+    number: 7000218,
+    status: 401,
+    message:
+      "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+  };
+}
+
+function success(endpoint: TokenVersion, wanted: RequestedScopes, body: object): ServiceReply {
+  const common = { token_type: 'Bearer', ...body };
+  const headers = { 'cache-control': 'no-store, no-cache', pragma: 'no-cache' };
+  if (endpoint === '2.0') {
+    const expires = { expires_in: tokenLifetimeSeconds, ext_expires_in: tokenLifetimeSeconds };
+    return { status: 200, headers, body: { ...common, ...expires } };
+  }
+  const now = Math.floor(Date.now() / 1000);
+  return {
+    status: 200,
+    headers,
+    body: {
+      ...common,
+      expires_in: String(tokenLifetimeSeconds),
+      ext_expires_in: String(tokenLifetimeSeconds),
+      expires_on: String(now + tokenLifetimeSeconds),
+      not_before: String(now - 300),
+      resource: wanted.identifier,
+    },
+  };
+}
+
+function required(form: URLSearchParams, name: string): string {
+  const value = form.get(name);
+  if (value === null || value === '') throw new EntraRefusal(missingParameter(name));
+  return value;
+}
+
+function isSame(given: string, expected: string): boolean {
+  const [a, b] = [given, expected].map((text) => createHash('sha256').update(text).digest());
+  return a !== undefined && b !== undefined && timingSafeEqual(a, b);
+}

@@ -1,0 +1,87 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { startEmulator } from './emulator.js';
+
+interface Flags {
+  readonly directory: string;
+  readonly host?: string;
+  readonly publicHost?: string;
+  readonly allowRemote?: boolean;
+  readonly persist?: boolean;
+  readonly entraPort?: number;
+  readonly acsPort?: number;
+  readonly acsSecondPort?: number;
+  readonly keyVaultPort?: number;
+  readonly managedIdentityPort?: number;
+  readonly controlPort?: number;
+  readonly acsLatencyMs?: number;
+  readonly acsLimits?: 'off';
+}
+
+const command = new Command('emulator')
+  .description('Fake Entra ID, ACS identity and Key Vault for development. NOT FOR PRODUCTION.')
+  .requiredOption('--directory <path>', 'where the local CA lives, and the state with --persist')
+  .option('--host <address>', 'address of the TLS services (default: 127.0.0.1)')
+  .option('--public-host <name>', 'host name in URLs and certificate (default: --host)')
+  .option('--allow-remote', 'allow a --host that other machines can reach')
+  .option('--persist', 'keep identities, secrets and keys between starts')
+  .option('--entra-port <port>', 'default: a free one', toPort)
+  .option('--acs-port <port>', 'default: a free one', toPort)
+  .option('--acs-second-port <port>', 'second ACS resource; default: a free one', toPort)
+  .option('--key-vault-port <port>', 'default: a free one', toPort)
+  .option('--managed-identity-port <port>', 'always on 127.0.0.1; default: a free one', toPort)
+  .option('--control-port <port>', 'always on 127.0.0.1; default: a free one', toPort)
+  .option('--acs-latency-ms <milliseconds>', 'added to each ACS answer (default: 0)', toNumber)
+  .option('--acs-limits <off>', 'off: ACS never answers 429', toLimits)
+  .addHelpText('after', '\nPrints one line of JSON with its addresses on stdout when it is ready.');
+
+const flags = command.parse().opts<Flags>();
+const isRemote = flags.allowRemote === true;
+console.error('*** Azure emulator: NOT FOR PRODUCTION. Anyone who reaches it is signed in. ***');
+if (isRemote) console.error('*** --allow-remote: other machines may reach it. ***');
+
+try {
+  const emulator = await startEmulator({
+    directory: flags.directory,
+    allowRemote: isRemote,
+    persist: flags.persist === true,
+    ...(flags.host === undefined ? {} : { host: flags.host }),
+    ...(flags.publicHost === undefined ? {} : { publicHost: flags.publicHost }),
+    ports: {
+      entra: flags.entraPort ?? 0,
+      acs: flags.acsPort ?? 0,
+      acsSecond: flags.acsSecondPort ?? 0,
+      keyVault: flags.keyVaultPort ?? 0,
+      managedIdentity: flags.managedIdentityPort ?? 0,
+      control: flags.controlPort ?? 0,
+    },
+    acs: {
+      ...(flags.acsLatencyMs === undefined ? {} : { latencyMs: flags.acsLatencyMs }),
+      ...(flags.acsLimits === undefined ? {} : { limits: flags.acsLimits }),
+    },
+  });
+  const { stop, control: _control, caPem: _caPem, ...addresses } = emulator;
+  const end = (): void => void stop();
+  process.once('SIGINT', end);
+  process.once('SIGTERM', end);
+  console.log(JSON.stringify(addresses));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
+
+function toPort(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new InvalidArgumentError('a port is a whole number from 0 to 65535.');
+}
+
+function toNumber(text: string): number {
+  const number = Number(text);
+  if (text !== '' && number >= 0) return number;
+  throw new InvalidArgumentError('not a number of milliseconds.');
+}
+
+function toLimits(text: string): 'off' {
+  if (text === 'off') return text;
+  throw new InvalidArgumentError("only 'off' may be given.");
+}

@@ -1,0 +1,292 @@
+import { randomUUID } from 'node:crypto';
+import {
+  createServer as createHttpServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FaultRequest, Faults } from './faults.js';
+import type { Journal, ServiceName } from './journal.js';
+
+/** A request whose body has been read. */
+export interface ServiceRequest {
+  readonly method: string;
+  /** Path and query as they came over the wire, percent-encoding included. */
+  readonly target: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** The groups of the route's pattern, decoded. */
+  readonly params: readonly string[];
+  readonly requestId: string;
+  /** Set by the service once it knows; goes into the journal, so never a secret. */
+  caller?: string;
+}
+
+export interface ServiceReply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A string is sent as it is, anything else as JSON. */
+  readonly body?: unknown;
+}
+
+export interface Route {
+  readonly method: string;
+  /** Matched against the raw path. */
+  readonly path: RegExp;
+  /** The name under which faults and the journal know it. */
+  readonly operation: string;
+  readonly handle: (request: ServiceRequest) => ServiceReply | Promise<ServiceReply>;
+}
+
+/** Thrown by a handler to answer with a refusal. */
+export class Refusal extends Error {
+  constructor(readonly reply: ServiceReply) {
+    super(`refused with ${reply.status}`);
+  }
+}
+
+export interface ServiceServerOptions {
+  readonly service: ServiceName;
+  readonly routes: readonly Route[];
+  readonly faults: Faults;
+  readonly journal: Journal;
+  /** Without it the server speaks plain HTTP. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+  /** Headers that each answer carries. */
+  readonly headersFor?: (request: ServiceRequest, startedAtMs: number) => Record<string, string>;
+  /** The answer to a request that no route takes; default 404 with an Azure-style body. */
+  readonly notFound?: ServiceReply;
+  /** Where `redirect` faults lead unless they say otherwise. */
+  readonly redirectTo: () => string;
+  /** Operations that leave no trace in the journal; default none. */
+  readonly isJournaled?: (operation: string) => boolean;
+}
+
+const bodyLimitBytes = 1024 * 1024;
+const defaultOversizedBytes = 50 * 1024 * 1024;
+
+/** An HTTP server of one fake service: routes, faults and the journal, the same for all of them. */
+export class ServiceServer {
+  private readonly server: Server;
+  private readonly stopping = new AbortController();
+
+  constructor(private readonly options: ServiceServerOptions) {
+    const listener: RequestListener = (incoming, response) => {
+      this.serve(incoming, response).catch((error: unknown) => {
+        if (!response.destroyed && !this.stopping.signal.aborted) console.error(error);
+        response.destroy();
+      });
+    };
+    this.server =
+      options.tls === undefined
+        ? createHttpServer(listener)
+        : createHttpsServer(options.tls, listener);
+    this.server.keepAliveTimeout = 65_000;
+  }
+
+  /** @returns the port that was bound. */
+  async listen(host: string, port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(port, host, resolve);
+    });
+    const address = this.server.address();
+    if (address === null || typeof address === 'string') throw new Error('no TCP address is bound');
+    return address.port;
+  }
+
+  /** Cuts what is under way: a fake service owes nobody a last answer. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    if (!this.server.listening) return;
+    const closed = new Promise<void>((resolve) =>
+      this.server.close(() => {
+        resolve();
+      }),
+    );
+    this.server.closeAllConnections();
+    await closed;
+  }
+
+  private async serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startedAtMs = performance.now();
+    const target = incoming.url ?? '/';
+    const queryAt = target.indexOf('?');
+    const path = queryAt === -1 ? target : target.slice(0, queryAt);
+    const method = incoming.method ?? 'GET';
+    const { route, params } = this.find(method, path);
+    const body = await readBody(incoming);
+    const request: ServiceRequest = {
+      method,
+      target,
+      path,
+      query: new URLSearchParams(queryAt === -1 ? '' : target.slice(queryAt + 1)),
+      headers: incoming.headers,
+      body: body ?? Buffer.alloc(0),
+      params,
+      requestId: randomUUID(),
+    };
+    const operation = route?.operation ?? 'unknown';
+    const struck = this.options.faults.strike(this.options.service, operation);
+    const record = (status: number | undefined): void => {
+      if (this.options.isJournaled?.(operation) === false) return;
+      this.options.journal.add({
+        at: new Date().toISOString(),
+        service: this.options.service,
+        operation,
+        method,
+        path,
+        requestId: request.requestId,
+        ...(status === undefined ? {} : { status }),
+        ...(request.caller === undefined ? {} : { caller: request.caller }),
+        ...(struck.length === 0 ? {} : { fault: struck.map(({ kind }) => kind).join('+') }),
+      });
+    };
+
+    for (const fault of struck) {
+      if (fault.kind === 'latency') await this.wait(fault.latencyMs ?? 1000);
+    }
+    const fault = struck.find(({ kind }) => kind !== 'latency');
+    if (fault?.kind === 'reset') {
+      record(undefined);
+      incoming.socket.destroy();
+      return;
+    }
+    if (fault?.kind === 'hang') {
+      record(undefined);
+      return;
+    }
+    if (fault?.kind === 'oversized') {
+      record(200);
+      await sendOversized(response, fault.sizeBytes ?? defaultOversizedBytes);
+      return;
+    }
+    const reply =
+      body === undefined
+        ? { status: 413, body: azureError('RequestEntityTooLarge', 'The body is too large.') }
+        : await this.answer(route, request, fault);
+    if (fault?.kind === 'reply-lost') {
+      record(undefined);
+      incoming.socket.destroy();
+      return;
+    }
+    record(reply.status);
+    send(response, reply, this.options.headersFor?.(request, startedAtMs));
+  }
+
+  private async answer(
+    route: Route | undefined,
+    request: ServiceRequest,
+    fault: FaultRequest | undefined,
+  ): Promise<ServiceReply> {
+    if (fault?.kind === 'status') {
+      const status = fault.status ?? 503;
+      const body = fault.body ?? azureError('InjectedFault', `Injected status ${status}.`);
+      return { status, body, ...(fault.headers === undefined ? {} : { headers: fault.headers }) };
+    }
+    if (fault?.kind === 'redirect') {
+      return { status: 302, headers: { location: fault.location ?? this.options.redirectTo() } };
+    }
+    const reply = await this.carryOut(route, request);
+    if (fault?.kind !== 'malformed') return reply;
+    const text = typeof fault.body === 'string' ? fault.body : JSON.stringify(fault.body);
+    return {
+      status: reply.status === 204 ? 200 : reply.status,
+      headers: { 'content-type': 'application/json', ...fault.headers },
+      body: fault.body === undefined ? '{"truncated": "by a fault' : text,
+    };
+  }
+
+  private async carryOut(route: Route | undefined, request: ServiceRequest): Promise<ServiceReply> {
+    if (route === undefined) {
+      return (
+        this.options.notFound ?? {
+          status: 404,
+          body: azureError('NotFound', 'There is nothing at this address.'),
+        }
+      );
+    }
+    try {
+      return await route.handle(request);
+    } catch (error) {
+      if (error instanceof Refusal) return error.reply;
+      console.error(error);
+      return { status: 500, body: azureError('InternalServerError', 'The emulator failed.') };
+    }
+  }
+
+  private find(method: string, path: string): { route?: Route; params: string[] } {
+    for (const route of this.options.routes) {
+      if (route.method !== method) continue;
+      const match = route.path.exec(path);
+      if (match === null) continue;
+      try {
+        return { route, params: match.slice(1).map(decodeURIComponent) };
+      } catch {
+        return { params: [] };
+      }
+    }
+    return { params: [] };
+  }
+
+  private async wait(ms: number): Promise<void> {
+    if (ms > 0) await delay(ms, undefined, { signal: this.stopping.signal, ref: false });
+  }
+}
+
+/** The error body that Azure services share. */
+export function azureError(code: string, message: string, target?: string): object {
+  return { error: { code, message, ...(target === undefined ? {} : { target }) } };
+}
+
+/** @returns `undefined` when the body is longer than a fake service reads. */
+async function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size <= bodyLimitBytes) chunks.push(chunk);
+  }
+  return size > bodyLimitBytes ? undefined : Buffer.concat(chunks);
+}
+
+function send(
+  response: ServerResponse,
+  reply: ServiceReply,
+  common: Record<string, string> | undefined,
+): void {
+  const isText = typeof reply.body === 'string';
+  const text = isText ? (reply.body as string) : JSON.stringify(reply.body);
+  const headers: Record<string, string | number> = { ...common };
+  if (reply.body !== undefined && !isText) {
+    headers['content-type'] = 'application/json; charset=utf-8';
+  }
+  Object.assign(headers, reply.headers);
+  if (reply.body !== undefined) headers['content-length'] = Buffer.byteLength(text);
+  response.writeHead(reply.status, headers);
+  response.end(reply.body === undefined ? undefined : text);
+}
+
+async function sendOversized(response: ServerResponse, sizeBytes: number): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  try {
+    await pipeline(Readable.from(padding(sizeBytes)), response);
+  } catch {
+    // The client gave up reading, as it should.
+  }
+}
+
+function* padding(sizeBytes: number): Generator<string> {
+  const chunk = 'a'.repeat(64 * 1024);
+  yield '{"padding":"';
+  for (let sent = 0; sent < sizeBytes; sent += chunk.length) yield chunk;
+  yield '"}';
+}
