@@ -2,11 +2,12 @@ import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 /** `#libs/*` leads to the sources; the built code is for processes that tests start. */
-const conditions = ['source', ...defaultServerConditions];
+const resolve = { conditions: ['source', ...defaultServerConditions] };
 
 export default defineConfig({
-  resolve: { conditions },
-  environments: { __vitest__: { resolve: { conditions } } },
+  resolve,
+  // Spec files are resolved in the one, the global set-up in the other.
+  environments: { ssr: { resolve }, __vitest__: { resolve } },
   test: {
     include: ['{apps,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
     globalSetup: ['test/environment/global-setup.ts'],

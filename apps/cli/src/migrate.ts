@@ -1,7 +1,11 @@
 import { Command, Option } from 'commander';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { dataSourceOptions } from '#libs/platform';
-import { serviceGrants, serviceMigrations } from '../../api/src/composition/schema.js';
+import {
+  serviceFunctionGrants,
+  serviceGrants,
+  serviceMigrations,
+} from '../../api/src/composition/schema.js';
 
 interface MigrateOptions {
   readonly databaseUrl: string;
@@ -54,7 +58,9 @@ export async function migrate({ databaseUrl, serviceRole }: MigrateOptions): Pro
 }
 
 async function requireRole(runner: QueryRunner, role: string): Promise<void> {
-  const rows = await runner.manager.query<unknown[]>('SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
+  const rows = await runner.manager.query<unknown[]>('SELECT 1 FROM pg_roles WHERE rolname = $1', [
+    role,
+  ]);
   if (rows.length > 0) return;
   throw new Error(
     `The role ${JSON.stringify(role)} does not exist. Create it first: CREATE ROLE ${identifier(role)} LOGIN PASSWORD '…'`,
@@ -70,6 +76,9 @@ async function grant(runner: QueryRunner, role: string): Promise<void> {
     await runner.query(`GRANT USAGE ON SCHEMA public TO ${to}`);
     for (const { table, privileges } of serviceGrants) {
       await runner.query(`GRANT ${privileges.join(', ')} ON ${identifier(table)} TO ${to}`);
+    }
+    for (const signature of serviceFunctionGrants) {
+      await runner.query(`GRANT EXECUTE ON FUNCTION ${signature} TO ${to}`);
     }
     await runner.commitTransaction();
   } catch (error) {

@@ -1,4 +1,4 @@
-import { auditGrants, auditMigrations } from '#libs/audit';
+import { auditFunctionGrants, auditGrants, auditMigrations } from '#libs/audit';
 import { identityMappingGrants, identityMappingMigrations } from '#libs/identity-mapping';
 
 /** Every migration of the service; the timestamps in their names give the order. */
@@ -10,3 +10,6 @@ export const serviceGrants: readonly { table: string; privileges: readonly strin
   ...identityMappingGrants,
   ...auditGrants,
 ];
+
+/** The functions with the owner's rights that the same role may execute. */
+export const serviceFunctionGrants: readonly string[] = auditFunctionGrants;

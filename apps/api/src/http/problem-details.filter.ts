@@ -1,6 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, NotFoundException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { requestContextOf } from '#libs/authentication';
+import { RequestContexts } from '#libs/authentication';
 import { Logger, ServiceError } from '#libs/platform';
 import { BODY_LIMIT_BYTES } from './body-limit.js';
 import { toProblemDetails } from './problem-details.js';
@@ -16,12 +16,15 @@ import {
 /** Turns whatever was thrown into problem details (RFC 9457), and nothing else into an answer. */
 @Catch()
 export class ProblemDetailsFilter implements ExceptionFilter {
-  constructor(private readonly logger: Logger) {}
+  constructor(
+    private readonly logger: Logger,
+    private readonly contexts: RequestContexts,
+  ) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const { requestId } = requestContextOf(request);
+    const { requestId } = this.contexts.of(request);
     const error = asServiceError(thrown, request);
     this.#log(error, requestId, request);
     if (reply.sent) return;

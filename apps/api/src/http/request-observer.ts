@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import { Histogram, Registry } from 'prom-client';
-import { requestContextOf } from '#libs/authentication';
+import { RequestContexts } from '#libs/authentication';
 import { Logger } from '#libs/platform';
 
 /** Logs and measures each answered request; by the route's pattern, never by its path. */
@@ -11,6 +11,7 @@ export class RequestObserver {
 
   constructor(
     private readonly logger: Logger,
+    private readonly contexts: RequestContexts,
     registry: Registry,
   ) {
     this.#durations = new Histogram({
@@ -24,7 +25,7 @@ export class RequestObserver {
 
   attach(server: FastifyInstance): void {
     server.addHook('onRequest', (request, reply, done) => {
-      void reply.header('x-request-id', requestContextOf(request).requestId);
+      void reply.header('x-request-id', this.contexts.of(request).requestId);
       done();
     });
     server.addHook('onResponse', (request, reply, done) => {
@@ -34,7 +35,7 @@ export class RequestObserver {
         { method, route, status: reply.statusCode },
         reply.elapsedTime / 1000,
       );
-      const { requestId, traceId } = requestContextOf(request);
+      const { requestId, traceId } = this.contexts.of(request);
       const durationMs = Math.round(reply.elapsedTime * 10) / 10;
       this.logger.info(
         { requestId, traceId, method, route, status: reply.statusCode, durationMs },

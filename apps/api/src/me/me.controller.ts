@@ -25,7 +25,6 @@ import {
 /** What callers do for themselves. */
 @ApiTags('me')
 @Controller('v1/me')
-@RequirePermission('CommunicationToken.Issue')
 export class MeController {
   constructor(
     private readonly tokens: TokenIssuanceService,
@@ -33,6 +32,7 @@ export class MeController {
   ) {}
 
   @Post('tokens')
+  @RequirePermission('CommunicationToken.Issue')
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @ApiOperation({
@@ -49,6 +49,7 @@ export class MeController {
   }
 
   @Get('identity')
+  @RequirePermission('CommunicationToken.Issue')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Tells which communication identity is mapped to the caller' })
   @Answers(200, callerIdentity, 401, 403, 404, 503)

@@ -18,11 +18,6 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     operationIdFactory: (controller, method) =>
       `${controller.replace(/Controller$/, '').toLowerCase()}.${method}`,
   });
-  const {
-    $schema: _schema,
-    id: _id,
-    ...schema
-  } = z.toJSONSchema(problemDetails) as Record<string, unknown>;
   document.components = {
     ...document.components,
     schemas: { ...document.components?.schemas, ProblemDetails: jsonSchemaOf(problemDetails) },

@@ -1,0 +1,28 @@
+import type { Emulator } from '../../emulator/src/emulator.js';
+import { sampleApps } from '../../emulator/src/sample-people.js';
+
+/** The api's environment variables that point it at the emulator instead of Azure. */
+export function apiEnvironment(emulator: Emulator, databaseUrl: string): Record<string, string> {
+  const service = sampleApps['identity-service'];
+  return {
+    DATABASE_URL: databaseUrl,
+    ENTRA_AUTHORITY: emulator.entraUrl,
+    ENTRA_TENANT_ID: emulator.tenantId,
+    ENTRA_ALLOWED_TENANT_IDS: emulator.secondTenantId,
+    ENTRA_AUDIENCE: emulator.apiAudience,
+    ENTRA_BOT_CLIENT_APPS: sampleApps['support-bot'].clientId,
+    AZURE_CREDENTIAL: 'environment',
+    AZURE_AUTHORITY_HOST: emulator.entraUrl,
+    AZURE_TENANT_ID: emulator.tenantId,
+    AZURE_CLIENT_ID: service.clientId,
+    AZURE_CLIENT_SECRET: service.clientSecret,
+    KEY_VAULT_URL: emulator.keyVaultUrl,
+    // The emulator's host is no vault.azure.net, so the challenge's resource can't match it.
+    KEY_VAULT_VERIFY_CHALLENGE_RESOURCE: 'false',
+    ACS_ENDPOINT: emulator.acsUrl,
+    ACS_RESOURCE_ID: emulator.acsResourceId,
+    ACS_CREDENTIAL_SECRET: 'acs-connection-string',
+    AUDIT_LOG_ORIGIN: 'localhost/acs-identity',
+    NODE_EXTRA_CA_CERTS: emulator.caFile,
+  };
+}
