@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import type { Emulator } from '../../emulator/src/emulator.js';
 import { sampleApps } from '../../emulator/src/sample-people.js';
 
@@ -15,7 +16,7 @@ export function apiEnvironment(emulator: Emulator, databaseUrl: string): Record<
     AZURE_AUTHORITY_HOST: emulator.entraUrl,
     AZURE_TENANT_ID: emulator.tenantId,
     AZURE_CLIENT_ID: service.clientId,
-    AZURE_CLIENT_SECRET: service.clientSecret,
+    AZURE_CLIENT_SECRET: service.clientSecret ?? '',
     KEY_VAULT_URL: emulator.keyVaultUrl,
     // The emulator's host is no vault.azure.net, so the challenge's resource can't match it.
     KEY_VAULT_VERIFY_CHALLENGE_RESOURCE: 'false',
@@ -23,6 +24,7 @@ export function apiEnvironment(emulator: Emulator, databaseUrl: string): Record<
     ACS_RESOURCE_ID: emulator.acsResourceId,
     ACS_CREDENTIAL_SECRET: 'acs-connection-string',
     AUDIT_LOG_ORIGIN: 'localhost/acs-identity',
+    AUDIT_CHECKPOINT_FILE: join(dirname(emulator.caFile), '..', 'audit-checkpoint'),
     NODE_EXTRA_CA_CERTS: emulator.caFile,
   };
 }

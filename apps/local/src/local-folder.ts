@@ -35,7 +35,8 @@ export type Passwords = z.output<typeof passwordsShape>;
 
 /** The folder `.local/`: everything that the local environment keeps. */
 export class LocalFolder {
-  constructor(readonly path: string) {}
+  /** @param path absolute; npm runs scripts in the project's own folder */
+  constructor(readonly path = join(process.cwd(), '.local')) {}
 
   get postgres(): string {
     return join(this.path, 'postgres');

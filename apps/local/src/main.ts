@@ -6,7 +6,7 @@ import { startEmulator } from '../../emulator/src/emulator.js';
 
 /** `npm start`: PostgreSQL, the emulator and the api on loopback, until Ctrl-C. */
 async function main(): Promise<void> {
-  const folder = new LocalFolder('.local');
+  const folder = new LocalFolder();
   const port = Number(process.env['PORT'] ?? 3000);
   const other = await folder.running();
   if (other) throw new Error(`The local environment runs already, as process ${other.processId}.`);

@@ -1,17 +1,22 @@
 import { z } from 'zod';
-import { appNames, personNames } from '../../emulator/src/sample-people.js';
+import { sampleApps, samplePeople } from '../../emulator/src/sample-people.js';
 import { LocalFolder } from './local-folder.js';
+
+const people = Object.keys(samplePeople);
+const apps = Object.entries(sampleApps)
+  .filter(([, app]) => app.roles.length > 0)
+  .map(([name]) => name);
 
 /** `npm run -s token -- <who>`: prints an Entra access token of a sample person or app. */
 async function main(): Promise<void> {
   const who = process.argv[2] ?? '';
-  const isPerson = personNames.includes(who);
-  if (!isPerson && !appNames.includes(who)) {
+  const isPerson = people.includes(who);
+  if (!isPerson && !apps.includes(who)) {
     throw new Error(
-      `usage: npm run -s token -- <who>\npeople: ${personNames.join(', ')}\napps: ${appNames.join(', ')}`,
+      `usage: npm run -s token -- <who>\npeople: ${people.join(', ')}\napps: ${apps.join(', ')}`,
     );
   }
-  const running = await new LocalFolder('.local').running();
+  const running = await new LocalFolder().running();
   if (!running) throw new Error('The local environment is not running: start it with npm start.');
   const answer = await fetch(`${running.emulator.control}/control/tokens`, {
     method: 'POST',
