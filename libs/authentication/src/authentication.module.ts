@@ -1,4 +1,5 @@
 import { Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { AuditModule } from '#libs/audit';
 import { Clock, Logger, ReadinessChecks } from '#libs/platform';
 import { AuthenticationGuard } from './authentication.guard.js';
 import { authenticationSettings, type AuthenticationSettings } from './authentication-settings.js';
@@ -11,8 +12,9 @@ import { RefusalLog } from './refusal-log.js';
 import { RequestContexts } from './request-contexts.js';
 import { TokenVerifier } from './token-verifier.js';
 
-/** Who is calling, and whether they may. Needs the audit trail of the application. */
+/** Who is calling, and whether they may. */
 @Module({
+  imports: [AuditModule],
   providers: [
     { provide: MetadataSource, useClass: HttpsMetadataSource },
     {

@@ -5,17 +5,18 @@ import type { SigningKey } from './key-set.js';
 import { TokenRefused } from './token-refused.js';
 
 /**
- * `passport-azure-ad`'s own verification of signature, issuer, audience and times, cut off from its
- * loading of metadata: issuer and key come from the caller. See the decision record on the package.
+ * `passport-azure-ad`'s own verification of signature, issuer and audience, cut off from its loading
+ * of metadata: issuer and key come from the caller, who has checked the times. See the decision record on the package.
  */
 export class EntraBearerStrategy extends PassportStrategy(BearerStrategy, 'entra-bearer') {
-  constructor({ authority, tenants, audiences }: EntraSettings, clockSkewSeconds: number) {
+  constructor({ authority, tenants, audiences }: EntraSettings) {
     super({
       // Demanded by the package, and never loaded.
       identityMetadata: `${authority}/${tenants[0] ?? ''}/v2.0/.well-known/openid-configuration`,
       clientID: audiences[0] ?? '',
       audience: [...audiences],
-      clockSkew: Math.max(1, clockSkewSeconds),
+      // Times were checked before, against the application's clock; the package reads the machine's.
+      clockSkew: Number.MAX_SAFE_INTEGER,
       loggingLevel: 'error',
       loggingNoPII: true,
       passReqToCallback: false,

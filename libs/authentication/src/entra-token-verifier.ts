@@ -26,7 +26,7 @@ export class EntraTokenVerifier extends TokenVerifier {
   ) {
     super();
     const { authority, tenants, versions } = settings.entra;
-    this.#strategy = new EntraBearerStrategy(settings.entra, settings.clockSkewSeconds);
+    this.#strategy = new EntraBearerStrategy(settings.entra);
     this.#keys = new Map(
       tenants.flatMap((tenant) =>
         versions.map((version) => [
