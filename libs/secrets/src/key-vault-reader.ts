@@ -121,7 +121,9 @@ function refusal(name: string, version: string | undefined, error: unknown): unk
   if (cause.status === 404) {
     return new SecretNotFound(version === undefined ? name : `${name}/${version}`, { cause });
   }
-  if (cause.status === 401 || cause.status === 403) return new SecretAccessRefused(name, { cause });
+  // A refusal without readable words is no refusal of the vault's.
+  const isRefused = cause.status === 401 || cause.status === 403;
+  if (isRefused && cause.code !== 'PARSE_ERROR') return new SecretAccessRefused(name, { cause });
   const { retryAfterSeconds } = cause;
   return new SecretUnavailable({
     cause,

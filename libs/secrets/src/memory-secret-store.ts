@@ -29,10 +29,15 @@ export class MemorySecretStore extends SecretStore {
   }
 
   /** Adds a version, which is the newest from now on. @returns its name */
-  put(name: string, value: string, options: { expiresAt?: Date } = {}): string {
+  put(
+    name: string,
+    value: string,
+    options: { expiresAt?: Date; isEnabled?: boolean } = {},
+  ): string {
     const version = (++this.#count).toString(16).padStart(32, '0');
-    const stored = { secret: new Secret({ name, version, value, ...options }), isEnabled: true };
-    this.#versions.set(name, [...(this.#versions.get(name) ?? []), stored]);
+    const { isEnabled = true, expiresAt } = options;
+    const secret = new Secret({ name, version, value, ...(expiresAt && { expiresAt }) });
+    this.#versions.set(name, [...(this.#versions.get(name) ?? []), { secret, isEnabled }]);
     return version;
   }
 

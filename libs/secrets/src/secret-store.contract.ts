@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import { inspect } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  SecretAccessRefused,
+  SecretNotFound,
+  SecretUnavailable,
+  SecretUnusable,
+} from './secret-errors.js';
+import type { SecretStore } from './secret-store.js';
+
+/** A store and the ways to change what it holds. No cooldown between rereads. */
+export interface SecretStoreHarness {
+  readonly store: SecretStore;
+  /** @returns the version that was added */
+  put(
+    name: string,
+    value: string,
+    options?: { expiresAt?: Date; isEnabled?: boolean },
+  ): Promise<string>;
+  breakDown(): Promise<void>;
+  refuseAccess(): Promise<void>;
+  recover(): Promise<void>;
+}
+
+/** What every secret store promises. */
+export function describeSecretStore(name: string, start: () => Promise<SecretStoreHarness>): void {
+  describe(`${name} as a secret store`, () => {
+    let harness: SecretStoreHarness;
+    beforeAll(async () => {
+      harness = await start();
+    });
+    const fresh = (): string => `secret-${randomUUID()}`;
+
+    it('gives the newest version with its name', async () => {
+      const secret = fresh();
+      await harness.put(secret, 'old');
+      const version = await harness.put(secret, 'new');
+      const read = await harness.store.read(secret);
+      expect(read).toMatchObject({ name: secret, version, value: 'new' });
+    });
+
+    it('gives a version that is not the newest any more', async () => {
+      const secret = fresh();
+      const version = await harness.put(secret, 'old');
+      await harness.put(secret, 'new');
+      const read = await harness.store.readVersion(secret, version);
+      expect(read).toMatchObject({ version, value: 'old' });
+    });
+
+    it('finds a new version when it reads again', async () => {
+      const secret = fresh();
+      await harness.put(secret, 'old');
+      await harness.store.read(secret);
+      const version = await harness.put(secret, 'new');
+      expect(await harness.store.reread(secret)).toMatchObject({ version, value: 'new' });
+      expect(await harness.store.read(secret)).toMatchObject({ version, value: 'new' });
+    });
+
+    it('gives an expired version by its name, but not as the newest', async () => {
+      const secret = fresh();
+      const version = await harness.put(secret, 'old', { expiresAt: new Date(1_600_000_000_000) });
+      await expect(harness.store.read(secret)).rejects.toBeInstanceOf(SecretUnusable);
+      expect(await harness.store.readVersion(secret, version)).toMatchObject({ value: 'old' });
+    });
+
+    it('refuses a disabled newest version instead of going back to an older one', async () => {
+      const secret = fresh();
+      await harness.put(secret, 'old');
+      await harness.put(secret, 'new', { isEnabled: false });
+      await expect(harness.store.read(secret)).rejects.toMatchObject({
+        code: 'secret-unusable',
+        why: 'disabled',
+        status: 503,
+      });
+    });
+
+    it('tells a missing secret from an outage', async () => {
+      await expect(harness.store.read(fresh())).rejects.toBeInstanceOf(SecretNotFound);
+      const secret = fresh();
+      await harness.put(secret, 'value');
+      const missing = harness.store.readVersion(secret, 'f'.repeat(32));
+      await expect(missing).rejects.toBeInstanceOf(SecretNotFound);
+    });
+
+    it('says when to come back while the store is down', async () => {
+      const secret = fresh();
+      await harness.put(secret, 'value');
+      await harness.breakDown();
+      try {
+        const failure = harness.store.read(secret);
+        await expect(failure).rejects.toBeInstanceOf(SecretUnavailable);
+        await expect(failure).rejects.toHaveProperty('retryAfterSeconds', expect.any(Number));
+      } finally {
+        await harness.recover();
+      }
+    });
+
+    it('tells operators that access is refused', async () => {
+      const secret = fresh();
+      await harness.put(secret, 'value');
+      await harness.refuseAccess();
+      try {
+        await expect(harness.store.read(secret)).rejects.toBeInstanceOf(SecretAccessRefused);
+      } finally {
+        await harness.recover();
+      }
+    });
+
+    it('shows no value in JSON, strings or inspection', async () => {
+      const secret = fresh();
+      await harness.put(secret, 'hidden-value');
+      const read = await harness.store.read(secret);
+      const shown = [JSON.stringify(read), String(read), inspect(read, { showHidden: true })];
+      expect(shown.join()).not.toContain('hidden-value');
+    });
+  });
+}
