@@ -103,7 +103,7 @@ export function cosignedMessage(timestampSeconds: bigint, checkpointText: string
 }
 
 /** @throws InvalidKey unless the name can stand in a signature line. */
-export function requireKeyName(name: string): void {
+function requireKeyName(name: string): void {
   if (!isKeyName(name)) {
     throw new InvalidKey('a key name is not empty and has no spaces, "+" or control characters');
   }

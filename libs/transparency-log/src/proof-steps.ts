@@ -7,12 +7,12 @@ export interface LeafRange {
 }
 
 /** One hash of a proof: which leaves it covers, and on which side it joins what is known so far. */
-export interface ProofStep extends LeafRange {
+interface ProofStep extends LeafRange {
   readonly side: 'left' | 'right';
 }
 
 /** A consistency proof: the subtree that both trees have, and the steps from it to both roots. */
-export interface ConsistencyPath {
+interface ConsistencyPath {
   readonly shared: LeafRange;
   readonly steps: readonly ProofStep[];
 }

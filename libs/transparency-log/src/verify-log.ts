@@ -35,7 +35,7 @@ export interface LogClaim {
  *
  * @returns the tree at the last head: the `start` of a later run.
  * @throws LogMismatch with the first fault in the order of the entries.
- * @throws OutOfRange when there is no head, or they don't ascend from `start`.
+ * @throws OutOfRange when the heads don't ascend from `start`.
  */
 export async function verifyLog(claim: LogClaim): Promise<CompactRange> {
   return new LogWalk(claim).run();
