@@ -130,11 +130,11 @@ function detailsOf(
     return { cut: `sha256 ${digest}` };
   }
   const members = Object.entries(details)
-    .map(([name, value]) => [cut(name, limits.text), detail(value, limits)] as const)
+    .map(([name, value]) => [notInteger(cut(name, limits.text)), detail(value, limits)] as const)
     .sort(([a], [b]) => (a < b ? -1 : 1));
   // Object.fromEntries defines members, so that even `__proto__` is but a name; JSON.stringify would
   // put integer-like names first, which a sign before them prevents.
-  return Object.fromEntries(members.map(([name, value]) => [notInteger(name), value]));
+  return Object.fromEntries(members);
 }
 
 function notInteger(name: string): string {

@@ -95,12 +95,11 @@ export class LogWatch implements OnApplicationBootstrap {
   /** Every checkpoint was signed at a commit, so that its size and root are those of a head. */
   async #compare(): Promise<void> {
     const seen = this.#seen;
-    if (!seen || seen.size === 0) return;
     const [row] = await this.database.query<{ root: Buffer }>(
       'SELECT root FROM audit_head WHERE size = $1',
-      [seen.size],
+      [seen?.size ?? 0],
     );
-    if (row?.root.equals(seen.root)) return;
+    if (!seen || seen.size === 0 || row?.root.equals(seen.root)) return;
     this.#damage = new LogDamaged(
       row ? 'the log is another one than before' : 'the log is shorter than before',
     );
