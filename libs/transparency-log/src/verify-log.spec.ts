@@ -163,6 +163,18 @@ describe('verifyLog', () => {
     });
   });
 
+  it('never names entries that were verified before the start', async () => {
+    const start = await new TreeReader(1_000, log.readTile).compactRange();
+    const forged = Buffer.from(log.tiles.get('1/0') ?? []).fill(0, 3 * 32);
+    const readTile = readerOf(new Map(log.tiles).set('1/0', forged));
+    const entries = log.entries.slice(1_000);
+    expect(await faultOf(claim({ start, entries, readTile }))).toEqual({
+      fault: 'tile-differs',
+      firstIndex: 1_000,
+      endIndex: 1_024,
+    });
+  });
+
   it('finds a log that was rewritten with all its tiles, between two checkpoints', async () => {
     const rewritten = new MemoryLog();
     rewritten.append(log.entries.with(730, Buffer.from('backdated')));
