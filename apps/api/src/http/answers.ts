@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiResponse } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiResponse } from '@nestjs/swagger';
 import type { z } from 'zod';
 
 const REFUSALS: Readonly<Record<number, string>> = {
@@ -15,10 +15,15 @@ const REFUSALS: Readonly<Record<number, string>> = {
   503: 'A service that this one depends on is away; `Retry-After` says when to come back.',
 };
 
-/** Documents a route's answers: the one for success, and problem details for each refusal. */
+/**
+ * Documents a route's answers: the one for success, and problem details for each refusal.
+ *
+ * A route that may answer 401 is one that wants a token.
+ */
 export function Answers(status: number, schema: z.ZodType, ...refusals: number[]): MethodDecorator {
   return applyDecorators(
     ApiResponse({ status, description: 'Done.', standardSchema: schema }),
+    ...(refusals.includes(401) ? [ApiBearerAuth('entra')] : []),
     ...refusals.map((refusal) =>
       ApiResponse({
         status: refusal,

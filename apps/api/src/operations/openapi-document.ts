@@ -11,8 +11,8 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
       'Issues Azure Communication Services access tokens to callers that Microsoft Entra ID vouches for, and records every issuance.',
     )
     .setVersion('1')
+    .setOpenAPIVersion('3.1.0')
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }, 'entra')
-    .addSecurityRequirements('entra')
     .build();
   const document = SwaggerModule.createDocument(app, configuration, {
     operationIdFactory: (controller, method) =>
