@@ -95,8 +95,9 @@ export interface Emulator {
   /** Client id of the API's registration: `aud` of its tokens. */
   readonly apiAudience: string;
   readonly acsResourceId: string;
+  /** The primary key as it is now. */
   readonly acsAccessKey: string;
-  /** All ACS resources; the first one is `acsUrl`'s. */
+  /** All ACS resources as they are now; the first one is `acsUrl`'s. */
   readonly acsResources: readonly AcsResourceAddress[];
   readonly control: ControlClient;
   stop(): Promise<void>;
@@ -179,7 +180,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     urls.entra = await start('entra', ports.entra, { routes: entra.routes() });
     urls.keyVault = await start('key-vault', ports.keyVault, {
       routes: keyVault.routes(),
-      headersFor: KeyVault.headersFor,
+      headersFor: (request) => KeyVault.headersFor(request),
     });
     for (const resource of acsResources) {
       const acs = new Acs({
@@ -193,7 +194,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       const port = resource.name === 'main' ? ports.acs : ports.acsSecond;
       const url = await start('acs', port, {
         routes: acs.routes(),
-        headersFor: Acs.headersFor,
+        headersFor: (request, startedAtMs) => Acs.headersFor(request, startedAtMs),
       });
       acsUrls.set(resource.name, url);
       secrets.ensure(secretNameOf(resource), connectionString(resource));
@@ -215,14 +216,14 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       secrets.ensurePresent(name, () => randomBytes(32).toString('base64'));
     }
     for (const [name, value] of Object.entries(options.secrets ?? {})) secrets.ensure(name, value);
-    const addresses = acsResources.map((resource) => ({
+    const describeResource = (resource: AcsResource): AcsResourceAddress => ({
       name: resource.name,
       url: acsUrls.get(resource.name) ?? '',
       resourceId: resource.id,
       accessKey: resource.accessKey(),
       connectionString: connectionString(resource),
       secretName: secretNameOf(resource),
-    }));
+    });
     return {
       entraUrl: urls.entra,
       acsUrl: acsUrls.get('main') ?? '',
@@ -236,8 +237,12 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       secondTenantId: sampleTenants.second.id,
       apiAudience: sampleResources.api.clientId,
       acsResourceId: acsResourceIds.main,
-      acsAccessKey: addresses[0]?.accessKey ?? '',
-      acsResources: addresses,
+      get acsAccessKey() {
+        return acsResources[0]?.accessKey() ?? '';
+      },
+      get acsResources() {
+        return acsResources.map(describeResource);
+      },
       control: new ControlClient(urls.control),
       stop: async () => stopAll(servers),
     };

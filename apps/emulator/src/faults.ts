@@ -62,7 +62,7 @@ export class Faults {
   }
 
   list(): Fault[] {
-    return this.armed.map(({ roll: _roll, ...fault }) => fault);
+    return this.armed.map((fault) => ({ ...fault, roll: undefined }));
   }
 
   /** @returns whether there was such a fault. */

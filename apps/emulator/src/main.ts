@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { startEmulator } from './emulator.js';
+import { type Emulator, startEmulator } from './emulator.js';
 
 interface Flags {
   readonly directory: string;
@@ -59,14 +59,26 @@ try {
       ...(flags.acsLimits === undefined ? {} : { limits: flags.acsLimits }),
     },
   });
-  const { stop, control: _control, caPem: _caPem, ...addresses } = emulator;
-  const end = (): void => void stop();
+  const end = (): void => void emulator.stop();
   process.once('SIGINT', end);
   process.once('SIGTERM', end);
-  console.log(JSON.stringify(addresses));
+  console.log(JSON.stringify(withoutSecrets(emulator)));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
+}
+
+/** Output ends up in logs; connection strings are read from the vault. */
+function withoutSecrets(emulator: Emulator): object {
+  return {
+    ...emulator,
+    acsAccessKey: undefined,
+    acsResources: emulator.acsResources.map(({ name, url, resourceId, secretName }) => {
+      return { name, url, resourceId, secretName };
+    }),
+    control: undefined,
+    caPem: undefined,
+  };
 }
 
 function toPort(text: string): number {

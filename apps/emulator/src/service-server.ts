@@ -13,6 +13,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultRequest, Faults } from './faults.js';
 import type { Journal, ServiceName } from './journal.js';
+import { isErrorCode } from './state-folder.js';
 
 /** A request whose body has been read. */
 export interface ServiceRequest {
@@ -81,7 +82,9 @@ export class ServiceServer {
   constructor(private readonly options: ServiceServerOptions) {
     const listener: RequestListener = (incoming, response) => {
       this.serve(incoming, response).catch((error: unknown) => {
-        if (!response.destroyed && !this.stopping.signal.aborted) console.error(error);
+        // A client that hangs up is no news.
+        if (!isErrorCode(error, 'ECONNRESET') && !this.stopping.signal.aborted)
+          console.error(error);
         response.destroy();
       });
     };
@@ -264,7 +267,7 @@ function send(
   common: Record<string, string> | undefined,
 ): void {
   const isText = typeof reply.body === 'string';
-  const text = isText ? (reply.body as string) : JSON.stringify(reply.body);
+  const text = isText ? reply.body : JSON.stringify(reply.body);
   const headers: Record<string, string | number> = { ...common };
   if (reply.body !== undefined && !isText) {
     headers['content-type'] = 'application/json; charset=utf-8';

@@ -103,7 +103,14 @@ export class AcsIdentities {
 
   list(): AcsIdentity[] {
     return [...this.identities.values()].map(
-      ({ lastIssuedAt: _last, spans: _spans, ...identity }) => identity,
+      ({ id, resource, createdAt, deletedAt, tokensIssued, revokedThrough }) => ({
+        id,
+        resource,
+        createdAt,
+        ...(deletedAt === undefined ? {} : { deletedAt }),
+        tokensIssued,
+        revokedThrough,
+      }),
     );
   }
 

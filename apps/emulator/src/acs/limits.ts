@@ -14,7 +14,7 @@ export class Limits {
     if (settings.limits === 'off') return 0;
     const limit = settings.limits[operation];
     let window = this.windows.get(operation);
-    if (window === undefined || window.limit !== limit) {
+    if (window?.limit !== limit) {
       window = new SlidingWindow(limit, settings.windowSeconds * 1000);
       this.windows.set(operation, window);
     }

@@ -65,6 +65,14 @@ export class ControlClient {
     return this.call('POST', '/control/acs/keys/regenerate', request);
   }
 
+  /** @param change how many transactions the vault allows; `windowSeconds` is 10 by default. */
+  async changeKeyVault(change: {
+    readonly limit: number;
+    readonly windowSeconds?: number;
+  }): Promise<void> {
+    await this.call('PUT', '/control/key-vault', change);
+  }
+
   /** @returns the version that was added. */
   async setSecret(secret: {
     readonly name: string;

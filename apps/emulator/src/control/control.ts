@@ -85,6 +85,11 @@ export class Control {
       this.route('POST', /^\/control\/acs\/keys\/regenerate$/, 'regenerate-key', (request) =>
         this.regenerateKey(request),
       ),
+      this.route('PUT', /^\/control\/key-vault$/, 'change-key-vault', (request) => {
+        const { limit, windowSeconds } = readBody(request, schemas.vaultLimitSchema);
+        this.given.keyVault.changeLimit(limit, windowSeconds);
+        return { status: 204 };
+      }),
       this.route('PUT', /^\/control\/key-vault\/secrets$/, 'set-secret', (request) =>
         this.setSecret(request),
       ),
@@ -147,7 +152,7 @@ export class Control {
     return { status: 204 };
   }
 
-  /** A web page that resolves its own name to loopback must not get in: the host is checked. */
+  /** A web page that resolves its own name to loopback must not get in, nor any other one. */
   private route(
     method: string,
     path: RegExp,
@@ -158,10 +163,13 @@ export class Control {
       method,
       path,
       operation,
-      handle: (request) => {
+      handle: async (request) => {
         const host = request.headers.host ?? '';
         if (!/^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/.test(host)) {
           throw badRequest('The control API is for loopback only.');
+        }
+        if (request.headers.origin !== undefined) {
+          throw badRequest('The control API is not for web pages.');
         }
         return handle(request);
       },

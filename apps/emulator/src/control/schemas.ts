@@ -57,6 +57,11 @@ export const regenerateSchema = z.strictObject({
   key: z.enum(['primary', 'secondary']).default('primary'),
 });
 
+export const vaultLimitSchema = z.strictObject({
+  limit: z.int().min(0).max(1_000_000),
+  windowSeconds: z.number().positive().max(3600).default(10),
+});
+
 export const secretSchema = z.strictObject({
   name: z.string().regex(/^[0-9a-zA-Z-]{1,127}$/),
   value: z.string().max(25_600),

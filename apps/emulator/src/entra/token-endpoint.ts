@@ -92,7 +92,7 @@ export class TokenEndpoint {
     endpoint: TokenVersion,
   ): ServiceReply {
     const grant = this.grants.redeemCode(required(form, 'code'));
-    if (grant === undefined || grant.clientId !== client.clientId) {
+    if (grant?.clientId !== client.clientId) {
       throw new EntraRefusal(malformedGrant());
     }
     if (required(form, 'redirect_uri') !== grant.redirectUri) {
@@ -109,7 +109,7 @@ export class TokenEndpoint {
 
   private refresh(form: URLSearchParams, client: SampleApp, endpoint: TokenVersion): ServiceReply {
     const grant = this.grants.findRefresh(required(form, 'refresh_token'));
-    if (grant === undefined || grant.clientId !== client.clientId) {
+    if (grant?.clientId !== client.clientId) {
       throw new EntraRefusal(malformedGrant());
     }
     const scope = form.get('scope');

@@ -32,13 +32,16 @@ export interface KeyVaultDependencies {
 
 /** The secrets of one Key Vault. */
 export class KeyVault {
-  /** Documented: 4,000 transactions in 10 seconds. */
-  private limit = new SlidingWindow(4000, 10_000);
+  private limit = documentedLimit();
 
   constructor(private readonly given: KeyVaultDependencies) {}
 
+  changeLimit(transactions: number, windowSeconds: number): void {
+    this.limit = new SlidingWindow(transactions, windowSeconds * 1000);
+  }
+
   resetLimit(): void {
-    this.limit = new SlidingWindow(4000, 10_000);
+    this.limit = documentedLimit();
   }
 
   routes(): Route[] {
@@ -179,6 +182,11 @@ export class KeyVault {
       body: azureError('Unauthorized', message),
     });
   }
+}
+
+/** 4,000 transactions in 10 seconds. */
+function documentedLimit(): SlidingWindow {
+  return new SlidingWindow(4000, 10_000);
 }
 
 function toChange(body: z.output<typeof changeSchema>): SecretChange {

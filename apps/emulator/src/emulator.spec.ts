@@ -1,0 +1,130 @@
+import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { CommunicationIdentityClient } from '@azure/communication-identity';
+import { SecretClient } from '@azure/keyvault-secrets';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Emulator, type EmulatorOptions, startEmulator } from './emulator.js';
+import { anyString, headerOf, serviceCredential, trust } from './spec-emulator.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'emulator-'));
+let emulator: Emulator | undefined;
+
+async function start(options: Partial<EmulatorOptions> = {}): Promise<Emulator> {
+  await emulator?.stop();
+  emulator = await startEmulator({ directory, ...options });
+  trust(emulator.caPem);
+  return emulator;
+}
+
+afterEach(async () => {
+  await emulator?.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+describe('a persistent emulator', () => {
+  it('comes back with its CA, identities, tokens, keys and secrets', async () => {
+    const first = await start({ persist: true });
+    const acs = new CommunicationIdentityClient(first.acsResources[0]?.connectionString ?? '');
+    const kept = await acs.createUserAndToken(['chat']);
+    const gone = await acs.createUserAndToken(['chat']);
+    await acs.revokeTokens(kept.user);
+    await acs.deleteUser(gone.user);
+    const { kid } = headerOf(await first.control.mintToken());
+    await first.control.setSecret({ name: 'mine', value: 'kept' });
+
+    const second = await start({ persist: true });
+    expect(second.caPem).toBe(first.caPem);
+    expect(second.acsAccessKey).toBe(first.acsAccessKey);
+    expect(headerOf(await second.control.mintToken()).kid).toBe(kid);
+    expect(await second.control.listIdentities()).toMatchObject([
+      { id: kept.user.communicationUserId },
+      { id: gone.user.communicationUserId, deletedAt: anyString },
+    ]);
+    expect(await second.control.validateAcsToken(kept.token)).toMatchObject({ reason: 'revoked' });
+
+    const vault = new SecretClient(second.keyVaultUrl, serviceCredential(second), {
+      disableChallengeResourceVerification: true,
+    });
+    expect((await vault.getSecret('mine')).value).toBe('kept');
+    const { value = '' } = await vault.getSecret('acs-connection-string');
+    await new CommunicationIdentityClient(value).getToken(kept.user, ['chat']);
+  });
+
+  it('keeps its files from everyone else', async () => {
+    await start({ persist: true });
+    expect(statSync(directory).mode & 0o077).toBe(0);
+    for (const name of readdirSync(directory)) {
+      expect(statSync(join(directory, name)).mode & 0o777, name).toBe(0o600);
+    }
+  });
+});
+
+describe('an emulator', () => {
+  it('forgets all but its CA when it is not persistent', async () => {
+    const first = await start();
+    await new CommunicationIdentityClient(
+      first.acsResources[0]?.connectionString ?? '',
+    ).createUser();
+    const second = await start();
+    expect(second.caPem).toBe(first.caPem);
+    expect(second.acsAccessKey).not.toBe(first.acsAccessKey);
+    expect(await second.control.listIdentities()).toEqual([]);
+  });
+
+  it('shares one CA with others that start in the same folder at the same time', async () => {
+    const others = await Promise.all([1, 2, 3].map(async () => startEmulator({ directory })));
+    try {
+      const [first, ...rest] = others.map(({ caPem }) => caPem);
+      expect(rest).toEqual([first, first]);
+      expect(readFileSync(others[0]?.caFile ?? '', 'utf8')).toBe(first);
+    } finally {
+      await Promise.all(others.map(async (other) => other.stop()));
+    }
+  });
+
+  it.each(['localhost', '127.0.0.1'])('has a certificate for %s', async (host) => {
+    const { entraUrl, caPem } = await start();
+    const { port } = new URL(entraUrl);
+    const certificate = await new Promise<X509Certificate | undefined>((resolve, reject) => {
+      const servername = host === 'localhost' ? { servername: host } : {};
+      const socket = connect({ host, port: Number(port), ca: caPem, ...servername }, () => {
+        resolve(socket.getPeerX509Certificate());
+        socket.destroy();
+      });
+      socket.on('error', reject);
+    });
+    expect(certificate?.subjectAltName).toContain('IP Address:0:0:0:0:0:0:0:1');
+  });
+
+  it('opens to other machines only when told twice', async () => {
+    await expect(start({ host: '0.0.0.0' })).rejects.toThrow(/loopback only/);
+    const open = await start({ host: '0.0.0.0', allowRemote: true, publicHost: 'localhost' });
+    expect(open.entraUrl).toMatch(/^https:\/\/localhost:/);
+    expect(open.controlUrl).toMatch(/^http:\/\/127\.0\.0\.1:/);
+    const acs = new CommunicationIdentityClient(open.acsResources[0]?.connectionString ?? '');
+    await acs.createUser();
+  });
+
+  it('takes the ports and secrets it is given', async () => {
+    const { port } = new URL((await start()).keyVaultUrl);
+    const second = await start({
+      ports: { keyVault: Number(port) },
+      secrets: { 'given-secret': 'given' },
+    });
+    expect(new URL(second.keyVaultUrl).port).toBe(port);
+    const vault = new SecretClient(second.keyVaultUrl, serviceCredential(second), {
+      disableChallengeResourceVerification: true,
+    });
+    expect((await vault.getSecret('given-secret')).value).toBe('given');
+  });
+
+  it('frees everything when a port is taken', async () => {
+    const { acsUrl } = await start();
+    const taken = Number(new URL(acsUrl).port);
+    const other = startEmulator({ directory, ports: { acs: taken } });
+    await expect(other).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+});
