@@ -30,7 +30,7 @@ export class Service {
   readonly logLines: string[] = [];
   readonly scanner = new SecretScanner();
   readonly apis: ApiProcess[] = [];
-  readonly #pools: pg.Pool[] = [];
+  #pool: pg.Pool | undefined;
 
   private constructor(
     readonly emulator: Emulator,
@@ -103,13 +103,30 @@ export class Service {
     sql: string,
     parameters: unknown[] = [],
   ): Promise<Row[]> {
-    this.#pools[0] ??= new pg.Pool({ connectionString: this.database.superuserUrl, max: 4 });
-    return (await this.#pools[0].query<Row>(sql, parameters)).rows;
+    this.#pool ??= new pg.Pool({ connectionString: this.database.superuserUrl, max: 4 });
+    // A test that stops the server cuts idle connections; the next query opens a new one.
+    this.#pool.on('error', () => undefined);
+    return (await this.#pool.query<Row>(sql, parameters)).rows;
+  }
+
+  /** Runs a statement in a transaction that stays open while `meanwhile` runs: to hold locks. */
+  async hold(sql: string, meanwhile: () => Promise<void>): Promise<void> {
+    const client = new pg.Client({ connectionString: this.database.superuserUrl });
+    await client.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query(sql);
+      await meanwhile();
+    } finally {
+      await client.end();
+    }
   }
 
   /** The audit entries, oldest first, as their canonical JSON reads. */
   async auditEntries(): Promise<AuditEntry[]> {
-    const rows = await this.rows<{ leaf: Buffer }>('SELECT leaf FROM audit_entry ORDER BY index');
+    const rows = await this.rows<{ leaf: Buffer }>(
+      'SELECT leaf FROM audit_entry ORDER BY entry_index',
+    );
     return rows.map(({ leaf }) => JSON.parse(leaf.toString('utf8')) as AuditEntry);
   }
 
@@ -120,7 +137,7 @@ export class Service {
    */
   async stop(): Promise<void> {
     await Promise.all(this.apis.map(async (api) => api.stop()));
-    for (const pool of this.#pools) await pool.end();
+    await this.#pool?.end();
     await this.emulator.stop();
     await this.database.drop();
     await rm(this.directory, { recursive: true, force: true });

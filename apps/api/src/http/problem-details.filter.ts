@@ -1,4 +1,4 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, NotFoundException } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RequestContexts } from '#libs/authentication';
 import { Logger, ServiceError } from '#libs/platform';
@@ -54,20 +54,20 @@ export class ProblemDetailsFilter implements ExceptionFilter {
 
 function asServiceError(thrown: unknown, request: FastifyRequest): ServiceError {
   if (thrown instanceof ServiceError) return thrown;
-  if (thrown instanceof NotFoundException) return new RouteNotFound();
   if (request.raw.destroyed && thrown instanceof Error && thrown.name === 'AbortError') {
     return new RequestAborted();
   }
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-  switch (code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new RequestTooLarge(BODY_LIMIT_BYTES);
-    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new UnsupportedMediaType();
-    case 'FST_ERR_CTP_INVALID_JSON_BODY':
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+  // Nest wraps what Fastify refuses before a route runs, and unknown routes, in these.
+  if (!(thrown instanceof HttpException)) return new InternalError({ cause: thrown });
+  switch (thrown.getStatus()) {
+    case 400:
       return new InvalidRequest([{ pointer: '', detail: 'the body is not well-formed JSON' }]);
+    case 404:
+      return new RouteNotFound();
+    case 413:
+      return new RequestTooLarge(BODY_LIMIT_BYTES);
+    case 415:
+      return new UnsupportedMediaType();
     default:
       return new InternalError({ cause: thrown });
   }

@@ -1,5 +1,5 @@
 import { Controller, Get, Header, HttpStatus, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Public } from '#libs/authentication';
@@ -34,6 +34,7 @@ export class HealthController {
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Says whether the service could serve a request now; 503 when not' })
   @Answers(200, readiness)
+  @ApiResponse({ status: 503, description: 'Not ready.', standardSchema: readiness })
   async ready(
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<z.output<typeof readiness>> {
