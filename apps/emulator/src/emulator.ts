@@ -24,19 +24,9 @@ import { StateFolder } from './state-folder.js';
 import { serverIdentity } from './tls/local-ca.js';
 
 export { ControlClient } from './control/control-client.js';
-export type { MintRequest, MintSignature } from './entra/mint.js';
-export type { Fault, FaultKind, FaultRequest } from './faults.js';
-export type { JournalEntry, JournalQuery } from './journal.js';
-export type { AcsIdentity } from './acs/identities.js';
-export type { AcsTokenState } from './acs/acs-tokens.js';
-export {
-  type AppName,
-  type PersonName,
-  sampleApps,
-  samplePeople,
-  sampleResources,
-  sampleTenants,
-} from './sample-people.js';
+export type { FaultRequest } from './faults.js';
+export type { JournalEntry } from './journal.js';
+export { sampleApps, samplePeople, sampleResources, sampleTenants } from './sample-people.js';
 
 export interface EmulatorOptions {
   /** Where the CA lives, and with `persist` everything else; made when missing, owner-only. */

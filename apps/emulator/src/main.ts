@@ -15,6 +15,7 @@ interface Flags {
   readonly controlPort?: number;
   readonly acsLatencyMs?: number;
   readonly acsLimits?: 'off';
+  readonly acsSigningKeyBits?: 1024 | 2048;
 }
 
 const command = new Command('emulator')
@@ -32,6 +33,7 @@ const command = new Command('emulator')
   .option('--control-port <port>', 'always on 127.0.0.1; default: a free one', toPort)
   .option('--acs-latency-ms <milliseconds>', 'added to each ACS answer (default: 0)', toNumber)
   .option('--acs-limits <off>', 'off: ACS never answers 429', toLimits)
+  .option('--acs-signing-key-bits <bits>', '1024 spares CPU under load (default: 2048)', toKeyBits)
   .addHelpText('after', '\nPrints one line of JSON with its addresses on stdout when it is ready.');
 
 const flags = command.parse().opts<Flags>();
@@ -57,6 +59,7 @@ try {
     acs: {
       ...(flags.acsLatencyMs === undefined ? {} : { latencyMs: flags.acsLatencyMs }),
       ...(flags.acsLimits === undefined ? {} : { limits: flags.acsLimits }),
+      signingKeyBits: flags.acsSigningKeyBits ?? 2048,
     },
   });
   const end = (): void => void emulator.stop();
@@ -96,4 +99,10 @@ function toNumber(text: string): number {
 function toLimits(text: string): 'off' {
   if (text === 'off') return text;
   throw new InvalidArgumentError("only 'off' may be given.");
+}
+
+function toKeyBits(text: string): 1024 | 2048 {
+  if (text === '1024') return 1024;
+  if (text === '2048') return 2048;
+  throw new InvalidArgumentError('1024 or 2048.');
 }

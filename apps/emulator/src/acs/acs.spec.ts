@@ -1,4 +1,3 @@
-import { AzureKeyCredential } from '@azure/core-auth';
 import { CommunicationIdentityClient } from '@azure/communication-identity';
 import { describe, expect, it } from 'vitest';
 import { sampleApps, samplePeople } from '../emulator.js';
@@ -28,7 +27,7 @@ const credentials = {
   'a connection string': () => client(),
   'an access key': () => {
     const { acsUrl, acsAccessKey } = running();
-    return new CommunicationIdentityClient(acsUrl, new AzureKeyCredential(acsAccessKey), once);
+    return new CommunicationIdentityClient(acsUrl, { key: acsAccessKey }, once);
   },
   'an Entra credential': () =>
     new CommunicationIdentityClient(running().acsUrl, serviceCredential(running()), once),
@@ -183,7 +182,7 @@ describe('ACS refuses', () => {
       code: 'Denied',
       message: 'Denied by the resource provider.',
     };
-    const wrongKey = new AzureKeyCredential(Buffer.alloc(64).toString('base64'));
+    const wrongKey = { key: Buffer.alloc(64).toString('base64') };
     const withWrongKey = new CommunicationIdentityClient(running().acsUrl, wrongKey, once);
     await expect(withWrongKey.createUser()).rejects.toMatchObject(refusal);
     const withoutRole = new CommunicationIdentityClient(running().acsUrl, {

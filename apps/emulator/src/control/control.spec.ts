@@ -50,6 +50,14 @@ describe('a minted token', () => {
     expect(claims.exp).toBeLessThan(Date.now() / 1000);
   });
 
+  it('carries a text that is no sound JSON, signed all the same', async () => {
+    const rawClaims = '{"aud":"a","aud":"b"';
+    const token = await running().control.mintToken({ rawClaims });
+    const [, payload = ''] = token.split('.');
+    expect(Buffer.from(payload, 'base64url').toString()).toBe(rawClaims);
+    expect(isProvenBy(token, await publishedKeys())).toBe(true);
+  });
+
   it.each([
     ['current', true],
     ['oldest', true],

@@ -21,6 +21,8 @@ export const mintSchema = z
     version: z.enum(['1.0', '2.0']).optional(),
     header: anyObject.optional(),
     claims: anyObject.optional(),
+    rawHeader: z.string().optional(),
+    rawClaims: z.string().optional(),
     sign: z
       .enum(['current', 'unknown', 'impostor', 'oldest', 'none', 'public-key-as-secret'])
       .optional(),

@@ -40,6 +40,10 @@ export interface MintRequest {
   readonly header?: Readonly<Record<string, unknown>> | undefined;
   /** Laid over the claims; `null` removes. */
   readonly claims?: Claims | undefined;
+  /** The header's text as it is, JSON or not, instead of all of the above. */
+  readonly rawHeader?: string | undefined;
+  /** The same for the claims: for duplicate names, wrong types and broken JSON. */
+  readonly rawClaims?: string | undefined;
   /** Default `current`. */
   readonly sign?: MintSignature | undefined;
   /** From now; negative for one that has expired. Default 3599. */
@@ -58,7 +62,7 @@ export async function mintToken(
     { ...tokens.header(claims, { ...keys.current, kid: headerKid }), alg },
     request.header,
   );
-  return signCompact(header, claims, key);
+  return signCompact(request.rawHeader ?? header, request.rawClaims ?? claims, key);
 }
 
 function plainClaims(request: MintRequest, tokens: AccessTokens): Claims {

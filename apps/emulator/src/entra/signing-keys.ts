@@ -81,11 +81,19 @@ export class SigningKeys {
   }
 }
 
-/** Compact JWS. The algorithm follows `header.alg` where it is one that fits the key. */
-export function signCompact(header: object, claims: object, key: KeyObject | 'none'): string {
+/**
+ * Compact JWS. The algorithm follows `header.alg` where it is one that fits the key.
+ *
+ * @param header as JSON, or a text that is taken as it is; so are `claims`.
+ */
+export function signCompact(
+  header: object | string,
+  claims: object | string,
+  key: KeyObject | 'none',
+): string {
   const input = `${encodePart(header)}.${encodePart(claims)}`;
   if (key === 'none') return `${input}.`;
-  const named = 'alg' in header ? header.alg : undefined;
+  const named = typeof header === 'object' && 'alg' in header ? header.alg : undefined;
   if (key.type === 'secret') {
     return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`;
   }
@@ -93,8 +101,8 @@ export function signCompact(header: object, claims: object, key: KeyObject | 'no
   return `${input}.${sign(hash, Buffer.from(input), key).toString('base64url')}`;
 }
 
-function encodePart(part: object): string {
-  return Buffer.from(JSON.stringify(part)).toString('base64url');
+function encodePart(part: object | string): string {
+  return Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url');
 }
 
 async function createKey(): Promise<SigningKey> {
