@@ -14,6 +14,8 @@ export class HttpsMetadataSource extends MetadataSource {
       signal,
       headers: { accept: 'application/json' },
     });
+    // A body that is cut off reports it as an event of its own; unheard, that would end the process.
+    body.on('error', () => undefined);
     if (statusCode !== 200) {
       body.destroy();
       throw new Error(`answered ${statusCode}`);
