@@ -1,5 +1,6 @@
 import { PassportStrategy } from '@nestjs/passport';
-import BearerStrategy, { type Metadata } from 'passport-azure-ad/lib/bearerstrategy.js';
+import BearerStrategy from 'passport-azure-ad/lib/bearerstrategy.js';
+import { verify } from 'passport-azure-ad/lib/jsonWebToken.js';
 import type { EntraSettings } from './authentication-settings.js';
 import type { SigningKey } from './key-set.js';
 import { TokenRefused } from './token-refused.js';
@@ -39,16 +40,19 @@ export class EntraBearerStrategy extends PassportStrategy(BearerStrategy, 'entra
     };
     attempt.error = reject;
     attempt.loadMetadata = (_parameters, next) =>
-      next(null, {
-        oidc: { issuer, algorithms: ['RS256'] },
-        // Asked for by the token's x5t where it has one; the key was found by its kid.
-        generateOidcPEM: () => key.key,
-      } satisfies Metadata);
+      next(null, { oidc: { issuer, algorithms: ['RS256'] } });
+    // Its own version of this looks for the key by x5t first.
+    attempt.jwtVerify = (_request, text, _metadata, options) => {
+      verify(text, key.key, options, (error) => {
+        if (error === null) attempt.success(true);
+        else attempt.fail(error.message);
+      });
+    };
     attempt.authenticate({ headers: { authorization: `Bearer ${token}` } });
     return promise;
   }
 
-  /** Called for a token that passed. The claims were read before. */
+  /** The claims were read before. */
   override validate(): true {
     return true;
   }

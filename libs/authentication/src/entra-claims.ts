@@ -4,9 +4,9 @@ import { TokenRefused } from './token-refused.js';
 const guid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
 const name = z.string().min(1).max(256);
 const instantSeconds = z.int().positive().max(253_402_300_799);
-/** 0 nothing, 1 secret, 2 certificate. */
-const clientAuthentication = z.enum(['0', '1', '2']).transform(Number);
+const clientAuthentication = z.enum(['0', '1', '2']);
 
+/** Claims that tokens of both versions have. */
 const common = {
   aud: name,
   iss: z.string().min(1).max(512),
@@ -20,7 +20,7 @@ const common = {
   roles: z.array(name).max(512).optional(),
   idtyp: z.enum(['app', 'user']).optional(),
   nonce: z.never().optional(),
-  acct: z.union([z.literal(0), z.literal(1)]).optional(),
+  acct: z.literal([0, 1]).optional(),
   idp: z.string().max(512).optional(),
   uti: name.optional(),
   name: z.string().max(512).optional(),
@@ -28,28 +28,35 @@ const common = {
   xms_cc: z.array(name).max(64).optional(),
 };
 
+const version1 = z.object({ ...common, appid: guid, appidacr: clientAuthentication });
+const version2 = z.object({ ...common, azp: guid, azpacr: clientAuthentication });
+
 /**
- * The claims that are used of Entra's access tokens, of both versions
+ * The claims that are used of Entra's access tokens, of either version
  * (learn.microsoft.com, "Access token claims reference"). What isn't listed grants nothing.
  */
-const entraClaims = z
-  .discriminatedUnion('ver', [
-    z.object({ ...common, ver: z.literal('2.0'), azp: guid, azpacr: clientAuthentication }),
-    z.object({ ...common, ver: z.literal('1.0'), appid: guid, appidacr: clientAuthentication }),
-  ])
-  .transform((claims) => {
-    if (claims.ver === '1.0')
-      return { ...claims, clientApp: claims.appid, clientAuthentication: claims.appidacr };
-    return { ...claims, clientApp: claims.azp, clientAuthentication: claims.azpacr };
-  });
+export interface EntraClaims extends Common {
+  readonly clientApp: string;
+  /** 0 nothing, 1 secret, 2 certificate. */
+  readonly clientAuthentication: number;
+}
 
-export type EntraClaims = z.output<typeof entraClaims>;
+type Common = Readonly<z.output<z.ZodObject<typeof common>>>;
 
 /** @throws TokenRefused when a claim is missing or of the wrong kind */
-export function readEntraClaims(claims: unknown): EntraClaims {
-  const { data, error } = entraClaims.safeParse(claims);
+export function readEntraClaims(claims: unknown, version: '1.0' | '2.0'): EntraClaims {
+  if (version === '1.0') {
+    const { appid, appidacr, ...rest } = parsed(version1, claims);
+    return { ...rest, clientApp: appid, clientAuthentication: Number(appidacr) };
+  }
+  const { azp, azpacr, ...rest } = parsed(version2, claims);
+  return { ...rest, clientApp: azp, clientAuthentication: Number(azpacr) };
+}
+
+function parsed<T>(schema: z.ZodType<T>, claims: unknown): T {
+  const { data, error } = schema.safeParse(claims);
   if (data !== undefined) return data;
-  const names = error.issues.map(({ path }) => String(path[0]));
+  const names = error?.issues.map(({ path }) => String(path[0])) ?? [];
   if (names.includes('nonce')) throw new TokenRefused('not-an-access-token', 'nonce');
   throw new TokenRefused('claims-malformed', names.join(' '));
 }

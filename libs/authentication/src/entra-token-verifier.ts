@@ -62,21 +62,23 @@ export class EntraTokenVerifier extends TokenVerifier {
     checkHeader(token);
     const { tid, ver } = token.claims;
     refuseIf(typeof tid !== 'string' || !entra.tenants.includes(tid), 'tenant-not-allowed');
-    refuseIf(!entra.versions.some((version) => version === ver), 'version-not-allowed');
-    const claims = readEntraClaims(token.claims);
+    const version = entra.versions.find((candidate) => candidate === ver);
+    if (version === undefined) throw new TokenRefused('version-not-allowed');
+    const claims = readEntraClaims(token.claims, version);
     checkTimes(claims, { nowMs: this.clock.now(), skewSeconds });
     checkAudience(claims, entra);
     const principal = principalOfEntra(claims, entra.botClientApps);
-    await this.#strategy.verify(token.text, await this.#keyFor(token, claims));
+    const signer = await this.#signerOf(token, { version, tid: claims.tid, iss: claims.iss });
+    await this.#strategy.verify(token.text, signer);
     return principal;
   }
 
   /** The key that signed the token, if it is the named issuer's. */
-  async #keyFor(
+  async #signerOf(
     { keyId }: CompactToken,
-    { ver, tid, iss }: { ver: Version; tid: string; iss: string },
+    { version, tid, iss }: { version: Version; tid: string; iss: string },
   ): Promise<{ issuer: string; key: SigningKey }> {
-    const keys = this.#keys.get(`${ver} ${tid}`);
+    const keys = this.#keys.get(`${version} ${tid}`);
     if (keys === undefined) throw new TokenRefused('tenant-not-allowed');
     const issuer = await keys.issuer();
     refuseIf(iss !== issuer, 'issuer-not-trusted');

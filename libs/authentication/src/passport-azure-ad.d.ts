@@ -1,6 +1,6 @@
 /** The package ships no types. These cover what is used. */
 declare module 'passport-azure-ad/lib/bearerstrategy.js' {
-  import type { KeyObject } from 'node:crypto';
+  import type { VerifyOptions } from 'passport-azure-ad/lib/jsonWebToken.js';
 
   interface BearerStrategyOptions {
     identityMetadata: string;
@@ -14,7 +14,6 @@ declare module 'passport-azure-ad/lib/bearerstrategy.js' {
 
   interface Metadata {
     oidc: { issuer: string; algorithms: string[] };
-    generateOidcPEM(keyId: string): KeyObject;
   }
 
   export default class BearerStrategy {
@@ -25,8 +24,25 @@ declare module 'passport-azure-ad/lib/bearerstrategy.js' {
       parameters: unknown,
       next: (error: Error | null, metadata?: Metadata) => unknown,
     ): unknown;
+    jwtVerify(request: unknown, token: string, metadata: unknown, options: VerifyOptions): void;
     success(user: unknown): void;
     fail(challenge: unknown): void;
     error(error: unknown): void;
   }
+}
+
+declare module 'passport-azure-ad/lib/jsonWebToken.js' {
+  import type { KeyObject } from 'node:crypto';
+
+  /** Put together by the strategy out of its own options. */
+  interface VerifyOptions {
+    readonly issuer: string;
+  }
+
+  export function verify(
+    token: string,
+    key: KeyObject,
+    options: VerifyOptions,
+    done: (error: Error | null) => void,
+  ): void;
 }
