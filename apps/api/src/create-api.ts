@@ -30,7 +30,7 @@ export async function createApi(
     { bodyParser: false, bufferLogs: true, abortOnError: false },
   );
   app.useLogger(new NestLogger(app.get(Logger)));
-  app.enableShutdownHooks();
+  app.enableShutdownHooks([], { useProcessExit: true });
 
   const server = adapter.getInstance();
   server.removeContentTypeParser('text/plain');

@@ -1,0 +1,45 @@
+import { glob, readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { describe, expect, it } from 'vitest';
+import { createApi } from '../../apps/api/src/create-api.js';
+import { openApiDocument } from '../../apps/api/src/operations/openapi-document.js';
+import { placeholderEnvironment } from '../../scripts/placeholder-environment.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+describe('docs/openapi.json', () => {
+  it('is what the routes say of themselves: else run `npm run openapi`', async () => {
+    const app = await createApi(placeholderEnvironment);
+    try {
+      const written: unknown = JSON.parse(await readFile(`${root}docs/openapi.json`, 'utf8'));
+      expect(JSON.parse(JSON.stringify(openApiDocument(app)))).toEqual(written);
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('is a valid OpenAPI document', async () => {
+    const result = await new Validator().validate(`${root}docs/openapi.json`);
+    expect(result.errors).toBeUndefined();
+    expect(result.valid).toBe(true);
+  });
+});
+
+describe('docs/problems', () => {
+  it('has a page for each problem type, and none for others', async () => {
+    const codes = new Set<string>();
+    for await (const file of glob('{apps,libs}/*/src/**/*.ts', { cwd: root })) {
+      // The transparency log is no part of the HTTP service: its errors never reach a caller.
+      if (/\.(spec|contract)\.ts$|^libs\/transparency-log\//.test(file)) continue;
+      const text = await readFile(`${root}${file}`, 'utf8');
+      for (const [, code] of text.matchAll(/override readonly code(?:: \w+)? = '([a-z-]+)'/g)) {
+        if (code !== undefined) codes.add(code);
+      }
+    }
+    const pages = (await readdir(`${root}docs/problems`))
+      .filter((name) => name.endsWith('.md') && name !== 'README.md')
+      .map((name) => name.slice(0, -'.md'.length));
+    expect(pages.sort()).toEqual([...codes].sort());
+  });
+});
