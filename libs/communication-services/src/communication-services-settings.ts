@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineSettings, httpsOrigin, type SettingsOf, wholeNumber } from '#libs/platform';
+import { budgetFields, budgetOf } from './budget-settings.js';
 import { CommunicationResources } from './communication-resources.js';
 import { resourcesFile } from './resources-file.js';
 
@@ -39,6 +40,7 @@ const fields = z
     ACS_CONNECTIONS: wholeNumber(1, 512)
       .prefault('64')
       .describe('connections that one process opens to one resource at most, 1 to 512'),
+    ...budgetFields,
   })
   .superRefine((variables, context) => {
     const path = (name: keyof typeof variables): { path: string[] } => ({ path: [name] });
@@ -78,6 +80,7 @@ export const communicationServicesSettings = defineSettings(
       ),
     timeoutMs: variables.ACS_TIMEOUT_MS,
     connections: variables.ACS_CONNECTIONS,
+    budget: budgetOf(variables),
   }),
 );
 

@@ -10,13 +10,21 @@ export {
   type TokenWish,
   type UpstreamEvidence,
 } from './communication-identity-gateway.js';
+export { BudgetLedgers, MemoryBudgetLedgers } from './budget-ledgers.js';
+export { BudgetMetrics } from './budget-metrics.js';
+export type { BudgetSettings } from './budget-settings.js';
 export { CommunicationResources, type CommunicationResource } from './communication-resources.js';
+export {
+  communicationServicesGrants,
+  communicationServicesMigrations,
+} from './communication-services-migrations.js';
 export { CommunicationServicesModule } from './communication-services.module.js';
 export {
   communicationServicesSettings,
   type CommunicationServicesSettings,
 } from './communication-services-settings.js';
 export {
+  BudgetExhausted,
   IdentityMissing,
   IdentityNotOwned,
   ResourceNotConfigured,
@@ -36,4 +44,5 @@ export {
   type BudgetRequest,
   type Permit,
 } from './request-budget.js';
+export { SharedRequestBudget } from './shared-request-budget.js';
 export { UnboundedRequestBudget } from './unbounded-request-budget.js';

@@ -1,0 +1,84 @@
+import { type Demand, type LedgerAnswer, reuseMs } from './budget-ledger.js';
+
+/** Tells from the ledger's last answer when calls get free. */
+export class BudgetForecast {
+  #answer: LedgerAnswer = {
+    ...{ granted: 0, free: 0, frees: [], limit: 1, blockedForMs: 0 },
+    others: { interactive: 0, bulk: 0, promised: 0 },
+  };
+  #answeredAt = 0;
+  #own: Demand = { interactive: 0, bulk: 0, promised: 0 };
+  #callMs = 0;
+
+  constructor(private readonly windowMs: number) {}
+
+  /** @param own the demand that was reported for this answer */
+  learn(answer: LedgerAnswer, own: Demand, now: number): void {
+    this.#answer = answer;
+    this.#own = own;
+    this.#answeredAt = now;
+  }
+
+  /** A call took so long: its place is free that much later. */
+  observe(callMs: number): void {
+    this.#callMs += (callMs - this.#callMs) / 20;
+  }
+
+  /** Whether a question could give a call at once. */
+  get mayHaveFree(): boolean {
+    return this.#answer.free > 0 && this.#answer.blockedForMs === 0;
+  }
+
+  /** When the next call gets free, in ms from now. */
+  nextInMs(now: number): number {
+    const elapsed = now - this.#answeredAt;
+    const [next] = this.#answer.frees;
+    return Math.max(0, this.#answer.blockedForMs - elapsed, next ? next[0] - elapsed : 0);
+  }
+
+  /** How many of all replicas' turns come before this replica has had so many. */
+  globalTurn(turn: number, among: 'waiting' | 'all'): number {
+    const size = (demand: Demand): number =>
+      demand.interactive + (among === 'all' ? demand.promised : 0);
+    const own = size(this.#own);
+    if (own === 0) return turn + size(this.#answer.others);
+    return Math.ceil((turn * (own + size(this.#answer.others))) / own);
+  }
+
+  /** When so many calls will have been granted over all replicas, in ms from now. */
+  waitMs(turn: number, now: number): number {
+    const { free, frees, blockedForMs } = this.#answer;
+    const elapsed = now - this.#answeredAt;
+    const inWindow = Math.max(1, free + frees.reduce((sum, [, count]) => sum + count, 0));
+    const cycles = Math.floor((turn - 1) / inWindow);
+    const rest = turn - cycles * inWindow;
+    let reached = free;
+    let inMs = 0;
+    for (const [freeInMs, count] of frees) {
+      if (reached >= rest) break;
+      reached += count;
+      inMs = freeInMs;
+    }
+    const cycleMs = reuseMs(this.windowMs) + this.#callMs + this.windowMs / 250;
+    return Math.max(0, Math.max(blockedForMs, inMs) - elapsed) + cycles * cycleMs;
+  }
+}
+
+/**
+ * When to come back for a turn: a little before it, each caller differently, so that not all come at
+ * once. What is left is spent waiting in the queue.
+ *
+ * @param random from 0 to below 1
+ * @returns whole seconds, 1 or more
+ */
+export function retryAfterSeconds(turn: {
+  inMs: number;
+  maxWaitMs: number;
+  random: number;
+}): number {
+  const { inMs, maxWaitMs, random } = turn;
+  const earlyMs = random * Math.min(0.15 * inMs, 0.4 * maxWaitMs);
+  const seconds = Math.floor((inMs - earlyMs) / 1000);
+  const isTooEarly = inMs - seconds * 1000 > 0.8 * maxWaitMs;
+  return Math.max(1, isTooEarly ? Math.ceil(inMs / 1000) : seconds);
+}

@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import type { OnModuleDestroy } from '@nestjs/common';
+import type { Clock, Logger } from '#libs/platform';
+import { BudgetLane, type LaneTerms } from './budget-lane.js';
+import { takeTurn } from './budget-ledger.js';
+import type { BudgetLedgers, LedgerKey } from './budget-ledgers.js';
+import type { BudgetMetrics } from './budget-metrics.js';
+import type { BudgetSettings } from './budget-settings.js';
+import { type BudgetRequest, type Permit, RequestBudget } from './request-budget.js';
+
+/** A call is over for certain this long after its deadline. */
+const CALL_MARGIN_MS = 1000;
+
+/**
+ * A budget for each operation of each ACS resource, shared by all replicas through a ledger. Each
+ * replica leases a few calls at a time, so that most calls don't ask the ledger.
+ */
+export class SharedRequestBudget extends RequestBudget implements OnModuleDestroy {
+  readonly #lanes = new Map<string, BudgetLane>();
+  /** Names this process in the ledger. */
+  readonly #holder = randomUUID();
+
+  constructor(
+    private readonly ledgers: BudgetLedgers,
+    private readonly settings: BudgetSettings & { readonly timeoutMs: number },
+    private readonly environment: {
+      readonly clock: Clock;
+      readonly logger: Logger;
+      readonly metrics: BudgetMetrics;
+    },
+  ) {
+    super();
+  }
+
+  async acquire(request: BudgetRequest): Promise<Permit> {
+    return this.environment.metrics.watch(request, async () => {
+      const permit = await this.#lane(request).acquire(request);
+      return { ...permit, done: this.#noticing(request, permit) };
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    const closing = [...this.#lanes.values()].map(async (lane) => lane.close());
+    // What could not be given back runs out by itself.
+    await Promise.allSettled(closing);
+  }
+
+  #noticing({ resource, operation }: BudgetRequest, permit: Permit): Permit['done'] {
+    return (throttled) => {
+      if (throttled) {
+        const fields = { resource, operation, ...throttled };
+        this.environment.logger.warn(fields, 'azure communication services limits our requests');
+      }
+      permit.done(throttled);
+    };
+  }
+
+  #lane({ resource, operation }: LedgerKey): BudgetLane {
+    const name = `${resource} ${operation}`;
+    const known = this.#lanes.get(name);
+    if (known) return known;
+    const { clock, metrics } = this.environment;
+    const terms = this.#terms(operation);
+    const lane = new BudgetLane(terms, {
+      holder: this.#holder,
+      turn: async (request) =>
+        this.ledgers.change({ resource, operation }, (state, now) =>
+          takeTurn(state, request, { ...terms, now }),
+        ),
+      clock,
+      random: Math.random,
+    });
+    metrics.waiting({ resource, operation }, () => lane.waiting);
+    this.#lanes.set(name, lane);
+    return lane;
+  }
+
+  #terms(operation: LedgerKey['operation']): LaneTerms {
+    const { limits, windowMs, maxWaitMs, timeoutMs } = this.settings;
+    return {
+      limit: limits[operation],
+      windowMs,
+      maxWaitMs,
+      leaseMs: Math.min(3000, Math.max(200, windowMs / 10)),
+      callMs: timeoutMs + CALL_MARGIN_MS,
+    };
+  }
+}
