@@ -7,7 +7,11 @@ const EX_CONFIG = 78;
 
 async function main(): Promise<void> {
   const app = await createApi(process.env);
-  const { host, port } = app.get<HttpSettings>(httpSettings.key);
+  const { host, port, shutdownTimeoutMs } = app.get<HttpSettings>(httpSettings.key);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    // Nest ends the process when all requests are answered; this ends it when they never are.
+    process.once(signal, () => setTimeout(() => process.exit(1), shutdownTimeoutMs).unref());
+  }
   await app.listen(port, host);
   app.get(Logger).info({ address: await app.getUrl() }, 'listening');
 }

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { Command } from 'commander';
 import { InvalidSettings } from '#libs/platform';
 import { configCheckCommand } from './config-check.js';
