@@ -2,9 +2,18 @@
 export const auditGrants: readonly {
   readonly table: string;
   readonly privileges: readonly ('SELECT' | 'INSERT' | 'UPDATE' | 'DELETE')[];
-}[] = ['audit_entry', 'audit_personal', 'audit_head', 'audit_tile', 'audit_fingerprint_key'].map(
-  (table) => ({ table, privileges: ['SELECT', 'INSERT'] }),
-);
+}[] = [
+  'audit_entry',
+  'audit_personal',
+  'audit_head',
+  'audit_tile',
+  'audit_fingerprint_key',
+  'audit_statistic',
+  'audit_statistic_run',
+].map((table) => ({ table, privileges: ['SELECT', 'INSERT'] }));
 
 /** Functions that run with the owner's rights and that the service's role may execute. */
-export const auditFunctionGrants: readonly string[] = ['audit_create_partitions(integer)'];
+export const auditFunctionGrants: readonly string[] = [
+  'audit_create_partitions(integer)',
+  'audit_erase_personal(timestamptz, bigint)',
+];

@@ -11,6 +11,7 @@ export interface EntryColumns {
   /** Subject of a caller, name of the service or of an operator. */
   readonly actor_subject: string | null;
   readonly client_app: string | null;
+  /** Absent when it is the actor's, as mostly; the same for the subject. */
   readonly target_tenant: string | null;
   readonly target_subject: string | null;
   readonly identity_id: string | null;
@@ -53,10 +54,14 @@ export function entryColumns({
     actor_tenant: actor.tenant ?? null,
     actor_subject: actor.subject ?? actor.name ?? null,
     client_app: actor.clientApp ?? null,
-    target_tenant: target?.tenant ?? null,
-    target_subject: target?.subject ?? null,
+    target_tenant: unless(target?.tenant, actor.tenant),
+    target_subject: unless(target?.subject, actor.subject),
     identity_id: target?.identityId ?? null,
     communication_user_id: target?.communicationUserId ?? null,
     token_fingerprint: token?.fingerprint ?? null,
   };
+}
+
+function unless(value: string | undefined, usual: string | undefined): string | null {
+  return value === undefined || value === usual ? null : value;
 }

@@ -18,3 +18,12 @@ export { auditFunctionGrants, auditGrants } from './audit-grants.js';
 export { auditMigrations } from './audit-migrations.js';
 export { CheckpointSigners } from './checkpoint-signers.js';
 export { PostgresAuditTrail } from './postgres-audit-trail.js';
+export { AuditEntryNotFound, AuditEntryRetired, AuditScopeExceeded } from './audit-log-errors.js';
+export type { AuditEntry, EntryActor, PersonalHashes } from './audit-entry.js';
+export type { RecordedEntry } from './recorded-entry.js';
+export type { AuditFault, AuditFaultKind } from './verify/audit-fault.js';
+export {
+  DatabaseVerifier,
+  type VerifyReport,
+  type VerifyRequest,
+} from './verify/database-verifier.js';

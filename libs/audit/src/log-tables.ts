@@ -159,7 +159,7 @@ const insertSql = `
   VALUES ($${next + 13}, $${next + 14}, $${next + 15}, $${next + 16}, $${next + 17}, $${next + 18})`;
 
 /** A full tile's root is a hash of the tile above it, which the append has just put there. */
-function rootOf({ level, index }: Tile, { edge, completedTiles }: Appended): Buffer {
+export function rootOf({ level, index }: Tile, { edge, completedTiles }: Appended): Buffer {
   const above = [...completedTiles, ...edge.partialTiles].find(
     (tile) => tile.level === level + 1 && tile.index === Math.floor(index / tileWidth),
   );

@@ -4,16 +4,21 @@ import type { PersonalHashes } from './audit-entry.js';
 import type { AuditEvent } from './audit-event.js';
 import { cut } from './harmless-text.js';
 
+/** The values themselves, in the order of their salts. */
+export const personalFields = ['clientAddress', 'userAgent', 'displayName'] as const;
+
+export type PersonalField = (typeof personalFields)[number];
+
+/** An absent value is undefined. */
+export type PersonalTexts = Readonly<Partial<Record<PersonalField, string | undefined>>>;
+
 /**
  * The personal values of an entry that belong to one person, outside the log so that they can be
  * erased: those of the actor, or those of the target.
  */
-export interface PersonalValues {
+export interface PersonalValues extends PersonalTexts {
   readonly whose: 'actor' | 'target';
-  readonly clientAddress?: string | undefined;
-  readonly userAgent?: string | undefined;
-  readonly displayName?: string | undefined;
-  /** 16 random bytes for the address, then for the user agent, then for the name. */
+  /** 16 random bytes for each value that is there, in the order above. */
   readonly salts: Buffer;
 }
 
@@ -23,49 +28,65 @@ const personalTextLimit = 512;
 /** Takes the personal values out of an event. */
 export function personalValuesOf(event: AuditEvent): PersonalValues[] {
   const { actor, request, displayName } = event;
-  const clientAddress = shortened(request?.clientAddress);
-  const userAgent = shortened(request?.userAgent);
-  const actorName = isCaller(actor) ? shortened(actor.displayName) : undefined;
   const values: PersonalValues[] = [];
-  if (clientAddress !== undefined || userAgent !== undefined || actorName !== undefined) {
-    values.push({
-      whose: 'actor',
-      clientAddress,
-      userAgent,
-      displayName: actorName,
-      salts: randomBytes(3 * saltBytes),
-    });
-  }
-  const targetName = shortened(displayName);
-  if (targetName !== undefined) {
-    values.push({ whose: 'target', displayName: targetName, salts: randomBytes(3 * saltBytes) });
-  }
+  const add = (whose: 'actor' | 'target', texts: PersonalTexts): void => {
+    const count = personalFields.filter((field) => texts[field] !== undefined).length;
+    if (count > 0) values.push({ whose, ...texts, salts: randomBytes(count * saltBytes) });
+  };
+  add('actor', {
+    clientAddress: shortened(request?.clientAddress),
+    userAgent: shortened(request?.userAgent),
+    displayName: isCaller(actor) ? shortened(actor.displayName) : undefined,
+  });
+  add('target', { displayName: shortened(displayName) });
   return values;
 }
 
 /** What stands for the values in the entry; a member is missing when its value is. */
 export function personalHashes(values: readonly PersonalValues[]): PersonalHashes | undefined {
   if (values.length === 0) return undefined;
-  const actor = values.find(({ whose }) => whose === 'actor');
-  const target = values.find(({ whose }) => whose === 'target');
+  const hashes = new Map<string, string>();
+  for (const some of values) {
+    let salt = 0;
+    for (const field of personalFields) {
+      const value = some[field];
+      if (value === undefined) continue;
+      hashes.set(memberOf(some.whose, field), saltedHash(some.salts, salt, value));
+      salt += saltBytes;
+    }
+  }
+  // In canonical order.
   return {
-    ...(actor?.displayName !== undefined && {
-      actorDisplayName: saltedHash(actor, 2, actor.displayName),
-    }),
-    ...(actor?.clientAddress !== undefined && {
-      clientAddress: saltedHash(actor, 0, actor.clientAddress),
-    }),
-    ...(target?.displayName !== undefined && {
-      targetDisplayName: saltedHash(target, 2, target.displayName),
-    }),
-    ...(actor?.userAgent !== undefined && { userAgent: saltedHash(actor, 1, actor.userAgent) }),
+    ...member('actorDisplayName', hashes),
+    ...member('clientAddress', hashes),
+    ...member('targetDisplayName', hashes),
+    ...member('userAgent', hashes),
   };
 }
 
-function saltedHash({ salts }: PersonalValues, place: number, value: string): string {
-  const size = Buffer.byteLength(value);
-  const input = Buffer.allocUnsafe(saltBytes + size);
-  salts.copy(input, 0, place * saltBytes, (place + 1) * saltBytes);
+/** Which hash in the entry stands for a value beside it. */
+export function memberOf(whose: 'actor' | 'target', field: PersonalField): keyof PersonalHashes {
+  if (field !== 'displayName') return field;
+  return whose === 'actor' ? 'actorDisplayName' : 'targetDisplayName';
+}
+
+/** Whether the salts are as many as the values. */
+export function hasAllSalts(values: PersonalValues): boolean {
+  const count = personalFields.filter((field) => values[field] !== undefined).length;
+  return count > 0 && values.salts.length === count * saltBytes;
+}
+
+function member(
+  name: keyof PersonalHashes,
+  hashes: ReadonlyMap<string, string>,
+): Partial<PersonalHashes> {
+  const value = hashes.get(name);
+  return value === undefined ? {} : { [name]: value };
+}
+
+function saltedHash(salts: Buffer, salt: number, value: string): string {
+  const input = Buffer.allocUnsafe(saltBytes + Buffer.byteLength(value));
+  salts.copy(input, 0, salt, salt + saltBytes);
   input.write(value, saltBytes);
   return hash('sha256', input, 'base64url');
 }

@@ -21,36 +21,36 @@ const statements = [
      entry_index bigint NOT NULL,
      recorded_at timestamptz NOT NULL,
      id uuid NOT NULL,
-     action text NOT NULL,
-     outcome text NOT NULL,
-     reason_code text,
-     reason_detail text,
-     actor_kind text NOT NULL,
-     actor_tenant text,
-     actor_subject text,
-     client_app text,
-     target_tenant text,
-     target_subject text,
-     identity_id text,
-     communication_user_id text,
-     token_fingerprint text,
+     action text COLLATE "C" NOT NULL,
+     outcome text COLLATE "C" NOT NULL,
+     reason_code text COLLATE "C",
+     reason_detail text COLLATE "C",
+     actor_kind text COLLATE "C" NOT NULL,
+     actor_tenant text COLLATE "C",
+     actor_subject text COLLATE "C",
+     client_app text COLLATE "C",
+     target_tenant text COLLATE "C",
+     target_subject text COLLATE "C",
+     identity_id text COLLATE "C",
+     communication_user_id text COLLATE "C",
+     token_fingerprint text COLLATE "C",
      leaf bytea STORAGE EXTERNAL NOT NULL,
      PRIMARY KEY (recorded_at, entry_index)
    ) PARTITION BY RANGE (recorded_at)`,
-  `CREATE TABLE audit_entry_other PARTITION OF audit_entry DEFAULT`,
+  // A partition's rows stay whole: moving the leaf elsewhere would cost more than its 1.5 KB.
+  `CREATE TABLE audit_entry_other PARTITION OF audit_entry DEFAULT WITH (toast_tuple_target = 8160)`,
   `CREATE INDEX ON audit_entry (action, entry_index)`,
   `CREATE INDEX ON audit_entry (outcome, entry_index) WHERE outcome <> 'success'`,
   `CREATE INDEX ON audit_entry (actor_tenant, entry_index)`,
   `CREATE INDEX ON audit_entry (actor_subject, entry_index)`,
   `CREATE INDEX ON audit_entry (client_app, entry_index)`,
-  `CREATE INDEX ON audit_entry (target_tenant, entry_index)
-     WHERE target_tenant IS DISTINCT FROM actor_tenant`,
-  `CREATE INDEX ON audit_entry (target_subject, entry_index)
-     WHERE target_subject IS DISTINCT FROM actor_subject`,
+  `CREATE INDEX ON audit_entry (target_tenant, entry_index) WHERE target_tenant IS NOT NULL`,
+  `CREATE INDEX ON audit_entry (target_subject, entry_index) WHERE target_subject IS NOT NULL`,
   `CREATE INDEX ON audit_entry (identity_id, entry_index) WHERE identity_id IS NOT NULL`,
   `CREATE INDEX ON audit_entry (communication_user_id, entry_index)
      WHERE communication_user_id IS NOT NULL`,
   `CREATE INDEX ON audit_entry (token_fingerprint) WHERE token_fingerprint IS NOT NULL`,
+  `CREATE INDEX ON audit_entry (reason_code, entry_index) WHERE reason_code IS NOT NULL`,
   `CREATE INDEX ON audit_entry
      USING gin (to_tsvector('simple', reason_code || ' ' || coalesce(reason_detail, '')))
      WHERE reason_code IS NOT NULL`,
@@ -59,10 +59,10 @@ const statements = [
   `CREATE TABLE audit_personal (
      entry_index bigint NOT NULL,
      recorded_at timestamptz NOT NULL,
-     whose text NOT NULL,
-     client_address text,
-     user_agent text,
-     display_name text,
+     whose text COLLATE "C" NOT NULL,
+     client_address text COLLATE "C",
+     user_agent text COLLATE "C",
+     display_name text COLLATE "C",
      salts bytea NOT NULL,
      PRIMARY KEY (recorded_at, entry_index, whose)
    ) PARTITION BY RANGE (recorded_at)`,
@@ -77,7 +77,7 @@ const statements = [
      root bytea NOT NULL,
      recorded_at timestamptz NOT NULL,
      leaf_hashes bytea STORAGE EXTERNAL NOT NULL,
-     checkpoint text NOT NULL,
+     checkpoint text COLLATE "C" NOT NULL,
      CHECK (size > from_size),
      CHECK (octet_length(leaf_hashes) = 32 * (size - from_size))
    )`,
@@ -94,8 +94,25 @@ const statements = [
 
   // Every key that fingerprints were ever made with, so that old ones stay searchable.
   `CREATE TABLE audit_fingerprint_key (
-     id text PRIMARY KEY,
+     id text COLLATE "C" PRIMARY KEY,
      first_index bigint NOT NULL
+   )`,
+
+  // Entries counted by hour, for hours that are over. Derived, and empty texts stand for absent ones.
+  `CREATE TABLE audit_statistic (
+     hour timestamptz NOT NULL,
+     action text COLLATE "C" NOT NULL,
+     outcome text COLLATE "C" NOT NULL,
+     reason_code text COLLATE "C" NOT NULL,
+     actor_tenant text COLLATE "C" NOT NULL,
+     client_app text COLLATE "C" NOT NULL,
+     entries bigint NOT NULL,
+     PRIMARY KEY (hour, action, outcome, reason_code, actor_tenant, client_app)
+   )`,
+  // Each row says that the hours from one instant to another were counted.
+  `CREATE TABLE audit_statistic_run (
+     end_at timestamptz PRIMARY KEY,
+     start_at timestamptz NOT NULL UNIQUE
    )`,
 
   `CREATE FUNCTION audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -119,6 +136,8 @@ const statements = [
     'audit_head',
     'audit_tile',
     'audit_fingerprint_key',
+    'audit_statistic',
+    'audit_statistic_run',
   ].map((table) => `CALL audit_protect('${table}')`),
 
   // Partitions for this month and the ones ahead. Runs as the owner, so that the service needs no
@@ -138,7 +157,8 @@ const statements = [
          partition := parent || to_char(first_day AT TIME ZONE 'UTC', '_YYYY_MM');
          CONTINUE WHEN to_regclass(partition) IS NOT NULL;
          BEGIN
-           EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
+           EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)
+                           WITH (toast_tuple_target = 8160)',
              partition, parent, first_day,
              date_trunc('month', first_day + interval '32 days', 'UTC'));
            EXECUTE format('CALL audit_protect(%L)', partition);
@@ -152,6 +172,44 @@ const statements = [
    END $$`,
   `SELECT audit_create_partitions(3)`,
   `REVOKE ALL ON FUNCTION audit_create_partitions(integer) FROM PUBLIC`,
+
+  // Erases the personal values of the person whom an entry audit.erase names, in entries before it.
+  // Needs that entry, so that nothing is erased without a trace in the log. Safe to repeat.
+  `CREATE FUNCTION audit_erase_personal(erase_at timestamptz, erase_index bigint) RETURNS bigint
+   LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+   DECLARE
+     person jsonb;
+     erased bigint;
+   BEGIN
+     SELECT convert_from(leaf, 'UTF8')::jsonb -> 'target' INTO person FROM audit_entry
+     WHERE recorded_at = erase_at AND entry_index = erase_index
+       AND action = 'audit.erase' AND outcome = 'success';
+     IF person ->> 'tenant' IS NULL OR person ->> 'subject' IS NULL THEN
+       RAISE EXCEPTION 'entry % erases nobody', erase_index;
+     END IF;
+     PERFORM set_config('audit.erasing', 'on', true);
+     WITH own AS (
+       SELECT recorded_at, entry_index, 'actor' AS whose FROM audit_entry
+       WHERE actor_subject = person ->> 'subject' AND actor_tenant = person ->> 'tenant'
+         AND entry_index < erase_index
+       UNION ALL
+       SELECT recorded_at, entry_index, 'target' FROM audit_entry
+       WHERE target_subject = person ->> 'subject' AND entry_index < erase_index
+         AND coalesce(target_tenant, actor_tenant) = person ->> 'tenant'
+       UNION ALL
+       SELECT recorded_at, entry_index, 'target' FROM audit_entry
+       WHERE actor_subject = person ->> 'subject' AND target_subject IS NULL
+         AND coalesce(target_tenant, actor_tenant) = person ->> 'tenant'
+         AND entry_index < erase_index
+     )
+     DELETE FROM audit_personal p USING own
+     WHERE p.recorded_at = own.recorded_at AND p.entry_index = own.entry_index
+       AND p.whose = own.whose;
+     GET DIAGNOSTICS erased = ROW_COUNT;
+     PERFORM set_config('audit.erasing', 'off', true);
+     RETURN erased;
+   END $$`,
+  `REVOKE ALL ON FUNCTION audit_erase_personal(timestamptz, bigint) FROM PUBLIC`,
 
   // Takes the log's lock until the end of the transaction, then reads its head. In one function, but
   // two statements: the second one sees what was committed while the first one waited.

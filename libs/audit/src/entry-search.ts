@@ -1,0 +1,139 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Database } from '#libs/platform';
+import type { AuditAction, AuditOutcome } from './audit-event.js';
+import { type EntryRow, EntryRows } from './entry-rows.js';
+import { asRecorded } from './encode-entry.js';
+import type { RecordedEntry } from './recorded-entry.js';
+
+/** What entries must meet, all of it. */
+export interface EntryFilter {
+  /** Recorded at this time or later. */
+  readonly from?: Date | undefined;
+  /** Recorded before this time. */
+  readonly to?: Date | undefined;
+  readonly action?: AuditAction | undefined;
+  readonly outcome?: AuditOutcome | undefined;
+  readonly actorTenant?: string | undefined;
+  /** Subject of the caller, or name of the service or operator. */
+  readonly actorSubject?: string | undefined;
+  readonly clientApp?: string | undefined;
+  readonly identityId?: string | undefined;
+  readonly communicationUserId?: string | undefined;
+  readonly targetSubject?: string | undefined;
+  readonly clientAddress?: string | undefined;
+  readonly fingerprint?: string | undefined;
+  readonly reasonCode?: string | undefined;
+  /** Words that the reason has, its code or its text. */
+  readonly reasonText?: string | undefined;
+}
+
+/** One page of a search. */
+export interface EntryPage {
+  readonly items: readonly RecordedEntry[];
+  /** The index to go on before; absent on the last page. */
+  readonly nextBefore?: number;
+}
+
+/** A search for entries, newest first. */
+export interface EntryQuery extends EntryFilter {
+  /** 1 to 1000. */
+  readonly limit: number;
+  /** Only entries with a smaller index: the `nextBefore` of the page before. */
+  readonly before?: number | undefined;
+  /** Only entries that this tenant's people did or that were done to them. */
+  readonly scopeTenant?: string | undefined;
+}
+
+const equalities = {
+  action: 'e.action',
+  outcome: 'e.outcome',
+  actorTenant: 'e.actor_tenant',
+  actorSubject: 'e.actor_subject',
+  clientApp: 'e.client_app',
+  identityId: 'e.identity_id',
+  communicationUserId: 'e.communication_user_id',
+  targetSubject: 'coalesce(e.target_subject, e.actor_subject)',
+  fingerprint: 'e.token_fingerprint',
+  reasonCode: 'e.reason_code',
+} as const satisfies { [K in keyof EntryFilter]?: string };
+
+/** Searches the log. */
+@Injectable()
+export class EntrySearch {
+  constructor(
+    private readonly database: Database,
+    @Inject(EntryRows) private readonly rows: EntryRows,
+  ) {}
+
+  /**
+   * A page of entries, newest first. Pages of one search neither overlap nor miss an entry that was
+   * there when it began.
+   */
+  async find(query: EntryQuery): Promise<EntryPage> {
+    const bounds = await this.#bounds(query);
+    if (!bounds) return { items: [] };
+    const scopes = query.scopeTenant === undefined ? [''] : ['e.actor_tenant', 'e.target_tenant'];
+    const found: EntryRow[] = [];
+    for (const scope of scopes) found.push(...(await this.#select(query, bounds, scope)));
+    found.sort((a, b) => Number(b.entry_index) - Number(a.entry_index));
+    const items = await this.rows.complete(found.slice(0, query.limit));
+    const last = items.at(-1);
+    return found.length > query.limit && last ? { items, nextBefore: last.index } : { items };
+  }
+
+  /** A time window is a run of indexes, which every index of the table can walk in order. */
+  async #bounds({ from, to, before }: EntryQuery): Promise<Bounds | undefined> {
+    const first = from && (await this.rows.firstIndexSince(from));
+    if (from && first === undefined) return undefined;
+    const end = to && (await this.rows.firstIndexSince(to));
+    const ends = [end, before].filter((index) => index !== undefined);
+    const endIndex = ends.length === 0 ? undefined : Math.min(...ends);
+    const latest = endIndex === undefined ? undefined : await this.rows.spanOf(endIndex, endIndex);
+    return { from, first, endIndex, latest: latest?.to };
+  }
+
+  async #select(query: EntryQuery, bounds: Bounds, scope: string): Promise<EntryRow[]> {
+    const parameters: unknown[] = [];
+    const bind = (value: unknown): string => `$${parameters.push(value)}`;
+    const conditions: string[] = [];
+    for (const [name, column] of Object.entries(equalities)) {
+      const value = query[name as keyof typeof equalities]; // the keys are those of the object above
+      if (value !== undefined) conditions.push(`${column} = ${bind(asRecorded(value))}`);
+    }
+    if (query.reasonText !== undefined) {
+      const words = bind(asRecorded(query.reasonText));
+      conditions.push(
+        `e.reason_code IS NOT NULL AND to_tsvector('simple', e.reason_code || ' ' ||
+         coalesce(e.reason_detail, '')) @@ plainto_tsquery('simple', ${words})`,
+      );
+    }
+    const isSelective = conditions.length > 0 || query.clientAddress !== undefined || scope !== '';
+    if (scope !== '') conditions.push(`${scope} = ${bind(query.scopeTenant)}`);
+    if (bounds.from) conditions.push(`e.recorded_at >= ${bind(bounds.from.toISOString())}`);
+    if (bounds.latest) conditions.push(`e.recorded_at <= ${bind(bounds.latest.toISOString())}`);
+    let source = 'audit_entry e';
+    let index = 'e.entry_index';
+    if (query.clientAddress !== undefined) {
+      source = 'audit_personal p JOIN audit_entry e USING (recorded_at, entry_index)';
+      index = 'p.entry_index';
+      conditions.push(`p.client_address = ${bind(asRecorded(query.clientAddress))}`);
+    }
+    if (bounds.first !== undefined) conditions.push(`${index} >= ${bind(bounds.first)}`);
+    if (bounds.endIndex !== undefined) conditions.push(`${index} < ${bind(bounds.endIndex)}`);
+    // Both orders are the same; each fits the indexes of its case.
+    const order = isSelective ? `${index} DESC` : 'e.recorded_at DESC, e.entry_index DESC';
+    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+    return this.database.query<EntryRow>(
+      `SELECT e.entry_index, e.recorded_at, e.leaf FROM ${source} ${where}
+       ORDER BY ${order} LIMIT ${bind(query.limit + 1)}`,
+      parameters,
+    );
+  }
+}
+
+interface Bounds {
+  readonly from: Date | undefined;
+  readonly first: number | undefined;
+  readonly endIndex: number | undefined;
+  readonly latest: Date | undefined;
+}

@@ -1,0 +1,121 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '#libs/platform';
+
+/** What entries can be counted by. */
+export const statisticDimensions = {
+  action: 'action',
+  outcome: 'outcome',
+  reasonCode: 'reason_code',
+  actorTenant: 'actor_tenant',
+  clientApp: 'client_app',
+} as const;
+
+export type StatisticDimension = keyof typeof statisticDimensions;
+
+export type StatisticBucket = 'hour' | 'day' | 'week' | 'month';
+
+/** Which entries to count, and how to group them. */
+export interface StatisticsQuery {
+  /** From this time on. */
+  readonly from: Date;
+  /** Up to and without this time. */
+  readonly to: Date;
+  /** Calendar units in UTC. */
+  readonly bucket: StatisticBucket;
+  readonly dimension: StatisticDimension;
+}
+
+/** Entries of one bucket that share one value; the value is absent where entries have none. */
+export interface StatisticCount {
+  readonly bucketStart: Date;
+  readonly value: string | undefined;
+  readonly entries: number;
+}
+
+const hourMs = 3_600_000;
+
+/**
+ * Counts entries by time. Hours that are over were counted once and for all (`rollUp`); only what is
+ * newer, and hours that the window cuts, is counted anew.
+ */
+@Injectable()
+export class EntryStatistics {
+  constructor(private readonly database: Database) {}
+
+  /** Buckets in the order of time, largest counts first. */
+  async count({ from, to, bucket, dimension }: StatisticsQuery): Promise<StatisticCount[]> {
+    const column = statisticDimensions[dimension];
+    const [run] = await this.database.query<{ start_at: Date; end_at: Date }>(
+      'SELECT min(start_at) AS start_at, max(end_at) AS end_at FROM audit_statistic_run HAVING count(*) > 0',
+    );
+    const rolledFrom = Math.max(ceilHour(from), run?.start_at.getTime() ?? Infinity);
+    const rolledTo = Math.max(rolledFrom, Math.min(floorHour(to), run?.end_at.getTime() ?? 0));
+    const hasRolled = rolledTo > rolledFrom && Number.isFinite(rolledFrom);
+    const split = hasRolled ? [rolledFrom, rolledTo] : [to.getTime(), to.getTime()];
+    const [middle = 0, end = 0] = split;
+    const rows = await this.database.query<{ start: Date; value: string; entries: string }>(
+      `SELECT date_trunc('${bucket}', time, 'UTC') AS start, value, sum(entries) AS entries FROM (
+         SELECT hour AS time, ${column} AS value, entries FROM audit_statistic
+         WHERE hour >= $2 AND hour < $3
+         UNION ALL
+         SELECT recorded_at, coalesce(${column}, ''), 1 FROM audit_entry
+         WHERE recorded_at >= $1 AND recorded_at < $2
+         UNION ALL
+         SELECT recorded_at, coalesce(${column}, ''), 1 FROM audit_entry
+         WHERE recorded_at >= $3 AND recorded_at < $4
+       ) counted GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2`,
+      [from, new Date(middle), new Date(end), to].map((time) => time.toISOString()),
+    );
+    return rows.map(({ start, value, entries }) => ({
+      bucketStart: start,
+      value: value === '' ? undefined : value,
+      entries: Number(entries),
+    }));
+  }
+
+  /**
+   * Counts the next hours that are over, a day at most. Safe to run twice at once: one of two counts.
+   *
+   * @returns whether there may be more to count
+   */
+  async rollUp(): Promise<boolean> {
+    const [state] = await this.database.query<{ start: Date | null; newest: Date | null }>(
+      `SELECT coalesce((SELECT max(end_at) FROM audit_statistic_run),
+          (SELECT date_trunc('hour', recorded_at, 'UTC') FROM audit_entry
+           ORDER BY recorded_at, entry_index LIMIT 1)) AS start,
+        (SELECT recorded_at FROM audit_head ORDER BY size DESC LIMIT 1) AS newest`,
+    );
+    if (!state?.start || !state.newest) return false;
+    // Times never go back in the log: before the hour of its newest entry nothing will be added.
+    const closed = floorHour(state.newest);
+    const start = state.start.getTime();
+    const end = Math.min(closed, start + 24 * hourMs);
+    if (end <= start) return false;
+    const window = [new Date(start).toISOString(), new Date(end).toISOString()];
+    return this.database.transaction(async (transaction) => {
+      const claimed = await transaction.query<unknown[]>(
+        `INSERT INTO audit_statistic_run (start_at, end_at) VALUES ($1, $2)
+         ON CONFLICT DO NOTHING RETURNING 1`,
+        window,
+      );
+      if (claimed.length === 0) return false;
+      await transaction.query(
+        `INSERT INTO audit_statistic
+         SELECT date_trunc('hour', recorded_at, 'UTC'), action, outcome, coalesce(reason_code, ''),
+           coalesce(actor_tenant, ''), coalesce(client_app, ''), count(*)
+         FROM audit_entry WHERE recorded_at >= $1 AND recorded_at < $2
+         GROUP BY 1, 2, 3, 4, 5, 6`,
+        window,
+      );
+      return end < closed;
+    });
+  }
+}
+
+function floorHour(time: Date): number {
+  return Math.floor(time.getTime() / hourMs) * hourMs;
+}
+
+function ceilHour(time: Date): number {
+  return Math.ceil(time.getTime() / hourMs) * hourMs;
+}

@@ -1,0 +1,166 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '#libs/platform';
+import { type Checkpoint, hashLeaf, partialTilesOf, TreeEdge } from '#libs/transparency-log';
+import { type AuditEntry, parseAuditEntry } from '../audit-entry.js';
+import { readTile } from '../log-tables.js';
+import { type AuditFault, AuditFaults } from './audit-fault.js';
+import { DerivedCheck } from './derived-check.js';
+import { EntryCheck } from './entry-check.js';
+import { EntrySequence } from './entry-sequence.js';
+import { HeadWalk, type LogTrust } from './head-walk.js';
+import { type Query, storedEntries, storedTime } from './stored-rows.js';
+
+/** What to verify. */
+export interface VerifyRequest extends LogTrust {
+  /** Start after this checkpoint, which was verified before. The whole log otherwise. */
+  readonly since?: Checkpoint;
+  /** Stop after so many findings. 100 unless said otherwise. */
+  readonly faultLimit?: number;
+  readonly onProgress?: (verified: number, total: number) => void;
+}
+
+/** What a verification found. */
+export interface VerifyReport {
+  readonly size: number;
+  /** Root of the tree that the stored hashes give. */
+  readonly root: Buffer;
+  /** Entries whose bodies were retired: below this index only hashes could be verified. */
+  readonly retiredBelow: number;
+  /** In the order of the entries; empty when the log is whole. The first one names the first bad index. */
+  readonly faults: readonly AuditFault[];
+}
+
+/**
+ * Verifies the log where it is stored: every entry, column, personal value, tile, head and signature,
+ * in one snapshot, so that it may grow meanwhile.
+ */
+@Injectable()
+export class DatabaseVerifier {
+  constructor(private readonly database: Database) {}
+
+  async verify(request: VerifyRequest): Promise<VerifyReport> {
+    return this.database.transaction(async (transaction) => {
+      await transaction.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+      const query: Query = async (sql, parameters = []) => transaction.query(sql, [...parameters]);
+      const faults = new AuditFaults(request.faultLimit ?? 100);
+      const size = request.since?.size ?? 0;
+      const tiles = [];
+      for (const address of partialTilesOf(size)) {
+        tiles.push({ ...address, hashes: await readTile(transaction, address) });
+      }
+      const start = TreeEdge.fromTiles(size, tiles);
+      if (request.since && !start.root().equals(Buffer.from(request.since.root))) {
+        faults.add('checkpoint-contradicted', 0, 'the log is another one than it was', size);
+        return { size, root: start.root(), retiredBelow: 0, faults: faults.sorted() };
+      }
+      return new Verification(query, request, faults, start).run();
+    });
+  }
+}
+
+class Verification {
+  readonly #query: Query;
+  readonly #request: VerifyRequest;
+  readonly #faults: AuditFaults;
+  readonly #start: number;
+  readonly #walk: HeadWalk;
+  readonly #entryCheck: EntryCheck;
+  readonly #derived: DerivedCheck;
+
+  constructor(query: Query, request: VerifyRequest, faults: AuditFaults, start: TreeEdge) {
+    this.#query = query;
+    this.#request = request;
+    this.#faults = faults;
+    this.#start = start.size;
+    this.#walk = new HeadWalk(query, request, faults, start);
+    this.#entryCheck = new EntryCheck(faults);
+    this.#derived = new DerivedCheck(query, faults);
+  }
+
+  async run(): Promise<VerifyReport> {
+    const retiredBelow = await this.#retiredBelow();
+    const total = await this.#total();
+    const entries = await this.#entries();
+    const first = Math.max(this.#start, retiredBelow);
+    for await (const { from, hashes, at } of this.#walk.runs()) {
+      let last: AuditEntry | undefined;
+      for (const [nth, hash] of hashes.entries()) {
+        if (from + nth < first) continue;
+        last = await this.#checkEntry(from + nth, hash, entries);
+      }
+      const end = from + hashes.length;
+      if (last && at !== undefined && at !== storedTime(last.recordedAt)) {
+        this.#faults.add('head-differs', from, 'time', end);
+      }
+      this.#request.onProgress?.(end, total);
+      if (this.#faults.isFull) return this.#report(retiredBelow);
+    }
+    await entries.finish(this.#walk.edge.size);
+    this.#entryCheck.finish();
+    await this.#derived.finish(first, this.#walk.edge.size);
+    return this.#report(retiredBelow);
+  }
+
+  async #checkEntry(
+    index: number,
+    hash: Buffer,
+    entries: EntrySequence,
+  ): Promise<AuditEntry | undefined> {
+    const row = await entries.take(index);
+    if (!row) {
+      this.#faults.add('entry-missing', index, 'no row has this index');
+      return undefined;
+    }
+    if (!hashLeaf(row.leaf).equals(hash)) {
+      this.#faults.add('entry-differs', index, 'the bytes do not have the hash that was signed');
+    }
+    const entry = this.#entryCheck.check(row);
+    if (entry) this.#derived.add(index, entry);
+    return entry;
+  }
+
+  #report(retiredBelow: number): VerifyReport {
+    const { edge } = this.#walk;
+    return { size: edge.size, root: edge.root(), retiredBelow, faults: this.#faults.sorted() };
+  }
+
+  async #entries(): Promise<EntrySequence> {
+    const [head] = await this.#query<{ at: string }>(
+      `SELECT (recorded_at AT TIME ZONE 'UTC')::text AS at FROM audit_head WHERE size = $1`,
+      [this.#start],
+    );
+    const from = head && { at: head.at, index: this.#start - 1 };
+    const rows = storedEntries(this.#query, from, ({ index }) => {
+      this.#faults.add('personal-added', index, 'values without an entry');
+    });
+    return new EntrySequence(rows, this.#faults, this.#start);
+  }
+
+  async #total(): Promise<number> {
+    const [row] = await this.#query<{ size: string | null }>(
+      'SELECT max(size) AS size FROM audit_head',
+    );
+    return Number(row?.size ?? 0);
+  }
+
+  /** What the newest entry `audit.retain` says, if the tree has that entry. */
+  async #retiredBelow(): Promise<number> {
+    const rows = await this.#query<{ entry_index: string; leaf: Buffer }>(
+      `SELECT entry_index, leaf FROM audit_entry
+       WHERE action = 'audit.retain' AND outcome = 'success' ORDER BY entry_index DESC LIMIT 100`,
+    );
+    for (const { entry_index: text, leaf } of rows) {
+      const index = Number(text);
+      const [run] = await this.#query<{ from_size: string; leaf_hashes: Buffer }>(
+        'SELECT from_size, leaf_hashes FROM audit_head WHERE size > $1 AND from_size <= $1 ORDER BY size LIMIT 1',
+        [index],
+      );
+      const offset = (index - Number(run?.from_size ?? 0)) * 32;
+      const isInLog =
+        run?.leaf_hashes.subarray(offset, offset + 32).equals(hashLeaf(leaf)) ?? false;
+      const below = isInLog ? parseAuditEntry(leaf).details?.firstIndex : undefined;
+      if (typeof below === 'number' && below <= index) return below;
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,130 @@
+import type { AuditEntry } from '../audit-entry.js';
+import { tileWidth } from '#libs/transparency-log';
+import { entryColumns } from '../entry-columns.js';
+import type { AuditFaults } from './audit-fault.js';
+import type { Query } from './stored-rows.js';
+
+interface StatisticRow {
+  readonly hour: Date;
+  readonly action: string;
+  readonly outcome: string;
+  readonly reason_code: string;
+  readonly actor_tenant: string;
+  readonly client_app: string;
+  readonly entries: string;
+}
+
+/** Holds what is derived from many entries against them: known keys, statistics, stray tiles. */
+export class DerivedCheck {
+  readonly #firstUse = new Map<string, number>();
+  readonly #counts = new Map<string, number>();
+  readonly #hours = new Map<string, number>();
+
+  constructor(
+    private readonly query: Query,
+    private readonly faults: AuditFaults,
+  ) {}
+
+  add(index: number, entry: AuditEntry): void {
+    const key = entry.token?.fingerprintKey;
+    if (key !== undefined && !this.#firstUse.has(key)) this.#firstUse.set(key, index);
+    const hour = `${entry.recordedAt.slice(0, 13)}:00:00.000Z`;
+    if (!this.#hours.has(hour)) this.#hours.set(hour, index);
+    const row = entryColumns(entry);
+    const group = JSON.stringify([
+      hour,
+      row.action,
+      row.outcome,
+      row.reason_code ?? '',
+      row.actor_tenant ?? '',
+      row.client_app ?? '',
+    ]);
+    this.#counts.set(group, (this.#counts.get(group) ?? 0) + 1);
+  }
+
+  /** @param firstIndex where the entries began that were added; what is older is not checked */
+  async finish(firstIndex: number, size: number): Promise<void> {
+    await this.#checkTiles(size);
+    await this.#checkKeys(firstIndex);
+    await this.#checkStatistics(firstIndex, size);
+  }
+
+  async #checkTiles(size: number): Promise<void> {
+    const rows = await this.query<{ level: number; tile_index: string }>(
+      `SELECT level, tile_index FROM audit_tile
+       WHERE level NOT BETWEEN 0 AND 5 OR tile_index < 0
+         OR tile_index >= floor($1::numeric / 256::numeric ^ (level + 1))`,
+      [size],
+    );
+    for (const { level, tile_index: index } of rows) {
+      const first = Number(index) * tileWidth ** (level + 1);
+      this.faults.add('tile-added', Math.min(first, size), `level ${level}`);
+    }
+  }
+
+  async #checkKeys(firstIndex: number): Promise<void> {
+    const rows = await this.query<{ id: string; first_index: string }>(
+      'SELECT id, first_index FROM audit_fingerprint_key',
+    );
+    const stored = new Map(rows.map((row) => [row.id, Number(row.first_index)]));
+    const differs = (index: number): void => {
+      this.faults.add('fingerprint-key-differs', index, 'key or its first use');
+    };
+    for (const [key, index] of this.#firstUse) {
+      const known = stored.get(key);
+      const isRight = known === index || (known !== undefined && known < firstIndex);
+      if (!isRight) differs(index);
+    }
+    for (const [key, index] of stored) {
+      if (index >= firstIndex && !this.#firstUse.has(key)) differs(index);
+    }
+  }
+
+  /** Hours that began before the first entry here can't be counted again. */
+  async #checkStatistics(firstIndex: number, size: number): Promise<void> {
+    const runs = await this.query<{ start_at: Date; end_at: Date }>(
+      'SELECT start_at, end_at FROM audit_statistic_run ORDER BY end_at',
+    );
+    const rows = await this.query<StatisticRow>(
+      `SELECT hour, action, outcome, reason_code, actor_tenant, client_app, entries FROM audit_statistic`,
+    );
+    const [firstHour] = this.#hours.keys();
+    const isCounted = (hour: string): boolean => {
+      const isWhole = firstIndex === 0 || hour !== firstHour;
+      const time = Date.parse(hour);
+      return (
+        isWhole && runs.some((run) => run.start_at.getTime() <= time && time < run.end_at.getTime())
+      );
+    };
+    const differs = (hour: string): void => {
+      const index = this.#hours.get(hour) ?? size;
+      this.faults.add('statistic-differs', index, 'a count of this hour');
+    };
+    runs.slice(1).forEach((run, nth) => {
+      const hour = runs[nth]?.end_at.toISOString() ?? '';
+      if (run.start_at.toISOString() !== hour) differs(hour);
+    });
+    const stored = new Map<string, number>();
+    for (const row of rows) {
+      const hour = row.hour.toISOString();
+      const group = [
+        hour,
+        row.action,
+        row.outcome,
+        row.reason_code,
+        row.actor_tenant,
+        row.client_app,
+      ];
+      stored.set(JSON.stringify(group), Number(row.entries));
+    }
+    for (const [group, count] of this.#counts) {
+      const [hour = ''] = JSON.parse(group) as string[];
+      if (isCounted(hour) && stored.get(group) !== count) differs(hour);
+      if (isCounted(hour)) stored.delete(group);
+    }
+    for (const group of stored.keys()) {
+      const [hour = ''] = JSON.parse(group) as string[];
+      if (firstIndex === 0 || hour > (firstHour ?? '')) differs(hour);
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import { entryColumnNames, type EntryColumns } from '../entry-columns.js';
+
+/** Runs one statement in the snapshot that is verified. */
+export type Query = <Row>(sql: string, parameters?: readonly unknown[]) => Promise<Row[]>;
+
+/** A stored entry. Times are PostgreSQL's text in UTC: a Date would hide microseconds. */
+export interface StoredEntry extends EntryColumns {
+  readonly index: number;
+  readonly at: string;
+  readonly id: string;
+  readonly leaf: Buffer;
+  readonly personal: readonly StoredPersonal[];
+}
+
+/** A stored row of personal values. */
+export interface StoredPersonal {
+  readonly index: number;
+  readonly at: string;
+  readonly whose: string;
+  readonly client_address: string | null;
+  readonly user_agent: string | null;
+  readonly display_name: string | null;
+  readonly salts: Buffer;
+}
+
+/** A place in the order in which rows are read. */
+interface Place {
+  readonly at: string;
+  readonly index: number;
+}
+
+/** How PostgreSQL writes a time of RFC 3339 with milliseconds. */
+export function storedTime(time: string): string {
+  return time
+    .replace('T', ' ')
+    .replace('Z', '')
+    .replace(/\.?0+$/, '');
+}
+
+const pageSize = 2000;
+const at = `(recorded_at AT TIME ZONE 'UTC')::text AS at`;
+const after = `(recorded_at, entry_index) > ($1::timestamp AT TIME ZONE 'UTC', $2::bigint)`;
+const start: Place = { at: '-infinity', index: 0 };
+
+/**
+ * Reads all entries with their personal values, by time and index.
+ *
+ * @param onStray is given personal rows that belong to no entry
+ */
+export async function* storedEntries(
+  query: Query,
+  from: Place | undefined,
+  onStray: (row: StoredPersonal) => void,
+): AsyncGenerator<StoredEntry, undefined> {
+  let place = from ?? start;
+  for (;;) {
+    const rows = await query<Omit<StoredEntry, 'index' | 'personal'> & { entry_index: string }>(
+      `SELECT entry_index, ${at}, id, leaf, ${entryColumnNames.join(', ')} FROM audit_entry
+       WHERE ${after} ORDER BY recorded_at, entry_index LIMIT ${pageSize}`,
+      [place.at, place.index],
+    );
+    const last = rows.at(-1);
+    const isLast = rows.length < pageSize || !last;
+    const end = isLast ? undefined : { at: last.at, index: Number(last.entry_index) };
+    const personal = await storedPersonal(query, place, end);
+    const byPlace = Map.groupBy(personal, (row) => `${row.at} ${row.index}`);
+    for (const row of rows) {
+      const key = `${row.at} ${row.entry_index}`;
+      yield { ...row, index: Number(row.entry_index), personal: byPlace.get(key) ?? [] };
+      byPlace.delete(key);
+    }
+    [...byPlace.values()].flat().forEach(onStray);
+    if (!end) return undefined;
+    place = end;
+  }
+}
+
+async function storedPersonal(
+  query: Query,
+  from: Place,
+  end: Place | undefined,
+): Promise<StoredPersonal[]> {
+  const until = end && [end.at, end.index];
+  const rows = await query<Omit<StoredPersonal, 'index'> & { entry_index: string }>(
+    `SELECT entry_index, ${at}, whose, client_address, user_agent, display_name, salts
+     FROM audit_personal WHERE ${after} ${
+       until
+         ? `AND (recorded_at, entry_index) <= ($3::timestamp AT TIME ZONE 'UTC', $4::bigint)`
+         : ''
+     } ORDER BY recorded_at, entry_index, whose`,
+    [from.at, from.index, ...(until ?? [])],
+  );
+  return rows.map((row) => ({ ...row, index: Number(row.entry_index) }));
+}
+
+/** A stored head. */
+export interface StoredHead {
+  readonly size: number;
+  readonly from: number;
+  readonly root: Buffer;
+  readonly at: string;
+  readonly leafHashes: Buffer;
+  readonly checkpoint: string;
+}
+
+/** Reads the heads above a size, smallest first. */
+export async function* storedHeads(query: Query, above: number): AsyncGenerator<StoredHead> {
+  const limit = 200;
+  for (let size = String(above); ;) {
+    const rows = await query<{
+      size: string;
+      from_size: string;
+      root: Buffer;
+      at: string;
+      leaf_hashes: Buffer;
+      checkpoint: string;
+    }>(
+      `SELECT size, from_size, root, ${at}, leaf_hashes, checkpoint
+       FROM audit_head WHERE size > $1 ORDER BY size LIMIT ${limit}`,
+      [size],
+    );
+    for (const row of rows) {
+      yield {
+        size: Number(row.size),
+        from: Number(row.from_size),
+        root: row.root,
+        at: row.at,
+        leafHashes: row.leaf_hashes,
+        checkpoint: row.checkpoint,
+      };
+    }
+    const last = rows.at(-1);
+    if (!last || rows.length < limit) return;
+    size = last.size;
+  }
+}
