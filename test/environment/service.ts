@@ -47,7 +47,7 @@ export class Service {
       cloneDatabase(options.cluster),
     ]);
     const service = new Service(emulator, database, directory, {
-      PATH: process.env['PATH'],
+      PATH: process.env.PATH,
       ...apiEnvironment(emulator, database.serviceUrl),
       PORT: '0',
       LOG_LEVEL: 'debug',
@@ -56,7 +56,7 @@ export class Service {
     for (const { accessKey, connectionString } of emulator.acsResources) {
       service.scanner.forbid(accessKey, connectionString);
     }
-    service.scanner.forbid(service.environment['AZURE_CLIENT_SECRET'] ?? '');
+    service.scanner.forbid(service.environment.AZURE_CLIENT_SECRET ?? '');
     try {
       for (let n = 0; n < (options.replicas ?? 1); n += 1) await service.addApi();
     } catch (error) {

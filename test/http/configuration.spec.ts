@@ -3,10 +3,7 @@ import { startApi } from '../../apps/local/src/api-process.js';
 import { placeholderEnvironment } from '../../scripts/placeholder-environment.js';
 
 async function refusal(environment: Record<string, string | undefined>): Promise<string> {
-  const started = startApi(
-    { PATH: process.env['PATH'], ...environment },
-    { onLine: () => undefined },
-  );
+  const started = startApi({ PATH: process.env.PATH, ...environment }, { onLine: () => undefined });
   return started.then(
     async (api) => {
       await api.stop();
@@ -65,7 +62,7 @@ describe('the api, started with a wrong configuration', () => {
 
   it('starts without any of its upstreams, live and not ready, within its time', async () => {
     const api = await startApi(
-      { PATH: process.env['PATH'], ...placeholderEnvironment, LOG_LEVEL: 'info', PORT: '0' },
+      { PATH: process.env.PATH, ...placeholderEnvironment, LOG_LEVEL: 'info', PORT: '0' },
       { onLine: () => undefined },
     );
     try {

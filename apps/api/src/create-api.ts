@@ -27,7 +27,12 @@ export async function createApi(
   const app = await NestFactory.create<NestFastifyApplication>(
     ApiModule.forRoot(environment),
     adapter,
-    { bodyParser: false, bufferLogs: true, abortOnError: false },
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares part of its options as a class and takes literals
+    {
+      bodyParser: false,
+      bufferLogs: true,
+      abortOnError: false,
+    },
   );
   app.useLogger(new NestLogger(app.get(Logger)));
   app.enableShutdownHooks([], { useProcessExit: true });

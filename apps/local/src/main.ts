@@ -7,7 +7,7 @@ import { startEmulator } from '../../emulator/src/emulator.js';
 /** `npm start`: PostgreSQL, the emulator and the api on loopback, until Ctrl-C. */
 async function main(): Promise<void> {
   const folder = new LocalFolder();
-  const port = Number(process.env['PORT'] ?? 3000);
+  const port = Number(process.env.PORT ?? 3000);
   const other = await folder.running();
   if (other) throw new Error(`The local environment runs already, as process ${other.processId}.`);
 
@@ -29,8 +29,8 @@ async function main(): Promise<void> {
 
   try {
     console.log('Starting PostgreSQL …');
-    const database = await startDatabase(folder, process.env['DATABASE_URL']);
-    closers.push(database.stop);
+    const database = await startDatabase(folder, process.env.DATABASE_URL);
+    closers.push(async () => database.stop());
     console.log('Starting the emulator of Entra ID, ACS and Key Vault …');
     const emulator = await startEmulator({ directory: folder.emulator, persist: true });
     closers.push(async () => emulator.stop());
@@ -40,7 +40,7 @@ async function main(): Promise<void> {
       ...apiEnvironment(emulator, database.serviceUrl),
       PORT: String(port),
     });
-    closers.push(api.stop);
+    closers.push(async () => api.stop());
     void api.ended.then(async (code) => {
       if (!isStopping) console.error(`The api ended by itself, with exit code ${code}.`);
       await stop(1);

@@ -55,8 +55,10 @@ export function defineSettings<F extends z.core.$ZodLooseShape, V>(
   return {
     key: Symbol(`settings of ${name}`),
     name,
-    schema: fields.transform(shape) as unknown as z.ZodType<V>, // a pipe's output type is V by construction
-    variables: Object.entries(fields.shape).map(([variable, field]) => describe(variable, field)),
+    schema: fields.transform(shape),
+    variables: Object.entries<z.core.$ZodType>(fields.shape).map(([variable, field]) =>
+      describe(variable, field),
+    ),
   };
 }
 
