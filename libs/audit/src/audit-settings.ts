@@ -26,6 +26,12 @@ export const auditSettings = defineSettings(
     AUDIT_QUEUE_LIMIT: wholeNumber(1, 1_000_000)
       .prefault('10000')
       .describe('entries that may wait in one process, 1 to 1000000; more are refused at once'),
+    AUDIT_HOME_TENANT: z
+      .string()
+      .optional()
+      .describe(
+        'tenant whose auditors see the whole log; auditors of other tenants see the entries of their own',
+      ),
     AUDIT_CHECKPOINT_FILE: z
       .string()
       .optional()
@@ -39,6 +45,7 @@ export const auditSettings = defineSettings(
     fingerprintKeySecret: variables.AUDIT_FINGERPRINT_KEY_SECRET,
     timeoutMs: variables.AUDIT_TIMEOUT_MS,
     queueLimit: variables.AUDIT_QUEUE_LIMIT,
+    homeTenant: variables.AUDIT_HOME_TENANT,
     checkpointFile: variables.AUDIT_CHECKPOINT_FILE,
   }),
 );

@@ -27,3 +27,17 @@ export {
   type VerifyReport,
   type VerifyRequest,
 } from './verify/database-verifier.js';
+export { AuditDesk, type AuditReader } from './audit-desk.js';
+export { EntryExport, type ExportPiece, type ExportQuery } from './entry-export.js';
+export type { EntryFilter, EntryPage, EntryQuery } from './entry-search.js';
+export {
+  type StatisticBucket,
+  type StatisticCount,
+  type StatisticDimension,
+  statisticDimensions,
+  type StatisticsQuery,
+} from './entry-statistics.js';
+export { type ExportForm, type ExportFormat, exportForms } from './export/export-formats.js';
+export { LogReader, type SignedHead } from './log-reader.js';
+export { LogRetention, type RetentionReport } from './log-retention.js';
+export type { TokenTrace } from './token-trace.js';

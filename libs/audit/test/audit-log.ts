@@ -63,6 +63,7 @@ export function openTestLog(
     fingerprintKeySecret: 'audit-fingerprint-key',
     timeoutMs: 3000,
     queueLimit: 10_000,
+    homeTenant: undefined,
     checkpointFile: undefined,
     ...settings,
   };

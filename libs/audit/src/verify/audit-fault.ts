@@ -42,6 +42,11 @@ export class AuditFaults {
     return this.#found.length >= this.limit;
   }
 
+  /** Whether entries themselves were changed, and not only what is stored beside them. */
+  get hasEntryFault(): boolean {
+    return this.#found.some(({ kind }) => /^(entry|checkpoint)-/.test(kind));
+  }
+
   /** In the order of the entries. */
   sorted(): AuditFault[] {
     return this.#found.toSorted((a, b) => a.index - b.index || a.endIndex - b.endIndex);

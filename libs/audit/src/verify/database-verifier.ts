@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#libs/platform';
+import { Database, type Transaction } from '#libs/platform';
 import { type Checkpoint, hashLeaf, partialTilesOf, TreeEdge } from '#libs/transparency-log';
 import { type AuditEntry, parseAuditEntry } from '../audit-entry.js';
 import { readTile } from '../log-tables.js';
@@ -41,20 +41,25 @@ export class DatabaseVerifier {
   async verify(request: VerifyRequest): Promise<VerifyReport> {
     return this.database.transaction(async (transaction) => {
       await transaction.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
-      const query: Query = async (sql, parameters = []) => transaction.query(sql, [...parameters]);
-      const faults = new AuditFaults(request.faultLimit ?? 100);
-      const size = request.since?.size ?? 0;
-      const tiles = [];
-      for (const address of partialTilesOf(size)) {
-        tiles.push({ ...address, hashes: await readTile(transaction, address) });
-      }
-      const start = TreeEdge.fromTiles(size, tiles);
-      if (request.since && !start.root().equals(Buffer.from(request.since.root))) {
-        faults.add('checkpoint-contradicted', 0, 'the log is another one than it was', size);
-        return { size, root: start.root(), retiredBelow: 0, faults: faults.sorted() };
-      }
-      return new Verification(query, request, faults, start).run();
+      return this.verifyIn(transaction, request);
     });
+  }
+
+  /** As `verify`, seeing what a transaction sees. */
+  async verifyIn(transaction: Transaction, request: VerifyRequest): Promise<VerifyReport> {
+    const query: Query = async (sql, parameters = []) => transaction.query(sql, [...parameters]);
+    const faults = new AuditFaults(request.faultLimit ?? 100);
+    const size = request.since?.size ?? 0;
+    const tiles = [];
+    for (const address of partialTilesOf(size)) {
+      tiles.push({ ...address, hashes: await readTile(transaction, address) });
+    }
+    const start = TreeEdge.fromTiles(size, tiles);
+    if (request.since && !start.root().equals(Buffer.from(request.since.root))) {
+      faults.add('checkpoint-contradicted', 0, 'the log is another one than it was', size);
+      return { size, root: start.root(), retiredBelow: 0, faults: faults.sorted() };
+    }
+    return new Verification(query, request, faults, start).run();
   }
 }
 
@@ -96,6 +101,9 @@ class Verification {
       if (this.#faults.isFull) return this.#report(retiredBelow);
     }
     await entries.finish(this.#walk.edge.size);
+    await this.#derived.checkTiles(this.#walk.edge.size);
+    // What is derived from entries is wrong anyhow when entries are: that would point elsewhere.
+    if (this.#faults.hasEntryFault) return this.#report(retiredBelow);
     this.#entryCheck.finish();
     await this.#derived.finish(first, this.#walk.edge.size);
     return this.#report(retiredBelow);

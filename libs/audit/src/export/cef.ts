@@ -1,0 +1,67 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import type { RecordedEntry } from '../recorded-entry.js';
+
+/** ArcSight Common Event Format, version 0, without a syslog header. */
+export function cefLine(recorded: RecordedEntry): string {
+  const { entry } = recorded;
+  const header = [
+    'CEF:0',
+    'acs-identity',
+    'communication identity service',
+    String(entry.version),
+    entry.action,
+    entry.action.replace('.', ' '),
+    entry.outcome === 'success' ? '3' : '6',
+  ].map((field) => field.replaceAll(/[\\|]/g, '\\$&'));
+  const extension = Object.entries(extensionOf(recorded))
+    .filter(([, value]) => value !== undefined && value !== '')
+    .map(([key, value]) => `${key}=${escaped(String(value))}`);
+  return `${header.join('|')}|${extension.join(' ')}`;
+}
+
+function extensionOf({
+  index,
+  entry,
+  personal,
+}: RecordedEntry): Record<string, string | number | undefined> {
+  const { actor, target, token, clientAddress } = { ...entry, ...personal };
+  const address = clientAddress ?? '';
+  return {
+    rt: Date.parse(entry.recordedAt),
+    externalId: entry.id,
+    cn1Label: 'index',
+    cn1: index,
+    act: entry.action,
+    outcome: entry.outcome,
+    reason: entry.reason?.code,
+    msg: entry.reason?.detail,
+    suid: actor.subject ?? actor.name,
+    suser: personal.actorDisplayName,
+    sntdom: actor.tenant,
+    spriv: actor.permissions?.join(' '),
+    ...(isIPv4(address) && { src: address }),
+    ...(isIPv6(address) && { c6a2Label: 'source address', c6a2: address }),
+    requestClientApplication: personal.userAgent,
+    duid: target?.communicationUserId ?? target?.identityId,
+    duser: personal.targetDisplayName,
+    dntdom: target?.tenant,
+    ...labelled('cs1', 'clientApp', actor.clientApp),
+    ...labelled('cs2', 'tokenFingerprint', token?.fingerprint),
+    ...labelled('cs3', 'requestId', entry.request?.id),
+    ...labelled('cs4', 'policyRule', entry.policy?.rule),
+    ...labelled('cs5', 'tokenScopes', token?.scopes.join(' ')),
+    ...labelled('cs6', 'traceId', entry.request?.traceId),
+  };
+}
+
+function labelled(
+  key: string,
+  label: string,
+  value: string | undefined,
+): Record<string, string | undefined> {
+  return value === undefined ? {} : { [`${key}Label`]: label, [key]: value };
+}
+
+function escaped(value: string): string {
+  return value.replaceAll(/[\\=]/g, '\\$&').replaceAll('\r', '\\r').replaceAll('\n', '\\n');
+}

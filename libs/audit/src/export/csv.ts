@@ -1,0 +1,59 @@
+import type { RecordedEntry } from '../recorded-entry.js';
+
+type Cell = string | number | boolean | undefined;
+
+const columns: Readonly<Record<string, (recorded: RecordedEntry) => Cell>> = {
+  index: ({ index }) => index,
+  id: ({ entry }) => entry.id,
+  recordedAt: ({ entry }) => entry.recordedAt,
+  action: ({ entry }) => entry.action,
+  outcome: ({ entry }) => entry.outcome,
+  reasonCode: ({ entry }) => entry.reason?.code,
+  reasonDetail: ({ entry }) => entry.reason?.detail,
+  actorKind: ({ entry }) => entry.actor.kind,
+  actorIssuer: ({ entry }) => entry.actor.issuer,
+  actorTenant: ({ entry }) => entry.actor.tenant,
+  actorSubject: ({ entry }) => entry.actor.subject,
+  actorName: ({ entry }) => entry.actor.name,
+  actorDisplayName: ({ personal }) => personal.actorDisplayName,
+  isGuest: ({ entry }) => entry.actor.isGuest,
+  clientApp: ({ entry }) => entry.actor.clientApp,
+  permissions: ({ entry }) => entry.actor.permissions?.join(' '),
+  callerTokenId: ({ entry }) => entry.actor.tokenId,
+  targetKind: ({ entry }) => entry.target?.kind,
+  targetTenant: ({ entry }) => entry.target?.tenant,
+  targetSubject: ({ entry }) => entry.target?.subject,
+  targetDisplayName: ({ personal }) => personal.targetDisplayName,
+  identityId: ({ entry }) => entry.target?.identityId,
+  communicationUserId: ({ entry }) => entry.target?.communicationUserId,
+  resource: ({ entry }) => entry.target?.resource,
+  tokenFingerprint: ({ entry }) => entry.token?.fingerprint,
+  tokenFingerprintKey: ({ entry }) => entry.token?.fingerprintKey,
+  tokenScopes: ({ entry }) => entry.token?.scopes.join(' '),
+  tokenExpiresOn: ({ entry }) => entry.token?.expiresOn,
+  policyRule: ({ entry }) => entry.policy?.rule,
+  policyVersion: ({ entry }) => entry.policy?.version,
+  secretVersion: ({ entry }) => entry.upstream?.secretVersion,
+  correlationVector: ({ entry }) => entry.upstream?.correlationVector,
+  requestId: ({ entry }) => entry.request?.id,
+  traceId: ({ entry }) => entry.request?.traceId,
+  clientAddress: ({ personal }) => personal.clientAddress,
+  userAgent: ({ personal }) => personal.userAgent,
+  details: ({ entry }) => entry.details && JSON.stringify(entry.details),
+};
+
+/** The names of the columns (RFC 4180). */
+export const csvHeader = Object.keys(columns).join(',');
+
+/** Every cell is quoted; one that a spreadsheet would take for a formula gets an apostrophe before it. */
+export function csvLine(recorded: RecordedEntry): string {
+  return Object.values(columns)
+    .map((value) => cell(value(recorded)))
+    .join(',');
+}
+
+function cell(value: Cell): string {
+  const text = value === undefined ? '' : String(value);
+  const safe = typeof value === 'string' && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return `"${safe.replaceAll('"', '""')}"`;
+}

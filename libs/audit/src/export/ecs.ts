@@ -1,0 +1,76 @@
+import { isIP } from 'node:net';
+import type { AuditAction, AuditOutcome } from '../audit-event.js';
+import type { RecordedEntry } from '../recorded-entry.js';
+
+const outcomes = {
+  success: 'success',
+  denied: 'failure',
+  failure: 'failure',
+  unknown: 'unknown',
+} as const satisfies Record<AuditOutcome, string>;
+
+const creations = /^(token\.(issue|exchange)|identity\.(create|link|import))$/;
+const deletions = /^(token\.revoke|identity\.delete|audit\.(erase|retain))$/;
+const changes = /^(identity\.(update|suspend|resume|outcome-unknown)|secret\.rotate)$/;
+
+/** One event of the Elastic Common Schema as JSON. */
+export function ecsLine({ index, entry, personal }: RecordedEntry): string {
+  const { actor, target, token } = entry;
+  const { clientAddress: address } = personal;
+  return JSON.stringify({
+    '@timestamp': entry.recordedAt,
+    ecs: { version: '9.1.0' },
+    event: {
+      kind: 'event',
+      category: [category(entry.action)],
+      type: types(entry.action, entry.outcome),
+      action: entry.action,
+      outcome: outcomes[entry.outcome],
+      id: entry.id,
+      sequence: index,
+      dataset: 'acs-identity.audit',
+      reason: entry.reason?.detail ?? entry.reason?.code,
+      code: entry.reason?.code,
+    },
+    user: {
+      id: actor.subject ?? actor.name,
+      full_name: personal.actorDisplayName,
+      domain: actor.tenant,
+      roles: actor.permissions,
+      target: target && {
+        id: target.subject,
+        domain: target.tenant,
+        full_name: personal.targetDisplayName,
+      },
+    },
+    source:
+      address === undefined ? undefined : { address, ...(isIP(address) > 0 && { ip: address }) },
+    user_agent: personal.userAgent === undefined ? undefined : { original: personal.userAgent },
+    http: entry.request && { request: { id: entry.request.id } },
+    trace: entry.request?.traceId === undefined ? undefined : { id: entry.request.traceId },
+    acs_identity: {
+      actor_kind: actor.kind,
+      client_app: actor.clientApp,
+      issuer: actor.issuer,
+      caller_token_id: actor.tokenId,
+      target,
+      token,
+      policy: entry.policy,
+      upstream: entry.upstream,
+      details: entry.details,
+    },
+  });
+}
+
+function category(action: AuditAction): string {
+  if (action === 'authentication.reject') return 'authentication';
+  return action.startsWith('identity.') ? 'iam' : 'api';
+}
+
+function types(action: AuditAction, outcome: AuditOutcome): string[] {
+  const verdict = outcome === 'denied' ? ['denied'] : outcome === 'success' ? ['allowed'] : [];
+  if (creations.test(action)) return ['creation', ...verdict];
+  if (deletions.test(action)) return ['deletion', ...verdict];
+  if (changes.test(action)) return ['change', ...verdict];
+  return ['access', ...verdict];
+}

@@ -1,0 +1,26 @@
+import type { RecordedEntry } from '../recorded-entry.js';
+import { cefLine } from './cef.js';
+import { csvHeader, csvLine } from './csv.js';
+import { ecsLine } from './ecs.js';
+import { ndjsonLine } from './ndjson.js';
+import { ocsfLine } from './ocsf.js';
+
+/** A form in which entries leave for other systems, one line for each. */
+export interface ExportForm {
+  readonly mediaType: string;
+  /** The first line, where the form has one. */
+  readonly header?: string;
+  /** Without the line's end. Never has a line break inside. */
+  readonly line: (entry: RecordedEntry) => string;
+}
+
+/** Every form, by the name that callers ask for it. */
+export const exportForms = {
+  ndjson: { mediaType: 'application/x-ndjson', line: ndjsonLine },
+  csv: { mediaType: 'text/csv; charset=utf-8', header: csvHeader, line: csvLine },
+  cef: { mediaType: 'text/plain; charset=utf-8', line: cefLine },
+  ocsf: { mediaType: 'application/x-ndjson', line: ocsfLine },
+  ecs: { mediaType: 'application/x-ndjson', line: ecsLine },
+} as const satisfies Record<string, ExportForm>;
+
+export type ExportFormat = keyof typeof exportForms;
