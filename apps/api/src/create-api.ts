@@ -30,7 +30,8 @@ export async function createApi(
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares part of its options as a class and takes literals
     {
       bodyParser: false,
-      bufferLogs: true,
+      // What goes wrong while the parts are put together comes out as the error that is thrown.
+      logger: false,
       abortOnError: false,
     },
   );
