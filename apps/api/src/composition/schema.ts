@@ -1,14 +1,23 @@
 import { auditFunctionGrants, auditGrants, auditMigrations } from '#libs/audit';
+import {
+  communicationServicesGrants,
+  communicationServicesMigrations,
+} from '#libs/communication-services';
 import { identityMappingGrants, identityMappingMigrations } from '#libs/identity-mapping';
 
 /** Every migration of the service; the timestamps in their names give the order. */
-export const serviceMigrations = [...identityMappingMigrations, ...auditMigrations];
+export const serviceMigrations = [
+  ...identityMappingMigrations,
+  ...auditMigrations,
+  ...communicationServicesMigrations,
+];
 
 /** All that the role may do that the service works as. */
 export const serviceGrants: readonly { table: string; privileges: readonly string[] }[] = [
   { table: 'schema_migration', privileges: ['SELECT'] },
   ...identityMappingGrants,
   ...auditGrants,
+  ...communicationServicesGrants,
 ];
 
 /** The functions with the owner's rights that the same role may execute. */
