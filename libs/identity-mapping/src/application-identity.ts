@@ -8,3 +8,13 @@ export interface ApplicationIdentity {
   readonly subject: string;
   readonly kind: IdentityKind;
 }
+
+const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/**
+ * A tenant or subject in its one spelling: GUIDs in lower case, as they stand in tokens; anything
+ * else as it is. Two spellings would be two identities.
+ */
+export function canonicalName(name: string): string {
+  return GUID.test(name) ? name.toLowerCase() : name;
+}

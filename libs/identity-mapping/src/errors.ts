@@ -1,13 +1,13 @@
 import { ServiceError } from '#libs/platform';
 
-/** The application identity has no communication identity yet. */
+/** There is no such mapping, or it is none of the caller's business. */
 export class MappingNotFound extends ServiceError {
   override readonly code = 'mapping-not-found';
   override readonly status = 404;
   override readonly title = 'No communication identity is mapped';
 
   constructor() {
-    super('This application identity has no communication identity. Ask for a token to get one.');
+    super('There is no such communication identity. Asking for a token creates the caller’s own.');
   }
 }
 
@@ -35,6 +35,19 @@ export class MappingNotActive extends ServiceError {
   }
 }
 
+/** A revocation is not confirmed by ACS yet; a token issued now could die with it. */
+export class RevocationPending extends ServiceError {
+  override readonly code = 'revocation-pending';
+  override readonly status = 503;
+  override readonly title = 'The tokens of the communication identity are being revoked';
+
+  constructor() {
+    super('The tokens of this identity are being revoked. Ask again for a new one.', {
+      retryAfterSeconds: 5,
+    });
+  }
+}
+
 /** One application identity came as two kinds, such as first as a service and then as a bot. */
 export class IdentityKindConflict extends ServiceError {
   override readonly code = 'identity-kind-conflict';
@@ -46,7 +59,58 @@ export class IdentityKindConflict extends ServiceError {
   }
 }
 
-/** A lease ended before its work did; somebody else goes on with the mapping. */
+/** A link contradicts a mapping that exists: either side of it is tied to something else. */
+export class IdentityLinkConflict extends ServiceError {
+  override readonly code = 'identity-link-conflict';
+  override readonly status = 409;
+  override readonly title = 'One of the two identities is mapped to another one';
+
+  constructor() {
+    super(
+      'The application identity or the communication identity is, or was, mapped to another one.',
+    );
+  }
+}
+
+/** The mapping's state does not allow the change. */
+export class MappingStateConflict extends ServiceError {
+  override readonly code = 'mapping-state-conflict';
+  override readonly status = 409;
+  override readonly title = 'The state of the communication identity does not allow this';
+
+  constructor(status: string) {
+    super(`The communication identity is ${status}, which does not allow the change.`);
+  }
+}
+
+/** The mapping is not the one that the caller read: `If-Match` names another version. */
+export class MappingVersionMismatch extends ServiceError {
+  override readonly code = 'mapping-version-mismatch';
+  override readonly status = 412;
+  override readonly title = 'The communication identity has changed since it was read';
+
+  constructor() {
+    super('If-Match does not name the current version. Read the identity again, then repeat.');
+  }
+}
+
+/** A principal acts in its own tenant alone. */
+export class TenantNotAllowed extends ServiceError {
+  override readonly code = 'tenant-not-allowed';
+  override readonly status = 403;
+  override readonly title = 'The tenant is not the caller’s own';
+
+  constructor() {
+    super('A caller manages the identities of its own tenant. Leave tenant out, or name your own.');
+  }
+}
+
+/** A lease ended before its work did; somebody else goes on with it. */
 export class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
+}
+
+/** Somebody else changed or added the row first; the service reads it again and decides anew. */
+export class MappingChanged extends Error {
+  override readonly name = 'MappingChanged';
 }

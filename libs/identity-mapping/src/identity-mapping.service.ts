@@ -1,27 +1,42 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type Actor, type AuditEvent, AuditTrail } from '#libs/audit';
+import type { AuditEvent, AuditReceipt } from '#libs/audit';
+import { CommunicationResources } from '#libs/communication-services';
+import { Clock } from '#libs/platform';
+import { type ApplicationIdentity, canonicalName } from './application-identity.js';
 import {
-  CommunicationIdentityGateway,
-  CommunicationResources,
-  UpstreamOutcomeUnknown,
-} from '#libs/communication-services';
-import { Clock, Logger, type RequestContext } from '#libs/platform';
-import type { ApplicationIdentity } from './application-identity.js';
-import { LeaseLost, MappingNotActive, MappingNotFound, MappingPending } from './errors.js';
-import { IdentityMap, type Lease } from './identity-map.js';
+  MappingChanged,
+  MappingNotActive,
+  MappingNotFound,
+  MappingPending,
+  RevocationPending,
+} from './errors.js';
+import {
+  type CreateWithToken,
+  type EnsuredMapping,
+  IdentityCreation,
+} from './identity-creation.js';
+import { IdentityMap } from './identity-map.js';
 import {
   identityMappingSettings,
   type IdentityMappingSettings,
 } from './identity-mapping-settings.js';
-import type { EstablishedMapping, Mapping } from './mapping.js';
+import { type EstablishedMapping, isEstablished } from './mapping.js';
+import { TokenRevocation } from './token-revocation.js';
+import { newLease, type OnBehalf } from './work-for.js';
 
 /** On whose behalf a mapping is looked up or made. */
-export interface MappingRequest {
+export interface MappingRequest extends OnBehalf {
   readonly identity: ApplicationIdentity;
-  readonly actor: Actor;
-  readonly request: RequestContext;
 }
+
+/** Whose tokens are to be revoked, by whom and why. */
+export type RevocationRequest = OnBehalf &
+  ({ readonly mapping: EstablishedMapping } | { readonly identity: ApplicationIdentity }) & {
+    readonly reason?: AuditEvent['reason'];
+  };
+
+/** ACS takes this long to act on a revocation or a deletion, at most. */
+export const EFFECTIVE_WITHIN_MINUTES = 15;
 
 /**
  * Finds or creates the one communication identity of an application identity.
@@ -33,189 +48,136 @@ export interface MappingRequest {
 export class IdentityMappingService {
   constructor(
     private readonly map: IdentityMap,
-    private readonly gateway: CommunicationIdentityGateway,
+    private readonly creation: IdentityCreation,
+    private readonly revocation: TokenRevocation,
     private readonly resources: CommunicationResources,
-    private readonly audit: AuditTrail,
     private readonly clock: Clock,
-    private readonly logger: Logger,
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
   ) {}
 
   /** @throws MappingNotFound when the identity never asked for a token, or was erased */
   async find(identity: ApplicationIdentity): Promise<EstablishedMapping> {
-    const mapping = await this.map.find(identity, this.#resourceOf(identity));
+    const mapping = await this.map.find(identity, this.#ruleFor(identity));
     if (!mapping || !isEstablished(mapping)) throw new MappingNotFound();
     return mapping;
   }
 
   /**
+   * @param tenant whose mappings the caller may see; `any` for operators
+   * @throws MappingNotFound for another tenant's mapping just as for a missing one, and for one that
+   *   ACS has given no identity
+   */
+  async get(id: string, tenant: string): Promise<EstablishedMapping> {
+    const mapping = await this.map.get(id);
+    const isVisible = mapping && (tenant === 'any' || mapping.tenant === tenant);
+    if (!isVisible || mapping.status === 'deleted' || !isEstablished(mapping)) {
+      throw new MappingNotFound();
+    }
+    return mapping;
+  }
+
+  /**
    * Gives the active mapping of an application identity, creating its communication identity on
-   * first use.
+   * first use. A mapping stays in the ACS resource that it was made in; a new one goes where the
+   * configuration sends the tenant.
    *
    * Safe to repeat. Callers that race, in any number of replicas, get the same one.
    *
+   * @param withToken asks for the first token in the same call to ACS; whoever finds the identity
+   *   made already gets none
    * @throws MappingNotActive when it is suspended or being deleted
+   * @throws RevocationPending while ACS has not confirmed that its old tokens are revoked
    * @throws MappingPending when another request has been creating it for longer than `waitMs`
+   * @throws ResourceNotConfigured when it belongs to an ACS resource that is not configured
    * @throws UpstreamUnavailable when ACS gave no answer
    */
-  async ensureActive(asked: MappingRequest): Promise<EstablishedMapping> {
-    const { identity } = asked;
-    const resource = this.#resourceOf(identity);
-    const known = await this.map.find(identity, resource);
-    if (known && isEstablished(known)) return requireActive(known);
+  async ensureActive(asked: MappingRequest, withToken?: CreateWithToken): Promise<EnsuredMapping> {
+    const identity = {
+      ...asked.identity,
+      tenant: canonicalName(asked.identity.tenant),
+      subject: canonicalName(asked.identity.subject),
+    };
+    const known = await this.map.find(identity, this.#ruleFor(identity));
+    if (known && isEstablished(known)) return { mapping: this.#requireUsable(known) };
+    const resource = this.resources.find(known?.resource ?? this.#ruleFor(identity)).name;
 
+    const signal = asked.request?.signal;
     const deadline = this.clock.now() + this.settings.waitMs;
     for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 400)) {
-      asked.request.signal?.throwIfAborted();
-      const lease: Lease = { holder: randomUUID(), durationMs: this.settings.leaseMs };
+      signal?.throwIfAborted();
+      const lease = newLease(this.settings.leaseMs);
       const { standing, mapping } = await this.map.claim(identity, resource, lease);
-      if (isEstablished(mapping)) return requireActive(mapping);
-      if (standing === 'won') return this.#create(asked, mapping, lease);
-      if (standing === 'abandoned' && (await this.#takeOver(mapping, lease))) {
-        return this.#create(asked, mapping, lease);
+      if (isEstablished(mapping)) return { mapping: this.#requireUsable(mapping) };
+      if (standing === 'won') return this.creation.create(mapping, lease, asked, withToken);
+      if (standing === 'abandoned' && (await this.creation.takeOver(mapping, lease))) {
+        return this.creation.create(mapping, lease, asked, withToken);
       }
       if (this.clock.now() + pauseMs > deadline) throw new MappingPending();
-      await this.clock.sleep(pauseMs * (0.5 + Math.random() / 2), asked.request.signal);
+      await this.clock.sleep(pauseMs * (0.5 + Math.random() / 2), signal);
     }
   }
 
-  /** Asks ACS for the identity of a mapping that is pending under the lease. */
-  async #create(
-    asked: MappingRequest,
-    mapping: Mapping,
-    lease: Lease,
-  ): Promise<EstablishedMapping> {
-    const { actor, request } = asked;
-    const event = { action: 'identity.create', actor, request, target: targetOf(mapping) } as const;
-    const created = await this.gateway
-      .createIdentity({ resource: mapping.resource, request })
-      .catch(async (error: unknown) => {
-        await this.#giveUp(mapping, lease, event, error);
-        throw error;
-      });
-    const { communicationUserId } = created;
-    try {
-      await this.audit.record(
-        {
-          ...event,
-          outcome: 'success',
-          target: { ...event.target, communicationUserId },
-          upstream: created.evidence,
-        },
-        this.map.activate(mapping.id, lease, communicationUserId),
-      );
-    } catch (error) {
-      if (error instanceof LeaseLost) {
-        await this.#discard(asked, mapping, communicationUserId);
-        throw new MappingPending();
+  /**
+   * Reads a mapping again, for who is about to issue a token for it.
+   *
+   * @throws MappingNotActive, RevocationPending, ResourceNotConfigured as `ensureActive` does
+   */
+  async requireActive(mapping: EstablishedMapping): Promise<EstablishedMapping> {
+    return this.#requireUsable(await this.get(mapping.id, 'any'));
+  }
+
+  /**
+   * To be asked after ACS has issued a token and before the token is released: a token that was
+   * issued before a revocation dies at ACS, and one that was issued after it is refused here.
+   *
+   * @throws MappingNotActive when the mapping is suspended or deleted since
+   * @throws RevocationPending when its tokens were revoked since
+   */
+  async requireUnchanged(mapping: EstablishedMapping): Promise<void> {
+    const stored = await this.map.get(mapping.id);
+    if (!stored || !isEstablished(stored)) throw new MappingNotActive('deleted');
+    this.#requireUsable(stored);
+    if (stored.tokenGeneration !== mapping.tokenGeneration) throw new RevocationPending();
+  }
+
+  /**
+   * Revokes every token of an identity: none is issued before ACS has confirmed, and ACS accepts
+   * none of the old ones after `effectiveWithinMinutes`. Safe to repeat.
+   *
+   * @throws MappingNotFound when the application identity has no communication identity
+   * @throws MappingNotActive when it is being deleted, which revokes its tokens too
+   */
+  async revokeTokens(
+    asked: RevocationRequest,
+  ): Promise<{ readonly effectiveWithinMinutes: number; readonly auditEntry: AuditReceipt }> {
+    const { reason } = asked;
+    const begin = async (mapping: EstablishedMapping): Promise<AuditReceipt> =>
+      this.revocation.begin({ mapping, action: 'token.revoke', ...(reason && { reason }) }, asked);
+    for (;;) {
+      const mapping =
+        'mapping' in asked
+          ? await this.get(asked.mapping.id, 'any')
+          : await this.find(asked.identity);
+      if (mapping.status === 'deleting') throw new MappingNotActive(mapping.status);
+      try {
+        return {
+          effectiveWithinMinutes: EFFECTIVE_WITHIN_MINUTES,
+          auditEntry: await begin(mapping),
+        };
+      } catch (error) {
+        if (!(error instanceof MappingChanged)) throw error;
       }
-      // The transaction may have committed all the same. The mapping stays pending until its lease
-      // ends, and whoever takes it over then records that the outcome is unknown.
-      this.logger.error(
-        { identityId: mapping.id, communicationUserId, error },
-        'a created identity could not be recorded',
-      );
-      throw error;
-    }
-    return { ...mapping, status: 'active', communicationUserId, version: mapping.version + 1 };
-  }
-
-  /** Frees the mapping after a failed create; records it where ACS may have made an identity. */
-  async #giveUp(
-    mapping: Mapping,
-    lease: Lease,
-    event: Omit<AuditEvent, 'outcome'>,
-    error: unknown,
-  ): Promise<void> {
-    try {
-      if (!(error instanceof UpstreamOutcomeUnknown)) {
-        await this.map.release(mapping.id, lease);
-        return;
-      }
-      await this.audit.record(
-        {
-          ...event,
-          action: 'identity.outcome-unknown',
-          outcome: 'unknown',
-          reason: { code: error.code, detail: 'the answer of ACS to a create was lost' },
-        },
-        this.map.releaseUnknown(mapping.id, lease),
-      );
-    } catch (failure) {
-      // The lease ends by itself; whoever comes next records the unknown outcome.
-      this.logger.warn(
-        { identityId: mapping.id, error: failure },
-        'a pending mapping could not be released',
-      );
     }
   }
 
-  /** @returns whether the abandoned mapping is ours now */
-  async #takeOver(mapping: Mapping, lease: Lease): Promise<boolean> {
-    try {
-      await this.audit.record(
-        {
-          action: 'identity.outcome-unknown',
-          outcome: 'unknown',
-          actor: { kind: 'system', name: 'identity-mapping' },
-          target: targetOf(mapping),
-          reason: {
-            code: 'lease-expired',
-            detail: 'the replica that was creating the identity went away',
-          },
-        },
-        this.map.takeOver(mapping.id, lease),
-      );
-      return true;
-    } catch (error) {
-      if (error instanceof LeaseLost) return false;
-      throw error;
-    }
-  }
-
-  /** Deletes an identity that came too late to be mapped, and records it either way. */
-  async #discard(
-    { actor, request }: MappingRequest,
-    mapping: Mapping,
-    communicationUserId: string,
-  ): Promise<void> {
-    const target = { ...targetOf(mapping), communicationUserId };
-    const outcome = await this.gateway
-      .deleteIdentity({ resource: mapping.resource, request }, communicationUserId)
-      .then(
-        () => 'success' as const,
-        () => 'failure' as const,
-      );
-    await this.audit.record({
-      action: 'identity.delete',
-      outcome,
-      actor,
-      request,
-      target,
-      reason: { code: 'lease-lost', detail: 'the identity was created after its lease had ended' },
-    });
-  }
-
-  #resourceOf({ tenant }: ApplicationIdentity): string {
+  #ruleFor({ tenant }: ApplicationIdentity): string {
     return this.resources.forTenant(tenant).name;
   }
-}
 
-function targetOf({
-  id,
-  kind,
-  tenant,
-  subject,
-  resource,
-}: Mapping): NonNullable<AuditEvent['target']> {
-  return { identityId: id, kind, tenant, subject, resource };
-}
-
-function isEstablished(mapping: Mapping): mapping is EstablishedMapping {
-  return mapping.communicationUserId !== undefined;
-}
-
-function requireActive(mapping: EstablishedMapping): EstablishedMapping {
-  if (mapping.status !== 'active') throw new MappingNotActive(mapping.status);
-  return mapping;
+  #requireUsable(mapping: EstablishedMapping): EstablishedMapping {
+    if (mapping.status !== 'active') throw new MappingNotActive(mapping.status);
+    if (mapping.isRevoking) throw new RevocationPending();
+    this.resources.find(mapping.resource);
+    return mapping;
+  }
 }

@@ -5,14 +5,32 @@ export {
 } from './application-identity.js';
 export {
   IdentityKindConflict,
+  IdentityLinkConflict,
   LeaseLost,
+  MappingChanged,
   MappingNotActive,
   MappingNotFound,
   MappingPending,
+  MappingStateConflict,
+  MappingVersionMismatch,
+  RevocationPending,
+  TenantNotAllowed,
 } from './errors.js';
-export { IdentityMap, type Claim, type Lease } from './identity-map.js';
+export { type CreateWithToken, type EnsuredMapping } from './identity-creation.js';
+export {
+  IdentityMap,
+  type Claim,
+  type Lease,
+  type MappingSearch,
+  type Orphan,
+} from './identity-map.js';
 export { IdentityMappingModule } from './identity-mapping.module.js';
-export { IdentityMappingService, type MappingRequest } from './identity-mapping.service.js';
+export {
+  EFFECTIVE_WITHIN_MINUTES,
+  IdentityMappingService,
+  type MappingRequest,
+  type RevocationRequest,
+} from './identity-mapping.service.js';
 export {
   identityMappingSettings,
   type IdentityMappingSettings,

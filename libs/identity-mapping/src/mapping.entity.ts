@@ -1,6 +1,6 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { IdentityKind } from './application-identity.js';
-import type { Mapping, MappingStatus } from './mapping.js';
+import type { MappingStatus } from './mapping.js';
 
 /** The row of a mapping. The constraints hold the invariants, whoever writes. */
 @Entity({ name: 'mapping' })
@@ -11,13 +11,30 @@ import type { Mapping, MappingStatus } from './mapping.js';
 )
 @Check(
   'mapping_communication_user_id_check',
-  `"status" IN ('pending', 'deleted') OR "communication_user_id" IS NOT NULL`,
+  `"status" = 'deleted' OR ("status" = 'pending') = ("communication_user_id" IS NULL)`,
 )
-@Index('mapping_application_identity', ['resource', 'tenant', 'subject'], {
+@Check(
+  'mapping_owed_check',
+  `NOT ("is_revoking" OR "status" = 'deleting') OR "lease_expires_at" IS NOT NULL`,
+)
+@Check('mapping_revoking_check', `NOT "is_revoking" OR "status" IN ('active', 'suspended')`)
+@Check('mapping_deleted_check', `("status" = 'deleted') = ("deleted_at" IS NOT NULL)`)
+@Check('mapping_counters_check', `"version" >= 1 AND "token_generation" >= 1`)
+@Check(
+  'mapping_names_check',
+  `length("tenant") BETWEEN 1 AND 256 AND length("subject") BETWEEN 1 AND 256 AND length("display_name") <= 256`,
+)
+@Index('mapping_application_identity', ['tenant', 'subject', 'resource'], {
   unique: true,
   where: `"status" <> 'deleted'`,
 })
 @Index('mapping_communication_user_id', ['communicationUserId'], { unique: true })
+@Index('mapping_tombstones', ['tenant', 'subject', 'id'], { where: `"status" = 'deleted'` })
+@Index('mapping_list', ['tenant', 'id'], { where: `"status" <> 'deleted'` })
+@Index('mapping_list_by_kind', ['tenant', 'kind', 'id'], { where: `"status" <> 'deleted'` })
+@Index('mapping_list_by_status', ['tenant', 'status', 'id'])
+@Index('mapping_list_by_kind_and_status', ['tenant', 'kind', 'status', 'id'])
+@Index('mapping_owed', ['leaseExpiresAt'], { where: `"lease_expires_at" IS NOT NULL` })
 export class MappingEntity {
   @PrimaryColumn({ type: 'uuid', primaryKeyConstraintName: 'mapping_pkey' })
   id!: string; // definite: TypeORM fills in every column of a row that it reads
@@ -46,6 +63,12 @@ export class MappingEntity {
   @Column({ type: 'integer', default: 1 })
   version!: number;
 
+  @Column({ name: 'token_generation', type: 'integer', default: 1 })
+  tokenGeneration!: number;
+
+  @Column({ name: 'is_revoking', type: 'boolean', default: false })
+  isRevoking!: boolean;
+
   @Column({ name: 'lease_holder', type: 'uuid', nullable: true })
   leaseHolder!: string | null;
 
@@ -57,21 +80,7 @@ export class MappingEntity {
 
   @Column({ name: 'updated_at', type: 'timestamptz', default: () => 'now()' })
   updatedAt!: Date;
-}
 
-/** The domain's view of a row. */
-export function toMapping(row: MappingEntity): Mapping {
-  return {
-    id: row.id,
-    resource: row.resource,
-    tenant: row.tenant,
-    subject: row.subject,
-    kind: row.kind,
-    status: row.status,
-    communicationUserId: row.communicationUserId ?? undefined,
-    displayName: row.displayName ?? undefined,
-    version: row.version,
-    createdAt: row.createdAt,
-    updatedAt: row.updatedAt,
-  };
+  @Column({ name: 'deleted_at', type: 'timestamptz', nullable: true })
+  deletedAt!: Date | null;
 }

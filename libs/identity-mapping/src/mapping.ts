@@ -1,7 +1,8 @@
+import type { AuditTarget } from '#libs/audit';
 import type { ApplicationIdentity } from './application-identity.js';
 
 /**
- * `pending` while ACS is asked for an identity, then `active`; `suspended` gets no tokens;
+ * `pending` while ACS has not given an identity yet, then `active`; `suspended` gets no tokens;
  * `deleting` until ACS has confirmed, then `deleted`, a tombstone.
  */
 export const MAPPING_STATUSES = ['pending', 'active', 'suspended', 'deleting', 'deleted'] as const;
@@ -19,11 +20,28 @@ export interface Mapping extends ApplicationIdentity {
   readonly displayName: string | undefined;
   /** Grows by one with each change. */
   readonly version: number;
+  /** Starts at 1; grows by one whenever every token of the identity stops being good. */
+  readonly tokenGeneration: number;
+  /** A revocation is owed to ACS and not confirmed yet. */
+  readonly isRevoking: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+  /** When ACS had confirmed the deletion. */
+  readonly deletedAt: Date | undefined;
 }
 
 /** A mapping that ACS has given an identity for. */
 export interface EstablishedMapping extends Mapping {
   readonly communicationUserId: string;
+}
+
+export function isEstablished(mapping: Mapping): mapping is EstablishedMapping {
+  return mapping.communicationUserId !== undefined;
+}
+
+/** The mapping as audit entries name it. */
+export function targetOf(mapping: Mapping): AuditTarget {
+  const { id, kind, tenant, subject, resource, communicationUserId } = mapping;
+  const target = { identityId: id, kind, tenant, subject, resource };
+  return communicationUserId === undefined ? target : { ...target, communicationUserId };
 }

@@ -1,12 +1,19 @@
-import { ManualClock, type Transaction } from '#libs/platform';
+import { MemoryAuditTrail } from '#libs/audit';
+import { ManualClock } from '#libs/platform';
 import { identityMapContract } from './identity-map.contract.js';
 import { MemoryIdentityMap } from './memory-identity-map.js';
 
 identityMapContract('MemoryIdentityMap', async () => {
   const clock = new ManualClock();
+  const trail = new MemoryAuditTrail();
   return Promise.resolve({
     map: new MemoryIdentityMap(clock),
-    apply: async (change) => change({} as Transaction), // its changes run no statements
+    apply: async (change) => {
+      await trail.record(
+        { action: 'identity.update', outcome: 'success', actor: { kind: 'system', name: 'test' } },
+        change,
+      );
+    },
     outlive: async (durationMs) => clock.advance(durationMs + 1),
   });
 });

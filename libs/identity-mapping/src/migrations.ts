@@ -9,4 +9,5 @@ export const identityMappingMigrations: (new () => MigrationInterface)[] = [
 /** What the service's own role may do. */
 export const identityMappingGrants = [
   { table: 'mapping', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
+  { table: 'mapping_orphan', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
 ] as const;

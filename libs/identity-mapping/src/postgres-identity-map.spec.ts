@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import { afterAll } from 'vitest';
-import { Database, dataSourceOptions } from '#libs/platform';
+import { Database, dataSourceOptions, SystemClock } from '#libs/platform';
 import { testDatabase } from '../../../test/environment/postgres.js';
 import { identityMapContract } from './identity-map.contract.js';
 import { PostgresIdentityMap } from './postgres-identity-map.js';
@@ -19,7 +19,7 @@ identityMapContract('PostgresIdentityMap', async () => {
   closers.push(place.drop, async () => source.destroy());
   const database = new Database(source);
   return {
-    map: new PostgresIdentityMap(database),
+    map: new PostgresIdentityMap(database, new SystemClock()),
     apply: async (change) => database.transaction(change),
     outlive: async (durationMs) => {
       await database.query('SELECT pg_sleep($1)', [(durationMs + 5) / 1_000]);

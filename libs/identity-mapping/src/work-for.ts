@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { type Actor, isCaller } from '#libs/audit';
+import type { CallPriority, GatewayCall } from '#libs/communication-services';
+import type { RequestContext } from '#libs/platform';
+import type { Lease } from './identity-map.js';
+
+/** On whose behalf something is done. */
+export interface OnBehalf {
+  readonly actor: Actor;
+  /** Absent for what the service does by itself. */
+  readonly request?: RequestContext;
+  /** Bulk work leaves the request budget to people who wait. Default: interactive. */
+  readonly priority?: CallPriority;
+}
+
+/** A call to ACS about a mapping. The shares of the request budget are the caller's, not the target's. */
+export function callFor(
+  { resource, tenant }: { readonly resource: string; readonly tenant: string },
+  { actor, request, priority }: OnBehalf,
+): GatewayCall {
+  const caller = isCaller(actor) ? actor : undefined;
+  return {
+    resource,
+    tenant: caller?.tenant ?? tenant,
+    ...(caller?.clientApp !== undefined && { clientApp: caller.clientApp }),
+    ...(request && { request }),
+    ...(priority && { priority }),
+  };
+}
+
+/** The part of an audit event that says who did it. */
+export function whoDid({ actor, request }: OnBehalf): {
+  readonly actor: Actor;
+  readonly request?: RequestContext;
+} {
+  return request ? { actor, request } : { actor };
+}
+
+/** A lease of a new holder. */
+export function newLease(durationMs: number): Lease {
+  return { holder: randomUUID(), durationMs };
+}
