@@ -11,8 +11,8 @@ import { parseArgs } from 'node:util';
 import { importJWK, jwtVerify } from 'jose';
 import { MemoryLogger, SystemClock } from '#libs/platform';
 import { readCompactToken } from '../libs/authentication/src/compact-token.js';
-import { EntraTokenVerifier } from '../libs/authentication/src/entra-token-verifier.js';
 import { MemoryMetadataSource } from '../libs/authentication/src/metadata-source.js';
+import { verifiersFor } from '../libs/authentication/src/verifiers.js';
 import { settingsFrom } from '../libs/authentication/test/settings.js';
 import { AUDIENCE, TestIssuer } from '../libs/authentication/test/test-issuer.js';
 
@@ -46,7 +46,8 @@ const tokens = Array.from({ length: Number(values.tokens) }, (_none, number) =>
 const { publicKey } = issuer.current;
 const keyObject = createPublicKey(publicKey.export({ type: 'spki', format: 'pem' }));
 const joseKey = await importJWK({ ...publicKey.export({ format: 'jwk' }), alg: 'RS256' });
-const verifier = new EntraTokenVerifier(settingsFrom(), source, clock, new MemoryLogger());
+const [verifier] = verifiersFor(settingsFrom(), { source, clock, logger: new MemoryLogger() });
+if (verifier === undefined) throw new Error('no verifier');
 
 const contenders: Record<string, (token: string) => Promise<unknown>> = {
   'node:crypto': async (token) => {

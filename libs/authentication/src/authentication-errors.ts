@@ -53,6 +53,26 @@ export class AmbiguousCredentials extends ChallengeError {
   }
 }
 
+/**
+ * The caller is known, and the issuer has to vouch for more: a stronger sign-in, or one that
+ * takes a change of policy into account. Clients get a new token with the claims of the challenge.
+ */
+export class InsufficientClaims extends ChallengeError {
+  override readonly code = 'insufficient-claims';
+  override readonly status = 401;
+  override readonly title = 'The access token lacks claims';
+  override readonly challenge: string;
+
+  /** @param claims the claims request (OpenID Connect Core 1.0, section 5.5), as JSON text */
+  constructor(claims: string) {
+    super('Get a new access token with the claims that the challenge asks for.');
+    this.challenge = bearerChallenge({
+      error: 'insufficient_claims',
+      claims: Buffer.from(claims, 'utf8').toString('base64'),
+    });
+  }
+}
+
 /** The caller is known and may not do this. */
 export class InsufficientPermission extends ChallengeError {
   override readonly code = 'insufficient-permission';
@@ -84,5 +104,16 @@ export class IdentityProviderUnavailable extends ServiceError {
 
   constructor(options: { cause?: unknown; retryAfterSeconds: number }) {
     super('The keys that verify access tokens could not be loaded. Repeat the request.', options);
+  }
+}
+
+/** Too many requests of one principal, or refused ones from one address, within a minute. */
+export class TooManyRequests extends ServiceError {
+  override readonly code = 'too-many-requests';
+  override readonly status = 429;
+  override readonly title = 'Too many requests';
+
+  constructor(options: { retryAfterSeconds: number }) {
+    super('The limit for this minute is used up. Wait as long as Retry-After says.', options);
   }
 }

@@ -1,9 +1,10 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { defineSettings, httpsOrigin, type SettingsOf, wholeNumber } from '#libs/platform';
+import { CLIENT_AUTHENTICATION, type TrustedIssuer, trustedIssuers } from './trusted-issuers.js';
 
-/** How the client app proved itself, in Entra's numbers (`azpacr`, `appidacr`). */
-const CLIENT_AUTHENTICATION = { public: 0, secret: 1, certificate: 2 } as const;
+/** What an operator has to write to take App Service's headers from anyone. */
+const APP_SERVICE_OVERRIDE = 'anyone-who-reaches-this-process-may-claim-to-be-anyone';
 
 const guid = z
   .string()
@@ -31,10 +32,24 @@ function listOf<T extends z.ZodType<unknown, string>>(
     .pipe(z.array(item));
 }
 
-const fields = z.object({
-  ENTRA_TENANT_ID: guid.describe(
-    'the directory (tenant) id of the organisation that runs the service, as the Entra admin center shows it',
-  ),
+const variables = z.object({
+  AUTHENTICATION_MODE: z
+    .enum(['bearer', 'app-service'], { error: 'must be bearer or app-service' })
+    .prefault('bearer')
+    .describe(
+      'who verifies callers: bearer (the service itself, by access tokens) or app-service (the built-in authentication of Azure App Service in front of it)',
+    ),
+  AUTHENTICATION_APP_SERVICE_OVERRIDE: z
+    .literal(APP_SERVICE_OVERRIDE, { error: `must be ${APP_SERVICE_OVERRIDE}, or not set` })
+    .optional()
+    .describe(
+      `leave it out; only for tests of the app-service mode outside of App Service: ${APP_SERVICE_OVERRIDE}`,
+    ),
+  ENTRA_TENANT_ID: guid
+    .optional()
+    .describe(
+      'the directory (tenant) id of the organisation that runs the service, as the Entra admin center shows it; may be left out only where TRUSTED_ISSUERS is set',
+    ),
   ENTRA_ALLOWED_TENANT_IDS: listOf(guid)
     .prefault('')
     .describe(
@@ -42,6 +57,7 @@ const fields = z.object({
     ),
   ENTRA_AUDIENCE: listOf(z.string().max(256))
     .refine((items) => items.length > 0, 'must name at least one audience')
+    .optional()
     .describe(
       'what `aud` of a token must be: the application (client) id of the API’s app registration for v2.0 tokens, its application id URI for v1.0 tokens; separate several with commas',
     ),
@@ -70,6 +86,18 @@ const fields = z.object({
     .describe(
       'the least that a client application must have shown to Entra to get its token: public (nothing), secret or certificate',
     ),
+  ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: z
+    .string()
+    .regex(/^c\d{1,2}$/, 'must be the id of an authentication context, c1 to c99')
+    .optional()
+    .describe(
+      'id of the Conditional Access authentication context that users must have satisfied, c1 to c99; clients are challenged for it; none when not set',
+    ),
+  TRUSTED_ISSUERS: trustedIssuers
+    .optional()
+    .describe(
+      'other OpenID providers whose access tokens are accepted: a JSON list, or the path of a file with one; docs/security.md has the members',
+    ),
   AUTHENTICATION_CLOCK_SKEW_SECONDS: wholeNumber(0, 300)
     .prefault('60')
     .describe('seconds by which clocks of issuer and service may differ, 0 to 300'),
@@ -94,6 +122,16 @@ const fields = z.object({
     .describe(
       'seconds over which refused credentials of one address are counted into one audit entry for each reason, 1 to 300',
     ),
+  AUTHENTICATION_FAILURES_PER_MINUTE: wholeNumber(0, 1_000_000)
+    .prefault('300')
+    .describe(
+      'refused credentials of one address in a minute, over all replicas, that are answered 401; further ones get 429; 0 for no limit',
+    ),
+  AUTHENTICATION_REQUESTS_PER_MINUTE: wholeNumber(0, 1_000_000)
+    .prefault('3000')
+    .describe(
+      'requests of one principal in a minute, over all replicas; further ones get 429; 0 for no limit',
+    ),
   TRUSTED_PROXIES: listOf(network)
     .prefault('')
     .describe(
@@ -101,31 +139,97 @@ const fields = z.object({
     ),
 });
 
-export const authenticationSettings = defineSettings('authentication', fields, (variables) => ({
-  entra: {
-    authority: variables.ENTRA_AUTHORITY,
-    tenants: [...new Set([variables.ENTRA_TENANT_ID, ...variables.ENTRA_ALLOWED_TENANT_IDS])],
-    versions: [...new Set(variables.ENTRA_TOKEN_VERSIONS)],
-    audiences: variables.ENTRA_AUDIENCE,
-    clientApps: variables.ENTRA_ALLOWED_CLIENT_APPS,
-    botClientApps: variables.ENTRA_BOT_CLIENT_APPS,
-    minimumClientAuthentication:
-      CLIENT_AUTHENTICATION[variables.ENTRA_MINIMUM_CLIENT_AUTHENTICATION],
-  },
-  clockSkewSeconds: variables.AUTHENTICATION_CLOCK_SKEW_SECONDS,
+type Variables = z.output<typeof variables>;
+
+/** The loose shape keeps App Service's own variables readable without declaring them as ours. */
+const fields = variables.catchall(z.string()).superRefine((values, context) => {
+  const fault = (variable: string, message: string): void => {
+    context.addIssue({ code: 'custom', path: [variable], message });
+  };
+  const isAppService = values.AUTHENTICATION_MODE === 'app-service';
+  const isEntraNeeded = isAppService || values.TRUSTED_ISSUERS === undefined;
+  const isEntraNamed = values.ENTRA_TENANT_ID !== undefined || values.ENTRA_AUDIENCE !== undefined;
+  if (isEntraNeeded || isEntraNamed) {
+    if (values.ENTRA_TENANT_ID === undefined) fault('ENTRA_TENANT_ID', 'is not set');
+    if (values.ENTRA_AUDIENCE === undefined) fault('ENTRA_AUDIENCE', 'is not set');
+  }
+  if (isAppService && values.TRUSTED_ISSUERS !== undefined)
+    fault('TRUSTED_ISSUERS', 'has no meaning in app-service mode, where no token is read');
+  if (isAppService && !isBehindAppService(values))
+    fault(
+      'AUTHENTICATION_MODE',
+      'app-service needs Azure App Service with its authentication switched on (WEBSITE_AUTH_ENABLED is not True)',
+    );
+  for (const message of conflictsBetween(values)) fault('TRUSTED_ISSUERS', message);
+});
+
+export const authenticationSettings = defineSettings('authentication', fields, (values) => ({
+  mode: values.AUTHENTICATION_MODE,
+  entra: entraOf(values),
+  trustedIssuers: values.TRUSTED_ISSUERS ?? [],
+  clockSkewSeconds: values.AUTHENTICATION_CLOCK_SKEW_SECONDS,
   keys: {
-    timeoutMs: variables.AUTHENTICATION_METADATA_TIMEOUT_MS,
-    refreshMs: variables.AUTHENTICATION_KEYS_REFRESH_MINUTES * 60_000,
-    maxAgeMs: variables.AUTHENTICATION_KEYS_MAX_AGE_MINUTES * 60_000,
-    cooldownMs: variables.AUTHENTICATION_KEYS_COOLDOWN_SECONDS * 1_000,
+    timeoutMs: values.AUTHENTICATION_METADATA_TIMEOUT_MS,
+    refreshMs: values.AUTHENTICATION_KEYS_REFRESH_MINUTES * 60_000,
+    maxAgeMs: values.AUTHENTICATION_KEYS_MAX_AGE_MINUTES * 60_000,
+    cooldownMs: values.AUTHENTICATION_KEYS_COOLDOWN_SECONDS * 1_000,
   },
-  refusalWindowMs: variables.AUTHENTICATION_REFUSAL_WINDOW_SECONDS * 1_000,
-  trustedProxies: blockList(variables.TRUSTED_PROXIES),
+  failuresPerMinute: values.AUTHENTICATION_FAILURES_PER_MINUTE,
+  requestsPerMinute: values.AUTHENTICATION_REQUESTS_PER_MINUTE,
+  refusalWindowMs: values.AUTHENTICATION_REFUSAL_WINDOW_SECONDS * 1_000,
+  trustedProxies: blockList(values.TRUSTED_PROXIES),
 }));
 
 export type AuthenticationSettings = SettingsOf<typeof authenticationSettings>;
-export type EntraSettings = AuthenticationSettings['entra'];
 export type KeySettings = AuthenticationSettings['keys'];
+
+/** The rules for tokens of Entra. */
+export type EntraSettings = Extract<TrustedIssuer, { profile: 'entra' }>;
+
+function entraOf(values: Variables): EntraSettings | undefined {
+  const { ENTRA_TENANT_ID: tenant, ENTRA_AUDIENCE: audiences } = values;
+  if (tenant === undefined || audiences === undefined) return undefined;
+  const context = values.ENTRA_REQUIRED_AUTHENTICATION_CONTEXT;
+  return {
+    profile: 'entra',
+    authority: values.ENTRA_AUTHORITY,
+    tenants: [...new Set([tenant, ...values.ENTRA_ALLOWED_TENANT_IDS])],
+    versions: [...new Set(values.ENTRA_TOKEN_VERSIONS)],
+    audiences: [...audiences],
+    clientApps: [...values.ENTRA_ALLOWED_CLIENT_APPS],
+    botClientApps: [...values.ENTRA_BOT_CLIENT_APPS],
+    minimumClientAuthentication: CLIENT_AUTHENTICATION[values.ENTRA_MINIMUM_CLIENT_AUTHENTICATION],
+    ...(context !== undefined && { requiredAuthenticationContext: context }),
+  };
+}
+
+/** App Service sets these itself; whoever can set them can do anything else as well. */
+function isBehindAppService(values: Variables & Record<string, unknown>): boolean {
+  if (values.AUTHENTICATION_APP_SERVICE_OVERRIDE !== undefined) return true;
+  const { WEBSITE_AUTH_ENABLED: isOn, WEBSITE_INSTANCE_ID: instance } = values;
+  return typeof instance === 'string' && typeof isOn === 'string' && /^true$/i.test(isOn);
+}
+
+/** Two issuers that could name one tenant could each speak for the other's people. */
+function conflictsBetween(values: Variables): string[] {
+  const issuers = values.TRUSTED_ISSUERS ?? [];
+  const entra = entraOf(values);
+  const tenants = [...(entra === undefined ? [] : [entra]), ...issuers].flatMap(tenantsOf);
+  const addresses = issuers.flatMap((one) => (one.profile === 'openid' ? [one.issuer] : []));
+  return [
+    ...repeated(tenants).map((name) => `two issuers vouch for the tenant ${name}`),
+    ...repeated(addresses).map((name) => `the issuer ${name} is listed twice`),
+  ];
+}
+
+function tenantsOf(issuer: TrustedIssuer): readonly string[] {
+  if (issuer.profile === 'entra') return issuer.tenants;
+  return typeof issuer.tenant === 'string' ? [issuer.tenant] : issuer.tenant.allowed;
+}
+
+function repeated(names: readonly string[]): string[] {
+  return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))];
+}
 
 function blockList(networks: readonly z.output<typeof network>[]): BlockList {
   const list = new BlockList();

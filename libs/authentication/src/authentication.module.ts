@@ -1,39 +1,47 @@
-import { Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { AuditModule } from '#libs/audit';
-import { Clock, Logger, ReadinessChecks } from '#libs/platform';
+import { Clock, DatabaseModule, Logger, ReadinessChecks } from '#libs/platform';
+import { AppServiceAuthenticator } from './app-service-authenticator.js';
 import { AuthenticationGuard } from './authentication.guard.js';
 import { authenticationSettings, type AuthenticationSettings } from './authentication-settings.js';
 import { Authenticator } from './authenticator.js';
 import { BearerAuthenticator } from './bearer-authenticator.js';
-import { EntraTokenVerifier } from './entra-token-verifier.js';
+import { DenialTally } from './denial-tally.js';
 import { HttpsMetadataSource } from './https-metadata-source.js';
 import { MetadataSource } from './metadata-source.js';
-import { RefusalLog } from './refusal-log.js';
+import { PostgresUsageCounter } from './postgres-usage-counter.js';
 import { RequestContexts } from './request-contexts.js';
-import { TokenVerifier } from './token-verifier.js';
+import { RequestLimits } from './request-limits.js';
+import type { TokenVerifier } from './token-verifier.js';
+import { UsageCounter } from './usage-counter.js';
+import { verifiersFor } from './verifiers.js';
+
+const VERIFIERS = Symbol('verifiers of tokens');
 
 /** Who is calling, and whether they may. */
 @Module({
-  imports: [AuditModule],
+  imports: [AuditModule, DatabaseModule],
   providers: [
     { provide: MetadataSource, useClass: HttpsMetadataSource },
+    { provide: UsageCounter, useClass: PostgresUsageCounter },
     {
-      provide: TokenVerifier,
+      provide: VERIFIERS,
       inject: [authenticationSettings.key, MetadataSource, Clock, Logger],
       useFactory: (
         settings: AuthenticationSettings,
         source: MetadataSource,
         clock: Clock,
         logger: Logger,
-      ) => new EntraTokenVerifier(settings, source, clock, logger),
+      ) => verifiersFor(settings, { source, clock, logger }),
     },
     {
       provide: Authenticator,
-      inject: [TokenVerifier],
-      useFactory: (verifier: TokenVerifier) => new BearerAuthenticator([verifier]),
+      inject: [authenticationSettings.key, VERIFIERS],
+      useFactory: authenticatorFor,
     },
     RequestContexts,
-    RefusalLog,
+    RequestLimits,
+    DenialTally,
     AuthenticationGuard,
   ],
   exports: [AuthenticationGuard, RequestContexts],
@@ -42,15 +50,15 @@ export class AuthenticationModule implements OnApplicationBootstrap, OnModuleDes
   readonly #stop = new AbortController();
 
   constructor(
-    private readonly verifier: TokenVerifier,
+    @Inject(VERIFIERS) private readonly verifiers: readonly TokenVerifier[],
     private readonly readiness: ReadinessChecks,
   ) {}
 
   onApplicationBootstrap(): void {
-    void this.verifier.keepFresh(this.#stop.signal);
+    for (const verifier of this.verifiers) void verifier.keepFresh(this.#stop.signal);
     this.readiness.register('identity provider', async () =>
       Promise.resolve(
-        this.verifier.isReady
+        this.verifiers.every(({ isReady }) => isReady)
           ? { isReady: true }
           : { isReady: false, reason: 'signing keys could not be loaded' },
       ),
@@ -60,4 +68,13 @@ export class AuthenticationModule implements OnApplicationBootstrap, OnModuleDes
   onModuleDestroy(): void {
     this.#stop.abort();
   }
+}
+
+function authenticatorFor(
+  { mode, entra }: AuthenticationSettings,
+  verifiers: readonly TokenVerifier[],
+): Authenticator {
+  if (mode === 'bearer') return new BearerAuthenticator(verifiers);
+  if (entra === undefined) throw new Error('app-service mode needs the settings of Entra');
+  return new AppServiceAuthenticator(entra);
 }

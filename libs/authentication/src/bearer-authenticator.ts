@@ -1,6 +1,6 @@
 import { Authenticator } from './authenticator.js';
-import { readCompactToken, refuseIf } from './compact-token.js';
-import { header, type HttpRequest } from './http-request.js';
+import { printable, readCompactToken, refuseIf } from './compact-token.js';
+import { countOf, header, type HttpRequest } from './http-request.js';
 import type { Principal } from './principal.js';
 import { TokenRefused } from './token-refused.js';
 import type { TokenVerifier } from './token-verifier.js';
@@ -15,8 +15,9 @@ export class BearerAuthenticator extends Authenticator {
   override async authenticate(request: HttpRequest): Promise<Principal> {
     const token = readCompactToken(bearerTokenOf(request));
     const verifier = this.verifiers.find((candidate) => candidate.isFor(token));
-    if (verifier === undefined) throw new TokenRefused('issuer-not-trusted');
-    return verifier.verify(token);
+    if (verifier !== undefined) return verifier.verify(token);
+    const { iss } = token.claims;
+    throw new TokenRefused('issuer-not-trusted', typeof iss === 'string' ? printable(iss) : 'none');
   }
 }
 
@@ -34,14 +35,4 @@ function bearerTokenOf(request: HttpRequest): string {
   if (token === undefined || token === '' || rest.length > 0)
     throw new TokenRefused('malformed-header');
   return token;
-}
-
-/** Node keeps the first of several Authorization headers and drops the rest unsaid. */
-function countOf(name: string, { raw: { rawHeaders } }: HttpRequest): number {
-  let count = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const candidate = rawHeaders[index];
-    if (candidate?.length === name.length && candidate.toLowerCase() === name) count += 1;
-  }
-  return count;
 }

@@ -4,12 +4,17 @@ import { verify } from 'passport-azure-ad/lib/jsonWebToken.js';
 import type { EntraSettings } from './authentication-settings.js';
 import type { SigningKey } from './key-set.js';
 import { TokenRefused } from './token-refused.js';
+import type { TokenSignatures } from './token-signatures.js';
 
 /**
  * `passport-azure-ad`'s own verification of signature, issuer and audience, cut off from its loading
- * of metadata: issuer and key come from the caller, who has checked the times. See the decision record on the package.
+ * of metadata: issuer and key come from the caller, who has checked the times as well. Why it is
+ * used, and the way off it: docs/decisions/0001-passport-azure-ad.md.
  */
-export class EntraBearerStrategy extends PassportStrategy(BearerStrategy, 'entra-bearer') {
+export class EntraBearerStrategy
+  extends PassportStrategy(BearerStrategy, 'entra-bearer')
+  implements TokenSignatures
+{
   constructor({ authority, tenants, audiences }: EntraSettings) {
     super({
       // Demanded by the package, and never loaded.

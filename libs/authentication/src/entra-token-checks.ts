@@ -4,24 +4,10 @@ import type { EntraClaims } from './entra-claims.js';
 import { isPermission, type Permission } from './permission.js';
 import type { Principal } from './principal.js';
 
-const LONGEST_LIFETIME_SECONDS = 24 * 60 * 60;
-
 /** What passport-azure-ad leaves open in a token's header. */
 export function checkHeader({ algorithm, type }: CompactToken): void {
   refuseIf(algorithm !== 'RS256', 'algorithm-not-allowed');
   refuseIf(type !== 'JWT', 'type-not-allowed');
-}
-
-/** Whether the instants in a token make it good now. */
-export function checkTimes(
-  { iat, nbf, exp }: Pick<EntraClaims, 'iat' | 'nbf' | 'exp'>,
-  { nowMs, skewSeconds }: { nowMs: number; skewSeconds: number },
-): void {
-  const nowSeconds = nowMs / 1000;
-  refuseIf(exp - Math.min(iat, nbf) > LONGEST_LIFETIME_SECONDS, 'lifetime-too-long');
-  refuseIf(exp <= nbf || exp <= iat, 'claims-malformed', 'exp');
-  refuseIf(nowSeconds >= exp + skewSeconds, 'expired');
-  refuseIf(Math.max(iat, nbf) > nowSeconds + skewSeconds, 'not-yet-valid');
 }
 
 /** Whether the token was issued for this service, to a client app that may use it. */
@@ -39,6 +25,12 @@ export function checkAudience(claims: EntraClaims, settings: EntraSettings): voi
     claims.clientApp,
   );
 }
+
+/** The claims that tell who calls. */
+export type EntraCallerClaims = Pick<
+  EntraClaims,
+  'iss' | 'tid' | 'oid' | 'sub' | 'scp' | 'roles' | 'idtyp' | 'acct' | 'idp' | 'uti' | 'name'
+> & { readonly clientApp: string };
 
 /**
  * Who the claims speak of.
@@ -65,7 +57,7 @@ export function principalOfEntra(claims: EntraClaims, botClientApps: readonly st
   };
 }
 
-function isOfAppOnly({ idtyp, scp, roles, sub, oid }: EntraClaims): boolean {
+function isOfAppOnly({ idtyp, scp, roles, sub, oid }: EntraCallerClaims): boolean {
   const hasScope = scp !== undefined && scp.trim() !== '';
   if (idtyp === 'app') {
     refuseIf(scp !== undefined, 'claims-malformed', 'idtyp scp');
@@ -79,7 +71,7 @@ function isOfAppOnly({ idtyp, scp, roles, sub, oid }: EntraClaims): boolean {
 }
 
 /** `acct` says it outright; else the user's home is another directory than the token's. */
-function isGuest({ acct, idp, iss, tid }: EntraClaims): boolean {
+function isGuest({ acct, idp, iss, tid }: EntraCallerClaims): boolean {
   if (acct !== undefined) return acct === 1;
   return idp !== undefined && idp !== iss && !idp.split('/').includes(tid);
 }

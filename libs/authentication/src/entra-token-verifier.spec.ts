@@ -11,9 +11,10 @@ import {
   testKey,
 } from '../test/test-issuer.js';
 import { readCompactToken } from './compact-token.js';
-import { EntraTokenVerifier } from './entra-token-verifier.js';
 import { MemoryMetadataSource } from './metadata-source.js';
 import type { Principal } from './principal.js';
+import type { TokenVerifier } from './token-verifier.js';
+import { verifiersFor } from './verifiers.js';
 
 const OTHER_TENANT = '55555555-5555-4555-8555-555555555555';
 const key = testKey('first');
@@ -34,8 +35,14 @@ function issuerOf(tenant: string, version: '1.0' | '2.0' = '2.0'): TestIssuer {
   return made;
 }
 
-function verifier(environment: Record<string, string> = {}): EntraTokenVerifier {
-  return new EntraTokenVerifier(settingsFrom(environment), source, clock, new MemoryLogger());
+function verifier(environment: Record<string, string> = {}): TokenVerifier {
+  const [made] = verifiersFor(settingsFrom(environment), {
+    source,
+    clock,
+    logger: new MemoryLogger(),
+  });
+  if (made === undefined) throw new Error('no verifier');
+  return made;
 }
 
 async function verify(token: string, environment: Record<string, string> = {}): Promise<Principal> {

@@ -1,32 +1,31 @@
-import type { Clock, Logger } from '#libs/platform';
-import type { AuthenticationSettings } from './authentication-settings.js';
+import type { EntraSettings } from './authentication-settings.js';
+import { ClaimsRequired } from './claims-required.js';
 import { type CompactToken, refuseIf } from './compact-token.js';
-import { EntraBearerStrategy } from './entra-bearer-strategy.js';
-import { readEntraClaims } from './entra-claims.js';
-import { checkAudience, checkHeader, checkTimes, principalOfEntra } from './entra-token-checks.js';
+import { type EntraClaims, readEntraClaims } from './entra-claims.js';
+import { checkAudience, checkHeader, principalOfEntra } from './entra-token-checks.js';
 import { IssuerKeys } from './issuer-keys.js';
 import type { SigningKey } from './key-set.js';
-import type { MetadataSource } from './metadata-source.js';
 import type { Principal } from './principal.js';
 import { TokenRefused } from './token-refused.js';
-import { TokenVerifier } from './token-verifier.js';
+import type { TokenSignatures } from './token-signatures.js';
+import { checkTimes } from './token-times.js';
+import { TokenVerifier, type VerifierSurroundings } from './token-verifier.js';
 
-type Version = AuthenticationSettings['entra']['versions'][number];
+const LONGEST_LIFETIME_SECONDS = 24 * 60 * 60;
 
-/** Verifies Entra's access tokens: our own checks first, then those of `passport-azure-ad`. */
+type Version = EntraSettings['versions'][number];
+
+/** Verifies Entra's access tokens: our own checks first, the signature last. */
 export class EntraTokenVerifier extends TokenVerifier {
   readonly #keys: ReadonlyMap<string, IssuerKeys>;
-  readonly #strategy: EntraBearerStrategy;
 
   constructor(
-    private readonly settings: AuthenticationSettings,
-    source: MetadataSource,
-    private readonly clock: Clock,
-    logger: Logger,
+    private readonly entra: EntraSettings,
+    private readonly signatures: TokenSignatures,
+    private readonly surroundings: VerifierSurroundings,
   ) {
     super();
-    const { authority, tenants, versions } = settings.entra;
-    this.#strategy = new EntraBearerStrategy(settings.entra);
+    const { authority, tenants, versions } = entra;
     this.#keys = new Map(
       tenants.flatMap((tenant) =>
         versions.map((version) => [
@@ -34,19 +33,16 @@ export class EntraTokenVerifier extends TokenVerifier {
           new IssuerKeys(
             discoveryUrl(authority, tenant, version),
             (issuer) => isIssuerOf(issuer, { authority, tenant, version }),
-            source,
-            clock,
-            logger,
-            settings.keys,
+            surroundings.keys,
           ),
         ]),
       ),
     );
   }
 
-  /** Entra's tokens name their tenant; whether it is a trusted one, `verify` tells. */
-  override isFor({ claims }: CompactToken): boolean {
-    return typeof claims.tid === 'string';
+  /** Entra's tokens name their tenant. */
+  override isFor({ claims: { tid } }: CompactToken): boolean {
+    return typeof tid === 'string' && this.entra.tenants.includes(tid);
   }
 
   override get isReady(): boolean {
@@ -58,19 +54,34 @@ export class EntraTokenVerifier extends TokenVerifier {
   }
 
   override async verify(token: CompactToken): Promise<Principal> {
-    const { entra, clockSkewSeconds: skewSeconds } = this.settings;
+    const { entra } = this;
     checkHeader(token);
     const { tid, ver } = token.claims;
     refuseIf(typeof tid !== 'string' || !entra.tenants.includes(tid), 'tenant-not-allowed');
     const version = entra.versions.find((candidate) => candidate === ver);
     if (version === undefined) throw new TokenRefused('version-not-allowed');
     const claims = readEntraClaims(token.claims, version);
-    checkTimes(claims, { nowMs: this.clock.now(), skewSeconds });
+    checkTimes(claims, {
+      nowMs: this.surroundings.keys.clock.now(),
+      skewSeconds: this.surroundings.skewSeconds,
+      longestSeconds: LONGEST_LIFETIME_SECONDS,
+    });
     checkAudience(claims, entra);
     const principal = principalOfEntra(claims, entra.botClientApps);
     const signer = await this.#signerOf(token, { version, tid: claims.tid, iss: claims.iss });
-    await this.#strategy.verify(token.text, signer);
+    await this.signatures.verify(token.text, signer);
+    this.#checkAuthenticationContext(principal, claims);
     return principal;
+  }
+
+  /**
+   * Asks a user to sign in more strongly where the service is configured to
+   * (learn.microsoft.com, "Developer guide to Conditional Access authentication context").
+   */
+  #checkAuthenticationContext(principal: Principal, { acrs }: EntraClaims): void {
+    const value = this.entra.requiredAuthenticationContext;
+    if (value === undefined || principal.kind !== 'user' || acrs?.includes(value)) return;
+    throw new ClaimsRequired(principal, { access_token: { acrs: { essential: true, value } } });
   }
 
   /** The key that signed the token, if it is the named issuer's. */
@@ -91,9 +102,7 @@ export class EntraTokenVerifier extends TokenVerifier {
   /** Entra notes v2.0 issuers on the keys that it publishes, whatever version a token has. */
   #mayUse({ issuer }: SigningKey, { tid, iss }: { tid: string; iss: string }): boolean {
     const only = issuer?.replaceAll('{tenantid}', tid);
-    return (
-      only === undefined || only === iss || only === `${this.settings.entra.authority}/${tid}/v2.0`
-    );
+    return only === undefined || only === iss || only === `${this.entra.authority}/${tid}/v2.0`;
   }
 }
 

@@ -8,8 +8,10 @@ export {
   AmbiguousCredentials,
   ChallengeError,
   IdentityProviderUnavailable,
+  InsufficientClaims,
   InsufficientPermission,
   InvalidToken,
+  TooManyRequests,
   Unauthenticated,
 } from './authentication-errors.js';
 export { AuthenticationGuard } from './authentication.guard.js';
@@ -18,6 +20,8 @@ export { authenticationSettings, type AuthenticationSettings } from './authentic
 export { CurrentPrincipal, CurrentRequest, principalOf } from './current-principal.js';
 export { type HttpRequest } from './http-request.js';
 export { MemoryMetadataSource, MetadataSource } from './metadata-source.js';
+export { authenticationGrants, authenticationMigrations } from './migrations.js';
 export { isPermission, type Permission, PERMISSIONS } from './permission.js';
 export { type Principal } from './principal.js';
 export { requestContextOf, RequestContexts } from './request-contexts.js';
+export { MemoryUsageCounter, UsageCounter } from './usage-counter.js';

@@ -26,14 +26,12 @@ beforeEach(() => {
     AUTHENTICATION_KEYS_MAX_AGE_MINUTES: '120',
     AUTHENTICATION_KEYS_COOLDOWN_SECONDS: '5',
   });
-  keys = new IssuerKeys(
-    issuer.documentUrl,
-    (name) => name === issuer.issuer,
+  keys = new IssuerKeys(issuer.documentUrl, (name) => name === issuer.issuer, {
     source,
     clock,
-    new MemoryLogger(),
-    settings.keys,
-  );
+    logger: new MemoryLogger(),
+    settings: settings.keys,
+  });
 });
 
 function rotate(): void {

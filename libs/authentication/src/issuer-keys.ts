@@ -12,6 +12,14 @@ interface Loaded {
   readonly loadedAt: number;
 }
 
+/** What loading keys depends on. */
+export interface KeySurroundings {
+  readonly source: MetadataSource;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: KeySettings;
+}
+
 /** More requests than this don't wait for one key; they are told to come again. */
 const MOST_WAITING = 1_000;
 
@@ -35,10 +43,7 @@ export class IssuerKeys {
   constructor(
     private readonly documentUrl: string,
     private readonly isExpectedIssuer: (issuer: string) => boolean,
-    private readonly source: MetadataSource,
-    private readonly clock: Clock,
-    private readonly logger: Logger,
-    private readonly settings: KeySettings,
+    private readonly surroundings: KeySurroundings,
   ) {}
 
   /** Whether a token could be verified now, without asking the issuer. */
@@ -66,7 +71,7 @@ export class IssuerKeys {
   async find(keyId: string): Promise<SigningKey | undefined> {
     const known = this.#usable()?.keys.get(keyId);
     if (known !== undefined) return known;
-    const askedAt = this.clock.now();
+    const askedAt = this.surroundings.clock.now();
     let loaded = this.#usable() ?? (await this.#loadNow());
     while (!loaded.keys.has(keyId) && loaded.loadedAt <= askedAt)
       loaded = await this.#loadAfterCooldown();
@@ -75,11 +80,11 @@ export class IssuerKeys {
 
   /** Loads the keys now and from time to time, until the signal aborts. Never rejects. */
   async keepFresh(signal: AbortSignal): Promise<void> {
-    const { refreshMs, cooldownMs } = this.settings;
+    const { refreshMs, cooldownMs } = this.surroundings.settings;
     while (!signal.aborted) {
       await this.#loadNext();
       const pauseMs = this.#isFresh() ? refreshMs : Math.min(refreshMs, cooldownMs * 6);
-      await this.clock.sleep(pauseMs, signal).catch(() => undefined);
+      await this.surroundings.clock.sleep(pauseMs, signal).catch(() => undefined);
     }
   }
 
@@ -90,12 +95,15 @@ export class IssuerKeys {
 
   #usable(): Loaded | undefined {
     if (this.#loaded === undefined) return undefined;
-    const ageMs = this.clock.now() - this.#loaded.loadedAt;
-    return ageMs <= this.settings.maxAgeMs ? this.#loaded : undefined;
+    const ageMs = this.surroundings.clock.now() - this.#loaded.loadedAt;
+    return ageMs <= this.surroundings.settings.maxAgeMs ? this.#loaded : undefined;
   }
 
   get #cooldownLeftMs(): number {
-    return Math.max(0, this.#attemptedAt + this.settings.cooldownMs - this.clock.now());
+    return Math.max(
+      0,
+      this.#attemptedAt + this.surroundings.settings.cooldownMs - this.surroundings.clock.now(),
+    );
   }
 
   async #loadNow(): Promise<Loaded> {
@@ -131,7 +139,7 @@ export class IssuerKeys {
 
   async #waitAndLoad(): Promise<void> {
     await this.#loading;
-    await this.clock.sleep(this.#cooldownLeftMs);
+    await this.surroundings.clock.sleep(this.#cooldownLeftMs);
     await this.#load();
   }
 
@@ -144,25 +152,27 @@ export class IssuerKeys {
   }
 
   async #attempt(): Promise<void> {
-    const loadedAt = this.clock.now();
+    const loadedAt = this.surroundings.clock.now();
     this.#attemptedAt = loadedAt;
     const { documentUrl } = this;
     try {
       this.#loaded = { ...(await this.#fetch()), loadedAt };
       const keyCount = this.#loaded.keys.size;
-      this.logger.debug({ documentUrl, keyCount }, 'signing keys loaded');
+      this.surroundings.logger.debug({ documentUrl, keyCount }, 'signing keys loaded');
     } catch (error) {
       const problem = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
-      this.logger.warn({ documentUrl, problem }, 'signing keys could not be loaded');
+      this.surroundings.logger.warn({ documentUrl, problem }, 'signing keys could not be loaded');
     }
   }
 
   async #fetch(): Promise<Omit<Loaded, 'loadedAt'>> {
-    const signal = AbortSignal.timeout(this.settings.timeoutMs);
-    const document = providerDocument.parse(await this.source.load(this.documentUrl, signal));
+    const signal = AbortSignal.timeout(this.surroundings.settings.timeoutMs);
+    const document = providerDocument.parse(
+      await this.surroundings.source.load(this.documentUrl, signal),
+    );
     if (!this.isExpectedIssuer(document.issuer))
       throw new Error('the document names another issuer');
-    const keys = readKeySet(await this.source.load(document.jwks_uri, signal));
+    const keys = readKeySet(await this.surroundings.source.load(document.jwks_uri, signal));
     return { issuer: document.issuer, keys };
   }
 

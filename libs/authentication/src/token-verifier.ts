@@ -1,5 +1,13 @@
 import type { CompactToken } from './compact-token.js';
+import type { KeySurroundings } from './issuer-keys.js';
 import type { Principal } from './principal.js';
+
+/** What verifying tokens depends on, besides the issuer. */
+export interface VerifierSurroundings {
+  /** By how much clocks may differ. */
+  readonly skewSeconds: number;
+  readonly keys: KeySurroundings;
+}
 
 /** Tells who stands behind tokens of the issuers that it knows. */
 export abstract class TokenVerifier {
@@ -8,6 +16,7 @@ export abstract class TokenVerifier {
 
   /**
    * @throws TokenRefused when the token is no good
+   * @throws ClaimsRequired when the token is good and its claims don't suffice
    * @throws IdentityProviderUnavailable when that can't be told
    */
   abstract verify(token: CompactToken): Promise<Principal>;

@@ -14,6 +14,7 @@ import type { FastifyReply } from 'fastify';
 import { AuditModule, AuditTrail, MemoryAuditTrail } from '#libs/audit';
 import {
   Clock,
+  DatabaseModule,
   Logger,
   ManualClock,
   MemoryLogger,
@@ -31,10 +32,12 @@ import {
   CurrentPrincipal,
   CurrentRequest,
   MemoryMetadataSource,
+  MemoryUsageCounter,
   MetadataSource,
   type Principal,
   Public,
   RequirePermission,
+  UsageCounter,
 } from '../src/index.js';
 import { AUDIENCE, TENANT } from './test-issuer.js';
 
@@ -92,14 +95,19 @@ export async function startGuardedApplication({
   environment = {},
   source = new MemoryMetadataSource(),
   clock = new ManualClock(Date.now()),
+  counter = new MemoryUsageCounter(),
 }: {
   environment?: Record<string, string>;
   source?: MemoryMetadataSource;
   clock?: ManualClock;
+  counter?: UsageCounter;
 } = {}): Promise<GuardedApplication> {
   const trail = new MemoryAuditTrail();
   @Module({ providers: [{ provide: AuditTrail, useValue: trail }], exports: [AuditTrail] })
   class MemoryAuditModule {}
+
+  @Module({})
+  class NoDatabaseModule {}
 
   const builder = Test.createTestingModule({
     imports: [
@@ -121,6 +129,10 @@ export async function startGuardedApplication({
   const module = await builder
     .overrideModule(AuditModule)
     .useModule(MemoryAuditModule)
+    .overrideModule(DatabaseModule)
+    .useModule(NoDatabaseModule)
+    .overrideProvider(UsageCounter)
+    .useValue(counter)
     .overrideProvider(Clock)
     .useValue(clock)
     .overrideProvider(Logger)

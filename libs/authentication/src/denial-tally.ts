@@ -5,16 +5,20 @@ import {
   Injectable,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { type AuditEvent, AuditTrail } from '#libs/audit';
+import { type Actor, type AuditEvent, AuditTrail, isCaller } from '#libs/audit';
 import { Clock, Logger, type RequestContext } from '#libs/platform';
 import { authenticationSettings, type AuthenticationSettings } from './authentication-settings.js';
-import type { TokenRefused } from './token-refused.js';
 
-/** How often one address was refused for one reason since the window began. */
-interface Tally {
-  readonly refusal: TokenRefused;
-  /** The first refused request of the window stands for all. */
+/** A denial that is counted; of those that are counted together, the first stands for all. */
+export interface Denial {
+  readonly action: AuditEvent['action'];
+  readonly actor: Actor;
+  readonly reason: { readonly code: string; readonly detail?: string };
   readonly request: RequestContext;
+}
+
+interface Tally {
+  readonly denial: Denial;
   readonly from: number;
   count: number;
 }
@@ -24,12 +28,12 @@ const MOST_TALLIES = 10_000;
 const EVENTS_PER_CALL = 200;
 
 /**
- * Brings refused credentials into the audit log: one entry for each address, reason and window, so
- * that a flood can neither fill the log nor hide in it. The counts add up to the refusals. Entries
- * that can't be written wait, unchanged, for the next window.
+ * Brings denials that can come in floods into the audit log: one entry for each address (or
+ * principal), reason and window, so that a flood can neither fill the log nor hide in it. The counts
+ * add up to the denials. Entries that can't be written wait, unchanged, for the next window.
  */
 @Injectable()
-export class RefusalLog implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class DenialTally implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #stop = new AbortController();
   #tallies = new Map<string, Tally>();
   #unwritten: AuditEvent[] = [];
@@ -52,15 +56,12 @@ export class RefusalLog implements OnApplicationBootstrap, BeforeApplicationShut
     await this.write();
   }
 
-  /** Counts a refusal. Resolves at once, except while the application shuts down. */
-  async add(refusal: TokenRefused, request: RequestContext): Promise<void> {
-    const key = `${request.clientAddress ?? ''} ${refusal.reason}`;
+  /** Counts a denial. Resolves at once, except while the application shuts down. */
+  async add(denial: Denial): Promise<void> {
+    const key = keyOf(denial);
     const isFull = this.#tallies.size >= MOST_TALLIES && !this.#tallies.has(key);
-    this.#count(
-      isFull ? `several ${refusal.reason}` : key,
-      refusal,
-      isFull ? anyone(request) : request,
-    );
+    if (isFull) this.#count(`several ${denial.reason.code}`, ofSeveral(denial));
+    else this.#count(key, denial);
     if (this.#stop.signal.aborted) await this.write();
   }
 
@@ -73,10 +74,9 @@ export class RefusalLog implements OnApplicationBootstrap, BeforeApplicationShut
     return this.#writing;
   }
 
-  #count(key: string, refusal: TokenRefused, request: RequestContext): void {
+  #count(key: string, denial: Denial): void {
     const tally = this.#tallies.get(key);
-    if (tally === undefined)
-      this.#tallies.set(key, { refusal, request, from: this.clock.now(), count: 1 });
+    if (tally === undefined) this.#tallies.set(key, { denial, from: this.clock.now(), count: 1 });
     else tally.count += 1;
   }
 
@@ -102,19 +102,15 @@ export class RefusalLog implements OnApplicationBootstrap, BeforeApplicationShut
     } catch (error) {
       const problem = error instanceof Error ? error.name : 'unknown';
       const entryCount = this.#unwritten.length;
-      this.logger.warn({ problem, entryCount }, 'refusals could not be audited yet');
+      this.logger.warn({ problem, entryCount }, 'denials could not be audited yet');
     }
   }
 
   /** `tally` is the same when an entry is written again because an answer was lost. */
-  #eventOf({ refusal, request, from, count }: Tally): AuditEvent {
-    const { reason, detail } = refusal;
+  #eventOf({ denial, from, count }: Tally): AuditEvent {
     return {
-      action: 'authentication.reject',
+      ...denial,
       outcome: 'denied',
-      actor: { kind: 'unauthenticated' },
-      reason: { code: reason, ...(detail !== undefined && { detail }) },
-      request,
       details: {
         count,
         from: new Date(from).toISOString(),
@@ -125,7 +121,13 @@ export class RefusalLog implements OnApplicationBootstrap, BeforeApplicationShut
   }
 }
 
-/** A request that stands for those of many addresses. */
-function anyone({ requestId }: RequestContext): RequestContext {
-  return { requestId };
+function keyOf({ actor, reason, request }: Denial): string {
+  const who = isCaller(actor) ? `${actor.tenant} ${actor.subject}` : (request.clientAddress ?? '');
+  return `${reason.code} ${who}`;
+}
+
+/** A denial that stands for those of many callers. */
+function ofSeveral({ action, reason, request: { requestId } }: Denial): Denial {
+  const { code } = reason;
+  return { action, actor: { kind: 'unauthenticated' }, reason: { code }, request: { requestId } };
 }

@@ -1,0 +1,10 @@
+import type { SigningKey } from './key-set.js';
+
+/** Verifies a token's signature. Its claims and times were checked before. */
+export interface TokenSignatures {
+  /**
+   * @param token compact form
+   * @throws TokenRefused
+   */
+  verify(token: string, signer: { issuer: string; key: SigningKey }): Promise<void>;
+}
