@@ -64,7 +64,10 @@ while (done < count) {
       faultLimit: 2000,
     });
     const found = faults[0]?.index;
-    if (found !== tampering.firstIndex) {
+    const isRight = tampering.isAnyIndexRight
+      ? found !== undefined
+      : found === tampering.firstIndex;
+    if (!isRight) {
       misses.push(
         `${tampering.what}: expected ${tampering.firstIndex}, found ${found ?? 'nothing'}`,
       );

@@ -119,12 +119,13 @@ class Verification {
       this.#faults.add('entry-missing', index, 'no row has this index');
       return undefined;
     }
-    if (!hashLeaf(row.leaf).equals(hash)) {
+    const isRight = hashLeaf(row.leaf).equals(hash);
+    if (!isRight) {
       this.#faults.add('entry-differs', index, 'the bytes do not have the hash that was signed');
     }
     const entry = this.#entryCheck.check(row);
     if (entry) this.#derived.add(index, entry);
-    return entry;
+    return isRight ? entry : undefined;
   }
 
   #report(retiredBelow: number): VerifyReport {

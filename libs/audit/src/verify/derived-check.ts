@@ -2,10 +2,10 @@ import type { AuditEntry } from '../audit-entry.js';
 import { tileWidth } from '#libs/transparency-log';
 import { entryColumns } from '../entry-columns.js';
 import type { AuditFaults } from './audit-fault.js';
-import type { Query } from './stored-rows.js';
+import { type Query, storedTime } from './stored-rows.js';
 
 interface StatisticRow {
-  readonly hour: Date;
+  readonly hour: string;
   readonly action: string;
   readonly outcome: string;
   readonly reason_code: string;
@@ -28,7 +28,7 @@ export class DerivedCheck {
   add(index: number, entry: AuditEntry): void {
     const key = entry.token?.fingerprintKey;
     if (key !== undefined && !this.#firstUse.has(key)) this.#firstUse.set(key, index);
-    const hour = `${entry.recordedAt.slice(0, 13)}:00:00.000Z`;
+    const hour = storedTime(`${entry.recordedAt.slice(0, 13)}:00:00.000Z`);
     if (!this.#hours.has(hour)) this.#hours.set(hour, index);
     const row = entryColumns(entry);
     const group = JSON.stringify([
@@ -73,7 +73,8 @@ export class DerivedCheck {
     };
     for (const [key, index] of this.#firstUse) {
       const known = stored.get(key);
-      const isRight = known === index || (known !== undefined && known < firstIndex);
+      const isOlder = known !== undefined && known >= 0 && known < firstIndex;
+      const isRight = known === index || isOlder;
       if (!isRight) differs(index);
     }
     for (const [key, index] of stored) {
@@ -83,33 +84,32 @@ export class DerivedCheck {
 
   /** Hours that began before the first entry here can't be counted again. */
   async #checkStatistics(firstIndex: number, size: number): Promise<void> {
-    const runs = await this.query<{ start_at: Date; end_at: Date }>(
-      'SELECT start_at, end_at FROM audit_statistic_run ORDER BY end_at',
+    const runs = await this.query<{ start: string; end: string }>(
+      `SELECT ${utc('start_at')} AS start, ${utc('end_at')} AS end
+       FROM audit_statistic_run ORDER BY end_at`,
     );
     const rows = await this.query<StatisticRow>(
-      `SELECT hour, action, outcome, reason_code, actor_tenant, client_app, entries FROM audit_statistic`,
+      `SELECT ${utc('hour')} AS hour, action, outcome, reason_code, actor_tenant, client_app, entries
+       FROM audit_statistic`,
     );
     const [firstHour] = this.#hours.keys();
     const isCounted = (hour: string): boolean => {
       const isWhole = firstIndex === 0 || hour !== firstHour;
-      const time = Date.parse(hour);
-      return (
-        isWhole && runs.some((run) => run.start_at.getTime() <= time && time < run.end_at.getTime())
-      );
+      return isWhole && runs.some(({ start, end }) => start <= hour && hour < end);
     };
     const differs = (hour: string): void => {
       const index = this.#hours.get(hour) ?? size;
       this.faults.add('statistic-differs', index, 'a count of this hour');
     };
-    runs.slice(1).forEach((run, nth) => {
-      const hour = runs[nth]?.end_at.toISOString() ?? '';
-      if (run.start_at.toISOString() !== hour) differs(hour);
+    runs.forEach(({ start, end }, nth) => {
+      const before = runs[nth - 1]?.end;
+      const isRun = start < end && /:00:00$/.test(start) && /:00:00$/.test(end);
+      if (!isRun || (before !== undefined && before !== start)) differs(before ?? start);
     });
     const stored = new Map<string, number>();
     for (const row of rows) {
-      const hour = row.hour.toISOString();
       const group = [
-        hour,
+        row.hour,
         row.action,
         row.outcome,
         row.reason_code,
@@ -128,4 +128,8 @@ export class DerivedCheck {
       if (firstIndex === 0 || hour > (firstHour ?? '')) differs(hour);
     }
   }
+}
+
+function utc(column: string): string {
+  return `(${column} AT TIME ZONE 'UTC')::text`;
 }

@@ -38,6 +38,8 @@ export interface LogTrust {
  */
 export class HeadWalk {
   #edge: TreeEdge;
+  /** From some entry on nothing can be told from a forgery: what follows would only repeat that. */
+  #isLost = false;
 
   constructor(
     private readonly query: Query,
@@ -95,7 +97,9 @@ export class HeadWalk {
   ): Promise<{ hashes: readonly Buffer[]; appended: Appended }> {
     const appended = this.#edge.append(stored);
     const isWhole = stored.length === size - from;
-    if (isWhole && appended.edge.root().equals(wanted)) return { hashes: stored, appended };
+    if (this.#isLost || (isWhole && appended.edge.root().equals(wanted))) {
+      return { hashes: stored, appended };
+    }
     const others = [await this.#hashesInTiles(from, size), await this.#hashesOfEntries(from, size)];
     for (const hashes of others) {
       const other = this.#edge.append(hashes);
@@ -104,7 +108,8 @@ export class HeadWalk {
       this.faults.add('head-differs', from + at, 'leaf hashes');
       return { hashes, appended: other };
     }
-    this.faults.add('head-differs', from, 'nothing that is stored gives the root', size);
+    this.faults.add('entry-differs', from, 'nothing stored gives the root', size);
+    this.#isLost = true;
     return { hashes: stored, appended };
   }
 
@@ -119,6 +124,8 @@ export class HeadWalk {
   }
 
   async #append(appended: Appended): Promise<void> {
+    this.#edge = appended.edge;
+    if (this.#isLost) return;
     const byLevel = Map.groupBy(appended.completedTiles, ({ level }) => level);
     for (const [level, tiles] of byLevel) {
       const stored = await this.query<{ tile_index: string; hashes: Buffer; root: Buffer }>(
@@ -130,7 +137,6 @@ export class HeadWalk {
       for (const tile of tiles)
         this.#checkTile(tile, byIndex.get(tile.index), rootOf(tile, appended));
     }
-    this.#edge = appended.edge;
   }
 
   #checkTile(tile: Tile, stored: { hashes: Buffer; root: Buffer } | undefined, root: Buffer): void {

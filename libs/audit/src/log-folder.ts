@@ -1,0 +1,83 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import {
+  entriesPath,
+  tilePath,
+  tileWidth,
+  tileWidthAt,
+  type TileAddress,
+} from '#libs/transparency-log';
+import { AuditEntryRetired } from './audit-log-errors.js';
+import type { LogReader } from './log-reader.js';
+
+/** The log as files, laid out as its addresses are: `checkpoint`, `tile/…`, `tile/entries/…`. */
+export class LogFolder {
+  constructor(readonly path: string) {}
+
+  /** The signed checkpoint; `undefined` when the folder holds no log yet. */
+  async checkpoint(): Promise<string | undefined> {
+    return (await this.#read('checkpoint'))?.toString();
+  }
+
+  /** The hashes of a tile; a full tile stands in for a part of it. */
+  async tile(address: TileAddress): Promise<Buffer | undefined> {
+    const full = await this.#read(tilePath({ ...address, width: tileWidth }));
+    return full ?? this.#read(tilePath(address));
+  }
+
+  /** The bytes of an entry bundle. */
+  async bundle(address: Omit<TileAddress, 'level'>): Promise<Buffer | undefined> {
+    return this.#read(entriesPath(address));
+  }
+
+  /**
+   * Copies the log here, adding what is new. The checkpoint comes last: a copy that was cut off still
+   * verifies as the older log, and is finished by the next.
+   *
+   * @returns the size of the copied log
+   */
+  async copy(
+    log: LogReader,
+    onProgress?: (copied: number, total: number) => void,
+  ): Promise<number> {
+    const { size, checkpoint } = await log.checkpoint();
+    for (let level = 0; tileWidthAt(level, 0, size) > 0; level += 1) {
+      for (let index = 0; ; index += 1) {
+        const width = tileWidthAt(level, index, size);
+        if (width === 0) break;
+        await this.#copyFile(tilePath({ level, index, width }), log);
+        if (level > 0) continue;
+        await this.#copyFile(entriesPath({ index, width }), log);
+        onProgress?.(index * tileWidth + width, size);
+      }
+    }
+    await this.#write('checkpoint', checkpoint);
+    return size;
+  }
+
+  async #copyFile(path: string, log: LogReader): Promise<void> {
+    if (await this.#read(path)) return;
+    try {
+      await this.#write(path, await log.resource(path));
+    } catch (error) {
+      // Bodies that are no longer kept: their hashes are in the tiles.
+      if (!(error instanceof AuditEntryRetired)) throw error;
+    }
+  }
+
+  async #read(path: string): Promise<Buffer | undefined> {
+    try {
+      return await readFile(join(this.path, path));
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  async #write(path: string, content: string | Buffer): Promise<void> {
+    const file = join(this.path, path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(`${file}.new`, content);
+    await rename(`${file}.new`, file);
+  }
+}
