@@ -9,9 +9,11 @@ import { serviceSettings } from './composition/settings.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
 import { RequestObserver } from './http/request-observer.js';
 import { validationPipe } from './http/validation.pipe.js';
+import { IdentityTokensController } from './identities/identity-tokens.controller.js';
 import { MeController } from './me/me.controller.js';
 import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
+import { PolicyController } from './policy/policy.controller.js';
 
 /** The composition root: which parts make up the HTTP service. */
 @Module({
@@ -22,7 +24,13 @@ import { MetricsController } from './operations/metrics.controller.js';
     IdentityMappingModule,
     TokenIssuanceModule,
   ],
-  controllers: [MeController, HealthController, MetricsController],
+  controllers: [
+    MeController,
+    IdentityTokensController,
+    PolicyController,
+    HealthController,
+    MetricsController,
+  ],
   providers: [
     SchemaReadiness,
     RequestObserver,

@@ -3,13 +3,15 @@ import { Command } from 'commander';
 import { InvalidSettings } from '#libs/platform';
 import { configCheckCommand } from './config-check.js';
 import { migrateCommand } from './migrate.js';
+import { policyCommand } from './policy.js';
 
 const program = new Command('acs-identity')
   .description('Operates the communication identity service.')
   .showHelpAfterError()
   .configureHelp({ showGlobalOptions: true })
   .addCommand(migrateCommand())
-  .addCommand(configCheckCommand());
+  .addCommand(configCheckCommand())
+  .addCommand(policyCommand());
 
 program.parseAsync().catch((error: unknown) => {
   const message = error instanceof Error ? error.message : String(error);

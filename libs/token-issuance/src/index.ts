@@ -1,5 +1,26 @@
-export { ScopesNotAllowed } from './errors.js';
-export { IssuancePolicy, type Grant, type TokenWish } from './issuance-policy.js';
+export { tokenIssuanceGrants, tokenIssuanceMigrations } from './migrations.js';
+export { BUILT_IN_POLICY } from './policy/built-in-policy.js';
+export { IssuancePolicies } from './policy/issuance-policies.js';
+export {
+  IssuancePolicy,
+  type Decision,
+  type Grant,
+  type PolicySubject,
+  type ScopeSunset,
+  type TokenWish,
+  type TrialOutcome,
+} from './policy/issuance-policy.js';
+export { policyJsonSchema } from './policy/policy-document.js';
+export { InvalidPolicy, readPolicy } from './policy/policy-file.js';
+export {
+  LifetimeNotAllowed,
+  NoRuleApplies,
+  ScopesNotAllowed,
+  TeamsTokensNotAllowed,
+  TokenQuotaExceeded,
+} from './policy/policy-refusals.js';
+export { TeamsExchangeService, type ExchangedToken } from './teams-exchange.service.js';
 export { TokenIssuanceModule } from './token-issuance.module.js';
 export { TokenIssuanceService, type IssuedToken } from './token-issuance.service.js';
 export { tokenIssuanceSettings, type TokenIssuanceSettings } from './token-issuance-settings.js';
+export { TokenRevocationService, type Revocation } from './token-revocation.service.js';

@@ -1,24 +1,65 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { defineSettings, list, type SettingsOf, wholeNumber } from '#libs/platform';
+import { defineSettings, type SettingsOf, wholeNumber } from '#libs/platform';
+import { BUILT_IN_POLICY } from './policy/built-in-policy.js';
+import type { IssuancePolicy } from './policy/issuance-policy.js';
+import { InvalidPolicy, readPolicy } from './policy/policy-file.js';
+
+/** Where the policy comes from, and what it says at the start. */
+export interface PolicySource {
+  /** Absent: the built-in policy. */
+  readonly path: string | undefined;
+  readonly initial: IssuancePolicy;
+}
 
 export const tokenIssuanceSettings = defineSettings(
   'token-issuance',
   z.object({
-    TOKEN_ALLOWED_SCOPES: list()
-      .prefault('chat,chat.join,chat.join.limited,voip,voip.join')
-      .describe('scopes that a caller may ask for, separated by commas'),
-    TOKEN_DEFAULT_SCOPES: list()
-      .prefault('voip')
-      .describe('scopes of a token when the caller names none, separated by commas'),
-    TOKEN_DEFAULT_LIFETIME_MINUTES: wholeNumber(60, 1440)
-      .prefault('60')
-      .describe('lifetime of a token when the caller names none, 60 to 1440 minutes'),
+    POLICY_FILE: policyFile()
+      .optional()
+      .describe(
+        'path of the issuance policy, a YAML file after docs/issuance-policy.schema.json; not set: everyone with the permission gets every scope',
+      ),
+    POLICY_REFRESH_SECONDS: wholeNumber(1, 3600)
+      .prefault('5')
+      .describe(
+        'seconds between two looks at the policy file, 1 to 3600; a change takes effect once two looks found the same text',
+      ),
+    TOKEN_CACHE_KEY_SECRET: z
+      .string()
+      .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be 1 to 127 letters, digits and hyphens')
+      .default('token-cache-key')
+      .describe(
+        'name of the secret that encrypts tokens kept for reuse, 32 bytes in base64; needed where the policy says reuse: true',
+      ),
   }),
   (variables) => ({
-    allowedScopes: variables.TOKEN_ALLOWED_SCOPES,
-    defaultScopes: variables.TOKEN_DEFAULT_SCOPES,
-    defaultLifetimeMinutes: variables.TOKEN_DEFAULT_LIFETIME_MINUTES,
+    policy: variables.POLICY_FILE ?? builtIn(),
+    policyRefreshMs: variables.POLICY_REFRESH_SECONDS * 1000,
+    cacheKeySecret: variables.TOKEN_CACHE_KEY_SECRET,
   }),
 );
 
 export type TokenIssuanceSettings = SettingsOf<typeof tokenIssuanceSettings>;
+
+function builtIn(): PolicySource {
+  return { path: undefined, initial: readPolicy(BUILT_IN_POLICY) };
+}
+
+/** The path of a policy file, with the policy that it holds. */
+function policyFile(): z.ZodType<PolicySource, string> {
+  return z.string().transform((path, context) => {
+    try {
+      return { path, initial: readPolicy(readFileSync(path, 'utf8')) };
+    } catch (error) {
+      const faults =
+        error instanceof InvalidPolicy ? error.faults : [`can not be read (${codeOf(error)})`];
+      for (const fault of faults) context.addIssue(fault);
+      return z.NEVER;
+    }
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+}

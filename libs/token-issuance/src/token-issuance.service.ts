@@ -4,40 +4,80 @@ import {
   type AuditReceipt,
   AuditTrail,
   type Caller,
+  type TokenFingerprint,
   TokenFingerprints,
 } from '#libs/audit';
-import { CommunicationIdentityGateway } from '#libs/communication-services';
-import { type EstablishedMapping, IdentityMappingService } from '#libs/identity-mapping';
-import { type RequestContext, ServiceError } from '#libs/platform';
-import { type Grant, IssuancePolicy, type TokenWish } from './issuance-policy.js';
+import { CommunicationIdentityGateway, type GatewayCall } from '#libs/communication-services';
+import {
+  type CreateWithToken,
+  type EnsuredMapping,
+  type EstablishedMapping,
+  IdentityMappingService,
+} from '#libs/identity-mapping';
+import type { RequestContext } from '#libs/platform';
+import { IssuanceMetrics } from './issuance-metrics.js';
+import { type Asked, IssuanceRecord } from './issuance-record.js';
+import { IssuancePolicies } from './policy/issuance-policies.js';
+import type { Decision, Grant, ScopeSunset, TokenWish } from './policy/issuance-policy.js';
+import { SingleFlight } from './reuse/single-flight.js';
+import { TokenReuse } from './reuse/token-reuse.js';
+import { jittered } from './reuse/jitter.js';
+import { TokenQuota } from './token-quota.js';
 
 /** A token and what it was issued for. */
 export interface IssuedToken {
-  /** Opaque; its format may change. Never logged, never stored. */
+  /** Opaque; its format may change. Never logged; at rest only sealed. */
   readonly token: string;
   readonly expiresOn: Date;
   readonly scopes: readonly string[];
   readonly mapping: EstablishedMapping;
   readonly auditEntry: AuditReceipt;
+  /** Those of the scopes that ACS will stop to give. */
+  readonly sunsets: readonly ScopeSunset[];
 }
+
+/** A token that is recorded and may be released. */
+interface Recorded {
+  readonly token: string;
+  readonly expiresOn: Date;
+  readonly mapping: EstablishedMapping;
+  readonly fingerprint: TokenFingerprint;
+  readonly auditEntry: AuditReceipt;
+  readonly isReused: boolean;
+}
+
+type Granted = Extract<Decision, { grant: Grant }>;
+
+/** How the mapping comes about that the token is for. */
+type Ensure = (asked: Asked, first: CreateWithToken) => Promise<EnsuredMapping>;
+
+type FirstToken = Parameters<CreateWithToken['tokenEvent']>[0];
 
 /** Issues ACS access tokens under the policy; none leaves before its audit entry is durable. */
 @Injectable()
 export class TokenIssuanceService {
+  readonly #flights = new SingleFlight<Recorded>();
+
   constructor(
-    private readonly policy: IssuancePolicy,
+    private readonly policies: IssuancePolicies,
     private readonly mappings: IdentityMappingService,
     private readonly gateway: CommunicationIdentityGateway,
     private readonly audit: AuditTrail,
     private readonly fingerprints: TokenFingerprints,
+    private readonly quota: TokenQuota,
+    private readonly reuse: TokenReuse,
+    private readonly records: IssuanceRecord,
+    private readonly metrics: IssuanceMetrics,
   ) {}
 
   /**
    * Issues an access token for the caller's own identity, creating it on first use.
    *
-   * Safe to repeat: a repeat gives a token for the same identity.
+   * Safe to repeat: a repeat gives a token for the same identity, and where the policy says so the
+   * same token while it is still good.
    *
-   * @throws ScopesNotAllowed when the policy allows less than was asked for
+   * @throws NoRuleApplies, ScopesNotAllowed, LifetimeNotAllowed when the policy refuses
+   * @throws TokenQuotaExceeded when the identity has had its tokens for the hour
    * @throws UpstreamUnavailable when ACS gave no answer within `acs.timeoutMs`
    * @throws AuditUnavailable when the issuance could not be recorded; no token was released
    */
@@ -47,58 +87,165 @@ export class TokenIssuanceService {
     request: RequestContext,
   ): Promise<IssuedToken> {
     const { tenant, subject, kind } = caller;
-    const event = { action: 'token.issue', actor: caller, request } as const;
-    let target: NonNullable<AuditEvent['target']> = { tenant, subject, kind };
+    const identity = { tenant, subject, kind };
+    return this.#issue(
+      { caller, request, identity, isForOthers: false },
+      wish,
+      async (asked, first) =>
+        this.mappings.ensureActive({ identity, actor: caller, request: asked.request }, first),
+    );
+  }
+
+  /**
+   * Issues an access token for a mapped identity, on behalf of a caller that may do so for all of
+   * its tenant. The rest is as with `issueForCaller`.
+   *
+   * @throws MappingNotFound when there is none, or it is another tenant's
+   */
+  async issueForMapping(
+    caller: Caller,
+    mappingId: string,
+    wish: TokenWish,
+    request: RequestContext,
+  ): Promise<IssuedToken> {
+    const mapping = await this.mappings.get(mappingId, caller.tenant);
+    const { tenant, subject, kind } = mapping;
+    const asked = {
+      caller,
+      request,
+      identity: { tenant, subject, kind },
+      isForOthers: true,
+      mapping,
+    };
+    return this.#issue(asked, wish, async () => ({
+      mapping: await this.mappings.requireActive(mapping),
+    }));
+  }
+
+  async #issue(asked: Asked, wish: TokenWish, ensure: Ensure): Promise<IssuedToken> {
+    const policy = this.policies.current;
+    const decision = policy.decide(this.records.policySubject(asked), wish);
+    this.metrics.tried(decision.trials);
     try {
-      const grant = this.policy.decide(wish);
-      const mapping = await this.mappings.ensureActive({
-        identity: { tenant, subject, kind },
-        actor: caller,
-        request,
-      });
-      target = {
-        ...target,
-        identityId: mapping.id,
-        communicationUserId: mapping.communicationUserId,
-        resource: mapping.resource,
-      };
-      return await this.#issue(mapping, grant, { ...event, target });
+      if ('refusal' in decision) throw decision.refusal;
+      const recorded = decision.grant.isReusable
+        ? await this.#share(asked, decision, ensure)
+        : await this.#fresh(asked, decision, ensure);
+      const { token, expiresOn, mapping, auditEntry, isReused } = recorded;
+      const { scopes } = decision.grant;
+      const sunsets = policy.sunsetsOf(scopes);
+      this.metrics.answered(decision.rule, isReused ? 'reused' : 'issued');
+      for (const { scope } of sunsets) this.metrics.gaveSunsetScope(scope);
+      return { token, expiresOn, scopes, mapping, auditEntry, sunsets };
     } catch (error) {
-      await this.#recordRefusal({ ...event, target }, error);
+      await this.records.refusal('token.issue', asked, decision, error);
       throw error;
     }
   }
 
-  async #issue(
-    mapping: EstablishedMapping,
-    { scopes, expiresInMinutes, rule, version }: Grant,
-    event: Omit<AuditEvent, 'outcome'>,
-  ): Promise<IssuedToken> {
-    const { communicationUserId, resource } = mapping;
-    const call = { resource, ...(event.request && { request: event.request }) };
-    const { token, expiresOn, evidence } = await this.gateway.issueToken(call, {
-      communicationUserId,
-      scopes,
-      expiresInMinutes,
-    });
-    const auditEntry = await this.audit.record({
-      ...event,
-      outcome: 'success',
-      token: { ...(await this.fingerprints.of(token)), scopes, expiresOn },
-      policy: { rule, version },
-      upstream: evidence,
-    });
-    return { token, expiresOn, scopes, mapping, auditEntry };
+  /** Hands out a token that is still good, or shares one call to ACS with whoever asks the same. */
+  async #share(asked: Asked, decision: Granted, ensure: Ensure): Promise<Recorded> {
+    const key = this.reuse.keyOf(asked.identity, decision);
+    const { value, isLeader } = await this.#flights.join(
+      key,
+      async (signal) => {
+        const leader = { ...asked, request: { ...asked.request, signal } };
+        return (await this.#kept(leader, decision)) ?? this.#fresh(leader, decision, ensure);
+      },
+      asked.request.signal,
+    );
+    if (isLeader) return value;
+    const auditEntry = await this.#recordReuse(asked, decision, value);
+    return { ...value, auditEntry, isReused: true };
   }
 
-  /** Refusals are evidence too. Where even that can't be recorded, the caller still gets no token. */
-  async #recordRefusal(event: Omit<AuditEvent, 'outcome'>, error: unknown): Promise<void> {
-    if (!(error instanceof ServiceError)) return;
-    if (error.code === 'audit-unavailable' || error.code === 'database-unavailable') return;
-    await this.audit.record({
-      ...event,
-      outcome: error.status < 500 ? 'denied' : 'failure',
-      reason: { code: error.code, detail: error.detail },
+  async #kept(asked: Asked, decision: Granted): Promise<Recorded | undefined> {
+    const found = await this.reuse.find(asked, decision);
+    if (!found) return undefined;
+    const auditEntry = await this.#recordReuse(asked, decision, found);
+    return { ...found, auditEntry, isReused: true };
+  }
+
+  async #recordReuse(
+    asked: Asked,
+    decision: Granted,
+    { mapping, expiresOn, fingerprint }: Pick<Recorded, 'mapping' | 'expiresOn' | 'fingerprint'>,
+  ): Promise<AuditReceipt> {
+    return this.audit.record({
+      ...this.records.event('token.reuse', { ...asked, mapping }, decision),
+      outcome: 'success',
+      token: { ...fingerprint, scopes: decision.grant.scopes, expiresOn },
     });
   }
+
+  /** Asks ACS, after a place was taken where the rule counts. */
+  async #fresh(asked: Asked, decision: Granted, ensure: Ensure): Promise<Recorded> {
+    const { tokensPerHour } = decision.grant;
+    if (tokensPerHour === undefined) return this.#ask(asked, decision, ensure);
+    const giveBack = await this.quota.take(asked.identity, tokensPerHour);
+    try {
+      return await this.#ask(asked, decision, ensure);
+    } catch (error) {
+      await giveBack().catch(() => undefined); // the place comes free by itself within the hour
+      throw error;
+    }
+  }
+
+  async #ask(asked: Asked, decision: Granted, ensure: Ensure): Promise<Recorded> {
+    const { scopes } = decision.grant;
+    const wish = { scopes, expiresInMinutes: jittered(decision.grant) };
+    const fingerprint = async (token: string): Promise<TokenFingerprint> =>
+      this.fingerprints.of(token);
+    const eventOf = async ({
+      mapping,
+      token,
+      expiresOn,
+      evidence,
+    }: FirstToken): Promise<AuditEvent> => ({
+      ...this.records.event('token.issue', { ...asked, mapping }, decision),
+      outcome: 'success',
+      token: { ...(await fingerprint(token)), scopes, expiresOn },
+      upstream: evidence,
+    });
+    const { mapping, issued } = await ensure(asked, { wish, tokenEvent: eventOf });
+    const first = issued ?? (await this.#issueFor(mapping, asked, wish, eventOf));
+    const recorded = {
+      token: first.token,
+      expiresOn: first.expiresOn,
+      mapping,
+      fingerprint: await fingerprint(first.token),
+      auditEntry: first.auditEntry,
+      isReused: false,
+    };
+    if (decision.grant.isReusable) {
+      await this.reuse.keep(decision, recorded, first.evidence.secretVersion);
+    }
+    return recorded;
+  }
+
+  async #issueFor(
+    mapping: EstablishedMapping,
+    asked: Asked,
+    wish: { scopes: readonly string[]; expiresInMinutes: number },
+    eventOf: (first: FirstToken) => Promise<AuditEvent>,
+  ): Promise<Omit<FirstToken, 'mapping'> & { auditEntry: AuditReceipt }> {
+    const { communicationUserId } = mapping;
+    const issued = await this.gateway.issueToken(callOf(mapping, asked), {
+      communicationUserId,
+      ...wish,
+    });
+    const event = await eventOf({ mapping, ...issued });
+    // A token from before a revocation is ended by it at ACS; one from after must not leave.
+    await this.mappings.requireUnchanged(mapping).catch(async (error: unknown) => {
+      await this.records.withheld(event, error);
+      throw error;
+    });
+    return { ...issued, auditEntry: await this.audit.record(event) };
+  }
+}
+
+/** The shares of the request budget are the caller's, not the target's. */
+function callOf({ resource }: EstablishedMapping, { caller, request }: Asked): GatewayCall {
+  const { tenant, clientApp } = caller;
+  return { resource, request, tenant, ...(clientApp !== undefined && { clientApp }) };
 }

@@ -4,11 +4,13 @@ import {
   communicationServicesMigrations,
 } from '#libs/communication-services';
 import { identityMappingGrants, identityMappingMigrations } from '#libs/identity-mapping';
+import { tokenIssuanceGrants, tokenIssuanceMigrations } from '#libs/token-issuance';
 
 /** Every migration of the service; the timestamps in their names give the order. */
 export const serviceMigrations = [
   ...identityMappingMigrations,
   ...auditMigrations,
+  ...tokenIssuanceMigrations,
   ...communicationServicesMigrations,
 ];
 
@@ -17,6 +19,7 @@ export const serviceGrants: readonly { table: string; privileges: readonly strin
   { table: 'schema_migration', privileges: ['SELECT'] },
   ...identityMappingGrants,
   ...auditGrants,
+  ...tokenIssuanceGrants,
   ...communicationServicesGrants,
 ];
 

@@ -1,16 +1,30 @@
-import { Body, Controller, Get, Header, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Get, Header, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
-import {
-  CurrentPrincipal,
-  CurrentRequest,
-  type Principal,
-  RequirePermission,
-} from '#libs/authentication';
+import type { FastifyReply } from 'fastify';
+import { CurrentPrincipal, type Principal, RequirePermission } from '#libs/authentication';
 import { IdentityMappingService } from '#libs/identity-mapping';
 import type { RequestContext } from '#libs/platform';
-import { TokenIssuanceService } from '#libs/token-issuance';
+import {
+  TeamsExchangeService,
+  TokenIssuanceService,
+  TokenRevocationService,
+} from '#libs/token-issuance';
 import { Answers } from '../http/answers.js';
 import { jsonSchemaOf } from '../http/json-schema.js';
+import { AbortableRequest } from './abortable-request.js';
+import {
+  revocationResponse,
+  type RevocationResponse,
+  toRevocationResponse,
+} from './revocation-response.js';
+import { warnOfSunsets } from './sunset-headers.js';
+import {
+  teamsTokenRequest,
+  type TeamsTokenRequest,
+  teamsTokenResponse,
+  type TeamsTokenResponse,
+  toTeamsTokenResponse,
+} from './teams-token.js';
 import { type TokenRequest, tokenRequest } from './token-request.js';
 import { TokenRequestPipe } from './token-request.pipe.js';
 import {
@@ -28,6 +42,8 @@ import {
 export class MeController {
   constructor(
     private readonly tokens: TokenIssuanceService,
+    private readonly revocations: TokenRevocationService,
+    private readonly teams: TeamsExchangeService,
     private readonly mappings: IdentityMappingService,
   ) {}
 
@@ -43,9 +59,60 @@ export class MeController {
   async issueToken(
     @Body(TokenRequestPipe) wish: TokenRequest,
     @CurrentPrincipal() principal: Principal,
-    @CurrentRequest() request: RequestContext,
+    @AbortableRequest() request: RequestContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TokenResponse> {
-    return toTokenResponse(await this.tokens.issueForCaller(principal, wish, request));
+    const issued = await this.tokens.issueForCaller(principal, wish, request);
+    warnOfSunsets(reply, issued.sunsets);
+    return toTokenResponse(issued);
+  }
+
+  @Post('tokens/revoke')
+  @RequirePermission('CommunicationToken.Issue')
+  @HttpCode(202)
+  @Header('cache-control', 'no-store')
+  @ApiOperation({
+    summary: 'Revokes all ACS tokens of the caller; none is issued until ACS has confirmed it',
+  })
+  @Answers(202, revocationResponse, 401, 403, 404, 409, 429, 503)
+  async revokeTokens(
+    @CurrentPrincipal() principal: Principal,
+    @AbortableRequest() request: RequestContext,
+  ): Promise<RevocationResponse> {
+    return toRevocationResponse(await this.revocations.revokeOwn(principal, request));
+  }
+
+  @Post('sign-out')
+  @RequirePermission('CommunicationToken.Issue')
+  @HttpCode(202)
+  @Header('cache-control', 'no-store')
+  @ApiOperation({
+    summary: 'Ends the caller’s session: as revoking, but no fault when there is nothing to revoke',
+  })
+  @Answers(202, revocationResponse, 401, 403, 409, 429, 503)
+  async signOut(
+    @CurrentPrincipal() principal: Principal,
+    @AbortableRequest() request: RequestContext,
+  ): Promise<RevocationResponse> {
+    return toRevocationResponse(await this.revocations.signOut(principal, request));
+  }
+
+  @Post('teams-tokens')
+  @RequirePermission('CommunicationToken.Issue', { delegatedOnly: true })
+  @HttpCode(200)
+  @Header('cache-control', 'no-store')
+  @ApiOperation({
+    summary: 'Exchanges the Entra token of the caller, a Teams user, for an ACS token',
+    description:
+      'Whose token it must be, and got by which application, is taken from the caller’s own access token.',
+  })
+  @Answers(200, teamsTokenResponse, 400, 401, 403, 409, 413, 415, 429, 503)
+  async exchangeTeamsToken(
+    @Body({ schema: teamsTokenRequest }) { teamsUserToken }: TeamsTokenRequest,
+    @CurrentPrincipal() principal: Principal,
+    @AbortableRequest() request: RequestContext,
+  ): Promise<TeamsTokenResponse> {
+    return toTeamsTokenResponse(await this.teams.exchange(principal, teamsUserToken, request));
   }
 
   @Get('identity')

@@ -1,0 +1,20 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { type HttpRequest, requestContextOf } from '#libs/authentication';
+import type { RequestContext } from '#libs/platform';
+
+/**
+ * Gives a controller's method the `RequestContext` with a signal that aborts when the caller hangs
+ * up: what waits on its behalf then frees its place.
+ */
+export const AbortableRequest = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): RequestContext => {
+    const http = context.switchToHttp();
+    const { raw } = http.getResponse<FastifyReply>();
+    const hangUp = new AbortController();
+    raw.once('close', () => {
+      if (!raw.writableFinished) hangUp.abort();
+    });
+    return { ...requestContextOf(http.getRequest<HttpRequest>()), signal: hangUp.signal };
+  },
+);

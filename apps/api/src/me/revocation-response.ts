@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import type { Revocation } from '#libs/token-issuance';
+
+export const revocationResponse = z
+  .strictObject({
+    effectiveWithinMinutes: z.int().min(0).meta({
+      description:
+        'ACS takes up to 15 minutes until no token of the identity is good any more; 0 when there was none.',
+    }),
+    auditEntry: z
+      .strictObject({ id: z.uuid(), index: z.int().min(0) })
+      .optional()
+      .meta({ description: 'Absent when there was nothing to revoke.' }),
+  })
+  .meta({ id: 'RevocationResponse' });
+
+export type RevocationResponse = z.output<typeof revocationResponse>;
+
+export function toRevocationResponse(revocation: Revocation): RevocationResponse {
+  const { effectiveWithinMinutes, auditEntry } = revocation;
+  return {
+    effectiveWithinMinutes,
+    ...(auditEntry && { auditEntry: { id: auditEntry.id, index: auditEntry.index } }),
+  };
+}

@@ -1,0 +1,23 @@
+import type { FastifyReply } from 'fastify';
+import type { ScopeSunset } from '#libs/token-issuance';
+
+/**
+ * Warns of scopes that ACS will stop to give: `Sunset` (RFC 8594) with the earliest day, the days of
+ * each in `Token-Scope-Sunset` (a dictionary after RFC 9651), and where the policy names pages that
+ * tell what to do, a `Link` to each.
+ */
+export function warnOfSunsets(reply: FastifyReply, sunsets: readonly ScopeSunset[]): void {
+  const [first] = sunsets.toSorted((a, b) => a.sunsetAt.getTime() - b.sunsetAt.getTime());
+  if (!first) return;
+  const days = sunsets.map(
+    ({ scope, sunsetAt }) => `${scope}="${sunsetAt.toISOString().slice(0, 10)}"`,
+  );
+  void reply.header('sunset', first.sunsetAt.toUTCString());
+  void reply.header('token-scope-sunset', days.join(', '));
+  const links = new Set(
+    sunsets.flatMap(({ link }) => (link === undefined ? [] : [new URL(link).href])),
+  );
+  if (links.size > 0) {
+    void reply.header('link', [...links].map((link) => `<${link}>; rel="sunset"`).join(', '));
+  }
+}

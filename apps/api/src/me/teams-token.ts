@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import type { ExchangedToken } from '#libs/token-issuance';
+
+export const teamsTokenRequest = z
+  .strictObject({
+    teamsUserToken: z
+      .string()
+      .max(12_288, 'must have at most 12288 characters')
+      .regex(/^[\w-]+\.[\w-]+\.[\w-]+$/, 'must be an access token of the Teams user')
+      .meta({
+        description:
+          'Entra access token of the caller for https://auth.msft.communication.azure.com, got by the same application.',
+      }),
+  })
+  .meta({ id: 'TeamsTokenRequest' });
+
+export type TeamsTokenRequest = z.output<typeof teamsTokenRequest>;
+
+export const teamsTokenResponse = z
+  .strictObject({
+    token: z
+      .string()
+      .meta({ description: 'Opaque. Don’t read it; `expiresOn` says how long it lives.' }),
+    expiresOn: z.iso.datetime(),
+    auditEntry: z.strictObject({ id: z.uuid(), index: z.int().min(0) }),
+  })
+  .meta({ id: 'TeamsTokenResponse' });
+
+export type TeamsTokenResponse = z.output<typeof teamsTokenResponse>;
+
+export function toTeamsTokenResponse(exchanged: ExchangedToken): TeamsTokenResponse {
+  const { token, expiresOn, auditEntry } = exchanged;
+  const { id, index } = auditEntry;
+  return { token, expiresOn: expiresOn.toISOString(), auditEntry: { id, index } };
+}

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { IDENTITY_KINDS } from '#libs/identity-mapping';
+import type { Decision } from '#libs/token-issuance';
+
+export const policyEvaluationRequest = z
+  .strictObject({
+    subject: z.strictObject({
+      kind: z.enum(IDENTITY_KINDS).meta({ description: 'Of the identity that the token is for.' }),
+      tenant: z
+        .string()
+        .min(1)
+        .max(256)
+        .meta({ description: 'Of the identity that the token is for.' }),
+      clientApp: z.string().min(1).max(256).optional(),
+      permissions: z
+        .array(z.string().min(1).max(128))
+        .max(32)
+        .default(['CommunicationToken.Issue'])
+        .meta({ description: 'What the caller holds.' }),
+      guest: z.boolean().default(false),
+      forOthers: z
+        .boolean()
+        .default(false)
+        .meta({ description: 'Whether the token is for another identity than the caller’s own.' }),
+    }),
+    scopes: z.array(z.string().min(1).max(64)).min(1).max(16).optional(),
+    expiresInMinutes: z.int().min(60).max(1440).optional(),
+  })
+  .meta({ id: 'PolicyEvaluationRequest' });
+
+export type PolicyEvaluationRequest = z.output<typeof policyEvaluationRequest>;
+
+export const policyEvaluation = z
+  .strictObject({
+    outcome: z.enum(['allow', 'deny']),
+    rule: z
+      .string()
+      .optional()
+      .meta({ description: 'The rule that decides. Absent when none applies.' }),
+    version: z.string().meta({ description: 'Of the policy, as audit entries name it.' }),
+    trials: z
+      .array(z.strictObject({ rule: z.string(), outcome: z.string() }))
+      .meta({ description: 'What rules in audit mode would have decided.' }),
+    grant: z
+      .strictObject({
+        scopes: z.array(z.string()),
+        expiresInMinutes: z.int(),
+        reuse: z.boolean(),
+        tokensPerHour: z.int().optional(),
+      })
+      .optional(),
+    refusal: z
+      .looseObject({
+        code: z.string(),
+        detail: z.string(),
+        allowedScopes: z.array(z.string()).optional(),
+        allowedLifetimeMinutes: z.strictObject({ shortest: z.int(), longest: z.int() }).optional(),
+      })
+      .optional(),
+  })
+  .meta({ id: 'PolicyEvaluation' });
+
+export type PolicyEvaluation = z.output<typeof policyEvaluation>;
+
+export function toPolicyEvaluation(decision: Decision): PolicyEvaluation {
+  const { rule, version, trials } = decision;
+  const common = {
+    ...(rule !== undefined && { rule }),
+    version,
+    trials: trials.map((trial) => ({ ...trial })),
+  };
+  if ('refusal' in decision) {
+    const { code, detail, members } = decision.refusal;
+    return { outcome: 'deny', ...common, refusal: { code, detail, ...members } };
+  }
+  const { scopes, expiresInMinutes, isReusable, tokensPerHour } = decision.grant;
+  return {
+    outcome: 'allow',
+    ...common,
+    grant: {
+      scopes: [...scopes],
+      expiresInMinutes,
+      reuse: isReusable,
+      ...(tokensPerHour !== undefined && { tokensPerHour }),
+    },
+  };
+}

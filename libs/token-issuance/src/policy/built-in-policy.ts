@@ -1,0 +1,24 @@
+/**
+ * The policy when no file is configured: every authenticated caller with the permission gets any
+ * scope for as long as ACS allows. Also where an operator's own policy can start from.
+ */
+export const BUILT_IN_POLICY = `# Issuance policy of the communication identity service: docs/issuance-policy.md
+version: 1
+
+scopes:
+  voip: {}
+  voip.join: {}
+  # Chat ends with Azure Communication Services as an offering of its own.
+  chat: { sunset: 2028-09-30 }
+  chat.join: { sunset: 2028-09-30 }
+  chat.join.limited: { sunset: 2028-09-30 }
+
+rules:
+  - name: default
+    when: anyone
+    allow:
+      scopes: [voip, voip.join, chat, chat.join, chat.join.limited]
+      defaultScopes: [voip]
+      lifetimeMinutes: { shortest: 60, default: 60, longest: 1440 }
+      teamsTokens: true
+`;

@@ -1,0 +1,231 @@
+import { describe, expect, it } from 'vitest';
+import type { PolicySubject, TokenWish } from './issuance-policy.js';
+import { readPolicy } from './policy-file.js';
+
+const HOME = '5d3f0c5e-0000-4000-8000-000000000001';
+const OTHER = '5d3f0c5e-0000-4000-8000-000000000002';
+const WEB = 'b2c8d3e4-0000-4000-8000-000000000001';
+
+const policy = readPolicy(`
+version: 1
+scopes:
+  voip: {}
+  voip.join: {}
+  chat: { sunset: 2028-09-30, link: https://example.com/chat }
+rules:
+  - name: guests
+    when: { guest: true }
+    allow:
+      scopes: [voip.join]
+      defaultScopes: [voip.join]
+      lifetimeMinutes: { shortest: 60, default: 60, longest: 60 }
+      tokensPerHour: 4
+  - name: shorter-days
+    mode: audit
+    when: { kind: [user] }
+    allow:
+      scopes: [voip, chat]
+      defaultScopes: [voip]
+      lifetimeMinutes: { shortest: 60, default: 60, longest: 480 }
+  - name: web-users
+    when: { kind: [user], clientApp: [${WEB.toUpperCase()}], tenant: [${HOME}] }
+    allow:
+      scopes: [voip, chat]
+      defaultScopes: [voip]
+      lifetimeMinutes: { shortest: 60, default: 120, longest: 1440 }
+      reuse: true
+      teamsTokens: true
+  - name: for-others
+    when: { forOthers: true, permission: [CommunicationToken.Issue.All] }
+    allow:
+      scopes: [voip]
+      defaultScopes: [voip]
+      lifetimeMinutes: { shortest: 60, default: 60, longest: 120 }
+  - name: bots
+    when: { kind: [bot, service], forOthers: false }
+    allow:
+      scopes: [voip, voip.join, chat]
+      defaultScopes: [voip, chat]
+      lifetimeMinutes: { shortest: 720, default: 1440, longest: 1440 }
+`);
+
+const user: PolicySubject = {
+  kind: 'user',
+  tenant: HOME,
+  clientApp: WEB,
+  permissions: ['CommunicationToken.Issue'],
+  isGuest: false,
+  isForOthers: false,
+};
+const guest = { ...user, isGuest: true };
+const bot: PolicySubject = { ...user, kind: 'bot', clientApp: undefined };
+const crm: PolicySubject = {
+  ...user,
+  clientApp: OTHER,
+  isForOthers: true,
+  permissions: ['CommunicationToken.Issue', 'CommunicationToken.Issue.All'],
+};
+
+function decide(subject: PolicySubject, wish: TokenWish = {}): object {
+  const { trials: _trials, version: _version, rule, ...decision } = policy.decide(subject, wish);
+  if ('grant' in decision) {
+    const { scopes, expiresInMinutes } = decision.grant;
+    return { rule, scopes, minutes: expiresInMinutes };
+  }
+  return { rule, refused: decision.refusal.code };
+}
+
+describe('IssuancePolicy', () => {
+  it.each<[string, PolicySubject, TokenWish, object]>([
+    ['a guest, the default', guest, {}, { rule: 'guests', scopes: ['voip.join'], minutes: 60 }],
+    [
+      'a guest, more scopes',
+      guest,
+      { scopes: ['voip.join', 'voip'] },
+      { rule: 'guests', refused: 'scopes-not-allowed' },
+    ],
+    [
+      'a guest, longer',
+      guest,
+      { expiresInMinutes: 61 },
+      { rule: 'guests', refused: 'lifetime-not-allowed' },
+    ],
+    ['a user, the default', user, {}, { rule: 'web-users', scopes: ['voip'], minutes: 120 }],
+    [
+      'a user, scopes in any order and twice',
+      user,
+      { scopes: ['voip', 'chat', 'voip'] },
+      { rule: 'web-users', scopes: ['chat', 'voip'], minutes: 120 },
+    ],
+    [
+      'a user, all day',
+      user,
+      { expiresInMinutes: 1440 },
+      { rule: 'web-users', scopes: ['voip'], minutes: 1440 },
+    ],
+    [
+      'a user, a scope of another rule',
+      user,
+      { scopes: ['voip.join'] },
+      { rule: 'web-users', refused: 'scopes-not-allowed' },
+    ],
+    [
+      'a user, no scope',
+      user,
+      { scopes: [] },
+      { rule: 'web-users', refused: 'scopes-not-allowed' },
+    ],
+    [
+      'a user, a name of Object’s',
+      user,
+      { scopes: ['constructor'] },
+      { rule: 'web-users', refused: 'scopes-not-allowed' },
+    ],
+    [
+      'a user, a tenant in capitals',
+      { ...user, tenant: HOME.toUpperCase() },
+      {},
+      { rule: 'web-users', scopes: ['voip'], minutes: 120 },
+    ],
+    [
+      'a user of another tenant',
+      { ...user, tenant: OTHER },
+      {},
+      { rule: undefined, refused: 'no-rule-applies' },
+    ],
+    [
+      'a user of another application',
+      { ...user, clientApp: OTHER },
+      {},
+      { rule: undefined, refused: 'no-rule-applies' },
+    ],
+    [
+      'a user of an unnamed application',
+      { ...user, clientApp: undefined },
+      {},
+      { rule: undefined, refused: 'no-rule-applies' },
+    ],
+    ['a bot, the default', bot, {}, { rule: 'bots', scopes: ['chat', 'voip'], minutes: 1440 }],
+    [
+      'a bot, shorter than its rule gives',
+      bot,
+      { expiresInMinutes: 60 },
+      { rule: 'bots', refused: 'lifetime-not-allowed' },
+    ],
+    [
+      'for others, with the permission',
+      crm,
+      {},
+      { rule: 'for-others', scopes: ['voip'], minutes: 60 },
+    ],
+    [
+      'for others, without it',
+      { ...crm, permissions: ['CommunicationToken.Issue'] },
+      {},
+      { rule: undefined, refused: 'no-rule-applies' },
+    ],
+    [
+      'for itself, with the permission for others',
+      { ...crm, isForOthers: false },
+      {},
+      { rule: undefined, refused: 'no-rule-applies' },
+    ],
+    [
+      'for others by a guest: whether the other is one is not known',
+      { ...crm, isGuest: true },
+      {},
+      { rule: 'for-others', scopes: ['voip'], minutes: 60 },
+    ],
+    [
+      'for a bot by others',
+      { ...bot, isForOthers: true },
+      {},
+      { rule: undefined, refused: 'no-rule-applies' },
+    ],
+  ])('decides for %s', (_what, subject, wish, expected) => {
+    expect(decide(subject, wish)).toEqual(expected);
+  });
+
+  it('says in a refusal what would be allowed', () => {
+    const decision = policy.decide(guest, { scopes: ['chat'] });
+    if (!('refusal' in decision)) expect.unreachable();
+    expect(decision.refusal).toMatchObject({
+      status: 403,
+      members: {
+        allowedScopes: ['voip.join'],
+        allowedLifetimeMinutes: { shortest: 60, longest: 60 },
+      },
+    });
+  });
+
+  it('tells what rules in audit mode would have decided, and lets them decide nothing', () => {
+    expect(policy.decide(user, { expiresInMinutes: 1440 })).toMatchObject({
+      rule: 'web-users',
+      trials: [{ rule: 'shorter-days', outcome: 'lifetime-not-allowed' }],
+    });
+    expect(policy.decide({ ...user, tenant: OTHER }, {})).toMatchObject({
+      rule: undefined,
+      trials: [{ rule: 'shorter-days', outcome: 'allow' }],
+    });
+    expect(policy.decide(bot, {}).trials).toEqual([]);
+  });
+
+  it('lets those exchange Teams tokens whose rule says so', () => {
+    expect(policy.decideTeamsExchange(user)).toMatchObject({ rule: 'web-users', grant: {} });
+    expect(policy.decideTeamsExchange(guest)).toMatchObject({
+      rule: 'guests',
+      refusal: { code: 'teams-tokens-not-allowed' },
+    });
+  });
+
+  it('knows which scopes end, and when', () => {
+    expect(policy.sunsetsOf(['voip', 'chat'])).toEqual([
+      {
+        scope: 'chat',
+        sunsetAt: new Date('2028-09-30T00:00:00Z'),
+        link: 'https://example.com/chat',
+      },
+    ]);
+    expect(policy.sunsetsOf(['voip'])).toEqual([]);
+  });
+});
