@@ -60,14 +60,13 @@ const service = await Service.start({
     MAPPING_LEASE_MS: '3000',
     MAPPING_WAIT_MS: '2000',
   },
-  emulator: { acs: { limits: 'off', signingKeyBits: 1024 } },
+  emulator: {
+    acs: { limits: 'off', signingKeyBits: 1024 },
+    secrets: { 'audit-signing-key': SIGNING_SEED.toString('base64') },
+  },
 });
 const broken: string[] = [];
 try {
-  await service.emulator.control.setSecret({
-    name: 'audit-signing-key',
-    value: SIGNING_SEED.toString('base64'),
-  });
   const people = await Promise.all(
     Array.from({ length: PEOPLE }, async () =>
       service.emulator.control.mintToken({
