@@ -6,6 +6,7 @@ export const PERMISSIONS = [
   'CommunicationIdentity.Read.All',
   'CommunicationIdentity.ReadWrite.All',
   'AuditLog.Read.All',
+  'AuditLog.Erase.All',
 ] as const;
 
 /** A delegated scope or an app role that the service checks. */
