@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { QueryRunner } from 'typeorm';
 import { hashLeaf } from '#libs/transparency-log';
-import type { Random } from './random.js';
+import type { Random } from './audit-random.js';
 
 /** An edit that was made, and the first index that verification must name. */
 export interface Tampering {

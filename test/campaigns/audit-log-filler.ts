@@ -5,7 +5,7 @@ import { EntryStatistics } from '../../libs/audit/src/entry-statistics.js';
 import { PersonalEraser } from '../../libs/audit/src/personal-eraser.js';
 import { openTestLog, type TestLog } from '../../libs/audit/test/audit-log.js';
 import { alice, denied, issued } from '../../libs/audit/test/sample-events.js';
-import type { Random } from './random.js';
+import type { Random } from './audit-random.js';
 
 /**
  * Fills a log with all that a log can hold: people, services, operators, denials, erased persons,

@@ -11,7 +11,7 @@ import { openTestLog } from '../../libs/audit/test/audit-log.js';
 import { cloneDatabase, startTestCluster } from '../environment/cluster.js';
 import { fillLog } from './audit-log-filler.js';
 import { edits, type Tampering } from './audit-edits.js';
-import { Random } from './random.js';
+import { Random } from './audit-random.js';
 
 const { values } = parseArgs({
   options: { count: { type: 'string', default: '1000' }, seed: { type: 'string' } },

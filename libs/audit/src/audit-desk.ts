@@ -1,16 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { RequestContext } from '#libs/platform';
 import { type Actor, isCaller } from './actor.js';
-import type { AuditAction, AuditEvent } from './audit-event.js';
+import type { AuditAction, AuditEvent, AuditOutcome } from './audit-event.js';
 import { AuditEntryNotFound, AuditScopeExceeded } from './audit-log-errors.js';
 import { auditSettings, type AuditSettings } from './audit-settings.js';
-import { AuditTrail } from './audit-trail.js';
+import { type AuditReceipt, AuditTrail } from './audit-trail.js';
 import { EntryExport, type ExportPiece } from './entry-export.js';
 import { EntryRows } from './entry-rows.js';
 import { type EntryPage, type EntryQuery, EntrySearch } from './entry-search.js';
 import { EntryStatistics, type StatisticCount, type StatisticsQuery } from './entry-statistics.js';
 import type { ExportFormat } from './export/export-formats.js';
-import { LogReader } from './log-reader.js';
+import { LogReader, type SignedHead } from './log-reader.js';
 import { PersonalEraser } from './personal-eraser.js';
 import type { RecordedEntry } from './recorded-entry.js';
 import { type TokenTrace, TokenTracer } from './token-trace.js';
@@ -44,27 +44,31 @@ export class AuditDesk {
 
   /** A page of entries, newest first. */
   async search(reader: AuditReader, query: Omit<EntryQuery, 'scopeTenant'>): Promise<EntryPage> {
-    await this.#record(reader, 'audit.read', { route: 'entries', ...asDetails(query) });
+    await this.#record(reader, {
+      action: 'audit.read',
+      details: { route: 'entries', ...asDetails(query) },
+    });
     return this.entrySearch.find({ ...query, scopeTenant: this.#scope(reader) });
   }
 
   /** @throws AuditEntryNotFound also for an entry of another tenant */
   async entry(reader: AuditReader, id: string): Promise<RecordedEntry> {
-    await this.#record(reader, 'audit.read', { route: 'entry', id });
+    await this.#record(reader, { action: 'audit.read', details: { route: 'entry', id } });
     return this.#visible(reader, id);
   }
 
   /** The entry's `.tlog-proof` file. @throws AuditEntryNotFound also for an entry of another tenant */
   async proof(reader: AuditReader, id: string): Promise<string> {
-    await this.#record(reader, 'audit.read', { route: 'proof', id });
+    await this.#record(reader, { action: 'audit.read', details: { route: 'proof', id } });
     const { index } = await this.#visible(reader, id);
     return this.log.proofFile(index);
   }
 
   /** @throws AuditScopeExceeded for auditors of another tenant */
   async statistics(reader: AuditReader, query: StatisticsQuery): Promise<StatisticCount[]> {
-    this.#requireWhole(reader);
-    await this.#record(reader, 'audit.read', { route: 'statistics', ...asDetails(query) });
+    const details = { route: 'statistics', ...asDetails(query) };
+    await this.#requireWhole(reader, 'audit.read', details);
+    await this.#record(reader, { action: 'audit.read', details });
     return this.entryStatistics.count(query);
   }
 
@@ -73,15 +77,26 @@ export class AuditDesk {
     reader: AuditReader,
     query: { readonly format: ExportFormat; readonly fromIndex: number },
   ): AsyncGenerator<ExportPiece, undefined> {
-    await this.#record(reader, 'audit.export', asDetails(query));
+    await this.#record(reader, { action: 'audit.export', details: asDetails(query) });
     yield* this.entryExport.stream({ ...query, scopeTenant: this.#scope(reader) });
     return undefined;
   }
 
-  /** A tile or an entry bundle. Tiles hold hashes only, so that only bundles are recorded. */
+  /** The newest checkpoint. Not recorded. @throws AuditScopeExceeded for auditors of another tenant */
+  async checkpoint(reader: AuditReader): Promise<SignedHead> {
+    await this.#requireWhole(reader, 'audit.read', { route: 'checkpoint' });
+    return this.log.checkpoint();
+  }
+
+  /**
+   * A tile or an entry bundle. Tiles hold hashes only, so that only bundles are recorded.
+   *
+   * @throws AuditScopeExceeded for auditors of another tenant
+   */
   async resource(reader: AuditReader, path: string): Promise<Buffer> {
-    this.#requireWhole(reader);
-    if (path.startsWith('tile/entries/')) await this.#record(reader, 'audit.read', { route: path });
+    await this.#requireWhole(reader, 'audit.read', { route: path });
+    if (path.startsWith('tile/entries/'))
+      await this.#record(reader, { action: 'audit.read', details: { route: path } });
     return this.log.resource(path);
   }
 
@@ -90,10 +105,10 @@ export class AuditDesk {
     reader: AuditReader,
     what: { readonly token: string } | { readonly fingerprint: string },
   ): Promise<TokenTrace> {
-    this.#requireWhole(reader);
-    const details: AuditEvent['details'] =
+    const details: NonNullable<AuditEvent['details']> =
       'token' in what ? { by: 'token' } : { by: 'fingerprint', fingerprint: what.fingerprint };
-    await this.#record(reader, 'audit.trace', details);
+    await this.#requireWhole(reader, 'audit.trace', details);
+    await this.#record(reader, { action: 'audit.trace', details });
     return 'token' in what
       ? this.tracer.byToken(what.token)
       : this.tracer.byFingerprint(what.fingerprint);
@@ -103,10 +118,9 @@ export class AuditDesk {
   async erase(
     reader: AuditReader,
     person: { readonly tenant: string; readonly subject: string; readonly reason?: string },
-  ): Promise<{ readonly index: number; readonly rows: number }> {
-    this.#requireWhole(reader);
-    const { receipt, rows } = await this.eraser.erase({ ...person, ...reader });
-    return { index: receipt.index, rows };
+  ): Promise<{ readonly receipt: AuditReceipt; readonly rows: number }> {
+    await this.#requireWhole(reader, 'audit.erase', {});
+    return this.eraser.erase({ ...person, ...reader });
   }
 
   async #visible(reader: AuditReader, id: string): Promise<RecordedEntry> {
@@ -118,8 +132,16 @@ export class AuditDesk {
     return found;
   }
 
-  #requireWhole(reader: AuditReader): void {
-    if (this.#scope(reader) !== undefined) throw new AuditScopeExceeded();
+  /** Who asks for more than their tenant's entries is refused, which is recorded as well. */
+  async #requireWhole(
+    reader: AuditReader,
+    action: AuditAction,
+    details: NonNullable<AuditEvent['details']>,
+  ): Promise<void> {
+    if (this.#scope(reader) === undefined) return;
+    const refusal = new AuditScopeExceeded();
+    await this.#record(reader, { action, details, reason: { code: refusal.code } }, 'denied');
+    throw refusal;
   }
 
   /** The only tenant that the reader may see; `undefined` for the whole log. */
@@ -131,16 +153,10 @@ export class AuditDesk {
 
   async #record(
     { actor, request }: AuditReader,
-    action: AuditAction,
-    details: NonNullable<AuditEvent['details']>,
+    what: Pick<AuditEvent, 'action' | 'details' | 'reason'>,
+    outcome: AuditOutcome = 'success',
   ): Promise<void> {
-    await this.trail.record({
-      action,
-      outcome: 'success',
-      actor,
-      details,
-      ...(request && { request }),
-    });
+    await this.trail.record({ ...what, outcome, actor, ...(request && { request }) });
   }
 }
 

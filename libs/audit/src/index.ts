@@ -41,5 +41,5 @@ export { type ExportForm, type ExportFormat, exportForms } from './export/export
 export { LogReader, type SignedHead } from './log-reader.js';
 export { LogRetention, type RetentionReport } from './log-retention.js';
 export type { TokenTrace } from './token-trace.js';
-export { LogFolder } from './log-folder.js';
+export { LogFolder, type LogSource } from './log-folder.js';
 export { verifyFolder, type VerifyFolderRequest } from './verify/folder-verifier.js';

@@ -10,6 +10,9 @@ import {
 import { AuditEntryRetired } from './audit-log-errors.js';
 import type { LogReader } from './log-reader.js';
 
+/** Where a copy of the log comes from: its database, or its addresses on the web. */
+export type LogSource = Pick<LogReader, 'checkpoint' | 'resource'>;
+
 /** The log as files, laid out as its addresses are: `checkpoint`, `tile/…`, `tile/entries/…`. */
 export class LogFolder {
   constructor(readonly path: string) {}
@@ -37,7 +40,7 @@ export class LogFolder {
    * @returns the size of the copied log
    */
   async copy(
-    log: LogReader,
+    log: LogSource,
     onProgress?: (copied: number, total: number) => void,
   ): Promise<number> {
     const { size, checkpoint } = await log.checkpoint();
@@ -55,7 +58,7 @@ export class LogFolder {
     return size;
   }
 
-  async #copyFile(path: string, log: LogReader): Promise<void> {
+  async #copyFile(path: string, log: LogSource): Promise<void> {
     if (await this.#read(path)) return;
     try {
       await this.#write(path, await log.resource(path));

@@ -33,10 +33,14 @@ export function uuidText(bytes: Buffer): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
+/** The end of the year 9999: PostgreSQL does not read what follows in RFC 3339. */
+const endMs = 253_402_300_800_000;
+
 /** The time in a UUID of version 7, in milliseconds since 1970; `undefined` when it is no such UUID. */
 export function uuidV7Time(id: string): number | undefined {
   if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id)) {
     return undefined;
   }
-  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+  const time = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+  return time < endMs ? time : undefined;
 }

@@ -13,6 +13,8 @@ import { MemorySecretStore } from '#libs/secrets';
 import { AuditMetrics } from '../src/audit-metrics.js';
 import type { AuditSettings } from '../src/audit-settings.js';
 import { CheckpointSigners } from '../src/checkpoint-signers.js';
+import { EntryRows } from '../src/entry-rows.js';
+import { LogReader } from '../src/log-reader.js';
 import { LogAppender } from '../src/log-appender.js';
 import { LogWatch } from '../src/log-watch.js';
 import { PostgresAuditTrail } from '../src/postgres-audit-trail.js';
@@ -92,4 +94,12 @@ export function openTestLog(
     clock,
     close,
   };
+}
+
+/** Reads the log that a test writes. */
+export function openTestReader(log: TestLog): LogReader {
+  const { database, signers, readiness, logger, settings } = log;
+  const metrics = new AuditMetrics(new Registry());
+  const watch = new LogWatch(database, signers, readiness, logger, metrics, settings);
+  return new LogReader(database, new EntryRows(database), signers, watch, settings);
 }

@@ -102,8 +102,9 @@ export class DerivedCheck {
       this.faults.add('statistic-differs', index, 'a count of this hour');
     };
     runs.forEach(({ start, end }, nth) => {
-      const before = runs[nth - 1]?.end;
-      const isRun = start < end && /:00:00$/.test(start) && /:00:00$/.test(end);
+      const begin = firstIndex === 0 ? firstHour : undefined;
+      const before = nth === 0 ? begin : runs[nth - 1]?.end;
+      const isRun = start < end && start.endsWith(':00:00') && end.endsWith(':00:00');
       if (!isRun || (before !== undefined && before !== start)) differs(before ?? start);
     });
     const stored = new Map<string, number>();
