@@ -1,4 +1,5 @@
 import { auditFunctionGrants, auditGrants, auditMigrations } from '#libs/audit';
+import { authenticationGrants, authenticationMigrations } from '#libs/authentication';
 import {
   communicationServicesGrants,
   communicationServicesMigrations,
@@ -12,6 +13,7 @@ export const serviceMigrations = [
   ...auditMigrations,
   ...tokenIssuanceMigrations,
   ...communicationServicesMigrations,
+  ...authenticationMigrations,
 ];
 
 /** All that the role may do that the service works as. */
@@ -21,6 +23,7 @@ export const serviceGrants: readonly { table: string; privileges: readonly strin
   ...auditGrants,
   ...tokenIssuanceGrants,
   ...communicationServicesGrants,
+  ...authenticationGrants,
 ];
 
 /** The functions with the owner's rights that the same role may execute. */
