@@ -26,6 +26,8 @@ export interface CreateWithToken {
 /** An active mapping, and its first token when that was asked for and the identity was created now. */
 export interface EnsuredMapping {
   readonly mapping: EstablishedMapping;
+  /** Whether this call has created the identity; absent: no. */
+  readonly isNew?: boolean;
   readonly issued?: IssuedToken & { readonly auditEntry: AuditReceipt };
 }
 
@@ -74,8 +76,8 @@ export class IdentityCreation {
       const receipts = await this.audit.recordAll(events, activation);
       const auditEntry = receipts[1];
       return issued && auditEntry
-        ? { mapping: active, issued: { ...issued, auditEntry } }
-        : { mapping: active };
+        ? { mapping: active, isNew: true, issued: { ...issued, auditEntry } }
+        : { mapping: active, isNew: true };
     } catch (error) {
       const settled = this.background.run(async (signal) =>
         this.#settle(active, lease, who, created, signal),

@@ -5,19 +5,25 @@ export const identityMappingSettings = defineSettings(
   'identity-mapping',
   z.object({
     MAPPING_LEASE_MS: wholeNumber(1_000, 300_000)
-      .prefault('15000')
+      .prefault('30000')
       .describe(
-        'milliseconds that one replica has to create an identity before another may try, 1000 to 300000; longer than ACS_TIMEOUT_MS',
+        'milliseconds that one replica has to create an identity before another may try, 1000 to 300000; longer than ACS_TIMEOUT_MS and the longest wait for the request budget',
       ),
     MAPPING_WAIT_MS: wholeNumber(100, 60_000)
       .prefault('8000')
       .describe(
         'milliseconds that a request waits for an identity which another request is creating, 100 to 60000',
       ),
+    MAPPING_SWEEP_SECONDS: wholeNumber(1, 3_600)
+      .prefault('5')
+      .describe(
+        'seconds between two looks of each replica after what crashed or failed requests left undone, 1 to 3600',
+      ),
   }),
   (variables) => ({
     leaseMs: variables.MAPPING_LEASE_MS,
     waitMs: variables.MAPPING_WAIT_MS,
+    sweepMs: variables.MAPPING_SWEEP_SECONDS * 1_000,
   }),
 );
 

@@ -3,11 +3,17 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '#libs/audit';
 import { CommunicationServicesModule } from '#libs/communication-services';
 import { DatabaseModule } from '#libs/platform';
+import { IdentityExport } from './bulk/identity-export.js';
+import { IdentityImport } from './bulk/identity-import.js';
 import { BackgroundWork } from './background-work.js';
+import { IdentityAdministrationService } from './identity-administration.service.js';
 import { IdentityCreation } from './identity-creation.js';
+import { IdentityDeletion } from './identity-deletion.js';
+import { IdentityLinking } from './identity-linking.js';
 import { IdentityMap } from './identity-map.js';
 import { IdentityMappingService } from './identity-mapping.service.js';
 import { MappingEntity } from './mapping.entity.js';
+import { MappingSweeper } from './mapping-sweeper.js';
 import { OrphanEntity } from './orphan.entity.js';
 import { Orphans } from './orphans.js';
 import { PostgresIdentityMap } from './postgres-identity-map.js';
@@ -27,8 +33,21 @@ import { TokenRevocation } from './token-revocation.js';
     Orphans,
     IdentityCreation,
     TokenRevocation,
+    IdentityDeletion,
     IdentityMappingService,
+    IdentityLinking,
+    IdentityAdministrationService,
+    IdentityImport,
+    IdentityExport,
+    MappingSweeper,
   ],
-  exports: [IdentityMap, IdentityMappingService],
+  exports: [
+    IdentityMap,
+    IdentityMappingService,
+    IdentityLinking,
+    IdentityAdministrationService,
+    IdentityImport,
+    IdentityExport,
+  ],
 })
 export class IdentityMappingModule {}

@@ -16,6 +16,23 @@ export {
   RevocationPending,
   TenantNotAllowed,
 } from './errors.js';
+export {
+  IdentityAdministrationService,
+  type ErasureReport,
+  type MappingPage,
+  type MappingReference,
+  type MappingUpdate,
+} from './identity-administration.service.js';
+export {
+  IdentityImport,
+  type ImportRequest,
+  type ImportSummary,
+  type LineResult,
+} from './bulk/identity-import.js';
+export { IdentityExport, type ExportLine } from './bulk/identity-export.js';
+export { identityFields } from './identity-fields.js';
+export { IdentityLinking, type IdentityDescription } from './identity-linking.js';
+export { type OnBehalf } from './work-for.js';
 export { type CreateWithToken, type EnsuredMapping } from './identity-creation.js';
 export {
   IdentityMap,

@@ -1,0 +1,316 @@
+import { Injectable } from '@nestjs/common';
+import { type AuditEvent, AuditTrail } from '#libs/audit';
+import {
+  BudgetExhausted,
+  CommunicationResources,
+  ResourceNotConfigured,
+} from '#libs/communication-services';
+import { Clock, ServiceError } from '#libs/platform';
+import { IdentityKindConflict, IdentityLinkConflict, MappingChanged } from '../errors.js';
+import { IdentityLinking } from '../identity-linking.js';
+import { IdentityMap } from '../identity-map.js';
+import { IdentityMappingService } from '../identity-mapping.service.js';
+import { isEstablished, type Mapping, targetOf } from '../mapping.js';
+import { newMapping } from '../new-mapping.js';
+import { type OnBehalf, whoDid } from '../work-for.js';
+import { type ImportItem, type LineFault, readImportLine } from './import-line.js';
+import { readLines } from './line-reader.js';
+
+export interface ImportRequest {
+  /** Newline-delimited JSON. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** For lines that name none. */
+  readonly tenant: string;
+  /** Whether lines may name other tenants: an operator's may. */
+  readonly isAnyTenant?: boolean;
+  /** Whether identities are created at ACS for lines without one. */
+  readonly isProvisioning: boolean;
+  readonly who: OnBehalf;
+}
+
+/** What became of one line. */
+export interface LineResult {
+  readonly line: number;
+  readonly outcome: 'created' | 'unchanged' | 'failed';
+  readonly id?: string;
+  readonly communicationUserId?: string;
+  readonly error?: { readonly code: string; readonly detail: string };
+}
+
+/** The last word of an import. */
+export interface ImportSummary {
+  readonly lines: number;
+  readonly created: number;
+  readonly unchanged: number;
+  readonly failed: number;
+  /** `false`: an outage ended the import early; import the whole file again. */
+  readonly isComplete: boolean;
+}
+
+/** Lines that are read, decided and committed together. */
+const BATCH = 200;
+/** Calls to ACS under way at the same time. */
+const PROVISIONING = 8;
+
+/**
+ * Imports application identities, line by line, in constant memory. A faulty line fails alone; an
+ * outage ends the import. Safe to repeat: what is there already stays as it is.
+ */
+@Injectable()
+export class IdentityImport {
+  constructor(
+    private readonly map: IdentityMap,
+    private readonly linking: IdentityLinking,
+    private readonly mappings: IdentityMappingService,
+    private readonly resources: CommunicationResources,
+    private readonly audit: AuditTrail,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Yields a result for each line, in the order of the lines within a batch, then returns the summary. */
+  async *run(asked: ImportRequest): AsyncGenerator<LineResult, ImportSummary> {
+    const counts = { lines: 0, created: 0, unchanged: 0, failed: 0, isComplete: true };
+    for await (const batch of this.#batches(asked)) {
+      const results = await this.#take(batch, asked);
+      for (const result of results) {
+        counts.lines += 1;
+        counts[result.outcome] += 1;
+        if (isOutage(result)) counts.isComplete = false;
+        yield result;
+      }
+      if (!counts.isComplete) break;
+    }
+    await this.audit
+      .record({
+        ...whoDid(asked.who),
+        action: 'identity.import',
+        outcome: counts.isComplete ? 'success' : 'failure',
+        target: { tenant: asked.tenant },
+        details: { ...counts, isProvisioning: asked.isProvisioning },
+      })
+      .catch((error: unknown) => {
+        if (counts.isComplete) throw error;
+      });
+    return counts;
+  }
+
+  async *#batches({
+    chunks,
+    tenant,
+    isAnyTenant = false,
+  }: ImportRequest): AsyncGenerator<(ImportItem | LineFault)[]> {
+    let batch: (ImportItem | LineFault)[] = [];
+    for await (const line of readLines(chunks)) {
+      batch.push(readImportLine(line, { tenant, isAnyTenant }));
+      if (batch.length < BATCH) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  async #take(
+    batch: readonly (ImportItem | LineFault)[],
+    asked: ImportRequest,
+  ): Promise<readonly LineResult[]> {
+    const results = new Map<number, LineResult>();
+    const items: ImportItem[] = [];
+    for (const item of batch) {
+      if ('code' in item) results.set(item.number, failure(item.number, item));
+      else items.push(item);
+    }
+    try {
+      for (const [number, mapping] of await this.#storeFresh(items, asked.who)) {
+        results.set(number, success(number, mapping, 'created'));
+      }
+      const rest = items.filter(({ number }) => !results.has(number));
+      for (const item of rest) results.set(item.number, await this.#storeOne(item, asked.who));
+      if (asked.isProvisioning) await this.#provision(items, results, asked.who);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      for (const { number } of items) {
+        if (!results.has(number)) results.set(number, failure(number, error));
+      }
+    }
+    return batch.flatMap(({ number }) => results.get(number) ?? []);
+  }
+
+  /** Stores what is surely new in one commit. What anything contradicts is left to be done one by one. */
+  async #storeFresh(
+    items: readonly ImportItem[],
+    who: OnBehalf,
+  ): Promise<ReadonlyMap<number, Mapping>> {
+    const known = await this.map.findBySubjects(items);
+    const ids = items.flatMap(({ communicationUserId = [] }) => communicationUserId);
+    const holders = await this.map.findByCommunicationUserIds(ids);
+    const taken = new Set([
+      ...known.map(personOf),
+      ...holders.map(({ communicationUserId }) => communicationUserId),
+    ]);
+    const fresh = new Map<number, Mapping>();
+    for (const item of items) {
+      const resource = this.#resourceOf(item);
+      const { communicationUserId } = item;
+      const isTaken =
+        taken.has(personOf(item)) || (communicationUserId && taken.has(communicationUserId));
+      if (resource === undefined || isTaken) continue;
+      taken.add(personOf(item)).add(communicationUserId);
+      const mapping = this.#newMapping(item, resource);
+      fresh.set(item.number, mapping);
+    }
+    if (fresh.size === 0) return fresh;
+    const mappings = [...fresh.values()];
+    try {
+      await this.audit.recordAll(
+        mappings.map((mapping) => importOf(mapping, who)),
+        this.map.add(mappings),
+      );
+      return fresh;
+    } catch (error) {
+      if (error instanceof MappingChanged) return new Map();
+      throw error;
+    }
+  }
+
+  async #storeOne(item: ImportItem, who: OnBehalf): Promise<LineResult> {
+    const { number, communicationUserId } = item;
+    try {
+      const { mapping, isNew } =
+        communicationUserId === undefined
+          ? await this.#register(item, who)
+          : item.isSuspended
+            ? await this.#linkSuspended(item, communicationUserId, who)
+            : await this.linking.createOrGet(item, who);
+      return success(number, mapping, isNew ? 'created' : 'unchanged');
+    } catch (error) {
+      if (!(error instanceof ServiceError) || error.status === 503) throw error;
+      return failure(number, error);
+    }
+  }
+
+  /** Keeps an application identity whose communication identity is created later. */
+  async #register(item: ImportItem, who: OnBehalf): Promise<{ mapping: Mapping; isNew: boolean }> {
+    const { name: resource } = this.resources.forTenant(item.tenant);
+    for (;;) {
+      const known = await this.map.find(item, resource);
+      if (known && known.kind !== item.kind) throw new IdentityKindConflict();
+      if (known) return { mapping: known, isNew: false };
+      const mapping = this.#newMapping(item, resource);
+      try {
+        await this.audit.record(importOf(mapping, who), this.map.add([mapping]));
+        return { mapping, isNew: true };
+      } catch (error) {
+        if (!(error instanceof MappingChanged)) throw error;
+      }
+    }
+  }
+
+  /** Links as `IdentityLinking` does, but never by way of an active mapping. */
+  async #linkSuspended(
+    item: ImportItem,
+    communicationUserId: string,
+    who: OnBehalf,
+  ): Promise<{ mapping: Mapping; isNew: boolean }> {
+    const resource = this.#resourceOf(item);
+    if (resource === undefined) throw new ResourceNotConfigured(communicationUserId);
+    const [holder] = await this.map.findByCommunicationUserIds([communicationUserId]);
+    if (holder && personOf(holder) === personOf(item)) return { mapping: holder, isNew: false };
+    const mapping = this.#newMapping(item, resource);
+    try {
+      await this.audit.record(importOf(mapping, who), this.map.add([mapping]));
+      return { mapping, isNew: true };
+    } catch (error) {
+      throw error instanceof MappingChanged ? new IdentityLinkConflict() : error;
+    }
+  }
+
+  /** Creates identities at ACS, as fast as the request budget lets bulk work go. */
+  async #provision(
+    items: readonly ImportItem[],
+    results: Map<number, LineResult>,
+    who: OnBehalf,
+  ): Promise<void> {
+    const waiting = items.filter(({ number }) => {
+      const result = results.get(number);
+      return result && result.outcome !== 'failed' && result.communicationUserId === undefined;
+    });
+    const work = async (): Promise<void> => {
+      for (let item = waiting.shift(); item; item = waiting.shift()) {
+        results.set(item.number, await this.#provisionOne(item, who));
+      }
+    };
+    await Promise.all(Array.from({ length: PROVISIONING }, work));
+  }
+
+  async #provisionOne(item: ImportItem, who: OnBehalf): Promise<LineResult> {
+    const { number, tenant, subject, kind } = item;
+    for (;;) {
+      who.request?.signal?.throwIfAborted();
+      try {
+        const { mapping, isNew } = await this.mappings.ensureActive({
+          ...who,
+          identity: { tenant, subject, kind },
+          priority: 'bulk',
+        });
+        return success(number, mapping, isNew ? 'created' : 'unchanged');
+      } catch (error) {
+        if (!(error instanceof ServiceError)) throw error;
+        if (!(error instanceof BudgetExhausted)) return failure(number, error);
+        await this.clock.sleep((error.retryAfterSeconds ?? 1) * 1_000, who.request?.signal);
+      }
+    }
+  }
+
+  #resourceOf({ tenant, communicationUserId }: ImportItem): string | undefined {
+    return communicationUserId === undefined
+      ? this.resources.forTenant(tenant).name
+      : this.resources.ofCommunicationUserId(communicationUserId)?.name;
+  }
+
+  #newMapping(item: ImportItem, resource: string): Mapping {
+    const { tenant, subject, kind, displayName, communicationUserId, isSuspended } = item;
+    const linked = isSuspended ? 'suspended' : 'active';
+    const status = communicationUserId === undefined ? 'pending' : linked;
+    const described = { tenant, subject, kind, displayName, communicationUserId };
+    // Nobody knows which tokens a suspended identity still has out there.
+    return newMapping(
+      { ...described, resource, status, isRevoking: isSuspended },
+      this.clock.now(),
+    );
+  }
+}
+
+function importOf(mapping: Mapping, who: OnBehalf): AuditEvent {
+  return {
+    ...whoDid(who),
+    action: isEstablished(mapping) ? 'identity.link' : 'identity.import',
+    outcome: 'success',
+    target: targetOf(mapping),
+    ...(mapping.displayName !== undefined && { displayName: mapping.displayName }),
+    details: { via: 'import', status: mapping.status },
+  };
+}
+
+function personOf({ tenant, subject }: { tenant: string; subject: string }): string {
+  return JSON.stringify([tenant, subject]);
+}
+
+function success(
+  line: number,
+  { id, communicationUserId }: Mapping,
+  outcome: 'created' | 'unchanged',
+): LineResult {
+  return { line, outcome, id, ...(communicationUserId !== undefined && { communicationUserId }) };
+}
+
+function failure(
+  line: number,
+  { code, detail }: { readonly code: string; readonly detail: string },
+): LineResult {
+  return { line, outcome: 'failed', error: { code, detail } };
+}
+
+/** Outages that the next line would meet just as well. */
+function isOutage({ error }: LineResult): boolean {
+  return error?.code === 'audit-unavailable' || error?.code === 'database-unavailable';
+}

@@ -1,0 +1,222 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type AuditEvent, AuditTrail } from '#libs/audit';
+import { Clock, ServiceError } from '#libs/platform';
+import { canonicalName } from './application-identity.js';
+import {
+  MappingChanged,
+  MappingNotFound,
+  MappingPending,
+  MappingStateConflict,
+  MappingVersionMismatch,
+} from './errors.js';
+import { IdentityDeletion } from './identity-deletion.js';
+import { IdentityMap, type MappingSearch } from './identity-map.js';
+import {
+  identityMappingSettings,
+  type IdentityMappingSettings,
+} from './identity-mapping-settings.js';
+import { EFFECTIVE_WITHIN_MINUTES } from './identity-mapping.service.js';
+import { isEstablished, type Mapping, targetOf } from './mapping.js';
+import { TokenRevocation } from './token-revocation.js';
+import { type OnBehalf, whoDid } from './work-for.js';
+
+/** Which mapping is meant. */
+export interface MappingReference {
+  readonly id: string;
+  /** Whose mappings the caller may see; `any` for operators. */
+  readonly tenant: string;
+  /** The version that the caller has read; left out: whichever there is. */
+  readonly version?: number | undefined;
+}
+
+export interface MappingUpdate {
+  readonly status?: 'active' | 'suspended' | undefined;
+  /** `null` removes it. */
+  readonly displayName?: string | null | undefined;
+}
+
+export interface MappingPage {
+  readonly items: readonly Mapping[];
+  /** Id to continue behind; absent on the last page. */
+  readonly next: string | undefined;
+}
+
+/** What became of the mappings of a person. */
+export interface ErasureReport {
+  /** Whether nothing is owed to ACS any more. */
+  readonly isComplete: boolean;
+  readonly effectiveWithinMinutes: number;
+  readonly mappings: readonly { readonly mapping: Mapping; readonly problem: string | undefined }[];
+}
+
+/** What administrators do with mappings. Each change is recorded in the commit that makes it. */
+@Injectable()
+export class IdentityAdministrationService {
+  constructor(
+    private readonly map: IdentityMap,
+    private readonly revocation: TokenRevocation,
+    private readonly deletion: IdentityDeletion,
+    private readonly audit: AuditTrail,
+    private readonly clock: Clock,
+    @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
+  ) {}
+
+  /**
+   * Gives the mapping, a deleted one too.
+   *
+   * @throws MappingNotFound for another tenant's mapping just as for a missing one
+   * @throws MappingVersionMismatch
+   */
+  async read({ id, tenant, version }: MappingReference): Promise<Mapping> {
+    const mapping = await this.map.get(id);
+    if (!mapping || (tenant !== 'any' && mapping.tenant !== tenant)) throw new MappingNotFound();
+    if (version !== undefined && version !== mapping.version) throw new MappingVersionMismatch();
+    return mapping;
+  }
+
+  /** Lists mappings in the order of their creation, a page at a time. */
+  async search(search: MappingSearch): Promise<MappingPage> {
+    const { subject, communicationUserId, limit } = search;
+    const found = await this.map.search({
+      ...search,
+      subject: subject && canonicalName(subject),
+      communicationUserId: communicationUserId?.toLowerCase(),
+      limit: limit + 1,
+    });
+    const items = found.slice(0, limit);
+    return { items, next: found.length > limit ? items.at(-1)?.id : undefined };
+  }
+
+  /**
+   * Finds whom communication identities belong to, even deleted ones. Recorded, since it names people.
+   *
+   * @returns a mapping, or `undefined`, for each id in its place
+   */
+  async lookUp(
+    ids: readonly string[],
+    tenant: string,
+    who: OnBehalf,
+  ): Promise<readonly (Mapping | undefined)[]> {
+    const wanted = ids.map((id) => id.toLowerCase());
+    const found = await this.map.findByCommunicationUserIds([...new Set(wanted)]);
+    const visible = new Map(
+      found
+        .filter((mapping) => tenant === 'any' || mapping.tenant === tenant)
+        .map((mapping) => [mapping.communicationUserId, mapping]),
+    );
+    await this.audit.record({
+      ...whoDid(who),
+      action: 'identity.read',
+      outcome: 'success',
+      details: { asked: ids.length, found: visible.size },
+    });
+    return wanted.map((id) => visible.get(id));
+  }
+
+  /**
+   * Suspends, resumes or renames. Suspending ends all tokens as a revocation does.
+   *
+   * Safe to repeat: what is so already stays, without a new version.
+   *
+   * @throws MappingNotFound, MappingVersionMismatch
+   * @throws MappingStateConflict when it has no identity yet, or is being deleted
+   */
+  async update(
+    reference: MappingReference,
+    update: MappingUpdate,
+    who: OnBehalf,
+  ): Promise<Mapping> {
+    await this.#whileUnchanged(async () => {
+      const mapping = await this.read(reference);
+      if (mapping.status === 'deleted') throw new MappingNotFound();
+      if (mapping.status === 'deleting') throw new MappingStateConflict(mapping.status);
+      await this.#update(mapping, update, who);
+    });
+    return this.read({ id: reference.id, tenant: reference.tenant });
+  }
+
+  /**
+   * Deletes an identity at ACS, then its mapping. Safe to repeat.
+   *
+   * @returns the mapping: `deleted`, or `deleting` while ACS has not confirmed
+   * @throws MappingNotFound, MappingVersionMismatch
+   * @throws MappingPending when its identity is being created
+   * @throws ResourceNotConfigured when its ACS resource is not configured
+   */
+  async delete(reference: MappingReference, who: OnBehalf): Promise<Mapping> {
+    await this.#whileUnchanged(async () => {
+      const mapping = await this.read(reference);
+      if (mapping.status === 'deleted' || mapping.status === 'deleting') return;
+      await this.deletion.begin(mapping, who);
+    });
+    return this.read({ id: reference.id, tenant: reference.tenant });
+  }
+
+  /**
+   * Deletes every mapping of a subject, in all ACS resources. Safe to repeat, which also tells how
+   * far an earlier one has come: the report names what was deleted before, too.
+   */
+  async erase(
+    { tenant, subject }: { readonly tenant: string; readonly subject: string },
+    who: OnBehalf,
+  ): Promise<ErasureReport> {
+    const person = [canonicalName(tenant), canonicalName(subject)] as const;
+    const problems = new Map<string, string>();
+    for (const { id, status } of await this.map.listSubject(...person)) {
+      if (status === 'deleted') continue;
+      await this.delete({ id, tenant: 'any' }, who).catch((error: unknown) => {
+        const isOurs = error instanceof ServiceError && error.code !== 'audit-unavailable';
+        if (!isOurs) throw error;
+        problems.set(id, error.code);
+      });
+    }
+    const mappings = await this.map.listSubject(...person);
+    return {
+      isComplete: mappings.every(({ status }) => status === 'deleted'),
+      effectiveWithinMinutes: EFFECTIVE_WITHIN_MINUTES,
+      mappings: mappings.map((mapping) => ({ mapping, problem: problems.get(mapping.id) })),
+    };
+  }
+
+  async #update(mapping: Mapping, update: MappingUpdate, who: OnBehalf): Promise<void> {
+    const displayName =
+      update.displayName === undefined ? mapping.displayName : (update.displayName ?? undefined);
+    const status = update.status ?? mapping.status;
+    const isSame = status === mapping.status && displayName === mapping.displayName;
+    if (isSame) return;
+    if (status === 'suspended' && mapping.status !== 'suspended') {
+      if (!isEstablished(mapping)) throw new MappingStateConflict(mapping.status);
+      await this.revocation.begin({ mapping, action: 'identity.suspend', displayName }, who);
+      return;
+    }
+    if (mapping.status === 'pending' && status !== 'pending') {
+      throw new MappingStateConflict(mapping.status);
+    }
+    const event: AuditEvent = {
+      ...whoDid(who),
+      action: status === mapping.status ? 'identity.update' : 'identity.resume',
+      outcome: 'success',
+      target: targetOf(mapping),
+      ...(displayName !== undefined && { displayName }),
+    };
+    const version = mapping.version + 1;
+    const updatedAt = new Date(this.clock.now());
+    const next: Mapping = { ...mapping, status, displayName, version, updatedAt };
+    await this.audit.record(event, this.map.replace(mapping, next));
+  }
+
+  /** Decides anew when somebody else was faster, for as long as requests wait for a creation. */
+  async #whileUnchanged(attempt: () => Promise<void>): Promise<void> {
+    const deadline = this.clock.now() + this.settings.waitMs;
+    for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, 400)) {
+      try {
+        await attempt();
+        return;
+      } catch (error) {
+        if (!(error instanceof MappingChanged)) throw error;
+      }
+      if (this.clock.now() + pauseMs > deadline) throw new MappingPending();
+      await this.clock.sleep(pauseMs);
+    }
+  }
+}

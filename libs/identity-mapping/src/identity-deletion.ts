@@ -1,0 +1,104 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type AuditEvent, AuditTrail } from '#libs/audit';
+import { CommunicationIdentityGateway, CommunicationResources } from '#libs/communication-services';
+import { Clock, Logger } from '#libs/platform';
+import { MappingChanged } from './errors.js';
+import { IdentityMap } from './identity-map.js';
+import {
+  identityMappingSettings,
+  type IdentityMappingSettings,
+} from './identity-mapping-settings.js';
+import { type EstablishedMapping, isEstablished, type Mapping, targetOf } from './mapping.js';
+import { callFor, newLease, type OnBehalf, whoDid } from './work-for.js';
+
+/** Deletes identities: at ACS first, with their data and tokens, then here, down to a tombstone. */
+@Injectable()
+export class IdentityDeletion {
+  constructor(
+    private readonly map: IdentityMap,
+    private readonly gateway: CommunicationIdentityGateway,
+    private readonly resources: CommunicationResources,
+    private readonly audit: AuditTrail,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
+  ) {}
+
+  /**
+   * Begins the deletion of a mapping and tries to end it. From here on no token is issued; what ACS
+   * did not confirm is owed, and the sweepers go on with it.
+   *
+   * @param mapping as it is stored now, neither deleting nor deleted
+   * @throws ResourceNotConfigured before anything is changed
+   * @throws MappingChanged when the mapping is no longer the one that was given, or its identity is
+   *   being created
+   */
+  async begin(mapping: Mapping, who: OnBehalf, reason?: AuditEvent['reason']): Promise<void> {
+    if (!isEstablished(mapping)) {
+      await this.#forget(mapping, who, reason);
+      return;
+    }
+    this.resources.find(mapping.resource);
+    const next: EstablishedMapping = {
+      ...mapping,
+      status: 'deleting',
+      tokenGeneration: mapping.tokenGeneration + 1,
+      isRevoking: false,
+      version: mapping.version + 1,
+      updatedAt: new Date(this.clock.now()),
+    };
+    await this.audit.record(
+      this.#event(mapping, who, 'requested', reason),
+      this.map.replace(mapping, next, newLease(this.settings.leaseMs)),
+    );
+    await this.complete(next, who);
+  }
+
+  /** Asks ACS for what is owed and records its confirmation. Never rejects. */
+  async complete(mapping: EstablishedMapping, who: OnBehalf): Promise<void> {
+    try {
+      const call = callFor(mapping, who);
+      const { evidence } = await this.gateway.deleteIdentity(call, mapping.communicationUserId);
+      await this.audit.record(
+        { ...this.#event(mapping, who, 'confirmed'), upstream: evidence },
+        this.map.finishDeletion(mapping.id),
+      );
+    } catch (error) {
+      if (error instanceof MappingChanged) return;
+      this.logger.warn({ identityId: mapping.id, error }, 'a deletion is still owed to ACS');
+    }
+  }
+
+  /** A pending mapping that nobody is creating an identity for: ACS knows nothing of it. */
+  async #forget(mapping: Mapping, who: OnBehalf, reason: AuditEvent['reason']): Promise<void> {
+    const now = new Date(this.clock.now());
+    const next: Mapping = {
+      ...mapping,
+      status: 'deleted',
+      displayName: undefined,
+      version: mapping.version + 1,
+      updatedAt: now,
+      deletedAt: now,
+    };
+    await this.audit.record(
+      this.#event(mapping, who, 'confirmed', reason),
+      this.map.replace(mapping, next),
+    );
+  }
+
+  #event(
+    mapping: Mapping,
+    who: OnBehalf,
+    stage: 'requested' | 'confirmed',
+    reason?: AuditEvent['reason'],
+  ): AuditEvent {
+    return {
+      ...whoDid(who),
+      action: 'identity.delete',
+      outcome: 'success',
+      target: targetOf(mapping),
+      ...(reason && { reason }),
+      details: { stage },
+    };
+  }
+}

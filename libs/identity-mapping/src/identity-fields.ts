@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { IDENTITY_KINDS } from './application-identity.js';
+
+/** Letters of any script, without what hides, breaks lines or is half a character. */
+const PLAIN = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;
+const ACS_USER =
+  /^8:acs:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function name(what: string): z.ZodString {
+  return z
+    .string()
+    .min(1, `must name ${what}`)
+    .max(256, 'must have at most 256 characters')
+    .regex(PLAIN, 'must not hold control characters')
+    .refine((text) => text.trim() === text, 'must not begin or end with a space');
+}
+
+/** The fields that describe an application identity, in requests and in imported lines. */
+export const identityFields = {
+  kind: z.enum(IDENTITY_KINDS, { error: `is not one of ${IDENTITY_KINDS.join(', ')}` }),
+  subject: name('a subject').meta({ description: 'Who, within the tenant: `oid` of Entra.' }),
+  tenant: name('a tenant').meta({
+    description: 'Left out: the caller’s own, the only one allowed.',
+  }),
+  displayName: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(256, 'must have at most 256 characters')
+    .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'must not hold control characters')
+    .meta({ description: 'Personal data; for administrators’ eyes.' }),
+  communicationUserId: z
+    .string()
+    .regex(ACS_USER, 'is not the id of an ACS user, 8:acs:<resource>_<user>')
+    .meta({
+      example: '8:acs:e0a1b2c3-5d6e-4f70-8a91-b2c3d4e50001_0000002e-1a2b-3c4d-5e6f-3a3a0d000000',
+    }),
+} as const;
