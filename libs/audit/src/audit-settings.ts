@@ -30,7 +30,7 @@ export const auditSettings = defineSettings(
       .string()
       .optional()
       .describe(
-        'tenant whose auditors see the whole log; auditors of other tenants see the entries of their own',
+        'tenant whose auditors see the whole log, ENTRA_TENANT_ID unless set; auditors of other tenants see the entries of their own',
       ),
     AUDIT_CHECKPOINT_FILE: z
       .string()

@@ -35,7 +35,8 @@ export interface TestLog {
 }
 
 /** The same key for every process of a test, so that their checkpoints verify alike. */
-export const testSigningSeed = randomBytes(32).toString('base64');
+export const testSigningSeed =
+  process.env.AUDIT_TEST_SIGNING_SEED ?? randomBytes(32).toString('base64');
 
 /** Opens the log that is in a migrated database. */
 export function openTestLog(
