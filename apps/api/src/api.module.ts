@@ -1,15 +1,20 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AuthenticationGuard, AuthenticationModule } from '#libs/authentication';
-import { DatabaseModule, PlatformModule, SettingsModule } from '#libs/platform';
+import { DatabaseModule, PlatformModule, readSettings, SettingsModule } from '#libs/platform';
 import { IdentityMappingModule } from '#libs/identity-mapping';
 import { TokenIssuanceModule } from '#libs/token-issuance';
+import { auditLogSettings, type AuditLogSettings } from './audit/audit-log-settings.js';
+import { AuditRoutesModule } from './audit/audit-routes.module.js';
 import { SchemaReadiness } from './composition/schema-readiness.js';
-import { serviceSettings } from './composition/settings.js';
+import { serviceSettings, serviceVariables } from './composition/settings.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
 import { RequestObserver } from './http/request-observer.js';
 import { validationPipe } from './http/validation.pipe.js';
+import { IdentitiesController } from './identities/identities.controller.js';
+import { IdentityBulkController } from './identities/identity-bulk.controller.js';
 import { IdentityTokensController } from './identities/identity-tokens.controller.js';
+import { NdjsonRequests } from './identities/ndjson-requests.js';
 import { MeController } from './me/me.controller.js';
 import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
@@ -26,6 +31,8 @@ import { PolicyController } from './policy/policy.controller.js';
   ],
   controllers: [
     MeController,
+    IdentityBulkController,
+    IdentitiesController,
     IdentityTokensController,
     PolicyController,
     HealthController,
@@ -34,6 +41,7 @@ import { PolicyController } from './policy/policy.controller.js';
   providers: [
     SchemaReadiness,
     RequestObserver,
+    NdjsonRequests,
     { provide: APP_GUARD, useExisting: AuthenticationGuard },
     { provide: APP_FILTER, useClass: ProblemDetailsFilter },
     { provide: APP_PIPE, useFactory: validationPipe },
@@ -42,6 +50,15 @@ import { PolicyController } from './policy/policy.controller.js';
 export class ApiModule {
   /** @throws InvalidSettings when the environment does not describe a service that could run */
   static forRoot(environment: Readonly<Record<string, string | undefined>>): DynamicModule {
-    return { module: ApiModule, imports: [SettingsModule.forRoot(serviceSettings, environment)] };
+    const variables = serviceVariables(environment);
+    const settings = readSettings(serviceSettings, variables);
+    const auditLog = settings.get(auditLogSettings.key) as AuditLogSettings; // read by its own schema
+    return {
+      module: ApiModule,
+      imports: [
+        SettingsModule.forRoot(serviceSettings, variables),
+        AuditRoutesModule.forRoot(auditLog),
+      ],
+    };
   }
 }

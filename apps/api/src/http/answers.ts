@@ -8,6 +8,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
   403: 'The caller may not do this.',
   404: 'There is no such thing, or the caller may not know of it.',
   409: 'The request contradicts what is stored.',
+  410: 'It is no longer kept.',
   412: 'The resource has changed since it was read.',
   413: 'The body is too large.',
   415: 'The body is not JSON.',
@@ -23,6 +24,24 @@ const REFUSALS: Readonly<Record<number, string>> = {
 export function Answers(status: number, schema: z.ZodType, ...refusals: number[]): MethodDecorator {
   return applyDecorators(
     ApiResponse({ status, description: 'Done.', standardSchema: schema }),
+    Refuses(refusals),
+  );
+}
+
+/** The same for a route whose success is no JSON but text or bytes, in one of the content types. */
+export function Delivers(mediaTypes: readonly string[], ...refusals: number[]): MethodDecorator {
+  const content = mediaTypes.map((mediaType) => {
+    const isText = mediaType !== 'application/octet-stream';
+    return [mediaType, { schema: isText ? { type: 'string' } : {} }] as const;
+  });
+  return applyDecorators(
+    ApiResponse({ status: 200, description: 'Done.', content: Object.fromEntries(content) }),
+    Refuses(refusals),
+  );
+}
+
+function Refuses(refusals: readonly number[]): MethodDecorator {
+  return applyDecorators(
     ...(refusals.includes(401) ? [ApiBearerAuth('entra')] : []),
     ...refusals.map((refusal) =>
       ApiResponse({

@@ -1,0 +1,28 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AuditModule } from '#libs/audit';
+import { AuditController } from './audit.controller.js';
+import type { AuditLogSettings } from './audit-log-settings.js';
+import { EntryBundlesController } from './entry-bundles.controller.js';
+import { LogController } from './log.controller.js';
+import { PublicLogController } from './public-log.controller.js';
+
+/**
+ * The routes of the audit log.
+ *
+ * Whether its hashes are public decides which of two controllers there is, so that each route still
+ * declares one access rule, whatever the configuration.
+ */
+@Module({})
+export class AuditRoutesModule {
+  static forRoot({ isPublic }: AuditLogSettings): DynamicModule {
+    return {
+      module: AuditRoutesModule,
+      imports: [AuditModule],
+      controllers: [
+        AuditController,
+        EntryBundlesController,
+        isPublic ? PublicLogController : LogController,
+      ],
+    };
+  }
+}

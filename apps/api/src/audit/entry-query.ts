@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { auditActions, auditOutcomes, type EntryQuery } from '#libs/audit';
+import { instant, isForward, logIndex, searched, whole } from './query-fields.js';
+
+/** What to look for; an entry must meet all of it. */
+export const entryQuery = z
+  .strictObject({
+    from: instant().optional().describe('recorded at this time or later'),
+    to: instant().optional().describe('recorded before this time'),
+    action: z.enum(auditActions).optional(),
+    outcome: z.enum(auditOutcomes).optional(),
+    actorTenant: searched().optional().describe('tenant of the caller'),
+    actorSubject: searched()
+      .optional()
+      .describe('subject of the caller, or name of the part of the service or of the operator'),
+    clientApp: searched().optional().describe('client id of the application that the caller used'),
+    identityId: searched().optional(),
+    communicationUserId: searched().optional(),
+    targetSubject: searched().optional().describe('subject of whom it was done to'),
+    clientAddress: searched().optional().describe('address of the client, unless it was erased'),
+    fingerprint: searched().optional().describe('fingerprint of a token, as an entry shows it'),
+    reasonCode: searched().optional(),
+    reasonText: searched().optional().describe('words of the reason, in any order'),
+    limit: whole(1, 1000).prefault('50').describe('entries on a page, 1 to 1000'),
+    cursor: logIndex().optional().describe('`nextCursor` of the page before'),
+  })
+  .refine(isForward, { error: 'must be later than from', path: ['to'] });
+
+export type EntrySearchQuery = z.output<typeof entryQuery>;
+
+export function toEntryQuery({ cursor, ...rest }: EntrySearchQuery): EntryQuery {
+  return { ...rest, before: cursor };
+}

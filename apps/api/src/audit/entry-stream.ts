@@ -1,0 +1,49 @@
+import { Readable } from 'node:stream';
+import { StreamableFile } from '@nestjs/common';
+import { z } from 'zod';
+import { type ExportFormat, exportForms, type ExportPiece } from '#libs/audit';
+import { logIndex } from './query-fields.js';
+
+const formats = ['ndjson', 'csv', 'cef', 'ocsf', 'ecs'] as const satisfies readonly ExportFormat[];
+
+export const exportQuery = z.strictObject({
+  format: z.enum(formats).default('ndjson'),
+  fromIndex: logIndex()
+    .prefault('0')
+    .describe('where to begin: one more than the index of the last entry that arrived'),
+});
+
+export type ExportRequest = z.output<typeof exportQuery>;
+
+/** The content types of an export. */
+export const exportMediaTypes = [
+  ...new Set(formats.map((format) => essence(exportForms[format].mediaType))),
+];
+
+/**
+ * Sends entries as fast as the client takes them, and no faster.
+ *
+ * What goes wrong before the first of them is an answer of its own. What goes wrong later cuts the
+ * connection before the end of the body: a client can't take it for the whole.
+ */
+export async function entryStream(
+  pieces: AsyncGenerator<ExportPiece, undefined>,
+  { format }: ExportRequest,
+): Promise<StreamableFile> {
+  const first = await pieces.next();
+  const texts = Readable.from(textsOf(first, pieces), { highWaterMark: 1 });
+  return new StreamableFile(texts, { type: exportForms[format].mediaType });
+}
+
+async function* textsOf(
+  first: IteratorResult<ExportPiece, undefined>,
+  rest: AsyncGenerator<ExportPiece, undefined>,
+): AsyncGenerator<string> {
+  if (first.done === true) return;
+  yield first.value.text;
+  for await (const { text } of rest) yield text;
+}
+
+function essence(mediaType: string): string {
+  return mediaType.split(';', 1)[0] ?? mediaType;
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import type { AuditReceipt } from '#libs/audit';
+
+/** Whose values to erase. */
+export const erasureRequest = z
+  .strictObject({
+    tenant: z.string().min(1).max(256),
+    subject: z.string().min(1).max(256),
+    reason: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .meta({ description: 'Such as the number of the person’s request. Goes into the log.' }),
+  })
+  .meta({ id: 'ErasureRequest' });
+
+export interface ErasureRequest {
+  readonly tenant: string;
+  readonly subject: string;
+  readonly reason?: string;
+}
+
+export const erasureResponse = z
+  .strictObject({
+    erasedRows: z
+      .int()
+      .min(0)
+      .meta({ description: 'Rows of values that are gone: 0 when there were none, or none left.' }),
+    auditEntry: z.strictObject({ id: z.uuid(), index: z.int().min(0) }),
+  })
+  .meta({ id: 'ErasureResponse' });
+
+export type ErasureResponse = z.output<typeof erasureResponse>;
+
+export function toErasure(done: {
+  readonly receipt: AuditReceipt;
+  readonly rows: number;
+}): ErasureResponse {
+  const { receipt, rows } = done;
+  return { erasedRows: rows, auditEntry: { id: receipt.id, index: receipt.index } };
+}

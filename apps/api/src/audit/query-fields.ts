@@ -1,0 +1,43 @@
+import { z } from 'zod';
+
+/** An instant out of a query, within the years that every part of the service can tell. */
+export function instant(): z.ZodType<Date, string> {
+  return z.iso
+    .datetime({ offset: true, error: 'must be a time as in RFC 3339: 2030-01-31T23:59:59Z' })
+    .transform((text) => new Date(text))
+    .refine((time) => {
+      const year = time.getUTCFullYear();
+      return year >= 1970 && year < 9999;
+    }, 'must lie between the years 1970 and 9998');
+}
+
+/** A value to look for. */
+export function searched(): z.ZodType<string, string> {
+  return z.string().min(1, 'must not be empty').max(512, 'must have at most 512 characters');
+}
+
+/** A whole number out of a query, within bounds. */
+export function whole(minimum: number, maximum: number): z.ZodType<number, string> {
+  const error = `must be a whole number from ${minimum} to ${maximum}`;
+  return z
+    .string()
+    .regex(/^(0|[1-9]\d{0,15})$/, error)
+    .transform(Number)
+    .refine((value) => value >= minimum && value <= maximum, error);
+}
+
+/** A place in the log. */
+export function logIndex(): z.ZodType<number, string> {
+  return whole(0, Number.MAX_SAFE_INTEGER);
+}
+
+/** Whether a window has any time in it; open ends do. */
+export function isForward({
+  from,
+  to,
+}: {
+  from?: Date | undefined;
+  to?: Date | undefined;
+}): boolean {
+  return !from || !to || from.getTime() < to.getTime();
+}
