@@ -11,7 +11,7 @@ import { Database, dataSourceOptions } from '#libs/platform';
 import { NoteSigner } from '#libs/transparency-log';
 import { startTestCluster } from '../environment/cluster.js';
 import { type AuditEntry, Service } from '../environment/service.js';
-import { Random } from './random.js';
+import { Random } from './audit-random.js';
 
 const PEOPLE = 60;
 const CALLERS = 16;
