@@ -40,7 +40,10 @@ export type EntraCallerClaims = Pick<
  *
  * @throws TokenRefused for what is no access token
  */
-export function principalOfEntra(claims: EntraClaims, botClientApps: readonly string[]): Principal {
+export function principalOfEntra(
+  claims: EntraCallerClaims,
+  botClientApps: readonly string[],
+): Principal {
   const isAppOnly = isOfAppOnly(claims);
   const scopes = claims.scp?.split(' ') ?? [];
   const granted = isAppOnly ? (claims.roles ?? []) : [...scopes, ...(claims.roles ?? [])];
