@@ -119,6 +119,7 @@ export class TokenIssuanceService {
     };
     return this.#issue(asked, wish, async () => ({
       mapping: await this.mappings.requireActive(mapping),
+      isNew: false,
     }));
   }
 

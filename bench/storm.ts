@@ -1,0 +1,256 @@
+/**
+ * A login storm: ten times as many people at once as ACS serves in a window.
+ *
+ *   npm run bench:storm -- [--limit 200] [--window-ms 6000] [--times 10] [--rounds 1] [--only new,returning,naive]
+ *
+ * `new`: everybody for the first time, over three api processes, against the emulator with ACS's
+ * limits scaled to the window; ten tenants of unequal size.
+ * `returning`: the same with reuse on, when 80 % hold a token that is still good.
+ * `naive`: ACS's SDK behind plain HTTP, without a budget.
+ *
+ * Checks what it measures, writes bench/results/storm.md, and exits with 1 when a promise is broken.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { parseArgs } from 'node:util';
+import { BUILT_IN_POLICY } from '#libs/token-issuance';
+import { startTestCluster } from '../test/environment/cluster.js';
+import { Service } from '../test/environment/service.js';
+import { crowd, fairness, type Person, toldRight, type Visit } from './storm-crowd.js';
+import { startNaivePeer } from './storm-naive.js';
+import { stormReport, type StormResult } from './storm-report.js';
+
+const { values } = parseArgs({
+  options: {
+    limit: { type: 'string', default: '200' },
+    'window-ms': { type: 'string', default: '6000' },
+    times: { type: 'string', default: '10' },
+    rounds: { type: 'string', default: '1' },
+    only: { type: 'string', default: 'new,returning,naive' },
+  },
+});
+const limit = Number(values.limit);
+const windowMs = Number(values['window-ms']);
+const count = limit * Number(values.times);
+const parts = new Set(values.only.split(','));
+const REPLICAS = 3;
+const RETURNING = 0.8;
+/** How the people divide among ten tenants. */
+const SIZES = [1, 2, 3, 5, 8, 11, 14, 16, 18, 22];
+const tenants = SIZES.map(() => randomUUID());
+const limits = {
+  ...{ create: limit, createWithToken: limit, issue: limit },
+  ...{ revoke: limit, delete: limit, exchange: limit },
+};
+const budget = (calls: number): Record<string, string> =>
+  Object.fromEntries(
+    ['CREATE', 'CREATE_WITH_TOKEN', 'ISSUE', 'REVOKE', 'DELETE', 'EXCHANGE'].map((operation) => [
+      `ACS_BUDGET_${operation}`,
+      String(calls),
+    ]),
+  );
+
+const directory = await mkdtemp(join(tmpdir(), 'acs-identity-storm-'));
+const reusePolicy = join(directory, 'policy.yaml');
+await writeFile(reusePolicy, BUILT_IN_POLICY.replace('teamsTokens: true', 'reuse: true'));
+const cluster = await startTestCluster(true);
+const place = { superuserUrl: cluster.url('postgres'), port: cluster.port };
+const results: StormResult[] = [];
+try {
+  for (let round = 0; round < Number(values.rounds); round += 1) {
+    if (parts.has('new')) results.push(await withService({}, newPeople));
+    if (parts.has('returning')) {
+      results.push(await withService({ POLICY_FILE: reusePolicy }, returningPeople));
+    }
+    if (parts.has('naive')) results.push(await withService({}, naive));
+  }
+} finally {
+  await cluster.remove();
+  await rm(directory, { recursive: true, force: true });
+}
+const report = stormReport(results, {
+  command: `npm run bench:storm -- --limit ${limit} --window-ms ${windowMs} --times ${values.times} --rounds ${values.rounds}`,
+  machine: `${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.version}`,
+  ...{ limit, windowMs, count, replicas: REPLICAS },
+});
+console.log(report.text);
+if (parts.size === 3) await writeFile('bench/results/storm.md', report.text);
+process.exitCode = report.broken.length === 0 ? 0 : 1;
+for (const promise of report.broken) console.error(`broken: ${promise}`);
+
+async function withService(
+  environment: Readonly<Record<string, string>>,
+  storm: (service: Service) => Promise<StormResult>,
+): Promise<StormResult> {
+  const service = await Service.start({
+    cluster: place,
+    replicas: 0,
+    environment: {
+      LOG_LEVEL: 'info',
+      ENTRA_ALLOWED_TENANT_IDS: tenants.join(','),
+      ACS_BUDGET_WINDOW_MS: String(windowMs),
+      ...budget(limit),
+      ...environment,
+    },
+    emulator: {
+      acs: { limits, windowSeconds: windowMs / 1000, latencyMs: 40, signingKeyBits: 1024 },
+    },
+  });
+  try {
+    return await storm(service);
+  } finally {
+    await service.stop();
+  }
+}
+
+async function newPeople(service: Service): Promise<StormResult> {
+  const people = await peopleFor(service);
+  const urls = await replicas(service);
+  return measured('new people', service, people, urls, count);
+}
+
+/** Four of five were here before, when ACS had time. */
+async function returningPeople(service: Service): Promise<StormResult> {
+  const people = await peopleFor(service);
+  await service.emulator.control.changeAcs({ limits: 'off', latencyMs: 0 });
+  const early = await service.addApi(budget(1_000_000));
+  const before = people.filter((_person, nth) => nth % 10 < RETURNING * 10);
+  for (let from = 0; from < before.length; from += 50) {
+    await crowd(before.slice(from, from + 50), [early.url]);
+  }
+  await early.stop();
+  await service.emulator.control.changeAcs({ limits, latencyMs: 40 });
+  const urls = await replicas(service);
+  // Until the budget has let go of those calls.
+  await delay(windowMs * 1.5);
+  return measured('80 % returning, reuse on', service, people, urls, count - before.length);
+}
+
+async function naive(service: Service): Promise<StormResult> {
+  const { caPem, acsResources } = service.emulator;
+  setDefaultCACertificates([...getCACertificates('default'), caPem]);
+  const peer = await startNaivePeer(acsResources[0]?.connectionString ?? '');
+  const people = await peopleFor(service);
+  const since = await newest(service);
+  try {
+    const once = await Promise.all(
+      people.map(async ({ tenant }) => {
+        const startedAt = performance.now();
+        const { status } = await fetch(peer.url, { method: 'POST' });
+        return { tenant, status, tookMs: performance.now() - startedAt };
+      }),
+    );
+    const calls = await acsCalls(service, since);
+    const served = once.filter(({ status }) => status === 200);
+    return {
+      name: 'naive: the SDK alone',
+      people: people.length,
+      served: served.length,
+      totalMs: Math.max(...once.map(({ tookMs }) => tookMs)),
+      needed: people.length,
+      ...calls,
+    };
+  } finally {
+    await peer.stop();
+  }
+}
+
+async function measured(
+  name: string,
+  service: Service,
+  people: readonly Person[],
+  urls: readonly string[],
+  needed: number,
+): Promise<StormResult> {
+  const since = await newest(service);
+  const { visits, totalMs } = await crowd(people, urls);
+  const calls = await acsCalls(service, since);
+  const served = visits.filter(({ servedAtMs }) => servedAtMs !== undefined);
+  await checkAudit(service, served);
+  return {
+    name,
+    people: people.length,
+    served: served.length,
+    totalMs,
+    needed,
+    ...calls,
+    budgeted: {
+      faults: visits.flatMap(({ faults }) => faults),
+      told: visits.filter(({ told }) => told.length > 0).length,
+      toldMoreThanOnce: visits.filter(({ told }) => told.length > 1).length,
+      toldRight: toldRight(visits, 0.2),
+      fairness: [0.25, 0.5, 0.75].map((share) => fairness(visits, share)),
+    },
+  };
+}
+
+/** Every token answered has its entry in the log, under the id and place that the answer named. */
+async function checkAudit(service: Service, served: readonly Visit[]): Promise<void> {
+  const entries = await service.auditEntries();
+  for (const { auditEntry } of served) {
+    const entry = entries[auditEntry?.index ?? -1];
+    const isGood =
+      entry?.id === auditEntry?.id &&
+      entry?.outcome === 'success' &&
+      /^token\.(issue|reuse)$/.test(entry.action);
+    if (!isGood) throw new Error('a token was answered without its audit entry');
+  }
+}
+
+async function replicas(service: Service): Promise<string[]> {
+  const urls: string[] = [];
+  for (let n = 0; n < REPLICAS; n += 1) urls.push((await service.addApi()).url);
+  // Each replica loads the tenants' keys before the storm, as it would have long before nine.
+  const strangers = await Promise.all(
+    tenants.map(async (tenant) =>
+      service.emulator.control.mintToken({ tenant, claims: { oid: randomUUID(), scp: 'None' } }),
+    ),
+  );
+  for (const url of urls) {
+    for (const bearer of strangers) {
+      await fetch(`${url}/v1/me/identity`, { headers: { authorization: `Bearer ${bearer}` } });
+    }
+  }
+  return urls;
+}
+
+async function peopleFor(service: Service): Promise<Person[]> {
+  const total = SIZES.reduce((sum, size) => sum + size, 0);
+  const places = SIZES.flatMap((size, nth) =>
+    Array.from({ length: Math.round((size / total) * count) }, () => tenants[nth] ?? ''),
+  );
+  while (places.length < count) places.push(tenants.at(-1) ?? '');
+  const people: Person[] = [];
+  for (const tenant of places.slice(0, count)) {
+    const oid = randomUUID();
+    const claims = { oid, sub: oid };
+    people.push({ tenant, bearer: await service.emulator.control.mintToken({ tenant, claims }) });
+  }
+  return shuffled(people);
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, order: Math.random() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ item }) => item);
+}
+
+async function newest(service: Service): Promise<number> {
+  return (await service.emulator.control.readJournal({ service: 'acs' })).at(-1)?.sequence ?? 0;
+}
+
+async function acsCalls(
+  service: Service,
+  since: number,
+): Promise<{ calls: number; throttled: number }> {
+  const entries = await service.emulator.control.readJournal({ service: 'acs', since });
+  return {
+    calls: entries.length,
+    throttled: entries.filter(({ status }) => status === 429).length,
+  };
+}
