@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { isAlive } from './is-alive.js';
 
 /** What a script needs to talk to the running environment. A contract: scripts rely on it. */
 export interface LocalEnvironment {
@@ -84,14 +85,6 @@ async function readJson<S extends z.ZodType>(
 ): Promise<z.output<S> | undefined> {
   const text = await readFile(file, 'utf8').catch(() => undefined);
   return text === undefined ? undefined : shape.parse(JSON.parse(text));
-}
-
-function isAlive(processId: number): boolean {
-  try {
-    return process.kill(processId, 0);
-  } catch {
-    return false;
-  }
 }
 
 function password(): string {

@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm, readdir, writeFile, chown } from 'node:fs/promises';
+import { chown, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { freePort } from './free-port.js';
+import { isAlive } from './is-alive.js';
 import { type PostgresHome, preparePostgresHome } from './postgres-home.js';
 
 const SUPERUSER = 'postgres';
@@ -32,7 +34,7 @@ export class LocalPostgres {
   static async start(options: LocalPostgresOptions): Promise<LocalPostgres> {
     const home = await preparePostgresHome(options.directory);
     if ((await readdir(home.data)).length === 0) await initialise(home, options.password);
-    // A server that was killed leaves its lock file; the server itself checks whether it is stale.
+    else await endForgotten(home);
     const port = await freePort();
     const server = await launch(home, options, port);
     return new LocalPostgres(server, home, options, port);
@@ -101,6 +103,15 @@ async function initialise(home: PostgresHome, password: string): Promise<void> {
   } finally {
     await rm(passwordFile, { force: true });
   }
+}
+
+/** Ends a server that still runs on the data because whoever started it was killed. */
+async function endForgotten({ data }: PostgresHome): Promise<void> {
+  const lock = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '');
+  const [processId = '', directory] = lock.split('\n');
+  if (directory !== data || !isAlive(Number(processId))) return;
+  process.kill(Number(processId), 'SIGINT');
+  while (isAlive(Number(processId))) await setTimeout(50);
 }
 
 async function launch(

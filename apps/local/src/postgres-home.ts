@@ -1,14 +1,16 @@
 import {
-  cp,
+  chmod,
   chown,
+  cp,
+  lstat,
   mkdir,
   mkdtemp,
   readFile,
+  realpath,
+  rename,
   rm,
   stat,
   symlink,
-  lstat,
-  realpath,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { createHash } from 'node:crypto';
@@ -98,7 +100,6 @@ async function copiedPrograms(native: string): Promise<string> {
   if (await exists(target)) return target;
   const partial = await mkdtemp(`${target}.`);
   await cp(native, join(partial, 'native'), { recursive: true, verbatimSymlinks: true });
-  const { rename, chmod } = await import('node:fs/promises');
   await chmod(join(partial, 'native'), 0o755);
   await rename(join(partial, 'native'), target).catch(async (error: unknown) => {
     if (!(await exists(target))) throw error;
