@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AuditEvent, AuditTrail } from '#libs/audit';
+import { type AuditEvent, AuditTrail, type Caller } from '#libs/audit';
 import { Clock, ServiceError } from '#libs/platform';
 import { canonicalName } from './application-identity.js';
 import {
@@ -8,6 +8,7 @@ import {
   MappingPending,
   MappingStateConflict,
   MappingVersionMismatch,
+  TenantNotAllowed,
 } from './errors.js';
 import { IdentityDeletion } from './identity-deletion.js';
 import { IdentityMap, type MappingSearch } from './identity-map.js';
@@ -60,6 +61,30 @@ export class IdentityAdministrationService {
     private readonly clock: Clock,
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
   ) {}
+
+  /**
+   * A principal acts in its own tenant alone. An attempt to act in another one is recorded.
+   *
+   * @param named the tenant that a request names, if it does
+   * @returns the caller's own tenant
+   * @throws TenantNotAllowed
+   */
+  async requireOwnTenant(
+    caller: Caller,
+    named: string | undefined,
+    who: OnBehalf,
+  ): Promise<string> {
+    if (named === undefined || canonicalName(named) === caller.tenant) return caller.tenant;
+    const refusal = new TenantNotAllowed();
+    await this.audit.record({
+      ...whoDid(who),
+      action: 'authorization.deny',
+      outcome: 'denied',
+      target: { tenant: named },
+      reason: { code: refusal.code },
+    });
+    throw refusal;
+  }
 
   /**
    * Gives the mapping, a deleted one too.

@@ -67,8 +67,18 @@ export class IdentityImport {
     private readonly clock: Clock,
   ) {}
 
-  /** Yields a result for each line, in the order of the lines within a batch, then returns the summary. */
-  async *run(asked: ImportRequest): AsyncGenerator<LineResult, ImportSummary> {
+  /**
+   * Records that an import begins, then gives a result for each line, a batch after the other, and
+   * returns the summary. Whoever stops reading stops the import.
+   *
+   * @throws AuditUnavailable before the first line
+   */
+  async run(asked: ImportRequest): Promise<AsyncGenerator<LineResult, ImportSummary>> {
+    await this.audit.record(stageOf(asked, { stage: 'begun' }));
+    return this.#results(asked);
+  }
+
+  async *#results(asked: ImportRequest): AsyncGenerator<LineResult, ImportSummary> {
     const counts = { lines: 0, created: 0, unchanged: 0, failed: 0, isComplete: true };
     for await (const batch of this.#batches(asked)) {
       const results = await this.#take(batch, asked);
@@ -76,21 +86,11 @@ export class IdentityImport {
         counts.lines += 1;
         counts[result.outcome] += 1;
         if (isOutage(result)) counts.isComplete = false;
-        yield result;
       }
-      if (!counts.isComplete) break;
+      yield* results;
+      if (!counts.isComplete) return counts;
     }
-    await this.audit
-      .record({
-        ...whoDid(asked.who),
-        action: 'identity.import',
-        outcome: counts.isComplete ? 'success' : 'failure',
-        target: { tenant: asked.tenant },
-        details: { ...counts, isProvisioning: asked.isProvisioning },
-      })
-      .catch((error: unknown) => {
-        if (counts.isComplete) throw error;
-      });
+    await this.audit.record(stageOf(asked, { stage: 'ended', ...counts }));
     return counts;
   }
 
@@ -278,6 +278,19 @@ export class IdentityImport {
       this.clock.now(),
     );
   }
+}
+
+function stageOf(
+  { tenant, isProvisioning, who }: ImportRequest,
+  details: NonNullable<AuditEvent['details']>,
+): AuditEvent {
+  return {
+    ...whoDid(who),
+    action: 'identity.import',
+    outcome: 'success',
+    target: { tenant },
+    details: { ...details, isProvisioning },
+  };
 }
 
 function importOf(mapping: Mapping, who: OnBehalf): AuditEvent {

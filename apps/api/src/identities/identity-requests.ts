@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { identityFields, MAPPING_STATUSES } from '#libs/identity-mapping';
+
+export const identityId = z.uuid('must be the UUID of an identity').toLowerCase();
+
+/** Who is to be mapped, and to what. */
+export const identityRequest = z
+  .strictObject({
+    kind: identityFields.kind,
+    subject: identityFields.subject,
+    tenant: identityFields.tenant.optional(),
+    displayName: identityFields.displayName.optional(),
+    communicationUserId: identityFields.communicationUserId.optional(),
+  })
+  .meta({ id: 'IdentityRequest' });
+
+export const identityUpdate = z
+  .strictObject({
+    status: z
+      .enum(['active', 'suspended'], { error: 'is not one of active, suspended' })
+      .optional(),
+    displayName: identityFields.displayName.nullable().optional(),
+  })
+  .refine(({ status, displayName }) => status !== undefined || displayName !== undefined, {
+    error: 'must change something',
+  })
+  .meta({ id: 'IdentityUpdate' });
+
+export const lookupRequest = z
+  .strictObject({
+    communicationUserIds: z
+      .array(identityFields.communicationUserId)
+      .min(1, 'must name an identity')
+      .max(100, 'must name at most 100 identities'),
+  })
+  .meta({ id: 'IdentityLookup' });
+
+export const erasureRequest = z
+  .strictObject({
+    subject: identityFields.subject,
+    tenant: identityFields.tenant.optional(),
+  })
+  .meta({ id: 'ErasureRequest' });
+
+/** The query of a list, as it stands in the address. */
+export const identitySearch = z.strictObject({
+  kind: identityFields.kind.optional(),
+  subject: identityFields.subject.optional(),
+  communicationUserId: identityFields.communicationUserId.optional(),
+  status: z
+    .enum(MAPPING_STATUSES, { error: `is not one of ${MAPPING_STATUSES.join(', ')}` })
+    .optional()
+    .meta({ description: 'Left out: all but the deleted ones.' }),
+  limit: z
+    .string()
+    .regex(/^([1-9]\d?|100)$/, 'must be a whole number from 1 to 100')
+    .default('50'),
+  cursor: z
+    .string()
+    .regex(/^[\w-]{22}$/, 'is not a cursor of this service')
+    .optional()
+    .meta({ description: '`nextCursor` of the page before.' }),
+});
+
+export const importOptions = z.strictObject({
+  provision: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .default('false')
+    .meta({ description: 'Creates identities at ACS for lines without one.' }),
+  results: z.enum(['all', 'failed'], { error: 'must be all or failed' }).default('all').meta({
+    description:
+      'Which lines are answered. `failed` suits clients that read no answer while they send.',
+  }),
+});
+
+export type IdentityRequest = z.output<typeof identityRequest>;
+export type IdentityUpdate = z.output<typeof identityUpdate>;
+export type LookupRequest = z.output<typeof lookupRequest>;
+export type ErasureRequest = z.output<typeof erasureRequest>;
+export type IdentitySearch = z.output<typeof identitySearch>;
+export type ImportOptions = z.output<typeof importOptions>;
+
+/** The id behind a cursor: its 16 bytes. */
+export function idOfCursor(cursor: string): string {
+  const hex = Buffer.from(cursor, 'base64url').toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+export function cursorOf(id: string): string {
+  return Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url');
+}

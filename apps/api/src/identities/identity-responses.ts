@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import {
+  type ErasureReport,
+  IDENTITY_KINDS,
+  type Mapping,
+  MAPPING_STATUSES,
+  type MappingPage,
+} from '#libs/identity-mapping';
+import { cursorOf } from './identity-requests.js';
+
+export const identityResponse = z
+  .strictObject({
+    id: z.uuid(),
+    kind: z.enum(IDENTITY_KINDS),
+    tenant: z.string(),
+    subject: z.string(),
+    displayName: z.string().optional(),
+    communicationUserId: z
+      .string()
+      .startsWith('8:acs:')
+      .optional()
+      .meta({ description: 'Absent while the identity is pending.' }),
+    resource: z.string().meta({ description: 'Name of the ACS resource that it is pinned to.' }),
+    status: z.enum(MAPPING_STATUSES),
+    isRevoking: z
+      .boolean()
+      .meta({ description: 'Whether ACS has yet to confirm that its tokens are revoked.' }),
+    version: z.int().min(1).meta({ description: 'Stands in `ETag`, too.' }),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+    deletedAt: z.iso.datetime().optional(),
+  })
+  .meta({ id: 'Identity' });
+
+export const identityPage = z
+  .strictObject({ items: z.array(identityResponse), nextCursor: z.string().nullable() })
+  .meta({ id: 'IdentityPage' });
+
+export const lookupResponse = z
+  .strictObject({
+    items: z.array(
+      z.strictObject({ communicationUserId: z.string(), identity: identityResponse.nullable() }),
+    ),
+  })
+  .meta({ id: 'IdentityLookupResult' });
+
+export const erasureResponse = z
+  .strictObject({
+    isComplete: z
+      .boolean()
+      .meta({ description: 'Whether ACS has confirmed all; if not, it goes on by itself.' }),
+    effectiveWithinMinutes: z
+      .int()
+      .meta({ description: 'How long ACS may still accept tokens that were issued before.' }),
+    identities: z.array(
+      z.strictObject({
+        ...identityResponse.shape,
+        problem: z
+          .string()
+          .optional()
+          .meta({ description: 'Code of what stood in the way of this one.' }),
+      }),
+    ),
+  })
+  .meta({ id: 'ErasureReport' });
+
+export type IdentityResponse = z.output<typeof identityResponse>;
+export type IdentityPage = z.output<typeof identityPage>;
+export type LookupResponse = z.output<typeof lookupResponse>;
+export type ErasureResponse = z.output<typeof erasureResponse>;
+
+export function toIdentity(mapping: Mapping): IdentityResponse {
+  const { id, kind, tenant, subject, displayName, communicationUserId, deletedAt } = mapping;
+  const { resource, status, isRevoking, version, createdAt, updatedAt } = mapping;
+  return {
+    id,
+    kind,
+    tenant,
+    subject,
+    ...(displayName !== undefined && { displayName }),
+    ...(communicationUserId !== undefined && { communicationUserId }),
+    resource,
+    status,
+    isRevoking,
+    version,
+    createdAt: createdAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+    ...(deletedAt && { deletedAt: deletedAt.toISOString() }),
+  };
+}
+
+export function toPage({ items, next }: MappingPage): IdentityPage {
+  return {
+    items: items.map(toIdentity),
+    nextCursor: next === undefined ? null : cursorOf(next),
+  };
+}
+
+export function toLookup(
+  ids: readonly string[],
+  found: readonly (Mapping | undefined)[],
+): LookupResponse {
+  return {
+    items: ids.map((communicationUserId, nth) => {
+      const mapping = found[nth];
+      return { communicationUserId, identity: mapping ? toIdentity(mapping) : null };
+    }),
+  };
+}
+
+export function toErasure(report: ErasureReport): ErasureResponse {
+  const { isComplete, effectiveWithinMinutes, mappings } = report;
+  return {
+    isComplete,
+    effectiveWithinMinutes,
+    identities: mappings.map(({ mapping, problem }) => ({
+      ...toIdentity(mapping),
+      ...(problem !== undefined && { problem }),
+    })),
+  };
+}
