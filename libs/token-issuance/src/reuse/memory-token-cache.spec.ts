@@ -1,0 +1,20 @@
+import { randomUUID } from 'node:crypto';
+import { ManualClock } from '#libs/platform';
+import { MemoryTokenCache } from './memory-token-cache.js';
+import { tokenCacheContract } from './token-cache.contract.js';
+
+tokenCacheContract('MemoryTokenCache', async () => {
+  const clock = new ManualClock();
+  return Promise.resolve({
+    cache: new MemoryTokenCache(clock),
+    now: () => clock.now(),
+    passed: async (minutes) => clock.advance(minutes * 60_000),
+    place: async () =>
+      Promise.resolve({
+        mappingId: randomUUID(),
+        tokenGeneration: 1,
+        policyVersion: 'policy',
+        variant: 'variant',
+      }),
+  });
+});
