@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { InvalidSettings } from '#libs/platform';
+import { auditCommand } from './audit.js';
 import { configCheckCommand } from './config-check.js';
 import { migrateCommand } from './migrate.js';
 import { policyCommand } from './policy.js';
@@ -11,7 +12,8 @@ const program = new Command('acs-identity')
   .configureHelp({ showGlobalOptions: true })
   .addCommand(migrateCommand())
   .addCommand(configCheckCommand())
-  .addCommand(policyCommand());
+  .addCommand(policyCommand())
+  .addCommand(auditCommand());
 
 program.parseAsync().catch((error: unknown) => {
   const message = error instanceof Error ? error.message : String(error);
