@@ -1,13 +1,17 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ManualClock } from '#libs/platform';
 import { type GuardedApplication, startGuardedApplication } from '../test/guarded-application.js';
 import { TestIssuer, testKey } from '../test/test-issuer.js';
 
-let place: GuardedApplication;
+let place: GuardedApplication<ManualClock>;
 let issuer: TestIssuer;
 
 beforeAll(async () => {
-  place = await startGuardedApplication({ environment: { TRUSTED_PROXIES: '127.0.0.0/8' } });
+  place = await startGuardedApplication({
+    clock: new ManualClock(Date.now()),
+    environment: { TRUSTED_PROXIES: '127.0.0.0/8' },
+  });
   issuer = new TestIssuer(() => place.clock.now());
   issuer.publish(place.source);
   await place.clock.advance(60_000);
@@ -211,5 +215,65 @@ describe('AuthenticationGuard', () => {
     await fetch(`${brief.url}/whoami`);
     await brief.app.close();
     expect(brief.trail.entries).toMatchObject([{ action: 'authentication.reject' }]);
+  });
+
+  it('answers 429 past a limit, tells when to come again, and audits it in one entry', async () => {
+    const limited = await startGuardedApplication({
+      clock: place.clock,
+      source: place.source,
+      environment: {
+        AUTHENTICATION_FAILURES_PER_MINUTE: '2',
+        AUTHENTICATION_REQUESTS_PER_MINUTE: '3',
+      },
+    });
+    const statuses = async (headers: Record<string, string>, count: number): Promise<number[]> => {
+      const answers: number[] = [];
+      for (let number = 0; number < count; number += 1)
+        answers.push((await fetch(`${limited.url}/whoami`, { headers })).status);
+      return answers;
+    };
+    try {
+      await place.clock.advance(5_000);
+      expect(await statuses({}, 4)).toEqual([401, 401, 429, 429]);
+      // Good credentials from the same address pass, up to their own limit.
+      expect(await statuses(bearer(), 5)).toEqual([200, 200, 200, 429, 429]);
+      const answer = await fetch(`${limited.url}/whoami`, { headers: bearer() });
+      const wait = Number(answer.headers.get('retry-after'));
+      expect(wait).toBeGreaterThan(0);
+      expect(wait).toBeLessThanOrEqual(60);
+      expect(answer.headers.get('ratelimit')).toBe(`"minute";r=0;t=${wait}`);
+      expect(answer.headers.get('ratelimit-policy')).toBe('"minute";q=3;w=60');
+      await place.clock.advance(10_000);
+      expect(limited.trail.entries.map(({ action, details }) => [action, details?.count])).toEqual([
+        ['authentication.reject', 4],
+        ['request.limit', 3],
+      ]);
+    } finally {
+      await limited.app.close();
+    }
+  });
+
+  it('asks a user for the configured authentication context, and audits it', async () => {
+    const strict = await startGuardedApplication({
+      clock: place.clock,
+      source: place.source,
+      environment: { ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'c1' },
+    });
+    try {
+      await place.clock.advance(5_000);
+      const weak = await fetch(`${strict.url}/whoami`, { headers: bearer() });
+      const claims = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}';
+      expect([weak.status, weak.headers.get('www-authenticate')]).toEqual([
+        401,
+        `Bearer realm="acs-identity", error="insufficient_claims", claims="${Buffer.from(claims).toString('base64')}"`,
+      ]);
+      expect(strict.trail.entries).toMatchObject([
+        { action: 'authorization.deny', reason: { code: 'insufficient-claims' } },
+      ]);
+      const strong = await fetch(`${strict.url}/whoami`, { headers: bearer({ acrs: ['c1'] }) });
+      expect(strong.status).toBe(200);
+    } finally {
+      await strict.app.close();
+    }
   });
 });

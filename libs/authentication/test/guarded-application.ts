@@ -16,7 +16,6 @@ import {
   Clock,
   DatabaseModule,
   Logger,
-  ManualClock,
   MemoryLogger,
   PlatformModule,
   platformSettings,
@@ -82,26 +81,26 @@ class SampleFilter implements ExceptionFilter {
 }
 
 /** A running application behind the guard, with everything it depends on in memory. */
-export interface GuardedApplication {
+export interface GuardedApplication<C extends Clock = Clock> {
   readonly app: NestFastifyApplication;
   readonly url: string;
   readonly trail: MemoryAuditTrail;
   readonly source: MemoryMetadataSource;
-  readonly clock: ManualClock;
+  readonly clock: C;
 }
 
 /** Starts it on a free port. Whoever starts it closes `app`. */
-export async function startGuardedApplication({
+export async function startGuardedApplication<C extends Clock>({
   environment = {},
   source = new MemoryMetadataSource(),
-  clock = new ManualClock(Date.now()),
+  clock,
   counter = new MemoryUsageCounter(),
 }: {
   environment?: Record<string, string>;
   source?: MemoryMetadataSource;
-  clock?: ManualClock;
+  clock: C;
   counter?: UsageCounter;
-} = {}): Promise<GuardedApplication> {
+}): Promise<GuardedApplication<C>> {
   const trail = new MemoryAuditTrail();
   @Module({ providers: [{ provide: AuditTrail, useValue: trail }], exports: [AuditTrail] })
   class MemoryAuditModule {}

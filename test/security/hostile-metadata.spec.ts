@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import tls from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { StateFolder } from '../../apps/emulator/src/state-folder.js';
+import { serverIdentity } from '../../apps/emulator/src/tls/local-ca.js';
+import { HttpsMetadataSource } from '../../libs/authentication/src/https-metadata-source.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'metadata-'));
+const standardCertificates = tls.getCACertificates('default');
+const source = new HttpsMetadataSource();
+
+const answers: Record<string, (response: ServerResponse) => void> = {
+  '/good': (response) => response.end('{"issuer":"https://login.test"}'),
+  '/redirect': (response) => response.writeHead(302, { location: '/good' }).end(),
+  '/broken': (response) => response.end('{"issuer":'),
+  '/html': (response) => response.end('<html>Sign in to the network</html>'),
+  '/fault': (response) => response.writeHead(503).end('x'.repeat(100_000)),
+  '/empty': (response) => response.end(),
+  '/cut': (response) => {
+    response.writeHead(200, { 'content-length': '1000' }).write('{');
+    response.destroy();
+  },
+  '/hang': () => undefined,
+  '/drip': (response) => {
+    const drops = setInterval(() => response.write(' '), 20);
+    response.on('close', () => {
+      clearInterval(drops);
+    });
+  },
+  '/huge': (response) => {
+    const chunk = Buffer.alloc(1_048_576, ' ');
+    let sent = 0;
+    const more = (): void => {
+      while (sent < 50 && !response.destroyed) {
+        sent += 1;
+        if (!response.write(chunk)) return void response.once('drain', more);
+      }
+      response.end();
+    };
+    more();
+  },
+};
+
+let server: Server;
+let origin: string;
+
+beforeAll(async () => {
+  const { key, certificate, caPem } = await serverIdentity(new StateFolder(directory), []);
+  tls.setDefaultCACertificates([...standardCertificates, caPem]);
+  server = createServer({ key, cert: certificate }, (request, response) => {
+    response.on('error', () => undefined);
+    answers[request.url ?? '']?.(response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  origin = `https://localhost:${(server.address() as AddressInfo).port}`;
+});
+
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+  tls.setDefaultCACertificates(standardCertificates);
+  rmSync(directory, { recursive: true });
+});
+
+async function load(path: string, timeoutMs = 10_000): Promise<unknown> {
+  return source.load(`${origin}${path}`, AbortSignal.timeout(timeoutMs));
+}
+
+describe('HttpsMetadataSource', () => {
+  it('loads a document', async () => {
+    expect(await load('/good')).toEqual({ issuer: 'https://login.test' });
+  });
+
+  it.each(['/redirect', '/broken', '/html', '/fault', '/empty', '/cut'])(
+    'rejects, and harms nobody, when the answer is %s',
+    async (path) => {
+      await expect(load(path)).rejects.toThrow();
+      expect(await load('/good')).toBeDefined();
+    },
+  );
+
+  it.each(['/hang', '/drip'])('gives up in time when the answer is %s', async (path) => {
+    await expect(load(path, 300)).rejects.toThrow();
+  });
+
+  it('reads no more of 50 MB than it needs to see that it is too much', async () => {
+    const before = process.memoryUsage().arrayBuffers;
+    await expect(load('/huge')).rejects.toThrow('too large');
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
+    expect(await load('/good')).toBeDefined();
+  });
+
+  it('asks over https only, of servers whose certificate it trusts', async () => {
+    await expect(
+      source.load(origin.replace('https', 'http'), AbortSignal.timeout(1_000)),
+    ).rejects.toThrow('not an https address');
+    tls.setDefaultCACertificates(standardCertificates);
+    const elsewhere = origin.replace('localhost', '127.0.0.1');
+    await expect(source.load(`${elsewhere}/good`, AbortSignal.timeout(5_000))).rejects.toThrow();
+  });
+});

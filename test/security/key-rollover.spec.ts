@@ -1,0 +1,106 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { ManualClock, SystemClock } from '#libs/platform';
+import {
+  type GuardedApplication,
+  startGuardedApplication,
+} from '../../libs/authentication/test/guarded-application.js';
+import { MemoryMetadataSource } from '../../libs/authentication/src/metadata-source.js';
+import { TestIssuer, testKey } from '../../libs/authentication/test/test-issuer.js';
+
+const REQUESTS = 5_000;
+const WORKERS = 25;
+const MINUTE_MS = 60_000;
+
+async function statusOf({ url }: GuardedApplication, token: string): Promise<number> {
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = await fetch(`${url}/whoami`, { headers });
+  await answer.arrayBuffer();
+  return answer.status;
+}
+
+describe('key rollover', () => {
+  it(
+    'refuses none of 5,000 requests while keys change twice amid bogus key ids',
+    { timeout: 90_000 },
+    async () => {
+      const place = await startGuardedApplication({
+        clock: new SystemClock(),
+        environment: {
+          AUTHENTICATION_REQUESTS_PER_MINUTE: '0',
+          AUTHENTICATION_FAILURES_PER_MINUTE: '0',
+          AUTHENTICATION_KEYS_COOLDOWN_SECONDS: '1',
+        },
+      });
+      const issuer = new TestIssuer(() => Date.now());
+      const [second, third, unknown] = ['second', 'third', 'unknown'].map((id) => testKey(id));
+      issuer.publish(place.source);
+      const stop = new AbortController();
+      const bogus: Promise<number>[] = [];
+      const flood = (async () => {
+        for (let number = 0; !stop.signal.aborted; number += 1) {
+          bogus.push(statusOf(place, issuer.token({}, { kid: `bogus ${number}` }, unknown)));
+          await pause(100, undefined, { signal: stop.signal }).catch(() => undefined);
+        }
+      })();
+      let sent = 0;
+      const statuses: number[] = [];
+      const worker = async (): Promise<void> => {
+        while (sent < REQUESTS) {
+          sent += 1;
+          // The new key signs from the instant of its publication on; the old one stays published.
+          const next = sent === 1_500 ? second : sent === 3_000 ? third : undefined;
+          if (next !== undefined) {
+            issuer.keys.push(next);
+            issuer.publish(place.source);
+          }
+          statuses.push(await statusOf(place, issuer.token()));
+        }
+      };
+      try {
+        await Promise.all(Array.from({ length: WORKERS }, worker));
+        stop.abort();
+        await flood;
+        expect(statuses.length).toBeGreaterThanOrEqual(REQUESTS);
+        expect(statuses.filter((status) => status !== 200)).toEqual([]);
+        expect(new Set(await Promise.all(bogus))).toEqual(new Set([401]));
+      } finally {
+        stop.abort();
+        await place.app.close();
+      }
+    },
+  );
+});
+
+describe('an outage of the identity provider', () => {
+  it('lets good tokens pass for as long as configured, then answers 503, never 401', async () => {
+    const clock = new ManualClock(Date.now());
+    const source = new MemoryMetadataSource();
+    const issuer = new TestIssuer(() => clock.now());
+    issuer.publish(source);
+    const place = await startGuardedApplication({
+      clock,
+      source,
+      environment: { AUTHENTICATION_KEYS_MAX_AGE_MINUTES: '60' },
+    });
+    try {
+      expect(await statusOf(place, issuer.token())).toBe(200);
+      await clock.advance(30 * MINUTE_MS);
+      source.documents.clear();
+      const statuses: number[] = [];
+      for (let minute = 0; minute < 62; minute += 1) {
+        statuses.push(await statusOf(place, issuer.token()));
+        await clock.advance(MINUTE_MS);
+      }
+      const firstRefused = statuses.indexOf(503);
+      expect(firstRefused).toBeGreaterThan(0);
+      expect(new Set(statuses.slice(0, firstRefused))).toEqual(new Set([200]));
+      expect(new Set(statuses.slice(firstRefused))).toEqual(new Set([503]));
+      issuer.publish(source);
+      await clock.advance(MINUTE_MS);
+      expect(await statusOf(place, issuer.token())).toBe(200);
+    } finally {
+      await place.app.close();
+    }
+  });
+});
