@@ -13,7 +13,14 @@ import { MemorySecretStore } from '#libs/secrets';
 import { AuditMetrics } from '../src/audit-metrics.js';
 import type { AuditSettings } from '../src/audit-settings.js';
 import { CheckpointSigners } from '../src/checkpoint-signers.js';
+import { AuditDesk } from '../src/audit-desk.js';
+import { EntryExport } from '../src/entry-export.js';
 import { EntryRows } from '../src/entry-rows.js';
+import { EntrySearch } from '../src/entry-search.js';
+import { EntryStatistics } from '../src/entry-statistics.js';
+import { PersonalEraser } from '../src/personal-eraser.js';
+import { SecretTokenFingerprints } from '../src/secret-token-fingerprints.js';
+import { TokenTracer } from '../src/token-trace.js';
 import { LogReader } from '../src/log-reader.js';
 import { LogAppender } from '../src/log-appender.js';
 import { LogWatch } from '../src/log-watch.js';
@@ -103,4 +110,22 @@ export function openTestReader(log: TestLog): LogReader {
   const metrics = new AuditMetrics(new Registry());
   const watch = new LogWatch(database, signers, readiness, logger, metrics, settings);
   return new LogReader(database, new EntryRows(database), signers, watch, settings);
+}
+
+/** Everything that reads a log, as the module wires it. */
+export function openTestDesk(log: TestLog): AuditDesk {
+  const { database, trail, clock, settings, secrets } = log;
+  const rows = new EntryRows(database);
+  const reader = openTestReader(log);
+  return new AuditDesk(
+    trail,
+    rows,
+    new EntrySearch(database, rows),
+    new EntryStatistics(database),
+    new EntryExport(database, rows, reader),
+    reader,
+    new TokenTracer(database, rows, new SecretTokenFingerprints(secrets, settings), clock),
+    new PersonalEraser(trail, database),
+    settings,
+  );
 }

@@ -1,0 +1,187 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '#libs/platform';
+import { openCheckpoint, verifyProofFile } from '#libs/transparency-log';
+import { testDatabase, type TestDatabase } from '../../../../test/environment/postgres.js';
+import { openTestLog, openTestReader, type TestLog } from '../../test/audit-log.js';
+import { alice, issued } from '../../test/sample-events.js';
+import { AuditEntryRetired } from '../audit-log-errors.js';
+import { EntryRows } from '../entry-rows.js';
+import { LogFolder } from '../log-folder.js';
+import { LogRetention } from '../log-retention.js';
+import { PersonalEraser } from '../personal-eraser.js';
+import { DatabaseVerifier, type VerifyReport } from './database-verifier.js';
+import { verifyFolder } from './folder-verifier.js';
+
+const operator = { kind: 'operator', name: 'test' } as const;
+
+describe('verification', () => {
+  let database: TestDatabase;
+  let log: TestLog;
+  let directory: string;
+
+  beforeEach(async () => {
+    database = await testDatabase();
+    log = openTestLog(database.serviceUrl);
+    directory = await mkdtemp(join(tmpdir(), 'audit-verify-'));
+    await log.trail.recordAll(Array.from({ length: 520 }, (_, nth) => issued(nth)));
+    await log.trail.record(issued(1));
+  });
+  afterEach(async () => {
+    await log.close();
+    await database.drop();
+    await rm(directory, { recursive: true });
+  });
+
+  const trust = async () => ({
+    origin: log.settings.origin,
+    verifiers: (await log.signers.current()).map(({ verifier }) => verifier),
+  });
+  const verify = async (more: object = {}): Promise<VerifyReport> =>
+    new DatabaseVerifier(log.database).verify({ ...(await trust()), known: [], ...more });
+  const checkpoint = async () => {
+    const { checkpoint: note } = await openTestReader(log).checkpoint();
+    return openCheckpoint(note, await trust()).checkpoint;
+  };
+  const tamper = async (sql: string): Promise<void> => {
+    const superuser = new pg.Client({ connectionString: database.superuserUrl });
+    await superuser.connect();
+    await superuser.query('SET session_replication_role = replica');
+    await superuser.query(sql);
+    await superuser.end();
+  };
+
+  it('finds nothing wrong with a log that nobody touched, whole or since a checkpoint', async () => {
+    const since = await checkpoint();
+    await log.trail.record(issued(2));
+    expect(await verify()).toMatchObject({ size: 522, retiredBelow: 0, faults: [] });
+    expect(await verify({ since })).toMatchObject({ size: 522, faults: [] });
+  });
+
+  it.each([
+    [
+      'an entry whose bytes were changed',
+      `UPDATE audit_entry SET leaf = leaf || ' ' WHERE entry_index = 300`,
+      300,
+    ],
+    [
+      'a column that was changed',
+      `UPDATE audit_entry SET actor_subject = 'x' WHERE entry_index = 17`,
+      17,
+    ],
+    ['an entry that was removed', `DELETE FROM audit_entry WHERE entry_index = 519`, 519],
+    [
+      'an address that was changed',
+      `UPDATE audit_personal SET client_address = '::1' WHERE entry_index = 9`,
+      9,
+    ],
+    ['values that nobody erased', `DELETE FROM audit_personal WHERE entry_index = 33`, 33],
+    [
+      'a tile that was changed',
+      `UPDATE audit_tile SET hashes = set_byte(hashes, 32 * 5, 0) || '' WHERE tile_index = 1`,
+      261,
+    ],
+    [
+      'a checkpoint that nobody signed',
+      `UPDATE audit_head SET checkpoint = replace(checkpoint, '521', '522') WHERE size = 521`,
+      520,
+    ],
+  ])('names the first index of %s', async (_what, sql, index) => {
+    await tamper(sql);
+    expect((await verify()).faults[0]?.index).toBe(index);
+  });
+
+  it('notices, from a checkpoint kept elsewhere, that the end of the log is gone', async () => {
+    const known = [await checkpoint()];
+    await tamper(
+      'DELETE FROM audit_head WHERE size = 521; DELETE FROM audit_entry WHERE entry_index = 520; DELETE FROM audit_personal WHERE entry_index = 520',
+    );
+    expect((await verify()).faults).toEqual([]);
+    expect((await verify({ known })).faults[0]).toMatchObject({
+      kind: 'checkpoint-contradicted',
+      index: 520,
+    });
+  });
+
+  it('holds after values were erased, and after the key that signs was joined by another', async () => {
+    await new PersonalEraser(log.trail, log.database).erase({
+      tenant: alice.tenant,
+      subject: alice.subject,
+      actor: operator,
+    });
+    const [row] = await log.database.query<{ count: string }>(
+      'SELECT count(*) FROM audit_personal',
+    );
+    expect(row?.count).toBe('0');
+    const old = await trust();
+    const rotated = openTestLog(database.serviceUrl, {
+      signingKeySecrets: ['audit-signing-key', 'next-key'],
+    });
+    rotated.secrets.put('next-key', Buffer.alloc(32, 7).toString('base64'));
+    await rotated.trail.record(issued(3));
+    const [, next] = (await rotated.signers.current()).map(({ verifier }) => verifier);
+    await rotated.close();
+    expect((await verify()).faults).toEqual([]);
+    const { checkpoint: note } = await openTestReader(log).checkpoint();
+    expect(openCheckpoint(note, old).checkpoint.size).toBe(523);
+    expect(openCheckpoint(note, { ...old, verifiers: next ? [next] : [] }).checkpoint.size).toBe(
+      523,
+    );
+  });
+
+  it('verifies a copy offline, whole or since a checkpoint, and names the first bad index', async () => {
+    const folder = new LogFolder(directory);
+    const reader = openTestReader(log);
+    await folder.copy(reader);
+    const since = await checkpoint();
+    await log.trail.recordAll([issued(4), issued(5)]);
+    expect(await folder.copy(reader)).toBe(523);
+    const request = { folder, ...(await trust()) };
+    expect((await verifyFolder(request)).faults).toEqual([]);
+    expect(await verifyFolder({ ...request, since })).toMatchObject({ size: 523, faults: [] });
+
+    const file = join(directory, 'tile/entries/001');
+    const bytes = await readFile(file);
+    bytes[2 + bytes.readUInt16BE(0) + 30] = 0;
+    await writeFile(file, bytes);
+    expect((await verifyFolder(request)).faults).toMatchObject([
+      { kind: 'entry-differs', index: 257 },
+    ]);
+  });
+
+  it('keeps hashes and proofs when old months were retired, and says what it did', async () => {
+    const other = await testDatabase();
+    const owner = openTestLog(other.ownerUrl, { clock: new ManualClock(Date.now()) });
+    await owner.database.query(
+      `CREATE TABLE audit_entry_2020_01 PARTITION OF audit_entry FOR VALUES FROM ('2020-01-01Z') TO ('2020-02-01Z')`,
+    );
+    await owner.database.query(
+      `CREATE TABLE audit_personal_2020_01 PARTITION OF audit_personal FOR VALUES FROM ('2020-01-01Z') TO ('2020-02-01Z')`,
+    );
+    const past = openTestLog(other.ownerUrl, { clock: new ManualClock('2020-01-15T00:00:00Z') });
+    await past.trail.recordAll(Array.from({ length: 300 }, (_, nth) => issued(nth)));
+    await owner.trail.record(issued(1));
+    const retention = new LogRetention(owner.trail, owner.database, new EntryRows(owner.database));
+    const report = await retention.retire(new Date('2020-06-01'), operator);
+    expect(report).toMatchObject({ partitions: ['audit_entry_2020_01'], firstIndex: 300 });
+
+    const verifier = new DatabaseVerifier(owner.database);
+    const verified = await verifier.verify({ ...(await trust()), known: [] });
+    expect(verified).toMatchObject({ size: 302, retiredBelow: 300, faults: [] });
+    const reader = openTestReader(owner);
+    await expect(reader.resource('tile/entries/000')).rejects.toThrow(AuditEntryRetired);
+    const [kept] = await new EntryRows(owner.database).byIndex(300, 301);
+    const proof = await reader.proofFile(300);
+    expect(verifyProofFile(proof, kept?.leaf ?? Buffer.of(), await trust()).index).toBe(300);
+    const folder = new LogFolder(directory);
+    await folder.copy(reader);
+    expect(
+      (await verifyFolder({ folder, ...(await trust()) })).faults.map(({ kind }) => kind),
+    ).toEqual([]);
+    await Promise.all([owner.close(), past.close()]);
+    await other.drop();
+  });
+});
