@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, describe, expect, it } from 'vitest';
+import { call } from '../environment/call.js';
+import { runningService } from '../environment/running-service.js';
+
+const service = runningService({ replicas: 2, environment: { ACS_TIMEOUT_MS: '1000' } });
+
+afterEach(async () => {
+  await service().emulator.control.removeFaults();
+});
+
+async function somebody() {
+  const oid = randomUUID();
+  const bearer = await service().emulator.control.mintToken({ person: 'alice', claims: { oid } });
+  const issue = async (replica = 0) =>
+    call(service().urlOf(replica), 'post', '/v1/me/tokens', { token: bearer, body: {} });
+  return { oid, bearer, issue };
+}
+
+async function isGood(token: string): Promise<boolean> {
+  return (await service().emulator.control.validateAcsToken(token)).valid;
+}
+
+describe.each(['/v1/me/tokens/revoke', '/v1/me/sign-out'])('POST %s', (path) => {
+  it('202: ends all tokens of the caller at ACS, after which new ones are good', async () => {
+    const { bearer, issue, oid } = await somebody();
+    const tokens = [(await issue()).body.token as string, (await issue(1)).body.token as string];
+    const { status, body, headers } = await call(service().url, 'post', path, { token: bearer });
+    expect(status).toBe(202);
+    expect(body.effectiveWithinMinutes).toBe(15);
+    expect(headers['cache-control']).toBe('no-store');
+    await expect
+      .poll(async () => Promise.all(tokens.map(isGood)), { timeout: 10_000 })
+      .toEqual([false, false]);
+    await expect.poll(async () => (await issue()).status, { timeout: 10_000 }).toBe(200);
+    expect(await isGood((await issue(1)).body.token as string)).toBe(true);
+    const actions = (await service().auditEntries())
+      .filter(({ target }) => target?.subject === oid)
+      .map(({ action, outcome }) => `${action} ${outcome}`);
+    expect(actions).toContain('token.revoke success');
+  });
+
+  it('401: refuses strangers', async () => {
+    expect((await call(service().url, 'post', path)).status).toBe(401);
+  });
+});
+
+describe('revoking with nothing to revoke', () => {
+  it('404 for a revocation, 202 for a sign-out', async () => {
+    const { bearer } = await somebody();
+    const revoke = await call(service().url, 'post', '/v1/me/tokens/revoke', { token: bearer });
+    expect(revoke.status).toBe(404);
+    const signOut = await call(service().url, 'post', '/v1/me/sign-out', { token: bearer });
+    expect(signOut.status).toBe(202);
+    expect(signOut.body).toEqual({ effectiveWithinMinutes: 0 });
+  });
+});
+
+describe('POST /v1/identities/{id}/tokens/revoke', () => {
+  it('202: ends somebody else’s tokens by role; 403 without it', async () => {
+    const { issue } = await somebody();
+    const { body } = await issue();
+    const path = `/v1/identities/${(body.identity as { id: string }).id}/tokens/revoke`;
+    const refused = await call(service().url, 'post', path, {
+      token: await service().token('crm-service'),
+    });
+    expect(refused.status).toBe(403);
+    const revoked = await call(service().url, 'post', path, {
+      token: await service().token('ada'),
+    });
+    expect(revoked.status).toBe(202);
+    await expect.poll(async () => isGood(body.token as string), { timeout: 10_000 }).toBe(false);
+  });
+});
+
+describe('while ACS does not confirm a revocation', () => {
+  it('issues nothing in any replica, and goes on asking until it is done', async () => {
+    const { bearer, issue } = await somebody();
+    const { token } = (await issue()).body as { token: string };
+    await service().emulator.control.addFault({
+      service: 'acs',
+      operation: 'revoke',
+      kind: 'status',
+      status: 500,
+    });
+    const answer = await call(service().url, 'post', '/v1/me/tokens/revoke', { token: bearer });
+    expect(answer.status).toBe(202);
+    for (const replica of [0, 1]) {
+      const { status, body, headers } = await issue(replica);
+      expect(status).toBe(503);
+      expect(body.type).toBe('urn:acs-identity:problem:revocation-pending');
+      expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    }
+    expect(await isGood(token)).toBe(true);
+    await service().emulator.control.removeFaults();
+    await expect.poll(async () => (await issue()).status, { timeout: 60_000 }).toBe(200);
+    expect(await isGood(token)).toBe(false);
+  }, 90_000);
+});
