@@ -40,10 +40,11 @@ describe('key rollover', () => {
       const flood = (async () => {
         for (let number = 0; !stop.signal.aborted; number += 1) {
           bogus.push(statusOf(place, issuer.token({}, { kid: `bogus ${number}` }, unknown)));
-          await pause(100, undefined, { signal: stop.signal }).catch(() => undefined);
+          await pause(250, undefined, { signal: stop.signal }).catch(() => undefined);
         }
       })();
       let sent = 0;
+      let token = issuer.token();
       const statuses: number[] = [];
       const worker = async (): Promise<void> => {
         while (sent < REQUESTS) {
@@ -53,8 +54,9 @@ describe('key rollover', () => {
           if (next !== undefined) {
             issuer.keys.push(next);
             issuer.publish(place.source);
+            token = issuer.token();
           }
-          statuses.push(await statusOf(place, issuer.token()));
+          statuses.push(await statusOf(place, token));
         }
       };
       try {

@@ -1,0 +1,117 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { listRouteAccess, PERMISSIONS, type RouteAccess } from '#libs/authentication';
+import { createApi } from '../../apps/api/src/create-api.js';
+import { sampleTenants } from '../../apps/emulator/src/emulator.js';
+import { apiEnvironment } from '../../apps/local/src/api-environment.js';
+import { runningService } from '../environment/running-service.js';
+
+const NOBODYS_ID = '01980000-0000-7000-8000-000000000000';
+
+const service = runningService({
+  environment: { AUTHENTICATION_FAILURES_PER_MINUTE: '0', AUTHENTICATION_REQUESTS_PER_MINUTE: '0' },
+});
+let routes: readonly RouteAccess[];
+
+beforeAll(async () => {
+  const { emulator, database } = service();
+  // A second instance in this process, for its list of routes alone.
+  const app = await createApi({
+    ...apiEnvironment(emulator, database.serviceUrl),
+    LOG_LEVEL: 'silent',
+    PORT: '0',
+  });
+  routes = listRouteAccess(app);
+  await app.close();
+});
+
+interface Caller {
+  readonly isUser: boolean;
+  readonly permission: string | undefined;
+  readonly tenant: string;
+}
+
+const tenants = [sampleTenants.home.id, sampleTenants.second.id];
+const callers: readonly Caller[] = tenants.flatMap((tenant) =>
+  [...PERMISSIONS, undefined].flatMap((permission) =>
+    [true, false].map((isUser) => ({ isUser, permission, tenant })),
+  ),
+);
+
+async function tokenOf({ isUser, permission, tenant }: Caller): Promise<string> {
+  const names = permission ?? 'User.Read';
+  return service().emulator.control.mintToken(
+    isUser
+      ? { person: 'alice', tenant, claims: { scp: names, roles: null } }
+      : { app: 'crm-service', tenant, claims: { idtyp: 'app', roles: [names] } },
+  );
+}
+
+interface Answer {
+  readonly status: number;
+  readonly problem: string | undefined;
+}
+
+async function call({ method, path }: RouteAccess, token?: string): Promise<Answer> {
+  const concrete = path.replace(/:id/g, NOBODYS_ID).replace(/\*.*$/, '0/000');
+  const hasBody = ['POST', 'PATCH', 'PUT'].includes(method);
+  const answer = await fetch(`${service().url}${concrete}`, {
+    method,
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(hasBody && { 'content-type': 'application/json' }),
+    },
+    ...(hasBody && { body: '{}' }),
+  });
+  const text = await answer.text();
+  const isProblem = answer.headers.get('content-type')?.startsWith('application/problem+json');
+  const problem = isProblem === true ? (JSON.parse(text) as { type: string }).type : undefined;
+  return { status: answer.status, problem: problem?.split(':').at(-1) };
+}
+
+/** What the table says of one cell. */
+function isOpenTo({ rules: [rule] }: RouteAccess, caller: Caller): boolean {
+  if (rule?.kind !== 'permission') return rule?.kind === 'public';
+  return rule.permission === caller.permission && (caller.isUser || !rule.delegatedOnly);
+}
+
+describe('the table of roles, routes and tenants', () => {
+  it('has routes for every permission', () => {
+    const used = routes.flatMap(({ rules }) =>
+      rules.flatMap((rule) => (rule.kind === 'permission' ? [rule.permission] : [])),
+    );
+    expect(new Set(used)).toEqual(new Set(PERMISSIONS));
+  });
+
+  it(
+    'opens each route to the one permission that it declares, cell by cell',
+    { timeout: 120_000 },
+    async () => {
+      const wrong: unknown[] = [];
+      for (const caller of callers) {
+        const token = await tokenOf(caller);
+        for (const route of routes) {
+          const { status, problem } = await call(route, token);
+          const isRefused = status === 401 || problem === 'insufficient-permission';
+          const cell = `${route.method} ${route.path} for ${JSON.stringify(caller)}`;
+          if (isRefused === isOpenTo(route, caller)) wrong.push([cell, status, problem]);
+        }
+      }
+      expect(wrong).toEqual([]);
+    },
+  );
+
+  it('is closed to strangers and to tenants that are not allowed, but for public routes', async () => {
+    const stranger = await tokenOf({
+      isUser: true,
+      permission: 'AuditLog.Read.All',
+      tenant: sampleTenants.third.id,
+    });
+    for (const route of routes) {
+      const isPublic = route.rules[0]?.kind === 'public';
+      for (const token of [undefined, stranger]) {
+        const { status } = await call(route, token);
+        expect(status === 401, `${route.method} ${route.path}`).toBe(!isPublic);
+      }
+    }
+  });
+});
