@@ -22,14 +22,17 @@ const TOLERANCE_MS = 1500;
  */
 export class Backlog {
   readonly #tenants = new Map<string, Map<string, Flow>>();
-  #promised = 0;
 
   /** @param graceMs a promise that is not taken up for so long is forgotten */
   constructor(private readonly graceMs: number) {}
 
-  /** How many were told to come back. */
-  get promised(): number {
-    return this.#promised;
+  /** How many are going to come back. */
+  promised(now: number): number {
+    let sum = 0;
+    for (const apps of this.#tenants.values()) {
+      for (const flow of apps.values()) sum += upcoming(flow, now);
+    }
+    return sum;
   }
 
   /** Somebody comes. @returns whether a promise was made for about now, which is taken up by this */
@@ -38,7 +41,6 @@ export class Backlog {
     const [earliest] = promises;
     if (earliest === undefined || earliest - TOLERANCE_MS > now) return false;
     promises.shift();
-    this.#promised -= 1;
     return true;
   }
 
@@ -60,7 +62,6 @@ export class Backlog {
     const { promises } = this.#flow(key);
     const at = promises.findLastIndex((earlier) => earlier <= dueAt);
     promises.splice(at + 1, 0, dueAt);
-    this.#promised += 1;
   }
 
   /** Forgets promises that nobody took up, and client applications that nobody waits for. */
@@ -68,7 +69,6 @@ export class Backlog {
     for (const [tenant, apps] of this.#tenants) {
       for (const [clientApp, flow] of apps) {
         const kept = flow.promises.filter((dueAt) => dueAt + this.graceMs > now);
-        this.#promised -= flow.promises.length - kept.length;
         flow.promises = kept;
         if (flow.waiting === 0 && kept.length === 0) apps.delete(clientApp);
       }
@@ -82,11 +82,11 @@ export class Backlog {
    * @param among only those who wait, or those as well who were told to come back
    * @returns 1 for the one whose turn comes first
    */
-  turn(key: FlowKey, among: 'waiting' | 'all'): number {
-    const length = ({ waiting, promises }: Flow): number =>
-      among === 'all' ? waiting + promises.length : waiting;
+  turn(key: FlowKey, among: 'waiting' | 'all', now: number): number {
+    const returning = (flow: Flow): number => (among === 'all' ? upcoming(flow, now) : 0);
+    const length = (flow: Flow): number => flow.waiting + returning(flow);
     const own = this.#flow(key);
-    const place = own.admitted + (among === 'all' ? own.promises.length : 0) + 1;
+    const place = own.admitted + returning(own) + 1;
     const apps = this.#tenants.get(key.tenant) ?? new Map<string, Flow>();
     const placeInTenant = turnOf(apps, key.clientApp, place, length);
     return turnOf(this.#tenants, key.tenant, placeInTenant, (flows) => {
@@ -102,6 +102,12 @@ export class Backlog {
     this.#tenants.set(tenant, apps.set(clientApp, flow));
     return flow;
   }
+}
+
+/** Those who are overdue came to another replica, most likely. */
+function upcoming({ promises }: Flow, now: number): number {
+  const first = promises.findIndex((dueAt) => dueAt > now);
+  return first < 0 ? 0 : promises.length - first;
 }
 
 /** The turn of the one in a place of its own line, when all lines are served in turn. */

@@ -1,5 +1,8 @@
 import { type Demand, type LedgerAnswer, reuseMs } from './budget-ledger.js';
 
+/** So many more are called back than there is place for. */
+const SPARE = 0.02;
+
 /** Tells from the ledger's last answer when calls get free. */
 export class BudgetForecast {
   #answer: LedgerAnswer = {
@@ -37,12 +40,23 @@ export class BudgetForecast {
   }
 
   /** How many of all replicas' turns come before this replica has had so many. */
-  globalTurn(turn: number, among: 'waiting' | 'all'): number {
+  globalTurn(turn: number, among: 'waiting' | 'all', ownNow: number): number {
     const size = (demand: Demand): number =>
       demand.interactive + (among === 'all' ? demand.promised : 0);
-    const own = size(this.#own);
-    if (own === 0) return turn + size(this.#answer.others);
-    return Math.ceil((turn * (own + size(this.#answer.others))) / own);
+    const own = Math.max(ownNow, size(this.#own));
+    const others = size(this.#answer.others);
+    // Rather too early than too late: the others' figures may be from before the latest came.
+    if (own === 0) return turn + others;
+    return Math.min(turn + others, Math.ceil((turn * (own + others)) / own));
+  }
+
+  /**
+   * When to have a caller back for its turn, in ms from now. A few more are called back for each window
+   * than it can serve: a place that nobody is there to take is lost for a whole window.
+   */
+  returnMs(turn: number, now: number): number {
+    const spare = Math.ceil(turn * SPARE) + 2;
+    return this.waitMs(Math.max(1, turn - spare), now);
   }
 
   /** When so many calls will have been granted over all replicas, in ms from now. */

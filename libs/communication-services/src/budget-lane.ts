@@ -109,22 +109,20 @@ export class BudgetLane {
 
   /** Sends the waiter away when its turn does not come in time; most often that is known early. */
   async #watch(waiter: Waiter): Promise<void> {
-    const { clock } = this.environment;
     const { maxWaitMs } = this.terms;
-    const { signal } = waiter.ended;
     const judgementMs = waiter.hasPrecedence ? 0 : Math.min(LONGEST_JUDGEMENT_MS, maxWaitMs / 4);
-    try {
-      await clock.sleep(judgementMs, signal);
-      if (!waiter.hasPrecedence && !this.#comesWithin(maxWaitMs - judgementMs, waiter)) {
-        this.#sendAway(waiter);
-        return;
-      }
-      this.#admit(waiter);
-      await clock.sleep(maxWaitMs - judgementMs, signal);
+    if (!(await this.#isStillThere(waiter, judgementMs))) return;
+    if (!waiter.hasPrecedence && !this.#comesWithin(maxWaitMs - judgementMs, waiter)) {
       this.#sendAway(waiter);
-    } catch {
-      // The waiter waits no more.
+      return;
     }
+    this.#admit(waiter);
+    if (await this.#isStillThere(waiter, maxWaitMs - judgementMs)) this.#sendAway(waiter);
+  }
+
+  async #isStillThere({ ended }: Waiter, afterMs: number): Promise<boolean> {
+    await this.environment.clock.sleep(afterMs, ended.signal).catch(() => undefined);
+    return !ended.signal.aborted;
   }
 
   #admit(waiter: Waiter): void {
@@ -138,11 +136,12 @@ export class BudgetLane {
   }
 
   #turnOf(waiter: Waiter, among: 'waiting' | 'all'): number {
-    const interactive =
-      waiter.priority === 'bulk'
-        ? this.#interactive.size + (among === 'all' ? this.#backlog.promised : 0) + this.#bulk.size
-        : this.#backlog.turn(waiter, among);
-    return this.#forecast.globalTurn(interactive, among);
+    const now = this.environment.clock.now();
+    const promised = among === 'all' ? this.#backlog.promised(now) : 0;
+    const own = this.#interactive.size + promised;
+    const turn =
+      waiter.priority === 'bulk' ? own + this.#bulk.size : this.#backlog.turn(waiter, among, now);
+    return this.#forecast.globalTurn(turn, among, own);
   }
 
   /** Refuses with the time when the turn will come; the caller is expected back then. */
@@ -151,7 +150,9 @@ export class BudgetLane {
     // One who has waited all the time is ahead of those who were told to come back.
     const turn = this.#turnOf(waiter, waiter.isAdmitted ? 'waiting' : 'all');
     const seconds = retryAfterSeconds({
-      inMs: this.#forecast.waitMs(turn, now),
+      inMs: waiter.isAdmitted
+        ? this.#forecast.waitMs(turn, now)
+        : this.#forecast.returnMs(turn, now),
       maxWaitMs: this.terms.maxWaitMs,
       random: this.environment.random(),
     });
@@ -247,7 +248,7 @@ export class BudgetLane {
         const isMore = await this.#takeTurn();
         this.#dispatch();
         if (this.waiting > 0 && !isMore) await this.#pause();
-      } while (this.waiting > 0 || this.#throttled || this.#wantsReserve);
+      } while (this.waiting > 0 || this.#throttled || this.#wantsReserve || this.#hoards);
     } catch (error) {
       this.#refuseAll(error);
     } finally {
@@ -256,20 +257,30 @@ export class BudgetLane {
     }
   }
 
+  /** Whether calls are held that others wait for: those for whom they were granted have left. */
+  get #hoards(): boolean {
+    return !this.#forecast.mayHaveFree && this.#permits.count(this.environment.clock.now()) > 0;
+  }
+
   /** @returns whether another turn would give more at once */
   async #takeTurn(): Promise<boolean> {
     const { clock, turn } = this.environment;
     // Taken before the question leaves, so that it ends here before the ledger lets go of it.
     const askedAt = clock.now();
     this.#backlog.prune(askedAt);
-    // What was used after ACS refused calls would be refused as well.
-    const report = this.#permits.report(askedAt, this.#throttled !== undefined);
+    // What was used after ACS refused calls would be refused as well; and others may wait for it.
+    const isAll = this.#throttled !== undefined || (this.waiting === 0 && this.#hoards);
+    const report = this.#permits.report(askedAt, isAll);
     const request = { ...this.#request(), ...report };
     this.#throttled = undefined;
     this.#wantsReserve = false;
     const answer = await turn(request);
-    this.#permits.add(request.leaseId, answer.granted, askedAt + this.terms.leaseMs);
-    this.#forecast.learn(answer, request.demand, clock.now());
+    const now = clock.now();
+    this.#permits.add(request.leaseId, answer.granted, {
+      usableUntil: askedAt + this.terms.leaseMs,
+      returnAt: answer.free > 0 ? now + this.terms.windowMs / 10 : now,
+    });
+    this.#forecast.learn(answer, request.demand, now);
     return answer.granted > 0 && answer.free > 0;
   }
 
@@ -277,7 +288,7 @@ export class BudgetLane {
     const demand: Demand = {
       interactive: this.#interactive.size,
       bulk: this.#bulk.size,
-      promised: this.#backlog.promised,
+      promised: this.#backlog.promised(this.environment.clock.now()),
     };
     const wantsReserve = this.#wantsReserve || demand.interactive > 0;
     return {

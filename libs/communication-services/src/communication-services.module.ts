@@ -1,9 +1,11 @@
 import { Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { Registry } from 'prom-client';
-import { Clock, Logger, ReadinessChecks } from '#libs/platform';
+import { Clock, Database, DatabaseModule, Logger, ReadinessChecks } from '#libs/platform';
 import { AzureCredential, SecretsModule, SecretStore } from '#libs/secrets';
 import { AcsClients } from './acs-clients.js';
 import { AcsCommunicationIdentityGateway } from './acs-communication-identity-gateway.js';
+import { BudgetLedgers } from './budget-ledgers.js';
+import { BudgetMetrics } from './budget-metrics.js';
 import { CommunicationIdentityGateway } from './communication-identity-gateway.js';
 import { CommunicationResources } from './communication-resources.js';
 import {
@@ -11,19 +13,40 @@ import {
   type CommunicationServicesSettings,
 } from './communication-services-settings.js';
 import { GatewayMetrics } from './gateway-metrics.js';
+import { PostgresBudgetLedgers } from './postgres-budget-ledgers.js';
 import { RequestBudget } from './request-budget.js';
-import { UnboundedRequestBudget } from './unbounded-request-budget.js';
+import { SharedRequestBudget } from './shared-request-budget.js';
 
 /** The way to Azure Communication Services. */
 @Module({
-  imports: [SecretsModule],
+  imports: [DatabaseModule, SecretsModule],
   providers: [
     {
       provide: CommunicationResources,
       inject: [communicationServicesSettings.key],
       useFactory: ({ resources }: CommunicationServicesSettings) => resources,
     },
-    { provide: RequestBudget, useClass: UnboundedRequestBudget },
+    {
+      provide: BudgetLedgers,
+      inject: [Database],
+      useFactory: (database: Database) => new PostgresBudgetLedgers(database),
+    },
+    {
+      provide: RequestBudget,
+      inject: [BudgetLedgers, communicationServicesSettings.key, Clock, Logger, Registry],
+      useFactory: (
+        ledgers: BudgetLedgers,
+        { budget, timeoutMs }: CommunicationServicesSettings,
+        clock: Clock,
+        logger: Logger,
+        registry: Registry,
+      ) =>
+        new SharedRequestBudget(
+          ledgers,
+          { ...budget, timeoutMs },
+          { clock, logger, metrics: new BudgetMetrics(registry) },
+        ),
+    },
     {
       provide: AcsClients,
       inject: [communicationServicesSettings.key, SecretStore, AzureCredential],

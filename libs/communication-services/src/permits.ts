@@ -3,7 +3,10 @@ import type { LedgerRequest } from './budget-ledger.js';
 /** Calls that were granted together. */
 interface Held {
   readonly lease: string;
+  /** A call that is begun later could come at a time when its place is another's. */
   readonly usableUntil: number;
+  /** From then on unused ones are better left to others. */
+  readonly returnAt: number;
   count: number;
 }
 
@@ -31,11 +34,11 @@ export class Permits {
 
   /** Whether a report would tell anything. */
   hasNews(now: number): boolean {
-    return this.#finished.length > 0 || this.#held.some(({ usableUntil }) => usableUntil <= now);
+    return this.#finished.length > 0 || this.#held.some(({ returnAt }) => returnAt <= now);
   }
 
-  add(lease: string, count: number, usableUntil: number): void {
-    if (count > 0) this.#held.push({ lease, count, usableUntil });
+  add(lease: string, count: number, times: { usableUntil: number; returnAt: number }): void {
+    if (count > 0) this.#held.push({ lease, count, ...times });
   }
 
   /** @returns the lease of a call that may be begun now */
@@ -57,12 +60,12 @@ export class Permits {
     this.#inFlight -= 1;
     const held = this.#held.find((one) => one.lease === lease);
     if (held) held.count += 1;
-    if (!held) this.#held.push({ lease, count: 1, usableUntil: 0 });
+    if (!held) this.#held.push({ lease, count: 1, usableUntil: 0, returnAt: 0 });
   }
 
   /** What is to be reported, which counts as reported from now on. @param all also what is usable */
   report(now: number, all = false): Pick<LedgerRequest, 'finished' | 'returned'> {
-    const returned = this.#held.filter(({ usableUntil }) => all || usableUntil <= now);
+    const returned = this.#held.filter(({ returnAt }) => all || returnAt <= now);
     this.#held = this.#held.filter((held) => !returned.includes(held) && held.count > 0);
     const slots = new Map<string, { lease: string; at: number; count: number }>();
     for (const { lease, at } of this.#finished) {

@@ -8,6 +8,8 @@ import type { BudgetMetrics } from './budget-metrics.js';
 import type { BudgetSettings } from './budget-settings.js';
 import { type BudgetRequest, type Permit, RequestBudget } from './request-budget.js';
 
+/** A granted call must be begun within; a busy process may take its time. */
+const LEASE_MS = 5000;
 /** A call is over for certain this long after its deadline. */
 const CALL_MARGIN_MS = 1000;
 
@@ -81,7 +83,7 @@ export class SharedRequestBudget extends RequestBudget implements OnModuleDestro
       limit: limits[operation],
       windowMs,
       maxWaitMs,
-      leaseMs: Math.min(3000, Math.max(200, windowMs / 10)),
+      leaseMs: LEASE_MS,
       callMs: timeoutMs + CALL_MARGIN_MS,
     };
   }
