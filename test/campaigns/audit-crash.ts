@@ -60,7 +60,7 @@ async function campaign(): Promise<void> {
   await superuser('GRANT SELECT, INSERT ON drill_change TO PUBLIC');
   const receipts: string[] = [];
 
-  for (let nth = 0; nth < kills; nth += 1) {
+  for (let nth = 0; nth < kills; nth += 2) {
     const writers = [
       startWriter(database.serviceUrl, receipts),
       startWriter(database.serviceUrl, receipts),
@@ -68,13 +68,12 @@ async function campaign(): Promise<void> {
     await Promise.all(
       writers.map(async ({ child, firstReceipt }) => {
         await firstReceipt;
-        await delay(random.below(40));
+        await delay(random.below(300));
         child.kill('SIGKILL');
         await once(child, 'close');
       }),
     );
-    if ((nth + 1) % 20 === 0)
-      console.log(`${nth + 1} rounds of kills, ${receipts.length} receipts`);
+    if (nth % 20 === 18) console.log(`${nth + 2} kills, ${receipts.length} receipts`);
   }
 
   const log = openTestLog(database.serviceUrl, { databaseTimeoutMs: 2000, timeoutMs: 2000 });
