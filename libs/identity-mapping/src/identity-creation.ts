@@ -8,7 +8,7 @@ import {
   type TokenWish,
   UpstreamOutcomeUnknown,
 } from '#libs/communication-services';
-import { Logger } from '#libs/platform';
+import { Clock, Logger } from '#libs/platform';
 import { BackgroundWork } from './background-work.js';
 import { LeaseLost, MappingPending } from './errors.js';
 import { IdentityMap, type Lease } from './identity-map.js';
@@ -42,6 +42,7 @@ export class IdentityCreation {
     private readonly orphans: Orphans,
     private readonly background: BackgroundWork,
     private readonly audit: AuditTrail,
+    private readonly clock: Clock,
     private readonly logger: Logger,
   ) {}
 
@@ -64,15 +65,20 @@ export class IdentityCreation {
       },
     );
     const { communicationUserId, token, expiresOn, evidence } = created;
-    const version = mapping.version + 1;
-    const active = { ...mapping, status: 'active', communicationUserId, version } as const;
+    const active: EstablishedMapping = {
+      ...mapping,
+      status: 'active',
+      communicationUserId,
+      version: mapping.version + 1,
+      updatedAt: new Date(this.clock.now()),
+    };
     const issued = token && expiresOn ? { token, expiresOn, evidence } : undefined;
     try {
       const events = [creationOf(active, created, who)];
       if (issued && withToken) {
         events.push(await withToken.tokenEvent({ ...issued, mapping: active }));
       }
-      const activation = this.map.activate(mapping.id, lease, communicationUserId);
+      const activation = this.map.activate(active, lease);
       const receipts = await this.audit.recordAll(events, activation);
       const auditEntry = receipts[1];
       return issued && auditEntry
@@ -120,7 +126,7 @@ export class IdentityCreation {
     const { id, communicationUserId } = active;
     await this.background.repeat(signal, async () => {
       try {
-        const activation = this.map.activate(id, lease, communicationUserId);
+        const activation = this.map.activate(active, lease);
         await this.audit.record(creationOf(active, created, who), activation);
       } catch (error) {
         if (!(error instanceof LeaseLost)) throw error;

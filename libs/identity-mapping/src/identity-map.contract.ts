@@ -2,8 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Change } from '#libs/audit';
 import type { ApplicationIdentity } from './application-identity.js';
-import { IdentityKindConflict, LeaseLost } from './errors.js';
-import type { IdentityMap, Lease } from './identity-map.js';
+import { IdentityKindConflict, LeaseLost, MappingChanged } from './errors.js';
+import type { IdentityMap, Lease, MappingSearch } from './identity-map.js';
+import type { EstablishedMapping, Mapping } from './mapping.js';
+import { newMapping } from './new-mapping.js';
+import { uuidV7 } from './uuid-v7.js';
 
 /** A map under test, with the means that each adapter needs. */
 export interface IdentityMapSubject {
@@ -30,6 +33,12 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       kind: 'user',
     });
     const lease = (durationMs = 30_000): Lease => ({ holder: randomUUID(), durationMs });
+    const activated = (mapping: Mapping, communicationUserId = acsId()): EstablishedMapping => ({
+      ...mapping,
+      status: 'active',
+      communicationUserId,
+      version: mapping.version + 1,
+    });
     const acsId = (): string => `8:acs:${randomUUID()}_${randomUUID()}`;
 
     it('finds nothing for an identity that nobody claimed', async () => {
@@ -58,7 +67,7 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       const held = lease();
       const { mapping } = await subject.map.claim(who, RESOURCE, held);
       const communicationUserId = acsId();
-      await subject.apply(subject.map.activate(mapping.id, held, communicationUserId));
+      await subject.apply(subject.map.activate(activated(mapping, communicationUserId), held));
       const active = { ...who, id: mapping.id, status: 'active', communicationUserId, version: 2 };
       expect(await subject.map.find(who, RESOURCE)).toMatchObject(active);
       expect(await subject.map.claim(who, RESOURCE, lease())).toMatchObject({
@@ -71,7 +80,7 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       const held = lease();
       const { mapping } = await subject.map.claim(someone(), RESOURCE, held);
       const activate = async (by: Lease): Promise<void> =>
-        subject.apply(subject.map.activate(mapping.id, by, acsId()));
+        subject.apply(subject.map.activate(activated(mapping), by));
       await expect(activate(lease())).rejects.toBeInstanceOf(LeaseLost);
       await activate(held);
       await expect(activate(held)).rejects.toBeInstanceOf(LeaseLost);
@@ -114,11 +123,11 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       );
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
       await expect(
-        subject.apply(subject.map.activate(mapping.id, gone, acsId())),
+        subject.apply(subject.map.activate(activated(mapping), gone)),
       ).rejects.toBeInstanceOf(LeaseLost);
       const heir = heirs[outcomes.findIndex(({ status }) => status === 'fulfilled')];
       if (!heir) expect.unreachable();
-      await subject.apply(subject.map.activate(mapping.id, heir, acsId()));
+      await subject.apply(subject.map.activate(activated(mapping), heir));
     });
 
     it('refuses an identity under a second kind', async () => {
@@ -126,6 +135,152 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       await subject.map.claim(who, RESOURCE, lease());
       const asBot = subject.map.claim({ ...who, kind: 'bot' }, RESOURCE, lease());
       await expect(asBot).rejects.toBeInstanceOf(IdentityKindConflict);
+    });
+
+    const stored = async (more: Partial<EstablishedMapping> = {}): Promise<EstablishedMapping> => {
+      const mapping = activated(newMapping({ ...someone(), resource: RESOURCE }, Date.now()));
+      const first = { ...mapping, version: 1, ...more };
+      await subject.apply(subject.map.add([first]));
+      return first;
+    };
+    const next = (mapping: Mapping, to: Partial<Mapping>): Mapping => ({
+      ...mapping,
+      version: mapping.version + 1,
+      ...to,
+    });
+
+    it('stores new mappings all or none', async () => {
+      const known = await stored();
+      const fresh = activated(newMapping({ ...someone(), resource: RESOURCE }, Date.now()));
+      const second = { ...known, id: randomUUID(), communicationUserId: acsId() };
+      const add = subject.apply(subject.map.add([fresh, second]));
+      await expect(add).rejects.toBeInstanceOf(MappingChanged);
+      expect(await subject.map.get(fresh.id)).toBeUndefined();
+      expect(await subject.map.get(known.id)).toMatchObject({ status: 'active' });
+    });
+
+    it('never maps one communication identity twice, even after it was deleted', async () => {
+      const known = await stored();
+      await subject.apply(
+        subject.map.replace(
+          known,
+          next(known, { status: 'deleting', tokenGeneration: 2 }),
+          lease(),
+        ),
+      );
+      await subject.apply(subject.map.finishDeletion(known.id));
+      await expect(
+        stored({ communicationUserId: known.communicationUserId }),
+      ).rejects.toBeInstanceOf(MappingChanged);
+    });
+
+    it('lets one of many racing changes of a version win', async () => {
+      const known = await stored();
+      const outcomes = await Promise.allSettled(
+        ['a', 'b', 'c'].map(async (displayName) =>
+          subject.apply(subject.map.replace(known, next(known, { displayName }))),
+        ),
+      );
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      expect(await subject.map.get(known.id)).toMatchObject({ version: 2 });
+    });
+
+    it('refuses to change a pending mapping while somebody creates its identity', async () => {
+      const { mapping } = await subject.map.claim(someone(), RESOURCE, lease());
+      const change = subject.map.replace(mapping, next(mapping, { displayName: 'x' }));
+      await expect(subject.apply(change)).rejects.toBeInstanceOf(MappingChanged);
+    });
+
+    it('ends a revocation only when no later one is owed', async () => {
+      const known = await stored();
+      const once = next(known, { isRevoking: true, tokenGeneration: 2 });
+      await subject.apply(subject.map.replace(known, once, lease()));
+      const twice = next(once, { isRevoking: true, tokenGeneration: 3 });
+      await subject.apply(subject.map.replace(once, twice, lease()));
+      await expect(subject.apply(subject.map.finishRevocation(once))).rejects.toBeInstanceOf(
+        MappingChanged,
+      );
+      await subject.apply(subject.map.finishRevocation(twice));
+      expect(await subject.map.get(known.id)).toMatchObject({ isRevoking: false, version: 4 });
+    });
+
+    it('hands what is overdue to sweepers that race, each to one of them, and what is not to none', async () => {
+      const ids: string[] = [];
+      for (let n = 0; n < 6; n += 1) {
+        const known = await stored();
+        await subject.apply(
+          subject.map.replace(
+            known,
+            next(known, { isRevoking: true, tokenGeneration: 2 }),
+            lease(1),
+          ),
+        );
+        ids.push(known.id);
+      }
+      await subject.outlive(1);
+      const claimed = await Promise.all(
+        [1, 2, 3].map(async () => subject.map.claimOverdue(100, lease())),
+      );
+      const found = claimed.flat().map(({ id }) => id);
+      expect(found.filter((id) => ids.includes(id)).sort()).toEqual([...ids].sort());
+      const again = await subject.map.claimOverdue(100, lease());
+      expect(again.filter(({ id }) => ids.includes(id))).toEqual([]);
+    });
+
+    it('keeps an orphan until its deletion is confirmed', async () => {
+      const orphan = { mapping: await stored(), communicationUserId: acsId() };
+      await subject.apply(subject.map.addOrphan(orphan, lease(1)));
+      await expect(subject.apply(subject.map.addOrphan(orphan, lease(1)))).rejects.toBeInstanceOf(
+        MappingChanged,
+      );
+      await subject.outlive(1);
+      const due = async (): Promise<(string | undefined)[]> =>
+        (await subject.map.claimOverdueOrphans(100, lease(1))).map(
+          (one) => one.communicationUserId,
+        );
+      expect(await due()).toContain(orphan.communicationUserId);
+      await subject.outlive(1);
+      await subject.apply(subject.map.finishOrphan(orphan.communicationUserId));
+      expect(await due()).not.toContain(orphan.communicationUserId);
+    });
+
+    it('searches page by page in the order of the ids, by every filter', async () => {
+      const tenant = randomUUID();
+      const all: Mapping[] = [];
+      for (const kind of ['user', 'bot', 'user', 'service', 'user'] as const) {
+        all.push(
+          await stored({
+            tenant,
+            kind,
+            subject: randomUUID(),
+            id: uuidV7(Date.now()),
+          }),
+        );
+      }
+      const ids = all.map(({ id }) => id);
+      const search = async (more: Partial<MappingSearch>): Promise<string[]> =>
+        (await subject.map.search({ tenant, limit: 100, ...more })).map(({ id }) => id);
+      expect(await search({})).toEqual(ids);
+      expect(await search({ limit: 2 })).toEqual(ids.slice(0, 2));
+      expect(await search({ limit: 2, after: ids[1] })).toEqual(ids.slice(2, 4));
+      expect(await search({ kind: 'user' })).toEqual([ids[0], ids[2], ids[4]]);
+      expect(await search({ status: 'deleted' })).toEqual([]);
+      expect(await search({ subject: all[3]?.subject, status: 'active' })).toEqual([ids[3]]);
+      expect(await search({ communicationUserId: all[1]?.communicationUserId })).toEqual([ids[1]]);
+    });
+
+    it('finds all mappings of a subject, the deleted ones when asked for', async () => {
+      const one = await stored();
+      const other = await stored({ tenant: one.tenant, subject: one.subject, resource: 'other' });
+      await subject.apply(
+        subject.map.replace(one, next(one, { status: 'deleting', tokenGeneration: 2 }), lease()),
+      );
+      await subject.apply(subject.map.finishDeletion(one.id));
+      const every = await subject.map.listSubject(one.tenant, one.subject);
+      expect(every.map(({ id }) => id).sort()).toEqual([one.id, other.id].sort());
+      expect((await subject.map.findBySubjects([one])).map(({ id }) => id)).toEqual([other.id]);
+      expect(await subject.map.find(one, RESOURCE)).toMatchObject({ id: other.id });
+      expect(await subject.map.get(one.id)).toMatchObject({ status: 'deleted' });
     });
   });
 }

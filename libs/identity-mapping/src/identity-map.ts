@@ -1,6 +1,6 @@
 import type { Change } from '#libs/audit';
 import type { ApplicationIdentity, IdentityKind } from './application-identity.js';
-import type { Mapping, MappingStatus } from './mapping.js';
+import type { EstablishedMapping, Mapping, MappingStatus } from './mapping.js';
 
 /** The right to do what a mapping owes ACS; ends by itself. */
 export interface Lease {
@@ -86,8 +86,8 @@ export abstract class IdentityMap {
   /** Gives an abandoned mapping to a new lease. The change rejects with `LeaseLost` when another was faster. */
   abstract takeOver(mappingId: string, lease: Lease): Change;
 
-  /** `pending` → `active`. The change rejects with `LeaseLost` when the lease is no longer the holder's. */
-  abstract activate(mappingId: string, lease: Lease, communicationUserId: string): Change;
+  /** `pending` → `active`, the next version. The change rejects with `LeaseLost` when the lease is no longer the holder's. */
+  abstract activate(active: EstablishedMapping, lease: Lease): Change;
 
   /** Gives up a lease, to be used when ACS surely has made no identity: the next caller wins at once. */
   abstract release(mappingId: string, lease: Lease): Promise<void>;

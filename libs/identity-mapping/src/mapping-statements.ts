@@ -16,11 +16,11 @@ export const TAKE_OVER = `
   SET lease_holder = $2, lease_expires_at = clock_timestamp() + $3 * interval '1 ms', updated_at = now()
   WHERE id = $1 AND status = 'pending' AND lease_expires_at < clock_timestamp()`;
 
-/** $1 id, $2 holder, $3 communication identity */
+/** $1 id, $2 holder, $3 communication identity, $4 version, $5 time */
 export const ACTIVATE = `
   UPDATE mapping
   SET status = 'active', communication_user_id = $3, lease_holder = NULL, lease_expires_at = NULL,
-      version = version + 1, updated_at = now()
+      version = $4, updated_at = $5
   WHERE id = $1 AND status = 'pending' AND lease_holder = $2`;
 
 /** $1 id, $2 holder */

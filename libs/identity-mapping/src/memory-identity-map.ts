@@ -9,7 +9,7 @@ import {
   type MappingSearch,
   type Orphan,
 } from './identity-map.js';
-import type { Mapping } from './mapping.js';
+import type { EstablishedMapping, Mapping } from './mapping.js';
 import { newMapping } from './new-mapping.js';
 
 interface Held {
@@ -102,11 +102,11 @@ export class MemoryIdentityMap extends IdentityMap {
     });
   }
 
-  activate(mappingId: string, lease: Lease, communicationUserId: string): Change {
+  activate(active: EstablishedMapping, lease: Lease): Change {
     return this.#change(() => {
-      const held = this.#leased(mappingId, lease);
+      const held = this.#leased(active.id, lease);
       held.lease = undefined;
-      this.#step(held, { status: 'active', communicationUserId });
+      held.mapping = active;
     });
   }
 

@@ -11,7 +11,7 @@ import {
   type Orphan,
 } from './identity-map.js';
 import type { MappingEntity } from './mapping.entity.js';
-import type { Mapping } from './mapping.js';
+import type { EstablishedMapping, Mapping } from './mapping.js';
 import { COLUMNS, toMapping } from './mapping-rows.js';
 import { searchQuery } from './mapping-search.js';
 import * as statements from './mapping-statements.js';
@@ -87,8 +87,9 @@ export class PostgresIdentityMap extends IdentityMap {
     return held(statements.TAKE_OVER, [mappingId, lease.holder, lease.durationMs]);
   }
 
-  activate(mappingId: string, lease: Lease, communicationUserId: string): Change {
-    return held(statements.ACTIVATE, [mappingId, lease.holder, communicationUserId]);
+  activate(active: EstablishedMapping, lease: Lease): Change {
+    const { id, communicationUserId, version, updatedAt } = active;
+    return held(statements.ACTIVATE, [id, lease.holder, communicationUserId, version, updatedAt]);
   }
 
   async release(mappingId: string, lease: Lease): Promise<void> {

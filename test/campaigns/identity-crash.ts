@@ -1,0 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { ApiProcess } from '../../apps/local/src/api-process.js';
+import { startTestCluster } from '../environment/cluster.js';
+import { Service } from '../environment/service.js';
+import { judge } from './identity-crash-judge.js';
+import { IdentityTraffic } from './identity-traffic.js';
+import { seededDice } from './seeded-dice.js';
+
+/**
+ * Kills the api with SIGKILL in the middle of creating, deleting, suspending and importing, while ACS
+ * loses answers at random, then holds mappings, ACS and the audit log against each other.
+ *
+ *     node dist/test/campaigns/identity-crash.js --count 200 --seed 1
+ */
+const { values } = parseArgs({
+  options: { count: { type: 'string', default: '200' }, seed: { type: 'string' } },
+});
+const count = Number(values.count);
+const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
+console.log(`identity-crash: ${count} kills, seed ${seed}`);
+
+const dice = seededDice(seed);
+const cluster = await startTestCluster();
+const service = await Service.start({
+  cluster: { superuserUrl: cluster.url('postgres'), port: cluster.port },
+  emulator: { acs: { limits: 'off', signingKeyBits: 1024 } },
+  environment: {
+    LOG_LEVEL: 'error',
+    MAPPING_SWEEP_SECONDS: '1',
+    MAPPING_LEASE_MS: '2000',
+    MAPPING_WAIT_MS: '3000',
+    ACS_TIMEOUT_MS: '800',
+    ACS_BUDGET_CREATE: '100000',
+    ACS_BUDGET_REVOKE: '100000',
+    ACS_BUDGET_DELETE: '100000',
+  },
+});
+let exitCode = 1;
+try {
+  const faults = [
+    { operation: 'create', kind: 'reply-lost', probability: 0.06 },
+    { operation: 'delete', kind: 'reply-lost', probability: 0.1 },
+    { operation: 'revoke', kind: 'reply-lost', probability: 0.1 },
+    { operation: 'create', kind: 'latency', latencyMs: 150, probability: 0.3 },
+    { operation: 'delete', kind: 'status', probability: 0.05 },
+  ] as const;
+  for (const [nth, fault] of faults.entries()) {
+    await service.emulator.control.addFault({ service: 'acs', ...fault, seed: seed + nth });
+  }
+  const traffic = new IdentityTraffic(await service.token('ada'), dice);
+  const startedAt = Date.now();
+  let current = service.apis[0];
+  for (let kill = 1; kill <= count && current; kill += 1) {
+    // The successor comes up while its predecessor works: two replicas for a moment.
+    const successor = service.addApi();
+    successor.catch(() => undefined);
+    await burst(current, traffic);
+    current = await successor;
+    if (kill % 20 === 0) {
+      const seconds = Math.round((Date.now() - startedAt) / 1_000);
+      console.log(`${kill} kills, ${traffic.answered} requests answered, ${seconds} s`);
+    }
+  }
+  await service.emulator.control.removeFaults();
+  await settled();
+  const failures = await judge(service, traffic);
+  for (const failure of failures) console.error(`FAILED ${failure}`);
+  console.log(`${count + traffic.answered} passed, ${failures.length} failed`);
+  exitCode = failures.length === 0 ? 0 : 1;
+} finally {
+  await service.stop();
+  await cluster.remove();
+}
+process.exit(exitCode);
+
+/** Sends a burst of requests and kills the process at a random point of it. */
+async function burst(api: ApiProcess, traffic: IdentityTraffic): Promise<void> {
+  const requests = Array.from({ length: 12 }, async () => traffic.send(api.url));
+  await delay(20 + dice() * 400);
+  api.process.kill('SIGKILL');
+  await Promise.all(requests);
+  await api.ended;
+}
+
+/** Waits until the sweepers have nothing left to do. */
+async function settled(): Promise<void> {
+  const until = Date.now() + 90_000;
+  for (;;) {
+    const [row] = await service.rows<{ owed: string }>(
+      `SELECT (SELECT count(*) FROM mapping WHERE lease_expires_at IS NOT NULL)
+            + (SELECT count(*) FROM mapping_orphan WHERE lease_expires_at IS NOT NULL) AS owed`,
+    );
+    if (row?.owed === '0') return;
+    if (Date.now() > until) throw new Error(`${row?.owed ?? '?'} mappings still owe ACS something`);
+    await delay(200);
+  }
+}
