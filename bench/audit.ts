@@ -8,7 +8,7 @@
  * `verify`: offline verification of a copied log of `--large` entries.
  * `reads`: search, proof and statistics in a log of 50,000 and of `--large` entries.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -54,10 +54,16 @@ async function append(entries: number): Promise<void> {
   const other = openTestLog((await cloneDatabase(target)).serviceUrl);
   const plain = new PlainInserts(other.database);
   const results = { log: [] as number[], plain: [] as number[] };
+  const ownCpu: number[] = [];
+  const backendCpu: number[] = [];
   await flood(20_000, async (nth) => log.trail.record(issued(nth)));
   await flood(20_000, async (nth) => plain.record(issued(nth)));
   for (let turn = 0; turn < 5; turn += 1) {
+    const before = { own: process.cpuUsage(), backends: await backendCpuMs(log) };
     results.log.push(await flood(entries, async (nth) => log.trail.record(issued(nth))));
+    const { user, system } = process.cpuUsage(before.own);
+    ownCpu.push((user + system) / entries);
+    backendCpu.push((((await backendCpuMs(log)) - before.backends) * 1000) / entries);
     results.plain.push(await flood(entries, async (nth) => plain.record(issued(nth))));
   }
   const [ours, theirs] = [median(results.log), median(results.plain)];
@@ -68,6 +74,9 @@ async function append(entries: number): Promise<void> {
     `plain batched insert of the same rows: ${Math.round(theirs)}/s (${show(results.plain)})`,
   );
   console.log(`ratio ${(ours / theirs).toFixed(2)}`);
+  console.log(
+    `CPU of an append: ${median(ownCpu).toFixed(0)} µs here, ${median(backendCpu).toFixed(0)} µs in PostgreSQL's backends`,
+  );
   const alone: number[] = [];
   for (let nth = 0; nth < 500; nth += 1) {
     const startedAt = performance.now();
@@ -206,6 +215,21 @@ async function verifyOffline(log: TestLog): Promise<void> {
     `verified ${report.size} entries offline in ${seconds.toFixed(1)} s (${((user + system) / 1e6).toFixed(1)} s of CPU)`,
   );
   await rm(path, { recursive: true });
+}
+
+/** CPU time that the log's connections took in the server, where Linux tells it. */
+async function backendCpuMs(log: TestLog): Promise<number> {
+  const rows = await log.database.query<{ pid: number }>(
+    'SELECT pid FROM pg_stat_activity WHERE datname = current_database()',
+  );
+  const ticks = await Promise.all(
+    rows.map(async ({ pid }) => {
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+    }),
+  );
+  return ticks.reduce((sum, value) => sum + value, 0) * 10;
 }
 
 async function flood(entries: number, record: (nth: number) => Promise<unknown>): Promise<number> {
