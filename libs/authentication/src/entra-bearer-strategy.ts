@@ -2,7 +2,7 @@ import { PassportStrategy } from '@nestjs/passport';
 import BearerStrategy from 'passport-azure-ad/lib/bearerstrategy.js';
 import { verify } from 'passport-azure-ad/lib/jsonWebToken.js';
 import type { EntraSettings } from './authentication-settings.js';
-import type { SigningKey } from './key-set.js';
+import type { Signer } from './issuer-keys.js';
 import { TokenRefused } from './token-refused.js';
 import type { TokenSignatures } from './token-signatures.js';
 
@@ -33,7 +33,7 @@ export class EntraBearerStrategy
    * @param token compact form; nothing else of the request reaches the package
    * @throws TokenRefused
    */
-  async verify(token: string, { issuer, key }: { issuer: string; key: SigningKey }): Promise<void> {
+  async verify(token: string, { issuer, key }: Signer): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     // As passport does: one object for each attempt, so that attempts at the same time don't mix.
     const attempt = Object.create(this) as this;

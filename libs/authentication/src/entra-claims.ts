@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { TokenRefused } from './token-refused.js';
 
 const guid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
-const name = z.string().min(1).max(256);
+const name = z.string().regex(/^.{1,256}$/s);
 const instantSeconds = z.int().positive().max(253_402_300_799);
 const clientAuthentication = z.enum(['0', '1', '2']);
 

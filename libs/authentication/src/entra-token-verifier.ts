@@ -3,7 +3,7 @@ import { ClaimsRequired } from './claims-required.js';
 import { type CompactToken, refuseIf } from './compact-token.js';
 import { type EntraClaims, readEntraClaims } from './entra-claims.js';
 import { checkAudience, checkHeader, principalOfEntra } from './entra-token-checks.js';
-import { IssuerKeys } from './issuer-keys.js';
+import { IssuerKeys, type Signer } from './issuer-keys.js';
 import type { SigningKey } from './key-set.js';
 import type { Principal } from './principal.js';
 import { TokenRefused } from './token-refused.js';
@@ -68,7 +68,11 @@ export class EntraTokenVerifier extends TokenVerifier {
     });
     checkAudience(claims, entra);
     const principal = principalOfEntra(claims, entra.botClientApps);
-    const signer = await this.#signerOf(token, { version, tid: claims.tid, iss: claims.iss });
+    const keys = this.#keys.get(`${version} ${claims.tid}`);
+    if (keys === undefined) throw new TokenRefused('tenant-not-allowed');
+    const signer = keys.known(token.keyId) ?? (await lookUp(keys, token.keyId, claims.iss));
+    refuseIf(signer.issuer !== claims.iss, 'issuer-not-trusted');
+    refuseIf(!this.#mayUse(signer.key, claims), 'key-of-other-issuer');
     await this.signatures.verify(token.text, signer);
     this.#checkAuthenticationContext(principal, claims);
     return principal;
@@ -84,26 +88,20 @@ export class EntraTokenVerifier extends TokenVerifier {
     throw new ClaimsRequired(principal, { access_token: { acrs: { essential: true, value } } });
   }
 
-  /** The key that signed the token, if it is the named issuer's. */
-  async #signerOf(
-    { keyId }: CompactToken,
-    { version, tid, iss }: { version: Version; tid: string; iss: string },
-  ): Promise<{ issuer: string; key: SigningKey }> {
-    const keys = this.#keys.get(`${version} ${tid}`);
-    if (keys === undefined) throw new TokenRefused('tenant-not-allowed');
-    const issuer = await keys.issuer();
-    refuseIf(iss !== issuer, 'issuer-not-trusted');
-    const key = await keys.find(keyId);
-    if (key === undefined) throw new TokenRefused('key-unknown');
-    refuseIf(!this.#mayUse(key, { tid, iss }), 'key-of-other-issuer');
-    return { issuer, key };
-  }
-
   /** Entra notes v2.0 issuers on the keys that it publishes, whatever version a token has. */
   #mayUse({ issuer }: SigningKey, { tid, iss }: { tid: string; iss: string }): boolean {
     const only = issuer?.replaceAll('{tenantid}', tid);
     return only === undefined || only === iss || only === `${this.entra.authority}/${tid}/v2.0`;
   }
+}
+
+/** Asks the issuer for a key that isn't known: not for a token that claims to be another's. */
+async function lookUp(keys: IssuerKeys, keyId: string, claimed: string): Promise<Signer> {
+  const issuer = await keys.issuer();
+  refuseIf(claimed !== issuer, 'issuer-not-trusted');
+  const key = await keys.find(keyId);
+  if (key === undefined) throw new TokenRefused('key-unknown');
+  return { issuer, key };
 }
 
 function discoveryUrl(authority: string, tenant: string, version: Version): string {

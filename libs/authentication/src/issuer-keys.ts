@@ -12,6 +12,12 @@ interface Loaded {
   readonly loadedAt: number;
 }
 
+/** A key and whose it is. */
+export interface Signer {
+  readonly issuer: string;
+  readonly key: SigningKey;
+}
+
 /** What loading keys depends on. */
 export interface KeySurroundings {
   readonly source: MetadataSource;
@@ -49,6 +55,13 @@ export class IssuerKeys {
   /** Whether a token could be verified now, without asking the issuer. */
   get areUsable(): boolean {
     return this.#usable() !== undefined;
+  }
+
+  /** The key with an id, as far as that can be told without asking the issuer. */
+  known(keyId: string): Signer | undefined {
+    const usable = this.#usable();
+    const key = usable?.keys.get(keyId);
+    return usable && key && { issuer: usable.issuer, key };
   }
 
   /**

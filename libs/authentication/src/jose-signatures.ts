@@ -1,11 +1,11 @@
 import { compactVerify, errors } from 'jose';
-import type { SigningKey } from './key-set.js';
+import type { Signer } from './issuer-keys.js';
 import { TokenRefused } from './token-refused.js';
 import type { TokenSignatures } from './token-signatures.js';
 
 /** The way off `passport-azure-ad`: the signature by `jose`; all else was checked before. */
 export class JoseSignatures implements TokenSignatures {
-  async verify(token: string, { key }: { key: SigningKey }): Promise<void> {
+  async verify(token: string, { key }: Signer): Promise<void> {
     try {
       await compactVerify(token, key.key, { algorithms: ['RS256'] });
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { SigningKey } from './key-set.js';
+import type { Signer } from './issuer-keys.js';
 
 /** Verifies a token's signature. Its claims and times were checked before. */
 export interface TokenSignatures {
@@ -6,5 +6,5 @@ export interface TokenSignatures {
    * @param token compact form
    * @throws TokenRefused
    */
-  verify(token: string, signer: { issuer: string; key: SigningKey }): Promise<void>;
+  verify(token: string, signer: Signer): Promise<void>;
 }
