@@ -8,7 +8,12 @@ import { runningService } from '../environment/running-service.js';
 const NOBODYS_ID = '01980000-0000-7000-8000-000000000000';
 
 const service = runningService({
-  environment: { AUTHENTICATION_FAILURES_PER_MINUTE: '0', AUTHENTICATION_REQUESTS_PER_MINUTE: '0' },
+  environment: {
+    AUTHENTICATION_FAILURES_PER_MINUTE: '0',
+    AUTHENTICATION_REQUESTS_PER_MINUTE: '0',
+    // A busy machine must not turn a denial into an outage.
+    AUDIT_TIMEOUT_MS: '30000',
+  },
 });
 let routes: readonly RouteAccess[];
 
@@ -19,6 +24,7 @@ beforeAll(async () => {
     ...apiEnvironment(emulator, database.serviceUrl),
     LOG_LEVEL: 'silent',
     PORT: '0',
+    AUDIT_CHECKPOINT_FILE: '',
   });
   routes = listRouteAccess(app);
   await app.close();
@@ -75,6 +81,11 @@ function isOpenTo({ rules: [rule] }: RouteAccess, caller: Caller): boolean {
 }
 
 describe('the table of roles, routes and tenants', () => {
+  it('is that of a service that is ready', async () => {
+    const isReady = async (): Promise<boolean> => (await fetch(`${service().url}/health/ready`)).ok;
+    await expect.poll(isReady, { timeout: 15_000 }).toBe(true);
+  });
+
   it('has routes for every permission', () => {
     const used = routes.flatMap(({ rules }) =>
       rules.flatMap((rule) => (rule.kind === 'permission' ? [rule.permission] : [])),
