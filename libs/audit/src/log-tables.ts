@@ -35,14 +35,6 @@ export async function lockHead(
   return row && headOf(row);
 }
 
-/** The newest head, without the lock. */
-export async function readHead(manager: EntityManager): Promise<LogHead | undefined> {
-  const [row] = await manager.query<{ size: string; root: Buffer; recorded_at: Date }[]>(
-    'SELECT size, root, recorded_at FROM audit_head ORDER BY size DESC LIMIT 1',
-  );
-  return row && headOf(row);
-}
-
 /** The leaf hashes with indexes from `from` up to and without `end`, as the heads keep them. */
 export async function readLeafHashes(
   manager: EntityManager,
