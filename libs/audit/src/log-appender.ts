@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { QueryRunnerProviderAlreadyReleasedError } from 'typeorm';
 import { Clock, Database, DatabaseUnavailable, type Transaction } from '#libs/platform';
 import { hashLeaf, type NoteSigner, signCheckpoint, type TreeEdge } from '#libs/transparency-log';
 import { auditSettings, type AuditSettings } from './audit-settings.js';
@@ -71,7 +72,7 @@ export class LogAppender {
         attempt = await this.#insert(verdicts, edge, signers, transaction);
       });
     } catch (error) {
-      if (change.isRejected) return { verdicts: [{ rejection: error }] };
+      if (change.isRejected) return { verdicts: [{ rejection: asOutage(error) }] };
       if (!attempt || !(await this.#isCommitted(attempt))) throw error;
     }
     if (!attempt) return { verdicts };
@@ -185,6 +186,8 @@ const givenUp = /^(08...|57...|55P03|40001|40P01)$/;
 
 function asOutage(error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const isOutage = typeof code === 'string' && givenUp.test(code);
-  return isOutage ? new DatabaseUnavailable({ cause: error }) : error;
+  const isGivenUp = typeof code === 'string' && givenUp.test(code);
+  // The connection broke between two statements of the change: the driver has let go of it.
+  const isReleased = error instanceof QueryRunnerProviderAlreadyReleasedError;
+  return isGivenUp || isReleased ? new DatabaseUnavailable({ cause: error }) : error;
 }
