@@ -1,12 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { parseCheckpoint, parseNote } from '#libs/transparency-log';
 
 /** Keeps the last signed checkpoint outside the database. Written whole or not at all. */
 export class CheckpointFile {
+  /** Of this writer alone: containers that share the folder may well have the same process id. */
+  readonly #draft: string;
   #writing: Promise<void> | undefined;
   #next: string | undefined;
 
-  constructor(private readonly path: string) {}
+  constructor(private readonly path: string) {
+    this.#draft = `${path}.${randomUUID()}.new`;
+  }
 
   /** @returns `undefined` when there is no file yet */
   async read(): Promise<string | undefined> {
@@ -35,15 +40,14 @@ export class CheckpointFile {
       this.#next = undefined;
       const kept = await this.read();
       if (kept !== undefined && sizeOf(kept) >= sizeOf(next)) continue;
-      const draft = `${this.path}.${process.pid}.new`;
-      const file = await open(draft, 'w', 0o644);
+      const file = await open(this.#draft, 'w', 0o644);
       try {
         await file.writeFile(next);
         await file.sync();
       } finally {
         await file.close();
       }
-      await rename(draft, this.path);
+      await rename(this.#draft, this.path);
     }
   }
 }
