@@ -5,7 +5,7 @@ import { startTestCluster } from '../environment/cluster.js';
 import { Service } from '../environment/service.js';
 import { judge } from './identity-crash-judge.js';
 import { IdentityTraffic } from './identity-traffic.js';
-import { seededDice } from './seeded-dice.js';
+import { Random } from './audit-random.js';
 
 /**
  * Kills the api with SIGKILL in the middle of creating, deleting, suspending and importing, while ACS
@@ -20,13 +20,14 @@ const count = Number(values.count);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 console.log(`identity-crash: ${count} kills, seed ${seed}`);
 
-const dice = seededDice(seed);
+const random = new Random(seed);
+const dice = (): number => random.next();
 const cluster = await startTestCluster();
 const service = await Service.start({
   cluster: { superuserUrl: cluster.url('postgres'), port: cluster.port },
   emulator: { acs: { limits: 'off', signingKeyBits: 1024 } },
   environment: {
-    LOG_LEVEL: 'error',
+    LOG_LEVEL: 'info', // starting is told by a line of the log
     MAPPING_SWEEP_SECONDS: '1',
     MAPPING_LEASE_MS: '2000',
     MAPPING_WAIT_MS: '3000',
@@ -74,12 +75,17 @@ try {
 }
 process.exit(exitCode);
 
-/** Sends a burst of requests and kills the process at a random point of it. */
+/** Keeps the process busy and kills it at a random moment. */
 async function burst(api: ApiProcess, traffic: IdentityTraffic): Promise<void> {
-  const requests = Array.from({ length: 12 }, async () => traffic.send(api.url));
-  await delay(20 + dice() * 400);
+  await traffic.warmUp(api.url);
+  let isAlive = true;
+  const workers = Array.from({ length: 8 }, async () => {
+    while (isAlive) await traffic.send(api.url);
+  });
+  await delay(50 + dice() * 700);
+  isAlive = false;
   api.process.kill('SIGKILL');
-  await Promise.all(requests);
+  await Promise.all(workers);
   await api.ended;
 }
 

@@ -28,6 +28,11 @@ export class IdentityTraffic {
     private readonly dice: () => number,
   ) {}
 
+  /** A first request: a new process reads keys and secrets before it answers. */
+  async warmUp(url: string): Promise<void> {
+    await (await this.#call(url, 'GET', '?limit=1')).arrayBuffer();
+  }
+
   /** Sends one random request. Never rejects: a killed process answers nobody. */
   async send(url: string): Promise<void> {
     const choice = this.dice();

@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { AuditUnavailable, MemoryAuditTrail } from '#libs/audit';
+import {
+  CommunicationResources,
+  MemoryCommunicationIdentityGateway,
+  UpstreamOutcomeUnknown,
+  UpstreamUnavailable,
+} from '#libs/communication-services';
+import { ManualClock, MemoryLogger } from '#libs/platform';
+import type { ApplicationIdentity } from './application-identity.js';
+import { BackgroundWork } from './background-work.js';
+import { MappingNotActive, MappingPending, RevocationPending } from './errors.js';
+import { IdentityCreation } from './identity-creation.js';
+import { IdentityDeletion } from './identity-deletion.js';
+import { IdentityMappingService } from './identity-mapping.service.js';
+import { MappingSweeper } from './mapping-sweeper.js';
+import { MemoryIdentityMap } from './memory-identity-map.js';
+import { Orphans } from './orphans.js';
+import { TokenRevocation } from './token-revocation.js';
+
+const settings = { leaseMs: 30_000, waitMs: 8_000, sweepMs: 5_000 };
+const resources = new CommunicationResources(
+  [
+    {
+      name: 'default',
+      endpoint: 'https://acs.example',
+      immutableResourceId: 'e0a1b2c3-5d6e-4f70-8a91-b2c3d4e50001',
+      tenants: [],
+    },
+  ],
+  'default',
+);
+const actor = { kind: 'operator', name: 'spec' } as const;
+
+/** All parts over memory fakes, as one replica would hold them. */
+function replica(shared?: {
+  clock: ManualClock;
+  map: MemoryIdentityMap;
+  gateway: MemoryCommunicationIdentityGateway;
+  audit: MemoryAuditTrail;
+}) {
+  const clock = shared?.clock ?? new ManualClock();
+  const map = shared?.map ?? new MemoryIdentityMap(clock);
+  const gateway = shared?.gateway ?? new MemoryCommunicationIdentityGateway(resources, clock);
+  const audit = shared?.audit ?? new MemoryAuditTrail();
+  const logger = new MemoryLogger();
+  const background = new BackgroundWork(clock, logger);
+  const orphans = new Orphans(map, gateway, audit, logger, settings);
+  const creation = new IdentityCreation(map, gateway, orphans, background, audit, clock, logger);
+  const revocation = new TokenRevocation(map, gateway, audit, clock, logger, settings);
+  const deletion = new IdentityDeletion(map, gateway, resources, audit, clock, logger, settings);
+  const mappings = new IdentityMappingService(
+    map,
+    creation,
+    revocation,
+    resources,
+    clock,
+    settings,
+  );
+  const sweeper = new MappingSweeper(
+    ...([map, creation, deletion, revocation, orphans, clock, logger, settings] as const),
+  );
+  return { clock, map, gateway, audit, mappings, sweeper, deletion, revocation };
+}
+
+describe('IdentityMappingService', () => {
+  let one: ReturnType<typeof replica>;
+  let who: ApplicationIdentity;
+  const ensure = async (on = one) => on.mappings.ensureActive({ identity: who, actor });
+  const actions = (): string[] => one.audit.entries.map(({ action }) => action);
+  /** Lets pauses pass until the promise has settled. */
+  const passing = async <T>(work: Promise<T>): Promise<T> => {
+    const state = { isOver: false };
+    void work.catch(() => undefined).finally(() => (state.isOver = true));
+    for (let turn = 0; turn < 2_000 && !state.isOver; turn += 1) {
+      await new Promise(setImmediate);
+      if (one.clock.sleeping > 0) await one.clock.advance(50);
+    }
+    return work;
+  };
+
+  beforeEach(() => {
+    one = replica();
+    who = { tenant: 'contoso', subject: randomUUID(), kind: 'user' };
+  });
+
+  it('gives callers that race over replicas one identity', async () => {
+    const other = replica(one);
+    const all = await passing(
+      Promise.all(Array.from({ length: 40 }, async (_, n) => ensure(n % 2 ? one : other))),
+    );
+    expect(new Set(all.map(({ mapping }) => mapping.communicationUserId)).size).toBe(1);
+    expect(one.gateway.identities.size).toBe(1);
+    expect(actions()).toEqual(['identity.create']);
+  });
+
+  it('records a lost answer and lets the next caller try at once', async () => {
+    one.gateway.failNext('create', new UpstreamOutcomeUnknown(), true);
+    await expect(ensure()).rejects.toBeInstanceOf(UpstreamOutcomeUnknown);
+    await ensure();
+    expect(actions()).toEqual(['identity.outcome-unknown', 'identity.create']);
+  });
+
+  it('records nothing when ACS surely has made no identity', async () => {
+    one.gateway.failNext('create', new UpstreamUnavailable());
+    await expect(ensure()).rejects.toBeInstanceOf(UpstreamUnavailable);
+    await ensure();
+    expect(actions()).toEqual(['identity.create']);
+  });
+
+  it('takes over from a replica that died, recording that the outcome is unknown', async () => {
+    await one.map.claim(who, 'default', { holder: randomUUID(), durationMs: 1_000 });
+    await one.clock.advance(1_001);
+    await ensure();
+    expect(actions()).toEqual(['identity.outcome-unknown', 'identity.create']);
+  });
+
+  it('tells callers to come back when a creation takes longer than they wait', async () => {
+    await one.map.claim(who, 'default', { holder: randomUUID(), durationMs: 60_000 });
+    await expect(passing(ensure())).rejects.toBeInstanceOf(MappingPending);
+  });
+
+  it('deletes and records an identity that came after its lease had been taken over', async () => {
+    const slow = ensure();
+    await new Promise(setImmediate);
+    await one.clock.advance(settings.leaseMs + 1);
+    const fast = replica(one);
+    const second = fast.mappings.ensureActive({ identity: who, actor });
+    const results = await Promise.allSettled([passing(slow), passing(second)]);
+    const ids = results.flatMap((result) =>
+      result.status === 'fulfilled' ? result.value.mapping.communicationUserId : [],
+    );
+    expect(new Set(ids).size).toBe(1);
+    expect([...one.gateway.identities.keys()]).toEqual([...new Set(ids)]);
+    const created = actions().filter((action) => action === 'identity.create').length;
+    const deleted = actions().filter((action) => action === 'identity.delete').length;
+    expect(created - deleted).toBe(1);
+  });
+
+  it('goes on after an outage of the log until the created identity is mapped', async () => {
+    one.audit.outage = new AuditUnavailable();
+    await expect(ensure()).rejects.toBeInstanceOf(AuditUnavailable);
+    expect((await one.map.find(who, 'default'))?.status).toBe('pending');
+    one.audit.outage = undefined;
+    await one.clock.advance(1_000);
+    expect(await one.map.find(who, 'default')).toMatchObject({ status: 'active' });
+    await ensure();
+    expect(one.gateway.identities.size).toBe(1);
+    expect(actions()).toEqual(['identity.create']);
+  });
+
+  it('records the first token with the identity, and gives it to nobody when that fails', async () => {
+    const withToken = {
+      wish: { scopes: ['voip'], expiresInMinutes: 60 },
+      tokenEvent: async () =>
+        Promise.resolve({ action: 'token.issue', outcome: 'success', actor } as const),
+    };
+    const { issued } = await one.mappings.ensureActive({ identity: who, actor }, withToken);
+    expect(issued?.auditEntry.index).toBe(1);
+    expect(actions()).toEqual(['identity.create', 'token.issue']);
+    expect(one.gateway.calls.map(({ operation }) => operation)).toEqual(['createWithToken']);
+    who = { ...who, subject: randomUUID() };
+    one.audit.outage = new AuditUnavailable();
+    const failed = one.mappings.ensureActive({ identity: who, actor }, withToken);
+    await expect(failed).rejects.toBeInstanceOf(AuditUnavailable);
+  });
+
+  it('gives no token between a revocation and its confirmation, nor one of the generation before', async () => {
+    const { mapping } = await ensure();
+    one.gateway.failNext('revoke', new UpstreamUnavailable());
+    await one.mappings.revokeTokens({ mapping, actor });
+    await expect(ensure()).rejects.toBeInstanceOf(RevocationPending);
+    await one.clock.advance(settings.leaseMs + 1);
+    await one.sweeper.sweep();
+    expect((await ensure()).mapping).toMatchObject({ tokenGeneration: 2, isRevoking: false });
+    await expect(one.mappings.requireUnchanged(mapping)).rejects.toBeInstanceOf(RevocationPending);
+    expect(one.gateway.identities.get(mapping.communicationUserId)?.revocations).toBe(1);
+  });
+
+  it('finishes a deletion that ACS did not confirm, and gives no token meanwhile', async () => {
+    const { mapping } = await ensure();
+    one.gateway.failNext('delete', new UpstreamUnavailable());
+    await one.deletion.begin(mapping, { actor });
+    await expect(ensure()).rejects.toBeInstanceOf(MappingNotActive);
+    await expect(one.mappings.requireUnchanged(mapping)).rejects.toBeInstanceOf(MappingNotActive);
+    await one.clock.advance(settings.leaseMs + 1);
+    await one.sweeper.sweep();
+    expect(await one.map.get(mapping.id)).toMatchObject({ status: 'deleted' });
+    expect(one.gateway.identities.size).toBe(0);
+  });
+
+  it('frees a pending mapping that a dead replica left, by way of the sweeper', async () => {
+    await one.map.claim(who, 'default', { holder: randomUUID(), durationMs: 1_000 });
+    await one.clock.advance(1_001);
+    await one.sweeper.sweep();
+    expect(actions()).toEqual(['identity.outcome-unknown']);
+    await ensure();
+    expect(actions()).toEqual(['identity.outcome-unknown', 'identity.create']);
+  });
+});
