@@ -113,7 +113,10 @@ async function ask(people: readonly string[], person: number): Promise<Answered>
       'content-type': 'application/json',
     },
     body: '{}',
-  }).catch((error: unknown) => ({ status: 0, json: async () => Promise.reject(error as Error) }));
+  }).catch((cause: unknown) => ({
+    status: 0,
+    json: async () => Promise.reject(new Error('no answer', { cause })),
+  }));
   if (![200, 429, 503].includes(answer.status))
     broken.push(`an answer had status ${answer.status}`);
   if (answer.status !== 200) {
@@ -185,8 +188,7 @@ async function judge(answers: readonly Answered[]): Promise<void> {
 
 function tellsOf(entry: AuditEntry | undefined, communicationUserId: string): boolean {
   return (
-    entry !== undefined &&
-    entry.outcome === 'success' &&
+    entry?.outcome === 'success' &&
     ['token.issue', 'token.reuse'].includes(entry.action) &&
     entry.target?.communicationUserId === communicationUserId
   );

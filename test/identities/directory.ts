@@ -54,7 +54,7 @@ export class Directory {
       },
       body,
       duplex: 'half',
-    } as RequestInit);
+    });
     const text = await answer.text();
     const isLines = answer.headers.get('content-type') === 'application/x-ndjson';
     return {

@@ -101,7 +101,7 @@ describe('PATCH /v1/identities/{id}', () => {
     const { body } = await directory.create();
     const path = `/v1/identities/${body.id}`;
     const named = await directory.asAda('patch', path, { body: { displayName: 'Zoë 🐙' } });
-    expect(named.body).toMatchObject({ displayName: 'Zoë 🐙', version: body.version + 1 });
+    expect(named.body).toMatchObject({ displayName: 'Zoë 🐙', version: Number(body.version) + 1 });
     const same = await directory.asAda('patch', path, { body: { displayName: 'Zoë 🐙' } });
     expect(same.body.version).toBe(named.body.version);
     const unnamed = await directory.asAda('patch', path, { body: { displayName: null } });
