@@ -29,17 +29,27 @@ export interface Visit {
 /** A person gives up after so many tries. */
 const MOST_TRIES = 40;
 
-/** Lets everyone ask at once, each at a replica by chance, and come back when told to. */
+/**
+ * Which replica a try goes to: by `connection` each person stays with one, as behind a balancer of
+ * connections; by `request` each try goes to another by chance.
+ */
+export type Balancing = 'connection' | 'request';
+
+/** Lets everyone ask at once, and come back when told to. */
 export async function crowd(
   people: readonly Person[],
   urls: readonly string[],
+  balancing: Balancing = 'connection',
 ): Promise<{ readonly visits: readonly Visit[]; readonly totalMs: number }> {
   const agent = new Agent({ connections: people.length, headersTimeout: 30_000 });
   const startedAt = performance.now();
   const elapsed = (): number => performance.now() - startedAt;
   try {
     const visits = await Promise.all(
-      people.map(async (person) => visit(person, { urls, agent, elapsed })),
+      people.map(async (person) => {
+        const own = urls[Math.floor(Math.random() * urls.length)] ?? '';
+        return visit(person, { urls: balancing === 'request' ? urls : [own], agent, elapsed });
+      }),
     );
     return { visits, totalMs: elapsed() };
   } finally {

@@ -1,3 +1,5 @@
+import type { Balancing } from './storm-crowd.js';
+
 /** One storm, measured. */
 export interface StormResult {
   readonly name: string;
@@ -30,6 +32,7 @@ export interface StormTerms {
   readonly windowMs: number;
   readonly count: number;
   readonly replicas: number;
+  readonly balancing: Balancing;
 }
 
 /** The report as Markdown, and the promises that were broken. */
@@ -73,7 +76,7 @@ export function stormReport(
     '',
     `\`${terms.command}\` on ${terms.machine}, everything on the one machine.`,
     '',
-    `${terms.count} people of ten tenants of unequal size ask at once, over ${terms.replicas} api processes, against the emulator that takes ${terms.limit} calls of each kind in any ${terms.windowMs / 1000} s and answers after 40 ms. PostgreSQL is durable. Who is told to come back does so then.`,
+    `${terms.count} people of ten tenants of unequal size ask at once, over ${terms.replicas} api processes, against the emulator that takes ${terms.limit} calls of each kind in any ${terms.windowMs / 1000} s and answers after 40 ms. PostgreSQL is durable. Who is told to come back does so then, ${terms.balancing === 'connection' ? 'to the same process (its connection stays)' : 'to any process'}.`,
     '',
     'The bound is the time in which the limit lets the needed calls through: all windows but the first. Fairness is Jain’s index over what the tenants had got when a quarter, half and three quarters of all were served, each against its part in an equal division of which nobody takes more than it asked for. A time told is right when it is within 20 % of the time that it took from being told until being served.',
     '',

@@ -1,7 +1,8 @@
 /**
  * A login storm: ten times as many people at once as ACS serves in a window.
  *
- *   npm run bench:storm -- [--limit 200] [--window-ms 6000] [--times 10] [--rounds 1] [--only new,returning,naive]
+ *   npm run bench:storm -- [--limit 60] [--window-ms 30000] [--times 10] [--rounds 1]
+ *     [--balancing connection|request] [--only new,returning,naive]
  *
  * `new`: everybody for the first time, over three api processes, against the emulator with ACS's
  * limits scaled to the window; ten tenants of unequal size.
@@ -26,16 +27,18 @@ import { stormReport, type StormResult } from './storm-report.js';
 
 const { values } = parseArgs({
   options: {
-    limit: { type: 'string', default: '200' },
-    'window-ms': { type: 'string', default: '6000' },
+    limit: { type: 'string', default: '60' },
+    'window-ms': { type: 'string', default: '30000' },
     times: { type: 'string', default: '10' },
     rounds: { type: 'string', default: '1' },
     only: { type: 'string', default: 'new,returning,naive' },
+    balancing: { type: 'string', default: 'connection' },
   },
 });
 const limit = Number(values.limit);
 const windowMs = Number(values['window-ms']);
 const count = limit * Number(values.times);
+const balancing = values.balancing === 'request' ? 'request' : 'connection';
 const parts = new Set(values.only.split(','));
 const REPLICAS = 3;
 const RETURNING = 0.8;
@@ -73,9 +76,9 @@ try {
   await rm(directory, { recursive: true, force: true });
 }
 const report = stormReport(results, {
-  command: `npm run bench:storm -- --limit ${limit} --window-ms ${windowMs} --times ${values.times} --rounds ${values.rounds}`,
+  command: `npm run bench:storm -- --limit ${limit} --window-ms ${windowMs} --times ${values.times} --rounds ${values.rounds} --balancing ${balancing}`,
   machine: `${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.version}`,
-  ...{ limit, windowMs, count, replicas: REPLICAS },
+  ...{ limit, windowMs, count, balancing, replicas: REPLICAS },
 });
 console.log(report.text);
 if (parts.size === 3) await writeFile('bench/results/storm.md', report.text);
@@ -167,7 +170,7 @@ async function measured(
   needed: number,
 ): Promise<StormResult> {
   const since = await newest(service);
-  const { visits, totalMs } = await crowd(people, urls);
+  const { visits, totalMs } = await crowd(people, urls, balancing);
   const calls = await acsCalls(service, since);
   const served = visits.filter(({ servedAtMs }) => servedAtMs !== undefined);
   await checkAudit(service, served);

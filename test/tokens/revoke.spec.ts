@@ -97,3 +97,36 @@ describe('while ACS does not confirm a revocation', () => {
     expect(await isGood(token)).toBe(false);
   }, 90_000);
 });
+
+describe('a token that ACS issues while the tokens of its identity are revoked', () => {
+  it('is not released, in whichever replica the revocation came, and the log says so', async () => {
+    const patient = await service().addApi({ ACS_TIMEOUT_MS: '15000' });
+    const { bearer, issue, oid } = await somebody();
+    await issue();
+    await service().emulator.control.addFault({
+      service: 'acs',
+      operation: 'issue',
+      kind: 'latency',
+      latencyMs: 4_000,
+    });
+    const underWay = call(patient.url, 'post', '/v1/me/tokens', { token: bearer, body: {} });
+    await expect
+      .poll(async () => (await service().emulator.control.listFaults())[0]?.hits, {
+        timeout: 3_000,
+      })
+      .toBe(1);
+    const revoked = await call(service().url, 'post', '/v1/me/tokens/revoke', { token: bearer });
+    expect(revoked.status).toBe(202);
+    const { status, body } = await underWay;
+    expect(status).toBe(503);
+    expect(body.type).toBe('urn:acs-identity:problem:revocation-pending');
+    expect(body).not.toHaveProperty('token');
+    const withheld = (await service().auditEntries()).filter(
+      ({ action, outcome, target, token }) =>
+        action === 'token.issue' && outcome === 'failure' && target?.subject === oid && token,
+    );
+    expect(withheld).toHaveLength(1);
+    await patient.stop();
+    service().apis.pop();
+  }, 60_000);
+});
