@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { InvalidSettings } from '#libs/platform';
 import { auditCommand } from './audit.js';
 import { configCheckCommand } from './config-check.js';
+import { identitiesCommand } from './identities.js';
 import { migrateCommand } from './migrate.js';
 import { policyCommand } from './policy.js';
 
@@ -13,6 +14,7 @@ const program = new Command('acs-identity')
   .addCommand(migrateCommand())
   .addCommand(configCheckCommand())
   .addCommand(policyCommand())
+  .addCommand(identitiesCommand())
   .addCommand(auditCommand());
 
 program.parseAsync().catch((error: unknown) => {

@@ -59,4 +59,5 @@ export {
   type MappingStatus,
 } from './mapping.js';
 export { MemoryIdentityMap } from './memory-identity-map.js';
+export { PostgresIdentityMap } from './postgres-identity-map.js';
 export { identityMappingGrants, identityMappingMigrations } from './migrations.js';
