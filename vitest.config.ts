@@ -11,7 +11,8 @@ export default defineConfig({
   test: {
     include: ['{apps,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
     globalSetup: ['test/environment/global-setup.ts'],
-    maxWorkers: 2,
+    // More than there are cores: many specs wait for processes and deadlines.
+    maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

@@ -2,7 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { call } from '../environment/call.js';
 import { runningService } from '../environment/running-service.js';
 
-const service = runningService({ replicas: 2 });
+// Two hundred calls at once on two busy cores: the promise is about who wins, not about how fast.
+const service = runningService({
+  replicas: 2,
+  environment: {
+    ACS_TIMEOUT_MS: '20000',
+    DATABASE_TIMEOUT_MS: '15000',
+    AUDIT_TIMEOUT_MS: '20000',
+    MAPPING_WAIT_MS: '30000',
+    MAPPING_LEASE_MS: '40000',
+  },
+});
 
 describe('first calls that race over two api processes', () => {
   it('get one identity for one person: 200 calls, 200 tokens', async () => {
@@ -12,7 +22,10 @@ describe('first calls that race over two api processes', () => {
         call(service().urlOf(n % 2), 'post', '/v1/me/tokens', { token, body: {} }),
       ),
     );
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    const refusals = answers
+      .filter(({ status }) => status !== 200)
+      .map(({ body }) => body as unknown);
+    expect(refusals).toEqual([]);
     const ids = answers.map(({ body }) => body.identity.communicationUserId as string);
     expect(new Set(ids).size).toBe(1);
     const atAcs = await service().emulator.control.listIdentities();

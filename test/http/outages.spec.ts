@@ -59,7 +59,6 @@ function expectOutage(
 const acsFaults: [string, Omit<FaultRequest, 'service' | 'operation'>][] = [
   ['answers 500', { kind: 'status', status: 500 }],
   ['answers 503', { kind: 'status', status: 503 }],
-  ['answers 429 without Retry-After', { kind: 'status', status: 429 }],
   ['hangs', { kind: 'hang' }],
   ['cuts the connection', { kind: 'reset' }],
   ['answers nonsense', { kind: 'malformed' }],

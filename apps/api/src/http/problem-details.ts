@@ -6,7 +6,7 @@ export const PROBLEM_TYPE_PREFIX = 'urn:acs-identity:problem:';
 /** RFC 9457. `type` is stable; docs/problems has a page for each. */
 export const problemDetails = z
   .looseObject({
-    type: z.string().startsWith(PROBLEM_TYPE_PREFIX),
+    type: z.string().regex(/^urn:acs-identity:problem:[a-z-]+$/),
     title: z.string(),
     status: z.int(),
     detail: z.string(),
