@@ -59,7 +59,7 @@ async function send(
   const decoder = new TextDecoder();
   let done = 0;
   let rest = '';
-  for await (const chunk of answer.body) {
+  for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
     const pieces = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = pieces.pop() ?? '';
     for (const piece of pieces) {

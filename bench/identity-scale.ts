@@ -33,7 +33,7 @@ class FilledMap {
 
   private constructor(
     readonly size: number,
-    private readonly database: Database,
+    database: Database,
     private readonly ids: readonly string[],
     readonly close: () => Promise<void>,
   ) {
