@@ -3,7 +3,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-const campaigns = ['calls', 'token-differential', 'audit-tamper', 'audit-crash', 'identity-crash'];
+const campaigns = [
+  'calls',
+  'token-differential',
+  'audit-tamper',
+  'audit-crash',
+  'identity-race',
+  'identity-crash',
+];
 
 const failed: string[] = [];
 for (const campaign of campaigns) {
