@@ -32,6 +32,7 @@ const service = await Service.start({
     AUDIT_TIMEOUT_MS: '30000',
     ACS_TIMEOUT_MS: '30000',
     ACS_BUDGET_CREATE: '100000',
+    AUTHENTICATION_REQUESTS_PER_MINUTE: '1000000',
   },
 });
 let failures = 0;
