@@ -186,7 +186,9 @@ async function measured(
       told: visits.filter(({ told }) => told.length > 0).length,
       toldMoreThanOnce: visits.filter(({ told }) => told.length > 1).length,
       toldRight: toldRight(visits, 0.2),
-      fairness: [0.25, 0.5, 0.75].map((share) => fairness(visits, share)),
+      ...(needed === people.length && {
+        fairness: [0.25, 0.5, 0.75].map((share) => fairness(visits, share)),
+      }),
     },
   };
 }
