@@ -5,6 +5,7 @@ import { CommunicationServicesModule } from '#libs/communication-services';
 import { DatabaseModule } from '#libs/platform';
 import { IdentityExport } from './bulk/identity-export.js';
 import { IdentityImport } from './bulk/identity-import.js';
+import { IdentityProvisioning } from './bulk/identity-provisioning.js';
 import { BackgroundWork } from './background-work.js';
 import { IdentityAdministrationService } from './identity-administration.service.js';
 import { IdentityCreation } from './identity-creation.js';
@@ -37,6 +38,7 @@ import { TokenRevocation } from './token-revocation.js';
     IdentityMappingService,
     IdentityLinking,
     IdentityAdministrationService,
+    IdentityProvisioning,
     IdentityImport,
     IdentityExport,
     MappingSweeper,

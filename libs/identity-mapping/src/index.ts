@@ -23,12 +23,8 @@ export {
   type MappingReference,
   type MappingUpdate,
 } from './identity-administration.service.js';
-export {
-  IdentityImport,
-  type ImportRequest,
-  type ImportSummary,
-  type LineResult,
-} from './bulk/identity-import.js';
+export { IdentityImport, type ImportRequest, type ImportSummary } from './bulk/identity-import.js';
+export type { LineResult } from './bulk/line-result.js';
 export { IdentityExport, type ExportLine } from './bulk/identity-export.js';
 export { identityFields } from './identity-fields.js';
 export { IdentityLinking, type IdentityDescription } from './identity-linking.js';

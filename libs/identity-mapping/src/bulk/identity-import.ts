@@ -1,19 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
-import {
-  BudgetExhausted,
-  CommunicationResources,
-  ResourceNotConfigured,
-} from '#libs/communication-services';
+import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
 import { Clock, ServiceError } from '#libs/platform';
 import { IdentityKindConflict, IdentityLinkConflict, MappingChanged } from '../errors.js';
 import { IdentityLinking } from '../identity-linking.js';
 import { IdentityMap } from '../identity-map.js';
-import { IdentityMappingService } from '../identity-mapping.service.js';
 import { isEstablished, type Mapping, targetOf } from '../mapping.js';
 import { newMapping } from '../new-mapping.js';
 import { type OnBehalf, whoDid } from '../work-for.js';
 import { type ImportItem, type LineFault, readImportLine } from './import-line.js';
+import { IdentityProvisioning } from './identity-provisioning.js';
+import { failure, isOutage, type LineResult, success } from './line-result.js';
 import { readLines } from './line-reader.js';
 
 export interface ImportRequest {
@@ -28,15 +25,6 @@ export interface ImportRequest {
   readonly who: OnBehalf;
 }
 
-/** What became of one line. */
-export interface LineResult {
-  readonly line: number;
-  readonly outcome: 'created' | 'unchanged' | 'failed';
-  readonly id?: string;
-  readonly communicationUserId?: string;
-  readonly error?: { readonly code: string; readonly detail: string };
-}
-
 /** The last word of an import. */
 export interface ImportSummary {
   readonly lines: number;
@@ -49,8 +37,6 @@ export interface ImportSummary {
 
 /** Lines that are read, decided and committed together. */
 const BATCH = 200;
-/** Calls to ACS under way at the same time. */
-const PROVISIONING = 8;
 
 /**
  * Imports application identities, line by line, in constant memory. A faulty line fails alone; an
@@ -61,7 +47,7 @@ export class IdentityImport {
   constructor(
     private readonly map: IdentityMap,
     private readonly linking: IdentityLinking,
-    private readonly mappings: IdentityMappingService,
+    private readonly provisioning: IdentityProvisioning,
     private readonly resources: CommunicationResources,
     private readonly audit: AuditTrail,
     private readonly clock: Clock,
@@ -85,7 +71,7 @@ export class IdentityImport {
       for (const result of results) {
         counts.lines += 1;
         counts[result.outcome] += 1;
-        if (isOutage(result)) counts.isComplete = false;
+        if (result.error && isOutage(result.error)) counts.isComplete = false;
       }
       yield* results;
       if (!counts.isComplete) return counts;
@@ -125,7 +111,7 @@ export class IdentityImport {
       }
       const rest = items.filter(({ number }) => !results.has(number));
       for (const item of rest) results.set(item.number, await this.#storeOne(item, asked.who));
-      if (asked.isProvisioning) await this.#provision(items, results, asked.who);
+      if (asked.isProvisioning) await this.provisioning.run(items, results, asked.who);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
       for (const { number } of items) {
@@ -183,7 +169,7 @@ export class IdentityImport {
             : await this.linking.createOrGet(item, who);
       return success(number, mapping, isNew ? 'created' : 'unchanged');
     } catch (error) {
-      if (!(error instanceof ServiceError) || error.status === 503) throw error;
+      if (!(error instanceof ServiceError) || isOutage(error)) throw error;
       return failure(number, error);
     }
   }
@@ -221,43 +207,6 @@ export class IdentityImport {
       return { mapping, isNew: true };
     } catch (error) {
       throw error instanceof MappingChanged ? new IdentityLinkConflict() : error;
-    }
-  }
-
-  /** Creates identities at ACS, as fast as the request budget lets bulk work go. */
-  async #provision(
-    items: readonly ImportItem[],
-    results: Map<number, LineResult>,
-    who: OnBehalf,
-  ): Promise<void> {
-    const waiting = items.filter(({ number }) => {
-      const result = results.get(number);
-      return result && result.outcome !== 'failed' && result.communicationUserId === undefined;
-    });
-    const work = async (): Promise<void> => {
-      for (let item = waiting.shift(); item; item = waiting.shift()) {
-        results.set(item.number, await this.#provisionOne(item, who));
-      }
-    };
-    await Promise.all(Array.from({ length: PROVISIONING }, work));
-  }
-
-  async #provisionOne(item: ImportItem, who: OnBehalf): Promise<LineResult> {
-    const { number, tenant, subject, kind } = item;
-    for (;;) {
-      who.request?.signal?.throwIfAborted();
-      try {
-        const { mapping, isNew } = await this.mappings.ensureActive({
-          ...who,
-          identity: { tenant, subject, kind },
-          priority: 'bulk',
-        });
-        return success(number, mapping, isNew ? 'created' : 'unchanged');
-      } catch (error) {
-        if (!(error instanceof ServiceError)) throw error;
-        if (!(error instanceof BudgetExhausted)) return failure(number, error);
-        await this.clock.sleep((error.retryAfterSeconds ?? 1) * 1_000, who.request?.signal);
-      }
     }
   }
 
@@ -306,24 +255,4 @@ function importOf(mapping: Mapping, who: OnBehalf): AuditEvent {
 
 function personOf({ tenant, subject }: { tenant: string; subject: string }): string {
   return JSON.stringify([tenant, subject]);
-}
-
-function success(
-  line: number,
-  { id, communicationUserId }: Mapping,
-  outcome: 'created' | 'unchanged',
-): LineResult {
-  return { line, outcome, id, ...(communicationUserId !== undefined && { communicationUserId }) };
-}
-
-function failure(
-  line: number,
-  { code, detail }: { readonly code: string; readonly detail: string },
-): LineResult {
-  return { line, outcome: 'failed', error: { code, detail } };
-}
-
-/** Outages that the next line would meet just as well. */
-function isOutage({ error }: LineResult): boolean {
-  return error?.code === 'audit-unavailable' || error?.code === 'database-unavailable';
 }
