@@ -13,7 +13,7 @@ export default defineConfig({
     globalSetup: ['test/environment/global-setup.ts'],
     // More than there are cores: many specs wait for processes and deadlines.
     maxWorkers: 3,
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
   },
 });

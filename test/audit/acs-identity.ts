@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
-import type { Service } from '../environment/service.js';
+import { patience, type Service } from '../environment/service.js';
 
 const command = fileURLToPath(new URL('../../dist/apps/cli/src/main.js', import.meta.url));
 
@@ -28,5 +28,5 @@ export async function acsIdentity(
 
 /** The environment of an operator beside the running service. */
 export function operatorEnvironment({ emulator, database }: Service): Record<string, string> {
-  return apiEnvironment(emulator, database.serviceUrl);
+  return { ...apiEnvironment(emulator, database.serviceUrl), ...patience };
 }

@@ -51,7 +51,7 @@ describe('AzureCommunicationTokenCredential of @azure/communication-common', () 
       },
     });
     try {
-      await expect.poll(() => refreshes, { timeout: 10_000 }).toBe(1);
+      await expect.poll(() => refreshes, { timeout: 30_000 }).toBe(1);
       await expect
         .poll(async () => (await credential.getToken()).expiresOnTimestamp)
         .toBeGreaterThan(Date.now() + 55 * 60_000);

@@ -103,7 +103,7 @@ describe('POST /v1/identities/import', () => {
     // The identity is none of the emulator's, so that its revocation is owed for good.
     await vi.waitUntil(
       async () => (await service().auditEntries()).some(({ action }) => action === 'token.revoke'),
-      { timeout: 15_000, interval: 200 },
+      { timeout: 30_000, interval: 200 },
     );
   });
 
@@ -121,7 +121,7 @@ describe('POST /v1/identities/import', () => {
     }
     await expect(directory.import(streamOf(broken()))).rejects.toThrow();
     await vi.waitUntil(async () => (await subjectsLike('cut-')).length === 200, {
-      timeout: 10_000,
+      timeout: 30_000,
       interval: 100,
     });
     expect(await subjectsLike('cut-half')).toEqual([]);

@@ -87,7 +87,7 @@ describe('PATCH /v1/identities/{id}', () => {
     expect(suspended.body).toMatchObject({ status: 'suspended', isRevoking: true });
     await control().removeFaults();
     await vi.waitUntil(async () => !(await directory.asAda('get', path)).body.isRevoking, {
-      timeout: 15_000,
+      timeout: 30_000,
       interval: 100,
     });
     expect((await service().auditEntries()).at(-1)).toMatchObject({
@@ -172,7 +172,7 @@ describe('DELETE /v1/identities/{id}', () => {
     });
     await control().removeFaults();
     await vi.waitUntil(async () => (await directory.asAda('get', path)).body.status === 'deleted', {
-      timeout: 15_000,
+      timeout: 30_000,
       interval: 100,
     });
     expect(await isAtAcs(body.communicationUserId)).toBe(false);
@@ -214,7 +214,7 @@ describe('POST /v1/identities/erase', () => {
     expect(await erase()).toMatchObject({ status: 202, body: { isComplete: false } });
     await control().removeFaults();
     await vi.waitUntil(async () => (await erase()).body.isComplete as boolean, {
-      timeout: 15_000,
+      timeout: 30_000,
       interval: 100,
     });
   });

@@ -83,7 +83,7 @@ function isOpenTo({ rules: [rule] }: RouteAccess, caller: Caller): boolean {
 describe('the table of roles, routes and tenants', () => {
   it('is that of a service that is ready', async () => {
     const isReady = async (): Promise<boolean> => (await fetch(`${service().url}/health/ready`)).ok;
-    await expect.poll(isReady, { timeout: 15_000 }).toBe(true);
+    await expect.poll(isReady, { timeout: 30_000 }).toBe(true);
   });
 
   it('has routes for every permission', () => {

@@ -191,14 +191,14 @@ describe('a changed policy file', () => {
       Promise.all(
         [0, 1].map(async (at) => (await issue('alice', { expiresInMinutes: 600 }, at)).status),
       );
-    await expect.poll(statuses, { timeout: 15_000, interval: 500 }).toEqual([200, 200]);
+    await expect.poll(statuses, { timeout: 30_000, interval: 500 }).toEqual([200, 200]);
 
     file.write(POLICY.replace('longest: 480', 'lognest: 480'));
     const refusals = async () =>
       (await service().auditEntries()).filter(
         ({ action, outcome }) => action === 'policy.load' && outcome === 'failure',
       ).length;
-    await expect.poll(refusals, { timeout: 15_000, interval: 500 }).toBe(2);
+    await expect.poll(refusals, { timeout: 30_000, interval: 500 }).toBe(2);
     expect(await statuses()).toEqual([200, 200]);
     expect(await (await fetch(`${service().url}/metrics`)).text()).toContain(
       'issuance_policy_file_good 0',

@@ -132,7 +132,7 @@ describe('a rule with reuse', () => {
         async () =>
           (await call(service().urlOf(1), 'post', '/v1/me/tokens', { token: bearer, body: {} }))
             .status,
-        { timeout: 10_000 },
+        { timeout: 30_000 },
       )
       .toBe(200);
     const after = await issue({}, 1);
@@ -194,7 +194,7 @@ describe('a rule with reuse', () => {
     const before = await issue();
     file.write(POLICY.replace('longest: 1440', 'longest: 720'));
     await expect
-      .poll(async () => (await issue()).token === before.token, { timeout: 15_000, interval: 500 })
+      .poll(async () => (await issue()).token === before.token, { timeout: 30_000, interval: 500 })
       .toBe(false);
     expect(await service().rows('SELECT DISTINCT policy_version FROM token_cache')).toHaveLength(1);
   });
