@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { ApiProcess } from '../../apps/local/src/api-process.js';
@@ -22,11 +25,16 @@ console.log(`identity-crash: ${count} kills, seed ${seed}`);
 
 const random = new Random(seed);
 const dice = (): number => random.next();
+/** Longer than a lease: what a frozen process does afterwards comes too late. */
+const FREEZE_MS = 3_500;
+/** Compiled modules, so that the many processes start faster. */
+const cache = await mkdtemp(join(tmpdir(), 'acs-identity-cache-'));
 const cluster = await startTestCluster();
 const service = await Service.start({
   cluster: { superuserUrl: cluster.url('postgres'), port: cluster.port },
   emulator: { acs: { limits: 'off', signingKeyBits: 1024 } },
   environment: {
+    NODE_COMPILE_CACHE: cache,
     LOG_LEVEL: 'info', // starting is told by a line of the log
     MAPPING_SWEEP_SECONDS: '1',
     MAPPING_LEASE_MS: '2000',
@@ -52,12 +60,14 @@ try {
   }
   const traffic = new IdentityTraffic(await service.token('ada'), dice);
   const startedAt = Date.now();
-  let current = service.apis[0];
-  for (let kill = 1; kill <= count && current; kill += 1) {
+  // One that ends by itself leaves its compiled modules behind.
+  await service.apis[0]?.stop();
+  let current = await service.addApi();
+  for (let kill = 1; kill <= count; kill += 1) {
     // The successor comes up while its predecessor works: two replicas for a moment.
     const successor = service.addApi();
     successor.catch(() => undefined);
-    await burst(current, traffic);
+    await burst(current, traffic, dice() < 0.1 ? successor : undefined);
     current = await successor;
     if (kill % 20 === 0) {
       const seconds = Math.round((Date.now() - startedAt) / 1_000);
@@ -73,17 +83,33 @@ try {
 } finally {
   await service.stop();
   await cluster.remove();
+  await rm(cache, { recursive: true, force: true });
 }
 process.exit(exitCode);
 
-/** Keeps the process busy and kills it at a random moment. */
-async function burst(api: ApiProcess, traffic: IdentityTraffic): Promise<void> {
+/**
+ * Keeps the process busy and kills it at a random moment.
+ *
+ * @param successor given: the process is frozen first, until the successor has taken its work over
+ */
+async function burst(
+  api: ApiProcess,
+  traffic: IdentityTraffic,
+  successor?: Promise<ApiProcess>,
+): Promise<void> {
   await traffic.warmUp(api.url);
   let isAlive = true;
   const workers = Array.from({ length: 8 }, async () => {
     while (isAlive) await traffic.send(api.url);
   });
   await delay(50 + dice() * 700);
+  if (successor) {
+    api.process.kill('SIGSTOP');
+    await successor;
+    await delay(FREEZE_MS);
+    api.process.kill('SIGCONT');
+    await delay(1_000);
+  }
   isAlive = false;
   api.process.kill('SIGKILL');
   await Promise.all(workers);

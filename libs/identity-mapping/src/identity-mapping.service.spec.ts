@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AuditUnavailable, MemoryAuditTrail } from '#libs/audit';
 import {
   CommunicationResources,
@@ -61,7 +61,7 @@ function replica(shared?: {
   const sweeper = new MappingSweeper(
     ...([map, creation, deletion, revocation, orphans, clock, logger, settings] as const),
   );
-  return { clock, map, gateway, audit, mappings, sweeper, deletion, revocation };
+  return { clock, map, gateway, audit, mappings, sweeper, deletion, orphans };
 }
 
 describe('IdentityMappingService', () => {
@@ -122,20 +122,40 @@ describe('IdentityMappingService', () => {
   });
 
   it('deletes and records an identity that came after its lease had been taken over', async () => {
+    const { promise: gate, resolve: open } = Promise.withResolvers<undefined>();
+    const create = one.gateway.createIdentity.bind(one.gateway);
+    one.gateway.createIdentity = async (call) => {
+      one.gateway.createIdentity = create;
+      const created = await create(call);
+      await gate;
+      return created;
+    };
     const slow = ensure();
-    await new Promise(setImmediate);
+    await vi.waitUntil(() => one.gateway.identities.size === 1);
     await one.clock.advance(settings.leaseMs + 1);
-    const fast = replica(one);
-    const second = fast.mappings.ensureActive({ identity: who, actor });
-    const results = await Promise.allSettled([passing(slow), passing(second)]);
-    const ids = results.flatMap((result) =>
-      result.status === 'fulfilled' ? result.value.mapping.communicationUserId : [],
-    );
-    expect(new Set(ids).size).toBe(1);
-    expect([...one.gateway.identities.keys()]).toEqual([...new Set(ids)]);
-    const created = actions().filter((action) => action === 'identity.create').length;
-    const deleted = actions().filter((action) => action === 'identity.delete').length;
-    expect(created - deleted).toBe(1);
+    await one.sweeper.sweep();
+    const { mapping } = await ensure();
+    open(undefined);
+    await expect(slow).rejects.toBeInstanceOf(MappingPending);
+    expect([...one.gateway.identities.keys()]).toEqual([mapping.communicationUserId]);
+    expect(one.audit.entries.map(({ action, outcome }) => [action, outcome])).toEqual([
+      ['identity.outcome-unknown', 'unknown'],
+      ['identity.create', 'success'],
+      ['identity.create', 'failure'],
+      ['identity.delete', 'success'],
+    ]);
+  });
+
+  it('deletes an orphan that ACS would not delete at first', async () => {
+    const { mapping } = await ensure();
+    const orphan = await one.gateway.createIdentity({ resource: 'default' });
+    one.gateway.failNext('delete', new UpstreamUnavailable());
+    await one.orphans.add({ ...orphan, mapping }, { actor });
+    expect(one.gateway.identities.size).toBe(2);
+    await one.clock.advance(settings.leaseMs + 1);
+    await one.sweeper.sweep();
+    expect([...one.gateway.identities.keys()]).toEqual([mapping.communicationUserId]);
+    expect(actions().at(-1)).toBe('identity.delete');
   });
 
   it('goes on after an outage of the log until the created identity is mapped', async () => {
