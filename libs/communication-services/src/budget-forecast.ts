@@ -13,7 +13,13 @@ export class BudgetForecast {
   #own: Demand = { interactive: 0, bulk: 0, promised: 0 };
   #callMs = 0;
 
-  constructor(private readonly windowMs: number) {}
+  /** @param limit what is thought to be free until the ledger has answered */
+  constructor(
+    private readonly windowMs: number,
+    limit: number,
+  ) {
+    this.#answer = { ...this.#answer, free: limit, limit };
+  }
 
   /** @param own the demand that was reported for this answer */
   learn(answer: LedgerAnswer, own: Demand, now: number): void {

@@ -56,7 +56,7 @@ export class BudgetLane {
     private readonly environment: LaneEnvironment,
   ) {
     this.#backlog = new Backlog(2 * terms.maxWaitMs);
-    this.#forecast = new BudgetForecast(terms.windowMs);
+    this.#forecast = new BudgetForecast(terms.windowMs, terms.limit);
     this.#permits = new Permits(terms.windowMs / 250);
   }
 
@@ -253,7 +253,7 @@ export class BudgetLane {
       this.#refuseAll(error);
     } finally {
       this.#isPumping = false;
-      if (!this.#permits.isIdle) this.#reportLater();
+      if (!this.#isQuiet) this.#reportLater();
     }
   }
 
@@ -313,6 +313,11 @@ export class BudgetLane {
     await clock.sleep(pauseMs, this.#wake.signal).catch(() => undefined);
   }
 
+  /** Whether the ledger need not hear of this replica. */
+  get #isQuiet(): boolean {
+    return this.#permits.isIdle && this.#backlog.promised(this.environment.clock.now()) === 0;
+  }
+
   /** Tells the ledger soon what has ended, so that others can count on it. */
   #reportLater(): void {
     if (this.#isReporting || this.#closed.signal.aborted) return;
@@ -323,8 +328,11 @@ export class BudgetLane {
       .sleep(pauseMs, this.#closed.signal)
       .then(() => {
         this.#isReporting = false;
-        if (this.#permits.hasNews(clock.now())) void this.#pump();
-        else if (!this.#permits.isIdle) this.#reportLater();
+        // Others count on who was told to come back here for as long as they hear of it.
+        const now = clock.now();
+        const hasNews = this.#permits.hasNews(now) || this.#backlog.promised(now) > 0;
+        if (hasNews) void this.#pump();
+        else if (!this.#isQuiet) this.#reportLater();
       })
       .catch(() => undefined);
   }
