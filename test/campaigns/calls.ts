@@ -153,7 +153,7 @@ async function makeTrouble(isOver: () => boolean): Promise<void> {
 
 /** After the trouble, everybody is served again. */
 async function settle(people: readonly string[]): Promise<void> {
-  const until = performance.now() + 60_000;
+  const until = performance.now() + 180_000;
   for (let person = 0; person < PEOPLE;) {
     const { status } = await ask(people, person);
     if (status === 200) person += 1;
