@@ -19,4 +19,4 @@ COPY --from=development /service/dist dist
 COPY package.json ./
 USER node
 EXPOSE 3000
-CMD ["node", "--enable-source-maps", "dist/apps/api/src/main.js"]
+CMD ["node", "dist/bin/api.js"]

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import { patience, type Service } from '../environment/service.js';
 
-const command = fileURLToPath(new URL('../../dist/apps/cli/src/main.js', import.meta.url));
+const command = fileURLToPath(new URL('../../dist/bin/acs-identity.js', import.meta.url));
 
 export interface Ending {
   readonly code: number | null;

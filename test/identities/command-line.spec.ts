@@ -23,7 +23,7 @@ async function identities(...given: string[]): Promise<{ code: number; out: stri
   const { emulator, database } = service();
   const env = { PATH: process.env.PATH, ...apiEnvironment(emulator, database.serviceUrl) };
   return new Promise((resolve) => {
-    const file = 'dist/apps/cli/src/main.js';
+    const file = 'dist/bin/acs-identity.js';
     execFile(process.execPath, [file, 'identities', ...given], { env }, (error, out, err) => {
       resolve({ code: error ? Number(error.code) : 0, out, err });
     });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { placeholderEnvironment } from '../../scripts/placeholder-environment.js';
 import { testDatabase, type TestDatabase } from '../environment/postgres.js';
 
-const command = fileURLToPath(new URL('../../dist/apps/cli/src/main.js', import.meta.url));
+const command = fileURLToPath(new URL('../../dist/bin/acs-identity.js', import.meta.url));
 
 interface Ending {
   readonly code: number;

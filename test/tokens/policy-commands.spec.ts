@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { policyFile } from './policy-folder.js';
 
 const root = new URL('../../', import.meta.url);
-const command = fileURLToPath(new URL('dist/apps/cli/src/main.js', root));
+const command = fileURLToPath(new URL('dist/bin/acs-identity.js', root));
 const guide = readFileSync(new URL('docs/issuance-policy.md', root), 'utf8');
 const example = /^```yaml\n([\s\S]+?)^```$/m.exec(guide)?.[1] ?? '';
 

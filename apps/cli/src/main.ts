@@ -1,5 +1,8 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 import { Command } from 'commander';
+import { z } from 'zod';
 import { InvalidSettings } from '#libs/platform';
 import { auditCommand } from './audit.js';
 import { configCheckCommand } from './config-check.js';
@@ -9,6 +12,7 @@ import { policyCommand } from './policy.js';
 
 const program = new Command('acs-identity')
   .description('Operates the communication identity service.')
+  .version(ownVersion())
   .showHelpAfterError()
   .configureHelp({ showGlobalOptions: true })
   .addCommand(migrateCommand())
@@ -22,3 +26,10 @@ program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`${message}\n`);
   process.exitCode = error instanceof InvalidSettings ? 78 : 1;
 });
+
+function ownVersion(): string {
+  const file = findPackageJSON(import.meta.url);
+  if (file === undefined) return 'unknown';
+  const manifest: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  return z.object({ version: z.string() }).parse(manifest).version;
+}

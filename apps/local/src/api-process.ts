@@ -68,7 +68,7 @@ function apiEntry(): string {
   // Built, this file stands in dist/apps/local/src; run from source, in apps/local/src.
   const here = fileURLToPath(import.meta.url);
   const root = here.includes('/dist/') ? '../../../../' : '../../../';
-  return fileURLToPath(new URL(`${root}dist/apps/api/src/main.js`, import.meta.url));
+  return fileURLToPath(new URL(`${root}dist/bin/api.js`, import.meta.url));
 }
 
 function listeningAddress(line: string): string | undefined {
