@@ -25,5 +25,10 @@ await build({
     // "use restrict" in passport-azure-ad, a misspelling without effect.
     if (log.code !== 'MODULE_LEVEL_DIRECTIVE') print(level, log);
   },
-  output: { dir: 'dist/bin', format: 'esm', keepNames: true, cleanDir: true },
+  output: {
+    dir: 'dist/bin',
+    format: 'esm',
+    chunkFileNames: '[name].js',
+    keepNames: true,
+  },
 });
