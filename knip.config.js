@@ -4,7 +4,7 @@ export default {
     'apps/local/src/token.ts',
     'libs/*/src/index.ts',
     'test/campaigns/{run-all,calls,audit-tamper,audit-crash,identity-crash,identity-race,token-differential}.ts',
-    'bench/{audit,identity-scale,storm,token-verification,transparency-log}.ts',
+    'bench/{audit,identity-scale,start,storm,token-verification,transparency-log}.ts',
     'scripts/write-documents.ts',
   ],
   project: ['{apps,libs,test,bench,scripts}/**/*.{ts,mjs}'],

@@ -76,13 +76,18 @@ export class Service {
     return service;
   }
 
-  /** Starts one more api process on the same database. */
+  /**
+   * Starts one more api process on the same database.
+   *
+   * @param program another file than the one that production runs
+   */
   async addApi(
     environment: Readonly<Record<string, string | undefined>> = {},
+    program?: string,
   ): Promise<ApiProcess> {
     const api = await startApi(
       { ...this.environment, ...environment },
-      { onLine: (line) => void this.logLines.push(line) },
+      { onLine: (line) => void this.logLines.push(line), ...(program && { program }) },
     );
     this.apis.push(api);
     return api;
@@ -113,9 +118,11 @@ export class Service {
     sql: string,
     parameters: unknown[] = [],
   ): Promise<Row[]> {
-    this.#pool ??= new pg.Pool({ connectionString: this.database.superuserUrl, max: 4 });
     // A test that stops the server cuts idle connections; the next query opens a new one.
-    this.#pool.on('error', () => undefined);
+    this.#pool ??= new pg.Pool({ connectionString: this.database.superuserUrl, max: 4 }).on(
+      'error',
+      () => undefined,
+    );
     return (await this.#pool.query<Row>(sql, parameters)).rows;
   }
 

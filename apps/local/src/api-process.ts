@@ -18,6 +18,8 @@ export interface ApiProcess {
 export interface ApiProcessOptions {
   /** Receives each line that the api logs; the local environment prints warnings and errors. */
   readonly onLine?: (line: string) => void;
+  /** File of the program; the bundled one unless told otherwise. */
+  readonly program?: string;
 }
 
 /**
@@ -27,10 +29,10 @@ export interface ApiProcessOptions {
  */
 export async function startApi(
   environment: Readonly<Record<string, string | undefined>>,
-  { onLine = printProblems }: ApiProcessOptions = {},
+  { onLine = printProblems, program = apiEntry() }: ApiProcessOptions = {},
 ): Promise<ApiProcess> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, ['--enable-source-maps', apiEntry()], {
+  const child = spawn(process.execPath, [program], {
     env: environment,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
