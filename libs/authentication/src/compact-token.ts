@@ -12,6 +12,8 @@ export interface CompactToken {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
+type Header = Pick<CompactToken, 'algorithm' | 'type' | 'keyId'>;
+
 /** Entra's own limit for the groups claim keeps its tokens below this. */
 const LARGEST_TOKEN_CHARACTERS = 12_288;
 
@@ -31,10 +33,27 @@ export function readCompactToken(text: string): CompactToken {
   if (!header || !claims || !signature || rest.length > 0)
     throw new TokenRefused('malformed-token');
   decoded(signature);
-  return { text, ...readHeader(header), claims: readObject(claims) };
+  const { algorithm, type, keyId } = headerOf(header);
+  return { text, algorithm, type, keyId, claims: readObject(claims) };
 }
 
-function readHeader(segment: string): Pick<CompactToken, 'algorithm' | 'type' | 'keyId'> {
+/** Good tokens have few headers: one for each key and kind of token. */
+const knownHeaders = new Map<string, Header>();
+const MOST_KNOWN_HEADERS = 64;
+const LONGEST_KNOWN_HEADER_CHARACTERS = 256;
+
+/** What a header says is told by its text alone, so that one that was read is not read again. */
+function headerOf(segment: string): Header {
+  const known = knownHeaders.get(segment);
+  if (known !== undefined) return known;
+  const header = readHeader(segment);
+  if (segment.length > LONGEST_KNOWN_HEADER_CHARACTERS) return header;
+  if (knownHeaders.size >= MOST_KNOWN_HEADERS) knownHeaders.clear();
+  knownHeaders.set(segment, header);
+  return header;
+}
+
+function readHeader(segment: string): Header {
   const header = readObject(segment);
   const strange = Object.keys(header).find((name) => !HEADER_PARAMETERS.has(name));
   if (strange !== undefined) throw new TokenRefused('header-not-allowed', printable(strange));

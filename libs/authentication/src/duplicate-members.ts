@@ -1,4 +1,5 @@
 const BACKSLASH = 0x5c;
+const QUOTE = 0x22;
 const COLON = 0x3a;
 
 /**
@@ -8,7 +9,20 @@ const COLON = 0x3a;
  * @param value what `JSON.parse` made of the text: of members with one name it keeps the last
  */
 export function hasDuplicateMembers(json: string, value: unknown): boolean {
-  return countNames(json) !== countMembers(value);
+  const members = countMembers(value);
+  // The quick count is never too small: where it fits, there is no name to spare.
+  return mostNames(json) !== members && countNames(json) !== members;
+}
+
+/** How many colons follow a quote: each name has one, and strings may hold further ones. */
+function mostNames(json: string): number {
+  let count = 0;
+  for (let colon = json.indexOf(':'); colon !== -1; colon = json.indexOf(':', colon + 1)) {
+    let before = colon - 1;
+    while (json.charCodeAt(before) <= 0x20) before -= 1;
+    if (json.charCodeAt(before) === QUOTE) count += 1;
+  }
+  return count;
 }
 
 /** How many strings in the text name a member: those that a colon follows. */
@@ -27,7 +41,7 @@ function countMembers(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   const inner: unknown[] = Object.values(value);
   let count = Array.isArray(value) ? 0 : inner.length;
-  for (const member of inner) count += countMembers(member);
+  for (const member of inner) if (typeof member === 'object') count += countMembers(member);
   return count;
 }
 

@@ -1,28 +1,31 @@
+import { createVerify } from 'node:crypto';
 import { PassportStrategy } from '@nestjs/passport';
 import BearerStrategy from 'passport-azure-ad/lib/bearerstrategy.js';
-import { verify } from 'passport-azure-ad/lib/jsonWebToken.js';
 import type { EntraSettings } from './authentication-settings.js';
 import type { Signer } from './issuer-keys.js';
 import { TokenRefused } from './token-refused.js';
 import type { TokenSignatures } from './token-signatures.js';
 
+type Verdict = 'open' | 'good' | 'bad';
+
 /**
- * `passport-azure-ad`'s own verification of signature, issuer and audience, cut off from its loading
- * of metadata: issuer and key come from the caller, who has checked the times as well. Why it is
- * used, and the way off it: docs/decisions/0001-passport-azure-ad.md.
+ * `passport-azure-ad`'s strategy, cut off from its loading of metadata: issuer and key come from
+ * the caller, who has checked issuer, audience and times as well. Why it is used, what is
+ * overridden, and the way off it: docs/decisions/0001-passport-azure-ad.md.
  */
 export class EntraBearerStrategy
   extends PassportStrategy(BearerStrategy, 'entra-bearer')
   implements TokenSignatures
 {
+  #signer: Signer | undefined;
+  #verdict: Verdict = 'open';
+
   constructor({ authority, tenants, audiences }: EntraSettings) {
     super({
       // Demanded by the package, and never loaded.
       identityMetadata: `${authority}/${tenants[0] ?? ''}/v2.0/.well-known/openid-configuration`,
       clientID: audiences[0] ?? '',
       audience: [...audiences],
-      // Times were checked before, against the application's clock; the package reads the machine's.
-      clockSkew: Number.MAX_SAFE_INTEGER,
       loggingLevel: 'error',
       loggingNoPII: true,
       passReqToCallback: false,
@@ -33,28 +36,48 @@ export class EntraBearerStrategy
    * @param token compact form; nothing else of the request reaches the package
    * @throws TokenRefused
    */
-  async verify(token: string, { issuer, key }: Signer): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-    // As passport does: one object for each attempt, so that attempts at the same time don't mix.
-    const attempt = Object.create(this) as this;
-    attempt.success = () => {
-      resolve(undefined);
-    };
-    attempt.fail = () => {
-      reject(new TokenRefused('signature'));
-    };
-    attempt.error = reject;
-    attempt.loadMetadata = (_parameters, next) =>
-      next(null, { oidc: { issuer, algorithms: ['RS256'] } });
-    // Its own version of this looks for the key by x5t first.
-    attempt.jwtVerify = (_request, text, _metadata, options) => {
-      verify(text, key.key, options, (error) => {
-        if (error === null) attempt.success(true);
-        else attempt.fail(error.message);
-      });
-    };
-    attempt.authenticate({ headers: { authorization: `Bearer ${token}` } });
-    return promise;
+  async verify(token: string, signer: Signer): Promise<void> {
+    const verdict = this.#verdictOn(token, signer);
+    if (verdict !== 'good') throw new TokenRefused('signature');
+    return Promise.resolve();
+  }
+
+  /** The whole attempt is one synchronous run, so that attempts can't mix. */
+  #verdictOn(token: string, signer: Signer): Verdict {
+    this.#signer = signer;
+    this.#verdict = 'open';
+    this.authenticate({ headers: { authorization: `Bearer ${token}` } });
+    this.#signer = undefined;
+    return this.#verdict;
+  }
+
+  override loadMetadata(
+    _parameters: unknown,
+    next: (error: null, metadata: { oidc: { issuer: string; algorithms: string[] } }) => unknown,
+  ): unknown {
+    return next(null, { oidc: { issuer: this.#signer?.issuer ?? '', algorithms: ['RS256'] } });
+  }
+
+  /** The package's own looks for the key by `x5t` first, and decodes the token twice more. */
+  override jwtVerify(_request: unknown, token: string): void {
+    if (this.#signer === undefined) throw new Error('no attempt is under way');
+    const end = token.lastIndexOf('.');
+    const signed = createVerify('sha256').update(token.slice(0, end), 'latin1');
+    if (signed.verify(this.#signer.key.key, token.slice(end + 1), 'base64url')) this.success();
+    else this.fail();
+  }
+
+  override success(): void {
+    this.#verdict = 'good';
+  }
+
+  override fail(): void {
+    this.#verdict = 'bad';
+  }
+
+  override error(error: unknown): void {
+    this.#verdict = 'bad';
+    throw error;
   }
 
   /** The claims were read before. */

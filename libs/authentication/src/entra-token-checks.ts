@@ -20,17 +20,15 @@ export function checkAudience(claims: EntraClaims, settings: EntraSettings): voi
     claims.clientApp,
   );
   refuseIf(
-    claims.clientAuthentication < minimumClientAuthentication,
+    Number(claims.clientAuthentication) < minimumClientAuthentication,
     'client-authentication-too-weak',
     claims.clientApp,
   );
 }
 
 /** The claims that tell who calls. */
-export type EntraCallerClaims = Pick<
-  EntraClaims,
-  'iss' | 'tid' | 'oid' | 'sub' | 'scp' | 'roles' | 'idtyp' | 'acct' | 'idp' | 'uti' | 'name'
-> & { readonly clientApp: string };
+export type EntraCallerClaims = Pick<EntraClaims, 'iss' | 'tid' | 'oid' | 'sub' | 'clientApp'> &
+  Partial<Pick<EntraClaims, 'scp' | 'roles' | 'idtyp' | 'acct' | 'idp' | 'uti' | 'name'>>;
 
 /**
  * Who the claims speak of.
