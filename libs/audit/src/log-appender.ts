@@ -7,8 +7,9 @@ import type { AuditEvent } from './audit-event.js';
 import type { Change } from './audit-trail.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import { type EncodedEntry, encodeEntry } from './encode-entry.js';
+import { copyEntries, copyPersonalValues } from './entry-copy.js';
 import { LogEdge } from './log-edge.js';
-import { insertAddition, type LogHead, lockHead } from './log-tables.js';
+import { insertHead, type LogHead, lockHead } from './log-tables.js';
 
 /** Entries that stand or fall together, with what stands or falls with them. */
 export interface Submission {
@@ -116,20 +117,18 @@ export class LogAppender {
   ): Promise<Attempt | undefined> {
     const entries = verdicts.flatMap((verdict) => ('entries' in verdict ? verdict.entries : []));
     if (entries.length === 0) return undefined;
+    const fromSize = edge.size;
+    const copy = await copyEntries(transaction, entries, fromSize);
+    await copy.sent;
+    // Hashed and signed here while the server stores the rows.
     const leafHashes = entries.map(({ leaf }) => hashLeaf(leaf));
     const appended = edge.append(leafHashes);
     const root = appended.edge.root();
     const { origin } = this.settings;
     const checkpoint = signCheckpoint({ origin, size: appended.edge.size, root }, signers);
-    const fromSize = edge.size;
-    await insertAddition(transaction, {
-      fromSize,
-      entries,
-      leafHashes,
-      appended,
-      root,
-      checkpoint,
-    });
+    await copy.stored;
+    await copyPersonalValues(transaction, entries, fromSize);
+    await insertHead(transaction, { fromSize, entries, leafHashes, appended, root, checkpoint });
     return { edge: appended.edge, root, checkpoint };
   }
 

@@ -1,8 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { type Tile, type TileAddress, type Appended, tileWidth } from '#libs/transparency-log';
-import { bigintArray, bytesArray, textArray, timeArray } from './binary-array.js';
+import { bigintArray, bytesArray, textArray } from './binary-array.js';
 import type { EncodedEntry } from './encode-entry.js';
-import { entryColumnNames, entryColumns } from './entry-columns.js';
 
 /** The newest row of the log's heads. */
 export interface LogHead {
@@ -71,52 +70,25 @@ export async function readTile(
   return Buffer.concat(roots.map(({ root }) => root));
 }
 
-/** Adds entries, their personal values, full tiles and the new head, in one statement. */
-export async function insertAddition(
-  transaction: EntityManager,
-  addition: LogAddition,
-): Promise<void> {
+/** Adds the head of entries that were added, with the tiles that they filled. */
+export async function insertHead(transaction: EntityManager, addition: LogAddition): Promise<void> {
   const { fromSize, entries, appended, root, checkpoint, leafHashes } = addition;
-  const columns = entries.map(({ entry }) => entryColumns(entry));
-  const personal = entries.flatMap((entry, nth) =>
-    entry.personal.map((values) => ({ ...values, nth, recordedAtMs: entry.recordedAtMs })),
-  );
+  const { completedTiles: tiles, edge } = appended;
   const keys = fingerprintKeys(addition);
   await transaction.query(insertSql, [
-    bigintArray(entries.map((_, nth) => fromSize + nth)),
-    timeArray(entries.map(({ recordedAtMs }) => recordedAtMs)),
+    bigintArray(tiles.map(({ level }) => level)),
+    bigintArray(tiles.map(({ index }) => index)),
     bytesArray(
-      'uuid',
-      entries.map(({ id }) => id),
+      'bytea',
+      tiles.map(({ hashes }) => hashes),
     ),
     bytesArray(
       'bytea',
-      entries.map(({ leaf }) => leaf),
-    ),
-    ...entryColumnNames.map((name) => textArray(columns.map((row) => row[name]))),
-    bigintArray(personal.map(({ nth }) => fromSize + nth)),
-    timeArray(personal.map(({ recordedAtMs }) => recordedAtMs)),
-    textArray(personal.map(({ whose }) => whose)),
-    textArray(personal.map(({ clientAddress }) => clientAddress)),
-    textArray(personal.map(({ userAgent }) => userAgent)),
-    textArray(personal.map(({ displayName }) => displayName)),
-    bytesArray(
-      'bytea',
-      personal.map(({ salts }) => salts),
-    ),
-    bigintArray(appended.completedTiles.map(({ level }) => level)),
-    bigintArray(appended.completedTiles.map(({ index }) => index)),
-    bytesArray(
-      'bytea',
-      appended.completedTiles.map(({ hashes }) => hashes),
-    ),
-    bytesArray(
-      'bytea',
-      appended.completedTiles.map((tile) => rootOf(tile, appended)),
+      tiles.map((tile) => rootOf(tile, appended)),
     ),
     textArray([...keys.keys()]),
     bigintArray([...keys.values()]),
-    appended.edge.size,
+    edge.size,
     fromSize,
     root,
     new Date(entries.at(-1)?.recordedAtMs ?? 0).toISOString(),
@@ -125,30 +97,17 @@ export async function insertAddition(
   ]);
 }
 
-const names = entryColumnNames.join(', ');
-const place = (count: number, from: number, type: string): string =>
-  Array.from({ length: count }, (_, nth) => `$${from + nth}::${type}[]`).join(', ');
-const next = 5 + entryColumnNames.length;
 const insertSql = `
-  WITH entry AS (
-    INSERT INTO audit_entry (entry_index, recorded_at, id, leaf, ${names})
-    SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::uuid[], $4::bytea[],
-      ${place(entryColumnNames.length, 5, 'text')})
-  ), personal AS (
-    INSERT INTO audit_personal
-      (entry_index, recorded_at, whose, client_address, user_agent, display_name, salts)
-    SELECT * FROM unnest($${next}::bigint[], $${next + 1}::timestamptz[],
-      ${place(4, next + 2, 'text')}, $${next + 6}::bytea[])
-  ), tile AS (
+  WITH tile AS (
     INSERT INTO audit_tile (level, tile_index, hashes, root)
-    SELECT * FROM unnest(${place(2, next + 7, 'bigint')}, ${place(2, next + 9, 'bytea')})
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[])
   ), fingerprint_key AS (
     INSERT INTO audit_fingerprint_key (id, first_index)
-    SELECT * FROM unnest($${next + 11}::text[], $${next + 12}::bigint[])
+    SELECT * FROM unnest($5::text[], $6::bigint[])
     ON CONFLICT DO NOTHING
   )
   INSERT INTO audit_head (size, from_size, root, recorded_at, leaf_hashes, checkpoint)
-  VALUES ($${next + 13}, $${next + 14}, $${next + 15}, $${next + 16}, $${next + 17}, $${next + 18})`;
+  VALUES ($7, $8, $9, $10, $11, $12)`;
 
 /** A full tile's root is a hash of the tile above it, which the append has just put there. */
 export function rootOf({ level, index }: Tile, { edge, completedTiles }: Appended): Buffer {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock, Logger } from '#libs/platform';
 import type { AuditEvent } from './audit-event.js';
@@ -6,12 +7,14 @@ import { auditSettings, type AuditSettings } from './audit-settings.js';
 import { type AuditReceipt, AuditTrail, type Change } from './audit-trail.js';
 import { AuditUnavailable } from './audit-unavailable.js';
 import { encodeEntry } from './encode-entry.js';
+import { inTurns } from './in-turns.js';
 import { LogAppender, type Submission, type Verdict } from './log-appender.js';
 import { LogWatch } from './log-watch.js';
 import { uuidText } from './uuid-v7.js';
 
-/** As many entries share one commit at most: what a commit costs beyond is no longer worth sharing. */
-const batchLimit = 1024;
+/** As much shares one commit at most: what a commit costs beyond is no longer worth sharing. */
+const batchLimit = 2048;
+const batchLimitBytes = 8 * 1024 * 1024;
 
 interface Waiting extends Submission {
   readonly deadline: number;
@@ -64,6 +67,7 @@ export class PostgresAuditTrail extends AuditTrail {
 
   async #work(): Promise<void> {
     this.#isWorking = true;
+    await setImmediate(); // those who come in the same moment share the first commit
     while (this.#queue.length > 0) {
       this.#underWay = this.#takeBatch();
       if (this.#underWay.length > 0) await this.#commit(this.#underWay);
@@ -74,7 +78,12 @@ export class PostgresAuditTrail extends AuditTrail {
 
   #takeBatch(): Waiting[] {
     let entries = 0;
-    const end = this.#queue.findIndex(({ events }) => (entries += events.length) > batchLimit);
+    let bytes = 0;
+    const end = this.#queue.findIndex(({ encoded }) => {
+      entries += encoded.length;
+      for (const { leaf } of encoded) bytes += leaf.length;
+      return entries > batchLimit || bytes > batchLimitBytes;
+    });
     const batch = this.#queue.splice(0, end === -1 ? this.#queue.length : Math.max(end, 1));
     return batch.filter(({ isSettled }) => !isSettled);
   }
@@ -85,8 +94,11 @@ export class PostgresAuditTrail extends AuditTrail {
       await this.watch.assertWhole();
       const { verdicts, committed } = await this.appender.append(batch);
       if (committed) this.watch.saw(committed);
-      batch.forEach((waiting, nth) => {
-        this.#answer(waiting, verdicts[nth]);
+      // Not waited for: the next commit is on its way before those who wait for this one go on.
+      if (verdicts.length !== batch.length) throw new Error('not every submission has a verdict');
+      void inTurns(batch, (waiting, nth) => {
+        const verdict = verdicts[nth];
+        if (verdict) this.#answer(waiting, verdict);
       });
     } catch (error) {
       this.watch.failed(error);
@@ -101,8 +113,7 @@ export class PostgresAuditTrail extends AuditTrail {
     this.metrics.batchEntries.observe(batch.reduce((sum, { events }) => sum + events.length, 0));
   }
 
-  #answer(waiting: Waiting, verdict: Verdict | undefined): void {
-    if (!verdict) throw new Error('a submission has no verdict');
+  #answer(waiting: Waiting, verdict: Verdict): void {
     this.#settle(waiting, () => {
       if ('rejection' in verdict) {
         waiting.reject(verdict.rejection);
