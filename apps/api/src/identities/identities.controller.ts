@@ -21,6 +21,7 @@ import {
 } from '#libs/authentication';
 import { IdentityAdministrationService, IdentityLinking } from '#libs/identity-mapping';
 import type { RequestContext } from '#libs/platform';
+import { AbortableRequest } from '../http/abortable-request.js';
 import { Answers } from '../http/answers.js';
 import {
   type ErasureRequest,
@@ -78,7 +79,7 @@ export class IdentitiesController {
   async create(
     @Body({ schema: identityRequest }) asked: IdentityRequest,
     @CurrentPrincipal() actor: Principal,
-    @CurrentRequest() request: RequestContext,
+    @AbortableRequest() request: RequestContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<IdentityResponse> {
     const who = { actor, request };
@@ -130,7 +131,7 @@ export class IdentitiesController {
   async erase(
     @Body({ schema: erasureRequest }) asked: ErasureRequest,
     @CurrentPrincipal() actor: Principal,
-    @CurrentRequest() request: RequestContext,
+    @AbortableRequest() request: RequestContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ErasureResponse> {
     const who = { actor, request };
@@ -165,7 +166,7 @@ export class IdentitiesController {
     @Body({ schema: identityUpdate }) update: IdentityUpdate,
     @IfMatch() version: number | undefined,
     @CurrentPrincipal() actor: Principal,
-    @CurrentRequest() request: RequestContext,
+    @AbortableRequest() request: RequestContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<IdentityResponse> {
     const reference = { id, tenant: actor.tenant, version };
@@ -187,7 +188,7 @@ export class IdentitiesController {
     @Param('id', { schema: identityId }) id: string,
     @IfMatch() version: number | undefined,
     @CurrentPrincipal() actor: Principal,
-    @CurrentRequest() request: RequestContext,
+    @AbortableRequest() request: RequestContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<IdentityResponse> {
     const reference = { id, tenant: actor.tenant, version };

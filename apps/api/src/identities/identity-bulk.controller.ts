@@ -17,7 +17,7 @@ import { IdentityExport, IdentityImport } from '#libs/identity-mapping';
 import type { RequestContext } from '#libs/platform';
 import { AnswersWithLines } from './answers-with-lines.js';
 import { type ImportOptions, importOptions } from './identity-requests.js';
-import { AbortableRequest } from '../me/abortable-request.js';
+import { AbortableRequest } from '../http/abortable-request.js';
 import { NDJSON } from './ndjson-requests.js';
 import { linesOf } from './ndjson-answer.js';
 import { UnsupportedImportType } from './import-errors.js';

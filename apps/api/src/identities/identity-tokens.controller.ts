@@ -7,7 +7,7 @@ import type { RequestContext } from '#libs/platform';
 import { TokenIssuanceService, TokenRevocationService } from '#libs/token-issuance';
 import { Answers } from '../http/answers.js';
 import { jsonSchemaOf } from '../http/json-schema.js';
-import { AbortableRequest } from '../me/abortable-request.js';
+import { AbortableRequest } from '../http/abortable-request.js';
 import {
   revocationResponse,
   type RevocationResponse,

@@ -11,7 +11,7 @@ import {
 } from '#libs/token-issuance';
 import { Answers } from '../http/answers.js';
 import { jsonSchemaOf } from '../http/json-schema.js';
-import { AbortableRequest } from './abortable-request.js';
+import { AbortableRequest } from '../http/abortable-request.js';
 import {
   revocationResponse,
   type RevocationResponse,
