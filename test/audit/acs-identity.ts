@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import { patience, type Service } from '../environment/service.js';
 
-const command = fileURLToPath(new URL('../../dist/bin/acs-identity.js', import.meta.url));
+// Built, this file stands in dist/test/audit.
+const root = import.meta.url.includes('/dist/') ? '../../../' : '../../';
+const command = fileURLToPath(new URL(`${root}dist/bin/acs-identity.js`, import.meta.url));
 
 export interface Ending {
   readonly code: number | null;

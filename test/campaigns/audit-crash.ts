@@ -1,181 +1,186 @@
-// Crash campaign: kills writers of the audit log, and its database, under load. Afterwards every
-// receipt that a caller got must have its entry and its change, and the log must be one and whole.
+// Crash campaign: three replicas give out tokens while one after the other is killed with SIGKILL, then
+// while PostgreSQL is. Afterwards every token that a client received must have its entry, and the log
+// must be one, without a gap, and continue every checkpoint that anybody saw.
 //
-//   node dist/test/campaigns/audit-crash.js --kills 200 --crashes 50 --seed 1
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { writeSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+//   node dist/test/campaigns/audit-crash.js --count 200 --postgres 50 --seed 1
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import pg from 'pg';
-import { type AuditReceipt, DatabaseVerifier } from '#libs/audit';
-import { openTestLog, testSigningSeed, type TestLog } from '../../libs/audit/test/audit-log.js';
-import { denied, issued } from '../../libs/audit/test/sample-events.js';
-import { cloneDatabase, startTestCluster } from '../environment/cluster.js';
+import type { ApiProcess } from '../../apps/local/src/api-process.js';
+import { startTestCluster } from '../environment/cluster.js';
+import { Service } from '../environment/service.js';
+import { ask } from './ask.js';
 import { Random } from './audit-random.js';
+import { killPostgres } from './kill-postgres.js';
+import { judgeLog, settled } from './log-judge.js';
+import { fingerprintSecrets } from './receipts.js';
+import { TokenTraffic } from './token-traffic.js';
+import { until } from './until.js';
+
+const REPLICAS = 3;
+/** So many may be dead at the same time; at least one serves. */
+const KILLERS = 2;
+const CLIENTS = 8;
+const PEOPLE = 40;
 
 const { values } = parseArgs({
   options: {
-    kills: { type: 'string', default: '200' },
-    crashes: { type: 'string', default: '50' },
-    count: { type: 'string' },
+    count: { type: 'string', default: '200' },
+    postgres: { type: 'string' },
     seed: { type: 'string' },
-    writer: { type: 'string' },
   },
 });
+const kills = Number(values.count);
+const crashes = Number(values.postgres ?? Math.ceil(kills / 4));
+const seed = Number(values.seed ?? Date.now() % 1_000_000);
+const random = new Random(seed);
+console.log(`audit-crash: ${kills} kills of the api, ${crashes} of PostgreSQL, seed ${seed}`);
 
-if (values.writer === undefined) await campaign();
-else
-  await write(
-    openTestLog(values.writer),
-    (line) => writeSync(1, `${line}\n`),
-    () => true,
-  );
+/** Compiled modules, so that the many processes start faster. */
+const cache = await mkdtemp(join(tmpdir(), 'acs-identity-cache-'));
+const cluster = await startTestCluster(true);
+const service = await Service.start({
+  cluster: { superuserUrl: cluster.url('postgres'), port: cluster.port },
+  emulator: { acs: { limits: 'off', signingKeyBits: 1024 }, secrets: fingerprintSecrets },
+  environment: {
+    NODE_COMPILE_CACHE: cache,
+    LOG_LEVEL: 'info', // starting is told by a line of the log
+    ACS_TIMEOUT_MS: '4000',
+    AUDIT_TIMEOUT_MS: '4000',
+    DATABASE_TIMEOUT_MS: '3000',
+    MAPPING_SWEEP_SECONDS: '1',
+    MAPPING_LEASE_MS: '8000',
+    MAPPING_WAIT_MS: '4000',
+    ACS_BUDGET_CREATE: '100000',
+    ACS_BUDGET_ISSUE: '100000',
+    ACS_BUDGET_REVOKE: '100000',
+    AUTHENTICATION_REQUESTS_PER_MINUTE: '1000000',
+  },
+});
+let exitCode = 1;
+try {
+  const traffic = await TokenTraffic.of(service, PEOPLE, random);
+  // One that ends by itself leaves its compiled modules behind.
+  await service.apis[0]?.stop();
+  const replicas = new Set<ApiProcess>();
+  for (let nth = 0; nth < REPLICAS; nth += 1) replicas.add(await startReplica(traffic));
+  const keys = await publicKeys();
 
-async function campaign(): Promise<void> {
-  const kills = Number(values.count ?? values.kills);
-  const crashes = Number(values.count ?? values.crashes);
-  const seed = Number(values.seed ?? Date.now() % 1_000_000);
-  const random = new Random(seed);
-  console.log(
-    `audit crash campaign: ${kills} kills of a writer, ${crashes} crashes of PostgreSQL, seed ${seed}`,
-  );
-  const cluster = await startTestCluster(true);
-  const target = { superuserUrl: cluster.url('postgres'), port: cluster.port };
-  const database = await cloneDatabase(target);
-  const superuser = async <T extends pg.QueryResultRow>(
-    sql: string,
-    parameters: unknown[] = [],
-  ): Promise<T[]> => {
-    const client = new pg.Client({ connectionString: database.superuserUrl });
-    await client.connect();
-    try {
-      return (await client.query<T>(sql, parameters)).rows;
-    } finally {
-      await client.end();
+  let isRunning = true;
+  const clients = Array.from({ length: CLIENTS }, async () => {
+    while (isRunning) {
+      await traffic.send(random.pick([...replicas]));
+      await delay(random.below(20));
+    }
+  });
+  const startedAt = Date.now();
+  await killApis(replicas, traffic, startedAt);
+  await killDatabase(replicas, traffic, startedAt);
+  isRunning = false;
+  await Promise.all(clients);
+
+  for (const api of replicas) await traffic.serveEverybody(api);
+  await settled(service);
+  const { receipts, checkpoints } = traffic;
+  const failures = [
+    ...traffic.broken,
+    ...(await judgeLog(service, { receipts, checkpoints, keys })),
+    ...(await danglingMappings()),
+  ];
+  for (const failure of failures.slice(0, 20)) console.error(`FAILED ${failure}`);
+  const passed = kills + crashes + receipts.length;
+  console.log(`${passed} passed, ${failures.length} failed`);
+  exitCode = failures.length === 0 ? 0 : 1;
+} finally {
+  await service.stop();
+  await cluster.remove();
+  await rm(cache, { recursive: true, force: true });
+}
+process.exit(exitCode);
+
+/** Starts a replica; one that ends without being killed breaks a promise. */
+async function startReplica(traffic: TokenTraffic): Promise<ApiProcess> {
+  const api = await service.addApi();
+  void api.ended.then((code) => {
+    if (!api.process.killed) traffic.broken.push(`a replica ended by itself, code ${code}`);
+  });
+  return api;
+}
+
+/** Kills one replica after the other, each once it serves, and starts another in its place. */
+async function killApis(
+  replicas: Set<ApiProcess>,
+  traffic: TokenTraffic,
+  startedAt: number,
+): Promise<void> {
+  let left = kills;
+  const killer = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      const victim = random.pick([...replicas]);
+      await until('the replica serves', 60_000, () => traffic.tokensBy(victim) > 0);
+      await delay(random.below(250));
+      if (!replicas.delete(victim)) {
+        // The other killer was faster.
+        left += 1;
+        continue;
+      }
+      victim.process.kill('SIGKILL');
+      await victim.ended;
+      replicas.add(await startReplica(traffic));
+      if (left % 20 === 0) told(`${kills - left} kills of the api`, traffic, startedAt);
     }
   };
-  await superuser('CREATE TABLE drill_change (entry_id text PRIMARY KEY)');
-  await superuser('GRANT SELECT, INSERT ON drill_change TO PUBLIC');
-  const receipts: string[] = [];
-
-  for (let nth = 0; nth < kills; nth += 2) {
-    const writers = [
-      startWriter(database.serviceUrl, receipts),
-      startWriter(database.serviceUrl, receipts),
-    ];
-    await Promise.all(
-      writers.map(async ({ child, firstReceipt }) => {
-        await firstReceipt;
-        await delay(random.below(300));
-        child.kill('SIGKILL');
-        await once(child, 'close');
-      }),
-    );
-    if (nth % 20 === 18) console.log(`${nth + 2} kills, ${receipts.length} receipts`);
-  }
-
-  const log = openTestLog(database.serviceUrl, { databaseTimeoutMs: 2000, timeoutMs: 2000 });
-  const state = { isRunning: true, refused: 0 };
-  const work = write(
-    log,
-    (line) => receipts.push(line),
-    () => state.isRunning,
-    () => (state.refused += 1),
-  );
-  for (let nth = 0; nth < crashes; nth += 1) {
-    const before = receipts.length;
-    while (receipts.length === before) await delay(5);
-    await delay(random.below(60));
-    await cluster.crash();
-    await cluster.restart();
-    if ((nth + 1) % 10 === 0)
-      console.log(`${nth + 1} crashes, ${receipts.length} receipts, ${state.refused} refused`);
-  }
-  state.isRunning = false;
-  await work;
-
-  const rows = await superuser<{ id: string; entry_index: string; has_change: boolean }>(
-    `SELECT e.id::text, entry_index, c.entry_id IS NOT NULL AS has_change
-     FROM audit_entry e FULL JOIN drill_change c ON c.entry_id = e.identity_id`,
-  );
-  const stored = new Map(rows.map((row) => [row.id, Number(row.entry_index)]));
-  const lost = receipts.filter((line) => {
-    const { id, index } = JSON.parse(line) as AuditReceipt;
-    return stored.get(id) !== index;
-  });
-  const parted = await superuser<{ count: string }>(
-    `SELECT count(*) FROM (SELECT identity_id FROM audit_entry WHERE action = 'token.issue') e
-     FULL JOIN drill_change c ON c.entry_id = e.identity_id
-     WHERE c.entry_id IS NULL OR e.identity_id IS NULL`,
-  );
-  const verifiers = (await log.signers.current()).map(({ verifier }) => verifier);
-  const report = await new DatabaseVerifier(log.database).verify({
-    origin: log.settings.origin,
-    verifiers,
-    known: [],
-  });
-  console.log(
-    `${receipts.length} receipts, ${report.size} entries: ${lost.length} receipts without their entry, ${parted[0]?.count ?? ''} changes parted from their entry, ${report.faults.length} faults in the log`,
-  );
-  for (const fault of report.faults.slice(0, 5)) console.log(fault);
-  await log.close();
-  await cluster.remove();
-  const isWhole = lost.length === 0 && parted[0]?.count === '0' && report.faults.length === 0;
-  process.exitCode = isWhole ? 0 : 1;
+  await Promise.all(Array.from({ length: KILLERS }, killer));
 }
 
-function startWriter(
-  url: string,
-  receipts: string[],
-): { child: ChildProcess; firstReceipt: Promise<void> } {
-  const [script = ''] = process.argv.slice(1);
-  const child = spawn(process.execPath, [script, '--writer', url], {
-    env: { ...process.env, AUDIT_TEST_SIGNING_SEED: testSigningSeed },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  child.once('close', () => {
-    resolve(undefined);
-  });
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    // A line that the kill cut short is no receipt that anybody got.
-    if (!line.endsWith('}')) return;
-    receipts.push(line);
-    resolve(undefined);
-  });
-  return { child, firstReceipt: promise };
-}
-
-/** Records from many callers at once, some with a change, and tells each receipt. */
-async function write(
-  log: TestLog,
-  tell: (receipt: string) => unknown,
-  isRunning: () => boolean,
-  refused: () => unknown = () => undefined,
+/** Kills the database under the working replicas, which must find back to it by themselves. */
+async function killDatabase(
+  replicas: ReadonlySet<ApiProcess>,
+  traffic: TokenTraffic,
+  startedAt: number,
 ): Promise<void> {
-  let nth = process.pid * 1_000_000 + Math.floor(performance.timeOrigin % 1000) * 1000;
-  await Promise.all(
-    Array.from({ length: 40 }, async (_, caller) => {
-      while (isRunning()) {
-        const event = caller % 4 === 0 ? denied() : issued((nth += 1));
-        const identity = event.target?.identityId;
-        try {
-          const receipt = await log.trail.record(
-            event,
-            identity === undefined
-              ? undefined
-              : async (transaction) => {
-                  await transaction.query('INSERT INTO drill_change VALUES ($1)', [identity]);
-                },
-          );
-          tell(JSON.stringify(receipt));
-        } catch {
-          refused();
-          await delay(20);
-        }
-      }
-    }),
+  for (let nth = 1; nth <= crashes; nth += 1) {
+    const { length } = traffic.receipts;
+    await until('tokens are given out', 60_000, () => traffic.receipts.length > length);
+    await delay(random.below(150));
+    await killPostgres(cluster);
+    await delay(random.below(200));
+    await cluster.restart();
+    if (nth % 10 === 0) told(`${nth} kills of PostgreSQL`, traffic, startedAt);
+  }
+  for (const { url } of replicas) {
+    const path = '/health/ready';
+    await until(`${url} is ready again`, 60_000, async () => {
+      const answer = await ask(url, { method: 'GET', path }).catch(() => undefined);
+      return answer?.status === 200;
+    });
+  }
+}
+
+async function publicKeys(): Promise<string> {
+  const token = await service.token('grace');
+  const [api] = service.apis.slice(-1);
+  const answer = await ask(api?.url ?? '', { method: 'GET', path: '/v1/audit/log/keys', token });
+  if (answer.status !== 200) throw new Error(`the log's keys: ${answer.text}`);
+  return answer.text;
+}
+
+/** A mapping is in use or done with: a crash leaves nothing between, and no person two of them. */
+async function danglingMappings(): Promise<string[]> {
+  const rows = await service.rows<{ subject: string }>(
+    `SELECT subject FROM mapping WHERE status <> 'deleted' GROUP BY tenant, subject
+     HAVING count(*) > 1 OR bool_or(status <> 'active')`,
+  );
+  return rows.map(({ subject }) => `${subject} has no single, active mapping`);
+}
+
+function told(what: string, traffic: TokenTraffic, startedAt: number): void {
+  const seconds = Math.round((Date.now() - startedAt) / 1_000);
+  const { receipts, refused, unanswered } = traffic;
+  console.log(
+    `${what}, ${receipts.length} receipts, ${refused} refused, ${unanswered} unanswered, ${seconds} s`,
   );
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const campaigns = [
-  'calls',
+  'faults',
   'token-differential',
   'audit-tamper',
   'audit-crash',

@@ -40,6 +40,12 @@ export class LocalPostgres {
     return new LocalPostgres(server, home, options, port);
   }
 
+  /** Id of the server's first process, the parent of the others. */
+  get processId(): number {
+    if (this.server.pid === undefined) throw new Error('PostgreSQL was not started');
+    return this.server.pid;
+  }
+
   /** @returns the address of a database for the superuser, or another role */
   url(database: string, user = SUPERUSER, password = this.options.password): string {
     return `postgres://${user}:${password}@127.0.0.1:${this.port}/${database}`;
