@@ -63,6 +63,17 @@ describe('Database', () => {
       .toBe(true);
   });
 
+  it('says that it is unavailable when the server cuts the connection between two statements', async () => {
+    const [database, administrator] = [open(), open(place.superuserUrl)];
+    const failure = database.transaction(async (transaction) => {
+      const [own] = await transaction.query<{ pid: number }[]>('SELECT pg_backend_pid() AS pid');
+      await administrator.query('SELECT pg_terminate_backend($1)', [own?.pid]);
+      await expect.poll(() => transaction.queryRunner?.isReleased).toBe(true);
+      return transaction.query<unknown>('SELECT 1');
+    });
+    await expect(failure).rejects.toBeInstanceOf(DatabaseUnavailable);
+  });
+
   it('passes a violated constraint through unchanged', async () => {
     const failure = open().query(
       `INSERT INTO mapping (id, resource, tenant, subject, kind, status)

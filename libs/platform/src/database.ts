@@ -1,4 +1,9 @@
-import type { DataSource, EntityManager } from 'typeorm';
+import {
+  type DataSource,
+  type EntityManager,
+  QueryRunnerAlreadyReleasedError,
+  QueryRunnerProviderAlreadyReleasedError,
+} from 'typeorm';
 import { DatabaseUnavailable } from './database-unavailable.js';
 
 /** Statements inside one transaction. */
@@ -54,7 +59,15 @@ function translated(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const cause =
     'driverError' in error && error.driverError instanceof Error ? error.driverError : error;
-  return isOutage(cause) ? new DatabaseUnavailable({ cause }) : error;
+  return isOutage(cause) || isCut(error) ? new DatabaseUnavailable({ cause }) : error;
+}
+
+/** A connection that was cut between two statements of a transaction: TypeORM tells it at the second. */
+function isCut(error: Error): boolean {
+  return (
+    error instanceof QueryRunnerAlreadyReleasedError ||
+    error instanceof QueryRunnerProviderAlreadyReleasedError
+  );
 }
 
 function isOutage(error: Error): boolean {
