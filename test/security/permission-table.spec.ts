@@ -1,9 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { listRouteAccess, PERMISSIONS, type RouteAccess } from '#libs/authentication';
-import { createApi } from '../../apps/api/src/create-api.js';
+import { PERMISSIONS, type RouteAccess } from '#libs/authentication';
 import { sampleTenants } from '../../apps/emulator/src/emulator.js';
-import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import { runningService } from '../environment/running-service.js';
+import { routesOf } from './routes.js';
 
 const NOBODYS_ID = '01980000-0000-7000-8000-000000000000';
 
@@ -18,16 +17,7 @@ const service = runningService({
 let routes: readonly RouteAccess[];
 
 beforeAll(async () => {
-  const { emulator, database } = service();
-  // A second instance in this process, for its list of routes alone.
-  const app = await createApi({
-    ...apiEnvironment(emulator, database.serviceUrl),
-    LOG_LEVEL: 'silent',
-    PORT: '0',
-    AUDIT_CHECKPOINT_FILE: '',
-  });
-  routes = listRouteAccess(app);
-  await app.close();
+  routes = await routesOf(service());
 });
 
 interface Caller {

@@ -1,0 +1,19 @@
+import { listRouteAccess, type RouteAccess } from '#libs/authentication';
+import { createApi } from '../../apps/api/src/create-api.js';
+import { apiEnvironment } from '../../apps/local/src/api-environment.js';
+import type { Service } from '../environment/service.js';
+
+/** Every route of the api: from a second instance in this process, made for its list alone. */
+export async function routesOf({ emulator, database }: Service): Promise<readonly RouteAccess[]> {
+  const app = await createApi({
+    ...apiEnvironment(emulator, database.serviceUrl),
+    LOG_LEVEL: 'silent',
+    PORT: '0',
+    AUDIT_CHECKPOINT_FILE: '',
+  });
+  try {
+    return listRouteAccess(app);
+  } finally {
+    await app.close();
+  }
+}

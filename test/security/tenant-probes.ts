@@ -1,0 +1,138 @@
+/** What belongs to somebody of a tenant, as a stranger might name it in a request. */
+export interface Belongings {
+  readonly tenant: string;
+  readonly subject: string;
+  readonly identityId: string;
+  readonly communicationUserId: string;
+  /** An ACS token that was issued for it. */
+  readonly token: string;
+  readonly fingerprint: string;
+  readonly entryId: string;
+  readonly entryIndex: number;
+}
+
+/** One request that reaches for what belongs to another. */
+export interface Probe {
+  readonly path: string;
+  readonly body?: object | string;
+  /** Why the answer can't be that for a missing one. It shows nothing of the other's all the same. */
+  readonly differs?: string;
+}
+
+type Probes = (of: Belongings) => readonly Probe[];
+
+/**
+ * How each route could be used to reach for what belongs to another tenant. In the order in which
+ * they are tried: what ends an identity comes last.
+ */
+export const tenantProbes: Readonly<Record<string, Probes>> = {
+  'GET /v1/me/identity': () => [{ path: '/v1/me/identity' }],
+  'POST /v1/me/tokens': () => [{ path: '/v1/me/tokens', body: {} }],
+  'POST /v1/me/teams-tokens': ({ token }) => [
+    { path: '/v1/me/teams-tokens', body: { teamsUserToken: token } },
+  ],
+  'POST /v1/identities': ({ tenant, subject, communicationUserId }) => [
+    { path: '/v1/identities', body: { kind: 'user', subject } },
+    { path: '/v1/identities', body: { kind: 'user', subject, tenant } },
+    { path: '/v1/identities', body: { kind: 'bot', subject, tenant, communicationUserId } },
+    {
+      path: '/v1/identities',
+      body: { kind: 'user', subject: `linker-of-${subject}`, communicationUserId },
+      differs: 'a missing identity may be linked, one that belongs to somebody must not be',
+    },
+  ],
+  'GET /v1/identities': ({ subject, communicationUserId, identityId }) => [
+    { path: '/v1/identities' },
+    { path: `/v1/identities?subject=${subject}` },
+    { path: `/v1/identities?communicationUserId=${encodeURIComponent(communicationUserId)}` },
+    { path: `/v1/identities?status=deleted` },
+    { path: `/v1/identities?cursor=${cursorOf(identityId)}` },
+  ],
+  'POST /v1/identities/lookup': ({ communicationUserId }) => [
+    { path: '/v1/identities/lookup', body: { communicationUserIds: [communicationUserId] } },
+  ],
+  'GET /v1/identities/:id': ({ identityId }) => [{ path: `/v1/identities/${identityId}` }],
+  'PATCH /v1/identities/:id': ({ identityId }) => [
+    { path: `/v1/identities/${identityId}`, body: { displayName: 'Mine now' } },
+    { path: `/v1/identities/${identityId}`, body: { status: 'suspended' } },
+  ],
+  'POST /v1/identities/:id/tokens': ({ identityId }) => [
+    { path: `/v1/identities/${identityId}/tokens`, body: {} },
+  ],
+  'POST /v1/identities/:id/tokens/revoke': ({ identityId }) => [
+    { path: `/v1/identities/${identityId}/tokens/revoke` },
+  ],
+  'DELETE /v1/identities/:id': ({ identityId }) => [{ path: `/v1/identities/${identityId}` }],
+  'POST /v1/identities/import': ({ subject, tenant, identityId, communicationUserId }) => [
+    { path: '/v1/identities/import', body: lines({ kind: 'user', subject, id: identityId }) },
+    { path: '/v1/identities/import', body: lines({ kind: 'user', subject, tenant }) },
+    {
+      path: '/v1/identities/import',
+      body: lines({ kind: 'user', subject: `importer-of-${subject}`, communicationUserId }),
+      differs: 'a missing identity may be linked, one that belongs to somebody must not be',
+    },
+  ],
+  'GET /v1/identities/export': () => [{ path: '/v1/identities/export' }],
+  'POST /v1/identities/erase': ({ tenant, subject }) => [
+    { path: '/v1/identities/erase', body: { tenant, subject } },
+    { path: '/v1/identities/erase', body: { subject: `other-${subject}` } },
+  ],
+  'POST /v1/policy/evaluate': ({ tenant }) => [
+    { path: '/v1/policy/evaluate', body: { subject: { kind: 'user', tenant } } },
+  ],
+  'GET /v1/audit/entries': (of) => [
+    { path: '/v1/audit/entries' },
+    ...[
+      `actorTenant=${of.tenant}`,
+      `actorSubject=${of.subject}`,
+      `identityId=${of.identityId}`,
+      `communicationUserId=${encodeURIComponent(of.communicationUserId)}`,
+      `targetSubject=${of.subject}`,
+      `fingerprint=${of.fingerprint}`,
+    ].map((query) => ({ path: `/v1/audit/entries?action=token.issue&${query}` })),
+    { path: `/v1/audit/entries?limit=1000&cursor=${of.entryIndex + 1}` },
+  ],
+  'GET /v1/audit/entries/:id': ({ entryId }) => [{ path: `/v1/audit/entries/${entryId}` }],
+  'GET /v1/audit/entries/:id/proof': ({ entryId }) => [
+    { path: `/v1/audit/entries/${entryId}/proof` },
+  ],
+  'GET /v1/audit/statistics': () => [
+    {
+      path: '/v1/audit/statistics?from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z&bucket=month&dimension=actorTenant',
+    },
+  ],
+  'GET /v1/audit/export': ({ entryIndex }) => [
+    ...['ndjson', 'csv', 'cef', 'ocsf', 'ecs'].map((format) => ({
+      path: `/v1/audit/export?format=${format}`,
+    })),
+    { path: `/v1/audit/export?fromIndex=${entryIndex}` },
+  ],
+  'POST /v1/audit/trace': ({ token, fingerprint }) => [
+    { path: '/v1/audit/trace', body: { token } },
+    { path: '/v1/audit/trace', body: { fingerprint } },
+  ],
+  'POST /v1/audit/erase': ({ tenant, subject }) => [
+    { path: '/v1/audit/erase', body: { tenant, subject } },
+  ],
+  'GET /v1/audit/log/checkpoint': () => [{ path: '/v1/audit/log/checkpoint' }],
+  'GET /v1/audit/log/keys': () => [{ path: '/v1/audit/log/keys' }],
+  'GET /v1/audit/log/tile/*': () => [{ path: '/v1/audit/log/tile/0/000' }],
+  'GET /v1/audit/log/tile/entries/*': () => [
+    { path: '/v1/audit/log/tile/entries/000' },
+    { path: '/v1/audit/log/tile/entries/000.p/1' },
+  ],
+  'POST /v1/me/tokens/revoke': () => [{ path: '/v1/me/tokens/revoke' }],
+  'POST /v1/me/sign-out': () => [{ path: '/v1/me/sign-out' }],
+  'GET /health/live': () => [{ path: '/health/live' }],
+  'GET /health/ready': () => [{ path: '/health/ready' }],
+  'GET /metrics': () => [{ path: '/metrics' }],
+};
+
+/** The place in a list behind an identity, as the service writes it. */
+function cursorOf(identityId: string): string {
+  return Buffer.from(identityId.replaceAll('-', ''), 'hex').toString('base64url');
+}
+
+function lines(...items: readonly object[]): string {
+  return items.map((item) => `${JSON.stringify(item)}\n`).join('');
+}

@@ -1,0 +1,282 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Permission, RouteAccess } from '#libs/authentication';
+import { sampleTenants } from '../../apps/emulator/src/emulator.js';
+import { runningService } from '../environment/running-service.js';
+import { routesOf } from './routes.js';
+import { type Belongings, type Probe, tenantProbes } from './tenant-probes.js';
+
+const service = runningService({
+  environment: { AUTHENTICATION_REQUESTS_PER_MINUTE: '0', AUTHENTICATION_FAILURES_PER_MINUTE: '0' },
+});
+const home = sampleTenants.home.id;
+const second = sampleTenants.second.id;
+let routes: readonly RouteAccess[];
+
+beforeAll(async () => {
+  routes = await routesOf(service());
+}, 60_000);
+
+/** Somebody whose things strangers reach for, and somebody they know nothing of. */
+interface Victim extends Belongings {
+  /** What no stranger names in a request, so that no answer may show it. */
+  readonly secrets: readonly string[];
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+}
+
+async function mint(tenant: string, permissions: readonly string[], oid: string): Promise<string> {
+  return service().emulator.control.mintToken({
+    person: 'alice',
+    tenant,
+    claims: { oid, scp: permissions.join(' '), roles: null },
+  });
+}
+
+async function send(method: string, probe: Probe, token?: string): Promise<Answer> {
+  const { path, body } = probe;
+  const type = typeof body === 'string' ? 'application/x-ndjson' : 'application/json';
+  const answer = await fetch(`${service().url}${path}`, {
+    method,
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(body !== undefined && { 'content-type': type }),
+    },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  return {
+    status: answer.status,
+    type: answer.headers.get('content-type') ?? '',
+    text: await answer.text(),
+  };
+}
+
+interface Issued {
+  readonly token: string;
+  readonly identity: { readonly id: string; readonly communicationUserId: string };
+  readonly auditEntry: { readonly id: string; readonly index: number };
+}
+
+/** Lets someone of a tenant get a token, under a name that an administrator gave. */
+async function issueTo(tenant: string, subject: string, displayName: string): Promise<Issued> {
+  const administrator = await mint(tenant, ['CommunicationIdentity.ReadWrite.All'], randomUUID());
+  const body = { kind: 'user', subject, displayName };
+  await send('POST', { path: '/v1/identities', body }, administrator);
+  const own = await mint(tenant, ['CommunicationToken.Issue'], subject);
+  const answer = await send('POST', { path: '/v1/me/tokens', body: {} }, own);
+  expect(answer.status, answer.text).toBe(200);
+  return JSON.parse(answer.text) as Issued;
+}
+
+async function fingerprintOf({ auditEntry }: Issued): Promise<string> {
+  const entries = await service().auditEntries();
+  return entries.find(({ id }) => id === auditEntry.id)?.token?.fingerprint ?? '';
+}
+
+async function victimOf(tenant: string): Promise<Victim> {
+  const [subject, other] = [randomUUID(), randomUUID()];
+  const known = await issueTo(tenant, subject, `Known of ${tenant}`);
+  const unknown = await issueTo(tenant, other, `Unknown of ${tenant}`);
+  return {
+    tenant,
+    subject,
+    identityId: known.identity.id,
+    communicationUserId: known.identity.communicationUserId,
+    token: known.token,
+    fingerprint: await fingerprintOf(known),
+    entryId: known.auditEntry.id,
+    entryIndex: known.auditEntry.index,
+    secrets: [
+      `Known of ${tenant}`,
+      `Unknown of ${tenant}`,
+      other,
+      unknown.identity.id,
+      unknown.identity.communicationUserId,
+      unknown.auditEntry.id,
+      unknown.token,
+      await fingerprintOf(unknown),
+    ],
+  };
+}
+
+/** The same kinds of things, none of which there is. */
+function nobody(of: Belongings): Belongings {
+  const { identityId, communicationUserId, token, entryIndex } = of;
+  const [resource = ''] = communicationUserId.split('_');
+  return {
+    tenant: randomUUID(),
+    subject: randomUUID(),
+    // Of the same time, so that lists go on at the same place.
+    identityId: `${identityId.slice(0, -12)}${randomBytes(6).toString('hex')}`,
+    communicationUserId: `${resource}_${randomUUID()}`,
+    token: `${token.slice(0, -20)}${'A'.repeat(20)}`,
+    fingerprint: randomBytes(32).toString('base64url'),
+    entryId: randomUUID(),
+    entryIndex,
+  };
+}
+
+/** Names and types of what an answer holds; items of a list count once for each shape. */
+function shapeOf(value: unknown): unknown {
+  if (Array.isArray(value)) return [...new Set(value.map((item) => JSON.stringify(shapeOf(item))))];
+  if (typeof value !== 'object' || value === null) return typeof value;
+  const members = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(members.map(([name, inner]) => [name, shapeOf(inner)]));
+}
+
+/** What of an answer must not tell another's thing from a missing one. */
+function visible({ status, type, text }: Answer, { body }: Probe): unknown {
+  if (type.startsWith('application/problem+json')) {
+    const problem = JSON.parse(text) as Record<string, unknown>;
+    return { status, type, ...problem, instance: '', requestId: '' };
+  }
+  if (type.startsWith('application/json')) return { status, type, body: shapeOf(JSON.parse(text)) };
+  // Exports and figures grow by the reading itself; an import answers each line.
+  if (typeof body !== 'string') return { status, type };
+  return {
+    status,
+    type,
+    lines: shapeOf(
+      text
+        .trim()
+        .split('\n')
+        .map((line): unknown => JSON.parse(line)),
+    ),
+  };
+}
+
+interface Caller {
+  readonly name: string;
+  token(permission: Permission, subject: string): Promise<string>;
+}
+
+/** A user with the subject of whom they reach for, and an application. */
+function callersFrom(tenant: string): readonly Caller[] {
+  const oid = randomUUID();
+  return [
+    { name: 'a user', token: async (permission, subject) => mint(tenant, [permission], subject) },
+    {
+      name: 'an application',
+      token: async (permission) =>
+        service().emulator.control.mintToken({
+          app: 'crm-service',
+          tenant,
+          claims: { oid, sub: oid, idtyp: 'app', roles: [permission] },
+        }),
+    },
+  ];
+}
+
+/** Routes in the order of their probes, each with the permission that opens it. */
+function walk(): readonly (RouteAccess & { readonly permission: Permission | undefined })[] {
+  const order = Object.keys(tenantProbes);
+  const place = ({ method, path }: RouteAccess): number => order.indexOf(`${method} ${path}`);
+  return routes
+    .toSorted((a, b) => place(a) - place(b))
+    .map((route) => {
+      const [rule] = route.rules;
+      return { ...route, permission: rule?.kind === 'permission' ? rule.permission : undefined };
+    });
+}
+
+/** The answers to one probe. */
+interface Pair {
+  readonly asked: string;
+  readonly probe: Probe;
+  readonly theirs: Answer;
+  /** Absent where the two can't be alike. */
+  readonly nobodys: Answer | undefined;
+}
+
+/** Sends a route's probes, for what belongs to the victim and for what there is not. */
+async function tryOut(
+  { method, path, permission }: ReturnType<typeof walk>[number],
+  caller: Caller,
+  victim: Belongings,
+  missing: Belongings,
+): Promise<Pair[]> {
+  const tokenFor = async ({ subject }: Belongings): Promise<string | undefined> =>
+    permission && caller.token(permission, subject);
+  const [token, otherToken] = [await tokenFor(victim), await tokenFor(missing)];
+  const probesOf = tenantProbes[`${method} ${path}`] ?? ((): readonly Probe[] => []);
+  const others = probesOf(missing);
+  const pairs: Pair[] = [];
+  for (const [number, probe] of probesOf(victim).entries()) {
+    const other = probe.differs === undefined ? others[number] : undefined;
+    pairs.push({
+      asked: `${method} ${probe.path} by ${caller.name}`,
+      probe,
+      theirs: await send(method, probe, token),
+      nobodys: other && (await send(method, other, otherToken)),
+    });
+  }
+  return pairs;
+}
+
+function faultsOf({ asked, probe, theirs, nobodys }: Pair, victim: Victim): unknown[] {
+  // What a request names, its answer may repeat; what no answer names is the identity behind it.
+  const hidden = probe.differs === undefined ? [] : [victim.identityId, victim.subject];
+  const repeated = JSON.stringify(probe.body ?? '');
+  const shown = [...victim.secrets, ...hidden].filter(
+    (secret) => theirs.text.includes(secret) && !repeated.includes(secret),
+  );
+  const faults: unknown[] = shown.length > 0 ? [[asked, 'shows', shown]] : [];
+  if (theirs.status >= 500) faults.push([asked, theirs]);
+  const [seen, expected] = [theirs, nobodys].map((answer) => answer && visible(answer, probe));
+  if (probe.differs === undefined && JSON.stringify(seen) !== JSON.stringify(expected))
+    faults.push([asked, seen, expected]);
+  return faults;
+}
+
+/** The victim's mappings as they are stored, and what ACS was asked to do with them. */
+async function stateOf({ tenant, communicationUserId }: Belongings): Promise<unknown> {
+  const [, id = ''] = communicationUserId.split('_');
+  const calls = await service().emulator.control.readJournal({ service: 'acs' });
+  return {
+    rows: await service().rows('SELECT * FROM mapping WHERE tenant = $1 ORDER BY id', [tenant]),
+    calls: calls.filter(({ path }) => path.includes(id)).length,
+  };
+}
+
+/** Auditors of the home tenant run the service: the log is theirs as a whole (docs/security.md). */
+function isForOperators(permission: Permission | undefined, tenant: string): boolean {
+  return tenant === home && (permission ?? '').startsWith('AuditLog.');
+}
+
+describe('a walk over all routes', () => {
+  it('has probes for each route of the application, and for no other', () => {
+    const names = routes.map(({ method, path }) => `${method} ${path}`);
+    expect([...new Set(names)].toSorted()).toEqual(Object.keys(tenantProbes).toSorted());
+  });
+
+  it.each([
+    ['the second tenant', 'the home tenant', second, home],
+    ['the home tenant', 'the second tenant', home, second],
+  ])(
+    'shows callers of %s nothing of %s, as if there were nothing',
+    { timeout: 180_000 },
+    async (_stranger, _owner, from, to) => {
+      const faults: unknown[] = [];
+      let compared = 0;
+      for (const caller of callersFrom(from)) {
+        const victim = await victimOf(to);
+        const missing = nobody(victim);
+        const before = await stateOf(victim);
+        for (const route of walk()) {
+          if (isForOperators(route.permission, from)) continue;
+          for (const pair of await tryOut(route, caller, victim, missing)) {
+            compared += 1;
+            faults.push(...faultsOf(pair, victim));
+          }
+        }
+        expect(await stateOf(victim)).toEqual(before);
+      }
+      expect(faults).toEqual([]);
+      expect(compared).toBeGreaterThan(from === home ? 50 : 90);
+    },
+  );
+});
