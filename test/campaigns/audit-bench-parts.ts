@@ -6,3 +6,4 @@ export { LogFolder } from '../../libs/audit/src/log-folder.js';
 export { openTestLog, openTestReader, type TestLog } from '../../libs/audit/test/audit-log.js';
 export { alice, issued } from '../../libs/audit/test/sample-events.js';
 export { PlainInserts } from './audit-plain-inserts.js';
+export { DatabaseVerifier } from '../../libs/audit/src/verify/database-verifier.js';

@@ -48,11 +48,9 @@ const equalities = {
   action: 'e.action',
   outcome: 'e.outcome',
   actorTenant: 'e.actor_tenant',
-  actorSubject: 'e.actor_subject',
   clientApp: 'e.client_app',
   identityId: 'e.identity_id',
   communicationUserId: 'e.communication_user_id',
-  targetSubject: 'coalesce(e.target_subject, e.actor_subject)',
   fingerprint: 'e.token_fingerprint',
   reasonCode: 'e.reason_code',
 } as const satisfies { [K in keyof EntryFilter]?: string };
@@ -72,9 +70,10 @@ export class EntrySearch {
   async find(query: EntryQuery): Promise<EntryPage> {
     const bounds = await this.#bounds(query);
     if (!bounds) return { items: [] };
-    const scopes = query.scopeTenant === undefined ? [''] : ['e.actor_tenant', 'e.target_tenant'];
     const found: EntryRow[] = [];
-    for (const scope of scopes) found.push(...(await this.#select(query, bounds, scope)));
+    for (const branch of branchesOf(query)) {
+      found.push(...(await this.#select(query, bounds, branch)));
+    }
     found.sort((a, b) => Number(b.entry_index) - Number(a.entry_index));
     const items = await this.rows.complete(found.slice(0, query.limit));
     const last = items.at(-1);
@@ -92,10 +91,12 @@ export class EntrySearch {
     return { from, first, endIndex, latest: latest?.to };
   }
 
-  async #select(query: EntryQuery, bounds: Bounds, scope: string): Promise<EntryRow[]> {
+  async #select(query: EntryQuery, bounds: Bounds, branch: Branch): Promise<EntryRow[]> {
     const parameters: unknown[] = [];
     const bind = (value: unknown): string => `$${parameters.push(value)}`;
-    const conditions: string[] = [];
+    const conditions = branch.map(({ column, value }) =>
+      value === undefined ? column : `${column} = ${bind(asRecorded(value))}`,
+    );
     for (const [name, column] of Object.entries(equalities)) {
       const value = query[name as keyof typeof equalities]; // the keys are those of the object above
       if (value !== undefined) conditions.push(`${column} = ${bind(asRecorded(value))}`);
@@ -107,8 +108,7 @@ export class EntrySearch {
          coalesce(e.reason_detail, '')) @@ plainto_tsquery('simple', ${words})`,
       );
     }
-    const isSelective = conditions.length > 0 || query.clientAddress !== undefined || scope !== '';
-    if (scope !== '') conditions.push(`${scope} = ${bind(query.scopeTenant)}`);
+    const isSelective = conditions.length > 0 || query.clientAddress !== undefined;
     if (bounds.from) conditions.push(`e.recorded_at >= ${bind(bounds.from.toISOString())}`);
     if (bounds.latest) conditions.push(`e.recorded_at <= ${bind(bounds.latest.toISOString())}`);
     let source = 'audit_entry e';
@@ -129,6 +129,37 @@ export class EntrySearch {
       parameters,
     );
   }
+}
+
+/** Conditions: that a column has a value, or a whole condition when there is no value. */
+type Branch = readonly { readonly column: string; readonly value?: string }[];
+
+/**
+ * Searches that find together, each entry once, what a tenant may see and who did it or had it done.
+ * An entry's target is only stored where it isn't the actor, so that each of them fits one index.
+ */
+function branchesOf({ actorSubject, targetSubject, scopeTenant }: EntryQuery): Branch[] {
+  const scopes: Branch[] =
+    scopeTenant === undefined
+      ? [[]]
+      : ['e.actor_tenant', 'e.target_tenant'].map((column) => [{ column, value: scopeTenant }]);
+  const subjects = subjectBranches(actorSubject, targetSubject);
+  return scopes.flatMap((scope) => subjects.map((subject) => [...scope, ...subject]));
+}
+
+const onItself = { column: 'e.target_subject IS NULL' };
+const onOthers = { column: 'e.target_subject IS NOT NULL' };
+
+function subjectBranches(actor: string | undefined, target: string | undefined): Branch[] {
+  const by = (value: string): Branch[number] => ({ column: 'e.actor_subject', value });
+  const on = (value: string): Branch[number] => ({ column: 'e.target_subject', value });
+  if (actor === undefined && target === undefined) return [[]];
+  if (target === undefined) {
+    return actor === undefined ? [] : [onItself, onOthers].map((where) => [by(actor), where]);
+  }
+  if (actor === undefined) return [[by(target), onItself], [on(target)]];
+  const onOther: Branch = [by(actor), on(target)];
+  return actor === target ? [[by(actor), onItself], onOther] : [onOther];
 }
 
 interface Bounds {

@@ -1,0 +1,92 @@
+import pg from 'pg';
+import { ManualClock } from '#libs/platform';
+import {
+  alice,
+  EntryStatistics,
+  issued,
+  openTestLog,
+  type TestLog,
+} from '../test/campaigns/audit-bench-parts.js';
+import { cloneDatabase, type TestCluster } from '../test/environment/cluster.js';
+import { whole } from './audit-report.js';
+
+const days = 20;
+const dayMs = 24 * 3_600_000;
+const perCommit = 2000;
+const people = 5000;
+
+/** A log with the entries of twenty days, written by the service's own code. */
+export async function filledLog(cluster: TestCluster, size: number): Promise<TestLog> {
+  const startedAt = performance.now();
+  const clock = new ManualClock(Date.now() - days * dayMs);
+  const database = await cloneDatabase(cluster);
+  const log = openTestLog(database.serviceUrl, {
+    clock,
+    databaseTimeoutMs: 120_000,
+    timeoutMs: days * dayMs, // the clock leaps while entries are stored
+  });
+  let underWay: Promise<unknown> = Promise.resolve();
+  for (let done = 0; done < size; done += perCommit) {
+    const count = Math.min(perCommit, size - done);
+    const recorded = log.trail.recordAll(
+      Array.from({ length: count }, (_, nth) => entryAt(done + nth, size)),
+    );
+    // One batch is prepared while the one before is stored.
+    await underWay;
+    underWay = recorded;
+    await clock.advance(Math.floor((days * dayMs * count) / size));
+  }
+  await underWay;
+  const statistics = new EntryStatistics(log.database);
+  while (await statistics.rollUp());
+  await analyse(database.superuserUrl);
+  const seconds = (performance.now() - startedAt) / 1000;
+  console.log(`filled ${whole(size)} entries in ${seconds.toFixed(0)} s`);
+  return log;
+}
+
+/** What makes entries differ; person and identity go together, as a mapping has it. */
+export function entryAt(nth: number, size: number): ReturnType<typeof issued> {
+  const event = issued(nth, {
+    ...alice,
+    subject: subjectOf(nth),
+    clientApp: `application-${nth % 8}`,
+    tenant: nth % 10 === 3 ? `tenant-${nth % 200}` : alice.tenant,
+  });
+  const target = { ...event.target, ...identityOf(nth), ...(nth % 20 === 9 && onOther(nth)) };
+  const isRare = nth === Math.floor(size / 3);
+  if (isRare) {
+    const reason = { code: 'policy-refused', detail: 'a singular occurrence' };
+    return { ...event, target, action: 'identity.suspend', outcome: 'failure', reason };
+  }
+  if (nth % 50 !== 7) return { ...event, target };
+  return { ...event, target, outcome: 'denied', reason: { code: 'policy-refused' } };
+}
+
+export function subjectOf(nth: number): string {
+  return `person-${nth % people}`;
+}
+
+/** What one in twenty entries was done to, by somebody else. */
+export function onOther(nth: number): { readonly subject: string } {
+  return { subject: `target-${nth % 1000}` };
+}
+
+export function identityOf(nth: number): {
+  readonly identityId: string;
+  readonly communicationUserId: string;
+} {
+  const hex = (nth % people).toString(16).padStart(12, '0');
+  return {
+    identityId: `01890000-0000-7000-8000-${hex}`,
+    communicationUserId: `8:acs:1b5cc06b-f352-4571-b1e6-d9b259b7c776_00000010-0000-0000-0000-${hex}`,
+  };
+}
+
+/** What the server does by itself within a minute or two. */
+async function analyse(superuserUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: superuserUrl });
+  await client.connect();
+  await client.query('VACUUM (ANALYZE) audit_entry, audit_personal, audit_head, audit_tile');
+  await client.end();
+}

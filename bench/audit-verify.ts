@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { verifyFolder } from '#libs/audit';
+import { LogFolder, openTestReader } from '../test/campaigns/audit-bench-parts.js';
+import type { TestCluster } from '../test/environment/cluster.js';
+import { filledLog } from './audit-filler.js';
+import { median, type PartReport, whole } from './audit-report.js';
+
+const goalSeconds = 10;
+const rounds = 3;
+
+/** Verifies a copy of a log with nothing but its files and the public key. */
+export async function measureVerification(cluster: TestCluster, size: number): Promise<PartReport> {
+  const log = await filledLog(cluster, size);
+  const path = await mkdtemp(join(tmpdir(), 'audit-bench-'));
+  const samples: { readonly seconds: number; readonly cpuSeconds: number }[] = [];
+  try {
+    const folder = new LogFolder(path);
+    await folder.copy(openTestReader(log));
+    const verifiers = (await log.signers.current()).map(({ verifier }) => verifier);
+    for (let round = 0; round < rounds; round += 1) {
+      const startedAt = performance.now();
+      const before = process.cpuUsage();
+      const report = await verifyFolder({ folder, origin: log.settings.origin, verifiers });
+      const { user, system } = process.cpuUsage(before);
+      const seconds = (performance.now() - startedAt) / 1000;
+      samples.push({ seconds, cpuSeconds: (user + system) / 1e6 });
+      if (report.faults.length > 0) throw new Error('the log does not verify');
+      if (report.size !== size) throw new Error(`${report.size} entries were verified`);
+    }
+  } finally {
+    await rm(path, { recursive: true });
+    await log.close();
+  }
+  const seconds = median(samples.map((sample) => sample.seconds));
+  const cpuSeconds = median(samples.map((sample) => sample.cpuSeconds));
+  // A log of another size is held to the same pace.
+  const goal = (goalSeconds * size) / 1_000_000;
+  return {
+    title: 'Offline verification',
+    how: `\`verifyFolder\`, what \`acs-identity audit verify --folder\` runs, on a copy of ${whole(size)} entries in files: every entry hashed, every tile compared, root and signature checked. One thread; median of ${rounds} runs.`,
+    figures: [
+      {
+        what: `${whole(size)} entries verified`,
+        measured: `${seconds.toFixed(1)} s`,
+        goal: { text: `within ${goal.toFixed(1)} s on one core`, isMet: seconds <= goal },
+      },
+      { what: 'CPU, file reading threads included', measured: `${cpuSeconds.toFixed(1)} s` },
+    ],
+  };
+}
