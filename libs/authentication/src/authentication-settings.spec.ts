@@ -33,6 +33,15 @@ describe('authenticationSettings', () => {
     ['an audience that is empty', { ENTRA_AUDIENCE: ' , ' }],
     ['an unknown version', { ENTRA_TOKEN_VERSIONS: '2.0,3.0' }],
     ['an authority over http', { ENTRA_AUTHORITY: 'http://login.test' }],
+    ['an authentication context that is none', { ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'c100' }],
+    [
+      'an authentication context for an unknown permission',
+      { ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'AuditLog.Read.Al=c1' },
+    ],
+    [
+      'an authentication context where tokens are not read',
+      { ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'c1', AUTHENTICATION_MODE: 'app-service' },
+    ],
     ['a proxy that is no network', { TRUSTED_PROXIES: '10.0.0.0/33' }],
     ['issuers that are no JSON', { TRUSTED_ISSUERS: '[{' }],
     ['a file that is not there', { TRUSTED_ISSUERS: '/nowhere/issuers.json' }],

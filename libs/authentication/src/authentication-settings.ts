@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { defineSettings, httpsOrigin, type SettingsOf, wholeNumber } from '#libs/platform';
+import { authenticationContextList } from './authentication-contexts.js';
 import { CLIENT_AUTHENTICATION, type TrustedIssuer, trustedIssuers } from './trusted-issuers.js';
 
 /** What an operator has to write to take App Service's headers from anyone. */
@@ -86,12 +87,10 @@ const variables = z.object({
     .describe(
       'the least that a client application must have shown to Entra to get its token: public (nothing), secret or certificate',
     ),
-  ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: z
-    .string()
-    .regex(/^c\d{1,2}$/, 'must be the id of an authentication context, c1 to c99')
+  ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: authenticationContextList
     .optional()
     .describe(
-      'id of the Conditional Access authentication context that users must have satisfied, c1 to c99; clients are challenged for it; none when not set',
+      'the Conditional Access authentication context that users must have satisfied, else they are challenged for it: its id, c1 to c99, for everything, or for the use of single permissions as in AuditLog.Read.All=c1,CommunicationIdentity.ReadWrite.All=c2; none when not set',
     ),
   TRUSTED_ISSUERS: trustedIssuers
     .optional()
@@ -155,6 +154,8 @@ const fields = variables.catchall(z.string()).superRefine((values, context) => {
   }
   if (isAppService && values.TRUSTED_ISSUERS !== undefined)
     fault('TRUSTED_ISSUERS', 'has no meaning in app-service mode, where no token is read');
+  if (isAppService && values.ENTRA_REQUIRED_AUTHENTICATION_CONTEXT !== undefined)
+    fault('ENTRA_REQUIRED_AUTHENTICATION_CONTEXT', 'can’t be checked in app-service mode');
   if (isAppService && !isBehindAppService(values))
     fault(
       'AUTHENTICATION_MODE',
@@ -189,7 +190,6 @@ export type EntraSettings = Extract<TrustedIssuer, { profile: 'entra' }>;
 function entraOf(values: Variables): EntraSettings | undefined {
   const { ENTRA_TENANT_ID: tenant, ENTRA_AUDIENCE: audiences } = values;
   if (tenant === undefined || audiences === undefined) return undefined;
-  const context = values.ENTRA_REQUIRED_AUTHENTICATION_CONTEXT;
   return {
     profile: 'entra',
     authority: values.ENTRA_AUTHORITY,
@@ -199,7 +199,7 @@ function entraOf(values: Variables): EntraSettings | undefined {
     clientApps: [...values.ENTRA_ALLOWED_CLIENT_APPS],
     botClientApps: [...values.ENTRA_BOT_CLIENT_APPS],
     minimumClientAuthentication: CLIENT_AUTHENTICATION[values.ENTRA_MINIMUM_CLIENT_AUTHENTICATION],
-    ...(context !== undefined && { requiredAuthenticationContext: context }),
+    requiredAuthenticationContext: values.ENTRA_REQUIRED_AUTHENTICATION_CONTEXT ?? {},
   };
 }
 

@@ -4,6 +4,8 @@ import { ManualClock } from '#libs/platform';
 import { type GuardedApplication, startGuardedApplication } from '../test/guarded-application.js';
 import { TestIssuer, testKey } from '../test/test-issuer.js';
 
+const OTHERS = [5, 6, 7].map((digit) => `44444444-4444-4444-8444-44444444444${digit}`);
+
 let place: GuardedApplication<ManualClock>;
 let issuer: TestIssuer;
 
@@ -250,6 +252,36 @@ describe('AuthenticationGuard', () => {
       ]);
     } finally {
       await limited.app.close();
+    }
+  });
+
+  it('asks for the authentication context of the permission that is used, of who holds it', async () => {
+    const strict = await startGuardedApplication({
+      clock: place.clock,
+      source: place.source,
+      environment: {
+        ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'CommunicationToken.Issue=c2,AuditLog.Read.All=c3',
+        AUTHENTICATION_REQUESTS_PER_MINUTE: '2',
+      },
+    });
+    const get = async (path: string, claims: Record<string, unknown>): Promise<number> =>
+      (await fetch(`${strict.url}${path}`, { headers: bearer(claims) })).status;
+    try {
+      await place.clock.advance(5_000);
+      expect(await get('/whoami', { oid: OTHERS[0] })).toBe(401);
+      expect(await get('/whoami', { oid: OTHERS[0], acrs: ['c1', 'c2'] })).toBe(200);
+      // Signing in more strongly would not help who lacks the permission.
+      expect(await get('/whoami', { oid: OTHERS[1], scp: 'AuditLog.Read.All' })).toBe(403);
+      const service = TestIssuer.appOnly(['CommunicationToken.Issue']);
+      expect(await get('/whoami', { ...service, oid: OTHERS[2], sub: OTHERS[2] })).toBe(200);
+      // Challenges count against the limit, so that they can't fill the log.
+      expect([
+        await get('/whoami', {}),
+        await get('/whoami', {}),
+        await get('/whoami', {}),
+      ]).toEqual([401, 401, 429]);
+    } finally {
+      await strict.app.close();
     }
   });
 

@@ -61,7 +61,7 @@ export class AuthenticationGuard implements CanActivate {
 
   async #authenticate(visit: Visit): Promise<Principal> {
     try {
-      return await this.authenticator.authenticate(visit.request);
+      return await this.authenticator.authenticate(visit.request, visit.rule.permission);
     } catch (error) {
       if (error instanceof TokenRefused) throw await this.#refused(error, visit);
       if (error instanceof ClaimsRequired) throw await this.#challenged(error, visit);
@@ -83,6 +83,7 @@ export class AuthenticationGuard implements CanActivate {
   }
 
   async #challenged({ principal, claims }: ClaimsRequired, visit: Visit): Promise<Error> {
+    await this.#limit(principal, visit);
     await this.#recordDenial(principal, visit, 'insufficient-claims');
     return new InsufficientClaims(JSON.stringify(claims));
   }

@@ -1,6 +1,7 @@
 import { Authenticator } from './authenticator.js';
 import { printable, readCompactToken, refuseIf } from './compact-token.js';
 import { countOf, header, type HttpRequest } from './http-request.js';
+import type { Permission } from './permission.js';
 import type { Principal } from './principal.js';
 import { TokenRefused } from './token-refused.js';
 import type { TokenVerifier } from './token-verifier.js';
@@ -12,10 +13,10 @@ export class BearerAuthenticator extends Authenticator {
     super();
   }
 
-  override async authenticate(request: HttpRequest): Promise<Principal> {
+  override async authenticate(request: HttpRequest, sought: Permission): Promise<Principal> {
     const token = readCompactToken(bearerTokenOf(request));
     const verifier = this.verifiers.find((candidate) => candidate.isFor(token));
-    if (verifier !== undefined) return verifier.verify(token);
+    if (verifier !== undefined) return verifier.verify(token, sought);
     const { iss } = token.claims;
     throw new TokenRefused('issuer-not-trusted', typeof iss === 'string' ? printable(iss) : 'none');
   }

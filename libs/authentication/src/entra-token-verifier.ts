@@ -5,6 +5,7 @@ import { type EntraClaims, readEntraClaims } from './entra-claims.js';
 import { checkAudience, checkHeader, principalOfEntra } from './entra-token-checks.js';
 import { IssuerKeys, type Signer } from './issuer-keys.js';
 import type { SigningKey } from './key-set.js';
+import type { Permission } from './permission.js';
 import type { Principal } from './principal.js';
 import { TokenRefused } from './token-refused.js';
 import type { TokenSignatures } from './token-signatures.js';
@@ -53,7 +54,7 @@ export class EntraTokenVerifier extends TokenVerifier {
     await Promise.all([...this.#keys.values()].map(async (keys) => keys.keepFresh(signal)));
   }
 
-  override async verify(token: CompactToken): Promise<Principal> {
+  override async verify(token: CompactToken, sought?: Permission): Promise<Principal> {
     const { entra } = this;
     checkHeader(token);
     const { tid, ver } = token.claims;
@@ -74,17 +75,24 @@ export class EntraTokenVerifier extends TokenVerifier {
     refuseIf(signer.issuer !== claims.iss, 'issuer-not-trusted');
     refuseIf(!this.#mayUse(signer.key, claims), 'key-of-other-issuer');
     await this.signatures.verify(token.text, signer);
-    this.#checkAuthenticationContext(principal, claims);
+    this.#checkAuthenticationContext(principal, claims, sought);
     return principal;
   }
 
   /**
-   * Asks a user to sign in more strongly where the service is configured to
+   * Asks a user to sign in more strongly for what the service is configured to ask it for
    * (learn.microsoft.com, "Developer guide to Conditional Access authentication context").
+   * Whoever lacks the permission is not sent to sign in for nothing.
    */
-  #checkAuthenticationContext(principal: Principal, { acrs }: EntraClaims): void {
-    const value = this.entra.requiredAuthenticationContext;
-    if (value === undefined || principal.kind !== 'user' || acrs?.includes(value)) return;
+  #checkAuthenticationContext(
+    principal: Principal,
+    { acrs }: EntraClaims,
+    sought: Permission | undefined,
+  ): void {
+    if (sought === undefined || principal.kind !== 'user') return;
+    const value = this.entra.requiredAuthenticationContext[sought];
+    if (value === undefined || acrs?.includes(value) === true) return;
+    if (!principal.permissions.includes(sought)) return;
     throw new ClaimsRequired(principal, { access_token: { acrs: { essential: true, value } } });
   }
 

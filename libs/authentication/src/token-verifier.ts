@@ -1,5 +1,6 @@
 import type { CompactToken } from './compact-token.js';
 import type { KeySurroundings } from './issuer-keys.js';
+import type { Permission } from './permission.js';
 import type { Principal } from './principal.js';
 
 /** What verifying tokens depends on, besides the issuer. */
@@ -15,11 +16,12 @@ export abstract class TokenVerifier {
   abstract isFor(token: CompactToken): boolean;
 
   /**
+   * @param sought the permission that the caller is about to use
    * @throws TokenRefused when the token is no good
-   * @throws ClaimsRequired when the token is good and its claims don't suffice
+   * @throws ClaimsRequired when the token is good and its claims don't suffice for the permission
    * @throws IdentityProviderUnavailable when that can't be told
    */
-  abstract verify(token: CompactToken): Promise<Principal>;
+  abstract verify(token: CompactToken, sought?: Permission): Promise<Principal>;
 
   /** Whether tokens could be verified now. */
   abstract get isReady(): boolean;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { authenticationContexts } from './authentication-contexts.js';
 
 const text = z.string().min(1).max(512);
 const texts = z.array(text).max(256);
@@ -67,7 +68,7 @@ const entraIssuer = z.strictObject({
     .enum(['public', 'secret', 'certificate'])
     .default('public')
     .transform((name) => CLIENT_AUTHENTICATION[name]),
-  requiredAuthenticationContext: text.optional(),
+  requiredAuthenticationContext: authenticationContexts.prefault({}),
 });
 
 /** How the client app proved itself, in Entra's numbers (`azpacr`, `appidacr`). */
