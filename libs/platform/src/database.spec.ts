@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDatabase, type TestDatabase } from '../../../test/environment/postgres.js';
@@ -72,6 +74,29 @@ describe('Database', () => {
       return transaction.query<unknown>('SELECT 1');
     });
     await expect(failure).rejects.toBeInstanceOf(DatabaseUnavailable);
+  });
+
+  it('lives through a server that ends a connection in the moment in which it is made', async () => {
+    const message = (type: string, body: string): Buffer => {
+      const frame = Buffer.alloc(5);
+      frame.write(type);
+      frame.writeInt32BE(body.length + 4, 1);
+      return Buffer.concat([frame, Buffer.from(body, 'latin1')]);
+    };
+    const greeting = [
+      message('R', '\0\0\0\0'), // no password needed
+      message('Z', 'I'), // ready
+      message('E', 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0'),
+    ];
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.end(Buffer.concat(greeting)));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo; // it listens on TCP
+    const database = open(`postgres://nobody:x@127.0.0.1:${port}/none`);
+    await expect(database.query('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailable);
+    server.close();
   });
 
   it('passes a violated constraint through unchanged', async () => {
