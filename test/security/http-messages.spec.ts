@@ -1,0 +1,110 @@
+import { connect } from 'node:net';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { RouteAccess } from '#libs/authentication';
+import { runningService } from '../environment/running-service.js';
+import { routesOf } from './routes.js';
+
+const service = runningService({ environment: { AUTHENTICATION_FAILURES_PER_MINUTE: '0' } });
+let routes: readonly RouteAccess[];
+
+beforeAll(async () => {
+  routes = await routesOf(service());
+}, 60_000);
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD', 'PROPFIND'];
+
+function concrete(path: string): string {
+  return path.replaceAll(':id', '01980000-0000-7000-8000-000000000000').replace(/\*$/, '0/000');
+}
+
+/** The routes that a method and a path lead to, as the router sees it. */
+function isServed(method: string, path: string): boolean {
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  return routes.some((route) => {
+    const pattern = route.path.replaceAll(':id', '[^/]+').replace(/\*$/, '.*');
+    return route.method === wanted && new RegExp(`^${pattern}$`).test(path);
+  });
+}
+
+/** Sends exactly these bytes. @returns everything that came back before the connection ended */
+async function raw(lines: readonly string[]): Promise<string> {
+  const { port, hostname } = new URL(service().url);
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let answer = '';
+  const socket = connect({ port: Number(port), host: hostname }, () => {
+    socket.end(lines.join('\r\n'));
+  });
+  socket.on('data', (chunk) => (answer += chunk.toString('latin1')));
+  socket.on('close', () => {
+    resolve(answer);
+  });
+  socket.on('error', reject);
+  return promise;
+}
+
+/** A request that ends where two readers could differ, and one more that hides behind it. */
+const ambiguous: readonly (readonly [string, readonly string[]])[] = [
+  ['both lengths', ['Content-Length: 4', 'Transfer-Encoding: chunked', '', '0', '', '']],
+  ['two lengths', ['Content-Length: 0', 'Content-Length: 4', '', 'abcd']],
+  ['a length that is none', ['Content-Length: +4', '', 'abcd']],
+  ['a transfer coding twice', ['Transfer-Encoding: chunked, identity', '', '0', '', '']],
+  ['a blank before the colon', ['Transfer-Encoding : chunked', '', '0', '', '']],
+  ['a folded header', ['X-Folded: a', ' b', 'Content-Length: 0', '', '']],
+  ['a bare line feed in a header', ['X-Cut: a\nContent-Length: 4', '', 'abcd']],
+  ['a zero byte in a header', ['X-Zero: a\0b', 'Content-Length: 0', '', '']],
+];
+
+describe('answers', () => {
+  it('name the type of their content, texts with their character set, and never redirect', async () => {
+    const token = await service().token('alice');
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const paths = [...routes.map(({ path }) => concrete(path)), '/nowhere', '/openapi.json'];
+    for (const path of new Set(paths))
+      for (const method of ['GET', 'POST'])
+        for (const sent of [headers, undefined]) {
+          const answer = await fetch(`${service().url}${path}`, {
+            method,
+            redirect: 'manual',
+            ...(sent && { headers: sent }),
+            ...(sent && method === 'POST' && { body: '{}' }),
+          });
+          const asked = `${method} ${path}`;
+          const type = answer.headers.get('content-type') ?? '';
+          if ((await answer.text()) !== '') expect(type, asked).toMatch(/^[a-z]+\/[a-z0-9.+-]+/);
+          if (type.startsWith('text/'))
+            expect(type.toLowerCase(), asked).toContain('charset=utf-8');
+          expect(Math.floor(answer.status / 100), asked).not.toBe(3);
+        }
+    const page = await fetch(`${service().url}/docs`);
+    expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+    expect(await page.text()).toContain('<meta charset="UTF-8">');
+  });
+});
+
+describe('methods', () => {
+  it('lead nowhere but to declared routes', async () => {
+    for (const path of new Set(routes.map((route) => concrete(route.path))))
+      for (const method of METHODS) {
+        if (isServed(method, path)) continue;
+        const { status } = await fetch(`${service().url}${path}`, { method });
+        expect(status, `${method} ${path}`).toBe(404);
+      }
+  });
+
+  it('ask for as much when only the head of an answer is wanted', async () => {
+    for (const { method, path, rules } of routes) {
+      if (method !== 'GET' || rules[0]?.kind === 'public') continue;
+      const { status } = await fetch(`${service().url}${concrete(path)}`, { method: 'HEAD' });
+      expect(status, `HEAD ${path}`).toBe(401);
+    }
+  });
+});
+
+describe('requests whose end could be read in two ways', () => {
+  it.each(ambiguous)('are refused and end the connection: %s', async (_case, lines) => {
+    const hidden = ['GET /health/live HTTP/1.1', 'Host: hidden', '', ''];
+    const answer = await raw(['POST /v1/me/tokens HTTP/1.1', 'Host: api', ...lines, ...hidden]);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer.match(/^HTTP\/1\.1 /gm)).toHaveLength(1);
+  });
+});
