@@ -12,7 +12,8 @@ import { whole } from './audit-report.js';
 
 const days = 20;
 const dayMs = 24 * 3_600_000;
-const perCommit = 2000;
+/** Entries of one commit are recorded in the same millisecond: the small log needs many commits, too. */
+const commits = 2500;
 const people = 5000;
 
 /** A log with the entries of twenty days, written by the service's own code. */
@@ -25,6 +26,7 @@ export async function filledLog(cluster: TestCluster, size: number): Promise<Tes
     databaseTimeoutMs: 120_000,
     timeoutMs: days * dayMs, // the clock leaps while entries are stored
   });
+  const perCommit = Math.ceil(size / commits);
   let underWay: Promise<unknown> = Promise.resolve();
   for (let done = 0; done < size; done += perCommit) {
     const count = Math.min(perCommit, size - done);

@@ -98,17 +98,9 @@ const tables: readonly Table[] = [
   },
   {
     name: 'audit_statistic',
-    key: ['hour', 'action', 'outcome', 'reason_code', 'actor_tenant', 'client_app'],
-    columns: {
-      hour: 'time',
-      action: 'text',
-      outcome: 'text',
-      reason_code: 'text',
-      actor_tenant: 'text',
-      client_app: 'text',
-      entries: 'bigint',
-    },
-    order: 'hour, action, outcome, reason_code',
+    key: ['dimension', 'hour', 'value'],
+    columns: { dimension: 'text', hour: 'time', value: 'text', entries: 'bigint' },
+    order: 'hour, dimension, value',
     indexOf: async (row, runner) => firstOfHour(String(row.hour), runner),
   },
   {

@@ -94,41 +94,88 @@ export class EntrySearch {
   async #select(query: EntryQuery, bounds: Bounds, branch: Branch): Promise<EntryRow[]> {
     const parameters: unknown[] = [];
     const bind = (value: unknown): string => `$${parameters.push(value)}`;
-    const conditions = branch.map(({ column, value }) =>
-      value === undefined ? column : `${column} = ${bind(asRecorded(value))}`,
+    const run = (bounds.from ? [`e.recorded_at >= ${bind(bounds.from.toISOString())}`] : []).concat(
+      bounds.latest ? [`e.recorded_at <= ${bind(bounds.latest.toISOString())}`] : [],
+      bounds.first === undefined ? [] : [`e.entry_index >= ${bind(bounds.first)}`],
+      bounds.endIndex === undefined ? [] : [`e.entry_index < ${bind(bounds.endIndex)}`],
     );
-    for (const [name, column] of Object.entries(equalities)) {
-      const value = query[name as keyof typeof equalities]; // the keys are those of the object above
-      if (value !== undefined) conditions.push(`${column} = ${bind(asRecorded(value))}`);
-    }
-    if (query.reasonText !== undefined) {
-      const words = bind(asRecorded(query.reasonText));
-      conditions.push(
-        `e.reason_code IS NOT NULL AND to_tsvector('simple', e.reason_code || ' ' ||
-         coalesce(e.reason_detail, '')) @@ plainto_tsquery('simple', ${words})`,
-      );
-    }
-    const isSelective = conditions.length > 0 || query.clientAddress !== undefined;
-    if (bounds.from) conditions.push(`e.recorded_at >= ${bind(bounds.from.toISOString())}`);
-    if (bounds.latest) conditions.push(`e.recorded_at <= ${bind(bounds.latest.toISOString())}`);
-    let source = 'audit_entry e';
-    let index = 'e.entry_index';
+    const wanted = conditionsOf(query, branch, bind);
+    const limit = bind(query.limit + 1);
     if (query.clientAddress !== undefined) {
-      source = 'audit_personal p JOIN audit_entry e USING (recorded_at, entry_index)';
-      index = 'p.entry_index';
-      conditions.push(`p.client_address = ${bind(asRecorded(query.clientAddress))}`);
+      const address = `client_address = ${bind(asRecorded(query.clientAddress))}`;
+      const sql = `SELECT e.* FROM (
+          SELECT recorded_at, entry_index FROM audit_personal e ${where([address, ...run])}
+          ORDER BY entry_index DESC OFFSET 0
+        ) p CROSS JOIN LATERAL (
+          SELECT entry_index, recorded_at, leaf FROM audit_entry e
+          ${where(['e.recorded_at = p.recorded_at', 'e.entry_index = p.entry_index', ...wanted])}
+          OFFSET 0
+        ) e ORDER BY p.entry_index DESC LIMIT ${limit}`;
+      return this.#runWithout(['bitmapscan', 'sort'], sql, parameters);
     }
-    if (bounds.first !== undefined) conditions.push(`${index} >= ${bind(bounds.first)}`);
-    if (bounds.endIndex !== undefined) conditions.push(`${index} < ${bind(bounds.endIndex)}`);
+    const columns = 'e.entry_index, e.recorded_at, e.leaf';
+    if (query.reasonText !== undefined) {
+      const newest = `SELECT ${columns} FROM (
+          SELECT * FROM audit_entry e ${where(['e.reason_code IS NOT NULL', ...run])}
+          ORDER BY e.entry_index DESC LIMIT ${newestReasons}
+        ) e ${where(wanted)} ORDER BY e.entry_index DESC LIMIT ${limit}`;
+      const found = await this.database.query<EntryRow>(newest, parameters);
+      if (found.length > query.limit) return found;
+    }
     // Both orders are the same; each fits the indexes of its case.
-    const order = isSelective ? `${index} DESC` : 'e.recorded_at DESC, e.entry_index DESC';
-    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-    return this.database.query<EntryRow>(
-      `SELECT e.entry_index, e.recorded_at, e.leaf FROM ${source} ${where}
-       ORDER BY ${order} LIMIT ${bind(query.limit + 1)}`,
-      parameters,
+    const order =
+      wanted.length > 0 ? 'e.entry_index DESC' : 'e.recorded_at DESC, e.entry_index DESC';
+    const sql = `SELECT ${columns} FROM audit_entry e ${where([...wanted, ...run])}
+       ORDER BY ${order} LIMIT ${limit}`;
+    const others = query.reasonText === undefined ? [] : ['seqscan', 'indexscan'];
+    return this.#runWithout(others, sql, parameters);
+  }
+
+  /**
+   * Runs a statement without some ways to do it. PostgreSQL can't know how often a word or an address
+   * occurs, and would rather read all that has it, or all reasons there are, than the newest.
+   */
+  async #runWithout(
+    ways: readonly string[],
+    sql: string,
+    parameters: readonly unknown[],
+  ): Promise<EntryRow[]> {
+    if (ways.length === 0) return this.database.query<EntryRow>(sql, parameters);
+    return this.database.transaction(async (transaction) => {
+      const settings = ways.map((way) => `set_config('enable_${way}', 'off', true)`);
+      await transaction.query(`SELECT ${settings.join(', ')}`);
+      return transaction.query<EntryRow[]>(sql, [...parameters]);
+    });
+  }
+}
+
+/** So many of the newest reasons are read word by word, before the index of words is asked for all. */
+const newestReasons = 500;
+
+function where(conditions: readonly string[]): string {
+  return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+}
+
+function conditionsOf(
+  query: EntryQuery,
+  branch: Branch,
+  bind: (value: unknown) => string,
+): string[] {
+  const conditions = branch.map(({ column, value }) =>
+    value === undefined ? column : `${column} = ${bind(asRecorded(value))}`,
+  );
+  for (const [name, column] of Object.entries(equalities)) {
+    const value = query[name as keyof typeof equalities]; // the keys are those of the object above
+    if (value !== undefined) conditions.push(`${column} = ${bind(asRecorded(value))}`);
+  }
+  if (query.reasonText !== undefined) {
+    const words = bind(asRecorded(query.reasonText));
+    conditions.push(
+      `e.reason_code IS NOT NULL AND to_tsvector('simple', e.reason_code || ' ' ||
+       coalesce(e.reason_detail, '')) @@ plainto_tsquery('simple', ${words})`,
     );
   }
+  return conditions;
 }
 
 /** Conditions: that a column has a value, or a whole condition when there is no value. */

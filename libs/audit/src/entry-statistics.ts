@@ -33,6 +33,9 @@ export interface StatisticCount {
 }
 
 const hourMs = 3_600_000;
+const dimensionValues = Object.values(statisticDimensions)
+  .map((column) => `('${column}', coalesce(${column}, ''))`)
+  .join(', ');
 
 /**
  * Counts entries by time. Hours that are over were counted once and for all (`rollUp`); only what is
@@ -55,8 +58,8 @@ export class EntryStatistics {
     const [middle = 0, end = 0] = split;
     const rows = await this.database.query<{ start: Date; value: string; entries: string }>(
       `SELECT date_trunc('${bucket}', time, 'UTC') AS start, value, sum(entries) AS entries FROM (
-         SELECT hour AS time, ${column} AS value, entries FROM audit_statistic
-         WHERE hour >= $2 AND hour < $3
+         SELECT hour AS time, value, entries FROM audit_statistic
+         WHERE dimension = '${column}' AND hour >= $2 AND hour < $3
          UNION ALL
          SELECT recorded_at, coalesce(${column}, ''), 1 FROM audit_entry
          WHERE recorded_at >= $1 AND recorded_at < $2
@@ -100,11 +103,11 @@ export class EntryStatistics {
       );
       if (claimed.length === 0) return false;
       await transaction.query(
-        `INSERT INTO audit_statistic
-         SELECT date_trunc('hour', recorded_at, 'UTC'), action, outcome, coalesce(reason_code, ''),
-           coalesce(actor_tenant, ''), coalesce(client_app, ''), count(*)
-         FROM audit_entry WHERE recorded_at >= $1 AND recorded_at < $2
-         GROUP BY 1, 2, 3, 4, 5, 6`,
+        `INSERT INTO audit_statistic (dimension, hour, value, entries)
+         SELECT dimension, date_trunc('hour', recorded_at, 'UTC'), value, count(*)
+         FROM audit_entry CROSS JOIN LATERAL (VALUES ${dimensionValues}) counted (dimension, value)
+         WHERE recorded_at >= $1 AND recorded_at < $2
+         GROUP BY 1, 2, 3`,
         window,
       );
       return end < closed;

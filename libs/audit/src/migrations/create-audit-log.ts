@@ -102,16 +102,14 @@ const statements = [
      first_index bigint NOT NULL
    )`,
 
-  // Entries counted by hour, for hours that are over. Derived, and empty texts stand for absent ones.
+  // Entries counted by hour and one dimension, for hours that are over. Derived; an empty value stands
+  // for entries that have none.
   `CREATE TABLE audit_statistic (
+     dimension text COLLATE "C" NOT NULL,
      hour timestamptz NOT NULL,
-     action text COLLATE "C" NOT NULL,
-     outcome text COLLATE "C" NOT NULL,
-     reason_code text COLLATE "C" NOT NULL,
-     actor_tenant text COLLATE "C" NOT NULL,
-     client_app text COLLATE "C" NOT NULL,
+     value text COLLATE "C" NOT NULL,
      entries bigint NOT NULL,
-     PRIMARY KEY (hour, action, outcome, reason_code, actor_tenant, client_app)
+     PRIMARY KEY (dimension, hour, value)
    )`,
   // Each row says that the hours from one instant to another were counted.
   `CREATE TABLE audit_statistic_run (

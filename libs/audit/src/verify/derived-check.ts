@@ -1,16 +1,14 @@
 import type { AuditEntry } from '../audit-entry.js';
 import { tileWidth } from '#libs/transparency-log';
 import { entryColumns } from '../entry-columns.js';
+import { statisticDimensions } from '../entry-statistics.js';
 import type { AuditFaults } from './audit-fault.js';
 import { type Query, storedTime } from './stored-rows.js';
 
 interface StatisticRow {
   readonly hour: string;
-  readonly action: string;
-  readonly outcome: string;
-  readonly reason_code: string;
-  readonly actor_tenant: string;
-  readonly client_app: string;
+  readonly dimension: string;
+  readonly value: string;
   readonly entries: string;
 }
 
@@ -30,16 +28,11 @@ export class DerivedCheck {
     if (key !== undefined && !this.#firstUse.has(key)) this.#firstUse.set(key, index);
     const hour = storedTime(`${entry.recordedAt.slice(0, 13)}:00:00.000Z`);
     if (!this.#hours.has(hour)) this.#hours.set(hour, index);
-    const row = entryColumns(entry);
-    const group = JSON.stringify([
-      hour,
-      row.action,
-      row.outcome,
-      row.reason_code ?? '',
-      row.actor_tenant ?? '',
-      row.client_app ?? '',
-    ]);
-    this.#counts.set(group, (this.#counts.get(group) ?? 0) + 1);
+    const columns = entryColumns(entry);
+    for (const dimension of Object.values(statisticDimensions)) {
+      const group = groupOf(hour, dimension, columns[dimension] ?? '');
+      this.#counts.set(group, (this.#counts.get(group) ?? 0) + 1);
+    }
   }
 
   /** @param firstIndex where the entries began that were added; what is older is not checked */
@@ -89,8 +82,7 @@ export class DerivedCheck {
        FROM audit_statistic_run ORDER BY end_at`,
     );
     const rows = await this.query<StatisticRow>(
-      `SELECT ${utc('hour')} AS hour, action, outcome, reason_code, actor_tenant, client_app, entries
-       FROM audit_statistic`,
+      `SELECT ${utc('hour')} AS hour, dimension, value, entries FROM audit_statistic`,
     );
     const [firstHour] = this.#hours.keys();
     const isCounted = (hour: string): boolean => {
@@ -107,28 +99,28 @@ export class DerivedCheck {
       const isRun = start < end && start.endsWith(':00:00') && end.endsWith(':00:00');
       if (!isRun || (before !== undefined && before !== start)) differs(before ?? start);
     });
-    const stored = new Map<string, number>();
-    for (const row of rows) {
-      const group = [
-        row.hour,
-        row.action,
-        row.outcome,
-        row.reason_code,
-        row.actor_tenant,
-        row.client_app,
-      ];
-      stored.set(JSON.stringify(group), Number(row.entries));
-    }
+    const stored = new Map(
+      rows.map((row) => [groupOf(row.hour, row.dimension, row.value), Number(row.entries)]),
+    );
     for (const [group, count] of this.#counts) {
-      const [hour = ''] = JSON.parse(group) as string[];
+      const hour = hourOf(group);
       if (isCounted(hour) && stored.get(group) !== count) differs(hour);
       if (isCounted(hour)) stored.delete(group);
     }
     for (const group of stored.keys()) {
-      const [hour = ''] = JSON.parse(group) as string[];
+      const hour = hourOf(group);
       if (firstIndex === 0 || hour > (firstHour ?? '')) differs(hour);
     }
   }
+}
+
+/** A stored time has no NUL, so that no two groups share a key. */
+function groupOf(hour: string, dimension: string, value: string): string {
+  return `${hour}\0${dimension}\0${value}`;
+}
+
+function hourOf(group: string): string {
+  return group.slice(0, group.indexOf('\0'));
 }
 
 function utc(column: string): string {
