@@ -33,6 +33,8 @@ export interface StormTerms {
   readonly count: number;
   readonly replicas: number;
   readonly balancing: Balancing;
+  /** Leaves out what a busy machine can't keep: the total, the times told and fairness. */
+  readonly isLenient: boolean;
 }
 
 /** The report as Markdown, and the promises that were broken. */
@@ -71,7 +73,9 @@ export function stormReport(
     'Told right (± 20 %)',
   ];
   const longestMs = Math.max(...results.map(({ totalMs }) => totalMs));
-  const broken = results.flatMap((result) => brokenBy(result, boundMs(result), longestMs));
+  const broken = results.flatMap((result) =>
+    brokenBy(result, terms.isLenient ? undefined : { boundMs: boundMs(result), longestMs }),
+  );
   const lines = [
     '# A login storm',
     '',
@@ -83,30 +87,34 @@ export function stormReport(
     '',
     table([header, ...rows]),
     '',
-    broken.length === 0
+    broken.length === 0 && !terms.isLenient
       ? 'Every promise is kept: all served, total ≤ 1.05 × bound, no 429 from ACS, fairness ≥ 0.95, 95 % told right; with reuse no more calls than new people, and less than half the time.'
-      : `Broken: ${broken.join('; ')}.`,
+      : `Broken: ${broken.length === 0 ? 'none of those that were judged' : broken.join('; ')}.`,
     '',
   ];
   return { text: lines.join('\n'), broken };
 }
 
+/** @param pace what the total is held against; absent to judge nothing that has to do with time */
 function brokenBy(
   { name, people, served, totalMs, needed, calls, throttled, budgeted }: StormResult,
-  bound: number,
-  longestMs: number,
+  pace: { readonly boundMs: number; readonly longestMs: number } | undefined,
 ): string[] {
   if (!budgeted) return [];
-  const isEverybodyNew = needed === people;
-  const isSlow = isEverybodyNew ? totalMs > 1.05 * bound : totalMs > longestMs / 2;
-  return [
+  const broken = [
     ...(served < people ? [`${name}: ${people - served} not served`] : []),
     ...(budgeted.faults.length > 0
       ? [`${name}: answers ${[...new Set(budgeted.faults)].join(', ')}`]
       : []),
     ...(throttled > 0 ? [`${name}: ${throttled} times 429 from ACS`] : []),
-    ...(isSlow ? [`${name}: slow`] : []),
     ...(calls > 1.02 * needed ? [`${name}: ${calls} calls to ACS for ${needed} tokens`] : []),
+  ];
+  if (!pace) return broken;
+  const isEverybodyNew = needed === people;
+  const isSlow = totalMs > (isEverybodyNew ? 1.05 * pace.boundMs : pace.longestMs / 2);
+  return [
+    ...broken,
+    ...(isSlow ? [`${name}: slow`] : []),
     ...(budgeted.fairness?.some((index) => index < 0.95) ? [`${name}: unfair`] : []),
     ...(budgeted.toldRight < 0.95 ? [`${name}: told wrong times`] : []),
   ];

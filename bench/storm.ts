@@ -2,12 +2,14 @@
  * A login storm: ten times as many people at once as ACS serves in a window.
  *
  *   npm run bench:storm -- [--limit 60] [--window-ms 30000] [--times 10] [--rounds 1]
- *     [--balancing connection|request] [--only new,returning,naive]
+ *     [--balancing connection|request] [--only new,returning,naive] [--lenient]
  *
  * `new`: everybody for the first time, over three api processes, against the emulator with ACS's
  * limits scaled to the window; ten tenants of unequal size.
  * `returning`: the same with reuse on, when 80 % hold a token that is still good.
  * `naive`: ACS's SDK behind plain HTTP, without a budget.
+ *
+ * `--lenient` leaves out what a busy machine can't keep: the total, the times told and fairness.
  *
  * Checks what it measures, writes bench/results/storm.md, and exits with 1 when a promise is broken.
  */
@@ -33,6 +35,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '1' },
     only: { type: 'string', default: 'new,returning,naive' },
     balancing: { type: 'string', default: 'connection' },
+    lenient: { type: 'boolean', default: false },
   },
 });
 const limit = Number(values.limit);
@@ -78,7 +81,7 @@ try {
 const report = stormReport(results, {
   command: `npm run bench:storm -- --limit ${limit} --window-ms ${windowMs} --times ${values.times} --rounds ${values.rounds} --balancing ${balancing}`,
   machine: `${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.version}`,
-  ...{ limit, windowMs, count, balancing, replicas: REPLICAS },
+  ...{ limit, windowMs, count, balancing, replicas: REPLICAS, isLenient: values.lenient },
 });
 console.log(report.text);
 if (parts.size === 3) await writeFile('bench/results/storm.md', report.text);

@@ -33,6 +33,8 @@ interface CallOptions {
 interface Operation<T> {
   readonly name: AcsOperation;
   readonly call: GatewayCall;
+  /** Whom it is about. */
+  readonly person: string | undefined;
   readonly send: (
     client: CommunicationIdentityClient,
     options: CallOptions,
@@ -79,6 +81,7 @@ export class AcsCommunicationIdentityGateway
     const { value, evidence } = await this.#perform({
       name: 'create',
       call,
+      person: call.subject,
       send: async (client, options, answers) => answers.user(await client.createUser(options)),
     });
     return { ...value, evidence };
@@ -91,6 +94,7 @@ export class AcsCommunicationIdentityGateway
     const { value, evidence } = await this.#perform({
       name: 'createWithToken',
       call,
+      person: call.subject,
       send: async (client, options, answers) => {
         const answer = await client.createUserAndToken(scopesOf(wish), {
           ...options,
@@ -111,6 +115,7 @@ export class AcsCommunicationIdentityGateway
     const { value, evidence } = await this.#perform({
       name: 'issue',
       call,
+      person: communicationUserId,
       send: async (client, options, answers) => {
         const timing = { ...options, tokenExpiresInMinutes: wish.expiresInMinutes };
         return answers.token(
@@ -126,6 +131,7 @@ export class AcsCommunicationIdentityGateway
     return this.#performOnExisting({
       name: 'revoke',
       call,
+      person: communicationUserId,
       send: async (client, options) => client.revokeTokens({ communicationUserId }, options),
     });
   }
@@ -135,6 +141,7 @@ export class AcsCommunicationIdentityGateway
     return this.#performOnExisting({
       name: 'delete',
       call,
+      person: communicationUserId,
       send: async (client, options) => client.deleteUser({ communicationUserId }, options),
     });
   }
@@ -146,6 +153,7 @@ export class AcsCommunicationIdentityGateway
     const { value, evidence } = await this.#perform({
       name: 'exchange',
       call,
+      person: exchange.subject,
       send: async (client, options, answers) => {
         const answer = await client.getTokenForTeamsUser({
           ...options,
@@ -226,7 +234,7 @@ export class AcsCommunicationIdentityGateway
   }
 
   /** The right to make one call: of the circuit breaker and of the budget. */
-  async #permit({ name, call }: Operation<unknown>, signal?: AbortSignal): Promise<Permit> {
+  async #permit({ name, call, person }: Operation<unknown>, signal?: AbortSignal): Promise<Permit> {
     const { resource, tenant, clientApp, priority } = call;
     const circuit = this.#circuit(resource);
     circuit.mustAllow();
@@ -236,6 +244,7 @@ export class AcsCommunicationIdentityGateway
         operation: name,
         ...(tenant !== undefined && { tenant }),
         ...(clientApp !== undefined && { clientApp }),
+        ...(person !== undefined && { key: JSON.stringify([tenant, person]) }),
         ...(priority !== undefined && { priority }),
         ...(signal && { signal }),
       });

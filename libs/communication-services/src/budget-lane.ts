@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '#libs/platform';
-import { Backlog } from './backlog.js';
-import { BudgetForecast, retryAfterSeconds } from './budget-forecast.js';
-import type { Demand, LedgerAnswer, LedgerRequest, LedgerTerms } from './budget-ledger.js';
-import { FairQueue, type Place } from './fair-queue.js';
+import {
+  type Appointment,
+  type LedgerAnswer,
+  type LedgerRequest,
+  type LedgerTerms,
+  MOST_NAMED,
+} from './budget-ledger.js';
+import { type EndedTurn, FairTurns } from './fair-turns.js';
 import { BudgetExhausted } from './gateway-errors.js';
+import { type Openings, waitMs } from './openings.js';
 import { Permits } from './permits.js';
 import type { BudgetRequest, Permit } from './request-budget.js';
+import { retryAfterSeconds } from './retry-after.js';
+import { type Waiter, WaitingLine } from './waiting-line.js';
 
 export interface LaneTerms extends LedgerTerms {
   /** The longest that a caller is kept waiting. */
@@ -23,65 +30,72 @@ export interface LaneEnvironment {
   readonly random: () => number;
 }
 
-interface Waiter extends Place {
-  readonly priority: 'interactive' | 'bulk';
-  isAdmitted: boolean;
-  readonly resolve: (permit: Permit) => void;
-  readonly reject: (reason: unknown) => void;
-  /** Ends the waiter's timers when it waits no more. */
-  readonly ended: AbortController;
-}
+/**
+ * Parts of the longest wait after which it is judged whether the rest will do. Whose turn is far off
+ * is told late: nothing is lost by that, and by then those are known who came at the same time.
+ */
+const JUDGED_AFTER = { soon: 0.5, late: 0.8 };
 
-/** A newcomer is judged after this long at most, when those who came with it are known. */
-const LONGEST_JUDGEMENT_MS = 500;
-/** The forecast may be wrong by this much before somebody is sent away who could have waited. */
-const LENIENCE = 1.1;
-
-/** The budget of one operation of one ACS resource, as one replica sees it. */
+/**
+ * The budget of one operation of one ACS resource, as one replica sees it.
+ *
+ * A caller for whom a call is at hand gets it at once. The others get a turn from the ledger and wait.
+ * While anybody waits, the lane goes to the ledger again and again: it reports what has become of
+ * earlier calls, and is granted what is free for the lowest turns. Whose turn can't come in time is
+ * told to come back a little before it, and keeps the turn, in whatever replica that will be.
+ */
 export class BudgetLane {
-  readonly #interactive = new FairQueue<Waiter>();
-  readonly #bulk = new FairQueue<Waiter>();
-  readonly #backlog: Backlog;
-  readonly #forecast: BudgetForecast;
+  readonly #line = new WaitingLine();
   readonly #permits: Permits;
   readonly #closed = new AbortController();
   #wake = new AbortController();
+  /** What the ledger has not heard of yet. */
+  #ended: EndedTurn[] = [];
+  #told: (Omit<Appointment, 'inMs'> & { readonly dueAt: number })[] = [];
   #throttled: { retryAfterMs?: number } | undefined;
+  #wantsReserve = false;
   #isPumping = false;
   #isReporting = false;
-  #wantsReserve = false;
+  /** Whether a question could give a call at once, and when it could otherwise. */
+  #next = { hasFree: true, at: 0 };
 
   constructor(
     private readonly terms: LaneTerms,
     private readonly environment: LaneEnvironment,
   ) {
-    this.#backlog = new Backlog(2 * terms.maxWaitMs);
-    this.#forecast = new BudgetForecast(terms.windowMs, terms.limit);
     this.#permits = new Permits(terms.windowMs / 250);
   }
 
   /** How many wait now. */
   get waiting(): number {
-    return this.#interactive.size + this.#bulk.size;
+    return this.#line.size;
   }
 
   async acquire(request: BudgetRequest): Promise<Permit> {
-    const { tenant = '', clientApp = '', priority = 'interactive', signal } = request;
+    const { tenant = '', clientApp = '', key, priority = 'interactive', signal } = request;
     signal?.throwIfAborted();
-    const now = this.environment.clock.now();
-    const isInteractive = priority === 'interactive';
-    const hasPrecedence = isInteractive && this.#backlog.arrives({ tenant, clientApp }, now);
-    if (isInteractive && this.#interactive.size === 0) {
+    const isBulk = priority === 'bulk';
+    const since = this.environment.clock.now();
+    if (!isBulk && this.#line.interactive === 0) {
       const permit = this.#begin();
       if (permit) {
-        this.#replenish(now);
+        this.#ended.push({ tenant, clientApp });
+        this.#replenish(since);
         return permit;
       }
     }
     const { promise, resolve, reject } = Promise.withResolvers<Permit>();
-    const place = { tenant, clientApp, hasPrecedence, priority };
-    const waiter = { ...place, isAdmitted: false, resolve, reject, ended: new AbortController() };
-    this.#enter(waiter, signal);
+    const ended = new AbortController();
+    const waiter = { tenant, clientApp, key, isBulk, since, resolve, reject, ended };
+    this.#line.push(waiter);
+    const abort = (): void => {
+      if (!this.#line.remove(waiter)) return;
+      this.#leaves(waiter);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', abort, { signal: ended.signal });
+    if (this.#next.hasFree) this.#wake.abort();
+    void this.#pump();
     return promise;
   }
 
@@ -90,101 +104,141 @@ export class BudgetLane {
     this.#closed.abort(new Error('the request budget is closed'));
     this.#refuseAll(new BudgetExhausted(1));
     this.#wake.abort();
-    if (this.#permits.isIdle) return;
-    const report = this.#permits.report(this.environment.clock.now(), true);
-    await this.environment.turn({ ...this.#request(), ...report, reserve: 0 });
+    if (this.#permits.isIdle && this.#told.length === 0) return;
+    await this.environment.turn({ ...this.#report(true), reserve: 0 });
   }
 
-  #enter(waiter: Waiter, signal: AbortSignal | undefined): void {
-    (waiter.priority === 'bulk' ? this.#bulk : this.#interactive).push(waiter);
-    if (waiter.priority === 'interactive') this.#backlog.waits(waiter);
-    const abort = (): void => {
-      if (this.#leave(waiter)) waiter.reject(signal?.reason);
-    };
-    signal?.addEventListener('abort', abort, { signal: waiter.ended.signal });
-    void this.#watch(waiter);
-    if (this.#forecast.mayHaveFree) this.#wake.abort();
-    void this.#pump();
-  }
-
-  /** Sends the waiter away when its turn does not come in time; most often that is known early. */
-  async #watch(waiter: Waiter): Promise<void> {
-    const { maxWaitMs } = this.terms;
-    const judgementMs = waiter.hasPrecedence ? 0 : Math.min(LONGEST_JUDGEMENT_MS, maxWaitMs / 4);
-    if (!(await this.#isStillThere(waiter, judgementMs))) return;
-    if (!waiter.hasPrecedence && !this.#comesWithin(maxWaitMs - judgementMs, waiter)) {
-      this.#sendAway(waiter);
-      return;
+  /** Takes turns at the ledger for as long as somebody waits; one at a time. */
+  async #pump(): Promise<void> {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    try {
+      do {
+        const isMore = await this.#takeTurn();
+        if (this.waiting > 0 && !isMore) await this.#pause();
+      } while (this.waiting > 0 || this.#throttled || this.#wantsReserve || this.#hoards);
+    } catch (error) {
+      this.#refuseAll(error);
+    } finally {
+      this.#isPumping = false;
+      if (!this.#isQuiet) this.#reportLater();
     }
-    this.#admit(waiter);
-    if (await this.#isStillThere(waiter, maxWaitMs - judgementMs)) this.#sendAway(waiter);
   }
 
-  async #isStillThere({ ended }: Waiter, afterMs: number): Promise<boolean> {
-    await this.environment.clock.sleep(afterMs, ended.signal).catch(() => undefined);
-    return !ended.signal.aborted;
-  }
-
-  #admit(waiter: Waiter): void {
-    waiter.isAdmitted = true;
-    if (waiter.priority === 'interactive') this.#backlog.admits(waiter);
-  }
-
-  #comesWithin(waitMs: number, waiter: Waiter): boolean {
-    const turn = Math.floor(this.#turnOf(waiter, 'waiting') / LENIENCE);
-    return this.#forecast.waitMs(Math.max(1, turn), this.environment.clock.now()) <= waitMs;
-  }
-
-  #turnOf(waiter: Waiter, among: 'waiting' | 'all'): number {
-    const now = this.environment.clock.now();
-    const promised = among === 'all' ? this.#backlog.promised(now) : 0;
-    const own = this.#interactive.size + promised;
-    const turn =
-      waiter.priority === 'bulk' ? own + this.#bulk.size : this.#backlog.turn(waiter, among, now);
-    return this.#forecast.globalTurn(turn, among, own);
-  }
-
-  /** Refuses with the time when the turn will come; the caller is expected back then. */
-  #sendAway(waiter: Waiter): void {
-    const now = this.environment.clock.now();
-    // One who has waited all the time is ahead of those who were told to come back.
-    const turn = this.#turnOf(waiter, waiter.isAdmitted ? 'waiting' : 'all');
-    const seconds = retryAfterSeconds({
-      inMs: waiter.isAdmitted
-        ? this.#forecast.waitMs(turn, now)
-        : this.#forecast.returnMs(turn, now),
-      maxWaitMs: this.terms.maxWaitMs,
-      random: this.environment.random(),
+  /** @returns whether another turn would give more at once */
+  async #takeTurn(): Promise<boolean> {
+    const { clock, turn } = this.environment;
+    // Taken before the question leaves, so that it ends here before the ledger lets go of it.
+    const askedAt = clock.now();
+    const newcomers = this.#line.newcomers;
+    // What was used after ACS refused calls would be refused as well; and others may wait for it.
+    const isAll = this.#throttled !== undefined || (this.waiting === 0 && this.#hoards);
+    const request = this.#report(isAll, newcomers);
+    const answer = await turn(request);
+    const now = clock.now();
+    this.#permits.add(request.leaseId, answer.granted, {
+      usableUntil: askedAt + this.terms.leaseMs,
+      returnAt: answer.free > 0 ? now + this.terms.windowMs / 10 : now,
     });
-    this.#leave(waiter);
-    if (waiter.priority === 'interactive') this.#backlog.promise(waiter, now + seconds * 1000);
+    for (const [nth, waiter] of newcomers.entries()) {
+      const given = answer.turns[nth];
+      if (given && !this.#line.seat(waiter, given)) {
+        this.#leaves(Object.assign(waiter, given));
+      }
+    }
+    const hasFree = answer.free > 0 && answer.blockedForMs === 0;
+    this.#next = { hasFree, at: now + Math.max(answer.blockedForMs, answer.frees[0]?.[0] ?? 0) };
+    this.#dispatch();
+    this.#judge(answer, now);
+    return answer.granted > 0 && answer.free > 0;
+  }
+
+  /** All that there is to say; it counts as said from now on. */
+  #report(isAll: boolean, newcomers: readonly Waiter[] = []): LedgerRequest {
+    const now = this.environment.clock.now();
+    const request: LedgerRequest = {
+      holder: this.environment.holder,
+      leaseId: randomUUID(),
+      newcomers: newcomers.map(({ tenant, clientApp, key }) => ({
+        ...{ tenant, clientApp },
+        ...(key !== undefined && { key }),
+      })),
+      waiting: this.#line.seated.slice(0, MOST_NAMED).map(({ turn }) => turn),
+      bulk: this.#line.bulk.length,
+      ended: this.#ended,
+      told: this.#told.map(({ key, turn, dueAt }) => ({ key, turn, inMs: dueAt - now })),
+      reserve: this.#wantsReserve || this.#line.interactive > 0 ? this.#reserve : 0,
+      ...this.#permits.report(now, isAll),
+      ...(this.#throttled && { throttled: this.#throttled }),
+    };
+    this.#ended = [];
+    this.#told = [];
+    this.#throttled = undefined;
+    this.#wantsReserve = false;
+    return request;
+  }
+
+  #dispatch(): void {
+    while (this.#line.hasNext) {
+      const permit = this.#begin();
+      const waiter = permit && this.#line.shift();
+      if (!waiter) return;
+      this.#leaves(waiter);
+      waiter.resolve(permit);
+    }
+  }
+
+  /** Tells those to come back whose turn does not come in time. */
+  #judge(answer: LedgerAnswer, now: number): void {
+    const { maxWaitMs } = this.terms;
+    const turns = new FairTurns(answer.line);
+    const tellUnlessInTime = (waiter: Waiter, place: number): void => {
+      const waited = now - waiter.since;
+      if (waited < JUDGED_AFTER.soon * maxWaitMs) return;
+      const inMs = waitMs(answer, Math.max(1, place - answer.underWay - this.#spare));
+      if (waited < maxWaitMs && inMs <= maxWaitMs - waited) return;
+      const isLate = waiter.isDue === true || inMs > 2 * maxWaitMs;
+      if (isLate && waited < JUDGED_AFTER.late * maxWaitMs) return;
+      this.#tell(waiter, inMs, answer);
+    };
+    for (const waiter of [...this.#line.seated]) {
+      tellUnlessInTime(waiter, turns.place(waiter.turn));
+    }
+    const { open } = turns;
+    for (const [nth, waiter] of this.#line.bulk.entries()) tellUnlessInTime(waiter, open + nth + 1);
+  }
+
+  #tell(waiter: Waiter, inMs: number, openings: Openings): void {
+    const { clock, random } = this.environment;
+    const { maxWaitMs } = this.terms;
+    const seconds = retryAfterSeconds({ inMs, maxWaitMs, random: random() }, openings);
+    this.#line.remove(waiter);
+    const { key, turn } = waiter;
+    if (key !== undefined && turn !== undefined) {
+      this.#told.push({ key, turn, dueAt: clock.now() + Math.max(inMs, seconds * 1000) });
+      waiter.ended.abort();
+    } else {
+      this.#leaves(waiter);
+    }
     waiter.reject(new BudgetExhausted(seconds));
   }
 
-  /** @returns whether it was waiting still */
-  #leave(waiter: Waiter): boolean {
-    const isBulk = waiter.priority === 'bulk';
-    if (!(isBulk ? this.#bulk : this.#interactive).remove(waiter)) return false;
-    this.#left(waiter);
-    return true;
-  }
-
-  #left(waiter: Waiter): void {
-    if (waiter.priority === 'interactive') this.#backlog.leaves(waiter, waiter.isAdmitted);
-    waiter.ended.abort();
+  /** A waiter is no more in line. */
+  #leaves({ tenant, clientApp, turn, isDue = false, ended }: Waiter): void {
+    ended.abort();
+    if (turn !== undefined) this.#ended.push({ tenant, clientApp, turn, isDue });
   }
 
   #refuseAll(reason: unknown): void {
-    for (const waiter of [...this.#interactive.drain(), ...this.#bulk.drain()]) {
-      this.#left(waiter);
+    for (const waiter of this.#line.drain()) {
+      this.#leaves(waiter);
       waiter.reject(reason);
     }
   }
 
   #begin(): Permit | undefined {
     const { clock } = this.environment;
-    const begunAt = clock.now();
-    const lease = this.#permits.take(begunAt);
+    const lease = this.#permits.take(clock.now());
     if (lease === undefined) return undefined;
     let isOpen = true;
     const end = (work: () => void): void => {
@@ -195,9 +249,7 @@ export class BudgetLane {
     return {
       done: (throttled) => {
         end(() => {
-          const now = clock.now();
-          this.#permits.finish(lease, now);
-          this.#forecast.observe(now - begunAt);
+          this.#permits.finish(lease, clock.now());
           if (throttled) this.#slowDown(throttled.retryAfterSeconds);
         });
       },
@@ -216,18 +268,6 @@ export class BudgetLane {
     void this.#pump();
   }
 
-  #dispatch(): void {
-    for (;;) {
-      if (this.waiting === 0) return;
-      const permit = this.#begin();
-      if (!permit) return;
-      const waiter = this.#interactive.shift() ?? this.#bulk.shift();
-      if (!waiter) return;
-      this.#left(waiter);
-      waiter.resolve(permit);
-    }
-  }
-
   /** Asks for more before the last call is used, so that the next caller need not wait for it. */
   #replenish(now: number): void {
     if (this.#permits.count(now) > this.#reserve / 2) return;
@@ -239,83 +279,27 @@ export class BudgetLane {
     return Math.max(1, Math.ceil(this.terms.limit / 50));
   }
 
-  /** Takes turns at the ledger for as long as somebody waits; one at a time. */
-  async #pump(): Promise<void> {
-    if (this.#isPumping) return;
-    this.#isPumping = true;
-    try {
-      do {
-        const isMore = await this.#takeTurn();
-        this.#dispatch();
-        if (this.waiting > 0 && !isMore) await this.#pause();
-      } while (this.waiting > 0 || this.#throttled || this.#wantsReserve || this.#hoards);
-    } catch (error) {
-      this.#refuseAll(error);
-    } finally {
-      this.#isPumping = false;
-      if (!this.#isQuiet) this.#reportLater();
-    }
+  /** So many more are called back for each window than it can serve: a place must not be lost. */
+  get #spare(): number {
+    return Math.max(1, Math.floor(Math.sqrt(this.terms.limit) / 3));
   }
 
   /** Whether calls are held that others wait for: those for whom they were granted have left. */
   get #hoards(): boolean {
-    return !this.#forecast.mayHaveFree && this.#permits.count(this.environment.clock.now()) > 0;
-  }
-
-  /** @returns whether another turn would give more at once */
-  async #takeTurn(): Promise<boolean> {
-    const { clock, turn } = this.environment;
-    // Taken before the question leaves, so that it ends here before the ledger lets go of it.
-    const askedAt = clock.now();
-    this.#backlog.prune(askedAt);
-    // What was used after ACS refused calls would be refused as well; and others may wait for it.
-    const isAll = this.#throttled !== undefined || (this.waiting === 0 && this.#hoards);
-    const report = this.#permits.report(askedAt, isAll);
-    const request = { ...this.#request(), ...report };
-    this.#throttled = undefined;
-    this.#wantsReserve = false;
-    const answer = await turn(request);
-    const now = clock.now();
-    this.#permits.add(request.leaseId, answer.granted, {
-      usableUntil: askedAt + this.terms.leaseMs,
-      returnAt: answer.free > 0 ? now + this.terms.windowMs / 10 : now,
-    });
-    this.#forecast.learn(answer, request.demand, now);
-    return answer.granted > 0 && answer.free > 0;
-  }
-
-  #request(): LedgerRequest {
-    const demand: Demand = {
-      interactive: this.#interactive.size,
-      bulk: this.#bulk.size,
-      promised: this.#backlog.promised(this.environment.clock.now()),
-    };
-    const wantsReserve = this.#wantsReserve || demand.interactive > 0;
-    return {
-      holder: this.environment.holder,
-      leaseId: randomUUID(),
-      demand,
-      reserve: wantsReserve ? this.#reserve : 0,
-      finished: [],
-      returned: [],
-      ...(this.#throttled && { throttled: this.#throttled }),
-    };
+    return !this.#next.hasFree && this.#permits.count(this.environment.clock.now()) > 0;
   }
 
   async #pause(): Promise<void> {
     const { clock } = this.environment;
-    const { windowMs } = this.terms;
-    const shortestMs = Math.max(5, windowMs / 300);
-    const longestMs = Math.max(shortestMs, Math.min(windowMs / 20, LONGEST_JUDGEMENT_MS / 2));
-    const nextMs = this.#forecast.nextInMs(clock.now());
+    const shortestMs = Math.min(250, Math.max(20, this.terms.windowMs / 150));
     this.#wake = new AbortController();
-    const pauseMs = Math.min(longestMs, Math.max(shortestMs, nextMs));
+    const pauseMs = Math.min(250, Math.max(shortestMs, this.#next.at - clock.now()));
     await clock.sleep(pauseMs, this.#wake.signal).catch(() => undefined);
   }
 
-  /** Whether the ledger need not hear of this replica. */
+  /** Whether there is nothing that the ledger has to hear, now or later. */
   get #isQuiet(): boolean {
-    return this.#permits.isIdle && this.#backlog.promised(this.environment.clock.now()) === 0;
+    return this.#permits.isIdle && this.#told.length + this.#ended.length === 0;
   }
 
   /** Tells the ledger soon what has ended, so that others can count on it. */
@@ -325,12 +309,10 @@ export class BudgetLane {
     const { clock } = this.environment;
     const pauseMs = Math.max(50, this.terms.windowMs / 20);
     void clock
-      .sleep(pauseMs, this.#closed.signal)
+      .sleep(this.#told.length > 0 ? 50 : pauseMs, this.#closed.signal)
       .then(() => {
         this.#isReporting = false;
-        // Others count on who was told to come back here for as long as they hear of it.
-        const now = clock.now();
-        const hasNews = this.#permits.hasNews(now) || this.#backlog.promised(now) > 0;
+        const hasNews = this.#permits.hasNews(clock.now()) || this.#told.length > 0;
         if (hasNews) void this.#pump();
         else if (!this.#isQuiet) this.#reportLater();
       })

@@ -1,16 +1,28 @@
+import { type EndedTurn, FairTurns, type FlowName, noTurns, type TurnState } from './fair-turns.js';
+import { freesOf, type Openings, reuseMs } from './openings.js';
+
 /** What all replicas know together of one resource's operation. Instants are the database's, in ms. */
 export interface LedgerState {
   /** Calls that are over: when the window lets go of how many. Sorted. */
   readonly used: readonly (readonly [freeAt: number, count: number])[];
   /** Calls that a replica may have made by now. */
   readonly leases: readonly Lease[];
-  /** What waits at each replica. */
-  readonly holders: Readonly<Record<string, Demand & { readonly seenAt: number }>>;
+  /** Who waits at each replica. */
+  readonly holders: Readonly<Record<string, Holder>>;
+  /** In which order calls are made. */
+  readonly line: TurnState;
+  /** How long a call is held on average, from its grant until it is reported. */
+  readonly heldMs: number;
+  /** How long a free place waits on average until somebody who waits is granted it. */
+  readonly idleMs: number;
+  readonly changedAt: number;
   /** The share of the limit that is used, less than 1 after ACS refused calls. */
   readonly factor: number;
   readonly factorAt: number;
   /** No call is granted before. */
   readonly blockedUntil: number;
+  /** Nobody who was told to come back is expected later. */
+  readonly expectedUntil: number;
 }
 
 interface Lease {
@@ -21,19 +33,38 @@ interface Lease {
   readonly freeAt: number;
 }
 
-/** Calls that want to be made at one replica. */
-export interface Demand {
-  readonly interactive: number;
+interface Holder {
+  /** The turns of those who wait, the first ones, sorted. */
+  readonly turns: readonly number[];
   readonly bulk: number;
-  /** Callers who were told to come back. */
-  readonly promised: number;
+  /** Turns that calls were granted for, of which the holder has not reported the end. */
+  readonly granted: number;
+  readonly seenAt: number;
+}
+
+/** Somebody who comes and gets a turn: a new one, or the old one who was told to come back. */
+export interface Newcomer extends FlowName {
+  /** By which somebody who comes back is known. */
+  readonly key?: string;
+}
+
+/** Somebody was told to come back: in how long, and for which turn. */
+export interface Appointment {
+  readonly key: string;
+  readonly turn: number;
+  readonly inMs: number;
 }
 
 /** What one replica reports and wants. */
 export interface LedgerRequest {
   readonly holder: string;
   readonly leaseId: string;
-  readonly demand: Demand;
+  readonly newcomers: readonly Newcomer[];
+  /** The turns of those who have waited longer, the first ones, sorted. */
+  readonly waiting: readonly number[];
+  readonly bulk: number;
+  readonly ended: readonly EndedTurn[];
+  readonly told: readonly Appointment[];
   /** Calls that it would like to hold beyond the waiting ones. */
   readonly reserve: number;
   /** Calls that are over, with the time since. */
@@ -58,84 +89,114 @@ export interface LedgerTerms {
   readonly callMs: number;
 }
 
-export interface LedgerAnswer {
+export interface LedgerAnswer extends Openings {
   readonly granted: number;
-  /** What is free still. */
-  readonly free: number;
-  /** When how many calls get free, in ms from now, as far as is known. Sorted. */
-  readonly frees: readonly (readonly [inMs: number, count: number])[];
-  /** The limit as it is applied now. */
-  readonly limit: number;
-  readonly blockedForMs: number;
-  /** What waits at the other replicas. */
-  readonly others: Demand;
+  /** Of the newcomers, in their order. */
+  readonly turns: readonly { readonly turn: number; readonly isDue: boolean }[];
+  readonly line: TurnState;
+  /** How many in the line are being served already. */
+  readonly underWay: number;
 }
 
 export const emptyLedger: LedgerState = {
   used: [],
   leases: [],
   holders: {},
+  line: noTurns,
+  heldMs: 0,
+  idleMs: 0,
+  changedAt: 0,
   factor: 1,
   factorAt: 0,
   blockedUntil: 0,
+  expectedUntil: 0,
 };
 
 /** Finished calls are kept in so many time slots a window. */
 const SLOTS = 250;
-/** One grant gives at most this part of the limit, so that all replicas get their turn. */
-const GRANTS = 20;
+/** A replica names at most so many of those who wait; more are not granted at once either. */
+export const MOST_NAMED = 100;
 /** This part of each window is kept from bulk work. */
 const INTERACTIVE_SHARE = 0.2;
 const SMALLEST_FACTOR = 0.1;
 /** The limit grows back by this part of itself in one window. */
 const REGROWTH = 0.1;
-
-/** The time from the end of a call until the next may take its place; longer than the window by a hair. */
-export function reuseMs(windowMs: number): number {
-  return windowMs * 1.001 + 10;
-}
+/** What a replica reported counts for so long; it asks far more often while somebody waits. */
+const REPORT_MS = 1500;
 
 /**
  * One replica's turn.
  *
  * A call counts from its grant until one window after its end. It reaches ACS somewhere in between,
- * so that no stretch of one window, wherever it is laid, sees more calls than the limit.
+ * so that no stretch of one window, wherever it is laid, sees more calls than the limit. What is free
+ * goes to the lowest turns of all who wait; places of other replicas' lower turns are left to them.
+ *
+ * @param known the appointments of those newcomers who were told to come back
  */
 export function takeTurn(
   state: LedgerState,
   request: LedgerRequest,
-  terms: LedgerTerms & { readonly now: number },
+  terms: LedgerTerms & { readonly now: number; readonly known: ReadonlyMap<string, Appointment> },
 ): { readonly state: LedgerState; readonly answer: LedgerAnswer } {
-  const { now, windowMs } = terms;
-  const { used, leases } = settled(state, request, terms);
+  const { now, windowMs, known } = terms;
+  const { used, leases, heldMs } = settled(state, request, terms);
   const pressure = pressed(state, request, terms);
   const limit = Math.max(1, Math.floor(terms.limit * pressure.factor));
   const inUse = sum(used.map(([, count]) => count)) + sum(leases.map(({ count }) => count));
   const free = now < pressure.blockedUntil ? 0 : Math.max(0, limit - inUse);
-  const isRecent = ({ seenAt }: { seenAt: number }): boolean =>
-    seenAt > now - Math.max(1000, windowMs / 10);
+
+  const line = new FairTurns(state.line);
+  line.passTime(now, windowMs);
+  for (const ended of request.ended) line.end(ended, 2 + terms.limit / 4);
+  const turns = request.newcomers.map((newcomer) => {
+    const appointment = newcomer.key === undefined ? undefined : known.get(newcomer.key);
+    if (!appointment) return { turn: line.enter(newcomer), isDue: false };
+    return { turn: appointment.turn, isDue: appointment.inMs < windowMs / 5 };
+  });
+  const waiting = [...request.waiting, ...turns.map(({ turn }) => turn)].sort((a, b) => a - b);
+
   const others = Object.entries(state.holders).filter(
-    ([holder, demand]) => holder !== request.holder && isRecent(demand),
+    ([holder, { seenAt }]) => holder !== request.holder && seenAt > now - REPORT_MS,
   );
-  const otherDemand = total(others.map(([, demand]) => demand));
-  const granted = grant(request, { free, limit, others: otherDemand });
+  const theirs = others.map(([, holder]) => holder);
+  const granted = grant({ ...request, waiting }, { free, limit, others: theirs });
   const lease = {
     id: request.leaseId,
-    count: granted,
+    count: granted.interactive + granted.rest,
     grantedAt: now,
     freeAt: now + terms.leaseMs + terms.callMs + reuseMs(windowMs),
+  };
+  const holder: Holder = {
+    turns: waiting.slice(granted.interactive, granted.interactive + MOST_NAMED),
+    bulk: request.bulk,
+    granted: granted.interactive,
+    seenAt: now,
   };
   const after: LedgerState = {
     ...pressure,
     used,
-    leases: granted > 0 ? [...leases, lease] : leases,
-    holders: Object.fromEntries([...others, [request.holder, { ...request.demand, seenAt: now }]]),
+    leases: lease.count > 0 ? [...leases, lease] : leases,
+    holders: Object.fromEntries([...others, [request.holder, holder]]),
+    line: line.state,
+    heldMs,
+    idleMs: idleTime(state, granted.interactive, { ...terms, limit }),
+    changedAt: now,
+    expectedUntil: Math.max(state.expectedUntil, ...request.told.map(({ inMs }) => now + inMs)),
   };
-  const blockedForMs = Math.max(0, pressure.blockedUntil - now);
-  const frees = freesOf(after, now, windowMs);
   return {
     state: after,
-    answer: { granted, free: free - granted, frees, limit, blockedForMs, others: otherDemand },
+    answer: {
+      granted: lease.count,
+      turns,
+      line: after.line,
+      underWay: sum(theirs.map((one) => one.granted)) + granted.interactive,
+      heldMs,
+      waiting: sum([...theirs, holder].map((one) => one.turns.length)),
+      free: free - lease.count,
+      frees: freesOf(after, { now, windowMs, over: Math.max(0, inUse - limit) }),
+      blockedForMs: Math.max(0, pressure.blockedUntil - now),
+      cycleMs: reuseMs(windowMs) + heldMs + after.idleMs,
+    },
   };
 }
 
@@ -143,13 +204,14 @@ export function takeTurn(
 function settled(
   state: LedgerState,
   { finished, returned }: LedgerRequest,
-  { now, windowMs }: { now: number; windowMs: number },
-): { used: [number, number][]; leases: Lease[] } {
+  { now, windowMs, limit }: { now: number; windowMs: number; limit: number },
+): { used: [number, number][]; leases: Lease[]; heldMs: number } {
   const slotMs = windowMs / SLOTS;
   const used = new Map(state.used.filter(([freeAt]) => freeAt > now));
   const left = new Map(
     state.leases.filter(({ freeAt }) => freeAt > now).map((one) => [one.id, one]),
   );
+  let { heldMs } = state;
   const takeFrom = (id: string, count: number): number => {
     const lease = left.get(id);
     // A lease that ran out was counted to its very end already.
@@ -159,15 +221,41 @@ function settled(
     return taken;
   };
   for (const { lease, ageMs, count } of finished) {
+    const grantedAt = left.get(lease)?.grantedAt ?? now;
     const freeAt = Math.ceil((now - ageMs + reuseMs(windowMs)) / slotMs) * slotMs;
     const taken = takeFrom(lease, count);
     if (taken > 0 && freeAt > now) used.set(freeAt, (used.get(freeAt) ?? 0) + taken);
+    const part = Math.min(1, taken / Math.max(20, limit / 2));
+    heldMs += (Math.max(0, now - ageMs - grantedAt) - heldMs) * part;
   }
   for (const { lease, count } of returned) takeFrom(lease, count);
   return {
     used: [...used].sort(([a], [b]) => a - b),
     leases: [...left.values()].filter(({ count }) => count > 0),
+    heldMs,
   };
+}
+
+/**
+ * Counts the time that places stood free since the last turn, while somebody was waiting: that they
+ * stand free when nobody is there tells nothing of how long the next one will.
+ */
+function idleTime(
+  { used, leases, holders, changedAt, idleMs }: LedgerState,
+  granted: number,
+  { now, limit, windowMs }: { now: number; limit: number; windowMs: number },
+): number {
+  const isWaiting = Object.values(holders).some(
+    ({ turns, seenAt }) => turns.length > 0 && seenAt > now - REPORT_MS,
+  );
+  if (!isWaiting) return idleMs;
+  const inUse = sum(used.map(([, count]) => count)) + sum(leases.map(({ count }) => count));
+  const freed = used.filter(([freeAt]) => freeAt > changedAt && freeAt <= now);
+  const stoodFree =
+    Math.max(0, limit - inUse) * (now - changedAt) +
+    sum(freed.map(([freeAt, count]) => (now - freeAt) * count));
+  const part = 1 / Math.max(20, limit / 2);
+  return Math.min(windowMs / 5, Math.max(0, idleMs + part * (stoodFree - idleMs * granted)));
 }
 
 /** An ACS that refuses calls halves the limit at once, at most once in a tenth of the window. */
@@ -188,34 +276,23 @@ function pressed(
 }
 
 function grant(
-  { demand, reserve }: LedgerRequest,
-  { free, limit, others }: { free: number; limit: number; others: Demand },
-): number {
-  const slice = Math.max(1, Math.ceil(limit / GRANTS));
-  const share = (mine: number, theirs: number, available: number): number =>
-    mine === 0 ? 0 : Math.min(mine, slice, Math.ceil((available * mine) / (mine + theirs)));
-  const interactive = share(demand.interactive, others.interactive, free);
-  const forBulk = Math.max(0, Math.floor(free - interactive - limit * INTERACTIVE_SHARE));
-  const bulk = share(demand.bulk, others.bulk, forBulk);
-  const ahead = free - interactive - bulk > limit / 2 ? reserve : 0;
-  return Math.min(free, interactive + bulk + ahead);
-}
-
-function freesOf(state: LedgerState, now: number, windowMs: number): [number, number][] {
-  const expected = state.leases.map(({ grantedAt, count }): [number, number] => [
-    Math.max(0, grantedAt + reuseMs(windowMs) - now),
-    count,
-  ]);
-  const known = state.used.map(([freeAt, count]): [number, number] => [freeAt - now, count]);
-  return [...known, ...expected].sort(([a], [b]) => a - b);
-}
-
-function total(demands: readonly Demand[]): Demand {
-  return {
-    interactive: sum(demands.map(({ interactive }) => interactive)),
-    bulk: sum(demands.map(({ bulk }) => bulk)),
-    promised: sum(demands.map(({ promised }) => promised)),
-  };
+  { waiting, bulk, reserve }: LedgerRequest,
+  { free, limit, others }: { free: number; limit: number; others: readonly Holder[] },
+): { readonly interactive: number; readonly rest: number } {
+  const theirs = others.flatMap(({ turns }) => turns).sort((a, b) => a - b);
+  let interactive = 0;
+  for (let before = 0; interactive < Math.min(waiting.length, MOST_NAMED); interactive += 1) {
+    const turn = waiting[interactive] ?? 0;
+    while (before < theirs.length && (theirs[before] ?? turn) < turn) before += 1;
+    if (before + interactive >= free) break;
+  }
+  const unclaimed = Math.max(0, free - waiting.length - theirs.length);
+  const forBulk = Math.max(0, Math.floor(unclaimed - limit * INTERACTIVE_SHARE));
+  const otherBulk = sum(others.map((other) => other.bulk));
+  const bulkShare = bulk === 0 ? 0 : Math.ceil((forBulk * bulk) / (bulk + otherBulk));
+  const bulkGranted = Math.min(bulk, MOST_NAMED, forBulk, bulkShare);
+  const ahead = unclaimed - bulkGranted > limit / 2 ? reserve : 0;
+  return { interactive, rest: bulkGranted + ahead };
 }
 
 function sum(numbers: readonly number[]): number {

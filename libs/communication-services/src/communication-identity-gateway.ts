@@ -16,6 +16,8 @@ export interface GatewayCall {
   /** Shares of the request budget are kept by tenant and client application. */
   readonly tenant?: string;
   readonly clientApp?: string;
+  /** Whom an identity is made for: who is told to come back is recognised by it. */
+  readonly subject?: string;
   /** Bulk work waits until no interactive call does. Default: interactive. */
   readonly priority?: CallPriority;
 }

@@ -13,9 +13,24 @@ class RequestBudget1795460000000 implements MigrationInterface {
         PRIMARY KEY (resource, operation)
       ) WITH (fillfactor = 20, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0)
     `);
+    // Who was told to come back: a hash of the person, its turn, and when in ms of the epoch.
+    await runner.query(`
+      CREATE TABLE acs_budget_appointment (
+        resource text NOT NULL,
+        operation text NOT NULL,
+        person text NOT NULL,
+        turn double precision NOT NULL,
+        due_at double precision NOT NULL,
+        PRIMARY KEY (resource, operation, person)
+      )
+    `);
+    await runner.query(
+      'CREATE INDEX acs_budget_appointment_due ON acs_budget_appointment (resource, operation, due_at)',
+    );
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP TABLE acs_budget_appointment');
     await runner.query('DROP TABLE acs_request_budget');
   }
 }
@@ -29,4 +44,7 @@ export const communicationServicesMigrations: readonly (new () => MigrationInter
 export const communicationServicesGrants: readonly {
   readonly table: string;
   readonly privileges: readonly ('SELECT' | 'INSERT' | 'UPDATE' | 'DELETE')[];
-}[] = [{ table: 'acs_request_budget', privileges: ['SELECT', 'INSERT', 'UPDATE'] }];
+}[] = [
+  { table: 'acs_request_budget', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
+  { table: 'acs_budget_appointment', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
+];

@@ -1,15 +1,29 @@
-import type { Database } from '#libs/platform';
-import { emptyLedger, type LedgerState } from './budget-ledger.js';
-import { BudgetLedgers, type LedgerKey } from './budget-ledgers.js';
+import type { Database, Transaction } from '#libs/platform';
+import { type Appointment, emptyLedger, type LedgerState } from './budget-ledger.js';
+import {
+  type AppointmentBook,
+  BudgetLedgers,
+  FORGOTTEN_AFTER_MS,
+  type LedgerChange,
+  type LedgerKey,
+} from './budget-ledgers.js';
 
 interface Row {
   readonly state: LedgerState | null;
   readonly now: number;
 }
 
+/** A ledger that is locked by the transaction under way. */
+interface Locked {
+  readonly transaction: Transaction;
+  readonly key: readonly [resource: string, operation: string];
+  readonly now: number;
+}
+
 /**
  * Ledgers as rows of PostgreSQL, whose clock is the one for all replicas. A ledger is a few kilobytes
- * and is changed some ten times a second at most, under the lock of its row.
+ * and is changed some ten times a second at most, under the lock of its row. Those who were told to
+ * come back have rows of their own, which are read and written only while there are any.
  */
 export class PostgresBudgetLedgers extends BudgetLedgers {
   constructor(private readonly database: Database) {
@@ -18,34 +32,83 @@ export class PostgresBudgetLedgers extends BudgetLedgers {
 
   async change<T>(
     { resource, operation }: LedgerKey,
-    change: (state: LedgerState, now: number) => { state: LedgerState; answer: T },
+    { coming, told }: AppointmentBook,
+    change: LedgerChange<T>,
   ): Promise<T> {
-    const key = [resource, operation];
+    const key = [resource, operation] as const;
     return this.database.transaction(async (transaction) => {
-      // The time may be taken before the lock was waited for: too early is on the safe side.
-      const read = async (): Promise<Row | undefined> => {
-        const rows = await transaction.query<Row[]>(
-          `SELECT state, (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now
-             FROM acs_request_budget WHERE resource = $1 AND operation = $2 FOR UPDATE`,
-          key,
-        );
-        return rows[0];
-      };
-      let row = await read();
-      if (!row) {
-        await transaction.query(
-          'INSERT INTO acs_request_budget (resource, operation) VALUES ($1, $2) ON CONFLICT DO NOTHING',
-          key,
-        );
-        row = await read();
-      }
-      if (!row) throw new Error('the row of a request budget vanished');
-      const { state, answer } = change(row.state ?? emptyLedger, row.now);
+      const { state, now } = await locked(transaction, key);
+      const ledger = { transaction, key, now };
+      const isExpected = (state?.expectedUntil ?? 0) + FORGOTTEN_AFTER_MS > now;
+      const known = isExpected && coming.length > 0 ? await takeOut(ledger, coming) : new Map();
+      if (told.length > 0) await writeDown(ledger, told);
+      const changed = change(state ?? emptyLedger, now, known);
       await transaction.query(
         'UPDATE acs_request_budget SET state = $3 WHERE resource = $1 AND operation = $2',
-        [...key, JSON.stringify(state)],
+        [...key, JSON.stringify(changed.state)],
       );
-      return answer;
+      return changed.answer;
     });
   }
+}
+
+async function locked(transaction: Transaction, key: Locked['key']): Promise<Row> {
+  // The time may be taken before the lock was waited for: too early is on the safe side.
+  const read = async (): Promise<Row | undefined> => {
+    const rows = await transaction.query<Row[]>(
+      `SELECT state, (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now
+         FROM acs_request_budget WHERE resource = $1 AND operation = $2 FOR UPDATE`,
+      [...key],
+    );
+    return rows[0];
+  };
+  const known = await read();
+  if (known) return known;
+  await transaction.query(
+    'INSERT INTO acs_request_budget (resource, operation) VALUES ($1, $2) ON CONFLICT DO NOTHING',
+    [...key],
+  );
+  const created = await read();
+  if (!created) throw new Error('the row of a request budget vanished');
+  return created;
+}
+
+async function takeOut(
+  { transaction, key, now }: Locked,
+  coming: readonly string[],
+): Promise<Map<string, Appointment>> {
+  // TypeORM answers a DELETE with the rows and their count.
+  const [rows] = await transaction.query<[Appointment[], number]>(
+    `DELETE FROM acs_budget_appointment
+      WHERE resource = $1 AND operation = $2 AND person = ANY ($3)
+      RETURNING person AS key, turn, due_at - $4::float8 AS "inMs"`,
+    [...key, coming, now],
+  );
+  const isForgotten = ({ inMs }: Appointment): boolean => inMs + FORGOTTEN_AFTER_MS <= 0;
+  return new Map(rows.filter((row) => !isForgotten(row)).map((row) => [row.key, row]));
+}
+
+async function writeDown(
+  { transaction, key, now }: Locked,
+  told: readonly Appointment[],
+): Promise<void> {
+  const once = [...new Map(told.map((one) => [one.key, one])).values()];
+  await transaction.query(
+    `INSERT INTO acs_budget_appointment (resource, operation, person, turn, due_at)
+     SELECT $1, $2, person, turn, due_at
+       FROM unnest($3::text[], $4::float8[], $5::float8[]) AS one (person, turn, due_at)
+     ON CONFLICT (resource, operation, person)
+     DO UPDATE SET turn = excluded.turn, due_at = excluded.due_at`,
+    [
+      ...key,
+      once.map((one) => one.key),
+      once.map(({ turn }) => turn),
+      once.map(({ inMs }) => now + inMs),
+    ],
+  );
+  await transaction.query(
+    `DELETE FROM acs_budget_appointment
+      WHERE resource = $1 AND operation = $2 AND due_at < $3`,
+    [...key, now - FORGOTTEN_AFTER_MS],
+  );
 }

@@ -10,6 +10,8 @@ export interface BudgetRequest {
   readonly operation: AcsOperation;
   readonly tenant?: string;
   readonly clientApp?: string;
+  /** Names whom the call is for, so that who comes back when told to is recognised, in any replica. */
+  readonly key?: string;
   /** Default: interactive. */
   readonly priority?: CallPriority;
   /** Frees the place in the queue when it aborts. */

@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { type Clock, DatabaseUnavailable, ManualClock, MemoryLogger } from '#libs/platform';
 import { type BudgetLedgers, MemoryBudgetLedgers } from './budget-ledgers.js';
+import { busiest, dice, simulate } from '../../../bench/storm-simulation.js';
 import { BudgetMetrics } from './budget-metrics.js';
 import { BudgetExhausted } from './gateway-errors.js';
 import type { BudgetRequest, Permit } from './request-budget.js';
@@ -44,16 +45,14 @@ function replica(clock: Clock, terms: Terms, ledgers?: BudgetLedgers): SharedReq
   return only;
 }
 
-/** The most calls that any stretch of one window saw. */
-function busiest(arrivals: readonly number[], windowMs: number): number {
-  const sorted = arrivals.toSorted((a, b) => a - b);
-  let from = 0;
-  let most = 0;
-  for (const [to, at] of sorted.entries()) {
-    while (at - (sorted[from] ?? at) >= windowMs) from += 1;
-    most = Math.max(most, to - from + 1);
-  }
-  return most;
+const tenWindows = {
+  ...{ seed: 7, limit: 60, windowMs: 30_000, maxWaitMs: 5000, replicas: 3 },
+  tenants: [132, 108, 96, 84, 66, 48, 30, 18, 12, 6],
+  callMs: { least: 40, usual: 250, most: 1500 },
+};
+
+function secondsOf({ retryAfterSeconds = Number.NaN }: BudgetExhausted): number {
+  return retryAfterSeconds;
 }
 
 /** Moves the time on until the work is over. */
@@ -66,15 +65,6 @@ async function during<T>(clock: ManualClock, work: Promise<T>, stepMs = 100): Pr
   const endsAt = clock.now() + 3_600_000;
   while (!state.isOver && clock.now() < endsAt) await clock.advance(stepMs);
   return work;
-}
-
-/** The same numbers each time, from 0 to below 1. */
-function dice(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
 }
 
 /** One client's way to its call: does as it is told, and comes to any replica. */
@@ -104,47 +94,61 @@ async function client(
 }
 
 describe('SharedRequestBudget', () => {
-  it('brings a storm of ten windows through at the speed of the limit, with honest times', async () => {
-    const terms = { limit: 60, windowMs: 30_000, maxWaitMs: 5000 };
-    const clock = new ManualClock();
-    const random = dice(7);
-    const world = { clock, random, budgets: replicas(3, clock, terms) };
-    const startedAt = clock.now();
-    const sizes = [150, 120, 90, 75, 60, 45, 30, 15, 9, 6];
-    const tenants = sizes
-      .flatMap((size, number) => Array.from({ length: size }, () => ({ number, at: random() })))
-      .toSorted((a, b) => a.at - b.at);
-    const storm = tenants.map(async ({ number }) => client(`tenant ${number}`, world));
-    const served = await during(clock, Promise.all(storm));
+  it.each(['connection', 'request'] as const)(
+    'brings a storm of ten windows through fairly, at the speed of the limit, with honest times (by %s)',
+    async (balancing) => {
+      const storm = await simulate({ ...tenWindows, balancing });
+      expect(storm.served).toBe(600);
+      expect(storm.calls).toBe(600);
+      expect(storm.busiest).toBe(tenWindows.limit);
+      expect(storm.totalMs).toBeLessThan(1.05 * 9 * tenWindows.windowMs);
+      expect(storm.toldRight).toBeGreaterThan(0.95);
+      expect(Math.min(...storm.fairness)).toBeGreaterThan(0.95);
+    },
+  );
 
-    const arrivals = served.map(({ arrivedAt }) => arrivedAt);
-    expect(busiest(arrivals, terms.windowMs)).toBe(terms.limit);
-    // Nearly all: a place that a client came too late for costs that client one more window.
-    const inTime = arrivals.filter((at) => at - startedAt < 9 * terms.windowMs * 1.05);
-    expect(inTime.length).toBeGreaterThan(0.99 * arrivals.length);
-    expect(Math.max(...arrivals) - startedAt).toBeLessThan(10 * terms.windowMs * 1.05);
-    const ratios = served.flatMap(({ told, arrivedAt }) =>
-      told.map(({ at, seconds }) => (seconds * 1000) / (arrivedAt - at)),
-    );
-    const right = ratios.filter((ratio) => ratio >= 0.8 && ratio <= 1.2);
-    expect(right.length / ratios.length).toBeGreaterThan(0.95);
-    // The first window goes to whoever comes first; then tenants take turns for as long as they wait.
-    const turns = served.filter(
-      ({ arrivedAt }) =>
-        arrivedAt > startedAt + terms.windowMs / 2 && arrivedAt < startedAt + 2.5 * terms.windowMs,
-    );
-    const waiting = sizes.map(
-      (size, number) =>
-        size -
-        served.filter(({ tenant, told }) => tenant === `tenant ${number}` && told.length === 0)
-          .length,
-    );
-    const share = fairShare(waiting, 2 * terms.limit);
-    const shares = waiting.map((size, number) => {
-      const got = turns.filter(({ tenant }) => tenant === `tenant ${number}`).length;
-      return got / Math.min(size, share);
-    });
-    expect(jain(shares)).toBeGreaterThan(0.95);
+  it('gives places to others when those do not come who were told to', async () => {
+    const storm = await simulate({ ...tenWindows, noShows: 0.3, balancing: 'request' });
+    expect(storm.missing).toBeGreaterThan(100);
+    expect(storm.served + storm.missing).toBe(600);
+    expect(storm.busiest).toBeLessThanOrEqual(tenWindows.limit);
+    expect(Math.max(...storm.visits.map(({ told }) => told.length))).toBeLessThan(5);
+  });
+
+  it('serves everybody when replicas die in the middle of a storm', async () => {
+    const deaths = [1500, 32_000, 64_000];
+    const storm = await simulate({ ...tenWindows, deaths, balancing: 'connection' });
+    expect(storm.served).toBe(600);
+    expect(storm.busiest).toBeLessThanOrEqual(tenWindows.limit);
+  });
+
+  it('knows in every replica who was told to come back, and for when', async () => {
+    const clock = new ManualClock();
+    const terms = { limit: 10, windowMs: 30_000, maxWaitMs: 1000 };
+    const [one, other] = replicas(2, clock, terms);
+    const ask = async (budget: SharedRequestBudget | undefined, key: string): Promise<number> =>
+      during(
+        clock,
+        Promise.resolve(budget?.acquire({ ...issue, key })).then(
+          (permit) => {
+            permit?.done();
+            return 0;
+          },
+          (error: unknown) => (error instanceof BudgetExhausted ? secondsOf(error) : Number.NaN),
+        ),
+      );
+    const people = Array.from({ length: 25 }, (_, number) => `person ${number}`);
+    const told = await Promise.all(people.map(async (key) => ask(one, key)));
+    expect(told.filter((seconds) => seconds === 0)).toHaveLength(10);
+    const [first = ''] = people.filter((_key, nth) => (told[nth] ?? 0) > 0);
+    const last = people.at(-1) ?? '';
+    await clock.advance(5000);
+    // Who comes too early is told the same time again, and is not behind newcomers.
+    const newcomer = ask(other, 'newcomer');
+    const again = await ask(other, last);
+    expect(again).toBeLessThan(told.at(-1) ?? 0);
+    expect(await newcomer).toBeGreaterThanOrEqual(again);
+    expect(await ask(other, first)).toBeLessThan(27);
   });
 
   it('never lets any window see more calls than the limit', async () => {
@@ -290,9 +294,9 @@ describe('SharedRequestBudget', () => {
     const ledgers = new MemoryBudgetLedgers(clock);
     const state = { turns: 0 };
     const change = ledgers.change.bind(ledgers);
-    ledgers.change = async (key, work) => {
+    ledgers.change = async (...turn) => {
       state.turns += 1;
-      return change(key, work);
+      return change(...turn);
     };
     const budget = replica(clock, { limit: 1000, windowMs: 30_000, maxWaitMs: 5000 }, ledgers);
     for (let call = 0; call < 200; call += 1) {
@@ -302,17 +306,3 @@ describe('SharedRequestBudget', () => {
     expect(state.turns).toBeLessThan(40);
   });
 });
-
-/** What each gets at most when all get the same and nothing is left over. */
-function fairShare(sizes: readonly number[], available: number): number {
-  let share = 0;
-  while (sizes.reduce((sum, size) => sum + Math.min(size, share), 0) < available) share += 0.1;
-  return share;
-}
-
-/** Jain's index: 1 when all have the same, 1/n when one has all. */
-function jain(shares: readonly number[]): number {
-  const sum = shares.reduce((one, other) => one + other, 0);
-  const squares = shares.reduce((one, other) => one + other * other, 0);
-  return (sum * sum) / (shares.length * squares);
-}

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { OnModuleDestroy } from '@nestjs/common';
 import type { Clock, Logger } from '#libs/platform';
 import { BudgetLane, type LaneTerms } from './budget-lane.js';
@@ -29,6 +29,8 @@ export class SharedRequestBudget extends RequestBudget implements OnModuleDestro
       readonly clock: Clock;
       readonly logger: Logger;
       readonly metrics: BudgetMetrics;
+      /** From 0 to below 1; `Math.random` unless told otherwise. */
+      readonly random?: () => number;
     },
   ) {
     super();
@@ -36,7 +38,9 @@ export class SharedRequestBudget extends RequestBudget implements OnModuleDestro
 
   async acquire(request: BudgetRequest): Promise<Permit> {
     return this.environment.metrics.watch(request, async () => {
-      const permit = await this.#lane(request).acquire(request);
+      const { key, ...rest } = request;
+      const person = key === undefined ? rest : { ...rest, key: hashOf(key) };
+      const permit = await this.#lane(request).acquire(person);
       return { ...permit, done: this.#noticing(request, permit) };
     });
   }
@@ -61,16 +65,19 @@ export class SharedRequestBudget extends RequestBudget implements OnModuleDestro
     const name = `${resource} ${operation}`;
     const known = this.#lanes.get(name);
     if (known) return known;
-    const { clock, metrics } = this.environment;
+    const { clock, metrics, random = Math.random } = this.environment;
     const terms = this.#terms(operation);
     const lane = new BudgetLane(terms, {
       holder: this.#holder,
-      turn: async (request) =>
-        this.ledgers.change({ resource, operation }, (state, now) =>
-          takeTurn(state, request, { ...terms, now }),
-        ),
+      turn: async (request) => {
+        const coming = request.newcomers.flatMap(({ key }) => key ?? []);
+        const book = { coming, told: request.told };
+        return this.ledgers.change({ resource, operation }, book, (state, now, known) =>
+          takeTurn(state, request, { ...terms, now, known }),
+        );
+      },
       clock,
-      random: Math.random,
+      random,
     });
     metrics.waiting({ resource, operation }, () => lane.waiting);
     this.#lanes.set(name, lane);
@@ -87,4 +94,9 @@ export class SharedRequestBudget extends RequestBudget implements OnModuleDestro
       callMs: timeoutMs + CALL_MARGIN_MS,
     };
   }
+}
+
+/** What the ledger knows a person by: short, and not to be read back. */
+function hashOf(key: string): string {
+  return createHash('sha256').update(key).digest('base64url').slice(0, 22);
 }

@@ -15,13 +15,18 @@ export interface OnBehalf {
 
 /** A call to ACS about a mapping. The shares of the request budget are the caller's, not the target's. */
 export function callFor(
-  { resource, tenant }: { readonly resource: string; readonly tenant: string },
+  {
+    resource,
+    tenant,
+    subject,
+  }: { readonly resource: string; readonly tenant: string; readonly subject: string },
   { actor, request, priority }: OnBehalf,
 ): GatewayCall {
   const caller = isCaller(actor) ? actor : undefined;
   return {
     resource,
     tenant: caller?.tenant ?? tenant,
+    subject,
     ...(caller?.clientApp !== undefined && { clientApp: caller.clientApp }),
     ...(request && { request }),
     ...(priority && { priority }),

@@ -1,0 +1,42 @@
+import { freeBy, nextMs, type Openings } from './openings.js';
+
+/** A client's way back, and its call's way to the queue. */
+const WAY_MS = 400;
+/** A time told is meant to be right within a fifth; the rest is for what can't be foreseen. */
+const TOLERANCE = 1.15;
+/** Coming a whole cycle after one's turn is as bad as a time that is wrong by so much. */
+const LOST_TURN = 2;
+const MOST_TRIES = 20;
+
+/**
+ * When to come back for a turn: a little before it, each caller differently, so that not all come at
+ * once and that nobody's place is lost who comes late. What is left is spent waiting.
+ *
+ * Places get free in bursts. A caller who comes back after its turn takes the next place instead,
+ * unless so few wait that its own is left, so that a time too short to be kept is made longer, up to
+ * where another place is soon enough.
+ *
+ * @param turn.inMs when its turn comes
+ * @param turn.random from 0 to below 1
+ * @returns whole seconds
+ */
+export function retryAfterSeconds(
+  turn: { readonly inMs: number; readonly maxWaitMs: number; readonly random: number },
+  openings: Openings,
+): number {
+  const { inMs, maxWaitMs, random } = turn;
+  const { heldMs, cycleMs } = openings;
+  const earlyMs = Math.min((inMs + heldMs) * 0.13, maxWaitMs * (0.3 + 0.2 * random));
+  const first = Math.max(1, Math.ceil((inMs + heldMs - earlyMs) / 1000));
+  const later = Array.from({ length: MOST_TRIES }, (_, nth) => first + 1 + nth);
+  let best = { seconds: first, cost: Number.POSITIVE_INFINITY };
+  for (const seconds of [first, Math.max(1, first - 1), ...later]) {
+    const backMs = seconds * 1000 + WAY_MS;
+    const isLeft = inMs <= maxWaitMs && freeBy(openings, backMs) >= openings.waiting;
+    const placeMs = backMs <= inMs || isLeft ? Math.max(inMs, backMs) : nextMs(openings, backMs);
+    const wrong = Math.max(TOLERANCE, (placeMs + heldMs) / (seconds * 1000));
+    const cost = wrong + (LOST_TURN * (placeMs - inMs)) / cycleMs;
+    if (cost < best.cost) best = { seconds, cost };
+  }
+  return best.seconds;
+}
