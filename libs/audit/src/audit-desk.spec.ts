@@ -50,6 +50,23 @@ describe('AuditDesk', () => {
     ['action', { action: 'authorization.deny' as const }, [300]],
     ['outcome', { outcome: 'denied' as const }, [300]],
     ['person', { actorSubject: 'bob' }, [300]],
+    [
+      'person, whomever it was done to',
+      { actorSubject: alice.subject },
+      [301, 299, 298, 297, 296, 295, 294, 293, 292, 291],
+    ],
+    ['whom it was done to', { targetSubject: 'robot' }, [301]],
+    [
+      'whom it was done to, when by the same',
+      { targetSubject: alice.subject, before: 3 },
+      [2, 1, 0],
+    ],
+    ['both of them', { actorSubject: alice.subject, targetSubject: 'robot' }, [301]],
+    [
+      'both of them, when the same',
+      { actorSubject: alice.subject, targetSubject: alice.subject, before: 2 },
+      [1, 0],
+    ],
     ['address', { clientAddress: '203.0.113.42' }, [298, 42]],
     ['identity', { communicationUserId: issued(17).target?.communicationUserId }, [17]],
     ['fingerprint', { fingerprint: issued(18).token?.fingerprint }, [18]],

@@ -73,7 +73,7 @@ function entryOf(
         code: text(reason.code),
         detail: reason.detail === undefined ? undefined : cut(reason.detail, limits.detail),
       }),
-    recordedAt: new Date(recordedAtMs).toISOString(),
+    recordedAt: recordedAtOf(recordedAtMs),
     request:
       request && withoutAbsent({ id: text(request.requestId), traceId: optional(request.traceId) }),
     target:
@@ -100,6 +100,14 @@ function entryOf(
       }),
     version: 1,
   });
+}
+
+let lastTime = { ms: 0, text: new Date(0).toISOString() };
+
+/** Under load many entries share a millisecond. */
+function recordedAtOf(ms: number): string {
+  if (lastTime.ms !== ms) lastTime = { ms, text: new Date(ms).toISOString() };
+  return lastTime.text;
 }
 
 function actorOf(actor: Actor, limits: Limits): EntryActor {

@@ -45,24 +45,30 @@ export function personalValuesOf(event: AuditEvent): PersonalValues[] {
 /** What stands for the values in the entry; a member is missing when its value is. */
 export function personalHashes(values: readonly PersonalValues[]): PersonalHashes | undefined {
   if (values.length === 0) return undefined;
-  const hashes = new Map<string, string>();
+  const found: { -readonly [Member in keyof PersonalHashes]: string } = {};
   for (const some of values) {
     let salt = 0;
     for (const field of personalFields) {
       const value = some[field];
       if (value === undefined) continue;
-      hashes.set(memberOf(some.whose, field), saltedHash(some.salts, salt, value));
+      found[memberOf(some.whose, field)] = saltedHash(some.salts, salt, value);
       salt += saltBytes;
     }
   }
-  // In canonical order.
-  return {
-    ...member('actorDisplayName', hashes),
-    ...member('clientAddress', hashes),
-    ...member('targetDisplayName', hashes),
-    ...member('userAgent', hashes),
-  };
+  const hashes: typeof found = {};
+  for (const name of canonicalOrder) {
+    const value = found[name];
+    if (value !== undefined) hashes[name] = value;
+  }
+  return hashes;
 }
+
+const canonicalOrder = [
+  'actorDisplayName',
+  'clientAddress',
+  'targetDisplayName',
+  'userAgent',
+] as const satisfies readonly (keyof PersonalHashes)[];
 
 /** Which hash in the entry stands for a value beside it. */
 export function memberOf(whose: 'actor' | 'target', field: PersonalField): keyof PersonalHashes {
@@ -74,14 +80,6 @@ export function memberOf(whose: 'actor' | 'target', field: PersonalField): keyof
 export function hasAllSalts(values: PersonalValues): boolean {
   const count = personalFields.filter((field) => values[field] !== undefined).length;
   return count > 0 && values.salts.length === count * saltBytes;
-}
-
-function member(
-  name: keyof PersonalHashes,
-  hashes: ReadonlyMap<string, string>,
-): Partial<PersonalHashes> {
-  const value = hashes.get(name);
-  return value === undefined ? {} : { [name]: value };
 }
 
 function saltedHash(salts: Buffer, salt: number, value: string): string {
