@@ -291,7 +291,7 @@ export class BudgetLane {
 
   async #pause(): Promise<void> {
     const { clock } = this.environment;
-    const shortestMs = Math.min(250, Math.max(20, this.terms.windowMs / 150));
+    const shortestMs = Math.min(100, Math.max(20, this.terms.windowMs / 400));
     this.#wake = new AbortController();
     const pauseMs = Math.min(250, Math.max(shortestMs, this.#next.at - clock.now()));
     await clock.sleep(pauseMs, this.#wake.signal).catch(() => undefined);

@@ -21,7 +21,7 @@ export interface LedgerState {
   readonly factorAt: number;
   /** No call is granted before. */
   readonly blockedUntil: number;
-  /** Nobody who was told to come back is expected later. */
+  /** Nobody who was told to come back is expected later; 0 when nobody is. */
   readonly expectedUntil: number;
 }
 
@@ -112,6 +112,8 @@ export const emptyLedger: LedgerState = {
   expectedUntil: 0,
 };
 
+/** Somebody who comes so much later than told is a stranger again. */
+export const FORGOTTEN_AFTER_MS = 30_000;
 /** Finished calls are kept in so many time slots a window. */
 const SLOTS = 250;
 /** A replica names at most so many of those who wait; more are not granted at once either. */
@@ -181,7 +183,10 @@ export function takeTurn(
     heldMs,
     idleMs: idleTime(state, granted.interactive, { ...terms, limit }),
     changedAt: now,
-    expectedUntil: Math.max(state.expectedUntil, ...request.told.map(({ inMs }) => now + inMs)),
+    expectedUntil: Math.max(
+      state.expectedUntil + FORGOTTEN_AFTER_MS > now ? state.expectedUntil : 0,
+      ...request.told.map(({ inMs }) => now + inMs),
+    ),
   };
   return {
     state: after,

@@ -1,4 +1,9 @@
-import { type Appointment, emptyLedger, type LedgerState } from './budget-ledger.js';
+import {
+  type Appointment,
+  emptyLedger,
+  FORGOTTEN_AFTER_MS,
+  type LedgerState,
+} from './budget-ledger.js';
 import type { AcsOperation } from './request-budget.js';
 
 /** Whose ledger. */
@@ -21,9 +26,6 @@ export type LedgerChange<T> = (
   now: number,
   known: ReadonlyMap<string, Appointment>,
 ) => { readonly state: LedgerState; readonly answer: T };
-
-/** Somebody who comes so much later than told is a stranger again. */
-export const FORGOTTEN_AFTER_MS = 30_000;
 
 /** Where the ledgers are kept that all replicas share. */
 export abstract class BudgetLedgers {

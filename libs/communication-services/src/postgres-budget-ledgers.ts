@@ -1,9 +1,13 @@
 import type { Database, Transaction } from '#libs/platform';
-import { type Appointment, emptyLedger, type LedgerState } from './budget-ledger.js';
+import {
+  type Appointment,
+  emptyLedger,
+  FORGOTTEN_AFTER_MS,
+  type LedgerState,
+} from './budget-ledger.js';
 import {
   type AppointmentBook,
   BudgetLedgers,
-  FORGOTTEN_AFTER_MS,
   type LedgerChange,
   type LedgerKey,
 } from './budget-ledgers.js';
@@ -42,6 +46,7 @@ export class PostgresBudgetLedgers extends BudgetLedgers {
       const isExpected = (state?.expectedUntil ?? 0) + FORGOTTEN_AFTER_MS > now;
       const known = isExpected && coming.length > 0 ? await takeOut(ledger, coming) : new Map();
       if (told.length > 0) await writeDown(ledger, told);
+      if (told.length > 0 || (state?.expectedUntil && !isExpected)) await forget(ledger);
       const changed = change(state ?? emptyLedger, now, known);
       await transaction.query(
         'UPDATE acs_request_budget SET state = $3 WHERE resource = $1 AND operation = $2',
@@ -106,6 +111,9 @@ async function writeDown(
       once.map(({ inMs }) => now + inMs),
     ],
   );
+}
+
+async function forget({ transaction, key, now }: Locked): Promise<void> {
   await transaction.query(
     `DELETE FROM acs_budget_appointment
       WHERE resource = $1 AND operation = $2 AND due_at < $3`,

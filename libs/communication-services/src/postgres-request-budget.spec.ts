@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions, MemoryLogger, SystemClock } from '#libs/platform';
 import { SlidingWindow } from '../../../apps/emulator/src/sliding-window.js';
 import { testDatabase, type TestDatabase } from '../../../test/environment/postgres.js';
+import type { AppointmentBook } from './budget-ledgers.js';
 import { BudgetMetrics } from './budget-metrics.js';
 import { BudgetExhausted } from './gateway-errors.js';
 import { PostgresBudgetLedgers } from './postgres-budget-ledgers.js';
@@ -76,6 +77,29 @@ describe('SharedRequestBudget over PostgreSQL', () => {
     // Two windows are needed; a third stands for the noise of a busy machine.
     expect(performance.now() - startedAt).toBeLessThan(windows * windowMs);
     for (const budget of budgets) await budget.onModuleDestroy();
+  });
+
+  it('knows in every replica who was told to come back, once, and forgets who never does', async () => {
+    const [one, other] = sources.map((source) => new PostgresBudgetLedgers(new Database(source)));
+    const key = { resource: 'appointments', operation: 'issue' } as const;
+    const told = [
+      { key: 'first', turn: 3.25, inMs: 5000 },
+      { key: 'second', turn: 1, inMs: 1000 },
+      { key: 'second', turn: 2, inMs: 2000 },
+      { key: 'gone', turn: 4, inMs: -31_000 },
+    ];
+    const asks = async (
+      ledgers: PostgresBudgetLedgers | undefined,
+      book: AppointmentBook,
+    ): Promise<Record<string, number> | undefined> =>
+      ledgers?.change(key, book, (state, now, known) => ({
+        state: { ...state, expectedUntil: now + 5000 },
+        answer: Object.fromEntries([...known.values()].map((found) => [found.key, found.turn])),
+      }));
+    expect(await asks(one, { coming: ['first'], told })).toEqual({});
+    const coming = ['first', 'second', 'gone', 'stranger'];
+    expect(await asks(other, { coming, told: [] })).toEqual({ first: 3.25, second: 2 });
+    expect(await asks(one, { coming, told: [] })).toEqual({});
   });
 
   it('counts the calls of a replica that died as made', async () => {
