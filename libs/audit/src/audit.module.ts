@@ -18,6 +18,7 @@ import { CheckpointSigners } from './checkpoint-signers.js';
 import { LogAppender } from './log-appender.js';
 import { LogWatch } from './log-watch.js';
 import { PostgresAuditTrail } from './postgres-audit-trail.js';
+import { SecretReadRecorder } from './secret-read-recorder.js';
 import { SecretTokenFingerprints } from './secret-token-fingerprints.js';
 import { TokenFingerprints } from './token-fingerprints.js';
 
@@ -38,6 +39,7 @@ import { TokenFingerprints } from './token-fingerprints.js';
     LogReader,
     LogRetention,
     LogMaintenance,
+    SecretReadRecorder,
     TokenTracer,
     PersonalEraser,
     DatabaseVerifier,

@@ -11,6 +11,7 @@ export {
   SecretUnavailable,
   SecretUnusable,
 } from './secret-errors.js';
+export { type SecretRead, SecretReads } from './secret-reads.js';
 export { SecretStore } from './secret-store.js';
 export { SecretsModule } from './secrets.module.js';
 export { secretsSettings, type SecretsSettings } from './secrets-settings.js';

@@ -10,7 +10,8 @@ import { KeyVaultReader } from './key-vault-reader.js';
 import { KeyVaultSecretStore } from './key-vault-secret-store.js';
 import { SdkAzureCredential } from './sdk-azure-credential.js';
 import { Secret } from './secret.js';
-import { SecretNotFound, SecretUnavailable } from './secret-errors.js';
+import { SecretAccessRefused, SecretNotFound, SecretUnavailable } from './secret-errors.js';
+import { type SecretRead, SecretReads } from './secret-reads.js';
 import { describeSecretStore } from './secret-store.contract.js';
 import { secretsSettings, type SecretsSettings } from './secrets-settings.js';
 
@@ -53,7 +54,13 @@ function reader(more?: Record<string, string>): KeyVaultReader {
 
 describeSecretStore('KeyVaultSecretStore', async () => {
   const timing = { ...settings(), rereadCooldownMs: 0 };
-  const store = new KeyVaultSecretStore(reader(), timing, new SystemClock(), new MemoryLogger());
+  const store = new KeyVaultSecretStore(
+    reader(),
+    timing,
+    new SystemClock(),
+    new MemoryLogger(),
+    new SecretReads(),
+  );
   const fail = async (status: number): Promise<void> => {
     const body = { error: { code: 'Broken', message: 'no' } };
     await emulator.control.addFault({
@@ -154,13 +161,18 @@ describe('KeyVaultSecretStore', () => {
     clock: ManualClock;
     vault: { get: ReturnType<typeof vi.fn<(name: string) => Promise<Secret>>> };
     store: KeyVaultSecretStore;
+    told: SecretRead[];
   } {
     const clock = new ManualClock();
+    const reads = new SecretReads();
+    const told: SecretRead[] = [];
+    reads.observe((read) => told.push(read));
     const vault = { get: vi.fn(async (name: string) => Promise.resolve(version(name, '1'))) };
     return {
       clock,
       vault,
-      store: new KeyVaultSecretStore(vault, timing, clock, new MemoryLogger()),
+      store: new KeyVaultSecretStore(vault, timing, clock, new MemoryLogger(), reads),
+      told,
     };
   }
   const version = (name: string, number: string): Secret =>
@@ -170,6 +182,45 @@ describe('KeyVaultSecretStore', () => {
     const { store, vault } = start();
     await Promise.all([store.read('a'), store.read('a'), store.reread('a')]);
     expect(vault.get).toHaveBeenCalledTimes(1);
+  });
+
+  it('tells of each reading from the vault, not of answers from memory', async () => {
+    const { store, vault, clock, told } = start();
+    await Promise.all([store.read('a'), store.read('a')]);
+    await store.read('a');
+    await store.readVersion('a', '1');
+    expect(told).toEqual([{ name: 'a', version: '1' }]);
+    vault.get.mockRejectedValue(new SecretAccessRefused('b'));
+    await expect(store.read('b')).rejects.toThrow();
+    await expect(store.read('b')).rejects.toThrow();
+    await clock.advance(1000);
+    await expect(store.readVersion('b', '7')).rejects.toThrow();
+    expect(told.slice(1)).toEqual([
+      { name: 'b', refusal: 'secret-access-refused' },
+      { name: 'b', version: '7', refusal: 'secret-access-refused' },
+    ]);
+  });
+
+  it('tells which version a new one replaces, also when the old one was dropped before', async () => {
+    const { store, vault, clock, told } = start();
+    await store.read('a');
+    vault.get.mockResolvedValue(version('a', '2'));
+    await store.reread('a');
+    vault.get.mockRejectedValue(new SecretNotFound('a'));
+    await clock.advance(timing.rereadCooldownMs);
+    await expect(store.reread('a')).rejects.toThrow();
+    vault.get.mockResolvedValue(version('a', '3'));
+    await clock.advance(timing.rereadCooldownMs);
+    await store.reread('a');
+    await clock.advance(timing.rereadCooldownMs);
+    await store.reread('a');
+    expect(told).toEqual([
+      { name: 'a', version: '1' },
+      { name: 'a', version: '2', replaces: '1' },
+      { name: 'a', refusal: 'secret-missing' },
+      { name: 'a', version: '3', replaces: '2' },
+      { name: 'a', version: '3' },
+    ]);
   });
 
   it('notices a new version within the refresh interval, without making a reader wait', async () => {

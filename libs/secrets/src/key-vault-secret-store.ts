@@ -1,7 +1,8 @@
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
-import type { Clock, Logger } from '#libs/platform';
+import { type Clock, type Logger, ServiceError } from '#libs/platform';
 import type { Secret } from './secret.js';
 import { SecretNotFound, SecretUnusable } from './secret-errors.js';
+import type { SecretReads } from './secret-reads.js';
 import { SecretStore } from './secret-store.js';
 import type { SecretsSettings } from './secrets-settings.js';
 
@@ -10,6 +11,8 @@ interface Entry {
   readonly name: string;
   readonly version: string | undefined;
   secret?: Secret;
+  /** The version that was read last, also when it was dropped since. */
+  lastVersion?: string;
   readAt: number;
   reading?: Promise<Secret>;
   /** The last failure stands for a moment, so that an outage is not met with a flood of questions. */
@@ -45,6 +48,7 @@ export class KeyVaultSecretStore
     private readonly timing: Timing,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    private readonly reads: SecretReads,
   ) {
     super();
   }
@@ -101,12 +105,14 @@ export class KeyVaultSecretStore
   async #ask(entry: Entry): Promise<Secret> {
     try {
       const secret = await this.vault.get(entry.name, entry.version, this.timing.timeoutMs);
+      this.#tell(entry, secret);
       this.#remember(entry, secret);
       if (entry.version === undefined)
         this.#remember(this.#entry(entry.name, secret.version), secret);
       return secret;
     } catch (error) {
       entry.failure = { error, until: this.clock.now() + FAILURE_MS };
+      this.#tellFailure(entry, error);
       const isFinal = error instanceof SecretNotFound || error instanceof SecretUnusable;
       if (isFinal) delete entry.secret;
       const fields = { secret: entry.name, version: entry.version, error };
@@ -117,13 +123,24 @@ export class KeyVaultSecretStore
   }
 
   #remember(entry: Entry, secret: Secret): void {
-    if (entry.version === undefined && entry.secret?.version !== secret.version) {
+    if (entry.version === undefined && entry.lastVersion !== secret.version) {
       const { name, version, expiresAt } = secret;
       this.logger.info({ secret: name, version, expiresAt }, 'a secret was read');
     }
     entry.secret = secret;
+    entry.lastVersion = secret.version;
     entry.readAt = this.clock.now();
     delete entry.failure;
+  }
+
+  #tell({ name, lastVersion: replaces }: Entry, { version }: Secret): void {
+    const isNew = replaces !== undefined && replaces !== version;
+    this.reads.tell({ name, version, ...(isNew && { replaces }) });
+  }
+
+  #tellFailure({ name, version }: Entry, error: unknown): void {
+    const refusal = error instanceof ServiceError ? error.code : 'unknown';
+    this.reads.tell({ name, ...(version !== undefined && { version }), refusal });
   }
 
   #notExpired(secret: Secret): Secret {

@@ -5,12 +5,14 @@ import { AzureCredential } from './azure-credential.js';
 import { KeyVaultReader } from './key-vault-reader.js';
 import { KeyVaultSecretStore } from './key-vault-secret-store.js';
 import { SdkAzureCredential } from './sdk-azure-credential.js';
+import { SecretReads } from './secret-reads.js';
 import { SecretStore } from './secret-store.js';
 import { secretsSettings, type SecretsSettings } from './secrets-settings.js';
 
 /** The secret store and this process's identity in Azure. */
 @Module({
   providers: [
+    SecretReads,
     {
       provide: AzureCredential,
       inject: [secretsSettings.key],
@@ -18,22 +20,24 @@ import { secretsSettings, type SecretsSettings } from './secrets-settings.js';
     },
     {
       provide: SecretStore,
-      inject: [secretsSettings.key, AzureCredential, Clock, Logger, Registry],
+      inject: [secretsSettings.key, AzureCredential, Clock, Logger, Registry, SecretReads],
       useFactory: (
         settings: SecretsSettings,
         credential: AzureCredential,
         clock: Clock,
         logger: Logger,
         registry: Registry,
+        reads: SecretReads,
       ) =>
         new KeyVaultSecretStore(
           new KeyVaultReader(settings, credential, clock, registry),
           settings,
           clock,
           logger,
+          reads,
         ),
     },
   ],
-  exports: [AzureCredential, SecretStore],
+  exports: [AzureCredential, SecretReads, SecretStore],
 })
 export class SecretsModule {}
