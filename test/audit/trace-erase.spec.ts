@@ -107,11 +107,11 @@ describe('POST /v1/audit/trace', () => {
   it('records that somebody traced, never the token', async () => {
     const { token } = await issue('alice');
     await trace({ token });
-    const entries = await service().auditEntries();
-    expect(entries.at(-1)).toMatchObject({
+    expect(await service().newestEntry()).toMatchObject({
       action: 'audit.trace',
       actor: { subject: samplePeople.grace.objectId },
     });
+    const entries = await service().auditEntries();
     service().scanner.assertClean('the audit log', [JSON.stringify(entries)]);
   });
 
@@ -132,7 +132,7 @@ describe('POST /v1/audit/trace', () => {
     const { status, body } = await trace({ token: 'x' }, 'ivan');
     expect(status).toBe(403);
     expect(body.type).toBe('urn:acs-identity:problem:audit-scope-exceeded');
-    expect((await service().auditEntries()).at(-1)).toMatchObject({
+    expect(await service().newestEntry()).toMatchObject({
       action: 'audit.trace',
       outcome: 'denied',
     });

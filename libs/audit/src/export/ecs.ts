@@ -62,15 +62,23 @@ export function ecsLine({ index, entry, personal }: RecordedEntry): string {
   });
 }
 
-function category(action: AuditAction): string {
+function category(action: AuditAction): 'authentication' | 'iam' | 'api' {
   if (action === 'authentication.reject') return 'authentication';
   return action.startsWith('identity.') ? 'iam' : 'api';
 }
 
+/** ECS says which types are expected with a category: only `api` knows of verdicts and access. */
 function types(action: AuditAction, outcome: AuditOutcome): string[] {
-  const verdict = outcome === 'denied' ? ['denied'] : outcome === 'success' ? ['allowed'] : [];
-  if (creations.test(action)) return ['creation', ...verdict];
-  if (deletions.test(action)) return ['deletion', ...verdict];
-  if (changes.test(action)) return ['change', ...verdict];
-  return ['access', ...verdict];
+  const isApi = category(action) === 'api';
+  const verdicts = isApi ? verdictOf(outcome) : [];
+  if (action === 'authentication.reject') return ['start'];
+  if (creations.test(action)) return ['creation', ...verdicts];
+  if (deletions.test(action)) return ['deletion', ...verdicts];
+  if (changes.test(action)) return ['change', ...verdicts];
+  return [isApi ? 'access' : 'info', ...verdicts];
+}
+
+function verdictOf(outcome: AuditOutcome): string[] {
+  if (outcome === 'denied') return ['denied'];
+  return outcome === 'success' ? ['allowed'] : [];
 }

@@ -2,6 +2,8 @@ import { isIP } from 'node:net';
 import type { AuditAction } from '../audit-event.js';
 import type { RecordedEntry } from '../recorded-entry.js';
 
+const PRODUCT = 'communication identity service';
+
 /** How an action is called in OCSF 1.8.0. */
 interface OcsfClass {
   readonly class: 3002 | 3004 | 6003;
@@ -67,11 +69,10 @@ export function ocsfLine(recorded: RecordedEntry): string {
     time: Date.parse(entry.recordedAt),
     metadata: {
       version: '1.8.0',
-      product: { name: 'communication identity service', vendor_name: 'acs-identity' },
+      product: { name: PRODUCT, vendor_name: 'acs-identity' },
       uid: entry.id,
       sequence: recorded.index,
       correlation_uid: entry.request?.id,
-      trace_uid: entry.request?.traceId,
     },
     ...special(recorded),
     src_endpoint: endpoint(recorded.personal.clientAddress),
@@ -85,6 +86,7 @@ export function ocsfLine(recorded: RecordedEntry): string {
       policy: entry.policy,
       token: entry.token,
       upstream: entry.upstream,
+      trace_uid: entry.request?.traceId,
     },
   });
 }
@@ -94,7 +96,12 @@ function special(recorded: RecordedEntry): object {
   const { class: classUid, operation } = classes[entry.action];
   switch (classUid) {
     case 3002:
-      return { user: user(recorded), auth_protocol_id: 6, is_remote: true };
+      return {
+        user: user(recorded),
+        service: { name: PRODUCT },
+        auth_protocol_id: 6,
+        is_remote: true,
+      };
     case 3004:
       return { actor: actor(recorded), entity: target(recorded) };
     case 6003:
