@@ -247,7 +247,11 @@ describe('GET /v1/audit/export', () => {
   });
 
   it('reads no faster than the client takes, breaks off without a proper end when it fails, and can be resumed', async () => {
-    const log = openTestLog(service().database.serviceUrl, { origin: 'localhost/acs-identity' });
+    const log = openTestLog(service().database.serviceUrl, {
+      origin: 'localhost/acs-identity',
+      timeoutMs: 20_000,
+      databaseTimeoutMs: 20_000,
+    });
     const count = 30_000;
     for (let done = 0; done < count; done += 5_000) {
       await log.trail.recordAll(Array.from({ length: 5_000 }, (_, nth) => issued(done + nth)));

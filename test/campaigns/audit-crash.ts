@@ -16,6 +16,7 @@ import { Random } from './audit-random.js';
 import { killPostgres } from './kill-postgres.js';
 import { judgeLog, settled } from './log-judge.js';
 import { fingerprintSecrets } from './receipts.js';
+import { startReplica } from './replica.js';
 import { TokenTraffic } from './token-traffic.js';
 import { until } from './until.js';
 
@@ -65,7 +66,8 @@ try {
   // One that ends by itself leaves its compiled modules behind.
   await service.apis[0]?.stop();
   const replicas = new Set<ApiProcess>();
-  for (let nth = 0; nth < REPLICAS; nth += 1) replicas.add(await startReplica(traffic));
+  for (let nth = 0; nth < REPLICAS; nth += 1)
+    replicas.add(await startReplica(service, traffic.broken));
   const keys = await publicKeys();
 
   let isRunning = true;
@@ -100,15 +102,6 @@ try {
 }
 process.exit(exitCode);
 
-/** Starts a replica; one that ends without being killed breaks a promise. */
-async function startReplica(traffic: TokenTraffic): Promise<ApiProcess> {
-  const api = await service.addApi();
-  void api.ended.then((code) => {
-    if (!api.process.killed) traffic.broken.push(`a replica ended by itself, code ${code}`);
-  });
-  return api;
-}
-
 /** Kills one replica after the other, each once it serves, and starts another in its place. */
 async function killApis(
   replicas: Set<ApiProcess>,
@@ -129,7 +122,7 @@ async function killApis(
       }
       victim.process.kill('SIGKILL');
       await victim.ended;
-      replicas.add(await startReplica(traffic));
+      replicas.add(await startReplica(service, traffic.broken));
       if (left % 20 === 0) told(`${kills - left} kills of the api`, traffic, startedAt);
     }
   };

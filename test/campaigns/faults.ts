@@ -14,6 +14,7 @@ import { Random } from './audit-random.js';
 import { type Call, FaultCalls } from './fault-calls.js';
 import { judgeLog, settled } from './log-judge.js';
 import { fingerprintSecrets } from './receipts.js';
+import { startReplica, watchReplica } from './replica.js';
 import { Troubles } from './troubles.js';
 import { until } from './until.js';
 
@@ -62,7 +63,10 @@ try {
   const calls = new FaultCalls(service, random);
   const troubles = new Troubles(service, cluster, random);
   await calls.signIn();
-  for (const api of service.apis) serving.add(api);
+  for (const api of service.apis) {
+    watchReplica(service, api, broken);
+    serving.add(api);
+  }
   const startedAt = performance.now();
 
   let isRunning = true;
@@ -114,7 +118,12 @@ try {
   ];
   const told = [...answersBy].sort().map(([answer, times]) => `${answer}: ${times}`);
   console.log(`${told.join(', ')}\n${troubles.told()}`);
-  for (const failure of failures.slice(0, 20)) console.error(`FAILED ${failure}`);
+  for (const failure of failures.slice(0, 20)) {
+    console.error(`FAILED ${failure}`);
+    const requestId = /"requestId":"([^"]+)"/.exec(failure)?.[1];
+    const isAbout = (line: string): boolean => requestId !== undefined && line.includes(requestId);
+    for (const line of service.logLines.filter(isAbout)) console.error(`  ${line.slice(0, 2_000)}`);
+  }
   console.log(`${sum(answersBy.values())} passed, ${failures.length} failed`);
   exitCode = failures.length === 0 ? 0 : 1;
 } finally {
@@ -153,7 +162,7 @@ async function send(call: Call): Promise<number> {
 /** A new process, which knows nothing yet, takes the place of the oldest. */
 async function replaceReplica(): Promise<void> {
   const [oldest] = serving;
-  serving.add(await service.addApi());
+  serving.add(await startReplica(service, broken));
   if (!oldest) return;
   serving.delete(oldest);
   const isIdle = (): boolean => (underWay.get(oldest) ?? 0) === 0;

@@ -147,6 +147,11 @@ export class Service {
     return rows.map(({ leaf }) => JSON.parse(leaf.toString('utf8')) as AuditEntry);
   }
 
+  /** The newest entry of what a caller did: the service's own, such as readings of secrets, come between. */
+  async newestEntry(): Promise<AuditEntry | undefined> {
+    return (await this.auditEntries()).findLast(({ actor }) => actor.kind !== 'system');
+  }
+
   /**
    * Stops everything and removes its traces.
    *

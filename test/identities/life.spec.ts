@@ -90,7 +90,7 @@ describe('PATCH /v1/identities/{id}', () => {
       timeout: 30_000,
       interval: 100,
     });
-    expect((await service().auditEntries()).at(-1)).toMatchObject({
+    expect(await service().newestEntry()).toMatchObject({
       action: 'token.revoke',
       actor: { kind: 'system' },
       target: { identityId: body.id },

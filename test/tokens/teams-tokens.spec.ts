@@ -40,7 +40,7 @@ describe('POST /v1/me/teams-tokens', () => {
     const { status, body } = await exchange('alice', { teamsUserToken: await teamsTokenOf('bob') });
     expect(status).toBe(400);
     expect(body.type).toBe('urn:acs-identity:problem:teams-token-refused');
-    expect((await service().auditEntries()).at(-1)).toMatchObject({
+    expect(await service().newestEntry()).toMatchObject({
       action: 'token.exchange',
       outcome: 'denied',
       reason: { code: 'teams-token-refused' },
