@@ -18,7 +18,8 @@ type Version = EntraSettings['versions'][number];
 
 /** Verifies Entra's access tokens: our own checks first, the signature last. */
 export class EntraTokenVerifier extends TokenVerifier {
-  readonly #keys: ReadonlyMap<string, IssuerKeys>;
+  /** By version, then by tenant. */
+  readonly #keys: ReadonlyMap<Version, ReadonlyMap<string, IssuerKeys>>;
 
   constructor(
     private readonly entra: EntraSettings,
@@ -27,17 +28,17 @@ export class EntraTokenVerifier extends TokenVerifier {
   ) {
     super();
     const { authority, tenants, versions } = entra;
+    const keysOf = (version: Version, tenant: string): IssuerKeys =>
+      new IssuerKeys(
+        discoveryUrl(authority, tenant, version),
+        (issuer) => isIssuerOf(issuer, { authority, tenant, version }),
+        surroundings.keys,
+      );
     this.#keys = new Map(
-      tenants.flatMap((tenant) =>
-        versions.map((version) => [
-          `${version} ${tenant}`,
-          new IssuerKeys(
-            discoveryUrl(authority, tenant, version),
-            (issuer) => isIssuerOf(issuer, { authority, tenant, version }),
-            surroundings.keys,
-          ),
-        ]),
-      ),
+      versions.map((version) => [
+        version,
+        new Map(tenants.map((tenant) => [tenant, keysOf(version, tenant)])),
+      ]),
     );
   }
 
@@ -47,11 +48,11 @@ export class EntraTokenVerifier extends TokenVerifier {
   }
 
   override get isReady(): boolean {
-    return [...this.#keys.values()].every((keys) => keys.areUsable);
+    return this.#all().every((keys) => keys.areUsable);
   }
 
   override async keepFresh(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.#keys.values()].map(async (keys) => keys.keepFresh(signal)));
+    await Promise.all(this.#all().map(async (keys) => keys.keepFresh(signal)));
   }
 
   override async verify(token: CompactToken, sought?: Permission): Promise<Principal> {
@@ -69,7 +70,7 @@ export class EntraTokenVerifier extends TokenVerifier {
     });
     checkAudience(claims, entra);
     const principal = principalOfEntra(claims, entra.botClientApps);
-    const keys = this.#keys.get(`${version} ${claims.tid}`);
+    const keys = this.#keys.get(version)?.get(claims.tid);
     if (keys === undefined) throw new TokenRefused('tenant-not-allowed');
     const signer = keys.known(token.keyId) ?? (await lookUp(keys, token.keyId, claims.iss));
     refuseIf(signer.issuer !== claims.iss, 'issuer-not-trusted');
@@ -77,6 +78,10 @@ export class EntraTokenVerifier extends TokenVerifier {
     await this.signatures.verify(token.text, signer);
     this.#checkAuthenticationContext(principal, claims, sought);
     return principal;
+  }
+
+  #all(): IssuerKeys[] {
+    return [...this.#keys.values()].flatMap((byTenant) => [...byTenant.values()]);
   }
 
   /**
