@@ -14,7 +14,7 @@ import { Service } from '../environment/service.js';
 import { ask } from './ask.js';
 import { Random } from './audit-random.js';
 import { killPostgres } from './kill-postgres.js';
-import { judgeLog, settled } from './log-judge.js';
+import { judgeLog, keysOf, settled } from './log-judge.js';
 import { fingerprintSecrets } from './receipts.js';
 import { startReplica } from './replica.js';
 import { TokenTraffic } from './token-traffic.js';
@@ -68,7 +68,9 @@ try {
   const replicas = new Set<ApiProcess>();
   for (let nth = 0; nth < REPLICAS; nth += 1)
     replicas.add(await startReplica(service, traffic.broken));
-  const keys = await publicKeys();
+  const [first] = [...replicas];
+  if (!first) throw new Error('no replica runs');
+  const keys = await keysOf(service, first);
 
   let isRunning = true;
   const clients = Array.from({ length: CLIENTS }, async () => {
@@ -151,14 +153,6 @@ async function killDatabase(
       return answer?.status === 200;
     });
   }
-}
-
-async function publicKeys(): Promise<string> {
-  const token = await service.token('grace');
-  const [api] = service.apis.slice(-1);
-  const answer = await ask(api?.url ?? '', { method: 'GET', path: '/v1/audit/log/keys', token });
-  if (answer.status !== 200) throw new Error(`the log's keys: ${answer.text}`);
-  return answer.text;
 }
 
 /** A mapping is in use or done with: a crash leaves nothing between, and no person two of them. */

@@ -79,11 +79,6 @@ export class FaultCalls {
     };
   }
 
-  /** The log's verifier keys, one a line. */
-  keys(): Call {
-    return this.#of('grace', 'GET', '/v1/audit/log/keys', [200]);
-  }
-
   #ownIdentity(): Call {
     return this.#of(this.#person(), 'GET', '/v1/me/identity', [200, 404]);
   }

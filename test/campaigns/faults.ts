@@ -12,7 +12,7 @@ import { Service } from '../environment/service.js';
 import { ask, isDocumented, isNotNow } from './ask.js';
 import { Random } from './audit-random.js';
 import { type Call, FaultCalls } from './fault-calls.js';
-import { judgeLog, settled } from './log-judge.js';
+import { judgeLog, keysOf, settled } from './log-judge.js';
 import { fingerprintSecrets } from './receipts.js';
 import { startReplica, watchReplica } from './replica.js';
 import { Troubles } from './troubles.js';
@@ -108,9 +108,10 @@ try {
   }
   await settled(service);
 
-  const [{ url } = { url: '' }] = serving;
+  const [first] = [...serving];
+  if (!first) throw new Error('no replica runs');
   const { receipts, checkpoints } = calls;
-  const keys = (await ask(url, calls.keys())).text;
+  const keys = await keysOf(service, first);
   const failures = [
     ...broken,
     ...calls.broken,

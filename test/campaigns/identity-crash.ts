@@ -9,6 +9,7 @@ import { Service } from '../environment/service.js';
 import { judge } from './identity-crash-judge.js';
 import { IdentityTraffic } from './identity-traffic.js';
 import { Random } from './audit-random.js';
+import { judgeLog, keysOf, settled } from './log-judge.js';
 
 /**
  * Kills the api with SIGKILL in the middle of creating, deleting, suspending and importing, while ACS
@@ -75,8 +76,12 @@ try {
     }
   }
   await service.emulator.control.removeFaults();
-  await settled();
-  const failures = await judge(service, traffic);
+  await settled(service);
+  const keys = await keysOf(service, current);
+  const failures = [
+    ...(await judge(service, traffic)),
+    ...(await judgeLog(service, { receipts: [], checkpoints: [], keys })),
+  ];
   for (const failure of failures) console.error(`FAILED ${failure}`);
   console.log(`${count + traffic.answered} passed, ${failures.length} failed`);
   exitCode = failures.length === 0 ? 0 : 1;
@@ -114,18 +119,4 @@ async function burst(
   api.process.kill('SIGKILL');
   await Promise.all(workers);
   await api.ended;
-}
-
-/** Waits until the sweepers have nothing left to do. */
-async function settled(): Promise<void> {
-  const until = Date.now() + 90_000;
-  for (;;) {
-    const [row] = await service.rows<{ owed: string }>(
-      `SELECT (SELECT count(*) FROM mapping WHERE lease_expires_at IS NOT NULL)
-            + (SELECT count(*) FROM mapping_orphan WHERE lease_expires_at IS NOT NULL) AS owed`,
-    );
-    if (row?.owed === '0') return;
-    if (Date.now() > until) throw new Error(`${row?.owed ?? '?'} mappings still owe ACS something`);
-    await delay(200);
-  }
 }

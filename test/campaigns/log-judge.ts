@@ -1,8 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ApiProcess } from '../../apps/local/src/api-process.js';
 import { acsIdentity } from '../audit/acs-identity.js';
 import type { AuditEntry, Service } from '../environment/service.js';
+import { ask } from './ask.js';
 import type { Receipt } from './receipts.js';
 import { until } from './until.js';
 
@@ -49,6 +51,14 @@ export async function judgeLog(
     `${receipts.length} receipts, ${entries.length} entries, ${checkpoints.length} checkpoints seen`,
   );
   return failures;
+}
+
+/** The log's verifier keys, as an auditor gets them. */
+export async function keysOf(service: Service, { url }: ApiProcess): Promise<string> {
+  const token = await service.token('grace');
+  const answer = await ask(url, { method: 'GET', path: '/v1/audit/log/keys', token });
+  if (answer.status !== 200) throw new Error(`the log's keys: ${answer.text}`);
+  return answer.text;
 }
 
 /** Waits until the sweepers have finished what was begun: no mapping is anybody's to work on. */
