@@ -47,7 +47,7 @@ console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
 
 function anyStorm(): SimulatedStorm {
-  const limit = between(20, 120);
+  const limit = between(40, 150);
   const windowMs = between(20, 60) * 1000;
   const windows = between(3, 10);
   const parts = Array.from({ length: between(1, 12) }, () => between(1, 30));

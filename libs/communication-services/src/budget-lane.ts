@@ -12,7 +12,7 @@ import { BudgetExhausted } from './gateway-errors.js';
 import { type Openings, waitMs } from './openings.js';
 import { Permits } from './permits.js';
 import type { BudgetRequest, Permit } from './request-budget.js';
-import { retryAfterSeconds } from './retry-after.js';
+import { mustComeBack, retryAfterSeconds } from './retry-after.js';
 import { type Waiter, WaitingLine } from './waiting-line.js';
 
 export interface LaneTerms extends LedgerTerms {
@@ -29,12 +29,6 @@ export interface LaneEnvironment {
   /** @returns a number from 0 to below 1 */
   readonly random: () => number;
 }
-
-/**
- * Parts of the longest wait after which it is judged whether the rest will do. Whose turn is far off
- * is told late: nothing is lost by that, and by then those are known who came at the same time.
- */
-const JUDGED_AFTER = { soon: 0.5, late: 0.8 };
 
 /**
  * The budget of one operation of one ACS resource, as one replica sees it.
@@ -193,12 +187,9 @@ export class BudgetLane {
     const { maxWaitMs } = this.terms;
     const turns = new FairTurns(answer.line);
     const tellUnlessInTime = (waiter: Waiter, place: number): void => {
-      const waited = now - waiter.since;
-      if (waited < JUDGED_AFTER.soon * maxWaitMs) return;
       const inMs = waitMs(answer, Math.max(1, place - answer.underWay - this.#spare));
-      if (waited < maxWaitMs && inMs <= maxWaitMs - waited) return;
-      const isLate = waiter.isDue === true || inMs > 2 * maxWaitMs;
-      if (isLate && waited < JUDGED_AFTER.late * maxWaitMs) return;
+      const { since, isDue = false } = waiter;
+      if (!mustComeBack({ inMs, waitedMs: now - since, isDue }, maxWaitMs)) return;
       this.#tell(waiter, inMs, answer);
     };
     for (const waiter of [...this.#line.seated]) {

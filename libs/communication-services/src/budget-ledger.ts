@@ -1,5 +1,5 @@
 import { type EndedTurn, FairTurns, type FlowName, noTurns, type TurnState } from './fair-turns.js';
-import { freesOf, type Openings, reuseMs } from './openings.js';
+import { freesOf, idleTime, type Openings, REPORT_MS, reuseMs } from './openings.js';
 
 /** What all replicas know together of one resource's operation. Instants are the database's, in ms. */
 export interface LedgerState {
@@ -120,12 +120,14 @@ const SLOTS = 250;
 export const MOST_NAMED = 100;
 /** This part of each window is kept from bulk work. */
 const INTERACTIVE_SHARE = 0.2;
+/**
+ * A cycle is thought to be longer than the window by this part of it at most. Times of a busy moment
+ * say little about later; who comes too late leaves a place empty, who comes too early just waits.
+ */
+const SLOWEST_CYCLE = 15;
 const SMALLEST_FACTOR = 0.1;
 /** The limit grows back by this part of itself in one window. */
 const REGROWTH = 0.1;
-/** What a replica reported counts for so long; it asks far more often while somebody waits. */
-const REPORT_MS = 1500;
-
 /**
  * One replica's turn.
  *
@@ -200,7 +202,7 @@ export function takeTurn(
       free: free - lease.count,
       frees: freesOf(after, { now, windowMs, over: Math.max(0, inUse - limit) }),
       blockedForMs: Math.max(0, pressure.blockedUntil - now),
-      cycleMs: reuseMs(windowMs) + heldMs + after.idleMs,
+      cycleMs: reuseMs(windowMs) + Math.min(heldMs + after.idleMs, windowMs / SLOWEST_CYCLE),
     },
   };
 }
@@ -239,28 +241,6 @@ function settled(
     leases: [...left.values()].filter(({ count }) => count > 0),
     heldMs,
   };
-}
-
-/**
- * Counts the time that places stood free since the last turn, while somebody was waiting: that they
- * stand free when nobody is there tells nothing of how long the next one will.
- */
-function idleTime(
-  { used, leases, holders, changedAt, idleMs }: LedgerState,
-  granted: number,
-  { now, limit, windowMs }: { now: number; limit: number; windowMs: number },
-): number {
-  const isWaiting = Object.values(holders).some(
-    ({ turns, seenAt }) => turns.length > 0 && seenAt > now - REPORT_MS,
-  );
-  if (!isWaiting) return idleMs;
-  const inUse = sum(used.map(([, count]) => count)) + sum(leases.map(({ count }) => count));
-  const freed = used.filter(([freeAt]) => freeAt > changedAt && freeAt <= now);
-  const stoodFree =
-    Math.max(0, limit - inUse) * (now - changedAt) +
-    sum(freed.map(([freeAt, count]) => (now - freeAt) * count));
-  const part = 1 / Math.max(20, limit / 2);
-  return Math.min(windowMs / 5, Math.max(0, idleMs + part * (stoodFree - idleMs * granted)));
 }
 
 /** An ACS that refuses calls halves the limit at once, at most once in a tenth of the window. */

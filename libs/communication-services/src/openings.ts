@@ -15,6 +15,9 @@ export interface Openings {
   readonly waiting: number;
 }
 
+/** What a replica reported counts for so long; it asks far more often while somebody waits. */
+export const REPORT_MS = 1500;
+
 /** The time from the end of a call until the next may take its place; longer than the window by a hair. */
 export function reuseMs(windowMs: number): number {
   return windowMs * 1.001 + 10;
@@ -61,6 +64,28 @@ export function waitMs({ free, frees, blockedForMs, cycleMs }: Openings, place: 
     inMs = freeInMs;
   }
   return Math.max(blockedForMs, inMs) + cycles * cycleMs;
+}
+
+/**
+ * Counts the time that places stood free since the last turn, while somebody was waiting: that they
+ * stand free when nobody is there tells nothing of how long the next one will.
+ */
+export function idleTime(
+  { used, leases, holders, changedAt, idleMs }: LedgerState,
+  granted: number,
+  { now, limit }: { now: number; limit: number },
+): number {
+  const isWaiting = Object.values(holders).some(
+    ({ turns, seenAt }) => turns.length > 0 && seenAt > now - REPORT_MS,
+  );
+  if (!isWaiting || granted === 0) return idleMs;
+  const inUse = sum(used.map(([, count]) => count)) + sum(leases.map(({ count }) => count));
+  const freed = used.filter(([freeAt]) => freeAt > changedAt && freeAt <= now);
+  const stoodFree =
+    Math.max(0, limit - inUse) * (now - changedAt) +
+    sum(freed.map(([freeAt, count]) => (now - freeAt) * count));
+  const part = Math.min(1, granted / Math.max(20, limit / 2));
+  return Math.max(0, idleMs + (stoodFree / granted - idleMs) * part);
 }
 
 /** How many places get free until then, in ms from the ledger's turn. */

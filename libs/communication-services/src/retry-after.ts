@@ -9,6 +9,26 @@ const LOST_TURN = 2;
 const MOST_TRIES = 20;
 
 /**
+ * Parts of the longest wait after which it is judged whether the rest will do. Whose turn is far off
+ * is told late: nothing is lost by that, and by then those are known who came at the same time.
+ */
+const JUDGED_AFTER = { soon: 0.5, late: 0.8 };
+
+/**
+ * @param waiter.inMs when its turn comes
+ * @param waiter.isDue it was told to come about now, and is not sent away again in haste
+ */
+export function mustComeBack(
+  waiter: { readonly inMs: number; readonly waitedMs: number; readonly isDue: boolean },
+  maxWaitMs: number,
+): boolean {
+  const { inMs, waitedMs, isDue } = waiter;
+  const isLate = isDue || inMs > 2 * maxWaitMs;
+  if (waitedMs < (isLate ? JUDGED_AFTER.late : JUDGED_AFTER.soon) * maxWaitMs) return false;
+  return waitedMs >= maxWaitMs || inMs > maxWaitMs - waitedMs;
+}
+
+/**
  * When to come back for a turn: a little before it, each caller differently, so that not all come at
  * once and that nobody's place is lost who comes late. What is left is spent waiting.
  *
