@@ -7,7 +7,6 @@ import { Service } from '../test/environment/service.js';
 import { median, type PartReport, spread } from './audit-report.js';
 
 const turns = 7;
-const tokensPerTurn = 1000;
 const clients = 32;
 const people = 64;
 const goal = 0.15;
@@ -18,7 +17,10 @@ interface Answer {
 }
 
 /** Tokens per second over HTTP, in turns with the same api answering without recording. */
-export async function measureIssuance(cluster: TestCluster): Promise<PartReport> {
+export async function measureIssuance(
+  cluster: TestCluster,
+  tokensPerTurn: number,
+): Promise<PartReport> {
   const service = await Service.start({
     cluster,
     replicas: 0,

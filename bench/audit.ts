@@ -2,7 +2,8 @@
  * How fast the audit log is.
  *
  *   npm run bench:audit -- [append] [issuance] [verify] [reads]
- *     [--entries 100000] [--callers 4096] [--verify-size 1000000] [--large 5000000]
+ *     [--entries 100000] [--callers 4096] [--tokens 1000] [--verify-size 1000000]
+ *     [--large 5000000]
  *
  * `append`: durable, sequenced, provable appends per second, in turns with a plain batched insert of
  * the same rows into the same tables.
@@ -28,6 +29,7 @@ const { values, positionals } = parseArgs({
   options: {
     entries: { type: 'string', default: '100000' },
     callers: { type: 'string', default: '4096' },
+    tokens: { type: 'string', default: '1000' },
     'verify-size': { type: 'string', default: '1000000' },
     large: { type: 'string', default: '5000000' },
   },
@@ -35,7 +37,7 @@ const { values, positionals } = parseArgs({
 const parts: Record<string, (cluster: TestCluster) => Promise<PartReport>> = {
   append: async (cluster) =>
     measureAppend(cluster, { entries: Number(values.entries), callers: Number(values.callers) }),
-  issuance: measureIssuance,
+  issuance: async (cluster) => measureIssuance(cluster, Number(values.tokens)),
   verify: async (cluster) => measureVerification(cluster, Number(values['verify-size'])),
   reads: async (cluster) => measureReads(cluster, Number(values.large)),
 };

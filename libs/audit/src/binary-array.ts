@@ -4,18 +4,16 @@
 const oids = {
   bytea: 17,
   bigint: 20,
-  integer: 23,
   text: 25,
   timestamptz: 1184,
-  uuid: 2950,
 } as const;
 const headerBytes = 20;
 const epoch2000Ms = 946_684_800_000;
 
-/** `bytea[]` or `uuid[]`. */
-export function bytesArray(type: 'bytea' | 'uuid', values: readonly Uint8Array[]): Buffer {
+/** `bytea[]`. */
+export function bytesArray(values: readonly Uint8Array[]): Buffer {
   const size = values.reduce((sum, value) => sum + 4 + value.length, headerBytes);
-  const array = header(type, values.length, size, false);
+  const array = header('bytea', values.length, size, false);
   let offset = headerBytes;
   for (const value of values) {
     array.writeInt32BE(value.length, offset);

@@ -10,8 +10,8 @@ export interface RowCopy {
 }
 
 /**
- * Adds rows with COPY in its binary format, which costs the server a third less than INSERT: no
- * planning, no arrays to take apart, whole pages at a time.
+ * Adds rows with COPY in its binary format, which costs the server a quarter less than INSERT from
+ * arrays: nothing to plan, no arrays to take apart, whole pages at a time.
  *
  * @param sql `COPY … FROM STDIN (FORMAT binary)`
  * @param chunks one stream of bytes, in pieces of any size, asked for when the server is ready

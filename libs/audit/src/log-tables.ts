@@ -78,14 +78,8 @@ export async function insertHead(transaction: EntityManager, addition: LogAdditi
   await transaction.query(insertSql, [
     bigintArray(tiles.map(({ level }) => level)),
     bigintArray(tiles.map(({ index }) => index)),
-    bytesArray(
-      'bytea',
-      tiles.map(({ hashes }) => hashes),
-    ),
-    bytesArray(
-      'bytea',
-      tiles.map((tile) => rootOf(tile, appended)),
-    ),
+    bytesArray(tiles.map(({ hashes }) => hashes)),
+    bytesArray(tiles.map((tile) => rootOf(tile, appended))),
     textArray([...keys.keys()]),
     bigintArray([...keys.values()]),
     edge.size,
