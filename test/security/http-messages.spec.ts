@@ -58,7 +58,12 @@ describe('answers', () => {
   it('name the type of their content, texts with their character set, and never redirect', async () => {
     const token = await service().token('alice');
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-    const paths = [...routes.map(({ path }) => concrete(path)), '/nowhere', '/openapi.json'];
+    const paths = [
+      ...routes.map(({ path }) => concrete(path)),
+      '/nowhere',
+      '/openapi.json',
+      '/docs',
+    ];
     for (const path of new Set(paths))
       for (const method of ['GET', 'POST'])
         for (const sent of [headers, undefined]) {
@@ -75,9 +80,6 @@ describe('answers', () => {
             expect(type.toLowerCase(), asked).toContain('charset=utf-8');
           expect(Math.floor(answer.status / 100), asked).not.toBe(3);
         }
-    const page = await fetch(`${service().url}/docs`);
-    expect(page.headers.get('content-type')).toMatch(/^text\/html/);
-    expect(await page.text()).toContain('<meta charset="UTF-8">');
   });
 });
 

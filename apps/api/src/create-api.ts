@@ -40,6 +40,11 @@ export async function createApi(
   const server = adapter.getInstance();
   server.removeContentTypeParser('text/plain');
   app.get(RequestObserver).attach(server);
+  // The page at /docs would leave its character set to the browser's guess.
+  server.addHook('onSend', async (_request, reply) => {
+    if (reply.getHeader('content-type') === 'text/html') reply.type('text/html; charset=utf-8');
+    return Promise.resolve();
+  });
 
   assertEveryRouteDeclaresAccess(app);
   SwaggerModule.setup('docs', app, () => openApiDocument(app), {
