@@ -3,7 +3,7 @@ export default {
     'apps/*/src/main.ts',
     'apps/local/src/token.ts',
     'libs/*/src/index.ts',
-    'test/campaigns/{run-all,calls,audit-tamper,audit-crash,identity-crash,identity-race,token-differential}.ts',
+    'test/campaigns/{run-all,faults,audit-tamper,audit-crash,identity-crash,identity-race,token-differential}.ts',
     'bench/{audit,identity-scale,start,storm,token-verification,transparency-log}.ts',
     'scripts/write-documents.ts',
   ],
