@@ -115,36 +115,3 @@ describe('while ACS', () => {
     }
   }, 90_000);
 });
-
-describe('a caller who hangs up', () => {
-  it('frees its place in the queue for ACS', async () => {
-    const api = await service().addApi({
-      ACS_BUDGET_CREATE_WITH_TOKEN: '1',
-      ACS_BUDGET_WINDOW_MS: '60000',
-      ACS_BUDGET_MAX_WAIT_MS: '60000',
-    });
-    const ask = async (signal?: AbortSignal): Promise<number> => {
-      const { bearer } = await somebody();
-      const answer = await fetch(`${api.url}/v1/me/tokens`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${bearer}` },
-        ...(signal && { signal }),
-      });
-      return answer.status;
-    };
-    const waiting = async (): Promise<number> => {
-      const text = await (await fetch(`${api.url}/metrics`)).text();
-      const line = /^acs_budget_waiting\{[^}]*operation="createWithToken"[^}]*\} (\d+)$/m.exec(
-        text,
-      );
-      return Number(line?.[1] ?? 0);
-    };
-    await ask();
-    const hangUp = new AbortController();
-    const answer = ask(hangUp.signal).catch(() => 'gone');
-    await expect.poll(waiting, { timeout: 30_000 }).toBe(1);
-    hangUp.abort();
-    expect(await answer).toBe('gone');
-    await expect.poll(waiting, { timeout: 3_000 }).toBe(0);
-  }, 60_000);
-});
