@@ -1,46 +1,6 @@
-import { type EndedTurn, FairTurns, type FlowName, noTurns, type TurnState } from './fair-turns.js';
+import { type EndedTurn, FairTurns, type FlowName, type TurnState } from './fair-turns.js';
+import type { Holder, Lease, LedgerState } from './ledger-state.js';
 import { freesOf, idleTime, type Openings, REPORT_MS, reuseMs } from './openings.js';
-
-/** What all replicas know together of one resource's operation. Instants are the database's, in ms. */
-export interface LedgerState {
-  /** Calls that are over: when the window lets go of how many. Sorted. */
-  readonly used: readonly (readonly [freeAt: number, count: number])[];
-  /** Calls that a replica may have made by now. */
-  readonly leases: readonly Lease[];
-  /** Who waits at each replica. */
-  readonly holders: Readonly<Record<string, Holder>>;
-  /** In which order calls are made. */
-  readonly line: TurnState;
-  /** How long a call is held on average, from its grant until it is reported. */
-  readonly heldMs: number;
-  /** How long a free place waits on average until somebody who waits is granted it. */
-  readonly idleMs: number;
-  readonly changedAt: number;
-  /** The share of the limit that is used, less than 1 after ACS refused calls. */
-  readonly factor: number;
-  readonly factorAt: number;
-  /** No call is granted before. */
-  readonly blockedUntil: number;
-  /** Nobody who was told to come back is expected later; 0 when nobody is. */
-  readonly expectedUntil: number;
-}
-
-interface Lease {
-  readonly id: string;
-  readonly count: number;
-  readonly grantedAt: number;
-  /** When the window has let go of them even if their holder died and made the calls last thing. */
-  readonly freeAt: number;
-}
-
-interface Holder {
-  /** The turns of those who wait, the first ones, sorted. */
-  readonly turns: readonly number[];
-  readonly bulk: number;
-  /** Turns that calls were granted for, of which the holder has not reported the end. */
-  readonly granted: number;
-  readonly seenAt: number;
-}
 
 /** Somebody who comes and gets a turn: a new one, or the old one who was told to come back. */
 export interface Newcomer extends FlowName {
@@ -97,20 +57,6 @@ export interface LedgerAnswer extends Openings {
   /** How many in the line are being served already. */
   readonly underWay: number;
 }
-
-export const emptyLedger: LedgerState = {
-  used: [],
-  leases: [],
-  holders: {},
-  line: noTurns,
-  heldMs: 0,
-  idleMs: 0,
-  changedAt: 0,
-  factor: 1,
-  factorAt: 0,
-  blockedUntil: 0,
-  expectedUntil: 0,
-};
 
 /** Somebody who comes so much later than told is a stranger again. */
 export const FORGOTTEN_AFTER_MS = 30_000;

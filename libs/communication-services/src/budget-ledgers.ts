@@ -1,9 +1,5 @@
-import {
-  type Appointment,
-  emptyLedger,
-  FORGOTTEN_AFTER_MS,
-  type LedgerState,
-} from './budget-ledger.js';
+import { type Appointment, FORGOTTEN_AFTER_MS } from './budget-ledger.js';
+import { emptyLedger, type LedgerState } from './ledger-state.js';
 import type { AcsOperation } from './request-budget.js';
 
 /** Whose ledger. */

@@ -1,4 +1,4 @@
-import type { LedgerState } from './budget-ledger.js';
+import type { LedgerState } from './ledger-state.js';
 
 /** When places get free, in ms from the ledger's turn. */
 export interface Openings {

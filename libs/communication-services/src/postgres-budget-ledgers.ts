@@ -1,16 +1,12 @@
 import type { Database, Transaction } from '#libs/platform';
-import {
-  type Appointment,
-  emptyLedger,
-  FORGOTTEN_AFTER_MS,
-  type LedgerState,
-} from './budget-ledger.js';
+import { type Appointment, FORGOTTEN_AFTER_MS } from './budget-ledger.js';
 import {
   type AppointmentBook,
   BudgetLedgers,
   type LedgerChange,
   type LedgerKey,
 } from './budget-ledgers.js';
+import { emptyLedger, type LedgerState } from './ledger-state.js';
 
 interface Row {
   readonly state: LedgerState | null;
