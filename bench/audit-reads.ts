@@ -55,7 +55,10 @@ export async function measureReads(cluster: TestCluster, large: number): Promise
       return {
         what: name,
         measured: `${median(small).toFixed(2)} ms, ${median(big).toFixed(2)} ms: ×${ratio.toFixed(2)}`,
-        goal: { text: `at most ×${goal}`, isMet: ratio <= goal },
+        // A bundle is 256 whole entries, from disk where the log exceeds the memory: no search, no proof.
+        ...(name !== 'entry bundle' && {
+          goal: { text: `at most ×${goal}`, isMet: ratio <= goal },
+        }),
       };
     }),
   };

@@ -117,7 +117,7 @@ export class EntrySearch {
     if (query.reasonText !== undefined) {
       const newest = `SELECT ${columns} FROM (
           SELECT * FROM audit_entry e ${where(['e.reason_code IS NOT NULL', ...run])}
-          ORDER BY e.entry_index DESC LIMIT ${newestReasons}
+          ORDER BY e.entry_index DESC LIMIT ${newestPages * query.limit}
         ) e ${where(wanted)} ORDER BY e.entry_index DESC LIMIT ${limit}`;
       const found = await this.database.query<EntryRow>(newest, parameters);
       if (found.length > query.limit) return found;
@@ -149,8 +149,8 @@ export class EntrySearch {
   }
 }
 
-/** So many of the newest reasons are read word by word, before the index of words is asked for all. */
-const newestReasons = 500;
+/** So many pages of the newest reasons are read word by word, before the index of words is asked. */
+const newestPages = 3;
 
 function where(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;

@@ -57,6 +57,7 @@ const statements = [
   `CREATE INDEX ON audit_entry (entry_index) WHERE reason_code IS NOT NULL`,
   `CREATE INDEX ON audit_entry
      USING gin (to_tsvector('simple', reason_code || ' ' || coalesce(reason_detail, '')))
+     WITH (gin_pending_list_limit = 64) -- kB; every search reads that list from end to end
      WHERE reason_code IS NOT NULL`,
 
   // The personal values whose salted hashes stand in the entries.
