@@ -147,9 +147,11 @@ export class Service {
     return rows.map(({ leaf }) => JSON.parse(leaf.toString('utf8')) as AuditEntry);
   }
 
-  /** The newest entry, but for readings of secrets: they come when they come. */
+  /** The newest entry, but for those of secrets and of the start: they come when they come. */
   async newestEntry(): Promise<AuditEntry | undefined> {
-    return (await this.auditEntries()).findLast(({ action }) => !action.startsWith('secret.'));
+    return (await this.auditEntries()).findLast(
+      ({ action }) => !/^(secret|configuration)\./.test(action),
+    );
   }
 
   /**

@@ -1,11 +1,20 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AuthenticationGuard, AuthenticationModule } from '#libs/authentication';
-import { DatabaseModule, PlatformModule, readSettings, SettingsModule } from '#libs/platform';
+import { AuditModule, AuditTrail } from '#libs/audit';
+import {
+  Clock,
+  DatabaseModule,
+  Logger,
+  PlatformModule,
+  readSettings,
+  SettingsModule,
+} from '#libs/platform';
 import { IdentityMappingModule } from '#libs/identity-mapping';
 import { TokenIssuanceModule } from '#libs/token-issuance';
 import { auditLogSettings, type AuditLogSettings } from './audit/audit-log-settings.js';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
+import { ConfigurationRecord } from './composition/configuration-record.js';
 import { SchemaReadiness } from './composition/schema-readiness.js';
 import { serviceSettings, serviceVariables } from './composition/settings.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
@@ -25,6 +34,7 @@ import { PolicyController } from './policy/policy.controller.js';
   imports: [
     PlatformModule,
     DatabaseModule,
+    AuditModule,
     AuthenticationModule,
     IdentityMappingModule,
     TokenIssuanceModule,
@@ -58,6 +68,14 @@ export class ApiModule {
       imports: [
         SettingsModule.forRoot(serviceSettings, variables),
         AuditRoutesModule.forRoot(auditLog),
+      ],
+      providers: [
+        {
+          provide: ConfigurationRecord,
+          inject: [AuditTrail, Clock, Logger],
+          useFactory: (trail: AuditTrail, clock: Clock, logger: Logger) =>
+            new ConfigurationRecord(variables, { trail, clock, logger }),
+        },
       ],
     };
   }
