@@ -34,10 +34,19 @@ export default {
     },
     {
       name: 'library-by-its-index',
-      comment: 'A library is entered through its index.ts alone.',
+      comment: 'A library is entered through its index.ts alone, its test support where it stands.',
       severity: 'error',
       from: { path: '^(apps|libs|bench)/([^/]+)/' },
-      to: { path: '^libs/', pathNot: ['^libs/[^/]+/src/index\\.ts$', '^libs/$2/'] },
+      to: {
+        path: '^libs/',
+        pathNot: ['^libs/[^/]+/src/index\\.ts$', '^libs/$2/', '^libs/[^/]+/test/'],
+      },
+    },
+    {
+      name: 'test-support-for-tests',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: tests },
+      to: { path: '^libs/[^/]+/test/' },
     },
     {
       name: 'apps-apart',

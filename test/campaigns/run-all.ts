@@ -8,6 +8,7 @@ const campaigns = [
   'token-differential',
   'audit-tamper',
   'audit-crash',
+  'storm',
   'identity-race',
   'identity-crash',
 ];

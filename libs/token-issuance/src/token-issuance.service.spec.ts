@@ -16,11 +16,7 @@ import {
 import { MemoryIdentityMap } from '#libs/identity-mapping';
 import { ManualClock, MemoryLogger } from '#libs/platform';
 import { MemorySecretStore, Secret } from '#libs/secrets';
-import { BackgroundWork } from '../../identity-mapping/src/background-work.js';
-import { IdentityCreation } from '../../identity-mapping/src/identity-creation.js';
-import { IdentityMappingService } from '../../identity-mapping/src/identity-mapping.service.js';
-import { Orphans } from '../../identity-mapping/src/orphans.js';
-import { TokenRevocation } from '../../identity-mapping/src/token-revocation.js';
+import { identityMappingOver } from '../../identity-mapping/test/identity-mapping-over.js';
 import { IssuanceMetrics } from './issuance-metrics.js';
 import { IssuanceRecord } from './issuance-record.js';
 import { IssuancePolicies } from './policy/issuance-policies.js';
@@ -87,14 +83,7 @@ function open() {
   const cache = new MemoryTokenCache(clock);
   const gateway = new MemoryCommunicationIdentityGateway(resources, clock);
   const map = new MemoryIdentityMap(clock);
-  const times = { leaseMs: 30_000, waitMs: 8_000, sweepMs: 5_000 };
-  const orphans = new Orphans(map, gateway, audit, logger, times);
-  const background = new BackgroundWork(clock, logger);
-  const creation = new IdentityCreation(map, gateway, orphans, background, audit, clock, logger);
-  const revocation = new TokenRevocation(map, gateway, audit, clock, logger, times);
-  const mappings = new IdentityMappingService(
-    ...([map, creation, revocation, resources, clock, times] as const),
-  );
+  const mappings = identityMappingOver({ map, gateway, audit, resources, clock, logger });
   const secrets = new MemorySecretStore(clock);
   // The version that the gateway in memory says it has signed with.
   secrets.read = async (name) =>
