@@ -7,8 +7,8 @@ import { Service } from '../test/environment/service.js';
 import { median, type PartReport, spread } from './audit-report.js';
 
 const turns = 7;
-const clients = 32;
-const people = 64;
+const clients = 128;
+const people = 256;
 const goal = 0.15;
 
 interface Answer {
