@@ -12,7 +12,7 @@ export default defineConfig({
     include: ['{apps,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
     globalSetup: ['test/environment/global-setup.ts'],
     // More than there are cores: many specs wait for processes and deadlines.
-    maxWorkers: 3,
+    maxWorkers: 4,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -1,9 +1,11 @@
 // `npm run check`: everything that can be said of the code without running it, two checks at a time.
+// With --build, it is built meanwhile, as `npm test` wants it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 const checks = [
   ['lint', 'eslint .'],
+  ...(process.argv.includes('--build') ? [['build', 'npm run -s build:tools']] : []),
   ['types', 'tsc -p tsconfig.json'],
   ['format', 'prettier --check --log-level warn .'],
   ['structure', 'depcruise apps libs test bench scripts --config .dependency-cruiser.mjs'],

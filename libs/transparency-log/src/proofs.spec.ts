@@ -45,7 +45,7 @@ describe('inclusion proofs', () => {
       for (let size = 1; size <= allSizes; size += 1) {
         const reader = new TreeReader(size, log.readTile);
         const root = naive.root(0, size);
-        for (const index of new Set([0, size - 1, salt % size, (salt * 31 + size) % size])) {
+        for (const index of new Set([size - 1, (salt * 31 + size) % size])) {
           const proof = await reader.inclusionProof(index);
           const expected = naive.inclusionProof(index, 0, size);
           expect(Buffer.concat(proof).equals(Buffer.concat(expected))).toBe(true);
@@ -133,12 +133,7 @@ describe('consistency proofs', () => {
       for (let newSize = 1; newSize <= allSizes; newSize += 1) {
         const reader = new TreeReader(newSize, log.readTile);
         const newRoot = naive.root(0, newSize);
-        for (const old of new Set([
-          1,
-          newSize,
-          1 + (salt % newSize),
-          1 + ((salt * 31) % newSize),
-        ])) {
+        for (const old of new Set([newSize, 1 + ((salt * 31) % newSize)])) {
           const proof = await reader.consistencyProof(old);
           const expected = naive.consistencyProof(old, newSize);
           expect(Buffer.concat(proof).equals(Buffer.concat(expected))).toBe(true);
