@@ -314,8 +314,16 @@ async function rewriteCoherently(runner: QueryRunner, random: Random): Promise<T
   const [row] = (await runner.query(`SELECT leaf FROM audit_entry WHERE entry_index = $1`, [
     index,
   ])) as { leaf: Buffer }[];
-  const text = (row?.leaf ?? Buffer.of()).toString().replace('"outcome":"', '"outcome":"x');
-  const leaf = Buffer.from(text);
+  const text = (row?.leaf ?? Buffer.of()).toString();
+  const leaf = Buffer.from(
+    random.pick([
+      text.replace('"outcome":"', '"outcome":"x'),
+      text.replace('"recordedAt"', '"recordedBt"'),
+      text.replace(/"actor":/, '"actor":null,"was":'),
+      text.slice(1),
+      'null',
+    ]),
+  );
   const hash = hashLeaf(leaf);
   await runner.query(
     `UPDATE audit_entry SET leaf = $2, outcome = 'x' || outcome WHERE entry_index = $1`,

@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import type { AuditAction, AuditOutcome } from './audit-event.js';
+import { LogDamaged } from './log-damaged.js';
 
 /**
  * An entry of format version 1, as its canonical bytes say it.
@@ -61,7 +63,55 @@ export interface PersonalHashes {
 /** An entry has at most this many bytes, whatever a caller sends. */
 export const maxAuditEntryBytes = 16_384;
 
-/** Reads an entry's bytes. Says nothing of whether they are in the log. */
+const text = z.string();
+const texts = z.array(text);
+
+/** The kinds of the members, which whoever reads an entry relies on. Later formats may add members. */
+const entryShape = z.looseObject({
+  action: text,
+  actor: z.looseObject({
+    clientApp: text.optional(),
+    isGuest: z.boolean().optional(),
+    issuer: text.optional(),
+    kind: text,
+    name: text.optional(),
+    permissions: texts.optional(),
+    subject: text.optional(),
+    tenant: text.optional(),
+    tokenId: text.optional(),
+  }),
+  details: z.record(text, z.union([text, z.number(), z.boolean(), texts])).optional(),
+  id: text,
+  outcome: text,
+  personal: z.record(text, text).optional(),
+  policy: z.looseObject({ rule: text, version: text }).optional(),
+  reason: z.looseObject({ code: text, detail: text.optional() }).optional(),
+  recordedAt: z.iso.datetime({ precision: 3 }),
+  request: z.looseObject({ id: text, traceId: text.optional() }).optional(),
+  target: z.record(text, text).optional(),
+  token: z
+    .looseObject({ expiresOn: text, fingerprint: text, fingerprintKey: text, scopes: texts })
+    .optional(),
+  upstream: z.record(text, text).optional(),
+});
+
+/**
+ * Reads an entry's bytes. Says nothing of whether they are in the log.
+ *
+ * @throws LogDamaged when they are no entry
+ */
 export function parseAuditEntry(leaf: Buffer): AuditEntry {
-  return JSON.parse(leaf.toString('utf8')) as AuditEntry; // only this library writes leaves
+  const entry = auditEntryIn(leaf);
+  if (!entry) throw new LogDamaged('the bytes of an entry are none');
+  return entry;
+}
+
+/** @returns the entry of these bytes, whoever wrote them; `undefined` when they are none */
+export function auditEntryIn(leaf: Buffer): AuditEntry | undefined {
+  try {
+    const entry: unknown = JSON.parse(leaf.toString('utf8'));
+    return entryShape.safeParse(entry).success ? (entry as AuditEntry) : undefined; // just checked
+  } catch {
+    return undefined;
+  }
 }

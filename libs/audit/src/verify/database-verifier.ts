@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '#libs/platform';
 import { type Checkpoint, hashLeaf, partialTilesOf, TreeEdge } from '#libs/transparency-log';
-import { type AuditEntry, parseAuditEntry } from '../audit-entry.js';
+import { type AuditEntry, auditEntryIn } from '../audit-entry.js';
 import { readTile } from '../log-tables.js';
 import { type AuditFault, AuditFaults } from './audit-fault.js';
 import { DerivedCheck } from './derived-check.js';
@@ -167,7 +167,7 @@ class Verification {
       const offset = (index - Number(run?.from_size ?? 0)) * 32;
       const isInLog =
         run?.leaf_hashes.subarray(offset, offset + 32).equals(hashLeaf(leaf)) ?? false;
-      const below = isInLog ? parseAuditEntry(leaf).details?.firstIndex : undefined;
+      const below = isInLog ? auditEntryIn(leaf)?.details?.firstIndex : undefined;
       if (typeof below === 'number' && below <= index) return below;
     }
     return 0;

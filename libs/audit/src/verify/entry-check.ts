@@ -1,4 +1,4 @@
-import { type AuditEntry, parseAuditEntry, type PersonalHashes } from '../audit-entry.js';
+import { type AuditEntry, auditEntryIn, type PersonalHashes } from '../audit-entry.js';
 import { entryColumnNames, entryColumns } from '../entry-columns.js';
 import { hasAllSalts, type PersonalValues, personalHashes } from '../personal-values.js';
 import type { AuditFaults } from './audit-fault.js';
@@ -21,7 +21,7 @@ export class EntryCheck {
 
   /** @returns the entry, or `undefined` when its bytes are none */
   check(row: StoredEntry): AuditEntry | undefined {
-    const entry = parsed(row.leaf);
+    const entry = auditEntryIn(row.leaf);
     if (!entry) {
       this.faults.add('entry-differs', row.index, 'the bytes are no entry');
       return undefined;
@@ -82,16 +82,6 @@ export class EntryCheck {
   #noteErasure({ action, outcome, target }: AuditEntry): void {
     if (action !== 'audit.erase' || outcome !== 'success') return;
     this.#missing.delete(personKey(target?.tenant, target?.subject) ?? '');
-  }
-}
-
-function parsed(leaf: Buffer): AuditEntry | undefined {
-  try {
-    const entry: unknown = parseAuditEntry(leaf);
-    const isEntry = typeof entry === 'object' && entry !== null && 'actor' in entry;
-    return isEntry ? (entry as AuditEntry) : undefined; // its hash tells whether the rest is right
-  } catch {
-    return undefined;
   }
 }
 

@@ -68,6 +68,12 @@ describe('verification', () => {
       300,
     ],
     [
+      'an entry of which a member lost its name',
+      `UPDATE audit_entry SET leaf = convert_to(replace(convert_from(leaf, 'UTF8'), 'recordedAt', 'recordedBt'), 'UTF8')
+       WHERE entry_index = 300`,
+      300,
+    ],
+    [
       'a column that was changed',
       `UPDATE audit_entry SET actor_subject = 'x' WHERE entry_index = 17`,
       17,
