@@ -13,6 +13,8 @@ export default defineConfig({
     globalSetup: ['test/environment/global-setup.ts'],
     // More than there are cores: many specs wait for processes and deadlines.
     maxWorkers: 4,
+    // What specs share is imported once a worker: nothing in it keeps state outside of what a spec makes.
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

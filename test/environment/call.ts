@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import request, { type Response } from 'supertest';
 import { expect } from 'vitest';
@@ -27,6 +27,7 @@ const document = JSON.parse(
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 addFormats.default(ajv);
 ajv.addSchema({ $id: 'openapi', components: document.components });
+const compiled = new Map<object, ValidateFunction>();
 
 /**
  * Calls the api and holds its answer against the OpenAPI document: status, content type and shape.
@@ -61,13 +62,21 @@ function expectDocumented(method: string, path: string, answer: Response): void 
   if (documented?.content === undefined || answer.text === '') return;
   expect(schema, `${method} ${route} does not document ${type} for ${answer.status}`).toBeDefined();
   if (!schema || !type.endsWith('json')) return;
-  const validate = ajv.compile(rooted(schema));
+  const validate = validatorOf(schema);
   expect(validate(answer.body), ajv.errorsText(validate.errors)).toBe(true);
 }
 
 function matches(pattern: string, pathname: string): boolean {
   const expression = pattern.replaceAll('.', '\\.').replaceAll(/\{[^}]+\}/g, '[^/]+');
   return new RegExp(`^${expression}$`).test(pathname);
+}
+
+function validatorOf(schema: object): ValidateFunction {
+  const known = compiled.get(schema);
+  if (known) return known;
+  const validator = ajv.compile(rooted(schema));
+  compiled.set(schema, validator);
+  return validator;
 }
 
 /** References of the document lead to its components. */

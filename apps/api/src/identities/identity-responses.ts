@@ -17,7 +17,7 @@ export const identityResponse = z
     displayName: z.string().optional(),
     communicationUserId: z
       .string()
-      .startsWith('8:acs:')
+      .regex(/^8:acs:/)
       .optional()
       .meta({ description: 'Absent while the identity is pending.' }),
     resource: z.string().meta({ description: 'Name of the ACS resource that it is pinned to.' }),
