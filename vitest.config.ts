@@ -4,18 +4,34 @@ import { defineConfig } from 'vitest/config';
 /** `#libs/*` leads to the sources; the built code is for processes that tests start. */
 const resolve = { conditions: ['source', ...defaultServerConditions] };
 
+/** @azure/identity keeps the address and the tokens of a managed identity for the whole process. */
+const alone = [
+  'apps/emulator/src/key-vault/key-vault.spec.ts',
+  'libs/secrets/src/key-vault-secret-store.spec.ts',
+];
+
 export default defineConfig({
   resolve,
   // Spec files are resolved in the one, the global set-up in the other.
   environments: { ssr: { resolve }, __vitest__: { resolve } },
   test: {
-    include: ['{apps,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
-    globalSetup: ['test/environment/global-setup.ts'],
     // More than there are cores: many specs wait for processes and deadlines.
     maxWorkers: 4,
-    // What specs share is imported once a worker: nothing in it keeps state outside of what a spec makes.
-    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          include: ['{apps,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
+          exclude: ['**/node_modules/**', ...alone],
+          globalSetup: ['test/environment/global-setup.ts'],
+          // A worker imports once what specs share: that halves the time of the whole.
+          isolate: false,
+        },
+      },
+      { extends: true, test: { name: 'alone', include: alone } },
+    ],
   },
 });

@@ -1,9 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { isAlive } from './is-alive.js';
 import { LocalPostgres } from './local-postgres.js';
+
+const built = new URL('../../../dist/apps/local/src/local-postgres.js', import.meta.url).href;
 
 async function rowsOf(postgres: LocalPostgres, sql: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: postgres.url('postgres') });
@@ -36,6 +41,29 @@ describe('LocalPostgres', () => {
       }
     } finally {
       await first.stop();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('ends with a starter that falls over an error of its own', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'acs-identity-postgres-'));
+    const program = `
+      import { LocalPostgres } from ${JSON.stringify(built)};
+      const server = await LocalPostgres.start({ directory: ${JSON.stringify(folder)}, password: 'test' });
+      console.log(server.processId);
+      throw new Error('fallen');`;
+    const starter = spawn(process.execPath, ['--input-type=module', '--eval', program]);
+    starter.stdout.setEncoding('utf8');
+    const said: string[] = [];
+    starter.stdout.on('data', (text: string) => said.push(text));
+    await once(starter, 'close');
+    try {
+      const processId = Number(said.join(''));
+      expect(processId).toBeGreaterThan(1);
+      await vi.waitFor(() => {
+        expect(isAlive(processId)).toBe(false);
+      }, 20_000);
+    } finally {
       await rm(folder, { recursive: true, force: true });
     }
   });

@@ -143,6 +143,7 @@ async function launch(
     // Its own process group: Ctrl-C reaches us alone, and we stop the server when its users are gone.
     { ...home.account, detached: true, stdio: ['ignore', 'ignore', 'pipe'] },
   );
+  endWithUs(child);
   const complaints = text(child);
   await new Promise<void>((resolve, reject) => {
     child.stderr.on('data', () => {
@@ -154,6 +155,15 @@ async function launch(
     });
   });
   return child;
+}
+
+/** A starter that falls over an error of its own leaves no server behind. */
+function endWithUs(server: ChildProcess): void {
+  const end = (): void => {
+    server.kill('SIGINT');
+  };
+  process.once('exit', end);
+  server.once('exit', () => process.off('exit', end));
 }
 
 async function ended(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {
