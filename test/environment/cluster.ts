@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -19,7 +18,7 @@ const TEMPLATE = 'identity_template';
 
 /** Starts a cluster with its roles and the template; fast rather than durable unless told otherwise. */
 export async function startTestCluster(isDurable = false): Promise<LocalPostgres> {
-  const directory = join(await mkdtemp(join(tmpdir(), 'acs-identity-test-')), 'postgres');
+  const directory = join(tmpdir(), `acs-identity-test-${randomBytes(6).toString('hex')}`);
   const postgres = await LocalPostgres.start({
     directory,
     password: PASSWORD,

@@ -12,6 +12,7 @@ const example = /^```yaml\n([\s\S]+?)^```$/m.exec(guide)?.[1] ?? '';
 
 const good = policyFile(example);
 const bad = policyFile(example.replace('scopes: [voip.join]', 'scope: [voip.join]'));
+const builtIn = policyFile('');
 
 interface Ending {
   readonly code: number;
@@ -35,7 +36,7 @@ describe('acs-identity policy check', () => {
     const { code, stdout } = await policy(['check']);
     expect(code).toBe(0);
     expect(stdout).toContain('1 rule');
-    const builtIn = policyFile((await policy(['default'])).stdout);
+    builtIn.write((await policy(['default'])).stdout);
     expect((await policy(['check'], { POLICY_FILE: builtIn.path })).stdout).toBe(stdout);
   });
 
