@@ -58,6 +58,8 @@ const hostile = fc.oneof(
     '=HYPERLINK("http://evil.example","x")',
     '@SUM(1)',
     '-1+1',
+    "'-1+1",
+    "''=1",
     '"',
     "'",
     '"quoted", \'single\'',
@@ -164,7 +166,7 @@ describe('an export', () => {
         const rows = parseCsv((await exported('csv', from)).toString());
         for (const [nth, { index, entry, personal }] of all.entries()) {
           const row = rows[nth] ?? {};
-          const cell = (name: string): string => row[name]?.replace(/^'(?=[=+\-@])/, '') ?? '';
+          const cell = (name: string): string => row[name]?.replace(/^'(?='*[=+\-@])/, '') ?? '';
           expect([row.index, row.id, row.action]).toEqual([String(index), entry.id, entry.action]);
           expect(cell('actorSubject')).toBe(entry.actor.subject ?? '');
           expect(cell('actorDisplayName')).toBe(personal.actorDisplayName ?? '');

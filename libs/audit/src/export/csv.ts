@@ -45,7 +45,10 @@ const columns: Readonly<Record<string, (recorded: RecordedEntry) => Cell>> = {
 /** The names of the columns (RFC 4180). */
 export const csvHeader = Object.keys(columns).join(',');
 
-/** Every cell is quoted; one that a spreadsheet would take for a formula gets an apostrophe before it. */
+/**
+ * Every cell is quoted; one that a spreadsheet would take for a formula gets an apostrophe before it.
+ * So does one that has such apostrophes itself: taking one away always gives the text that was recorded.
+ */
 export function csvLine(recorded: RecordedEntry): string {
   return Object.values(columns)
     .map((value) => cell(value(recorded)))
@@ -54,6 +57,6 @@ export function csvLine(recorded: RecordedEntry): string {
 
 function cell(value: Cell): string {
   const text = value === undefined ? '' : String(value);
-  const safe = typeof value === 'string' && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const safe = typeof value === 'string' && /^'*[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return `"${safe.replaceAll('"', '""')}"`;
 }
