@@ -1,4 +1,5 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   entriesPath,
@@ -18,18 +19,18 @@ export class LogFolder {
   constructor(readonly path: string) {}
 
   /** The signed checkpoint; `undefined` when the folder holds no log yet. */
-  async checkpoint(): Promise<string | undefined> {
-    return (await this.#read('checkpoint'))?.toString();
+  checkpoint(): string | undefined {
+    return this.#read('checkpoint')?.toString();
   }
 
   /** The hashes of a tile; a full tile stands in for a part of it. */
-  async tile(address: TileAddress): Promise<Buffer | undefined> {
-    const full = await this.#read(tilePath({ ...address, width: tileWidth }));
+  tile(address: TileAddress): Buffer | undefined {
+    const full = this.#read(tilePath({ ...address, width: tileWidth }));
     return full ?? this.#read(tilePath(address));
   }
 
   /** The bytes of an entry bundle. */
-  async bundle(address: Omit<TileAddress, 'level'>): Promise<Buffer | undefined> {
+  bundle(address: Omit<TileAddress, 'level'>): Buffer | undefined {
     return this.#read(entriesPath(address));
   }
 
@@ -59,7 +60,7 @@ export class LogFolder {
   }
 
   async #copyFile(path: string, log: LogSource): Promise<void> {
-    if (await this.#read(path)) return;
+    if (this.#read(path)) return;
     try {
       await this.#write(path, await log.resource(path));
     } catch (error) {
@@ -68,9 +69,10 @@ export class LogFolder {
     }
   }
 
-  async #read(path: string): Promise<Buffer | undefined> {
+  /** Not through the thread pool: with so many files, that would take as long as hashing them. */
+  #read(path: string): Buffer | undefined {
     try {
-      return await readFile(join(this.path, path));
+      return readFileSync(join(this.path, path));
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
       throw error;

@@ -42,7 +42,7 @@ const kinds: Readonly<Record<LogMismatch['fault'], AuditFaultKind>> = {
  * @throws TransparencyLogError when the checkpoint is missing, malformed or not signed by the log
  */
 export async function verifyFolder(request: VerifyFolderRequest): Promise<VerifyReport> {
-  const note = await request.folder.checkpoint();
+  const note = request.folder.checkpoint();
   const { checkpoint } = openCheckpoint(note ?? '', request);
   return new FolderVerification(request, checkpoint).run();
 }
@@ -68,7 +68,7 @@ class FolderVerification {
         start,
         batches: this.#batches(start.size),
         heads: [this.#head],
-        readTile: async (address) => this.#tile(address),
+        readTile: (address) => this.#tile(address),
       });
     } catch (error) {
       this.#note(error);
@@ -79,26 +79,26 @@ class FolderVerification {
   async #start(since: Checkpoint | undefined): Promise<CompactRange | undefined> {
     if (!since) return new CompactRange();
     if (since.size > this.#head.size) return undefined;
-    const tree = new TreeReader(since.size, async (address) => this.#tile(address));
+    const tree = new TreeReader(since.size, (address) => this.#tile(address));
     const range = await tree.compactRange();
     return range.root().equals(Buffer.from(since.root)) ? range : undefined;
   }
 
-  async *#batches(start: number): AsyncGenerator<LogBatch> {
+  *#batches(start: number): Generator<LogBatch, undefined> {
     const { size } = this.#head;
     this.#reached = start;
     let hasBodies = false;
     for (let index = Math.floor(start / tileWidth); index * tileWidth < size; index += 1) {
       const width = tileWidthAt(0, index, size);
       const skip = Math.max(0, start - index * tileWidth);
-      const bundle = await this.#request.folder.bundle({ index, width });
+      const bundle = this.#request.folder.bundle({ index, width });
       if (bundle) {
         hasBodies = true;
         yield decodeEntryBundle(bundle, width).slice(skip);
       } else {
         if (hasBodies) throw new LogMismatch('entry-missing', this.#reached, this.#reached + 1);
         // Retired: only their hashes can be held against the checkpoint.
-        const hashes = await this.#tile({ level: 0, index, width });
+        const hashes = this.#tile({ level: 0, index, width });
         yield { leafHashes: hashes.subarray(skip * 32, width * 32) };
         this.#retiredBelow = index * tileWidth + width;
       }
@@ -107,8 +107,8 @@ class FolderVerification {
     }
   }
 
-  async #tile(address: TileAddress): Promise<Buffer> {
-    return (await this.#request.folder.tile(address)) ?? Buffer.of();
+  #tile(address: TileAddress): Buffer {
+    return this.#request.folder.tile(address) ?? Buffer.of();
   }
 
   #note(error: unknown): void {
