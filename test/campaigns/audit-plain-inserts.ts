@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { AuditEvent } from '#libs/audit';
 import type { Database } from '#libs/platform';
 import { encodeEntry, type EncodedEntry } from '../../libs/audit/src/encode-entry.js';
-import { copyEntries, copyPersonalValues } from '../../libs/audit/src/entry-copy.js';
+import { copyEntries, copyPersonalRows, personalRows } from '../../libs/audit/src/entry-copy.js';
 import { inTurns } from '../../libs/audit/src/in-turns.js';
 
 interface Waiting {
@@ -57,10 +57,11 @@ export class PlainInserts {
     const from = this.#next;
     this.#next += entries.length;
     await this.database.transaction(async (transaction) => {
-      await (
-        await copyEntries(transaction, entries, from)
-      ).stored;
-      await copyPersonalValues(transaction, entries, from);
+      const copy = await copyEntries(transaction, entries, from);
+      await copy.sent;
+      const personal = personalRows(entries, from);
+      await copy.stored;
+      await copyPersonalRows(transaction, personal);
     });
   }
 }

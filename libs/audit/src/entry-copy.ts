@@ -24,17 +24,13 @@ export async function copyEntries(
   return copyRows(transaction, sql, rows);
 }
 
-/** Adds the personal values of these entries, which stand beside the log. */
-export async function copyPersonalValues(
-  transaction: Transaction,
+/** The rows of these entries' personal values, which stand beside the log; ready to be copied. */
+export function personalRows(
   entries: readonly EncodedEntry[],
   firstIndex: number,
-): Promise<void> {
-  if (entries.every(({ personal }) => personal.length === 0)) return;
-  const sql = `COPY audit_personal
-    (entry_index, recorded_at, whose, client_address, user_agent, display_name, salts)
-    FROM STDIN (FORMAT binary)`;
-  const rows = inChunks(entries, ({ personal, recordedAtMs }, nth, writer) => {
+): readonly Buffer[] {
+  if (entries.every(({ personal }) => personal.length === 0)) return [];
+  const chunks = inChunks(entries, ({ personal, recordedAtMs }, nth, writer) => {
     for (const values of personal) {
       writer.row(7);
       writer.bigint(firstIndex + nth);
@@ -46,9 +42,20 @@ export async function copyPersonalValues(
       writer.bytes(values.salts);
     }
   });
-  await (
-    await copyRows(transaction, sql, rows)
-  ).stored;
+  return [...chunks];
+}
+
+/** Adds what `personalRows` gave. */
+export async function copyPersonalRows(
+  transaction: Transaction,
+  rows: readonly Buffer[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  const sql = `COPY audit_personal
+    (entry_index, recorded_at, whose, client_address, user_agent, display_name, salts)
+    FROM STDIN (FORMAT binary)`;
+  const copy = await copyRows(transaction, sql, rows);
+  await copy.stored;
 }
 
 function* inChunks(

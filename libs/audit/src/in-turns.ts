@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** How many go at a time: what they do then takes a few milliseconds together. */
-const turn = 64;
+/** How many go at a time: what they do then takes less than a millisecond together. */
+const turn = 8;
 
 /**
  * Calls back for each value, a few at a time. What the callbacks set going runs before anything is

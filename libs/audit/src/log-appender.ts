@@ -7,7 +7,7 @@ import type { AuditEvent } from './audit-event.js';
 import type { Change } from './audit-trail.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import { type EncodedEntry, encodeEntry } from './encode-entry.js';
-import { copyEntries, copyPersonalValues } from './entry-copy.js';
+import { copyEntries, copyPersonalRows, personalRows } from './entry-copy.js';
 import { LogEdge } from './log-edge.js';
 import { insertHead, type LogHead, lockHead } from './log-tables.js';
 
@@ -120,14 +120,15 @@ export class LogAppender {
     const fromSize = edge.size;
     const copy = await copyEntries(transaction, entries, fromSize);
     await copy.sent;
-    // Hashed and signed here while the server stores the rows.
+    // Hashed, signed and written here while the server stores the rows.
     const leafHashes = entries.map(({ leaf }) => hashLeaf(leaf));
     const appended = edge.append(leafHashes);
     const root = appended.edge.root();
     const { origin } = this.settings;
     const checkpoint = signCheckpoint({ origin, size: appended.edge.size, root }, signers);
+    const personal = personalRows(entries, fromSize);
     await copy.stored;
-    await copyPersonalValues(transaction, entries, fromSize);
+    await copyPersonalRows(transaction, personal);
     await insertHead(transaction, { fromSize, entries, leafHashes, appended, root, checkpoint });
     return { edge: appended.edge, root, checkpoint };
   }
