@@ -133,7 +133,8 @@ export class EntrySearch {
 
   /**
    * Runs a statement without some ways to do it. PostgreSQL can't know how often a word or an address
-   * occurs, and would rather read all that has it, or all reasons there are, than the newest.
+   * occurs, and would rather read all that has it, or all reasons there are, than the newest; it would
+   * even start other processes for that, which alone takes longer than the search.
    */
   async #runWithout(
     ways: readonly string[],
@@ -142,7 +143,10 @@ export class EntrySearch {
   ): Promise<EntryRow[]> {
     if (ways.length === 0) return this.database.query<EntryRow>(sql, parameters);
     return this.database.transaction(async (transaction) => {
-      const settings = ways.map((way) => `set_config('enable_${way}', 'off', true)`);
+      const settings = [
+        `set_config('max_parallel_workers_per_gather', '0', true)`,
+        ...ways.map((way) => `set_config('enable_${way}', 'off', true)`),
+      ];
       await transaction.query(`SELECT ${settings.join(', ')}`);
       return transaction.query<EntryRow[]>(sql, [...parameters]);
     });
