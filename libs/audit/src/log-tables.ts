@@ -50,25 +50,33 @@ export async function readLeafHashes(
   return hashes.subarray((from - first) * hashBytes, (end - first) * hashBytes);
 }
 
-/** Reads a tile, full or partial, of any tree that the log ever had. Shorter when there is less. */
+/**
+ * Reads a tile, full or partial, of any tree that the log ever had. Shorter when there is less.
+ * One question to the server: a proof takes several tiles, and a partial one is stored elsewhere.
+ */
 export async function readTile(
   manager: EntityManager,
   { level, index, width }: TileAddress,
 ): Promise<Buffer> {
-  const [full] = await manager.query<{ hashes: Buffer }[]>(
-    'SELECT hashes FROM audit_tile WHERE level = $1 AND tile_index = $2',
-    [level, index],
-  );
-  if (full) return full.hashes.subarray(0, width * hashBytes);
   const from = index * tileWidth;
-  if (level === 0) return readLeafHashes(manager, from, from + width);
-  const roots = await manager.query<{ root: Buffer }[]>(
-    `SELECT root FROM audit_tile
-     WHERE level = $1 AND tile_index >= $2 AND tile_index < $3 ORDER BY tile_index`,
-    [level - 1, from, from + width],
+  const [row] = await manager.query<{ hashes: Buffer | null }[]>(
+    `SELECT coalesce(
+       (SELECT hashes FROM audit_tile WHERE level = $1::integer AND tile_index = $2::bigint),
+       (${level === 0 ? leafHashesSql : rootsBelowSql})
+     ) AS hashes`,
+    [level, index, from, from + width],
   );
-  return Buffer.concat(roots.map(({ root }) => root));
+  return row?.hashes?.subarray(0, width * hashBytes) ?? Buffer.of();
 }
+
+const leafHashesSql = `
+  SELECT substring(string_agg(leaf_hashes, '' ORDER BY size)
+    FROM (${hashBytes} * ($3::bigint - min(from_size)))::integer + 1)
+  FROM audit_head WHERE size > $3::bigint AND from_size < $4::bigint`;
+
+const rootsBelowSql = `
+  SELECT string_agg(root, '' ORDER BY tile_index) FROM audit_tile
+  WHERE level = $1::integer - 1 AND tile_index >= $3::bigint AND tile_index < $4::bigint`;
 
 /** Adds the head of entries that were added, with the tiles that they filled. */
 export async function insertHead(transaction: EntityManager, addition: LogAddition): Promise<void> {
