@@ -74,7 +74,7 @@ async function verified(options: VerifyOptions, onProgress: Progress): Promise<V
     if (options.known) throw new Error('--known needs a database; for a folder, use --since.');
     const folder = new LogFolder(options.folder);
     const report = await verifyFolder({ ...request, folder });
-    return { report, checkpoint: await folder.checkpoint() };
+    return { report, checkpoint: folder.checkpoint() };
   }
   if (options.databaseUrl === undefined)
     throw new Error('Say what to verify: --database-url or --folder.');
