@@ -11,7 +11,11 @@ const arrows = {
 };
 
 /** What runs in tests alone: it may use the tests' environment and development tools. */
-const tests = ['\\.(spec|contract)\\.ts$', '^libs/[^/]+/test/'];
+const tests = [
+  '\\.(spec|contract)\\.ts$',
+  '^libs/[^/]+/test/',
+  '^libs/[^/]+/src/testing(\\.ts$|/)',
+];
 
 const libraryRules = Object.entries(arrows).map(([library, allowed]) => ({
   name: `${library}-imports`,
@@ -39,14 +43,14 @@ export default {
       from: { path: '^(apps|libs|bench)/([^/]+)/' },
       to: {
         path: '^libs/',
-        pathNot: ['^libs/[^/]+/src/index\\.ts$', '^libs/$2/', '^libs/[^/]+/test/'],
+        pathNot: ['^libs/[^/]+/src/(index|testing)\\.ts$', '^libs/$2/', '^libs/[^/]+/test/'],
       },
     },
     {
       name: 'test-support-for-tests',
       severity: 'error',
       from: { path: '^(apps|libs)/', pathNot: tests },
-      to: { path: '^libs/[^/]+/test/' },
+      to: { path: '^libs/[^/]+/(test|src/testing)(/|\\.ts$)' },
     },
     {
       name: 'apps-apart',
