@@ -28,8 +28,8 @@ export default defineConfig(
     files: [
       'apps/{cli,local,emulator}/**',
       'bench/**',
-      'test/campaigns/**',
-      'test/environment/**',
+      'test/chaos/**',
+      'test/support/**',
       'scripts/**',
     ],
     rules: { 'no-console': 'off' },

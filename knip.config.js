@@ -3,7 +3,7 @@ export default {
     'apps/*/src/main.ts',
     'apps/local/src/token.ts',
     'libs/*/src/{index,testing}.ts',
-    'test/campaigns/{run-all,faults,audit-tamper,audit-crash,identity-crash,identity-race,storm,token-differential}.ts',
+    'test/chaos/{run-all,faults,audit-tamper,audit-crash,identity-crash,identity-race,storm,token-differential}.ts',
     'bench/{api-without-audit,audit,identity-scale,start,storm,token-verification,transparency-log}.ts',
     'scripts/write-documents.ts',
   ],

@@ -26,7 +26,7 @@ export default defineConfig({
           name: 'together',
           include: ['{apps,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
           exclude: ['**/node_modules/**', ...alone],
-          globalSetup: ['test/environment/global-setup.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
           // A worker imports once what specs share: that halves the time of the whole.
           isolate: false,
         },

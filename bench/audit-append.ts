@@ -7,8 +7,8 @@ import {
   openTestReader,
   PlainInserts,
   type TestLog,
-} from '../test/campaigns/audit-bench-parts.js';
-import { cloneDatabase, type TestCluster } from '../test/environment/cluster.js';
+} from '../test/chaos/audit-bench-parts.js';
+import { cloneDatabase, type TestCluster } from '../test/support/cluster.js';
 import { median, type PartReport, spread, whole } from './audit-report.js';
 
 const turns = 5;

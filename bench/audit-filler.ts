@@ -6,8 +6,8 @@ import {
   issued,
   openTestLog,
   type TestLog,
-} from '../test/campaigns/audit-bench-parts.js';
-import { cloneDatabase, type TestCluster } from '../test/environment/cluster.js';
+} from '../test/chaos/audit-bench-parts.js';
+import { cloneDatabase, type TestCluster } from '../test/support/cluster.js';
 import { whole } from './audit-report.js';
 
 const days = 20;

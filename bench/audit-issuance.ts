@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
 import type { ApiProcess } from '../apps/local/src/api-process.js';
-import type { TestCluster } from '../test/environment/cluster.js';
-import { Service } from '../test/environment/service.js';
+import type { TestCluster } from '../test/support/cluster.js';
+import { Service } from '../test/support/service.js';
 import { median, type PartReport, spread } from './audit-report.js';
 
 const turns = 7;

@@ -1,14 +1,14 @@
 import { entriesPath, tileWidth, verifyProofFile } from '#libs/transparency-log';
 import {
   alice,
-  EntryRows,
+  EntryRepository,
   EntrySearch,
   EntryStatistics,
   issued,
   openTestReader,
   type TestLog,
-} from '../test/campaigns/audit-bench-parts.js';
-import type { TestCluster } from '../test/environment/cluster.js';
+} from '../test/chaos/audit-bench-parts.js';
+import type { TestCluster } from '../test/support/cluster.js';
 import { filledLog, identityOf, onOther, subjectOf } from './audit-filler.js';
 import { median, type PartReport, whole } from './audit-report.js';
 
@@ -78,7 +78,7 @@ async function measure(name: string, read: Read, turn: number): Promise<number[]
 /** The filled log is a real one: its checkpoint is signed, and entries all over it have their proofs. */
 async function assertProofs(log: TestLog, size: number): Promise<void> {
   const reader = openTestReader(log);
-  const rows = new EntryRows(log.database);
+  const rows = new EntryRepository(log.database);
   const trust = {
     origin: log.settings.origin,
     verifiers: (await log.signers.current()).map(({ verifier }) => verifier),
@@ -92,7 +92,7 @@ async function assertProofs(log: TestLog, size: number): Promise<void> {
 }
 
 function readsOf(log: TestLog, size: number): Map<string, Read> {
-  const rows = new EntryRows(log.database);
+  const rows = new EntryRepository(log.database);
   const search = new EntrySearch(log.database, rows);
   const statistics = new EntryStatistics(log.database);
   const reader = openTestReader(log);

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { verifyFolder } from '#libs/audit';
-import { LogFolder, openTestReader } from '../test/campaigns/audit-bench-parts.js';
-import type { TestCluster } from '../test/environment/cluster.js';
+import { TileDirectory, openTestReader } from '../test/chaos/audit-bench-parts.js';
+import type { TestCluster } from '../test/support/cluster.js';
 import { filledLog } from './audit-filler.js';
 import { median, type PartReport, whole } from './audit-report.js';
 
@@ -16,7 +16,7 @@ export async function measureVerification(cluster: TestCluster, size: number): P
   const path = await mkdtemp(join(tmpdir(), 'audit-bench-'));
   const samples: { readonly seconds: number; readonly cpuSeconds: number }[] = [];
   try {
-    const folder = new LogFolder(path);
+    const folder = new TileDirectory(path);
     await folder.copy(openTestReader(log));
     const verifiers = (await log.signers.current()).map(({ verifier }) => verifier);
     for (let round = 0; round < rounds; round += 1) {

@@ -14,11 +14,11 @@ import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { importJWK, jwtVerify } from 'jose';
 import { MemoryLogger, SystemClock } from '#libs/platform';
-import { readCompactToken } from '../libs/authentication/src/compact-token.js';
-import { MemoryMetadataSource } from '../libs/authentication/src/metadata-source.js';
-import { verifiersFor } from '../libs/authentication/src/verifiers.js';
-import { settingsFrom } from '../libs/authentication/test/settings.js';
-import { AUDIENCE, TestIssuer } from '../libs/authentication/test/test-issuer.js';
+import { readCompactToken } from '../libs/authentication/src/bearer/jwt-parsing.js';
+import { MemoryMetadataSource } from '#libs/authentication/testing';
+import { verifiersFor } from '../libs/authentication/src/bearer/verifiers.js';
+import { settingsFrom } from '#libs/authentication/testing';
+import { AUDIENCE, TestIssuer } from '#libs/authentication/testing';
 
 /** What verification may cost at the median. */
 const BUDGET_MICROSECONDS = 60;

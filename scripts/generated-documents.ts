@@ -1,4 +1,4 @@
-import { serviceSettings } from '../apps/api/src/composition/settings.js';
+import { serviceSettings } from '#libs/composition';
 import { createApi } from '../apps/api/src/create-api.js';
 import { openApiDocument } from '../apps/api/src/operations/openapi-document.js';
 import { placeholderEnvironment } from './placeholder-environment.js';

@@ -1,11 +1,11 @@
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { MemoryLogger, ManualClock } from '#libs/platform';
-import { readCompactToken } from '../../libs/authentication/src/compact-token.js';
-import { MemoryMetadataSource } from '../../libs/authentication/src/metadata-source.js';
-import { TokenRefused } from '../../libs/authentication/src/token-refused.js';
-import { verifiersFor } from '../../libs/authentication/src/verifiers.js';
-import { settingsFrom } from '../../libs/authentication/test/settings.js';
-import { AUDIENCE, published, TestIssuer } from '../../libs/authentication/test/test-issuer.js';
+import { readCompactToken } from '../../libs/authentication/src/bearer/jwt-parsing.js';
+import { MemoryMetadataSource } from '#libs/authentication/testing';
+import { TokenRejected } from '../../libs/authentication/src/bearer/token-refused.js';
+import { verifiersFor } from '../../libs/authentication/src/bearer/verifiers.js';
+import { settingsFrom } from '#libs/authentication/testing';
+import { AUDIENCE, published, TestIssuer } from '#libs/authentication/testing';
 import { Dice, TokenMutations } from './token-mutations.js';
 
 export interface Comparison {
@@ -50,7 +50,7 @@ export async function compareWithJose({
       await verdict;
       return true;
     } catch (error) {
-      if (error instanceof TokenRefused) return false;
+      if (error instanceof TokenRejected) return false;
       throw error;
     }
   };

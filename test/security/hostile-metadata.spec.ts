@@ -8,7 +8,7 @@ import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StateFolder } from '../../apps/emulator/src/state-folder.js';
 import { serverIdentity } from '../../apps/emulator/src/tls/local-ca.js';
-import { HttpsMetadataSource } from '../../libs/authentication/src/https-metadata-source.js';
+import { HttpsMetadataSource } from '../../libs/authentication/src/keys/https-metadata-source.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'metadata-'));
 const standardCertificates = tls.getCACertificates('default');

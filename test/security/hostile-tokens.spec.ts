@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { runningService } from '../environment/running-service.js';
+import { runningService } from '../support/running-service.js';
 import { Forge, type HostileToken } from './forge.js';
 import { hostileClaims } from './hostile-claims.js';
 import { hostileHeaders } from './hostile-headers.js';

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RouteAccess } from '#libs/authentication';
-import { runningService } from '../environment/running-service.js';
+import { runningService } from '../support/running-service.js';
 import { routesOf } from './routes.js';
 
 const service = runningService({ environment: { AUTHENTICATION_FAILURES_PER_MINUTE: '0' } });

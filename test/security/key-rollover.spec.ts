@@ -1,12 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ManualClock, SystemClock } from '#libs/platform';
-import {
-  type GuardedApplication,
-  startGuardedApplication,
-} from '../../libs/authentication/test/guarded-application.js';
-import { MemoryMetadataSource } from '../../libs/authentication/src/metadata-source.js';
-import { TestIssuer, testKey } from '../../libs/authentication/test/test-issuer.js';
+import { type GuardedApplication, startGuardedApplication } from '#libs/authentication/testing';
+import { MemoryMetadataSource } from '#libs/authentication/testing';
+import { TestIssuer, testKey } from '#libs/authentication/testing';
 
 const REQUESTS = 5_000;
 const WORKERS = 25;

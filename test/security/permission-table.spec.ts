@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS, type RouteAccess } from '#libs/authentication';
 import { sampleTenants } from '../../apps/emulator/src/emulator.js';
-import { runningService } from '../environment/running-service.js';
+import { runningService } from '../support/running-service.js';
 import { routesOf } from './routes.js';
 
 const NOBODYS_ID = '01980000-0000-7000-8000-000000000000';

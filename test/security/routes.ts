@@ -1,7 +1,7 @@
 import { listRouteAccess, type RouteAccess } from '#libs/authentication';
 import { createApi } from '../../apps/api/src/create-api.js';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
-import type { Service } from '../environment/service.js';
+import type { Service } from '../support/service.js';
 
 /** Every route of the api: from a second instance in this process, made for its list alone. */
 export async function routesOf({ emulator, database }: Service): Promise<readonly RouteAccess[]> {

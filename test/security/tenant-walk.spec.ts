@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Permission, RouteAccess } from '#libs/authentication';
 import { sampleTenants } from '../../apps/emulator/src/emulator.js';
-import { runningService } from '../environment/running-service.js';
+import { runningService } from '../support/running-service.js';
 import { routesOf } from './routes.js';
 import { type Belongings, type Probe, tenantProbes } from './tenant-probes.js';
 

@@ -1,8 +1,4 @@
-import {
-  base64url,
-  signedText,
-  type TestIssuer,
-} from '../../libs/authentication/test/test-issuer.js';
+import { base64url, signedText, type TestIssuer } from '#libs/authentication/testing';
 
 /** A sequence of numbers that a seed repeats. */
 export class Dice {

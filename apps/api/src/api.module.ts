@@ -12,18 +12,18 @@ import {
 } from '#libs/platform';
 import { IdentityMappingModule } from '#libs/identity-mapping';
 import { TokenIssuanceModule } from '#libs/token-issuance';
-import { auditLogSettings, type AuditLogSettings } from './audit/audit-log-settings.js';
+import { auditLogSettings, type AuditLogSettings } from '#libs/composition';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
-import { ConfigurationRecord } from './composition/configuration-record.js';
-import { SchemaReadiness } from './composition/schema-readiness.js';
-import { serviceSettings, serviceVariables } from './composition/settings.js';
+import { ConfigurationAuditor } from '#libs/composition';
+import { SchemaReadiness } from '#libs/composition';
+import { serviceSettings, serviceVariables } from '#libs/composition';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
-import { RequestObserver } from './http/request-observer.js';
+import { HttpMetrics } from './http/http-metrics.js';
 import { validationPipe } from './http/validation.pipe.js';
 import { IdentitiesController } from './identities/identities.controller.js';
 import { IdentityBulkController } from './identities/identity-bulk.controller.js';
 import { IdentityTokensController } from './identities/identity-tokens.controller.js';
-import { NdjsonRequests } from './identities/ndjson-requests.js';
+import { NdjsonBodyParser } from './identities/ndjson-body-parser.js';
 import { MeController } from './me/me.controller.js';
 import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
@@ -50,8 +50,8 @@ import { PolicyController } from './policy/policy.controller.js';
   ],
   providers: [
     SchemaReadiness,
-    RequestObserver,
-    NdjsonRequests,
+    HttpMetrics,
+    NdjsonBodyParser,
     { provide: APP_GUARD, useExisting: AuthenticationGuard },
     { provide: APP_FILTER, useClass: ProblemDetailsFilter },
     { provide: APP_PIPE, useFactory: validationPipe },
@@ -71,10 +71,10 @@ export class ApiModule {
       ],
       providers: [
         {
-          provide: ConfigurationRecord,
+          provide: ConfigurationAuditor,
           inject: [AuditTrail, Clock, Logger],
           useFactory: (trail: AuditTrail, clock: Clock, logger: Logger) =>
-            new ConfigurationRecord(variables, { trail, clock, logger }),
+            new ConfigurationAuditor(variables, { trail, clock, logger }),
         },
       ],
     };

@@ -6,7 +6,7 @@ import { Logger } from '#libs/platform';
 import { ApiModule } from './api.module.js';
 import { BODY_LIMIT_BYTES } from './http/body-limit.js';
 import { NestLogger } from './http/nest-logger.js';
-import { RequestObserver } from './http/request-observer.js';
+import { HttpMetrics } from './http/http-metrics.js';
 import { openApiDocument } from './operations/openapi-document.js';
 
 /**
@@ -39,7 +39,7 @@ export async function createApi(
 
   const server = adapter.getInstance();
   server.removeContentTypeParser('text/plain');
-  app.get(RequestObserver).attach(server);
+  app.get(HttpMetrics).attach(server);
   // The page at /docs would leave its character set to the browser's guess.
   server.addHook('onSend', async (_request, reply) => {
     if (reply.getHeader('content-type') === 'text/html') reply.type('text/html; charset=utf-8');

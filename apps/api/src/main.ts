@@ -1,6 +1,6 @@
 import { Logger, InvalidSettings } from '#libs/platform';
 import { createApi } from './create-api.js';
-import { httpSettings, type HttpSettings } from './http/http-settings.js';
+import { httpSettings, type HttpSettings } from '#libs/composition';
 
 /** sysexits.h: something in the configuration is wrong. */
 const EX_CONFIG = 78;

@@ -4,11 +4,11 @@ import { findPackageJSON } from 'node:module';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { InvalidSettings } from '#libs/platform';
-import { auditCommand } from './audit.js';
-import { configCheckCommand } from './config-check.js';
-import { identitiesCommand } from './identities.js';
-import { migrateCommand } from './migrate.js';
-import { policyCommand } from './policy.js';
+import { auditCommand } from './commands/audit/audit.js';
+import { configCheckCommand } from './commands/config.js';
+import { identitiesCommand } from './commands/identities/identities.js';
+import { migrateCommand } from './commands/migrate.js';
+import { policyCommand } from './commands/policy.js';
 
 const program = new Command('acs-identity')
   .description('Operates the communication identity service.')

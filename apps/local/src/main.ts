@@ -1,5 +1,5 @@
 import { LocalFolder } from './local-folder.js';
-import { startDatabase } from './database.js';
+import { startDatabase } from './postgres/database.js';
 import { startApi } from './api-process.js';
 import { apiEnvironment } from './api-environment.js';
 import { startEmulator } from '../../emulator/src/emulator.js';

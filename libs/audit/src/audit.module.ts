@@ -1,26 +1,26 @@
 import { Module } from '@nestjs/common';
 import { DatabaseModule } from '#libs/platform';
 import { SecretsModule } from '#libs/secrets';
-import { AuditDesk } from './audit-desk.js';
-import { EntryExport } from './entry-export.js';
-import { EntryRows } from './entry-rows.js';
-import { EntrySearch } from './entry-search.js';
-import { EntryStatistics } from './entry-statistics.js';
-import { LogMaintenance } from './log-maintenance.js';
-import { LogReader } from './log-reader.js';
-import { LogRetention } from './log-retention.js';
-import { PersonalEraser } from './personal-eraser.js';
-import { TokenTracer } from './token-trace.js';
+import { AuditLogService } from './query/audit-log.service.js';
+import { EntryExport } from './export/entry-export.js';
+import { EntryRepository } from './query/entry-repository.js';
+import { EntrySearch } from './query/entry-search.js';
+import { EntryStatistics } from './query/entry-statistics.js';
+import { LogMaintenance } from './log/maintenance.js';
+import { LogReader } from './log/log-reader.js';
+import { LogRetention } from './log/retention.js';
+import { PersonalEraser } from './query/personal-eraser.js';
+import { TokenTracer } from './query/token-trace.js';
 import { DatabaseVerifier } from './verify/database-verifier.js';
-import { AuditMetrics } from './audit-metrics.js';
-import { AuditTrail } from './audit-trail.js';
-import { CheckpointSigners } from './checkpoint-signers.js';
-import { LogAppender } from './log-appender.js';
-import { LogWatch } from './log-watch.js';
-import { PostgresAuditTrail } from './postgres-audit-trail.js';
-import { SecretReadRecorder } from './secret-read-recorder.js';
-import { SecretTokenFingerprints } from './secret-token-fingerprints.js';
-import { TokenFingerprints } from './token-fingerprints.js';
+import { AuditMetrics } from './metrics.js';
+import { AuditTrail } from './trail/audit-trail.js';
+import { CheckpointSigners } from './log/checkpoint-signers.js';
+import { Sequencer } from './log/sequencer.js';
+import { RollbackDetector } from './log/rollback-detector.js';
+import { PostgresAuditTrail } from './trail/postgres-audit-trail.js';
+import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
+import { SecretTokenFingerprints } from './fingerprints/secret-token-fingerprints.js';
+import { TokenFingerprints } from './fingerprints/token-fingerprints.js';
 
 /** The audit log, for whoever has something to record. */
 @Module({
@@ -28,28 +28,28 @@ import { TokenFingerprints } from './token-fingerprints.js';
   providers: [
     AuditMetrics,
     CheckpointSigners,
-    LogAppender,
-    LogWatch,
+    Sequencer,
+    RollbackDetector,
     { provide: AuditTrail, useClass: PostgresAuditTrail },
     { provide: TokenFingerprints, useClass: SecretTokenFingerprints },
-    EntryRows,
+    EntryRepository,
     EntrySearch,
     EntryStatistics,
     EntryExport,
     LogReader,
     LogRetention,
     LogMaintenance,
-    SecretReadRecorder,
+    SecretAccessAuditor,
     TokenTracer,
     PersonalEraser,
     DatabaseVerifier,
-    AuditDesk,
+    AuditLogService,
   ],
   exports: [
     AuditTrail,
     TokenFingerprints,
     CheckpointSigners,
-    AuditDesk,
+    AuditLogService,
     LogReader,
     LogRetention,
     DatabaseVerifier,

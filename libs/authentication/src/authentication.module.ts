@@ -1,20 +1,20 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { AuditModule } from '#libs/audit';
 import { Clock, DatabaseModule, Logger, ReadinessChecks } from '#libs/platform';
-import { AppServiceAuthenticator } from './app-service-authenticator.js';
-import { AuthenticationGuard } from './authentication.guard.js';
-import { authenticationSettings, type AuthenticationSettings } from './authentication-settings.js';
-import { Authenticator } from './authenticator.js';
-import { BearerAuthenticator } from './bearer-authenticator.js';
-import { DenialTally } from './denial-tally.js';
-import { HttpsMetadataSource } from './https-metadata-source.js';
-import { MetadataSource } from './metadata-source.js';
-import { PostgresUsageCounter } from './postgres-usage-counter.js';
-import { RequestContexts } from './request-contexts.js';
-import { RequestLimits } from './request-limits.js';
-import type { TokenVerifier } from './token-verifier.js';
-import { UsageCounter } from './usage-counter.js';
-import { verifiersFor } from './verifiers.js';
+import { AppServiceAuthenticator } from './app-service/app-service-authenticator.js';
+import { AuthenticationGuard } from './http/authentication.guard.js';
+import { authenticationSettings, type AuthenticationSettings } from './settings.js';
+import { Authenticator } from './bearer/authenticator.js';
+import { BearerAuthenticator } from './bearer/bearer-authenticator.js';
+import { DenialAggregator } from './rate-limit/denial-aggregator.js';
+import { HttpsMetadataSource } from './keys/https-metadata-source.js';
+import { MetadataSource } from './keys/metadata-source.js';
+import { PostgresRateLimitStore } from './rate-limit/postgres-rate-limit-store.js';
+import { RequestContexts } from './http/request-contexts.js';
+import { RateLimiter } from './rate-limit/rate-limiter.js';
+import type { TokenVerifier } from './bearer/token-verifier.js';
+import { RateLimitStore } from './rate-limit/rate-limit-store.js';
+import { verifiersFor } from './bearer/verifiers.js';
 
 const VERIFIERS = Symbol('verifiers of tokens');
 
@@ -23,7 +23,7 @@ const VERIFIERS = Symbol('verifiers of tokens');
   imports: [AuditModule, DatabaseModule],
   providers: [
     { provide: MetadataSource, useClass: HttpsMetadataSource },
-    { provide: UsageCounter, useClass: PostgresUsageCounter },
+    { provide: RateLimitStore, useClass: PostgresRateLimitStore },
     {
       provide: VERIFIERS,
       inject: [authenticationSettings.key, MetadataSource, Clock, Logger],
@@ -40,8 +40,8 @@ const VERIFIERS = Symbol('verifiers of tokens');
       useFactory: authenticatorFor,
     },
     RequestContexts,
-    RequestLimits,
-    DenialTally,
+    RateLimiter,
+    DenialAggregator,
     AuthenticationGuard,
   ],
   exports: [AuthenticationGuard, RequestContexts],

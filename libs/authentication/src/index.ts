@@ -1,9 +1,9 @@
-export { type AccessRule, Public, RequirePermission } from './access.js';
+export { type AccessRule, Public, RequirePermission } from './http/access.js';
 export {
   assertEveryRouteDeclaresAccess,
   listRouteAccess,
   type RouteAccess,
-} from './assert-every-route-declares-access.js';
+} from './http/assert-every-route-declares-access.js';
 export {
   AmbiguousCredentials,
   ChallengeError,
@@ -13,15 +13,15 @@ export {
   InvalidToken,
   TooManyRequests,
   Unauthenticated,
-} from './authentication-errors.js';
-export { AuthenticationGuard } from './authentication.guard.js';
+} from './errors.js';
+export { AuthenticationGuard } from './http/authentication.guard.js';
 export { AuthenticationModule } from './authentication.module.js';
-export { authenticationSettings, type AuthenticationSettings } from './authentication-settings.js';
-export { CurrentPrincipal, CurrentRequest, principalOf } from './current-principal.js';
-export { type HttpRequest } from './http-request.js';
-export { MemoryMetadataSource, MetadataSource } from './metadata-source.js';
-export { authenticationGrants, authenticationMigrations } from './migrations.js';
-export { isPermission, type Permission, PERMISSIONS } from './permission.js';
-export { type Principal } from './principal.js';
-export { requestContextOf, RequestContexts } from './request-contexts.js';
-export { MemoryUsageCounter, UsageCounter } from './usage-counter.js';
+export { authenticationSettings, type AuthenticationSettings } from './settings.js';
+export { CurrentPrincipal, CurrentRequest, principalOf } from './http/current-principal.js';
+export { type HttpRequest } from './http/http-request.js';
+export { MetadataSource } from './keys/metadata-source.js';
+export { authenticationGrants, authenticationMigrations } from './schema/migrations.js';
+export { isPermission, type Permission, PERMISSIONS } from './access/permission.js';
+export { type Principal } from './access/principal.js';
+export { requestContextOf, RequestContexts } from './http/request-contexts.js';
+export { RateLimitStore } from './rate-limit/rate-limit-store.js';

@@ -1,4 +1,5 @@
 import type { RequestContext } from '#libs/platform';
+import type { CallPriority } from '#libs/request-budget';
 
 /** What a later investigation can hold against the records of Azure. */
 export interface UpstreamEvidence {
@@ -22,10 +23,8 @@ export interface GatewayCall {
   readonly priority?: CallPriority;
 }
 
-export type CallPriority = 'interactive' | 'bulk';
-
 /** What a token allows, as ACS names it; the policy says which are known. */
-export interface TokenWish {
+export interface TokenRequest {
   readonly scopes: readonly string[];
   /** 60 to 1440 */
   readonly expiresInMinutes: number;
@@ -76,7 +75,7 @@ export abstract class CommunicationIdentityGateway {
    */
   abstract createIdentityWithToken(
     call: GatewayCall,
-    wish: TokenWish,
+    wish: TokenRequest,
   ): Promise<CreatedIdentity & IssuedToken>;
 
   /**
@@ -86,7 +85,7 @@ export abstract class CommunicationIdentityGateway {
    */
   abstract issueToken(
     call: GatewayCall,
-    wish: TokenWish & { readonly communicationUserId: string },
+    wish: TokenRequest & { readonly communicationUserId: string },
   ): Promise<IssuedToken>;
 
   /**

@@ -9,12 +9,12 @@ import {
   SystemClock,
 } from '#libs/platform';
 import { MemorySecretStore, secretsSettings, SecretStore } from '#libs/secrets';
-import { AcsCommunicationIdentityGateway } from './acs-communication-identity-gateway.js';
+import { AcsCommunicationIdentityGateway } from './acs/acs-communication-identity-gateway.js';
 import { CommunicationIdentityGateway } from './communication-identity-gateway.js';
 import { CommunicationServicesModule } from './communication-services.module.js';
-import { communicationServicesSettings } from './communication-services-settings.js';
-import { RequestBudget } from './request-budget.js';
-import { SharedRequestBudget } from './shared-request-budget.js';
+import { communicationServicesSettings } from './settings.js';
+import { RequestBudget } from '#libs/request-budget';
+import { SharedRequestBudget } from '#libs/request-budget';
 
 const environment = {
   LOG_LEVEL: 'silent',

@@ -2,20 +2,17 @@ import { Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { Clock, Database, DatabaseModule, Logger, ReadinessChecks } from '#libs/platform';
 import { AzureCredential, SecretsModule, SecretStore } from '#libs/secrets';
-import { AcsClients } from './acs-clients.js';
-import { AcsCommunicationIdentityGateway } from './acs-communication-identity-gateway.js';
-import { BudgetLedgers } from './budget-ledgers.js';
-import { BudgetMetrics } from './budget-metrics.js';
+import { AcsClients } from './acs/acs-clients.js';
+import { AcsCommunicationIdentityGateway } from './acs/acs-communication-identity-gateway.js';
+import { WindowStore } from '#libs/request-budget';
+import { BudgetMetrics } from '#libs/request-budget';
 import { CommunicationIdentityGateway } from './communication-identity-gateway.js';
-import { CommunicationResources } from './communication-resources.js';
-import {
-  communicationServicesSettings,
-  type CommunicationServicesSettings,
-} from './communication-services-settings.js';
-import { GatewayMetrics } from './gateway-metrics.js';
-import { PostgresBudgetLedgers } from './postgres-budget-ledgers.js';
-import { RequestBudget } from './request-budget.js';
-import { SharedRequestBudget } from './shared-request-budget.js';
+import { CommunicationResources } from './resources/communication-resources.js';
+import { communicationServicesSettings, type CommunicationServicesSettings } from './settings.js';
+import { GatewayMetrics } from './acs/metrics.js';
+import { PostgresWindowStore } from '#libs/request-budget';
+import { RequestBudget } from '#libs/request-budget';
+import { SharedRequestBudget } from '#libs/request-budget';
 
 /** The way to Azure Communication Services. */
 @Module({
@@ -27,15 +24,15 @@ import { SharedRequestBudget } from './shared-request-budget.js';
       useFactory: ({ resources }: CommunicationServicesSettings) => resources,
     },
     {
-      provide: BudgetLedgers,
+      provide: WindowStore,
       inject: [Database],
-      useFactory: (database: Database) => new PostgresBudgetLedgers(database),
+      useFactory: (database: Database) => new PostgresWindowStore(database),
     },
     {
       provide: RequestBudget,
-      inject: [BudgetLedgers, communicationServicesSettings.key, Clock, Logger, Registry],
+      inject: [WindowStore, communicationServicesSettings.key, Clock, Logger, Registry],
       useFactory: (
-        ledgers: BudgetLedgers,
+        ledgers: WindowStore,
         { budget, timeoutMs }: CommunicationServicesSettings,
         clock: Clock,
         logger: Logger,

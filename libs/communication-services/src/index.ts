@@ -1,30 +1,21 @@
-export { AcsClients } from './acs-clients.js';
-export { AcsCommunicationIdentityGateway } from './acs-communication-identity-gateway.js';
+export { AcsClients } from './acs/acs-clients.js';
+export { AcsCommunicationIdentityGateway } from './acs/acs-communication-identity-gateway.js';
 export {
   CommunicationIdentityGateway,
   type Acknowledged,
-  type CallPriority,
   type CreatedIdentity,
   type GatewayCall,
   type IssuedToken,
-  type TokenWish,
+  type TokenRequest,
   type UpstreamEvidence,
 } from './communication-identity-gateway.js';
-export { BudgetLedgers, MemoryBudgetLedgers } from './budget-ledgers.js';
-export { BudgetMetrics } from './budget-metrics.js';
-export type { BudgetSettings } from './budget-settings.js';
-export { CommunicationResources, type CommunicationResource } from './communication-resources.js';
 export {
-  communicationServicesGrants,
-  communicationServicesMigrations,
-} from './communication-services-migrations.js';
+  CommunicationResources,
+  type CommunicationResource,
+} from './resources/communication-resources.js';
 export { CommunicationServicesModule } from './communication-services.module.js';
+export { communicationServicesSettings, type CommunicationServicesSettings } from './settings.js';
 export {
-  communicationServicesSettings,
-  type CommunicationServicesSettings,
-} from './communication-services-settings.js';
-export {
-  BudgetExhausted,
   IdentityMissing,
   IdentityNotOwned,
   ResourceNotConfigured,
@@ -35,14 +26,5 @@ export {
   UpstreamRequestRefused,
   UpstreamThrottled,
   UpstreamUnavailable,
-} from './gateway-errors.js';
-export { GatewayMetrics } from './gateway-metrics.js';
-export { MemoryCommunicationIdentityGateway } from './memory-communication-identity-gateway.js';
-export {
-  RequestBudget,
-  type AcsOperation,
-  type BudgetRequest,
-  type Permit,
-} from './request-budget.js';
-export { SharedRequestBudget } from './shared-request-budget.js';
-export { UnboundedRequestBudget } from './unbounded-request-budget.js';
+} from './errors.js';
+export { GatewayMetrics } from './acs/metrics.js';

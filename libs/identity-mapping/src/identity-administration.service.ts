@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AuditEvent, AuditTrail, type Caller } from '#libs/audit';
+import { type AuditEvent, AuditTrail, type Principal } from '#libs/audit';
 import { Clock, ServiceError } from '#libs/platform';
-import { canonicalName } from './application-identity.js';
+import { canonicalName } from './model/application-identity.js';
 import {
   MappingChanged,
   MappingNotFound,
@@ -10,16 +10,13 @@ import {
   MappingVersionMismatch,
   TenantNotAllowed,
 } from './errors.js';
-import { IdentityDeletion } from './identity-deletion.js';
-import { IdentityMap, type MappingSearch } from './identity-map.js';
-import {
-  identityMappingSettings,
-  type IdentityMappingSettings,
-} from './identity-mapping-settings.js';
+import { IdentityDeletion } from './lifecycle/identity-deletion.js';
+import { IdentityMap, type MappingSearch } from './store/identity-map.js';
+import { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
 import { EFFECTIVE_WITHIN_MINUTES } from './identity-mapping.service.js';
-import { isEstablished, type Mapping, targetOf } from './mapping.js';
-import { TokenRevocation } from './token-revocation.js';
-import { type OnBehalf, whoDid } from './work-for.js';
+import { isEstablished, type Mapping, auditTargetOf } from './model/mapping.js';
+import { TokenRevocation } from './lifecycle/token-revocation.js';
+import { type CallContext, auditActorOf } from './lifecycle/call-context.js';
 
 /** Which mapping is meant. */
 export interface MappingReference {
@@ -70,14 +67,14 @@ export class IdentityAdministrationService {
    * @throws TenantNotAllowed
    */
   async requireOwnTenant(
-    caller: Caller,
+    caller: Principal,
     named: string | undefined,
-    who: OnBehalf,
+    who: CallContext,
   ): Promise<string> {
     if (named === undefined || canonicalName(named) === caller.tenant) return caller.tenant;
     const refusal = new TenantNotAllowed();
     await this.audit.record({
-      ...whoDid(who),
+      ...auditActorOf(who),
       action: 'authorization.deny',
       outcome: 'denied',
       target: { tenant: named },
@@ -120,7 +117,7 @@ export class IdentityAdministrationService {
   async lookUp(
     ids: readonly string[],
     tenant: string,
-    who: OnBehalf,
+    who: CallContext,
   ): Promise<readonly (Mapping | undefined)[]> {
     const wanted = ids.map((id) => id.toLowerCase());
     const found = await this.map.findByCommunicationUserIds([...new Set(wanted)]);
@@ -130,7 +127,7 @@ export class IdentityAdministrationService {
         .map((mapping) => [mapping.communicationUserId, mapping]),
     );
     await this.audit.record({
-      ...whoDid(who),
+      ...auditActorOf(who),
       action: 'identity.read',
       outcome: 'success',
       details: { asked: ids.length, found: visible.size },
@@ -149,7 +146,7 @@ export class IdentityAdministrationService {
   async update(
     reference: MappingReference,
     update: MappingUpdate,
-    who: OnBehalf,
+    who: CallContext,
   ): Promise<Mapping> {
     await this.#whileUnchanged(async () => {
       const mapping = await this.read(reference);
@@ -168,7 +165,7 @@ export class IdentityAdministrationService {
    * @throws MappingPending when its identity is being created
    * @throws ResourceNotConfigured when its ACS resource is not configured
    */
-  async delete(reference: MappingReference, who: OnBehalf): Promise<Mapping> {
+  async delete(reference: MappingReference, who: CallContext): Promise<Mapping> {
     await this.#whileUnchanged(async () => {
       const mapping = await this.read(reference);
       if (mapping.status === 'deleted' || mapping.status === 'deleting') return;
@@ -183,7 +180,7 @@ export class IdentityAdministrationService {
    */
   async erase(
     { tenant, subject }: { readonly tenant: string; readonly subject: string },
-    who: OnBehalf,
+    who: CallContext,
   ): Promise<ErasureReport> {
     const person = [canonicalName(tenant), canonicalName(subject)] as const;
     const problems = new Map<string, string>();
@@ -203,7 +200,7 @@ export class IdentityAdministrationService {
     };
   }
 
-  async #update(mapping: Mapping, update: MappingUpdate, who: OnBehalf): Promise<void> {
+  async #update(mapping: Mapping, update: MappingUpdate, who: CallContext): Promise<void> {
     const displayName =
       update.displayName === undefined ? mapping.displayName : (update.displayName ?? undefined);
     const status = update.status ?? mapping.status;
@@ -218,10 +215,10 @@ export class IdentityAdministrationService {
       throw new MappingStateConflict(mapping.status);
     }
     const event: AuditEvent = {
-      ...whoDid(who),
+      ...auditActorOf(who),
       action: status === mapping.status ? 'identity.update' : 'identity.resume',
       outcome: 'success',
-      target: targetOf(mapping),
+      target: auditTargetOf(mapping),
       ...(displayName !== undefined && { displayName }),
     };
     const version = mapping.version + 1;

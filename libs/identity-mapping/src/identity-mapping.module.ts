@@ -6,19 +6,19 @@ import { DatabaseModule } from '#libs/platform';
 import { IdentityExport } from './bulk/identity-export.js';
 import { IdentityImport } from './bulk/identity-import.js';
 import { IdentityProvisioning } from './bulk/identity-provisioning.js';
-import { BackgroundWork } from './background-work.js';
+import { BackgroundTasks } from './lifecycle/background-tasks.js';
 import { IdentityAdministrationService } from './identity-administration.service.js';
-import { IdentityCreation } from './identity-creation.js';
-import { IdentityDeletion } from './identity-deletion.js';
-import { IdentityLinking } from './identity-linking.js';
-import { IdentityMap } from './identity-map.js';
+import { IdentityCreation } from './lifecycle/identity-creation.js';
+import { IdentityDeletion } from './lifecycle/identity-deletion.js';
+import { IdentityLinking } from './lifecycle/identity-linking.js';
+import { IdentityMap } from './store/identity-map.js';
 import { IdentityMappingService } from './identity-mapping.service.js';
-import { MappingEntity } from './mapping.entity.js';
-import { MappingSweeper } from './mapping-sweeper.js';
-import { OrphanEntity } from './orphan.entity.js';
-import { Orphans } from './orphans.js';
-import { PostgresIdentityMap } from './postgres-identity-map.js';
-import { TokenRevocation } from './token-revocation.js';
+import { MappingEntity } from './store/mapping.entity.js';
+import { RecoveryWorker } from './lifecycle/recovery-worker.js';
+import { OrphanEntity } from './store/orphan.entity.js';
+import { OrphanedIdentities } from './lifecycle/orphaned-identities.js';
+import { PostgresIdentityMap } from './store/postgres-identity-map.js';
+import { TokenRevocation } from './lifecycle/token-revocation.js';
 
 /** Application identities and the communication identities that belong to them. */
 @Module({
@@ -30,8 +30,8 @@ import { TokenRevocation } from './token-revocation.js';
   ],
   providers: [
     { provide: IdentityMap, useClass: PostgresIdentityMap },
-    BackgroundWork,
-    Orphans,
+    BackgroundTasks,
+    OrphanedIdentities,
     IdentityCreation,
     TokenRevocation,
     IdentityDeletion,
@@ -41,7 +41,7 @@ import { TokenRevocation } from './token-revocation.js';
     IdentityProvisioning,
     IdentityImport,
     IdentityExport,
-    MappingSweeper,
+    RecoveryWorker,
   ],
   exports: [
     IdentityMap,

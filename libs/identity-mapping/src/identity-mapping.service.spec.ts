@@ -1,23 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { AuditUnavailable, MemoryAuditTrail } from '#libs/audit';
+import { AuditUnavailable } from '#libs/audit';
+import { MemoryAuditTrail } from '#libs/audit/testing';
 import {
   CommunicationResources,
-  MemoryCommunicationIdentityGateway,
   UpstreamOutcomeUnknown,
   UpstreamUnavailable,
 } from '#libs/communication-services';
+import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
 import { ManualClock, MemoryLogger } from '#libs/platform';
-import type { ApplicationIdentity } from './application-identity.js';
-import { BackgroundWork } from './background-work.js';
+import type { ApplicationIdentity } from './model/application-identity.js';
+import { BackgroundTasks } from './lifecycle/background-tasks.js';
 import { MappingNotActive, MappingPending, RevocationPending } from './errors.js';
-import { IdentityCreation } from './identity-creation.js';
-import { IdentityDeletion } from './identity-deletion.js';
+import { IdentityCreation } from './lifecycle/identity-creation.js';
+import { IdentityDeletion } from './lifecycle/identity-deletion.js';
 import { IdentityMappingService } from './identity-mapping.service.js';
-import { MappingSweeper } from './mapping-sweeper.js';
-import { MemoryIdentityMap } from './memory-identity-map.js';
-import { Orphans } from './orphans.js';
-import { TokenRevocation } from './token-revocation.js';
+import { RecoveryWorker } from './lifecycle/recovery-worker.js';
+import { MemoryIdentityMap } from './testing/memory-identity-map.js';
+import { OrphanedIdentities } from './lifecycle/orphaned-identities.js';
+import { TokenRevocation } from './lifecycle/token-revocation.js';
 
 const settings = { leaseMs: 30_000, waitMs: 8_000, sweepMs: 5_000 };
 const resources = new CommunicationResources(
@@ -45,8 +46,8 @@ function replica(shared?: {
   const gateway = shared?.gateway ?? new MemoryCommunicationIdentityGateway(resources, clock);
   const audit = shared?.audit ?? new MemoryAuditTrail();
   const logger = new MemoryLogger();
-  const background = new BackgroundWork(clock, logger);
-  const orphans = new Orphans(map, gateway, audit, logger, settings);
+  const background = new BackgroundTasks(clock, logger);
+  const orphans = new OrphanedIdentities(map, gateway, audit, logger, settings);
   const creation = new IdentityCreation(map, gateway, orphans, background, audit, clock, logger);
   const revocation = new TokenRevocation(map, gateway, audit, clock, logger, settings);
   const deletion = new IdentityDeletion(map, gateway, resources, audit, clock, logger, settings);
@@ -58,7 +59,7 @@ function replica(shared?: {
     clock,
     settings,
   );
-  const sweeper = new MappingSweeper(
+  const sweeper = new RecoveryWorker(
     ...([map, creation, deletion, revocation, orphans, clock, logger, settings] as const),
   );
   return { clock, map, gateway, audit, mappings, sweeper, deletion, orphans };

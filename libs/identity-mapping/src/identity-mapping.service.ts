@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AuditEvent, AuditReceipt } from '#libs/audit';
 import { CommunicationResources } from '#libs/communication-services';
 import { Clock } from '#libs/platform';
-import { type ApplicationIdentity, canonicalName } from './application-identity.js';
+import { type ApplicationIdentity, canonicalName } from './model/application-identity.js';
 import {
   MappingChanged,
   MappingNotActive,
@@ -14,24 +14,21 @@ import {
   type CreateWithToken,
   type EnsuredMapping,
   IdentityCreation,
-} from './identity-creation.js';
-import { IdentityMap } from './identity-map.js';
-import {
-  identityMappingSettings,
-  type IdentityMappingSettings,
-} from './identity-mapping-settings.js';
-import { type EstablishedMapping, isEstablished } from './mapping.js';
-import { TokenRevocation } from './token-revocation.js';
-import { newLease, type OnBehalf } from './work-for.js';
+} from './lifecycle/identity-creation.js';
+import { IdentityMap } from './store/identity-map.js';
+import { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
+import { type ProvisionedMapping, isEstablished } from './model/mapping.js';
+import { TokenRevocation } from './lifecycle/token-revocation.js';
+import { newLease, type CallContext } from './lifecycle/call-context.js';
 
 /** On whose behalf a mapping is looked up or made. */
-export interface MappingRequest extends OnBehalf {
+export interface MappingRequest extends CallContext {
   readonly identity: ApplicationIdentity;
 }
 
 /** Whose tokens are to be revoked, by whom and why. */
-export type RevocationRequest = OnBehalf &
-  ({ readonly mapping: EstablishedMapping } | { readonly identity: ApplicationIdentity }) & {
+export type RevocationRequest = CallContext &
+  ({ readonly mapping: ProvisionedMapping } | { readonly identity: ApplicationIdentity }) & {
     readonly reason?: AuditEvent['reason'];
   };
 
@@ -56,7 +53,7 @@ export class IdentityMappingService {
   ) {}
 
   /** @throws MappingNotFound when the identity never asked for a token, or was erased */
-  async find(identity: ApplicationIdentity): Promise<EstablishedMapping> {
+  async find(identity: ApplicationIdentity): Promise<ProvisionedMapping> {
     const mapping = await this.map.find(identity, this.#ruleFor(identity));
     if (!mapping || !isEstablished(mapping)) throw new MappingNotFound();
     return mapping;
@@ -67,7 +64,7 @@ export class IdentityMappingService {
    * @throws MappingNotFound for another tenant's mapping just as for a missing one, and for one that
    *   ACS has given no identity
    */
-  async get(id: string, tenant: string): Promise<EstablishedMapping> {
+  async get(id: string, tenant: string): Promise<ProvisionedMapping> {
     const mapping = await this.map.get(id);
     const isVisible = mapping && (tenant === 'any' || mapping.tenant === tenant);
     if (!isVisible || mapping.status === 'deleted' || !isEstablished(mapping)) {
@@ -122,7 +119,7 @@ export class IdentityMappingService {
    *
    * @throws MappingNotActive, RevocationPending, ResourceNotConfigured as `ensureActive` does
    */
-  async requireActive(mapping: EstablishedMapping): Promise<EstablishedMapping> {
+  async requireActive(mapping: ProvisionedMapping): Promise<ProvisionedMapping> {
     return this.#requireUsable(await this.get(mapping.id, 'any'));
   }
 
@@ -133,7 +130,7 @@ export class IdentityMappingService {
    * @throws MappingNotActive when the mapping is suspended or deleted since
    * @throws RevocationPending when its tokens were revoked since
    */
-  async requireUnchanged(mapping: EstablishedMapping): Promise<void> {
+  async requireUnchanged(mapping: ProvisionedMapping): Promise<void> {
     const stored = await this.map.get(mapping.id);
     if (!stored || !isEstablished(stored)) throw new MappingNotActive('deleted');
     this.#requireUsable(stored);
@@ -151,7 +148,7 @@ export class IdentityMappingService {
     asked: RevocationRequest,
   ): Promise<{ readonly effectiveWithinMinutes: number; readonly auditEntry: AuditReceipt }> {
     const { reason } = asked;
-    const begin = async (mapping: EstablishedMapping): Promise<AuditReceipt> =>
+    const begin = async (mapping: ProvisionedMapping): Promise<AuditReceipt> =>
       this.revocation.begin({ mapping, action: 'token.revoke', ...(reason && { reason }) }, asked);
     for (;;) {
       const mapping =
@@ -174,7 +171,7 @@ export class IdentityMappingService {
     return this.resources.forTenant(tenant).name;
   }
 
-  #requireUsable(mapping: EstablishedMapping): EstablishedMapping {
+  #requireUsable(mapping: ProvisionedMapping): ProvisionedMapping {
     if (mapping.status !== 'active') throw new MappingNotActive(mapping.status);
     if (mapping.isRevoking) throw new RevocationPending();
     this.resources.find(mapping.resource);

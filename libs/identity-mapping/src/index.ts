@@ -2,7 +2,7 @@ export {
   IDENTITY_KINDS,
   type ApplicationIdentity,
   type IdentityKind,
-} from './application-identity.js';
+} from './model/application-identity.js';
 export {
   IdentityKindConflict,
   IdentityLinkConflict,
@@ -26,17 +26,17 @@ export {
 export { IdentityImport, type ImportRequest, type ImportSummary } from './bulk/identity-import.js';
 export type { LineResult } from './bulk/line-result.js';
 export { IdentityExport, type ExportLine } from './bulk/identity-export.js';
-export { identityFields } from './identity-fields.js';
-export { IdentityLinking, type IdentityDescription } from './identity-linking.js';
-export { type OnBehalf } from './work-for.js';
-export { type CreateWithToken, type EnsuredMapping } from './identity-creation.js';
+export { identityFields } from './model/identity-fields.js';
+export { IdentityLinking, type IdentityDescription } from './lifecycle/identity-linking.js';
+export { type CallContext } from './lifecycle/call-context.js';
+export { type CreateWithToken, type EnsuredMapping } from './lifecycle/identity-creation.js';
 export {
   IdentityMap,
   type Claim,
   type Lease,
   type MappingSearch,
   type Orphan,
-} from './identity-map.js';
+} from './store/identity-map.js';
 export { IdentityMappingModule } from './identity-mapping.module.js';
 export {
   EFFECTIVE_WITHIN_MINUTES,
@@ -44,16 +44,12 @@ export {
   type MappingRequest,
   type RevocationRequest,
 } from './identity-mapping.service.js';
-export {
-  identityMappingSettings,
-  type IdentityMappingSettings,
-} from './identity-mapping-settings.js';
+export { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
 export {
   MAPPING_STATUSES,
-  type EstablishedMapping,
+  type ProvisionedMapping,
   type Mapping,
   type MappingStatus,
-} from './mapping.js';
-export { MemoryIdentityMap } from './memory-identity-map.js';
-export { PostgresIdentityMap } from './postgres-identity-map.js';
-export { identityMappingGrants, identityMappingMigrations } from './migrations.js';
+} from './model/mapping.js';
+export { PostgresIdentityMap } from './store/postgres-identity-map.js';
+export { identityMappingGrants, identityMappingMigrations } from './schema/migrations.js';

@@ -1,4 +1,4 @@
-export { tokenIssuanceGrants, tokenIssuanceMigrations } from './migrations.js';
+export { tokenIssuanceGrants, tokenIssuanceMigrations } from './schema/migrations.js';
 export { BUILT_IN_POLICY } from './policy/built-in-policy.js';
 export { IssuancePolicies } from './policy/issuance-policies.js';
 export {
@@ -7,7 +7,7 @@ export {
   type Grant,
   type PolicySubject,
   type ScopeSunset,
-  type TokenWish,
+  type TokenOptions,
   type TrialOutcome,
 } from './policy/issuance-policy.js';
 export { policyJsonSchema } from './policy/policy-document.js';
@@ -18,9 +18,9 @@ export {
   ScopesNotAllowed,
   TeamsTokensNotAllowed,
   TokenQuotaExceeded,
-} from './policy/policy-refusals.js';
-export { TeamsExchangeService, type ExchangedToken } from './teams-exchange.service.js';
+} from './policy/errors.js';
+export { TeamsExchangeService, type ExchangedToken } from './teams/teams-exchange.service.js';
 export { TokenIssuanceModule } from './token-issuance.module.js';
-export { TokenIssuanceService, type IssuedToken } from './token-issuance.service.js';
-export { tokenIssuanceSettings, type TokenIssuanceSettings } from './token-issuance-settings.js';
-export { TokenRevocationService, type Revocation } from './token-revocation.service.js';
+export { TokenIssuanceService, type IssuedToken } from './issue/token-issuance.service.js';
+export { tokenIssuanceSettings, type TokenIssuanceSettings } from './settings.js';
+export { TokenRevocationService, type Revocation } from './revoke/token-revocation.service.js';

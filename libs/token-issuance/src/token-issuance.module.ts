@@ -4,18 +4,18 @@ import { CommunicationServicesModule } from '#libs/communication-services';
 import { IdentityMappingModule } from '#libs/identity-mapping';
 import { DatabaseModule } from '#libs/platform';
 import { SecretsModule } from '#libs/secrets';
-import { Housekeeping } from './housekeeping.js';
-import { IssuanceMetrics } from './issuance-metrics.js';
-import { IssuanceRecord } from './issuance-record.js';
+import { ExpiredTokenCleanup } from './cache/expired-token-cleanup.js';
+import { IssuanceMetrics } from './metrics.js';
+import { IssuanceAuditor } from './issue/issuance-auditor.js';
 import { IssuancePolicies } from './policy/issuance-policies.js';
-import { PostgresTokenCache } from './reuse/postgres-token-cache.js';
-import { TokenCache } from './reuse/token-cache.js';
-import { TokenReuse } from './reuse/token-reuse.js';
-import { TokenSealer } from './reuse/token-sealer.js';
-import { TeamsExchangeService } from './teams-exchange.service.js';
-import { TokenIssuanceService } from './token-issuance.service.js';
-import { PostgresTokenQuota, TokenQuota } from './token-quota.js';
-import { TokenRevocationService } from './token-revocation.service.js';
+import { PostgresTokenCache } from './cache/postgres-token-cache.js';
+import { TokenCache } from './cache/token-cache.js';
+import { TokenReuse } from './cache/token-reuse.js';
+import { EnvelopeEncryption } from './cache/envelope-encryption.js';
+import { TeamsExchangeService } from './teams/teams-exchange.service.js';
+import { TokenIssuanceService } from './issue/token-issuance.service.js';
+import { PostgresTokenQuota, TokenQuota } from './issue/token-quota.js';
+import { TokenRevocationService } from './revoke/token-revocation.service.js';
 
 /** ACS access tokens: who gets which, and the record of it. */
 @Module({
@@ -28,16 +28,16 @@ import { TokenRevocationService } from './token-revocation.service.js';
   ],
   providers: [
     IssuanceMetrics,
-    IssuanceRecord,
+    IssuanceAuditor,
     IssuancePolicies,
-    TokenSealer,
+    EnvelopeEncryption,
     { provide: TokenCache, useClass: PostgresTokenCache },
     { provide: TokenQuota, useClass: PostgresTokenQuota },
     TokenReuse,
     TokenIssuanceService,
     TokenRevocationService,
     TeamsExchangeService,
-    Housekeeping,
+    ExpiredTokenCleanup,
   ],
   exports: [IssuancePolicies, TokenIssuanceService, TokenRevocationService, TeamsExchangeService],
 })

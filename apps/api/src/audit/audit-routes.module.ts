@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditModule } from '#libs/audit';
 import { AuditController } from './audit.controller.js';
-import type { AuditLogSettings } from './audit-log-settings.js';
+import type { AuditLogSettings } from '#libs/composition';
 import { EntryBundlesController } from './entry-bundles.controller.js';
 import { LogController } from './log.controller.js';
 import { PublicLogController } from './public-log.controller.js';

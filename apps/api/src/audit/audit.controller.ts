@@ -11,9 +11,9 @@ import {
 } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { AuditDesk, type AuditReader } from '#libs/audit';
+import { AuditLogService, type AuditReader } from '#libs/audit';
 import { RequirePermission } from '#libs/authentication';
-import { Answers, Delivers } from '../http/answers.js';
+import { ApiJson, ApiFile } from '../http/api-responses.js';
 import { CurrentAuditor } from './current-auditor.js';
 import { entryQuery, type EntrySearchQuery, toEntryQuery } from './entry-query.js';
 import {
@@ -53,7 +53,7 @@ const entryId = z.uuid('must be the UUID of an entry').toLowerCase();
 @ApiTags('audit')
 @Controller('v1/audit')
 export class AuditController {
-  constructor(private readonly desk: AuditDesk) {}
+  constructor(private readonly desk: AuditLogService) {}
 
   @Get('entries')
   @RequirePermission('AuditLog.Read.All')
@@ -62,7 +62,7 @@ export class AuditController {
     summary: 'Searches the log, newest entries first',
     description: 'Auditors of another tenant than the home tenant find their own tenant’s entries.',
   })
-  @Answers(200, entryPage, 400, 401, 403, 429, 503)
+  @ApiJson(200, entryPage, 400, 401, 403, 429, 503)
   async search(
     @Query({ schema: entryQuery }) query: EntrySearchQuery,
     @CurrentAuditor() auditor: AuditReader,
@@ -74,7 +74,7 @@ export class AuditController {
   @RequirePermission('AuditLog.Read.All')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Shows one entry, with the bytes that its proof is for' })
-  @Answers(200, wholeEntry, 400, 401, 403, 404, 429, 503)
+  @ApiJson(200, wholeEntry, 400, 401, 403, 404, 429, 503)
   async entry(
     @Param('id', { schema: entryId }) id: string,
     @CurrentAuditor() auditor: AuditReader,
@@ -90,7 +90,7 @@ export class AuditController {
     summary: 'Proves that the log holds an entry, for anyone who has the log’s public key',
     description: 'A `.tlog-proof` file of C2SP: index, hashes and the newest checkpoint.',
   })
-  @Delivers(['text/plain'], 400, 401, 403, 404, 429, 503)
+  @ApiFile(['text/plain'], 400, 401, 403, 404, 429, 503)
   async proof(
     @Param('id', { schema: entryId }) id: string,
     @CurrentAuditor() auditor: AuditReader,
@@ -105,7 +105,7 @@ export class AuditController {
     summary: 'Counts entries by time; for auditors of the home tenant',
     description: `At most 2000 buckets of time.`,
   })
-  @Answers(200, statisticsResponse, 400, 401, 403, 429, 503)
+  @ApiJson(200, statisticsResponse, 400, 401, 403, 429, 503)
   async statistics(
     @Query({ schema: statisticsQuery }) query: StatisticsRequest,
     @CurrentAuditor() auditor: AuditReader,
@@ -121,7 +121,7 @@ export class AuditController {
     description:
       'A body that ends without its last chunk is incomplete: ask again from one more than the last index that arrived. Each entry has its index in every format. Nothing is passed over; an entry may come twice.',
   })
-  @Delivers(exportMediaTypes, 400, 401, 403, 429, 503)
+  @ApiFile(exportMediaTypes, 400, 401, 403, 429, 503)
   async export(
     @Query({ schema: exportQuery }) query: ExportRequest,
     @CurrentAuditor() auditor: AuditReader,
@@ -137,7 +137,7 @@ export class AuditController {
     summary: 'Finds out who got a leaked token; for auditors of the home tenant',
     description: 'Keys that fingerprints were once made with are tried as well.',
   })
-  @Answers(200, traceResponse, 400, 401, 403, 413, 415, 429, 503)
+  @ApiJson(200, traceResponse, 400, 401, 403, 413, 415, 429, 503)
   async trace(
     @Body({ schema: traceRequest }) what: TraceRequest,
     @CurrentAuditor() auditor: AuditReader,
@@ -154,7 +154,7 @@ export class AuditController {
     description:
       'Entries, hashes and proofs stay as they are. Safe to repeat. Only from within the home tenant.',
   })
-  @Answers(200, erasureResponse, 400, 401, 403, 413, 415, 429, 503)
+  @ApiJson(200, erasureResponse, 400, 401, 403, 413, 415, 429, 503)
   async erase(
     @Body({ schema: erasureRequest }) person: ErasureRequest,
     @CurrentAuditor() auditor: AuditReader,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { auditActions, auditOutcomes, type EntryPage, type RecordedEntry } from '#libs/audit';
+import { auditActions, auditOutcomes, type EntryPage, type AuditEntryRecord } from '#libs/audit';
 
 const values = z.strictObject({
   actorDisplayName: z.string().optional(),
@@ -89,7 +89,7 @@ export const wholeEntry = z
   })
   .meta({ id: 'WholeAuditEntry' });
 
-export type ListedEntry = Pick<RecordedEntry, 'index' | 'entry' | 'personal'>;
+export type ListedEntry = Pick<AuditEntryRecord, 'index' | 'entry' | 'personal'>;
 
 export interface EntryPageResponse {
   readonly items: readonly ListedEntry[];
@@ -101,12 +101,12 @@ export function toEntryPage({ items, nextBefore }: EntryPage): EntryPageResponse
   return nextBefore === undefined ? page : { ...page, nextCursor: String(nextBefore) };
 }
 
-export function toListedEntry({ index, entry: recorded, personal }: RecordedEntry): ListedEntry {
+export function toListedEntry({ index, entry: recorded, personal }: AuditEntryRecord): ListedEntry {
   return { index, entry: recorded, personal };
 }
 
 export function toWholeEntry(
-  recorded: RecordedEntry,
+  recorded: AuditEntryRecord,
 ): ListedEntry & { readonly canonical: string } {
   return { ...toListedEntry(recorded), canonical: recorded.leaf.toString('utf8') };
 }

@@ -1,10 +1,10 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { AuditDesk, type AuditReader, CheckpointSigners } from '#libs/audit';
+import { AuditLogService, type AuditReader, CheckpointSigners } from '#libs/audit';
 import { RequirePermission } from '#libs/authentication';
-import { Delivers } from '../http/answers.js';
+import { ApiFile } from '../http/api-responses.js';
 import { CurrentAuditor } from './current-auditor.js';
-import { CheckpointAnswer, KeysAnswer, TileAnswer } from './log-answers.js';
+import { CheckpointAnswer, KeysAnswer, TileAnswer } from './log-responses.js';
 import { LogPath, requireHashTile } from './log-path.js';
 
 /** The log's hashes for verifiers (C2SP tlog-tiles), where they are for auditors alone. */
@@ -12,14 +12,14 @@ import { LogPath, requireHashTile } from './log-path.js';
 @Controller('v1/audit/log')
 export class LogController {
   constructor(
-    private readonly desk: AuditDesk,
+    private readonly desk: AuditLogService,
     private readonly signers: CheckpointSigners,
   ) {}
 
   @Get('checkpoint')
   @RequirePermission('AuditLog.Read.All')
   @CheckpointAnswer('private')
-  @Delivers(['text/plain'], 401, 403, 429, 503)
+  @ApiFile(['text/plain'], 401, 403, 429, 503)
   async checkpoint(@CurrentAuditor() auditor: AuditReader): Promise<string> {
     return (await this.desk.checkpoint(auditor)).checkpoint;
   }
@@ -27,7 +27,7 @@ export class LogController {
   @Get('tile/*')
   @RequirePermission('AuditLog.Read.All')
   @TileAnswer('private', 'A tile of the log’s hashes')
-  @Delivers(['application/octet-stream'], 401, 403, 404, 429, 503)
+  @ApiFile(['application/octet-stream'], 401, 403, 404, 429, 503)
   async tile(@LogPath() path: string, @CurrentAuditor() auditor: AuditReader): Promise<Buffer> {
     return this.desk.resource(auditor, requireHashTile(path));
   }
@@ -35,7 +35,7 @@ export class LogController {
   @Get('keys')
   @RequirePermission('AuditLog.Read.All')
   @KeysAnswer('private')
-  @Delivers(['text/plain'], 401, 403, 429, 503)
+  @ApiFile(['text/plain'], 401, 403, 429, 503)
   async keys(): Promise<string> {
     return (await this.signers.verifierKeys()).map((key) => `${key}\n`).join('');
   }

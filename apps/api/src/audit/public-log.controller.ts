@@ -2,8 +2,8 @@ import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { CheckpointSigners, LogReader } from '#libs/audit';
 import { Public } from '#libs/authentication';
-import { Delivers } from '../http/answers.js';
-import { CheckpointAnswer, KeysAnswer, TileAnswer } from './log-answers.js';
+import { ApiFile } from '../http/api-responses.js';
+import { CheckpointAnswer, KeysAnswer, TileAnswer } from './log-responses.js';
 import { LogPath, requireHashTile } from './log-path.js';
 
 /** The same addresses as `LogController`, where the operator opened them with AUDIT_LOG_PUBLIC. */
@@ -18,7 +18,7 @@ export class PublicLogController {
   @Get('checkpoint')
   @Public('the operator opened it: it tells how many entries there are, and their common hash')
   @CheckpointAnswer('public')
-  @Delivers(['text/plain'], 503)
+  @ApiFile(['text/plain'], 503)
   async checkpoint(): Promise<string> {
     return (await this.log.checkpoint()).checkpoint;
   }
@@ -26,7 +26,7 @@ export class PublicLogController {
   @Get('tile/*')
   @Public('the operator opened it: hashes of entries that hold random ids tell nothing of them')
   @TileAnswer('public', 'A tile of the log’s hashes')
-  @Delivers(['application/octet-stream'], 404, 503)
+  @ApiFile(['application/octet-stream'], 404, 503)
   async tile(@LogPath() path: string): Promise<Buffer> {
     return this.log.resource(requireHashTile(path));
   }
@@ -34,7 +34,7 @@ export class PublicLogController {
   @Get('keys')
   @Public('the operator opened it: public keys')
   @KeysAnswer('public')
-  @Delivers(['text/plain'], 503)
+  @ApiFile(['text/plain'], 503)
   async keys(): Promise<string> {
     return (await this.signers.verifierKeys()).map((key) => `${key}\n`).join('');
   }

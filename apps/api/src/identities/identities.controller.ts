@@ -22,7 +22,7 @@ import {
 import { IdentityAdministrationService, IdentityLinking } from '#libs/identity-mapping';
 import type { RequestContext } from '#libs/platform';
 import { AbortableRequest } from '../http/abortable-request.js';
-import { Answers } from '../http/answers.js';
+import { ApiJson } from '../http/api-responses.js';
 import {
   type ErasureRequest,
   erasureRequest,
@@ -74,8 +74,8 @@ export class IdentitiesController {
   @ApiOperation({
     summary: 'Gives the identity of someone, created or linked when there is none: 201, else 200',
   })
-  @Answers(200, identityResponse)
-  @Answers(201, identityResponse, 400, 401, 403, 409, 413, 415, 429, 503)
+  @ApiJson(200, identityResponse)
+  @ApiJson(201, identityResponse, 400, 401, 403, 409, 413, 415, 429, 503)
   async create(
     @Body({ schema: identityRequest }) asked: IdentityRequest,
     @CurrentPrincipal() actor: Principal,
@@ -93,7 +93,7 @@ export class IdentitiesController {
   @RequirePermission('CommunicationIdentity.Read.All')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Lists and searches identities, oldest first, a page at a time' })
-  @Answers(200, identityPage, 400, 401, 403, 503)
+  @ApiJson(200, identityPage, 400, 401, 403, 503)
   async list(
     @Query({ schema: identitySearch }) { limit, cursor, ...filters }: IdentitySearch,
     @CurrentPrincipal() { tenant }: Principal,
@@ -108,7 +108,7 @@ export class IdentitiesController {
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Tells whom up to 100 communication identities belong to' })
-  @Answers(200, lookupResponse, 400, 401, 403, 413, 415, 503)
+  @ApiJson(200, lookupResponse, 400, 401, 403, 413, 415, 503)
   async lookUp(
     @Body({ schema: lookupRequest }) { communicationUserIds }: LookupRequest,
     @CurrentPrincipal() actor: Principal,
@@ -126,8 +126,8 @@ export class IdentitiesController {
     summary:
       'Deletes all identities of someone, in every ACS resource; 202 while ACS has not confirmed all',
   })
-  @Answers(202, erasureResponse)
-  @Answers(200, erasureResponse, 400, 401, 403, 413, 415, 503)
+  @ApiJson(202, erasureResponse)
+  @ApiJson(200, erasureResponse, 400, 401, 403, 413, 415, 503)
   async erase(
     @Body({ schema: erasureRequest }) asked: ErasureRequest,
     @CurrentPrincipal() actor: Principal,
@@ -145,7 +145,7 @@ export class IdentitiesController {
   @RequirePermission('CommunicationIdentity.Read.All')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Reads an identity, a deleted one too' })
-  @Answers(200, identityResponse, 400, 401, 403, 404, 503)
+  @ApiJson(200, identityResponse, 400, 401, 403, 404, 503)
   async read(
     @Param('id', { schema: identityId }) id: string,
     @CurrentPrincipal() { tenant }: Principal,
@@ -160,7 +160,7 @@ export class IdentitiesController {
   @RequirePermission('CommunicationIdentity.ReadWrite.All')
   @ApiOperation({ summary: 'Suspends, resumes or renames; suspending revokes all tokens' })
   @ApiHeader(ifMatch)
-  @Answers(200, identityResponse, 400, 401, 403, 404, 409, 412, 413, 415, 503)
+  @ApiJson(200, identityResponse, 400, 401, 403, 404, 409, 412, 413, 415, 503)
   async update(
     @Param('id', { schema: identityId }) id: string,
     @Body({ schema: identityUpdate }) update: IdentityUpdate,
@@ -182,8 +182,8 @@ export class IdentitiesController {
     summary: 'Deletes an identity with its data at ACS; 202 while ACS has not confirmed it',
   })
   @ApiHeader(ifMatch)
-  @Answers(202, identityResponse)
-  @Answers(200, identityResponse, 400, 401, 403, 404, 409, 412, 503)
+  @ApiJson(202, identityResponse)
+  @ApiJson(200, identityResponse, 400, 401, 403, 404, 409, 412, 503)
   async delete(
     @Param('id', { schema: identityId }) id: string,
     @IfMatch() version: number | undefined,

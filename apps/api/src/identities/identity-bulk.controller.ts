@@ -15,11 +15,11 @@ import { z } from 'zod';
 import { CurrentPrincipal, type Principal, RequirePermission } from '#libs/authentication';
 import { IdentityExport, IdentityImport } from '#libs/identity-mapping';
 import type { RequestContext } from '#libs/platform';
-import { AnswersWithLines } from './answers-with-lines.js';
+import { AnswersWithLines } from './ndjson-responses-decorator.js';
 import { type ImportOptions, importOptions } from './identity-requests.js';
 import { AbortableRequest } from '../http/abortable-request.js';
-import { NDJSON } from './ndjson-requests.js';
-import { linesOf } from './ndjson-answer.js';
+import { NDJSON } from './ndjson-body-parser.js';
+import { linesOf } from './ndjson-response.js';
 import { UnsupportedImportType } from './import-errors.js';
 
 const importLine = z.union([

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { CurrentPrincipal, type Principal, RequirePermission } from '#libs/authentication';
 import type { RequestContext } from '#libs/platform';
 import { TokenIssuanceService, TokenRevocationService } from '#libs/token-issuance';
-import { Answers } from '../http/answers.js';
+import { ApiJson } from '../http/api-responses.js';
 import { jsonSchemaOf } from '../http/json-schema.js';
 import { AbortableRequest } from '../http/abortable-request.js';
 import {
@@ -37,7 +37,7 @@ export class IdentityTokensController {
     summary: 'Issues an ACS access token for a mapped identity of the caller’s tenant',
   })
   @ApiBody({ required: false, schema: jsonSchemaOf(tokenRequest) })
-  @Answers(200, tokenResponse, 400, 401, 403, 404, 409, 413, 415, 429, 503)
+  @ApiJson(200, tokenResponse, 400, 401, 403, 404, 409, 413, 415, 429, 503)
   async issue(
     @Param('id', { schema: identityId }) id: string,
     @Body(TokenRequestPipe) wish: TokenRequest,
@@ -57,7 +57,7 @@ export class IdentityTokensController {
   @ApiOperation({
     summary: 'Revokes all ACS tokens of an identity; none is issued until ACS has confirmed it',
   })
-  @Answers(202, revocationResponse, 400, 401, 403, 404, 409, 429, 503)
+  @ApiJson(202, revocationResponse, 400, 401, 403, 404, 409, 429, 503)
   async revoke(
     @Param('id', { schema: identityId }) id: string,
     @CurrentPrincipal() principal: Principal,

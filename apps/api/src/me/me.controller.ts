@@ -9,7 +9,7 @@ import {
   TokenIssuanceService,
   TokenRevocationService,
 } from '#libs/token-issuance';
-import { Answers } from '../http/answers.js';
+import { ApiJson } from '../http/api-responses.js';
 import { jsonSchemaOf } from '../http/json-schema.js';
 import { AbortableRequest } from '../http/abortable-request.js';
 import {
@@ -55,7 +55,7 @@ export class MeController {
     summary: 'Issues an ACS access token for the caller, whose identity is created on first use',
   })
   @ApiBody({ required: false, schema: jsonSchemaOf(tokenRequest) })
-  @Answers(200, tokenResponse, 400, 401, 403, 409, 413, 415, 429, 503)
+  @ApiJson(200, tokenResponse, 400, 401, 403, 409, 413, 415, 429, 503)
   async issueToken(
     @Body(TokenRequestPipe) wish: TokenRequest,
     @CurrentPrincipal() principal: Principal,
@@ -74,7 +74,7 @@ export class MeController {
   @ApiOperation({
     summary: 'Revokes all ACS tokens of the caller; none is issued until ACS has confirmed it',
   })
-  @Answers(202, revocationResponse, 401, 403, 404, 409, 429, 503)
+  @ApiJson(202, revocationResponse, 401, 403, 404, 409, 429, 503)
   async revokeTokens(
     @CurrentPrincipal() principal: Principal,
     @AbortableRequest() request: RequestContext,
@@ -89,7 +89,7 @@ export class MeController {
   @ApiOperation({
     summary: 'Ends the caller’s session: as revoking, but no fault when there is nothing to revoke',
   })
-  @Answers(202, revocationResponse, 401, 403, 409, 429, 503)
+  @ApiJson(202, revocationResponse, 401, 403, 409, 429, 503)
   async signOut(
     @CurrentPrincipal() principal: Principal,
     @AbortableRequest() request: RequestContext,
@@ -106,7 +106,7 @@ export class MeController {
     description:
       'Whose token it must be, and got by which application, is taken from the caller’s own access token.',
   })
-  @Answers(200, teamsTokenResponse, 400, 401, 403, 409, 413, 415, 429, 503)
+  @ApiJson(200, teamsTokenResponse, 400, 401, 403, 409, 413, 415, 429, 503)
   async exchangeTeamsToken(
     @Body({ schema: teamsTokenRequest }) { teamsUserToken }: TeamsTokenRequest,
     @CurrentPrincipal() principal: Principal,
@@ -119,7 +119,7 @@ export class MeController {
   @RequirePermission('CommunicationToken.Issue')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Tells which communication identity is mapped to the caller' })
-  @Answers(200, callerIdentity, 401, 403, 404, 503)
+  @ApiJson(200, callerIdentity, 401, 403, 404, 503)
   async identity(
     @CurrentPrincipal() { tenant, subject, kind }: Principal,
   ): Promise<CallerIdentity> {

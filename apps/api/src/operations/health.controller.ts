@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Public } from '#libs/authentication';
 import { ReadinessChecks } from '#libs/platform';
-import { Answers } from '../http/answers.js';
+import { ApiJson } from '../http/api-responses.js';
 
 const liveness = z.strictObject({ status: z.literal('live') }).meta({ id: 'Liveness' });
 const readiness = z
@@ -24,7 +24,7 @@ export class HealthController {
   @Public('tells nothing but that the process runs')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Says that the process runs; fails only when it should be restarted' })
-  @Answers(200, liveness)
+  @ApiJson(200, liveness)
   live(): z.output<typeof liveness> {
     return { status: 'live' };
   }
@@ -33,7 +33,7 @@ export class HealthController {
   @Public('tells load balancers whether to send requests; reasons go to the log alone')
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Says whether the service could serve a request now; 503 when not' })
-  @Answers(200, readiness)
+  @ApiJson(200, readiness)
   @ApiResponse({ status: 503, description: 'Not ready.', standardSchema: readiness })
   async ready(
     @Res({ passthrough: true }) reply: FastifyReply,

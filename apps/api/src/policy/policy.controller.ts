@@ -2,7 +2,7 @@ import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RequirePermission } from '#libs/authentication';
 import { IssuancePolicies } from '#libs/token-issuance';
-import { Answers } from '../http/answers.js';
+import { ApiJson } from '../http/api-responses.js';
 import {
   policyEvaluation,
   type PolicyEvaluation,
@@ -22,7 +22,7 @@ export class PolicyController {
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Tries the issuance policy in force; nothing is issued or counted' })
-  @Answers(200, policyEvaluation, 400, 401, 403, 413, 415, 429, 503)
+  @ApiJson(200, policyEvaluation, 400, 401, 403, 413, 415, 429, 503)
   evaluate(
     @Body({ schema: policyEvaluationRequest })
     { subject, scopes, expiresInMinutes }: PolicyEvaluationRequest,

@@ -1,8 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import type { RecordedEntry } from '../recorded-entry.js';
+import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
 
 /** ArcSight Common Event Format, version 0, without a syslog header. */
-export function cefLine(recorded: RecordedEntry): string {
+export function cefLine(recorded: AuditEntryRecord): string {
   const { entry } = recorded;
   const header = [
     'CEF:0',
@@ -23,7 +23,7 @@ function extensionOf({
   index,
   entry,
   personal,
-}: RecordedEntry): Record<string, string | number | undefined> {
+}: AuditEntryRecord): Record<string, string | number | undefined> {
   const { actor, target, token, clientAddress } = { ...entry, ...personal };
   const address = clientAddress ?? '';
   return {

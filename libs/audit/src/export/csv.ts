@@ -1,8 +1,8 @@
-import type { RecordedEntry } from '../recorded-entry.js';
+import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
 
 type Cell = string | number | boolean | undefined;
 
-const columns: Readonly<Record<string, (recorded: RecordedEntry) => Cell>> = {
+const columns: Readonly<Record<string, (recorded: AuditEntryRecord) => Cell>> = {
   index: ({ index }) => index,
   id: ({ entry }) => entry.id,
   recordedAt: ({ entry }) => entry.recordedAt,
@@ -49,7 +49,7 @@ export const csvHeader = Object.keys(columns).join(',');
  * Every cell is quoted; one that a spreadsheet would take for a formula gets an apostrophe before it.
  * So does one that has such apostrophes itself: taking one away always gives the text that was recorded.
  */
-export function csvLine(recorded: RecordedEntry): string {
+export function csvLine(recorded: AuditEntryRecord): string {
   return Object.values(columns)
     .map((value) => cell(value(recorded)))
     .join(',');

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import type { AuditAction, AuditOutcome } from '../audit-event.js';
-import type { RecordedEntry } from '../recorded-entry.js';
+import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
+import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
 
 const outcomes = {
   success: 'success',
@@ -14,7 +14,7 @@ const deletions = /^(token\.revoke|identity\.delete|audit\.(erase|retain))$/;
 const changes = /^(identity\.(update|suspend|resume|outcome-unknown)|secret\.rotate)$/;
 
 /** One event of the Elastic Common Schema as JSON. */
-export function ecsLine({ index, entry, personal }: RecordedEntry): string {
+export function ecsLine({ index, entry, personal }: AuditEntryRecord): string {
   const { actor, target, token } = entry;
   const { clientAddress: address } = personal;
   return JSON.stringify({

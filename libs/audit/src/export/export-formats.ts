@@ -1,4 +1,4 @@
-import type { RecordedEntry } from '../recorded-entry.js';
+import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
 import { cefLine } from './cef.js';
 import { csvHeader, csvLine } from './csv.js';
 import { ecsLine } from './ecs.js';
@@ -11,7 +11,7 @@ export interface ExportForm {
   /** The first line, where the form has one. */
   readonly header?: string;
   /** Without the line's end. Never has a line break inside. */
-  readonly line: (entry: RecordedEntry) => string;
+  readonly line: (entry: AuditEntryRecord) => string;
 }
 
 /** Every form, by the name that callers ask for it. */

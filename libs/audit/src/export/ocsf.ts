@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import type { AuditAction } from '../audit-event.js';
-import type { RecordedEntry } from '../recorded-entry.js';
+import type { AuditAction } from '../trail/audit-event.js';
+import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
 
 const PRODUCT = 'communication identity service';
 
@@ -53,7 +53,7 @@ const userTypes: Readonly<Record<string, number>> = { user: 1, operator: 2, syst
 const statuses = { success: 1, denied: 2, failure: 2, unknown: 0 } as const;
 
 /** One event of the Open Cybersecurity Schema Framework as JSON. */
-export function ocsfLine(recorded: RecordedEntry): string {
+export function ocsfLine(recorded: AuditEntryRecord): string {
   const { entry } = recorded;
   const { class: classUid, activity } = classes[entry.action];
   return JSON.stringify({
@@ -91,7 +91,7 @@ export function ocsfLine(recorded: RecordedEntry): string {
   });
 }
 
-function special(recorded: RecordedEntry): object {
+function special(recorded: AuditEntryRecord): object {
   const { entry } = recorded;
   const { class: classUid, operation } = classes[entry.action];
   switch (classUid) {
@@ -117,12 +117,12 @@ function special(recorded: RecordedEntry): object {
   }
 }
 
-function actor(recorded: RecordedEntry): object {
+function actor(recorded: AuditEntryRecord): object {
   const { actor: who } = recorded.entry;
   return { user: user(recorded), app_uid: who.clientApp };
 }
 
-function user({ entry: { actor: who }, personal }: RecordedEntry): object {
+function user({ entry: { actor: who }, personal }: AuditEntryRecord): object {
   return {
     uid: who.subject ?? who.name ?? who.kind,
     name: personal.actorDisplayName ?? who.name ?? who.kind,
@@ -132,7 +132,7 @@ function user({ entry: { actor: who }, personal }: RecordedEntry): object {
   };
 }
 
-function target({ entry: { target: what }, personal }: RecordedEntry): object {
+function target({ entry: { target: what }, personal }: AuditEntryRecord): object {
   return {
     uid: what?.communicationUserId ?? what?.identityId ?? what?.subject ?? 'unknown',
     name: personal.targetDisplayName ?? what?.subject ?? what?.identityId ?? 'unknown',

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '#libs/platform';
 import { type Checkpoint, hashLeaf, partialTilesOf, TreeEdge } from '#libs/transparency-log';
-import { type AuditEntry, auditEntryIn } from '../audit-entry.js';
-import { readTile } from '../log-tables.js';
+import { type AuditEntry, auditEntryIn } from '../entry/audit-entry.js';
+import { readTile } from '../postgres/log-repository.js';
 import { type AuditFault, AuditFaults } from './audit-fault.js';
 import { DerivedCheck } from './derived-check.js';
 import { EntryCheck } from './entry-check.js';
 import { EntrySequence } from './entry-sequence.js';
-import { HeadWalk, type LogTrust } from './head-walk.js';
+import { HeadWalk, type LogTrust } from './head-chain-check.js';
 import { type Query, storedEntries, storedTime } from './stored-rows.js';
 
 /** What to verify. */

@@ -1,7 +1,7 @@
-import type { AuditEntry } from '../audit-entry.js';
+import type { AuditEntry } from '../entry/audit-entry.js';
 import { tileWidth } from '#libs/transparency-log';
-import { entryColumns } from '../entry-columns.js';
-import { statisticDimensions } from '../entry-statistics.js';
+import { entryColumns } from '../entry/entry-columns.js';
+import { statisticDimensions } from '../query/entry-statistics.js';
 import type { AuditFaults } from './audit-fault.js';
 import { type Query, storedTime } from './stored-rows.js';
 

@@ -1,6 +1,6 @@
-import { type AuditEntry, auditEntryIn, type PersonalHashes } from '../audit-entry.js';
-import { entryColumnNames, entryColumns } from '../entry-columns.js';
-import { hasAllSalts, type PersonalValues, personalHashes } from '../personal-values.js';
+import { type AuditEntry, auditEntryIn, type PersonalHashes } from '../entry/audit-entry.js';
+import { entryColumnNames, entryColumns } from '../entry/entry-columns.js';
+import { hasAllSalts, type PersonalValues, personalHashes } from '../entry/personal-values.js';
 import type { AuditFaults } from './audit-fault.js';
 import { type StoredEntry, type StoredPersonal, storedTime } from './stored-rows.js';
 

@@ -14,13 +14,13 @@ import {
   tileWidthAt,
   verifyLog,
 } from '#libs/transparency-log';
-import type { LogFolder } from '../log-folder.js';
+import type { TileDirectory } from '../log/tile-directory.js';
 import { type AuditFault, type AuditFaultKind, AuditFaults } from './audit-fault.js';
 import type { VerifyReport } from './database-verifier.js';
 
 /** What to verify. */
 export interface VerifyFolderRequest {
-  readonly folder: LogFolder;
+  readonly folder: TileDirectory;
   readonly origin: string;
   readonly verifiers: readonly NoteVerifier[];
   /** Start after this checkpoint, which was verified before. The whole log otherwise. */

@@ -1,4 +1,4 @@
-import { entryColumnNames, type EntryColumns } from '../entry-columns.js';
+import { entryColumnNames, type EntryColumns } from '../entry/entry-columns.js';
 
 /** Runs one statement in the snapshot that is verified. */
 export type Query = <Row>(sql: string, parameters?: readonly unknown[]) => Promise<Row[]>;

@@ -5,14 +5,14 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '#libs/platform';
 import { openCheckpoint, verifyProofFile } from '#libs/transparency-log';
-import { testDatabase, type TestDatabase } from '../../../../test/environment/postgres.js';
-import { openTestLog, openTestReader, type TestLog } from '../../test/audit-log.js';
-import { alice, issued } from '../../test/sample-events.js';
-import { AuditEntryRetired } from '../audit-log-errors.js';
-import { EntryRows } from '../entry-rows.js';
-import { LogFolder } from '../log-folder.js';
-import { LogRetention } from '../log-retention.js';
-import { PersonalEraser } from '../personal-eraser.js';
+import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { openTestLog, openTestReader, type TestLog } from '../testing/test-log.js';
+import { alice, issued } from '../testing/sample-events.js';
+import { AuditEntryRetired } from '../errors.js';
+import { EntryRepository } from '../query/entry-repository.js';
+import { TileDirectory } from '../log/tile-directory.js';
+import { LogRetention } from '../log/retention.js';
+import { PersonalEraser } from '../query/personal-eraser.js';
 import { DatabaseVerifier, type VerifyReport } from './database-verifier.js';
 import { verifyFolder } from './folder-verifier.js';
 
@@ -139,7 +139,7 @@ describe('verification', () => {
   });
 
   it('verifies a copy offline, whole or since a checkpoint, and names the first bad index', async () => {
-    const folder = new LogFolder(directory);
+    const folder = new TileDirectory(directory);
     const reader = openTestReader(log);
     await folder.copy(reader);
     const since = await checkpoint();
@@ -170,7 +170,11 @@ describe('verification', () => {
     const past = openTestLog(other.ownerUrl, { clock: new ManualClock('2020-01-15T00:00:00Z') });
     await past.trail.recordAll(Array.from({ length: 300 }, (_, nth) => issued(nth)));
     await owner.trail.record(issued(1));
-    const retention = new LogRetention(owner.trail, owner.database, new EntryRows(owner.database));
+    const retention = new LogRetention(
+      owner.trail,
+      owner.database,
+      new EntryRepository(owner.database),
+    );
     const report = await retention.retire(new Date('2020-06-01'), operator);
     expect(report).toMatchObject({ partitions: ['audit_entry_2020_01'], firstIndex: 300 });
 
@@ -179,10 +183,10 @@ describe('verification', () => {
     expect(verified).toMatchObject({ size: 302, retiredBelow: 300, faults: [] });
     const reader = openTestReader(owner);
     await expect(reader.resource('tile/entries/000')).rejects.toThrow(AuditEntryRetired);
-    const [kept] = await new EntryRows(owner.database).byIndex(300, 301);
+    const [kept] = await new EntryRepository(owner.database).byIndex(300, 301);
     const proof = await reader.proofFile(300);
     expect(verifyProofFile(proof, kept?.leaf ?? Buffer.of(), await trust()).index).toBe(300);
-    const folder = new LogFolder(directory);
+    const folder = new TileDirectory(directory);
     await folder.copy(reader);
     expect(
       (await verifyFolder({ folder, ...(await trust()) })).faults.map(({ kind }) => kind),

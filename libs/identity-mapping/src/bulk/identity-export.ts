@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '#libs/audit';
-import { IdentityMap } from '../identity-map.js';
-import type { Mapping } from '../mapping.js';
-import { type OnBehalf, whoDid } from '../work-for.js';
+import { IdentityMap } from '../store/identity-map.js';
+import type { Mapping } from '../model/mapping.js';
+import { type CallContext, auditActorOf } from '../lifecycle/call-context.js';
 
 const PAGE = 500;
 
@@ -35,9 +35,9 @@ export class IdentityExport {
    * @param tenant left out: every one, for operators
    * @throws AuditUnavailable before the first line
    */
-  async run(tenant: string | undefined, who: OnBehalf): Promise<AsyncGenerator<ExportLine>> {
+  async run(tenant: string | undefined, who: CallContext): Promise<AsyncGenerator<ExportLine>> {
     await this.audit.record({
-      ...whoDid(who),
+      ...auditActorOf(who),
       action: 'identity.export',
       outcome: 'success',
       target: tenant === undefined ? {} : { tenant },

@@ -3,11 +3,11 @@ import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
 import { Clock, ServiceError } from '#libs/platform';
 import { IdentityKindConflict, IdentityLinkConflict, MappingChanged } from '../errors.js';
-import { IdentityLinking } from '../identity-linking.js';
-import { IdentityMap } from '../identity-map.js';
-import { isEstablished, type Mapping, targetOf } from '../mapping.js';
-import { newMapping } from '../new-mapping.js';
-import { type OnBehalf, whoDid } from '../work-for.js';
+import { IdentityLinking } from '../lifecycle/identity-linking.js';
+import { IdentityMap } from '../store/identity-map.js';
+import { isEstablished, type Mapping, auditTargetOf } from '../model/mapping.js';
+import { newMapping } from '../model/new-mapping.js';
+import { type CallContext, auditActorOf } from '../lifecycle/call-context.js';
 import { type ImportItem, type LineFault, readImportLine } from './import-line.js';
 import { IdentityProvisioning } from './identity-provisioning.js';
 import { failure, isOutage, type LineResult, success } from './line-result.js';
@@ -22,7 +22,7 @@ export interface ImportRequest {
   readonly isAnyTenant?: boolean;
   /** Whether identities are created at ACS for lines without one. */
   readonly isProvisioning: boolean;
-  readonly who: OnBehalf;
+  readonly who: CallContext;
 }
 
 /** The last word of an import. */
@@ -124,7 +124,7 @@ export class IdentityImport {
   /** Stores what is surely new in one commit. What anything contradicts is left to be done one by one. */
   async #storeFresh(
     items: readonly ImportItem[],
-    who: OnBehalf,
+    who: CallContext,
   ): Promise<ReadonlyMap<number, Mapping>> {
     const known = await this.map.findBySubjects(items);
     const ids = items.flatMap(({ communicationUserId = [] }) => communicationUserId);
@@ -158,7 +158,7 @@ export class IdentityImport {
     }
   }
 
-  async #storeOne(item: ImportItem, who: OnBehalf): Promise<LineResult> {
+  async #storeOne(item: ImportItem, who: CallContext): Promise<LineResult> {
     const { number, communicationUserId } = item;
     try {
       const { mapping, isNew } =
@@ -175,7 +175,10 @@ export class IdentityImport {
   }
 
   /** Keeps an application identity whose communication identity is created later. */
-  async #register(item: ImportItem, who: OnBehalf): Promise<{ mapping: Mapping; isNew: boolean }> {
+  async #register(
+    item: ImportItem,
+    who: CallContext,
+  ): Promise<{ mapping: Mapping; isNew: boolean }> {
     const { name: resource } = this.resources.forTenant(item.tenant);
     for (;;) {
       const known = await this.map.find(item, resource);
@@ -195,7 +198,7 @@ export class IdentityImport {
   async #linkSuspended(
     item: ImportItem,
     communicationUserId: string,
-    who: OnBehalf,
+    who: CallContext,
   ): Promise<{ mapping: Mapping; isNew: boolean }> {
     const resource = this.#resourceOf(item);
     if (resource === undefined) throw new ResourceNotConfigured(communicationUserId);
@@ -234,7 +237,7 @@ function stageOf(
   details: NonNullable<AuditEvent['details']>,
 ): AuditEvent {
   return {
-    ...whoDid(who),
+    ...auditActorOf(who),
     action: 'identity.import',
     outcome: 'success',
     target: { tenant },
@@ -242,12 +245,12 @@ function stageOf(
   };
 }
 
-function importOf(mapping: Mapping, who: OnBehalf): AuditEvent {
+function importOf(mapping: Mapping, who: CallContext): AuditEvent {
   return {
-    ...whoDid(who),
+    ...auditActorOf(who),
     action: isEstablished(mapping) ? 'identity.link' : 'identity.import',
     outcome: 'success',
-    target: targetOf(mapping),
+    target: auditTargetOf(mapping),
     ...(mapping.displayName !== undefined && { displayName: mapping.displayName }),
     details: { via: 'import', status: mapping.status },
   };

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { BudgetExhausted } from '#libs/communication-services';
+import { BudgetExhausted } from '#libs/request-budget';
 import { Clock, ServiceError } from '#libs/platform';
 import { IdentityMappingService } from '../identity-mapping.service.js';
-import type { OnBehalf } from '../work-for.js';
+import type { CallContext } from '../lifecycle/call-context.js';
 import type { ImportItem } from './import-line.js';
 import { failure, type LineResult, success } from './line-result.js';
 
@@ -25,7 +25,7 @@ export class IdentityProvisioning {
   async run(
     items: readonly ImportItem[],
     results: Map<number, LineResult>,
-    who: OnBehalf,
+    who: CallContext,
   ): Promise<void> {
     const waiting = items.filter(({ number }) => {
       const result = results.get(number);
@@ -39,7 +39,7 @@ export class IdentityProvisioning {
     await Promise.all(Array.from({ length: AT_ONCE }, work));
   }
 
-  async #create(item: ImportItem, who: OnBehalf): Promise<LineResult> {
+  async #create(item: ImportItem, who: CallContext): Promise<LineResult> {
     const { number, tenant, subject, kind } = item;
     const identity = { tenant, subject, kind };
     for (;;) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { canonicalName } from '../application-identity.js';
-import { identityFields } from '../identity-fields.js';
-import type { IdentityDescription } from '../identity-linking.js';
+import { canonicalName } from '../model/application-identity.js';
+import { identityFields } from '../model/identity-fields.js';
+import type { IdentityDescription } from '../lifecycle/identity-linking.js';
 import type { StreamLine } from './line-reader.js';
 
 /** What a line asks for. */

@@ -1,4 +1,4 @@
-import type { Mapping } from '../mapping.js';
+import type { Mapping } from '../model/mapping.js';
 
 /** What became of one line. */
 export interface LineResult {

@@ -8,9 +8,9 @@ import {
 } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { Clock, Logger } from '#libs/platform';
-import { IssuanceMetrics } from '../issuance-metrics.js';
-import { TokenCache } from '../reuse/token-cache.js';
-import { tokenIssuanceSettings, type TokenIssuanceSettings } from '../token-issuance-settings.js';
+import { IssuanceMetrics } from '../metrics.js';
+import { TokenCache } from '../cache/token-cache.js';
+import { tokenIssuanceSettings, type TokenIssuanceSettings } from '../settings.js';
 import type { IssuancePolicy } from './issuance-policy.js';
 import { InvalidPolicy, readPolicy } from './policy-file.js';
 

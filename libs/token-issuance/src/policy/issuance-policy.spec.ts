@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PolicySubject, TokenWish } from './issuance-policy.js';
+import type { PolicySubject, TokenOptions } from './issuance-policy.js';
 import { readPolicy } from './policy-file.js';
 
 const HOME = '5d3f0c5e-0000-4000-8000-000000000001';
@@ -66,7 +66,7 @@ const crm: PolicySubject = {
   permissions: ['CommunicationToken.Issue', 'CommunicationToken.Issue.All'],
 };
 
-function decide(subject: PolicySubject, wish: TokenWish = {}): object {
+function decide(subject: PolicySubject, wish: TokenOptions = {}): object {
   const { trials: _trials, version: _version, rule, ...decision } = policy.decide(subject, wish);
   if ('grant' in decision) {
     const { scopes, expiresInMinutes } = decision.grant;
@@ -76,7 +76,7 @@ function decide(subject: PolicySubject, wish: TokenWish = {}): object {
 }
 
 describe('IssuancePolicy', () => {
-  it.each<[string, PolicySubject, TokenWish, object]>([
+  it.each<[string, PolicySubject, TokenOptions, object]>([
     ['a guest, the default', guest, {}, { rule: 'guests', scopes: ['voip.join'], minutes: 60 }],
     [
       'a guest, more scopes',

@@ -5,7 +5,7 @@ import {
   NoRuleApplies,
   ScopesNotAllowed,
   TeamsTokensNotAllowed,
-} from './policy-refusals.js';
+} from './errors.js';
 
 /** For whom a token is asked, and by whom. */
 export interface PolicySubject {
@@ -22,7 +22,7 @@ export interface PolicySubject {
 }
 
 /** What a caller asks of a token; what it leaves out is up to the policy. */
-export interface TokenWish {
+export interface TokenOptions {
   readonly scopes?: readonly string[] | undefined;
   /** 60 to 1440, as ACS allows. */
   readonly expiresInMinutes?: number | undefined;
@@ -97,7 +97,7 @@ export class IssuancePolicy {
     return scopes.flatMap((scope) => this.#sunsets.get(scope) ?? []);
   }
 
-  decide(subject: PolicySubject, wish: TokenWish): Decision {
+  decide(subject: PolicySubject, wish: TokenOptions): Decision {
     return this.#ask(subject, ({ allow }) => granted(allow, wish));
   }
 
@@ -144,7 +144,7 @@ function matches(when: PolicyRule['when'], subject: PolicySubject): boolean {
   );
 }
 
-function granted(allow: PolicyRule['allow'], wish: TokenWish): Answer<Grant> {
+function granted(allow: PolicyRule['allow'], wish: TokenOptions): Answer<Grant> {
   const { shortest, longest } = allow.lifetimeMinutes;
   const allowed = { allowedScopes: allow.scopes, allowedLifetimeMinutes: { shortest, longest } };
   const scopes = [...new Set(wish.scopes ?? allow.defaultScopes)].sort();

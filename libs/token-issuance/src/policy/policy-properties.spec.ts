@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { z } from 'zod';
-import type { Decision, PolicySubject, TokenWish } from './issuance-policy.js';
+import type { Decision, PolicySubject, TokenOptions } from './issuance-policy.js';
 import type { policyDocument } from './policy-document.js';
 import { InvalidPolicy, readPolicy } from './policy-file.js';
 
@@ -74,7 +74,7 @@ const subjects: fc.Arbitrary<PolicySubject> = fc.record({
   isForOthers: fc.boolean(),
 });
 
-const wishes: fc.Arbitrary<TokenWish> = fc.record(
+const wishes: fc.Arbitrary<TokenOptions> = fc.record(
   {
     scopes: fc.array(fc.oneof(fc.constantFrom(...SCOPES), fc.string()), { maxLength: 5 }),
     expiresInMinutes: fc.oneof(fc.integer({ min: -10, max: 3000 }), fc.double()),
@@ -108,7 +108,7 @@ function expectWithin(
   decision: Decision,
   text: string,
   subject: PolicySubject,
-  wish: TokenWish,
+  wish: TokenOptions,
 ): void {
   if (!('grant' in decision)) return;
   const rule = allowedBy(parse(text) as Written, subject);

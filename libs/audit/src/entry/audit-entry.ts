@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
+import { LogDamaged } from '../errors/log-damaged.js';
+
+/**
+ * An entry of format version 1, as its canonical bytes say it.
+ *
+ * Members are declared in canonical order (RFC 8785 section 3.2.3), the order of the bytes. A format
+ * never changes: a new one gets a new version, and old entries keep theirs.
+ */
+export interface AuditEntry {
+  readonly action: AuditAction;
+  readonly actor: EntryActor;
+  readonly details?: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  /** UUIDv7, whose time is `recordedAt`. */
+  readonly id: string;
+  readonly outcome: AuditOutcome;
+  readonly personal?: PersonalHashes;
+  readonly policy?: { readonly rule: string; readonly version: string };
+  readonly reason?: { readonly code: string; readonly detail?: string };
+  /** RFC 3339, UTC, milliseconds. Never earlier than that of the entry before. */
+  readonly recordedAt: string;
+  readonly request?: { readonly id: string; readonly traceId?: string };
+  readonly target?: {
+    readonly communicationUserId?: string;
+    readonly identityId?: string;
+    readonly kind?: string;
+    readonly resource?: string;
+    readonly subject?: string;
+    readonly tenant?: string;
+  };
+  readonly token?: {
+    readonly expiresOn: string;
+    readonly fingerprint: string;
+    readonly fingerprintKey: string;
+    readonly scopes: readonly string[];
+  };
+  readonly upstream?: { readonly correlationVector?: string; readonly secretVersion?: string };
+  readonly version: 1;
+}
+
+/** The actor of an entry: a caller has all but `name`, the service or an operator only `name`. */
+export interface EntryActor {
+  readonly clientApp?: string;
+  readonly isGuest?: boolean;
+  readonly issuer?: string;
+  readonly kind: 'user' | 'service' | 'bot' | 'system' | 'operator' | 'unauthenticated';
+  readonly name?: string;
+  readonly permissions?: readonly string[];
+  readonly subject?: string;
+  readonly tenant?: string;
+  readonly tokenId?: string;
+}
+
+/** base64url of SHA-256(salt ‖ value) for each personal value. Without the salt they tell nothing. */
+export interface PersonalHashes {
+  readonly actorDisplayName?: string;
+  readonly clientAddress?: string;
+  readonly targetDisplayName?: string;
+  readonly userAgent?: string;
+}
+
+/** An entry has at most this many bytes, whatever a caller sends. */
+export const maxAuditEntryBytes = 16_384;
+
+const text = z.string();
+const texts = z.array(text);
+
+/** The kinds of the members, which whoever reads an entry relies on. Later formats may add members. */
+const entryShape = z.looseObject({
+  action: text,
+  actor: z.looseObject({
+    clientApp: text.optional(),
+    isGuest: z.boolean().optional(),
+    issuer: text.optional(),
+    kind: text,
+    name: text.optional(),
+    permissions: texts.optional(),
+    subject: text.optional(),
+    tenant: text.optional(),
+    tokenId: text.optional(),
+  }),
+  details: z.record(text, z.union([text, z.number(), z.boolean(), texts])).optional(),
+  id: text,
+  outcome: text,
+  personal: z.record(text, text).optional(),
+  policy: z.looseObject({ rule: text, version: text }).optional(),
+  reason: z.looseObject({ code: text, detail: text.optional() }).optional(),
+  recordedAt: z.iso.datetime({ precision: 3 }),
+  request: z.looseObject({ id: text, traceId: text.optional() }).optional(),
+  target: z.record(text, text).optional(),
+  token: z
+    .looseObject({ expiresOn: text, fingerprint: text, fingerprintKey: text, scopes: texts })
+    .optional(),
+  upstream: z.record(text, text).optional(),
+});
+
+/**
+ * Reads an entry's bytes. Says nothing of whether they are in the log.
+ *
+ * @throws LogDamaged when they are no entry
+ */
+export function parseAuditEntry(leaf: Buffer): AuditEntry {
+  const entry = auditEntryIn(leaf);
+  if (!entry) throw new LogDamaged('the bytes of an entry are none');
+  return entry;
+}
+
+/** @returns the entry of these bytes, whoever wrote them; `undefined` when they are none */
+export function auditEntryIn(leaf: Buffer): AuditEntry | undefined {
+  try {
+    const entry: unknown = JSON.parse(leaf.toString('utf8'));
+    return entryShape.safeParse(entry).success ? (entry as AuditEntry) : undefined; // just checked
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,90 @@
+import { hash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { alice, issued } from '../testing/sample-events.js';
+import { maxAuditEntryBytes } from './audit-entry.js';
+import type { AuditEvent } from '../trail/audit-event.js';
+import { encodeEntry } from './encode-entry.js';
+import { escapeControlCharacters } from './sanitize.js';
+
+const now = Date.parse('2026-11-23T10:00:00.123Z');
+const text = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.string({ unit: 'grapheme', maxLength: 40 }),
+  fc.constantFrom('\0', '\ud800', 'a\r\nb', '\u001b[2J', '\u202e', '\u2028', '__proto__', '7'),
+  fc.nat(70_000).map((length) => '\u{1f600}"\\'.repeat(length / 4)),
+);
+const event: fc.Arbitrary<AuditEvent> = fc
+  .record({
+    text,
+    list: fc.array(text, { maxLength: 60 }),
+    details: fc.dictionary(text, fc.oneof(text, fc.double(), fc.boolean(), fc.array(text))),
+    hasParts: fc.boolean(),
+  })
+  .map(({ text: value, list, details, hasParts }) => ({
+    ...issued(),
+    actor: { ...alice, subject: value, permissions: list, displayName: value },
+    details,
+    displayName: value,
+    reason: { code: value, ...(hasParts && { detail: value }) },
+    request: { requestId: value, ...(hasParts && { clientAddress: value, userAgent: value }) },
+  }));
+
+describe('encodeEntry', () => {
+  it('writes the canonical bytes of RFC 8785', () => {
+    fc.assert(
+      fc.property(event, (any) => {
+        const { entry, leaf } = encodeEntry(any, now);
+        expect(leaf.toString()).toBe(canonicalize(entry));
+        expect(canonicalize(JSON.parse(leaf.toString()))).toBe(leaf.toString());
+      }),
+    );
+  });
+
+  it('fits any event into 16 KB', () => {
+    fc.assert(
+      fc.property(event, (any) => {
+        expect(encodeEntry(any, now).leaf.length).toBeLessThanOrEqual(maxAuditEntryBytes);
+      }),
+    );
+  });
+
+  it('leaves no character that breaks a line, hides text or is refused by a parser', () => {
+    fc.assert(
+      fc.property(event, (any) => {
+        const written = encodeEntry(any, now).leaf.toString();
+        expect(written).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff]/);
+        expect(written.isWellFormed()).toBe(true);
+      }),
+    );
+  });
+
+  it('keeps the length and the hash of what it cuts', () => {
+    const long = 'x'.repeat(65_536);
+    const { entry } = encodeEntry({ ...issued(), reason: { code: long } }, now);
+    expect(entry.reason?.code).toBe(
+      `${'x'.repeat(256)}…[cut: 65536 characters, sha256 ${hash('sha256', long, 'base64url')}]`,
+    );
+  });
+
+  it('stands in for personal values with a hash that needs the salt', () => {
+    const first = encodeEntry(issued(), now);
+    const second = encodeEntry(issued(), now);
+    expect(first.entry.personal?.clientAddress).not.toBe(second.entry.personal?.clientAddress);
+    const [values] = first.personal;
+    const salted = Buffer.concat([
+      values?.salts.subarray(0, 16) ?? Buffer.of(),
+      Buffer.from('203.0.113.0'),
+    ]);
+    expect(first.entry.personal?.clientAddress).toBe(hash('sha256', salted, 'base64url'));
+  });
+});
+
+describe('harmless', () => {
+  it('writes hostile characters out and leaves the rest alone', () => {
+    expect(escapeControlCharacters('a\r\nb\u202e\ud800 ü 😀 日本')).toBe(
+      'a\\u000d\\u000ab\\u202e\\ud800 ü 😀 日本',
+    );
+  });
+});

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hashLeaf } from '#libs/transparency-log';
+import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { openTestDesk, openTestLog, openTestReader, type TestLog } from '../testing/test-log.js';
+import { alice, denied, issued } from '../testing/sample-events.js';
+import { auditActions } from '../trail/audit-event.js';
+import { exportForms, type ExportFormat } from './export-formats.js';
+
+const hostile = `"=cmd|' /C calc'!A0,\r\n\0\u001b[31m\u2028\u202e\ud800|\\=${'x'.repeat(65_536)}`;
+const operator = { actor: { kind: 'operator', name: 'exporter' } } as const;
+
+describe('EntryExport', () => {
+  let database: TestDatabase;
+  let log: TestLog;
+  const total = 1500;
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    log = openTestLog(database.serviceUrl);
+    await log.trail.recordAll(
+      auditActions.map((action) => ({
+        ...issued(),
+        action,
+        reason: { code: hostile, detail: hostile },
+      })),
+    );
+    await log.trail.record({
+      ...denied({ ...alice, subject: hostile, displayName: hostile, permissions: [hostile] }),
+      request: { requestId: hostile, clientAddress: hostile, userAgent: hostile },
+      displayName: hostile,
+      target: { subject: hostile, communicationUserId: hostile },
+      details: { [hostile]: hostile },
+    });
+    const rest = total - auditActions.length - 1;
+    await log.trail.recordAll(Array.from({ length: rest }, (_, nth) => issued(nth)));
+  });
+  afterAll(async () => {
+    await log.close();
+    await database.drop();
+  });
+
+  async function lines(format: ExportFormat, fromIndex = 0): Promise<string[]> {
+    let text = '';
+    for await (const piece of openTestDesk(log).export(operator, { format, fromIndex }))
+      text += piece.text;
+    expect(text.endsWith('\n')).toBe(true);
+    return text.slice(0, -1).split('\n');
+  }
+
+  it.each(Object.keys(exportForms) as ExportFormat[])(
+    'gives each entry one harmless line as %s',
+    async (format) => {
+      const all = await lines(format);
+      expect(all.length).toBeGreaterThanOrEqual(total);
+      for (const line of all) expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u202e]/);
+      expect(all.every((line) => line.isWellFormed())).toBe(true);
+    },
+  );
+
+  it('goes on after the last piece that arrived, without a gap', async () => {
+    const first = [];
+    let next = 0;
+    for await (const { text, nextIndex } of openTestDesk(log).export(operator, {
+      format: 'ndjson',
+      fromIndex: 0,
+    })) {
+      first.push(...text.trim().split('\n'));
+      next = nextIndex;
+      if (first.length >= 1000) break;
+    }
+    const indexes = [...first, ...(await lines('ndjson', next))].map(
+      (line) => (JSON.parse(line) as { index: number }).index,
+    );
+    expect(indexes).toEqual(indexes.map((_, nth) => nth));
+  });
+
+  it('keeps in NDJSON the very bytes that the log commits to', async () => {
+    const [, second = ''] = await lines('ndjson');
+    const bytes = /"entry":(\{.*\}),"personal":/.exec(second)?.[1] ?? '';
+    const tile = await openTestReader(log).resource('tile/0/000');
+    expect(hashLeaf(Buffer.from(bytes)).equals(tile.subarray(32, 64))).toBe(true);
+  });
+});

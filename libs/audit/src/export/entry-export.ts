@@ -1,0 +1,67 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '#libs/platform';
+import { type EntryRow, EntryRepository } from '../query/entry-repository.js';
+import { type ExportForm, type ExportFormat, exportForms } from './export-formats.js';
+import { LogReader } from '../log/log-reader.js';
+
+/** What to export. */
+export interface ExportQuery {
+  readonly format: ExportFormat;
+  /** Where to go on: the `nextIndex` of the last piece that arrived. 0 for the beginning. */
+  readonly fromIndex: number;
+  /** Only entries that this tenant's people did or that were done to them. */
+  readonly scopeTenant?: string | undefined;
+}
+
+/** Some lines, and where to go on after them. */
+export interface ExportPiece {
+  /** Whole lines, each with its end. */
+  readonly text: string;
+  readonly nextIndex: number;
+}
+
+const pageSize = 1000;
+
+/** Exports the log in the order of its indexes: whoever goes on where it stopped misses nothing. */
+@Injectable()
+export class EntryExport {
+  constructor(
+    private readonly database: Database,
+    private readonly rows: EntryRepository,
+    private readonly log: LogReader,
+  ) {}
+
+  /** Everything from an index up to what the log holds now. Retired entries are passed over. */
+  async *stream(query: ExportQuery): AsyncGenerator<ExportPiece, undefined> {
+    const form: ExportForm = exportForms[query.format];
+    const end = (await this.log.checkpoint()).size;
+    if (form.header !== undefined) yield { text: `${form.header}\n`, nextIndex: query.fromIndex };
+    let next = query.fromIndex;
+    while (next < end) {
+      const rows = await this.#page(next, end, query.scopeTenant);
+      const last = rows.at(-1);
+      const isLast = !last || rows.length < pageSize;
+      next = isLast ? end : Number(last.entry_index) + 1;
+      const entries = await this.rows.complete(rows);
+      yield { text: entries.map((entry) => `${form.line(entry)}\n`).join(''), nextIndex: next };
+    }
+    return undefined;
+  }
+
+  async #page(from: number, end: number, tenant: string | undefined): Promise<EntryRow[]> {
+    const span = await this.rows.spanOf(from, end);
+    const scope = tenant === undefined ? '' : 'AND (actor_tenant = $5 OR target_tenant = $5)';
+    return this.database.query<EntryRow>(
+      `SELECT entry_index, recorded_at, leaf FROM audit_entry
+       WHERE recorded_at >= $1 AND recorded_at <= $2 AND entry_index >= $3 AND entry_index < $4 ${scope}
+       ORDER BY recorded_at, entry_index LIMIT ${pageSize}`,
+      [
+        (span?.from ?? new Date(0)).toISOString(),
+        (span?.to ?? new Date(0)).toISOString(),
+        from,
+        end,
+        ...(tenant === undefined ? [] : [tenant]),
+      ],
+    );
+  }
+}

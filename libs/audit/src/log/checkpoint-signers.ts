@@ -1,0 +1,54 @@
+import { createPrivateKey } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { type Secret, SecretStore } from '#libs/secrets';
+import { NoteSigner } from '#libs/transparency-log';
+import { auditSettings, type AuditSettings } from '../settings.js';
+import { UnusableSigningKey } from '../errors/unusable-signing-key.js';
+
+/**
+ * The keys that sign checkpoints. Each secret is one key; while a key is being replaced there are
+ * two, and every checkpoint carries both signatures, so that verifiers can change over one by one.
+ */
+@Injectable()
+export class CheckpointSigners {
+  readonly #made = new Map<string, { version: string; signer: NoteSigner }>();
+
+  constructor(
+    private readonly secrets: SecretStore,
+    @Inject(auditSettings.key) private readonly settings: AuditSettings,
+  ) {}
+
+  /**
+   * @throws SecretUnavailable, SecretNotFound when a key can't be read
+   * @throws UnusableSigningKey when a secret holds no Ed25519 key
+   */
+  async current(): Promise<readonly NoteSigner[]> {
+    return Promise.all(this.settings.signingKeySecrets.map(async (name) => this.#signer(name)));
+  }
+
+  /** What verifiers must know: `<name>+<key id>+<base64 of type and public key>`, one for each key. */
+  async verifierKeys(): Promise<string[]> {
+    return (await this.current()).map(({ verifier }) => verifier.toString());
+  }
+
+  async #signer(name: string): Promise<NoteSigner> {
+    const secret = await this.secrets.read(name);
+    const made = this.#made.get(name);
+    if (made?.version === secret.version) return made.signer;
+    const signer = new NoteSigner(this.settings.origin, seedOf(secret));
+    this.#made.set(name, { version: secret.version, signer });
+    return signer;
+  }
+}
+
+/** PKCS#8 PEM, as `openssl genpkey -algorithm ed25519` writes it, or base64 of the 32-byte seed. */
+function seedOf({ name, value }: Secret): Buffer {
+  if (/^[A-Za-z0-9+/_-]{43}=?$/.test(value.trim())) return Buffer.from(value.trim(), 'base64');
+  try {
+    const jwk = createPrivateKey(value).export({ format: 'jwk' });
+    if (jwk.crv === 'Ed25519' && jwk.d !== undefined) return Buffer.from(jwk.d, 'base64url');
+  } catch (cause) {
+    throw new UnusableSigningKey(name, { cause });
+  }
+  throw new UnusableSigningKey(name);
+}

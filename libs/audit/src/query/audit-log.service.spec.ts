@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hashLeaf, TreeEdge, verifyConsistency, verifyProofFile } from '#libs/transparency-log';
+import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { openTestDesk, openTestLog, openTestReader, type TestLog } from '../testing/test-log.js';
+import { alice, denied, issued } from '../testing/sample-events.js';
+import type { AuditLogService, AuditReader } from './audit-log.service.js';
+import { AuditEntryNotFound, AuditScopeExceeded } from '../errors.js';
+import { SecretTokenFingerprints } from '../fingerprints/secret-token-fingerprints.js';
+import { uuidV7 } from '../entry/uuid-v7.js';
+
+const fabrikam = { ...alice, tenant: 'fabrikam', subject: 'bob', displayName: 'Bob' };
+const grace: AuditReader = { actor: { ...alice, subject: 'grace' } };
+const stranger: AuditReader = { actor: { ...fabrikam, subject: 'auditor' } };
+
+describe('AuditLogService', () => {
+  let database: TestDatabase;
+  let log: TestLog;
+  let desk: AuditLogService;
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    log = openTestLog(database.serviceUrl, { homeTenant: alice.tenant });
+    desk = openTestDesk(log);
+    await log.trail.recordAll(Array.from({ length: 300 }, (_, nth) => issued(nth)));
+    await log.trail.record(denied(fabrikam));
+    await log.trail.record({
+      ...issued(900),
+      target: { tenant: 'fabrikam', subject: 'robot' },
+      displayName: 'Robot',
+    });
+  });
+  afterAll(async () => {
+    await log.close();
+    await database.drop();
+  });
+
+  it('pages newest first, without overlap or gap', async () => {
+    const seen: number[] = [];
+    let before: number | undefined;
+    do {
+      const page = await desk.search(grace, { limit: 70, before, action: 'token.issue' });
+      seen.push(...page.items.map(({ index }) => index));
+      before = page.nextBefore;
+    } while (before !== undefined);
+    expect(seen).toHaveLength(301);
+    expect(seen).toEqual([...new Set(seen)].sort((a, b) => b - a));
+  });
+
+  it.each([
+    ['action', { action: 'authorization.deny' as const }, [300]],
+    ['outcome', { outcome: 'denied' as const }, [300]],
+    ['person', { actorSubject: 'bob' }, [300]],
+    [
+      'person, whomever it was done to',
+      { actorSubject: alice.subject },
+      [301, 299, 298, 297, 296, 295, 294, 293, 292, 291],
+    ],
+    ['whom it was done to', { targetSubject: 'robot' }, [301]],
+    [
+      'whom it was done to, when by the same',
+      { targetSubject: alice.subject, before: 3 },
+      [2, 1, 0],
+    ],
+    ['both of them', { actorSubject: alice.subject, targetSubject: 'robot' }, [301]],
+    [
+      'both of them, when the same',
+      { actorSubject: alice.subject, targetSubject: alice.subject, before: 2 },
+      [1, 0],
+    ],
+    ['address', { clientAddress: '203.0.113.42' }, [298, 42]],
+    ['identity', { communicationUserId: issued(17).target?.communicationUserId }, [17]],
+    ['fingerprint', { fingerprint: issued(18).token?.fingerprint }, [18]],
+    ['words of the reason', { reasonText: 'missing' }, [300]],
+    ['code of the reason', { reasonCode: 'insufficient-permission' }, [300]],
+  ])('finds entries by %s', async (_name, filter, indexes) => {
+    const { items } = await desk.search(grace, { limit: 10, ...filter });
+    expect(items.map(({ index }) => index)).toEqual(indexes);
+  });
+
+  it('takes a half-open time window', async () => {
+    const [newest] = (await desk.search(grace, { limit: 1 })).items;
+    const at = new Date(newest?.entry.recordedAt ?? '');
+    expect((await desk.search(grace, { limit: 1, to: at })).items[0]?.index).not.toBe(
+      newest?.index,
+    );
+    expect((await desk.search(grace, { limit: 9, from: at })).items.at(-1)?.index).toBe(
+      newest?.index,
+    );
+    expect(
+      (await desk.search(grace, { limit: 1, from: new Date(Date.now() + 3_600_000) })).items,
+    ).toEqual([]);
+  });
+
+  it('shows values beside the entry, and records the reading', async () => {
+    const { items } = await desk.search(grace, {
+      limit: 1,
+      fingerprint: issued(5).token?.fingerprint,
+    });
+    expect(items[0]?.personal).toEqual({
+      actorDisplayName: 'Alice Example',
+      clientAddress: '203.0.113.5',
+      userAgent: issued().request?.userAgent,
+    });
+    const [reading] = (await desk.search(grace, { limit: 1, action: 'audit.read' })).items;
+    expect(reading?.entry.actor.subject).toBe('grace');
+  });
+
+  it('shows auditors of another tenant their own entries only', async () => {
+    const { items } = await desk.search(stranger, { limit: 100, outcome: undefined });
+    const own = items.filter(({ entry }) => entry.action !== 'audit.read');
+    expect(own.map(({ index }) => index)).toEqual([301, 300]);
+    const [foreign] = (
+      await desk.search(grace, { limit: 1, before: 300, actorSubject: alice.subject })
+    ).items;
+    await expect(desk.entry(stranger, foreign?.entry.id ?? '')).rejects.toThrow(AuditEntryNotFound);
+    await expect(desk.trace(stranger, { token: 'x' })).rejects.toThrow(AuditScopeExceeded);
+    const window = {
+      from: new Date(0),
+      to: new Date(),
+      bucket: 'day',
+      dimension: 'action',
+    } as const;
+    await expect(desk.statistics(stranger, window)).rejects.toThrow(AuditScopeExceeded);
+  });
+
+  it('says of an unknown id what it says of a foreign one', async () => {
+    await expect(desk.entry(grace, uuidV7(Date.now()))).rejects.toThrow(AuditEntryNotFound);
+    await expect(desk.entry(grace, 'no id')).rejects.toThrow(AuditEntryNotFound);
+  });
+
+  it('gives a proof that holds offline, for the oldest entry and the newest', async () => {
+    const verifiers = (await log.signers.current()).map(({ verifier }) => verifier);
+    const trust = { origin: log.settings.origin, verifiers };
+    const receipt = await log.trail.record(issued(1));
+    const [oldest] = (await desk.search(grace, { limit: 1, before: 1 })).items;
+    for (const id of [receipt.id, oldest?.entry.id ?? '']) {
+      const { leaf, index } = await desk.entry(grace, id);
+      const file = await desk.proof(grace, id);
+      expect(verifyProofFile(file, leaf, trust).index).toBe(index);
+      expect(() => verifyProofFile(file, Buffer.from('{}'), trust)).toThrow('');
+    }
+  });
+
+  it('serves tiles, partial ones of every size too, and bundles that hash to them', async () => {
+    const reader = openTestReader(log);
+    const { size } = await reader.checkpoint();
+    const bundle = await desk.resource(grace, 'tile/entries/000');
+    const leaves: Buffer[] = [];
+    for (let offset = 0; offset < bundle.length; offset += 2 + bundle.readUInt16BE(offset)) {
+      leaves.push(bundle.subarray(offset + 2, offset + 2 + bundle.readUInt16BE(offset)));
+    }
+    const tile = await reader.resource('tile/0/000');
+    expect(Buffer.concat(leaves.map(hashLeaf)).equals(tile)).toBe(true);
+    expect((await reader.resource('tile/0/000.p/7')).equals(tile.subarray(0, 7 * 32))).toBe(true);
+    expect(await reader.resource(`tile/0/001.p/${size - 256}`)).toHaveLength((size - 256) * 32);
+    const root = TreeEdge.empty().append(leaves.map(hashLeaf)).edge.root();
+    expect((await reader.resource('tile/1/000.p/1')).equals(root)).toBe(true);
+    for (const path of ['tile/0/002', 'tile/0/000.p/0', 'tile/0/../x', `tile/0/001.p/255`, 'x']) {
+      await expect(reader.resource(path)).rejects.toThrow(AuditEntryNotFound);
+    }
+  });
+
+  it('proves that the log continues what it was', async () => {
+    const reader = openTestReader(log);
+    const oldSize = 300;
+    const oldRoot = await reader.tree(oldSize).root();
+    const { size, proof } = await reader.consistency(oldSize);
+    const newRoot = await reader.tree(size).root();
+    verifyConsistency({ oldSize, oldRoot, newSize: size, newRoot, proof });
+    await expect(reader.consistency(size + 1)).rejects.toThrow(AuditEntryNotFound);
+  });
+
+  it('traces a leaked token to its person, also after the key was rotated', async () => {
+    const fingerprints = new SecretTokenFingerprints(log.secrets, log.settings);
+    const token = (nth: number) => ({
+      scopes: ['chat'],
+      expiresOn: new Date(Date.now() + 3_600_000 * (nth + 1)),
+    });
+    const target = { communicationUserId: '8:acs:traced', subject: 'tina', tenant: alice.tenant };
+    for (const [nth, text] of ['leaked', 'sibling', 'third'].entries()) {
+      const token_ = { ...token(nth), ...(await fingerprints.of(text)) };
+      await log.trail.record({ ...issued(500 + nth), target, token: token_ });
+      log.secrets.put('audit-fingerprint-key', `another key of the tests, number ${nth}`);
+    }
+    const trace = await desk.trace(grace, { token: 'leaked' });
+    expect(trace.entries[0]?.entry).toMatchObject({
+      action: 'token.issue',
+      target,
+      policy: { rule: 'default' },
+    });
+    expect(trace.entries[0]?.personal.actorDisplayName).toBe('Alice Example');
+    expect(trace.liveSiblings).toHaveLength(2);
+    await log.trail.record({ action: 'token.revoke', outcome: 'success', actor: alice, target });
+    expect((await desk.trace(grace, { token: 'leaked' })).liveSiblings).toEqual([]);
+    expect((await desk.trace(grace, { token: 'never issued' })).entries).toEqual([]);
+    const everything = await log.database.query<{ leaf: Buffer }>('SELECT leaf FROM audit_entry');
+    expect(everything.some(({ leaf }) => /leaked|never issued/.test(leaf.toString()))).toBe(false);
+  });
+
+  it('erases what belongs to one person, and tells so in the log', async () => {
+    const { receipt, rows } = await desk.erase(grace, {
+      tenant: 'fabrikam',
+      subject: 'robot',
+      reason: 'request 7',
+    });
+    expect(rows).toBe(1);
+    const [robot] = (await desk.search(grace, { limit: 1, before: 302, targetSubject: 'robot' }))
+      .items;
+    expect(robot?.personal.targetDisplayName).toBeUndefined();
+    expect(robot?.personal.actorDisplayName).toBe('Alice Example');
+    const [erasure] = (await desk.search(grace, { limit: 1, action: 'audit.erase' })).items;
+    expect(erasure).toMatchObject({
+      index: receipt.index,
+      entry: { target: { subject: 'robot' } },
+    });
+  });
+});

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ManualClock } from '#libs/platform';
+import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { openTestLog, type TestLog } from '../testing/test-log.js';
+import { denied, issued } from '../testing/sample-events.js';
+import { EntryStatistics } from './entry-statistics.js';
+
+describe('EntryStatistics', () => {
+  let database: TestDatabase;
+  let log: TestLog;
+  let statistics: EntryStatistics;
+  const start = Date.parse('2026-03-01T10:20:00Z');
+  const times: number[] = [];
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    const clock = new ManualClock(start);
+    log = openTestLog(database.serviceUrl, { clock });
+    statistics = new EntryStatistics(log.database);
+    for (let nth = 0; nth < 40; nth += 1) {
+      times.push(clock.now());
+      await log.trail.record(nth % 4 === 0 ? denied() : issued(nth));
+      await clock.advance(50 * 60_000);
+    }
+  });
+  afterAll(async () => {
+    await log.close();
+    await database.drop();
+  });
+
+  const hours = (count: number): Date => new Date(start + count * 3_600_000);
+  const total = async (from: Date, to: Date): Promise<number> => {
+    const counts = await statistics.count({ from, to, bucket: 'day', dimension: 'outcome' });
+    return counts.reduce((sum, { entries }) => sum + entries, 0);
+  };
+  const windows = [
+    [new Date(0), hours(100)],
+    [hours(0), hours(7)],
+    [hours(3.4), hours(3.5)],
+    [hours(5.1), hours(30.7)],
+    [hours(-50), hours(12.2)],
+    [hours(31), hours(90)],
+  ] as const;
+  const within = ([from, to]: (typeof windows)[number]): number =>
+    times.filter((time) => from.getTime() <= time && time < to.getTime()).length;
+
+  it('counts by bucket and value', async () => {
+    const query = {
+      from: new Date(0),
+      to: hours(100),
+      bucket: 'month',
+      dimension: 'outcome',
+    } as const;
+    expect(await statistics.count(query)).toEqual([
+      { bucketStart: new Date('2026-03-01T00:00:00Z'), value: 'success', entries: 30 },
+      { bucketStart: new Date('2026-03-01T00:00:00Z'), value: 'denied', entries: 10 },
+    ]);
+  });
+
+  it('leaves the value out where entries have none', async () => {
+    const query = {
+      from: new Date(0),
+      to: hours(100),
+      bucket: 'week',
+      dimension: 'reasonCode',
+    } as const;
+    const values = (await statistics.count(query)).map(({ value }) => value);
+    expect(new Set(values)).toEqual(new Set([undefined, 'insufficient-permission']));
+  });
+
+  it('counts half-open windows alike before and after hours were counted ahead', async () => {
+    for (const window of windows) expect(await total(...window)).toBe(within(window));
+    while (await statistics.rollUp());
+    const [run] = await log.database.query<{ hours: string }>(
+      'SELECT count(DISTINCT hour) AS hours FROM audit_statistic',
+    );
+    expect(Number(run?.hours)).toBeGreaterThan(20);
+    for (const window of windows) expect(await total(...window)).toBe(within(window));
+  });
+
+  it('counts each hour once when two processes count at the same time', async () => {
+    await log.trail.record(issued(1));
+    await Promise.all([statistics.rollUp(), statistics.rollUp(), statistics.rollUp()]);
+    expect(await total(new Date(0), hours(100))).toBe(41);
+  });
+});

@@ -1,0 +1,10 @@
+export { type AuditTrailUnderTest, describeAuditTrail } from './testing/audit-trail.contract.js';
+export { MemoryAuditTrail } from './testing/memory-audit-trail.js';
+export { alice, denied, issued } from './testing/sample-events.js';
+export {
+  openTestDesk,
+  openTestLog,
+  openTestReader,
+  type TestLog,
+  testSigningSeed,
+} from './testing/test-log.js';

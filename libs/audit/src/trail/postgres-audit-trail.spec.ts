@@ -1,0 +1,293 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { DatabaseUnavailable, ManualClock, type Transaction } from '#libs/platform';
+import { hashLeaf, openCheckpoint, TreeEdge } from '#libs/transparency-log';
+import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { openTestLog, type TestLog } from '../testing/test-log.js';
+import { alice, issued } from '../testing/sample-events.js';
+import { describeAuditTrail } from '../testing/audit-trail.contract.js';
+import { AuditUnavailable } from '../errors/audit-unavailable.js';
+
+describeAuditTrail('PostgresAuditTrail', async () => {
+  const database = await testDatabase();
+  const superuser = await connect(database.superuserUrl);
+  await superuser.query('CREATE TABLE mark (text text)');
+  await superuser.query('GRANT SELECT, INSERT ON mark TO PUBLIC');
+  const log = openTestLog(database.serviceUrl);
+  return {
+    trail: log.trail,
+    change: (mark) => async (transaction) => {
+      await transaction.query('INSERT INTO mark VALUES ($1)', [mark]);
+    },
+    marks: async () => texts(superuser, 'SELECT text FROM mark'),
+    actions: async () =>
+      texts(superuser, 'SELECT action AS text FROM audit_entry ORDER BY entry_index'),
+    close: async () => {
+      await log.close();
+      await superuser.end();
+      await database.drop();
+    },
+  };
+});
+
+describe('PostgresAuditTrail', () => {
+  let database: TestDatabase;
+  let superuser: pg.Client;
+  const opened: TestLog[] = [];
+  const open = (...parameters: Parameters<typeof openTestLog> | []): TestLog => {
+    const [url = database.serviceUrl, options] = parameters;
+    const log = openTestLog(url, options);
+    opened.push(log);
+    return log;
+  };
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    superuser = await connect(database.superuserUrl);
+  });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map(async (log) => log.close()));
+  });
+  afterAll(async () => {
+    await superuser.end();
+    await database.drop();
+  });
+
+  it('signs, with the entries, the tree over exactly their bytes', async () => {
+    const log = open();
+    await Promise.all(Array.from({ length: 600 }, async (_, nth) => log.trail.record(issued(nth))));
+    const { rows: leaves } = await superuser.query<{ leaf: Buffer }>(
+      'SELECT leaf FROM audit_entry ORDER BY entry_index',
+    );
+    const { rows: heads } = await superuser.query<{ checkpoint: string; size: string }>(
+      'SELECT checkpoint, size FROM audit_head ORDER BY size DESC LIMIT 1',
+    );
+    const verifiers = (await log.signers.current()).map(({ verifier }) => verifier);
+    const { checkpoint } = openCheckpoint(heads[0]?.checkpoint ?? '', {
+      origin: log.settings.origin,
+      verifiers,
+    });
+    const tree = TreeEdge.empty().append(leaves.map(({ leaf }) => hashLeaf(leaf))).edge;
+    expect(checkpoint.size).toBe(leaves.length);
+    expect(Buffer.from(checkpoint.root).equals(tree.root())).toBe(true);
+  });
+
+  it('keeps one unforked log when several processes append at the same time', async () => {
+    const logs = [open(), open(), open()];
+    const receipts = await Promise.all(
+      logs.flatMap(({ trail }) =>
+        Array.from({ length: 150 }, async (_, nth) => trail.record(issued(nth))),
+      ),
+    );
+    expect(new Set(receipts.map(({ index }) => index)).size).toBe(450);
+    const { rows } = await superuser.query<{ gaps: string; forks: string }>(
+      `SELECT count(*) FILTER (WHERE from_size <> before) AS gaps, count(*) - count(DISTINCT size) AS forks
+       FROM (SELECT size, from_size, lag(size, 1, 0::bigint) OVER (ORDER BY size) AS before FROM audit_head) h`,
+    );
+    expect(rows).toEqual([{ gaps: '0', forks: '0' }]);
+  });
+
+  it('goes on after a restart, from the stored tiles', async () => {
+    const { index } = await open().trail.record(issued());
+    expect((await open().trail.record(issued())).index).toBe(index + 1);
+  });
+
+  it('never lets the time go back, even when a clock does', async () => {
+    const ahead = new ManualClock(Date.now() + 60_000);
+    await open(database.serviceUrl, { clock: ahead }).trail.record(issued());
+    await open().trail.record(issued());
+    const { rows } = await superuser.query<{ steps: string }>(
+      `SELECT count(*) AS steps FROM (SELECT recorded_at < lag(recorded_at) OVER (ORDER BY entry_index) AS back
+       FROM audit_entry) e WHERE back`,
+    );
+    expect(rows).toEqual([{ steps: '0' }]);
+  });
+
+  it('keeps personal values out of the entry and beside it', async () => {
+    const { id } = await open().trail.record(issued(7));
+    const { rows } = await superuser.query<{ leaf: Buffer; row: object }>(
+      `SELECT leaf, to_jsonb(p) AS row FROM audit_entry JOIN audit_personal p USING (recorded_at, entry_index) WHERE id = $1`,
+      [id],
+    );
+    const leaf = rows[0]?.leaf.toString() ?? '';
+    expect(leaf).toContain('"clientAddress":');
+    expect(leaf).not.toMatch(/203\.0\.113|Mozilla|Alice/);
+    expect(rows[0]?.row).toMatchObject({
+      whose: 'actor',
+      client_address: '203.0.113.7',
+      display_name: 'Alice Example',
+    });
+  });
+
+  it('lets nobody change or remove a row', async () => {
+    await open().trail.record(issued());
+    const tables = ['audit_entry', 'audit_personal', 'audit_head', 'audit_entry_other'];
+    for (const table of tables) {
+      await expect(superuser.query(`DELETE FROM ${table}`)).rejects.toThrow('never changed');
+      await expect(superuser.query(`TRUNCATE ${table}`)).rejects.toThrow('never changed');
+    }
+    await expect(superuser.query(`UPDATE audit_entry SET action = ''`)).rejects.toThrow(
+      'never changed',
+    );
+    const service = await connect(database.serviceUrl);
+    for (const table of tables) {
+      await expect(service.query(`DELETE FROM ${table}`)).rejects.toThrow('permission denied');
+      await expect(service.query(`TRUNCATE ${table}`)).rejects.toThrow('permission denied');
+    }
+    await service.end();
+  });
+
+  it('refuses in time, without hanging, while the log is locked elsewhere, and recovers', async () => {
+    const log = open(database.serviceUrl, { timeoutMs: 300 });
+    await log.trail.record(issued());
+    await superuser.query('BEGIN');
+    await superuser.query('SELECT audit_lock_head(3000)');
+    const startedAt = performance.now();
+    const refused = await Promise.allSettled([
+      log.trail.record(issued()),
+      log.trail.record(issued()),
+    ]);
+    await superuser.query('ROLLBACK');
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect(
+      refused.map(
+        (outcome) => outcome.status === 'rejected' && outcome.reason instanceof AuditUnavailable,
+      ),
+    ).toEqual([true, true]);
+    expect(await log.registry.metrics()).toMatch(
+      /audit_append_failures_total\{reason="[a-z ]+"\} [12]/,
+    );
+    await vi.waitFor(async () => log.trail.record(issued()), { timeout: 5000 });
+  });
+
+  it('refuses at once what exceeds the queue', async () => {
+    const log = open(database.serviceUrl, { queueLimit: 2 });
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 4 }, async () => log.trail.record(issued())),
+    );
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'rejected',
+    ]);
+  });
+
+  it('refuses while the database is away, says so in the log, and is not ready', async () => {
+    const log = open(database.serviceUrl.replace(/:\d+\//, ':1/'));
+    await expect(log.trail.record(issued())).rejects.toThrow(AuditUnavailable);
+    expect(log.logger.lines.map(({ message }) => message)).toContain('audit append failed');
+    expect(await log.readiness.ask()).toEqual({
+      audit: { isReady: false, reason: 'DatabaseUnavailable' },
+    });
+  });
+
+  it('answers with the receipt when only the answer to the commit was lost', async () => {
+    const log = open();
+    await log.trail.record(issued());
+    const transaction = log.database.transaction.bind(log.database);
+    const lossy = async <T>(work: (transaction: Transaction) => Promise<T>): Promise<T> => {
+      vi.mocked(log.database.transaction).mockRestore();
+      await transaction(work);
+      throw new DatabaseUnavailable();
+    };
+    vi.spyOn(log.database, 'transaction').mockImplementation(lossy);
+    const { id, index } = await log.trail.record(issued());
+    expect(
+      await texts(
+        superuser,
+        `SELECT entry_index::text AS text FROM audit_entry WHERE id = '${id}'`,
+      ),
+    ).toEqual([String(index)]);
+    expect((await log.trail.record(issued())).index).toBe(index + 1);
+  });
+
+  it('refuses when the transaction was lost before its commit', async () => {
+    const log = open();
+    const { index } = await log.trail.record(issued());
+    const killed = log.trail.record(issued(), async (transaction) => {
+      const [row] = await transaction.query<{ pid: number }[]>('SELECT pg_backend_pid() AS pid');
+      await superuser.query('SELECT pg_terminate_backend($1)', [row?.pid]);
+      await transaction.query('SELECT 1');
+    });
+    await expect(killed).rejects.toMatchObject({ status: 503 });
+    expect((await log.trail.record(issued())).index).toBe(index + 1);
+  });
+
+  it('takes hostile texts of any length in every field that a caller controls', async () => {
+    const hostile = `\r\n\0\u001b[31m\u2028\u202e\ud800${'x'.repeat(65_536)}`;
+    const { id } = await open().trail.record({
+      ...issued(),
+      actor: { ...alice, subject: hostile, tenant: hostile, displayName: hostile },
+      reason: { code: hostile, detail: hostile },
+      displayName: hostile,
+      request: { requestId: hostile, traceId: hostile, clientAddress: hostile, userAgent: hostile },
+      details: { [hostile]: hostile, list: Array.from({ length: 40 }, () => hostile) },
+    });
+    const [leaf = ''] = await texts(
+      superuser,
+      `SELECT convert_from(leaf, 'UTF8') AS text FROM audit_entry WHERE id = '${id}'`,
+    );
+    expect(Buffer.byteLength(leaf)).toBeLessThanOrEqual(16_384);
+    expect(leaf).not.toMatch(/[\u0000-\u001f\u2028\u202e]/);
+    expect(JSON.parse(leaf)).toMatchObject({ version: 1, action: 'token.issue' });
+  });
+});
+
+describe('RollbackDetector', () => {
+  let database: TestDatabase;
+  let directory: string;
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    directory = await mkdtemp(join(tmpdir(), 'audit-watch-'));
+  });
+  afterAll(async () => {
+    await database.drop();
+    await rm(directory, { recursive: true });
+  });
+
+  it('refuses readiness and records when the database was put back to an earlier state', async () => {
+    const checkpointFile = join(directory, 'checkpoint');
+    const log = openTestLog(database.serviceUrl, { checkpointFile });
+    const { index } = await log.trail.record(issued());
+    await log.trail.record(issued());
+    await vi.waitFor(async () => {
+      expect(await readFile(checkpointFile, 'utf8')).toContain(`\n${index + 2}\n`);
+    });
+    expect(await log.readiness.ask()).toEqual({ audit: { isReady: true } });
+    await rollBackTo(database, index + 1);
+
+    const answer = { audit: { isReady: false, reason: 'the log is shorter than before' } };
+    expect(await log.readiness.ask()).toEqual(answer);
+    await expect(log.trail.record(issued())).rejects.toThrow(AuditUnavailable);
+    await log.close();
+
+    const restarted = openTestLog(database.serviceUrl, { checkpointFile });
+    await expect(restarted.trail.record(issued())).rejects.toThrow(AuditUnavailable);
+    expect(await restarted.readiness.ask()).toEqual(answer);
+    await restarted.close();
+  });
+});
+
+async function rollBackTo({ superuserUrl }: TestDatabase, size: number): Promise<void> {
+  const superuser = await connect(superuserUrl);
+  await superuser.query(`SET session_replication_role = replica`);
+  await superuser.query('DELETE FROM audit_entry WHERE entry_index >= $1', [size]);
+  await superuser.query('DELETE FROM audit_head WHERE size > $1', [size]);
+  await superuser.end();
+}
+
+async function connect(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  return client;
+}
+
+async function texts(client: pg.Client, sql: string): Promise<string[]> {
+  const { rows } = await client.query<{ text: string }>(sql);
+  return rows.map(({ text }) => text);
+}

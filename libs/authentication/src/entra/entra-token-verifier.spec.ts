@@ -1,0 +1,203 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock, MemoryLogger } from '#libs/platform';
+import { settingsFrom } from '../testing/settings.js';
+import {
+  ALICE,
+  AUDIENCE,
+  CLIENT_APP,
+  type Members,
+  TENANT,
+  TestIssuer,
+  testKey,
+} from '../testing/test-issuer.js';
+import { readCompactToken } from '../bearer/jwt-parsing.js';
+import { MemoryMetadataSource } from '../keys/metadata-source.js';
+import type { Principal } from '../access/principal.js';
+import type { TokenVerifier } from '../bearer/token-verifier.js';
+import { verifiersFor } from '../bearer/verifiers.js';
+
+const OTHER_TENANT = '55555555-5555-4555-8555-555555555555';
+const key = testKey('first');
+const otherKey = testKey('other');
+let clock: ManualClock;
+let source: MemoryMetadataSource;
+let issuer: TestIssuer;
+
+beforeEach(() => {
+  clock = new ManualClock(Date.now());
+  source = new MemoryMetadataSource();
+  issuer = issuerOf(TENANT);
+});
+
+function issuerOf(tenant: string, version: '1.0' | '2.0' = '2.0'): TestIssuer {
+  const made = new TestIssuer(() => clock.now(), tenant, version, 'https://login.test', key);
+  made.publish(source);
+  return made;
+}
+
+function verifier(environment: Record<string, string> = {}): TokenVerifier {
+  const [made] = verifiersFor(settingsFrom(environment), {
+    source,
+    clock,
+    logger: new MemoryLogger(),
+  });
+  if (made === undefined) throw new Error('no verifier');
+  return made;
+}
+
+async function verify(token: string, environment: Record<string, string> = {}): Promise<Principal> {
+  return verifier(environment).verify(readCompactToken(token));
+}
+
+describe('EntraTokenVerifier', () => {
+  it('knows the user behind a delegated token', async () => {
+    expect(await verify(issuer.token())).toEqual({
+      kind: 'user',
+      issuer: `https://login.test/${TENANT}/v2.0`,
+      tenant: TENANT,
+      subject: ALICE,
+      clientApp: CLIENT_APP,
+      permissions: ['CommunicationToken.Issue'],
+      tokenId: 'token-id',
+      isGuest: false,
+      displayName: 'Alice',
+    });
+  });
+
+  it('adds the user’s app roles to the scopes and drops names that it does not know', async () => {
+    const token = issuer.token({
+      scp: 'CommunicationToken.Issue User.Read',
+      roles: ['AuditLog.Read.All', 'Task.Write'],
+    });
+    expect((await verify(token)).permissions).toEqual([
+      'CommunicationToken.Issue',
+      'AuditLog.Read.All',
+    ]);
+  });
+
+  it.each<[string, Members]>([
+    ['idtyp says so', { idtyp: 'app' }],
+    ['there is no scope and the subject is the object', { idtyp: undefined }],
+  ])('takes a caller for a service when %s', async (_case, claims) => {
+    const token = issuer.token({
+      ...TestIssuer.appOnly(['CommunicationToken.Issue.All']),
+      ...claims,
+    });
+    expect(await verify(token)).toMatchObject({
+      kind: 'service',
+      subject: ALICE,
+      permissions: ['CommunicationToken.Issue.All'],
+    });
+  });
+
+  it('takes a configured application for a bot when it calls on its own, not for its users', async () => {
+    const environment = { ENTRA_BOT_CLIENT_APPS: CLIENT_APP };
+    const own = issuer.token(TestIssuer.appOnly(['CommunicationToken.Issue']));
+    expect((await verify(own, environment)).kind).toBe('bot');
+    expect((await verify(issuer.token(), environment)).kind).toBe('user');
+  });
+
+  it.each<[string, boolean, Members]>([
+    ['acct is 1', true, { acct: 1 }],
+    ['acct is 0, wherever the home is', false, { acct: 0, idp: 'https://sts.windows.net/x/' }],
+    ['the home is another tenant', true, { idp: `https://sts.windows.net/${OTHER_TENANT}/` }],
+    ['the home is this tenant', false, { idp: `https://sts.windows.net/${TENANT}/` }],
+    ['the home is a consumer account', true, { idp: 'live.com' }],
+  ])('when %s, calls a user a guest: %s', async (_case, isGuest, claims) => {
+    expect((await verify(issuer.token(claims))).isGuest).toBe(isGuest);
+  });
+
+  it('accepts v1.0 tokens only where they are configured', async () => {
+    const old = issuerOf(TENANT, '1.0');
+    await expect(verify(old.token())).rejects.toMatchObject({ reason: 'version-not-allowed' });
+    expect(await verify(old.token(), { ENTRA_TOKEN_VERSIONS: '1.0,2.0' })).toMatchObject({
+      issuer: `https://sts.test/${TENANT}/`,
+      clientApp: CLIENT_APP,
+    });
+  });
+
+  it('accepts tokens of further tenants that are allowed, each from its own issuer only', async () => {
+    const other = issuerOf(OTHER_TENANT);
+    const environment = { ENTRA_ALLOWED_TENANT_IDS: OTHER_TENANT };
+    await expect(verify(other.token())).rejects.toMatchObject({ reason: 'tenant-not-allowed' });
+    expect((await verify(other.token(), environment)).tenant).toBe(OTHER_TENANT);
+    await expect(verify(issuer.token({ tid: OTHER_TENANT }), environment)).rejects.toMatchObject({
+      reason: 'issuer-not-trusted',
+    });
+  });
+
+  it('refuses a key that the key set reserves for another issuer', async () => {
+    const token = issuer.token();
+    issuer.publish(source, { issuer: 'https://login.test/{tenantid}/v2.0' });
+    expect((await verify(token)).tenant).toBe(TENANT);
+    issuer.publish(source, { issuer: `https://login.test/${OTHER_TENANT}/v2.0` });
+    await expect(verify(token)).rejects.toMatchObject({ reason: 'key-of-other-issuer' });
+  });
+
+  it('refuses client apps that are not on the list, and those that proved too little', async () => {
+    await expect(
+      verify(issuer.token(), { ENTRA_ALLOWED_CLIENT_APPS: ALICE }),
+    ).rejects.toMatchObject({ reason: 'client-app-not-allowed' });
+    const strict = { ENTRA_MINIMUM_CLIENT_AUTHENTICATION: 'certificate' };
+    await expect(verify(issuer.token(), strict)).rejects.toMatchObject({
+      reason: 'client-authentication-too-weak',
+    });
+    expect((await verify(issuer.token({ azpacr: '2' }), strict)).subject).toBe(ALICE);
+  });
+
+  const nowSeconds = (): number => Math.floor(clock.now() / 1000);
+  it.each<[string, () => Members]>([
+    ['audience', () => ({ aud: 'api://other' })],
+    ['claims-malformed', () => ({ aud: [AUDIENCE] })],
+    ['claims-malformed', () => ({ exp: undefined })],
+    ['claims-malformed', () => ({ exp: String(nowSeconds() + 60) })],
+    ['claims-malformed', () => ({ nbf: undefined })],
+    ['claims-malformed', () => ({ oid: undefined })],
+    ['claims-malformed', () => ({ roles: 'AuditLog.Read.All' })],
+    ['claims-malformed', () => ({ scp: ['CommunicationToken.Issue'] })],
+    ['claims-malformed', () => ({ idtyp: 'app' })],
+    [
+      'expired',
+      () => ({ iat: nowSeconds() - 900, nbf: nowSeconds() - 900, exp: nowSeconds() - 61 }),
+    ],
+    ['not-yet-valid', () => ({ nbf: nowSeconds() + 61 })],
+    ['not-yet-valid', () => ({ iat: nowSeconds() + 61 })],
+    ['lifetime-too-long', () => ({ exp: nowSeconds() + 24 * 3600 + 1 })],
+    ['not-an-access-token', () => ({ nonce: 'n' })],
+    ['not-an-access-token', () => ({ scp: undefined })],
+    ['not-an-access-token', () => ({ scp: undefined, roles: ['AuditLog.Read.All'] })],
+    ['tenant-not-allowed', () => ({ tid: OTHER_TENANT })],
+    ['version-not-allowed', () => ({ ver: '3.0' })],
+    ['issuer-not-trusted', () => ({ iss: 'https://login.test/elsewhere/v2.0' })],
+  ])('refuses for the reason %s (%#)', async (reason, claims) => {
+    await expect(verify(issuer.token(claims()))).rejects.toMatchObject({ reason });
+  });
+
+  it.each<[string, Members]>([
+    ['algorithm-not-allowed', { alg: 'RS512' }],
+    ['algorithm-not-allowed', { alg: 'rs256' }],
+    ['type-not-allowed', { typ: 'at+jwt' }],
+    ['type-not-allowed', { typ: undefined }],
+  ])('refuses a header for the reason %s (%#)', async (reason, header) => {
+    await expect(verify(issuer.token({}, header))).rejects.toMatchObject({ reason });
+  });
+
+  it('allows for clocks that differ by the configured seconds', async () => {
+    const token = issuer.token();
+    await clock.advance(3_659_000);
+    expect((await verify(token)).subject).toBe(ALICE);
+    await clock.advance(1_000);
+    await expect(verify(token)).rejects.toMatchObject({ reason: 'expired' });
+  });
+
+  it('refuses what another key signed under a known key id, whatever x5t points at', async () => {
+    const forged = issuer.token({}, { kid: 'first', x5t: 'first' }, otherKey);
+    await expect(verify(forged)).rejects.toMatchObject({ reason: 'signature' });
+  });
+
+  it('finds the key by kid where x5t names another', async () => {
+    issuer.keys.unshift(otherKey);
+    issuer.publish(source);
+    expect((await verify(issuer.token({}, { x5t: 'other' }))).subject).toBe(ALICE);
+  });
+});

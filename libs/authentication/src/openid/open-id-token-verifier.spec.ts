@@ -1,0 +1,150 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock, MemoryLogger } from '#libs/platform';
+import { settingsFrom } from '../testing/settings.js';
+import {
+  ALICE,
+  AUDIENCE,
+  CLIENT_APP,
+  type Members,
+  published,
+  TENANT,
+  TestIssuer,
+  testKey,
+} from '../testing/test-issuer.js';
+import { readCompactToken } from '../bearer/jwt-parsing.js';
+import { MemoryMetadataSource } from '../keys/metadata-source.js';
+import type { Principal } from '../access/principal.js';
+import { verifiersFor } from '../bearer/verifiers.js';
+
+const ISSUER = 'https://id.example.test/realms/customers';
+const key = testKey('k1');
+let clock: ManualClock;
+let source: MemoryMetadataSource;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  source = new MemoryMetadataSource();
+  const document = { issuer: ISSUER, jwks_uri: 'https://id.example.test/keys' };
+  source.documents.set(`${ISSUER}/.well-known/openid-configuration`, document);
+  source.documents.set('https://id.example.test/keys', { keys: [published(key)] });
+});
+
+const shop = {
+  issuer: ISSUER,
+  audiences: ['acs-identity'],
+  tenant: 'customers',
+  permissions: { claims: ['scope'], names: { 'tokens:issue': 'CommunicationToken.Issue' } },
+  serviceWhen: { claim: 'gty', equals: 'client-credentials' },
+  guestWhen: { claim: 'is_guest', equals: true },
+};
+
+function token(changes: Members = {}, header: Members = {}): string {
+  const nowSeconds = Math.floor(clock.now() / 1000);
+  const claims = {
+    iss: ISSUER,
+    aud: 'acs-identity',
+    sub: 'customer-7',
+    azp: 'shop-app',
+    jti: 'j1',
+    iat: nowSeconds,
+    exp: nowSeconds + 600,
+    scope: 'openid tokens:issue',
+    ...changes,
+  };
+  const issuer = new TestIssuer(() => clock.now(), TENANT, '2.0', 'https://login.test', key);
+  // Every claim of an Entra token is taken away, so that these alone are left.
+  const none = Object.fromEntries(Object.keys(issuer.claims()).map((name) => [name, undefined]));
+  return issuer.token({ ...none, ...claims }, header);
+}
+
+async function verify(text: string, changes: Members = {}): Promise<Principal> {
+  const settings = settingsFrom({ TRUSTED_ISSUERS: JSON.stringify([{ ...shop, ...changes }]) });
+  const verifiers = verifiersFor(settings, { source, clock, logger: new MemoryLogger() });
+  const read = readCompactToken(text);
+  const verifier = verifiers.find((candidate) => candidate.isFor(read));
+  if (verifier === undefined) throw new Error('no verifier is for the token');
+  return verifier.verify(read);
+}
+
+describe('OpenIdTokenVerifier', () => {
+  it('maps the claims of another provider to a principal', async () => {
+    expect(await verify(token())).toEqual({
+      kind: 'user',
+      issuer: ISSUER,
+      tenant: 'customers',
+      subject: 'customer-7',
+      clientApp: 'shop-app',
+      tokenId: 'j1',
+      permissions: ['CommunicationToken.Issue'],
+      isGuest: false,
+    });
+  });
+
+  it('tells services, bots and guests apart as configured', async () => {
+    const service = token({ gty: 'client-credentials' });
+    expect((await verify(service)).kind).toBe('service');
+    expect((await verify(service, { botClientApps: ['shop-app'] })).kind).toBe('bot');
+    expect((await verify(token({ is_guest: true }))).isGuest).toBe(true);
+  });
+
+  it('takes the tenant from a claim only where it is one of those allowed', async () => {
+    const changes = { tenant: { claim: 'org', allowed: ['north', 'south'] } };
+    expect((await verify(token({ org: 'south' }), changes)).tenant).toBe('south');
+    for (const org of ['east', undefined, ['south'], TENANT])
+      await expect(verify(token({ org }), changes)).rejects.toMatchObject({
+        name: 'TokenRejected',
+      });
+  });
+
+  it.each<[string, Members, Members]>([
+    ['audience', { aud: 'other' }, {}],
+    ['audience', { aud: ['x', 'y'] }, {}],
+    ['expired', { iat: 1, exp: 2 }, {}],
+    ['claims-malformed', { exp: undefined }, {}],
+    ['claims-malformed', { sub: undefined }, {}],
+    ['claims-malformed', { sub: 7 }, {}],
+    ['claims-malformed', { scope: { all: true } }, {}],
+    ['not-an-access-token', { nonce: 'n' }, {}],
+    ['type-not-allowed', {}, { typ: 'dpop+jwt' }],
+    ['type-not-allowed', {}, { typ: undefined }],
+    ['algorithm-not-allowed', {}, { alg: 'PS256' }],
+    ['key-unknown', {}, { kid: 'k2' }],
+  ])('refuses for the reason %s (%#)', async (reason, claims, header) => {
+    const refused = expect(verify(token(claims, header))).rejects.toMatchObject({ reason });
+    // An unknown key is looked for once more after the cooldown.
+    for (let second = 0; second < 6; second += 1) await clock.advance(1_000);
+    await refused;
+  });
+
+  it('refuses what another key signed', async () => {
+    const text = token();
+    source.documents.set('https://id.example.test/keys', {
+      keys: [published({ ...testKey('x'), keyId: 'k1' })],
+    });
+    await expect(verify(text)).rejects.toMatchObject({ reason: 'signature' });
+  });
+
+  it('verifies Entra’s tokens by the same rules without passport-azure-ad', async () => {
+    const entra = new TestIssuer(() => clock.now(), TENANT, '2.0', 'https://entra.test', key);
+    entra.publish(source);
+    const listed = {
+      profile: 'entra',
+      authority: 'https://entra.test',
+      tenants: [TENANT],
+      audiences: [AUDIENCE],
+    };
+    const settings = settingsFrom({
+      TRUSTED_ISSUERS: JSON.stringify([listed]),
+      ENTRA_TENANT_ID: '',
+      ENTRA_AUDIENCE: '',
+    });
+    const [verifier] = verifiersFor(settings, { source, clock, logger: new MemoryLogger() });
+    expect(await verifier?.verify(readCompactToken(entra.token()))).toMatchObject({
+      tenant: TENANT,
+      subject: ALICE,
+      clientApp: CLIENT_APP,
+    });
+    const forged = readCompactToken(entra.token({}, { kid: 'k1' }, testKey('k1')));
+    await expect(verifier?.verify(forged)).rejects.toMatchObject({ reason: 'signature' });
+  });
+});

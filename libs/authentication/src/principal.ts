@@ -1,2 +1,0 @@
-/** An authenticated caller. */
-export type { Caller as Principal } from '#libs/audit';

@@ -1,0 +1,243 @@
+import { BlockList, isIP } from 'node:net';
+import { z } from 'zod';
+import { defineSettings, httpsOrigin, type SettingsOf, wholeNumber } from '#libs/platform';
+import { authenticationContextList } from './access/authentication-contexts.js';
+import {
+  CLIENT_AUTHENTICATION,
+  type TrustedIssuer,
+  trustedIssuers,
+} from './openid/trusted-issuers.js';
+
+/** What an operator has to write to take App Service's headers from anyone. */
+const APP_SERVICE_OVERRIDE = 'anyone-who-reaches-this-process-may-claim-to-be-anyone';
+
+const guid = z
+  .string()
+  .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must hold GUIDs, separated by commas')
+  .transform((text) => text.toLowerCase());
+
+const network = z.string().transform((text, context) => {
+  const [address = '', bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  const widest = family === 6 ? 128 : 32;
+  const prefix = bits === undefined ? widest : /^\d{1,3}$/.test(bits) ? Number(bits) : NaN;
+  if (family !== 0 && prefix <= widest && rest.length === 0) return { address, family, prefix };
+  context.addIssue('must hold addresses or networks such as 10.0.0.0/8, separated by commas');
+  return z.NEVER;
+});
+
+/** Comma-separated values that each pass the schema. */
+function listOf<T extends z.ZodType<unknown, string>>(
+  item: T,
+): z.ZodType<readonly z.output<T>[], string> {
+  return z
+    .string()
+    .transform((text) => text.split(',').map((part) => part.trim()))
+    .transform((parts) => parts.filter((part) => part !== ''))
+    .pipe(z.array(item));
+}
+
+const variables = z.object({
+  AUTHENTICATION_MODE: z
+    .enum(['bearer', 'app-service'], { error: 'must be bearer or app-service' })
+    .prefault('bearer')
+    .describe(
+      'who verifies callers: bearer (the service itself, by access tokens) or app-service (the built-in authentication of Azure App Service in front of it)',
+    ),
+  AUTHENTICATION_APP_SERVICE_OVERRIDE: z
+    .literal(APP_SERVICE_OVERRIDE, { error: `must be ${APP_SERVICE_OVERRIDE}, or not set` })
+    .optional()
+    .describe(
+      `leave it out; only for tests of the app-service mode outside of App Service: ${APP_SERVICE_OVERRIDE}`,
+    ),
+  ENTRA_TENANT_ID: guid
+    .optional()
+    .describe(
+      'the directory (tenant) id of the organisation that runs the service, as the Entra admin center shows it; may be left out only where TRUSTED_ISSUERS is set',
+    ),
+  ENTRA_ALLOWED_TENANT_IDS: listOf(guid)
+    .prefault('')
+    .describe(
+      'further tenants whose tokens are accepted, as directory ids separated by commas; none when empty',
+    ),
+  ENTRA_AUDIENCE: listOf(z.string().max(256))
+    .refine((items) => items.length > 0, 'must name at least one audience')
+    .optional()
+    .describe(
+      'what `aud` of a token must be: the application (client) id of the API’s app registration for v2.0 tokens, its application id URI for v1.0 tokens; separate several with commas',
+    ),
+  ENTRA_AUTHORITY: httpsOrigin()
+    .prefault('https://login.microsoftonline.com')
+    .describe('https address of the Entra cloud that signs the tokens'),
+  ENTRA_TOKEN_VERSIONS: listOf(z.enum(['1.0', '2.0'], { error: 'must hold 1.0, 2.0 or both' }))
+    .refine((items) => items.length > 0, 'must hold 1.0, 2.0 or both')
+    .prefault('2.0')
+    .describe(
+      'the versions of access tokens that are accepted: 2.0, 1.0 or both, separated by a comma; must match `requestedAccessTokenVersion` of the app registration',
+    ),
+  ENTRA_ALLOWED_CLIENT_APPS: listOf(guid)
+    .prefault('')
+    .describe(
+      'client ids of the applications that may call, separated by commas; any application with a permission may when empty',
+    ),
+  ENTRA_BOT_CLIENT_APPS: listOf(guid)
+    .prefault('')
+    .describe(
+      'client ids of the applications that count as bots when they call on their own, separated by commas',
+    ),
+  ENTRA_MINIMUM_CLIENT_AUTHENTICATION: z
+    .enum(['public', 'secret', 'certificate'], { error: 'must be public, secret or certificate' })
+    .prefault('public')
+    .describe(
+      'the least that a client application must have shown to Entra to get its token: public (nothing), secret or certificate',
+    ),
+  ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: authenticationContextList
+    .optional()
+    .describe(
+      'the Conditional Access authentication context that users must have satisfied, else they are challenged for it: its id, c1 to c99, for everything, or for the use of single permissions as in AuditLog.Read.All=c1,CommunicationIdentity.ReadWrite.All=c2; none when not set',
+    ),
+  TRUSTED_ISSUERS: trustedIssuers
+    .optional()
+    .describe(
+      'other OpenID providers whose access tokens are accepted: a JSON list, or the path of a file with one; docs/security.md has the members',
+    ),
+  AUTHENTICATION_CLOCK_SKEW_SECONDS: wholeNumber(0, 300)
+    .prefault('60')
+    .describe('seconds by which clocks of issuer and service may differ, 0 to 300'),
+  AUTHENTICATION_METADATA_TIMEOUT_MS: wholeNumber(100, 30_000)
+    .prefault('5000')
+    .describe('milliseconds until loading an issuer’s keys is given up, 100 to 30000'),
+  AUTHENTICATION_KEYS_REFRESH_MINUTES: wholeNumber(1, 1440)
+    .prefault('60')
+    .describe('minutes after which an issuer’s keys are loaded anew in the background, 1 to 1440'),
+  AUTHENTICATION_KEYS_MAX_AGE_MINUTES: wholeNumber(1, 10_080)
+    .prefault('1440')
+    .describe(
+      'minutes for which keys are used that could not be loaded anew; callers get 503 after that; 1 to 10080',
+    ),
+  AUTHENTICATION_KEYS_COOLDOWN_SECONDS: wholeNumber(1, 300)
+    .prefault('5')
+    .describe(
+      'seconds that pass at least between two attempts to load an issuer’s keys, however many unknown key ids come in, 1 to 300',
+    ),
+  AUTHENTICATION_REFUSAL_WINDOW_SECONDS: wholeNumber(1, 300)
+    .prefault('10')
+    .describe(
+      'seconds over which refused credentials of one address are counted into one audit entry for each reason, 1 to 300',
+    ),
+  AUTHENTICATION_FAILURES_PER_MINUTE: wholeNumber(0, 1_000_000)
+    .prefault('300')
+    .describe(
+      'refused credentials of one address in a minute, over all replicas, that are answered 401; further ones get 429; 0 for no limit',
+    ),
+  AUTHENTICATION_REQUESTS_PER_MINUTE: wholeNumber(0, 1_000_000)
+    .prefault('3000')
+    .describe(
+      'requests of one principal in a minute, over all replicas; further ones get 429; 0 for no limit',
+    ),
+  TRUSTED_PROXIES: listOf(network)
+    .prefault('')
+    .describe(
+      'addresses or networks of the proxies whose X-Forwarded-For header is believed, such as 10.0.0.0/8, separated by commas; the header is ignored when empty',
+    ),
+});
+
+type Variables = z.output<typeof variables>;
+
+/** The loose shape keeps App Service's own variables readable without declaring them as ours. */
+const fields = variables.catchall(z.string()).superRefine((values, context) => {
+  const fault = (variable: string, message: string): void => {
+    context.addIssue({ code: 'custom', path: [variable], message });
+  };
+  const isAppService = values.AUTHENTICATION_MODE === 'app-service';
+  const isEntraNeeded = isAppService || values.TRUSTED_ISSUERS === undefined;
+  const isEntraNamed = values.ENTRA_TENANT_ID !== undefined || values.ENTRA_AUDIENCE !== undefined;
+  if (isEntraNeeded || isEntraNamed) {
+    if (values.ENTRA_TENANT_ID === undefined) fault('ENTRA_TENANT_ID', 'is not set');
+    if (values.ENTRA_AUDIENCE === undefined) fault('ENTRA_AUDIENCE', 'is not set');
+  }
+  if (isAppService && values.TRUSTED_ISSUERS !== undefined)
+    fault('TRUSTED_ISSUERS', 'has no meaning in app-service mode, where no token is read');
+  if (isAppService && values.ENTRA_REQUIRED_AUTHENTICATION_CONTEXT !== undefined)
+    fault('ENTRA_REQUIRED_AUTHENTICATION_CONTEXT', 'can’t be checked in app-service mode');
+  if (isAppService && !isBehindAppService(values))
+    fault(
+      'AUTHENTICATION_MODE',
+      'app-service needs Azure App Service with its authentication switched on (WEBSITE_AUTH_ENABLED is not True)',
+    );
+  for (const message of conflictsBetween(values)) fault('TRUSTED_ISSUERS', message);
+});
+
+export const authenticationSettings = defineSettings('authentication', fields, (values) => ({
+  mode: values.AUTHENTICATION_MODE,
+  entra: entraOf(values),
+  trustedIssuers: values.TRUSTED_ISSUERS ?? [],
+  clockSkewSeconds: values.AUTHENTICATION_CLOCK_SKEW_SECONDS,
+  keys: {
+    timeoutMs: values.AUTHENTICATION_METADATA_TIMEOUT_MS,
+    refreshMs: values.AUTHENTICATION_KEYS_REFRESH_MINUTES * 60_000,
+    maxAgeMs: values.AUTHENTICATION_KEYS_MAX_AGE_MINUTES * 60_000,
+    cooldownMs: values.AUTHENTICATION_KEYS_COOLDOWN_SECONDS * 1_000,
+  },
+  failuresPerMinute: values.AUTHENTICATION_FAILURES_PER_MINUTE,
+  requestsPerMinute: values.AUTHENTICATION_REQUESTS_PER_MINUTE,
+  refusalWindowMs: values.AUTHENTICATION_REFUSAL_WINDOW_SECONDS * 1_000,
+  trustedProxies: blockList(values.TRUSTED_PROXIES),
+}));
+
+export type AuthenticationSettings = SettingsOf<typeof authenticationSettings>;
+export type KeySettings = AuthenticationSettings['keys'];
+
+/** The rules for tokens of Entra. */
+export type EntraSettings = Extract<TrustedIssuer, { profile: 'entra' }>;
+
+function entraOf(values: Variables): EntraSettings | undefined {
+  const { ENTRA_TENANT_ID: tenant, ENTRA_AUDIENCE: audiences } = values;
+  if (tenant === undefined || audiences === undefined) return undefined;
+  return {
+    profile: 'entra',
+    authority: values.ENTRA_AUTHORITY,
+    tenants: [...new Set([tenant, ...values.ENTRA_ALLOWED_TENANT_IDS])],
+    versions: [...new Set(values.ENTRA_TOKEN_VERSIONS)],
+    audiences: [...audiences],
+    clientApps: [...values.ENTRA_ALLOWED_CLIENT_APPS],
+    botClientApps: [...values.ENTRA_BOT_CLIENT_APPS],
+    minimumClientAuthentication: CLIENT_AUTHENTICATION[values.ENTRA_MINIMUM_CLIENT_AUTHENTICATION],
+    requiredAuthenticationContext: values.ENTRA_REQUIRED_AUTHENTICATION_CONTEXT ?? {},
+  };
+}
+
+/** App Service sets these itself; whoever can set them can do anything else as well. */
+function isBehindAppService(values: Variables & Record<string, unknown>): boolean {
+  if (values.AUTHENTICATION_APP_SERVICE_OVERRIDE !== undefined) return true;
+  const { WEBSITE_AUTH_ENABLED: isOn, WEBSITE_INSTANCE_ID: instance } = values;
+  return typeof instance === 'string' && typeof isOn === 'string' && /^true$/i.test(isOn);
+}
+
+/** Two issuers that could name one tenant could each speak for the other's people. */
+function conflictsBetween(values: Variables): string[] {
+  const issuers = values.TRUSTED_ISSUERS ?? [];
+  const entra = entraOf(values);
+  const tenants = [...(entra === undefined ? [] : [entra]), ...issuers].flatMap(tenantsOf);
+  const addresses = issuers.flatMap((one) => (one.profile === 'openid' ? [one.issuer] : []));
+  return [
+    ...repeated(tenants).map((name) => `two issuers vouch for the tenant ${name}`),
+    ...repeated(addresses).map((name) => `the issuer ${name} is listed twice`),
+  ];
+}
+
+function tenantsOf(issuer: TrustedIssuer): readonly string[] {
+  if (issuer.profile === 'entra') return issuer.tenants;
+  return typeof issuer.tenant === 'string' ? [issuer.tenant] : issuer.tenant.allowed;
+}
+
+function repeated(names: readonly string[]): string[] {
+  return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))];
+}
+
+function blockList(networks: readonly z.output<typeof network>[]): BlockList {
+  const list = new BlockList();
+  for (const { address, family, prefix } of networks)
+    list.addSubnet(address, prefix, family === 6 ? 'ipv6' : 'ipv4');
+  return list;
+}

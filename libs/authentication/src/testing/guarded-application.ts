@@ -1,0 +1,147 @@
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  type ExceptionFilter,
+  Get,
+  Module,
+  Post,
+} from '@nestjs/common';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import type { FastifyReply } from 'fastify';
+import { AuditModule, AuditTrail } from '#libs/audit';
+import { MemoryAuditTrail } from '#libs/audit/testing';
+import {
+  Clock,
+  DatabaseModule,
+  Logger,
+  MemoryLogger,
+  PlatformModule,
+  platformSettings,
+  type RequestContext,
+  ServiceError,
+  SettingsModule,
+} from '#libs/platform';
+import {
+  AuthenticationGuard,
+  AuthenticationModule,
+  authenticationSettings,
+  ChallengeError,
+  CurrentPrincipal,
+  CurrentRequest,
+  MetadataSource,
+  type Principal,
+  Public,
+  RequirePermission,
+  RateLimitStore,
+} from '../index.js';
+import { MemoryMetadataSource } from '../keys/metadata-source.js';
+import { MemoryRateLimitStore } from '../rate-limit/rate-limit-store.js';
+import { AUDIENCE, TENANT } from './test-issuer.js';
+
+@Controller()
+class SampleController {
+  @Get('open')
+  @Public('a sample of what everyone may see')
+  open(): { isOpen: true } {
+    return { isOpen: true };
+  }
+
+  @Get('whoami')
+  @RequirePermission('CommunicationToken.Issue')
+  whoami(
+    @CurrentPrincipal() principal: Principal,
+    @CurrentRequest() request: RequestContext,
+  ): object {
+    return { principal, request };
+  }
+
+  @Post('delegated')
+  @RequirePermission('CommunicationToken.Issue', { delegatedOnly: true })
+  delegated(): object {
+    return {};
+  }
+}
+
+/** Sends what the api's own filter sends, as far as it matters here. */
+@Catch()
+class SampleFilter implements ExceptionFilter {
+  catch(error: unknown, host: ArgumentsHost): void {
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    if (!(error instanceof ServiceError)) {
+      void reply.status(500).send({ code: 'internal' });
+      return;
+    }
+    if (error instanceof ChallengeError) void reply.header('www-authenticate', error.challenge);
+    if (error.retryAfterSeconds !== undefined)
+      void reply.header('retry-after', String(error.retryAfterSeconds));
+    void reply.status(error.status).send({ code: error.code, detail: error.detail });
+  }
+}
+
+/** A running application behind the guard, with everything it depends on in memory. */
+export interface GuardedApplication<C extends Clock = Clock> {
+  readonly app: NestFastifyApplication;
+  readonly url: string;
+  readonly trail: MemoryAuditTrail;
+  readonly source: MemoryMetadataSource;
+  readonly clock: C;
+}
+
+/** Starts it on a free port. Whoever starts it closes `app`. */
+export async function startGuardedApplication<C extends Clock>({
+  environment = {},
+  source = new MemoryMetadataSource(),
+  clock,
+  counter = new MemoryRateLimitStore(),
+}: {
+  environment?: Record<string, string>;
+  source?: MemoryMetadataSource;
+  clock: C;
+  counter?: RateLimitStore;
+}): Promise<GuardedApplication<C>> {
+  const trail = new MemoryAuditTrail();
+  @Module({ providers: [{ provide: AuditTrail, useValue: trail }], exports: [AuditTrail] })
+  class MemoryAuditModule {}
+
+  @Module({})
+  class NoDatabaseModule {}
+
+  const builder = Test.createTestingModule({
+    imports: [
+      PlatformModule,
+      SettingsModule.forRoot([platformSettings, authenticationSettings], {
+        ENTRA_TENANT_ID: TENANT,
+        ENTRA_AUDIENCE: AUDIENCE,
+        ENTRA_AUTHORITY: 'https://login.test',
+        ...environment,
+      }),
+      AuthenticationModule,
+    ],
+    controllers: [SampleController],
+    providers: [
+      { provide: APP_GUARD, useExisting: AuthenticationGuard },
+      { provide: APP_FILTER, useClass: SampleFilter },
+    ],
+  });
+  const module = await builder
+    .overrideModule(AuditModule)
+    .useModule(MemoryAuditModule)
+    .overrideModule(DatabaseModule)
+    .useModule(NoDatabaseModule)
+    .overrideProvider(RateLimitStore)
+    .useValue(counter)
+    .overrideProvider(Clock)
+    .useValue(clock)
+    .overrideProvider(Logger)
+    .useValue(new MemoryLogger())
+    .overrideProvider(MetadataSource)
+    .useValue(source)
+    .compile();
+  const app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
+  app.useLogger(false);
+  await app.listen(0, '127.0.0.1');
+  return { app, url: (await app.getUrl()).replace('[::1]', '127.0.0.1'), trail, source, clock };
+}

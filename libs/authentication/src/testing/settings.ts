@@ -1,0 +1,14 @@
+import { readSettings } from '#libs/platform';
+import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
+import { AUDIENCE, TENANT } from './test-issuer.js';
+
+/** The settings that an environment gives, on top of one that works. */
+export function settingsFrom(environment: Record<string, string> = {}): AuthenticationSettings {
+  const values = readSettings([authenticationSettings], {
+    ENTRA_TENANT_ID: TENANT,
+    ENTRA_AUDIENCE: AUDIENCE,
+    ENTRA_AUTHORITY: 'https://login.test',
+    ...environment,
+  });
+  return values.get(authenticationSettings.key) as AuthenticationSettings; // read by that very schema
+}

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type TestDatabase, testDatabase } from '../../../../test/support/postgres.js';
+import { MappingEntity } from '../store/mapping.entity.js';
+import { identityMappingMigrations } from './migrations.js';
+import { OrphanEntity } from '../store/orphan.entity.js';
+
+let place: TestDatabase;
+let source: DataSource;
+
+beforeAll(async () => {
+  place = await testDatabase();
+  // A schema of its own, so that only these migrations run here.
+  source = new DataSource({
+    type: 'postgres',
+    url: place.superuserUrl,
+    schema: 'alone',
+    extra: { options: '-c search_path=alone' },
+    entities: [MappingEntity, OrphanEntity],
+    migrations: identityMappingMigrations,
+    migrationsTableName: 'schema_migration',
+  });
+  await source.initialize();
+  await source.query('CREATE SCHEMA alone');
+});
+
+afterAll(async () => {
+  await source.destroy();
+  await place.drop();
+});
+
+async function addMapping(more: Record<string, unknown> = {}): Promise<string> {
+  const id = randomUUID();
+  const row = {
+    ...{ id, resource: 'default', tenant: 'contoso', subject: id, kind: 'user', status: 'active' },
+    communication_user_id: `8:acs:${id}`,
+    ...more,
+  };
+  const names = Object.keys(row);
+  await source.query(
+    `INSERT INTO mapping (${names.join(', ')}) VALUES (${names.map((_, n) => `$${n + 1}`).join(', ')})`,
+    Object.values(row),
+  );
+  return id;
+}
+
+describe('the schema of the identity map', () => {
+  it('goes up, down and up again, with data in it', async () => {
+    await source.runMigrations();
+    const id = await addMapping();
+    await source.query(
+      `INSERT INTO mapping_orphan (communication_user_id, mapping_id, lease_expires_at) VALUES ('8:acs:x', $1, now())`,
+      [id],
+    );
+    for (const _ of identityMappingMigrations) await source.undoLastMigration();
+    const left = await source.query<unknown[]>(
+      `SELECT tablename FROM pg_tables WHERE schemaname = 'alone' AND tablename <> 'schema_migration'`,
+    );
+    expect(left).toEqual([]);
+    await source.runMigrations();
+    await addMapping();
+  });
+
+  it('is the one that the entities describe: TypeORM would change nothing', async () => {
+    const { upQueries } = await source.driver.createSchemaBuilder().log();
+    expect(upQueries.map(({ query }) => query)).toEqual([]);
+  });
+
+  it.each([
+    ['an unknown kind', { kind: 'robot' }],
+    ['an unknown status', { status: 'gone' }],
+    ['an active mapping without an identity', { communication_user_id: null }],
+    ['a pending mapping with an identity', { status: 'pending' }],
+    ['a deletion that no sweeper would see', { status: 'deleting' }],
+    ['a revocation that no sweeper would see', { is_revoking: true }],
+    ['a tombstone without its time', { status: 'deleted' }],
+    ['an empty subject', { subject: '' }],
+    ['a version below 1', { version: 0 }],
+    ['a name without end', { display_name: 'x'.repeat(257) }],
+  ])('refuses %s, whoever writes it', async (_what, row) => {
+    await expect(addMapping(row)).rejects.toThrow('check constraint');
+  });
+
+  it('refuses two mappings of one person in a resource, two of one identity, and an orphan of none', async () => {
+    const subject = randomUUID();
+    await addMapping({ subject, communication_user_id: '8:acs:one' });
+    await expect(addMapping({ subject })).rejects.toThrow('mapping_application_identity');
+    await expect(addMapping({ communication_user_id: '8:acs:one' })).rejects.toThrow(
+      'mapping_communication_user_id',
+    );
+    const orphan = source.query(
+      `INSERT INTO mapping_orphan (communication_user_id, mapping_id, lease_expires_at) VALUES ('8:acs:y', $1, now())`,
+      [randomUUID()],
+    );
+    await expect(orphan).rejects.toThrow('mapping_orphan_mapping_fkey');
+  });
+});

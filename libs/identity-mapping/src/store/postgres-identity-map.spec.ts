@@ -1,0 +1,28 @@
+import { DataSource } from 'typeorm';
+import { afterAll } from 'vitest';
+import { Database, dataSourceOptions, SystemClock } from '#libs/platform';
+import { testDatabase } from '../../../../test/support/postgres.js';
+import { identityMapContract } from '../testing/identity-map.contract.js';
+import { PostgresIdentityMap } from './postgres-identity-map.js';
+
+const closers: (() => Promise<void>)[] = [];
+
+afterAll(async () => {
+  for (const close of closers.reverse()) await close();
+});
+
+identityMapContract('PostgresIdentityMap', async () => {
+  const place = await testDatabase();
+  const source = new DataSource(
+    dataSourceOptions({ url: place.serviceUrl, poolSize: 10, timeoutMs: 3_000 }),
+  );
+  closers.push(place.drop, async () => source.destroy());
+  const database = new Database(source);
+  return {
+    map: new PostgresIdentityMap(database, new SystemClock()),
+    apply: async (change) => database.transaction(change),
+    outlive: async (durationMs) => {
+      await database.query('SELECT pg_sleep($1)', [(durationMs + 5) / 1_000]);
+    },
+  };
+});

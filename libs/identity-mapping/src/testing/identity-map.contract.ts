@@ -1,0 +1,286 @@
+import { randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { TransactionalWrite } from '#libs/audit';
+import type { ApplicationIdentity } from '../model/application-identity.js';
+import { IdentityKindConflict, LeaseLost, MappingChanged } from '../errors.js';
+import type { IdentityMap, Lease, MappingSearch } from '../store/identity-map.js';
+import type { ProvisionedMapping, Mapping } from '../model/mapping.js';
+import { newMapping } from '../model/new-mapping.js';
+import { uuidV7 } from '../model/uuid-v7.js';
+
+/** A map under test, with the means that each adapter needs. */
+export interface IdentityMapSubject {
+  readonly map: IdentityMap;
+  /** Makes a change take effect, as recording it would. */
+  apply(change: TransactionalWrite): Promise<void>;
+  /** Lets a lease of `durationMs` end. */
+  outlive(durationMs: number): Promise<void>;
+}
+
+const RESOURCE = 'default';
+
+/** What every `IdentityMap` promises. */
+export function identityMapContract(name: string, create: () => Promise<IdentityMapSubject>): void {
+  describe(`${name} as an IdentityMap`, () => {
+    let subject: IdentityMapSubject;
+    beforeAll(async () => {
+      subject = await create();
+    });
+
+    const someone = (): ApplicationIdentity => ({
+      tenant: 'contoso',
+      subject: randomUUID(),
+      kind: 'user',
+    });
+    const lease = (durationMs = 30_000): Lease => ({ holder: randomUUID(), durationMs });
+    const activated = (mapping: Mapping, communicationUserId = acsId()): ProvisionedMapping => ({
+      ...mapping,
+      status: 'active',
+      communicationUserId,
+      version: mapping.version + 1,
+    });
+    const acsId = (): string => `8:acs:${randomUUID()}_${randomUUID()}`;
+
+    it('finds nothing for an identity that nobody claimed', async () => {
+      expect(await subject.map.find(someone(), RESOURCE)).toBeUndefined();
+    });
+
+    it('lets one of many racing callers win, and shows the others the same pending mapping', async () => {
+      const who = someone();
+      const claims = await Promise.all(
+        Array.from({ length: 20 }, async () => subject.map.claim(who, RESOURCE, lease())),
+      );
+      expect(claims.filter(({ standing }) => standing === 'won')).toHaveLength(1);
+      expect(claims.filter(({ standing }) => standing === 'taken')).toHaveLength(19);
+      expect(new Set(claims.map(({ mapping }) => mapping.id)).size).toBe(1);
+      expect(claims[0]?.mapping).toMatchObject({ ...who, status: 'pending', version: 1 });
+    });
+
+    it('keeps the resources apart', async () => {
+      const who = someone();
+      expect((await subject.map.claim(who, 'one', lease())).standing).toBe('won');
+      expect((await subject.map.claim(who, 'two', lease())).standing).toBe('won');
+    });
+
+    it('shows the communication identity once the winner has activated it', async () => {
+      const who = someone();
+      const held = lease();
+      const { mapping } = await subject.map.claim(who, RESOURCE, held);
+      const communicationUserId = acsId();
+      await subject.apply(subject.map.activate(activated(mapping, communicationUserId), held));
+      const active = { ...who, id: mapping.id, status: 'active', communicationUserId, version: 2 };
+      expect(await subject.map.find(who, RESOURCE)).toMatchObject(active);
+      expect(await subject.map.claim(who, RESOURCE, lease())).toMatchObject({
+        standing: 'taken',
+        mapping: active,
+      });
+    });
+
+    it('refuses to activate for anybody but the holder of the lease, or twice', async () => {
+      const held = lease();
+      const { mapping } = await subject.map.claim(someone(), RESOURCE, held);
+      const activate = async (by: Lease): Promise<void> =>
+        subject.apply(subject.map.activate(activated(mapping), by));
+      await expect(activate(lease())).rejects.toBeInstanceOf(LeaseLost);
+      await activate(held);
+      await expect(activate(held)).rejects.toBeInstanceOf(LeaseLost);
+    });
+
+    it('lets the next caller win at once after a release', async () => {
+      const who = someone();
+      const held = lease();
+      const { mapping } = await subject.map.claim(who, RESOURCE, held);
+      await subject.map.release(mapping.id, held);
+      const next = await subject.map.claim(who, RESOURCE, lease());
+      expect(next).toMatchObject({ standing: 'won', mapping: { id: mapping.id } });
+    });
+
+    it('lets the next caller win after an unknown outcome was recorded', async () => {
+      const who = someone();
+      const held = lease();
+      const { mapping } = await subject.map.claim(who, RESOURCE, held);
+      await subject.apply(subject.map.releaseUnknown(mapping.id, held));
+      expect((await subject.map.claim(who, RESOURCE, lease())).standing).toBe('won');
+    });
+
+    it('ignores a release by anybody but the holder', async () => {
+      const who = someone();
+      const { mapping } = await subject.map.claim(who, RESOURCE, lease());
+      await subject.map.release(mapping.id, lease());
+      expect((await subject.map.claim(who, RESOURCE, lease())).standing).toBe('taken');
+    });
+
+    it('gives an abandoned mapping to one of many that take it over, and shuts its last holder out', async () => {
+      const who = someone();
+      const gone = lease(1);
+      const { mapping } = await subject.map.claim(who, RESOURCE, gone);
+      await subject.outlive(1);
+      expect((await subject.map.claim(who, RESOURCE, lease())).standing).toBe('abandoned');
+
+      const heirs = Array.from({ length: 5 }, () => lease());
+      const outcomes = await Promise.allSettled(
+        heirs.map(async (heir) => subject.apply(subject.map.takeOver(mapping.id, heir))),
+      );
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      await expect(
+        subject.apply(subject.map.activate(activated(mapping), gone)),
+      ).rejects.toBeInstanceOf(LeaseLost);
+      const heir = heirs[outcomes.findIndex(({ status }) => status === 'fulfilled')];
+      if (!heir) expect.unreachable();
+      await subject.apply(subject.map.activate(activated(mapping), heir));
+    });
+
+    it('refuses an identity under a second kind', async () => {
+      const who = someone();
+      await subject.map.claim(who, RESOURCE, lease());
+      const asBot = subject.map.claim({ ...who, kind: 'bot' }, RESOURCE, lease());
+      await expect(asBot).rejects.toBeInstanceOf(IdentityKindConflict);
+    });
+
+    const stored = async (more: Partial<ProvisionedMapping> = {}): Promise<ProvisionedMapping> => {
+      const mapping = activated(newMapping({ ...someone(), resource: RESOURCE }, Date.now()));
+      const first = { ...mapping, version: 1, ...more };
+      await subject.apply(subject.map.add([first]));
+      return first;
+    };
+    const next = (mapping: Mapping, to: Partial<Mapping>): Mapping => ({
+      ...mapping,
+      version: mapping.version + 1,
+      ...to,
+    });
+
+    it('stores new mappings all or none', async () => {
+      const known = await stored();
+      const fresh = activated(newMapping({ ...someone(), resource: RESOURCE }, Date.now()));
+      const second = { ...known, id: randomUUID(), communicationUserId: acsId() };
+      const add = subject.apply(subject.map.add([fresh, second]));
+      await expect(add).rejects.toBeInstanceOf(MappingChanged);
+      expect(await subject.map.get(fresh.id)).toBeUndefined();
+      expect(await subject.map.get(known.id)).toMatchObject({ status: 'active' });
+    });
+
+    it('never maps one communication identity twice, even after it was deleted', async () => {
+      const known = await stored();
+      await subject.apply(
+        subject.map.replace(
+          known,
+          next(known, { status: 'deleting', tokenGeneration: 2 }),
+          lease(),
+        ),
+      );
+      await subject.apply(subject.map.finishDeletion(known.id));
+      await expect(
+        stored({ communicationUserId: known.communicationUserId }),
+      ).rejects.toBeInstanceOf(MappingChanged);
+    });
+
+    it('lets one of many racing changes of a version win', async () => {
+      const known = await stored();
+      const outcomes = await Promise.allSettled(
+        ['a', 'b', 'c'].map(async (displayName) =>
+          subject.apply(subject.map.replace(known, next(known, { displayName }))),
+        ),
+      );
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      expect(await subject.map.get(known.id)).toMatchObject({ version: 2 });
+    });
+
+    it('refuses to change a pending mapping while somebody creates its identity', async () => {
+      const { mapping } = await subject.map.claim(someone(), RESOURCE, lease());
+      const change = subject.map.replace(mapping, next(mapping, { displayName: 'x' }));
+      await expect(subject.apply(change)).rejects.toBeInstanceOf(MappingChanged);
+    });
+
+    it('ends a revocation only when no later one is owed', async () => {
+      const known = await stored();
+      const once = next(known, { isRevoking: true, tokenGeneration: 2 });
+      await subject.apply(subject.map.replace(known, once, lease()));
+      const twice = next(once, { isRevoking: true, tokenGeneration: 3 });
+      await subject.apply(subject.map.replace(once, twice, lease()));
+      await expect(subject.apply(subject.map.finishRevocation(once))).rejects.toBeInstanceOf(
+        MappingChanged,
+      );
+      await subject.apply(subject.map.finishRevocation(twice));
+      expect(await subject.map.get(known.id)).toMatchObject({ isRevoking: false, version: 4 });
+    });
+
+    it('hands what is overdue to sweepers that race, each to one of them, and what is not to none', async () => {
+      const ids: string[] = [];
+      for (let n = 0; n < 6; n += 1) {
+        const known = await stored();
+        await subject.apply(
+          subject.map.replace(
+            known,
+            next(known, { isRevoking: true, tokenGeneration: 2 }),
+            lease(1),
+          ),
+        );
+        ids.push(known.id);
+      }
+      await subject.outlive(1);
+      const claimed = await Promise.all(
+        [1, 2, 3].map(async () => subject.map.claimOverdue(100, lease())),
+      );
+      const found = claimed.flat().map(({ id }) => id);
+      expect(found.filter((id) => ids.includes(id)).sort()).toEqual([...ids].sort());
+      const again = await subject.map.claimOverdue(100, lease());
+      expect(again.filter(({ id }) => ids.includes(id))).toEqual([]);
+    });
+
+    it('keeps an orphan until its deletion is confirmed', async () => {
+      const orphan = { mapping: await stored(), communicationUserId: acsId() };
+      await subject.apply(subject.map.addOrphan(orphan, lease(1)));
+      await expect(subject.apply(subject.map.addOrphan(orphan, lease(1)))).rejects.toBeInstanceOf(
+        MappingChanged,
+      );
+      await subject.outlive(1);
+      const due = async (): Promise<(string | undefined)[]> =>
+        (await subject.map.claimOverdueOrphans(100, lease(1))).map(
+          (one) => one.communicationUserId,
+        );
+      expect(await due()).toContain(orphan.communicationUserId);
+      await subject.outlive(1);
+      await subject.apply(subject.map.finishOrphan(orphan.communicationUserId));
+      expect(await due()).not.toContain(orphan.communicationUserId);
+    });
+
+    it('searches page by page in the order of the ids, by every filter', async () => {
+      const tenant = randomUUID();
+      const all: Mapping[] = [];
+      for (const kind of ['user', 'bot', 'user', 'service', 'user'] as const) {
+        all.push(
+          await stored({
+            tenant,
+            kind,
+            subject: randomUUID(),
+            id: uuidV7(Date.now()),
+          }),
+        );
+      }
+      const ids = all.map(({ id }) => id);
+      const search = async (more: Partial<MappingSearch>): Promise<string[]> =>
+        (await subject.map.search({ tenant, limit: 100, ...more })).map(({ id }) => id);
+      expect(await search({})).toEqual(ids);
+      expect(await search({ limit: 2 })).toEqual(ids.slice(0, 2));
+      expect(await search({ limit: 2, after: ids[1] })).toEqual(ids.slice(2, 4));
+      expect(await search({ kind: 'user' })).toEqual([ids[0], ids[2], ids[4]]);
+      expect(await search({ status: 'deleted' })).toEqual([]);
+      expect(await search({ subject: all[3]?.subject, status: 'active' })).toEqual([ids[3]]);
+      expect(await search({ communicationUserId: all[1]?.communicationUserId })).toEqual([ids[1]]);
+    });
+
+    it('finds all mappings of a subject, the deleted ones when asked for', async () => {
+      const one = await stored();
+      const other = await stored({ tenant: one.tenant, subject: one.subject, resource: 'other' });
+      await subject.apply(
+        subject.map.replace(one, next(one, { status: 'deleting', tokenGeneration: 2 }), lease()),
+      );
+      await subject.apply(subject.map.finishDeletion(one.id));
+      const every = await subject.map.listSubject(one.tenant, one.subject);
+      expect(every.map(({ id }) => id).sort()).toEqual([one.id, other.id].sort());
+      expect((await subject.map.findBySubjects([one])).map(({ id }) => id)).toEqual([other.id]);
+      expect(await subject.map.find(one, RESOURCE)).toMatchObject({ id: other.id });
+      expect(await subject.map.get(one.id)).toMatchObject({ status: 'deleted' });
+    });
+  });
+}

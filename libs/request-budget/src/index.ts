@@ -1,0 +1,14 @@
+export { BudgetExhausted } from './errors.js';
+export { BudgetMetrics } from './metrics.js';
+export {
+  type AcsOperation,
+  type BudgetRequest,
+  type CallPriority,
+  type Permit,
+  RequestBudget,
+} from './request-budget.js';
+export { requestBudgetGrants, requestBudgetMigrations } from './schema/migrations.js';
+export { budgetFields, budgetOf, type BudgetSettings } from './settings.js';
+export { SharedRequestBudget } from './shared-request-budget.js';
+export { PostgresWindowStore } from './window/postgres-window-store.js';
+export { WindowStore } from './window/window-store.js';

@@ -1,0 +1,197 @@
+import { createHash } from 'node:crypto';
+import { Registry } from 'prom-client';
+import { beforeEach, describe, expect, it } from 'vitest';
+import {
+  AuditUnavailable,
+  type Principal,
+  type TokenFingerprint,
+  TokenFingerprints,
+} from '#libs/audit';
+import { MemoryAuditTrail } from '#libs/audit/testing';
+import { CommunicationResources, UpstreamUnavailable } from '#libs/communication-services';
+import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
+import { MemoryIdentityMap } from '#libs/identity-mapping/testing';
+import { ManualClock, MemoryLogger } from '#libs/platform';
+import { MemorySecretStore, Secret } from '#libs/secrets';
+import { identityMappingOver } from '#libs/identity-mapping/testing';
+import { IssuanceMetrics } from '../metrics.js';
+import { IssuanceAuditor } from './issuance-auditor.js';
+import { IssuancePolicies } from '../policy/issuance-policies.js';
+import { readPolicy } from '../policy/policy-file.js';
+import { MemoryTokenCache } from '../testing/memory-token-cache.js';
+import { TokenReuse } from '../cache/token-reuse.js';
+import { TokenIssuanceService } from './token-issuance.service.js';
+import { MemoryTokenQuota } from './token-quota.js';
+
+const POLICY = `
+version: 1
+scopes: { voip: {}, chat: {} }
+rules:
+  - name: bots
+    when: { kind: [bot] }
+    allow:
+      scopes: [voip]
+      defaultScopes: [voip]
+      lifetimeMinutes: { shortest: 60, default: 60, longest: 60 }
+      reuse: true
+      tokensPerHour: 2
+  - name: users
+    when: { kind: [user] }
+    allow:
+      scopes: [voip, chat]
+      defaultScopes: [voip]
+      lifetimeMinutes: { shortest: 60, default: 120, longest: 1440 }
+`;
+const resources = new CommunicationResources(
+  [
+    {
+      name: 'default',
+      endpoint: 'https://acs.example',
+      immutableResourceId: 'e0a1b2c3-5d6e-4f70-8a91-b2c3d4e50001',
+      credentialSecret: 'acs-connection-string',
+      tenants: [],
+    },
+  ],
+  'default',
+);
+const request = { requestId: 'request-1' };
+
+function callerOf(kind: Principal['kind'], subject = 'alice'): Principal {
+  const who = { kind, subject, tenant: 'contoso', issuer: 'https://issuer.example' };
+  return { ...who, clientApp: 'crm', permissions: ['CommunicationToken.Issue'], isGuest: false };
+}
+
+class PlainFingerprints extends TokenFingerprints {
+  async of(token: string): Promise<TokenFingerprint> {
+    return this.withKey(token, 'key-1');
+  }
+
+  async withKey(token: string, fingerprintKey: string): Promise<TokenFingerprint> {
+    const fingerprint = createHash('sha256').update(token).digest('base64url');
+    return Promise.resolve({ fingerprint, fingerprintKey });
+  }
+}
+
+/** The service over memory fakes. */
+function open() {
+  const clock = new ManualClock();
+  const logger = new MemoryLogger();
+  const audit = new MemoryAuditTrail();
+  const cache = new MemoryTokenCache(clock);
+  const gateway = new MemoryCommunicationIdentityGateway(resources, clock);
+  const map = new MemoryIdentityMap(clock);
+  const mappings = identityMappingOver({ map, gateway, audit, resources, clock, logger });
+  const secrets = new MemorySecretStore(clock);
+  // The version that the gateway in memory says it has signed with.
+  secrets.read = async (name) =>
+    Promise.resolve(new Secret({ name, version: 'memory', value: 'key' }));
+  const metrics = new IssuanceMetrics(new Registry(), clock);
+  const policies = new IssuancePolicies(audit, cache, clock, logger, metrics, {
+    policy: { path: undefined, initial: readPolicy(POLICY) },
+    policyRefreshMs: 5000,
+    cacheKeySecret: 'token-cache-key',
+  });
+  const service = new TokenIssuanceService(
+    policies,
+    mappings,
+    gateway,
+    audit,
+    new PlainFingerprints(),
+    new MemoryTokenQuota(clock),
+    new TokenReuse(cache, mappings, resources, secrets),
+    new IssuanceAuditor(audit, metrics),
+    metrics,
+  );
+  return { clock, audit, gateway, mappings, service };
+}
+
+describe('TokenIssuanceService', () => {
+  let at: ReturnType<typeof open>;
+  const issue = async (caller: Principal, wish: { scopes?: string[] } = {}) =>
+    at.service.issueForCaller(caller, wish, request);
+  const asked = () => at.gateway.calls.map(({ operation }) => operation);
+  const recorded = () => at.audit.entries.map(({ action, outcome }) => `${action} ${outcome}`);
+
+  beforeEach(() => {
+    at = open();
+  });
+
+  it('makes the identity and its first token in one call, and records both before it answers', async () => {
+    const issued = await issue(callerOf('user'));
+    expect(asked()).toEqual(['createWithToken']);
+    expect(recorded()).toEqual(['identity.create success', 'token.issue success']);
+    const entry = at.audit.entries[issued.auditEntry.index];
+    expect(entry).toMatchObject({
+      id: issued.auditEntry.id,
+      policy: { rule: 'users' },
+      token: { scopes: ['voip'], expiresOn: issued.expiresOn },
+    });
+    expect(JSON.stringify(at.audit.entries)).not.toContain(issued.token);
+  });
+
+  it('asks for the known identity afterwards, with the scopes that were wished', async () => {
+    const first = await issue(callerOf('user'));
+    const second = await issue(callerOf('user'), { scopes: ['chat'] });
+    expect(asked()).toEqual(['createWithToken', 'issue']);
+    expect(second.mapping.communicationUserId).toBe(first.mapping.communicationUserId);
+    expect(second.scopes).toEqual(['chat']);
+  });
+
+  it('refuses what no rule allows, with a record and without asking ACS', async () => {
+    await expect(issue(callerOf('service'))).rejects.toMatchObject({ status: 403 });
+    await expect(issue(callerOf('bot'), { scopes: ['chat'] })).rejects.toMatchObject({
+      code: 'scopes-not-allowed',
+    });
+    expect(asked()).toEqual([]);
+    expect(recorded()).toEqual(['token.issue denied', 'token.issue denied']);
+  });
+
+  it('hands out a token again where the rule says so, and records each time', async () => {
+    const first = await issue(callerOf('bot'));
+    const again = await issue(callerOf('bot'));
+    expect(again.token).toBe(first.token);
+    expect(asked()).toEqual(['createWithToken']);
+    expect(recorded().at(-1)).toBe('token.reuse success');
+    const [one, other] = at.audit.entries.slice(-2).map(({ token }) => token?.fingerprint);
+    expect(other).toBe(one);
+  });
+
+  it('shares one call to ACS among equal requests at the same time', async () => {
+    const all = await Promise.all(Array.from({ length: 5 }, async () => issue(callerOf('bot'))));
+    expect(new Set(all.map(({ token }) => token)).size).toBe(1);
+    expect(asked()).toEqual(['createWithToken']);
+    expect(recorded().filter((entry) => entry.startsWith('token.'))).toHaveLength(5);
+  });
+
+  it('gives a place of the quota back when no token came of it', async () => {
+    for (const attempt of ['first', 'second', 'third']) {
+      at.gateway.failNext('createWithToken', new UpstreamUnavailable());
+      await expect(issue(callerOf('bot')), attempt).rejects.toBeInstanceOf(UpstreamUnavailable);
+    }
+    await expect(issue(callerOf('bot'))).resolves.toMatchObject({ scopes: ['voip'] });
+    expect(recorded().filter((entry) => entry === 'token.issue failure')).toHaveLength(3);
+  });
+
+  it('releases no token that could not be recorded', async () => {
+    await issue(callerOf('user'));
+    at.audit.outage = new AuditUnavailable();
+    await expect(issue(callerOf('user'))).rejects.toBeInstanceOf(AuditUnavailable);
+    expect(asked()).toEqual(['createWithToken', 'issue']);
+    expect(recorded()).toHaveLength(2);
+  });
+
+  it('withholds a token whose identity was revoked while ACS was asked, and says so in the record', async () => {
+    const { mapping } = await issue(callerOf('user'));
+    const issueToken = at.gateway.issueToken.bind(at.gateway);
+    at.gateway.issueToken = async (...call) => {
+      const issued = await issueToken(...call);
+      await at.mappings.revokeTokens({ mapping, actor: callerOf('user') });
+      return issued;
+    };
+    await expect(issue(callerOf('user'))).rejects.toMatchObject({ code: 'revocation-pending' });
+    const withheld = at.audit.entries.find(({ details }) => details?.withheld === true);
+    expect(withheld).toMatchObject({ action: 'token.issue', outcome: 'failure' });
+    expect(withheld?.token?.fingerprint).toHaveLength(43);
+    expect(recorded().filter((entry) => entry === 'token.issue success')).toHaveLength(1);
+  });
+});

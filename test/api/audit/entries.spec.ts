@@ -1,0 +1,231 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  sampleApps,
+  samplePeople,
+  sampleTenants,
+} from '../../../apps/emulator/src/sample-people.js';
+import { call } from '../../support/call.js';
+import { runningService } from '../../support/running-service.js';
+import {
+  idsOf,
+  indexesOf,
+  issueTo,
+  pointersOf,
+  read,
+  type Receipt,
+} from '../../support/auditors.js';
+
+const service = runningService();
+const receipts = {} as Record<'alice' | 'bob' | 'olga', Receipt>; // filled before any spec runs
+
+beforeAll(async () => {
+  for (const who of ['alice', 'bob', 'olga'] as const) {
+    receipts[who] = await issueTo(service(), who);
+  }
+  await read(service(), 'mallory', 'entries');
+});
+
+async function search(query: Record<string, string>, who: 'grace' | 'ivan' = 'grace') {
+  return read(service(), who, `entries?${new URLSearchParams(query).toString()}`);
+}
+
+describe('GET /v1/audit/entries', () => {
+  it('200: shows entries newest first, page by page, without a gap or an overlap', async () => {
+    const indexes: number[] = [];
+    for (let cursor: string | undefined = ''; cursor !== undefined;) {
+      const { status, body } = await search({ limit: '3', ...(cursor && { cursor }) });
+      expect(status).toBe(200);
+      indexes.push(...indexesOf(body));
+      cursor = body.nextCursor;
+    }
+    const [newest = -1] = indexes;
+    expect(newest).toBeGreaterThan(receipts.olga.index);
+    expect(indexes).toEqual(Array.from({ length: newest + 1 }, (_, nth) => newest - nth));
+  });
+
+  it.each([
+    ['action', () => ({ action: 'token.issue' }), 3],
+    ['outcome', () => ({ outcome: 'denied' }), 1],
+    ['reasonCode', () => ({ reasonCode: 'insufficient-permission' }), 1],
+    ['reasonText', () => ({ reasonText: 'permission insufficient' }), 1],
+    [
+      'caller',
+      () => ({
+        actorSubject: samplePeople.alice.objectId,
+        actorTenant: sampleTenants.home.id,
+        action: 'token.issue',
+      }),
+      1,
+    ],
+    ['tenant', () => ({ actorTenant: sampleTenants.second.id }), 2],
+    [
+      'application',
+      () => ({ clientApp: sampleApps['sample-web-app'].clientId, action: 'identity.create' }),
+      3,
+    ],
+    ['target', () => ({ targetSubject: samplePeople.bob.objectId, action: 'token.issue' }), 1],
+  ])('200: finds entries by %s', async (_name, query, count) => {
+    const { status, body } = await search(query());
+    expect(status).toBe(200);
+    expect(body.items).toHaveLength(count);
+  });
+
+  it('200: finds an entry by identity, communication user, address and fingerprint, as it shows them', async () => {
+    const { body: shown } = await read(service(), 'grace', `entries/${receipts.alice.id}`);
+    const { target, token } = shown.entry;
+    for (const query of [
+      { identityId: target.identityId },
+      { communicationUserId: target.communicationUserId },
+      { fingerprint: token.fingerprint },
+      { clientAddress: shown.personal.clientAddress, action: 'token.issue' },
+    ] as Record<string, string>[]) {
+      const { body } = await search(query);
+      expect(idsOf(body), JSON.stringify(query)).toContain(receipts.alice.id);
+    }
+  });
+
+  it('200: takes its time window as half open', async () => {
+    const { body: shown } = await read(service(), 'grace', `entries/${receipts.bob.id}`);
+    const at = shown.entry.recordedAt as string;
+    const found = async (query: Record<string, string>) => idsOf((await search(query)).body);
+    expect(await found({ from: at, limit: '1000' })).toContain(receipts.bob.id);
+    expect(await found({ to: at, limit: '1000' })).not.toContain(receipts.bob.id);
+    expect(await found({ from: '9998-01-01T00:00:00Z' })).toEqual([]);
+  });
+
+  it.each([
+    ['a quotation mark', "' OR '1'='1"],
+    ['a null byte', 'a\u0000b'],
+    ['a wildcard', '%_%'],
+    ['line breaks', 'a\r\nb: c'],
+    ['an escape sequence', '\u001b[31mred'],
+    ['separators and bidi marks', '\u2028\u2029\u202e\u2066'],
+    ['emoji', '🧑‍🚀'],
+    ['512 characters', 'x'.repeat(512)],
+    ['operators of full text search', "& | ! ( ) <-> :* 'quoted'"],
+  ])('200: finds nothing by %s, and nothing else happens', async (_what, text) => {
+    for (const name of [
+      'actorSubject',
+      'clientAddress',
+      'reasonCode',
+      'reasonText',
+      'fingerprint',
+    ]) {
+      const { status, body } = await search({ [name]: text });
+      expect(status).toBe(200);
+      expect(body).toEqual({ items: [] });
+    }
+  });
+
+  it.each([
+    ['an unknown filter', 'colour=red', ['']],
+    ['an unknown action', 'action=token.steal', ['/action']],
+    ['no entries a page', 'limit=0', ['/limit']],
+    ['too many a page', 'limit=1001', ['/limit']],
+    ['half an entry', 'limit=1.5', ['/limit']],
+    ['a cursor before the beginning', 'cursor=-1', ['/cursor']],
+    ['a cursor beyond all numbers', 'cursor=9999999999999999', ['/cursor']],
+    ['a day for a time', 'from=2030-01-01', ['/from']],
+    ['the year 0', 'from=0000-01-01T00:00:00Z', ['/from']],
+    ['the end of time', 'to=9999-12-31T23:59:59-12:00', ['/to']],
+    [
+      'a window that ends before it begins',
+      'from=2030-01-02T00:00:00Z&to=2030-01-01T00:00:00Z',
+      ['/to'],
+    ],
+    ['a filter given twice', 'action=token.issue&action=token.revoke', ['/action']],
+    ['an empty filter', 'actorSubject=', ['/actorSubject']],
+    ['513 characters', `reasonText=${'x'.repeat(513)}`, ['/reasonText']],
+  ])('400: refuses %s', async (_what, query, pointers) => {
+    const { status, body } = await read(service(), 'grace', `entries?${query}`);
+    expect(status).toBe(400);
+    expect(pointersOf(body)).toEqual(pointers);
+  });
+
+  it('401: shows nothing without a token', async () => {
+    expect((await call(service().url, 'get', '/v1/audit/entries')).status).toBe(401);
+  });
+
+  it.each(['alice', 'ada', 'crm-service'] as const)('403: shows nothing to %s', async (who) => {
+    const { status, body } = await read(service(), who, 'entries');
+    expect(status).toBe(403);
+    expect(body.type).toBe('urn:acs-identity:problem:insufficient-permission');
+  });
+
+  it('records each reading with what was asked for, but no address', async () => {
+    const marker = `marker-${crypto.randomUUID()}`;
+    await search({ actorSubject: marker, clientAddress: '192.0.2.1' });
+    const own = (await service().auditEntries()).filter((entry) =>
+      JSON.stringify(entry).includes(marker),
+    );
+    expect(own).toMatchObject([
+      { action: 'audit.read', actor: { subject: samplePeople.grace.objectId } },
+    ]);
+    expect(JSON.stringify(own)).not.toContain('192.0.2.1');
+  });
+});
+
+describe('GET /v1/audit/statistics', () => {
+  const window = () => {
+    const now = Date.now();
+    return {
+      from: new Date(now - 3_600_000).toISOString(),
+      to: new Date(now + 60_000).toISOString(),
+    };
+  };
+  const statistics = async (query: Record<string, string>) =>
+    read(service(), 'grace', `statistics?${new URLSearchParams(query).toString()}`);
+
+  it('200: counts what the log holds', async () => {
+    const { status, body } = await statistics({ ...window(), dimension: 'actorTenant' });
+    expect(status).toBe(200);
+    const entries = await service().auditEntries();
+    const ofSecond = entries.filter(({ actor }) => actor.tenant === sampleTenants.second.id);
+    const counted = (body.items as { value?: string; entries: number }[])
+      .filter(({ value }) => value === sampleTenants.second.id)
+      .reduce((sum, item) => sum + item.entries, 0);
+    expect(counted).toBe(ofSecond.length);
+  });
+
+  it.each(['hour', 'day', 'week', 'month'])('200: counts by %s', async (bucket) => {
+    const { body } = await statistics({ ...window(), bucket, dimension: 'action' });
+    const items = body.items as { bucketStart: string; value: string; entries: number }[];
+    const issued = items.filter(({ value }) => value === 'token.issue');
+    expect(issued.reduce((sum, { entries }) => sum + entries, 0)).toBe(3);
+    for (const { bucketStart } of items) expect(bucketStart).toMatch(/:00:00\.000Z$/);
+  });
+
+  it.each([
+    ['no window', {}, ['/from', '/to']],
+    [
+      'a window that ends before it begins',
+      { from: '2030-01-02T00:00:00Z', to: '2030-01-01T00:00:00Z' },
+      ['/to'],
+    ],
+    [
+      'an unknown unit',
+      { from: '2030-01-01T00:00:00Z', to: '2030-01-02T00:00:00Z', bucket: 'second' },
+      ['/bucket'],
+    ],
+    [
+      'an unknown dimension',
+      { from: '2030-01-01T00:00:00Z', to: '2030-01-02T00:00:00Z', dimension: 'leaf' },
+      ['/dimension'],
+    ],
+    [
+      'too many buckets',
+      { from: '2020-01-01T00:00:00Z', to: '2030-01-01T00:00:00Z', bucket: 'hour' },
+      ['/bucket'],
+    ],
+  ])('400: refuses %s', async (_what, query, pointers) => {
+    const { status, body } = await statistics(query);
+    expect(status).toBe(400);
+    expect(pointersOf(body)).toEqual(pointers);
+  });
+
+  it('401, 403: is for auditors', async () => {
+    const path = `statistics?${new URLSearchParams(window()).toString()}`;
+    expect((await call(service().url, 'get', `/v1/audit/${path}`)).status).toBe(401);
+    expect((await read(service(), 'bob', path)).status).toBe(403);
+  });
+});

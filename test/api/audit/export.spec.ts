@@ -1,0 +1,290 @@
+import { request } from 'node:http';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openTestLog } from '#libs/audit/testing';
+import { issued } from '#libs/audit/testing';
+import { sampleTenants } from '../../../apps/emulator/src/sample-people.js';
+import { call } from '../../support/call.js';
+import { runningService } from '../../support/running-service.js';
+import { parseCef } from '../../support/audit/cef-grammar.js';
+import { parseCsv } from '../../support/audit/parsers.js';
+
+const service = runningService({ environment: { DATABASE_TIMEOUT_MS: '1000' } });
+
+/** Everything that breaks lines, terminals or parsers further down the road. */
+const hostile = [
+  'a\r\nCEF:0|x|y|z|1|forged|9|act=forged',
+  'nul\u0000byte',
+  '\u001b[2J\u001b[31mansi',
+  'separators\u2028\u2029',
+  'bidi\u202edrawkcab\u2066',
+  'a|b=c\\d, "quoted", \'single\'',
+  '=HYPERLINK("http://evil.example","x")',
+  '{"index":0,"entry":{}}\n{"index":1}',
+  'x'.repeat(4_000),
+];
+
+beforeAll(async () => {
+  for (const name of hostile) {
+    const claims = { name, oid: crypto.randomUUID() };
+    const token = await service().emulator.control.mintToken({ person: 'alice', claims });
+    await call(service().url, 'post', '/v1/me/tokens', { token, body: {} });
+  }
+  const token = await service().token('olga');
+  await call(service().url, 'post', '/v1/me/tokens', { token, body: {} });
+});
+
+interface Download {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+  /** Whether the body came to its proper end. */
+  readonly isComplete: boolean;
+}
+
+/** @param meanwhile runs once the first bytes have come, before more are taken */
+async function download(
+  query: string,
+  who: 'grace' | 'ivan' | 'alice' = 'grace',
+  meanwhile?: () => Promise<void>,
+): Promise<Download> {
+  const headers = { authorization: `Bearer ${await service().token(who)}` };
+  return new Promise((resolve, reject) => {
+    const sent = request(`${service().url}/v1/audit/export?${query}`, { headers }, (answer) => {
+      let text = '';
+      let isWaiting = meanwhile !== undefined;
+      answer.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        if (!isWaiting) return;
+        isWaiting = false;
+        answer.pause();
+        meanwhile?.().then(() => answer.resume(), reject);
+      });
+      answer.once('error', () => undefined);
+      answer.once('close', () => {
+        const type = answer.headers['content-type'] ?? '';
+        resolve({ status: answer.statusCode ?? 0, type, text, isComplete: answer.complete });
+      });
+    });
+    sent.once('error', reject).end();
+  });
+}
+
+function linesOf({ text }: Download): string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
+
+interface NdjsonLine {
+  readonly index: number;
+  readonly entry: {
+    readonly actor: { readonly tenant?: string };
+    readonly target?: { readonly tenant?: string };
+  };
+  readonly personal: { readonly actorDisplayName?: string };
+}
+
+function parsed(download: Download): NdjsonLine[] {
+  return linesOf(download).map((line) => JSON.parse(line) as NdjsonLine);
+}
+
+interface OcsfEvent {
+  readonly class_uid: number;
+  readonly activity_id: number;
+  readonly type_uid: number;
+  readonly status_id: number;
+  readonly unmapped: { readonly action: string };
+}
+
+function parsedOcsf(line: string): OcsfEvent {
+  return JSON.parse(line) as OcsfEvent;
+}
+
+function parsedEcs(line: string): { readonly event: { readonly outcome: string } } {
+  return JSON.parse(line) as ReturnType<typeof parsedEcs>;
+}
+
+describe('GET /v1/audit/export', () => {
+  it('200: gives every entry in the order of the indexes, with its canonical bytes, as NDJSON', async () => {
+    const file = await download('format=ndjson');
+    expect(file).toMatchObject({ status: 200, isComplete: true, type: 'application/x-ndjson' });
+    const rows = await service().rows<{ leaf: Buffer }>(
+      'SELECT leaf FROM audit_entry ORDER BY entry_index',
+    );
+    expect(linesOf(file).length).toBe(rows.length);
+    linesOf(file).forEach((line, nth) => {
+      expect(
+        line.startsWith(`{"index":${nth},"entry":${rows[nth]?.leaf.toString()},"personal":`),
+      ).toBe(true);
+    });
+    expect(parsed(file).map(({ index }) => index)).toEqual(rows.map((_, nth) => nth));
+  });
+
+  it.each(['ndjson', 'csv', 'cef', 'ocsf', 'ecs'])(
+    '200: lets no value break out of its line in %s, and shows it unmistakably',
+    async (format) => {
+      const { text } = await download(`format=${format}`);
+      expect(text).not.toMatch(
+        /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/,
+      );
+      expect(text).not.toMatch(/^CEF:0\|x/m);
+      expect(text).toContain(format === 'csv' || format === 'cef' ? 'u0000byte' : '\\\\u0000byte');
+    },
+  );
+
+  it('200: gives CSV that a parser reads back, without formulas', async () => {
+    const { type, text } = await download('format=csv');
+    expect(type).toBe('text/csv; charset=utf-8');
+    const rows = parseCsv(text);
+    expect(rows.map(({ index }) => Number(index))).toEqual(rows.map((_, nth) => nth));
+    const names = rows
+      .filter(({ action }) => action === 'token.issue')
+      .map((row) => row.actorDisplayName);
+    expect(names).toContain(hostile[5]);
+    expect(names).toContain(`'${hostile[6] ?? ''}`);
+    for (const row of rows) {
+      for (const value of Object.values(row)) expect(value).not.toMatch(/^[=+\-@]/);
+    }
+  });
+
+  it('200: gives CEF that a parser reads back', async () => {
+    const file = await download('format=cef');
+    expect(file.type).toBe('text/plain; charset=utf-8');
+    const events = linesOf(file).map(parseCef);
+    expect(events.map(({ extension }) => Number(extension.cn1))).toEqual(
+      events.map((_, nth) => nth),
+    );
+    const issuances = events.filter(({ header }) => header[4] === 'token.issue');
+    expect(issuances.map(({ extension }) => extension.suser)).toContain(hostile[5]);
+    for (const { extension } of issuances)
+      expect(extension).toMatchObject({ act: 'token.issue', outcome: 'success' });
+  });
+
+  it('200: gives OCSF 1.8 and ECS that say the same of each issuance', async () => {
+    const ocsf = linesOf(await download('format=ocsf')).map(parsedOcsf);
+    const ecs = linesOf(await download('format=ecs')).map(parsedEcs);
+    const rows = parsed(await download('format=ndjson'));
+    for (const { index, entry } of rows.slice(0, 20)) {
+      const { action, id, recordedAt, outcome } = entry as unknown as Record<string, string>;
+      const [event, other] = [ocsf[index], ecs[index]];
+      if (!event || !other) throw new Error('an entry is missing');
+      expect(event.type_uid).toBe(event.class_uid * 100 + event.activity_id);
+      expect(event).toMatchObject({
+        time: Date.parse(recordedAt ?? ''),
+        metadata: { version: '1.8.0', uid: id, sequence: index },
+      });
+      expect(other).toMatchObject({
+        '@timestamp': recordedAt,
+        event: { kind: 'event', action, id, sequence: index },
+      });
+      expect([event.status_id === 1, other.event.outcome === 'success']).toEqual([
+        outcome === 'success',
+        outcome === 'success',
+      ]);
+    }
+    expect(ocsf.find(({ unmapped }) => unmapped.action === 'token.issue')).toMatchObject({
+      class_uid: 6003,
+      type_uid: 600301,
+      api: { operation: 'IssueAccessToken' },
+    });
+  });
+
+  it('200: goes on from an index', async () => {
+    const whole = parsed(await download(''));
+    const rest = parsed(await download('fromIndex=7'));
+    expect(rest[0]?.index).toBe(7);
+    expect(rest.slice(0, whole.length - 7)).toEqual(whole.slice(7));
+  });
+
+  it('200: gives nothing from beyond the log', async () => {
+    expect(await download(`fromIndex=${Number.MAX_SAFE_INTEGER}`)).toMatchObject({
+      status: 200,
+      text: '',
+      isComplete: true,
+    });
+  });
+
+  it('200: gives an auditor of another tenant that tenant’s entries only', async () => {
+    const rows = parsed(await download('', 'ivan'));
+    expect(rows.length).toBeGreaterThan(1);
+    for (const { entry } of rows) {
+      expect([entry.actor.tenant, entry.target?.tenant]).toContain(sampleTenants.second.id);
+    }
+  });
+
+  it('records each export', async () => {
+    await download('format=cef&fromIndex=3');
+    expect(await service().newestEntry()).toMatchObject({
+      action: 'audit.export',
+      outcome: 'success',
+      details: { format: 'cef', fromIndex: 3 },
+    });
+  });
+
+  it.each([
+    ['an unknown format', 'format=xml', '/format'],
+    ['an index that is none', 'fromIndex=-1', '/fromIndex'],
+    ['an unknown option', 'tenant=x', ''],
+  ])('400: refuses %s', async (_what, query, pointer) => {
+    const token = await service().token('grace');
+    const { status, body } = await call(service().url, 'get', `/v1/audit/export?${query}`, {
+      token,
+    });
+    expect(status).toBe(400);
+    expect(body.errors).toMatchObject([{ pointer }]);
+  });
+
+  it('401, 403: is for auditors', async () => {
+    expect((await call(service().url, 'get', '/v1/audit/export')).status).toBe(401);
+    expect((await download('', 'alice')).status).toBe(403);
+  });
+
+  it('503: is refused as a whole when the reading can’t be recorded', async () => {
+    await service().hold('LOCK TABLE audit_head IN ACCESS EXCLUSIVE MODE', async () => {
+      const token = await service().token('grace');
+      const { status, body } = await call(service().url, 'get', '/v1/audit/export', { token });
+      expect(status).toBe(503);
+      expect(body.type).toMatch(/(audit|database)-unavailable$/);
+    });
+  });
+
+  it('reads no faster than the client takes, breaks off without a proper end when it fails, and can be resumed', async () => {
+    const log = openTestLog(service().database.serviceUrl, {
+      origin: 'localhost/acs-identity',
+      timeoutMs: 20_000,
+      databaseTimeoutMs: 20_000,
+    });
+    const count = 30_000;
+    for (let done = 0; done < count; done += 5_000) {
+      await log.trail.recordAll(Array.from({ length: 5_000 }, (_, nth) => issued(done + nth)));
+    }
+    await log.close();
+
+    let release: (() => void) | undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let holding: Promise<void> | undefined;
+    const cut = await download('', 'grace', async () => {
+      // The database is gone from here on, but what lies ahead of the client is not read yet.
+      await new Promise<void>((resolve) => {
+        holding = service().hold('LOCK TABLE audit_personal IN ACCESS EXCLUSIVE MODE', async () => {
+          resolve();
+          return released;
+        });
+      });
+    });
+    release?.();
+    await holding;
+    expect(cut.status).toBe(200);
+    expect(cut.isComplete).toBe(false);
+
+    const whole = cut.text.slice(0, cut.text.lastIndexOf('\n') + 1);
+    const first = parsed({ ...cut, text: whole });
+    expect(first.length).toBeGreaterThan(0);
+    expect(first.length).toBeLessThan(count);
+    const rest = await download(`fromIndex=${first.length}`);
+    expect(rest.isComplete).toBe(true);
+    const indexes = [...first, ...parsed(rest)].map(({ index }) => index);
+    expect(indexes.length).toBeGreaterThan(count);
+    expect(indexes.every((index, nth) => index === nth)).toBe(true);
+  });
+});

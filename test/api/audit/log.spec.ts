@@ -1,0 +1,171 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openTestLog } from '#libs/audit/testing';
+import { issued } from '#libs/audit/testing';
+import { decodeEntryBundle, hashLeaf, hashNode } from '#libs/transparency-log';
+import { call } from '../../support/call.js';
+import { runningService } from '../../support/running-service.js';
+import { publicKey, read } from '../../support/auditors.js';
+import { isSignedBy } from '../../support/audit/independent-verifier.js';
+
+const service = runningService();
+const year = 'max-age=31536000, immutable';
+
+beforeAll(async () => {
+  const log = openTestLog(service().database.serviceUrl, { origin: 'localhost/acs-identity' });
+  await log.trail.recordAll(Array.from({ length: 600 }, (_, nth) => issued(nth)));
+  await log.close();
+});
+
+async function get(path: string, token?: string, url = service().url): Promise<Response> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return fetch(`${url}/v1/audit/log/${path}`, { headers });
+}
+
+async function asGrace(path: string): Promise<Response> {
+  return get(path, await service().token('grace'));
+}
+
+async function bytesOf(path: string): Promise<Buffer> {
+  return Buffer.from(await (await asGrace(path)).arrayBuffer());
+}
+
+async function leaves(from: number, end: number): Promise<Buffer[]> {
+  const rows = await service().rows<{ leaf: Buffer }>(
+    'SELECT leaf FROM audit_entry WHERE entry_index >= $1 AND entry_index < $2 ORDER BY entry_index',
+    [from, end],
+  );
+  return rows.map(({ leaf }) => leaf);
+}
+
+function rootOf(hashes: readonly Buffer[]): Buffer {
+  if (hashes.length === 1 && hashes[0]) return hashes[0];
+  const half = hashes.length / 2;
+  return hashNode(rootOf(hashes.slice(0, half)), rootOf(hashes.slice(half)));
+}
+
+describe('GET /v1/audit/log', () => {
+  it('200: serves the newest checkpoint as a note that the published key signed', async () => {
+    await read(service(), 'grace', 'entries');
+    const answer = await asGrace('checkpoint');
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    expect(answer.headers.get('cache-control')).toBe('private, no-cache');
+    const note = await answer.text();
+    const [origin, size] = note.split('\n');
+    expect(origin).toBe('localhost/acs-identity');
+    expect(Number(size)).toBeGreaterThan(600);
+    expect(isSignedBy(note, await publicKey(service()))).toBe(true);
+  });
+
+  it('200: serves full and partial tiles of both levels as immutable bytes', async () => {
+    const full = await asGrace('tile/0/001');
+    expect(full.status).toBe(200);
+    expect(full.headers.get('content-type')).toBe('application/octet-stream');
+    expect(full.headers.get('cache-control')).toBe(`private, ${year}`);
+    const hashes = (await leaves(0, 512)).map((leaf) => hashLeaf(leaf));
+    expect(await bytesOf('tile/0/000')).toEqual(Buffer.concat(hashes.slice(0, 256)));
+    expect(await bytesOf('tile/0/001')).toEqual(Buffer.concat(hashes.slice(256)));
+    expect(await bytesOf('tile/0/001.p/7')).toEqual(Buffer.concat(hashes.slice(256, 263)));
+    const above = [rootOf(hashes.slice(0, 256)), rootOf(hashes.slice(256))];
+    expect(await bytesOf('tile/1/000.p/2')).toEqual(Buffer.concat(above));
+    expect(await bytesOf('tile/1/000.p/1')).toEqual(above[0]);
+  });
+
+  it('200: serves bundles of the entries’ very bytes, and records that', async () => {
+    const answer = await asGrace('tile/entries/001');
+    expect(answer.headers.get('content-type')).toBe('application/octet-stream');
+    expect(answer.headers.get('cache-control')).toBe(`private, ${year}`);
+    const bundle = Buffer.from(await answer.arrayBuffer());
+    expect(decodeEntryBundle(bundle, 256)).toEqual(await leaves(256, 512));
+    expect(decodeEntryBundle(await bytesOf('tile/entries/002.p/3'), 3)).toEqual(
+      await leaves(512, 515),
+    );
+    expect(await service().newestEntry()).toMatchObject({
+      action: 'audit.read',
+      details: { route: 'tile/entries/002.p/3' },
+    });
+  });
+
+  it.each([
+    'tile/0/009',
+    'tile/0/002',
+    'tile/2/000',
+    'tile/2/000.p/1',
+    'tile/0/000.p/256',
+    'tile/0/000.p/0',
+    'tile/0/0',
+    'tile/0/x000/001',
+    'tile/00/000',
+    'tile/64/000',
+    'tile/0/%30%30%30',
+    'tile/0/000/',
+    'tile/0/..%2f000',
+    'tile/',
+    'tile/entries/009',
+    'tile/entries/x',
+    'tile/%65ntries/000',
+    'tile/entries%2f000',
+    `tile/0/${'x999/'.repeat(60)}999`,
+  ])('404: has no %s', async (path) => {
+    const answer = await asGrace(path);
+    expect(answer.status).toBe(404);
+    const { type } = (await answer.json()) as { type: string };
+    expect(type).toMatch(/:(audit-entry-not-found|route-not-found)$/);
+  });
+
+  it.each(['checkpoint', 'keys', 'tile/0/000', 'tile/entries/000'])(
+    '401, 403: shows %s to auditors only',
+    async (path) => {
+      expect((await get(path)).status).toBe(401);
+      expect((await get(path, await service().token('alice'))).status).toBe(403);
+    },
+  );
+
+  it.each(['checkpoint', 'tile/0/000', 'tile/entries/000'])(
+    '403: shows %s to the home tenant only',
+    async (path) => {
+      const answer = await get(path, await service().token('ivan'));
+      expect(answer.status).toBe(403);
+      expect(await answer.json()).toMatchObject({
+        type: 'urn:acs-identity:problem:audit-scope-exceeded',
+      });
+    },
+  );
+});
+
+describe('AUDIT_LOG_PUBLIC=true', () => {
+  let url = '';
+  beforeAll(async () => {
+    ({ url } = await service().addApi({ AUDIT_LOG_PUBLIC: 'true' }));
+  });
+
+  it('200: shows hashes and keys to everyone', async () => {
+    const tile = await get('tile/0/000', undefined, url);
+    expect(tile.status).toBe(200);
+    expect(tile.headers.get('cache-control')).toBe(`public, ${year}`);
+    expect(Buffer.from(await tile.arrayBuffer())).toEqual(await bytesOf('tile/0/000'));
+    expect(await (await get('keys', undefined, url)).text()).toBe(
+      `${await publicKey(service())}\n`,
+    );
+    const checkpoint = await get('checkpoint', undefined, url);
+    expect(checkpoint.headers.get('cache-control')).toBe('public, no-cache');
+    expect(isSignedBy(await checkpoint.text(), await publicKey(service()))).toBe(true);
+  });
+
+  it('401: leaves everything else to auditors', async () => {
+    expect((await get('tile/entries/000', undefined, url)).status).toBe(401);
+    for (const path of ['entries', 'export', 'statistics']) {
+      expect((await call(url, 'get', `/v1/audit/${path}`)).status).toBe(401);
+    }
+  });
+
+  it.each([
+    'tile/%65ntries/000',
+    'tile/%2e%2e/tile/entries/000',
+    'tile/entries%2f000',
+    'tile//entries/000',
+    'tile/0/../entries/000',
+  ])('shows no entry by way of %s', async (path) => {
+    expect((await get(path, undefined, url)).status).toBeGreaterThanOrEqual(400);
+  });
+});

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { runningService } from '../../support/running-service.js';
+import { Directory } from '../../support/directory.js';
+
+const service = runningService();
+const directory = new Directory(service);
+const created: { id: string; kind: string; subject: string; communicationUserId: string }[] = [];
+
+beforeAll(async () => {
+  for (let n = 0; n < 12; n += 1) {
+    const kind = ['user', 'service', 'bot'][n % 3];
+    created.push(
+      (await directory.create(`person-${n}`, { kind })).body as (typeof created)[number],
+    );
+  }
+});
+
+async function pages(query: string): Promise<string[][]> {
+  const found: string[][] = [];
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const path = `/v1/identities?${query}${cursor === '' ? '' : `&cursor=${cursor}`}`;
+    const { status, body } = await directory.asAda('get', path);
+    expect(status).toBe(200);
+    found.push((body.items as { id: string }[]).map(({ id }) => id));
+    cursor = body.nextCursor as string | null;
+  }
+  return found;
+}
+
+describe('GET /v1/identities', () => {
+  it('200: pages through all of the tenant’s identities in the order of their creation, each once', async () => {
+    const found = await pages('limit=5');
+    expect(found.map((page) => page.length)).toEqual([5, 5, 2]);
+    expect(found.flat()).toEqual(created.map(({ id }) => id));
+  });
+
+  it('200: filters by kind, subject, communication identity and status', async () => {
+    const bots = created.filter(({ kind }) => kind === 'bot').map(({ id }) => id);
+    expect((await pages('kind=bot&limit=3')).flat()).toEqual(bots);
+    expect((await pages('kind=bot&status=active&limit=100')).flat()).toEqual(bots);
+    expect((await pages('status=suspended')).flat()).toEqual([]);
+    expect((await pages('subject=person-7')).flat()).toEqual([created[7]?.id]);
+    const id = encodeURIComponent(created[4]?.communicationUserId ?? '');
+    expect((await pages(`communicationUserId=${id}`)).flat()).toEqual([created[4]?.id]);
+  });
+
+  it('200: shows a stranger nothing of ours', async () => {
+    expect((await directory.asStranger('get', '/v1/identities')).body.items).toEqual([]);
+    const id = encodeURIComponent(created[0]?.communicationUserId ?? '');
+    const byId = await directory.asStranger('get', `/v1/identities?communicationUserId=${id}`);
+    expect(byId.body.items).toEqual([]);
+  });
+
+  it('400: refuses wrong limits, cursors, filters and unknown ones', async () => {
+    for (const query of [
+      'limit=0',
+      'limit=101',
+      'limit=x',
+      'cursor=abc',
+      'kind=robot',
+      'status=gone',
+      'communicationUserId=8:acs:x',
+      'tenant=other',
+      'kind=user&kind=bot',
+    ]) {
+      const { status, body } = await directory.asAda('get', `/v1/identities?${query}`);
+      expect(status, query).toBe(400);
+      expect(body.errors.length, query).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe('POST /v1/identities/lookup', () => {
+  it('200: tells whom communication identities belong to, in the order asked, and records it', async () => {
+    const communicationUserIds = [
+      created[3]?.communicationUserId,
+      directory.foreignId(),
+      created[1]?.communicationUserId,
+    ];
+    const { status, body } = await directory.asAda('post', '/v1/identities/lookup', {
+      body: { communicationUserIds },
+    });
+    expect(status).toBe(200);
+    expect(body.items).toEqual([
+      { communicationUserId: communicationUserIds[0], identity: created[3] },
+      { communicationUserId: communicationUserIds[1], identity: null },
+      { communicationUserId: communicationUserIds[2], identity: created[1] },
+    ]);
+    expect(await service().newestEntry()).toMatchObject({ action: 'identity.read' });
+  });
+
+  it('200: tells a stranger nothing', async () => {
+    const communicationUserIds = [created[0]?.communicationUserId];
+    const { body } = await directory.asStranger('post', '/v1/identities/lookup', {
+      communicationUserIds,
+    });
+    expect(body.items[0].identity).toBeNull();
+  });
+
+  it('400: refuses more than 100, none, and malformed ids', async () => {
+    const many = Array.from({ length: 101 }, () => directory.foreignId());
+    for (const communicationUserIds of [many, [], ['8:acs:x'], [randomUUID()], 'x']) {
+      const answer = await directory.asAda('post', '/v1/identities/lookup', {
+        body: { communicationUserIds },
+      });
+      expect(answer.status).toBe(400);
+    }
+  });
+});

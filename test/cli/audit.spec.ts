@@ -1,0 +1,201 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { samplePeople, sampleTenants } from '../../apps/emulator/src/sample-people.js';
+import { ManualClock } from '#libs/platform';
+import { openTestLog, type TestLog } from '#libs/audit/testing';
+import { denied, issued } from '#libs/audit/testing';
+import { call } from '../support/call.js';
+import { testDatabase, type TestDatabase } from '../support/postgres.js';
+import { runningService } from '../support/running-service.js';
+import { acsIdentity, type Ending, operatorEnvironment } from '../support/acs-identity.js';
+import { isSignedBy } from '../support/audit/independent-verifier.js';
+
+// Each command is a process of its own; on a busy machine that takes seconds.
+vi.setConfig({ testTimeout: 60_000 });
+
+const service = runningService();
+let folder = '';
+/** The service's key, and that of the process that filled the log: as during a rotation. */
+let keys: string[] = [];
+let leakedToken = '';
+
+function inFolder(name: string): string {
+  return join(folder, name);
+}
+
+async function audit(args: readonly string[], input = ''): Promise<Ending> {
+  const environment = operatorEnvironment(service());
+  return acsIdentity(['audit', ...args], { environment, input });
+}
+
+async function verifyDatabase(url = service().database.serviceUrl): Promise<Ending> {
+  return acsIdentity(['audit', 'verify', '--database-url', url, '--public-key', ...keys]);
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'acs-identity-audit-'));
+  const log: TestLog = openTestLog(service().database.serviceUrl, {
+    origin: 'localhost/acs-identity',
+  });
+  await log.trail.recordAll(Array.from({ length: 600 }, (_, nth) => issued(nth)));
+  const token = await service().token('alice');
+  const { body } = await call(service().url, 'post', '/v1/me/tokens', { token, body: {} });
+  leakedToken = body.token as string;
+  service().scanner.forbid(leakedToken);
+  const { code, stdout } = await audit(['keys']);
+  expect(code).toBe(0);
+  keys = [...stdout.trim().split('\n'), ...(await log.signers.verifierKeys())];
+  await log.close();
+});
+afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+describe('acs-identity audit', () => {
+  it('--help tells what each command is for', async () => {
+    const { code, stdout } = await acsIdentity(['audit', '--help']);
+    expect(code).toBe(0);
+    for (const name of [
+      'verify',
+      'checkpoint',
+      'keys',
+      'copy',
+      'export',
+      'trace',
+      'erase',
+      'retain',
+    ]) {
+      expect(stdout).toContain(`\n  ${name} [options]`);
+    }
+    expect((await acsIdentity(['audit', 'verify', '--help'])).stdout).toContain('Exit code 0');
+  });
+
+  it('checkpoint: prints the newest checkpoint, signed', async () => {
+    const { code, stdout } = await audit(['checkpoint']);
+    expect(code).toBe(0);
+    expect(keys.some((key) => isSignedBy(stdout, key))).toBe(true);
+  });
+
+  it('says which settings are missing, and exits with 78', async () => {
+    const url = service().database.serviceUrl;
+    const { code, stderr } = await acsIdentity(['audit', 'export', '--database-url', url]);
+    expect(code).toBe(78);
+    expect(stderr).toContain('KEY_VAULT_URL: is not set');
+    expect(stderr).not.toContain(url);
+  });
+});
+
+describe('acs-identity audit export', () => {
+  it.each(['ndjson', 'csv'])('goes on where it stopped, in %s', async (format) => {
+    const output = inFolder(`export.${format}`);
+    const cursor = inFolder(`cursor.${format}`);
+    const args = ['export', '--format', format, '--output', output, '--cursor-file', cursor];
+    for (let run = 0; run < 2; run += 1) expect((await audit(args)).code).toBe(0);
+    const lines = (await readFile(output, 'utf8')).trimEnd().split('\n');
+    const entries = format === 'csv' ? lines.slice(1) : lines;
+    const indexes = entries.map((line) => Number(/^(?:\{"index":|")(\d+)/.exec(line)?.[1]));
+    expect(indexes).toEqual(indexes.map((_, nth) => nth));
+    expect(Number(await readFile(cursor, 'utf8'))).toBe(indexes.length);
+  });
+
+  it('writes to standard output, and records who exported', async () => {
+    const { stdout } = await audit(['export', '--from-index', '590', '--operator', 'olivia']);
+    const [first = ''] = stdout.split('\n');
+    expect(JSON.parse(first)).toMatchObject({ index: 590 });
+    expect(
+      (await service().auditEntries()).findLast(({ action }) => action === 'audit.export'),
+    ).toMatchObject({
+      actor: { kind: 'operator', name: 'olivia' },
+    });
+  });
+});
+
+describe('acs-identity audit trace', () => {
+  it('tells from the token on standard input who got it', async () => {
+    const { code, stdout } = await audit(['trace'], `${leakedToken}\n`);
+    expect(stdout).toContain(samplePeople.alice.objectId);
+    expect(stdout).toContain('token.issue: success');
+    expect(code).toBe(0);
+    const json = await audit(['trace', '--json'], leakedToken);
+    const { entries } = JSON.parse(json.stdout) as {
+      entries: { entry: { token: { fingerprint: string } } }[];
+    };
+    const again = await audit([
+      'trace',
+      '--fingerprint',
+      entries[0]?.entry.token.fingerprint ?? '',
+    ]);
+    expect(stdout.startsWith(again.stdout)).toBe(true);
+    expect(stdout).toContain("keys that can't be had any more: 0123456789abcdef");
+  });
+
+  it('exits with 1 for a token that the log does not know, and for none', async () => {
+    const { code, stdout } = await audit(['trace'], 'eyJ.unknown.token');
+    expect(stdout).toContain('The log knows no such token.\n');
+    expect(code).toBe(1);
+    expect((await audit(['trace'])).stderr).toContain('no token on standard input');
+  });
+});
+
+describe('acs-identity audit erase', () => {
+  const person = ['--tenant', sampleTenants.home.id, '--subject', samplePeople.alice.objectId];
+
+  it('does nothing unless told that it is meant', async () => {
+    const { code, stderr } = await audit(['erase', ...person]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('--yes');
+  });
+
+  it('erases a person’s values, and the log still verifies', async () => {
+    const { code, stdout } = await audit(['erase', ...person, '--reason', 'case 4711', '--yes']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Erased [1-9]\d* rows of values\. Recorded as entry \d+\.\n$/);
+    expect((await verifyDatabase()).stdout).toContain('The log is whole');
+  });
+});
+
+describe('acs-identity audit retain', () => {
+  let place: TestDatabase;
+  beforeAll(async () => {
+    place = await testDatabase();
+  });
+  afterAll(async () => place.drop());
+
+  it('drops months gone by, says so in the log, and the log still verifies', async () => {
+    const owner = new pg.Client({ connectionString: place.ownerUrl });
+    await owner.connect();
+    for (const parent of ['audit_entry', 'audit_personal']) {
+      await owner.query(
+        `CREATE TABLE ${parent}_2025_01 PARTITION OF ${parent} FOR VALUES FROM ('2025-01-01Z') TO ('2025-02-01Z')`,
+      );
+    }
+    await owner.end();
+    const origin = 'localhost/acs-identity';
+    const clock = new ManualClock(Date.parse('2025-01-15T12:00:00Z'));
+    const past = openTestLog(place.serviceUrl, { origin, clock });
+    await past.trail.recordAll(Array.from({ length: 300 }, (_, nth) => issued(nth)));
+    await past.close();
+    const present = openTestLog(place.serviceUrl, { origin });
+    await present.trail.record(denied());
+    await present.close();
+
+    const retain = async (day: string) => {
+      // The checkpoint file is that of the other log.
+      const { AUDIT_CHECKPOINT_FILE: _file, ...others } = operatorEnvironment(service());
+      const environment = { ...others, DATABASE_OWNER_URL: place.ownerUrl };
+      const args = ['audit', 'retain', '--before', day, '--yes'];
+      return acsIdentity(args, { environment });
+    };
+    expect((await retain('2025-01-31')).stdout).toBe('Nothing is that old.\n');
+    const { code, stdout } = await retain('2025-02-01');
+    expect(stdout).toContain(
+      'Dropped audit_entry_2025_01: entries below 300 have no bodies any more.',
+    );
+    expect(code).toBe(0);
+    const verified = await verifyDatabase(place.serviceUrl);
+    expect(verified.stdout).toContain('Of the entries below 300 only hashes are kept');
+    expect(verified.code).toBe(0);
+    expect((await retain('yesterday')).stderr).toContain('a day such as');
+  });
+});
