@@ -4,17 +4,17 @@ import { Clock, DatabaseModule, Logger, ReadinessChecks } from '#libs/platform';
 import { AppServiceAuthenticator } from './app-service/app-service-authenticator.js';
 import { AuthenticationGuard } from './http/authentication.guard.js';
 import { authenticationSettings, type AuthenticationSettings } from './settings.js';
-import { Authenticator } from './bearer/authenticator.js';
-import { BearerAuthenticator } from './bearer/bearer-authenticator.js';
+import { Authenticator } from './http/authenticator.js';
+import { BearerAuthenticator } from './http/bearer-authenticator.js';
 import { DenialAggregator } from './rate-limit/denial-aggregator.js';
 import { HttpsMetadataSource } from './keys/https-metadata-source.js';
 import { MetadataSource } from './keys/metadata-source.js';
 import { PostgresRateLimitStore } from './rate-limit/postgres-rate-limit-store.js';
 import { RequestContexts } from './http/request-contexts.js';
 import { RateLimiter } from './rate-limit/rate-limiter.js';
-import type { TokenVerifier } from './bearer/token-verifier.js';
+import type { TokenVerifier } from './jwt/token-verifier.js';
 import { RateLimitStore } from './rate-limit/rate-limit-store.js';
-import { verifiersFor } from './bearer/verifiers.js';
+import { createTokenVerifiers } from './create-token-verifiers.js';
 
 const VERIFIERS = Symbol('verifiers of tokens');
 
@@ -32,7 +32,7 @@ const VERIFIERS = Symbol('verifiers of tokens');
         source: MetadataSource,
         clock: Clock,
         logger: Logger,
-      ) => verifiersFor(settings, { source, clock, logger }),
+      ) => createTokenVerifiers(settings, { source, clock, logger }),
     },
     {
       provide: Authenticator,

@@ -1,4 +1,4 @@
-export { type AccessRule, Public, RequirePermission } from './http/access.js';
+export { type AccessRule, Public, RequirePermission } from './http/access-rule.js';
 export {
   assertEveryRouteDeclaresAccess,
   listRouteAccess,

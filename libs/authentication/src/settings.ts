@@ -2,11 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { defineSettings, httpsOrigin, type SettingsOf, wholeNumber } from '#libs/platform';
 import { authenticationContextList } from './access/authentication-contexts.js';
-import {
-  CLIENT_AUTHENTICATION,
-  type TrustedIssuer,
-  trustedIssuers,
-} from './openid/trusted-issuers.js';
+import { CLIENT_AUTHENTICATION, type TrustedIssuer, trustedIssuers } from './trusted-issuers.js';
 
 /** What an operator has to write to take App Service's headers from anyone. */
 const APP_SERVICE_OVERRIDE = 'anyone-who-reaches-this-process-may-claim-to-be-anyone';
@@ -181,7 +177,7 @@ export const authenticationSettings = defineSettings('authentication', fields, (
   },
   failuresPerMinute: values.AUTHENTICATION_FAILURES_PER_MINUTE,
   requestsPerMinute: values.AUTHENTICATION_REQUESTS_PER_MINUTE,
-  refusalWindowMs: values.AUTHENTICATION_REFUSAL_WINDOW_SECONDS * 1_000,
+  denialWindowMs: values.AUTHENTICATION_REFUSAL_WINDOW_SECONDS * 1_000,
   trustedProxies: blockList(values.TRUSTED_PROXIES),
 }));
 

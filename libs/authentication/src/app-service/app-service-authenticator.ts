@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { EntraSettings } from '../settings.js';
-import { Authenticator } from '../bearer/authenticator.js';
-import { refuseIf } from '../bearer/jwt-parsing.js';
-import { principalOfEntra } from '../entra/entra-token-checks.js';
-import { countOf, header, type HttpRequest } from '../http/http-request.js';
+import { Authenticator } from '../http/authenticator.js';
+import { rejectIf } from '../jwt/parse-jwt.js';
+import { entraPrincipal } from '../entra/entra-principal.js';
+import { headerCount, header, type HttpRequest } from '../http/http-request.js';
 import type { Principal } from '../access/principal.js';
 import { TokenRejected } from '../bearer/token-refused.js';
 
@@ -65,18 +65,18 @@ export class AppServiceAuthenticator extends Authenticator {
   }
 
   #read(request: HttpRequest): Principal {
-    refuseIf(countOf(HEADER, request) > 1, 'malformed-header', HEADER);
+    rejectIf(headerCount(HEADER, request) > 1, 'malformed-header', HEADER);
     const encoded = header(request, HEADER);
     if (encoded === undefined || encoded === '') throw new TokenRejected('no-credentials');
-    refuseIf(encoded.length > LONGEST_HEADER_CHARACTERS, 'oversized');
+    rejectIf(encoded.length > LONGEST_HEADER_CHARACTERS, 'oversized');
     const { claims, role_typ } = parsed(clientPrincipal, json(encoded));
     const { azp, ...caller } = parsed(callerClaims, singleClaims(claims));
-    refuseIf(!this.entra.tenants.includes(caller.tid), 'tenant-not-allowed');
-    refuseIf(!this.entra.audiences.includes(caller.aud), 'audience');
+    rejectIf(!this.entra.tenants.includes(caller.tid), 'tenant-not-allowed');
+    rejectIf(!this.entra.audiences.includes(caller.aud), 'audience');
     const { clientApps, botClientApps } = this.entra;
-    refuseIf(clientApps.length > 0 && !clientApps.includes(azp), 'client-app-not-allowed', azp);
+    rejectIf(clientApps.length > 0 && !clientApps.includes(azp), 'client-app-not-allowed', azp);
     const roles = claims.filter(({ typ }) => typ === role_typ || nameOf(typ) === 'roles');
-    return principalOfEntra(
+    return entraPrincipal(
       {
         ...caller,
         clientApp: azp,
@@ -108,7 +108,7 @@ function singleClaims(claims: readonly { typ: string; val: string }[]): Record<s
   for (const { typ, val } of claims) {
     const name = nameOf(typ);
     if (name === 'roles') continue;
-    refuseIf(Object.hasOwn(callerClaims.shape, name) && single.has(name), 'duplicate-member', name);
+    rejectIf(Object.hasOwn(callerClaims.shape, name) && single.has(name), 'duplicate-member', name);
     single.set(name, val);
   }
   return Object.fromEntries(single);

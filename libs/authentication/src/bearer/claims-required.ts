@@ -1,7 +1,7 @@
 import type { Principal } from '../access/principal.js';
 
 /** The token is good, and the issuer has to vouch for more. Never leaves the library. */
-export class ClaimsRequired extends Error {
+export class ClaimsChallenge extends Error {
   /** @param claims a claims request (OpenID Connect Core 1.0, section 5.5) */
   constructor(
     readonly principal: Principal,

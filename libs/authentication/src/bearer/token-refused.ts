@@ -2,7 +2,7 @@
  * Why credentials are no good, for operators and auditors only. One word each, constant, so that
  * refusals can be counted by it.
  */
-export type RefusalReason =
+export type RejectionReason =
   | 'no-credentials'
   | 'other-scheme'
   | 'several-authorization-headers'
@@ -33,7 +33,7 @@ export type RefusalReason =
 export class TokenRejected extends Error {
   /** @param detail what an operator needs besides; never the token or a part of its signature */
   constructor(
-    readonly reason: RefusalReason,
+    readonly reason: RejectionReason,
     readonly detail?: string,
     options?: ErrorOptions,
   ) {

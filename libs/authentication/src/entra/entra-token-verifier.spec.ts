@@ -10,11 +10,11 @@ import {
   TestIssuer,
   testKey,
 } from '../testing/test-issuer.js';
-import { readCompactToken } from '../bearer/jwt-parsing.js';
+import { parseJwt } from '../jwt/parse-jwt.js';
 import { MemoryMetadataSource } from '../keys/metadata-source.js';
 import type { Principal } from '../access/principal.js';
-import type { TokenVerifier } from '../bearer/token-verifier.js';
-import { verifiersFor } from '../bearer/verifiers.js';
+import type { TokenVerifier } from '../jwt/token-verifier.js';
+import { createTokenVerifiers } from '../create-token-verifiers.js';
 
 const OTHER_TENANT = '55555555-5555-4555-8555-555555555555';
 const key = testKey('first');
@@ -36,7 +36,7 @@ function issuerOf(tenant: string, version: '1.0' | '2.0' = '2.0'): TestIssuer {
 }
 
 function verifier(environment: Record<string, string> = {}): TokenVerifier {
-  const [made] = verifiersFor(settingsFrom(environment), {
+  const [made] = createTokenVerifiers(settingsFrom(environment), {
     source,
     clock,
     logger: new MemoryLogger(),
@@ -46,7 +46,7 @@ function verifier(environment: Record<string, string> = {}): TokenVerifier {
 }
 
 async function verify(token: string, environment: Record<string, string> = {}): Promise<Principal> {
-  return verifier(environment).verify(readCompactToken(token));
+  return verifier(environment).verify(parseJwt(token));
 }
 
 describe('EntraTokenVerifier', () => {

@@ -1,16 +1,16 @@
 import type { EntraSettings } from '../settings.js';
-import { ClaimsRequired } from '../bearer/claims-required.js';
-import { type CompactToken, refuseIf } from '../bearer/jwt-parsing.js';
+import { ClaimsChallenge } from '../bearer/claims-required.js';
+import { type UnverifiedJwt, rejectIf } from '../jwt/parse-jwt.js';
 import { type EntraClaims, readEntraClaims } from './entra-claims.js';
-import { checkAudience, checkHeader, principalOfEntra } from './entra-token-checks.js';
-import { IssuerKeys, type Signer } from '../keys/issuer-keys.js';
+import { checkAudience, checkHeader, entraPrincipal } from './entra-principal.js';
+import { JwksCache, type IssuerKey } from '../keys/jwks-cache.js';
 import type { SigningKey } from '../keys/jwks.js';
 import type { Permission } from '../access/permission.js';
 import type { Principal } from '../access/principal.js';
 import { TokenRejected } from '../bearer/token-refused.js';
-import type { TokenSignatures } from '../keys/token-signatures.js';
-import { checkTimes } from '../bearer/token-times.js';
-import { TokenVerifier, type VerifierSurroundings } from '../bearer/token-verifier.js';
+import type { SignatureVerifier } from '../keys/signature-verifier.js';
+import { checkTimeClaims } from '../jwt/time-claims.js';
+import { TokenVerifier, type VerifierDependencies } from '../jwt/token-verifier.js';
 
 const LONGEST_LIFETIME_SECONDS = 24 * 60 * 60;
 
@@ -19,17 +19,17 @@ type Version = EntraSettings['versions'][number];
 /** Verifies Entra's access tokens: our own checks first, the signature last. */
 export class EntraTokenVerifier extends TokenVerifier {
   /** By version, then by tenant. */
-  readonly #keys: ReadonlyMap<Version, ReadonlyMap<string, IssuerKeys>>;
+  readonly #keys: ReadonlyMap<Version, ReadonlyMap<string, JwksCache>>;
 
   constructor(
     private readonly entra: EntraSettings,
-    private readonly signatures: TokenSignatures,
-    private readonly surroundings: VerifierSurroundings,
+    private readonly signatures: SignatureVerifier,
+    private readonly surroundings: VerifierDependencies,
   ) {
     super();
     const { authority, tenants, versions } = entra;
-    const keysOf = (version: Version, tenant: string): IssuerKeys =>
-      new IssuerKeys(
+    const keysOf = (version: Version, tenant: string): JwksCache =>
+      new JwksCache(
         discoveryUrl(authority, tenant, version),
         (issuer) => isIssuerOf(issuer, { authority, tenant, version }),
         surroundings.keys,
@@ -43,7 +43,7 @@ export class EntraTokenVerifier extends TokenVerifier {
   }
 
   /** Entra's tokens name their tenant. */
-  override isFor({ claims: { tid } }: CompactToken): boolean {
+  override isFor({ claims: { tid } }: UnverifiedJwt): boolean {
     return typeof tid === 'string' && this.entra.tenants.includes(tid);
   }
 
@@ -55,32 +55,32 @@ export class EntraTokenVerifier extends TokenVerifier {
     await Promise.all(this.#all().map(async (keys) => keys.keepFresh(signal)));
   }
 
-  override async verify(token: CompactToken, sought?: Permission): Promise<Principal> {
+  override async verify(token: UnverifiedJwt, sought?: Permission): Promise<Principal> {
     const { entra } = this;
     checkHeader(token);
     const { tid, ver } = token.claims;
-    refuseIf(typeof tid !== 'string' || !entra.tenants.includes(tid), 'tenant-not-allowed');
+    rejectIf(typeof tid !== 'string' || !entra.tenants.includes(tid), 'tenant-not-allowed');
     const version = entra.versions.find((candidate) => candidate === ver);
     if (version === undefined) throw new TokenRejected('version-not-allowed');
     const claims = readEntraClaims(token.claims, version);
-    checkTimes(claims, {
+    checkTimeClaims(claims, {
       nowMs: this.surroundings.keys.clock.now(),
       skewSeconds: this.surroundings.skewSeconds,
       longestSeconds: LONGEST_LIFETIME_SECONDS,
     });
     checkAudience(claims, entra);
-    const principal = principalOfEntra(claims, entra.botClientApps);
+    const principal = entraPrincipal(claims, entra.botClientApps);
     const keys = this.#keys.get(version)?.get(claims.tid);
     if (keys === undefined) throw new TokenRejected('tenant-not-allowed');
     const signer = keys.known(token.keyId) ?? (await lookUp(keys, token.keyId, claims.iss));
-    refuseIf(signer.issuer !== claims.iss, 'issuer-not-trusted');
-    refuseIf(!this.#mayUse(signer.key, claims), 'key-of-other-issuer');
+    rejectIf(signer.issuer !== claims.iss, 'issuer-not-trusted');
+    rejectIf(!this.#mayUse(signer.key, claims), 'key-of-other-issuer');
     await this.signatures.verify(token.text, signer);
     this.#checkAuthenticationContext(principal, claims, sought);
     return principal;
   }
 
-  #all(): IssuerKeys[] {
+  #all(): JwksCache[] {
     return [...this.#keys.values()].flatMap((byTenant) => [...byTenant.values()]);
   }
 
@@ -98,7 +98,7 @@ export class EntraTokenVerifier extends TokenVerifier {
     const value = this.entra.requiredAuthenticationContext[sought];
     if (value === undefined || acrs?.includes(value) === true) return;
     if (!principal.permissions.includes(sought)) return;
-    throw new ClaimsRequired(principal, { access_token: { acrs: { essential: true, value } } });
+    throw new ClaimsChallenge(principal, { access_token: { acrs: { essential: true, value } } });
   }
 
   /** Entra notes v2.0 issuers on the keys that it publishes, whatever version a token has. */
@@ -109,9 +109,9 @@ export class EntraTokenVerifier extends TokenVerifier {
 }
 
 /** Asks the issuer for a key that isn't known: not for a token that claims to be another's. */
-async function lookUp(keys: IssuerKeys, keyId: string, claimed: string): Promise<Signer> {
+async function lookUp(keys: JwksCache, keyId: string, claimed: string): Promise<IssuerKey> {
   const issuer = await keys.issuer();
-  refuseIf(claimed !== issuer, 'issuer-not-trusted');
+  rejectIf(claimed !== issuer, 'issuer-not-trusted');
   const key = await keys.find(keyId);
   if (key === undefined) throw new TokenRejected('key-unknown');
   return { issuer, key };

@@ -1,7 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
-import { Public, RequirePermission } from './access.js';
+import { Public, RequirePermission } from './access-rule.js';
 import {
   assertEveryRouteDeclaresAccess,
   listRouteAccess,

@@ -1,7 +1,7 @@
 import { type INestApplicationContext, RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
-import { type AccessRule, accessRulesOf } from './access.js';
+import { type AccessRule, accessRulesOf } from './access-rule.js';
 
 /** A route and the rules that it declares. */
 export interface RouteAccess {

@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { AuditTrail } from '#libs/audit';
 import type { RequestContext } from '#libs/platform';
-import { type AccessRule, accessRulesOf } from './access.js';
+import { type AccessRule, accessRulesOf } from './access-rule.js';
 import {
   AmbiguousCredentials,
   InsufficientClaims,
@@ -10,14 +10,14 @@ import {
   TooManyRequests,
   Unauthenticated,
 } from '../errors.js';
-import { Authenticator } from '../bearer/authenticator.js';
-import { ClaimsRequired } from '../bearer/claims-required.js';
+import { Authenticator } from './authenticator.js';
+import { ClaimsChallenge } from '../bearer/claims-required.js';
 import { rememberPrincipal } from './current-principal.js';
 import { DenialAggregator } from '../rate-limit/denial-aggregator.js';
 import type { HttpReply, HttpRequest } from './http-request.js';
 import type { Principal } from '../access/principal.js';
 import { RequestContexts } from './request-contexts.js';
-import { type LimitAnswer, RateLimiter } from '../rate-limit/rate-limiter.js';
+import { type RateLimitResult, RateLimiter } from '../rate-limit/rate-limiter.js';
 import { TokenRejected } from '../bearer/token-refused.js';
 
 type PermissionRule = Extract<AccessRule, { kind: 'permission' }>;
@@ -64,7 +64,7 @@ export class AuthenticationGuard implements CanActivate {
       return await this.authenticator.authenticate(visit.request, visit.rule.permission);
     } catch (error) {
       if (error instanceof TokenRejected) throw await this.#refused(error, visit);
-      if (error instanceof ClaimsRequired) throw await this.#challenged(error, visit);
+      if (error instanceof ClaimsChallenge) throw await this.#challenged(error, visit);
       throw error;
     }
   }
@@ -78,11 +78,11 @@ export class AuthenticationGuard implements CanActivate {
       reason: { code, ...(detail !== undefined && { detail }) },
       request: context,
     });
-    const answer = await this.limits.countRefusal(context);
+    const answer = await this.limits.countFailure(context);
     return answer.isAllowed ? answerTo(refusal) : tooMany(answer, reply);
   }
 
-  async #challenged({ principal, claims }: ClaimsRequired, visit: Visit): Promise<Error> {
+  async #challenged({ principal, claims }: ClaimsChallenge, visit: Visit): Promise<Error> {
     await this.#limit(principal, visit);
     await this.#recordDenial(principal, visit, 'insufficient-claims');
     return new InsufficientClaims(JSON.stringify(claims));
@@ -146,7 +146,7 @@ function answerTo({ reason }: TokenRejected): Error {
 
 /** The fields are those of the IETF's draft "RateLimit header fields for HTTP". */
 function tooMany(
-  { limit, retryAfterSeconds }: Extract<LimitAnswer, { isAllowed: false }>,
+  { limit, retryAfterSeconds }: Extract<RateLimitResult, { isAllowed: false }>,
   reply: HttpReply,
 ): Error {
   reply.header('ratelimit-policy', `"minute";q=${limit};w=60`);

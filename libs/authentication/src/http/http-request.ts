@@ -22,7 +22,7 @@ export function header(request: HttpRequest, name: string): string | undefined {
 }
 
 /** How often a header was sent. Node keeps the first of several Authorization headers, unsaid. */
-export function countOf(name: string, { raw: { rawHeaders } }: HttpRequest): number {
+export function headerCount(name: string, { raw: { rawHeaders } }: HttpRequest): number {
   let count = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const candidate = rawHeaders[index];

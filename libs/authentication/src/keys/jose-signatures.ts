@@ -1,11 +1,11 @@
 import { compactVerify, errors } from 'jose';
-import type { Signer } from './issuer-keys.js';
+import type { IssuerKey } from './jwks-cache.js';
 import { TokenRejected } from '../bearer/token-refused.js';
-import type { TokenSignatures } from './token-signatures.js';
+import type { SignatureVerifier } from './signature-verifier.js';
 
 /** The way off `passport-azure-ad`: the signature by `jose`; all else was checked before. */
-export class JoseSignatures implements TokenSignatures {
-  async verify(token: string, { key }: Signer): Promise<void> {
+export class JoseSignatureVerifier implements SignatureVerifier {
+  async verify(token: string, { key }: IssuerKey): Promise<void> {
     try {
       await compactVerify(token, key.key, { algorithms: ['RS256'] });
     } catch (error) {

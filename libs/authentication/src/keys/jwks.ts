@@ -10,7 +10,7 @@ export interface SigningKey {
 }
 
 /** What is used of OpenID Connect discovery (OpenID Connect Discovery 1.0, section 3). */
-export const providerDocument = z.object({
+export const discoveryDocument = z.object({
   issuer: z.string().min(1).max(512),
   jwks_uri: z.url({ protocol: /^https$/ }).max(1024),
 });
@@ -37,7 +37,7 @@ const SMALLEST_EXPONENT = 65_537n;
  *
  * @throws Error when the document is none, names a key id twice, or holds no usable key
  */
-export function readKeySet(document: unknown): ReadonlyMap<string, SigningKey> {
+export function importJwks(document: unknown): ReadonlyMap<string, SigningKey> {
   const keys = new Map<string, SigningKey>();
   for (const candidate of keySetDocument.parse(document).keys) {
     const key = readKey(candidate);

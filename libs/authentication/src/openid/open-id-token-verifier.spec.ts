@@ -11,10 +11,10 @@ import {
   TestIssuer,
   testKey,
 } from '../testing/test-issuer.js';
-import { readCompactToken } from '../bearer/jwt-parsing.js';
+import { parseJwt } from '../jwt/parse-jwt.js';
 import { MemoryMetadataSource } from '../keys/metadata-source.js';
 import type { Principal } from '../access/principal.js';
-import { verifiersFor } from '../bearer/verifiers.js';
+import { createTokenVerifiers } from '../create-token-verifiers.js';
 
 const ISSUER = 'https://id.example.test/realms/customers';
 const key = testKey('k1');
@@ -59,8 +59,8 @@ function token(changes: Members = {}, header: Members = {}): string {
 
 async function verify(text: string, changes: Members = {}): Promise<Principal> {
   const settings = settingsFrom({ TRUSTED_ISSUERS: JSON.stringify([{ ...shop, ...changes }]) });
-  const verifiers = verifiersFor(settings, { source, clock, logger: new MemoryLogger() });
-  const read = readCompactToken(text);
+  const verifiers = createTokenVerifiers(settings, { source, clock, logger: new MemoryLogger() });
+  const read = parseJwt(text);
   const verifier = verifiers.find((candidate) => candidate.isFor(read));
   if (verifier === undefined) throw new Error('no verifier is for the token');
   return verifier.verify(read);
@@ -138,13 +138,17 @@ describe('OpenIdTokenVerifier', () => {
       ENTRA_TENANT_ID: '',
       ENTRA_AUDIENCE: '',
     });
-    const [verifier] = verifiersFor(settings, { source, clock, logger: new MemoryLogger() });
-    expect(await verifier?.verify(readCompactToken(entra.token()))).toMatchObject({
+    const [verifier] = createTokenVerifiers(settings, {
+      source,
+      clock,
+      logger: new MemoryLogger(),
+    });
+    expect(await verifier?.verify(parseJwt(entra.token()))).toMatchObject({
       tenant: TENANT,
       subject: ALICE,
       clientApp: CLIENT_APP,
     });
-    const forged = readCompactToken(entra.token({}, { kid: 'k1' }, testKey('k1')));
+    const forged = parseJwt(entra.token({}, { kid: 'k1' }, testKey('k1')));
     await expect(verifier?.verify(forged)).rejects.toMatchObject({ reason: 'signature' });
   });
 });

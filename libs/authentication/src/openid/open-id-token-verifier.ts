@@ -1,13 +1,13 @@
 import { errors, jwtVerify } from 'jose';
 import { z } from 'zod';
-import { type CompactToken, refuseIf } from '../bearer/jwt-parsing.js';
-import { IssuerKeys } from '../keys/issuer-keys.js';
+import { type UnverifiedJwt, rejectIf } from '../jwt/parse-jwt.js';
+import { JwksCache } from '../keys/jwks-cache.js';
 import { isPermission } from '../access/permission.js';
 import type { Principal } from '../access/principal.js';
-import { checkTimes } from '../bearer/token-times.js';
+import { checkTimeClaims } from '../jwt/time-claims.js';
 import { TokenRejected } from '../bearer/token-refused.js';
-import { TokenVerifier, type VerifierSurroundings } from '../bearer/token-verifier.js';
-import type { OpenIdIssuer } from './trusted-issuers.js';
+import { TokenVerifier, type VerifierDependencies } from '../jwt/token-verifier.js';
+import type { OpenIdIssuer } from '../trusted-issuers.js';
 
 const instantSeconds = z.int().positive().max(253_402_300_799);
 const name = z.string().min(1).max(256);
@@ -26,21 +26,21 @@ type Claims = z.output<typeof requiredClaims>;
 
 /** Verifies access tokens of one OpenID provider with `jose`, and maps its claims. */
 export class OpenIdTokenVerifier extends TokenVerifier {
-  readonly #keys: IssuerKeys;
+  readonly #keys: JwksCache;
 
   constructor(
     private readonly issuer: OpenIdIssuer,
-    private readonly surroundings: VerifierSurroundings,
+    private readonly surroundings: VerifierDependencies,
   ) {
     super();
-    this.#keys = new IssuerKeys(
+    this.#keys = new JwksCache(
       issuer.metadataUrl ?? `${issuer.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
       (published) => published === issuer.issuer,
       surroundings.keys,
     );
   }
 
-  override isFor({ claims }: CompactToken): boolean {
+  override isFor({ claims }: UnverifiedJwt): boolean {
     return claims.iss === this.issuer.issuer;
   }
 
@@ -52,22 +52,22 @@ export class OpenIdTokenVerifier extends TokenVerifier {
     await this.#keys.keepFresh(signal);
   }
 
-  override async verify(token: CompactToken): Promise<Principal> {
-    refuseIf(token.algorithm !== 'RS256', 'algorithm-not-allowed');
-    refuseIf(!this.issuer.tokenTypes.includes(token.type ?? ''), 'type-not-allowed');
+  override async verify(token: UnverifiedJwt): Promise<Principal> {
+    rejectIf(token.algorithm !== 'RS256', 'algorithm-not-allowed');
+    rejectIf(!this.issuer.tokenTypes.includes(token.type ?? ''), 'type-not-allowed');
     const claims = readClaims(token.claims);
     const { iat, nbf = iat, exp } = claims;
     const { skewSeconds, keys } = this.surroundings;
     const longestSeconds = this.issuer.maximumLifetimeHours * 3600;
-    checkTimes({ iat, nbf, exp }, { nowMs: keys.clock.now(), skewSeconds, longestSeconds });
+    checkTimeClaims({ iat, nbf, exp }, { nowMs: keys.clock.now(), skewSeconds, longestSeconds });
     const audiences = typeof claims.aud === 'string' ? [claims.aud] : claims.aud;
-    refuseIf(!audiences.some((audience) => this.issuer.audiences.includes(audience)), 'audience');
+    rejectIf(!audiences.some((audience) => this.issuer.audiences.includes(audience)), 'audience');
     const principal = this.#principalOf(claims);
     await this.#verifySignature(token);
     return principal;
   }
 
-  async #verifySignature({ text, keyId }: CompactToken): Promise<void> {
+  async #verifySignature({ text, keyId }: UnverifiedJwt): Promise<void> {
     const key = await this.#keys.find(keyId);
     if (key === undefined) throw new TokenRejected('key-unknown');
     const { issuer, audiences } = this.issuer;
@@ -89,7 +89,7 @@ export class OpenIdTokenVerifier extends TokenVerifier {
     const { issuer } = this;
     const clientApp = textOf(claims, issuer.clientAppClaim);
     const isListed = clientApp !== undefined && issuer.clientApps.includes(clientApp);
-    refuseIf(issuer.clientApps.length > 0 && !isListed, 'client-app-not-allowed', clientApp);
+    rejectIf(issuer.clientApps.length > 0 && !isListed, 'client-app-not-allowed', clientApp);
     const subject = textOf(claims, issuer.subjectClaim);
     if (subject === undefined) throw new TokenRejected('claims-malformed', issuer.subjectClaim);
     const isService = holds(claims, issuer.serviceWhen);

@@ -83,7 +83,7 @@ export class DenialAggregator implements OnApplicationBootstrap, BeforeApplicati
   async #writeEachWindow(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      await this.clock.sleep(this.settings.refusalWindowMs, signal).catch(() => undefined);
+      await this.clock.sleep(this.settings.denialWindowMs, signal).catch(() => undefined);
       await this.write();
     }
   }

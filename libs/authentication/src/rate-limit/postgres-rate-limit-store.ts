@@ -10,7 +10,7 @@ export class PostgresRateLimitStore extends RateLimitStore {
     super();
   }
 
-  override async add(key: string, minute: number, amount: number): Promise<number> {
+  override async increment(key: string, minute: number, amount: number): Promise<number> {
     const rows = await this.database.query<{ used: number }>(
       `INSERT INTO request_usage AS known (minute, key, used) VALUES ($1, $2, $3)
        ON CONFLICT (minute, key) DO UPDATE SET used = known.used + excluded.used

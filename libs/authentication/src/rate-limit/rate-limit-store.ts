@@ -7,7 +7,7 @@ export abstract class RateLimitStore {
    * @returns the sum, with this amount
    * @throws DatabaseUnavailable
    */
-  abstract add(key: string, minute: number, amount: number): Promise<number>;
+  abstract increment(key: string, minute: number, amount: number): Promise<number>;
 
   /** Forgets the minutes before. */
   abstract forgetBefore(minute: number): Promise<void>;
@@ -19,7 +19,7 @@ export class MemoryRateLimitStore extends RateLimitStore {
   /** When set, counting is refused with it, as during an outage. */
   outage: Error | undefined;
 
-  override async add(key: string, minute: number, amount: number): Promise<number> {
+  override async increment(key: string, minute: number, amount: number): Promise<number> {
     await Promise.resolve();
     if (this.outage !== undefined) throw this.outage;
     const name = `${minute} ${key}`;

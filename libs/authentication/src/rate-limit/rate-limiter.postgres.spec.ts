@@ -5,7 +5,7 @@ import { testDatabase, type TestDatabase } from '../../../../test/support/postgr
 import { settingsFrom } from '../testing/settings.js';
 import { PostgresRateLimitStore } from './postgres-rate-limit-store.js';
 import type { Principal } from '../access/principal.js';
-import { type LimitAnswer, RateLimiter } from './rate-limiter.js';
+import { type RateLimitResult, RateLimiter } from './rate-limiter.js';
 
 const REPLICAS = 3;
 const MINUTE_MS = 60_000;
@@ -59,7 +59,7 @@ function someone(): Principal {
   };
 }
 
-type Ask = (limits: RateLimiter) => Promise<LimitAnswer>;
+type Ask = (limits: RateLimiter) => Promise<RateLimitResult>;
 
 /** How many of so many are let pass, all asked at the same time. */
 async function passing(from: readonly RateLimiter[], count: number, ask: Ask): Promise<number> {
@@ -91,7 +91,7 @@ describe.each([1, 5, 10, 50, 600, 3_000])('a limit of %i a minute over 3 replica
   it('is exact to a tenth for refusals of an address', async () => {
     made += 1;
     const context = { requestId: 'r', clientAddress: `2001:db8:0:${made.toString(16)}::1` };
-    const ask: Ask = async (one) => one.countRefusal(context);
+    const ask: Ask = async (one) => one.countFailure(context);
     expectExact(await passing(replicas(failures), tooMany, ask), limit);
   });
 

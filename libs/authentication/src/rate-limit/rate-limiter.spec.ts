@@ -81,7 +81,7 @@ describe('RateLimiter', () => {
   it('counts refusals by address, and by network for IPv6', async () => {
     const limits = replica({ AUTHENTICATION_FAILURES_PER_MINUTE: '1' });
     const from = async (clientAddress: string): Promise<boolean> =>
-      (await limits.countRefusal({ requestId: 'r', clientAddress })).isAllowed;
+      (await limits.countFailure({ requestId: 'r', clientAddress })).isAllowed;
     expect([await from('192.0.2.1'), await from('192.0.2.1'), await from('192.0.2.2')]).toEqual([
       true,
       false,

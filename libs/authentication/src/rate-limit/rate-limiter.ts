@@ -11,7 +11,7 @@ import type { Principal } from '../access/principal.js';
 import { RateLimitStore } from './rate-limit-store.js';
 
 /** What a limit says of one request. */
-export type LimitAnswer =
+export type RateLimitResult =
   | { readonly isAllowed: true }
   | { readonly isAllowed: false; readonly limit: number; readonly retryAfterSeconds: number };
 
@@ -60,17 +60,17 @@ export class RateLimiter implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Counts a request of a principal. */
-  async countRequest({ tenant, subject }: Principal): Promise<LimitAnswer> {
+  async countRequest({ tenant, subject }: Principal): Promise<RateLimitResult> {
     return this.#count(`principal ${tenant} ${subject}`, this.settings.requestsPerMinute);
   }
 
   /** Counts refused credentials; addresses of one IPv6 network count as one. */
-  async countRefusal({ clientAddress }: RequestContext): Promise<LimitAnswer> {
+  async countFailure({ clientAddress }: RequestContext): Promise<RateLimitResult> {
     if (clientAddress === undefined) return { isAllowed: true };
     return this.#count(`address ${rateLimitKey(clientAddress)}`, this.settings.failuresPerMinute);
   }
 
-  async #count(key: string, limit: number): Promise<LimitAnswer> {
+  async #count(key: string, limit: number): Promise<RateLimitResult> {
     if (limit === 0) return { isAllowed: true };
     const share = this.#shareOf(key, limit);
     while (share.left === 0 && !share.isExhausted) {
@@ -111,7 +111,7 @@ export class RateLimiter implements OnApplicationBootstrap, OnModuleDestroy {
     }
     const { unreported } = share;
     try {
-      const used = await this.counter.add(key, this.#minute, unreported + wanted);
+      const used = await this.counter.increment(key, this.#minute, unreported + wanted);
       share.unreported -= unreported;
       share.left = Math.min(wanted, Math.max(0, limit - (used - wanted)));
       share.isExhausted = share.left === 0;

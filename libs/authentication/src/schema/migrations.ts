@@ -1,5 +1,5 @@
 import type { MigrationInterface } from 'typeorm';
-import { CreateRequestUsage1796000000000 } from './create-request-usage-1796000000000.js';
+import { CreateRequestUsage1796000000000 } from './create-request-usage.js';
 
 /** The schema of this part, oldest first. */
 export const authenticationMigrations: (new () => MigrationInterface)[] = [

@@ -4,7 +4,7 @@ import { settingsFrom } from '../../testing/settings.js';
 import { AUDIENCE, TestIssuer, testKey } from '../../testing/test-issuer.js';
 import type { EntraSettings } from '../../settings.js';
 import { EntraBearerStrategy } from './entra-bearer-strategy.js';
-import type { Signer } from '../../keys/issuer-keys.js';
+import type { IssuerKey } from '../../keys/jwks-cache.js';
 import { TokenRejected } from '../../bearer/token-refused.js';
 
 const issuer = new TestIssuer(() => Date.now());
@@ -18,7 +18,7 @@ function entraSettings(): EntraSettings {
   return entra;
 }
 
-function signerOf({ keyId, publicKey }: typeof stranger): Signer {
+function signerOf({ keyId, publicKey }: typeof stranger): IssuerKey {
   return { issuer: issuer.issuer, key: { keyId, key: publicKey, issuer: undefined } };
 }
 

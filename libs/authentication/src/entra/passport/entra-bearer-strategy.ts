@@ -2,9 +2,9 @@ import { createVerify } from 'node:crypto';
 import { PassportStrategy } from '@nestjs/passport';
 import BearerStrategy from 'passport-azure-ad/lib/bearerstrategy.js';
 import type { EntraSettings } from '../../settings.js';
-import type { Signer } from '../../keys/issuer-keys.js';
+import type { IssuerKey } from '../../keys/jwks-cache.js';
 import { TokenRejected } from '../../bearer/token-refused.js';
-import type { TokenSignatures } from '../../keys/token-signatures.js';
+import type { SignatureVerifier } from '../../keys/signature-verifier.js';
 
 type AppendResult = 'open' | 'good' | 'bad';
 
@@ -15,9 +15,9 @@ type AppendResult = 'open' | 'good' | 'bad';
  */
 export class EntraBearerStrategy
   extends PassportStrategy(BearerStrategy, 'entra-bearer')
-  implements TokenSignatures
+  implements SignatureVerifier
 {
-  #signer: Signer | undefined;
+  #signer: IssuerKey | undefined;
   #verdict: AppendResult = 'open';
 
   constructor({ authority, tenants, audiences }: EntraSettings) {
@@ -37,12 +37,12 @@ export class EntraBearerStrategy
    * @throws TokenRejected
    */
   // eslint-disable-next-line @typescript-eslint/require-await -- refusals come as rejections; a promise returned here would cost three turns
-  async verify(token: string, signer: Signer): Promise<void> {
+  async verify(token: string, signer: IssuerKey): Promise<void> {
     if (this.#verdictOn(token, signer) !== 'good') throw new TokenRejected('signature');
   }
 
   /** The whole attempt is one synchronous run, so that attempts can't mix. */
-  #verdictOn(token: string, signer: Signer): AppendResult {
+  #verdictOn(token: string, signer: IssuerKey): AppendResult {
     this.#signer = signer;
     this.#verdict = 'open';
     this.authenticate({ headers: { authorization: `Bearer ${token}` } });

@@ -1,7 +1,7 @@
 import type { Clock, Logger } from '#libs/platform';
 import { IdentityProviderUnavailable } from '../errors.js';
 import type { KeySettings } from '../settings.js';
-import { providerDocument, readKeySet, type SigningKey } from './jwks.js';
+import { discoveryDocument, importJwks, type SigningKey } from './jwks.js';
 import type { MetadataSource } from './metadata-source.js';
 
 /** What an issuer publishes about itself. */
@@ -13,13 +13,13 @@ interface Loaded {
 }
 
 /** A key and whose it is. */
-export interface Signer {
+export interface IssuerKey {
   readonly issuer: string;
   readonly key: SigningKey;
 }
 
 /** What loading keys depends on. */
-export interface KeySurroundings {
+export interface JwksCacheDependencies {
   readonly source: MetadataSource;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -35,7 +35,7 @@ const MOST_WAITING = 1_000;
  * closer together than the cooldown. Keys that can't be
  * loaded anew are used on until they are too old.
  */
-export class IssuerKeys {
+export class JwksCache {
   #loaded: Loaded | undefined;
   #loading: Promise<void> | undefined;
   #next: Promise<void> | undefined;
@@ -49,7 +49,7 @@ export class IssuerKeys {
   constructor(
     private readonly documentUrl: string,
     private readonly isExpectedIssuer: (issuer: string) => boolean,
-    private readonly surroundings: KeySurroundings,
+    private readonly surroundings: JwksCacheDependencies,
   ) {}
 
   /** Whether a token could be verified now, without asking the issuer. */
@@ -58,7 +58,7 @@ export class IssuerKeys {
   }
 
   /** The key with an id, as far as that can be told without asking the issuer. */
-  known(keyId: string): Signer | undefined {
+  known(keyId: string): IssuerKey | undefined {
     const usable = this.#usable();
     const key = usable?.keys.get(keyId);
     return usable && key && { issuer: usable.issuer, key };
@@ -180,12 +180,12 @@ export class IssuerKeys {
 
   async #fetch(): Promise<Omit<Loaded, 'loadedAt'>> {
     const signal = AbortSignal.timeout(this.surroundings.settings.timeoutMs);
-    const document = providerDocument.parse(
+    const document = discoveryDocument.parse(
       await this.surroundings.source.load(this.documentUrl, signal),
     );
     if (!this.isExpectedIssuer(document.issuer))
       throw new Error('the document names another issuer');
-    const keys = readKeySet(await this.surroundings.source.load(document.jwks_uri, signal));
+    const keys = importJwks(await this.surroundings.source.load(document.jwks_uri, signal));
     return { issuer: document.issuer, keys };
   }
 

@@ -1,4 +1,4 @@
-import { refuseIf } from './jwt-parsing.js';
+import { rejectIf } from './parse-jwt.js';
 
 /**
  * Whether the instants in a token make it good now.
@@ -6,7 +6,7 @@ import { refuseIf } from './jwt-parsing.js';
  * @param longestSeconds between the first instant of the token and its end
  * @throws TokenRejected
  */
-export function checkTimes(
+export function checkTimeClaims(
   { iat, nbf, exp }: { iat: number; nbf: number; exp: number },
   {
     nowMs,
@@ -15,8 +15,8 @@ export function checkTimes(
   }: Record<'nowMs' | 'skewSeconds' | 'longestSeconds', number>,
 ): void {
   const nowSeconds = nowMs / 1000;
-  refuseIf(exp <= nbf || exp <= iat, 'claims-malformed', 'exp');
-  refuseIf(exp - Math.min(iat, nbf) > longestSeconds, 'lifetime-too-long');
-  refuseIf(nowSeconds >= exp + skewSeconds, 'expired');
-  refuseIf(Math.max(iat, nbf) > nowSeconds + skewSeconds, 'not-yet-valid');
+  rejectIf(exp <= nbf || exp <= iat, 'claims-malformed', 'exp');
+  rejectIf(exp - Math.min(iat, nbf) > longestSeconds, 'lifetime-too-long');
+  rejectIf(nowSeconds >= exp + skewSeconds, 'expired');
+  rejectIf(Math.max(iat, nbf) > nowSeconds + skewSeconds, 'not-yet-valid');
 }

@@ -1,10 +1,10 @@
-import type { Signer } from './issuer-keys.js';
+import type { IssuerKey } from './jwks-cache.js';
 
 /** Verifies a token's signature. Its claims and times were checked before. */
-export interface TokenSignatures {
+export interface SignatureVerifier {
   /**
    * @param token compact form
    * @throws TokenRejected
    */
-  verify(token: string, signer: Signer): Promise<void>;
+  verify(token: string, signer: IssuerKey): Promise<void>;
 }

@@ -8,7 +8,7 @@ const COLON = 0x3a;
  *
  * @param value what `JSON.parse` made of the text: of members with one name it keeps the last
  */
-export function hasDuplicateMembers(json: string, value: unknown): boolean {
+export function hasDuplicateKeys(json: string, value: unknown): boolean {
   const members = countMembers(value);
   // The quick count is never too small: where it fits, there is no name to spare.
   return mostNames(json) !== members && countNames(json) !== members;

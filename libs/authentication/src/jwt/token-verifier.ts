@@ -1,19 +1,19 @@
-import type { CompactToken } from './jwt-parsing.js';
-import type { KeySurroundings } from '../keys/issuer-keys.js';
+import type { UnverifiedJwt } from './parse-jwt.js';
+import type { JwksCacheDependencies } from '../keys/jwks-cache.js';
 import type { Permission } from '../access/permission.js';
 import type { Principal } from '../access/principal.js';
 
 /** What verifying tokens depends on, besides the issuer. */
-export interface VerifierSurroundings {
+export interface VerifierDependencies {
   /** By how much clocks may differ. */
   readonly skewSeconds: number;
-  readonly keys: KeySurroundings;
+  readonly keys: JwksCacheDependencies;
 }
 
 /** Tells who stands behind tokens of the issuers that it knows. */
 export abstract class TokenVerifier {
   /** Whether the token claims to come from one of them. Nothing is verified yet. */
-  abstract isFor(token: CompactToken): boolean;
+  abstract isFor(token: UnverifiedJwt): boolean;
 
   /**
    * @param sought the permission that the caller is about to use
@@ -21,7 +21,7 @@ export abstract class TokenVerifier {
    * @throws ClaimsRequired when the token is good and its claims don't suffice for the permission
    * @throws IdentityProviderUnavailable when that can't be told
    */
-  abstract verify(token: CompactToken, sought?: Permission): Promise<Principal>;
+  abstract verify(token: UnverifiedJwt, sought?: Permission): Promise<Principal>;
 
   /** Whether tokens could be verified now. */
   abstract get isReady(): boolean;

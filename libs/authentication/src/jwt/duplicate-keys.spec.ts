@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hasDuplicateMembers } from './duplicate-keys.js';
+import { hasDuplicateKeys } from './duplicate-keys.js';
 
 const space = fc.constantFrom('', ' ', '\n\t');
 const texts = fc.constantFrom(':', '":', '\\":', 'a', '{"a":1,"a":2}', 'a\\', '" :', 'é:');
@@ -15,7 +15,7 @@ const json = fc.letrec<{ value: unknown }>((tie) => ({
 })).value;
 
 function expectDuplicates(text: string, isThere: boolean): void {
-  expect(hasDuplicateMembers(text, JSON.parse(text)), text).toBe(isThere);
+  expect(hasDuplicateKeys(text, JSON.parse(text)), text).toBe(isThere);
 }
 
 describe('hasDuplicateMembers', () => {

@@ -1,25 +1,25 @@
 import type { EntraSettings } from '../settings.js';
-import { type CompactToken, refuseIf } from '../bearer/jwt-parsing.js';
+import { type UnverifiedJwt, rejectIf } from '../jwt/parse-jwt.js';
 import type { EntraClaims } from './entra-claims.js';
 import { isPermission, type Permission } from '../access/permission.js';
 import type { Principal } from '../access/principal.js';
 
 /** What passport-azure-ad leaves open in a token's header. */
-export function checkHeader({ algorithm, type }: CompactToken): void {
-  refuseIf(algorithm !== 'RS256', 'algorithm-not-allowed');
-  refuseIf(type !== 'JWT', 'type-not-allowed');
+export function checkHeader({ algorithm, type }: UnverifiedJwt): void {
+  rejectIf(algorithm !== 'RS256', 'algorithm-not-allowed');
+  rejectIf(type !== 'JWT', 'type-not-allowed');
 }
 
 /** Whether the token was issued for this service, to a client app that may use it. */
 export function checkAudience(claims: EntraClaims, settings: EntraSettings): void {
   const { audiences, clientApps, minimumClientAuthentication } = settings;
-  refuseIf(!audiences.includes(claims.aud), 'audience');
-  refuseIf(
+  rejectIf(!audiences.includes(claims.aud), 'audience');
+  rejectIf(
     clientApps.length > 0 && !clientApps.includes(claims.clientApp),
     'client-app-not-allowed',
     claims.clientApp,
   );
-  refuseIf(
+  rejectIf(
     Number(claims.clientAuthentication) < minimumClientAuthentication,
     'client-authentication-too-weak',
     claims.clientApp,
@@ -38,7 +38,7 @@ export type EntraCallerClaims = Pick<EntraClaims, 'iss' | 'tid' | 'oid' | 'sub' 
  *
  * @throws TokenRejected for what is no access token
  */
-export function principalOfEntra(
+export function entraPrincipal(
   claims: EntraCallerClaims,
   botClientApps: readonly string[],
 ): Principal {
@@ -61,13 +61,13 @@ export function principalOfEntra(
 function isOfAppOnly({ idtyp, scp, roles, sub, oid }: EntraCallerClaims): boolean {
   const hasScope = scp !== undefined && scp.trim() !== '';
   if (idtyp === 'app') {
-    refuseIf(scp !== undefined, 'claims-malformed', 'idtyp scp');
+    rejectIf(scp !== undefined, 'claims-malformed', 'idtyp scp');
     return true;
   }
   if (hasScope) return false;
   const isApp = idtyp === undefined && scp === undefined && roles !== undefined && sub === oid;
   // Without a scope nobody delegated anything: an ID token, or one for another purpose.
-  refuseIf(!isApp, 'not-an-access-token');
+  rejectIf(!isApp, 'not-an-access-token');
   return true;
 }
 

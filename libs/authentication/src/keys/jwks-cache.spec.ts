@@ -3,7 +3,7 @@ import { ManualClock, MemoryLogger } from '#libs/platform';
 import { settingsFrom } from '../testing/settings.js';
 import { published, TestIssuer, testKey } from '../testing/test-issuer.js';
 import { IdentityProviderUnavailable } from '../errors.js';
-import { IssuerKeys } from './issuer-keys.js';
+import { JwksCache } from './jwks-cache.js';
 import { MemoryMetadataSource } from './metadata-source.js';
 
 const MINUTE_MS = 60_000;
@@ -14,7 +14,7 @@ const short = testKey('short', 1024);
 let clock: ManualClock;
 let source: MemoryMetadataSource;
 let issuer: TestIssuer;
-let keys: IssuerKeys;
+let keys: JwksCache;
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -26,7 +26,7 @@ beforeEach(() => {
     AUTHENTICATION_KEYS_MAX_AGE_MINUTES: '120',
     AUTHENTICATION_KEYS_COOLDOWN_SECONDS: '5',
   });
-  keys = new IssuerKeys(issuer.documentUrl, (name) => name === issuer.issuer, {
+  keys = new JwksCache(issuer.documentUrl, (name) => name === issuer.issuer, {
     source,
     clock,
     logger: new MemoryLogger(),
@@ -39,7 +39,7 @@ function rotate(): void {
   issuer.publish(source);
 }
 
-describe('IssuerKeys', () => {
+describe('JwksCache', () => {
   it('loads once for all who ask at the same time', async () => {
     const found = await Promise.all(Array.from({ length: 50 }, async () => keys.find('first')));
     expect(found.every((key) => key?.keyId === 'first')).toBe(true);

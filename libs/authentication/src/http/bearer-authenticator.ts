@@ -1,10 +1,10 @@
 import { Authenticator } from './authenticator.js';
-import { printable, readCompactToken, refuseIf } from './jwt-parsing.js';
-import { countOf, header, type HttpRequest } from '../http/http-request.js';
+import { sanitize, parseJwt, rejectIf } from '../jwt/parse-jwt.js';
+import { headerCount, header, type HttpRequest } from './http-request.js';
 import type { Permission } from '../access/permission.js';
 import type { Principal } from '../access/principal.js';
-import { TokenRejected } from './token-refused.js';
-import type { TokenVerifier } from './token-verifier.js';
+import { TokenRejected } from '../bearer/token-refused.js';
+import type { TokenVerifier } from '../jwt/token-verifier.js';
 
 /** Reads the bearer token out of the one `Authorization` header and has it verified. */
 export class BearerAuthenticator extends Authenticator {
@@ -14,14 +14,11 @@ export class BearerAuthenticator extends Authenticator {
   }
 
   override async authenticate(request: HttpRequest, sought: Permission): Promise<Principal> {
-    const token = readCompactToken(bearerTokenOf(request));
+    const token = parseJwt(bearerTokenOf(request));
     const verifier = this.verifiers.find((candidate) => candidate.isFor(token));
     if (verifier !== undefined) return verifier.verify(token, sought);
     const { iss } = token.claims;
-    throw new TokenRejected(
-      'issuer-not-trusted',
-      typeof iss === 'string' ? printable(iss) : 'none',
-    );
+    throw new TokenRejected('issuer-not-trusted', typeof iss === 'string' ? sanitize(iss) : 'none');
   }
 }
 
@@ -31,11 +28,11 @@ export class BearerAuthenticator extends Authenticator {
  * @throws TokenRejected
  */
 function bearerTokenOf(request: HttpRequest): string {
-  refuseIf(countOf('authorization', request) > 1, 'several-authorization-headers');
+  rejectIf(headerCount('authorization', request) > 1, 'several-authorization-headers');
   const value = header(request, 'authorization');
   if (value === undefined || value === '') throw new TokenRejected('no-credentials');
   const [scheme = '', token, ...rest] = value.split(' ');
-  refuseIf(scheme.toLowerCase() !== 'bearer', 'other-scheme');
+  rejectIf(scheme.toLowerCase() !== 'bearer', 'other-scheme');
   if (token === undefined || token === '' || rest.length > 0)
     throw new TokenRejected('malformed-header');
   return token;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { authenticationContexts } from '../access/authentication-contexts.js';
+import { authenticationContexts } from './access/authentication-contexts.js';
 
 const text = z.string().min(1).max(512);
 const texts = z.array(text).max(256);

@@ -1,4 +1,4 @@
-import type { HttpRequest } from '../http/http-request.js';
+import type { HttpRequest } from './http-request.js';
 import type { Permission } from '../access/permission.js';
 import type { Principal } from '../access/principal.js';
 

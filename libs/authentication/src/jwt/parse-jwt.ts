@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { hasDuplicateMembers } from './duplicate-keys.js';
-import { type RefusalReason, TokenRejected } from './token-refused.js';
+import { hasDuplicateKeys } from './duplicate-keys.js';
+import { type RejectionReason, TokenRejected } from '../bearer/token-refused.js';
 
 /** A JSON Web Token in compact form whose shape has been checked and whose signature has not. */
-export interface CompactToken {
+export interface UnverifiedJwt {
   readonly text: string;
   readonly algorithm: string;
   readonly type: string | undefined;
@@ -12,7 +12,7 @@ export interface CompactToken {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-type Header = Pick<CompactToken, 'algorithm' | 'type' | 'keyId'>;
+type Header = Pick<UnverifiedJwt, 'algorithm' | 'type' | 'keyId'>;
 
 /** Entra's own limit for the groups claim keeps its tokens below this. */
 const LARGEST_TOKEN_CHARACTERS = 12_288;
@@ -27,7 +27,7 @@ const HEADER_PARAMETERS: ReadonlySet<string> = new Set(['alg', 'typ', 'kid', 'x5
  *
  * @throws TokenRejected
  */
-export function readCompactToken(text: string): CompactToken {
+export function parseJwt(text: string): UnverifiedJwt {
   if (text.length > LARGEST_TOKEN_CHARACTERS) throw new TokenRejected('oversized');
   const [header, claims, signature, ...rest] = text.split('.');
   if (!header || !claims || !signature || rest.length > 0)
@@ -56,7 +56,7 @@ function headerOf(segment: string): Header {
 function readHeader(segment: string): Header {
   const header = readObject(segment);
   const strange = Object.keys(header).find((name) => !HEADER_PARAMETERS.has(name));
-  if (strange !== undefined) throw new TokenRejected('header-not-allowed', printable(strange));
+  if (strange !== undefined) throw new TokenRejected('header-not-allowed', sanitize(strange));
   const { alg: algorithm, typ: type, kid: keyId } = header;
   if (typeof algorithm !== 'string') throw new TokenRejected('algorithm-not-allowed');
   if (type !== undefined && typeof type !== 'string') throw new TokenRejected('type-not-allowed');
@@ -72,7 +72,7 @@ function readObject(segment: string): Record<string, unknown> {
   const value = parsed(json);
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new TokenRejected('malformed-token');
-  if (hasDuplicateMembers(json, value)) throw new TokenRejected('duplicate-member');
+  if (hasDuplicateKeys(json, value)) throw new TokenRejected('duplicate-member');
   return value as Record<string, unknown>; // an object out of JSON
 }
 
@@ -93,11 +93,11 @@ function parsed(json: string): unknown {
 }
 
 /** Text of a stranger, cut to what a log line can bear. */
-export function printable(text: string): string {
+export function sanitize(text: string): string {
   return text.replace(/[^\x21-\x7e]/g, '?').slice(0, 64);
 }
 
 /** Turns a refusal's reason and a condition into a check on one line. */
-export function refuseIf(condition: boolean, reason: RefusalReason, detail?: string): void {
+export function rejectIf(condition: boolean, reason: RejectionReason, detail?: string): void {
   if (condition) throw new TokenRejected(reason, detail);
 }
