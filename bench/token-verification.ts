@@ -14,11 +14,14 @@ import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { importJWK, jwtVerify } from 'jose';
 import { MemoryLogger, SystemClock } from '#libs/platform';
-import { parseJwt } from '../libs/authentication/src/jwt/parse-jwt.js';
-import { MemoryMetadataSource } from '#libs/authentication/testing';
-import { createTokenVerifiers } from '../libs/authentication/src/create-token-verifiers.js';
-import { settingsFrom } from '#libs/authentication/testing';
-import { AUDIENCE, TestIssuer } from '#libs/authentication/testing';
+import {
+  AUDIENCE,
+  createTokenVerifiers,
+  MemoryMetadataSource,
+  parseJwt,
+  settingsFrom,
+  TestIssuer,
+} from '#libs/authentication/testing';
 
 /** What verification may cost at the median. */
 const BUDGET_MICROSECONDS = 60;

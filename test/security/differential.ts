@@ -1,11 +1,15 @@
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { MemoryLogger, ManualClock } from '#libs/platform';
-import { parseJwt } from '../../libs/authentication/src/jwt/parse-jwt.js';
-import { MemoryMetadataSource } from '#libs/authentication/testing';
-import { TokenRejected } from '../../libs/authentication/src/bearer/token-refused.js';
-import { createTokenVerifiers } from '../../libs/authentication/src/create-token-verifiers.js';
-import { settingsFrom } from '#libs/authentication/testing';
-import { AUDIENCE, published, TestIssuer } from '#libs/authentication/testing';
+import {
+  AUDIENCE,
+  createTokenVerifiers,
+  MemoryMetadataSource,
+  parseJwt,
+  publicJwk,
+  settingsFrom,
+  TestIssuer,
+  TokenRejected,
+} from '#libs/authentication/testing';
 import { Dice, TokenMutations } from './token-mutations.js';
 
 export interface Comparison {
@@ -55,7 +59,7 @@ export async function compareWithJose({
     }
   };
   const keys = createLocalJWKSet({
-    keys: [{ ...published(issuer.current), kty: 'RSA' }],
+    keys: [{ ...publicJwk(issuer.current), kty: 'RSA' }],
   });
   const isAcceptedByJose = async (token: string): Promise<boolean> => {
     const rules = {

@@ -6,7 +6,7 @@ import { AuthenticationGuard } from './http/authentication.guard.js';
 import { authenticationSettings, type AuthenticationSettings } from './settings.js';
 import { Authenticator } from './http/authenticator.js';
 import { BearerAuthenticator } from './http/bearer-authenticator.js';
-import { DenialAggregator } from './rate-limit/denial-aggregator.js';
+import { DenialAggregator } from './denials/denial-aggregator.js';
 import { HttpsMetadataSource } from './keys/https-metadata-source.js';
 import { MetadataSource } from './keys/metadata-source.js';
 import { PostgresRateLimitStore } from './rate-limit/postgres-rate-limit-store.js';
@@ -16,9 +16,9 @@ import type { TokenVerifier } from './jwt/token-verifier.js';
 import { RateLimitStore } from './rate-limit/rate-limit-store.js';
 import { createTokenVerifiers } from './create-token-verifiers.js';
 
-const VERIFIERS = Symbol('verifiers of tokens');
+const VERIFIERS = Symbol('token verifiers');
 
-/** Who is calling, and whether they may. */
+/** Authenticates, limits and authorizes the callers of routes. */
 @Module({
   imports: [AuditModule, DatabaseModule],
   providers: [
@@ -60,7 +60,7 @@ export class AuthenticationModule implements OnApplicationBootstrap, OnModuleDes
       Promise.resolve(
         this.verifiers.every(({ isReady }) => isReady)
           ? { isReady: true }
-          : { isReady: false, reason: 'signing keys could not be loaded' },
+          : { isReady: false, reason: 'signing keys are not loaded' },
       ),
     );
   }
@@ -75,6 +75,6 @@ function authenticatorFor(
   verifiers: readonly TokenVerifier[],
 ): Authenticator {
   if (mode === 'bearer') return new BearerAuthenticator(verifiers);
-  if (entra === undefined) throw new Error('app-service mode needs the settings of Entra');
+  if (entra === undefined) throw new Error('app-service mode requires the settings of Entra');
   return new AppServiceAuthenticator(entra);
 }

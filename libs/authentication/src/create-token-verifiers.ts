@@ -1,25 +1,28 @@
-import type { AuthenticationSettings } from './settings.js';
-import { EntraBearerStrategy } from './entra/passport/entra-bearer-strategy.js';
 import { EntraTokenVerifier } from './entra/entra-token-verifier.js';
-import { JoseSignatureVerifier } from './keys/jose-signatures.js';
-import { OpenIdTokenVerifier } from './openid/open-id-token-verifier.js';
-import type { JwksCacheDependencies } from './keys/jwks-cache.js';
+import { EntraBearerStrategy } from './entra/passport/entra-bearer-strategy.js';
 import type { TokenVerifier } from './jwt/token-verifier.js';
+import type { JwksCacheDependencies } from './keys/jwks-cache.js';
+import { JoseSignatureVerifier } from './keys/signature-verifier.js';
+import { OpenIdTokenVerifier } from './openid/open-id-token-verifier.js';
+import type { AuthenticationSettings } from './settings.js';
 
-/** One verifier for each issuer that the settings trust. */
+/**
+ * One verifier for each configured issuer. `ENTRA_*` settings use `passport-azure-ad`; entries of
+ * `TRUSTED_ISSUERS` use `jose`.
+ */
 export function createTokenVerifiers(
   { mode, entra, trustedIssuers, clockSkewSeconds, keys: settings }: AuthenticationSettings,
-  loading: Omit<JwksCacheDependencies, 'settings'>,
+  keyDependencies: Omit<JwksCacheDependencies, 'settings'>,
 ): readonly TokenVerifier[] {
-  // App Service verifies tokens itself: no keys are needed then.
+  // App Service verifies the tokens itself.
   if (mode === 'app-service') return [];
-  const surroundings = { skewSeconds: clockSkewSeconds, keys: { ...loading, settings } };
-  const further = trustedIssuers.map((issuer) =>
+  const dependencies = { skewSeconds: clockSkewSeconds, keys: { ...keyDependencies, settings } };
+  const verifiers: TokenVerifier[] = trustedIssuers.map((issuer) =>
     issuer.profile === 'entra'
-      ? new EntraTokenVerifier(issuer, new JoseSignatureVerifier(), surroundings)
-      : new OpenIdTokenVerifier(issuer, surroundings),
+      ? new EntraTokenVerifier(issuer, new JoseSignatureVerifier(), dependencies)
+      : new OpenIdTokenVerifier(issuer, dependencies),
   );
-  if (entra === undefined) return further;
-  const signatures = new EntraBearerStrategy(entra);
-  return [...further, new EntraTokenVerifier(entra, signatures, surroundings)];
+  if (entra !== undefined)
+    verifiers.push(new EntraTokenVerifier(entra, new EntraBearerStrategy(entra), dependencies));
+  return verifiers;
 }

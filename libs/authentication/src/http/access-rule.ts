@@ -10,40 +10,40 @@ export type AccessRule =
       readonly delegatedOnly: boolean;
     };
 
-const ACCESS = Symbol('access rules of a route');
+const ACCESS_RULES = Symbol('access rules of a route');
 
 /**
- * Opens a route to callers that hold a permission.
+ * Allows callers that have a permission.
  *
- * @param delegatedOnly whether a signed-in user must be behind the call; an application by itself
- *   is refused then, whatever it holds
+ * @param delegatedOnly whether the caller must be a user; applications without a user get 403.
+ *   Default: false
  */
 export function RequirePermission(
   permission: Permission,
   { delegatedOnly = false }: { delegatedOnly?: boolean } = {},
 ): MethodDecorator {
-  return declare({ kind: 'permission', permission, delegatedOnly });
+  return addRule({ kind: 'permission', permission, delegatedOnly });
 }
 
 /**
- * Opens a route to everyone.
+ * Allows everyone, without authentication.
  *
- * @param reason why nothing behind it needs protection; shown in the list of routes
+ * @param reason why the route needs no protection; shown in the list of routes
  */
 export function Public(reason: string): MethodDecorator {
-  return declare({ kind: 'public', reason });
+  return addRule({ kind: 'public', reason });
 }
 
-/** The rules that a route declares: one when it is declared well. */
+/** The rules that a route declares. A route that may be served declares exactly one. */
 export function accessRulesOf(handler: object): readonly AccessRule[] {
-  const rules: unknown = Reflect.getOwnMetadata(ACCESS, handler);
-  return Array.isArray(rules) ? (rules as AccessRule[]) : []; // written by `declare` alone
+  const rules: unknown = Reflect.getOwnMetadata(ACCESS_RULES, handler);
+  return Array.isArray(rules) ? (rules as AccessRule[]) : []; // only `addRule` writes them
 }
 
-function declare(rule: AccessRule): MethodDecorator {
+function addRule(rule: AccessRule): MethodDecorator {
   return (_target, _name, descriptor) => {
     const handler: unknown = descriptor.value;
     if (typeof handler !== 'function') throw new Error('access rules are declared on methods');
-    Reflect.defineMetadata(ACCESS, [...accessRulesOf(handler), rule], handler);
+    Reflect.defineMetadata(ACCESS_RULES, [...accessRulesOf(handler), rule], handler);
   };
 }

@@ -1,14 +1,14 @@
-import type { HttpRequest } from './http-request.js';
 import type { Permission } from '../access/permission.js';
 import type { Principal } from '../access/principal.js';
+import type { HttpRequest } from './http-request.js';
 
-/** Tells who is behind a request. */
+/** Authenticates the caller of a request. The authentication mode selects the implementation. */
 export abstract class Authenticator {
   /**
-   * @param sought the permission that the caller is about to use
-   * @throws TokenRejected when the credentials are missing or no good
-   * @throws ClaimsRequired when the issuer has to vouch for more before the permission is used
-   * @throws IdentityProviderUnavailable when that can't be told
+   * @param requiredPermission the permission of the route
+   * @throws TokenRejected when the credentials are missing or invalid
+   * @throws ClaimsChallenge when they are valid and lack claims that the permission requires
+   * @throws IdentityProviderUnavailable when the signing keys can't be loaded
    */
-  abstract authenticate(request: HttpRequest, sought: Permission): Promise<Principal>;
+  abstract authenticate(request: HttpRequest, requiredPermission: Permission): Promise<Principal>;
 }

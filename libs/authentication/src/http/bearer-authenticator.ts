@@ -1,34 +1,37 @@
-import { Authenticator } from './authenticator.js';
-import { sanitize, parseJwt, rejectIf } from '../jwt/parse-jwt.js';
-import { headerCount, header, type HttpRequest } from './http-request.js';
 import type { Permission } from '../access/permission.js';
 import type { Principal } from '../access/principal.js';
-import { TokenRejected } from '../bearer/token-refused.js';
+import { rejectIf, TokenRejected } from '../errors.js';
+import { parseJwt, sanitize } from '../jwt/parse-jwt.js';
 import type { TokenVerifier } from '../jwt/token-verifier.js';
+import { Authenticator } from './authenticator.js';
+import { header, headerCount, type HttpRequest } from './http-request.js';
 
-/** Reads the bearer token out of the one `Authorization` header and has it verified. */
+/** Authenticates by the bearer token of the `Authorization` header. */
 export class BearerAuthenticator extends Authenticator {
-  /** @param verifiers the first that is for a token decides on it alone */
+  /** @param verifiers the first one that `isFor` a token decides alone */
   constructor(private readonly verifiers: readonly TokenVerifier[]) {
     super();
   }
 
-  override async authenticate(request: HttpRequest, sought: Permission): Promise<Principal> {
-    const token = parseJwt(bearerTokenOf(request));
+  override async authenticate(
+    request: HttpRequest,
+    requiredPermission: Permission,
+  ): Promise<Principal> {
+    const token = parseJwt(bearerToken(request));
     const verifier = this.verifiers.find((candidate) => candidate.isFor(token));
-    if (verifier !== undefined) return verifier.verify(token, sought);
+    if (verifier !== undefined) return verifier.verify(token, requiredPermission);
     const { iss } = token.claims;
     throw new TokenRejected('issuer-not-trusted', typeof iss === 'string' ? sanitize(iss) : 'none');
   }
 }
 
 /**
- * The token of RFC 6750, section 2.1. Neither body nor query is looked at.
+ * The token of RFC 6750, section 2.1. Tokens in the body or the query are ignored.
  *
  * @throws TokenRejected
  */
-function bearerTokenOf(request: HttpRequest): string {
-  rejectIf(headerCount('authorization', request) > 1, 'several-authorization-headers');
+function bearerToken(request: HttpRequest): string {
+  rejectIf(headerCount(request, 'authorization') > 1, 'several-authorization-headers');
   const value = header(request, 'authorization');
   if (value === undefined || value === '') throw new TokenRejected('no-credentials');
   const [scheme = '', token, ...rest] = value.split(' ');

@@ -9,7 +9,7 @@ function token(claims = '{"a":1}', head = header, signature = 'c2ln'): string {
 }
 
 describe('parseJwt', () => {
-  it('gives header and claims of a well-formed token', () => {
+  it('returns header and claims of a well-formed token', () => {
     expect(parseJwt(token())).toMatchObject({
       algorithm: 'RS256',
       type: 'JWT',
@@ -46,11 +46,11 @@ describe('parseJwt', () => {
     ['key-unknown', token('{}', '{"alg":"RS256"}')],
     ['key-unknown', token('{}', '{"alg":"RS256","kid":"ключ"}')],
     ['key-unknown', token('{}', '{"alg":"RS256","kid":7}')],
-  ])('refuses for the reason %s (%#)', (reason, text) => {
+  ])('rejects with the reason %s (%#)', (reason, text) => {
     expect(() => parseJwt(text)).toThrow(expect.objectContaining({ reason }));
   });
 
-  it('lets the same name stand in different objects, and inside of values', () => {
+  it('accepts equal keys in different objects, and keys inside texts', () => {
     const text = token('{"a":{"a":{}},"b":[{"a":1},{"a":2}],"c":"a\\":","d":"{\\"a\\":1"}');
     expect(parseJwt(text).claims).toHaveProperty('a');
   });

@@ -1,62 +1,65 @@
 import { isUtf8 } from 'node:buffer';
+import { TokenRejected } from '../errors.js';
 import { hasDuplicateKeys } from './duplicate-keys.js';
-import { type RejectionReason, TokenRejected } from '../bearer/token-refused.js';
 
-/** A JSON Web Token in compact form whose shape has been checked and whose signature has not. */
+/** A JWT (RFC 7519) of valid form. Neither its signature nor its claims are verified. */
 export interface UnverifiedJwt {
+  /** Compact serialization. */
   readonly text: string;
+  /** `alg` */
   readonly algorithm: string;
+  /** `typ` */
   readonly type: string | undefined;
+  /** `kid` */
   readonly keyId: string;
-  /** Unverified. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
 type Header = Pick<UnverifiedJwt, 'algorithm' | 'type' | 'keyId'>;
 
-/** Entra's own limit for the groups claim keeps its tokens below this. */
-const LARGEST_TOKEN_CHARACTERS = 12_288;
+/** Above the size of any Entra token, whose groups claim is limited. */
+const MAX_TOKEN_CHARACTERS = 12_288;
 
-/** Header parameters that do no harm. `jku`, `jwk`, `x5u`, `x5c` and `crit` are not among them. */
+/** Allowed header parameters. Those that refer to keys (`jku`, `jwk`, `x5u`, `x5c`) and `crit` are not. */
 const HEADER_PARAMETERS: ReadonlySet<string> = new Set(['alg', 'typ', 'kid', 'x5t', 'x5t#S256']);
 
 /**
- * Takes a token apart without trusting anything in it. Stricter than RFC 7515 where leniency lets
- * two parsers read one token differently: canonical base64url, valid UTF-8, no duplicate members,
- * no header parameter beyond the few that are known.
+ * Parses a JWT in compact serialization without verifying it.
+ *
+ * Stricter than RFC 7515 wherever two parsers could read one token differently: canonical base64url,
+ * valid UTF-8, no duplicate keys, only known header parameters.
  *
  * @throws TokenRejected
  */
 export function parseJwt(text: string): UnverifiedJwt {
-  if (text.length > LARGEST_TOKEN_CHARACTERS) throw new TokenRejected('oversized');
+  if (text.length > MAX_TOKEN_CHARACTERS) throw new TokenRejected('oversized');
   const [header, claims, signature, ...rest] = text.split('.');
   if (!header || !claims || !signature || rest.length > 0)
     throw new TokenRejected('malformed-token');
-  decoded(signature);
+  decodeBase64url(signature);
   const { algorithm, type, keyId } = headerOf(header);
-  return { text, algorithm, type, keyId, claims: readObject(claims) };
+  return { text, algorithm, type, keyId, claims: parseObject(claims) };
 }
 
-/** Good tokens have few headers: one for each key and kind of token. */
-const knownHeaders = new Map<string, Header>();
-const MOST_KNOWN_HEADERS = 64;
-const LONGEST_KNOWN_HEADER_CHARACTERS = 256;
+/** Parsed headers by their encoded text. An issuer uses one header for each key and type of token. */
+const headerCache = new Map<string, Header>();
+const MAX_CACHED_HEADERS = 64;
+const MAX_CACHED_HEADER_CHARACTERS = 256;
 
-/** What a header says is told by its text alone, so that one that was read is not read again. */
 function headerOf(segment: string): Header {
-  const known = knownHeaders.get(segment);
-  if (known !== undefined) return known;
-  const header = readHeader(segment);
-  if (segment.length > LONGEST_KNOWN_HEADER_CHARACTERS) return header;
-  if (knownHeaders.size >= MOST_KNOWN_HEADERS) knownHeaders.clear();
-  knownHeaders.set(segment, header);
+  const cached = headerCache.get(segment);
+  if (cached !== undefined) return cached;
+  const header = parseHeader(segment);
+  if (segment.length > MAX_CACHED_HEADER_CHARACTERS) return header;
+  if (headerCache.size >= MAX_CACHED_HEADERS) headerCache.clear();
+  headerCache.set(segment, header);
   return header;
 }
 
-function readHeader(segment: string): Header {
-  const header = readObject(segment);
-  const strange = Object.keys(header).find((name) => !HEADER_PARAMETERS.has(name));
-  if (strange !== undefined) throw new TokenRejected('header-not-allowed', sanitize(strange));
+function parseHeader(segment: string): Header {
+  const header = parseObject(segment);
+  const unknown = Object.keys(header).find((name) => !HEADER_PARAMETERS.has(name));
+  if (unknown !== undefined) throw new TokenRejected('header-not-allowed', sanitize(unknown));
   const { alg: algorithm, typ: type, kid: keyId } = header;
   if (typeof algorithm !== 'string') throw new TokenRejected('algorithm-not-allowed');
   if (type !== undefined && typeof type !== 'string') throw new TokenRejected('type-not-allowed');
@@ -65,39 +68,34 @@ function readHeader(segment: string): Header {
   return { algorithm, type, keyId };
 }
 
-function readObject(segment: string): Record<string, unknown> {
-  const bytes = decoded(segment);
+function parseObject(segment: string): Record<string, unknown> {
+  const bytes = decodeBase64url(segment);
   if (!isUtf8(bytes)) throw new TokenRejected('malformed-token');
   const json = bytes.toString('utf8');
-  const value = parsed(json);
+  const value = parseJson(json);
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new TokenRejected('malformed-token');
   if (hasDuplicateKeys(json, value)) throw new TokenRejected('duplicate-member');
-  return value as Record<string, unknown>; // an object out of JSON
+  return value as Record<string, unknown>; // an object made by JSON.parse
 }
 
-/** The bytes of a segment that is the only base64url text for them (RFC 4648, section 3.5). */
-function decoded(segment: string): Buffer {
+/** Accepts only the canonical encoding of the bytes (RFC 4648, section 3.5). */
+function decodeBase64url(segment: string): Buffer {
   const bytes = Buffer.from(segment, 'base64url');
   if (bytes.toString('base64url') !== segment) throw new TokenRejected('non-canonical-encoding');
   return bytes;
 }
 
-function parsed(json: string): unknown {
+function parseJson(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch {
-    // The parser's message would quote the token.
+    // No cause: the parser's message would quote the token.
     throw new TokenRejected('malformed-token');
   }
 }
 
-/** Text of a stranger, cut to what a log line can bear. */
+/** Makes unverified text safe for logs: printable ASCII, 64 characters at most. */
 export function sanitize(text: string): string {
   return text.replace(/[^\x21-\x7e]/g, '?').slice(0, 64);
-}
-
-/** Turns a refusal's reason and a condition into a check on one line. */
-export function rejectIf(condition: boolean, reason: RejectionReason, detail?: string): void {
-  if (condition) throw new TokenRejected(reason, detail);
 }

@@ -1,9 +1,9 @@
-import { rejectIf } from './parse-jwt.js';
+import { rejectIf } from '../errors.js';
 
 /**
- * Whether the instants in a token make it good now.
+ * Checks the times of a token (RFC 7519, section 4.1), all in seconds since 1970.
  *
- * @param longestSeconds between the first instant of the token and its end
+ * @param maxLifetimeSeconds from the earlier of `iat` and `nbf` to `exp`
  * @throws TokenRejected
  */
 export function checkTimeClaims(
@@ -11,12 +11,12 @@ export function checkTimeClaims(
   {
     nowMs,
     skewSeconds,
-    longestSeconds,
-  }: Record<'nowMs' | 'skewSeconds' | 'longestSeconds', number>,
+    maxLifetimeSeconds,
+  }: Record<'nowMs' | 'skewSeconds' | 'maxLifetimeSeconds', number>,
 ): void {
   const nowSeconds = nowMs / 1000;
   rejectIf(exp <= nbf || exp <= iat, 'claims-malformed', 'exp');
-  rejectIf(exp - Math.min(iat, nbf) > longestSeconds, 'lifetime-too-long');
+  rejectIf(exp - Math.min(iat, nbf) > maxLifetimeSeconds, 'lifetime-too-long');
   rejectIf(nowSeconds >= exp + skewSeconds, 'expired');
   rejectIf(Math.max(iat, nbf) > nowSeconds + skewSeconds, 'not-yet-valid');
 }

@@ -1,31 +1,31 @@
-import type { UnverifiedJwt } from './parse-jwt.js';
-import type { JwksCacheDependencies } from '../keys/jwks-cache.js';
 import type { Permission } from '../access/permission.js';
 import type { Principal } from '../access/principal.js';
+import type { JwksCacheDependencies } from '../keys/jwks-cache.js';
+import type { UnverifiedJwt } from './parse-jwt.js';
 
-/** What verifying tokens depends on, besides the issuer. */
+/** What every verifier needs, whatever the issuer. */
 export interface VerifierDependencies {
-  /** By how much clocks may differ. */
+  /** Tolerated difference between the clocks of issuer and service. */
   readonly skewSeconds: number;
   readonly keys: JwksCacheDependencies;
 }
 
-/** Tells who stands behind tokens of the issuers that it knows. */
+/** Verifies the access tokens of one or more issuers. */
 export abstract class TokenVerifier {
-  /** Whether the token claims to come from one of them. Nothing is verified yet. */
+  /** Whether the token claims to be from one of these issuers. */
   abstract isFor(token: UnverifiedJwt): boolean;
 
   /**
-   * @param sought the permission that the caller is about to use
-   * @throws TokenRejected when the token is no good
-   * @throws ClaimsRequired when the token is good and its claims don't suffice for the permission
-   * @throws IdentityProviderUnavailable when that can't be told
+   * @param requiredPermission the permission of the route
+   * @throws TokenRejected when the token is invalid
+   * @throws ClaimsChallenge when the token is valid and lacks claims that the permission requires
+   * @throws IdentityProviderUnavailable when the signing keys can't be loaded
    */
-  abstract verify(token: UnverifiedJwt, sought?: Permission): Promise<Principal>;
+  abstract verify(token: UnverifiedJwt, requiredPermission?: Permission): Promise<Principal>;
 
-  /** Whether tokens could be verified now. */
+  /** Whether the signing keys of every issuer are loaded. */
   abstract get isReady(): boolean;
 
-  /** Keeps the issuers' keys fresh until the signal aborts. Never rejects. */
+  /** Refreshes the signing keys in the background until the signal aborts. Never rejects. */
   abstract keepFresh(signal: AbortSignal): Promise<void>;
 }

@@ -4,21 +4,19 @@ import type { KeySettings } from '../settings.js';
 import { discoveryDocument, importJwks, type SigningKey } from './jwks.js';
 import type { MetadataSource } from './metadata-source.js';
 
-/** What an issuer publishes about itself. */
-interface Loaded {
+interface Jwks {
   readonly issuer: string;
   readonly keys: ReadonlyMap<string, SigningKey>;
-  /** When it was asked for. */
-  readonly loadedAt: number;
+  /** When the load started, in milliseconds since 1970. */
+  readonly requestedAt: number;
 }
 
-/** A key and whose it is. */
+/** A signing key and its issuer. */
 export interface IssuerKey {
   readonly issuer: string;
   readonly key: SigningKey;
 }
 
-/** What loading keys depends on. */
 export interface JwksCacheDependencies {
   readonly source: MetadataSource;
   readonly clock: Clock;
@@ -26,46 +24,47 @@ export interface JwksCacheDependencies {
   readonly settings: KeySettings;
 }
 
-/** More requests than this don't wait for one key; they are told to come again. */
-const MOST_WAITING = 1_000;
+/** Requests that wait for one load at most; further ones get 503. */
+const MAX_WAITING = 1_000;
 
 /**
- * The keys of one issuer: loaded once for all who ask, anew in the background, and anew for an
- * unknown key id. Two attempts never start
- * closer together than the cooldown. Keys that can't be
- * loaded anew are used on until they are too old.
+ * The signing keys of one issuer, as `createRemoteJWKSet` of `jose` keeps them, but refreshed in the
+ * background too.
+ *
+ * Concurrent callers share one load. An unknown key id causes a load, at most one in each cooldown.
+ * When loads fail, the last keys are used until they reach their maximum age.
  */
 export class JwksCache {
-  #loaded: Loaded | undefined;
-  #loading: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
-  #attemptedAt = -Infinity;
-  #waiting = 0;
+  #jwks: Jwks | undefined;
+  #load: Promise<void> | undefined;
+  #nextLoad: Promise<void> | undefined;
+  #lastAttemptAt = -Infinity;
+  #waitingCount = 0;
 
   /**
-   * @param documentUrl the issuer's discovery document
-   * @param isExpectedIssuer whether the document may say this of itself
+   * @param discoveryUrl address of the discovery document
+   * @param isExpectedIssuer whether the document's `issuer` is allowed
    */
   constructor(
-    private readonly documentUrl: string,
+    private readonly discoveryUrl: string,
     private readonly isExpectedIssuer: (issuer: string) => boolean,
-    private readonly surroundings: JwksCacheDependencies,
+    private readonly dependencies: JwksCacheDependencies,
   ) {}
 
-  /** Whether a token could be verified now, without asking the issuer. */
-  get areUsable(): boolean {
+  /** Whether usable keys are cached. */
+  get isReady(): boolean {
     return this.#usable() !== undefined;
   }
 
-  /** The key with an id, as far as that can be told without asking the issuer. */
-  known(keyId: string): IssuerKey | undefined {
+  /** @returns the key when it is cached; never loads */
+  cached(keyId: string): IssuerKey | undefined {
     const usable = this.#usable();
     const key = usable?.keys.get(keyId);
     return usable && key && { issuer: usable.issuer, key };
   }
 
   /**
-   * The issuer's own name.
+   * The `issuer` of the discovery document.
    *
    * @throws IdentityProviderUnavailable
    */
@@ -74,119 +73,118 @@ export class JwksCache {
   }
 
   /**
-   * The key with an id. An id that isn't known is looked for in keys that were asked for after the
-   * call, which may mean to wait for the cooldown to end: a key that came into use this instant is
-   * found.
+   * Finds a key. For an unknown id it waits for a load that starts after the call, up to one
+   * cooldown, so that a key in use since a moment ago is found.
    *
    * @returns `undefined` when the issuer has no such key
-   * @throws IdentityProviderUnavailable when that can't be told
+   * @throws IdentityProviderUnavailable when the load failed or too many requests wait
    */
   async find(keyId: string): Promise<SigningKey | undefined> {
-    const known = this.#usable()?.keys.get(keyId);
-    if (known !== undefined) return known;
-    const askedAt = this.surroundings.clock.now();
-    let loaded = this.#usable() ?? (await this.#loadNow());
-    while (!loaded.keys.has(keyId) && loaded.loadedAt <= askedAt)
-      loaded = await this.#loadAfterCooldown();
-    return loaded.keys.get(keyId);
+    const cached = this.#usable()?.keys.get(keyId);
+    if (cached !== undefined) return cached;
+    const calledAt = this.dependencies.clock.now();
+    let jwks = this.#usable() ?? (await this.#loadNow());
+    while (!jwks.keys.has(keyId) && jwks.requestedAt <= calledAt)
+      jwks = await this.#loadAfterCooldown();
+    return jwks.keys.get(keyId);
   }
 
-  /** Loads the keys now and from time to time, until the signal aborts. Never rejects. */
+  /** Loads the keys now and after each refresh interval until the signal aborts. Never rejects. */
   async keepFresh(signal: AbortSignal): Promise<void> {
-    const { refreshMs, cooldownMs } = this.surroundings.settings;
+    const { refreshMs, cooldownMs } = this.dependencies.settings;
     while (!signal.aborted) {
-      await this.#loadNext();
-      const pauseMs = this.#isFresh() ? refreshMs : Math.min(refreshMs, cooldownMs * 6);
-      await this.surroundings.clock.sleep(pauseMs, signal).catch(() => undefined);
+      await this.#scheduleLoad();
+      const pauseMs = this.#lastLoadSucceeded ? refreshMs : Math.min(refreshMs, cooldownMs * 6);
+      await this.dependencies.clock.sleep(pauseMs, signal).catch(() => undefined);
     }
   }
 
-  /** Whether the last attempt gave what is used now. */
-  #isFresh(): boolean {
-    return this.#loaded !== undefined && this.#loaded.loadedAt >= this.#attemptedAt;
+  get #lastLoadSucceeded(): boolean {
+    return this.#jwks !== undefined && this.#jwks.requestedAt >= this.#lastAttemptAt;
   }
 
-  #usable(): Loaded | undefined {
-    if (this.#loaded === undefined) return undefined;
-    const ageMs = this.surroundings.clock.now() - this.#loaded.loadedAt;
-    return ageMs <= this.surroundings.settings.maxAgeMs ? this.#loaded : undefined;
+  /** The cached keys, unless they are older than the maximum age. */
+  #usable(): Jwks | undefined {
+    if (this.#jwks === undefined) return undefined;
+    const ageMs = this.dependencies.clock.now() - this.#jwks.requestedAt;
+    return ageMs <= this.dependencies.settings.maxAgeMs ? this.#jwks : undefined;
   }
 
   get #cooldownLeftMs(): number {
-    return Math.max(
-      0,
-      this.#attemptedAt + this.surroundings.settings.cooldownMs - this.surroundings.clock.now(),
-    );
+    const { clock, settings } = this.dependencies;
+    return Math.max(0, this.#lastAttemptAt + settings.cooldownMs - clock.now());
   }
 
-  async #loadNow(): Promise<Loaded> {
-    if (this.#loading === undefined && this.#cooldownLeftMs > 0) throw this.#unavailable();
-    await this.#load();
+  get #isCoolingDown(): boolean {
+    return this.#load === undefined && this.#cooldownLeftMs > 0;
+  }
+
+  async #loadNow(): Promise<Jwks> {
+    if (this.#isCoolingDown) throw this.#unavailable();
+    await this.#loadOnce();
     const usable = this.#usable();
     if (usable === undefined) throw this.#unavailable();
     return usable;
   }
 
-  async #loadAfterCooldown(): Promise<Loaded> {
-    // The issuer did not answer a moment ago: it is not asked again on this caller's behalf.
-    if (this.#loading === undefined && this.#cooldownLeftMs > 0 && !this.#isFresh())
-      throw this.#unavailable();
-    if (this.#waiting >= MOST_WAITING) throw this.#unavailable();
-    this.#waiting += 1;
+  async #loadAfterCooldown(): Promise<Jwks> {
+    // The issuer has just failed: fail at once instead of waiting for the next attempt.
+    if (this.#isCoolingDown && !this.#lastLoadSucceeded) throw this.#unavailable();
+    if (this.#waitingCount >= MAX_WAITING) throw this.#unavailable();
+    this.#waitingCount += 1;
     try {
-      await this.#loadNext();
+      await this.#scheduleLoad();
     } finally {
-      this.#waiting -= 1;
+      this.#waitingCount -= 1;
     }
-    if (this.#loaded === undefined || !this.#isFresh()) throw this.#unavailable();
-    return this.#loaded;
+    if (this.#jwks === undefined || !this.#lastLoadSucceeded) throw this.#unavailable();
+    return this.#jwks;
   }
 
-  /** The next attempt that the cooldown allows; the same one for all who wait. Never rejects. */
-  async #loadNext(): Promise<void> {
-    this.#next ??= this.#waitAndLoad().finally(() => {
-      this.#next = undefined;
+  /** Loads at the end of the cooldown, once for all callers that wait. Never rejects. */
+  async #scheduleLoad(): Promise<void> {
+    this.#nextLoad ??= this.#coolDownAndLoad().finally(() => {
+      this.#nextLoad = undefined;
     });
-    return this.#next;
+    return this.#nextLoad;
   }
 
-  async #waitAndLoad(): Promise<void> {
-    await this.#loading;
-    await this.surroundings.clock.sleep(this.#cooldownLeftMs);
-    await this.#load();
+  async #coolDownAndLoad(): Promise<void> {
+    await this.#load;
+    await this.dependencies.clock.sleep(this.#cooldownLeftMs);
+    await this.#loadOnce();
   }
 
-  /** Joins the attempt that is under way, or starts one. Never rejects. */
-  async #load(): Promise<void> {
-    this.#loading ??= this.#attempt().finally(() => {
-      this.#loading = undefined;
+  /** Joins the load in flight, or starts one. Never rejects. */
+  async #loadOnce(): Promise<void> {
+    this.#load ??= this.#attempt().finally(() => {
+      this.#load = undefined;
     });
-    return this.#loading;
+    return this.#load;
   }
 
   async #attempt(): Promise<void> {
-    const loadedAt = this.surroundings.clock.now();
-    this.#attemptedAt = loadedAt;
-    const { documentUrl } = this;
+    const { clock, logger } = this.dependencies;
+    const documentUrl = this.discoveryUrl;
+    const requestedAt = clock.now();
+    this.#lastAttemptAt = requestedAt;
     try {
-      this.#loaded = { ...(await this.#fetch()), loadedAt };
-      const keyCount = this.#loaded.keys.size;
-      this.surroundings.logger.debug({ documentUrl, keyCount }, 'signing keys loaded');
+      this.#jwks = { ...(await this.#fetch()), requestedAt };
+      logger.debug({ documentUrl, keyCount: this.#jwks.keys.size }, 'signing keys loaded');
     } catch (error) {
       const problem = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
-      this.surroundings.logger.warn({ documentUrl, problem }, 'signing keys could not be loaded');
+      logger.warn({ documentUrl, problem }, 'signing keys could not be loaded');
     }
   }
 
-  async #fetch(): Promise<Omit<Loaded, 'loadedAt'>> {
-    const signal = AbortSignal.timeout(this.surroundings.settings.timeoutMs);
-    const document = discoveryDocument.parse(
-      await this.surroundings.source.load(this.documentUrl, signal),
+  async #fetch(): Promise<Omit<Jwks, 'requestedAt'>> {
+    const { source, settings } = this.dependencies;
+    const signal = AbortSignal.timeout(settings.timeoutMs);
+    const { issuer, jwks_uri: jwksUrl } = discoveryDocument.parse(
+      await source.load(this.discoveryUrl, signal),
     );
-    if (!this.isExpectedIssuer(document.issuer))
-      throw new Error('the document names another issuer');
-    const keys = importJwks(await this.surroundings.source.load(document.jwks_uri, signal));
-    return { issuer: document.issuer, keys };
+    if (!this.isExpectedIssuer(issuer)) throw new Error('the document names another issuer');
+    return { issuer, keys: importJwks(await source.load(jwksUrl, signal)) };
   }
 
   #unavailable(): IdentityProviderUnavailable {

@@ -1,31 +1,67 @@
 import { createHash } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
-import { Database } from '#libs/platform';
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { Clock, Database } from '#libs/platform';
 import { RateLimitStore } from './rate-limit-store.js';
 
-/** Counts in an unlogged table: a crash of the server forgets at most one minute's use. */
+const MINUTE_MS = 60_000;
+
+/**
+ * Counts in the unlogged table `request_usage`: a crash of the database server loses the counts of one
+ * minute. Past minutes are deleted in the background, by every replica.
+ */
 @Injectable()
-export class PostgresRateLimitStore extends RateLimitStore {
-  constructor(@Inject(Database) private readonly database: Database) {
+export class PostgresRateLimitStore
+  extends RateLimitStore
+  implements OnApplicationBootstrap, OnModuleDestroy
+{
+  readonly #stop = new AbortController();
+
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    private readonly clock: Clock,
+  ) {
     super();
+  }
+
+  onApplicationBootstrap(): void {
+    void this.#deleteEachMinute();
+  }
+
+  onModuleDestroy(): void {
+    this.#stop.abort();
   }
 
   override async increment(key: string, minute: number, amount: number): Promise<number> {
     const rows = await this.database.query<{ used: number }>(
-      `INSERT INTO request_usage AS known (minute, key, used) VALUES ($1, $2, $3)
-       ON CONFLICT (minute, key) DO UPDATE SET used = known.used + excluded.used
+      `INSERT INTO request_usage AS existing (minute, key, used) VALUES ($1, $2, $3)
+       ON CONFLICT (minute, key) DO UPDATE SET used = existing.used + excluded.used
        RETURNING used`,
       [minute, digest(key), amount],
     );
     return rows[0]?.used ?? amount;
   }
 
-  override async forgetBefore(minute: number): Promise<void> {
+  async #deleteBefore(minute: number): Promise<void> {
     await this.database.query('DELETE FROM request_usage WHERE minute < $1', [minute]);
+  }
+
+  async #deleteEachMinute(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await this.clock.sleep(MINUTE_MS, signal).catch(() => undefined);
+      // The last minute stays for replicas whose clocks are behind.
+      const minute = Math.floor(this.clock.now() / MINUTE_MS) - 1;
+      await this.#deleteBefore(minute).catch(() => undefined);
+    }
   }
 }
 
-/** Keys hold addresses and names of people: the table needs neither. */
+/** Keys contain addresses and subjects, which the table does not need. */
 function digest(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }

@@ -37,14 +37,14 @@ import {
   RequirePermission,
   RateLimitStore,
 } from '../index.js';
-import { MemoryMetadataSource } from '../keys/metadata-source.js';
-import { MemoryRateLimitStore } from '../rate-limit/rate-limit-store.js';
+import { MemoryMetadataSource } from './memory-metadata-source.js';
+import { MemoryRateLimitStore } from './memory-rate-limit-store.js';
 import { AUDIENCE, TENANT } from './test-issuer.js';
 
 @Controller()
 class SampleController {
   @Get('open')
-  @Public('a sample of what everyone may see')
+  @Public('a sample')
   open(): { isOpen: true } {
     return { isOpen: true };
   }
@@ -65,7 +65,7 @@ class SampleController {
   }
 }
 
-/** Sends what the api's own filter sends, as far as it matters here. */
+/** Sends status, headers and code as the api's exception filter does. */
 @Catch()
 class SampleFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
@@ -81,7 +81,7 @@ class SampleFilter implements ExceptionFilter {
   }
 }
 
-/** A running application behind the guard, with everything it depends on in memory. */
+/** A running application behind the guard. Its dependencies are memory fakes. */
 export interface GuardedApplication<C extends Clock = Clock> {
   readonly app: NestFastifyApplication;
   readonly url: string;
@@ -90,17 +90,17 @@ export interface GuardedApplication<C extends Clock = Clock> {
   readonly clock: C;
 }
 
-/** Starts it on a free port. Whoever starts it closes `app`. */
+/** Starts the application on a free port. The caller closes `app`. */
 export async function startGuardedApplication<C extends Clock>({
   environment = {},
   source = new MemoryMetadataSource(),
   clock,
-  counter = new MemoryRateLimitStore(),
+  rateLimitStore = new MemoryRateLimitStore(),
 }: {
   environment?: Record<string, string>;
   source?: MemoryMetadataSource;
   clock: C;
-  counter?: RateLimitStore;
+  rateLimitStore?: RateLimitStore;
 }): Promise<GuardedApplication<C>> {
   const trail = new MemoryAuditTrail();
   @Module({ providers: [{ provide: AuditTrail, useValue: trail }], exports: [AuditTrail] })
@@ -132,7 +132,7 @@ export async function startGuardedApplication<C extends Clock>({
     .overrideModule(DatabaseModule)
     .useModule(NoDatabaseModule)
     .overrideProvider(RateLimitStore)
-    .useValue(counter)
+    .useValue(rateLimitStore)
     .overrideProvider(Clock)
     .useValue(clock)
     .overrideProvider(Logger)
