@@ -8,8 +8,8 @@ import {
   publicJwk,
   settingsFrom,
   TestIssuer,
-  TokenRejected,
 } from '#libs/authentication/testing';
+import { TokenRejected } from '#libs/authentication';
 import { Dice, TokenMutations } from './token-mutations.js';
 
 export interface Comparison {

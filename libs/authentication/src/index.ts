@@ -11,10 +11,16 @@ export {
   InsufficientClaims,
   InsufficientPermission,
   InvalidToken,
+  type RejectionReason,
+  TokenRejected,
   TooManyRequests,
   Unauthenticated,
 } from './errors.js';
 export { AuthenticationGuard } from './http/authentication.guard.js';
+export { Authenticator } from './http/authenticator.js';
+export { AuthenticatorModule } from './authenticator.module.js';
+export { HttpsMetadataSourceModule } from './keys/https-metadata-source.module.js';
+export { PostgresRateLimitStoreModule } from './rate-limit/postgres-rate-limit-store.module.js';
 export { AuthenticationModule } from './authentication.module.js';
 export { authenticationSettings, type AuthenticationSettings } from './settings.js';
 export { CurrentPrincipal, CurrentRequest, principalOf } from './http/current-principal.js';

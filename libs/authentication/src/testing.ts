@@ -1,5 +1,4 @@
 export { createTokenVerifiers } from './create-token-verifiers.js';
-export { TokenRejected } from './errors.js';
 export { parseJwt } from './jwt/parse-jwt.js';
 export { HttpsMetadataSource } from './keys/https-metadata-source.js';
 export { metadataSourceContract } from './testing/metadata-source.contract.js';
