@@ -1,15 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { list, wholeNumber } from './setting-fields.js';
+import { list, integer } from './setting-fields.js';
 import { defineSettings, InvalidSettings, readSettings, type SettingsFault } from './settings.js';
 
 const mail = defineSettings(
   'mail',
   z.object({
     MAIL_HOST: z.string().describe('name of the mail server'),
-    MAIL_PORT: wholeNumber(1, 65_535)
-      .prefault('25')
-      .describe('port of the mail server, 1 to 65535'),
+    MAIL_PORT: integer(1, 65_535).prefault('25').describe('port of the mail server, 1 to 65535'),
     MAIL_COPIES: list().prefault('').describe('who gets copies'),
   }),
   ({ MAIL_HOST, MAIL_PORT, MAIL_COPIES }) => ({

@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { Database } from './database.js';
 import { databaseSettings, type DatabaseSettings } from './database-settings.js';
 import { dataSourceOptions } from './data-source-options.js';
-import { ReadinessChecks } from './readiness-checks.js';
+import { ReadinessChecks } from '../health/readiness-checks.js';
 
 /** One pool of PostgreSQL connections for the process; entities come from the parts' own modules. */
 @Module({

@@ -7,7 +7,7 @@ import { Client, type ClientConfig } from 'pg';
  * pool and TypeORM there are moments in which nobody does. Nothing is hidden by listening: whoever uses
  * the connection hears of it from its statements, and the pool listens itself for idle ones.
  */
-export class SteadyClient extends Client {
+export class ErrorTolerantPgClient extends Client {
   constructor(config?: string | ClientConfig) {
     super(config);
     this.on('error', () => undefined);

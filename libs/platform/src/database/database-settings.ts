@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { wholeNumber } from './setting-fields.js';
-import { defineSettings, type SettingsOf } from './settings.js';
+import { integer } from '../config/setting-fields.js';
+import { defineSettings, type SettingsOf } from '../config/settings.js';
 
 const postgresUrl = z.string().refine((text) => {
   const url = URL.parse(text);
@@ -13,10 +13,10 @@ export const databaseSettings = defineSettings(
     DATABASE_URL: postgresUrl.describe(
       'PostgreSQL address of the role that the service works as, such as postgres://service:…@host:5432/identity?sslmode=verify-full',
     ),
-    DATABASE_POOL_SIZE: wholeNumber(2, 32)
+    DATABASE_POOL_SIZE: integer(2, 32)
       .prefault('10')
       .describe('connections that one process keeps at most, 2 to 32'),
-    DATABASE_TIMEOUT_MS: wholeNumber(100, 60_000)
+    DATABASE_TIMEOUT_MS: integer(100, 60_000)
       .prefault('3000')
       .describe('milliseconds until connecting, or a statement, is given up, 100 to 60000'),
   }),

@@ -1,16 +1,6 @@
-/**
- * The operational log. Messages are constant and lower case; what changes goes into the fields.
- *
- * Never an audit record: lines may be lost. Never carries tokens, keys or connection strings.
- */
-export abstract class Logger {
-  abstract debug(fields: object, message: string): void;
-  abstract info(fields: object, message: string): void;
-  abstract warn(fields: object, message: string): void;
-  abstract error(fields: object, message: string): void;
-}
+import { Logger } from './logger.js';
 
-/** Keeps lines in memory, for tests. */
+/** A log in memory, for tests. */
 export class MemoryLogger extends Logger {
   readonly lines: { level: string; message: string; fields: object }[] = [];
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** A whole number out of an environment variable, within bounds. */
-export function wholeNumber(minimum: number, maximum: number): z.ZodType<number, string> {
+export function integer(minimum: number, maximum: number): z.ZodType<number, string> {
   return z
     .string()
     .regex(/^\d{1,15}$/, `must be a whole number from ${minimum} to ${maximum}`)
@@ -13,7 +13,7 @@ export function wholeNumber(minimum: number, maximum: number): z.ZodType<number,
 }
 
 /** `true` or `false`; nothing else passes for either. */
-export function yesOrNo(): z.ZodType<boolean, string> {
+export function boolean(): z.ZodType<boolean, string> {
   return z
     .enum(['true', 'false'], { error: 'must be true or false' })
     .transform((text) => text === 'true');

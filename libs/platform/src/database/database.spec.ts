@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { testDatabase, type TestDatabase } from '../../../test/support/postgres.js';
+import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
 import { dataSourceOptions } from './data-source-options.js';
 import { Database } from './database.js';
-import { DatabaseUnavailable } from './database-unavailable.js';
+import { DatabaseUnavailable } from '../errors/storage-unavailable.js';
 
 let place: TestDatabase;
 

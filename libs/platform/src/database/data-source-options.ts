@@ -1,6 +1,6 @@
 import type { DataSourceOptions } from 'typeorm';
 import type { DatabaseSettings } from './database-settings.js';
-import { SteadyClient } from './steady-client.js';
+import { ErrorTolerantPgClient } from './error-tolerant-pg-client.js';
 
 /** How every process of the service talks to PostgreSQL. The schema is changed by migrations alone. */
 export function dataSourceOptions({
@@ -18,7 +18,7 @@ export function dataSourceOptions({
     migrationsRun: false,
     migrationsTableName: 'schema_migration',
     extra: {
-      Client: SteadyClient,
+      Client: ErrorTolerantPgClient,
       statement_timeout: timeoutMs,
       lock_timeout: timeoutMs,
       idle_in_transaction_session_timeout: timeoutMs * 2,
