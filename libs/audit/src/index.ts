@@ -8,6 +8,11 @@ export {
   auditActions,
   auditOutcomes,
 } from './trail/audit-event.js';
+export {
+  type AggregateDetails,
+  AggregatingRecorder,
+  type AggregationOptions,
+} from './trail/aggregating-recorder.js';
 export { auditSettings, type AuditSettings } from './settings.js';
 export { type AuditReceipt, AuditTrail, type TransactionalWrite } from './trail/audit-trail.js';
 export { AuditUnavailable } from './errors/audit-unavailable.js';
