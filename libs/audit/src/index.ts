@@ -5,8 +5,8 @@ export {
   type AuditOutcome,
   type AuditTarget,
   type AuditedToken,
-  auditActions,
-  auditOutcomes,
+  AUDIT_ACTIONS,
+  AUDIT_OUTCOMES,
 } from './trail/audit-event.js';
 export {
   type AggregateDetails,
@@ -32,18 +32,18 @@ export {
   type VerifyRequest,
 } from './verify/database-verifier.js';
 export { AuditLogService, type AuditReader } from './query/audit-log.service.js';
-export { EntryExport, type ExportPiece, type ExportQuery } from './export/entry-export.js';
+export { EntryExport, type ExportChunk, type ExportQuery } from './export/entry-export.js';
 export type { EntryFilter, EntryPage, EntryQuery } from './query/entry-search.js';
 export {
   type StatisticBucket,
   type StatisticCount,
   type StatisticDimension,
-  statisticDimensions,
+  STATISTIC_DIMENSIONS,
   type StatisticsQuery,
 } from './query/entry-statistics.js';
-export { type ExportForm, type ExportFormat, exportForms } from './export/export-formats.js';
+export { type EntryFormatter, type ExportFormat, EXPORT_FORMATS } from './export/export-formats.js';
 export { LogReader, type SignedHead } from './log/log-reader.js';
-export { LogRetention, type RetentionReport } from './log/retention.js';
-export type { TokenTrace } from './query/token-trace.js';
+export { LogRetention, type RetentionReport } from './log/log-retention.js';
+export type { TokenTrace } from './query/token-tracer.js';
 export { TileDirectory, type LogSource } from './log/tile-directory.js';
-export { verifyFolder, type VerifyFolderRequest } from './verify/folder-verifier.js';
+export { verifyFolder, type VerifyFolderRequest } from './verify/verify-folder.js';

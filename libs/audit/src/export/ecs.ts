@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
 import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
 
-const outcomes = {
+const OUTCOMES = {
   success: 'success',
   denied: 'failure',
   failure: 'failure',
@@ -25,7 +25,7 @@ export function ecsLine({ index, entry, personal }: AuditEntryRecord): string {
       category: [category(entry.action)],
       type: types(entry.action, entry.outcome),
       action: entry.action,
-      outcome: outcomes[entry.outcome],
+      outcome: OUTCOMES[entry.outcome],
       id: entry.id,
       sequence: index,
       dataset: 'acs-identity.audit',

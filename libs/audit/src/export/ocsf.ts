@@ -19,7 +19,7 @@ const api = (activity: number, operation: string): OcsfClass => ({
 });
 const entity = (activity: number): OcsfClass => ({ class: 3004, activity, operation: '' });
 
-const classes: Readonly<Record<AuditAction, OcsfClass>> = {
+const CLASSES: Readonly<Record<AuditAction, OcsfClass>> = {
   'token.issue': api(1, 'IssueAccessToken'),
   'token.reuse': api(1, 'ReuseAccessToken'),
   'token.exchange': api(1, 'ExchangeTeamsToken'),
@@ -48,22 +48,27 @@ const classes: Readonly<Record<AuditAction, OcsfClass>> = {
   'audit.retain': api(4, 'RetireAuditEntries'),
 };
 
-const categories = { 3002: 3, 3004: 3, 6003: 6 } as const;
-const userTypes: Readonly<Record<string, number>> = { user: 1, operator: 2, system: 3, service: 4 };
-const statuses = { success: 1, denied: 2, failure: 2, unknown: 0 } as const;
+const CATEGORIES = { 3002: 3, 3004: 3, 6003: 6 } as const;
+const USER_TYPES: Readonly<Record<string, number>> = {
+  user: 1,
+  operator: 2,
+  system: 3,
+  service: 4,
+};
+const STATUSES = { success: 1, denied: 2, failure: 2, unknown: 0 } as const;
 
 /** One event of the Open Cybersecurity Schema Framework as JSON. */
 export function ocsfLine(recorded: AuditEntryRecord): string {
   const { entry } = recorded;
-  const { class: classUid, activity } = classes[entry.action];
+  const { class: classUid, activity } = CLASSES[entry.action];
   return JSON.stringify({
     class_uid: classUid,
-    category_uid: categories[classUid],
+    category_uid: CATEGORIES[classUid],
     activity_id: activity,
     ...(activity === 99 && { activity_name: entry.action }),
     type_uid: classUid * 100 + activity,
     severity_id: entry.outcome === 'success' ? 1 : 3,
-    status_id: statuses[entry.outcome],
+    status_id: STATUSES[entry.outcome],
     status_code: entry.reason?.code,
     status_detail: entry.reason?.detail,
     time: Date.parse(entry.recordedAt),
@@ -74,7 +79,7 @@ export function ocsfLine(recorded: AuditEntryRecord): string {
       sequence: recorded.index,
       correlation_uid: entry.request?.id,
     },
-    ...special(recorded),
+    ...classAttributes(recorded),
     src_endpoint: endpoint(recorded.personal.clientAddress),
     http_request: entry.request && {
       uid: entry.request.id,
@@ -91,9 +96,9 @@ export function ocsfLine(recorded: AuditEntryRecord): string {
   });
 }
 
-function special(recorded: AuditEntryRecord): object {
+function classAttributes(recorded: AuditEntryRecord): object {
   const { entry } = recorded;
-  const { class: classUid, operation } = classes[entry.action];
+  const { class: classUid, operation } = CLASSES[entry.action];
   switch (classUid) {
     case 3002:
       return {
@@ -126,7 +131,7 @@ function user({ entry: { actor: who }, personal }: AuditEntryRecord): object {
   return {
     uid: who.subject ?? who.name ?? who.kind,
     name: personal.actorDisplayName ?? who.name ?? who.kind,
-    type_id: userTypes[who.kind] ?? 99,
+    type_id: USER_TYPES[who.kind] ?? 99,
     type: who.kind,
     ...(who.tenant !== undefined && { org: { uid: who.tenant } }),
   };
