@@ -15,16 +15,16 @@ export {
 } from './trail/aggregating-recorder.js';
 export { auditSettings, type AuditSettings } from './settings.js';
 export { type AuditReceipt, AuditTrail, type TransactionalWrite } from './trail/audit-trail.js';
-export { AuditUnavailable } from './errors/audit-unavailable.js';
+export { AuditUnavailable } from './errors.js';
 export { type TokenFingerprint, TokenFingerprints } from './fingerprints/token-fingerprints.js';
 export { AuditModule } from './audit.module.js';
-export { auditFunctionGrants, auditGrants } from './schema/audit-grants.js';
+export { auditFunctionGrants, auditGrants } from './schema/migrations.js';
 export { auditMigrations } from './schema/migrations.js';
 export { CheckpointSigners } from './log/checkpoint-signers.js';
 export { PostgresAuditTrail } from './trail/postgres-audit-trail.js';
 export { AuditEntryNotFound, AuditEntryRetired, AuditScopeExceeded } from './errors.js';
 export type { AuditEntry, EntryActor, PersonalHashes } from './entry/audit-entry.js';
-export type { AuditEntryRecord } from './entry/audit-entry-record.js';
+export type { AuditEntryRecord } from './entry/audit-entry.js';
 export type { AuditFault, AuditFaultKind } from './verify/audit-fault.js';
 export {
   DatabaseVerifier,

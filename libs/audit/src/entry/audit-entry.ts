@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
-import { LogDamaged } from '../errors/log-damaged.js';
+import { LogDamaged } from '../errors.js';
 
 /**
  * An entry of format version 1, as its canonical bytes say it.
@@ -58,6 +58,21 @@ export interface PersonalHashes {
   readonly clientAddress?: string;
   readonly targetDisplayName?: string;
   readonly userAgent?: string;
+}
+
+/** An entry of the log with what is known beside it. */
+export interface AuditEntryRecord {
+  readonly index: number;
+  readonly entry: AuditEntry;
+  /** The bytes that the log commits to. */
+  readonly leaf: Buffer;
+  /** The values behind the entry's hashes, as far as they were not erased. */
+  readonly personal: {
+    readonly actorDisplayName?: string;
+    readonly clientAddress?: string;
+    readonly targetDisplayName?: string;
+    readonly userAgent?: string;
+  };
 }
 
 /** An entry has at most this many bytes, whatever a caller sends. */

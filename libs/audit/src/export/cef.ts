@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 
 /** ArcSight Common Event Format, version 0, without a syslog header. */
 export function cefLine(recorded: AuditEntryRecord): string {

@@ -1,4 +1,4 @@
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 
 type Cell = string | number | boolean | undefined;
 

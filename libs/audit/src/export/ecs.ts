@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 
 const OUTCOMES = {
   success: 'success',

@@ -1,8 +1,7 @@
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { cefLine } from './cef.js';
 import { CSV_HEADER, csvLine } from './csv.js';
 import { ecsLine } from './ecs.js';
-import { ndjsonLine } from './ndjson.js';
 import { ocsfLine } from './ocsf.js';
 
 /** A form in which entries leave for other systems, one line for each. */
@@ -24,3 +23,8 @@ export const EXPORT_FORMATS = {
 } as const satisfies Record<string, EntryFormatter>;
 
 export type ExportFormat = keyof typeof EXPORT_FORMATS;
+
+/** Everything, with the entry's canonical bytes as they are in the log: they can be hashed again. */
+function ndjsonLine({ index, leaf, personal }: AuditEntryRecord): string {
+  return `{"index":${index},"entry":${leaf.toString()},"personal":${JSON.stringify(personal)}}`;
+}

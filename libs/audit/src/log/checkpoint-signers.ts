@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type Secret, SecretStore } from '#libs/secrets';
 import { NoteSigner } from '#libs/transparency-log';
 import { auditSettings, type AuditSettings } from '../settings.js';
-import { UnusableSigningKey } from '../errors/unusable-signing-key.js';
+import { UnusableSigningKey } from '../errors.js';
 
 /**
  * The keys that sign checkpoints. Each secret is one key; while a key is being replaced there are

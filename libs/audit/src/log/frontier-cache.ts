@@ -1,6 +1,6 @@
 import type { Transaction } from '#libs/platform';
 import { emptyRoot, partialTilesOf, TreeEdge } from '#libs/transparency-log';
-import { LogDamaged } from '../errors/log-damaged.js';
+import { LogDamaged } from '../errors.js';
 import { type LogHead, readLeafHashes, readTile } from '../postgres/log-repository.js';
 
 /** Beyond this many entries, loading the edge anew is cheaper than following. */

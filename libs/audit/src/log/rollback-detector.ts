@@ -11,7 +11,7 @@ import { auditSettings, type AuditSettings } from '../settings.js';
 import { CheckpointFile } from './checkpoint-file.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import type { Committed } from './sequencer.js';
-import { LogDamaged } from '../errors/log-damaged.js';
+import { LogDamaged } from '../errors.js';
 
 /**
  * Remembers what the log has promised, in memory and in a file outside the database, and notices when

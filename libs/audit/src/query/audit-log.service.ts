@@ -12,7 +12,7 @@ import { EntryStatistics, type StatisticCount, type StatisticsQuery } from './en
 import type { ExportFormat } from '../export/export-formats.js';
 import { LogReader, type SignedHead } from '../log/log-reader.js';
 import { PersonalDataEraser } from './personal-data-eraser.js';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { type TokenTrace, TokenTracer } from './token-tracer.js';
 
 /** Who reads the log, on which request. */

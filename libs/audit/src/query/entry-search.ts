@@ -3,7 +3,7 @@ import { Database } from '#libs/platform';
 import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
 import { type EntryRow, EntryRepository } from './entry-repository.js';
 import { asRecorded } from '../entry/encode-entry.js';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 
 /** What entries must meet, all of it. */
 export interface EntryFilter {

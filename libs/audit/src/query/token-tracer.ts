@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock, Database } from '#libs/platform';
 import { SecretNotFound, SecretUnusable } from '#libs/secrets';
 import { type EntryRow, EntryRepository } from './entry-repository.js';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { TokenFingerprints } from '../fingerprints/token-fingerprints.js';
 
 /** What the log knows of a token. */

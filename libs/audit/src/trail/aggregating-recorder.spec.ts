@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock, MemoryLogger } from '#libs/platform';
-import { AuditUnavailable } from '../errors/audit-unavailable.js';
+import { AuditUnavailable } from '../errors.js';
 import { MemoryAuditTrail } from '../testing/memory-audit-trail.js';
 import { AggregatingRecorder, type AggregationOptions } from './aggregating-recorder.js';
 

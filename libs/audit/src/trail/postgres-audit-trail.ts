@@ -5,7 +5,7 @@ import type { AuditEvent } from './audit-event.js';
 import { AuditMetrics } from '../metrics.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { type AuditReceipt, AuditTrail, type TransactionalWrite } from './audit-trail.js';
-import { AuditUnavailable } from '../errors/audit-unavailable.js';
+import { AuditUnavailable } from '../errors.js';
 import { encodeEntry } from '../entry/encode-entry.js';
 import { forEachYielding } from './for-each-yielding.js';
 import { Sequencer, type PendingRecord, type AppendResult } from '../log/sequencer.js';
