@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock, Database } from '#libs/platform';
 import { SecretNotFound, SecretUnusable } from '#libs/secrets';
 import { type EntryRow, EntryRepository } from './entry-repository.js';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { TokenFingerprints } from '../fingerprints/token-fingerprints.js';
 
 /** What the log knows of a token. */
@@ -16,14 +16,14 @@ export interface TokenTrace {
 }
 
 /** ACS gives tokens a life of 24 hours at most. */
-const longestLifeMs = 24 * 60 * 60 * 1000;
+const MAX_TOKEN_LIFETIME_MS = 24 * 60 * 60 * 1000;
 
 /** Finds out who got a token. The token itself is neither stored nor logged. */
 @Injectable()
 export class TokenTracer {
   constructor(
     private readonly database: Database,
-    private readonly rows: EntryRepository,
+    private readonly entries: EntryRepository,
     private readonly fingerprints: TokenFingerprints,
     private readonly clock: Clock,
   ) {}
@@ -57,7 +57,7 @@ export class TokenTracer {
        WHERE token_fingerprint = ANY($1) ORDER BY entry_index LIMIT 1000`,
       [fingerprints],
     );
-    const entries = await this.rows.complete(rows);
+    const entries = await this.entries.withPersonalValues(rows);
     const identity = entries[0]?.entry.target?.communicationUserId;
     if (identity === undefined) return { entries, liveSiblings: [] };
     return { entries, liveSiblings: await this.#siblings(identity, fingerprints) };
@@ -74,9 +74,9 @@ export class TokenTracer {
            WHERE communication_user_id = $1 AND recorded_at >= $2 AND outcome = 'success'
              AND action IN ('token.revoke', 'identity.delete')), -1)
        ORDER BY entry_index DESC LIMIT 1000`,
-      [identity, new Date(now - longestLifeMs).toISOString(), known],
+      [identity, new Date(now - MAX_TOKEN_LIFETIME_MS).toISOString(), known],
     );
-    const siblings = await this.rows.complete(rows);
+    const siblings = await this.entries.withPersonalValues(rows);
     const firstOfEach = new Map<string, AuditEntryRecord>();
     for (const sibling of siblings) {
       const { token } = sibling.entry;

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 /** How many go at a time: what they do then takes less than a millisecond together. */
-const turn = 8;
+const BATCH_SIZE = 8;
 
 /**
  * Calls back for each value, a few at a time. What the callbacks set going runs before anything is
@@ -12,9 +12,9 @@ export async function forEachYielding<T>(
   values: readonly T[],
   each: (value: T, nth: number) => void,
 ): Promise<void> {
-  for (let start = 0; start < values.length; start += turn) {
+  for (let start = 0; start < values.length; start += BATCH_SIZE) {
     if (start > 0) await setImmediate();
-    for (const [nth, value] of values.slice(start, start + turn).entries()) {
+    for (const [nth, value] of values.slice(start, start + BATCH_SIZE).entries()) {
       each(value, start + nth);
     }
   }

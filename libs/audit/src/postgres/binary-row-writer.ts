@@ -1,20 +1,20 @@
-const signature = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
-const chunkBytes = 256 * 1024;
-const epoch2000Ms = 946_684_800_000;
-const twoTo32 = 4_294_967_296;
+const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+const CHUNK_BYTES = 256 * 1024;
+const EPOCH_2000_MS = 946_684_800_000;
+const TWO_TO_32 = 4_294_967_296;
 
 /** Writes rows in PostgreSQL's binary COPY format (documentation of COPY, "Binary Format"). */
-export class RowWriter {
-  #chunk = Buffer.allocUnsafeSlow(chunkBytes);
+export class BinaryRowWriter {
+  #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #length = 0;
 
   constructor() {
-    this.#length = signature.copy(this.#chunk);
+    this.#length = SIGNATURE.copy(this.#chunk);
   }
 
   /** Whether there is enough for a chunk of its own. */
   get isFull(): boolean {
-    return this.#length > chunkBytes / 2;
+    return this.#length > CHUNK_BYTES / 2;
   }
 
   /** Begins a row of so many columns, which must follow. */
@@ -26,15 +26,15 @@ export class RowWriter {
   /** A bigint that is a safe integer. */
   bigint(value: number): void {
     this.#need(12);
-    const high = Math.floor(value / twoTo32);
+    const high = Math.floor(value / TWO_TO_32);
     let at = this.#chunk.writeInt32BE(8, this.#length);
     at = this.#chunk.writeInt32BE(high, at);
-    this.#length = this.#chunk.writeUInt32BE(value - high * twoTo32, at);
+    this.#length = this.#chunk.writeUInt32BE(value - high * TWO_TO_32, at);
   }
 
   /** A timestamptz, of milliseconds since 1970. */
   time(unixMs: number): void {
-    this.bigint((unixMs - epoch2000Ms) * 1000);
+    this.bigint((unixMs - EPOCH_2000_MS) * 1000);
   }
 
   /** `null` and `undefined` become NULL. */
@@ -66,7 +66,7 @@ export class RowWriter {
   /** What was written since the last time. */
   take(): Buffer {
     const taken = this.#chunk.subarray(0, this.#length);
-    this.#chunk = Buffer.allocUnsafeSlow(chunkBytes);
+    this.#chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
     this.#length = 0;
     return taken;
   }

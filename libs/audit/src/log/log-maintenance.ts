@@ -6,7 +6,7 @@ import {
 import { Clock, Database, Logger } from '#libs/platform';
 import { EntryStatistics } from '../query/entry-statistics.js';
 
-const monthsAhead = 3;
+const PARTITION_MONTHS_AHEAD = 3;
 const pauseMs = 10 * 60 * 1000;
 
 /** Keeps the log's tables ahead of time: partitions for the coming months, counts of hours gone by. */
@@ -34,7 +34,7 @@ export class LogMaintenance implements OnApplicationBootstrap, OnApplicationShut
   /** One round. A failure is logged and left to the next round: entries have a place meanwhile. */
   async maintain(): Promise<void> {
     try {
-      await this.database.query('SELECT audit_create_partitions($1)', [monthsAhead]);
+      await this.database.query('SELECT audit_create_partitions($1)', [PARTITION_MONTHS_AHEAD]);
       let hasMore = true;
       while (hasMore && !this.#stop.signal.aborted) hasMore = await this.statistics.rollUp();
     } catch (error) {

@@ -15,7 +15,7 @@ export interface ErasureRequest {
 
 /** Erases personal values beside the log. Entries, hashes and proofs stay as they are. */
 @Injectable()
-export class PersonalEraser {
+export class PersonalDataEraser {
   constructor(
     private readonly trail: AuditTrail,
     private readonly database: Database,

@@ -22,7 +22,7 @@ export class LogRetention {
   constructor(
     private readonly trail: AuditTrail,
     private readonly database: Database,
-    private readonly rows: EntryRepository,
+    private readonly entries: EntryRepository,
   ) {}
 
   /**
@@ -36,7 +36,7 @@ export class LogRetention {
       'SELECT size FROM audit_head ORDER BY size DESC LIMIT 1',
     );
     const size = Number(head?.size ?? 0);
-    const firstIndex = (await this.rows.firstIndexSince(new Date(end))) ?? size;
+    const firstIndex = (await this.entries.firstIndexSince(new Date(end))) ?? size;
     if (partitions.length === 0) return { partitions: [], firstIndex: 0, receipt: undefined };
     const names = partitions.map(({ name }) => name);
     const receipt = await this.trail.record({

@@ -28,7 +28,7 @@ export interface VerifyFolderRequest {
   readonly onProgress?: (verified: number, total: number) => void;
 }
 
-const kinds: Readonly<Record<LogMismatch['fault'], AuditFaultKind>> = {
+const FAULT_KINDS: Readonly<Record<LogMismatch['fault'], AuditFaultKind>> = {
   'entry-differs': 'entry-differs',
   'entry-missing': 'entry-missing',
   'entry-added': 'entry-added',
@@ -113,7 +113,7 @@ class FolderVerification {
 
   #note(error: unknown): void {
     if (error instanceof LogMismatch) {
-      this.#faults.add(kinds[error.fault], error.firstIndex, error.fault, error.endIndex);
+      this.#faults.add(FAULT_KINDS[error.fault], error.firstIndex, error.fault, error.endIndex);
     } else if (error instanceof MalformedEntryBundle) {
       this.#faults.add('entry-differs', this.#reached, 'a bundle is malformed');
     } else if (error instanceof MalformedTile) {
