@@ -13,7 +13,8 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { importJWK, jwtVerify } from 'jose';
-import { MemoryLogger, SystemClock } from '#libs/platform';
+import { SystemClock } from '#libs/platform';
+import { MemoryLogger } from '#libs/platform/testing';
 import {
   AUDIENCE,
   createTokenVerifiers,

@@ -1,5 +1,5 @@
 import { createLocalJWKSet, jwtVerify } from 'jose';
-import { MemoryLogger, ManualClock } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import {
   AUDIENCE,
   createTokenVerifiers,

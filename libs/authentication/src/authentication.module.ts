@@ -1,12 +1,12 @@
 import { Module } from '@nestjs/common';
-import { DenialAggregator } from './denials/denial-aggregator.js';
+import { DenialAuditor } from './audit/denial-auditor.js';
 import { AuthenticationGuard } from './http/authentication.guard.js';
 import { RequestContexts } from './http/request-contexts.js';
 import { RateLimiter } from './rate-limit/rate-limiter.js';
 
 /** The guard of routes. Needs `AuthenticatorModule` and a `RateLimitStore`. */
 @Module({
-  providers: [RequestContexts, RateLimiter, DenialAggregator, AuthenticationGuard],
+  providers: [RequestContexts, RateLimiter, DenialAuditor, AuthenticationGuard],
   exports: [AuthenticationGuard, RequestContexts],
 })
 export class AuthenticationModule {}

@@ -11,6 +11,7 @@ import { Authenticator } from './http/authenticator.js';
 import { BearerAuthenticator } from './http/bearer-authenticator.js';
 import type { TokenVerifier } from './jwt/token-verifier.js';
 import { createTokenVerifiers } from './create-token-verifiers.js';
+import type { JwksCache } from './keys/jwks-cache.js';
 import { MetadataSource } from './keys/metadata-source.js';
 import { authenticationSettings, type AuthenticationSettings } from './settings.js';
 
@@ -39,18 +40,20 @@ const VERIFIERS = Symbol('token verifiers');
   exports: [Authenticator],
 })
 export class AuthenticatorModule implements OnApplicationBootstrap, OnModuleDestroy {
-  readonly #stop = new AbortController();
+  readonly #jwks: readonly JwksCache[];
 
   constructor(
-    @Inject(VERIFIERS) private readonly verifiers: readonly TokenVerifier[],
+    @Inject(VERIFIERS) verifiers: readonly TokenVerifier[],
     private readonly readiness: ReadinessChecks,
-  ) {}
+  ) {
+    this.#jwks = verifiers.flatMap(({ jwks }) => jwks);
+  }
 
   onApplicationBootstrap(): void {
-    for (const verifier of this.verifiers) void verifier.keepFresh(this.#stop.signal);
+    for (const keys of this.#jwks) keys.start();
     this.readiness.register('identity provider', async () =>
       Promise.resolve(
-        this.verifiers.every(({ isReady }) => isReady)
+        this.#jwks.every(({ isReady }) => isReady)
           ? { isReady: true }
           : { isReady: false, reason: 'signing keys could not be loaded' },
       ),
@@ -58,7 +61,8 @@ export class AuthenticatorModule implements OnApplicationBootstrap, OnModuleDest
   }
 
   onModuleDestroy(): void {
-    this.#stop.abort();
+    // Not awaited: a load in flight has no effect that shutdown must wait for.
+    for (const keys of this.#jwks) void keys.stop();
   }
 }
 

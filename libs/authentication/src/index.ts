@@ -28,6 +28,5 @@ export { type HttpRequest } from './http/http-request.js';
 export { MetadataSource } from './keys/metadata-source.js';
 export { authenticationGrants, authenticationMigrations } from './schema/migrations.js';
 export { isPermission, type Permission, PERMISSIONS } from './access/permission.js';
-export { type Principal } from './access/principal.js';
 export { requestContextOf, RequestContexts } from './http/request-contexts.js';
 export { RateLimitStore } from './rate-limit/rate-limit-store.js';

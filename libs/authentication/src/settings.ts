@@ -1,16 +1,20 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
-import { defineSettings, httpsOrigin, type SettingsOf, wholeNumber } from '#libs/platform';
+import {
+  defineSettings,
+  GUID_PATTERN,
+  httpsOrigin,
+  integer,
+  list,
+  type SettingsOf,
+} from '#libs/platform';
 import { authenticationContextList } from './access/authentication-contexts.js';
 import { CLIENT_AUTHENTICATION, type TrustedIssuer, trustedIssuers } from './trusted-issuers.js';
 
 /** The value that allows app-service mode outside App Service. */
 const APP_SERVICE_OVERRIDE = 'anyone-who-reaches-this-process-may-claim-to-be-anyone';
 
-const guid = z
-  .string()
-  .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must hold GUIDs, separated by commas')
-  .transform((text) => text.toLowerCase());
+const guid = z.string().regex(GUID_PATTERN, 'must hold GUIDs, separated by commas').toLowerCase();
 
 const network = z.string().transform((text, context) => {
   const [address = '', bits, ...rest] = text.split('/');
@@ -26,10 +30,8 @@ const network = z.string().transform((text, context) => {
 function listOf<T extends z.ZodType<unknown, string>>(
   item: T,
 ): z.ZodType<readonly z.output<T>[], string> {
-  return z
-    .string()
-    .transform((text) => text.split(',').map((part) => part.trim()))
-    .transform((parts) => parts.filter((part) => part !== ''))
+  return list()
+    .transform((texts) => [...texts])
     .pipe(z.array(item));
 }
 
@@ -97,38 +99,38 @@ const variables = z.object({
     .describe(
       'other OpenID providers whose access tokens are accepted: a JSON list, or the path of a file with one; docs/security.md describes its members',
     ),
-  AUTHENTICATION_CLOCK_SKEW_SECONDS: wholeNumber(0, 300)
+  AUTHENTICATION_CLOCK_SKEW_SECONDS: integer(0, 300)
     .prefault('60')
     .describe('tolerated clock skew between issuer and service, in seconds, 0 to 300'),
-  AUTHENTICATION_METADATA_TIMEOUT_MS: wholeNumber(100, 30_000)
+  AUTHENTICATION_METADATA_TIMEOUT_MS: integer(100, 30_000)
     .prefault('5000')
     .describe('timeout for loading an issuer’s signing keys, in milliseconds, 100 to 30000'),
-  AUTHENTICATION_KEYS_REFRESH_MINUTES: wholeNumber(1, 1440)
+  AUTHENTICATION_KEYS_REFRESH_MINUTES: integer(1, 1440)
     .prefault('60')
     .describe(
       'interval at which an issuer’s signing keys are refreshed in the background, in minutes, 1 to 1440',
     ),
-  AUTHENTICATION_KEYS_MAX_AGE_MINUTES: wholeNumber(1, 10_080)
+  AUTHENTICATION_KEYS_MAX_AGE_MINUTES: integer(1, 10_080)
     .prefault('1440')
     .describe(
       'maximum age of signing keys when refreshes fail, in minutes, 1 to 10080; callers get 503 after it',
     ),
-  AUTHENTICATION_KEYS_COOLDOWN_SECONDS: wholeNumber(1, 300)
+  AUTHENTICATION_KEYS_COOLDOWN_SECONDS: integer(1, 300)
     .prefault('5')
     .describe(
       'minimum time between two loads of an issuer’s signing keys, in seconds, 1 to 300; limits the loads that unknown key ids cause',
     ),
-  AUTHENTICATION_REFUSAL_WINDOW_SECONDS: wholeNumber(1, 300)
+  AUTHENTICATION_REFUSAL_WINDOW_SECONDS: integer(1, 300)
     .prefault('10')
     .describe(
       'window in which rejected credentials of one address and reason are recorded as one audit entry with a count, in seconds, 1 to 300',
     ),
-  AUTHENTICATION_FAILURES_PER_MINUTE: wholeNumber(0, 1_000_000)
+  AUTHENTICATION_FAILURES_PER_MINUTE: integer(0, 1_000_000)
     .prefault('300')
     .describe(
       'rejected credentials of one address per minute, over all replicas; above it callers get 429 instead of 401; 0 for no limit',
     ),
-  AUTHENTICATION_REQUESTS_PER_MINUTE: wholeNumber(0, 1_000_000)
+  AUTHENTICATION_REQUESTS_PER_MINUTE: integer(0, 1_000_000)
     .prefault('3000')
     .describe(
       'requests of one principal per minute, over all replicas; above it callers get 429; 0 for no limit',

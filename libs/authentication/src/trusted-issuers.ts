@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { GUID_PATTERN } from '#libs/platform';
 import { authenticationContexts } from './access/authentication-contexts.js';
 
 const text = z.string().min(1).max(512);
 const texts = z.array(text).max(256);
 const claimName = z.string().min(1).max(256);
-const guid = z
-  .string()
-  .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must be a GUID')
-  .toLowerCase();
+const guid = z.string().regex(GUID_PATTERN, 'must be a GUID').toLowerCase();
 const httpsAddress = z.url({ protocol: /^https$/, error: 'must be an https address' }).max(512);
 
 /** Holds when the claim has this value. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { settingsFrom } from '../testing/settings.js';
 import { ALICE, AUDIENCE, CLIENT_APP, TENANT } from '../testing/test-issuer.js';
 import { AppServiceAuthenticator } from './app-service-authenticator.js';
-import type { Principal } from '../access/principal.js';
+import type { Principal } from '#libs/platform';
 
 interface Claim {
   readonly typ: string;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Principal } from '../access/principal.js';
+import { CANONICAL_GUID_PATTERN, type Principal } from '#libs/platform';
 import { entraPrincipal } from '../entra/entra-principal.js';
 import { rejectIf, TokenRejected } from '../errors.js';
 import { Authenticator } from '../http/authenticator.js';
@@ -10,7 +10,7 @@ const HEADER = 'x-ms-client-principal';
 const MAX_HEADER_CHARACTERS = 16_384;
 
 const text = z.string().min(1).max(512);
-const guid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
+const guid = z.string().regex(CANONICAL_GUID_PATTERN);
 
 /** learn.microsoft.com, "Work with user identities in Azure App Service authentication". */
 const clientPrincipal = z.object({

@@ -1,14 +1,14 @@
+import { isCanonicalGuid } from '#libs/platform';
 import { TokenRejected } from '../errors.js';
 
 /** Checks the type of a claim. Plain functions: a zod schema took 10 % of the time per request. */
 type TypeGuard<T> = (value: unknown) => value is T;
 
-const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** The end of the year 9999. */
 const MAX_INSTANT_SECONDS = 253_402_300_799;
 
 const isGuid: TypeGuard<string> = (value): value is string =>
-  typeof value === 'string' && GUID.test(value);
+  typeof value === 'string' && isCanonicalGuid(value);
 const isName = text(1, 256);
 const isInstantSeconds: TypeGuard<number> = (value): value is number =>
   Number.isSafeInteger(value) && Number(value) > 0 && Number(value) <= MAX_INSTANT_SECONDS;

@@ -1,5 +1,5 @@
 import { isPermission } from '../access/permission.js';
-import type { Principal } from '../access/principal.js';
+import type { Principal } from '#libs/platform';
 import { rejectIf } from '../errors.js';
 import type { EntraClaims } from './entra-claims.js';
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ManualClock, MemoryLogger } from '#libs/platform';
+import type { Principal } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { settingsFrom } from '../testing/settings.js';
 import {
   ALICE,
@@ -12,7 +13,6 @@ import {
 } from '../testing/test-issuer.js';
 import { parseJwt } from '../jwt/parse-jwt.js';
 import { MemoryMetadataSource } from '../testing/memory-metadata-source.js';
-import type { Principal } from '../access/principal.js';
 import type { TokenVerifier } from '../jwt/token-verifier.js';
 import { createTokenVerifiers } from '../create-token-verifiers.js';
 

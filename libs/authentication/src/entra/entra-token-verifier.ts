@@ -1,5 +1,5 @@
 import type { Permission } from '../access/permission.js';
-import type { Principal } from '../access/principal.js';
+import type { Principal } from '#libs/platform';
 import { ClaimsChallenge, rejectIf, TokenRejected } from '../errors.js';
 import type { UnverifiedJwt } from '../jwt/parse-jwt.js';
 import { checkTimeClaims } from '../jwt/time-claims.js';
@@ -17,6 +17,7 @@ type Version = EntraSettings['versions'][number];
 
 /** Verifies Entra access tokens of the configured tenants: claims first, the signature last. */
 export class EntraTokenVerifier extends TokenVerifier {
+  override readonly jwks: readonly JwksCache[];
   /** By version, then by tenant. */
   readonly #keys: ReadonlyMap<Version, ReadonlyMap<string, JwksCache>>;
 
@@ -39,18 +40,11 @@ export class EntraTokenVerifier extends TokenVerifier {
         new Map(tenants.map((tenant) => [tenant, keysOf(version, tenant)])),
       ]),
     );
+    this.jwks = [...this.#keys.values()].flatMap((byTenant) => [...byTenant.values()]);
   }
 
   override isFor({ claims: { tid } }: UnverifiedJwt): boolean {
     return typeof tid === 'string' && this.entra.tenants.includes(tid);
-  }
-
-  override get isReady(): boolean {
-    return this.#allKeys().every((keys) => keys.isReady);
-  }
-
-  override async keepFresh(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#allKeys().map(async (keys) => keys.keepFresh(signal)));
   }
 
   override async verify(token: UnverifiedJwt, requiredPermission?: Permission): Promise<Principal> {
@@ -77,10 +71,6 @@ export class EntraTokenVerifier extends TokenVerifier {
     await this.signatureVerifier.verify(token.text, key);
     this.#checkAuthenticationContext(principal, claims, requiredPermission);
     return principal;
-  }
-
-  #allKeys(): JwksCache[] {
-    return [...this.#keys.values()].flatMap((byTenant) => [...byTenant.values()]);
   }
 
   /** Whether the token is for this service, and its client app may call. */

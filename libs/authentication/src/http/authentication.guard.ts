@@ -1,8 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { AuditTrail } from '#libs/audit';
-import type { RequestContext } from '#libs/platform';
-import type { Principal } from '../access/principal.js';
-import { DenialAggregator } from '../denials/denial-aggregator.js';
+import type { Principal, RequestContext } from '#libs/platform';
+import { type DeniedCall, DenialAuditor } from '../audit/denial-auditor.js';
 import {
   AmbiguousCredentials,
   ClaimsChallenge,
@@ -40,8 +38,7 @@ export class AuthenticationGuard implements CanActivate {
     private readonly authenticator: Authenticator,
     private readonly contexts: RequestContexts,
     private readonly rateLimiter: RateLimiter,
-    private readonly denials: DenialAggregator,
-    private readonly trail: AuditTrail,
+    private readonly auditor: DenialAuditor,
   ) {}
 
   async canActivate(execution: ExecutionContext): Promise<boolean> {
@@ -70,13 +67,7 @@ export class AuthenticationGuard implements CanActivate {
 
   /** Counts only failures against the address, so valid credentials from it are never limited. */
   async #reject(rejection: TokenRejected, { context, reply }: AccessAttempt): Promise<Error> {
-    const { reason: code, detail } = rejection;
-    await this.denials.add({
-      action: 'authentication.reject',
-      actor: { kind: 'unauthenticated' },
-      reason: { code, ...(detail !== undefined && { detail }) },
-      request: context,
-    });
+    await this.auditor.countRejection(rejection, context);
     const result = await this.rateLimiter.countFailure(context);
     return result.isAllowed ? publicErrorFor(rejection) : tooManyRequests(result, reply);
   }
@@ -90,12 +81,7 @@ export class AuthenticationGuard implements CanActivate {
   async #limit(principal: Principal, { context, reply }: AccessAttempt): Promise<void> {
     const result = await this.rateLimiter.countRequest(principal);
     if (result.isAllowed) return;
-    await this.denials.add({
-      action: 'request.limit',
-      actor: principal,
-      reason: { code: 'too-many-requests' },
-      request: context,
-    });
+    await this.auditor.countLimited(principal, context);
     throw tooManyRequests(result, reply);
   }
 
@@ -109,22 +95,14 @@ export class AuthenticationGuard implements CanActivate {
   }
 
   async #recordDenial(
-    actor: Principal,
+    principal: Principal,
     { request, context, rule }: AccessAttempt,
-    code: string,
+    code: DeniedCall['code'],
   ): Promise<void> {
-    await this.trail.record({
-      action: 'authorization.deny',
-      outcome: 'denied',
-      actor,
-      reason: { code },
-      request: context,
-      details: {
-        permission: rule.permission,
-        method: request.method,
-        route: request.routeOptions?.url ?? '',
-      },
-    });
+    const { permission } = rule;
+    const route = request.routeOptions?.url ?? '';
+    const denied = { code, permission, method: request.method, route };
+    await this.auditor.recordDenied(principal, denied, context);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Permission } from '../access/permission.js';
-import type { Principal } from '../access/principal.js';
+import type { Principal } from '#libs/platform';
 import type { HttpRequest } from './http-request.js';
 
 /** Authenticates the caller of a request. The authentication mode selects the implementation. */

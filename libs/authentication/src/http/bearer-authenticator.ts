@@ -1,5 +1,5 @@
 import type { Permission } from '../access/permission.js';
-import type { Principal } from '../access/principal.js';
+import type { Principal } from '#libs/platform';
 import { rejectIf, TokenRejected } from '../errors.js';
 import { parseJwt, sanitize } from '../jwt/parse-jwt.js';
 import type { TokenVerifier } from '../jwt/token-verifier.js';

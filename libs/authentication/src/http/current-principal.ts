@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import type { Principal } from '../access/principal.js';
+import type { Principal } from '#libs/platform';
 import type { HttpRequest } from './http-request.js';
 import { requestContextOf } from './request-contexts.js';
 

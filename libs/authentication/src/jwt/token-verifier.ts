@@ -1,6 +1,6 @@
 import type { Permission } from '../access/permission.js';
-import type { Principal } from '../access/principal.js';
-import type { JwksCacheDependencies } from '../keys/jwks-cache.js';
+import type { Principal } from '#libs/platform';
+import type { JwksCache, JwksCacheDependencies } from '../keys/jwks-cache.js';
 import type { UnverifiedJwt } from './parse-jwt.js';
 
 /** What every verifier needs, whatever the issuer. */
@@ -12,6 +12,9 @@ export interface VerifierDependencies {
 
 /** Verifies the access tokens of one or more issuers. */
 export abstract class TokenVerifier {
+  /** The signing keys of the issuers. */
+  abstract readonly jwks: readonly JwksCache[];
+
   /** Whether the token claims to be from one of these issuers. */
   abstract isFor(token: UnverifiedJwt): boolean;
 
@@ -22,10 +25,4 @@ export abstract class TokenVerifier {
    * @throws IdentityProviderUnavailable when the signing keys can't be loaded
    */
   abstract verify(token: UnverifiedJwt, requiredPermission?: Permission): Promise<Principal>;
-
-  /** Whether the signing keys of every issuer are loaded. */
-  abstract get isReady(): boolean;
-
-  /** Refreshes the signing keys in the background until the signal aborts. Never rejects. */
-  abstract keepFresh(signal: AbortSignal): Promise<void>;
 }

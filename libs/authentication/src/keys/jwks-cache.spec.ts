@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ManualClock, MemoryLogger } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { settingsFrom } from '../testing/settings.js';
 import { publicJwk, TestIssuer, testKey } from '../testing/test-issuer.js';
 import { IdentityProviderUnavailable } from '../errors.js';
@@ -92,16 +92,14 @@ describe('JwksCache', () => {
   });
 
   it('refreshes in the background, so that a new key is cached before its first use', async () => {
-    const stop = new AbortController();
-    const loop = keys.keepFresh(stop.signal);
+    keys.start();
     await clock.advance(0);
     rotate();
     await clock.advance(60 * MINUTE_MS);
     const loads = source.loads.length;
     expect((await keys.find('second'))?.keyId).toBe('second');
     expect(source.loads).toHaveLength(loads);
-    stop.abort();
-    await loop;
+    await keys.stop();
   });
 
   it.each<[string, unknown, unknown]>([

@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '#libs/platform';
+import { type Clock, type Logger, PeriodicTask } from '#libs/platform';
 import { IdentityProviderUnavailable } from '../errors.js';
 import type { KeySettings } from '../settings.js';
 import { discoveryDocument, importJwks, type SigningKey } from './jwks.js';
@@ -40,6 +40,7 @@ export class JwksCache {
   #nextLoad: Promise<void> | undefined;
   #lastAttemptAt = -Infinity;
   #waitingCount = 0;
+  readonly #refresh: PeriodicTask;
 
   /**
    * @param discoveryUrl address of the discovery document
@@ -49,7 +50,30 @@ export class JwksCache {
     private readonly discoveryUrl: string,
     private readonly isExpectedIssuer: (issuer: string) => boolean,
     private readonly dependencies: JwksCacheDependencies,
-  ) {}
+  ) {
+    const { clock, logger, settings } = dependencies;
+    this.#refresh = new PeriodicTask({
+      name: 'refresh signing keys',
+      run: async () => this.#scheduleLoad(),
+      intervalMs: () =>
+        this.#lastLoadSucceeded
+          ? settings.refreshMs
+          : Math.min(settings.refreshMs, settings.cooldownMs * 6),
+      runsAtStart: true,
+      clock,
+      logger,
+    });
+  }
+
+  /** Loads the keys now and refreshes them in the background. */
+  start(): void {
+    this.#refresh.start();
+  }
+
+  /** Ends the refreshes. Waits for the load that is scheduled or in flight. */
+  async stop(): Promise<void> {
+    await this.#refresh.stop();
+  }
 
   /** Whether usable keys are cached. */
   get isReady(): boolean {
@@ -87,16 +111,6 @@ export class JwksCache {
     while (!jwks.keys.has(keyId) && jwks.requestedAt <= calledAt)
       jwks = await this.#loadAfterCooldown();
     return jwks.keys.get(keyId);
-  }
-
-  /** Loads the keys now and after each refresh interval until the signal aborts. Never rejects. */
-  async keepFresh(signal: AbortSignal): Promise<void> {
-    const { refreshMs, cooldownMs } = this.dependencies.settings;
-    while (!signal.aborted) {
-      await this.#scheduleLoad();
-      const pauseMs = this.#lastLoadSucceeded ? refreshMs : Math.min(refreshMs, cooldownMs * 6);
-      await this.dependencies.clock.sleep(pauseMs, signal).catch(() => undefined);
-    }
   }
 
   get #lastLoadSucceeded(): boolean {

@@ -1,7 +1,7 @@
 import { errors, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { isPermission } from '../access/permission.js';
-import type { Principal } from '../access/principal.js';
+import type { Principal } from '#libs/platform';
 import { rejectIf, TokenRejected } from '../errors.js';
 import type { UnverifiedJwt } from '../jwt/parse-jwt.js';
 import { checkTimeClaims } from '../jwt/time-claims.js';
@@ -26,6 +26,7 @@ type Claims = z.output<typeof requiredClaims>;
 
 /** Verifies JWT access tokens (RFC 9068) of one OpenID provider with `jose`. */
 export class OpenIdTokenVerifier extends TokenVerifier {
+  override readonly jwks: readonly JwksCache[];
   readonly #keys: JwksCache;
 
   constructor(
@@ -38,18 +39,11 @@ export class OpenIdTokenVerifier extends TokenVerifier {
       (published) => published === issuer.issuer,
       dependencies.keys,
     );
+    this.jwks = [this.#keys];
   }
 
   override isFor({ claims }: UnverifiedJwt): boolean {
     return claims.iss === this.issuer.issuer;
-  }
-
-  override get isReady(): boolean {
-    return this.#keys.isReady;
-  }
-
-  override async keepFresh(signal: AbortSignal): Promise<void> {
-    await this.#keys.keepFresh(signal);
   }
 
   override async verify(token: UnverifiedJwt): Promise<Principal> {

@@ -5,7 +5,7 @@ import {
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { Clock, Database } from '#libs/platform';
+import { Clock, Database, Logger, PeriodicTask } from '#libs/platform';
 import { RateLimitStore } from './rate-limit-store.js';
 
 const MINUTE_MS = 60_000;
@@ -19,21 +19,30 @@ export class PostgresRateLimitStore
   extends RateLimitStore
   implements OnApplicationBootstrap, OnModuleDestroy
 {
-  readonly #stop = new AbortController();
+  readonly #deletion: PeriodicTask;
 
   constructor(
     @Inject(Database) private readonly database: Database,
-    private readonly clock: Clock,
+    clock: Clock,
+    logger: Logger,
   ) {
     super();
+    this.#deletion = new PeriodicTask({
+      name: 'delete past request counts',
+      // The last minute stays for replicas whose clocks are behind.
+      run: async () => this.#deleteBefore(Math.floor(clock.now() / MINUTE_MS) - 1),
+      intervalMs: MINUTE_MS,
+      clock,
+      logger,
+    });
   }
 
   onApplicationBootstrap(): void {
-    void this.#deleteEachMinute();
+    this.#deletion.start();
   }
 
-  onModuleDestroy(): void {
-    this.#stop.abort();
+  async onModuleDestroy(): Promise<void> {
+    await this.#deletion.stop();
   }
 
   override async increment(key: string, minute: number, amount: number): Promise<number> {
@@ -48,16 +57,6 @@ export class PostgresRateLimitStore
 
   async #deleteBefore(minute: number): Promise<void> {
     await this.database.query('DELETE FROM request_usage WHERE minute < $1', [minute]);
-  }
-
-  async #deleteEachMinute(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await this.clock.sleep(MINUTE_MS, signal).catch(() => undefined);
-      // The last minute stays for replicas whose clocks are behind.
-      const minute = Math.floor(this.clock.now() / MINUTE_MS) - 1;
-      await this.#deleteBefore(minute).catch(() => undefined);
-    }
   }
 }
 

@@ -1,10 +1,10 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Database, dataSourceOptions, ManualClock, MemoryLogger } from '#libs/platform';
+import { Database, dataSourceOptions, type Principal } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
 import { settingsFrom } from '../testing/settings.js';
 import { PostgresRateLimitStore } from './postgres-rate-limit-store.js';
-import type { Principal } from '../access/principal.js';
 import { type RateLimitResult, RateLimiter } from './rate-limiter.js';
 
 const REPLICAS = 3;
@@ -37,7 +37,7 @@ function replicas(environment: Record<string, string>): RateLimiter[] {
   return sources.map(
     (source) =>
       new RateLimiter(
-        new PostgresRateLimitStore(new Database(source), clock),
+        new PostgresRateLimitStore(new Database(source), clock, new MemoryLogger()),
         clock,
         new MemoryLogger(),
         settingsFrom(environment),

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ManualClock, MemoryLogger } from '#libs/platform';
+import type { Principal } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { settingsFrom } from '../testing/settings.js';
-import type { Principal } from '../access/principal.js';
 import { RateLimiter } from './rate-limiter.js';
 import { MemoryRateLimitStore } from '../testing/memory-rate-limit-store.js';
 

@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Clock, Logger, type RequestContext } from '#libs/platform';
-import type { Principal } from '../access/principal.js';
+import { Clock, Logger, type Principal, type RequestContext } from '#libs/platform';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
 import { rateLimitKey } from './rate-limit-key.js';
 import { RateLimitStore } from './rate-limit-store.js';

@@ -17,13 +17,14 @@ import { MemoryAuditTrail } from '#libs/audit/testing';
 import {
   Clock,
   Logger,
-  MemoryLogger,
   PlatformModule,
   platformSettings,
+  type Principal,
   type RequestContext,
   ServiceError,
   SettingsModule,
 } from '#libs/platform';
+import { MemoryLogger } from '#libs/platform/testing';
 import {
   AuthenticationGuard,
   AuthenticationModule,
@@ -33,7 +34,6 @@ import {
   CurrentPrincipal,
   CurrentRequest,
   MetadataSource,
-  type Principal,
   Public,
   RequirePermission,
   RateLimitStore,
