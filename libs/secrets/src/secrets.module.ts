@@ -1,43 +1,36 @@
-import { Module } from '@nestjs/common';
-import { Registry } from 'prom-client';
-import { Clock, Logger } from '#libs/platform';
-import { AzureCredential } from './azure-credential.js';
-import { KeyVaultReader } from './key-vault-reader.js';
-import { KeyVaultSecretStore } from './key-vault-secret-store.js';
-import { SdkAzureCredential } from './sdk-azure-credential.js';
-import { SecretReads } from './secret-reads.js';
-import { SecretStore } from './secret-store.js';
-import { secretsSettings, type SecretsSettings } from './secrets-settings.js';
+import { Global, Module } from '@nestjs/common';
+import { z } from 'zod';
+import type { Settings, SettingsOf } from '#libs/platform';
+import { AzureCredentialModule } from './azure-credential/azure-credential.module.js';
+import {
+  azureCredentialSettings,
+  type AzureCredentialSettings,
+} from './azure-credential/settings.js';
+import { KeyVaultModule } from './key-vault/key-vault.module.js';
+import { keyVaultSettings, type KeyVaultSettings } from './key-vault/settings.js';
+import { SecretAccessModule } from './secret-access.module.js';
 
-/** The secret store and this process's identity in Azure. */
+// Everything in this file is deprecated: use the settings and modules that it combines.
+
+export const secretsSettings: Settings<z.ZodType<KeyVaultSettings & AzureCredentialSettings>> = {
+  key: Symbol('settings of secrets'),
+  name: 'secrets',
+  schema: z.intersection(keyVaultSettings.schema, azureCredentialSettings.schema),
+  variables: [...keyVaultSettings.variables, ...azureCredentialSettings.variables],
+};
+
+export type SecretsSettings = SettingsOf<typeof secretsSettings>;
+
+@Global()
 @Module({
+  imports: [AzureCredentialModule, KeyVaultModule, SecretAccessModule],
   providers: [
-    SecretReads,
-    {
-      provide: AzureCredential,
-      inject: [secretsSettings.key],
-      useFactory: (settings: SecretsSettings) => new SdkAzureCredential(settings),
-    },
-    {
-      provide: SecretStore,
-      inject: [secretsSettings.key, AzureCredential, Clock, Logger, Registry, SecretReads],
-      useFactory: (
-        settings: SecretsSettings,
-        credential: AzureCredential,
-        clock: Clock,
-        logger: Logger,
-        registry: Registry,
-        reads: SecretReads,
-      ) =>
-        new KeyVaultSecretStore(
-          new KeyVaultReader(settings, credential, clock, registry),
-          settings,
-          clock,
-          logger,
-          reads,
-        ),
-    },
+    { provide: azureCredentialSettings.key, useExisting: secretsSettings.key },
+    { provide: keyVaultSettings.key, useExisting: secretsSettings.key },
   ],
-  exports: [AzureCredential, SecretReads, SecretStore],
+  exports: [
+    ...[AzureCredentialModule, KeyVaultModule, SecretAccessModule],
+    ...[azureCredentialSettings.key, keyVaultSettings.key],
+  ],
 })
 export class SecretsModule {}
