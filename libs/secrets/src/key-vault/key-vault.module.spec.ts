@@ -61,7 +61,7 @@ describe('KeyVaultModule', () => {
     expect(store).toBeInstanceOf(MemorySecretStore);
   });
 
-  it('is part of SecretsModule', async () => {
+  it('is included in SecretsModule', async () => {
     const store = await storeOf([
       SettingsModule.forRoot([platformSettings, secretsSettings], environment),
       SecretsModule,
