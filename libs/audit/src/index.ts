@@ -42,7 +42,8 @@ export {
   type StatisticsQuery,
 } from './query/entry-statistics.js';
 export { type EntryFormatter, type ExportFormat, EXPORT_FORMATS } from './export/export-formats.js';
-export { LogReader, type SignedHead } from './log/log-reader.js';
+export { LogReader } from './log/log-reader.js';
+export { readSignedHead, type SignedHead } from './postgres/log-queries.js';
 export { LogRetention, type RetentionReport } from './log/log-retention.js';
 export type { TokenTrace } from './query/token-tracer.js';
 export { TileDirectory, type LogSource } from './log/tile-directory.js';

@@ -10,23 +10,24 @@ import { EntryRepository } from './entry-repository.js';
 import { type EntryPage, type EntryQuery, EntrySearch } from './entry-search.js';
 import { EntryStatistics, type StatisticCount, type StatisticsQuery } from './entry-statistics.js';
 import type { ExportFormat } from '../export/export-formats.js';
-import { LogReader, type SignedHead } from '../log/log-reader.js';
+import { LogReader } from '../log/log-reader.js';
+import type { SignedHead } from '../postgres/log-queries.js';
 import { PersonalDataEraser } from './personal-data-eraser.js';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { type TokenTrace, TokenTracer } from './token-tracer.js';
 
-/** Who reads the log, on which request. */
+/** Who reads the log, for which request. */
 export interface AuditReader {
   readonly actor: Actor;
   readonly request?: RequestContext;
 }
 
 /**
- * Where auditors read the log. Every reading is an entry itself, recorded before anything is shown;
- * what was asked for stands in it, but neither tokens nor what was found.
+ * Lets auditors search, export, trace and erase. Every read is recorded before anything is returned, with
+ * its parameters, but neither tokens nor results.
  *
- * Auditors of the home tenant, and operators, see the whole log. Others see what people of their
- * tenant did and what was done to them, and no more than that: other entries don't exist for them.
+ * Auditors of the home tenant, and operators, see the whole log. Other auditors see the entries whose
+ * actor or target is of their tenant; all others are not found for them.
  */
 @Injectable()
 export class AuditLogService {
@@ -51,7 +52,7 @@ export class AuditLogService {
     return this.entrySearch.find({ ...query, scopeTenant: this.#scopeTenant(reader) });
   }
 
-  /** @throws AuditEntryNotFound also for an entry of another tenant */
+  /** An entry by its id. @throws AuditEntryNotFound also for an entry of another tenant */
   async entry(reader: AuditReader, id: string): Promise<AuditEntryRecord> {
     await this.#record(reader, { action: 'audit.read', details: { route: 'entry', id } });
     return this.#visibleEntry(reader, id);
@@ -64,7 +65,7 @@ export class AuditLogService {
     return this.log.proofFile(index);
   }
 
-  /** @throws AuditScopeExceeded for auditors of another tenant */
+  /** Counts of entries. @throws AuditScopeExceeded for auditors of another tenant */
   async statistics(reader: AuditReader, query: StatisticsQuery): Promise<StatisticCount[]> {
     const details = { route: 'statistics', ...asDetails(query) };
     await this.#requireWholeLog(reader, 'audit.read', details);
@@ -72,7 +73,7 @@ export class AuditLogService {
     return this.entryStatistics.count(query);
   }
 
-  /** Recorded when the first piece is asked for. */
+  /** Entries in an export format. Recorded when the first chunk is requested. */
   async *export(
     reader: AuditReader,
     query: { readonly format: ExportFormat; readonly fromIndex: number },
@@ -89,7 +90,7 @@ export class AuditLogService {
   }
 
   /**
-   * A tile or an entry bundle. Tiles hold hashes only, so that only bundles are recorded.
+   * A tile or an entry bundle. Only bundles are recorded, because tiles hold hashes only.
    *
    * @throws AuditScopeExceeded for auditors of another tenant
    */
@@ -100,21 +101,21 @@ export class AuditLogService {
     return this.log.resource(path);
   }
 
-  /** Who got a token. @throws AuditScopeExceeded for auditors of another tenant */
+  /** The entries of a token. @throws AuditScopeExceeded for auditors of another tenant */
   async trace(
     reader: AuditReader,
-    what: { readonly token: string } | { readonly fingerprint: string },
+    by: { readonly token: string } | { readonly fingerprint: string },
   ): Promise<TokenTrace> {
     const details: NonNullable<AuditEvent['details']> =
-      'token' in what ? { by: 'token' } : { by: 'fingerprint', fingerprint: what.fingerprint };
+      'token' in by ? { by: 'token' } : { by: 'fingerprint', fingerprint: by.fingerprint };
     await this.#requireWholeLog(reader, 'audit.trace', details);
     await this.#record(reader, { action: 'audit.trace', details });
-    return 'token' in what
-      ? this.tracer.byToken(what.token)
-      : this.tracer.byFingerprint(what.fingerprint);
+    return 'token' in by
+      ? this.tracer.byToken(by.token)
+      : this.tracer.byFingerprint(by.fingerprint);
   }
 
-  /** Erases a person's values. @throws AuditScopeExceeded for auditors of another tenant */
+  /** Erases a person's personal values. @throws AuditScopeExceeded for auditors of another tenant */
   async erase(
     reader: AuditReader,
     person: { readonly tenant: string; readonly subject: string; readonly reason?: string },
@@ -132,7 +133,7 @@ export class AuditLogService {
     return found;
   }
 
-  /** Who asks for more than their tenant's entries is refused, which is recorded as well. */
+  /** Rejects, and records, requests of auditors who may see the entries of their tenant only. */
   async #requireWholeLog(
     reader: AuditReader,
     action: AuditAction,
@@ -144,7 +145,7 @@ export class AuditLogService {
     throw refusal;
   }
 
-  /** The only tenant that the reader may see; `undefined` for the whole log. */
+  /** The tenant whose entries the reader may see; `undefined` for the whole log. */
   #scopeTenant({ actor }: AuditReader): string | undefined {
     if (actor.kind === 'operator') return undefined;
     if (!isPrincipal(actor)) throw new AuditScopeExceeded();
@@ -153,14 +154,14 @@ export class AuditLogService {
 
   async #record(
     { actor, request }: AuditReader,
-    what: Pick<AuditEvent, 'action' | 'details' | 'reason'>,
+    event: Pick<AuditEvent, 'action' | 'details' | 'reason'>,
     outcome: AuditOutcome = 'success',
   ): Promise<void> {
-    await this.trail.record({ ...what, outcome, actor, ...(request && { request }) });
+    await this.trail.record({ ...event, outcome, actor, ...(request && { request }) });
   }
 }
 
-/** Addresses are personal: the entry tells only that one was asked for. */
+/** A query as details of its entry. Addresses are personal data, so only their presence is recorded. */
 function asDetails(query: object): Record<string, string | number> {
   const members = Object.entries(query).flatMap(([name, value]: [string, unknown]) => {
     if (value instanceof Date) return [[name, value.toISOString()] as const];
