@@ -1,4 +1,3 @@
-export { type Actor, type Principal, isPrincipal } from './trail/actor.js';
 export {
   type AuditAction,
   type AuditEvent,
@@ -33,7 +32,7 @@ export {
   type VerifyReport,
   type VerifyRequest,
 } from './verify/database-verifier.js';
-export { AuditLogService, type AuditReader } from './query/audit-log.service.js';
+export { AuditLogService } from './query/audit-log.service.js';
 export { EntryExport, type ExportChunk, type ExportQuery } from './export/entry-export.js';
 export type { EntryFilter, EntryPage, EntryQuery } from './query/entry-search.js';
 export {

@@ -1,10 +1,9 @@
 import { hash } from 'node:crypto';
-import { type Actor, isPrincipal } from '../trail/actor.js';
+import { type Actor, isPrincipal, uuidText, uuidV7Bytes } from '#libs/platform';
 import { type AuditEntry, type EntryActor, MAX_AUDIT_ENTRY_BYTES } from './audit-entry.js';
 import type { AuditEvent } from '../trail/audit-event.js';
 import { truncate, truncateList } from './sanitize.js';
 import { type PersonalValues, personalHashes, personalValuesOf } from './personal-values.js';
-import { uuidText, uuidV7Bytes } from './uuid-v7.js';
 
 /** An entry ready to be appended. */
 export interface EncodedEntry {

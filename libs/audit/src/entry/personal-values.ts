@@ -1,5 +1,5 @@
 import { hash, randomFillSync } from 'node:crypto';
-import { isPrincipal } from '../trail/actor.js';
+import { isPrincipal } from '#libs/platform';
 import type { PersonalHashes } from './audit-entry.js';
 import type { AuditEvent } from '../trail/audit-event.js';
 import { truncate } from './sanitize.js';

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#libs/platform';
+import { type Actor, Database } from '#libs/platform';
 import { readSignedHead } from '../postgres/log-queries.js';
 import { EntryRepository } from '../query/entry-repository.js';
-import type { Actor } from '../trail/actor.js';
 import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
 
 /** What a run of `LogRetention` dropped. */

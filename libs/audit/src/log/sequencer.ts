@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { QueryRunnerProviderAlreadyReleasedError } from 'typeorm';
-import { Clock, Database, DatabaseUnavailable, type Transaction } from '#libs/platform';
+import { asDatabaseUnavailable, Clock, Database, type Transaction } from '#libs/platform';
 import { hashLeaf, type NoteSigner, signCheckpoint, type TreeEdge } from '#libs/transparency-log';
 import { type EncodedEntry, encodeEntry } from '../entry/encode-entry.js';
 import {
@@ -79,7 +78,7 @@ export class Sequencer {
       });
     } catch (error) {
       if (error instanceof OnlyWriteRejected) {
-        return { results: [{ rejection: asOutage(error.cause) }] };
+        return { results: [{ rejection: asDatabaseUnavailable(error.cause) }] };
       }
       if (!next || !(await this.#isCommitted(next))) throw error;
     }
@@ -173,7 +172,7 @@ async function runInSavepoint(
   } catch (error) {
     // Fails when the connection is lost, and the whole transaction with it.
     await transaction.query('ROLLBACK TO SAVEPOINT audit_change');
-    return { rejection: asOutage(error) };
+    return { rejection: asDatabaseUnavailable(error) };
   }
 }
 
@@ -198,15 +197,4 @@ function assignIndexes(
     index += entries.length;
     return { firstIndex, entries };
   });
-}
-
-/** SQLSTATEs of statements that were cancelled, timed out or deadlocked, or lost their connection. */
-const OUTAGE = /^(08...|57...|55P03|40001|40P01)$/;
-
-function asOutage(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const isOutage = typeof code === 'string' && OUTAGE.test(code);
-  // The connection was lost between two statements of the write.
-  const isReleased = error instanceof QueryRunnerProviderAlreadyReleasedError;
-  return isOutage || isReleased ? new DatabaseUnavailable({ cause: error }) : error;
 }

@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { RequestContext } from '#libs/platform';
-import { type Actor, isPrincipal } from '../trail/actor.js';
+import { type CallContext, isPrincipal } from '#libs/platform';
 import type { AuditAction, AuditEvent, AuditOutcome } from '../trail/audit-event.js';
 import { AuditEntryNotFound, AuditScopeExceeded } from '../errors.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
@@ -15,12 +14,6 @@ import type { SignedHead } from '../postgres/log-queries.js';
 import { PersonalDataEraser } from './personal-data-eraser.js';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { type TokenTrace, TokenTracer } from './token-tracer.js';
-
-/** Who reads the log, for which request. */
-export interface AuditReader {
-  readonly actor: Actor;
-  readonly request?: RequestContext;
-}
 
 /**
  * Lets auditors search, export, trace and erase. Every read is recorded before anything is returned, with
@@ -44,7 +37,7 @@ export class AuditLogService {
   ) {}
 
   /** A page of entries, newest first. */
-  async search(reader: AuditReader, query: Omit<EntryQuery, 'scopeTenant'>): Promise<EntryPage> {
+  async search(reader: CallContext, query: Omit<EntryQuery, 'scopeTenant'>): Promise<EntryPage> {
     await this.#record(reader, {
       action: 'audit.read',
       details: { route: 'entries', ...asDetails(query) },
@@ -53,20 +46,20 @@ export class AuditLogService {
   }
 
   /** An entry by its id. @throws AuditEntryNotFound also for an entry of another tenant */
-  async entry(reader: AuditReader, id: string): Promise<AuditEntryRecord> {
+  async entry(reader: CallContext, id: string): Promise<AuditEntryRecord> {
     await this.#record(reader, { action: 'audit.read', details: { route: 'entry', id } });
     return this.#visibleEntry(reader, id);
   }
 
   /** The entry's `.tlog-proof` file. @throws AuditEntryNotFound also for an entry of another tenant */
-  async proof(reader: AuditReader, id: string): Promise<string> {
+  async proof(reader: CallContext, id: string): Promise<string> {
     await this.#record(reader, { action: 'audit.read', details: { route: 'proof', id } });
     const { index } = await this.#visibleEntry(reader, id);
     return this.log.proofFile(index);
   }
 
   /** Counts of entries. @throws AuditScopeExceeded for auditors of another tenant */
-  async statistics(reader: AuditReader, query: StatisticsQuery): Promise<StatisticCount[]> {
+  async statistics(reader: CallContext, query: StatisticsQuery): Promise<StatisticCount[]> {
     const details = { route: 'statistics', ...asDetails(query) };
     await this.#requireWholeLog(reader, 'audit.read', details);
     await this.#record(reader, { action: 'audit.read', details });
@@ -75,7 +68,7 @@ export class AuditLogService {
 
   /** Entries in an export format. Recorded when the first chunk is requested. */
   async *export(
-    reader: AuditReader,
+    reader: CallContext,
     query: { readonly format: ExportFormat; readonly fromIndex: number },
   ): AsyncGenerator<ExportChunk, undefined> {
     await this.#record(reader, { action: 'audit.export', details: asDetails(query) });
@@ -84,7 +77,7 @@ export class AuditLogService {
   }
 
   /** The newest checkpoint. Not recorded. @throws AuditScopeExceeded for auditors of another tenant */
-  async checkpoint(reader: AuditReader): Promise<SignedHead> {
+  async checkpoint(reader: CallContext): Promise<SignedHead> {
     await this.#requireWholeLog(reader, 'audit.read', { route: 'checkpoint' });
     return this.log.checkpoint();
   }
@@ -94,7 +87,7 @@ export class AuditLogService {
    *
    * @throws AuditScopeExceeded for auditors of another tenant
    */
-  async resource(reader: AuditReader, path: string): Promise<Buffer> {
+  async resource(reader: CallContext, path: string): Promise<Buffer> {
     await this.#requireWholeLog(reader, 'audit.read', { route: path });
     if (path.startsWith('tile/entries/'))
       await this.#record(reader, { action: 'audit.read', details: { route: path } });
@@ -103,7 +96,7 @@ export class AuditLogService {
 
   /** The entries of a token. @throws AuditScopeExceeded for auditors of another tenant */
   async trace(
-    reader: AuditReader,
+    reader: CallContext,
     by: { readonly token: string } | { readonly fingerprint: string },
   ): Promise<TokenTrace> {
     const details: NonNullable<AuditEvent['details']> =
@@ -117,14 +110,14 @@ export class AuditLogService {
 
   /** Erases a person's personal values. @throws AuditScopeExceeded for auditors of another tenant */
   async erase(
-    reader: AuditReader,
+    reader: CallContext,
     person: { readonly tenant: string; readonly subject: string; readonly reason?: string },
   ): Promise<{ readonly receipt: AuditReceipt; readonly rows: number }> {
     await this.#requireWholeLog(reader, 'audit.erase', {});
     return this.eraser.erase({ ...person, ...reader });
   }
 
-  async #visibleEntry(reader: AuditReader, id: string): Promise<AuditEntryRecord> {
+  async #visibleEntry(reader: CallContext, id: string): Promise<AuditEntryRecord> {
     const found = await this.entries.byId(id);
     const tenant = this.#scopeTenant(reader);
     const { actor, target } = found?.entry ?? {};
@@ -135,7 +128,7 @@ export class AuditLogService {
 
   /** Rejects, and records, requests of auditors who may see the entries of their tenant only. */
   async #requireWholeLog(
-    reader: AuditReader,
+    reader: CallContext,
     action: AuditAction,
     details: NonNullable<AuditEvent['details']>,
   ): Promise<void> {
@@ -146,14 +139,14 @@ export class AuditLogService {
   }
 
   /** The tenant whose entries the reader may see; `undefined` for the whole log. */
-  #scopeTenant({ actor }: AuditReader): string | undefined {
+  #scopeTenant({ actor }: CallContext): string | undefined {
     if (actor.kind === 'operator') return undefined;
     if (!isPrincipal(actor)) throw new AuditScopeExceeded();
     return actor.tenant === this.settings.homeTenant ? undefined : actor.tenant;
   }
 
   async #record(
-    { actor, request }: AuditReader,
+    { actor, request }: CallContext,
     event: Pick<AuditEvent, 'action' | 'details' | 'reason'>,
     outcome: AuditOutcome = 'success',
   ): Promise<void> {

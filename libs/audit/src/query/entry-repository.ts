@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#libs/platform';
+import { Database, uuidV7Time } from '#libs/platform';
 import { parseAuditEntry, type AuditEntryRecord } from '../entry/audit-entry.js';
 import { bigintArray, timeArray } from '../postgres/binary-array.js';
 import { hashNameOf, PERSONAL_FIELDS, type PersonalField } from '../entry/personal-values.js';
-import { uuidV7Time } from '../entry/uuid-v7.js';
 
 /** A row of `audit_entry`. */
 export interface EntryRow {

@@ -1,14 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type RequestContext } from '#libs/platform';
-import type { Actor } from '../trail/actor.js';
+import { type CallContext, Database } from '#libs/platform';
 import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
 
 /** Whose personal values to erase, who requests it, and why. */
-export interface ErasureRequest {
+export interface ErasureRequest extends CallContext {
   readonly tenant: string;
   readonly subject: string;
-  readonly actor: Actor;
-  readonly request?: RequestContext;
   /** Such as the number of the person's request. */
   readonly reason?: string;
 }

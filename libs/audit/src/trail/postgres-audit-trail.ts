@@ -1,8 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { Clock, Logger } from '#libs/platform';
+import { Clock, Logger, uuidText } from '#libs/platform';
 import { encodeEntry } from '../entry/encode-entry.js';
-import { uuidText } from '../entry/uuid-v7.js';
 import { AuditUnavailable } from '../errors.js';
 import { RollbackDetector } from '../log/rollback-detector.js';
 import { type AppendResult, type PendingRecord, Sequencer } from '../log/sequencer.js';

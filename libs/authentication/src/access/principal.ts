@@ -1,2 +1,2 @@
 /** An authenticated caller. */
-export type { Principal as Principal } from '#libs/audit';
+export type { Principal as Principal } from '#libs/platform';

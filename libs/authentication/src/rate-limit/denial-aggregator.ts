@@ -5,7 +5,8 @@ import {
   Injectable,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { type Actor, type AuditEvent, AuditTrail, isPrincipal } from '#libs/audit';
+import { type Actor, isPrincipal } from '#libs/platform';
+import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { Clock, Logger, type RequestContext } from '#libs/platform';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
 
