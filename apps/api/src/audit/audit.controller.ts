@@ -12,7 +12,7 @@ import {
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { AuditLogService } from '#libs/audit';
-import type { CallContext } from '#libs/identity-mapping';
+import type { CallContext } from '#libs/platform';
 import { RequirePermission } from '#libs/authentication';
 import { ApiJson, ApiFile } from '../http/api-responses.js';
 import { CurrentAuditor } from './current-auditor.js';

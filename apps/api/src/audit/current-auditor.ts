@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import type { CallContext } from '#libs/identity-mapping';
+import type { CallContext } from '#libs/platform';
 import { type HttpRequest, principalOf, requestContextOf } from '#libs/authentication';
 
 /** Gives a controller's method who reads the log, on which request: the reading is an entry itself. */

@@ -1,7 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { AuditLogService } from '#libs/audit';
-import type { CallContext } from '#libs/identity-mapping';
+import type { CallContext } from '#libs/platform';
 import { RequirePermission } from '#libs/authentication';
 import { ApiFile } from '../http/api-responses.js';
 import { CurrentAuditor } from './current-auditor.js';

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { NestFactory } from '@nestjs/core';
 import { Option } from 'commander';
 import { AuditLogService, CheckpointSigners, LogRetention } from '#libs/audit';
-import type { CallContext } from '#libs/identity-mapping';
+import type { CallContext } from '#libs/platform';
 import { auditPart, ServiceModule } from '#libs/composition';
 
 /** The audit log as the service itself has it: with its keys, so that readings can be recorded. */
