@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Actor, isPrincipal } from '#libs/audit';
+import { type Actor, isPrincipal } from '#libs/platform';
 import type { CallPriority } from '#libs/request-budget';
 import type { GatewayCall } from '#libs/communication-services';
 import type { RequestContext } from '#libs/platform';
