@@ -6,6 +6,7 @@ export {
   type CallPriority,
   type Permit,
   RequestBudget,
+  type Throttled,
 } from './request-budget.js';
 export { requestBudgetGrants, requestBudgetMigrations } from './schema/migrations.js';
 export { budgetFields, budgetOf, type BudgetSettings } from './settings.js';

@@ -247,7 +247,7 @@ export class AcsCommunicationIdentityGateway
         operation: name,
         ...(tenant !== undefined && { tenant }),
         ...(clientApp !== undefined && { clientApp }),
-        ...(person !== undefined && { key: JSON.stringify([tenant, person]) }),
+        ...(person !== undefined && { requester: JSON.stringify([tenant, person]) }),
         ...(priority !== undefined && { priority }),
         ...(signal && { signal }),
       });
@@ -288,14 +288,14 @@ export class AcsCommunicationIdentityGateway
       const value = await Promise.race([sent, endOf(deadline, sent)]);
       stop('success');
       this.#circuit(resource.name).ended(false);
-      permit.done();
+      permit.release();
       return { value, evidence };
     } catch (error) {
       const failure = upstreamFailure(operation.name, error);
       stop(failure.outcome);
       const isAborted = operation.call.request?.signal?.aborted ?? false;
       this.#circuit(resource.name).ended(failure.isOutage && !isAborted);
-      permit.done(failure.throttled);
+      permit.release({ throttled: failure.throttled });
       return { failure };
     }
   }
