@@ -3,7 +3,6 @@ export { BudgetMetrics } from './metrics.js';
 export {
   type AcsOperation,
   type BudgetRequest,
-  type CallPriority,
   type Permit,
   RequestBudget,
   type Throttled,

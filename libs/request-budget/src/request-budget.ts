@@ -1,9 +1,8 @@
+import type { CallPriority } from '#libs/platform';
+
 /** The operations that ACS limits separately. */
 export type AcsOperation =
   'create' | 'createWithToken' | 'issue' | 'revoke' | 'delete' | 'exchange';
-
-/** Bulk requests are served only while no interactive request is queued. */
-export type CallPriority = 'interactive' | 'bulk';
 
 /** A request for one call. */
 export interface BudgetRequest {
@@ -14,7 +13,7 @@ export interface BudgetRequest {
   readonly clientApp?: string;
   /** Identifies the requester, so that a retry finds its reservation on any replica. */
   readonly requester?: string;
-  /** Default: interactive. */
+  /** Bulk requests are served only while no interactive request is queued. Default: interactive. */
   readonly priority?: CallPriority;
   /** Removes the request from the queue when it aborts. */
   readonly signal?: AbortSignal;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { describe, expect, it, vi } from 'vitest';
-import { type Clock, DatabaseUnavailable, ManualClock, MemoryLogger } from '#libs/platform';
+import { type Clock, DatabaseUnavailable } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { BudgetExhausted } from './errors.js';
 import { BudgetMetrics } from './metrics.js';
 import type { BudgetRequest, Permit } from './request-budget.js';

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { MemoryLogger, readSettings, SystemClock } from '#libs/platform';
+import { readSettings, SystemClock } from '#libs/platform';
+import { MemoryLogger } from '#libs/platform/testing';
 import {
   MemorySecretStore,
   SdkAzureCredential,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ManualClock, MemoryLogger } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { UpstreamUnavailable } from '../errors.js';
 

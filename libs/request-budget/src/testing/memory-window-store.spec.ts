@@ -1,4 +1,4 @@
-import { ManualClock } from '#libs/platform';
+import { ManualClock } from '#libs/platform/testing';
 import { MemoryWindowStore } from './memory-window-store.js';
 import { describeWindowStore } from './window-store.contract.js';
 

@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
-import { Clock, MemoryLogger } from '#libs/platform';
+import { Clock } from '#libs/platform';
+import { MemoryLogger } from '#libs/platform/testing';
 import { BudgetExhausted } from '../errors.js';
 import { BudgetMetrics } from '../metrics.js';
 import type { BudgetRequest } from '../request-budget.js';
