@@ -106,6 +106,8 @@ export async function startGuardedApplication<C extends Clock>({
   const trail = new MemoryAuditTrail();
   const ports = [
     { provide: AuditTrail, useValue: trail },
+    { provide: Clock, useValue: clock },
+    { provide: Logger, useValue: new MemoryLogger() },
     { provide: RateLimitStore, useValue: counter },
     { provide: MetadataSource, useValue: source },
   ];
@@ -131,12 +133,7 @@ export async function startGuardedApplication<C extends Clock>({
       { provide: APP_GUARD, useExisting: AuthenticationGuard },
       { provide: APP_FILTER, useClass: SampleFilter },
     ],
-  })
-    .overrideProvider(Clock)
-    .useValue(clock)
-    .overrideProvider(Logger)
-    .useValue(new MemoryLogger())
-    .compile();
+  }).compile();
   const app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
   app.useLogger(false);
   await app.listen(0, '127.0.0.1');

@@ -1,8 +1,15 @@
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/identity';
-import { AzureCredential } from './azure-credential.js';
-import type { SecretsSettings } from './secrets-settings.js';
+import type { AzureCredentialSettings } from './settings.js';
 
-/** Authorities that Microsoft's instance discovery knows; any other would be refused by it. */
+/** The identity of this process in Azure. One instance per process, so that its tokens are shared. */
+export abstract class AzureCredential implements TokenCredential {
+  abstract getToken(
+    scopes: string | string[],
+    options?: GetTokenOptions,
+  ): Promise<AccessToken | null>;
+}
+
+/** Authorities that Microsoft's instance discovery accepts. It rejects all others. */
 const KNOWN_AUTHORITIES = new Set([
   'login.microsoftonline.com',
   'login.microsoftonline.us',
@@ -13,11 +20,11 @@ const KNOWN_AUTHORITIES = new Set([
   'sts.windows.net',
 ]);
 
-/** The credential that the settings name. The SDK reads the rest of the `AZURE_` variables itself. */
+/** The credential of `@azure/identity` that the settings select. The SDK reads further `AZURE_` variables. */
 export class SdkAzureCredential extends AzureCredential {
   #credential: Promise<TokenCredential> | undefined;
 
-  constructor(private readonly settings: SecretsSettings) {
+  constructor(private readonly settings: AzureCredentialSettings) {
     super();
   }
 
@@ -30,7 +37,7 @@ export class SdkAzureCredential extends AzureCredential {
     return credential.getToken(scopes, options);
   }
 
-  /** Loads the SDK on first use: that takes a good part of the process's start otherwise. */
+  /** Loads the SDK on first use, because it takes long to load. */
   async #load(): Promise<TokenCredential> {
     const sdk = await import('@azure/identity');
     const { authorityHost, clientId } = this.settings;

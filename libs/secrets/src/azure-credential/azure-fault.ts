@@ -1,17 +1,17 @@
 /**
- * What may be told of an error that an Azure SDK threw: its kind, codes and status.
+ * The name, codes and status of an error of an Azure SDK.
  *
- * The SDK's own error can hold requests, answers and connection strings, also in its message, so it
- * never becomes a `cause` itself.
+ * Used as `cause` in place of the SDK's error, which may contain requests, responses and connection
+ * strings, also in its message.
  */
 export class AzureFault extends Error {
-  /** HTTP status of the answer, where there was one. */
+  /** HTTP status of the response; absent when there was none. */
   readonly status: number | undefined;
-  /** The service's own code of its error body, or the code of the network's error. */
+  /** Code in the body of the response, or of the network error. */
   readonly code: string | undefined;
-  /** Codes inside the service's code, such as Key Vault's `SecretDisabled`. */
+  /** Code inside `code`, such as Key Vault's `SecretDisabled`. */
   readonly innerCode: string | undefined;
-  /** Seconds of the answer's `Retry-After`; its date form counts as none. */
+  /** `Retry-After` of the response in seconds. The date form is ignored. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(error: unknown) {
@@ -40,7 +40,7 @@ function numberAt(holder: unknown, key: string): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
-/** Only what looks like a code passes: whatever else stands there may be anything. */
+/** Accepts only text that has the form of a code, because any other text may contain a secret. */
 function codeAt(holder: unknown, key: string): string | undefined {
   const value = valueAt(holder, key);
   return typeof value === 'string' && /^[\w.-]{1,64}$/.test(value) ? value : undefined;
@@ -62,7 +62,7 @@ function retryAfterOf(error: unknown): number | undefined {
   return Number(text);
 }
 
-/** Why Azure gave this process no credential: the one thing an operator can't guess from a code. */
+/** The message of a failed sign-in, without tokens. An operator can't diagnose one by its code. */
 function signInProblem(error: unknown): string | undefined {
   const isSignIn =
     error instanceof Error && /Authentication|CredentialUnavailable/.test(error.name);

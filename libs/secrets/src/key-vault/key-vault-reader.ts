@@ -1,30 +1,30 @@
 import { type KeyVaultSecret, SecretClient } from '@azure/keyvault-secrets';
 import { Histogram, type Registry } from 'prom-client';
 import type { Clock } from '#libs/platform';
-import type { AzureCredential } from './azure-credential.js';
-import { AzureFault } from './azure-fault.js';
-import { Secret } from './secret.js';
+import type { AzureCredential } from '../azure-credential/azure-credential.js';
+import { AzureFault } from '../azure-credential/azure-fault.js';
 import {
   SecretAccessRefused,
   SecretNotFound,
   SecretUnavailable,
   SecretUnusable,
-} from './secret-errors.js';
-import type { SecretsSettings } from './secrets-settings.js';
+} from '../errors.js';
+import { Secret } from '../secret.js';
+import type { KeyVaultSettings } from './settings.js';
 
-/** Key Vault's own guidance for throttled clients. */
+/** Microsoft's advice for throttled clients: https://learn.microsoft.com/azure/key-vault/general/overview-throttling */
 const BACK_OFF_MS = [1000, 2000, 4000, 8000, 16_000];
 
-/** Names that Key Vault allows; anything else would end up in an address. */
-const NAME = /^[0-9a-zA-Z-]{1,127}$/;
+/** The names that Key Vault allows. Any other text could change the path of the request. */
+const SECRET_NAME = /^[0-9a-zA-Z-]{1,127}$/;
 
-/** Asks Azure Key Vault for secrets, without any memory. */
+/** Reads secrets from Azure Key Vault, without a cache. */
 export class KeyVaultReader {
   readonly #client: SecretClient;
   readonly #durations: Histogram<'operation' | 'outcome'>;
 
   constructor(
-    private readonly settings: SecretsSettings,
+    private readonly settings: KeyVaultSettings,
     credential: AzureCredential,
     private readonly clock: Clock,
     registry: Registry,
@@ -43,17 +43,17 @@ export class KeyVaultReader {
   }
 
   /**
-   * Reads one secret; waits and asks again while the vault is throttling and the deadline allows.
+   * Reads one secret. Repeats the request while the vault throttles and the deadline allows.
    *
-   * @param version absent: the newest, which must be usable now
-   * @param deadlineMs for everything together; one question takes `timeoutMs` at most
+   * @param version default: the newest, which must be valid now
+   * @param deadlineMs for all requests together; each request ends after `timeoutMs`
    */
   async get(name: string, version: string | undefined, deadlineMs: number): Promise<Secret> {
-    if (!NAME.test(name)) throw new SecretNotFound(name);
+    if (!SECRET_NAME.test(name)) throw new SecretNotFound(name);
     const endsAt = this.clock.now() + deadlineMs;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.#ask(name, version, endsAt - this.clock.now());
+        return await this.#request(name, version, endsAt - this.clock.now());
       } catch (error) {
         const pauseMs = BACK_OFF_MS[attempt];
         const isThrottled = error instanceof AzureFault && error.status === 429;
@@ -64,14 +64,14 @@ export class KeyVaultReader {
     }
   }
 
-  async #ask(name: string, version: string | undefined, remainingMs: number): Promise<Secret> {
+  async #request(name: string, version: string | undefined, remainingMs: number): Promise<Secret> {
     const abortSignal = AbortSignal.timeout(
       Math.max(1, Math.min(remainingMs, this.settings.timeoutMs)),
     );
     const stop = this.#durations.startTimer({ operation: version ? 'readVersion' : 'read' });
     try {
       const options = { abortSignal, ...(version !== undefined && { version }) };
-      // Signing in inside the call may not heed the signal, so the race ends it for certain.
+      // The sign-in inside the call may ignore the signal.
       const found = await Promise.race([
         this.#client.getSecret(name, options),
         rejectionOf(abortSignal),
@@ -86,19 +86,19 @@ export class KeyVaultReader {
     }
   }
 
-  /** An answer counts only when it is what was asked for: the vault's word is input as any other. */
+  /** Validates the response, which is untrusted input: it must be of the requested secret and version. */
   #checked(name: string, version: string | undefined, found: KeyVaultSecret): Secret {
     const { value, properties } = found;
     const { version: foundVersion } = properties;
-    const isAsked =
+    const isRequested =
       found.name.toLowerCase() === name.toLowerCase() &&
       (version === undefined || foundVersion === version);
-    if (!isAsked || typeof value !== 'string' || typeof foundVersion !== 'string') {
-      throw new SecretUnavailable({ cause: new Error('the vault gave a senseless answer') });
+    if (!isRequested || typeof value !== 'string' || typeof foundVersion !== 'string') {
+      throw new SecretUnavailable({ cause: new Error('the response of the vault is malformed') });
     }
     if (properties.enabled === false) throw new SecretUnusable(name, 'disabled');
     if (value === '') throw new SecretUnusable(name, 'empty');
-    if (version === undefined && properties.notBefore && this.#isAhead(properties.notBefore)) {
+    if (version === undefined && properties.notBefore && this.#isInFuture(properties.notBefore)) {
       throw new SecretUnusable(name, 'not valid yet');
     }
     return new Secret({
@@ -109,7 +109,7 @@ export class KeyVaultReader {
     });
   }
 
-  #isAhead(instant: Date): boolean {
+  #isInFuture(instant: Date): boolean {
     return instant.getTime() > this.clock.now();
   }
 }
@@ -121,7 +121,7 @@ function refusal(name: string, version: string | undefined, error: unknown): unk
   if (cause.status === 404) {
     return new SecretNotFound(version === undefined ? name : `${name}/${version}`, { cause });
   }
-  // A refusal without readable words is no refusal of the vault's.
+  // A body that can't be parsed does not come from Key Vault, but from a proxy, for instance.
   const isRefused = cause.status === 401 || cause.status === 403;
   if (isRefused && cause.code !== 'PARSE_ERROR') return new SecretAccessRefused(name, { cause });
   const { retryAfterSeconds } = cause;

@@ -4,16 +4,25 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ManualClock, MemoryLogger, readSettings, SystemClock } from '#libs/platform';
-import { type Emulator, sampleApps, startEmulator } from '../../../apps/emulator/src/emulator.js';
+import { readSettings, SystemClock } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
+import {
+  type Emulator,
+  sampleApps,
+  startEmulator,
+} from '../../../../apps/emulator/src/emulator.js';
+import { SdkAzureCredential } from '../azure-credential/azure-credential.js';
+import {
+  azureCredentialSettings,
+  type AzureCredentialSettings,
+} from '../azure-credential/settings.js';
+import { SecretAccessRefused, SecretNotFound, SecretUnavailable } from '../errors.js';
+import { type SecretAccess, SecretAccessEvents } from '../secret-access-events.js';
+import { describeSecretStore } from '../secret-store.contract.js';
+import { Secret } from '../secret.js';
 import { KeyVaultReader } from './key-vault-reader.js';
 import { KeyVaultSecretStore } from './key-vault-secret-store.js';
-import { SdkAzureCredential } from './sdk-azure-credential.js';
-import { Secret } from './secret.js';
-import { SecretAccessRefused, SecretNotFound, SecretUnavailable } from './secret-errors.js';
-import { type SecretRead, SecretReads } from './secret-reads.js';
-import { describeSecretStore } from './secret-store.contract.js';
-import { secretsSettings, type SecretsSettings } from './secrets-settings.js';
+import { keyVaultSettings, type KeyVaultSettings } from './settings.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'secrets-spec-'));
 const standardCertificates = tls.getCACertificates('default');
@@ -35,7 +44,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-function settings(more: Record<string, string> = {}): SecretsSettings {
+function settings(more: Record<string, string> = {}): KeyVaultSettings & AzureCredentialSettings {
   const environment = {
     KEY_VAULT_URL: emulator.keyVaultUrl,
     KEY_VAULT_VERIFY_CHALLENGE_RESOURCE: 'false',
@@ -43,8 +52,11 @@ function settings(more: Record<string, string> = {}): SecretsSettings {
     AZURE_AUTHORITY_HOST: emulator.entraUrl,
     ...more,
   };
-  const values = readSettings([secretsSettings], environment);
-  return values.get(secretsSettings.key) as SecretsSettings; // the key's own type
+  const values = readSettings([keyVaultSettings, azureCredentialSettings], environment);
+  return {
+    ...(values.get(keyVaultSettings.key) as KeyVaultSettings), // read by its own schema
+    ...(values.get(azureCredentialSettings.key) as AzureCredentialSettings), // read by its own schema
+  };
 }
 
 function reader(more?: Record<string, string>): KeyVaultReader {
@@ -59,7 +71,7 @@ describeSecretStore('KeyVaultSecretStore', async () => {
     timing,
     new SystemClock(),
     new MemoryLogger(),
-    new SecretReads(),
+    new SecretAccessEvents(),
   );
   const fail = async (status: number): Promise<void> => {
     const body = { error: { code: 'Broken', message: 'no' } };
@@ -83,11 +95,11 @@ describeSecretStore('KeyVaultSecretStore', async () => {
 });
 
 describe('reading from Key Vault', () => {
-  const questions = async (): Promise<number> =>
+  const requestCount = async (): Promise<number> =>
     (await emulator.control.readJournal({ service: 'key-vault', operation: 'get-secret' })).length;
 
   it.each(['reset', 'hang', 'malformed', 'oversized', 'redirect'] as const)(
-    'answers unavailable within the deadline, without the value, when the vault gives: %s',
+    'throws SecretUnavailable within the deadline, without the value, when the vault answers: %s',
     async (kind) => {
       const name = `broken-${kind}`;
       await emulator.control.setSecret({ name, value: 'hidden-value' });
@@ -109,7 +121,7 @@ describe('reading from Key Vault', () => {
     },
   );
 
-  it('waits and asks again while the vault throttles', async () => {
+  it('repeats the request while the vault throttles', async () => {
     const version = await emulator.control.setSecret({ name: 'busy', value: 'value' });
     await emulator.control.addFault({
       ...{ service: 'key-vault', operation: 'get-secret', kind: 'status', status: 429, count: 1 },
@@ -117,17 +129,17 @@ describe('reading from Key Vault', () => {
     expect(await reader().get('busy', undefined, 3000)).toMatchObject({ version });
   });
 
-  it('does not wait past the deadline of the caller while the vault throttles', async () => {
+  it('does not wait beyond the deadline while the vault throttles', async () => {
     await emulator.control.addFault({
       ...{ service: 'key-vault', operation: 'get-secret', kind: 'status', status: 429 },
     });
-    const before = await questions();
+    const before = await requestCount();
     await expect(reader().get('busy', undefined, 900)).rejects.toBeInstanceOf(SecretUnavailable);
-    expect((await questions()) - before).toBe(1);
+    expect((await requestCount()) - before).toBe(1);
     await emulator.control.removeFaults();
   });
 
-  it('answers unavailable when Entra gives this process no token', async () => {
+  it('throws SecretUnavailable when Entra issues no token to this process', async () => {
     await emulator.control.addFault({
       ...{ service: 'entra', operation: '*', kind: 'status', status: 503 },
     });
@@ -136,7 +148,7 @@ describe('reading from Key Vault', () => {
     await emulator.control.removeFaults();
   });
 
-  it('never asks for a name that is no secret name', async () => {
+  it('sends no request for a malformed name', async () => {
     await expect(reader().get('../keys/x', undefined, 500)).rejects.toBeInstanceOf(SecretNotFound);
   });
 
@@ -161,48 +173,48 @@ describe('KeyVaultSecretStore', () => {
     clock: ManualClock;
     vault: { get: ReturnType<typeof vi.fn<(name: string) => Promise<Secret>>> };
     store: KeyVaultSecretStore;
-    told: SecretRead[];
+    accesses: SecretAccess[];
   } {
     const clock = new ManualClock();
-    const reads = new SecretReads();
-    const told: SecretRead[] = [];
-    reads.observe((read) => told.push(read));
+    const events = new SecretAccessEvents();
+    const accesses: SecretAccess[] = [];
+    events.subscribe((access) => accesses.push(access));
     const vault = { get: vi.fn(async (name: string) => Promise.resolve(version(name, '1'))) };
     return {
       clock,
       vault,
-      store: new KeyVaultSecretStore(vault, timing, clock, new MemoryLogger(), reads),
-      told,
+      store: new KeyVaultSecretStore(vault, timing, clock, new MemoryLogger(), events),
+      accesses,
     };
   }
   const version = (name: string, number: string): Secret =>
     new Secret({ name, version: number, value: `value ${number}` });
 
-  it('asks once for all who want the same secret', async () => {
+  it('reads once for concurrent calls', async () => {
     const { store, vault } = start();
     await Promise.all([store.read('a'), store.read('a'), store.reread('a')]);
     expect(vault.get).toHaveBeenCalledTimes(1);
   });
 
-  it('tells of each reading from the vault, not of answers from memory', async () => {
-    const { store, vault, clock, told } = start();
+  it('publishes each read from the vault, but no use of the cache', async () => {
+    const { store, vault, clock, accesses } = start();
     await Promise.all([store.read('a'), store.read('a')]);
     await store.read('a');
     await store.readVersion('a', '1');
-    expect(told).toEqual([{ name: 'a', version: '1' }]);
+    expect(accesses).toEqual([{ name: 'a', version: '1' }]);
     vault.get.mockRejectedValue(new SecretAccessRefused('b'));
     await expect(store.read('b')).rejects.toThrow();
     await expect(store.read('b')).rejects.toThrow();
     await clock.advance(1000);
     await expect(store.readVersion('b', '7')).rejects.toThrow();
-    expect(told.slice(1)).toEqual([
+    expect(accesses.slice(1)).toEqual([
       { name: 'b', refusal: 'secret-access-refused' },
       { name: 'b', version: '7', refusal: 'secret-access-refused' },
     ]);
   });
 
-  it('tells which version a new one replaces, also when the old one was dropped before', async () => {
-    const { store, vault, clock, told } = start();
+  it('publishes which version a new one replaces, also when the old one was dropped before', async () => {
+    const { store, vault, clock, accesses } = start();
     await store.read('a');
     vault.get.mockResolvedValue(version('a', '2'));
     await store.reread('a');
@@ -214,7 +226,7 @@ describe('KeyVaultSecretStore', () => {
     await store.reread('a');
     await clock.advance(timing.rereadCooldownMs);
     await store.reread('a');
-    expect(told).toEqual([
+    expect(accesses).toEqual([
       { name: 'a', version: '1' },
       { name: 'a', version: '2', replaces: '1' },
       { name: 'a', refusal: 'secret-missing' },
@@ -223,7 +235,7 @@ describe('KeyVaultSecretStore', () => {
     ]);
   });
 
-  it('notices a new version within the refresh interval, without making a reader wait', async () => {
+  it('finds a new version within the refresh interval, in the background', async () => {
     const { store, vault, clock } = start();
     store.onApplicationBootstrap();
     await store.read('a');
@@ -234,7 +246,7 @@ describe('KeyVaultSecretStore', () => {
     store.onModuleDestroy();
   });
 
-  it('serves the last known secret through an outage, but not for ever', async () => {
+  it('uses the cached secret during an outage, for a limited time', async () => {
     const { store, vault, clock } = start();
     store.onApplicationBootstrap();
     await store.read('a');
@@ -246,7 +258,7 @@ describe('KeyVaultSecretStore', () => {
     store.onModuleDestroy();
   });
 
-  it('asks again after 1, 2, 4, 8 and then every 16 seconds while the vault is down', async () => {
+  it('refreshes after 1, 2, 4, 8 and then every 16 seconds while the vault is down', async () => {
     const { store, vault, clock } = start();
     store.onApplicationBootstrap();
     await store.read('a');
@@ -264,7 +276,7 @@ describe('KeyVaultSecretStore', () => {
     store.onModuleDestroy();
   });
 
-  it('drops a secret at once that the vault says is gone', async () => {
+  it('drops a secret at once that is missing in the vault', async () => {
     const { store, vault, clock } = start();
     store.onApplicationBootstrap();
     await store.read('a');
@@ -285,7 +297,7 @@ describe('KeyVaultSecretStore', () => {
     expect(vault.get).toHaveBeenCalledTimes(3);
   });
 
-  it('stops using a secret the moment that it expires', async () => {
+  it('stops using a secret when it expires', async () => {
     const { store, vault, clock } = start();
     const expiresAt = new Date(clock.now() + 5000);
     vault.get.mockResolvedValue(new Secret({ name: 'a', version: '1', value: 'v', expiresAt }));
@@ -294,7 +306,7 @@ describe('KeyVaultSecretStore', () => {
     await expect(store.read('a')).rejects.toMatchObject({ why: 'expired' });
   });
 
-  it('meets an outage with one question a second, however many want the secret', async () => {
+  it('sends one request per second during an outage, for any number of calls', async () => {
     const { store, vault, clock } = start();
     vault.get.mockRejectedValue(new SecretUnavailable());
     for (let caller = 0; caller < 20; caller += 1) {

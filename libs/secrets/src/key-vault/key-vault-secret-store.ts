@@ -1,46 +1,48 @@
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
-import { type Clock, type Logger, ServiceError } from '#libs/platform';
-import type { Secret } from './secret.js';
-import { SecretNotFound, SecretUnusable } from './secret-errors.js';
-import type { SecretReads } from './secret-reads.js';
-import { SecretStore } from './secret-store.js';
-import type { SecretsSettings } from './secrets-settings.js';
+import { type Clock, type Logger, PeriodicTask, ServiceError } from '#libs/platform';
+import { SecretNotFound, SecretUnusable } from '../errors.js';
+import type { SecretAccessEvents } from '../secret-access-events.js';
+import { SecretStore } from '../secret-store.js';
+import type { Secret } from '../secret.js';
+import type { KeyVaultSettings } from './settings.js';
 
-/** What is known of one secret, or of one version of it. */
+/** The cached state of the newest version of a secret, or of one version. */
 interface Entry {
   readonly name: string;
   readonly version: string | undefined;
   secret?: Secret;
-  /** The version that was read last, also when it was dropped since. */
+  /** The version that was read last. Stays when `secret` is dropped. */
   lastVersion?: string;
   readAt: number;
   reading?: Promise<Secret>;
-  /** The last failure stands for a moment, so that an outage is not met with a flood of questions. */
+  /** The last failure, reused until `until`, so that an outage does not cause a flood of requests. */
   failure?: { readonly error: unknown; readonly until: number };
   rereadAt?: number;
 }
 
-type Timing = Pick<SecretsSettings, 'timeoutMs' | 'refreshMs' | 'outageMs' | 'rereadCooldownMs'>;
+type Timing = Pick<KeyVaultSettings, 'timeoutMs' | 'refreshMs' | 'outageMs' | 'rereadCooldownMs'>;
 
-/** A failure is given again for this long. */
+/** How long a failure is reused. */
 const FAILURE_MS = 1000;
-/** Pauses of the background refresh after a failure, as Key Vault advises; the last one repeats. */
+/** Pauses of the background refresh after failures, as Key Vault advises. The last one repeats. */
 const BACK_OFF_MS = [1000, 2000, 4000, 8000, 16_000];
 
 /**
- * Secrets of an Azure Key Vault, kept in memory.
+ * Secrets of an Azure Key Vault, cached in memory.
  *
- * A new version is noticed within the refresh interval. A secret that the vault says is disabled or
- * gone is dropped at once; one that can't be asked for is used until it is as old as the outage bound.
+ * A new version is found within the refresh interval. A secret that is disabled or missing is dropped
+ * at once. While the vault is unavailable, a cached secret is used for at most `outageMs`.
  */
 export class KeyVaultSecretStore
   extends SecretStore
   implements OnApplicationBootstrap, OnModuleDestroy
 {
   readonly #entries = new Map<string, Entry>();
-  readonly #stop = new AbortController();
+  readonly #refresh: PeriodicTask;
+  /** Failed refreshes in a row. */
+  #failureCount = 0;
 
-  /** @param vault reads from the vault itself */
+  /** @param vault reads without a cache */
   constructor(
     private readonly vault: {
       get(name: string, version: string | undefined, deadlineMs: number): Promise<Secret>;
@@ -48,25 +50,32 @@ export class KeyVaultSecretStore
     private readonly timing: Timing,
     private readonly clock: Clock,
     private readonly logger: Logger,
-    private readonly reads: SecretReads,
+    private readonly events: SecretAccessEvents,
   ) {
     super();
+    this.#refresh = new PeriodicTask({
+      name: 'secret refresh',
+      run: async () => this.#refreshAll(),
+      intervalMs: () => this.#refreshPauseMs,
+      clock,
+      logger,
+    });
   }
 
   onApplicationBootstrap(): void {
-    void this.#refreshForever();
+    this.#refresh.start();
   }
 
   onModuleDestroy(): void {
-    this.#stop.abort(new Error('the secret store is closed'));
+    void this.#refresh.stop();
   }
 
   async read(name: string): Promise<Secret> {
-    return this.#notExpired(await this.#known(this.#entry(name)));
+    return this.#notExpired(await this.#cachedOrLoaded(this.#entry(name)));
   }
 
   async readVersion(name: string, version: string): Promise<Secret> {
-    return this.#known(this.#entry(name, version));
+    return this.#cachedOrLoaded(this.#entry(name, version));
   }
 
   async reread(name: string): Promise<Secret> {
@@ -74,7 +83,7 @@ export class KeyVaultSecretStore
     const now = this.clock.now();
     const isCool =
       entry.rereadAt === undefined || now - entry.rereadAt >= this.timing.rereadCooldownMs;
-    if (!isCool) return this.#notExpired(await (entry.reading ?? this.#known(entry)));
+    if (!isCool) return this.#notExpired(await (entry.reading ?? this.#cachedOrLoaded(entry)));
     entry.rereadAt = now;
     this.logger.info({ secret: name }, 'reading a secret again');
     return this.#notExpired(await this.#load(entry));
@@ -87,32 +96,31 @@ export class KeyVaultSecretStore
     return entry;
   }
 
-  async #known(entry: Entry): Promise<Secret> {
+  async #cachedOrLoaded(entry: Entry): Promise<Secret> {
     const now = this.clock.now();
     if (entry.secret && now - entry.readAt < this.timing.outageMs) return entry.secret;
     if (entry.failure && now < entry.failure.until) throw entry.failure.error;
     return this.#load(entry);
   }
 
-  /** Asks the vault, once for all who want the same at the same time. */
+  /** Reads from the vault, once for concurrent calls. */
   async #load(entry: Entry): Promise<Secret> {
-    entry.reading ??= this.#ask(entry).finally(() => {
+    entry.reading ??= this.#read(entry).finally(() => {
       delete entry.reading;
     });
     return entry.reading;
   }
 
-  async #ask(entry: Entry): Promise<Secret> {
+  async #read(entry: Entry): Promise<Secret> {
     try {
       const secret = await this.vault.get(entry.name, entry.version, this.timing.timeoutMs);
-      this.#tell(entry, secret);
-      this.#remember(entry, secret);
-      if (entry.version === undefined)
-        this.#remember(this.#entry(entry.name, secret.version), secret);
+      this.#emitAccess(entry, secret);
+      this.#store(entry, secret);
+      if (entry.version === undefined) this.#store(this.#entry(entry.name, secret.version), secret);
       return secret;
     } catch (error) {
       entry.failure = { error, until: this.clock.now() + FAILURE_MS };
-      this.#tellFailure(entry, error);
+      this.#emitRefusal(entry, error);
       const isFinal = error instanceof SecretNotFound || error instanceof SecretUnusable;
       if (isFinal) delete entry.secret;
       const fields = { secret: entry.name, version: entry.version, error };
@@ -122,7 +130,7 @@ export class KeyVaultSecretStore
     }
   }
 
-  #remember(entry: Entry, secret: Secret): void {
+  #store(entry: Entry, secret: Secret): void {
     if (entry.version === undefined && entry.lastVersion !== secret.version) {
       const { name, version, expiresAt } = secret;
       this.logger.info({ secret: name, version, expiresAt }, 'a secret was read');
@@ -133,14 +141,14 @@ export class KeyVaultSecretStore
     delete entry.failure;
   }
 
-  #tell({ name, lastVersion: replaces }: Entry, { version }: Secret): void {
+  #emitAccess({ name, lastVersion: replaces }: Entry, { version }: Secret): void {
     const isNew = replaces !== undefined && replaces !== version;
-    this.reads.tell({ name, version, ...(isNew && { replaces }) });
+    this.events.emit({ name, version, ...(isNew && { replaces }) });
   }
 
-  #tellFailure({ name, version }: Entry, error: unknown): void {
+  #emitRefusal({ name, version }: Entry, error: unknown): void {
     const refusal = error instanceof ServiceError ? error.code : 'unknown';
-    this.reads.tell({ name, ...(version !== undefined && { version }), refusal });
+    this.events.emit({ name, ...(version !== undefined && { version }), refusal });
   }
 
   #notExpired(secret: Secret): Secret {
@@ -150,18 +158,16 @@ export class KeyVaultSecretStore
     return secret;
   }
 
-  async #refreshForever(): Promise<void> {
-    const { signal } = this.#stop;
-    for (let failures = 0; ;) {
-      const pauseMs = BACK_OFF_MS[Math.min(failures, BACK_OFF_MS.length) - 1];
-      await this.clock
-        .sleep(Math.min(pauseMs ?? Infinity, this.timing.refreshMs), signal)
-        .catch(() => undefined);
-      if (signal.aborted) return;
-      const newest = [...this.#entries.values()].filter(({ version }) => version === undefined);
-      const results = await Promise.allSettled(newest.map(async (entry) => this.#load(entry)));
-      // What fails is logged where it fails, and its last value stays.
-      failures = results.some(({ status }) => status === 'rejected') ? failures + 1 : 0;
-    }
+  get #refreshPauseMs(): number {
+    const backOffMs = BACK_OFF_MS[Math.min(this.#failureCount, BACK_OFF_MS.length) - 1] ?? Infinity;
+    return Math.min(backOffMs, this.timing.refreshMs);
+  }
+
+  /** Never rejects: `#read` logs each failure, and the cached values stay. */
+  async #refreshAll(): Promise<void> {
+    const newest = [...this.#entries.values()].filter(({ version }) => version === undefined);
+    const results = await Promise.allSettled(newest.map(async (entry) => this.#load(entry)));
+    const hasFailed = results.some(({ status }) => status === 'rejected');
+    this.#failureCount = hasFailed ? this.#failureCount + 1 : 0;
   }
 }
