@@ -84,8 +84,8 @@ export class AcsCaller {
   }
 
   /**
-   * A caller who disconnects ends calls that only issue tokens. Others go on until the timeout: the
-   * response to a create must not be lost, and a revocation is wanted all the same.
+   * A caller who disconnects aborts calls that only issue tokens. Other calls continue until the
+   * timeout: the response to a create must not be lost, and a revocation is wanted all the same.
    */
   #deadlineOf({ operation, call }: AcsCall<unknown>): AbortSignal {
     const timeout = AbortSignal.timeout(this.dependencies.timeoutMs);

@@ -16,20 +16,20 @@ export function accessKeyOf(resource: CommunicationResource, text: string): stri
     new UpstreamCredentialMalformed(resource.name, fault);
   const trimmed = text.trim();
   if (ACCESS_KEY.test(trimmed)) return trimmed;
-  const parts = new Map<string, string>();
-  for (const part of trimmed.split(';')) {
-    if (part.trim() === '') continue;
-    const at = part.indexOf('=');
-    const name = part.slice(0, Math.max(at, 0)).trim().toLowerCase();
+  const fields = new Map<string, string>();
+  for (const field of trimmed.split(';')) {
+    if (field.trim() === '') continue;
+    const at = field.indexOf('=');
+    const name = field.slice(0, Math.max(at, 0)).trim().toLowerCase();
     const isKnown = name === 'endpoint' || name === 'accesskey';
-    if (!isKnown || parts.has(name)) {
+    if (!isKnown || fields.has(name)) {
       throw malformed('the secret is neither an access key nor endpoint=…;accesskey=…');
     }
-    parts.set(name, part.slice(at + 1).trim());
+    fields.set(name, field.slice(at + 1).trim());
   }
-  const accessKey = parts.get('accesskey') ?? '';
+  const accessKey = fields.get('accesskey') ?? '';
   if (!ACCESS_KEY.test(accessKey)) throw malformed('the access key of the secret is not base64');
-  const origin = URL.parse(parts.get('endpoint') ?? '')?.origin;
+  const origin = URL.parse(fields.get('endpoint') ?? '')?.origin;
   if (origin !== resource.endpoint) {
     throw malformed(
       `the connection string is for ${origin ?? 'no address'}, the configuration for ${resource.endpoint}`,

@@ -2,20 +2,20 @@ import { type CapacityForecast, capacityWithin, nextReleaseMs } from './capacity
 
 /** From the end of the `Retry-After` time until the repeated request is queued. */
 const ROUND_TRIP_MS = 400;
-/** An estimate is meant to be right within 20 %; the rest of that is for what can't be foreseen. */
+/** A factor of error that costs nothing: less than the promised 20 %, as a reserve. */
 const TOLERATED_ERROR = 1.15;
-/** The cost of being served one whole cycle late, as a factor of wrong estimates. */
+/** The cost of being served one cycle late, compared with a factor of error. */
 const CYCLE_LOST_COST = 2;
 const MAX_CANDIDATES = 20;
 
 /**
- * The `Retry-After` of a deferred request: somewhat less than its wait, by a random part, so that
- * clients neither return at the same instant nor after their permits were released. They queue for
- * the rest.
+ * The `Retry-After` of a deferred request. It is shorter than the estimated wait, by a random time,
+ * so that clients return before their permits are released and not all at once. They queue for the
+ * rest.
  *
- * Permits are released in bursts. A client that returns after its own release takes a later one,
- * unless so few are queued that its own is still left. So a time that would be too short by more
- * than `TOLERATED_ERROR` is extended to where the next release is near enough.
+ * Permits are released in bursts. A client that returns after its release gets a later one, unless
+ * so few requests are queued that its own is still free. Each candidate is rated by the error of the
+ * estimate that the client sees and by the time that it loses.
  *
  * @param deferred.waitMs estimated wait of the request
  * @param deferred.random from 0 to below 1
@@ -27,6 +27,7 @@ export function retryAfterSeconds(
 ): number {
   const { waitMs, maxWaitMs, random } = deferred;
   const { meanServiceMs, cycleMs } = forecast;
+  // 0.13 keeps the error below the tolerated one; half of `maxWaitMs` leaves time to queue.
   const earlyMs = Math.min((waitMs + meanServiceMs) * 0.13, maxWaitMs * (0.3 + 0.2 * random));
   const first = Math.max(1, Math.ceil((waitMs + meanServiceMs - earlyMs) / 1000));
   const later = Array.from({ length: MAX_CANDIDATES }, (_, nth) => first + 1 + nth);

@@ -9,6 +9,9 @@ import { LeasedPermits } from './leased-permits.js';
 import { type Waiter, WaitQueue } from './wait-queue.js';
 import { WindowReporter } from './window-reporter.js';
 
+/** Longest pause between two reconciliations while requests are queued. */
+const MAX_PAUSE_MS = 250;
+
 export interface OperationLimits extends WindowLimits {
   /** The longest that a request is queued. */
   readonly maxWaitMs: number;
@@ -238,12 +241,12 @@ export class OperationLimiter {
     return !this.#capacity.isFree && this.#permits.available > 0;
   }
 
-  /** Waits until capacity is expected, 250 ms at most. */
+  /** Waits until capacity is expected, or for `MAX_PAUSE_MS`. */
   async #pause(): Promise<void> {
     const { clock } = this.dependencies;
     const minMs = Math.min(100, Math.max(20, this.limits.windowMs / 400));
     this.#wake = new AbortController();
-    const pauseMs = Math.min(250, Math.max(minMs, this.#capacity.nextAt - clock.now()));
+    const pauseMs = Math.min(MAX_PAUSE_MS, Math.max(minMs, this.#capacity.nextAt - clock.now()));
     await clock.sleep(pauseMs, this.#wake.signal).catch(() => undefined);
   }
 }

@@ -60,6 +60,7 @@ export class WindowReporter {
     const lease = {
       id: report.leaseId,
       usableUntil: sentAt + limits.leaseMs,
+      // With capacity to spare, unused permits may stay for the next requests.
       returnAt: allocation.free > 0 ? now + limits.windowMs / 10 : now,
     };
     this.permits.add(lease, allocation.granted);

@@ -5,8 +5,8 @@ import {
   releasesOf,
   REPORT_TTL_MS,
 } from '../forecast/capacity-forecast.js';
-import { FairQueue } from './fair-queue.js';
 import { adaptLimit } from './adaptive-limit.js';
+import { FairQueue } from './fair-queue.js';
 import {
   type Allocation,
   type ArrivalTag,
@@ -57,7 +57,8 @@ export function reconcile(
 
   const queue = new FairQueue(state.queue);
   queue.advance(now, windowMs);
-  for (const finished of report.finishedTags) queue.finish(finished, 2 + context.limit / 4);
+  const slack = 2 + context.limit / 4;
+  for (const finished of report.finishedTags) queue.finish(finished, slack);
   const tags = report.arrivals.map((arrival) => tagOf(arrival, queue, context));
   const queuedTags = [...report.queuedTags, ...tags.map(({ tag }) => tag)].sort((a, b) => a - b);
 
