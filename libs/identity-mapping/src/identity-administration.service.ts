@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
-import type { Principal } from '#libs/authentication';
-import { Clock, ServiceError } from '#libs/platform';
+import { Clock, type Principal, ServiceError } from '#libs/platform';
 import { canonicalName } from './model/application-identity.js';
 import {
   MappingChanged,

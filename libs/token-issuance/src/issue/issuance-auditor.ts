@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditAction, type AuditEvent, AuditTrail } from '#libs/audit';
-import type { Principal } from '#libs/authentication';
 import type { ApplicationIdentity, ProvisionedMapping } from '#libs/identity-mapping';
-import { type RequestContext, ServiceError } from '#libs/platform';
+import { type Principal, type RequestContext, ServiceError } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
 import type { Decision, PolicySubject } from '../policy/issuance-policy.js';
 

@@ -6,7 +6,6 @@ import {
   type TokenFingerprint,
   TokenFingerprints,
 } from '#libs/audit';
-import type { Principal } from '#libs/authentication';
 import { CommunicationIdentityGateway, type GatewayCall } from '#libs/communication-services';
 import {
   type CreateWithToken,
@@ -14,7 +13,7 @@ import {
   type ProvisionedMapping,
   IdentityMappingService,
 } from '#libs/identity-mapping';
-import type { RequestContext } from '#libs/platform';
+import type { Principal, RequestContext } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
 import { type IssuanceRequest, IssuanceAuditor } from './issuance-auditor.js';
 import { IssuancePolicies } from '../policy/issuance-policies.js';

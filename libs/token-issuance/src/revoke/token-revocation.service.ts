@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { AuditReceipt } from '#libs/audit';
-import type { Principal } from '#libs/authentication';
 import {
   type ProvisionedMapping,
   IdentityMappingService,
   MappingNotFound,
 } from '#libs/identity-mapping';
-import type { RequestContext } from '#libs/platform';
+import type { Principal, RequestContext } from '#libs/platform';
 
 /** What became of a wish to revoke. */
 export interface Revocation {

@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditReceipt, AuditTrail, TokenFingerprints } from '#libs/audit';
-import type { Principal } from '#libs/authentication';
 import { CommunicationIdentityGateway, CommunicationResources } from '#libs/communication-services';
 import { IdentityMappingService, MappingNotFound } from '#libs/identity-mapping';
-import type { RequestContext } from '#libs/platform';
+import type { Principal, RequestContext } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
 import { type IssuanceRequest, IssuanceAuditor } from '../issue/issuance-auditor.js';
 import { IssuancePolicies } from '../policy/issuance-policies.js';
