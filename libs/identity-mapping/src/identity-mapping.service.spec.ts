@@ -172,25 +172,44 @@ describe('IdentityMappingService', () => {
   });
 
   it('records the first token with the identity, and gives it to nobody when that fails', async () => {
-    const withToken = {
-      wish: { scopes: ['voip'], expiresInMinutes: 60 },
-      tokenEvent: async () =>
-        Promise.resolve({ action: 'token.issue', outcome: 'success', actor } as const),
-    };
-    const { issued } = await one.mappings.ensureActive({ identity: who, actor }, withToken);
-    expect(issued?.auditEntry.index).toBe(1);
+    const tokenEvent = { action: 'token.issue', outcome: 'success', actor } as const;
+    const create = async () =>
+      one.mappings.findOrCreate(
+        { identity: who, actor },
+        { scopes: ['voip'], expiresInMinutes: 60 },
+      );
+    const { creation } = await create();
+    expect(creation?.issued?.token).toBeDefined();
+    expect(await creation?.commit(tokenEvent)).toMatchObject({ index: 1 });
     expect(actions()).toEqual(['identity.create', 'token.issue']);
     expect(one.gateway.calls.map(({ operation }) => operation)).toEqual(['createWithToken']);
     who = { ...who, subject: randomUUID() };
+    const { creation: other } = await create();
     one.audit.outage = new AuditUnavailable();
-    const failed = one.mappings.ensureActive({ identity: who, actor }, withToken);
-    await expect(failed).rejects.toBeInstanceOf(AuditUnavailable);
+    await expect(other?.commit(tokenEvent)).rejects.toBeInstanceOf(AuditUnavailable);
+  });
+
+  it('keeps an identity that is disposed of before its commit, and lets other callers wait for it', async () => {
+    const { creation } = await one.mappings.findOrCreate({ identity: who, actor });
+    const other = ensure(replica(one));
+    creation?.[Symbol.dispose]();
+    expect((await passing(other)).mapping).toMatchObject({ id: creation?.mapping.id });
+    expect(one.gateway.identities.size).toBe(1);
+    expect(actions()).toEqual(['identity.create']);
+  });
+
+  it('does nothing when an identity is disposed of after its commit', async () => {
+    const { creation } = await one.mappings.findOrCreate({ identity: who, actor });
+    await creation?.commit();
+    creation?.[Symbol.dispose]();
+    await ensure();
+    expect(actions()).toEqual(['identity.create']);
   });
 
   it('gives no token between a revocation and its confirmation, nor one of the generation before', async () => {
     const { mapping } = await ensure();
     one.gateway.failNext('revoke', new UpstreamUnavailable());
-    await one.mappings.revokeTokens({ mapping, actor });
+    await one.mappings.revokeTokens({ id: mapping.id, tenant: 'any' }, { actor });
     await expect(ensure()).rejects.toBeInstanceOf(RevocationPending);
     await one.clock.advance(settings.leaseMs + 1);
     await one.sweeper.sweep();

@@ -28,8 +28,8 @@ export type { LineResult } from './bulk/line-result.js';
 export { IdentityExport, type ExportLine } from './bulk/identity-export.js';
 export { identityFields } from './model/identity-fields.js';
 export { IdentityLinking, type IdentityDescription } from './lifecycle/identity-linking.js';
-export { type CallContext } from './lifecycle/call-context.js';
-export { type CreateWithToken, type EnsuredMapping } from './lifecycle/identity-creation.js';
+export { type CallContext, gatewayCallOf } from './lifecycle/call-context.js';
+export type { UncommittedIdentity } from './lifecycle/identity-creation.js';
 export {
   IdentityMap,
   type Claim,
@@ -41,11 +41,13 @@ export { IdentityMappingModule } from './identity-mapping.module.js';
 export {
   EFFECTIVE_WITHIN_MINUTES,
   IdentityMappingService,
+  type EnsuredMapping,
   type MappingRequest,
-  type RevocationRequest,
+  type Revocation,
 } from './identity-mapping.service.js';
 export { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
 export {
+  auditTargetOf,
   MAPPING_STATUSES,
   type ProvisionedMapping,
   type Mapping,

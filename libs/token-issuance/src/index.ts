@@ -23,4 +23,3 @@ export { TeamsExchangeService, type ExchangedToken } from './teams/teams-exchang
 export { TokenIssuanceModule } from './token-issuance.module.js';
 export { TokenIssuanceService, type IssuedToken } from './issue/token-issuance.service.js';
 export { tokenIssuanceSettings, type TokenIssuanceSettings } from './settings.js';
-export { TokenRevocationService, type Revocation } from './revoke/token-revocation.service.js';

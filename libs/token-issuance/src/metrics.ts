@@ -100,7 +100,7 @@ export class IssuanceMetrics {
     this.#sunsetTokens.inc({ scope });
   }
 
-  cacheFault(operation: 'keep' | 'open'): void {
+  observeCacheFault(operation: 'keep' | 'open'): void {
     this.#cacheFaults.inc({ operation });
   }
 }

@@ -15,7 +15,6 @@ import { EnvelopeEncryption } from './cache/envelope-encryption.js';
 import { TeamsExchangeService } from './teams/teams-exchange.service.js';
 import { TokenIssuanceService } from './issue/token-issuance.service.js';
 import { PostgresTokenQuota, TokenQuota } from './issue/token-quota.js';
-import { TokenRevocationService } from './revoke/token-revocation.service.js';
 
 /** ACS access tokens: who gets which, and the record of it. */
 @Module({
@@ -35,10 +34,9 @@ import { TokenRevocationService } from './revoke/token-revocation.service.js';
     { provide: TokenQuota, useClass: PostgresTokenQuota },
     TokenReuse,
     TokenIssuanceService,
-    TokenRevocationService,
     TeamsExchangeService,
     ExpiredTokenCleanup,
   ],
-  exports: [IssuancePolicies, TokenIssuanceService, TokenRevocationService, TeamsExchangeService],
+  exports: [IssuancePolicies, TokenIssuanceService, TeamsExchangeService],
 })
 export class TokenIssuanceModule {}

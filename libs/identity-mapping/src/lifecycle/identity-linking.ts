@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
 import { Clock } from '#libs/platform';
-import { type ApplicationIdentity, canonicalName } from '../model/application-identity.js';
+import { type ApplicationIdentity, canonicalIdentity } from '../model/application-identity.js';
 import {
   IdentityKindConflict,
   IdentityLinkConflict,
@@ -56,11 +56,7 @@ export class IdentityLinking {
     who: CallContext,
   ): Promise<{ readonly mapping: Mapping; readonly isNew: boolean }> {
     const { kind, displayName, communicationUserId } = described;
-    const identity = {
-      tenant: canonicalName(described.tenant),
-      subject: canonicalName(described.subject),
-      kind,
-    };
+    const identity = canonicalIdentity(described);
     if (communicationUserId !== undefined) {
       return this.#link(identity, communicationUserId.toLowerCase(), displayName, who);
     }
@@ -68,7 +64,7 @@ export class IdentityLinking {
     const known = await this.map.find(identity, rule);
     if (known && known.kind !== kind) throw new IdentityKindConflict();
     if (known && isEstablished(known)) return { mapping: known, isNew: false };
-    const { mapping, isNew = false } = await this.mappings.ensureActive({ identity, ...who });
+    const { mapping, isNew } = await this.mappings.ensureActive({ identity, ...who });
     if (displayName === undefined || mapping.displayName !== undefined) return { mapping, isNew };
     return { mapping: await this.#rename(mapping, displayName, who), isNew };
   }

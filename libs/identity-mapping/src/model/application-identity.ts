@@ -18,3 +18,12 @@ const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export function canonicalName(name: string): string {
   return GUID.test(name) ? name.toLowerCase() : name;
 }
+
+/** An application identity with tenant and subject in their one spelling. */
+export function canonicalIdentity({
+  tenant,
+  subject,
+  kind,
+}: ApplicationIdentity): ApplicationIdentity {
+  return { tenant: canonicalName(tenant), subject: canonicalName(subject), kind };
+}

@@ -10,15 +10,15 @@ export interface Lease {
 }
 
 /**
- * What a caller got that asked for the right to create:
+ * The result of a claim:
  *
- * - `won`: a pending mapping under its own lease; ACS was not asked before.
- * - `abandoned`: a pending mapping whose last holder went away without a word; ACS may have been
- *   asked. It becomes the caller's own by `takeOver`.
- * - `taken`: the mapping as it stands; somebody else holds or has finished it.
+ * - `acquired`: a pending mapping under the caller's lease; ACS has not been called.
+ * - `expired`: a pending mapping whose lease has expired, so that ACS may have been called. `takeOver`
+ *   gives it to the caller.
+ * - `held`: the stored mapping; another caller holds its lease, or it is no longer pending.
  */
 export interface Claim {
-  readonly standing: 'won' | 'abandoned' | 'taken';
+  readonly outcome: 'acquired' | 'expired' | 'held';
   readonly mapping: Mapping;
 }
 

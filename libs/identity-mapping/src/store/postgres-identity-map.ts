@@ -18,7 +18,7 @@ import * as statements from './statements.js';
 import { uuidV7 } from '../model/uuid-v7.js';
 
 type Subject = Omit<ApplicationIdentity, 'kind'>;
-type Row = MappingEntity & { readonly isLeaseOver: boolean };
+type Row = MappingEntity & { readonly isLeaseExpired: boolean };
 
 /** Mappings in PostgreSQL; leases run on the database's clock, which all replicas share. */
 @Injectable()
@@ -71,16 +71,16 @@ export class PostgresIdentityMap extends IdentityMap {
   async claim(identity: ApplicationIdentity, resource: string, lease: Lease): Promise<Claim> {
     const { tenant, subject, kind } = identity;
     const id = uuidV7(this.clock.now());
-    const won = await this.database.query<{ id: string }>(statements.CLAIM, [
+    const acquired = await this.database.query<{ id: string }>(statements.CLAIM, [
       ...[id, resource, tenant, subject, kind, lease.holder, lease.durationMs],
     ]);
     const row = await this.#live(identity, resource);
     // Deleted between the two statements: the place is free again.
     if (row?.resource !== resource) return this.claim(identity, resource, lease);
     if (row.kind !== kind) throw new IdentityKindConflict();
-    const isAbandoned = row.status === 'pending' && row.isLeaseOver;
-    const standing = won.length > 0 ? 'won' : isAbandoned ? 'abandoned' : 'taken';
-    return { standing, mapping: toMapping(row) };
+    const isExpired = row.status === 'pending' && row.isLeaseExpired;
+    const outcome = acquired.length > 0 ? 'acquired' : isExpired ? 'expired' : 'held';
+    return { outcome, mapping: toMapping(row) };
   }
 
   takeOver(mappingId: string, lease: Lease): TransactionalWrite {
@@ -162,7 +162,7 @@ export class PostgresIdentityMap extends IdentityMap {
 
   async #live({ tenant, subject }: Subject, resource: string): Promise<Row | undefined> {
     const [row] = await this.database.query<Row>(
-      `SELECT ${COLUMNS}, coalesce(lease_expires_at < clock_timestamp(), false) AS "isLeaseOver"
+      `SELECT ${COLUMNS}, coalesce(lease_expires_at < clock_timestamp(), false) AS "isLeaseExpired"
        FROM mapping
        WHERE tenant = $1 AND subject = $2 AND status <> 'deleted'
        ORDER BY resource = $3 DESC, id LIMIT 1`,

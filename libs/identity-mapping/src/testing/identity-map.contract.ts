@@ -50,16 +50,16 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       const claims = await Promise.all(
         Array.from({ length: 20 }, async () => subject.map.claim(who, RESOURCE, lease())),
       );
-      expect(claims.filter(({ standing }) => standing === 'won')).toHaveLength(1);
-      expect(claims.filter(({ standing }) => standing === 'taken')).toHaveLength(19);
+      expect(claims.filter(({ outcome }) => outcome === 'acquired')).toHaveLength(1);
+      expect(claims.filter(({ outcome }) => outcome === 'held')).toHaveLength(19);
       expect(new Set(claims.map(({ mapping }) => mapping.id)).size).toBe(1);
       expect(claims[0]?.mapping).toMatchObject({ ...who, status: 'pending', version: 1 });
     });
 
     it('keeps the resources apart', async () => {
       const who = someone();
-      expect((await subject.map.claim(who, 'one', lease())).standing).toBe('won');
-      expect((await subject.map.claim(who, 'two', lease())).standing).toBe('won');
+      expect((await subject.map.claim(who, 'one', lease())).outcome).toBe('acquired');
+      expect((await subject.map.claim(who, 'two', lease())).outcome).toBe('acquired');
     });
 
     it('shows the communication identity once the winner has activated it', async () => {
@@ -71,7 +71,7 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       const active = { ...who, id: mapping.id, status: 'active', communicationUserId, version: 2 };
       expect(await subject.map.find(who, RESOURCE)).toMatchObject(active);
       expect(await subject.map.claim(who, RESOURCE, lease())).toMatchObject({
-        standing: 'taken',
+        outcome: 'held',
         mapping: active,
       });
     });
@@ -92,7 +92,7 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       const { mapping } = await subject.map.claim(who, RESOURCE, held);
       await subject.map.release(mapping.id, held);
       const next = await subject.map.claim(who, RESOURCE, lease());
-      expect(next).toMatchObject({ standing: 'won', mapping: { id: mapping.id } });
+      expect(next).toMatchObject({ outcome: 'acquired', mapping: { id: mapping.id } });
     });
 
     it('lets the next caller win after an unknown outcome was recorded', async () => {
@@ -100,14 +100,14 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       const held = lease();
       const { mapping } = await subject.map.claim(who, RESOURCE, held);
       await subject.apply(subject.map.releaseUnknown(mapping.id, held));
-      expect((await subject.map.claim(who, RESOURCE, lease())).standing).toBe('won');
+      expect((await subject.map.claim(who, RESOURCE, lease())).outcome).toBe('acquired');
     });
 
     it('ignores a release by anybody but the holder', async () => {
       const who = someone();
       const { mapping } = await subject.map.claim(who, RESOURCE, lease());
       await subject.map.release(mapping.id, lease());
-      expect((await subject.map.claim(who, RESOURCE, lease())).standing).toBe('taken');
+      expect((await subject.map.claim(who, RESOURCE, lease())).outcome).toBe('held');
     });
 
     it('gives an abandoned mapping to one of many that take it over, and shuts its last holder out', async () => {
@@ -115,7 +115,7 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       const gone = lease(1);
       const { mapping } = await subject.map.claim(who, RESOURCE, gone);
       await subject.outlive(1);
-      expect((await subject.map.claim(who, RESOURCE, lease())).standing).toBe('abandoned');
+      expect((await subject.map.claim(who, RESOURCE, lease())).outcome).toBe('expired');
 
       const heirs = Array.from({ length: 5 }, () => lease());
       const outcomes = await Promise.allSettled(

@@ -82,16 +82,16 @@ export class MemoryIdentityMap extends IdentityMap {
     if (!held) {
       const mapping = newMapping({ ...identity, resource }, this.clock.now());
       this.#held.push({ mapping, lease: this.#until(lease) });
-      return { standing: 'won', mapping };
+      return { outcome: 'acquired', mapping };
     }
     const { mapping } = held;
     if (mapping.kind !== identity.kind) throw new IdentityKindConflict();
-    if (mapping.status !== 'pending') return { standing: 'taken', mapping };
+    if (mapping.status !== 'pending') return { outcome: 'held', mapping };
     if (!held.lease) {
       held.lease = this.#until(lease);
-      return { standing: 'won', mapping };
+      return { outcome: 'acquired', mapping };
     }
-    return { standing: this.#isOver(held) ? 'abandoned' : 'taken', mapping };
+    return { outcome: this.#isOver(held) ? 'expired' : 'held', mapping };
   }
 
   takeOver(mappingId: string, lease: Lease): TransactionalWrite {

@@ -21,7 +21,7 @@ import { readPolicy } from '../policy/policy-file.js';
 import { MemoryTokenCache } from '../testing/memory-token-cache.js';
 import { TokenReuse } from '../cache/token-reuse.js';
 import { TokenIssuanceService } from './token-issuance.service.js';
-import { MemoryTokenQuota } from './token-quota.js';
+import { MemoryTokenQuota } from '../testing/memory-token-quota.js';
 
 const POLICY = `
 version: 1
@@ -107,8 +107,8 @@ function open() {
 
 describe('TokenIssuanceService', () => {
   let at: ReturnType<typeof open>;
-  const issue = async (caller: Principal, wish: { scopes?: string[] } = {}) =>
-    at.service.issueForCaller(caller, wish, request);
+  const issue = async (actor: Principal, options: { scopes?: string[] } = {}) =>
+    at.service.issueForCaller(options, { actor, request });
   const asked = () => at.gateway.calls.map(({ operation }) => operation);
   const recorded = () => at.audit.entries.map(({ action, outcome }) => `${action} ${outcome}`);
 
@@ -185,7 +185,10 @@ describe('TokenIssuanceService', () => {
     const issueToken = at.gateway.issueToken.bind(at.gateway);
     at.gateway.issueToken = async (...call) => {
       const issued = await issueToken(...call);
-      await at.mappings.revokeTokens({ mapping, actor: callerOf('user') });
+      await at.mappings.revokeTokens(
+        { id: mapping.id, tenant: 'any' },
+        { actor: callerOf('user') },
+      );
       return issued;
     };
     await expect(issue(callerOf('user'))).rejects.toMatchObject({ code: 'revocation-pending' });

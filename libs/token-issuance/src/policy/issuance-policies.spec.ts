@@ -168,7 +168,7 @@ describe('IssuancePolicies', () => {
       policyVersion: policyVersion(BUILT_IN_POLICY),
       variant: 'variant',
     };
-    await cache.keep(place, {
+    await cache.store(place, {
       token: 'token',
       expiresOn: new Date(clock.now() + 3_600_000),
       fingerprint: { fingerprint: 'print', fingerprintKey: 'key' },

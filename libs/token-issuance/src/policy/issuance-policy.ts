@@ -36,7 +36,7 @@ export interface Grant {
   /** The shortest and longest lifetime that the rule gives; a lifetime nobody asked for may vary within. */
   readonly lifetimeMinutes: { readonly shortest: number; readonly longest: number };
   /** Whether the lifetime was asked for, so that it may not be varied. */
-  readonly isLifetimeAsked: boolean;
+  readonly isLifetimeRequested: boolean;
   readonly isReusable: boolean;
   readonly tokensPerHour: number | undefined;
 }
@@ -56,6 +56,9 @@ export type Decision<T = Grant> = {
   readonly version: string;
   readonly trials: readonly TrialOutcome[];
 } & ({ readonly grant: T } | { readonly refusal: ServiceError });
+
+/** A decision that grants a token. */
+export type GrantedDecision = Extract<Decision, { readonly grant: Grant }>;
 
 /** A scope that ACS will stop to give. */
 export interface ScopeSunset {
@@ -161,7 +164,7 @@ function granted(allow: PolicyRule['allow'], wish: TokenOptions): Answer<Grant> 
       scopes,
       expiresInMinutes,
       lifetimeMinutes: { shortest, longest },
-      isLifetimeAsked: wish.expiresInMinutes !== undefined,
+      isLifetimeRequested: wish.expiresInMinutes !== undefined,
       isReusable: allow.reuse,
       tokensPerHour: allow.tokensPerHour,
     },
