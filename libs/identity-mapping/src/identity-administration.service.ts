@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail, type Principal } from '#libs/audit';
 import { Clock, ServiceError } from '#libs/platform';
-import { canonicalName } from './model/application-identity.js';
+import { auditTargetOf, canonicalName, isProvisioned, type Mapping } from './model/mapping.js';
 import {
   MappingChanged,
   MappingNotFound,
@@ -14,7 +14,6 @@ import { IdentityDeletion } from './lifecycle/identity-deletion.js';
 import { IdentityMap, type MappingSearch } from './store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
 import { EFFECTIVE_WITHIN_MINUTES } from './identity-mapping.service.js';
-import { isEstablished, type Mapping, auditTargetOf } from './model/mapping.js';
 import { TokenRevocation } from './lifecycle/token-revocation.js';
 import { type CallContext, auditActorOf } from './lifecycle/call-context.js';
 
@@ -207,7 +206,7 @@ export class IdentityAdministrationService {
     const isSame = status === mapping.status && displayName === mapping.displayName;
     if (isSame) return;
     if (status === 'suspended' && mapping.status !== 'suspended') {
-      if (!isEstablished(mapping)) throw new MappingStateConflict(mapping.status);
+      if (!isProvisioned(mapping)) throw new MappingStateConflict(mapping.status);
       await this.revocation.begin({ mapping, action: 'identity.suspend', displayName }, who);
       return;
     }

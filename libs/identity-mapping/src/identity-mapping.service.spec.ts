@@ -9,7 +9,7 @@ import {
 } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
 import { ManualClock, MemoryLogger } from '#libs/platform';
-import type { ApplicationIdentity } from './model/application-identity.js';
+import type { ApplicationIdentity } from './model/mapping.js';
 import { BackgroundTasks } from './lifecycle/background-tasks.js';
 import { MappingNotActive, MappingPending, RevocationPending } from './errors.js';
 import { IdentityCreation } from './lifecycle/identity-creation.js';

@@ -2,7 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AuditReceipt, Principal } from '#libs/audit';
 import { CommunicationResources, type TokenRequest } from '#libs/communication-services';
 import { Clock } from '#libs/platform';
-import { type ApplicationIdentity, canonicalIdentity } from './model/application-identity.js';
+import {
+  type ApplicationIdentity,
+  canonicalIdentity,
+  isProvisioned,
+  type ProvisionedMapping,
+} from './model/mapping.js';
 import {
   MappingChanged,
   MappingNotActive,
@@ -11,11 +16,10 @@ import {
   RevocationPending,
 } from './errors.js';
 import { IdentityCreation, type UncommittedIdentity } from './lifecycle/identity-creation.js';
-import { IdentityMap } from './store/identity-map.js';
+import { IdentityMap, newLease } from './store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
-import { type ProvisionedMapping, isEstablished } from './model/mapping.js';
 import { TokenRevocation } from './lifecycle/token-revocation.js';
-import { newLease, type CallContext } from './lifecycle/call-context.js';
+import { type CallContext } from './lifecycle/call-context.js';
 
 /** A call that needs the mapping of an application identity. */
 export interface MappingRequest extends CallContext {
@@ -60,7 +64,7 @@ export class IdentityMappingService {
   /** @throws MappingNotFound when the identity has no communication identity, or was deleted */
   async find(identity: ApplicationIdentity): Promise<ProvisionedMapping> {
     const mapping = await this.map.find(identity, this.#resourceFor(identity));
-    if (!mapping || !isEstablished(mapping)) throw new MappingNotFound();
+    if (!mapping || !isProvisioned(mapping)) throw new MappingNotFound();
     return mapping;
   }
 
@@ -72,7 +76,7 @@ export class IdentityMappingService {
   async get(id: string, tenant: string): Promise<ProvisionedMapping> {
     const mapping = await this.map.get(id);
     const isVisible = mapping && (tenant === 'any' || mapping.tenant === tenant);
-    if (!isVisible || mapping.status === 'deleted' || !isEstablished(mapping)) {
+    if (!isVisible || mapping.status === 'deleted' || !isProvisioned(mapping)) {
       throw new MappingNotFound();
     }
     return mapping;
@@ -112,7 +116,7 @@ export class IdentityMappingService {
   async findOrCreate(request: MappingRequest, token?: TokenRequest): Promise<EnsuredMapping> {
     const identity = canonicalIdentity(request.identity);
     const known = await this.map.find(identity, this.#resourceFor(identity));
-    if (known && isEstablished(known)) return { mapping: this.#requireUsable(known) };
+    if (known && isProvisioned(known)) return { mapping: this.#requireUsable(known) };
     const resource = this.resources.find(known?.resource ?? this.#resourceFor(identity)).name;
 
     const signal = request.request?.signal;
@@ -121,7 +125,7 @@ export class IdentityMappingService {
       signal?.throwIfAborted();
       const lease = newLease(this.settings.leaseMs);
       const { outcome, mapping } = await this.map.claim(identity, resource, lease);
-      if (isEstablished(mapping)) return { mapping: this.#requireUsable(mapping) };
+      if (isProvisioned(mapping)) return { mapping: this.#requireUsable(mapping) };
       const isOurs =
         outcome === 'acquired' ||
         (outcome === 'expired' && (await this.creation.takeOver(mapping, lease)));
@@ -152,7 +156,7 @@ export class IdentityMappingService {
    */
   async requireUnchanged(mapping: ProvisionedMapping): Promise<void> {
     const stored = await this.map.get(mapping.id);
-    if (!stored || !isEstablished(stored)) throw new MappingNotActive('deleted');
+    if (!stored || !isProvisioned(stored)) throw new MappingNotActive('deleted');
     this.#requireUsable(stored);
     if (stored.tokenGeneration !== mapping.tokenGeneration) throw new RevocationPending();
   }

@@ -1,9 +1,4 @@
 export {
-  IDENTITY_KINDS,
-  type ApplicationIdentity,
-  type IdentityKind,
-} from './model/application-identity.js';
-export {
   IdentityKindConflict,
   IdentityLinkConflict,
   LeaseLost,
@@ -24,7 +19,7 @@ export {
   type MappingUpdate,
 } from './identity-administration.service.js';
 export { IdentityImport, type ImportRequest, type ImportSummary } from './bulk/identity-import.js';
-export type { LineResult } from './bulk/line-result.js';
+export type { LineResult } from './bulk/import-line.js';
 export { IdentityExport, type ExportLine } from './bulk/identity-export.js';
 export { identityFields } from './model/identity-fields.js';
 export { IdentityLinking, type IdentityDescription } from './lifecycle/identity-linking.js';
@@ -47,11 +42,12 @@ export {
 } from './identity-mapping.service.js';
 export { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
 export {
+  type ApplicationIdentity,
   auditTargetOf,
+  IDENTITY_KINDS,
   MAPPING_STATUSES,
-  type ProvisionedMapping,
   type Mapping,
-  type MappingStatus,
+  type ProvisionedMapping,
 } from './model/mapping.js';
 export { PostgresIdentityMap } from './store/postgres-identity-map.js';
 export { identityMappingGrants, identityMappingMigrations } from './schema/migrations.js';

@@ -1,6 +1,6 @@
 export { tokenIssuanceGrants, tokenIssuanceMigrations } from './schema/migrations.js';
 export { BUILT_IN_POLICY } from './policy/built-in-policy.js';
-export { IssuancePolicies } from './policy/issuance-policies.js';
+export { IssuancePolicies } from './policy-loading/issuance-policies.js';
 export {
   IssuancePolicy,
   type Decision,
@@ -8,7 +8,7 @@ export {
   type PolicySubject,
   type ScopeSunset,
   type TokenOptions,
-  type TrialOutcome,
+  type EvaluatedRule,
 } from './policy/issuance-policy.js';
 export { policyJsonSchema } from './policy/policy-document.js';
 export { InvalidPolicy, readPolicy } from './policy/policy-file.js';

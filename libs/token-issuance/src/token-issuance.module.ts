@@ -7,7 +7,7 @@ import { SecretsModule } from '#libs/secrets';
 import { ExpiredTokenCleanup } from './cache/expired-token-cleanup.js';
 import { IssuanceMetrics } from './metrics.js';
 import { IssuanceAuditor } from './issue/issuance-auditor.js';
-import { IssuancePolicies } from './policy/issuance-policies.js';
+import { IssuancePolicies } from './policy-loading/issuance-policies.js';
 import { PostgresTokenCache } from './cache/postgres-token-cache.js';
 import { TokenCache } from './cache/token-cache.js';
 import { TokenReuse } from './cache/token-reuse.js';

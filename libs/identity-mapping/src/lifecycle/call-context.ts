@@ -1,10 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { type Actor, type AuditEvent, isPrincipal } from '#libs/audit';
 import type { CallPriority } from '#libs/request-budget';
 import type { GatewayCall } from '#libs/communication-services';
 import type { RequestContext } from '#libs/platform';
 import type { Mapping } from '../model/mapping.js';
-import type { Lease } from '../store/identity-map.js';
 
 /** Who calls, and for which request. */
 export interface CallContext<A extends Actor = Actor> {
@@ -40,9 +38,4 @@ export function auditActorOf({
   request,
 }: CallContext): Pick<AuditEvent, 'actor' | 'request'> {
   return request ? { actor, request } : { actor };
-}
-
-/** A lease with a new holder. */
-export function newLease(durationMs: number): Lease {
-  return { holder: randomUUID(), durationMs };
 }

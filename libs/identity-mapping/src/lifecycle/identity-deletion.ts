@@ -3,15 +3,15 @@ import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationIdentityGateway, CommunicationResources } from '#libs/communication-services';
 import { Clock, Logger } from '#libs/platform';
 import { MappingChanged } from '../errors.js';
-import { IdentityMap } from '../store/identity-map.js';
+import { IdentityMap, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
 import {
   type ProvisionedMapping,
-  isEstablished,
+  isProvisioned,
   type Mapping,
   auditTargetOf,
 } from '../model/mapping.js';
-import { gatewayCallOf, newLease, type CallContext, auditActorOf } from './call-context.js';
+import { gatewayCallOf, type CallContext, auditActorOf } from './call-context.js';
 
 /** Deletes identities: at ACS first, with their data and tokens, then here, down to a tombstone. */
 @Injectable()
@@ -36,7 +36,7 @@ export class IdentityDeletion {
    *   being created
    */
   async begin(mapping: Mapping, who: CallContext, reason?: AuditEvent['reason']): Promise<void> {
-    if (!isEstablished(mapping)) {
+    if (!isProvisioned(mapping)) {
       await this.#forget(mapping, who, reason);
       return;
     }

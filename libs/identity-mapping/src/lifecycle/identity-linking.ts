@@ -2,7 +2,15 @@ import { Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
 import { Clock } from '#libs/platform';
-import { type ApplicationIdentity, canonicalIdentity } from '../model/application-identity.js';
+import {
+  type ApplicationIdentity,
+  auditTargetOf,
+  canonicalIdentity,
+  isProvisioned,
+  type Mapping,
+  newMapping,
+  type ProvisionedMapping,
+} from '../model/mapping.js';
 import {
   IdentityKindConflict,
   IdentityLinkConflict,
@@ -11,13 +19,6 @@ import {
 } from '../errors.js';
 import { IdentityMap } from '../store/identity-map.js';
 import { IdentityMappingService } from '../identity-mapping.service.js';
-import {
-  type ProvisionedMapping,
-  isEstablished,
-  type Mapping,
-  auditTargetOf,
-} from '../model/mapping.js';
-import { newMapping } from '../model/new-mapping.js';
 import { type CallContext, auditActorOf } from './call-context.js';
 
 /** An application identity, and what is known of its communication identity. */
@@ -63,7 +64,7 @@ export class IdentityLinking {
     const rule = this.resources.forTenant(identity.tenant).name;
     const known = await this.map.find(identity, rule);
     if (known && known.kind !== kind) throw new IdentityKindConflict();
-    if (known && isEstablished(known)) return { mapping: known, isNew: false };
+    if (known && isProvisioned(known)) return { mapping: known, isNew: false };
     const { mapping, isNew } = await this.mappings.ensureActive({ identity, ...who });
     if (displayName === undefined || mapping.displayName !== undefined) return { mapping, isNew };
     return { mapping: await this.#rename(mapping, displayName, who), isNew };
@@ -83,10 +84,10 @@ export class IdentityLinking {
         (mapping) => mapping.resource === resource,
       );
       if (own && own.kind !== identity.kind) throw new IdentityKindConflict();
-      if (own && isEstablished(own) && own.communicationUserId === communicationUserId) {
+      if (own && isProvisioned(own) && own.communicationUserId === communicationUserId) {
         return { mapping: own, isNew: false };
       }
-      if (holder || (own && isEstablished(own))) throw new IdentityLinkConflict();
+      if (holder || (own && isProvisioned(own))) throw new IdentityLinkConflict();
       try {
         const mapping = await this.#store(
           own,

@@ -3,10 +3,10 @@ import { AuditTrail } from '#libs/audit';
 import { CommunicationIdentityGateway } from '#libs/communication-services';
 import { Logger } from '#libs/platform';
 import { MappingChanged } from '../errors.js';
-import { IdentityMap, type Orphan } from '../store/identity-map.js';
+import { IdentityMap, type Orphan, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
 import { auditTargetOf } from '../model/mapping.js';
-import { gatewayCallOf, newLease, type CallContext, auditActorOf } from './call-context.js';
+import { gatewayCallOf, type CallContext, auditActorOf } from './call-context.js';
 
 const REASON = {
   code: 'orphaned',

@@ -8,12 +8,12 @@ import { Clock, Logger } from '#libs/platform';
 import { LeaseLost } from '../errors.js';
 import { IdentityCreation } from './identity-creation.js';
 import { IdentityDeletion } from './identity-deletion.js';
-import { IdentityMap, type Lease } from '../store/identity-map.js';
+import { IdentityMap, type Lease, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
-import { isEstablished, type Mapping } from '../model/mapping.js';
+import { isProvisioned, type Mapping } from '../model/mapping.js';
 import { OrphanedIdentities } from './orphaned-identities.js';
 import { TokenRevocation } from './token-revocation.js';
-import { newLease, type CallContext } from './call-context.js';
+import { type CallContext } from './call-context.js';
 
 /** How many mappings one sweep takes over at once; they are worked on together. */
 const BATCH = 16;
@@ -84,7 +84,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, BeforeApplication
 
   async #finish(mapping: Mapping, lease: Lease): Promise<void> {
     this.logger.info({ identityId: mapping.id, status: mapping.status }, 'sweeping a mapping');
-    if (!isEstablished(mapping)) {
+    if (!isProvisioned(mapping)) {
       await this.creation.release(mapping, lease).catch((error: unknown) => {
         if (!(error instanceof LeaseLost)) throw error;
       });

@@ -3,10 +3,10 @@ import { type AuditAction, type AuditEvent, type AuditReceipt, AuditTrail } from
 import { CommunicationIdentityGateway } from '#libs/communication-services';
 import { Clock, Logger } from '#libs/platform';
 import { MappingChanged } from '../errors.js';
-import { IdentityMap } from '../store/identity-map.js';
+import { IdentityMap, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
 import { type ProvisionedMapping, auditTargetOf } from '../model/mapping.js';
-import { gatewayCallOf, newLease, type CallContext, auditActorOf } from './call-context.js';
+import { gatewayCallOf, type CallContext, auditActorOf } from './call-context.js';
 
 /** A change of a mapping that ends all its tokens. */
 export interface Revoking {

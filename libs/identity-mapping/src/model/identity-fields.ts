@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { IDENTITY_KINDS } from './application-identity.js';
+import { IDENTITY_KINDS } from './mapping.js';
 
 /** Letters of any script, without what hides, breaks lines or is half a character. */
 const PLAIN = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;

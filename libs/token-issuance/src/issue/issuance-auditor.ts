@@ -20,13 +20,13 @@ export class IssuanceAuditor {
   event(
     action: IssuanceAction,
     { actor, request, identity, isForOthers, mapping }: IssuanceRequest,
-    { rule, version, trials }: Decision<unknown>,
+    { rule, version, evaluatedRules }: Decision<unknown>,
   ): Omit<AuditEvent, 'outcome'> {
     const { tenant, subject, kind } = identity;
     const details = {
       ...(isForOthers && { forOthers: true }),
-      ...(trials.length > 0 && {
-        trials: trials.map((trial) => `${trial.rule}: ${trial.outcome}`),
+      ...(evaluatedRules.length > 0 && {
+        trials: evaluatedRules.map((trial) => `${trial.rule}: ${trial.outcome}`),
       }),
     };
     return {
@@ -47,7 +47,7 @@ export class IssuanceAuditor {
     error: unknown,
   ): Promise<void> {
     if (!(error instanceof ServiceError)) return;
-    this.metrics.answered(decision.rule, error.code);
+    this.metrics.observeRequest(decision.rule, error.code);
     if (isUnrecordable(error)) return;
     await this.audit.record({ ...this.event(action, request, decision), ...refused(error) });
   }

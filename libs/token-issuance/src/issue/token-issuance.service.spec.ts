@@ -16,7 +16,7 @@ import { MemorySecretStore, Secret } from '#libs/secrets';
 import { identityMappingOver } from '#libs/identity-mapping/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { IssuanceAuditor } from './issuance-auditor.js';
-import { IssuancePolicies } from '../policy/issuance-policies.js';
+import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
 import { readPolicy } from '../policy/policy-file.js';
 import { MemoryTokenCache } from '../testing/memory-token-cache.js';
 import { TokenReuse } from '../cache/token-reuse.js';

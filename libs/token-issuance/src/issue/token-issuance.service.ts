@@ -10,7 +10,7 @@ import {
 import { IssuanceMetrics } from '../metrics.js';
 import { IssuanceAuditor } from './issuance-auditor.js';
 import { type CallerContext, type IssuanceRequest, policySubjectOf } from './issuance-request.js';
-import { IssuancePolicies } from '../policy/issuance-policies.js';
+import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
 import type { GrantedDecision, ScopeSunset, TokenOptions } from '../policy/issuance-policy.js';
 import { SingleFlight } from './single-flight.js';
 import { type ReusableToken, TokenReuse } from '../cache/token-reuse.js';
@@ -93,7 +93,7 @@ export class TokenIssuanceService {
   async #decideAndIssue(request: IssuanceRequest, options: TokenOptions): Promise<IssuedToken> {
     const policy = this.policies.current;
     const decision = policy.decide(policySubjectOf(request), options);
-    this.metrics.tried(decision.trials);
+    this.metrics.observeEvaluatedRules(decision.evaluatedRules);
     try {
       if ('refusal' in decision) throw decision.refusal;
       const { token, expiresOn, mapping, auditEntry, isReused } = decision.grant.isReusable
@@ -101,8 +101,8 @@ export class TokenIssuanceService {
         : await this.#issueWithinQuota(request, decision);
       const { scopes } = decision.grant;
       const sunsets = policy.sunsetsOf(scopes);
-      this.metrics.answered(decision.rule, isReused ? 'reused' : 'issued');
-      for (const { scope } of sunsets) this.metrics.gaveSunsetScope(scope);
+      this.metrics.observeRequest(decision.rule, isReused ? 'reused' : 'issued');
+      for (const { scope } of sunsets) this.metrics.observeSunsetScope(scope);
       return { token, expiresOn, scopes, mapping, auditEntry, sunsets };
     } catch (error) {
       await this.auditor.recordRefusal('token.issue', request, decision, error);

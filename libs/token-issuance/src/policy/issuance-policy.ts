@@ -42,7 +42,7 @@ export interface Grant {
 }
 
 /** What a rule in audit mode would have decided. */
-export interface TrialOutcome {
+export interface EvaluatedRule {
   readonly rule: string;
   /** `allow`, or the code of the refusal. */
   readonly outcome: string;
@@ -54,7 +54,7 @@ export type Decision<T = Grant> = {
   readonly rule: string | undefined;
   /** Of the policy; see `policyVersion`. */
   readonly version: string;
-  readonly trials: readonly TrialOutcome[];
+  readonly evaluatedRules: readonly EvaluatedRule[];
 } & ({ readonly grant: T } | { readonly refusal: ServiceError });
 
 /** A decision that grants a token. */
@@ -114,19 +114,19 @@ export class IssuancePolicy {
   }
 
   #ask<T>(subject: PolicySubject, answer: (rule: PolicyRule) => Answer<T>): Decision<T> {
-    const trials: TrialOutcome[] = [];
+    const evaluatedRules: EvaluatedRule[] = [];
     for (const rule of this.document.rules) {
       if (!matches(rule.when, subject)) continue;
       const given = answer(rule);
       if (rule.mode === 'enforce') {
-        return { rule: rule.name, version: this.version, trials, ...given };
+        return { rule: rule.name, version: this.version, evaluatedRules, ...given };
       }
-      trials.push({
+      evaluatedRules.push({
         rule: rule.name,
         outcome: 'grant' in given ? 'allow' : given.refusal.code,
       });
     }
-    return { rule: undefined, version: this.version, trials, refusal: new NoRuleApplies() };
+    return { rule: undefined, version: this.version, evaluatedRules, refusal: new NoRuleApplies() };
   }
 }
 

@@ -9,7 +9,7 @@ import {
 import { IssuanceMetrics } from '../metrics.js';
 import { IssuanceAuditor } from '../issue/issuance-auditor.js';
 import { type CallerContext, policySubjectOf } from '../issue/issuance-request.js';
-import { IssuancePolicies } from '../policy/issuance-policies.js';
+import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
 import { TeamsTokensNotAllowed } from '../policy/errors.js';
 import { TokenQuota } from '../issue/token-quota.js';
 
@@ -50,7 +50,7 @@ export class TeamsExchangeService {
     const { tenant, subject, kind, clientApp } = context.actor;
     const issuance = { ...context, identity: { tenant, subject, kind }, isForOthers: false };
     const decision = this.policies.current.decideTeamsExchange(policySubjectOf(issuance));
-    this.metrics.tried(decision.trials);
+    this.metrics.observeEvaluatedRules(decision.evaluatedRules);
     try {
       if ('refusal' in decision) throw decision.refusal;
       if (clientApp === undefined || kind !== 'user') throw new TeamsTokensNotAllowed();
@@ -73,7 +73,7 @@ export class TeamsExchangeService {
         token: { ...(await this.fingerprints.of(token)), scopes: ['teams'], expiresOn },
         upstream: evidence,
       });
-      this.metrics.answered(decision.rule, 'exchanged');
+      this.metrics.observeRequest(decision.rule, 'exchanged');
       return { token, expiresOn, auditEntry };
     } catch (error) {
       await this.auditor.recordRefusal('token.exchange', issuance, decision, error);
