@@ -1,13 +1,12 @@
 import { Global, Module } from '@nestjs/common';
 import { Registry, collectDefaultMetrics } from 'prom-client';
-import { Clock } from './clock.js';
-import { Logger } from './logger.js';
-import { PinoLogger } from './pino-logger.js';
-import { platformSettings, type PlatformSettings } from './platform-settings.js';
-import { ReadinessChecks } from './readiness-checks.js';
-import { SystemClock } from './system-clock.js';
+import { platformSettings, type PlatformSettings } from './config/platform-settings.js';
+import { ReadinessChecks } from './health/readiness-checks.js';
+import { Logger } from './logging/logger.js';
+import { PinoLogger } from './logging/pino-logger.js';
+import { Clock, SystemClock } from './time/clock.js';
 
-/** What every part may use without asking: time, log, metrics, readiness. */
+/** The clock, the log, the metrics registry and the readiness checks, for every module. */
 @Global()
 @Module({
   providers: [

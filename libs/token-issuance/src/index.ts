@@ -23,3 +23,7 @@ export { TeamsExchangeService, type ExchangedToken } from './teams/teams-exchang
 export { TokenIssuanceModule } from './token-issuance.module.js';
 export { TokenIssuanceService, type IssuedToken } from './issue/token-issuance.service.js';
 export { tokenIssuanceSettings, type TokenIssuanceSettings } from './settings.js';
+export { PostgresTokenCacheModule } from './cache/postgres-token-cache.module.js';
+export { TokenCache } from './cache/token-cache.js';
+export { PostgresTokenQuotaModule } from './issue/postgres-token-quota.module.js';
+export { TokenQuota } from './issue/token-quota.js';
