@@ -1,4 +1,4 @@
-import { ServiceError } from '#libs/platform';
+import { ServiceError, StorageUnavailable } from '#libs/platform';
 
 /** The log has no such entry, tile or bundle, or the reader may not see it. */
 export class AuditEntryNotFound extends ServiceError {
@@ -34,7 +34,7 @@ export class AuditScopeExceeded extends ServiceError {
 }
 
 /** The entry could not be made durable, so that what it tells of must not be acknowledged. */
-export class AuditUnavailable extends ServiceError {
+export class AuditUnavailable extends StorageUnavailable {
   override readonly code = 'audit-unavailable';
   override readonly status = 503;
   override readonly title = 'The audit log is unavailable';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { AuditReceipt, Principal } from '#libs/audit';
+import type { AuditReceipt } from '#libs/audit';
 import { CommunicationResources, type TokenRequest } from '#libs/communication-services';
-import { Clock } from '#libs/platform';
+import { type CallContext, Clock, type Principal } from '#libs/platform';
 import {
   type ApplicationIdentity,
   canonicalIdentity,
@@ -19,7 +19,6 @@ import { IdentityCreation, type UncommittedIdentity } from './lifecycle/identity
 import { IdentityMap, newLease } from './store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
 import { TokenRevocation } from './lifecycle/token-revocation.js';
-import { type CallContext } from './lifecycle/call-context.js';
 
 /** A call that needs the mapping of an application identity. */
 export interface MappingRequest extends CallContext {

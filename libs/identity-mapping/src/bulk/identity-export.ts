@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '#libs/audit';
+import type { CallContext } from '#libs/platform';
 import { IdentityMap } from '../store/identity-map.js';
 import type { Mapping } from '../model/mapping.js';
-import { type CallContext, auditActorOf } from '../lifecycle/call-context.js';
+import { auditActorOf } from '../lifecycle/call-context.js';
 
 const PAGE_SIZE = 500;
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
-import { Clock, ServiceError } from '#libs/platform';
+import { type CallContext, Clock, ServiceError, StorageUnavailable } from '#libs/platform';
 import { IdentityKindConflict, IdentityLinkConflict, MappingChanged } from '../errors.js';
 import { IdentityLinking } from '../lifecycle/identity-linking.js';
 import { IdentityMap } from '../store/identity-map.js';
@@ -12,11 +12,10 @@ import {
   newMapping,
   type TenantSubject,
 } from '../model/mapping.js';
-import { type CallContext, auditActorOf } from '../lifecycle/call-context.js';
+import { auditActorOf } from '../lifecycle/call-context.js';
 import {
   failure,
   type ImportItem,
-  isOutage,
   type LineFault,
   type LineResult,
   readImportLine,
@@ -123,7 +122,7 @@ export class IdentityImport {
       if (request.isProvisioning) isComplete = await this.provisioning.run(items, results, request);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
-      isComplete = !isOutage(error);
+      isComplete = !(error instanceof StorageUnavailable);
       for (const { number } of items) {
         if (!results.has(number)) results.set(number, failure(number, error));
       }
@@ -175,7 +174,7 @@ export class IdentityImport {
             : await this.linking.createOrGet(item, context);
       return success(number, mapping, isNew ? 'created' : 'unchanged');
     } catch (error) {
-      if (!(error instanceof ServiceError) || isOutage(error)) throw error;
+      if (!(error instanceof ServiceError) || error instanceof StorageUnavailable) throw error;
       return failure(number, error);
     }
   }

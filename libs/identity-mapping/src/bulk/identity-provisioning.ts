@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { BudgetExhausted } from '#libs/request-budget';
-import { Clock, ServiceError } from '#libs/platform';
+import { type CallContext, Clock, ServiceError, StorageUnavailable } from '#libs/platform';
 import { IdentityMappingService } from '../identity-mapping.service.js';
-import { auditActorOf, type CallContext } from '../lifecycle/call-context.js';
-import { failure, type ImportItem, isOutage, type LineResult, success } from './import-line.js';
+import { auditActorOf } from '../lifecycle/call-context.js';
+import { failure, type ImportItem, type LineResult, success } from './import-line.js';
 
 /** Concurrent calls to ACS. */
 const MAX_CONCURRENT_CALLS = 8;
@@ -39,7 +39,7 @@ export class IdentityProvisioning {
           results.set(number, await this.#create(item, context));
         } catch (error) {
           if (!(error instanceof ServiceError)) throw error;
-          if (isOutage(error)) isComplete = false;
+          if (error instanceof StorageUnavailable) isComplete = false;
           results.set(number, failure(number, error));
         }
       }

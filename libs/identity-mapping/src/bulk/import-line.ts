@@ -109,11 +109,6 @@ export function failure(
   return { line, outcome: 'failed', error: { code, detail } };
 }
 
-/** Whether the next line would fail as well. */
-export function isOutage({ code }: { readonly code: string }): boolean {
-  return code === 'audit-unavailable' || code === 'database-unavailable';
-}
-
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text) ?? null;

@@ -1,17 +1,7 @@
-import { type Actor, type AuditEvent, isPrincipal } from '#libs/audit';
-import type { CallPriority } from '#libs/request-budget';
+import type { AuditEvent } from '#libs/audit';
 import type { GatewayCall } from '#libs/communication-services';
-import type { RequestContext } from '#libs/platform';
+import { type CallContext, isPrincipal } from '#libs/platform';
 import type { Mapping } from '../model/mapping.js';
-
-/** Who calls, and for which request. */
-export interface CallContext<A extends Actor = Actor> {
-  readonly actor: A;
-  /** Absent for background tasks. */
-  readonly request?: RequestContext;
-  /** Default: interactive. */
-  readonly priority?: CallPriority;
-}
 
 /**
  * A call to ACS about a mapping. It counts against the budget share of the caller's tenant and client

@@ -7,13 +7,13 @@ import {
   type TokenRequest,
   UpstreamOutcomeUnknown,
 } from '#libs/communication-services';
-import { Clock, Logger } from '#libs/platform';
+import { type CallContext, Clock, Logger } from '#libs/platform';
 import { BackgroundTasks } from './background-tasks.js';
 import { LeaseLost, MappingPending } from '../errors.js';
 import { IdentityMap, type Lease } from '../store/identity-map.js';
 import { type ProvisionedMapping, type Mapping, auditTargetOf } from '../model/mapping.js';
 import { OrphanedIdentities } from './orphaned-identities.js';
-import { gatewayCallOf, type CallContext, auditActorOf } from './call-context.js';
+import { gatewayCallOf, auditActorOf } from './call-context.js';
 
 /**
  * An identity that ACS has created, before its mapping is active.
@@ -153,19 +153,17 @@ export class IdentityCreation {
   /** Repeats in the background until the identity is mapped, or recorded as an orphan. */
   async #settle({ active, lease, context, event }: Creation): Promise<void> {
     const { id, communicationUserId } = active;
-    await this.background.run(async (signal) =>
-      this.background.repeat(signal, async () => {
-        try {
-          await this.audit.record(event, this.map.activate(active, lease));
-        } catch (error) {
-          if (!(error instanceof LeaseLost)) throw error;
-          // A commit whose answer was lost may have been the one that ended the lease.
-          const stored = await this.map.get(id);
-          if (stored?.communicationUserId === communicationUserId) return;
-          await this.orphans.add({ communicationUserId, mapping: active }, context);
-        }
-      }),
-    );
+    await this.background.repeat(async () => {
+      try {
+        await this.audit.record(event, this.map.activate(active, lease));
+      } catch (error) {
+        if (!(error instanceof LeaseLost)) throw error;
+        // An earlier commit, whose response was lost, may have activated the mapping.
+        const stored = await this.map.get(id);
+        if (stored?.communicationUserId === communicationUserId) return;
+        await this.orphans.add({ communicationUserId, mapping: active }, context);
+      }
+    });
   }
 
   /** Releases the mapping after a failed call; records an unknown outcome. Never rejects. */

@@ -1,5 +1,5 @@
 import type { AuditTarget } from '#libs/audit';
-import { uuidV7 } from './uuid-v7.js';
+import { ascendingUuidV7, canonicalGuid } from '#libs/platform';
 
 /** The kinds of application identities. */
 export const IDENTITY_KINDS = ['user', 'service', 'bot'] as const;
@@ -62,7 +62,7 @@ export function newMapping(
     displayName: undefined,
     isRevoking: false,
     ...members,
-    id: uuidV7(nowMs),
+    id: ascendingUuidV7(nowMs),
     version: 1,
     tokenGeneration: 1,
     createdAt: new Date(nowMs),
@@ -82,11 +82,9 @@ export function auditTargetOf(mapping: Mapping): AuditTarget {
   return communicationUserId === undefined ? target : { ...target, communicationUserId };
 }
 
-const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /** The canonical form of a tenant or subject: GUIDs in lower case, as in tokens; other names unchanged. */
 export function canonicalName(name: string): string {
-  return GUID.test(name) ? name.toLowerCase() : name;
+  return canonicalGuid(name) ?? name;
 }
 
 /** An application identity in its canonical form. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { TransactionalWrite } from '#libs/audit';
-import { Clock, Database, type Transaction } from '#libs/platform';
+import { Clock, Database, sqlState, type Transaction } from '#libs/platform';
 import {
   type ApplicationIdentity,
   type Mapping,
@@ -25,6 +25,8 @@ import {
   valuesOf,
 } from './mapping-columns.js';
 import * as statements from './statements.js';
+
+const UNIQUE_VIOLATION = '23505';
 
 /** Mappings in PostgreSQL. Leases expire by the database's clock, which all replicas share. */
 @Injectable()
@@ -195,7 +197,8 @@ function underLease(sql: string, parameters: readonly unknown[]): TransactionalW
 function ifUnchanged(sql: string, parameters: readonly unknown[], rows = 1): TransactionalWrite {
   return async (transaction) => {
     const affected = await affectedBy(transaction, sql, parameters).catch((error: unknown) => {
-      throw isUniqueViolation(error) ? new MappingChanged('taken', { cause: error }) : error;
+      if (sqlState(error) !== UNIQUE_VIOLATION) throw error;
+      throw new MappingChanged('the mapping exists already', { cause: error });
     });
     if (affected !== rows) throw new MappingChanged('the mapping was changed by another caller');
   };
@@ -209,9 +212,4 @@ async function affectedBy(
   // TypeORM returns rows and their number for an update, but only the rows for an insert.
   const result = await transaction.query<unknown[]>(sql, [...parameters]);
   return typeof result[1] === 'number' && Array.isArray(result[0]) ? result[1] : result.length;
-}
-
-function isUniqueViolation(error: unknown): boolean {
-  const cause = error instanceof Error && 'driverError' in error ? error.driverError : error;
-  return cause instanceof Error && 'code' in cause && cause.code === '23505';
 }

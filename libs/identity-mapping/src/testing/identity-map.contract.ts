@@ -9,7 +9,7 @@ import {
 } from '../model/mapping.js';
 import { IdentityKindConflict, LeaseLost, MappingChanged } from '../errors.js';
 import type { IdentityMap, Lease, MappingSearch } from '../store/identity-map.js';
-import { uuidV7 } from '../model/uuid-v7.js';
+import { ascendingUuidV7 } from '#libs/platform';
 
 /** An adapter under test, with what the suite needs of it. */
 export interface IdentityMapSubject {
@@ -262,7 +262,7 @@ export function identityMapContract(name: string, create: () => Promise<Identity
             tenant,
             kind,
             subject: randomUUID(),
-            id: uuidV7(Date.now()),
+            id: ascendingUuidV7(Date.now()),
           }),
         );
       }

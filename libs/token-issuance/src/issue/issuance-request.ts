@@ -1,6 +1,5 @@
-import type { Principal } from '#libs/audit';
-import type { ApplicationIdentity, CallContext, ProvisionedMapping } from '#libs/identity-mapping';
-import type { RequestContext } from '#libs/platform';
+import type { ApplicationIdentity, ProvisionedMapping } from '#libs/identity-mapping';
+import type { CallContext, Principal, RequestContext } from '#libs/platform';
 import type { PolicySubject } from '../policy/issuance-policy.js';
 
 /** An authenticated caller and its request. */

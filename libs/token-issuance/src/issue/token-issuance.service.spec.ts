@@ -10,10 +10,9 @@ import {
 import { MemoryAuditTrail } from '#libs/audit/testing';
 import { CommunicationResources, UpstreamUnavailable } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
-import { MemoryIdentityMap } from '#libs/identity-mapping/testing';
+import { MemoryIdentityMap, wireIdentityMapping } from '#libs/identity-mapping/testing';
 import { ManualClock, MemoryLogger } from '#libs/platform';
 import { MemorySecretStore, Secret } from '#libs/secrets';
-import { identityMappingOver } from '#libs/identity-mapping/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { IssuanceAuditor } from './issuance-auditor.js';
 import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
@@ -80,7 +79,8 @@ function open() {
   const cache = new MemoryTokenCache(clock);
   const gateway = new MemoryCommunicationIdentityGateway(resources, clock);
   const map = new MemoryIdentityMap(clock);
-  const mappings = identityMappingOver({ map, gateway, audit, resources, clock, logger });
+  const adapters = { map, gateway, audit, resources, clock, logger };
+  const { mappings } = wireIdentityMapping(adapters);
   const secrets = new MemorySecretStore(clock);
   // The version that the gateway in memory says it has signed with.
   secrets.read = async (name) =>

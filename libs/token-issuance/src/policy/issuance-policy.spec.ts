@@ -67,7 +67,12 @@ const crm: PolicySubject = {
 };
 
 function decide(subject: PolicySubject, wish: TokenOptions = {}): object {
-  const { evaluatedRules: _trials, version: _version, rule, ...decision } = policy.decide(subject, wish);
+  const {
+    evaluatedRules: _trials,
+    version: _version,
+    rule,
+    ...decision
+  } = policy.decide(subject, wish);
   if ('grant' in decision) {
     const { scopes, expiresInMinutes } = decision.grant;
     return { rule, scopes, minutes: expiresInMinutes };
