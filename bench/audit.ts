@@ -17,7 +17,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { startTestCluster, type TestCluster } from '../test/support/cluster.js';
+import { startTestCluster, type TestCluster } from '../test/support/test-cluster.js';
 import { measureAppend } from './audit-append.js';
 import { measureIssuance } from './audit-issuance.js';
 import { measureReads } from './audit-reads.js';

@@ -21,7 +21,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { BUILT_IN_POLICY } from '#libs/token-issuance';
-import { startTestCluster } from '../test/support/cluster.js';
+import { startTestCluster } from '../test/support/test-cluster.js';
 import { Service } from '../test/support/service.js';
 import { crowd, fairness, type Person, toldRight, type Visit } from './storm-crowd.js';
 import { startNaivePeer } from './storm-naive.js';

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { startTestCluster } from '../support/cluster.js';
+import { startTestCluster } from '../support/test-cluster.js';
 import { Service } from '../support/service.js';
 
 /**

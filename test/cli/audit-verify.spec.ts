@@ -7,7 +7,7 @@ import { openTestLog, type TestLog } from '#libs/audit/testing';
 import { issued } from '#libs/audit/testing';
 import { testDatabase, type TestDatabase } from '../support/postgres.js';
 import { runningService } from '../support/running-service.js';
-import { acsIdentity, type Ending, operatorEnvironment } from '../support/acs-identity.js';
+import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
 
 // Each command is a process of its own; on a busy machine that takes seconds.
 vi.setConfig({ testTimeout: 60_000 });
@@ -25,11 +25,11 @@ function inFolder(name: string): string {
 }
 
 /** With nothing but arguments: no service, no environment. */
-async function outsider(args: readonly string[]): Promise<Ending> {
+async function outsider(args: readonly string[]): Promise<CommandResult> {
   return acsIdentity(['audit', 'verify', '--public-key', ...keys, ...args]);
 }
 
-async function verifyDatabase(args: readonly string[] = []): Promise<Ending> {
+async function verifyDatabase(args: readonly string[] = []): Promise<CommandResult> {
   return outsider(['--database-url', place.serviceUrl, ...args]);
 }
 

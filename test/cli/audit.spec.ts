@@ -10,8 +10,8 @@ import { denied, issued } from '#libs/audit/testing';
 import { call } from '../support/call.js';
 import { testDatabase, type TestDatabase } from '../support/postgres.js';
 import { runningService } from '../support/running-service.js';
-import { acsIdentity, type Ending, operatorEnvironment } from '../support/acs-identity.js';
-import { isSignedBy } from '../support/audit/independent-verifier.js';
+import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
+import { isSignedBy } from '../support/independent-verifier.js';
 
 // Each command is a process of its own; on a busy machine that takes seconds.
 vi.setConfig({ testTimeout: 60_000 });
@@ -26,12 +26,12 @@ function inFolder(name: string): string {
   return join(folder, name);
 }
 
-async function audit(args: readonly string[], input = ''): Promise<Ending> {
+async function audit(args: readonly string[], input = ''): Promise<CommandResult> {
   const environment = operatorEnvironment(service());
   return acsIdentity(['audit', ...args], { environment, input });
 }
 
-async function verifyDatabase(url = service().database.serviceUrl): Promise<Ending> {
+async function verifyDatabase(url = service().database.serviceUrl): Promise<CommandResult> {
   return acsIdentity(['audit', 'verify', '--database-url', url, '--public-key', ...keys]);
 }
 

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import { runningService } from '../support/running-service.js';
-import { Directory } from '../support/directory.js';
+import { IdentitiesApi } from '../support/identities-api.js';
 
 const service = runningService();
-const directory = new Directory(service);
+const directory = new IdentitiesApi(service);
 let folder: string;
 
 beforeAll(async () => {

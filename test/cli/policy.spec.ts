@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { policyFile } from '../support/policy-folder.js';
+import { policyFile } from '../support/policy-file.js';
 
 const root = new URL('../../', import.meta.url);
 const command = fileURLToPath(new URL('dist/bin/acs-identity.js', root));

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { runningService } from '../support/running-service.js';
-import { Directory } from '../support/directory.js';
+import { IdentitiesApi } from '../support/identities-api.js';
 
 const REPLICAS = 3;
 const service = runningService({ replicas: REPLICAS });
-const directory = new Directory(service);
+const directory = new IdentitiesApi(service);
 
 async function create(replica: number, token: string, subject: string): Promise<string> {
   const answer = await fetch(`${service().urlOf(replica)}/v1/identities`, {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { FaultRequest } from '../../apps/emulator/src/emulator.js';
 import type { LocalPostgres } from '../../apps/local/src/postgres/local-postgres.js';
 import { call } from '../support/call.js';
-import { startTestCluster } from '../support/cluster.js';
+import { startTestCluster } from '../support/test-cluster.js';
 import { Service } from '../support/service.js';
 
 /** No answer may take longer than all deadlines in a row. */

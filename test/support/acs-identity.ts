@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
-import { patience, type Service } from './service.js';
+import { relaxedTimeouts, type Service } from './service.js';
 
 // Built, this file stands in dist/test/support.
 const root = import.meta.url.includes('/dist/') ? '../../../' : '../../';
 const command = fileURLToPath(new URL(`${root}dist/bin/acs-identity.js`, import.meta.url));
 
-export interface Ending {
+export interface CommandResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -18,7 +18,7 @@ export interface Ending {
 export async function acsIdentity(
   args: readonly string[],
   { environment = {}, input = '' }: { environment?: Record<string, string>; input?: string } = {},
-): Promise<Ending> {
+): Promise<CommandResult> {
   const child = spawn(process.execPath, [command, ...args], {
     env: { PATH: process.env.PATH, ...environment },
   });
@@ -30,5 +30,5 @@ export async function acsIdentity(
 
 /** The environment of an operator beside the running service. */
 export function operatorEnvironment({ emulator, database }: Service): Record<string, string> {
-  return { ...apiEnvironment(emulator, database.serviceUrl), ...patience };
+  return { ...apiEnvironment(emulator, database.serviceUrl), ...relaxedTimeouts };
 }

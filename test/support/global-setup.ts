@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { startTestCluster, type TestCluster } from './cluster.js';
+import { startTestCluster, type TestCluster } from './test-cluster.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {

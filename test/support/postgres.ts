@@ -1,7 +1,7 @@
 import { inject } from 'vitest';
-import { cloneDatabase, type TestDatabase } from './cluster.js';
+import { cloneDatabase, type TestDatabase } from './test-cluster.js';
 
-export type { TestDatabase } from './cluster.js';
+export type { TestDatabase } from './test-cluster.js';
 
 /** A migrated database of the spec file's own; it drops it itself. */
 export async function testDatabase(): Promise<TestDatabase> {

@@ -10,7 +10,7 @@ import {
 import { sampleApps, samplePeople } from '../../apps/emulator/src/sample-people.js';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import { type ApiProcess, startApi } from '../../apps/local/src/api-process.js';
-import { cloneDatabase, type TestCluster, type TestDatabase } from './cluster.js';
+import { cloneDatabase, type TestCluster, type TestDatabase } from './test-cluster.js';
 import { SecretScanner } from './secret-scanner.js';
 
 export interface ServiceOptions {
@@ -23,7 +23,7 @@ export interface ServiceOptions {
 }
 
 /** Deadlines that no machine misses by being busy. */
-export const patience = {
+export const relaxedTimeouts = {
   ACS_TIMEOUT_MS: '12000',
   AUDIT_TIMEOUT_MS: '12000',
   DATABASE_TIMEOUT_MS: '10000',
@@ -60,7 +60,7 @@ export class Service {
       PORT: '0',
       LOG_LEVEL: 'debug',
       // Busy machines are slow; a spec that is about a deadline sets it itself.
-      ...patience,
+      ...relaxedTimeouts,
       ...options.environment,
     });
     for (const { accessKey, connectionString } of emulator.acsResources) {

@@ -13,7 +13,7 @@ import {
   pointersOf,
   read,
   type Receipt,
-} from '../../support/auditors.js';
+} from '../../support/audit-api.js';
 
 const service = runningService();
 const receipts = {} as Record<'alice' | 'bob' | 'olga', Receipt>; // filled before any spec runs

@@ -14,8 +14,8 @@ import {
   publicKey,
   read,
   type Receipt,
-} from '../../support/auditors.js';
-import { isProven } from '../../support/audit/independent-verifier.js';
+} from '../../support/audit-api.js';
+import { isProven } from '../../support/independent-verifier.js';
 
 const service = runningService();
 const receipts = {} as Record<'alice' | 'bob' | 'olga', Receipt>; // filled before any spec runs

@@ -5,8 +5,8 @@ import { issued } from '#libs/audit/testing';
 import { sampleTenants } from '../../../apps/emulator/src/sample-people.js';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
-import { parseCef } from '../../support/audit/cef-grammar.js';
-import { parseCsv } from '../../support/audit/parsers.js';
+import { parseCef } from '../../support/parsers/cef.js';
+import { parseCsv } from '../../support/parsers/csv-ndjson.js';
 
 const service = runningService({ environment: { DATABASE_TIMEOUT_MS: '1000' } });
 

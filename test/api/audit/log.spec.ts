@@ -4,8 +4,8 @@ import { issued } from '#libs/audit/testing';
 import { decodeEntryBundle, hashLeaf, hashNode } from '#libs/transparency-log';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
-import { publicKey, read } from '../../support/auditors.js';
-import { isSignedBy } from '../../support/audit/independent-verifier.js';
+import { publicKey, read } from '../../support/audit-api.js';
+import { isSignedBy } from '../../support/independent-verifier.js';
 
 const service = runningService();
 const year = 'max-age=31536000, immutable';

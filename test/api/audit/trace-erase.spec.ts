@@ -6,8 +6,8 @@ import {
 } from '../../../apps/emulator/src/sample-people.js';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
-import { idsOf, publicKey, read, type Receipt } from '../../support/auditors.js';
-import { isProven } from '../../support/audit/independent-verifier.js';
+import { idsOf, publicKey, read, type Receipt } from '../../support/audit-api.js';
+import { isProven } from '../../support/independent-verifier.js';
 
 const service = runningService();
 

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
-import { Directory } from '../../support/directory.js';
+import { IdentitiesApi } from '../../support/identities-api.js';
 
 const service = runningService();
-const directory = new Directory(service);
+const directory = new IdentitiesApi(service);
 const problem = (code: string): object => ({ type: `urn:acs-identity:problem:${code}` });
 
 describe('POST /v1/identities', () => {

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
-import { Directory } from '../../support/directory.js';
+import { IdentitiesApi } from '../../support/identities-api.js';
 
 const service = runningService({
   replicas: 2,
   environment: { MAPPING_SWEEP_SECONDS: '1', MAPPING_LEASE_MS: '2000', ACS_TIMEOUT_MS: '1000' },
 });
-const directory = new Directory(service);
+const directory = new IdentitiesApi(service);
 const problem = (code: string): object => ({ type: `urn:acs-identity:problem:${code}` });
 const control = (): ReturnType<typeof service>['emulator']['control'] => service().emulator.control;
 

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
-import { Directory } from '../../support/directory.js';
+import { IdentitiesApi } from '../../support/identities-api.js';
 
 const service = runningService();
-const directory = new Directory(service);
+const directory = new IdentitiesApi(service);
 let folder: string;
 /** The first api knows one ACS resource; this one knows a second, for the second tenant. */
 let wide: string;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runningService } from '../../support/running-service.js';
-import { Directory } from '../../support/directory.js';
+import { IdentitiesApi } from '../../support/identities-api.js';
 
 const service = runningService();
-const directory = new Directory(service);
+const directory = new IdentitiesApi(service);
 const created: { id: string; kind: string; subject: string; communicationUserId: string }[] = [];
 
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
-import { policyFile } from '../../support/policy-folder.js';
+import { policyFile } from '../../support/policy-file.js';
 
 const POLICY = `
 version: 1

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-export interface Question {
+export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   /** Bearer token; none is sent when absent. */
@@ -9,7 +9,7 @@ export interface Question {
   readonly body?: object | undefined;
 }
 
-export interface Answered {
+export interface ApiResponse {
   readonly status: number;
   readonly text: string;
   /** The last part of the problem's type, where the answer is a problem. */
@@ -18,7 +18,10 @@ export interface Answered {
 }
 
 /** Asks the api. @throws when no whole answer comes */
-export async function ask(url: string, { method, path, token, body }: Question): Promise<Answered> {
+export async function sendRequest(
+  url: string,
+  { method, path, token, body }: ApiRequest,
+): Promise<ApiResponse> {
   const answer = await fetch(`${url}${path}`, {
     method,
     headers: {
@@ -38,7 +41,7 @@ export async function ask(url: string, { method, path, token, body }: Question):
 }
 
 /** Whether it says "not now" as every outage must: with its own documented type and when to come back. */
-export function isNotNow(answer: Answered): boolean {
+export function isRetryLater(answer: ApiResponse): boolean {
   const isOne = answer.status === 503 || answer.status === 429;
   return isOne && isDocumented(answer.problem) && answer.retryAfterSeconds > 0;
 }
@@ -55,8 +58,8 @@ function problemOf(text: string): string | undefined {
 }
 
 function problemPages(): string {
-  // Built, this file stands in dist/test/chaos.
+  // Built, this file is dist/test/chaos/support/request.js.
   const here = fileURLToPath(import.meta.url);
-  const root = here.includes('/dist/') ? '../../../' : '../../';
+  const root = here.includes("/dist/") ? "../../../../" : "../../../";
   return fileURLToPath(new URL(`${root}docs/problems/`, import.meta.url));
 }

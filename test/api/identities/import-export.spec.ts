@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { runningService } from '../../support/running-service.js';
-import { Directory } from '../../support/directory.js';
+import { IdentitiesApi } from '../../support/identities-api.js';
 
 const service = runningService({ environment: { MAPPING_SWEEP_SECONDS: '1' } });
-const directory = new Directory(service);
+const directory = new IdentitiesApi(service);
 
 function streamOf(pieces: Iterable<string> | AsyncIterable<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();

@@ -11,9 +11,9 @@ import {
 import { openTestDesk, openTestLog, type TestLog } from '#libs/audit/testing';
 import { alice, issued } from '#libs/audit/testing';
 import { testDatabase, type TestDatabase } from '../../support/postgres.js';
-import { parseCef } from '../../support/audit/cef-grammar.js';
-import { parseCsv, parseNdjson } from '../../support/audit/parsers.js';
-import { ecsFaults, ocsfFaults } from '../../support/audit/siem-schemas.js';
+import { parseCef } from '../../support/parsers/cef.js';
+import { parseCsv, parseNdjson } from '../../support/parsers/csv-ndjson.js';
+import { ecsFaults, ocsfFaults } from '../../support/parsers/siem-schemas.js';
 
 /** Of an entry, what its exports must say again. */
 interface Exported {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { QueryRunner } from 'typeorm';
 import { hashLeaf } from '#libs/transparency-log';
-import type { Random } from './audit-random.js';
+import type { Prng } from '../../support/prng.js';
 
 /** An edit that was made, and the first index that verification must name. */
 export interface Tampering {
@@ -11,7 +11,7 @@ export interface Tampering {
   readonly isAnyIndexRight?: boolean;
 }
 
-type Edit = (runner: QueryRunner, random: Random) => Promise<Tampering | undefined>;
+type Edit = (runner: QueryRunner, random: Prng) => Promise<Tampering | undefined>;
 type Row = Readonly<Record<string, unknown>>;
 
 /** A table of the log: its columns by type, its key, and which index a row stands for. */
@@ -117,7 +117,7 @@ export const edits: readonly Edit[] = [
   ...tables.flatMap((table): Edit[] => [
     changeOf(table),
     changeOf(table),
-    async (runner: QueryRunner, random: Random) => deleteRow(table, runner, random),
+    async (runner: QueryRunner, random: Prng) => deleteRow(table, runner, random),
   ]),
   changeEntry,
   changeEntry,
@@ -132,15 +132,11 @@ function changeOf(table: Table): Edit {
   return async (runner, random) => changeColumn(table, runner, random);
 }
 
-async function changeEntry(runner: QueryRunner, random: Random): Promise<Tampering | undefined> {
+async function changeEntry(runner: QueryRunner, random: Prng): Promise<Tampering | undefined> {
   return changeColumn(tables[0], runner, random);
 }
 
-async function pickRow(
-  table: Table,
-  runner: QueryRunner,
-  random: Random,
-): Promise<Row | undefined> {
+async function pickRow(table: Table, runner: QueryRunner, random: Prng): Promise<Row | undefined> {
   const columns = Object.entries(table.columns)
     .map(([name, type]) => (type === 'time' ? `${name}::text AS ${name}` : name))
     .join(', ');
@@ -160,7 +156,7 @@ function where(table: Table, row: Row, from: number): { sql: string; values: unk
 async function changeColumn(
   table: Table | undefined,
   runner: QueryRunner,
-  random: Random,
+  random: Prng,
 ): Promise<Tampering | undefined> {
   const row = table && (await pickRow(table, runner, random));
   if (!table || !row) return undefined;
@@ -199,7 +195,7 @@ interface Change {
 function changed(
   type: Table['columns'][string],
   before: unknown,
-  random: Random,
+  random: Prng,
 ): Change | undefined {
   switch (type) {
     case 'uuid':
@@ -224,7 +220,7 @@ function changed(
   }
 }
 
-function changedText(before: unknown, random: Random): Change | undefined {
+function changedText(before: unknown, random: Prng): Change | undefined {
   if (before === null) return { value: 'forged' };
   const text = before as string; // a column of texts
   const at = random.below(text.length);
@@ -239,7 +235,7 @@ function changedText(before: unknown, random: Random): Change | undefined {
 async function deleteRow(
   table: Table,
   runner: QueryRunner,
-  random: Random,
+  random: Prng,
 ): Promise<Tampering | undefined> {
   const row = await pickRow(table, runner, random);
   if (!row) return undefined;
@@ -251,7 +247,7 @@ async function deleteRow(
 }
 
 /** A forged entry, at the end or between others. */
-async function insertCopy(runner: QueryRunner, random: Random): Promise<Tampering | undefined> {
+async function insertCopy(runner: QueryRunner, random: Prng): Promise<Tampering | undefined> {
   const row = await pickRow(table('audit_entry'), runner, random);
   if (!row) return undefined;
   const size = await sizeOf(runner);
@@ -266,7 +262,7 @@ async function insertCopy(runner: QueryRunner, random: Random): Promise<Tamperin
 }
 
 /** Two entries change places, with everything but their index. */
-async function swapLeaves(runner: QueryRunner, random: Random): Promise<Tampering | undefined> {
+async function swapLeaves(runner: QueryRunner, random: Prng): Promise<Tampering | undefined> {
   const size = await sizeOf(runner);
   const [a, b] = [random.below(size), random.below(size)];
   if (a === b) return undefined;
@@ -279,7 +275,7 @@ async function swapLeaves(runner: QueryRunner, random: Random): Promise<Tamperin
 }
 
 /** The time in the bytes and in the columns alike. */
-async function backdate(runner: QueryRunner, random: Random): Promise<Tampering> {
+async function backdate(runner: QueryRunner, random: Prng): Promise<Tampering> {
   const firstIndex = random.below(await sizeOf(runner));
   await runner.query(
     `UPDATE audit_entry SET recorded_at = recorded_at - interval '1 second',
@@ -293,7 +289,7 @@ async function backdate(runner: QueryRunner, random: Random): Promise<Tampering>
 }
 
 /** The end of the log goes, with everything that tells of it. */
-async function truncate(runner: QueryRunner, random: Random): Promise<Tampering> {
+async function truncate(runner: QueryRunner, random: Prng): Promise<Tampering> {
   const heads = (await runner.query('SELECT from_size FROM audit_head ORDER BY size')) as Row[];
   const firstIndex = number(random.pick(heads).from_size);
   await runner.query('DELETE FROM audit_head WHERE size > $1', [firstIndex]);
@@ -309,7 +305,7 @@ async function truncate(runner: QueryRunner, random: Random): Promise<Tampering>
 }
 
 /** The clever one: bytes, columns, leaf hash and tile all agree; only the signature can't. */
-async function rewriteCoherently(runner: QueryRunner, random: Random): Promise<Tampering> {
+async function rewriteCoherently(runner: QueryRunner, random: Prng): Promise<Tampering> {
   const index = random.below(await sizeOf(runner));
   const [row] = (await runner.query(`SELECT leaf FROM audit_entry WHERE entry_index = $1`, [
     index,

@@ -1,9 +1,9 @@
-import type { ApiProcess } from '../../apps/local/src/api-process.js';
-import type { Service } from '../support/service.js';
-import { type Answered, ask, isNotNow, type Question } from './request.js';
-import type { Random } from './audit-random.js';
+import type { ApiProcess } from '../../../apps/local/src/api-process.js';
+import type { Service } from '../../support/service.js';
+import { type ApiResponse, sendRequest, isRetryLater, type ApiRequest } from './request.js';
+import type { Prng } from '../../support/prng.js';
 import { type Receipt, revocationReceipts, tokenReceipt } from './receipts.js';
-import { until } from '../support/until.js';
+import { until } from '../../support/until.js';
 
 /** The longest that an answer may take: all deadlines in a row. */
 const PATIENCE_MS = 20_000;
@@ -24,10 +24,10 @@ export class TokenTraffic {
   private constructor(
     private readonly people: readonly string[],
     private readonly auditor: string,
-    private readonly random: Random,
+    private readonly random: Prng,
   ) {}
 
-  static async of(service: Service, count: number, random: Random): Promise<TokenTraffic> {
+  static async of(service: Service, count: number, random: Prng): Promise<TokenTraffic> {
     const mint = async (person: 'alice' | 'grace'): Promise<string> =>
       service.emulator.control.mintToken({
         person,
@@ -96,10 +96,10 @@ export class TokenTraffic {
   }
 
   /** @returns the answer, unless it was "not now", said as it should be */
-  async #ask(api: ApiProcess, question: Question): Promise<Answered | undefined> {
-    const answer = await ask(api.url, question);
+  async #ask(api: ApiProcess, question: ApiRequest): Promise<ApiResponse | undefined> {
+    const answer = await sendRequest(api.url, question);
     if (answer.status < 300) return answer;
-    if (isNotNow(answer)) this.refused += 1;
+    if (isRetryLater(answer)) this.refused += 1;
     else this.broken.push(`${question.path}: ${answer.status} ${answer.text.slice(0, 300)}`);
     return undefined;
   }

@@ -1,15 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ApiProcess } from '../../apps/local/src/api-process.js';
-import { acsIdentity } from '../support/acs-identity.js';
-import type { AuditEntry, Service } from '../support/service.js';
-import { ask } from './request.js';
+import type { ApiProcess } from '../../../apps/local/src/api-process.js';
+import { acsIdentity } from '../../support/acs-identity.js';
+import type { AuditEntry, Service } from '../../support/service.js';
+import { sendRequest } from './request.js';
 import type { Receipt } from './receipts.js';
-import { until } from '../support/until.js';
+import { until } from '../../support/until.js';
 
 /** Everything that clients were shown of the log while it was troubled. */
-export interface Shown {
+export interface SeenByClients {
   readonly receipts: readonly Receipt[];
   /** Signed checkpoints, as they came. */
   readonly checkpoints: readonly string[];
@@ -18,7 +18,7 @@ export interface Shown {
 }
 
 /** The command line takes no more files than that. */
-const MOST_CHECKPOINTS = 500;
+const MAX_CHECKPOINTS = 500;
 
 /**
  * Holds the log against what clients were shown: each receipt has its entry, indexes have no gap, every
@@ -26,9 +26,9 @@ const MOST_CHECKPOINTS = 500;
  *
  * @returns what contradicts
  */
-export async function judgeLog(
+export async function checkLog(
   service: Service,
-  { receipts, checkpoints, keys }: Shown,
+  { receipts, checkpoints, keys }: SeenByClients,
 ): Promise<string[]> {
   const failures: string[] = [];
   const places = await service.rows<{ entry_index: string }>(
@@ -54,15 +54,15 @@ export async function judgeLog(
 }
 
 /** The log's verifier keys, as an auditor gets them. */
-export async function keysOf(service: Service, { url }: ApiProcess): Promise<string> {
+export async function fetchLogKeys(service: Service, { url }: ApiProcess): Promise<string> {
   const token = await service.token('grace');
-  const answer = await ask(url, { method: 'GET', path: '/v1/audit/log/keys', token });
+  const answer = await sendRequest(url, { method: 'GET', path: '/v1/audit/log/keys', token });
   if (answer.status !== 200) throw new Error(`the log's keys: ${answer.text}`);
   return answer.text;
 }
 
 /** Waits until the sweepers have finished what was begun: no mapping is anybody's to work on. */
-export async function settled(service: Service): Promise<void> {
+export async function untilSettled(service: Service): Promise<void> {
   await until('all that was begun is finished', 120_000, async () => {
     const [row] = await service.rows<{ leases: string }>(
       `SELECT (SELECT count(*) FROM mapping WHERE lease_expires_at IS NOT NULL)
@@ -94,7 +94,7 @@ async function verified(
   try {
     await writeFile(file('keys'), keys);
     const known = [];
-    const step = Math.ceil(checkpoints.length / MOST_CHECKPOINTS);
+    const step = Math.ceil(checkpoints.length / MAX_CHECKPOINTS);
     for (const [nth, checkpoint] of checkpoints.entries()) {
       // The newest promises most.
       if (nth % step !== 0 && nth !== checkpoints.length - 1) continue;

@@ -1,4 +1,4 @@
-import type { Service } from '../support/service.js';
+import type { Service } from '../../support/service.js';
 import type { IdentityTraffic } from './identity-traffic.js';
 
 interface Row {
@@ -22,7 +22,10 @@ interface Entry {
 }
 
 /** Holds mappings, ACS, the audit log and what callers were told against each other. @returns what contradicts */
-export async function judge(service: Service, traffic: IdentityTraffic): Promise<string[]> {
+export async function checkIdentities(
+  service: Service,
+  traffic: IdentityTraffic,
+): Promise<string[]> {
   const rows = await service.rows<Row>('SELECT * FROM mapping');
   const orphans = await service.rows<{ communication_user_id: string; deleted_at: Date | null }>(
     'SELECT communication_user_id, deleted_at FROM mapping_orphan',

@@ -1,5 +1,5 @@
 /** A random number generator that gives the same numbers for the same seed (mulberry32). */
-export class Random {
+export class Prng {
   #state: number;
 
   constructor(seed: number) {

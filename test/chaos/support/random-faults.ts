@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FaultRequest } from '../../apps/emulator/src/emulator.js';
-import type { LocalPostgres } from '../../apps/local/src/postgres/local-postgres.js';
-import type { Service } from '../support/service.js';
-import type { Random } from './audit-random.js';
+import type { FaultRequest } from '../../../apps/emulator/src/emulator.js';
+import type { LocalPostgres } from '../../../apps/local/src/postgres/local-postgres.js';
+import type { Service } from '../../support/service.js';
+import type { Prng } from '../../support/prng.js';
 import { postgresHelpers, signal } from './kill-postgres.js';
 
 const faultKinds: readonly Pick<FaultRequest, 'kind' | 'status' | 'latencyMs' | 'headers'>[] = [
@@ -24,14 +24,14 @@ const services = ['acs', 'acs', 'key-vault', 'entra'] as const;
 const locks = ['audit_head', 'audit_entry', 'mapping', 'audit_personal'] as const;
 
 /** What can go wrong around the service, by the dice. */
-export class Troubles {
+export class RandomFaults {
   #stall: Promise<void> = Promise.resolve();
   readonly #counts = new Map<string, number>();
 
   constructor(
     private readonly service: Service,
     private readonly cluster: LocalPostgres,
-    private readonly random: Random,
+    private readonly random: Prng,
   ) {}
 
   /** Takes the place of the trouble before. A stall of the database ends by itself. */
@@ -79,7 +79,7 @@ export class Troubles {
   }
 
   /** How often each trouble was made. */
-  told(): string {
+  summary(): string {
     return [...this.#counts]
       .sort()
       .map(([what, times]) => `${what}: ${times}`)

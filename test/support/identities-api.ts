@@ -6,7 +6,7 @@ import type { Service } from './service.js';
 type Method = 'get' | 'post' | 'patch' | 'delete';
 
 /** Administrators, and what they do with identities. */
-export class Directory {
+export class IdentitiesApi {
   constructor(private readonly service: () => Service) {}
 
   /** Calls as the identity administrator of the home tenant. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { call } from '../support/call.js';
-import { runningService } from '../support/running-service.js';
+import { call } from '../../support/call.js';
+import { runningService } from '../../support/running-service.js';
 
 const service = runningService();
 

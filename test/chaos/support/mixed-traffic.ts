@@ -1,26 +1,26 @@
-import type { Service } from '../support/service.js';
-import type { Question } from './request.js';
-import type { Random } from './audit-random.js';
+import type { Service } from '../../support/service.js';
+import type { ApiRequest } from './request.js';
+import type { Prng } from '../../support/prng.js';
 import { type Receipt, revocationReceipts, tokenReceipt } from './receipts.js';
 
 /** A question, and the answers that fit the caller while nothing is broken. */
-export interface Call extends Question {
-  readonly fitting: readonly number[];
+export interface Call extends ApiRequest {
+  readonly expected: readonly number[];
   /** Its answer is a stream: it may end early, without its proper end, when what it reads is gone. */
-  readonly mayBreakOff?: boolean;
+  readonly mayEndEarly?: boolean;
   /** It needs nothing but the process: it is answered whatever is broken. */
-  readonly isUnshakable?: boolean;
+  readonly needsNoUpstream?: boolean;
   /** Learns from a 2xx answer. */
-  readonly keep?: (text: string) => void;
+  readonly onSuccess?: (text: string) => void;
 }
 
 type Who = 'ada' | 'grace' | 'crm-service' | 'mallory' | 'alice';
 
 const PEOPLE = 40;
-const MOST_KNOWN = 200;
+const MAX_KNOWN = 200;
 
 /** Callers of every kind, and what they ask for. */
-export class FaultCalls {
+export class MixedTraffic {
   readonly receipts: Receipt[] = [];
   readonly checkpoints: string[] = [];
   readonly broken: string[] = [];
@@ -33,7 +33,7 @@ export class FaultCalls {
 
   constructor(
     private readonly service: Service,
-    private readonly random: Random,
+    private readonly random: Prng,
   ) {
     const own = (): Call => this.ownToken(this.random.below(PEOPLE));
     this.#kinds = [
@@ -70,7 +70,7 @@ export class FaultCalls {
     const oid = this.#oids[person] ?? '';
     return {
       ...this.#of(oid, 'POST', '/v1/me/tokens', [200], {}),
-      keep: (text) => {
+      onSuccess: (text) => {
         const { communicationUserId } = this.#keepToken(text);
         const known = this.#identityOf.get(oid) ?? communicationUserId;
         this.#identityOf.set(oid, known);
@@ -86,7 +86,7 @@ export class FaultCalls {
   #revoke(): Call {
     return {
       ...this.#of(this.#person(), 'POST', '/v1/me/tokens/revoke', [202, 404]),
-      keep: (text) => this.receipts.push(...revocationReceipts(text)),
+      onSuccess: (text) => this.receipts.push(...revocationReceipts(text)),
     };
   }
 
@@ -99,7 +99,7 @@ export class FaultCalls {
     const subject = `managed-${this.random.below(60)}`;
     return {
       ...this.#of('ada', 'POST', '/v1/identities', [200, 201, 409], { kind: 'user', subject }),
-      keep: (text) => {
+      onSuccess: (text) => {
         learn(this.#mappings, (JSON.parse(text) as { id: string }).id);
       },
     };
@@ -126,14 +126,14 @@ export class FaultCalls {
     const path = `/v1/identities/${this.#mapping()}/tokens`;
     return {
       ...this.#of('crm-service', 'POST', path, [200, 403, 404, 409], {}),
-      keep: (text) => this.#keepToken(text),
+      onSuccess: (text) => this.#keepToken(text),
     };
   }
 
   #entryPage(): Call {
     return {
       ...this.#of('grace', 'GET', '/v1/audit/entries?limit=5', [200]),
-      keep: (text) => {
+      onSuccess: (text) => {
         const { items } = JSON.parse(text) as { items: { entry: { id: string } }[] };
         for (const { entry } of items) learn(this.#entries, entry.id);
       },
@@ -151,7 +151,7 @@ export class FaultCalls {
   #export(): Call {
     const format = this.random.pick(['ndjson', 'csv', 'cef', 'ocsf', 'ecs']);
     const path = `/v1/audit/export?format=${format}&fromIndex=${this.random.below(1_000)}`;
-    return { ...this.#of('grace', 'GET', path, [200]), mayBreakOff: true };
+    return { ...this.#of('grace', 'GET', path, [200]), mayEndEarly: true };
   }
 
   #statistics(): Call {
@@ -163,7 +163,7 @@ export class FaultCalls {
   #checkpoint(): Call {
     return {
       ...this.#of('grace', 'GET', '/v1/audit/log/checkpoint', [200]),
-      keep: (text) => this.checkpoints.push(text),
+      onSuccess: (text) => this.checkpoints.push(text),
     };
   }
 
@@ -178,9 +178,9 @@ export class FaultCalls {
   #nobody(): Call {
     const path = '/v1/me/tokens';
     return this.random.pick<Call>([
-      { method: 'POST', path, body: {}, fitting: [401] },
-      { method: 'POST', path, body: {}, token: 'bm8.dG9rZW4.x', fitting: [401] },
-      { method: 'GET', path: '/v1/nowhere', fitting: [401, 404] },
+      { method: 'POST', path, body: {}, expected: [401] },
+      { method: 'POST', path, body: {}, token: 'bm8.dG9rZW4.x', expected: [401] },
+      { method: 'GET', path: '/v1/nowhere', expected: [401, 404] },
     ]);
   }
 
@@ -190,21 +190,21 @@ export class FaultCalls {
   }
 
   #live(): Call {
-    return { method: 'GET', path: '/health/live', fitting: [200], isUnshakable: true };
+    return { method: 'GET', path: '/health/live', expected: [200], needsNoUpstream: true };
   }
 
   #metrics(): Call {
-    return { method: 'GET', path: '/metrics', fitting: [200], isUnshakable: true };
+    return { method: 'GET', path: '/metrics', expected: [200], needsNoUpstream: true };
   }
 
   #of(
     who: string,
-    method: Question['method'],
+    method: ApiRequest['method'],
     path: string,
-    fitting: readonly number[],
+    expected: readonly number[],
     body?: object,
   ): Call {
-    return { method, path, fitting, body, token: this.#tokens.get(who) };
+    return { method, path, expected, body, token: this.#tokens.get(who) };
   }
 
   #person(): string {
@@ -228,5 +228,5 @@ export class FaultCalls {
 
 function learn(known: string[], id: string): void {
   known.push(id);
-  if (known.length > MOST_KNOWN) known.shift();
+  if (known.length > MAX_KNOWN) known.shift();
 }

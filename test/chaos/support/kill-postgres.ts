@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { LocalPostgres } from '../../apps/local/src/postgres/local-postgres.js';
-import { until } from '../support/until.js';
+import type { LocalPostgres } from '../../../apps/local/src/postgres/local-postgres.js';
+import { until } from '../../support/until.js';
 
 /** Kills a PostgreSQL server with all of its processes (SIGKILL). It can be restarted afterwards. */
 export async function killPostgres(cluster: LocalPostgres): Promise<void> {

@@ -1,11 +1,11 @@
 import { DataSource } from 'typeorm';
 import type { AuditEvent } from '#libs/audit';
 import { Database, dataSourceOptions, ManualClock } from '#libs/platform';
-import { EntryStatistics } from '../../libs/audit/src/query/entry-statistics.js';
-import { PersonalEraser } from '../../libs/audit/src/query/personal-eraser.js';
+import { EntryStatistics } from '../../../libs/audit/src/query/entry-statistics.js';
+import { PersonalEraser } from '../../../libs/audit/src/query/personal-eraser.js';
 import { openTestLog, type TestLog } from '#libs/audit/testing';
 import { alice, denied, issued } from '#libs/audit/testing';
-import type { Random } from './audit-random.js';
+import type { Prng } from '../../support/prng.js';
 
 /**
  * Fills a log with all that a log can hold: people, services, operators, denials, erased persons,
@@ -13,7 +13,7 @@ import type { Random } from './audit-random.js';
  *
  * @returns its size
  */
-export async function fillLog(log: TestLog, ownerUrl: string, random: Random): Promise<number> {
+export async function fillLog(log: TestLog, ownerUrl: string, random: Prng): Promise<number> {
   const clock = new ManualClock(Date.now() - 5 * 3_600_000);
   const past = openTestLog(urlOf(log), { clock });
   for (let commit = 0; commit < 60; commit += 1) {
@@ -37,7 +37,7 @@ export async function fillLog(log: TestLog, ownerUrl: string, random: Random): P
   return Number(row?.size ?? 0);
 }
 
-function randomEvent(random: Random): AuditEvent {
+function randomEvent(random: Prng): AuditEvent {
   const nth = random.below(1000);
   const actor = { ...alice, subject: `person-${nth % 5}`, displayName: `Person ${nth % 5}` };
   const event = issued(nth, actor);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { call } from '../../support/call.js';
-import { runningService } from '../../support/running-service.js';
-import { policyFile } from '../../support/policy-folder.js';
+import { call } from '../support/call.js';
+import { runningService } from '../support/running-service.js';
+import { policyFile } from '../support/policy-file.js';
 
 const POLICY = `
 version: 1
