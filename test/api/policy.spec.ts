@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { call } from '../support/call.js';
 import { runningService } from '../support/running-service.js';
 import { policyFile } from '../support/policy-file.js';
+import type { SampleCaller } from '../support/service.js';
+import { requestToken } from '../support/tokens-api.js';
 
 const POLICY = `
 version: 1
@@ -44,22 +46,13 @@ const service = runningService({
   environment: { POLICY_FILE: file.path, POLICY_REFRESH_SECONDS: '1' },
 });
 
-async function issue(
-  who: Parameters<ReturnType<typeof service>['token']>[0],
-  body: unknown = {},
-  replica = 0,
-) {
-  const token = await service().token(who);
-  return call(service().urlOf(replica), 'post', '/v1/me/tokens', { token, body });
-}
-
 async function lastEntry(): Promise<Record<string, unknown>> {
   return (await service().newestEntry()) as unknown as Record<string, unknown>; // all members
 }
 
 describe('POST /v1/me/tokens under a policy', () => {
-  it('200: gives what the rule gives by default, and names rule and policy in the audit entry', async () => {
-    const { status, body } = await issue('alice');
+  it('200: applies the rule’s defaults, and records rule and policy version', async () => {
+    const { status, body } = await requestToken(service(), 'alice');
     expect(status).toBe(200);
     expect(body.scopes).toEqual(['voip']);
     const minutes = (Date.parse(body.expiresOn) - Date.now()) / 60_000;
@@ -71,19 +64,19 @@ describe('POST /v1/me/tokens under a policy', () => {
     });
   });
 
-  it('200: warns of a scope that ends, in headers and metrics', async () => {
-    const { headers } = await issue('alice', { scopes: ['voip', 'chat'] });
+  it('200: announces the sunset of a scope in headers and metrics', async () => {
+    const { headers } = await requestToken(service(), 'alice', { scopes: ['voip', 'chat'] });
     expect(headers.sunset).toBe('Sat, 30 Sep 2028 00:00:00 GMT');
     expect(headers['token-scope-sunset']).toBe('chat="2028-09-30"');
     expect(headers.link).toBe('<https://example.com/after-chat>; rel="sunset"');
     const metrics = await (await fetch(`${service().url}/metrics`)).text();
     expect(metrics).toMatch(/token_scope_sunset_days\{scope="chat"\} \d+/);
     expect(metrics).toMatch(/token_scope_sunset_issued_total\{scope="chat"\} [1-9]/);
-    expect((await issue('alice')).headers.sunset).toBeUndefined();
+    expect((await requestToken(service(), 'alice')).headers.sunset).toBeUndefined();
   });
 
-  it('200: records what a rule in audit mode would have decided', async () => {
-    const { status, body } = await issue('bob', { expiresInMinutes: 480 });
+  it('200: records the decision of a rule in audit mode', async () => {
+    const { status, body } = await requestToken(service(), 'bob', { expiresInMinutes: 480 });
     expect(status).toBe(200);
     expect((await service().auditEntries())[body.auditEntry.index]).toMatchObject({
       policy: { rule: 'users' },
@@ -91,8 +84,8 @@ describe('POST /v1/me/tokens under a policy', () => {
     });
   });
 
-  it('403: refuses a scope beyond the rule, says what is allowed, and records it', async () => {
-    const { status, body } = await issue('carol', { scopes: ['voip'] });
+  it('403: refuses a scope that the rule does not allow, names those it allows, and records the refusal', async () => {
+    const { status, body } = await requestToken(service(), 'carol', { scopes: ['voip'] });
     expect(status).toBe(403);
     expect(body).toMatchObject({
       type: 'urn:acs-identity:problem:scopes-not-allowed',
@@ -108,23 +101,24 @@ describe('POST /v1/me/tokens under a policy', () => {
     });
   });
 
-  it('403: refuses a lifetime beyond the rule instead of shortening it', async () => {
-    const { status, body } = await issue('alice', { expiresInMinutes: 481 });
+  it('403: refuses a longer lifetime instead of shortening it', async () => {
+    const { status, body } = await requestToken(service(), 'alice', { expiresInMinutes: 481 });
     expect(status).toBe(403);
     expect(body.type).toBe('urn:acs-identity:problem:lifetime-not-allowed');
   });
 
-  it('403: refuses whom no rule speaks of, before ACS or the database hear of them', async () => {
-    const { status, body } = await issue('crm-service');
+  it('403: refuses a caller whom no rule matches, before a mapping is created', async () => {
+    const { status, body } = await requestToken(service(), 'crm-service');
     expect(status).toBe(403);
     expect(body.type).toBe('urn:acs-identity:problem:no-rule-applies');
     expect(await service().rows(`SELECT FROM mapping WHERE kind = 'service'`)).toEqual([]);
     expect(await lastEntry()).toMatchObject({ outcome: 'denied', policy: { rule: 'none' } });
   });
 
-  it('429: counts the tokens of an identity over all replicas, and says when the next one is due', async () => {
+  it('429: counts an identity’s tokens across replicas, and returns the time until the next in Retry-After', async () => {
     const answers = [];
-    for (const replica of [0, 1, 0, 1]) answers.push(await issue('support-bot', {}, replica));
+    for (const replica of [0, 1, 0, 1])
+      answers.push(await requestToken(service(), 'support-bot', {}, service().urlOf(replica)));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
     const last = answers.at(-1);
     expect(last?.body).toMatchObject({
@@ -137,11 +131,11 @@ describe('POST /v1/me/tokens under a policy', () => {
 });
 
 describe('POST /v1/policy/evaluate', () => {
-  const evaluate = async (who: Parameters<ReturnType<typeof service>['token']>[0], body: unknown) =>
+  const evaluate = async (who: SampleCaller, body: unknown) =>
     call(service().url, 'post', '/v1/policy/evaluate', { token: await service().token(who), body });
   const subject = { kind: 'user', tenant: 'anywhere' };
 
-  it('200: tells what would be granted, without issuing or recording anything', async () => {
+  it('200: returns the grant, without issuing or recording anything', async () => {
     const before = await service().newestEntry();
     const { status, body } = await evaluate('ada', { subject, expiresInMinutes: 480 });
     expect(status).toBe(200);
@@ -154,7 +148,7 @@ describe('POST /v1/policy/evaluate', () => {
     expect(await service().newestEntry()).toEqual(before);
   });
 
-  it('200: tells what would be refused, and what would be allowed', async () => {
+  it('200: returns the refusal, and what is allowed instead', async () => {
     const { status, body } = await evaluate('ada', {
       subject: { ...subject, guest: true },
       scopes: ['chat'],
@@ -175,30 +169,34 @@ describe('POST /v1/policy/evaluate', () => {
     expect((await evaluate('ada', body)).status).toBe(400);
   });
 
-  it('401 and 403: refuses strangers and callers without the permission', async () => {
-    const stranger = await call(service().url, 'post', '/v1/policy/evaluate', {
+  it('401, 403: refuses calls without a token, and callers without the permission', async () => {
+    const anonymous = await call(service().url, 'post', '/v1/policy/evaluate', {
       body: { subject },
     });
-    expect(stranger.status).toBe(401);
+    expect(anonymous.status).toBe(401);
     expect((await evaluate('alice', { subject })).status).toBe(403);
   });
 });
 
-describe('a changed policy file', () => {
-  it('takes effect in every replica without a restart, a bad one does not, and both are recorded', async () => {
+describe('a change of the policy file', () => {
+  it('takes effect in every replica without a restart; an invalid file does not; both are recorded', async () => {
     file.write(POLICY.replace('longest: 480', 'longest: 600'));
     const statuses = async () =>
       Promise.all(
-        [0, 1].map(async (at) => (await issue('alice', { expiresInMinutes: 600 }, at)).status),
+        [0, 1].map(
+          async (at) =>
+            (await requestToken(service(), 'alice', { expiresInMinutes: 600 }, service().urlOf(at)))
+              .status,
+        ),
       );
-    await expect.poll(statuses, { timeout: 30_000, interval: 500 }).toEqual([200, 200]);
+    await expect.poll(statuses).toEqual([200, 200]);
 
     file.write(POLICY.replace('longest: 480', 'lognest: 480'));
     const refusals = async () =>
       (await service().auditEntries()).filter(
         ({ action, outcome }) => action === 'policy.load' && outcome === 'failure',
       ).length;
-    await expect.poll(refusals, { timeout: 30_000, interval: 500 }).toBe(2);
+    await expect.poll(refusals).toBe(2);
     expect(await statuses()).toEqual([200, 200]);
     expect(await (await fetch(`${service().url}/metrics`)).text()).toContain(
       'issuance_policy_file_good 0',

@@ -43,7 +43,7 @@ console.log(`audit-crash: ${kills} kills of the api, ${crashes} of PostgreSQL, s
 const cache = await mkdtemp(join(tmpdir(), 'acs-identity-cache-'));
 const cluster = await startTestCluster(true);
 const service = await Service.start({
-  cluster: { superuserUrl: cluster.url('postgres'), port: cluster.port },
+  cluster,
   emulator: { acs: { limits: 'off', signingKeyBits: 1024 }, secrets: fingerprintSecrets },
   environment: {
     NODE_COMPILE_CACHE: cache,

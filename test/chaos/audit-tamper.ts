@@ -22,7 +22,7 @@ const random = new Prng(seed);
 console.log(`audit tamper drill: ${count} edits, seed ${seed}`);
 
 const cluster = await startTestCluster();
-const clone = await cloneDatabase({ superuserUrl: cluster.url('postgres'), port: cluster.port });
+const clone = await cloneDatabase(cluster);
 const log = openTestLog(clone.serviceUrl);
 const size = await fillLog(log, clone.ownerUrl, random);
 

@@ -34,7 +34,7 @@ console.log(`faults: ${count} rounds of trouble, seed ${seed}`);
 
 const cluster = await startTestCluster();
 const service = await Service.start({
-  cluster: { superuserUrl: cluster.url('postgres'), port: cluster.port },
+  cluster,
   replicas: 2,
   emulator: { acs: { limits: 'off', signingKeyBits: 1024 }, secrets: fingerprintSecrets },
   environment: {

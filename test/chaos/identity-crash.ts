@@ -32,7 +32,7 @@ const FREEZE_MS = 3_500;
 const cache = await mkdtemp(join(tmpdir(), 'acs-identity-cache-'));
 const cluster = await startTestCluster();
 const service = await Service.start({
-  cluster: { superuserUrl: cluster.url('postgres'), port: cluster.port },
+  cluster,
   emulator: { acs: { limits: 'off', signingKeyBits: 1024 } },
   environment: {
     NODE_COMPILE_CACHE: cache,

@@ -21,7 +21,7 @@ const AT_ONCE = 250;
 
 const cluster = await startTestCluster();
 const service = await Service.start({
-  cluster: { superuserUrl: cluster.url('postgres'), port: cluster.port },
+  cluster,
   replicas: REPLICAS,
   emulator: { acs: { limits: 'off', signingKeyBits: 1024, latencyMs: 100 } },
   environment: {

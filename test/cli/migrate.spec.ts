@@ -1,47 +1,22 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { placeholderEnvironment } from '../../scripts/placeholder-environment.js';
+import { acsIdentity } from '../support/acs-identity.js';
 import { testDatabase, type TestDatabase } from '../support/postgres.js';
 
-const command = fileURLToPath(new URL('../../dist/bin/acs-identity.js', import.meta.url));
-
-interface Ending {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs `acs-identity` as a process of its own. */
-async function acsIdentity(
-  args: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
-): Promise<Ending> {
-  const run = promisify(execFile)(process.execPath, [command, ...args], {
-    env: { PATH: process.env.PATH, ...environment },
-  });
-  return run.then(
-    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-    (error: unknown) => error as Ending, // execFile adds these members to its error
-  );
-}
-
 describe('acs-identity migrate', () => {
-  let place: TestDatabase;
+  let database: TestDatabase;
   beforeAll(async () => {
-    place = await testDatabase();
+    database = await testDatabase();
   });
   afterAll(async () => {
-    await place.drop();
+    await database.drop();
   });
 
-  it('finds nothing to do on an up-to-date schema, also when two run at once', async () => {
+  it('changes nothing when the schema is up to date, also when two run at once', async () => {
     const args = [
       'migrate',
       '--database-url',
-      place.ownerUrl,
+      database.ownerUrl,
       '--service-role',
       'identity_service',
     ];
@@ -53,24 +28,26 @@ describe('acs-identity migrate', () => {
     }
   });
 
-  it('says how to create the service’s role when there is none', async () => {
+  it('prints how to create the service’s role when it is missing', async () => {
     const { code, stderr } = await acsIdentity(['migrate'], {
-      DATABASE_OWNER_URL: place.ownerUrl,
-      DATABASE_SERVICE_ROLE: 'nobody_of_that_name',
+      environment: {
+        DATABASE_OWNER_URL: database.ownerUrl,
+        DATABASE_SERVICE_ROLE: 'missing_role',
+      },
     });
     expect(code).toBe(1);
-    expect(stderr).toContain('CREATE ROLE "nobody_of_that_name"');
-    expect(stderr).not.toContain(place.ownerUrl);
+    expect(stderr).toContain('CREATE ROLE "missing_role"');
+    expect(stderr).not.toContain(database.ownerUrl);
   });
 
-  it('says which options are missing', async () => {
+  it('names the missing options', async () => {
     const { code, stderr } = await acsIdentity(['migrate']);
     expect(code).toBe(1);
     expect(stderr).toContain('--database-url');
   });
 
-  it('leaves the service’s role no way to change what the audit log holds', async () => {
-    const client = new pg.Client({ connectionString: place.serviceUrl });
+  it('grants the service’s role no change of the audit log', async () => {
+    const client = new pg.Client({ connectionString: database.serviceUrl });
     await client.connect();
     try {
       const { rows } = await client.query<{ name: string }>(
@@ -89,41 +66,5 @@ describe('acs-identity migrate', () => {
     } finally {
       await client.end();
     }
-  });
-});
-
-describe('acs-identity config', () => {
-  it('check: finds a complete environment well-formed', async () => {
-    const { code, stdout } = await acsIdentity(['config', 'check'], { ...placeholderEnvironment });
-    expect(code).toBe(0);
-    expect(stdout).toContain('complete');
-  });
-
-  it('check: lists every fault with its fix and exits with 78', async () => {
-    const { code, stderr } = await acsIdentity(['config', 'check'], { PORT: 'eighty' });
-    expect(code).toBe(78);
-    expect(stderr).toContain('PORT');
-    expect(stderr).toContain('DATABASE_URL: is not set');
-    expect(stderr).not.toContain('eighty');
-  });
-
-  it('list: names every variable with its default', async () => {
-    const { stdout } = await acsIdentity(['config', 'list']);
-    expect(stdout).toContain('PORT (default 3000)');
-    expect(stdout).toContain('DATABASE_URL (required)');
-  });
-});
-
-describe('acs-identity', () => {
-  it('--help lists the commands', async () => {
-    const { code, stdout } = await acsIdentity(['--help']);
-    expect(code).toBe(0);
-    for (const name of ['migrate', 'config']) expect(stdout).toContain(name);
-  });
-
-  it('answers an unknown command with its help and exits with 1', async () => {
-    const { code, stderr } = await acsIdentity(['conquer']);
-    expect(code).toBe(1);
-    expect(stderr).toContain('Usage: acs-identity');
   });
 });

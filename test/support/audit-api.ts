@@ -1,32 +1,28 @@
 import type { Response } from 'supertest';
 import { call } from './call.js';
-import type { Service } from './service.js';
+import type { SampleCaller, Service } from './service.js';
 
-type Who = Parameters<Service['token']>[0];
-
-/** Asks a route below `/v1/audit/`, as somebody. */
-export async function read(service: Service, who: Who, path: string): Promise<Response> {
+/** Calls `GET /v1/audit/<path>` as a sample person; `grace` and `ivan` are auditors. */
+export async function getAudit(
+  service: Service,
+  who: SampleCaller,
+  path: string,
+): Promise<Response> {
   return call(service.url, 'get', `/v1/audit/${path}`, { token: await service.token(who) });
 }
 
 /** The log's verifier key. */
 export async function publicKey(service: Service): Promise<string> {
-  return (await read(service, 'grace', 'log/keys')).text.trim();
+  return (await getAudit(service, 'grace', 'log/keys')).text.trim();
 }
 
+/** The audit entry of a request, as its answer names it. */
 export interface Receipt {
   readonly id: string;
   readonly index: number;
 }
 
-/** Issues a token to somebody. @returns the entry of it */
-export async function issueTo(service: Service, who: Who): Promise<Receipt> {
-  const token = await service.token(who);
-  const { body } = await call(service.url, 'post', '/v1/me/tokens', { token, body: {} });
-  return body.auditEntry as Receipt;
-}
-
-/** The answer to a search. */
+/** A page of `GET /v1/audit/entries`. */
 interface Page {
   readonly items: readonly { readonly index: number; readonly entry: { readonly id: string } }[];
 }
@@ -39,6 +35,7 @@ export function idsOf({ items }: Page): string[] {
   return items.map(({ entry }) => entry.id);
 }
 
+/** JSON pointers of the faults that a 400 lists. */
 export function pointersOf({ errors }: { errors: readonly { pointer: string }[] }): string[] {
   return errors.map(({ pointer }) => pointer);
 }

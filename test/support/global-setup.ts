@@ -7,10 +7,11 @@ declare module 'vitest' {
   }
 }
 
-/** Vitest's global set-up: one cluster a run, migrated once. */
+/** Vitest's global set-up: one PostgreSQL server for the run, migrated once. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const postgres = await startTestCluster();
-  project.provide('cluster', { superuserUrl: postgres.url('postgres'), port: postgres.port });
+  const { superuserUrl, port } = postgres;
+  project.provide('cluster', { superuserUrl, port });
   return async () => {
     await postgres.remove();
   };

@@ -1,26 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import type { Response } from 'supertest';
 import { call, type CallOptions } from './call.js';
+import { formatNdjson, parseNdjson } from './parsers/ndjson.js';
 import type { Service } from './service.js';
 
 type Method = 'get' | 'post' | 'patch' | 'delete';
 
-/** Administrators, and what they do with identities. */
+/** Calls of the identity routes, as administrators make them. */
 export class IdentitiesApi {
   constructor(private readonly service: () => Service) {}
 
-  /** Calls as the identity administrator of the home tenant. */
+  /** Calls as `ada`, the identity administrator of the home tenant. */
   async asAda(method: Method, path: string, options: CallOptions = {}): Promise<Response> {
     const token = await this.service().token('ada');
     return call(this.service().url, method, path, { token, ...options });
   }
 
   /** Calls as an identity administrator of the second tenant. */
-  async asStranger(method: Method, path: string, body?: unknown): Promise<Response> {
-    return call(this.service().url, method, path, { token: await this.strangerToken(), body });
+  async asOtherTenant(method: Method, path: string, body?: unknown): Promise<Response> {
+    return call(this.service().url, method, path, { token: await this.otherTenantToken(), body });
   }
 
-  async strangerToken(): Promise<string> {
+  async otherTenantToken(): Promise<string> {
     const scp = 'CommunicationIdentity.Read.All CommunicationIdentity.ReadWrite.All';
     return this.service().emulator.control.mintToken({ person: 'olga', claims: { scp } });
   }
@@ -29,50 +30,50 @@ export class IdentitiesApi {
     return this.asAda('post', '/v1/identities', { body: { kind: 'user', subject, ...more } });
   }
 
-  /** An identity at ACS that this service has not made. */
+  /** The id of a communication identity that this service did not create. */
   foreignId(resourceId = this.service().emulator.acsResourceId): string {
     return `8:acs:${resourceId}_${randomUUID()}`;
   }
 
-  /** Sends lines to the import. @returns the answered lines */
+  /**
+   * Calls `POST /v1/identities/import` as `ada` or with the given token.
+   *
+   * @param lines objects, texts of lines, or the body as a stream
+   * @param query with its question mark, such as `?provision=true`
+   */
   async import(
     lines: readonly (object | string)[] | ReadableStream<Uint8Array>,
     query = '',
     token?: string,
-  ): Promise<{ status: number; lines: ImportAnswer[]; problem: Problem }> {
-    const body =
-      lines instanceof ReadableStream
-        ? lines
-        : lines
-            .map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`)
-            .join('');
+  ): Promise<{ status: number; lines: ImportResult[]; problem: Problem }> {
     const answer = await fetch(`${this.service().url}/v1/identities/import${query}`, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${token ?? (await this.service().token('ada'))}`,
         'content-type': 'application/x-ndjson',
       },
-      body,
+      body: lines instanceof ReadableStream ? lines : formatNdjson(lines),
       duplex: 'half',
     });
     const text = await answer.text();
-    const isLines = answer.headers.get('content-type') === 'application/x-ndjson';
+    const isNdjson = answer.headers.get('content-type') === 'application/x-ndjson';
     return {
       status: answer.status,
-      lines: isLines ? parseLines(text) : [],
-      problem: isLines ? { type: '' } : (JSON.parse(text) as Problem),
+      lines: isNdjson ? parseNdjson(text) : [],
+      problem: isNdjson ? { type: '' } : (JSON.parse(text) as Problem),
     };
   }
 
+  /** The lines of `GET /v1/identities/export`, as `ada` or with the given token. */
   async export(token?: string): Promise<Record<string, string>[]> {
     const answer = await fetch(`${this.service().url}/v1/identities/export`, {
       headers: { authorization: `Bearer ${token ?? (await this.service().token('ada'))}` },
     });
-    return parseLines(await answer.text());
+    return parseNdjson(await answer.text());
   }
 }
 
-export interface ImportAnswer {
+export interface ImportResult {
   readonly line?: number;
   readonly outcome?: string;
   readonly id?: string;
@@ -83,9 +84,4 @@ export interface ImportAnswer {
 
 interface Problem {
   readonly type: string;
-}
-
-function parseLines<Line>(text: string): Line[] {
-  const lines = text.split('\n').filter((line) => line !== '');
-  return lines.map((line) => JSON.parse(line) as Line);
 }

@@ -1,11 +1,11 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
 
 /**
- * Checks a `.tlog-proof` file with nothing of this project: Node's cryptography and the words of
- * RFC 9162 section 2.1.3.2 and of C2SP's signed-note and tlog-proof.
+ * Verifies a C2SP tlog-proof file with Node's cryptography alone, by RFC 9162 section 2.1.3.2 and the
+ * specifications signed-note and tlog-proof. It shares no code with libs/transparency-log.
  *
  * @param verifierKey `<name>+<key id>+<base64 of type and public key>`
- * @returns whether the log that has this key holds exactly these bytes
+ * @returns whether the log of this key contains an entry of exactly these bytes
  */
 export function isProven(entry: string, proofFile: string, verifierKey: string): boolean {
   const blank = proofFile.indexOf('\n\n');
@@ -24,7 +24,7 @@ export function isProven(entry: string, proofFile: string, verifierKey: string):
   return reached?.toString('base64') === root;
 }
 
-/** Whether a signed note bears the signature of a key. */
+/** Whether a note is signed by the key. */
 export function isSignedBy(note: string, verifierKey: string): boolean {
   const end = note.lastIndexOf('\n\n');
   const text = note.slice(0, end + 1);

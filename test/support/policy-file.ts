@@ -8,7 +8,7 @@ export interface PolicyFile {
   write(text: string): void;
 }
 
-/** A policy file for the services of one spec file; it is removed after its specs. */
+/** Writes a policy file for the service of one spec file. It is removed after the specs. */
 export function policyFile(text: string): PolicyFile {
   const directory = mkdtempSync(join(tmpdir(), 'acs-identity-policy-'));
   const path = join(directory, 'policy.yaml');

@@ -3,7 +3,7 @@ import { cloneDatabase, type TestDatabase } from './test-cluster.js';
 
 export type { TestDatabase } from './test-cluster.js';
 
-/** A migrated database of the spec file's own; it drops it itself. */
+/** Clones a migrated database for one spec file, which drops it in the end. */
 export async function testDatabase(): Promise<TestDatabase> {
   return cloneDatabase(inject('cluster'));
 }

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { migrate } from '../../apps/cli/src/commands/migrate.js';
 import { LocalPostgres } from '../../apps/local/src/postgres/local-postgres.js';
 
-/** A cluster with a migrated template database, shared by all spec files of a run. */
+/** A PostgreSQL server with a migrated template database. All spec files of a run share one. */
 export interface TestCluster {
   readonly superuserUrl: string;
   readonly port: number;
@@ -16,7 +16,11 @@ const OWNER = 'identity_owner';
 const SERVICE = 'identity_service';
 const TEMPLATE = 'identity_template';
 
-/** Starts a cluster with its roles and the template; fast rather than durable unless told otherwise. */
+/**
+ * Starts a server with the roles of owner and service and the template database.
+ *
+ * @param isDurable `fsync` on, for tests that kill the server; slower
+ */
 export async function startTestCluster(isDurable = false): Promise<LocalPostgres> {
   const directory = join(tmpdir(), `acs-identity-test-${randomBytes(6).toString('hex')}`);
   const postgres = await LocalPostgres.start({
@@ -34,9 +38,9 @@ export async function startTestCluster(isDurable = false): Promise<LocalPostgres
 
 export interface TestDatabase {
   readonly name: string;
-  /** Owns the schema; migrates. */
+  /** As the role that owns the schema and migrates. */
   readonly ownerUrl: string;
-  /** What the service works as. */
+  /** As the role of the service. */
   readonly serviceUrl: string;
   readonly superuserUrl: string;
   drop(): Promise<void>;

@@ -8,14 +8,14 @@ import {
   type ExportFormat,
   exportForms,
 } from '#libs/audit';
-import { openTestDesk, openTestLog, type TestLog } from '#libs/audit/testing';
-import { alice, issued } from '#libs/audit/testing';
+import { alice, issued, openTestDesk, openTestLog, type TestLog } from '#libs/audit/testing';
 import { testDatabase, type TestDatabase } from '../../support/postgres.js';
 import { parseCef } from '../../support/parsers/cef.js';
-import { parseCsv, parseNdjson } from '../../support/parsers/csv-ndjson.js';
+import { parseCsv } from '../../support/parsers/csv.js';
+import { parseLines, parseNdjson } from '../../support/parsers/ndjson.js';
 import { ecsFaults, ocsfFaults } from '../../support/parsers/siem-schemas.js';
 
-/** Of an entry, what its exports must say again. */
+/** The members of an entry that each export must contain. */
 interface Exported {
   readonly index: number;
   readonly entry: {
@@ -40,7 +40,7 @@ interface Siem {
   readonly user_agent?: { readonly original: string };
 }
 
-/** What breaks lines, terminals, spreadsheets or parsers, alone or in other text; and plain text. */
+/** Text that could break lines, terminals, spreadsheets or parsers, alone or in other text; and plain text. */
 const hostile = fc.oneof(
   fc.constantFrom(
     'a\r\nCEF:0|x|y|z|1|forged|9|act=forged',
@@ -119,7 +119,7 @@ describe('an export', () => {
     await database.drop();
   });
 
-  /** @returns what the form gives of the log from an index on */
+  /** Exports the log from an index on. */
   async function exported(format: ExportFormat, fromIndex: number): Promise<Buffer> {
     const reader = { actor: { kind: 'operator', name: 'exporter' } } as const;
     const pieces: string[] = [];
@@ -128,22 +128,18 @@ describe('an export', () => {
     return Buffer.from(pieces.join(''));
   }
 
-  function linesOf(bytes: Buffer): string[] {
-    return bytes.toString().split('\n').slice(0, -1);
-  }
-
-  /** Records the events. @returns their first index and what the log says of each */
+  /** Records the events. @returns their first index, and the entry of each */
   async function recorded(events: readonly AuditEvent[]): Promise<[number, Exported[]]> {
     const [first] = await log.trail.recordAll(events);
     const from = first?.index ?? 0;
-    const all = parseNdjson(await exported('ndjson', from)) as Exported[];
+    const all = parseNdjson<Exported>(await exported('ndjson', from));
     return [from, all.slice(0, events.length)];
   }
 
   const runs = { numRuns: 10, endOnFailure: true } as const;
   const events = fc.array(event, { minLength: 20, maxLength: 20 });
 
-  it('holds no byte that breaks a line, a terminal or a parser, whatever callers send', async () => {
+  it('contains no control or bidirectional character, whatever callers send', async () => {
     await fc.assert(
       fc.asyncProperty(events, async (some) => {
         const [from] = await recorded(some);
@@ -159,7 +155,7 @@ describe('an export', () => {
     );
   });
 
-  it('gives CSV that csv-parse reads back cell by cell, and no formula', async () => {
+  it('is CSV that csv-parse reads back cell by cell, without formulas', async () => {
     await fc.assert(
       fc.asyncProperty(events, async (some) => {
         const [from, all] = await recorded(some);
@@ -180,23 +176,23 @@ describe('an export', () => {
     );
   });
 
-  it('gives CEF that keeps to the grammar and the dictionary of its specification', async () => {
+  it('is CEF by the grammar and the dictionary of its specification', async () => {
     await fc.assert(
       fc.asyncProperty(events, async (some) => {
         const [from, all] = await recorded(some);
-        const lines = linesOf(await exported('cef', from));
+        const lines = parseLines((await exported('cef', from)).toString());
         for (const [nth, { index, entry, personal }] of all.entries()) {
           const { header, extension } = parseCef(lines[nth] ?? '');
           expect(header.slice(1, 3)).toEqual(['acs-identity', 'communication identity service']);
           expect(header[4]).toBe(entry.action);
           expect(extension).toMatchObject({ cn1: String(index), externalId: entry.id });
-          const said = [extension.suid, extension.suser, extension.requestClientApplication];
+          const actual = [extension.suid, extension.suser, extension.requestClientApplication];
           const { subject, name } = entry.actor;
-          const meant = [subject ?? name, personal.actorDisplayName, personal.userAgent];
-          // The dictionary limits a text; what is longer is cut there, between characters.
+          const expected = [subject ?? name, personal.actorDisplayName, personal.userAgent];
+          // The dictionary limits the length of a text, which is truncated between characters.
           const text = (whole = ''): string =>
             whole.slice(0, 1_023).replace(/[\ud800-\udbff]$/, '');
-          expect(said.map(text)).toEqual(meant.map(text));
+          expect(actual.map(text)).toEqual(expected.map(text));
           expect(text(extension.msg)).toBe(text(entry.reason?.detail));
         }
       }),
@@ -204,11 +200,11 @@ describe('an export', () => {
     );
   });
 
-  it('gives OCSF that the published definitions of each class take', async () => {
+  it('is OCSF that is valid by the published definition of each class', async () => {
     await fc.assert(
       fc.asyncProperty(events, async (some) => {
         const [from, all] = await recorded(some);
-        const found = parseNdjson(await exported('ocsf', from)) as Siem[];
+        const found = parseNdjson<Siem>(await exported('ocsf', from));
         for (const [nth, { index, entry }] of all.entries()) {
           expect(ocsfFaults(found[nth]), entry.action).toEqual([]);
           expect(found[nth]?.metadata).toMatchObject({ uid: entry.id, sequence: index });
@@ -218,11 +214,11 @@ describe('an export', () => {
     );
   });
 
-  it('gives ECS whose fields are of the published types and values', async () => {
+  it('is ECS with fields of the published types and values', async () => {
     await fc.assert(
       fc.asyncProperty(events, async (some) => {
         const [from, all] = await recorded(some);
-        const found = parseNdjson(await exported('ecs', from)) as Siem[];
+        const found = parseNdjson<Siem>(await exported('ecs', from));
         for (const [nth, { index, entry, personal }] of all.entries()) {
           expect(ecsFaults(found[nth]), entry.action).toEqual([]);
           expect(found[nth]?.event).toMatchObject({ id: entry.id, sequence: index });
@@ -234,7 +230,7 @@ describe('an export', () => {
     );
   });
 
-  it('gives every action in every form', async () => {
+  it('has an event for every action in every format', async () => {
     const some = auditActions.flatMap((action) =>
       auditOutcomes.map((outcome) => ({ ...issued(), action, outcome })),
     );
@@ -245,7 +241,7 @@ describe('an export', () => {
       ...take(parseNdjson(await exported('ecs', from))).flatMap(ecsFaults),
     ];
     expect([...new Set(faults)]).toEqual([]);
-    const classes = take(linesOf(await exported('cef', from))).map(
+    const classes = take(parseLines((await exported('cef', from)).toString())).map(
       (line) => parseCef(line).header[4],
     );
     expect(new Set(classes)).toEqual(new Set(auditActions));

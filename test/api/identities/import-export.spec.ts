@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it, vi } from 'vitest';
-import { runningService } from '../../support/running-service.js';
+import { describe, expect, it } from 'vitest';
 import { IdentitiesApi } from '../../support/identities-api.js';
+import { runningService } from '../../support/running-service.js';
 
 const service = runningService({ environment: { MAPPING_SWEEP_SECONDS: '1' } });
-const directory = new IdentitiesApi(service);
+const identities = new IdentitiesApi(service);
 
 function streamOf(pieces: Iterable<string> | AsyncIterable<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -19,19 +19,19 @@ function streamOf(pieces: Iterable<string> | AsyncIterable<string>): ReadableStr
 }
 
 async function subjectsLike(prefix: string): Promise<string[]> {
-  const lines = await directory.export();
+  const lines = await identities.export();
   return lines.map(({ subject }) => subject ?? '').filter((subject) => subject.startsWith(prefix));
 }
 
 describe('POST /v1/identities/import', () => {
-  it('200: registers, links and answers line by line; a repeat changes nothing', async () => {
-    const communicationUserId = directory.foreignId();
+  it('200: registers and links with one result for each line; a repeat changes nothing', async () => {
+    const communicationUserId = identities.foreignId();
     const lines = [
       { kind: 'bot', subject: 'import-a', displayName: 'A' },
       { subject: 'import-b', communicationUserId },
-      { userId: randomUUID().toUpperCase(), acsUserIdentity: directory.foreignId() },
+      { userId: randomUUID().toUpperCase(), acsUserIdentity: identities.foreignId() },
     ];
-    const first = await directory.import(lines);
+    const first = await identities.import(lines);
     expect(first.problem.type).toBe('');
     expect(first.lines.map(({ line, outcome }) => [line, outcome])).toEqual([
       [1, 'created'],
@@ -42,22 +42,22 @@ describe('POST /v1/identities/import', () => {
     expect(first.lines.at(-1)?.summary).toEqual({
       ...{ lines: 3, created: 3, unchanged: 0, failed: 0, isComplete: true },
     });
-    const again = await directory.import(lines);
+    const again = await identities.import(lines);
     expect(again.lines.at(-1)?.summary).toMatchObject({ created: 0, unchanged: 3, failed: 0 });
-    const { body } = await directory.asAda('get', '/v1/identities?subject=import-a');
+    const { body } = await identities.asAda('get', '/v1/identities?subject=import-a');
     expect(body.items).toMatchObject([{ kind: 'bot', displayName: 'A', status: 'pending' }]);
   });
 
-  it('200: a faulty line fails alone and says why; the rest is done', async () => {
-    const known = (await directory.create()).body as { communicationUserId: string };
-    const { lines } = await directory.import([
+  it('200: an invalid line fails with its reason; the other lines are imported', async () => {
+    const known = (await identities.create()).body as { communicationUserId: string };
+    const { lines } = await identities.import([
       { subject: 'mixed-1' },
       '{"subject": "mixed-2", ',
       'null',
       { subject: 'mixed-3', kind: 'robot' },
       { subject: 'mixed-4', role: 'owner' },
       { subject: 'mixed-5', communicationUserId: '8:acs:nonsense' },
-      { subject: 'mixed-6', communicationUserId: directory.foreignId(randomUUID()) },
+      { subject: 'mixed-6', communicationUserId: identities.foreignId(randomUUID()) },
       { subject: 'mixed-7', communicationUserId: known.communicationUserId },
       { subject: 'mixed-8', tenant: service().emulator.secondTenantId },
       { subject: 'x'.repeat(9_000) },
@@ -83,66 +83,61 @@ describe('POST /v1/identities/import', () => {
     expect(await subjectsLike('mixed-')).toEqual(['mixed-1', 'mixed-9']);
   });
 
-  it('200: creates identities at ACS when asked to, once each', async () => {
+  it('200: provision=true creates each identity at ACS once', async () => {
     const lines = Array.from({ length: 30 }, (_, n) => ({ subject: `ahead-${n}` }));
     const before = (await service().emulator.control.listIdentities()).length;
-    const first = await directory.import(lines, '?provision=true');
+    const first = await identities.import(lines, '?provision=true');
     expect(first.lines.at(-1)?.summary).toMatchObject({ created: 30, failed: 0 });
     expect(first.lines[0]?.communicationUserId).toMatch(/^8:acs:/);
-    await directory.import(lines, '?provision=true');
+    await identities.import(lines, '?provision=true');
     expect(await service().emulator.control.listIdentities()).toHaveLength(before + 30);
   });
 
-  it('200: imports an export of its own into nothing new, and suspended ones as suspended', async () => {
-    const id = directory.foreignId();
-    await directory.import([{ subject: 'sus-1', communicationUserId: id, status: 'suspended' }]);
-    const { body } = await directory.asAda('get', '/v1/identities?subject=sus-1');
+  it('200: keeps the status of suspended identities; importing an export creates nothing', async () => {
+    const id = identities.foreignId();
+    await identities.import([{ subject: 'sus-1', communicationUserId: id, status: 'suspended' }]);
+    const { body } = await identities.asAda('get', '/v1/identities?subject=sus-1');
     expect(body.items).toMatchObject([{ status: 'suspended', communicationUserId: id }]);
-    const { lines } = await directory.import(await directory.export());
+    const { lines } = await identities.import(await identities.export());
     expect(lines.at(-1)?.summary).toMatchObject({ created: 0, failed: 0 });
-    // The identity is none of the emulator's, so that its revocation is owed for good.
-    await vi.waitUntil(
-      async () => (await service().auditEntries()).some(({ action }) => action === 'token.revoke'),
-      { timeout: 30_000, interval: 200 },
-    );
+    // The emulator does not know the identity, so that the revocation stays pending and is recorded.
+    const actions = async () => (await service().auditEntries()).map(({ action }) => action);
+    await expect.poll(actions).toContain('token.revoke');
   });
 
-  it('200: answers only the failures when asked to', async () => {
-    const { lines } = await directory.import([{ subject: 'quiet' }, 'x'], '?results=failed');
+  it('200: results=failed returns only the lines that failed', async () => {
+    const { lines } = await identities.import([{ subject: 'quiet' }, 'x'], '?results=failed');
     expect(lines.map(({ line }) => line)).toEqual([2, undefined]);
   });
 
-  it('does what came before a connection broke, and nothing of the line it broke in', async () => {
+  it('imports the lines before a broken connection, and nothing of the incomplete line', async () => {
     async function* broken(): AsyncGenerator<string> {
       for (let n = 0; n < 250; n += 1) yield `{"subject":"cut-${n}"}\n`;
       yield '{"subject":"cut-half';
       await delay(300);
-      throw new Error('the client broke off');
+      throw new Error('the client disconnected');
     }
-    await expect(directory.import(streamOf(broken()))).rejects.toThrow();
-    await vi.waitUntil(async () => (await subjectsLike('cut-')).length === 200, {
-      timeout: 30_000,
-      interval: 100,
-    });
+    await expect(identities.import(streamOf(broken()))).rejects.toThrow();
+    await expect.poll(async () => subjectsLike('cut-')).toHaveLength(200);
     expect(await subjectsLike('cut-half')).toEqual([]);
   });
 
-  it('takes a line of any length without keeping it', async () => {
+  it('200: reads past a line of 64 MB without buffering it', async () => {
     function* endless(): Generator<string> {
       yield '{"subject":"before"}\n{"subject":"';
       for (let n = 0; n < 64; n += 1) yield 'x'.repeat(1024 * 1024);
       yield '"}\n{"subject":"after"}\n';
     }
-    const { lines } = await directory.import(streamOf(endless()));
+    const { lines } = await identities.import(streamOf(endless()));
     expect(lines.map(({ outcome, error }) => error?.code ?? outcome)).toEqual([
       ...['created', 'invalid-line', 'created', undefined],
     ]);
   });
 
-  it('400, 401, 403, 415: refuses wrong options, strangers and other types before reading', async () => {
-    expect((await directory.import([], '?provision=yes')).status).toBe(400);
-    expect((await directory.import([], '', 'nonsense')).status).toBe(401);
-    expect((await directory.import([], '', await service().token('alice'))).status).toBe(403);
+  it('400, 401, 403, 415: refuses invalid options, callers and content types before reading the body', async () => {
+    expect((await identities.import([], '?provision=yes')).status).toBe(400);
+    expect((await identities.import([], '', 'nonsense')).status).toBe(401);
+    expect((await identities.import([], '', await service().token('alice'))).status).toBe(403);
     const wrong = await fetch(`${service().url}/v1/identities/import`, {
       method: 'POST',
       headers: {
@@ -163,7 +158,7 @@ describe('POST /v1/identities/import', () => {
     expect(elsewhere.status).toBe(415);
   });
 
-  it('413: refuses a huge body on the other routes', async () => {
+  it('413: refuses a body of 1 MB on other routes', async () => {
     const answer = await fetch(`${service().url}/v1/identities`, {
       method: 'POST',
       headers: {
@@ -177,10 +172,10 @@ describe('POST /v1/identities/import', () => {
 });
 
 describe('GET /v1/identities/export', () => {
-  it('200: gives the tenant’s own identities and no others’, and records it', async () => {
-    await directory.asStranger('post', '/v1/identities', { kind: 'user', subject: 'theirs' });
-    const ours = await directory.export();
-    const theirs = await directory.export(await directory.strangerToken());
+  it('200: returns the identities of the caller’s tenant only, and records the export', async () => {
+    await identities.asOtherTenant('post', '/v1/identities', { kind: 'user', subject: 'theirs' });
+    const ours = await identities.export();
+    const theirs = await identities.export(await identities.otherTenantToken());
     expect(theirs.map(({ subject }) => subject)).toEqual(['theirs']);
     expect(ours.map(({ subject }) => subject)).not.toContain('theirs');
     const entries = await service().auditEntries();

@@ -2,25 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
+import type { SampleCaller } from '../../support/service.js';
+import { issue, type IssuedToken, newPerson } from '../../support/tokens-api.js';
 
 const service = runningService();
-let alice: { id: string; communicationUserId: string };
-
-type Who = Parameters<ReturnType<typeof service>['token']>[0];
+let alice: IssuedToken['identity'];
 
 beforeAll(async () => {
-  const token = await service().token('alice');
-  const { body } = await call(service().url, 'post', '/v1/me/tokens', { token, body: {} });
-  alice = body.identity as typeof alice;
+  alice = (await issue(service(), 'alice')).identity;
 });
 
-async function issueFor(id: string, who: Who, body: unknown = {}) {
+async function issueFor(id: string, who: SampleCaller, body: unknown = {}) {
   const token = await service().token(who);
   return call(service().url, 'post', `/v1/identities/${id}/tokens`, { token, body });
 }
 
 describe('POST /v1/identities/{id}/tokens', () => {
-  it('200: gives an app with the permission a token for somebody else, and records both', async () => {
+  it('200: issues another identity’s token to an app with the permission, and records both', async () => {
     const { status, body, headers } = await issueFor(alice.id, 'crm-service', { scopes: ['voip'] });
     expect(status).toBe(200);
     expect(headers['cache-control']).toBe('no-store');
@@ -39,12 +37,12 @@ describe('POST /v1/identities/{id}/tokens', () => {
     });
   });
 
-  it('400: refuses an id that is none, and a body with faults', async () => {
+  it('400: refuses a malformed id, and a body with faults', async () => {
     expect((await issueFor('alice', 'crm-service')).status).toBe(400);
     expect((await issueFor(alice.id, 'crm-service', { scopes: ['video'] })).status).toBe(400);
   });
 
-  it('401 and 403: refuses strangers, and those who may only issue for themselves', async () => {
+  it('401, 403: refuses calls without a token, and callers who may only issue for themselves', async () => {
     const path = `/v1/identities/${alice.id}/tokens`;
     expect((await call(service().url, 'post', path, { body: {} })).status).toBe(401);
     expect((await issueFor(alice.id, 'alice')).status).toBe(403);
@@ -53,11 +51,7 @@ describe('POST /v1/identities/{id}/tokens', () => {
 
   it('403: issues nothing for a suspended identity', async () => {
     const ada = await service().token('ada');
-    const bob = await call(service().url, 'post', '/v1/me/tokens', {
-      token: await service().token('bob'),
-      body: {},
-    });
-    const { id } = bob.body.identity as { id: string };
+    const { id } = (await issue(service(), 'bob')).identity;
     const path = `/v1/identities/${id}`;
     const { headers } = await call(service().url, 'get', path, { token: ada });
     const change = {
@@ -71,7 +65,7 @@ describe('POST /v1/identities/{id}/tokens', () => {
       .toBe('urn:acs-identity:problem:mapping-not-active');
   });
 
-  it('404: answers for another tenant’s identity as for a missing one', async () => {
+  it('404: does not distinguish another tenant’s identity from a missing one', async () => {
     const permissions = 'CommunicationToken.Issue.All CommunicationToken.Revoke.All';
     const token = await service().emulator.control.mintToken({
       person: 'olga',
@@ -84,9 +78,23 @@ describe('POST /v1/identities/{id}/tokens', () => {
         ),
       );
       expect(theirs?.status).toBe(404);
-      const { requestId: _one, ...told } = theirs?.body as Record<string, unknown>;
+      const { requestId: _one, ...actual } = theirs?.body as Record<string, unknown>;
       const { requestId: _other, ...expected } = missing?.body as Record<string, unknown>;
-      expect(told).toEqual(expected);
+      expect(actual).toEqual(expected);
     }
+  });
+});
+
+describe('POST /v1/identities/{id}/tokens/revoke', () => {
+  it('202: revokes another identity’s tokens; 403: not without the permission', async () => {
+    const { token, identity } = await issue(service(), await newPerson(service()));
+    const revoke = async (who: SampleCaller) =>
+      call(service().url, 'post', `/v1/identities/${identity.id}/tokens/revoke`, {
+        token: await service().token(who),
+      });
+    expect((await revoke('crm-service')).status).toBe(403);
+    expect((await revoke('ada')).status).toBe(202);
+    const isValid = async () => (await service().emulator.control.validateAcsToken(token)).valid;
+    await expect.poll(isValid).toBe(false);
   });
 });

@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
+import type { SampleCaller } from '../../support/service.js';
 
 const service = runningService();
 
-type Who = Parameters<ReturnType<typeof service>['token']>[0];
-
-async function exchange(who: Who, body: unknown) {
+async function exchange(who: SampleCaller, body: unknown) {
   const token = await service().token(who);
   return call(service().url, 'post', '/v1/me/teams-tokens', { token, body });
 }
@@ -19,7 +18,7 @@ async function teamsTokenOf(person: 'alice' | 'bob', claims: Record<string, unkn
 }
 
 describe('POST /v1/me/teams-tokens', () => {
-  it('200: exchanges a Teams user’s own token, and records it without either token', async () => {
+  it('200: exchanges the caller’s own Teams token, and records it without either token', async () => {
     const teamsUserToken = await teamsTokenOf('alice');
     const { status, body, headers } = await exchange('alice', { teamsUserToken });
     expect(status).toBe(200);
@@ -36,7 +35,7 @@ describe('POST /v1/me/teams-tokens', () => {
     service().scanner.assertClean('the audit log', [JSON.stringify(entries)]);
   });
 
-  it('400: refuses another person’s token: whose it must be is not for the caller to say', async () => {
+  it('400: refuses another person’s Teams token, and records the refusal', async () => {
     const { status, body } = await exchange('alice', { teamsUserToken: await teamsTokenOf('bob') });
     expect(status).toBe(400);
     expect(body.type).toBe('urn:acs-identity:problem:teams-token-refused');
@@ -47,7 +46,7 @@ describe('POST /v1/me/teams-tokens', () => {
     });
   });
 
-  it('400: refuses a token that another application got', async () => {
+  it('400: refuses a Teams token that was issued to another application', async () => {
     const teamsUserToken = await teamsTokenOf('alice', { appid: randomUUID(), azp: randomUUID() });
     expect((await exchange('alice', { teamsUserToken })).status).toBe(400);
   });
@@ -56,23 +55,23 @@ describe('POST /v1/me/teams-tokens', () => {
     ['no token', {}],
     ['a user id in the body', { teamsUserToken: 'a.b.c', userId: randomUUID() }],
     ['an application id in the body', { teamsUserToken: 'a.b.c', appId: randomUUID() }],
-    ['something that is no token', { teamsUserToken: 'not a token' }],
+    ['text that is not a token', { teamsUserToken: 'not a token' }],
     ['a number', { teamsUserToken: 7 }],
-  ])('400: refuses %s, without repeating it', async (_what, sent) => {
+  ])('400: refuses %s, without echoing it', async (_what, sent) => {
     const { status, body, text } = await exchange('alice', sent);
     expect(status).toBe(400);
     expect(body.type).toBe('urn:acs-identity:problem:invalid-request');
     expect(text).not.toContain('not a token');
   });
 
-  it('403: refuses applications on their own', async () => {
+  it('403: refuses app-only callers', async () => {
     const teamsUserToken = await teamsTokenOf('alice');
     const { status, headers } = await exchange('crm-service', { teamsUserToken });
     expect(status).toBe(403);
     expect(headers['www-authenticate']).toContain('insufficient_scope');
   });
 
-  it('401: refuses strangers', async () => {
+  it('401: refuses a call without a token', async () => {
     const answer = await call(service().url, 'post', '/v1/me/teams-tokens', {
       body: { teamsUserToken: 'a.b.c' },
     });

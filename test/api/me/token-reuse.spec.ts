@@ -1,8 +1,9 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
 import { policyFile } from '../../support/policy-file.js';
+import { issue, type IssuedToken, newPerson, requestToken } from '../../support/tokens-api.js';
 
 const POLICY = `
 version: 1
@@ -28,29 +29,7 @@ afterEach(async () => {
   await service().emulator.control.changeAcs({ latencyMs: 0 });
 });
 
-interface Issued {
-  readonly token: string;
-  readonly expiresOn: string;
-  readonly auditEntry: { readonly index: number };
-}
-
-async function somebody() {
-  const oid = randomUUID();
-  const bearer = await service().emulator.control.mintToken({ person: 'alice', claims: { oid } });
-  const issue = async (body: unknown = {}, replica = 0): Promise<Issued> => {
-    const answer = await call(service().urlOf(replica), 'post', '/v1/me/tokens', {
-      token: bearer,
-      body,
-    });
-    expect(answer.status, JSON.stringify(answer.body)).toBe(200);
-    const issued = answer.body as Issued;
-    service().scanner.forbid(issued.token);
-    return issued;
-  };
-  return { oid, bearer, issue };
-}
-
-async function entryOf({ auditEntry }: Issued) {
+async function entryOf({ auditEntry }: IssuedToken) {
   const entries = await service().auditEntries();
   return entries[auditEntry.index] ?? expect.unreachable();
 }
@@ -59,12 +38,16 @@ async function callsToAcs(): Promise<number> {
   return (await service().emulator.control.readJournal({ service: 'acs' })).length;
 }
 
-describe('a rule with reuse', () => {
-  it('hands the same token out again from every replica, and records it under the same fingerprint', async () => {
-    const { issue } = await somebody();
-    const first = await issue();
+describe('POST /v1/me/tokens under a rule with reuse', () => {
+  it('200: every replica returns the same token again, recorded with the same fingerprint', async () => {
+    const person = await newPerson(service());
+    const first = await issue(service(), person);
     const calls = await callsToAcs();
-    const again = [await issue(), await issue({}, 1), await issue({ scopes: ['voip'] }, 1)];
+    const again = [
+      await issue(service(), person),
+      await issue(service(), person, {}, service().urlOf(1)),
+      await issue(service(), person, { scopes: ['voip'] }, service().urlOf(1)),
+    ];
     expect(again.map(({ token }) => token)).toEqual(again.map(() => first.token));
     expect(again.map(({ expiresOn }) => expiresOn)).toEqual(again.map(() => first.expiresOn));
     expect(await callsToAcs()).toBe(calls);
@@ -77,22 +60,23 @@ describe('a rule with reuse', () => {
     }
   });
 
-  it('gives other people, scopes and lifetimes their own tokens', async () => {
-    const [one, other] = [await somebody(), await somebody()];
+  it('200: other people, scopes and lifetimes get other tokens', async () => {
+    const [one, other] = [await newPerson(service()), await newPerson(service())];
     const tokens = [
-      await one.issue(),
-      await other.issue(),
-      await one.issue({ scopes: ['chat'] }),
-      await one.issue({ expiresInMinutes: 120 }),
+      await issue(service(), one),
+      await issue(service(), other),
+      await issue(service(), one, { scopes: ['chat'] }),
+      await issue(service(), one, { expiresInMinutes: 120 }),
     ];
     expect(new Set(tokens.map(({ token }) => token)).size).toBe(4);
-    expect((await one.issue({ expiresInMinutes: 120 }, 1)).token).toBe(tokens[3]?.token);
+    const again = await issue(service(), one, { expiresInMinutes: 120 }, service().urlOf(1));
+    expect(again.token).toBe(tokens[3]?.token);
   });
 
-  it('varies lifetimes that nobody asked for', async () => {
+  it('200: default lifetimes vary', async () => {
     const lifetimes = await Promise.all(
       Array.from({ length: 6 }, async () => {
-        const { expiresOn } = await (await somebody()).issue();
+        const { expiresOn } = await issue(service(), await newPerson(service()));
         return Math.round((Date.parse(expiresOn) - Date.now()) / 60_000);
       }),
     );
@@ -101,55 +85,55 @@ describe('a rule with reuse', () => {
     expect(new Set(lifetimes).size).toBeGreaterThan(1);
   });
 
-  it('asks ACS once for equal requests at the same time, and records each', async () => {
-    const { issue, oid } = await somebody();
-    await issue({ scopes: ['chat'] });
+  it('200: concurrent equal requests make one call to ACS, and each is recorded', async () => {
+    const person = await newPerson(service());
+    await issue(service(), person, { scopes: ['chat'] });
     await service().emulator.control.changeAcs({ latencyMs: 300 });
     const calls = await callsToAcs();
-    const answers = await Promise.all(Array.from({ length: 10 }, async () => issue()));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, async () => issue(service(), person)),
+    );
     expect(new Set(answers.map(({ token }) => token)).size).toBe(1);
     expect((await callsToAcs()) - calls).toBe(1);
-    const theirs = (await service().auditEntries()).filter(
-      ({ action, target }) => target?.subject === oid && action.startsWith('token.'),
-    );
-    const actions = theirs.map(({ action }) => action);
+    const entries = await service().auditEntries();
+    const actions = entries
+      .filter(({ target }) => target?.subject === person.oid)
+      .map(({ action }) => action);
     expect(actions.filter((action) => action === 'token.issue')).toHaveLength(2);
     expect(actions.filter((action) => action === 'token.reuse')).toHaveLength(9);
   });
 
-  it('counts no reuse against the tokens of the hour', async () => {
-    const { issue } = await somebody();
-    for (let n = 0; n < 8; n += 1) await issue();
+  it('200: a reused token does not count against tokensPerHour', async () => {
+    const person = await newPerson(service());
+    const answers = [];
+    for (let n = 0; n < 8; n += 1) answers.push(await requestToken(service(), person));
+    expect(answers.map(({ status }) => status)).toEqual(Array<number>(8).fill(200));
   });
 
-  it('hands out nothing that was revoked', async () => {
-    const { issue, bearer } = await somebody();
-    const before = await issue();
-    const revoked = await call(service().url, 'post', '/v1/me/tokens/revoke', { token: bearer });
+  it('200: a revoked token is not returned again', async () => {
+    const person = await newPerson(service());
+    const before = await issue(service(), person);
+    const revoked = await call(service().url, 'post', '/v1/me/tokens/revoke', {
+      token: person.bearer,
+    });
     expect(revoked.status).toBe(202);
-    await expect
-      .poll(
-        async () =>
-          (await call(service().urlOf(1), 'post', '/v1/me/tokens', { token: bearer, body: {} }))
-            .status,
-        { timeout: 30_000 },
-      )
-      .toBe(200);
-    const after = await issue({}, 1);
+    const request = async () => requestToken(service(), person, {}, service().urlOf(1));
+    await expect.poll(async () => (await request()).status).toBe(200);
+    const after = await issue(service(), person, {}, service().urlOf(1));
     expect(after.token).not.toBe(before.token);
     const state = await service().emulator.control.validateAcsToken(after.token);
     expect(state.valid).toBe(true);
   });
 
-  it('leaves no token in a dump of the database, in whatever spelling', async () => {
-    const { token } = await (await somebody()).issue();
+  it('a dump of the database holds no token, in any encoding', async () => {
+    const { token } = await issue(service(), await newPerson(service()));
     const tables = await service().rows<{ name: string }>(
       `SELECT quote_ident(table_name) AS name FROM information_schema.tables
        WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`,
     );
     expect(tables.map(({ name }) => name)).toContain('token_cache');
     const signature = token.split('.')[2] ?? expect.unreachable();
-    const spellings = [
+    const encodings = [
       signature,
       Buffer.from(signature).toString('hex'),
       Buffer.from(signature, 'base64url').toString('hex'),
@@ -161,7 +145,7 @@ describe('a rule with reuse', () => {
       const dump = await service().rows<{ line: string }>(`SELECT t::text AS line FROM ${name} t`);
       rows += dump.length;
       const text = dump.map(({ line }) => line).join('\n');
-      for (const spelling of spellings) expect(text.includes(spelling), name).toBe(false);
+      for (const encoding of encodings) expect(text.includes(encoding), name).toBe(false);
       service().scanner.assertClean(
         name,
         dump.map(({ line }) => line),
@@ -170,46 +154,41 @@ describe('a rule with reuse', () => {
     expect(rows).toBeGreaterThan(10);
   });
 
-  it('opens kept tokens after a rotation of their key, and keeps new ones under the new key', async () => {
-    const [old, fresh] = [await somebody(), await somebody()];
-    const kept = await old.issue();
+  it('cached tokens stay readable after a rotation of the cache key, which encrypts new ones', async () => {
+    const [before, after] = [await newPerson(service()), await newPerson(service())];
+    const cached = await issue(service(), before);
     const version = await service().emulator.control.setSecret({
       name: 'token-cache-key',
       value: randomBytes(32).toString('base64'),
     });
     await service().addApi();
-    expect((await old.issue({}, 2)).token).toBe(kept.token);
-    const issued = await fresh.issue({}, 2);
-    // A replica that has not seen the new key yet opens what was sealed with it.
-    expect((await fresh.issue({}, 0)).token).toBe(issued.token);
+    const url = service().urlOf(2);
+    expect((await issue(service(), before, {}, url)).token).toBe(cached.token);
+    const issued = await issue(service(), after, {}, url);
+    // The first replica has not read the new key yet.
+    expect((await issue(service(), after)).token).toBe(issued.token);
     const rows = await service().rows<{ key_version: string }>(
       `SELECT key_version FROM token_cache JOIN mapping ON id = mapping_id WHERE subject = $1`,
-      [fresh.oid],
+      [after.oid],
     );
     expect(rows).toEqual([{ key_version: version }]);
   });
 
-  it('hands out nothing that was issued under another policy', async () => {
-    const { issue } = await somebody();
-    const before = await issue();
+  it('200: a token that was issued under another policy is not returned again', async () => {
+    const person = await newPerson(service());
+    const before = await issue(service(), person);
     file.write(POLICY.replace('longest: 1440', 'longest: 720'));
-    await expect
-      .poll(async () => (await issue()).token === before.token, { timeout: 30_000, interval: 500 })
-      .toBe(false);
+    const token = async () => (await issue(service(), person)).token;
+    await expect.poll(token).not.toBe(before.token);
     expect(await service().rows('SELECT DISTINCT policy_version FROM token_cache')).toHaveLength(1);
   });
 
-  it('hands out nothing that died with ACS’s access key', async () => {
-    const { issue } = await somebody();
-    const before = await issue();
-    const { connectionString = '' } = await service().emulator.control.regenerateAcsKey();
-    service().scanner.forbid(connectionString);
-    await service().emulator.control.setSecret({
-      name: 'acs-connection-string',
-      value: connectionString,
-    });
+  it('200: a token that a new ACS access key invalidated is not returned again', async () => {
+    const person = await newPerson(service());
+    const before = await issue(service(), person);
+    await service().rotateAcsKey();
     await service().addApi();
-    const after = await issue({}, 3);
+    const after = await issue(service(), person, {}, service().urlOf(3));
     expect(after.token).not.toBe(before.token);
     expect((await service().emulator.control.validateAcsToken(after.token)).valid).toBe(true);
   });

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
+import { issue, newPerson, requestToken } from '../../support/tokens-api.js';
 
-/** Work that a request left undone is taken up after five seconds rather than thirty. */
+/** Short leases: recovery takes over unfinished work after 5 s instead of 30 s. */
 const service = runningService({
   replicas: 2,
   environment: {
@@ -18,45 +18,42 @@ afterEach(async () => {
   await service().emulator.control.removeFaults();
 });
 
-async function somebody() {
-  const oid = randomUUID();
-  const bearer = await service().emulator.control.mintToken({ person: 'alice', claims: { oid } });
-  const issue = async (replica = 0) =>
-    call(service().urlOf(replica), 'post', '/v1/me/tokens', { token: bearer, body: {} });
-  return { oid, bearer, issue };
-}
-
-async function isGood(token: string): Promise<boolean> {
+async function isValid(token: string): Promise<boolean> {
   return (await service().emulator.control.validateAcsToken(token)).valid;
 }
 
 describe.each(['/v1/me/tokens/revoke', '/v1/me/sign-out'])('POST %s', (path) => {
-  it('202: ends all tokens of the caller at ACS, after which new ones are good', async () => {
-    const { bearer, issue, oid } = await somebody();
-    const tokens = [(await issue()).body.token as string, (await issue(1)).body.token as string];
-    const { status, body, headers } = await call(service().url, 'post', path, { token: bearer });
+  it('202: revokes all of the caller’s tokens at ACS; new ones are valid', async () => {
+    const person = await newPerson(service());
+    const { token: first } = await issue(service(), person);
+    const { token: second } = await issue(service(), person, {}, service().urlOf(1));
+    const { status, body, headers } = await call(service().url, 'post', path, {
+      token: person.bearer,
+    });
     expect(status).toBe(202);
     expect(body.effectiveWithinMinutes).toBe(15);
     expect(headers['cache-control']).toBe('no-store');
     await expect
-      .poll(async () => Promise.all(tokens.map(isGood)), { timeout: 30_000 })
+      .poll(async () => Promise.all([first, second].map(isValid)))
       .toEqual([false, false]);
-    await expect.poll(async () => (await issue()).status, { timeout: 30_000 }).toBe(200);
-    expect(await isGood((await issue(1)).body.token as string)).toBe(true);
+    await expect.poll(async () => (await requestToken(service(), person)).status).toBe(200);
+    expect(await isValid((await issue(service(), person, {}, service().urlOf(1))).token)).toBe(
+      true,
+    );
     const actions = (await service().auditEntries())
-      .filter(({ target }) => target?.subject === oid)
+      .filter(({ target }) => target?.subject === person.oid)
       .map(({ action, outcome }) => `${action} ${outcome}`);
     expect(actions).toContain('token.revoke success');
   });
 
-  it('401: refuses strangers', async () => {
+  it('401: refuses a call without a token', async () => {
     expect((await call(service().url, 'post', path)).status).toBe(401);
   });
 });
 
-describe('revoking with nothing to revoke', () => {
-  it('404 for a revocation, 202 for a sign-out', async () => {
-    const { bearer } = await somebody();
+describe('a caller without an identity', () => {
+  it('404: has no tokens to revoke; 202: can sign out', async () => {
+    const { bearer } = await newPerson(service());
     const revoke = await call(service().url, 'post', '/v1/me/tokens/revoke', { token: bearer });
     expect(revoke.status).toBe(404);
     const signOut = await call(service().url, 'post', '/v1/me/sign-out', { token: bearer });
@@ -65,77 +62,64 @@ describe('revoking with nothing to revoke', () => {
   });
 });
 
-describe('POST /v1/identities/{id}/tokens/revoke', () => {
-  it('202: ends somebody else’s tokens by role; 403 without it', async () => {
-    const { issue } = await somebody();
-    const { body } = await issue();
-    const path = `/v1/identities/${(body.identity as { id: string }).id}/tokens/revoke`;
-    const refused = await call(service().url, 'post', path, {
-      token: await service().token('crm-service'),
-    });
-    expect(refused.status).toBe(403);
-    const revoked = await call(service().url, 'post', path, {
-      token: await service().token('ada'),
-    });
-    expect(revoked.status).toBe(202);
-    await expect.poll(async () => isGood(body.token as string), { timeout: 30_000 }).toBe(false);
-  });
-});
-
 describe('while ACS does not confirm a revocation', () => {
-  it('issues nothing in any replica, and goes on asking until it is done', async () => {
-    const { bearer, issue } = await somebody();
-    const { token } = (await issue()).body as { token: string };
+  it('503: no replica issues a token; the revocation is retried until ACS confirms it', async () => {
+    const person = await newPerson(service());
+    const { token } = await issue(service(), person);
     await service().emulator.control.addFault({
       service: 'acs',
       operation: 'revoke',
       kind: 'status',
       status: 500,
     });
-    const answer = await call(service().url, 'post', '/v1/me/tokens/revoke', { token: bearer });
+    const revoke = { token: person.bearer };
+    const answer = await call(service().url, 'post', '/v1/me/tokens/revoke', revoke);
     expect(answer.status).toBe(202);
     for (const replica of [0, 1]) {
-      const { status, body, headers } = await issue(replica);
+      const url = service().urlOf(replica);
+      const { status, body, headers } = await requestToken(service(), person, {}, url);
       expect(status).toBe(503);
       expect(body.type).toBe('urn:acs-identity:problem:revocation-pending');
       expect(Number(headers['retry-after'])).toBeGreaterThan(0);
     }
-    expect(await isGood(token)).toBe(true);
+    expect(await isValid(token)).toBe(true);
     await service().emulator.control.removeFaults();
-    await expect.poll(async () => (await issue()).status, { timeout: 60_000 }).toBe(200);
-    expect(await isGood(token)).toBe(false);
+    const status = async () => (await requestToken(service(), person)).status;
+    await expect.poll(status, { timeout: 60_000 }).toBe(200);
+    expect(await isValid(token)).toBe(false);
   }, 90_000);
 });
 
-describe('a token that ACS issues while the tokens of its identity are revoked', () => {
-  it('is not released, in whichever replica the revocation came, and the log says so', async () => {
-    const patient = await service().addApi({ ACS_TIMEOUT_MS: '15000' });
-    const { bearer, issue, oid } = await somebody();
-    await issue();
+describe('a token that ACS issues during a revocation', () => {
+  it('503: is not returned, whichever replica revokes, and is recorded as a failure', async () => {
+    const slow = await service().addApi({ ACS_TIMEOUT_MS: '15000' });
+    const person = await newPerson(service());
+    await issue(service(), person);
     await service().emulator.control.addFault({
       service: 'acs',
       operation: 'issue',
       kind: 'latency',
       latencyMs: 4_000,
     });
-    const underWay = call(patient.url, 'post', '/v1/me/tokens', { token: bearer, body: {} });
-    await expect
-      .poll(async () => (await service().emulator.control.listFaults())[0]?.hits, {
-        timeout: 3_000,
-      })
-      .toBe(1);
-    const revoked = await call(service().url, 'post', '/v1/me/tokens/revoke', { token: bearer });
+    const pending = requestToken(service(), person, {}, slow.url);
+    const hits = async () => (await service().emulator.control.listFaults())[0]?.hits;
+    await expect.poll(hits, { timeout: 3_000 }).toBe(1);
+    const revoke = { token: person.bearer };
+    const revoked = await call(service().url, 'post', '/v1/me/tokens/revoke', revoke);
     expect(revoked.status).toBe(202);
-    const { status, body } = await underWay;
+    const { status, body } = await pending;
     expect(status).toBe(503);
     expect(body.type).toBe('urn:acs-identity:problem:revocation-pending');
     expect(body).not.toHaveProperty('token');
     const withheld = (await service().auditEntries()).filter(
       ({ action, outcome, target, token }) =>
-        action === 'token.issue' && outcome === 'failure' && target?.subject === oid && token,
+        action === 'token.issue' &&
+        outcome === 'failure' &&
+        target?.subject === person.oid &&
+        token,
     );
     expect(withheld).toHaveLength(1);
-    await patient.stop();
+    await slow.stop();
     service().apis.pop();
   }, 60_000);
 });

@@ -60,6 +60,6 @@ function problemOf(text: string): string | undefined {
 function problemPages(): string {
   // Built, this file is dist/test/chaos/support/request.js.
   const here = fileURLToPath(import.meta.url);
-  const root = here.includes("/dist/") ? "../../../../" : "../../../";
+  const root = here.includes('/dist/') ? '../../../../' : '../../../';
   return fileURLToPath(new URL(`${root}docs/problems/`, import.meta.url));
 }

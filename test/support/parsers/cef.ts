@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 /**
- * Common Event Format, after "Implementing ArcSight Common Event Format" (version 25) and nothing else:
+ * A line in Common Event Format, by "Implementing ArcSight Common Event Format", version 25:
  *
  *     line      = "CEF:0|" field "|" field "|" field "|" field "|" field "|" severity "|" extension
  *     field     = *( %x20-7E / other except "|" and "\" / "\|" / "\\" )
@@ -10,17 +10,17 @@ import { isIPv4, isIPv6 } from 'node:net';
  *     pair      = key "=" value             ; key: one of the dictionary
  *     value     = *( any except "=", "\", CR and LF / "\=" / "\\" / "\n" / "\r" )
  *
- * A value ends before the last blank that comes before a key and its equals sign.
+ * A value ends before the last space in front of the next key and its equals sign.
  */
 export interface CefEvent {
-  /** Version, vendor, product, product's version, class of the event, name, severity. */
+  /** Version, vendor, product, product version, event class, name, severity. */
   readonly header: readonly string[];
   readonly extension: Readonly<Record<string, string>>;
 }
 
 type Type = 'string' | 'time' | 'long' | 'ipv4' | 'ipv6';
 
-/** The dictionary's keys that exports use: the type and, for strings, the most characters. */
+/** Keys of the dictionary that exports use: their type, and for strings the maximum length. */
 const dictionary: Readonly<Record<string, readonly [Type, number?]>> = {
   act: ['string', 63],
   c6a2: ['ipv6'],
@@ -49,10 +49,10 @@ const dictionary: Readonly<Record<string, readonly [Type, number?]>> = {
   suser: ['string', 1023],
 };
 
-/** Reads a line. @throws saying where it leaves the grammar or the dictionary */
+/** Parses a line. @throws when it violates the grammar or the dictionary */
 export function parseCef(line: string): CefEvent {
-  if (/[\r\n]/.test(line)) throw new Error('a line break inside a line');
-  if (!line.startsWith('CEF:0|')) throw new Error('no CEF:0 at the beginning');
+  if (/[\r\n]/.test(line)) throw new Error('a line break');
+  if (!line.startsWith('CEF:0|')) throw new Error('the line does not begin with CEF:0');
   const header = ['CEF:0'];
   let at = 'CEF:0|'.length;
   while (header.length < 7) {
@@ -74,10 +74,11 @@ function headerField(line: string, start: number): { text: string; end: number }
       continue;
     }
     at += 1;
-    if (!['\\', '|'].includes(line.charAt(at))) throw new Error(`escape at ${at} of the header`);
+    if (!['\\', '|'].includes(line.charAt(at)))
+      throw new Error(`invalid escape at ${at} of the header`);
     text += line.charAt(at);
   }
-  throw new Error('the header ends too early');
+  throw new Error('the header has fewer than 7 fields');
 }
 
 function extensionOf(text: string): Record<string, string> {
@@ -85,25 +86,25 @@ function extensionOf(text: string): Record<string, string> {
   let key = '';
   let value = '';
   const close = (): void => {
-    if (key in pairs) throw new Error(`${key} comes twice`);
+    if (key in pairs) throw new Error(`duplicate key ${key}`);
     assertType(key, value);
     pairs[key] = value;
   };
   for (let at = 0; at < text.length; at += 1) {
     const character = text.charAt(at);
     if (character === '=') {
-      // What stands before an equals sign that is not escaped is the next key.
+      // The word before an unescaped equals sign is the next key.
       const blank = value.lastIndexOf(' ');
       const next = value.slice(blank + 1);
       value = blank === -1 ? '' : value.slice(0, blank);
       if (key !== '') close();
-      else if (blank !== -1) throw new Error('the extension begins without a key');
-      if (!(next in dictionary)) throw new Error(`${next} is no key`);
+      else if (blank !== -1) throw new Error('the extension does not begin with a key');
+      if (!(next in dictionary)) throw new Error(`unknown key ${next}`);
       [key, value] = [next, ''];
     } else if (character === '\\') {
       at += 1;
       const plain = { '\\': '\\', '=': '=', n: '\n', r: '\r' }[text.charAt(at)];
-      if (plain === undefined) throw new Error(`escape at ${at} of the extension`);
+      if (plain === undefined) throw new Error(`invalid escape at ${at} of the extension`);
       value += plain;
     } else value += character;
   }
@@ -120,5 +121,5 @@ function assertType(key: string, value: string): void {
     ipv4: () => isIPv4(value),
     ipv6: () => isIPv6(value),
   }[type]();
-  if (!isRight) throw new Error(`${key} is no ${type} of at most ${limit} characters: ${value}`);
+  if (!isRight) throw new Error(`${key} is not a ${type} of at most ${limit} characters: ${value}`);
 }

@@ -14,7 +14,7 @@ interface EcsFields {
   readonly fields: Readonly<Record<string, EcsField>>;
 }
 
-const ecs = read('ecs-9.1.0.json') as EcsFields; // the file's own form
+const ecs = read('ecs-9.1.0.json') as EcsFields; // the format of that file
 const ajv = new Ajv2020({ allErrors: true, strict: false });
 const ocsfClasses = {
   3002: 'authentication',
@@ -23,7 +23,7 @@ const ocsfClasses = {
 } as const;
 ajv.addSchema(read('ocsf-1.8.0.json') as object);
 
-/** What the published definitions of OCSF 1.8.0 have against an event. */
+/** Validates an event by the published definitions of OCSF 1.8.0. @returns its faults */
 export function ocsfFaults(event: unknown): string[] {
   const { class_uid: uid, activity_id: activity } = event as {
     class_uid: keyof typeof ocsfClasses;
@@ -41,12 +41,12 @@ export function ocsfFaults(event: unknown): string[] {
   return faults;
 }
 
-/** What the published fields of ECS 9.1.0 have against an event. Fields of our own have a set of their own. */
+/** Validates an event by the published fields of ECS 9.1.0; fields of other sets are custom. @returns its faults */
 export function ecsFaults(event: unknown): string[] {
   return [...leaves(event, '')].flatMap(([name, value]) => {
     const [set = ''] = name.split('.');
     const field = ecs.fields[name];
-    if (!field) return ecs.sets.includes(set) ? [`${name} is no field of ECS`] : [];
+    if (!field) return ecs.sets.includes(set) ? [`${name} is not an ECS field`] : [];
     if (Array.isArray(value) !== (field.isArray === true)) return [`${name} as array`];
     const values: unknown[] = Array.isArray(value) ? value : [value];
     const faults = values
@@ -56,7 +56,7 @@ export function ecsFaults(event: unknown): string[] {
   });
 }
 
-/** ECS says which types go with a category. */
+/** Event types that ECS does not allow with the categories. */
 function unexpectedTypes(name: string, categories: readonly unknown[], event: unknown): string[] {
   if (name !== 'event.category') return [];
   const { type } = (event as { event: { type: string[] } }).event;
@@ -84,7 +84,7 @@ function isOfType({ type, allowed }: EcsField, value: unknown): boolean {
   }
 }
 
-/** Fields by their dotted names; arrays are values. */
+/** The fields of an event by their dotted names. An array is a value. */
 function* leaves(value: unknown, path: string): Generator<[string, unknown]> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     yield [path, value];
