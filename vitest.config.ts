@@ -7,7 +7,7 @@ const resolve = { conditions: ['source', ...defaultServerConditions] };
 /** @azure/identity keeps the address and the tokens of a managed identity for the whole process. */
 const alone = [
   'apps/emulator/src/key-vault/key-vault.spec.ts',
-  'libs/secrets/src/key-vault-secret-store.spec.ts',
+  'libs/secrets/src/key-vault/key-vault-secret-store.spec.ts',
 ];
 
 export default defineConfig({

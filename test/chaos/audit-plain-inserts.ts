@@ -7,7 +7,7 @@ import {
   copyPersonalRows,
   personalRows,
 } from '../../libs/audit/src/postgres/entry-writer.js';
-import { forEachYielding } from '../../libs/audit/src/postgres/for-each-yielding.js';
+import { forEachYielding } from '../../libs/audit/src/trail/for-each-yielding.js';
 
 interface Waiting {
   readonly entry: EncodedEntry;

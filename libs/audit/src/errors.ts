@@ -32,3 +32,45 @@ export class AuditScopeExceeded extends ServiceError {
     super('Auditors of other tenants see the entries of their own tenant.');
   }
 }
+
+/** The entry could not be made durable, so that what it tells of must not be acknowledged. */
+export class AuditUnavailable extends ServiceError {
+  override readonly code = 'audit-unavailable';
+  override readonly status = 503;
+  override readonly title = 'The audit log is unavailable';
+
+  constructor(options: { cause?: unknown } = {}) {
+    super(
+      'What was asked for could not be recorded. Nothing was acknowledged; repeat the request.',
+      {
+        ...options,
+        retryAfterSeconds: 2,
+      },
+    );
+  }
+}
+
+/**
+ * The stored log is not the one that was there before: changed, cut or put back from a backup.
+ * Nothing is appended to it, since signing it would prove this log false. For operators.
+ */
+export class LogDamaged extends Error {
+  constructor(
+    readonly finding: string,
+    options?: ErrorOptions,
+  ) {
+    super(`the audit log is damaged: ${finding}; run acs-identity audit verify`, options);
+    this.name = 'LogDamaged';
+  }
+}
+
+/** A secret that should hold a signing key does not hold an Ed25519 private key. For operators. */
+export class UnusableSigningKey extends Error {
+  constructor(secretName: string, options?: ErrorOptions) {
+    super(
+      `the secret ${secretName} is no Ed25519 private key; make one with openssl genpkey -algorithm ed25519`,
+      options,
+    );
+    this.name = 'UnusableSigningKey';
+  }
+}

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type AuditEvent,
-  auditActions,
-  auditOutcomes,
+  AUDIT_ACTIONS,
+  AUDIT_OUTCOMES,
   type Principal,
   type ExportFormat,
-  exportForms,
+  EXPORT_FORMATS,
 } from '#libs/audit';
 import { alice, issued, openTestDesk, openTestLog, type TestLog } from '#libs/audit/testing';
 import { testDatabase, type TestDatabase } from '../../support/postgres.js';
@@ -77,8 +77,8 @@ const address = fc.oneof(fc.ipV4(), fc.ipV6(), hostile);
 
 const event: fc.Arbitrary<AuditEvent> = fc
   .record({
-    action: fc.constantFrom(...auditActions),
-    outcome: fc.constantFrom(...auditOutcomes),
+    action: fc.constantFrom(...AUDIT_ACTIONS),
+    outcome: fc.constantFrom(...AUDIT_OUTCOMES),
     texts: fc.array(hostile, { minLength: 15, maxLength: 15 }),
     clientAddress: address,
     hasCaller: fc.boolean(),
@@ -143,7 +143,7 @@ describe('an export', () => {
     await fc.assert(
       fc.asyncProperty(events, async (some) => {
         const [from] = await recorded(some);
-        for (const format of Object.keys(exportForms) as ExportFormat[]) {
+        for (const format of Object.keys(EXPORT_FORMATS) as ExportFormat[]) {
           const bytes = await exported(format, from);
           const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
           expect(text).not.toMatch(
@@ -231,8 +231,8 @@ describe('an export', () => {
   });
 
   it('has an event for every action in every format', async () => {
-    const some = auditActions.flatMap((action) =>
-      auditOutcomes.map((outcome) => ({ ...issued(), action, outcome })),
+    const some = AUDIT_ACTIONS.flatMap((action) =>
+      AUDIT_OUTCOMES.map((outcome) => ({ ...issued(), action, outcome })),
     );
     const [from] = await recorded(some);
     const take = <T>(all: T[]): T[] => all.slice(0, some.length);
@@ -244,6 +244,6 @@ describe('an export', () => {
     const classes = take(parseLines((await exported('cef', from)).toString())).map(
       (line) => parseCef(line).header[4],
     );
-    expect(new Set(classes)).toEqual(new Set(auditActions));
+    expect(new Set(classes)).toEqual(new Set(AUDIT_ACTIONS));
   });
 });

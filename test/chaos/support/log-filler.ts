@@ -2,7 +2,7 @@ import { DataSource } from 'typeorm';
 import type { AuditEvent } from '#libs/audit';
 import { Database, dataSourceOptions, ManualClock } from '#libs/platform';
 import { EntryStatistics } from '../../../libs/audit/src/query/entry-statistics.js';
-import { PersonalEraser } from '../../../libs/audit/src/query/personal-eraser.js';
+import { PersonalDataEraser } from '../../../libs/audit/src/query/personal-data-eraser.js';
 import { openTestLog, type TestLog } from '#libs/audit/testing';
 import { alice, denied, issued } from '#libs/audit/testing';
 import type { Prng } from '../../support/prng.js';
@@ -21,7 +21,7 @@ export async function fillLog(log: TestLog, ownerUrl: string, random: Prng): Pro
     await past.trail.recordAll(Array.from({ length: many }, () => randomEvent(random)));
     await clock.advance(random.below(400_000));
   }
-  const eraser = new PersonalEraser(log.trail, log.database);
+  const eraser = new PersonalDataEraser(log.trail, log.database);
   const actor = { kind: 'operator', name: 'drill' } as const;
   await eraser.erase({ tenant: alice.tenant, subject: 'person-1', actor });
   await log.trail.recordAll(Array.from({ length: 300 }, () => randomEvent(random)));

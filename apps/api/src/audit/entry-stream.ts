@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { StreamableFile } from '@nestjs/common';
 import { z } from 'zod';
-import { type ExportFormat, exportForms, type ExportPiece } from '#libs/audit';
+import { type ExportFormat, EXPORT_FORMATS, type ExportChunk } from '#libs/audit';
 import { logIndex } from './query-fields.js';
 
 const formats = ['ndjson', 'csv', 'cef', 'ocsf', 'ecs'] as const satisfies readonly ExportFormat[];
@@ -17,7 +17,7 @@ export type ExportRequest = z.output<typeof exportQuery>;
 
 /** The content types of an export. */
 export const exportMediaTypes = [
-  ...new Set(formats.map((format) => essence(exportForms[format].mediaType))),
+  ...new Set(formats.map((format) => essence(EXPORT_FORMATS[format].mediaType))),
 ];
 
 /**
@@ -27,17 +27,17 @@ export const exportMediaTypes = [
  * connection before the end of the body: a client can't take it for the whole.
  */
 export async function entryStream(
-  pieces: AsyncGenerator<ExportPiece, undefined>,
+  pieces: AsyncGenerator<ExportChunk, undefined>,
   { format }: ExportRequest,
 ): Promise<StreamableFile> {
   const first = await pieces.next();
   const texts = Readable.from(textsOf(first, pieces), { highWaterMark: 1 });
-  return new StreamableFile(texts, { type: exportForms[format].mediaType });
+  return new StreamableFile(texts, { type: EXPORT_FORMATS[format].mediaType });
 }
 
 async function* textsOf(
-  first: IteratorResult<ExportPiece, undefined>,
-  rest: AsyncGenerator<ExportPiece, undefined>,
+  first: IteratorResult<ExportChunk, undefined>,
+  rest: AsyncGenerator<ExportChunk, undefined>,
 ): AsyncGenerator<string> {
   if (first.done === true) return;
   yield first.value.text;

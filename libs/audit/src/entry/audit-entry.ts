@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
-import { LogDamaged } from '../errors/log-damaged.js';
+import { LogDamaged } from '../errors.js';
 
 /**
  * An entry of format version 1, as its canonical bytes say it.
@@ -60,14 +60,29 @@ export interface PersonalHashes {
   readonly userAgent?: string;
 }
 
+/** An entry of the log with what is known beside it. */
+export interface AuditEntryRecord {
+  readonly index: number;
+  readonly entry: AuditEntry;
+  /** The bytes that the log commits to. */
+  readonly leaf: Buffer;
+  /** The values behind the entry's hashes, as far as they were not erased. */
+  readonly personal: {
+    readonly actorDisplayName?: string;
+    readonly clientAddress?: string;
+    readonly targetDisplayName?: string;
+    readonly userAgent?: string;
+  };
+}
+
 /** An entry has at most this many bytes, whatever a caller sends. */
-export const maxAuditEntryBytes = 16_384;
+export const MAX_AUDIT_ENTRY_BYTES = 16_384;
 
 const text = z.string();
 const texts = z.array(text);
 
 /** The kinds of the members, which whoever reads an entry relies on. Later formats may add members. */
-const entryShape = z.looseObject({
+const ENTRY_SCHEMA = z.looseObject({
   action: text,
   actor: z.looseObject({
     clientApp: text.optional(),
@@ -101,16 +116,16 @@ const entryShape = z.looseObject({
  * @throws LogDamaged when they are no entry
  */
 export function parseAuditEntry(leaf: Buffer): AuditEntry {
-  const entry = auditEntryIn(leaf);
+  const entry = tryParseAuditEntry(leaf);
   if (!entry) throw new LogDamaged('the bytes of an entry are none');
   return entry;
 }
 
 /** @returns the entry of these bytes, whoever wrote them; `undefined` when they are none */
-export function auditEntryIn(leaf: Buffer): AuditEntry | undefined {
+export function tryParseAuditEntry(leaf: Buffer): AuditEntry | undefined {
   try {
     const entry: unknown = JSON.parse(leaf.toString('utf8'));
-    return entryShape.safeParse(entry).success ? (entry as AuditEntry) : undefined; // just checked
+    return ENTRY_SCHEMA.safeParse(entry).success ? (entry as AuditEntry) : undefined; // just checked
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { type Actor, isPrincipal } from '../trail/actor.js';
-import { type AuditEntry, type EntryActor, maxAuditEntryBytes } from './audit-entry.js';
+import { type AuditEntry, type EntryActor, MAX_AUDIT_ENTRY_BYTES } from './audit-entry.js';
 import type { AuditEvent } from '../trail/audit-event.js';
 import { truncate, truncateList, escapeControlCharacters } from './sanitize.js';
 import { type PersonalValues, personalHashes, personalValuesOf } from './personal-values.js';
@@ -24,25 +24,27 @@ interface Limits {
   readonly hasDetails: boolean;
 }
 
-const usual: Limits = { text: 256, detail: 1024, values: 32, hasDetails: true };
+const NORMAL_LIMITS: Limits = { text: 256, detail: 1024, values: 32, hasDetails: true };
 // Even when every text is cut and every character takes three bytes, this stays below 16 KB.
-const tight: Limits = { text: 48, detail: 200, values: 8, hasDetails: false };
+const TIGHT_LIMITS: Limits = { text: 48, detail: 200, values: 8, hasDetails: false };
 
 /** Makes the entry of an event. Never refuses: what is too long is cut, what is hostile written out. */
 export function encodeEntry(event: AuditEvent, recordedAtMs: number): EncodedEntry {
   const id = uuidV7Bytes(recordedAtMs);
   const personal = personalValuesOf(event);
   const rest = { id, recordedAtMs, personal };
-  const whole = withLimits(event, rest, usual);
-  return whole.leaf.length <= maxAuditEntryBytes ? whole : withLimits(event, rest, tight);
+  const whole = encodeWithin(event, rest, NORMAL_LIMITS);
+  return whole.leaf.length <= MAX_AUDIT_ENTRY_BYTES
+    ? whole
+    : encodeWithin(event, rest, TIGHT_LIMITS);
 }
 
-function withLimits(
+function encodeWithin(
   event: AuditEvent,
   rest: Omit<EncodedEntry, 'entry' | 'leaf'>,
   limits: Limits,
 ): EncodedEntry {
-  const entry = entryOf(event, rest, limits);
+  const entry = toEntry(event, rest, limits);
   return { ...rest, entry, leaf: Buffer.from(JSON.stringify(entry)) };
 }
 
@@ -50,7 +52,7 @@ function withLimits(
  * Members are written in canonical order, absent ones are left out, and texts are well-formed; then
  * JSON.stringify gives the canonical bytes at a third of the price of sorting.
  */
-function entryOf(
+function toEntry(
   event: AuditEvent,
   { id, recordedAtMs, personal }: Omit<EncodedEntry, 'entry' | 'leaf'>,
   limits: Limits,
@@ -61,8 +63,8 @@ function entryOf(
     value === undefined ? undefined : truncate(value, limits.text);
   return withoutAbsent<AuditEntry>({
     action: event.action,
-    actor: actorOf(event.actor, limits),
-    details: event.details && detailsOf(event.details, limits),
+    actor: toEntryActor(event.actor, limits),
+    details: event.details && toDetails(event.details, limits),
     id: uuidText(id),
     outcome: event.outcome,
     personal: personalHashes(personal),
@@ -73,7 +75,7 @@ function entryOf(
         code: text(reason.code),
         detail: reason.detail === undefined ? undefined : truncate(reason.detail, limits.detail),
       }),
-    recordedAt: recordedAtOf(recordedAtMs),
+    recordedAt: toRecordedAt(recordedAtMs),
     request:
       request && withoutAbsent({ id: text(request.requestId), traceId: optional(request.traceId) }),
     target:
@@ -87,7 +89,7 @@ function entryOf(
         tenant: optional(target.tenant),
       }),
     token: token && {
-      expiresOn: instant(token.expiresOn),
+      expiresOn: toTimestamp(token.expiresOn),
       fingerprint: text(token.fingerprint),
       fingerprintKey: text(token.fingerprintKey),
       scopes: truncateList(token.scopes, limits.values, limits.text),
@@ -105,12 +107,12 @@ function entryOf(
 let lastTime = { ms: 0, text: new Date(0).toISOString() };
 
 /** Under load many entries share a millisecond. */
-function recordedAtOf(ms: number): string {
+function toRecordedAt(ms: number): string {
   if (lastTime.ms !== ms) lastTime = { ms, text: new Date(ms).toISOString() };
   return lastTime.text;
 }
 
-function actorOf(actor: Actor, limits: Limits): EntryActor {
+function toEntryActor(actor: Actor, limits: Limits): EntryActor {
   if (!isPrincipal(actor)) {
     return 'name' in actor
       ? { kind: actor.kind, name: truncate(actor.name, limits.text) }
@@ -129,7 +131,7 @@ function actorOf(actor: Actor, limits: Limits): EntryActor {
   });
 }
 
-function detailsOf(
+function toDetails(
   details: NonNullable<AuditEvent['details']>,
   limits: Limits,
 ): NonNullable<AuditEntry['details']> {
@@ -139,7 +141,8 @@ function detailsOf(
   }
   const members = Object.entries(details)
     .map(
-      ([name, value]) => [notInteger(truncate(name, limits.text)), detail(value, limits)] as const,
+      ([name, value]) =>
+        [withoutIntegerName(truncate(name, limits.text)), toDetail(value, limits)] as const,
     )
     .sort(([a], [b]) => (a < b ? -1 : 1));
   // Object.fromEntries defines members, so that even `__proto__` is but a name; JSON.stringify would
@@ -147,11 +150,11 @@ function detailsOf(
   return Object.fromEntries(members);
 }
 
-function notInteger(name: string): string {
+function withoutIntegerName(name: string): string {
   return /^\d+$/.test(name) ? `_${name}` : name;
 }
 
-function detail(
+function toDetail(
   value: string | number | boolean | readonly string[],
   limits: Limits,
 ): string | number | boolean | readonly string[] {
@@ -161,7 +164,7 @@ function detail(
   return truncateList(value, limits.values, limits.text);
 }
 
-function instant(time: Date): string {
+function toTimestamp(time: Date): string {
   return Number.isNaN(time.getTime()) ? 'invalid' : time.toISOString();
 }
 

@@ -20,7 +20,7 @@ export interface EntryColumns {
 }
 
 /** The names of the columns, in the order in which they are inserted. */
-export const entryColumnNames = [
+export const ENTRY_COLUMN_NAMES = [
   'action',
   'outcome',
   'reason_code',
@@ -54,14 +54,14 @@ export function entryColumns({
     actor_tenant: actor.tenant ?? null,
     actor_subject: actor.subject ?? actor.name ?? null,
     client_app: actor.clientApp ?? null,
-    target_tenant: unless(target?.tenant, actor.tenant),
-    target_subject: unless(target?.subject, actor.subject),
+    target_tenant: unlessEqual(target?.tenant, actor.tenant),
+    target_subject: unlessEqual(target?.subject, actor.subject),
     identity_id: target?.identityId ?? null,
     communication_user_id: target?.communicationUserId ?? null,
     token_fingerprint: token?.fingerprint ?? null,
   };
 }
 
-function unless(value: string | undefined, usual: string | undefined): string | null {
+function unlessEqual(value: string | undefined, usual: string | undefined): string | null {
   return value === undefined || value === usual ? null : value;
 }

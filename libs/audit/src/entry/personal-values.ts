@@ -5,9 +5,9 @@ import type { AuditEvent } from '../trail/audit-event.js';
 import { truncate } from './sanitize.js';
 
 /** The values themselves, in the order of their salts. */
-export const personalFields = ['clientAddress', 'userAgent', 'displayName'] as const;
+export const PERSONAL_FIELDS = ['clientAddress', 'userAgent', 'displayName'] as const;
 
-export type PersonalField = (typeof personalFields)[number];
+export type PersonalField = (typeof PERSONAL_FIELDS)[number];
 
 /** An absent value is undefined. */
 export type PersonalTexts = Readonly<Partial<Record<PersonalField, string | undefined>>>;
@@ -22,23 +22,23 @@ export interface PersonalValues extends PersonalTexts {
   readonly salts: Buffer;
 }
 
-const saltBytes = 16;
-const personalTextLimit = 512;
+const SALT_BYTES = 16;
+const MAX_VALUE_LENGTH = 512;
 
 /** Takes the personal values out of an event. */
 export function personalValuesOf(event: AuditEvent): PersonalValues[] {
   const { actor, request, displayName } = event;
   const values: PersonalValues[] = [];
   const add = (whose: 'actor' | 'target', texts: PersonalTexts): void => {
-    const count = personalFields.filter((field) => texts[field] !== undefined).length;
-    if (count > 0) values.push({ whose, ...texts, salts: randomBytes(count * saltBytes) });
+    const count = PERSONAL_FIELDS.filter((field) => texts[field] !== undefined).length;
+    if (count > 0) values.push({ whose, ...texts, salts: randomBytes(count * SALT_BYTES) });
   };
   add('actor', {
-    clientAddress: shortened(request?.clientAddress),
-    userAgent: shortened(request?.userAgent),
-    displayName: isPrincipal(actor) ? shortened(actor.displayName) : undefined,
+    clientAddress: truncated(request?.clientAddress),
+    userAgent: truncated(request?.userAgent),
+    displayName: isPrincipal(actor) ? truncated(actor.displayName) : undefined,
   });
-  add('target', { displayName: shortened(displayName) });
+  add('target', { displayName: truncated(displayName) });
   return values;
 }
 
@@ -48,22 +48,22 @@ export function personalHashes(values: readonly PersonalValues[]): PersonalHashe
   const found: { -readonly [Member in keyof PersonalHashes]: string } = {};
   for (const some of values) {
     let salt = 0;
-    for (const field of personalFields) {
+    for (const field of PERSONAL_FIELDS) {
       const value = some[field];
       if (value === undefined) continue;
-      found[memberOf(some.whose, field)] = saltedHash(some.salts, salt, value);
-      salt += saltBytes;
+      found[hashNameOf(some.whose, field)] = saltedHash(some.salts, salt, value);
+      salt += SALT_BYTES;
     }
   }
   const hashes: typeof found = {};
-  for (const name of canonicalOrder) {
+  for (const name of CANONICAL_ORDER) {
     const value = found[name];
     if (value !== undefined) hashes[name] = value;
   }
   return hashes;
 }
 
-const canonicalOrder = [
+const CANONICAL_ORDER = [
   'actorDisplayName',
   'clientAddress',
   'targetDisplayName',
@@ -71,26 +71,26 @@ const canonicalOrder = [
 ] as const satisfies readonly (keyof PersonalHashes)[];
 
 /** Which hash in the entry stands for a value beside it. */
-export function memberOf(whose: 'actor' | 'target', field: PersonalField): keyof PersonalHashes {
+export function hashNameOf(whose: 'actor' | 'target', field: PersonalField): keyof PersonalHashes {
   if (field !== 'displayName') return field;
   return whose === 'actor' ? 'actorDisplayName' : 'targetDisplayName';
 }
 
 /** Whether the salts are as many as the values. */
 export function hasAllSalts(values: PersonalValues): boolean {
-  const count = personalFields.filter((field) => values[field] !== undefined).length;
-  return count > 0 && values.salts.length === count * saltBytes;
+  const count = PERSONAL_FIELDS.filter((field) => values[field] !== undefined).length;
+  return count > 0 && values.salts.length === count * SALT_BYTES;
 }
 
 function saltedHash(salts: Buffer, salt: number, value: string): string {
-  const input = Buffer.allocUnsafe(saltBytes + Buffer.byteLength(value));
-  salts.copy(input, 0, salt, salt + saltBytes);
-  input.write(value, saltBytes);
+  const input = Buffer.allocUnsafe(SALT_BYTES + Buffer.byteLength(value));
+  salts.copy(input, 0, salt, salt + SALT_BYTES);
+  input.write(value, SALT_BYTES);
   return hash('sha256', input, 'base64url');
 }
 
-function shortened(value: string | undefined): string | undefined {
-  return value === undefined ? undefined : truncate(value, personalTextLimit);
+function truncated(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : truncate(value, MAX_VALUE_LENGTH);
 }
 
 const pool = Buffer.alloc(9600);

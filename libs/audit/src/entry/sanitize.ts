@@ -2,13 +2,13 @@ import { hash } from 'node:crypto';
 
 // Controls, line and paragraph separators, directional and zero-width marks, lone surrogates: what
 // breaks lines, hides text, moves a cursor or is refused by a parser further down the road.
-const hostile =
+const UNSAFE_CHARACTERS =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-const plain = /^[\x20-\x7e]*$/;
+const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 
 /** A text as the log keeps it: each hostile character is written out as `\uXXXX`. */
 export function escapeControlCharacters(text: string): string {
-  return plain.test(text) ? text : text.replace(hostile, written);
+  return PRINTABLE_ASCII.test(text) ? text : text.replace(UNSAFE_CHARACTERS, escape);
 }
 
 /**
@@ -16,7 +16,7 @@ export function escapeControlCharacters(text: string): string {
  * keeps the length and the hash of the whole: `…[cut: 65536 characters, sha256 <base64url>]`.
  */
 export function truncate(text: string, limit: number): string {
-  if (text.length <= limit && plain.test(text)) return text;
+  if (text.length <= limit && PRINTABLE_ASCII.test(text)) return text;
   if (text.length <= limit) {
     const whole = escapeControlCharacters(text);
     if (whole.length <= limit) return whole;
@@ -38,6 +38,6 @@ export function truncateList(
   return [...kept, `…[cut: ${values.length} values, sha256 ${digest}]`];
 }
 
-function written(character: string): string {
+function escape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -1,8 +1,8 @@
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 
 type Cell = string | number | boolean | undefined;
 
-const columns: Readonly<Record<string, (recorded: AuditEntryRecord) => Cell>> = {
+const COLUMNS: Readonly<Record<string, (recorded: AuditEntryRecord) => Cell>> = {
   index: ({ index }) => index,
   id: ({ entry }) => entry.id,
   recordedAt: ({ entry }) => entry.recordedAt,
@@ -43,14 +43,14 @@ const columns: Readonly<Record<string, (recorded: AuditEntryRecord) => Cell>> = 
 };
 
 /** The names of the columns (RFC 4180). */
-export const csvHeader = Object.keys(columns).join(',');
+export const CSV_HEADER = Object.keys(COLUMNS).join(',');
 
 /**
  * Every cell is quoted; one that a spreadsheet would take for a formula gets an apostrophe before it.
  * So does one that has such apostrophes itself: taking one away always gives the text that was recorded.
  */
 export function csvLine(recorded: AuditEntryRecord): string {
-  return Object.values(columns)
+  return Object.values(COLUMNS)
     .map((value) => cell(value(recorded)))
     .join(',');
 }

@@ -5,12 +5,12 @@ import { parseCheckpoint, parseNote } from '#libs/transparency-log';
 /** Keeps the last signed checkpoint outside the database. Written whole or not at all. */
 export class CheckpointFile {
   /** Of this writer alone: containers that share the folder may well have the same process id. */
-  readonly #draft: string;
+  readonly #temporaryPath: string;
   #writing: Promise<void> | undefined;
-  #next: string | undefined;
+  #queued: string | undefined;
 
   constructor(private readonly path: string) {
-    this.#draft = `${path}.${randomUUID()}.new`;
+    this.#temporaryPath = `${path}.${randomUUID()}.new`;
   }
 
   /** @returns `undefined` when there is no file yet */
@@ -28,7 +28,7 @@ export class CheckpointFile {
    * faster than the disk takes them, only the latest one is written.
    */
   async write(checkpoint: string): Promise<void> {
-    this.#next = checkpoint;
+    this.#queued = checkpoint;
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined;
     });
@@ -36,18 +36,18 @@ export class CheckpointFile {
   }
 
   async #writeAll(): Promise<void> {
-    for (let next = this.#next; next !== undefined; next = this.#next) {
-      this.#next = undefined;
+    for (let next = this.#queued; next !== undefined; next = this.#queued) {
+      this.#queued = undefined;
       const kept = await this.read();
       if (kept !== undefined && sizeOf(kept) >= sizeOf(next)) continue;
-      const file = await open(this.#draft, 'w', 0o644);
+      const file = await open(this.#temporaryPath, 'w', 0o644);
       try {
         await file.writeFile(next);
         await file.sync();
       } finally {
         await file.close();
       }
-      await rename(this.#draft, this.path);
+      await rename(this.#temporaryPath, this.path);
     }
   }
 }

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type Secret, SecretStore } from '#libs/secrets';
 import { NoteSigner } from '#libs/transparency-log';
 import { auditSettings, type AuditSettings } from '../settings.js';
-import { UnusableSigningKey } from '../errors/unusable-signing-key.js';
+import { UnusableSigningKey } from '../errors.js';
 
 /**
  * The keys that sign checkpoints. Each secret is one key; while a key is being replaced there are
@@ -11,7 +11,7 @@ import { UnusableSigningKey } from '../errors/unusable-signing-key.js';
  */
 @Injectable()
 export class CheckpointSigners {
-  readonly #made = new Map<string, { version: string; signer: NoteSigner }>();
+  readonly #signers = new Map<string, { version: string; signer: NoteSigner }>();
 
   constructor(
     private readonly secrets: SecretStore,
@@ -33,10 +33,10 @@ export class CheckpointSigners {
 
   async #signer(name: string): Promise<NoteSigner> {
     const secret = await this.secrets.read(name);
-    const made = this.#made.get(name);
+    const made = this.#signers.get(name);
     if (made?.version === secret.version) return made.signer;
     const signer = new NoteSigner(this.settings.origin, seedOf(secret));
-    this.#made.set(name, { version: secret.version, signer });
+    this.#signers.set(name, { version: secret.version, signer });
     return signer;
   }
 }

@@ -1,15 +1,15 @@
 import type { Transaction } from '#libs/platform';
 import { emptyRoot, partialTilesOf, TreeEdge } from '#libs/transparency-log';
-import { LogDamaged } from '../errors/log-damaged.js';
+import { LogDamaged } from '../errors.js';
 import { type LogHead, readLeafHashes, readTile } from '../postgres/log-repository.js';
 
 /** Beyond this many entries, loading the edge anew is cheaper than following. */
-const followLimit = 20_000;
+const MAX_FOLLOWED_ENTRIES = 20_000;
 const hashBytes = 32;
 
 /** The right edge of the log's tree, kept in memory between commits of this and other processes. */
 export class FrontierCache {
-  #edge: TreeEdge | undefined;
+  #frontier: TreeEdge | undefined;
 
   /**
    * The edge at the head that is stored now. What other processes appended is followed hash by hash,
@@ -17,25 +17,25 @@ export class FrontierCache {
    *
    * @throws LogDamaged when the stored log does not continue the one that was seen before
    */
-  async at(head: LogHead | undefined, transaction: Transaction): Promise<TreeEdge> {
+  async frontierAt(head: LogHead | undefined, transaction: Transaction): Promise<TreeEdge> {
     const size = head?.size ?? 0;
     const root = head?.root ?? emptyRoot();
-    const edge = await this.#reach(size, transaction);
+    const edge = await this.#load(size, transaction);
     if (!edge.root().equals(root)) throw new LogDamaged('the hashes do not give the stored root');
-    this.#edge = edge;
+    this.#frontier = edge;
     return edge;
   }
 
   /** Remembers the edge after a commit. */
-  committed(edge: TreeEdge): void {
-    this.#edge = edge;
+  remember(edge: TreeEdge): void {
+    this.#frontier = edge;
   }
 
-  async #reach(size: number, transaction: Transaction): Promise<TreeEdge> {
-    const known = this.#edge;
+  async #load(size: number, transaction: Transaction): Promise<TreeEdge> {
+    const known = this.#frontier;
     if (known && known.size > size) throw new LogDamaged('the log is shorter than it was');
     if (known?.size === size) return known;
-    if (known && size - known.size <= followLimit) {
+    if (known && size - known.size <= MAX_FOLLOWED_ENTRIES) {
       const hashes = await readLeafHashes(transaction, known.size, size);
       return known.append(split(hashes)).edge;
     }

@@ -32,9 +32,9 @@ export interface SignedHead {
 export class LogReader {
   constructor(
     private readonly database: Database,
-    private readonly rows: EntryRepository,
+    private readonly entries: EntryRepository,
     private readonly signers: CheckpointSigners,
-    private readonly watch: RollbackDetector,
+    private readonly rollbackDetector: RollbackDetector,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {}
 
@@ -48,7 +48,7 @@ export class LogReader {
       return { size: 0, checkpoint: signCheckpoint(empty, await this.signers.current()) };
     }
     const head = { size: Number(row.size), checkpoint: row.checkpoint };
-    this.watch.saw(head);
+    this.rollbackDetector.observe(head);
     return head;
   }
 
@@ -97,7 +97,7 @@ export class LogReader {
 
   async #bundle({ index, width }: Omit<TileAddress, 'level'>): Promise<Buffer> {
     const from = index * tileWidth;
-    const rows = await this.rows.byIndex(from, from + width);
+    const rows = await this.entries.byIndex(from, from + width);
     if (rows.length !== width) throw new AuditEntryRetired();
     return encodeEntryBundle(rows.map(({ leaf }) => leaf));
   }

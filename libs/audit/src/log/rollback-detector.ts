@@ -11,7 +11,7 @@ import { auditSettings, type AuditSettings } from '../settings.js';
 import { CheckpointFile } from './checkpoint-file.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import type { Committed } from './sequencer.js';
-import { LogDamaged } from '../errors/log-damaged.js';
+import { LogDamaged } from '../errors.js';
 
 /**
  * Remembers what the log has promised, in memory and in a file outside the database, and notices when
@@ -22,7 +22,7 @@ import { LogDamaged } from '../errors/log-damaged.js';
 export class RollbackDetector implements OnApplicationBootstrap {
   readonly #file: CheckpointFile | undefined;
   #hasReadFile = false;
-  #seen: Checkpoint | undefined;
+  #latest: Checkpoint | undefined;
   #damage: LogDamaged | undefined;
 
   constructor(
@@ -40,22 +40,22 @@ export class RollbackDetector implements OnApplicationBootstrap {
   }
 
   onApplicationBootstrap(): void {
-    this.readiness.register('audit', async () => this.#ready());
+    this.readiness.register('audit', async () => this.#checkReadiness());
   }
 
   /** @throws LogDamaged when the database does not continue what was seen before */
-  async assertWhole(): Promise<void> {
+  async assertConsistent(): Promise<void> {
     if (this.#damage) throw this.#damage;
     if (this.#hasReadFile) return;
     await this.#readFile();
-    await this.#compare();
+    await this.#compareWithDatabase();
     this.#hasReadFile = true;
   }
 
   /** Remembers a checkpoint that was committed, or that a reader was shown. */
-  saw({ checkpoint, size }: Committed): void {
-    if (size <= (this.#seen?.size ?? -1)) return;
-    this.#seen = parseCheckpoint(parseNote(checkpoint).text);
+  observe({ checkpoint, size }: Committed): void {
+    if (size <= (this.#latest?.size ?? -1)) return;
+    this.#latest = parseCheckpoint(parseNote(checkpoint).text);
     this.metrics.size.set(size);
     this.#file?.write(checkpoint).catch((error: unknown) => {
       this.logger.error({ error }, 'audit checkpoint file not written');
@@ -63,18 +63,18 @@ export class RollbackDetector implements OnApplicationBootstrap {
   }
 
   /** Looks at why an append failed: damage stays. */
-  failed(error: unknown): void {
+  noteFailure(error: unknown): void {
     if (error instanceof LogDamaged) this.#damage ??= error;
   }
 
-  async #ready(): Promise<ReadinessAnswer> {
+  async #checkReadiness(): Promise<ReadinessAnswer> {
     try {
-      await this.assertWhole();
-      await this.#compare();
+      await this.assertConsistent();
+      await this.#compareWithDatabase();
       await this.signers.current();
       return { isReady: true };
     } catch (error) {
-      this.failed(error);
+      this.noteFailure(error);
       if (error instanceof LogDamaged) return { isReady: false, reason: error.finding };
       throw error;
     }
@@ -86,15 +86,15 @@ export class RollbackDetector implements OnApplicationBootstrap {
     const verifiers = (await this.signers.current()).map(({ verifier }) => verifier);
     try {
       const { checkpoint } = openCheckpoint(kept, { origin: this.settings.origin, verifiers });
-      if (checkpoint.size > (this.#seen?.size ?? -1)) this.#seen = checkpoint;
+      if (checkpoint.size > (this.#latest?.size ?? -1)) this.#latest = checkpoint;
     } catch (cause) {
       throw new LogDamaged('the checkpoint file is not one of this log', { cause });
     }
   }
 
   /** Every checkpoint was signed at a commit, so that its size and root are those of a head. */
-  async #compare(): Promise<void> {
-    const seen = this.#seen;
+  async #compareWithDatabase(): Promise<void> {
+    const seen = this.#latest;
     const [row] = await this.database.query<{ root: Buffer }>(
       'SELECT root FROM audit_head WHERE size = $1',
       [seen?.size ?? 0],

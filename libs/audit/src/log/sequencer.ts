@@ -12,9 +12,9 @@ import { FrontierCache } from './frontier-cache.js';
 import { insertHead, type LogHead, lockHead } from '../postgres/log-repository.js';
 
 /** Entries that stand or fall together, with what stands or falls with them. */
-export interface PendingEntry {
+export interface PendingRecord {
   readonly events: readonly AuditEvent[];
-  readonly change: TransactionalWrite | undefined;
+  readonly write: TransactionalWrite | undefined;
   readonly encoded: readonly EncodedEntry[];
 }
 
@@ -39,7 +39,7 @@ export interface Committed {
 /** Appends to the log, many submissions in one transaction. Not for two calls at the same time. */
 @Injectable()
 export class Sequencer {
-  readonly #edge = new FrontierCache();
+  readonly #frontier = new FrontierCache();
 
   constructor(
     private readonly database: Database,
@@ -55,7 +55,7 @@ export class Sequencer {
    * @throws anything when nothing was committed, or nobody knows whether it was
    */
   async append(
-    submissions: readonly PendingEntry[],
+    records: readonly PendingRecord[],
   ): Promise<{ verdicts: AppendResult[]; committed?: Committed }> {
     const signers = await this.signers.current();
     const verdicts: AppendResult[] = [];
@@ -64,12 +64,12 @@ export class Sequencer {
     try {
       await this.database.transaction(async (transaction) => {
         const head = await lockHead(transaction, this.settings.timeoutMs);
-        const edge = await this.#edge.at(head, transaction);
-        await changeOfOnly(submissions)?.(transaction).catch((error: unknown) => {
+        const edge = await this.#frontier.frontierAt(head, transaction);
+        await changeOfOnly(records)?.(transaction).catch((error: unknown) => {
           change.isRejected = true;
           throw error;
         });
-        verdicts.push(...(await this.#runChanges(submissions, head, transaction)));
+        verdicts.push(...(await this.#runWrites(records, head, transaction)));
         attempt = await this.#insert(verdicts, edge, signers, transaction);
       });
     } catch (error) {
@@ -77,13 +77,13 @@ export class Sequencer {
       if (!attempt || !(await this.#isCommitted(attempt))) throw error;
     }
     if (!attempt) return { verdicts };
-    this.#edge.committed(attempt.edge);
+    this.#frontier.remember(attempt.edge);
     return { verdicts, committed: { size: attempt.edge.size, checkpoint: attempt.checkpoint } };
   }
 
   /** Runs the changes one by one, each in its savepoint: a rejected one takes no other along. */
-  async #runChanges(
-    submissions: readonly PendingEntry[],
+  async #runWrites(
+    submissions: readonly PendingRecord[],
     head: LogHead | undefined,
     transaction: Transaction,
   ): Promise<AppendResult[]> {
@@ -150,28 +150,28 @@ export class Sequencer {
           return row?.root.equals(root) ?? false;
         });
       } catch (error) {
-        if (this.clock.now() + retryMs > until) throw error;
-        await this.clock.sleep(retryMs);
+        if (this.clock.now() + RETRY_MS > until) throw error;
+        await this.clock.sleep(RETRY_MS);
       }
     }
   }
 }
 
-const retryMs = 100;
+const RETRY_MS = 100;
 
 /** A submission that is alone needs no savepoint: when its change fails, so does the transaction. */
-function changeOfOnly(submissions: readonly PendingEntry[]): TransactionalWrite | undefined {
-  return submissions.length === 1 ? submissions[0]?.change : undefined;
+function changeOfOnly(submissions: readonly PendingRecord[]): TransactionalWrite | undefined {
+  return submissions.length === 1 ? submissions[0]?.write : undefined;
 }
 
 async function runChange(
-  { change }: PendingEntry,
+  { write }: PendingRecord,
   transaction: Transaction,
 ): Promise<{ rejection: unknown } | undefined> {
-  if (!change) return undefined;
+  if (!write) return undefined;
   await transaction.query('SAVEPOINT audit_change');
   try {
-    await change(transaction);
+    await write(transaction);
     await transaction.query('RELEASE SAVEPOINT audit_change');
     return undefined;
   } catch (error) {

@@ -1,8 +1,8 @@
 import type { Transaction } from '#libs/platform';
 import { copyRows, type RowCopy } from './binary-copy.js';
 import type { EncodedEntry } from '../entry/encode-entry.js';
-import { entryColumnNames, entryColumns } from '../entry/entry-columns.js';
-import { RowWriter } from './row-writer.js';
+import { ENTRY_COLUMN_NAMES, entryColumns } from '../entry/entry-columns.js';
+import { BinaryRowWriter } from './binary-row-writer.js';
 
 /** Adds entries, the first one at an index. */
 export async function copyEntries(
@@ -10,16 +10,16 @@ export async function copyEntries(
   entries: readonly EncodedEntry[],
   firstIndex: number,
 ): Promise<RowCopy> {
-  const sql = `COPY audit_entry (entry_index, recorded_at, id, leaf, ${entryColumnNames.join(', ')})
+  const sql = `COPY audit_entry (entry_index, recorded_at, id, leaf, ${ENTRY_COLUMN_NAMES.join(', ')})
     FROM STDIN (FORMAT binary)`;
   const rows = inChunks(entries, ({ entry, id, leaf, recordedAtMs }, nth, writer) => {
     const columns = entryColumns(entry);
-    writer.row(4 + entryColumnNames.length);
+    writer.row(4 + ENTRY_COLUMN_NAMES.length);
     writer.bigint(firstIndex + nth);
     writer.time(recordedAtMs);
     writer.bytes(id);
     writer.bytes(leaf);
-    for (const name of entryColumnNames) writer.text(columns[name]);
+    for (const name of ENTRY_COLUMN_NAMES) writer.text(columns[name]);
   });
   return copyRows(transaction, sql, rows);
 }
@@ -60,9 +60,9 @@ export async function copyPersonalRows(
 
 function* inChunks(
   entries: readonly EncodedEntry[],
-  write: (entry: EncodedEntry, nth: number, writer: RowWriter) => void,
+  write: (entry: EncodedEntry, nth: number, writer: BinaryRowWriter) => void,
 ): Generator<Buffer, undefined> {
-  const writer = new RowWriter();
+  const writer = new BinaryRowWriter();
   for (const [nth, entry] of entries.entries()) {
     write(entry, nth, writer);
     if (writer.isFull) yield writer.take();

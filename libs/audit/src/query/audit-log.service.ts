@@ -5,15 +5,15 @@ import type { AuditAction, AuditEvent, AuditOutcome } from '../trail/audit-event
 import { AuditEntryNotFound, AuditScopeExceeded } from '../errors.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
-import { EntryExport, type ExportPiece } from '../export/entry-export.js';
+import { EntryExport, type ExportChunk } from '../export/entry-export.js';
 import { EntryRepository } from './entry-repository.js';
 import { type EntryPage, type EntryQuery, EntrySearch } from './entry-search.js';
 import { EntryStatistics, type StatisticCount, type StatisticsQuery } from './entry-statistics.js';
 import type { ExportFormat } from '../export/export-formats.js';
 import { LogReader, type SignedHead } from '../log/log-reader.js';
-import { PersonalEraser } from './personal-eraser.js';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
-import { type TokenTrace, TokenTracer } from './token-trace.js';
+import { PersonalDataEraser } from './personal-data-eraser.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
+import { type TokenTrace, TokenTracer } from './token-tracer.js';
 
 /** Who reads the log, on which request. */
 export interface AuditReader {
@@ -32,13 +32,13 @@ export interface AuditReader {
 export class AuditLogService {
   constructor(
     private readonly trail: AuditTrail,
-    private readonly rows: EntryRepository,
+    private readonly entries: EntryRepository,
     private readonly entrySearch: EntrySearch,
     private readonly entryStatistics: EntryStatistics,
     private readonly entryExport: EntryExport,
     private readonly log: LogReader,
     private readonly tracer: TokenTracer,
-    private readonly eraser: PersonalEraser,
+    private readonly eraser: PersonalDataEraser,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {}
 
@@ -48,26 +48,26 @@ export class AuditLogService {
       action: 'audit.read',
       details: { route: 'entries', ...asDetails(query) },
     });
-    return this.entrySearch.find({ ...query, scopeTenant: this.#scope(reader) });
+    return this.entrySearch.find({ ...query, scopeTenant: this.#scopeTenant(reader) });
   }
 
   /** @throws AuditEntryNotFound also for an entry of another tenant */
   async entry(reader: AuditReader, id: string): Promise<AuditEntryRecord> {
     await this.#record(reader, { action: 'audit.read', details: { route: 'entry', id } });
-    return this.#visible(reader, id);
+    return this.#visibleEntry(reader, id);
   }
 
   /** The entry's `.tlog-proof` file. @throws AuditEntryNotFound also for an entry of another tenant */
   async proof(reader: AuditReader, id: string): Promise<string> {
     await this.#record(reader, { action: 'audit.read', details: { route: 'proof', id } });
-    const { index } = await this.#visible(reader, id);
+    const { index } = await this.#visibleEntry(reader, id);
     return this.log.proofFile(index);
   }
 
   /** @throws AuditScopeExceeded for auditors of another tenant */
   async statistics(reader: AuditReader, query: StatisticsQuery): Promise<StatisticCount[]> {
     const details = { route: 'statistics', ...asDetails(query) };
-    await this.#requireWhole(reader, 'audit.read', details);
+    await this.#requireWholeLog(reader, 'audit.read', details);
     await this.#record(reader, { action: 'audit.read', details });
     return this.entryStatistics.count(query);
   }
@@ -76,15 +76,15 @@ export class AuditLogService {
   async *export(
     reader: AuditReader,
     query: { readonly format: ExportFormat; readonly fromIndex: number },
-  ): AsyncGenerator<ExportPiece, undefined> {
+  ): AsyncGenerator<ExportChunk, undefined> {
     await this.#record(reader, { action: 'audit.export', details: asDetails(query) });
-    yield* this.entryExport.stream({ ...query, scopeTenant: this.#scope(reader) });
+    yield* this.entryExport.stream({ ...query, scopeTenant: this.#scopeTenant(reader) });
     return undefined;
   }
 
   /** The newest checkpoint. Not recorded. @throws AuditScopeExceeded for auditors of another tenant */
   async checkpoint(reader: AuditReader): Promise<SignedHead> {
-    await this.#requireWhole(reader, 'audit.read', { route: 'checkpoint' });
+    await this.#requireWholeLog(reader, 'audit.read', { route: 'checkpoint' });
     return this.log.checkpoint();
   }
 
@@ -94,7 +94,7 @@ export class AuditLogService {
    * @throws AuditScopeExceeded for auditors of another tenant
    */
   async resource(reader: AuditReader, path: string): Promise<Buffer> {
-    await this.#requireWhole(reader, 'audit.read', { route: path });
+    await this.#requireWholeLog(reader, 'audit.read', { route: path });
     if (path.startsWith('tile/entries/'))
       await this.#record(reader, { action: 'audit.read', details: { route: path } });
     return this.log.resource(path);
@@ -107,7 +107,7 @@ export class AuditLogService {
   ): Promise<TokenTrace> {
     const details: NonNullable<AuditEvent['details']> =
       'token' in what ? { by: 'token' } : { by: 'fingerprint', fingerprint: what.fingerprint };
-    await this.#requireWhole(reader, 'audit.trace', details);
+    await this.#requireWholeLog(reader, 'audit.trace', details);
     await this.#record(reader, { action: 'audit.trace', details });
     return 'token' in what
       ? this.tracer.byToken(what.token)
@@ -119,13 +119,13 @@ export class AuditLogService {
     reader: AuditReader,
     person: { readonly tenant: string; readonly subject: string; readonly reason?: string },
   ): Promise<{ readonly receipt: AuditReceipt; readonly rows: number }> {
-    await this.#requireWhole(reader, 'audit.erase', {});
+    await this.#requireWholeLog(reader, 'audit.erase', {});
     return this.eraser.erase({ ...person, ...reader });
   }
 
-  async #visible(reader: AuditReader, id: string): Promise<AuditEntryRecord> {
-    const found = await this.rows.byId(id);
-    const tenant = this.#scope(reader);
+  async #visibleEntry(reader: AuditReader, id: string): Promise<AuditEntryRecord> {
+    const found = await this.entries.byId(id);
+    const tenant = this.#scopeTenant(reader);
     const { actor, target } = found?.entry ?? {};
     const isVisible = tenant === undefined || [actor?.tenant, target?.tenant].includes(tenant);
     if (!found || !isVisible) throw new AuditEntryNotFound();
@@ -133,19 +133,19 @@ export class AuditLogService {
   }
 
   /** Who asks for more than their tenant's entries is refused, which is recorded as well. */
-  async #requireWhole(
+  async #requireWholeLog(
     reader: AuditReader,
     action: AuditAction,
     details: NonNullable<AuditEvent['details']>,
   ): Promise<void> {
-    if (this.#scope(reader) === undefined) return;
+    if (this.#scopeTenant(reader) === undefined) return;
     const refusal = new AuditScopeExceeded();
     await this.#record(reader, { action, details, reason: { code: refusal.code } }, 'denied');
     throw refusal;
   }
 
   /** The only tenant that the reader may see; `undefined` for the whole log. */
-  #scope({ actor }: AuditReader): string | undefined {
+  #scopeTenant({ actor }: AuditReader): string | undefined {
     if (actor.kind === 'operator') return undefined;
     if (!isPrincipal(actor)) throw new AuditScopeExceeded();
     return actor.tenant === this.settings.homeTenant ? undefined : actor.tenant;

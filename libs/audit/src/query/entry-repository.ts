@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#libs/platform';
-import { parseAuditEntry } from '../entry/audit-entry.js';
+import { parseAuditEntry, type AuditEntryRecord } from '../entry/audit-entry.js';
 import { bigintArray, timeArray } from '../postgres/binary-array.js';
-import { memberOf, personalFields, type PersonalField } from '../entry/personal-values.js';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import { hashNameOf, PERSONAL_FIELDS, type PersonalField } from '../entry/personal-values.js';
 import { uuidV7Time } from '../entry/uuid-v7.js';
 
 /** A row of the entries as the driver gives it. */
@@ -21,7 +20,7 @@ interface PersonalRow {
   readonly display_name: string | null;
 }
 
-const columnOf = {
+const COLUMN_OF_FIELD = {
   clientAddress: 'client_address',
   userAgent: 'user_agent',
   displayName: 'display_name',
@@ -46,12 +45,12 @@ export class EntryRepository {
       'SELECT entry_index, recorded_at, leaf FROM audit_entry WHERE recorded_at = $1 AND id = $2',
       [new Date(time).toISOString(), id],
     );
-    return (await this.complete(rows))[0];
+    return (await this.withPersonalValues(rows))[0];
   }
 
   /** The rows from one index up to and without another, in order; those that were retired are missing. */
   async byIndex(from: number, end: number): Promise<EntryRow[]> {
-    const span = await this.spanOf(from, end);
+    const span = await this.timeSpanOf(from, end);
     if (!span) return [];
     return this.database.query<EntryRow>(
       `SELECT entry_index, recorded_at, leaf FROM audit_entry
@@ -62,7 +61,7 @@ export class EntryRepository {
   }
 
   /** When the entries from one index up to and without another were recorded; absent beyond the log. */
-  async spanOf(from: number, end: number): Promise<TimeSpan | undefined> {
+  async timeSpanOf(from: number, end: number): Promise<TimeSpan | undefined> {
     const [row] = await this.database.query<{ from_at: Date | null; to_at: Date | null }>(
       `SELECT (SELECT recorded_at FROM audit_head WHERE size <= $1 ORDER BY size DESC LIMIT 1) AS from_at,
          coalesce((SELECT recorded_at FROM audit_head WHERE size >= $2 ORDER BY size LIMIT 1),
@@ -83,7 +82,7 @@ export class EntryRepository {
   }
 
   /** Adds the personal values to rows. */
-  async complete(rows: readonly EntryRow[]): Promise<AuditEntryRecord[]> {
+  async withPersonalValues(rows: readonly EntryRow[]): Promise<AuditEntryRecord[]> {
     if (rows.length === 0) return [];
     const personal = await this.database.query<PersonalRow>(
       `SELECT p.entry_index, whose, client_address, user_agent, display_name
@@ -106,9 +105,9 @@ export class EntryRepository {
 
 function valuesOf(rows: readonly PersonalRow[]): AuditEntryRecord['personal'] {
   const values = rows.flatMap((row) =>
-    personalFields.flatMap((field) => {
-      const value = row[columnOf[field]];
-      return value === null ? [] : [[memberOf(row.whose, field), value] as const];
+    PERSONAL_FIELDS.flatMap((field) => {
+      const value = row[COLUMN_OF_FIELD[field]];
+      return value === null ? [] : [[hashNameOf(row.whose, field), value] as const];
     }),
   );
   return Object.fromEntries(values);

@@ -3,7 +3,7 @@ import { Database } from '#libs/platform';
 import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
 import { type EntryRow, EntryRepository } from './entry-repository.js';
 import { asRecorded } from '../entry/encode-entry.js';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 
 /** What entries must meet, all of it. */
 export interface EntryFilter {
@@ -44,7 +44,7 @@ export interface EntryQuery extends EntryFilter {
   readonly scopeTenant?: string | undefined;
 }
 
-const equalities = {
+const COLUMN_OF_FILTER = {
   action: 'e.action',
   outcome: 'e.outcome',
   actorTenant: 'e.actor_tenant',
@@ -60,7 +60,7 @@ const equalities = {
 export class EntrySearch {
   constructor(
     private readonly database: Database,
-    @Inject(EntryRepository) private readonly rows: EntryRepository,
+    @Inject(EntryRepository) private readonly entries: EntryRepository,
   ) {}
 
   /**
@@ -75,19 +75,20 @@ export class EntrySearch {
       found.push(...(await this.#select(query, bounds, branch)));
     }
     found.sort((a, b) => Number(b.entry_index) - Number(a.entry_index));
-    const items = await this.rows.complete(found.slice(0, query.limit));
+    const items = await this.entries.withPersonalValues(found.slice(0, query.limit));
     const last = items.at(-1);
     return found.length > query.limit && last ? { items, nextBefore: last.index } : { items };
   }
 
   /** A time window is a run of indexes, which every index of the table can walk in order. */
   async #bounds({ from, to, before }: EntryQuery): Promise<Bounds | undefined> {
-    const first = from && (await this.rows.firstIndexSince(from));
+    const first = from && (await this.entries.firstIndexSince(from));
     if (from && first === undefined) return undefined;
-    const end = to && (await this.rows.firstIndexSince(to));
+    const end = to && (await this.entries.firstIndexSince(to));
     const ends = [end, before].filter((index) => index !== undefined);
     const endIndex = ends.length === 0 ? undefined : Math.min(...ends);
-    const latest = endIndex === undefined ? undefined : await this.rows.spanOf(endIndex, endIndex);
+    const latest =
+      endIndex === undefined ? undefined : await this.entries.timeSpanOf(endIndex, endIndex);
     return { from, first, endIndex, latest: latest?.to };
   }
 
@@ -111,13 +112,13 @@ export class EntrySearch {
           ${where(['e.recorded_at = p.recorded_at', 'e.entry_index = p.entry_index', ...wanted])}
           OFFSET 0
         ) e ORDER BY p.entry_index DESC LIMIT ${limit}`;
-      return this.#runWithout(['bitmapscan', 'sort'], sql, parameters);
+      return this.#queryWithout(['bitmapscan', 'sort'], sql, parameters);
     }
     const columns = 'e.entry_index, e.recorded_at, e.leaf';
     if (query.reasonText !== undefined) {
       const newest = `SELECT ${columns} FROM (
           SELECT * FROM audit_entry e ${where(['e.reason_code IS NOT NULL', ...run])}
-          ORDER BY e.entry_index DESC LIMIT ${newestPages * query.limit}
+          ORDER BY e.entry_index DESC LIMIT ${NEWEST_REASON_PAGES * query.limit}
         ) e ${where(wanted)} ORDER BY e.entry_index DESC LIMIT ${limit}`;
       const found = await this.database.query<EntryRow>(newest, parameters);
       if (found.length > query.limit) return found;
@@ -128,7 +129,7 @@ export class EntrySearch {
     const sql = `SELECT ${columns} FROM audit_entry e ${where([...wanted, ...run])}
        ORDER BY ${order} LIMIT ${limit}`;
     const others = query.reasonText === undefined ? [] : ['seqscan', 'indexscan'];
-    return this.#runWithout(others, sql, parameters);
+    return this.#queryWithout(others, sql, parameters);
   }
 
   /**
@@ -136,7 +137,7 @@ export class EntrySearch {
    * occurs, and would rather read all that has it, or all reasons there are, than the newest; it would
    * even start other processes for that, which alone takes longer than the search.
    */
-  async #runWithout(
+  async #queryWithout(
     ways: readonly string[],
     sql: string,
     parameters: readonly unknown[],
@@ -154,7 +155,7 @@ export class EntrySearch {
 }
 
 /** So many pages of the newest reasons are read word by word, before the index of words is asked. */
-const newestPages = 3;
+const NEWEST_REASON_PAGES = 3;
 
 function where(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
@@ -168,8 +169,8 @@ function conditionsOf(
   const conditions = branch.map(({ column, value }) =>
     value === undefined ? column : `${column} = ${bind(asRecorded(value))}`,
   );
-  for (const [name, column] of Object.entries(equalities)) {
-    const value = query[name as keyof typeof equalities]; // the keys are those of the object above
+  for (const [name, column] of Object.entries(COLUMN_OF_FILTER)) {
+    const value = query[name as keyof typeof COLUMN_OF_FILTER]; // the keys are those of the object above
     if (value !== undefined) conditions.push(`${column} = ${bind(asRecorded(value))}`);
   }
   if (query.reasonText !== undefined) {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '#libs/platform';
 
 /** What entries can be counted by. */
-export const statisticDimensions = {
+export const STATISTIC_DIMENSIONS = {
   action: 'action',
   outcome: 'outcome',
   reasonCode: 'reason_code',
@@ -10,7 +10,7 @@ export const statisticDimensions = {
   clientApp: 'client_app',
 } as const;
 
-export type StatisticDimension = keyof typeof statisticDimensions;
+export type StatisticDimension = keyof typeof STATISTIC_DIMENSIONS;
 
 export type StatisticBucket = 'hour' | 'day' | 'week' | 'month';
 
@@ -32,8 +32,8 @@ export interface StatisticCount {
   readonly entries: number;
 }
 
-const hourMs = 3_600_000;
-const dimensionValues = Object.values(statisticDimensions)
+const HOUR_MS = 3_600_000;
+const DIMENSION_VALUES = Object.values(STATISTIC_DIMENSIONS)
   .map((column) => `('${column}', coalesce(${column}, ''))`)
   .join(', ');
 
@@ -47,7 +47,7 @@ export class EntryStatistics {
 
   /** Buckets in the order of time, largest counts first. */
   async count({ from, to, bucket, dimension }: StatisticsQuery): Promise<StatisticCount[]> {
-    const column = statisticDimensions[dimension];
+    const column = STATISTIC_DIMENSIONS[dimension];
     const [run] = await this.database.query<{ start_at: Date; end_at: Date }>(
       'SELECT min(start_at) AS start_at, max(end_at) AS end_at FROM audit_statistic_run HAVING count(*) > 0',
     );
@@ -92,7 +92,7 @@ export class EntryStatistics {
     // Times never go back in the log: before the hour of its newest entry nothing will be added.
     const closed = floorHour(state.newest);
     const start = state.start.getTime();
-    const end = Math.min(closed, start + 24 * hourMs);
+    const end = Math.min(closed, start + 24 * HOUR_MS);
     if (end <= start) return false;
     const window = [new Date(start).toISOString(), new Date(end).toISOString()];
     return this.database.transaction(async (transaction) => {
@@ -105,7 +105,7 @@ export class EntryStatistics {
       await transaction.query(
         `INSERT INTO audit_statistic (dimension, hour, value, entries)
          SELECT dimension, date_trunc('hour', recorded_at, 'UTC'), value, count(*)
-         FROM audit_entry CROSS JOIN LATERAL (VALUES ${dimensionValues}) counted (dimension, value)
+         FROM audit_entry CROSS JOIN LATERAL (VALUES ${DIMENSION_VALUES}) counted (dimension, value)
          WHERE recorded_at >= $1 AND recorded_at < $2
          GROUP BY 1, 2, 3`,
         window,
@@ -116,9 +116,9 @@ export class EntryStatistics {
 }
 
 function floorHour(time: Date): number {
-  return Math.floor(time.getTime() / hourMs) * hourMs;
+  return Math.floor(time.getTime() / HOUR_MS) * HOUR_MS;
 }
 
 function ceilHour(time: Date): number {
-  return Math.ceil(time.getTime() / hourMs) * hourMs;
+  return Math.ceil(time.getTime() / HOUR_MS) * HOUR_MS;
 }

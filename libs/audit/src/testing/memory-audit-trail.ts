@@ -16,10 +16,10 @@ export class MemoryAuditTrail extends AuditTrail {
 
   override async recordAll(
     events: readonly AuditEvent[],
-    change?: TransactionalWrite,
+    write?: TransactionalWrite,
   ): Promise<readonly AuditReceipt[]> {
     if (this.outage) throw this.outage;
-    await change?.(this.transaction);
+    await write?.(this.transaction);
     return events.map((event) => {
       const receipt = { id: uuidV7(Date.now()), index: this.entries.length };
       this.entries.push({ ...event, ...receipt });

@@ -28,8 +28,8 @@ export abstract class AuditTrail {
    *
    * @throws AuditUnavailable when this can't be done within `AUDIT_TIMEOUT_MS`
    */
-  async record(event: AuditEvent, change?: TransactionalWrite): Promise<AuditReceipt> {
-    const [receipt] = await this.recordAll([event], change);
+  async record(event: AuditEvent, write?: TransactionalWrite): Promise<AuditReceipt> {
+    const [receipt] = await this.recordAll([event], write);
     if (!receipt) throw new Error('no receipt for an entry');
     return receipt;
   }
@@ -37,6 +37,6 @@ export abstract class AuditTrail {
   /** As `record`, for several entries that stand or fall together, next to each other in the log. */
   abstract recordAll(
     events: readonly AuditEvent[],
-    change?: TransactionalWrite,
+    write?: TransactionalWrite,
   ): Promise<readonly AuditReceipt[]>;
 }

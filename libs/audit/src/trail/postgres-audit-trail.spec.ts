@@ -9,7 +9,7 @@ import { testDatabase, type TestDatabase } from '../../../../test/support/postgr
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, issued } from '../testing/sample-events.js';
 import { describeAuditTrail } from '../testing/audit-trail.contract.js';
-import { AuditUnavailable } from '../errors/audit-unavailable.js';
+import { AuditUnavailable } from '../errors.js';
 
 describeAuditTrail('PostgresAuditTrail', async () => {
   const database = await testDatabase();

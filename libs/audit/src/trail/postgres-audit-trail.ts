@@ -5,18 +5,18 @@ import type { AuditEvent } from './audit-event.js';
 import { AuditMetrics } from '../metrics.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { type AuditReceipt, AuditTrail, type TransactionalWrite } from './audit-trail.js';
-import { AuditUnavailable } from '../errors/audit-unavailable.js';
+import { AuditUnavailable } from '../errors.js';
 import { encodeEntry } from '../entry/encode-entry.js';
-import { forEachYielding } from '../postgres/for-each-yielding.js';
-import { Sequencer, type PendingEntry, type AppendResult } from '../log/sequencer.js';
+import { forEachYielding } from './for-each-yielding.js';
+import { Sequencer, type PendingRecord, type AppendResult } from '../log/sequencer.js';
 import { RollbackDetector } from '../log/rollback-detector.js';
 import { uuidText } from '../entry/uuid-v7.js';
 
 /** As much shares one commit at most: what a commit costs beyond is no longer worth sharing. */
-const batchLimit = 2048;
-const batchLimitBytes = 8 * 1024 * 1024;
+const MAX_BATCH_ENTRIES = 2048;
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
-interface Waiting extends PendingEntry {
+interface PooledRecord extends PendingRecord {
   readonly deadline: number;
   isSettled: boolean;
   readonly resolve: (receipts: readonly AuditReceipt[]) => void;
@@ -29,15 +29,15 @@ interface Waiting extends PendingEntry {
  */
 @Injectable()
 export class PostgresAuditTrail extends AuditTrail {
-  #queue: Waiting[] = [];
-  #underWay: readonly Waiting[] = [];
-  #waitingEntries = 0;
-  #isWorking = false;
-  #isWatching = false;
+  #pool: PooledRecord[] = [];
+  #committing: readonly PooledRecord[] = [];
+  #pendingEntryCount = 0;
+  #isSequencing = false;
+  #isEnforcingDeadlines = false;
 
   constructor(
-    private readonly appender: Sequencer,
-    private readonly watch: RollbackDetector,
+    private readonly sequencer: Sequencer,
+    private readonly rollbackDetector: RollbackDetector,
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly metrics: AuditMetrics,
@@ -48,64 +48,64 @@ export class PostgresAuditTrail extends AuditTrail {
 
   override async recordAll(
     events: readonly AuditEvent[],
-    change?: TransactionalWrite,
+    write?: TransactionalWrite,
   ): Promise<readonly AuditReceipt[]> {
     if (events.length === 0) throw new Error('a record needs an event');
-    if (this.#waitingEntries + events.length > this.settings.queueLimit) {
-      throw this.#refusal('queue full');
+    if (this.#pendingEntryCount + events.length > this.settings.queueLimit) {
+      throw this.#unavailable('queue full');
     }
     const now = this.clock.now();
     const encoded = events.map((event) => encodeEntry(event, now));
     const { promise, resolve, reject } = Promise.withResolvers<readonly AuditReceipt[]>();
     const deadline = now + this.settings.timeoutMs;
-    this.#queue.push({ events, change, encoded, deadline, isSettled: false, resolve, reject });
-    this.#count(events.length);
-    if (!this.#isWorking) void this.#work();
-    if (!this.#isWatching) void this.#refuseOverdue();
+    this.#pool.push({ events, write, encoded, deadline, isSettled: false, resolve, reject });
+    this.#addPending(events.length);
+    if (!this.#isSequencing) void this.#sequencePool();
+    if (!this.#isEnforcingDeadlines) void this.#enforceDeadlines();
     return promise;
   }
 
-  async #work(): Promise<void> {
-    this.#isWorking = true;
+  async #sequencePool(): Promise<void> {
+    this.#isSequencing = true;
     await setImmediate(); // those who come in the same moment share the first commit
-    while (this.#queue.length > 0) {
-      this.#underWay = this.#takeBatch();
-      if (this.#underWay.length > 0) await this.#commit(this.#underWay);
-      this.#underWay = [];
+    while (this.#pool.length > 0) {
+      this.#committing = this.#takeBatch();
+      if (this.#committing.length > 0) await this.#commitBatch(this.#committing);
+      this.#committing = [];
     }
-    this.#isWorking = false;
+    this.#isSequencing = false;
   }
 
-  #takeBatch(): Waiting[] {
+  #takeBatch(): PooledRecord[] {
     let entries = 0;
     let bytes = 0;
-    const end = this.#queue.findIndex(({ encoded }) => {
+    const end = this.#pool.findIndex(({ encoded }) => {
       entries += encoded.length;
       for (const { leaf } of encoded) bytes += leaf.length;
-      return entries > batchLimit || bytes > batchLimitBytes;
+      return entries > MAX_BATCH_ENTRIES || bytes > MAX_BATCH_BYTES;
     });
-    const batch = this.#queue.splice(0, end === -1 ? this.#queue.length : Math.max(end, 1));
+    const batch = this.#pool.splice(0, end === -1 ? this.#pool.length : Math.max(end, 1));
     return batch.filter(({ isSettled }) => !isSettled);
   }
 
-  async #commit(batch: readonly Waiting[]): Promise<void> {
+  async #commitBatch(batch: readonly PooledRecord[]): Promise<void> {
     const startedAt = performance.now();
     try {
-      await this.watch.assertWhole();
-      const { verdicts, committed } = await this.appender.append(batch);
-      if (committed) this.watch.saw(committed);
+      await this.rollbackDetector.assertConsistent();
+      const { verdicts, committed } = await this.sequencer.append(batch);
+      if (committed) this.rollbackDetector.observe(committed);
       // Not waited for: the next commit is on its way before those who wait for this one go on.
       if (verdicts.length !== batch.length) throw new Error('not every submission has a verdict');
       void forEachYielding(batch, (waiting, nth) => {
         const verdict = verdicts[nth];
-        if (verdict) this.#answer(waiting, verdict);
+        if (verdict) this.#settleWith(waiting, verdict);
       });
     } catch (error) {
-      this.watch.failed(error);
+      this.rollbackDetector.noteFailure(error);
       this.logger.error({ error, entries: batch.length }, 'audit append failed');
       for (const waiting of batch) {
         this.#settle(waiting, () => {
-          waiting.reject(this.#refusal('append failed', error));
+          waiting.reject(this.#unavailable('append failed', error));
         });
       }
     }
@@ -113,7 +113,7 @@ export class PostgresAuditTrail extends AuditTrail {
     this.metrics.batchEntries.observe(batch.reduce((sum, { events }) => sum + events.length, 0));
   }
 
-  #answer(waiting: Waiting, verdict: AppendResult): void {
+  #settleWith(waiting: PooledRecord, verdict: AppendResult): void {
     this.#settle(waiting, () => {
       if ('rejection' in verdict) {
         waiting.reject(verdict.rejection);
@@ -130,13 +130,13 @@ export class PostgresAuditTrail extends AuditTrail {
   }
 
   /** Nobody waits longer than the deadline, whatever the database does. */
-  async #refuseOverdue(): Promise<void> {
-    this.#isWatching = true;
+  async #enforceDeadlines(): Promise<void> {
+    this.#isEnforcingDeadlines = true;
     for (;;) {
-      const oldest = [...this.#underWay, ...this.#queue].find(({ isSettled }) => !isSettled);
+      const oldest = [...this.#committing, ...this.#pool].find(({ isSettled }) => !isSettled);
       if (!oldest) break;
       await this.clock.sleep(oldest.deadline - this.clock.now());
-      const overdue = [...this.#underWay, ...this.#queue].filter(
+      const overdue = [...this.#committing, ...this.#pool].filter(
         ({ isSettled, deadline }) => !isSettled && deadline <= this.clock.now(),
       );
       if (overdue.length > 0) {
@@ -144,28 +144,28 @@ export class PostgresAuditTrail extends AuditTrail {
       }
       for (const waiting of overdue) {
         this.#settle(waiting, () => {
-          waiting.reject(this.#refusal('deadline'));
+          waiting.reject(this.#unavailable('deadline'));
         });
       }
-      this.#queue = this.#queue.filter(({ isSettled }) => !isSettled);
+      this.#pool = this.#pool.filter(({ isSettled }) => !isSettled);
     }
-    this.#isWatching = false;
+    this.#isEnforcingDeadlines = false;
   }
 
-  #settle(waiting: Waiting, answer: () => void): void {
+  #settle(waiting: PooledRecord, answer: () => void): void {
     if (waiting.isSettled) return;
     waiting.isSettled = true;
-    this.#count(-waiting.events.length);
+    this.#addPending(-waiting.events.length);
     answer();
   }
 
-  #refusal(reason: string, cause?: unknown): AuditUnavailable {
+  #unavailable(reason: string, cause?: unknown): AuditUnavailable {
     this.metrics.failures.inc({ reason });
     return new AuditUnavailable({ cause });
   }
 
-  #count(entries: number): void {
-    this.#waitingEntries += entries;
-    this.metrics.waiting.set(this.#waitingEntries);
+  #addPending(entries: number): void {
+    this.#pendingEntryCount += entries;
+    this.metrics.waiting.set(this.#pendingEntryCount);
   }
 }

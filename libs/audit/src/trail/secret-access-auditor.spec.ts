@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock, MemoryLogger } from '#libs/platform';
 import { SecretReads } from '#libs/secrets';
-import { AuditUnavailable } from '../errors/audit-unavailable.js';
+import { AuditUnavailable } from '../errors.js';
 import { MemoryAuditTrail } from '../testing/memory-audit-trail.js';
 import { SecretAccessAuditor } from './secret-access-auditor.js';
 

@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '#libs/platform';
 import { type Checkpoint, hashLeaf, partialTilesOf, TreeEdge } from '#libs/transparency-log';
-import { type AuditEntry, auditEntryIn } from '../entry/audit-entry.js';
+import { type AuditEntry, tryParseAuditEntry } from '../entry/audit-entry.js';
 import { readTile } from '../postgres/log-repository.js';
 import { type AuditFault, AuditFaults } from './audit-fault.js';
 import { DerivedCheck } from './derived-check.js';
 import { EntryCheck } from './entry-check.js';
 import { EntrySequence } from './entry-sequence.js';
-import { HeadWalk, type LogTrust } from './head-chain-check.js';
+import { HeadChainCheck, type TrustAnchors } from './head-chain-check.js';
 import { type Query, storedEntries, storedTime } from './stored-rows.js';
 
 /** What to verify. */
-export interface VerifyRequest extends LogTrust {
+export interface VerifyRequest extends TrustAnchors {
   /** Start after this checkpoint, which was verified before. The whole log otherwise. */
   readonly since?: Checkpoint;
   /** Stop after so many findings. 100 unless said otherwise. */
@@ -68,7 +68,7 @@ class Verification {
   readonly #request: VerifyRequest;
   readonly #faults: AuditFaults;
   readonly #start: number;
-  readonly #walk: HeadWalk;
+  readonly #headChain: HeadChainCheck;
   readonly #entryCheck: EntryCheck;
   readonly #derived: DerivedCheck;
 
@@ -77,7 +77,7 @@ class Verification {
     this.#request = request;
     this.#faults = faults;
     this.#start = start.size;
-    this.#walk = new HeadWalk(query, request, faults, start);
+    this.#headChain = new HeadChainCheck(query, request, faults, start);
     this.#entryCheck = new EntryCheck(faults);
     this.#derived = new DerivedCheck(query, faults);
   }
@@ -87,7 +87,7 @@ class Verification {
     const total = await this.#total();
     const entries = await this.#entries();
     const first = Math.max(this.#start, retiredBelow);
-    for await (const { from, hashes, at } of this.#walk.runs()) {
+    for await (const { from, hashes, at } of this.#headChain.leafHashRanges()) {
       let last: AuditEntry | undefined;
       for (const [nth, hash] of hashes.entries()) {
         if (from + nth < first) continue;
@@ -100,12 +100,12 @@ class Verification {
       this.#request.onProgress?.(end, total);
       if (this.#faults.isFull) return this.#report(retiredBelow);
     }
-    await entries.finish(this.#walk.edge.size);
-    await this.#derived.checkTiles(this.#walk.edge.size);
+    await entries.finish(this.#headChain.frontier.size);
+    await this.#derived.checkTiles(this.#headChain.frontier.size);
     // What is derived from entries is wrong anyhow when entries are: that would point elsewhere.
     if (this.#faults.hasEntryFault) return this.#report(retiredBelow);
     this.#entryCheck.finish();
-    await this.#derived.finish(first, this.#walk.edge.size);
+    await this.#derived.finish(first, this.#headChain.frontier.size);
     return this.#report(retiredBelow);
   }
 
@@ -129,8 +129,13 @@ class Verification {
   }
 
   #report(retiredBelow: number): VerifyReport {
-    const { edge } = this.#walk;
-    return { size: edge.size, root: edge.root(), retiredBelow, faults: this.#faults.sorted() };
+    const { frontier } = this.#headChain;
+    return {
+      size: frontier.size,
+      root: frontier.root(),
+      retiredBelow,
+      faults: this.#faults.sorted(),
+    };
   }
 
   async #entries(): Promise<EntrySequence> {
@@ -167,7 +172,7 @@ class Verification {
       const offset = (index - Number(run?.from_size ?? 0)) * 32;
       const isInLog =
         run?.leaf_hashes.subarray(offset, offset + 32).equals(hashLeaf(leaf)) ?? false;
-      const below = isInLog ? auditEntryIn(leaf)?.details?.firstIndex : undefined;
+      const below = isInLog ? tryParseAuditEntry(leaf)?.details?.firstIndex : undefined;
       if (typeof below === 'number' && below <= index) return below;
     }
     return 0;

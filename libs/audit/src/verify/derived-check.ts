@@ -1,7 +1,7 @@
 import type { AuditEntry } from '../entry/audit-entry.js';
 import { tileWidth } from '#libs/transparency-log';
 import { entryColumns } from '../entry/entry-columns.js';
-import { statisticDimensions } from '../query/entry-statistics.js';
+import { STATISTIC_DIMENSIONS } from '../query/entry-statistics.js';
 import type { AuditFaults } from './audit-fault.js';
 import { type Query, storedTime } from './stored-rows.js';
 
@@ -29,7 +29,7 @@ export class DerivedCheck {
     const hour = storedTime(`${entry.recordedAt.slice(0, 13)}:00:00.000Z`);
     if (!this.#hours.has(hour)) this.#hours.set(hour, index);
     const columns = entryColumns(entry);
-    for (const dimension of Object.values(statisticDimensions)) {
+    for (const dimension of Object.values(STATISTIC_DIMENSIONS)) {
       const group = groupOf(hour, dimension, columns[dimension] ?? '');
       this.#counts.set(group, (this.#counts.get(group) ?? 0) + 1);
     }

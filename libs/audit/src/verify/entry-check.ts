@@ -1,14 +1,14 @@
-import { type AuditEntry, auditEntryIn, type PersonalHashes } from '../entry/audit-entry.js';
-import { entryColumnNames, entryColumns } from '../entry/entry-columns.js';
+import { type AuditEntry, tryParseAuditEntry, type PersonalHashes } from '../entry/audit-entry.js';
+import { ENTRY_COLUMN_NAMES, entryColumns } from '../entry/entry-columns.js';
 import { hasAllSalts, type PersonalValues, personalHashes } from '../entry/personal-values.js';
 import type { AuditFaults } from './audit-fault.js';
 import { type StoredEntry, type StoredPersonal, storedTime } from './stored-rows.js';
 
-const targetMember = 'targetDisplayName';
-const members = [
+const TARGET_HASH = 'targetDisplayName';
+const HASH_NAMES = [
   'actorDisplayName',
   'clientAddress',
-  targetMember,
+  TARGET_HASH,
   'userAgent',
 ] as const satisfies readonly (keyof PersonalHashes)[];
 
@@ -21,7 +21,7 @@ export class EntryCheck {
 
   /** @returns the entry, or `undefined` when its bytes are none */
   check(row: StoredEntry): AuditEntry | undefined {
-    const entry = auditEntryIn(row.leaf);
+    const entry = tryParseAuditEntry(row.leaf);
     if (!entry) {
       this.faults.add('entry-differs', row.index, 'the bytes are no entry');
       return undefined;
@@ -43,7 +43,7 @@ export class EntryCheck {
 
   #checkColumns(row: StoredEntry, entry: AuditEntry): void {
     const derived = entryColumns(entry);
-    const wrong: string[] = entryColumnNames.filter((name) => row[name] !== derived[name]);
+    const wrong: string[] = ENTRY_COLUMN_NAMES.filter((name) => row[name] !== derived[name]);
     if (row.id !== entry.id) wrong.push('id');
     if (row.at !== storedTime(entry.recordedAt)) wrong.push('recorded_at');
     if (wrong.length > 0) this.faults.add('column-differs', row.index, wrong.join(', '));
@@ -59,17 +59,17 @@ export class EntryCheck {
       }
       Object.assign(found, personalHashes([values]));
     }
-    for (const member of members) {
+    for (const member of HASH_NAMES) {
       const wanted = entry.personal?.[member];
       const stored = found[member];
       if (wanted === stored) continue;
       if (stored !== undefined) this.faults.add('personal-differs', row.index, member);
-      else this.#miss(row.index, entry, member);
+      else this.#noteMissing(row.index, entry, member);
     }
   }
 
-  #miss(index: number, entry: AuditEntry, member: keyof PersonalHashes): void {
-    const person = member === targetMember ? targetOf(entry) : actorOf(entry);
+  #noteMissing(index: number, entry: AuditEntry, member: keyof PersonalHashes): void {
+    const person = member === TARGET_HASH ? targetOf(entry) : actorOf(entry);
     if (person === undefined) {
       this.faults.add('personal-missing', index, member);
       return;

@@ -2,14 +2,14 @@ import type { AuditFaults } from './audit-fault.js';
 import type { StoredEntry } from './stored-rows.js';
 
 /** How far from its place a row is looked for before it counts as missing. */
-const reach = 5000;
+const MAX_ROWS_AHEAD = 5000;
 
 /**
  * Puts stored entries into the order of their indexes. They come by time, which is the same unless
  * somebody changed a row; such a row is set aside until its index is asked for.
  */
 export class EntrySequence {
-  readonly #aside = new Map<number, StoredEntry>();
+  readonly #ahead = new Map<number, StoredEntry>();
   #isAtEnd = false;
   #next: number;
 
@@ -24,11 +24,11 @@ export class EntrySequence {
   /** The entry with an index, which must go up; `undefined` when there is none. */
   async take(index: number): Promise<StoredEntry | undefined> {
     this.#next = index;
-    while (!this.#aside.has(index) && !this.#isAtEnd && this.#aside.size < reach) {
+    while (!this.#ahead.has(index) && !this.#isAtEnd && this.#ahead.size < MAX_ROWS_AHEAD) {
       await this.#read();
     }
-    const found = this.#aside.get(index);
-    this.#aside.delete(index);
+    const found = this.#ahead.get(index);
+    this.#ahead.delete(index);
     return found;
   }
 
@@ -36,12 +36,12 @@ export class EntrySequence {
   async finish(endIndex: number): Promise<void> {
     this.#next = endIndex;
     do {
-      for (const { index } of this.#aside.values()) {
+      for (const { index } of this.#ahead.values()) {
         this.faults.add('entry-added', index, 'the log does not have so many entries');
       }
-      this.#aside.clear();
+      this.#ahead.clear();
       if (!this.#isAtEnd) await this.#read();
-    } while (this.#aside.size > 0 || !this.#isAtEnd);
+    } while (this.#ahead.size > 0 || !this.#isAtEnd);
   }
 
   async #read(): Promise<void> {
@@ -51,10 +51,10 @@ export class EntrySequence {
       return;
     }
     const { value } = read;
-    if (value.index < this.#next || this.#aside.has(value.index)) {
+    if (value.index < this.#next || this.#ahead.has(value.index)) {
       this.faults.add('entry-added', value.index, 'there are two rows, or one that was retired');
       return;
     }
-    this.#aside.set(value.index, value);
+    this.#ahead.set(value.index, value);
   }
 }

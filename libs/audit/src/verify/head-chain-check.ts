@@ -16,7 +16,7 @@ import { type Query, type StoredHead, storedHeads } from './stored-rows.js';
 const hashBytes = 32;
 
 /** The hashes of neighbouring entries, as the signed roots confirm them. */
-export interface HashRun {
+export interface LeafHashRange {
   readonly from: number;
   readonly hashes: readonly Buffer[];
   /** The stored time of the head that they came with; absent when the head is. */
@@ -24,7 +24,7 @@ export interface HashRun {
 }
 
 /** What heads are held against. */
-export interface LogTrust {
+export interface TrustAnchors {
   readonly origin: string;
   readonly verifiers: readonly NoteVerifier[];
   /** Checkpoints that are known from elsewhere, which the log must continue. */
@@ -36,28 +36,28 @@ export interface LogTrust {
  * the tiles and the entries are asked, so that the row that was changed is told from those that were
  * not.
  */
-export class HeadWalk {
-  #edge: TreeEdge;
+export class HeadChainCheck {
+  #frontier: TreeEdge;
   /** From some entry on nothing can be told from a forgery: what follows would only repeat that. */
-  #isLost = false;
+  #isUnconfirmable = false;
 
   constructor(
     private readonly query: Query,
-    private readonly trust: LogTrust,
+    private readonly trust: TrustAnchors,
     private readonly faults: AuditFaults,
     start: TreeEdge,
   ) {
-    this.#edge = start;
+    this.#frontier = start;
   }
 
   /** The tree over everything that was walked. */
-  get edge(): TreeEdge {
-    return this.#edge;
+  get frontier(): TreeEdge {
+    return this.#frontier;
   }
 
-  async *runs(): AsyncGenerator<HashRun> {
-    for await (const head of storedHeads(this.query, this.#edge.size)) {
-      const { size } = this.#edge;
+  async *leafHashRanges(): AsyncGenerator<LeafHashRange> {
+    for await (const head of storedHeads(this.query, this.#frontier.size)) {
+      const { size } = this.#frontier;
       if (head.from !== size) {
         if (head.from < size || (await this.#hasHeadAfter(size))) {
           this.faults.add('head-added', head.from, 'the head continues no other', head.size);
@@ -65,23 +65,23 @@ export class HeadWalk {
         }
         yield await this.#fillGap(head.from);
       }
-      yield await this.#take(head);
+      yield await this.#checkHead(head);
     }
     for (const { size } of this.trust.known) {
-      if (size <= this.#edge.size) continue;
-      const end = this.#edge.size;
+      if (size <= this.#frontier.size) continue;
+      const end = this.#frontier.size;
       this.faults.add('checkpoint-contradicted', end, 'the log is shorter than it was', size);
     }
   }
 
-  async #take(head: StoredHead): Promise<HashRun> {
+  async #checkHead(head: StoredHead): Promise<LeafHashRange> {
     const { from, size } = head;
     const root = this.#signedRoot(head);
     if (!root) this.faults.add('head-differs', from, 'checkpoint', size);
     const wanted = root ?? head.root;
     if (!head.root.equals(wanted)) this.faults.add('head-differs', from, 'root', size);
     const stored = split(head.leafHashes);
-    const { hashes, appended } = await this.#confirmed(head, stored, wanted);
+    const { hashes, appended } = await this.#confirmHashes(head, stored, wanted);
     await this.#append(appended);
     const { known } = this.trust;
     if (known.some((other) => other.size === size && !Buffer.from(other.root).equals(wanted))) {
@@ -90,42 +90,42 @@ export class HeadWalk {
     return { from, hashes, at: head.at };
   }
 
-  async #confirmed(
+  async #confirmHashes(
     { from, size }: StoredHead,
     stored: readonly Buffer[],
     wanted: Buffer,
   ): Promise<{ hashes: readonly Buffer[]; appended: Appended }> {
-    const appended = this.#edge.append(stored);
+    const appended = this.#frontier.append(stored);
     const isWhole = stored.length === size - from;
-    if (this.#isLost || (isWhole && appended.edge.root().equals(wanted))) {
+    if (this.#isUnconfirmable || (isWhole && appended.edge.root().equals(wanted))) {
       return { hashes: stored, appended };
     }
     const others = [await this.#hashesInTiles(from, size), await this.#hashesOfEntries(from, size)];
     for (const hashes of others) {
-      const other = this.#edge.append(hashes);
+      const other = this.#frontier.append(hashes);
       if (hashes.length !== size - from || !other.edge.root().equals(wanted)) continue;
       const at = hashes.findIndex((hash, nth) => stored[nth]?.equals(hash) !== true);
       this.faults.add('head-differs', from + at, 'leaf hashes');
       return { hashes, appended: other };
     }
     this.faults.add('entry-differs', from, 'nothing stored gives the root', size);
-    this.#isLost = true;
+    this.#isUnconfirmable = true;
     return { hashes: stored, appended };
   }
 
-  async #fillGap(end: number): Promise<HashRun> {
-    const from = this.#edge.size;
+  async #fillGap(end: number): Promise<LeafHashRange> {
+    const from = this.#frontier.size;
     this.faults.add('head-missing', from, 'no head commits to these entries', end);
     const inTiles = await this.#hashesInTiles(from, end);
     const hashes = inTiles.length === end - from ? inTiles : await this.#hashesOfEntries(from, end);
     const run = hashes.slice(0, end - from);
-    await this.#append(this.#edge.append(run));
+    await this.#append(this.#frontier.append(run));
     return { from, hashes: run, at: undefined };
   }
 
   async #append(appended: Appended): Promise<void> {
-    this.#edge = appended.edge;
-    if (this.#isLost) return;
+    this.#frontier = appended.edge;
+    if (this.#isUnconfirmable) return;
     const byLevel = Map.groupBy(appended.completedTiles, ({ level }) => level);
     for (const [level, tiles] of byLevel) {
       const stored = await this.query<{ tile_index: string; hashes: Buffer; root: Buffer }>(

@@ -1,4 +1,4 @@
-import { entryColumnNames, type EntryColumns } from '../entry/entry-columns.js';
+import { ENTRY_COLUMN_NAMES, type EntryColumns } from '../entry/entry-columns.js';
 
 /** Runs one statement in the snapshot that is verified. */
 export type Query = <Row>(sql: string, parameters?: readonly unknown[]) => Promise<Row[]>;
@@ -24,7 +24,7 @@ export interface StoredPersonal {
 }
 
 /** A place in the order in which rows are read. */
-interface Place {
+interface Position {
   readonly at: string;
   readonly index: number;
 }
@@ -37,10 +37,10 @@ export function storedTime(time: string): string {
     .replace(/\.?0+$/, '');
 }
 
-const pageSize = 2000;
+const PAGE_SIZE = 2000;
 const at = `(recorded_at AT TIME ZONE 'UTC')::text AS at`;
 const after = `(recorded_at, entry_index) > ($1::timestamp AT TIME ZONE 'UTC', $2::bigint)`;
-const start: Place = { at: '-infinity', index: 0 };
+const start: Position = { at: '-infinity', index: 0 };
 
 /**
  * Reads all entries with their personal values, by time and index.
@@ -49,18 +49,18 @@ const start: Place = { at: '-infinity', index: 0 };
  */
 export async function* storedEntries(
   query: Query,
-  from: Place | undefined,
+  from: Position | undefined,
   onStray: (row: StoredPersonal) => void,
 ): AsyncGenerator<StoredEntry, undefined> {
   let place = from ?? start;
   for (;;) {
     const rows = await query<Omit<StoredEntry, 'index' | 'personal'> & { entry_index: string }>(
-      `SELECT entry_index, ${at}, id, leaf, ${entryColumnNames.join(', ')} FROM audit_entry
-       WHERE ${after} ORDER BY recorded_at, entry_index LIMIT ${pageSize}`,
+      `SELECT entry_index, ${at}, id, leaf, ${ENTRY_COLUMN_NAMES.join(', ')} FROM audit_entry
+       WHERE ${after} ORDER BY recorded_at, entry_index LIMIT ${PAGE_SIZE}`,
       [place.at, place.index],
     );
     const last = rows.at(-1);
-    const isLast = rows.length < pageSize || !last;
+    const isLast = rows.length < PAGE_SIZE || !last;
     const end = isLast ? undefined : { at: last.at, index: Number(last.entry_index) };
     const personal = await storedPersonal(query, place, end);
     const byPlace = Map.groupBy(personal, (row) => `${row.at} ${row.index}`);
@@ -77,8 +77,8 @@ export async function* storedEntries(
 
 async function storedPersonal(
   query: Query,
-  from: Place,
-  end: Place | undefined,
+  from: Position,
+  end: Position | undefined,
 ): Promise<StoredPersonal[]> {
   const until = end && [end.at, end.index];
   const rows = await query<Omit<StoredPersonal, 'index'> & { entry_index: string }>(

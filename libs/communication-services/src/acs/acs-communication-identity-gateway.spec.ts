@@ -8,8 +8,8 @@ import { MemoryLogger, readSettings, SystemClock } from '#libs/platform';
 import {
   MemorySecretStore,
   SdkAzureCredential,
-  secretsSettings,
-  type SecretsSettings,
+  azureCredentialSettings,
+  type AzureCredentialSettings,
 } from '#libs/secrets';
 import {
   type Emulator,
@@ -88,11 +88,10 @@ function start(
   for (const { secretName, connectionString } of emulator.acsResources) {
     secrets.put(secretName, connectionString);
   }
-  const settings = readSettings([secretsSettings], {
-    KEY_VAULT_URL: emulator.keyVaultUrl,
+  const settings = readSettings([azureCredentialSettings], {
     AZURE_CREDENTIAL: 'environment',
     AZURE_AUTHORITY_HOST: emulator.entraUrl,
-  }).get(secretsSettings.key) as SecretsSettings; // the key's own type
+  }).get(azureCredentialSettings.key) as AzureCredentialSettings; // the key's own type
   const clients = new AcsClients(
     { timeoutMs, connections: 8 },
     secrets,

@@ -1,6 +1,6 @@
 import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type ExportForm, type ExportFormat, exportForms } from '#libs/audit';
+import { type EntryFormatter, type ExportFormat, EXPORT_FORMATS } from '#libs/audit';
 import {
   contextHelp,
   type ContextOptions,
@@ -36,7 +36,7 @@ export function exportCommand(): Command {
     .description('Writes entries in the order of their indexes, for a SIEM or an archive.')
     .addOption(
       new Option('--format <format>', 'form of the lines')
-        .choices(Object.keys(exportForms))
+        .choices(Object.keys(EXPORT_FORMATS))
         .default('ndjson'),
     )
     .option('--from-index <index>', 'first index to export', wholeNumber, 0)
@@ -51,7 +51,7 @@ export function exportCommand(): Command {
 async function exportLog(options: ExportOptions): Promise<void> {
   const { format, output, cursorFile } = options;
   const fromIndex = (await readCursor(cursorFile)) ?? options.fromIndex;
-  const form: ExportForm = exportForms[format];
+  const form: EntryFormatter = EXPORT_FORMATS[format];
   const sink = output === undefined ? standardOutput() : await fileSink(output);
   try {
     await withAuditLog(options, async ({ desk }) => {
