@@ -64,6 +64,13 @@ export default {
       to: { path: '^libs/[^/]+/(test|src/testing)(/|\\.ts$)' },
     },
     {
+      name: 'end-to-end-tests-apart',
+      comment: 'What specs of libraries share is exported by a testing.ts.',
+      severity: 'error',
+      from: { path: '^(apps|libs)/' },
+      to: { path: '^test/' },
+    },
+    {
       name: 'apps-apart',
       comment: 'Applications share libraries, not code of their own; local starts the others.',
       severity: 'error',

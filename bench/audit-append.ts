@@ -8,7 +8,7 @@ import {
   PlainInserts,
   type TestLog,
 } from '../test/chaos/audit-bench-parts.js';
-import { cloneDatabase, type TestCluster } from '../test/support/test-cluster.js';
+import { cloneDatabase, type TestCluster } from '#libs/platform/testing';
 import { median, type PartReport, spread, whole } from './audit-report.js';
 
 const turns = 5;

@@ -7,7 +7,7 @@ import {
   openTestLog,
   type TestLog,
 } from '../test/chaos/audit-bench-parts.js';
-import { cloneDatabase, type TestCluster } from '../test/support/test-cluster.js';
+import { cloneDatabase, type TestCluster } from '#libs/platform/testing';
 import { whole } from './audit-report.js';
 
 const days = 20;

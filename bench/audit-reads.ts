@@ -8,7 +8,7 @@ import {
   openTestReader,
   type TestLog,
 } from '../test/chaos/audit-bench-parts.js';
-import type { TestCluster } from '../test/support/test-cluster.js';
+import { type TestCluster } from '#libs/platform/testing';
 import { filledLog, identityOf, onOther, subjectOf } from './audit-filler.js';
 import { median, type PartReport, whole } from './audit-report.js';
 

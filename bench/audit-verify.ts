@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { verifyFolder } from '#libs/audit';
 import { TileDirectory, openTestReader } from '../test/chaos/audit-bench-parts.js';
-import type { TestCluster } from '../test/support/test-cluster.js';
+import { type TestCluster } from '#libs/platform/testing';
 import { filledLog } from './audit-filler.js';
 import { median, type PartReport, whole } from './audit-report.js';
 

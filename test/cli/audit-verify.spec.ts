@@ -5,7 +5,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
-import { testDatabase, type TestDatabase } from '../support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { runningService } from '../support/running-service.js';
 
 const service = runningService();

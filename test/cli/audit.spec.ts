@@ -8,7 +8,7 @@ import { ManualClock } from '#libs/platform';
 import { denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
 import { isSignedBy } from '../support/independent-verifier.js';
-import { testDatabase, type TestDatabase } from '../support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { runningService } from '../support/running-service.js';
 import { issue } from '../support/tokens-api.js';
 

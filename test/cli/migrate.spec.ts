@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { acsIdentity } from '../support/acs-identity.js';
-import { testDatabase, type TestDatabase } from '../support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 
 describe('acs-identity migrate', () => {
   let database: TestDatabase;

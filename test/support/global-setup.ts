@@ -1,11 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { startTestCluster, type TestCluster } from './test-cluster.js';
-
-declare module 'vitest' {
-  export interface ProvidedContext {
-    cluster: TestCluster;
-  }
-}
+import { startTestCluster } from './test-cluster.js';
 
 /** Vitest's global set-up: one PostgreSQL server for the run, migrated once. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -10,7 +10,7 @@ import {
 import { sampleApps, samplePeople } from '../../apps/emulator/src/sample-people.js';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import { type ApiProcess, startApi } from '../../apps/local/src/api-process.js';
-import { cloneDatabase, type TestCluster, type TestDatabase } from './test-cluster.js';
+import { cloneDatabase, type TestCluster, type TestDatabase } from '#libs/platform/testing';
 import { SecretScanner } from './secret-scanner.js';
 
 export interface ServiceOptions {

@@ -1,72 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import { TEST_CLUSTER } from '#libs/platform/testing';
 import { migrate } from '../../apps/cli/src/commands/migrate.js';
 import { LocalPostgres } from '../../apps/local/src/postgres/local-postgres.js';
 
-/** A PostgreSQL server with a migrated template database. All spec files of a run share one. */
-export interface TestCluster {
-  readonly superuserUrl: string;
-  readonly port: number;
-}
-
-const PASSWORD = 'test';
-const OWNER = 'identity_owner';
-const SERVICE = 'identity_service';
-const TEMPLATE = 'identity_template';
-
 /**
- * Starts a server with the roles of owner and service and the template database.
+ * Starts a server with the roles of owner and service and the migrated template database.
  *
  * @param isDurable `fsync` on, for tests that kill the server; slower
  */
 export async function startTestCluster(isDurable = false): Promise<LocalPostgres> {
+  const { ownerRole, serviceRole, template, password } = TEST_CLUSTER;
   const directory = join(tmpdir(), `acs-identity-test-${randomBytes(6).toString('hex')}`);
-  const postgres = await LocalPostgres.start({
-    directory,
-    password: PASSWORD,
-    isDurable,
-    settings: { max_connections: '300' },
-  });
-  await postgres.execute(`CREATE ROLE ${OWNER} LOGIN PASSWORD '${PASSWORD}'`);
-  await postgres.execute(`CREATE ROLE ${SERVICE} LOGIN PASSWORD '${PASSWORD}'`);
-  await postgres.execute(`CREATE DATABASE ${TEMPLATE} OWNER ${OWNER}`);
-  await migrate({ databaseUrl: postgres.url(TEMPLATE, OWNER), serviceRole: SERVICE });
-  return postgres;
-}
-
-export interface TestDatabase {
-  readonly name: string;
-  /** As the role that owns the schema and migrates. */
-  readonly ownerUrl: string;
-  /** As the role of the service. */
-  readonly serviceUrl: string;
-  readonly superuserUrl: string;
-  drop(): Promise<void>;
-}
-
-/** Clones a database from the migrated template. */
-export async function cloneDatabase(cluster: TestCluster): Promise<TestDatabase> {
-  const name = `identity_${randomBytes(6).toString('hex')}`;
-  await execute(cluster, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE} OWNER ${OWNER}`);
-  const url = (user: string): string =>
-    `postgres://${user}:${PASSWORD}@127.0.0.1:${cluster.port}/${name}`;
-  return {
-    name,
-    ownerUrl: url(OWNER),
-    serviceUrl: url(SERVICE),
-    superuserUrl: url('postgres'),
-    drop: async () => execute(cluster, `DROP DATABASE ${name} WITH (FORCE)`),
-  };
-}
-
-async function execute({ superuserUrl }: TestCluster, sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: superuserUrl });
-  await client.connect();
-  try {
-    await client.query(sql);
-  } finally {
-    await client.end();
+  const settings = { max_connections: '300' };
+  const postgres = await LocalPostgres.start({ directory, password, isDurable, settings });
+  for (const role of [ownerRole, serviceRole]) {
+    await postgres.execute(`CREATE ROLE ${role} LOGIN PASSWORD '${password}'`);
   }
+  await postgres.execute(`CREATE DATABASE ${template} OWNER ${ownerRole}`);
+  await migrate({ databaseUrl: postgres.url(template, ownerRole), serviceRole });
+  return postgres;
 }

@@ -9,7 +9,7 @@ import {
   EXPORT_FORMATS,
 } from '#libs/audit';
 import { alice, issued, openTestDesk, openTestLog, type TestLog } from '#libs/audit/testing';
-import { testDatabase, type TestDatabase } from '../../support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { parseCef } from '../../support/parsers/cef.js';
 import { parseCsv } from '../../support/parsers/csv.js';
 import { parseLines, parseNdjson } from '../../support/parsers/ndjson.js';

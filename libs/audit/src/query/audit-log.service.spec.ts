@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashLeaf, TreeEdge, verifyConsistency, verifyProofFile } from '#libs/transparency-log';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestDesk, openTestLog, openTestReader, type TestLog } from '../testing/test-log.js';
 import { alice, denied, issued } from '../testing/sample-events.js';
 import type { AuditLogService, AuditReader } from './audit-log.service.js';

@@ -1,7 +1,7 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions } from '#libs/platform';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { PostgresRateLimitStore } from './postgres-rate-limit-store.js';
 
 let place: TestDatabase;

@@ -1,7 +1,7 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions, ManualClock, MemoryLogger } from '#libs/platform';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { settingsFrom } from '../testing/settings.js';
 import { PostgresRateLimitStore } from './postgres-rate-limit-store.js';
 import type { Principal } from '../access/principal.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestDatabase, testDatabase } from '../../../../test/support/postgres.js';
+import { type TestDatabase, testDatabase } from '#libs/platform/testing';
 import { MappingEntity } from '../store/mapping.entity.js';
 import { identityMappingMigrations } from './migrations.js';
 import { OrphanEntity } from '../store/orphan.entity.js';

@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions, MemoryLogger, SystemClock } from '#libs/platform';
 import { SlidingWindow } from '../../../../apps/emulator/src/sliding-window.js';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import type { ReservationChanges } from './window-store.js';
 import { BudgetMetrics } from '../metrics.js';
 import { BudgetExhausted } from '../errors.js';
