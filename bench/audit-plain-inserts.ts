@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import type { AuditEvent } from '#libs/audit';
 import type { Database } from '#libs/platform';
-import { encodeEntry, type EncodedEntry } from '../../libs/audit/src/entry/encode-entry.js';
+import { encodeEntry, type EncodedEntry } from '../libs/audit/src/entry/encode-entry.js';
 import {
   copyEntries,
   copyPersonalRows,
   personalRows,
-} from '../../libs/audit/src/postgres/entry-writer.js';
-import { forEachYielding } from '../../libs/audit/src/trail/for-each-yielding.js';
+} from '../libs/audit/src/postgres/entry-writer.js';
+import { forEachYielding } from '../libs/audit/src/trail/for-each-yielding.js';
 
 interface Waiting {
   readonly entry: EncodedEntry;
