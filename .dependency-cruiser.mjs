@@ -44,14 +44,14 @@ export default {
       name: 'declared-library',
       comment: 'A new library names its arrows in this file.',
       severity: 'error',
-      from: { path: '^(apps|libs|test|bench)/' },
+      from: { path: '^(apps|examples|libs|test|bench)/' },
       to: { path: '^libs/', pathNot: `^libs/(${Object.keys(arrows).join('|')})/` },
     },
     {
       name: 'library-by-its-index',
       comment: 'A library is entered through its index.ts alone, its test support where it stands.',
       severity: 'error',
-      from: { path: '^(apps|libs|bench)/([^/]+)/' },
+      from: { path: '^(apps|examples|libs|bench)/([^/]+)/' },
       to: {
         path: '^libs/',
         pathNot: ['^libs/[^/]+/src/(index|testing)\\.ts$', '^libs/$2/', '^libs/[^/]+/test/'],

@@ -29,7 +29,8 @@ describe('docs/problems', () => {
       // The transparency log is no part of the HTTP service: its errors never reach a caller.
       if (/\.(spec|contract)\.ts$|^libs\/transparency-log\//.test(file)) continue;
       const text = await readFile(`${root}${file}`, 'utf8');
-      for (const [, code] of text.matchAll(/override readonly code(?:: \w+)? = '([a-z-]+)'/g)) {
+      const declarations = /(?:override readonly code(?:: \w+)? = |\bproblem\(\s*)'([a-z-]+)'/g;
+      for (const [, code] of text.matchAll(declarations)) {
         if (code !== undefined) codes.add(code);
       }
     }

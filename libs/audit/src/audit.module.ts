@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { DatabaseModule } from '#libs/platform';
-import { SecretsModule } from '#libs/secrets';
+import { SecretAccessModule } from '#libs/secrets';
 import { AuditLogCoreModule } from './log/audit-log-core.module.js';
 import { AuditLogService } from './query/audit-log.service.js';
 import { EntryExport } from './export/entry-export.js';
@@ -17,7 +17,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
 
 /** Reads, proves, exports and maintains the audit log. `PostgresAuditTrailModule` writes it. */
 @Module({
-  imports: [DatabaseModule, SecretsModule, AuditLogCoreModule],
+  imports: [DatabaseModule, SecretAccessModule, AuditLogCoreModule],
   providers: [
     EntryRepository,
     EntrySearch,

@@ -40,7 +40,9 @@ export {
 export { ascendingUuidV7, uuidText, uuidV7, uuidV7Bytes, uuidV7Time } from './ids/uuid-v7.js';
 export { Logger } from './logging/logger.js';
 export { PinoLogger, type LogLevel } from './logging/pino-logger.js';
+export { PinoLoggerModule } from './logging/pino-logger.module.js';
 export { PlatformModule } from './platform.module.js';
+export { SystemClockModule } from './time/system-clock.module.js';
 export { Clock, SystemClock } from './time/clock.js';
 export { PeriodicTask, type PeriodicTaskOptions } from './time/periodic-task.js';
 

@@ -2,9 +2,9 @@ import { Body, Controller, Header, HttpCode, Param, Post, Res } from '@nestjs/co
 import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { CurrentPrincipal, type Principal, RequirePermission } from '#libs/authentication';
+import { CurrentPrincipal, RequirePermission } from '#libs/authentication';
 import { IdentityMappingService } from '#libs/identity-mapping';
-import type { RequestContext } from '#libs/platform';
+import type { Principal, RequestContext } from '#libs/platform';
 import { TokenIssuanceService } from '#libs/token-issuance';
 import { ApiJson } from '../http/api-responses.js';
 import { jsonSchemaOf } from '../http/json-schema.js';

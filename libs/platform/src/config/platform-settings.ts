@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineSettings, type SettingsOf } from './settings.js';
 
+/** The log level of the process. */
 export const platformSettings = defineSettings(
   'platform',
   z.object({

@@ -1,25 +1,23 @@
 import { z } from 'zod';
 
-/** A whole number out of an environment variable, within bounds. */
+/** A decimal integer of at most 15 digits, within inclusive bounds. */
 export function integer(minimum: number, maximum: number): z.ZodType<number, string> {
+  const message = `must be a whole number from ${minimum} to ${maximum}`;
   return z
     .string()
-    .regex(/^\d{1,15}$/, `must be a whole number from ${minimum} to ${maximum}`)
+    .regex(/^\d{1,15}$/, message)
     .transform(Number)
-    .refine(
-      (value) => value >= minimum && value <= maximum,
-      `must be a whole number from ${minimum} to ${maximum}`,
-    );
+    .refine((value) => value >= minimum && value <= maximum, message);
 }
 
-/** `true` or `false`; nothing else passes for either. */
+/** `true` or `false`, in lower case. */
 export function boolean(): z.ZodType<boolean, string> {
   return z
     .enum(['true', 'false'], { error: 'must be true or false' })
     .transform((text) => text === 'true');
 }
 
-/** Comma-separated values without empty ones. */
+/** Comma-separated values. White space around them and empty ones are dropped. */
 export function list(): z.ZodType<readonly string[], string> {
   return z.string().transform((text) =>
     text
@@ -29,7 +27,7 @@ export function list(): z.ZodType<readonly string[], string> {
   );
 }
 
-/** An https address without path, query, fragment or credentials, as its origin. */
+/** The origin of an https address that has no path, query, fragment or credentials. */
 export function httpsOrigin(): z.ZodType<string, string> {
   return z.string().transform((text, context) => {
     const url = URL.parse(text);
@@ -41,7 +39,7 @@ export function httpsOrigin(): z.ZodType<string, string> {
       url.search === '' &&
       url.hash === '';
     if (isOrigin) return url.origin;
-    context.addIssue('must be an https address with nothing after the host and port');
+    context.addIssue('must be an https address without a path, query, fragment or credentials');
     return z.NEVER;
   });
 }

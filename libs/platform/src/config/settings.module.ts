@@ -1,20 +1,24 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { readSettings, type Settings } from './settings.js';
 
-/** Makes the settings of all parts injectable by their keys. Imported once, by the composition root. */
+/** Makes settings injectable by their keys, in every module. Imported once, by the composition root. */
 @Module({})
 export class SettingsModule {
-  /** @throws InvalidSettings when any variable of any part is at fault */
+  /**
+   * @param otherNames see `readSettings`
+   * @throws InvalidSettings with every fault of every module
+   */
   static forRoot(
-    parts: readonly Settings[],
+    modules: readonly Settings[],
     environment: Readonly<Record<string, string | undefined>>,
+    otherNames: readonly string[] = [],
   ): DynamicModule {
-    const values = readSettings(parts, environment);
+    const values = readSettings(modules, environment, otherNames);
     return {
       module: SettingsModule,
       global: true,
-      providers: parts.map(({ key }) => ({ provide: key, useValue: values.get(key) })),
-      exports: parts.map(({ key }) => key),
+      providers: modules.map(({ key }) => ({ provide: key, useValue: values.get(key) })),
+      exports: modules.map(({ key }) => key),
     };
   }
 }

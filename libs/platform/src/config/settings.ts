@@ -1,8 +1,9 @@
 import type { z } from 'zod';
+import { misspelledNames } from './misspelled-names.js';
 
-/** A part's environment variables: a name to inject them by and the schema that reads them. */
+/** The environment variables of one module, and the schema that reads them. */
 export interface Settings<S extends z.ZodType = z.ZodType> {
-  /** The injection token of the values. */
+  /** Injection token of the values. */
   readonly key: symbol;
   readonly name: string;
   readonly schema: S;
@@ -10,26 +11,26 @@ export interface Settings<S extends z.ZodType = z.ZodType> {
   readonly variables: readonly Variable[];
 }
 
-/** The values that a part's schema gives. */
+/** The values of a module's settings. */
 export type SettingsOf<T> = T extends Settings<infer S> ? Readonly<z.output<S>> : never;
 
-/** One environment variable, as documentation shows it. */
+/** One environment variable, for the documentation. */
 export interface Variable {
   readonly name: string;
   readonly description: string;
   readonly isRequired: boolean;
-  /** The value when the variable is not set, as text; absent where there is none. */
+  /** Default value as text; `undefined` where there is none. */
   readonly fallback: string | undefined;
 }
 
-/** One thing wrong with one environment variable. Never holds the variable's value. */
+/** One fault of one environment variable. Never contains the variable's value, which may be a secret. */
 export interface SettingsFault {
   readonly variable: string;
   readonly problem: string;
   readonly fix: string;
 }
 
-/** The environment does not describe a service that could run. Lists every fault at once. */
+/** The environment variables are invalid. Lists every fault at once. */
 export class InvalidSettings extends Error {
   constructor(readonly faults: readonly SettingsFault[]) {
     const lines = faults.map(
@@ -42,10 +43,10 @@ export class InvalidSettings extends Error {
 }
 
 /**
- * Declares the environment variables of one part.
+ * Declares the environment variables of one module.
  *
- * @param fields one schema for each variable, described; unset and empty variables read as absent
- * @param shape turns the variables into the values that the part works with
+ * @param fields one schema with a description for each variable; an empty variable counts as not set
+ * @param shape turns the variables into the values that the module injects
  */
 export function defineSettings<F extends z.core.$ZodLooseShape, V>(
   name: string,
@@ -63,59 +64,50 @@ export function defineSettings<F extends z.core.$ZodLooseShape, V>(
 }
 
 /**
- * Reads the parts' settings out of an environment.
+ * Reads the settings of several modules from the environment.
  *
- * @returns the values of each part by its key
- * @throws InvalidSettings with every fault of every part
+ * A variable that no module reads is ignored, unless its name is nearly one of theirs.
+ *
+ * @param otherNames names that may be set for other programs, such as the command line's own variables
+ * @returns the values of each module by its key
+ * @throws InvalidSettings with every fault of every module
  */
 export function readSettings(
-  parts: readonly Settings[],
+  modules: readonly Settings[],
   environment: Readonly<Record<string, string | undefined>>,
+  otherNames: readonly string[] = [],
 ): ReadonlyMap<symbol, unknown> {
   const present = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ''),
   );
-  const known = parts.flatMap((part) => part.variables);
-  const faults: SettingsFault[] = misspelt(Object.keys(present), known);
+  const known = modules.flatMap(({ variables }) => variables);
+  const names = known.map(({ name }) => name);
+  const faults: SettingsFault[] = misspelledNames(Object.keys(present), names, otherNames).map(
+    ({ name, similar }) => ({
+      variable: name,
+      problem: 'is not a variable of this service',
+      fix: `use ${similar.join(' or ')}, or remove it`,
+    }),
+  );
   const values = new Map<symbol, unknown>();
-  for (const part of parts) {
-    const result = part.schema.safeParse(present);
+  for (const { key, name, schema } of modules) {
+    const result = schema.safeParse(present);
     if (result.success) {
-      values.set(part.key, result.data);
+      values.set(key, result.data);
       continue;
     }
     for (const issue of result.error.issues) {
-      const variable = String(issue.path[0] ?? part.name);
-      const declared = known.find(({ name }) => name === variable);
+      const variable = String(issue.path[0] ?? name);
+      const declared = known.find((candidate) => candidate.name === variable);
       faults.push({
         variable,
         problem: variable in present ? issue.message : 'is not set',
-        fix: declared?.description ?? `see the settings of ${part.name}`,
+        fix: declared?.description ?? `see the settings of ${name}`,
       });
     }
   }
   if (faults.length > 0) throw new InvalidSettings(faults);
   return values;
-}
-
-/** Variables that carry one of our prefixes but that no part reads: most likely a slip of the pen. */
-function misspelt(names: readonly string[], known: readonly Variable[]): SettingsFault[] {
-  const prefixes = new Set(known.map(({ name }) => name.split('_')[0] ?? name));
-  // The Azure SDK reads its own AZURE_ variables.
-  prefixes.delete('AZURE');
-  return names
-    .filter((name) => name.includes('_') && prefixes.has(name.split('_')[0] ?? name))
-    .filter((name) => !known.some((variable) => variable.name === name))
-    .map((name) => ({
-      variable: name,
-      problem: 'is not a variable of this service',
-      fix: `remove it, or use one of ${similar(name, known).join(', ')}`,
-    }));
-}
-
-function similar(name: string, known: readonly Variable[]): string[] {
-  const prefix = name.split('_')[0] ?? name;
-  return known.map((variable) => variable.name).filter((other) => other.startsWith(`${prefix}_`));
 }
 
 function describe(name: string, field: z.core.$ZodType): Variable {

@@ -2,7 +2,7 @@ import type { DataSourceOptions } from 'typeorm';
 import type { DatabaseSettings } from './database-settings.js';
 import { ErrorTolerantPgClient } from './error-tolerant-pg-client.js';
 
-/** How every process of the service talks to PostgreSQL. The schema is changed by migrations alone. */
+/** TypeORM's options for every process of the service. Only migrations change the schema. */
 export function dataSourceOptions({
   url,
   poolSize,
@@ -22,7 +22,7 @@ export function dataSourceOptions({
       statement_timeout: timeoutMs,
       lock_timeout: timeoutMs,
       idle_in_transaction_session_timeout: timeoutMs * 2,
-      // The server may be gone without a word: then the client gives up by itself.
+      // The client's own limit, for a server that no longer answers at all.
       query_timeout: timeoutMs + 500,
       keepAlive: true,
     },

@@ -7,6 +7,7 @@ const postgresUrl = z.string().refine((text) => {
   return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1;
 }, 'must be a postgres:// address that names a host and a database');
 
+/** How the process connects to PostgreSQL. */
 export const databaseSettings = defineSettings(
   'database',
   z.object({

@@ -6,7 +6,7 @@ import { databaseSettings, type DatabaseSettings } from './database-settings.js'
 import { dataSourceOptions } from './data-source-options.js';
 import { ReadinessChecks } from '../health/readiness-checks.js';
 
-/** One pool of PostgreSQL connections for the process; entities come from the parts' own modules. */
+/** The connection pool of the process. Entities are registered by the modules that own them. */
 @Module({
   imports: [
     TypeOrmModule.forRootAsync({

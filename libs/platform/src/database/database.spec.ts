@@ -27,7 +27,7 @@ function open(url = place.serviceUrl, timeoutMs = 2_000): Database {
 }
 
 describe('Database', () => {
-  it('connects on first use, once for all who come at the same time', async () => {
+  it('connects on first use, once for concurrent statements', async () => {
     const database = open();
     const answers = await Promise.all(
       [1, 2, 3].map(async (number) =>
@@ -37,19 +37,19 @@ describe('Database', () => {
     expect(answers).toEqual([[{ n: 1 }], [{ n: 2 }], [{ n: 3 }]]);
   });
 
-  it('says that it is unavailable when nobody listens, and connects when somebody does again', async () => {
+  it('is unavailable while no server listens', async () => {
     const database = open('postgres://nobody:x@127.0.0.1:1/none');
     await expect(database.query('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailable);
     await expect(database.query('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailable);
   });
 
-  it('gives a slow statement up within its time', async () => {
+  it('ends a statement that exceeds its timeout', async () => {
     await expect(open(place.serviceUrl, 200).query('SELECT pg_sleep(20)')).rejects.toBeInstanceOf(
       DatabaseUnavailable,
     );
   });
 
-  it('lives through connections that the server cuts', async () => {
+  it('recovers from connections that the server closes', async () => {
     const database = open();
     await database.query('SELECT 1');
     await open(place.superuserUrl).query(
@@ -65,7 +65,7 @@ describe('Database', () => {
       .toBe(true);
   });
 
-  it('says that it is unavailable when the server cuts the connection between two statements', async () => {
+  it('is unavailable when the server closes the connection between two statements', async () => {
     const [database, administrator] = [open(), open(place.superuserUrl)];
     const failure = database.transaction(async (transaction) => {
       const [own] = await transaction.query<{ pid: number }[]>('SELECT pg_backend_pid() AS pid');
@@ -76,7 +76,7 @@ describe('Database', () => {
     await expect(failure).rejects.toBeInstanceOf(DatabaseUnavailable);
   });
 
-  it('lives through a server that ends a connection in the moment in which it is made', async () => {
+  it('survives a server that closes a connection right after it was made', async () => {
     const message = (type: string, body: string): Buffer => {
       const frame = Buffer.alloc(5);
       frame.write(type);
@@ -107,7 +107,7 @@ describe('Database', () => {
     await expect(failure).rejects.toMatchObject({ driverError: { code: '23514' } });
   });
 
-  it('takes a statement of a schema that is not there as an outage, not as a fault of the caller', async () => {
+  it('treats a missing table as an outage, not as a fault of the caller', async () => {
     await expect(open().query('SELECT * FROM not_there')).rejects.toBeInstanceOf(
       DatabaseUnavailable,
     );

@@ -1,11 +1,11 @@
 import { Client, type ClientConfig } from 'pg';
 
 /**
- * A connection whose loss ends no process.
+ * A pg client whose lost connection does not end the process.
  *
- * pg tells of a lost connection by an event that ends the process when nobody listens, and between the
- * pool and TypeORM there are moments in which nobody does. Nothing is hidden by listening: whoever uses
- * the connection hears of it from its statements, and the pool listens itself for idle ones.
+ * pg emits `error` when a connection is lost, which ends the process if there is no listener. Between
+ * the pool and TypeORM there are moments without one. The listener hides nothing: statements on a lost
+ * connection fail, and the pool has its own listener for idle clients.
  */
 export class ErrorTolerantPgClient extends Client {
   constructor(config?: string | ClientConfig) {

@@ -27,7 +27,7 @@ describe('sqlState', () => {
 });
 
 describe('isDatabaseOutage', () => {
-  it.each([
+  it.each<[string, unknown]>([
     ['a broken connection', withCode('08006')],
     ['a server that shuts down', queryFailed('57P01')],
     ['a statement that timed out', queryFailed('57014')],
@@ -46,7 +46,7 @@ describe('isDatabaseOutage', () => {
     expect(asDatabaseUnavailable(error)).toBeInstanceOf(DatabaseUnavailable);
   });
 
-  it.each([
+  it.each<[string, unknown]>([
     ['a violated constraint', queryFailed('23505')],
     ['a value of the wrong type', queryFailed('22P02')],
     ['an error of the caller', new Error('no such thing')],
@@ -60,6 +60,6 @@ describe('isDatabaseOutage', () => {
 describe('asDatabaseUnavailable', () => {
   it('has the error of the driver as its cause, without the statement', () => {
     const error = queryFailed('57P01');
-    expect(asDatabaseUnavailable(error)).toMatchObject({ cause: error.driverError as unknown });
+    expect(asDatabaseUnavailable(error)).toMatchObject({ cause: error.driverError });
   });
 });

@@ -50,7 +50,7 @@ describe('problem', () => {
     expect(new (problem('x', 400, 'It is x'))().detail).toBe('It is x');
   });
 
-  it('keeps the cause of one occurrence, and no cause where there was none', () => {
+  it('has the cause that it was given, and none otherwise', () => {
     const cause = new Error('socket closed');
     expect(new ThingBusy({ cause }).cause).toBe(cause);
     expect(new ThingBusy()).not.toHaveProperty('cause');

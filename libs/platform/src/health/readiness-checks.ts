@@ -1,21 +1,24 @@
 import { Injectable } from '@nestjs/common';
 
-/** What one part says of itself: ready, or why not. The reason may be shown to operators. */
+/** Whether one dependency can be used. The reason may be shown to operators. */
 export type ReadinessAnswer = { isReady: true } | { isReady: false; reason: string };
 
-/** Collects from each part whether it could serve a request now. */
+/** The readiness checks of all modules. */
 @Injectable()
 export class ReadinessChecks {
   readonly #checks = new Map<string, () => Promise<ReadinessAnswer>>();
 
-  /** @param check must answer within its part's own deadline; a rejection reads as not ready */
-  register(part: string, check: () => Promise<ReadinessAnswer>): void {
-    this.#checks.set(part, check);
+  /**
+   * @param name replaces an earlier check of the same name
+   * @param check has its own timeout; a rejection means not ready
+   */
+  register(name: string, check: () => Promise<ReadinessAnswer>): void {
+    this.#checks.set(name, check);
   }
 
-  /** Asks every part at the same time. */
+  /** Runs all checks concurrently. */
   async ask(): Promise<Record<string, ReadinessAnswer>> {
-    const answers = [...this.#checks].map(async ([part, check]) => [part, await settle(check)]);
+    const answers = [...this.#checks].map(async ([name, check]) => [name, await settle(check)]);
     return Object.fromEntries(await Promise.all(answers)) as Record<string, ReadinessAnswer>;
   }
 }

@@ -8,7 +8,7 @@ function logged(fields: object, message = 'something happened'): string {
 }
 
 describe('PinoLogger', () => {
-  it('writes one JSON object a line, with the fields beside the message', () => {
+  it('writes one JSON object per line, with the fields beside the message', () => {
     const line = logged({ tenant: 'contoso', durationMs: 3 });
     expect(JSON.parse(line)).toMatchObject({
       level: 'info',
@@ -21,18 +21,22 @@ describe('PinoLogger', () => {
 
   it.each([
     ['a token', 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl', 'c2lnbmF0dXJl'],
-    ['a half of a token', 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9', 'eyJzdWIiOiJhbGljZSJ9'],
+    [
+      'a token without its signature',
+      'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9',
+      'eyJzdWIiOiJhbGljZSJ9',
+    ],
     ['a bearer header', 'Bearer opaque-token-value', 'opaque-token-value'],
     ['a connection string', 'endpoint=https://a.example/;accesskey=c2VjcmV0', 'c2VjcmV0'],
     ['a signature', 'HMAC-SHA256 SignedHeaders=x;Signature=abc', 'Signature'],
     ['a database password', 'postgres://service:hunter2@db.example/identity', 'hunter2'],
-  ])('masks %s wherever it stands in a line', (_what, text, secret) => {
+  ])('masks %s in any place of a line', (_what, text, secret) => {
     expect(logged({ deep: { text } })).not.toContain(secret);
     expect(logged({}, text)).not.toContain(secret);
     expect(logged({ error: new Error(text) })).not.toContain(secret);
   });
 
-  it('still writes JSON after masking', () => {
+  it('writes valid JSON after masking', () => {
     const line = logged({ text: 'Bearer abc", "level":"error' });
     expect(JSON.parse(line)).toMatchObject({ level: 'info' });
   });

@@ -3,11 +3,14 @@ import { Logger } from './logger.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** Whatever looks like a JSON Web Token, an access key or a bearer header, however it got into a line. */
+/** JSON Web Tokens, access keys, authorization headers and database passwords. */
 const SECRETS =
   /eyJ[\w-]{8,}\.[\w-]*(\.[\w-]*)*|(accesskey=)[^\s";]+|(Bearer |HMAC-SHA256 )[^\s"\\]+|(postgres(?:ql)?:\/\/[^:/@\s"]+:)[^@\s"]+(?=@)/gi;
 
-/** One JSON object a line on standard output. Secrets are masked in the finished line, as a last net. */
+/**
+ * Writes one JSON object per line to standard output. Values that look like secrets are masked in the
+ * finished line, as a second protection after fields without secrets.
+ */
 export class PinoLogger extends Logger {
   readonly #pino: Pino;
 

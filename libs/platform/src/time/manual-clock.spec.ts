@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ManualClock } from './manual-clock.js';
 
 describe('ManualClock', () => {
-  it('wakes sleepers in the order of their times, each at its own time', async () => {
+  it('ends sleeps in the order of their times, each at its own time', async () => {
     const clock = new ManualClock(0);
     const woken: [string, number][] = [];
     void clock.sleep(20).then(() => woken.push(['late', clock.now()]));
@@ -15,7 +15,7 @@ describe('ManualClock', () => {
     expect(clock.now()).toBe(30);
   });
 
-  it('leaves those asleep whose time has not come', async () => {
+  it('leaves sleeps pending that are not due', async () => {
     const clock = new ManualClock(0);
     void clock.sleep(20);
     await clock.advance(19);

@@ -5,12 +5,12 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock for tests that moves only when told to. */
+/** A clock for tests, which stands still until `advance` is called. */
 export class ManualClock extends Clock {
   readonly #sleepers = new Set<Sleeper>();
   #now: number;
 
-  /** @param startAt an instant that `Date` can read */
+  /** @param startAt milliseconds since 1970, or a date that `Date` can parse */
   constructor(startAt: string | number = '2026-01-01T00:00:00Z') {
     super();
     this.#now = new Date(startAt).getTime();
@@ -20,7 +20,7 @@ export class ManualClock extends Clock {
     return this.#now;
   }
 
-  /** How many sleepers wait: lets a test see that the code under test has come to its pause. */
+  /** Number of pending sleeps: shows a test that the code under test has reached its pause. */
   get sleeping(): number {
     return this.#sleepers.size;
   }
@@ -48,7 +48,7 @@ export class ManualClock extends Clock {
     }
   }
 
-  /** Moves the time on and wakes, in order, those whose time has come. */
+  /** Moves the time forward and ends the sleeps that are due, in the order of their times. */
   async advance(byMs: number): Promise<void> {
     const target = this.#now + byMs;
     for (;;) {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '#libs/platform/testing';
-import { MemorySecretStore } from '#libs/secrets';
+import { MemorySecretStore } from '#libs/secrets/testing';
 import { DecryptionFailed, EnvelopeEncryption } from './envelope-encryption.js';
 
 const NAME = 'token-cache-key';

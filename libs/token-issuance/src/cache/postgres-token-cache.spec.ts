@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions } from '#libs/platform';
 import { ManualClock, MemoryLogger } from '#libs/platform/testing';
-import { MemorySecretStore } from '#libs/secrets';
+import { MemorySecretStore } from '#libs/secrets/testing';
 import { testDatabase } from '../../../../test/support/postgres.js';
 import { IssuanceMetrics } from '../metrics.js';
 import { PostgresTokenCache } from './postgres-token-cache.js';

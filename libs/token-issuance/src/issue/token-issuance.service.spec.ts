@@ -8,7 +8,8 @@ import { MemoryCommunicationIdentityGateway } from '#libs/communication-services
 import { MemoryIdentityMap, wireIdentityMapping } from '#libs/identity-mapping/testing';
 import type { Principal } from '#libs/platform';
 import { ManualClock, MemoryLogger } from '#libs/platform/testing';
-import { MemorySecretStore, Secret, SecretUnavailable } from '#libs/secrets';
+import { Secret, SecretUnavailable } from '#libs/secrets';
+import { MemorySecretStore } from '#libs/secrets/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { IssuanceAuditor } from './issuance-auditor.js';
 import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
