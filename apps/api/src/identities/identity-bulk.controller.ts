@@ -12,9 +12,9 @@ import {
 import { ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { CurrentPrincipal, type Principal, RequirePermission } from '#libs/authentication';
+import { CurrentPrincipal, RequirePermission } from '#libs/authentication';
 import { IdentityExport, IdentityImport } from '#libs/identity-mapping';
-import type { RequestContext } from '#libs/platform';
+import type { Principal, RequestContext } from '#libs/platform';
 import { AnswersWithLines } from './ndjson-responses-decorator.js';
 import { type ImportOptions, importOptions } from './identity-requests.js';
 import { AbortableRequest } from '../http/abortable-request.js';

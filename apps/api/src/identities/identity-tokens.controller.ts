@@ -2,8 +2,8 @@ import { Body, Controller, Header, HttpCode, Param, Post, Res } from '@nestjs/co
 import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { CurrentPrincipal, type Principal, RequirePermission } from '#libs/authentication';
-import type { RequestContext } from '#libs/platform';
+import { CurrentPrincipal, RequirePermission } from '#libs/authentication';
+import type { Principal, RequestContext } from '#libs/platform';
 import { TokenIssuanceService, TokenRevocationService } from '#libs/token-issuance';
 import { ApiJson } from '../http/api-responses.js';
 import { jsonSchemaOf } from '../http/json-schema.js';

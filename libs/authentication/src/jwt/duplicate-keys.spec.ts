@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hasDuplicateMembers } from './duplicate-keys.js';
+import { hasDuplicateKeys } from './duplicate-keys.js';
 
 const space = fc.constantFrom('', ' ', '\n\t');
 const texts = fc.constantFrom(':', '":', '\\":', 'a', '{"a":1,"a":2}', 'a\\', '" :', 'é:');
@@ -14,12 +14,12 @@ const json = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 })).value;
 
-function expectDuplicates(text: string, isThere: boolean): void {
-  expect(hasDuplicateMembers(text, JSON.parse(text)), text).toBe(isThere);
+function expectDuplicates(text: string, hasDuplicates: boolean): void {
+  expect(hasDuplicateKeys(text, JSON.parse(text)), text).toBe(hasDuplicates);
 }
 
 describe('hasDuplicateMembers', () => {
-  it('finds none in what was written out of an object, however it is spaced', () => {
+  it('finds none in a serialized object, with any white space', () => {
     fc.assert(
       fc.property(json, space, (value, gap) => {
         expectDuplicates(JSON.stringify(value, null, gap), false);
@@ -27,15 +27,15 @@ describe('hasDuplicateMembers', () => {
     );
   });
 
-  it('finds a name that stands twice, wherever, however spaced and whatever stands beside it', () => {
-    const twice = fc.tuple(texts, json, json, space, json);
+  it('finds a duplicate key at any depth, with any white space and any neighbour', () => {
+    const duplicated = fc.tuple(texts, json, json, space, json);
     fc.assert(
-      fc.property(twice, ([name, first, second, gap, beside]) => {
+      fc.property(duplicated, ([name, first, second, gap, neighbour]) => {
         const key = JSON.stringify(name);
         const members = [first, second].map(
           (value) => `${key}${gap}:${gap}${JSON.stringify(value)}`,
         );
-        expectDuplicates(`{"x":[${JSON.stringify(beside)},{${members.join(',')}}]}`, true);
+        expectDuplicates(`{"x":[${JSON.stringify(neighbour)},{${members.join(',')}}]}`, true);
       }),
     );
   });

@@ -1,56 +1,54 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { authenticationContexts } from '../access/authentication-contexts.js';
+import { GUID_PATTERN } from '#libs/platform';
+import { authenticationContexts } from './access/authentication-contexts.js';
 
 const text = z.string().min(1).max(512);
 const texts = z.array(text).max(256);
 const claimName = z.string().min(1).max(256);
-const guid = z
-  .string()
-  .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must be a GUID')
-  .toLowerCase();
+const guid = z.string().regex(GUID_PATTERN, 'must be a GUID').toLowerCase();
 const httpsAddress = z.url({ protocol: /^https$/, error: 'must be an https address' }).max(512);
 
-/** A claim that has to have a value, for something to hold. */
+/** Holds when the claim has this value. */
 const condition = z.strictObject({
   claim: claimName,
   equals: z.union([text, z.number(), z.boolean()]),
 });
 
-/** An issuer of OpenID Connect, or of OAuth 2.0 with JWT access tokens (RFC 9068). */
+/** An OpenID provider, or an OAuth 2.0 authorization server with JWT access tokens (RFC 9068). */
 const openIdIssuer = z.strictObject({
   profile: z.literal('openid').default('openid'),
-  /** Exactly as `iss` has it. */
+  /** Must equal `iss`. */
   issuer: httpsAddress,
-  /** The discovery document; below the issuer's address unless told otherwise. */
+  /** Address of the discovery document. Default: `/.well-known/openid-configuration` below the issuer. */
   metadataUrl: httpsAddress.optional(),
   audiences: texts.min(1),
-  /** What `typ` of the header may be; an empty text allows for its absence. */
+  /** Allowed values of the header's `typ`; an empty text allows a header without it. */
   tokenTypes: z.array(z.string().max(64)).min(1).default(['JWT', 'at+jwt']),
-  /** The tenant of all its callers, or the claim that names one of those allowed. */
+  /** The tenant of all callers, or the claim that names it and its allowed values. */
   tenant: z.union([text, z.strictObject({ claim: claimName, allowed: texts.min(1) })]),
   subjectClaim: claimName.default('sub'),
   clientAppClaim: claimName.default('azp'),
-  /** Any client app may call when empty. */
+  /** Client apps that may call; any when empty. */
   clientApps: texts.default([]),
   botClientApps: texts.default([]),
   tokenIdClaim: claimName.default('jti'),
   displayNameClaim: claimName.default('name'),
   permissions: z
     .strictObject({
-      /** Texts with blanks between names, or lists of names. */
+      /** Claims that hold permissions: space-separated texts or lists. */
       claims: z.array(claimName).min(1).default(['scp', 'scope', 'roles']),
-      /** The issuer's own names and what they stand for here; our names stand for themselves. */
+      /** Translates the issuer's names to those of this service. Others are used unchanged. */
       names: z.record(text, text).default({}),
     })
     .prefault({}),
-  /** Tells an application on its own from a user's. */
+  /** Identifies tokens of applications without a user. */
   serviceWhen: condition.default({ claim: 'idtyp', equals: 'app' }),
   guestWhen: condition.optional(),
   maximumLifetimeHours: z.number().positive().max(24).default(24),
 });
 
-/** Entra without `passport-azure-ad`: the same rules, the signature verified by `jose`. */
+/** Entra by the same rules as the `ENTRA_*` settings, but with `jose` instead of `passport-azure-ad`. */
 const entraIssuer = z.strictObject({
   profile: z.literal('entra'),
   authority: httpsAddress
@@ -71,30 +69,27 @@ const entraIssuer = z.strictObject({
   requiredAuthenticationContext: authenticationContexts.prefault({}),
 });
 
-/** How the client app proved itself, in Entra's numbers (`azpacr`, `appidacr`). */
+/** Client authentication as the claims `azpacr` and `appidacr` encode it. */
 export const CLIENT_AUTHENTICATION = { public: 0, secret: 1, certificate: 2 } as const;
 
 export type OpenIdIssuer = z.output<typeof openIdIssuer>;
 export type TrustedIssuer = OpenIdIssuer | z.output<typeof entraIssuer>;
 
-const document = z.array(z.union([entraIssuer, openIdIssuer])).max(100);
+const trustedIssuerList = z.array(z.union([entraIssuer, openIdIssuer])).max(100);
 
-/**
- * The list of issuers, as JSON or as the path of a file that holds it. Faults are told without
- * the values.
- */
+/** Parses the setting: a JSON list, or the path of a file with one. Messages quote no values. */
 export const trustedIssuers: z.ZodType<readonly TrustedIssuer[], string> = z
   .string()
   .transform((value, context) => {
-    const read = document.safeParse(json(value));
-    if (read.success) return read.data;
-    const [issue] = read.error.issues;
-    const where = issue === undefined ? '' : describedPath(issue);
-    context.addIssue(`must be a JSON list of issuers, or the path of a file with one${where}`);
+    const { data, error } = trustedIssuerList.safeParse(parseJson(value));
+    if (data !== undefined) return data;
+    const [issue] = error.issues;
+    const location = issue === undefined ? '' : describeLocation(issue);
+    context.addIssue(`must be a JSON list of issuers, or the path of a file with one${location}`);
     return z.NEVER;
   });
 
-function json(value: string): unknown {
+function parseJson(value: string): unknown {
   try {
     return JSON.parse(value.trimStart().startsWith('[') ? value : readFileSync(value, 'utf8'));
   } catch {
@@ -102,8 +97,8 @@ function json(value: string): unknown {
   }
 }
 
-/** Where the first fault is. Within a union, the branch that came furthest knows best. */
-function describedPath(issue: z.core.$ZodIssue): string {
+/** Path and message of the first fault; in a union, those of the branch that matched furthest. */
+function describeLocation(issue: z.core.$ZodIssue): string {
   const inner =
     issue.code === 'invalid_union'
       ? issue.errors.flat().toSorted((a, b) => b.path.length - a.path.length)[0]

@@ -3,19 +3,19 @@ const QUOTE = 0x22;
 const COLON = 0x3a;
 
 /**
- * Whether an object in the text, at any depth, names a member twice. Parsers differ in which one
- * they take (RFC 8259, section 4), so that two readers of one token could see different claims.
+ * Whether an object in the text, at any depth, has a duplicate key. Parsers differ in which value
+ * they keep (RFC 8259, section 4), so two readers of one token could see different claims.
  *
- * @param value what `JSON.parse` made of the text: of members with one name it keeps the last
+ * @param value the result of `JSON.parse` on the text, which keeps the last of duplicate keys
  */
-export function hasDuplicateMembers(json: string, value: unknown): boolean {
-  const members = countMembers(value);
-  // The quick count is never too small: where it fits, there is no name to spare.
-  return mostNames(json) !== members && countNames(json) !== members;
+export function hasDuplicateKeys(json: string, value: unknown): boolean {
+  const parsedCount = countParsedKeys(value);
+  // The fast count is never too small, so equality proves that there are no duplicates.
+  return countKeysFast(json) !== parsedCount && countKeys(json) !== parsedCount;
 }
 
-/** How many colons follow a quote: each name has one, and strings may hold further ones. */
-function mostNames(json: string): number {
+/** An upper bound: colons that follow a quote. Each key has one; strings may contain more. */
+function countKeysFast(json: string): number {
   let count = 0;
   for (let colon = json.indexOf(':'); colon !== -1; colon = json.indexOf(':', colon + 1)) {
     let before = colon - 1;
@@ -25,28 +25,28 @@ function mostNames(json: string): number {
   return count;
 }
 
-/** How many strings in the text name a member: those that a colon follows. */
-function countNames(json: string): number {
+/** The keys in the text: strings that a colon follows. */
+function countKeys(json: string): number {
   let count = 0;
   let start = json.indexOf('"');
   while (start !== -1) {
-    const end = endOfString(json, start + 1);
+    const end = closingQuote(json, start + 1);
     if (isFollowedByColon(json, end + 1)) count += 1;
     start = json.indexOf('"', end + 1);
   }
   return count;
 }
 
-function countMembers(value: unknown): number {
+function countParsedKeys(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   const inner: unknown[] = Object.values(value);
   let count = Array.isArray(value) ? 0 : inner.length;
-  for (const member of inner) if (typeof member === 'object') count += countMembers(member);
+  for (const member of inner) if (typeof member === 'object') count += countParsedKeys(member);
   return count;
 }
 
-/** Where the string that starts at `start` has its closing quote. */
-function endOfString(json: string, start: number): number {
+/** Index of the quote that closes a string. */
+function closingQuote(json: string, start: number): number {
   let end = json.indexOf('"', start);
   while (isEscaped(json, end)) end = json.indexOf('"', end + 1);
   return end;

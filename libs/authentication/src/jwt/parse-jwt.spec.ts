@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { base64url } from '../testing/test-issuer.js';
-import { readCompactToken } from './jwt-parsing.js';
+import { parseJwt } from './parse-jwt.js';
 
 const header = '{"alg":"RS256","typ":"JWT","kid":"k"}';
 
@@ -8,9 +8,9 @@ function token(claims = '{"a":1}', head = header, signature = 'c2ln'): string {
   return `${base64url(head)}.${base64url(claims)}.${signature}`;
 }
 
-describe('readCompactToken', () => {
-  it('gives header and claims of a well-formed token', () => {
-    expect(readCompactToken(token())).toMatchObject({
+describe('parseJwt', () => {
+  it('returns header and claims of a well-formed token', () => {
+    expect(parseJwt(token())).toMatchObject({
       algorithm: 'RS256',
       type: 'JWT',
       keyId: 'k',
@@ -46,12 +46,12 @@ describe('readCompactToken', () => {
     ['key-unknown', token('{}', '{"alg":"RS256"}')],
     ['key-unknown', token('{}', '{"alg":"RS256","kid":"ключ"}')],
     ['key-unknown', token('{}', '{"alg":"RS256","kid":7}')],
-  ])('refuses for the reason %s (%#)', (reason, text) => {
-    expect(() => readCompactToken(text)).toThrow(expect.objectContaining({ reason }));
+  ])('rejects with the reason %s (%#)', (reason, text) => {
+    expect(() => parseJwt(text)).toThrow(expect.objectContaining({ reason }));
   });
 
-  it('lets the same name stand in different objects, and inside of values', () => {
+  it('accepts equal keys in different objects, and keys inside texts', () => {
     const text = token('{"a":{"a":{}},"b":[{"a":1},{"a":2}],"c":"a\\":","d":"{\\"a\\":1"}');
-    expect(readCompactToken(text).claims).toHaveProperty('a');
+    expect(parseJwt(text).claims).toHaveProperty('a');
   });
 });
