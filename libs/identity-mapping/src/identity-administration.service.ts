@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AuditEvent, AuditTrail, type Principal } from '#libs/audit';
+import { type AuditEvent, AuditTrail } from '#libs/audit';
+import type { Principal } from '#libs/authentication';
 import { Clock, ServiceError } from '#libs/platform';
 import { canonicalName } from './model/application-identity.js';
 import {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ManualClock } from '#libs/platform';
+import { ManualClock } from '#libs/platform/testing';
 import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { denied, issued } from '../testing/sample-events.js';

@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Actor, isPrincipal } from '#libs/audit';
-import type { CallPriority } from '#libs/request-budget';
 import type { GatewayCall } from '#libs/communication-services';
-import type { RequestContext } from '#libs/platform';
+import { type Actor, type CallPriority, isPrincipal, type RequestContext } from '#libs/platform';
 import type { Lease } from '../store/identity-map.js';
 
 /** On whose behalf something is done. */

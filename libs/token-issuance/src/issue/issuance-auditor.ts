@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditAction, type AuditEvent, AuditTrail, type Principal } from '#libs/audit';
+import { type AuditAction, type AuditEvent, AuditTrail } from '#libs/audit';
+import type { Principal } from '#libs/authentication';
 import type { ApplicationIdentity, ProvisionedMapping } from '#libs/identity-mapping';
 import { type RequestContext, ServiceError } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';

@@ -1,12 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  AuditUnavailable,
-  type Principal,
-  type TokenFingerprint,
-  TokenFingerprints,
-} from '#libs/audit';
+import { AuditUnavailable, type TokenFingerprint, TokenFingerprints } from '#libs/audit';
+import type { Principal } from '#libs/authentication';
 import { MemoryAuditTrail } from '#libs/audit/testing';
 import { CommunicationResources, UpstreamUnavailable } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';

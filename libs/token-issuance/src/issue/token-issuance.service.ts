@@ -3,10 +3,10 @@ import {
   type AuditEvent,
   type AuditReceipt,
   AuditTrail,
-  type Principal,
   type TokenFingerprint,
   TokenFingerprints,
 } from '#libs/audit';
+import type { Principal } from '#libs/authentication';
 import { CommunicationIdentityGateway, type GatewayCall } from '#libs/communication-services';
 import {
   type CreateWithToken,

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { AuditReceipt, Principal } from '#libs/audit';
+import type { AuditReceipt } from '#libs/audit';
+import type { Principal } from '#libs/authentication';
 import {
   type ProvisionedMapping,
   IdentityMappingService,

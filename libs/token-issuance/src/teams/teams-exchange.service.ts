@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditReceipt, AuditTrail, type Principal, TokenFingerprints } from '#libs/audit';
+import { type AuditReceipt, AuditTrail, TokenFingerprints } from '#libs/audit';
+import type { Principal } from '#libs/authentication';
 import { CommunicationIdentityGateway, CommunicationResources } from '#libs/communication-services';
 import { IdentityMappingService, MappingNotFound } from '#libs/identity-mapping';
 import type { RequestContext } from '#libs/platform';
