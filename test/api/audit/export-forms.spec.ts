@@ -7,7 +7,7 @@ import {
   type ExportFormat,
   EXPORT_FORMATS,
 } from '#libs/audit';
-import type { Principal } from '#libs/authentication';
+import type { Principal } from '#libs/platform';
 import { openTestDesk, openTestLog, type TestLog } from '#libs/audit/testing';
 import { alice, issued } from '#libs/audit/testing';
 import { testDatabase, type TestDatabase } from '../../support/postgres.js';

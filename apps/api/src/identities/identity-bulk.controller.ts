@@ -85,7 +85,7 @@ export class IdentityBulkController {
       chunks: { [Symbol.asyncIterator]: () => body.iterator({ destroyOnReturn: false }) },
       tenant: actor.tenant,
       isProvisioning: provision === 'true',
-      who: { actor, request },
+      ...{ actor, request },
     });
     const lines = linesOf(answer, (result) => results === 'all' || result.outcome === 'failed');
     return new StreamableFile(Readable.from(lines, { objectMode: false }), { type: NDJSON });

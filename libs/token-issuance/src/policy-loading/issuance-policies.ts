@@ -11,8 +11,8 @@ import { Clock, Logger } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
 import { TokenCache } from '../cache/token-cache.js';
 import { tokenIssuanceSettings, type TokenIssuanceSettings } from '../settings.js';
-import type { IssuancePolicy } from './issuance-policy.js';
-import { InvalidPolicy, readPolicy } from './policy-file.js';
+import type { IssuancePolicy } from '../policy/issuance-policy.js';
+import { InvalidPolicy, readPolicy } from '../policy/policy-file.js';
 
 const SYSTEM = { kind: 'system', name: 'issuance-policy' } as const;
 
@@ -38,7 +38,7 @@ export class IssuancePolicies implements OnApplicationBootstrap, OnModuleDestroy
     @Inject(tokenIssuanceSettings.key) private readonly settings: TokenIssuanceSettings,
   ) {
     this.#current = settings.policy.initial;
-    this.metrics.policyInForce(this.#current);
+    this.metrics.observePolicyInForce(this.#current);
   }
 
   get current(): IssuancePolicy {
@@ -91,7 +91,7 @@ export class IssuancePolicies implements OnApplicationBootstrap, OnModuleDestroy
       const policy = readPolicy(text);
       this.#refused = undefined;
       if (policy.version === this.#current.version) {
-        this.metrics.policyInForce(policy);
+        this.metrics.observePolicyInForce(policy);
         return;
       }
       await this.#adopt(policy, path);
@@ -106,14 +106,14 @@ export class IssuancePolicies implements OnApplicationBootstrap, OnModuleDestroy
     const previous = this.#current.version;
     await this.audit.record(loaded(policy, path, previous));
     this.#current = policy;
-    this.metrics.policyInForce(policy);
+    this.metrics.observePolicyInForce(policy);
     this.logger.info({ version: policy.version, previous }, 'issuance policy loaded');
     await this.cache.dropOtherPolicies(policy.version);
   }
 
   async #refuse(error: InvalidPolicy, path: string): Promise<void> {
     const { version } = this.#current;
-    this.metrics.policyRefused();
+    this.metrics.observePolicyRefused();
     this.logger.error(
       { path, faults: error.faults, inForce: version },
       'issuance policy refused, the old one stays in force',

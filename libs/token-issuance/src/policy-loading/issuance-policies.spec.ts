@@ -9,9 +9,9 @@ import { MemoryAuditTrail } from '#libs/audit/testing';
 import { ManualClock, MemoryLogger } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
 import { MemoryTokenCache } from '../testing/memory-token-cache.js';
-import { BUILT_IN_POLICY } from './built-in-policy.js';
+import { BUILT_IN_POLICY } from '../policy/built-in-policy.js';
 import { IssuancePolicies } from './issuance-policies.js';
-import { policyVersion, readPolicy } from './policy-file.js';
+import { policyVersion, readPolicy } from '../policy/policy-file.js';
 
 const OTHER_POLICY = BUILT_IN_POLICY.replace('name: default', 'name: other');
 const BAD_POLICY = BUILT_IN_POLICY.replace('when:', 'wenn:');
@@ -168,7 +168,7 @@ describe('IssuancePolicies', () => {
       policyVersion: policyVersion(BUILT_IN_POLICY),
       variant: 'variant',
     };
-    await cache.keep(place, {
+    await cache.store(place, {
       token: 'token',
       expiresOn: new Date(clock.now() + 3_600_000),
       fingerprint: { fingerprint: 'print', fingerprintKey: 'key' },
