@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { DatabaseUnavailable, type Transaction } from '#libs/platform';
 import { ManualClock } from '#libs/platform/testing';
 import { hashLeaf, openCheckpoint, TreeEdge } from '#libs/transparency-log';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, issued } from '../testing/sample-events.js';
 import { describeAuditTrail } from '../testing/audit-trail.contract.js';

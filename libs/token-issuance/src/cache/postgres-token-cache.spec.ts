@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions, ManualClock, MemoryLogger } from '#libs/platform';
 import { MemorySecretStore } from '#libs/secrets';
-import { testDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase } from '#libs/platform/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { PostgresTokenCache } from './postgres-token-cache.js';
 import { type CacheSubject, tokenCacheContract } from '../testing/token-cache.contract.js';
