@@ -1,4 +1,4 @@
-import { entriesPath, tileWidth, verifyProofFile } from '#libs/transparency-log';
+import { entriesPath, TILE_WIDTH, verifyProofFile } from '#libs/transparency-log';
 import {
   alice,
   EntryRows,
@@ -163,5 +163,5 @@ function floorDay(time: number): Date {
 }
 
 function bundlePath(index: number): string {
-  return entriesPath({ index, width: tileWidth });
+  return entriesPath({ index, width: TILE_WIDTH });
 }

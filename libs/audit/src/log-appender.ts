@@ -1,7 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { QueryRunnerProviderAlreadyReleasedError } from 'typeorm';
 import { Clock, Database, DatabaseUnavailable, type Transaction } from '#libs/platform';
-import { hashLeaf, type NoteSigner, signCheckpoint, type TreeEdge } from '#libs/transparency-log';
+import {
+  hashLeaf,
+  type NoteSigner,
+  signCheckpoint,
+  type TreeFrontier,
+} from '#libs/transparency-log';
 import { auditSettings, type AuditSettings } from './audit-settings.js';
 import type { AuditEvent } from './audit-event.js';
 import type { Change } from './audit-trail.js';
@@ -25,7 +30,7 @@ export type Verdict =
 
 /** The state of the log after a commit. */
 interface Attempt {
-  readonly edge: TreeEdge;
+  readonly edge: TreeFrontier;
   readonly root: Buffer;
   readonly checkpoint: string;
 }
@@ -111,7 +116,7 @@ export class LogAppender {
 
   async #insert(
     verdicts: readonly Verdict[],
-    edge: TreeEdge,
+    edge: TreeFrontier,
     signers: readonly NoteSigner[],
     transaction: Transaction,
   ): Promise<Attempt | undefined> {
@@ -123,14 +128,14 @@ export class LogAppender {
     // Hashed, signed and written here while the server stores the rows.
     const leafHashes = entries.map(({ leaf }) => hashLeaf(leaf));
     const appended = edge.append(leafHashes);
-    const root = appended.edge.root();
+    const root = appended.frontier.root();
     const { origin } = this.settings;
-    const checkpoint = signCheckpoint({ origin, size: appended.edge.size, root }, signers);
+    const checkpoint = signCheckpoint({ origin, size: appended.frontier.size, root }, signers);
     const personal = personalRows(entries, fromSize);
     await copy.stored;
     await copyPersonalRows(transaction, personal);
     await insertHead(transaction, { fromSize, entries, leafHashes, appended, root, checkpoint });
-    return { edge: appended.edge, root, checkpoint };
+    return { edge: appended.frontier, root, checkpoint };
   }
 
   /**

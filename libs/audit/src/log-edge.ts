@@ -1,5 +1,5 @@
 import type { Transaction } from '#libs/platform';
-import { emptyRoot, partialTilesOf, TreeEdge } from '#libs/transparency-log';
+import { emptyRoot, partialTilesOf, TreeFrontier } from '#libs/transparency-log';
 import { LogDamaged } from './log-damaged.js';
 import { type LogHead, readLeafHashes, readTile } from './log-tables.js';
 
@@ -9,7 +9,7 @@ const hashBytes = 32;
 
 /** The right edge of the log's tree, kept in memory between commits of this and other processes. */
 export class LogEdge {
-  #edge: TreeEdge | undefined;
+  #edge: TreeFrontier | undefined;
 
   /**
    * The edge at the head that is stored now. What other processes appended is followed hash by hash,
@@ -17,7 +17,7 @@ export class LogEdge {
    *
    * @throws LogDamaged when the stored log does not continue the one that was seen before
    */
-  async at(head: LogHead | undefined, transaction: Transaction): Promise<TreeEdge> {
+  async at(head: LogHead | undefined, transaction: Transaction): Promise<TreeFrontier> {
     const size = head?.size ?? 0;
     const root = head?.root ?? emptyRoot();
     const edge = await this.#reach(size, transaction);
@@ -27,24 +27,24 @@ export class LogEdge {
   }
 
   /** Remembers the edge after a commit. */
-  committed(edge: TreeEdge): void {
+  committed(edge: TreeFrontier): void {
     this.#edge = edge;
   }
 
-  async #reach(size: number, transaction: Transaction): Promise<TreeEdge> {
+  async #reach(size: number, transaction: Transaction): Promise<TreeFrontier> {
     const known = this.#edge;
     if (known && known.size > size) throw new LogDamaged('the log is shorter than it was');
     if (known?.size === size) return known;
     if (known && size - known.size <= followLimit) {
       const hashes = await readLeafHashes(transaction, known.size, size);
-      return known.append(split(hashes)).edge;
+      return known.append(split(hashes)).frontier;
     }
     const tiles = [];
     for (const address of partialTilesOf(size)) {
       tiles.push({ ...address, hashes: await readTile(transaction, address) });
     }
     try {
-      return TreeEdge.fromTiles(size, tiles);
+      return TreeFrontier.fromTiles(size, tiles);
     } catch (cause) {
       throw new LogDamaged('tiles are missing', { cause });
     }

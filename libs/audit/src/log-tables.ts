@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { type Tile, type TileAddress, type Appended, tileWidth } from '#libs/transparency-log';
+import { type Tile, type TileAddress, type Appended, TILE_WIDTH } from '#libs/transparency-log';
 import { bigintArray, bytesArray, textArray } from './binary-array.js';
 import type { EncodedEntry } from './encode-entry.js';
 
@@ -58,7 +58,7 @@ export async function readTile(
   manager: EntityManager,
   { level, index, width }: TileAddress,
 ): Promise<Buffer> {
-  const from = index * tileWidth;
+  const from = index * TILE_WIDTH;
   const [row] = await manager.query<{ hashes: Buffer | null }[]>(
     `SELECT coalesce(
        (SELECT hashes FROM audit_tile WHERE level = $1::integer AND tile_index = $2::bigint),
@@ -81,7 +81,7 @@ const rootsBelowSql = `
 /** Adds the head of entries that were added, with the tiles that they filled. */
 export async function insertHead(transaction: EntityManager, addition: LogAddition): Promise<void> {
   const { fromSize, entries, appended, root, checkpoint, leafHashes } = addition;
-  const { completedTiles: tiles, edge } = appended;
+  const { completedTiles: tiles, frontier } = appended;
   const keys = fingerprintKeys(addition);
   await transaction.query(insertSql, [
     bigintArray(tiles.map(({ level }) => level)),
@@ -90,7 +90,7 @@ export async function insertHead(transaction: EntityManager, addition: LogAdditi
     bytesArray(tiles.map((tile) => rootOf(tile, appended))),
     textArray([...keys.keys()]),
     bigintArray([...keys.values()]),
-    edge.size,
+    frontier.size,
     fromSize,
     root,
     new Date(entries.at(-1)?.recordedAtMs ?? 0).toISOString(),
@@ -112,11 +112,11 @@ const insertSql = `
   VALUES ($7, $8, $9, $10, $11, $12)`;
 
 /** A full tile's root is a hash of the tile above it, which the append has just put there. */
-export function rootOf({ level, index }: Tile, { edge, completedTiles }: Appended): Buffer {
-  const above = [...completedTiles, ...edge.partialTiles].find(
-    (tile) => tile.level === level + 1 && tile.index === Math.floor(index / tileWidth),
+export function rootOf({ level, index }: Tile, { frontier, completedTiles }: Appended): Buffer {
+  const above = [...completedTiles, ...frontier.partialTiles].find(
+    (tile) => tile.level === level + 1 && tile.index === Math.floor(index / TILE_WIDTH),
   );
-  const offset = (index % tileWidth) * hashBytes;
+  const offset = (index % TILE_WIDTH) * hashBytes;
   const root = above?.hashes.subarray(offset, offset + hashBytes);
   if (root?.length !== hashBytes) throw new Error('a full tile has no hash in the tile above it');
   return root;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DatabaseUnavailable, ManualClock, type Transaction } from '#libs/platform';
-import { hashLeaf, openCheckpoint, TreeEdge } from '#libs/transparency-log';
+import { hashLeaf, openCheckpoint, TreeFrontier } from '#libs/transparency-log';
 import { testDatabase, type TestDatabase } from '../../../test/environment/postgres.js';
 import { openTestLog, type TestLog } from '../test/audit-log.js';
 import { alice, issued } from '../test/sample-events.js';
@@ -70,7 +70,7 @@ describe('PostgresAuditTrail', () => {
       origin: log.settings.origin,
       verifiers,
     });
-    const tree = TreeEdge.empty().append(leaves.map(({ leaf }) => hashLeaf(leaf))).edge;
+    const tree = TreeFrontier.empty().append(leaves.map(({ leaf }) => hashLeaf(leaf))).frontier;
     expect(checkpoint.size).toBe(leaves.length);
     expect(Buffer.from(checkpoint.root).equals(tree.root())).toBe(true);
   });

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '#libs/platform';
-import { type Checkpoint, hashLeaf, partialTilesOf, TreeEdge } from '#libs/transparency-log';
+import { type Checkpoint, hashLeaf, partialTilesOf, TreeFrontier } from '#libs/transparency-log';
 import { type AuditEntry, auditEntryIn } from '../audit-entry.js';
 import { readTile } from '../log-tables.js';
 import { type AuditFault, AuditFaults } from './audit-fault.js';
@@ -54,7 +54,7 @@ export class DatabaseVerifier {
     for (const address of partialTilesOf(size)) {
       tiles.push({ ...address, hashes: await readTile(transaction, address) });
     }
-    const start = TreeEdge.fromTiles(size, tiles);
+    const start = TreeFrontier.fromTiles(size, tiles);
     if (request.since && !start.root().equals(Buffer.from(request.since.root))) {
       faults.add('checkpoint-contradicted', 0, 'the log is another one than it was', size);
       return { size, root: start.root(), retiredBelow: 0, faults: faults.sorted() };
@@ -72,7 +72,7 @@ class Verification {
   readonly #entryCheck: EntryCheck;
   readonly #derived: DerivedCheck;
 
-  constructor(query: Query, request: VerifyRequest, faults: AuditFaults, start: TreeEdge) {
+  constructor(query: Query, request: VerifyRequest, faults: AuditFaults, start: TreeFrontier) {
     this.#query = query;
     this.#request = request;
     this.#faults = faults;

@@ -1,5 +1,5 @@
 import type { AuditEntry } from '../audit-entry.js';
-import { tileWidth } from '#libs/transparency-log';
+import { TILE_WIDTH } from '#libs/transparency-log';
 import { entryColumns } from '../entry-columns.js';
 import { statisticDimensions } from '../entry-statistics.js';
 import type { AuditFaults } from './audit-fault.js';
@@ -51,7 +51,7 @@ export class DerivedCheck {
     );
     for (const { level, tile_index: index } of rows) {
       const isLevel = level >= 0 && level <= 5;
-      const first = isLevel ? Number(index) * tileWidth ** (level + 1) : size;
+      const first = isLevel ? Number(index) * TILE_WIDTH ** (level + 1) : size;
       this.faults.add('tile-added', Math.min(first, size), `level ${level}`);
     }
   }

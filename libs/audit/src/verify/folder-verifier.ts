@@ -10,7 +10,7 @@ import {
   type NoteVerifier,
   type TileAddress,
   TreeReader,
-  tileWidth,
+  TILE_WIDTH,
   tileWidthAt,
   verifyLog,
 } from '#libs/transparency-log';
@@ -88,9 +88,9 @@ class FolderVerification {
     const { size } = this.#head;
     this.#reached = start;
     let hasBodies = false;
-    for (let index = Math.floor(start / tileWidth); index * tileWidth < size; index += 1) {
+    for (let index = Math.floor(start / TILE_WIDTH); index * TILE_WIDTH < size; index += 1) {
       const width = tileWidthAt(0, index, size);
-      const skip = Math.max(0, start - index * tileWidth);
+      const skip = Math.max(0, start - index * TILE_WIDTH);
       const bundle = this.#request.folder.bundle({ index, width });
       if (bundle) {
         hasBodies = true;
@@ -100,9 +100,9 @@ class FolderVerification {
         // Retired: only their hashes can be held against the checkpoint.
         const hashes = this.#tile({ level: 0, index, width });
         yield { leafHashes: hashes.subarray(skip * 32, width * 32) };
-        this.#retiredBelow = index * tileWidth + width;
+        this.#retiredBelow = index * TILE_WIDTH + width;
       }
-      this.#reached = index * tileWidth + width;
+      this.#reached = index * TILE_WIDTH + width;
       this.#request.onProgress?.(this.#reached, size);
     }
   }

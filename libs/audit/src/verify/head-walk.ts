@@ -5,9 +5,9 @@ import {
   type NoteVerifier,
   openCheckpoint,
   type Tile,
-  tileWidth,
+  TILE_WIDTH,
   TransparencyLogError,
-  type TreeEdge,
+  type TreeFrontier,
 } from '#libs/transparency-log';
 import { rootOf } from '../log-tables.js';
 import type { AuditFaults } from './audit-fault.js';
@@ -37,7 +37,7 @@ export interface LogTrust {
  * not.
  */
 export class HeadWalk {
-  #edge: TreeEdge;
+  #edge: TreeFrontier;
   /** From some entry on nothing can be told from a forgery: what follows would only repeat that. */
   #isLost = false;
 
@@ -45,13 +45,13 @@ export class HeadWalk {
     private readonly query: Query,
     private readonly trust: LogTrust,
     private readonly faults: AuditFaults,
-    start: TreeEdge,
+    start: TreeFrontier,
   ) {
     this.#edge = start;
   }
 
   /** The tree over everything that was walked. */
-  get edge(): TreeEdge {
+  get edge(): TreeFrontier {
     return this.#edge;
   }
 
@@ -97,13 +97,13 @@ export class HeadWalk {
   ): Promise<{ hashes: readonly Buffer[]; appended: Appended }> {
     const appended = this.#edge.append(stored);
     const isWhole = stored.length === size - from;
-    if (this.#isLost || (isWhole && appended.edge.root().equals(wanted))) {
+    if (this.#isLost || (isWhole && appended.frontier.root().equals(wanted))) {
       return { hashes: stored, appended };
     }
     const others = [await this.#hashesInTiles(from, size), await this.#hashesOfEntries(from, size)];
     for (const hashes of others) {
       const other = this.#edge.append(hashes);
-      if (hashes.length !== size - from || !other.edge.root().equals(wanted)) continue;
+      if (hashes.length !== size - from || !other.frontier.root().equals(wanted)) continue;
       const at = hashes.findIndex((hash, nth) => stored[nth]?.equals(hash) !== true);
       this.faults.add('head-differs', from + at, 'leaf hashes');
       return { hashes, appended: other };
@@ -124,7 +124,7 @@ export class HeadWalk {
   }
 
   async #append(appended: Appended): Promise<void> {
-    this.#edge = appended.edge;
+    this.#edge = appended.frontier;
     if (this.#isLost) return;
     const byLevel = Map.groupBy(appended.completedTiles, ({ level }) => level);
     for (const [level, tiles] of byLevel) {
@@ -140,9 +140,9 @@ export class HeadWalk {
   }
 
   #checkTile(tile: Tile, stored: { hashes: Buffer; root: Buffer } | undefined, root: Buffer): void {
-    const leaves = tileWidth ** tile.level;
-    const first = tile.index * tileWidth * leaves;
-    const end = first + tileWidth * leaves;
+    const leaves = TILE_WIDTH ** tile.level;
+    const first = tile.index * TILE_WIDTH * leaves;
+    const end = first + TILE_WIDTH * leaves;
     if (!stored) {
       this.faults.add('tile-missing', first, `level ${tile.level}`, end);
       return;
@@ -179,9 +179,9 @@ export class HeadWalk {
     const rows = await this.query<{ tile_index: string; hashes: Buffer }>(
       `SELECT tile_index, hashes FROM audit_tile
        WHERE level = 0 AND tile_index BETWEEN $1 AND $2 ORDER BY tile_index`,
-      [Math.floor(from / tileWidth), Math.floor((end - 1) / tileWidth)],
+      [Math.floor(from / TILE_WIDTH), Math.floor((end - 1) / TILE_WIDTH)],
     );
-    const first = Number(rows[0]?.tile_index ?? 0) * tileWidth;
+    const first = Number(rows[0]?.tile_index ?? 0) * TILE_WIDTH;
     const hashes = split(Buffer.concat(rows.map((row) => row.hashes)));
     return first <= from ? hashes.slice(from - first, end - first) : [];
   }
