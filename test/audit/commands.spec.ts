@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { samplePeople, sampleTenants } from '../../apps/emulator/src/sample-people.js';
+import { SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
 import { ManualClock } from '#libs/platform';
 import { openTestLog, type TestLog } from '../../libs/audit/test/audit-log.js';
 import { denied, issued } from '../../libs/audit/test/sample-events.js';
@@ -114,7 +114,7 @@ describe('acs-identity audit export', () => {
 describe('acs-identity audit trace', () => {
   it('tells from the token on standard input who got it', async () => {
     const { code, stdout } = await audit(['trace'], `${leakedToken}\n`);
-    expect(stdout).toContain(samplePeople.alice.objectId);
+    expect(stdout).toContain(SAMPLE_PEOPLE.alice.objectId);
     expect(stdout).toContain('token.issue: success');
     expect(code).toBe(0);
     const json = await audit(['trace', '--json'], leakedToken);
@@ -139,7 +139,7 @@ describe('acs-identity audit trace', () => {
 });
 
 describe('acs-identity audit erase', () => {
-  const person = ['--tenant', sampleTenants.home.id, '--subject', samplePeople.alice.objectId];
+  const person = ['--tenant', SAMPLE_TENANTS.home.id, '--subject', SAMPLE_PEOPLE.alice.objectId];
 
   it('does nothing unless told that it is meant', async () => {
     const { code, stderr } = await audit(['erase', ...person]);

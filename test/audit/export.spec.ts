@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openTestLog } from '../../libs/audit/test/audit-log.js';
 import { issued } from '../../libs/audit/test/sample-events.js';
-import { sampleTenants } from '../../apps/emulator/src/sample-people.js';
+import { SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
 import { call } from '../environment/call.js';
 import { runningService } from '../environment/running-service.js';
 import { parseCef } from './cef-grammar.js';
@@ -206,7 +206,7 @@ describe('GET /v1/audit/export', () => {
     const rows = parsed(await download('', 'ivan'));
     expect(rows.length).toBeGreaterThan(1);
     for (const { entry } of rows) {
-      expect([entry.actor.tenant, entry.target?.tenant]).toContain(sampleTenants.second.id);
+      expect([entry.actor.tenant, entry.target?.tenant]).toContain(SAMPLE_TENANTS.second.id);
     }
   });
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FaultRequest } from '../../apps/emulator/src/emulator.js';
+import type { FaultRequest } from '../../apps/emulator/src/index.js';
 import type { LocalPostgres } from '../../apps/local/src/local-postgres.js';
 import type { Service } from '../environment/service.js';
 import type { Random } from './audit-random.js';

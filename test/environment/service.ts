@@ -5,9 +5,10 @@ import pg from 'pg';
 import {
   type Emulator,
   type EmulatorOptions,
+  SAMPLE_APPS,
+  SAMPLE_PEOPLE,
   startEmulator,
-} from '../../apps/emulator/src/emulator.js';
-import { sampleApps, samplePeople } from '../../apps/emulator/src/sample-people.js';
+} from '../../apps/emulator/src/index.js';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import { type ApiProcess, startApi } from '../../apps/local/src/api-process.js';
 import { cloneDatabase, type TestCluster, type TestDatabase } from './cluster.js';
@@ -30,7 +31,7 @@ export const patience = {
   KEY_VAULT_TIMEOUT_MS: '10000',
 } as const;
 
-type Who = keyof typeof samplePeople | keyof typeof sampleApps;
+type Who = keyof typeof SAMPLE_PEOPLE | keyof typeof SAMPLE_APPS;
 
 /** The whole service as its users meet it: built api processes, a database of their own, the emulator. */
 export class Service {
@@ -107,9 +108,9 @@ export class Service {
   /** An Entra access token of a sample person or app, as sign-in would give it. */
   async token(who: Who): Promise<string> {
     return this.emulator.control.mintToken(
-      who in samplePeople
-        ? { person: who as keyof typeof samplePeople } // narrowed by the line above
-        : { app: who as keyof typeof sampleApps },
+      who in SAMPLE_PEOPLE
+        ? { person: who as keyof typeof SAMPLE_PEOPLE } // narrowed by the line above
+        : { app: who as keyof typeof SAMPLE_APPS },
     );
   }
 

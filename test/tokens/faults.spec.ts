@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { FaultRequest } from '../../apps/emulator/src/emulator.js';
+import type { FaultRequest } from '../../apps/emulator/src/index.js';
 import { call } from '../environment/call.js';
 import { runningService } from '../environment/running-service.js';
 

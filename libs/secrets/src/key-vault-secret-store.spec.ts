@@ -5,7 +5,7 @@ import tls from 'node:tls';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ManualClock, MemoryLogger, readSettings, SystemClock } from '#libs/platform';
-import { type Emulator, sampleApps, startEmulator } from '../../../apps/emulator/src/emulator.js';
+import { type Emulator, SAMPLE_APPS, startEmulator } from '../../../apps/emulator/src/index.js';
 import { KeyVaultReader } from './key-vault-reader.js';
 import { KeyVaultSecretStore } from './key-vault-secret-store.js';
 import { SdkAzureCredential } from './sdk-azure-credential.js';
@@ -22,7 +22,7 @@ let emulator: Emulator;
 beforeAll(async () => {
   emulator = await startEmulator({ directory });
   tls.setDefaultCACertificates([...standardCertificates, emulator.caPem]);
-  const { clientId, clientSecret } = sampleApps['identity-service'];
+  const { clientId, clientSecret } = SAMPLE_APPS['identity-service'];
   vi.stubEnv('AZURE_TENANT_ID', emulator.tenantId);
   vi.stubEnv('AZURE_CLIENT_ID', clientId);
   vi.stubEnv('AZURE_CLIENT_SECRET', clientSecret);
