@@ -4,7 +4,6 @@ import {
   DatabaseVerifier,
   issued,
   openTestLog,
-  openTestReader,
   PlainInserts,
   type TestLog,
 } from '../test/chaos/audit-bench-parts.js';
@@ -21,8 +20,11 @@ export async function measureAppend(
 ): Promise<PartReport> {
   const queueLimit = 1_000_000;
   const deadlines = { timeoutMs: 30_000, databaseTimeoutMs: 30_000 };
-  const log = openTestLog((await cloneDatabase(cluster)).serviceUrl, { queueLimit, ...deadlines });
-  const other = openTestLog((await cloneDatabase(cluster)).serviceUrl, deadlines);
+  const log = await openTestLog((await cloneDatabase(cluster)).serviceUrl, {
+    queueLimit,
+    ...deadlines,
+  });
+  const other = await openTestLog((await cloneDatabase(cluster)).serviceUrl, deadlines);
   const plain = new PlainInserts(other.database);
   const flood = flooding(callers);
   const rates = { log: [] as number[], plain: [] as number[], ratio: [] as number[] };
@@ -88,7 +90,7 @@ async function assertWhole(log: TestLog, entries: number): Promise<void> {
     origin: log.settings.origin,
     verifiers: (await log.signers.current()).map(({ verifier }) => verifier),
   };
-  const { checkpoint: note } = await openTestReader(log).checkpoint();
+  const { checkpoint: note } = await log.reader.checkpoint();
   const { checkpoint } = openCheckpoint(note, trust);
   const [stored] = await log.database.query<{ entries: string }>(
     'SELECT count(*) AS entries FROM audit_entry',

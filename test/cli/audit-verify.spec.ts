@@ -37,8 +37,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'acs-identity-audit-'));
   place = await testDatabase();
   const origin = 'localhost/acs-identity';
-  log = openTestLog(place.serviceUrl, { origin });
-  const serviceLog = openTestLog(service().database.serviceUrl, { origin });
+  log = await openTestLog(place.serviceUrl, { origin });
+  const serviceLog = await openTestLog(service().database.serviceUrl, { origin });
   for (const { trail } of [log, serviceLog]) {
     await trail.recordAll(Array.from({ length: 600 }, (_, nth) => issued(nth)));
     await trail.record(issued(600));

@@ -37,7 +37,7 @@ async function verifyDatabase(url = service().database.serviceUrl): Promise<Endi
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'acs-identity-audit-'));
-  const log: TestLog = openTestLog(service().database.serviceUrl, {
+  const log: TestLog = await openTestLog(service().database.serviceUrl, {
     origin: 'localhost/acs-identity',
   });
   await log.trail.recordAll(Array.from({ length: 600 }, (_, nth) => issued(nth)));
@@ -173,10 +173,10 @@ describe('acs-identity audit retain', () => {
     await owner.end();
     const origin = 'localhost/acs-identity';
     const clock = new ManualClock(Date.parse('2025-01-15T12:00:00Z'));
-    const past = openTestLog(place.serviceUrl, { origin, clock });
+    const past = await openTestLog(place.serviceUrl, { origin, clock });
     await past.trail.recordAll(Array.from({ length: 300 }, (_, nth) => issued(nth)));
     await past.close();
-    const present = openTestLog(place.serviceUrl, { origin });
+    const present = await openTestLog(place.serviceUrl, { origin });
     await present.trail.record(denied());
     await present.close();
 

@@ -8,7 +8,7 @@ import {
   EXPORT_FORMATS,
 } from '#libs/audit';
 import type { Principal } from '#libs/authentication';
-import { openTestDesk, openTestLog, type TestLog } from '#libs/audit/testing';
+import { openTestLog, type TestLog } from '#libs/audit/testing';
 import { alice, issued } from '#libs/audit/testing';
 import { testDatabase, type TestDatabase } from '../../support/postgres.js';
 import { parseCef } from '../../support/audit/cef-grammar.js';
@@ -112,7 +112,7 @@ describe('an export', () => {
   let log: TestLog;
   beforeAll(async () => {
     database = await testDatabase();
-    log = openTestLog(database.serviceUrl, { timeoutMs: 20_000, databaseTimeoutMs: 20_000 });
+    log = await openTestLog(database.serviceUrl, { timeoutMs: 20_000, databaseTimeoutMs: 20_000 });
   });
   afterAll(async () => {
     await log.close();
@@ -123,7 +123,7 @@ describe('an export', () => {
   async function exported(format: ExportFormat, fromIndex: number): Promise<Buffer> {
     const reader = { actor: { kind: 'operator', name: 'exporter' } } as const;
     const pieces: string[] = [];
-    for await (const { text } of openTestDesk(log).export(reader, { format, fromIndex }))
+    for await (const { text } of log.auditLog.export(reader, { format, fromIndex }))
       pieces.push(text);
     return Buffer.from(pieces.join(''));
   }

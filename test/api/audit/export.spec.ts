@@ -247,7 +247,7 @@ describe('GET /v1/audit/export', () => {
   });
 
   it('reads no faster than the client takes, breaks off without a proper end when it fails, and can be resumed', async () => {
-    const log = openTestLog(service().database.serviceUrl, {
+    const log = await openTestLog(service().database.serviceUrl, {
       origin: 'localhost/acs-identity',
       timeoutMs: 20_000,
       databaseTimeoutMs: 20_000,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashLeaf, TreeEdge, verifyConsistency, verifyProofFile } from '#libs/transparency-log';
 import { type CallContext, uuidV7 } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
-import { openTestDesk, openTestLog, openTestReader, type TestLog } from '../testing/test-log.js';
+import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, denied, issued } from '../testing/sample-events.js';
 import type { AuditLogService } from './audit-log.service.js';
 import { AuditEntryNotFound, AuditScopeExceeded } from '../errors.js';
@@ -19,8 +19,8 @@ describe('AuditLogService', () => {
 
   beforeAll(async () => {
     database = await testDatabase();
-    log = openTestLog(database.serviceUrl, { homeTenant: alice.tenant });
-    desk = openTestDesk(log);
+    log = await openTestLog(database.serviceUrl, { homeTenant: alice.tenant });
+    desk = log.auditLog;
     await log.trail.recordAll(Array.from({ length: 300 }, (_, nth) => issued(nth)));
     await log.trail.record(denied(fabrikam));
     await log.trail.record({
@@ -142,7 +142,7 @@ describe('AuditLogService', () => {
   });
 
   it('serves tiles, partial ones of every size too, and bundles that hash to them', async () => {
-    const reader = openTestReader(log);
+    const reader = log.reader;
     const { size } = await reader.checkpoint();
     const bundle = await desk.resource(grace, 'tile/entries/000');
     const leaves: Buffer[] = [];
@@ -161,7 +161,7 @@ describe('AuditLogService', () => {
   });
 
   it('proves that the log continues what it was', async () => {
-    const reader = openTestReader(log);
+    const reader = log.reader;
     const oldSize = 300;
     const oldRoot = await reader.tree(oldSize).root();
     const { size, proof } = await reader.consistency(oldSize);

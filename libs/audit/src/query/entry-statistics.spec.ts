@@ -15,7 +15,7 @@ describe('EntryStatistics', () => {
   beforeAll(async () => {
     database = await testDatabase();
     const clock = new ManualClock(start);
-    log = openTestLog(database.serviceUrl, { clock });
+    log = await openTestLog(database.serviceUrl, { clock });
     statistics = new EntryStatistics(log.database);
     for (let nth = 0; nth < 40; nth += 1) {
       times.push(clock.now());

@@ -7,7 +7,7 @@ import { DatabaseUnavailable, type Transaction } from '#libs/platform';
 import { ManualClock } from '#libs/platform/testing';
 import { hashLeaf, openCheckpoint, TreeEdge } from '#libs/transparency-log';
 import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
-import { openTestLog, type TestLog } from '../testing/test-log.js';
+import { openTestLog, type TestLog, type TestLogOptions } from '../testing/test-log.js';
 import { alice, issued } from '../testing/sample-events.js';
 import { describeAuditTrail } from '../testing/audit-trail.contract.js';
 import { AuditUnavailable } from '../errors.js';
@@ -17,7 +17,7 @@ describeAuditTrail('PostgresAuditTrail', async () => {
   const superuser = await connect(database.superuserUrl);
   await superuser.query('CREATE TABLE mark (text text)');
   await superuser.query('GRANT SELECT, INSERT ON mark TO PUBLIC');
-  const log = openTestLog(database.serviceUrl);
+  const log = await openTestLog(database.serviceUrl);
   return {
     trail: log.trail,
     change: (mark) => async (transaction) => {
@@ -38,9 +38,11 @@ describe('PostgresAuditTrail', () => {
   let database: TestDatabase;
   let superuser: pg.Client;
   const opened: TestLog[] = [];
-  const open = (...parameters: Parameters<typeof openTestLog> | []): TestLog => {
-    const [url = database.serviceUrl, options] = parameters;
-    const log = openTestLog(url, options);
+  const open = async (
+    options: TestLogOptions = {},
+    url = database.serviceUrl,
+  ): Promise<TestLog> => {
+    const log = await openTestLog(url, options);
     opened.push(log);
     return log;
   };
@@ -58,7 +60,7 @@ describe('PostgresAuditTrail', () => {
   });
 
   it('signs, with the entries, the tree over exactly their bytes', async () => {
-    const log = open();
+    const log = await open();
     await Promise.all(Array.from({ length: 600 }, async (_, nth) => log.trail.record(issued(nth))));
     const { rows: leaves } = await superuser.query<{ leaf: Buffer }>(
       'SELECT leaf FROM audit_entry ORDER BY entry_index',
@@ -77,7 +79,7 @@ describe('PostgresAuditTrail', () => {
   });
 
   it('keeps one unforked log when several processes append at the same time', async () => {
-    const logs = [open(), open(), open()];
+    const logs = await Promise.all([open(), open(), open()]);
     const receipts = await Promise.all(
       logs.flatMap(({ trail }) =>
         Array.from({ length: 150 }, async (_, nth) => trail.record(issued(nth))),
@@ -92,14 +94,14 @@ describe('PostgresAuditTrail', () => {
   });
 
   it('goes on after a restart, from the stored tiles', async () => {
-    const { index } = await open().trail.record(issued());
-    expect((await open().trail.record(issued())).index).toBe(index + 1);
+    const { index } = await (await open()).trail.record(issued());
+    expect((await (await open()).trail.record(issued())).index).toBe(index + 1);
   });
 
   it('never lets the time go back, even when a clock does', async () => {
     const ahead = new ManualClock(Date.now() + 60_000);
-    await open(database.serviceUrl, { clock: ahead }).trail.record(issued());
-    await open().trail.record(issued());
+    await (await open({ clock: ahead })).trail.record(issued());
+    await (await open()).trail.record(issued());
     const { rows } = await superuser.query<{ steps: string }>(
       `SELECT count(*) AS steps FROM (SELECT recorded_at < lag(recorded_at) OVER (ORDER BY entry_index) AS back
        FROM audit_entry) e WHERE back`,
@@ -108,7 +110,7 @@ describe('PostgresAuditTrail', () => {
   });
 
   it('keeps personal values out of the entry and beside it', async () => {
-    const { id } = await open().trail.record(issued(7));
+    const { id } = await (await open()).trail.record(issued(7));
     const { rows } = await superuser.query<{ leaf: Buffer; row: object }>(
       `SELECT leaf, to_jsonb(p) AS row FROM audit_entry JOIN audit_personal p USING (recorded_at, entry_index) WHERE id = $1`,
       [id],
@@ -124,7 +126,7 @@ describe('PostgresAuditTrail', () => {
   });
 
   it('lets nobody change or remove a row', async () => {
-    await open().trail.record(issued());
+    await (await open()).trail.record(issued());
     const tables = ['audit_entry', 'audit_personal', 'audit_head', 'audit_entry_other'];
     for (const table of tables) {
       await expect(superuser.query(`DELETE FROM ${table}`)).rejects.toThrow('never changed');
@@ -142,8 +144,8 @@ describe('PostgresAuditTrail', () => {
   });
 
   it('refuses in time, without hanging, while the log is locked elsewhere, and recovers', async () => {
-    const log = open(database.serviceUrl, { timeoutMs: 300 });
-    await log.trail.record(issued());
+    const log = await open({ timeoutMs: 300 });
+    await vi.waitFor(async () => log.trail.record(issued()), { timeout: 5000 }); // connects
     await superuser.query('BEGIN');
     await superuser.query('SELECT audit_lock_head(3000)');
     const startedAt = performance.now();
@@ -165,7 +167,7 @@ describe('PostgresAuditTrail', () => {
   });
 
   it('refuses at once what exceeds the queue', async () => {
-    const log = open(database.serviceUrl, { queueLimit: 2 });
+    const log = await open({ queueLimit: 2 });
     const outcomes = await Promise.allSettled(
       Array.from({ length: 4 }, async () => log.trail.record(issued())),
     );
@@ -178,16 +180,16 @@ describe('PostgresAuditTrail', () => {
   });
 
   it('refuses while the database is away, says so in the log, and is not ready', async () => {
-    const log = open(database.serviceUrl.replace(/:\d+\//, ':1/'));
+    const log = await open({}, database.serviceUrl.replace(/:\d+\//, ':1/'));
     await expect(log.trail.record(issued())).rejects.toThrow(AuditUnavailable);
     expect(log.logger.lines.map(({ message }) => message)).toContain('audit append failed');
-    expect(await log.readiness.ask()).toEqual({
+    expect(await log.readiness.ask()).toMatchObject({
       audit: { isReady: false, reason: 'DatabaseUnavailable' },
     });
   });
 
   it('answers with the receipt when only the answer to the commit was lost', async () => {
-    const log = open();
+    const log = await open();
     await log.trail.record(issued());
     const transaction = log.database.transaction.bind(log.database);
     const lossy = async <T>(work: (transaction: Transaction) => Promise<T>): Promise<T> => {
@@ -207,7 +209,7 @@ describe('PostgresAuditTrail', () => {
   });
 
   it('refuses when the transaction was lost before its commit', async () => {
-    const log = open();
+    const log = await open();
     const { index } = await log.trail.record(issued());
     const killed = log.trail.record(issued(), async (transaction) => {
       const [row] = await transaction.query<{ pid: number }[]>('SELECT pg_backend_pid() AS pid');
@@ -220,7 +222,9 @@ describe('PostgresAuditTrail', () => {
 
   it('takes hostile texts of any length in every field that a caller controls', async () => {
     const hostile = `\r\n\0\u001b[31m\u2028\u202e\ud800${'x'.repeat(65_536)}`;
-    const { id } = await open().trail.record({
+    const { id } = await (
+      await open()
+    ).trail.record({
       ...issued(),
       actor: { ...alice, subject: hostile, tenant: hostile, displayName: hostile },
       reason: { code: hostile, detail: hostile },
@@ -253,23 +257,23 @@ describe('RollbackDetector', () => {
 
   it('refuses readiness and records when the database was put back to an earlier state', async () => {
     const checkpointFile = join(directory, 'checkpoint');
-    const log = openTestLog(database.serviceUrl, { checkpointFile });
+    const log = await openTestLog(database.serviceUrl, { checkpointFile });
     const { index } = await log.trail.record(issued());
     await log.trail.record(issued());
     await vi.waitFor(async () => {
       expect(await readFile(checkpointFile, 'utf8')).toContain(`\n${index + 2}\n`);
     });
-    expect(await log.readiness.ask()).toEqual({ audit: { isReady: true } });
+    expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true } });
     await rollBackTo(database, index + 1);
 
     const answer = { audit: { isReady: false, reason: 'the log is shorter than before' } };
-    expect(await log.readiness.ask()).toEqual(answer);
+    expect(await log.readiness.ask()).toMatchObject(answer);
     await expect(log.trail.record(issued())).rejects.toThrow(AuditUnavailable);
     await log.close();
 
-    const restarted = openTestLog(database.serviceUrl, { checkpointFile });
+    const restarted = await openTestLog(database.serviceUrl, { checkpointFile });
     await expect(restarted.trail.record(issued())).rejects.toThrow(AuditUnavailable);
-    expect(await restarted.readiness.ask()).toEqual(answer);
+    expect(await restarted.readiness.ask()).toMatchObject(answer);
     await restarted.close();
   });
 });

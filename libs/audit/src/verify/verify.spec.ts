@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '#libs/platform/testing';
 import { openCheckpoint, verifyProofFile } from '#libs/transparency-log';
 import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
-import { openTestLog, openTestReader, type TestLog } from '../testing/test-log.js';
+import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, issued } from '../testing/sample-events.js';
 import { AuditEntryRetired } from '../errors.js';
 import { EntryRepository } from '../query/entry-repository.js';
@@ -25,7 +25,7 @@ describe('verification', () => {
 
   beforeEach(async () => {
     database = await testDatabase();
-    log = openTestLog(database.serviceUrl);
+    log = await openTestLog(database.serviceUrl);
     directory = await mkdtemp(join(tmpdir(), 'audit-verify-'));
     await log.trail.recordAll(Array.from({ length: 520 }, (_, nth) => issued(nth)));
     await log.trail.record(issued(1));
@@ -43,7 +43,7 @@ describe('verification', () => {
   const verify = async (more: object = {}): Promise<VerifyReport> =>
     new DatabaseVerifier(log.database).verify({ ...(await trust()), known: [], ...more });
   const checkpoint = async () => {
-    const { checkpoint: note } = await openTestReader(log).checkpoint();
+    const { checkpoint: note } = await log.reader.checkpoint();
     return openCheckpoint(note, await trust()).checkpoint;
   };
   const tamper = async (sql: string): Promise<void> => {
@@ -123,7 +123,7 @@ describe('verification', () => {
     );
     expect(row?.count).toBe('0');
     const old = await trust();
-    const rotated = openTestLog(database.serviceUrl, {
+    const rotated = await openTestLog(database.serviceUrl, {
       signingKeySecrets: ['audit-signing-key', 'next-key'],
     });
     rotated.secrets.put('next-key', Buffer.alloc(32, 7).toString('base64'));
@@ -131,7 +131,7 @@ describe('verification', () => {
     const [, next] = (await rotated.signers.current()).map(({ verifier }) => verifier);
     await rotated.close();
     expect((await verify()).faults).toEqual([]);
-    const { checkpoint: note } = await openTestReader(log).checkpoint();
+    const { checkpoint: note } = await log.reader.checkpoint();
     expect(openCheckpoint(note, old).checkpoint.size).toBe(523);
     expect(openCheckpoint(note, { ...old, verifiers: next ? [next] : [] }).checkpoint.size).toBe(
       523,
@@ -140,7 +140,7 @@ describe('verification', () => {
 
   it('verifies a copy offline, whole or since a checkpoint, and names the first bad index', async () => {
     const folder = new TileDirectory(directory);
-    const reader = openTestReader(log);
+    const reader = log.reader;
     await folder.copy(reader);
     const since = await checkpoint();
     await log.trail.recordAll([issued(4), issued(5)]);
@@ -160,14 +160,16 @@ describe('verification', () => {
 
   it('keeps hashes and proofs when old months were retired, and says what it did', async () => {
     const other = await testDatabase();
-    const owner = openTestLog(other.ownerUrl, { clock: new ManualClock(Date.now()) });
+    const owner = await openTestLog(other.ownerUrl, { clock: new ManualClock(Date.now()) });
     await owner.database.query(
       `CREATE TABLE audit_entry_2020_01 PARTITION OF audit_entry FOR VALUES FROM ('2020-01-01Z') TO ('2020-02-01Z')`,
     );
     await owner.database.query(
       `CREATE TABLE audit_personal_2020_01 PARTITION OF audit_personal FOR VALUES FROM ('2020-01-01Z') TO ('2020-02-01Z')`,
     );
-    const past = openTestLog(other.ownerUrl, { clock: new ManualClock('2020-01-15T00:00:00Z') });
+    const past = await openTestLog(other.ownerUrl, {
+      clock: new ManualClock('2020-01-15T00:00:00Z'),
+    });
     await past.trail.recordAll(Array.from({ length: 300 }, (_, nth) => issued(nth)));
     await owner.trail.record(issued(1));
     const retention = new LogRetention(
@@ -181,7 +183,7 @@ describe('verification', () => {
     const verifier = new DatabaseVerifier(owner.database);
     const verified = await verifier.verify({ ...(await trust()), known: [] });
     expect(verified).toMatchObject({ size: 302, retiredBelow: 300, faults: [] });
-    const reader = openTestReader(owner);
+    const reader = owner.reader;
     await expect(reader.resource('tile/entries/000')).rejects.toThrow(AuditEntryRetired);
     const [kept] = await new EntryRepository(owner.database).byIndex(300, 301);
     const proof = await reader.proofFile(300);
