@@ -7,9 +7,8 @@ import {
   type ExportFormat,
   EXPORT_FORMATS,
 } from '#libs/audit';
-import type { Principal } from '#libs/authentication';
-import { openTestLog, type TestLog } from '#libs/audit/testing';
-import { alice, issued } from '#libs/audit/testing';
+import { alice, issued, openTestLog, type TestLog } from '#libs/audit/testing';
+import type { Principal } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '../../support/postgres.js';
 import { parseCef } from '../../support/audit/cef-grammar.js';
 import { parseCsv, parseNdjson } from '../../support/audit/parsers.js';

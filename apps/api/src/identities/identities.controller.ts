@@ -13,14 +13,9 @@ import {
 } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import {
-  CurrentPrincipal,
-  CurrentRequest,
-  type Principal,
-  RequirePermission,
-} from '#libs/authentication';
+import { CurrentPrincipal, CurrentRequest, RequirePermission } from '#libs/authentication';
 import { IdentityAdministrationService, IdentityLinking } from '#libs/identity-mapping';
-import type { RequestContext } from '#libs/platform';
+import type { Principal, RequestContext } from '#libs/platform';
 import { AbortableRequest } from '../http/abortable-request.js';
 import { ApiJson } from '../http/api-responses.js';
 import {
