@@ -41,14 +41,14 @@ describe('EntryExport', () => {
 
   async function lines(format: ExportFormat, fromIndex = 0): Promise<string[]> {
     let text = '';
-    for await (const piece of log.auditLog.export(operator, { format, fromIndex }))
-      text += piece.text;
+    for await (const chunk of log.auditLog.export(operator, { format, fromIndex }))
+      text += chunk.text;
     expect(text.endsWith('\n')).toBe(true);
     return text.slice(0, -1).split('\n');
   }
 
   it.each(Object.keys(EXPORT_FORMATS) as ExportFormat[])(
-    'gives each entry one harmless line as %s',
+    'gives each entry one line without unsafe characters as %s',
     async (format) => {
       const all = await lines(format);
       expect(all.length).toBeGreaterThanOrEqual(total);
@@ -57,7 +57,7 @@ describe('EntryExport', () => {
     },
   );
 
-  it('goes on after the last piece that arrived, without a gap', async () => {
+  it('continues after the last chunk received, without a gap', async () => {
     const first = [];
     let next = 0;
     for await (const { text, nextIndex } of log.auditLog.export(operator, {
@@ -74,7 +74,7 @@ describe('EntryExport', () => {
     expect(indexes).toEqual(indexes.map((_, nth) => nth));
   });
 
-  it('keeps in NDJSON the very bytes that the log commits to', async () => {
+  it('gives in NDJSON the exact bytes that the log commits to', async () => {
     const [, second = ''] = await lines('ndjson');
     const bytes = /"entry":(\{.*\}),"personal":/.exec(second)?.[1] ?? '';
     const tile = await log.reader.resource('tile/0/000');

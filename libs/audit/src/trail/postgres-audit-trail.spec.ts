@@ -1,6 +1,3 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DatabaseUnavailable, type Transaction } from '#libs/platform';
@@ -20,7 +17,7 @@ describeAuditTrail('PostgresAuditTrail', async () => {
   const log = await openTestLog(database.serviceUrl);
   return {
     trail: log.trail,
-    change: (mark) => async (transaction) => {
+    write: (mark) => async (transaction) => {
       await transaction.query('INSERT INTO mark VALUES ($1)', [mark]);
     },
     marks: async () => texts(superuser, 'SELECT text FROM mark'),
@@ -59,7 +56,7 @@ describe('PostgresAuditTrail', () => {
     await database.drop();
   });
 
-  it('signs, with the entries, the tree over exactly their bytes', async () => {
+  it('signs the tree over exactly the bytes of its entries', async () => {
     const log = await open();
     await Promise.all(Array.from({ length: 600 }, async (_, nth) => log.trail.record(issued(nth))));
     const { rows: leaves } = await superuser.query<{ leaf: Buffer }>(
@@ -78,7 +75,7 @@ describe('PostgresAuditTrail', () => {
     expect(Buffer.from(checkpoint.root).equals(tree.root())).toBe(true);
   });
 
-  it('keeps one unforked log when several processes append at the same time', async () => {
+  it('gives one log without forks when several processes append at the same time', async () => {
     const logs = await Promise.all([open(), open(), open()]);
     const receipts = await Promise.all(
       logs.flatMap(({ trail }) =>
@@ -93,12 +90,12 @@ describe('PostgresAuditTrail', () => {
     expect(rows).toEqual([{ gaps: '0', forks: '0' }]);
   });
 
-  it('goes on after a restart, from the stored tiles', async () => {
+  it('continues after a restart from the stored tiles', async () => {
     const { index } = await (await open()).trail.record(issued());
     expect((await (await open()).trail.record(issued())).index).toBe(index + 1);
   });
 
-  it('never lets the time go back, even when a clock does', async () => {
+  it('never lets times decrease, even when a clock goes back', async () => {
     const ahead = new ManualClock(Date.now() + 60_000);
     await (await open({ clock: ahead })).trail.record(issued());
     await (await open()).trail.record(issued());
@@ -109,7 +106,7 @@ describe('PostgresAuditTrail', () => {
     expect(rows).toEqual([{ steps: '0' }]);
   });
 
-  it('keeps personal values out of the entry and beside it', async () => {
+  it('stores personal values beside the entry, not in it', async () => {
     const { id } = await (await open()).trail.record(issued(7));
     const { rows } = await superuser.query<{ leaf: Buffer; row: object }>(
       `SELECT leaf, to_jsonb(p) AS row FROM audit_entry JOIN audit_personal p USING (recorded_at, entry_index) WHERE id = $1`,
@@ -125,7 +122,7 @@ describe('PostgresAuditTrail', () => {
     });
   });
 
-  it('lets nobody change or remove a row', async () => {
+  it('rejects every change and removal of rows', async () => {
     await (await open()).trail.record(issued());
     const tables = ['audit_entry', 'audit_personal', 'audit_head', 'audit_entry_other'];
     for (const table of tables) {
@@ -143,7 +140,7 @@ describe('PostgresAuditTrail', () => {
     await service.end();
   });
 
-  it('refuses in time, without hanging, while the log is locked elsewhere, and recovers', async () => {
+  it('refuses at the deadline while another session locks the log, and recovers', async () => {
     const log = await open({ timeoutMs: 300 });
     await vi.waitFor(async () => log.trail.record(issued()), { timeout: 5000 }); // connects
     await superuser.query('BEGIN');
@@ -166,7 +163,7 @@ describe('PostgresAuditTrail', () => {
     await vi.waitFor(async () => log.trail.record(issued()), { timeout: 5000 });
   });
 
-  it('refuses at once what exceeds the queue', async () => {
+  it('refuses records beyond the queue limit at once', async () => {
     const log = await open({ queueLimit: 2 });
     const outcomes = await Promise.allSettled(
       Array.from({ length: 4 }, async () => log.trail.record(issued())),
@@ -179,7 +176,7 @@ describe('PostgresAuditTrail', () => {
     ]);
   });
 
-  it('refuses while the database is away, says so in the log, and is not ready', async () => {
+  it('refuses, logs an error and is not ready while the database is unreachable', async () => {
     const log = await open({}, database.serviceUrl.replace(/:\d+\//, ':1/'));
     await expect(log.trail.record(issued())).rejects.toThrow(AuditUnavailable);
     expect(log.logger.lines.map(({ message }) => message)).toContain('audit append failed');
@@ -188,7 +185,7 @@ describe('PostgresAuditTrail', () => {
     });
   });
 
-  it('answers with the receipt when only the answer to the commit was lost', async () => {
+  it('returns the receipt when only the answer to the commit was lost', async () => {
     const log = await open();
     await log.trail.record(issued());
     const transaction = log.database.transaction.bind(log.database);
@@ -220,7 +217,7 @@ describe('PostgresAuditTrail', () => {
     expect((await log.trail.record(issued())).index).toBe(index + 1);
   });
 
-  it('takes hostile texts of any length in every field that a caller controls', async () => {
+  it('accepts unsafe texts of any length in every field that a caller controls', async () => {
     const hostile = `\r\n\0\u001b[31m\u2028\u202e\ud800${'x'.repeat(65_536)}`;
     const { id } = await (
       await open()
@@ -241,50 +238,6 @@ describe('PostgresAuditTrail', () => {
     expect(JSON.parse(leaf)).toMatchObject({ version: 1, action: 'token.issue' });
   });
 });
-
-describe('RollbackDetector', () => {
-  let database: TestDatabase;
-  let directory: string;
-
-  beforeAll(async () => {
-    database = await testDatabase();
-    directory = await mkdtemp(join(tmpdir(), 'audit-watch-'));
-  });
-  afterAll(async () => {
-    await database.drop();
-    await rm(directory, { recursive: true });
-  });
-
-  it('refuses readiness and records when the database was put back to an earlier state', async () => {
-    const checkpointFile = join(directory, 'checkpoint');
-    const log = await openTestLog(database.serviceUrl, { checkpointFile });
-    const { index } = await log.trail.record(issued());
-    await log.trail.record(issued());
-    await vi.waitFor(async () => {
-      expect(await readFile(checkpointFile, 'utf8')).toContain(`\n${index + 2}\n`);
-    });
-    expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true } });
-    await rollBackTo(database, index + 1);
-
-    const answer = { audit: { isReady: false, reason: 'the log is shorter than before' } };
-    expect(await log.readiness.ask()).toMatchObject(answer);
-    await expect(log.trail.record(issued())).rejects.toThrow(AuditUnavailable);
-    await log.close();
-
-    const restarted = await openTestLog(database.serviceUrl, { checkpointFile });
-    await expect(restarted.trail.record(issued())).rejects.toThrow(AuditUnavailable);
-    expect(await restarted.readiness.ask()).toMatchObject(answer);
-    await restarted.close();
-  });
-});
-
-async function rollBackTo({ superuserUrl }: TestDatabase, size: number): Promise<void> {
-  const superuser = await connect(superuserUrl);
-  await superuser.query(`SET session_replication_role = replica`);
-  await superuser.query('DELETE FROM audit_entry WHERE entry_index >= $1', [size]);
-  await superuser.query('DELETE FROM audit_head WHERE size > $1', [size]);
-  await superuser.end();
-}
 
 async function connect(connectionString: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString });
