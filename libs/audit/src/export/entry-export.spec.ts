@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashLeaf } from '#libs/transparency-log';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, denied, issued } from '../testing/sample-events.js';
 import { AUDIT_ACTIONS } from '../trail/audit-event.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashLeaf, TreeEdge, verifyConsistency, verifyProofFile } from '#libs/transparency-log';
 import { type CallContext, uuidV7 } from '#libs/platform';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, denied, issued } from '../testing/sample-events.js';
 import type { AuditLogService } from './audit-log.service.js';

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '#libs/platform/testing';
 import { openCheckpoint, verifyProofFile } from '#libs/transparency-log';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, issued } from '../testing/sample-events.js';
 import { AuditEntryRetired } from '../errors.js';
