@@ -72,7 +72,7 @@ async function measure(name: string, read: Read, turn: number): Promise<number[]
 
 /** The filled log is a real one: its checkpoint is signed, and entries all over it have their proofs. */
 async function assertProofs(log: TestLog, size: number): Promise<void> {
-  const reader = openTestReader(log);
+  const reader = log.reader;
   const rows = new EntryRepository(log.database);
   const trust = {
     origin: log.settings.origin,
@@ -90,7 +90,7 @@ function readsOf(log: TestLog, size: number): Map<string, Read> {
   const rows = new EntryRepository(log.database);
   const search = new EntrySearch(log.database, rows);
   const statistics = new EntryStatistics(log.database);
-  const reader = openTestReader(log);
+  const reader = log.reader;
   const now = log.clock.now();
   const middle = Math.floor(size / 2);
   const window = { from: new Date(now - 10 * dayMs), to: new Date(now - 2 * dayMs) };

@@ -24,7 +24,7 @@ console.log(`audit tamper drill: ${count} edits, seed ${seed}`);
 
 const cluster = await startTestCluster();
 const clone = await cloneDatabase(cluster);
-const log = openTestLog(clone.serviceUrl);
+const log = await openTestLog(clone.serviceUrl);
 const size = await fillLog(log, clone.ownerUrl, random);
 
 const dataSource = new DataSource(

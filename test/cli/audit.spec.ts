@@ -33,7 +33,7 @@ async function verifyDatabase(url = service().database.serviceUrl): Promise<Comm
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'acs-identity-audit-'));
-  const log: TestLog = openTestLog(service().database.serviceUrl, {
+  const log: TestLog = await openTestLog(service().database.serviceUrl, {
     origin: 'localhost/acs-identity',
   });
   await log.trail.recordAll(Array.from({ length: 600 }, (_, nth) => issued(nth)));
@@ -166,10 +166,10 @@ describe('acs-identity audit retain', () => {
     await owner.end();
     const origin = 'localhost/acs-identity';
     const clock = new ManualClock(Date.parse('2025-01-15T12:00:00Z'));
-    const past = openTestLog(database.serviceUrl, { origin, clock });
+    const past = await openTestLog(database.serviceUrl, { origin, clock });
     await past.trail.recordAll(Array.from({ length: 300 }, (_, nth) => issued(nth)));
     await past.close();
-    const present = openTestLog(database.serviceUrl, { origin });
+    const present = await openTestLog(database.serviceUrl, { origin });
     await present.trail.record(denied());
     await present.close();
 

@@ -240,7 +240,7 @@ describe('GET /v1/audit/export', () => {
   });
 
   it('200: reads at the client’s speed, ends the connection without a proper end on a failure, and can be resumed', async () => {
-    const log = openTestLog(service().database.serviceUrl, {
+    const log = await openTestLog(service().database.serviceUrl, {
       origin: 'localhost/acs-identity',
       timeoutMs: 20_000,
       databaseTimeoutMs: 20_000,

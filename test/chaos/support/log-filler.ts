@@ -15,7 +15,7 @@ import type { Prng } from '../../support/prng.js';
  */
 export async function fillLog(log: TestLog, ownerUrl: string, random: Prng): Promise<number> {
   const clock = new ManualClock(Date.now() - 5 * 3_600_000);
-  const past = openTestLog(urlOf(log), { clock });
+  const past = await openTestLog(urlOf(log), { clock });
   for (let commit = 0; commit < 60; commit += 1) {
     const many = random.below(4) === 0 ? random.below(60) + 1 : random.below(3) + 1;
     await past.trail.recordAll(Array.from({ length: many }, () => randomEvent(random)));
