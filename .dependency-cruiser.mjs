@@ -44,7 +44,7 @@ export default {
       name: 'declared-library',
       comment: 'A new library names its arrows in this file.',
       severity: 'error',
-      from: { path: '^(apps|libs|test|bench)/' },
+      from: { path: '^(apps|examples|libs|test|bench)/' },
       to: { path: '^libs/', pathNot: `^libs/(${Object.keys(arrows).join('|')})/` },
     },
     {
@@ -52,7 +52,7 @@ export default {
       comment:
         'A library is entered through its index.ts. Tests and benchmarks may measure internals.',
       severity: 'error',
-      from: { path: '^(apps|libs)/([^/]+)/' },
+      from: { path: '^(apps|examples|libs)/([^/]+)/' },
       to: {
         path: '^libs/',
         pathNot: ['^libs/[^/]+/src/(index|testing)\\.ts$', '^libs/$2/', '^libs/[^/]+/test/'],

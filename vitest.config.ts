@@ -25,7 +25,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'together',
-          include: ['{apps,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
+          include: ['{apps,examples,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
           exclude: ['**/node_modules/**', ...alone],
           globalSetup: ['test/support/global-setup.ts'],
           // A worker imports once what specs share: that halves the time of the whole.

@@ -6,7 +6,7 @@ import {
   copyEntries,
   copyPersonalRows,
   personalRows,
-} from '../libs/audit/src/postgres/entry-writer.js';
+} from '../libs/audit/src/postgres/append-statements.js';
 import { forEachYielding } from '../libs/audit/src/trail/for-each-yielding.js';
 
 interface Waiting {

@@ -1,15 +1,15 @@
 import { createLocalJWKSet, jwtVerify } from 'jose';
-import { MemoryLogger, ManualClock } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import {
   AUDIENCE,
+  createTokenVerifiers,
   MemoryMetadataSource,
-  published,
+  parseJwt,
+  publicJwk,
   settingsFrom,
   TestIssuer,
 } from '#libs/authentication/testing';
-import { readCompactToken } from '../../libs/authentication/src/bearer/jwt-parsing.js';
-import { TokenRejected } from '../../libs/authentication/src/bearer/token-refused.js';
-import { verifiersFor } from '../../libs/authentication/src/bearer/verifiers.js';
+import { TokenRejected } from '#libs/authentication';
 import { Prng } from '../support/prng.js';
 import { TokenMutations } from './token-mutations.js';
 
@@ -44,12 +44,12 @@ export async function compareWithJose({
     AUTHENTICATION_CLOCK_SKEW_SECONDS: String(SKEW_SECONDS),
     AUTHENTICATION_KEYS_COOLDOWN_SECONDS: String(COOLDOWN_SECONDS),
   });
-  const [verifier] = verifiersFor(settings, { source, clock, logger: new MemoryLogger() });
+  const [verifier] = createTokenVerifiers(settings, { source, clock, logger: new MemoryLogger() });
   if (verifier === undefined) throw new Error('no verifier');
 
   const isAcceptedByService = async (token: string): Promise<boolean> => {
     try {
-      const verification = verifier.verify(readCompactToken(token));
+      const verification = verifier.verify(parseJwt(token));
       await Promise.race([verification, untilSleeping(clock)]);
       // The service looks for an unknown key id again after the cooldown.
       if (clock.sleeping > 0) await clock.advance(COOLDOWN_SECONDS * 1_000);
@@ -61,7 +61,7 @@ export async function compareWithJose({
     }
   };
   const keys = createLocalJWKSet({
-    keys: [{ ...published(issuer.current), kty: 'RSA' }],
+    keys: [{ ...publicJwk(issuer.current), kty: 'RSA' }],
   });
   const isAcceptedByJose = async (token: string): Promise<boolean> => {
     const rules = {

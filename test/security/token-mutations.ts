@@ -1,4 +1,4 @@
-import { base64url, signedText, type TestIssuer } from '#libs/authentication/testing';
+import { base64url, signJwt, type TestIssuer } from '#libs/authentication/testing';
 import type { Prng } from '../support/prng.js';
 
 const CHARACTERS = 'AQgwZz09-_=+/. "{}[]:,\\u0061eE\u00e9\u0000';
@@ -78,7 +78,7 @@ export class TokenMutations {
           [this.prng.pick(EXTRA_CLAIMS)]: this.prng.below(9),
         });
     }
-    return signedText(headerText, claimsText, privateKey);
+    return signJwt(headerText, claimsText, privateKey);
   }
 
   #withOtherValue(members: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -6,7 +6,7 @@ import { AuditTrail } from '#libs/audit';
 import { adapters, type Port } from '#libs/composition';
 import { Clock, Logger, MemoryLogger, SystemClock } from '#libs/platform';
 import { IdentityMap } from '#libs/identity-mapping';
-import { keyVaultSettings, SecretStore } from '#libs/secrets';
+import { AzureCredential, keyVaultSettings, SecretStore } from '#libs/secrets';
 import { placeholderEnvironment } from '../../../scripts/placeholder-environment.js';
 import { createApi } from './create-api.js';
 
@@ -23,6 +23,7 @@ function standIn(port: Port): object {
 /** A replacement that the service works with, where a stand-in would end it. */
 function fakeOf(port: Port): object {
   if (port === Clock) return new SystemClock();
+  if (port === AzureCredential) return { getToken: async () => Promise.resolve(null) };
   return port === Logger ? new MemoryLogger() : standIn(port);
 }
 

@@ -1,4 +1,3 @@
-export { type Actor, type Principal, isPrincipal } from './trail/actor.js';
 export {
   type AuditAction,
   type AuditEvent,
@@ -33,7 +32,7 @@ export {
   type VerifyReport,
   type VerifyRequest,
 } from './verify/database-verifier.js';
-export { AuditLogService, type AuditReader } from './query/audit-log.service.js';
+export { AuditLogService } from './query/audit-log.service.js';
 export { EntryExport, type ExportChunk, type ExportQuery } from './export/entry-export.js';
 export type { EntryFilter, EntryPage, EntryQuery } from './query/entry-search.js';
 export {
@@ -44,7 +43,8 @@ export {
   type StatisticsQuery,
 } from './query/entry-statistics.js';
 export { type EntryFormatter, type ExportFormat, EXPORT_FORMATS } from './export/export-formats.js';
-export { LogReader, type SignedHead } from './log/log-reader.js';
+export { LogReader } from './log/log-reader.js';
+export { readSignedHead, type SignedHead } from './postgres/log-queries.js';
 export { LogRetention, type RetentionReport } from './log/log-retention.js';
 export type { TokenTrace } from './query/token-tracer.js';
 export { TileDirectory, type LogSource } from './log/tile-directory.js';

@@ -1,16 +1,15 @@
 import { Module } from '@nestjs/common';
 import { CommunicationServicesModule } from '#libs/communication-services';
 import { IdentityMappingModule } from '#libs/identity-mapping';
-import { ExpiredTokenCleanup } from './cache/expired-token-cleanup.js';
+import { ExpiredTokenCleanup } from './expired-token-cleanup.js';
 import { IssuanceMetricsModule } from './metrics.js';
 import { IssuanceAuditor } from './issue/issuance-auditor.js';
-import { IssuancePolicies } from './policy/issuance-policies.js';
+import { IssuancePolicies } from './policy-loading/issuance-policies.js';
 import { TokenReuse } from './cache/token-reuse.js';
 import { TeamsExchangeService } from './teams/teams-exchange.service.js';
 import { TokenIssuanceService } from './issue/token-issuance.service.js';
-import { TokenRevocationService } from './revoke/token-revocation.service.js';
 
-/** ACS access tokens: who gets which, and the record of it. */
+/** Issues ACS access tokens under the issuance policy. */
 @Module({
   imports: [CommunicationServicesModule, IdentityMappingModule, IssuanceMetricsModule],
   providers: [
@@ -18,10 +17,9 @@ import { TokenRevocationService } from './revoke/token-revocation.service.js';
     IssuancePolicies,
     TokenReuse,
     TokenIssuanceService,
-    TokenRevocationService,
     TeamsExchangeService,
     ExpiredTokenCleanup,
   ],
-  exports: [IssuancePolicies, TokenIssuanceService, TokenRevocationService, TeamsExchangeService],
+  exports: [IssuancePolicies, TokenIssuanceService, TeamsExchangeService],
 })
 export class TokenIssuanceModule {}

@@ -4,10 +4,10 @@ import {
   type AuditEvent,
   AUDIT_ACTIONS,
   AUDIT_OUTCOMES,
-  type Principal,
   type ExportFormat,
   EXPORT_FORMATS,
 } from '#libs/audit';
+import type { Principal } from '#libs/platform';
 import { alice, issued, openTestDesk, openTestLog, type TestLog } from '#libs/audit/testing';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { parseCef } from '../../support/parsers/cef.js';

@@ -11,7 +11,8 @@ import {
 } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { AuditLogService, type AuditReader } from '#libs/audit';
+import { AuditLogService } from '#libs/audit';
+import type { CallContext } from '#libs/platform';
 import { RequirePermission } from '#libs/authentication';
 import { ApiJson, ApiFile } from '../http/api-responses.js';
 import { CurrentAuditor } from './current-auditor.js';
@@ -65,7 +66,7 @@ export class AuditController {
   @ApiJson(200, entryPage, 400, 401, 403, 429, 503)
   async search(
     @Query({ schema: entryQuery }) query: EntrySearchQuery,
-    @CurrentAuditor() auditor: AuditReader,
+    @CurrentAuditor() auditor: CallContext,
   ): Promise<EntryPageResponse> {
     return toEntryPage(await this.desk.search(auditor, toEntryQuery(query)));
   }
@@ -77,7 +78,7 @@ export class AuditController {
   @ApiJson(200, wholeEntry, 400, 401, 403, 404, 429, 503)
   async entry(
     @Param('id', { schema: entryId }) id: string,
-    @CurrentAuditor() auditor: AuditReader,
+    @CurrentAuditor() auditor: CallContext,
   ): Promise<ListedEntry> {
     return toWholeEntry(await this.desk.entry(auditor, id));
   }
@@ -93,7 +94,7 @@ export class AuditController {
   @ApiFile(['text/plain'], 400, 401, 403, 404, 429, 503)
   async proof(
     @Param('id', { schema: entryId }) id: string,
-    @CurrentAuditor() auditor: AuditReader,
+    @CurrentAuditor() auditor: CallContext,
   ): Promise<string> {
     return this.desk.proof(auditor, id);
   }
@@ -108,7 +109,7 @@ export class AuditController {
   @ApiJson(200, statisticsResponse, 400, 401, 403, 429, 503)
   async statistics(
     @Query({ schema: statisticsQuery }) query: StatisticsRequest,
-    @CurrentAuditor() auditor: AuditReader,
+    @CurrentAuditor() auditor: CallContext,
   ): Promise<StatisticsResponse> {
     return toStatistics(await this.desk.statistics(auditor, query));
   }
@@ -124,7 +125,7 @@ export class AuditController {
   @ApiFile(exportMediaTypes, 400, 401, 403, 429, 503)
   async export(
     @Query({ schema: exportQuery }) query: ExportRequest,
-    @CurrentAuditor() auditor: AuditReader,
+    @CurrentAuditor() auditor: CallContext,
   ): Promise<StreamableFile> {
     return entryStream(this.desk.export(auditor, query), query);
   }
@@ -140,7 +141,7 @@ export class AuditController {
   @ApiJson(200, traceResponse, 400, 401, 403, 413, 415, 429, 503)
   async trace(
     @Body({ schema: traceRequest }) what: TraceRequest,
-    @CurrentAuditor() auditor: AuditReader,
+    @CurrentAuditor() auditor: CallContext,
   ): Promise<TraceResponse> {
     return toTrace(await this.desk.trace(auditor, what));
   }
@@ -157,7 +158,7 @@ export class AuditController {
   @ApiJson(200, erasureResponse, 400, 401, 403, 413, 415, 429, 503)
   async erase(
     @Body({ schema: erasureRequest }) person: ErasureRequest,
-    @CurrentAuditor() auditor: AuditReader,
+    @CurrentAuditor() auditor: CallContext,
   ): Promise<ErasureResponse> {
     return toErasure(await this.desk.erase(auditor, person));
   }

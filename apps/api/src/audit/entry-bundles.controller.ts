@@ -1,6 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { AuditLogService, type AuditReader } from '#libs/audit';
+import { AuditLogService } from '#libs/audit';
+import type { CallContext } from '#libs/platform';
 import { RequirePermission } from '#libs/authentication';
 import { ApiFile } from '../http/api-responses.js';
 import { CurrentAuditor } from './current-auditor.js';
@@ -17,7 +18,7 @@ export class EntryBundlesController {
   @RequirePermission('AuditLog.Read.All')
   @TileAnswer('private', 'A bundle of entries')
   @ApiFile(['application/octet-stream'], 401, 403, 404, 410, 429, 503)
-  async bundle(@LogPath() path: string, @CurrentAuditor() auditor: AuditReader): Promise<Buffer> {
+  async bundle(@LogPath() path: string, @CurrentAuditor() auditor: CallContext): Promise<Buffer> {
     return this.desk.resource(auditor, path);
   }
 }

@@ -1,6 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { AuditLogService, type AuditReader, CheckpointSigners } from '#libs/audit';
+import { AuditLogService, CheckpointSigners } from '#libs/audit';
+import type { CallContext } from '#libs/platform';
 import { RequirePermission } from '#libs/authentication';
 import { ApiFile } from '../http/api-responses.js';
 import { CurrentAuditor } from './current-auditor.js';
@@ -20,7 +21,7 @@ export class LogController {
   @RequirePermission('AuditLog.Read.All')
   @CheckpointAnswer('private')
   @ApiFile(['text/plain'], 401, 403, 429, 503)
-  async checkpoint(@CurrentAuditor() auditor: AuditReader): Promise<string> {
+  async checkpoint(@CurrentAuditor() auditor: CallContext): Promise<string> {
     return (await this.desk.checkpoint(auditor)).checkpoint;
   }
 
@@ -28,7 +29,7 @@ export class LogController {
   @RequirePermission('AuditLog.Read.All')
   @TileAnswer('private', 'A tile of the log’s hashes')
   @ApiFile(['application/octet-stream'], 401, 403, 404, 429, 503)
-  async tile(@LogPath() path: string, @CurrentAuditor() auditor: AuditReader): Promise<Buffer> {
+  async tile(@LogPath() path: string, @CurrentAuditor() auditor: CallContext): Promise<Buffer> {
     return this.desk.resource(auditor, requireHashTile(path));
   }
 

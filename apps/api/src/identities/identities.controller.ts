@@ -13,14 +13,9 @@ import {
 } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import {
-  CurrentPrincipal,
-  CurrentRequest,
-  type Principal,
-  RequirePermission,
-} from '#libs/authentication';
+import { CurrentPrincipal, CurrentRequest, RequirePermission } from '#libs/authentication';
 import { IdentityAdministrationService, IdentityLinking } from '#libs/identity-mapping';
-import type { RequestContext } from '#libs/platform';
+import type { Principal, RequestContext } from '#libs/platform';
 import { AbortableRequest } from '../http/abortable-request.js';
 import { ApiJson } from '../http/api-responses.js';
 import {
@@ -83,7 +78,7 @@ export class IdentitiesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<IdentityResponse> {
     const who = { actor, request };
-    const tenant = await this.administration.requireOwnTenant(actor, asked.tenant, who);
+    const tenant = await this.administration.requireOwnTenant(asked.tenant, who);
     const { mapping, isNew } = await this.linking.createOrGet({ ...asked, tenant }, who);
     tagWith(reply.code(isNew ? 201 : 200), mapping);
     return toIdentity(mapping);
@@ -135,7 +130,7 @@ export class IdentitiesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ErasureResponse> {
     const who = { actor, request };
-    const tenant = await this.administration.requireOwnTenant(actor, asked.tenant, who);
+    const tenant = await this.administration.requireOwnTenant(asked.tenant, who);
     const report = await this.administration.erase({ tenant, subject: asked.subject }, who);
     void reply.code(report.isComplete ? 200 : 202);
     return toErasure(report);

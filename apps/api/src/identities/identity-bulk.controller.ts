@@ -12,9 +12,9 @@ import {
 import { ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { CurrentPrincipal, type Principal, RequirePermission } from '#libs/authentication';
+import { CurrentPrincipal, RequirePermission } from '#libs/authentication';
 import { IdentityExport, IdentityImport } from '#libs/identity-mapping';
-import type { RequestContext } from '#libs/platform';
+import type { Principal, RequestContext } from '#libs/platform';
 import { AnswersWithLines } from './ndjson-responses-decorator.js';
 import { type ImportOptions, importOptions } from './identity-requests.js';
 import { AbortableRequest } from '../http/abortable-request.js';
@@ -85,7 +85,7 @@ export class IdentityBulkController {
       chunks: { [Symbol.asyncIterator]: () => body.iterator({ destroyOnReturn: false }) },
       tenant: actor.tenant,
       isProvisioning: provision === 'true',
-      who: { actor, request },
+      ...{ actor, request },
     });
     const lines = linesOf(answer, (result) => results === 'all' || result.outcome === 'failed');
     return new StreamableFile(Readable.from(lines, { objectMode: false }), { type: NDJSON });

@@ -2,9 +2,10 @@ import { Body, Controller, Header, HttpCode, Param, Post, Res } from '@nestjs/co
 import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { CurrentPrincipal, type Principal, RequirePermission } from '#libs/authentication';
-import type { RequestContext } from '#libs/platform';
-import { TokenIssuanceService, TokenRevocationService } from '#libs/token-issuance';
+import { CurrentPrincipal, RequirePermission } from '#libs/authentication';
+import { IdentityMappingService } from '#libs/identity-mapping';
+import type { Principal, RequestContext } from '#libs/platform';
+import { TokenIssuanceService } from '#libs/token-issuance';
 import { ApiJson } from '../http/api-responses.js';
 import { jsonSchemaOf } from '../http/json-schema.js';
 import { AbortableRequest } from '../http/abortable-request.js';
@@ -26,7 +27,7 @@ const identityId = z.uuid('must be the UUID of an identity').toLowerCase();
 export class IdentityTokensController {
   constructor(
     private readonly tokens: TokenIssuanceService,
-    private readonly revocations: TokenRevocationService,
+    private readonly mappings: IdentityMappingService,
   ) {}
 
   @Post()
@@ -41,11 +42,11 @@ export class IdentityTokensController {
   async issue(
     @Param('id', { schema: identityId }) id: string,
     @Body(TokenRequestPipe) wish: TokenRequest,
-    @CurrentPrincipal() principal: Principal,
+    @CurrentPrincipal() actor: Principal,
     @AbortableRequest() request: RequestContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TokenResponse> {
-    const issued = await this.tokens.issueForMapping(principal, id, wish, request);
+    const issued = await this.tokens.issueForMapping(id, wish, { actor, request });
     warnOfSunsets(reply, issued.sunsets);
     return toTokenResponse(issued);
   }
@@ -60,9 +61,12 @@ export class IdentityTokensController {
   @ApiJson(202, revocationResponse, 400, 401, 403, 404, 409, 429, 503)
   async revoke(
     @Param('id', { schema: identityId }) id: string,
-    @CurrentPrincipal() principal: Principal,
+    @CurrentPrincipal() actor: Principal,
     @AbortableRequest() request: RequestContext,
   ): Promise<RevocationResponse> {
-    return toRevocationResponse(await this.revocations.revokeForMapping(principal, id, request));
+    const { tenant } = actor;
+    return toRevocationResponse(
+      await this.mappings.revokeTokens({ id, tenant }, { actor, request }),
+    );
   }
 }

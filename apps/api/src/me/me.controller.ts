@@ -1,14 +1,10 @@
 import { Body, Controller, Get, Header, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, type Principal, RequirePermission } from '#libs/authentication';
+import { CurrentPrincipal, RequirePermission } from '#libs/authentication';
 import { IdentityMappingService } from '#libs/identity-mapping';
-import type { RequestContext } from '#libs/platform';
-import {
-  TeamsExchangeService,
-  TokenIssuanceService,
-  TokenRevocationService,
-} from '#libs/token-issuance';
+import type { Principal, RequestContext } from '#libs/platform';
+import { TeamsExchangeService, TokenIssuanceService } from '#libs/token-issuance';
 import { ApiJson } from '../http/api-responses.js';
 import { jsonSchemaOf } from '../http/json-schema.js';
 import { AbortableRequest } from '../http/abortable-request.js';
@@ -42,7 +38,6 @@ import {
 export class MeController {
   constructor(
     private readonly tokens: TokenIssuanceService,
-    private readonly revocations: TokenRevocationService,
     private readonly teams: TeamsExchangeService,
     private readonly mappings: IdentityMappingService,
   ) {}
@@ -58,11 +53,11 @@ export class MeController {
   @ApiJson(200, tokenResponse, 400, 401, 403, 409, 413, 415, 429, 503)
   async issueToken(
     @Body(TokenRequestPipe) wish: TokenRequest,
-    @CurrentPrincipal() principal: Principal,
+    @CurrentPrincipal() actor: Principal,
     @AbortableRequest() request: RequestContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TokenResponse> {
-    const issued = await this.tokens.issueForCaller(principal, wish, request);
+    const issued = await this.tokens.issueForCaller(wish, { actor, request });
     warnOfSunsets(reply, issued.sunsets);
     return toTokenResponse(issued);
   }
@@ -76,10 +71,10 @@ export class MeController {
   })
   @ApiJson(202, revocationResponse, 401, 403, 404, 409, 429, 503)
   async revokeTokens(
-    @CurrentPrincipal() principal: Principal,
+    @CurrentPrincipal() actor: Principal,
     @AbortableRequest() request: RequestContext,
   ): Promise<RevocationResponse> {
-    return toRevocationResponse(await this.revocations.revokeOwn(principal, request));
+    return toRevocationResponse(await this.mappings.revokeOwnTokens({ actor, request }));
   }
 
   @Post('sign-out')
@@ -91,10 +86,10 @@ export class MeController {
   })
   @ApiJson(202, revocationResponse, 401, 403, 409, 429, 503)
   async signOut(
-    @CurrentPrincipal() principal: Principal,
+    @CurrentPrincipal() actor: Principal,
     @AbortableRequest() request: RequestContext,
   ): Promise<RevocationResponse> {
-    return toRevocationResponse(await this.revocations.signOut(principal, request));
+    return toRevocationResponse(await this.mappings.signOut({ actor, request }));
   }
 
   @Post('teams-tokens')
@@ -109,10 +104,10 @@ export class MeController {
   @ApiJson(200, teamsTokenResponse, 400, 401, 403, 409, 413, 415, 429, 503)
   async exchangeTeamsToken(
     @Body({ schema: teamsTokenRequest }) { teamsUserToken }: TeamsTokenRequest,
-    @CurrentPrincipal() principal: Principal,
+    @CurrentPrincipal() actor: Principal,
     @AbortableRequest() request: RequestContext,
   ): Promise<TeamsTokenResponse> {
-    return toTeamsTokenResponse(await this.teams.exchange(principal, teamsUserToken, request));
+    return toTeamsTokenResponse(await this.teams.exchange(teamsUserToken, { actor, request }));
   }
 
   @Get('identity')

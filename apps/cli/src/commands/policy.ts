@@ -117,7 +117,7 @@ function decisionOf(policy: IssuancePolicy, options: TestOptions): Decision {
 }
 
 function report(decision: Decision): void {
-  for (const { rule, outcome } of decision.trials) {
+  for (const { rule, outcome } of decision.evaluatedRules) {
     console.log(`rule ${rule} (mode audit) would decide: ${outcome}`);
   }
   const rule = decision.rule === undefined ? 'no rule' : `rule ${decision.rule}`;

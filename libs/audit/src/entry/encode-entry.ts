@@ -1,34 +1,37 @@
 import { hash } from 'node:crypto';
-import { type Actor, isPrincipal } from '../trail/actor.js';
+import { type Actor, isPrincipal, uuidText, uuidV7Bytes } from '#libs/platform';
 import { type AuditEntry, type EntryActor, MAX_AUDIT_ENTRY_BYTES } from './audit-entry.js';
 import type { AuditEvent } from '../trail/audit-event.js';
-import { truncate, truncateList, escapeControlCharacters } from './sanitize.js';
+import { truncate, truncateList } from './sanitize.js';
 import { type PersonalValues, personalHashes, personalValuesOf } from './personal-values.js';
-import { uuidText, uuidV7Bytes } from './uuid-v7.js';
 
-/** An entry that is ready to be appended. */
+/** An entry ready to be appended. */
 export interface EncodedEntry {
   readonly entry: AuditEntry;
   readonly id: Buffer;
   readonly recordedAtMs: number;
-  /** The canonical bytes: what the log commits to. */
+  /** The canonical bytes (RFC 8785), which the log commits to. */
   readonly leaf: Buffer;
   readonly personal: readonly PersonalValues[];
 }
 
-/** How much of what a caller controls goes into an entry. */
+/** Limits for values that a caller controls. */
 interface Limits {
+  /** Characters of a text. */
   readonly text: number;
+  /** Characters of a text in `details` and of `reason.detail`. */
   readonly detail: number;
+  /** Values of a list. */
   readonly values: number;
+  /** Whether `details` are written out, or replaced by their hash. */
   readonly hasDetails: boolean;
 }
 
 const NORMAL_LIMITS: Limits = { text: 256, detail: 1024, values: 32, hasDetails: true };
-// Even when every text is cut and every character takes three bytes, this stays below 16 KB.
+/** Below 16 KB even when every text is truncated and every character takes three bytes. */
 const TIGHT_LIMITS: Limits = { text: 48, detail: 200, values: 8, hasDetails: false };
 
-/** Makes the entry of an event. Never refuses: what is too long is cut, what is hostile written out. */
+/** Encodes an event as an entry. Never rejects: long values are truncated, unsafe characters escaped. */
 export function encodeEntry(event: AuditEvent, recordedAtMs: number): EncodedEntry {
   const id = uuidV7Bytes(recordedAtMs);
   const personal = personalValuesOf(event);
@@ -49,8 +52,8 @@ function encodeWithin(
 }
 
 /**
- * Members are written in canonical order, absent ones are left out, and texts are well-formed; then
- * JSON.stringify gives the canonical bytes at a third of the price of sorting.
+ * Members are in canonical order, absent ones are omitted, and texts are well-formed. JSON.stringify then
+ * gives the canonical bytes in a third of the time that sorting takes.
  */
 function toEntry(
   event: AuditEvent,
@@ -106,7 +109,7 @@ function toEntry(
 
 let lastTime = { ms: 0, text: new Date(0).toISOString() };
 
-/** Under load many entries share a millisecond. */
+/** Remembers the last text, because under load many entries share a millisecond. */
 function toRecordedAt(ms: number): string {
   if (lastTime.ms !== ms) lastTime = { ms, text: new Date(ms).toISOString() };
   return lastTime.text;
@@ -145,8 +148,8 @@ function toDetails(
         [withoutIntegerName(truncate(name, limits.text)), toDetail(value, limits)] as const,
     )
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  // Object.fromEntries defines members, so that even `__proto__` is but a name; JSON.stringify would
-  // put integer-like names first, which a sign before them prevents.
+  // Object.fromEntries defines members, so `__proto__` is an ordinary name. JSON.stringify would put
+  // integer names first, out of order; a prefix prevents that.
   return Object.fromEntries(members);
 }
 
@@ -171,11 +174,6 @@ function toTimestamp(time: Date): string {
 type WithUndefined<T> = { [K in keyof T]: T[K] | undefined };
 
 function withoutAbsent<T extends object>(value: WithUndefined<T>): T {
-  // JSON.stringify leaves absent members out; readers of the object see the same after this.
+  // JSON.stringify omits undefined members; for readers of the object, undefined and absent are the same.
   return value as T;
-}
-
-/** A search text as entries would hold it. */
-export function asRecorded(text: string): string {
-  return escapeControlCharacters(text);
 }

@@ -1,31 +1,31 @@
 import { hash, randomFillSync } from 'node:crypto';
-import { isPrincipal } from '../trail/actor.js';
+import { isPrincipal } from '#libs/platform';
 import type { PersonalHashes } from './audit-entry.js';
 import type { AuditEvent } from '../trail/audit-event.js';
 import { truncate } from './sanitize.js';
 
-/** The values themselves, in the order of their salts. */
+/** The kinds of personal values, in the order of their salts. */
 export const PERSONAL_FIELDS = ['clientAddress', 'userAgent', 'displayName'] as const;
 
 export type PersonalField = (typeof PERSONAL_FIELDS)[number];
 
-/** An absent value is undefined. */
+/** Values by kind. An absent value is undefined. */
 export type PersonalTexts = Readonly<Partial<Record<PersonalField, string | undefined>>>;
 
 /**
- * The personal values of an entry that belong to one person, outside the log so that they can be
- * erased: those of the actor, or those of the target.
+ * The personal values of one person in an entry: the actor or the target. They are stored beside the
+ * log, which holds salted hashes of them only, so that they can be erased.
  */
 export interface PersonalValues extends PersonalTexts {
   readonly whose: 'actor' | 'target';
-  /** 16 random bytes for each value that is there, in the order above. */
+  /** 16 random bytes for each present value, in the order of `PERSONAL_FIELDS`. */
   readonly salts: Buffer;
 }
 
 const SALT_BYTES = 16;
 const MAX_VALUE_LENGTH = 512;
 
-/** Takes the personal values out of an event. */
+/** The personal values of an event, truncated. */
 export function personalValuesOf(event: AuditEvent): PersonalValues[] {
   const { actor, request, displayName } = event;
   const values: PersonalValues[] = [];
@@ -42,7 +42,7 @@ export function personalValuesOf(event: AuditEvent): PersonalValues[] {
   return values;
 }
 
-/** What stands for the values in the entry; a member is missing when its value is. */
+/** The hashes of the values for the entry; a member is absent when its value is. */
 export function personalHashes(values: readonly PersonalValues[]): PersonalHashes | undefined {
   if (values.length === 0) return undefined;
   const found: { -readonly [Member in keyof PersonalHashes]: string } = {};
@@ -56,27 +56,28 @@ export function personalHashes(values: readonly PersonalValues[]): PersonalHashe
     }
   }
   const hashes: typeof found = {};
-  for (const name of CANONICAL_ORDER) {
+  for (const name of PERSONAL_HASH_NAMES) {
     const value = found[name];
     if (value !== undefined) hashes[name] = value;
   }
   return hashes;
 }
 
-const CANONICAL_ORDER = [
+/** The names of the hashes in canonical order (RFC 8785). */
+export const PERSONAL_HASH_NAMES = [
   'actorDisplayName',
   'clientAddress',
   'targetDisplayName',
   'userAgent',
 ] as const satisfies readonly (keyof PersonalHashes)[];
 
-/** Which hash in the entry stands for a value beside it. */
+/** The name of a value's hash in the entry. */
 export function hashNameOf(whose: 'actor' | 'target', field: PersonalField): keyof PersonalHashes {
   if (field !== 'displayName') return field;
   return whose === 'actor' ? 'actorDisplayName' : 'targetDisplayName';
 }
 
-/** Whether the salts are as many as the values. */
+/** Whether there is a salt for each value, and at least one value. */
 export function hasAllSalts(values: PersonalValues): boolean {
   const count = PERSONAL_FIELDS.filter((field) => values[field] !== undefined).length;
   return count > 0 && values.salts.length === count * SALT_BYTES;
@@ -96,7 +97,7 @@ function truncated(value: string | undefined): string | undefined {
 const pool = Buffer.alloc(9600);
 let used = pool.length;
 
-// One call of the system for many salts.
+// One system call for many salts.
 function randomBytes(count: number): Buffer {
   if (used + count > pool.length) {
     randomFillSync(pool);

@@ -4,16 +4,16 @@ import { CSV_HEADER, csvLine } from './csv.js';
 import { ecsLine } from './ecs.js';
 import { ocsfLine } from './ocsf.js';
 
-/** A form in which entries leave for other systems, one line for each. */
+/** A text format for other systems, one line for each entry. */
 export interface EntryFormatter {
   readonly mediaType: string;
-  /** The first line, where the form has one. */
+  /** The first line, where the format has one. */
   readonly header?: string;
-  /** Without the line's end. Never has a line break inside. */
+  /** The line of an entry, without a line break. */
   readonly line: (entry: AuditEntryRecord) => string;
 }
 
-/** Every form, by the name that callers ask for it. */
+/** Every export format by its name in the API. */
 export const EXPORT_FORMATS = {
   ndjson: { mediaType: 'application/x-ndjson', line: ndjsonLine },
   csv: { mediaType: 'text/csv; charset=utf-8', header: CSV_HEADER, line: csvLine },
@@ -24,7 +24,7 @@ export const EXPORT_FORMATS = {
 
 export type ExportFormat = keyof typeof EXPORT_FORMATS;
 
-/** Everything, with the entry's canonical bytes as they are in the log: they can be hashed again. */
+/** The entry's canonical bytes, so that its leaf hash can be computed, with index and personal values. */
 function ndjsonLine({ index, leaf, personal }: AuditEntryRecord): string {
   return `{"index":${index},"entry":${leaf.toString()},"personal":${JSON.stringify(personal)}}`;
 }

@@ -1,21 +1,21 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#libs/platform';
-import type { Actor } from '../trail/actor.js';
-import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
+import { type Actor, Database } from '#libs/platform';
+import { readSignedHead } from '../postgres/log-queries.js';
 import { EntryRepository } from '../query/entry-repository.js';
+import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
 
-/** What a retention run did. */
+/** What a run of `LogRetention` dropped. */
 export interface RetentionReport {
-  /** Tables that were dropped; none when nothing is old enough. */
+  /** Dropped partitions of `audit_entry`; empty when none is old enough. */
   readonly partitions: readonly string[];
-  /** Entries with a smaller index have no bodies any more. */
+  /** Entries with a smaller index have been dropped. 0 when no partition was dropped. */
   readonly firstIndex: number;
   readonly receipt: AuditReceipt | undefined;
 }
 
 /**
- * Drops the bodies of old entries, a month at a time. Their hashes stay, so that every proof holds.
- * Must run as the role that owns the tables: the service's role can't.
+ * Drops the bodies of old entries, by monthly partition. Their hashes stay, so every proof still
+ * verifies. Needs the role that owns the tables; the service's role has no right to drop them.
  */
 @Injectable()
 export class LogRetention {
@@ -26,18 +26,14 @@ export class LogRetention {
   ) {}
 
   /**
-   * Records what will go, then drops the months that were over before the given time. Safe to repeat:
-   * a run that was cut off is finished by the next.
+   * Records what will be dropped, then drops the months that ended at `before` or earlier. Safe to
+   * repeat: the next run completes one that was interrupted.
    */
   async retire(before: Date, actor: Actor): Promise<RetentionReport> {
     const partitions = await this.#partitionsBefore(before);
-    const end = partitions.reduce((latest, { endAt }) => Math.max(latest, endAt.getTime()), 0);
-    const [head] = await this.database.query<{ size: string }>(
-      'SELECT size FROM audit_head ORDER BY size DESC LIMIT 1',
-    );
-    const size = Number(head?.size ?? 0);
-    const firstIndex = (await this.entries.firstIndexSince(new Date(end))) ?? size;
     if (partitions.length === 0) return { partitions: [], firstIndex: 0, receipt: undefined };
+    const end = Math.max(...partitions.map(({ endAt }) => endAt.getTime()));
+    const firstIndex = await this.#firstIndexSince(new Date(end));
     const names = partitions.map(({ name }) => name);
     const receipt = await this.trail.record({
       action: 'audit.retain',
@@ -49,6 +45,12 @@ export class LogRetention {
       await this.database.query(`DROP TABLE ${name}, ${name.replace('entry', 'personal')}`);
     }
     return { partitions: names, firstIndex, receipt };
+  }
+
+  /** The size of the log when no entry is that new. Read before, since the log may grow in between. */
+  async #firstIndexSince(time: Date): Promise<number> {
+    const head = await readSignedHead(this.database);
+    return (await this.entries.firstIndexSince(time)) ?? head?.size ?? 0;
   }
 
   async #partitionsBefore(before: Date): Promise<{ name: string; endAt: Date }[]> {

@@ -6,17 +6,17 @@ import {
   parseCheckpoint,
   parseNote,
 } from '#libs/transparency-log';
+import { LogDamaged } from '../errors.js';
 import { AuditMetrics } from '../metrics.js';
+import { readRoot, type SignedHead } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { CheckpointFile } from './checkpoint-file.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
-import type { Committed } from './sequencer.js';
-import { LogDamaged } from '../errors.js';
 
 /**
- * Remembers what the log has promised, in memory and in a file outside the database, and notices when
- * the database does not hold it any more. From then on nothing is recorded, so nothing is issued,
- * until an operator has looked and started the process again.
+ * Detects a database that no longer continues the log: rolled back to a backup, cut or replaced. It
+ * keeps the latest checkpoint in memory and, with `AUDIT_CHECKPOINT_FILE`, in a file outside the
+ * database. After a detection nothing is recorded, so nothing is issued, until the process restarts.
  */
 @Injectable()
 export class RollbackDetector implements OnApplicationBootstrap {
@@ -33,17 +33,20 @@ export class RollbackDetector implements OnApplicationBootstrap {
     private readonly metrics: AuditMetrics,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {
-    this.#file =
-      settings.checkpointFile === undefined
-        ? undefined
-        : new CheckpointFile(settings.checkpointFile);
+    const { checkpointFile } = settings;
+    this.#file = checkpointFile === undefined ? undefined : new CheckpointFile(checkpointFile);
   }
 
   onApplicationBootstrap(): void {
     this.readiness.register('audit', async () => this.#checkReadiness());
   }
 
-  /** @throws LogDamaged when the database does not continue what was seen before */
+  /**
+   * The first call compares the checkpoint file with the database; later ones only report damage that
+   * was found meanwhile.
+   *
+   * @throws LogDamaged when the database does not continue the latest checkpoint
+   */
   async assertConsistent(): Promise<void> {
     if (this.#damage) throw this.#damage;
     if (this.#hasReadFile) return;
@@ -52,9 +55,9 @@ export class RollbackDetector implements OnApplicationBootstrap {
     this.#hasReadFile = true;
   }
 
-  /** Remembers a checkpoint that was committed, or that a reader was shown. */
-  observe({ checkpoint, size }: Committed): void {
-    if (size <= (this.#latest?.size ?? -1)) return;
+  /** Remembers a head that was committed or shown to a reader. */
+  observe({ checkpoint, size }: SignedHead): void {
+    if (size <= this.#latestSize) return;
     this.#latest = parseCheckpoint(parseNote(checkpoint).text);
     this.metrics.size.set(size);
     this.#file?.write(checkpoint).catch((error: unknown) => {
@@ -62,9 +65,13 @@ export class RollbackDetector implements OnApplicationBootstrap {
     });
   }
 
-  /** Looks at why an append failed: damage stays. */
+  /** Remembers damage that an append found. Ignores other errors. */
   noteFailure(error: unknown): void {
     if (error instanceof LogDamaged) this.#damage ??= error;
+  }
+
+  get #latestSize(): number {
+    return this.#latest?.size ?? -1;
   }
 
   async #checkReadiness(): Promise<ReadinessAnswer> {
@@ -81,29 +88,27 @@ export class RollbackDetector implements OnApplicationBootstrap {
   }
 
   async #readFile(): Promise<void> {
-    const kept = await this.#file?.read();
-    if (kept === undefined) return;
+    const note = await this.#file?.read();
+    if (note === undefined) return;
     const verifiers = (await this.signers.current()).map(({ verifier }) => verifier);
     try {
-      const { checkpoint } = openCheckpoint(kept, { origin: this.settings.origin, verifiers });
-      if (checkpoint.size > (this.#latest?.size ?? -1)) this.#latest = checkpoint;
+      const { checkpoint } = openCheckpoint(note, { origin: this.settings.origin, verifiers });
+      if (checkpoint.size > this.#latestSize) this.#latest = checkpoint;
     } catch (cause) {
       throw new LogDamaged('the checkpoint file is not one of this log', { cause });
     }
   }
 
-  /** Every checkpoint was signed at a commit, so that its size and root are those of a head. */
+  /** Checkpoints are signed at commits, so a stored head has the size and the root of the latest one. */
   async #compareWithDatabase(): Promise<void> {
-    const seen = this.#latest;
-    const [row] = await this.database.query<{ root: Buffer }>(
-      'SELECT root FROM audit_head WHERE size = $1',
-      [seen?.size ?? 0],
-    );
-    if (!seen || seen.size === 0 || row?.root.equals(seen.root)) return;
+    const latest = this.#latest;
+    // Reads even without a checkpoint: readiness also means that the log can be read.
+    const root = await this.database.run(async (manager) => readRoot(manager, latest?.size ?? 0));
+    if (!latest || latest.size === 0 || root?.equals(latest.root)) return;
     this.#damage = new LogDamaged(
-      row ? 'the log is another one than before' : 'the log is shorter than before',
+      root ? 'the log is another one than before' : 'the log is shorter than before',
     );
-    this.logger.error({ size: seen.size, finding: this.#damage.finding }, 'audit log damaged');
+    this.logger.error({ size: latest.size, finding: this.#damage.finding }, 'audit log damaged');
     throw this.#damage;
   }
 }

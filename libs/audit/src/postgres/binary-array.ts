@@ -1,5 +1,5 @@
-// One-dimensional arrays in PostgreSQL's binary format (array_send in utils/adt/arrayfuncs.c). The
-// driver sends a Buffer as it is, so that thousands of values cost neither quoting nor parsing.
+// Encodes one-dimensional arrays in PostgreSQL's binary format (array_send in utils/adt/arrayfuncs.c).
+// pg sends a Buffer unchanged, so thousands of values need neither quoting nor parsing. No statements.
 
 const OIDS = {
   bytea: 17,
@@ -10,7 +10,7 @@ const OIDS = {
 const HEADER_BYTES = 20;
 const EPOCH_2000_MS = 946_684_800_000;
 
-/** `bytea[]`. */
+/** A `bytea[]`. */
 export function bytesArray(values: readonly Uint8Array[]): Buffer {
   const size = values.reduce((sum, value) => sum + 4 + value.length, HEADER_BYTES);
   const array = header('bytea', values.length, size, false);
@@ -23,7 +23,7 @@ export function bytesArray(values: readonly Uint8Array[]): Buffer {
   return array;
 }
 
-/** `text[]`; `null` and `undefined` become NULL. */
+/** A `text[]`; `null` and `undefined` become NULL. */
 export function textArray(values: readonly (string | null | undefined)[]): Buffer {
   let size = HEADER_BYTES + 4 * values.length;
   let hasNulls = false;
@@ -46,12 +46,12 @@ export function textArray(values: readonly (string | null | undefined)[]): Buffe
   return array;
 }
 
-/** `bigint[]`, of safe integers. */
+/** A `bigint[]` of safe integers. */
 export function bigintArray(values: readonly number[]): Buffer {
   return int64Array('bigint', values);
 }
 
-/** `timestamptz[]`, of milliseconds since 1970. */
+/** A `timestamptz[]` of milliseconds since 1970. */
 export function timeArray(unixMs: readonly number[]): Buffer {
   return int64Array(
     'timestamptz',

@@ -1,11 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#libs/platform';
+import { Database, uuidV7Time } from '#libs/platform';
 import { parseAuditEntry, type AuditEntryRecord } from '../entry/audit-entry.js';
 import { bigintArray, timeArray } from '../postgres/binary-array.js';
 import { hashNameOf, PERSONAL_FIELDS, type PersonalField } from '../entry/personal-values.js';
-import { uuidV7Time } from '../entry/uuid-v7.js';
 
-/** A row of the entries as the driver gives it. */
+/** A row of `audit_entry`. */
 export interface EntryRow {
   readonly entry_index: string;
   readonly recorded_at: Date;
@@ -26,13 +25,13 @@ const COLUMN_OF_FIELD = {
   displayName: 'display_name',
 } as const satisfies Record<PersonalField, keyof PersonalRow>;
 
-/** Times between which a run of entries was recorded. Narrows a search by index to few partitions. */
+/** The times between which a range of entries was recorded, for searches to read few partitions. */
 export interface TimeSpan {
   readonly from: Date;
   readonly to: Date;
 }
 
-/** Finds entries by id and by index. */
+/** Reads entries by id and by index, and their personal values. */
 @Injectable()
 export class EntryRepository {
   constructor(private readonly database: Database) {}
@@ -48,7 +47,7 @@ export class EntryRepository {
     return (await this.withPersonalValues(rows))[0];
   }
 
-  /** The rows from one index up to and without another, in order; those that were retired are missing. */
+  /** The rows from index `from` up to, but not including, `end`, in order. Retired ones are missing. */
   async byIndex(from: number, end: number): Promise<EntryRow[]> {
     const span = await this.timeSpanOf(from, end);
     if (!span) return [];
@@ -60,7 +59,7 @@ export class EntryRepository {
     );
   }
 
-  /** When the entries from one index up to and without another were recorded; absent beyond the log. */
+  /** When the entries from index `from` up to `end` were recorded; `undefined` for an empty log. */
   async timeSpanOf(from: number, end: number): Promise<TimeSpan | undefined> {
     const [row] = await this.database.query<{ from_at: Date | null; to_at: Date | null }>(
       `SELECT (SELECT recorded_at FROM audit_head WHERE size <= $1 ORDER BY size DESC LIMIT 1) AS from_at,
@@ -71,7 +70,7 @@ export class EntryRepository {
     return row?.to_at ? { from: row.from_at ?? new Date(0), to: row.to_at } : undefined;
   }
 
-  /** The first index that was recorded at a time or later; absent when there is none. */
+  /** The first index that was recorded at this time or later; `undefined` when there is none. */
   async firstIndexSince(time: Date): Promise<number | undefined> {
     const [row] = await this.database.query<{ entry_index: string }>(
       `SELECT entry_index FROM audit_entry WHERE recorded_at >= $1
@@ -81,7 +80,7 @@ export class EntryRepository {
     return row && Number(row.entry_index);
   }
 
-  /** Adds the personal values to rows. */
+  /** Parses rows and adds their personal values. */
   async withPersonalValues(rows: readonly EntryRow[]): Promise<AuditEntryRecord[]> {
     if (rows.length === 0) return [];
     const personal = await this.database.query<PersonalRow>(

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#libs/platform';
 
-/** What entries can be counted by. */
+/** What entries can be counted by, with the column of each. */
 export const STATISTIC_DIMENSIONS = {
   action: 'action',
   outcome: 'outcome',
@@ -16,16 +16,16 @@ export type StatisticBucket = 'hour' | 'day' | 'week' | 'month';
 
 /** Which entries to count, and how to group them. */
 export interface StatisticsQuery {
-  /** From this time on. */
+  /** Recorded at this time or later. */
   readonly from: Date;
-  /** Up to and without this time. */
+  /** Recorded before this time. */
   readonly to: Date;
   /** Calendar units in UTC. */
   readonly bucket: StatisticBucket;
   readonly dimension: StatisticDimension;
 }
 
-/** Entries of one bucket that share one value; the value is absent where entries have none. */
+/** The number of entries in a bucket with one value; `undefined` stands for entries without a value. */
 export interface StatisticCount {
   readonly bucketStart: Date;
   readonly value: string | undefined;
@@ -38,14 +38,14 @@ const DIMENSION_VALUES = Object.values(STATISTIC_DIMENSIONS)
   .join(', ');
 
 /**
- * Counts entries by time. Hours that are over were counted once and for all (`rollUp`); only what is
- * newer, and hours that the window cuts, is counted anew.
+ * Counts entries by time. Past hours are counted once and stored (`rollUp`); only newer entries, and hours
+ * that a window contains in part, are counted for each query.
  */
 @Injectable()
 export class EntryStatistics {
   constructor(private readonly database: Database) {}
 
-  /** Buckets in the order of time, largest counts first. */
+  /** Counts by bucket, in the order of time, the largest counts first. */
   async count({ from, to, bucket, dimension }: StatisticsQuery): Promise<StatisticCount[]> {
     const column = STATISTIC_DIMENSIONS[dimension];
     const [run] = await this.database.query<{ start_at: Date; end_at: Date }>(
@@ -77,9 +77,9 @@ export class EntryStatistics {
   }
 
   /**
-   * Counts the next hours that are over, a day at most. Safe to run twice at once: one of two counts.
+   * Counts and stores the next complete hours, a day at most. Of two calls at the same time, one counts.
    *
-   * @returns whether there may be more to count
+   * @returns whether more hours can be counted
    */
   async rollUp(): Promise<boolean> {
     const [state] = await this.database.query<{ start: Date | null; newest: Date | null }>(
@@ -89,7 +89,7 @@ export class EntryStatistics {
         (SELECT recorded_at FROM audit_head ORDER BY size DESC LIMIT 1) AS newest`,
     );
     if (!state?.start || !state.newest) return false;
-    // Times never go back in the log: before the hour of its newest entry nothing will be added.
+    // Times in the log never decrease, so hours before that of the newest entry are complete.
     const closed = floorHour(state.newest);
     const start = state.start.getTime();
     const end = Math.min(closed, start + 24 * HOUR_MS);

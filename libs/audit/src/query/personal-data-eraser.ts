@@ -1,19 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type RequestContext } from '#libs/platform';
-import type { Actor } from '../trail/actor.js';
+import { type CallContext, Database } from '#libs/platform';
 import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
 
-/** Whose values to erase, at whose wish, and why. */
-export interface ErasureRequest {
+/** Whose personal values to erase, who requests it, and why. */
+export interface ErasureRequest extends CallContext {
   readonly tenant: string;
   readonly subject: string;
-  readonly actor: Actor;
-  readonly request?: RequestContext;
   /** Such as the number of the person's request. */
   readonly reason?: string;
 }
 
-/** Erases personal values beside the log. Entries, hashes and proofs stay as they are. */
+/** Erases the personal values of a person, which are stored beside the log. Entries and proofs don't change. */
 @Injectable()
 export class PersonalDataEraser {
   constructor(
@@ -22,10 +19,10 @@ export class PersonalDataEraser {
   ) {}
 
   /**
-   * Records the erasure, then erases a person's addresses, user agents and names from all entries up
-   * to it. Safe to repeat, and to be repeated when its answer was lost.
+   * Records the erasure, then erases the person's addresses, user agents and names of all earlier
+   * entries. Safe to repeat, and must be repeated when its answer was lost.
    *
-   * @returns the entry of the erasure, and how many rows of values went with it
+   * @returns the entry of the erasure, and the number of erased rows
    */
   async erase(erasure: ErasureRequest): Promise<{ receipt: AuditReceipt; rows: number }> {
     const { tenant, subject, actor, request, reason } = erasure;

@@ -5,20 +5,20 @@ import { type EntryRow, EntryRepository } from './entry-repository.js';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { TokenFingerprints } from '../fingerprints/token-fingerprints.js';
 
-/** What the log knows of a token. */
+/** The entries of a token, and which other tokens its owner holds. */
 export interface TokenTrace {
-  /** Everything that the log tells of this very token, oldest first: first its issuance. */
+  /** All entries with the token's fingerprint, oldest first: the first is its issuance. */
   readonly entries: readonly AuditEntryRecord[];
-  /** Other tokens of the same communication identity that are not expired and not revoked. */
+  /** One entry for each other token of the communication identity that is neither expired nor revoked. */
   readonly liveSiblings: readonly AuditEntryRecord[];
-  /** Keys that fingerprints were once made with and that can't be had any more: they were not tried. */
+  /** Fingerprint keys that are no longer in the secret store and could not be tried. */
   readonly untriedKeys: readonly string[];
 }
 
-/** ACS gives tokens a life of 24 hours at most. */
+/** ACS issues tokens for 24 hours at most. */
 const MAX_TOKEN_LIFETIME_MS = 24 * 60 * 60 * 1000;
 
-/** Finds out who got a token. The token itself is neither stored nor logged. */
+/** Finds the entries of a token. The token itself is neither stored nor logged. */
 @Injectable()
 export class TokenTracer {
   constructor(
@@ -28,7 +28,7 @@ export class TokenTracer {
     private readonly clock: Clock,
   ) {}
 
-  /** By the token: tries every key that fingerprints were ever made with. */
+  /** By the token: tries every fingerprint key that was ever in use. */
   async byToken(token: string): Promise<TokenTrace> {
     const keys = await this.database.query<{ id: string }>(
       'SELECT id FROM audit_fingerprint_key ORDER BY first_index DESC',
@@ -46,7 +46,7 @@ export class TokenTracer {
     return { ...(await this.#trace(found)), untriedKeys };
   }
 
-  /** By a fingerprint as an entry shows it. */
+  /** By a fingerprint as in an entry. */
   async byFingerprint(fingerprint: string): Promise<TokenTrace> {
     return { ...(await this.#trace([fingerprint])), untriedKeys: [] };
   }

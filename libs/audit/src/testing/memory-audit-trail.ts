@@ -1,7 +1,6 @@
-import type { Transaction } from '#libs/platform';
+import { type Transaction, uuidV7 } from '#libs/platform';
 import type { AuditEvent } from '../trail/audit-event.js';
 import { type AuditReceipt, AuditTrail, type TransactionalWrite } from '../trail/audit-trail.js';
-import { uuidV7 } from '../entry/uuid-v7.js';
 
 /** Keeps events in memory, for tests. */
 export class MemoryAuditTrail extends AuditTrail {

@@ -5,11 +5,11 @@ import {
   type Clock,
   Database,
   dataSourceOptions,
-  MemoryLogger,
   ReadinessChecks,
   SystemClock,
 } from '#libs/platform';
-import { MemorySecretStore } from '#libs/secrets';
+import { MemoryLogger } from '#libs/platform/testing';
+import { MemorySecretStore } from '#libs/secrets/testing';
 import { AuditMetrics } from '../metrics.js';
 import type { AuditSettings } from '../settings.js';
 import { CheckpointSigners } from '../log/checkpoint-signers.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ManualClock, MemoryLogger } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { AuditUnavailable } from '../errors.js';
 import { MemoryAuditTrail } from '../testing/memory-audit-trail.js';
 import { AggregatingRecorder, type AggregationOptions } from './aggregating-recorder.js';

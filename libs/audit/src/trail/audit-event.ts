@@ -1,5 +1,4 @@
-import type { RequestContext } from '#libs/platform';
-import type { Actor } from './actor.js';
+import type { Actor, RequestContext } from '#libs/platform';
 
 /** Every action that the log knows, `noun.verb`. Public API: a name never changes once released. */
 export const AUDIT_ACTIONS = [

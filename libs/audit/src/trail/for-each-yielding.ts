@@ -1,12 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** How many go at a time: what they do then takes less than a millisecond together. */
+/** The callbacks of one batch and what they resume take less than a millisecond together. */
 const BATCH_SIZE = 8;
 
 /**
- * Calls back for each value, a few at a time. What the callbacks set going runs before anything is
- * read from a socket: all at once, a thousand of them would leave the database waiting for its next
- * statement.
+ * Calls back for each value, a few in each iteration of the event loop. A thousand at once would delay
+ * the next read from a socket, and the database would wait for its next statement meanwhile.
  */
 export async function forEachYielding<T>(
   values: readonly T[],

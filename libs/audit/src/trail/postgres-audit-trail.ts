@@ -1,18 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { Clock, Logger } from '#libs/platform';
-import type { AuditEvent } from './audit-event.js';
+import { Clock, Logger, uuidText } from '#libs/platform';
+import { encodeEntry } from '../entry/encode-entry.js';
+import { AuditUnavailable } from '../errors.js';
+import { RollbackDetector } from '../log/rollback-detector.js';
+import { type AppendResult, type PendingRecord, Sequencer } from '../log/sequencer.js';
 import { AuditMetrics } from '../metrics.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
+import type { AuditEvent } from './audit-event.js';
 import { type AuditReceipt, AuditTrail, type TransactionalWrite } from './audit-trail.js';
-import { AuditUnavailable } from '../errors.js';
-import { encodeEntry } from '../entry/encode-entry.js';
 import { forEachYielding } from './for-each-yielding.js';
-import { Sequencer, type PendingRecord, type AppendResult } from '../log/sequencer.js';
-import { RollbackDetector } from '../log/rollback-detector.js';
-import { uuidText } from '../entry/uuid-v7.js';
 
-/** As much shares one commit at most: what a commit costs beyond is no longer worth sharing. */
+/** Larger batches gain nothing: the cost of a commit is no longer worth sharing further. */
 const MAX_BATCH_ENTRIES = 2048;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
@@ -24,12 +23,13 @@ interface PooledRecord extends PendingRecord {
 }
 
 /**
- * The log in PostgreSQL. While one commit is under way, what comes in is gathered for the next one:
- * an idle log commits at once, a busy one shares commits.
+ * The audit trail in PostgreSQL. Records are pooled while a commit is in progress and share the next
+ * one: an idle log commits at once, a busy one in batches.
  */
 @Injectable()
 export class PostgresAuditTrail extends AuditTrail {
   #pool: PooledRecord[] = [];
+  /** The batch whose commit is in progress. */
   #committing: readonly PooledRecord[] = [];
   #pendingEntryCount = 0;
   #isSequencing = false;
@@ -67,7 +67,7 @@ export class PostgresAuditTrail extends AuditTrail {
 
   async #sequencePool(): Promise<void> {
     this.#isSequencing = true;
-    await setImmediate(); // those who come in the same moment share the first commit
+    await setImmediate(); // records that arrive in the same moment share the first commit
     while (this.#pool.length > 0) {
       this.#committing = this.#takeBatch();
       if (this.#committing.length > 0) await this.#commitBatch(this.#committing);
@@ -92,20 +92,20 @@ export class PostgresAuditTrail extends AuditTrail {
     const startedAt = performance.now();
     try {
       await this.rollbackDetector.assertConsistent();
-      const { verdicts, committed } = await this.sequencer.append(batch);
-      if (committed) this.rollbackDetector.observe(committed);
-      // Not waited for: the next commit is on its way before those who wait for this one go on.
-      if (verdicts.length !== batch.length) throw new Error('not every submission has a verdict');
-      void forEachYielding(batch, (waiting, nth) => {
-        const verdict = verdicts[nth];
-        if (verdict) this.#settleWith(waiting, verdict);
+      const { results, head } = await this.sequencer.append(batch);
+      if (head) this.rollbackDetector.observe(head);
+      if (results.length !== batch.length) throw new Error('not every record has a result');
+      // Not awaited: the next commit starts before the callers of this one continue.
+      void forEachYielding(batch, (record, nth) => {
+        const result = results[nth];
+        if (result) this.#settleWith(record, result);
       });
     } catch (error) {
       this.rollbackDetector.noteFailure(error);
       this.logger.error({ error, entries: batch.length }, 'audit append failed');
-      for (const waiting of batch) {
-        this.#settle(waiting, () => {
-          waiting.reject(this.#unavailable('append failed', error));
+      for (const record of batch) {
+        this.#settle(record, () => {
+          record.reject(this.#unavailable('append failed', error));
         });
       }
     }
@@ -113,23 +113,19 @@ export class PostgresAuditTrail extends AuditTrail {
     this.metrics.batchEntries.observe(batch.reduce((sum, { events }) => sum + events.length, 0));
   }
 
-  #settleWith(waiting: PooledRecord, verdict: AppendResult): void {
-    this.#settle(waiting, () => {
-      if ('rejection' in verdict) {
-        waiting.reject(verdict.rejection);
+  #settleWith(record: PooledRecord, result: AppendResult): void {
+    this.#settle(record, () => {
+      if ('rejection' in result) {
+        record.reject(result.rejection);
         return;
       }
-      this.metrics.appended.inc(verdict.entries.length);
-      waiting.resolve(
-        verdict.entries.map(({ id }, nth) => ({
-          id: uuidText(id),
-          index: verdict.firstIndex + nth,
-        })),
-      );
+      const { entries, firstIndex } = result;
+      this.metrics.appended.inc(entries.length);
+      record.resolve(entries.map(({ id }, nth) => ({ id: uuidText(id), index: firstIndex + nth })));
     });
   }
 
-  /** Nobody waits longer than the deadline, whatever the database does. */
+  /** Rejects records at their deadline, whatever the database does. Runs while records are pending. */
   async #enforceDeadlines(): Promise<void> {
     this.#isEnforcingDeadlines = true;
     for (;;) {
@@ -142,9 +138,9 @@ export class PostgresAuditTrail extends AuditTrail {
       if (overdue.length > 0) {
         this.logger.error({ entries: overdue.length }, 'audit append overdue');
       }
-      for (const waiting of overdue) {
-        this.#settle(waiting, () => {
-          waiting.reject(this.#unavailable('deadline'));
+      for (const record of overdue) {
+        this.#settle(record, () => {
+          record.reject(this.#unavailable('deadline'));
         });
       }
       this.#pool = this.#pool.filter(({ isSettled }) => !isSettled);
@@ -152,11 +148,11 @@ export class PostgresAuditTrail extends AuditTrail {
     this.#isEnforcingDeadlines = false;
   }
 
-  #settle(waiting: PooledRecord, answer: () => void): void {
-    if (waiting.isSettled) return;
-    waiting.isSettled = true;
-    this.#addPending(-waiting.events.length);
-    answer();
+  #settle(record: PooledRecord, settle: () => void): void {
+    if (record.isSettled) return;
+    record.isSettled = true;
+    this.#addPending(-record.events.length);
+    settle();
   }
 
   #unavailable(reason: string, cause?: unknown): AuditUnavailable {
@@ -164,8 +160,8 @@ export class PostgresAuditTrail extends AuditTrail {
     return new AuditUnavailable({ cause });
   }
 
-  #addPending(entries: number): void {
-    this.#pendingEntryCount += entries;
+  #addPending(entryCount: number): void {
+    this.#pendingEntryCount += entryCount;
     this.metrics.waiting.set(this.#pendingEntryCount);
   }
 }

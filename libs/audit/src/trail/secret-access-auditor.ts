@@ -1,6 +1,6 @@
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { Clock, Logger } from '#libs/platform';
-import { type SecretRead, SecretReads } from '#libs/secrets';
+import { type SecretAccess, SecretAccessEvents } from '#libs/secrets';
 import { type AggregateDetails, AggregatingRecorder } from './aggregating-recorder.js';
 import type { AuditEvent } from './audit-event.js';
 import { AuditTrail } from './audit-trail.js';
@@ -20,17 +20,17 @@ const WINDOW_MS = 60_000;
  */
 @Injectable()
 export class SecretAccessAuditor implements BeforeApplicationShutdown {
-  readonly #recorder: AggregatingRecorder<SecretRead>;
+  readonly #recorder: AggregatingRecorder<SecretAccess>;
 
-  constructor(reads: SecretReads, trail: AuditTrail, clock: Clock, logger: Logger) {
+  constructor(events: SecretAccessEvents, trail: AuditTrail, clock: Clock, logger: Logger) {
     this.#recorder = new AggregatingRecorder(trail, clock, logger, {
       name: 'secret access',
       windowMs: WINDOW_MS,
       recordsFirstAtOnce: true,
       eventsOf,
     });
-    reads.observe((read) => {
-      void this.#recorder.add(JSON.stringify(read), read);
+    events.subscribe((access) => {
+      void this.#recorder.add(JSON.stringify(access), access);
     });
   }
 
@@ -40,8 +40,8 @@ export class SecretAccessAuditor implements BeforeApplicationShutdown {
   }
 }
 
-function eventsOf(read: SecretRead, aggregate: AggregateDetails): AuditEvent[] {
-  const { name: secret, version, refusal, replaces } = read;
+function eventsOf(access: SecretAccess, aggregate: AggregateDetails): AuditEvent[] {
+  const { name: secret, version, refusal, replaces } = access;
   const details = { secret, ...(version !== undefined && { version }), ...aggregate };
   if (refusal !== undefined) {
     const outcome = refusal === 'secret-access-refused' ? 'denied' : 'failure';
@@ -49,7 +49,7 @@ function eventsOf(read: SecretRead, aggregate: AggregateDetails): AuditEvent[] {
     return [{ action: 'secret.read', outcome, actor: SECRET_STORE, reason, details }];
   }
   const event = { outcome: 'success', actor: SECRET_STORE } as const;
-  const reading: AuditEvent = { ...event, action: 'secret.read', details };
-  if (replaces === undefined) return [reading];
-  return [reading, { ...event, action: 'secret.rotate', details: { ...details, replaces } }];
+  const read: AuditEvent = { ...event, action: 'secret.read', details };
+  if (replaces === undefined) return [read];
+  return [read, { ...event, action: 'secret.rotate', details: { ...details, replaces } }];
 }

@@ -20,6 +20,9 @@ const AFFECTS_ENTRIES = {
 
 export type AuditFaultKind = keyof typeof AFFECTS_ENTRIES;
 
+/** The detail of a fault `checkpoint-contradicted`. */
+export const CONTRADICTION = 'the log is another one than before';
+
 /** What a verification found to be wrong. */
 export interface AuditFault {
   readonly kind: AuditFaultKind;

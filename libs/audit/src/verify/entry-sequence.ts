@@ -1,12 +1,12 @@
 import type { AuditFaults } from './audit-fault.js';
 import type { StoredEntry } from './stored-rows.js';
 
-/** How far from its place a row is looked for before it counts as missing. */
+/** Rows that are read ahead for an index before it counts as missing. */
 const MAX_ROWS_AHEAD = 5000;
 
 /**
- * Puts stored entries into the order of their indexes. They come by time, which is the same unless
- * somebody changed a row; such a row is set aside until its index is asked for.
+ * Gives stored entries in the order of their indexes. They are read in the order of time, which is the
+ * same unless a row was changed; rows that come too early are held until their index is taken.
  */
 export class EntrySequence {
   readonly #ahead = new Map<number, StoredEntry>();
@@ -21,7 +21,7 @@ export class EntrySequence {
     this.#next = startIndex;
   }
 
-  /** The entry with an index, which must go up; `undefined` when there is none. */
+  /** The entry with an index, `undefined` when there is none. Indexes must increase from call to call. */
   async take(index: number): Promise<StoredEntry | undefined> {
     this.#next = index;
     while (!this.#ahead.has(index) && !this.#isAtEnd && this.#ahead.size < MAX_ROWS_AHEAD) {
@@ -32,12 +32,12 @@ export class EntrySequence {
     return found;
   }
 
-  /** Reads what is left: everything in it lies beyond the log. */
+  /** Reads the remaining rows and reports them: the log does not commit to them. */
   async finish(endIndex: number): Promise<void> {
     this.#next = endIndex;
     do {
       for (const { index } of this.#ahead.values()) {
-        this.faults.add('entry-added', index, 'the log does not have so many entries');
+        this.faults.add('entry-added', index, 'the log ends before this index');
       }
       this.#ahead.clear();
       if (!this.#isAtEnd) await this.#read();
@@ -52,7 +52,11 @@ export class EntrySequence {
     }
     const { value } = read;
     if (value.index < this.#next || this.#ahead.has(value.index)) {
-      this.faults.add('entry-added', value.index, 'there are two rows, or one that was retired');
+      this.faults.add(
+        'entry-added',
+        value.index,
+        'a second row with this index, or one of a retired entry',
+      );
       return;
     }
     this.#ahead.set(value.index, value);

@@ -2,6 +2,7 @@ import {
   type Checkpoint,
   CompactRange,
   decodeEntryBundle,
+  hashBytes,
   LogMismatch,
   type LogBatch,
   MalformedEntryBundle,
@@ -15,15 +16,15 @@ import {
   verifyLog,
 } from '#libs/transparency-log';
 import type { TileDirectory } from '../log/tile-directory.js';
-import { type AuditFault, type AuditFaultKind, AuditFaults } from './audit-fault.js';
+import { type AuditFault, type AuditFaultKind, AuditFaults, CONTRADICTION } from './audit-fault.js';
 import type { VerifyReport } from './database-verifier.js';
 
-/** What to verify. */
+/** Which copy to verify, and what with. */
 export interface VerifyFolderRequest {
   readonly folder: TileDirectory;
   readonly origin: string;
   readonly verifiers: readonly NoteVerifier[];
-  /** Start after this checkpoint, which was verified before. The whole log otherwise. */
+  /** Start after this checkpoint, which was verified before. Default: the whole log. */
   readonly since?: Checkpoint;
   readonly onProgress?: (verified: number, total: number) => void;
 }
@@ -37,7 +38,8 @@ const FAULT_KINDS: Readonly<Record<LogMismatch['fault'], AuditFaultKind>> = {
 };
 
 /**
- * Verifies a copy of the log with nothing but its files and the public key. Names the first fault.
+ * Verifies a copy of the log offline: its files and the public keys are all it needs. Reports the first
+ * fault only.
  *
  * @throws TransparencyLogError when the checkpoint is missing, malformed or not signed by the log
  */
@@ -71,7 +73,7 @@ class FolderVerification {
         readTile: (address) => this.#tile(address),
       });
     } catch (error) {
-      this.#note(error);
+      this.#addFault(error);
     }
     return this.#report(this.#faults.sorted());
   }
@@ -97,9 +99,9 @@ class FolderVerification {
         yield decodeEntryBundle(bundle, width).slice(skip);
       } else {
         if (hasBodies) throw new LogMismatch('entry-missing', this.#reached, this.#reached + 1);
-        // Retired: only their hashes can be held against the checkpoint.
+        // Retired entries: only their hashes can be compared with the checkpoint.
         const hashes = this.#tile({ level: 0, index, width });
-        yield { leafHashes: hashes.subarray(skip * 32, width * 32) };
+        yield { leafHashes: hashes.subarray(skip * hashBytes, width * hashBytes) };
         this.#retiredBelow = index * tileWidth + width;
       }
       this.#reached = index * tileWidth + width;
@@ -111,7 +113,7 @@ class FolderVerification {
     return this.#request.folder.tile(address) ?? Buffer.of();
   }
 
-  #note(error: unknown): void {
+  #addFault(error: unknown): void {
     if (error instanceof LogMismatch) {
       this.#faults.add(FAULT_KINDS[error.fault], error.firstIndex, error.fault, error.endIndex);
     } else if (error instanceof MalformedEntryBundle) {
@@ -130,6 +132,6 @@ class FolderVerification {
 }
 
 function contradiction(index: number, endIndex: number): AuditFault {
-  const detail = 'the log is another one than it was';
+  const detail = CONTRADICTION;
   return { kind: 'checkpoint-contradicted', index, endIndex, detail };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ManualClock } from '#libs/platform';
+import { ManualClock } from '#libs/platform/testing';
 import { openCheckpoint, verifyProofFile } from '#libs/transparency-log';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, openTestReader, type TestLog } from '../testing/test-log.js';

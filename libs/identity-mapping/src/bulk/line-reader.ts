@@ -1,43 +1,43 @@
-/** A line of a stream, counted from 1; a line that can't be read says why instead. */
+/** A line of a stream, counted from 1; an unreadable line has the problem instead of the text. */
 export type StreamLine =
   | { readonly number: number; readonly text: string }
   | { readonly number: number; readonly problem: string };
 
-/** The longest line of an import, in bytes. */
-export const LINE_LIMIT_BYTES = 8 * 1024;
+/** Longer lines are not read. */
+export const MAX_LINE_BYTES = 8 * 1024;
 
 const NEWLINE = 0x0a;
 
 /**
- * Cuts a stream of bytes into lines, holding at most one line in memory, whatever is sent: the rest
- * of a line that is too long is passed over. Empty lines are counted and left out.
+ * Splits a stream of bytes into lines. At most `MAX_LINE_BYTES` of a line are buffered. Empty lines
+ * are counted but not yielded.
  */
 export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<StreamLine> {
   let number = 0;
-  let parts: Uint8Array[] = [];
+  let buffers: Uint8Array[] = [];
   let sizeBytes = 0;
-  const take = (part: Uint8Array): void => {
-    sizeBytes += part.length;
-    if (sizeBytes <= LINE_LIMIT_BYTES) parts.push(part);
-    else parts = [];
+  const append = (buffer: Uint8Array): void => {
+    sizeBytes += buffer.length;
+    if (sizeBytes <= MAX_LINE_BYTES) buffers.push(buffer);
+    else buffers = [];
   };
   const finish = (): StreamLine | undefined => {
     number += 1;
-    const line = toLine(number, parts, sizeBytes);
-    parts = [];
+    const line = toLine(number, buffers, sizeBytes);
+    buffers = [];
     sizeBytes = 0;
     return line;
   };
   for await (const chunk of chunks) {
     let from = 0;
     for (let to = chunk.indexOf(NEWLINE); to >= 0; to = chunk.indexOf(NEWLINE, from)) {
-      take(chunk.subarray(from, to));
+      append(chunk.subarray(from, to));
       const line = finish();
       if (line) yield line;
       from = to + 1;
     }
-    // A copy: the rest would keep the whole chunk alive.
-    if (from < chunk.length) take(chunk.slice(from));
+    // A copy: a view would keep the whole chunk in memory.
+    if (from < chunk.length) append(chunk.slice(from));
   }
   const last = sizeBytes > 0 ? finish() : undefined;
   if (last) yield last;
@@ -45,14 +45,14 @@ export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenera
 
 function toLine(
   number: number,
-  parts: readonly Uint8Array[],
+  buffers: readonly Uint8Array[],
   sizeBytes: number,
 ): StreamLine | undefined {
-  if (sizeBytes > LINE_LIMIT_BYTES) {
-    return { number, problem: `a line has at most ${LINE_LIMIT_BYTES} bytes` };
+  if (sizeBytes > MAX_LINE_BYTES) {
+    return { number, problem: `a line has at most ${MAX_LINE_BYTES} bytes` };
   }
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts)).trim();
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(buffers)).trim();
     return text === '' ? undefined : { number, text };
   } catch {
     return { number, problem: 'the line is not UTF-8' };

@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { IDENTITY_KINDS } from './application-identity.js';
+import { GUID_SOURCE } from '#libs/platform';
+import { IDENTITY_KINDS } from './mapping.js';
 
-/** Letters of any script, without what hides, breaks lines or is half a character. */
+/** Any script; no control, format, unassigned or surrogate characters, no line separators. */
 const PLAIN = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;
-const ACS_USER =
-  /^8:acs:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const ACS_USER = new RegExp(`^8:acs:${GUID_SOURCE}_${GUID_SOURCE}$`, 'i');
 
-function name(what: string): z.ZodString {
+function name(noun: string): z.ZodString {
   return z
     .string()
-    .min(1, `must name ${what}`)
+    .min(1, `must name ${noun}`)
     .max(256, 'must have at most 256 characters')
     .regex(PLAIN, 'must not hold control characters')
     .refine((text) => text.trim() === text, 'must not begin or end with a space');
@@ -18,16 +18,16 @@ function name(what: string): z.ZodString {
 /** The fields that describe an application identity, in requests and in imported lines. */
 export const identityFields = {
   kind: z.enum(IDENTITY_KINDS, { error: `is not one of ${IDENTITY_KINDS.join(', ')}` }),
-  subject: name('a subject').meta({ description: 'Who, within the tenant: `oid` of Entra.' }),
+  subject: name('a subject').meta({ description: 'Unique within the tenant; for Entra, `oid`.' }),
   tenant: name('a tenant').meta({
-    description: 'Left out: the caller’s own, the only one allowed.',
+    description: 'Default: the caller’s own, the only one allowed.',
   }),
   displayName: z
     .string()
     .min(1, 'must not be empty')
     .max(256, 'must have at most 256 characters')
     .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'must not hold control characters')
-    .meta({ description: 'Personal data; for administrators’ eyes.' }),
+    .meta({ description: 'Personal data, shown to administrators.' }),
   communicationUserId: z
     .string()
     .regex(ACS_USER, 'is not the id of an ACS user, 8:acs:<resource>_<user>')

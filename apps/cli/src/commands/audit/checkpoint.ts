@@ -1,5 +1,6 @@
 import { Command } from 'commander';
-import { storedCheckpoint, withDatabase } from './database.js';
+import { readSignedHead } from '#libs/audit';
+import { withDatabase } from './database.js';
 import { type ContextOptions, databaseOption, operatorOption, withAuditLog } from './context.js';
 
 /** `acs-identity audit checkpoint`: what to keep elsewhere, so that a rollback is noticed. */
@@ -8,11 +9,9 @@ export function checkpointCommand(): Command {
     .description('Prints the newest signed checkpoint. Keep it where nobody can change it.')
     .addOption(databaseOption())
     .action(async ({ databaseUrl }: { readonly databaseUrl: string }) => {
-      const checkpoint = await withDatabase(databaseUrl, async (database) =>
-        storedCheckpoint(database),
-      );
-      if (checkpoint === undefined) throw new Error('The log is empty: nothing was signed yet.');
-      process.stdout.write(checkpoint);
+      const head = await withDatabase(databaseUrl, async (database) => readSignedHead(database));
+      if (!head) throw new Error('The log is empty: nothing was signed yet.');
+      process.stdout.write(head.checkpoint);
     });
 }
 

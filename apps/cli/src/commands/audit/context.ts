@@ -1,7 +1,8 @@
 import { userInfo } from 'node:os';
 import { NestFactory } from '@nestjs/core';
 import { Option } from 'commander';
-import { AuditLogService, type AuditReader, CheckpointSigners, LogRetention } from '#libs/audit';
+import { AuditLogService, CheckpointSigners, LogRetention } from '#libs/audit';
+import type { CallContext } from '#libs/platform';
 import { auditPart, ServiceModule } from '#libs/composition';
 
 /** The audit log as the service itself has it: with its keys, so that readings can be recorded. */
@@ -52,7 +53,7 @@ export async function withAuditLog<T>(
 }
 
 /** Who the log says that did it. */
-export function operatorReader({ operator }: ContextOptions): AuditReader & {
+export function operatorReader({ operator }: ContextOptions): CallContext & {
   readonly actor: { readonly kind: 'operator'; readonly name: string };
 } {
   return { actor: { kind: 'operator', name: operator } };

@@ -16,15 +16,3 @@ export async function withDatabase<T>(
     if (dataSource.isInitialized) await dataSource.destroy();
   }
 }
-
-/** The newest signed checkpoint, or that of a size; `undefined` when there is none. */
-export async function storedCheckpoint(
-  database: Database,
-  size?: number,
-): Promise<string | undefined> {
-  const [row] = await database.query<{ checkpoint: string }>(
-    `SELECT checkpoint FROM audit_head WHERE size = coalesce($1, size) ORDER BY size DESC LIMIT 1`,
-    [size ?? null],
-  );
-  return row?.checkpoint;
-}

@@ -1,7 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { DatabaseVerifier, TileDirectory, verifyFolder, type VerifyReport } from '#libs/audit';
-import { storedCheckpoint, withDatabase } from './database.js';
+import {
+  DatabaseVerifier,
+  readSignedHead,
+  TileDirectory,
+  verifyFolder,
+  type VerifyReport,
+} from '#libs/audit';
+import { withDatabase } from './database.js';
 import { progressBar } from './progress.js';
 import { checkpointOf, trustOf, type TrustOptions, withTrustOptions } from './verification-keys.js';
 
@@ -81,7 +87,8 @@ async function verified(options: VerifyOptions, onProgress: Progress): Promise<V
   const known = (options.known ?? []).map((path) => checkpointOf(path, trust));
   return withDatabase(options.databaseUrl, async (database) => {
     const report = await new DatabaseVerifier(database).verify({ ...request, known });
-    return { report, checkpoint: await storedCheckpoint(database, report.size) };
+    const head = await readSignedHead(database, report.size);
+    return { report, checkpoint: head?.checkpoint };
   });
 }
 

@@ -5,8 +5,8 @@ import {
   IdentityAdministrationService,
   IdentityExport,
   IdentityImport,
-  type CallContext,
 } from '#libs/identity-mapping';
+import type { CallContext } from '#libs/platform';
 import type { ContextOptions } from '../audit/context.js';
 
 /** The identity map as the service itself has it: what a command does is recorded as what the api does. */

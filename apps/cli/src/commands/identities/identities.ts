@@ -55,7 +55,7 @@ function importCommand(): Command {
         const bar = progressBar('bytes');
         const chunks = counted(file, (await stat(file)).size, bar.show);
         const results = await imports.run({
-          ...{ chunks, tenant, isAnyTenant: true, isProvisioning: provision, who },
+          ...{ chunks, tenant, isAnyTenant: true, isProvisioning: provision, ...who },
         });
         for (;;) {
           const next = await results.next();

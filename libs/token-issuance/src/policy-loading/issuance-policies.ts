@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { type AuditEvent, AuditTrail } from '#libs/audit';
+import { Clock, Logger, PeriodicTask } from '#libs/platform';
+import { TokenCache } from '../cache/token-cache.js';
+import { IssuanceMetrics } from '../metrics.js';
+import type { IssuancePolicy } from '../policy/issuance-policy.js';
+import { InvalidPolicy, readPolicy } from '../policy/policy-file.js';
+import { tokenIssuanceSettings, type TokenIssuanceSettings } from '../settings.js';
+
+const ACTOR = { kind: 'system', name: 'issuance-policy' } as const;
+
+/**
+ * The issuance policy in force. A changed policy file is recorded and takes effect without a restart;
+ * an invalid one is reported, and the policy in force stays.
+ */
+@Injectable()
+export class IssuancePolicies implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #task: PeriodicTask;
+  #current: IssuancePolicy;
+  #isInitialRecorded = false;
+  /** Digest of the file at the previous refresh. */
+  #previousDigest: string | undefined;
+  /** Digest of an invalid file that has been reported. */
+  #refusedDigest: string | undefined;
+
+  constructor(
+    private readonly audit: AuditTrail,
+    private readonly cache: TokenCache,
+    clock: Clock,
+    private readonly logger: Logger,
+    private readonly metrics: IssuanceMetrics,
+    @Inject(tokenIssuanceSettings.key) private readonly settings: TokenIssuanceSettings,
+  ) {
+    this.#current = settings.policy.initial;
+    this.metrics.observePolicyInForce(this.#current);
+    this.#task = new PeriodicTask({
+      name: 'issuance policy refresh',
+      run: async () => this.refresh(),
+      intervalMs: settings.policyRefreshMs,
+      runsAtStart: true,
+      clock,
+      logger,
+    });
+  }
+
+  get current(): IssuancePolicy {
+    return this.#current;
+  }
+
+  onApplicationBootstrap(): void {
+    this.#task.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.#task.stop();
+  }
+
+  /**
+   * Records the initial policy once, then reads the policy file and adopts a changed policy.
+   *
+   * @throws AuditUnavailable, DatabaseUnavailable; the next refresh completes the work
+   */
+  async refresh(): Promise<void> {
+    await this.#recordInitial();
+    const { path } = this.settings.policy;
+    if (path !== undefined) await this.#readFile(path);
+  }
+
+  async #recordInitial(): Promise<void> {
+    if (this.#isInitialRecorded) return;
+    await this.audit.record(loadEvent(this.#current, this.settings.policy.path));
+    this.#isInitialRecorded = true;
+    await this.cache.dropOtherPolicies(this.#current.version);
+  }
+
+  /**
+   * A file is loaded only when two consecutive refreshes read the same text, because a half-written
+   * file can be a valid policy.
+   */
+  async #readFile(path: string): Promise<void> {
+    const text = await readFile(path, 'utf8').catch((error: unknown) => readFault(error));
+    const digest =
+      typeof text === 'string' ? createHash('sha256').update(text).digest('hex') : text.fault;
+    const isStable = digest === this.#previousDigest;
+    this.#previousDigest = digest;
+    if (!isStable || digest === this.#refusedDigest) return;
+    try {
+      if (typeof text !== 'string') throw new InvalidPolicy([text.fault]);
+      const policy = readPolicy(text);
+      this.#refusedDigest = undefined;
+      if (policy.version === this.#current.version) {
+        this.metrics.observePolicyInForce(policy);
+        return;
+      }
+      await this.#adopt(policy, path);
+    } catch (error) {
+      if (!(error instanceof InvalidPolicy)) throw error;
+      await this.#refuse(error, path);
+      this.#refusedDigest = digest;
+    }
+  }
+
+  async #adopt(policy: IssuancePolicy, path: string): Promise<void> {
+    const previous = this.#current.version;
+    await this.audit.record(loadEvent(policy, path, previous));
+    this.#current = policy;
+    this.metrics.observePolicyInForce(policy);
+    this.logger.info({ version: policy.version, previous }, 'issuance policy loaded');
+    await this.cache.dropOtherPolicies(policy.version);
+  }
+
+  async #refuse(error: InvalidPolicy, path: string): Promise<void> {
+    const { version } = this.#current;
+    this.metrics.observePolicyRefused();
+    this.logger.error(
+      { path, faults: error.faults, inForce: version },
+      'issuance policy refused, the old one stays in force',
+    );
+    await this.audit.record({
+      action: 'policy.load',
+      outcome: 'failure',
+      actor: ACTOR,
+      reason: { code: 'invalid-policy', detail: error.faults.join('; ') },
+      details: { path, inForce: version },
+    });
+  }
+}
+
+function loadEvent(
+  policy: IssuancePolicy,
+  path: string | undefined,
+  previous?: string,
+): AuditEvent {
+  return {
+    action: 'policy.load',
+    outcome: 'success',
+    actor: ACTOR,
+    details: {
+      path: path ?? 'built-in',
+      version: policy.version,
+      rules: policy.ruleNames,
+      ...(previous !== undefined && { previous }),
+    },
+  };
+}
+
+function readFault(error: unknown): { readonly fault: string } {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  return { fault: `the file can not be read (${code})` };
+}
