@@ -1,5 +1,5 @@
 import { entriesPath, TILE_WIDTH, verifyProofFile } from '#libs/transparency-log';
-import { alice, issued, openTestReader, type TestLog } from '#libs/audit/testing';
+import { alice, issued, type TestLog } from '#libs/audit/testing';
 import { EntryRepository } from '../libs/audit/src/query/entry-repository.js';
 import { EntrySearch } from '../libs/audit/src/query/entry-search.js';
 import { EntryStatistics } from '../libs/audit/src/query/entry-statistics.js';
