@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FaultRequest } from '../../../apps/emulator/src/emulator.js';
+import type { FaultRequest } from '../../../apps/emulator/src/index.js';
 import type { LocalPostgres } from '../../../apps/local/src/postgres/local-postgres.js';
 import type { Service } from '../../support/service.js';
 import type { Prng } from '../../support/prng.js';
