@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions } from '#libs/platform';
 import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { MemorySecretStore } from '#libs/secrets/testing';
-import { testDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase } from '#libs/platform/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { PostgresTokenCache } from './postgres-token-cache.js';
 import { type TokenCacheSubject, tokenCacheContract } from '../testing/token-cache.contract.js';

@@ -1,7 +1,7 @@
 import { DataSource } from 'typeorm';
 import { afterAll } from 'vitest';
 import { Database, dataSourceOptions } from '#libs/platform';
-import { testDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase } from '#libs/platform/testing';
 import { PostgresTokenQuota } from './postgres-token-quota.js';
 import { tokenQuotaContract } from '../testing/token-quota.contract.js';
 
