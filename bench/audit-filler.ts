@@ -1,13 +1,8 @@
 import pg from 'pg';
 import { ManualClock } from '#libs/platform';
-import {
-  alice,
-  EntryStatistics,
-  issued,
-  openTestLog,
-  type TestLog,
-} from '../test/chaos/audit-bench-parts.js';
-import { cloneDatabase, type TestCluster } from '../test/support/cluster.js';
+import { alice, issued, openTestLog, type TestLog } from '#libs/audit/testing';
+import { EntryStatistics } from '../libs/audit/src/query/entry-statistics.js';
+import { cloneDatabase, type TestCluster } from '#libs/platform/testing';
 import { whole } from './audit-report.js';
 
 const days = 20;
@@ -21,7 +16,7 @@ export async function filledLog(cluster: TestCluster, size: number): Promise<Tes
   const startedAt = performance.now();
   const clock = new ManualClock(Date.now() - days * dayMs);
   const database = await cloneDatabase(cluster);
-  const log = openTestLog(database.serviceUrl, {
+  const log = await openTestLog(database.serviceUrl, {
     clock,
     databaseTimeoutMs: 120_000,
     timeoutMs: days * dayMs, // the clock leaps while entries are stored

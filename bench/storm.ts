@@ -22,7 +22,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { fairness, retryAfterAccuracy } from '#libs/request-budget/testing';
 import { BUILT_IN_POLICY } from '#libs/token-issuance';
-import { startTestCluster } from '../test/support/cluster.js';
+import { startTestCluster } from '../test/support/test-cluster.js';
 import { Service } from '../test/support/service.js';
 import { crowd, type CrowdVisit, type Person } from './storm-crowd.js';
 import { startNaivePeer } from './storm-naive.js';

@@ -78,7 +78,7 @@ export class IdentitiesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<IdentityResponse> {
     const who = { actor, request };
-    const tenant = await this.administration.requireOwnTenant(actor, asked.tenant, who);
+    const tenant = await this.administration.requireOwnTenant(asked.tenant, who);
     const { mapping, isNew } = await this.linking.createOrGet({ ...asked, tenant }, who);
     tagWith(reply.code(isNew ? 201 : 200), mapping);
     return toIdentity(mapping);
@@ -130,7 +130,7 @@ export class IdentitiesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ErasureResponse> {
     const who = { actor, request };
-    const tenant = await this.administration.requireOwnTenant(actor, asked.tenant, who);
+    const tenant = await this.administration.requireOwnTenant(asked.tenant, who);
     const report = await this.administration.erase({ tenant, subject: asked.subject }, who);
     void reply.code(report.isComplete ? 200 : 202);
     return toErasure(report);

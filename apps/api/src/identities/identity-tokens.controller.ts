@@ -1,11 +1,10 @@
-import type { Principal } from '#libs/platform';
 import { Body, Controller, Header, HttpCode, Param, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { CurrentPrincipal, RequirePermission } from '#libs/authentication';
 import { IdentityMappingService } from '#libs/identity-mapping';
-import type { RequestContext } from '#libs/platform';
+import type { Principal, RequestContext } from '#libs/platform';
 import { TokenIssuanceService } from '#libs/token-issuance';
 import { ApiJson } from '../http/api-responses.js';
 import { jsonSchemaOf } from '../http/json-schema.js';

@@ -120,7 +120,7 @@ export class PostgresAuditTrail extends AuditTrail {
         return;
       }
       const { entries, firstIndex } = result;
-      this.metrics.appended.inc(entries.length);
+      this.metrics.appendedEntries.inc(entries.length);
       record.resolve(entries.map(({ id }, nth) => ({ id: uuidText(id), index: firstIndex + nth })));
     });
   }
@@ -162,6 +162,6 @@ export class PostgresAuditTrail extends AuditTrail {
 
   #addPending(entryCount: number): void {
     this.#pendingEntryCount += entryCount;
-    this.metrics.waiting.set(this.#pendingEntryCount);
+    this.metrics.pendingEntries.set(this.#pendingEntryCount);
   }
 }

@@ -1,8 +1,7 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions } from '#libs/platform';
-import { ManualClock, MemoryLogger } from '#libs/platform/testing';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { ManualClock, MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { rateLimitStoreContract } from '../testing/rate-limit-store.contract.js';
 import { PostgresRateLimitStore } from './postgres-rate-limit-store.js';
 

@@ -1,8 +1,7 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions, type Principal } from '#libs/platform';
-import { ManualClock, MemoryLogger } from '#libs/platform/testing';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { ManualClock, MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { settingsFrom } from '../testing/settings.js';
 import { PostgresRateLimitStore } from './postgres-rate-limit-store.js';
 import { type RateLimitResult, RateLimiter } from './rate-limiter.js';

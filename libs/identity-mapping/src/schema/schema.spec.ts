@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestDatabase, testDatabase } from '../../../../test/support/postgres.js';
+import { type TestDatabase, testDatabase } from '#libs/platform/testing';
 import { newMapping } from '../model/mapping.js';
 import { MAPPING_COLUMNS, MUTABLE_COLUMNS } from '../store/mapping-columns.js';
 import { MappingEntity } from '../store/mapping.entity.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase, type TestDatabase } from '../testing/test-database.js';
 import { dataSourceOptions } from './data-source-options.js';
 import { Database } from './database.js';
 import { DatabaseUnavailable } from '../errors/storage-unavailable.js';
