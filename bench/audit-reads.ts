@@ -1,4 +1,4 @@
-import { entriesPath, tileWidth, verifyProofFile } from '#libs/transparency-log';
+import { entriesPath, TILE_WIDTH, verifyProofFile } from '#libs/transparency-log';
 import { alice, issued, type TestLog } from '#libs/audit/testing';
 import { EntryRepository } from '../libs/audit/src/query/entry-repository.js';
 import { EntrySearch } from '../libs/audit/src/query/entry-search.js';
@@ -158,5 +158,5 @@ function floorDay(time: number): Date {
 }
 
 function bundlePath(index: number): string {
-  return entriesPath({ index, width: tileWidth });
+  return entriesPath({ index, width: TILE_WIDTH });
 }

@@ -2,7 +2,7 @@ import { LocalFolder } from './local-folder.js';
 import { startDatabase } from './postgres/database.js';
 import { startApi } from './api-process.js';
 import { apiEnvironment } from './api-environment.js';
-import { startEmulator } from '../../emulator/src/emulator.js';
+import { startEmulator } from '../../emulator/src/index.js';
 
 /** `npm start`: PostgreSQL, the emulator and the api on loopback, until Ctrl-C. */
 async function main(): Promise<void> {

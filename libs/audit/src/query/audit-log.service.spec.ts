@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashLeaf, TreeEdge, verifyConsistency, verifyProofFile } from '#libs/transparency-log';
+import { hashLeaf, TreeFrontier, verifyConsistency, verifyProofFile } from '#libs/transparency-log';
 import { type CallContext, uuidV7 } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
@@ -151,7 +151,7 @@ describe('AuditLogService', () => {
     expect(Buffer.concat(leaves.map(hashLeaf)).equals(tile)).toBe(true);
     expect((await reader.resource('tile/0/000.p/7')).equals(tile.subarray(0, 7 * 32))).toBe(true);
     expect(await reader.resource(`tile/0/001.p/${size - 256}`)).toHaveLength((size - 256) * 32);
-    const root = TreeEdge.empty().append(leaves.map(hashLeaf)).edge.root();
+    const root = TreeFrontier.empty().append(leaves.map(hashLeaf)).frontier.root();
     expect((await reader.resource('tile/1/000.p/1')).equals(root)).toBe(true);
     for (const path of ['tile/0/002', 'tile/0/000.p/0', 'tile/0/../x', `tile/0/001.p/255`, 'x']) {
       await expect(reader.resource(path)).rejects.toThrow(AuditEntryNotFound);

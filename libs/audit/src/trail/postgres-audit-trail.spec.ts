@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DatabaseUnavailable, type Transaction } from '#libs/platform';
 import { ManualClock } from '#libs/platform/testing';
-import { hashLeaf, openCheckpoint, TreeEdge } from '#libs/transparency-log';
+import { hashLeaf, openCheckpoint, TreeFrontier } from '#libs/transparency-log';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, type TestLog, type TestLogOptions } from '../testing/test-log.js';
 import { alice, issued } from '../testing/sample-events.js';
@@ -70,7 +70,7 @@ describe('PostgresAuditTrail', () => {
       origin: log.settings.origin,
       verifiers,
     });
-    const tree = TreeEdge.empty().append(leaves.map(({ leaf }) => hashLeaf(leaf))).edge;
+    const tree = TreeFrontier.empty().append(leaves.map(({ leaf }) => hashLeaf(leaf))).frontier;
     expect(checkpoint.size).toBe(leaves.length);
     expect(Buffer.from(checkpoint.root).equals(tree.root())).toBe(true);
   });
