@@ -103,7 +103,7 @@ export class PostgresAuditTrail extends AuditTrail {
         const result = results[nth];
         if (result) this.#settleWith(record, result);
       });
-      if (this.events.hasListeners) this.events.emit(committedEntries(results));
+      this.#publish(results);
     } catch (error) {
       this.rollbackDetector.noteFailure(error);
       this.logger.error({ error, entries: batch.length }, 'audit append failed');
@@ -115,6 +115,16 @@ export class PostgresAuditTrail extends AuditTrail {
     }
     this.metrics.appendSeconds.observe((performance.now() - startedAt) / 1000);
     this.metrics.batchEntries.observe(batch.reduce((sum, { events }) => sum + events.length, 0));
+  }
+
+  #publish(results: readonly AppendResult[]): void {
+    if (!this.events.hasListeners) return;
+    try {
+      this.events.emit(committedEntries(results));
+    } catch (error) {
+      // The entries are committed: an error of a listener must not reject their records.
+      this.logger.error({ error }, 'audit entry listener failed');
+    }
   }
 
   #settleWith(record: PooledRecord, result: AppendResult): void {
