@@ -4,7 +4,7 @@ import { SwaggerModule } from '@nestjs/swagger';
 import { assertEveryRouteDeclaresAccess } from '#libs/authentication';
 import { Logger } from '#libs/platform';
 import { ApiModule } from './api.module.js';
-import { BODY_LIMIT_BYTES } from './http/body-limit.js';
+import { MAX_BODY_BYTES } from './http/request-errors.js';
 import { NestLogger } from './http/nest-logger.js';
 import { HttpMetrics } from './http/http-metrics.js';
 import { openApiDocument } from './operations/openapi-document.js';
@@ -19,7 +19,7 @@ export async function createApi(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
-    bodyLimit: BODY_LIMIT_BYTES,
+    bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
   });

@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { jsonSchemaOf } from '../http/json-schema.js';
+import { jsonSchemaOf } from '../http/endpoint.js';
 import { problemDetails } from '../http/problem-details.js';
 
 /** The OpenAPI document of all routes, out of the same schemas that check requests. */
