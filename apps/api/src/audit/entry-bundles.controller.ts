@@ -7,7 +7,7 @@ import { tileEndpoint } from './log-endpoints.js';
 import { ApiLogPath, LogPath } from './log-path.js';
 
 /** The entries themselves for verifiers (C2SP tlog-tiles): for auditors only, also in a public log. */
-@ApiTags('audit log')
+@ApiTags('audit-log')
 @Controller('v1/audit/log/tile/entries')
 export class EntryBundlesController {
   constructor(private readonly auditLog: AuditLogService) {}
@@ -16,6 +16,7 @@ export class EntryBundlesController {
   @ApiLogPath()
   @Endpoint({
     permission: 'AuditLog.Read.All',
+    operationId: 'log.entries',
     ...tileEndpoint('private', 'A bundle of entries'),
     problems: [404, 410],
   })

@@ -7,7 +7,7 @@ import { checkpointEndpoint, keyLines, keysEndpoint, tileEndpoint } from './log-
 import { ApiLogPath, LogPath, requireHashTile } from './log-path.js';
 
 /** The log's hashes for verifiers (C2SP tlog-tiles), where only auditors may read them. */
-@ApiTags('audit log')
+@ApiTags('audit-log')
 @Controller('v1/audit/log')
 export class LogController {
   constructor(

@@ -6,7 +6,7 @@ import { checkpointEndpoint, keyLines, keysEndpoint, tileEndpoint } from './log-
 import { ApiLogPath, LogPath, requireHashTile } from './log-path.js';
 
 /** The same addresses as `LogController`, where the operator opened them with AUDIT_LOG_PUBLIC. */
-@ApiTags('audit log')
+@ApiTags('audit-log')
 @Controller('v1/audit/log')
 export class PublicLogController {
   constructor(

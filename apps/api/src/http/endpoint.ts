@@ -24,6 +24,8 @@ type Access =
 export interface EndpointContract {
   readonly summary: string;
   readonly description?: string;
+  /** Default: `controller.method`. */
+  readonly operationId?: string;
   /** Schema of a JSON body that may be left out. `@Body({ schema })` documents one that may not. */
   readonly optionalBody?: z.ZodType;
   /** Successful answers by status. The lowest status is sent unless the method sets another. */
@@ -79,7 +81,7 @@ const PROBLEM_DESCRIPTIONS: Readonly<Record<number, string>> = {
  * without one does not compile.
  */
 export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
-  const { summary, description, optionalBody, answers, problems = [] } = endpoint;
+  const { summary, description, operationId, optionalBody, answers, problems = [] } = endpoint;
   const successes = Object.entries(answers).map(
     ([status, body]) => [Number(status), body] as const,
   );
@@ -88,7 +90,11 @@ export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
   return applyDecorators(
     isProtected ? RequirePermission(endpoint.permission, endpoint) : Public(endpoint.publicBecause),
     ...(isProtected ? [ApiBearerAuth('entra')] : []),
-    ApiOperation({ summary, ...(description !== undefined && { description }) }),
+    ApiOperation({
+      summary,
+      ...(description !== undefined && { description }),
+      ...(operationId !== undefined && { operationId }),
+    }),
     ...(optionalBody ? [ApiBody({ required: false, schema: jsonSchemaOf(optionalBody) })] : []),
     HttpCode(Math.min(...successes.map(([status]) => status))),
     Header('cache-control', endpoint.caching ?? 'no-store'),

@@ -57,6 +57,7 @@ export class IdentityBulkController {
   @ApiBody({ description: 'A stream of lines.', schema: { type: 'string' } })
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
+    operationId: 'identities.import',
     summary: 'Imports identities line by line and answers line by line; safe to repeat',
     answers: { 200: ndjson(importLine) },
     problems: [415],
@@ -80,6 +81,7 @@ export class IdentityBulkController {
   @Get('export')
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
+    operationId: 'identities.export',
     summary: 'Exports all identities that are not deleted; an import takes the lines',
     answers: { 200: ndjson(exportLine) },
   })
