@@ -1,22 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { AuditModule } from '#libs/audit';
 import { AuthenticationGuard, AuthenticationModule } from '#libs/authentication';
-import { AuditModule, AuditTrail } from '#libs/audit';
-import {
-  Clock,
-  DatabaseModule,
-  Logger,
-  PlatformModule,
-  readSettings,
-  SettingsModule,
-} from '#libs/platform';
+import { type CompositionOptions, type Environment, ServiceModule } from '#libs/composition';
 import { IdentityMappingModule } from '#libs/identity-mapping';
 import { TokenIssuanceModule } from '#libs/token-issuance';
-import { auditLogSettings, type AuditLogSettings } from '#libs/composition';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
-import { ConfigurationAuditor } from '#libs/composition';
-import { SchemaReadiness } from '#libs/composition';
-import { serviceSettings, serviceVariables } from '#libs/composition';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
 import { HttpMetrics } from './http/http-metrics.js';
 import { validationPipe } from './http/validation.pipe.js';
@@ -29,16 +18,9 @@ import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
 import { PolicyController } from './policy/policy.controller.js';
 
-/** The composition root: which parts make up the HTTP service. */
+/** The HTTP service: routes over the service that `libs/composition` puts together. */
 @Module({
-  imports: [
-    PlatformModule,
-    DatabaseModule,
-    AuditModule,
-    AuthenticationModule,
-    IdentityMappingModule,
-    TokenIssuanceModule,
-  ],
+  imports: [AuditModule, AuthenticationModule, IdentityMappingModule, TokenIssuanceModule],
   controllers: [
     MeController,
     IdentityBulkController,
@@ -49,7 +31,6 @@ import { PolicyController } from './policy/policy.controller.js';
     MetricsController,
   ],
   providers: [
-    SchemaReadiness,
     HttpMetrics,
     NdjsonBodyParser,
     { provide: APP_GUARD, useExisting: AuthenticationGuard },
@@ -58,24 +39,16 @@ import { PolicyController } from './policy/policy.controller.js';
   ],
 })
 export class ApiModule {
-  /** @throws InvalidSettings when the environment does not describe a service that could run */
-  static forRoot(environment: Readonly<Record<string, string | undefined>>): DynamicModule {
-    const variables = serviceVariables(environment);
-    const settings = readSettings(serviceSettings, variables);
-    const auditLog = settings.get(auditLogSettings.key) as AuditLogSettings; // read by its own schema
+  /**
+   * @throws InvalidSettings when the environment does not describe a service that could run
+   * @throws InvalidReplacement
+   */
+  static forRoot(environment: Environment, options?: CompositionOptions): DynamicModule {
     return {
       module: ApiModule,
       imports: [
-        SettingsModule.forRoot(serviceSettings, variables),
-        AuditRoutesModule.forRoot(auditLog),
-      ],
-      providers: [
-        {
-          provide: ConfigurationAuditor,
-          inject: [AuditTrail, Clock, Logger],
-          useFactory: (trail: AuditTrail, clock: Clock, logger: Logger) =>
-            new ConfigurationAuditor(variables, { trail, clock, logger }),
-        },
+        ServiceModule.forRoot(environment, options),
+        AuditRoutesModule.forRoot(environment),
       ],
     };
   }

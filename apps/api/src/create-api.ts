@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
 import { assertEveryRouteDeclaresAccess } from '#libs/authentication';
+import type { CompositionOptions, Environment } from '#libs/composition';
 import { Logger } from '#libs/platform';
 import { ApiModule } from './api.module.js';
 import { MAX_BODY_BYTES } from './http/request-errors.js';
@@ -12,11 +13,14 @@ import { openApiDocument } from './operations/openapi-document.js';
 /**
  * Puts the HTTP service together; it does not listen yet.
  *
+ * @param options.replace adapters or providers that take the place of the default ones
+ * @throws InvalidReplacement when they do not fit the service's ports
  * @throws InvalidSettings listing every fault of the environment
  * @throws when a route declares no access rule, or more than one
  */
 export async function createApi(
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
+  options?: CompositionOptions,
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: MAX_BODY_BYTES,
@@ -24,7 +28,7 @@ export async function createApi(
     routerOptions: { maxParamLength: 512 },
   });
   const app = await NestFactory.create<NestFastifyApplication>(
-    ApiModule.forRoot(environment),
+    ApiModule.forRoot(environment, options),
     adapter,
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares part of its options as a class and takes literals
     {

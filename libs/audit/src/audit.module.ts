@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { DatabaseModule } from '#libs/platform';
 import { SecretsModule } from '#libs/secrets';
+import { AuditLogCoreModule } from './log/audit-log-core.module.js';
 import { AuditLogService } from './query/audit-log.service.js';
 import { EntryExport } from './export/entry-export.js';
 import { EntryRepository } from './query/entry-repository.js';
@@ -12,26 +13,12 @@ import { LogRetention } from './log/retention.js';
 import { PersonalEraser } from './query/personal-eraser.js';
 import { TokenTracer } from './query/token-trace.js';
 import { DatabaseVerifier } from './verify/database-verifier.js';
-import { AuditMetrics } from './metrics.js';
-import { AuditTrail } from './trail/audit-trail.js';
-import { CheckpointSigners } from './log/checkpoint-signers.js';
-import { Sequencer } from './log/sequencer.js';
-import { RollbackDetector } from './log/rollback-detector.js';
-import { PostgresAuditTrail } from './trail/postgres-audit-trail.js';
 import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
-import { SecretTokenFingerprints } from './fingerprints/secret-token-fingerprints.js';
-import { TokenFingerprints } from './fingerprints/token-fingerprints.js';
 
-/** The audit log, for whoever has something to record. */
+/** Reads, proves, exports and maintains the audit log. `PostgresAuditTrailModule` writes it. */
 @Module({
-  imports: [DatabaseModule, SecretsModule],
+  imports: [DatabaseModule, SecretsModule, AuditLogCoreModule],
   providers: [
-    AuditMetrics,
-    CheckpointSigners,
-    Sequencer,
-    RollbackDetector,
-    { provide: AuditTrail, useClass: PostgresAuditTrail },
-    { provide: TokenFingerprints, useClass: SecretTokenFingerprints },
     EntryRepository,
     EntrySearch,
     EntryStatistics,
@@ -45,14 +32,6 @@ import { TokenFingerprints } from './fingerprints/token-fingerprints.js';
     DatabaseVerifier,
     AuditLogService,
   ],
-  exports: [
-    AuditTrail,
-    TokenFingerprints,
-    CheckpointSigners,
-    AuditLogService,
-    LogReader,
-    LogRetention,
-    DatabaseVerifier,
-  ],
+  exports: [AuditLogCoreModule, AuditLogService, LogReader, LogRetention, DatabaseVerifier],
 })
 export class AuditModule {}

@@ -16,6 +16,8 @@ export { AuditModule } from './audit.module.js';
 export { auditFunctionGrants, auditGrants } from './schema/audit-grants.js';
 export { auditMigrations } from './schema/migrations.js';
 export { CheckpointSigners } from './log/checkpoint-signers.js';
+export { PostgresAuditTrailModule } from './trail/postgres-audit-trail.module.js';
+export { SecretTokenFingerprintsModule } from './fingerprints/secret-token-fingerprints.module.js';
 export { PostgresAuditTrail } from './trail/postgres-audit-trail.js';
 export { AuditEntryNotFound, AuditEntryRetired, AuditScopeExceeded } from './errors.js';
 export type { AuditEntry, EntryActor, PersonalHashes } from './entry/audit-entry.js';

@@ -1,80 +1,12 @@
-import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { AuditModule } from '#libs/audit';
-import { Clock, DatabaseModule, Logger, ReadinessChecks } from '#libs/platform';
-import { AppServiceAuthenticator } from './app-service/app-service-authenticator.js';
+import { Module } from '@nestjs/common';
 import { AuthenticationGuard } from './http/authentication.guard.js';
-import { authenticationSettings, type AuthenticationSettings } from './settings.js';
-import { Authenticator } from './bearer/authenticator.js';
-import { BearerAuthenticator } from './bearer/bearer-authenticator.js';
-import { DenialAggregator } from './rate-limit/denial-aggregator.js';
-import { HttpsMetadataSource } from './keys/https-metadata-source.js';
-import { MetadataSource } from './keys/metadata-source.js';
-import { PostgresRateLimitStore } from './rate-limit/postgres-rate-limit-store.js';
 import { RequestContexts } from './http/request-contexts.js';
+import { DenialAggregator } from './rate-limit/denial-aggregator.js';
 import { RateLimiter } from './rate-limit/rate-limiter.js';
-import type { TokenVerifier } from './bearer/token-verifier.js';
-import { RateLimitStore } from './rate-limit/rate-limit-store.js';
-import { verifiersFor } from './bearer/verifiers.js';
 
-const VERIFIERS = Symbol('verifiers of tokens');
-
-/** Who is calling, and whether they may. */
+/** Guards routes: who is calling, and whether they may. `AuthenticatorModule` checks the credentials. */
 @Module({
-  imports: [AuditModule, DatabaseModule],
-  providers: [
-    { provide: MetadataSource, useClass: HttpsMetadataSource },
-    { provide: RateLimitStore, useClass: PostgresRateLimitStore },
-    {
-      provide: VERIFIERS,
-      inject: [authenticationSettings.key, MetadataSource, Clock, Logger],
-      useFactory: (
-        settings: AuthenticationSettings,
-        source: MetadataSource,
-        clock: Clock,
-        logger: Logger,
-      ) => verifiersFor(settings, { source, clock, logger }),
-    },
-    {
-      provide: Authenticator,
-      inject: [authenticationSettings.key, VERIFIERS],
-      useFactory: authenticatorFor,
-    },
-    RequestContexts,
-    RateLimiter,
-    DenialAggregator,
-    AuthenticationGuard,
-  ],
+  providers: [RequestContexts, RateLimiter, DenialAggregator, AuthenticationGuard],
   exports: [AuthenticationGuard, RequestContexts],
 })
-export class AuthenticationModule implements OnApplicationBootstrap, OnModuleDestroy {
-  readonly #stop = new AbortController();
-
-  constructor(
-    @Inject(VERIFIERS) private readonly verifiers: readonly TokenVerifier[],
-    private readonly readiness: ReadinessChecks,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    for (const verifier of this.verifiers) void verifier.keepFresh(this.#stop.signal);
-    this.readiness.register('identity provider', async () =>
-      Promise.resolve(
-        this.verifiers.every(({ isReady }) => isReady)
-          ? { isReady: true }
-          : { isReady: false, reason: 'signing keys could not be loaded' },
-      ),
-    );
-  }
-
-  onModuleDestroy(): void {
-    this.#stop.abort();
-  }
-}
-
-function authenticatorFor(
-  { mode, entra }: AuthenticationSettings,
-  verifiers: readonly TokenVerifier[],
-): Authenticator {
-  if (mode === 'bearer') return new BearerAuthenticator(verifiers);
-  if (entra === undefined) throw new Error('app-service mode needs the settings of Entra');
-  return new AppServiceAuthenticator(entra);
-}
+export class AuthenticationModule {}

@@ -15,6 +15,10 @@ export {
   Unauthenticated,
 } from './errors.js';
 export { AuthenticationGuard } from './http/authentication.guard.js';
+export { Authenticator } from './bearer/authenticator.js';
+export { AuthenticatorModule } from './authenticator.module.js';
+export { HttpsMetadataSourceModule } from './keys/https-metadata-source.module.js';
+export { PostgresRateLimitStoreModule } from './rate-limit/postgres-rate-limit-store.module.js';
 export { AuthenticationModule } from './authentication.module.js';
 export { authenticationSettings, type AuthenticationSettings } from './settings.js';
 export { CurrentPrincipal, CurrentRequest, principalOf } from './http/current-principal.js';

@@ -13,6 +13,7 @@ export {
   CommunicationResources,
   type CommunicationResource,
 } from './resources/communication-resources.js';
+export { AcsModule } from './acs/acs.module.js';
 export { CommunicationServicesModule } from './communication-services.module.js';
 export { communicationServicesSettings, type CommunicationServicesSettings } from './settings.js';
 export {

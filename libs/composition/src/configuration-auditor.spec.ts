@@ -1,14 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { AuditUnavailable } from '#libs/audit';
 import { MemoryAuditTrail } from '#libs/audit/testing';
-import { ManualClock, MemoryLogger } from '#libs/platform';
+import { z } from 'zod';
+import { defineSettings, ManualClock, MemoryLogger, type Settings } from '#libs/platform';
 import { placeholderEnvironment } from '../../../scripts/placeholder-environment.js';
 import { ConfigurationAuditor } from './configuration-auditor.js';
+import { type Environment, serviceSettings } from './settings.js';
 
-function open(environment = placeholderEnvironment) {
+function open(
+  environment: Environment = placeholderEnvironment,
+  settings: readonly Settings[] = serviceSettings,
+) {
   const trail = new MemoryAuditTrail();
   const clock = new ManualClock();
   const record = new ConfigurationAuditor(environment, {
+    settings,
     trail,
     clock,
     logger: new MemoryLogger(),
@@ -44,7 +50,21 @@ describe('ConfigurationAuditor', () => {
     expect(JSON.stringify(trail.entries)).not.toMatch(/hunter/);
   });
 
-  it('goes on trying while the log can not be written, until the process stops', async () => {
+  it('records of a host’s own variable only that it is set', async () => {
+    const vault = defineSettings(
+      'vault',
+      z.object({ VAULT_TOKEN: z.string() }),
+      (values) => values,
+    );
+    const environment = { ...placeholderEnvironment, VAULT_TOKEN: 'hunter2' };
+    const { trail, clock, record } = open(environment, [...serviceSettings, vault]);
+    record.onApplicationBootstrap();
+    await clock.advance(1);
+    expect(trail.entries[0]?.details?.settings).toContain('VAULT_TOKEN=(set)');
+    expect(JSON.stringify(trail.entries)).not.toMatch(/hunter/);
+  });
+
+  it('retries until the log can be written or the process stops', async () => {
     const { trail, clock, record } = open();
     trail.outage = new AuditUnavailable();
     record.onApplicationBootstrap();

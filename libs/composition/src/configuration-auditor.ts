@@ -1,7 +1,7 @@
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
-import { Clock, Logger } from '#libs/platform';
-import { serviceSettings } from './settings.js';
+import { Clock, Logger, type Settings } from '#libs/platform';
+import { type Environment, serviceSettings } from './settings.js';
 
 const RETRY_MS = 5_000;
 
@@ -13,8 +13,9 @@ export class ConfigurationAuditor implements OnApplicationBootstrap, OnModuleDes
   readonly #stop = new AbortController();
 
   constructor(
-    private readonly variables: Readonly<Record<string, string | undefined>>,
-    private readonly environment: {
+    private readonly variables: Environment,
+    private readonly dependencies: {
+      readonly settings: readonly Settings[];
       readonly trail: AuditTrail;
       readonly clock: Clock;
       readonly logger: Logger;
@@ -30,11 +31,11 @@ export class ConfigurationAuditor implements OnApplicationBootstrap, OnModuleDes
   }
 
   async #record(): Promise<void> {
-    const { trail, clock, logger } = this.environment;
+    const { settings, trail, clock, logger } = this.dependencies;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        await trail.record(configurationLoaded(this.variables));
+        await trail.record(configurationLoaded(settings, this.variables));
         return;
       } catch (error) {
         logger.warn({ error }, 'the configuration could not be audited yet');
@@ -44,14 +45,18 @@ export class ConfigurationAuditor implements OnApplicationBootstrap, OnModuleDes
   }
 }
 
-/** The variables that are set, as `NAME=value`; of the database's address only host and database. */
+/**
+ * The variables that are set, as `NAME=value`; of the database's address only host and database. Of
+ * variables that a host's own adapters read, which may be secret, only that they are set.
+ */
 export function configurationLoaded(
-  variables: Readonly<Record<string, string | undefined>>,
+  parts: readonly Settings[],
+  variables: Environment,
 ): AuditEvent {
-  const names = serviceSettings.flatMap((part) => part.variables.map(({ name }) => name));
+  const names = parts.flatMap((part) => part.variables.map(({ name }) => name));
   const settings = names.flatMap((name) => {
     const value = variables[name]?.trim() ?? '';
-    return value === '' ? [] : [`${name}=${name === 'DATABASE_URL' ? placeOf(value) : value}`];
+    return value === '' ? [] : [`${name}=${shown(name, value)}`];
   });
   return {
     action: 'configuration.load',
@@ -59,6 +64,12 @@ export function configurationLoaded(
     actor: { kind: 'system', name: 'configuration' },
     details: { settings },
   };
+}
+
+function shown(name: string, value: string): string {
+  const isOurs = serviceSettings.some((part) => part.variables.some((one) => one.name === name));
+  if (!isOurs) return '(set)';
+  return name === 'DATABASE_URL' ? placeOf(value) : value;
 }
 
 function placeOf(databaseUrl: string): string {

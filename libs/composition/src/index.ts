@@ -1,6 +1,13 @@
+export { type Adapter, adapters, type Port } from './adapters.js';
 export { auditLogSettings, type AuditLogSettings } from './audit-log-settings.js';
-export { ConfigurationAuditor, configurationLoaded } from './configuration-auditor.js';
+export { InvalidReplacement, type Replacement } from './choose-adapters.js';
 export { httpSettings, type HttpSettings } from './http-settings.js';
 export { serviceFunctionGrants, serviceGrants, serviceMigrations } from './schema.js';
-export { SchemaReadiness } from './schema-readiness.js';
-export { serviceSettings, serviceVariables } from './settings.js';
+export {
+  auditPart,
+  type CompositionOptions,
+  identitiesPart,
+  ServiceModule,
+  type ServicePart,
+} from './service.module.js';
+export { type Environment, serviceSettings } from './settings.js';

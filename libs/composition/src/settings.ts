@@ -3,29 +3,35 @@ import { authenticationSettings } from '#libs/authentication';
 import { communicationServicesSettings } from '#libs/communication-services';
 import { identityMappingSettings } from '#libs/identity-mapping';
 import { databaseSettings, platformSettings, type Settings } from '#libs/platform';
-import { secretsSettings } from '#libs/secrets';
 import { tokenIssuanceSettings } from '#libs/token-issuance';
+import { type Adapter, adapters } from './adapters.js';
 import { auditLogSettings } from './audit-log-settings.js';
 import { httpSettings } from './http-settings.js';
 
-/** Every environment variable of the service, part by part. */
-export const serviceSettings: readonly Settings[] = [
-  httpSettings,
-  platformSettings,
-  databaseSettings,
-  authenticationSettings,
-  secretsSettings,
-  communicationServicesSettings,
-  identityMappingSettings,
-  tokenIssuanceSettings,
-  auditSettings,
-  auditLogSettings,
-];
+/** Environment variables, by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The environment with what one part takes from another's variables unless it is set. */
-export function serviceVariables(
-  environment: Readonly<Record<string, string | undefined>>,
-): Readonly<Record<string, string | undefined>> {
+/** The settings of the whole service over the adapters, part by part. */
+export function settingsOver(chosen: readonly Adapter[]): readonly Settings[] {
+  return [
+    httpSettings,
+    platformSettings,
+    databaseSettings,
+    authenticationSettings,
+    ...chosen.flatMap(({ settings = [] }) => settings),
+    communicationServicesSettings,
+    identityMappingSettings,
+    tokenIssuanceSettings,
+    auditSettings,
+    auditLogSettings,
+  ];
+}
+
+/** Every environment variable of the service with its default adapters. */
+export const serviceSettings: readonly Settings[] = settingsOver(adapters);
+
+/** The environment with the defaults that one part takes from another's variables. */
+export function serviceVariables(environment: Environment): Environment {
   const { AUDIT_HOME_TENANT: homeTenant, ENTRA_TENANT_ID: tenant } = environment;
   return { ...environment, AUDIT_HOME_TENANT: homeTenant?.trim() ? homeTenant : tenant };
 }

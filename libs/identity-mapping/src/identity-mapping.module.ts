@@ -1,8 +1,5 @@
 import { Module } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
-import { AuditModule } from '#libs/audit';
 import { CommunicationServicesModule } from '#libs/communication-services';
-import { DatabaseModule } from '#libs/platform';
 import { IdentityExport } from './bulk/identity-export.js';
 import { IdentityImport } from './bulk/identity-import.js';
 import { IdentityProvisioning } from './bulk/identity-provisioning.js';
@@ -11,25 +8,15 @@ import { IdentityAdministrationService } from './identity-administration.service
 import { IdentityCreation } from './lifecycle/identity-creation.js';
 import { IdentityDeletion } from './lifecycle/identity-deletion.js';
 import { IdentityLinking } from './lifecycle/identity-linking.js';
-import { IdentityMap } from './store/identity-map.js';
 import { IdentityMappingService } from './identity-mapping.service.js';
-import { MappingEntity } from './store/mapping.entity.js';
 import { RecoveryWorker } from './lifecycle/recovery-worker.js';
-import { OrphanEntity } from './store/orphan.entity.js';
 import { OrphanedIdentities } from './lifecycle/orphaned-identities.js';
-import { PostgresIdentityMap } from './store/postgres-identity-map.js';
 import { TokenRevocation } from './lifecycle/token-revocation.js';
 
 /** Application identities and the communication identities that belong to them. */
 @Module({
-  imports: [
-    DatabaseModule,
-    AuditModule,
-    CommunicationServicesModule,
-    TypeOrmModule.forFeature([MappingEntity, OrphanEntity]),
-  ],
+  imports: [CommunicationServicesModule],
   providers: [
-    { provide: IdentityMap, useClass: PostgresIdentityMap },
     BackgroundTasks,
     OrphanedIdentities,
     IdentityCreation,
@@ -44,7 +31,6 @@ import { TokenRevocation } from './lifecycle/token-revocation.js';
     RecoveryWorker,
   ],
   exports: [
-    IdentityMap,
     IdentityMappingService,
     IdentityLinking,
     IdentityAdministrationService,

@@ -51,5 +51,6 @@ export {
   type Mapping,
   type MappingStatus,
 } from './model/mapping.js';
+export { PostgresIdentityMapModule } from './store/postgres-identity-map.module.js';
 export { PostgresIdentityMap } from './store/postgres-identity-map.js';
 export { identityMappingGrants, identityMappingMigrations } from './schema/migrations.js';

@@ -1,5 +1,6 @@
 export { AzureCredential } from './azure-credential.js';
 export { AzureFault } from './azure-fault.js';
+export { KeyVaultModule } from './key-vault.module.js';
 export { KeyVaultReader } from './key-vault-reader.js';
 export { KeyVaultSecretStore } from './key-vault-secret-store.js';
 export { MemorySecretStore } from './memory-secret-store.js';

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Module } from '@nestjs/common';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { Clock } from '#libs/platform';
 import type { IssuancePolicy, TrialOutcome } from './policy/issuance-policy.js';
@@ -104,3 +104,7 @@ export class IssuanceMetrics {
     this.#cacheFaults.inc({ operation });
   }
 }
+
+/** One registration of the metrics for the service and the token cache. */
+@Module({ providers: [IssuanceMetrics], exports: [IssuanceMetrics] })
+export class IssuanceMetricsModule {}

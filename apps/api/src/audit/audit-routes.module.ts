@@ -1,7 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditModule } from '#libs/audit';
 import { AuditController } from './audit.controller.js';
-import type { AuditLogSettings } from '#libs/composition';
+import { auditLogSettings, type AuditLogSettings, type Environment } from '#libs/composition';
+import { readSettings } from '#libs/platform';
 import { EntryBundlesController } from './entry-bundles.controller.js';
 import { LogController } from './log.controller.js';
 import { PublicLogController } from './public-log.controller.js';
@@ -14,7 +15,10 @@ import { PublicLogController } from './public-log.controller.js';
  */
 @Module({})
 export class AuditRoutesModule {
-  static forRoot({ isPublic }: AuditLogSettings): DynamicModule {
+  static forRoot(environment: Environment): DynamicModule {
+    const { AUDIT_LOG_PUBLIC } = environment;
+    const values = readSettings([auditLogSettings], { AUDIT_LOG_PUBLIC });
+    const { isPublic } = values.get(auditLogSettings.key) as AuditLogSettings; // read by its own schema
     return {
       module: AuditRoutesModule,
       imports: [AuditModule],

@@ -3,6 +3,7 @@ import {
   Catch,
   Controller,
   type ExceptionFilter,
+  Global,
   Get,
   Module,
   Post,
@@ -11,11 +12,10 @@ import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import type { FastifyReply } from 'fastify';
-import { AuditModule, AuditTrail } from '#libs/audit';
+import { AuditTrail } from '#libs/audit';
 import { MemoryAuditTrail } from '#libs/audit/testing';
 import {
   Clock,
-  DatabaseModule,
   Logger,
   MemoryLogger,
   PlatformModule,
@@ -27,6 +27,7 @@ import {
 import {
   AuthenticationGuard,
   AuthenticationModule,
+  AuthenticatorModule,
   authenticationSettings,
   ChallengeError,
   CurrentPrincipal,
@@ -103,13 +104,16 @@ export async function startGuardedApplication<C extends Clock>({
   counter?: RateLimitStore;
 }): Promise<GuardedApplication<C>> {
   const trail = new MemoryAuditTrail();
-  @Module({ providers: [{ provide: AuditTrail, useValue: trail }], exports: [AuditTrail] })
-  class MemoryAuditModule {}
+  const ports = [
+    { provide: AuditTrail, useValue: trail },
+    { provide: RateLimitStore, useValue: counter },
+    { provide: MetadataSource, useValue: source },
+  ];
+  @Global()
+  @Module({ providers: ports, exports: ports.map(({ provide }) => provide) })
+  class MemoryAdaptersModule {}
 
-  @Module({})
-  class NoDatabaseModule {}
-
-  const builder = Test.createTestingModule({
+  const module = await Test.createTestingModule({
     imports: [
       PlatformModule,
       SettingsModule.forRoot([platformSettings, authenticationSettings], {
@@ -118,6 +122,8 @@ export async function startGuardedApplication<C extends Clock>({
         ENTRA_AUTHORITY: 'https://login.test',
         ...environment,
       }),
+      MemoryAdaptersModule,
+      AuthenticatorModule,
       AuthenticationModule,
     ],
     controllers: [SampleController],
@@ -125,20 +131,11 @@ export async function startGuardedApplication<C extends Clock>({
       { provide: APP_GUARD, useExisting: AuthenticationGuard },
       { provide: APP_FILTER, useClass: SampleFilter },
     ],
-  });
-  const module = await builder
-    .overrideModule(AuditModule)
-    .useModule(MemoryAuditModule)
-    .overrideModule(DatabaseModule)
-    .useModule(NoDatabaseModule)
-    .overrideProvider(RateLimitStore)
-    .useValue(counter)
+  })
     .overrideProvider(Clock)
     .useValue(clock)
     .overrideProvider(Logger)
     .useValue(new MemoryLogger())
-    .overrideProvider(MetadataSource)
-    .useValue(source)
     .compile();
   const app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
   app.useLogger(false);

@@ -1,17 +1,8 @@
 import { userInfo } from 'node:os';
-import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Option } from 'commander';
-import {
-  AuditLogService,
-  AuditModule,
-  type AuditReader,
-  auditSettings,
-  CheckpointSigners,
-  LogRetention,
-} from '#libs/audit';
-import { databaseSettings, PlatformModule, platformSettings, SettingsModule } from '#libs/platform';
-import { secretsSettings } from '#libs/secrets';
+import { AuditLogService, type AuditReader, CheckpointSigners, LogRetention } from '#libs/audit';
+import { auditPart, ServiceModule } from '#libs/composition';
 
 /** The audit log as the service itself has it: with its keys, so that readings can be recorded. */
 export interface AuditContext {
@@ -23,18 +14,6 @@ export interface AuditContext {
 export interface ContextOptions {
   readonly databaseUrl: string;
   readonly operator: string;
-}
-
-const parts = [platformSettings, databaseSettings, secretsSettings, auditSettings];
-
-@Module({ imports: [PlatformModule, AuditModule] })
-class AuditCommandModule {
-  static forRoot(environment: Readonly<Record<string, string | undefined>>): DynamicModule {
-    // The environment may be the api's, with variables of other parts.
-    const known = parts.flatMap(({ variables }) => variables.map(({ name }) => name));
-    const own = Object.fromEntries(known.map((name) => [name, environment[name]]));
-    return { module: AuditCommandModule, imports: [SettingsModule.forRoot(parts, own)] };
-  }
 }
 
 /**
@@ -54,10 +33,13 @@ export async function withAuditLog<T>(
     LOG_LEVEL: 'silent',
   };
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class and takes literals
-  const app = await NestFactory.createApplicationContext(AuditCommandModule.forRoot(environment), {
-    logger: false,
-    abortOnError: false,
-  });
+  const app = await NestFactory.createApplicationContext(
+    ServiceModule.forPart(auditPart, environment),
+    {
+      logger: false,
+      abortOnError: false,
+    },
+  );
   try {
     return await work({
       desk: app.get(AuditLogService),

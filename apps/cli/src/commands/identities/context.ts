@@ -1,18 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { auditSettings } from '#libs/audit';
-import { communicationServicesSettings } from '#libs/communication-services';
+import { identitiesPart, ServiceModule } from '#libs/composition';
 import {
   IdentityAdministrationService,
   IdentityExport,
   IdentityImport,
-  IdentityMappingModule,
-  identityMappingSettings,
   type CallContext,
 } from '#libs/identity-mapping';
-import { databaseSettings, PlatformModule, platformSettings, SettingsModule } from '#libs/platform';
-import { secretsSettings } from '#libs/secrets';
 import type { ContextOptions } from '../audit/context.js';
 
 /** The identity map as the service itself has it: what a command does is recorded as what the api does. */
@@ -21,25 +15,6 @@ export interface IdentitiesContext {
   readonly exports: IdentityExport;
   readonly administration: IdentityAdministrationService;
   readonly who: CallContext;
-}
-
-const parts = [
-  platformSettings,
-  databaseSettings,
-  secretsSettings,
-  communicationServicesSettings,
-  identityMappingSettings,
-  auditSettings,
-];
-
-@Module({ imports: [PlatformModule, IdentityMappingModule] })
-class IdentitiesCommandModule {
-  static forRoot(environment: Readonly<Record<string, string | undefined>>): DynamicModule {
-    // The environment may be the api's, with variables of other parts.
-    const known = parts.flatMap(({ variables }) => variables.map(({ name }) => name));
-    const own = Object.fromEntries(known.map((name) => [name, environment[name]]));
-    return { module: IdentitiesCommandModule, imports: [SettingsModule.forRoot(parts, own)] };
-  }
 }
 
 /**
@@ -52,7 +27,7 @@ export async function withIdentities<T>(
   work: (context: IdentitiesContext) => Promise<T>,
 ): Promise<T> {
   const environment = { ...process.env, DATABASE_URL: databaseUrl, LOG_LEVEL: 'silent' };
-  const module = IdentitiesCommandModule.forRoot(environment);
+  const module = ServiceModule.forPart(identitiesPart, environment);
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class and takes literals
   const app = await NestFactory.createApplicationContext(module, {
     logger: false,

@@ -1,42 +1,45 @@
 import { Test } from '@nestjs/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Global, Module } from '@nestjs/common';
 import {
-  databaseSettings,
   PlatformModule,
   platformSettings,
   ReadinessChecks,
   SettingsModule,
   SystemClock,
 } from '#libs/platform';
-import { MemorySecretStore, secretsSettings, SecretStore } from '#libs/secrets';
-import { AcsCommunicationIdentityGateway } from './acs/acs-communication-identity-gateway.js';
-import { CommunicationIdentityGateway } from './communication-identity-gateway.js';
-import { CommunicationServicesModule } from './communication-services.module.js';
-import { communicationServicesSettings } from './settings.js';
 import { RequestBudget } from '#libs/request-budget';
-import { SharedRequestBudget } from '#libs/request-budget';
+import { UnboundedRequestBudget } from '#libs/request-budget/testing';
+import { AzureCredential, MemorySecretStore, SecretStore } from '#libs/secrets';
+import { communicationServicesSettings } from '../settings.js';
+import { AcsModule } from './acs.module.js';
 
 const environment = {
   LOG_LEVEL: 'silent',
-  DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
-  KEY_VAULT_URL: 'https://127.0.0.1:1',
   ACS_ENDPOINT: 'https://127.0.0.1:1',
   ACS_RESOURCE_ID: '00000001-aaaa-4bbb-8ccc-000000000001',
   ACS_CREDENTIAL_SECRET: 'acs',
 };
-const parts = [platformSettings, databaseSettings, secretsSettings, communicationServicesSettings];
 
-describe('CommunicationServicesModule', () => {
+describe('AcsModule', () => {
   const secrets = new MemorySecretStore(new SystemClock());
+  const ports = [
+    { provide: SecretStore, useValue: secrets },
+    { provide: AzureCredential, useValue: {} },
+    { provide: RequestBudget, useValue: new UnboundedRequestBudget() },
+  ];
+  @Global()
+  @Module({ providers: ports, exports: ports.map(({ provide }) => provide) })
+  class MemoryAdaptersModule {}
+
   const building = Test.createTestingModule({
     imports: [
-      SettingsModule.forRoot(parts, environment),
+      SettingsModule.forRoot([platformSettings, communicationServicesSettings], environment),
       PlatformModule,
-      CommunicationServicesModule,
+      MemoryAdaptersModule,
+      AcsModule,
     ],
-  })
-    .overrideProvider(SecretStore)
-    .useValue(secrets);
+  });
   let application: Awaited<ReturnType<typeof building.compile>>;
   beforeAll(async () => {
     application = await building.compile();
@@ -44,12 +47,6 @@ describe('CommunicationServicesModule', () => {
   });
   afterAll(async () => {
     await application.close();
-  });
-
-  it('calls ACS within the budget that all replicas share', () => {
-    const gateway = application.get(CommunicationIdentityGateway);
-    expect(gateway).toBeInstanceOf(AcsCommunicationIdentityGateway);
-    expect(application.get(RequestBudget)).toBeInstanceOf(SharedRequestBudget);
   });
 
   it('is ready once the credential can be read', async () => {

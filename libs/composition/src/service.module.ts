@@ -1,0 +1,130 @@
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { AuditModule, auditSettings, AuditTrail, TokenFingerprints } from '#libs/audit';
+import {
+  CommunicationIdentityGateway,
+  communicationServicesSettings,
+} from '#libs/communication-services';
+import { IdentityMappingModule, identityMappingSettings } from '#libs/identity-mapping';
+import {
+  Clock,
+  DatabaseModule,
+  databaseSettings,
+  Logger,
+  PlatformModule,
+  platformSettings,
+  type Settings,
+  SettingsModule,
+} from '#libs/platform';
+import { RequestBudget, WindowStore } from '#libs/request-budget';
+import { AzureCredential, SecretStore } from '#libs/secrets';
+import { TokenIssuanceModule } from '#libs/token-issuance';
+import type { Adapter, Port } from './adapters.js';
+import { chooseAdapters, type Replacement } from './choose-adapters.js';
+import { ConfigurationAuditor } from './configuration-auditor.js';
+import { SchemaReadiness } from './schema-readiness.js';
+import { type Environment, serviceVariables, settingsOver } from './settings.js';
+
+/** How a host's service differs from the default one. */
+export interface CompositionOptions {
+  /** Adapters or providers that take the place of the default ones. */
+  readonly replace?: readonly Replacement[];
+}
+
+/** Some of the service's modules, for a command that needs no more. */
+export interface ServicePart {
+  readonly modules: readonly Type[];
+  readonly settings: readonly Settings[];
+  /** The ports that the modules use. */
+  readonly ports: readonly Port[];
+}
+
+const auditPorts = [Clock, Logger, AzureCredential, SecretStore, AuditTrail, TokenFingerprints];
+
+/** Reading, exporting and pruning the audit log. */
+export const auditPart: ServicePart = {
+  modules: [AuditModule],
+  settings: [platformSettings, databaseSettings, auditSettings],
+  ports: auditPorts,
+};
+
+/** Administering identities. */
+export const identitiesPart: ServicePart = {
+  modules: [AuditModule, IdentityMappingModule],
+  settings: [...auditPart.settings, communicationServicesSettings, identityMappingSettings],
+  ports: [...auditPorts, CommunicationIdentityGateway, RequestBudget, WindowStore],
+};
+
+/** The service without HTTP: every host composes it, or a part of it, through this module. */
+@Module({})
+export class ServiceModule {
+  /**
+   * The whole service.
+   *
+   * @throws InvalidSettings listing every fault of the environment
+   * @throws InvalidReplacement
+   */
+  static forRoot(
+    environment: Environment,
+    { replace = [] }: CompositionOptions = {},
+  ): DynamicModule {
+    const variables = serviceVariables(environment);
+    const chosen = chooseAdapters(replace);
+    const settings = settingsOver(chosen);
+    const { imports, ...rest } = compose(chosen, settings, variables);
+    return {
+      ...rest,
+      imports: [
+        ...imports,
+        DatabaseModule,
+        AuditModule,
+        IdentityMappingModule,
+        TokenIssuanceModule,
+      ],
+      providers: [
+        SchemaReadiness,
+        {
+          provide: ConfigurationAuditor,
+          inject: [AuditTrail, Clock, Logger],
+          useFactory: (trail: AuditTrail, clock: Clock, logger: Logger) =>
+            new ConfigurationAuditor(variables, { settings, trail, clock, logger }),
+        },
+      ],
+    };
+  }
+
+  /**
+   * Some of its modules. Variables of the others may be set and are ignored.
+   *
+   * @throws InvalidSettings listing every fault of the variables that the part reads
+   * @throws InvalidReplacement
+   */
+  static forPart(
+    part: ServicePart,
+    environment: Environment,
+    { replace = [] }: CompositionOptions = {},
+  ): DynamicModule {
+    const chosen = chooseAdapters(replace).filter(({ ports }) =>
+      ports.some((port) => part.ports.includes(port)),
+    );
+    const settings = [...part.settings, ...chosen.flatMap((adapter) => adapter.settings ?? [])];
+    const known = settings.flatMap(({ variables }) => variables.map(({ name }) => name));
+    const own = Object.fromEntries(known.map((name) => [name, environment[name]]));
+    const { imports, ...rest } = compose(chosen, settings, own);
+    return { ...rest, imports: [...imports, ...part.modules] };
+  }
+}
+
+function compose(
+  chosen: readonly Adapter[],
+  settings: readonly Settings[],
+  variables: Environment,
+): { readonly module: Type; readonly imports: NonNullable<DynamicModule['imports']> } {
+  return {
+    module: ServiceModule,
+    imports: [
+      SettingsModule.forRoot(settings, variables),
+      PlatformModule,
+      ...chosen.flatMap(({ modules }) => modules),
+    ],
+  };
+}
