@@ -40,6 +40,7 @@ export {
 } from './query/entry-statistics.js';
 export { type ExportForm, type ExportFormat, exportForms } from './export/export-formats.js';
 export { LogReader, type SignedHead } from './log/log-reader.js';
+export { storedCheckpoint } from './log/stored-checkpoint.js';
 export { LogRetention, type RetentionReport } from './log/retention.js';
 export type { TokenTrace } from './query/token-trace.js';
 export { TileDirectory, type LogSource } from './log/tile-directory.js';

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { migrate } from '../../../cli/src/commands/migrate.js';
+import { migrate } from '../../../cli/src/actions/migrate.js';
 import type { LocalFolder } from '../local-folder.js';
 import { LocalPostgres } from './local-postgres.js';
 

@@ -2,10 +2,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { AuditEntryRetired, type LogSource, type SignedHead } from '#libs/audit';
 import { parseCheckpoint, parseNote } from '#libs/transparency-log';
 
-const timeoutMs = 30_000;
-const attempts = 10;
+const TIMEOUT_MS = 30_000;
+const MAX_ATTEMPTS = 10;
 
-/** The log as a running service serves it (C2SP tlog-tiles). Nothing in it is believed here. */
+/** The log as a running service serves it (C2SP tlog-tiles). Nothing is verified here. */
 export class HttpLog implements LogSource {
   readonly #prefix: string;
 
@@ -28,7 +28,7 @@ export class HttpLog implements LogSource {
       if (answer.ok) return Buffer.from(await answer.arrayBuffer());
       if (answer.status === 410) throw new AuditEntryRetired();
       const isBusy = answer.status === 429 || answer.status === 503;
-      if (!isBusy || attempt === attempts) throw await refusal(path, answer);
+      if (!isBusy || attempt === MAX_ATTEMPTS) throw await refusal(path, answer);
       await wait(Number(answer.headers.get('retry-after') ?? 1) * 1000 || 1000);
     }
   }
@@ -37,7 +37,7 @@ export class HttpLog implements LogSource {
     return fetch(this.#prefix + path, {
       ...(this.token !== undefined && { headers: { authorization: `Bearer ${this.token}` } }),
       redirect: 'error',
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   }
 }
