@@ -44,14 +44,15 @@ export default {
       name: 'declared-library',
       comment: 'A new library names its arrows in this file.',
       severity: 'error',
-      from: { path: '^(apps|libs|test|bench)/' },
+      from: { path: '^(apps|examples|libs|test|bench)/' },
       to: { path: '^libs/', pathNot: `^libs/(${Object.keys(arrows).join('|')})/` },
     },
     {
       name: 'library-by-its-index',
-      comment: 'A library is entered through its index.ts alone, its test support where it stands.',
+      comment:
+        'A library is entered through its index.ts. Tests and benchmarks may measure internals.',
       severity: 'error',
-      from: { path: '^(apps|libs|bench)/([^/]+)/' },
+      from: { path: '^(apps|examples|libs)/([^/]+)/' },
       to: {
         path: '^libs/',
         pathNot: ['^libs/[^/]+/src/(index|testing)\\.ts$', '^libs/$2/', '^libs/[^/]+/test/'],
@@ -62,6 +63,13 @@ export default {
       severity: 'error',
       from: { path: '^(apps|libs)/', pathNot: tests },
       to: { path: '^libs/[^/]+/(test|src/testing)(/|\\.ts$)' },
+    },
+    {
+      name: 'end-to-end-tests-apart',
+      comment: 'What specs of libraries share is exported by a testing.ts.',
+      severity: 'error',
+      from: { path: '^(apps|libs)/' },
+      to: { path: '^test/' },
     },
     {
       name: 'apps-apart',

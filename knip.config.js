@@ -3,11 +3,12 @@ export default {
     'apps/*/src/main.ts',
     'apps/local/src/token.ts',
     'libs/*/src/{index,testing}.ts',
+    'examples/**/*.spec.ts',
     'test/chaos/{run-all,faults,audit-tamper,audit-crash,identity-crash,identity-race,storm,token-differential}.ts',
     'bench/{api-without-audit,audit,identity-scale,start,storm,token-verification,transparency-log}.ts',
     'scripts/write-documents.ts',
   ],
-  project: ['{apps,libs,test,bench,scripts}/**/*.{ts,mjs}'],
+  project: ['{apps,examples,libs,test,bench,scripts}/**/*.{ts,mjs}'],
   ignoreExportsUsedInFile: true,
   ignoreDependencies: [
     // Brings PostgreSQL's programs as one package for each platform, loaded by name.

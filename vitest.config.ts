@@ -7,7 +7,7 @@ const resolve = { conditions: ['source', ...defaultServerConditions] };
 /** @azure/identity keeps the address and the tokens of a managed identity for the whole process. */
 const alone = [
   'apps/emulator/src/key-vault/key-vault.spec.ts',
-  'libs/secrets/src/key-vault-secret-store.spec.ts',
+  'libs/secrets/src/key-vault/key-vault-secret-store.spec.ts',
 ];
 
 export default defineConfig({
@@ -19,12 +19,13 @@ export default defineConfig({
     maxWorkers: 4,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000, interval: 100 } },
     projects: [
       {
         extends: true,
         test: {
           name: 'together',
-          include: ['{apps,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
+          include: ['{apps,examples,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
           exclude: ['**/node_modules/**', ...alone],
           globalSetup: ['test/support/global-setup.ts'],
           // A worker imports once what specs share: that halves the time of the whole.

@@ -1,14 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { openCheckpoint } from '#libs/transparency-log';
-import {
-  DatabaseVerifier,
-  issued,
-  openTestLog,
-  openTestReader,
-  PlainInserts,
-  type TestLog,
-} from '../test/chaos/audit-bench-parts.js';
-import { cloneDatabase, type TestCluster } from '../test/support/cluster.js';
+import { DatabaseVerifier } from '#libs/audit';
+import { issued, openTestLog, openTestReader, type TestLog } from '#libs/audit/testing';
+import { PlainInserts } from './audit-plain-inserts.js';
+import { cloneDatabase, type TestCluster } from '#libs/platform/testing';
 import { median, type PartReport, spread, whole } from './audit-report.js';
 
 const turns = 5;

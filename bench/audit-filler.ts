@@ -1,13 +1,8 @@
 import pg from 'pg';
 import { ManualClock } from '#libs/platform';
-import {
-  alice,
-  EntryStatistics,
-  issued,
-  openTestLog,
-  type TestLog,
-} from '../test/chaos/audit-bench-parts.js';
-import { cloneDatabase, type TestCluster } from '../test/support/cluster.js';
+import { alice, issued, openTestLog, type TestLog } from '#libs/audit/testing';
+import { EntryStatistics } from '../libs/audit/src/query/entry-statistics.js';
+import { cloneDatabase, type TestCluster } from '#libs/platform/testing';
 import { whole } from './audit-report.js';
 
 const days = 20;

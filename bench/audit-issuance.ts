@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
 import type { ApiProcess } from '../apps/local/src/api-process.js';
-import type { TestCluster } from '../test/support/cluster.js';
+import { type TestCluster } from '#libs/platform/testing';
 import { Service } from '../test/support/service.js';
 import { median, type PartReport, spread } from './audit-report.js';
 

@@ -1,14 +1,9 @@
 import { entriesPath, tileWidth, verifyProofFile } from '#libs/transparency-log';
-import {
-  alice,
-  EntryRepository,
-  EntrySearch,
-  EntryStatistics,
-  issued,
-  openTestReader,
-  type TestLog,
-} from '../test/chaos/audit-bench-parts.js';
-import type { TestCluster } from '../test/support/cluster.js';
+import { alice, issued, openTestReader, type TestLog } from '#libs/audit/testing';
+import { EntryRepository } from '../libs/audit/src/query/entry-repository.js';
+import { EntrySearch } from '../libs/audit/src/query/entry-search.js';
+import { EntryStatistics } from '../libs/audit/src/query/entry-statistics.js';
+import type { TestCluster } from '#libs/platform/testing';
 import { filledLog, identityOf, onOther, subjectOf } from './audit-filler.js';
 import { median, type PartReport, whole } from './audit-report.js';
 

@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { verifyFolder } from '#libs/audit';
-import { TileDirectory, openTestReader } from '../test/chaos/audit-bench-parts.js';
-import type { TestCluster } from '../test/support/cluster.js';
+import { openTestReader } from '#libs/audit/testing';
+import { TileDirectory } from '../libs/audit/src/log/tile-directory.js';
+import type { TestCluster } from '#libs/platform/testing';
 import { filledLog } from './audit-filler.js';
 import { median, type PartReport, whole } from './audit-report.js';
 

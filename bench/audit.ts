@@ -17,7 +17,8 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { startTestCluster, type TestCluster } from '../test/support/cluster.js';
+import { type TestCluster } from '#libs/platform/testing';
+import { startTestCluster } from '../test/support/test-cluster.js';
 import { measureAppend } from './audit-append.js';
 import { measureIssuance } from './audit-issuance.js';
 import { measureReads } from './audit-reads.js';

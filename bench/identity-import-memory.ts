@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import type { TestCluster } from '../test/support/cluster.js';
+import { type TestCluster } from '#libs/platform/testing';
 import { Service } from '../test/support/service.js';
 
 /** Imports lines over HTTP into an api process and watches its memory. @returns lines of a report */

@@ -11,7 +11,8 @@ import { parseArgs } from 'node:util';
 import { DataSource } from 'typeorm';
 import { type MappingSearch, PostgresIdentityMap } from '#libs/identity-mapping';
 import { Database, dataSourceOptions, SystemClock } from '#libs/platform';
-import { cloneDatabase, startTestCluster } from '../test/support/cluster.js';
+import { cloneDatabase } from '#libs/platform/testing';
+import { startTestCluster } from '../test/support/test-cluster.js';
 import { measureImport } from './identity-import-memory.js';
 
 const { values } = parseArgs({

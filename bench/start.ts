@@ -14,7 +14,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { startTestCluster } from '../test/support/cluster.js';
+import { startTestCluster } from '../test/support/test-cluster.js';
 import { Service } from '../test/support/service.js';
 
 /** From the start of the process until it is ready, at the median. */

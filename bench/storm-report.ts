@@ -1,4 +1,4 @@
-import type { Balancing } from './storm-crowd.js';
+import type { Balancing } from '#libs/request-budget/testing';
 
 /** One storm, measured. */
 export interface StormResult {

@@ -20,10 +20,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { parseArgs } from 'node:util';
+import { fairness, retryAfterAccuracy } from '#libs/request-budget/testing';
 import { BUILT_IN_POLICY } from '#libs/token-issuance';
-import { startTestCluster } from '../test/support/cluster.js';
+import { startTestCluster } from '../test/support/test-cluster.js';
 import { Service } from '../test/support/service.js';
-import { crowd, fairness, type Person, toldRight, type Visit } from './storm-crowd.js';
+import { crowd, type CrowdVisit, type Person } from './storm-crowd.js';
 import { startNaivePeer } from './storm-naive.js';
 import { stormReport, type StormResult } from './storm-report.js';
 
@@ -186,9 +187,9 @@ async function measured(
     ...calls,
     budgeted: {
       faults: visits.flatMap(({ faults }) => faults),
-      told: visits.filter(({ told }) => told.length > 0).length,
-      toldMoreThanOnce: visits.filter(({ told }) => told.length > 1).length,
-      toldRight: toldRight(visits, 0.2),
+      told: visits.filter(({ deferrals }) => deferrals.length > 0).length,
+      toldMoreThanOnce: visits.filter(({ deferrals }) => deferrals.length > 1).length,
+      toldRight: retryAfterAccuracy(visits, 0.2),
       ...(needed === people.length && {
         fairness: [0.25, 0.5, 0.75].map((share) => fairness(visits, share)),
       }),
@@ -197,7 +198,7 @@ async function measured(
 }
 
 /** Every token answered has its entry in the log, under the id and place that the answer named. */
-async function checkAudit(service: Service, served: readonly Visit[]): Promise<void> {
+async function checkAudit(service: Service, served: readonly CrowdVisit[]): Promise<void> {
   const entries = await service.auditEntries();
   for (const { auditEntry } of served) {
     const entry = entries[auditEntry?.index ?? -1];

@@ -13,12 +13,16 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { importJWK, jwtVerify } from 'jose';
-import { MemoryLogger, SystemClock } from '#libs/platform';
-import { readCompactToken } from '../libs/authentication/src/bearer/jwt-parsing.js';
-import { MemoryMetadataSource } from '#libs/authentication/testing';
-import { verifiersFor } from '../libs/authentication/src/bearer/verifiers.js';
-import { settingsFrom } from '#libs/authentication/testing';
-import { AUDIENCE, TestIssuer } from '#libs/authentication/testing';
+import { SystemClock } from '#libs/platform';
+import { MemoryLogger } from '#libs/platform/testing';
+import {
+  AUDIENCE,
+  createTokenVerifiers,
+  MemoryMetadataSource,
+  parseJwt,
+  settingsFrom,
+  TestIssuer,
+} from '#libs/authentication/testing';
 
 /** What verification may cost at the median. */
 const BUDGET_MICROSECONDS = 60;
@@ -51,7 +55,11 @@ const tokens = Array.from({ length: Number(values.tokens) }, (_none, number) =>
 const { publicKey } = issuer.current;
 const keyObject = createPublicKey(publicKey.export({ type: 'spki', format: 'pem' }));
 const joseKey = await importJWK({ ...publicKey.export({ format: 'jwk' }), alg: 'RS256' });
-const [verifier] = verifiersFor(settingsFrom(), { source, clock, logger: new MemoryLogger() });
+const [verifier] = createTokenVerifiers(settingsFrom(), {
+  source,
+  clock,
+  logger: new MemoryLogger(),
+});
 if (verifier === undefined) throw new Error('no verifier');
 
 const contenders: Record<string, (token: string) => Promise<unknown>> = {
@@ -62,7 +70,7 @@ const contenders: Record<string, (token: string) => Promise<unknown>> = {
     return isGood ? Promise.resolve() : Promise.reject(new Error('signature'));
   },
   service: async (token) => {
-    await verifier.verify(readCompactToken(token));
+    await verifier.verify(parseJwt(token));
   },
   jose: async (token) => {
     await jwtVerify(token, joseKey, {
@@ -122,7 +130,7 @@ function report(): string {
 ${rows.map(({ name, columns }) => `| ${name} | ${columns.join(' | ')} |`).join('\n')}
 
 - **node:crypto** takes the signature apart and checks it, and nothing else.
-- **service** is \`readCompactToken\` and the verifier for Entra, as the guard calls them: form, duplicate names, header, times, tenant, audience, kind of caller, signature, permissions. No verdict is kept from one time to the next.
+- **service** is \`parseJwt\` and the verifier for Entra, as the guard calls them: form, duplicate names, header, times, tenant, audience, kind of caller, signature, permissions. No verdict is kept from one time to the next.
 - **jose** is \`jwtVerify\` with an imported key: signature, issuer, audience and times.
 
 The service may cost ${BUDGET_MICROSECONDS} µs at the median.

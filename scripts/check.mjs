@@ -8,7 +8,7 @@ const checks = [
   ...(process.argv.includes('--build') ? [['build', 'npm run -s build:tools']] : []),
   ['types', 'tsc -p tsconfig.json'],
   ['format', 'prettier --check --log-level warn .'],
-  ['structure', 'depcruise apps libs test bench scripts --config .dependency-cruiser.mjs'],
+  ['structure', 'depcruise apps examples libs test bench scripts --config .dependency-cruiser.mjs'],
   ['unused', 'knip'],
 ];
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { startApi } from '../../apps/local/src/api-process.js';
 import { placeholderEnvironment } from '../../scripts/placeholder-environment.js';
 
+/** Starts the api, which is expected to refuse. @returns what it wrote to standard error */
 async function refusal(environment: Record<string, string | undefined>): Promise<string> {
   const started = startApi({ PATH: process.env.PATH, ...environment }, { onLine: () => undefined });
   return started.then(
@@ -13,9 +14,9 @@ async function refusal(environment: Record<string, string | undefined>): Promise
   );
 }
 
-describe('the api, started with a wrong configuration', () => {
-  it('refuses to start, listing every fault at once with its fix, and exits with 78', async () => {
-    const said = await refusal({
+describe('the api at its start', () => {
+  it('exits with 78 and lists every fault of the configuration with its fix', async () => {
+    const message = await refusal({
       ...placeholderEnvironment,
       DATABASE_URL: undefined,
       ENTRA_TENANT_ID: 'contoso',
@@ -23,7 +24,7 @@ describe('the api, started with a wrong configuration', () => {
       PORT: 'eighty',
       ENTRA_AUDIANCE: 'api://typo',
     });
-    expect(said).toContain('exit code 78');
+    expect(message).toContain('exit code 78');
     for (const variable of [
       'DATABASE_URL',
       'ENTRA_TENANT_ID',
@@ -31,24 +32,24 @@ describe('the api, started with a wrong configuration', () => {
       'PORT',
       'ENTRA_AUDIANCE',
     ]) {
-      expect(said).toMatch(new RegExp(`${variable}: .+\\n\\s+→ .+`));
+      expect(message).toMatch(new RegExp(`${variable}: .+\\n\\s+→ .+`));
     }
-    expect(said).toContain('5 faults');
+    expect(message).toContain('5 faults');
   });
 
-  it('echoes no value, since any could be a secret', async () => {
-    const said = await refusal({
+  it('echoes no value of a setting: it could be a secret', async () => {
+    const message = await refusal({
       ...placeholderEnvironment,
       DATABASE_URL: 'postgres:hunter2',
       ACS_ENDPOINT: 'endpoint=https://a.example/;accesskey=hunter2',
       LOG_LEVEL: 'hunter2',
     });
-    expect(said).toContain('exit code 78');
-    expect(said).not.toContain('hunter2');
+    expect(message).toContain('exit code 78');
+    expect(message).not.toContain('hunter2');
   });
 
-  it('says which settings are missing when there are none', async () => {
-    const said = await refusal({});
+  it('lists the required settings when none is set', async () => {
+    const message = await refusal({});
     for (const variable of [
       'DATABASE_URL',
       'ENTRA_TENANT_ID',
@@ -56,11 +57,11 @@ describe('the api, started with a wrong configuration', () => {
       'KEY_VAULT_URL',
       'AUDIT_LOG_ORIGIN',
     ]) {
-      expect(said).toContain(variable);
+      expect(message).toContain(variable);
     }
   });
 
-  it('starts without any of its upstreams, live and not ready, within its time', async () => {
+  it('starts without its upstreams: live, not ready', async () => {
     const api = await startApi(
       { PATH: process.env.PATH, ...placeholderEnvironment, LOG_LEVEL: 'info', PORT: '0' },
       { onLine: () => undefined },

@@ -7,7 +7,7 @@ import { generatedDocuments } from '../../scripts/generated-documents.js';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 describe('the generated documents', () => {
-  it('are what the code says of itself: else run `npm run documents`', async () => {
+  it('match the code; run `npm run documents` when they do not', async () => {
     for (const [path, text] of Object.entries(await generatedDocuments())) {
       expect(await readFile(`${root}${path}`, 'utf8'), path).toBe(text);
     }
@@ -23,13 +23,14 @@ describe('docs/openapi.json', () => {
 });
 
 describe('docs/problems', () => {
-  it('has a page for each problem type, and none for others', async () => {
+  it('has one page for each problem type, and no other page', async () => {
     const codes = new Set<string>();
     for await (const file of glob('{apps,libs}/*/src/**/*.ts', { cwd: root })) {
-      // The transparency log is no part of the HTTP service: its errors never reach a caller.
+      // Errors of the transparency log never reach a caller.
       if (/\.(spec|contract)\.ts$|^libs\/transparency-log\//.test(file)) continue;
       const text = await readFile(`${root}${file}`, 'utf8');
-      for (const [, code] of text.matchAll(/override readonly code(?:: \w+)? = '([a-z-]+)'/g)) {
+      const declarations = /(?:override readonly code(?:: \w+)? = |\bproblem\(\s*)'([a-z-]+)'/g;
+      for (const [, code] of text.matchAll(declarations)) {
         if (code !== undefined) codes.add(code);
       }
     }

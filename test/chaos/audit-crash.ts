@@ -9,15 +9,15 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { ApiProcess } from '../../apps/local/src/api-process.js';
-import { startTestCluster } from '../support/cluster.js';
+import { startTestCluster } from '../support/test-cluster.js';
 import { Service } from '../support/service.js';
-import { ask } from './request.js';
-import { Random } from './audit-random.js';
-import { killPostgres } from './kill-postgres.js';
-import { judgeLog, keysOf, settled } from './log-checker.js';
-import { fingerprintSecrets } from './receipts.js';
-import { startReplica } from './replica.js';
-import { TokenTraffic } from './token-traffic.js';
+import { sendRequest } from './support/request.js';
+import { Prng } from '../support/prng.js';
+import { killPostgres } from './support/kill-postgres.js';
+import { checkLog, fetchLogKeys, untilSettled } from './support/log-checker.js';
+import { fingerprintSecrets } from './support/receipts.js';
+import { startReplica } from './support/replica.js';
+import { TokenTraffic } from './support/token-traffic.js';
 import { until } from '../support/until.js';
 
 const REPLICAS = 3;
@@ -36,14 +36,14 @@ const { values } = parseArgs({
 const kills = Number(values.count);
 const crashes = Number(values.postgres ?? Math.ceil(kills / 4));
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
-const random = new Random(seed);
+const random = new Prng(seed);
 console.log(`audit-crash: ${kills} kills of the api, ${crashes} of PostgreSQL, seed ${seed}`);
 
 /** Compiled modules, so that the many processes start faster. */
 const cache = await mkdtemp(join(tmpdir(), 'acs-identity-cache-'));
 const cluster = await startTestCluster(true);
 const service = await Service.start({
-  cluster: { superuserUrl: cluster.url('postgres'), port: cluster.port },
+  cluster,
   emulator: { acs: { limits: 'off', signingKeyBits: 1024 }, secrets: fingerprintSecrets },
   environment: {
     NODE_COMPILE_CACHE: cache,
@@ -70,7 +70,7 @@ try {
     replicas.add(await startReplica(service, traffic.broken));
   const [first] = [...replicas];
   if (!first) throw new Error('no replica runs');
-  const keys = await keysOf(service, first);
+  const keys = await fetchLogKeys(service, first);
 
   let isRunning = true;
   const clients = Array.from({ length: CLIENTS }, async () => {
@@ -86,11 +86,11 @@ try {
   await Promise.all(clients);
 
   for (const api of replicas) await traffic.serveEverybody(api);
-  await settled(service);
+  await untilSettled(service);
   const { receipts, checkpoints } = traffic;
   const failures = [
     ...traffic.broken,
-    ...(await judgeLog(service, { receipts, checkpoints, keys })),
+    ...(await checkLog(service, { receipts, checkpoints, keys })),
     ...(await danglingMappings()),
   ];
   for (const failure of failures.slice(0, 20)) console.error(`FAILED ${failure}`);
@@ -149,7 +149,7 @@ async function killDatabase(
   for (const { url } of replicas) {
     const path = '/health/ready';
     await until(`${url} is ready again`, 60_000, async () => {
-      const answer = await ask(url, { method: 'GET', path }).catch(() => undefined);
+      const answer = await sendRequest(url, { method: 'GET', path }).catch(() => undefined);
       return answer?.status === 200;
     });
   }

@@ -8,21 +8,22 @@ import { DatabaseVerifier } from '#libs/audit';
 import { dataSourceOptions, Database } from '#libs/platform';
 import { openCheckpoint } from '#libs/transparency-log';
 import { openTestLog } from '#libs/audit/testing';
-import { cloneDatabase, startTestCluster } from '../support/cluster.js';
-import { fillLog } from './audit-log-filler.js';
-import { edits, type Tampering } from './audit-edits.js';
-import { Random } from './audit-random.js';
+import { cloneDatabase } from '#libs/platform/testing';
+import { startTestCluster } from '../support/test-cluster.js';
+import { fillLog } from './support/log-filler.js';
+import { edits, type Tampering } from './support/log-edits.js';
+import { Prng } from '../support/prng.js';
 
 const { values } = parseArgs({
   options: { count: { type: 'string', default: '1000' }, seed: { type: 'string' } },
 });
 const count = Number(values.count);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
-const random = new Random(seed);
+const random = new Prng(seed);
 console.log(`audit tamper drill: ${count} edits, seed ${seed}`);
 
 const cluster = await startTestCluster();
-const clone = await cloneDatabase({ superuserUrl: cluster.url('postgres'), port: cluster.port });
+const clone = await cloneDatabase(cluster);
 const log = openTestLog(clone.serviceUrl);
 const size = await fillLog(log, clone.ownerUrl, random);
 
@@ -85,7 +86,7 @@ while (done < count) {
 
 /** @returns `undefined` when PostgreSQL itself refuses the edit, or it would change nothing */
 async function attempt(
-  edit: (runner: QueryRunner, random: Random) => Promise<Tampering | undefined>,
+  edit: (runner: QueryRunner, random: Prng) => Promise<Tampering | undefined>,
   runner: QueryRunner,
 ): Promise<Tampering | undefined> {
   await runner.query('SET LOCAL session_replication_role = replica');

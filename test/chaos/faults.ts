@@ -7,15 +7,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { inspect, parseArgs } from 'node:util';
 import type { ApiProcess } from '../../apps/local/src/api-process.js';
-import { startTestCluster } from '../support/cluster.js';
+import { startTestCluster } from '../support/test-cluster.js';
 import { Service } from '../support/service.js';
-import { ask, isDocumented, isNotNow } from './request.js';
-import { Random } from './audit-random.js';
-import { type Call, FaultCalls } from './fault-calls.js';
-import { judgeLog, keysOf, settled } from './log-checker.js';
-import { fingerprintSecrets } from './receipts.js';
-import { startReplica, watchReplica } from './replica.js';
-import { Troubles } from './fault-kinds.js';
+import { sendRequest, isDocumented, isRetryLater } from './support/request.js';
+import { Prng } from '../support/prng.js';
+import { type Call, MixedTraffic } from './support/mixed-traffic.js';
+import { checkLog, fetchLogKeys, untilSettled } from './support/log-checker.js';
+import { fingerprintSecrets } from './support/receipts.js';
+import { startReplica, reportUnexpectedExit } from './support/replica.js';
+import { RandomFaults } from './support/random-faults.js';
 import { until } from '../support/until.js';
 
 const CLIENTS = 10;
@@ -29,12 +29,12 @@ const { values } = parseArgs({
 });
 const count = Number(values.count);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
-const random = new Random(seed);
+const random = new Prng(seed);
 console.log(`faults: ${count} rounds of trouble, seed ${seed}`);
 
 const cluster = await startTestCluster();
 const service = await Service.start({
-  cluster: { superuserUrl: cluster.url('postgres'), port: cluster.port },
+  cluster,
   replicas: 2,
   emulator: { acs: { limits: 'off', signingKeyBits: 1024 }, secrets: fingerprintSecrets },
   environment: {
@@ -60,11 +60,11 @@ const serving = new Set<ApiProcess>();
 const underWay = new Map<ApiProcess, number>();
 let exitCode = 1;
 try {
-  const calls = new FaultCalls(service, random);
-  const troubles = new Troubles(service, cluster, random);
+  const calls = new MixedTraffic(service, random);
+  const troubles = new RandomFaults(service, cluster, random);
   await calls.signIn();
   for (const api of service.apis) {
-    watchReplica(service, api, broken);
+    reportUnexpectedExit(service, api, broken);
     serving.add(api);
   }
   const startedAt = performance.now();
@@ -106,19 +106,19 @@ try {
       async () => (await send(calls.ownToken(person))) === 200,
     );
   }
-  await settled(service);
+  await untilSettled(service);
 
   const [first] = [...serving];
   if (!first) throw new Error('no replica runs');
   const { receipts, checkpoints } = calls;
-  const keys = await keysOf(service, first);
+  const keys = await fetchLogKeys(service, first);
   const failures = [
     ...broken,
     ...calls.broken,
-    ...(await judgeLog(service, { receipts, checkpoints, keys })),
+    ...(await checkLog(service, { receipts, checkpoints, keys })),
   ];
   const told = [...answersBy].sort().map(([answer, times]) => `${answer}: ${times}`);
-  console.log(`${told.join(', ')}\n${troubles.told()}`);
+  console.log(`${told.join(', ')}\n${troubles.summary()}`);
   for (const failure of failures.slice(0, 20)) {
     console.error(`FAILED ${failure}`);
     const requestId = /"requestId":"([^"]+)"/.exec(failure)?.[1];
@@ -140,18 +140,18 @@ async function send(call: Call): Promise<number> {
   const what = `${call.method} ${call.path}`;
   const startedAt = performance.now();
   try {
-    const answer = await ask(api.url, call);
+    const answer = await sendRequest(api.url, call);
     const { status, problem, text } = answer;
     const name = problem ?? String(status);
     answersBy.set(name, (answersBy.get(name) ?? 0) + 1);
-    const isFitting = call.fitting.includes(status) && (status < 300 || isDocumented(problem));
-    if (!isFitting && (call.isUnshakable === true || !isNotNow(answer))) {
+    const isFitting = call.expected.includes(status) && (status < 300 || isDocumented(problem));
+    if (!isFitting && (call.needsNoUpstream === true || !isRetryLater(answer))) {
       broken.push(`${what}: ${status} ${text.slice(0, 300)}`);
     }
-    if (status < 300) call.keep?.(text);
+    if (status < 300) call.onSuccess?.(text);
     return status;
   } catch (error) {
-    if (call.mayBreakOff !== true) broken.push(`${what} got no answer: ${causeOf(error)}`);
+    if (call.mayEndEarly !== true) broken.push(`${what} got no answer: ${causeOf(error)}`);
     return 0;
   } finally {
     const tookMs = performance.now() - startedAt;
@@ -172,7 +172,8 @@ async function replaceReplica(): Promise<void> {
 }
 
 function isReady(url: string): () => Promise<boolean> {
-  return async () => (await ask(url, { method: 'GET', path: '/health/ready' })).status === 200;
+  return async () =>
+    (await sendRequest(url, { method: 'GET', path: '/health/ready' })).status === 200;
 }
 
 function causeOf(error: unknown): string {

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { ApiProcess } from '../../apps/local/src/api-process.js';
-import { startTestCluster } from '../support/cluster.js';
+import { startTestCluster } from '../support/test-cluster.js';
 import { Service } from '../support/service.js';
-import { judge } from './identity-crash-checker.js';
-import { IdentityTraffic } from './identity-traffic.js';
-import { Random } from './audit-random.js';
-import { judgeLog, keysOf, settled } from './log-checker.js';
+import { checkIdentities } from './support/identity-checker.js';
+import { IdentityTraffic } from './support/identity-traffic.js';
+import { Prng } from '../support/prng.js';
+import { checkLog, fetchLogKeys, untilSettled } from './support/log-checker.js';
 
 /**
  * Kills the api with SIGKILL in the middle of creating, deleting, suspending and importing, while ACS
@@ -24,7 +24,7 @@ const count = Number(values.count);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 console.log(`identity-crash: ${count} kills, seed ${seed}`);
 
-const random = new Random(seed);
+const random = new Prng(seed);
 const dice = (): number => random.next();
 /** Longer than a lease: what a frozen process does afterwards comes too late. */
 const FREEZE_MS = 3_500;
@@ -32,7 +32,7 @@ const FREEZE_MS = 3_500;
 const cache = await mkdtemp(join(tmpdir(), 'acs-identity-cache-'));
 const cluster = await startTestCluster();
 const service = await Service.start({
-  cluster: { superuserUrl: cluster.url('postgres'), port: cluster.port },
+  cluster,
   emulator: { acs: { limits: 'off', signingKeyBits: 1024 } },
   environment: {
     NODE_COMPILE_CACHE: cache,
@@ -76,11 +76,11 @@ try {
     }
   }
   await service.emulator.control.removeFaults();
-  await settled(service);
-  const keys = await keysOf(service, current);
+  await untilSettled(service);
+  const keys = await fetchLogKeys(service, current);
   const failures = [
-    ...(await judge(service, traffic)),
-    ...(await judgeLog(service, { receipts: [], checkpoints: [], keys })),
+    ...(await checkIdentities(service, traffic)),
+    ...(await checkLog(service, { receipts: [], checkpoints: [], keys })),
   ];
   for (const failure of failures) console.error(`FAILED ${failure}`);
   console.log(`${count + traffic.answered} passed, ${failures.length} failed`);

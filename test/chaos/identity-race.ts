@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { startTestCluster } from '../support/cluster.js';
+import { startTestCluster } from '../support/test-cluster.js';
 import { Service } from '../support/service.js';
 
 /**
@@ -21,7 +21,7 @@ const AT_ONCE = 250;
 
 const cluster = await startTestCluster();
 const service = await Service.start({
-  cluster: { superuserUrl: cluster.url('postgres'), port: cluster.port },
+  cluster,
   replicas: REPLICAS,
   emulator: { acs: { limits: 'off', signingKeyBits: 1024, latencyMs: 100 } },
   environment: {

@@ -2,13 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
-  dice,
+  fairness,
   meanCallMs,
+  prng,
   simulate,
   type SimulatedStorm,
   type StormOutcome,
 } from '#libs/request-budget/testing';
-import { fairness } from '../../bench/storm-crowd.js';
 
 /**
  * Login storms of all kinds in virtual time: several windows' worth of people at once, over one to five
@@ -22,7 +22,7 @@ const { values } = parseArgs({
 });
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000));
 console.log(`seed ${seed}`);
-const random = dice(seed);
+const random = prng(seed);
 let passed = 0;
 let failed = 0;
 
@@ -59,10 +59,10 @@ function anyStorm(): SimulatedStorm {
     replicas: between(1, 5),
     balancing: random() < 0.5 ? 'connection' : 'request',
     tenants: parts.map((part) => Math.max(1, Math.round((part / total) * limit * windows))),
-    callMs: { least: 40, usual: between(60, 400), most: 1500 },
-    ...(kind === 1 && { noShows: 0.3 * random() }),
+    callMs: { min: 40, typical: between(60, 400), max: 1500 },
+    ...(kind === 1 && { noShowRate: 0.3 * random() }),
     ...(kind === 2 && {
-      deaths: Array.from({ length: between(1, 3) }, () => random() * windows * windowMs),
+      crashesAtMs: Array.from({ length: between(1, 3) }, () => random() * windows * windowMs),
     }),
   };
 }
@@ -73,7 +73,7 @@ function between(least: number, most: number): number {
 }
 
 function brokenBy(storm: SimulatedStorm, outcome: StormOutcome): string[] {
-  const { limit, windowMs, tenants, callMs, deaths = [] } = storm;
+  const { limit, windowMs, tenants, callMs, crashesAtMs = [] } = storm;
   const people = tenants.reduce((sum, size) => sum + size, 0);
   const cycles = Math.ceil(people / limit) - 1;
   // A place is taken for a window from the end of the call on.
@@ -81,18 +81,18 @@ function brokenBy(storm: SimulatedStorm, outcome: StormOutcome): string[] {
   // In short storms it is the first and the last requests' own time that counts: they come within four
   // seconds, and ask and are answered late.
   const latestMs = Math.max(1.05 * boundMs, boundMs + 6000);
-  const isCalm = storm.noShows === undefined && deaths.length === 0;
-  const { served, missing, busiest, totalMs, toldRight } = outcome;
+  const isCalm = storm.noShowRate === undefined && crashesAtMs.length === 0;
+  const { served, noShows, maxPerWindow, totalMs, retryAfterAccuracy: accuracy } = outcome;
   // The first window goes to whoever comes first; what is made up for needs another one and a half.
   const shares = [0.25, 0.5, 0.75].filter((share) => share * people >= 2.5 * limit);
   const unfair = shares.filter((share) => fairness(outcome.visits, share) < 0.95);
   return [
-    ...(served + missing < people ? [`${people - served - missing} not served`] : []),
-    ...(busiest > limit ? [`${busiest} calls in a window`] : []),
-    ...(totalMs > latestMs && deaths.length === 0
+    ...(served + noShows < people ? [`${people - served - noShows} not served`] : []),
+    ...(maxPerWindow > limit ? [`${maxPerWindow} calls in a window`] : []),
+    ...(totalMs > latestMs && crashesAtMs.length === 0
       ? [`${(totalMs / boundMs).toFixed(3)} of the bound`]
       : []),
-    ...(toldRight < 0.95 && isCalm ? [`told right ${toldRight.toFixed(3)}`] : []),
+    ...(accuracy < 0.95 && isCalm ? [`retry-after accuracy ${accuracy.toFixed(3)}`] : []),
     ...(isCalm ? unfair.map((share) => `unfair when ${share} were served`) : []),
   ];
 }

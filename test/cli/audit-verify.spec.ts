@@ -2,42 +2,38 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { openTestLog, type TestLog } from '#libs/audit/testing';
-import { issued } from '#libs/audit/testing';
-import { testDatabase, type TestDatabase } from '../support/postgres.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { issued, openTestLog, type TestLog } from '#libs/audit/testing';
+import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { runningService } from '../support/running-service.js';
-import { acsIdentity, type Ending, operatorEnvironment } from '../support/acs-identity.js';
-
-// Each command is a process of its own; on a busy machine that takes seconds.
-vi.setConfig({ testTimeout: 60_000 });
 
 const service = runningService();
-/** A log of its own, which no service adds to while its rows are tampered with. */
-let place: TestDatabase;
+/** A second log, without a service that appends to it while its rows are changed. */
+let database: TestDatabase;
 let log: TestLog;
 let folder = '';
-/** The service's key, and that of the process that filled the logs: as during a rotation. */
+/** Verifier keys of the service and of the process that filled the logs, as after a rotation. */
 let keys: string[] = [];
 
 function inFolder(name: string): string {
   return join(folder, name);
 }
 
-/** With nothing but arguments: no service, no environment. */
-async function outsider(args: readonly string[]): Promise<Ending> {
+/** Verifies with arguments alone, without environment variables. */
+async function verify(args: readonly string[]): Promise<CommandResult> {
   return acsIdentity(['audit', 'verify', '--public-key', ...keys, ...args]);
 }
 
-async function verifyDatabase(args: readonly string[] = []): Promise<Ending> {
-  return outsider(['--database-url', place.serviceUrl, ...args]);
+async function verifyDatabase(args: readonly string[] = []): Promise<CommandResult> {
+  return verify(['--database-url', database.serviceUrl, ...args]);
 }
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'acs-identity-audit-'));
-  place = await testDatabase();
+  database = await testDatabase();
   const origin = 'localhost/acs-identity';
-  log = openTestLog(place.serviceUrl, { origin });
+  log = openTestLog(database.serviceUrl, { origin });
   const serviceLog = openTestLog(service().database.serviceUrl, { origin });
   for (const { trail } of [log, serviceLog]) {
     await trail.recordAll(Array.from({ length: 600 }, (_, nth) => issued(nth)));
@@ -51,18 +47,18 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await log.close();
-  await place.drop();
+  await database.drop();
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Changes rows as the database's superuser can, looks, and changes them back. */
-async function tampered(sql: string, undo: string, look: () => Promise<void>): Promise<void> {
-  const client = new pg.Client({ connectionString: place.superuserUrl });
+/** Changes rows as the database's superuser while `check` runs. */
+async function tampered(sql: string, undo: string, check: () => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: database.superuserUrl });
   await client.connect();
   try {
     await client.query('SET session_replication_role = replica');
     await client.query(sql);
-    await look();
+    await check();
     await client.query(undo);
   } finally {
     await client.end();
@@ -70,7 +66,7 @@ async function tampered(sql: string, undo: string, look: () => Promise<void>): P
 }
 
 describe('acs-identity audit verify', () => {
-  it('finds the log whole, and later what was added since', async () => {
+  it('accepts an intact log, and one that has grown since a saved checkpoint', async () => {
     const saved = inFolder('seen');
     const { code, stdout } = await verifyDatabase(['--save', saved]);
     expect(stdout).toMatch(/^The log is whole: \d{3,} entries, root [\w+/=]{44}\.$/m);
@@ -101,7 +97,7 @@ describe('acs-identity audit verify', () => {
       'personal-differs',
     ],
   ])(
-    'detects that a superuser changed %s, names the entry and exits with 1',
+    'detects a superuser’s change of %s, names the entry and exits with 1',
     async (_what, sql, undo, kind) => {
       await tampered(sql, undo, async () => {
         const { code, stdout } = await verifyDatabase();
@@ -113,10 +109,10 @@ describe('acs-identity audit verify', () => {
     },
   );
 
-  it('detects that the end of the log was taken away, by a checkpoint that was kept', async () => {
-    const kept = inFolder('kept');
-    const shown = await acsIdentity(['audit', 'checkpoint', '--database-url', place.serviceUrl]);
-    await writeFile(kept, shown.stdout);
+  it('detects a truncated log by a saved checkpoint', async () => {
+    const saved = inFolder('truncated');
+    const shown = await acsIdentity(['audit', 'checkpoint', '--database-url', database.serviceUrl]);
+    await writeFile(saved, shown.stdout);
     const newest = 'SELECT max(size) FROM audit_head';
     await tampered(
       `CREATE TEMP TABLE head AS SELECT * FROM audit_head WHERE size = (${newest});
@@ -129,25 +125,25 @@ describe('acs-identity audit verify', () => {
        INSERT INTO audit_personal SELECT * FROM personal`,
       async () => {
         expect((await verifyDatabase()).code).toBe(0);
-        const { code, stdout } = await verifyDatabase(['--known', kept]);
+        const { code, stdout } = await verifyDatabase(['--known', saved]);
         expect(stdout).toContain('checkpoint-contradicted');
         expect(code).toBe(1);
-        expect((await verifyDatabase(['--since', kept])).code).toBe(1);
+        expect((await verifyDatabase(['--since', saved])).code).toBe(1);
       },
     );
-    expect((await verifyDatabase(['--known', kept])).code).toBe(0);
+    expect((await verifyDatabase(['--known', saved])).code).toBe(0);
   });
 
-  it('takes no key but the log’s own', async () => {
+  it('accepts only the log’s own key', async () => {
     const [other = '', own = ''] = keys;
-    const url = place.serviceUrl;
-    const verify = async (key: string) =>
+    const url = database.serviceUrl;
+    const verifyWith = async (key: string) =>
       acsIdentity(['audit', 'verify', '--database-url', url, '--public-key', key]);
-    expect((await verify(own)).code).toBe(0);
-    const foreign = await verify(other);
+    expect((await verifyWith(own)).code).toBe(0);
+    const foreign = await verifyWith(other);
     expect(foreign.code).toBe(1);
     expect(foreign.stdout).toContain('The first bad index is 0.');
-    expect((await verify(`${own}x`)).code).toBe(1);
+    expect((await verifyWith(`${own}x`)).code).toBe(1);
     const none = await acsIdentity(['audit', 'verify', '--database-url', url]);
     expect(none.code).toBe(1);
     expect(none.stderr).toContain('--public-key');
@@ -157,7 +153,7 @@ describe('acs-identity audit verify', () => {
 describe('acs-identity audit copy', () => {
   const at = (path: string) => inFolder(join('copy', path));
 
-  it('copies the log for whoever has a token; files and key are all that verifying takes', async () => {
+  it('copies the log with a token; the copy verifies with its files and the key alone', async () => {
     const copy = inFolder('copy');
     const args = ['audit', 'copy', '--url', service().url, '--folder', copy];
     const token = await service().token('grace');
@@ -169,25 +165,25 @@ describe('acs-identity audit copy', () => {
     expect(stdout).toMatch(/^The copy has \d{3,} entries\.\n$/);
 
     const saved = inFolder('copied');
-    const whole = await outsider(['--folder', copy, '--save', saved]);
+    const whole = await verify(['--folder', copy, '--save', saved]);
     expect(whole.stdout).toContain('The log is whole');
     expect(whole.code).toBe(0);
 
     const tokenFile = inFolder('token');
     await writeFile(tokenFile, token);
     expect((await acsIdentity([...args, '--token-file', tokenFile])).code).toBe(0);
-    expect((await outsider(['--folder', copy, '--since', saved])).code).toBe(0);
+    expect((await verify(['--folder', copy, '--since', saved])).code).toBe(0);
   });
 
   it.each([
     ['an entry', 'tile/entries/001', 5_000],
     ['a hash', 'tile/0/001', 0],
     ['a hash of hashes', 'tile/1/000.p/2', 40],
-  ])('shows in the copy that %s was changed', async (_what, path, offset) => {
+  ])('verify --folder: detects a change of %s', async (_what, path, offset) => {
     const file = at(path);
     const bytes = await readFile(file);
     await writeFile(file, bytes.with(offset, (bytes[offset] ?? 0) ^ 1));
-    const { code, stdout } = await outsider(['--folder', inFolder('copy')]);
+    const { code, stdout } = await verify(['--folder', inFolder('copy')]);
     await writeFile(file, bytes);
     expect(code).toBe(1);
     const [, index] = /The first bad index is (\d+)\./.exec(stdout) ?? [];
@@ -195,20 +191,20 @@ describe('acs-identity audit copy', () => {
     expect(Number(index)).toBeLessThan(512);
   });
 
-  it('shows in the copy that the checkpoint was forged, or that there is none', async () => {
+  it('verify --folder: detects a forged and a missing checkpoint', async () => {
     const file = at('checkpoint');
     const checkpoint = await readFile(file, 'utf8');
     await writeFile(file, checkpoint.replace(/\n\d+\n/, '\n512\n'));
-    expect((await outsider(['--folder', inFolder('copy')])).code).toBe(1);
+    expect((await verify(['--folder', inFolder('copy')])).code).toBe(1);
     await writeFile(file, checkpoint);
-    expect((await outsider(['--folder', inFolder('nowhere')])).code).toBe(1);
+    expect((await verify(['--folder', inFolder('nowhere')])).code).toBe(1);
   });
 
-  it('says why it was refused', async () => {
+  it('prints why it was refused', async () => {
     const args = ['audit', 'copy', '--url', service().url, '--folder', inFolder('none')];
-    const nobody = await acsIdentity(args);
-    expect(nobody.code).toBe(1);
-    expect(nobody.stderr).toContain('checkpoint was refused with 401');
+    const anonymous = await acsIdentity(args);
+    expect(anonymous.code).toBe(1);
+    expect(anonymous.stderr).toContain('checkpoint was refused with 401');
     const environment = { ACS_IDENTITY_TOKEN: await service().token('ivan') };
     expect((await acsIdentity(args, { environment })).stderr).toContain('refused with 403');
   });

@@ -2,23 +2,19 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { samplePeople, sampleTenants } from '../../apps/emulator/src/sample-people.js';
 import { ManualClock } from '#libs/platform';
-import { openTestLog, type TestLog } from '#libs/audit/testing';
-import { denied, issued } from '#libs/audit/testing';
-import { call } from '../support/call.js';
-import { testDatabase, type TestDatabase } from '../support/postgres.js';
+import { denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
+import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
+import { isSignedBy } from '../support/independent-verifier.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { runningService } from '../support/running-service.js';
-import { acsIdentity, type Ending, operatorEnvironment } from '../support/acs-identity.js';
-import { isSignedBy } from '../support/audit/independent-verifier.js';
-
-// Each command is a process of its own; on a busy machine that takes seconds.
-vi.setConfig({ testTimeout: 60_000 });
+import { issue } from '../support/tokens-api.js';
 
 const service = runningService();
 let folder = '';
-/** The service's key, and that of the process that filled the log: as during a rotation. */
+/** Verifier keys of the service and of the process that filled the log, as after a rotation. */
 let keys: string[] = [];
 let leakedToken = '';
 
@@ -26,12 +22,12 @@ function inFolder(name: string): string {
   return join(folder, name);
 }
 
-async function audit(args: readonly string[], input = ''): Promise<Ending> {
+async function audit(args: readonly string[], input = ''): Promise<CommandResult> {
   const environment = operatorEnvironment(service());
   return acsIdentity(['audit', ...args], { environment, input });
 }
 
-async function verifyDatabase(url = service().database.serviceUrl): Promise<Ending> {
+async function verifyDatabase(url = service().database.serviceUrl): Promise<CommandResult> {
   return acsIdentity(['audit', 'verify', '--database-url', url, '--public-key', ...keys]);
 }
 
@@ -41,10 +37,7 @@ beforeAll(async () => {
     origin: 'localhost/acs-identity',
   });
   await log.trail.recordAll(Array.from({ length: 600 }, (_, nth) => issued(nth)));
-  const token = await service().token('alice');
-  const { body } = await call(service().url, 'post', '/v1/me/tokens', { token, body: {} });
-  leakedToken = body.token as string;
-  service().scanner.forbid(leakedToken);
+  leakedToken = (await issue(service(), 'alice')).token;
   const { code, stdout } = await audit(['keys']);
   expect(code).toBe(0);
   keys = [...stdout.trim().split('\n'), ...(await log.signers.verifierKeys())];
@@ -53,7 +46,7 @@ beforeAll(async () => {
 afterAll(async () => rm(folder, { recursive: true, force: true }));
 
 describe('acs-identity audit', () => {
-  it('--help tells what each command is for', async () => {
+  it('--help describes each command', async () => {
     const { code, stdout } = await acsIdentity(['audit', '--help']);
     expect(code).toBe(0);
     for (const name of [
@@ -77,7 +70,7 @@ describe('acs-identity audit', () => {
     expect(keys.some((key) => isSignedBy(stdout, key))).toBe(true);
   });
 
-  it('says which settings are missing, and exits with 78', async () => {
+  it('names the missing settings and exits with 78', async () => {
     const url = service().database.serviceUrl;
     const { code, stderr } = await acsIdentity(['audit', 'export', '--database-url', url]);
     expect(code).toBe(78);
@@ -87,7 +80,7 @@ describe('acs-identity audit', () => {
 });
 
 describe('acs-identity audit export', () => {
-  it.each(['ndjson', 'csv'])('goes on where it stopped, in %s', async (format) => {
+  it.each(['ndjson', 'csv'])('continues from the cursor file, in %s', async (format) => {
     const output = inFolder(`export.${format}`);
     const cursor = inFolder(`cursor.${format}`);
     const args = ['export', '--format', format, '--output', output, '--cursor-file', cursor];
@@ -99,7 +92,7 @@ describe('acs-identity audit export', () => {
     expect(Number(await readFile(cursor, 'utf8'))).toBe(indexes.length);
   });
 
-  it('writes to standard output, and records who exported', async () => {
+  it('writes to standard output, and records the operator', async () => {
     const { stdout } = await audit(['export', '--from-index', '590', '--operator', 'olivia']);
     const [first = ''] = stdout.split('\n');
     expect(JSON.parse(first)).toMatchObject({ index: 590 });
@@ -112,7 +105,7 @@ describe('acs-identity audit export', () => {
 });
 
 describe('acs-identity audit trace', () => {
-  it('tells from the token on standard input who got it', async () => {
+  it('prints the issuance of the token on standard input', async () => {
     const { code, stdout } = await audit(['trace'], `${leakedToken}\n`);
     expect(stdout).toContain(samplePeople.alice.objectId);
     expect(stdout).toContain('token.issue: success');
@@ -127,10 +120,10 @@ describe('acs-identity audit trace', () => {
       entries[0]?.entry.token.fingerprint ?? '',
     ]);
     expect(stdout.startsWith(again.stdout)).toBe(true);
-    expect(stdout).toContain("keys that are no longer available: 0123456789abcdef");
+    expect(stdout).toContain('keys that are no longer available: 0123456789abcdef');
   });
 
-  it('exits with 1 for a token that the log does not know, and for none', async () => {
+  it('exits with 1 for an unknown token, and without a token', async () => {
     const { code, stdout } = await audit(['trace'], 'eyJ.unknown.token');
     expect(stdout).toContain('The log has no such token.\n');
     expect(code).toBe(1);
@@ -141,7 +134,7 @@ describe('acs-identity audit trace', () => {
 describe('acs-identity audit erase', () => {
   const person = ['--tenant', sampleTenants.home.id, '--subject', samplePeople.alice.objectId];
 
-  it('does nothing unless told that it is meant', async () => {
+  it('does nothing without --yes', async () => {
     const { code, stderr } = await audit(['erase', ...person]);
     expect(code).toBe(1);
     expect(stderr).toContain('--yes');
@@ -156,14 +149,14 @@ describe('acs-identity audit erase', () => {
 });
 
 describe('acs-identity audit retain', () => {
-  let place: TestDatabase;
+  let database: TestDatabase;
   beforeAll(async () => {
-    place = await testDatabase();
+    database = await testDatabase();
   });
-  afterAll(async () => place.drop());
+  afterAll(async () => database.drop());
 
-  it('drops months gone by, says so in the log, and the log still verifies', async () => {
-    const owner = new pg.Client({ connectionString: place.ownerUrl });
+  it('drops expired months, and the log still verifies', async () => {
+    const owner = new pg.Client({ connectionString: database.ownerUrl });
     await owner.connect();
     for (const parent of ['audit_entry', 'audit_personal']) {
       await owner.query(
@@ -173,17 +166,17 @@ describe('acs-identity audit retain', () => {
     await owner.end();
     const origin = 'localhost/acs-identity';
     const clock = new ManualClock(Date.parse('2025-01-15T12:00:00Z'));
-    const past = openTestLog(place.serviceUrl, { origin, clock });
+    const past = openTestLog(database.serviceUrl, { origin, clock });
     await past.trail.recordAll(Array.from({ length: 300 }, (_, nth) => issued(nth)));
     await past.close();
-    const present = openTestLog(place.serviceUrl, { origin });
+    const present = openTestLog(database.serviceUrl, { origin });
     await present.trail.record(denied());
     await present.close();
 
     const retain = async (day: string) => {
-      // The checkpoint file is that of the other log.
+      // The checkpoint file belongs to the service's log.
       const { AUDIT_CHECKPOINT_FILE: _file, ...others } = operatorEnvironment(service());
-      const environment = { ...others, DATABASE_OWNER_URL: place.ownerUrl };
+      const environment = { ...others, DATABASE_OWNER_URL: database.ownerUrl };
       const args = ['audit', 'retain', '--before', day, '--yes'];
       return acsIdentity(args, { environment });
     };
@@ -193,7 +186,7 @@ describe('acs-identity audit retain', () => {
       'Dropped audit_entry_2025_01: entries below 300 have no bodies any more.',
     );
     expect(code).toBe(0);
-    const verified = await verifyDatabase(place.serviceUrl);
+    const verified = await verifyDatabase(database.serviceUrl);
     expect(verified.stdout).toContain('Of the entries below 300 only hashes are kept');
     expect(verified.code).toBe(0);
     expect((await retain('yesterday')).stderr).toContain('a day such as');

@@ -1,37 +1,25 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { policyFile } from '../support/policy-folder.js';
+import { acsIdentity, type CommandResult } from '../support/acs-identity.js';
+import { policyFile } from '../support/policy-file.js';
+import { repositoryRoot } from '../support/root.js';
 
-const root = new URL('../../', import.meta.url);
-const command = fileURLToPath(new URL('dist/bin/acs-identity.js', root));
-const guide = readFileSync(new URL('docs/issuance-policy.md', root), 'utf8');
+const guide = readFileSync(`${repositoryRoot}docs/issuance-policy.md`, 'utf8');
 const example = /^```yaml\n([\s\S]+?)^```$/m.exec(guide)?.[1] ?? '';
 
 const good = policyFile(example);
 const bad = policyFile(example.replace('scopes: [voip.join]', 'scope: [voip.join]'));
 const builtIn = policyFile('');
 
-interface Ending {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function policy(args: readonly string[], environment: Record<string, string> = {}) {
-  const run = promisify(execFile)(process.execPath, [command, 'policy', ...args], {
-    env: { PATH: process.env.PATH, ...environment },
-  });
-  return run.then(
-    ({ stdout, stderr }): Ending => ({ code: 0, stdout, stderr }),
-    (error: unknown) => error as Ending, // execFile adds these members to its error
-  );
+async function policy(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<CommandResult> {
+  return acsIdentity(['policy', ...args], { environment });
 }
 
 describe('acs-identity policy check', () => {
-  it('takes the example of the guide, and the built-in policy', async () => {
+  it('accepts the example of the guide, and the built-in policy', async () => {
     expect(await policy(['check', good.path])).toMatchObject({ code: 0, stderr: '' });
     const { code, stdout } = await policy(['check']);
     expect(code).toBe(0);
@@ -40,7 +28,7 @@ describe('acs-identity policy check', () => {
     expect((await policy(['check'], { POLICY_FILE: builtIn.path })).stdout).toBe(stdout);
   });
 
-  it('names every fault with its line', async () => {
+  it('lists every fault with its line', async () => {
     const { code, stderr } = await policy(['check', bad.path]);
     expect(code).toBe(78);
     expect(stderr).toMatch(/line \d+: rules\.0\.allow\.scopes/);
@@ -51,7 +39,7 @@ describe('acs-identity policy check', () => {
 describe('acs-identity policy test', () => {
   const staff = ['--file', good.path, '--tenant', '5d3f0c5e-8b1a-4c57-9f0e-2a7c61d40001'];
 
-  it('says what is granted, and by which rule', async () => {
+  it('prints the grant and its rule', async () => {
     const { code, stdout } = await policy(['test', ...staff, '--scope', 'chat', 'voip']);
     expect(code).toBe(0);
     expect(stdout).toContain('allow (rule staff)');
@@ -59,17 +47,17 @@ describe('acs-identity policy test', () => {
     expect(stdout).toContain('lifetime 600 minutes');
   });
 
-  it('says what is refused, with an exit code of its own', async () => {
+  it('prints the refusal and exits with 3', async () => {
     const guest = await policy(['test', ...staff, '--guest', '--scope', 'chat']);
     expect(guest.code).toBe(3);
     expect(guest.stdout).toContain('deny: scopes-not-allowed (rule guests)');
     expect(guest.stdout).toContain('allowed are voip.join');
-    const stranger = await policy(['test', '--file', good.path, '--tenant', 'elsewhere']);
-    expect(stranger.code).toBe(3);
-    expect(stranger.stdout).toContain('deny: no-rule-applies (no rule)');
+    const unmatched = await policy(['test', '--file', good.path, '--tenant', 'elsewhere']);
+    expect(unmatched.code).toBe(3);
+    expect(unmatched.stdout).toContain('deny: no-rule-applies (no rule)');
   });
 
-  it('does not judge by a policy that is at fault', async () => {
+  it('exits with 78 for an invalid policy', async () => {
     const { code, stdout } = await policy(['test', '--file', bad.path, '--tenant', 'a']);
     expect(code).toBe(78);
     expect(stdout).toBe('');
@@ -77,8 +65,8 @@ describe('acs-identity policy test', () => {
 });
 
 describe('acs-identity policy schema', () => {
-  it('prints the schema that docs/ holds', async () => {
-    const published = readFileSync(new URL('docs/issuance-policy.schema.json', root), 'utf8');
+  it('prints the published schema', async () => {
+    const published = readFileSync(`${repositoryRoot}docs/issuance-policy.schema.json`, 'utf8');
     expect(JSON.parse((await policy(['schema'])).stdout)).toEqual(JSON.parse(published));
   });
 });

@@ -1,11 +1,15 @@
 import { createLocalJWKSet, jwtVerify } from 'jose';
-import { MemoryLogger, ManualClock } from '#libs/platform';
-import { readCompactToken } from '../../libs/authentication/src/bearer/jwt-parsing.js';
-import { MemoryMetadataSource } from '#libs/authentication/testing';
-import { TokenRejected } from '../../libs/authentication/src/bearer/token-refused.js';
-import { verifiersFor } from '../../libs/authentication/src/bearer/verifiers.js';
-import { settingsFrom } from '#libs/authentication/testing';
-import { AUDIENCE, published, TestIssuer } from '#libs/authentication/testing';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
+import {
+  AUDIENCE,
+  createTokenVerifiers,
+  MemoryMetadataSource,
+  parseJwt,
+  publicJwk,
+  settingsFrom,
+  TestIssuer,
+} from '#libs/authentication/testing';
+import { TokenRejected } from '#libs/authentication';
 import { Dice, TokenMutations } from './token-mutations.js';
 
 export interface Comparison {
@@ -38,12 +42,12 @@ export async function compareWithJose({
     AUTHENTICATION_CLOCK_SKEW_SECONDS: String(SKEW_SECONDS),
     AUTHENTICATION_KEYS_COOLDOWN_SECONDS: String(COOLDOWN_SECONDS),
   });
-  const [verifier] = verifiersFor(settings, { source, clock, logger: new MemoryLogger() });
+  const [verifier] = createTokenVerifiers(settings, { source, clock, logger: new MemoryLogger() });
   if (verifier === undefined) throw new Error('no verifier');
 
   const isAcceptedByService = async (token: string): Promise<boolean> => {
     try {
-      const verdict = verifier.verify(readCompactToken(token));
+      const verdict = verifier.verify(parseJwt(token));
       await Promise.race([verdict, untilSleeping(clock)]);
       // An unknown key id is looked for once more after the cooldown.
       if (clock.sleeping > 0) await clock.advance(COOLDOWN_SECONDS * 1_000);
@@ -55,7 +59,7 @@ export async function compareWithJose({
     }
   };
   const keys = createLocalJWKSet({
-    keys: [{ ...published(issuer.current), kty: 'RSA' }],
+    keys: [{ ...publicJwk(issuer.current), kty: 'RSA' }],
   });
   const isAcceptedByJose = async (token: string): Promise<boolean> => {
     const rules = {

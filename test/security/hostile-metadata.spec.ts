@@ -8,7 +8,7 @@ import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StateFolder } from '../../apps/emulator/src/state-folder.js';
 import { serverIdentity } from '../../apps/emulator/src/tls/local-ca.js';
-import { HttpsMetadataSource } from '../../libs/authentication/src/keys/https-metadata-source.js';
+import { HttpsMetadataSource, metadataSourceContract } from '#libs/authentication/testing';
 
 const directory = mkdtempSync(join(tmpdir(), 'metadata-'));
 const standardCertificates = tls.getCACertificates('default');
@@ -71,11 +71,13 @@ async function load(path: string, timeoutMs = 10_000): Promise<unknown> {
   return source.load(`${origin}${path}`, AbortSignal.timeout(timeoutMs));
 }
 
-describe('HttpsMetadataSource', () => {
-  it('loads a document', async () => {
-    expect(await load('/good')).toEqual({ issuer: 'https://login.test' });
-  });
+metadataSourceContract('HttpsMetadataSource', () => ({
+  source,
+  url: `${origin}/good`,
+  missingUrl: `${origin}/fault`,
+}));
 
+describe('HttpsMetadataSource', () => {
   it.each(['/redirect', '/broken', '/html', '/fault', '/empty', '/cut'])(
     'rejects, and harms nobody, when the answer is %s',
     async (path) => {

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { ManualClock, SystemClock } from '#libs/platform';
+import { SystemClock } from '#libs/platform';
+import { ManualClock } from '#libs/platform/testing';
 import { type GuardedApplication, startGuardedApplication } from '#libs/authentication/testing';
 import { MemoryMetadataSource } from '#libs/authentication/testing';
 import { TestIssuer, testKey } from '#libs/authentication/testing';

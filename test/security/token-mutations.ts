@@ -1,4 +1,4 @@
-import { base64url, signedText, type TestIssuer } from '#libs/authentication/testing';
+import { base64url, signJwt, type TestIssuer } from '#libs/authentication/testing';
 
 /** A sequence of numbers that a seed repeats. */
 export class Dice {
@@ -100,7 +100,7 @@ export class TokenMutations {
           [this.#pickFrom(EXTRA_CLAIMS)]: this.dice.roll(9),
         });
     }
-    return signedText(headerText, claimsText, privateKey);
+    return signJwt(headerText, claimsText, privateKey);
   }
 
   #withOtherValue(members: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -1,25 +1,26 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
-import { patience, type Service } from './service.js';
+import { repositoryRoot } from './root.js';
+import { relaxedTimeouts, type Service } from './service.js';
 
-// Built, this file stands in dist/test/support.
-const root = import.meta.url.includes('/dist/') ? '../../../' : '../../';
-const command = fileURLToPath(new URL(`${root}dist/bin/acs-identity.js`, import.meta.url));
-
-export interface Ending {
+export interface CommandResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs `acs-identity` as a process of its own, with nothing in its environment but what is given. */
+/**
+ * Runs the built `acs-identity` as a process of its own.
+ *
+ * @param environment all of its environment variables but `PATH`; the caller's own are not passed on
+ * @param input its standard input
+ */
 export async function acsIdentity(
   args: readonly string[],
   { environment = {}, input = '' }: { environment?: Record<string, string>; input?: string } = {},
-): Promise<Ending> {
-  const child = spawn(process.execPath, [command, ...args], {
+): Promise<CommandResult> {
+  const child = spawn(process.execPath, [`${repositoryRoot}dist/bin/acs-identity.js`, ...args], {
     env: { PATH: process.env.PATH, ...environment },
   });
   child.stdin.end(input);
@@ -28,7 +29,7 @@ export async function acsIdentity(
   return { code, stdout, stderr };
 }
 
-/** The environment of an operator beside the running service. */
+/** The environment of an operator who uses the running service's database and upstreams. */
 export function operatorEnvironment({ emulator, database }: Service): Record<string, string> {
-  return { ...apiEnvironment(emulator, database.serviceUrl), ...patience };
+  return { ...apiEnvironment(emulator, database.serviceUrl), ...relaxedTimeouts };
 }

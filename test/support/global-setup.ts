@@ -1,16 +1,11 @@
 import type { TestProject } from 'vitest/node';
-import { startTestCluster, type TestCluster } from './cluster.js';
+import { startTestCluster } from './test-cluster.js';
 
-declare module 'vitest' {
-  export interface ProvidedContext {
-    cluster: TestCluster;
-  }
-}
-
-/** Vitest's global set-up: one cluster a run, migrated once. */
+/** Vitest's global set-up: one PostgreSQL server for the run, migrated once. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const postgres = await startTestCluster();
-  project.provide('cluster', { superuserUrl: postgres.url('postgres'), port: postgres.port });
+  const { superuserUrl, port } = postgres;
+  project.provide('cluster', { superuserUrl, port });
   return async () => {
     await postgres.remove();
   };

@@ -4,7 +4,7 @@ import { Service, type ServiceOptions } from './service.js';
 /**
  * Starts the service before the specs of a file and stops it after them.
  *
- * @returns a function that gives the running service inside specs
+ * @returns a function that returns the running service, to be called inside hooks and specs
  */
 export function runningService(options: Omit<ServiceOptions, 'cluster'> = {}): () => Service {
   let service: Service | undefined;

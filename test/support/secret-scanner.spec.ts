@@ -8,21 +8,21 @@ describe('SecretScanner', () => {
     ['a header', 'authorization: Bearer 0123456789abcdef'],
     ['a private key', '-----BEGIN PRIVATE KEY-----'],
     ['a database password', 'postgres://service:hunter2@db.example/identity'],
-  ])('finds %s by its shape', (_what, text) => {
+  ])('finds %s by its pattern', (_what, text) => {
     expect(() => {
       new SecretScanner().assertClean('the log', ['fine', text]);
     }).toThrow('line 2');
   });
 
-  it('finds a value that it was told of, without repeating it', () => {
+  it('finds a forbidden value, and does not repeat it in the error', () => {
     const scanner = new SecretScanner();
     scanner.forbid('s3cr3t-value');
     expect(() => {
       scanner.assertClean('the log', ['"key":"s3cr3t-value"']);
-    }).toThrow(/^a secret stands in the log, line 1$/);
+    }).toThrow(/^a forbidden value found in the log, line 1$/);
   });
 
-  it('takes masked values for what they are', () => {
+  it('accepts masked values', () => {
     const lines = [
       'Bearer [masked]',
       'accesskey=[masked]',

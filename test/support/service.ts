@@ -10,32 +10,34 @@ import {
 import { sampleApps, samplePeople } from '../../apps/emulator/src/sample-people.js';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import { type ApiProcess, startApi } from '../../apps/local/src/api-process.js';
-import { cloneDatabase, type TestCluster, type TestDatabase } from './cluster.js';
+import { cloneDatabase, type TestCluster, type TestDatabase } from '#libs/platform/testing';
 import { SecretScanner } from './secret-scanner.js';
 
 export interface ServiceOptions {
   readonly cluster: TestCluster;
-  /** How many api processes share the database; 1 unless told otherwise. */
+  /** Number of api processes that share the database; 1 by default. */
   readonly replicas?: number;
-  /** Further or other environment variables of the api. */
+  /** Environment variables of the api, on top of those that point it at the emulator. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly emulator?: Partial<EmulatorOptions>;
 }
 
-/** Deadlines that no machine misses by being busy. */
-export const patience = {
+/** Deadlines that a busy machine meets. A spec about a deadline sets its own. */
+export const relaxedTimeouts = {
   ACS_TIMEOUT_MS: '12000',
   AUDIT_TIMEOUT_MS: '12000',
   DATABASE_TIMEOUT_MS: '10000',
   KEY_VAULT_TIMEOUT_MS: '10000',
 } as const;
 
-type Who = keyof typeof samplePeople | keyof typeof sampleApps;
+/** A person or an app of the emulator's sample directory. */
+export type SampleCaller = keyof typeof samplePeople | keyof typeof sampleApps;
 
-/** The whole service as its users meet it: built api processes, a database of their own, the emulator. */
+/** The whole service: built api processes, a database of their own and the emulator, over real sockets. */
 export class Service {
-  /** Lines that the api processes logged. */
+  /** Lines that the api processes wrote to standard output and standard error. */
   readonly logLines: string[] = [];
+  /** Its forbidden values must not occur in `logLines`; `stop` checks it. */
   readonly scanner = new SecretScanner();
   readonly apis: ApiProcess[] = [];
   #pool: pg.Pool | undefined;
@@ -47,7 +49,7 @@ export class Service {
     private readonly environment: Readonly<Record<string, string | undefined>>,
   ) {}
 
-  /** Starts everything on free ports; `stop` ends it. */
+  /** Starts everything on free ports. Call `stop` at the end. */
   static async start(options: ServiceOptions): Promise<Service> {
     const directory = await mkdtemp(join(tmpdir(), 'acs-identity-service-'));
     const [emulator, database] = await Promise.all([
@@ -59,8 +61,7 @@ export class Service {
       ...apiEnvironment(emulator, database.serviceUrl),
       PORT: '0',
       LOG_LEVEL: 'debug',
-      // Busy machines are slow; a spec that is about a deadline sets it itself.
-      ...patience,
+      ...relaxedTimeouts,
       ...options.environment,
     });
     for (const { accessKey, connectionString } of emulator.acsResources) {
@@ -77,9 +78,9 @@ export class Service {
   }
 
   /**
-   * Starts one more api process on the same database.
+   * Starts another api process on the same database.
    *
-   * @param program another file than the one that production runs
+   * @param program file to run; the bundle that production runs by default
    */
   async addApi(
     environment: Readonly<Record<string, string | undefined>> = {},
@@ -93,19 +94,20 @@ export class Service {
     return api;
   }
 
-  /** Address of the first api process. */
+  /** Base URL of the first api process. */
   get url(): string {
     return this.urlOf(0);
   }
 
+  /** Base URL of an api process, in the order in which they were started. */
   urlOf(replica: number): string {
     const api = this.apis[replica];
-    if (!api) throw new Error(`no api process ${replica} runs`);
+    if (!api) throw new Error(`api process ${replica} has not been started`);
     return api.url;
   }
 
-  /** An Entra access token of a sample person or app, as sign-in would give it. */
-  async token(who: Who): Promise<string> {
+  /** An Entra access token of a sample person or app. */
+  async token(who: SampleCaller): Promise<string> {
     return this.emulator.control.mintToken(
       who in samplePeople
         ? { person: who as keyof typeof samplePeople } // narrowed by the line above
@@ -113,12 +115,26 @@ export class Service {
     );
   }
 
-  /** Rows of the service's database, read as the superuser. */
+  /**
+   * Replaces ACS's access key and stores the new connection string in the vault. Tokens that ACS
+   * issued before are invalid from then on.
+   *
+   * @returns the version of the secret
+   */
+  async rotateAcsKey(): Promise<string> {
+    const { control } = this.emulator;
+    const { connectionString } = await control.regenerateAcsKey();
+    if (connectionString === undefined) throw new Error('ACS returned no connection string');
+    this.scanner.forbid(connectionString);
+    return control.setSecret({ name: 'acs-connection-string', value: connectionString });
+  }
+
+  /** Queries the service's database as the superuser. */
   async rows<Row extends pg.QueryResultRow>(
     sql: string,
     parameters: unknown[] = [],
   ): Promise<Row[]> {
-    // A test that stops the server cuts idle connections; the next query opens a new one.
+    // A spec that stops the server closes idle connections; the next query opens a new one.
     this.#pool ??= new pg.Pool({ connectionString: this.database.superuserUrl, max: 4 }).on(
       'error',
       () => undefined,
@@ -126,7 +142,7 @@ export class Service {
     return (await this.#pool.query<Row>(sql, parameters)).rows;
   }
 
-  /** Runs a statement in a transaction that stays open while `meanwhile` runs: to hold locks. */
+  /** Keeps the locks of a statement while `meanwhile` runs: its transaction stays open until then. */
   async hold(sql: string, meanwhile: () => Promise<void>): Promise<void> {
     const client = new pg.Client({ connectionString: this.database.superuserUrl });
     await client.connect();
@@ -139,7 +155,7 @@ export class Service {
     }
   }
 
-  /** The audit entries, oldest first, as their canonical JSON reads. */
+  /** All audit entries, oldest first, parsed from their canonical JSON. */
   async auditEntries(): Promise<AuditEntry[]> {
     const rows = await this.rows<{ leaf: Buffer }>(
       'SELECT leaf FROM audit_entry ORDER BY entry_index',
@@ -147,7 +163,7 @@ export class Service {
     return rows.map(({ leaf }) => JSON.parse(leaf.toString('utf8')) as AuditEntry);
   }
 
-  /** The newest entry, but for those of secrets and of the start: they come when they come. */
+  /** The newest audit entry, except for secret reads and start-up, which are recorded at any time. */
   async newestEntry(): Promise<AuditEntry | undefined> {
     return (await this.auditEntries()).findLast(
       ({ action }) => !/^(secret|configuration)\./.test(action),
@@ -155,9 +171,9 @@ export class Service {
   }
 
   /**
-   * Stops everything and removes its traces.
+   * Stops everything and removes its files and its database.
    *
-   * @throws when a secret or a token stands in what the api processes logged
+   * @throws when the api processes logged a secret or a token
    */
   async stop(): Promise<void> {
     await Promise.all(this.apis.map(async (api) => api.stop()));
@@ -169,7 +185,7 @@ export class Service {
   }
 }
 
-/** What tests read of an entry; docs/audit-log.md describes all of it. */
+/** The members of an audit entry that tests read; docs/audit-log.md describes all of them. */
 export interface AuditEntry {
   readonly id: string;
   readonly action: string;

@@ -1,15 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Waits for a condition. @throws when it does not come true in time */
+const INTERVAL_MS = 20;
+
+/**
+ * Waits for a condition. For campaigns and benchmarks; specs use `expect.poll`, which shows the
+ * last value when it fails.
+ *
+ * @param what names the condition in the error, such as `the api is ready`
+ * @throws when the condition is not true within the timeout
+ */
 export async function until(
   what: string,
   timeoutMs: number,
   isTrue: () => boolean | Promise<boolean>,
 ): Promise<void> {
-  const endsAt = performance.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   while (!(await isTrue())) {
-    if (performance.now() > endsAt)
-      throw new Error(`after ${timeoutMs / 1_000} s not yet: ${what}`);
-    await delay(20);
+    if (performance.now() > deadline) throw new Error(`timeout after ${timeoutMs} ms: ${what}`);
+    await delay(INTERVAL_MS);
   }
 }

@@ -4,8 +4,9 @@ import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js'
 import { describe, expect, it } from 'vitest';
 import { AuditTrail } from '#libs/audit';
 import { adapters, type Port } from '#libs/composition';
+import { Clock, Logger, MemoryLogger, SystemClock } from '#libs/platform';
 import { IdentityMap } from '#libs/identity-mapping';
-import { secretsSettings, SecretStore } from '#libs/secrets';
+import { AzureCredential, keyVaultSettings, SecretStore } from '#libs/secrets';
 import { placeholderEnvironment } from '../../../scripts/placeholder-environment.js';
 import { createApi } from './create-api.js';
 
@@ -17,6 +18,13 @@ function standIn(port: Port): object {
         ? Reflect.get(target, name)
         : async () => Promise.reject(new Error(`stand-in for ${port.name}`)),
   });
+}
+
+/** A replacement that the service works with, where a stand-in would end it. */
+function fakeOf(port: Port): object {
+  if (port === Clock) return new SystemClock();
+  if (port === AzureCredential) return { getToken: async () => Promise.resolve(null) };
+  return port === Logger ? new MemoryLogger() : standIn(port);
 }
 
 /** What each class and factory that asks for the port was given, by the name of its provider. */
@@ -39,7 +47,7 @@ const units = adapters.map(({ ports }) => ({
 
 describe('createApi with replace', () => {
   it.each(units)('gives every class that asks for $name the replacement', async ({ ports }) => {
-    const fakes = new Map(ports.map((port) => [port, standIn(port)]));
+    const fakes = new Map(ports.map((port) => [port, fakeOf(port)]));
     const app = await createApi(placeholderEnvironment, {
       replace: [...fakes].map(([provide, useValue]) => ({ provide, useValue })),
     });
@@ -56,13 +64,13 @@ describe('createApi with replace', () => {
   });
 
   it('needs no setting of an adapter that is replaced', async () => {
-    const own = secretsSettings.variables.map(({ name }) => name);
+    const own = keyVaultSettings.variables.map(({ name }) => name);
     const environment = Object.fromEntries(
       Object.entries(placeholderEnvironment).filter(([name]) => !own.includes(name)),
     );
     await expect(createApi(environment)).rejects.toThrow('KEY_VAULT_URL');
     const replace = adapters
-      .filter(({ settings }) => settings?.includes(secretsSettings))
+      .filter(({ settings }) => settings?.includes(keyVaultSettings))
       .flatMap(({ ports }) => ports.map((port) => ({ provide: port, useValue: standIn(port) })));
     const app = await createApi(environment, { replace });
     await app.close();

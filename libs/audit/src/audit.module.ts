@@ -1,23 +1,23 @@
 import { Module } from '@nestjs/common';
 import { DatabaseModule } from '#libs/platform';
-import { SecretsModule } from '#libs/secrets';
+import { SecretAccessModule } from '#libs/secrets';
 import { AuditLogCoreModule } from './log/audit-log-core.module.js';
 import { AuditLogService } from './query/audit-log.service.js';
 import { EntryExport } from './export/entry-export.js';
 import { EntryRepository } from './query/entry-repository.js';
 import { EntrySearch } from './query/entry-search.js';
 import { EntryStatistics } from './query/entry-statistics.js';
-import { LogMaintenance } from './log/maintenance.js';
+import { LogMaintenance } from './log/log-maintenance.js';
 import { LogReader } from './log/log-reader.js';
-import { LogRetention } from './log/retention.js';
-import { PersonalEraser } from './query/personal-eraser.js';
-import { TokenTracer } from './query/token-trace.js';
+import { LogRetention } from './log/log-retention.js';
+import { PersonalDataEraser } from './query/personal-data-eraser.js';
+import { TokenTracer } from './query/token-tracer.js';
 import { DatabaseVerifier } from './verify/database-verifier.js';
 import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
 
 /** Reads, proves, exports and maintains the audit log. `PostgresAuditTrailModule` writes it. */
 @Module({
-  imports: [DatabaseModule, SecretsModule, AuditLogCoreModule],
+  imports: [DatabaseModule, SecretAccessModule, AuditLogCoreModule],
   providers: [
     EntryRepository,
     EntrySearch,
@@ -28,7 +28,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     LogMaintenance,
     SecretAccessAuditor,
     TokenTracer,
-    PersonalEraser,
+    PersonalDataEraser,
     DatabaseVerifier,
     AuditLogService,
   ],

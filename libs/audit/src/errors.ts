@@ -1,34 +1,59 @@
-import { ServiceError } from '#libs/platform';
+import { problem, StorageUnavailable } from '#libs/platform';
+
+/** The entry could not be committed, so what it records must not be acknowledged. */
+export class AuditUnavailable extends problem(
+  'audit-unavailable',
+  503,
+  'The audit log is unavailable',
+  'The request could not be recorded. Nothing was acknowledged; repeat the request.',
+  { base: StorageUnavailable, retryAfterSeconds: 2 },
+) {}
 
 /** The log has no such entry, tile or bundle, or the reader may not see it. */
-export class AuditEntryNotFound extends ServiceError {
-  override readonly code = 'audit-entry-not-found';
-  override readonly status = 404;
-  override readonly title = 'The audit log has no such entry';
+export class AuditEntryNotFound extends problem(
+  'audit-entry-not-found',
+  404,
+  'The audit log has no such entry',
+  'There is no such entry, or it is not one of your tenant.',
+) {}
 
-  constructor() {
-    super('There is no such entry, or it is not one of your tenant.');
+/** The bodies of these entries were dropped after their retention time; their hashes are still in the log. */
+export class AuditEntryRetired extends problem(
+  'audit-entry-retired',
+  410,
+  'The audit entry is no longer kept',
+  'The retention time of these entries is over. Their hashes and proofs remain.',
+) {}
+
+/** An auditor of another tenant than the home tenant requested the whole log. */
+export class AuditScopeExceeded extends problem(
+  'audit-scope-exceeded',
+  403,
+  'Only auditors of the home tenant may read the whole log',
+  'Auditors of other tenants see the entries of their own tenant.',
+) {}
+
+/**
+ * The stored log does not continue the log that was there before: it was changed, cut or replaced by a
+ * backup. Nothing is appended, because a checkpoint on top would contradict earlier ones. For operators.
+ */
+export class LogDamaged extends Error {
+  constructor(
+    readonly finding: string,
+    options?: ErrorOptions,
+  ) {
+    super(`the audit log is damaged: ${finding}; run acs-identity audit verify`, options);
+    this.name = 'LogDamaged';
   }
 }
 
-/** The body of an old entry was dropped after its time of retention; its hash is still in the log. */
-export class AuditEntryRetired extends ServiceError {
-  override readonly code = 'audit-entry-retired';
-  override readonly status = 410;
-  override readonly title = 'The audit entry is no longer kept';
-
-  constructor() {
-    super('The retention time of these entries is over. Their hashes and proofs remain.');
-  }
-}
-
-/** A route that shows the whole log was asked for by an auditor of one tenant. */
-export class AuditScopeExceeded extends ServiceError {
-  override readonly code = 'audit-scope-exceeded';
-  override readonly status = 403;
-  override readonly title = 'Only auditors of the home tenant may read the whole log';
-
-  constructor() {
-    super('Auditors of other tenants see the entries of their own tenant.');
+/** A secret that should hold a signing key is not an Ed25519 private key. For operators. */
+export class UnusableSigningKey extends Error {
+  constructor(secretName: string, options?: ErrorOptions) {
+    super(
+      `the secret ${secretName} is no Ed25519 private key; make one with openssl genpkey -algorithm ed25519`,
+      options,
+    );
+    this.name = 'UnusableSigningKey';
   }
 }

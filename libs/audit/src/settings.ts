@@ -1,4 +1,4 @@
-import { defineSettings, list, type SettingsOf, wholeNumber } from '#libs/platform';
+import { defineSettings, list, type SettingsOf, integer } from '#libs/platform';
 import { z } from 'zod';
 
 export const auditSettings = defineSettings(
@@ -20,10 +20,10 @@ export const auditSettings = defineSettings(
       .string()
       .default('audit-fingerprint-key')
       .describe('name of the secret that keys the fingerprints of tokens, 32 characters or more'),
-    AUDIT_TIMEOUT_MS: wholeNumber(100, 60_000)
+    AUDIT_TIMEOUT_MS: integer(100, 60_000)
       .prefault('3000')
       .describe('milliseconds until recording is given up and the request refused, 100 to 60000'),
-    AUDIT_QUEUE_LIMIT: wholeNumber(1, 1_000_000)
+    AUDIT_QUEUE_LIMIT: integer(1, 1_000_000)
       .prefault('10000')
       .describe('entries that may wait in one process, 1 to 1000000; more are refused at once'),
     AUDIT_HOME_TENANT: z

@@ -6,5 +6,5 @@ export {
   openTestLog,
   openTestReader,
   type TestLog,
-  testSigningSeed,
+  TEST_SIGNING_SEED,
 } from './testing/test-log.js';

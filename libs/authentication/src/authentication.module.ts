@@ -1,12 +1,12 @@
 import { Module } from '@nestjs/common';
+import { DenialAuditor } from './audit/denial-auditor.js';
 import { AuthenticationGuard } from './http/authentication.guard.js';
 import { RequestContexts } from './http/request-contexts.js';
-import { DenialAggregator } from './rate-limit/denial-aggregator.js';
 import { RateLimiter } from './rate-limit/rate-limiter.js';
 
-/** Guards routes: who is calling, and whether they may. `AuthenticatorModule` checks the credentials. */
+/** The guard of routes. Needs `AuthenticatorModule` and a `RateLimitStore`. */
 @Module({
-  providers: [RequestContexts, RateLimiter, DenialAggregator, AuthenticationGuard],
+  providers: [RequestContexts, RateLimiter, DenialAuditor, AuthenticationGuard],
   exports: [AuthenticationGuard, RequestContexts],
 })
 export class AuthenticationModule {}

@@ -7,16 +7,17 @@ import {
 } from '@nestjs/common';
 import { Clock, Logger, ReadinessChecks } from '#libs/platform';
 import { AppServiceAuthenticator } from './app-service/app-service-authenticator.js';
-import { Authenticator } from './bearer/authenticator.js';
-import { BearerAuthenticator } from './bearer/bearer-authenticator.js';
-import type { TokenVerifier } from './bearer/token-verifier.js';
-import { verifiersFor } from './bearer/verifiers.js';
+import { Authenticator } from './http/authenticator.js';
+import { BearerAuthenticator } from './http/bearer-authenticator.js';
+import type { TokenVerifier } from './jwt/token-verifier.js';
+import { createTokenVerifiers } from './create-token-verifiers.js';
+import type { JwksCache } from './keys/jwks-cache.js';
 import { MetadataSource } from './keys/metadata-source.js';
 import { authenticationSettings, type AuthenticationSettings } from './settings.js';
 
-const VERIFIERS = Symbol('verifiers of tokens');
+const VERIFIERS = Symbol('token verifiers');
 
-/** Binds `Authenticator` to bearer tokens of the trusted issuers, or to App Service sign-in. */
+/** Binds `Authenticator` to bearer tokens of the configured issuers, or to App Service. */
 @Global()
 @Module({
   providers: [
@@ -28,7 +29,7 @@ const VERIFIERS = Symbol('verifiers of tokens');
         source: MetadataSource,
         clock: Clock,
         logger: Logger,
-      ) => verifiersFor(settings, { source, clock, logger }),
+      ) => createTokenVerifiers(settings, { source, clock, logger }),
     },
     {
       provide: Authenticator,
@@ -39,18 +40,20 @@ const VERIFIERS = Symbol('verifiers of tokens');
   exports: [Authenticator],
 })
 export class AuthenticatorModule implements OnApplicationBootstrap, OnModuleDestroy {
-  readonly #stop = new AbortController();
+  readonly #jwks: readonly JwksCache[];
 
   constructor(
-    @Inject(VERIFIERS) private readonly verifiers: readonly TokenVerifier[],
+    @Inject(VERIFIERS) verifiers: readonly TokenVerifier[],
     private readonly readiness: ReadinessChecks,
-  ) {}
+  ) {
+    this.#jwks = verifiers.flatMap(({ jwks }) => jwks);
+  }
 
   onApplicationBootstrap(): void {
-    for (const verifier of this.verifiers) void verifier.keepFresh(this.#stop.signal);
+    for (const keys of this.#jwks) keys.start();
     this.readiness.register('identity provider', async () =>
       Promise.resolve(
-        this.verifiers.every(({ isReady }) => isReady)
+        this.#jwks.every(({ isReady }) => isReady)
           ? { isReady: true }
           : { isReady: false, reason: 'signing keys could not be loaded' },
       ),
@@ -58,7 +61,8 @@ export class AuthenticatorModule implements OnApplicationBootstrap, OnModuleDest
   }
 
   onModuleDestroy(): void {
-    this.#stop.abort();
+    // Not awaited: a load in flight has no effect that shutdown must wait for.
+    for (const keys of this.#jwks) void keys.stop();
   }
 }
 
@@ -67,6 +71,6 @@ function authenticatorFor(
   verifiers: readonly TokenVerifier[],
 ): Authenticator {
   if (mode === 'bearer') return new BearerAuthenticator(verifiers);
-  if (entra === undefined) throw new Error('app-service mode needs the settings of Entra');
+  if (entra === undefined) throw new Error('app-service mode requires the settings of Entra');
   return new AppServiceAuthenticator(entra);
 }

@@ -1,119 +1,171 @@
-import { ServiceError } from '#libs/platform';
-import { bearerChallenge } from './http/www-authenticate.js';
+import { type Principal, problem, ServiceError } from '#libs/platform';
 import type { Permission } from './access/permission.js';
+import { bearerChallenge } from './http/www-authenticate.js';
 
-/** A refusal that has to tell the caller how to authenticate. */
+/**
+ * Why credentials were rejected. Constant codes for the audit log; the caller learns none of them.
+ */
+export type RejectionReason =
+  | 'no-credentials'
+  | 'other-scheme'
+  | 'several-authorization-headers'
+  | 'malformed-header'
+  | 'oversized'
+  | 'malformed-token'
+  | 'non-canonical-encoding'
+  | 'duplicate-member'
+  | 'header-not-allowed'
+  | 'algorithm-not-allowed'
+  | 'type-not-allowed'
+  | 'issuer-not-trusted'
+  | 'tenant-not-allowed'
+  | 'version-not-allowed'
+  | 'key-unknown'
+  | 'key-of-other-issuer'
+  | 'signature'
+  | 'claims-malformed'
+  | 'audience'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'lifetime-too-long'
+  | 'not-an-access-token'
+  | 'client-app-not-allowed'
+  | 'client-authentication-too-weak';
+
+/** The credentials are missing or invalid. Internal: the guard answers with one of the errors below. */
+export class TokenRejected extends Error {
+  /** @param detail for operators; never the token or a part of its signature */
+  constructor(
+    readonly reason: RejectionReason,
+    readonly detail?: string,
+    options?: ErrorOptions,
+  ) {
+    super(reason, options);
+    this.name = 'TokenRejected';
+  }
+}
+
+/** @throws TokenRejected when the condition holds */
+export function rejectIf(condition: boolean, reason: RejectionReason, detail?: string): void {
+  if (condition) throw new TokenRejected(reason, detail);
+}
+
+/**
+ * The token is valid, but the permission requires further claims. Internal: the guard answers with
+ * `InsufficientClaims`.
+ */
+export class ClaimsChallenge extends Error {
+  /** @param claims a claims request (OpenID Connect Core 1.0, section 5.5) */
+  constructor(
+    readonly principal: Principal,
+    readonly claims: object,
+  ) {
+    super('claims challenge');
+    this.name = 'ClaimsChallenge';
+  }
+}
+
+/** A refusal whose response carries a `WWW-Authenticate` header. */
 export abstract class ChallengeError extends ServiceError {
-  /** The value of the `WWW-Authenticate` header. */
+  /** The value of the header. */
   abstract readonly challenge: string;
 }
 
-/** The request carries no credentials at all. */
-export class Unauthenticated extends ChallengeError {
-  override readonly code = 'unauthenticated';
-  override readonly status = 401;
-  override readonly title = 'An access token is required';
+/** The request carries no bearer token. */
+export class Unauthenticated extends problem(
+  'unauthenticated',
+  401,
+  'An access token is required',
+  'Send an access token for this service in the Authorization header: Bearer <token>.',
+  { base: ChallengeError },
+) {
   override readonly challenge = bearerChallenge();
-
-  constructor() {
-    super('Send an access token for this service in the Authorization header: Bearer <token>.');
-  }
 }
 
-/**
- * The credentials are no good. Says the same whatever is wrong with them; the audit log and the
- * operational log hold the reason.
- */
-export class InvalidToken extends ChallengeError {
-  override readonly code = 'invalid-token';
-  override readonly status = 401;
-  override readonly title = 'The access token is not accepted';
+/** The token is invalid. The response is the same for every reason; the audit log has the reason. */
+export class InvalidToken extends problem(
+  'invalid-token',
+  401,
+  'The access token is not accepted',
+  'Get a new access token for this service and try again.',
+  { base: ChallengeError },
+) {
   override readonly challenge = bearerChallenge({
     error: 'invalid_token',
-    error_description: 'The access token is not accepted',
+    error_description: this.title,
   });
-
-  constructor(options: { cause?: unknown } = {}) {
-    super('Get a new access token for this service and try again.', options);
-  }
 }
 
-/** More than one set of credentials came with one request; none of them is read. */
-export class AmbiguousCredentials extends ChallengeError {
-  override readonly code = 'ambiguous-credentials';
-  override readonly status = 400;
-  override readonly title = 'More than one Authorization header was sent';
+/** The request carries several Authorization headers. None of them is read. */
+export class AmbiguousCredentials extends problem(
+  'ambiguous-credentials',
+  400,
+  'More than one Authorization header was sent',
+  'Send the access token once, in one Authorization header.',
+  { base: ChallengeError },
+) {
   override readonly challenge = bearerChallenge({
     error: 'invalid_request',
-    error_description: 'More than one Authorization header was sent',
+    error_description: this.title,
   });
-
-  constructor(options: { cause?: unknown } = {}) {
-    super('Send the access token once, in one Authorization header.', options);
-  }
 }
 
 /**
- * The caller is known, and the issuer has to vouch for more: a stronger sign-in, or one that
- * takes a change of policy into account. Clients get a new token with the claims of the challenge.
+ * The token lacks claims that the permission requires, such as a stronger sign-in. The challenge
+ * holds the claims request, with which the client gets a new token.
  */
-export class InsufficientClaims extends ChallengeError {
-  override readonly code = 'insufficient-claims';
-  override readonly status = 401;
-  override readonly title = 'The access token lacks claims';
+export class InsufficientClaims extends problem(
+  'insufficient-claims',
+  401,
+  'The access token lacks claims',
+  'Get a new access token with the claims that the challenge names.',
+  { base: ChallengeError },
+) {
   override readonly challenge: string;
 
-  /** @param claims the claims request (OpenID Connect Core 1.0, section 5.5), as JSON text */
-  constructor(claims: string) {
-    super('Get a new access token with the claims that the challenge asks for.');
+  /** @param claims a claims request (OpenID Connect Core 1.0, section 5.5) */
+  constructor(claims: object) {
+    super();
     this.challenge = bearerChallenge({
       error: 'insufficient_claims',
-      claims: Buffer.from(claims, 'utf8').toString('base64'),
+      claims: Buffer.from(JSON.stringify(claims), 'utf8').toString('base64'),
     });
   }
 }
 
-/** The caller is known and may not do this. */
-export class InsufficientPermission extends ChallengeError {
-  override readonly code = 'insufficient-permission';
-  override readonly status = 403;
-  override readonly title = 'The caller lacks a permission';
+/** The caller is authenticated and lacks the permission of the route. */
+export class InsufficientPermission extends problem(
+  'insufficient-permission',
+  403,
+  'The caller lacks a permission',
+  undefined,
+  { base: ChallengeError },
+) {
   override readonly challenge: string;
 
-  constructor(
-    readonly permission: Permission,
-    options: { isDelegationMissing?: boolean } = {},
-  ) {
-    super(
-      options.isDelegationMissing === true
-        ? 'This needs a signed-in user; an application can’t do it on its own.'
-        : `This needs the permission ${permission}.`,
-    );
+  constructor(permission: Permission, options: { isDelegationMissing?: boolean } = {}) {
+    super({
+      detail:
+        options.isDelegationMissing === true
+          ? 'This needs a signed-in user; an application can’t do it on its own.'
+          : `This needs the permission ${permission}.`,
+    });
     this.challenge = bearerChallenge({ error: 'insufficient_scope', scope: permission });
   }
 }
 
-/**
- * Whoever vouches for callers can't be asked, so that nobody can tell whether the token is good.
- * Never the caller's fault.
- */
-export class IdentityProviderUnavailable extends ServiceError {
-  override readonly code = 'identity-provider-unavailable';
-  override readonly status = 503;
-  override readonly title = 'The identity provider is unavailable';
+/** The issuer's signing keys can't be loaded, so the token can be neither accepted nor rejected. */
+export class IdentityProviderUnavailable extends problem(
+  'identity-provider-unavailable',
+  503,
+  'The identity provider is unavailable',
+  'The keys that verify access tokens could not be loaded. Repeat the request.',
+) {}
 
-  constructor(options: { cause?: unknown; retryAfterSeconds: number }) {
-    super('The keys that verify access tokens could not be loaded. Repeat the request.', options);
-  }
-}
-
-/** Too many requests of one principal, or refused ones from one address, within a minute. */
-export class TooManyRequests extends ServiceError {
-  override readonly code = 'too-many-requests';
-  override readonly status = 429;
-  override readonly title = 'Too many requests';
-
-  constructor(options: { retryAfterSeconds: number }) {
-    super('The limit for this minute is used up. Wait as long as Retry-After says.', options);
-  }
-}
+/** A principal's requests, or an address's failures, exceed the limit of the current minute. */
+export class TooManyRequests extends problem(
+  'too-many-requests',
+  429,
+  'Too many requests',
+  'The limit for this minute is used up. Wait as long as Retry-After says.',
+) {}

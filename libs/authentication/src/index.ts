@@ -1,4 +1,4 @@
-export { type AccessRule, Public, RequirePermission } from './http/access.js';
+export { type AccessRule, Public, RequirePermission } from './http/access-rule.js';
 export {
   assertEveryRouteDeclaresAccess,
   listRouteAccess,
@@ -11,11 +11,13 @@ export {
   InsufficientClaims,
   InsufficientPermission,
   InvalidToken,
+  type RejectionReason,
+  TokenRejected,
   TooManyRequests,
   Unauthenticated,
 } from './errors.js';
 export { AuthenticationGuard } from './http/authentication.guard.js';
-export { Authenticator } from './bearer/authenticator.js';
+export { Authenticator } from './http/authenticator.js';
 export { AuthenticatorModule } from './authenticator.module.js';
 export { HttpsMetadataSourceModule } from './keys/https-metadata-source.module.js';
 export { PostgresRateLimitStoreModule } from './rate-limit/postgres-rate-limit-store.module.js';
@@ -26,6 +28,5 @@ export { type HttpRequest } from './http/http-request.js';
 export { MetadataSource } from './keys/metadata-source.js';
 export { authenticationGrants, authenticationMigrations } from './schema/migrations.js';
 export { isPermission, type Permission, PERMISSIONS } from './access/permission.js';
-export { type Principal } from './access/principal.js';
 export { requestContextOf, RequestContexts } from './http/request-contexts.js';
 export { RateLimitStore } from './rate-limit/rate-limit-store.js';

@@ -9,13 +9,13 @@ function trusting(...issuers: object[]): Record<string, string> {
 }
 
 describe('authenticationSettings', () => {
-  it('demands Entra’s tenant and audience unless another issuer is trusted', () => {
+  it('requires Entra’s tenant and audience unless another issuer is trusted', () => {
     const none = { ENTRA_TENANT_ID: '', ENTRA_AUDIENCE: '', ENTRA_AUTHORITY: '' };
     expect(() => settingsFrom(none)).toThrow(/ENTRA_TENANT_ID[^]*ENTRA_AUDIENCE/);
     expect(settingsFrom({ ...none, ...trusting(issuer) }).entra).toBeUndefined();
   });
 
-  it('refuses app-service mode outside of App Service, unless told so in plain words', () => {
+  it('refuses app-service mode outside App Service unless the override is set', () => {
     const mode = { AUTHENTICATION_MODE: 'app-service' };
     expect(() => settingsFrom(mode)).toThrow(/AUTHENTICATION_MODE/);
     expect(() => settingsFrom({ ...mode, WEBSITE_AUTH_ENABLED: 'True' })).toThrow();
@@ -29,27 +29,27 @@ describe('authenticationSettings', () => {
   });
 
   it.each<[string, Record<string, string>]>([
-    ['a tenant that is no GUID', { ENTRA_TENANT_ID: 'contoso' }],
-    ['an audience that is empty', { ENTRA_AUDIENCE: ' , ' }],
+    ['a tenant that is not a GUID', { ENTRA_TENANT_ID: 'contoso' }],
+    ['an empty audience', { ENTRA_AUDIENCE: ' , ' }],
     ['an unknown version', { ENTRA_TOKEN_VERSIONS: '2.0,3.0' }],
     ['an authority over http', { ENTRA_AUTHORITY: 'http://login.test' }],
-    ['an authentication context that is none', { ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'c100' }],
+    ['an invalid authentication context', { ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'c100' }],
     [
       'an authentication context for an unknown permission',
       { ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'AuditLog.Read.Al=c1' },
     ],
     [
-      'an authentication context where tokens are not read',
+      'an authentication context in app-service mode',
       { ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'c1', AUTHENTICATION_MODE: 'app-service' },
     ],
-    ['a proxy that is no network', { TRUSTED_PROXIES: '10.0.0.0/33' }],
-    ['issuers that are no JSON', { TRUSTED_ISSUERS: '[{' }],
-    ['a file that is not there', { TRUSTED_ISSUERS: '/nowhere/issuers.json' }],
+    ['a proxy that is not a network', { TRUSTED_PROXIES: '10.0.0.0/33' }],
+    ['issuers that are not JSON', { TRUSTED_ISSUERS: '[{' }],
+    ['a missing file', { TRUSTED_ISSUERS: '/nowhere/issuers.json' }],
     ['an issuer with an unknown member', trusting({ ...issuer, audience: 'a' })],
     ['an issuer over http', trusting({ ...issuer, issuer: 'http://id.example.test' })],
     ['an issuer without audiences', trusting({ ...issuer, audiences: [] })],
-    ['an issuer that is listed twice', trusting(issuer, { ...issuer, tenant: 'others' })],
-    ['an issuer that vouches for Entra’s tenant', trusting({ ...issuer, tenant: TENANT })],
+    ['an issuer listed twice', trusting(issuer, { ...issuer, tenant: 'others' })],
+    ['an issuer for Entra’s tenant', trusting({ ...issuer, tenant: TENANT })],
     [
       'two issuers for one tenant',
       trusting(issuer, { ...issuer, issuer: 'https://other.example.test' }),

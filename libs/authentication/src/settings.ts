@@ -1,39 +1,37 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
-import { defineSettings, httpsOrigin, type SettingsOf, wholeNumber } from '#libs/platform';
-import { authenticationContextList } from './access/authentication-contexts.js';
 import {
-  CLIENT_AUTHENTICATION,
-  type TrustedIssuer,
-  trustedIssuers,
-} from './openid/trusted-issuers.js';
+  defineSettings,
+  GUID_PATTERN,
+  httpsOrigin,
+  integer,
+  list,
+  type SettingsOf,
+} from '#libs/platform';
+import { authenticationContextList } from './access/authentication-contexts.js';
+import { CLIENT_AUTHENTICATION, type TrustedIssuer, trustedIssuers } from './trusted-issuers.js';
 
-/** What an operator has to write to take App Service's headers from anyone. */
+/** The value that allows app-service mode outside App Service. */
 const APP_SERVICE_OVERRIDE = 'anyone-who-reaches-this-process-may-claim-to-be-anyone';
 
-const guid = z
-  .string()
-  .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must hold GUIDs, separated by commas')
-  .transform((text) => text.toLowerCase());
+const guid = z.string().regex(GUID_PATTERN, 'must hold GUIDs, separated by commas').toLowerCase();
 
 const network = z.string().transform((text, context) => {
   const [address = '', bits, ...rest] = text.split('/');
   const family = isIP(address);
-  const widest = family === 6 ? 128 : 32;
-  const prefix = bits === undefined ? widest : /^\d{1,3}$/.test(bits) ? Number(bits) : NaN;
-  if (family !== 0 && prefix <= widest && rest.length === 0) return { address, family, prefix };
+  const maxPrefix = family === 6 ? 128 : 32;
+  const prefix = bits === undefined ? maxPrefix : /^\d{1,3}$/.test(bits) ? Number(bits) : NaN;
+  if (family !== 0 && prefix <= maxPrefix && rest.length === 0) return { address, family, prefix };
   context.addIssue('must hold addresses or networks such as 10.0.0.0/8, separated by commas');
   return z.NEVER;
 });
 
-/** Comma-separated values that each pass the schema. */
+/** Comma-separated values of one schema. */
 function listOf<T extends z.ZodType<unknown, string>>(
   item: T,
 ): z.ZodType<readonly z.output<T>[], string> {
-  return z
-    .string()
-    .transform((text) => text.split(',').map((part) => part.trim()))
-    .transform((parts) => parts.filter((part) => part !== ''))
+  return list()
+    .transform((texts) => [...texts])
     .pipe(z.array(item));
 }
 
@@ -42,130 +40,136 @@ const variables = z.object({
     .enum(['bearer', 'app-service'], { error: 'must be bearer or app-service' })
     .prefault('bearer')
     .describe(
-      'who verifies callers: bearer (the service itself, by access tokens) or app-service (the built-in authentication of Azure App Service in front of it)',
+      'how callers are authenticated: bearer (this service verifies access tokens) or app-service (the built-in authentication of Azure App Service does)',
     ),
   AUTHENTICATION_APP_SERVICE_OVERRIDE: z
     .literal(APP_SERVICE_OVERRIDE, { error: `must be ${APP_SERVICE_OVERRIDE}, or not set` })
     .optional()
     .describe(
-      `leave it out; only for tests of the app-service mode outside of App Service: ${APP_SERVICE_OVERRIDE}`,
+      `do not set in production; for tests of app-service mode outside App Service only: ${APP_SERVICE_OVERRIDE}`,
     ),
   ENTRA_TENANT_ID: guid
     .optional()
     .describe(
-      'the directory (tenant) id of the organisation that runs the service, as the Entra admin center shows it; may be left out only where TRUSTED_ISSUERS is set',
+      'the directory (tenant) id of the organisation that runs the service, as shown in the Entra admin center; optional only if TRUSTED_ISSUERS is set',
     ),
   ENTRA_ALLOWED_TENANT_IDS: listOf(guid)
     .prefault('')
     .describe(
-      'further tenants whose tokens are accepted, as directory ids separated by commas; none when empty',
+      'ids of further tenants whose tokens are accepted, separated by commas; none if empty',
     ),
   ENTRA_AUDIENCE: listOf(z.string().max(256))
     .refine((items) => items.length > 0, 'must name at least one audience')
     .optional()
     .describe(
-      'what `aud` of a token must be: the application (client) id of the API’s app registration for v2.0 tokens, its application id URI for v1.0 tokens; separate several with commas',
+      'accepted values of `aud`, separated by commas: the application (client) id of the API’s app registration for v2.0 tokens, its application id URI for v1.0 tokens',
     ),
   ENTRA_AUTHORITY: httpsOrigin()
     .prefault('https://login.microsoftonline.com')
-    .describe('https address of the Entra cloud that signs the tokens'),
+    .describe('https address of the Entra cloud that issues the tokens'),
   ENTRA_TOKEN_VERSIONS: listOf(z.enum(['1.0', '2.0'], { error: 'must hold 1.0, 2.0 or both' }))
     .refine((items) => items.length > 0, 'must hold 1.0, 2.0 or both')
     .prefault('2.0')
     .describe(
-      'the versions of access tokens that are accepted: 2.0, 1.0 or both, separated by a comma; must match `requestedAccessTokenVersion` of the app registration',
+      'accepted versions of access tokens: 2.0, 1.0 or both, separated by a comma; must match `requestedAccessTokenVersion` of the app registration',
     ),
   ENTRA_ALLOWED_CLIENT_APPS: listOf(guid)
     .prefault('')
     .describe(
-      'client ids of the applications that may call, separated by commas; any application with a permission may when empty',
+      'ids of the client applications that may call, separated by commas; any application with a permission if empty',
     ),
   ENTRA_BOT_CLIENT_APPS: listOf(guid)
     .prefault('')
     .describe(
-      'client ids of the applications that count as bots when they call on their own, separated by commas',
+      'ids of the client applications whose app-only calls are calls of bots, separated by commas',
     ),
   ENTRA_MINIMUM_CLIENT_AUTHENTICATION: z
     .enum(['public', 'secret', 'certificate'], { error: 'must be public, secret or certificate' })
     .prefault('public')
     .describe(
-      'the least that a client application must have shown to Entra to get its token: public (nothing), secret or certificate',
+      'minimum authentication of the client application at Entra: public (none), secret or certificate',
     ),
   ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: authenticationContextList
     .optional()
     .describe(
-      'the Conditional Access authentication context that users must have satisfied, else they are challenged for it: its id, c1 to c99, for everything, or for the use of single permissions as in AuditLog.Read.All=c1,CommunicationIdentity.ReadWrite.All=c2; none when not set',
+      'Conditional Access authentication context required of users, who get a claims challenge without it: an id, c1 to c99, for all permissions, or pairs for single ones, such as AuditLog.Read.All=c1,CommunicationIdentity.ReadWrite.All=c2; none if not set',
     ),
   TRUSTED_ISSUERS: trustedIssuers
     .optional()
     .describe(
-      'other OpenID providers whose access tokens are accepted: a JSON list, or the path of a file with one; docs/security.md has the members',
+      'other OpenID providers whose access tokens are accepted: a JSON list, or the path of a file with one; docs/security.md describes its members',
     ),
-  AUTHENTICATION_CLOCK_SKEW_SECONDS: wholeNumber(0, 300)
+  AUTHENTICATION_CLOCK_SKEW_SECONDS: integer(0, 300)
     .prefault('60')
-    .describe('seconds by which clocks of issuer and service may differ, 0 to 300'),
-  AUTHENTICATION_METADATA_TIMEOUT_MS: wholeNumber(100, 30_000)
+    .describe('tolerated clock skew between issuer and service, in seconds, 0 to 300'),
+  AUTHENTICATION_METADATA_TIMEOUT_MS: integer(100, 30_000)
     .prefault('5000')
-    .describe('milliseconds until loading an issuer’s keys is given up, 100 to 30000'),
-  AUTHENTICATION_KEYS_REFRESH_MINUTES: wholeNumber(1, 1440)
+    .describe('timeout for loading an issuer’s signing keys, in milliseconds, 100 to 30000'),
+  AUTHENTICATION_KEYS_REFRESH_MINUTES: integer(1, 1440)
     .prefault('60')
-    .describe('minutes after which an issuer’s keys are loaded anew in the background, 1 to 1440'),
-  AUTHENTICATION_KEYS_MAX_AGE_MINUTES: wholeNumber(1, 10_080)
+    .describe(
+      'interval at which an issuer’s signing keys are refreshed in the background, in minutes, 1 to 1440',
+    ),
+  AUTHENTICATION_KEYS_MAX_AGE_MINUTES: integer(1, 10_080)
     .prefault('1440')
     .describe(
-      'minutes for which keys are used that could not be loaded anew; callers get 503 after that; 1 to 10080',
+      'maximum age of signing keys when refreshes fail, in minutes, 1 to 10080; callers get 503 after it',
     ),
-  AUTHENTICATION_KEYS_COOLDOWN_SECONDS: wholeNumber(1, 300)
+  AUTHENTICATION_KEYS_COOLDOWN_SECONDS: integer(1, 300)
     .prefault('5')
     .describe(
-      'seconds that pass at least between two attempts to load an issuer’s keys, however many unknown key ids come in, 1 to 300',
+      'minimum time between two loads of an issuer’s signing keys, in seconds, 1 to 300; limits the loads that unknown key ids cause',
     ),
-  AUTHENTICATION_REFUSAL_WINDOW_SECONDS: wholeNumber(1, 300)
+  AUTHENTICATION_REFUSAL_WINDOW_SECONDS: integer(1, 300)
     .prefault('10')
     .describe(
-      'seconds over which refused credentials of one address are counted into one audit entry for each reason, 1 to 300',
+      'window in which rejected credentials of one address and reason are recorded as one audit entry with a count, in seconds, 1 to 300',
     ),
-  AUTHENTICATION_FAILURES_PER_MINUTE: wholeNumber(0, 1_000_000)
+  AUTHENTICATION_FAILURES_PER_MINUTE: integer(0, 1_000_000)
     .prefault('300')
     .describe(
-      'refused credentials of one address in a minute, over all replicas, that are answered 401; further ones get 429; 0 for no limit',
+      'rejected credentials of one address per minute, over all replicas; above it callers get 429 instead of 401; 0 for no limit',
     ),
-  AUTHENTICATION_REQUESTS_PER_MINUTE: wholeNumber(0, 1_000_000)
+  AUTHENTICATION_REQUESTS_PER_MINUTE: integer(0, 1_000_000)
     .prefault('3000')
     .describe(
-      'requests of one principal in a minute, over all replicas; further ones get 429; 0 for no limit',
+      'requests of one principal per minute, over all replicas; above it callers get 429; 0 for no limit',
     ),
   TRUSTED_PROXIES: listOf(network)
     .prefault('')
     .describe(
-      'addresses or networks of the proxies whose X-Forwarded-For header is believed, such as 10.0.0.0/8, separated by commas; the header is ignored when empty',
+      'addresses or networks of the proxies whose X-Forwarded-For header is trusted, such as 10.0.0.0/8, separated by commas; the header is ignored if empty',
     ),
 });
 
 type Variables = z.output<typeof variables>;
 
-/** The loose shape keeps App Service's own variables readable without declaring them as ours. */
+/** `catchall` lets the check read App Service's own variables, which are no settings of this service. */
 const fields = variables.catchall(z.string()).superRefine((values, context) => {
   const fault = (variable: string, message: string): void => {
     context.addIssue({ code: 'custom', path: [variable], message });
   };
   const isAppService = values.AUTHENTICATION_MODE === 'app-service';
-  const isEntraNeeded = isAppService || values.TRUSTED_ISSUERS === undefined;
-  const isEntraNamed = values.ENTRA_TENANT_ID !== undefined || values.ENTRA_AUDIENCE !== undefined;
-  if (isEntraNeeded || isEntraNamed) {
+  const isEntraRequired = isAppService || values.TRUSTED_ISSUERS === undefined;
+  const isEntraConfigured =
+    values.ENTRA_TENANT_ID !== undefined || values.ENTRA_AUDIENCE !== undefined;
+  if (isEntraRequired || isEntraConfigured) {
     if (values.ENTRA_TENANT_ID === undefined) fault('ENTRA_TENANT_ID', 'is not set');
     if (values.ENTRA_AUDIENCE === undefined) fault('ENTRA_AUDIENCE', 'is not set');
   }
   if (isAppService && values.TRUSTED_ISSUERS !== undefined)
-    fault('TRUSTED_ISSUERS', 'has no meaning in app-service mode, where no token is read');
+    fault(
+      'TRUSTED_ISSUERS',
+      'has no effect in app-service mode, in which App Service verifies the tokens',
+    );
   if (isAppService && values.ENTRA_REQUIRED_AUTHENTICATION_CONTEXT !== undefined)
     fault('ENTRA_REQUIRED_AUTHENTICATION_CONTEXT', 'can’t be checked in app-service mode');
   if (isAppService && !isBehindAppService(values))
     fault(
       'AUTHENTICATION_MODE',
-      'app-service needs Azure App Service with its authentication switched on (WEBSITE_AUTH_ENABLED is not True)',
+      'app-service requires Azure App Service with authentication enabled (WEBSITE_AUTH_ENABLED is not True)',
     );
-  for (const message of conflictsBetween(values)) fault('TRUSTED_ISSUERS', message);
+  for (const message of issuerConflicts(values)) fault('TRUSTED_ISSUERS', message);
 });
 
 export const authenticationSettings = defineSettings('authentication', fields, (values) => ({
@@ -181,14 +185,14 @@ export const authenticationSettings = defineSettings('authentication', fields, (
   },
   failuresPerMinute: values.AUTHENTICATION_FAILURES_PER_MINUTE,
   requestsPerMinute: values.AUTHENTICATION_REQUESTS_PER_MINUTE,
-  refusalWindowMs: values.AUTHENTICATION_REFUSAL_WINDOW_SECONDS * 1_000,
+  denialWindowMs: values.AUTHENTICATION_REFUSAL_WINDOW_SECONDS * 1_000,
   trustedProxies: blockList(values.TRUSTED_PROXIES),
 }));
 
 export type AuthenticationSettings = SettingsOf<typeof authenticationSettings>;
 export type KeySettings = AuthenticationSettings['keys'];
 
-/** The rules for tokens of Entra. */
+/** How Entra tokens are verified. */
 export type EntraSettings = Extract<TrustedIssuer, { profile: 'entra' }>;
 
 function entraOf(values: Variables): EntraSettings | undefined {
@@ -207,22 +211,22 @@ function entraOf(values: Variables): EntraSettings | undefined {
   };
 }
 
-/** App Service sets these itself; whoever can set them can do anything else as well. */
+/** App Service sets these variables. Who can set them otherwise controls the process anyway. */
 function isBehindAppService(values: Variables & Record<string, unknown>): boolean {
   if (values.AUTHENTICATION_APP_SERVICE_OVERRIDE !== undefined) return true;
   const { WEBSITE_AUTH_ENABLED: isOn, WEBSITE_INSTANCE_ID: instance } = values;
   return typeof instance === 'string' && typeof isOn === 'string' && /^true$/i.test(isOn);
 }
 
-/** Two issuers that could name one tenant could each speak for the other's people. */
-function conflictsBetween(values: Variables): string[] {
+/** Two issuers with one tenant could impersonate each other's users. */
+function issuerConflicts(values: Variables): string[] {
   const issuers = values.TRUSTED_ISSUERS ?? [];
   const entra = entraOf(values);
   const tenants = [...(entra === undefined ? [] : [entra]), ...issuers].flatMap(tenantsOf);
   const addresses = issuers.flatMap((one) => (one.profile === 'openid' ? [one.issuer] : []));
   return [
-    ...repeated(tenants).map((name) => `two issuers vouch for the tenant ${name}`),
-    ...repeated(addresses).map((name) => `the issuer ${name} is listed twice`),
+    ...duplicates(tenants).map((name) => `two issuers have the tenant ${name}`),
+    ...duplicates(addresses).map((name) => `the issuer ${name} is listed twice`),
   ];
 }
 
@@ -231,7 +235,7 @@ function tenantsOf(issuer: TrustedIssuer): readonly string[] {
   return typeof issuer.tenant === 'string' ? [issuer.tenant] : issuer.tenant.allowed;
 }
 
-function repeated(names: readonly string[]): string[] {
+function duplicates(names: readonly string[]): string[] {
   return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))];
 }
 

@@ -1,5 +1,10 @@
-export { MemoryMetadataSource } from './keys/metadata-source.js';
-export { MemoryRateLimitStore } from './rate-limit/rate-limit-store.js';
+export { createTokenVerifiers } from './create-token-verifiers.js';
+export { parseJwt } from './jwt/parse-jwt.js';
+export { HttpsMetadataSource } from './keys/https-metadata-source.js';
+export { metadataSourceContract } from './testing/metadata-source.contract.js';
+export { rateLimitStoreContract } from './testing/rate-limit-store.contract.js';
+export { MemoryMetadataSource } from './testing/memory-metadata-source.js';
+export { MemoryRateLimitStore } from './testing/memory-rate-limit-store.js';
 export { type GuardedApplication, startGuardedApplication } from './testing/guarded-application.js';
 export { settingsFrom } from './testing/settings.js';
 export {
@@ -7,9 +12,9 @@ export {
   AUDIENCE,
   base64url,
   CLIENT_APP,
-  type Members,
-  published,
-  signedText,
+  type JsonObject,
+  publicJwk,
+  signJwt,
   TENANT,
   TestIssuer,
   type TestKey,

@@ -1,37 +1,34 @@
-import type { RequestContext } from '#libs/platform';
-import type { CallPriority } from '#libs/request-budget';
+import type { CallContext } from '#libs/platform';
 
-/** What a later investigation can hold against the records of Azure. */
+/** What relates a call to the records of Azure. */
 export interface UpstreamEvidence {
-  /** Version of the secret that signed the call; absent when an Entra credential did. */
+  /** Version of the secret that signed the call; absent with an Entra credential. */
   readonly secretVersion?: string;
-  /** The `MS-CV` header of the answer: what Microsoft's support asks for. */
+  /** The response's `MS-CV` header, which Microsoft's support needs. */
   readonly correlationVector?: string;
 }
 
-/** Where a call goes and on whose behalf. */
-export interface GatewayCall {
+/** The resource of a call, and who makes it. */
+export interface GatewayCall extends Pick<CallContext, 'request' | 'priority'> {
   /** Name of a configured ACS resource. */
   readonly resource: string;
-  readonly request?: RequestContext;
-  /** Shares of the request budget are kept by tenant and client application. */
+  /** The request budget is shared fairly by tenant and client application of the caller. */
   readonly tenant?: string;
   readonly clientApp?: string;
-  /** Whom an identity is made for: who is told to come back is recognised by it. */
+  /** Whose identity is created: identifies the request in the request budget when it is repeated. */
   readonly subject?: string;
-  /** Bulk work waits until no interactive call does. Default: interactive. */
-  readonly priority?: CallPriority;
 }
 
-/** What a token allows, as ACS names it; the policy says which are known. */
+/** The token to issue. */
 export interface TokenRequest {
+  /** As ACS names them, allowed by the issuance policy. */
   readonly scopes: readonly string[];
   /** 60 to 1440 */
   readonly expiresInMinutes: number;
 }
 
 export interface IssuedToken {
-  /** Opaque: nothing may be read out of it. */
+  /** Opaque. */
   readonly token: string;
   readonly expiresOn: Date;
   readonly evidence: UpstreamEvidence;
@@ -48,66 +45,68 @@ export interface Acknowledged {
 }
 
 /**
- * The way to Azure Communication Services.
+ * Calls to Azure Communication Services.
  *
- * Every call ends within a deadline and is counted against the request budget of its resource. Every
+ * Every call ends within a deadline and counts against the request budget of its resource. Every
  * method rejects with
- * - `ResourceNotConfigured` before ACS is asked, when the resource has no configuration;
- * - `BudgetExhausted` before ACS is asked, when the budget can't take the call in time;
- * - `UpstreamUnavailable` when ACS gave no answer or a senseless one;
- * - `UpstreamThrottled` when ACS refused for its own limits all the same;
- * - `UpstreamCredentialRefused` when ACS refused our credential, even after it was read again;
+ * - `ResourceNotConfigured` before a call, when the resource is not configured;
+ * - `BudgetExhausted` before a call, when the request budget has no permit in time;
+ * - `UpstreamUnavailable` when ACS gave no response or an invalid one;
+ * - `UpstreamThrottled` when ACS answered 429 all the same;
+ * - `UpstreamCredentialRefused` when ACS refused the credential, even after it was read again;
  * - the errors of the secret store when the credential can't be read.
  */
 export abstract class CommunicationIdentityGateway {
   /**
-   * Makes a new identity. Not safe to repeat: ACS can't list identities, so one whose answer is lost
-   * stays unknown for good.
+   * Creates an identity. Not safe to repeat: ACS can't list identities, so that one whose response
+   * is lost stays unknown.
    *
-   * @throws UpstreamOutcomeUnknown when the call may have had its effect but the answer was lost
+   * @throws UpstreamOutcomeUnknown when the call may have taken effect but the response was lost
    */
   abstract createIdentity(call: GatewayCall): Promise<CreatedIdentity>;
 
   /**
-   * Makes a new identity and its first token in one call. Not safe to repeat.
+   * Creates an identity and its first token in one call. Not safe to repeat.
    *
-   * @throws UpstreamOutcomeUnknown as with `createIdentity`
+   * @throws UpstreamOutcomeUnknown as `createIdentity`
    */
   abstract createIdentityWithToken(
     call: GatewayCall,
-    wish: TokenRequest,
+    token: TokenRequest,
   ): Promise<CreatedIdentity & IssuedToken>;
 
   /**
-   * Issues a token. Safe to repeat; each repeat makes one more token.
+   * Issues a token. Safe to repeat; each repetition issues another token.
    *
    * @throws IdentityNotOwned when the identity belongs to another resource
+   * @throws IdentityMissing when the identity was deleted
    */
   abstract issueToken(
     call: GatewayCall,
-    wish: TokenRequest & { readonly communicationUserId: string },
+    token: TokenRequest & { readonly communicationUserId: string },
   ): Promise<IssuedToken>;
 
   /**
-   * Revokes every token of the identity; takes effect within 15 minutes. Safe to repeat.
+   * Revokes every token of the identity, within 15 minutes. Safe to repeat. A deleted identity has
+   * no tokens: the call succeeds.
    *
    * @throws IdentityNotOwned when the identity belongs to another resource
    */
   abstract revokeTokens(call: GatewayCall, communicationUserId: string): Promise<Acknowledged>;
 
   /**
-   * Deletes the identity with its data and revokes its tokens. Safe to repeat: an identity that is
-   * gone already counts as deleted.
+   * Deletes the identity with its data and revokes its tokens. Safe to repeat: it succeeds for a
+   * deleted identity.
    *
    * @throws IdentityNotOwned when the identity belongs to another resource
    */
   abstract deleteIdentity(call: GatewayCall, communicationUserId: string): Promise<Acknowledged>;
 
   /**
-   * Exchanges a Teams user's Entra token for an ACS token with the same end.
+   * Exchanges a Teams user's Entra token for an ACS token that expires at the same time.
    *
-   * @param exchange `clientApp` and `subject` must come from the caller's own validated token: ACS
-   *   holds them against the Teams token, which stops a replay of somebody else's
+   * @param exchange `clientApp` and `subject` must come from the caller's own verified token: ACS
+   *   compares them with the Teams token, which prevents the replay of another user's token
    * @throws TeamsTokenRefused when ACS does not accept the Teams token
    */
   abstract exchangeTeamsToken(

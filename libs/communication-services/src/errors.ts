@@ -1,29 +1,20 @@
-import { ServiceError } from '#libs/platform';
+import { problem } from '#libs/platform';
 
-/** Azure Communication Services gave no answer in time, or one that makes no sense. */
-export class UpstreamUnavailable extends ServiceError {
-  override readonly code: string = 'acs-unavailable';
-  override readonly status = 503;
-  override readonly title: string = 'Azure Communication Services is unavailable';
+/** ACS gave no response in time, or an invalid one. */
+export class UpstreamUnavailable extends problem(
+  'acs-unavailable',
+  503,
+  'Azure Communication Services is unavailable',
+  'Azure Communication Services gave no usable answer in time; repeat the request.',
+  { retryAfterSeconds: 5 },
+) {}
 
-  constructor(options: { cause?: unknown; retryAfterSeconds?: number; detail?: string } = {}) {
-    const { detail, ...rest } = options;
-    super(
-      detail ?? 'Azure Communication Services gave no usable answer in time; repeat the request.',
-      {
-        retryAfterSeconds: 5,
-        ...rest,
-      },
-    );
-  }
-}
-
-/** The answer to a create was lost: an identity may exist at ACS whose id nobody knows. */
+/** The response to a create was lost: an identity may exist at ACS whose id is unknown. */
 export class UpstreamOutcomeUnknown extends UpstreamUnavailable {
   override readonly code = 'acs-outcome-unknown';
   override readonly title = 'The answer of Azure Communication Services was lost';
 
-  constructor(options: { cause?: unknown } = {}) {
+  constructor(options: { readonly cause?: unknown } = {}) {
     super({
       ...options,
       detail:
@@ -32,101 +23,12 @@ export class UpstreamOutcomeUnknown extends UpstreamUnavailable {
   }
 }
 
-/** ACS refused the call for its own limits, though the request budget allowed it. */
-export class UpstreamThrottled extends ServiceError {
-  override readonly code = 'acs-throttled';
-  override readonly status = 503;
-  override readonly title = 'Azure Communication Services limits our requests';
-
-  constructor(options: { cause?: unknown; retryAfterSeconds: number }) {
-    super(
-      'Azure Communication Services takes no more requests for now; repeat the request later.',
-      options,
-    );
-  }
-}
-
-/** ACS does not accept the credential of this service, not even after it was read again. */
-export class UpstreamCredentialRefused extends ServiceError {
-  override readonly code = 'acs-credential-refused';
-  override readonly status = 503;
-  override readonly title = 'Azure Communication Services refuses this service';
-
-  constructor(options: { cause?: unknown } = {}) {
-    super(
-      'Azure Communication Services refuses the credential of this service. The operator has to renew it.',
-      {
-        ...options,
-        retryAfterSeconds: 30,
-      },
-    );
-  }
-}
-
-/** The stored credential is no connection string or access key for the configured resource. */
-export class UpstreamCredentialMalformed extends ServiceError {
-  override readonly code = 'acs-credential-malformed';
-  override readonly status = 503;
-  override readonly title = 'The credential for Azure Communication Services is malformed';
-
-  /** @param problem what is wrong, without the value; only operators read it */
-  constructor(
-    readonly resource: string,
-    readonly problem: string,
-  ) {
-    super(
-      'The credential for Azure Communication Services is malformed. The operator has to renew it.',
-      {
-        cause: new Error(problem),
-        retryAfterSeconds: 60,
-      },
-    );
-  }
-}
-
-/** The identity belongs to an ACS resource other than the one asked. */
-export class IdentityNotOwned extends ServiceError {
-  override readonly code = 'identity-not-owned';
-  override readonly status = 409;
-  override readonly title = 'The communication identity belongs to another resource';
-
-  constructor(options: { cause?: unknown } = {}) {
-    super(
-      'The communication identity does not belong to the Azure Communication Services resource.',
-      options,
-    );
-  }
-}
-
-/** The identity does not exist at ACS any more. */
-export class IdentityMissing extends ServiceError {
-  override readonly code = 'communication-identity-missing';
-  override readonly status = 409;
-  override readonly title = 'The communication identity does not exist any more';
-
-  constructor(options: { cause?: unknown } = {}) {
-    super('Azure Communication Services does not know the communication identity.', options);
-  }
-}
-
-/** Something names an ACS resource that this service has no configuration for. */
-export class ResourceNotConfigured extends ServiceError {
-  override readonly code = 'resource-not-configured';
-  override readonly status = 409;
-  override readonly title = 'The communication resource is not configured';
-
-  /** @param resource name of the resource, or the id of one of its identities */
-  constructor(readonly resource: string) {
-    super('The Azure Communication Services resource of this identity is not configured here.');
-  }
-}
-
-/** ACS refuses the call's values. The caller's are checked before, so that the fault is ours. */
+/** ACS rejects values of the call that this service had validated. */
 export class UpstreamRequestRefused extends UpstreamUnavailable {
   override readonly code = 'acs-request-refused';
   override readonly title = 'Azure Communication Services refuses the request';
 
-  constructor(options: { cause?: unknown } = {}) {
+  constructor(options: { readonly cause?: unknown } = {}) {
     super({
       ...options,
       retryAfterSeconds: 60,
@@ -135,16 +37,74 @@ export class UpstreamRequestRefused extends UpstreamUnavailable {
   }
 }
 
-/** ACS does not accept the Teams user's token, or it is another user's or application's. */
-export class TeamsTokenRefused extends ServiceError {
-  override readonly code = 'teams-token-refused';
-  override readonly status = 400;
-  override readonly title = 'The Teams user token is not accepted';
+/** ACS answered 429 although the request budget allowed the call. */
+export class UpstreamThrottled extends problem(
+  'acs-throttled',
+  503,
+  'Azure Communication Services limits our requests',
+  'Azure Communication Services takes no more requests for now; repeat the request later.',
+  { retryAfterSeconds: 5 },
+) {}
 
-  constructor(options: { cause?: unknown } = {}) {
-    super(
-      'Azure Communication Services does not accept the Teams user token for this caller and application.',
-      options,
-    );
+/** ACS does not accept this service's credential, even after it was read again. */
+export class UpstreamCredentialRefused extends problem(
+  'acs-credential-refused',
+  503,
+  'Azure Communication Services refuses this service',
+  'Azure Communication Services refuses the credential of this service. The operator has to renew it.',
+  { retryAfterSeconds: 30 },
+) {}
+
+/** The stored credential is neither a connection string nor an access key of the configured resource. */
+export class UpstreamCredentialMalformed extends problem(
+  'acs-credential-malformed',
+  503,
+  'The credential for Azure Communication Services is malformed',
+  'The credential for Azure Communication Services is malformed. The operator has to renew it.',
+  { retryAfterSeconds: 60 },
+) {
+  /** @param fault what is wrong, without the value; for operators only */
+  constructor(
+    readonly resource: string,
+    fault: string,
+  ) {
+    super({ cause: new Error(fault) });
   }
 }
+
+/** The identity belongs to another ACS resource than the call's. */
+export class IdentityNotOwned extends problem(
+  'identity-not-owned',
+  409,
+  'The communication identity belongs to another resource',
+  'The communication identity does not belong to the Azure Communication Services resource.',
+) {}
+
+/** The identity does not exist at ACS any more. */
+export class IdentityMissing extends problem(
+  'communication-identity-missing',
+  409,
+  'The communication identity does not exist any more',
+  'Azure Communication Services does not know the communication identity.',
+) {}
+
+/** The name or the identity is of an ACS resource that is not configured. */
+export class ResourceNotConfigured extends problem(
+  'resource-not-configured',
+  409,
+  'The communication resource is not configured',
+  'The Azure Communication Services resource of this identity is not configured here.',
+) {
+  /** @param resource name of the resource, or the id of one of its identities */
+  constructor(readonly resource: string) {
+    super();
+  }
+}
+
+/** ACS does not accept the Teams user's token, or it is of another user or application. */
+export class TeamsTokenRefused extends problem(
+  'teams-token-refused',
+  400,
+  'The Teams user token is not accepted',
+  'Azure Communication Services does not accept the Teams user token for this caller and application.',
+) {}

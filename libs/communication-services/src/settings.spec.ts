@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InvalidSettings, readSettings } from '#libs/platform';
-import { communicationServicesSettings, type CommunicationServicesSettings } from './settings.js';
 import { ResourceNotConfigured } from './errors.js';
+import { communicationServicesSettings, type CommunicationServicesSettings } from './settings.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'resources-'));
 afterAll(() => {
@@ -72,7 +72,7 @@ describe('the settings of communication services', () => {
   });
 
   it.each([
-    ['a file that is not there', '/nowhere/resources.json', /ACS_RESOURCES_FILE/],
+    ['a missing file', '/nowhere/resources.json', /ACS_RESOURCES_FILE/],
     ['no JSON', '{', /ACS_RESOURCES_FILE/],
     ['no resources', [], /at least one/],
     ['no default among two', [{ ...one(1) }, { ...one(2) }], /exactly one resource as the default/],
@@ -95,7 +95,7 @@ describe('the settings of communication services', () => {
     expect(faultsOf({ ACS_RESOURCES_FILE: path })).toMatch(expected);
   });
 
-  it('refuse both ways at once', () => {
+  it('refuse ACS_RESOURCES_FILE together with ACS_ENDPOINT', () => {
     const path = file([one(1)]);
     const faults = faultsOf({ ACS_RESOURCES_FILE: path, ACS_ENDPOINT: 'https://a.example' });
     expect(faults).toContain('ACS_ENDPOINT can not be set together with ACS_RESOURCES_FILE');
@@ -103,7 +103,7 @@ describe('the settings of communication services', () => {
 });
 
 describe('CommunicationResources', () => {
-  it('knows the resource of an identity by its id alone', () => {
+  it('finds the resource of an identity by its id', () => {
     const { resources } = read({ ACS_RESOURCES_FILE: file([{ ...one(1) }]) });
     const owner = (id: string): string | undefined => resources.ofCommunicationUserId(id)?.name;
     expect(owner(`8:acs:${guid(1).toUpperCase()}_${guid(7)}`)).toBe('r1');

@@ -1,45 +1,38 @@
 import { z } from 'zod';
-import { defineSettings, httpsOrigin, type SettingsOf, wholeNumber } from '#libs/platform';
+import { defineSettings, httpsOrigin, integer, type SettingsOf } from '#libs/platform';
 import { budgetFields, budgetOf } from '#libs/request-budget';
 import { CommunicationResources } from './resources/communication-resources.js';
-import { resourcesFile } from './resources/resources-file.js';
-
-/** A secret's name, as Key Vault allows it. */
-const secretName = z
-  .string()
-  .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be 1 to 127 letters, digits and hyphens');
+import { resourcesFile, secretName } from './resources/resources-file.js';
 
 const fields = z
   .object({
     ACS_ENDPOINT: httpsOrigin()
       .optional()
       .describe(
-        'https address of the Azure Communication Services resource; not together with ACS_RESOURCES_FILE',
+        'https address of the Azure Communication Services resource; can not be combined with ACS_RESOURCES_FILE',
       ),
     ACS_RESOURCE_ID: z
       .guid('must be a GUID')
       .optional()
-      .describe(
-        "the resource's immutable resource id, a GUID: az communication show --query immutableResourceId",
-      ),
+      .describe('immutable resource id, a GUID: az communication show --query immutableResourceId'),
     ACS_CREDENTIAL_SECRET: secretName
       .optional()
       .describe(
-        'name of the Key Vault secret with the connection string or access key; not set: the Azure credential of this process',
+        'name of the Key Vault secret with the connection string or access key; default: the Azure credential of the process',
       ),
     ACS_RESOURCES_FILE: resourcesFile()
       .optional()
       .describe(
         'path of a JSON file that lists several resources: [{"name", "endpoint", "resourceId", "credentialSecret"?, "tenants"?: [], "default"?: true}]',
       ),
-    ACS_TIMEOUT_MS: wholeNumber(100, 60_000)
+    ACS_TIMEOUT_MS: integer(100, 60_000)
       .prefault('5000')
       .describe(
-        'milliseconds until a call to Azure Communication Services is given up, its repetition included, 100 to 60000',
+        'timeout in milliseconds of a call to Azure Communication Services, including its retry, 100 to 60000',
       ),
-    ACS_CONNECTIONS: wholeNumber(1, 512)
+    ACS_CONNECTIONS: integer(1, 512)
       .prefault('64')
-      .describe('connections that one process opens to one resource at most, 1 to 512'),
+      .describe('maximum number of connections of one process to one resource, 1 to 512'),
     ...budgetFields,
   })
   .superRefine((variables, context) => {
@@ -58,6 +51,7 @@ const fields = z
     }
   });
 
+/** Settings of the ACS resources, the calls to them and the request budget. */
 export const communicationServicesSettings = defineSettings(
   'communication-services',
   fields,

@@ -20,14 +20,21 @@ import {
   type CommunicationServicesSettings,
 } from '#libs/communication-services';
 import { IdentityMap, PostgresIdentityMapModule } from '#libs/identity-mapping';
-import type { Settings } from '#libs/platform';
+import { Clock, Logger, PinoLoggerModule, type Settings, SystemClockModule } from '#libs/platform';
 import {
   PostgresWindowStoreModule,
   RequestBudget,
   RequestBudgetModule,
   WindowStore,
 } from '#libs/request-budget';
-import { AzureCredential, KeyVaultModule, secretsSettings, SecretStore } from '#libs/secrets';
+import {
+  AzureCredential,
+  AzureCredentialModule,
+  azureCredentialSettings,
+  KeyVaultModule,
+  keyVaultSettings,
+  SecretStore,
+} from '#libs/secrets';
 import {
   PostgresTokenCacheModule,
   PostgresTokenQuotaModule,
@@ -49,10 +56,13 @@ export interface Adapter {
 
 /** Where ports meet implementations. A host replaces an entry by its own. */
 export const adapters: readonly Adapter[] = [
+  { ports: [Clock], modules: [SystemClockModule] },
+  { ports: [Logger], modules: [PinoLoggerModule] },
+  { ports: [SecretStore], modules: [KeyVaultModule], settings: [keyVaultSettings] },
   {
-    ports: [SecretStore, AzureCredential],
-    modules: [KeyVaultModule],
-    settings: [secretsSettings],
+    ports: [AzureCredential],
+    modules: [AzureCredentialModule],
+    settings: [azureCredentialSettings],
   },
   { ports: [CommunicationIdentityGateway], modules: [AcsModule] },
   {

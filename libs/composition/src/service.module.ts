@@ -107,9 +107,12 @@ export class ServiceModule {
       ports.some((port) => part.ports.includes(port)),
     );
     const settings = [...part.settings, ...chosen.flatMap((adapter) => adapter.settings ?? [])];
-    const known = settings.flatMap(({ variables }) => variables.map(({ name }) => name));
-    const own = Object.fromEntries(known.map((name) => [name, environment[name]]));
-    const { imports, ...rest } = compose(chosen, settings, own);
+    const { imports, ...rest } = compose(
+      chosen,
+      settings,
+      environment,
+      namesOf(settingsOver(chosen)),
+    );
     return { ...rest, imports: [...imports, ...part.modules] };
   }
 }
@@ -118,13 +121,18 @@ function compose(
   chosen: readonly Adapter[],
   settings: readonly Settings[],
   variables: Environment,
+  otherNames: readonly string[] = [],
 ): { readonly module: Type; readonly imports: NonNullable<DynamicModule['imports']> } {
   return {
     module: ServiceModule,
     imports: [
-      SettingsModule.forRoot(settings, variables),
+      SettingsModule.forRoot(settings, variables, otherNames),
       PlatformModule,
       ...chosen.flatMap(({ modules }) => modules),
     ],
   };
+}
+
+function namesOf(settings: readonly Settings[]): readonly string[] {
+  return settings.flatMap(({ variables }) => variables.map(({ name }) => name));
 }

@@ -1,116 +1,93 @@
-import { ServiceError } from '#libs/platform';
+import { problem } from '#libs/platform';
 
-/** There is no such mapping, or it is none of the caller's business. */
-export class MappingNotFound extends ServiceError {
-  override readonly code = 'mapping-not-found';
-  override readonly status = 404;
-  override readonly title = 'No communication identity is mapped';
+/** There is no such mapping, or the caller may not see it. */
+export class MappingNotFound extends problem(
+  'mapping-not-found',
+  404,
+  'No communication identity is mapped',
+  'There is no such communication identity. Requesting a token creates the caller’s own.',
+) {}
 
-  constructor() {
-    super('There is no such communication identity. Asking for a token creates the caller’s own.');
-  }
-}
+/** Another request is creating the communication identity, and has not committed it in time. */
+export class MappingPending extends problem(
+  'mapping-pending',
+  503,
+  'The communication identity is being created',
+  'Another request is creating this communication identity. Repeat the request.',
+  { retryAfterSeconds: 2 },
+) {}
 
-/** The communication identity is being made by another request, and that takes too long to wait for. */
-export class MappingPending extends ServiceError {
-  override readonly code = 'mapping-pending';
-  override readonly status = 503;
-  override readonly title = 'The communication identity is being created';
-
-  constructor() {
-    super('Another request is creating this communication identity. Repeat the request.', {
-      retryAfterSeconds: 2,
+/** The mapping is suspended or being deleted, so that no token is issued for it. */
+export class MappingNotActive extends problem(
+  'mapping-not-active',
+  403,
+  'The communication identity is not active',
+) {
+  constructor(status: string) {
+    super({
+      detail: `The communication identity is ${status}. An identity administrator knows why.`,
     });
   }
 }
 
-/** The mapping is suspended or on its way to being deleted, so it gets no tokens. */
-export class MappingNotActive extends ServiceError {
-  override readonly code = 'mapping-not-active';
-  override readonly status = 403;
-  override readonly title = 'The communication identity is not active';
+/** ACS has not confirmed a revocation yet; it could revoke a token that is issued now. */
+export class RevocationPending extends problem(
+  'revocation-pending',
+  503,
+  'The tokens of the communication identity are being revoked',
+  'The tokens of this identity are being revoked. Repeat the request for a new one.',
+  { retryAfterSeconds: 5 },
+) {}
 
+/** The application identity is mapped under another kind, such as `service` instead of `bot`. */
+export class IdentityKindConflict extends problem(
+  'identity-kind-conflict',
+  409,
+  'The application identity is mapped under another kind',
+  'The application identity is already mapped, under another kind than the requested one.',
+) {}
+
+/** One side of a link is mapped to another identity. */
+export class IdentityLinkConflict extends problem(
+  'identity-link-conflict',
+  409,
+  'One of the two identities is mapped to another one',
+  'The application identity or the communication identity is, or was, mapped to another one.',
+) {}
+
+/** The status of the mapping does not allow the change. */
+export class MappingStateConflict extends problem(
+  'mapping-state-conflict',
+  409,
+  'The state of the communication identity does not allow this',
+) {
   constructor(status: string) {
-    super(`The communication identity is ${status}. An identity administrator can tell why.`);
+    super({ detail: `The communication identity is ${status}, which does not allow the change.` });
   }
 }
 
-/** A revocation is not confirmed by ACS yet; a token issued now could die with it. */
-export class RevocationPending extends ServiceError {
-  override readonly code = 'revocation-pending';
-  override readonly status = 503;
-  override readonly title = 'The tokens of the communication identity are being revoked';
+/** `If-Match` names another version than the stored one. */
+export class MappingVersionMismatch extends problem(
+  'mapping-version-mismatch',
+  412,
+  'The communication identity has changed since it was read',
+  'If-Match does not name the current version. Read the identity again, then repeat.',
+) {}
 
-  constructor() {
-    super('The tokens of this identity are being revoked. Ask again for a new one.', {
-      retryAfterSeconds: 5,
-    });
-  }
-}
+/** A principal may act in its own tenant only. */
+export class TenantNotAllowed extends problem(
+  'tenant-not-allowed',
+  403,
+  'The tenant is not the caller’s own',
+  'A caller manages the identities of its own tenant. Leave tenant out, or name your own.',
+) {}
 
-/** One application identity came as two kinds, such as first as a service and then as a bot. */
-export class IdentityKindConflict extends ServiceError {
-  override readonly code = 'identity-kind-conflict';
-  override readonly status = 409;
-  override readonly title = 'The application identity is mapped under another kind';
-
-  constructor() {
-    super('The application identity is already mapped, under another kind than the one asked for.');
-  }
-}
-
-/** A link contradicts a mapping that exists: either side of it is tied to something else. */
-export class IdentityLinkConflict extends ServiceError {
-  override readonly code = 'identity-link-conflict';
-  override readonly status = 409;
-  override readonly title = 'One of the two identities is mapped to another one';
-
-  constructor() {
-    super(
-      'The application identity or the communication identity is, or was, mapped to another one.',
-    );
-  }
-}
-
-/** The mapping's state does not allow the change. */
-export class MappingStateConflict extends ServiceError {
-  override readonly code = 'mapping-state-conflict';
-  override readonly status = 409;
-  override readonly title = 'The state of the communication identity does not allow this';
-
-  constructor(status: string) {
-    super(`The communication identity is ${status}, which does not allow the change.`);
-  }
-}
-
-/** The mapping is not the one that the caller read: `If-Match` names another version. */
-export class MappingVersionMismatch extends ServiceError {
-  override readonly code = 'mapping-version-mismatch';
-  override readonly status = 412;
-  override readonly title = 'The communication identity has changed since it was read';
-
-  constructor() {
-    super('If-Match does not name the current version. Read the identity again, then repeat.');
-  }
-}
-
-/** A principal acts in its own tenant alone. */
-export class TenantNotAllowed extends ServiceError {
-  override readonly code = 'tenant-not-allowed';
-  override readonly status = 403;
-  override readonly title = 'The tenant is not the caller’s own';
-
-  constructor() {
-    super('A caller manages the identities of its own tenant. Leave tenant out, or name your own.');
-  }
-}
-
-/** A lease ended before its work did; somebody else goes on with it. */
+/** A lease has expired before its work was done; another caller has taken the mapping over. */
 export class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
 }
 
-/** Somebody else changed or added the row first; the service reads it again and decides anew. */
+/** Another caller has changed or added the row. The service reads it again and decides again. */
 export class MappingChanged extends Error {
   override readonly name = 'MappingChanged';
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AuditEvent, AuditTrail, type Principal } from '#libs/audit';
-import { Clock, ServiceError } from '#libs/platform';
-import { canonicalName } from './model/application-identity.js';
+import { type AuditEvent, AuditTrail } from '#libs/audit';
+import { type CallContext, Clock, type Principal, ServiceError } from '#libs/platform';
+import { auditTargetOf, canonicalName, isProvisioned, type Mapping } from './model/mapping.js';
 import {
   MappingChanged,
   MappingNotFound,
@@ -14,9 +14,8 @@ import { IdentityDeletion } from './lifecycle/identity-deletion.js';
 import { IdentityMap, type MappingSearch } from './store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
 import { EFFECTIVE_WITHIN_MINUTES } from './identity-mapping.service.js';
-import { isEstablished, type Mapping, auditTargetOf } from './model/mapping.js';
 import { TokenRevocation } from './lifecycle/token-revocation.js';
-import { type CallContext, auditActorOf } from './lifecycle/call-context.js';
+import { auditActorOf } from './lifecycle/call-context.js';
 
 /** Which mapping is meant. */
 export interface MappingReference {
@@ -69,12 +68,12 @@ export class IdentityAdministrationService {
   async requireOwnTenant(
     caller: Principal,
     named: string | undefined,
-    who: CallContext,
+    context: CallContext,
   ): Promise<string> {
     if (named === undefined || canonicalName(named) === caller.tenant) return caller.tenant;
     const refusal = new TenantNotAllowed();
     await this.audit.record({
-      ...auditActorOf(who),
+      ...auditActorOf(context),
       action: 'authorization.deny',
       outcome: 'denied',
       target: { tenant: named },
@@ -117,7 +116,7 @@ export class IdentityAdministrationService {
   async lookUp(
     ids: readonly string[],
     tenant: string,
-    who: CallContext,
+    context: CallContext,
   ): Promise<readonly (Mapping | undefined)[]> {
     const wanted = ids.map((id) => id.toLowerCase());
     const found = await this.map.findByCommunicationUserIds([...new Set(wanted)]);
@@ -127,7 +126,7 @@ export class IdentityAdministrationService {
         .map((mapping) => [mapping.communicationUserId, mapping]),
     );
     await this.audit.record({
-      ...auditActorOf(who),
+      ...auditActorOf(context),
       action: 'identity.read',
       outcome: 'success',
       details: { asked: ids.length, found: visible.size },
@@ -146,13 +145,13 @@ export class IdentityAdministrationService {
   async update(
     reference: MappingReference,
     update: MappingUpdate,
-    who: CallContext,
+    context: CallContext,
   ): Promise<Mapping> {
     await this.#whileUnchanged(async () => {
       const mapping = await this.read(reference);
       if (mapping.status === 'deleted') throw new MappingNotFound();
       if (mapping.status === 'deleting') throw new MappingStateConflict(mapping.status);
-      await this.#update(mapping, update, who);
+      await this.#update(mapping, update, context);
     });
     return this.read({ id: reference.id, tenant: reference.tenant });
   }
@@ -165,11 +164,11 @@ export class IdentityAdministrationService {
    * @throws MappingPending when its identity is being created
    * @throws ResourceNotConfigured when its ACS resource is not configured
    */
-  async delete(reference: MappingReference, who: CallContext): Promise<Mapping> {
+  async delete(reference: MappingReference, context: CallContext): Promise<Mapping> {
     await this.#whileUnchanged(async () => {
       const mapping = await this.read(reference);
       if (mapping.status === 'deleted' || mapping.status === 'deleting') return;
-      await this.deletion.begin(mapping, who);
+      await this.deletion.begin(mapping, context);
     });
     return this.read({ id: reference.id, tenant: reference.tenant });
   }
@@ -180,13 +179,13 @@ export class IdentityAdministrationService {
    */
   async erase(
     { tenant, subject }: { readonly tenant: string; readonly subject: string },
-    who: CallContext,
+    context: CallContext,
   ): Promise<ErasureReport> {
     const person = [canonicalName(tenant), canonicalName(subject)] as const;
     const problems = new Map<string, string>();
     for (const { id, status } of await this.map.listSubject(...person)) {
       if (status === 'deleted') continue;
-      await this.delete({ id, tenant: 'any' }, who).catch((error: unknown) => {
+      await this.delete({ id, tenant: 'any' }, context).catch((error: unknown) => {
         const isOurs = error instanceof ServiceError && error.code !== 'audit-unavailable';
         if (!isOurs) throw error;
         problems.set(id, error.code);
@@ -200,22 +199,22 @@ export class IdentityAdministrationService {
     };
   }
 
-  async #update(mapping: Mapping, update: MappingUpdate, who: CallContext): Promise<void> {
+  async #update(mapping: Mapping, update: MappingUpdate, context: CallContext): Promise<void> {
     const displayName =
       update.displayName === undefined ? mapping.displayName : (update.displayName ?? undefined);
     const status = update.status ?? mapping.status;
     const isSame = status === mapping.status && displayName === mapping.displayName;
     if (isSame) return;
     if (status === 'suspended' && mapping.status !== 'suspended') {
-      if (!isEstablished(mapping)) throw new MappingStateConflict(mapping.status);
-      await this.revocation.begin({ mapping, action: 'identity.suspend', displayName }, who);
+      if (!isProvisioned(mapping)) throw new MappingStateConflict(mapping.status);
+      await this.revocation.begin({ mapping, action: 'identity.suspend', displayName }, context);
       return;
     }
     if (mapping.status === 'pending' && status !== 'pending') {
       throw new MappingStateConflict(mapping.status);
     }
     const event: AuditEvent = {
-      ...auditActorOf(who),
+      ...auditActorOf(context),
       action: status === mapping.status ? 'identity.update' : 'identity.resume',
       outcome: 'success',
       target: auditTargetOf(mapping),

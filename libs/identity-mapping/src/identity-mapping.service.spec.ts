@@ -8,19 +8,12 @@ import {
   UpstreamUnavailable,
 } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
-import { ManualClock, MemoryLogger } from '#libs/platform';
-import type { ApplicationIdentity } from './model/application-identity.js';
-import { BackgroundTasks } from './lifecycle/background-tasks.js';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
+import type { ApplicationIdentity } from './model/mapping.js';
 import { MappingNotActive, MappingPending, RevocationPending } from './errors.js';
-import { IdentityCreation } from './lifecycle/identity-creation.js';
-import { IdentityDeletion } from './lifecycle/identity-deletion.js';
-import { IdentityMappingService } from './identity-mapping.service.js';
-import { RecoveryWorker } from './lifecycle/recovery-worker.js';
 import { MemoryIdentityMap } from './testing/memory-identity-map.js';
-import { OrphanedIdentities } from './lifecycle/orphaned-identities.js';
-import { TokenRevocation } from './lifecycle/token-revocation.js';
+import { wireIdentityMapping } from './testing/wire-identity-mapping.js';
 
-const settings = { leaseMs: 30_000, waitMs: 8_000, sweepMs: 5_000 };
 const resources = new CommunicationResources(
   [
     {
@@ -34,8 +27,8 @@ const resources = new CommunicationResources(
 );
 const actor = { kind: 'operator', name: 'spec' } as const;
 
-/** All parts over memory fakes, as one replica would hold them. */
-function replica(shared?: {
+/** One replica over memory fakes. @param shared what it shares with another replica */
+function openReplica(shared?: {
   clock: ManualClock;
   map: MemoryIdentityMap;
   gateway: MemoryCommunicationIdentityGateway;
@@ -46,35 +39,20 @@ function replica(shared?: {
   const gateway = shared?.gateway ?? new MemoryCommunicationIdentityGateway(resources, clock);
   const audit = shared?.audit ?? new MemoryAuditTrail();
   const logger = new MemoryLogger();
-  const background = new BackgroundTasks(clock, logger);
-  const orphans = new OrphanedIdentities(map, gateway, audit, logger, settings);
-  const creation = new IdentityCreation(map, gateway, orphans, background, audit, clock, logger);
-  const revocation = new TokenRevocation(map, gateway, audit, clock, logger, settings);
-  const deletion = new IdentityDeletion(map, gateway, resources, audit, clock, logger, settings);
-  const mappings = new IdentityMappingService(
-    map,
-    creation,
-    revocation,
-    resources,
-    clock,
-    settings,
-  );
-  const sweeper = new RecoveryWorker(
-    ...([map, creation, deletion, revocation, orphans, clock, logger, settings] as const),
-  );
-  return { clock, map, gateway, audit, mappings, sweeper, deletion, orphans };
+  const services = wireIdentityMapping({ map, gateway, audit, resources, clock, logger });
+  return { clock, map, gateway, audit, ...services };
 }
 
 describe('IdentityMappingService', () => {
-  let one: ReturnType<typeof replica>;
-  let who: ApplicationIdentity;
-  const ensure = async (on = one) => on.mappings.ensureActive({ identity: who, actor });
+  let one: ReturnType<typeof openReplica>;
+  let identity: ApplicationIdentity;
+  const ensure = async (on = one) => on.mappings.ensureActive({ identity, actor });
   const actions = (): string[] => one.audit.entries.map(({ action }) => action);
-  /** Lets pauses pass until the promise has settled. */
-  const passing = async <T>(work: Promise<T>): Promise<T> => {
+  /** Advances the clock until the promise has settled. */
+  const advancing = async <T>(work: Promise<T>): Promise<T> => {
     const state = { isOver: false };
     void work.catch(() => undefined).finally(() => (state.isOver = true));
-    for (let turn = 0; turn < 2_000 && !state.isOver; turn += 1) {
+    for (let step = 0; step < 2_000 && !state.isOver; step += 1) {
       await new Promise(setImmediate);
       if (one.clock.sleeping > 0) await one.clock.advance(50);
     }
@@ -82,13 +60,13 @@ describe('IdentityMappingService', () => {
   };
 
   beforeEach(() => {
-    one = replica();
-    who = { tenant: 'contoso', subject: randomUUID(), kind: 'user' };
+    one = openReplica();
+    identity = { tenant: 'contoso', subject: randomUUID(), kind: 'user' };
   });
 
-  it('gives callers that race over replicas one identity', async () => {
-    const other = replica(one);
-    const all = await passing(
+  it('gives callers that race in two replicas one identity', async () => {
+    const other = openReplica(one);
+    const all = await advancing(
       Promise.all(Array.from({ length: 40 }, async (_, n) => ensure(n % 2 ? one : other))),
     );
     expect(new Set(all.map(({ mapping }) => mapping.communicationUserId)).size).toBe(1);
@@ -96,33 +74,33 @@ describe('IdentityMappingService', () => {
     expect(actions()).toEqual(['identity.create']);
   });
 
-  it('records a lost answer and lets the next caller try at once', async () => {
+  it('records a lost response and lets the next caller create at once', async () => {
     one.gateway.failNext('create', new UpstreamOutcomeUnknown(), true);
     await expect(ensure()).rejects.toBeInstanceOf(UpstreamOutcomeUnknown);
     await ensure();
     expect(actions()).toEqual(['identity.outcome-unknown', 'identity.create']);
   });
 
-  it('records nothing when ACS surely has made no identity', async () => {
+  it('records nothing when ACS has certainly created no identity', async () => {
     one.gateway.failNext('create', new UpstreamUnavailable());
     await expect(ensure()).rejects.toBeInstanceOf(UpstreamUnavailable);
     await ensure();
     expect(actions()).toEqual(['identity.create']);
   });
 
-  it('takes over from a replica that died, recording that the outcome is unknown', async () => {
-    await one.map.claim(who, 'default', { holder: randomUUID(), durationMs: 1_000 });
+  it('takes over from a replica that died, and records that the outcome is unknown', async () => {
+    await one.map.claim(identity, 'default', { holder: randomUUID(), durationMs: 1_000 });
     await one.clock.advance(1_001);
     await ensure();
     expect(actions()).toEqual(['identity.outcome-unknown', 'identity.create']);
   });
 
-  it('tells callers to come back when a creation takes longer than they wait', async () => {
-    await one.map.claim(who, 'default', { holder: randomUUID(), durationMs: 60_000 });
-    await expect(passing(ensure())).rejects.toBeInstanceOf(MappingPending);
+  it('refuses callers with MappingPending when a creation takes longer than they wait', async () => {
+    await one.map.claim(identity, 'default', { holder: randomUUID(), durationMs: 60_000 });
+    await expect(advancing(ensure())).rejects.toBeInstanceOf(MappingPending);
   });
 
-  it('deletes and records an identity that came after its lease had been taken over', async () => {
+  it('records and deletes an identity that was created after its lease had been taken over', async () => {
     const { promise: gate, resolve: open } = Promise.withResolvers<undefined>();
     const create = one.gateway.createIdentity.bind(one.gateway);
     one.gateway.createIdentity = async (call) => {
@@ -133,8 +111,8 @@ describe('IdentityMappingService', () => {
     };
     const slow = ensure();
     await vi.waitUntil(() => one.gateway.identities.size === 1);
-    await one.clock.advance(settings.leaseMs + 1);
-    await one.sweeper.sweep();
+    await one.clock.advance(one.settings.leaseMs + 1);
+    await one.worker.sweep();
     const { mapping } = await ensure();
     open(undefined);
     await expect(slow).rejects.toBeInstanceOf(MappingPending);
@@ -147,74 +125,90 @@ describe('IdentityMappingService', () => {
     ]);
   });
 
-  it('deletes an orphan that ACS would not delete at first', async () => {
+  it('deletes an orphan with a later call when the first one fails', async () => {
     const { mapping } = await ensure();
     const orphan = await one.gateway.createIdentity({ resource: 'default' });
     one.gateway.failNext('delete', new UpstreamUnavailable());
     await one.orphans.add({ ...orphan, mapping }, { actor });
     expect(one.gateway.identities.size).toBe(2);
-    await one.clock.advance(settings.leaseMs + 1);
-    await one.sweeper.sweep();
+    await one.clock.advance(one.settings.leaseMs + 1);
+    await one.worker.sweep();
     expect([...one.gateway.identities.keys()]).toEqual([mapping.communicationUserId]);
     expect(actions().at(-1)).toBe('identity.delete');
   });
 
-  it('goes on after an outage of the log until the created identity is mapped', async () => {
+  it('maps the created identity in the background after an outage of the audit log', async () => {
     one.audit.outage = new AuditUnavailable();
     await expect(ensure()).rejects.toBeInstanceOf(AuditUnavailable);
-    expect((await one.map.find(who, 'default'))?.status).toBe('pending');
+    expect((await one.map.find(identity, 'default'))?.status).toBe('pending');
     one.audit.outage = undefined;
     await one.clock.advance(1_000);
-    expect(await one.map.find(who, 'default')).toMatchObject({ status: 'active' });
+    expect(await one.map.find(identity, 'default')).toMatchObject({ status: 'active' });
     await ensure();
     expect(one.gateway.identities.size).toBe(1);
     expect(actions()).toEqual(['identity.create']);
   });
 
-  it('records the first token with the identity, and gives it to nobody when that fails', async () => {
-    const withToken = {
-      wish: { scopes: ['voip'], expiresInMinutes: 60 },
-      tokenEvent: async () =>
-        Promise.resolve({ action: 'token.issue', outcome: 'success', actor } as const),
-    };
-    const { issued } = await one.mappings.ensureActive({ identity: who, actor }, withToken);
-    expect(issued?.auditEntry.index).toBe(1);
+  it('records the first token with the identity, and rejects when that fails', async () => {
+    const tokenEvent = { action: 'token.issue', outcome: 'success', actor } as const;
+    const create = async () =>
+      one.mappings.findOrCreate({ identity, actor }, { scopes: ['voip'], expiresInMinutes: 60 });
+    const { creation } = await create();
+    expect(creation?.issued?.token).toBeDefined();
+    expect(await creation?.commit(tokenEvent)).toMatchObject({ index: 1 });
     expect(actions()).toEqual(['identity.create', 'token.issue']);
     expect(one.gateway.calls.map(({ operation }) => operation)).toEqual(['createWithToken']);
-    who = { ...who, subject: randomUUID() };
+    identity = { ...identity, subject: randomUUID() };
+    const { creation: other } = await create();
     one.audit.outage = new AuditUnavailable();
-    const failed = one.mappings.ensureActive({ identity: who, actor }, withToken);
-    await expect(failed).rejects.toBeInstanceOf(AuditUnavailable);
+    await expect(other?.commit(tokenEvent)).rejects.toBeInstanceOf(AuditUnavailable);
   });
 
-  it('gives no token between a revocation and its confirmation, nor one of the generation before', async () => {
+  it('keeps an identity that is disposed of before its commit, and lets other callers wait for it', async () => {
+    const { creation } = await one.mappings.findOrCreate({ identity, actor });
+    const other = ensure(openReplica(one));
+    creation?.[Symbol.dispose]();
+    expect((await advancing(other)).mapping).toMatchObject({ id: creation?.mapping.id });
+    expect(one.gateway.identities.size).toBe(1);
+    expect(actions()).toEqual(['identity.create']);
+  });
+
+  it('does nothing when an identity is disposed of after its commit', async () => {
+    const { creation } = await one.mappings.findOrCreate({ identity, actor });
+    await creation?.commit();
+    creation?.[Symbol.dispose]();
+    await ensure();
+    expect(actions()).toEqual(['identity.create']);
+  });
+
+  it('refuses tokens until a revocation is confirmed, and tokens of the generation before', async () => {
     const { mapping } = await ensure();
     one.gateway.failNext('revoke', new UpstreamUnavailable());
-    await one.mappings.revokeTokens({ mapping, actor });
+    await one.mappings.revokeTokens({ id: mapping.id, tenant: 'any' }, { actor });
     await expect(ensure()).rejects.toBeInstanceOf(RevocationPending);
-    await one.clock.advance(settings.leaseMs + 1);
-    await one.sweeper.sweep();
+    await one.clock.advance(one.settings.leaseMs + 1);
+    await one.worker.sweep();
     expect((await ensure()).mapping).toMatchObject({ tokenGeneration: 2, isRevoking: false });
     await expect(one.mappings.requireUnchanged(mapping)).rejects.toBeInstanceOf(RevocationPending);
     expect(one.gateway.identities.get(mapping.communicationUserId)?.revocations).toBe(1);
   });
 
-  it('finishes a deletion that ACS did not confirm, and gives no token meanwhile', async () => {
+  it('completes a deletion that ACS did not confirm at first, and refuses tokens meanwhile', async () => {
     const { mapping } = await ensure();
     one.gateway.failNext('delete', new UpstreamUnavailable());
     await one.deletion.begin(mapping, { actor });
     await expect(ensure()).rejects.toBeInstanceOf(MappingNotActive);
     await expect(one.mappings.requireUnchanged(mapping)).rejects.toBeInstanceOf(MappingNotActive);
-    await one.clock.advance(settings.leaseMs + 1);
-    await one.sweeper.sweep();
+    await one.clock.advance(one.settings.leaseMs + 1);
+    await one.worker.sweep();
     expect(await one.map.get(mapping.id)).toMatchObject({ status: 'deleted' });
     expect(one.gateway.identities.size).toBe(0);
   });
 
-  it('frees a pending mapping that a dead replica left, by way of the sweeper', async () => {
-    await one.map.claim(who, 'default', { holder: randomUUID(), durationMs: 1_000 });
+  it('releases a pending mapping of a replica that died, in the recovery worker', async () => {
+    await one.map.claim(identity, 'default', { holder: randomUUID(), durationMs: 1_000 });
     await one.clock.advance(1_001);
-    await one.sweeper.sweep();
+    await one.worker.sweep();
     expect(actions()).toEqual(['identity.outcome-unknown']);
     await ensure();
     expect(actions()).toEqual(['identity.outcome-unknown', 'identity.create']);

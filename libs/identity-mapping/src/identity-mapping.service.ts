@@ -1,8 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { AuditEvent, AuditReceipt } from '#libs/audit';
-import { CommunicationResources } from '#libs/communication-services';
-import { Clock } from '#libs/platform';
-import { type ApplicationIdentity, canonicalName } from './model/application-identity.js';
+import type { AuditReceipt } from '#libs/audit';
+import { CommunicationResources, type TokenRequest } from '#libs/communication-services';
+import { type CallContext, Clock, type Principal } from '#libs/platform';
+import {
+  type ApplicationIdentity,
+  canonicalIdentity,
+  isProvisioned,
+  type ProvisionedMapping,
+} from './model/mapping.js';
 import {
   MappingChanged,
   MappingNotActive,
@@ -10,36 +15,39 @@ import {
   MappingPending,
   RevocationPending,
 } from './errors.js';
-import {
-  type CreateWithToken,
-  type EnsuredMapping,
-  IdentityCreation,
-} from './lifecycle/identity-creation.js';
-import { IdentityMap } from './store/identity-map.js';
+import { IdentityCreation, type UncommittedIdentity } from './lifecycle/identity-creation.js';
+import { IdentityMap, newLease } from './store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
-import { type ProvisionedMapping, isEstablished } from './model/mapping.js';
 import { TokenRevocation } from './lifecycle/token-revocation.js';
-import { newLease, type CallContext } from './lifecycle/call-context.js';
 
-/** On whose behalf a mapping is looked up or made. */
+/** A call that needs the mapping of an application identity. */
 export interface MappingRequest extends CallContext {
   readonly identity: ApplicationIdentity;
 }
 
-/** Whose tokens are to be revoked, by whom and why. */
-export type RevocationRequest = CallContext &
-  ({ readonly mapping: ProvisionedMapping } | { readonly identity: ApplicationIdentity }) & {
-    readonly reason?: AuditEvent['reason'];
-  };
+/** A mapping that may get tokens. */
+export interface EnsuredMapping {
+  readonly mapping: ProvisionedMapping;
+  /** Present when this call has created the identity: the mapping is active once it is committed. */
+  readonly creation?: UncommittedIdentity;
+}
 
-/** ACS takes this long to act on a revocation or a deletion, at most. */
+/** The result of a revocation. */
+export interface Revocation {
+  /** ACS needs up to 15 minutes; 0 when there was nothing to revoke. */
+  readonly effectiveWithinMinutes: number;
+  /** Absent when there was nothing to revoke. */
+  readonly auditEntry?: AuditReceipt;
+}
+
+/** ACS applies a revocation or a deletion within this time. */
 export const EFFECTIVE_WITHIN_MINUTES = 15;
 
 /**
  * Finds or creates the one communication identity of an application identity.
  *
- * ACS can't list identities, so the intent is stored before ACS is asked, and an identity whose
- * answer was lost is recorded as an unknown outcome.
+ * ACS can't list identities, so the intent is stored before ACS is called, and an identity whose
+ * response was lost is recorded as an unknown outcome.
  */
 @Injectable()
 export class IdentityMappingService {
@@ -52,22 +60,22 @@ export class IdentityMappingService {
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
   ) {}
 
-  /** @throws MappingNotFound when the identity never asked for a token, or was erased */
+  /** @throws MappingNotFound when the identity has no communication identity, or was deleted */
   async find(identity: ApplicationIdentity): Promise<ProvisionedMapping> {
-    const mapping = await this.map.find(identity, this.#ruleFor(identity));
-    if (!mapping || !isEstablished(mapping)) throw new MappingNotFound();
+    const mapping = await this.map.find(identity, this.#resourceFor(identity));
+    if (!mapping || !isProvisioned(mapping)) throw new MappingNotFound();
     return mapping;
   }
 
   /**
    * @param tenant whose mappings the caller may see; `any` for operators
-   * @throws MappingNotFound for another tenant's mapping just as for a missing one, and for one that
-   *   ACS has given no identity
+   * @throws MappingNotFound for another tenant's mapping as for a missing one, and for one without
+   *   a communication identity
    */
   async get(id: string, tenant: string): Promise<ProvisionedMapping> {
     const mapping = await this.map.get(id);
     const isVisible = mapping && (tenant === 'any' || mapping.tenant === tenant);
-    if (!isVisible || mapping.status === 'deleted' || !isEstablished(mapping)) {
+    if (!isVisible || mapping.status === 'deleted' || !isProvisioned(mapping)) {
       throw new MappingNotFound();
     }
     return mapping;
@@ -75,39 +83,54 @@ export class IdentityMappingService {
 
   /**
    * Gives the active mapping of an application identity, creating its communication identity on
-   * first use. A mapping stays in the ACS resource that it was made in; a new one goes where the
-   * configuration sends the tenant.
+   * first use.
    *
    * Safe to repeat. Callers that race, in any number of replicas, get the same one.
    *
-   * @param withToken asks for the first token in the same call to ACS; whoever finds the identity
-   *   made already gets none
-   * @throws MappingNotActive when it is suspended or being deleted
-   * @throws RevocationPending while ACS has not confirmed that its old tokens are revoked
-   * @throws MappingPending when another request has been creating it for longer than `waitMs`
-   * @throws ResourceNotConfigured when it belongs to an ACS resource that is not configured
-   * @throws UpstreamUnavailable when ACS gave no answer
+   * @returns the mapping, and whether this call has created its identity
+   * @throws as `findOrCreate` and `UncommittedIdentity.commit`
    */
-  async ensureActive(asked: MappingRequest, withToken?: CreateWithToken): Promise<EnsuredMapping> {
-    const identity = {
-      ...asked.identity,
-      tenant: canonicalName(asked.identity.tenant),
-      subject: canonicalName(asked.identity.subject),
-    };
-    const known = await this.map.find(identity, this.#ruleFor(identity));
-    if (known && isEstablished(known)) return { mapping: this.#requireUsable(known) };
-    const resource = this.resources.find(known?.resource ?? this.#ruleFor(identity)).name;
+  async ensureActive(
+    request: MappingRequest,
+  ): Promise<{ readonly mapping: ProvisionedMapping; readonly isNew: boolean }> {
+    const { mapping, creation } = await this.findOrCreate(request);
+    await creation?.commit();
+    return { mapping, isNew: creation !== undefined };
+  }
 
-    const signal = asked.request?.signal;
+  /**
+   * Finds the active mapping of an application identity, or creates its communication identity
+   * without committing it. A mapping stays in the ACS resource that it was created in; a new one is
+   * created in the resource that the configuration names for the tenant.
+   *
+   * Of callers that race, in any number of replicas, one creates; the others wait for its commit.
+   *
+   * @param token requests the first token with the identity; a mapping that exists comes without one
+   * @throws MappingNotActive when the mapping is suspended or being deleted
+   * @throws RevocationPending while ACS has not confirmed that its old tokens are revoked
+   * @throws MappingPending when another caller has not committed within `waitMs`
+   * @throws ResourceNotConfigured when the mapping's ACS resource is not configured
+   * @throws UpstreamUnavailable when ACS did not respond
+   */
+  async findOrCreate(request: MappingRequest, token?: TokenRequest): Promise<EnsuredMapping> {
+    const identity = canonicalIdentity(request.identity);
+    const known = await this.map.find(identity, this.#resourceFor(identity));
+    if (known && isProvisioned(known)) return { mapping: this.#requireUsable(known) };
+    const resource = this.resources.find(known?.resource ?? this.#resourceFor(identity)).name;
+
+    const signal = request.request?.signal;
     const deadline = this.clock.now() + this.settings.waitMs;
     for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 400)) {
       signal?.throwIfAborted();
       const lease = newLease(this.settings.leaseMs);
-      const { standing, mapping } = await this.map.claim(identity, resource, lease);
-      if (isEstablished(mapping)) return { mapping: this.#requireUsable(mapping) };
-      if (standing === 'won') return this.creation.create(mapping, lease, asked, withToken);
-      if (standing === 'abandoned' && (await this.creation.takeOver(mapping, lease))) {
-        return this.creation.create(mapping, lease, asked, withToken);
+      const { outcome, mapping } = await this.map.claim(identity, resource, lease);
+      if (isProvisioned(mapping)) return { mapping: this.#requireUsable(mapping) };
+      const isOurs =
+        outcome === 'acquired' ||
+        (outcome === 'expired' && (await this.creation.takeOver(mapping, lease)));
+      if (isOurs) {
+        const creation = await this.creation.create(mapping, lease, request, token);
+        return { mapping: creation.mapping, creation };
       }
       if (this.clock.now() + pauseMs > deadline) throw new MappingPending();
       await this.clock.sleep(pauseMs * (0.5 + Math.random() / 2), signal);
@@ -115,59 +138,82 @@ export class IdentityMappingService {
   }
 
   /**
-   * Reads a mapping again, for who is about to issue a token for it.
+   * Reads a mapping again, before a token is issued for it.
    *
-   * @throws MappingNotActive, RevocationPending, ResourceNotConfigured as `ensureActive` does
+   * @throws MappingNotActive, RevocationPending, ResourceNotConfigured as `findOrCreate`
    */
   async requireActive(mapping: ProvisionedMapping): Promise<ProvisionedMapping> {
     return this.#requireUsable(await this.get(mapping.id, 'any'));
   }
 
   /**
-   * To be asked after ACS has issued a token and before the token is released: a token that was
-   * issued before a revocation dies at ACS, and one that was issued after it is refused here.
+   * To be called between issuing a token at ACS and releasing it. A revocation ends the tokens that
+   * ACS issued before it; this check refuses those issued after it.
    *
-   * @throws MappingNotActive when the mapping is suspended or deleted since
-   * @throws RevocationPending when its tokens were revoked since
+   * @throws MappingNotActive when the mapping has been suspended or deleted since
+   * @throws RevocationPending when its tokens have been revoked since
    */
   async requireUnchanged(mapping: ProvisionedMapping): Promise<void> {
     const stored = await this.map.get(mapping.id);
-    if (!stored || !isEstablished(stored)) throw new MappingNotActive('deleted');
+    if (!stored || !isProvisioned(stored)) throw new MappingNotActive('deleted');
     this.#requireUsable(stored);
     if (stored.tokenGeneration !== mapping.tokenGeneration) throw new RevocationPending();
   }
 
   /**
-   * Revokes every token of an identity: none is issued before ACS has confirmed, and ACS accepts
-   * none of the old ones after `effectiveWithinMinutes`. Safe to repeat.
+   * Revokes every token of the caller. None is issued before ACS has confirmed; where it does not at
+   * once, the recovery worker repeats the call. Safe to repeat.
    *
-   * @throws MappingNotFound when the application identity has no communication identity
+   * @throws MappingNotFound when the caller has no communication identity
    * @throws MappingNotActive when it is being deleted, which revokes its tokens too
    */
+  async revokeOwnTokens(context: CallContext<Principal>): Promise<Revocation> {
+    return this.#revoke(async () => this.find(context.actor), 'own-request', context);
+  }
+
+  /** As `revokeOwnTokens`, but succeeds without a communication identity. */
+  async signOut(context: CallContext<Principal>): Promise<Revocation> {
+    try {
+      return await this.#revoke(async () => this.find(context.actor), 'sign-out', context);
+    } catch (error) {
+      if (error instanceof MappingNotFound) return { effectiveWithinMinutes: 0 };
+      throw error;
+    }
+  }
+
+  /**
+   * Revokes every token of an identity, as `revokeOwnTokens` does.
+   *
+   * @throws MappingNotFound, MappingNotActive as `get` and `revokeOwnTokens`
+   */
   async revokeTokens(
-    asked: RevocationRequest,
-  ): Promise<{ readonly effectiveWithinMinutes: number; readonly auditEntry: AuditReceipt }> {
-    const { reason } = asked;
-    const begin = async (mapping: ProvisionedMapping): Promise<AuditReceipt> =>
-      this.revocation.begin({ mapping, action: 'token.revoke', ...(reason && { reason }) }, asked);
+    { id, tenant }: { readonly id: string; readonly tenant: string },
+    context: CallContext,
+  ): Promise<Revocation> {
+    return this.#revoke(async () => this.get(id, tenant), 'by-role', context);
+  }
+
+  /** @param read reads the mapping, again after each change by another caller */
+  async #revoke(
+    read: () => Promise<ProvisionedMapping>,
+    code: 'own-request' | 'sign-out' | 'by-role',
+    context: CallContext,
+  ): Promise<Revocation> {
     for (;;) {
-      const mapping =
-        'mapping' in asked
-          ? await this.get(asked.mapping.id, 'any')
-          : await this.find(asked.identity);
+      const mapping = await read();
       if (mapping.status === 'deleting') throw new MappingNotActive(mapping.status);
       try {
-        return {
-          effectiveWithinMinutes: EFFECTIVE_WITHIN_MINUTES,
-          auditEntry: await begin(mapping),
-        };
+        const revoking = { mapping, action: 'token.revoke', reason: { code } } as const;
+        const auditEntry = await this.revocation.begin(revoking, context);
+        return { effectiveWithinMinutes: EFFECTIVE_WITHIN_MINUTES, auditEntry };
       } catch (error) {
         if (!(error instanceof MappingChanged)) throw error;
       }
     }
   }
 
-  #ruleFor({ tenant }: ApplicationIdentity): string {
+  /** The resource for new mappings of the tenant. */
+  #resourceFor({ tenant }: ApplicationIdentity): string {
     return this.resources.forTenant(tenant).name;
   }
 

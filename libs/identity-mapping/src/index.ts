@@ -1,9 +1,4 @@
 export {
-  IDENTITY_KINDS,
-  type ApplicationIdentity,
-  type IdentityKind,
-} from './model/application-identity.js';
-export {
   IdentityKindConflict,
   IdentityLinkConflict,
   LeaseLost,
@@ -24,12 +19,12 @@ export {
   type MappingUpdate,
 } from './identity-administration.service.js';
 export { IdentityImport, type ImportRequest, type ImportSummary } from './bulk/identity-import.js';
-export type { LineResult } from './bulk/line-result.js';
+export type { LineResult } from './bulk/import-line.js';
 export { IdentityExport, type ExportLine } from './bulk/identity-export.js';
 export { identityFields } from './model/identity-fields.js';
 export { IdentityLinking, type IdentityDescription } from './lifecycle/identity-linking.js';
-export { type CallContext } from './lifecycle/call-context.js';
-export { type CreateWithToken, type EnsuredMapping } from './lifecycle/identity-creation.js';
+export { gatewayCallOf } from './lifecycle/call-context.js';
+export type { UncommittedIdentity } from './lifecycle/identity-creation.js';
 export {
   IdentityMap,
   type Claim,
@@ -41,15 +36,18 @@ export { IdentityMappingModule } from './identity-mapping.module.js';
 export {
   EFFECTIVE_WITHIN_MINUTES,
   IdentityMappingService,
+  type EnsuredMapping,
   type MappingRequest,
-  type RevocationRequest,
+  type Revocation,
 } from './identity-mapping.service.js';
 export { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
 export {
+  type ApplicationIdentity,
+  auditTargetOf,
+  IDENTITY_KINDS,
   MAPPING_STATUSES,
-  type ProvisionedMapping,
   type Mapping,
-  type MappingStatus,
+  type ProvisionedMapping,
 } from './model/mapping.js';
 export { PostgresIdentityMapModule } from './store/postgres-identity-map.module.js';
 export { PostgresIdentityMap } from './store/postgres-identity-map.js';

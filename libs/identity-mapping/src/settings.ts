@@ -1,23 +1,23 @@
 import { z } from 'zod';
-import { defineSettings, type SettingsOf, wholeNumber } from '#libs/platform';
+import { defineSettings, type SettingsOf, integer } from '#libs/platform';
 
 export const identityMappingSettings = defineSettings(
   'identity-mapping',
   z.object({
-    MAPPING_LEASE_MS: wholeNumber(1_000, 300_000)
+    MAPPING_LEASE_MS: integer(1_000, 300_000)
       .prefault('30000')
       .describe(
-        'milliseconds that one replica has to create an identity before another may try, 1000 to 300000; longer than ACS_TIMEOUT_MS and the longest wait for the request budget',
+        'milliseconds after which another replica may take over the creation of an identity, 1000 to 300000; longer than ACS_TIMEOUT_MS and the longest wait for the request budget together',
       ),
-    MAPPING_WAIT_MS: wholeNumber(100, 60_000)
+    MAPPING_WAIT_MS: integer(100, 60_000)
       .prefault('8000')
       .describe(
-        'milliseconds that a request waits for an identity which another request is creating, 100 to 60000',
+        'milliseconds that a request waits for an identity that another request is creating, 100 to 60000',
       ),
-    MAPPING_SWEEP_SECONDS: wholeNumber(1, 3_600)
+    MAPPING_SWEEP_SECONDS: integer(1, 3_600)
       .prefault('5')
       .describe(
-        'seconds between two looks of each replica after what crashed or failed requests left undone, 1 to 3600',
+        'seconds between two runs of the recovery worker, which completes what crashed or failed requests left unfinished, 1 to 3600',
       ),
   }),
   (variables) => ({

@@ -1,18 +1,5 @@
-export { Clock } from './clock.js';
-export { Database, type Transaction } from './database.js';
-export { DatabaseModule } from './database.module.js';
-export { databaseSettings, type DatabaseSettings } from './database-settings.js';
-export { DatabaseUnavailable } from './database-unavailable.js';
-export { dataSourceOptions } from './data-source-options.js';
-export { Logger, MemoryLogger } from './logger.js';
-export { ManualClock } from './manual-clock.js';
-export { PinoLogger, type LogLevel } from './pino-logger.js';
-export { PlatformModule } from './platform.module.js';
-export { platformSettings, type PlatformSettings } from './platform-settings.js';
-export { ReadinessChecks, type ReadinessAnswer } from './readiness-checks.js';
-export type { RequestContext } from './request-context.js';
-export { ServiceError } from './service-error.js';
-export { httpsOrigin, list, wholeNumber, yesOrNo } from './setting-fields.js';
+export { platformSettings, type PlatformSettings } from './config/platform-settings.js';
+export { boolean, httpsOrigin, integer, list } from './config/setting-fields.js';
 export {
   defineSettings,
   InvalidSettings,
@@ -21,6 +8,46 @@ export {
   type SettingsFault,
   type SettingsOf,
   type Variable,
-} from './settings.js';
-export { SettingsModule } from './settings.module.js';
-export { SystemClock } from './system-clock.js';
+} from './config/settings.js';
+export { SettingsModule } from './config/settings.module.js';
+export type { CallContext, CallPriority, RequestContext } from './context/call-context.js';
+export {
+  type Actor,
+  isPrincipal,
+  type OperatorActor,
+  type Principal,
+  type SystemActor,
+  type UnauthenticatedActor,
+} from './context/principal.js';
+export { dataSourceOptions } from './database/data-source-options.js';
+export { Database, type Transaction } from './database/database.js';
+export { databaseSettings, type DatabaseSettings } from './database/database-settings.js';
+export { DatabaseModule } from './database/database.module.js';
+export { asDatabaseUnavailable, isDatabaseOutage, sqlState } from './database/sqlstate.js';
+export { problem, type ProblemClass, type ProblemOptions } from './errors/problem.js';
+export { ServiceError, type ServiceErrorOptions } from './errors/service-error.js';
+export { DatabaseUnavailable, StorageUnavailable } from './errors/storage-unavailable.js';
+export { ReadinessChecks, type ReadinessAnswer } from './health/readiness-checks.js';
+export {
+  CANONICAL_GUID_PATTERN,
+  canonicalGuid,
+  type Guid,
+  GUID_PATTERN,
+  GUID_SOURCE,
+  isCanonicalGuid,
+  isGuid,
+} from './ids/guid.js';
+export { ascendingUuidV7, uuidText, uuidV7, uuidV7Bytes, uuidV7Time } from './ids/uuid-v7.js';
+export { Logger } from './logging/logger.js';
+export { PinoLogger, type LogLevel } from './logging/pino-logger.js';
+export { PinoLoggerModule } from './logging/pino-logger.module.js';
+export { PlatformModule } from './platform.module.js';
+export { SystemClockModule } from './time/system-clock.module.js';
+export { Clock, SystemClock } from './time/clock.js';
+export { PeriodicTask, type PeriodicTaskOptions } from './time/periodic-task.js';
+
+// Old names and places, until the other libraries use the new ones: integer, boolean, and
+// #libs/platform/testing for the last two.
+export { boolean as yesOrNo, integer as wholeNumber } from './config/setting-fields.js';
+export { MemoryLogger } from './logging/memory-logger.js';
+export { ManualClock } from './time/manual-clock.js';

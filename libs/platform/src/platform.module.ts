@@ -1,22 +1,11 @@
 import { Global, Module } from '@nestjs/common';
 import { Registry, collectDefaultMetrics } from 'prom-client';
-import { Clock } from './clock.js';
-import { Logger } from './logger.js';
-import { PinoLogger } from './pino-logger.js';
-import { platformSettings, type PlatformSettings } from './platform-settings.js';
-import { ReadinessChecks } from './readiness-checks.js';
-import { SystemClock } from './system-clock.js';
+import { ReadinessChecks } from './health/readiness-checks.js';
 
-/** What every part may use without asking: time, log, metrics, readiness. */
+/** The metrics registry and the readiness checks, for every module. */
 @Global()
 @Module({
   providers: [
-    { provide: Clock, useClass: SystemClock },
-    {
-      provide: Logger,
-      inject: [platformSettings.key],
-      useFactory: (settings: PlatformSettings) => new PinoLogger(settings.logLevel),
-    },
     {
       provide: Registry,
       useFactory: () => {
@@ -27,6 +16,6 @@ import { SystemClock } from './system-clock.js';
     },
     ReadinessChecks,
   ],
-  exports: [Clock, Logger, Registry, ReadinessChecks],
+  exports: [Registry, ReadinessChecks],
 })
 export class PlatformModule {}

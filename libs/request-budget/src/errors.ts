@@ -1,18 +1,14 @@
-import { ServiceError } from '#libs/platform';
+import { problem } from '#libs/platform';
 
-/** More calls want to be made than ACS takes in the time that a caller is kept waiting. */
-export class BudgetExhausted extends ServiceError {
-  override readonly code = 'budget-exhausted';
-  override readonly status = 429;
-  override readonly title = 'Too many requests for now';
-
-  /** @param retryAfterSeconds when the caller's turn is going to be */
+/** The request can't get a permit while its caller waits. */
+export class BudgetExhausted extends problem(
+  'budget-exhausted',
+  429,
+  'Too many requests for now',
+  'Azure Communication Services takes no more requests for now; repeat the request later.',
+) {
+  /** @param retryAfterSeconds computed by `forecast/retry-after.ts`; 1 when the process shuts down */
   constructor(retryAfterSeconds: number) {
-    super(
-      'Azure Communication Services takes no more requests for now; repeat the request later.',
-      {
-        retryAfterSeconds,
-      },
-    );
+    super({ retryAfterSeconds });
   }
 }

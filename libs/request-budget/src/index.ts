@@ -3,9 +3,9 @@ export { BudgetMetrics } from './metrics.js';
 export {
   type AcsOperation,
   type BudgetRequest,
-  type CallPriority,
   type Permit,
   RequestBudget,
+  type Throttled,
 } from './request-budget.js';
 export { RequestBudgetModule, type RequestBudgetOptions } from './request-budget.module.js';
 export { requestBudgetGrants, requestBudgetMigrations } from './schema/migrations.js';

@@ -27,13 +27,13 @@ export class RequestBudgetModule {
           provide: RequestBudget,
           inject: [WindowStore, OPTIONS, Clock, Logger, Registry],
           useFactory: (
-            windows: WindowStore,
+            store: WindowStore,
             settings: RequestBudgetOptions,
             clock: Clock,
             logger: Logger,
             registry: Registry,
           ) =>
-            new SharedRequestBudget(windows, settings, {
+            new SharedRequestBudget(store, settings, {
               clock,
               logger,
               metrics: new BudgetMetrics(registry),

@@ -1,39 +1,47 @@
-/** What ACS counts separately. */
+import type { CallPriority } from '#libs/platform';
+
+/** The operations that ACS limits separately. */
 export type AcsOperation =
   'create' | 'createWithToken' | 'issue' | 'revoke' | 'delete' | 'exchange';
 
-/** Bulk calls wait until no interactive call does. */
-export type CallPriority = 'interactive' | 'bulk';
-
-/** One call that wants to be made. */
+/** A request for one call. */
 export interface BudgetRequest {
   readonly resource: string;
   readonly operation: AcsOperation;
+  /** Capacity is shared fairly by tenant, within a tenant by client application. */
   readonly tenant?: string;
   readonly clientApp?: string;
-  /** Names whom the call is for, so that who comes back when told to is recognised, in any replica. */
-  readonly key?: string;
-  /** Default: interactive. */
+  /** Identifies the requester, so that a retry finds its reservation on any replica. */
+  readonly requester?: string;
+  /** Bulk requests are served only while no interactive request is queued. Default: interactive. */
   readonly priority?: CallPriority;
-  /** Frees the place in the queue when it aborts. */
+  /** Removes the request from the queue when it aborts. */
   readonly signal?: AbortSignal;
 }
 
-/** The right to make one call. Must be given back, whatever became of the call. */
+/** ACS answered a call with 429. */
+export interface Throttled {
+  /** As ACS gave it. */
+  readonly retryAfterSeconds?: number;
+}
+
+/** The right to make one call. */
 export interface Permit {
-  /** The call was made and is over. @param throttled ACS refused it for its limits all the same */
-  done(throttled?: { readonly retryAfterSeconds?: number }): void;
-  /** The call was not made after all. */
-  cancel(): void;
+  /**
+   * Must be called when the call is over, whatever its outcome. A second time it does nothing.
+   *
+   * @param outcome.throttled present when ACS throttled the call: the limit is then lowered
+   */
+  release(outcome?: { readonly throttled?: Throttled | undefined }): void;
 }
 
 /** Keeps the calls to ACS below its documented limits, over all replicas. */
 export abstract class RequestBudget {
   /**
-   * Waits for the right to make one call.
+   * Waits for a permit to make one call.
    *
-   * @throws BudgetExhausted when the wait would be longer than the bound
-   * @throws DatabaseUnavailable when replicas can't agree for now
+   * @throws BudgetExhausted when the request can't be served within `ACS_BUDGET_MAX_WAIT_MS`
+   * @throws DatabaseUnavailable when the replicas' shared state can't be reached
    */
   abstract acquire(request: BudgetRequest): Promise<Permit>;
 }

@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import { wholeNumber } from '#libs/platform';
+import { integer } from '#libs/platform';
 import type { AcsOperation } from './request-budget.js';
 
 function limit(standard: number, operation: string): z.ZodPrefault<z.ZodType<number, string>> {
-  return wholeNumber(1, 1_000_000)
+  return integer(1, 1_000_000)
     .prefault(String(standard))
     .describe(
-      `calls in one window at most that ${operation}, over all replicas; Azure's documented limit is ${standard}`,
+      `maximum number of calls per window that ${operation}, over all replicas; Azure's documented limit is ${standard}`,
     );
 }
 
-/** Limits of Azure Communication Services for one resource: its page on service limits. */
+/** Environment variables of the request budget. The defaults are ACS's service limits for one resource. */
 export const budgetFields = {
   ACS_BUDGET_CREATE: limit(1000, 'create an identity'),
   ACS_BUDGET_CREATE_WITH_TOKEN: limit(1000, 'create an identity with a token'),
@@ -18,18 +18,19 @@ export const budgetFields = {
   ACS_BUDGET_REVOKE: limit(500, 'revoke tokens'),
   ACS_BUDGET_DELETE: limit(500, 'delete an identity'),
   ACS_BUDGET_EXCHANGE: limit(500, 'exchange a Teams token'),
-  ACS_BUDGET_WINDOW_MS: wholeNumber(500, 3_600_000)
+  ACS_BUDGET_WINDOW_MS: integer(500, 3_600_000)
     .prefault('30000')
-    .describe("milliseconds of the window that the limits are for; Azure's is 30000"),
-  ACS_BUDGET_MAX_WAIT_MS: wholeNumber(100, 60_000)
+    .describe("length of the limits' window in milliseconds, 500 to 3600000; Azure's is 30000"),
+  ACS_BUDGET_MAX_WAIT_MS: integer(100, 60_000)
     .prefault('5000')
     .describe(
-      'milliseconds that a request waits for its turn at most before it is told when to come back, 100 to 60000',
+      'maximum time in milliseconds that a request is queued before it gets 429 with Retry-After, 100 to 60000',
     ),
 };
 
-/** How many calls may be made, and how long a caller waits for one. */
+/** The limits, and how long a request is queued. */
 export interface BudgetSettings {
+  /** Calls per window, over all replicas. */
   readonly limits: Readonly<Record<AcsOperation, number>>;
   readonly windowMs: number;
   readonly maxWaitMs: number;

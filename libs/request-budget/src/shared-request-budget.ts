@@ -1,35 +1,34 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { OnModuleDestroy } from '@nestjs/common';
 import type { Clock, Logger } from '#libs/platform';
-import { OperationLimiter, type OperationLimits } from './operation-limiter.js';
-import { reconcile } from './window/reconcile.js';
-import type { WindowStore, WindowKey } from './window/window-store.js';
 import type { BudgetMetrics } from './metrics.js';
-import type { BudgetSettings } from './settings.js';
+import { OperationLimiter } from './replica/operation-limiter.js';
 import { type BudgetRequest, type Permit, RequestBudget } from './request-budget.js';
+import type { BudgetSettings } from './settings.js';
+import type { WindowKey, WindowStore } from './window/window-store.js';
 
-/** A granted call must be begun within; a busy process may take its time. */
+/** How long a permit may be used after it was granted: enough for a busy process. */
 const LEASE_MS = 5000;
-/** A call is over for certain this long after its deadline. */
+/** A call is certainly over this long after its deadline. */
 const CALL_MARGIN_MS = 1000;
 
 /**
- * A budget for each operation of each ACS resource, shared by all replicas through a ledger. Each
- * replica leases a few calls at a time, so that most calls don't ask the ledger.
+ * A request budget that replicas share through a window store: one limiter for each operation of
+ * each ACS resource. Replicas lease permits in advance, so that most requests don't reach the store.
  */
 export class SharedRequestBudget extends RequestBudget implements OnModuleDestroy {
-  readonly #lanes = new Map<string, OperationLimiter>();
-  /** Names this process in the ledger. */
-  readonly #holder = randomUUID();
+  readonly #limiters = new Map<string, OperationLimiter>();
+  readonly #replicaId = randomUUID();
 
+  /** @param settings.timeoutMs deadline of a call to ACS */
   constructor(
-    private readonly ledgers: WindowStore,
+    private readonly store: WindowStore,
     private readonly settings: BudgetSettings & { readonly timeoutMs: number },
-    private readonly environment: {
+    private readonly dependencies: {
       readonly clock: Clock;
       readonly logger: Logger;
       readonly metrics: BudgetMetrics;
-      /** From 0 to below 1; `Math.random` unless told otherwise. */
+      /** From 0 to below 1. Default: `Math.random`. */
       readonly random?: () => number;
     },
   ) {
@@ -37,66 +36,49 @@ export class SharedRequestBudget extends RequestBudget implements OnModuleDestro
   }
 
   async acquire(request: BudgetRequest): Promise<Permit> {
-    return this.environment.metrics.watch(request, async () => {
-      const { key, ...rest } = request;
-      const person = key === undefined ? rest : { ...rest, key: hashOf(key) };
-      const permit = await this.#lane(request).acquire(person);
-      return { ...permit, done: this.#noticing(request, permit) };
-    });
+    const { metrics } = this.dependencies;
+    const limiter = this.#limiterOf(request);
+    // The short way: a leased permit is left and nobody is queued.
+    const permit = limiter.tryAcquire(request);
+    if (permit) {
+      metrics.observeWait(request, 'granted', 0);
+      return permit;
+    }
+    return metrics.timeWait(request, async () => limiter.enqueue(withHashedRequester(request)));
   }
 
   async onModuleDestroy(): Promise<void> {
-    const closing = [...this.#lanes.values()].map(async (lane) => lane.close());
-    // What could not be given back runs out by itself.
+    const closing = [...this.#limiters.values()].map(async (limiter) => limiter.close());
+    // Permits that couldn't be returned expire.
     await Promise.allSettled(closing);
   }
 
-  #noticing({ resource, operation }: BudgetRequest, permit: Permit): Permit['done'] {
-    return (throttled) => {
-      if (throttled) {
-        const fields = { resource, operation, ...throttled };
-        this.environment.logger.warn(fields, 'azure communication services limits our requests');
-      }
-      permit.done(throttled);
-    };
-  }
-
-  #lane({ resource, operation }: WindowKey): OperationLimiter {
+  #limiterOf({ resource, operation }: WindowKey): OperationLimiter {
     const name = `${resource} ${operation}`;
-    const known = this.#lanes.get(name);
-    if (known) return known;
-    const { clock, metrics, random = Math.random } = this.environment;
-    const terms = this.#terms(operation);
-    const lane = new OperationLimiter(terms, {
-      holder: this.#holder,
-      turn: async (request) => {
-        const coming = request.newcomers.flatMap(({ key }) => key ?? []);
-        const book = { coming, told: request.told };
-        return this.ledgers.change({ resource, operation }, book, (state, now, known) =>
-          reconcile(state, request, { ...terms, now, known }),
-        );
-      },
-      clock,
-      random,
-    });
-    metrics.waiting({ resource, operation }, () => lane.waiting);
-    this.#lanes.set(name, lane);
-    return lane;
-  }
-
-  #terms(operation: WindowKey['operation']): OperationLimits {
+    const existing = this.#limiters.get(name);
+    if (existing) return existing;
     const { limits, windowMs, maxWaitMs, timeoutMs } = this.settings;
-    return {
-      limit: limits[operation],
-      windowMs,
-      maxWaitMs,
-      leaseMs: LEASE_MS,
-      callMs: timeoutMs + CALL_MARGIN_MS,
-    };
+    const { clock, logger, metrics, random = Math.random } = this.dependencies;
+    const limiter = new OperationLimiter(
+      { resource, operation },
+      {
+        limit: limits[operation],
+        ...{ windowMs, maxWaitMs },
+        leaseMs: LEASE_MS,
+        callMs: timeoutMs + CALL_MARGIN_MS,
+      },
+      { replicaId: this.#replicaId, store: this.store, clock, logger, random },
+    );
+    metrics.gaugeQueue({ resource, operation }, () => limiter.queued);
+    this.#limiters.set(name, limiter);
+    return limiter;
   }
 }
 
-/** What the ledger knows a person by: short, and not to be read back. */
-function hashOf(key: string): string {
-  return createHash('sha256').update(key).digest('base64url').slice(0, 22);
+/** The store holds a short hash of the requester, not who it is. */
+function withHashedRequester(request: BudgetRequest): BudgetRequest {
+  const { requester } = request;
+  if (requester === undefined) return request;
+  const hash = createHash('sha256').update(requester).digest('base64url').slice(0, 22);
+  return { ...request, requester: hash };
 }

@@ -1,11 +1,17 @@
-export { StormClock } from './testing/storm-clock.js';
+export { MemoryWindowStore } from './testing/memory-window-store.js';
+export { prng } from './testing/prng.js';
 export {
-  busiest,
-  dice,
+  type Balancing,
+  type Deferral,
+  fairness,
+  maxPerWindow,
+  retryAfterAccuracy,
+  type Visit,
+} from './testing/storm-measures.js';
+export {
   meanCallMs,
   simulate,
   type SimulatedStorm,
   type StormOutcome,
 } from './testing/storm-simulation.js';
 export { UnboundedRequestBudget } from './testing/unbounded-request-budget.js';
-export { MemoryWindowStore } from './window/window-store.js';

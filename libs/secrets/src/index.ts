@@ -1,18 +1,29 @@
-export { AzureCredential } from './azure-credential.js';
-export { AzureFault } from './azure-fault.js';
-export { KeyVaultModule } from './key-vault.module.js';
-export { KeyVaultReader } from './key-vault-reader.js';
-export { KeyVaultSecretStore } from './key-vault-secret-store.js';
-export { MemorySecretStore } from './memory-secret-store.js';
-export { SdkAzureCredential } from './sdk-azure-credential.js';
-export { Secret } from './secret.js';
+export { AzureCredential, SdkAzureCredential } from './azure-credential/azure-credential.js';
+export { AzureCredentialModule } from './azure-credential/azure-credential.module.js';
+export { AzureFault } from './azure-credential/azure-fault.js';
+export {
+  azureCredentialSettings,
+  type AzureCredentialSettings,
+} from './azure-credential/settings.js';
 export {
   SecretAccessRefused,
   SecretNotFound,
   SecretUnavailable,
   SecretUnusable,
-} from './secret-errors.js';
-export { type SecretRead, SecretReads } from './secret-reads.js';
+} from './errors.js';
+export { KeyVaultReader } from './key-vault/key-vault-reader.js';
+export { KeyVaultSecretStore } from './key-vault/key-vault-secret-store.js';
+export { KeyVaultModule } from './key-vault/key-vault.module.js';
+export { keyVaultSettings, type KeyVaultSettings } from './key-vault/settings.js';
+export { type SecretAccess, SecretAccessEvents } from './secret-access-events.js';
+export { SecretAccessModule } from './secret-access.module.js';
 export { SecretStore } from './secret-store.js';
-export { SecretsModule } from './secrets.module.js';
-export { secretsSettings, type SecretsSettings } from './secrets-settings.js';
+export { Secret } from './secret.js';
+
+// Old names and places, until the other libraries use the new ones: SecretAccess, SecretAccessEvents,
+// the modules and settings above, and #libs/secrets/testing for MemorySecretStore.
+export { MemorySecretStore } from './memory-secret-store.js';
+export {
+  type SecretAccess as SecretRead,
+  SecretAccessEvents as SecretReads,
+} from './secret-access-events.js';

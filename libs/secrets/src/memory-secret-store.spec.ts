@@ -1,6 +1,6 @@
-import { ManualClock } from '#libs/platform';
+import { ManualClock } from '#libs/platform/testing';
+import { SecretAccessRefused, SecretUnavailable } from './errors.js';
 import { MemorySecretStore } from './memory-secret-store.js';
-import { SecretAccessRefused, SecretUnavailable } from './secret-errors.js';
 import { describeSecretStore } from './secret-store.contract.js';
 
 describeSecretStore('MemorySecretStore', async () => {

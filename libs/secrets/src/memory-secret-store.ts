@@ -5,7 +5,7 @@ import {
   SecretUnusable,
   type SecretAccessRefused,
   type SecretUnavailable,
-} from './secret-errors.js';
+} from './errors.js';
 import { SecretStore } from './secret-store.js';
 
 interface StoredVersion {
@@ -13,13 +13,13 @@ interface StoredVersion {
   isEnabled: boolean;
 }
 
-/** Keeps secrets in memory, for tests and for hosts without a vault. */
+/** Secrets in memory, for tests. */
 export class MemorySecretStore extends SecretStore {
   readonly #versions = new Map<string, StoredVersion[]>();
   #fault: SecretUnavailable | SecretAccessRefused | undefined;
   #count = 0;
 
-  /** @param initial values by name, each as the first version */
+  /** @param initial the first version's value of each secret, by name */
   constructor(
     private readonly clock: Clock,
     initial: Readonly<Record<string, string>> = {},
@@ -28,7 +28,7 @@ export class MemorySecretStore extends SecretStore {
     for (const [name, value] of Object.entries(initial)) this.put(name, value);
   }
 
-  /** Adds a version, which is the newest from now on. @returns its name */
+  /** Adds a version, which becomes the newest. @returns the version */
   put(
     name: string,
     value: string,
@@ -50,7 +50,7 @@ export class MemorySecretStore extends SecretStore {
     this.#versions.delete(name);
   }
 
-  /** Makes every read reject from now on; `undefined` ends it. */
+  /** Makes every read fail until it is called with `undefined`. */
   failWith(fault: SecretUnavailable | SecretAccessRefused | undefined): void {
     this.#fault = fault;
   }

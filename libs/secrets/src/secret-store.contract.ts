@@ -6,10 +6,10 @@ import {
   SecretNotFound,
   SecretUnavailable,
   SecretUnusable,
-} from './secret-errors.js';
+} from './errors.js';
 import type { SecretStore } from './secret-store.js';
 
-/** A store and the ways to change what it holds. No cooldown between rereads. */
+/** A store without a cooldown between rereads, and ways to change its content. */
 export interface SecretStoreHarness {
   readonly store: SecretStore;
   /** @returns the version that was added */
@@ -23,25 +23,25 @@ export interface SecretStoreHarness {
   recover(): Promise<void>;
 }
 
-/** What every secret store promises. */
+/** The contract of `SecretStore`, as a suite to run on every adapter. */
 export function describeSecretStore(name: string, start: () => Promise<SecretStoreHarness>): void {
   describe(`${name} as a secret store`, () => {
     let harness: SecretStoreHarness;
     beforeAll(async () => {
       harness = await start();
     });
-    const fresh = (): string => `secret-${randomUUID()}`;
+    const newName = (): string => `secret-${randomUUID()}`;
 
     it('gives the newest version with its name', async () => {
-      const secret = fresh();
+      const secret = newName();
       await harness.put(secret, 'old');
       const version = await harness.put(secret, 'new');
       const read = await harness.store.read(secret);
       expect(read).toMatchObject({ name: secret, version, value: 'new' });
     });
 
-    it('gives a version that is not the newest any more', async () => {
-      const secret = fresh();
+    it('gives a version that is no longer the newest', async () => {
+      const secret = newName();
       const version = await harness.put(secret, 'old');
       await harness.put(secret, 'new');
       const read = await harness.store.readVersion(secret, version);
@@ -49,7 +49,7 @@ export function describeSecretStore(name: string, start: () => Promise<SecretSto
     });
 
     it('finds a new version when it reads again', async () => {
-      const secret = fresh();
+      const secret = newName();
       await harness.put(secret, 'old');
       await harness.store.read(secret);
       const version = await harness.put(secret, 'new');
@@ -58,14 +58,14 @@ export function describeSecretStore(name: string, start: () => Promise<SecretSto
     });
 
     it('gives an expired version by its name, but not as the newest', async () => {
-      const secret = fresh();
+      const secret = newName();
       const version = await harness.put(secret, 'old', { expiresAt: new Date(1_600_000_000_000) });
       await expect(harness.store.read(secret)).rejects.toBeInstanceOf(SecretUnusable);
       expect(await harness.store.readVersion(secret, version)).toMatchObject({ value: 'old' });
     });
 
-    it('refuses a disabled newest version instead of going back to an older one', async () => {
-      const secret = fresh();
+    it('refuses a disabled newest version and does not fall back to an older one', async () => {
+      const secret = newName();
       await harness.put(secret, 'old');
       await harness.put(secret, 'new', { isEnabled: false });
       await expect(harness.store.read(secret)).rejects.toMatchObject({
@@ -75,16 +75,16 @@ export function describeSecretStore(name: string, start: () => Promise<SecretSto
       });
     });
 
-    it('tells a missing secret from an outage', async () => {
-      await expect(harness.store.read(fresh())).rejects.toBeInstanceOf(SecretNotFound);
-      const secret = fresh();
+    it('distinguishes a missing secret from an outage', async () => {
+      await expect(harness.store.read(newName())).rejects.toBeInstanceOf(SecretNotFound);
+      const secret = newName();
       await harness.put(secret, 'value');
       const missing = harness.store.readVersion(secret, 'f'.repeat(32));
       await expect(missing).rejects.toBeInstanceOf(SecretNotFound);
     });
 
-    it('says when to come back while the store is down', async () => {
-      const secret = fresh();
+    it('gives retryAfterSeconds while the store is down', async () => {
+      const secret = newName();
       await harness.put(secret, 'value');
       await harness.breakDown();
       try {
@@ -96,8 +96,8 @@ export function describeSecretStore(name: string, start: () => Promise<SecretSto
       }
     });
 
-    it('tells operators that access is refused', async () => {
-      const secret = fresh();
+    it('throws SecretAccessRefused when access is refused', async () => {
+      const secret = newName();
       await harness.put(secret, 'value');
       await harness.refuseAccess();
       try {
@@ -108,7 +108,7 @@ export function describeSecretStore(name: string, start: () => Promise<SecretSto
     });
 
     it('shows no value in JSON, strings or inspection', async () => {
-      const secret = fresh();
+      const secret = newName();
       await harness.put(secret, 'hidden-value');
       const read = await harness.store.read(secret);
       const shown = [JSON.stringify(read), String(read), inspect(read, { showHidden: true })];

@@ -1,29 +1,32 @@
 import type { Secret } from './secret.js';
 
 /**
- * Where credentials and keys are kept.
+ * Credentials and keys, by name and version.
  *
- * Every method rejects with `SecretUnavailable` when the store can't be asked, with `SecretNotFound`
- * when it has no such secret, with `SecretUnusable` when the secret is disabled or expired, and with
- * `SecretAccessRefused` when this service may not read it. All of them are faults of the operator or
- * of an outage, never of a caller.
+ * Every method throws
+ * - `SecretUnavailable` when the store gives no usable answer;
+ * - `SecretNotFound` when it has no such secret or version;
+ * - `SecretUnusable` when the secret is disabled, expired or empty;
+ * - `SecretAccessRefused` when this service may not read it.
+ *
+ * None of them is the caller's fault: each needs the operator or the end of an outage.
  */
 export abstract class SecretStore {
   /**
-   * The newest version, as it was known a moment ago: from memory, refreshed in the background. The
-   * last one known is served through an outage for a bounded time.
+   * The newest version. May come from a cache that is refreshed in the background; the cached version
+   * is used for a limited time during an outage.
    */
   abstract read(name: string): Promise<Secret>;
 
   /**
-   * One version, for what was made with it. Expired versions are given too: what they once signed or
-   * sealed must stay readable.
+   * One version, also an expired one, so that everything it signed or encrypted can still be verified
+   * or decrypted.
    */
   abstract readVersion(name: string, version: string): Promise<Secret>;
 
   /**
-   * The newest version, past the memory: for when a credential has stopped working. Callers at the
-   * same time share one question, and within the cooldown after it its answer is given again.
+   * The newest version from the store itself, for a credential that has stopped working. Concurrent
+   * calls share one read, and calls within the cooldown after it get its result.
    */
   abstract reread(name: string): Promise<Secret>;
 }

@@ -1,11 +1,11 @@
 import { inspect } from 'node:util';
 
-/** One version of a secret. The value shows in no JSON, inspection or string; only `value` gives it. */
+/** One version of a secret. Its value is not part of its JSON, inspection or string. */
 export class Secret {
   readonly name: string;
-  /** Names this value for good; a new value gets a new version. */
+  /** Identifies this value; a new value has a new version. */
   readonly version: string;
-  /** The instant from which the secret must not be used any more, where its owner set one. */
+  /** The secret must not be used from this time on; absent when its owner set none. */
   readonly expiresAt: Date | undefined;
   readonly #value: string;
 

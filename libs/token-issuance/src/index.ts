@@ -1,6 +1,6 @@
 export { tokenIssuanceGrants, tokenIssuanceMigrations } from './schema/migrations.js';
 export { BUILT_IN_POLICY } from './policy/built-in-policy.js';
-export { IssuancePolicies } from './policy/issuance-policies.js';
+export { IssuancePolicies } from './policy-loading/issuance-policies.js';
 export {
   IssuancePolicy,
   type Decision,
@@ -8,7 +8,7 @@ export {
   type PolicySubject,
   type ScopeSunset,
   type TokenOptions,
-  type TrialOutcome,
+  type EvaluatedRule,
 } from './policy/issuance-policy.js';
 export { policyJsonSchema } from './policy/policy-document.js';
 export { InvalidPolicy, readPolicy } from './policy/policy-file.js';
@@ -23,7 +23,6 @@ export { TeamsExchangeService, type ExchangedToken } from './teams/teams-exchang
 export { TokenIssuanceModule } from './token-issuance.module.js';
 export { TokenIssuanceService, type IssuedToken } from './issue/token-issuance.service.js';
 export { tokenIssuanceSettings, type TokenIssuanceSettings } from './settings.js';
-export { TokenRevocationService, type Revocation } from './revoke/token-revocation.service.js';
 export { PostgresTokenCacheModule } from './cache/postgres-token-cache.module.js';
 export { TokenCache } from './cache/token-cache.js';
 export { PostgresTokenQuotaModule } from './issue/postgres-token-quota.module.js';

@@ -1,7 +1,7 @@
 import { Injectable, Module } from '@nestjs/common';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { Clock } from '#libs/platform';
-import type { IssuancePolicy, TrialOutcome } from './policy/issuance-policy.js';
+import type { IssuancePolicy, EvaluatedRule } from './policy/issuance-policy.js';
 
 const DAY_MS = 86_400_000;
 
@@ -75,7 +75,7 @@ export class IssuanceMetrics {
     });
   }
 
-  policyInForce(policy: IssuancePolicy): void {
+  observePolicyInForce(policy: IssuancePolicy): void {
     if (this.#policy?.version !== policy.version) this.#loads.inc({ outcome: 'success' });
     this.#policy = policy;
     this.#info.reset();
@@ -83,24 +83,24 @@ export class IssuanceMetrics {
     this.#isFileGood.set(1);
   }
 
-  policyRefused(): void {
+  observePolicyRefused(): void {
     this.#loads.inc({ outcome: 'failure' });
     this.#isFileGood.set(0);
   }
 
-  answered(rule: string | undefined, outcome: string): void {
+  observeRequest(rule: string | undefined, outcome: string): void {
     this.#requests.inc({ rule: rule ?? 'none', outcome });
   }
 
-  tried(trials: readonly TrialOutcome[]): void {
+  observeEvaluatedRules(trials: readonly EvaluatedRule[]): void {
     for (const { rule, outcome } of trials) this.#trials.inc({ rule, outcome });
   }
 
-  gaveSunsetScope(scope: string): void {
+  observeSunsetScope(scope: string): void {
     this.#sunsetTokens.inc({ scope });
   }
 
-  cacheFault(operation: 'keep' | 'open'): void {
+  observeCacheFault(operation: 'keep' | 'open'): void {
     this.#cacheFaults.inc({ operation });
   }
 }

@@ -4,11 +4,10 @@ import { IdentityMappingModule } from '#libs/identity-mapping';
 import { ExpiredTokenCleanup } from './cache/expired-token-cleanup.js';
 import { IssuanceMetricsModule } from './metrics.js';
 import { IssuanceAuditor } from './issue/issuance-auditor.js';
-import { IssuancePolicies } from './policy/issuance-policies.js';
+import { IssuancePolicies } from './policy-loading/issuance-policies.js';
 import { TokenReuse } from './cache/token-reuse.js';
 import { TeamsExchangeService } from './teams/teams-exchange.service.js';
 import { TokenIssuanceService } from './issue/token-issuance.service.js';
-import { TokenRevocationService } from './revoke/token-revocation.service.js';
 
 /** ACS access tokens: who gets which, and the record of it. */
 @Module({
@@ -18,10 +17,9 @@ import { TokenRevocationService } from './revoke/token-revocation.service.js';
     IssuancePolicies,
     TokenReuse,
     TokenIssuanceService,
-    TokenRevocationService,
     TeamsExchangeService,
     ExpiredTokenCleanup,
   ],
-  exports: [IssuancePolicies, TokenIssuanceService, TokenRevocationService, TeamsExchangeService],
+  exports: [IssuancePolicies, TokenIssuanceService, TeamsExchangeService],
 })
 export class TokenIssuanceModule {}

@@ -5,32 +5,26 @@ import {
   sampleTenants,
 } from '../../../apps/emulator/src/sample-people.js';
 import { call } from '../../support/call.js';
+import { getAudit, idsOf, indexesOf, pointersOf, type Receipt } from '../../support/audit-api.js';
 import { runningService } from '../../support/running-service.js';
-import {
-  idsOf,
-  indexesOf,
-  issueTo,
-  pointersOf,
-  read,
-  type Receipt,
-} from '../../support/auditors.js';
+import { issue } from '../../support/tokens-api.js';
 
 const service = runningService();
 const receipts = {} as Record<'alice' | 'bob' | 'olga', Receipt>; // filled before any spec runs
 
 beforeAll(async () => {
   for (const who of ['alice', 'bob', 'olga'] as const) {
-    receipts[who] = await issueTo(service(), who);
+    receipts[who] = (await issue(service(), who)).auditEntry;
   }
-  await read(service(), 'mallory', 'entries');
+  await getAudit(service(), 'mallory', 'entries');
 });
 
 async function search(query: Record<string, string>, who: 'grace' | 'ivan' = 'grace') {
-  return read(service(), who, `entries?${new URLSearchParams(query).toString()}`);
+  return getAudit(service(), who, `entries?${new URLSearchParams(query).toString()}`);
 }
 
 describe('GET /v1/audit/entries', () => {
-  it('200: shows entries newest first, page by page, without a gap or an overlap', async () => {
+  it('200: returns entries newest first, in pages without gap or overlap', async () => {
     const indexes: number[] = [];
     for (let cursor: string | undefined = ''; cursor !== undefined;) {
       const { status, body } = await search({ limit: '3', ...(cursor && { cursor }) });
@@ -70,8 +64,8 @@ describe('GET /v1/audit/entries', () => {
     expect(body.items).toHaveLength(count);
   });
 
-  it('200: finds an entry by identity, communication user, address and fingerprint, as it shows them', async () => {
-    const { body: shown } = await read(service(), 'grace', `entries/${receipts.alice.id}`);
+  it('200: finds an entry by the identity, ACS identity, address and fingerprint that it returns', async () => {
+    const { body: shown } = await getAudit(service(), 'grace', `entries/${receipts.alice.id}`);
     const { target, token } = shown.entry;
     for (const query of [
       { identityId: target.identityId },
@@ -84,8 +78,8 @@ describe('GET /v1/audit/entries', () => {
     }
   });
 
-  it('200: takes its time window as half open', async () => {
-    const { body: shown } = await read(service(), 'grace', `entries/${receipts.bob.id}`);
+  it('200: includes the start of the time window and excludes its end', async () => {
+    const { body: shown } = await getAudit(service(), 'grace', `entries/${receipts.bob.id}`);
     const at = shown.entry.recordedAt as string;
     const found = async (query: Record<string, string>) => idsOf((await search(query)).body);
     expect(await found({ from: at, limit: '1000' })).toContain(receipts.bob.id);
@@ -103,7 +97,7 @@ describe('GET /v1/audit/entries', () => {
     ['emoji', '🧑‍🚀'],
     ['512 characters', 'x'.repeat(512)],
     ['operators of full text search', "& | ! ( ) <-> :* 'quoted'"],
-  ])('200: finds nothing by %s, and nothing else happens', async (_what, text) => {
+  ])('200: finds nothing by %s', async (_what, text) => {
     for (const name of [
       'actorSubject',
       'clientAddress',
@@ -120,14 +114,14 @@ describe('GET /v1/audit/entries', () => {
   it.each([
     ['an unknown filter', 'colour=red', ['']],
     ['an unknown action', 'action=token.steal', ['/action']],
-    ['no entries a page', 'limit=0', ['/limit']],
-    ['too many a page', 'limit=1001', ['/limit']],
-    ['half an entry', 'limit=1.5', ['/limit']],
-    ['a cursor before the beginning', 'cursor=-1', ['/cursor']],
-    ['a cursor beyond all numbers', 'cursor=9999999999999999', ['/cursor']],
-    ['a day for a time', 'from=2030-01-01', ['/from']],
+    ['a page of no entries', 'limit=0', ['/limit']],
+    ['a page of 1,001 entries', 'limit=1001', ['/limit']],
+    ['a fractional limit', 'limit=1.5', ['/limit']],
+    ['a negative cursor', 'cursor=-1', ['/cursor']],
+    ['a cursor beyond 2^53', 'cursor=9999999999999999', ['/cursor']],
+    ['a date without a time', 'from=2030-01-01', ['/from']],
     ['the year 0', 'from=0000-01-01T00:00:00Z', ['/from']],
-    ['the end of time', 'to=9999-12-31T23:59:59-12:00', ['/to']],
+    ['a time after the year 9999', 'to=9999-12-31T23:59:59-12:00', ['/to']],
     [
       'a window that ends before it begins',
       'from=2030-01-02T00:00:00Z&to=2030-01-01T00:00:00Z',
@@ -137,22 +131,22 @@ describe('GET /v1/audit/entries', () => {
     ['an empty filter', 'actorSubject=', ['/actorSubject']],
     ['513 characters', `reasonText=${'x'.repeat(513)}`, ['/reasonText']],
   ])('400: refuses %s', async (_what, query, pointers) => {
-    const { status, body } = await read(service(), 'grace', `entries?${query}`);
+    const { status, body } = await getAudit(service(), 'grace', `entries?${query}`);
     expect(status).toBe(400);
     expect(pointersOf(body)).toEqual(pointers);
   });
 
-  it('401: shows nothing without a token', async () => {
+  it('401: refuses a call without a token', async () => {
     expect((await call(service().url, 'get', '/v1/audit/entries')).status).toBe(401);
   });
 
-  it.each(['alice', 'ada', 'crm-service'] as const)('403: shows nothing to %s', async (who) => {
-    const { status, body } = await read(service(), who, 'entries');
+  it.each(['alice', 'ada', 'crm-service'] as const)('403: refuses %s', async (who) => {
+    const { status, body } = await getAudit(service(), who, 'entries');
     expect(status).toBe(403);
     expect(body.type).toBe('urn:acs-identity:problem:insufficient-permission');
   });
 
-  it('records each reading with what was asked for, but no address', async () => {
+  it('records each search with its filters, except for the address', async () => {
     const marker = `marker-${crypto.randomUUID()}`;
     await search({ actorSubject: marker, clientAddress: '192.0.2.1' });
     const own = (await service().auditEntries()).filter((entry) =>
@@ -174,9 +168,9 @@ describe('GET /v1/audit/statistics', () => {
     };
   };
   const statistics = async (query: Record<string, string>) =>
-    read(service(), 'grace', `statistics?${new URLSearchParams(query).toString()}`);
+    getAudit(service(), 'grace', `statistics?${new URLSearchParams(query).toString()}`);
 
-  it('200: counts what the log holds', async () => {
+  it('200: counts the entries of the log', async () => {
     const { status, body } = await statistics({ ...window(), dimension: 'actorTenant' });
     expect(status).toBe(200);
     const entries = await service().auditEntries();
@@ -196,7 +190,7 @@ describe('GET /v1/audit/statistics', () => {
   });
 
   it.each([
-    ['no window', {}, ['/from', '/to']],
+    ['no time window', {}, ['/from', '/to']],
     [
       'a window that ends before it begins',
       { from: '2030-01-02T00:00:00Z', to: '2030-01-01T00:00:00Z' },
@@ -223,9 +217,9 @@ describe('GET /v1/audit/statistics', () => {
     expect(pointersOf(body)).toEqual(pointers);
   });
 
-  it('401, 403: is for auditors', async () => {
+  it('401, 403: refuses calls without a token, and callers who are not auditors', async () => {
     const path = `statistics?${new URLSearchParams(window()).toString()}`;
     expect((await call(service().url, 'get', `/v1/audit/${path}`)).status).toBe(401);
-    expect((await read(service(), 'bob', path)).status).toBe(403);
+    expect((await getAudit(service(), 'bob', path)).status).toBe(403);
   });
 });

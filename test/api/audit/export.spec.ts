@@ -1,16 +1,17 @@
 import { request } from 'node:http';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openTestLog } from '#libs/audit/testing';
-import { issued } from '#libs/audit/testing';
+import { issued, openTestLog } from '#libs/audit/testing';
 import { sampleTenants } from '../../../apps/emulator/src/sample-people.js';
 import { call } from '../../support/call.js';
+import { parseCef } from '../../support/parsers/cef.js';
+import { parseCsv } from '../../support/parsers/csv.js';
+import { parseLines, parseNdjson } from '../../support/parsers/ndjson.js';
 import { runningService } from '../../support/running-service.js';
-import { parseCef } from '../../support/audit/cef-grammar.js';
-import { parseCsv } from '../../support/audit/parsers.js';
+import { issue } from '../../support/tokens-api.js';
 
 const service = runningService({ environment: { DATABASE_TIMEOUT_MS: '1000' } });
 
-/** Everything that breaks lines, terminals or parsers further down the road. */
+/** Display names that could break lines, terminals or parsers of those who read an export. */
 const hostile = [
   'a\r\nCEF:0|x|y|z|1|forged|9|act=forged',
   'nul\u0000byte',
@@ -20,28 +21,27 @@ const hostile = [
   'a|b=c\\d, "quoted", \'single\'',
   '=HYPERLINK("http://evil.example","x")',
   '{"index":0,"entry":{}}\n{"index":1}',
-  'x'.repeat(4_000),
+  'x'.repeat(512),
 ];
 
 beforeAll(async () => {
   for (const name of hostile) {
     const claims = { name, oid: crypto.randomUUID() };
-    const token = await service().emulator.control.mintToken({ person: 'alice', claims });
-    await call(service().url, 'post', '/v1/me/tokens', { token, body: {} });
+    const bearer = await service().emulator.control.mintToken({ person: 'alice', claims });
+    await issue(service(), { oid: claims.oid, bearer });
   }
-  const token = await service().token('olga');
-  await call(service().url, 'post', '/v1/me/tokens', { token, body: {} });
+  await issue(service(), 'olga');
 });
 
 interface Download {
   readonly status: number;
   readonly type: string;
   readonly text: string;
-  /** Whether the body came to its proper end. */
+  /** Whether the body ended properly, rather than with the connection. */
   readonly isComplete: boolean;
 }
 
-/** @param meanwhile runs once the first bytes have come, before more are taken */
+/** @param meanwhile runs after the first bytes have arrived; no more are read until it is done */
 async function download(
   query: string,
   who: 'grace' | 'ivan' | 'alice' = 'grace',
@@ -69,10 +69,6 @@ async function download(
   });
 }
 
-function linesOf({ text }: Download): string[] {
-  return text.split('\n').filter((line) => line !== '');
-}
-
 interface NdjsonLine {
   readonly index: number;
   readonly entry: {
@@ -83,7 +79,7 @@ interface NdjsonLine {
 }
 
 function parsed(download: Download): NdjsonLine[] {
-  return linesOf(download).map((line) => JSON.parse(line) as NdjsonLine);
+  return parseNdjson(download.text);
 }
 
 interface OcsfEvent {
@@ -94,23 +90,20 @@ interface OcsfEvent {
   readonly unmapped: { readonly action: string };
 }
 
-function parsedOcsf(line: string): OcsfEvent {
-  return JSON.parse(line) as OcsfEvent;
-}
-
-function parsedEcs(line: string): { readonly event: { readonly outcome: string } } {
-  return JSON.parse(line) as ReturnType<typeof parsedEcs>;
+interface EcsEvent {
+  readonly event: { readonly outcome: string };
 }
 
 describe('GET /v1/audit/export', () => {
-  it('200: gives every entry in the order of the indexes, with its canonical bytes, as NDJSON', async () => {
+  it('200: returns every entry in order of index, with its canonical bytes, as NDJSON', async () => {
     const file = await download('format=ndjson');
     expect(file).toMatchObject({ status: 200, isComplete: true, type: 'application/x-ndjson' });
     const rows = await service().rows<{ leaf: Buffer }>(
       'SELECT leaf FROM audit_entry ORDER BY entry_index',
     );
-    expect(linesOf(file).length).toBe(rows.length);
-    linesOf(file).forEach((line, nth) => {
+    const lines = parseLines(file.text);
+    expect(lines.length).toBe(rows.length);
+    lines.forEach((line, nth) => {
       expect(
         line.startsWith(`{"index":${nth},"entry":${rows[nth]?.leaf.toString()},"personal":`),
       ).toBe(true);
@@ -119,7 +112,7 @@ describe('GET /v1/audit/export', () => {
   });
 
   it.each(['ndjson', 'csv', 'cef', 'ocsf', 'ecs'])(
-    '200: lets no value break out of its line in %s, and shows it unmistakably',
+    '200: escapes control characters in %s, so that no value breaks out of its line',
     async (format) => {
       const { text } = await download(`format=${format}`);
       expect(text).not.toMatch(
@@ -130,7 +123,7 @@ describe('GET /v1/audit/export', () => {
     },
   );
 
-  it('200: gives CSV that a parser reads back, without formulas', async () => {
+  it('200: returns CSV that a parser reads back, without formulas', async () => {
     const { type, text } = await download('format=csv');
     expect(type).toBe('text/csv; charset=utf-8');
     const rows = parseCsv(text);
@@ -145,10 +138,10 @@ describe('GET /v1/audit/export', () => {
     }
   });
 
-  it('200: gives CEF that a parser reads back', async () => {
+  it('200: returns CEF that a parser reads back', async () => {
     const file = await download('format=cef');
     expect(file.type).toBe('text/plain; charset=utf-8');
-    const events = linesOf(file).map(parseCef);
+    const events = parseLines(file.text).map(parseCef);
     expect(events.map(({ extension }) => Number(extension.cn1))).toEqual(
       events.map((_, nth) => nth),
     );
@@ -158,9 +151,9 @@ describe('GET /v1/audit/export', () => {
       expect(extension).toMatchObject({ act: 'token.issue', outcome: 'success' });
   });
 
-  it('200: gives OCSF 1.8 and ECS that say the same of each issuance', async () => {
-    const ocsf = linesOf(await download('format=ocsf')).map(parsedOcsf);
-    const ecs = linesOf(await download('format=ecs')).map(parsedEcs);
+  it('200: returns OCSF 1.8 and ECS events that agree on each entry', async () => {
+    const ocsf = parseNdjson<OcsfEvent>((await download('format=ocsf')).text);
+    const ecs = parseNdjson<EcsEvent>((await download('format=ecs')).text);
     const rows = parsed(await download('format=ndjson'));
     for (const { index, entry } of rows.slice(0, 20)) {
       const { action, id, recordedAt, outcome } = entry as unknown as Record<string, string>;
@@ -187,14 +180,14 @@ describe('GET /v1/audit/export', () => {
     });
   });
 
-  it('200: goes on from an index', async () => {
+  it('200: starts at fromIndex', async () => {
     const whole = parsed(await download(''));
     const rest = parsed(await download('fromIndex=7'));
     expect(rest[0]?.index).toBe(7);
     expect(rest.slice(0, whole.length - 7)).toEqual(whole.slice(7));
   });
 
-  it('200: gives nothing from beyond the log', async () => {
+  it('200: returns nothing for an index beyond the log', async () => {
     expect(await download(`fromIndex=${Number.MAX_SAFE_INTEGER}`)).toMatchObject({
       status: 200,
       text: '',
@@ -202,7 +195,7 @@ describe('GET /v1/audit/export', () => {
     });
   });
 
-  it('200: gives an auditor of another tenant that tenant’s entries only', async () => {
+  it('200: returns only entries of the own tenant to an auditor of another tenant', async () => {
     const rows = parsed(await download('', 'ivan'));
     expect(rows.length).toBeGreaterThan(1);
     for (const { entry } of rows) {
@@ -221,8 +214,8 @@ describe('GET /v1/audit/export', () => {
 
   it.each([
     ['an unknown format', 'format=xml', '/format'],
-    ['an index that is none', 'fromIndex=-1', '/fromIndex'],
-    ['an unknown option', 'tenant=x', ''],
+    ['a negative index', 'fromIndex=-1', '/fromIndex'],
+    ['an unknown parameter', 'tenant=x', ''],
   ])('400: refuses %s', async (_what, query, pointer) => {
     const token = await service().token('grace');
     const { status, body } = await call(service().url, 'get', `/v1/audit/export?${query}`, {
@@ -232,12 +225,12 @@ describe('GET /v1/audit/export', () => {
     expect(body.errors).toMatchObject([{ pointer }]);
   });
 
-  it('401, 403: is for auditors', async () => {
+  it('401, 403: refuses calls without a token, and callers who are not auditors', async () => {
     expect((await call(service().url, 'get', '/v1/audit/export')).status).toBe(401);
     expect((await download('', 'alice')).status).toBe(403);
   });
 
-  it('503: is refused as a whole when the reading can’t be recorded', async () => {
+  it('503: returns nothing when the export can’t be recorded', async () => {
     await service().hold('LOCK TABLE audit_head IN ACCESS EXCLUSIVE MODE', async () => {
       const token = await service().token('grace');
       const { status, body } = await call(service().url, 'get', '/v1/audit/export', { token });
@@ -246,7 +239,7 @@ describe('GET /v1/audit/export', () => {
     });
   });
 
-  it('reads no faster than the client takes, breaks off without a proper end when it fails, and can be resumed', async () => {
+  it('200: reads at the client’s speed, ends the connection without a proper end on a failure, and can be resumed', async () => {
     const log = openTestLog(service().database.serviceUrl, {
       origin: 'localhost/acs-identity',
       timeoutMs: 20_000,
@@ -262,18 +255,18 @@ describe('GET /v1/audit/export', () => {
     const released = new Promise<void>((resolve) => {
       release = resolve;
     });
-    let holding: Promise<void> | undefined;
+    let lock: Promise<void> | undefined;
     const cut = await download('', 'grace', async () => {
-      // The database is gone from here on, but what lies ahead of the client is not read yet.
+      // The database does not answer from here on; the client has read the first bytes only.
       await new Promise<void>((resolve) => {
-        holding = service().hold('LOCK TABLE audit_personal IN ACCESS EXCLUSIVE MODE', async () => {
+        lock = service().hold('LOCK TABLE audit_personal IN ACCESS EXCLUSIVE MODE', async () => {
           resolve();
           return released;
         });
       });
     });
     release?.();
-    await holding;
+    await lock;
     expect(cut.status).toBe(200);
     expect(cut.isComplete).toBe(false);
 

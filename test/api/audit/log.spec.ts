@@ -1,11 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openTestLog } from '#libs/audit/testing';
-import { issued } from '#libs/audit/testing';
+import { issued, openTestLog } from '#libs/audit/testing';
 import { decodeEntryBundle, hashLeaf, hashNode } from '#libs/transparency-log';
+import { getAudit, publicKey } from '../../support/audit-api.js';
 import { call } from '../../support/call.js';
+import { isSignedBy } from '../../support/independent-verifier.js';
 import { runningService } from '../../support/running-service.js';
-import { publicKey, read } from '../../support/auditors.js';
-import { isSignedBy } from '../../support/audit/independent-verifier.js';
 
 const service = runningService();
 const year = 'max-age=31536000, immutable';
@@ -44,8 +43,8 @@ function rootOf(hashes: readonly Buffer[]): Buffer {
 }
 
 describe('GET /v1/audit/log', () => {
-  it('200: serves the newest checkpoint as a note that the published key signed', async () => {
-    await read(service(), 'grace', 'entries');
+  it('200: serves the newest checkpoint as a note signed by the published key', async () => {
+    await getAudit(service(), 'grace', 'entries');
     const answer = await asGrace('checkpoint');
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toBe('text/plain; charset=utf-8');
@@ -57,7 +56,7 @@ describe('GET /v1/audit/log', () => {
     expect(isSignedBy(note, await publicKey(service()))).toBe(true);
   });
 
-  it('200: serves full and partial tiles of both levels as immutable bytes', async () => {
+  it('200: serves full and partial tiles of two levels as immutable bytes', async () => {
     const full = await asGrace('tile/0/001');
     expect(full.status).toBe(200);
     expect(full.headers.get('content-type')).toBe('application/octet-stream');
@@ -71,7 +70,7 @@ describe('GET /v1/audit/log', () => {
     expect(await bytesOf('tile/1/000.p/1')).toEqual(above[0]);
   });
 
-  it('200: serves bundles of the entries’ very bytes, and records that', async () => {
+  it('200: serves bundles of the entries’ canonical bytes, and records the read', async () => {
     const answer = await asGrace('tile/entries/001');
     expect(answer.headers.get('content-type')).toBe('application/octet-stream');
     expect(answer.headers.get('cache-control')).toBe(`private, ${year}`);
@@ -106,7 +105,7 @@ describe('GET /v1/audit/log', () => {
     'tile/%65ntries/000',
     'tile/entries%2f000',
     `tile/0/${'x999/'.repeat(60)}999`,
-  ])('404: has no %s', async (path) => {
+  ])('404: does not find %s', async (path) => {
     const answer = await asGrace(path);
     expect(answer.status).toBe(404);
     const { type } = (await answer.json()) as { type: string };
@@ -114,7 +113,7 @@ describe('GET /v1/audit/log', () => {
   });
 
   it.each(['checkpoint', 'keys', 'tile/0/000', 'tile/entries/000'])(
-    '401, 403: shows %s to auditors only',
+    '401, 403: serves %s to auditors only',
     async (path) => {
       expect((await get(path)).status).toBe(401);
       expect((await get(path, await service().token('alice'))).status).toBe(403);
@@ -122,7 +121,7 @@ describe('GET /v1/audit/log', () => {
   );
 
   it.each(['checkpoint', 'tile/0/000', 'tile/entries/000'])(
-    '403: shows %s to the home tenant only',
+    '403: serves %s to auditors of the home tenant only',
     async (path) => {
       const answer = await get(path, await service().token('ivan'));
       expect(answer.status).toBe(403);
@@ -139,7 +138,7 @@ describe('AUDIT_LOG_PUBLIC=true', () => {
     ({ url } = await service().addApi({ AUDIT_LOG_PUBLIC: 'true' }));
   });
 
-  it('200: shows hashes and keys to everyone', async () => {
+  it('200: serves checkpoint, tiles and keys without a token', async () => {
     const tile = await get('tile/0/000', undefined, url);
     expect(tile.status).toBe(200);
     expect(tile.headers.get('cache-control')).toBe(`public, ${year}`);
@@ -152,7 +151,7 @@ describe('AUDIT_LOG_PUBLIC=true', () => {
     expect(isSignedBy(await checkpoint.text(), await publicKey(service()))).toBe(true);
   });
 
-  it('401: leaves everything else to auditors', async () => {
+  it('401: serves nothing else without a token', async () => {
     expect((await get('tile/entries/000', undefined, url)).status).toBe(401);
     for (const path of ['entries', 'export', 'statistics']) {
       expect((await call(url, 'get', `/v1/audit/${path}`)).status).toBe(401);
@@ -165,7 +164,7 @@ describe('AUDIT_LOG_PUBLIC=true', () => {
     'tile/entries%2f000',
     'tile//entries/000',
     'tile/0/../entries/000',
-  ])('shows no entry by way of %s', async (path) => {
+  ])('4xx: serves no entry by way of %s', async (path) => {
     expect((await get(path, undefined, url)).status).toBeGreaterThanOrEqual(400);
   });
 });

@@ -4,28 +4,13 @@ import {
   samplePeople,
   sampleTenants,
 } from '../../../apps/emulator/src/sample-people.js';
+import { getAudit, idsOf, publicKey, type Receipt } from '../../support/audit-api.js';
 import { call } from '../../support/call.js';
+import { isProven } from '../../support/independent-verifier.js';
 import { runningService } from '../../support/running-service.js';
-import { idsOf, publicKey, read, type Receipt } from '../../support/auditors.js';
-import { isProven } from '../../support/audit/independent-verifier.js';
+import { issue } from '../../support/tokens-api.js';
 
 const service = runningService();
-
-interface Issued {
-  readonly token: string;
-  readonly auditEntry: Receipt;
-  readonly identity: { readonly communicationUserId: string };
-}
-
-async function issue(
-  who: 'alice' | 'bob' | 'olga',
-  scopes: readonly string[] = ['voip'],
-): Promise<Issued> {
-  const token = await service().token(who);
-  const { body } = await call(service().url, 'post', '/v1/me/tokens', { token, body: { scopes } });
-  service().scanner.forbid(body.token);
-  return body as Issued;
-}
 
 async function trace(
   body: unknown,
@@ -36,9 +21,9 @@ async function trace(
 }
 
 describe('POST /v1/audit/trace', () => {
-  it('200: leads from a leaked token to its issuance: person, caller, rule and live siblings', async () => {
-    const leaked = await issue('alice');
-    const sibling = await issue('alice', ['chat']);
+  it('200: finds the issuance of a leaked token: person, client app, rule and live siblings', async () => {
+    const leaked = await issue(service(), 'alice', { scopes: ['voip'] });
+    const sibling = await issue(service(), 'alice', { scopes: ['chat'] });
     const { status, body, headers } = await trace({ token: leaked.token });
     expect(status).toBe(200);
     expect(headers['cache-control']).toBe('no-store');
@@ -64,43 +49,38 @@ describe('POST /v1/audit/trace', () => {
     expect(body.untriedKeys).toEqual([]);
   });
 
-  it('200: takes the fingerprint of an entry for the token', async () => {
-    const { auditEntry, token } = await issue('bob');
-    const { body: shown } = await read(service(), 'grace', `entries/${auditEntry.id}`);
+  it('200: accepts the fingerprint of an entry instead of the token', async () => {
+    const { auditEntry, token } = await issue(service(), 'bob');
+    const { body: shown } = await getAudit(service(), 'grace', `entries/${auditEntry.id}`);
     const { body } = await trace({ fingerprint: shown.entry.token.fingerprint });
     expect(body).toEqual((await trace({ token })).body);
   });
 
-  it('200: finds no sibling that was revoked', async () => {
-    const { token } = await issue('olga');
-    await issue('olga', ['chat']);
+  it('200: returns no revoked sibling', async () => {
+    const { token } = await issue(service(), 'olga');
+    await issue(service(), 'olga', { scopes: ['chat'] });
     const caller = await service().token('olga');
     await call(service().url, 'post', '/v1/me/tokens/revoke', { token: caller });
     expect((await trace({ token })).body.liveSiblings).toEqual([]);
   });
 
-  it('200: says of a token that was not issued here that it knows nothing', async () => {
+  it('200: finds nothing for a token that was not issued here', async () => {
     const { status, body } = await trace({ token: 'eyJhbGciOiJSUzI1NiJ9.not.ours' });
     expect(status).toBe(200);
     expect(body).toEqual({ entries: [], liveSiblings: [], untriedKeys: [] });
   });
 
-  it('200: still knows a token after the key of fingerprints was replaced', async () => {
-    const { token, auditEntry } = await issue('bob', ['chat']);
+  it('200: finds a token that was issued before the fingerprint key was replaced', async () => {
+    const { token, auditEntry } = await issue(service(), 'bob', { scopes: ['chat'] });
     const value = 'another key of fingerprints, of 32 characters and more';
     await service().emulator.control.setSecret({ name: 'audit-fingerprint-key', value });
     const { url } = await service().addApi();
-    const caller = await service().token('bob');
-    const { body: later } = await call(url, 'post', '/v1/me/tokens', {
-      token: caller,
-      body: { scopes: ['chat', 'voip'] },
-    });
-    service().scanner.forbid(later.token);
+    const later = await issue(service(), 'bob', { scopes: ['chat', 'voip'] }, url);
     expect((await trace({ token }, 'grace', url)).body.entries[0].entry.id).toBe(auditEntry.id);
     const found = (await trace({ token: later.token }, 'grace', url)).body.entries;
     expect(idsOf({ items: found })).toContain(later.auditEntry.id);
-    const shown = [auditEntry.id, later.auditEntry.id as string].map(async (id) =>
-      read(service(), 'grace', `entries/${id}`),
+    const shown = [auditEntry.id, later.auditEntry.id].map(async (id) =>
+      getAudit(service(), 'grace', `entries/${id}`),
     );
     const keys = (await Promise.all(shown)).map(
       ({ body }) => body.entry.token.fingerprintKey as string,
@@ -108,8 +88,8 @@ describe('POST /v1/audit/trace', () => {
     expect(new Set(keys).size).toBe(2);
   });
 
-  it('records that somebody traced, never the token', async () => {
-    const { token } = await issue('alice');
+  it('records the trace without the token', async () => {
+    const { token } = await issue(service(), 'alice');
     await trace({ token });
     expect(await service().newestEntry()).toMatchObject({
       action: 'audit.trace',
@@ -120,17 +100,17 @@ describe('POST /v1/audit/trace', () => {
   });
 
   it.each([
-    ['nothing', {}],
-    ['both', { token: 'x', fingerprint: 'x'.repeat(43) }],
+    ['an empty request', {}],
+    ['token and fingerprint', { token: 'x', fingerprint: 'x'.repeat(43) }],
     ['an empty token', { token: '' }],
-    ['a token of 8 KB and more', { token: 'x'.repeat(8_193) }],
-    ['a fingerprint that is none', { fingerprint: '../../etc/passwd' }],
+    ['a token of 8,193 characters', { token: 'x'.repeat(8_193) }],
+    ['a malformed fingerprint', { fingerprint: '../../etc/passwd' }],
     ['a list', []],
   ])('400: refuses %s', async (_what, body) => {
     expect((await trace(body)).status).toBe(400);
   });
 
-  it('401, 403: is for auditors of the home tenant; the attempt of another is recorded', async () => {
+  it('401, 403: serves auditors of the home tenant only; the refusal of another tenant is recorded', async () => {
     expect((await call(service().url, 'post', '/v1/audit/trace', { body: {} })).status).toBe(401);
     expect((await trace({ token: 'x' }, 'alice')).status).toBe(403);
     const { status, body } = await trace({ token: 'x' }, 'ivan');
@@ -147,8 +127,8 @@ describe('POST /v1/audit/erase', () => {
   const alice = { tenant: sampleTenants.home.id, subject: samplePeople.alice.objectId };
   let receipt: Receipt;
   beforeAll(async () => {
-    receipt = (await issue('alice')).auditEntry;
-    await issue('bob');
+    receipt = (await issue(service(), 'alice')).auditEntry;
+    await issue(service(), 'bob');
   });
 
   async function erase(body: unknown, person: 'grace' | 'ivan' = 'grace') {
@@ -159,17 +139,17 @@ describe('POST /v1/audit/erase', () => {
     return call(service().url, 'post', '/v1/audit/erase', { token, body });
   }
 
-  it('200: erases a person’s values everywhere, and leaves entry, hash and proof as they are', async () => {
-    const { body: before } = await read(service(), 'grace', `entries/${receipt.id}`);
+  it('200: erases a person’s values, and leaves entries, hashes and proofs as they are', async () => {
+    const { body: before } = await getAudit(service(), 'grace', `entries/${receipt.id}`);
     expect(before.personal).toMatchObject({ actorDisplayName: samplePeople.alice.displayName });
 
     const { status, body } = await erase({ ...alice, reason: 'case 4711' });
     expect(status).toBe(200);
     expect(body.erasedRows).toBeGreaterThan(0);
 
-    const { body: after } = await read(service(), 'grace', `entries/${receipt.id}`);
+    const { body: after } = await getAudit(service(), 'grace', `entries/${receipt.id}`);
     expect(after).toEqual({ ...before, personal: {} });
-    const { text } = await read(service(), 'grace', `entries/${receipt.id}/proof`);
+    const { text } = await getAudit(service(), 'grace', `entries/${receipt.id}/proof`);
     expect(isProven(after.canonical, text, await publicKey(service()))).toBe(true);
     const [row] = await service().rows<{ count: string }>(
       'SELECT count(*) FROM audit_personal WHERE display_name = $1',
@@ -183,10 +163,10 @@ describe('POST /v1/audit/erase', () => {
     expect(Number(others?.count)).toBeGreaterThan(0);
   });
 
-  it('200: records the erasure with its reason, and may be repeated', async () => {
+  it('200: records the erasure with its reason; a repeat erases nothing', async () => {
     const { body } = await erase({ ...alice, reason: 'case 4712' });
     expect(body.erasedRows).toBe(0);
-    const { body: shown } = await read(service(), 'grace', `entries/${body.auditEntry.id}`);
+    const { body: shown } = await getAudit(service(), 'grace', `entries/${body.auditEntry.id}`);
     expect(shown.entry).toMatchObject({
       action: 'audit.erase',
       outcome: 'success',
@@ -196,14 +176,14 @@ describe('POST /v1/audit/erase', () => {
     });
   });
 
-  it('200: erases nothing of anyone for a person who never was', async () => {
+  it('200: erases nothing for an unknown person', async () => {
     const { body } = await erase({ tenant: "x' OR '1'='1", subject: '\u0000%' });
     expect(body.erasedRows).toBe(0);
   });
 
   it.each([
-    ['nobody', {}],
-    ['a whole tenant', { tenant: alice.tenant }],
+    ['an empty request', {}],
+    ['a tenant without a subject', { tenant: alice.tenant }],
     ['an empty subject', { ...alice, subject: '' }],
     ['an unknown field', { ...alice, everything: true }],
     ['a list of subjects', { ...alice, subject: ['a', 'b'] }],
@@ -211,7 +191,7 @@ describe('POST /v1/audit/erase', () => {
     expect((await erase(body)).status).toBe(400);
   });
 
-  it('401, 403: takes a permission of its own, within the home tenant', async () => {
+  it('401, 403: needs AuditLog.Erase.All, in the home tenant', async () => {
     const { url } = service();
     expect((await call(url, 'post', '/v1/audit/erase', { body: alice })).status).toBe(401);
     const token = await service().token('grace');

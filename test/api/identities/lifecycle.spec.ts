@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it, vi } from 'vitest';
-import { call } from '../../support/call.js';
+import { describe, expect, it } from 'vitest';
+import { IdentitiesApi } from '../../support/identities-api.js';
 import { runningService } from '../../support/running-service.js';
-import { Directory } from '../../support/directory.js';
+import { requestToken } from '../../support/tokens-api.js';
 
 const service = runningService({
   replicas: 2,
   environment: { MAPPING_SWEEP_SECONDS: '1', MAPPING_LEASE_MS: '2000', ACS_TIMEOUT_MS: '1000' },
 });
-const directory = new Directory(service);
+const identities = new IdentitiesApi(service);
 const problem = (code: string): object => ({ type: `urn:acs-identity:problem:${code}` });
 const control = (): ReturnType<typeof service>['emulator']['control'] => service().emulator.control;
 
@@ -18,59 +18,58 @@ async function isAtAcs(communicationUserId: string): Promise<boolean> {
 }
 
 describe('GET /v1/identities/{id}', () => {
-  it('200: reads an identity with its tag', async () => {
-    const { body } = await directory.create();
-    const read = await directory.asAda('get', `/v1/identities/${body.id}`);
+  it('200: returns an identity with its ETag', async () => {
+    const { body } = await identities.create();
+    const read = await identities.asAda('get', `/v1/identities/${body.id}`);
     expect(read.status).toBe(200);
     expect(read.body).toEqual(body);
     expect(read.headers.etag).toBe(`"${body.version}"`);
   });
 
-  it('404: shows another tenant’s identity no other than a missing one', async () => {
-    const { body } = await directory.create();
-    const theirs = await directory.asStranger('get', `/v1/identities/${body.id}`);
-    const missing = await directory.asStranger('get', `/v1/identities/${randomUUID()}`);
+  it('404: does not distinguish another tenant’s identity from a missing one', async () => {
+    const { body } = await identities.create();
+    const theirs = await identities.asOtherTenant('get', `/v1/identities/${body.id}`);
+    const missing = await identities.asOtherTenant('get', `/v1/identities/${randomUUID()}`);
     expect(theirs.status).toBe(404);
     expect({ ...theirs.body, requestId: '' }).toEqual({ ...missing.body, requestId: '' });
-    const patch = await directory.asStranger('patch', `/v1/identities/${body.id}`, {
+    const patch = await identities.asOtherTenant('patch', `/v1/identities/${body.id}`, {
       status: 'suspended',
     });
     expect(patch.status).toBe(404);
-    expect((await directory.asStranger('delete', `/v1/identities/${body.id}`)).status).toBe(404);
-    expect((await directory.asAda('get', `/v1/identities/${body.id}`)).body).toEqual(body);
+    expect((await identities.asOtherTenant('delete', `/v1/identities/${body.id}`)).status).toBe(
+      404,
+    );
+    expect((await identities.asAda('get', `/v1/identities/${body.id}`)).body).toEqual(body);
   });
 
-  it('400: refuses what is no id', async () => {
-    expect((await directory.asAda('get', '/v1/identities/42')).status).toBe(400);
+  it('400: refuses a malformed id', async () => {
+    expect((await identities.asAda('get', '/v1/identities/42')).status).toBe(400);
   });
 });
 
 describe('PATCH /v1/identities/{id}', () => {
-  it('200: suspends at once in every replica, revokes at ACS, and resumes', async () => {
-    const alice = await service().token('alice');
-    const issue = async (replica: number) =>
-      call(service().urlOf(replica), 'post', '/v1/me/tokens', { token: alice, body: {} });
-    const { body: issued } = await issue(0);
-    service().scanner.forbid(issued.token);
+  it('200: suspends at once in every replica, revokes the tokens at ACS, and resumes', async () => {
+    const request = async (replica: number) =>
+      requestToken(service(), 'alice', {}, service().urlOf(replica));
+    const { body: issued } = await request(0);
     const path = `/v1/identities/${issued.identity.id}`;
 
-    const suspended = await directory.asAda('patch', path, { body: { status: 'suspended' } });
+    const suspended = await identities.asAda('patch', path, { body: { status: 'suspended' } });
     expect(suspended).toMatchObject({
       status: 200,
       body: { status: 'suspended', isRevoking: false },
     });
     for (const replica of [0, 1]) {
-      expect(await issue(replica)).toMatchObject({
+      expect(await request(replica)).toMatchObject({
         status: 403,
         body: problem('mapping-not-active'),
       });
     }
     expect(await control().validateAcsToken(issued.token)).toMatchObject({ valid: false });
 
-    const resumed = await directory.asAda('patch', path, { body: { status: 'active' } });
+    const resumed = await identities.asAda('patch', path, { body: { status: 'active' } });
     expect(resumed.body.status).toBe('active');
-    const again = await issue(1);
-    service().scanner.forbid(again.body.token);
+    const again = await request(1);
     expect(again).toMatchObject({ status: 200, body: { identity: issued.identity } });
     const actions = (await service().auditEntries())
       .filter(({ target }) => target?.communicationUserId === issued.identity.communicationUserId)
@@ -79,17 +78,15 @@ describe('PATCH /v1/identities/{id}', () => {
     expect(actions).toContain('identity.resume');
   });
 
-  it('200: suspends although ACS is away; a sweeper revokes when it is back', async () => {
-    const { body } = await directory.create();
+  it('200: suspends during an outage of ACS; recovery revokes the tokens afterwards', async () => {
+    const { body } = await identities.create();
     await control().addFault({ service: 'acs', operation: 'revoke', kind: 'status', status: 500 });
     const path = `/v1/identities/${body.id}`;
-    const suspended = await directory.asAda('patch', path, { body: { status: 'suspended' } });
+    const suspended = await identities.asAda('patch', path, { body: { status: 'suspended' } });
     expect(suspended.body).toMatchObject({ status: 'suspended', isRevoking: true });
     await control().removeFaults();
-    await vi.waitUntil(async () => !(await directory.asAda('get', path)).body.isRevoking, {
-      timeout: 30_000,
-      interval: 100,
-    });
+    const isRevoking = async () => (await identities.asAda('get', path)).body.isRevoking as boolean;
+    await expect.poll(isRevoking).toBe(false);
     expect(await service().newestEntry()).toMatchObject({
       action: 'token.revoke',
       actor: { kind: 'system' },
@@ -97,101 +94,99 @@ describe('PATCH /v1/identities/{id}', () => {
     });
   });
 
-  it('200: names and unnames, and changes nothing when nothing is to change', async () => {
-    const { body } = await directory.create();
+  it('200: sets and removes the display name; the version changes only with the values', async () => {
+    const { body } = await identities.create();
     const path = `/v1/identities/${body.id}`;
-    const named = await directory.asAda('patch', path, { body: { displayName: 'Zoë 🐙' } });
+    const named = await identities.asAda('patch', path, { body: { displayName: 'Zoë 🐙' } });
     expect(named.body).toMatchObject({ displayName: 'Zoë 🐙', version: Number(body.version) + 1 });
-    const same = await directory.asAda('patch', path, { body: { displayName: 'Zoë 🐙' } });
+    const same = await identities.asAda('patch', path, { body: { displayName: 'Zoë 🐙' } });
     expect(same.body.version).toBe(named.body.version);
-    const unnamed = await directory.asAda('patch', path, { body: { displayName: null } });
+    const unnamed = await identities.asAda('patch', path, { body: { displayName: null } });
     expect(unnamed.body.displayName).toBeUndefined();
   });
 
-  it('412: refuses a stale If-Match and changes nothing; takes the current one and *', async () => {
-    const { body } = await directory.create();
+  it('412: refuses a stale If-Match and changes nothing; 200: accepts the current tag and *', async () => {
+    const { body } = await identities.create();
     const path = `/v1/identities/${body.id}`;
     const patch = async (tag: string) =>
-      directory.asAda('patch', path, { body: { displayName: tag }, headers: { 'if-match': tag } });
+      identities.asAda('patch', path, { body: { displayName: tag }, headers: { 'if-match': tag } });
     for (const tag of [`"${Number(body.version) - 1}"`, `W/"${body.version}"`, '"x"', 'x']) {
       expect(await patch(tag)).toMatchObject({
         status: 412,
         body: problem('mapping-version-mismatch'),
       });
     }
-    expect((await directory.asAda('get', path)).body).toEqual(body);
+    expect((await identities.asAda('get', path)).body).toEqual(body);
     expect((await patch(`"${body.version}"`)).status).toBe(200);
     expect((await patch('*')).status).toBe(200);
   });
 
-  it('200 once: of callers that race with the same tag, one wins', async () => {
-    const { body } = await directory.create();
+  it('200, 412: one of several concurrent changes with the same tag succeeds', async () => {
+    const { body } = await identities.create();
     const headers = { 'if-match': `"${body.version}"` };
     const answers = await Promise.all(
       ['a', 'b', 'c', 'd'].map(async (displayName) =>
-        directory.asAda('patch', `/v1/identities/${body.id}`, { body: { displayName }, headers }),
+        identities.asAda('patch', `/v1/identities/${body.id}`, { body: { displayName }, headers }),
       ),
     );
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 412, 412, 412]);
   });
 
-  it('400: refuses unknown statuses and fields, and a change of nothing', async () => {
-    const { body } = await directory.create();
+  it('400: refuses unknown statuses, unknown fields and an empty change', async () => {
+    const { body } = await identities.create();
     for (const change of [{ status: 'deleted' }, { subject: 'x' }, {}]) {
-      const answer = await directory.asAda('patch', `/v1/identities/${body.id}`, { body: change });
+      const answer = await identities.asAda('patch', `/v1/identities/${body.id}`, { body: change });
       expect(answer.status).toBe(400);
     }
   });
 });
 
 describe('DELETE /v1/identities/{id}', () => {
-  it('200: deletes at ACS, leaves a tombstone without a name, and a new identity can follow', async () => {
-    const { body } = await directory.create(undefined, { displayName: 'Gone' });
+  it('200: deletes at ACS and keeps a tombstone without the name; 201: the subject can get a new identity', async () => {
+    const { body } = await identities.create(undefined, { displayName: 'Gone' });
     const path = `/v1/identities/${body.id}`;
-    const deleted = await directory.asAda('delete', path);
+    const deleted = await identities.asAda('delete', path);
     expect(deleted).toMatchObject({ status: 200, body: { status: 'deleted' } });
     expect(deleted.body.displayName).toBeUndefined();
     expect(await isAtAcs(body.communicationUserId)).toBe(false);
-    expect((await directory.asAda('get', path)).body).toEqual(deleted.body);
-    expect((await directory.asAda('delete', path)).status).toBe(200);
-    expect(await directory.asAda('patch', path, { body: { displayName: 'x' } })).toMatchObject({
+    expect((await identities.asAda('get', path)).body).toEqual(deleted.body);
+    expect((await identities.asAda('delete', path)).status).toBe(200);
+    expect(await identities.asAda('patch', path, { body: { displayName: 'x' } })).toMatchObject({
       status: 404,
     });
-    const next = await directory.create(body.subject);
+    const next = await identities.create(body.subject);
     expect(next.status).toBe(201);
     expect(next.body.communicationUserId).not.toBe(body.communicationUserId);
   });
 
-  it('202: keeps the mapping until ACS has confirmed; a sweeper sees to it', async () => {
-    const { body } = await directory.create();
+  it('202: keeps the mapping until ACS confirms the deletion, which recovery retries', async () => {
+    const { body } = await identities.create();
     const path = `/v1/identities/${body.id}`;
     await control().addFault({ service: 'acs', operation: 'delete', kind: 'status', status: 500 });
-    expect(await directory.asAda('delete', path)).toMatchObject({
+    expect(await identities.asAda('delete', path)).toMatchObject({
       status: 202,
       body: { status: 'deleting', communicationUserId: body.communicationUserId },
     });
     await control().removeFaults();
-    await vi.waitUntil(async () => (await directory.asAda('get', path)).body.status === 'deleted', {
-      timeout: 30_000,
-      interval: 100,
-    });
+    const status = async () => (await identities.asAda('get', path)).body.status as string;
+    await expect.poll(status).toBe('deleted');
     expect(await isAtAcs(body.communicationUserId)).toBe(false);
   });
 
   it('412: refuses a stale If-Match', async () => {
-    const { body } = await directory.create();
+    const { body } = await identities.create();
     const headers = { 'if-match': '"99"' };
-    const answer = await directory.asAda('delete', `/v1/identities/${body.id}`, { headers });
+    const answer = await identities.asAda('delete', `/v1/identities/${body.id}`, { headers });
     expect(answer.status).toBe(412);
     expect(await isAtAcs(body.communicationUserId)).toBe(true);
   });
 });
 
 describe('POST /v1/identities/erase', () => {
-  it('200: reports what was deleted where and when, says the same again, and finds nobody without complaint', async () => {
-    const { body } = await directory.create();
+  it('200: reports each deleted identity; a repeat returns the same report, an unknown subject an empty one', async () => {
+    const { body } = await identities.create();
     const erase = async (subject: string) =>
-      directory.asAda('post', '/v1/identities/erase', { body: { subject } });
+      identities.asAda('post', '/v1/identities/erase', { body: { subject } });
     const report = await erase(body.subject);
     expect(report).toMatchObject({
       status: 200,
@@ -206,25 +201,24 @@ describe('POST /v1/identities/erase', () => {
     expect((await erase(randomUUID())).body).toMatchObject({ isComplete: true, identities: [] });
   });
 
-  it('202: says what is not done yet, and goes on', async () => {
-    const { body } = await directory.create();
+  it('202: reports that the erasure is incomplete, and completes it later', async () => {
+    const { body } = await identities.create();
     await control().addFault({ service: 'acs', operation: 'delete', kind: 'status', status: 500 });
     const erase = async () =>
-      directory.asAda('post', '/v1/identities/erase', { body: { subject: body.subject } });
+      identities.asAda('post', '/v1/identities/erase', { body: { subject: body.subject } });
     expect(await erase()).toMatchObject({ status: 202, body: { isComplete: false } });
     await control().removeFaults();
-    await vi.waitUntil(async () => (await erase()).body.isComplete as boolean, {
-      timeout: 30_000,
-      interval: 100,
-    });
+    await expect.poll(async () => (await erase()).body.isComplete as boolean).toBe(true);
   });
 
-  it('403: refuses another tenant; a stranger erases nobody of ours', async () => {
-    const { body } = await directory.create();
-    const ask = { subject: body.subject, tenant: service().emulator.tenantId };
-    expect((await directory.asStranger('post', '/v1/identities/erase', ask)).status).toBe(403);
-    const { subject } = ask;
-    const own = await directory.asStranger('post', '/v1/identities/erase', { subject });
+  it('403: refuses another tenant; 200: erases only subjects of the caller’s tenant', async () => {
+    const { body } = await identities.create();
+    const request = { subject: body.subject, tenant: service().emulator.tenantId };
+    expect((await identities.asOtherTenant('post', '/v1/identities/erase', request)).status).toBe(
+      403,
+    );
+    const { subject } = request;
+    const own = await identities.asOtherTenant('post', '/v1/identities/erase', { subject });
     expect(own.body.identities).toEqual([]);
     expect(await isAtAcs(body.communicationUserId)).toBe(true);
   });

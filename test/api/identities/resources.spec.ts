@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { call } from '../../support/call.js';
+import { IdentitiesApi } from '../../support/identities-api.js';
 import { runningService } from '../../support/running-service.js';
-import { Directory } from '../../support/directory.js';
+import { issue, requestToken } from '../../support/tokens-api.js';
 
 const service = runningService();
-const directory = new Directory(service);
+const identities = new IdentitiesApi(service);
 let folder: string;
-/** The first api knows one ACS resource; this one knows a second, for the second tenant. */
-let wide: string;
+/** Of an api with a second ACS resource, for the second tenant; the first api has one resource. */
+let twoResourcesUrl: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'acs-identity-resources-'));
@@ -33,7 +34,7 @@ beforeAll(async () => {
   const api = await service().addApi({
     ...{ ...none, ACS_CREDENTIAL_SECRET: undefined, ACS_RESOURCES_FILE: file },
   });
-  wide = api.url;
+  twoResourcesUrl = api.url;
 });
 afterAll(async () => {
   await rm(folder, { recursive: true });
@@ -42,43 +43,43 @@ afterAll(async () => {
 const secondId = (): string => service().emulator.acsResources[1]?.resourceId ?? '';
 
 describe('identities in several ACS resources', () => {
-  it('are made where the configuration sends their tenant, and pinned there', async () => {
-    const token = await service().token('olga');
-    const issued = await call(wide, 'post', '/v1/me/tokens', { token, body: {} });
-    service().scanner.forbid(issued.body.token);
-    expect(issued.body.identity.communicationUserId).toContain(secondId());
+  it('are created in the resource of their tenant, and stay there: 409 where it is not configured', async () => {
+    const { identity } = await issue(service(), 'olga', {}, twoResourcesUrl);
+    expect(identity.communicationUserId).toContain(secondId());
 
     const before = (await service().emulator.control.readJournal({ service: 'acs' })).length;
-    const elsewhere = await call(service().url, 'post', '/v1/me/tokens', { token, body: {} });
-    expect(elsewhere).toMatchObject({
+    expect(await requestToken(service(), 'olga')).toMatchObject({
       status: 409,
       body: { type: 'urn:acs-identity:problem:resource-not-configured' },
     });
     expect(await service().emulator.control.readJournal({ service: 'acs' })).toHaveLength(before);
   });
 
-  it('are linked into the resource that their id names, and erased in all of them', async () => {
+  it('are linked in the resource of their id, and erased in all resources', async () => {
     const subject = randomUUID();
     const token = await service().token('ada');
-    const first = await directory.create(subject);
-    const communicationUserId = directory.foreignId(secondId());
+    const first = await identities.create(subject);
+    const communicationUserId = identities.foreignId(secondId());
     const body = { kind: 'user', subject, communicationUserId };
-    const linked = await call(wide, 'post', '/v1/identities', { token, body });
+    const linked = await call(twoResourcesUrl, 'post', '/v1/identities', { token, body });
     expect(linked).toMatchObject({ status: 201, body: { resource: 'second' } });
-    // Where both are, the one of the tenant's own resource is meant.
-    const again = await call(wide, 'post', '/v1/identities', {
+    // Of identities in both resources, the one in the tenant's own resource is returned.
+    const again = await call(twoResourcesUrl, 'post', '/v1/identities', {
       token,
       body: { kind: 'user', subject },
     });
     expect(again.body).toEqual(first.body);
 
-    const narrow = await directory.asAda('post', '/v1/identities/erase', { body: { subject } });
-    expect(narrow.status).toBe(202);
-    expect(narrow.body.identities).toMatchObject([
+    const partial = await identities.asAda('post', '/v1/identities/erase', { body: { subject } });
+    expect(partial.status).toBe(202);
+    expect(partial.body.identities).toMatchObject([
       { resource: 'default', status: 'deleted' },
       { resource: 'second', status: 'active', problem: 'resource-not-configured' },
     ]);
-    const erased = await call(wide, 'post', '/v1/identities/erase', { token, body: { subject } });
+    const erased = await call(twoResourcesUrl, 'post', '/v1/identities/erase', {
+      token,
+      body: { subject },
+    });
     expect(erased).toMatchObject({ status: 200, body: { isComplete: true } });
     expect(erased.body.identities).toMatchObject([
       { resource: 'default', status: 'deleted' },

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { IdentitiesApi } from '../../support/identities-api.js';
 import { runningService } from '../../support/running-service.js';
-import { Directory } from '../../support/directory.js';
 
 const service = runningService();
-const directory = new Directory(service);
+const identities = new IdentitiesApi(service);
 const created: { id: string; kind: string; subject: string; communicationUserId: string }[] = [];
 
 beforeAll(async () => {
   for (let n = 0; n < 12; n += 1) {
     const kind = ['user', 'service', 'bot'][n % 3];
     created.push(
-      (await directory.create(`person-${n}`, { kind })).body as (typeof created)[number],
+      (await identities.create(`person-${n}`, { kind })).body as (typeof created)[number],
     );
   }
 });
@@ -20,7 +20,7 @@ async function pages(query: string): Promise<string[][]> {
   const found: string[][] = [];
   for (let cursor: string | null = ''; cursor !== null;) {
     const path = `/v1/identities?${query}${cursor === '' ? '' : `&cursor=${cursor}`}`;
-    const { status, body } = await directory.asAda('get', path);
+    const { status, body } = await identities.asAda('get', path);
     expect(status).toBe(200);
     found.push((body.items as { id: string }[]).map(({ id }) => id));
     cursor = body.nextCursor as string | null;
@@ -29,7 +29,7 @@ async function pages(query: string): Promise<string[][]> {
 }
 
 describe('GET /v1/identities', () => {
-  it('200: pages through all of the tenant’s identities in the order of their creation, each once', async () => {
+  it('200: pages through the tenant’s identities in order of creation, each once', async () => {
     const found = await pages('limit=5');
     expect(found.map((page) => page.length)).toEqual([5, 5, 2]);
     expect(found.flat()).toEqual(created.map(({ id }) => id));
@@ -45,14 +45,14 @@ describe('GET /v1/identities', () => {
     expect((await pages(`communicationUserId=${id}`)).flat()).toEqual([created[4]?.id]);
   });
 
-  it('200: shows a stranger nothing of ours', async () => {
-    expect((await directory.asStranger('get', '/v1/identities')).body.items).toEqual([]);
+  it('200: returns no identity of another tenant', async () => {
+    expect((await identities.asOtherTenant('get', '/v1/identities')).body.items).toEqual([]);
     const id = encodeURIComponent(created[0]?.communicationUserId ?? '');
-    const byId = await directory.asStranger('get', `/v1/identities?communicationUserId=${id}`);
+    const byId = await identities.asOtherTenant('get', `/v1/identities?communicationUserId=${id}`);
     expect(byId.body.items).toEqual([]);
   });
 
-  it('400: refuses wrong limits, cursors, filters and unknown ones', async () => {
+  it('400: refuses invalid limits, cursors and filters, and unknown parameters', async () => {
     for (const query of [
       'limit=0',
       'limit=101',
@@ -64,7 +64,7 @@ describe('GET /v1/identities', () => {
       'tenant=other',
       'kind=user&kind=bot',
     ]) {
-      const { status, body } = await directory.asAda('get', `/v1/identities?${query}`);
+      const { status, body } = await identities.asAda('get', `/v1/identities?${query}`);
       expect(status, query).toBe(400);
       expect(body.errors.length, query).toBeGreaterThan(0);
     }
@@ -72,13 +72,13 @@ describe('GET /v1/identities', () => {
 });
 
 describe('POST /v1/identities/lookup', () => {
-  it('200: tells whom communication identities belong to, in the order asked, and records it', async () => {
+  it('200: returns the owner of each communication identity in the requested order, and records the read', async () => {
     const communicationUserIds = [
       created[3]?.communicationUserId,
-      directory.foreignId(),
+      identities.foreignId(),
       created[1]?.communicationUserId,
     ];
-    const { status, body } = await directory.asAda('post', '/v1/identities/lookup', {
+    const { status, body } = await identities.asAda('post', '/v1/identities/lookup', {
       body: { communicationUserIds },
     });
     expect(status).toBe(200);
@@ -90,18 +90,18 @@ describe('POST /v1/identities/lookup', () => {
     expect(await service().newestEntry()).toMatchObject({ action: 'identity.read' });
   });
 
-  it('200: tells a stranger nothing', async () => {
+  it('200: returns no owner of another tenant', async () => {
     const communicationUserIds = [created[0]?.communicationUserId];
-    const { body } = await directory.asStranger('post', '/v1/identities/lookup', {
+    const { body } = await identities.asOtherTenant('post', '/v1/identities/lookup', {
       communicationUserIds,
     });
     expect(body.items[0].identity).toBeNull();
   });
 
-  it('400: refuses more than 100, none, and malformed ids', async () => {
-    const many = Array.from({ length: 101 }, () => directory.foreignId());
+  it('400: refuses more than 100 ids, no ids, and malformed ids', async () => {
+    const many = Array.from({ length: 101 }, () => identities.foreignId());
     for (const communicationUserIds of [many, [], ['8:acs:x'], [randomUUID()], 'x']) {
-      const answer = await directory.asAda('post', '/v1/identities/lookup', {
+      const answer = await identities.asAda('post', '/v1/identities/lookup', {
         body: { communicationUserIds },
       });
       expect(answer.status).toBe(400);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { auditActions, auditOutcomes, type EntryQuery } from '#libs/audit';
+import { AUDIT_ACTIONS, AUDIT_OUTCOMES, type EntryQuery } from '#libs/audit';
 import { instant, isForward, logIndex, searched, whole } from './query-fields.js';
 
 /** What to look for; an entry must meet all of it. */
@@ -7,8 +7,8 @@ export const entryQuery = z
   .strictObject({
     from: instant().optional().describe('recorded at this time or later'),
     to: instant().optional().describe('recorded before this time'),
-    action: z.enum(auditActions).optional(),
-    outcome: z.enum(auditOutcomes).optional(),
+    action: z.enum(AUDIT_ACTIONS).optional(),
+    outcome: z.enum(AUDIT_OUTCOMES).optional(),
     actorTenant: searched().optional().describe('tenant of the caller'),
     actorSubject: searched()
       .optional()

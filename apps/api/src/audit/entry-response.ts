@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { auditActions, auditOutcomes, type EntryPage, type AuditEntryRecord } from '#libs/audit';
+import { AUDIT_ACTIONS, AUDIT_OUTCOMES, type EntryPage, type AuditEntryRecord } from '#libs/audit';
 
 const values = z.strictObject({
   actorDisplayName: z.string().optional(),
@@ -10,7 +10,7 @@ const values = z.strictObject({
 
 const entry = z
   .strictObject({
-    action: z.enum(auditActions),
+    action: z.enum(AUDIT_ACTIONS),
     actor: z.strictObject({
       clientApp: z.string().optional(),
       isGuest: z.boolean().optional(),
@@ -26,7 +26,7 @@ const entry = z
       .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]))
       .optional(),
     id: z.uuid(),
-    outcome: z.enum(auditOutcomes),
+    outcome: z.enum(AUDIT_OUTCOMES),
     personal: values
       .optional()
       .meta({ description: 'Salted hashes of the personal values; the values stand outside.' }),

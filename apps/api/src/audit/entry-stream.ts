@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { StreamableFile } from '@nestjs/common';
 import { z } from 'zod';
-import { type ExportFormat, exportForms, type ExportPiece } from '#libs/audit';
+import { EXPORT_FORMATS, type ExportChunk, type ExportFormat } from '#libs/audit';
 import type { Content } from '../http/endpoint.js';
 import { logIndex } from './query-fields.js';
 
@@ -18,7 +18,7 @@ export type ExportRequest = z.output<typeof exportQuery>;
 
 /** An export as `Endpoint` documents it. */
 export const exportContent: Content = {
-  mediaTypes: [...new Set(formats.map((format) => essence(exportForms[format].mediaType)))],
+  mediaTypes: [...new Set(formats.map((format) => essence(EXPORT_FORMATS[format].mediaType)))],
   schema: { type: 'string' },
 };
 
@@ -29,17 +29,17 @@ export const exportContent: Content = {
  * connection before the end of the body: a client can't take it for the whole.
  */
 export async function entryStream(
-  pieces: AsyncGenerator<ExportPiece, undefined>,
+  pieces: AsyncGenerator<ExportChunk, undefined>,
   { format }: ExportRequest,
 ): Promise<StreamableFile> {
   const first = await pieces.next();
   const texts = Readable.from(textsOf(first, pieces), { highWaterMark: 1 });
-  return new StreamableFile(texts, { type: exportForms[format].mediaType });
+  return new StreamableFile(texts, { type: EXPORT_FORMATS[format].mediaType });
 }
 
 async function* textsOf(
-  first: IteratorResult<ExportPiece, undefined>,
-  rest: AsyncGenerator<ExportPiece, undefined>,
+  first: IteratorResult<ExportChunk, undefined>,
+  rest: AsyncGenerator<ExportChunk, undefined>,
 ): AsyncGenerator<string> {
   if (first.done === true) return;
   yield first.value.text;

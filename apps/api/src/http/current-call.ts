@@ -1,16 +1,10 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import {
-  type HttpRequest,
-  type Principal,
-  principalOf,
-  requestContextOf,
-} from '#libs/authentication';
-import type { RequestContext } from '#libs/platform';
+import { type HttpRequest, principalOf, requestContextOf } from '#libs/authentication';
+import type { CallContext, Principal, RequestContext } from '#libs/platform';
 
-/** Who calls, and on which request. */
-export interface CurrentCall {
-  readonly actor: Principal;
+/** The authenticated caller and its request. */
+export interface CurrentCall extends CallContext<Principal> {
   readonly request: RequestContext;
 }
 

@@ -73,7 +73,7 @@ export class IdentityBulkController {
       chunks: { [Symbol.asyncIterator]: () => body.iterator({ destroyOnReturn: false }) },
       tenant: call.actor.tenant,
       isProvisioning: provision === 'true',
-      who: call,
+      ...call,
     });
     return ndjsonResponse(answers, ({ outcome }) => results === 'all' || outcome === 'failed');
   }

@@ -1,7 +1,8 @@
 import { Body, Controller, Param, Post, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { TokenIssuanceService, TokenRevocationService } from '#libs/token-issuance';
+import { IdentityMappingService } from '#libs/identity-mapping';
+import { TokenIssuanceService } from '#libs/token-issuance';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
 import {
@@ -21,7 +22,7 @@ import { identityId } from './identity-requests.js';
 export class IdentityTokensController {
   constructor(
     private readonly tokens: TokenIssuanceService,
-    private readonly revocations: TokenRevocationService,
+    private readonly mappings: IdentityMappingService,
   ) {}
 
   @Post()
@@ -35,10 +36,10 @@ export class IdentityTokensController {
   async issue(
     @Param('id', { schema: identityId }) id: string,
     @Body(TokenRequestPipe) options: TokenRequest,
-    @CurrentCall() { actor, request }: CurrentCall,
+    @CurrentCall() call: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TokenResponse> {
-    const issued = await this.tokens.issueForMapping(actor, id, options, request);
+    const issued = await this.tokens.issueForMapping(id, options, call);
     setSunsetHeaders(reply, issued.sunsets);
     return toTokenResponse(issued);
   }
@@ -52,8 +53,9 @@ export class IdentityTokensController {
   })
   async revoke(
     @Param('id', { schema: identityId }) id: string,
-    @CurrentCall() { actor, request }: CurrentCall,
+    @CurrentCall() call: CurrentCall,
   ): Promise<RevocationResponse> {
-    return toRevocationResponse(await this.revocations.revokeForMapping(actor, id, request));
+    const { tenant } = call.actor;
+    return toRevocationResponse(await this.mappings.revokeTokens({ id, tenant }, call));
   }
 }

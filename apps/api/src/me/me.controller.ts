@@ -2,11 +2,7 @@ import { Body, Controller, Get, Post, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { IdentityMappingService } from '#libs/identity-mapping';
-import {
-  TeamsExchangeService,
-  TokenIssuanceService,
-  TokenRevocationService,
-} from '#libs/token-issuance';
+import { TeamsExchangeService, TokenIssuanceService } from '#libs/token-issuance';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
 import {
@@ -39,7 +35,6 @@ import {
 export class MeController {
   constructor(
     private readonly tokens: TokenIssuanceService,
-    private readonly revocations: TokenRevocationService,
     private readonly teams: TeamsExchangeService,
     private readonly mappings: IdentityMappingService,
   ) {}
@@ -54,10 +49,10 @@ export class MeController {
   })
   async issueToken(
     @Body(TokenRequestPipe) options: TokenRequest,
-    @CurrentCall() { actor, request }: CurrentCall,
+    @CurrentCall() call: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TokenResponse> {
-    const issued = await this.tokens.issueForCaller(actor, options, request);
+    const issued = await this.tokens.issueForCaller(options, call);
     setSunsetHeaders(reply, issued.sunsets);
     return toTokenResponse(issued);
   }
@@ -69,8 +64,8 @@ export class MeController {
     answers: { 202: revocationResponse },
     problems: [404, 409],
   })
-  async revokeTokens(@CurrentCall() { actor, request }: CurrentCall): Promise<RevocationResponse> {
-    return toRevocationResponse(await this.revocations.revokeOwn(actor, request));
+  async revokeTokens(@CurrentCall() call: CurrentCall): Promise<RevocationResponse> {
+    return toRevocationResponse(await this.mappings.revokeOwnTokens(call));
   }
 
   @Post('sign-out')
@@ -80,8 +75,8 @@ export class MeController {
     answers: { 202: revocationResponse },
     problems: [409],
   })
-  async signOut(@CurrentCall() { actor, request }: CurrentCall): Promise<RevocationResponse> {
-    return toRevocationResponse(await this.revocations.signOut(actor, request));
+  async signOut(@CurrentCall() call: CurrentCall): Promise<RevocationResponse> {
+    return toRevocationResponse(await this.mappings.signOut(call));
   }
 
   @Post('teams-tokens')
@@ -96,9 +91,9 @@ export class MeController {
   })
   async exchangeTeamsToken(
     @Body({ schema: teamsTokenRequest }) { teamsUserToken }: TeamsTokenRequest,
-    @CurrentCall() { actor, request }: CurrentCall,
+    @CurrentCall() call: CurrentCall,
   ): Promise<TeamsTokenResponse> {
-    return toTeamsTokenResponse(await this.teams.exchange(actor, teamsUserToken, request));
+    return toTeamsTokenResponse(await this.teams.exchange(teamsUserToken, call));
   }
 
   @Get('identity')

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Revocation } from '#libs/token-issuance';
+import type { Revocation } from '#libs/identity-mapping';
 
 export const revocationResponse = z
   .strictObject({

@@ -63,11 +63,11 @@ export const policyEvaluation = z
 export type PolicyEvaluation = z.output<typeof policyEvaluation>;
 
 export function toPolicyEvaluation(decision: Decision): PolicyEvaluation {
-  const { rule, version, trials } = decision;
+  const { rule, version, evaluatedRules } = decision;
   const common = {
     ...(rule !== undefined && { rule }),
     version,
-    trials: trials.map((trial) => ({ ...trial })),
+    trials: evaluatedRules.map((trial) => ({ ...trial })),
   };
   if ('refusal' in decision) {
     const { code, detail, members } = decision.refusal;

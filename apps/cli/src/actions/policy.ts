@@ -75,7 +75,7 @@ function decide(policy: IssuancePolicy, options: TestOptions): Decision {
 }
 
 function printDecision(decision: Decision): void {
-  for (const { rule, outcome } of decision.trials) {
+  for (const { rule, outcome } of decision.evaluatedRules) {
     console.log(`rule ${rule} (mode audit) would decide: ${outcome}`);
   }
   const rule = decision.rule === undefined ? 'no rule' : `rule ${decision.rule}`;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ServiceModule, type ServicePart } from '#libs/composition';
-import type { CallContext } from '#libs/identity-mapping';
+import type { CallContext, OperatorActor } from '#libs/platform';
 
 /** Options of commands that work on the service's own modules and are recorded in its audit log. */
 export interface OperatorOptions {
@@ -42,10 +42,7 @@ export async function withPart<T>(
 }
 
 /** The operator, as the audit log names who ran a command. */
-export function operatorActor({ operator }: OperatorOptions): {
-  readonly kind: 'operator';
-  readonly name: string;
-} {
+export function operatorActor({ operator }: OperatorOptions): OperatorActor {
   return { kind: 'operator', name: operator };
 }
 

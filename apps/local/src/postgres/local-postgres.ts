@@ -46,6 +46,11 @@ export class LocalPostgres {
     return this.server.pid;
   }
 
+  /** Address of the database `postgres` for the superuser. */
+  get superuserUrl(): string {
+    return this.url('postgres');
+  }
+
   /** @returns the address of a database for the superuser, or another role */
   url(database: string, user = SUPERUSER, password = this.options.password): string {
     return `postgres://${user}:${password}@127.0.0.1:${this.port}/${database}`;

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
-import { LogDamaged } from '../errors/log-damaged.js';
+import { LogDamaged } from '../errors.js';
 
 /**
- * An entry of format version 1, as its canonical bytes say it.
+ * An entry of the log, format version 1, as parsed from its canonical bytes.
  *
- * Members are declared in canonical order (RFC 8785 section 3.2.3), the order of the bytes. A format
- * never changes: a new one gets a new version, and old entries keep theirs.
+ * Members are declared in canonical order (RFC 8785 section 3.2.3), which is their order in the bytes. A
+ * format never changes: a new one gets a new version, and old entries keep theirs.
  */
 export interface AuditEntry {
   readonly action: AuditAction;
@@ -18,7 +18,7 @@ export interface AuditEntry {
   readonly personal?: PersonalHashes;
   readonly policy?: { readonly rule: string; readonly version: string };
   readonly reason?: { readonly code: string; readonly detail?: string };
-  /** RFC 3339, UTC, milliseconds. Never earlier than that of the entry before. */
+  /** RFC 3339, UTC, milliseconds. Never earlier than in the entry before. */
   readonly recordedAt: string;
   readonly request?: { readonly id: string; readonly traceId?: string };
   readonly target?: {
@@ -39,7 +39,7 @@ export interface AuditEntry {
   readonly version: 1;
 }
 
-/** The actor of an entry: a caller has all but `name`, the service or an operator only `name`. */
+/** The actor of an entry. Callers have every member but `name`; the service and operators have only `name`. */
 export interface EntryActor {
   readonly clientApp?: string;
   readonly isGuest?: boolean;
@@ -52,7 +52,7 @@ export interface EntryActor {
   readonly tokenId?: string;
 }
 
-/** base64url of SHA-256(salt ‖ value) for each personal value. Without the salt they tell nothing. */
+/** base64url of SHA-256(salt ‖ value) for each personal value. Salts are erased with their values. */
 export interface PersonalHashes {
   readonly actorDisplayName?: string;
   readonly clientAddress?: string;
@@ -60,14 +60,29 @@ export interface PersonalHashes {
   readonly userAgent?: string;
 }
 
-/** An entry has at most this many bytes, whatever a caller sends. */
-export const maxAuditEntryBytes = 16_384;
+/** An entry with its index and the personal values stored beside the log. */
+export interface AuditEntryRecord {
+  readonly index: number;
+  readonly entry: AuditEntry;
+  /** The canonical bytes, which the log commits to. */
+  readonly leaf: Buffer;
+  /** The values of the entry's hashes; absent ones were erased or never given. */
+  readonly personal: {
+    readonly actorDisplayName?: string;
+    readonly clientAddress?: string;
+    readonly targetDisplayName?: string;
+    readonly userAgent?: string;
+  };
+}
+
+/** Size limit of an entry; whatever a caller sends is truncated to fit. */
+export const MAX_AUDIT_ENTRY_BYTES = 16_384;
 
 const text = z.string();
 const texts = z.array(text);
 
-/** The kinds of the members, which whoever reads an entry relies on. Later formats may add members. */
-const entryShape = z.looseObject({
+/** The types of the members, which readers rely on. Later formats may add members. */
+const ENTRY_SCHEMA = z.looseObject({
   action: text,
   actor: z.looseObject({
     clientApp: text.optional(),
@@ -96,21 +111,22 @@ const entryShape = z.looseObject({
 });
 
 /**
- * Reads an entry's bytes. Says nothing of whether they are in the log.
+ * Parses the bytes of an entry, without verifying that they are in the log.
  *
- * @throws LogDamaged when they are no entry
+ * @throws LogDamaged when they can't be parsed
  */
 export function parseAuditEntry(leaf: Buffer): AuditEntry {
-  const entry = auditEntryIn(leaf);
-  if (!entry) throw new LogDamaged('the bytes of an entry are none');
+  const entry = tryParseAuditEntry(leaf);
+  if (!entry) throw new LogDamaged("an entry's bytes can't be decoded");
   return entry;
 }
 
-/** @returns the entry of these bytes, whoever wrote them; `undefined` when they are none */
-export function auditEntryIn(leaf: Buffer): AuditEntry | undefined {
+/** As `parseAuditEntry`. @returns `undefined` when the bytes can't be parsed */
+export function tryParseAuditEntry(leaf: Buffer): AuditEntry | undefined {
   try {
     const entry: unknown = JSON.parse(leaf.toString('utf8'));
-    return entryShape.safeParse(entry).success ? (entry as AuditEntry) : undefined; // just checked
+    // The schema has checked every member that AuditEntry declares.
+    return ENTRY_SCHEMA.safeParse(entry).success ? (entry as AuditEntry) : undefined;
   } catch {
     return undefined;
   }

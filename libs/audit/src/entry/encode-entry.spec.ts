@@ -3,7 +3,7 @@ import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { alice, issued } from '../testing/sample-events.js';
-import { maxAuditEntryBytes } from './audit-entry.js';
+import { MAX_AUDIT_ENTRY_BYTES } from './audit-entry.js';
 import type { AuditEvent } from '../trail/audit-event.js';
 import { encodeEntry } from './encode-entry.js';
 import { escapeControlCharacters } from './sanitize.js';
@@ -45,7 +45,7 @@ describe('encodeEntry', () => {
   it('fits any event into 16 KB', () => {
     fc.assert(
       fc.property(event, (any) => {
-        expect(encodeEntry(any, now).leaf.length).toBeLessThanOrEqual(maxAuditEntryBytes);
+        expect(encodeEntry(any, now).leaf.length).toBeLessThanOrEqual(MAX_AUDIT_ENTRY_BYTES);
       }),
     );
   });

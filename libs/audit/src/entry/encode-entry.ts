@@ -1,56 +1,61 @@
 import { hash } from 'node:crypto';
-import { type Actor, isPrincipal } from '../trail/actor.js';
-import { type AuditEntry, type EntryActor, maxAuditEntryBytes } from './audit-entry.js';
+import { type Actor, isPrincipal, uuidText, uuidV7Bytes } from '#libs/platform';
+import { type AuditEntry, type EntryActor, MAX_AUDIT_ENTRY_BYTES } from './audit-entry.js';
 import type { AuditEvent } from '../trail/audit-event.js';
-import { truncate, truncateList, escapeControlCharacters } from './sanitize.js';
+import { truncate, truncateList } from './sanitize.js';
 import { type PersonalValues, personalHashes, personalValuesOf } from './personal-values.js';
-import { uuidText, uuidV7Bytes } from './uuid-v7.js';
 
-/** An entry that is ready to be appended. */
+/** An entry ready to be appended. */
 export interface EncodedEntry {
   readonly entry: AuditEntry;
   readonly id: Buffer;
   readonly recordedAtMs: number;
-  /** The canonical bytes: what the log commits to. */
+  /** The canonical bytes (RFC 8785), which the log commits to. */
   readonly leaf: Buffer;
   readonly personal: readonly PersonalValues[];
 }
 
-/** How much of what a caller controls goes into an entry. */
+/** Limits for values that a caller controls. */
 interface Limits {
+  /** Characters of a text. */
   readonly text: number;
+  /** Characters of a text in `details` and of `reason.detail`. */
   readonly detail: number;
+  /** Values of a list. */
   readonly values: number;
+  /** Whether `details` are written out, or replaced by their hash. */
   readonly hasDetails: boolean;
 }
 
-const usual: Limits = { text: 256, detail: 1024, values: 32, hasDetails: true };
-// Even when every text is cut and every character takes three bytes, this stays below 16 KB.
-const tight: Limits = { text: 48, detail: 200, values: 8, hasDetails: false };
+const NORMAL_LIMITS: Limits = { text: 256, detail: 1024, values: 32, hasDetails: true };
+/** Below 16 KB even when every text is truncated and every character takes three bytes. */
+const TIGHT_LIMITS: Limits = { text: 48, detail: 200, values: 8, hasDetails: false };
 
-/** Makes the entry of an event. Never refuses: what is too long is cut, what is hostile written out. */
+/** Encodes an event as an entry. Never rejects: long values are truncated, unsafe characters escaped. */
 export function encodeEntry(event: AuditEvent, recordedAtMs: number): EncodedEntry {
   const id = uuidV7Bytes(recordedAtMs);
   const personal = personalValuesOf(event);
   const rest = { id, recordedAtMs, personal };
-  const whole = withLimits(event, rest, usual);
-  return whole.leaf.length <= maxAuditEntryBytes ? whole : withLimits(event, rest, tight);
+  const whole = encodeWithin(event, rest, NORMAL_LIMITS);
+  return whole.leaf.length <= MAX_AUDIT_ENTRY_BYTES
+    ? whole
+    : encodeWithin(event, rest, TIGHT_LIMITS);
 }
 
-function withLimits(
+function encodeWithin(
   event: AuditEvent,
   rest: Omit<EncodedEntry, 'entry' | 'leaf'>,
   limits: Limits,
 ): EncodedEntry {
-  const entry = entryOf(event, rest, limits);
+  const entry = toEntry(event, rest, limits);
   return { ...rest, entry, leaf: Buffer.from(JSON.stringify(entry)) };
 }
 
 /**
- * Members are written in canonical order, absent ones are left out, and texts are well-formed; then
- * JSON.stringify gives the canonical bytes at a third of the price of sorting.
+ * Members are in canonical order, absent ones are omitted, and texts are well-formed. JSON.stringify then
+ * gives the canonical bytes in a third of the time that sorting takes.
  */
-function entryOf(
+function toEntry(
   event: AuditEvent,
   { id, recordedAtMs, personal }: Omit<EncodedEntry, 'entry' | 'leaf'>,
   limits: Limits,
@@ -61,8 +66,8 @@ function entryOf(
     value === undefined ? undefined : truncate(value, limits.text);
   return withoutAbsent<AuditEntry>({
     action: event.action,
-    actor: actorOf(event.actor, limits),
-    details: event.details && detailsOf(event.details, limits),
+    actor: toEntryActor(event.actor, limits),
+    details: event.details && toDetails(event.details, limits),
     id: uuidText(id),
     outcome: event.outcome,
     personal: personalHashes(personal),
@@ -73,7 +78,7 @@ function entryOf(
         code: text(reason.code),
         detail: reason.detail === undefined ? undefined : truncate(reason.detail, limits.detail),
       }),
-    recordedAt: recordedAtOf(recordedAtMs),
+    recordedAt: toRecordedAt(recordedAtMs),
     request:
       request && withoutAbsent({ id: text(request.requestId), traceId: optional(request.traceId) }),
     target:
@@ -87,7 +92,7 @@ function entryOf(
         tenant: optional(target.tenant),
       }),
     token: token && {
-      expiresOn: instant(token.expiresOn),
+      expiresOn: toTimestamp(token.expiresOn),
       fingerprint: text(token.fingerprint),
       fingerprintKey: text(token.fingerprintKey),
       scopes: truncateList(token.scopes, limits.values, limits.text),
@@ -104,13 +109,13 @@ function entryOf(
 
 let lastTime = { ms: 0, text: new Date(0).toISOString() };
 
-/** Under load many entries share a millisecond. */
-function recordedAtOf(ms: number): string {
+/** Remembers the last text, because under load many entries share a millisecond. */
+function toRecordedAt(ms: number): string {
   if (lastTime.ms !== ms) lastTime = { ms, text: new Date(ms).toISOString() };
   return lastTime.text;
 }
 
-function actorOf(actor: Actor, limits: Limits): EntryActor {
+function toEntryActor(actor: Actor, limits: Limits): EntryActor {
   if (!isPrincipal(actor)) {
     return 'name' in actor
       ? { kind: actor.kind, name: truncate(actor.name, limits.text) }
@@ -129,7 +134,7 @@ function actorOf(actor: Actor, limits: Limits): EntryActor {
   });
 }
 
-function detailsOf(
+function toDetails(
   details: NonNullable<AuditEvent['details']>,
   limits: Limits,
 ): NonNullable<AuditEntry['details']> {
@@ -139,19 +144,20 @@ function detailsOf(
   }
   const members = Object.entries(details)
     .map(
-      ([name, value]) => [notInteger(truncate(name, limits.text)), detail(value, limits)] as const,
+      ([name, value]) =>
+        [withoutIntegerName(truncate(name, limits.text)), toDetail(value, limits)] as const,
     )
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  // Object.fromEntries defines members, so that even `__proto__` is but a name; JSON.stringify would
-  // put integer-like names first, which a sign before them prevents.
+  // Object.fromEntries defines members, so `__proto__` is an ordinary name. JSON.stringify would put
+  // integer names first, out of order; a prefix prevents that.
   return Object.fromEntries(members);
 }
 
-function notInteger(name: string): string {
+function withoutIntegerName(name: string): string {
   return /^\d+$/.test(name) ? `_${name}` : name;
 }
 
-function detail(
+function toDetail(
   value: string | number | boolean | readonly string[],
   limits: Limits,
 ): string | number | boolean | readonly string[] {
@@ -161,18 +167,13 @@ function detail(
   return truncateList(value, limits.values, limits.text);
 }
 
-function instant(time: Date): string {
+function toTimestamp(time: Date): string {
   return Number.isNaN(time.getTime()) ? 'invalid' : time.toISOString();
 }
 
 type WithUndefined<T> = { [K in keyof T]: T[K] | undefined };
 
 function withoutAbsent<T extends object>(value: WithUndefined<T>): T {
-  // JSON.stringify leaves absent members out; readers of the object see the same after this.
+  // JSON.stringify omits undefined members; for readers of the object, undefined and absent are the same.
   return value as T;
-}
-
-/** A search text as entries would hold it. */
-export function asRecorded(text: string): string {
-  return escapeControlCharacters(text);
 }

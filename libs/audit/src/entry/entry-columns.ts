@@ -1,6 +1,6 @@
 import type { AuditEntry } from './audit-entry.js';
 
-/** What entries are searched by. Derived from the entry alone, so that a verifier can derive it again. */
+/** The columns that entries are searched by. Derived from the entry alone, so that a verifier can repeat it. */
 export interface EntryColumns {
   readonly action: string;
   readonly outcome: string;
@@ -8,19 +8,20 @@ export interface EntryColumns {
   readonly reason_detail: string | null;
   readonly actor_kind: string;
   readonly actor_tenant: string | null;
-  /** Subject of a caller, name of the service or of an operator. */
+  /** Subject of a caller, or name of the service or operator. */
   readonly actor_subject: string | null;
   readonly client_app: string | null;
-  /** Absent when it is the actor's, as mostly; the same for the subject. */
+  /** `null` also when it equals the actor's, as in most entries. */
   readonly target_tenant: string | null;
+  /** `null` also when it equals the actor's. */
   readonly target_subject: string | null;
   readonly identity_id: string | null;
   readonly communication_user_id: string | null;
   readonly token_fingerprint: string | null;
 }
 
-/** The names of the columns, in the order in which they are inserted. */
-export const entryColumnNames = [
+/** The names of the columns, in the order of COPY. */
+export const ENTRY_COLUMN_NAMES = [
   'action',
   'outcome',
   'reason_code',
@@ -54,14 +55,14 @@ export function entryColumns({
     actor_tenant: actor.tenant ?? null,
     actor_subject: actor.subject ?? actor.name ?? null,
     client_app: actor.clientApp ?? null,
-    target_tenant: unless(target?.tenant, actor.tenant),
-    target_subject: unless(target?.subject, actor.subject),
+    target_tenant: unlessEqual(target?.tenant, actor.tenant),
+    target_subject: unlessEqual(target?.subject, actor.subject),
     identity_id: target?.identityId ?? null,
     communication_user_id: target?.communicationUserId ?? null,
     token_fingerprint: token?.fingerprint ?? null,
   };
 }
 
-function unless(value: string | undefined, usual: string | undefined): string | null {
-  return value === undefined || value === usual ? null : value;
+function unlessEqual(value: string | undefined, other: string | undefined): string | null {
+  return value === undefined || value === other ? null : value;
 }

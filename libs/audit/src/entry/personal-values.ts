@@ -1,102 +1,103 @@
 import { hash, randomFillSync } from 'node:crypto';
-import { isPrincipal } from '../trail/actor.js';
+import { isPrincipal } from '#libs/platform';
 import type { PersonalHashes } from './audit-entry.js';
 import type { AuditEvent } from '../trail/audit-event.js';
 import { truncate } from './sanitize.js';
 
-/** The values themselves, in the order of their salts. */
-export const personalFields = ['clientAddress', 'userAgent', 'displayName'] as const;
+/** The kinds of personal values, in the order of their salts. */
+export const PERSONAL_FIELDS = ['clientAddress', 'userAgent', 'displayName'] as const;
 
-export type PersonalField = (typeof personalFields)[number];
+export type PersonalField = (typeof PERSONAL_FIELDS)[number];
 
-/** An absent value is undefined. */
+/** Values by kind. An absent value is undefined. */
 export type PersonalTexts = Readonly<Partial<Record<PersonalField, string | undefined>>>;
 
 /**
- * The personal values of an entry that belong to one person, outside the log so that they can be
- * erased: those of the actor, or those of the target.
+ * The personal values of one person in an entry: the actor or the target. They are stored beside the
+ * log, which holds salted hashes of them only, so that they can be erased.
  */
 export interface PersonalValues extends PersonalTexts {
   readonly whose: 'actor' | 'target';
-  /** 16 random bytes for each value that is there, in the order above. */
+  /** 16 random bytes for each present value, in the order of `PERSONAL_FIELDS`. */
   readonly salts: Buffer;
 }
 
-const saltBytes = 16;
-const personalTextLimit = 512;
+const SALT_BYTES = 16;
+const MAX_VALUE_LENGTH = 512;
 
-/** Takes the personal values out of an event. */
+/** The personal values of an event, truncated. */
 export function personalValuesOf(event: AuditEvent): PersonalValues[] {
   const { actor, request, displayName } = event;
   const values: PersonalValues[] = [];
   const add = (whose: 'actor' | 'target', texts: PersonalTexts): void => {
-    const count = personalFields.filter((field) => texts[field] !== undefined).length;
-    if (count > 0) values.push({ whose, ...texts, salts: randomBytes(count * saltBytes) });
+    const count = PERSONAL_FIELDS.filter((field) => texts[field] !== undefined).length;
+    if (count > 0) values.push({ whose, ...texts, salts: randomBytes(count * SALT_BYTES) });
   };
   add('actor', {
-    clientAddress: shortened(request?.clientAddress),
-    userAgent: shortened(request?.userAgent),
-    displayName: isPrincipal(actor) ? shortened(actor.displayName) : undefined,
+    clientAddress: truncated(request?.clientAddress),
+    userAgent: truncated(request?.userAgent),
+    displayName: isPrincipal(actor) ? truncated(actor.displayName) : undefined,
   });
-  add('target', { displayName: shortened(displayName) });
+  add('target', { displayName: truncated(displayName) });
   return values;
 }
 
-/** What stands for the values in the entry; a member is missing when its value is. */
+/** The hashes of the values for the entry; a member is absent when its value is. */
 export function personalHashes(values: readonly PersonalValues[]): PersonalHashes | undefined {
   if (values.length === 0) return undefined;
   const found: { -readonly [Member in keyof PersonalHashes]: string } = {};
   for (const some of values) {
     let salt = 0;
-    for (const field of personalFields) {
+    for (const field of PERSONAL_FIELDS) {
       const value = some[field];
       if (value === undefined) continue;
-      found[memberOf(some.whose, field)] = saltedHash(some.salts, salt, value);
-      salt += saltBytes;
+      found[hashNameOf(some.whose, field)] = saltedHash(some.salts, salt, value);
+      salt += SALT_BYTES;
     }
   }
   const hashes: typeof found = {};
-  for (const name of canonicalOrder) {
+  for (const name of PERSONAL_HASH_NAMES) {
     const value = found[name];
     if (value !== undefined) hashes[name] = value;
   }
   return hashes;
 }
 
-const canonicalOrder = [
+/** The names of the hashes in canonical order (RFC 8785). */
+export const PERSONAL_HASH_NAMES = [
   'actorDisplayName',
   'clientAddress',
   'targetDisplayName',
   'userAgent',
 ] as const satisfies readonly (keyof PersonalHashes)[];
 
-/** Which hash in the entry stands for a value beside it. */
-export function memberOf(whose: 'actor' | 'target', field: PersonalField): keyof PersonalHashes {
+/** The name of a value's hash in the entry. */
+export function hashNameOf(whose: 'actor' | 'target', field: PersonalField): keyof PersonalHashes {
   if (field !== 'displayName') return field;
   return whose === 'actor' ? 'actorDisplayName' : 'targetDisplayName';
 }
 
-/** Whether the salts are as many as the values. */
+/** Whether there is a salt for each value, and at least one value. */
 export function hasAllSalts(values: PersonalValues): boolean {
-  const count = personalFields.filter((field) => values[field] !== undefined).length;
-  return count > 0 && values.salts.length === count * saltBytes;
+  const count = PERSONAL_FIELDS.filter((field) => values[field] !== undefined).length;
+  return count > 0 && values.salts.length === count * SALT_BYTES;
 }
 
 function saltedHash(salts: Buffer, salt: number, value: string): string {
-  const input = Buffer.allocUnsafe(saltBytes + Buffer.byteLength(value));
-  salts.copy(input, 0, salt, salt + saltBytes);
-  input.write(value, saltBytes);
+  const input = Buffer.allocUnsafe(SALT_BYTES + Buffer.byteLength(value));
+  salts.copy(input, 0, salt, salt + SALT_BYTES);
+  input.write(value, SALT_BYTES);
   return hash('sha256', input, 'base64url');
 }
 
-function shortened(value: string | undefined): string | undefined {
-  return value === undefined ? undefined : truncate(value, personalTextLimit);
+function truncated(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : truncate(value, MAX_VALUE_LENGTH);
 }
 
 const pool = Buffer.alloc(9600);
 let used = pool.length;
 
-// One call of the system for many salts.
+// One system call for many salts.
 function randomBytes(count: number): Buffer {
   if (used + count > pool.length) {
     randomFillSync(pool);

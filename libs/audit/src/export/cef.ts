@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 
-/** ArcSight Common Event Format, version 0, without a syslog header. */
+/** One event in ArcSight's Common Event Format, version 0, without a syslog header. */
 export function cefLine(recorded: AuditEntryRecord): string {
   const { entry } = recorded;
   const header = [
@@ -15,7 +15,7 @@ export function cefLine(recorded: AuditEntryRecord): string {
   ].map((field) => field.replaceAll(/[\\|]/g, '\\$&'));
   const extension = Object.entries(extensionOf(recorded))
     .filter(([, value]) => value !== undefined && value !== '')
-    .map(([key, value]) => `${key}=${escaped(within(String(value), limitOf(key)))}`);
+    .map(([key, value]) => `${key}=${escaped(truncateTo(String(value), maxLengthOf(key)))}`);
   return `${header.join('|')}|${extension.join(' ')}`;
 }
 
@@ -62,14 +62,14 @@ function labelled(
   return value === undefined ? {} : { [`${key}Label`]: label, [key]: value };
 }
 
-/** How long the dictionary of CEF lets a text be; the other forms give it whole. */
-function limitOf(key: string): number {
+/** The maximum length of a text in CEF's dictionary; the other formats have no limit. */
+function maxLengthOf(key: string): number {
   if (key.endsWith('ntdom')) return 255;
   return /^cs\d$/.test(key) ? 4000 : 1023;
 }
 
-function within(value: string, limit: number): string {
-  // A character of two halves is not cut in two.
+function truncateTo(value: string, limit: number): string {
+  // A surrogate pair is not split.
   return value.length <= limit ? value : value.slice(0, limit).replace(/[\ud800-\udbff]$/, '');
 }
 

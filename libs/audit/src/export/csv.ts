@@ -1,8 +1,8 @@
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 
 type Cell = string | number | boolean | undefined;
 
-const columns: Readonly<Record<string, (recorded: AuditEntryRecord) => Cell>> = {
+const COLUMNS: Readonly<Record<string, (recorded: AuditEntryRecord) => Cell>> = {
   index: ({ index }) => index,
   id: ({ entry }) => entry.id,
   recordedAt: ({ entry }) => entry.recordedAt,
@@ -42,21 +42,22 @@ const columns: Readonly<Record<string, (recorded: AuditEntryRecord) => Cell>> = 
   details: ({ entry }) => entry.details && JSON.stringify(entry.details),
 };
 
-/** The names of the columns (RFC 4180). */
-export const csvHeader = Object.keys(columns).join(',');
+/** The header line (RFC 4180). */
+export const CSV_HEADER = Object.keys(COLUMNS).join(',');
 
 /**
- * Every cell is quoted; one that a spreadsheet would take for a formula gets an apostrophe before it.
- * So does one that has such apostrophes itself: taking one away always gives the text that was recorded.
+ * One entry as a line of CSV (RFC 4180). Every cell is quoted. A cell that a spreadsheet would run as a
+ * formula gets a leading apostrophe, and so does one that has such apostrophes already: removing one
+ * always gives the recorded text.
  */
 export function csvLine(recorded: AuditEntryRecord): string {
-  return Object.values(columns)
+  return Object.values(COLUMNS)
     .map((value) => cell(value(recorded)))
     .join(',');
 }
 
 function cell(value: Cell): string {
   const text = value === undefined ? '' : String(value);
-  const safe = typeof value === 'string' && /^'*[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return `"${safe.replaceAll('"', '""')}"`;
+  const escaped = typeof value === 'string' && /^'*[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return `"${escaped.replaceAll('"', '""')}"`;
 }

@@ -1,31 +1,76 @@
 import { isIP } from 'node:net';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
 
-const outcomes = {
+type EcsType = 'access' | 'change' | 'creation' | 'deletion' | 'info' | 'start';
+
+/** How the Elastic Common Schema classifies an action (allowed values of event.category and event.type). */
+interface EcsClass {
+  readonly category: 'api' | 'authentication' | 'iam';
+  readonly type: EcsType;
+}
+
+const api = (type: EcsType): EcsClass => ({ category: 'api', type });
+const iam = (type: EcsType): EcsClass => ({ category: 'iam', type });
+
+const CLASSES: Readonly<Record<AuditAction, EcsClass>> = {
+  'token.issue': api('creation'),
+  'token.reuse': api('access'),
+  'token.exchange': api('creation'),
+  'token.revoke': api('deletion'),
+  'identity.create': iam('creation'),
+  'identity.link': iam('creation'),
+  'identity.import': iam('creation'),
+  'identity.outcome-unknown': iam('change'),
+  'identity.read': iam('info'),
+  'identity.export': iam('info'),
+  'identity.update': iam('change'),
+  'identity.delete': iam('deletion'),
+  'identity.resume': iam('change'),
+  'identity.suspend': iam('change'),
+  'authentication.reject': { category: 'authentication', type: 'start' },
+  'authorization.deny': api('access'),
+  'request.limit': api('access'),
+  'policy.load': api('access'),
+  'configuration.load': api('access'),
+  'secret.read': api('access'),
+  'secret.rotate': api('change'),
+  'audit.read': api('access'),
+  'audit.export': api('access'),
+  'audit.trace': api('access'),
+  'audit.erase': api('deletion'),
+  'audit.retain': api('deletion'),
+};
+
+const OUTCOMES = {
   success: 'success',
   denied: 'failure',
   failure: 'failure',
   unknown: 'unknown',
 } as const satisfies Record<AuditOutcome, string>;
 
-const creations = /^(token\.(issue|exchange)|identity\.(create|link|import))$/;
-const deletions = /^(token\.revoke|identity\.delete|audit\.(erase|retain))$/;
-const changes = /^(identity\.(update|suspend|resume|outcome-unknown)|secret\.rotate)$/;
+/** The second `event.type` of an action of the category `api`; other categories don't allow these. */
+const DECISIONS = {
+  success: ['allowed'],
+  denied: ['denied'],
+  failure: [],
+  unknown: [],
+} as const satisfies Record<AuditOutcome, readonly string[]>;
 
 /** One event of the Elastic Common Schema as JSON. */
 export function ecsLine({ index, entry, personal }: AuditEntryRecord): string {
   const { actor, target, token } = entry;
   const { clientAddress: address } = personal;
+  const { category, type } = CLASSES[entry.action];
   return JSON.stringify({
     '@timestamp': entry.recordedAt,
     ecs: { version: '9.1.0' },
     event: {
       kind: 'event',
-      category: [category(entry.action)],
-      type: types(entry.action, entry.outcome),
+      category: [category],
+      type: category === 'api' ? [type, ...DECISIONS[entry.outcome]] : [type],
       action: entry.action,
-      outcome: outcomes[entry.outcome],
+      outcome: OUTCOMES[entry.outcome],
       id: entry.id,
       sequence: index,
       dataset: 'acs-identity.audit',
@@ -60,25 +105,4 @@ export function ecsLine({ index, entry, personal }: AuditEntryRecord): string {
       details: entry.details,
     },
   });
-}
-
-function category(action: AuditAction): 'authentication' | 'iam' | 'api' {
-  if (action === 'authentication.reject') return 'authentication';
-  return action.startsWith('identity.') ? 'iam' : 'api';
-}
-
-/** ECS says which types are expected with a category: only `api` knows of verdicts and access. */
-function types(action: AuditAction, outcome: AuditOutcome): string[] {
-  const isApi = category(action) === 'api';
-  const verdicts = isApi ? verdictOf(outcome) : [];
-  if (action === 'authentication.reject') return ['start'];
-  if (creations.test(action)) return ['creation', ...verdicts];
-  if (deletions.test(action)) return ['deletion', ...verdicts];
-  if (changes.test(action)) return ['change', ...verdicts];
-  return [isApi ? 'access' : 'info', ...verdicts];
-}
-
-function verdictOf(outcome: AuditOutcome): string[] {
-  if (outcome === 'denied') return ['denied'];
-  return outcome === 'success' ? ['allowed'] : [];
 }

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashLeaf } from '#libs/transparency-log';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestDesk, openTestLog, openTestReader, type TestLog } from '../testing/test-log.js';
 import { alice, denied, issued } from '../testing/sample-events.js';
-import { auditActions } from '../trail/audit-event.js';
-import { exportForms, type ExportFormat } from './export-formats.js';
+import { AUDIT_ACTIONS } from '../trail/audit-event.js';
+import { EXPORT_FORMATS, type ExportFormat } from './export-formats.js';
 
 const hostile = `"=cmd|' /C calc'!A0,\r\n\0\u001b[31m\u2028\u202e\ud800|\\=${'x'.repeat(65_536)}`;
 const operator = { actor: { kind: 'operator', name: 'exporter' } } as const;
@@ -18,7 +18,7 @@ describe('EntryExport', () => {
     database = await testDatabase();
     log = openTestLog(database.serviceUrl);
     await log.trail.recordAll(
-      auditActions.map((action) => ({
+      AUDIT_ACTIONS.map((action) => ({
         ...issued(),
         action,
         reason: { code: hostile, detail: hostile },
@@ -31,7 +31,7 @@ describe('EntryExport', () => {
       target: { subject: hostile, communicationUserId: hostile },
       details: { [hostile]: hostile },
     });
-    const rest = total - auditActions.length - 1;
+    const rest = total - AUDIT_ACTIONS.length - 1;
     await log.trail.recordAll(Array.from({ length: rest }, (_, nth) => issued(nth)));
   });
   afterAll(async () => {
@@ -47,7 +47,7 @@ describe('EntryExport', () => {
     return text.slice(0, -1).split('\n');
   }
 
-  it.each(Object.keys(exportForms) as ExportFormat[])(
+  it.each(Object.keys(EXPORT_FORMATS) as ExportFormat[])(
     'gives each entry one harmless line as %s',
     async (format) => {
       const all = await lines(format);

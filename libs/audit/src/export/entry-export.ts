@@ -1,60 +1,64 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#libs/platform';
-import { type EntryRow, EntryRepository } from '../query/entry-repository.js';
-import { type ExportForm, type ExportFormat, exportForms } from './export-formats.js';
 import { LogReader } from '../log/log-reader.js';
+import { EntryRepository, type EntryRow } from '../query/entry-repository.js';
+import { type EntryFormatter, EXPORT_FORMATS, type ExportFormat } from './export-formats.js';
 
-/** What to export. */
+/** Which entries to export, and in which format. */
 export interface ExportQuery {
   readonly format: ExportFormat;
-  /** Where to go on: the `nextIndex` of the last piece that arrived. 0 for the beginning. */
+  /** Where to continue: the `nextIndex` of the last chunk received. 0 for the beginning. */
   readonly fromIndex: number;
-  /** Only entries that this tenant's people did or that were done to them. */
+  /** Only entries whose actor or target is of this tenant. */
   readonly scopeTenant?: string | undefined;
 }
 
-/** Some lines, and where to go on after them. */
-export interface ExportPiece {
-  /** Whole lines, each with its end. */
+/** Some lines, and where to continue after them. */
+export interface ExportChunk {
+  /** Complete lines, each with its line break. */
   readonly text: string;
   readonly nextIndex: number;
 }
 
-const pageSize = 1000;
+const PAGE_SIZE = 1000;
 
-/** Exports the log in the order of its indexes: whoever goes on where it stopped misses nothing. */
+/** Exports entries in the order of their indexes, so that an interrupted export continues without a gap. */
 @Injectable()
 export class EntryExport {
   constructor(
     private readonly database: Database,
-    private readonly rows: EntryRepository,
+    private readonly entries: EntryRepository,
     private readonly log: LogReader,
   ) {}
 
-  /** Everything from an index up to what the log holds now. Retired entries are passed over. */
-  async *stream(query: ExportQuery): AsyncGenerator<ExportPiece, undefined> {
-    const form: ExportForm = exportForms[query.format];
+  /** The entries from an index up to the current end of the log. Retired entries are skipped. */
+  async *stream(query: ExportQuery): AsyncGenerator<ExportChunk, undefined> {
+    const formatter: EntryFormatter = EXPORT_FORMATS[query.format];
     const end = (await this.log.checkpoint()).size;
-    if (form.header !== undefined) yield { text: `${form.header}\n`, nextIndex: query.fromIndex };
+    if (formatter.header !== undefined)
+      yield { text: `${formatter.header}\n`, nextIndex: query.fromIndex };
     let next = query.fromIndex;
     while (next < end) {
       const rows = await this.#page(next, end, query.scopeTenant);
       const last = rows.at(-1);
-      const isLast = !last || rows.length < pageSize;
+      const isLast = !last || rows.length < PAGE_SIZE;
       next = isLast ? end : Number(last.entry_index) + 1;
-      const entries = await this.rows.complete(rows);
-      yield { text: entries.map((entry) => `${form.line(entry)}\n`).join(''), nextIndex: next };
+      const entries = await this.entries.withPersonalValues(rows);
+      yield {
+        text: entries.map((entry) => `${formatter.line(entry)}\n`).join(''),
+        nextIndex: next,
+      };
     }
     return undefined;
   }
 
   async #page(from: number, end: number, tenant: string | undefined): Promise<EntryRow[]> {
-    const span = await this.rows.spanOf(from, end);
+    const span = await this.entries.timeSpanOf(from, end);
     const scope = tenant === undefined ? '' : 'AND (actor_tenant = $5 OR target_tenant = $5)';
     return this.database.query<EntryRow>(
       `SELECT entry_index, recorded_at, leaf FROM audit_entry
        WHERE recorded_at >= $1 AND recorded_at <= $2 AND entry_index >= $3 AND entry_index < $4 ${scope}
-       ORDER BY recorded_at, entry_index LIMIT ${pageSize}`,
+       ORDER BY recorded_at, entry_index LIMIT ${PAGE_SIZE}`,
       [
         (span?.from ?? new Date(0)).toISOString(),
         (span?.to ?? new Date(0)).toISOString(),

@@ -1,26 +1,30 @@
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { cefLine } from './cef.js';
-import { csvHeader, csvLine } from './csv.js';
+import { CSV_HEADER, csvLine } from './csv.js';
 import { ecsLine } from './ecs.js';
-import { ndjsonLine } from './ndjson.js';
 import { ocsfLine } from './ocsf.js';
 
-/** A form in which entries leave for other systems, one line for each. */
-export interface ExportForm {
+/** A text format for other systems, one line for each entry. */
+export interface EntryFormatter {
   readonly mediaType: string;
-  /** The first line, where the form has one. */
+  /** The first line, where the format has one. */
   readonly header?: string;
-  /** Without the line's end. Never has a line break inside. */
+  /** The line of an entry, without a line break. */
   readonly line: (entry: AuditEntryRecord) => string;
 }
 
-/** Every form, by the name that callers ask for it. */
-export const exportForms = {
+/** Every export format by its name in the API. */
+export const EXPORT_FORMATS = {
   ndjson: { mediaType: 'application/x-ndjson', line: ndjsonLine },
-  csv: { mediaType: 'text/csv; charset=utf-8', header: csvHeader, line: csvLine },
+  csv: { mediaType: 'text/csv; charset=utf-8', header: CSV_HEADER, line: csvLine },
   cef: { mediaType: 'text/plain; charset=utf-8', line: cefLine },
   ocsf: { mediaType: 'application/x-ndjson', line: ocsfLine },
   ecs: { mediaType: 'application/x-ndjson', line: ecsLine },
-} as const satisfies Record<string, ExportForm>;
+} as const satisfies Record<string, EntryFormatter>;
 
-export type ExportFormat = keyof typeof exportForms;
+export type ExportFormat = keyof typeof EXPORT_FORMATS;
+
+/** The entry's canonical bytes, so that its leaf hash can be computed, with index and personal values. */
+function ndjsonLine({ index, leaf, personal }: AuditEntryRecord): string {
+  return `{"index":${index},"entry":${leaf.toString()},"personal":${JSON.stringify(personal)}}`;
+}

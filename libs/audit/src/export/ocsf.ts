@@ -1,25 +1,35 @@
 import { isIP } from 'node:net';
-import type { AuditAction } from '../trail/audit-event.js';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import type { AuditEntryRecord, EntryActor } from '../entry/audit-entry.js';
+import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
 
 const PRODUCT = 'communication identity service';
 
-/** How an action is called in OCSF 1.8.0. */
+const AUTHENTICATION = 3002;
+const ENTITY_MANAGEMENT = 3004;
+const API_ACTIVITY = 6003;
+/** `activity_id` of an activity that OCSF has no number for. */
+const OTHER = 99;
+
+/** How OCSF 1.8.0 classifies an action. */
 interface OcsfClass {
-  readonly class: 3002 | 3004 | 6003;
+  readonly class: typeof AUTHENTICATION | typeof ENTITY_MANAGEMENT | typeof API_ACTIVITY;
   readonly activity: number;
-  /** Name of the call, for API Activity. */
+  /** Name of the call; for API Activity only. */
   readonly operation: string;
 }
 
 const api = (activity: number, operation: string): OcsfClass => ({
-  class: 6003,
+  class: API_ACTIVITY,
   activity,
   operation,
 });
-const entity = (activity: number): OcsfClass => ({ class: 3004, activity, operation: '' });
+const entity = (activity: number): OcsfClass => ({
+  class: ENTITY_MANAGEMENT,
+  activity,
+  operation: '',
+});
 
-const classes: Readonly<Record<AuditAction, OcsfClass>> = {
+const CLASSES: Readonly<Record<AuditAction, OcsfClass>> = {
   'token.issue': api(1, 'IssueAccessToken'),
   'token.reuse': api(1, 'ReuseAccessToken'),
   'token.exchange': api(1, 'ExchangeTeamsToken'),
@@ -34,9 +44,9 @@ const classes: Readonly<Record<AuditAction, OcsfClass>> = {
   'identity.delete': entity(4),
   'identity.resume': entity(8),
   'identity.suspend': entity(9),
-  'authentication.reject': { class: 3002, activity: 1, operation: '' },
-  'authorization.deny': api(99, 'AuthorizeRequest'),
-  'request.limit': api(99, 'LimitRequests'),
+  'authentication.reject': { class: AUTHENTICATION, activity: 1, operation: '' },
+  'authorization.deny': api(OTHER, 'AuthorizeRequest'),
+  'request.limit': api(OTHER, 'LimitRequests'),
   'policy.load': api(2, 'LoadPolicy'),
   'configuration.load': api(2, 'LoadConfiguration'),
   'secret.read': api(2, 'ReadSecret'),
@@ -48,22 +58,34 @@ const classes: Readonly<Record<AuditAction, OcsfClass>> = {
   'audit.retain': api(4, 'RetireAuditEntries'),
 };
 
-const categories = { 3002: 3, 3004: 3, 6003: 6 } as const;
-const userTypes: Readonly<Record<string, number>> = { user: 1, operator: 2, system: 3, service: 4 };
-const statuses = { success: 1, denied: 2, failure: 2, unknown: 0 } as const;
+const CATEGORIES = { [AUTHENTICATION]: 3, [ENTITY_MANAGEMENT]: 3, [API_ACTIVITY]: 6 } as const;
+const USER_TYPES: Readonly<Record<EntryActor['kind'], number>> = {
+  user: 1,
+  operator: 2,
+  system: 3,
+  service: 4,
+  bot: OTHER,
+  unauthenticated: OTHER,
+};
+const STATUSES: Readonly<Record<AuditOutcome, number>> = {
+  success: 1,
+  denied: 2,
+  failure: 2,
+  unknown: 0,
+};
 
 /** One event of the Open Cybersecurity Schema Framework as JSON. */
 export function ocsfLine(recorded: AuditEntryRecord): string {
   const { entry } = recorded;
-  const { class: classUid, activity } = classes[entry.action];
+  const { class: classUid, activity } = CLASSES[entry.action];
   return JSON.stringify({
     class_uid: classUid,
-    category_uid: categories[classUid],
+    category_uid: CATEGORIES[classUid],
     activity_id: activity,
-    ...(activity === 99 && { activity_name: entry.action }),
+    ...(activity === OTHER && { activity_name: entry.action }),
     type_uid: classUid * 100 + activity,
     severity_id: entry.outcome === 'success' ? 1 : 3,
-    status_id: statuses[entry.outcome],
+    status_id: STATUSES[entry.outcome],
     status_code: entry.reason?.code,
     status_detail: entry.reason?.detail,
     time: Date.parse(entry.recordedAt),
@@ -74,8 +96,8 @@ export function ocsfLine(recorded: AuditEntryRecord): string {
       sequence: recorded.index,
       correlation_uid: entry.request?.id,
     },
-    ...special(recorded),
-    src_endpoint: endpoint(recorded.personal.clientAddress),
+    ...classAttributes(recorded),
+    src_endpoint: toEndpoint(recorded.personal.clientAddress),
     http_request: entry.request && {
       uid: entry.request.id,
       user_agent: recorded.personal.userAgent,
@@ -91,57 +113,56 @@ export function ocsfLine(recorded: AuditEntryRecord): string {
   });
 }
 
-function special(recorded: AuditEntryRecord): object {
+function classAttributes(recorded: AuditEntryRecord): object {
   const { entry } = recorded;
-  const { class: classUid, operation } = classes[entry.action];
+  const { class: classUid, operation } = CLASSES[entry.action];
   switch (classUid) {
-    case 3002:
+    case AUTHENTICATION:
       return {
-        user: user(recorded),
+        user: toUser(recorded),
         service: { name: PRODUCT },
         auth_protocol_id: 6,
         is_remote: true,
       };
-    case 3004:
-      return { actor: actor(recorded), entity: target(recorded) };
-    case 6003:
+    case ENTITY_MANAGEMENT:
+      return { actor: toActor(recorded), entity: toEntity(recorded) };
+    case API_ACTIVITY:
       return {
-        actor: actor(recorded),
+        actor: toActor(recorded),
         api: {
           operation,
           request: entry.request && { uid: entry.request.id },
           response: entry.reason && { error: entry.reason.code },
         },
-        resources: entry.target && [target(recorded)],
+        resources: entry.target && [toEntity(recorded)],
       };
   }
 }
 
-function actor(recorded: AuditEntryRecord): object {
-  const { actor: who } = recorded.entry;
-  return { user: user(recorded), app_uid: who.clientApp };
+function toActor(recorded: AuditEntryRecord): object {
+  return { user: toUser(recorded), app_uid: recorded.entry.actor.clientApp };
 }
 
-function user({ entry: { actor: who }, personal }: AuditEntryRecord): object {
+function toUser({ entry: { actor }, personal }: AuditEntryRecord): object {
   return {
-    uid: who.subject ?? who.name ?? who.kind,
-    name: personal.actorDisplayName ?? who.name ?? who.kind,
-    type_id: userTypes[who.kind] ?? 99,
-    type: who.kind,
-    ...(who.tenant !== undefined && { org: { uid: who.tenant } }),
+    uid: actor.subject ?? actor.name ?? actor.kind,
+    name: personal.actorDisplayName ?? actor.name ?? actor.kind,
+    type_id: USER_TYPES[actor.kind],
+    type: actor.kind,
+    ...(actor.tenant !== undefined && { org: { uid: actor.tenant } }),
   };
 }
 
-function target({ entry: { target: what }, personal }: AuditEntryRecord): object {
+function toEntity({ entry: { target }, personal }: AuditEntryRecord): object {
   return {
-    uid: what?.communicationUserId ?? what?.identityId ?? what?.subject ?? 'unknown',
-    name: personal.targetDisplayName ?? what?.subject ?? what?.identityId ?? 'unknown',
+    uid: target?.communicationUserId ?? target?.identityId ?? target?.subject ?? 'unknown',
+    name: personal.targetDisplayName ?? target?.subject ?? target?.identityId ?? 'unknown',
     type: 'communication identity',
-    data: what,
+    data: target,
   };
 }
 
-function endpoint(address: string | undefined): object {
+function toEndpoint(address: string | undefined): object {
   if (address === undefined) return { name: 'unknown' };
   return isIP(address) === 0 ? { name: address } : { ip: address };
 }

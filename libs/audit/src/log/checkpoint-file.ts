@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { parseCheckpoint, parseNote } from '#libs/transparency-log';
 
-/** Keeps the last signed checkpoint outside the database. Written whole or not at all. */
+/** A file with the latest signed checkpoint, replaced atomically. */
 export class CheckpointFile {
-  /** Of this writer alone: containers that share the folder may well have the same process id. */
-  readonly #draft: string;
+  /** Random, because containers that share the folder may have the same process id. */
+  readonly #temporaryPath: string;
   #writing: Promise<void> | undefined;
-  #next: string | undefined;
+  #queued: string | undefined;
 
   constructor(private readonly path: string) {
-    this.#draft = `${path}.${randomUUID()}.new`;
+    this.#temporaryPath = `${path}.${randomUUID()}.new`;
   }
 
   /** @returns `undefined` when there is no file yet */
@@ -24,30 +24,30 @@ export class CheckpointFile {
   }
 
   /**
-   * Writes the checkpoint, unless another process has written a later one. When checkpoints come
-   * faster than the disk takes them, only the latest one is written.
+   * Writes the checkpoint, unless another process has written a later one. Of checkpoints that arrive
+   * during a write, only the latest is written.
    */
   async write(checkpoint: string): Promise<void> {
-    this.#next = checkpoint;
-    this.#writing ??= this.#writeAll().finally(() => {
+    this.#queued = checkpoint;
+    this.#writing ??= this.#writeQueued().finally(() => {
       this.#writing = undefined;
     });
     return this.#writing;
   }
 
-  async #writeAll(): Promise<void> {
-    for (let next = this.#next; next !== undefined; next = this.#next) {
-      this.#next = undefined;
-      const kept = await this.read();
-      if (kept !== undefined && sizeOf(kept) >= sizeOf(next)) continue;
-      const file = await open(this.#draft, 'w', 0o644);
+  async #writeQueued(): Promise<void> {
+    for (let next = this.#queued; next !== undefined; next = this.#queued) {
+      this.#queued = undefined;
+      const stored = await this.read();
+      if (stored !== undefined && sizeOf(stored) >= sizeOf(next)) continue;
+      const file = await open(this.#temporaryPath, 'w', 0o644);
       try {
         await file.writeFile(next);
         await file.sync();
       } finally {
         await file.close();
       }
-      await rename(this.#draft, this.path);
+      await rename(this.#temporaryPath, this.path);
     }
   }
 }

@@ -2,16 +2,18 @@ import { createPrivateKey } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type Secret, SecretStore } from '#libs/secrets';
 import { NoteSigner } from '#libs/transparency-log';
+import { UnusableSigningKey } from '../errors.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
-import { UnusableSigningKey } from '../errors/unusable-signing-key.js';
 
 /**
- * The keys that sign checkpoints. Each secret is one key; while a key is being replaced there are
- * two, and every checkpoint carries both signatures, so that verifiers can change over one by one.
+ * The signers of checkpoints, one for each secret of `AUDIT_SIGNING_KEY_SECRET`. While a key is being
+ * replaced there are two, and every checkpoint has both signatures, so that verifiers can change to
+ * the new key one by one.
  */
 @Injectable()
 export class CheckpointSigners {
-  readonly #made = new Map<string, { version: string; signer: NoteSigner }>();
+  /** By name of the secret. */
+  readonly #signers = new Map<string, { version: string; signer: NoteSigner }>();
 
   constructor(
     private readonly secrets: SecretStore,
@@ -20,29 +22,29 @@ export class CheckpointSigners {
 
   /**
    * @throws SecretUnavailable, SecretNotFound when a key can't be read
-   * @throws UnusableSigningKey when a secret holds no Ed25519 key
+   * @throws UnusableSigningKey when a secret is not an Ed25519 private key
    */
   async current(): Promise<readonly NoteSigner[]> {
     return Promise.all(this.settings.signingKeySecrets.map(async (name) => this.#signer(name)));
   }
 
-  /** What verifiers must know: `<name>+<key id>+<base64 of type and public key>`, one for each key. */
+  /** The public keys as verifiers configure them: `<name>+<key id>+<base64 of type and public key>`. */
   async verifierKeys(): Promise<string[]> {
     return (await this.current()).map(({ verifier }) => verifier.toString());
   }
 
   async #signer(name: string): Promise<NoteSigner> {
     const secret = await this.secrets.read(name);
-    const made = this.#made.get(name);
-    if (made?.version === secret.version) return made.signer;
-    const signer = new NoteSigner(this.settings.origin, seedOf(secret));
-    this.#made.set(name, { version: secret.version, signer });
+    const known = this.#signers.get(name);
+    if (known?.version === secret.version) return known.signer;
+    const signer = new NoteSigner(this.settings.origin, toSeed(secret));
+    this.#signers.set(name, { version: secret.version, signer });
     return signer;
   }
 }
 
-/** PKCS#8 PEM, as `openssl genpkey -algorithm ed25519` writes it, or base64 of the 32-byte seed. */
-function seedOf({ name, value }: Secret): Buffer {
+/** @param secret PKCS#8 PEM, as `openssl genpkey -algorithm ed25519` writes it, or base64 of the 32-byte seed */
+function toSeed({ name, value }: Secret): Buffer {
   if (/^[A-Za-z0-9+/_-]{43}=?$/.test(value.trim())) return Buffer.from(value.trim(), 'base64');
   try {
     const jwk = createPrivateKey(value).export({ format: 'jwk' });

@@ -1,43 +1,44 @@
 import type { Transaction } from '#libs/platform';
 import { emptyRoot, partialTilesOf, TreeEdge } from '#libs/transparency-log';
-import { LogDamaged } from '../errors/log-damaged.js';
-import { type LogHead, readLeafHashes, readTile } from '../postgres/log-repository.js';
+import { LogDamaged } from '../errors.js';
+import type { LogHead } from '../postgres/append-statements.js';
+import { readLeafHashes, readTile } from '../postgres/log-queries.js';
 
-/** Beyond this many entries, loading the edge anew is cheaper than following. */
-const followLimit = 20_000;
-const hashBytes = 32;
+/** Beyond this many entries of other processes, reading the frontier's tiles is cheaper. */
+const MAX_FOLLOWED_ENTRIES = 20_000;
 
-/** The right edge of the log's tree, kept in memory between commits of this and other processes. */
+/** The frontier of the log's tree, kept in memory between the commits of this and other processes. */
 export class FrontierCache {
-  #edge: TreeEdge | undefined;
+  #frontier: TreeEdge | undefined;
 
   /**
-   * The edge at the head that is stored now. What other processes appended is followed hash by hash,
-   * so that a database which was changed or put back is noticed before anything is signed on top.
+   * The frontier at the stored head. Entries of other processes are followed hash by hash, so that a
+   * database that was changed or rolled back is noticed before a checkpoint is signed on top of it.
    *
-   * @throws LogDamaged when the stored log does not continue the one that was seen before
+   * @throws LogDamaged when the stored log does not continue the log that was seen before
    */
-  async at(head: LogHead | undefined, transaction: Transaction): Promise<TreeEdge> {
+  async frontierAt(head: LogHead | undefined, transaction: Transaction): Promise<TreeEdge> {
     const size = head?.size ?? 0;
     const root = head?.root ?? emptyRoot();
-    const edge = await this.#reach(size, transaction);
-    if (!edge.root().equals(root)) throw new LogDamaged('the hashes do not give the stored root');
-    this.#edge = edge;
-    return edge;
+    const frontier = await this.#advanceTo(size, transaction);
+    if (!frontier.root().equals(root)) {
+      throw new LogDamaged('the stored hashes do not give the stored root');
+    }
+    this.#frontier = frontier;
+    return frontier;
   }
 
-  /** Remembers the edge after a commit. */
-  committed(edge: TreeEdge): void {
-    this.#edge = edge;
+  /** Remembers the frontier after a commit. */
+  remember(frontier: TreeEdge): void {
+    this.#frontier = frontier;
   }
 
-  async #reach(size: number, transaction: Transaction): Promise<TreeEdge> {
-    const known = this.#edge;
-    if (known && known.size > size) throw new LogDamaged('the log is shorter than it was');
+  async #advanceTo(size: number, transaction: Transaction): Promise<TreeEdge> {
+    const known = this.#frontier;
+    if (known && known.size > size) throw new LogDamaged('the log is shorter than before');
     if (known?.size === size) return known;
-    if (known && size - known.size <= followLimit) {
-      const hashes = await readLeafHashes(transaction, known.size, size);
-      return known.append(split(hashes)).edge;
+    if (known && size - known.size <= MAX_FOLLOWED_ENTRIES) {
+      return known.append(await readLeafHashes(transaction, known.size, size)).edge;
     }
     const tiles = [];
     for (const address of partialTilesOf(size)) {
@@ -49,10 +50,4 @@ export class FrontierCache {
       throw new LogDamaged('tiles are missing', { cause });
     }
   }
-}
-
-function split(hashes: Buffer): Buffer[] {
-  return Array.from({ length: hashes.length / hashBytes }, (_, nth) =>
-    hashes.subarray(nth * hashBytes, (nth + 1) * hashBytes),
-  );
 }

@@ -15,40 +15,31 @@ import {
   tileWidthAt,
 } from '#libs/transparency-log';
 import { AuditEntryNotFound, AuditEntryRetired } from '../errors.js';
+import { readSignedHead, readTile, type SignedHead } from '../postgres/log-queries.js';
+import { EntryRepository } from '../query/entry-repository.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
-import { EntryRepository } from '../query/entry-repository.js';
-import { readTile } from '../postgres/log-repository.js';
 import { RollbackDetector } from './rollback-detector.js';
 
-/** A signed state of the log. */
-export interface SignedHead {
-  readonly size: number;
-  readonly checkpoint: string;
-}
-
-/** The log as its verifiers read it (C2SP tlog-tiles): checkpoint, tiles, entry bundles, proofs. */
+/** The log as verifiers read it (C2SP tlog-tiles): checkpoint, tiles, entry bundles and proofs. */
 @Injectable()
 export class LogReader {
   constructor(
     private readonly database: Database,
-    private readonly rows: EntryRepository,
+    private readonly entries: EntryRepository,
     private readonly signers: CheckpointSigners,
-    private readonly watch: RollbackDetector,
+    private readonly rollbackDetector: RollbackDetector,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {}
 
-  /** The newest checkpoint, as it was signed when its entries were committed. */
+  /** The newest checkpoint, as it was signed at the commit; that of an empty log is signed here. */
   async checkpoint(): Promise<SignedHead> {
-    const [row] = await this.database.query<{ size: string; checkpoint: string }>(
-      'SELECT size, checkpoint FROM audit_head ORDER BY size DESC LIMIT 1',
-    );
-    if (!row) {
+    const head = await readSignedHead(this.database);
+    if (!head) {
       const empty = { origin: this.settings.origin, size: 0, root: emptyRoot() };
       return { size: 0, checkpoint: signCheckpoint(empty, await this.signers.current()) };
     }
-    const head = { size: Number(row.size), checkpoint: row.checkpoint };
-    this.watch.saw(head);
+    this.rollbackDetector.observe(head);
     return head;
   }
 
@@ -56,8 +47,8 @@ export class LogReader {
    * The bytes of a tile or an entry bundle.
    *
    * @param path such as `tile/0/x001/234` or `tile/entries/000.p/7`
-   * @throws AuditEntryNotFound for any other path, or beyond the newest checkpoint
-   * @throws AuditEntryRetired for a bundle with entries that are no longer kept
+   * @throws AuditEntryNotFound for any other path, and beyond the newest checkpoint
+   * @throws AuditEntryRetired for a bundle with retired entries
    */
   async resource(path: string): Promise<Buffer> {
     const address = requireResource(path);
@@ -67,13 +58,13 @@ export class LogReader {
     return address.kind === 'tile' ? this.tile(address) : this.#bundle(address);
   }
 
-  /** The hashes of a tile that the newest tree has. */
+  /** The hashes of a tile of the newest tree. */
   async tile(address: TileAddress): Promise<Buffer> {
     return this.database.run(async (manager) => readTile(manager, address));
   }
 
   /**
-   * A `.tlog-proof` file: all that it takes to check an entry against the newest checkpoint offline.
+   * A `.tlog-proof` file, with which an entry can be verified offline against the newest checkpoint.
    *
    * @throws AuditEntryNotFound beyond the log
    */
@@ -83,21 +74,21 @@ export class LogReader {
     return formatProofFile({ index, proof, checkpoint });
   }
 
-  /** The hashes that prove that the newest tree continues an older one, and the newest checkpoint. */
+  /** The newest checkpoint with the proof that its tree continues that of an older size. */
   async consistency(oldSize: number): Promise<SignedHead & { readonly proof: readonly Buffer[] }> {
     const head = await this.checkpoint();
     const proof = await this.tree(head.size).consistencyProof(oldSize).catch(asNotFound);
     return { ...head, proof };
   }
 
-  /** Reads roots and proofs of the tree of a size that the log has or had. */
+  /** Computes roots and proofs of the tree at a size that the log has or had. */
   tree(size: number): TreeReader {
     return new TreeReader(size, async (address) => this.tile(address));
   }
 
   async #bundle({ index, width }: Omit<TileAddress, 'level'>): Promise<Buffer> {
     const from = index * tileWidth;
-    const rows = await this.rows.byIndex(from, from + width);
+    const rows = await this.entries.byIndex(from, from + width);
     if (rows.length !== width) throw new AuditEntryRetired();
     return encodeEntryBundle(rows.map(({ leaf }) => leaf));
   }

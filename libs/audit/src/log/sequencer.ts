@@ -1,45 +1,53 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { QueryRunnerProviderAlreadyReleasedError } from 'typeorm';
-import { Clock, Database, DatabaseUnavailable, type Transaction } from '#libs/platform';
+import { asDatabaseUnavailable, Clock, Database, type Transaction } from '#libs/platform';
 import { hashLeaf, type NoteSigner, signCheckpoint, type TreeEdge } from '#libs/transparency-log';
+import { type EncodedEntry, encodeEntry } from '../entry/encode-entry.js';
+import {
+  copyEntries,
+  copyPersonalRows,
+  insertHead,
+  type LogHead,
+  lockHead,
+  personalRows,
+} from '../postgres/append-statements.js';
+import { readRoot, type SignedHead } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import type { AuditEvent } from '../trail/audit-event.js';
 import type { TransactionalWrite } from '../trail/audit-trail.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
-import { type EncodedEntry, encodeEntry } from '../entry/encode-entry.js';
-import { copyEntries, copyPersonalRows, personalRows } from '../postgres/entry-writer.js';
 import { FrontierCache } from './frontier-cache.js';
-import { insertHead, type LogHead, lockHead } from '../postgres/log-repository.js';
 
-/** Entries that stand or fall together, with what stands or falls with them. */
-export interface PendingEntry {
+/** A call of `AuditTrail.recordAll` that waits for its commit. Committed whole or rejected whole. */
+export interface PendingRecord {
   readonly events: readonly AuditEvent[];
-  readonly change: TransactionalWrite | undefined;
+  readonly write: TransactionalWrite | undefined;
   readonly encoded: readonly EncodedEntry[];
 }
 
-/** What became of a submission: its entries with the index of the first, or the change's error. */
+/** The entries of a record with the index of the first, or the error of its write. */
 export type AppendResult =
-  | { readonly firstIndex: number; readonly entries: readonly EncodedEntry[] }
-  | { readonly rejection: unknown };
+  { readonly firstIndex: number; readonly entries: readonly EncodedEntry[] } | Rejection;
 
-/** The state of the log after a commit. */
-interface Attempt {
-  readonly edge: TreeEdge;
+interface Rejection {
+  readonly rejection: unknown;
+}
+
+/** The head that a transaction adds. */
+interface NewHead {
+  readonly frontier: TreeEdge;
   readonly root: Buffer;
   readonly checkpoint: string;
 }
 
-/** A signed state of the log that is durable. */
-export interface Committed {
-  readonly size: number;
-  readonly checkpoint: string;
-}
+const COMMIT_CHECK_RETRY_MS = 100;
 
-/** Appends to the log, many submissions in one transaction. Not for two calls at the same time. */
+/**
+ * Appends records to the log, many in one transaction: lock the head, run the records' own writes, add
+ * entries, sign the new checkpoint, add the head. Calls must not overlap.
+ */
 @Injectable()
 export class Sequencer {
-  readonly #edge = new FrontierCache();
+  readonly #frontier = new FrontierCache();
 
   constructor(
     private readonly database: Database,
@@ -49,80 +57,51 @@ export class Sequencer {
   ) {}
 
   /**
-   * Commits the submissions in their order.
+   * Commits the records in their order.
    *
-   * @returns a verdict for each, and the new head unless every change was rejected
-   * @throws anything when nothing was committed, or nobody knows whether it was
+   * @returns a result for each record, and the new head unless every record was rejected
+   * @throws any error when nothing was committed, or when it is unknown whether it was
    */
   async append(
-    submissions: readonly PendingEntry[],
-  ): Promise<{ verdicts: AppendResult[]; committed?: Committed }> {
+    records: readonly PendingRecord[],
+  ): Promise<{ results: AppendResult[]; head?: SignedHead }> {
     const signers = await this.signers.current();
-    const verdicts: AppendResult[] = [];
-    let attempt: Attempt | undefined;
-    const change = { isRejected: false };
+    let results: AppendResult[] = [];
+    let next: NewHead | undefined;
     try {
       await this.database.transaction(async (transaction) => {
         const head = await lockHead(transaction, this.settings.timeoutMs);
-        const edge = await this.#edge.at(head, transaction);
-        await changeOfOnly(submissions)?.(transaction).catch((error: unknown) => {
-          change.isRejected = true;
-          throw error;
-        });
-        verdicts.push(...(await this.#runChanges(submissions, head, transaction)));
-        attempt = await this.#insert(verdicts, edge, signers, transaction);
+        const frontier = await this.#frontier.frontierAt(head, transaction);
+        const rejections = await runWrites(records, transaction);
+        results = assignIndexes(records, rejections, head);
+        next = await this.#insert(results, frontier, signers, transaction);
       });
     } catch (error) {
-      if (change.isRejected) return { verdicts: [{ rejection: asOutage(error) }] };
-      if (!attempt || !(await this.#isCommitted(attempt))) throw error;
-    }
-    if (!attempt) return { verdicts };
-    this.#edge.committed(attempt.edge);
-    return { verdicts, committed: { size: attempt.edge.size, checkpoint: attempt.checkpoint } };
-  }
-
-  /** Runs the changes one by one, each in its savepoint: a rejected one takes no other along. */
-  async #runChanges(
-    submissions: readonly PendingEntry[],
-    head: LogHead | undefined,
-    transaction: Transaction,
-  ): Promise<AppendResult[]> {
-    const verdicts: AppendResult[] = [];
-    let index = head?.size ?? 0;
-    let time = head?.recordedAtMs ?? 0;
-    for (const submission of submissions) {
-      const rejection = submissions.length > 1 && (await runChange(submission, transaction));
-      if (rejection) {
-        verdicts.push(rejection);
-        continue;
+      if (error instanceof OnlyWriteRejected) {
+        return { results: [{ rejection: asDatabaseUnavailable(error.cause) }] };
       }
-      const entries = submission.encoded.map((encoded, nth) => {
-        const event = submission.events[nth];
-        // Another process's clock was ahead: time in the log never goes back.
-        const entry = event && encoded.recordedAtMs < time ? encodeEntry(event, time) : encoded;
-        time = entry.recordedAtMs;
-        return entry;
-      });
-      verdicts.push({ firstIndex: index, entries });
-      index += entries.length;
+      if (!next || !(await this.#isCommitted(next))) throw error;
     }
-    return verdicts;
+    if (!next) return { results };
+    const { frontier, checkpoint } = next;
+    this.#frontier.remember(frontier);
+    return { results, head: { size: frontier.size, checkpoint } };
   }
 
   async #insert(
-    verdicts: readonly AppendResult[],
-    edge: TreeEdge,
+    results: readonly AppendResult[],
+    frontier: TreeEdge,
     signers: readonly NoteSigner[],
     transaction: Transaction,
-  ): Promise<Attempt | undefined> {
-    const entries = verdicts.flatMap((verdict) => ('entries' in verdict ? verdict.entries : []));
+  ): Promise<NewHead | undefined> {
+    const entries = results.flatMap((result) => ('entries' in result ? result.entries : []));
     if (entries.length === 0) return undefined;
-    const fromSize = edge.size;
+    const fromSize = frontier.size;
     const copy = await copyEntries(transaction, entries, fromSize);
     await copy.sent;
-    // Hashed, signed and written here while the server stores the rows.
+    // Hashing, signing and encoding take place while the server stores the entries.
     const leafHashes = entries.map(({ leaf }) => hashLeaf(leaf));
-    const appended = edge.append(leafHashes);
+    const appended = frontier.append(leafHashes);
     const root = appended.edge.root();
     const { origin } = this.settings;
     const checkpoint = signCheckpoint({ origin, size: appended.edge.size, root }, signers);
@@ -130,64 +109,92 @@ export class Sequencer {
     await copy.stored;
     await copyPersonalRows(transaction, personal);
     await insertHead(transaction, { fromSize, entries, leafHashes, appended, root, checkpoint });
-    return { edge: appended.edge, root, checkpoint };
+    return { frontier: appended.edge, root, checkpoint };
   }
 
   /**
-   * Whether a commit whose answer was lost did happen. Waits for the lock, which the lost transaction
+   * Whether a commit took effect whose answer was lost. Waits for the lock, which the lost transaction
    * holds until it has ended either way.
    */
-  async #isCommitted({ edge, root }: Attempt): Promise<boolean> {
-    const until = this.clock.now() + this.settings.timeoutMs;
+  async #isCommitted({ frontier, root }: NewHead): Promise<boolean> {
+    const deadline = this.clock.now() + this.settings.timeoutMs;
     for (;;) {
       try {
         return await this.database.transaction(async (transaction) => {
           await lockHead(transaction, this.settings.timeoutMs);
-          const [row] = await transaction.query<{ root: Buffer }[]>(
-            'SELECT root FROM audit_head WHERE size = $1',
-            [edge.size],
-          );
-          return row?.root.equals(root) ?? false;
+          const stored = await readRoot(transaction, frontier.size);
+          return stored?.equals(root) ?? false;
         });
       } catch (error) {
-        if (this.clock.now() + retryMs > until) throw error;
-        await this.clock.sleep(retryMs);
+        if (this.clock.now() + COMMIT_CHECK_RETRY_MS > deadline) throw error;
+        await this.clock.sleep(COMMIT_CHECK_RETRY_MS);
       }
     }
   }
 }
 
-const retryMs = 100;
-
-/** A submission that is alone needs no savepoint: when its change fails, so does the transaction. */
-function changeOfOnly(submissions: readonly PendingEntry[]): TransactionalWrite | undefined {
-  return submissions.length === 1 ? submissions[0]?.change : undefined;
-}
-
-async function runChange(
-  { change }: PendingEntry,
-  transaction: Transaction,
-): Promise<{ rejection: unknown } | undefined> {
-  if (!change) return undefined;
-  await transaction.query('SAVEPOINT audit_change');
-  try {
-    await change(transaction);
-    await transaction.query('RELEASE SAVEPOINT audit_change');
-    return undefined;
-  } catch (error) {
-    // Fails when the connection is gone, and with it the whole transaction.
-    await transaction.query('ROLLBACK TO SAVEPOINT audit_change');
-    return { rejection: asOutage(error) };
+/** The write of the only record in a transaction was rejected, so that the transaction is rolled back. */
+class OnlyWriteRejected extends Error {
+  constructor(override readonly cause: unknown) {
+    super('the write was rejected');
   }
 }
 
-/** SQLSTATEs of statements that were given up: an outage, not a finding of the change. */
-const givenUp = /^(08...|57...|55P03|40001|40P01)$/;
+/** Runs the writes in order, each in its own savepoint, so that a rejected one affects no other. */
+async function runWrites(
+  records: readonly PendingRecord[],
+  transaction: Transaction,
+): Promise<(Rejection | undefined)[]> {
+  const [only, second] = records;
+  if (only && !second) {
+    // Needs no savepoint: when this write fails, there is nothing else to commit.
+    await only.write?.(transaction).catch((error: unknown) => {
+      throw new OnlyWriteRejected(error);
+    });
+    return [];
+  }
+  const rejections: (Rejection | undefined)[] = [];
+  for (const { write } of records) {
+    rejections.push(write && (await runInSavepoint(write, transaction)));
+  }
+  return rejections;
+}
 
-function asOutage(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const isGivenUp = typeof code === 'string' && givenUp.test(code);
-  // The connection broke between two statements of the change: the driver has let go of it.
-  const isReleased = error instanceof QueryRunnerProviderAlreadyReleasedError;
-  return isGivenUp || isReleased ? new DatabaseUnavailable({ cause: error }) : error;
+async function runInSavepoint(
+  write: TransactionalWrite,
+  transaction: Transaction,
+): Promise<Rejection | undefined> {
+  await transaction.query('SAVEPOINT audit_change');
+  try {
+    await write(transaction);
+    await transaction.query('RELEASE SAVEPOINT audit_change');
+    return undefined;
+  } catch (error) {
+    // Fails when the connection is lost, and the whole transaction with it.
+    await transaction.query('ROLLBACK TO SAVEPOINT audit_change');
+    return { rejection: asDatabaseUnavailable(error) };
+  }
+}
+
+function assignIndexes(
+  records: readonly PendingRecord[],
+  rejections: readonly (Rejection | undefined)[],
+  head: LogHead | undefined,
+): AppendResult[] {
+  let index = head?.size ?? 0;
+  let timeMs = head?.recordedAtMs ?? 0;
+  return records.map(({ events, encoded }, nth) => {
+    const rejection = rejections[nth];
+    if (rejection) return rejection;
+    const firstIndex = index;
+    const entries = encoded.map((entry, place) => {
+      const event = events[place];
+      // Times in the log never decrease, even when the clock of another process is ahead.
+      const placed = event && entry.recordedAtMs < timeMs ? encodeEntry(event, timeMs) : entry;
+      timeMs = placed.recordedAtMs;
+      return placed;
+    });
+    index += entries.length;
+    return { firstIndex, entries };
+  });
 }

@@ -11,32 +11,32 @@ import {
 import { AuditEntryRetired } from '../errors.js';
 import type { LogReader } from './log-reader.js';
 
-/** Where a copy of the log comes from: its database, or its addresses on the web. */
+/** What a copy of the log is read from: the database or the HTTP API. */
 export type LogSource = Pick<LogReader, 'checkpoint' | 'resource'>;
 
-/** The log as files, laid out as its addresses are: `checkpoint`, `tile/…`, `tile/entries/…`. */
+/** A copy of the log as files with the paths of C2SP tlog-tiles: `checkpoint`, `tile/…`, `tile/entries/…`. */
 export class TileDirectory {
   constructor(readonly path: string) {}
 
-  /** The signed checkpoint; `undefined` when the folder holds no log yet. */
+  /** The signed checkpoint; `undefined` when the folder has no copy yet. */
   checkpoint(): string | undefined {
     return this.#read('checkpoint')?.toString();
   }
 
-  /** The hashes of a tile; a full tile stands in for a part of it. */
+  /** The hashes of a tile, read from the full tile where there is one; `undefined` when neither exists. */
   tile(address: TileAddress): Buffer | undefined {
     const full = this.#read(tilePath({ ...address, width: tileWidth }));
     return full ?? this.#read(tilePath(address));
   }
 
-  /** The bytes of an entry bundle. */
+  /** The bytes of an entry bundle; `undefined` when it does not exist. */
   bundle(address: Omit<TileAddress, 'level'>): Buffer | undefined {
     return this.#read(entriesPath(address));
   }
 
   /**
-   * Copies the log here, adding what is new. The checkpoint comes last: a copy that was cut off still
-   * verifies as the older log, and is finished by the next.
+   * Copies what the folder lacks. The checkpoint is written last: an interrupted copy still verifies as
+   * the older log, and the next call completes it.
    *
    * @returns the size of the copied log
    */
@@ -64,12 +64,12 @@ export class TileDirectory {
     try {
       await this.#write(path, await log.resource(path));
     } catch (error) {
-      // Bodies that are no longer kept: their hashes are in the tiles.
+      // Retired entries have no bodies; their hashes are in the tiles.
       if (!(error instanceof AuditEntryRetired)) throw error;
     }
   }
 
-  /** Not through the thread pool: with so many files, that would take as long as hashing them. */
+  /** Synchronous, because the thread pool would take as long per file as hashing its content. */
   #read(path: string): Buffer | undefined {
     try {
       return readFileSync(join(this.path, path));

@@ -1,20 +1,20 @@
-// One-dimensional arrays in PostgreSQL's binary format (array_send in utils/adt/arrayfuncs.c). The
-// driver sends a Buffer as it is, so that thousands of values cost neither quoting nor parsing.
+// Encodes one-dimensional arrays in PostgreSQL's binary format (array_send in utils/adt/arrayfuncs.c).
+// pg sends a Buffer unchanged, so thousands of values need neither quoting nor parsing. No statements.
 
-const oids = {
+const OIDS = {
   bytea: 17,
   bigint: 20,
   text: 25,
   timestamptz: 1184,
 } as const;
-const headerBytes = 20;
-const epoch2000Ms = 946_684_800_000;
+const HEADER_BYTES = 20;
+const EPOCH_2000_MS = 946_684_800_000;
 
-/** `bytea[]`. */
+/** A `bytea[]`. */
 export function bytesArray(values: readonly Uint8Array[]): Buffer {
-  const size = values.reduce((sum, value) => sum + 4 + value.length, headerBytes);
+  const size = values.reduce((sum, value) => sum + 4 + value.length, HEADER_BYTES);
   const array = header('bytea', values.length, size, false);
-  let offset = headerBytes;
+  let offset = HEADER_BYTES;
   for (const value of values) {
     array.writeInt32BE(value.length, offset);
     array.set(value, offset + 4);
@@ -23,16 +23,16 @@ export function bytesArray(values: readonly Uint8Array[]): Buffer {
   return array;
 }
 
-/** `text[]`; `null` and `undefined` become NULL. */
+/** A `text[]`; `null` and `undefined` become NULL. */
 export function textArray(values: readonly (string | null | undefined)[]): Buffer {
-  let size = headerBytes + 4 * values.length;
+  let size = HEADER_BYTES + 4 * values.length;
   let hasNulls = false;
   for (const value of values) {
     if (value === null || value === undefined) hasNulls = true;
     else size += Buffer.byteLength(value);
   }
   const array = header('text', values.length, size, hasNulls);
-  let offset = headerBytes;
+  let offset = HEADER_BYTES;
   for (const value of values) {
     if (value === null || value === undefined) {
       array.writeInt32BE(-1, offset);
@@ -46,22 +46,22 @@ export function textArray(values: readonly (string | null | undefined)[]): Buffe
   return array;
 }
 
-/** `bigint[]`, of safe integers. */
+/** A `bigint[]` of safe integers. */
 export function bigintArray(values: readonly number[]): Buffer {
   return int64Array('bigint', values);
 }
 
-/** `timestamptz[]`, of milliseconds since 1970. */
+/** A `timestamptz[]` of milliseconds since 1970. */
 export function timeArray(unixMs: readonly number[]): Buffer {
   return int64Array(
     'timestamptz',
-    unixMs.map((time) => (time - epoch2000Ms) * 1000),
+    unixMs.map((time) => (time - EPOCH_2000_MS) * 1000),
   );
 }
 
 function int64Array(type: 'bigint' | 'timestamptz', values: readonly number[]): Buffer {
-  const array = header(type, values.length, headerBytes + 12 * values.length, false);
-  let offset = headerBytes;
+  const array = header(type, values.length, HEADER_BYTES + 12 * values.length, false);
+  let offset = HEADER_BYTES;
   for (const value of values) {
     array.writeInt32BE(8, offset);
     array.writeBigInt64BE(BigInt(value), offset + 4);
@@ -70,11 +70,11 @@ function int64Array(type: 'bigint' | 'timestamptz', values: readonly number[]): 
   return array;
 }
 
-function header(type: keyof typeof oids, count: number, size: number, hasNulls: boolean): Buffer {
+function header(type: keyof typeof OIDS, count: number, size: number, hasNulls: boolean): Buffer {
   const array = Buffer.allocUnsafe(size);
   array.writeInt32BE(1, 0);
   array.writeInt32BE(hasNulls ? 1 : 0, 4);
-  array.writeInt32BE(oids[type], 8);
+  array.writeInt32BE(OIDS[type], 8);
   array.writeInt32BE(count, 12);
   array.writeInt32BE(1, 16);
   return array;

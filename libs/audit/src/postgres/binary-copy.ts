@@ -1,20 +1,21 @@
+// COPY … FROM STDIN over pg's wire protocol. Runs statements of `append-statements`; has none of its own.
 import type { ClientBase, Connection, Submittable } from 'pg';
 import type { Transaction } from '#libs/platform';
 
-/** Rows under way to the server. */
+/** A COPY in progress. */
 export interface RowCopy {
-  /** Resolves when they are written, and the server works on them; also when the copy fails. */
+  /** Resolves when all rows were sent and the server stores them; also when the copy fails. */
   readonly sent: Promise<void>;
-  /** Resolves when they are stored. */
+  /** Resolves when the rows are stored. */
   readonly stored: Promise<void>;
 }
 
 /**
  * Adds rows with COPY in its binary format, which costs the server a quarter less than INSERT from
- * arrays: nothing to plan, no arrays to take apart, whole pages at a time.
+ * arrays: there is nothing to plan and no array to unpack, and whole pages are written.
  *
  * @param sql `COPY … FROM STDIN (FORMAT binary)`
- * @param chunks one stream of bytes, in pieces of any size, asked for when the server is ready
+ * @param chunks the bytes of the rows, in chunks of any size; iterated when the server is ready
  */
 export async function copyRows(
   transaction: Transaction,
@@ -30,28 +31,23 @@ export async function copyRows(
     if (error === undefined || error === null) stored.resolve(undefined);
     else stored.reject(error);
   };
-  client.query(
-    new CopyIn(
-      sql,
-      chunks,
-      () => {
-        sent.resolve(undefined);
-      },
-      finish,
-    ),
-  );
-  stored.promise.catch(() => undefined); // whoever waits for `sent` first comes to it later
+  const onSent = (): void => {
+    sent.resolve(undefined);
+  };
+  client.query(new CopyIn(sql, chunks, onSent, finish));
+  // A caller that awaits `sent` first handles a rejection only afterwards.
+  stored.promise.catch(() => undefined);
   return { sent: sent.promise, stored: stored.promise };
 }
 
-/** The part of pg's connection that its types leave out. */
+/** The members of pg's connection that its types omit. */
 interface CopyConnection extends Connection {
   sendCopyFromChunk(chunk: Buffer): void;
   endCopyFrom(): void;
   sendCopyFail(message: string): void;
 }
 
-/** What pg's client asks of a query, for a COPY. The client puts its deadline around `callback`. */
+/** A COPY as pg's client runs it. The client wraps `callback` to enforce its deadline. */
 class CopyIn implements Submittable {
   constructor(
     private readonly sql: string,
@@ -69,14 +65,14 @@ class CopyIn implements Submittable {
       for (const chunk of this.chunks) connection.sendCopyFromChunk(chunk);
       connection.endCopyFrom();
     } catch (error) {
-      connection.sendCopyFail('the rows could not be written');
+      connection.sendCopyFail('the rows could not be encoded');
       this.callback(error);
     }
     this.onSent();
   }
 
   handleCommandComplete(): void {
-    // The rows are stored when the server is ready again.
+    // The copy is complete when the server is ready for the next query.
   }
 
   handleReadyForQuery(): void {

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashLeaf, TreeEdge, verifyConsistency, verifyProofFile } from '#libs/transparency-log';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { type CallContext, uuidV7 } from '#libs/platform';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestDesk, openTestLog, openTestReader, type TestLog } from '../testing/test-log.js';
 import { alice, denied, issued } from '../testing/sample-events.js';
-import type { AuditLogService, AuditReader } from './audit-log.service.js';
+import type { AuditLogService } from './audit-log.service.js';
 import { AuditEntryNotFound, AuditScopeExceeded } from '../errors.js';
 import { SecretTokenFingerprints } from '../fingerprints/secret-token-fingerprints.js';
-import { uuidV7 } from '../entry/uuid-v7.js';
 
 const fabrikam = { ...alice, tenant: 'fabrikam', subject: 'bob', displayName: 'Bob' };
-const grace: AuditReader = { actor: { ...alice, subject: 'grace' } };
-const stranger: AuditReader = { actor: { ...fabrikam, subject: 'auditor' } };
+const grace: CallContext = { actor: { ...alice, subject: 'grace' } };
+const stranger: CallContext = { actor: { ...fabrikam, subject: 'auditor' } };
 
 describe('AuditLogService', () => {
   let database: TestDatabase;

@@ -1,166 +1,160 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { RequestContext } from '#libs/platform';
-import { type Actor, isPrincipal } from '../trail/actor.js';
+import { type CallContext, isPrincipal } from '#libs/platform';
 import type { AuditAction, AuditEvent, AuditOutcome } from '../trail/audit-event.js';
 import { AuditEntryNotFound, AuditScopeExceeded } from '../errors.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
-import { EntryExport, type ExportPiece } from '../export/entry-export.js';
+import { EntryExport, type ExportChunk } from '../export/entry-export.js';
 import { EntryRepository } from './entry-repository.js';
 import { type EntryPage, type EntryQuery, EntrySearch } from './entry-search.js';
 import { EntryStatistics, type StatisticCount, type StatisticsQuery } from './entry-statistics.js';
 import type { ExportFormat } from '../export/export-formats.js';
-import { LogReader, type SignedHead } from '../log/log-reader.js';
-import { PersonalEraser } from './personal-eraser.js';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
-import { type TokenTrace, TokenTracer } from './token-trace.js';
-
-/** Who reads the log, on which request. */
-export interface AuditReader {
-  readonly actor: Actor;
-  readonly request?: RequestContext;
-}
+import { LogReader } from '../log/log-reader.js';
+import type { SignedHead } from '../postgres/log-queries.js';
+import { PersonalDataEraser } from './personal-data-eraser.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
+import { type TokenTrace, TokenTracer } from './token-tracer.js';
 
 /**
- * Where auditors read the log. Every reading is an entry itself, recorded before anything is shown;
- * what was asked for stands in it, but neither tokens nor what was found.
+ * Lets auditors search, export, trace and erase. Every read is recorded before anything is returned, with
+ * its parameters, but neither tokens nor results.
  *
- * Auditors of the home tenant, and operators, see the whole log. Others see what people of their
- * tenant did and what was done to them, and no more than that: other entries don't exist for them.
+ * Auditors of the home tenant, and operators, see the whole log. Other auditors see the entries whose
+ * actor or target is of their tenant; all others are not found for them.
  */
 @Injectable()
 export class AuditLogService {
   constructor(
     private readonly trail: AuditTrail,
-    private readonly rows: EntryRepository,
+    private readonly entries: EntryRepository,
     private readonly entrySearch: EntrySearch,
     private readonly entryStatistics: EntryStatistics,
     private readonly entryExport: EntryExport,
     private readonly log: LogReader,
     private readonly tracer: TokenTracer,
-    private readonly eraser: PersonalEraser,
+    private readonly eraser: PersonalDataEraser,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {}
 
   /** A page of entries, newest first. */
-  async search(reader: AuditReader, query: Omit<EntryQuery, 'scopeTenant'>): Promise<EntryPage> {
+  async search(reader: CallContext, query: Omit<EntryQuery, 'scopeTenant'>): Promise<EntryPage> {
     await this.#record(reader, {
       action: 'audit.read',
       details: { route: 'entries', ...asDetails(query) },
     });
-    return this.entrySearch.find({ ...query, scopeTenant: this.#scope(reader) });
+    return this.entrySearch.find({ ...query, scopeTenant: this.#scopeTenant(reader) });
   }
 
-  /** @throws AuditEntryNotFound also for an entry of another tenant */
-  async entry(reader: AuditReader, id: string): Promise<AuditEntryRecord> {
+  /** An entry by its id. @throws AuditEntryNotFound also for an entry of another tenant */
+  async entry(reader: CallContext, id: string): Promise<AuditEntryRecord> {
     await this.#record(reader, { action: 'audit.read', details: { route: 'entry', id } });
-    return this.#visible(reader, id);
+    return this.#visibleEntry(reader, id);
   }
 
   /** The entry's `.tlog-proof` file. @throws AuditEntryNotFound also for an entry of another tenant */
-  async proof(reader: AuditReader, id: string): Promise<string> {
+  async proof(reader: CallContext, id: string): Promise<string> {
     await this.#record(reader, { action: 'audit.read', details: { route: 'proof', id } });
-    const { index } = await this.#visible(reader, id);
+    const { index } = await this.#visibleEntry(reader, id);
     return this.log.proofFile(index);
   }
 
-  /** @throws AuditScopeExceeded for auditors of another tenant */
-  async statistics(reader: AuditReader, query: StatisticsQuery): Promise<StatisticCount[]> {
+  /** Counts of entries. @throws AuditScopeExceeded for auditors of another tenant */
+  async statistics(reader: CallContext, query: StatisticsQuery): Promise<StatisticCount[]> {
     const details = { route: 'statistics', ...asDetails(query) };
-    await this.#requireWhole(reader, 'audit.read', details);
+    await this.#requireWholeLog(reader, 'audit.read', details);
     await this.#record(reader, { action: 'audit.read', details });
     return this.entryStatistics.count(query);
   }
 
-  /** Recorded when the first piece is asked for. */
+  /** Entries in an export format. Recorded when the first chunk is requested. */
   async *export(
-    reader: AuditReader,
+    reader: CallContext,
     query: { readonly format: ExportFormat; readonly fromIndex: number },
-  ): AsyncGenerator<ExportPiece, undefined> {
+  ): AsyncGenerator<ExportChunk, undefined> {
     await this.#record(reader, { action: 'audit.export', details: asDetails(query) });
-    yield* this.entryExport.stream({ ...query, scopeTenant: this.#scope(reader) });
+    yield* this.entryExport.stream({ ...query, scopeTenant: this.#scopeTenant(reader) });
     return undefined;
   }
 
   /** The newest checkpoint. Not recorded. @throws AuditScopeExceeded for auditors of another tenant */
-  async checkpoint(reader: AuditReader): Promise<SignedHead> {
-    await this.#requireWhole(reader, 'audit.read', { route: 'checkpoint' });
+  async checkpoint(reader: CallContext): Promise<SignedHead> {
+    await this.#requireWholeLog(reader, 'audit.read', { route: 'checkpoint' });
     return this.log.checkpoint();
   }
 
   /**
-   * A tile or an entry bundle. Tiles hold hashes only, so that only bundles are recorded.
+   * A tile or an entry bundle. Only bundles are recorded, because tiles hold hashes only.
    *
    * @throws AuditScopeExceeded for auditors of another tenant
    */
-  async resource(reader: AuditReader, path: string): Promise<Buffer> {
-    await this.#requireWhole(reader, 'audit.read', { route: path });
+  async resource(reader: CallContext, path: string): Promise<Buffer> {
+    await this.#requireWholeLog(reader, 'audit.read', { route: path });
     if (path.startsWith('tile/entries/'))
       await this.#record(reader, { action: 'audit.read', details: { route: path } });
     return this.log.resource(path);
   }
 
-  /** Who got a token. @throws AuditScopeExceeded for auditors of another tenant */
+  /** The entries of a token. @throws AuditScopeExceeded for auditors of another tenant */
   async trace(
-    reader: AuditReader,
-    what: { readonly token: string } | { readonly fingerprint: string },
+    reader: CallContext,
+    by: { readonly token: string } | { readonly fingerprint: string },
   ): Promise<TokenTrace> {
     const details: NonNullable<AuditEvent['details']> =
-      'token' in what ? { by: 'token' } : { by: 'fingerprint', fingerprint: what.fingerprint };
-    await this.#requireWhole(reader, 'audit.trace', details);
+      'token' in by ? { by: 'token' } : { by: 'fingerprint', fingerprint: by.fingerprint };
+    await this.#requireWholeLog(reader, 'audit.trace', details);
     await this.#record(reader, { action: 'audit.trace', details });
-    return 'token' in what
-      ? this.tracer.byToken(what.token)
-      : this.tracer.byFingerprint(what.fingerprint);
+    return 'token' in by
+      ? this.tracer.byToken(by.token)
+      : this.tracer.byFingerprint(by.fingerprint);
   }
 
-  /** Erases a person's values. @throws AuditScopeExceeded for auditors of another tenant */
+  /** Erases a person's personal values. @throws AuditScopeExceeded for auditors of another tenant */
   async erase(
-    reader: AuditReader,
+    reader: CallContext,
     person: { readonly tenant: string; readonly subject: string; readonly reason?: string },
   ): Promise<{ readonly receipt: AuditReceipt; readonly rows: number }> {
-    await this.#requireWhole(reader, 'audit.erase', {});
+    await this.#requireWholeLog(reader, 'audit.erase', {});
     return this.eraser.erase({ ...person, ...reader });
   }
 
-  async #visible(reader: AuditReader, id: string): Promise<AuditEntryRecord> {
-    const found = await this.rows.byId(id);
-    const tenant = this.#scope(reader);
+  async #visibleEntry(reader: CallContext, id: string): Promise<AuditEntryRecord> {
+    const found = await this.entries.byId(id);
+    const tenant = this.#scopeTenant(reader);
     const { actor, target } = found?.entry ?? {};
     const isVisible = tenant === undefined || [actor?.tenant, target?.tenant].includes(tenant);
     if (!found || !isVisible) throw new AuditEntryNotFound();
     return found;
   }
 
-  /** Who asks for more than their tenant's entries is refused, which is recorded as well. */
-  async #requireWhole(
-    reader: AuditReader,
+  /** Rejects, and records, requests of auditors who may see the entries of their tenant only. */
+  async #requireWholeLog(
+    reader: CallContext,
     action: AuditAction,
     details: NonNullable<AuditEvent['details']>,
   ): Promise<void> {
-    if (this.#scope(reader) === undefined) return;
+    if (this.#scopeTenant(reader) === undefined) return;
     const refusal = new AuditScopeExceeded();
     await this.#record(reader, { action, details, reason: { code: refusal.code } }, 'denied');
     throw refusal;
   }
 
-  /** The only tenant that the reader may see; `undefined` for the whole log. */
-  #scope({ actor }: AuditReader): string | undefined {
+  /** The tenant whose entries the reader may see; `undefined` for the whole log. */
+  #scopeTenant({ actor }: CallContext): string | undefined {
     if (actor.kind === 'operator') return undefined;
     if (!isPrincipal(actor)) throw new AuditScopeExceeded();
     return actor.tenant === this.settings.homeTenant ? undefined : actor.tenant;
   }
 
   async #record(
-    { actor, request }: AuditReader,
-    what: Pick<AuditEvent, 'action' | 'details' | 'reason'>,
+    { actor, request }: CallContext,
+    event: Pick<AuditEvent, 'action' | 'details' | 'reason'>,
     outcome: AuditOutcome = 'success',
   ): Promise<void> {
-    await this.trail.record({ ...what, outcome, actor, ...(request && { request }) });
+    await this.trail.record({ ...event, outcome, actor, ...(request && { request }) });
   }
 }
 
-/** Addresses are personal: the entry tells only that one was asked for. */
+/** A query as details of its entry. Addresses are personal data, so only their presence is recorded. */
 function asDetails(query: object): Record<string, string | number> {
   const members = Object.entries(query).flatMap(([name, value]: [string, unknown]) => {
     if (value instanceof Date) return [[name, value.toISOString()] as const];

@@ -1,12 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#libs/platform';
-import { parseAuditEntry } from '../entry/audit-entry.js';
+import { Database, uuidV7Time } from '#libs/platform';
+import { parseAuditEntry, type AuditEntryRecord } from '../entry/audit-entry.js';
 import { bigintArray, timeArray } from '../postgres/binary-array.js';
-import { memberOf, personalFields, type PersonalField } from '../entry/personal-values.js';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
-import { uuidV7Time } from '../entry/uuid-v7.js';
+import { hashNameOf, PERSONAL_FIELDS, type PersonalField } from '../entry/personal-values.js';
 
-/** A row of the entries as the driver gives it. */
+/** A row of `audit_entry`. */
 export interface EntryRow {
   readonly entry_index: string;
   readonly recorded_at: Date;
@@ -21,19 +19,19 @@ interface PersonalRow {
   readonly display_name: string | null;
 }
 
-const columnOf = {
+const COLUMN_OF_FIELD = {
   clientAddress: 'client_address',
   userAgent: 'user_agent',
   displayName: 'display_name',
 } as const satisfies Record<PersonalField, keyof PersonalRow>;
 
-/** Times between which a run of entries was recorded. Narrows a search by index to few partitions. */
+/** The times between which a range of entries was recorded, for searches to read few partitions. */
 export interface TimeSpan {
   readonly from: Date;
   readonly to: Date;
 }
 
-/** Finds entries by id and by index. */
+/** Reads entries by id and by index, and their personal values. */
 @Injectable()
 export class EntryRepository {
   constructor(private readonly database: Database) {}
@@ -46,12 +44,12 @@ export class EntryRepository {
       'SELECT entry_index, recorded_at, leaf FROM audit_entry WHERE recorded_at = $1 AND id = $2',
       [new Date(time).toISOString(), id],
     );
-    return (await this.complete(rows))[0];
+    return (await this.withPersonalValues(rows))[0];
   }
 
-  /** The rows from one index up to and without another, in order; those that were retired are missing. */
+  /** The rows from index `from` up to, but not including, `end`, in order. Retired ones are missing. */
   async byIndex(from: number, end: number): Promise<EntryRow[]> {
-    const span = await this.spanOf(from, end);
+    const span = await this.timeSpanOf(from, end);
     if (!span) return [];
     return this.database.query<EntryRow>(
       `SELECT entry_index, recorded_at, leaf FROM audit_entry
@@ -61,8 +59,8 @@ export class EntryRepository {
     );
   }
 
-  /** When the entries from one index up to and without another were recorded; absent beyond the log. */
-  async spanOf(from: number, end: number): Promise<TimeSpan | undefined> {
+  /** When the entries from index `from` up to `end` were recorded; `undefined` for an empty log. */
+  async timeSpanOf(from: number, end: number): Promise<TimeSpan | undefined> {
     const [row] = await this.database.query<{ from_at: Date | null; to_at: Date | null }>(
       `SELECT (SELECT recorded_at FROM audit_head WHERE size <= $1 ORDER BY size DESC LIMIT 1) AS from_at,
          coalesce((SELECT recorded_at FROM audit_head WHERE size >= $2 ORDER BY size LIMIT 1),
@@ -72,7 +70,7 @@ export class EntryRepository {
     return row?.to_at ? { from: row.from_at ?? new Date(0), to: row.to_at } : undefined;
   }
 
-  /** The first index that was recorded at a time or later; absent when there is none. */
+  /** The first index that was recorded at this time or later; `undefined` when there is none. */
   async firstIndexSince(time: Date): Promise<number | undefined> {
     const [row] = await this.database.query<{ entry_index: string }>(
       `SELECT entry_index FROM audit_entry WHERE recorded_at >= $1
@@ -82,8 +80,8 @@ export class EntryRepository {
     return row && Number(row.entry_index);
   }
 
-  /** Adds the personal values to rows. */
-  async complete(rows: readonly EntryRow[]): Promise<AuditEntryRecord[]> {
+  /** Parses rows and adds their personal values. */
+  async withPersonalValues(rows: readonly EntryRow[]): Promise<AuditEntryRecord[]> {
     if (rows.length === 0) return [];
     const personal = await this.database.query<PersonalRow>(
       `SELECT p.entry_index, whose, client_address, user_agent, display_name
@@ -106,9 +104,9 @@ export class EntryRepository {
 
 function valuesOf(rows: readonly PersonalRow[]): AuditEntryRecord['personal'] {
   const values = rows.flatMap((row) =>
-    personalFields.flatMap((field) => {
-      const value = row[columnOf[field]];
-      return value === null ? [] : [[memberOf(row.whose, field), value] as const];
+    PERSONAL_FIELDS.flatMap((field) => {
+      const value = row[COLUMN_OF_FIELD[field]];
+      return value === null ? [] : [[hashNameOf(row.whose, field), value] as const];
     }),
   );
   return Object.fromEntries(values);

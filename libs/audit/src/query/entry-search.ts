@@ -1,11 +1,11 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { Database } from '#libs/platform';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
+import { escapeControlCharacters } from '../entry/sanitize.js';
 import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
-import { type EntryRow, EntryRepository } from './entry-repository.js';
-import { asRecorded } from '../entry/encode-entry.js';
-import type { AuditEntryRecord } from '../entry/audit-entry-record.js';
+import { EntryRepository, type EntryRow } from './entry-repository.js';
 
-/** What entries must meet, all of it. */
+/** Conditions that found entries meet, all of them. */
 export interface EntryFilter {
   /** Recorded at this time or later. */
   readonly from?: Date | undefined;
@@ -23,14 +23,14 @@ export interface EntryFilter {
   readonly clientAddress?: string | undefined;
   readonly fingerprint?: string | undefined;
   readonly reasonCode?: string | undefined;
-  /** Words that the reason has, its code or its text. */
+  /** Words, all of which the reason's code or text contains. */
   readonly reasonText?: string | undefined;
 }
 
 /** One page of a search. */
 export interface EntryPage {
   readonly items: readonly AuditEntryRecord[];
-  /** The index to go on before; absent on the last page. */
+  /** The `before` of the next page; absent on the last page. */
   readonly nextBefore?: number;
 }
 
@@ -38,13 +38,13 @@ export interface EntryPage {
 export interface EntryQuery extends EntryFilter {
   /** 1 to 1000. */
   readonly limit: number;
-  /** Only entries with a smaller index: the `nextBefore` of the page before. */
+  /** Only entries with a smaller index: the `nextBefore` of the previous page. */
   readonly before?: number | undefined;
-  /** Only entries that this tenant's people did or that were done to them. */
+  /** Only entries whose actor or target is of this tenant. */
   readonly scopeTenant?: string | undefined;
 }
 
-const equalities = {
+const COLUMN_OF_FILTER = {
   action: 'e.action',
   outcome: 'e.outcome',
   actorTenant: 'e.actor_tenant',
@@ -55,17 +55,22 @@ const equalities = {
   reasonCode: 'e.reason_code',
 } as const satisfies { [K in keyof EntryFilter]?: string };
 
-/** Searches the log. */
+/** Pages of the newest reasons that are searched for words before the full-text index is used. */
+const NEWEST_REASON_PAGES = 3;
+
+type PlanNode = 'bitmapscan' | 'indexscan' | 'seqscan' | 'sort';
+
+/** Searches entries by their columns. */
 @Injectable()
 export class EntrySearch {
   constructor(
     private readonly database: Database,
-    @Inject(EntryRepository) private readonly rows: EntryRepository,
+    private readonly entries: EntryRepository,
   ) {}
 
   /**
-   * A page of entries, newest first. Pages of one search neither overlap nor miss an entry that was
-   * there when it began.
+   * A page of entries, newest first. The pages of a search neither overlap nor miss an entry that
+   * existed when it began.
    */
   async find(query: EntryQuery): Promise<EntryPage> {
     const bounds = await this.#bounds(query);
@@ -75,86 +80,86 @@ export class EntrySearch {
       found.push(...(await this.#select(query, bounds, branch)));
     }
     found.sort((a, b) => Number(b.entry_index) - Number(a.entry_index));
-    const items = await this.rows.complete(found.slice(0, query.limit));
+    const items = await this.entries.withPersonalValues(found.slice(0, query.limit));
     const last = items.at(-1);
     return found.length > query.limit && last ? { items, nextBefore: last.index } : { items };
   }
 
-  /** A time window is a run of indexes, which every index of the table can walk in order. */
+  /** Converts a time window to a range of entry indexes, which every database index ends in. */
   async #bounds({ from, to, before }: EntryQuery): Promise<Bounds | undefined> {
-    const first = from && (await this.rows.firstIndexSince(from));
+    const first = from && (await this.entries.firstIndexSince(from));
     if (from && first === undefined) return undefined;
-    const end = to && (await this.rows.firstIndexSince(to));
+    const end = to && (await this.entries.firstIndexSince(to));
     const ends = [end, before].filter((index) => index !== undefined);
     const endIndex = ends.length === 0 ? undefined : Math.min(...ends);
-    const latest = endIndex === undefined ? undefined : await this.rows.spanOf(endIndex, endIndex);
+    const latest =
+      endIndex === undefined ? undefined : await this.entries.timeSpanOf(endIndex, endIndex);
     return { from, first, endIndex, latest: latest?.to };
   }
 
   async #select(query: EntryQuery, bounds: Bounds, branch: Branch): Promise<EntryRow[]> {
     const parameters: unknown[] = [];
     const bind = (value: unknown): string => `$${parameters.push(value)}`;
-    const run = (bounds.from ? [`e.recorded_at >= ${bind(bounds.from.toISOString())}`] : []).concat(
+    const range = (
+      bounds.from ? [`e.recorded_at >= ${bind(bounds.from.toISOString())}`] : []
+    ).concat(
       bounds.latest ? [`e.recorded_at <= ${bind(bounds.latest.toISOString())}`] : [],
       bounds.first === undefined ? [] : [`e.entry_index >= ${bind(bounds.first)}`],
       bounds.endIndex === undefined ? [] : [`e.entry_index < ${bind(bounds.endIndex)}`],
     );
-    const wanted = conditionsOf(query, branch, bind);
+    const conditions = conditionsOf(query, branch, bind);
     const limit = bind(query.limit + 1);
     if (query.clientAddress !== undefined) {
-      const address = `client_address = ${bind(asRecorded(query.clientAddress))}`;
+      const address = `client_address = ${bind(escapeControlCharacters(query.clientAddress))}`;
       const sql = `SELECT e.* FROM (
-          SELECT recorded_at, entry_index FROM audit_personal e ${where([address, ...run])}
+          SELECT recorded_at, entry_index FROM audit_personal e ${where([address, ...range])}
           ORDER BY entry_index DESC OFFSET 0
         ) p CROSS JOIN LATERAL (
           SELECT entry_index, recorded_at, leaf FROM audit_entry e
-          ${where(['e.recorded_at = p.recorded_at', 'e.entry_index = p.entry_index', ...wanted])}
+          ${where(['e.recorded_at = p.recorded_at', 'e.entry_index = p.entry_index', ...conditions])}
           OFFSET 0
         ) e ORDER BY p.entry_index DESC LIMIT ${limit}`;
-      return this.#runWithout(['bitmapscan', 'sort'], sql, parameters);
+      return this.#queryWithout(['bitmapscan', 'sort'], sql, parameters);
     }
     const columns = 'e.entry_index, e.recorded_at, e.leaf';
     if (query.reasonText !== undefined) {
       const newest = `SELECT ${columns} FROM (
-          SELECT * FROM audit_entry e ${where(['e.reason_code IS NOT NULL', ...run])}
-          ORDER BY e.entry_index DESC LIMIT ${newestPages * query.limit}
-        ) e ${where(wanted)} ORDER BY e.entry_index DESC LIMIT ${limit}`;
+          SELECT * FROM audit_entry e ${where(['e.reason_code IS NOT NULL', ...range])}
+          ORDER BY e.entry_index DESC LIMIT ${NEWEST_REASON_PAGES * query.limit}
+        ) e ${where(conditions)} ORDER BY e.entry_index DESC LIMIT ${limit}`;
       const found = await this.database.query<EntryRow>(newest, parameters);
       if (found.length > query.limit) return found;
     }
-    // Both orders are the same; each fits the indexes of its case.
+    // Both give the same order; each fits the database indexes of its case.
     const order =
-      wanted.length > 0 ? 'e.entry_index DESC' : 'e.recorded_at DESC, e.entry_index DESC';
-    const sql = `SELECT ${columns} FROM audit_entry e ${where([...wanted, ...run])}
+      conditions.length > 0 ? 'e.entry_index DESC' : 'e.recorded_at DESC, e.entry_index DESC';
+    const sql = `SELECT ${columns} FROM audit_entry e ${where([...conditions, ...range])}
        ORDER BY ${order} LIMIT ${limit}`;
-    const others = query.reasonText === undefined ? [] : ['seqscan', 'indexscan'];
-    return this.#runWithout(others, sql, parameters);
+    const avoided: PlanNode[] = query.reasonText === undefined ? [] : ['seqscan', 'indexscan'];
+    return this.#queryWithout(avoided, sql, parameters);
   }
 
   /**
-   * Runs a statement without some ways to do it. PostgreSQL can't know how often a word or an address
-   * occurs, and would rather read all that has it, or all reasons there are, than the newest; it would
-   * even start other processes for that, which alone takes longer than the search.
+   * Runs a statement without some plan nodes and without parallel workers. PostgreSQL has no statistics
+   * of words and addresses and would read all their rows, or all reasons, instead of the newest ones; to
+   * start workers alone takes longer than the search.
    */
-  async #runWithout(
-    ways: readonly string[],
+  async #queryWithout(
+    avoided: readonly PlanNode[],
     sql: string,
     parameters: readonly unknown[],
   ): Promise<EntryRow[]> {
-    if (ways.length === 0) return this.database.query<EntryRow>(sql, parameters);
+    if (avoided.length === 0) return this.database.query<EntryRow>(sql, parameters);
     return this.database.transaction(async (transaction) => {
       const settings = [
         `set_config('max_parallel_workers_per_gather', '0', true)`,
-        ...ways.map((way) => `set_config('enable_${way}', 'off', true)`),
+        ...avoided.map((node) => `set_config('enable_${node}', 'off', true)`),
       ];
       await transaction.query(`SELECT ${settings.join(', ')}`);
       return transaction.query<EntryRow[]>(sql, [...parameters]);
     });
   }
 }
-
-/** So many pages of the newest reasons are read word by word, before the index of words is asked. */
-const newestPages = 3;
 
 function where(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
@@ -166,14 +171,14 @@ function conditionsOf(
   bind: (value: unknown) => string,
 ): string[] {
   const conditions = branch.map(({ column, value }) =>
-    value === undefined ? column : `${column} = ${bind(asRecorded(value))}`,
+    value === undefined ? column : `${column} = ${bind(escapeControlCharacters(value))}`,
   );
-  for (const [name, column] of Object.entries(equalities)) {
-    const value = query[name as keyof typeof equalities]; // the keys are those of the object above
-    if (value !== undefined) conditions.push(`${column} = ${bind(asRecorded(value))}`);
+  for (const [name, column] of Object.entries(COLUMN_OF_FILTER)) {
+    const value = query[name as keyof typeof COLUMN_OF_FILTER]; // the keys are those of the object above
+    if (value !== undefined) conditions.push(`${column} = ${bind(escapeControlCharacters(value))}`);
   }
   if (query.reasonText !== undefined) {
-    const words = bind(asRecorded(query.reasonText));
+    const words = bind(escapeControlCharacters(query.reasonText));
     conditions.push(
       `e.reason_code IS NOT NULL AND to_tsvector('simple', e.reason_code || ' ' ||
        coalesce(e.reason_detail, '')) @@ plainto_tsquery('simple', ${words})`,
@@ -182,12 +187,12 @@ function conditionsOf(
   return conditions;
 }
 
-/** Conditions: that a column has a value, or a whole condition when there is no value. */
+/** Conditions: the column equals the value, or without a value, the column is a whole condition. */
 type Branch = readonly { readonly column: string; readonly value?: string }[];
 
 /**
- * Searches that find together, each entry once, what a tenant may see and who did it or had it done.
- * An entry's target is only stored where it isn't the actor, so that each of them fits one index.
+ * Splits the conditions on actor, target and tenant into searches that use one database index each and
+ * together find each entry once. A target is stored only where it differs from the actor.
  */
 function branchesOf({ actorSubject, targetSubject, scopeTenant }: EntryQuery): Branch[] {
   const scopes: Branch[] =
@@ -198,24 +203,26 @@ function branchesOf({ actorSubject, targetSubject, scopeTenant }: EntryQuery): B
   return scopes.flatMap((scope) => subjects.map((subject) => [...scope, ...subject]));
 }
 
-const onItself = { column: 'e.target_subject IS NULL' };
-const onOthers = { column: 'e.target_subject IS NOT NULL' };
+const ON_ITSELF = { column: 'e.target_subject IS NULL' };
+const ON_OTHERS = { column: 'e.target_subject IS NOT NULL' };
 
 function subjectBranches(actor: string | undefined, target: string | undefined): Branch[] {
   const by = (value: string): Branch[number] => ({ column: 'e.actor_subject', value });
   const on = (value: string): Branch[number] => ({ column: 'e.target_subject', value });
   if (actor === undefined && target === undefined) return [[]];
   if (target === undefined) {
-    return actor === undefined ? [] : [onItself, onOthers].map((where) => [by(actor), where]);
+    return actor === undefined ? [] : [ON_ITSELF, ON_OTHERS].map((where) => [by(actor), where]);
   }
-  if (actor === undefined) return [[by(target), onItself], [on(target)]];
+  if (actor === undefined) return [[by(target), ON_ITSELF], [on(target)]];
   const onOther: Branch = [by(actor), on(target)];
-  return actor === target ? [[by(actor), onItself], onOther] : [onOther];
+  return actor === target ? [[by(actor), ON_ITSELF], onOther] : [onOther];
 }
 
+/** The range of indexes and times that a search reads. */
 interface Bounds {
   readonly from: Date | undefined;
   readonly first: number | undefined;
   readonly endIndex: number | undefined;
+  /** When the entry before `endIndex` was recorded. */
   readonly latest: Date | undefined;
 }

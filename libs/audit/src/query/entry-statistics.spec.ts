@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ManualClock } from '#libs/platform';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { denied, issued } from '../testing/sample-events.js';
 import { EntryStatistics } from './entry-statistics.js';

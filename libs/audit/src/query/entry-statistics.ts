@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#libs/platform';
 
-/** What entries can be counted by. */
-export const statisticDimensions = {
+/** What entries can be counted by, with the column of each. */
+export const STATISTIC_DIMENSIONS = {
   action: 'action',
   outcome: 'outcome',
   reasonCode: 'reason_code',
@@ -10,44 +10,44 @@ export const statisticDimensions = {
   clientApp: 'client_app',
 } as const;
 
-export type StatisticDimension = keyof typeof statisticDimensions;
+export type StatisticDimension = keyof typeof STATISTIC_DIMENSIONS;
 
 export type StatisticBucket = 'hour' | 'day' | 'week' | 'month';
 
 /** Which entries to count, and how to group them. */
 export interface StatisticsQuery {
-  /** From this time on. */
+  /** Recorded at this time or later. */
   readonly from: Date;
-  /** Up to and without this time. */
+  /** Recorded before this time. */
   readonly to: Date;
   /** Calendar units in UTC. */
   readonly bucket: StatisticBucket;
   readonly dimension: StatisticDimension;
 }
 
-/** Entries of one bucket that share one value; the value is absent where entries have none. */
+/** The number of entries in a bucket with one value; `undefined` stands for entries without a value. */
 export interface StatisticCount {
   readonly bucketStart: Date;
   readonly value: string | undefined;
   readonly entries: number;
 }
 
-const hourMs = 3_600_000;
-const dimensionValues = Object.values(statisticDimensions)
+const HOUR_MS = 3_600_000;
+const DIMENSION_VALUES = Object.values(STATISTIC_DIMENSIONS)
   .map((column) => `('${column}', coalesce(${column}, ''))`)
   .join(', ');
 
 /**
- * Counts entries by time. Hours that are over were counted once and for all (`rollUp`); only what is
- * newer, and hours that the window cuts, is counted anew.
+ * Counts entries by time. Past hours are counted once and stored (`rollUp`); only newer entries, and hours
+ * that a window contains in part, are counted for each query.
  */
 @Injectable()
 export class EntryStatistics {
   constructor(private readonly database: Database) {}
 
-  /** Buckets in the order of time, largest counts first. */
+  /** Counts by bucket, in the order of time, the largest counts first. */
   async count({ from, to, bucket, dimension }: StatisticsQuery): Promise<StatisticCount[]> {
-    const column = statisticDimensions[dimension];
+    const column = STATISTIC_DIMENSIONS[dimension];
     const [run] = await this.database.query<{ start_at: Date; end_at: Date }>(
       'SELECT min(start_at) AS start_at, max(end_at) AS end_at FROM audit_statistic_run HAVING count(*) > 0',
     );
@@ -77,9 +77,9 @@ export class EntryStatistics {
   }
 
   /**
-   * Counts the next hours that are over, a day at most. Safe to run twice at once: one of two counts.
+   * Counts and stores the next complete hours, a day at most. Of two calls at the same time, one counts.
    *
-   * @returns whether there may be more to count
+   * @returns whether more hours can be counted
    */
   async rollUp(): Promise<boolean> {
     const [state] = await this.database.query<{ start: Date | null; newest: Date | null }>(
@@ -89,10 +89,10 @@ export class EntryStatistics {
         (SELECT recorded_at FROM audit_head ORDER BY size DESC LIMIT 1) AS newest`,
     );
     if (!state?.start || !state.newest) return false;
-    // Times never go back in the log: before the hour of its newest entry nothing will be added.
+    // Times in the log never decrease, so hours before that of the newest entry are complete.
     const closed = floorHour(state.newest);
     const start = state.start.getTime();
-    const end = Math.min(closed, start + 24 * hourMs);
+    const end = Math.min(closed, start + 24 * HOUR_MS);
     if (end <= start) return false;
     const window = [new Date(start).toISOString(), new Date(end).toISOString()];
     return this.database.transaction(async (transaction) => {
@@ -105,7 +105,7 @@ export class EntryStatistics {
       await transaction.query(
         `INSERT INTO audit_statistic (dimension, hour, value, entries)
          SELECT dimension, date_trunc('hour', recorded_at, 'UTC'), value, count(*)
-         FROM audit_entry CROSS JOIN LATERAL (VALUES ${dimensionValues}) counted (dimension, value)
+         FROM audit_entry CROSS JOIN LATERAL (VALUES ${DIMENSION_VALUES}) counted (dimension, value)
          WHERE recorded_at >= $1 AND recorded_at < $2
          GROUP BY 1, 2, 3`,
         window,
@@ -116,9 +116,9 @@ export class EntryStatistics {
 }
 
 function floorHour(time: Date): number {
-  return Math.floor(time.getTime() / hourMs) * hourMs;
+  return Math.floor(time.getTime() / HOUR_MS) * HOUR_MS;
 }
 
 function ceilHour(time: Date): number {
-  return Math.ceil(time.getTime() / hourMs) * hourMs;
+  return Math.ceil(time.getTime() / HOUR_MS) * HOUR_MS;
 }

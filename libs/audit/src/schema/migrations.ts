@@ -3,3 +3,23 @@ import { CreateAuditLog1764000000001 } from './create-audit-log.js';
 
 /** The schema of the log, in order. Run by the role that owns it, never by the service. */
 export const auditMigrations: (new () => MigrationInterface)[] = [CreateAuditLog1764000000001];
+
+/** What the service's role may do with the tables: add rows and read them. */
+export const auditGrants: readonly {
+  readonly table: string;
+  readonly privileges: readonly ('SELECT' | 'INSERT' | 'UPDATE' | 'DELETE')[];
+}[] = [
+  'audit_entry',
+  'audit_personal',
+  'audit_head',
+  'audit_tile',
+  'audit_fingerprint_key',
+  'audit_statistic',
+  'audit_statistic_run',
+].map((table) => ({ table, privileges: ['SELECT', 'INSERT'] }));
+
+/** Functions that run with the owner's rights and that the service's role may execute. */
+export const auditFunctionGrants: readonly string[] = [
+  'audit_create_partitions(integer)',
+  'audit_erase_personal(timestamptz, bigint)',
+];

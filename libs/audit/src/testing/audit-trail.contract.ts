@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { uuidV7Time } from '#libs/platform';
 import { denied, issued } from './sample-events.js';
 import type { AuditTrail, TransactionalWrite } from '../trail/audit-trail.js';
-import { uuidV7Time } from '../entry/uuid-v7.js';
 
 /** One adapter, set up for the suite. */
 export interface AuditTrailUnderTest {

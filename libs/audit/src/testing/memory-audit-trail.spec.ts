@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { issued } from './sample-events.js';
 import { describeAuditTrail } from './audit-trail.contract.js';
-import { AuditUnavailable } from '../errors/audit-unavailable.js';
+import { AuditUnavailable } from '../errors.js';
 import { MemoryAuditTrail } from './memory-audit-trail.js';
 
 describeAuditTrail('MemoryAuditTrail', async () => {

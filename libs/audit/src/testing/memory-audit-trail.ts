@@ -1,7 +1,6 @@
-import type { Transaction } from '#libs/platform';
+import { type Transaction, uuidV7 } from '#libs/platform';
 import type { AuditEvent } from '../trail/audit-event.js';
 import { type AuditReceipt, AuditTrail, type TransactionalWrite } from '../trail/audit-trail.js';
-import { uuidV7 } from '../entry/uuid-v7.js';
 
 /** Keeps events in memory, for tests. */
 export class MemoryAuditTrail extends AuditTrail {
@@ -16,10 +15,10 @@ export class MemoryAuditTrail extends AuditTrail {
 
   override async recordAll(
     events: readonly AuditEvent[],
-    change?: TransactionalWrite,
+    write?: TransactionalWrite,
   ): Promise<readonly AuditReceipt[]> {
     if (this.outage) throw this.outage;
-    await change?.(this.transaction);
+    await write?.(this.transaction);
     return events.map((event) => {
       const receipt = { id: uuidV7(Date.now()), index: this.entries.length };
       this.entries.push({ ...event, ...receipt });

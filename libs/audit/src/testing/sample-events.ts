@@ -1,4 +1,5 @@
-import type { AuditEvent, Principal } from '../index.js';
+import type { Principal } from '#libs/platform';
+import type { AuditEvent } from '../trail/audit-event.js';
 
 /** A person of Contoso, as authentication hands her over. */
 export const alice: Principal = {

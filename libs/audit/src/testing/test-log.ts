@@ -5,11 +5,11 @@ import {
   type Clock,
   Database,
   dataSourceOptions,
-  MemoryLogger,
   ReadinessChecks,
   SystemClock,
 } from '#libs/platform';
-import { MemorySecretStore } from '#libs/secrets';
+import { MemoryLogger } from '#libs/platform/testing';
+import { MemorySecretStore } from '#libs/secrets/testing';
 import { AuditMetrics } from '../metrics.js';
 import type { AuditSettings } from '../settings.js';
 import { CheckpointSigners } from '../log/checkpoint-signers.js';
@@ -18,9 +18,9 @@ import { EntryExport } from '../export/entry-export.js';
 import { EntryRepository } from '../query/entry-repository.js';
 import { EntrySearch } from '../query/entry-search.js';
 import { EntryStatistics } from '../query/entry-statistics.js';
-import { PersonalEraser } from '../query/personal-eraser.js';
+import { PersonalDataEraser } from '../query/personal-data-eraser.js';
 import { SecretTokenFingerprints } from '../fingerprints/secret-token-fingerprints.js';
-import { TokenTracer } from '../query/token-trace.js';
+import { TokenTracer } from '../query/token-tracer.js';
 import { LogReader } from '../log/log-reader.js';
 import { Sequencer } from '../log/sequencer.js';
 import { RollbackDetector } from '../log/rollback-detector.js';
@@ -42,7 +42,7 @@ export interface TestLog {
 }
 
 /** The same key for every process of a test, so that their checkpoints verify alike. */
-export const testSigningSeed =
+export const TEST_SIGNING_SEED =
   process.env.AUDIT_TEST_SIGNING_SEED ?? randomBytes(32).toString('base64');
 
 /** Opens the log that is in a migrated database. */
@@ -64,7 +64,7 @@ export function openTestLog(
   );
   const database = new Database(dataSource);
   const secrets = new MemorySecretStore(clock, {
-    'audit-signing-key': testSigningSeed,
+    'audit-signing-key': TEST_SIGNING_SEED,
     'audit-fingerprint-key': 'fingerprint key of the tests, 32+',
   });
   const all: AuditSettings = {
@@ -125,7 +125,7 @@ export function openTestDesk(log: TestLog): AuditLogService {
     new EntryExport(database, rows, reader),
     reader,
     new TokenTracer(database, rows, new SecretTokenFingerprints(secrets, settings), clock),
-    new PersonalEraser(trail, database),
+    new PersonalDataEraser(trail, database),
     settings,
   );
 }

@@ -1,8 +1,7 @@
-import type { RequestContext } from '#libs/platform';
-import type { Actor } from './actor.js';
+import type { Actor, RequestContext } from '#libs/platform';
 
 /** Every action that the log knows, `noun.verb`. Public API: a name never changes once released. */
-export const auditActions = [
+export const AUDIT_ACTIONS = [
   'token.issue',
   'token.reuse',
   'token.revoke',
@@ -31,12 +30,12 @@ export const auditActions = [
   'audit.retain',
 ] as const;
 
-export type AuditAction = (typeof auditActions)[number];
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
-export const auditOutcomes = ['success', 'denied', 'failure', 'unknown'] as const;
+export const AUDIT_OUTCOMES = ['success', 'denied', 'failure', 'unknown'] as const;
 
 /** `unknown`: an upstream answer was lost, so that nobody can say whether it happened. */
-export type AuditOutcome = (typeof auditOutcomes)[number];
+export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
 
 /** What is acted upon. */
 export interface AuditTarget {

@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { DatabaseUnavailable, ManualClock, type Transaction } from '#libs/platform';
+import { DatabaseUnavailable, type Transaction } from '#libs/platform';
+import { ManualClock } from '#libs/platform/testing';
 import { hashLeaf, openCheckpoint, TreeEdge } from '#libs/transparency-log';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, issued } from '../testing/sample-events.js';
 import { describeAuditTrail } from '../testing/audit-trail.contract.js';
-import { AuditUnavailable } from '../errors/audit-unavailable.js';
+import { AuditUnavailable } from '../errors.js';
 
 describeAuditTrail('PostgresAuditTrail', async () => {
   const database = await testDatabase();

@@ -1,22 +1,21 @@
 import { setImmediate } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { Clock, Logger } from '#libs/platform';
-import type { AuditEvent } from './audit-event.js';
+import { Clock, Logger, uuidText } from '#libs/platform';
+import { encodeEntry } from '../entry/encode-entry.js';
+import { AuditUnavailable } from '../errors.js';
+import { RollbackDetector } from '../log/rollback-detector.js';
+import { type AppendResult, type PendingRecord, Sequencer } from '../log/sequencer.js';
 import { AuditMetrics } from '../metrics.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
+import type { AuditEvent } from './audit-event.js';
 import { type AuditReceipt, AuditTrail, type TransactionalWrite } from './audit-trail.js';
-import { AuditUnavailable } from '../errors/audit-unavailable.js';
-import { encodeEntry } from '../entry/encode-entry.js';
-import { forEachYielding } from '../postgres/for-each-yielding.js';
-import { Sequencer, type PendingEntry, type AppendResult } from '../log/sequencer.js';
-import { RollbackDetector } from '../log/rollback-detector.js';
-import { uuidText } from '../entry/uuid-v7.js';
+import { forEachYielding } from './for-each-yielding.js';
 
-/** As much shares one commit at most: what a commit costs beyond is no longer worth sharing. */
-const batchLimit = 2048;
-const batchLimitBytes = 8 * 1024 * 1024;
+/** Larger batches gain nothing: the cost of a commit is no longer worth sharing further. */
+const MAX_BATCH_ENTRIES = 2048;
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
-interface Waiting extends PendingEntry {
+interface PooledRecord extends PendingRecord {
   readonly deadline: number;
   isSettled: boolean;
   readonly resolve: (receipts: readonly AuditReceipt[]) => void;
@@ -24,20 +23,21 @@ interface Waiting extends PendingEntry {
 }
 
 /**
- * The log in PostgreSQL. While one commit is under way, what comes in is gathered for the next one:
- * an idle log commits at once, a busy one shares commits.
+ * The audit trail in PostgreSQL. Records are pooled while a commit is in progress and share the next
+ * one: an idle log commits at once, a busy one in batches.
  */
 @Injectable()
 export class PostgresAuditTrail extends AuditTrail {
-  #queue: Waiting[] = [];
-  #underWay: readonly Waiting[] = [];
-  #waitingEntries = 0;
-  #isWorking = false;
-  #isWatching = false;
+  #pool: PooledRecord[] = [];
+  /** The batch whose commit is in progress. */
+  #committing: readonly PooledRecord[] = [];
+  #pendingEntryCount = 0;
+  #isSequencing = false;
+  #isEnforcingDeadlines = false;
 
   constructor(
-    private readonly appender: Sequencer,
-    private readonly watch: RollbackDetector,
+    private readonly sequencer: Sequencer,
+    private readonly rollbackDetector: RollbackDetector,
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly metrics: AuditMetrics,
@@ -48,64 +48,64 @@ export class PostgresAuditTrail extends AuditTrail {
 
   override async recordAll(
     events: readonly AuditEvent[],
-    change?: TransactionalWrite,
+    write?: TransactionalWrite,
   ): Promise<readonly AuditReceipt[]> {
     if (events.length === 0) throw new Error('a record needs an event');
-    if (this.#waitingEntries + events.length > this.settings.queueLimit) {
-      throw this.#refusal('queue full');
+    if (this.#pendingEntryCount + events.length > this.settings.queueLimit) {
+      throw this.#unavailable('queue full');
     }
     const now = this.clock.now();
     const encoded = events.map((event) => encodeEntry(event, now));
     const { promise, resolve, reject } = Promise.withResolvers<readonly AuditReceipt[]>();
     const deadline = now + this.settings.timeoutMs;
-    this.#queue.push({ events, change, encoded, deadline, isSettled: false, resolve, reject });
-    this.#count(events.length);
-    if (!this.#isWorking) void this.#work();
-    if (!this.#isWatching) void this.#refuseOverdue();
+    this.#pool.push({ events, write, encoded, deadline, isSettled: false, resolve, reject });
+    this.#addPending(events.length);
+    if (!this.#isSequencing) void this.#sequencePool();
+    if (!this.#isEnforcingDeadlines) void this.#enforceDeadlines();
     return promise;
   }
 
-  async #work(): Promise<void> {
-    this.#isWorking = true;
-    await setImmediate(); // those who come in the same moment share the first commit
-    while (this.#queue.length > 0) {
-      this.#underWay = this.#takeBatch();
-      if (this.#underWay.length > 0) await this.#commit(this.#underWay);
-      this.#underWay = [];
+  async #sequencePool(): Promise<void> {
+    this.#isSequencing = true;
+    await setImmediate(); // records that arrive in the same moment share the first commit
+    while (this.#pool.length > 0) {
+      this.#committing = this.#takeBatch();
+      if (this.#committing.length > 0) await this.#commitBatch(this.#committing);
+      this.#committing = [];
     }
-    this.#isWorking = false;
+    this.#isSequencing = false;
   }
 
-  #takeBatch(): Waiting[] {
+  #takeBatch(): PooledRecord[] {
     let entries = 0;
     let bytes = 0;
-    const end = this.#queue.findIndex(({ encoded }) => {
+    const end = this.#pool.findIndex(({ encoded }) => {
       entries += encoded.length;
       for (const { leaf } of encoded) bytes += leaf.length;
-      return entries > batchLimit || bytes > batchLimitBytes;
+      return entries > MAX_BATCH_ENTRIES || bytes > MAX_BATCH_BYTES;
     });
-    const batch = this.#queue.splice(0, end === -1 ? this.#queue.length : Math.max(end, 1));
+    const batch = this.#pool.splice(0, end === -1 ? this.#pool.length : Math.max(end, 1));
     return batch.filter(({ isSettled }) => !isSettled);
   }
 
-  async #commit(batch: readonly Waiting[]): Promise<void> {
+  async #commitBatch(batch: readonly PooledRecord[]): Promise<void> {
     const startedAt = performance.now();
     try {
-      await this.watch.assertWhole();
-      const { verdicts, committed } = await this.appender.append(batch);
-      if (committed) this.watch.saw(committed);
-      // Not waited for: the next commit is on its way before those who wait for this one go on.
-      if (verdicts.length !== batch.length) throw new Error('not every submission has a verdict');
-      void forEachYielding(batch, (waiting, nth) => {
-        const verdict = verdicts[nth];
-        if (verdict) this.#answer(waiting, verdict);
+      await this.rollbackDetector.assertConsistent();
+      const { results, head } = await this.sequencer.append(batch);
+      if (head) this.rollbackDetector.observe(head);
+      if (results.length !== batch.length) throw new Error('not every record has a result');
+      // Not awaited: the next commit starts before the callers of this one continue.
+      void forEachYielding(batch, (record, nth) => {
+        const result = results[nth];
+        if (result) this.#settleWith(record, result);
       });
     } catch (error) {
-      this.watch.failed(error);
+      this.rollbackDetector.noteFailure(error);
       this.logger.error({ error, entries: batch.length }, 'audit append failed');
-      for (const waiting of batch) {
-        this.#settle(waiting, () => {
-          waiting.reject(this.#refusal('append failed', error));
+      for (const record of batch) {
+        this.#settle(record, () => {
+          record.reject(this.#unavailable('append failed', error));
         });
       }
     }
@@ -113,59 +113,55 @@ export class PostgresAuditTrail extends AuditTrail {
     this.metrics.batchEntries.observe(batch.reduce((sum, { events }) => sum + events.length, 0));
   }
 
-  #answer(waiting: Waiting, verdict: AppendResult): void {
-    this.#settle(waiting, () => {
-      if ('rejection' in verdict) {
-        waiting.reject(verdict.rejection);
+  #settleWith(record: PooledRecord, result: AppendResult): void {
+    this.#settle(record, () => {
+      if ('rejection' in result) {
+        record.reject(result.rejection);
         return;
       }
-      this.metrics.appended.inc(verdict.entries.length);
-      waiting.resolve(
-        verdict.entries.map(({ id }, nth) => ({
-          id: uuidText(id),
-          index: verdict.firstIndex + nth,
-        })),
-      );
+      const { entries, firstIndex } = result;
+      this.metrics.appended.inc(entries.length);
+      record.resolve(entries.map(({ id }, nth) => ({ id: uuidText(id), index: firstIndex + nth })));
     });
   }
 
-  /** Nobody waits longer than the deadline, whatever the database does. */
-  async #refuseOverdue(): Promise<void> {
-    this.#isWatching = true;
+  /** Rejects records at their deadline, whatever the database does. Runs while records are pending. */
+  async #enforceDeadlines(): Promise<void> {
+    this.#isEnforcingDeadlines = true;
     for (;;) {
-      const oldest = [...this.#underWay, ...this.#queue].find(({ isSettled }) => !isSettled);
+      const oldest = [...this.#committing, ...this.#pool].find(({ isSettled }) => !isSettled);
       if (!oldest) break;
       await this.clock.sleep(oldest.deadline - this.clock.now());
-      const overdue = [...this.#underWay, ...this.#queue].filter(
+      const overdue = [...this.#committing, ...this.#pool].filter(
         ({ isSettled, deadline }) => !isSettled && deadline <= this.clock.now(),
       );
       if (overdue.length > 0) {
         this.logger.error({ entries: overdue.length }, 'audit append overdue');
       }
-      for (const waiting of overdue) {
-        this.#settle(waiting, () => {
-          waiting.reject(this.#refusal('deadline'));
+      for (const record of overdue) {
+        this.#settle(record, () => {
+          record.reject(this.#unavailable('deadline'));
         });
       }
-      this.#queue = this.#queue.filter(({ isSettled }) => !isSettled);
+      this.#pool = this.#pool.filter(({ isSettled }) => !isSettled);
     }
-    this.#isWatching = false;
+    this.#isEnforcingDeadlines = false;
   }
 
-  #settle(waiting: Waiting, answer: () => void): void {
-    if (waiting.isSettled) return;
-    waiting.isSettled = true;
-    this.#count(-waiting.events.length);
-    answer();
+  #settle(record: PooledRecord, settle: () => void): void {
+    if (record.isSettled) return;
+    record.isSettled = true;
+    this.#addPending(-record.events.length);
+    settle();
   }
 
-  #refusal(reason: string, cause?: unknown): AuditUnavailable {
+  #unavailable(reason: string, cause?: unknown): AuditUnavailable {
     this.metrics.failures.inc({ reason });
     return new AuditUnavailable({ cause });
   }
 
-  #count(entries: number): void {
-    this.#waitingEntries += entries;
-    this.metrics.waiting.set(this.#waitingEntries);
+  #addPending(entryCount: number): void {
+    this.#pendingEntryCount += entryCount;
+    this.metrics.waiting.set(this.#pendingEntryCount);
   }
 }

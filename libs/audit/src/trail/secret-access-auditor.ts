@@ -1,125 +1,55 @@
-import { randomUUID } from 'node:crypto';
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { Clock, Logger } from '#libs/platform';
-import { type SecretRead, SecretReads } from '#libs/secrets';
+import { type SecretAccess, SecretAccessEvents } from '#libs/secrets';
+import { type AggregateDetails, AggregatingRecorder } from './aggregating-recorder.js';
 import type { AuditEvent } from './audit-event.js';
 import { AuditTrail } from './audit-trail.js';
 
-/** The service itself: no caller asks for a secret. */
+/** The service reads secrets for itself: no caller is the actor. */
 const SECRET_STORE = { kind: 'system', name: 'secret-store' } as const;
-/** The same reading is recorded once in this time, with its count. */
+/** Repeated reads of one version, with one outcome, share an entry within this time. */
 const WINDOW_MS = 60_000;
-const RETRY_MS = 5_000;
-
-/** Readings that are the same: of one version, with one outcome. */
-interface Tally {
-  readonly read: SecretRead;
-  count: number;
-  from: number;
-  to: number;
-}
 
 /**
- * Brings readings of secrets into the audit log.
+ * Records reads and rotations of secrets.
  *
- * Recording needs the signing key, itself a secret, so that no reading can wait for its entry: each is
- * recorded right after it, and waits here while the log can't be written, a Key Vault outage included.
+ * Recording needs the signing key, which is a secret itself, so no read can wait for its entry: it is
+ * recorded right after it, and waits here while the log is unavailable, Key Vault outages included.
  * That fails safe: what a secret is used for, such as a token, has its own entry before it is given
- * out, and needs the same log. A process that is killed loses the readings that wait, and whatever it
- * could have done with them.
+ * out, and needs the same log. A process that is killed loses the reads that wait.
  */
 @Injectable()
 export class SecretAccessAuditor implements BeforeApplicationShutdown {
-  readonly #tallies = new Map<string, Tally>();
-  readonly #work = new Set<Promise<void>>();
-  readonly #stop = new AbortController();
+  readonly #recorder: AggregatingRecorder<SecretAccess>;
 
-  constructor(
-    reads: SecretReads,
-    private readonly trail: AuditTrail,
-    private readonly clock: Clock,
-    private readonly logger: Logger,
-  ) {
-    reads.observe((read) => {
-      this.#saw(read);
+  constructor(events: SecretAccessEvents, trail: AuditTrail, clock: Clock, logger: Logger) {
+    this.#recorder = new AggregatingRecorder(trail, clock, logger, {
+      name: 'secret access',
+      windowMs: WINDOW_MS,
+      recordsFirstAtOnce: true,
+      eventsOf,
+    });
+    events.subscribe((access) => {
+      void this.#recorder.add(JSON.stringify(access), access);
     });
   }
 
-  /** What waits is tried once more. */
+  /** Tries once more to write the reads that wait. */
   async beforeApplicationShutdown(): Promise<void> {
-    this.#stop.abort();
-    await Promise.all(this.#work);
-  }
-
-  #saw(read: SecretRead): void {
-    const now = this.clock.now();
-    const key = JSON.stringify(read);
-    const known = this.#tallies.get(key);
-    if (known) {
-      if (known.count === 0) known.from = now;
-      known.count += 1;
-      known.to = now;
-      return;
-    }
-    const tally = { read, count: 1, from: now, to: now };
-    this.#tallies.set(key, tally);
-    const work = this.#record(tally, () => this.#tallies.delete(key)).finally(() =>
-      this.#work.delete(work),
-    );
-    this.#work.add(work);
-  }
-
-  /**
-   * At once, then once in each window while there is more.
-   *
-   * @param close runs in the very moment in which there is no more
-   */
-  async #record(tally: Tally, close: () => void): Promise<void> {
-    while (tally.count > 0) {
-      const events = eventsOf(tally);
-      tally.count = 0;
-      while (!(await this.#isWritten(events)) && !this.#stop.signal.aborted) {
-        await this.#pause(RETRY_MS);
-      }
-      await this.#pause(WINDOW_MS);
-    }
-    close();
-  }
-
-  async #isWritten(events: readonly AuditEvent[]): Promise<boolean> {
-    try {
-      await this.trail.recordAll(events);
-      return true;
-    } catch (error) {
-      const problem = error instanceof Error ? error.name : 'unknown';
-      this.logger.warn({ problem }, 'a reading of a secret could not be audited yet');
-      return false;
-    }
-  }
-
-  async #pause(forMs: number): Promise<void> {
-    await this.clock.sleep(forMs, this.#stop.signal).catch(() => undefined);
+    await this.#recorder.stop();
   }
 }
 
-/** The same events when they are written again because an answer was lost: `tally` tells. */
-function eventsOf({ read, count, from, to }: Tally): AuditEvent[] {
-  const { name: secret, version, refusal, replaces } = read;
-  const details = {
-    secret,
-    ...(version !== undefined && { version }),
-    count,
-    from: new Date(from).toISOString(),
-    to: new Date(to).toISOString(),
-    tally: randomUUID(),
-  };
+function eventsOf(access: SecretAccess, aggregate: AggregateDetails): AuditEvent[] {
+  const { name: secret, version, refusal, replaces } = access;
+  const details = { secret, ...(version !== undefined && { version }), ...aggregate };
   if (refusal !== undefined) {
     const outcome = refusal === 'secret-access-refused' ? 'denied' : 'failure';
     const reason = { code: refusal };
     return [{ action: 'secret.read', outcome, actor: SECRET_STORE, reason, details }];
   }
   const event = { outcome: 'success', actor: SECRET_STORE } as const;
-  const reading: AuditEvent = { ...event, action: 'secret.read', details };
-  if (replaces === undefined) return [reading];
-  return [reading, { ...event, action: 'secret.rotate', details: { ...details, replaces } }];
+  const read: AuditEvent = { ...event, action: 'secret.read', details };
+  if (replaces === undefined) return [read];
+  return [read, { ...event, action: 'secret.rotate', details: { ...details, replaces } }];
 }

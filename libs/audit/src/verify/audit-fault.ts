@@ -1,37 +1,44 @@
-/** What is wrong with the log. */
-export type AuditFaultKind =
-  | 'entry-differs'
-  | 'entry-missing'
-  | 'entry-added'
-  | 'column-differs'
-  | 'personal-differs'
-  | 'personal-missing'
-  | 'personal-added'
-  | 'head-differs'
-  | 'head-missing'
-  | 'head-added'
-  | 'tile-differs'
-  | 'tile-missing'
-  | 'tile-added'
-  | 'fingerprint-key-differs'
-  | 'statistic-differs'
-  | 'checkpoint-contradicted';
+/** Every kind of fault: whether the entries themselves are affected, or only what is derived from them. */
+const AFFECTS_ENTRIES = {
+  'entry-differs': true,
+  'entry-missing': true,
+  'entry-added': true,
+  'column-differs': false,
+  'personal-differs': false,
+  'personal-missing': false,
+  'personal-added': false,
+  'head-differs': false,
+  'head-missing': false,
+  'head-added': false,
+  'tile-differs': false,
+  'tile-missing': false,
+  'tile-added': false,
+  'fingerprint-key-differs': false,
+  'statistic-differs': false,
+  'checkpoint-contradicted': true,
+} as const;
 
-/** One finding of a verification. */
+export type AuditFaultKind = keyof typeof AFFECTS_ENTRIES;
+
+/** The detail of a fault `checkpoint-contradicted`. */
+export const CONTRADICTION = 'the log is another one than before';
+
+/** What a verification found to be wrong. */
 export interface AuditFault {
   readonly kind: AuditFaultKind;
-  /** The first entry that the finding casts doubt on. */
+  /** The first entry that the fault affects. */
   readonly index: number;
   /** The index after the last such entry. */
   readonly endIndex: number;
-  /** What differs, in a few words without values. */
+  /** What differs, without its value. */
   readonly detail: string;
 }
 
-/** Collects findings; gives up collecting when there are too many to be of use. */
+/** Collects the faults of one verification. */
 export class AuditFaults {
   readonly #found: AuditFault[] = [];
 
+  /** @param limit number of faults after which `isFull` is true and the verification ends */
   constructor(private readonly limit: number) {}
 
   add(kind: AuditFaultKind, index: number, detail: string, endIndex = index + 1): void {
@@ -42,9 +49,9 @@ export class AuditFaults {
     return this.#found.length >= this.limit;
   }
 
-  /** Whether entries themselves were changed, and not only what is stored beside them. */
+  /** Whether entries themselves are affected. */
   get hasEntryFault(): boolean {
-    return this.#found.some(({ kind }) => /^(entry|checkpoint)-/.test(kind));
+    return this.#found.some(({ kind }) => AFFECTS_ENTRIES[kind]);
   }
 
   /** In the order of the entries. */

@@ -1,20 +1,26 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '#libs/platform';
-import { type Checkpoint, hashLeaf, partialTilesOf, TreeEdge } from '#libs/transparency-log';
-import { type AuditEntry, auditEntryIn } from '../entry/audit-entry.js';
-import { readTile } from '../postgres/log-repository.js';
-import { type AuditFault, AuditFaults } from './audit-fault.js';
+import {
+  type Checkpoint,
+  hashBytes,
+  hashLeaf,
+  partialTilesOf,
+  TreeEdge,
+} from '#libs/transparency-log';
+import { type AuditEntry, tryParseAuditEntry } from '../entry/audit-entry.js';
+import { readTile } from '../postgres/log-queries.js';
+import { type AuditFault, AuditFaults, CONTRADICTION } from './audit-fault.js';
 import { DerivedCheck } from './derived-check.js';
 import { EntryCheck } from './entry-check.js';
 import { EntrySequence } from './entry-sequence.js';
-import { HeadWalk, type LogTrust } from './head-chain-check.js';
+import { HeadChainCheck, type TrustAnchors } from './head-chain-check.js';
 import { type Query, storedEntries, storedTime } from './stored-rows.js';
 
-/** What to verify. */
-export interface VerifyRequest extends LogTrust {
-  /** Start after this checkpoint, which was verified before. The whole log otherwise. */
+/** What to verify the log with, and from where. */
+export interface VerifyRequest extends TrustAnchors {
+  /** Start after this checkpoint, which was verified before. Default: the whole log. */
   readonly since?: Checkpoint;
-  /** Stop after so many findings. 100 unless said otherwise. */
+  /** Stop after this number of faults. Default: 100. */
   readonly faultLimit?: number;
   readonly onProgress?: (verified: number, total: number) => void;
 }
@@ -22,17 +28,17 @@ export interface VerifyRequest extends LogTrust {
 /** What a verification found. */
 export interface VerifyReport {
   readonly size: number;
-  /** Root of the tree that the stored hashes give. */
+  /** Root of the tree over the stored hashes. */
   readonly root: Buffer;
-  /** Entries whose bodies were retired: below this index only hashes could be verified. */
+  /** Entries below this index are retired: only their hashes could be verified. */
   readonly retiredBelow: number;
-  /** In the order of the entries; empty when the log is whole. The first one names the first bad index. */
+  /** In the order of the entries; empty when nothing is wrong. The first has the first bad index. */
   readonly faults: readonly AuditFault[];
 }
 
 /**
- * Verifies the log where it is stored: every entry, column, personal value, tile, head and signature,
- * in one snapshot, so that it may grow meanwhile.
+ * Verifies the log in its database: every entry, column, personal value, tile, head and signature. Reads
+ * one snapshot, so the log may grow meanwhile.
  */
 @Injectable()
 export class DatabaseVerifier {
@@ -45,7 +51,7 @@ export class DatabaseVerifier {
     });
   }
 
-  /** As `verify`, seeing what a transaction sees. */
+  /** As `verify`, in a transaction of the caller. */
   async verifyIn(transaction: Transaction, request: VerifyRequest): Promise<VerifyReport> {
     const query: Query = async (sql, parameters = []) => transaction.query(sql, [...parameters]);
     const faults = new AuditFaults(request.faultLimit ?? 100);
@@ -56,7 +62,7 @@ export class DatabaseVerifier {
     }
     const start = TreeEdge.fromTiles(size, tiles);
     if (request.since && !start.root().equals(Buffer.from(request.since.root))) {
-      faults.add('checkpoint-contradicted', 0, 'the log is another one than it was', size);
+      faults.add('checkpoint-contradicted', 0, CONTRADICTION, size);
       return { size, root: start.root(), retiredBelow: 0, faults: faults.sorted() };
     }
     return new Verification(query, request, faults, start).run();
@@ -68,7 +74,7 @@ class Verification {
   readonly #request: VerifyRequest;
   readonly #faults: AuditFaults;
   readonly #start: number;
-  readonly #walk: HeadWalk;
+  readonly #headChain: HeadChainCheck;
   readonly #entryCheck: EntryCheck;
   readonly #derived: DerivedCheck;
 
@@ -77,7 +83,7 @@ class Verification {
     this.#request = request;
     this.#faults = faults;
     this.#start = start.size;
-    this.#walk = new HeadWalk(query, request, faults, start);
+    this.#headChain = new HeadChainCheck(query, request, faults, start);
     this.#entryCheck = new EntryCheck(faults);
     this.#derived = new DerivedCheck(query, faults);
   }
@@ -87,7 +93,7 @@ class Verification {
     const total = await this.#total();
     const entries = await this.#entries();
     const first = Math.max(this.#start, retiredBelow);
-    for await (const { from, hashes, at } of this.#walk.runs()) {
+    for await (const { from, hashes, at } of this.#headChain.leafHashRanges()) {
       let last: AuditEntry | undefined;
       for (const [nth, hash] of hashes.entries()) {
         if (from + nth < first) continue;
@@ -100,12 +106,12 @@ class Verification {
       this.#request.onProgress?.(end, total);
       if (this.#faults.isFull) return this.#report(retiredBelow);
     }
-    await entries.finish(this.#walk.edge.size);
-    await this.#derived.checkTiles(this.#walk.edge.size);
-    // What is derived from entries is wrong anyhow when entries are: that would point elsewhere.
+    await entries.finish(this.#headChain.frontier.size);
+    await this.#derived.checkTiles(this.#headChain.frontier.size);
+    // Wrong entries make derived values wrong too; reporting those would point elsewhere.
     if (this.#faults.hasEntryFault) return this.#report(retiredBelow);
     this.#entryCheck.finish();
-    await this.#derived.finish(first, this.#walk.edge.size);
+    await this.#derived.finish(first, this.#headChain.frontier.size);
     return this.#report(retiredBelow);
   }
 
@@ -119,18 +125,23 @@ class Verification {
       this.#faults.add('entry-missing', index, 'no row has this index');
       return undefined;
     }
-    const isRight = hashLeaf(row.leaf).equals(hash);
-    if (!isRight) {
-      this.#faults.add('entry-differs', index, 'the bytes do not have the hash that was signed');
+    const hasSignedHash = hashLeaf(row.leaf).equals(hash);
+    if (!hasSignedHash) {
+      this.#faults.add('entry-differs', index, 'the bytes do not have the signed hash');
     }
     const entry = this.#entryCheck.check(row);
     if (entry) this.#derived.add(index, entry);
-    return isRight ? entry : undefined;
+    return hasSignedHash ? entry : undefined;
   }
 
   #report(retiredBelow: number): VerifyReport {
-    const { edge } = this.#walk;
-    return { size: edge.size, root: edge.root(), retiredBelow, faults: this.#faults.sorted() };
+    const { frontier } = this.#headChain;
+    return {
+      size: frontier.size,
+      root: frontier.root(),
+      retiredBelow,
+      faults: this.#faults.sorted(),
+    };
   }
 
   async #entries(): Promise<EntrySequence> {
@@ -152,7 +163,7 @@ class Verification {
     return Number(row?.size ?? 0);
   }
 
-  /** What the newest entry `audit.retain` says, if the tree has that entry. */
+  /** The index that the newest `audit.retain` entry of the tree names. */
   async #retiredBelow(): Promise<number> {
     const rows = await this.#query<{ entry_index: string; leaf: Buffer }>(
       `SELECT entry_index, leaf FROM audit_entry
@@ -164,10 +175,10 @@ class Verification {
         'SELECT from_size, leaf_hashes FROM audit_head WHERE size > $1 AND from_size <= $1 ORDER BY size LIMIT 1',
         [index],
       );
-      const offset = (index - Number(run?.from_size ?? 0)) * 32;
+      const offset = (index - Number(run?.from_size ?? 0)) * hashBytes;
       const isInLog =
-        run?.leaf_hashes.subarray(offset, offset + 32).equals(hashLeaf(leaf)) ?? false;
-      const below = isInLog ? auditEntryIn(leaf)?.details?.firstIndex : undefined;
+        run?.leaf_hashes.subarray(offset, offset + hashBytes).equals(hashLeaf(leaf)) ?? false;
+      const below = isInLog ? tryParseAuditEntry(leaf)?.details?.firstIndex : undefined;
       if (typeof below === 'number' && below <= index) return below;
     }
     return 0;

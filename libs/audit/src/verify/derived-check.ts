@@ -1,7 +1,7 @@
-import type { AuditEntry } from '../entry/audit-entry.js';
 import { tileWidth } from '#libs/transparency-log';
+import type { AuditEntry } from '../entry/audit-entry.js';
 import { entryColumns } from '../entry/entry-columns.js';
-import { statisticDimensions } from '../query/entry-statistics.js';
+import { STATISTIC_DIMENSIONS } from '../query/entry-statistics.js';
 import type { AuditFaults } from './audit-fault.js';
 import { type Query, storedTime } from './stored-rows.js';
 
@@ -12,7 +12,7 @@ interface StatisticRow {
   readonly entries: string;
 }
 
-/** Holds what is derived from many entries against them: known keys, statistics, stray tiles. */
+/** Compares what is derived from many entries with them: fingerprint keys, statistics and superfluous tiles. */
 export class DerivedCheck {
   readonly #firstUse = new Map<string, number>();
   readonly #counts = new Map<string, number>();
@@ -23,25 +23,30 @@ export class DerivedCheck {
     private readonly faults: AuditFaults,
   ) {}
 
+  /** Adds the next entry to the expected values. */
   add(index: number, entry: AuditEntry): void {
     const key = entry.token?.fingerprintKey;
     if (key !== undefined && !this.#firstUse.has(key)) this.#firstUse.set(key, index);
     const hour = storedTime(`${entry.recordedAt.slice(0, 13)}:00:00.000Z`);
     if (!this.#hours.has(hour)) this.#hours.set(hour, index);
     const columns = entryColumns(entry);
-    for (const dimension of Object.values(statisticDimensions)) {
+    for (const dimension of Object.values(STATISTIC_DIMENSIONS)) {
       const group = groupOf(hour, dimension, columns[dimension] ?? '');
       this.#counts.set(group, (this.#counts.get(group) ?? 0) + 1);
     }
   }
 
-  /** @param firstIndex where the entries began that were added; what is older is not checked */
+  /**
+   * Compares keys and statistics.
+   *
+   * @param firstIndex index of the first entry that was added; what older entries gave is not checked
+   */
   async finish(firstIndex: number, size: number): Promise<void> {
     await this.#checkKeys(firstIndex);
     await this.#checkStatistics(firstIndex, size);
   }
 
-  /** Reports tiles that a tree of this size does not have. */
+  /** Reports stored tiles that a tree of this size does not have. */
   async checkTiles(size: number): Promise<void> {
     const rows = await this.query<{ level: number; tile_index: string }>(
       `SELECT level, tile_index FROM audit_tile
@@ -62,7 +67,7 @@ export class DerivedCheck {
     );
     const stored = new Map(rows.map((row) => [row.id, Number(row.first_index)]));
     const differs = (index: number): void => {
-      this.faults.add('fingerprint-key-differs', index, 'key or its first use');
+      this.faults.add('fingerprint-key-differs', index, 'the key or its first use');
     };
     for (const [key, index] of this.#firstUse) {
       const known = stored.get(key);
@@ -75,7 +80,7 @@ export class DerivedCheck {
     }
   }
 
-  /** Hours that began before the first entry here can't be counted again. */
+  /** Hours that began before the first added entry can't be compared. */
   async #checkStatistics(firstIndex: number, size: number): Promise<void> {
     const runs = await this.query<{ start: string; end: string }>(
       `SELECT ${utc('start_at')} AS start, ${utc('end_at')} AS end
@@ -85,7 +90,7 @@ export class DerivedCheck {
       `SELECT ${utc('hour')} AS hour, dimension, value, entries FROM audit_statistic`,
     );
     const [firstHour] = this.#hours.keys();
-    const isCounted = (hour: string): boolean => {
+    const isComparable = (hour: string): boolean => {
       const isWhole = firstIndex === 0 || hour !== firstHour;
       return isWhole && runs.some(({ start, end }) => start <= hour && hour < end);
     };
@@ -104,8 +109,8 @@ export class DerivedCheck {
     );
     for (const [group, count] of this.#counts) {
       const hour = hourOf(group);
-      if (isCounted(hour) && stored.get(group) !== count) differs(hour);
-      if (isCounted(hour)) stored.delete(group);
+      if (isComparable(hour) && stored.get(group) !== count) differs(hour);
+      if (isComparable(hour)) stored.delete(group);
     }
     for (const group of stored.keys()) {
       const hour = hourOf(group);
@@ -114,7 +119,7 @@ export class DerivedCheck {
   }
 }
 
-/** A stored time has no NUL, so that no two groups share a key. */
+/** Neither times nor PostgreSQL's texts contain NUL, so that the key is unique. */
 function groupOf(hour: string, dimension: string, value: string): string {
   return `${hour}\0${dimension}\0${value}`;
 }

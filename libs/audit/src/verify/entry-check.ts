@@ -1,29 +1,26 @@
-import { type AuditEntry, auditEntryIn, type PersonalHashes } from '../entry/audit-entry.js';
-import { entryColumnNames, entryColumns } from '../entry/entry-columns.js';
-import { hasAllSalts, type PersonalValues, personalHashes } from '../entry/personal-values.js';
+import { type AuditEntry, tryParseAuditEntry, type PersonalHashes } from '../entry/audit-entry.js';
+import { ENTRY_COLUMN_NAMES, entryColumns } from '../entry/entry-columns.js';
+import {
+  hasAllSalts,
+  PERSONAL_HASH_NAMES,
+  type PersonalValues,
+  personalHashes,
+} from '../entry/personal-values.js';
 import type { AuditFaults } from './audit-fault.js';
 import { type StoredEntry, type StoredPersonal, storedTime } from './stored-rows.js';
 
-const targetMember = 'targetDisplayName';
-const members = [
-  'actorDisplayName',
-  'clientAddress',
-  targetMember,
-  'userAgent',
-] as const satisfies readonly (keyof PersonalHashes)[];
-
-/** Holds what is stored beside the bytes of an entry against these bytes. */
+/** Compares columns and personal values with the bytes of their entry. */
 export class EntryCheck {
-  /** By person, the entries whose values are gone, for which no erasure was met yet. */
+  /** By person, the entries whose values are missing and for which no later erasure was found yet. */
   readonly #missing = new Map<string, number[]>();
 
   constructor(private readonly faults: AuditFaults) {}
 
-  /** @returns the entry, or `undefined` when its bytes are none */
+  /** @returns the entry, or `undefined` when its bytes can't be decoded */
   check(row: StoredEntry): AuditEntry | undefined {
-    const entry = auditEntryIn(row.leaf);
+    const entry = tryParseAuditEntry(row.leaf);
     if (!entry) {
-      this.faults.add('entry-differs', row.index, 'the bytes are no entry');
+      this.faults.add('entry-differs', row.index, "the bytes can't be decoded");
       return undefined;
     }
     this.#checkColumns(row, entry);
@@ -32,18 +29,18 @@ export class EntryCheck {
     return entry;
   }
 
-  /** Reports values that are gone although nobody erased them. */
+  /** Reports, after the last entry, values that are missing without an erasure: the first of each person. */
   finish(): void {
     for (const indexes of this.#missing.values()) {
       for (const index of indexes.slice(0, 1)) {
-        this.faults.add('personal-missing', index, 'values are gone that nobody erased');
+        this.faults.add('personal-missing', index, 'values are missing without an erasure');
       }
     }
   }
 
   #checkColumns(row: StoredEntry, entry: AuditEntry): void {
     const derived = entryColumns(entry);
-    const wrong: string[] = entryColumnNames.filter((name) => row[name] !== derived[name]);
+    const wrong: string[] = ENTRY_COLUMN_NAMES.filter((name) => row[name] !== derived[name]);
     if (row.id !== entry.id) wrong.push('id');
     if (row.at !== storedTime(entry.recordedAt)) wrong.push('recorded_at');
     if (wrong.length > 0) this.faults.add('column-differs', row.index, wrong.join(', '));
@@ -54,24 +51,24 @@ export class EntryCheck {
     for (const stored of row.personal) {
       const values = valuesOf(stored);
       if (!values || !hasAllSalts(values)) {
-        this.faults.add('personal-differs', row.index, 'values and salts do not fit');
+        this.faults.add('personal-differs', row.index, 'values and salts do not match');
         continue;
       }
       Object.assign(found, personalHashes([values]));
     }
-    for (const member of members) {
-      const wanted = entry.personal?.[member];
-      const stored = found[member];
-      if (wanted === stored) continue;
-      if (stored !== undefined) this.faults.add('personal-differs', row.index, member);
-      else this.#miss(row.index, entry, member);
+    for (const name of PERSONAL_HASH_NAMES) {
+      const expected = entry.personal?.[name];
+      const stored = found[name];
+      if (expected === stored) continue;
+      if (stored !== undefined) this.faults.add('personal-differs', row.index, name);
+      else this.#noteMissing(row.index, entry, name);
     }
   }
 
-  #miss(index: number, entry: AuditEntry, member: keyof PersonalHashes): void {
-    const person = member === targetMember ? targetOf(entry) : actorOf(entry);
+  #noteMissing(index: number, entry: AuditEntry, name: keyof PersonalHashes): void {
+    const person = name === 'targetDisplayName' ? targetOf(entry) : actorOf(entry);
     if (person === undefined) {
-      this.faults.add('personal-missing', index, member);
+      this.faults.add('personal-missing', index, name);
       return;
     }
     const indexes = this.#missing.get(person);

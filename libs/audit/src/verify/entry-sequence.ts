@@ -1,15 +1,15 @@
 import type { AuditFaults } from './audit-fault.js';
 import type { StoredEntry } from './stored-rows.js';
 
-/** How far from its place a row is looked for before it counts as missing. */
-const reach = 5000;
+/** Rows that are read ahead for an index before it counts as missing. */
+const MAX_ROWS_AHEAD = 5000;
 
 /**
- * Puts stored entries into the order of their indexes. They come by time, which is the same unless
- * somebody changed a row; such a row is set aside until its index is asked for.
+ * Gives stored entries in the order of their indexes. They are read in the order of time, which is the
+ * same unless a row was changed; rows that come too early are held until their index is taken.
  */
 export class EntrySequence {
-  readonly #aside = new Map<number, StoredEntry>();
+  readonly #ahead = new Map<number, StoredEntry>();
   #isAtEnd = false;
   #next: number;
 
@@ -21,27 +21,27 @@ export class EntrySequence {
     this.#next = startIndex;
   }
 
-  /** The entry with an index, which must go up; `undefined` when there is none. */
+  /** The entry with an index, `undefined` when there is none. Indexes must increase from call to call. */
   async take(index: number): Promise<StoredEntry | undefined> {
     this.#next = index;
-    while (!this.#aside.has(index) && !this.#isAtEnd && this.#aside.size < reach) {
+    while (!this.#ahead.has(index) && !this.#isAtEnd && this.#ahead.size < MAX_ROWS_AHEAD) {
       await this.#read();
     }
-    const found = this.#aside.get(index);
-    this.#aside.delete(index);
+    const found = this.#ahead.get(index);
+    this.#ahead.delete(index);
     return found;
   }
 
-  /** Reads what is left: everything in it lies beyond the log. */
+  /** Reads the remaining rows and reports them: the log does not commit to them. */
   async finish(endIndex: number): Promise<void> {
     this.#next = endIndex;
     do {
-      for (const { index } of this.#aside.values()) {
-        this.faults.add('entry-added', index, 'the log does not have so many entries');
+      for (const { index } of this.#ahead.values()) {
+        this.faults.add('entry-added', index, 'the log ends before this index');
       }
-      this.#aside.clear();
+      this.#ahead.clear();
       if (!this.#isAtEnd) await this.#read();
-    } while (this.#aside.size > 0 || !this.#isAtEnd);
+    } while (this.#ahead.size > 0 || !this.#isAtEnd);
   }
 
   async #read(): Promise<void> {
@@ -51,10 +51,14 @@ export class EntrySequence {
       return;
     }
     const { value } = read;
-    if (value.index < this.#next || this.#aside.has(value.index)) {
-      this.faults.add('entry-added', value.index, 'there are two rows, or one that was retired');
+    if (value.index < this.#next || this.#ahead.has(value.index)) {
+      this.faults.add(
+        'entry-added',
+        value.index,
+        'a second row with this index, or one of a retired entry',
+      );
       return;
     }
-    this.#aside.set(value.index, value);
+    this.#ahead.set(value.index, value);
   }
 }

@@ -1,63 +1,62 @@
 import {
   type Appended,
   type Checkpoint,
+  type CheckpointTrust,
+  hashBytes,
   hashLeaf,
-  type NoteVerifier,
   openCheckpoint,
   type Tile,
   tileWidth,
   TransparencyLogError,
   type TreeEdge,
 } from '#libs/transparency-log';
-import { rootOf } from '../postgres/log-repository.js';
-import type { AuditFaults } from './audit-fault.js';
+import { tileRoot } from '../postgres/append-statements.js';
+import { splitHashes } from '../postgres/log-queries.js';
+import { type AuditFaults, CONTRADICTION } from './audit-fault.js';
 import { type Query, type StoredHead, storedHeads } from './stored-rows.js';
 
-const hashBytes = 32;
-
-/** The hashes of neighbouring entries, as the signed roots confirm them. */
-export interface HashRun {
+/** The leaf hashes that one head added, as the signed roots confirm them. */
+export interface LeafHashRange {
   readonly from: number;
   readonly hashes: readonly Buffer[];
-  /** The stored time of the head that they came with; absent when the head is. */
+  /** The stored time of the head; absent when the head is missing. */
   readonly at: string | undefined;
 }
 
-/** What heads are held against. */
-export interface LogTrust {
-  readonly origin: string;
-  readonly verifiers: readonly NoteVerifier[];
-  /** Checkpoints that are known from elsewhere, which the log must continue. */
+/** What the log is verified with. */
+export interface TrustAnchors extends CheckpointTrust {
+  /** Checkpoints from elsewhere, which the log must continue. */
   readonly known: readonly Checkpoint[];
 }
 
 /**
- * Walks the heads, hashing the tree again. Where the hashes of a head don't give its signed root,
- * the tiles and the entries are asked, so that the row that was changed is told from those that were
- * not.
+ * Verifies the chain of heads by hashing the tree again, with their tiles and checkpoints. Where the
+ * hashes of a head don't give its signed root, those of tiles and entries are tried, to find out which
+ * row was changed.
  */
-export class HeadWalk {
-  #edge: TreeEdge;
-  /** From some entry on nothing can be told from a forgery: what follows would only repeat that. */
-  #isLost = false;
+export class HeadChainCheck {
+  #frontier: TreeEdge;
+  /** After hashes that nothing confirms, all later roots differ: these faults would only repeat. */
+  #isUnconfirmable = false;
 
   constructor(
     private readonly query: Query,
-    private readonly trust: LogTrust,
+    private readonly trust: TrustAnchors,
     private readonly faults: AuditFaults,
     start: TreeEdge,
   ) {
-    this.#edge = start;
+    this.#frontier = start;
   }
 
-  /** The tree over everything that was walked. */
-  get edge(): TreeEdge {
-    return this.#edge;
+  /** The frontier of the tree over all ranges so far. */
+  get frontier(): TreeEdge {
+    return this.#frontier;
   }
 
-  async *runs(): AsyncGenerator<HashRun> {
-    for await (const head of storedHeads(this.query, this.#edge.size)) {
-      const { size } = this.#edge;
+  /** The leaf hashes of all heads, in order and without gaps. */
+  async *leafHashRanges(): AsyncGenerator<LeafHashRange> {
+    for await (const head of storedHeads(this.query, this.#frontier.size)) {
+      const { size } = this.#frontier;
       if (head.from !== size) {
         if (head.from < size || (await this.#hasHeadAfter(size))) {
           this.faults.add('head-added', head.from, 'the head continues no other', head.size);
@@ -65,67 +64,67 @@ export class HeadWalk {
         }
         yield await this.#fillGap(head.from);
       }
-      yield await this.#take(head);
+      yield await this.#checkHead(head);
     }
     for (const { size } of this.trust.known) {
-      if (size <= this.#edge.size) continue;
-      const end = this.#edge.size;
-      this.faults.add('checkpoint-contradicted', end, 'the log is shorter than it was', size);
+      if (size <= this.#frontier.size) continue;
+      const end = this.#frontier.size;
+      this.faults.add('checkpoint-contradicted', end, 'the log is shorter than before', size);
     }
   }
 
-  async #take(head: StoredHead): Promise<HashRun> {
+  async #checkHead(head: StoredHead): Promise<LeafHashRange> {
     const { from, size } = head;
-    const root = this.#signedRoot(head);
-    if (!root) this.faults.add('head-differs', from, 'checkpoint', size);
-    const wanted = root ?? head.root;
-    if (!head.root.equals(wanted)) this.faults.add('head-differs', from, 'root', size);
-    const stored = split(head.leafHashes);
-    const { hashes, appended } = await this.#confirmed(head, stored, wanted);
+    const signedRoot = this.#signedRoot(head);
+    if (!signedRoot) this.faults.add('head-differs', from, 'checkpoint', size);
+    const root = signedRoot ?? head.root;
+    if (!head.root.equals(root)) this.faults.add('head-differs', from, 'root', size);
+    const { hashes, appended } = await this.#confirmHashes(head, root);
     await this.#append(appended);
     const { known } = this.trust;
-    if (known.some((other) => other.size === size && !Buffer.from(other.root).equals(wanted))) {
-      this.faults.add('checkpoint-contradicted', 0, 'the log is another one than it was', size);
+    if (known.some((other) => other.size === size && !Buffer.from(other.root).equals(root))) {
+      this.faults.add('checkpoint-contradicted', 0, CONTRADICTION, size);
     }
     return { from, hashes, at: head.at };
   }
 
-  async #confirmed(
-    { from, size }: StoredHead,
-    stored: readonly Buffer[],
-    wanted: Buffer,
+  /** The leaf hashes that give the root: those of the head, else those of tiles or entries. */
+  async #confirmHashes(
+    { from, size, leafHashes }: StoredHead,
+    root: Buffer,
   ): Promise<{ hashes: readonly Buffer[]; appended: Appended }> {
-    const appended = this.#edge.append(stored);
-    const isWhole = stored.length === size - from;
-    if (this.#isLost || (isWhole && appended.edge.root().equals(wanted))) {
+    const stored = splitHashes(leafHashes);
+    const appended = this.#frontier.append(stored);
+    const isComplete = stored.length === size - from;
+    if (this.#isUnconfirmable || (isComplete && appended.edge.root().equals(root))) {
       return { hashes: stored, appended };
     }
     const others = [await this.#hashesInTiles(from, size), await this.#hashesOfEntries(from, size)];
     for (const hashes of others) {
-      const other = this.#edge.append(hashes);
-      if (hashes.length !== size - from || !other.edge.root().equals(wanted)) continue;
+      const other = this.#frontier.append(hashes);
+      if (hashes.length !== size - from || !other.edge.root().equals(root)) continue;
       const at = hashes.findIndex((hash, nth) => stored[nth]?.equals(hash) !== true);
       this.faults.add('head-differs', from + at, 'leaf hashes');
       return { hashes, appended: other };
     }
-    this.faults.add('entry-differs', from, 'nothing stored gives the root', size);
-    this.#isLost = true;
+    this.faults.add('entry-differs', from, 'no stored hashes give the root', size);
+    this.#isUnconfirmable = true;
     return { hashes: stored, appended };
   }
 
-  async #fillGap(end: number): Promise<HashRun> {
-    const from = this.#edge.size;
+  async #fillGap(end: number): Promise<LeafHashRange> {
+    const from = this.#frontier.size;
     this.faults.add('head-missing', from, 'no head commits to these entries', end);
     const inTiles = await this.#hashesInTiles(from, end);
-    const hashes = inTiles.length === end - from ? inTiles : await this.#hashesOfEntries(from, end);
-    const run = hashes.slice(0, end - from);
-    await this.#append(this.#edge.append(run));
-    return { from, hashes: run, at: undefined };
+    const found = inTiles.length === end - from ? inTiles : await this.#hashesOfEntries(from, end);
+    const hashes = found.slice(0, end - from);
+    await this.#append(this.#frontier.append(hashes));
+    return { from, hashes, at: undefined };
   }
 
   async #append(appended: Appended): Promise<void> {
-    this.#edge = appended.edge;
-    if (this.#isLost) return;
+    this.#frontier = appended.edge;
+    if (this.#isUnconfirmable) return;
     const byLevel = Map.groupBy(appended.completedTiles, ({ level }) => level);
     for (const [level, tiles] of byLevel) {
       const stored = await this.query<{ tile_index: string; hashes: Buffer; root: Buffer }>(
@@ -134,8 +133,9 @@ export class HeadWalk {
         [level, tiles[0]?.index, tiles.at(-1)?.index],
       );
       const byIndex = new Map(stored.map((row) => [Number(row.tile_index), row]));
-      for (const tile of tiles)
-        this.#checkTile(tile, byIndex.get(tile.index), rootOf(tile, appended));
+      for (const tile of tiles) {
+        this.#checkTile(tile, byIndex.get(tile.index), tileRoot(tile, appended));
+      }
     }
   }
 
@@ -147,7 +147,7 @@ export class HeadWalk {
       this.faults.add('tile-missing', first, `level ${tile.level}`, end);
       return;
     }
-    const at = split(tile.hashes).findIndex(
+    const at = splitHashes(tile.hashes).findIndex(
       (hash, nth) => !hash.equals(stored.hashes.subarray(nth * hashBytes, (nth + 1) * hashBytes)),
     );
     if (at >= 0) {
@@ -182,11 +182,11 @@ export class HeadWalk {
       [Math.floor(from / tileWidth), Math.floor((end - 1) / tileWidth)],
     );
     const first = Number(rows[0]?.tile_index ?? 0) * tileWidth;
-    const hashes = split(Buffer.concat(rows.map((row) => row.hashes)));
+    const hashes = splitHashes(Buffer.concat(rows.map((row) => row.hashes)));
     return first <= from ? hashes.slice(from - first, end - first) : [];
   }
 
-  /** Slow, since entries have no index by place alone; asked for only when something is wrong. */
+  /** Slow, because entries have no index by `entry_index` alone; needed only after a fault. */
   async #hashesOfEntries(from: number, end: number): Promise<Buffer[]> {
     const rows = await this.query<{ leaf: Buffer }>(
       'SELECT leaf FROM audit_entry WHERE entry_index >= $1 AND entry_index < $2 ORDER BY entry_index',
@@ -194,10 +194,4 @@ export class HeadWalk {
     );
     return rows.map(({ leaf }) => hashLeaf(leaf));
   }
-}
-
-function split(hashes: Buffer): Buffer[] {
-  return Array.from({ length: Math.floor(hashes.length / hashBytes) }, (_, nth) =>
-    hashes.subarray(nth * hashBytes, (nth + 1) * hashBytes),
-  );
 }

@@ -1,9 +1,9 @@
-import { entryColumnNames, type EntryColumns } from '../entry/entry-columns.js';
+import { ENTRY_COLUMN_NAMES, type EntryColumns } from '../entry/entry-columns.js';
 
-/** Runs one statement in the snapshot that is verified. */
+/** Runs a statement in the snapshot that is being verified. */
 export type Query = <Row>(sql: string, parameters?: readonly unknown[]) => Promise<Row[]>;
 
-/** A stored entry. Times are PostgreSQL's text in UTC: a Date would hide microseconds. */
+/** A row of `audit_entry`. Times are PostgreSQL's text in UTC, because a Date would drop microseconds. */
 export interface StoredEntry extends EntryColumns {
   readonly index: number;
   readonly at: string;
@@ -12,7 +12,7 @@ export interface StoredEntry extends EntryColumns {
   readonly personal: readonly StoredPersonal[];
 }
 
-/** A stored row of personal values. */
+/** A row of `audit_personal`. */
 export interface StoredPersonal {
   readonly index: number;
   readonly at: string;
@@ -23,13 +23,13 @@ export interface StoredPersonal {
   readonly salts: Buffer;
 }
 
-/** A place in the order in which rows are read. */
-interface Place {
+/** A position in the order in which rows are read. */
+interface Position {
   readonly at: string;
   readonly index: number;
 }
 
-/** How PostgreSQL writes a time of RFC 3339 with milliseconds. */
+/** PostgreSQL's text of an RFC 3339 time with milliseconds. */
 export function storedTime(time: string): string {
   return time
     .replace('T', ' ')
@@ -37,53 +37,54 @@ export function storedTime(time: string): string {
     .replace(/\.?0+$/, '');
 }
 
-const pageSize = 2000;
-const at = `(recorded_at AT TIME ZONE 'UTC')::text AS at`;
-const after = `(recorded_at, entry_index) > ($1::timestamp AT TIME ZONE 'UTC', $2::bigint)`;
-const start: Place = { at: '-infinity', index: 0 };
+const PAGE_SIZE = 2000;
+const HEAD_PAGE_SIZE = 200;
+const AT = `(recorded_at AT TIME ZONE 'UTC')::text AS at`;
+const AFTER = `(recorded_at, entry_index) > ($1::timestamp AT TIME ZONE 'UTC', $2::bigint)`;
+const START: Position = { at: '-infinity', index: 0 };
 
 /**
- * Reads all entries with their personal values, by time and index.
+ * Reads all entries with their personal values, in the order of time and index.
  *
- * @param onStray is given personal rows that belong to no entry
+ * @param onStray receives personal rows without an entry
  */
 export async function* storedEntries(
   query: Query,
-  from: Place | undefined,
+  from: Position | undefined,
   onStray: (row: StoredPersonal) => void,
 ): AsyncGenerator<StoredEntry, undefined> {
-  let place = from ?? start;
+  let position = from ?? START;
   for (;;) {
     const rows = await query<Omit<StoredEntry, 'index' | 'personal'> & { entry_index: string }>(
-      `SELECT entry_index, ${at}, id, leaf, ${entryColumnNames.join(', ')} FROM audit_entry
-       WHERE ${after} ORDER BY recorded_at, entry_index LIMIT ${pageSize}`,
-      [place.at, place.index],
+      `SELECT entry_index, ${AT}, id, leaf, ${ENTRY_COLUMN_NAMES.join(', ')} FROM audit_entry
+       WHERE ${AFTER} ORDER BY recorded_at, entry_index LIMIT ${PAGE_SIZE}`,
+      [position.at, position.index],
     );
     const last = rows.at(-1);
-    const isLast = rows.length < pageSize || !last;
+    const isLast = rows.length < PAGE_SIZE || !last;
     const end = isLast ? undefined : { at: last.at, index: Number(last.entry_index) };
-    const personal = await storedPersonal(query, place, end);
-    const byPlace = Map.groupBy(personal, (row) => `${row.at} ${row.index}`);
+    const personal = await storedPersonal(query, position, end);
+    const byPosition = Map.groupBy(personal, (row) => `${row.at} ${row.index}`);
     for (const row of rows) {
       const key = `${row.at} ${row.entry_index}`;
-      yield { ...row, index: Number(row.entry_index), personal: byPlace.get(key) ?? [] };
-      byPlace.delete(key);
+      yield { ...row, index: Number(row.entry_index), personal: byPosition.get(key) ?? [] };
+      byPosition.delete(key);
     }
-    [...byPlace.values()].flat().forEach(onStray);
+    [...byPosition.values()].flat().forEach(onStray);
     if (!end) return undefined;
-    place = end;
+    position = end;
   }
 }
 
 async function storedPersonal(
   query: Query,
-  from: Place,
-  end: Place | undefined,
+  from: Position,
+  end: Position | undefined,
 ): Promise<StoredPersonal[]> {
   const until = end && [end.at, end.index];
   const rows = await query<Omit<StoredPersonal, 'index'> & { entry_index: string }>(
-    `SELECT entry_index, ${at}, whose, client_address, user_agent, display_name, salts
-     FROM audit_personal WHERE ${after} ${
+    `SELECT entry_index, ${AT}, whose, client_address, user_agent, display_name, salts
+     FROM audit_personal WHERE ${AFTER} ${
        until
          ? `AND (recorded_at, entry_index) <= ($3::timestamp AT TIME ZONE 'UTC', $4::bigint)`
          : ''
@@ -93,7 +94,7 @@ async function storedPersonal(
   return rows.map((row) => ({ ...row, index: Number(row.entry_index) }));
 }
 
-/** A stored head. */
+/** A row of `audit_head`. */
 export interface StoredHead {
   readonly size: number;
   readonly from: number;
@@ -105,7 +106,6 @@ export interface StoredHead {
 
 /** Reads the heads above a size, smallest first. */
 export async function* storedHeads(query: Query, above: number): AsyncGenerator<StoredHead> {
-  const limit = 200;
   for (let size = String(above); ;) {
     const rows = await query<{
       size: string;
@@ -115,8 +115,8 @@ export async function* storedHeads(query: Query, above: number): AsyncGenerator<
       leaf_hashes: Buffer;
       checkpoint: string;
     }>(
-      `SELECT size, from_size, root, ${at}, leaf_hashes, checkpoint
-       FROM audit_head WHERE size > $1 ORDER BY size LIMIT ${limit}`,
+      `SELECT size, from_size, root, ${AT}, leaf_hashes, checkpoint
+       FROM audit_head WHERE size > $1 ORDER BY size LIMIT ${HEAD_PAGE_SIZE}`,
       [size],
     );
     for (const row of rows) {
@@ -130,7 +130,7 @@ export async function* storedHeads(query: Query, above: number): AsyncGenerator<
       };
     }
     const last = rows.at(-1);
-    if (!last || rows.length < limit) return;
+    if (!last || rows.length < HEAD_PAGE_SIZE) return;
     size = last.size;
   }
 }

@@ -3,18 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ManualClock } from '#libs/platform';
+import { ManualClock } from '#libs/platform/testing';
 import { openCheckpoint, verifyProofFile } from '#libs/transparency-log';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, openTestReader, type TestLog } from '../testing/test-log.js';
 import { alice, issued } from '../testing/sample-events.js';
 import { AuditEntryRetired } from '../errors.js';
 import { EntryRepository } from '../query/entry-repository.js';
 import { TileDirectory } from '../log/tile-directory.js';
-import { LogRetention } from '../log/retention.js';
-import { PersonalEraser } from '../query/personal-eraser.js';
+import { LogRetention } from '../log/log-retention.js';
+import { PersonalDataEraser } from '../query/personal-data-eraser.js';
 import { DatabaseVerifier, type VerifyReport } from './database-verifier.js';
-import { verifyFolder } from './folder-verifier.js';
+import { verifyFolder } from './verify-folder.js';
 
 const operator = { kind: 'operator', name: 'test' } as const;
 
@@ -113,7 +113,7 @@ describe('verification', () => {
   });
 
   it('holds after values were erased, and after the key that signs was joined by another', async () => {
-    await new PersonalEraser(log.trail, log.database).erase({
+    await new PersonalDataEraser(log.trail, log.database).erase({
       tenant: alice.tenant,
       subject: alice.subject,
       actor: operator,

@@ -1,23 +1,23 @@
 import { z } from 'zod';
 import { type Permission, PERMISSIONS } from './permission.js';
 
-/** The Conditional Access authentication context that users need before they use a permission. */
+/** The Conditional Access authentication context that each permission requires of users. */
 export type AuthenticationContexts = Readonly<Partial<Record<Permission, string>>>;
 
-/** As Entra numbers them. */
+/** An id as Entra assigns them. */
 const contextId = z
   .string()
   .regex(/^c[1-9]\d?$/, 'must be the id of an authentication context, c1 to c99');
 
 const byPermission = z.partialRecord(z.enum(PERMISSIONS), contextId);
 
-/** One context for every permission, or an object with one for each that needs any. */
+/** One context for all permissions, or an object from permission to context. */
 export const authenticationContexts = z.union([
   contextId.transform(forEveryPermission),
   byPermission,
 ]);
 
-/** The same as text: `c1`, or `AuditLog.Read.All=c1,CommunicationIdentity.ReadWrite.All=c2`. */
+/** As an environment variable: `c1`, or `AuditLog.Read.All=c1,CommunicationIdentity.ReadWrite.All=c2`. */
 export const authenticationContextList = z.string().transform((text, context) => {
   const pairs = text.split(',').map((pair) => pair.trim().split('='));
   const isList = pairs.every((pair) => pair.length === 2);

@@ -1,4 +1,4 @@
-/** What a caller can be allowed to do, named as Microsoft Graph names permissions. */
+/** The permissions of callers, named as in Microsoft Graph. */
 export const PERMISSIONS = [
   'CommunicationToken.Issue',
   'CommunicationToken.Issue.All',
@@ -9,12 +9,12 @@ export const PERMISSIONS = [
   'AuditLog.Erase.All',
 ] as const;
 
-/** A delegated scope or an app role that the service checks. */
+/** A delegated scope or an app role. */
 export type Permission = (typeof PERMISSIONS)[number];
 
 const KNOWN: ReadonlySet<string> = new Set(PERMISSIONS);
 
-/** Names that the service doesn't know grant nothing. */
+/** Whether the service knows the name. Unknown names in tokens grant nothing. */
 export function isPermission(name: string): name is Permission {
   return KNOWN.has(name);
 }

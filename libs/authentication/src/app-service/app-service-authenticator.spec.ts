@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { settingsFrom } from '../testing/settings.js';
 import { ALICE, AUDIENCE, CLIENT_APP, TENANT } from '../testing/test-issuer.js';
 import { AppServiceAuthenticator } from './app-service-authenticator.js';
-import type { Principal } from '../access/principal.js';
+import type { Principal } from '#libs/platform';
 
 interface Claim {
   readonly typ: string;
@@ -18,7 +18,7 @@ const claims: readonly Claim[] = [
   { typ: 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier', val: 'pairwise' },
   { typ: 'http://schemas.microsoft.com/identity/claims/scope', val: 'CommunicationToken.Issue' },
   { typ: 'roles', val: 'AuditLog.Read.All' },
-  { typ: 'constructor', val: 'harmless' },
+  { typ: 'constructor', val: 'ignored' },
 ];
 
 async function authenticate(
@@ -35,7 +35,7 @@ async function authenticate(
   });
 }
 
-function principal(list: readonly Claim[], changes: object = {}): object {
+function clientPrincipal(list: readonly Claim[], changes: object = {}): object {
   return { auth_typ: 'aad', claims: list, name_typ: 'name', role_typ: 'roles', ...changes };
 }
 
@@ -44,8 +44,8 @@ function without(type: string): readonly Claim[] {
 }
 
 describe('AppServiceAuthenticator', () => {
-  it('takes the caller from the header that App Service sets', async () => {
-    expect(await authenticate(principal(claims))).toEqual({
+  it('maps the header of App Service to a principal', async () => {
+    expect(await authenticate(clientPrincipal(claims))).toEqual({
       kind: 'user',
       issuer: `https://login.test/${TENANT}/v2.0`,
       tenant: TENANT,
@@ -57,30 +57,38 @@ describe('AppServiceAuthenticator', () => {
   });
 
   it.each<[string, unknown, readonly string[]]>([
-    ['no-credentials', principal(claims), []],
-    ['malformed-header', principal(claims), ['x-ms-client-principal', 'X-MS-CLIENT-PRINCIPAL']],
+    ['no-credentials', clientPrincipal(claims), []],
+    [
+      'malformed-header',
+      clientPrincipal(claims),
+      ['x-ms-client-principal', 'X-MS-CLIENT-PRINCIPAL'],
+    ],
     ['claims-malformed', 'text', ['x-ms-client-principal']],
-    ['claims-malformed', principal(claims, { auth_typ: 'facebook' }), ['x-ms-client-principal']],
-    ['claims-malformed', principal(without('iss')), ['x-ms-client-principal']],
+    [
+      'claims-malformed',
+      clientPrincipal(claims, { auth_typ: 'facebook' }),
+      ['x-ms-client-principal'],
+    ],
+    ['claims-malformed', clientPrincipal(without('iss')), ['x-ms-client-principal']],
     [
       'audience',
-      principal([...without('aud'), { typ: 'aud', val: 'other' }]),
+      clientPrincipal([...without('aud'), { typ: 'aud', val: 'other' }]),
       ['x-ms-client-principal'],
     ],
     [
       'duplicate-member',
-      principal([...claims, { typ: 'oid', val: CLIENT_APP }]),
+      clientPrincipal([...claims, { typ: 'oid', val: CLIENT_APP }]),
       ['x-ms-client-principal'],
     ],
     [
       'tenant-not-allowed',
-      principal([
+      clientPrincipal([
         ...without('http://schemas.microsoft.com/identity/claims/tenantid'),
         { typ: 'tid', val: ALICE },
       ]),
       ['x-ms-client-principal'],
     ],
-  ])('refuses for the reason %s (%#)', async (reason, value, headers) => {
+  ])('rejects with the reason %s (%#)', async (reason, value, headers) => {
     await expect(authenticate(value, headers)).rejects.toMatchObject({ reason });
   });
 });

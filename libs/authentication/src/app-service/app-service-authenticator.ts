@@ -1,17 +1,16 @@
 import { z } from 'zod';
+import { CANONICAL_GUID_PATTERN, type Principal } from '#libs/platform';
+import { entraPrincipal } from '../entra/entra-principal.js';
+import { rejectIf, TokenRejected } from '../errors.js';
+import { Authenticator } from '../http/authenticator.js';
+import { header, headerCount, type HttpRequest } from '../http/http-request.js';
 import type { EntraSettings } from '../settings.js';
-import { Authenticator } from '../bearer/authenticator.js';
-import { refuseIf } from '../bearer/jwt-parsing.js';
-import { principalOfEntra } from '../entra/entra-token-checks.js';
-import { countOf, header, type HttpRequest } from '../http/http-request.js';
-import type { Principal } from '../access/principal.js';
-import { TokenRejected } from '../bearer/token-refused.js';
 
 const HEADER = 'x-ms-client-principal';
-const LONGEST_HEADER_CHARACTERS = 16_384;
+const MAX_HEADER_CHARACTERS = 16_384;
 
 const text = z.string().min(1).max(512);
-const guid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
+const guid = z.string().regex(CANONICAL_GUID_PATTERN);
 
 /** learn.microsoft.com, "Work with user identities in Azure App Service authentication". */
 const clientPrincipal = z.object({
@@ -20,8 +19,8 @@ const clientPrincipal = z.object({
   role_typ: text.optional(),
 });
 
-/** The long names that App Service gives some claims. */
-const NAMES: ReadonlyMap<string, string> = new Map(
+/** App Service uses the WS-Federation names of some claims. */
+const CLAIM_NAMES: ReadonlyMap<string, string> = new Map(
   Object.entries({
     'http://schemas.microsoft.com/identity/claims/tenantid': 'tid',
     'http://schemas.microsoft.com/identity/claims/objectidentifier': 'oid',
@@ -52,8 +51,8 @@ const callerClaims = z.object({
 });
 
 /**
- * Takes the caller from the header that App Service's built-in authentication sets. App Service
- * has verified the token; the header is worth nothing where anything else can send it.
+ * Authenticates by the `X-MS-CLIENT-PRINCIPAL` header of App Service's built-in authentication, which
+ * has verified the token. Secure only where App Service is the only sender of that header.
  */
 export class AppServiceAuthenticator extends Authenticator {
   constructor(private readonly entra: EntraSettings) {
@@ -61,33 +60,32 @@ export class AppServiceAuthenticator extends Authenticator {
   }
 
   override async authenticate(request: HttpRequest): Promise<Principal> {
-    return Promise.resolve(this.#read(request));
+    return Promise.resolve(this.#principalOf(request));
   }
 
-  #read(request: HttpRequest): Principal {
-    refuseIf(countOf(HEADER, request) > 1, 'malformed-header', HEADER);
+  #principalOf(request: HttpRequest): Principal {
+    rejectIf(headerCount(request, HEADER) > 1, 'malformed-header', HEADER);
     const encoded = header(request, HEADER);
     if (encoded === undefined || encoded === '') throw new TokenRejected('no-credentials');
-    refuseIf(encoded.length > LONGEST_HEADER_CHARACTERS, 'oversized');
-    const { claims, role_typ } = parsed(clientPrincipal, json(encoded));
-    const { azp, ...caller } = parsed(callerClaims, singleClaims(claims));
-    refuseIf(!this.entra.tenants.includes(caller.tid), 'tenant-not-allowed');
-    refuseIf(!this.entra.audiences.includes(caller.aud), 'audience');
-    const { clientApps, botClientApps } = this.entra;
-    refuseIf(clientApps.length > 0 && !clientApps.includes(azp), 'client-app-not-allowed', azp);
-    const roles = claims.filter(({ typ }) => typ === role_typ || nameOf(typ) === 'roles');
-    return principalOfEntra(
-      {
-        ...caller,
-        clientApp: azp,
-        ...(roles.length > 0 && { roles: roles.map(({ val }) => val) }),
-      },
+    rejectIf(encoded.length > MAX_HEADER_CHARACTERS, 'oversized');
+    const { claims, role_typ: roleType } = parse(clientPrincipal, decodeJson(encoded));
+    const { azp: clientApp, ...caller } = parse(callerClaims, singleClaims(claims));
+    const { tenants, audiences, clientApps, botClientApps } = this.entra;
+    rejectIf(!tenants.includes(caller.tid), 'tenant-not-allowed');
+    rejectIf(!audiences.includes(caller.aud), 'audience');
+    const isAllowed = clientApps.length === 0 || clientApps.includes(clientApp);
+    rejectIf(!isAllowed, 'client-app-not-allowed', clientApp);
+    const roles = claims
+      .filter(({ typ }) => typ === roleType || shortName(typ) === 'roles')
+      .map(({ val }) => val);
+    return entraPrincipal(
+      { ...caller, clientApp, ...(roles.length > 0 && { roles }) },
       botClientApps,
     );
   }
 }
 
-function json(encoded: string): unknown {
+function decodeJson(encoded: string): unknown {
   try {
     return JSON.parse(Buffer.from(encoded, 'base64').toString('utf8'));
   } catch {
@@ -95,25 +93,29 @@ function json(encoded: string): unknown {
   }
 }
 
-function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
+function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const { data, error } = schema.safeParse(value);
   if (data !== undefined) return data;
-  const names = error?.issues.map(({ path }) => path.join('.')) ?? [];
-  throw new TokenRejected('claims-malformed', names.join(' ').slice(0, 256));
+  const paths = error?.issues.map(({ path }) => path.join('.')) ?? [];
+  throw new TokenRejected('claims-malformed', paths.join(' ').slice(0, 256));
 }
 
-/** Claims by their short names; what comes twice and is no role can't be relied upon. */
+/**
+ * The claims by their short names, without roles.
+ *
+ * @throws TokenRejected when a claim that is read occurs twice
+ */
 function singleClaims(claims: readonly { typ: string; val: string }[]): Record<string, string> {
   const single = new Map<string, string>();
   for (const { typ, val } of claims) {
-    const name = nameOf(typ);
+    const name = shortName(typ);
     if (name === 'roles') continue;
-    refuseIf(Object.hasOwn(callerClaims.shape, name) && single.has(name), 'duplicate-member', name);
+    rejectIf(Object.hasOwn(callerClaims.shape, name) && single.has(name), 'duplicate-member', name);
     single.set(name, val);
   }
   return Object.fromEntries(single);
 }
 
-function nameOf(type: string): string {
-  return NAMES.get(type) ?? type;
+function shortName(type: string): string {
+  return CLAIM_NAMES.get(type) ?? type;
 }

@@ -1,18 +1,19 @@
-import { TokenRejected } from '../bearer/token-refused.js';
+import { isCanonicalGuid } from '#libs/platform';
+import { TokenRejected } from '../errors.js';
 
-/** Tells whether a claim is of its kind. Plain functions: a schema took a tenth of the whole time. */
-type Kind<T> = (value: unknown) => value is T;
+/** Checks the type of a claim. Plain functions: a zod schema took 10 % of the time per request. */
+type TypeGuard<T> = (value: unknown) => value is T;
 
-const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const LAST_INSTANT_SECONDS = 253_402_300_799;
+/** The end of the year 9999. */
+const MAX_INSTANT_SECONDS = 253_402_300_799;
 
-const isGuid: Kind<string> = (value): value is string =>
-  typeof value === 'string' && GUID.test(value);
+const isGuid: TypeGuard<string> = (value): value is string =>
+  typeof value === 'string' && isCanonicalGuid(value);
 const isName = text(1, 256);
-const isInstantSeconds: Kind<number> = (value): value is number =>
-  Number.isSafeInteger(value) && Number(value) > 0 && Number(value) <= LAST_INSTANT_SECONDS;
+const isInstantSeconds: TypeGuard<number> = (value): value is number =>
+  Number.isSafeInteger(value) && Number(value) > 0 && Number(value) <= MAX_INSTANT_SECONDS;
 
-const kinds = {
+const types = {
   aud: isName,
   iss: text(1, 512),
   iat: isInstantSeconds,
@@ -34,29 +35,31 @@ const kinds = {
 };
 
 /**
- * The claims that are used of Entra's access tokens
- * (learn.microsoft.com, "Access token claims reference"). What isn't listed grants nothing.
+ * The claims of Entra access tokens that the service reads
+ * (learn.microsoft.com, "Access token claims reference"). All others are ignored.
  *
- * `clientApp` is `azp` of v2.0 tokens and `appid` of v1.0 tokens, `clientAuthentication` is
- * `azpacr` or `appidacr`: 0 nothing, 1 secret, 2 certificate.
+ * `clientApp` is `azp` in v2.0 tokens and `appid` in v1.0 tokens. `clientAuthentication` is `azpacr`
+ * or `appidacr`: 0 for a public client, 1 for a secret, 2 for a certificate.
  */
 export type EntraClaims = {
-  readonly [Name in keyof typeof kinds]: (typeof kinds)[Name] extends Kind<infer T> ? T : never;
+  readonly [Name in keyof typeof types]: (typeof types)[Name] extends TypeGuard<infer T>
+    ? T
+    : never;
 };
 
-/** Nothing is known of the values yet. */
-type Candidate = Record<keyof EntraClaims, unknown>;
+type UncheckedClaims = Record<keyof EntraClaims, unknown>;
 
-const checks = Object.entries(kinds) as [keyof EntraClaims, Kind<unknown>][]; // its own keys
+const guards = Object.entries(types) as [keyof EntraClaims, TypeGuard<unknown>][]; // the keys of `types`
 
-/** @throws TokenRejected when a claim is missing or of the wrong kind */
+/** @throws TokenRejected when a required claim is missing or a claim has the wrong type */
 export function readEntraClaims(
   claims: Readonly<Record<string, unknown>>,
   version: '1.0' | '2.0',
 ): EntraClaims {
+  // Only ID tokens have a nonce.
   if (claims.nonce !== undefined) throw new TokenRejected('not-an-access-token', 'nonce');
   const isVersion2 = version === '2.0';
-  const candidate: Candidate = {
+  const unchecked: UncheckedClaims = {
     aud: claims.aud,
     iss: claims.iss,
     iat: claims.iat,
@@ -76,29 +79,29 @@ export function readEntraClaims(
     clientApp: isVersion2 ? claims.azp : claims.appid,
     clientAuthentication: isVersion2 ? claims.azpacr : claims.appidacr,
   };
-  if (areOfTheirKinds(candidate)) return candidate;
-  const faults = checks.filter(([name, isOfKind]) => !isOfKind(candidate[name]));
+  if (isWellTyped(unchecked)) return unchecked;
+  const faults = guards.filter(([name, isOfType]) => !isOfType(unchecked[name]));
   throw new TokenRejected('claims-malformed', faults.map(([name]) => name).join(' '));
 }
 
-function areOfTheirKinds(candidate: Candidate): candidate is EntraClaims {
-  return checks.every(([name, isOfKind]) => isOfKind(candidate[name]));
+function isWellTyped(claims: UncheckedClaims): claims is EntraClaims {
+  return guards.every(([name, isOfType]) => isOfType(claims[name]));
 }
 
-function optional<T>(isOfKind: Kind<T>): Kind<T | undefined> {
-  return (value): value is T | undefined => value === undefined || isOfKind(value);
+function optional<T>(isOfType: TypeGuard<T>): TypeGuard<T | undefined> {
+  return (value): value is T | undefined => value === undefined || isOfType(value);
 }
 
-function text(shortest: number, longest: number): Kind<string> {
+function text(minLength: number, maxLength: number): TypeGuard<string> {
   return (value): value is string =>
-    typeof value === 'string' && value.length >= shortest && value.length <= longest;
+    typeof value === 'string' && value.length >= minLength && value.length <= maxLength;
 }
 
-function listOfNames(most: number): Kind<readonly string[]> {
+function listOfNames(maxLength: number): TypeGuard<readonly string[]> {
   return (value): value is readonly string[] =>
-    Array.isArray(value) && value.length <= most && value.every(isName);
+    Array.isArray(value) && value.length <= maxLength && value.every(isName);
 }
 
-function oneOf<const T>(...values: readonly T[]): Kind<T> {
+function oneOf<const T>(...values: readonly T[]): TypeGuard<T> {
   return (value): value is T => values.some((one) => one === value);
 }

@@ -1,20 +1,20 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ManualClock, MemoryLogger } from '#libs/platform';
+import type { Principal } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { settingsFrom } from '../testing/settings.js';
 import {
   ALICE,
   AUDIENCE,
   CLIENT_APP,
-  type Members,
+  type JsonObject,
   TENANT,
   TestIssuer,
   testKey,
 } from '../testing/test-issuer.js';
-import { readCompactToken } from '../bearer/jwt-parsing.js';
-import { MemoryMetadataSource } from '../keys/metadata-source.js';
-import type { Principal } from '../access/principal.js';
-import type { TokenVerifier } from '../bearer/token-verifier.js';
-import { verifiersFor } from '../bearer/verifiers.js';
+import { parseJwt } from '../jwt/parse-jwt.js';
+import { MemoryMetadataSource } from '../testing/memory-metadata-source.js';
+import type { TokenVerifier } from '../jwt/token-verifier.js';
+import { createTokenVerifiers } from '../create-token-verifiers.js';
 
 const OTHER_TENANT = '55555555-5555-4555-8555-555555555555';
 const key = testKey('first');
@@ -30,27 +30,27 @@ beforeEach(() => {
 });
 
 function issuerOf(tenant: string, version: '1.0' | '2.0' = '2.0'): TestIssuer {
-  const made = new TestIssuer(() => clock.now(), tenant, version, 'https://login.test', key);
-  made.publish(source);
-  return made;
+  const result = new TestIssuer(() => clock.now(), { tenant, version, key });
+  result.publish(source);
+  return result;
 }
 
 function verifier(environment: Record<string, string> = {}): TokenVerifier {
-  const [made] = verifiersFor(settingsFrom(environment), {
+  const [first] = createTokenVerifiers(settingsFrom(environment), {
     source,
     clock,
     logger: new MemoryLogger(),
   });
-  if (made === undefined) throw new Error('no verifier');
-  return made;
+  if (first === undefined) throw new Error('no verifier');
+  return first;
 }
 
 async function verify(token: string, environment: Record<string, string> = {}): Promise<Principal> {
-  return verifier(environment).verify(readCompactToken(token));
+  return verifier(environment).verify(parseJwt(token));
 }
 
 describe('EntraTokenVerifier', () => {
-  it('knows the user behind a delegated token', async () => {
+  it('maps a delegated token to its user', async () => {
     expect(await verify(issuer.token())).toEqual({
       kind: 'user',
       issuer: `https://login.test/${TENANT}/v2.0`,
@@ -64,7 +64,7 @@ describe('EntraTokenVerifier', () => {
     });
   });
 
-  it('adds the user’s app roles to the scopes and drops names that it does not know', async () => {
+  it('joins scopes and app roles of a user and drops unknown names', async () => {
     const token = issuer.token({
       scp: 'CommunicationToken.Issue User.Read',
       roles: ['AuditLog.Read.All', 'Task.Write'],
@@ -75,10 +75,10 @@ describe('EntraTokenVerifier', () => {
     ]);
   });
 
-  it.each<[string, Members]>([
-    ['idtyp says so', { idtyp: 'app' }],
-    ['there is no scope and the subject is the object', { idtyp: undefined }],
-  ])('takes a caller for a service when %s', async (_case, claims) => {
+  it.each<[string, JsonObject]>([
+    ['idtyp is app', { idtyp: 'app' }],
+    ['there is no scope and sub equals oid', { idtyp: undefined }],
+  ])('maps a token to a service when %s', async (_case, claims) => {
     const token = issuer.token({
       ...TestIssuer.appOnly(['CommunicationToken.Issue.All']),
       ...claims,
@@ -90,24 +90,24 @@ describe('EntraTokenVerifier', () => {
     });
   });
 
-  it('takes a configured application for a bot when it calls on its own, not for its users', async () => {
+  it('maps app-only tokens of a configured application to a bot, but not its users’ tokens', async () => {
     const environment = { ENTRA_BOT_CLIENT_APPS: CLIENT_APP };
-    const own = issuer.token(TestIssuer.appOnly(['CommunicationToken.Issue']));
-    expect((await verify(own, environment)).kind).toBe('bot');
+    const appOnly = issuer.token(TestIssuer.appOnly(['CommunicationToken.Issue']));
+    expect((await verify(appOnly, environment)).kind).toBe('bot');
     expect((await verify(issuer.token(), environment)).kind).toBe('user');
   });
 
-  it.each<[string, boolean, Members]>([
+  it.each<[string, boolean, JsonObject]>([
     ['acct is 1', true, { acct: 1 }],
-    ['acct is 0, wherever the home is', false, { acct: 0, idp: 'https://sts.windows.net/x/' }],
-    ['the home is another tenant', true, { idp: `https://sts.windows.net/${OTHER_TENANT}/` }],
-    ['the home is this tenant', false, { idp: `https://sts.windows.net/${TENANT}/` }],
-    ['the home is a consumer account', true, { idp: 'live.com' }],
-  ])('when %s, calls a user a guest: %s', async (_case, isGuest, claims) => {
+    ['acct is 0, with any idp', false, { acct: 0, idp: 'https://sts.windows.net/x/' }],
+    ['idp is another tenant', true, { idp: `https://sts.windows.net/${OTHER_TENANT}/` }],
+    ['idp is the tenant itself', false, { idp: `https://sts.windows.net/${TENANT}/` }],
+    ['idp is a consumer account', true, { idp: 'live.com' }],
+  ])('when %s, sets isGuest to %s', async (_case, isGuest, claims) => {
     expect((await verify(issuer.token(claims))).isGuest).toBe(isGuest);
   });
 
-  it('accepts v1.0 tokens only where they are configured', async () => {
+  it('accepts v1.0 tokens only when they are configured', async () => {
     const old = issuerOf(TENANT, '1.0');
     await expect(verify(old.token())).rejects.toMatchObject({ reason: 'version-not-allowed' });
     expect(await verify(old.token(), { ENTRA_TOKEN_VERSIONS: '1.0,2.0' })).toMatchObject({
@@ -116,7 +116,7 @@ describe('EntraTokenVerifier', () => {
     });
   });
 
-  it('accepts tokens of further tenants that are allowed, each from its own issuer only', async () => {
+  it('accepts tokens of further allowed tenants, each from its own issuer only', async () => {
     const other = issuerOf(OTHER_TENANT);
     const environment = { ENTRA_ALLOWED_TENANT_IDS: OTHER_TENANT };
     await expect(verify(other.token())).rejects.toMatchObject({ reason: 'tenant-not-allowed' });
@@ -126,7 +126,7 @@ describe('EntraTokenVerifier', () => {
     });
   });
 
-  it('refuses a key that the key set reserves for another issuer', async () => {
+  it('rejects a key that the key set restricts to another issuer', async () => {
     const token = issuer.token();
     issuer.publish(source, { issuer: 'https://login.test/{tenantid}/v2.0' });
     expect((await verify(token)).tenant).toBe(TENANT);
@@ -134,7 +134,7 @@ describe('EntraTokenVerifier', () => {
     await expect(verify(token)).rejects.toMatchObject({ reason: 'key-of-other-issuer' });
   });
 
-  it('refuses client apps that are not on the list, and those that proved too little', async () => {
+  it('rejects client apps that are not listed or whose authentication is too weak', async () => {
     await expect(
       verify(issuer.token(), { ENTRA_ALLOWED_CLIENT_APPS: ALICE }),
     ).rejects.toMatchObject({ reason: 'client-app-not-allowed' });
@@ -146,7 +146,7 @@ describe('EntraTokenVerifier', () => {
   });
 
   const nowSeconds = (): number => Math.floor(clock.now() / 1000);
-  it.each<[string, () => Members]>([
+  it.each<[string, () => JsonObject]>([
     ['audience', () => ({ aud: 'api://other' })],
     ['claims-malformed', () => ({ aud: [AUDIENCE] })],
     ['claims-malformed', () => ({ exp: undefined })],
@@ -169,20 +169,20 @@ describe('EntraTokenVerifier', () => {
     ['tenant-not-allowed', () => ({ tid: OTHER_TENANT })],
     ['version-not-allowed', () => ({ ver: '3.0' })],
     ['issuer-not-trusted', () => ({ iss: 'https://login.test/elsewhere/v2.0' })],
-  ])('refuses for the reason %s (%#)', async (reason, claims) => {
+  ])('rejects with the reason %s (%#)', async (reason, claims) => {
     await expect(verify(issuer.token(claims()))).rejects.toMatchObject({ reason });
   });
 
-  it.each<[string, Members]>([
+  it.each<[string, JsonObject]>([
     ['algorithm-not-allowed', { alg: 'RS512' }],
     ['algorithm-not-allowed', { alg: 'rs256' }],
     ['type-not-allowed', { typ: 'at+jwt' }],
     ['type-not-allowed', { typ: undefined }],
-  ])('refuses a header for the reason %s (%#)', async (reason, header) => {
+  ])('rejects a header with the reason %s (%#)', async (reason, header) => {
     await expect(verify(issuer.token({}, header))).rejects.toMatchObject({ reason });
   });
 
-  it('allows for clocks that differ by the configured seconds', async () => {
+  it('tolerates the configured clock skew', async () => {
     const token = issuer.token();
     await clock.advance(3_659_000);
     expect((await verify(token)).subject).toBe(ALICE);
@@ -190,12 +190,12 @@ describe('EntraTokenVerifier', () => {
     await expect(verify(token)).rejects.toMatchObject({ reason: 'expired' });
   });
 
-  it('refuses what another key signed under a known key id, whatever x5t points at', async () => {
+  it('rejects a signature of another key under a known key id, whatever x5t is', async () => {
     const forged = issuer.token({}, { kid: 'first', x5t: 'first' }, otherKey);
     await expect(verify(forged)).rejects.toMatchObject({ reason: 'signature' });
   });
 
-  it('finds the key by kid where x5t names another', async () => {
+  it('selects the key by kid when x5t names another one', async () => {
     issuer.keys.unshift(otherKey);
     issuer.publish(source);
     expect((await verify(issuer.token({}, { x5t: 'other' }))).subject).toBe(ALICE);

@@ -1,38 +1,38 @@
-import type { EntraSettings } from '../settings.js';
-import { ClaimsRequired } from '../bearer/claims-required.js';
-import { type CompactToken, refuseIf } from '../bearer/jwt-parsing.js';
-import { type EntraClaims, readEntraClaims } from './entra-claims.js';
-import { checkAudience, checkHeader, principalOfEntra } from './entra-token-checks.js';
-import { IssuerKeys, type Signer } from '../keys/issuer-keys.js';
-import type { SigningKey } from '../keys/jwks.js';
 import type { Permission } from '../access/permission.js';
-import type { Principal } from '../access/principal.js';
-import { TokenRejected } from '../bearer/token-refused.js';
-import type { TokenSignatures } from '../keys/token-signatures.js';
-import { checkTimes } from '../bearer/token-times.js';
-import { TokenVerifier, type VerifierSurroundings } from '../bearer/token-verifier.js';
+import type { Principal } from '#libs/platform';
+import { ClaimsChallenge, rejectIf, TokenRejected } from '../errors.js';
+import type { UnverifiedJwt } from '../jwt/parse-jwt.js';
+import { checkTimeClaims } from '../jwt/time-claims.js';
+import { TokenVerifier, type VerifierDependencies } from '../jwt/token-verifier.js';
+import { type IssuerKey, JwksCache } from '../keys/jwks-cache.js';
+import type { SigningKey } from '../keys/jwks.js';
+import type { SignatureVerifier } from '../keys/signature-verifier.js';
+import type { EntraSettings } from '../settings.js';
+import { type EntraClaims, readEntraClaims } from './entra-claims.js';
+import { entraPrincipal } from './entra-principal.js';
 
-const LONGEST_LIFETIME_SECONDS = 24 * 60 * 60;
+const MAX_LIFETIME_SECONDS = 24 * 60 * 60;
 
 type Version = EntraSettings['versions'][number];
 
-/** Verifies Entra's access tokens: our own checks first, the signature last. */
+/** Verifies Entra access tokens of the configured tenants: claims first, the signature last. */
 export class EntraTokenVerifier extends TokenVerifier {
+  override readonly jwks: readonly JwksCache[];
   /** By version, then by tenant. */
-  readonly #keys: ReadonlyMap<Version, ReadonlyMap<string, IssuerKeys>>;
+  readonly #keys: ReadonlyMap<Version, ReadonlyMap<string, JwksCache>>;
 
   constructor(
     private readonly entra: EntraSettings,
-    private readonly signatures: TokenSignatures,
-    private readonly surroundings: VerifierSurroundings,
+    private readonly signatureVerifier: SignatureVerifier,
+    private readonly dependencies: VerifierDependencies,
   ) {
     super();
     const { authority, tenants, versions } = entra;
-    const keysOf = (version: Version, tenant: string): IssuerKeys =>
-      new IssuerKeys(
+    const keysOf = (version: Version, tenant: string): JwksCache =>
+      new JwksCache(
         discoveryUrl(authority, tenant, version),
         (issuer) => isIssuerOf(issuer, { authority, tenant, version }),
-        surroundings.keys,
+        dependencies.keys,
       );
     this.#keys = new Map(
       versions.map((version) => [
@@ -40,78 +40,80 @@ export class EntraTokenVerifier extends TokenVerifier {
         new Map(tenants.map((tenant) => [tenant, keysOf(version, tenant)])),
       ]),
     );
+    this.jwks = [...this.#keys.values()].flatMap((byTenant) => [...byTenant.values()]);
   }
 
-  /** Entra's tokens name their tenant. */
-  override isFor({ claims: { tid } }: CompactToken): boolean {
+  override isFor({ claims: { tid } }: UnverifiedJwt): boolean {
     return typeof tid === 'string' && this.entra.tenants.includes(tid);
   }
 
-  override get isReady(): boolean {
-    return this.#all().every((keys) => keys.areUsable);
-  }
-
-  override async keepFresh(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#all().map(async (keys) => keys.keepFresh(signal)));
-  }
-
-  override async verify(token: CompactToken, sought?: Permission): Promise<Principal> {
-    const { entra } = this;
-    checkHeader(token);
+  override async verify(token: UnverifiedJwt, requiredPermission?: Permission): Promise<Principal> {
+    rejectIf(token.algorithm !== 'RS256', 'algorithm-not-allowed');
+    rejectIf(token.type !== 'JWT', 'type-not-allowed');
     const { tid, ver } = token.claims;
-    refuseIf(typeof tid !== 'string' || !entra.tenants.includes(tid), 'tenant-not-allowed');
-    const version = entra.versions.find((candidate) => candidate === ver);
+    const { tenants, versions, botClientApps } = this.entra;
+    rejectIf(typeof tid !== 'string' || !tenants.includes(tid), 'tenant-not-allowed');
+    const version = versions.find((candidate) => candidate === ver);
     if (version === undefined) throw new TokenRejected('version-not-allowed');
     const claims = readEntraClaims(token.claims, version);
-    checkTimes(claims, {
-      nowMs: this.surroundings.keys.clock.now(),
-      skewSeconds: this.surroundings.skewSeconds,
-      longestSeconds: LONGEST_LIFETIME_SECONDS,
+    checkTimeClaims(claims, {
+      nowMs: this.dependencies.keys.clock.now(),
+      skewSeconds: this.dependencies.skewSeconds,
+      maxLifetimeSeconds: MAX_LIFETIME_SECONDS,
     });
-    checkAudience(claims, entra);
-    const principal = principalOfEntra(claims, entra.botClientApps);
+    this.#checkAudience(claims);
+    const principal = entraPrincipal(claims, botClientApps);
     const keys = this.#keys.get(version)?.get(claims.tid);
     if (keys === undefined) throw new TokenRejected('tenant-not-allowed');
-    const signer = keys.known(token.keyId) ?? (await lookUp(keys, token.keyId, claims.iss));
-    refuseIf(signer.issuer !== claims.iss, 'issuer-not-trusted');
-    refuseIf(!this.#mayUse(signer.key, claims), 'key-of-other-issuer');
-    await this.signatures.verify(token.text, signer);
-    this.#checkAuthenticationContext(principal, claims, sought);
+    const key = keys.cached(token.keyId) ?? (await findKey(keys, token.keyId, claims.iss));
+    rejectIf(key.issuer !== claims.iss, 'issuer-not-trusted');
+    rejectIf(!this.#isKeyFor(claims, key.key), 'key-of-other-issuer');
+    await this.signatureVerifier.verify(token.text, key);
+    this.#checkAuthenticationContext(principal, claims, requiredPermission);
     return principal;
   }
 
-  #all(): IssuerKeys[] {
-    return [...this.#keys.values()].flatMap((byTenant) => [...byTenant.values()]);
+  /** Whether the token is for this service, and its client app may call. */
+  #checkAudience({ aud, clientApp, clientAuthentication }: EntraClaims): void {
+    const { audiences, clientApps, minimumClientAuthentication } = this.entra;
+    rejectIf(!audiences.includes(aud), 'audience');
+    const isAllowed = clientApps.length === 0 || clientApps.includes(clientApp);
+    rejectIf(!isAllowed, 'client-app-not-allowed', clientApp);
+    rejectIf(
+      Number(clientAuthentication) < minimumClientAuthentication,
+      'client-authentication-too-weak',
+      clientApp,
+    );
   }
 
   /**
-   * Asks a user to sign in more strongly for what the service is configured to ask it for
-   * (learn.microsoft.com, "Developer guide to Conditional Access authentication context").
-   * Whoever lacks the permission is not sent to sign in for nothing.
+   * Requires the authentication context that is configured for the permission
+   * (learn.microsoft.com, "Developer guide to Conditional Access authentication context"). A user
+   * without the permission gets no challenge: a stronger sign-in would not help.
    */
   #checkAuthenticationContext(
     principal: Principal,
     { acrs }: EntraClaims,
-    sought: Permission | undefined,
+    permission: Permission | undefined,
   ): void {
-    if (sought === undefined || principal.kind !== 'user') return;
-    const value = this.entra.requiredAuthenticationContext[sought];
+    if (permission === undefined || principal.kind !== 'user') return;
+    const value = this.entra.requiredAuthenticationContext[permission];
     if (value === undefined || acrs?.includes(value) === true) return;
-    if (!principal.permissions.includes(sought)) return;
-    throw new ClaimsRequired(principal, { access_token: { acrs: { essential: true, value } } });
+    if (!principal.permissions.includes(permission)) return;
+    throw new ClaimsChallenge(principal, { access_token: { acrs: { essential: true, value } } });
   }
 
-  /** Entra notes v2.0 issuers on the keys that it publishes, whatever version a token has. */
-  #mayUse({ issuer }: SigningKey, { tid, iss }: { tid: string; iss: string }): boolean {
-    const only = issuer?.replaceAll('{tenantid}', tid);
+  /** Entra publishes keys with the v2.0 issuer, also those that sign v1.0 tokens. */
+  #isKeyFor({ tid, iss }: EntraClaims, { issuerTemplate }: SigningKey): boolean {
+    const only = issuerTemplate?.replaceAll('{tenantid}', tid);
     return only === undefined || only === iss || only === `${this.entra.authority}/${tid}/v2.0`;
   }
 }
 
-/** Asks the issuer for a key that isn't known: not for a token that claims to be another's. */
-async function lookUp(keys: IssuerKeys, keyId: string, claimed: string): Promise<Signer> {
+/** Compares the issuer before it loads an unknown key, so that a forged `iss` causes no load. */
+async function findKey(keys: JwksCache, keyId: string, claimedIssuer: string): Promise<IssuerKey> {
   const issuer = await keys.issuer();
-  refuseIf(claimed !== issuer, 'issuer-not-trusted');
+  rejectIf(claimedIssuer !== issuer, 'issuer-not-trusted');
   const key = await keys.find(keyId);
   if (key === undefined) throw new TokenRejected('key-unknown');
   return { issuer, key };
@@ -123,8 +125,8 @@ function discoveryUrl(authority: string, tenant: string, version: Version): stri
 }
 
 /**
- * The template that an issuer's own document has to fit: v2.0 issuers stand under the authority,
- * v1.0 ones under an address of their own (`https://sts.windows.net/` in the public cloud).
+ * Whether a discovery document may name this issuer. v2.0 issuers are below the authority; v1.0
+ * issuers have a host of their own (`https://sts.windows.net/` in the public cloud).
  */
 function isIssuerOf(
   issuer: string,

@@ -1,62 +1,62 @@
 import { Controller, Get } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
-import { Public, RequirePermission } from './access.js';
+import { Public, RequirePermission } from './access-rule.js';
 import {
   assertEveryRouteDeclaresAccess,
   listRouteAccess,
 } from './assert-every-route-declares-access.js';
 
-@Controller('good')
-class GoodController {
+@Controller('valid')
+class ValidController {
   @Get()
-  @Public('nothing to protect')
+  @Public('no data')
   all(): void {
-    // Answers nothing.
+    // No content.
   }
 
   @Get(':id')
   @RequirePermission('AuditLog.Read.All')
   one(): void {
-    // Answers nothing.
+    // No content.
   }
 }
 
-@Controller('bad')
-class BadController {
-  @Get('open')
-  forgotten(): void {
-    // Answers nothing.
+@Controller('faulty')
+class FaultyController {
+  @Get('none')
+  undeclared(): void {
+    // No content.
   }
 
   @Get('twice')
-  @Public('a slip')
+  @Public('no data')
   @RequirePermission('AuditLog.Read.All')
   contradictory(): void {
-    // Answers nothing.
+    // No content.
   }
 }
 
 describe('assertEveryRouteDeclaresAccess', () => {
-  it('accepts an application whose routes each declare one rule, and lists them', async () => {
-    const module = await Test.createTestingModule({ controllers: [GoodController] }).compile();
+  it('accepts an application whose routes declare one rule each, and lists them', async () => {
+    const module = await Test.createTestingModule({ controllers: [ValidController] }).compile();
     expect(() => {
       assertEveryRouteDeclaresAccess(module);
     }).not.toThrow();
     expect(listRouteAccess(module).map(({ method, path }) => `${method} ${path}`)).toEqual([
-      'GET /good',
-      'GET /good/:id',
+      'GET /valid',
+      'GET /valid/:id',
     ]);
   });
 
-  it('lists every route that declares none or several', async () => {
+  it('rejects an application and lists the routes that declare no rule or several', async () => {
     const module = await Test.createTestingModule({
-      controllers: [GoodController, BadController],
+      controllers: [ValidController, FaultyController],
     }).compile();
     expect(() => {
       assertEveryRouteDeclaresAccess(module);
     }).toThrow(
-      /GET \/bad\/open \(BadController\.forgotten\) declares no access rule\n {2}GET \/bad\/twice \(BadController\.contradictory\) declares 2 access rules$/,
+      /GET \/faulty\/none \(FaultyController\.undeclared\) declares no access rule\n {2}GET \/faulty\/twice \(FaultyController\.contradictory\) declares 2 access rules$/,
     );
   });
 });

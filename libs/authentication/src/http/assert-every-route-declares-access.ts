@@ -1,18 +1,18 @@
 import { type INestApplicationContext, RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
-import { type AccessRule, accessRulesOf } from './access.js';
+import { type AccessRule, accessRulesOf } from './access-rule.js';
 
-/** A route and the rules that it declares. */
+/** A route and its access rules. */
 export interface RouteAccess {
-  /** Controller and method, as in `TokensController.issue`. */
+  /** Controller and method, such as `TokensController.issue`. */
   readonly handler: string;
   readonly method: string;
   readonly path: string;
   readonly rules: readonly AccessRule[];
 }
 
-/** Every route of the application's controllers, with what it declares. */
+/** Lists the routes of all controllers. */
 export function listRouteAccess(app: INestApplicationContext): readonly RouteAccess[] {
   const scanner = new MetadataScanner();
   const controllers = [...app.get(ModulesContainer).values()].flatMap((module) => [
@@ -29,10 +29,9 @@ export function listRouteAccess(app: INestApplicationContext): readonly RouteAcc
 }
 
 /**
- * Refuses an application in which a route declares no access rule, or more than one. Called once,
- * before the application listens.
+ * Asserts that every route declares exactly one access rule. Call it before the application listens.
  *
- * @throws Error that lists every route at fault
+ * @throws Error that lists the routes that don't
  */
 export function assertEveryRouteDeclaresAccess(app: INestApplicationContext): void {
   const faults = listRouteAccess(app).filter(({ rules }) => rules.length !== 1);
@@ -55,7 +54,7 @@ function isClass(type: unknown): type is Class {
 function routesOf(type: Class, name: string, handler: object): RouteAccess[] {
   const path: unknown = Reflect.getMetadata(PATH_METADATA, handler);
   if (path === undefined) return [];
-  const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod; // set together with the path
+  const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod; // Nest sets it together with the path
   const prefix: unknown = Reflect.getMetadata(PATH_METADATA, type);
   return paths(prefix).flatMap((start) =>
     paths(path).map((end) => ({
@@ -67,6 +66,7 @@ function routesOf(type: Class, name: string, handler: object): RouteAccess[] {
   );
 }
 
+/** `@Controller` and `@Get` take one path, a list, or none. */
 function paths(path: unknown): string[] {
   return Array.isArray(path) ? path.map(String) : [typeof path === 'string' ? path : ''];
 }

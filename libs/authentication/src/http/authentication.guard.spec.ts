@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ManualClock } from '#libs/platform';
+import { ManualClock } from '#libs/platform/testing';
 import {
   type GuardedApplication,
   startGuardedApplication,
@@ -9,30 +9,30 @@ import { TestIssuer, testKey } from '../testing/test-issuer.js';
 
 const OTHERS = [5, 6, 7].map((digit) => `44444444-4444-4444-8444-44444444444${digit}`);
 
-let place: GuardedApplication<ManualClock>;
+let guarded: GuardedApplication<ManualClock>;
 let issuer: TestIssuer;
 
 beforeAll(async () => {
-  place = await startGuardedApplication({
+  guarded = await startGuardedApplication({
     clock: new ManualClock(Date.now()),
     environment: { TRUSTED_PROXIES: '127.0.0.0/8' },
   });
-  issuer = new TestIssuer(() => place.clock.now());
-  issuer.publish(place.source);
-  await place.clock.advance(60_000);
+  issuer = new TestIssuer(() => guarded.clock.now());
+  issuer.publish(guarded.source);
+  await guarded.clock.advance(60_000);
 });
 
 afterAll(async () => {
-  await place.app.close();
+  await guarded.app.close();
 });
 
 afterEach(async () => {
-  await place.clock.advance(10_000);
-  place.trail.entries.length = 0;
-  place.trail.outage = undefined;
+  await guarded.clock.advance(10_000);
+  guarded.trail.entries.length = 0;
+  guarded.trail.outage = undefined;
 });
 
-interface Answer {
+interface Reply {
   readonly status: number;
   readonly challenge: string | null;
   readonly body: unknown;
@@ -42,10 +42,10 @@ async function get(
   path: string,
   headers: Record<string, string> = {},
   method = 'GET',
-): Promise<Answer> {
-  const answer = await fetch(`${place.url}${path}`, { method, headers });
-  const challenge = answer.headers.get('www-authenticate');
-  return { status: answer.status, challenge, body: await answer.json() };
+): Promise<Reply> {
+  const response = await fetch(`${guarded.url}${path}`, { method, headers });
+  const challenge = response.headers.get('www-authenticate');
+  return { status: response.status, challenge, body: await response.json() };
 }
 
 function bearer(claims: Record<string, unknown> = {}): Record<string, string> {
@@ -53,12 +53,12 @@ function bearer(claims: Record<string, unknown> = {}): Record<string, string> {
 }
 
 describe('AuthenticationGuard', () => {
-  it('lets everyone into public routes, with bad credentials too', async () => {
+  it('allows everyone on public routes, with invalid credentials too', async () => {
     expect(await get('/open')).toMatchObject({ status: 200 });
-    expect(await get('/open', { authorization: 'Bearer bad' })).toMatchObject({ status: 200 });
+    expect(await get('/open', { authorization: 'Bearer invalid' })).toMatchObject({ status: 200 });
   });
 
-  it('gives the route the caller and the request', async () => {
+  it('passes principal and request context to the route', async () => {
     const headers = {
       ...bearer(),
       'x-request-id': 'order-4711',
@@ -66,9 +66,9 @@ describe('AuthenticationGuard', () => {
       'x-forwarded-for': '6.6.6.6, 203.0.113.7, 127.0.0.9',
       'user-agent': 'spec',
     };
-    const answer = await get('/whoami', headers);
-    expect(answer.status).toBe(200);
-    expect(answer.body).toMatchObject({
+    const response = await get('/whoami', headers);
+    expect(response.status).toBe(200);
+    expect(response.body).toMatchObject({
       principal: { kind: 'user' },
       request: {
         requestId: 'order-4711',
@@ -79,7 +79,7 @@ describe('AuthenticationGuard', () => {
     });
   });
 
-  it('names itself and no error to callers without credentials', async () => {
+  it('sends a challenge without an error to callers without credentials', async () => {
     expect(await get('/whoami')).toMatchObject({
       status: 401,
       challenge: 'Bearer realm="acs-identity"',
@@ -91,9 +91,9 @@ describe('AuthenticationGuard', () => {
     });
   });
 
-  it('says the same to every bad token', async () => {
-    const hour = Math.floor(place.clock.now() / 1000) - 7200;
-    const bad = [
+  it('sends the same reply for every invalid token', async () => {
+    const hour = Math.floor(guarded.clock.now() / 1000) - 7200;
+    const invalid = [
       { authorization: 'Bearer' },
       { authorization: 'Bearer a b' },
       { authorization: 'Bearer abc' },
@@ -102,7 +102,7 @@ describe('AuthenticationGuard', () => {
       bearer({ iat: hour, nbf: hour, exp: hour + 60 }),
       { authorization: `Bearer ${issuer.token({}, {}, testKey('first'))}` },
     ];
-    for (const headers of bad)
+    for (const headers of invalid)
       expect(await get('/whoami', headers)).toEqual({
         status: 401,
         challenge:
@@ -114,16 +114,16 @@ describe('AuthenticationGuard', () => {
       });
   });
 
-  it('reads no token out of query or body, and none where two headers carry one', async () => {
+  it('ignores tokens in query and body, and rejects two Authorization headers', async () => {
     const token = issuer.token();
     expect(await get(`/whoami?access_token=${token}`)).toMatchObject({ status: 401 });
     const form = { 'content-type': 'application/json' };
     const body = JSON.stringify({ access_token: token });
-    const posted = await fetch(`${place.url}/delegated`, { method: 'POST', headers: form, body });
+    const posted = await fetch(`${guarded.url}/delegated`, { method: 'POST', headers: form, body });
     expect(posted.status).toBe(401);
     const status = await new Promise((resolve, reject) => {
       httpRequest(
-        `${place.url}/whoami`,
+        `${guarded.url}/whoami`,
         {
           headers: [
             'Host',
@@ -134,9 +134,9 @@ describe('AuthenticationGuard', () => {
             `Bearer ${token}`,
           ],
         },
-        (answer) => {
-          resolve([answer.statusCode, answer.headers['www-authenticate']]);
-          answer.resume();
+        (response) => {
+          resolve([response.statusCode, response.headers['www-authenticate']]);
+          response.resume();
         },
       )
         .on('error', reject)
@@ -153,7 +153,7 @@ describe('AuthenticationGuard', () => {
     });
   });
 
-  it('tells a caller without the permission which one is needed, and audits each time', async () => {
+  it('names the missing permission to the caller and records each denial', async () => {
     const headers = bearer({ scp: 'AuditLog.Read.All' });
     const denied = {
       status: 403,
@@ -163,7 +163,7 @@ describe('AuthenticationGuard', () => {
     };
     expect(await get('/whoami', headers)).toMatchObject(denied);
     expect(await get('/whoami', headers)).toMatchObject(denied);
-    expect(place.trail.entries).toMatchObject(
+    expect(guarded.trail.entries).toMatchObject(
       [1, 2].map(() => ({
         action: 'authorization.deny',
         outcome: 'denied',
@@ -173,25 +173,25 @@ describe('AuthenticationGuard', () => {
     );
   });
 
-  it('refuses applications on their own where a user has to be behind the call', async () => {
+  it('denies applications without a user on routes for users only', async () => {
     const app = bearer(TestIssuer.appOnly(['CommunicationToken.Issue']));
     expect(await get('/whoami', app)).toMatchObject({ status: 200 });
     expect(await get('/delegated', app, 'POST')).toMatchObject({ status: 403 });
     expect(await get('/delegated', bearer(), 'POST')).toMatchObject({ status: 201 });
   });
 
-  it('counts refusals of one address and reason into one entry, and loses none', async () => {
+  it('records the rejections of one address and reason in one entry, and loses none in an outage', async () => {
     const from = (address: string): Record<string, string> => ({ 'x-forwarded-for': address });
     for (let number = 0; number < 5; number += 1) await get('/whoami', from('203.0.113.1'));
     await get('/whoami', from('203.0.113.2'));
     await get('/whoami', { ...from('203.0.113.2'), ...bearer({ aud: 'api://other' }) });
-    expect(place.trail.entries).toEqual([]);
-    place.trail.outage = new Error('out of order');
-    await place.clock.advance(10_000);
+    expect(guarded.trail.entries).toEqual([]);
+    guarded.trail.outage = new Error('outage');
+    await guarded.clock.advance(10_000);
     await get('/whoami', from('203.0.113.1'));
-    place.trail.outage = undefined;
-    await place.clock.advance(20_000);
-    const counts = place.trail.entries.map(({ reason, request, details }) => [
+    guarded.trail.outage = undefined;
+    await guarded.clock.advance(20_000);
+    const counts = guarded.trail.entries.map(({ reason, request, details }) => [
       reason?.code,
       request?.clientAddress,
       details?.count,
@@ -204,51 +204,51 @@ describe('AuthenticationGuard', () => {
     ]);
   });
 
-  it('answers 503, never 401, when the keys can’t be loaded', async () => {
-    const lonely = await startGuardedApplication({ clock: place.clock });
+  it('replies 503, never 401, when the signing keys can’t be loaded', async () => {
+    const offline = await startGuardedApplication({ clock: guarded.clock });
     try {
-      const answer = await fetch(`${lonely.url}/whoami`, { headers: bearer() });
-      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '5']);
-      expect(await answer.json()).toMatchObject({ code: 'identity-provider-unavailable' });
+      const response = await fetch(`${offline.url}/whoami`, { headers: bearer() });
+      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
+      expect(await response.json()).toMatchObject({ code: 'identity-provider-unavailable' });
     } finally {
-      await lonely.app.close();
+      await offline.app.close();
     }
   });
 
-  it('writes what was counted when the application shuts down', async () => {
-    const brief = await startGuardedApplication({ clock: place.clock });
-    await fetch(`${brief.url}/whoami`);
-    await brief.app.close();
-    expect(brief.trail.entries).toMatchObject([{ action: 'authentication.reject' }]);
+  it('records pending counts when the application shuts down', async () => {
+    const other = await startGuardedApplication({ clock: guarded.clock });
+    await fetch(`${other.url}/whoami`);
+    await other.app.close();
+    expect(other.trail.entries).toMatchObject([{ action: 'authentication.reject' }]);
   });
 
-  it('answers 429 past a limit, tells when to come again, and audits it in one entry', async () => {
+  it('replies 429 with Retry-After above a limit, and records that in one entry', async () => {
     const limited = await startGuardedApplication({
-      clock: place.clock,
-      source: place.source,
+      clock: guarded.clock,
+      source: guarded.source,
       environment: {
         AUTHENTICATION_FAILURES_PER_MINUTE: '2',
         AUTHENTICATION_REQUESTS_PER_MINUTE: '3',
       },
     });
     const statuses = async (headers: Record<string, string>, count: number): Promise<number[]> => {
-      const answers: number[] = [];
+      const statusCodes: number[] = [];
       for (let number = 0; number < count; number += 1)
-        answers.push((await fetch(`${limited.url}/whoami`, { headers })).status);
-      return answers;
+        statusCodes.push((await fetch(`${limited.url}/whoami`, { headers })).status);
+      return statusCodes;
     };
     try {
-      await place.clock.advance(5_000);
+      await guarded.clock.advance(5_000);
       expect(await statuses({}, 4)).toEqual([401, 401, 429, 429]);
-      // Good credentials from the same address pass, up to their own limit.
+      // Valid credentials from the same address are limited by their own limit only.
       expect(await statuses(bearer(), 5)).toEqual([200, 200, 200, 429, 429]);
-      const answer = await fetch(`${limited.url}/whoami`, { headers: bearer() });
-      const wait = Number(answer.headers.get('retry-after'));
+      const response = await fetch(`${limited.url}/whoami`, { headers: bearer() });
+      const wait = Number(response.headers.get('retry-after'));
       expect(wait).toBeGreaterThan(0);
       expect(wait).toBeLessThanOrEqual(60);
-      expect(answer.headers.get('ratelimit')).toBe(`"minute";r=0;t=${wait}`);
-      expect(answer.headers.get('ratelimit-policy')).toBe('"minute";q=3;w=60');
-      await place.clock.advance(10_000);
+      expect(response.headers.get('ratelimit')).toBe(`"minute";r=0;t=${wait}`);
+      expect(response.headers.get('ratelimit-policy')).toBe('"minute";q=3;w=60');
+      await guarded.clock.advance(10_000);
       expect(limited.trail.entries.map(({ action, details }) => [action, details?.count])).toEqual([
         ['authentication.reject', 4],
         ['request.limit', 3],
@@ -258,10 +258,10 @@ describe('AuthenticationGuard', () => {
     }
   });
 
-  it('asks for the authentication context of the permission that is used, of who holds it', async () => {
+  it('challenges for the authentication context of the required permission, only users who have it', async () => {
     const strict = await startGuardedApplication({
-      clock: place.clock,
-      source: place.source,
+      clock: guarded.clock,
+      source: guarded.source,
       environment: {
         ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'CommunicationToken.Issue=c2,AuditLog.Read.All=c3',
         AUTHENTICATION_REQUESTS_PER_MINUTE: '2',
@@ -270,14 +270,14 @@ describe('AuthenticationGuard', () => {
     const get = async (path: string, claims: Record<string, unknown>): Promise<number> =>
       (await fetch(`${strict.url}${path}`, { headers: bearer(claims) })).status;
     try {
-      await place.clock.advance(5_000);
+      await guarded.clock.advance(5_000);
       expect(await get('/whoami', { oid: OTHERS[0] })).toBe(401);
       expect(await get('/whoami', { oid: OTHERS[0], acrs: ['c1', 'c2'] })).toBe(200);
-      // Signing in more strongly would not help who lacks the permission.
+      // A stronger sign-in does not help a user without the permission.
       expect(await get('/whoami', { oid: OTHERS[1], scp: 'AuditLog.Read.All' })).toBe(403);
       const service = TestIssuer.appOnly(['CommunicationToken.Issue']);
       expect(await get('/whoami', { ...service, oid: OTHERS[2], sub: OTHERS[2] })).toBe(200);
-      // Challenges count against the limit, so that they can't fill the log.
+      // Challenges count against the limit, so that they can't flood the log.
       expect([
         await get('/whoami', {}),
         await get('/whoami', {}),
@@ -288,14 +288,14 @@ describe('AuthenticationGuard', () => {
     }
   });
 
-  it('asks a user for the configured authentication context, and audits it', async () => {
+  it('challenges for the configured authentication context and records the denial', async () => {
     const strict = await startGuardedApplication({
-      clock: place.clock,
-      source: place.source,
+      clock: guarded.clock,
+      source: guarded.source,
       environment: { ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'c1' },
     });
     try {
-      await place.clock.advance(5_000);
+      await guarded.clock.advance(5_000);
       const weak = await fetch(`${strict.url}/whoami`, { headers: bearer() });
       const claims = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}';
       expect([weak.status, weak.headers.get('www-authenticate')]).toEqual([

@@ -1,29 +1,26 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { AuditTrail } from '#libs/audit';
-import type { RequestContext } from '#libs/platform';
-import { type AccessRule, accessRulesOf } from './access.js';
+import type { Principal, RequestContext } from '#libs/platform';
+import { type DeniedCall, DenialAuditor } from '../audit/denial-auditor.js';
 import {
   AmbiguousCredentials,
+  ClaimsChallenge,
   InsufficientClaims,
   InsufficientPermission,
   InvalidToken,
+  TokenRejected,
   TooManyRequests,
   Unauthenticated,
 } from '../errors.js';
-import { Authenticator } from '../bearer/authenticator.js';
-import { ClaimsRequired } from '../bearer/claims-required.js';
-import { rememberPrincipal } from './current-principal.js';
-import { DenialAggregator } from '../rate-limit/denial-aggregator.js';
+import { RateLimiter, type RateLimitResult } from '../rate-limit/rate-limiter.js';
+import { type AccessRule, accessRulesOf } from './access-rule.js';
+import { Authenticator } from './authenticator.js';
+import { setPrincipal } from './current-principal.js';
 import type { HttpReply, HttpRequest } from './http-request.js';
-import type { Principal } from '../access/principal.js';
 import { RequestContexts } from './request-contexts.js';
-import { type LimitAnswer, RateLimiter } from '../rate-limit/rate-limiter.js';
-import { TokenRejected } from '../bearer/token-refused.js';
 
 type PermissionRule = Extract<AccessRule, { kind: 'permission' }>;
 
-/** One request on its way through the guard. */
-interface Visit {
+interface AccessAttempt {
   readonly request: HttpRequest;
   readonly reply: HttpReply;
   readonly context: RequestContext;
@@ -31,122 +28,102 @@ interface Visit {
 }
 
 /**
- * The front door: lets a request in when its route's one access rule does. Closed by default.
+ * Enforces the access rule of each route: authenticate, limit, authorize.
  *
- * The reason for a refusal goes to the audit log in detail and to the caller in general terms.
+ * Every denial is recorded in the audit log with its reason. The caller gets a general error.
  */
 @Injectable()
 export class AuthenticationGuard implements CanActivate {
   constructor(
     private readonly authenticator: Authenticator,
     private readonly contexts: RequestContexts,
-    private readonly limits: RateLimiter,
-    private readonly tally: DenialAggregator,
-    private readonly trail: AuditTrail,
+    private readonly rateLimiter: RateLimiter,
+    private readonly auditor: DenialAuditor,
   ) {}
 
   async canActivate(execution: ExecutionContext): Promise<boolean> {
     const http = execution.switchToHttp();
     const request = http.getRequest<HttpRequest>();
     const context = this.contexts.of(request);
-    const rule = onlyRuleOf(execution);
+    const rule = accessRuleOf(execution);
     if (rule.kind === 'public') return true;
-    const visit: Visit = { request, reply: http.getResponse<HttpReply>(), context, rule };
-    const principal = await this.#authenticate(visit);
-    await this.#limit(principal, visit);
-    await this.#authorize(principal, visit);
-    rememberPrincipal(request, principal);
+    const attempt = { request, reply: http.getResponse<HttpReply>(), context, rule };
+    const principal = await this.#authenticate(attempt);
+    await this.#limit(principal, attempt);
+    await this.#authorize(principal, attempt);
+    setPrincipal(request, principal);
     return true;
   }
 
-  async #authenticate(visit: Visit): Promise<Principal> {
+  async #authenticate(attempt: AccessAttempt): Promise<Principal> {
     try {
-      return await this.authenticator.authenticate(visit.request, visit.rule.permission);
+      return await this.authenticator.authenticate(attempt.request, attempt.rule.permission);
     } catch (error) {
-      if (error instanceof TokenRejected) throw await this.#refused(error, visit);
-      if (error instanceof ClaimsRequired) throw await this.#challenged(error, visit);
+      if (error instanceof TokenRejected) throw await this.#reject(error, attempt);
+      if (error instanceof ClaimsChallenge) throw await this.#challenge(error, attempt);
       throw error;
     }
   }
 
-  /** Good credentials pass whatever came from their address before: only refusals are limited. */
-  async #refused(refusal: TokenRejected, { context, reply }: Visit): Promise<Error> {
-    const { reason: code, detail } = refusal;
-    await this.tally.add({
-      action: 'authentication.reject',
-      actor: { kind: 'unauthenticated' },
-      reason: { code, ...(detail !== undefined && { detail }) },
-      request: context,
-    });
-    const answer = await this.limits.countRefusal(context);
-    return answer.isAllowed ? answerTo(refusal) : tooMany(answer, reply);
+  /** Counts only failures against the address, so valid credentials from it are never limited. */
+  async #reject(rejection: TokenRejected, { context, reply }: AccessAttempt): Promise<Error> {
+    await this.auditor.countRejection(rejection, context);
+    const result = await this.rateLimiter.countFailure(context);
+    return result.isAllowed ? publicErrorFor(rejection) : tooManyRequests(result, reply);
   }
 
-  async #challenged({ principal, claims }: ClaimsRequired, visit: Visit): Promise<Error> {
-    await this.#limit(principal, visit);
-    await this.#recordDenial(principal, visit, 'insufficient-claims');
-    return new InsufficientClaims(JSON.stringify(claims));
+  async #challenge({ principal, claims }: ClaimsChallenge, attempt: AccessAttempt): Promise<Error> {
+    await this.#limit(principal, attempt);
+    await this.#recordDenial(principal, attempt, 'insufficient-claims');
+    return new InsufficientClaims(claims);
   }
 
-  async #limit(principal: Principal, { context, reply }: Visit): Promise<void> {
-    const answer = await this.limits.countRequest(principal);
-    if (answer.isAllowed) return;
-    await this.tally.add({
-      action: 'request.limit',
-      actor: principal,
-      reason: { code: 'too-many-requests' },
-      request: context,
-    });
-    throw tooMany(answer, reply);
+  async #limit(principal: Principal, { context, reply }: AccessAttempt): Promise<void> {
+    const result = await this.rateLimiter.countRequest(principal);
+    if (result.isAllowed) return;
+    await this.auditor.countLimited(principal, context);
+    throw tooManyRequests(result, reply);
   }
 
-  async #authorize(principal: Principal, visit: Visit): Promise<void> {
-    const { permission, delegatedOnly } = visit.rule;
+  async #authorize(principal: Principal, attempt: AccessAttempt): Promise<void> {
+    const { permission, delegatedOnly } = attempt.rule;
     const isDelegationMissing = delegatedOnly && principal.kind !== 'user';
     if (principal.permissions.includes(permission) && !isDelegationMissing) return;
     const code = isDelegationMissing ? 'delegation-missing' : 'insufficient-permission';
-    await this.#recordDenial(principal, visit, code);
+    await this.#recordDenial(principal, attempt, code);
     throw new InsufficientPermission(permission, { isDelegationMissing });
   }
 
   async #recordDenial(
-    actor: Principal,
-    { request, context, rule }: Visit,
-    code: string,
+    principal: Principal,
+    { request, context, rule }: AccessAttempt,
+    code: DeniedCall['code'],
   ): Promise<void> {
-    await this.trail.record({
-      action: 'authorization.deny',
-      outcome: 'denied',
-      actor,
-      reason: { code },
-      request: context,
-      details: {
-        permission: rule.permission,
-        method: request.method,
-        route: request.routeOptions?.url ?? '',
-      },
-    });
+    const { permission } = rule;
+    const route = request.routeOptions?.url ?? '';
+    const denied = { code, permission, method: request.method, route };
+    await this.auditor.recordDenied(principal, denied, context);
   }
 }
 
-/** Fails closed: `assertEveryRouteDeclaresAccess` keeps such an application from starting. */
-function onlyRuleOf(execution: ExecutionContext): AccessRule {
+/** @throws Error unless there is exactly one; `assertEveryRouteDeclaresAccess` finds this at start */
+function accessRuleOf(execution: ExecutionContext): AccessRule {
   const [rule, ...rest] = accessRulesOf(execution.getHandler());
   if (rule === undefined || rest.length > 0)
     throw new Error('the route does not declare exactly one access rule');
   return rule;
 }
 
-/** What the caller learns. */
-function answerTo({ reason }: TokenRejected): Error {
+/** What the caller learns of a rejection. */
+function publicErrorFor({ reason }: TokenRejected): Error {
   if (reason === 'no-credentials' || reason === 'other-scheme') return new Unauthenticated();
   if (reason === 'several-authorization-headers') return new AmbiguousCredentials();
   return new InvalidToken();
 }
 
-/** The fields are those of the IETF's draft "RateLimit header fields for HTTP". */
-function tooMany(
-  { limit, retryAfterSeconds }: Extract<LimitAnswer, { isAllowed: false }>,
+/** Sets the header fields of the IETF draft "RateLimit header fields for HTTP". */
+function tooManyRequests(
+  { limit, retryAfterSeconds }: Extract<RateLimitResult, { isAllowed: false }>,
   reply: HttpReply,
 ): Error {
   reply.header('ratelimit-policy', `"minute";q=${limit};w=60`);

@@ -1,28 +1,28 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { Principal } from '#libs/platform';
 import type { HttpRequest } from './http-request.js';
-import type { Principal } from '../access/principal.js';
 import { requestContextOf } from './request-contexts.js';
 
 const principals = new WeakMap<object, Principal>();
 
-/** Remembers who is behind a request. For the guard alone. */
-export function rememberPrincipal(request: HttpRequest, principal: Principal): void {
+/** Stores the principal of a request. Only the guard calls it. */
+export function setPrincipal(request: HttpRequest, principal: Principal): void {
   principals.set(request.raw, principal);
 }
 
-/** Who is behind the request; throws on a route that declares no permission. */
+/** @throws Error on a route that requires no permission */
 export function principalOf(request: HttpRequest): Principal {
   const principal = principals.get(request.raw);
-  if (principal === undefined) throw new Error('the route does not require a permission');
+  if (principal === undefined) throw new Error('the route requires no permission');
   return principal;
 }
 
-/** Gives a controller's method the authenticated caller. */
+/** Injects the authenticated caller into a parameter of a controller's method. */
 export const CurrentPrincipal = createParamDecorator((_data: unknown, context: ExecutionContext) =>
   principalOf(context.switchToHttp().getRequest<HttpRequest>()),
 );
 
-/** Gives a controller's method the `RequestContext`. */
+/** Injects the `RequestContext` into a parameter of a controller's method. */
 export const CurrentRequest = createParamDecorator((_data: unknown, context: ExecutionContext) =>
   requestContextOf(context.switchToHttp().getRequest<HttpRequest>()),
 );

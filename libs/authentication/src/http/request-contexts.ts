@@ -7,30 +7,33 @@ import { header, type HttpRequest } from './http-request.js';
 
 const contexts = new WeakMap<object, RequestContext>();
 
-/** Tells what is known of a request, and remembers it for as long as the request lives. */
+/** Addresses of `X-Forwarded-For` that are read, from the right. */
+const MAX_FORWARDED_ADDRESSES = 32;
+
+/** Reads the `RequestContext` of each request from its headers and connection. */
 @Injectable()
 export class RequestContexts {
-  readonly #proxies: BlockList;
+  readonly #trustedProxies: BlockList;
 
   constructor(@Inject(authenticationSettings.key) settings: AuthenticationSettings) {
-    this.#proxies = settings.trustedProxies;
+    this.#trustedProxies = settings.trustedProxies;
   }
 
-  /** The request's context: made when first asked for, the same one afterwards. */
+  /** The same object for each call with one request. */
   of(request: HttpRequest): RequestContext {
-    const known = contexts.get(request.raw);
-    if (known !== undefined) return known;
+    const existing = contexts.get(request.raw);
+    if (existing !== undefined) return existing;
     const context = this.#read(request);
     contexts.set(request.raw, context);
     return context;
   }
 
   #read(request: HttpRequest): RequestContext {
-    const traceId = traceIdOf(header(request, 'traceparent'));
+    const traceId = parseTraceId(header(request, 'traceparent'));
     const clientAddress = this.#clientAddress(request);
     const userAgent = header(request, 'user-agent')?.slice(0, 512);
     return {
-      requestId: requestIdOf(header(request, 'x-request-id')),
+      requestId: acceptRequestId(header(request, 'x-request-id')),
       ...(traceId !== undefined && { traceId }),
       ...(clientAddress !== undefined && { clientAddress }),
       ...(userAgent !== undefined && { userAgent }),
@@ -38,15 +41,16 @@ export class RequestContexts {
   }
 
   /**
-   * Goes back through the addresses that proxies noted, as long as a trusted one vouches: the
-   * first that isn't a trusted proxy's own is the client's. What stands before it, anyone may have
-   * written.
+   * The address of the connection; behind trusted proxies, the last address of `X-Forwarded-For` that
+   * is not a trusted proxy's. Addresses before it may be forged by the client.
    */
   #clientAddress(request: HttpRequest): string | undefined {
-    let address = plainAddress(request.raw.socket.remoteAddress ?? '');
-    const noted = (header(request, 'x-forwarded-for') ?? '').split(',').slice(-32);
-    while (address !== undefined && noted.length > 0 && this.#isTrustedProxy(address)) {
-      const previous = plainAddress((noted.pop() ?? '').trim());
+    let address = parseAddress(request.raw.socket.remoteAddress ?? '');
+    const forwarded = (header(request, 'x-forwarded-for') ?? '')
+      .split(',')
+      .slice(-MAX_FORWARDED_ADDRESSES);
+    while (address !== undefined && forwarded.length > 0 && this.#isTrustedProxy(address)) {
+      const previous = parseAddress((forwarded.pop() ?? '').trim());
       if (previous === undefined) break;
       address = previous;
     }
@@ -54,39 +58,39 @@ export class RequestContexts {
   }
 
   #isTrustedProxy(address: string): boolean {
-    return this.#proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+    return this.#trustedProxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
   }
 }
 
 /**
- * What is known of a request whose access was decided.
+ * The context of a request that passed the guard. Where the guard may not have run, as for unknown
+ * routes, use `RequestContexts`.
  *
- * For use behind the guard; where the guard may not have run (an unknown route), ask
- * `RequestContexts`.
+ * @throws Error when the guard has not run
  */
 export function requestContextOf(request: HttpRequest): RequestContext {
   const context = contexts.get(request.raw);
-  if (context === undefined) throw new Error('the guard has not seen this request');
+  if (context === undefined) throw new Error('the guard has not run for this request');
   return context;
 }
 
-/** The caller's own id is kept when it is harmless: it then leads through both logs. */
-function requestIdOf(sent: string | undefined): string {
+/** The caller's `X-Request-Id` when it is safe to log, which correlates both sides; else a new id. */
+function acceptRequestId(sent: string | undefined): string {
   return sent !== undefined && /^[\w.-]{8,64}$/.test(sent) ? sent : randomUUID();
 }
 
-/** Only version 00 is understood (W3C Trace Context, section 3.2). */
-function traceIdOf(traceparent: string | undefined): string | undefined {
+/** The trace id of a `traceparent` header of version 00 (W3C Trace Context, section 3.2). */
+function parseTraceId(traceparent: string | undefined): string | undefined {
   const match = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent ?? '');
   const traceId = match?.[1];
   return traceId === undefined || /^0+$/.test(traceId) ? undefined : traceId;
 }
 
-/** An IP address without port, brackets, zone or the IPv4-in-IPv6 prefix; `undefined` if it is none. */
-function plainAddress(text: string): string | undefined {
+/** An IP address, without port, brackets, zone and IPv4-mapped prefix. */
+function parseAddress(text: string): string | undefined {
   const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? text;
-  const unmapped = /^(?:::ffff:)?(\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?$/i.exec(bare)?.[1];
-  if (unmapped !== undefined) return isIPv4(unmapped) ? unmapped : undefined;
+  const ipv4 = /^(?:::ffff:)?(\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?$/i.exec(bare)?.[1];
+  if (ipv4 !== undefined) return isIPv4(ipv4) ? ipv4 : undefined;
   const withoutZone = bare.split('%', 1)[0] ?? bare;
   return isIPv6(withoutZone) ? withoutZone.toLowerCase() : undefined;
 }

@@ -1,20 +1,20 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ManualClock, MemoryLogger } from '#libs/platform';
+import type { Principal } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { settingsFrom } from '../testing/settings.js';
 import {
   ALICE,
   AUDIENCE,
   CLIENT_APP,
-  type Members,
-  published,
+  type JsonObject,
+  publicJwk,
   TENANT,
   TestIssuer,
   testKey,
 } from '../testing/test-issuer.js';
-import { readCompactToken } from '../bearer/jwt-parsing.js';
-import { MemoryMetadataSource } from '../keys/metadata-source.js';
-import type { Principal } from '../access/principal.js';
-import { verifiersFor } from '../bearer/verifiers.js';
+import { parseJwt } from '../jwt/parse-jwt.js';
+import { MemoryMetadataSource } from '../testing/memory-metadata-source.js';
+import { createTokenVerifiers } from '../create-token-verifiers.js';
 
 const ISSUER = 'https://id.example.test/realms/customers';
 const key = testKey('k1');
@@ -26,7 +26,7 @@ beforeEach(() => {
   source = new MemoryMetadataSource();
   const document = { issuer: ISSUER, jwks_uri: 'https://id.example.test/keys' };
   source.documents.set(`${ISSUER}/.well-known/openid-configuration`, document);
-  source.documents.set('https://id.example.test/keys', { keys: [published(key)] });
+  source.documents.set('https://id.example.test/keys', { keys: [publicJwk(key)] });
 });
 
 const shop = {
@@ -38,7 +38,7 @@ const shop = {
   guestWhen: { claim: 'is_guest', equals: true },
 };
 
-function token(changes: Members = {}, header: Members = {}): string {
+function token(changes: JsonObject = {}, header: JsonObject = {}): string {
   const nowSeconds = Math.floor(clock.now() / 1000);
   const claims = {
     iss: ISSUER,
@@ -51,23 +51,23 @@ function token(changes: Members = {}, header: Members = {}): string {
     scope: 'openid tokens:issue',
     ...changes,
   };
-  const issuer = new TestIssuer(() => clock.now(), TENANT, '2.0', 'https://login.test', key);
-  // Every claim of an Entra token is taken away, so that these alone are left.
+  const issuer = new TestIssuer(() => clock.now(), { key });
+  // Removes every claim of an Entra token.
   const none = Object.fromEntries(Object.keys(issuer.claims()).map((name) => [name, undefined]));
   return issuer.token({ ...none, ...claims }, header);
 }
 
-async function verify(text: string, changes: Members = {}): Promise<Principal> {
+async function verify(text: string, changes: JsonObject = {}): Promise<Principal> {
   const settings = settingsFrom({ TRUSTED_ISSUERS: JSON.stringify([{ ...shop, ...changes }]) });
-  const verifiers = verifiersFor(settings, { source, clock, logger: new MemoryLogger() });
-  const read = readCompactToken(text);
-  const verifier = verifiers.find((candidate) => candidate.isFor(read));
-  if (verifier === undefined) throw new Error('no verifier is for the token');
-  return verifier.verify(read);
+  const verifiers = createTokenVerifiers(settings, { source, clock, logger: new MemoryLogger() });
+  const jwt = parseJwt(text);
+  const verifier = verifiers.find((candidate) => candidate.isFor(jwt));
+  if (verifier === undefined) throw new Error('no verifier for the token');
+  return verifier.verify(jwt);
 }
 
 describe('OpenIdTokenVerifier', () => {
-  it('maps the claims of another provider to a principal', async () => {
+  it('maps the claims of a provider to a principal', async () => {
     expect(await verify(token())).toEqual({
       kind: 'user',
       issuer: ISSUER,
@@ -80,14 +80,14 @@ describe('OpenIdTokenVerifier', () => {
     });
   });
 
-  it('tells services, bots and guests apart as configured', async () => {
+  it('distinguishes services, bots and guests as configured', async () => {
     const service = token({ gty: 'client-credentials' });
     expect((await verify(service)).kind).toBe('service');
     expect((await verify(service, { botClientApps: ['shop-app'] })).kind).toBe('bot');
     expect((await verify(token({ is_guest: true }))).isGuest).toBe(true);
   });
 
-  it('takes the tenant from a claim only where it is one of those allowed', async () => {
+  it('takes the tenant from a claim only when it is allowed', async () => {
     const changes = { tenant: { claim: 'org', allowed: ['north', 'south'] } };
     expect((await verify(token({ org: 'south' }), changes)).tenant).toBe('south');
     for (const org of ['east', undefined, ['south'], TENANT])
@@ -96,7 +96,7 @@ describe('OpenIdTokenVerifier', () => {
       });
   });
 
-  it.each<[string, Members, Members]>([
+  it.each<[string, JsonObject, JsonObject]>([
     ['audience', { aud: 'other' }, {}],
     ['audience', { aud: ['x', 'y'] }, {}],
     ['expired', { iat: 1, exp: 2 }, {}],
@@ -109,23 +109,23 @@ describe('OpenIdTokenVerifier', () => {
     ['type-not-allowed', {}, { typ: undefined }],
     ['algorithm-not-allowed', {}, { alg: 'PS256' }],
     ['key-unknown', {}, { kid: 'k2' }],
-  ])('refuses for the reason %s (%#)', async (reason, claims, header) => {
-    const refused = expect(verify(token(claims, header))).rejects.toMatchObject({ reason });
-    // An unknown key is looked for once more after the cooldown.
+  ])('rejects with the reason %s (%#)', async (reason, claims, header) => {
+    const rejected = expect(verify(token(claims, header))).rejects.toMatchObject({ reason });
+    // An unknown key id causes one more load after the cooldown.
     for (let second = 0; second < 6; second += 1) await clock.advance(1_000);
-    await refused;
+    await rejected;
   });
 
-  it('refuses what another key signed', async () => {
+  it('rejects a signature of another key', async () => {
     const text = token();
     source.documents.set('https://id.example.test/keys', {
-      keys: [published({ ...testKey('x'), keyId: 'k1' })],
+      keys: [publicJwk({ ...testKey('x'), keyId: 'k1' })],
     });
     await expect(verify(text)).rejects.toMatchObject({ reason: 'signature' });
   });
 
-  it('verifies Entra’s tokens by the same rules without passport-azure-ad', async () => {
-    const entra = new TestIssuer(() => clock.now(), TENANT, '2.0', 'https://entra.test', key);
+  it('verifies Entra tokens by the same rules without passport-azure-ad', async () => {
+    const entra = new TestIssuer(() => clock.now(), { authority: 'https://entra.test', key });
     entra.publish(source);
     const listed = {
       profile: 'entra',
@@ -138,13 +138,17 @@ describe('OpenIdTokenVerifier', () => {
       ENTRA_TENANT_ID: '',
       ENTRA_AUDIENCE: '',
     });
-    const [verifier] = verifiersFor(settings, { source, clock, logger: new MemoryLogger() });
-    expect(await verifier?.verify(readCompactToken(entra.token()))).toMatchObject({
+    const [verifier] = createTokenVerifiers(settings, {
+      source,
+      clock,
+      logger: new MemoryLogger(),
+    });
+    expect(await verifier?.verify(parseJwt(entra.token()))).toMatchObject({
       tenant: TENANT,
       subject: ALICE,
       clientApp: CLIENT_APP,
     });
-    const forged = readCompactToken(entra.token({}, { kid: 'k1' }, testKey('k1')));
+    const forged = parseJwt(entra.token({}, { kid: 'k1' }, testKey('k1')));
     await expect(verifier?.verify(forged)).rejects.toMatchObject({ reason: 'signature' });
   });
 });

@@ -1,18 +1,18 @@
 import { errors, jwtVerify } from 'jose';
 import { z } from 'zod';
-import { type CompactToken, refuseIf } from '../bearer/jwt-parsing.js';
-import { IssuerKeys } from '../keys/issuer-keys.js';
 import { isPermission } from '../access/permission.js';
-import type { Principal } from '../access/principal.js';
-import { checkTimes } from '../bearer/token-times.js';
-import { TokenRejected } from '../bearer/token-refused.js';
-import { TokenVerifier, type VerifierSurroundings } from '../bearer/token-verifier.js';
-import type { OpenIdIssuer } from './trusted-issuers.js';
+import type { Principal } from '#libs/platform';
+import { rejectIf, TokenRejected } from '../errors.js';
+import type { UnverifiedJwt } from '../jwt/parse-jwt.js';
+import { checkTimeClaims } from '../jwt/time-claims.js';
+import { TokenVerifier, type VerifierDependencies } from '../jwt/token-verifier.js';
+import { JwksCache } from '../keys/jwks-cache.js';
+import type { OpenIdIssuer } from '../trusted-issuers.js';
 
 const instantSeconds = z.int().positive().max(253_402_300_799);
 const name = z.string().min(1).max(256);
 
-/** What every access token has; claims with configured names are read one by one. */
+/** Claims with fixed names. Those with configured names are read one by one. */
 const requiredClaims = z.looseObject({
   iss: z.string(),
   aud: z.union([name, z.array(name).min(1).max(16)]),
@@ -24,60 +24,57 @@ const requiredClaims = z.looseObject({
 
 type Claims = z.output<typeof requiredClaims>;
 
-/** Verifies access tokens of one OpenID provider with `jose`, and maps its claims. */
+/** Verifies JWT access tokens (RFC 9068) of one OpenID provider with `jose`. */
 export class OpenIdTokenVerifier extends TokenVerifier {
-  readonly #keys: IssuerKeys;
+  override readonly jwks: readonly JwksCache[];
+  readonly #keys: JwksCache;
 
   constructor(
     private readonly issuer: OpenIdIssuer,
-    private readonly surroundings: VerifierSurroundings,
+    private readonly dependencies: VerifierDependencies,
   ) {
     super();
-    this.#keys = new IssuerKeys(
+    this.#keys = new JwksCache(
       issuer.metadataUrl ?? `${issuer.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
       (published) => published === issuer.issuer,
-      surroundings.keys,
+      dependencies.keys,
     );
+    this.jwks = [this.#keys];
   }
 
-  override isFor({ claims }: CompactToken): boolean {
+  override isFor({ claims }: UnverifiedJwt): boolean {
     return claims.iss === this.issuer.issuer;
   }
 
-  override get isReady(): boolean {
-    return this.#keys.areUsable;
-  }
-
-  override async keepFresh(signal: AbortSignal): Promise<void> {
-    await this.#keys.keepFresh(signal);
-  }
-
-  override async verify(token: CompactToken): Promise<Principal> {
-    refuseIf(token.algorithm !== 'RS256', 'algorithm-not-allowed');
-    refuseIf(!this.issuer.tokenTypes.includes(token.type ?? ''), 'type-not-allowed');
+  override async verify(token: UnverifiedJwt): Promise<Principal> {
+    rejectIf(token.algorithm !== 'RS256', 'algorithm-not-allowed');
+    rejectIf(!this.issuer.tokenTypes.includes(token.type ?? ''), 'type-not-allowed');
     const claims = readClaims(token.claims);
     const { iat, nbf = iat, exp } = claims;
-    const { skewSeconds, keys } = this.surroundings;
-    const longestSeconds = this.issuer.maximumLifetimeHours * 3600;
-    checkTimes({ iat, nbf, exp }, { nowMs: keys.clock.now(), skewSeconds, longestSeconds });
+    const { skewSeconds, keys } = this.dependencies;
+    const maxLifetimeSeconds = this.issuer.maximumLifetimeHours * 3600;
+    checkTimeClaims(
+      { iat, nbf, exp },
+      { nowMs: keys.clock.now(), skewSeconds, maxLifetimeSeconds },
+    );
     const audiences = typeof claims.aud === 'string' ? [claims.aud] : claims.aud;
-    refuseIf(!audiences.some((audience) => this.issuer.audiences.includes(audience)), 'audience');
+    rejectIf(!audiences.some((audience) => this.issuer.audiences.includes(audience)), 'audience');
     const principal = this.#principalOf(claims);
     await this.#verifySignature(token);
     return principal;
   }
 
-  async #verifySignature({ text, keyId }: CompactToken): Promise<void> {
+  async #verifySignature({ text, keyId }: UnverifiedJwt): Promise<void> {
     const key = await this.#keys.find(keyId);
     if (key === undefined) throw new TokenRejected('key-unknown');
     const { issuer, audiences } = this.issuer;
     try {
-      await jwtVerify(text, key.key, {
+      await jwtVerify(text, key.publicKey, {
         algorithms: ['RS256'],
         issuer,
         audience: [...audiences],
-        currentDate: new Date(this.surroundings.keys.clock.now()),
-        clockTolerance: this.surroundings.skewSeconds,
+        currentDate: new Date(this.dependencies.keys.clock.now()),
+        clockTolerance: this.dependencies.skewSeconds,
       });
     } catch (error) {
       if (error instanceof errors.JOSEError) throw new TokenRejected('signature', error.code);
@@ -87,22 +84,22 @@ export class OpenIdTokenVerifier extends TokenVerifier {
 
   #principalOf(claims: Claims): Principal {
     const { issuer } = this;
-    const clientApp = textOf(claims, issuer.clientAppClaim);
+    const clientApp = textClaim(claims, issuer.clientAppClaim);
     const isListed = clientApp !== undefined && issuer.clientApps.includes(clientApp);
-    refuseIf(issuer.clientApps.length > 0 && !isListed, 'client-app-not-allowed', clientApp);
-    const subject = textOf(claims, issuer.subjectClaim);
+    rejectIf(issuer.clientApps.length > 0 && !isListed, 'client-app-not-allowed', clientApp);
+    const subject = textClaim(claims, issuer.subjectClaim);
     if (subject === undefined) throw new TokenRejected('claims-malformed', issuer.subjectClaim);
-    const isService = holds(claims, issuer.serviceWhen);
+    const isService = isFulfilled(issuer.serviceWhen, claims);
     const isBot = clientApp !== undefined && issuer.botClientApps.includes(clientApp);
-    const tokenId = textOf(claims, issuer.tokenIdClaim);
-    const displayName = textOf(claims, issuer.displayNameClaim);
+    const tokenId = textClaim(claims, issuer.tokenIdClaim);
+    const displayName = textClaim(claims, issuer.displayNameClaim);
     return {
       kind: isService ? (isBot ? 'bot' : 'service') : 'user',
       issuer: claims.iss,
       tenant: this.#tenantOf(claims),
       subject,
       permissions: this.#permissionsOf(claims),
-      isGuest: issuer.guestWhen !== undefined && holds(claims, issuer.guestWhen),
+      isGuest: issuer.guestWhen !== undefined && isFulfilled(issuer.guestWhen, claims),
       ...(clientApp !== undefined && { clientApp }),
       ...(tokenId !== undefined && { tokenId }),
       ...(displayName !== undefined && { displayName }),
@@ -112,19 +109,19 @@ export class OpenIdTokenVerifier extends TokenVerifier {
   #tenantOf(claims: Claims): string {
     const { tenant } = this.issuer;
     if (typeof tenant === 'string') return tenant;
-    const named = textOf(claims, tenant.claim);
-    if (named === undefined || !tenant.allowed.includes(named))
+    const claimed = textClaim(claims, tenant.claim);
+    if (claimed === undefined || !tenant.allowed.includes(claimed))
       throw new TokenRejected('tenant-not-allowed');
-    return named;
+    return claimed;
   }
 
   #permissionsOf(claims: Claims): string[] {
-    const { claims: names, names: meanings } = this.issuer.permissions;
-    const granted = names.flatMap((claim) => namesIn(claims[claim], claim));
-    const known = granted.map((own) => (Object.hasOwn(meanings, own) ? meanings[own] : own));
-    return [...new Set(known.filter((permission) => permission !== undefined))].filter(
-      isPermission,
-    );
+    const { claims: claimNames, names: translations } = this.issuer.permissions;
+    const granted = claimNames
+      .flatMap((claim) => namesIn(claims[claim], claim))
+      .map((own) => (Object.hasOwn(translations, own) ? translations[own] : own))
+      .filter((permission) => permission !== undefined);
+    return [...new Set(granted)].filter(isPermission);
   }
 }
 
@@ -132,12 +129,13 @@ function readClaims(unverified: unknown): Claims {
   const { data, error } = requiredClaims.safeParse(unverified);
   if (data !== undefined) return data;
   const names = error.issues.map(({ path }) => String(path[0]));
+  // Only ID tokens have a nonce.
   if (names.includes('nonce')) throw new TokenRejected('not-an-access-token', 'nonce');
   throw new TokenRejected('claims-malformed', names.join(' '));
 }
 
-/** @throws TokenRejected when the claim is there and no text */
-function textOf(claims: Claims, claim: string): string | undefined {
+/** @throws TokenRejected when the claim is present and no text of 1 to 256 characters */
+function textClaim(claims: Claims, claim: string): string | undefined {
   const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || value === '' || value.length > 256)
@@ -154,6 +152,6 @@ function namesIn(value: unknown, claim: string): string[] {
   return value;
 }
 
-function holds(claims: Claims, { claim, equals }: OpenIdIssuer['serviceWhen']): boolean {
+function isFulfilled({ claim, equals }: OpenIdIssuer['serviceWhen'], claims: Claims): boolean {
   return Object.hasOwn(claims, claim) && claims[claim] === equals;
 }

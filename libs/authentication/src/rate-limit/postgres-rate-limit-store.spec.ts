@@ -1,48 +1,47 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions } from '#libs/platform';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { ManualClock, MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { rateLimitStoreContract } from '../testing/rate-limit-store.contract.js';
 import { PostgresRateLimitStore } from './postgres-rate-limit-store.js';
 
-let place: TestDatabase;
-let sources: DataSource[];
+const MINUTE_MS = 60_000;
+
+let testDb: TestDatabase;
+const sources: DataSource[] = [];
 
 beforeAll(async () => {
-  place = await testDatabase();
-  sources = [1, 2].map(
-    () =>
-      new DataSource(dataSourceOptions({ url: place.serviceUrl, poolSize: 4, timeoutMs: 5000 })),
-  );
+  testDb = await testDatabase();
 });
 
 afterAll(async () => {
   for (const source of sources) if (source.isInitialized) await source.destroy();
-  await place.drop();
+  await testDb.drop();
 });
 
-describe('PostgresRateLimitStore', () => {
-  it('adds up what replicas use at the same time, each key and minute apart', async () => {
-    const replicas = sources.map((source) => new PostgresRateLimitStore(new Database(source)));
-    const sums = await Promise.all(
-      Array.from({ length: 50 }, async (_none, number) =>
-        replicas[number % 2]?.add('principal t alice', 100, 3),
-      ),
-    );
-    expect(sums.map(Number).toSorted((a, b) => a - b)).toEqual(
-      Array.from({ length: 50 }, (_none, number) => 3 * (number + 1)),
-    );
-    expect(await replicas[0]?.add('principal t bob', 100, 1)).toBe(1);
-    expect(await replicas[0]?.add('principal t alice', 101, 1)).toBe(1);
-  });
+/** A store with connections of its own. */
+function openStore(clock = new ManualClock()): PostgresRateLimitStore {
+  const source = new DataSource(
+    dataSourceOptions({ url: testDb.serviceUrl, poolSize: 4, timeoutMs: 5000 }),
+  );
+  sources.push(source);
+  return new PostgresRateLimitStore(new Database(source), clock, new MemoryLogger());
+}
 
-  it('forgets past minutes only', async () => {
-    const [source] = sources;
-    if (source === undefined) throw new Error('no database');
-    const counter = new PostgresRateLimitStore(new Database(source));
-    await counter.add('key', 200, 5);
-    await counter.add('key', 201, 7);
-    await counter.forgetBefore(201);
-    expect(await counter.add('key', 200, 1)).toBe(1);
-    expect(await counter.add('key', 201, 1)).toBe(8);
+rateLimitStoreContract('PostgresRateLimitStore', async () =>
+  Promise.resolve([openStore(), openStore()]),
+);
+
+describe('PostgresRateLimitStore', () => {
+  it('deletes counts older than the last minute, each minute', async () => {
+    const clock = new ManualClock(201 * MINUTE_MS);
+    const store = openStore(clock);
+    await store.increment('key', 200, 5);
+    await store.increment('key', 201, 7);
+    store.onApplicationBootstrap();
+    await clock.advance(MINUTE_MS);
+    await store.onModuleDestroy();
+    expect(await store.increment('key', 200, 1)).toBe(1);
+    expect(await store.increment('key', 201, 1)).toBe(8);
   });
 });

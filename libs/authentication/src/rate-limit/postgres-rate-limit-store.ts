@@ -1,31 +1,66 @@
 import { createHash } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
-import { Database } from '#libs/platform';
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { Clock, Database, Logger, PeriodicTask } from '#libs/platform';
 import { RateLimitStore } from './rate-limit-store.js';
 
-/** Counts in an unlogged table: a crash of the server forgets at most one minute's use. */
+const MINUTE_MS = 60_000;
+
+/**
+ * Counts in the unlogged table `request_usage`: a crash of the database server loses the counts of one
+ * minute. Past minutes are deleted in the background, by every replica.
+ */
 @Injectable()
-export class PostgresRateLimitStore extends RateLimitStore {
-  constructor(@Inject(Database) private readonly database: Database) {
+export class PostgresRateLimitStore
+  extends RateLimitStore
+  implements OnApplicationBootstrap, OnModuleDestroy
+{
+  readonly #deletion: PeriodicTask;
+
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    clock: Clock,
+    logger: Logger,
+  ) {
     super();
+    this.#deletion = new PeriodicTask({
+      name: 'delete past request counts',
+      // The last minute stays for replicas whose clocks are behind.
+      run: async () => this.#deleteBefore(Math.floor(clock.now() / MINUTE_MS) - 1),
+      intervalMs: MINUTE_MS,
+      clock,
+      logger,
+    });
   }
 
-  override async add(key: string, minute: number, amount: number): Promise<number> {
+  onApplicationBootstrap(): void {
+    this.#deletion.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.#deletion.stop();
+  }
+
+  override async increment(key: string, minute: number, amount: number): Promise<number> {
     const rows = await this.database.query<{ used: number }>(
-      `INSERT INTO request_usage AS known (minute, key, used) VALUES ($1, $2, $3)
-       ON CONFLICT (minute, key) DO UPDATE SET used = known.used + excluded.used
+      `INSERT INTO request_usage AS existing (minute, key, used) VALUES ($1, $2, $3)
+       ON CONFLICT (minute, key) DO UPDATE SET used = existing.used + excluded.used
        RETURNING used`,
       [minute, digest(key), amount],
     );
     return rows[0]?.used ?? amount;
   }
 
-  override async forgetBefore(minute: number): Promise<void> {
+  async #deleteBefore(minute: number): Promise<void> {
     await this.database.query('DELETE FROM request_usage WHERE minute < $1', [minute]);
   }
 }
 
-/** Keys hold addresses and names of people: the table needs neither. */
+/** Keys contain addresses and subjects, which the table does not need. */
 function digest(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }

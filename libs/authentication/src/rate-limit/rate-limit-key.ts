@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * What an address is limited by: itself, or its /64 network, which for IPv6 is what one customer
- * of a provider has to choose addresses from (RFC 6177).
+ * The key that an address is limited by: an IPv4 address itself, an IPv6 address by its /64 network,
+ * within which one customer of a provider chooses addresses (RFC 6177).
  */
 export function rateLimitKey(address: string): string {
   if (!isIPv6(address)) return address;

@@ -1,25 +1,24 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Database, dataSourceOptions, ManualClock, MemoryLogger } from '#libs/platform';
-import { testDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { Database, dataSourceOptions, type Principal } from '#libs/platform';
+import { ManualClock, MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { settingsFrom } from '../testing/settings.js';
 import { PostgresRateLimitStore } from './postgres-rate-limit-store.js';
-import type { Principal } from '../access/principal.js';
-import { type LimitAnswer, RateLimiter } from './rate-limiter.js';
+import { type RateLimitResult, RateLimiter } from './rate-limiter.js';
 
 const REPLICAS = 3;
 const MINUTE_MS = 60_000;
 
-let place: TestDatabase;
+let testDb: TestDatabase;
 let sources: DataSource[];
 let clock: ManualClock;
 
 beforeAll(async () => {
-  place = await testDatabase();
+  testDb = await testDatabase();
   sources = Array.from(
     { length: REPLICAS },
     () =>
-      new DataSource(dataSourceOptions({ url: place.serviceUrl, poolSize: 4, timeoutMs: 30_000 })),
+      new DataSource(dataSourceOptions({ url: testDb.serviceUrl, poolSize: 4, timeoutMs: 30_000 })),
   );
 });
 
@@ -29,15 +28,15 @@ beforeEach(() => {
 
 afterAll(async () => {
   for (const source of sources) if (source.isInitialized) await source.destroy();
-  await place.drop();
+  await testDb.drop();
 });
 
-/** As many replicas, each with its own connections to the one database. */
+/** One limiter for each replica, with its own connections to the same database. */
 function replicas(environment: Record<string, string>): RateLimiter[] {
   return sources.map(
     (source) =>
       new RateLimiter(
-        new PostgresRateLimitStore(new Database(source)),
+        new PostgresRateLimitStore(new Database(source), clock, new MemoryLogger()),
         clock,
         new MemoryLogger(),
         settingsFrom(environment),
@@ -45,72 +44,82 @@ function replicas(environment: Record<string, string>): RateLimiter[] {
   );
 }
 
-let made = 0;
+let principalCount = 0;
 
-function someone(): Principal {
-  made += 1;
+function newPrincipal(): Principal {
+  principalCount += 1;
   return {
     kind: 'user',
     issuer: 'https://login.test',
     tenant: 'tenant',
-    subject: `person ${made}`,
+    subject: `person ${principalCount}`,
     permissions: [],
     isGuest: false,
   };
 }
 
-type Ask = (limits: RateLimiter) => Promise<LimitAnswer>;
+type Request = (limiter: RateLimiter) => Promise<RateLimitResult>;
 
-/** How many of so many are let pass, all asked at the same time. */
-async function passing(from: readonly RateLimiter[], count: number, ask: Ask): Promise<number> {
-  const asked = Array.from({ length: count }, async (_none, number) => {
-    const limits = from[number % from.length];
-    return limits !== undefined && (await ask(limits)).isAllowed;
+/** Sends concurrent requests to the limiters in rotation. @returns how many are allowed */
+async function countAllowed(
+  limiters: readonly RateLimiter[],
+  count: number,
+  request: Request,
+): Promise<number> {
+  const results = Array.from({ length: count }, async (_none, number) => {
+    const limiter = limiters[number % limiters.length];
+    return limiter !== undefined && (await request(limiter)).isAllowed;
   });
-  return (await Promise.all(asked)).filter(Boolean).length;
+  return (await Promise.all(results)).filter(Boolean).length;
 }
 
-function expectExact(passed: number, limit: number): void {
-  expect(Math.abs(passed - limit), `${passed} of ${limit}`).toBeLessThanOrEqual(limit / 10);
+function expectWithinTenth(allowed: number, limit: number): void {
+  expect(Math.abs(allowed - limit), `${allowed} of ${limit}`).toBeLessThanOrEqual(limit / 10);
 }
 
-describe.each([1, 5, 10, 50, 600, 3_000])('a limit of %i a minute over 3 replicas', (limit) => {
+describe.each([1, 5, 10, 50, 600, 3_000])('a limit of %i per minute over 3 replicas', (limit) => {
   const tooMany = limit * 2 + 30;
   const requests = { AUTHENTICATION_REQUESTS_PER_MINUTE: String(limit) };
   const failures = { AUTHENTICATION_FAILURES_PER_MINUTE: String(limit) };
 
-  it('is exact to a tenth for requests of a principal, minute after minute', async () => {
+  it('holds to within a tenth for the requests of a principal, minute after minute', async () => {
     const all = replicas(requests);
-    const principal = someone();
+    const principal = newPrincipal();
     for (let minute = 0; minute < 3; minute += 1) {
-      expectExact(await passing(all, tooMany, async (one) => one.countRequest(principal)), limit);
+      expectWithinTenth(
+        await countAllowed(all, tooMany, async (limiter) => limiter.countRequest(principal)),
+        limit,
+      );
       await clock.advance(MINUTE_MS);
     }
   });
 
-  it('is exact to a tenth for refusals of an address', async () => {
-    made += 1;
-    const context = { requestId: 'r', clientAddress: `2001:db8:0:${made.toString(16)}::1` };
-    const ask: Ask = async (one) => one.countRefusal(context);
-    expectExact(await passing(replicas(failures), tooMany, ask), limit);
+  it('holds to within a tenth for the failures of an address', async () => {
+    principalCount += 1;
+    const network = principalCount.toString(16);
+    const context = { requestId: 'r', clientAddress: `2001:db8:0:${network}::1` };
+    const fail: Request = async (limiter) => limiter.countFailure(context);
+    expectWithinTenth(await countAllowed(replicas(failures), tooMany, fail), limit);
   });
 
-  it('is exact to a tenth when each replica gets a part of the load after the other', async () => {
-    const principal = someone();
-    let passed = 0;
+  it('holds to within a tenth when the load moves from one replica to the next', async () => {
+    const principal = newPrincipal();
+    let allowed = 0;
     for (const one of replicas(requests))
-      passed += await passing([one], Math.ceil(limit * 0.4), async (limits) =>
-        limits.countRequest(principal),
+      allowed += await countAllowed([one], Math.ceil(limit * 0.4), async (limiter) =>
+        limiter.countRequest(principal),
       );
-    expectExact(passed, limit);
+    expectWithinTenth(allowed, limit);
   });
 
-  it('is each principal’s own when several press on it at once', async () => {
+  it('applies to each principal separately under concurrent load', async () => {
     const all = replicas(requests);
-    const crowd = [someone(), someone(), someone()];
-    const passed = await Promise.all(
-      crowd.map(async (one) => passing(all, tooMany, async (limits) => limits.countRequest(one))),
+    const principals = [newPrincipal(), newPrincipal(), newPrincipal()];
+    const counts = await Promise.all(
+      principals.map(async (one) =>
+        countAllowed(all, tooMany, async (limiter) => limiter.countRequest(one)),
+      ),
     );
-    for (const count of passed) expectExact(count, limit);
+    for (const count of counts) expectWithinTenth(count, limit);
   });
 });

@@ -1,142 +1,119 @@
-import {
-  Inject,
-  Injectable,
-  type OnApplicationBootstrap,
-  type OnModuleDestroy,
-} from '@nestjs/common';
-import { Clock, Logger, type RequestContext } from '#libs/platform';
+import { Inject, Injectable } from '@nestjs/common';
+import { Clock, Logger, type Principal, type RequestContext } from '#libs/platform';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
 import { rateLimitKey } from './rate-limit-key.js';
-import type { Principal } from '../access/principal.js';
 import { RateLimitStore } from './rate-limit-store.js';
 
-/** What a limit says of one request. */
-export type LimitAnswer =
+export type RateLimitResult =
   | { readonly isAllowed: true }
   | { readonly isAllowed: false; readonly limit: number; readonly retryAfterSeconds: number };
 
-/** This replica's part of what one key may use within the minute. */
-interface Share {
-  /** Requests that may pass without asking. */
-  left: number;
-  /** Requests that passed or may pass and that the counter doesn't know of. */
+/** One key's requests in the current minute, as this replica counts them. */
+interface LocalQuota {
+  /** Requests that may pass without a call to the store. */
+  remaining: number;
+  /** Requests, passed or remaining, that are not in the store's count. */
   unreported: number;
   isExhausted: boolean;
-  asking: Promise<void> | undefined;
+  refill: Promise<void> | undefined;
 }
 
 const MINUTE_MS = 60_000;
-/** A replica takes this part of a limit at once: what ten idle replicas hold unused is a tenth. */
-const SHARE = 1 / 100;
-const MOST_KEYS = 200_000;
-/** So long the replica counts for itself after the database failed. */
-const OUTAGE_PAUSE_MS = 5_000;
+/** Part of a limit that a replica takes per refill. Ten replicas leave at most a tenth unused. */
+const BATCH_FRACTION = 1 / 100;
+const MAX_KEYS = 200_000;
+/** After a failure the store is not called for this time. */
+const STORE_RETRY_MS = 5_000;
 
 /**
- * Limits by the minute, over all replicas. Each replica takes shares of a limit from a common
- * counter, so that most requests pass without asking it. Without the database each replica
- * applies the limit for itself: an outage is never answered with 429.
+ * Limits requests per minute over all replicas. Each replica takes batches of a limit from the store,
+ * so that most requests need no round trip.
+ *
+ * While the store is unavailable, each replica applies the whole limit to its own requests.
  */
 @Injectable()
-export class RateLimiter implements OnApplicationBootstrap, OnModuleDestroy {
-  readonly #stop = new AbortController();
+export class RateLimiter {
   #minute = 0;
-  #shares = new Map<string, Share>();
-  #askAgainAt = 0;
+  #quotas = new Map<string, LocalQuota>();
+  #storeRetryAt = 0;
 
   constructor(
-    private readonly counter: RateLimitStore,
+    private readonly store: RateLimitStore,
     private readonly clock: Clock,
     private readonly logger: Logger,
     @Inject(authenticationSettings.key) private readonly settings: AuthenticationSettings,
   ) {}
 
-  onApplicationBootstrap(): void {
-    void this.#forgetEachMinute();
-  }
-
-  onModuleDestroy(): void {
-    this.#stop.abort();
-  }
-
   /** Counts a request of a principal. */
-  async countRequest({ tenant, subject }: Principal): Promise<LimitAnswer> {
+  async countRequest({ tenant, subject }: Principal): Promise<RateLimitResult> {
     return this.#count(`principal ${tenant} ${subject}`, this.settings.requestsPerMinute);
   }
 
-  /** Counts refused credentials; addresses of one IPv6 network count as one. */
-  async countRefusal({ clientAddress }: RequestContext): Promise<LimitAnswer> {
+  /** Counts rejected credentials of an address. */
+  async countFailure({ clientAddress }: RequestContext): Promise<RateLimitResult> {
     if (clientAddress === undefined) return { isAllowed: true };
     return this.#count(`address ${rateLimitKey(clientAddress)}`, this.settings.failuresPerMinute);
   }
 
-  async #count(key: string, limit: number): Promise<LimitAnswer> {
+  /** @param limit 0 for none */
+  async #count(key: string, limit: number): Promise<RateLimitResult> {
     if (limit === 0) return { isAllowed: true };
-    const share = this.#shareOf(key, limit);
-    while (share.left === 0 && !share.isExhausted) {
-      share.asking ??= this.#ask(key, share, limit).finally(() => {
-        share.asking = undefined;
+    const quota = this.#quotaOf(key, limit);
+    while (quota.remaining === 0 && !quota.isExhausted) {
+      quota.refill ??= this.#refill(key, quota, limit).finally(() => {
+        quota.refill = undefined;
       });
-      await share.asking;
+      await quota.refill;
     }
-    if (share.left > 0) {
-      share.left -= 1;
+    if (quota.remaining > 0) {
+      quota.remaining -= 1;
       return { isAllowed: true };
     }
     const leftMs = MINUTE_MS - (this.clock.now() % MINUTE_MS);
     return { isAllowed: false, limit, retryAfterSeconds: Math.ceil(leftMs / 1000) };
   }
 
-  #shareOf(key: string, limit: number): Share {
+  #quotaOf(key: string, limit: number): LocalQuota {
     const minute = Math.floor(this.clock.now() / MINUTE_MS);
     if (minute !== this.#minute) {
       this.#minute = minute;
-      this.#shares = new Map();
+      this.#quotas = new Map();
     }
-    const known = this.#shares.get(key);
-    if (known !== undefined) return known;
-    // The first few pass without asking; the counter hears of them later.
-    const left = this.#shares.size < MOST_KEYS ? Math.floor(limit * SHARE) : 0;
-    const share = { left, unreported: left, isExhausted: false, asking: undefined };
-    if (this.#shares.size < MOST_KEYS) this.#shares.set(key, share);
-    return share;
+    const existing = this.#quotas.get(key);
+    if (existing !== undefined) return existing;
+    const hasSpace = this.#quotas.size < MAX_KEYS;
+    // The first batch is reported with the next one.
+    const remaining = hasSpace ? Math.floor(limit * BATCH_FRACTION) : 0;
+    const quota = { remaining, unreported: remaining, isExhausted: false, refill: undefined };
+    if (hasSpace) this.#quotas.set(key, quota);
+    return quota;
   }
 
-  /** Takes a further share from the counter. Never rejects. */
-  async #ask(key: string, share: Share, limit: number): Promise<void> {
-    const wanted = Math.max(1, Math.floor(limit * SHARE));
-    if (this.clock.now() < this.#askAgainAt) {
-      takeAlone(share, wanted, limit);
+  /** Takes a batch from the store. Never rejects. */
+  async #refill(key: string, quota: LocalQuota, limit: number): Promise<void> {
+    const batch = Math.max(1, Math.floor(limit * BATCH_FRACTION));
+    if (this.clock.now() < this.#storeRetryAt) {
+      refillLocally(quota, batch, limit);
       return;
     }
-    const { unreported } = share;
+    const { unreported } = quota;
     try {
-      const used = await this.counter.add(key, this.#minute, unreported + wanted);
-      share.unreported -= unreported;
-      share.left = Math.min(wanted, Math.max(0, limit - (used - wanted)));
-      share.isExhausted = share.left === 0;
+      const used = await this.store.increment(key, this.#minute, unreported + batch);
+      quota.unreported -= unreported;
+      quota.remaining = Math.min(batch, Math.max(0, limit - (used - batch)));
+      quota.isExhausted = quota.remaining === 0;
     } catch (error) {
-      this.#askAgainAt = this.clock.now() + OUTAGE_PAUSE_MS;
+      this.#storeRetryAt = this.clock.now() + STORE_RETRY_MS;
       const problem = error instanceof Error ? error.name : 'unknown';
-      this.logger.warn({ problem }, 'request limits are applied by each replica for itself');
-      takeAlone(share, wanted, limit);
-    }
-  }
-
-  async #forgetEachMinute(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await this.clock.sleep(MINUTE_MS, signal).catch(() => undefined);
-      const minute = Math.floor(this.clock.now() / MINUTE_MS);
-      // Replicas' clocks may differ a little.
-      await this.counter.forgetBefore(minute - 1).catch(() => undefined);
+      this.logger.warn({ problem }, 'rate limits are applied by each replica alone');
+      refillLocally(quota, batch, limit);
     }
   }
 }
 
-/** What is taken without asking is reported when the counter answers again. */
-function takeAlone(share: Share, wanted: number, limit: number): void {
-  share.left = Math.min(wanted, Math.max(0, limit - share.unreported));
-  share.unreported += share.left;
-  share.isExhausted = share.left === 0;
+/** Takes a batch without the store, which gets it in a later report. */
+function refillLocally(quota: LocalQuota, batch: number, limit: number): void {
+  quota.remaining = Math.min(batch, Math.max(0, limit - quota.unreported));
+  quota.unreported += quota.remaining;
+  quota.isExhausted = quota.remaining === 0;
 }

@@ -1,12 +1,12 @@
 import type { MigrationInterface } from 'typeorm';
-import { CreateRequestUsage1796000000000 } from './create-request-usage-1796000000000.js';
+import { CreateRequestUsage1796000000000 } from './create-request-usage.js';
 
-/** The schema of this part, oldest first. */
+/** Migrations of this library, oldest first. */
 export const authenticationMigrations: (new () => MigrationInterface)[] = [
   CreateRequestUsage1796000000000,
 ];
 
-/** What the service's own role may do. */
+/** Privileges of the service's database role. */
 export const authenticationGrants = [
   { table: 'request_usage', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
 ] as const;

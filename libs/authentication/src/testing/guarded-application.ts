@@ -17,13 +17,14 @@ import { MemoryAuditTrail } from '#libs/audit/testing';
 import {
   Clock,
   Logger,
-  MemoryLogger,
   PlatformModule,
   platformSettings,
+  type Principal,
   type RequestContext,
   ServiceError,
   SettingsModule,
 } from '#libs/platform';
+import { MemoryLogger } from '#libs/platform/testing';
 import {
   AuthenticationGuard,
   AuthenticationModule,
@@ -33,19 +34,18 @@ import {
   CurrentPrincipal,
   CurrentRequest,
   MetadataSource,
-  type Principal,
   Public,
   RequirePermission,
   RateLimitStore,
 } from '../index.js';
-import { MemoryMetadataSource } from '../keys/metadata-source.js';
-import { MemoryRateLimitStore } from '../rate-limit/rate-limit-store.js';
+import { MemoryMetadataSource } from './memory-metadata-source.js';
+import { MemoryRateLimitStore } from './memory-rate-limit-store.js';
 import { AUDIENCE, TENANT } from './test-issuer.js';
 
 @Controller()
 class SampleController {
   @Get('open')
-  @Public('a sample of what everyone may see')
+  @Public('a sample')
   open(): { isOpen: true } {
     return { isOpen: true };
   }
@@ -66,7 +66,7 @@ class SampleController {
   }
 }
 
-/** Sends what the api's own filter sends, as far as it matters here. */
+/** Sends status, headers and code as the api's exception filter does. */
 @Catch()
 class SampleFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
@@ -82,7 +82,7 @@ class SampleFilter implements ExceptionFilter {
   }
 }
 
-/** A running application behind the guard, with everything it depends on in memory. */
+/** A running application behind the guard. Its dependencies are memory fakes. */
 export interface GuardedApplication<C extends Clock = Clock> {
   readonly app: NestFastifyApplication;
   readonly url: string;
@@ -91,22 +91,24 @@ export interface GuardedApplication<C extends Clock = Clock> {
   readonly clock: C;
 }
 
-/** Starts it on a free port. Whoever starts it closes `app`. */
+/** Starts the application on a free port. The caller closes `app`. */
 export async function startGuardedApplication<C extends Clock>({
   environment = {},
   source = new MemoryMetadataSource(),
   clock,
-  counter = new MemoryRateLimitStore(),
+  rateLimitStore = new MemoryRateLimitStore(),
 }: {
   environment?: Record<string, string>;
   source?: MemoryMetadataSource;
   clock: C;
-  counter?: RateLimitStore;
+  rateLimitStore?: RateLimitStore;
 }): Promise<GuardedApplication<C>> {
   const trail = new MemoryAuditTrail();
   const ports = [
     { provide: AuditTrail, useValue: trail },
-    { provide: RateLimitStore, useValue: counter },
+    { provide: Clock, useValue: clock },
+    { provide: Logger, useValue: new MemoryLogger() },
+    { provide: RateLimitStore, useValue: rateLimitStore },
     { provide: MetadataSource, useValue: source },
   ];
   @Global()
@@ -131,12 +133,7 @@ export async function startGuardedApplication<C extends Clock>({
       { provide: APP_GUARD, useExisting: AuthenticationGuard },
       { provide: APP_FILTER, useClass: SampleFilter },
     ],
-  })
-    .overrideProvider(Clock)
-    .useValue(clock)
-    .overrideProvider(Logger)
-    .useValue(new MemoryLogger())
-    .compile();
+  }).compile();
   const app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
   app.useLogger(false);
   await app.listen(0, '127.0.0.1');

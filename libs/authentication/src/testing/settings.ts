@@ -2,7 +2,7 @@ import { readSettings } from '#libs/platform';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
 import { AUDIENCE, TENANT } from './test-issuer.js';
 
-/** The settings that an environment gives, on top of one that works. */
+/** Settings from an environment, on top of a valid one. */
 export function settingsFrom(environment: Record<string, string> = {}): AuthenticationSettings {
   const values = readSettings([authenticationSettings], {
     ENTRA_TENANT_ID: TENANT,
@@ -10,5 +10,5 @@ export function settingsFrom(environment: Record<string, string> = {}): Authenti
     ENTRA_AUTHORITY: 'https://login.test',
     ...environment,
   });
-  return values.get(authenticationSettings.key) as AuthenticationSettings; // read by that very schema
+  return values.get(authenticationSettings.key) as AuthenticationSettings; // validated by this schema
 }

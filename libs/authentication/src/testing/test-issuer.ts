@@ -1,27 +1,27 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import type { MemoryMetadataSource } from '../keys/metadata-source.js';
+import type { MemoryMetadataSource } from './memory-metadata-source.js';
 
 export const TENANT = '11111111-1111-4111-8111-111111111111';
 export const AUDIENCE = '22222222-2222-4222-8222-222222222222';
 export const CLIENT_APP = '33333333-3333-4333-8333-333333333333';
 export const ALICE = '44444444-4444-4444-8444-444444444444';
 
-/** A private key and the id that it is published under. */
+/** A key pair and its `kid`. */
 export interface TestKey {
   readonly keyId: string;
   readonly privateKey: KeyObject;
   readonly publicKey: KeyObject;
 }
 
-export type Members = Record<string, unknown>;
+export type JsonObject = Record<string, unknown>;
 
-/** Makes a key pair; takes a moment. */
+/** Generates an RSA key pair, which takes some 100 ms. */
 export function testKey(keyId: string, modulusLength = 2048): TestKey {
   return { keyId, ...generateKeyPairSync('rsa', { modulusLength }) };
 }
 
-/** How a key stands in a key set. */
-export function published({ keyId, publicKey }: TestKey, members: Members = {}): Members {
+/** The public key as a JWK. */
+export function publicJwk({ keyId, publicKey }: TestKey, members: JsonObject = {}): JsonObject {
   return { ...publicKey.export({ format: 'jwk' }), kid: keyId, use: 'sig', ...members };
 }
 
@@ -29,24 +29,33 @@ export function base64url(text: string): string {
   return Buffer.from(text, 'utf8').toString('base64url');
 }
 
-/** A compact token over exactly these texts. */
-export function signedText(header: string, claims: string, key: KeyObject): string {
+/** A signed JWT with exactly these texts as header and claims. */
+export function signJwt(header: string, claims: string, key: KeyObject): string {
   const input = `${base64url(header)}.${base64url(claims)}`;
   return `${input}.${sign('sha256', Buffer.from(input), key).toString('base64url')}`;
 }
 
-/** An Entra tenant that exists in memory only. */
+/** An Entra tenant in memory. */
 export class TestIssuer {
+  readonly tenant: string;
+  readonly version: '1.0' | '2.0';
+  readonly authority: string;
+  /** The last one signs. */
   readonly keys: TestKey[];
 
   constructor(
     readonly nowMs: () => number,
-    readonly tenant = TENANT,
-    readonly version: '1.0' | '2.0' = '2.0',
-    readonly authority = 'https://login.test',
-    firstKey = testKey('first'),
+    {
+      tenant = TENANT,
+      version = '2.0',
+      authority = 'https://login.test',
+      key = testKey('first'),
+    }: { tenant?: string; version?: '1.0' | '2.0'; authority?: string; key?: TestKey } = {},
   ) {
-    this.keys = [firstKey];
+    this.tenant = tenant;
+    this.version = version;
+    this.authority = authority;
+    this.keys = [key];
   }
 
   get issuer(): string {
@@ -66,20 +75,20 @@ export class TestIssuer {
 
   get current(): TestKey {
     const key = this.keys.at(-1);
-    if (key === undefined) throw new Error('an issuer has a key');
+    if (key === undefined) throw new Error('the issuer has no key');
     return key;
   }
 
-  /** Puts discovery document and keys where the service looks for them. */
-  publish(source: MemoryMetadataSource, keyMembers: Members = {}): void {
+  /** Publishes discovery document and key set. */
+  publish(source: MemoryMetadataSource, keyMembers: JsonObject = {}): void {
     source.documents.set(this.documentUrl, { issuer: this.issuer, jwks_uri: this.keysUrl });
     source.documents.set(this.keysUrl, {
-      keys: this.keys.map((key) => published(key, keyMembers)),
+      keys: this.keys.map((key) => publicJwk(key, keyMembers)),
     });
   }
 
-  /** Claims of a user's token that is good for an hour; `undefined` takes a claim away. */
-  claims(changes: Members = {}): Members {
+  /** Claims of a user's token that is valid for an hour; `undefined` removes a claim. */
+  claims(changes: JsonObject = {}): JsonObject {
     const nowSeconds = Math.floor(this.nowMs() / 1000);
     const client =
       this.version === '2.0'
@@ -103,13 +112,13 @@ export class TestIssuer {
     };
   }
 
-  /** What turns a user's claims into those of an application on its own. */
-  static appOnly(roles: readonly string[]): Members {
+  /** Changes that make a user's claims those of an app-only token. */
+  static appOnly(roles: readonly string[]): JsonObject {
     return { scp: undefined, name: undefined, idtyp: 'app', roles, sub: ALICE };
   }
 
-  token(claims: Members = {}, header: Members = {}, key = this.current): string {
-    return signedText(
+  token(claims: JsonObject = {}, header: JsonObject = {}, key = this.current): string {
+    return signJwt(
       JSON.stringify({ typ: 'JWT', alg: 'RS256', kid: key.keyId, ...header }),
       JSON.stringify(this.claims(claims)),
       key.privateKey,

@@ -1,19 +1,19 @@
 import { CommunicationIdentityClient } from '@azure/communication-identity';
 import { AzureCredential, AzureFault, SecretStore } from '#libs/secrets';
-import { accessKeyOf } from './acs-credential.js';
 import type { CommunicationResource } from '../resources/communication-resources.js';
 import type { CommunicationServicesSettings } from '../settings.js';
-import { NoCredential } from './upstream-failure.js';
+import { accessKeyOf } from './acs-credential.js';
 import { UndiciHttpClient } from './undici-http-client.js';
+import { CredentialUnavailable } from './upstream-failure.js';
 
-/** A client of one resource, made with one version of its credential. */
+/** A client for one resource and one version of its credential. */
 export interface AcsConnection {
   readonly client: CommunicationIdentityClient;
   /** Absent with an Entra credential. */
   readonly secretVersion: string | undefined;
 }
 
-/** One client for each resource and version of its secret. */
+/** The SDK's clients: one for each resource, renewed with its secret. */
 export class AcsClients {
   readonly #connections = new Map<string, AcsConnection>();
   readonly #httpClient: UndiciHttpClient;
@@ -26,7 +26,7 @@ export class AcsClients {
     this.#httpClient = new UndiciHttpClient(settings);
   }
 
-  /** The client with the secret that is the newest as far as is known. */
+  /** @returns the client with the newest secret that the secret store knows */
   async of(resource: CommunicationResource): Promise<AcsConnection> {
     const { credentialSecret } = resource;
     if (credentialSecret === undefined) return this.#withVersion(resource, undefined, '');
@@ -35,9 +35,9 @@ export class AcsClients {
   }
 
   /**
-   * Looks for a newer secret after ACS refused the one in use.
+   * Reads the secret again after ACS refused a credential.
    *
-   * @returns `undefined` when there is none
+   * @returns `undefined` when there is no newer version
    */
   async newerThan(
     refused: AcsConnection,
@@ -59,11 +59,11 @@ export class AcsClients {
     secretVersion: string | undefined,
     value: string,
   ): AcsConnection {
-    const known = this.#connections.get(resource.name);
-    if (known?.secretVersion === secretVersion && known) return known;
+    const existing = this.#connections.get(resource.name);
+    if (existing?.secretVersion === secretVersion && existing) return existing;
     const options = {
       httpClient: this.#httpClient,
-      // Whether a call may be repeated is for the gateway to say: a repeated create makes an orphan.
+      // `AcsCaller` retries: a repeated create would leave an orphaned identity.
       retryOptions: { maxRetries: 0 },
       redirectOptions: { maxRetries: 0 },
       userAgentOptions: { userAgentPrefix: 'acs-identity' },
@@ -71,7 +71,7 @@ export class AcsClients {
     const { endpoint } = resource;
     const client =
       secretVersion === undefined
-        ? new CommunicationIdentityClient(endpoint, told(this.azureCredential), options)
+        ? new CommunicationIdentityClient(endpoint, marked(this.azureCredential), options)
         : new CommunicationIdentityClient(endpoint, { key: accessKeyOf(resource, value) }, options);
     const connection = { client, secretVersion };
     this.#connections.set(resource.name, connection);
@@ -79,14 +79,14 @@ export class AcsClients {
   }
 }
 
-/** Tells a failed sign-in to Azure from a failed call to ACS. */
-function told(credential: AzureCredential): Pick<AzureCredential, 'getToken'> {
+/** Marks a failed sign-in to Azure, so that it differs from a failed call to ACS. */
+function marked(credential: AzureCredential): Pick<AzureCredential, 'getToken'> {
   return {
     getToken: async (scopes, options) => {
       try {
         return await credential.getToken(scopes, options);
       } catch (error) {
-        throw new NoCredential(new AzureFault(error));
+        throw new CredentialUnavailable(new AzureFault(error));
       }
     },
   };

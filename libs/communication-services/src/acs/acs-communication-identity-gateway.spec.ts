@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { MemoryLogger, readSettings, SystemClock } from '#libs/platform';
+import { readSettings, SystemClock } from '#libs/platform';
+import { MemoryLogger } from '#libs/platform/testing';
 import {
   MemorySecretStore,
   SdkAzureCredential,
-  secretsSettings,
-  type SecretsSettings,
+  azureCredentialSettings,
+  type AzureCredentialSettings,
 } from '#libs/secrets';
 import {
   type Emulator,
@@ -18,11 +19,9 @@ import {
   samplePeople,
   startEmulator,
 } from '../../../../apps/emulator/src/emulator.js';
-import { AcsClients } from './acs-clients.js';
-import { AcsCommunicationIdentityGateway } from './acs-communication-identity-gateway.js';
-import { describeGateway } from '../testing/communication-identity-gateway.contract.js';
+import type { Permit, RequestBudget } from '#libs/request-budget';
+import { UnboundedRequestBudget } from '#libs/request-budget/testing';
 import type { GatewayCall } from '../communication-identity-gateway.js';
-import { CommunicationResources } from '../resources/communication-resources.js';
 import {
   IdentityNotOwned,
   UpstreamCredentialMalformed,
@@ -32,9 +31,12 @@ import {
   UpstreamThrottled,
   UpstreamUnavailable,
 } from '../errors.js';
+import { CommunicationResources } from '../resources/communication-resources.js';
+import { describeGateway } from '../testing/communication-identity-gateway.contract.js';
+import { AcsClients } from './acs-clients.js';
+import { AcsCommunicationIdentityGateway } from './acs-communication-identity-gateway.js';
 import { GatewayMetrics } from './metrics.js';
 import { UndiciHttpClient } from './undici-http-client.js';
-import { UnboundedRequestBudget } from '#libs/request-budget/testing';
 
 const directory = mkdtempSync(join(tmpdir(), 'gateway-spec-'));
 const standardCertificates = tls.getCACertificates('default');
@@ -70,9 +72,15 @@ interface Started {
 }
 
 function start(
-  options: { timeoutMs?: number; isEntra?: boolean; endpoint?: string } = {},
+  options: {
+    timeoutMs?: number;
+    isEntra?: boolean;
+    endpoint?: string;
+    budget?: RequestBudget;
+  } = {},
 ): Started {
   const { timeoutMs = 3000, isEntra = false, endpoint } = options;
+  const { budget = new UnboundedRequestBudget() } = options;
   const resources = new CommunicationResources(
     emulator.acsResources.map(({ name, url, resourceId, secretName }) => ({
       name: name === 'main' ? 'default' : name,
@@ -88,28 +96,24 @@ function start(
   for (const { secretName, connectionString } of emulator.acsResources) {
     secrets.put(secretName, connectionString);
   }
-  const settings = readSettings([secretsSettings], {
-    KEY_VAULT_URL: emulator.keyVaultUrl,
+  const settings = readSettings([azureCredentialSettings], {
     AZURE_CREDENTIAL: 'environment',
     AZURE_AUTHORITY_HOST: emulator.entraUrl,
-  }).get(secretsSettings.key) as SecretsSettings; // the key's own type
+  }).get(azureCredentialSettings.key) as AzureCredentialSettings; // the key's own type
   const clients = new AcsClients(
     { timeoutMs, connections: 8 },
     secrets,
     new SdkAzureCredential(settings),
   );
   const logger = new MemoryLogger();
-  const gateway = new AcsCommunicationIdentityGateway(
-    resources,
-    clients,
-    new UnboundedRequestBudget(),
-    { timeoutMs, clock, logger, metrics: new GatewayMetrics(new Registry()) },
-  );
+  const metrics = new GatewayMetrics(new Registry());
+  const dependencies = { timeoutMs, clock, logger, metrics };
+  const gateway = new AcsCommunicationIdentityGateway(resources, clients, budget, dependencies);
   started.push(gateway);
   return { gateway, secrets, resources, logger };
 }
 
-/** The calls that ACS got while `work` ran. */
+/** The calls that reached ACS during `work`. */
 async function callsDuring(work: () => Promise<unknown>): Promise<JournalEntry[]> {
   const last = (await emulator.control.readJournal({ service: 'acs' })).at(-1)?.sequence ?? 0;
   await work().catch(() => undefined);
@@ -117,14 +121,14 @@ async function callsDuring(work: () => Promise<unknown>): Promise<JournalEntry[]
 }
 
 const call: GatewayCall = { resource: 'default', request: { requestId: 'request-1' } };
-const wish = { scopes: ['chat'], expiresInMinutes: 60 };
+const token = { scopes: ['chat'], expiresInMinutes: 60 };
 
 describeGateway('AcsCommunicationIdentityGateway', async () => {
   const { gateway, resources } = start();
   return Promise.resolve({
     gateway,
     resources,
-    loseNextAnswer: async (operation) => {
+    loseNextResponse: async (operation) => {
       const fault = { service: 'acs', operation, kind: 'reply-lost', count: 1 } as const;
       await emulator.control.addFault(fault);
     },
@@ -132,6 +136,7 @@ describeGateway('AcsCommunicationIdentityGateway', async () => {
       (await emulator.control.listIdentities())
         .filter(({ deletedAt }) => deletedAt === undefined)
         .map(({ id }) => id),
+    isValid: async (token) => (await emulator.control.validateAcsToken(token)).valid,
     teamsToken: async () => ({
       teamsUserToken: await emulator.control.mintToken({ person: 'alice', resource: 'teams' }),
       clientApp: sampleApps['sample-web-app'].clientId,
@@ -141,10 +146,11 @@ describeGateway('AcsCommunicationIdentityGateway', async () => {
 });
 
 describe('AcsCommunicationIdentityGateway', () => {
-  it('issues tokens that ACS holds good, for the scopes that were asked', async () => {
+  it('issues tokens that ACS accepts, with the requested scopes', async () => {
     const { gateway } = start();
-    const { token, communicationUserId } = await gateway.createIdentityWithToken(call, wish);
-    const state = await emulator.control.validateAcsToken(token);
+    const issued = await gateway.createIdentityWithToken(call, token);
+    const { communicationUserId } = issued;
+    const state = await emulator.control.validateAcsToken(issued.token);
     expect(state).toMatchObject({ valid: true, communicationUserId, scopes: ['chat'] });
   });
 
@@ -161,7 +167,7 @@ describe('AcsCommunicationIdentityGateway', () => {
     expect((await gateway.createIdentity(call)).evidence.secretVersion).toBe(version);
   });
 
-  it('reads the secret again, once, when ACS refuses the credential', async () => {
+  it('reads the secret again once when ACS refuses the credential', async () => {
     const { gateway, secrets } = start();
     const { communicationUserId } = await gateway.createIdentity(call);
     const { connectionString = '' } = await emulator.control.regenerateAcsKey();
@@ -170,14 +176,14 @@ describe('AcsCommunicationIdentityGateway', () => {
       return secrets.read(name);
     });
     const issue = async (): Promise<unknown> =>
-      gateway.issueToken(call, { ...wish, communicationUserId });
+      gateway.issueToken(call, { ...token, communicationUserId });
     const calls = await callsDuring(issue);
     expect(calls.map(({ status }) => status)).toEqual([401, 200]);
     expect(reread).toHaveBeenCalledTimes(1);
     await emulator.control.setSecret({ name: 'acs-connection-string', value: connectionString });
   });
 
-  it('says that its credential is refused when no newer one is found', async () => {
+  it('reports the refused credential when there is no newer one', async () => {
     const { gateway, secrets } = start();
     const key = Buffer.alloc(64, 7).toString('base64');
     secrets.put('acs-connection-string', `endpoint=${emulator.acsUrl}/;accesskey=${key}`);
@@ -222,9 +228,9 @@ describe('AcsCommunicationIdentityGateway', () => {
     ['issue', 429, UpstreamThrottled, 1],
     ['issue', 403, UpstreamCredentialRefused, 1],
   ] as const)(
-    'answers %s met by %s within the deadline',
+    'turns a failure of %s by %s into its refusal within the deadline',
     async (operation, kind, expected, count) => {
-      // Only a hang lasts until the deadline; all others need time for a second call, however slow.
+      // Only a hang lasts until the deadline; the others need time for a retry on a slow machine.
       const { gateway } = start({ timeoutMs: kind === 'hang' ? 1000 : 20_000 });
       const { communicationUserId } = await gateway.createIdentity(call);
       await emulator.control.addFault({
@@ -237,7 +243,7 @@ describe('AcsCommunicationIdentityGateway', () => {
         const work =
           operation === 'create'
             ? gateway.createIdentity(call)
-            : gateway.issueToken(call, { ...wish, communicationUserId });
+            : gateway.issueToken(call, { ...token, communicationUserId });
         await work.catch((thrown: unknown) => (error = thrown));
       });
       expect(error).toBeInstanceOf(expected);
@@ -247,7 +253,7 @@ describe('AcsCommunicationIdentityGateway', () => {
     },
   );
 
-  it('gets a token in spite of one lost connection', async () => {
+  it('issues a token after one lost connection', async () => {
     const { gateway } = start();
     const { communicationUserId } = await gateway.createIdentity(call);
     await emulator.control.addFault({
@@ -256,11 +262,11 @@ describe('AcsCommunicationIdentityGateway', () => {
       kind: 'reset',
       count: 1,
     });
-    const { token } = await gateway.issueToken(call, { ...wish, communicationUserId });
-    expect(token).not.toBe('');
+    const issued = await gateway.issueToken(call, { ...token, communicationUserId });
+    expect(issued.token).not.toBe('');
   });
 
-  it('knows that a create had no effect when no connection was made', async () => {
+  it('reports a create as without effect when no connection was made', async () => {
     const { gateway, secrets } = start({ endpoint: 'https://127.0.0.1:1' });
     secrets.put('acs-connection-string', emulator.acsAccessKey);
     const error: unknown = await gateway.createIdentity(call).catch((thrown: unknown) => thrown);
@@ -268,24 +274,28 @@ describe('AcsCommunicationIdentityGateway', () => {
     expect(error).not.toBeInstanceOf(UpstreamOutcomeUnknown);
   });
 
-  it('passes on when ACS says to come back', async () => {
-    const { gateway } = start();
+  it("answers ACS's 429 with its Retry-After, and releases the permit as throttled", async () => {
+    const release = vi.fn<Permit['release']>();
+    const budget = new UnboundedRequestBudget();
+    vi.spyOn(budget, 'acquire').mockResolvedValue({ release });
+    const { gateway } = start({ budget });
     await emulator.control.addFault({
       ...{ service: 'acs', operation: 'create', kind: 'status', status: 429 },
       headers: { 'retry-after': '17' },
     });
     const failure = gateway.createIdentity(call);
     await expect(failure).rejects.toMatchObject({ retryAfterSeconds: 17, code: 'acs-throttled' });
+    expect(release.mock.calls).toEqual([[{ throttled: { retryAfterSeconds: 17 } }]]);
   });
 
-  it('takes no ACS refusal for its own when the identity belongs elsewhere', async () => {
+  it('does not report its credential as refused when the identity belongs to another resource', async () => {
     const { gateway } = start();
     const { communicationUserId } = await gateway.createIdentity(call);
     const body = { error: { code: 'IdentityNotOwned', message: 'not yours' } };
     await emulator.control.addFault({
       ...{ service: 'acs', operation: 'issue', kind: 'status', status: 401, body },
     });
-    const failure = gateway.issueToken(call, { ...wish, communicationUserId });
+    const failure = gateway.issueToken(call, { ...token, communicationUserId });
     await expect(failure).rejects.toBeInstanceOf(IdentityNotOwned);
   });
 
@@ -300,7 +310,7 @@ describe('AcsCommunicationIdentityGateway', () => {
     ],
     ['no identity', {}],
     ['a number for an identity', { identity: { id: 5 } }],
-  ])('believes no answer with %s', async (_what, body) => {
+  ])('rejects a response to a create with %s', async (_what, body) => {
     const { gateway } = start();
     await emulator.control.addFault({
       ...{ service: 'acs', operation: 'create', kind: 'status', status: 201, body },
@@ -315,33 +325,33 @@ describe('AcsCommunicationIdentityGateway', () => {
       'a token with line breaks',
       { token: 'a\r\nb', expiresOn: '2120-01-01T00:00:00.0000000+00:00' },
     ],
-    ['a senseless expiry', { token: 'abc', expiresOn: 'soon' }],
-  ])('hands out nothing when ACS answers with %s', async (_what, body) => {
+    ['an invalid expiry', { token: 'abc', expiresOn: 'soon' }],
+  ])('rejects a response to an issue with %s', async (_what, body) => {
     const { gateway } = start();
     const { communicationUserId } = await gateway.createIdentity(call);
     await emulator.control.addFault({
       ...{ service: 'acs', operation: 'issue', kind: 'status', status: 200, body },
     });
-    const failure = gateway.issueToken(call, { ...wish, communicationUserId });
+    const failure = gateway.issueToken(call, { ...token, communicationUserId });
     await expect(failure).rejects.toBeInstanceOf(UpstreamUnavailable);
   });
 
-  it('ends a call for a token when the caller is gone', async () => {
+  it('ends a call for a token when the caller disconnects', async () => {
     const { gateway } = start();
     const { communicationUserId } = await gateway.createIdentity(call);
     await emulator.control.addFault({ service: 'acs', operation: 'issue', kind: 'hang' });
     const caller = new AbortController();
     const request = { requestId: 'gone', signal: caller.signal };
-    const issue = gateway.issueToken({ ...call, request }, { ...wish, communicationUserId });
+    const issue = gateway.issueToken({ ...call, request }, { ...token, communicationUserId });
     caller.abort();
     await expect(issue).rejects.toThrow();
   });
 
-  it('spares callers an ACS that is down, and finds out when it is back', async () => {
+  it('rejects calls at once while ACS is down, until it is back', async () => {
     const { gateway, logger } = start();
     const { communicationUserId } = await gateway.createIdentity(call);
     const issue = async (): Promise<unknown> =>
-      gateway.issueToken(call, { ...wish, communicationUserId });
+      gateway.issueToken(call, { ...token, communicationUserId });
     await emulator.control.addFault({
       ...{ service: 'acs', operation: 'issue', kind: 'status', status: 503 },
     });
@@ -360,7 +370,7 @@ describe('AcsCommunicationIdentityGateway', () => {
     );
   });
 
-  it('sends the request id along', async () => {
+  it('sends the request id to ACS', async () => {
     const { gateway } = start();
     const sending = vi.spyOn(UndiciHttpClient.prototype, 'sendRequest');
     await gateway.createIdentity({ ...call, request: { requestId: 'e7c1b7a2-request' } });
@@ -370,7 +380,7 @@ describe('AcsCommunicationIdentityGateway', () => {
   });
 });
 
-/** Everything that a log line or a debugger could show of an error. */
+/** Everything that a log line or a debugger could contain of an error. */
 function everythingIn(error: unknown): string {
   const shown: string[] = [];
   for (let at: unknown = error; at instanceof Error; at = at.cause) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CommunicationResource } from '../resources/communication-resources.js';
-import { SenselessAnswer } from './upstream-failure.js';
+import { InvalidResponse } from './upstream-failure.js';
 
 const token = z.object({
   token: z
@@ -12,28 +12,28 @@ const token = z.object({
 });
 const user = z.object({ communicationUserId: z.string().max(256) });
 
-/** Reads ACS's answers as one reads any input from outside. */
-export class AcsAnswers {
+/** Validates ACS's responses like any other input. */
+export class AcsResponses {
   constructor(
     private readonly resource: CommunicationResource,
     private readonly nowMs: number,
   ) {}
 
-  /** @throws SenselessAnswer */
-  token(answer: unknown): z.output<typeof token> {
-    const result = token.safeParse(answer);
+  /** @throws InvalidResponse also when the token has expired */
+  token(response: unknown): z.output<typeof token> {
+    const result = token.safeParse(response);
     const isUsable = result.success && result.data.expiresOn.getTime() > this.nowMs;
-    if (!isUsable) throw new SenselessAnswer('no usable token');
+    if (!isUsable) throw new InvalidResponse('no usable token');
     return result.data;
   }
 
-  /** @throws SenselessAnswer also when the identity belongs to another resource than configured */
-  user(answer: unknown): z.output<typeof user> {
-    const result = user.safeParse(answer);
+  /** @throws InvalidResponse also when the identity is not of the configured resource */
+  user(response: unknown): z.output<typeof user> {
+    const result = user.safeParse(response);
     const prefix = `8:acs:${this.resource.immutableResourceId}_`;
-    const isOurs =
+    const isOwned =
       result.success && result.data.communicationUserId.toLowerCase().startsWith(prefix);
-    if (!isOurs) throw new SenselessAnswer('no identity of the configured resource');
+    if (!isOwned) throw new InvalidResponse('no identity of the configured resource');
     return result.data;
   }
 }

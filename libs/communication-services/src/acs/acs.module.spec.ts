@@ -2,11 +2,13 @@ import { Test } from '@nestjs/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Global, Module } from '@nestjs/common';
 import {
+  PinoLoggerModule,
   PlatformModule,
   platformSettings,
   ReadinessChecks,
   SettingsModule,
   SystemClock,
+  SystemClockModule,
 } from '#libs/platform';
 import { RequestBudget } from '#libs/request-budget';
 import { UnboundedRequestBudget } from '#libs/request-budget/testing';
@@ -36,6 +38,8 @@ describe('AcsModule', () => {
     imports: [
       SettingsModule.forRoot([platformSettings, communicationServicesSettings], environment),
       PlatformModule,
+      SystemClockModule,
+      PinoLoggerModule,
       MemoryAdaptersModule,
       AcsModule,
     ],

@@ -1,20 +1,21 @@
 import type { Clock, Logger } from '#libs/platform';
 import { UpstreamUnavailable } from '../errors.js';
 
-/** So many outages in a row open the circuit. */
+/** Consecutive outages that open the circuit. */
 const FAILURES_TO_OPEN = 5;
-const SHORTEST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 30_000;
+const MIN_PAUSE_MS = 1000;
+const MAX_PAUSE_MS = 30_000;
 
 /**
- * Spares callers the wait for an ACS resource that is down.
+ * Rejects calls at once while an ACS resource is down.
  *
- * After several outages in a row calls are refused at once. When the pause is over one call is let
- * through: its success closes the circuit, another outage doubles the pause.
+ * Consecutive outages open the circuit. After a pause one call may pass as a probe: its success
+ * closes the circuit, another outage doubles the pause.
  */
 export class CircuitBreaker {
   #failures = 0;
-  #pauseMs = SHORTEST_PAUSE_MS;
+  #pauseMs = MIN_PAUSE_MS;
+  /** Absent while the circuit is closed. */
   #openUntil: number | undefined;
   #isProbing = false;
 
@@ -24,8 +25,12 @@ export class CircuitBreaker {
     private readonly logger: Logger,
   ) {}
 
-  /** @throws UpstreamUnavailable while calls are refused */
-  mustAllow(): void {
+  /**
+   * Must be called before each call, and `record` or `abandon` after it.
+   *
+   * @throws UpstreamUnavailable with the rest of the pause as `retryAfterSeconds`
+   */
+  admit(): void {
     if (this.#openUntil === undefined) return;
     const remainingMs = this.#openUntil - this.clock.now();
     if (remainingMs <= 0 && !this.#isProbing) {
@@ -36,34 +41,34 @@ export class CircuitBreaker {
     throw new UpstreamUnavailable({ cause: new Error('circuit open'), retryAfterSeconds });
   }
 
-  /** A call that was allowed is over. */
-  ended(isOutage: boolean): void {
+  /** An admitted call ended. */
+  record(isOutage: boolean): void {
     if (isOutage) {
-      this.#failed();
+      this.#fail();
       return;
     }
     if (this.#openUntil !== undefined) {
       this.logger.info({ resource: this.resource }, 'azure communication services is back');
     }
     this.#failures = 0;
-    this.#pauseMs = SHORTEST_PAUSE_MS;
+    this.#pauseMs = MIN_PAUSE_MS;
     this.#openUntil = undefined;
     this.#isProbing = false;
   }
 
-  /** A call that was allowed was not made: it says nothing of ACS. */
-  abandoned(): void {
+  /** An admitted call was not made. */
+  abandon(): void {
     this.#isProbing = false;
   }
 
-  #failed(): void {
+  #fail(): void {
     this.#failures += 1;
     const wasProbe = this.#isProbing;
     this.#isProbing = false;
     if (this.#failures < FAILURES_TO_OPEN) return;
-    // Calls that were under way when the circuit opened fail too; they don't lengthen the pause.
+    // Calls that were in flight when the circuit opened fail too: they don't extend the pause.
     if (this.#openUntil !== undefined && !wasProbe) return;
-    if (wasProbe) this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+    if (wasProbe) this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_PAUSE_MS);
     this.#openUntil = this.clock.now() + this.#pauseMs;
     const fields = { resource: this.resource, pauseMs: this.#pauseMs };
     this.logger.error(fields, 'azure communication services is down');

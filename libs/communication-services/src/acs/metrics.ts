@@ -1,21 +1,21 @@
 import { Histogram, type Registry } from 'prom-client';
 import type { AcsOperation } from '#libs/request-budget';
 
-/** How long ACS takes and how its answers come out. */
+/** Metrics of the calls to ACS: their duration by outcome. */
 export class GatewayMetrics {
   readonly #durations: Histogram<'resource' | 'operation' | 'outcome'>;
 
   constructor(registry: Registry) {
     this.#durations = new Histogram({
       name: 'acs_request_duration_seconds',
-      help: 'Time that Azure Communication Services took to answer, by resource, operation and outcome',
+      help: 'Duration of calls to Azure Communication Services, by resource, operation and outcome',
       labelNames: ['resource', 'operation', 'outcome'],
       buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers: [registry],
     });
   }
 
-  /** @returns what to call with the outcome when the call is over */
+  /** @returns a function to call with the outcome when the call ended */
   start(resource: string, operation: AcsOperation): (outcome: string) => void {
     const stop = this.#durations.startTimer({ resource, operation });
     return (outcome) => {

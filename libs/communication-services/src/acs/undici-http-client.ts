@@ -6,23 +6,23 @@ import {
 } from '@azure/core-rest-pipeline';
 import { Agent, type Dispatcher } from 'undici';
 
-/** No usable answer came. */
-export class NoAnswer extends Error {
-  override readonly name = 'NoAnswer';
+/** The request got no response. */
+export class NoResponse extends Error {
+  override readonly name = 'NoResponse';
 
-  /** @param wasSent false: the request certainly never left, so that it had no effect */
+  /** @param wasSent false when the request certainly had no effect, because it was never sent */
   constructor(
     readonly wasSent: boolean,
     readonly code: string | undefined,
   ) {
-    super(code ?? 'no answer');
+    super(code ?? 'no response');
   }
 }
 
-/** A body of this interface is a few kilobytes; whatever is longer is no answer of it. */
-const LONGEST_ANSWER_BYTES = 1 << 20;
+/** Bodies of ACS's identity API are a few kilobytes. */
+const MAX_RESPONSE_BYTES = 1 << 20;
 
-/** Carries the Azure SDK's requests over kept connections, one request at a time on each. */
+/** Sends the Azure SDK's requests over keep-alive connections, one request at a time on each. */
 export class UndiciHttpClient implements HttpClient {
   readonly #agent: Agent;
 
@@ -35,31 +35,31 @@ export class UndiciHttpClient implements HttpClient {
       connect: { timeout: timeoutMs },
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
-      maxResponseSize: LONGEST_ANSWER_BYTES,
+      maxResponseSize: MAX_RESPONSE_BYTES,
     });
   }
 
   async sendRequest(request: PipelineRequest): Promise<PipelineResponse> {
-    const sending = { hasStarted: false };
+    const progress = { hasStarted: false };
     try {
       const { pathname, search, origin } = new URL(request.url);
-      const answer = await this.#agent.compose(noticing(sending)).request({
+      const response = await this.#agent.compose(observeStart(progress)).request({
         origin,
         path: pathname + search,
         method: request.method,
         headers: request.headers.toJSON(),
         body: textOf(request.body),
-        // The SDK passes on the very signal that it was given, which is a real one.
+        // The SDK passes the AbortSignal that it was given, typed as its own interface.
         signal: (request.abortSignal as AbortSignal | undefined) ?? null,
       });
-      const bodyAsText = await answer.body.text();
+      const bodyAsText = await response.body.text();
       const headers = createHttpHeaders();
-      for (const [name, value] of Object.entries(answer.headers)) {
+      for (const [name, value] of Object.entries(response.headers)) {
         if (value !== undefined) headers.set(name, String(value));
       }
-      return { request, status: answer.statusCode, headers, bodyAsText };
+      return { request, status: response.statusCode, headers, bodyAsText };
     } catch (error) {
-      throw new NoAnswer(sending.hasStarted, codeOf(error));
+      throw new NoResponse(progress.hasStarted, codeOf(error));
     }
   }
 
@@ -68,12 +68,12 @@ export class UndiciHttpClient implements HttpClient {
   }
 }
 
-/** Notes the moment when a connection takes the request: before it, nothing can have left. */
-function noticing(sending: { hasStarted: boolean }): Dispatcher.DispatcherComposeInterceptor {
+/** Records that a connection started to send the request: before that it can't have had an effect. */
+function observeStart(progress: { hasStarted: boolean }): Dispatcher.DispatcherComposeInterceptor {
   return (dispatch) => (options, handler) =>
     dispatch(options, {
       onRequestStart: (controller, context) => {
-        sending.hasStarted = true;
+        progress.hasStarted = true;
         handler.onRequestStart?.(controller, context);
       },
       onResponseStart: (...parts) => handler.onResponseStart?.(...parts),
@@ -86,7 +86,7 @@ function noticing(sending: { hasStarted: boolean }): Dispatcher.DispatcherCompos
 function textOf(body: PipelineRequest['body']): string | null {
   if (body === undefined || body === null) return null;
   if (typeof body === 'string') return body;
-  throw new TypeError('only text can be sent');
+  throw new TypeError('the body of a request must be text');
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -1,5 +1,5 @@
+import type { AcsOperation, Throttled } from '#libs/request-budget';
 import { AzureFault } from '#libs/secrets';
-import type { AcsOperation } from '#libs/request-budget';
 import {
   IdentityMissing,
   IdentityNotOwned,
@@ -7,106 +7,97 @@ import {
   UpstreamCredentialRefused,
   UpstreamOutcomeUnknown,
   UpstreamRequestRefused,
-  UpstreamThrottled,
   UpstreamUnavailable,
 } from '../errors.js';
-import { NoAnswer } from './undici-http-client.js';
+import { retryAfterOf, throttledFailure } from './throttling.js';
+import { NoResponse } from './undici-http-client.js';
 
-/** One attempt to call ACS that failed, and what may be done about it. */
+/** A failed attempt to call ACS, and what can be done about it. */
 export interface UpstreamFailure {
-  /** What the caller gets when nothing is done. */
+  /** What the caller gets unless a retry succeeds. */
   readonly refusal: Error;
-  /** For metrics: a few fixed words. */
+  /** Label of the metric: one of a few fixed values. */
   readonly outcome: string;
-  /** Absent: final. */
-  readonly remedy?: 'repeat' | 'renew credential';
-  /** ACS refused the call for its limits. */
-  readonly throttled?: { readonly retryAfterSeconds?: number };
-  /** Tells that ACS itself is in trouble, not this one call. */
+  /** Absent when a retry can't help. */
+  readonly retry?: 'same credential' | 'newer credential';
+  /** Present when ACS answered 429. */
+  readonly throttled?: Throttled;
+  /** Whether ACS itself is failing, not this one call. */
   readonly isOutage: boolean;
 }
 
-const FALLBACK_RETRY_AFTER_SECONDS = 5;
-
-/** A 2xx answer whose content makes no sense. */
-export class SenselessAnswer extends Error {
-  override readonly name = 'SenselessAnswer';
+/** A 2xx response with invalid content. */
+export class InvalidResponse extends Error {
+  override readonly name = 'InvalidResponse';
 }
 
-/** Azure gave this process no token for ACS, so that nothing was sent. */
-export class NoCredential extends Error {
-  override readonly name = 'NoCredential';
+/** Azure issued this process no token for ACS, so that nothing was sent. */
+export class CredentialUnavailable extends Error {
+  override readonly name = 'CredentialUnavailable';
 
   constructor(readonly fault: AzureFault) {
     super(fault.message);
   }
 }
 
-/** Reads what went wrong. Nothing of the answer but its codes is kept: a body may hold a token. */
+/** Classifies an error. Of a response only the codes are kept: its body may contain a token. */
 export function upstreamFailure(operation: AcsOperation, error: unknown): UpstreamFailure {
-  const fault = new AzureFault(error);
   const isCreate = operation === 'create' || operation === 'createWithToken';
-  if (error instanceof NoAnswer) {
-    const cause = error;
+  if (error instanceof NoResponse) {
+    const isUnknown = isCreate && error.wasSent;
     return {
       outcome: 'no answer',
       isOutage: true,
-      refusal:
-        isCreate && error.wasSent
-          ? new UpstreamOutcomeUnknown({ cause })
-          : new UpstreamUnavailable({ cause }),
-      ...(!isCreate && { remedy: 'repeat' }),
+      refusal: isUnknown
+        ? new UpstreamOutcomeUnknown({ cause: error })
+        : new UpstreamUnavailable({ cause: error }),
+      ...(!isCreate && { retry: 'same credential' }),
     };
   }
-  if (error instanceof NoCredential) {
+  if (error instanceof CredentialUnavailable) {
     const refusal = new UpstreamUnavailable({ cause: error.fault });
     return { outcome: 'no credential', isOutage: false, refusal };
   }
+  const fault = new AzureFault(error);
   const { status } = fault;
-  if (status === undefined || status < 400) return senseless(isCreate, fault);
+  if (status === undefined || status < 400) {
+    return {
+      outcome: 'senseless answer',
+      isOutage: true,
+      refusal: isCreate
+        ? new UpstreamOutcomeUnknown({ cause: fault })
+        : new UpstreamUnavailable({ cause: fault }),
+    };
+  }
   return {
     outcome: `status ${status}`,
     isOutage: status >= 500,
-    ...byStatus(operation, isCreate, fault),
+    ...failureOfStatus(status, operation, fault),
   };
 }
 
-function byStatus(
+function failureOfStatus(
+  status: number,
   operation: AcsOperation,
-  isCreate: boolean,
   cause: AzureFault,
-): Pick<UpstreamFailure, 'refusal' | 'remedy' | 'throttled'> {
-  const { status = 0, code, retryAfterSeconds } = cause;
-  if (status === 429) {
-    const waitSeconds = Math.max(1, retryAfterSeconds ?? FALLBACK_RETRY_AFTER_SECONDS);
-    return {
-      refusal: new UpstreamThrottled({ cause, retryAfterSeconds: waitSeconds }),
-      throttled: retryAfterSeconds === undefined ? {} : { retryAfterSeconds },
-    };
-  }
-  if (status === 401 && code === 'IdentityNotOwned')
+): Pick<UpstreamFailure, 'refusal' | 'retry' | 'throttled'> {
+  const { code } = cause;
+  if (status === 429) return throttledFailure(cause);
+  if (status === 401 && code === 'IdentityNotOwned') {
     return { refusal: new IdentityNotOwned({ cause }) };
+  }
   const isTeamsToken =
     operation === 'exchange' && (status === 400 || (status === 401 && code !== 'Denied'));
   if (isTeamsToken) return { refusal: new TeamsTokenRefused({ cause }) };
   if (status === 401 || status === 403) {
-    return { refusal: new UpstreamCredentialRefused({ cause }), remedy: 'renew credential' };
+    return { refusal: new UpstreamCredentialRefused({ cause }), retry: 'newer credential' };
   }
   if (status === 404 || status === 410) return { refusal: new IdentityMissing({ cause }) };
   if (status < 500) return { refusal: new UpstreamRequestRefused({ cause }) };
-  // 503 says that nothing was done (RFC 9110, 15.6.4); after any other the create may have happened.
-  if (isCreate && status !== 503) return { refusal: new UpstreamOutcomeUnknown({ cause }) };
-  const refusal = new UpstreamUnavailable({
-    cause,
-    ...(retryAfterSeconds !== undefined && { retryAfterSeconds: Math.max(1, retryAfterSeconds) }),
-  });
-  return isCreate ? { refusal } : { refusal, remedy: 'repeat' };
-}
-
-function senseless(isCreate: boolean, cause: AzureFault): UpstreamFailure {
-  return {
-    outcome: 'senseless answer',
-    isOutage: true,
-    refusal: isCreate ? new UpstreamOutcomeUnknown({ cause }) : new UpstreamUnavailable({ cause }),
-  };
+  const refusal = new UpstreamUnavailable({ cause, ...retryAfterOf(cause) });
+  if (operation !== 'create' && operation !== 'createWithToken') {
+    return { refusal, retry: 'same credential' };
+  }
+  // 503 means that nothing was done (RFC 9110, 15.6.4); after other statuses the create may have been.
+  return { refusal: status === 503 ? refusal : new UpstreamOutcomeUnknown({ cause }) };
 }

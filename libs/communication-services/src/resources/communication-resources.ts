@@ -1,30 +1,33 @@
+import { GUID_SOURCE } from '#libs/platform';
 import { ResourceNotConfigured } from '../errors.js';
 
 /** One configured ACS resource. */
 export interface CommunicationResource {
-  /** The operator's own name for it; mappings are pinned to it. */
+  /** Chosen by the operator; mappings refer to it. */
   readonly name: string;
   /** https origin */
   readonly endpoint: string;
-  /** The resource's GUID, in lower case: the first one in every `8:acs:` id of it. */
+  /** A GUID in lower case, the first one in the `8:acs:` ids of the resource. */
   readonly immutableResourceId: string;
-  /** Name of the secret with its connection string or access key; absent: the Entra credential. */
+  /** Name of the secret with its connection string or access key. Default: the Entra credential. */
   readonly credentialSecret?: string;
-  /** Tenants whose new identities are made here. */
+  /** Tenants whose identities are created in it. */
   readonly tenants: readonly string[];
 }
 
-/** An ACS user's id: the resource's GUID, then the user's own. */
-const ACS_USER =
-  /^8:acs:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** The id of an ACS user: the GUID of the resource, then one of the user. */
+const ACS_USER_PATTERN = new RegExp(`^8:acs:(${GUID_SOURCE})_${GUID_SOURCE}$`, 'i');
 
-/** The ACS resources that this service works with. */
+/** The configured ACS resources, by name, tenant and the ids of their identities. */
 export class CommunicationResources {
   readonly #byName: ReadonlyMap<string, CommunicationResource>;
   readonly #byId: ReadonlyMap<string, CommunicationResource>;
   readonly #byTenant: ReadonlyMap<string, CommunicationResource>;
 
-  /** @param all each with its own name, id and tenants; @param defaultName one of their names */
+  /**
+   * @param all with unique names, ids and tenants
+   * @param defaultName one of their names
+   */
   constructor(
     all: readonly CommunicationResource[],
     private readonly defaultName: string,
@@ -47,23 +50,23 @@ export class CommunicationResources {
     return resource;
   }
 
-  /** Where identities of tenants without a resource of their own are made. */
+  /** The resource for tenants that no resource lists. */
   get default(): CommunicationResource {
     return this.find(this.defaultName);
   }
 
-  /** Where a new identity of the tenant is made. */
+  /** The resource in which an identity of the tenant is created. */
   forTenant(tenant: string): CommunicationResource {
     return this.#byTenant.get(tenant.toLowerCase()) ?? this.default;
   }
 
   /**
-   * The resource that an existing identity belongs to.
+   * The resource that an identity belongs to.
    *
-   * @returns `undefined` when it is no ACS user id, or of a resource that is not configured
+   * @returns `undefined` for another kind of id, or one of a resource that is not configured
    */
   ofCommunicationUserId(communicationUserId: string): CommunicationResource | undefined {
-    const id = ACS_USER.exec(communicationUserId)?.[1];
+    const id = ACS_USER_PATTERN.exec(communicationUserId)?.[1];
     return id === undefined ? undefined : this.#byId.get(id.toLowerCase());
   }
 }

@@ -3,16 +3,18 @@ import { z } from 'zod';
 import { httpsOrigin } from '#libs/platform';
 import { CommunicationResources } from './communication-resources.js';
 
+/** The name of a secret, as Key Vault allows it. */
+export const secretName = z
+  .string()
+  .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be 1 to 127 letters, digits and hyphens');
+
 const resource = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 lower-case letters, digits and hyphens'),
   endpoint: httpsOrigin(),
   resourceId: z.guid('must be a GUID').toLowerCase(),
-  credentialSecret: z
-    .string()
-    .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be 1 to 127 letters, digits and hyphens')
-    .optional(),
+  credentialSecret: secretName.optional(),
   tenants: z.array(z.string().min(1).max(256).toLowerCase()).default([]),
   default: z.boolean().default(false),
 });
@@ -36,7 +38,7 @@ const schema = z
     }
   });
 
-/** The path of a JSON file, read as the resources that it lists. */
+/** A setting with the path of a JSON file that lists resources, parsed to those resources. */
 export function resourcesFile(): z.ZodType<CommunicationResources, string> {
   return z.string().transform((path, context) => {
     const result = schema.safeParse(jsonOf(path));
@@ -46,7 +48,7 @@ export function resourcesFile(): z.ZodType<CommunicationResources, string> {
       }
       return z.NEVER;
     }
-    const standard = result.data.find((one) => one.default) ?? result.data[0];
+    const byDefault = result.data.find((one) => one.default) ?? result.data[0];
     return new CommunicationResources(
       result.data.map(({ name, endpoint, resourceId, credentialSecret, tenants }) => ({
         name,
@@ -55,12 +57,12 @@ export function resourcesFile(): z.ZodType<CommunicationResources, string> {
         ...(credentialSecret !== undefined && { credentialSecret }),
         tenants,
       })),
-      standard?.name ?? '',
+      byDefault?.name ?? '',
     );
   });
 }
 
-/** @returns `undefined` for a file that can't be read as JSON, which the schema then refuses */
+/** @returns `undefined` for a file that can't be read or parsed, which the schema rejects */
 function jsonOf(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { AcsOperation } from '#libs/request-budget';
 import type {
   CommunicationIdentityGateway,
   GatewayCall,
 } from '../communication-identity-gateway.js';
-import type { CommunicationResources } from '../resources/communication-resources.js';
 import {
   IdentityMissing,
   IdentityNotOwned,
@@ -13,21 +13,23 @@ import {
   UpstreamOutcomeUnknown,
   UpstreamUnavailable,
 } from '../errors.js';
-import type { AcsOperation } from '#libs/request-budget';
+import type { CommunicationResources } from '../resources/communication-resources.js';
 
 export interface GatewayHarness {
   readonly gateway: CommunicationIdentityGateway;
-  /** `default` and at least one more. */
+  /** `default` and at least one other. */
   readonly resources: CommunicationResources;
-  /** The next call of the operation is carried out, but its answer is lost. */
-  loseNextAnswer(operation: AcsOperation): Promise<void>;
-  /** Ids of all identities that exist. */
+  /** The next call of the operation takes effect, but its response is lost. */
+  loseNextResponse(operation: AcsOperation): Promise<void>;
+  /** The ids of all identities that exist. */
   identities(): Promise<readonly string[]>;
-  /** A Teams token and whose it is. */
+  /** Whether ACS accepts a token that it issued. */
+  isValid(token: string): Promise<boolean>;
+  /** A Teams token, and its user and application. */
   teamsToken(): Promise<{ teamsUserToken: string; clientApp: string; subject: string }>;
 }
 
-/** What every gateway promises. */
+/** What every gateway guarantees. */
 export function describeGateway(name: string, start: () => Promise<GatewayHarness>): void {
   describe(`${name} as a gateway to ACS`, () => {
     let harness: GatewayHarness;
@@ -37,63 +39,78 @@ export function describeGateway(name: string, start: () => Promise<GatewayHarnes
       gateway = harness.gateway;
     });
     const call: GatewayCall = { resource: 'default', request: { requestId: 'contract' } };
-    const wish = { scopes: ['chat', 'voip'], expiresInMinutes: 60 };
+    const token = { scopes: ['chat', 'voip'], expiresInMinutes: 60 };
 
-    it('makes an identity of the resource that it was asked to use', async () => {
+    it('creates an identity in the resource of the call', async () => {
       for (const resource of harness.resources.names()) {
-        const made = await gateway.createIdentity({ ...call, resource });
-        const owner = harness.resources.ofCommunicationUserId(made.communicationUserId);
+        const created = await gateway.createIdentity({ ...call, resource });
+        const owner = harness.resources.ofCommunicationUserId(created.communicationUserId);
         expect(owner?.name).toBe(resource);
-        expect(await harness.identities()).toContain(made.communicationUserId);
+        expect(await harness.identities()).toContain(created.communicationUserId);
       }
     });
 
-    it('makes an identity with its first token in one call', async () => {
-      const made = await gateway.createIdentityWithToken(call, wish);
-      expect(await harness.identities()).toContain(made.communicationUserId);
-      expect(made.token).not.toBe('');
-      expect(made.evidence.correlationVector).toEqual(expect.any(String));
-      expect(made.evidence.secretVersion).toEqual(expect.any(String));
+    it('creates an identity with its first token in one call', async () => {
+      const created = await gateway.createIdentityWithToken(call, token);
+      expect(await harness.identities()).toContain(created.communicationUserId);
+      expect(created.token).not.toBe('');
+      expect(created.evidence.correlationVector).toEqual(expect.any(String));
+      expect(created.evidence.secretVersion).toEqual(expect.any(String));
     });
 
-    it('issues a token for as long as was asked', async () => {
+    it('issues a token with the requested lifetime', async () => {
       const { communicationUserId } = await gateway.createIdentity(call);
-      const issued = await gateway.issueToken(call, { ...wish, communicationUserId });
+      const issued = await gateway.issueToken(call, { ...token, communicationUserId });
       const minutes = (issued.expiresOn.getTime() - Date.now()) / 60_000;
       expect(minutes).toBeGreaterThan(55);
       expect(minutes).toBeLessThan(65);
     });
 
-    it('deletes an identity, and a second time too', async () => {
+    it('deletes an identity, also one that is deleted', async () => {
       const { communicationUserId } = await gateway.createIdentity(call);
       await gateway.deleteIdentity(call, communicationUserId);
       await gateway.deleteIdentity(call, communicationUserId);
       expect(await harness.identities()).not.toContain(communicationUserId);
     });
 
-    it('says that an identity is gone instead of issuing for it', async () => {
+    it('issues no token for a deleted identity', async () => {
       const { communicationUserId } = await gateway.createIdentity(call);
       await gateway.deleteIdentity(call, communicationUserId);
-      const failure = gateway.issueToken(call, { ...wish, communicationUserId });
+      const failure = gateway.issueToken(call, { ...token, communicationUserId });
       await expect(failure).rejects.toBeInstanceOf(IdentityMissing);
     });
 
-    it('revokes the tokens of an identity, of one that is gone too', async () => {
-      const { communicationUserId } = await gateway.createIdentity(call);
+    it('revokes the tokens of an identity that were issued before, and no others', async () => {
+      const created = await gateway.createIdentityWithToken(call, token);
+      const another = await gateway.createIdentityWithToken(call, token);
+      const { communicationUserId } = created;
+      const issued = await gateway.issueToken(call, { ...token, communicationUserId });
       await gateway.revokeTokens(call, communicationUserId);
+      expect(await harness.isValid(created.token)).toBe(false);
+      expect(await harness.isValid(issued.token)).toBe(false);
+      expect(await harness.isValid(another.token)).toBe(true);
+    });
+
+    it('leaves a deleted identity deleted, and its tokens invalid, when they are revoked', async () => {
+      const created = await gateway.createIdentityWithToken(call, token);
+      const { communicationUserId } = created;
+      expect(await harness.isValid(created.token)).toBe(true);
       await gateway.deleteIdentity(call, communicationUserId);
-      await gateway.revokeTokens(call, communicationUserId);
+      const { evidence } = await gateway.revokeTokens(call, communicationUserId);
+      expect(evidence).toBeDefined();
+      expect(await harness.isValid(created.token)).toBe(false);
+      expect(await harness.identities()).not.toContain(communicationUserId);
     });
 
     it.each([
       ['another configured resource', 1],
       ['an unknown resource', undefined],
-    ])('refuses an identity of %s', async (_whose, position) => {
+    ])('refuses an identity of %s', async (_owner, position) => {
       const other = position === undefined ? undefined : harness.resources.names()[position];
       const owner =
         other === undefined ? randomUUID() : harness.resources.find(other).immutableResourceId;
       const foreign = `8:acs:${owner}_${randomUUID()}`;
-      const issue = gateway.issueToken(call, { ...wish, communicationUserId: foreign });
+      const issue = gateway.issueToken(call, { ...token, communicationUserId: foreign });
       await expect(issue).rejects.toBeInstanceOf(IdentityNotOwned);
       await expect(gateway.revokeTokens(call, foreign)).rejects.toBeInstanceOf(IdentityNotOwned);
       await expect(gateway.deleteIdentity(call, foreign)).rejects.toBeInstanceOf(IdentityNotOwned);
@@ -104,24 +121,24 @@ export function describeGateway(name: string, start: () => Promise<GatewayHarnes
       await expect(failure).rejects.toBeInstanceOf(ResourceNotConfigured);
     });
 
-    it('says that the outcome is unknown when the answer to a create is lost', async () => {
+    it('reports an unknown outcome when the response to a create is lost', async () => {
       const before = await harness.identities();
-      await harness.loseNextAnswer('create');
+      await harness.loseNextResponse('create');
       await expect(gateway.createIdentity(call)).rejects.toBeInstanceOf(UpstreamOutcomeUnknown);
       expect(await harness.identities()).toHaveLength(before.length + 1);
       expect(new UpstreamOutcomeUnknown()).toBeInstanceOf(UpstreamUnavailable);
     });
 
-    it('exchanges the Teams token of the caller, and only of the caller', async () => {
-      const own = await harness.teamsToken();
-      const exchanged = await gateway.exchangeTeamsToken(call, own);
+    it('exchanges the Teams token of the caller, and no other', async () => {
+      const callers = await harness.teamsToken();
+      const exchanged = await gateway.exchangeTeamsToken(call, callers);
       expect(exchanged.expiresOn.getTime()).toBeGreaterThan(Date.now());
       for (const wrong of [
         { subject: randomUUID() },
         { clientApp: randomUUID() },
         { teamsUserToken: 'none' },
       ]) {
-        const failure = gateway.exchangeTeamsToken(call, { ...own, ...wrong });
+        const failure = gateway.exchangeTeamsToken(call, { ...callers, ...wrong });
         await expect(failure).rejects.toBeInstanceOf(TeamsTokenRefused);
       }
     });

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { SystemClock } from '#libs/platform';
-import { describeGateway } from './communication-identity-gateway.contract.js';
-import { CommunicationResources } from '../resources/communication-resources.js';
 import { UpstreamOutcomeUnknown } from '../errors.js';
+import { CommunicationResources } from '../resources/communication-resources.js';
+import { describeGateway } from './communication-identity-gateway.contract.js';
 import { MemoryCommunicationIdentityGateway } from './memory-communication-identity-gateway.js';
 
 describeGateway('MemoryCommunicationIdentityGateway', async () => {
@@ -19,11 +19,12 @@ describeGateway('MemoryCommunicationIdentityGateway', async () => {
   return Promise.resolve({
     gateway,
     resources,
-    loseNextAnswer: async (operation) => {
+    loseNextResponse: async (operation) => {
       gateway.failNext(operation, new UpstreamOutcomeUnknown(), true);
       return Promise.resolve();
     },
     identities: async () => Promise.resolve([...gateway.identities.keys()]),
+    isValid: async (token) => Promise.resolve(gateway.isValid(token)),
     teamsToken: async () => {
       const owner = { clientApp: randomUUID(), subject: randomUUID() };
       gateway.teamsTokens.set('teams', { ...owner, expiresOn: new Date(Date.now() + 3_600_000) });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '#libs/platform';
+import type { AcsOperation } from '#libs/request-budget';
 import {
   type Acknowledged,
   CommunicationIdentityGateway,
@@ -8,31 +9,36 @@ import {
   type IssuedToken,
   type TokenRequest,
 } from '../communication-identity-gateway.js';
-import type { CommunicationResources } from '../resources/communication-resources.js';
 import { IdentityMissing, IdentityNotOwned, TeamsTokenRefused } from '../errors.js';
-import type { AcsOperation } from '#libs/request-budget';
+import type { CommunicationResources } from '../resources/communication-resources.js';
 
-/** What the fake keeps of one identity. */
 interface MemoryIdentity {
   readonly resource: string;
   revocations: number;
 }
 
-interface PlannedFault {
+interface MemoryToken {
+  readonly communicationUserId: string;
+  /** Revocations of the identity before the token was issued. */
+  readonly revocations: number;
+}
+
+interface PlannedFailure {
   readonly operation: AcsOperation;
   readonly error: Error;
   readonly isApplied: boolean;
 }
 
-/** An ACS in memory, for tests: keeps the promises of the port, with evidence that looks like ACS's. */
+/** A gateway to an ACS in memory, with evidence that looks like ACS's. */
 export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGateway {
-  /** The identities that exist, by their ids. */
+  /** The identities that exist, by id. */
   readonly identities = new Map<string, MemoryIdentity>();
-  /** Every call that came, refused ones too. */
+  /** Every call to ACS, failed ones too. */
   readonly calls: { readonly operation: AcsOperation; readonly call: GatewayCall }[] = [];
-  /** Teams tokens that the fake accepts, with whose they are. */
+  /** Teams tokens that are accepted, and for whom. */
   readonly teamsTokens = new Map<string, { clientApp: string; subject: string; expiresOn: Date }>();
-  readonly #faults: PlannedFault[] = [];
+  readonly #tokens = new Map<string, MemoryToken>();
+  readonly #failures: PlannedFailure[] = [];
 
   constructor(
     private readonly resources: CommunicationResources,
@@ -44,10 +50,17 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
   /**
    * Makes the next call of the operation reject.
    *
-   * @param isApplied the call has its effect all the same, as when only the answer is lost
+   * @param isApplied whether it takes effect all the same, as when only the response is lost
    */
   failNext(operation: AcsOperation, error: Error, isApplied = false): void {
-    this.#faults.push({ operation, error, isApplied });
+    this.#failures.push({ operation, error, isApplied });
+  }
+
+  /** Whether ACS accepts a token of an identity: neither it nor the identity was revoked or deleted. */
+  isValid(token: string): boolean {
+    const issued = this.#tokens.get(token);
+    if (!issued) return false;
+    return this.identities.get(issued.communicationUserId)?.revocations === issued.revocations;
   }
 
   async createIdentity(call: GatewayCall): Promise<CreatedIdentity> {
@@ -56,27 +69,24 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
 
   async createIdentityWithToken(
     call: GatewayCall,
-    wish: TokenRequest,
+    token: TokenRequest,
   ): Promise<CreatedIdentity & IssuedToken> {
-    return this.#perform('createWithToken', call, () => ({
-      communicationUserId: this.#add(call),
-      ...this.#token(wish),
-    }));
+    return this.#perform('createWithToken', call, () => {
+      const communicationUserId = this.#add(call);
+      return { communicationUserId, ...this.#issue({ ...token, communicationUserId }) };
+    });
   }
 
   async issueToken(
     call: GatewayCall,
-    wish: TokenRequest & { readonly communicationUserId: string },
+    token: TokenRequest & { readonly communicationUserId: string },
   ): Promise<IssuedToken> {
-    this.#mustOwn(call, wish.communicationUserId);
-    return this.#perform('issue', call, () => {
-      if (!this.identities.has(wish.communicationUserId)) throw new IdentityMissing();
-      return this.#token(wish);
-    });
+    this.#assertOwned(call, token.communicationUserId);
+    return this.#perform('issue', call, () => this.#issue(token));
   }
 
   async revokeTokens(call: GatewayCall, communicationUserId: string): Promise<Acknowledged> {
-    this.#mustOwn(call, communicationUserId);
+    this.#assertOwned(call, communicationUserId);
     return this.#perform('revoke', call, () => {
       const identity = this.identities.get(communicationUserId);
       if (identity) identity.revocations += 1;
@@ -85,7 +95,7 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
   }
 
   async deleteIdentity(call: GatewayCall, communicationUserId: string): Promise<Acknowledged> {
-    this.#mustOwn(call, communicationUserId);
+    this.#assertOwned(call, communicationUserId);
     return this.#perform('delete', call, () => {
       this.identities.delete(communicationUserId);
       return {};
@@ -97,11 +107,11 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
     exchange: { teamsUserToken: string; clientApp: string; subject: string },
   ): Promise<IssuedToken> {
     return this.#perform('exchange', call, () => {
-      const known = this.teamsTokens.get(exchange.teamsUserToken);
-      const isTheirs =
-        known?.clientApp === exchange.clientApp && known.subject === exchange.subject;
-      if (!known || !isTheirs) throw new TeamsTokenRefused();
-      return { token: `memory-teams-token-${randomUUID()}`, expiresOn: known.expiresOn };
+      const accepted = this.teamsTokens.get(exchange.teamsUserToken);
+      const isCallers =
+        accepted?.clientApp === exchange.clientApp && accepted.subject === exchange.subject;
+      if (!accepted || !isCallers) throw new TeamsTokenRefused();
+      return { token: `memory-teams-token-${randomUUID()}`, expiresOn: accepted.expiresOn };
     });
   }
 
@@ -112,13 +122,13 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
   ): Promise<T & Acknowledged> {
     this.resources.find(call.resource);
     this.calls.push({ operation, call });
-    const at = this.#faults.findIndex((fault) => fault.operation === operation);
-    const [fault] = at < 0 ? [] : this.#faults.splice(at, 1);
-    // Others get their turn, as they do while a real call is under way.
+    const at = this.#failures.findIndex((failure) => failure.operation === operation);
+    const [failure] = at < 0 ? [] : this.#failures.splice(at, 1);
+    // Other work runs in between, as during a real call.
     await new Promise(setImmediate);
-    if (fault && !fault.isApplied) throw fault.error;
+    if (failure && !failure.isApplied) throw failure.error;
     const value = apply();
-    if (fault) throw fault.error;
+    if (failure) throw failure.error;
     const correlationVector = `${randomUUID().replaceAll('-', '').slice(0, 22)}.0`;
     return { ...value, evidence: { secretVersion: 'memory', correlationVector } };
   }
@@ -130,14 +140,18 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
     return id;
   }
 
-  #token({ expiresInMinutes }: TokenRequest): { token: string; expiresOn: Date } {
-    return {
-      token: `memory-token-${randomUUID()}`,
-      expiresOn: new Date(this.clock.now() + expiresInMinutes * 60_000),
-    };
+  #issue({
+    communicationUserId,
+    expiresInMinutes,
+  }: TokenRequest & { readonly communicationUserId: string }): { token: string; expiresOn: Date } {
+    const identity = this.identities.get(communicationUserId);
+    if (!identity) throw new IdentityMissing();
+    const token = `memory-token-${randomUUID()}`;
+    this.#tokens.set(token, { communicationUserId, revocations: identity.revocations });
+    return { token, expiresOn: new Date(this.clock.now() + expiresInMinutes * 60_000) };
   }
 
-  #mustOwn(call: GatewayCall, communicationUserId: string): void {
+  #assertOwned(call: GatewayCall, communicationUserId: string): void {
     const owner = this.resources.ofCommunicationUserId(communicationUserId);
     if (owner !== this.resources.find(call.resource)) throw new IdentityNotOwned();
   }

@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '#libs/audit';
+import type { CallContext } from '#libs/platform';
 import { IdentityMap } from '../store/identity-map.js';
 import type { Mapping } from '../model/mapping.js';
-import { type CallContext, auditActorOf } from '../lifecycle/call-context.js';
+import { auditActorOf } from '../lifecycle/call-context.js';
 
-const PAGE = 500;
+const PAGE_SIZE = 500;
 
-/** One line of an export; an import takes it as it is. */
+/** One line of an export, which an import accepts. */
 export interface ExportLine {
   readonly id: string;
   readonly tenant: string;
@@ -20,7 +21,7 @@ export interface ExportLine {
   readonly updatedAt: string;
 }
 
-/** Gives away all mappings, in constant memory. */
+/** Exports mappings, in constant memory. */
 @Injectable()
 export class IdentityExport {
   constructor(
@@ -29,15 +30,15 @@ export class IdentityExport {
   ) {}
 
   /**
-   * Records the export, then gives its lines: every mapping that is not deleted, each once.
-   * Mappings that come or change meanwhile may be in it or not.
+   * Records the export, then yields a line for each mapping that is not deleted. A mapping that is
+   * created or changed during the export is in it with its old or its new state, or not at all.
    *
-   * @param tenant left out: every one, for operators
+   * @param tenant `undefined`: every tenant, for operators
    * @throws AuditUnavailable before the first line
    */
-  async run(tenant: string | undefined, who: CallContext): Promise<AsyncGenerator<ExportLine>> {
+  async run(tenant: string | undefined, context: CallContext): Promise<AsyncGenerator<ExportLine>> {
     await this.audit.record({
-      ...auditActorOf(who),
+      ...auditActorOf(context),
       action: 'identity.export',
       outcome: 'success',
       target: tenant === undefined ? {} : { tenant },
@@ -48,10 +49,10 @@ export class IdentityExport {
   async *#lines(tenant: string | undefined): AsyncGenerator<ExportLine> {
     let after: string | undefined;
     for (;;) {
-      const page = await this.map.search({ tenant, after, limit: PAGE });
+      const page = await this.map.search({ tenant, after, limit: PAGE_SIZE });
       for (const mapping of page) yield toLine(mapping);
       after = page.at(-1)?.id;
-      if (page.length < PAGE) return;
+      if (page.length < PAGE_SIZE) return;
     }
   }
 }

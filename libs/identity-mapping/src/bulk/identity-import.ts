@@ -1,31 +1,41 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
-import { Clock, ServiceError } from '#libs/platform';
+import { type CallContext, Clock, ServiceError, StorageUnavailable } from '#libs/platform';
 import { IdentityKindConflict, IdentityLinkConflict, MappingChanged } from '../errors.js';
 import { IdentityLinking } from '../lifecycle/identity-linking.js';
 import { IdentityMap } from '../store/identity-map.js';
-import { isEstablished, type Mapping, auditTargetOf } from '../model/mapping.js';
-import { newMapping } from '../model/new-mapping.js';
-import { type CallContext, auditActorOf } from '../lifecycle/call-context.js';
-import { type ImportItem, type LineFault, readImportLine } from './import-line.js';
+import {
+  auditTargetOf,
+  isProvisioned,
+  type Mapping,
+  newMapping,
+  type TenantSubject,
+} from '../model/mapping.js';
+import { auditActorOf } from '../lifecycle/call-context.js';
+import {
+  failure,
+  type ImportItem,
+  type LineFault,
+  type LineResult,
+  readImportLine,
+  success,
+} from './import-line.js';
 import { IdentityProvisioning } from './identity-provisioning.js';
-import { failure, isOutage, type LineResult, success } from './line-result.js';
 import { readLines } from './line-reader.js';
 
-export interface ImportRequest {
+export interface ImportRequest extends CallContext {
   /** Newline-delimited JSON. */
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** For lines that name none. */
+  /** The tenant of lines without one. */
   readonly tenant: string;
-  /** Whether lines may name other tenants: an operator's may. */
+  /** Whether lines may be of other tenants; for operators. Default: false. */
   readonly isAnyTenant?: boolean;
   /** Whether identities are created at ACS for lines without one. */
   readonly isProvisioning: boolean;
-  readonly who: CallContext;
 }
 
-/** The last word of an import. */
+/** The counts of an import. */
 export interface ImportSummary {
   readonly lines: number;
   readonly created: number;
@@ -35,12 +45,12 @@ export interface ImportSummary {
   readonly isComplete: boolean;
 }
 
-/** Lines that are read, decided and committed together. */
-const BATCH = 200;
+/** Lines that are committed together. */
+const BATCH_LINES = 200;
 
 /**
- * Imports application identities, line by line, in constant memory. A faulty line fails alone; an
- * outage ends the import. Safe to repeat: what is there already stays as it is.
+ * Imports application identities line by line, in constant memory. A faulty line fails alone; an
+ * outage ends the import. Safe to repeat: mappings that exist stay unchanged.
  */
 @Injectable()
 export class IdentityImport {
@@ -54,29 +64,26 @@ export class IdentityImport {
   ) {}
 
   /**
-   * Records that an import begins, then gives a result for each line, a batch after the other, and
-   * returns the summary. Whoever stops reading stops the import.
+   * Records the start of the import, then yields a result for each line, batch by batch, and returns
+   * the summary. The import stops when the consumer stops reading.
    *
    * @throws AuditUnavailable before the first line
    */
-  async run(asked: ImportRequest): Promise<AsyncGenerator<LineResult, ImportSummary>> {
-    await this.audit.record(stageOf(asked, { stage: 'begun' }));
-    return this.#results(asked);
+  async run(request: ImportRequest): Promise<AsyncGenerator<LineResult, ImportSummary>> {
+    await this.audit.record(stageEvent(request, { stage: 'begun' }));
+    return this.#results(request);
   }
 
-  async *#results(asked: ImportRequest): AsyncGenerator<LineResult, ImportSummary> {
+  async *#results(request: ImportRequest): AsyncGenerator<LineResult, ImportSummary> {
     const counts = { lines: 0, created: 0, unchanged: 0, failed: 0, isComplete: true };
-    for await (const batch of this.#batches(asked)) {
-      const results = await this.#take(batch, asked);
-      for (const result of results) {
-        counts.lines += 1;
-        counts[result.outcome] += 1;
-        if (result.error && isOutage(result.error)) counts.isComplete = false;
-      }
+    for await (const batch of this.#batches(request)) {
+      const { results, isComplete } = await this.#importBatch(batch, request);
+      counts.lines += results.length;
+      for (const { outcome } of results) counts[outcome] += 1;
       yield* results;
-      if (!counts.isComplete) return counts;
+      if (!isComplete) return { ...counts, isComplete };
     }
-    await this.audit.record(stageOf(asked, { stage: 'ended', ...counts }));
+    await this.audit.record(stageEvent(request, { stage: 'ended', ...counts }));
     return counts;
   }
 
@@ -88,96 +95,94 @@ export class IdentityImport {
     let batch: (ImportItem | LineFault)[] = [];
     for await (const line of readLines(chunks)) {
       batch.push(readImportLine(line, { tenant, isAnyTenant }));
-      if (batch.length < BATCH) continue;
+      if (batch.length < BATCH_LINES) continue;
       yield batch;
       batch = [];
     }
     if (batch.length > 0) yield batch;
   }
 
-  async #take(
+  async #importBatch(
     batch: readonly (ImportItem | LineFault)[],
-    asked: ImportRequest,
-  ): Promise<readonly LineResult[]> {
+    request: ImportRequest,
+  ): Promise<{ readonly results: readonly LineResult[]; readonly isComplete: boolean }> {
     const results = new Map<number, LineResult>();
+    let isComplete = true;
     const items: ImportItem[] = [];
     for (const item of batch) {
       if ('code' in item) results.set(item.number, failure(item.number, item));
       else items.push(item);
     }
     try {
-      for (const [number, mapping] of await this.#storeFresh(items, asked.who)) {
+      for (const [number, mapping] of await this.#storeNew(items, request)) {
         results.set(number, success(number, mapping, 'created'));
       }
-      const rest = items.filter(({ number }) => !results.has(number));
-      for (const item of rest) results.set(item.number, await this.#storeOne(item, asked.who));
-      if (asked.isProvisioning) await this.provisioning.run(items, results, asked.who);
+      const others = items.filter(({ number }) => !results.has(number));
+      for (const item of others) results.set(item.number, await this.#storeOne(item, request));
+      if (request.isProvisioning) isComplete = await this.provisioning.run(items, results, request);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
+      isComplete = !(error instanceof StorageUnavailable);
       for (const { number } of items) {
         if (!results.has(number)) results.set(number, failure(number, error));
       }
     }
-    return batch.flatMap(({ number }) => results.get(number) ?? []);
+    return { results: batch.flatMap(({ number }) => results.get(number) ?? []), isComplete };
   }
 
-  /** Stores what is surely new in one commit. What anything contradicts is left to be done one by one. */
-  async #storeFresh(
+  /** Stores the lines without any conflict in one commit. @returns their mappings by line number */
+  async #storeNew(
     items: readonly ImportItem[],
-    who: CallContext,
+    context: CallContext,
   ): Promise<ReadonlyMap<number, Mapping>> {
-    const known = await this.map.findBySubjects(items);
     const ids = items.flatMap(({ communicationUserId = [] }) => communicationUserId);
-    const holders = await this.map.findByCommunicationUserIds(ids);
-    const taken = new Set([
-      ...known.map(personOf),
-      ...holders.map(({ communicationUserId }) => communicationUserId),
-    ]);
-    const fresh = new Map<number, Mapping>();
+    const stored = [
+      ...(await this.map.findBySubjects(items)),
+      ...(await this.map.findByCommunicationUserIds(ids)),
+    ];
+    const taken = new Set(stored.flatMap(uniqueKeysOf));
+    const mappings = new Map<number, Mapping>();
     for (const item of items) {
       const resource = this.#resourceOf(item);
-      const { communicationUserId } = item;
-      const isTaken =
-        taken.has(personOf(item)) || (communicationUserId && taken.has(communicationUserId));
-      if (resource === undefined || isTaken) continue;
-      taken.add(personOf(item)).add(communicationUserId);
-      const mapping = this.#newMapping(item, resource);
-      fresh.set(item.number, mapping);
+      const keys = uniqueKeysOf(item);
+      if (resource === undefined || keys.some((key) => taken.has(key))) continue;
+      for (const key of keys) taken.add(key);
+      mappings.set(item.number, this.#newMapping(item, resource));
     }
-    if (fresh.size === 0) return fresh;
-    const mappings = [...fresh.values()];
+    if (mappings.size === 0) return mappings;
+    const added = [...mappings.values()];
     try {
       await this.audit.recordAll(
-        mappings.map((mapping) => importOf(mapping, who)),
-        this.map.add(mappings),
+        added.map((mapping) => importEvent(mapping, context)),
+        this.map.add(added),
       );
-      return fresh;
+      return mappings;
     } catch (error) {
       if (error instanceof MappingChanged) return new Map();
       throw error;
     }
   }
 
-  async #storeOne(item: ImportItem, who: CallContext): Promise<LineResult> {
+  async #storeOne(item: ImportItem, context: CallContext): Promise<LineResult> {
     const { number, communicationUserId } = item;
     try {
       const { mapping, isNew } =
         communicationUserId === undefined
-          ? await this.#register(item, who)
+          ? await this.#addPending(item, context)
           : item.isSuspended
-            ? await this.#linkSuspended(item, communicationUserId, who)
-            : await this.linking.createOrGet(item, who);
+            ? await this.#linkSuspended(item, communicationUserId, context)
+            : await this.linking.createOrGet(item, context);
       return success(number, mapping, isNew ? 'created' : 'unchanged');
     } catch (error) {
-      if (!(error instanceof ServiceError) || isOutage(error)) throw error;
+      if (!(error instanceof ServiceError) || error instanceof StorageUnavailable) throw error;
       return failure(number, error);
     }
   }
 
-  /** Keeps an application identity whose communication identity is created later. */
-  async #register(
+  /** Stores an application identity whose communication identity is created later. */
+  async #addPending(
     item: ImportItem,
-    who: CallContext,
+    context: CallContext,
   ): Promise<{ mapping: Mapping; isNew: boolean }> {
     const { name: resource } = this.resources.forTenant(item.tenant);
     for (;;) {
@@ -186,7 +191,7 @@ export class IdentityImport {
       if (known) return { mapping: known, isNew: false };
       const mapping = this.#newMapping(item, resource);
       try {
-        await this.audit.record(importOf(mapping, who), this.map.add([mapping]));
+        await this.audit.record(importEvent(mapping, context), this.map.add([mapping]));
         return { mapping, isNew: true };
       } catch (error) {
         if (!(error instanceof MappingChanged)) throw error;
@@ -194,19 +199,21 @@ export class IdentityImport {
     }
   }
 
-  /** Links as `IdentityLinking` does, but never by way of an active mapping. */
+  /** Links as `IdentityLinking` does, but the mapping is suspended from its first version on. */
   async #linkSuspended(
     item: ImportItem,
     communicationUserId: string,
-    who: CallContext,
+    context: CallContext,
   ): Promise<{ mapping: Mapping; isNew: boolean }> {
     const resource = this.#resourceOf(item);
     if (resource === undefined) throw new ResourceNotConfigured(communicationUserId);
-    const [holder] = await this.map.findByCommunicationUserIds([communicationUserId]);
-    if (holder && personOf(holder) === personOf(item)) return { mapping: holder, isNew: false };
+    const [known] = await this.map.findByCommunicationUserIds([communicationUserId]);
+    if (known && subjectKeyOf(known) === subjectKeyOf(item)) {
+      return { mapping: known, isNew: false };
+    }
     const mapping = this.#newMapping(item, resource);
     try {
-      await this.audit.record(importOf(mapping, who), this.map.add([mapping]));
+      await this.audit.record(importEvent(mapping, context), this.map.add([mapping]));
       return { mapping, isNew: true };
     } catch (error) {
       throw error instanceof MappingChanged ? new IdentityLinkConflict() : error;
@@ -221,23 +228,26 @@ export class IdentityImport {
 
   #newMapping(item: ImportItem, resource: string): Mapping {
     const { tenant, subject, kind, displayName, communicationUserId, isSuspended } = item;
-    const linked = isSuspended ? 'suspended' : 'active';
-    const status = communicationUserId === undefined ? 'pending' : linked;
-    const described = { tenant, subject, kind, displayName, communicationUserId };
-    // Nobody knows which tokens a suspended identity still has out there.
+    const linkedStatus = isSuspended ? 'suspended' : 'active';
     return newMapping(
-      { ...described, resource, status, isRevoking: isSuspended },
+      {
+        ...{ tenant, subject, kind, displayName, communicationUserId, resource },
+        status: communicationUserId === undefined ? 'pending' : linkedStatus,
+        // The identity may have valid tokens that this service has not issued.
+        isRevoking: isSuspended,
+      },
       this.clock.now(),
     );
   }
 }
 
-function stageOf(
-  { tenant, isProvisioning, who }: ImportRequest,
+function stageEvent(
+  request: ImportRequest,
   details: NonNullable<AuditEvent['details']>,
 ): AuditEvent {
+  const { tenant, isProvisioning } = request;
   return {
-    ...auditActorOf(who),
+    ...auditActorOf(request),
     action: 'identity.import',
     outcome: 'success',
     target: { tenant },
@@ -245,10 +255,10 @@ function stageOf(
   };
 }
 
-function importOf(mapping: Mapping, who: CallContext): AuditEvent {
+function importEvent(mapping: Mapping, context: CallContext): AuditEvent {
   return {
-    ...auditActorOf(who),
-    action: isEstablished(mapping) ? 'identity.link' : 'identity.import',
+    ...auditActorOf(context),
+    action: isProvisioned(mapping) ? 'identity.link' : 'identity.import',
     outcome: 'success',
     target: auditTargetOf(mapping),
     ...(mapping.displayName !== undefined && { displayName: mapping.displayName }),
@@ -256,6 +266,16 @@ function importOf(mapping: Mapping, who: CallContext): AuditEvent {
   };
 }
 
-function personOf({ tenant, subject }: { tenant: string; subject: string }): string {
+function subjectKeyOf({ tenant, subject }: TenantSubject): string {
   return JSON.stringify([tenant, subject]);
+}
+
+/** What no two lines of a commit may share. */
+function uniqueKeysOf(
+  one: TenantSubject & { readonly communicationUserId?: string | undefined },
+): string[] {
+  const { communicationUserId } = one;
+  return communicationUserId === undefined
+    ? [subjectKeyOf(one)]
+    : [subjectKeyOf(one), communicationUserId];
 }

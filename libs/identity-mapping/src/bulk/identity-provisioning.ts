@@ -1,15 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { BudgetExhausted } from '#libs/request-budget';
-import { Clock, ServiceError } from '#libs/platform';
+import { type CallContext, Clock, ServiceError, StorageUnavailable } from '#libs/platform';
 import { IdentityMappingService } from '../identity-mapping.service.js';
-import type { CallContext } from '../lifecycle/call-context.js';
-import type { ImportItem } from './import-line.js';
-import { failure, type LineResult, success } from './line-result.js';
+import { auditActorOf } from '../lifecycle/call-context.js';
+import { failure, type ImportItem, type LineResult, success } from './import-line.js';
 
-/** Calls to ACS under way at the same time. */
-const AT_ONCE = 8;
+/** Concurrent calls to ACS. */
+const MAX_CONCURRENT_CALLS = 8;
 
-/** Creates the identities of imported people ahead of their first token. */
+/** Creates the identities of imported lines before their first token is requested. */
 @Injectable()
 export class IdentityProvisioning {
   constructor(
@@ -18,40 +17,51 @@ export class IdentityProvisioning {
   ) {}
 
   /**
-   * Works as fast as the request budget lets bulk work go, and waits as long as it must.
+   * Creates identities at the rate that the request budget allows for bulk calls.
    *
-   * @param results of the lines so far; those that get an identity are replaced
+   * @param results of all lines; those of lines that get an identity, or fail, are replaced
+   * @returns `false` when an outage failed a line
    */
   async run(
     items: readonly ImportItem[],
     results: Map<number, LineResult>,
-    who: CallContext,
-  ): Promise<void> {
-    const waiting = items.filter(({ number }) => {
+    context: CallContext,
+  ): Promise<boolean> {
+    let isComplete = true;
+    const remaining = items.filter(({ number }) => {
       const result = results.get(number);
       return result && result.outcome !== 'failed' && result.communicationUserId === undefined;
     });
-    const work = async (): Promise<void> => {
-      for (let item = waiting.shift(); item; item = waiting.shift()) {
-        results.set(item.number, await this.#create(item, who));
+    const worker = async (): Promise<void> => {
+      for (let item = remaining.shift(); item; item = remaining.shift()) {
+        const { number } = item;
+        try {
+          results.set(number, await this.#create(item, context));
+        } catch (error) {
+          if (!(error instanceof ServiceError)) throw error;
+          if (error instanceof StorageUnavailable) isComplete = false;
+          results.set(number, failure(number, error));
+        }
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    await Promise.all(Array.from({ length: MAX_CONCURRENT_CALLS }, worker));
+    return isComplete;
   }
 
-  async #create(item: ImportItem, who: CallContext): Promise<LineResult> {
+  /** Waits and repeats while the request budget defers the call. */
+  async #create(item: ImportItem, context: CallContext): Promise<LineResult> {
     const { number, tenant, subject, kind } = item;
     const identity = { tenant, subject, kind };
+    const signal = context.request?.signal;
     for (;;) {
-      who.request?.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       try {
-        const asked = { ...who, identity, priority: 'bulk' } as const;
-        const { mapping, isNew } = await this.mappings.ensureActive(asked);
+        const request = { ...auditActorOf(context), identity, priority: 'bulk' } as const;
+        const { mapping, isNew } = await this.mappings.ensureActive(request);
         return success(number, mapping, isNew ? 'created' : 'unchanged');
       } catch (error) {
-        if (!(error instanceof ServiceError)) throw error;
-        if (!(error instanceof BudgetExhausted)) return failure(number, error);
-        await this.clock.sleep((error.retryAfterSeconds ?? 1) * 1_000, who.request?.signal);
+        if (!(error instanceof BudgetExhausted)) throw error;
+        await this.clock.sleep((error.retryAfterSeconds ?? 1) * 1_000, signal);
       }
     }
   }

@@ -1,20 +1,29 @@
 import { z } from 'zod';
-import { canonicalName } from '../model/application-identity.js';
+import { canonicalName, type Mapping } from '../model/mapping.js';
 import { identityFields } from '../model/identity-fields.js';
 import type { IdentityDescription } from '../lifecycle/identity-linking.js';
 import type { StreamLine } from './line-reader.js';
 
-/** What a line asks for. */
+/** A valid line of an import. */
 export interface ImportItem extends IdentityDescription {
   readonly number: number;
   readonly isSuspended: boolean;
 }
 
-/** Why a line can't be taken. */
+/** An invalid line of an import. */
 export interface LineFault {
   readonly number: number;
   readonly code: string;
   readonly detail: string;
+}
+
+/** The result of one line. */
+export interface LineResult {
+  readonly line: number;
+  readonly outcome: 'created' | 'unchanged' | 'failed';
+  readonly id?: string;
+  readonly communicationUserId?: string;
+  readonly error?: { readonly code: string; readonly detail: string };
 }
 
 const importable = ['pending', 'active', 'suspended'] as const;
@@ -26,14 +35,14 @@ const identityLine = z.strictObject({
   displayName: identityFields.displayName.optional(),
   communicationUserId: identityFields.communicationUserId.optional(),
   status: z.enum(importable, { error: `is not one of ${importable.join(', ')}` }).optional(),
-  // An export has these; the import makes its own.
+  // Members of an export, which an import ignores.
   id: z.uuid().optional(),
   resource: z.string().max(64).optional(),
   createdAt: z.iso.datetime().optional(),
   updatedAt: z.iso.datetime().optional(),
 });
 
-/** A user as Microsoft's Authentication Hero sample keeps it in Graph. */
+/** A user as Microsoft's Authentication Hero sample stores it in Graph. */
 const heroLine = z
   .strictObject({
     userId: identityFields.subject,
@@ -48,8 +57,8 @@ const heroLine = z
 /**
  * Reads a line of an import.
  *
- * @param tenant that of the importer, for lines that name none
- * @param isAnyTenant whether lines may name others, as an operator's may
+ * @param tenant that of lines without one
+ * @param isAnyTenant whether lines may be of other tenants
  */
 export function readImportLine(
   line: StreamLine,
@@ -63,8 +72,8 @@ export function readImportLine(
   const result = (isHero ? heroLine : identityLine).safeParse(json);
   if (!result.success) return { number, code: 'invalid-line', detail: faultsOf(result.error) };
   const data: z.output<typeof identityLine> = result.data;
-  const named = canonicalName(data.tenant ?? tenant);
-  if (named !== canonicalName(tenant) && !isAnyTenant) {
+  const lineTenant = canonicalName(data.tenant ?? tenant);
+  if (lineTenant !== canonicalName(tenant) && !isAnyTenant) {
     return { number, code: 'tenant-not-allowed', detail: 'the tenant is not the caller’s own' };
   }
   const isSuspended = data.status === 'suspended';
@@ -75,7 +84,7 @@ export function readImportLine(
   return {
     number,
     isSuspended,
-    tenant: named,
+    tenant: lineTenant,
     subject: canonicalName(data.subject),
     kind: data.kind,
     ...(data.displayName !== undefined && { displayName: data.displayName }),
@@ -83,6 +92,21 @@ export function readImportLine(
       communicationUserId: data.communicationUserId.toLowerCase(),
     }),
   };
+}
+
+export function success(
+  line: number,
+  { id, communicationUserId }: Mapping,
+  outcome: 'created' | 'unchanged',
+): LineResult {
+  return { line, outcome, id, ...(communicationUserId !== undefined && { communicationUserId }) };
+}
+
+export function failure(
+  line: number,
+  { code, detail }: { readonly code: string; readonly detail: string },
+): LineResult {
+  return { line, outcome: 'failed', error: { code, detail } };
 }
 
 function parsed(text: string): unknown {
@@ -93,7 +117,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Names the fields and what is wrong with them, never the values. */
+/** Fields and what is wrong with them; values are never repeated. */
 function faultsOf(error: z.ZodError): string {
   return error.issues
     .slice(0, 8)

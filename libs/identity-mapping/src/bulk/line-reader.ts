@@ -1,16 +1,16 @@
-/** A line of a stream, counted from 1; a line that can't be read says why instead. */
+/** A line of a stream, counted from 1; an unreadable line has the problem instead of the text. */
 export type StreamLine =
   | { readonly number: number; readonly text: string }
   | { readonly number: number; readonly problem: string };
 
-/** The longest line of an import, in bytes. */
-export const LINE_LIMIT_BYTES = 8 * 1024;
+/** Longer lines are not read. */
+export const MAX_LINE_BYTES = 8 * 1024;
 
 const NEWLINE = 0x0a;
 
 /**
- * Cuts a stream of bytes into lines, holding at most one line in memory, whatever is sent: the rest
- * of a line that is too long is passed over. Empty lines are counted and left out.
+ * Splits a stream of bytes into lines. At most `MAX_LINE_BYTES` of a line are buffered. Empty lines
+ * are counted but not yielded.
  */
 export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<StreamLine> {
   let number = 0;
@@ -18,7 +18,7 @@ export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenera
   let sizeBytes = 0;
   const take = (part: Uint8Array): void => {
     sizeBytes += part.length;
-    if (sizeBytes <= LINE_LIMIT_BYTES) parts.push(part);
+    if (sizeBytes <= MAX_LINE_BYTES) parts.push(part);
     else parts = [];
   };
   const finish = (): StreamLine | undefined => {
@@ -36,7 +36,7 @@ export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenera
       if (line) yield line;
       from = to + 1;
     }
-    // A copy: the rest would keep the whole chunk alive.
+    // A copy: a view would keep the whole chunk in memory.
     if (from < chunk.length) take(chunk.slice(from));
   }
   const last = sizeBytes > 0 ? finish() : undefined;
@@ -48,8 +48,8 @@ function toLine(
   parts: readonly Uint8Array[],
   sizeBytes: number,
 ): StreamLine | undefined {
-  if (sizeBytes > LINE_LIMIT_BYTES) {
-    return { number, problem: `a line has at most ${LINE_LIMIT_BYTES} bytes` };
+  if (sizeBytes > MAX_LINE_BYTES) {
+    return { number, problem: `a line has at most ${MAX_LINE_BYTES} bytes` };
   }
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts)).trim();

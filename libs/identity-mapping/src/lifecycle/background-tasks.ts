@@ -1,10 +1,10 @@
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { Clock, Logger } from '#libs/platform';
 
-/** How long a shutdown waits for work that was begun, in milliseconds. */
-const SHUTDOWN_MS = 5_000;
+/** How long a shutdown waits for tasks that have been started. */
+const SHUTDOWN_TIMEOUT_MS = 5_000;
 
-/** Work that goes on after its request was answered; a shutdown gives it a moment to end. */
+/** Tasks that continue after the request that started them. */
 @Injectable()
 export class BackgroundTasks implements BeforeApplicationShutdown {
   readonly #stop = new AbortController();
@@ -15,26 +15,15 @@ export class BackgroundTasks implements BeforeApplicationShutdown {
     private readonly logger: Logger,
   ) {}
 
-  /** @returns when the work has ended; never rejects */
-  async run(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const running = work(this.#stop.signal).catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.logger.error({ error }, 'background work failed');
-    });
+  /**
+   * Repeats an attempt until it succeeds, with pauses that grow from 100 ms to 5 s.
+   *
+   * @returns when it has succeeded, or a shutdown has stopped it; never rejects
+   */
+  async repeat(attempt: () => Promise<void>): Promise<void> {
+    const running = this.#repeat(attempt);
     this.#running.add(running);
     await running.finally(() => this.#running.delete(running));
-  }
-
-  /** Repeats what fails, with pauses that grow from 100 ms to 5 s, until it ends well. */
-  async repeat(signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
-    for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 5_000)) {
-      try {
-        await attempt();
-        return;
-      } catch (error) {
-        this.logger.warn({ error }, 'background work is repeated');
-      }
-      await this.clock.sleep(pauseMs, signal);
-    }
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -42,10 +31,23 @@ export class BackgroundTasks implements BeforeApplicationShutdown {
       const timeout = new AbortController();
       await Promise.race([
         Promise.all(this.#running),
-        this.clock.sleep(SHUTDOWN_MS, timeout.signal).catch(() => undefined),
+        this.clock.sleep(SHUTDOWN_TIMEOUT_MS, timeout.signal).catch(() => undefined),
       ]);
       timeout.abort();
     }
     this.#stop.abort();
+  }
+
+  async #repeat(attempt: () => Promise<void>): Promise<void> {
+    const { signal } = this.#stop;
+    for (let pauseMs = 100; !signal.aborted; pauseMs = Math.min(pauseMs * 2, 5_000)) {
+      try {
+        await attempt();
+        return;
+      } catch (error) {
+        this.logger.warn({ error }, 'background task failed, it is repeated');
+      }
+      await this.clock.sleep(pauseMs, signal).catch(() => undefined);
+    }
   }
 }

@@ -1,26 +1,14 @@
-import { randomUUID } from 'node:crypto';
-import { type Actor, isPrincipal } from '#libs/audit';
-import type { CallPriority } from '#libs/request-budget';
+import type { AuditEvent } from '#libs/audit';
 import type { GatewayCall } from '#libs/communication-services';
-import type { RequestContext } from '#libs/platform';
-import type { Lease } from '../store/identity-map.js';
+import { type CallContext, isPrincipal } from '#libs/platform';
+import type { Mapping } from '../model/mapping.js';
 
-/** On whose behalf something is done. */
-export interface CallContext {
-  readonly actor: Actor;
-  /** Absent for what the service does by itself. */
-  readonly request?: RequestContext;
-  /** Bulk work leaves the request budget to people who wait. Default: interactive. */
-  readonly priority?: CallPriority;
-}
-
-/** A call to ACS about a mapping. The shares of the request budget are the caller's, not the target's. */
+/**
+ * A call to ACS about a mapping. It counts against the budget share of the caller's tenant and client
+ * application, not of the mapping's.
+ */
 export function gatewayCallOf(
-  {
-    resource,
-    tenant,
-    subject,
-  }: { readonly resource: string; readonly tenant: string; readonly subject: string },
+  { resource, tenant, subject }: Pick<Mapping, 'resource' | 'tenant' | 'subject'>,
   { actor, request, priority }: CallContext,
 ): GatewayCall {
   const caller = isPrincipal(actor) ? actor : undefined;
@@ -34,15 +22,10 @@ export function gatewayCallOf(
   };
 }
 
-/** The part of an audit event that says who did it. */
-export function auditActorOf({ actor, request }: CallContext): {
-  readonly actor: Actor;
-  readonly request?: RequestContext;
-} {
+/** The members of an audit event that name the actor and its request. */
+export function auditActorOf({
+  actor,
+  request,
+}: CallContext): Pick<AuditEvent, 'actor' | 'request'> {
   return request ? { actor, request } : { actor };
-}
-
-/** A lease of a new holder. */
-export function newLease(durationMs: number): Lease {
-  return { holder: randomUUID(), durationMs };
 }

@@ -3,37 +3,51 @@ import { type AuditEvent, type AuditReceipt, AuditTrail } from '#libs/audit';
 import {
   CommunicationIdentityGateway,
   type CreatedIdentity,
-  type GatewayCall,
   type IssuedToken,
   type TokenRequest,
   UpstreamOutcomeUnknown,
 } from '#libs/communication-services';
-import { Clock, Logger } from '#libs/platform';
+import { type CallContext, Clock, Logger } from '#libs/platform';
 import { BackgroundTasks } from './background-tasks.js';
 import { LeaseLost, MappingPending } from '../errors.js';
 import { IdentityMap, type Lease } from '../store/identity-map.js';
 import { type ProvisionedMapping, type Mapping, auditTargetOf } from '../model/mapping.js';
 import { OrphanedIdentities } from './orphaned-identities.js';
-import { gatewayCallOf, type CallContext, auditActorOf } from './call-context.js';
+import { gatewayCallOf, auditActorOf } from './call-context.js';
 
-/** Asks for the first token together with the identity: one call to ACS, one commit of the log. */
-export interface CreateWithToken {
-  readonly wish: TokenRequest;
-  /** Makes the audit event of the token; recorded with the activation of the mapping. */
-  tokenEvent(created: IssuedToken & { readonly mapping: ProvisionedMapping }): Promise<AuditEvent>;
-}
-
-/** An active mapping, and its first token when that was asked for and the identity was created now. */
-export interface EnsuredMapping {
+/**
+ * An identity that ACS has created, before its mapping is active.
+ *
+ * The owner commits it, or disposes of it. After a failed commit, and when it is disposed of without
+ * a commit, a background task activates the mapping without a token, or records the identity as an
+ * orphan and deletes it.
+ */
+export interface UncommittedIdentity extends Disposable {
+  /** The mapping as `commit` stores it. */
   readonly mapping: ProvisionedMapping;
-  /** Whether this call has created the identity; absent: no. */
-  readonly isNew?: boolean;
-  readonly issued?: IssuedToken & { readonly auditEntry: AuditReceipt };
+  /** The first token; `undefined` when none was requested. */
+  readonly issued: IssuedToken | undefined;
+  /**
+   * Activates the mapping and records `identity.create`, followed by the event of the first token,
+   * in one commit. To be called once.
+   *
+   * @returns the receipt of the token's entry; without a token event, of `identity.create`
+   * @throws MappingPending when the lease has ended and another caller has taken the mapping over
+   * @throws AuditUnavailable when the outcome of the commit is unknown
+   */
+  commit(tokenEvent?: AuditEvent): Promise<AuditReceipt>;
 }
 
-type Created = CreatedIdentity & Partial<IssuedToken>;
+/** What is needed to activate a mapping, or to record its identity as an orphan. */
+interface Creation {
+  readonly active: ProvisionedMapping;
+  readonly lease: Lease;
+  readonly context: CallContext;
+  /** `identity.create` */
+  readonly event: AuditEvent;
+}
 
-/** Makes the communication identity of a pending mapping, under a lease. */
+/** Creates the communication identity of a pending mapping, under a lease. */
 @Injectable()
 export class IdentityCreation {
   constructor(
@@ -47,24 +61,23 @@ export class IdentityCreation {
   ) {}
 
   /**
-   * Asks ACS once, then activates the mapping in the commit that records it.
+   * Creates the identity at ACS with one call. The lease is released when the call fails.
    *
-   * An identity that ACS has made is not let go of: when the commit's outcome is unknown, work goes
-   * on in the background until the identity is mapped, or recorded and deleted as an orphan.
+   * @param token requests the first token in the same call
    */
   async create(
     mapping: Mapping,
     lease: Lease,
-    who: CallContext,
-    withToken?: CreateWithToken,
-  ): Promise<EnsuredMapping> {
-    const created = await this.#askAcs(gatewayCallOf(mapping, who), withToken).catch(
+    context: CallContext,
+    token?: TokenRequest,
+  ): Promise<UncommittedIdentity> {
+    const created = await this.#createAtAcs(mapping, context, token).catch(
       async (error: unknown) => {
-        await this.#giveUp(mapping, lease, who, error);
+        await this.#releaseAfterFailure(mapping, lease, context, error);
         throw error;
       },
     );
-    const { communicationUserId, token, expiresOn, evidence } = created;
+    const { communicationUserId, evidence } = created;
     const active: ProvisionedMapping = {
       ...mapping,
       status: 'active',
@@ -72,32 +85,32 @@ export class IdentityCreation {
       version: mapping.version + 1,
       updatedAt: new Date(this.clock.now()),
     };
-    const issued = token && expiresOn ? { token, expiresOn, evidence } : undefined;
-    try {
-      const events = [creationOf(active, created, who)];
-      if (issued && withToken) {
-        events.push(await withToken.tokenEvent({ ...issued, mapping: active }));
-      }
-      const activation = this.map.activate(active, lease);
-      const receipts = await this.audit.recordAll(events, activation);
-      const auditEntry = receipts[1];
-      return issued && auditEntry
-        ? { mapping: active, isNew: true, issued: { ...issued, auditEntry } }
-        : { mapping: active, isNew: true };
-    } catch (error) {
-      const settled = this.background.run(async (signal) =>
-        this.#settle(active, lease, who, created, signal),
-      );
-      if (!(error instanceof LeaseLost)) throw error;
-      await settled;
-      throw new MappingPending();
-    }
+    const event: AuditEvent = {
+      ...auditActorOf(context),
+      action: 'identity.create',
+      outcome: 'success',
+      target: auditTargetOf(active),
+      upstream: evidence,
+    };
+    const creation = { active, lease, context, event };
+    let isCommitted = false;
+    return {
+      mapping: active,
+      issued: 'token' in created ? created : undefined,
+      commit: async (tokenEvent) => {
+        isCommitted = true;
+        return this.#commit(creation, tokenEvent);
+      },
+      [Symbol.dispose]: () => {
+        if (!isCommitted) void this.#settle(creation);
+      },
+    };
   }
 
-  /** Takes an abandoned mapping over. @returns whether it is the lease's now */
+  /** Takes over a pending mapping whose lease has expired. @returns whether the new lease holds it */
   async takeOver(mapping: Mapping, lease: Lease): Promise<boolean> {
     try {
-      await this.audit.record(abandonmentOf(mapping), this.map.takeOver(mapping.id, lease));
+      await this.audit.record(leaseExpired(mapping), this.map.takeOver(mapping.id, lease));
       return true;
     } catch (error) {
       if (error instanceof LeaseLost) return false;
@@ -105,56 +118,76 @@ export class IdentityCreation {
     }
   }
 
-  /** Frees a mapping whose lease a sweeper took over, for the next one who needs it. */
+  /** Releases a pending mapping that the recovery worker has taken over, for the next caller. */
   async release(mapping: Mapping, lease: Lease): Promise<void> {
-    await this.audit.record(abandonmentOf(mapping), this.map.releaseUnknown(mapping.id, lease));
+    await this.audit.record(leaseExpired(mapping), this.map.releaseUnknown(mapping.id, lease));
   }
 
-  async #askAcs(call: GatewayCall, withToken: CreateWithToken | undefined): Promise<Created> {
-    if (!withToken) return this.gateway.createIdentity(call);
-    return this.gateway.createIdentityWithToken(call, withToken.wish);
+  async #createAtAcs(
+    mapping: Mapping,
+    context: CallContext,
+    token: TokenRequest | undefined,
+  ): Promise<CreatedIdentity | (CreatedIdentity & IssuedToken)> {
+    const call = gatewayCallOf(mapping, context);
+    return token
+      ? this.gateway.createIdentityWithToken(call, token)
+      : this.gateway.createIdentity(call);
   }
 
-  /** Goes on until the identity is mapped, or known as an orphan. */
-  async #settle(
-    active: ProvisionedMapping,
-    lease: Lease,
-    who: CallContext,
-    created: Created,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #commit(creation: Creation, tokenEvent: AuditEvent | undefined): Promise<AuditReceipt> {
+    const { active, lease, event } = creation;
+    const events = tokenEvent ? [event, tokenEvent] : [event];
+    try {
+      const receipts = await this.audit.recordAll(events, this.map.activate(active, lease));
+      const receipt = receipts.at(-1);
+      if (!receipt) throw new Error('no receipt for an entry');
+      return receipt;
+    } catch (error) {
+      const settled = this.#settle(creation);
+      if (!(error instanceof LeaseLost)) throw error;
+      await settled;
+      throw new MappingPending();
+    }
+  }
+
+  /** Repeats in the background until the identity is mapped, or recorded as an orphan. */
+  async #settle({ active, lease, context, event }: Creation): Promise<void> {
     const { id, communicationUserId } = active;
-    await this.background.repeat(signal, async () => {
+    await this.background.repeat(async () => {
       try {
-        const activation = this.map.activate(active, lease);
-        await this.audit.record(creationOf(active, created, who), activation);
+        await this.audit.record(event, this.map.activate(active, lease));
       } catch (error) {
         if (!(error instanceof LeaseLost)) throw error;
-        // A commit whose answer was lost may have been the one that ended the lease.
+        // An earlier commit, whose response was lost, may have activated the mapping.
         const stored = await this.map.get(id);
         if (stored?.communicationUserId === communicationUserId) return;
-        await this.orphans.add({ communicationUserId, mapping: active }, who);
+        await this.orphans.add({ communicationUserId, mapping: active }, context);
       }
     });
   }
 
-  /** Frees the mapping after a failed create; records it where ACS may have made an identity. */
-  async #giveUp(mapping: Mapping, lease: Lease, who: CallContext, error: unknown): Promise<void> {
+  /** Releases the mapping after a failed call; records an unknown outcome. Never rejects. */
+  async #releaseAfterFailure(
+    mapping: Mapping,
+    lease: Lease,
+    context: CallContext,
+    error: unknown,
+  ): Promise<void> {
     try {
       if (!(error instanceof UpstreamOutcomeUnknown)) {
         await this.map.release(mapping.id, lease);
         return;
       }
       const event: AuditEvent = {
-        ...auditActorOf(who),
+        ...auditActorOf(context),
         action: 'identity.outcome-unknown',
         outcome: 'unknown',
         target: auditTargetOf(mapping),
-        reason: { code: error.code, detail: 'the answer of ACS to a create was lost' },
+        reason: { code: error.code, detail: 'the response of ACS to the create call was lost' },
       };
       await this.audit.record(event, this.map.releaseUnknown(mapping.id, lease));
     } catch (failure) {
-      // The lease ends by itself; whoever comes next records the unknown outcome.
+      // The lease expires; the caller or worker that takes the mapping over records the outcome.
       this.logger.warn(
         { identityId: mapping.id, error: failure },
         'a pending mapping could not be released',
@@ -163,21 +196,7 @@ export class IdentityCreation {
   }
 }
 
-function creationOf(
-  active: ProvisionedMapping,
-  { evidence }: Created,
-  who: CallContext,
-): AuditEvent {
-  return {
-    ...auditActorOf(who),
-    action: 'identity.create',
-    outcome: 'success',
-    target: auditTargetOf(active),
-    upstream: evidence,
-  };
-}
-
-function abandonmentOf(mapping: Mapping): AuditEvent {
+function leaseExpired(mapping: Mapping): AuditEvent {
   return {
     action: 'identity.outcome-unknown',
     outcome: 'unknown',
@@ -185,7 +204,7 @@ function abandonmentOf(mapping: Mapping): AuditEvent {
     target: auditTargetOf(mapping),
     reason: {
       code: 'lease-expired',
-      detail: 'whoever was creating the identity went away; ACS may have made one',
+      detail: 'the lease expired before the identity was committed; ACS may have created one',
     },
   };
 }

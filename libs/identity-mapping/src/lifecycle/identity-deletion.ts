@@ -1,19 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationIdentityGateway, CommunicationResources } from '#libs/communication-services';
-import { Clock, Logger } from '#libs/platform';
+import { type CallContext, Clock, Logger } from '#libs/platform';
 import { MappingChanged } from '../errors.js';
-import { IdentityMap } from '../store/identity-map.js';
+import { IdentityMap, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
 import {
   type ProvisionedMapping,
-  isEstablished,
+  isProvisioned,
   type Mapping,
   auditTargetOf,
 } from '../model/mapping.js';
-import { gatewayCallOf, newLease, type CallContext, auditActorOf } from './call-context.js';
+import { gatewayCallOf, auditActorOf } from './call-context.js';
 
-/** Deletes identities: at ACS first, with their data and tokens, then here, down to a tombstone. */
+/** Deletes identities: first at ACS, with their data and tokens, then here, where a tombstone stays. */
 @Injectable()
 export class IdentityDeletion {
   constructor(
@@ -27,17 +27,20 @@ export class IdentityDeletion {
   ) {}
 
   /**
-   * Begins the deletion of a mapping and tries to end it. From here on no token is issued; what ACS
-   * did not confirm is owed, and the sweepers go on with it.
+   * Marks a mapping as `deleting`, so that no token is issued for it, and calls ACS. Where ACS does
+   * not confirm, the recovery worker repeats the call.
    *
-   * @param mapping as it is stored now, neither deleting nor deleted
+   * @param mapping the stored one, neither deleting nor deleted
    * @throws ResourceNotConfigured before anything is changed
-   * @throws MappingChanged when the mapping is no longer the one that was given, or its identity is
-   *   being created
+   * @throws MappingChanged when it is not the stored one, or its identity is being created
    */
-  async begin(mapping: Mapping, who: CallContext, reason?: AuditEvent['reason']): Promise<void> {
-    if (!isEstablished(mapping)) {
-      await this.#forget(mapping, who, reason);
+  async begin(
+    mapping: Mapping,
+    context: CallContext,
+    reason?: AuditEvent['reason'],
+  ): Promise<void> {
+    if (!isProvisioned(mapping)) {
+      await this.#deletePending(mapping, context, reason);
       return;
     }
     this.resources.find(mapping.resource);
@@ -50,29 +53,33 @@ export class IdentityDeletion {
       updatedAt: new Date(this.clock.now()),
     };
     await this.audit.record(
-      this.#event(mapping, who, 'requested', reason),
+      this.#event(mapping, context, 'requested', reason),
       this.map.replace(mapping, next, newLease(this.settings.leaseMs)),
     );
-    await this.complete(next, who);
+    await this.complete(next, context);
   }
 
-  /** Asks ACS for what is owed and records its confirmation. Never rejects. */
-  async complete(mapping: ProvisionedMapping, who: CallContext): Promise<void> {
+  /** Calls ACS and records its confirmation. Never rejects. */
+  async complete(mapping: ProvisionedMapping, context: CallContext): Promise<void> {
     try {
-      const call = gatewayCallOf(mapping, who);
+      const call = gatewayCallOf(mapping, context);
       const { evidence } = await this.gateway.deleteIdentity(call, mapping.communicationUserId);
       await this.audit.record(
-        { ...this.#event(mapping, who, 'confirmed'), upstream: evidence },
+        { ...this.#event(mapping, context, 'confirmed'), upstream: evidence },
         this.map.finishDeletion(mapping.id),
       );
     } catch (error) {
       if (error instanceof MappingChanged) return;
-      this.logger.warn({ identityId: mapping.id, error }, 'a deletion is still owed to ACS');
+      this.logger.warn({ identityId: mapping.id, error }, 'a deletion is not confirmed by ACS yet');
     }
   }
 
-  /** A pending mapping that nobody is creating an identity for: ACS knows nothing of it. */
-  async #forget(mapping: Mapping, who: CallContext, reason: AuditEvent['reason']): Promise<void> {
+  /** Deletes a pending mapping, which has no identity at ACS. */
+  async #deletePending(
+    mapping: Mapping,
+    context: CallContext,
+    reason: AuditEvent['reason'],
+  ): Promise<void> {
     const now = new Date(this.clock.now());
     const next: Mapping = {
       ...mapping,
@@ -83,19 +90,19 @@ export class IdentityDeletion {
       deletedAt: now,
     };
     await this.audit.record(
-      this.#event(mapping, who, 'confirmed', reason),
+      this.#event(mapping, context, 'confirmed', reason),
       this.map.replace(mapping, next),
     );
   }
 
   #event(
     mapping: Mapping,
-    who: CallContext,
+    context: CallContext,
     stage: 'requested' | 'confirmed',
     reason?: AuditEvent['reason'],
   ): AuditEvent {
     return {
-      ...auditActorOf(who),
+      ...auditActorOf(context),
       action: 'identity.delete',
       outcome: 'success',
       target: auditTargetOf(mapping),

@@ -1,8 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
-import { Clock } from '#libs/platform';
-import { type ApplicationIdentity, canonicalName } from '../model/application-identity.js';
+import { type CallContext, Clock } from '#libs/platform';
+import {
+  type ApplicationIdentity,
+  auditTargetOf,
+  canonicalIdentity,
+  isProvisioned,
+  type Mapping,
+  newMapping,
+  type ProvisionedMapping,
+} from '../model/mapping.js';
 import {
   IdentityKindConflict,
   IdentityLinkConflict,
@@ -11,26 +19,19 @@ import {
 } from '../errors.js';
 import { IdentityMap } from '../store/identity-map.js';
 import { IdentityMappingService } from '../identity-mapping.service.js';
-import {
-  type ProvisionedMapping,
-  isEstablished,
-  type Mapping,
-  auditTargetOf,
-} from '../model/mapping.js';
-import { newMapping } from '../model/new-mapping.js';
-import { type CallContext, auditActorOf } from './call-context.js';
+import { auditActorOf } from './call-context.js';
 
-/** An application identity, and what is known of its communication identity. */
+/** An application identity, with its name and an existing communication identity if there are any. */
 export interface IdentityDescription extends ApplicationIdentity {
   readonly displayName?: string | undefined;
-  /** An identity that exists at ACS already; left out: one is created. */
+  /** An identity that exists at ACS; absent: one is created. */
   readonly communicationUserId?: string | undefined;
 }
 
-/** How often a link is decided anew when somebody else was faster. */
-const ATTEMPTS = 5;
+/** A link is attempted again when another caller has changed one of its mappings. */
+const MAX_ATTEMPTS = 5;
 
-/** Ties application identities to communication identities, existing or new. */
+/** Maps application identities to communication identities, existing or new. */
 @Injectable()
 export class IdentityLinking {
   constructor(
@@ -42,60 +43,55 @@ export class IdentityLinking {
   ) {}
 
   /**
-   * Gives the mapping of an application identity: the stored one as it is, or a new one, linked to
-   * the given communication identity or to one that is created.
+   * Gives the mapping of an application identity: the stored one unchanged, or a new one with the
+   * given communication identity or a created one.
    *
    * Safe to repeat. Of callers that race, one creates.
    *
-   * @throws ResourceNotConfigured when the communication identity is of a resource not configured
-   * @throws IdentityLinkConflict when either is mapped to another one
+   * @throws ResourceNotConfigured when the communication identity's ACS resource is not configured
+   * @throws IdentityLinkConflict when one of the two is mapped to another identity
    * @throws IdentityKindConflict when the identity is mapped under another kind
    */
   async createOrGet(
-    described: IdentityDescription,
-    who: CallContext,
+    description: IdentityDescription,
+    context: CallContext,
   ): Promise<{ readonly mapping: Mapping; readonly isNew: boolean }> {
-    const { kind, displayName, communicationUserId } = described;
-    const identity = {
-      tenant: canonicalName(described.tenant),
-      subject: canonicalName(described.subject),
-      kind,
-    };
+    const { kind, displayName, communicationUserId } = description;
+    const identity = canonicalIdentity(description);
     if (communicationUserId !== undefined) {
-      return this.#link(identity, communicationUserId.toLowerCase(), displayName, who);
+      return this.#link(identity, communicationUserId.toLowerCase(), displayName, context);
     }
-    const rule = this.resources.forTenant(identity.tenant).name;
-    const known = await this.map.find(identity, rule);
+    const known = await this.map.find(identity, this.resources.forTenant(identity.tenant).name);
     if (known && known.kind !== kind) throw new IdentityKindConflict();
-    if (known && isEstablished(known)) return { mapping: known, isNew: false };
-    const { mapping, isNew = false } = await this.mappings.ensureActive({ identity, ...who });
+    if (known && isProvisioned(known)) return { mapping: known, isNew: false };
+    const { mapping, isNew } = await this.mappings.ensureActive({ identity, ...context });
     if (displayName === undefined || mapping.displayName !== undefined) return { mapping, isNew };
-    return { mapping: await this.#rename(mapping, displayName, who), isNew };
+    return { mapping: await this.#rename(mapping, displayName, context), isNew };
   }
 
   async #link(
     identity: ApplicationIdentity,
     communicationUserId: string,
     displayName: string | undefined,
-    who: CallContext,
+    context: CallContext,
   ): Promise<{ mapping: Mapping; isNew: boolean }> {
     const resource = this.resources.ofCommunicationUserId(communicationUserId)?.name;
     if (resource === undefined) throw new ResourceNotConfigured(communicationUserId);
-    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const [holder] = await this.map.findByCommunicationUserIds([communicationUserId]);
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const [linked] = await this.map.findByCommunicationUserIds([communicationUserId]);
       const own = (await this.map.findBySubjects([identity])).find(
         (mapping) => mapping.resource === resource,
       );
       if (own && own.kind !== identity.kind) throw new IdentityKindConflict();
-      if (own && isEstablished(own) && own.communicationUserId === communicationUserId) {
+      if (own && isProvisioned(own) && own.communicationUserId === communicationUserId) {
         return { mapping: own, isNew: false };
       }
-      if (holder || (own && isEstablished(own))) throw new IdentityLinkConflict();
+      if (linked || (own && isProvisioned(own))) throw new IdentityLinkConflict();
       try {
         const mapping = await this.#store(
           own,
           { ...identity, resource, communicationUserId, displayName },
-          who,
+          context,
         );
         return { mapping, isNew: true };
       } catch (error) {
@@ -107,12 +103,11 @@ export class IdentityLinking {
 
   async #store(
     pending: Mapping | undefined,
-    given: IdentityDescription & { resource: string; communicationUserId: string },
-    who: CallContext,
+    link: IdentityDescription & { resource: string; communicationUserId: string },
+    context: CallContext,
   ): Promise<ProvisionedMapping> {
-    const { communicationUserId, displayName } = given;
+    const { communicationUserId, displayName } = link;
     const now = this.clock.now();
-    const fresh = newMapping({ ...given, displayName, status: 'active' }, now);
     const next: ProvisionedMapping = pending
       ? {
           ...pending,
@@ -122,9 +117,9 @@ export class IdentityLinking {
           version: pending.version + 1,
           updatedAt: new Date(now),
         }
-      : { ...fresh, communicationUserId };
+      : { ...newMapping({ ...link, status: 'active' }, now), communicationUserId };
     const event: AuditEvent = {
-      ...auditActorOf(who),
+      ...auditActorOf(context),
       action: 'identity.link',
       outcome: 'success',
       target: auditTargetOf(next),
@@ -135,11 +130,11 @@ export class IdentityLinking {
     return next;
   }
 
-  /** @returns the mapping with its name, or as it was when somebody else has just changed it */
+  /** @returns the mapping with its name, or unchanged when another caller has changed it */
   async #rename(
     mapping: ProvisionedMapping,
     displayName: string,
-    who: CallContext,
+    context: CallContext,
   ): Promise<Mapping> {
     const next: Mapping = {
       ...mapping,
@@ -148,7 +143,7 @@ export class IdentityLinking {
       updatedAt: new Date(this.clock.now()),
     };
     const event: AuditEvent = {
-      ...auditActorOf(who),
+      ...auditActorOf(context),
       action: 'identity.update',
       outcome: 'success',
       target: auditTargetOf(mapping),

@@ -1,19 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AuditTrail } from '#libs/audit';
 import { CommunicationIdentityGateway } from '#libs/communication-services';
-import { Logger } from '#libs/platform';
+import { type CallContext, Logger } from '#libs/platform';
 import { MappingChanged } from '../errors.js';
-import { IdentityMap, type Orphan } from '../store/identity-map.js';
+import { IdentityMap, type Orphan, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
 import { auditTargetOf } from '../model/mapping.js';
-import { gatewayCallOf, newLease, type CallContext, auditActorOf } from './call-context.js';
+import { gatewayCallOf, auditActorOf } from './call-context.js';
 
 const REASON = {
   code: 'orphaned',
-  detail: 'the identity was made after its lease had ended, so that no mapping leads to it',
+  detail: 'the identity was created after its lease had expired; no mapping leads to it',
 };
 
-/** Identities that ACS made and that no mapping leads to: recorded, then deleted at ACS. */
+/** Records identities at ACS that no mapping leads to, and deletes them there. */
 @Injectable()
 export class OrphanedIdentities {
   constructor(
@@ -24,12 +24,12 @@ export class OrphanedIdentities {
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
   ) {}
 
-  /** Records an orphan and deletes it at ACS; a deletion that fails is left to the sweepers. Safe to repeat. */
-  async add(orphan: Orphan, who: CallContext): Promise<void> {
+  /** Records an orphan and deletes it at ACS; the recovery worker repeats a failed deletion. Safe to repeat. */
+  async add(orphan: Orphan, context: CallContext): Promise<void> {
     try {
       await this.audit.record(
         {
-          ...auditActorOf(who),
+          ...auditActorOf(context),
           action: 'identity.create',
           outcome: 'failure',
           target: this.#targetOf(orphan),
@@ -40,18 +40,18 @@ export class OrphanedIdentities {
     } catch (error) {
       if (!(error instanceof MappingChanged)) throw error;
     }
-    await this.delete(orphan, who);
+    await this.delete(orphan, context);
   }
 
   /** Deletes a recorded orphan at ACS and records that. Never rejects. */
-  async delete(orphan: Orphan, who: CallContext): Promise<void> {
+  async delete(orphan: Orphan, context: CallContext): Promise<void> {
     const { communicationUserId, mapping } = orphan;
     try {
-      const call = gatewayCallOf(mapping, who);
+      const call = gatewayCallOf(mapping, context);
       const { evidence } = await this.gateway.deleteIdentity(call, communicationUserId);
       await this.audit.record(
         {
-          ...auditActorOf(who),
+          ...auditActorOf(context),
           action: 'identity.delete',
           outcome: 'success',
           target: this.#targetOf(orphan),

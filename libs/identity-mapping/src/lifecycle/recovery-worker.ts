@@ -4,35 +4,33 @@ import {
   Injectable,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { Clock, Logger } from '#libs/platform';
+import { type CallContext, Clock, Logger, PeriodicTask } from '#libs/platform';
 import { LeaseLost } from '../errors.js';
 import { IdentityCreation } from './identity-creation.js';
 import { IdentityDeletion } from './identity-deletion.js';
-import { IdentityMap, type Lease } from '../store/identity-map.js';
+import { IdentityMap, type Lease, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
-import { isEstablished, type Mapping } from '../model/mapping.js';
+import { isProvisioned, type Mapping } from '../model/mapping.js';
 import { OrphanedIdentities } from './orphaned-identities.js';
 import { TokenRevocation } from './token-revocation.js';
-import { newLease, type CallContext } from './call-context.js';
 
-/** How many mappings one sweep takes over at once; they are worked on together. */
-const BATCH = 16;
+/** Mappings that are taken over under one lease, and completed concurrently. */
+const BATCH_SIZE = 16;
 
-const SWEEPER: CallContext = {
+const CONTEXT: CallContext = {
   actor: { kind: 'system', name: 'identity-sweeper' },
   priority: 'bulk',
 };
 
 /**
- * Goes on with what crashed or failed requests left undone: one in each replica, none in charge.
+ * Completes the creations, deletions and revocations that crashed or failed requests left unfinished.
  *
- * What a sweeper takes over is its own for the length of a lease; if it fails or dies too, the next
- * one follows.
+ * One worker for each replica; only leases coordinate them. What a worker has taken over and not
+ * completed is taken over again when the lease expires.
  */
 @Injectable()
 export class RecoveryWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  readonly #stop = new AbortController();
-  #running: Promise<void> = Promise.resolve();
+  readonly #task: PeriodicTask;
 
   constructor(
     private readonly map: IdentityMap,
@@ -40,57 +38,57 @@ export class RecoveryWorker implements OnApplicationBootstrap, BeforeApplication
     private readonly deletion: IdentityDeletion,
     private readonly revocation: TokenRevocation,
     private readonly orphans: OrphanedIdentities,
-    private readonly clock: Clock,
+    clock: Clock,
     private readonly logger: Logger,
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
-  ) {}
+  ) {
+    this.#task = new PeriodicTask({
+      name: 'identity recovery',
+      run: async (signal) => this.sweep(signal),
+      intervalMs: settings.sweepMs,
+      jitter: 0.5,
+      clock,
+      logger,
+    });
+  }
 
   onApplicationBootstrap(): void {
-    this.#running = this.#run().catch(() => undefined);
+    this.#task.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
+    await this.#task.stop();
   }
 
-  /** Does all that is due now. @throws DatabaseUnavailable, AuditUnavailable */
-  async sweep(): Promise<void> {
-    for (let found = BATCH; found === BATCH && !this.#stop.signal.aborted;) {
+  /**
+   * Completes everything that is overdue.
+   *
+   * @param signal aborts between two batches
+   * @throws DatabaseUnavailable, AuditUnavailable
+   */
+  async sweep(signal?: AbortSignal): Promise<void> {
+    for (let found = BATCH_SIZE; found === BATCH_SIZE && !signal?.aborted;) {
       const lease = newLease(this.settings.leaseMs);
-      const overdue = await this.map.claimOverdue(BATCH, lease);
+      const overdue = await this.map.claimOverdue(BATCH_SIZE, lease);
       const results = await Promise.allSettled(
-        overdue.map(async (mapping) => this.#finish(mapping, lease)),
+        overdue.map(async (mapping) => this.#complete(mapping, lease)),
       );
       for (const result of results) if (result.status === 'rejected') throw result.reason;
       found = overdue.length;
     }
-    const orphans = await this.map.claimOverdueOrphans(BATCH, newLease(this.settings.leaseMs));
-    await Promise.all(orphans.map(async (orphan) => this.orphans.delete(orphan, SWEEPER)));
+    const orphans = await this.map.claimOverdueOrphans(BATCH_SIZE, newLease(this.settings.leaseMs));
+    await Promise.all(orphans.map(async (orphan) => this.orphans.delete(orphan, CONTEXT)));
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    for (;;) {
-      // Replicas that started together do not sweep together.
-      await this.clock.sleep(this.settings.sweepMs * (0.5 + Math.random() / 2), signal);
-      try {
-        await this.sweep();
-      } catch (error) {
-        this.logger.warn({ error }, 'a sweep of the identity map is repeated later');
-      }
-    }
-  }
-
-  async #finish(mapping: Mapping, lease: Lease): Promise<void> {
-    this.logger.info({ identityId: mapping.id, status: mapping.status }, 'sweeping a mapping');
-    if (!isEstablished(mapping)) {
+  async #complete(mapping: Mapping, lease: Lease): Promise<void> {
+    this.logger.info({ identityId: mapping.id, status: mapping.status }, 'recovering a mapping');
+    if (!isProvisioned(mapping)) {
       await this.creation.release(mapping, lease).catch((error: unknown) => {
         if (!(error instanceof LeaseLost)) throw error;
       });
       return;
     }
-    if (mapping.status === 'deleting') await this.deletion.complete(mapping, SWEEPER);
-    if (mapping.isRevoking) await this.revocation.complete(mapping, SWEEPER);
+    if (mapping.status === 'deleting') await this.deletion.complete(mapping, CONTEXT);
+    if (mapping.isRevoking) await this.revocation.complete(mapping, CONTEXT);
   }
 }

@@ -1,23 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type AuditAction, type AuditEvent, type AuditReceipt, AuditTrail } from '#libs/audit';
 import { CommunicationIdentityGateway } from '#libs/communication-services';
-import { Clock, Logger } from '#libs/platform';
+import { type CallContext, Clock, Logger } from '#libs/platform';
 import { MappingChanged } from '../errors.js';
-import { IdentityMap } from '../store/identity-map.js';
+import { IdentityMap, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
 import { type ProvisionedMapping, auditTargetOf } from '../model/mapping.js';
-import { gatewayCallOf, newLease, type CallContext, auditActorOf } from './call-context.js';
+import { gatewayCallOf, auditActorOf } from './call-context.js';
 
-/** A change of a mapping that ends all its tokens. */
-export interface Revoking {
-  /** As it is stored now. */
+/** A change of a mapping that revokes all its tokens. */
+export interface RevokingChange {
+  /** The stored one. */
   readonly mapping: ProvisionedMapping;
   readonly action: Extract<AuditAction, 'token.revoke' | 'identity.suspend'>;
   readonly reason?: AuditEvent['reason'];
   readonly displayName?: string | undefined;
 }
 
-/** Ends all tokens of an identity: at once here, within 15 minutes at ACS. */
+/** Revokes all tokens of an identity: at once for this service, within 15 minutes at ACS. */
 @Injectable()
 export class TokenRevocation {
   constructor(
@@ -30,18 +30,18 @@ export class TokenRevocation {
   ) {}
 
   /**
-   * Begins a new generation of tokens and asks ACS to revoke the old ones. What ACS did not confirm
-   * is owed, and the sweepers go on with it.
+   * Starts a new generation of tokens and calls ACS to revoke the old ones. Where ACS does not
+   * confirm, the recovery worker repeats the call.
    *
-   * @returns the entry of the change, which is durable
-   * @throws MappingChanged when the mapping is no longer the one that was given
+   * @returns the receipt of the change's entry
+   * @throws MappingChanged when the mapping is not the stored one
    */
-  async begin(revoking: Revoking, who: CallContext): Promise<AuditReceipt> {
-    const { mapping, action, reason } = revoking;
+  async begin(change: RevokingChange, context: CallContext): Promise<AuditReceipt> {
+    const { mapping, action, reason } = change;
     const next: ProvisionedMapping = {
       ...mapping,
       status: action === 'identity.suspend' ? 'suspended' : mapping.status,
-      displayName: 'displayName' in revoking ? revoking.displayName : mapping.displayName,
+      displayName: 'displayName' in change ? change.displayName : mapping.displayName,
       tokenGeneration: mapping.tokenGeneration + 1,
       isRevoking: true,
       version: mapping.version + 1,
@@ -49,7 +49,7 @@ export class TokenRevocation {
     };
     const receipt = await this.audit.record(
       {
-        ...auditActorOf(who),
+        ...auditActorOf(context),
         action,
         outcome: 'success',
         target: auditTargetOf(mapping),
@@ -58,18 +58,18 @@ export class TokenRevocation {
       },
       this.map.replace(mapping, next, newLease(this.settings.leaseMs)),
     );
-    await this.complete(next, who);
+    await this.complete(next, context);
     return receipt;
   }
 
-  /** Asks ACS for what is owed and records its confirmation. Never rejects. */
-  async complete(mapping: ProvisionedMapping, who: CallContext): Promise<void> {
+  /** Calls ACS and records its confirmation. Never rejects. */
+  async complete(mapping: ProvisionedMapping, context: CallContext): Promise<void> {
     try {
-      const call = gatewayCallOf(mapping, who);
+      const call = gatewayCallOf(mapping, context);
       const { evidence } = await this.gateway.revokeTokens(call, mapping.communicationUserId);
       await this.audit.record(
         {
-          ...auditActorOf(who),
+          ...auditActorOf(context),
           action: 'token.revoke',
           outcome: 'success',
           target: auditTargetOf(mapping),
@@ -79,9 +79,12 @@ export class TokenRevocation {
         this.map.finishRevocation(mapping),
       );
     } catch (error) {
-      // Another revocation, or a deletion, has come since: it does this one's work too.
+      // A later revocation or a deletion revokes these tokens too.
       if (error instanceof MappingChanged) return;
-      this.logger.warn({ identityId: mapping.id, error }, 'a revocation is still owed to ACS');
+      this.logger.warn(
+        { identityId: mapping.id, error },
+        'a revocation is not confirmed by ACS yet',
+      );
     }
   }
 }

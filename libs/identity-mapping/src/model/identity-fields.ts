@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { IDENTITY_KINDS } from './application-identity.js';
+import { GUID_SOURCE } from '#libs/platform';
+import { IDENTITY_KINDS } from './mapping.js';
 
-/** Letters of any script, without what hides, breaks lines or is half a character. */
+/** Any script; no control, format, unassigned or surrogate characters, no line separators. */
 const PLAIN = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;
-const ACS_USER =
-  /^8:acs:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const ACS_USER = new RegExp(`^8:acs:${GUID_SOURCE}_${GUID_SOURCE}$`, 'i');
 
-function name(what: string): z.ZodString {
+function name(noun: string): z.ZodString {
   return z
     .string()
-    .min(1, `must name ${what}`)
+    .min(1, `must name ${noun}`)
     .max(256, 'must have at most 256 characters')
     .regex(PLAIN, 'must not hold control characters')
     .refine((text) => text.trim() === text, 'must not begin or end with a space');

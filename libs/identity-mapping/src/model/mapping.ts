@@ -1,41 +1,77 @@
 import type { AuditTarget } from '#libs/audit';
-import type { ApplicationIdentity } from './application-identity.js';
+import { ascendingUuidV7, canonicalGuid } from '#libs/platform';
+
+/** The kinds of application identities. */
+export const IDENTITY_KINDS = ['user', 'service', 'bot'] as const;
+export type IdentityKind = (typeof IDENTITY_KINDS)[number];
+
+/** Who a caller is in its own application. For Entra, `tenant` is `tid` and `subject` is `oid`. */
+export interface ApplicationIdentity {
+  readonly tenant: string;
+  readonly subject: string;
+  readonly kind: IdentityKind;
+}
+
+/** A subject within its tenant, under whichever kind. */
+export type TenantSubject = Pick<ApplicationIdentity, 'tenant' | 'subject'>;
 
 /**
- * `pending` while ACS has not given an identity yet, then `active`; `suspended` gets no tokens;
- * `deleting` until ACS has confirmed, then `deleted`, a tombstone.
+ * `pending` until ACS has created the identity, then `active`. `suspended` gets no tokens. `deleting`
+ * until ACS has confirmed, then `deleted`, which stays as a tombstone.
  */
 export const MAPPING_STATUSES = ['pending', 'active', 'suspended', 'deleting', 'deleted'] as const;
 export type MappingStatus = (typeof MAPPING_STATUSES)[number];
 
-/** What ties an application identity to its communication identity within one ACS resource. */
+/** The communication identity of an application identity within one ACS resource. */
 export interface Mapping extends ApplicationIdentity {
-  /** UUID; names the mapping in routes and audit entries. */
+  /** UUID; identifies the mapping in routes and audit entries. */
   readonly id: string;
-  /** Name of the ACS resource that the mapping is pinned to. */
+  /** Name of the ACS resource. Never changes. */
   readonly resource: string;
   readonly status: MappingStatus;
-  /** `8:acs:…`; absent until ACS has given it. */
+  /** `8:acs:…`; `undefined` until ACS has created the identity. */
   readonly communicationUserId: string | undefined;
   readonly displayName: string | undefined;
-  /** Grows by one with each change. */
+  /** Starts at 1; grows by one with each change. */
   readonly version: number;
-  /** Starts at 1; grows by one whenever every token of the identity stops being good. */
+  /** Starts at 1; grows by one when all tokens of the identity are revoked. */
   readonly tokenGeneration: number;
-  /** A revocation is owed to ACS and not confirmed yet. */
+  /** Whether ACS has not confirmed a revocation yet. */
   readonly isRevoking: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
-  /** When ACS had confirmed the deletion. */
+  /** When ACS confirmed the deletion. */
   readonly deletedAt: Date | undefined;
 }
 
-/** A mapping that ACS has given an identity for. */
+/** A mapping whose communication identity exists at ACS. */
 export interface ProvisionedMapping extends Mapping {
   readonly communicationUserId: string;
 }
 
-export function isEstablished(mapping: Mapping): mapping is ProvisionedMapping {
+/** A mapping in its first version, to be stored. Default status: pending. */
+export function newMapping(
+  members: ApplicationIdentity &
+    Pick<Mapping, 'resource'> &
+    Partial<Pick<Mapping, 'status' | 'communicationUserId' | 'displayName' | 'isRevoking'>>,
+  nowMs: number,
+): Mapping {
+  return {
+    status: 'pending',
+    communicationUserId: undefined,
+    displayName: undefined,
+    isRevoking: false,
+    ...members,
+    id: ascendingUuidV7(nowMs),
+    version: 1,
+    tokenGeneration: 1,
+    createdAt: new Date(nowMs),
+    updatedAt: new Date(nowMs),
+    deletedAt: undefined,
+  };
+}
+
+export function isProvisioned(mapping: Mapping): mapping is ProvisionedMapping {
   return mapping.communicationUserId !== undefined;
 }
 
@@ -44,4 +80,18 @@ export function auditTargetOf(mapping: Mapping): AuditTarget {
   const { id, kind, tenant, subject, resource, communicationUserId } = mapping;
   const target = { identityId: id, kind, tenant, subject, resource };
   return communicationUserId === undefined ? target : { ...target, communicationUserId };
+}
+
+/** The canonical form of a tenant or subject: GUIDs in lower case, as in tokens; other names unchanged. */
+export function canonicalName(name: string): string {
+  return canonicalGuid(name) ?? name;
+}
+
+/** An application identity in its canonical form. */
+export function canonicalIdentity({
+  tenant,
+  subject,
+  kind,
+}: ApplicationIdentity): ApplicationIdentity {
+  return { tenant: canonicalName(tenant), subject: canonicalName(subject), kind };
 }

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestDatabase, testDatabase } from '../../../../test/support/postgres.js';
+import { type TestDatabase, testDatabase } from '#libs/platform/testing';
+import { newMapping } from '../model/mapping.js';
+import { MAPPING_COLUMNS, MUTABLE_COLUMNS } from '../store/mapping-columns.js';
 import { MappingEntity } from '../store/mapping.entity.js';
 import { identityMappingMigrations } from './migrations.js';
 import { OrphanEntity } from '../store/orphan.entity.js';
@@ -11,7 +13,7 @@ let source: DataSource;
 
 beforeAll(async () => {
   place = await testDatabase();
-  // A schema of its own, so that only these migrations run here.
+  // In a schema of its own, so that only these migrations run.
   source = new DataSource({
     type: 'postgres',
     url: place.superuserUrl,
@@ -46,7 +48,7 @@ async function addMapping(more: Record<string, unknown> = {}): Promise<string> {
 }
 
 describe('the schema of the identity map', () => {
-  it('goes up, down and up again, with data in it', async () => {
+  it('runs up, down and up again, with rows in the tables', async () => {
     await source.runMigrations();
     const id = await addMapping();
     await source.query(
@@ -62,9 +64,34 @@ describe('the schema of the identity map', () => {
     await addMapping();
   });
 
-  it('is the one that the entities describe: TypeORM would change nothing', async () => {
+  it('is what the entities describe: TypeORM would change nothing', async () => {
     const { upQueries } = await source.driver.createSchemaBuilder().log();
     expect(upQueries.map(({ query }) => query)).toEqual([]);
+  });
+
+  it('has the columns that the statements are derived from, with their types', async () => {
+    const inTable = await source.query<{ name: string; type: string }[]>(
+      `SELECT attname AS name, atttypid::regtype::text AS type FROM pg_attribute
+       WHERE attrelid = 'alone.mapping'::regclass AND attnum > 0 AND NOT attisdropped`,
+    );
+    const lease = ['lease_holder', 'lease_expires_at'];
+    const ofMapping = inTable.filter(({ name }) => !lease.includes(name));
+    const canonical = await source.query<{ name: string; type: string }[]>(
+      'SELECT name, type::regtype::text AS type FROM unnest($1::text[], $2::text[]) AS derived (name, type)',
+      [MAPPING_COLUMNS.map(({ name }) => name), MAPPING_COLUMNS.map(({ type }) => type)],
+    );
+    expect(canonical).toEqual(ofMapping);
+    expect(MUTABLE_COLUMNS.map(({ property }) => property)).toEqual([
+      ...['status', 'communicationUserId', 'displayName', 'version', 'tokenGeneration'],
+      ...['isRevoking', 'updatedAt', 'deletedAt'],
+    ]);
+    const mapping = newMapping(
+      { tenant: 'contoso', subject: 'alice', kind: 'user', resource: 'default' },
+      Date.now(),
+    );
+    expect(MAPPING_COLUMNS.map(({ property }) => property).sort()).toEqual(
+      Object.keys(mapping).sort(),
+    );
   });
 
   it.each([
@@ -72,17 +99,17 @@ describe('the schema of the identity map', () => {
     ['an unknown status', { status: 'gone' }],
     ['an active mapping without an identity', { communication_user_id: null }],
     ['a pending mapping with an identity', { status: 'pending' }],
-    ['a deletion that no sweeper would see', { status: 'deleting' }],
-    ['a revocation that no sweeper would see', { is_revoking: true }],
+    ['a deletion that no worker would find', { status: 'deleting' }],
+    ['a revocation that no worker would find', { is_revoking: true }],
     ['a tombstone without its time', { status: 'deleted' }],
     ['an empty subject', { subject: '' }],
     ['a version below 1', { version: 0 }],
-    ['a name without end', { display_name: 'x'.repeat(257) }],
-  ])('refuses %s, whoever writes it', async (_what, row) => {
+    ['a display name of 257 characters', { display_name: 'x'.repeat(257) }],
+  ])('refuses %s from every writer', async (_what, row) => {
     await expect(addMapping(row)).rejects.toThrow('check constraint');
   });
 
-  it('refuses two mappings of one person in a resource, two of one identity, and an orphan of none', async () => {
+  it('refuses a second mapping of an application identity or a communication identity, and an orphan without a mapping', async () => {
     const subject = randomUUID();
     await addMapping({ subject, communication_user_id: '8:acs:one' });
     await expect(addMapping({ subject })).rejects.toThrow('mapping_application_identity');

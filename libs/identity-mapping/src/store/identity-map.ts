@@ -1,129 +1,137 @@
+import { randomUUID } from 'node:crypto';
 import type { TransactionalWrite } from '#libs/audit';
-import type { ApplicationIdentity, IdentityKind } from '../model/application-identity.js';
-import type { ProvisionedMapping, Mapping, MappingStatus } from '../model/mapping.js';
+import type {
+  ApplicationIdentity,
+  IdentityKind,
+  Mapping,
+  MappingStatus,
+  ProvisionedMapping,
+  TenantSubject,
+} from '../model/mapping.js';
 
-/** The right to do what a mapping owes ACS; ends by itself. */
+/** The right to call ACS for a mapping, for a limited time. */
 export interface Lease {
-  /** UUID of the attempt that holds it. */
+  /** UUID of the attempt that holds the lease. */
   readonly holder: string;
   readonly durationMs: number;
 }
 
+/** A lease with a new holder. */
+export function newLease(durationMs: number): Lease {
+  return { holder: randomUUID(), durationMs };
+}
+
 /**
- * What a caller got that asked for the right to create:
+ * The result of a claim:
  *
- * - `won`: a pending mapping under its own lease; ACS was not asked before.
- * - `abandoned`: a pending mapping whose last holder went away without a word; ACS may have been
- *   asked. It becomes the caller's own by `takeOver`.
- * - `taken`: the mapping as it stands; somebody else holds or has finished it.
+ * - `acquired`: a pending mapping under the caller's lease; ACS has not been called.
+ * - `expired`: a pending mapping whose lease has expired, so that ACS may have been called. `takeOver`
+ *   gives it to the caller.
+ * - `held`: the stored mapping; another caller holds its lease, or it is no longer pending.
  */
 export interface Claim {
-  readonly standing: 'won' | 'abandoned' | 'taken';
+  readonly outcome: 'acquired' | 'expired' | 'held';
   readonly mapping: Mapping;
 }
 
-/** Which mappings to list, in the order of their ids, which is that of their creation. */
+/** Filters and page of a search, which lists mappings in the order of their ids, oldest first. */
 export interface MappingSearch {
-  /** Left out: every tenant. */
+  /** Absent: every tenant. */
   readonly tenant?: string | undefined;
   readonly kind?: IdentityKind | undefined;
   readonly subject?: string | undefined;
   readonly communicationUserId?: string | undefined;
-  /** Left out: all but the deleted ones. */
+  /** Absent: all but `deleted`. */
   readonly status?: MappingStatus | undefined;
-  /** Only those behind this id. */
+  /** Only mappings after this id. */
   readonly after?: string | undefined;
   readonly limit: number;
 }
 
-/** An identity that exists at ACS, or may, though no mapping leads to it. */
+/** An identity that exists at ACS and that no mapping leads to. */
 export interface Orphan {
   readonly communicationUserId: string;
-  /** The mapping that it was made for. */
+  /** The mapping that it was created for. */
   readonly mapping: Mapping;
 }
 
 /**
- * Where mappings are kept: at most one that is not deleted for each application identity and ACS
- * resource, and each communication identity in at most one, ever.
+ * The store of mappings. It holds at most one mapping that is not deleted for each application
+ * identity and ACS resource, and never maps a communication identity twice.
  *
- * What changes a mapping that somebody may rely on comes as a `Change`: it takes effect only in the
- * transaction that records it in the audit trail.
+ * A change is returned as a `TransactionalWrite`, which takes effect in the transaction that records
+ * it in the audit trail. Where it says that the change rejects, nothing is recorded either.
  */
 export abstract class IdentityMap {
   /**
-   * @param resource which one is preferred, when the identity has mappings in several
-   * @returns a mapping that is not deleted, or `undefined` when there is none
+   * @param resource preferred, when the identity has mappings in several resources
+   * @returns a mapping that is not deleted, or `undefined`
    */
-  abstract find(
-    identity: Omit<ApplicationIdentity, 'kind'>,
-    resource: string,
-  ): Promise<Mapping | undefined>;
+  abstract find(identity: TenantSubject, resource: string): Promise<Mapping | undefined>;
 
-  /** @returns the mapping, even a deleted one */
+  /** @returns the mapping, also a deleted one */
   abstract get(id: string): Promise<Mapping | undefined>;
 
-  /** @returns those of the mappings that exist, even deleted ones, in any order */
+  /** @returns the mappings that exist, also deleted ones, in any order */
   abstract findByCommunicationUserIds(ids: readonly string[]): Promise<readonly Mapping[]>;
 
-  /** @returns those that exist and are not deleted, in any order, in whichever resources */
-  abstract findBySubjects(
-    subjects: readonly Omit<ApplicationIdentity, 'kind'>[],
-  ): Promise<readonly Mapping[]>;
+  /** @returns the mappings that exist and are not deleted, of all resources, in any order */
+  abstract findBySubjects(subjects: readonly TenantSubject[]): Promise<readonly Mapping[]>;
 
-  /** @returns every mapping of the subject, in whichever resources, the deleted ones too */
+  /** @returns all mappings of the subject, of all resources, also deleted ones */
   abstract listSubject(tenant: string, subject: string): Promise<readonly Mapping[]>;
 
   abstract search(search: MappingSearch): Promise<readonly Mapping[]>;
 
   /**
-   * Asks for the right to create. Of callers that race, in any number of processes, one wins.
+   * Claims the right to create the communication identity. Of callers that race, in any number of
+   * processes, one acquires it.
    *
    * @throws IdentityKindConflict when the identity is mapped under another kind
    */
   abstract claim(identity: ApplicationIdentity, resource: string, lease: Lease): Promise<Claim>;
 
-  /** Gives an abandoned mapping to a new lease. The change rejects with `LeaseLost` when another was faster. */
+  /** Puts a mapping whose lease has expired under a new one. Rejects with `LeaseLost` when another caller was faster. */
   abstract takeOver(mappingId: string, lease: Lease): TransactionalWrite;
 
-  /** `pending` → `active`, the next version. The change rejects with `LeaseLost` when the lease is no longer the holder's. */
+  /** `pending` → `active`, the next version. Rejects with `LeaseLost` when the lease was taken over. */
   abstract activate(active: ProvisionedMapping, lease: Lease): TransactionalWrite;
 
-  /** Gives up a lease, to be used when ACS surely has made no identity: the next caller wins at once. */
+  /** Ends a lease when ACS has certainly created no identity: the next claim acquires the mapping. */
   abstract release(mappingId: string, lease: Lease): Promise<void>;
 
-  /** Gives up a lease when ACS may have made an identity whose id is lost. */
+  /** Ends a lease when ACS may have created an identity whose id is lost. */
   abstract releaseUnknown(mappingId: string, lease: Lease): TransactionalWrite;
 
   /**
-   * Stores new mappings, all or none. The change rejects with `MappingChanged` when an application
-   * or a communication identity among them is stored already.
+   * Stores new mappings, all or none. Rejects with `MappingChanged` when one of their application or
+   * communication identities is stored already. A revocation to do is overdue at once.
    */
-  abstract add(mappings: readonly Mapping[], dueInMs?: number): TransactionalWrite;
+  abstract add(mappings: readonly Mapping[]): TransactionalWrite;
 
   /**
-   * Replaces a mapping by its next version. The change rejects with `MappingChanged` when the stored
-   * one is no longer `known`, or somebody is creating its identity.
+   * Replaces a mapping by its next version. Rejects with `MappingChanged` when the stored version is
+   * not `known`, or while its identity is being created.
    *
-   * @param lease who does what the next version owes ACS; left out: as it was
+   * @param lease of the caller that calls ACS for the next version; absent: the lease stays
    */
   abstract replace(known: Mapping, next: Mapping, lease?: Lease): TransactionalWrite;
 
-  /** ACS has confirmed the revocation. The change rejects with `MappingChanged` when a later one is owed. */
+  /** ACS has confirmed the revocation. Rejects with `MappingChanged` when there is a later one. */
   abstract finishRevocation(mapping: Mapping): TransactionalWrite;
 
-  /** `deleting` → `deleted`, without its personal data. The change rejects with `MappingChanged` when that is done. */
+  /** `deleting` → `deleted`, without personal data. Rejects with `MappingChanged` when it is not `deleting`. */
   abstract finishDeletion(mappingId: string): TransactionalWrite;
 
-  /** Keeps an identity that has to be deleted at ACS. The change rejects with `MappingChanged` when it is kept already. */
+  /** Stores an identity that is to be deleted at ACS. Rejects with `MappingChanged` when it is stored already. */
   abstract addOrphan(orphan: Orphan, lease: Lease): TransactionalWrite;
 
-  /** ACS has confirmed the deletion. The change rejects with `MappingChanged` when that is done. */
+  /** ACS has confirmed the deletion. Rejects with `MappingChanged` when that is recorded already. */
   abstract finishOrphan(communicationUserId: string): TransactionalWrite;
 
   /**
-   * Takes over mappings whose lease has ended: pending ones, and those that owe ACS a deletion or a
-   * revocation. Of sweepers that race, each gets others.
+   * Takes over mappings whose lease has expired: pending ones, and those with a deletion or a
+   * revocation to do. Of workers that race, each gets others.
    */
   abstract claimOverdue(limit: number, lease: Lease): Promise<readonly Mapping[]>;
 

@@ -1,8 +1,12 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import type { IdentityKind } from '../model/application-identity.js';
-import type { MappingStatus } from '../model/mapping.js';
+import type { IdentityKind, MappingStatus } from '../model/mapping.js';
 
-/** The row of a mapping. The constraints hold the invariants, whoever writes. */
+/**
+ * The row of a mapping, and the source of the statements' column lists, casts and row mapping (see
+ * `mapping-columns.ts`). The constraints hold the invariants for every writer.
+ *
+ * `update: false` marks what never changes; `select: false` what is no part of a `Mapping`.
+ */
 @Entity({ name: 'mapping' })
 @Check('mapping_kind_check', `"kind" IN ('user', 'service', 'bot')`)
 @Check(
@@ -39,16 +43,16 @@ export class MappingEntity {
   @PrimaryColumn({ type: 'uuid', primaryKeyConstraintName: 'mapping_pkey' })
   id!: string; // definite: TypeORM fills in every column of a row that it reads
 
-  @Column({ type: 'text' })
+  @Column({ type: 'text', update: false })
   resource!: string;
 
-  @Column({ type: 'text' })
+  @Column({ type: 'text', update: false })
   tenant!: string;
 
-  @Column({ type: 'text' })
+  @Column({ type: 'text', update: false })
   subject!: string;
 
-  @Column({ type: 'text' })
+  @Column({ type: 'text', update: false })
   kind!: IdentityKind;
 
   @Column({ type: 'text' })
@@ -69,13 +73,13 @@ export class MappingEntity {
   @Column({ name: 'is_revoking', type: 'boolean', default: false })
   isRevoking!: boolean;
 
-  @Column({ name: 'lease_holder', type: 'uuid', nullable: true })
+  @Column({ name: 'lease_holder', type: 'uuid', nullable: true, select: false })
   leaseHolder!: string | null;
 
-  @Column({ name: 'lease_expires_at', type: 'timestamptz', nullable: true })
+  @Column({ name: 'lease_expires_at', type: 'timestamptz', nullable: true, select: false })
   leaseExpiresAt!: Date | null;
 
-  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
+  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()', update: false })
   createdAt!: Date;
 
   @Column({ name: 'updated_at', type: 'timestamptz', default: () => 'now()' })

@@ -1,7 +1,7 @@
 import { DataSource } from 'typeorm';
 import { afterAll } from 'vitest';
 import { Database, dataSourceOptions, SystemClock } from '#libs/platform';
-import { testDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase } from '#libs/platform/testing';
 import { identityMapContract } from '../testing/identity-map.contract.js';
 import { PostgresIdentityMap } from './postgres-identity-map.js';
 

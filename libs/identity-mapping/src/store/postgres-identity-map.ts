@@ -1,7 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { TransactionalWrite } from '#libs/audit';
-import { Clock, Database, type Transaction } from '#libs/platform';
-import type { ApplicationIdentity } from '../model/application-identity.js';
+import { Clock, Database, sqlState, type Transaction } from '#libs/platform';
+import {
+  type ApplicationIdentity,
+  type Mapping,
+  newMapping,
+  type ProvisionedMapping,
+  type TenantSubject,
+} from '../model/mapping.js';
 import { IdentityKindConflict, LeaseLost, MappingChanged } from '../errors.js';
 import {
   type Claim,
@@ -10,17 +16,19 @@ import {
   type MappingSearch,
   type Orphan,
 } from './identity-map.js';
-import type { MappingEntity } from './mapping.entity.js';
-import type { ProvisionedMapping, Mapping } from '../model/mapping.js';
-import { COLUMNS, toMapping } from './mapping-rows.js';
-import { searchQuery } from './search.js';
+import {
+  MAPPING_COLUMNS,
+  type MappingRow,
+  MUTABLE_COLUMNS,
+  SELECT_LIST,
+  toMapping,
+  valuesOf,
+} from './mapping-columns.js';
 import * as statements from './statements.js';
-import { uuidV7 } from '../model/uuid-v7.js';
 
-type Subject = Omit<ApplicationIdentity, 'kind'>;
-type Row = MappingEntity & { readonly isLeaseOver: boolean };
+const UNIQUE_VIOLATION = '23505';
 
-/** Mappings in PostgreSQL; leases run on the database's clock, which all replicas share. */
+/** Mappings in PostgreSQL. Leases expire by the database's clock, which all replicas share. */
 @Injectable()
 export class PostgresIdentityMap extends IdentityMap {
   constructor(
@@ -30,8 +38,8 @@ export class PostgresIdentityMap extends IdentityMap {
     super();
   }
 
-  async find(identity: Subject, resource: string): Promise<Mapping | undefined> {
-    const row = await this.#live(identity, resource);
+  async find(identity: TenantSubject, resource: string): Promise<Mapping | undefined> {
+    const row = await this.#findLive(identity, resource);
     return row && toMapping(row);
   }
 
@@ -44,7 +52,7 @@ export class PostgresIdentityMap extends IdentityMap {
     return this.#read('communication_user_id = ANY ($1)', [ids]);
   }
 
-  async findBySubjects(subjects: readonly Subject[]): Promise<readonly Mapping[]> {
+  async findBySubjects(subjects: readonly TenantSubject[]): Promise<readonly Mapping[]> {
     const tenants = subjects.map(({ tenant }) => tenant);
     const names = subjects.map(({ subject }) => subject);
     return this.#read(
@@ -54,42 +62,49 @@ export class PostgresIdentityMap extends IdentityMap {
   }
 
   async listSubject(tenant: string, subject: string): Promise<readonly Mapping[]> {
-    const rows = await this.database.query<MappingEntity>(
-      `SELECT ${COLUMNS} FROM mapping WHERE tenant = $1 AND subject = $2 AND status <> 'deleted'
+    const rows = await this.database.query<MappingRow>(
+      `SELECT ${SELECT_LIST} FROM mapping WHERE tenant = $1 AND subject = $2 AND status <> 'deleted'
        UNION ALL
-       SELECT ${COLUMNS} FROM mapping WHERE tenant = $1 AND subject = $2 AND status = 'deleted'`,
+       SELECT ${SELECT_LIST} FROM mapping WHERE tenant = $1 AND subject = $2 AND status = 'deleted'`,
       [tenant, subject],
     );
     return rows.map(toMapping).sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   async search(search: MappingSearch): Promise<readonly Mapping[]> {
-    const { sql, parameters } = searchQuery(search);
-    return (await this.database.query<MappingEntity>(sql, parameters)).map(toMapping);
+    const { sql, parameters } = statements.searchQuery(search);
+    return (await this.database.query<MappingRow>(sql, parameters)).map(toMapping);
   }
 
   async claim(identity: ApplicationIdentity, resource: string, lease: Lease): Promise<Claim> {
     const { tenant, subject, kind } = identity;
-    const id = uuidV7(this.clock.now());
-    const won = await this.database.query<{ id: string }>(statements.CLAIM, [
-      ...[id, resource, tenant, subject, kind, lease.holder, lease.durationMs],
+    const pending = newMapping({ tenant, subject, kind, resource }, this.clock.now());
+    const acquired = await this.database.query<{ id: string }>(statements.CLAIM, [
+      ...[lease.holder, lease.durationMs],
+      ...valuesOf(pending),
     ]);
-    const row = await this.#live(identity, resource);
-    // Deleted between the two statements: the place is free again.
+    const row = await this.#findLive(identity, resource);
+    // The mapping was deleted between the two statements.
     if (row?.resource !== resource) return this.claim(identity, resource, lease);
     if (row.kind !== kind) throw new IdentityKindConflict();
-    const isAbandoned = row.status === 'pending' && row.isLeaseOver;
-    const standing = won.length > 0 ? 'won' : isAbandoned ? 'abandoned' : 'taken';
-    return { standing, mapping: toMapping(row) };
+    const isExpired = row.status === 'pending' && row.isLeaseExpired;
+    const outcome = acquired.length > 0 ? 'acquired' : isExpired ? 'expired' : 'held';
+    return { outcome, mapping: toMapping(row) };
   }
 
   takeOver(mappingId: string, lease: Lease): TransactionalWrite {
-    return held(statements.TAKE_OVER, [mappingId, lease.holder, lease.durationMs]);
+    return underLease(statements.TAKE_OVER, [mappingId, lease.holder, lease.durationMs]);
   }
 
   activate(active: ProvisionedMapping, lease: Lease): TransactionalWrite {
     const { id, communicationUserId, version, updatedAt } = active;
-    return held(statements.ACTIVATE, [id, lease.holder, communicationUserId, version, updatedAt]);
+    return underLease(statements.ACTIVATE, [
+      id,
+      lease.holder,
+      communicationUserId,
+      version,
+      updatedAt,
+    ]);
   }
 
   async release(mappingId: string, lease: Lease): Promise<void> {
@@ -97,72 +112,65 @@ export class PostgresIdentityMap extends IdentityMap {
   }
 
   releaseUnknown(mappingId: string, lease: Lease): TransactionalWrite {
-    return held(statements.RELEASE, [mappingId, lease.holder]);
+    return underLease(statements.RELEASE, [mappingId, lease.holder]);
   }
 
-  add(mappings: readonly Mapping[], dueInMs?: number): TransactionalWrite {
-    const column = (of: (mapping: Mapping) => unknown): unknown[] => mappings.map(of);
-    return unchanged(
-      statements.ADD,
-      [
-        column(({ id }) => id),
-        column(({ resource }) => resource),
-        column(({ tenant }) => tenant),
-        column(({ subject }) => subject),
-        column(({ kind }) => kind),
-        column(({ status }) => status),
-        column(({ communicationUserId }) => communicationUserId ?? null),
-        column(({ displayName }) => displayName ?? null),
-        column(({ isRevoking }) => isRevoking),
-        column(({ createdAt }) => createdAt),
-        dueInMs ?? 0,
-      ],
-      mappings.length,
+  add(mappings: readonly Mapping[]): TransactionalWrite {
+    const arrays = MAPPING_COLUMNS.map(({ property }) =>
+      mappings.map((mapping) => mapping[property] ?? null),
     );
+    return ifUnchanged(statements.ADD, arrays, mappings.length);
   }
 
   replace(known: Mapping, next: Mapping, lease?: Lease): TransactionalWrite {
-    return unchanged(statements.REPLACE, [
-      ...[known.id, known.version, next.status, next.displayName ?? null, next.tokenGeneration],
-      ...[next.isRevoking, next.communicationUserId ?? null, next.version, next.updatedAt],
-      ...[next.deletedAt ?? null, lease?.holder ?? null, lease?.durationMs ?? null],
+    return ifUnchanged(statements.REPLACE, [
+      ...[known.id, known.version, lease?.holder ?? null, lease?.durationMs ?? null],
+      ...valuesOf(next, MUTABLE_COLUMNS),
     ]);
   }
 
   finishRevocation({ id, tokenGeneration }: Mapping): TransactionalWrite {
-    return unchanged(statements.FINISH_REVOCATION, [id, tokenGeneration]);
+    return ifUnchanged(statements.FINISH_REVOCATION, [id, tokenGeneration]);
   }
 
   finishDeletion(mappingId: string): TransactionalWrite {
-    return unchanged(statements.FINISH_DELETION, [mappingId]);
+    return ifUnchanged(statements.FINISH_DELETION, [mappingId]);
   }
 
   addOrphan({ communicationUserId, mapping }: Orphan, lease: Lease): TransactionalWrite {
     const { holder, durationMs } = lease;
-    return unchanged(statements.ADD_ORPHAN, [communicationUserId, mapping.id, holder, durationMs]);
+    return ifUnchanged(statements.ADD_ORPHAN, [
+      communicationUserId,
+      mapping.id,
+      holder,
+      durationMs,
+    ]);
   }
 
   finishOrphan(communicationUserId: string): TransactionalWrite {
-    return unchanged(statements.FINISH_ORPHAN, [communicationUserId]);
+    return ifUnchanged(statements.FINISH_ORPHAN, [communicationUserId]);
   }
 
   async claimOverdue(limit: number, lease: Lease): Promise<readonly Mapping[]> {
     const parameters = [limit, lease.holder, lease.durationMs];
-    const rows = await this.database.query<MappingEntity>(statements.CLAIM_OVERDUE, parameters);
+    const rows = await this.database.query<MappingRow>(statements.CLAIM_OVERDUE, parameters);
     return rows.map(toMapping);
   }
 
   async claimOverdueOrphans(limit: number, lease: Lease): Promise<readonly Orphan[]> {
-    const rows = await this.database.query<MappingEntity & { orphanId: string }>(
+    const rows = await this.database.query<MappingRow & { orphanId: string }>(
       statements.CLAIM_OVERDUE_ORPHANS,
       [limit, lease.holder, lease.durationMs],
     );
     return rows.map((row) => ({ communicationUserId: row.orphanId, mapping: toMapping(row) }));
   }
 
-  async #live({ tenant, subject }: Subject, resource: string): Promise<Row | undefined> {
-    const [row] = await this.database.query<Row>(
-      `SELECT ${COLUMNS}, coalesce(lease_expires_at < clock_timestamp(), false) AS "isLeaseOver"
+  async #findLive(
+    { tenant, subject }: TenantSubject,
+    resource: string,
+  ): Promise<(MappingRow & { readonly isLeaseExpired: boolean }) | undefined> {
+    const [row] = await this.database.query<MappingRow & { readonly isLeaseExpired: boolean }>(
+      `SELECT ${SELECT_LIST}, coalesce(lease_expires_at < clock_timestamp(), false) AS "isLeaseExpired"
        FROM mapping
        WHERE tenant = $1 AND subject = $2 AND status <> 'deleted'
        ORDER BY resource = $3 DESC, id LIMIT 1`,
@@ -172,26 +180,27 @@ export class PostgresIdentityMap extends IdentityMap {
   }
 
   async #read(condition: string, parameters: readonly unknown[]): Promise<Mapping[]> {
-    const sql = `SELECT ${COLUMNS} FROM mapping WHERE ${condition}`;
-    return (await this.database.query<MappingEntity>(sql, parameters)).map(toMapping);
+    const sql = `SELECT ${SELECT_LIST} FROM mapping WHERE ${condition}`;
+    return (await this.database.query<MappingRow>(sql, parameters)).map(toMapping);
   }
 }
 
-/** An update that concerns the row of a lease that is still held, or nothing. */
-function held(sql: string, parameters: readonly unknown[]): TransactionalWrite {
+/** A statement that changes the row under the lease; no such row: `LeaseLost`. */
+function underLease(sql: string, parameters: readonly unknown[]): TransactionalWrite {
   return async (transaction) => {
     if ((await affectedBy(transaction, sql, parameters)) === 1) return;
-    throw new LeaseLost('the lease of the mapping has ended');
+    throw new LeaseLost('the lease of the mapping has expired');
   };
 }
 
-/** A statement that concerns as many rows as it should, or nothing. */
-function unchanged(sql: string, parameters: readonly unknown[], rows = 1): TransactionalWrite {
+/** A statement that changes the expected number of rows; another number: `MappingChanged`. */
+function ifUnchanged(sql: string, parameters: readonly unknown[], rows = 1): TransactionalWrite {
   return async (transaction) => {
     const affected = await affectedBy(transaction, sql, parameters).catch((error: unknown) => {
-      throw isUniqueViolation(error) ? new MappingChanged('taken', { cause: error }) : error;
+      if (sqlState(error) !== UNIQUE_VIOLATION) throw error;
+      throw new MappingChanged('the mapping exists already', { cause: error });
     });
-    if (affected !== rows) throw new MappingChanged('the mapping is not what it was');
+    if (affected !== rows) throw new MappingChanged('the mapping was changed by another caller');
   };
 }
 
@@ -200,12 +209,7 @@ async function affectedBy(
   sql: string,
   parameters: readonly unknown[],
 ): Promise<number> {
-  // TypeORM gives rows and their number for an update, the returned rows alone for an insert.
+  // TypeORM returns rows and their number for an update, but only the rows for an insert.
   const result = await transaction.query<unknown[]>(sql, [...parameters]);
   return typeof result[1] === 'number' && Array.isArray(result[0]) ? result[1] : result.length;
-}
-
-function isUniqueViolation(error: unknown): boolean {
-  const cause = error instanceof Error && 'driverError' in error ? error.driverError : error;
-  return cause instanceof Error && 'code' in cause && cause.code === '23505';
 }

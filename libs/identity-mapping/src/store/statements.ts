@@ -1,13 +1,16 @@
-import { COLUMNS } from './mapping-rows.js';
+import type { MappingSearch } from './identity-map.js';
+import { MAPPING_COLUMNS, MUTABLE_COLUMNS, SELECT_LIST } from './mapping-columns.js';
 
-/** $1 id, $2 resource, $3 tenant, $4 subject, $5 kind, $6 holder, $7 duration */
+const NAMES = MAPPING_COLUMNS.map(({ name }) => name).join(', ');
+
+/** $1 holder, $2 duration, then the values of `MAPPING_COLUMNS` */
 export const CLAIM = `
-  INSERT INTO mapping (id, resource, tenant, subject, kind, status, lease_holder, lease_expires_at)
-  VALUES ($1, $2, $3, $4, $5, 'pending', $6, clock_timestamp() + $7 * interval '1 ms')
+  INSERT INTO mapping (lease_holder, lease_expires_at, ${NAMES})
+  VALUES ($1, clock_timestamp() + $2 * interval '1 ms', ${MAPPING_COLUMNS.map((_, n) => `$${n + 3}`).join(', ')})
   ON CONFLICT (tenant, subject, resource) WHERE status <> 'deleted'
-  DO UPDATE SET lease_holder = $6, updated_at = now(),
-                lease_expires_at = clock_timestamp() + $7 * interval '1 ms'
-    WHERE mapping.status = 'pending' AND mapping.lease_holder IS NULL AND mapping.kind = $5
+  DO UPDATE SET lease_holder = $1, updated_at = now(),
+                lease_expires_at = clock_timestamp() + $2 * interval '1 ms'
+    WHERE mapping.status = 'pending' AND mapping.lease_holder IS NULL AND mapping.kind = EXCLUDED.kind
   RETURNING id`;
 
 /** $1 id, $2 holder, $3 duration */
@@ -28,28 +31,22 @@ export const RELEASE = `
   UPDATE mapping SET lease_holder = NULL, lease_expires_at = NULL, updated_at = now()
   WHERE id = $1 AND status = 'pending' AND lease_holder = $2`;
 
-/** Columns as arrays in the order of the table; $11: in how many ms a revocation is due */
+/** An array for each of `MAPPING_COLUMNS` */
 export const ADD = `
-  INSERT INTO mapping (id, resource, tenant, subject, kind, status, communication_user_id,
-                       display_name, is_revoking, created_at, updated_at, lease_expires_at)
-  SELECT id, resource, tenant, subject, kind, status, communication_user_id, display_name,
-         is_revoking, created_at, created_at,
-         CASE WHEN is_revoking THEN clock_timestamp() + $11 * interval '1 ms' END
-  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-              $8::text[], $9::boolean[], $10::timestamptz[])
-       AS added (id, resource, tenant, subject, kind, status, communication_user_id, display_name,
-                 is_revoking, created_at)
+  INSERT INTO mapping (lease_expires_at, ${NAMES})
+  SELECT CASE WHEN is_revoking THEN clock_timestamp() END, ${NAMES}
+  FROM unnest(${MAPPING_COLUMNS.map(({ type }, n) => `$${n + 1}::${type}[]`).join(', ')})
+       AS added (${NAMES})
   ON CONFLICT DO NOTHING
   RETURNING id`;
 
-/** $1 id and $2 version of the known one; the rest from the next one; $11 holder, $12 duration */
+/** $1 id, $2 known version, $3 holder, $4 duration, then the next values of `MUTABLE_COLUMNS` */
 export const REPLACE = `
   UPDATE mapping
-  SET status = $3, display_name = $4, token_generation = $5, is_revoking = $6,
-      communication_user_id = $7, version = $8, updated_at = $9, deleted_at = $10,
-      lease_holder = CASE WHEN $11::uuid IS NULL THEN lease_holder ELSE $11 END,
-      lease_expires_at = CASE WHEN $11::uuid IS NULL THEN lease_expires_at
-                              ELSE clock_timestamp() + $12 * interval '1 ms' END
+  SET ${MUTABLE_COLUMNS.map(({ name }, n) => `${name} = $${n + 5}`).join(', ')},
+      lease_holder = CASE WHEN $3::uuid IS NULL THEN lease_holder ELSE $3 END,
+      lease_expires_at = CASE WHEN $3::uuid IS NULL THEN lease_expires_at
+                              ELSE clock_timestamp() + $4 * interval '1 ms' END
   WHERE id = $1 AND version = $2 AND status <> 'deleted'
     AND (status <> 'pending' OR lease_holder IS NULL)`;
 
@@ -88,7 +85,7 @@ export const CLAIM_OVERDUE = `
     UPDATE mapping
     SET lease_holder = $2, lease_expires_at = clock_timestamp() + $3 * interval '1 ms'
     FROM overdue WHERE id = overdue_id
-    RETURNING ${COLUMNS}
+    RETURNING ${SELECT_LIST}
   )
   SELECT * FROM claimed`;
 
@@ -103,4 +100,22 @@ export const CLAIM_OVERDUE_ORPHANS = `
     FROM overdue WHERE communication_user_id = overdue_id
     RETURNING communication_user_id AS orphan_id, mapping_id
   )
-  SELECT ${COLUMNS}, claimed.orphan_id AS "orphanId" FROM claimed JOIN mapping ON mapping.id = mapping_id`;
+  SELECT ${SELECT_LIST}, claimed.orphan_id AS "orphanId" FROM claimed JOIN mapping ON mapping.id = mapping_id`;
+
+/**
+ * Each filter has an index that ends in `id`, so that the cost of a page does not depend on how many
+ * mappings come before it.
+ */
+export function searchQuery(search: MappingSearch): { sql: string; parameters: unknown[] } {
+  const { tenant, kind, subject, communicationUserId, status, after, limit } = search;
+  const parameters: unknown[] = [];
+  const place = (value: unknown): string => `$${parameters.push(value)}`;
+  const equal = { tenant, kind, subject, communication_user_id: communicationUserId, status };
+  const conditions = Object.entries(equal)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name} = ${place(value)}`);
+  if (status === undefined) conditions.push(`status <> 'deleted'`);
+  if (after !== undefined) conditions.push(`id > ${place(after)}`);
+  const sql = `SELECT ${SELECT_LIST} FROM mapping WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ${place(limit)}`;
+  return { sql, parameters };
+}

@@ -1,25 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { TransactionalWrite } from '#libs/audit';
-import type { ApplicationIdentity } from '../model/application-identity.js';
+import {
+  type ApplicationIdentity,
+  type Mapping,
+  newMapping,
+  type ProvisionedMapping,
+} from '../model/mapping.js';
 import { IdentityKindConflict, LeaseLost, MappingChanged } from '../errors.js';
 import type { IdentityMap, Lease, MappingSearch } from '../store/identity-map.js';
-import type { ProvisionedMapping, Mapping } from '../model/mapping.js';
-import { newMapping } from '../model/new-mapping.js';
-import { uuidV7 } from '../model/uuid-v7.js';
+import { ascendingUuidV7 } from '#libs/platform';
 
-/** A map under test, with the means that each adapter needs. */
+/** An adapter under test, with what the suite needs of it. */
 export interface IdentityMapSubject {
   readonly map: IdentityMap;
-  /** Makes a change take effect, as recording it would. */
+  /** Applies a change, as the audit trail does when it records the change. */
   apply(change: TransactionalWrite): Promise<void>;
-  /** Lets a lease of `durationMs` end. */
+  /** Waits until a lease of `durationMs` has expired. */
   outlive(durationMs: number): Promise<void>;
 }
 
 const RESOURCE = 'default';
 
-/** What every `IdentityMap` promises. */
+/** The contract of `IdentityMap`, as a suite that every adapter passes. */
 export function identityMapContract(name: string, create: () => Promise<IdentityMapSubject>): void {
   describe(`${name} as an IdentityMap`, () => {
     let subject: IdentityMapSubject;
@@ -27,7 +30,7 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       subject = await create();
     });
 
-    const someone = (): ApplicationIdentity => ({
+    const anIdentity = (): ApplicationIdentity => ({
       tenant: 'contoso',
       subject: randomUUID(),
       kind: 'user',
@@ -41,104 +44,110 @@ export function identityMapContract(name: string, create: () => Promise<Identity
     });
     const acsId = (): string => `8:acs:${randomUUID()}_${randomUUID()}`;
 
-    it('finds nothing for an identity that nobody claimed', async () => {
-      expect(await subject.map.find(someone(), RESOURCE)).toBeUndefined();
+    it('finds nothing for an identity that was never claimed', async () => {
+      expect(await subject.map.find(anIdentity(), RESOURCE)).toBeUndefined();
     });
 
-    it('lets one of many racing callers win, and shows the others the same pending mapping', async () => {
-      const who = someone();
+    it('gives one of many racing callers the lease, and the others the same pending mapping', async () => {
+      const identity = anIdentity();
       const claims = await Promise.all(
-        Array.from({ length: 20 }, async () => subject.map.claim(who, RESOURCE, lease())),
+        Array.from({ length: 20 }, async () => subject.map.claim(identity, RESOURCE, lease())),
       );
-      expect(claims.filter(({ standing }) => standing === 'won')).toHaveLength(1);
-      expect(claims.filter(({ standing }) => standing === 'taken')).toHaveLength(19);
+      expect(claims.filter(({ outcome }) => outcome === 'acquired')).toHaveLength(1);
+      expect(claims.filter(({ outcome }) => outcome === 'held')).toHaveLength(19);
       expect(new Set(claims.map(({ mapping }) => mapping.id)).size).toBe(1);
-      expect(claims[0]?.mapping).toMatchObject({ ...who, status: 'pending', version: 1 });
+      expect(claims[0]?.mapping).toMatchObject({ ...identity, status: 'pending', version: 1 });
     });
 
-    it('keeps the resources apart', async () => {
-      const who = someone();
-      expect((await subject.map.claim(who, 'one', lease())).standing).toBe('won');
-      expect((await subject.map.claim(who, 'two', lease())).standing).toBe('won');
+    it('has one mapping for each resource', async () => {
+      const identity = anIdentity();
+      expect((await subject.map.claim(identity, 'one', lease())).outcome).toBe('acquired');
+      expect((await subject.map.claim(identity, 'two', lease())).outcome).toBe('acquired');
     });
 
-    it('shows the communication identity once the winner has activated it', async () => {
-      const who = someone();
-      const held = lease();
-      const { mapping } = await subject.map.claim(who, RESOURCE, held);
+    it('gives the communication identity once the holder has activated the mapping', async () => {
+      const identity = anIdentity();
+      const own = lease();
+      const { mapping } = await subject.map.claim(identity, RESOURCE, own);
       const communicationUserId = acsId();
-      await subject.apply(subject.map.activate(activated(mapping, communicationUserId), held));
-      const active = { ...who, id: mapping.id, status: 'active', communicationUserId, version: 2 };
-      expect(await subject.map.find(who, RESOURCE)).toMatchObject(active);
-      expect(await subject.map.claim(who, RESOURCE, lease())).toMatchObject({
-        standing: 'taken',
+      await subject.apply(subject.map.activate(activated(mapping, communicationUserId), own));
+      const active = {
+        ...identity,
+        id: mapping.id,
+        status: 'active',
+        communicationUserId,
+        version: 2,
+      };
+      expect(await subject.map.find(identity, RESOURCE)).toMatchObject(active);
+      expect(await subject.map.claim(identity, RESOURCE, lease())).toMatchObject({
+        outcome: 'held',
         mapping: active,
       });
     });
 
-    it('refuses to activate for anybody but the holder of the lease, or twice', async () => {
-      const held = lease();
-      const { mapping } = await subject.map.claim(someone(), RESOURCE, held);
+    it('activates once, and only for the holder of the lease', async () => {
+      const own = lease();
+      const { mapping } = await subject.map.claim(anIdentity(), RESOURCE, own);
       const activate = async (by: Lease): Promise<void> =>
         subject.apply(subject.map.activate(activated(mapping), by));
       await expect(activate(lease())).rejects.toBeInstanceOf(LeaseLost);
-      await activate(held);
-      await expect(activate(held)).rejects.toBeInstanceOf(LeaseLost);
+      await activate(own);
+      await expect(activate(own)).rejects.toBeInstanceOf(LeaseLost);
     });
 
-    it('lets the next caller win at once after a release', async () => {
-      const who = someone();
-      const held = lease();
-      const { mapping } = await subject.map.claim(who, RESOURCE, held);
-      await subject.map.release(mapping.id, held);
-      const next = await subject.map.claim(who, RESOURCE, lease());
-      expect(next).toMatchObject({ standing: 'won', mapping: { id: mapping.id } });
+    it('gives the next caller the lease at once after a release', async () => {
+      const identity = anIdentity();
+      const own = lease();
+      const { mapping } = await subject.map.claim(identity, RESOURCE, own);
+      await subject.map.release(mapping.id, own);
+      const next = await subject.map.claim(identity, RESOURCE, lease());
+      expect(next).toMatchObject({ outcome: 'acquired', mapping: { id: mapping.id } });
     });
 
-    it('lets the next caller win after an unknown outcome was recorded', async () => {
-      const who = someone();
-      const held = lease();
-      const { mapping } = await subject.map.claim(who, RESOURCE, held);
-      await subject.apply(subject.map.releaseUnknown(mapping.id, held));
-      expect((await subject.map.claim(who, RESOURCE, lease())).standing).toBe('won');
+    it('gives the next caller the lease after an unknown outcome was recorded', async () => {
+      const identity = anIdentity();
+      const own = lease();
+      const { mapping } = await subject.map.claim(identity, RESOURCE, own);
+      await subject.apply(subject.map.releaseUnknown(mapping.id, own));
+      expect((await subject.map.claim(identity, RESOURCE, lease())).outcome).toBe('acquired');
     });
 
-    it('ignores a release by anybody but the holder', async () => {
-      const who = someone();
-      const { mapping } = await subject.map.claim(who, RESOURCE, lease());
+    it('ignores a release by another caller than the holder', async () => {
+      const identity = anIdentity();
+      const { mapping } = await subject.map.claim(identity, RESOURCE, lease());
       await subject.map.release(mapping.id, lease());
-      expect((await subject.map.claim(who, RESOURCE, lease())).standing).toBe('taken');
+      expect((await subject.map.claim(identity, RESOURCE, lease())).outcome).toBe('held');
     });
 
-    it('gives an abandoned mapping to one of many that take it over, and shuts its last holder out', async () => {
-      const who = someone();
-      const gone = lease(1);
-      const { mapping } = await subject.map.claim(who, RESOURCE, gone);
+    it('gives an expired lease to one of many callers that take it over, and refuses its last holder', async () => {
+      const identity = anIdentity();
+      const expired = lease(1);
+      const { mapping } = await subject.map.claim(identity, RESOURCE, expired);
       await subject.outlive(1);
-      expect((await subject.map.claim(who, RESOURCE, lease())).standing).toBe('abandoned');
+      expect((await subject.map.claim(identity, RESOURCE, lease())).outcome).toBe('expired');
 
-      const heirs = Array.from({ length: 5 }, () => lease());
+      const successors = Array.from({ length: 5 }, () => lease());
       const outcomes = await Promise.allSettled(
-        heirs.map(async (heir) => subject.apply(subject.map.takeOver(mapping.id, heir))),
+        successors.map(async (one) => subject.apply(subject.map.takeOver(mapping.id, one))),
       );
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
       await expect(
-        subject.apply(subject.map.activate(activated(mapping), gone)),
+        subject.apply(subject.map.activate(activated(mapping), expired)),
       ).rejects.toBeInstanceOf(LeaseLost);
-      const heir = heirs[outcomes.findIndex(({ status }) => status === 'fulfilled')];
-      if (!heir) expect.unreachable();
-      await subject.apply(subject.map.activate(activated(mapping), heir));
+      const successor = successors[outcomes.findIndex(({ status }) => status === 'fulfilled')];
+      if (!successor) expect.unreachable();
+      await subject.apply(subject.map.activate(activated(mapping), successor));
     });
 
     it('refuses an identity under a second kind', async () => {
-      const who = someone();
-      await subject.map.claim(who, RESOURCE, lease());
-      const asBot = subject.map.claim({ ...who, kind: 'bot' }, RESOURCE, lease());
+      const identity = anIdentity();
+      await subject.map.claim(identity, RESOURCE, lease());
+      const asBot = subject.map.claim({ ...identity, kind: 'bot' }, RESOURCE, lease());
       await expect(asBot).rejects.toBeInstanceOf(IdentityKindConflict);
     });
 
     const stored = async (more: Partial<ProvisionedMapping> = {}): Promise<ProvisionedMapping> => {
-      const mapping = activated(newMapping({ ...someone(), resource: RESOURCE }, Date.now()));
+      const mapping = activated(newMapping({ ...anIdentity(), resource: RESOURCE }, Date.now()));
       const first = { ...mapping, version: 1, ...more };
       await subject.apply(subject.map.add([first]));
       return first;
@@ -149,13 +158,13 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       ...to,
     });
 
-    it('stores new mappings all or none', async () => {
+    it('stores all of the new mappings or none', async () => {
       const known = await stored();
-      const fresh = activated(newMapping({ ...someone(), resource: RESOURCE }, Date.now()));
+      const unknown = activated(newMapping({ ...anIdentity(), resource: RESOURCE }, Date.now()));
       const second = { ...known, id: randomUUID(), communicationUserId: acsId() };
-      const add = subject.apply(subject.map.add([fresh, second]));
+      const add = subject.apply(subject.map.add([unknown, second]));
       await expect(add).rejects.toBeInstanceOf(MappingChanged);
-      expect(await subject.map.get(fresh.id)).toBeUndefined();
+      expect(await subject.map.get(unknown.id)).toBeUndefined();
       expect(await subject.map.get(known.id)).toMatchObject({ status: 'active' });
     });
 
@@ -174,7 +183,7 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       ).rejects.toBeInstanceOf(MappingChanged);
     });
 
-    it('lets one of many racing changes of a version win', async () => {
+    it('applies one of many racing changes of a version', async () => {
       const known = await stored();
       const outcomes = await Promise.allSettled(
         ['a', 'b', 'c'].map(async (displayName) =>
@@ -185,13 +194,13 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       expect(await subject.map.get(known.id)).toMatchObject({ version: 2 });
     });
 
-    it('refuses to change a pending mapping while somebody creates its identity', async () => {
-      const { mapping } = await subject.map.claim(someone(), RESOURCE, lease());
+    it('refuses to change a pending mapping while its identity is being created', async () => {
+      const { mapping } = await subject.map.claim(anIdentity(), RESOURCE, lease());
       const change = subject.map.replace(mapping, next(mapping, { displayName: 'x' }));
       await expect(subject.apply(change)).rejects.toBeInstanceOf(MappingChanged);
     });
 
-    it('ends a revocation only when no later one is owed', async () => {
+    it('finishes a revocation only when there is no later one', async () => {
       const known = await stored();
       const once = next(known, { isRevoking: true, tokenGeneration: 2 });
       await subject.apply(subject.map.replace(known, once, lease()));
@@ -204,7 +213,7 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       expect(await subject.map.get(known.id)).toMatchObject({ isRevoking: false, version: 4 });
     });
 
-    it('hands what is overdue to sweepers that race, each to one of them, and what is not to none', async () => {
+    it('gives each overdue mapping to one of the workers that race, and no other mapping', async () => {
       const ids: string[] = [];
       for (let n = 0; n < 6; n += 1) {
         const known = await stored();
@@ -227,7 +236,7 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       expect(again.filter(({ id }) => ids.includes(id))).toEqual([]);
     });
 
-    it('keeps an orphan until its deletion is confirmed', async () => {
+    it('stores an orphan until its deletion is confirmed', async () => {
       const orphan = { mapping: await stored(), communicationUserId: acsId() };
       await subject.apply(subject.map.addOrphan(orphan, lease(1)));
       await expect(subject.apply(subject.map.addOrphan(orphan, lease(1)))).rejects.toBeInstanceOf(
@@ -253,7 +262,7 @@ export function identityMapContract(name: string, create: () => Promise<Identity
             tenant,
             kind,
             subject: randomUUID(),
-            id: uuidV7(Date.now()),
+            id: ascendingUuidV7(Date.now()),
           }),
         );
       }
@@ -269,7 +278,7 @@ export function identityMapContract(name: string, create: () => Promise<Identity
       expect(await search({ communicationUserId: all[1]?.communicationUserId })).toEqual([ids[1]]);
     });
 
-    it('finds all mappings of a subject, the deleted ones when asked for', async () => {
+    it('finds all mappings of a subject, with or without the deleted ones', async () => {
       const one = await stored();
       const other = await stored({ tenant: one.tenant, subject: one.subject, resource: 'other' });
       await subject.apply(

@@ -1,5 +1,5 @@
 import { MemoryAuditTrail } from '#libs/audit/testing';
-import { ManualClock } from '#libs/platform';
+import { ManualClock } from '#libs/platform/testing';
 import { identityMapContract } from './identity-map.contract.js';
 import { MemoryIdentityMap } from './memory-identity-map.js';
 

@@ -1,6 +1,12 @@
 import type { TransactionalWrite } from '#libs/audit';
 import type { Clock } from '#libs/platform';
-import type { ApplicationIdentity } from '../model/application-identity.js';
+import {
+  type ApplicationIdentity,
+  type Mapping,
+  newMapping,
+  type ProvisionedMapping,
+  type TenantSubject,
+} from '../model/mapping.js';
 import { IdentityKindConflict, LeaseLost, MappingChanged } from '../errors.js';
 import {
   type Claim,
@@ -9,31 +15,27 @@ import {
   type MappingSearch,
   type Orphan,
 } from '../store/identity-map.js';
-import type { ProvisionedMapping, Mapping } from '../model/mapping.js';
-import { newMapping } from '../model/new-mapping.js';
 
-interface Held {
+interface Row {
   mapping: Mapping;
   lease: { holder: string | undefined; expiresAt: number } | undefined;
 }
 
-interface HeldOrphan {
+interface OrphanRow {
   readonly orphan: Orphan;
   expiresAt: number | undefined;
 }
 
-type Subject = Omit<ApplicationIdentity, 'kind'>;
-
-/** Mappings in memory, for tests of what uses them. */
+/** Mappings in memory, for tests. */
 export class MemoryIdentityMap extends IdentityMap {
-  readonly #held: Held[] = [];
-  readonly #orphans = new Map<string, HeldOrphan>();
+  readonly #rows: Row[] = [];
+  readonly #orphans = new Map<string, OrphanRow>();
 
   constructor(private readonly clock: Clock) {
     super();
   }
 
-  async find(identity: Subject, resource: string): Promise<Mapping | undefined> {
+  async find(identity: TenantSubject, resource: string): Promise<Mapping | undefined> {
     const mappings = await this.findBySubjects([identity]);
     return mappings.find((mapping) => mapping.resource === resource) ?? mappings[0];
   }
@@ -46,7 +48,7 @@ export class MemoryIdentityMap extends IdentityMap {
     return this.#where(({ communicationUserId }) => ids.includes(communicationUserId ?? ''));
   }
 
-  async findBySubjects(subjects: readonly Subject[]): Promise<readonly Mapping[]> {
+  async findBySubjects(subjects: readonly TenantSubject[]): Promise<readonly Mapping[]> {
     return this.#where(
       (mapping) =>
         mapping.status !== 'deleted' &&
@@ -72,47 +74,47 @@ export class MemoryIdentityMap extends IdentityMap {
   async claim(identity: ApplicationIdentity, resource: string, lease: Lease): Promise<Claim> {
     await Promise.resolve();
     const { tenant, subject } = identity;
-    const held = this.#held.find(
+    const row = this.#rows.find(
       ({ mapping }) =>
         mapping.tenant === tenant &&
         mapping.subject === subject &&
         mapping.resource === resource &&
         mapping.status !== 'deleted',
     );
-    if (!held) {
+    if (!row) {
       const mapping = newMapping({ ...identity, resource }, this.clock.now());
-      this.#held.push({ mapping, lease: this.#until(lease) });
-      return { standing: 'won', mapping };
+      this.#rows.push({ mapping, lease: this.#startLease(lease) });
+      return { outcome: 'acquired', mapping };
     }
-    const { mapping } = held;
+    const { mapping } = row;
     if (mapping.kind !== identity.kind) throw new IdentityKindConflict();
-    if (mapping.status !== 'pending') return { standing: 'taken', mapping };
-    if (!held.lease) {
-      held.lease = this.#until(lease);
-      return { standing: 'won', mapping };
+    if (mapping.status !== 'pending') return { outcome: 'held', mapping };
+    if (!row.lease) {
+      row.lease = this.#startLease(lease);
+      return { outcome: 'acquired', mapping };
     }
-    return { standing: this.#isOver(held) ? 'abandoned' : 'taken', mapping };
+    return { outcome: this.#isExpired(row) ? 'expired' : 'held', mapping };
   }
 
   takeOver(mappingId: string, lease: Lease): TransactionalWrite {
     return this.#change(() => {
-      const held = this.#byId(mappingId);
-      if (held?.mapping.status !== 'pending' || !this.#isOver(held)) throw lost();
-      held.lease = this.#until(lease);
+      const row = this.#byId(mappingId);
+      if (row?.mapping.status !== 'pending' || !this.#isExpired(row)) throw leaseLost();
+      row.lease = this.#startLease(lease);
     });
   }
 
   activate(active: ProvisionedMapping, lease: Lease): TransactionalWrite {
     return this.#change(() => {
-      const held = this.#leased(active.id, lease);
-      held.lease = undefined;
-      held.mapping = active;
+      const row = this.#leased(active.id, lease);
+      row.lease = undefined;
+      row.mapping = active;
     });
   }
 
   async release(mappingId: string, lease: Lease): Promise<void> {
-    const held = this.#byId(mappingId);
-    if (held?.lease?.holder === lease.holder) held.lease = undefined;
+    const row = this.#byId(mappingId);
+    if (row?.lease?.holder === lease.holder) row.lease = undefined;
     return Promise.resolve();
   }
 
@@ -122,69 +124,69 @@ export class MemoryIdentityMap extends IdentityMap {
     });
   }
 
-  add(mappings: readonly Mapping[], dueInMs = 0): TransactionalWrite {
+  add(mappings: readonly Mapping[]): TransactionalWrite {
     return this.#change(() => {
-      if (mappings.some((mapping) => this.#isTaken(mapping))) throw changed();
+      if (mappings.some((mapping) => this.#isTaken(mapping))) throw mappingChanged();
       for (const mapping of mappings) {
-        const expiresAt = this.clock.now() + dueInMs;
+        const expiresAt = this.clock.now();
         const lease = mapping.isRevoking ? { holder: undefined, expiresAt } : undefined;
-        this.#held.push({ mapping, lease });
+        this.#rows.push({ mapping, lease });
       }
     });
   }
 
   replace(known: Mapping, next: Mapping, lease?: Lease): TransactionalWrite {
     return this.#change(() => {
-      const held = this.#byId(known.id);
-      const isHeld = held?.mapping.status === 'pending' && held.lease;
-      if (held?.mapping.version !== known.version || isHeld) throw changed();
-      if (this.#isTaken(next, known.id)) throw changed();
-      held.mapping = next;
-      if (lease) held.lease = this.#until(lease);
+      const row = this.#byId(known.id);
+      const isHeld = row?.mapping.status === 'pending' && row.lease;
+      if (row?.mapping.version !== known.version || isHeld) throw mappingChanged();
+      if (this.#isTaken(next, known.id)) throw mappingChanged();
+      row.mapping = next;
+      if (lease) row.lease = this.#startLease(lease);
     });
   }
 
   finishRevocation({ id, tokenGeneration }: Mapping): TransactionalWrite {
     return this.#change(() => {
-      const held = this.#byId(id);
-      const { mapping } = held ?? {};
-      if (!held || !mapping?.isRevoking || mapping.tokenGeneration !== tokenGeneration) {
-        throw changed();
+      const row = this.#byId(id);
+      const { mapping } = row ?? {};
+      if (!row || !mapping?.isRevoking || mapping.tokenGeneration !== tokenGeneration) {
+        throw mappingChanged();
       }
-      held.lease = undefined;
-      this.#step(held, { isRevoking: false });
+      row.lease = undefined;
+      this.#nextVersion(row, { isRevoking: false });
     });
   }
 
   finishDeletion(mappingId: string): TransactionalWrite {
     return this.#change(() => {
-      const held = this.#byId(mappingId);
-      if (held?.mapping.status !== 'deleting') throw changed();
-      held.lease = undefined;
+      const row = this.#byId(mappingId);
+      if (row?.mapping.status !== 'deleting') throw mappingChanged();
+      row.lease = undefined;
       const deletedAt = new Date(this.clock.now());
-      this.#step(held, { status: 'deleted', displayName: undefined, deletedAt });
+      this.#nextVersion(row, { status: 'deleted', displayName: undefined, deletedAt });
     });
   }
 
   addOrphan(orphan: Orphan, lease: Lease): TransactionalWrite {
     return this.#change(() => {
-      if (this.#orphans.has(orphan.communicationUserId)) throw changed();
-      const { expiresAt } = this.#until(lease);
+      if (this.#orphans.has(orphan.communicationUserId)) throw mappingChanged();
+      const { expiresAt } = this.#startLease(lease);
       this.#orphans.set(orphan.communicationUserId, { orphan, expiresAt });
     });
   }
 
   finishOrphan(communicationUserId: string): TransactionalWrite {
     return this.#change(() => {
-      const held = this.#orphans.get(communicationUserId);
-      if (held?.expiresAt === undefined) throw changed();
-      held.expiresAt = undefined;
+      const row = this.#orphans.get(communicationUserId);
+      if (row?.expiresAt === undefined) throw mappingChanged();
+      row.expiresAt = undefined;
     });
   }
 
   async claimOverdue(limit: number, lease: Lease): Promise<readonly Mapping[]> {
-    const overdue = this.#held.filter((held) => this.#isOver(held)).slice(0, limit);
-    for (const held of overdue) held.lease = this.#until(lease);
+    const overdue = this.#rows.filter((row) => this.#isExpired(row)).slice(0, limit);
+    for (const row of overdue) row.lease = this.#startLease(lease);
     return Promise.resolve(overdue.map(({ mapping }) => mapping));
   }
 
@@ -192,7 +194,7 @@ export class MemoryIdentityMap extends IdentityMap {
     const overdue = [...this.#orphans.values()]
       .filter(({ expiresAt = Infinity }) => expiresAt < this.clock.now())
       .slice(0, limit);
-    for (const held of overdue) held.expiresAt = this.#until(lease).expiresAt;
+    for (const row of overdue) row.expiresAt = this.#startLease(lease).expiresAt;
     return Promise.resolve(overdue.map(({ orphan }) => orphan));
   }
 
@@ -204,15 +206,15 @@ export class MemoryIdentityMap extends IdentityMap {
   }
 
   async #where(isWanted: (mapping: Mapping) => boolean): Promise<readonly Mapping[]> {
-    return Promise.resolve(this.#held.map(({ mapping }) => mapping).filter(isWanted));
+    return Promise.resolve(this.#rows.map(({ mapping }) => mapping).filter(isWanted));
   }
 
-  #byId(id: string): Held | undefined {
-    return this.#held.find(({ mapping }) => mapping.id === id);
+  #byId(id: string): Row | undefined {
+    return this.#rows.find(({ mapping }) => mapping.id === id);
   }
 
   #isTaken(next: Mapping, except?: string): boolean {
-    return this.#held.some(({ mapping }) => {
+    return this.#rows.some(({ mapping }) => {
       if (mapping.id === except) return false;
       const { communicationUserId, tenant, subject, resource } = mapping;
       if (communicationUserId && communicationUserId === next.communicationUserId) return true;
@@ -221,30 +223,30 @@ export class MemoryIdentityMap extends IdentityMap {
     });
   }
 
-  #until({ holder, durationMs }: Lease): { holder: string; expiresAt: number } {
+  #startLease({ holder, durationMs }: Lease): { holder: string; expiresAt: number } {
     return { holder, expiresAt: this.clock.now() + durationMs };
   }
 
-  #isOver({ lease }: Held): boolean {
+  #isExpired({ lease }: Row): boolean {
     return lease !== undefined && lease.expiresAt < this.clock.now();
   }
 
-  #step(held: Held, to: Partial<Mapping>): void {
+  #nextVersion(row: Row, to: Partial<Mapping>): void {
     const updatedAt = new Date(this.clock.now());
-    held.mapping = { ...held.mapping, ...to, version: held.mapping.version + 1, updatedAt };
+    row.mapping = { ...row.mapping, ...to, version: row.mapping.version + 1, updatedAt };
   }
 
-  #leased(mappingId: string, lease: Lease): Held {
-    const held = this.#byId(mappingId);
-    if (held?.mapping.status !== 'pending' || held.lease?.holder !== lease.holder) throw lost();
-    return held;
+  #leased(mappingId: string, lease: Lease): Row {
+    const row = this.#byId(mappingId);
+    if (row?.mapping.status !== 'pending' || row.lease?.holder !== lease.holder) throw leaseLost();
+    return row;
   }
 }
 
-function lost(): LeaseLost {
-  return new LeaseLost('the lease of the mapping has ended');
+function leaseLost(): LeaseLost {
+  return new LeaseLost('the lease of the mapping has expired');
 }
 
-function changed(): MappingChanged {
-  return new MappingChanged('the mapping is not what it was');
+function mappingChanged(): MappingChanged {
+  return new MappingChanged('the mapping was changed by another caller');
 }

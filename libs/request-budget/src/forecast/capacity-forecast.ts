@@ -1,43 +1,49 @@
 import type { WindowState } from '../window/window-state.js';
 
-/** When places get free, in ms from the ledger's turn. */
+/** When capacity will be released, in ms from the reconciliation that computed it. */
 export interface CapacityForecast {
-  /** What is free still. */
+  /** Permits that could be granted now. */
   readonly free: number;
-  /** When how many get free, as far as is known. Sorted. */
-  readonly frees: readonly (readonly [inMs: number, count: number])[];
+  /** When how many permits are released, as far as is known. Sorted. */
+  readonly releases: readonly (readonly [inMs: number, count: number])[];
+  /** How long no permit is granted, because ACS throttled calls. */
   readonly blockedForMs: number;
-  /** After so long a place that was taken is free and taken again, while people wait. */
+  /** The time from one use of a permit to the next while requests are queued. */
   readonly cycleMs: number;
-  /** How long a call takes on average, from its grant on. */
-  readonly heldMs: number;
-  /** How many wait for one now, in all replicas. */
-  readonly waiting: number;
+  /** Mean time from the grant of a permit to the end of its call. */
+  readonly meanServiceMs: number;
+  /** Requests queued over all replicas. */
+  readonly queued: number;
 }
 
-/** What a replica reported counts for so long; it asks far more often while somebody waits. */
-export const REPORT_MS = 1500;
+/** A replica's report is ignored after this time; replicas with queued requests report more often. */
+export const REPORT_TTL_MS = 1500;
+/** A new sample's weight in a moving average is its share of this many permits at least. */
+const MIN_SAMPLE = 20;
 
-/** The time from the end of a call until the next may take its place; longer than the window by a hair. */
+/** The time from the end of a call to the reuse of its permit: the window plus 0.1 % + 10 ms for clock skew. */
 export function recycleMs(windowMs: number): number {
   return windowMs * 1.001 + 10;
 }
 
 /**
- * When the places get free that are taken now.
+ * When the permits in use are released.
  *
- * @param over so many must get free first before one may be taken again
+ * @param excess permits in use above the limit: as many of the first releases add no capacity
  */
 export function releasesOf(
-  { used, leases, heldMs }: WindowState,
-  { now, windowMs, over }: { now: number; windowMs: number; over: number },
+  { finishedCalls, leases, meanServiceMs }: WindowState,
+  { now, windowMs, excess }: { now: number; windowMs: number; excess: number },
 ): [number, number][] {
   const expected = leases.map(({ grantedAt, count }): [number, number] => [
-    Math.max(0, grantedAt + heldMs + recycleMs(windowMs) - now),
+    Math.max(0, grantedAt + meanServiceMs + recycleMs(windowMs) - now),
     count,
   ]);
-  const known = used.map(([freeAt, count]): [number, number] => [freeAt - now, count]);
-  let left = over;
+  const known = finishedCalls.map(([releasedAt, count]): [number, number] => [
+    releasedAt - now,
+    count,
+  ]);
+  let left = excess;
   return [...known, ...expected]
     .sort(([a], [b]) => a - b)
     .map(([inMs, count]): [number, number] => {
@@ -49,60 +55,63 @@ export function releasesOf(
 }
 
 /**
- * When so many calls will have been made, in ms from the ledger's turn: first in the places that are
- * known to get free, then in the same ones again, a cycle later each time.
+ * How long the request at a position of the queue waits for its permit: for one of the known
+ * releases, or for the same permits again, one cycle later each time.
  */
 export function estimatedWaitMs(
-  { free, frees, blockedForMs, cycleMs }: CapacityForecast,
-  place: number,
+  { free, releases, blockedForMs, cycleMs }: CapacityForecast,
+  position: number,
 ): number {
-  const inWindow = Math.max(1, free + sum(frees.map(([, count]) => count)));
-  const cycles = Math.floor((place - 1) / inWindow);
-  const rest = place - cycles * inWindow;
-  let reached = free;
-  let inMs = 0;
-  for (const [freeInMs, count] of frees) {
-    if (reached >= rest) break;
-    reached += count;
-    inMs = freeInMs;
+  const perCycle = Math.max(1, free + sum(releases.map(([, count]) => count)));
+  const cycles = Math.floor((position - 1) / perCycle);
+  const inCycle = position - cycles * perCycle;
+  let available = free;
+  let waitMs = 0;
+  for (const [inMs, count] of releases) {
+    if (available >= inCycle) break;
+    available += count;
+    waitMs = inMs;
   }
-  return Math.max(blockedForMs, inMs) + cycles * cycleMs;
+  return Math.max(blockedForMs, waitMs) + cycles * cycleMs;
 }
 
 /**
- * Counts the time that places stood free since the last turn, while somebody was waiting: that they
- * stand free when nobody is there tells nothing of how long the next one will.
+ * Updates the mean time that free capacity stays unused. Only time with queued requests counts:
+ * without them, unused capacity says nothing about the next cycle.
+ *
+ * @param granted permits granted to queued requests now
  */
-export function idleTime(
-  { used, leases, holders, changedAt, idleMs }: WindowState,
+export function meanIdleMs(
+  { finishedCalls, leases, replicas, updatedAt, meanIdleMs: mean }: WindowState,
   granted: number,
   { now, limit }: { now: number; limit: number },
 ): number {
-  const isWaiting = Object.values(holders).some(
-    ({ turns, seenAt }) => turns.length > 0 && seenAt > now - REPORT_MS,
+  const wasQueued = Object.values(replicas).some(
+    ({ queuedTags, reportedAt }) => queuedTags.length > 0 && reportedAt > now - REPORT_TTL_MS,
   );
-  if (!isWaiting || granted === 0) return idleMs;
-  const inUse = sum(used.map(([, count]) => count)) + sum(leases.map(({ count }) => count));
-  const freed = used.filter(([freeAt]) => freeAt > changedAt && freeAt <= now);
-  const stoodFree =
-    Math.max(0, limit - inUse) * (now - changedAt) +
-    sum(freed.map(([freeAt, count]) => (now - freeAt) * count));
-  const part = Math.min(1, granted / Math.max(20, limit / 2));
-  return Math.max(0, idleMs + (stoodFree / granted - idleMs) * part);
+  if (!wasQueued || granted === 0) return mean;
+  const inUse =
+    sum(finishedCalls.map(([, count]) => count)) + sum(leases.map(({ count }) => count));
+  const released = finishedCalls.filter(([at]) => at > updatedAt && at <= now);
+  const idleMs =
+    Math.max(0, limit - inUse) * (now - updatedAt) +
+    sum(released.map(([at, count]) => (now - at) * count));
+  const weight = Math.min(1, granted / Math.max(MIN_SAMPLE, limit / 2));
+  return Math.max(0, mean + (idleMs / granted - mean) * weight);
 }
 
-/** How many places get free until then, in ms from the ledger's turn. */
-export function freeBy({ free, frees }: CapacityForecast, untilMs: number): number {
-  return free + sum(frees.filter(([inMs]) => inMs <= untilMs).map(([, count]) => count));
+/** How many permits will be released by then. */
+export function capacityWithin({ free, releases }: CapacityForecast, withinMs: number): number {
+  return free + sum(releases.filter(([inMs]) => inMs <= withinMs).map(([, count]) => count));
 }
 
-/** When a place gets free that long from the ledger's turn, or as soon as possible after. */
-export function nextMs({ frees, cycleMs }: CapacityForecast, fromMs: number): number {
-  const [first] = frees;
+/** When the first permit is released at that time or later. */
+export function nextReleaseMs({ releases, cycleMs }: CapacityForecast, fromMs: number): number {
+  const [first] = releases;
   if (!first) return fromMs;
   const cycles = Math.max(0, Math.floor((fromMs - first[0]) / cycleMs));
   const inCycle = fromMs - cycles * cycleMs;
-  const next = frees.find(([inMs]) => inMs >= inCycle)?.[0] ?? first[0] + cycleMs;
+  const next = releases.find(([inMs]) => inMs >= inCycle)?.[0] ?? first[0] + cycleMs;
   return next + cycles * cycleMs;
 }
 

@@ -1,61 +1,44 @@
-import { freeBy, nextMs, type CapacityForecast } from './capacity-forecast.js';
+import { type CapacityForecast, capacityWithin, nextReleaseMs } from './capacity-forecast.js';
 
-/** A client's way back, and its call's way to the queue. */
-const WAY_MS = 400;
-/** A time told is meant to be right within a fifth; the rest is for what can't be foreseen. */
-const TOLERANCE = 1.15;
-/** Coming a whole cycle after one's turn is as bad as a time that is wrong by so much. */
-const LOST_TURN = 2;
-const MOST_TRIES = 20;
-
-/**
- * Parts of the longest wait after which it is judged whether the rest will do. Whose turn is far off
- * is told late: nothing is lost by that, and by then those are known who came at the same time.
- */
-const JUDGED_AFTER = { soon: 0.5, late: 0.8 };
+/** From the end of the `Retry-After` time until the repeated request is queued. */
+const ROUND_TRIP_MS = 400;
+/** A factor of error that costs nothing: less than the promised 20 %, as a reserve. */
+const TOLERATED_ERROR = 1.15;
+/** The cost of being served one cycle late, compared with a factor of error. */
+const CYCLE_LOST_COST = 2;
+const MAX_CANDIDATES = 20;
 
 /**
- * @param waiter.inMs when its turn comes
- * @param waiter.isDue it was told to come about now, and is not sent away again in haste
- */
-export function shouldDefer(
-  waiter: { readonly inMs: number; readonly waitedMs: number; readonly isDue: boolean },
-  maxWaitMs: number,
-): boolean {
-  const { inMs, waitedMs, isDue } = waiter;
-  const isLate = isDue || inMs > 2 * maxWaitMs;
-  if (waitedMs < (isLate ? JUDGED_AFTER.late : JUDGED_AFTER.soon) * maxWaitMs) return false;
-  return waitedMs >= maxWaitMs || inMs > maxWaitMs - waitedMs;
-}
-
-/**
- * When to come back for a turn: a little before it, each caller differently, so that not all come at
- * once and that nobody's place is lost who comes late. What is left is spent waiting.
+ * The `Retry-After` of a deferred request. It is shorter than the estimated wait, by a random time,
+ * so that clients return before their permits are released and not all at once. They queue for the
+ * rest.
  *
- * Places get free in bursts. A caller who comes back after its turn takes the next place instead,
- * unless so few wait that its own is left, so that a time too short to be kept is made longer, up to
- * where another place is soon enough.
+ * Permits are released in bursts. A client that returns after its release gets a later one, unless
+ * so few requests are queued that its own is still free. Each candidate is rated by the error of the
+ * estimate that the client sees and by the time that it loses.
  *
- * @param turn.inMs when its turn comes
- * @param turn.random from 0 to below 1
- * @returns whole seconds
+ * @param deferred.waitMs estimated wait of the request
+ * @param deferred.random from 0 to below 1
+ * @returns whole seconds, at least 1
  */
 export function retryAfterSeconds(
-  turn: { readonly inMs: number; readonly maxWaitMs: number; readonly random: number },
-  openings: CapacityForecast,
+  deferred: { readonly waitMs: number; readonly maxWaitMs: number; readonly random: number },
+  forecast: CapacityForecast,
 ): number {
-  const { inMs, maxWaitMs, random } = turn;
-  const { heldMs, cycleMs } = openings;
-  const earlyMs = Math.min((inMs + heldMs) * 0.13, maxWaitMs * (0.3 + 0.2 * random));
-  const first = Math.max(1, Math.ceil((inMs + heldMs - earlyMs) / 1000));
-  const later = Array.from({ length: MOST_TRIES }, (_, nth) => first + 1 + nth);
+  const { waitMs, maxWaitMs, random } = deferred;
+  const { meanServiceMs, cycleMs } = forecast;
+  // 0.13 keeps the error below the tolerated one; half of `maxWaitMs` leaves time to queue.
+  const earlyMs = Math.min((waitMs + meanServiceMs) * 0.13, maxWaitMs * (0.3 + 0.2 * random));
+  const first = Math.max(1, Math.ceil((waitMs + meanServiceMs - earlyMs) / 1000));
+  const later = Array.from({ length: MAX_CANDIDATES }, (_, nth) => first + 1 + nth);
   let best = { seconds: first, cost: Number.POSITIVE_INFINITY };
   for (const seconds of [first, Math.max(1, first - 1), ...later]) {
-    const backMs = seconds * 1000 + WAY_MS;
-    const isLeft = inMs <= maxWaitMs && freeBy(openings, backMs) >= openings.waiting;
-    const placeMs = backMs <= inMs || isLeft ? Math.max(inMs, backMs) : nextMs(openings, backMs);
-    const wrong = Math.max(TOLERANCE, (placeMs + heldMs) / (seconds * 1000));
-    const cost = wrong + (LOST_TURN * (placeMs - inMs)) / cycleMs;
+    const returnMs = seconds * 1000 + ROUND_TRIP_MS;
+    const isLeft = waitMs <= maxWaitMs && capacityWithin(forecast, returnMs) >= forecast.queued;
+    const servedMs =
+      returnMs <= waitMs || isLeft ? Math.max(waitMs, returnMs) : nextReleaseMs(forecast, returnMs);
+    const error = Math.max(TOLERATED_ERROR, (servedMs + meanServiceMs) / (seconds * 1000));
+    const cost = error + (CYCLE_LOST_COST * (servedMs - waitMs)) / cycleMs;
     if (cost < best.cost) best = { seconds, cost };
   }
   return best.seconds;

@@ -1,11 +1,11 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** The tables that replicas share their windows and reservations in. */
+/** Creates the tables of the windows and the reservations that replicas share. */
 export class RequestBudget1795460000000 implements MigrationInterface {
   readonly name = 'RequestBudget1795460000000';
 
   async up(runner: QueryRunner): Promise<void> {
-    // Rows change often and stay few: room in the page lets a change stay there.
+    // Few rows, updated often: free space in the page allows heap-only-tuple updates.
     await runner.query(`
       CREATE TABLE acs_request_budget (
         resource text NOT NULL,
@@ -14,7 +14,7 @@ export class RequestBudget1795460000000 implements MigrationInterface {
         PRIMARY KEY (resource, operation)
       ) WITH (fillfactor = 20, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0)
     `);
-    // Who was told to come back: a hash of the person, its turn, and when in ms of the epoch.
+    // Reservations: a hash of the requester, its tag in the fair queue, and when it is due, in ms of the epoch.
     await runner.query(`
       CREATE TABLE acs_budget_appointment (
         resource text NOT NULL,

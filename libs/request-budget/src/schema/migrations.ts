@@ -1,12 +1,12 @@
 import type { MigrationInterface } from 'typeorm';
 import { RequestBudget1795460000000 } from './create-request-budget.js';
 
-/** The schema of the request budget, oldest first. */
+/** Migrations of the request budget, oldest first. */
 export const requestBudgetMigrations: readonly (new () => MigrationInterface)[] = [
   RequestBudget1795460000000,
 ];
 
-/** What the service's role may do. */
+/** Privileges of the service's role. */
 export const requestBudgetGrants = [
   { table: 'acs_request_budget', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
   { table: 'acs_budget_appointment', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },

@@ -6,9 +6,9 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** Virtual time for tens of thousands of sleepers: it goes on by itself as soon as all are asleep. */
+/** Virtual time for tens of thousands of sleepers: it advances to the next wake-up once all sleep. */
 export class StormClock extends Clock {
-  /** A heap: the one who wakes first is on top. */
+  /** A binary heap, the earliest wake-up on top. */
   readonly #sleepers: Sleeper[] = [];
   #now = 0;
   #order = 0;
@@ -22,7 +22,7 @@ export class StormClock extends Clock {
     if (delayMs <= 0) return;
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     const abort = (): void => {
-      reject(signal?.reason as Error); // whatever the signal's owner gave
+      reject(signal?.reason as Error); // any reason is allowed, an Error by convention
     };
     signal?.addEventListener('abort', abort, { once: true });
     this.#push({
@@ -39,17 +39,17 @@ export class StormClock extends Clock {
     }
   }
 
-  /** Lets time go on until the work is over. @throws when everybody sleeps for good */
+  /** Advances time until the work is done. @throws when nobody sleeps and it is not */
   async run<T>(work: Promise<T>): Promise<T> {
-    const state = { isOver: false };
+    const state = { isDone: false };
     const end = (): void => {
-      state.isOver = true;
+      state.isDone = true;
     };
     work.then(end, end);
     await new Promise(setImmediate);
-    while (!state.isOver) {
+    while (!state.isDone) {
       const next = this.#shift();
-      if (!next) throw new Error('the simulation has come to a stop');
+      if (!next) throw new Error('the simulation is deadlocked');
       this.#now = Math.max(this.#now, next.wakeAt);
       next.wake();
       await new Promise(setImmediate);
@@ -81,7 +81,7 @@ export class StormClock extends Clock {
     }
   }
 
-  /** @returns whether the two changed places */
+  /** @returns whether the two were swapped */
   #swapUnless(upper: number, lower: number): boolean {
     const heap = this.#sleepers;
     const [one, other] = [heap[upper], heap[lower]];

@@ -1,14 +1,24 @@
 import { Registry } from 'prom-client';
+import { Clock } from '#libs/platform';
+import { MemoryLogger } from '#libs/platform/testing';
 import { BudgetExhausted } from '../errors.js';
 import { BudgetMetrics } from '../metrics.js';
 import type { BudgetRequest } from '../request-budget.js';
 import { SharedRequestBudget } from '../shared-request-budget.js';
-import { MemoryWindowStore, WindowStore } from '../window/window-store.js';
-import { Clock, MemoryLogger } from '#libs/platform';
+import { WindowStore } from '../window/window-store.js';
+import { MemoryWindowStore } from './memory-window-store.js';
+import { prng } from './prng.js';
 import { StormClock } from './storm-clock.js';
-import { type Balancing, fairness, toldRight, type Visit } from '../../../../bench/storm-crowd.js';
+import {
+  type Balancing,
+  type Deferral,
+  fairness,
+  maxPerWindow,
+  retryAfterAccuracy,
+  type Visit,
+} from './storm-measures.js';
 
-/** A storm in virtual time, on machines as busy and networks as slow as real ones. */
+/** A login storm to simulate in virtual time, with the delays of real machines and networks. */
 export interface SimulatedStorm {
   readonly seed: number;
   readonly limit: number;
@@ -16,104 +26,88 @@ export interface SimulatedStorm {
   readonly maxWaitMs: number;
   readonly replicas: number;
   readonly balancing: Balancing;
-  /** How many people each tenant sends. */
+  /** Number of clients of each tenant. */
   readonly tenants: readonly number[];
-  /** How long calls to ACS take. */
-  readonly callMs: { readonly least: number; readonly usual: number; readonly most: number };
-  /** Share of those told to come back who never do. */
-  readonly noShows?: number;
-  /** When replicas die, in ms; each ends the requests that it holds. Their clients ask another one. */
-  readonly deaths?: readonly number[];
+  /** Duration of calls to ACS. */
+  readonly callMs: { readonly min: number; readonly typical: number; readonly max: number };
+  /** Share of deferred clients that never return. */
+  readonly noShowRate?: number;
+  /** When a replica crashes. Its clients repeat their requests at another one. */
+  readonly crashesAtMs?: readonly number[];
+}
+
+export interface SimulatedVisit extends Visit {
+  /** How many requests a crash ended. */
+  readonly crashes: number;
 }
 
 export interface StormOutcome {
-  readonly visits: readonly Visit[];
-  /** Of those who went on until they were served. */
+  /** Of all clients but the no-shows. */
+  readonly visits: readonly SimulatedVisit[];
   readonly served: number;
-  readonly missing: number;
+  /** Clients that were deferred and didn't return. */
+  readonly noShows: number;
   readonly totalMs: number;
-  /** Calls that ACS got. */
+  /** Calls that reached ACS. */
   readonly calls: number;
-  /** The most calls that ACS got in any stretch of a window. */
-  readonly busiest: number;
-  readonly told: number;
-  readonly toldRight: number;
+  readonly maxPerWindow: number;
+  /** Clients that were deferred at least once. */
+  readonly deferred: number;
+  /** Within 20 %. */
+  readonly retryAfterAccuracy: number;
   /** Jain's index when a quarter, half and three quarters were served. */
   readonly fairness: readonly number[];
-  /** Turns that the ledger took. */
-  readonly turns: number;
+  readonly reconciliations: number;
 }
 
-/** The first requests of all reach the budget within so long: tokens are verified, rows written. */
-const ARRIVAL_MS = 4000;
-/** An answer, and a client that comes back, are late by so much at most. */
-const LATE_MS = 500;
-const STALLS = { everyMs: 5000, longestMs: 700 };
-const TURN = { waysMs: 145, lockedMs: 10 };
+/** Clients send their first requests within this time. */
+const ARRIVALS_MS = 4000;
+/** Maximum delay of a response, and of a client's return after `Retry-After`. */
+const MAX_CLIENT_DELAY_MS = 500;
+/** Replicas pause now and then, as for a garbage collection. */
+const STALL = { meanIntervalMs: 5000, maxMs: 700 };
+/** The way to the store and back, and the time under its lock. */
+const STORE = { maxLatencyMs: 145, maxLockedMs: 10 };
 const ISSUE = { resource: 'default', operation: 'issue' } as const;
 
-/** The same numbers each time, from 0 to below 1. */
-export function dice(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    // The generator mulberry32.
-    state = (state + 0x6d2b79f5) >>> 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
+/** Runs the storm until every client was served or did not return. */
 export async function simulate(storm: SimulatedStorm): Promise<StormOutcome> {
-  const world = new World(storm);
-  const people = storm.tenants
+  const simulation = new Simulation(storm);
+  const clients = storm.tenants
     .flatMap((size, tenant) => Array.from({ length: size }, () => `tenant ${tenant}`))
-    .map((tenant, number) => ({ tenant, number, order: world.random() }))
+    .map((tenant, number) => ({ tenant, number, order: simulation.random() }))
     .toSorted((a, b) => a.order - b.order);
-  const all = Promise.all(people.map(async (person) => world.visit(person)));
-  const visits = await world.clock.run(all);
-  const came = visits.filter((visit): visit is Visit => visit !== undefined);
-  const judged = came.filter(({ servedAtMs }) => servedAtMs !== undefined);
+  const all = Promise.all(clients.map(async (client) => simulation.visit(client)));
+  const results = await simulation.clock.run(all);
+  const visits = results.filter((visit): visit is SimulatedVisit => visit !== undefined);
   return {
-    visits: came,
-    served: judged.length,
-    missing: visits.length - came.length,
-    totalMs: Math.max(...judged.map(({ servedAtMs = 0 }) => servedAtMs)),
-    calls: world.arrivals.length,
-    busiest: busiest(world.arrivals, storm.windowMs),
-    told: came.filter(({ told }) => told.length > 0).length,
-    toldRight: toldRight(came, 0.2),
-    fairness: [0.25, 0.5, 0.75].map((share) => fairness(came, share)),
-    turns: world.turns,
+    visits,
+    served: visits.length,
+    noShows: results.length - visits.length,
+    totalMs: Math.max(...visits.map(({ servedAtMs = 0 }) => servedAtMs)),
+    calls: simulation.arrivals.length,
+    maxPerWindow: maxPerWindow(simulation.arrivals, storm.windowMs),
+    deferred: visits.filter(({ deferrals }) => deferrals.length > 0).length,
+    retryAfterAccuracy: retryAfterAccuracy(visits, 0.2),
+    fairness: [0.25, 0.5, 0.75].map((share) => fairness(visits, share)),
+    reconciliations: simulation.reconciliations,
   };
 }
 
-/** How long calls of a simulated storm take on average. */
-export function meanCallMs({ least, usual, most }: SimulatedStorm['callMs']): number {
-  const spread = usual - least;
-  return least + spread * (1 - Math.exp((least - most) / spread));
+/** The mean duration of a simulated call to ACS. */
+export function meanCallMs({ min, typical, max }: SimulatedStorm['callMs']): number {
+  const scale = typical - min;
+  return min + scale * (1 - Math.exp((min - max) / scale));
 }
 
-/** The most calls that any stretch of one window saw. */
-export function busiest(arrivals: readonly number[], windowMs: number): number {
-  const sorted = arrivals.toSorted((a, b) => a - b);
-  let from = 0;
-  let most = 0;
-  for (const [to, at] of sorted.entries()) {
-    while (at - (sorted[from] ?? at) >= windowMs) from += 1;
-    most = Math.max(most, to - from + 1);
-  }
-  return most;
-}
-
-/** A process as its budget sees the time: it stands still now and then, and may die. */
-class Process extends Clock {
+/** One replica and its view of the time: it stalls now and then, and may crash. */
+class SimulatedReplica extends Clock {
   readonly budget: SharedRequestBudget;
-  readonly died = new AbortController();
+  readonly crashed = new AbortController();
   #stalledUntil = 0;
 
   constructor(
-    private readonly world: World,
+    private readonly simulation: Simulation,
     { limit, windowMs, maxWaitMs, callMs }: SimulatedStorm,
   ) {
     super();
@@ -121,140 +115,144 @@ class Process extends Clock {
       ...{ create: limit, createWithToken: limit, issue: limit },
       ...{ revoke: limit, delete: limit, exchange: limit },
     };
-    const settings = { limits, windowMs, maxWaitMs, timeoutMs: callMs.most + 1000 };
-    this.budget = new SharedRequestBudget(new DistantLedgers(world, this), settings, {
+    const settings = { limits, windowMs, maxWaitMs, timeoutMs: callMs.max + 1000 };
+    this.budget = new SharedRequestBudget(new RemoteWindowStore(simulation, this), settings, {
       clock: this,
       logger: new MemoryLogger(),
       metrics: new BudgetMetrics(new Registry()),
-      random: world.random,
+      random: simulation.random,
     });
-    void this.#stallNowAndThen();
+    void this.#stallRepeatedly();
   }
 
   now(): number {
-    return this.world.clock.now();
+    return this.simulation.clock.now();
   }
 
   async sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
-    await this.world.clock.sleep(delayMs, signal);
-    await this.awake();
+    await this.simulation.clock.sleep(delayMs, signal);
+    await this.untilRunning();
   }
 
-  /** Until the process does something again; a dead one never does. */
-  async awake(): Promise<void> {
-    const { clock } = this.world;
+  /** Resolves when the replica is not stalled; never once it crashed. */
+  async untilRunning(): Promise<void> {
+    const { clock } = this.simulation;
     while (this.#stalledUntil > clock.now()) await clock.sleep(this.#stalledUntil - clock.now());
-    if (this.died.signal.aborted) await new Promise(() => undefined);
+    if (this.crashed.signal.aborted) await new Promise(() => undefined);
   }
 
-  async #stallNowAndThen(): Promise<void> {
-    const { clock, random } = this.world;
-    while (!this.died.signal.aborted) {
-      await clock.sleep(2 * STALLS.everyMs * random());
-      this.#stalledUntil = clock.now() + STALLS.longestMs * random();
+  async #stallRepeatedly(): Promise<void> {
+    const { clock, random } = this.simulation;
+    while (!this.crashed.signal.aborted) {
+      await clock.sleep(2 * STALL.meanIntervalMs * random());
+      this.#stalledUntil = clock.now() + STALL.maxMs * random();
     }
   }
 }
 
-/** The ledgers of the one database: the way there takes its time, and turns wait for one another. */
-class DistantLedgers extends WindowStore {
+/** The shared store as one replica reaches it: over a network, and one update after the other. */
+class RemoteWindowStore extends WindowStore {
   constructor(
-    private readonly world: World,
-    private readonly process: Process,
+    private readonly simulation: Simulation,
+    private readonly replica: SimulatedReplica,
   ) {
     super();
   }
 
-  override change: WindowStore['change'] = async (...turn) => {
-    const { clock, random } = this.world;
-    await clock.sleep(2 + TURN.waysMs * random());
-    const answer = await this.world.locked(async () => {
-      await clock.sleep(1 + TURN.lockedMs * random());
-      return this.world.ledgers.change(...turn);
+  override update: WindowStore['update'] = async (...change) => {
+    const { clock, random } = this.simulation;
+    await clock.sleep(2 + STORE.maxLatencyMs * random());
+    const result = await this.simulation.locked(async () => {
+      await clock.sleep(1 + STORE.maxLockedMs * random());
+      return this.simulation.store.update(...change);
     });
-    await clock.sleep(2 + TURN.waysMs * random());
-    await this.process.awake();
-    return answer;
+    await clock.sleep(2 + STORE.maxLatencyMs * random());
+    await this.replica.untilRunning();
+    return result;
   };
 }
 
-/** Everything that a storm goes through. */
-class World {
+/** The clock, the replicas, the store and ACS of one storm. */
+class Simulation {
   readonly clock = new StormClock();
   readonly random: () => number;
-  readonly ledgers: MemoryWindowStore;
+  readonly store: MemoryWindowStore;
   /** When calls reached ACS. */
   readonly arrivals: number[] = [];
-  turns = 0;
+  reconciliations = 0;
   #lock: Promise<unknown> = Promise.resolve();
-  #processes: Process[];
+  #replicas: SimulatedReplica[];
 
   constructor(private readonly storm: SimulatedStorm) {
-    this.random = dice(storm.seed);
-    this.ledgers = new MemoryWindowStore(this.clock);
-    this.#processes = Array.from({ length: storm.replicas }, () => new Process(this, storm));
-    for (const at of storm.deaths ?? []) void this.#killOne(at);
+    this.random = prng(storm.seed);
+    this.store = new MemoryWindowStore(this.clock);
+    this.#replicas = Array.from(
+      { length: storm.replicas },
+      () => new SimulatedReplica(this, storm),
+    );
+    for (const atMs of storm.crashesAtMs ?? []) void this.#replaceOne(atMs);
   }
 
   async locked<T>(work: () => Promise<T>): Promise<T> {
-    this.turns += 1;
+    this.reconciliations += 1;
     const result = this.#lock.then(work);
     this.#lock = result.catch(() => undefined);
     return result;
   }
 
-  /** One person's way to the token. @returns `undefined` when the person did not come back */
-  async visit({ tenant, number }: { tenant: string; number: number }): Promise<Visit | undefined> {
+  /** One client, from its first request until it is served. @returns `undefined` for a no-show */
+  async visit(client: { tenant: string; number: number }): Promise<SimulatedVisit | undefined> {
+    const { tenant, number } = client;
     const { clock, random, storm } = this;
-    const told: { atMs: number; seconds: number }[] = [];
-    const faults: number[] = [];
-    let own = this.#anyProcess();
-    await clock.sleep(ARRIVAL_MS * random());
+    const deferrals: Deferral[] = [];
+    let crashes = 0;
+    let replica = this.#anyReplica();
+    await clock.sleep(ARRIVALS_MS * random());
     for (;;) {
-      if (storm.balancing === 'request' || own.died.signal.aborted) own = this.#anyProcess();
-      const answer = await this.#ask(own, { tenant, clientApp: 'app', key: `person ${number}` });
-      await clock.sleep(LATE_MS * random());
-      if (answer === 'served') {
-        const auditEntry = undefined;
-        return { tenant, servedAtMs: clock.now(), told, faults, auditEntry };
+      if (storm.balancing === 'request' || replica.crashed.signal.aborted) {
+        replica = this.#anyReplica();
       }
-      if (answer === 'died') {
-        faults.push(0);
+      const requester = `client ${number}`;
+      const answer = await this.#request(replica, { tenant, clientApp: 'app', requester });
+      await clock.sleep(MAX_CLIENT_DELAY_MS * random());
+      if (answer === 'served') return { tenant, servedAtMs: clock.now(), deferrals, crashes };
+      if (answer === 'crashed') {
+        crashes += 1;
         continue;
       }
-      told.push({ atMs: clock.now(), seconds: answer });
-      if (random() < (storm.noShows ?? 0)) return undefined;
-      await clock.sleep(answer * 1000 + LATE_MS * random());
+      deferrals.push({ atMs: clock.now(), seconds: answer });
+      if (random() < (storm.noShowRate ?? 0)) return undefined;
+      await clock.sleep(answer * 1000 + MAX_CLIENT_DELAY_MS * random());
     }
   }
 
-  async #ask(
-    process: Process,
-    who: Pick<BudgetRequest, 'tenant' | 'clientApp' | 'key'>,
-  ): Promise<'served' | 'died' | number> {
-    const death = new Promise<'died'>((resolve) => {
-      process.died.signal.addEventListener('abort', () => {
-        resolve('died');
+  async #request(
+    replica: SimulatedReplica,
+    client: Pick<BudgetRequest, 'tenant' | 'clientApp' | 'requester'>,
+  ): Promise<'served' | 'crashed' | number> {
+    const crash = new Promise<'crashed'>((resolve) => {
+      replica.crashed.signal.addEventListener('abort', () => {
+        resolve('crashed');
       });
     });
-    return Promise.race([death, this.#serve(process, who)]);
+    return Promise.race([crash, this.#serve(replica, client)]);
   }
 
   async #serve(
-    process: Process,
-    who: Pick<BudgetRequest, 'tenant' | 'clientApp' | 'key'>,
+    replica: SimulatedReplica,
+    client: Pick<BudgetRequest, 'tenant' | 'clientApp' | 'requester'>,
   ): Promise<'served' | number> {
     try {
-      await process.awake();
-      const permit = await process.budget.acquire({ ...who, ...ISSUE });
-      await process.awake();
-      const tookMs = this.#callMs();
-      const on = this.random();
-      await this.clock.sleep(on * tookMs);
+      await replica.untilRunning();
+      const permit = await replica.budget.acquire({ ...client, ...ISSUE });
+      await replica.untilRunning();
+      const durationMs = this.#callMs();
+      const arrivesAfter = this.random();
+      await this.clock.sleep(arrivesAfter * durationMs);
       this.arrivals.push(this.clock.now());
-      await this.clock.sleep((1 - on) * tookMs);
-      await process.awake();
-      permit.done();
+      await this.clock.sleep((1 - arrivesAfter) * durationMs);
+      await replica.untilRunning();
+      permit.release();
       return 'served';
     } catch (error) {
       if (!(error instanceof BudgetExhausted)) throw error;
@@ -262,23 +260,23 @@ class World {
     }
   }
 
-  /** Mostly as usual, some far longer. */
+  /** Exponentially distributed above the minimum. */
   #callMs(): number {
-    const { least, usual, most } = this.storm.callMs;
-    return Math.min(most, least - (usual - least) * Math.log(1 - this.random()));
+    const { min, typical, max } = this.storm.callMs;
+    return Math.min(max, min - (typical - min) * Math.log(1 - this.random()));
   }
 
-  #anyProcess(): Process {
-    const living = this.#processes.filter(({ died }) => !died.signal.aborted);
-    const process = living[Math.floor(this.random() * living.length)];
-    if (!process) throw new Error('no process lives');
-    return process;
+  #anyReplica(): SimulatedReplica {
+    const running = this.#replicas.filter(({ crashed }) => !crashed.signal.aborted);
+    const replica = running[Math.floor(this.random() * running.length)];
+    if (!replica) throw new Error('no replica is running');
+    return replica;
   }
 
-  async #killOne(at: number): Promise<void> {
-    await this.clock.sleep(at);
-    const doomed = this.#anyProcess();
-    this.#processes = [...this.#processes, new Process(this, this.storm)];
-    doomed.died.abort();
+  async #replaceOne(atMs: number): Promise<void> {
+    await this.clock.sleep(atMs);
+    const crashing = this.#anyReplica();
+    this.#replicas = [...this.#replicas, new SimulatedReplica(this, this.storm)];
+    crashing.crashed.abort();
   }
 }

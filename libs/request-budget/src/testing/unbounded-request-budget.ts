@@ -1,8 +1,8 @@
 import { type Permit, RequestBudget } from '../request-budget.js';
 
-/** Lets every call through, for tests and tools that make few. */
+/** A request budget without limits, for tests and tools that make few calls. */
 export class UnboundedRequestBudget extends RequestBudget {
   async acquire(): Promise<Permit> {
-    return Promise.resolve({ done: () => undefined, cancel: () => undefined });
+    return Promise.resolve({ release: () => undefined });
   }
 }

@@ -1,60 +1,66 @@
 import type { Database, Transaction } from '#libs/platform';
-import { type Reservation, RESERVATION_GRACE_MS } from './reconcile.js';
+import { type Reservation, RESERVATION_GRACE_MS } from './replica-report.js';
 import {
-  type ReservationChanges,
-  WindowStore,
+  decodeWindowState,
+  encodeWindowState,
+  type StoredWindowState,
+} from './stored-window-state.js';
+import {
+  type ReservationUpdate,
   type WindowChange,
   type WindowKey,
+  WindowStore,
 } from './window-store.js';
-import { EMPTY_WINDOW, type WindowState } from './window-state.js';
+import { EMPTY_WINDOW } from './window-state.js';
 
 interface Row {
-  readonly state: WindowState | null;
+  readonly state: StoredWindowState | null;
   readonly now: number;
 }
 
-/** A ledger that is locked by the transaction under way. */
-interface Locked {
+/** The window whose row the transaction has locked. */
+interface LockedWindow {
   readonly transaction: Transaction;
   readonly key: readonly [resource: string, operation: string];
   readonly now: number;
 }
 
 /**
- * Ledgers as rows of PostgreSQL, whose clock is the one for all replicas. A ledger is a few kilobytes
- * and is changed some ten times a second at most, under the lock of its row. Those who were told to
- * come back have rows of their own, which are read and written only while there are any.
+ * Windows as rows of PostgreSQL, whose clock is the one for all replicas. A row is a few kilobytes
+ * and is updated about ten times a second at most, under its row lock. Reservations are rows of
+ * their own, which are read and written only while there are any.
  */
 export class PostgresWindowStore extends WindowStore {
   constructor(private readonly database: Database) {
     super();
   }
 
-  async change<T>(
+  async update<T>(
     { resource, operation }: WindowKey,
-    { coming, told }: ReservationChanges,
+    { claim, add }: ReservationUpdate,
     change: WindowChange<T>,
   ): Promise<T> {
     const key = [resource, operation] as const;
     return this.database.transaction(async (transaction) => {
-      const { state, now } = await locked(transaction, key);
-      const ledger = { transaction, key, now };
-      const isExpected = (state?.expectedUntil ?? 0) + RESERVATION_GRACE_MS > now;
-      const known = isExpected && coming.length > 0 ? await takeOut(ledger, coming) : new Map();
-      if (told.length > 0) await writeDown(ledger, told);
-      if (told.length > 0 || (state?.expectedUntil && !isExpected)) await forget(ledger);
-      const changed = change(state ?? EMPTY_WINDOW, now, known);
+      const { state, now } = await lockRow(transaction, key);
+      const window = { transaction, key, now };
+      const hasReservations = (state?.expectedUntil ?? 0) + RESERVATION_GRACE_MS > now;
+      const claimed =
+        hasReservations && claim.length > 0 ? await claimReservations(window, claim) : new Map();
+      if (add.length > 0) await addReservations(window, add);
+      if (add.length > 0 || (state?.expectedUntil && !hasReservations)) await deleteExpired(window);
+      const changed = change(state ? decodeWindowState(state) : EMPTY_WINDOW, now, claimed);
       await transaction.query(
         'UPDATE acs_request_budget SET state = $3 WHERE resource = $1 AND operation = $2',
-        [...key, JSON.stringify(changed.state)],
+        [...key, JSON.stringify(encodeWindowState(changed.state))],
       );
-      return changed.answer;
+      return changed.result;
     });
   }
 }
 
-async function locked(transaction: Transaction, key: Locked['key']): Promise<Row> {
-  // The time may be taken before the lock was waited for: too early is on the safe side.
+async function lockRow(transaction: Transaction, key: LockedWindow['key']): Promise<Row> {
+  // The time may be read before the wait for the lock: too early only keeps capacity in use longer.
   const read = async (): Promise<Row | undefined> => {
     const rows = await transaction.query<Row[]>(
       `SELECT state, (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now
@@ -63,8 +69,8 @@ async function locked(transaction: Transaction, key: Locked['key']): Promise<Row
     );
     return rows[0];
   };
-  const known = await read();
-  if (known) return known;
+  const existing = await read();
+  if (existing) return existing;
   await transaction.query(
     'INSERT INTO acs_request_budget (resource, operation) VALUES ($1, $2) ON CONFLICT DO NOTHING',
     [...key],
@@ -74,26 +80,26 @@ async function locked(transaction: Transaction, key: Locked['key']): Promise<Row
   return created;
 }
 
-async function takeOut(
-  { transaction, key, now }: Locked,
-  coming: readonly string[],
+async function claimReservations(
+  { transaction, key, now }: LockedWindow,
+  requesters: readonly string[],
 ): Promise<Map<string, Reservation>> {
-  // TypeORM answers a DELETE with the rows and their count.
+  // TypeORM returns the rows of a DELETE and their count.
   const [rows] = await transaction.query<[Reservation[], number]>(
     `DELETE FROM acs_budget_appointment
       WHERE resource = $1 AND operation = $2 AND person = ANY ($3)
-      RETURNING person AS key, turn, due_at - $4::float8 AS "inMs"`,
-    [...key, coming, now],
+      RETURNING person AS requester, turn AS tag, due_at - $4::float8 AS "inMs"`,
+    [...key, requesters, now],
   );
-  const isForgotten = ({ inMs }: Reservation): boolean => inMs + RESERVATION_GRACE_MS <= 0;
-  return new Map(rows.filter((row) => !isForgotten(row)).map((row) => [row.key, row]));
+  const isExpired = ({ inMs }: Reservation): boolean => inMs + RESERVATION_GRACE_MS <= 0;
+  return new Map(rows.filter((row) => !isExpired(row)).map((row) => [row.requester, row]));
 }
 
-async function writeDown(
-  { transaction, key, now }: Locked,
-  told: readonly Reservation[],
+async function addReservations(
+  { transaction, key, now }: LockedWindow,
+  reservations: readonly Reservation[],
 ): Promise<void> {
-  const once = [...new Map(told.map((one) => [one.key, one])).values()];
+  const unique = [...new Map(reservations.map((one) => [one.requester, one])).values()];
   await transaction.query(
     `INSERT INTO acs_budget_appointment (resource, operation, person, turn, due_at)
      SELECT $1, $2, person, turn, due_at
@@ -102,14 +108,14 @@ async function writeDown(
      DO UPDATE SET turn = excluded.turn, due_at = excluded.due_at`,
     [
       ...key,
-      once.map((one) => one.key),
-      once.map(({ turn }) => turn),
-      once.map(({ inMs }) => now + inMs),
+      unique.map(({ requester }) => requester),
+      unique.map(({ tag }) => tag),
+      unique.map(({ inMs }) => now + inMs),
     ],
   );
 }
 
-async function forget({ transaction, key, now }: Locked): Promise<void> {
+async function deleteExpired({ transaction, key, now }: LockedWindow): Promise<void> {
   await transaction.query(
     `DELETE FROM acs_budget_appointment
       WHERE resource = $1 AND operation = $2 AND due_at < $3`,

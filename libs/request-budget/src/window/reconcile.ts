@@ -1,240 +1,186 @@
 import {
-  type FinishedTag,
-  FairQueue,
-  type FlowName,
-  type FairQueueState,
-} from '../queue/fair-queue.js';
-import type { ReplicaState, Lease, WindowState } from './window-state.js';
-import {
-  releasesOf,
-  idleTime,
   type CapacityForecast,
-  REPORT_MS,
+  meanIdleMs,
   recycleMs,
+  releasesOf,
+  REPORT_TTL_MS,
 } from '../forecast/capacity-forecast.js';
+import { adaptLimit } from './adaptive-limit.js';
+import { FairQueue } from './fair-queue.js';
+import {
+  type Allocation,
+  type ArrivalTag,
+  MAX_REPORTED,
+  type ReplicaReport,
+  type Reservation,
+  RESERVATION_GRACE_MS,
+  SLOTS_PER_WINDOW,
+  type WindowLimits,
+} from './replica-report.js';
+import type { Lease, ReplicaState, WindowState } from './window-state.js';
 
-/** Somebody who comes and gets a turn: a new one, or the old one who was told to come back. */
-export interface NewArrival extends FlowName {
-  /** By which somebody who comes back is known. */
-  readonly key?: string;
-}
-
-/** Somebody was told to come back: in how long, and for which turn. */
-export interface Reservation {
-  readonly key: string;
-  readonly turn: number;
-  readonly inMs: number;
-}
-
-/** What one replica reports and wants. */
-export interface ReplicaReport {
-  readonly holder: string;
-  readonly leaseId: string;
-  readonly newcomers: readonly NewArrival[];
-  /** The turns of those who have waited longer, the first ones, sorted. */
-  readonly waiting: readonly number[];
-  readonly bulk: number;
-  readonly ended: readonly FinishedTag[];
-  readonly told: readonly Reservation[];
-  /** Calls that it would like to hold beyond the waiting ones. */
-  readonly reserve: number;
-  /** Calls that are over, with the time since. */
-  readonly finished: readonly {
-    readonly lease: string;
-    readonly ageMs: number;
-    readonly count: number;
-  }[];
-  /** Calls that were not made and never will be. */
-  readonly returned: readonly { readonly lease: string; readonly count: number }[];
-  /** ACS refused a call for its limits since the last report. */
-  readonly throttled?: { readonly retryAfterMs?: number };
-}
-
-/** The documented limit, and how long things take at most. */
-export interface WindowLimits {
-  readonly limit: number;
-  readonly windowMs: number;
-  /** A granted call must be begun within. */
-  readonly leaseMs: number;
-  /** A call that was begun is over within. */
-  readonly callMs: number;
-}
-
-export interface Allocation extends CapacityForecast {
-  readonly granted: number;
-  /** Of the newcomers, in their order. */
-  readonly turns: readonly { readonly turn: number; readonly isDue: boolean }[];
-  readonly line: FairQueueState;
-  /** How many in the line are being served already. */
-  readonly underWay: number;
-}
-
-/** Somebody who comes so much later than told is a stranger again. */
-export const RESERVATION_GRACE_MS = 30_000;
-/** Finished calls are kept in so many time slots a window. */
-const SLOTS = 250;
-/** A replica names at most so many of those who wait; more are not granted at once either. */
-export const MAX_REPORTED = 100;
-/** This part of each window is kept from bulk work. */
+/** The part of each window that bulk requests can't use. */
 const INTERACTIVE_SHARE = 0.2;
 /**
- * A cycle is thought to be longer than the window by this part of it at most. Times of a busy moment
- * say little about later; who comes too late leaves a place empty, who comes too early just waits.
+ * A cycle is estimated to exceed the window by the window divided by this at most. An overestimate
+ * leaves capacity unused, because deferred clients return late; an underestimate only costs waiting.
  */
-const MAX_CYCLE_DIVISOR = 15;
-const MIN_FACTOR = 0.1;
-/** The limit grows back by this part of itself in one window. */
-const REGROWTH = 0.1;
+const MAX_CYCLE_OVERHEAD_DIVISOR = 15;
+/** A reservation counts as due when less than a window divided by this is left. */
+const DUE_DIVISOR = 5;
+
+/** The window's limits, with the store's time and the reservations of the arrivals. */
+export interface ReconcileContext extends WindowLimits {
+  readonly now: number;
+  readonly reservations: ReadonlyMap<string, Reservation>;
+}
+
 /**
- * One replica's turn.
+ * Merges one replica's report into the shared state and allocates permits to it.
  *
- * A call counts from its grant until one window after its end. It reaches ACS somewhere in between,
- * so that no stretch of one window, wherever it is laid, sees more calls than the limit. What is free
- * goes to the lowest turns of all who wait; places of other replicas' lower turns are left to them.
- *
- * @param known the appointments of those newcomers who were told to come back
+ * A call counts from the grant of its permit until one window after its end. It reaches ACS in
+ * between, so that no stretch of one window, wherever it starts, sees more calls than the limit.
+ * Free capacity goes to the lowest tags of all replicas: what belongs to lower tags of others is
+ * left for their next reports.
  */
 export function reconcile(
   state: WindowState,
-  request: ReplicaReport,
-  terms: WindowLimits & { readonly now: number; readonly known: ReadonlyMap<string, Reservation> },
-): { readonly state: WindowState; readonly answer: Allocation } {
-  const { now, windowMs, known } = terms;
-  const { used, leases, heldMs } = settled(state, request, terms);
-  const pressure = pressed(state, request, terms);
-  const limit = Math.max(1, Math.floor(terms.limit * pressure.factor));
-  const inUse = sum(used.map(([, count]) => count)) + sum(leases.map(({ count }) => count));
-  const free = now < pressure.blockedUntil ? 0 : Math.max(0, limit - inUse);
+  report: ReplicaReport,
+  context: ReconcileContext,
+): { readonly state: WindowState; readonly result: Allocation } {
+  const { now, windowMs } = context;
+  const { finishedCalls, leases, meanServiceMs } = countCalls(state, report, context);
+  const adapted = adaptLimit(state, report.throttled, context);
+  const limit = Math.max(1, Math.floor(context.limit * adapted.limitFactor));
+  const inUse = sum(finishedCalls.map(([, count]) => count)) + sum(leases.map((one) => one.count));
+  const free = now < adapted.blockedUntil ? 0 : Math.max(0, limit - inUse);
 
-  const line = new FairQueue(state.line);
-  line.passTime(now, windowMs);
-  for (const ended of request.ended) line.end(ended, 2 + terms.limit / 4);
-  const turns = request.newcomers.map((newcomer) => {
-    const appointment = newcomer.key === undefined ? undefined : known.get(newcomer.key);
-    if (!appointment) return { turn: line.enter(newcomer), isDue: false };
-    return { turn: appointment.turn, isDue: appointment.inMs < windowMs / 5 };
-  });
-  const waiting = [...request.waiting, ...turns.map(({ turn }) => turn)].sort((a, b) => a - b);
+  const queue = new FairQueue(state.queue);
+  queue.advance(now, windowMs);
+  const slack = 2 + context.limit / 4;
+  for (const finished of report.finishedTags) queue.finish(finished, slack);
+  const tags = report.arrivals.map((arrival) => tagOf(arrival, queue, context));
+  const queuedTags = [...report.queuedTags, ...tags.map(({ tag }) => tag)].sort((a, b) => a - b);
 
-  const others = Object.entries(state.holders).filter(
-    ([holder, { seenAt }]) => holder !== request.holder && seenAt > now - REPORT_MS,
+  const others = Object.entries(state.replicas).filter(
+    ([id, { reportedAt }]) => id !== report.replicaId && reportedAt > now - REPORT_TTL_MS,
   );
-  const theirs = others.map(([, holder]) => holder);
-  const granted = grant({ ...request, waiting }, { free, limit, others: theirs });
-  const lease = {
-    id: request.leaseId,
-    count: granted.interactive + granted.rest,
+  const peers = others.map(([, replica]) => replica);
+  const granted = grant({ ...report, queuedTags }, { free, limit, peers });
+  const lease: Lease = {
+    id: report.leaseId,
+    count: granted.queued + granted.extra,
     grantedAt: now,
-    freeAt: now + terms.leaseMs + terms.callMs + recycleMs(windowMs),
+    releasedAt: now + context.leaseMs + context.callMs + recycleMs(windowMs),
   };
-  const holder: ReplicaState = {
-    turns: waiting.slice(granted.interactive, granted.interactive + MAX_REPORTED),
-    bulk: request.bulk,
-    granted: granted.interactive,
-    seenAt: now,
+  const replica: ReplicaState = {
+    queuedTags: queuedTags.slice(granted.queued, granted.queued + MAX_REPORTED),
+    queuedBulk: report.queuedBulk,
+    inService: granted.queued,
+    reportedAt: now,
   };
-  const after: WindowState = {
-    ...pressure,
-    used,
+  const next: WindowState = {
+    ...adapted,
+    finishedCalls,
     leases: lease.count > 0 ? [...leases, lease] : leases,
-    holders: Object.fromEntries([...others, [request.holder, holder]]),
-    line: line.state,
-    heldMs,
-    idleMs: idleTime(state, granted.interactive, { ...terms, limit }),
-    changedAt: now,
-    expectedUntil: Math.max(
-      state.expectedUntil + RESERVATION_GRACE_MS > now ? state.expectedUntil : 0,
-      ...request.told.map(({ inMs }) => now + inMs),
+    replicas: Object.fromEntries([...others, [report.replicaId, replica]]),
+    queue: queue.state,
+    meanServiceMs,
+    meanIdleMs: meanIdleMs(state, granted.queued, { now, limit }),
+    updatedAt: now,
+    reservationsUntil: Math.max(
+      state.reservationsUntil + RESERVATION_GRACE_MS > now ? state.reservationsUntil : 0,
+      ...report.reservations.map(({ inMs }) => now + inMs),
     ),
   };
+  const forecast: CapacityForecast = {
+    free: free - lease.count,
+    releases: releasesOf(next, { now, windowMs, excess: Math.max(0, inUse - limit) }),
+    blockedForMs: Math.max(0, adapted.blockedUntil - now),
+    cycleMs:
+      recycleMs(windowMs) +
+      Math.min(meanServiceMs + next.meanIdleMs, windowMs / MAX_CYCLE_OVERHEAD_DIVISOR),
+    meanServiceMs,
+    queued: sum([...peers, replica].map((one) => one.queuedTags.length)),
+  };
+  const inService = sum(peers.map((one) => one.inService)) + granted.queued;
   return {
-    state: after,
-    answer: {
-      granted: lease.count,
-      turns,
-      line: after.line,
-      underWay: sum(theirs.map((one) => one.granted)) + granted.interactive,
-      heldMs,
-      waiting: sum([...theirs, holder].map((one) => one.turns.length)),
-      free: free - lease.count,
-      frees: releasesOf(after, { now, windowMs, over: Math.max(0, inUse - limit) }),
-      blockedForMs: Math.max(0, pressure.blockedUntil - now),
-      cycleMs: recycleMs(windowMs) + Math.min(heldMs + after.idleMs, windowMs / MAX_CYCLE_DIVISOR),
-    },
+    state: next,
+    result: { ...forecast, granted: lease.count, tags, queue: next.queue, inService },
   };
 }
 
-/** Takes the report in, and drops what the window has let go of. */
-function settled(
+/** The tag of the arrival's reservation, or a new one. */
+function tagOf(
+  arrival: ReplicaReport['arrivals'][number],
+  queue: FairQueue,
+  { reservations, windowMs }: ReconcileContext,
+): ArrivalTag {
+  const { requester } = arrival;
+  const reservation = requester === undefined ? undefined : reservations.get(requester);
+  if (!reservation) return { tag: queue.enqueue(arrival), isReservationDue: false };
+  return {
+    tag: reservation.tag,
+    isReservationDue: reservation.inMs < windowMs / DUE_DIVISOR,
+  };
+}
+
+/** Counts what the report says of calls and permits, and drops what the window has released. */
+function countCalls(
   state: WindowState,
-  { finished, returned }: ReplicaReport,
-  { now, windowMs, limit }: { now: number; windowMs: number; limit: number },
-): { used: [number, number][]; leases: Lease[]; heldMs: number } {
-  const slotMs = windowMs / SLOTS;
-  const used = new Map(state.used.filter(([freeAt]) => freeAt > now));
-  const left = new Map(
-    state.leases.filter(({ freeAt }) => freeAt > now).map((one) => [one.id, one]),
+  { finishedCalls, unusedPermits }: ReplicaReport,
+  { now, windowMs, limit }: ReconcileContext,
+): Pick<WindowState, 'finishedCalls' | 'leases' | 'meanServiceMs'> {
+  const slotMs = windowMs / SLOTS_PER_WINDOW;
+  const slots = new Map(state.finishedCalls.filter(([releasedAt]) => releasedAt > now));
+  const leases = new Map(
+    state.leases.filter(({ releasedAt }) => releasedAt > now).map((lease) => [lease.id, lease]),
   );
-  let { heldMs } = state;
-  const takeFrom = (id: string, count: number): number => {
-    const lease = left.get(id);
-    // A lease that ran out was counted to its very end already.
+  let { meanServiceMs } = state;
+  const takeFrom = (leaseId: string, count: number): number => {
+    const lease = leases.get(leaseId);
+    // The calls of an expired lease were counted for as long as they could last.
     if (!lease) return 0;
     const taken = Math.min(count, lease.count);
-    left.set(id, { ...lease, count: lease.count - taken });
+    leases.set(leaseId, { ...lease, count: lease.count - taken });
     return taken;
   };
-  for (const { lease, ageMs, count } of finished) {
-    const grantedAt = left.get(lease)?.grantedAt ?? now;
-    const freeAt = Math.ceil((now - ageMs + recycleMs(windowMs)) / slotMs) * slotMs;
-    const taken = takeFrom(lease, count);
-    if (taken > 0 && freeAt > now) used.set(freeAt, (used.get(freeAt) ?? 0) + taken);
-    const part = Math.min(1, taken / Math.max(20, limit / 2));
-    heldMs += (Math.max(0, now - ageMs - grantedAt) - heldMs) * part;
+  for (const { leaseId, ageMs, count } of finishedCalls) {
+    const grantedAt = leases.get(leaseId)?.grantedAt ?? now;
+    const releasedAt = Math.ceil((now - ageMs + recycleMs(windowMs)) / slotMs) * slotMs;
+    const taken = takeFrom(leaseId, count);
+    if (taken > 0 && releasedAt > now) slots.set(releasedAt, (slots.get(releasedAt) ?? 0) + taken);
+    const weight = Math.min(1, taken / Math.max(20, limit / 2));
+    meanServiceMs += (Math.max(0, now - ageMs - grantedAt) - meanServiceMs) * weight;
   }
-  for (const { lease, count } of returned) takeFrom(lease, count);
+  for (const { leaseId, count } of unusedPermits) takeFrom(leaseId, count);
   return {
-    used: [...used].sort(([a], [b]) => a - b),
-    leases: [...left.values()].filter(({ count }) => count > 0),
-    heldMs,
+    finishedCalls: [...slots].sort(([a], [b]) => a - b),
+    leases: [...leases.values()].filter(({ count }) => count > 0),
+    meanServiceMs,
   };
 }
 
-/** An ACS that refuses calls halves the limit at once, at most once in a tenth of the window. */
-function pressed(
-  { factor, factorAt, blockedUntil }: WindowState,
-  { throttled }: ReplicaReport,
-  { now, windowMs }: { now: number; windowMs: number },
-): Pick<WindowState, 'factor' | 'factorAt' | 'blockedUntil'> {
-  const grown = Math.min(1, factor + (REGROWTH * Math.max(0, now - factorAt)) / windowMs);
-  if (!throttled) return { factor: grown, factorAt: now, blockedUntil };
-  const pauseMs = Math.max(windowMs / 10, throttled.retryAfterMs ?? 0);
-  const isSame = now < blockedUntil;
-  return {
-    factor: isSame ? grown : Math.max(MIN_FACTOR, grown / 2),
-    factorAt: now,
-    blockedUntil: Math.max(blockedUntil, now + pauseMs),
-  };
-}
-
+/** Divides the free capacity: queued requests by tag, then bulk, then what is wanted in advance. */
 function grant(
-  { waiting, bulk, reserve }: ReplicaReport,
-  { free, limit, others }: { free: number; limit: number; others: readonly ReplicaState[] },
-): { readonly interactive: number; readonly rest: number } {
-  const theirs = others.flatMap(({ turns }) => turns).sort((a, b) => a - b);
-  let interactive = 0;
-  for (let before = 0; interactive < Math.min(waiting.length, MAX_REPORTED); interactive += 1) {
-    const turn = waiting[interactive] ?? 0;
-    while (before < theirs.length && (theirs[before] ?? turn) < turn) before += 1;
-    if (before + interactive >= free) break;
+  { queuedTags, queuedBulk, prefetch }: ReplicaReport,
+  { free, limit, peers }: { free: number; limit: number; peers: readonly ReplicaState[] },
+): { readonly queued: number; readonly extra: number } {
+  const peerTags = peers.flatMap((peer) => peer.queuedTags).sort((a, b) => a - b);
+  let queued = 0;
+  for (let lower = 0; queued < Math.min(queuedTags.length, MAX_REPORTED); queued += 1) {
+    const tag = queuedTags[queued] ?? 0;
+    while (lower < peerTags.length && (peerTags[lower] ?? tag) < tag) lower += 1;
+    if (lower + queued >= free) break;
   }
-  const unclaimed = Math.max(0, free - waiting.length - theirs.length);
+  const unclaimed = Math.max(0, free - queuedTags.length - peerTags.length);
   const forBulk = Math.max(0, Math.floor(unclaimed - limit * INTERACTIVE_SHARE));
-  const otherBulk = sum(others.map((other) => other.bulk));
-  const bulkShare = bulk === 0 ? 0 : Math.ceil((forBulk * bulk) / (bulk + otherBulk));
-  const bulkGranted = Math.min(bulk, MAX_REPORTED, forBulk, bulkShare);
-  const ahead = unclaimed - bulkGranted > limit / 2 ? reserve : 0;
-  return { interactive, rest: bulkGranted + ahead };
+  const peerBulk = sum(peers.map((peer) => peer.queuedBulk));
+  const ownShare =
+    queuedBulk === 0 ? 0 : Math.ceil((forBulk * queuedBulk) / (queuedBulk + peerBulk));
+  const bulk = Math.min(queuedBulk, MAX_REPORTED, forBulk, ownShare);
+  const ahead = unclaimed - bulk > limit / 2 ? prefetch : 0;
+  return { queued, extra: bulk + ahead };
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,56 +1,56 @@
-import { EMPTY_FAIR_QUEUE, type FairQueueState } from '../queue/fair-queue.js';
+import { EMPTY_FAIR_QUEUE, type FairQueueState } from './fair-queue.js';
+import type { AdaptiveLimit } from './adaptive-limit.js';
 
-/** What all replicas know together of one resource's operation. Instants are the database's, in ms. */
-export interface WindowState {
-  /** Calls that are over: when the window lets go of how many. Sorted. */
-  readonly used: readonly (readonly [freeAt: number, count: number])[];
-  /** Calls that a replica may have made by now. */
+/**
+ * The state of one operation of one ACS resource that all replicas share: the calls that count
+ * against the limit, the fair queue, and the limit in force. Instants are ms of the store's clock.
+ */
+export interface WindowState extends AdaptiveLimit {
+  /** Finished calls that still count, with the time at which their capacity is released. Sorted. */
+  readonly finishedCalls: readonly (readonly [releasedAt: number, count: number])[];
+  /** Permits that replicas hold or use: each may be a call by now. */
   readonly leases: readonly Lease[];
-  /** Who waits at each replica. */
-  readonly holders: Readonly<Record<string, ReplicaState>>;
-  /** In which order calls are made. */
-  readonly line: FairQueueState;
-  /** How long a call is held on average, from its grant until it is reported. */
-  readonly heldMs: number;
-  /** How long a free place waits on average until somebody who waits is granted it. */
-  readonly idleMs: number;
-  readonly changedAt: number;
-  /** The share of the limit that is used, less than 1 after ACS refused calls. */
-  readonly factor: number;
-  readonly factorAt: number;
-  /** No call is granted before. */
-  readonly blockedUntil: number;
-  /** Nobody who was told to come back is expected later; 0 when nobody is. */
-  readonly expectedUntil: number;
+  /** The last report of each replica, by its id. */
+  readonly replicas: Readonly<Record<string, ReplicaState>>;
+  readonly queue: FairQueueState;
+  /** Moving average of the time from the grant of a permit to the end of its call. */
+  readonly meanServiceMs: number;
+  /** Moving average of the time that released capacity stays unused while requests are queued. */
+  readonly meanIdleMs: number;
+  readonly updatedAt: number;
+  /** When the last reservation is due; 0 when there is none. */
+  readonly reservationsUntil: number;
 }
 
+/** Permits that were granted together. */
 export interface Lease {
   readonly id: string;
+  /** Permits whose end or return was not reported yet. */
   readonly count: number;
   readonly grantedAt: number;
-  /** When the window has let go of them even if their holder died and made the calls last thing. */
-  readonly freeAt: number;
+  /** When the capacity is released at the latest, even if the replica crashed after using it. */
+  readonly releasedAt: number;
 }
 
 export interface ReplicaState {
-  /** The turns of those who wait, the first ones, sorted. */
-  readonly turns: readonly number[];
-  readonly bulk: number;
-  /** Turns that calls were granted for, of which the holder has not reported the end. */
-  readonly granted: number;
-  readonly seenAt: number;
+  /** The lowest tags of the requests queued there. Sorted. */
+  readonly queuedTags: readonly number[];
+  readonly queuedBulk: number;
+  /** Queued requests that got a permit and whose tags the replica has not reported as finished. */
+  readonly inService: number;
+  readonly reportedAt: number;
 }
 
 export const EMPTY_WINDOW: WindowState = {
-  used: [],
+  finishedCalls: [],
   leases: [],
-  holders: {},
-  line: EMPTY_FAIR_QUEUE,
-  heldMs: 0,
-  idleMs: 0,
-  changedAt: 0,
-  factor: 1,
-  factorAt: 0,
+  replicas: {},
+  queue: EMPTY_FAIR_QUEUE,
+  meanServiceMs: 0,
+  meanIdleMs: 0,
+  updatedAt: 0,
+  limitFactor: 1,
+  limitFactorAt: 0,
   blockedUntil: 0,
-  expectedUntil: 0,
+  reservationsUntil: 0,
 };

@@ -3,19 +3,22 @@ import { Inject, Injectable } from '@nestjs/common';
 import { SecretStore } from '#libs/secrets';
 import { tokenIssuanceSettings, type TokenIssuanceSettings } from '../settings.js';
 
-/** A token that only who holds the key can read. */
-export interface SealedToken {
-  /** AES-256-GCM with the data key: nonce, ciphertext, tag. */
-  readonly sealed: Buffer;
-  /** The data key, made for this token alone, under the store's key: nonce, ciphertext, tag. */
+/** A token under envelope encryption: AES-256-GCM, each part as nonce, ciphertext, tag. */
+export interface EncryptedToken {
+  /** The token, encrypted with its data key. */
+  readonly ciphertext: Buffer;
+  /** The data key, generated for this token, encrypted with the key in the secret store. */
   readonly wrappedKey: Buffer;
-  /** Version of the store's key. */
+  /** Version of the key in the secret store. */
   readonly keyVersion: string;
 }
 
-/** The secret is no key, or what was sealed was changed. Says nothing of either's content. */
-export class SealBroken extends Error {
-  override readonly name = 'SealBroken';
+/**
+ * The secret is no key, the stored bytes were changed, or the associated data differs. The message
+ * contains neither key nor token.
+ */
+export class DecryptionFailed extends Error {
+  override readonly name = 'DecryptionFailed';
 }
 
 const NONCE_BYTES = 12;
@@ -23,8 +26,8 @@ const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 
 /**
- * Seals tokens in an envelope: each under a key of its own, which is wrapped by the key in the secret
- * store. New tokens use its newest version, old ones name theirs.
+ * Encrypts tokens, each with a data key of its own, which is encrypted with the newest version of
+ * the key in the secret store. Older tokens name the version that decrypts them.
  */
 @Injectable()
 export class EnvelopeEncryption {
@@ -34,50 +37,53 @@ export class EnvelopeEncryption {
     private readonly settings: Pick<TokenIssuanceSettings, 'cacheKeySecret'>,
   ) {}
 
-  /** @param binding what the token belongs to; it opens with the same alone */
-  async seal(token: string, binding: string): Promise<SealedToken> {
+  /** @param associatedData authenticated with the token; `decrypt` needs the same */
+  async encrypt(token: string, associatedData: string): Promise<EncryptedToken> {
     const { value, version } = await this.secrets.read(this.settings.cacheKeySecret);
     const dataKey = randomBytes(KEY_BYTES);
-    const bound = Buffer.from(binding);
+    const aad = Buffer.from(associatedData);
     return {
-      sealed: encrypt(dataKey, Buffer.from(token), bound),
-      wrappedKey: encrypt(keyOf(value), dataKey, bound),
+      ciphertext: encrypt(dataKey, Buffer.from(token), aad),
+      wrappedKey: encrypt(keyOf(value), dataKey, aad),
       keyVersion: version,
     };
   }
 
-  /** @throws SealBroken when it was sealed for another binding, or changed */
-  async open({ sealed, wrappedKey, keyVersion }: SealedToken, binding: string): Promise<string> {
+  /** @throws DecryptionFailed */
+  async decrypt(
+    { ciphertext, wrappedKey, keyVersion }: EncryptedToken,
+    associatedData: string,
+  ): Promise<string> {
     const { value } = await this.secrets.readVersion(this.settings.cacheKeySecret, keyVersion);
-    const bound = Buffer.from(binding);
-    return decrypt(decrypt(keyOf(value), wrappedKey, bound), sealed, bound).toString();
+    const aad = Buffer.from(associatedData);
+    return decrypt(decrypt(keyOf(value), wrappedKey, aad), ciphertext, aad).toString();
   }
 }
 
 function keyOf(text: string): Buffer {
   const key = Buffer.from(text.trim(), 'base64');
   if (key.length !== KEY_BYTES) {
-    throw new SealBroken('the secret for kept tokens is not 32 bytes in base64');
+    throw new DecryptionFailed('the key for cached tokens is not 32 bytes in base64');
   }
   return key;
 }
 
-function encrypt(key: Buffer, plain: Buffer, binding: Buffer): Buffer {
+function encrypt(key: Buffer, plain: Buffer, aad: Buffer): Buffer {
   const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(binding);
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(aad);
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }
 
-function decrypt(key: Buffer, box: Buffer, binding: Buffer): Buffer {
+function decrypt(key: Buffer, encrypted: Buffer, aad: Buffer): Buffer {
   try {
-    const end = box.length - TAG_BYTES;
-    const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, NONCE_BYTES), {
+    const end = encrypted.length - TAG_BYTES;
+    const decipher = createDecipheriv('aes-256-gcm', key, encrypted.subarray(0, NONCE_BYTES), {
       authTagLength: TAG_BYTES,
     })
-      .setAAD(binding)
-      .setAuthTag(box.subarray(end));
-    return Buffer.concat([decipher.update(box.subarray(NONCE_BYTES, end)), decipher.final()]);
+      .setAAD(aad)
+      .setAuthTag(encrypted.subarray(end));
+    return Buffer.concat([decipher.update(encrypted.subarray(NONCE_BYTES, end)), decipher.final()]);
   } catch {
-    throw new SealBroken('a kept token can not be opened');
+    throw new DecryptionFailed('a cached token can not be decrypted');
   }
 }

@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions, ManualClock, MemoryLogger } from '#libs/platform';
 import { MemorySecretStore } from '#libs/secrets';
-import { testDatabase } from '../../../../test/support/postgres.js';
+import { testDatabase } from '#libs/platform/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { PostgresTokenCache } from './postgres-token-cache.js';
 import { type CacheSubject, tokenCacheContract } from '../testing/token-cache.contract.js';
@@ -29,10 +29,10 @@ async function open(): Promise<
   const clock = new ManualClock();
   const logger = new MemoryLogger();
   const secrets = new MemorySecretStore(clock, { [NAME]: randomBytes(32).toString('base64') });
-  const sealer = new EnvelopeEncryption(secrets, { cacheKeySecret: NAME });
+  const encryption = new EnvelopeEncryption(secrets, { cacheKeySecret: NAME });
   const metrics = new IssuanceMetrics(new Registry(), clock);
   return {
-    cache: new PostgresTokenCache(database, sealer, clock, logger, metrics),
+    cache: new PostgresTokenCache(database, encryption, clock, logger, metrics),
     database,
     secrets,
     logger,
@@ -71,7 +71,7 @@ describe('PostgresTokenCache', () => {
   ])('forgets a mapping’s tokens in the transaction in which %s', async (_what, change) => {
     const { cache, database, now, place } = await open();
     const where = await place();
-    await cache.keep(where, token(now()));
+    await cache.store(where, token(now()));
     await database.query(`UPDATE mapping SET ${change} WHERE id = $1`, [where.mappingId]);
     expect(await database.query('SELECT FROM token_cache')).toEqual([]);
     expect(await cache.find(where)).toBeUndefined();
@@ -83,14 +83,14 @@ describe('PostgresTokenCache', () => {
     await database.query('UPDATE mapping SET token_generation = 2 WHERE id = $1', [
       where.mappingId,
     ]);
-    await cache.keep(where, token(now()));
+    await cache.store(where, token(now()));
     expect(await database.query('SELECT FROM token_cache')).toEqual([]);
   });
 
   it('leaves other changes of a mapping alone', async () => {
     const { cache, database, now, place } = await open();
     const where = await place();
-    await cache.keep(where, token(now()));
+    await cache.store(where, token(now()));
     await database.query(`UPDATE mapping SET display_name = 'A', version = 2 WHERE id = $1`, [
       where.mappingId,
     ]);
@@ -99,7 +99,7 @@ describe('PostgresTokenCache', () => {
 
   it('sweeps what can’t be handed out any more', async () => {
     const { cache, database, now, passed, place } = await open();
-    await cache.keep(await place(), token(now()));
+    await cache.store(await place(), token(now()));
     await passed(50);
     await cache.sweep();
     expect(await database.query('SELECT FROM token_cache')).toEqual([]);
@@ -108,9 +108,9 @@ describe('PostgresTokenCache', () => {
   it('opens old tokens after a rotation of the key, and keeps new ones under the new key', async () => {
     const { cache, database, now, place, secrets } = await open();
     const [old, fresh] = [await place(), await place()];
-    await cache.keep(old, token(now()));
+    await cache.store(old, token(now()));
     const version = secrets.put(NAME, randomBytes(32).toString('base64'));
-    await cache.keep(fresh, token(now()));
+    await cache.store(fresh, token(now()));
     expect((await cache.find(old))?.token).toBe(token(0).token);
     expect((await cache.find(fresh))?.token).toBe(token(0).token);
     const rows = await database.query<{ key_version: string }>(
@@ -123,20 +123,20 @@ describe('PostgresTokenCache', () => {
   it('costs a new token and a line in the log, never a request, when the key is away', async () => {
     const { cache, logger, now, place, secrets } = await open();
     const where = await place();
-    await cache.keep(where, token(now()));
+    await cache.store(where, token(now()));
     secrets.remove(NAME);
     expect(await cache.find(where)).toBeUndefined();
-    await cache.keep(where, token(now()));
+    await cache.store(where, token(now()));
     expect(logger.lines.map(({ message }) => message)).toEqual([
-      'a kept token could not be opened',
-      'a token could not be kept',
+      'a cached token could not be read',
+      'a token could not be cached',
     ]);
   });
 
   it('refuses a row that somebody gave to another identity or a longer life', async () => {
     const { cache, database, now, place } = await open();
     const [alice, bob] = [await place(), await place()];
-    await cache.keep(alice, token(now()));
+    await cache.store(alice, token(now()));
     await database.query('UPDATE token_cache SET mapping_id = $1', [bob.mappingId]);
     expect(await cache.find(bob)).toBeUndefined();
     await database.query(

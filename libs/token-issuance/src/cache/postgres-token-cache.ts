@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { Clock, Database, Logger } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
-import { type CachedToken, type CachePlace, reusableUntil, TokenCache } from './token-cache.js';
+import { type CachedToken, type CacheKey, reusableUntil, TokenCache } from './token-cache.js';
 import { EnvelopeEncryption } from './envelope-encryption.js';
 
 interface Row {
-  readonly sealed: Buffer;
+  readonly ciphertext: Buffer;
   readonly wrappedKey: Buffer;
   readonly keyVersion: string;
   readonly expiresOn: Date;
@@ -15,16 +15,16 @@ interface Row {
 }
 
 /**
- * Kept tokens in PostgreSQL, sealed. A trigger of the schema deletes those of a mapping in the very
- * transaction that ends its tokens: one that is found was not revoked before.
+ * Encrypted tokens in PostgreSQL. A trigger deletes those of a mapping in the transaction that
+ * revokes its tokens, so that a token that is found was not revoked before.
  *
- * A cache: what goes wrong here costs a call to ACS and a line in the log, never a request.
+ * A fault of the cache costs a call to ACS and a warning in the log; it fails no request.
  */
 @Injectable()
 export class PostgresTokenCache extends TokenCache {
   constructor(
     private readonly database: Database,
-    private readonly sealer: EnvelopeEncryption,
+    private readonly encryption: EnvelopeEncryption,
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly metrics: IssuanceMetrics,
@@ -32,37 +32,37 @@ export class PostgresTokenCache extends TokenCache {
     super();
   }
 
-  async find(place: CachePlace): Promise<CachedToken | undefined> {
+  async find(key: CacheKey): Promise<CachedToken | undefined> {
     try {
       const [row] = await this.database.query<Row>(
-        `SELECT sealed, wrapped_key AS "wrappedKey", key_version AS "keyVersion",
+        `SELECT sealed AS ciphertext, wrapped_key AS "wrappedKey", key_version AS "keyVersion",
                 expires_on AS "expiresOn", fingerprint, fingerprint_key AS "fingerprintKey",
                 secret_version AS "secretVersion"
          FROM token_cache
          WHERE mapping_id = $1 AND variant = $2 AND token_generation = $3 AND reusable_until >= $4`,
-        [place.mappingId, place.variant, place.tokenGeneration, new Date(this.clock.now())],
+        [key.mappingId, key.variant, key.tokenGeneration, new Date(this.clock.now())],
       );
       if (!row) return undefined;
       const { expiresOn, fingerprint, fingerprintKey, secretVersion } = row;
       return {
-        token: await this.sealer.open(row, bindingOf(place, expiresOn)),
+        token: await this.encryption.decrypt(row, associatedDataOf(key, expiresOn)),
         expiresOn,
         fingerprint: { fingerprint, fingerprintKey },
         secretVersion: secretVersion ?? undefined,
       };
     } catch (error) {
-      this.metrics.cacheFault('open');
-      this.logger.warn({ identityId: place.mappingId, error }, 'a kept token could not be opened');
+      this.metrics.observeCacheFault('open');
+      this.logger.warn({ identityId: key.mappingId, error }, 'a cached token could not be read');
       return undefined;
     }
   }
 
-  async keep(place: CachePlace, token: CachedToken): Promise<void> {
+  async store(key: CacheKey, token: CachedToken): Promise<void> {
     const { expiresOn, fingerprint, secretVersion } = token;
     try {
-      const { sealed, wrappedKey, keyVersion } = await this.sealer.seal(
+      const { ciphertext, wrappedKey, keyVersion } = await this.encryption.encrypt(
         token.token,
-        bindingOf(place, expiresOn),
+        associatedDataOf(key, expiresOn),
       );
       await this.database.query(
         `INSERT INTO token_cache (mapping_id, variant, token_generation, policy_version, sealed, wrapped_key,
@@ -76,11 +76,11 @@ export class PostgresTokenCache extends TokenCache {
              expires_on = $8, reusable_until = $9, fingerprint = $10, fingerprint_key = $11,
              secret_version = $12`,
         [
-          place.mappingId,
-          place.variant,
-          place.tokenGeneration,
-          place.policyVersion,
-          sealed,
+          key.mappingId,
+          key.variant,
+          key.tokenGeneration,
+          key.policyVersion,
+          ciphertext,
           wrappedKey,
           keyVersion,
           expiresOn,
@@ -91,8 +91,8 @@ export class PostgresTokenCache extends TokenCache {
         ],
       );
     } catch (error) {
-      this.metrics.cacheFault('keep');
-      this.logger.warn({ identityId: place.mappingId, error }, 'a token could not be kept');
+      this.metrics.observeCacheFault('keep');
+      this.logger.warn({ identityId: key.mappingId, error }, 'a token could not be cached');
     }
   }
 
@@ -103,7 +103,7 @@ export class PostgresTokenCache extends TokenCache {
   }
 
   async sweep(): Promise<void> {
-    // The second condition: one that was kept in the very moment in which its tokens were revoked.
+    // The second condition matches tokens that were stored while their revocation was committed.
     await this.database.query(
       `DELETE FROM token_cache
        WHERE reusable_until < $1
@@ -114,8 +114,11 @@ export class PostgresTokenCache extends TokenCache {
   }
 }
 
-/** Keeps whoever can write to the table from giving one identity's token to another, or a longer life. */
-function bindingOf(place: CachePlace, expiresOn: Date): string {
-  const { mappingId, tokenGeneration, variant } = place;
+/**
+ * Without it, a person who can write to the table could assign a token to another identity, or
+ * extend the time for which it is reused.
+ */
+function associatedDataOf(key: CacheKey, expiresOn: Date): string {
+  const { mappingId, tokenGeneration, variant } = key;
   return JSON.stringify([mappingId, tokenGeneration, variant, expiresOn.getTime()]);
 }

@@ -1,47 +1,47 @@
 import type { TokenFingerprint } from '#libs/audit';
 
-/** What a kept token is for; all of it must be the same for the token to be handed out again. */
-export interface CachePlace {
+/** What a cached token was issued for. A token is reused for the same key only. */
+export interface CacheKey {
   /** Id of the mapping. */
   readonly mappingId: string;
-  /** Of the mapping: grows when all its tokens stop being good. */
+  /** Of the mapping: grows when all its tokens are revoked. */
   readonly tokenGeneration: number;
   readonly policyVersion: string;
-  /** Hash of scopes, asked lifetime, rule and policy version. */
+  /** Hash of scopes, requested lifetime, rule and policy version. */
   readonly variant: string;
 }
 
 export interface CachedToken {
   readonly token: string;
   readonly expiresOn: Date;
-  /** The fingerprint under which it was issued. */
+  /** The fingerprint in the entry of its issuance. */
   readonly fingerprint: TokenFingerprint;
   /** Version of the ACS credential that it was issued with; a regenerated key ends its tokens. */
   readonly secretVersion: string | undefined;
 }
 
-const LEAST_LEFT_MS = 15 * 60_000;
+const MIN_REMAINING_MS = 15 * 60_000;
 
 /**
- * Until when a token may be handed out again: it then still has 15 minutes and a third of its life.
- * Clients renew early, so that one with less would make them ask again and again.
+ * Until when a token may be reused: it then has 15 minutes and a third of its lifetime left. Clients
+ * renew a token before it expires, so that one with less would be requested again at once.
  */
 export function reusableUntil(issuedAtMs: number, expiresOn: Date): Date {
   const end = expiresOn.getTime();
-  return new Date(end - Math.max(LEAST_LEFT_MS, (end - issuedAtMs) / 3));
+  return new Date(end - Math.max(MIN_REMAINING_MS, (end - issuedAtMs) / 3));
 }
 
-/** Tokens that are still good, for all replicas. Encrypted wherever they are at rest. */
+/** Reusable tokens, shared by all replicas. Encrypted at rest. */
 export abstract class TokenCache {
-  /** @returns `undefined` also for one that has too little life left or can't be opened */
-  abstract find(place: CachePlace): Promise<CachedToken | undefined>;
+  /** @returns `undefined` also for a token that may no longer be reused or can't be decrypted */
+  abstract find(key: CacheKey): Promise<CachedToken | undefined>;
 
-  /** Keeps a token that was just issued. Does nothing when the mapping has changed meanwhile. */
-  abstract keep(place: CachePlace, token: CachedToken): Promise<void>;
+  /** Stores a token that was just issued. Does nothing when the mapping has changed meanwhile. */
+  abstract store(key: CacheKey, token: CachedToken): Promise<void>;
 
-  /** Forgets what was issued under other policies. */
+  /** Deletes the tokens that were issued under other policies. */
   abstract dropOtherPolicies(policyVersion: string): Promise<void>;
 
-  /** Forgets what can't be handed out any more. */
+  /** Deletes the tokens that may no longer be reused. */
   abstract sweep(): Promise<void>;
 }

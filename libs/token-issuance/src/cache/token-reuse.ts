@@ -9,21 +9,18 @@ import {
   MappingNotFound,
 } from '#libs/identity-mapping';
 import { SecretStore } from '#libs/secrets';
-import type { IssuanceRequest } from '../issue/issuance-auditor.js';
-import type { Decision, Grant } from '../policy/issuance-policy.js';
-import { type CachePlace, TokenCache } from './token-cache.js';
+import type { GrantedDecision } from '../policy/issuance-policy.js';
+import { type CacheKey, TokenCache } from './token-cache.js';
 
-type Granted = Extract<Decision, { grant: Grant }>;
-
-/** A token that may be handed out again. */
-interface ReusableToken {
+/** A token that may be released again. */
+export interface ReusableToken {
   readonly token: string;
   readonly expiresOn: Date;
   readonly mapping: ProvisionedMapping;
   readonly fingerprint: TokenFingerprint;
 }
 
-/** Finds and keeps tokens for the rules that say `reuse: true`. */
+/** Finds and stores tokens for the rules that say `reuse: true`. */
 @Injectable()
 export class TokenReuse {
   constructor(
@@ -33,31 +30,41 @@ export class TokenReuse {
     private readonly secrets: SecretStore,
   ) {}
 
-  /** What makes two requests equal, so that one token serves both. */
-  keyOf({ tenant, subject, kind }: ApplicationIdentity, decision: Granted): string {
+  /** The same for two requests that one token can serve. */
+  keyOf({ tenant, subject, kind }: ApplicationIdentity, decision: GrantedDecision): string {
     return JSON.stringify([tenant, subject, kind, variantOf(decision)]);
   }
 
-  /** @returns `undefined` when a new token has to be issued */
-  async find(asked: IssuanceRequest, decision: Granted): Promise<ReusableToken | undefined> {
-    const mapping = asked.mapping ?? (await this.#existing(asked.identity));
+  /**
+   * @param mapping that of the identity; absent: it is looked up
+   * @returns `undefined` when a new token has to be issued
+   */
+  async find(
+    {
+      identity,
+      mapping: known,
+    }: { readonly identity: ApplicationIdentity; readonly mapping?: ProvisionedMapping },
+    decision: GrantedDecision,
+  ): Promise<ReusableToken | undefined> {
+    const mapping = known ?? (await this.#findMapping(identity));
     if (mapping?.status !== 'active' || mapping.isRevoking) return undefined;
-    const kept = await this.cache.find(placeOf(mapping, decision));
-    if (!kept || kept.secretVersion !== (await this.#secretVersion(mapping))) return undefined;
-    const { token, expiresOn, fingerprint } = kept;
+    const cached = await this.cache.find(cacheKeyOf(mapping, decision));
+    if (!cached || cached.secretVersion !== (await this.#secretVersion(mapping))) return undefined;
+    const { token, expiresOn, fingerprint } = cached;
     return { token, expiresOn, mapping, fingerprint };
   }
 
-  async keep(
-    decision: Granted,
+  /** @param secretVersion of the ACS credential that the token was issued with */
+  async store(
+    decision: GrantedDecision,
     { mapping, token, expiresOn, fingerprint }: ReusableToken,
     secretVersion: string | undefined,
   ): Promise<void> {
-    const place = placeOf(mapping, decision);
-    await this.cache.keep(place, { token, expiresOn, fingerprint, secretVersion });
+    const key = cacheKeyOf(mapping, decision);
+    await this.cache.store(key, { token, expiresOn, fingerprint, secretVersion });
   }
 
-  async #existing(identity: ApplicationIdentity): Promise<ProvisionedMapping | undefined> {
+  async #findMapping(identity: ApplicationIdentity): Promise<ProvisionedMapping | undefined> {
     try {
       return await this.mappings.find(identity);
     } catch (error) {
@@ -66,7 +73,7 @@ export class TokenReuse {
     }
   }
 
-  /** Of the credential in use now: a new one most likely means that the old key's tokens are dead. */
+  /** Of the current ACS credential. Tokens of an earlier one are probably revoked. */
   async #secretVersion({ resource }: ProvisionedMapping): Promise<string | undefined> {
     const { credentialSecret } = this.resources.find(resource);
     if (credentialSecret === undefined) return undefined;
@@ -74,7 +81,10 @@ export class TokenReuse {
   }
 }
 
-function placeOf({ id, tokenGeneration }: ProvisionedMapping, decision: Granted): CachePlace {
+function cacheKeyOf(
+  { id, tokenGeneration }: ProvisionedMapping,
+  decision: GrantedDecision,
+): CacheKey {
   return {
     mappingId: id,
     tokenGeneration,
@@ -83,8 +93,8 @@ function placeOf({ id, tokenGeneration }: ProvisionedMapping, decision: Granted)
   };
 }
 
-function variantOf({ grant, rule, version }: Granted): string {
-  const lifetime = grant.isLifetimeAsked ? grant.expiresInMinutes : 'default';
+function variantOf({ grant, rule, version }: GrantedDecision): string {
+  const lifetime = grant.isLifetimeRequested ? grant.expiresInMinutes : 'default';
   const parts = JSON.stringify([grant.scopes, lifetime, rule, version]);
   return createHash('sha256').update(parts).digest('base64url');
 }

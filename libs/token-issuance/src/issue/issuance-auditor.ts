@@ -1,22 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditAction, type AuditEvent, AuditTrail, type Principal } from '#libs/audit';
-import type { ApplicationIdentity, ProvisionedMapping } from '#libs/identity-mapping';
-import { type RequestContext, ServiceError } from '#libs/platform';
+import { type AuditAction, type AuditEvent, AuditTrail } from '#libs/audit';
+import { auditTargetOf } from '#libs/identity-mapping';
+import { ServiceError } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
-import type { Decision, PolicySubject } from '../policy/issuance-policy.js';
+import type { Decision } from '../policy/issuance-policy.js';
+import type { IssuanceRequest } from './issuance-request.js';
 
-/** Who asks a token for whom. */
-export interface IssuanceRequest {
-  readonly caller: Principal;
-  readonly request: RequestContext;
-  /** Whom the token is for. */
-  readonly identity: ApplicationIdentity;
-  readonly isForOthers: boolean;
-  /** As far as it is known yet. */
-  readonly mapping?: ProvisionedMapping;
-}
+type IssuanceAction = Extract<AuditAction, 'token.issue' | 'token.reuse' | 'token.exchange'>;
 
-/** Makes the audit entries of issuance, refusals among them. */
+/** The audit entries of issuance. */
 @Injectable()
 export class IssuanceAuditor {
   constructor(
@@ -24,57 +16,44 @@ export class IssuanceAuditor {
     private readonly metrics: IssuanceMetrics,
   ) {}
 
-  policySubject({ caller, identity, isForOthers }: IssuanceRequest): PolicySubject {
-    const { clientApp, permissions, isGuest } = caller;
-    const { kind, tenant } = identity;
-    return { kind, tenant, clientApp, permissions, isGuest, isForOthers };
-  }
-
-  /** What every entry about this request has in common. */
+  /** What all entries about a request have in common. */
   event(
-    action: AuditAction,
-    { caller, request, identity, isForOthers, mapping }: IssuanceRequest,
-    { rule, version, trials }: Pick<Decision, 'rule' | 'version' | 'trials'>,
+    action: IssuanceAction,
+    { actor, request, identity, isForOthers, mapping }: IssuanceRequest,
+    { rule, version, evaluatedRules }: Decision<unknown>,
   ): Omit<AuditEvent, 'outcome'> {
     const { tenant, subject, kind } = identity;
     const details = {
       ...(isForOthers && { forOthers: true }),
-      ...(trials.length > 0 && {
-        trials: trials.map((trial) => `${trial.rule}: ${trial.outcome}`),
+      ...(evaluatedRules.length > 0 && {
+        trials: evaluatedRules.map((trial) => `${trial.rule}: ${trial.outcome}`),
       }),
     };
     return {
       action,
-      actor: caller,
+      actor,
       request,
-      target: {
-        ...{ tenant, subject, kind },
-        ...(mapping && {
-          identityId: mapping.id,
-          communicationUserId: mapping.communicationUserId,
-          resource: mapping.resource,
-        }),
-      },
+      target: { ...(mapping && auditTargetOf(mapping)), tenant, subject, kind },
       policy: { rule: rule ?? 'none', version },
       ...(Object.keys(details).length > 0 && { details }),
     };
   }
 
-  /** Refusals are evidence too. Where even that can't be recorded, the caller still gets no token. */
-  async refusal(
-    action: AuditAction,
-    asked: IssuanceRequest,
+  /** Records a refusal and counts it. Where the refusal can't be recorded either, it is only counted. */
+  async recordRefusal(
+    action: IssuanceAction,
+    request: IssuanceRequest,
     decision: Decision<unknown>,
     error: unknown,
   ): Promise<void> {
     if (!(error instanceof ServiceError)) return;
-    this.metrics.answered(decision.rule, error.code);
+    this.metrics.observeRequest(decision.rule, error.code);
     if (isUnrecordable(error)) return;
-    await this.audit.record({ ...this.event(action, asked, decision), ...refused(error) });
+    await this.audit.record({ ...this.event(action, request, decision), ...refused(error) });
   }
 
-  /** Records a token that ACS gave but that is not released; the refusal is recorded besides. */
-  async withheld(event: AuditEvent, error: unknown): Promise<void> {
+  /** Records that a token which ACS has issued is not released. The refusal gets an entry of its own. */
+  async recordWithheld(event: AuditEvent, error: unknown): Promise<void> {
     if (!(error instanceof ServiceError) || isUnrecordable(error)) return;
     const details = { ...event.details, withheld: true };
     await this.audit.record({ ...event, ...refused(error), outcome: 'failure', details });
@@ -88,7 +67,7 @@ function refused(error: ServiceError): Pick<AuditEvent, 'outcome' | 'reason'> {
   };
 }
 
-/** Where the database is away there is no log to write to. */
+/** Whether the storage is unavailable that the audit entry would be written to. */
 function isUnrecordable({ code }: ServiceError): boolean {
   return code === 'audit-unavailable' || code === 'database-unavailable';
 }

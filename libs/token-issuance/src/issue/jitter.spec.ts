@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Grant } from '../policy/issuance-policy.js';
-import { jittered } from './jitter.js';
+import { jitteredLifetime } from './jitter.js';
 import { reusableUntil } from '../cache/token-cache.js';
 
 function grant(change: Partial<Grant>): Grant {
@@ -9,24 +9,24 @@ function grant(change: Partial<Grant>): Grant {
     scopes: ['voip'],
     expiresInMinutes: 600,
     lifetimeMinutes: { shortest: 60, longest: 1440 },
-    isLifetimeAsked: false,
+    isLifetimeRequested: false,
     isReusable: true,
     tokensPerHour: undefined,
     ...change,
   };
 }
 
-describe('jittered', () => {
+describe('jitteredLifetime', () => {
   it('spreads lifetimes that nobody asked for, by a tenth', () => {
-    const lifetimes = Array.from({ length: 500 }, () => jittered(grant({})));
+    const lifetimes = Array.from({ length: 500 }, () => jitteredLifetime(grant({})));
     expect(Math.min(...lifetimes)).toBeGreaterThanOrEqual(540);
     expect(Math.max(...lifetimes)).toBeLessThanOrEqual(660);
     expect(new Set(lifetimes).size).toBeGreaterThan(50);
   });
 
   it('gives exactly what was asked for, and where nothing is kept exactly what the rule says', () => {
-    for (const change of [{ isLifetimeAsked: true }, { isReusable: false }]) {
-      expect(new Set(Array.from({ length: 50 }, () => jittered(grant(change))))).toEqual(
+    for (const change of [{ isLifetimeRequested: true }, { isReusable: false }]) {
+      expect(new Set(Array.from({ length: 50 }, () => jitteredLifetime(grant(change))))).toEqual(
         new Set([600]),
       );
     }
@@ -38,7 +38,7 @@ describe('jittered', () => {
       fc.property(minutes, minutes, minutes, (...three) => {
         const [shortest, expiresInMinutes, longest] = three.sort((a, b) => a - b);
         const given = grant({ expiresInMinutes, lifetimeMinutes: { shortest, longest } });
-        const lifetime = jittered(given);
+        const lifetime = jitteredLifetime(given);
         return lifetime >= shortest && lifetime <= longest && Number.isInteger(lifetime);
       }),
     );

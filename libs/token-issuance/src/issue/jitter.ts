@@ -5,11 +5,12 @@ import type { Grant } from '../policy/issuance-policy.js';
 const SPREAD = 0.1;
 
 /**
- * The lifetime to ask ACS for. Where tokens are kept and nobody asked for a lifetime it varies by a
- * tenth within the rule's bounds, so that those who came together in the morning don't renew together.
+ * The lifetime to request from ACS, in minutes. Where tokens are cached and the caller requested no
+ * lifetime it varies by a tenth within the rule's limits, so that tokens that were issued together
+ * are not renewed together.
  */
-export function jittered({ expiresInMinutes, lifetimeMinutes, ...grant }: Grant): number {
-  if (!grant.isReusable || grant.isLifetimeAsked) return expiresInMinutes;
+export function jitteredLifetime({ expiresInMinutes, lifetimeMinutes, ...grant }: Grant): number {
+  if (!grant.isReusable || grant.isLifetimeRequested) return expiresInMinutes;
   const { shortest, longest } = lifetimeMinutes;
   const spread = Math.floor(expiresInMinutes * SPREAD);
   const lowest = Math.max(shortest, expiresInMinutes - spread);

@@ -1,27 +1,22 @@
 import { createHash } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  AuditUnavailable,
-  type Principal,
-  type TokenFingerprint,
-  TokenFingerprints,
-} from '#libs/audit';
+import { AuditUnavailable, type TokenFingerprint, TokenFingerprints } from '#libs/audit';
+import type { Principal } from '#libs/platform';
 import { MemoryAuditTrail } from '#libs/audit/testing';
 import { CommunicationResources, UpstreamUnavailable } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
-import { MemoryIdentityMap } from '#libs/identity-mapping/testing';
+import { MemoryIdentityMap, wireIdentityMapping } from '#libs/identity-mapping/testing';
 import { ManualClock, MemoryLogger } from '#libs/platform';
 import { MemorySecretStore, Secret } from '#libs/secrets';
-import { identityMappingOver } from '#libs/identity-mapping/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { IssuanceAuditor } from './issuance-auditor.js';
-import { IssuancePolicies } from '../policy/issuance-policies.js';
+import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
 import { readPolicy } from '../policy/policy-file.js';
 import { MemoryTokenCache } from '../testing/memory-token-cache.js';
 import { TokenReuse } from '../cache/token-reuse.js';
 import { TokenIssuanceService } from './token-issuance.service.js';
-import { MemoryTokenQuota } from './token-quota.js';
+import { MemoryTokenQuota } from '../testing/memory-token-quota.js';
 
 const POLICY = `
 version: 1
@@ -80,7 +75,8 @@ function open() {
   const cache = new MemoryTokenCache(clock);
   const gateway = new MemoryCommunicationIdentityGateway(resources, clock);
   const map = new MemoryIdentityMap(clock);
-  const mappings = identityMappingOver({ map, gateway, audit, resources, clock, logger });
+  const adapters = { map, gateway, audit, resources, clock, logger };
+  const { mappings } = wireIdentityMapping(adapters);
   const secrets = new MemorySecretStore(clock);
   // The version that the gateway in memory says it has signed with.
   secrets.read = async (name) =>
@@ -107,8 +103,8 @@ function open() {
 
 describe('TokenIssuanceService', () => {
   let at: ReturnType<typeof open>;
-  const issue = async (caller: Principal, wish: { scopes?: string[] } = {}) =>
-    at.service.issueForCaller(caller, wish, request);
+  const issue = async (actor: Principal, options: { scopes?: string[] } = {}) =>
+    at.service.issueForCaller(options, { actor, request });
   const asked = () => at.gateway.calls.map(({ operation }) => operation);
   const recorded = () => at.audit.entries.map(({ action, outcome }) => `${action} ${outcome}`);
 
@@ -185,7 +181,10 @@ describe('TokenIssuanceService', () => {
     const issueToken = at.gateway.issueToken.bind(at.gateway);
     at.gateway.issueToken = async (...call) => {
       const issued = await issueToken(...call);
-      await at.mappings.revokeTokens({ mapping, actor: callerOf('user') });
+      await at.mappings.revokeTokens(
+        { id: mapping.id, tenant: 'any' },
+        { actor: callerOf('user') },
+      );
       return issued;
     };
     await expect(issue(callerOf('user'))).rejects.toMatchObject({ code: 'revocation-pending' });

@@ -1,62 +1,48 @@
 import { Injectable } from '@nestjs/common';
+import { type AuditEvent, type AuditReceipt, AuditTrail, TokenFingerprints } from '#libs/audit';
+import { CommunicationIdentityGateway } from '#libs/communication-services';
 import {
-  type AuditEvent,
-  type AuditReceipt,
-  AuditTrail,
-  type Principal,
-  type TokenFingerprint,
-  TokenFingerprints,
-} from '#libs/audit';
-import { CommunicationIdentityGateway, type GatewayCall } from '#libs/communication-services';
-import {
-  type CreateWithToken,
   type EnsuredMapping,
+  gatewayCallOf,
   type ProvisionedMapping,
   IdentityMappingService,
 } from '#libs/identity-mapping';
-import type { RequestContext } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
-import { type IssuanceRequest, IssuanceAuditor } from './issuance-auditor.js';
-import { IssuancePolicies } from '../policy/issuance-policies.js';
-import type { Decision, Grant, ScopeSunset, TokenOptions } from '../policy/issuance-policy.js';
+import { IssuanceAuditor } from './issuance-auditor.js';
+import { type CallerContext, type IssuanceRequest, policySubjectOf } from './issuance-request.js';
+import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
+import type { GrantedDecision, ScopeSunset, TokenOptions } from '../policy/issuance-policy.js';
 import { SingleFlight } from './single-flight.js';
-import { TokenReuse } from '../cache/token-reuse.js';
-import { jittered } from './jitter.js';
+import { type ReusableToken, TokenReuse } from '../cache/token-reuse.js';
+import { jitteredLifetime } from './jitter.js';
 import { TokenQuota } from './token-quota.js';
 
 /** A token and what it was issued for. */
 export interface IssuedToken {
-  /** Opaque; its format may change. Never logged; at rest only sealed. */
+  /** Opaque; its format may change. Never logged; encrypted at rest. */
   readonly token: string;
   readonly expiresOn: Date;
   readonly scopes: readonly string[];
   readonly mapping: ProvisionedMapping;
   readonly auditEntry: AuditReceipt;
-  /** Those of the scopes that ACS will stop to give. */
+  /** Those of the scopes that ACS will stop supporting. */
   readonly sunsets: readonly ScopeSunset[];
 }
 
-/** A token that is recorded and may be released. */
-interface Recorded {
-  readonly token: string;
-  readonly expiresOn: Date;
-  readonly mapping: ProvisionedMapping;
-  readonly fingerprint: TokenFingerprint;
+/** A token whose audit entry is durable, so that it may be released. */
+interface RecordedToken extends ReusableToken {
   readonly auditEntry: AuditReceipt;
   readonly isReused: boolean;
 }
 
-type Granted = Extract<Decision, { grant: Grant }>;
-
-/** How the mapping comes about that the token is for. */
-type Ensure = (asked: IssuanceRequest, first: CreateWithToken) => Promise<EnsuredMapping>;
-
-type FirstToken = Parameters<CreateWithToken['tokenEvent']>[0];
-
-/** Issues ACS access tokens under the policy; none leaves before its audit entry is durable. */
+/**
+ * Issues ACS access tokens under the policy. No token is released before its audit entry is durable.
+ *
+ * The private methods are the steps of one request, in their order.
+ */
 @Injectable()
 export class TokenIssuanceService {
-  readonly #flights = new SingleFlight<Recorded>();
+  readonly #flights = new SingleFlight<RecordedToken>();
 
   constructor(
     private readonly policies: IssuancePolicies,
@@ -66,190 +52,158 @@ export class TokenIssuanceService {
     private readonly fingerprints: TokenFingerprints,
     private readonly quota: TokenQuota,
     private readonly reuse: TokenReuse,
-    private readonly records: IssuanceAuditor,
+    private readonly auditor: IssuanceAuditor,
     private readonly metrics: IssuanceMetrics,
   ) {}
 
   /**
    * Issues an access token for the caller's own identity, creating it on first use.
    *
-   * Safe to repeat: a repeat gives a token for the same identity, and where the policy says so the
-   * same token while it is still good.
+   * Safe to repeat: a repeat gives a token for the same identity; under a rule with reuse, the same
+   * token while it is valid for long enough.
    *
    * @throws NoRuleApplies, ScopesNotAllowed, LifetimeNotAllowed when the policy refuses
    * @throws TokenQuotaExceeded when the identity has had its tokens for the hour
-   * @throws UpstreamUnavailable when ACS gave no answer within `acs.timeoutMs`
+   * @throws UpstreamUnavailable when ACS did not respond within `acs.timeoutMs`
    * @throws AuditUnavailable when the issuance could not be recorded; no token was released
    */
-  async issueForCaller(
-    caller: Principal,
-    wish: TokenOptions,
-    request: RequestContext,
-  ): Promise<IssuedToken> {
-    const { tenant, subject, kind } = caller;
+  async issueForCaller(options: TokenOptions, context: CallerContext): Promise<IssuedToken> {
+    const { tenant, subject, kind } = context.actor;
     const identity = { tenant, subject, kind };
-    return this.#issue(
-      { caller, request, identity, isForOthers: false },
-      wish,
-      async (asked, first) =>
-        this.mappings.ensureActive({ identity, actor: caller, request: asked.request }, first),
-    );
+    return this.#decideAndIssue({ ...context, identity, isForOthers: false }, options);
   }
 
   /**
-   * Issues an access token for a mapped identity, on behalf of a caller that may do so for all of
-   * its tenant. The rest is as with `issueForCaller`.
+   * Issues an access token for a mapped identity of the caller's tenant, for callers that may do so.
+   * Otherwise as `issueForCaller`.
    *
-   * @throws MappingNotFound when there is none, or it is another tenant's
+   * @throws MappingNotFound when there is no such mapping, or it is another tenant's
    */
   async issueForMapping(
-    caller: Principal,
     mappingId: string,
-    wish: TokenOptions,
-    request: RequestContext,
+    options: TokenOptions,
+    context: CallerContext,
   ): Promise<IssuedToken> {
-    const mapping = await this.mappings.get(mappingId, caller.tenant);
+    const mapping = await this.mappings.get(mappingId, context.actor.tenant);
     const { tenant, subject, kind } = mapping;
-    const asked = {
-      caller,
-      request,
-      identity: { tenant, subject, kind },
-      isForOthers: true,
-      mapping,
-    };
-    return this.#issue(asked, wish, async () => ({
-      mapping: await this.mappings.requireActive(mapping),
-      isNew: false,
-    }));
+    const identity = { tenant, subject, kind };
+    return this.#decideAndIssue({ ...context, identity, isForOthers: true, mapping }, options);
   }
 
-  async #issue(asked: IssuanceRequest, wish: TokenOptions, ensure: Ensure): Promise<IssuedToken> {
+  async #decideAndIssue(request: IssuanceRequest, options: TokenOptions): Promise<IssuedToken> {
     const policy = this.policies.current;
-    const decision = policy.decide(this.records.policySubject(asked), wish);
-    this.metrics.tried(decision.trials);
+    const decision = policy.decide(policySubjectOf(request), options);
+    this.metrics.observeEvaluatedRules(decision.evaluatedRules);
     try {
       if ('refusal' in decision) throw decision.refusal;
-      const recorded = decision.grant.isReusable
-        ? await this.#share(asked, decision, ensure)
-        : await this.#fresh(asked, decision, ensure);
-      const { token, expiresOn, mapping, auditEntry, isReused } = recorded;
+      const { token, expiresOn, mapping, auditEntry, isReused } = decision.grant.isReusable
+        ? await this.#reuseOrIssue(request, decision)
+        : await this.#issueWithinQuota(request, decision);
       const { scopes } = decision.grant;
       const sunsets = policy.sunsetsOf(scopes);
-      this.metrics.answered(decision.rule, isReused ? 'reused' : 'issued');
-      for (const { scope } of sunsets) this.metrics.gaveSunsetScope(scope);
+      this.metrics.observeRequest(decision.rule, isReused ? 'reused' : 'issued');
+      for (const { scope } of sunsets) this.metrics.observeSunsetScope(scope);
       return { token, expiresOn, scopes, mapping, auditEntry, sunsets };
     } catch (error) {
-      await this.records.refusal('token.issue', asked, decision, error);
+      await this.auditor.recordRefusal('token.issue', request, decision, error);
       throw error;
     }
   }
 
-  /** Hands out a token that is still good, or shares one call to ACS with whoever asks the same. */
-  async #share(asked: IssuanceRequest, decision: Granted, ensure: Ensure): Promise<Recorded> {
-    const key = this.reuse.keyOf(asked.identity, decision);
-    const { value, isLeader } = await this.#flights.join(
-      key,
+  /** Gives a cached token, or issues one. Equal requests at the same time share one token. */
+  async #reuseOrIssue(request: IssuanceRequest, decision: GrantedDecision): Promise<RecordedToken> {
+    const { value: shared, isLeader } = await this.#flights.join(
+      this.reuse.keyOf(request.identity, decision),
       async (signal) => {
-        const leader = { ...asked, request: { ...asked.request, signal } };
-        return (await this.#kept(leader, decision)) ?? this.#fresh(leader, decision, ensure);
+        const leader = { ...request, request: { ...request.request, signal } };
+        const cached = await this.reuse.find(leader, decision);
+        return cached
+          ? this.#recordReuse(leader, decision, cached)
+          : this.#issueWithinQuota(leader, decision);
       },
-      asked.request.signal,
+      request.request.signal,
     );
-    if (isLeader) return value;
-    const auditEntry = await this.#recordReuse(asked, decision, value);
-    return { ...value, auditEntry, isReused: true };
-  }
-
-  async #kept(asked: IssuanceRequest, decision: Granted): Promise<Recorded | undefined> {
-    const found = await this.reuse.find(asked, decision);
-    if (!found) return undefined;
-    const auditEntry = await this.#recordReuse(asked, decision, found);
-    return { ...found, auditEntry, isReused: true };
+    return isLeader ? shared : this.#recordReuse(request, decision, shared);
   }
 
   async #recordReuse(
-    asked: IssuanceRequest,
-    decision: Granted,
-    { mapping, expiresOn, fingerprint }: Pick<Recorded, 'mapping' | 'expiresOn' | 'fingerprint'>,
-  ): Promise<AuditReceipt> {
-    return this.audit.record({
-      ...this.records.event('token.reuse', { ...asked, mapping }, decision),
+    request: IssuanceRequest,
+    decision: GrantedDecision,
+    reused: ReusableToken,
+  ): Promise<RecordedToken> {
+    const { mapping, fingerprint, expiresOn } = reused;
+    const auditEntry = await this.audit.record({
+      ...this.auditor.event('token.reuse', { ...request, mapping }, decision),
       outcome: 'success',
       token: { ...fingerprint, scopes: decision.grant.scopes, expiresOn },
     });
+    return { ...reused, auditEntry, isReused: true };
   }
 
-  /** Asks ACS, after a place was taken where the rule counts. */
-  async #fresh(asked: IssuanceRequest, decision: Granted, ensure: Ensure): Promise<Recorded> {
-    const { tokensPerHour } = decision.grant;
-    if (tokensPerHour === undefined) return this.#ask(asked, decision, ensure);
-    const giveBack = await this.quota.take(asked.identity, tokensPerHour);
+  /** Issues a new token, which counts against the identity's quota if it is released. */
+  async #issueWithinQuota(
+    request: IssuanceRequest,
+    decision: GrantedDecision,
+  ): Promise<RecordedToken> {
+    const release = await this.quota.take(request.identity, decision.grant.tokensPerHour);
     try {
-      return await this.#ask(asked, decision, ensure);
+      return await this.#issueAndCommit(request, decision);
     } catch (error) {
-      await giveBack().catch(() => undefined); // the place comes free by itself within the hour
+      await release();
       throw error;
     }
   }
 
-  async #ask(asked: IssuanceRequest, decision: Granted, ensure: Ensure): Promise<Recorded> {
-    const { scopes } = decision.grant;
-    const wish = { scopes, expiresInMinutes: jittered(decision.grant) };
-    const fingerprint = async (token: string): Promise<TokenFingerprint> =>
-      this.fingerprints.of(token);
-    const eventOf = async ({
-      mapping,
-      token,
-      expiresOn,
-      evidence,
-    }: FirstToken): Promise<AuditEvent> => ({
-      ...this.records.event('token.issue', { ...asked, mapping }, decision),
-      outcome: 'success',
-      token: { ...(await fingerprint(token)), scopes, expiresOn },
-      upstream: evidence,
-    });
-    const { mapping, issued } = await ensure(asked, { wish, tokenEvent: eventOf });
-    const first = issued ?? (await this.#issueFor(mapping, asked, wish, eventOf));
-    const recorded = {
-      token: first.token,
-      expiresOn: first.expiresOn,
-      mapping,
-      fingerprint: await fingerprint(first.token),
-      auditEntry: first.auditEntry,
-      isReused: false,
-    };
-    if (decision.grant.isReusable) {
-      await this.reuse.keep(decision, recorded, first.evidence.secretVersion);
-    }
-    return recorded;
-  }
+  /** Ensures the identity, issues the token, commits both to the log and stores the token for reuse. */
+  async #issueAndCommit(
+    request: IssuanceRequest,
+    decision: GrantedDecision,
+  ): Promise<RecordedToken> {
+    const { scopes, isReusable } = decision.grant;
+    const options = { scopes, expiresInMinutes: jitteredLifetime(decision.grant) };
 
-  async #issueFor(
-    mapping: ProvisionedMapping,
-    asked: IssuanceRequest,
-    wish: { scopes: readonly string[]; expiresInMinutes: number },
-    eventOf: (first: FirstToken) => Promise<AuditEvent>,
-  ): Promise<Omit<FirstToken, 'mapping'> & { auditEntry: AuditReceipt }> {
+    const ensured: EnsuredMapping = request.mapping
+      ? { mapping: await this.mappings.requireActive(request.mapping) }
+      : await this.mappings.findOrCreate(request, options);
+    // An error before the commit leaves the new identity to a background task, and no token.
+    using creation = ensured.creation;
+    const { mapping } = ensured;
+
     const { communicationUserId } = mapping;
-    const issued = await this.gateway.issueToken(callOf(mapping, asked), {
-      communicationUserId,
-      ...wish,
-    });
-    const event = await eventOf({ mapping, ...issued });
-    // A token from before a revocation is ended by it at ACS; one from after must not leave.
-    await this.mappings.requireUnchanged(mapping).catch(async (error: unknown) => {
-      await this.records.withheld(event, error);
-      throw error;
-    });
-    return { ...issued, auditEntry: await this.audit.record(event) };
-  }
-}
+    const { token, expiresOn, evidence } =
+      creation?.issued ??
+      (await this.gateway.issueToken(gatewayCallOf(mapping, request), {
+        communicationUserId,
+        ...options,
+      }));
+    const fingerprint = await this.fingerprints.of(token);
+    const issued = { token, expiresOn, mapping, fingerprint };
 
-/** The shares of the request budget are the caller's, not the target's. */
-function callOf(
-  { resource }: ProvisionedMapping,
-  { caller, request }: IssuanceRequest,
-): GatewayCall {
-  const { tenant, clientApp } = caller;
-  return { resource, request, tenant, ...(clientApp !== undefined && { clientApp }) };
+    const event: AuditEvent = {
+      ...this.auditor.event('token.issue', { ...request, mapping }, decision),
+      outcome: 'success',
+      token: { ...fingerprint, scopes, expiresOn },
+      upstream: evidence,
+    };
+    const auditEntry = creation
+      ? await creation.commit(event)
+      : await this.#recordUnlessRevoked(mapping, event);
+
+    if (isReusable) await this.reuse.store(decision, issued, evidence.secretVersion);
+    return { ...issued, auditEntry, isReused: false };
+  }
+
+  /** Records the token of an existing mapping; withholds it when its tokens were revoked meanwhile. */
+  async #recordUnlessRevoked(
+    mapping: ProvisionedMapping,
+    event: AuditEvent,
+  ): Promise<AuditReceipt> {
+    try {
+      await this.mappings.requireUnchanged(mapping);
+    } catch (error) {
+      await this.auditor.recordWithheld(event, error);
+      throw error;
+    }
+    return this.audit.record(event);
+  }
 }

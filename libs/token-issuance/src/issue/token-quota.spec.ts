@@ -1,8 +1,9 @@
 import { DataSource } from 'typeorm';
 import { afterAll } from 'vitest';
 import { Database, dataSourceOptions, ManualClock } from '#libs/platform';
-import { testDatabase } from '../../../../test/support/postgres.js';
-import { MemoryTokenQuota, PostgresTokenQuota } from './token-quota.js';
+import { testDatabase } from '#libs/platform/testing';
+import { PostgresTokenQuota } from './token-quota.js';
+import { MemoryTokenQuota } from '../testing/memory-token-quota.js';
 import { tokenQuotaContract } from '../testing/token-quota.contract.js';
 
 const closers: (() => Promise<void>)[] = [];

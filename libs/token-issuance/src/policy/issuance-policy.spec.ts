@@ -67,7 +67,12 @@ const crm: PolicySubject = {
 };
 
 function decide(subject: PolicySubject, wish: TokenOptions = {}): object {
-  const { trials: _trials, version: _version, rule, ...decision } = policy.decide(subject, wish);
+  const {
+    evaluatedRules: _trials,
+    version: _version,
+    rule,
+    ...decision
+  } = policy.decide(subject, wish);
   if ('grant' in decision) {
     const { scopes, expiresInMinutes } = decision.grant;
     return { rule, scopes, minutes: expiresInMinutes };
@@ -207,7 +212,7 @@ describe('IssuancePolicy', () => {
       rule: undefined,
       trials: [{ rule: 'shorter-days', outcome: 'allow' }],
     });
-    expect(policy.decide(bot, {}).trials).toEqual([]);
+    expect(policy.decide(bot, {}).evaluatedRules).toEqual([]);
   });
 
   it('lets those exchange Teams tokens whose rule says so', () => {

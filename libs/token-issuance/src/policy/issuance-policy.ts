@@ -36,13 +36,13 @@ export interface Grant {
   /** The shortest and longest lifetime that the rule gives; a lifetime nobody asked for may vary within. */
   readonly lifetimeMinutes: { readonly shortest: number; readonly longest: number };
   /** Whether the lifetime was asked for, so that it may not be varied. */
-  readonly isLifetimeAsked: boolean;
+  readonly isLifetimeRequested: boolean;
   readonly isReusable: boolean;
   readonly tokensPerHour: number | undefined;
 }
 
 /** What a rule in audit mode would have decided. */
-export interface TrialOutcome {
+export interface EvaluatedRule {
   readonly rule: string;
   /** `allow`, or the code of the refusal. */
   readonly outcome: string;
@@ -54,8 +54,11 @@ export type Decision<T = Grant> = {
   readonly rule: string | undefined;
   /** Of the policy; see `policyVersion`. */
   readonly version: string;
-  readonly trials: readonly TrialOutcome[];
+  readonly evaluatedRules: readonly EvaluatedRule[];
 } & ({ readonly grant: T } | { readonly refusal: ServiceError });
+
+/** A decision that grants a token. */
+export type GrantedDecision = Extract<Decision, { readonly grant: Grant }>;
 
 /** A scope that ACS will stop to give. */
 export interface ScopeSunset {
@@ -111,19 +114,19 @@ export class IssuancePolicy {
   }
 
   #ask<T>(subject: PolicySubject, answer: (rule: PolicyRule) => Answer<T>): Decision<T> {
-    const trials: TrialOutcome[] = [];
+    const evaluatedRules: EvaluatedRule[] = [];
     for (const rule of this.document.rules) {
       if (!matches(rule.when, subject)) continue;
       const given = answer(rule);
       if (rule.mode === 'enforce') {
-        return { rule: rule.name, version: this.version, trials, ...given };
+        return { rule: rule.name, version: this.version, evaluatedRules, ...given };
       }
-      trials.push({
+      evaluatedRules.push({
         rule: rule.name,
         outcome: 'grant' in given ? 'allow' : given.refusal.code,
       });
     }
-    return { rule: undefined, version: this.version, trials, refusal: new NoRuleApplies() };
+    return { rule: undefined, version: this.version, evaluatedRules, refusal: new NoRuleApplies() };
   }
 }
 
@@ -161,7 +164,7 @@ function granted(allow: PolicyRule['allow'], wish: TokenOptions): Answer<Grant> 
       scopes,
       expiresInMinutes,
       lifetimeMinutes: { shortest, longest },
-      isLifetimeAsked: wish.expiresInMinutes !== undefined,
+      isLifetimeRequested: wish.expiresInMinutes !== undefined,
       isReusable: allow.reuse,
       tokensPerHour: allow.tokensPerHour,
     },

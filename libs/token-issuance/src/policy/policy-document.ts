@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** A policy is read by people; a longer one is a slip or an attack. */
-export const LONGEST_POLICY_BYTES = 256 * 1024;
+export const MAX_POLICY_BYTES = 256 * 1024;
 
 /** What ACS gives (`expiresInMinutes` of its REST interface). */
 const lifetime = z

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { BUILT_IN_POLICY } from './built-in-policy.js';
-import { LONGEST_POLICY_BYTES, policyJsonSchema } from './policy-document.js';
+import { MAX_POLICY_BYTES, policyJsonSchema } from './policy-document.js';
 import { InvalidPolicy, readPolicy } from './policy-file.js';
 
 const RULE = `  - name: all
@@ -74,7 +74,7 @@ describe('readPolicy', () => {
     ['a list', '[]'],
     ['a tab for indentation', POLICY.replace('    when', '\twhen')],
     ['a file cut in the middle of its last rule', POLICY.slice(0, -20)],
-    ['more text than any policy', POLICY + '#'.repeat(LONGEST_POLICY_BYTES)],
+    ['more text than any policy', POLICY + '#'.repeat(MAX_POLICY_BYTES)],
     ['nesting without end', `version: ${'['.repeat(20_000)}`],
     ['aliases that explode', 'a: &a [1,1]\nb: &b [*a,*a]\nc: &c [*b,*b]\nrules: [*c]'],
   ])('refuses %s', (_what, text) => {

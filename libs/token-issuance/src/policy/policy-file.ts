@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { IssuancePolicy } from './issuance-policy.js';
-import { LONGEST_POLICY_BYTES, policyDocument } from './policy-document.js';
+import { MAX_POLICY_BYTES, policyDocument } from './policy-document.js';
 
 /** The text is no policy. Lists every fault with its place. */
 export class InvalidPolicy extends Error {
@@ -30,8 +30,8 @@ export function policyVersion(text: string): string {
  * @throws InvalidPolicy
  */
 export function readPolicy(text: string): IssuancePolicy {
-  if (Buffer.byteLength(text) > LONGEST_POLICY_BYTES) {
-    throw new InvalidPolicy([`the file is longer than ${LONGEST_POLICY_BYTES} bytes`]);
+  if (Buffer.byteLength(text) > MAX_POLICY_BYTES) {
+    throw new InvalidPolicy([`the file is longer than ${MAX_POLICY_BYTES} bytes`]);
   }
   const lines = new LineCounter();
   const { document, value } = parsed(text, lines);

@@ -1,23 +1,27 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditReceipt, AuditTrail, type Principal, TokenFingerprints } from '#libs/audit';
+import { type AuditReceipt, AuditTrail, TokenFingerprints } from '#libs/audit';
 import { CommunicationIdentityGateway, CommunicationResources } from '#libs/communication-services';
-import { IdentityMappingService, MappingNotFound } from '#libs/identity-mapping';
-import type { RequestContext } from '#libs/platform';
+import {
+  type ApplicationIdentity,
+  IdentityMappingService,
+  MappingNotFound,
+} from '#libs/identity-mapping';
 import { IssuanceMetrics } from '../metrics.js';
-import { type IssuanceRequest, IssuanceAuditor } from '../issue/issuance-auditor.js';
-import { IssuancePolicies } from '../policy/issuance-policies.js';
+import { IssuanceAuditor } from '../issue/issuance-auditor.js';
+import { type CallerContext, policySubjectOf } from '../issue/issuance-request.js';
+import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
 import { TeamsTokensNotAllowed } from '../policy/errors.js';
 import { TokenQuota } from '../issue/token-quota.js';
 
-/** What a Teams user's token was exchanged for. */
+/** The ACS token of a Teams user. */
 export interface ExchangedToken {
-  /** Opaque. Lives as long as the Teams token that it was made from. */
+  /** Opaque. Expires with the Teams token that it was exchanged for. */
   readonly token: string;
   readonly expiresOn: Date;
   readonly auditEntry: AuditReceipt;
 }
 
-/** Exchanges the Entra token of a Teams user for an ACS token, so that they act as themselves. */
+/** Exchanges the Entra token of a Teams user for an ACS token of that user. */
 @Injectable()
 export class TeamsExchangeService {
   constructor(
@@ -28,39 +32,30 @@ export class TeamsExchangeService {
     private readonly audit: AuditTrail,
     private readonly fingerprints: TokenFingerprints,
     private readonly quota: TokenQuota,
-    private readonly records: IssuanceAuditor,
+    private readonly auditor: IssuanceAuditor,
     private readonly metrics: IssuanceMetrics,
   ) {}
 
   /**
-   * Exchanges a token of the caller's own. User and application come from the caller's validated
-   * token: ACS holds them against the Teams token, so that nobody can replay another one's.
+   * Exchanges a Teams token of the caller. ACS compares the token's user and application with those
+   * of the caller's own verified token, so that nobody can use another user's Teams token.
    *
-   * @param caller a signed-in user
-   * @throws TeamsTokensNotAllowed when the policy does not let the caller
+   * @param context of a signed-in user
+   * @throws TeamsTokensNotAllowed when the policy does not allow it
    * @throws MappingNotActive when the caller is suspended
-   * @throws TeamsTokenRefused when ACS does not take the Teams token
+   * @throws TeamsTokenRefused when ACS does not accept the Teams token
    */
-  async exchange(
-    caller: Principal,
-    teamsUserToken: string,
-    request: RequestContext,
-  ): Promise<ExchangedToken> {
-    const { tenant, subject, kind } = caller;
-    const asked = { caller, request, identity: { tenant, subject, kind }, isForOthers: false };
-    const subjectOfPolicy = this.records.policySubject(asked);
-    const decision = this.policies.current.decideTeamsExchange(subjectOfPolicy);
-    this.metrics.tried(decision.trials);
+  async exchange(teamsUserToken: string, context: CallerContext): Promise<ExchangedToken> {
+    const { request } = context;
+    const { tenant, subject, kind, clientApp } = context.actor;
+    const issuance = { ...context, identity: { tenant, subject, kind }, isForOthers: false };
+    const decision = this.policies.current.decideTeamsExchange(policySubjectOf(issuance));
+    this.metrics.observeEvaluatedRules(decision.evaluatedRules);
     try {
       if ('refusal' in decision) throw decision.refusal;
-      const { clientApp } = caller;
       if (clientApp === undefined || kind !== 'user') throw new TeamsTokensNotAllowed();
-      await this.#requireNotSuspended(asked);
-      const { tokensPerHour } = decision.grant;
-      const giveBack =
-        tokensPerHour === undefined
-          ? undefined
-          : await this.quota.take(asked.identity, tokensPerHour);
+      await this.#requireNotSuspended(issuance.identity);
+      const release = await this.quota.take(issuance.identity, decision.grant.tokensPerHour);
       const resource = this.resources.forTenant(tenant).name;
       const { token, expiresOn, evidence } = await this.gateway
         .exchangeTeamsToken(
@@ -68,26 +63,26 @@ export class TeamsExchangeService {
           { teamsUserToken, clientApp, subject },
         )
         .catch(async (error: unknown) => {
-          await giveBack?.().catch(() => undefined); // comes free by itself within the hour
+          await release();
           throw error;
         });
       const auditEntry = await this.audit.record({
-        ...this.records.event('token.exchange', asked, decision),
+        ...this.auditor.event('token.exchange', issuance, decision),
         outcome: 'success',
-        // What it allows is said by the Teams token, which ACS alone reads.
+        // The scopes are in the Teams token, which only ACS reads.
         token: { ...(await this.fingerprints.of(token)), scopes: ['teams'], expiresOn },
         upstream: evidence,
       });
-      this.metrics.answered(decision.rule, 'exchanged');
+      this.metrics.observeRequest(decision.rule, 'exchanged');
       return { token, expiresOn, auditEntry };
     } catch (error) {
-      await this.records.refusal('token.exchange', asked, decision, error);
+      await this.auditor.recordRefusal('token.exchange', issuance, decision, error);
       throw error;
     }
   }
 
-  /** Who is suspended gets no tokens by this way either. Who has no mapping needs none. */
-  async #requireNotSuspended({ identity }: IssuanceRequest): Promise<void> {
+  /** A Teams token needs no mapping, but a suspended mapping gets no Teams tokens either. */
+  async #requireNotSuspended(identity: ApplicationIdentity): Promise<void> {
     try {
       await this.mappings.requireUnchanged(await this.mappings.find(identity));
     } catch (error) {

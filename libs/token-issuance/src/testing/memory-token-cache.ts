@@ -1,53 +1,54 @@
 import type { Clock } from '#libs/platform';
 import {
   type CachedToken,
-  type CachePlace,
+  type CacheKey,
   reusableUntil,
   TokenCache,
 } from '../cache/token-cache.js';
 
-interface Kept {
-  readonly place: CachePlace;
+interface Entry {
+  readonly key: CacheKey;
   readonly token: CachedToken;
-  readonly until: number;
+  readonly reusableUntilMs: number;
 }
 
-/** Keeps tokens in memory, for tests. */
+/** Caches tokens in memory, for tests. */
 export class MemoryTokenCache extends TokenCache {
-  readonly #kept = new Map<string, Kept>();
+  readonly #entries = new Map<string, Entry>();
 
   constructor(private readonly clock: Clock) {
     super();
   }
 
-  async find(place: CachePlace): Promise<CachedToken | undefined> {
-    const kept = this.#kept.get(keyOf(place));
-    const isGood =
-      kept?.place.tokenGeneration === place.tokenGeneration && kept.until >= this.clock.now();
-    return Promise.resolve(isGood ? kept.token : undefined);
+  async find(key: CacheKey): Promise<CachedToken | undefined> {
+    const entry = this.#entries.get(nameOf(key));
+    const isReusable =
+      entry?.key.tokenGeneration === key.tokenGeneration &&
+      entry.reusableUntilMs >= this.clock.now();
+    return Promise.resolve(isReusable ? entry.token : undefined);
   }
 
-  async keep(place: CachePlace, token: CachedToken): Promise<void> {
-    const until = reusableUntil(this.clock.now(), token.expiresOn).getTime();
-    this.#kept.set(keyOf(place), { place, token, until });
+  async store(key: CacheKey, token: CachedToken): Promise<void> {
+    const reusableUntilMs = reusableUntil(this.clock.now(), token.expiresOn).getTime();
+    this.#entries.set(nameOf(key), { key, token, reusableUntilMs });
     return Promise.resolve();
   }
 
   async dropOtherPolicies(policyVersion: string): Promise<void> {
-    for (const [key, { place }] of this.#kept) {
-      if (place.policyVersion !== policyVersion) this.#kept.delete(key);
+    for (const [name, { key }] of this.#entries) {
+      if (key.policyVersion !== policyVersion) this.#entries.delete(name);
     }
     return Promise.resolve();
   }
 
   async sweep(): Promise<void> {
-    for (const [key, { until }] of this.#kept) {
-      if (until < this.clock.now()) this.#kept.delete(key);
+    for (const [name, { reusableUntilMs }] of this.#entries) {
+      if (reusableUntilMs < this.clock.now()) this.#entries.delete(name);
     }
     return Promise.resolve();
   }
 }
 
-function keyOf({ mappingId, variant }: CachePlace): string {
+function nameOf({ mappingId, variant }: CacheKey): string {
   return `${mappingId} ${variant}`;
 }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { CachedToken, CachePlace, TokenCache } from '../cache/token-cache.js';
+import type { CachedToken, CacheKey, TokenCache } from '../cache/token-cache.js';
 
 export interface CacheSubject {
   readonly cache: TokenCache;
   readonly now: () => number;
   readonly passed: (minutes: number) => Promise<void>;
   /** A place for an active mapping that is stored. */
-  readonly place: () => Promise<CachePlace>;
+  readonly place: () => Promise<CacheKey>;
 }
 
 /** What every cache promises. */
@@ -23,22 +23,22 @@ export function tokenCacheContract(name: string, open: () => Promise<CacheSubjec
       const { cache, now, place } = await open();
       const where = await place();
       const token = tokenOf(now(), 60);
-      await cache.keep(where, token);
+      await cache.store(where, token);
       expect(await cache.find(where)).toEqual(token);
     });
 
     it('gives the newest of one place', async () => {
       const { cache, now, place } = await open();
       const where = await place();
-      await cache.keep(where, tokenOf(now(), 60, 'old'));
-      await cache.keep(where, tokenOf(now(), 90, 'new'));
+      await cache.store(where, tokenOf(now(), 60, 'old'));
+      await cache.store(where, tokenOf(now(), 90, 'new'));
       expect((await cache.find(where))?.token).toBe('new');
     });
 
     it('never gives one identity, variant or generation the token of another', async () => {
       const { cache, now, place } = await open();
       const [where, elsewhere] = [await place(), await place()];
-      await cache.keep(where, tokenOf(now(), 60));
+      await cache.store(where, tokenOf(now(), 60));
       expect(await cache.find(elsewhere)).toBeUndefined();
       expect(await cache.find({ ...where, variant: 'other' })).toBeUndefined();
       const next = { ...where, tokenGeneration: where.tokenGeneration + 1 };
@@ -51,7 +51,7 @@ export function tokenCacheContract(name: string, open: () => Promise<CacheSubjec
     ])('hands a token of %i minutes out after %i, but not after %i', async (life, good, late) => {
       const { cache, now, passed, place } = await open();
       const where = await place();
-      await cache.keep(where, tokenOf(now(), life));
+      await cache.store(where, tokenOf(now(), life));
       await passed(good);
       expect(await cache.find(where)).toBeDefined();
       await passed(late - good);
@@ -61,7 +61,7 @@ export function tokenCacheContract(name: string, open: () => Promise<CacheSubjec
     it('forgets tokens of other policies', async () => {
       const { cache, now, place } = await open();
       const where = await place();
-      await cache.keep(where, tokenOf(now(), 60));
+      await cache.store(where, tokenOf(now(), 60));
       await cache.dropOtherPolicies(where.policyVersion);
       expect(await cache.find(where)).toBeDefined();
       await cache.dropOtherPolicies('another policy');
@@ -71,7 +71,7 @@ export function tokenCacheContract(name: string, open: () => Promise<CacheSubjec
     it('keeps what is good when it sweeps', async () => {
       const { cache, now, place } = await open();
       const where = await place();
-      await cache.keep(where, tokenOf(now(), 60));
+      await cache.store(where, tokenOf(now(), 60));
       await cache.sweep();
       expect(await cache.find(where)).toBeDefined();
     });

@@ -52,11 +52,19 @@ export function tokenQuotaContract(
       await expect(quota.take(who, 2)).rejects.toBeInstanceOf(TokenQuotaExceeded);
     });
 
-    it('takes a place back', async () => {
+    it('counts nothing without a limit', async () => {
       const { quota } = await open();
       const who = someone();
-      const giveBack = await quota.take(who, 1);
-      await giveBack();
+      const release = await quota.take(who, undefined);
+      await release();
+      await quota.take(who, 1);
+    });
+
+    it('counts a token no longer that was not released', async () => {
+      const { quota } = await open();
+      const who = someone();
+      const release = await quota.take(who, 1);
+      await release();
       await quota.take(who, 1);
       await expect(quota.take(who, 1)).rejects.toBeInstanceOf(TokenQuotaExceeded);
     });

@@ -1,5 +1,10 @@
 import { open, readFile, rename, writeFile } from 'node:fs/promises';
-import { AuditLogService, type ExportForm, type ExportFormat, exportForms } from '#libs/audit';
+import {
+  AuditLogService,
+  type EntryFormatter,
+  EXPORT_FORMATS,
+  type ExportFormat,
+} from '#libs/audit';
 import { auditPart } from '#libs/composition';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 
@@ -22,15 +27,15 @@ interface Sink {
 export async function exportLog(options: ExportOptions): Promise<void> {
   const { format, output, cursorFile, databaseUrl } = options;
   const fromIndex = (await readCursor(cursorFile)) ?? options.fromIndex;
-  const { header }: ExportForm = exportForms[format];
+  const { header }: EntryFormatter = EXPORT_FORMATS[format];
   const sink = output === undefined ? standardOutput() : await fileSink(output);
   try {
     await withPart(auditPart, databaseUrl, async (service) => {
       const reader = { actor: operatorActor(options) };
-      const pieces = service.get(AuditLogService).export(reader, { format, fromIndex });
+      const chunks = service.get(AuditLogService).export(reader, { format, fromIndex });
       // A run that continues appends to lines that have their header already.
       let isHeader = header !== undefined && fromIndex > 0;
-      for await (const { text, nextIndex } of pieces) {
+      for await (const { text, nextIndex } of chunks) {
         if (!isHeader) await sink.write(text);
         isHeader = false;
         await writeCursor(cursorFile, nextIndex);

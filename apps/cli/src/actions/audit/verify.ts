@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import {
   DatabaseVerifier,
-  storedCheckpoint,
+  readSignedHead,
   TileDirectory,
   verifyFolder,
   type VerifyReport,
@@ -63,7 +63,8 @@ async function verified(options: VerifyOptions, onProgress: OnProgress): Promise
   return withDatabase(databaseUrl, async (database) => {
     const verifier = new DatabaseVerifier(database);
     const report = await verifier.verify({ ...request, known: checkpoints });
-    return { report, checkpoint: await storedCheckpoint(database, report.size) };
+    const head = await readSignedHead(database, report.size);
+    return { report, checkpoint: head?.checkpoint };
   });
 }
 

@@ -30,7 +30,7 @@ async function imported(file: string, options: ImportOptions): Promise<ImportSum
       tenant,
       isAnyTenant: true,
       isProvisioning: provision,
-      who: operatorCall(options),
+      ...operatorCall(options),
     });
     for (;;) {
       const next = await results.next();

@@ -4,25 +4,25 @@ import { settingsFrom } from '../../testing/settings.js';
 import { AUDIENCE, TestIssuer, testKey } from '../../testing/test-issuer.js';
 import type { EntraSettings } from '../../settings.js';
 import { EntraBearerStrategy } from './entra-bearer-strategy.js';
-import type { Signer } from '../../keys/issuer-keys.js';
-import { TokenRejected } from '../../bearer/token-refused.js';
+import type { IssuerKey } from '../../keys/jwks-cache.js';
+import { TokenRejected } from '../../errors.js';
 
 const issuer = new TestIssuer(() => Date.now());
-const stranger = testKey('first');
-const signer = signerOf(issuer.current);
+const otherKey = testKey('first');
+const key = issuerKeyOf(issuer.current);
 const strategy = new EntraBearerStrategy(entraSettings());
 
 function entraSettings(): EntraSettings {
   const { entra } = settingsFrom();
-  if (entra === undefined) throw new Error('no Entra');
+  if (entra === undefined) throw new Error('no Entra settings');
   return entra;
 }
 
-function signerOf({ keyId, publicKey }: typeof stranger): Signer {
-  return { issuer: issuer.issuer, key: { keyId, key: publicKey, issuer: undefined } };
+function issuerKeyOf({ keyId, publicKey }: typeof otherKey): IssuerKey {
+  return { issuer: issuer.issuer, key: { keyId, publicKey, issuerTemplate: undefined } };
 }
 
-async function isGood(token: string, by = signer): Promise<boolean> {
+async function isValid(token: string, by = key): Promise<boolean> {
   return strategy.verify(token, by).then(
     () => true,
     (error: unknown) => {
@@ -32,7 +32,7 @@ async function isGood(token: string, by = signer): Promise<boolean> {
   );
 }
 
-async function isGoodToPackage(token: string): Promise<boolean> {
+async function isValidForPackage(token: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const options = {
     algorithms: ['RS256'],
@@ -41,13 +41,13 @@ async function isGoodToPackage(token: string): Promise<boolean> {
     isAccessToken: true as const,
     clockSkew: 300,
   };
-  verifyByPackage(token, signer.key.key, options, (error) => {
+  verifyByPackage(token, key.key.publicKey, options, (error) => {
     resolve(error === null);
   });
   return promise;
 }
 
-/** The token with one character of a segment replaced by another one. */
+/** The token with one character of a segment replaced. */
 function altered(token: string, segment: 0 | 1 | 2, position: number): string {
   const parts = token.split('.');
   const text = parts[segment] ?? '';
@@ -57,33 +57,33 @@ function altered(token: string, segment: 0 | 1 | 2, position: number): string {
 }
 
 describe('EntraBearerStrategy', () => {
-  it('accepts what the key signed and refuses what another one did, as the package does', async () => {
+  it('accepts signatures of the key and rejects those of another, as the package does', async () => {
     const token = issuer.token();
-    const forged = issuer.token({}, {}, stranger);
-    expect([await isGood(token), await isGoodToPackage(token)]).toEqual([true, true]);
-    expect([await isGood(forged), await isGoodToPackage(forged)]).toEqual([false, false]);
-    expect(await isGood(forged, signerOf(stranger))).toBe(true);
+    const forged = issuer.token({}, {}, otherKey);
+    expect([await isValid(token), await isValidForPackage(token)]).toEqual([true, true]);
+    expect([await isValid(forged), await isValidForPackage(forged)]).toEqual([false, false]);
+    expect(await isValid(forged, issuerKeyOf(otherKey))).toBe(true);
   });
 
-  it('refuses a token with any character changed, as the package does', async () => {
+  it('rejects a token with any character changed, as the package does', async () => {
     const token = issuer.token();
     for (const segment of [0, 1, 2] as const)
       for (let position = 0; position < 300; position += 7) {
         const changed = altered(token, segment, position);
-        const verdicts = [await isGood(changed), await isGoodToPackage(changed)];
-        expect(verdicts, changed).toEqual([false, false]);
+        const results = [await isValid(changed), await isValidForPackage(changed)];
+        expect(results, changed).toEqual([false, false]);
       }
   });
 
-  it('doesn’t mix up attempts that are made at the same time', async () => {
+  it('keeps concurrent attempts apart', async () => {
     const attempts = Array.from({ length: 50 }, (_none, number) =>
-      number % 2 === 0 ? issuer.token() : issuer.token({}, {}, stranger),
+      number % 2 === 0 ? issuer.token() : issuer.token({}, {}, otherKey),
     );
-    const verdicts = await Promise.all(attempts.map(async (token) => isGood(token)));
-    expect(verdicts).toEqual(attempts.map((_token, number) => number % 2 === 0));
+    const results = await Promise.all(attempts.map(async (token) => isValid(token)));
+    expect(results).toEqual(attempts.map((_token, number) => number % 2 === 0));
   });
 
-  it('refuses an empty token, which the package drops before it is verified', async () => {
-    expect(await isGood('')).toBe(false);
+  it('rejects an empty token, which the package drops before verification', async () => {
+    expect(await isValid('')).toBe(false);
   });
 });

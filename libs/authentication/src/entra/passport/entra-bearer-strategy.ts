@@ -1,28 +1,35 @@
+/**
+ * Everything that touches `passport-azure-ad`, which verifies tokens of the `ENTRA_*` settings under
+ * `@nestjs/passport`. docs/decisions/0001-passport-azure-ad.md has the reasons and the way off.
+ *
+ * - The package runs the attempt: it reads the bearer token, requires metadata, and reports success
+ *   or failure.
+ * - Replaced here: `loadMetadata`, because the package's own has no deadline, ends the process on
+ *   malformed JSON and never reloads keys for an unknown key id (`JwksCache` loads them instead);
+ *   `jwtVerify`, because the package's own selects the key by `x5t` before `kid` and repeats checks.
+ * - Done before, by `EntraTokenVerifier`: every check of header and claims.
+ */
 import { createVerify } from 'node:crypto';
 import { PassportStrategy } from '@nestjs/passport';
 import BearerStrategy from 'passport-azure-ad/lib/bearerstrategy.js';
+import { TokenRejected } from '../../errors.js';
+import type { IssuerKey } from '../../keys/jwks-cache.js';
+import type { SignatureVerifier } from '../../keys/signature-verifier.js';
 import type { EntraSettings } from '../../settings.js';
-import type { Signer } from '../../keys/issuer-keys.js';
-import { TokenRejected } from '../../bearer/token-refused.js';
-import type { TokenSignatures } from '../../keys/token-signatures.js';
 
-type AppendResult = 'open' | 'good' | 'bad';
+type Result = 'pending' | 'valid' | 'invalid';
 
-/**
- * `passport-azure-ad`'s strategy, cut off from its loading of metadata: issuer and key come from
- * the caller, who has checked issuer, audience and times as well. Why it is used, what is
- * overridden, and the way off it: docs/decisions/0001-passport-azure-ad.md.
- */
+/** `passport-azure-ad`'s `BearerStrategy` as a signature verifier. */
 export class EntraBearerStrategy
   extends PassportStrategy(BearerStrategy, 'entra-bearer')
-  implements TokenSignatures
+  implements SignatureVerifier
 {
-  #signer: Signer | undefined;
-  #verdict: AppendResult = 'open';
+  #key: IssuerKey | undefined;
+  #result: Result = 'pending';
 
   constructor({ authority, tenants, audiences }: EntraSettings) {
     super({
-      // Demanded by the package, and never loaded.
+      // Required by the package. It is never loaded.
       identityMetadata: `${authority}/${tenants[0] ?? ''}/v2.0/.well-known/openid-configuration`,
       clientID: audiences[0] ?? '',
       audience: [...audiences],
@@ -33,53 +40,52 @@ export class EntraBearerStrategy
   }
 
   /**
-   * @param token compact form; nothing else of the request reaches the package
+   * @param token compact serialization; the package gets no other part of the request
    * @throws TokenRejected
    */
-  // eslint-disable-next-line @typescript-eslint/require-await -- refusals come as rejections; a promise returned here would cost three turns
-  async verify(token: string, signer: Signer): Promise<void> {
-    if (this.#verdictOn(token, signer) !== 'good') throw new TokenRejected('signature');
+  // eslint-disable-next-line @typescript-eslint/require-await -- async makes throws rejections; returning a promise would add three microtasks to each request
+  async verify(token: string, key: IssuerKey): Promise<void> {
+    if (this.#authenticateToken(token, key) !== 'valid') throw new TokenRejected('signature');
   }
 
-  /** The whole attempt is one synchronous run, so that attempts can't mix. */
-  #verdictOn(token: string, signer: Signer): AppendResult {
-    this.#signer = signer;
-    this.#verdict = 'open';
+  /** Synchronous from start to end, so that concurrent attempts can't share `#key` and `#result`. */
+  #authenticateToken(token: string, key: IssuerKey): Result {
+    this.#key = key;
+    this.#result = 'pending';
     this.authenticate({ headers: { authorization: `Bearer ${token}` } });
-    this.#signer = undefined;
-    return this.#verdict;
+    this.#key = undefined;
+    return this.#result;
   }
 
   override loadMetadata(
     _parameters: unknown,
     next: (error: null, metadata: { oidc: { issuer: string; algorithms: string[] } }) => unknown,
   ): unknown {
-    return next(null, { oidc: { issuer: this.#signer?.issuer ?? '', algorithms: ['RS256'] } });
+    return next(null, { oidc: { issuer: this.#key?.issuer ?? '', algorithms: ['RS256'] } });
   }
 
-  /** The package's own looks for the key by `x5t` first, and decodes the token twice more. */
   override jwtVerify(_request: unknown, token: string): void {
-    if (this.#signer === undefined) throw new Error('no attempt is under way');
+    if (this.#key === undefined) throw new Error('no attempt is in progress');
     const end = token.lastIndexOf('.');
     const signed = createVerify('sha256').update(token.slice(0, end), 'latin1');
-    if (signed.verify(this.#signer.key.key, token.slice(end + 1), 'base64url')) this.success();
+    if (signed.verify(this.#key.key.publicKey, token.slice(end + 1), 'base64url')) this.success();
     else this.fail();
   }
 
   override success(): void {
-    this.#verdict = 'good';
+    this.#result = 'valid';
   }
 
   override fail(): void {
-    this.#verdict = 'bad';
+    this.#result = 'invalid';
   }
 
   override error(error: unknown): void {
-    this.#verdict = 'bad';
+    this.#result = 'invalid';
     throw error;
   }
 
-  /** The claims were read before. */
+  /** Maps the claims to a user; `EntraTokenVerifier` has done that. */
   override validate(): true {
     return true;
   }

@@ -1,4 +1,4 @@
-/** The package ships no types. These cover what is used. */
+/** Types of the members that are used; the package ships none. */
 declare module 'passport-azure-ad/lib/bearerstrategy.js' {
   interface BearerStrategyOptions {
     identityMetadata: string;
@@ -28,7 +28,7 @@ declare module 'passport-azure-ad/lib/bearerstrategy.js' {
   }
 }
 
-/** What the strategy's own `jwtVerify` calls; ours is held against it in a test. */
+/** Called by the package's own `jwtVerify`. A test compares ours with it. */
 declare module 'passport-azure-ad/lib/jsonWebToken.js' {
   import type { KeyObject } from 'node:crypto';
 

@@ -1,0 +1,90 @@
+// The statements that read heads, leaf hashes and tiles. Entries are read by `query/entry-repository`.
+import type { EntityManager } from 'typeorm';
+import type { Database } from '#libs/platform';
+import { hashBytes, type TileAddress, tileWidth } from '#libs/transparency-log';
+
+/** A size of the log for which a checkpoint was signed and committed. */
+export interface SignedHead {
+  readonly size: number;
+  readonly checkpoint: string;
+}
+
+/**
+ * Reads a head with its checkpoint as it was signed at the commit.
+ *
+ * @param size default: the newest head
+ * @returns `undefined` for an empty log, or when no commit ended at this size
+ */
+export async function readSignedHead(
+  database: Database,
+  size?: number,
+): Promise<SignedHead | undefined> {
+  const [row] = await database.query<{ size: string; checkpoint: string }>(
+    `SELECT size, checkpoint FROM audit_head
+     ${size === undefined ? '' : 'WHERE size = $1'} ORDER BY size DESC LIMIT 1`,
+    size === undefined ? [] : [size],
+  );
+  return row && { size: Number(row.size), checkpoint: row.checkpoint };
+}
+
+/** @returns the root at a size; `undefined` when no commit ended at this size */
+export async function readRoot(manager: EntityManager, size: number): Promise<Buffer | undefined> {
+  const [row] = await manager.query<{ root: Buffer }[]>(
+    'SELECT root FROM audit_head WHERE size = $1',
+    [size],
+  );
+  return row?.root;
+}
+
+/** Reads the leaf hashes from index `from` up to, but not including, `end`. */
+export async function readLeafHashes(
+  manager: EntityManager,
+  from: number,
+  end: number,
+): Promise<Buffer[]> {
+  const rows = await manager.query<{ from_size: string; leaf_hashes: Buffer }[]>(
+    `SELECT from_size, leaf_hashes FROM audit_head
+     WHERE size > $1 AND from_size < $2 ORDER BY size`,
+    [from, end],
+  );
+  const first = Number(rows[0]?.from_size ?? from);
+  const hashes = Buffer.concat(rows.map((row) => row.leaf_hashes));
+  return splitHashes(hashes.subarray((from - first) * hashBytes, (end - first) * hashBytes));
+}
+
+/**
+ * Reads a tile, full or partial, of any size that the log has or had. Shorter when the log is.
+ *
+ * One statement, because a proof takes several tiles: full tiles are stored; partial ones are put
+ * together from leaf hashes or from the roots of the tiles below.
+ */
+export async function readTile(
+  manager: EntityManager,
+  { level, index, width }: TileAddress,
+): Promise<Buffer> {
+  const from = index * tileWidth;
+  const [row] = await manager.query<{ hashes: Buffer | null }[]>(
+    `SELECT coalesce(
+       (SELECT hashes FROM audit_tile WHERE level = $1::integer AND tile_index = $2::bigint),
+       (${level === 0 ? LEAF_HASHES : ROOTS_BELOW})
+     ) AS hashes`,
+    [level, index, from, from + width],
+  );
+  return row?.hashes?.subarray(0, width * hashBytes) ?? Buffer.of();
+}
+
+const LEAF_HASHES = `
+  SELECT substring(string_agg(leaf_hashes, '' ORDER BY size)
+    FROM (${hashBytes} * ($3::bigint - min(from_size)))::integer + 1)
+  FROM audit_head WHERE size > $3::bigint AND from_size < $4::bigint`;
+
+const ROOTS_BELOW = `
+  SELECT string_agg(root, '' ORDER BY tile_index) FROM audit_tile
+  WHERE level = $1::integer - 1 AND tile_index >= $3::bigint AND tile_index < $4::bigint`;
+
+/** Splits concatenated hashes, as heads and tiles store them. */
+export function splitHashes(hashes: Buffer): Buffer[] {
+  return Array.from({ length: Math.floor(hashes.length / hashBytes) }, (_, nth) =>
+    hashes.subarray(nth * hashBytes, (nth + 1) * hashBytes),
+  );
+}

@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
+import { AuditUnavailable } from '../errors.js';
+import { MemoryAuditTrail } from '../testing/memory-audit-trail.js';
+import { AggregatingRecorder, type AggregationOptions } from './aggregating-recorder.js';
+
+const WINDOW_MS = 60_000;
+
+function start(options: Partial<AggregationOptions<string>> = {}) {
+  const trail = new MemoryAuditTrail();
+  const clock = new ManualClock('2026-01-01T00:00:00Z');
+  const logger = new MemoryLogger();
+  const recorder = new AggregatingRecorder<string>(trail, clock, logger, {
+    name: 'test',
+    windowMs: WINDOW_MS,
+    eventsOf: (code, details) => [
+      {
+        action: 'authentication.reject',
+        outcome: 'denied',
+        actor: { kind: 'unauthenticated' },
+        reason: { code },
+        details: { ...details },
+      },
+    ],
+    ...options,
+  });
+  const counts = (): (readonly [string | undefined, number])[] =>
+    trail.entries.map(({ reason, details }) => [reason?.code, Number(details?.count)] as const);
+  return { trail, clock, logger, recorder, counts };
+}
+
+describe('AggregatingRecorder', () => {
+  it('records one entry for each key at the end of the window, with its count and times', async () => {
+    const { recorder, clock, trail, counts } = start();
+    await recorder.add('a', 'a');
+    await clock.advance(1000);
+    await recorder.add('a', 'a');
+    await recorder.add('b', 'b');
+    await clock.advance(WINDOW_MS - 1001);
+    expect(counts()).toEqual([]);
+    await clock.advance(1);
+    expect(counts()).toEqual([
+      ['a', 2],
+      ['b', 1],
+    ]);
+    expect(trail.entries[0]?.details).toMatchObject({
+      from: '2026-01-01T00:00:00.000Z',
+      to: '2026-01-01T00:00:01.000Z',
+    });
+  });
+
+  it('records the first occurrence at once and counts repeats, where it should', async () => {
+    const { recorder, clock, counts } = start({ recordsFirstAtOnce: true });
+    for (let second = 0; second < 90; second += 1) {
+      await recorder.add('a', 'a');
+      await clock.advance(1000);
+    }
+    expect(counts()).toEqual([
+      ['a', 1],
+      ['a', 59],
+    ]);
+    await clock.advance(10 * WINDOW_MS);
+    expect(counts()).toEqual([
+      ['a', 1],
+      ['a', 59],
+      ['a', 30],
+    ]);
+    await recorder.add('a', 'a');
+    await clock.advance(0);
+    expect(counts().at(-1)).toEqual(['a', 1]);
+  });
+
+  it('waits for nothing while nothing was counted', async () => {
+    const { recorder, clock } = start();
+    expect(clock.sleeping).toBe(0);
+    await recorder.add('a', 'a');
+    expect(clock.sleeping).toBe(1);
+    await clock.advance(WINDOW_MS);
+    expect(clock.sleeping).toBe(0);
+  });
+
+  it('counts what exceeds the number of keys under another key', async () => {
+    const overflow = (code: string): readonly [string, string] => [`several ${code[0]}`, 'several'];
+    const { recorder, clock, counts } = start({ limit: { maxKeys: 2, overflow } });
+    for (const key of ['a1', 'a2', 'a3', 'a4', 'a1']) await recorder.add(key, key);
+    await clock.advance(WINDOW_MS);
+    expect(counts()).toEqual([
+      ['a1', 2],
+      ['a2', 1],
+      ['several', 2],
+    ]);
+  });
+
+  it('retries the same entries until the log works, and counts in one open window meanwhile', async () => {
+    const { recorder, clock, trail, logger, counts } = start();
+    trail.outage = new AuditUnavailable();
+    await recorder.add('a', 'a');
+    await clock.advance(WINDOW_MS);
+    for (let nth = 0; nth < 5; nth += 1) {
+      await recorder.add('a', 'a');
+      await clock.advance(WINDOW_MS);
+    }
+    expect(counts()).toEqual([]);
+    expect(logger.lines[0]).toMatchObject({ message: 'aggregated audit entries not written yet' });
+    trail.outage = undefined;
+    await clock.advance(2 * WINDOW_MS);
+    expect(counts()).toEqual([
+      ['a', 1],
+      ['a', 5],
+    ]);
+  });
+
+  it('names an entry alike when it is written again', async () => {
+    const { recorder, clock, trail } = start();
+    const attempts: unknown[] = [];
+    trail.recordAll = async (events) => {
+      attempts.push(...events.map(({ details }) => details?.tally));
+      return Promise.reject(new AuditUnavailable());
+    };
+    await recorder.add('a', 'a');
+    await clock.advance(WINDOW_MS + 20_000);
+    expect(attempts.length).toBeGreaterThan(2);
+    expect(new Set(attempts).size).toBe(1);
+  });
+
+  it('writes many entries in several calls', async () => {
+    const { recorder, clock, trail } = start();
+    const sizes: number[] = [];
+    const recordAll = trail.recordAll.bind(trail);
+    trail.recordAll = async (events) => {
+      sizes.push(events.length);
+      return recordAll(events);
+    };
+    for (let nth = 0; nth < 500; nth += 1) await recorder.add(String(nth), 'a');
+    await clock.advance(WINDOW_MS);
+    expect(sizes).toEqual([200, 200, 100]);
+  });
+
+  it('writes what was counted when it stops, and what comes later before that resolves', async () => {
+    const { recorder, clock, counts } = start();
+    await recorder.add('a', 'a');
+    await recorder.stop();
+    expect(counts()).toEqual([['a', 1]]);
+    await recorder.add('b', 'b');
+    expect(counts()).toEqual([
+      ['a', 1],
+      ['b', 1],
+    ]);
+    expect(clock.sleeping).toBe(0);
+  });
+
+  it('does not hang when it stops during an outage', async () => {
+    const { recorder, clock, trail } = start();
+    trail.outage = new AuditUnavailable();
+    await recorder.add('a', 'a');
+    await clock.advance(WINDOW_MS);
+    await recorder.stop();
+    await recorder.add('b', 'b');
+    expect([trail.entries, clock.sleeping]).toEqual([[], 0]);
+  });
+});

@@ -1,2 +1,0 @@
-/** An authenticated caller. */
-export type { Principal as Principal } from '#libs/audit';

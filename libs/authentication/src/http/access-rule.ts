@@ -1,0 +1,49 @@
+import 'reflect-metadata';
+import type { Permission } from '../access/permission.js';
+
+/** Who may call a route. */
+export type AccessRule =
+  | { readonly kind: 'public'; readonly reason: string }
+  | {
+      readonly kind: 'permission';
+      readonly permission: Permission;
+      readonly delegatedOnly: boolean;
+    };
+
+const ACCESS_RULES = Symbol('access rules of a route');
+
+/**
+ * Allows callers that have a permission.
+ *
+ * @param delegatedOnly whether the caller must be a user; applications without a user get 403.
+ *   Default: false
+ */
+export function RequirePermission(
+  permission: Permission,
+  { delegatedOnly = false }: { delegatedOnly?: boolean } = {},
+): MethodDecorator {
+  return addRule({ kind: 'permission', permission, delegatedOnly });
+}
+
+/**
+ * Allows everyone, without authentication.
+ *
+ * @param reason why the route needs no protection; shown in the list of routes
+ */
+export function Public(reason: string): MethodDecorator {
+  return addRule({ kind: 'public', reason });
+}
+
+/** The rules that a route declares. A route that may be served declares exactly one. */
+export function accessRulesOf(handler: object): readonly AccessRule[] {
+  const rules: unknown = Reflect.getOwnMetadata(ACCESS_RULES, handler);
+  return Array.isArray(rules) ? (rules as AccessRule[]) : []; // only `addRule` writes them
+}
+
+function addRule(rule: AccessRule): MethodDecorator {
+  return (_target, _name, descriptor) => {
+    const handler: unknown = descriptor.value;
+    if (typeof handler !== 'function') throw new Error('access rules are declared on methods');
+    Reflect.defineMetadata(ACCESS_RULES, [...accessRulesOf(handler), rule], handler);
+  };
+}

@@ -1,0 +1,14 @@
+import type { Permission } from '../access/permission.js';
+import type { Principal } from '#libs/platform';
+import type { HttpRequest } from './http-request.js';
+
+/** Authenticates the caller of a request. The authentication mode selects the implementation. */
+export abstract class Authenticator {
+  /**
+   * @param requiredPermission the permission of the route
+   * @throws TokenRejected when the credentials are missing or invalid
+   * @throws ClaimsChallenge when they are valid and lack claims that the permission requires
+   * @throws IdentityProviderUnavailable when the signing keys can't be loaded
+   */
+  abstract authenticate(request: HttpRequest, requiredPermission: Permission): Promise<Principal>;
+}

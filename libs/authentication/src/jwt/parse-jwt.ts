@@ -1,0 +1,101 @@
+import { isUtf8 } from 'node:buffer';
+import { TokenRejected } from '../errors.js';
+import { hasDuplicateKeys } from './duplicate-keys.js';
+
+/** A JWT (RFC 7519) of valid form. Neither its signature nor its claims are verified. */
+export interface UnverifiedJwt {
+  /** Compact serialization. */
+  readonly text: string;
+  /** `alg` */
+  readonly algorithm: string;
+  /** `typ` */
+  readonly type: string | undefined;
+  /** `kid` */
+  readonly keyId: string;
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+type Header = Pick<UnverifiedJwt, 'algorithm' | 'type' | 'keyId'>;
+
+/** Above the size of any Entra token, whose groups claim is limited. */
+const MAX_TOKEN_CHARACTERS = 12_288;
+
+/** Allowed header parameters. Those that refer to keys (`jku`, `jwk`, `x5u`, `x5c`) and `crit` are not. */
+const HEADER_PARAMETERS: ReadonlySet<string> = new Set(['alg', 'typ', 'kid', 'x5t', 'x5t#S256']);
+
+/**
+ * Parses a JWT in compact serialization without verifying it.
+ *
+ * Stricter than RFC 7515 wherever two parsers could read one token differently: canonical base64url,
+ * valid UTF-8, no duplicate keys, only known header parameters.
+ *
+ * @throws TokenRejected
+ */
+export function parseJwt(text: string): UnverifiedJwt {
+  if (text.length > MAX_TOKEN_CHARACTERS) throw new TokenRejected('oversized');
+  const [header, claims, signature, ...rest] = text.split('.');
+  if (!header || !claims || !signature || rest.length > 0)
+    throw new TokenRejected('malformed-token');
+  decodeBase64url(signature);
+  const { algorithm, type, keyId } = headerOf(header);
+  return { text, algorithm, type, keyId, claims: parseObject(claims) };
+}
+
+/** Parsed headers by their encoded text. An issuer uses one header for each key and type of token. */
+const headerCache = new Map<string, Header>();
+const MAX_CACHED_HEADERS = 64;
+const MAX_CACHED_HEADER_CHARACTERS = 256;
+
+function headerOf(segment: string): Header {
+  const cached = headerCache.get(segment);
+  if (cached !== undefined) return cached;
+  const header = parseHeader(segment);
+  if (segment.length > MAX_CACHED_HEADER_CHARACTERS) return header;
+  if (headerCache.size >= MAX_CACHED_HEADERS) headerCache.clear();
+  headerCache.set(segment, header);
+  return header;
+}
+
+function parseHeader(segment: string): Header {
+  const header = parseObject(segment);
+  const unknown = Object.keys(header).find((name) => !HEADER_PARAMETERS.has(name));
+  if (unknown !== undefined) throw new TokenRejected('header-not-allowed', sanitize(unknown));
+  const { alg: algorithm, typ: type, kid: keyId } = header;
+  if (typeof algorithm !== 'string') throw new TokenRejected('algorithm-not-allowed');
+  if (type !== undefined && typeof type !== 'string') throw new TokenRejected('type-not-allowed');
+  if (typeof keyId !== 'string' || !/^[\x21-\x7e]{1,256}$/.test(keyId))
+    throw new TokenRejected('key-unknown');
+  return { algorithm, type, keyId };
+}
+
+function parseObject(segment: string): Record<string, unknown> {
+  const bytes = decodeBase64url(segment);
+  if (!isUtf8(bytes)) throw new TokenRejected('malformed-token');
+  const json = bytes.toString('utf8');
+  const value = parseJson(json);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new TokenRejected('malformed-token');
+  if (hasDuplicateKeys(json, value)) throw new TokenRejected('duplicate-member');
+  return value as Record<string, unknown>; // an object made by JSON.parse
+}
+
+/** Accepts only the canonical encoding of the bytes (RFC 4648, section 3.5). */
+function decodeBase64url(segment: string): Buffer {
+  const bytes = Buffer.from(segment, 'base64url');
+  if (bytes.toString('base64url') !== segment) throw new TokenRejected('non-canonical-encoding');
+  return bytes;
+}
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    // No cause: the parser's message would quote the token.
+    throw new TokenRejected('malformed-token');
+  }
+}
+
+/** Makes unverified text safe for logs: printable ASCII, 64 characters at most. */
+export function sanitize(text: string): string {
+  return text.replace(/[^\x21-\x7e]/g, '?').slice(0, 64);
+}

@@ -1,0 +1,132 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
+import { settingsFrom } from '../testing/settings.js';
+import { publicJwk, TestIssuer, testKey } from '../testing/test-issuer.js';
+import { IdentityProviderUnavailable } from '../errors.js';
+import { JwksCache } from './jwks-cache.js';
+import { MemoryMetadataSource } from '../testing/memory-metadata-source.js';
+
+const MINUTE_MS = 60_000;
+const first = testKey('first');
+const second = testKey('second');
+const short = testKey('short', 1024);
+
+let clock: ManualClock;
+let source: MemoryMetadataSource;
+let issuer: TestIssuer;
+let keys: JwksCache;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  source = new MemoryMetadataSource();
+  issuer = new TestIssuer(() => clock.now(), { key: first });
+  issuer.publish(source);
+  const settings = settingsFrom({
+    AUTHENTICATION_KEYS_REFRESH_MINUTES: '60',
+    AUTHENTICATION_KEYS_MAX_AGE_MINUTES: '120',
+    AUTHENTICATION_KEYS_COOLDOWN_SECONDS: '5',
+  });
+  keys = new JwksCache(issuer.documentUrl, (name) => name === issuer.issuer, {
+    source,
+    clock,
+    logger: new MemoryLogger(),
+    settings: settings.keys,
+  });
+});
+
+function rotate(): void {
+  issuer.keys.push(second);
+  issuer.publish(source);
+}
+
+describe('JwksCache', () => {
+  it('shares one load between concurrent callers', async () => {
+    const found = await Promise.all(Array.from({ length: 50 }, async () => keys.find('first')));
+    expect(found.every((key) => key?.keyId === 'first')).toBe(true);
+    expect(source.loads).toEqual([issuer.documentUrl, issuer.keysUrl]);
+  });
+
+  it('loads at once for an unknown key id after the cooldown', async () => {
+    await keys.find('first');
+    await clock.advance(5_000);
+    rotate();
+    expect((await keys.find('second'))?.keyId).toBe('second');
+  });
+
+  it('finds a key added within the cooldown, without a delay for known keys', async () => {
+    await keys.find('first');
+    rotate();
+    const waiting = Promise.all([keys.find('second'), keys.find('second')]);
+    expect((await keys.find('first'))?.keyId).toBe('first');
+    await clock.advance(5_000);
+    expect((await waiting).map((key) => key?.keyId)).toEqual(['second', 'second']);
+    expect(source.loads).toHaveLength(4);
+  });
+
+  it('loads at most once in each cooldown, for any number of unknown key ids', async () => {
+    await keys.find('first');
+    let notFound = 0;
+    for (let second = 0; second < 60; second += 1) {
+      for (let number = 0; number < 20; number += 1)
+        void keys.find(`unknown ${second} ${number}`).then((key) => {
+          if (key === undefined) notFound += 1;
+        });
+      await clock.advance(1_000);
+    }
+    await clock.advance(5_000);
+    expect(notFound).toBe(1_200);
+    expect(source.loads.length / 2).toBeLessThanOrEqual(1 + 65 / 5);
+  });
+
+  it('serves cached keys during an outage up to their maximum age, then is unavailable', async () => {
+    await keys.find('first');
+    source.documents.clear();
+    await clock.advance(120 * MINUTE_MS);
+    expect((await keys.find('first'))?.keyId).toBe('first');
+    await expect(keys.find('unknown')).rejects.toBeInstanceOf(IdentityProviderUnavailable);
+    await clock.advance(1);
+    await expect(keys.find('first')).rejects.toMatchObject({ retryAfterSeconds: 5 });
+    issuer.publish(source);
+    await clock.advance(5_000);
+    expect((await keys.find('first'))?.keyId).toBe('first');
+  });
+
+  it('refreshes in the background, so that a new key is cached before its first use', async () => {
+    keys.start();
+    await clock.advance(0);
+    rotate();
+    await clock.advance(60 * MINUTE_MS);
+    const loads = source.loads.length;
+    expect((await keys.find('second'))?.keyId).toBe('second');
+    expect(source.loads).toHaveLength(loads);
+    await keys.stop();
+  });
+
+  it.each<[string, unknown, unknown]>([
+    ['is not an object', 'text', undefined],
+    ['has no jwks_uri', { issuer: 'https://login.test/x/v2.0' }, undefined],
+    [
+      'names another issuer',
+      { issuer: 'https://evil.test', jwks_uri: 'https://login.test/k' },
+      undefined,
+    ],
+    ['has a jwks_uri over http', { jwks_uri: 'http://login.test/k' }, undefined],
+    ['has keys that are not a list', undefined, { keys: 'x' }],
+    ['has no keys', undefined, { keys: [] }],
+    ['has only short keys', undefined, { keys: [publicJwk(short)] }],
+    ['has only encryption keys', undefined, { keys: [publicJwk(first, { use: 'enc' })] }],
+    ['has only keys with a small exponent', undefined, { keys: [publicJwk(first, { e: 'Aw' })] }],
+    [
+      'repeats a key id',
+      undefined,
+      { keys: [publicJwk(first), publicJwk(second, { kid: 'first' })] },
+    ],
+  ])('keeps the cached keys when the metadata %s', async (_case, document, keySet) => {
+    await keys.find('first');
+    if (document !== undefined) source.documents.set(issuer.documentUrl, document);
+    if (keySet !== undefined) source.documents.set(issuer.keysUrl, keySet);
+    await clock.advance(10_000);
+    await expect(keys.find('second')).rejects.toBeInstanceOf(IdentityProviderUnavailable);
+    expect((await keys.find('first'))?.keyId).toBe('first');
+  });
+});

@@ -1,0 +1,208 @@
+import { type Clock, type Logger, PeriodicTask } from '#libs/platform';
+import { IdentityProviderUnavailable } from '../errors.js';
+import type { KeySettings } from '../settings.js';
+import { discoveryDocument, importJwks, type SigningKey } from './jwks.js';
+import type { MetadataSource } from './metadata-source.js';
+
+interface Jwks {
+  readonly issuer: string;
+  readonly keys: ReadonlyMap<string, SigningKey>;
+  /** When the load started, in milliseconds since 1970. */
+  readonly requestedAt: number;
+}
+
+/** A signing key and its issuer. */
+export interface IssuerKey {
+  readonly issuer: string;
+  readonly key: SigningKey;
+}
+
+export interface JwksCacheDependencies {
+  readonly source: MetadataSource;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: KeySettings;
+}
+
+/** Requests that wait for one load at most; further ones get 503. */
+const MAX_WAITING = 1_000;
+
+/**
+ * The signing keys of one issuer, as `createRemoteJWKSet` of `jose` keeps them, but refreshed in the
+ * background too.
+ *
+ * Concurrent callers share one load. An unknown key id causes a load, at most one in each cooldown.
+ * When loads fail, the last keys are used until they reach their maximum age.
+ */
+export class JwksCache {
+  #jwks: Jwks | undefined;
+  #load: Promise<void> | undefined;
+  #nextLoad: Promise<void> | undefined;
+  #lastAttemptAt = -Infinity;
+  #waitingCount = 0;
+  readonly #refresh: PeriodicTask;
+
+  /**
+   * @param discoveryUrl address of the discovery document
+   * @param isExpectedIssuer whether the document's `issuer` is allowed
+   */
+  constructor(
+    private readonly discoveryUrl: string,
+    private readonly isExpectedIssuer: (issuer: string) => boolean,
+    private readonly dependencies: JwksCacheDependencies,
+  ) {
+    const { clock, logger, settings } = dependencies;
+    this.#refresh = new PeriodicTask({
+      name: 'refresh signing keys',
+      run: async () => this.#scheduleLoad(),
+      intervalMs: () =>
+        this.#lastLoadSucceeded
+          ? settings.refreshMs
+          : Math.min(settings.refreshMs, settings.cooldownMs * 6),
+      runsAtStart: true,
+      clock,
+      logger,
+    });
+  }
+
+  /** Loads the keys now and refreshes them in the background. */
+  start(): void {
+    this.#refresh.start();
+  }
+
+  /** Ends the refreshes. Waits for the load that is scheduled or in flight. */
+  async stop(): Promise<void> {
+    await this.#refresh.stop();
+  }
+
+  /** Whether usable keys are cached. */
+  get isReady(): boolean {
+    return this.#usable() !== undefined;
+  }
+
+  /** @returns the key when it is cached; never loads */
+  cached(keyId: string): IssuerKey | undefined {
+    const usable = this.#usable();
+    const key = usable?.keys.get(keyId);
+    return usable && key && { issuer: usable.issuer, key };
+  }
+
+  /**
+   * The `issuer` of the discovery document.
+   *
+   * @throws IdentityProviderUnavailable
+   */
+  async issuer(): Promise<string> {
+    return (this.#usable() ?? (await this.#loadNow())).issuer;
+  }
+
+  /**
+   * Finds a key. For an unknown id it waits for a load that starts after the call, up to one
+   * cooldown, so that a key in use since a moment ago is found.
+   *
+   * @returns `undefined` when the issuer has no such key
+   * @throws IdentityProviderUnavailable when the load failed or too many requests wait
+   */
+  async find(keyId: string): Promise<SigningKey | undefined> {
+    const cached = this.#usable()?.keys.get(keyId);
+    if (cached !== undefined) return cached;
+    const calledAt = this.dependencies.clock.now();
+    let jwks = this.#usable() ?? (await this.#loadNow());
+    while (!jwks.keys.has(keyId) && jwks.requestedAt <= calledAt)
+      jwks = await this.#loadAfterCooldown();
+    return jwks.keys.get(keyId);
+  }
+
+  get #lastLoadSucceeded(): boolean {
+    return this.#jwks !== undefined && this.#jwks.requestedAt >= this.#lastAttemptAt;
+  }
+
+  /** The cached keys, unless they are older than the maximum age. */
+  #usable(): Jwks | undefined {
+    if (this.#jwks === undefined) return undefined;
+    const ageMs = this.dependencies.clock.now() - this.#jwks.requestedAt;
+    return ageMs <= this.dependencies.settings.maxAgeMs ? this.#jwks : undefined;
+  }
+
+  get #cooldownLeftMs(): number {
+    const { clock, settings } = this.dependencies;
+    return Math.max(0, this.#lastAttemptAt + settings.cooldownMs - clock.now());
+  }
+
+  get #isCoolingDown(): boolean {
+    return this.#load === undefined && this.#cooldownLeftMs > 0;
+  }
+
+  async #loadNow(): Promise<Jwks> {
+    if (this.#isCoolingDown) throw this.#unavailable();
+    await this.#loadOnce();
+    const usable = this.#usable();
+    if (usable === undefined) throw this.#unavailable();
+    return usable;
+  }
+
+  async #loadAfterCooldown(): Promise<Jwks> {
+    // The issuer has just failed: fail at once instead of waiting for the next attempt.
+    if (this.#isCoolingDown && !this.#lastLoadSucceeded) throw this.#unavailable();
+    if (this.#waitingCount >= MAX_WAITING) throw this.#unavailable();
+    this.#waitingCount += 1;
+    try {
+      await this.#scheduleLoad();
+    } finally {
+      this.#waitingCount -= 1;
+    }
+    if (this.#jwks === undefined || !this.#lastLoadSucceeded) throw this.#unavailable();
+    return this.#jwks;
+  }
+
+  /** Loads at the end of the cooldown, once for all callers that wait. Never rejects. */
+  async #scheduleLoad(): Promise<void> {
+    this.#nextLoad ??= this.#coolDownAndLoad().finally(() => {
+      this.#nextLoad = undefined;
+    });
+    return this.#nextLoad;
+  }
+
+  async #coolDownAndLoad(): Promise<void> {
+    await this.#load;
+    await this.dependencies.clock.sleep(this.#cooldownLeftMs);
+    await this.#loadOnce();
+  }
+
+  /** Joins the load in flight, or starts one. Never rejects. */
+  async #loadOnce(): Promise<void> {
+    this.#load ??= this.#attempt().finally(() => {
+      this.#load = undefined;
+    });
+    return this.#load;
+  }
+
+  async #attempt(): Promise<void> {
+    const { clock, logger } = this.dependencies;
+    const documentUrl = this.discoveryUrl;
+    const requestedAt = clock.now();
+    this.#lastAttemptAt = requestedAt;
+    try {
+      this.#jwks = { ...(await this.#fetch()), requestedAt };
+      logger.debug({ documentUrl, keyCount: this.#jwks.keys.size }, 'signing keys loaded');
+    } catch (error) {
+      const problem = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
+      logger.warn({ documentUrl, problem }, 'signing keys could not be loaded');
+    }
+  }
+
+  async #fetch(): Promise<Omit<Jwks, 'requestedAt'>> {
+    const { source, settings } = this.dependencies;
+    const signal = AbortSignal.timeout(settings.timeoutMs);
+    const { issuer, jwks_uri: jwksUrl } = discoveryDocument.parse(
+      await source.load(this.discoveryUrl, signal),
+    );
+    if (!this.isExpectedIssuer(issuer)) throw new Error('the document names another issuer');
+    return { issuer, keys: importJwks(await source.load(jwksUrl, signal)) };
+  }
+
+  #unavailable(): IdentityProviderUnavailable {
+    const retryAfterSeconds = Math.max(1, Math.ceil(this.#cooldownLeftMs / 1000));
+    return new IdentityProviderUnavailable({ retryAfterSeconds });
+  }
+}

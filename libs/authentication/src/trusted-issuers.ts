@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { GUID_PATTERN } from '#libs/platform';
+import { authenticationContexts } from './access/authentication-contexts.js';
+
+const text = z.string().min(1).max(512);
+const texts = z.array(text).max(256);
+const claimName = z.string().min(1).max(256);
+const guid = z.string().regex(GUID_PATTERN, 'must be a GUID').toLowerCase();
+const httpsAddress = z.url({ protocol: /^https$/, error: 'must be an https address' }).max(512);
+
+/** Holds when the claim has this value. */
+const condition = z.strictObject({
+  claim: claimName,
+  equals: z.union([text, z.number(), z.boolean()]),
+});
+
+/** An OpenID provider, or an OAuth 2.0 authorization server with JWT access tokens (RFC 9068). */
+const openIdIssuer = z.strictObject({
+  profile: z.literal('openid').default('openid'),
+  /** Must equal `iss`. */
+  issuer: httpsAddress,
+  /** Address of the discovery document. Default: `/.well-known/openid-configuration` below the issuer. */
+  metadataUrl: httpsAddress.optional(),
+  audiences: texts.min(1),
+  /** Allowed values of the header's `typ`; an empty text allows a header without it. */
+  tokenTypes: z.array(z.string().max(64)).min(1).default(['JWT', 'at+jwt']),
+  /** The tenant of all callers, or the claim that names it and its allowed values. */
+  tenant: z.union([text, z.strictObject({ claim: claimName, allowed: texts.min(1) })]),
+  subjectClaim: claimName.default('sub'),
+  clientAppClaim: claimName.default('azp'),
+  /** Client apps that may call; any when empty. */
+  clientApps: texts.default([]),
+  botClientApps: texts.default([]),
+  tokenIdClaim: claimName.default('jti'),
+  displayNameClaim: claimName.default('name'),
+  permissions: z
+    .strictObject({
+      /** Claims that hold permissions: space-separated texts or lists. */
+      claims: z.array(claimName).min(1).default(['scp', 'scope', 'roles']),
+      /** Translates the issuer's names to those of this service. Others are used unchanged. */
+      names: z.record(text, text).default({}),
+    })
+    .prefault({}),
+  /** Identifies tokens of applications without a user. */
+  serviceWhen: condition.default({ claim: 'idtyp', equals: 'app' }),
+  guestWhen: condition.optional(),
+  maximumLifetimeHours: z.number().positive().max(24).default(24),
+});
+
+/** Entra by the same rules as the `ENTRA_*` settings, but with `jose` instead of `passport-azure-ad`. */
+const entraIssuer = z.strictObject({
+  profile: z.literal('entra'),
+  authority: httpsAddress
+    .default('https://login.microsoftonline.com')
+    .transform((address) => new URL(address).origin),
+  tenants: z.array(guid).min(1),
+  versions: z
+    .array(z.enum(['1.0', '2.0']))
+    .min(1)
+    .default(['2.0']),
+  audiences: texts.min(1),
+  clientApps: z.array(guid).default([]),
+  botClientApps: z.array(guid).default([]),
+  minimumClientAuthentication: z
+    .enum(['public', 'secret', 'certificate'])
+    .default('public')
+    .transform((name) => CLIENT_AUTHENTICATION[name]),
+  requiredAuthenticationContext: authenticationContexts.prefault({}),
+});
+
+/** Client authentication as the claims `azpacr` and `appidacr` encode it. */
+export const CLIENT_AUTHENTICATION = { public: 0, secret: 1, certificate: 2 } as const;
+
+export type OpenIdIssuer = z.output<typeof openIdIssuer>;
+export type TrustedIssuer = OpenIdIssuer | z.output<typeof entraIssuer>;
+
+const trustedIssuerList = z.array(z.union([entraIssuer, openIdIssuer])).max(100);
+
+/** Parses the setting: a JSON list, or the path of a file with one. Messages quote no values. */
+export const trustedIssuers: z.ZodType<readonly TrustedIssuer[], string> = z
+  .string()
+  .transform((value, context) => {
+    const { data, error } = trustedIssuerList.safeParse(parseJson(value));
+    if (data !== undefined) return data;
+    const [issue] = error.issues;
+    const location = issue === undefined ? '' : describeLocation(issue);
+    context.addIssue(`must be a JSON list of issuers, or the path of a file with one${location}`);
+    return z.NEVER;
+  });
+
+function parseJson(value: string): unknown {
+  try {
+    return JSON.parse(value.trimStart().startsWith('[') ? value : readFileSync(value, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Path and message of the first fault; in a union, those of the branch that matched furthest. */
+function describeLocation(issue: z.core.$ZodIssue): string {
+  const inner =
+    issue.code === 'invalid_union'
+      ? issue.errors.flat().toSorted((a, b) => b.path.length - a.path.length)[0]
+      : undefined;
+  const path = [...issue.path, ...(inner?.path ?? [])].join('.');
+  return path === '' ? '' : ` (at ${path}: ${inner?.message ?? issue.message})`;
+}

@@ -1,0 +1,49 @@
+import { getMetadataArgsStorage } from 'typeorm';
+import type { Mapping } from '../model/mapping.js';
+import { MappingEntity } from './mapping.entity.js';
+
+/** A row as `SELECT_LIST` selects it: without the lease, which is no part of a `Mapping`. */
+export type MappingRow = Omit<MappingEntity, 'leaseHolder' | 'leaseExpiresAt'>;
+
+interface MappingColumn {
+  readonly property: keyof MappingRow;
+  /** In the table. */
+  readonly name: string;
+  /** PostgreSQL type. */
+  readonly type: string;
+  readonly isMutable: boolean;
+}
+
+/** The columns of a `Mapping`, derived from `MappingEntity`. */
+export const MAPPING_COLUMNS: readonly MappingColumn[] = getMetadataArgsStorage()
+  .filterColumns(MappingEntity)
+  .filter(({ options }) => options.select !== false)
+  .map(({ propertyName, options }) => ({
+    property: propertyName as keyof MappingRow, // the lease's columns have `select: false`
+    name: options.name ?? propertyName,
+    type: String(options.type),
+    isMutable: options.primary !== true && options.update !== false,
+  }));
+
+export const MUTABLE_COLUMNS: readonly MappingColumn[] = MAPPING_COLUMNS.filter(
+  ({ isMutable }) => isMutable,
+);
+
+export const SELECT_LIST: string = MAPPING_COLUMNS.map(
+  ({ name, property }) => `mapping.${name} AS "${property}"`,
+).join(', ');
+
+/** The values of a mapping in the order of `columns`. */
+export function valuesOf(mapping: Mapping, columns = MAPPING_COLUMNS): unknown[] {
+  return columns.map(({ property }) => mapping[property] ?? null);
+}
+
+type WithoutNulls<T> = {
+  [K in keyof T]: null extends T[K] ? Exclude<T[K], null> | undefined : T[K];
+};
+
+/** `MappingEntity` has a column for every member of `Mapping`, or this does not compile. */
+export function toMapping(row: MappingRow): Mapping {
+  const entries = MAPPING_COLUMNS.map(({ property }) => [property, row[property] ?? undefined]);
+  return Object.fromEntries(entries) as WithoutNulls<MappingRow>; // the columns are its keys
+}

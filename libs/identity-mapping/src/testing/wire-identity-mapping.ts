@@ -1,0 +1,50 @@
+import type { AuditTrail } from '#libs/audit';
+import type {
+  CommunicationIdentityGateway,
+  CommunicationResources,
+} from '#libs/communication-services';
+import type { Clock, Logger } from '#libs/platform';
+import { IdentityMappingService } from '../identity-mapping.service.js';
+import { BackgroundTasks } from '../lifecycle/background-tasks.js';
+import { IdentityCreation } from '../lifecycle/identity-creation.js';
+import { IdentityDeletion } from '../lifecycle/identity-deletion.js';
+import { OrphanedIdentities } from '../lifecycle/orphaned-identities.js';
+import { RecoveryWorker } from '../lifecycle/recovery-worker.js';
+import { TokenRevocation } from '../lifecycle/token-revocation.js';
+import type { IdentityMap } from '../store/identity-map.js';
+
+/** The services of one replica over the adapters of a test, without a Nest module. */
+export function wireIdentityMapping({
+  map,
+  gateway,
+  audit,
+  resources,
+  clock,
+  logger,
+}: {
+  readonly map: IdentityMap;
+  readonly gateway: CommunicationIdentityGateway;
+  readonly audit: AuditTrail;
+  readonly resources: CommunicationResources;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}): {
+  readonly mappings: IdentityMappingService;
+  readonly deletion: IdentityDeletion;
+  readonly orphans: OrphanedIdentities;
+  readonly worker: RecoveryWorker;
+  readonly settings: { readonly leaseMs: number };
+} {
+  const settings = { leaseMs: 30_000, waitMs: 8_000, sweepMs: 5_000 };
+  const common = [clock, logger, settings] as const;
+  const background = new BackgroundTasks(clock, logger);
+  const orphans = new OrphanedIdentities(map, gateway, audit, logger, settings);
+  const creation = new IdentityCreation(map, gateway, orphans, background, audit, clock, logger);
+  const revocation = new TokenRevocation(map, gateway, audit, ...common);
+  const deletion = new IdentityDeletion(map, gateway, resources, audit, ...common);
+  const worker = new RecoveryWorker(map, creation, deletion, revocation, orphans, ...common);
+  const mappings = new IdentityMappingService(
+    ...([map, creation, revocation, resources, clock, settings] as const),
+  );
+  return { mappings, deletion, orphans, worker, settings };
+}

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { list, integer } from './setting-fields.js';
+import { defineSettings, InvalidSettings, readSettings, type SettingsFault } from './settings.js';
+
+const mail = defineSettings(
+  'mail',
+  z.object({
+    MAIL_HOST: z.string().describe('name of the mail server'),
+    MAIL_PORT: integer(1, 65_535).prefault('25').describe('port of the mail server, 1 to 65535'),
+    MAIL_COPIES: list().prefault('').describe('recipients of copies'),
+  }),
+  ({ MAIL_HOST, MAIL_PORT, MAIL_COPIES }) => ({
+    host: MAIL_HOST,
+    port: MAIL_PORT,
+    copies: MAIL_COPIES,
+  }),
+);
+
+function faultsOf(environment: Record<string, string>): readonly SettingsFault[] {
+  try {
+    readSettings([mail], environment);
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidSettings) return error.faults;
+    throw error;
+  }
+}
+
+describe('readSettings', () => {
+  it('gives the values of each module by its key, with the defaults of variables that are not set', () => {
+    const values = readSettings([mail], { MAIL_HOST: 'post.example', MAIL_COPIES: 'a, b,' });
+    expect(values.get(mail.key)).toEqual({ host: 'post.example', port: 25, copies: ['a', 'b'] });
+  });
+
+  it('lists every fault at once, each with its fix', () => {
+    const faults = faultsOf({ MAIL_PORT: '70000' });
+    expect(faults).toEqual([
+      { variable: 'MAIL_HOST', problem: 'is not set', fix: 'name of the mail server' },
+      {
+        variable: 'MAIL_PORT',
+        problem: 'must be a whole number from 1 to 65535',
+        fix: 'port of the mail server, 1 to 65535',
+      },
+    ]);
+  });
+
+  it('treats a variable that holds only white space as not set', () => {
+    expect(faultsOf({ MAIL_HOST: '  ' })).toMatchObject([{ variable: 'MAIL_HOST' }]);
+  });
+
+  it('refuses a misspelled variable and names the right one', () => {
+    const [fault] = faultsOf({ MAIL_HOST: 'post.example', MAIL_PROT: '26' });
+    expect(fault).toMatchObject({ variable: 'MAIL_PROT' });
+    expect(fault?.fix).toContain('MAIL_PORT');
+  });
+
+  it('ignores variables of other programs', () => {
+    const environment = { MAIL_HOST: 'post.example', MAIL_OWNER: 'x', MAIL_SERVICE_HOST: 'x' };
+    expect(readSettings([mail], environment).size).toBe(1);
+  });
+
+  it('ignores the names that the caller lists', () => {
+    const environment = { MAIL_HOST: 'post.example', MAIL_HOSTS: 'x' };
+    expect(() => readSettings([mail], environment)).toThrow(InvalidSettings);
+    expect(readSettings([mail], environment, ['MAIL_HOSTS']).size).toBe(1);
+  });
+
+  it('shows no value, since any could be a secret', () => {
+    try {
+      readSettings([mail], { MAIL_PORT: 'hunter2', MAIL_POST: 'hunter2' });
+      expect.unreachable();
+    } catch (error) {
+      expect(String(error)).not.toContain('hunter2');
+    }
+  });
+
+  it('lists each variable with its default and whether it must be set', () => {
+    expect(
+      mail.variables.map(({ name, isRequired, fallback }) => [name, isRequired, fallback]),
+    ).toEqual([
+      ['MAIL_HOST', true, undefined],
+      ['MAIL_PORT', false, '25'],
+      ['MAIL_COPIES', false, ''],
+    ]);
+  });
+});

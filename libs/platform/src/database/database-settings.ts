@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { integer } from '../config/setting-fields.js';
+import { defineSettings, type SettingsOf } from '../config/settings.js';
+
+const postgresUrl = z.string().refine((text) => {
+  const url = URL.parse(text);
+  return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1;
+}, 'must be a postgres:// address that names a host and a database');
+
+/** How the process connects to PostgreSQL. */
+export const databaseSettings = defineSettings(
+  'database',
+  z.object({
+    DATABASE_URL: postgresUrl.describe(
+      'PostgreSQL address of the role that the service works as, such as postgres://service:…@host:5432/identity?sslmode=verify-full',
+    ),
+    DATABASE_POOL_SIZE: integer(2, 32)
+      .prefault('10')
+      .describe('connections that one process keeps at most, 2 to 32'),
+    DATABASE_TIMEOUT_MS: integer(100, 60_000)
+      .prefault('3000')
+      .describe('milliseconds until connecting, or a statement, is given up, 100 to 60000'),
+  }),
+  (variables) => ({
+    url: variables.DATABASE_URL,
+    poolSize: variables.DATABASE_POOL_SIZE,
+    timeoutMs: variables.DATABASE_TIMEOUT_MS,
+  }),
+);
+
+export type DatabaseSettings = SettingsOf<typeof databaseSettings>;

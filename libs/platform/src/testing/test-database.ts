@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { inject } from 'vitest';
+
+/** A PostgreSQL server with a migrated template database. All spec files of a run share one. */
+export interface TestCluster {
+  /** Address of the database `postgres` for the superuser. */
+  readonly superuserUrl: string;
+  readonly port: number;
+}
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    cluster: TestCluster;
+  }
+}
+
+/** What the server of a `TestCluster` has: its roles, their password and the migrated template. */
+export const TEST_CLUSTER = {
+  password: 'test',
+  ownerRole: 'identity_owner',
+  serviceRole: 'identity_service',
+  template: 'identity_template',
+} as const;
+
+export interface TestDatabase {
+  readonly name: string;
+  /** Address for the role that owns the schema and migrates. */
+  readonly ownerUrl: string;
+  /** Address for the role of the service. */
+  readonly serviceUrl: string;
+  readonly superuserUrl: string;
+  drop(): Promise<void>;
+}
+
+/** Clones a migrated database for one spec file, which drops it at its end. */
+export async function testDatabase(): Promise<TestDatabase> {
+  return cloneDatabase(inject('cluster'));
+}
+
+/** Clones the migrated template of a server. */
+export async function cloneDatabase(cluster: TestCluster): Promise<TestDatabase> {
+  const { ownerRole, serviceRole, template, password } = TEST_CLUSTER;
+  const name = `identity_${randomBytes(6).toString('hex')}`;
+  await execute(cluster, `CREATE DATABASE ${name} TEMPLATE ${template} OWNER ${ownerRole}`);
+  const url = (role: string): string =>
+    `postgres://${role}:${password}@127.0.0.1:${cluster.port}/${name}`;
+  return {
+    name,
+    ownerUrl: url(ownerRole),
+    serviceUrl: url(serviceRole),
+    superuserUrl: url('postgres'),
+    drop: async () => execute(cluster, `DROP DATABASE ${name} WITH (FORCE)`),
+  };
+}
+
+async function execute({ superuserUrl }: TestCluster, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: superuserUrl });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}

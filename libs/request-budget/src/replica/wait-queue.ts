@@ -1,0 +1,91 @@
+import type { Permit } from '../request-budget.js';
+import type { ArrivalTag } from '../window/replica-report.js';
+import type { FlowKey } from '../window/fair-queue.js';
+
+/** A request that is queued at this replica. */
+export interface Waiter extends FlowKey {
+  readonly requester: string | undefined;
+  readonly isBulk: boolean;
+  readonly enqueuedAt: number;
+  /** Absent until the first reconciliation; bulk requests never get one. */
+  tag?: number;
+  isReservationDue?: boolean;
+  readonly resolve: (permit: Permit) => void;
+  readonly reject: (reason: unknown) => void;
+  /** Aborted when the request leaves the queue: removes the listener on the requester's signal. */
+  readonly left: AbortController;
+}
+
+export type TaggedWaiter = Waiter & { readonly tag: number };
+
+/** The requests queued at one replica: arrivals without a tag, tagged ones by tag, and bulk. */
+export class WaitQueue {
+  readonly #arrivals = new Set<Waiter>();
+  /** Sorted by tag. */
+  #tagged: TaggedWaiter[] = [];
+  /** First in, first out. */
+  readonly #bulk = new Set<Waiter>();
+
+  get size(): number {
+    return this.interactive + this.#bulk.size;
+  }
+
+  get interactive(): number {
+    return this.#arrivals.size + this.#tagged.length;
+  }
+
+  get arrivals(): readonly Waiter[] {
+    return [...this.#arrivals];
+  }
+
+  get tagged(): readonly TaggedWaiter[] {
+    return this.#tagged;
+  }
+
+  get bulk(): readonly Waiter[] {
+    return [...this.#bulk];
+  }
+
+  enqueue(waiter: Waiter): void {
+    (waiter.isBulk ? this.#bulk : this.#arrivals).add(waiter);
+  }
+
+  /** Gives an arrival its tag. @returns false when it left the queue in the meantime */
+  tag(waiter: Waiter, tag: ArrivalTag): boolean {
+    const tagged = Object.assign(waiter, tag);
+    if (!this.#arrivals.delete(waiter)) return false;
+    const lower = this.#tagged.findLastIndex((other) => other.tag <= tag.tag);
+    this.#tagged.splice(lower + 1, 0, tagged);
+    return true;
+  }
+
+  /** @returns false when it was not queued any more */
+  remove(waiter: Waiter): boolean {
+    if (this.#arrivals.delete(waiter) || this.#bulk.delete(waiter)) return true;
+    const count = this.#tagged.length;
+    this.#tagged = this.#tagged.filter((one) => one !== waiter);
+    return this.#tagged.length < count;
+  }
+
+  /** Whether a request may get a permit: arrivals wait for their tags. */
+  get hasNext(): boolean {
+    return this.#tagged.length + this.#bulk.size > 0;
+  }
+
+  /** Removes the next request: the lowest tag, then bulk. */
+  dequeue(): Waiter | undefined {
+    const tagged = this.#tagged.shift();
+    if (tagged) return tagged;
+    const [bulk] = this.#bulk;
+    if (bulk) this.#bulk.delete(bulk);
+    return bulk;
+  }
+
+  removeAll(): Waiter[] {
+    const all = [...this.#arrivals, ...this.#tagged, ...this.#bulk];
+    this.#arrivals.clear();
+    this.#tagged = [];
+    this.#bulk.clear();
+    return all;
+  }
+}

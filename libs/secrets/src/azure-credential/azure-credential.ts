@@ -1,0 +1,64 @@
+import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/identity';
+import type { AzureCredentialSettings } from './settings.js';
+
+/** The identity of this process in Azure. One instance per process, so that its tokens are shared. */
+export abstract class AzureCredential implements TokenCredential {
+  abstract getToken(
+    scopes: string | string[],
+    options?: GetTokenOptions,
+  ): Promise<AccessToken | null>;
+}
+
+/** Authorities that Microsoft's instance discovery accepts. It rejects all others. */
+const KNOWN_AUTHORITIES = new Set([
+  'login.microsoftonline.com',
+  'login.microsoftonline.us',
+  'login.chinacloudapi.cn',
+  'login.partner.microsoftonline.cn',
+  'login.windows.net',
+  'login.microsoft.com',
+  'sts.windows.net',
+]);
+
+/** The credential of `@azure/identity` that the settings select. The SDK reads further `AZURE_` variables. */
+export class SdkAzureCredential extends AzureCredential {
+  #credential: Promise<TokenCredential> | undefined;
+
+  constructor(private readonly settings: AzureCredentialSettings) {
+    super();
+  }
+
+  async getToken(
+    scopes: string | string[],
+    options?: GetTokenOptions,
+  ): Promise<AccessToken | null> {
+    this.#credential ??= this.#load();
+    const credential = await this.#credential;
+    return credential.getToken(scopes, options);
+  }
+
+  /** Loads the SDK on first use, because it takes long to load. */
+  async #load(): Promise<TokenCredential> {
+    const sdk = await import('@azure/identity');
+    const { authorityHost, clientId } = this.settings;
+    const disableInstanceDiscovery = !KNOWN_AUTHORITIES.has(new URL(authorityHost).hostname);
+    const options = { authorityHost, disableInstanceDiscovery, retryOptions: { maxRetries: 1 } };
+    const client = clientId === undefined ? {} : { clientId };
+    switch (this.settings.credential) {
+      case 'default':
+        return new sdk.DefaultAzureCredential({
+          ...options,
+          ...(clientId !== undefined && {
+            managedIdentityClientId: clientId,
+            workloadIdentityClientId: clientId,
+          }),
+        });
+      case 'managed-identity':
+        return new sdk.ManagedIdentityCredential({ ...options, ...client });
+      case 'environment':
+        return new sdk.EnvironmentCredential(options);
+      case 'workload-identity':
+        return new sdk.WorkloadIdentityCredential({ ...options, ...client });
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * The name, codes and status of an error of an Azure SDK.
+ *
+ * Used as `cause` in place of the SDK's error, which may contain requests, responses and connection
+ * strings, also in its message.
+ */
+export class AzureFault extends Error {
+  /** HTTP status of the response; absent when there was none. */
+  readonly status: number | undefined;
+  /** Code in the body of the response, or of the network error. */
+  readonly code: string | undefined;
+  /** Code inside `code`, such as Key Vault's `SecretDisabled`. */
+  readonly innerCode: string | undefined;
+  /** `Retry-After` of the response in seconds. The date form is ignored. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(error: unknown) {
+    const status = numberAt(error, 'statusCode');
+    const code = codeAt(error, 'code') ?? codeAt(valueAt(error, 'cause'), 'code');
+    const kind = error instanceof Error ? error.name : typeof error;
+    super(
+      [kind, code, status, signInProblem(error)].filter((part) => part !== undefined).join(' '),
+    );
+    this.name = 'AzureFault';
+    this.status = status;
+    this.code = code;
+    this.innerCode = innerCodeOf(valueAt(error, 'details'));
+    this.retryAfterSeconds = retryAfterOf(error);
+  }
+}
+
+function valueAt(holder: unknown, key: string): unknown {
+  return typeof holder === 'object' && holder !== null && key in holder
+    ? (holder as Record<string, unknown>)[key] // narrowed to an object that has the key
+    : undefined;
+}
+
+function numberAt(holder: unknown, key: string): number | undefined {
+  const value = valueAt(holder, key);
+  return typeof value === 'number' ? value : undefined;
+}
+
+/** Accepts only text that has the form of a code, because any other text may contain a secret. */
+function codeAt(holder: unknown, key: string): string | undefined {
+  const value = valueAt(holder, key);
+  return typeof value === 'string' && /^[\w.-]{1,64}$/.test(value) ? value : undefined;
+}
+
+function innerCodeOf(details: unknown): string | undefined {
+  const error = valueAt(details, 'error');
+  return (
+    codeAt(valueAt(error, 'innererror'), 'code') ?? codeAt(valueAt(error, 'innerError'), 'code')
+  );
+}
+
+function retryAfterOf(error: unknown): number | undefined {
+  const headers = valueAt(valueAt(error, 'response'), 'headers');
+  const get = valueAt(headers, 'get');
+  if (typeof get !== 'function') return undefined;
+  const text: unknown = get.call(headers, 'retry-after');
+  if (typeof text !== 'string' || !/^\d{1,6}$/.test(text)) return undefined;
+  return Number(text);
+}
+
+/** The message of a failed sign-in, without tokens. An operator can't diagnose one by its code. */
+function signInProblem(error: unknown): string | undefined {
+  const isSignIn =
+    error instanceof Error && /Authentication|CredentialUnavailable/.test(error.name);
+  return isSignIn ? error.message.replace(/eyJ[\w.-]+/g, '[masked]').slice(0, 500) : undefined;
+}

@@ -1,0 +1,140 @@
+import { type KeyVaultSecret, SecretClient } from '@azure/keyvault-secrets';
+import { Histogram, type Registry } from 'prom-client';
+import type { Clock } from '#libs/platform';
+import type { AzureCredential } from '../azure-credential/azure-credential.js';
+import { AzureFault } from '../azure-credential/azure-fault.js';
+import {
+  SecretAccessRefused,
+  SecretNotFound,
+  SecretUnavailable,
+  SecretUnusable,
+} from '../errors.js';
+import { Secret } from '../secret.js';
+import type { KeyVaultSettings } from './settings.js';
+
+/** Microsoft's advice for throttled clients: https://learn.microsoft.com/azure/key-vault/general/overview-throttling */
+const BACK_OFF_MS = [1000, 2000, 4000, 8000, 16_000];
+
+/** The names that Key Vault allows. Any other text could change the path of the request. */
+const SECRET_NAME = /^[0-9a-zA-Z-]{1,127}$/;
+
+/** Reads secrets from Azure Key Vault, without a cache. */
+export class KeyVaultReader {
+  readonly #client: SecretClient;
+  readonly #durations: Histogram<'operation' | 'outcome'>;
+
+  constructor(
+    private readonly settings: KeyVaultSettings,
+    credential: AzureCredential,
+    private readonly clock: Clock,
+    registry: Registry,
+  ) {
+    this.#client = new SecretClient(settings.vaultUrl, credential, {
+      disableChallengeResourceVerification: !settings.verifyChallengeResource,
+      retryOptions: { maxRetries: 0 },
+    });
+    this.#durations = new Histogram({
+      name: 'secret_store_request_duration_seconds',
+      help: 'Time that Azure Key Vault took to answer, by operation and outcome',
+      labelNames: ['operation', 'outcome'],
+      buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers: [registry],
+    });
+  }
+
+  /**
+   * Reads one secret. Repeats the request while the vault throttles and the deadline allows.
+   *
+   * @param version default: the newest, which must be valid now
+   * @param deadlineMs for all requests together; each request ends after `timeoutMs`
+   */
+  async get(name: string, version: string | undefined, deadlineMs: number): Promise<Secret> {
+    if (!SECRET_NAME.test(name)) throw new SecretNotFound(name);
+    const endsAt = this.clock.now() + deadlineMs;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await this.#request(name, version, endsAt - this.clock.now());
+      } catch (error) {
+        const pauseMs = BACK_OFF_MS[attempt];
+        const isThrottled = error instanceof AzureFault && error.status === 429;
+        const mayWait = pauseMs !== undefined && this.clock.now() + pauseMs < endsAt;
+        if (!isThrottled || !mayWait) throw refusal(name, version, error);
+        await this.clock.sleep(pauseMs);
+      }
+    }
+  }
+
+  async #request(name: string, version: string | undefined, remainingMs: number): Promise<Secret> {
+    const abortSignal = AbortSignal.timeout(
+      Math.max(1, Math.min(remainingMs, this.settings.timeoutMs)),
+    );
+    const stop = this.#durations.startTimer({ operation: version ? 'readVersion' : 'read' });
+    try {
+      const options = { abortSignal, ...(version !== undefined && { version }) };
+      // The sign-in inside the call may ignore the signal.
+      const found = await Promise.race([
+        this.#client.getSecret(name, options),
+        rejectionOf(abortSignal),
+      ]);
+      stop({ outcome: 'success' });
+      return this.#checked(name, version, found);
+    } catch (error) {
+      if (error instanceof SecretUnusable || error instanceof SecretUnavailable) throw error;
+      const fault = new AzureFault(error);
+      stop({ outcome: fault.status === undefined ? 'no answer' : `status ${fault.status}` });
+      throw fault;
+    }
+  }
+
+  /** Validates the response, which is untrusted input: it must be of the requested secret and version. */
+  #checked(name: string, version: string | undefined, found: KeyVaultSecret): Secret {
+    const { value, properties } = found;
+    const { version: foundVersion } = properties;
+    const isRequested =
+      found.name.toLowerCase() === name.toLowerCase() &&
+      (version === undefined || foundVersion === version);
+    if (!isRequested || typeof value !== 'string' || typeof foundVersion !== 'string') {
+      throw new SecretUnavailable({ cause: new Error('the response of the vault is malformed') });
+    }
+    if (properties.enabled === false) throw new SecretUnusable(name, 'disabled');
+    if (value === '') throw new SecretUnusable(name, 'empty');
+    if (version === undefined && properties.notBefore && this.#isInFuture(properties.notBefore)) {
+      throw new SecretUnusable(name, 'not valid yet');
+    }
+    return new Secret({
+      name,
+      version: foundVersion,
+      value,
+      ...(properties.expiresOn && { expiresAt: properties.expiresOn }),
+    });
+  }
+
+  #isInFuture(instant: Date): boolean {
+    return instant.getTime() > this.clock.now();
+  }
+}
+
+function refusal(name: string, version: string | undefined, error: unknown): unknown {
+  if (!(error instanceof AzureFault)) return error;
+  const cause = error;
+  if (cause.innerCode === 'SecretDisabled') return new SecretUnusable(name, 'disabled', { cause });
+  if (cause.status === 404) {
+    return new SecretNotFound(version === undefined ? name : `${name}/${version}`, { cause });
+  }
+  // A body that can't be parsed does not come from Key Vault, but from a proxy, for instance.
+  const isRefused = cause.status === 401 || cause.status === 403;
+  if (isRefused && cause.code !== 'PARSE_ERROR') return new SecretAccessRefused(name, { cause });
+  const { retryAfterSeconds } = cause;
+  return new SecretUnavailable({
+    cause,
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds: Math.max(1, retryAfterSeconds) }),
+  });
+}
+
+async function rejectionOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => {
+      reject(signal.reason as Error);
+    });
+  });
+}

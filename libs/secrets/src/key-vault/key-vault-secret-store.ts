@@ -1,0 +1,173 @@
+import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
+import { type Clock, type Logger, PeriodicTask, ServiceError } from '#libs/platform';
+import { SecretNotFound, SecretUnusable } from '../errors.js';
+import type { SecretAccessEvents } from '../secret-access-events.js';
+import { SecretStore } from '../secret-store.js';
+import type { Secret } from '../secret.js';
+import type { KeyVaultSettings } from './settings.js';
+
+/** The cached state of the newest version of a secret, or of one version. */
+interface Entry {
+  readonly name: string;
+  readonly version: string | undefined;
+  secret?: Secret;
+  /** The version that was read last. Stays when `secret` is dropped. */
+  lastVersion?: string;
+  readAt: number;
+  reading?: Promise<Secret>;
+  /** The last failure, reused until `until`, so that an outage does not cause a flood of requests. */
+  failure?: { readonly error: unknown; readonly until: number };
+  rereadAt?: number;
+}
+
+type Timing = Pick<KeyVaultSettings, 'timeoutMs' | 'refreshMs' | 'outageMs' | 'rereadCooldownMs'>;
+
+/** How long a failure is reused. */
+const FAILURE_MS = 1000;
+/** Pauses of the background refresh after failures, as Key Vault advises. The last one repeats. */
+const BACK_OFF_MS = [1000, 2000, 4000, 8000, 16_000];
+
+/**
+ * Secrets of an Azure Key Vault, cached in memory.
+ *
+ * A new version is found within the refresh interval. A secret that is disabled or missing is dropped
+ * at once. While the vault is unavailable, a cached secret is used for at most `outageMs`.
+ */
+export class KeyVaultSecretStore
+  extends SecretStore
+  implements OnApplicationBootstrap, OnModuleDestroy
+{
+  readonly #entries = new Map<string, Entry>();
+  readonly #refresh: PeriodicTask;
+  /** Failed refreshes in a row. */
+  #failureCount = 0;
+
+  /** @param vault reads without a cache */
+  constructor(
+    private readonly vault: {
+      get(name: string, version: string | undefined, deadlineMs: number): Promise<Secret>;
+    },
+    private readonly timing: Timing,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly events: SecretAccessEvents,
+  ) {
+    super();
+    this.#refresh = new PeriodicTask({
+      name: 'secret refresh',
+      run: async () => this.#refreshAll(),
+      intervalMs: () => this.#refreshPauseMs,
+      clock,
+      logger,
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.#refresh.start();
+  }
+
+  onModuleDestroy(): void {
+    void this.#refresh.stop();
+  }
+
+  async read(name: string): Promise<Secret> {
+    return this.#notExpired(await this.#cachedOrLoaded(this.#entry(name)));
+  }
+
+  async readVersion(name: string, version: string): Promise<Secret> {
+    return this.#cachedOrLoaded(this.#entry(name, version));
+  }
+
+  async reread(name: string): Promise<Secret> {
+    const entry = this.#entry(name);
+    const now = this.clock.now();
+    const isCool =
+      entry.rereadAt === undefined || now - entry.rereadAt >= this.timing.rereadCooldownMs;
+    if (!isCool) return this.#notExpired(await (entry.reading ?? this.#cachedOrLoaded(entry)));
+    entry.rereadAt = now;
+    this.logger.info({ secret: name }, 'reading a secret again');
+    return this.#notExpired(await this.#load(entry));
+  }
+
+  #entry(name: string, version?: string): Entry {
+    const key = version === undefined ? name : `${name}/${version}`;
+    const entry = this.#entries.get(key) ?? { name, version, readAt: 0 };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  async #cachedOrLoaded(entry: Entry): Promise<Secret> {
+    const now = this.clock.now();
+    if (entry.secret && now - entry.readAt < this.timing.outageMs) return entry.secret;
+    if (entry.failure && now < entry.failure.until) throw entry.failure.error;
+    return this.#load(entry);
+  }
+
+  /** Reads from the vault, once for concurrent calls. */
+  async #load(entry: Entry): Promise<Secret> {
+    entry.reading ??= this.#read(entry).finally(() => {
+      delete entry.reading;
+    });
+    return entry.reading;
+  }
+
+  async #read(entry: Entry): Promise<Secret> {
+    try {
+      const secret = await this.vault.get(entry.name, entry.version, this.timing.timeoutMs);
+      this.#emitAccess(entry, secret);
+      this.#store(entry, secret);
+      if (entry.version === undefined) this.#store(this.#entry(entry.name, secret.version), secret);
+      return secret;
+    } catch (error) {
+      entry.failure = { error, until: this.clock.now() + FAILURE_MS };
+      this.#emitRefusal(entry, error);
+      const isFinal = error instanceof SecretNotFound || error instanceof SecretUnusable;
+      if (isFinal) delete entry.secret;
+      const fields = { secret: entry.name, version: entry.version, error };
+      if (isFinal) this.logger.error(fields, 'a secret can not be used');
+      if (!isFinal) this.logger.warn(fields, 'a secret could not be read');
+      throw error;
+    }
+  }
+
+  #store(entry: Entry, secret: Secret): void {
+    if (entry.version === undefined && entry.lastVersion !== secret.version) {
+      const { name, version, expiresAt } = secret;
+      this.logger.info({ secret: name, version, expiresAt }, 'a secret was read');
+    }
+    entry.secret = secret;
+    entry.lastVersion = secret.version;
+    entry.readAt = this.clock.now();
+    delete entry.failure;
+  }
+
+  #emitAccess({ name, lastVersion: replaces }: Entry, { version }: Secret): void {
+    const isNew = replaces !== undefined && replaces !== version;
+    this.events.emit({ name, version, ...(isNew && { replaces }) });
+  }
+
+  #emitRefusal({ name, version }: Entry, error: unknown): void {
+    const refusal = error instanceof ServiceError ? error.code : 'unknown';
+    this.events.emit({ name, ...(version !== undefined && { version }), refusal });
+  }
+
+  #notExpired(secret: Secret): Secret {
+    if (secret.expiresAt && secret.expiresAt.getTime() <= this.clock.now()) {
+      throw new SecretUnusable(secret.name, 'expired');
+    }
+    return secret;
+  }
+
+  get #refreshPauseMs(): number {
+    const backOffMs = BACK_OFF_MS[Math.min(this.#failureCount, BACK_OFF_MS.length) - 1] ?? Infinity;
+    return Math.min(backOffMs, this.timing.refreshMs);
+  }
+
+  /** Never rejects: `#read` logs each failure, and the cached values stay. */
+  async #refreshAll(): Promise<void> {
+    const newest = [...this.#entries.values()].filter(({ version }) => version === undefined);
+    const results = await Promise.allSettled(newest.map(async (entry) => this.#load(entry)));
+    const hasFailed = results.some(({ status }) => status === 'rejected');
+    this.#failureCount = hasFailed ? this.#failureCount + 1 : 0;
+  }
+}

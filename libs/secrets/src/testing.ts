@@ -1,0 +1,2 @@
+export { MemorySecretStore } from './memory-secret-store.js';
+export { describeSecretStore, type SecretStoreHarness } from './secret-store.contract.js';

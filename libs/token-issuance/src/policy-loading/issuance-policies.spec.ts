@@ -1,0 +1,189 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AuditUnavailable } from '#libs/audit';
+import { MemoryAuditTrail } from '#libs/audit/testing';
+import { ManualClock, MemoryLogger } from '#libs/platform';
+import { IssuanceMetrics } from '../metrics.js';
+import { MemoryTokenCache } from '../testing/memory-token-cache.js';
+import { BUILT_IN_POLICY } from '../policy/built-in-policy.js';
+import { IssuancePolicies } from './issuance-policies.js';
+import { policyVersion, readPolicy } from '../policy/policy-file.js';
+
+const OTHER_POLICY = BUILT_IN_POLICY.replace('name: default', 'name: other');
+const BAD_POLICY = BUILT_IN_POLICY.replace('when:', 'wenn:');
+
+let directory: string;
+let path: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'acs-identity-policy-'));
+  path = join(directory, 'policy.yaml');
+  await writeFile(path, BUILT_IN_POLICY);
+});
+
+afterEach(async () => {
+  await rm(directory, { recursive: true });
+});
+
+function isPolicy(text: string): boolean {
+  try {
+    readPolicy(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function open() {
+  const clock = new ManualClock();
+  const audit = new MemoryAuditTrail();
+  const cache = new MemoryTokenCache(clock);
+  const logger = new MemoryLogger();
+  const registry = new Registry();
+  const policies = new IssuancePolicies(
+    audit,
+    cache,
+    clock,
+    logger,
+    new IssuanceMetrics(registry, clock),
+    {
+      policy: { path, initial: readPolicy(BUILT_IN_POLICY) },
+      policyRefreshMs: 5_000,
+      cacheKeySecret: 'token-cache-key',
+    },
+  );
+  const look = async (times = 2): Promise<void> => {
+    for (let n = 0; n < times; n += 1) await policies.look();
+  };
+  return { policies, audit, cache, clock, logger, registry, look };
+}
+
+describe('IssuancePolicies', () => {
+  it('records which policy is in force from the start, once', async () => {
+    const { audit, look } = open();
+    await look(4);
+    expect(audit.entries).toMatchObject([
+      {
+        action: 'policy.load',
+        outcome: 'success',
+        details: { version: policyVersion(BUILT_IN_POLICY), rules: ['default'] },
+      },
+    ]);
+  });
+
+  it('puts a new file in force without a restart, once it is recorded', async () => {
+    const { policies, audit, look } = open();
+    await look();
+    await writeFile(path, OTHER_POLICY);
+    audit.outage = new AuditUnavailable();
+    await look();
+    expect(policies.current.ruleNames).toEqual(['default']);
+    audit.outage = undefined;
+    await look();
+    expect(policies.current.ruleNames).toEqual(['other']);
+    expect(audit.entries.at(-1)).toMatchObject({
+      action: 'policy.load',
+      outcome: 'success',
+      details: {
+        version: policyVersion(OTHER_POLICY),
+        previous: policyVersion(BUILT_IN_POLICY),
+      },
+    });
+  });
+
+  it('waits until a file holds still, so that a half-written one never counts', async () => {
+    const { policies, audit, look } = open();
+    await look();
+    for (const length of [100, 400, OTHER_POLICY.length]) {
+      await writeFile(path, OTHER_POLICY.slice(0, length));
+      await look(1);
+    }
+    expect(policies.current.ruleNames).toEqual(['default']);
+    await look(1);
+    expect(policies.current.ruleNames).toEqual(['other']);
+    expect(audit.entries.map(({ outcome }) => outcome)).toEqual(['success', 'success']);
+  });
+
+  it('keeps the old one in force over a bad file, and says so in log, metrics and audit, once', async () => {
+    const { policies, audit, logger, registry, look } = open();
+    await look();
+    await writeFile(path, BAD_POLICY);
+    await look(5);
+    expect(policies.current.version).toBe(policyVersion(BUILT_IN_POLICY));
+    expect(audit.entries.slice(1)).toMatchObject([
+      {
+        action: 'policy.load',
+        outcome: 'failure',
+        reason: { code: 'invalid-policy', detail: expect.stringContaining('wenn') as string },
+        details: { inForce: policyVersion(BUILT_IN_POLICY) },
+      },
+    ]);
+    expect(logger.lines.filter(({ level }) => level === 'error')).toHaveLength(1);
+    expect(await registry.metrics()).toContain('issuance_policy_file_good 0');
+
+    await writeFile(path, BUILT_IN_POLICY);
+    await look();
+    expect(await registry.metrics()).toContain('issuance_policy_file_good 1');
+  });
+
+  it('keeps the old one in force when the file is gone', async () => {
+    const { policies, audit, look } = open();
+    await look();
+    await rm(path);
+    await look(3);
+    expect(policies.current.ruleNames).toEqual(['default']);
+    expect(audit.entries.at(-1)).toMatchObject({
+      outcome: 'failure',
+      reason: { detail: 'the file can not be read (ENOENT)' },
+    });
+  });
+
+  it('stays as it was after any damage to the file that makes it no policy', async () => {
+    const { policies, look } = open();
+    await look();
+    await fc.assert(
+      fc.asyncProperty(fc.nat(BUILT_IN_POLICY.length), fc.nat(20), async (at, remove) => {
+        const before = policies.current;
+        const text = `${BUILT_IN_POLICY.slice(0, at)}:${BUILT_IN_POLICY.slice(at + remove)}`;
+        await writeFile(path, text);
+        await look();
+        // In force is what is in the file, where that is a policy at all, or what was before.
+        if (isPolicy(text)) expect(policies.current.version).toBe(policyVersion(text));
+        else expect(policies.current).toBe(before);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('forgets the tokens that were kept under the old policy', async () => {
+    const { cache, clock, look } = open();
+    await look();
+    const place = {
+      mappingId: 'alice',
+      tokenGeneration: 1,
+      policyVersion: policyVersion(BUILT_IN_POLICY),
+      variant: 'variant',
+    };
+    await cache.store(place, {
+      token: 'token',
+      expiresOn: new Date(clock.now() + 3_600_000),
+      fingerprint: { fingerprint: 'print', fingerprintKey: 'key' },
+      secretVersion: undefined,
+    });
+    await look();
+    expect(await cache.find(place)).toBeDefined();
+    await writeFile(path, OTHER_POLICY);
+    await look();
+    expect(await cache.find(place)).toBeUndefined();
+  });
+
+  it('tells how near the end of a scope is', async () => {
+    const { clock, registry } = open();
+    const days = Math.floor((Date.parse('2028-09-30T00:00:00Z') - clock.now()) / 86_400_000);
+    expect(await registry.metrics()).toContain(`token_scope_sunset_days{scope="chat"} ${days}`);
+  });
+});

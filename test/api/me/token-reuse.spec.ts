@@ -1,0 +1,195 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, describe, expect, it } from 'vitest';
+import { call } from '../../support/call.js';
+import { runningService } from '../../support/running-service.js';
+import { policyFile } from '../../support/policy-file.js';
+import { issue, type IssuedToken, newPerson, requestToken } from '../../support/tokens-api.js';
+
+const POLICY = `
+version: 1
+scopes: { voip: {}, chat: {} }
+rules:
+  - name: reuse
+    when: anyone
+    allow:
+      scopes: [voip, chat]
+      defaultScopes: [voip]
+      lifetimeMinutes: { shortest: 60, default: 240, longest: 1440 }
+      reuse: true
+      tokensPerHour: 5
+`;
+
+const file = policyFile(POLICY);
+const service = runningService({
+  replicas: 2,
+  environment: { POLICY_FILE: file.path, POLICY_REFRESH_SECONDS: '1' },
+});
+
+afterEach(async () => {
+  await service().emulator.control.changeAcs({ latencyMs: 0 });
+});
+
+async function entryOf({ auditEntry }: IssuedToken) {
+  const entries = await service().auditEntries();
+  return entries[auditEntry.index] ?? expect.unreachable();
+}
+
+async function callsToAcs(): Promise<number> {
+  return (await service().emulator.control.readJournal({ service: 'acs' })).length;
+}
+
+describe('POST /v1/me/tokens under a rule with reuse', () => {
+  it('200: every replica returns the same token again, recorded with the same fingerprint', async () => {
+    const person = await newPerson(service());
+    const first = await issue(service(), person);
+    const calls = await callsToAcs();
+    const again = [
+      await issue(service(), person),
+      await issue(service(), person, {}, service().urlOf(1)),
+      await issue(service(), person, { scopes: ['voip'] }, service().urlOf(1)),
+    ];
+    expect(again.map(({ token }) => token)).toEqual(again.map(() => first.token));
+    expect(again.map(({ expiresOn }) => expiresOn)).toEqual(again.map(() => first.expiresOn));
+    expect(await callsToAcs()).toBe(calls);
+    const issuance = await entryOf(first);
+    expect(issuance.action).toBe('token.issue');
+    for (const reused of again) {
+      const entry = await entryOf(reused);
+      expect(entry).toMatchObject({ action: 'token.reuse', outcome: 'success' });
+      expect(entry.token?.fingerprint).toBe(issuance.token?.fingerprint);
+    }
+  });
+
+  it('200: other people, scopes and lifetimes get other tokens', async () => {
+    const [one, other] = [await newPerson(service()), await newPerson(service())];
+    const tokens = [
+      await issue(service(), one),
+      await issue(service(), other),
+      await issue(service(), one, { scopes: ['chat'] }),
+      await issue(service(), one, { expiresInMinutes: 120 }),
+    ];
+    expect(new Set(tokens.map(({ token }) => token)).size).toBe(4);
+    const again = await issue(service(), one, { expiresInMinutes: 120 }, service().urlOf(1));
+    expect(again.token).toBe(tokens[3]?.token);
+  });
+
+  it('200: default lifetimes vary', async () => {
+    const lifetimes = await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        const { expiresOn } = await issue(service(), await newPerson(service()));
+        return Math.round((Date.parse(expiresOn) - Date.now()) / 60_000);
+      }),
+    );
+    expect(Math.min(...lifetimes)).toBeGreaterThan(214);
+    expect(Math.max(...lifetimes)).toBeLessThan(266);
+    expect(new Set(lifetimes).size).toBeGreaterThan(1);
+  });
+
+  it('200: concurrent equal requests make one call to ACS, and each is recorded', async () => {
+    const person = await newPerson(service());
+    await issue(service(), person, { scopes: ['chat'] });
+    await service().emulator.control.changeAcs({ latencyMs: 300 });
+    const calls = await callsToAcs();
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, async () => issue(service(), person)),
+    );
+    expect(new Set(answers.map(({ token }) => token)).size).toBe(1);
+    expect((await callsToAcs()) - calls).toBe(1);
+    const entries = await service().auditEntries();
+    const actions = entries
+      .filter(({ target }) => target?.subject === person.oid)
+      .map(({ action }) => action);
+    expect(actions.filter((action) => action === 'token.issue')).toHaveLength(2);
+    expect(actions.filter((action) => action === 'token.reuse')).toHaveLength(9);
+  });
+
+  it('200: a reused token does not count against tokensPerHour', async () => {
+    const person = await newPerson(service());
+    const answers = [];
+    for (let n = 0; n < 8; n += 1) answers.push(await requestToken(service(), person));
+    expect(answers.map(({ status }) => status)).toEqual(Array<number>(8).fill(200));
+  });
+
+  it('200: a revoked token is not returned again', async () => {
+    const person = await newPerson(service());
+    const before = await issue(service(), person);
+    const revoked = await call(service().url, 'post', '/v1/me/tokens/revoke', {
+      token: person.bearer,
+    });
+    expect(revoked.status).toBe(202);
+    const request = async () => requestToken(service(), person, {}, service().urlOf(1));
+    await expect.poll(async () => (await request()).status).toBe(200);
+    const after = await issue(service(), person, {}, service().urlOf(1));
+    expect(after.token).not.toBe(before.token);
+    const state = await service().emulator.control.validateAcsToken(after.token);
+    expect(state.valid).toBe(true);
+  });
+
+  it('a dump of the database holds no token, in any encoding', async () => {
+    const { token } = await issue(service(), await newPerson(service()));
+    const tables = await service().rows<{ name: string }>(
+      `SELECT quote_ident(table_name) AS name FROM information_schema.tables
+       WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`,
+    );
+    expect(tables.map(({ name }) => name)).toContain('token_cache');
+    const signature = token.split('.')[2] ?? expect.unreachable();
+    const encodings = [
+      signature,
+      Buffer.from(signature).toString('hex'),
+      Buffer.from(signature, 'base64url').toString('hex'),
+      Buffer.from(signature).toString('base64').slice(0, 200),
+      Buffer.from('.eyJ').toString('hex'),
+    ];
+    let rows = 0;
+    for (const { name } of tables) {
+      const dump = await service().rows<{ line: string }>(`SELECT t::text AS line FROM ${name} t`);
+      rows += dump.length;
+      const text = dump.map(({ line }) => line).join('\n');
+      for (const encoding of encodings) expect(text.includes(encoding), name).toBe(false);
+      service().scanner.assertClean(
+        name,
+        dump.map(({ line }) => line),
+      );
+    }
+    expect(rows).toBeGreaterThan(10);
+  });
+
+  it('cached tokens stay readable after a rotation of the cache key, which encrypts new ones', async () => {
+    const [before, after] = [await newPerson(service()), await newPerson(service())];
+    const cached = await issue(service(), before);
+    const version = await service().emulator.control.setSecret({
+      name: 'token-cache-key',
+      value: randomBytes(32).toString('base64'),
+    });
+    await service().addApi();
+    const url = service().urlOf(2);
+    expect((await issue(service(), before, {}, url)).token).toBe(cached.token);
+    const issued = await issue(service(), after, {}, url);
+    // The first replica has not read the new key yet.
+    expect((await issue(service(), after)).token).toBe(issued.token);
+    const rows = await service().rows<{ key_version: string }>(
+      `SELECT key_version FROM token_cache JOIN mapping ON id = mapping_id WHERE subject = $1`,
+      [after.oid],
+    );
+    expect(rows).toEqual([{ key_version: version }]);
+  });
+
+  it('200: a token that was issued under another policy is not returned again', async () => {
+    const person = await newPerson(service());
+    const before = await issue(service(), person);
+    file.write(POLICY.replace('longest: 1440', 'longest: 720'));
+    const token = async () => (await issue(service(), person)).token;
+    await expect.poll(token).not.toBe(before.token);
+    expect(await service().rows('SELECT DISTINCT policy_version FROM token_cache')).toHaveLength(1);
+  });
+
+  it('200: a token that a new ACS access key invalidated is not returned again', async () => {
+    const person = await newPerson(service());
+    const before = await issue(service(), person);
+    await service().rotateAcsKey();
+    await service().addApi();
+    const after = await issue(service(), person, {}, service().urlOf(3));
+    expect(after.token).not.toBe(before.token);
+    expect((await service().emulator.control.validateAcsToken(after.token)).valid).toBe(true);
+  });
+});

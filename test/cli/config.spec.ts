@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { placeholderEnvironment } from '../../scripts/placeholder-environment.js';
+import { acsIdentity } from '../support/acs-identity.js';
+
+describe('acs-identity config', () => {
+  it('check: accepts a complete environment', async () => {
+    const environment = { ...placeholderEnvironment };
+    const { code, stdout } = await acsIdentity(['config', 'check'], { environment });
+    expect(code).toBe(0);
+    expect(stdout).toContain('complete');
+  });
+
+  it('check: lists every fault with its fix and exits with 78', async () => {
+    const environment = { PORT: 'eighty' };
+    const { code, stderr } = await acsIdentity(['config', 'check'], { environment });
+    expect(code).toBe(78);
+    expect(stderr).toContain('PORT');
+    expect(stderr).toContain('DATABASE_URL: is not set');
+    expect(stderr).not.toContain('eighty');
+  });
+
+  it('list: prints every variable with its default', async () => {
+    const { stdout } = await acsIdentity(['config', 'list']);
+    expect(stdout).toContain('PORT (default 3000)');
+    expect(stdout).toContain('DATABASE_URL (required)');
+  });
+});
+
+describe('acs-identity', () => {
+  it('--help lists the commands', async () => {
+    const { code, stdout } = await acsIdentity(['--help']);
+    expect(code).toBe(0);
+    for (const name of ['migrate', 'config']) expect(stdout).toContain(name);
+  });
+
+  it('prints its help for an unknown command and exits with 1', async () => {
+    const { code, stderr } = await acsIdentity(['unknown']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('Usage: acs-identity');
+  });
+});
