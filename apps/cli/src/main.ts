@@ -1,32 +1,9 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
-import { Command } from 'commander';
-import { auditCommand } from './commands/audit.js';
-import { configCommand } from './commands/config.js';
-import { identitiesCommand } from './commands/identities.js';
-import { migrateCommand } from './commands/migrate.js';
-import { explainUsageErrors } from './commands/options.js';
-import { policyCommand } from './commands/policy.js';
+import { createProgram } from './program.js';
 
-const help = `
-Exit codes:
-  0   done
-  1   failed, refused, or what was checked is not in order
-  3   the policy refuses (policy test only)
-  78  the configuration or the policy has faults; each is listed`;
-
-const program = new Command('acs-identity')
-  .description('Operate the communication identity service.')
-  .version(ownVersion())
-  .addCommand(migrateCommand())
-  .addCommand(configCommand())
-  .addCommand(policyCommand())
-  .addCommand(identitiesCommand())
-  .addCommand(auditCommand())
-  .addHelpText('after', help);
-explainUsageErrors(program);
-
+const program = createProgram().version(ownVersion());
 program.parseAsync().catch(async (error: unknown) => {
   const { explain, exitCodeFor } = await import('./errors.js');
   process.stderr.write(`${explain(error)}\n`);

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AuditEvent, AuditTrail } from '#libs/audit';
+import { type AuditEvent, AuditTrail, AuditUnavailable } from '#libs/audit';
 import { type CallContext, Clock, type Principal, ServiceError } from '#libs/platform';
 import { auditTargetOf, canonicalName, isProvisioned, type Mapping } from './model/mapping.js';
 import {
@@ -17,12 +17,12 @@ import { EFFECTIVE_WITHIN_MINUTES } from './identity-mapping.service.js';
 import { TokenRevocation } from './lifecycle/token-revocation.js';
 import { auditActorOf } from './lifecycle/call-context.js';
 
-/** Which mapping is meant. */
+/** Identifies a mapping for a caller. */
 export interface MappingReference {
   readonly id: string;
   /** Whose mappings the caller may see; `any` for operators. */
   readonly tenant: string;
-  /** The version that the caller has read; left out: whichever there is. */
+  /** The version that the caller has read; absent: any. */
   readonly version?: number | undefined;
 }
 
@@ -34,19 +34,19 @@ export interface MappingUpdate {
 
 export interface MappingPage {
   readonly items: readonly Mapping[];
-  /** Id to continue behind; absent on the last page. */
+  /** `after` of the next page; `undefined` on the last page. */
   readonly next: string | undefined;
 }
 
-/** What became of the mappings of a person. */
+/** The state of a person's mappings during an erasure. */
 export interface ErasureReport {
-  /** Whether nothing is owed to ACS any more. */
+  /** Whether ACS has confirmed every deletion. */
   readonly isComplete: boolean;
   readonly effectiveWithinMinutes: number;
   readonly mappings: readonly { readonly mapping: Mapping; readonly problem: string | undefined }[];
 }
 
-/** What administrators do with mappings. Each change is recorded in the commit that makes it. */
+/** The operations of administrators on mappings. Each change is recorded in its own transaction. */
 @Injectable()
 export class IdentityAdministrationService {
   constructor(
@@ -59,33 +59,33 @@ export class IdentityAdministrationService {
   ) {}
 
   /**
-   * A principal acts in its own tenant alone. An attempt to act in another one is recorded.
+   * Refuses a tenant other than the caller's, and records the attempt.
    *
-   * @param named the tenant that a request names, if it does
-   * @returns the caller's own tenant
+   * @param tenant that the request names; `undefined`: the caller's
+   * @returns the caller's tenant
    * @throws TenantNotAllowed
    */
   async requireOwnTenant(
-    caller: Principal,
-    named: string | undefined,
-    context: CallContext,
+    tenant: string | undefined,
+    context: CallContext<Principal>,
   ): Promise<string> {
-    if (named === undefined || canonicalName(named) === caller.tenant) return caller.tenant;
+    const own = context.actor.tenant;
+    if (tenant === undefined || canonicalName(tenant) === own) return own;
     const refusal = new TenantNotAllowed();
     await this.audit.record({
       ...auditActorOf(context),
       action: 'authorization.deny',
       outcome: 'denied',
-      target: { tenant: named },
+      target: { tenant },
       reason: { code: refusal.code },
     });
     throw refusal;
   }
 
   /**
-   * Gives the mapping, a deleted one too.
+   * Reads a mapping, also a deleted one.
    *
-   * @throws MappingNotFound for another tenant's mapping just as for a missing one
+   * @throws MappingNotFound for another tenant's mapping as for a missing one
    * @throws MappingVersionMismatch
    */
   async read({ id, tenant, version }: MappingReference): Promise<Mapping> {
@@ -95,7 +95,7 @@ export class IdentityAdministrationService {
     return mapping;
   }
 
-  /** Lists mappings in the order of their creation, a page at a time. */
+  /** Lists mappings page by page, oldest first. */
   async search(search: MappingSearch): Promise<MappingPage> {
     const { subject, communicationUserId, limit } = search;
     const found = await this.map.search({
@@ -109,17 +109,18 @@ export class IdentityAdministrationService {
   }
 
   /**
-   * Finds whom communication identities belong to, even deleted ones. Recorded, since it names people.
+   * Finds the mappings of communication identities, also deleted ones. Recorded, because the result
+   * identifies people.
    *
-   * @returns a mapping, or `undefined`, for each id in its place
+   * @returns for each id its mapping or `undefined`, in the order of `ids`
    */
   async lookUp(
     ids: readonly string[],
     tenant: string,
     context: CallContext,
   ): Promise<readonly (Mapping | undefined)[]> {
-    const wanted = ids.map((id) => id.toLowerCase());
-    const found = await this.map.findByCommunicationUserIds([...new Set(wanted)]);
+    const canonicalIds = ids.map((id) => id.toLowerCase());
+    const found = await this.map.findByCommunicationUserIds([...new Set(canonicalIds)]);
     const visible = new Map(
       found
         .filter((mapping) => tenant === 'any' || mapping.tenant === tenant)
@@ -131,23 +132,23 @@ export class IdentityAdministrationService {
       outcome: 'success',
       details: { asked: ids.length, found: visible.size },
     });
-    return wanted.map((id) => visible.get(id));
+    return canonicalIds.map((id) => visible.get(id));
   }
 
   /**
-   * Suspends, resumes or renames. Suspending ends all tokens as a revocation does.
+   * Suspends, resumes or renames an identity. Suspending revokes all its tokens.
    *
-   * Safe to repeat: what is so already stays, without a new version.
+   * Safe to repeat: an update without a change creates no new version.
    *
    * @throws MappingNotFound, MappingVersionMismatch
-   * @throws MappingStateConflict when it has no identity yet, or is being deleted
+   * @throws MappingStateConflict when its identity is not created yet, or is being deleted
    */
   async update(
     reference: MappingReference,
     update: MappingUpdate,
     context: CallContext,
   ): Promise<Mapping> {
-    await this.#whileUnchanged(async () => {
+    await this.#retryIfChanged(async () => {
       const mapping = await this.read(reference);
       if (mapping.status === 'deleted') throw new MappingNotFound();
       if (mapping.status === 'deleting') throw new MappingStateConflict(mapping.status);
@@ -165,7 +166,7 @@ export class IdentityAdministrationService {
    * @throws ResourceNotConfigured when its ACS resource is not configured
    */
   async delete(reference: MappingReference, context: CallContext): Promise<Mapping> {
-    await this.#whileUnchanged(async () => {
+    await this.#retryIfChanged(async () => {
       const mapping = await this.read(reference);
       if (mapping.status === 'deleted' || mapping.status === 'deleting') return;
       await this.deletion.begin(mapping, context);
@@ -174,24 +175,23 @@ export class IdentityAdministrationService {
   }
 
   /**
-   * Deletes every mapping of a subject, in all ACS resources. Safe to repeat, which also tells how
-   * far an earlier one has come: the report names what was deleted before, too.
+   * Deletes every mapping of a subject, in all ACS resources. Safe to repeat: the report then shows
+   * the progress, and includes the mappings that were deleted before.
    */
   async erase(
     { tenant, subject }: { readonly tenant: string; readonly subject: string },
     context: CallContext,
   ): Promise<ErasureReport> {
-    const person = [canonicalName(tenant), canonicalName(subject)] as const;
+    const key = [canonicalName(tenant), canonicalName(subject)] as const;
     const problems = new Map<string, string>();
-    for (const { id, status } of await this.map.listSubject(...person)) {
+    for (const { id, status } of await this.map.listSubject(...key)) {
       if (status === 'deleted') continue;
       await this.delete({ id, tenant: 'any' }, context).catch((error: unknown) => {
-        const isOurs = error instanceof ServiceError && error.code !== 'audit-unavailable';
-        if (!isOurs) throw error;
+        if (!(error instanceof ServiceError) || error instanceof AuditUnavailable) throw error;
         problems.set(id, error.code);
       });
     }
-    const mappings = await this.map.listSubject(...person);
+    const mappings = await this.map.listSubject(...key);
     return {
       isComplete: mappings.every(({ status }) => status === 'deleted'),
       effectiveWithinMinutes: EFFECTIVE_WITHIN_MINUTES,
@@ -226,8 +226,8 @@ export class IdentityAdministrationService {
     await this.audit.record(event, this.map.replace(mapping, next));
   }
 
-  /** Decides anew when somebody else was faster, for as long as requests wait for a creation. */
-  async #whileUnchanged(attempt: () => Promise<void>): Promise<void> {
+  /** Repeats an attempt after a change by another caller, for up to `waitMs`. */
+  async #retryIfChanged(attempt: () => Promise<void>): Promise<void> {
     const deadline = this.clock.now() + this.settings.waitMs;
     for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, 400)) {
       try {

@@ -82,8 +82,8 @@ export class IdentityMappingService {
   }
 
   /**
-   * Gives the active mapping of an application identity, creating its communication identity on
-   * first use.
+   * Finds the active mapping of an application identity; creates its communication identity on first
+   * use.
    *
    * Safe to repeat. Callers that race, in any number of replicas, get the same one.
    *

@@ -48,6 +48,7 @@ export {
   MAPPING_STATUSES,
   type Mapping,
   type ProvisionedMapping,
+  type TenantSubject,
 } from './model/mapping.js';
 export { PostgresIdentityMapModule } from './store/postgres-identity-map.module.js';
 export { PostgresIdentityMap } from './store/postgres-identity-map.js';

@@ -15,3 +15,4 @@ export {
   type StormOutcome,
 } from './testing/storm-simulation.js';
 export { UnboundedRequestBudget } from './testing/unbounded-request-budget.js';
+export { describeWindowStore } from './testing/window-store.contract.js';

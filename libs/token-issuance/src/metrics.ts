@@ -1,19 +1,19 @@
 import { Injectable, Module } from '@nestjs/common';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { Clock } from '#libs/platform';
-import type { IssuancePolicy, EvaluatedRule } from './policy/issuance-policy.js';
+import type { EvaluatedRule, IssuancePolicy } from './policy/issuance-policy.js';
 
 const DAY_MS = 86_400_000;
 
-/** What the dashboards see of issuance. No label holds what a caller could choose freely. */
+/** The metrics of issuance. No label has a value that a caller can choose freely. */
 @Injectable()
 export class IssuanceMetrics {
   readonly #requests: Counter<'rule' | 'outcome'>;
-  readonly #trials: Counter<'rule' | 'outcome'>;
+  readonly #evaluatedRules: Counter<'rule' | 'outcome'>;
   readonly #sunsetTokens: Counter<'scope'>;
   readonly #loads: Counter<'outcome'>;
   readonly #info: Gauge<'version'>;
-  readonly #isFileGood: Gauge;
+  readonly #isFileValid: Gauge;
   readonly #cacheFaults: Counter<'operation'>;
   #policy: IssuancePolicy | undefined;
 
@@ -25,15 +25,15 @@ export class IssuanceMetrics {
       labelNames: ['rule', 'outcome'],
       registers,
     });
-    this.#trials = new Counter({
+    this.#evaluatedRules = new Counter({
       name: 'issuance_policy_trials_total',
-      help: 'What rules in audit mode would have decided.',
+      help: 'Decisions that rules in audit mode would have made.',
       labelNames: ['rule', 'outcome'],
       registers,
     });
     this.#sunsetTokens = new Counter({
       name: 'token_scope_sunset_issued_total',
-      help: 'Tokens given with a scope that ACS will stop to give.',
+      help: 'Tokens issued with a scope that ACS will stop supporting.',
       labelNames: ['scope'],
       registers,
     });
@@ -49,21 +49,21 @@ export class IssuanceMetrics {
       labelNames: ['version'],
       registers,
     });
-    this.#isFileGood = new Gauge({
+    this.#isFileValid = new Gauge({
       name: 'issuance_policy_file_good',
-      help: '0 while the policy file can’t be used and an older policy is in force.',
+      help: '0 while the policy file is invalid and an older policy is in force.',
       registers,
     });
     this.#cacheFaults = new Counter({
       name: 'token_cache_faults_total',
-      help: 'Tokens that could not be kept or opened for reuse; a new one was issued instead.',
+      help: 'Tokens that could not be stored in the cache or read from it; a new one was issued instead.',
       labelNames: ['operation'],
       registers,
     });
     const policy = (): IssuancePolicy | undefined => this.#policy;
     new Gauge({
       name: 'token_scope_sunset_days',
-      help: 'Days until ACS stops to give the scope; negative afterwards.',
+      help: 'Days until ACS stops supporting the scope; negative afterwards.',
       labelNames: ['scope'],
       registers,
       collect() {
@@ -80,20 +80,20 @@ export class IssuanceMetrics {
     this.#policy = policy;
     this.#info.reset();
     this.#info.set({ version: policy.version }, 1);
-    this.#isFileGood.set(1);
+    this.#isFileValid.set(1);
   }
 
   observePolicyRefused(): void {
     this.#loads.inc({ outcome: 'failure' });
-    this.#isFileGood.set(0);
+    this.#isFileValid.set(0);
   }
 
   observeRequest(rule: string | undefined, outcome: string): void {
     this.#requests.inc({ rule: rule ?? 'none', outcome });
   }
 
-  observeEvaluatedRules(trials: readonly EvaluatedRule[]): void {
-    for (const { rule, outcome } of trials) this.#trials.inc({ rule, outcome });
+  observeEvaluatedRules(rules: readonly EvaluatedRule[]): void {
+    for (const { rule, outcome } of rules) this.#evaluatedRules.inc({ rule, outcome });
   }
 
   observeSunsetScope(scope: string): void {
@@ -105,6 +105,6 @@ export class IssuanceMetrics {
   }
 }
 
-/** One registration of the metrics for the service and the token cache. */
+/** One registration of the metrics for the services and the token cache. */
 @Module({ providers: [IssuanceMetrics], exports: [IssuanceMetrics] })
 export class IssuanceMetricsModule {}

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { defineSettings, type SettingsOf, wholeNumber } from '#libs/platform';
+import { defineSettings, type SettingsOf, integer } from '#libs/platform';
 import { BUILT_IN_POLICY } from './policy/built-in-policy.js';
 import type { IssuancePolicy } from './policy/issuance-policy.js';
 import { InvalidPolicy, readPolicy } from './policy/policy-file.js';
 
-/** Where the policy comes from, and what it says at the start. */
+/** The policy file, and the policy at the start. */
 export interface PolicySource {
   /** Absent: the built-in policy. */
   readonly path: string | undefined;
@@ -18,19 +18,19 @@ export const tokenIssuanceSettings = defineSettings(
     POLICY_FILE: policyFile()
       .optional()
       .describe(
-        'path of the issuance policy, a YAML file after docs/issuance-policy.schema.json; not set: everyone with the permission gets every scope',
+        'path of the issuance policy, a YAML file that conforms to docs/issuance-policy.schema.json; not set: every caller with the permission gets every scope',
       ),
-    POLICY_REFRESH_SECONDS: wholeNumber(1, 3600)
+    POLICY_REFRESH_SECONDS: integer(1, 3600)
       .prefault('5')
       .describe(
-        'seconds between two looks at the policy file, 1 to 3600; a change takes effect once two looks found the same text',
+        'seconds between two reads of the policy file, 1 to 3600; a change takes effect when two consecutive reads give the same text',
       ),
     TOKEN_CACHE_KEY_SECRET: z
       .string()
       .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be 1 to 127 letters, digits and hyphens')
       .default('token-cache-key')
       .describe(
-        'name of the secret that encrypts tokens kept for reuse, 32 bytes in base64; needed where the policy says reuse: true',
+        'name of the secret that encrypts cached tokens, 32 bytes in base64; needed if the policy says reuse: true',
       ),
   }),
   (variables) => ({
@@ -46,7 +46,7 @@ function builtIn(): PolicySource {
   return { path: undefined, initial: readPolicy(BUILT_IN_POLICY) };
 }
 
-/** The path of a policy file, with the policy that it holds. */
+/** The path of a policy file, read and validated. */
 function policyFile(): z.ZodType<PolicySource, string> {
   return z.string().transform((path, context) => {
     try {

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { CommunicationServicesModule } from '#libs/communication-services';
 import { IdentityMappingModule } from '#libs/identity-mapping';
-import { ExpiredTokenCleanup } from './cache/expired-token-cleanup.js';
+import { ExpiredTokenCleanup } from './expired-token-cleanup.js';
 import { IssuanceMetricsModule } from './metrics.js';
 import { IssuanceAuditor } from './issue/issuance-auditor.js';
 import { IssuancePolicies } from './policy-loading/issuance-policies.js';
@@ -9,7 +9,7 @@ import { TokenReuse } from './cache/token-reuse.js';
 import { TeamsExchangeService } from './teams/teams-exchange.service.js';
 import { TokenIssuanceService } from './issue/token-issuance.service.js';
 
-/** ACS access tokens: who gets which, and the record of it. */
+/** Issues ACS access tokens under the issuance policy. */
 @Module({
   imports: [CommunicationServicesModule, IdentityMappingModule, IssuanceMetricsModule],
   providers: [

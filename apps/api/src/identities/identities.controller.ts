@@ -55,8 +55,7 @@ export class IdentitiesController {
     @CurrentCall() call: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<IdentityResponse> {
-    const { actor } = call;
-    const tenant = await this.administration.requireOwnTenant(actor, identity.tenant, call);
+    const tenant = await this.administration.requireOwnTenant(identity.tenant, call);
     const { mapping, isNew } = await this.linking.createOrGet({ ...identity, tenant }, call);
     setEtag(reply.code(isNew ? 201 : 200), mapping);
     return toIdentity(mapping);
@@ -106,8 +105,7 @@ export class IdentitiesController {
     @CurrentCall() call: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ErasureResponse> {
-    const { actor } = call;
-    const tenant = await this.administration.requireOwnTenant(actor, person.tenant, call);
+    const tenant = await this.administration.requireOwnTenant(person.tenant, call);
     const report = await this.administration.erase({ tenant, subject: person.subject }, call);
     void reply.code(report.isComplete ? 200 : 202);
     return toErasure(report);

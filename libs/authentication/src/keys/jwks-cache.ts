@@ -36,7 +36,7 @@ const MAX_WAITING = 1_000;
  */
 export class JwksCache {
   #jwks: Jwks | undefined;
-  #load: Promise<void> | undefined;
+  #loading: Promise<void> | undefined;
   #nextLoad: Promise<void> | undefined;
   #lastAttemptAt = -Infinity;
   #waitingCount = 0;
@@ -98,7 +98,7 @@ export class JwksCache {
 
   /**
    * Finds a key. For an unknown id it waits for a load that starts after the call, up to one
-   * cooldown, so that a key in use since a moment ago is found.
+   * cooldown, so that a key published just now is found.
    *
    * @returns `undefined` when the issuer has no such key
    * @throws IdentityProviderUnavailable when the load failed or too many requests wait
@@ -130,7 +130,7 @@ export class JwksCache {
   }
 
   get #isCoolingDown(): boolean {
-    return this.#load === undefined && this.#cooldownLeftMs > 0;
+    return this.#loading === undefined && this.#cooldownLeftMs > 0;
   }
 
   async #loadNow(): Promise<Jwks> {
@@ -164,17 +164,17 @@ export class JwksCache {
   }
 
   async #coolDownAndLoad(): Promise<void> {
-    await this.#load;
+    await this.#loading;
     await this.dependencies.clock.sleep(this.#cooldownLeftMs);
     await this.#loadOnce();
   }
 
   /** Joins the load in flight, or starts one. Never rejects. */
   async #loadOnce(): Promise<void> {
-    this.#load ??= this.#attempt().finally(() => {
-      this.#load = undefined;
+    this.#loading ??= this.#attempt().finally(() => {
+      this.#loading = undefined;
     });
-    return this.#load;
+    return this.#loading;
   }
 
   async #attempt(): Promise<void> {

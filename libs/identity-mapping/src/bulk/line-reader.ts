@@ -14,30 +14,30 @@ const NEWLINE = 0x0a;
  */
 export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<StreamLine> {
   let number = 0;
-  let parts: Uint8Array[] = [];
+  let buffers: Uint8Array[] = [];
   let sizeBytes = 0;
-  const take = (part: Uint8Array): void => {
-    sizeBytes += part.length;
-    if (sizeBytes <= MAX_LINE_BYTES) parts.push(part);
-    else parts = [];
+  const append = (buffer: Uint8Array): void => {
+    sizeBytes += buffer.length;
+    if (sizeBytes <= MAX_LINE_BYTES) buffers.push(buffer);
+    else buffers = [];
   };
   const finish = (): StreamLine | undefined => {
     number += 1;
-    const line = toLine(number, parts, sizeBytes);
-    parts = [];
+    const line = toLine(number, buffers, sizeBytes);
+    buffers = [];
     sizeBytes = 0;
     return line;
   };
   for await (const chunk of chunks) {
     let from = 0;
     for (let to = chunk.indexOf(NEWLINE); to >= 0; to = chunk.indexOf(NEWLINE, from)) {
-      take(chunk.subarray(from, to));
+      append(chunk.subarray(from, to));
       const line = finish();
       if (line) yield line;
       from = to + 1;
     }
     // A copy: a view would keep the whole chunk in memory.
-    if (from < chunk.length) take(chunk.slice(from));
+    if (from < chunk.length) append(chunk.slice(from));
   }
   const last = sizeBytes > 0 ? finish() : undefined;
   if (last) yield last;
@@ -45,14 +45,14 @@ export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenera
 
 function toLine(
   number: number,
-  parts: readonly Uint8Array[],
+  buffers: readonly Uint8Array[],
   sizeBytes: number,
 ): StreamLine | undefined {
   if (sizeBytes > MAX_LINE_BYTES) {
     return { number, problem: `a line has at most ${MAX_LINE_BYTES} bytes` };
   }
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts)).trim();
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(buffers)).trim();
     return text === '' ? undefined : { number, text };
   } catch {
     return { number, problem: 'the line is not UTF-8' };

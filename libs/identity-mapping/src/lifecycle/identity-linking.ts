@@ -43,8 +43,8 @@ export class IdentityLinking {
   ) {}
 
   /**
-   * Gives the mapping of an application identity: the stored one unchanged, or a new one with the
-   * given communication identity or a created one.
+   * Finds the mapping of an application identity, or creates it: with the given communication
+   * identity, or with one that is created at ACS. A stored mapping stays unchanged.
    *
    * Safe to repeat. Of callers that race, one creates.
    *

@@ -18,16 +18,16 @@ function name(noun: string): z.ZodString {
 /** The fields that describe an application identity, in requests and in imported lines. */
 export const identityFields = {
   kind: z.enum(IDENTITY_KINDS, { error: `is not one of ${IDENTITY_KINDS.join(', ')}` }),
-  subject: name('a subject').meta({ description: 'Who, within the tenant: `oid` of Entra.' }),
+  subject: name('a subject').meta({ description: 'Unique within the tenant; for Entra, `oid`.' }),
   tenant: name('a tenant').meta({
-    description: 'Left out: the caller’s own, the only one allowed.',
+    description: 'Default: the caller’s own, the only one allowed.',
   }),
   displayName: z
     .string()
     .min(1, 'must not be empty')
     .max(256, 'must have at most 256 characters')
     .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'must not hold control characters')
-    .meta({ description: 'Personal data; for administrators’ eyes.' }),
+    .meta({ description: 'Personal data, shown to administrators.' }),
   communicationUserId: z
     .string()
     .regex(ACS_USER, 'is not the id of an ACS user, 8:acs:<resource>_<user>')

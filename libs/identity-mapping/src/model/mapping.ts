@@ -5,7 +5,7 @@ import { ascendingUuidV7, canonicalGuid } from '#libs/platform';
 export const IDENTITY_KINDS = ['user', 'service', 'bot'] as const;
 export type IdentityKind = (typeof IDENTITY_KINDS)[number];
 
-/** Who a caller is in its own application. For Entra, `tenant` is `tid` and `subject` is `oid`. */
+/** The identity of a caller at its identity provider. For Entra, `tenant` is `tid` and `subject` is `oid`. */
 export interface ApplicationIdentity {
   readonly tenant: string;
   readonly subject: string;

@@ -37,10 +37,10 @@ const TABLE = `
     CONSTRAINT "mapping_kind_check" CHECK ("kind" IN ('user', 'service', 'bot')),
     CONSTRAINT "mapping_status_check"
       CHECK ("status" IN ('pending', 'active', 'suspended', 'deleting', 'deleted')),
-    -- Deleted without an id: nobody ever asked ACS for it.
+    -- Deleted without an id: it was never created at ACS.
     CONSTRAINT "mapping_communication_user_id_check"
       CHECK ("status" = 'deleted' OR ("status" = 'pending') = ("communication_user_id" IS NULL)),
-    -- What is owed to ACS has a time at which a sweeper looks after it.
+    -- Unfinished work has a time at which the recovery worker takes it over.
     CONSTRAINT "mapping_owed_check"
       CHECK (NOT ("is_revoking" OR "status" = 'deleting') OR "lease_expires_at" IS NOT NULL),
     CONSTRAINT "mapping_revoking_check"
@@ -53,10 +53,10 @@ const TABLE = `
   )`;
 
 const INDEXES = [
-  // Also finds all mappings of a subject, in whichever resources.
+  // Also for finding the mappings of a subject in all resources.
   `CREATE UNIQUE INDEX "mapping_application_identity"
      ON "mapping" ("tenant", "subject", "resource") WHERE "status" <> 'deleted'`,
-  // Tombstones too: an identity that was deleted is never mapped again.
+  // Includes tombstones: a deleted identity is never mapped again.
   `CREATE UNIQUE INDEX "mapping_communication_user_id" ON "mapping" ("communication_user_id")`,
   `CREATE INDEX "mapping_tombstones"
      ON "mapping" ("tenant", "subject", "id") WHERE "status" = 'deleted'`,

@@ -2,7 +2,7 @@ import { getMetadataArgsStorage } from 'typeorm';
 import type { Mapping } from '../model/mapping.js';
 import { MappingEntity } from './mapping.entity.js';
 
-/** A row as `SELECT_LIST` selects it: without the lease, which is no part of a `Mapping`. */
+/** A row as `SELECT_LIST` selects it, without the lease, which a `Mapping` lacks. */
 export type MappingRow = Omit<MappingEntity, 'leaseHolder' | 'leaseExpiresAt'>;
 
 interface MappingColumn {

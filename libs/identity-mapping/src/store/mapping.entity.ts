@@ -5,7 +5,7 @@ import type { IdentityKind, MappingStatus } from '../model/mapping.js';
  * The row of a mapping, and the source of the statements' column lists, casts and row mapping (see
  * `mapping-columns.ts`). The constraints hold the invariants for every writer.
  *
- * `update: false` marks what never changes; `select: false` what is no part of a `Mapping`.
+ * `update: false` marks columns that never change, `select: false` columns that a `Mapping` lacks.
  */
 @Entity({ name: 'mapping' })
 @Check('mapping_kind_check', `"kind" IN ('user', 'service', 'bot')`)

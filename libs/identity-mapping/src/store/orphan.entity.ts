@@ -1,7 +1,7 @@
 import { Check, Column, Entity, Index, ManyToOne, PrimaryColumn, JoinColumn } from 'typeorm';
 import { MappingEntity } from './mapping.entity.js';
 
-/** An identity that ACS made and that came too late to be mapped: it is to be deleted there. */
+/** The row of an identity that exists at ACS without a mapping, until its deletion is confirmed. */
 @Entity({ name: 'mapping_orphan' })
 @Check('mapping_orphan_owed_check', `("deleted_at" IS NULL) = ("lease_expires_at" IS NOT NULL)`)
 @Index('mapping_orphan_owed', ['leaseExpiresAt'], { where: `"lease_expires_at" IS NOT NULL` })

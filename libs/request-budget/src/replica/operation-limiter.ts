@@ -37,6 +37,8 @@ export class OperationLimiter {
   readonly #queue = new WaitQueue();
   readonly #permits: LeasedPermits;
   readonly #reporter: WindowReporter;
+  /** How many permits are requested in advance. */
+  readonly #prefetchCount: number;
   /** Ends the pause between two reconciliations. */
   #wake = new AbortController();
   #isDraining = false;
@@ -50,6 +52,7 @@ export class OperationLimiter {
     private readonly dependencies: OperationLimiterDependencies,
   ) {
     const { replicaId, store, clock } = dependencies;
+    this.#prefetchCount = Math.max(1, Math.ceil(limits.limit / 50));
     this.#permits = new LeasedPermits({
       clock,
       windowMs: limits.windowMs,
@@ -230,10 +233,6 @@ export class OperationLimiter {
   #prefetch(): void {
     this.#wantsPrefetch = true;
     void this.#drain();
-  }
-
-  get #prefetchCount(): number {
-    return Math.max(1, Math.ceil(this.limits.limit / 50));
   }
 
   /** Whether unused permits are held for which other replicas queue. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { ManualClock } from '#libs/platform';
-import { MemorySecretStore } from '#libs/secrets';
+import { ManualClock } from '#libs/platform/testing';
+import { MemorySecretStore } from '#libs/secrets/testing';
 import { DecryptionFailed, EnvelopeEncryption } from './envelope-encryption.js';
 
 const NAME = 'token-cache-key';
@@ -20,7 +20,7 @@ function encryptionWith(value = key()): {
 }
 
 describe('EnvelopeEncryption', () => {
-  it('opens what it sealed, and shows nothing of it', async () => {
+  it('decrypts what it has encrypted; the stored bytes contain nothing of the token', async () => {
     const { encryption } = encryptionWith();
     const encrypted = await encryption.encrypt(TOKEN, 'alice');
     expect(await encryption.decrypt(encrypted, 'alice')).toBe(TOKEN);
@@ -29,7 +29,7 @@ describe('EnvelopeEncryption', () => {
     expect(bytes).not.toContain(TOKEN.slice(5, 20));
   });
 
-  it('seals the same token differently each time, under another key', async () => {
+  it('encrypts the same token differently each time, with another data key', async () => {
     const { encryption } = encryptionWith();
     const [one, other] = [
       await encryption.encrypt(TOKEN, 'a'),
@@ -42,13 +42,13 @@ describe('EnvelopeEncryption', () => {
     ).rejects.toBeInstanceOf(DecryptionFailed);
   });
 
-  it('opens for what it was sealed for alone', async () => {
+  it('decrypts only with the same associated data', async () => {
     const { encryption } = encryptionWith();
     const encrypted = await encryption.encrypt(TOKEN, 'alice');
     await expect(encryption.decrypt(encrypted, 'bob')).rejects.toBeInstanceOf(DecryptionFailed);
   });
 
-  it.each(['ciphertext', 'wrappedKey'] as const)('notices any changed bit of %s', async (part) => {
+  it.each(['ciphertext', 'wrappedKey'] as const)('refuses any changed bit of %s', async (part) => {
     const { encryption } = encryptionWith();
     const encrypted = await encryption.encrypt(TOKEN, 'alice');
     for (let at = 0; at < encrypted[part].length; at += 1) {
@@ -64,19 +64,19 @@ describe('EnvelopeEncryption', () => {
     await expect(cut).rejects.toBeInstanceOf(DecryptionFailed);
   });
 
-  it('opens old tokens after a rotation, and seals new ones with the new key', async () => {
+  it('decrypts old tokens after a rotation, and encrypts new ones with the new key', async () => {
     const { encryption, secrets } = encryptionWith();
     const old = await encryption.encrypt(TOKEN, 'alice');
     const version = secrets.put(NAME, key());
-    const fresh = await encryption.encrypt(TOKEN, 'alice');
+    const newest = await encryption.encrypt(TOKEN, 'alice');
     expect(old.keyVersion).not.toBe(version);
-    expect(fresh.keyVersion).toBe(version);
+    expect(newest.keyVersion).toBe(version);
     expect(await encryption.decrypt(old, 'alice')).toBe(TOKEN);
-    expect(await encryption.decrypt(fresh, 'alice')).toBe(TOKEN);
+    expect(await encryption.decrypt(newest, 'alice')).toBe(TOKEN);
   });
 
   it.each(['', 'short', 'not base64 !!!', randomBytes(16).toString('base64')])(
-    'refuses a secret that is no key of 32 bytes: %s',
+    'refuses a secret that is not 32 bytes in base64: %s',
     async (value) => {
       const { encryption } = encryptionWith(value);
       await expect(encryption.encrypt(TOKEN, 'alice')).rejects.toBeInstanceOf(DecryptionFailed);

@@ -2,12 +2,13 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Database, dataSourceOptions, ManualClock, MemoryLogger } from '#libs/platform';
-import { MemorySecretStore } from '#libs/secrets';
+import { Database, dataSourceOptions } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
+import { MemorySecretStore } from '#libs/secrets/testing';
 import { testDatabase } from '#libs/platform/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { PostgresTokenCache } from './postgres-token-cache.js';
-import { type CacheSubject, tokenCacheContract } from '../testing/token-cache.contract.js';
+import { type TokenCacheSubject, tokenCacheContract } from '../testing/token-cache.contract.js';
 import { EnvelopeEncryption } from './envelope-encryption.js';
 
 const NAME = 'token-cache-key';
@@ -18,13 +19,13 @@ afterAll(async () => {
 });
 
 async function open(): Promise<
-  CacheSubject & { database: Database; secrets: MemorySecretStore; logger: MemoryLogger }
+  TokenCacheSubject & { database: Database; secrets: MemorySecretStore; logger: MemoryLogger }
 > {
-  const place = await testDatabase();
+  const test = await testDatabase();
   const source = new DataSource(
-    dataSourceOptions({ url: place.serviceUrl, poolSize: 4, timeoutMs: 3_000 }),
+    dataSourceOptions({ url: test.serviceUrl, poolSize: 4, timeoutMs: 3_000 }),
   );
-  closers.push(place.drop, async () => source.destroy());
+  closers.push(test.drop, async () => source.destroy());
   const database = new Database(source);
   const clock = new ManualClock();
   const logger = new MemoryLogger();
@@ -38,7 +39,7 @@ async function open(): Promise<
     logger,
     now: () => clock.now(),
     passed: async (minutes) => clock.advance(minutes * 60_000),
-    place: async () => {
+    newKey: async () => {
       const mappingId = randomUUID();
       await database.query(
         `INSERT INTO mapping (id, resource, tenant, subject, kind, status, communication_user_id)
@@ -68,74 +69,72 @@ describe('PostgresTokenCache', () => {
       'it is erased',
       `status = 'deleting', token_generation = token_generation + 1, lease_expires_at = now()`,
     ],
-  ])('forgets a mapping’s tokens in the transaction in which %s', async (_what, change) => {
-    const { cache, database, now, place } = await open();
-    const where = await place();
-    await cache.store(where, token(now()));
-    await database.query(`UPDATE mapping SET ${change} WHERE id = $1`, [where.mappingId]);
+  ])('deletes the tokens of a mapping in the transaction in which %s', async (_what, change) => {
+    const { cache, database, now, newKey } = await open();
+    const key = await newKey();
+    await cache.store(key, token(now()));
+    await database.query(`UPDATE mapping SET ${change} WHERE id = $1`, [key.mappingId]);
     expect(await database.query('SELECT FROM token_cache')).toEqual([]);
-    expect(await cache.find(where)).toBeUndefined();
+    expect(await cache.find(key)).toBeUndefined();
   });
 
-  it('keeps nothing for a mapping whose tokens were revoked meanwhile', async () => {
-    const { cache, database, now, place } = await open();
-    const where = await place();
-    await database.query('UPDATE mapping SET token_generation = 2 WHERE id = $1', [
-      where.mappingId,
-    ]);
-    await cache.store(where, token(now()));
+  it('stores nothing for a mapping whose tokens were revoked meanwhile', async () => {
+    const { cache, database, now, newKey } = await open();
+    const key = await newKey();
+    await database.query('UPDATE mapping SET token_generation = 2 WHERE id = $1', [key.mappingId]);
+    await cache.store(key, token(now()));
     expect(await database.query('SELECT FROM token_cache')).toEqual([]);
   });
 
-  it('leaves other changes of a mapping alone', async () => {
-    const { cache, database, now, place } = await open();
-    const where = await place();
-    await cache.store(where, token(now()));
+  it('keeps the tokens of a mapping after other changes', async () => {
+    const { cache, database, now, newKey } = await open();
+    const key = await newKey();
+    await cache.store(key, token(now()));
     await database.query(`UPDATE mapping SET display_name = 'A', version = 2 WHERE id = $1`, [
-      where.mappingId,
+      key.mappingId,
     ]);
-    expect(await cache.find(where)).toBeDefined();
+    expect(await cache.find(key)).toBeDefined();
   });
 
-  it('sweeps what can’t be handed out any more', async () => {
-    const { cache, database, now, passed, place } = await open();
-    await cache.store(await place(), token(now()));
+  it('deletes tokens that may no longer be reused', async () => {
+    const { cache, database, now, passed, newKey } = await open();
+    await cache.store(await newKey(), token(now()));
     await passed(50);
     await cache.sweep();
     expect(await database.query('SELECT FROM token_cache')).toEqual([]);
   });
 
-  it('opens old tokens after a rotation of the key, and keeps new ones under the new key', async () => {
-    const { cache, database, now, place, secrets } = await open();
-    const [old, fresh] = [await place(), await place()];
-    await cache.store(old, token(now()));
+  it('decrypts old tokens after a rotation of the key, and encrypts new ones with the new key', async () => {
+    const { cache, database, now, newKey, secrets } = await open();
+    const [oldKey, newerKey] = [await newKey(), await newKey()];
+    await cache.store(oldKey, token(now()));
     const version = secrets.put(NAME, randomBytes(32).toString('base64'));
-    await cache.store(fresh, token(now()));
-    expect((await cache.find(old))?.token).toBe(token(0).token);
-    expect((await cache.find(fresh))?.token).toBe(token(0).token);
+    await cache.store(newerKey, token(now()));
+    expect((await cache.find(oldKey))?.token).toBe(token(0).token);
+    expect((await cache.find(newerKey))?.token).toBe(token(0).token);
     const rows = await database.query<{ key_version: string }>(
       'SELECT key_version FROM token_cache WHERE mapping_id = $1',
-      [fresh.mappingId],
+      [newerKey.mappingId],
     );
     expect(rows).toEqual([{ key_version: version }]);
   });
 
-  it('costs a new token and a line in the log, never a request, when the key is away', async () => {
-    const { cache, logger, now, place, secrets } = await open();
-    const where = await place();
-    await cache.store(where, token(now()));
+  it('finds and stores nothing, with a warning in the log, when the key is unavailable', async () => {
+    const { cache, logger, now, newKey, secrets } = await open();
+    const key = await newKey();
+    await cache.store(key, token(now()));
     secrets.remove(NAME);
-    expect(await cache.find(where)).toBeUndefined();
-    await cache.store(where, token(now()));
+    expect(await cache.find(key)).toBeUndefined();
+    await cache.store(key, token(now()));
     expect(logger.lines.map(({ message }) => message)).toEqual([
       'a cached token could not be read',
       'a token could not be cached',
     ]);
   });
 
-  it('refuses a row that somebody gave to another identity or a longer life', async () => {
-    const { cache, database, now, place } = await open();
-    const [alice, bob] = [await place(), await place()];
+  it('refuses a row that was moved to another identity or whose expiry was changed', async () => {
+    const { cache, database, now, newKey } = await open();
+    const [alice, bob] = [await newKey(), await newKey()];
     await cache.store(alice, token(now()));
     await database.query('UPDATE token_cache SET mapping_id = $1', [bob.mappingId]);
     expect(await cache.find(bob)).toBeUndefined();

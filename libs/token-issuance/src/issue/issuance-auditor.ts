@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditAction, type AuditEvent, AuditTrail } from '#libs/audit';
 import { auditTargetOf } from '#libs/identity-mapping';
-import { ServiceError } from '#libs/platform';
+import { ServiceError, StorageUnavailable } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
 import type { Decision } from '../policy/issuance-policy.js';
 import type { IssuanceRequest } from './issuance-request.js';
@@ -26,7 +26,7 @@ export class IssuanceAuditor {
     const details = {
       ...(isForOthers && { forOthers: true }),
       ...(evaluatedRules.length > 0 && {
-        trials: evaluatedRules.map((trial) => `${trial.rule}: ${trial.outcome}`),
+        trials: evaluatedRules.map((evaluated) => `${evaluated.rule}: ${evaluated.outcome}`),
       }),
     };
     return {
@@ -39,7 +39,7 @@ export class IssuanceAuditor {
     };
   }
 
-  /** Records a refusal and counts it. Where the refusal can't be recorded either, it is only counted. */
+  /** Counts a refusal and records it, unless the audit log itself is unavailable. */
   async recordRefusal(
     action: IssuanceAction,
     request: IssuanceRequest,
@@ -48,13 +48,13 @@ export class IssuanceAuditor {
   ): Promise<void> {
     if (!(error instanceof ServiceError)) return;
     this.metrics.observeRequest(decision.rule, error.code);
-    if (isUnrecordable(error)) return;
+    if (error instanceof StorageUnavailable) return;
     await this.audit.record({ ...this.event(action, request, decision), ...refused(error) });
   }
 
   /** Records that a token which ACS has issued is not released. The refusal gets an entry of its own. */
   async recordWithheld(event: AuditEvent, error: unknown): Promise<void> {
-    if (!(error instanceof ServiceError) || isUnrecordable(error)) return;
+    if (!(error instanceof ServiceError) || error instanceof StorageUnavailable) return;
     const details = { ...event.details, withheld: true };
     await this.audit.record({ ...event, ...refused(error), outcome: 'failure', details });
   }
@@ -65,9 +65,4 @@ function refused(error: ServiceError): Pick<AuditEvent, 'outcome' | 'reason'> {
     outcome: error.status < 500 ? 'denied' : 'failure',
     reason: { code: error.code, detail: error.detail },
   };
-}
-
-/** Whether the storage is unavailable that the audit entry would be written to. */
-function isUnrecordable({ code }: ServiceError): boolean {
-  return code === 'audit-unavailable' || code === 'database-unavailable';
 }

@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { DatabaseModule } from '#libs/platform';
-import { PostgresTokenQuota, TokenQuota } from './token-quota.js';
+import { PostgresTokenQuota } from './postgres-token-quota.js';
+import { TokenQuota } from './token-quota.js';
 
 /** Binds `TokenQuota` to PostgreSQL. */
 @Global()

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SingleFlight } from './single-flight.js';
 
 describe('SingleFlight', () => {
-  it('does equal work once for all who ask while it goes on, and anew afterwards', async () => {
+  it('runs work once for all concurrent callers of a key, and again for later ones', async () => {
     const flights = new SingleFlight<number>();
     const gate = Promise.withResolvers<number>();
     let runs = 0;
@@ -22,33 +22,33 @@ describe('SingleFlight', () => {
     expect(runs).toBe(2);
   });
 
-  it('goes on for the others when the first one hangs up', async () => {
+  it('continues for the other callers when the first one aborts', async () => {
     const flights = new SingleFlight<string>();
     const gate = Promise.withResolvers<string>();
     const first = new AbortController();
-    let given: AbortSignal | undefined;
+    let workSignal: AbortSignal | undefined;
     const leader = flights.join(
       'key',
       async (signal) => {
-        given = signal;
+        workSignal = signal;
         return gate.promise;
       },
       first.signal,
     );
-    const follower = flights.join('key', async () => Promise.resolve('never asked'));
+    const follower = flights.join('key', async () => Promise.resolve('never started'));
     first.abort();
     await expect(leader).rejects.toThrow(/abort/i);
-    expect(given?.aborted).toBe(false);
+    expect(workSignal?.aborted).toBe(false);
     gate.resolve('done');
     expect(await follower).toEqual({ value: 'done', isLeader: false });
   });
 
-  it('stops the work when nobody waits for it any more, and starts anew for the next', async () => {
+  it('aborts the work when no caller waits for it any more, and starts it again for the next', async () => {
     const flights = new SingleFlight<string>();
     const stops = [new AbortController(), new AbortController()];
-    let given: AbortSignal | undefined;
+    let workSignal: AbortSignal | undefined;
     const work = async (signal: AbortSignal): Promise<string> => {
-      given = signal;
+      workSignal = signal;
       return new Promise((_resolve, reject) => {
         signal.addEventListener('abort', () => {
           reject(new Error('stopped'));
@@ -58,16 +58,16 @@ describe('SingleFlight', () => {
     const waiting = stops.map(async ({ signal }) => flights.join('key', work, signal));
     for (const stop of stops) stop.abort();
     for (const one of waiting) await expect(one).rejects.toThrow();
-    expect(given?.aborted).toBe(true);
+    expect(workSignal?.aborted).toBe(true);
     const next = await flights.join('key', async () => Promise.resolve('new'));
     expect(next).toEqual({ value: 'new', isLeader: true });
   });
 
-  it('gives a failure to all, and forgets it', async () => {
+  it('rejects for all callers when the work fails, and starts it again for the next', async () => {
     const flights = new SingleFlight<string>();
-    const fail = async (): Promise<string> => Promise.reject(new Error('away'));
+    const fail = async (): Promise<string> => Promise.reject(new Error('unavailable'));
     const callers = [flights.join('key', fail), flights.join('key', fail)];
-    for (const one of callers) await expect(one).rejects.toThrow('away');
+    for (const one of callers) await expect(one).rejects.toThrow('unavailable');
     expect((await flights.join('key', async () => Promise.resolve('back'))).value).toBe('back');
   });
 });

@@ -1,18 +1,19 @@
 interface Flight<T> {
   readonly result: Promise<T>;
   readonly stop: AbortController;
-  waiting: number;
+  waiterCount: number;
 }
 
-/** Work of which equal pieces that are asked for at the same time are done once. */
+/** Runs work once for all concurrent callers with the same key. */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
 
   /**
-   * Joins the work under way for the key, or starts it.
+   * Joins the running work for the key, or starts it.
    *
-   * @param work gets a signal that aborts once nobody waits for it any more
-   * @param signal ends the waiting of this caller alone
+   * @param work its signal aborts when no caller waits for the result any more
+   * @param signal stops the waiting of this caller only
+   * @returns the result, and whether this caller has started the work
    */
   async join(
     key: string,
@@ -20,12 +21,12 @@ export class SingleFlight<T> {
     signal?: AbortSignal,
   ): Promise<{ value: T; isLeader: boolean }> {
     signal?.throwIfAborted();
-    const known = this.#flights.get(key);
-    const flight = known ?? this.#start(key, work);
-    flight.waiting += 1;
+    const running = this.#flights.get(key);
+    const flight = running ?? this.#start(key, work);
+    flight.waiterCount += 1;
     const leave = (): void => {
-      flight.waiting -= 1;
-      if (flight.waiting > 0) return;
+      flight.waiterCount -= 1;
+      if (flight.waiterCount > 0) return;
       flight.stop.abort(signal?.reason);
       this.#forget(key, flight);
     };
@@ -34,7 +35,7 @@ export class SingleFlight<T> {
       const value = await (signal
         ? Promise.race([flight.result, rejection(signal)])
         : flight.result);
-      return { value, isLeader: known === undefined };
+      return { value, isLeader: running === undefined };
     } finally {
       signal?.removeEventListener('abort', leave);
     }
@@ -43,7 +44,7 @@ export class SingleFlight<T> {
   #start(key: string, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
     const stop = new AbortController();
     const result = work(stop.signal);
-    const flight = { result, stop, waiting: 0 };
+    const flight = { result, stop, waiterCount: 0 };
     this.#flights.set(key, flight);
     const end = (): void => {
       this.#forget(key, flight);
@@ -62,7 +63,7 @@ async function rejection(signal: AbortSignal): Promise<never> {
     signal.addEventListener(
       'abort',
       () => {
-        reject(signal.reason as Error); // whatever the signal's owner gave; a DOMException by default
+        reject(signal.reason as Error); // of the signal's owner; default: a DOMException
       },
       { once: true },
     );

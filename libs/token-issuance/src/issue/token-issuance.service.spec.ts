@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AuditUnavailable, type TokenFingerprint, TokenFingerprints } from '#libs/audit';
-import type { Principal } from '#libs/platform';
 import { MemoryAuditTrail } from '#libs/audit/testing';
 import { CommunicationResources, UpstreamUnavailable } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
 import { MemoryIdentityMap, wireIdentityMapping } from '#libs/identity-mapping/testing';
-import { ManualClock, MemoryLogger } from '#libs/platform';
-import { MemorySecretStore, Secret } from '#libs/secrets';
+import type { Principal } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
+import { Secret, SecretUnavailable } from '#libs/secrets';
+import { MemorySecretStore } from '#libs/secrets/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { IssuanceAuditor } from './issuance-auditor.js';
 import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
@@ -52,12 +53,21 @@ const resources = new CommunicationResources(
 const request = { requestId: 'request-1' };
 
 function callerOf(kind: Principal['kind'], subject = 'alice'): Principal {
-  const who = { kind, subject, tenant: 'contoso', issuer: 'https://issuer.example' };
-  return { ...who, clientApp: 'crm', permissions: ['CommunicationToken.Issue'], isGuest: false };
+  return {
+    ...{ kind, subject, tenant: 'contoso', issuer: 'https://issuer.example', clientApp: 'crm' },
+    permissions: ['CommunicationToken.Issue'],
+    isGuest: false,
+  };
 }
 
 class PlainFingerprints extends TokenFingerprints {
+  /** When set, the key can't be read. */
+  outage: Error | undefined;
+  count = 0;
+
   async of(token: string): Promise<TokenFingerprint> {
+    if (this.outage) throw this.outage;
+    this.count += 1;
     return this.withKey(token, 'key-1');
   }
 
@@ -78,7 +88,7 @@ function open() {
   const adapters = { map, gateway, audit, resources, clock, logger };
   const { mappings } = wireIdentityMapping(adapters);
   const secrets = new MemorySecretStore(clock);
-  // The version that the gateway in memory says it has signed with.
+  // The version that the memory gateway reports in its evidence.
   secrets.read = async (name) =>
     Promise.resolve(new Secret({ name, version: 'memory', value: 'key' }));
   const metrics = new IssuanceMetrics(new Registry(), clock);
@@ -87,34 +97,35 @@ function open() {
     policyRefreshMs: 5000,
     cacheKeySecret: 'token-cache-key',
   });
+  const fingerprints = new PlainFingerprints();
   const service = new TokenIssuanceService(
     policies,
     mappings,
     gateway,
     audit,
-    new PlainFingerprints(),
+    fingerprints,
     new MemoryTokenQuota(clock),
     new TokenReuse(cache, mappings, resources, secrets),
     new IssuanceAuditor(audit, metrics),
     metrics,
   );
-  return { clock, audit, gateway, mappings, service };
+  return { clock, audit, fingerprints, gateway, mappings, service };
 }
 
 describe('TokenIssuanceService', () => {
   let at: ReturnType<typeof open>;
   const issue = async (actor: Principal, options: { scopes?: string[] } = {}) =>
     at.service.issueForCaller(options, { actor, request });
-  const asked = () => at.gateway.calls.map(({ operation }) => operation);
+  const calls = () => at.gateway.calls.map(({ operation }) => operation);
   const recorded = () => at.audit.entries.map(({ action, outcome }) => `${action} ${outcome}`);
 
   beforeEach(() => {
     at = open();
   });
 
-  it('makes the identity and its first token in one call, and records both before it answers', async () => {
+  it('creates the identity and its first token in one call, and records both before it releases the token', async () => {
     const issued = await issue(callerOf('user'));
-    expect(asked()).toEqual(['createWithToken']);
+    expect(calls()).toEqual(['createWithToken']);
     expect(recorded()).toEqual(['identity.create success', 'token.issue success']);
     const entry = at.audit.entries[issued.auditEntry.index];
     expect(entry).toMatchObject({
@@ -125,41 +136,41 @@ describe('TokenIssuanceService', () => {
     expect(JSON.stringify(at.audit.entries)).not.toContain(issued.token);
   });
 
-  it('asks for the known identity afterwards, with the scopes that were wished', async () => {
+  it('issues later tokens for the same identity, with the requested scopes', async () => {
     const first = await issue(callerOf('user'));
     const second = await issue(callerOf('user'), { scopes: ['chat'] });
-    expect(asked()).toEqual(['createWithToken', 'issue']);
+    expect(calls()).toEqual(['createWithToken', 'issue']);
     expect(second.mapping.communicationUserId).toBe(first.mapping.communicationUserId);
     expect(second.scopes).toEqual(['chat']);
   });
 
-  it('refuses what no rule allows, with a record and without asking ACS', async () => {
+  it('refuses what no rule allows, with an audit entry and without a call to ACS', async () => {
     await expect(issue(callerOf('service'))).rejects.toMatchObject({ status: 403 });
     await expect(issue(callerOf('bot'), { scopes: ['chat'] })).rejects.toMatchObject({
       code: 'scopes-not-allowed',
     });
-    expect(asked()).toEqual([]);
+    expect(calls()).toEqual([]);
     expect(recorded()).toEqual(['token.issue denied', 'token.issue denied']);
   });
 
-  it('hands out a token again where the rule says so, and records each time', async () => {
+  it('reuses a token under a rule with reuse, and records each reuse', async () => {
     const first = await issue(callerOf('bot'));
     const again = await issue(callerOf('bot'));
     expect(again.token).toBe(first.token);
-    expect(asked()).toEqual(['createWithToken']);
+    expect(calls()).toEqual(['createWithToken']);
     expect(recorded().at(-1)).toBe('token.reuse success');
     const [one, other] = at.audit.entries.slice(-2).map(({ token }) => token?.fingerprint);
     expect(other).toBe(one);
   });
 
-  it('shares one call to ACS among equal requests at the same time', async () => {
+  it('makes one call to ACS for equal concurrent requests', async () => {
     const all = await Promise.all(Array.from({ length: 5 }, async () => issue(callerOf('bot'))));
     expect(new Set(all.map(({ token }) => token)).size).toBe(1);
-    expect(asked()).toEqual(['createWithToken']);
+    expect(calls()).toEqual(['createWithToken']);
     expect(recorded().filter((entry) => entry.startsWith('token.'))).toHaveLength(5);
   });
 
-  it('gives a place of the quota back when no token came of it', async () => {
+  it('does not count requests that failed against the quota', async () => {
     for (const attempt of ['first', 'second', 'third']) {
       at.gateway.failNext('createWithToken', new UpstreamUnavailable());
       await expect(issue(callerOf('bot')), attempt).rejects.toBeInstanceOf(UpstreamUnavailable);
@@ -168,15 +179,37 @@ describe('TokenIssuanceService', () => {
     expect(recorded().filter((entry) => entry === 'token.issue failure')).toHaveLength(3);
   });
 
+  it('computes the fingerprint of a token once', async () => {
+    await issue(callerOf('user'));
+    await issue(callerOf('user'));
+    await issue(callerOf('bot'));
+    await issue(callerOf('bot'));
+    expect(at.fingerprints.count).toBe(3);
+  });
+
+  it('commits a new identity in the background when its token has no fingerprint, without the token', async () => {
+    at.fingerprints.outage = new SecretUnavailable();
+    await expect(issue(callerOf('user'))).rejects.toBeInstanceOf(SecretUnavailable);
+    at.fingerprints.outage = undefined;
+    const issued = await issue(callerOf('user'));
+    expect(calls()).toEqual(['createWithToken', 'issue']);
+    expect([...at.gateway.identities.keys()]).toEqual([issued.mapping.communicationUserId]);
+    expect(recorded().sort()).toEqual([
+      'identity.create success',
+      'token.issue failure',
+      'token.issue success',
+    ]);
+  });
+
   it('releases no token that could not be recorded', async () => {
     await issue(callerOf('user'));
     at.audit.outage = new AuditUnavailable();
     await expect(issue(callerOf('user'))).rejects.toBeInstanceOf(AuditUnavailable);
-    expect(asked()).toEqual(['createWithToken', 'issue']);
+    expect(calls()).toEqual(['createWithToken', 'issue']);
     expect(recorded()).toHaveLength(2);
   });
 
-  it('withholds a token whose identity was revoked while ACS was asked, and says so in the record', async () => {
+  it('withholds a token when the identity’s tokens were revoked during the call to ACS, and records it', async () => {
     const { mapping } = await issue(callerOf('user'));
     const issueToken = at.gateway.issueToken.bind(at.gateway);
     at.gateway.issueToken = async (...call) => {

@@ -1,11 +1,4 @@
-import { createHash } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
-import type { ApplicationIdentity } from '#libs/identity-mapping';
-import { Database } from '#libs/platform';
-import { TokenQuotaExceeded } from '../policy/errors.js';
-
-/** The identities that are counted. */
-export type QuotaIdentity = Pick<ApplicationIdentity, 'tenant' | 'subject'>;
+import type { TenantSubject } from '#libs/identity-mapping';
 
 /** Gives back what `take` took. Never rejects. */
 export type ReleaseQuota = () => Promise<void>;
@@ -20,72 +13,17 @@ export abstract class TokenQuota {
    *   fails, the count expires within the hour
    * @throws TokenQuotaExceeded with the time at which the next token is allowed
    */
-  async take(identity: QuotaIdentity, tokensPerHour: number | undefined): Promise<ReleaseQuota> {
+  async take(identity: TenantSubject, tokensPerHour: number | undefined): Promise<ReleaseQuota> {
     if (tokensPerHour === undefined) return async () => Promise.resolve();
     return this.takeLimited(identity, tokensPerHour);
   }
 
+  /** `take` with a limit. */
   protected abstract takeLimited(
-    identity: QuotaIdentity,
+    identity: TenantSubject,
     tokensPerHour: number,
   ): Promise<ReleaseQuota>;
 
   /** Deletes the identities without a token in the last hour. */
   abstract sweep(): Promise<void>;
-}
-
-/** Counts in PostgreSQL, by its clock: one row for each identity, under a hash of its name. */
-@Injectable()
-export class PostgresTokenQuota extends TokenQuota {
-  constructor(private readonly database: Database) {
-    super();
-  }
-
-  protected async takeLimited(
-    identity: QuotaIdentity,
-    tokensPerHour: number,
-  ): Promise<ReleaseQuota> {
-    const name = JSON.stringify([identity.tenant, identity.subject]);
-    const key = createHash('sha256').update(name).digest();
-    const [taken] = await this.database.query<{ at: string }>(
-      `INSERT INTO token_quota AS quota (identity, issued_at) VALUES ($1, ARRAY[clock_timestamp()])
-       ON CONFLICT (identity) DO UPDATE SET issued_at = ARRAY(
-           SELECT at FROM unnest(quota.issued_at) AS at
-           WHERE at > clock_timestamp() - interval '1 hour' ORDER BY at
-         ) || clock_timestamp()
-       WHERE (SELECT count(*) FROM unnest(quota.issued_at) AS at
-              WHERE at > clock_timestamp() - interval '1 hour') < $2
-       RETURNING issued_at[cardinality(issued_at)]::text AS at`,
-      [key, tokensPerHour],
-    );
-    if (!taken) {
-      throw new TokenQuotaExceeded(tokensPerHour, await this.#waitSeconds(key, tokensPerHour));
-    }
-    return async () => {
-      await this.database
-        .query(
-          'UPDATE token_quota SET issued_at = array_remove(issued_at, $2::timestamptz) WHERE identity = $1',
-          [key, taken.at],
-        )
-        .catch(() => undefined);
-    };
-  }
-
-  async sweep(): Promise<void> {
-    await this.database.query(
-      `DELETE FROM token_quota
-       WHERE NOT EXISTS (SELECT FROM unnest(issued_at) AS at WHERE at > clock_timestamp() - interval '1 hour')`,
-    );
-  }
-
-  /** The next token is allowed when the oldest of the newest `tokensPerHour` tokens is an hour old. */
-  async #waitSeconds(key: Buffer, tokensPerHour: number): Promise<number> {
-    const [row] = await this.database.query<{ seconds: number }>(
-      `SELECT ceil(extract(epoch FROM at + interval '1 hour' - clock_timestamp()))::int AS seconds
-       FROM token_quota, unnest(issued_at) AS at
-       WHERE identity = $1 ORDER BY at DESC OFFSET $2 LIMIT 1`,
-      [key, tokensPerHour - 1],
-    );
-    return Math.max(1, row?.seconds ?? 1);
-  }
 }

@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AuditUnavailable } from '#libs/audit';
 import { MemoryAuditTrail } from '#libs/audit/testing';
-import { ManualClock, MemoryLogger } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { MemoryTokenCache } from '../testing/memory-token-cache.js';
 import { BUILT_IN_POLICY } from '../policy/built-in-policy.js';
@@ -14,7 +14,7 @@ import { IssuancePolicies } from './issuance-policies.js';
 import { policyVersion, readPolicy } from '../policy/policy-file.js';
 
 const OTHER_POLICY = BUILT_IN_POLICY.replace('name: default', 'name: other');
-const BAD_POLICY = BUILT_IN_POLICY.replace('when:', 'wenn:');
+const INVALID_POLICY = BUILT_IN_POLICY.replace('when:', 'wenn:');
 
 let directory: string;
 let path: string;
@@ -56,16 +56,16 @@ function open() {
       cacheKeySecret: 'token-cache-key',
     },
   );
-  const look = async (times = 2): Promise<void> => {
-    for (let n = 0; n < times; n += 1) await policies.look();
+  const refresh = async (times = 2): Promise<void> => {
+    for (let n = 0; n < times; n += 1) await policies.refresh();
   };
-  return { policies, audit, cache, clock, logger, registry, look };
+  return { policies, audit, cache, clock, logger, registry, refresh };
 }
 
 describe('IssuancePolicies', () => {
-  it('records which policy is in force from the start, once', async () => {
-    const { audit, look } = open();
-    await look(4);
+  it('records the initial policy, once', async () => {
+    const { audit, refresh } = open();
+    await refresh(4);
     expect(audit.entries).toMatchObject([
       {
         action: 'policy.load',
@@ -75,15 +75,16 @@ describe('IssuancePolicies', () => {
     ]);
   });
 
-  it('puts a new file in force without a restart, once it is recorded', async () => {
-    const { policies, audit, look } = open();
-    await look();
+  it('adopts a changed file without a restart, once the change is recorded', async () => {
+    const { policies, audit, refresh } = open();
+    await refresh();
     await writeFile(path, OTHER_POLICY);
     audit.outage = new AuditUnavailable();
-    await look();
+    await policies.refresh();
+    await expect(policies.refresh()).rejects.toBeInstanceOf(AuditUnavailable);
     expect(policies.current.ruleNames).toEqual(['default']);
     audit.outage = undefined;
-    await look();
+    await refresh(1);
     expect(policies.current.ruleNames).toEqual(['other']);
     expect(audit.entries.at(-1)).toMatchObject({
       action: 'policy.load',
@@ -95,24 +96,24 @@ describe('IssuancePolicies', () => {
     });
   });
 
-  it('waits until a file holds still, so that a half-written one never counts', async () => {
-    const { policies, audit, look } = open();
-    await look();
+  it('adopts a file only after two reads of the same text, so that no half-written policy takes effect', async () => {
+    const { policies, audit, refresh } = open();
+    await refresh();
     for (const length of [100, 400, OTHER_POLICY.length]) {
       await writeFile(path, OTHER_POLICY.slice(0, length));
-      await look(1);
+      await refresh(1);
     }
     expect(policies.current.ruleNames).toEqual(['default']);
-    await look(1);
+    await refresh(1);
     expect(policies.current.ruleNames).toEqual(['other']);
     expect(audit.entries.map(({ outcome }) => outcome)).toEqual(['success', 'success']);
   });
 
-  it('keeps the old one in force over a bad file, and says so in log, metrics and audit, once', async () => {
-    const { policies, audit, logger, registry, look } = open();
-    await look();
-    await writeFile(path, BAD_POLICY);
-    await look(5);
+  it('leaves the old policy in force when a file is invalid, and reports it once in log, metrics and audit', async () => {
+    const { policies, audit, logger, registry, refresh } = open();
+    await refresh();
+    await writeFile(path, INVALID_POLICY);
+    await refresh(5);
     expect(policies.current.version).toBe(policyVersion(BUILT_IN_POLICY));
     expect(audit.entries.slice(1)).toMatchObject([
       {
@@ -126,15 +127,15 @@ describe('IssuancePolicies', () => {
     expect(await registry.metrics()).toContain('issuance_policy_file_good 0');
 
     await writeFile(path, BUILT_IN_POLICY);
-    await look();
+    await refresh();
     expect(await registry.metrics()).toContain('issuance_policy_file_good 1');
   });
 
-  it('keeps the old one in force when the file is gone', async () => {
-    const { policies, audit, look } = open();
-    await look();
+  it('leaves the old policy in force when the file is missing', async () => {
+    const { policies, audit, refresh } = open();
+    await refresh();
     await rm(path);
-    await look(3);
+    await refresh(3);
     expect(policies.current.ruleNames).toEqual(['default']);
     expect(audit.entries.at(-1)).toMatchObject({
       outcome: 'failure',
@@ -142,16 +143,15 @@ describe('IssuancePolicies', () => {
     });
   });
 
-  it('stays as it was after any damage to the file that makes it no policy', async () => {
-    const { policies, look } = open();
-    await look();
+  it('leaves the old policy in force after any damage that makes the file invalid', async () => {
+    const { policies, refresh } = open();
+    await refresh();
     await fc.assert(
       fc.asyncProperty(fc.nat(BUILT_IN_POLICY.length), fc.nat(20), async (at, remove) => {
         const before = policies.current;
         const text = `${BUILT_IN_POLICY.slice(0, at)}:${BUILT_IN_POLICY.slice(at + remove)}`;
         await writeFile(path, text);
-        await look();
-        // In force is what is in the file, where that is a policy at all, or what was before.
+        await refresh();
         if (isPolicy(text)) expect(policies.current.version).toBe(policyVersion(text));
         else expect(policies.current).toBe(before);
       }),
@@ -159,29 +159,29 @@ describe('IssuancePolicies', () => {
     );
   });
 
-  it('forgets the tokens that were kept under the old policy', async () => {
-    const { cache, clock, look } = open();
-    await look();
-    const place = {
+  it('deletes the tokens that were cached under the old policy', async () => {
+    const { cache, clock, refresh } = open();
+    await refresh();
+    const key = {
       mappingId: 'alice',
       tokenGeneration: 1,
       policyVersion: policyVersion(BUILT_IN_POLICY),
       variant: 'variant',
     };
-    await cache.store(place, {
+    await cache.store(key, {
       token: 'token',
       expiresOn: new Date(clock.now() + 3_600_000),
       fingerprint: { fingerprint: 'print', fingerprintKey: 'key' },
       secretVersion: undefined,
     });
-    await look();
-    expect(await cache.find(place)).toBeDefined();
+    await refresh();
+    expect(await cache.find(key)).toBeDefined();
     await writeFile(path, OTHER_POLICY);
-    await look();
-    expect(await cache.find(place)).toBeUndefined();
+    await refresh();
+    expect(await cache.find(key)).toBeUndefined();
   });
 
-  it('tells how near the end of a scope is', async () => {
+  it('exports the days until the sunset of a scope', async () => {
     const { clock, registry } = open();
     const days = Math.floor((Date.parse('2028-09-30T00:00:00Z') - clock.now()) / 86_400_000);
     expect(await registry.metrics()).toContain(`token_scope_sunset_days{scope="chat"} ${days}`);

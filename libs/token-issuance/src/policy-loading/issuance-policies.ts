@@ -7,38 +7,47 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
-import { Clock, Logger } from '#libs/platform';
-import { IssuanceMetrics } from '../metrics.js';
+import { Clock, Logger, PeriodicTask } from '#libs/platform';
 import { TokenCache } from '../cache/token-cache.js';
-import { tokenIssuanceSettings, type TokenIssuanceSettings } from '../settings.js';
+import { IssuanceMetrics } from '../metrics.js';
 import type { IssuancePolicy } from '../policy/issuance-policy.js';
 import { InvalidPolicy, readPolicy } from '../policy/policy-file.js';
+import { tokenIssuanceSettings, type TokenIssuanceSettings } from '../settings.js';
 
-const SYSTEM = { kind: 'system', name: 'issuance-policy' } as const;
+const ACTOR = { kind: 'system', name: 'issuance-policy' } as const;
 
 /**
- * The policy in force. Looks at its file now and then: a good new one is recorded and takes effect
- * without a restart, a bad one is reported and leaves the old one in force.
+ * The issuance policy in force. A changed policy file is recorded and takes effect without a restart;
+ * an invalid one is reported, and the policy in force stays.
  */
 @Injectable()
 export class IssuancePolicies implements OnApplicationBootstrap, OnModuleDestroy {
-  readonly #stop = new AbortController();
+  readonly #task: PeriodicTask;
   #current: IssuancePolicy;
-  #isStartRecorded = false;
-  /** Digest of what the last look found, while it is not in force. */
-  #seen: string | undefined;
-  #refused: string | undefined;
+  #isInitialRecorded = false;
+  /** Digest of the file at the previous refresh. */
+  #previousDigest: string | undefined;
+  /** Digest of an invalid file that has been reported. */
+  #refusedDigest: string | undefined;
 
   constructor(
     private readonly audit: AuditTrail,
     private readonly cache: TokenCache,
-    private readonly clock: Clock,
+    clock: Clock,
     private readonly logger: Logger,
     private readonly metrics: IssuanceMetrics,
     @Inject(tokenIssuanceSettings.key) private readonly settings: TokenIssuanceSettings,
   ) {
     this.#current = settings.policy.initial;
     this.metrics.observePolicyInForce(this.#current);
+    this.#task = new PeriodicTask({
+      name: 'issuance policy refresh',
+      run: async () => this.refresh(),
+      intervalMs: settings.policyRefreshMs,
+      runsAtStart: true,
+      clock,
+      logger,
+    });
   }
 
   get current(): IssuancePolicy {
@@ -46,50 +55,46 @@ export class IssuancePolicies implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   onApplicationBootstrap(): void {
-    void this.#watch();
+    this.#task.start();
   }
 
-  onModuleDestroy(): void {
-    this.#stop.abort();
+  async onModuleDestroy(): Promise<void> {
+    await this.#task.stop();
   }
 
-  async #watch(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await this.look();
-      await this.clock.sleep(this.settings.policyRefreshMs, signal).catch(() => undefined);
-    }
+  /**
+   * Records the initial policy once, then reads the policy file and adopts a changed policy.
+   *
+   * @throws AuditUnavailable, DatabaseUnavailable; the next refresh completes the work
+   */
+  async refresh(): Promise<void> {
+    await this.#recordInitial();
+    const { path } = this.settings.policy;
+    if (path !== undefined) await this.#readFile(path);
   }
 
-  /** Looks once. Never rejects: what could not be done now is done at the next look. */
-  async look(): Promise<void> {
-    try {
-      await this.#recordStart();
-      if (this.settings.policy.path !== undefined) await this.#lookAt(this.settings.policy.path);
-    } catch (error) {
-      this.logger.warn({ error }, 'the issuance policy could not be looked after');
-    }
-  }
-
-  async #recordStart(): Promise<void> {
-    if (this.#isStartRecorded) return;
-    await this.audit.record(loaded(this.#current, this.settings.policy.path));
-    this.#isStartRecorded = true;
+  async #recordInitial(): Promise<void> {
+    if (this.#isInitialRecorded) return;
+    await this.audit.record(loadEvent(this.#current, this.settings.policy.path));
+    this.#isInitialRecorded = true;
     await this.cache.dropOtherPolicies(this.#current.version);
   }
 
-  /** A file that is being written may be good YAML half-way, so that it must hold still for two looks. */
-  async #lookAt(path: string): Promise<void> {
-    const text = await readFile(path, 'utf8').catch((error: unknown) => unreadable(error));
+  /**
+   * A file is loaded only when two consecutive refreshes read the same text, because a half-written
+   * file can be a valid policy.
+   */
+  async #readFile(path: string): Promise<void> {
+    const text = await readFile(path, 'utf8').catch((error: unknown) => readFault(error));
     const digest =
       typeof text === 'string' ? createHash('sha256').update(text).digest('hex') : text.fault;
-    const isStill = digest === this.#seen;
-    this.#seen = digest;
-    if (!isStill || digest === this.#refused) return;
+    const isStable = digest === this.#previousDigest;
+    this.#previousDigest = digest;
+    if (!isStable || digest === this.#refusedDigest) return;
     try {
       if (typeof text !== 'string') throw new InvalidPolicy([text.fault]);
       const policy = readPolicy(text);
-      this.#refused = undefined;
+      this.#refusedDigest = undefined;
       if (policy.version === this.#current.version) {
         this.metrics.observePolicyInForce(policy);
         return;
@@ -98,13 +103,13 @@ export class IssuancePolicies implements OnApplicationBootstrap, OnModuleDestroy
     } catch (error) {
       if (!(error instanceof InvalidPolicy)) throw error;
       await this.#refuse(error, path);
-      this.#refused = digest;
+      this.#refusedDigest = digest;
     }
   }
 
   async #adopt(policy: IssuancePolicy, path: string): Promise<void> {
     const previous = this.#current.version;
-    await this.audit.record(loaded(policy, path, previous));
+    await this.audit.record(loadEvent(policy, path, previous));
     this.#current = policy;
     this.metrics.observePolicyInForce(policy);
     this.logger.info({ version: policy.version, previous }, 'issuance policy loaded');
@@ -121,18 +126,22 @@ export class IssuancePolicies implements OnApplicationBootstrap, OnModuleDestroy
     await this.audit.record({
       action: 'policy.load',
       outcome: 'failure',
-      actor: SYSTEM,
+      actor: ACTOR,
       reason: { code: 'invalid-policy', detail: error.faults.join('; ') },
       details: { path, inForce: version },
     });
   }
 }
 
-function loaded(policy: IssuancePolicy, path: string | undefined, previous?: string): AuditEvent {
+function loadEvent(
+  policy: IssuancePolicy,
+  path: string | undefined,
+  previous?: string,
+): AuditEvent {
   return {
     action: 'policy.load',
     outcome: 'success',
-    actor: SYSTEM,
+    actor: ACTOR,
     details: {
       path: path ?? 'built-in',
       version: policy.version,
@@ -142,7 +151,7 @@ function loaded(policy: IssuancePolicy, path: string | undefined, previous?: str
   };
 }
 
-function unreadable(error: unknown): { readonly fault: string } {
+function readFault(error: unknown): { readonly fault: string } {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
   return { fault: `the file can not be read (${code})` };
 }

@@ -1,6 +1,6 @@
 /**
- * The policy when no file is configured: every authenticated caller with the permission gets any
- * scope for as long as ACS allows. Also where an operator's own policy can start from.
+ * The policy when no file is configured: every caller with the permission gets any scope, for as long
+ * as ACS allows. Operators can start their own policy from it.
  */
 export const BUILT_IN_POLICY = `# Issuance policy of the communication identity service: docs/issuance-policy.md
 version: 1

@@ -55,6 +55,10 @@ export class TeamsTokensNotAllowed extends problem(
   'The issuance policy does not let this caller exchange Teams user tokens.',
 ) {}
 
+/** Why a policy gives no token. */
+export type PolicyRefusal =
+  ScopesNotAllowed | LifetimeNotAllowed | NoRuleApplies | TeamsTokensNotAllowed;
+
 /** The identity has got the number of new tokens that its rule allows in 60 minutes. */
 export class TokenQuotaExceeded extends problem(
   'token-quota-exceeded',

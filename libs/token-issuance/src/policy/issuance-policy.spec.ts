@@ -66,13 +66,13 @@ const crm: PolicySubject = {
   permissions: ['CommunicationToken.Issue', 'CommunicationToken.Issue.All'],
 };
 
-function decide(subject: PolicySubject, wish: TokenOptions = {}): object {
+function decide(subject: PolicySubject, options: TokenOptions = {}): object {
   const {
-    evaluatedRules: _trials,
+    evaluatedRules: _evaluatedRules,
     version: _version,
     rule,
     ...decision
-  } = policy.decide(subject, wish);
+  } = policy.decide(subject, options);
   if ('grant' in decision) {
     const { scopes, expiresInMinutes } = decision.grant;
     return { rule, scopes, minutes: expiresInMinutes };
@@ -152,7 +152,7 @@ describe('IssuancePolicy', () => {
     ],
     ['a bot, the default', bot, {}, { rule: 'bots', scopes: ['chat', 'voip'], minutes: 1440 }],
     [
-      'a bot, shorter than its rule gives',
+      'a bot, shorter than its rule allows',
       bot,
       { expiresInMinutes: 60 },
       { rule: 'bots', refused: 'lifetime-not-allowed' },
@@ -176,7 +176,7 @@ describe('IssuancePolicy', () => {
       { rule: undefined, refused: 'no-rule-applies' },
     ],
     [
-      'for others by a guest: whether the other is one is not known',
+      'for others by a guest: the condition guest never matches',
       { ...crm, isGuest: true },
       {},
       { rule: 'for-others', scopes: ['voip'], minutes: 60 },
@@ -187,11 +187,11 @@ describe('IssuancePolicy', () => {
       {},
       { rule: undefined, refused: 'no-rule-applies' },
     ],
-  ])('decides for %s', (_what, subject, wish, expected) => {
-    expect(decide(subject, wish)).toEqual(expected);
+  ])('decides for %s', (_what, subject, options, expected) => {
+    expect(decide(subject, options)).toEqual(expected);
   });
 
-  it('says in a refusal what would be allowed', () => {
+  it('names in a refusal what is allowed', () => {
     const decision = policy.decide(guest, { scopes: ['chat'] });
     if (!('refusal' in decision)) expect.unreachable();
     expect(decision.refusal).toMatchObject({
@@ -203,19 +203,19 @@ describe('IssuancePolicy', () => {
     });
   });
 
-  it('tells what rules in audit mode would have decided, and lets them decide nothing', () => {
+  it('reports the decisions of rules in audit mode, which decide nothing', () => {
     expect(policy.decide(user, { expiresInMinutes: 1440 })).toMatchObject({
       rule: 'web-users',
-      trials: [{ rule: 'shorter-days', outcome: 'lifetime-not-allowed' }],
+      evaluatedRules: [{ rule: 'shorter-days', outcome: 'lifetime-not-allowed' }],
     });
     expect(policy.decide({ ...user, tenant: OTHER }, {})).toMatchObject({
       rule: undefined,
-      trials: [{ rule: 'shorter-days', outcome: 'allow' }],
+      evaluatedRules: [{ rule: 'shorter-days', outcome: 'allow' }],
     });
     expect(policy.decide(bot, {}).evaluatedRules).toEqual([]);
   });
 
-  it('lets those exchange Teams tokens whose rule says so', () => {
+  it('allows the exchange of Teams tokens only if the rule does', () => {
     expect(policy.decideTeamsExchange(user)).toMatchObject({ rule: 'web-users', grant: {} });
     expect(policy.decideTeamsExchange(guest)).toMatchObject({
       rule: 'guests',
@@ -223,7 +223,7 @@ describe('IssuancePolicy', () => {
     });
   });
 
-  it('knows which scopes end, and when', () => {
+  it('reports the sunsets of scopes', () => {
     expect(policy.sunsetsOf(['voip', 'chat'])).toEqual([
       {
         scope: 'chat',

@@ -1,81 +1,85 @@
-import type { ServiceError } from '#libs/platform';
 import type { PolicyDocument, PolicyRule } from './policy-document.js';
 import {
   LifetimeNotAllowed,
   NoRuleApplies,
+  type PolicyRefusal,
   ScopesNotAllowed,
   TeamsTokensNotAllowed,
 } from './errors.js';
 
-/** For whom a token is asked, and by whom. */
+/** The caller, and the identity that the token is for. */
 export interface PolicySubject {
-  /** Of the application identity that the token is for. */
+  /** Of the identity that the token is for. */
   readonly kind: 'user' | 'service' | 'bot';
-  /** Of the application identity that the token is for. */
+  /** Of the identity that the token is for. */
   readonly tenant: string;
-  /** Of the caller, as all that follows. */
+  /** Of the caller. */
   readonly clientApp?: string | undefined;
+  /** Of the caller. */
   readonly permissions: readonly string[];
+  /** Whether the caller is a guest in its tenant. */
   readonly isGuest: boolean;
   /** Whether the token is for another identity than the caller's own. */
   readonly isForOthers: boolean;
 }
 
-/** What a caller asks of a token; what it leaves out is up to the policy. */
+/** The requested properties of a token. The policy has a default for each. */
 export interface TokenOptions {
   readonly scopes?: readonly string[] | undefined;
   /** 60 to 1440, as ACS allows. */
   readonly expiresInMinutes?: number | undefined;
 }
 
-/** What is granted. */
+/** The token that a policy grants. */
 export interface Grant {
-  /** Sorted, each once. */
+  /** Sorted, without duplicates. */
   readonly scopes: readonly string[];
   readonly expiresInMinutes: number;
-  /** The shortest and longest lifetime that the rule gives; a lifetime nobody asked for may vary within. */
+  /** The limits of the rule. A lifetime that was not requested may vary within them. */
   readonly lifetimeMinutes: { readonly shortest: number; readonly longest: number };
-  /** Whether the lifetime was asked for, so that it may not be varied. */
+  /** Whether the caller has requested the lifetime, so that it may not vary. */
   readonly isLifetimeRequested: boolean;
   readonly isReusable: boolean;
   readonly tokensPerHour: number | undefined;
 }
 
-/** What a rule in audit mode would have decided. */
+/** The decision that a rule in audit mode would have made. */
 export interface EvaluatedRule {
   readonly rule: string;
   /** `allow`, or the code of the refusal. */
   readonly outcome: string;
 }
 
-/** The answer of the policy, and which rule of which policy gave it. */
+/** A grant or a refusal, with the rule and the policy that decided. */
 export type Decision<T = Grant> = {
-  /** Absent when none matches. */
+  /** `undefined` when no rule matches. */
   readonly rule: string | undefined;
   /** Of the policy; see `policyVersion`. */
   readonly version: string;
+  /** The matching rules in audit mode that come before `rule`. */
   readonly evaluatedRules: readonly EvaluatedRule[];
-} & ({ readonly grant: T } | { readonly refusal: ServiceError });
+} & ({ readonly grant: T } | { readonly refusal: PolicyRefusal });
 
 /** A decision that grants a token. */
 export type GrantedDecision = Extract<Decision, { readonly grant: Grant }>;
 
-/** A scope that ACS will stop to give. */
+/** A scope that ACS will stop supporting. */
 export interface ScopeSunset {
   readonly scope: string;
-  /** The first instant of that day, in UTC. */
+  /** The start of that day, in UTC. */
   readonly sunsetAt: Date;
   readonly link: string | undefined;
 }
 
 /**
- * Which token scopes and lifetimes are given to whom. The first matching rule decides and no match
- * denies; nothing is narrowed silently: it is granted or refused with what would be allowed.
+ * Decides which callers get tokens with which scopes and lifetimes. The first matching rule decides;
+ * without a matching rule the request is refused. A request is never narrowed: it is granted as it is,
+ * or refused with what is allowed.
  */
 export class IssuancePolicy {
   readonly #sunsets: ReadonlyMap<string, ScopeSunset>;
 
-  /** @param document already checked; @param version names it in audit entries */
+  /** @param version identifies the policy in audit entries; see `policyVersion` */
   constructor(
     private readonly document: PolicyDocument,
     readonly version: string,
@@ -83,10 +87,10 @@ export class IssuancePolicy {
     const dated = Object.entries(document.scopes).flatMap(([scope, { sunset, link }]) =>
       sunset === undefined ? [] : [{ scope, sunsetAt: new Date(`${sunset}T00:00:00Z`), link }],
     );
-    this.#sunsets = new Map(dated.map((one) => [one.scope, one]));
+    this.#sunsets = new Map(dated.map((sunset) => [sunset.scope, sunset]));
   }
 
-  /** Every scope that the policy has heard of; another one is a fault of the request. */
+  /** The scopes that the policy lists. A request with another one is invalid. */
   get knownScopes(): readonly string[] {
     return Object.keys(this.document.scopes);
   }
@@ -95,42 +99,42 @@ export class IssuancePolicy {
     return this.document.rules.map(({ name }) => name);
   }
 
-  /** Those of the scopes that have an end. */
+  /** Those of the scopes that have a sunset. */
   sunsetsOf(scopes: readonly string[] = this.knownScopes): readonly ScopeSunset[] {
     return scopes.flatMap((scope) => this.#sunsets.get(scope) ?? []);
   }
 
-  decide(subject: PolicySubject, wish: TokenOptions): Decision {
-    return this.#ask(subject, ({ allow }) => granted(allow, wish));
+  decide(subject: PolicySubject, options: TokenOptions): Decision {
+    return this.#decide(subject, ({ allow }) => decideBy(allow, options));
   }
 
   /** Whether the subject may exchange a Teams user's token. */
   decideTeamsExchange(
     subject: PolicySubject,
   ): Decision<{ readonly tokensPerHour: number | undefined }> {
-    return this.#ask(subject, ({ allow: { teamsTokens, tokensPerHour } }) =>
+    return this.#decide(subject, ({ allow: { teamsTokens, tokensPerHour } }) =>
       teamsTokens ? { grant: { tokensPerHour } } : { refusal: new TeamsTokensNotAllowed() },
     );
   }
 
-  #ask<T>(subject: PolicySubject, answer: (rule: PolicyRule) => Answer<T>): Decision<T> {
+  #decide<T>(subject: PolicySubject, apply: (rule: PolicyRule) => Outcome<T>): Decision<T> {
     const evaluatedRules: EvaluatedRule[] = [];
     for (const rule of this.document.rules) {
       if (!matches(rule.when, subject)) continue;
-      const given = answer(rule);
+      const outcome = apply(rule);
       if (rule.mode === 'enforce') {
-        return { rule: rule.name, version: this.version, evaluatedRules, ...given };
+        return { rule: rule.name, version: this.version, evaluatedRules, ...outcome };
       }
       evaluatedRules.push({
         rule: rule.name,
-        outcome: 'grant' in given ? 'allow' : given.refusal.code,
+        outcome: 'grant' in outcome ? 'allow' : outcome.refusal.code,
       });
     }
     return { rule: undefined, version: this.version, evaluatedRules, refusal: new NoRuleApplies() };
   }
 }
 
-type Answer<T> = { readonly grant: T } | { readonly refusal: ServiceError };
+type Outcome<T> = { readonly grant: T } | { readonly refusal: PolicyRefusal };
 
 function matches(when: PolicyRule['when'], subject: PolicySubject): boolean {
   if (when === 'anyone') return true;
@@ -141,20 +145,20 @@ function matches(when: PolicyRule['when'], subject: PolicySubject): boolean {
     (tenant === undefined || tenant.includes(subject.tenant.toLowerCase())) &&
     (clientApp === undefined ||
       (subject.clientApp !== undefined && clientApp.includes(subject.clientApp.toLowerCase()))) &&
-    (permission === undefined || permission.some((one) => permissions.includes(one))) &&
+    (permission === undefined || permission.some((name) => permissions.includes(name))) &&
     (guest === undefined || (!isForOthers && guest === isGuest)) &&
     (forOthers === undefined || forOthers === isForOthers)
   );
 }
 
-function granted(allow: PolicyRule['allow'], wish: TokenOptions): Answer<Grant> {
+function decideBy(allow: PolicyRule['allow'], options: TokenOptions): Outcome<Grant> {
   const { shortest, longest } = allow.lifetimeMinutes;
   const allowed = { allowedScopes: allow.scopes, allowedLifetimeMinutes: { shortest, longest } };
-  const scopes = [...new Set(wish.scopes ?? allow.defaultScopes)].sort();
+  const scopes = [...new Set(options.scopes ?? allow.defaultScopes)].sort();
   if (scopes.length === 0 || scopes.some((scope) => !allow.scopes.includes(scope))) {
     return { refusal: new ScopesNotAllowed(scopes, allowed) };
   }
-  const expiresInMinutes = wish.expiresInMinutes ?? allow.lifetimeMinutes.default;
+  const expiresInMinutes = options.expiresInMinutes ?? allow.lifetimeMinutes.default;
   // Written so that NaN is refused too.
   if (!(expiresInMinutes >= shortest && expiresInMinutes <= longest)) {
     return { refusal: new LifetimeNotAllowed(expiresInMinutes, allowed) };
@@ -164,7 +168,7 @@ function granted(allow: PolicyRule['allow'], wish: TokenOptions): Answer<Grant> 
       scopes,
       expiresInMinutes,
       lifetimeMinutes: { shortest, longest },
-      isLifetimeRequested: wish.expiresInMinutes !== undefined,
+      isLifetimeRequested: options.expiresInMinutes !== undefined,
       isReusable: allow.reuse,
       tokensPerHour: allow.tokensPerHour,
     },

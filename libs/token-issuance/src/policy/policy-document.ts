@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-/** A policy is read by people; a longer one is a slip or an attack. */
+/** People write policies; a longer file is a mistake or an attack. */
 export const MAX_POLICY_BYTES = 256 * 1024;
 
-/** What ACS gives (`expiresInMinutes` of its REST interface). */
+/** The limits of ACS (`expiresInMinutes` of its REST API). */
 const lifetime = z
   .int('must be a whole number of minutes')
   .min(60, 'must be at least 60 minutes')
@@ -23,11 +23,11 @@ const scopeNames = z
   .max(16, 'must name at most 16 scopes')
   .refine(unique, 'must not repeat a scope');
 
-/** A list of alternatives; an empty one would match nobody and is most likely a slip. */
+/** A list of alternatives. An empty one would match no caller and is probably a mistake. */
 function anyOf<T extends z.ZodType>(item: T): z.ZodArray<T> {
   return z
     .array(item)
-    .min(1, 'must hold at least one value, or be left out')
+    .min(1, 'must hold at least one value, or be absent')
     .max(1000, 'must hold at most 1000 values');
 }
 
@@ -35,13 +35,13 @@ const conditions = z
   .strictObject({
     kind: anyOf(z.enum(['user', 'service', 'bot']))
       .optional()
-      .describe('What the application identity is that the token is for.'),
+      .describe('Kind of the application identity that the token is for.'),
     tenant: anyOf(z.string().min(1).max(256).toLowerCase())
       .optional()
       .describe('Tenants of the application identity that the token is for.'),
     clientApp: anyOf(z.string().min(1).max(256).toLowerCase())
       .optional()
-      .describe('Client ids of the application that asks.'),
+      .describe('Client ids of the calling application.'),
     permission: anyOf(z.string().min(1).max(128))
       .optional()
       .describe('Permissions of the caller; holding one of them is enough.'),
@@ -49,7 +49,7 @@ const conditions = z
       .boolean()
       .optional()
       .describe(
-        'Whether the caller is a guest in its tenant. Never matches a token for another identity: whether that one is a guest is not known.',
+        'Whether the caller is a guest in its tenant. Never matches a request for another identity, for which this is not known.',
       ),
     forOthers: z
       .boolean()
@@ -63,25 +63,30 @@ const conditions = z
 
 const allowance = z
   .strictObject({
-    scopes: scopeNames.describe('Scopes that may be asked for.'),
+    scopes: scopeNames.describe('Scopes that may be requested.'),
     defaultScopes: scopeNames.describe('Scopes of a token when the caller names none.'),
     lifetimeMinutes: z
       .strictObject({ shortest: lifetime, longest: lifetime, default: lifetime })
-      .refine((one) => one.shortest <= one.default && one.default <= one.longest, {
-        error: 'must go up from shortest over default to longest',
-      })
-      .describe('Lifetimes that may be asked for, and the one when the caller names none.'),
+      .refine(
+        (minutes) => minutes.shortest <= minutes.default && minutes.default <= minutes.longest,
+        {
+          error: 'must go up from shortest over default to longest',
+        },
+      )
+      .describe('Lifetimes that may be requested, and the one when the caller names none.'),
     reuse: z
       .boolean()
       .default(false)
-      .describe('Whether a token that is still good may be handed out again instead of a new one.'),
+      .describe(
+        'Whether a token may be reused while it is valid for long enough, instead of issuing a new one.',
+      ),
     tokensPerHour: z
       .int()
       .min(1)
       .max(1000)
       .optional()
       .describe(
-        'New tokens that one identity gets at most in any 60 minutes; no limit when absent.',
+        'Maximum number of new tokens of one identity in any 60 minutes; no limit when absent.',
       ),
     teamsTokens: z
       .boolean()
@@ -97,13 +102,13 @@ const rule = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 lower-case letters, digits and hyphens')
-    .describe('Stands in audit entries and metrics.'),
+    .describe('Identifies the rule in audit entries and metrics.'),
   description: z.string().max(1000).optional(),
   mode: z
     .enum(['enforce', 'audit'])
     .default('enforce')
     .describe(
-      'audit: the rule decides nothing; what it would have decided is recorded, and the next rules are asked.',
+      'audit: the rule decides nothing; the decision that it would have made is recorded, and the next rules are evaluated.',
     ),
   when: z
     .union([z.literal('anyone'), conditions], 'must hold conditions, or be the word anyone')
@@ -115,11 +120,11 @@ const scopeFacts = z.strictObject({
   sunset: z.iso
     .date('must be a date such as 2028-09-30')
     .optional()
-    .describe('The day on which ACS stops to give the scope; callers are warned of it.'),
+    .describe('The day on which ACS stops supporting the scope; callers are warned of it.'),
   link: z
     .url({ protocol: /^https$/, error: 'must be an https address' })
     .optional()
-    .describe('A page that tells what to use instead.'),
+    .describe('A page that explains what to use instead.'),
 });
 
 /** The policy file: ordered rules of which the first that matches decides. */
@@ -128,13 +133,13 @@ export const policyDocument = z
     version: z.literal(1).describe('Version of this format.'),
     scopes: z
       .record(scopeName, scopeFacts)
-      .describe('Every scope that the rules speak of. Other scopes are unknown to the service.'),
+      .describe('Every scope that the rules name. Other scopes are unknown to the service.'),
     rules: z
       .array(rule)
       .min(1, 'must hold at least one rule')
       .max(1000, 'must hold at most 1000 rules')
       .describe(
-        'In order. The first that matches decides; when none does, the request is refused.',
+        'In order. The first rule that matches decides; when none matches, the request is refused.',
       ),
   })
   .superRefine(({ scopes, rules }, context) => {

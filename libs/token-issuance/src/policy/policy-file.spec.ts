@@ -29,7 +29,7 @@ describe('readPolicy', () => {
     expect(readPolicy(BUILT_IN_POLICY).knownScopes).toContain('chat.join.limited');
   });
 
-  it('names a policy by its text, so that an entry leads to the file', () => {
+  it('derives the version of a policy from its text', () => {
     expect(readPolicy(POLICY).version).toMatch(/^[0-9a-f]{32}$/);
     expect(readPolicy(POLICY).version).toBe(readPolicy(POLICY).version);
     expect(readPolicy(`${POLICY}# changed\n`).version).not.toBe(readPolicy(POLICY).version);
@@ -45,10 +45,10 @@ describe('readPolicy', () => {
     ['a rule without when', POLICY.replace('    when: anyone\n', '')],
     ['a rule without scopes', POLICY.replace('      scopes: [voip]\n', '')],
     ['a rule without lifetimes', POLICY.replace(/ {6}lifetimeMinutes.*\n/, '')],
-    ['a lifetime beyond what ACS gives', POLICY.replace('120', '1441')],
+    ['a lifetime longer than ACS allows', POLICY.replace('120', '1441')],
     ['a lifetime as text', POLICY.replace('120', '"120"')],
     ['a lifetime with a fraction', POLICY.replace('120', '120.5')],
-    ['lifetimes that don’t go up', POLICY.replace('shortest: 60', 'shortest: 90')],
+    ['lifetimes that are not ascending', POLICY.replace('shortest: 60', 'shortest: 90')],
     [
       'a default scope that is not allowed',
       POLICY.replace('defaultScopes: [voip]', 'defaultScopes: [chat]'),
@@ -57,7 +57,7 @@ describe('readPolicy', () => {
       'a scope that the policy does not list',
       POLICY.replace('scopes: [voip]', 'scopes: [voip, chat]'),
     ],
-    ['a mode that there is not', POLICY.replace('    when', '    mode: observe\n    when')],
+    ['an unknown mode', POLICY.replace('    when', '    mode: observe\n    when')],
     ['yes for true', POLICY.replace('scopes: [voip]', 'scopes: [voip]\n      reuse: yes')],
     ['two rules of one name', POLICY + RULE],
     ['no rules', POLICY.replace(RULE, '').replace('rules:', 'rules: []')],
@@ -69,20 +69,20 @@ describe('readPolicy', () => {
     ['a tag', POLICY.replace('anyone', '!!js/function anyone')],
     ['a second document', `${POLICY}---\n${POLICY}`],
     ['a poisoned prototype', `${POLICY}__proto__: { reuse: true }\n`],
-    ['nothing', ''],
+    ['an empty file', ''],
     ['a word', 'anyone'],
     ['a list', '[]'],
     ['a tab for indentation', POLICY.replace('    when', '\twhen')],
     ['a file cut in the middle of its last rule', POLICY.slice(0, -20)],
-    ['more text than any policy', POLICY + '#'.repeat(MAX_POLICY_BYTES)],
-    ['nesting without end', `version: ${'['.repeat(20_000)}`],
+    ['a file that is too long', POLICY + '#'.repeat(MAX_POLICY_BYTES)],
+    ['nesting that is too deep', `version: ${'['.repeat(20_000)}`],
     ['aliases that explode', 'a: &a [1,1]\nb: &b [*a,*a]\nc: &c [*b,*b]\nrules: [*c]'],
   ])('refuses %s', (_what, text) => {
     expect(text).not.toBe(POLICY);
     expect(faultsOf(text)).not.toEqual([]);
   });
 
-  it('names every fault with its line', () => {
+  it('reports every fault with its line', () => {
     const text = POLICY.replace('anyone', '{ tenat: [a] }').replace('120', '30');
     const faults = faultsOf(text);
     expect(faults).toContainEqual(expect.stringMatching(/^line 6: rules\.0\.when: .*tenat/));
@@ -93,7 +93,7 @@ describe('readPolicy', () => {
 });
 
 describe('docs/issuance-policy.schema.json', () => {
-  it('is the schema that the code checks: else run `acs-identity policy schema`', async () => {
+  it('equals the schema of the code; `acs-identity policy schema` writes it', async () => {
     const published = new URL('../../../../docs/issuance-policy.schema.json', import.meta.url);
     expect(JSON.parse(await readFile(published, 'utf8'))).toEqual(
       JSON.parse(JSON.stringify(policyJsonSchema())),

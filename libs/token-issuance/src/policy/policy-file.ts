@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { IssuancePolicy } from './issuance-policy.js';
 import { MAX_POLICY_BYTES, policyDocument } from './policy-document.js';
 
-/** The text is no policy. Lists every fault with its place. */
+/** The text is not a valid policy. Lists every fault with its line. */
 export class InvalidPolicy extends Error {
   override readonly name = 'InvalidPolicy';
 
@@ -15,7 +15,7 @@ export class InvalidPolicy extends Error {
   }
 }
 
-/** What an audit entry calls the policy: 128 bits of the SHA-256 of its text, so that the file can be found. */
+/** The policy's id in audit entries: the first 128 bits of the SHA-256 of its text, in hex. */
 export function policyVersion(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
@@ -23,10 +23,10 @@ export function policyVersion(text: string): string {
 /**
  * Reads a policy file.
  *
- * Strict, because what is ignored widens: unknown and repeated keys, tags, anchors and a second
- * document are refused.
+ * Strict, because an ignored condition would widen a rule: unknown and repeated keys, tags, anchors
+ * and a second document are refused.
  *
- * @param text YAML 1.2 (so JSON too) after docs/issuance-policy.schema.json
+ * @param text YAML 1.2, or JSON, that conforms to docs/issuance-policy.schema.json
  * @throws InvalidPolicy
  */
 export function readPolicy(text: string): IssuancePolicy {
@@ -41,7 +41,7 @@ export function readPolicy(text: string): IssuancePolicy {
       result.error.issues
         .flatMap(innermost)
         .slice(0, 20)
-        .map((issue) => described(issue, document, lines)),
+        .map((issue) => faultOf(issue, document, lines)),
     );
   }
   return new IssuancePolicy(result.data, policyVersion(text));
@@ -61,23 +61,23 @@ function parsed(text: string, lines: LineCounter): { document: Document; value: 
       throw new InvalidPolicy(
         faults
           .slice(0, 20)
-          .map(({ code, pos }) => `line ${lines.linePos(pos[0]).line}: ${wording(code)}`),
+          .map(({ code, pos }) => `line ${lines.linePos(pos[0]).line}: ${messageOf(code)}`),
       );
     }
     return { document, value: document.toJS({ maxAliasCount: 0 }) };
   } catch (error) {
     if (error instanceof InvalidPolicy) throw error;
-    // Anchors and aliases, and nesting beyond any sense.
+    // Anchors, aliases, or too deep nesting.
     throw new InvalidPolicy(['the file is not plain YAML without anchors and aliases']);
   }
 }
 
-/** `DUPLICATE_KEY` reads as it is meant; the library's own text may quote the file. */
-function wording(code: string): string {
+/** The library's codes, such as `DUPLICATE_KEY`: its messages may quote the file. */
+function messageOf(code: string): string {
   return `not well-formed YAML (${code.toLowerCase().replaceAll('_', ' ')})`;
 }
 
-/** A union tells what is wrong in its branches; the branch with conditions is the one that was meant. */
+/** The faults of a union are those of its branch with conditions, rather than of the word `anyone`. */
 function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const branch = issue.errors.find((faults) => faults.some(({ code }) => code !== 'invalid_value'));
@@ -86,7 +86,7 @@ function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   return inner.map((fault) => ({ ...fault, path: [...issue.path, ...fault.path] }));
 }
 
-function described(
+function faultOf(
   { path, message }: z.core.$ZodIssue,
   document: Document,
   lines: LineCounter,
@@ -96,7 +96,7 @@ function described(
   return `${line === undefined ? '' : `line ${line}: `}${place}: ${message}`;
 }
 
-/** The line of what is at fault, or of what should hold it. */
+/** The line of the faulty node, or of its nearest existing parent. */
 function lineOf(
   path: readonly PropertyKey[],
   document: Document,

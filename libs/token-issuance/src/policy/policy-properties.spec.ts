@@ -6,7 +6,7 @@ import type { Decision, PolicySubject, TokenOptions } from './issuance-policy.js
 import type { policyDocument } from './policy-document.js';
 import { InvalidPolicy, readPolicy } from './policy-file.js';
 
-/** A policy as its file says it. */
+/** A policy as written in its file. */
 type Written = z.input<typeof policyDocument>;
 
 const SCOPES = ['chat', 'chat.join', 'voip', 'voip.join'];
@@ -74,7 +74,7 @@ const subjects: fc.Arbitrary<PolicySubject> = fc.record({
   isForOthers: fc.boolean(),
 });
 
-const wishes: fc.Arbitrary<TokenOptions> = fc.record(
+const tokenOptions: fc.Arbitrary<TokenOptions> = fc.record(
   {
     scopes: fc.array(fc.oneof(fc.constantFrom(...SCOPES), fc.string()), { maxLength: 5 }),
     expiresInMinutes: fc.oneof(fc.integer({ min: -10, max: 3000 }), fc.double()),
@@ -82,7 +82,7 @@ const wishes: fc.Arbitrary<TokenOptions> = fc.record(
   { requiredKeys: [] },
 );
 
-/** What the text of a policy gives, read as plainly as a reader would; `undefined` when nothing. */
+/** The deciding rule of a policy's text, by a second and simpler implementation. */
 function allowedBy(
   document: Written,
   subject: PolicySubject,
@@ -103,12 +103,12 @@ function allowedBy(
   });
 }
 
-/** Nothing is given beyond what the text says, and what is given is what was asked for. */
+/** A grant is what was requested, within what the text allows. */
 function expectWithin(
   decision: Decision,
   text: string,
   subject: PolicySubject,
-  wish: TokenOptions,
+  options: TokenOptions,
 ): void {
   if (!('grant' in decision)) return;
   const rule = allowedBy(parse(text) as Written, subject);
@@ -118,13 +118,13 @@ function expectWithin(
   expect(allow.scopes).toEqual(expect.arrayContaining([...scopes]));
   expect(expiresInMinutes).toBeGreaterThanOrEqual(Math.max(60, allow.lifetimeMinutes.shortest));
   expect(expiresInMinutes).toBeLessThanOrEqual(Math.min(1440, allow.lifetimeMinutes.longest));
-  expect(new Set(scopes)).toEqual(new Set(wish.scopes ?? allow.defaultScopes));
-  expect(expiresInMinutes).toBe(wish.expiresInMinutes ?? allow.lifetimeMinutes.default);
+  expect(new Set(scopes)).toEqual(new Set(options.scopes ?? allow.defaultScopes));
+  expect(expiresInMinutes).toBe(options.expiresInMinutes ?? allow.lifetimeMinutes.default);
   expect(decision.grant.isReusable).toBe(allow.reuse ?? false);
   expect(decision.grant.tokensPerHour).toBe(allow.tokensPerHour);
 }
 
-/** A slip of the pen, the editor or the disk. */
+/** Mistakes of a person, an editor or a disk. */
 const damages = fc.array(
   fc.record({
     at: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -168,11 +168,11 @@ const damages = fc.array(
 
 function damaged(
   text: string,
-  slips: readonly { at: number; remove: number; insert: string }[],
+  mistakes: readonly { at: number; remove: number; insert: string }[],
 ): string {
-  return slips.reduce((now, { at, remove, insert }) => {
-    const place = Math.floor(at * now.length);
-    return now.slice(0, place) + insert + now.slice(place + remove);
+  return mistakes.reduce((current, { at, remove, insert }) => {
+    const place = Math.floor(at * current.length);
+    return current.slice(0, place) + insert + current.slice(place + remove);
   }, text);
 }
 
@@ -186,20 +186,20 @@ function policyOf(text: string): ReturnType<typeof readPolicy> | undefined {
 }
 
 describe('any policy', () => {
-  it('gives nobody more than the rule that applies, and exactly what was asked for', () => {
+  it('grants exactly what was requested, and no more than the rule that applies allows', () => {
     fc.assert(
-      fc.property(policies, subjects, wishes, (document, subject, wish) => {
+      fc.property(policies, subjects, tokenOptions, (document, subject, options) => {
         const text = stringify(document);
-        expectWithin(readPolicy(text).decide(subject, wish), text, subject, wish);
+        expectWithin(readPolicy(text).decide(subject, options), text, subject, options);
       }),
       { numRuns: 500 },
     );
   });
 
-  it('refuses or grants; it never fails', () => {
+  it('grants or refuses, and never throws', () => {
     fc.assert(
-      fc.property(policies, subjects, wishes, (document, subject, wish) => {
-        const decision = readPolicy(stringify(document)).decide(subject, wish);
+      fc.property(policies, subjects, tokenOptions, (document, subject, options) => {
+        const decision = readPolicy(stringify(document)).decide(subject, options);
         expect('grant' in decision || decision.refusal.status === 403).toBe(true);
       }),
       { numRuns: 100 },
@@ -208,23 +208,29 @@ describe('any policy', () => {
 });
 
 describe('a damaged policy file', () => {
-  it('is refused, or gives no more than what it now says', () => {
+  it('is refused, or grants no more than its text allows', () => {
     fc.assert(
-      fc.property(policies, damages, subjects, wishes, (document, slips, subject, wish) => {
-        const text = damaged(stringify(document), slips);
-        const policy = policyOf(text);
-        if (policy) expectWithin(policy.decide(subject, wish), text, subject, wish);
-      }),
+      fc.property(
+        policies,
+        damages,
+        subjects,
+        tokenOptions,
+        (document, mistakes, subject, options) => {
+          const text = damaged(stringify(document), mistakes);
+          const policy = policyOf(text);
+          if (policy) expectWithin(policy.decide(subject, options), text, subject, options);
+        },
+      ),
       { numRuns: 800 },
     );
   });
 
-  it('is refused when a key is misspelt: no condition is lost that way', () => {
+  it('is refused when a key is misspelt, so that no condition is lost', () => {
     fc.assert(
       fc.property(policies, fc.nat(), fc.nat(), (document, which, where) => {
         const text = stringify(document);
         const keys = [...text.matchAll(/^[ -]*([a-zA-Z]+):/gm)].filter(
-          // Names of scopes are data: one more that no rule speaks of changes nothing.
+          // Names of scopes are data: one that no rule names changes nothing.
           ([, key = '']) => !SCOPES.includes(key),
         );
         const key = keys[which % keys.length] ?? expect.unreachable();
@@ -237,7 +243,7 @@ describe('a damaged policy file', () => {
     );
   });
 
-  it('is refused whatever else it is, without a crash', () => {
+  it('is refused for any other text, and never throws another error', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.json()), (text) => {
         expect(policyOf(text)).toBeUndefined();

@@ -24,7 +24,7 @@ export class CreateTokenIssuance1796000000000 implements MigrationInterface {
       )`);
     await runner.query(`
       CREATE INDEX "token_cache_reusable_until" ON "token_cache" ("reusable_until")`);
-    // Whoever ends an identity's tokens, by whatever way: the kept ones go in the same transaction.
+    // Cached tokens are deleted in the transaction that revokes the identity's tokens, for every writer.
     await runner.query(`
       CREATE FUNCTION "token_cache_forget"() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN

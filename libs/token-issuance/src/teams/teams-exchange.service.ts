@@ -38,7 +38,7 @@ export class TeamsExchangeService {
 
   /**
    * Exchanges a Teams token of the caller. ACS compares the token's user and application with those
-   * of the caller's own verified token, so that nobody can use another user's Teams token.
+   * of the caller's own verified token, so that a Teams token is of no use to another user.
    *
    * @param context of a signed-in user
    * @throws TeamsTokensNotAllowed when the policy does not allow it

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ManualClock } from '#libs/platform';
+import { ManualClock } from '#libs/platform/testing';
 import { MemoryTokenCache } from './memory-token-cache.js';
 import { tokenCacheContract } from './token-cache.contract.js';
 
@@ -9,7 +9,7 @@ tokenCacheContract('MemoryTokenCache', async () => {
     cache: new MemoryTokenCache(clock),
     now: () => clock.now(),
     passed: async (minutes) => clock.advance(minutes * 60_000),
-    place: async () =>
+    newKey: async () =>
       Promise.resolve({
         mappingId: randomUUID(),
         tokenGeneration: 1,

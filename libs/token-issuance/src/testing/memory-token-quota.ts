@@ -1,5 +1,6 @@
+import type { TenantSubject } from '#libs/identity-mapping';
 import type { Clock } from '#libs/platform';
-import { type QuotaIdentity, type ReleaseQuota, TokenQuota } from '../issue/token-quota.js';
+import { type ReleaseQuota, TokenQuota } from '../issue/token-quota.js';
 import { TokenQuotaExceeded } from '../policy/errors.js';
 
 const HOUR_MS = 3_600_000;
@@ -13,7 +14,7 @@ export class MemoryTokenQuota extends TokenQuota {
   }
 
   protected async takeLimited(
-    { tenant, subject }: QuotaIdentity,
+    { tenant, subject }: TenantSubject,
     tokensPerHour: number,
   ): Promise<ReleaseQuota> {
     const key = JSON.stringify([tenant, subject]);

@@ -1,16 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { CachedToken, CacheKey, TokenCache } from '../cache/token-cache.js';
 
-export interface CacheSubject {
+/** An adapter under test, with what the suite needs of it. */
+export interface TokenCacheSubject {
   readonly cache: TokenCache;
   readonly now: () => number;
+  /** Lets time pass. */
   readonly passed: (minutes: number) => Promise<void>;
-  /** A place for an active mapping that is stored. */
-  readonly place: () => Promise<CacheKey>;
+  /** A key of an active mapping that is stored. */
+  readonly newKey: () => Promise<CacheKey>;
 }
 
-/** What every cache promises. */
-export function tokenCacheContract(name: string, open: () => Promise<CacheSubject>): void {
+/** The contract of `TokenCache`, as a suite that every adapter passes. */
+export function tokenCacheContract(name: string, open: () => Promise<TokenCacheSubject>): void {
   describe(`${name} as a TokenCache`, () => {
     const tokenOf = (now: number, minutes: number, text = 'the-token'): CachedToken => ({
       token: text,
@@ -19,61 +21,64 @@ export function tokenCacheContract(name: string, open: () => Promise<CacheSubjec
       secretVersion: 'version-1',
     });
 
-    it('gives back what it keeps, with the fingerprint of its issuance', async () => {
-      const { cache, now, place } = await open();
-      const where = await place();
+    it('finds a stored token, with the fingerprint of its issuance', async () => {
+      const { cache, now, newKey } = await open();
+      const key = await newKey();
       const token = tokenOf(now(), 60);
-      await cache.store(where, token);
-      expect(await cache.find(where)).toEqual(token);
+      await cache.store(key, token);
+      expect(await cache.find(key)).toEqual(token);
     });
 
-    it('gives the newest of one place', async () => {
-      const { cache, now, place } = await open();
-      const where = await place();
-      await cache.store(where, tokenOf(now(), 60, 'old'));
-      await cache.store(where, tokenOf(now(), 90, 'new'));
-      expect((await cache.find(where))?.token).toBe('new');
+    it('finds the newest token of a key', async () => {
+      const { cache, now, newKey } = await open();
+      const key = await newKey();
+      await cache.store(key, tokenOf(now(), 60, 'old'));
+      await cache.store(key, tokenOf(now(), 90, 'new'));
+      expect((await cache.find(key))?.token).toBe('new');
     });
 
-    it('never gives one identity, variant or generation the token of another', async () => {
-      const { cache, now, place } = await open();
-      const [where, elsewhere] = [await place(), await place()];
-      await cache.store(where, tokenOf(now(), 60));
-      expect(await cache.find(elsewhere)).toBeUndefined();
-      expect(await cache.find({ ...where, variant: 'other' })).toBeUndefined();
-      const next = { ...where, tokenGeneration: where.tokenGeneration + 1 };
+    it('finds no token of another identity, variant or generation', async () => {
+      const { cache, now, newKey } = await open();
+      const [key, otherKey] = [await newKey(), await newKey()];
+      await cache.store(key, tokenOf(now(), 60));
+      expect(await cache.find(otherKey)).toBeUndefined();
+      expect(await cache.find({ ...key, variant: 'other' })).toBeUndefined();
+      const next = { ...key, tokenGeneration: key.tokenGeneration + 1 };
       expect(await cache.find(next)).toBeUndefined();
     });
 
     it.each([
       [60, 39, 41],
       [1440, 959, 961],
-    ])('hands a token of %i minutes out after %i, but not after %i', async (life, good, late) => {
-      const { cache, now, passed, place } = await open();
-      const where = await place();
-      await cache.store(where, tokenOf(now(), life));
-      await passed(good);
-      expect(await cache.find(where)).toBeDefined();
-      await passed(late - good);
-      expect(await cache.find(where)).toBeUndefined();
-    });
+    ])(
+      'finds a token of %i minutes after %i minutes, but not after %i',
+      async (lifetime, within, after) => {
+        const { cache, now, passed, newKey } = await open();
+        const key = await newKey();
+        await cache.store(key, tokenOf(now(), lifetime));
+        await passed(within);
+        expect(await cache.find(key)).toBeDefined();
+        await passed(after - within);
+        expect(await cache.find(key)).toBeUndefined();
+      },
+    );
 
-    it('forgets tokens of other policies', async () => {
-      const { cache, now, place } = await open();
-      const where = await place();
-      await cache.store(where, tokenOf(now(), 60));
-      await cache.dropOtherPolicies(where.policyVersion);
-      expect(await cache.find(where)).toBeDefined();
+    it('deletes tokens of other policies', async () => {
+      const { cache, now, newKey } = await open();
+      const key = await newKey();
+      await cache.store(key, tokenOf(now(), 60));
+      await cache.dropOtherPolicies(key.policyVersion);
+      expect(await cache.find(key)).toBeDefined();
       await cache.dropOtherPolicies('another policy');
-      expect(await cache.find(where)).toBeUndefined();
+      expect(await cache.find(key)).toBeUndefined();
     });
 
-    it('keeps what is good when it sweeps', async () => {
-      const { cache, now, place } = await open();
-      const where = await place();
-      await cache.store(where, tokenOf(now(), 60));
+    it('keeps reusable tokens in a sweep', async () => {
+      const { cache, now, newKey } = await open();
+      const key = await newKey();
+      await cache.store(key, tokenOf(now(), 60));
       await cache.sweep();
-      expect(await cache.find(where)).toBeDefined();
+      expect(await cache.find(key)).toBeDefined();
     });
   });
 }

@@ -1,9 +1,8 @@
 import { DataSource } from 'typeorm';
 import { afterAll } from 'vitest';
-import { Database, dataSourceOptions, ManualClock } from '#libs/platform';
+import { Database, dataSourceOptions } from '#libs/platform';
 import { testDatabase } from '#libs/platform/testing';
-import { PostgresTokenQuota } from './token-quota.js';
-import { MemoryTokenQuota } from '../testing/memory-token-quota.js';
+import { PostgresTokenQuota } from './postgres-token-quota.js';
 import { tokenQuotaContract } from '../testing/token-quota.contract.js';
 
 const closers: (() => Promise<void>)[] = [];
@@ -12,24 +11,16 @@ afterAll(async () => {
   for (const close of closers.reverse()) await close();
 });
 
-tokenQuotaContract('MemoryTokenQuota', async () => {
-  const clock = new ManualClock();
-  return Promise.resolve({
-    quota: new MemoryTokenQuota(clock),
-    passed: async (minutes) => clock.advance(minutes * 60_000),
-  });
-});
-
 tokenQuotaContract('PostgresTokenQuota', async () => {
-  const place = await testDatabase();
+  const test = await testDatabase();
   const source = new DataSource(
-    dataSourceOptions({ url: place.serviceUrl, poolSize: 5, timeoutMs: 3_000 }),
+    dataSourceOptions({ url: test.serviceUrl, poolSize: 5, timeoutMs: 3_000 }),
   );
-  closers.push(place.drop, async () => source.destroy());
+  closers.push(test.drop, async () => source.destroy());
   const database = new Database(source);
   return {
     quota: new PostgresTokenQuota(database),
-    // The database's clock can't be set: what was issued is moved into the past instead.
+    // The database's clock can't be set, so the issued tokens are moved into the past.
     passed: async (minutes) => {
       await database.query(
         `UPDATE token_quota SET issued_at = ARRAY(

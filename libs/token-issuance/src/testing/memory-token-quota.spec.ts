@@ -1,0 +1,11 @@
+import { ManualClock } from '#libs/platform/testing';
+import { MemoryTokenQuota } from './memory-token-quota.js';
+import { tokenQuotaContract } from './token-quota.contract.js';
+
+tokenQuotaContract('MemoryTokenQuota', async () => {
+  const clock = new ManualClock();
+  return Promise.resolve({
+    quota: new MemoryTokenQuota(clock),
+    passed: async (minutes) => clock.advance(minutes * 60_000),
+  });
+});
