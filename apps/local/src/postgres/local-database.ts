@@ -1,29 +1,30 @@
-import pg from 'pg';
 import { migrate } from '../../../cli/src/actions/migrate.js';
 import type { LocalFolder } from '../local-folder.js';
-import { LocalPostgres } from './local-postgres.js';
+import { execute, LocalPostgres } from './local-postgres.js';
 
 const DATABASE = 'acs_identity';
 const OWNER = 'acs_identity_owner';
 const SERVICE = 'acs_identity_service';
 
+/** The database of the local environment. */
 export interface LocalDatabase {
+  /** Address for the role that the api works as. */
   readonly serviceUrl: string;
   stop(): Promise<void>;
 }
 
 /**
- * Starts the embedded PostgreSQL, or takes the given one, with the schema up to date.
+ * Starts the embedded PostgreSQL, or uses the given one, and migrates the schema.
  *
- * @param givenUrl a PostgreSQL of the user's own, for a role that may create roles
+ * @param givenUrl address of another PostgreSQL, for a role that may create roles
  */
-export async function startDatabase(
+export async function startLocalDatabase(
   folder: LocalFolder,
   givenUrl: string | undefined,
 ): Promise<LocalDatabase> {
   const passwords = await folder.passwords();
   if (givenUrl !== undefined) {
-    await execute(givenUrl, [ensureRole(SERVICE, passwords.service)]);
+    await execute(givenUrl, ensureRole(SERVICE, passwords.service));
     await migrate({ databaseUrl: givenUrl, serviceRole: SERVICE });
     return {
       serviceUrl: asRole(givenUrl, SERVICE, passwords.service),
@@ -35,11 +36,9 @@ export async function startDatabase(
     password: passwords.superuser,
   });
   try {
-    await execute(postgres.url('postgres'), [
-      ensureRole(OWNER, passwords.owner),
-      ensureRole(SERVICE, passwords.service),
-    ]);
-    await ensureDatabase(postgres.url('postgres'));
+    await postgres.execute(ensureRole(OWNER, passwords.owner));
+    await postgres.execute(ensureRole(SERVICE, passwords.service));
+    await ensureDatabase(postgres);
     await migrate({
       databaseUrl: postgres.url(DATABASE, OWNER, passwords.owner),
       serviceRole: SERVICE,
@@ -54,7 +53,7 @@ export async function startDatabase(
   };
 }
 
-/** The password is hexadecimal and the name ours, so neither can end the statement. */
+/** SQL. The password is hexadecimal and the name a constant, so neither can break out of the quotes. */
 function ensureRole(name: string, password: string): string {
   return `DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${name}') THEN CREATE ROLE ${name} LOGIN; END IF;
@@ -62,27 +61,12 @@ function ensureRole(name: string, password: string): string {
   END $$`;
 }
 
-async function ensureDatabase(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [
-      DATABASE,
-    ]);
-    if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE} OWNER ${OWNER}`);
-  } finally {
-    await client.end();
-  }
-}
-
-async function execute(url: string, statements: string[]): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    for (const statement of statements) await client.query(statement);
-  } finally {
-    await client.end();
-  }
+async function ensureDatabase(postgres: LocalPostgres): Promise<void> {
+  const found = await execute(
+    postgres.superuserUrl,
+    `SELECT FROM pg_database WHERE datname = '${DATABASE}'`,
+  );
+  if (found.length === 0) await postgres.execute(`CREATE DATABASE ${DATABASE} OWNER ${OWNER}`);
 }
 
 function asRole(url: string, name: string, password: string): string {
