@@ -120,12 +120,12 @@ describe('acs-identity audit trace', () => {
       entries[0]?.entry.token.fingerprint ?? '',
     ]);
     expect(stdout.startsWith(again.stdout)).toBe(true);
-    expect(stdout).toContain("keys that can't be had any more: 0123456789abcdef");
+    expect(stdout).toContain('keys that are no longer available: 0123456789abcdef');
   });
 
   it('exits with 1 for an unknown token, and without a token', async () => {
     const { code, stdout } = await audit(['trace'], 'eyJ.unknown.token');
-    expect(stdout).toContain('The log knows no such token.\n');
+    expect(stdout).toContain('The log has no such token.\n');
     expect(code).toBe(1);
     expect((await audit(['trace'])).stderr).toContain('no token on standard input');
   });

@@ -1,0 +1,28 @@
+import { Command } from 'commander';
+import { auditCommand } from './commands/audit.js';
+import { configCommand } from './commands/config.js';
+import { identitiesCommand } from './commands/identities.js';
+import { migrateCommand } from './commands/migrate.js';
+import { explainUsageErrors } from './commands/options.js';
+import { policyCommand } from './commands/policy.js';
+
+const help = `
+Exit codes:
+  0   done
+  1   failed, refused, or what was checked is not in order
+  3   the policy refuses (policy test only)
+  78  the configuration or the policy has faults; each is listed`;
+
+/** The command line `acs-identity`. No command loads its action before it runs. */
+export function createProgram(): Command {
+  const program = new Command('acs-identity')
+    .description('Operate the communication identity service.')
+    .addCommand(migrateCommand())
+    .addCommand(configCommand())
+    .addCommand(policyCommand())
+    .addCommand(identitiesCommand())
+    .addCommand(auditCommand())
+    .addHelpText('after', help);
+  explainUsageErrors(program);
+  return program;
+}
