@@ -21,11 +21,11 @@ const arrows = {
   ],
 };
 
-/** What runs in tests alone: it may use the tests' environment and development tools. */
+/** Test code: it may use the test environment and development tools. */
 const tests = [
   '\\.(spec|contract)\\.ts$',
   '^libs/[^/]+/test/',
-  '^libs/[^/]+/src/testing(\\.ts$|/)',
+  '^(libs/[^/]+|apps/emulator)/src/testing(\\.ts$|/)',
 ];
 
 const libraryRules = Object.entries(arrows).map(([library, allowed]) => ({
@@ -62,7 +62,7 @@ export default {
       name: 'test-support-for-tests',
       severity: 'error',
       from: { path: '^(apps|libs)/', pathNot: tests },
-      to: { path: '^libs/[^/]+/(test|src/testing)(/|\\.ts$)' },
+      to: { path: '^(libs/[^/]+|apps/emulator)/(test|src/testing)(/|\\.ts$)' },
     },
     {
       name: 'end-to-end-tests-apart',
@@ -70,6 +70,13 @@ export default {
       severity: 'error',
       from: { path: '^(apps|libs)/' },
       to: { path: '^test/' },
+    },
+    {
+      name: 'emulator-stands-alone',
+      comment: 'It is a package of its own: it uses nothing but its declared dependencies.',
+      severity: 'error',
+      from: { path: '^apps/emulator/', pathNot: tests },
+      to: { path: '^(libs|test|bench|scripts)/' },
     },
     {
       name: 'apps-apart',
@@ -94,15 +101,16 @@ export default {
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-development-tools',
-      comment: 'What runs in production stands under dependencies.',
+      comment: 'Production code uses the dependencies of its package.json.',
       severity: 'error',
-      from: { path: '^(apps/(api|cli)|libs)/', pathNot: tests },
+      from: { path: '^(apps/(api|cli|emulator)|libs)/', pathNot: tests },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
     },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(apps|libs)/[^/]+/dist/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {

@@ -1,6 +1,8 @@
 FROM node:24-bookworm-slim AS development
 WORKDIR /service
 COPY package.json package-lock.json .npmrc ./
+COPY apps/emulator/package.json apps/emulator/
+COPY libs/transparency-log/package.json libs/transparency-log/
 RUN npm ci
 COPY . .
 RUN npm run build
@@ -9,7 +11,7 @@ CMD ["npm", "start"]
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /service
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev
+RUN npm ci --omit=dev --workspaces=false
 
 FROM node:24-bookworm-slim AS production
 ENV NODE_ENV=production HOST=0.0.0.0

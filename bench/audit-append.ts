@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { openCheckpoint } from '#libs/transparency-log';
 import { DatabaseVerifier } from '#libs/audit';
-import { issued, openTestLog, openTestReader, type TestLog } from '#libs/audit/testing';
+import { issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { PlainInserts } from './audit-plain-inserts.js';
 import { cloneDatabase, type TestCluster } from '#libs/platform/testing';
 import { median, type PartReport, spread, whole } from './audit-report.js';
@@ -16,8 +16,11 @@ export async function measureAppend(
 ): Promise<PartReport> {
   const queueLimit = 1_000_000;
   const deadlines = { timeoutMs: 30_000, databaseTimeoutMs: 30_000 };
-  const log = openTestLog((await cloneDatabase(cluster)).serviceUrl, { queueLimit, ...deadlines });
-  const other = openTestLog((await cloneDatabase(cluster)).serviceUrl, deadlines);
+  const log = await openTestLog((await cloneDatabase(cluster)).serviceUrl, {
+    queueLimit,
+    ...deadlines,
+  });
+  const other = await openTestLog((await cloneDatabase(cluster)).serviceUrl, deadlines);
   const plain = new PlainInserts(other.database);
   const flood = flooding(callers);
   const rates = { log: [] as number[], plain: [] as number[], ratio: [] as number[] };
@@ -83,7 +86,7 @@ async function assertWhole(log: TestLog, entries: number): Promise<void> {
     origin: log.settings.origin,
     verifiers: (await log.signers.current()).map(({ verifier }) => verifier),
   };
-  const { checkpoint: note } = await openTestReader(log).checkpoint();
+  const { checkpoint: note } = await log.reader.checkpoint();
   const { checkpoint } = openCheckpoint(note, trust);
   const [stored] = await log.database.query<{ entries: string }>(
     'SELECT count(*) AS entries FROM audit_entry',

@@ -16,7 +16,7 @@ export async function filledLog(cluster: TestCluster, size: number): Promise<Tes
   const startedAt = performance.now();
   const clock = new ManualClock(Date.now() - days * dayMs);
   const database = await cloneDatabase(cluster);
-  const log = openTestLog(database.serviceUrl, {
+  const log = await openTestLog(database.serviceUrl, {
     clock,
     databaseTimeoutMs: 120_000,
     timeoutMs: days * dayMs, // the clock leaps while entries are stored

@@ -1,5 +1,5 @@
-import { entriesPath, tileWidth, verifyProofFile } from '#libs/transparency-log';
-import { alice, issued, openTestReader, type TestLog } from '#libs/audit/testing';
+import { entriesPath, TILE_WIDTH, verifyProofFile } from '#libs/transparency-log';
+import { alice, issued, type TestLog } from '#libs/audit/testing';
 import { EntryRepository } from '../libs/audit/src/query/entry-repository.js';
 import { EntrySearch } from '../libs/audit/src/query/entry-search.js';
 import { EntryStatistics } from '../libs/audit/src/query/entry-statistics.js';
@@ -72,7 +72,7 @@ async function measure(name: string, read: Read, turn: number): Promise<number[]
 
 /** The filled log is a real one: its checkpoint is signed, and entries all over it have their proofs. */
 async function assertProofs(log: TestLog, size: number): Promise<void> {
-  const reader = openTestReader(log);
+  const reader = log.reader;
   const rows = new EntryRepository(log.database);
   const trust = {
     origin: log.settings.origin,
@@ -90,7 +90,7 @@ function readsOf(log: TestLog, size: number): Map<string, Read> {
   const rows = new EntryRepository(log.database);
   const search = new EntrySearch(log.database, rows);
   const statistics = new EntryStatistics(log.database);
-  const reader = openTestReader(log);
+  const reader = log.reader;
   const now = log.clock.now();
   const middle = Math.floor(size / 2);
   const window = { from: new Date(now - 10 * dayMs), to: new Date(now - 2 * dayMs) };
@@ -158,5 +158,5 @@ function floorDay(time: number): Date {
 }
 
 function bundlePath(index: number): string {
-  return entriesPath({ index, width: tileWidth });
+  return entriesPath({ index, width: TILE_WIDTH });
 }

@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { verifyFolder } from '#libs/audit';
-import { openTestReader } from '#libs/audit/testing';
 import { TileDirectory } from '../libs/audit/src/log/tile-directory.js';
 import type { TestCluster } from '#libs/platform/testing';
 import { filledLog } from './audit-filler.js';
@@ -18,7 +17,7 @@ export async function measureVerification(cluster: TestCluster, size: number): P
   const samples: { readonly seconds: number; readonly cpuSeconds: number }[] = [];
   try {
     const folder = new TileDirectory(path);
-    await folder.copy(openTestReader(log));
+    await folder.copy(log.reader);
     const verifiers = (await log.signers.current()).map(({ verifier }) => verifier);
     for (let round = 0; round < rounds; round += 1) {
       const startedAt = performance.now();

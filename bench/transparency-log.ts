@@ -10,8 +10,8 @@ import {
   encodeEntryBundle,
   hashLeaf,
   tilePath,
-  tileWidth,
-  TreeEdge,
+  TILE_WIDTH,
+  TreeFrontier,
   verifyLog,
   type Tile,
 } from '#libs/transparency-log';
@@ -21,8 +21,8 @@ const entryBytes = Number(process.argv[3] ?? 700);
 
 const bundles: Buffer[] = [];
 const widths: number[] = [];
-for (let start = 0; start < count; start += tileWidth) {
-  const width = Math.min(tileWidth, count - start);
+for (let start = 0; start < count; start += TILE_WIDTH) {
+  const width = Math.min(TILE_WIDTH, count - start);
   const noise = randomBytes(width * entryBytes);
   const entries = Array.from({ length: width }, (_, nth) =>
     noise.subarray(nth * entryBytes, (nth + 1) * entryBytes),
@@ -38,16 +38,16 @@ function keep(kept: readonly Tile[]): void {
   }
 }
 
-let edge = TreeEdge.empty();
+let frontier = TreeFrontier.empty();
 const appendMs = measure(() => {
   bundles.forEach((bundle, nth) => {
-    const appended = edge.append(decodeEntryBundle(bundle, widths[nth] ?? 0).map(hashLeaf));
-    edge = appended.edge;
+    const appended = frontier.append(decodeEntryBundle(bundle, widths[nth] ?? 0).map(hashLeaf));
+    frontier = appended.frontier;
     keep(appended.completedTiles);
   });
-  keep(edge.partialTiles);
+  keep(frontier.partialTiles);
 });
-const head = { size: edge.size, root: edge.root() };
+const head = { size: frontier.size, root: frontier.root() };
 
 const startedAt = performance.now();
 await verifyLog({

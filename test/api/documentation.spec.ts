@@ -1,53 +1,90 @@
 import { existsSync } from 'node:fs';
 import { glob, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { createApi } from '../../apps/api/src/create-api.js';
 import { placeholderEnvironment } from '../../scripts/placeholder-environment.js';
 import { anchorsOf, linksOf } from '../support/markdown.js';
-
-const root = fileURLToPath(new URL('../../', import.meta.url));
+import { repositoryRoot } from '../support/root.js';
 
 async function pages(...patterns: string[]): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
-  for await (const file of glob(patterns, { cwd: root })) {
-    found.set(file, await readFile(join(root, file), 'utf8'));
+  for await (const file of glob(patterns, { cwd: repositoryRoot })) {
+    found.set(file, await readFile(join(repositoryRoot, file), 'utf8'));
   }
   return found;
 }
 
 describe('the pages', () => {
   it('link only to files and headings that exist', async () => {
-    const all = await pages(
-      '*.md',
-      '{docs,bench}/**/*.md',
-      '{apps,libs,examples}/*/README.md',
-      'apps/*/src/**/*.md',
-    );
+    const all = await pages('*.md', '{docs,bench}/**/*.md', '{apps,libs,examples}/*/README.md');
     expect(all.size).toBeGreaterThan(60);
     for (const [file, text] of all) {
       for (const target of linksOf(text)) {
         if (/^[a-z]+:/.test(target)) continue;
         const [path = '', anchor] = target.split('#');
         const linked = path === '' ? file : join(dirname(file), path);
-        expect(existsSync(join(root, linked)), `${file}: ${target}`).toBe(true);
+        expect(existsSync(join(repositoryRoot, linked)), `${file}: ${target}`).toBe(true);
         if (anchor === undefined) continue;
-        const headings = anchorsOf(await readFile(join(root, linked), 'utf8'));
+        const headings = anchorsOf(await readFile(join(repositoryRoot, linked), 'utf8'));
         expect(headings, `${file}: ${target}`).toContain(anchor);
       }
     }
   });
 });
 
+/** The file or folder that a path names; programs under `dist/` by their source. */
+function sourceOf(path: string): string {
+  return path.replace(/^dist\/(?!bin\/)(.+)\.js$/, '$1.ts');
+}
+
+describe('the prose', () => {
+  it('names only files and folders of the repository that exist', async () => {
+    const named =
+      /`(?:node )?((?:apps|bench|dist\/(?!bin)|docs|examples|libs|scripts|test)\/[\w./-]*)[`, ]/g;
+    for (const [file, text] of await pages('*.md', 'docs/**/*.md')) {
+      if (file === 'CHANGELOG.md') continue;
+      for (const [, path = ''] of text.matchAll(named)) {
+        expect(existsSync(join(repositoryRoot, sourceOf(path))), `${file}: ${path}`).toBe(true);
+      }
+    }
+  });
+});
+
+/** The titles of problem types as the code declares them, by code. */
+async function problemTitles(): Promise<ReadonlyMap<string, string>> {
+  const titles = new Map<string, string>();
+  const declarations = [
+    /\bproblem\(\s*'([a-z-]+)',\s*\d+,\s*'([^']+)'/g,
+    /readonly code(?:: \w+)? = '([a-z-]+)';[^}]*?readonly title(?:: \w+)? = '([^']+)'/g,
+  ];
+  for (const text of (await pages('{apps,libs}/*/src/**/*.ts')).values()) {
+    for (const [, code = '', title = ''] of declarations.flatMap((form) => [
+      ...text.matchAll(form),
+    ])) {
+      titles.set(code, title);
+    }
+  }
+  return titles;
+}
+
 describe('docs/problems', () => {
+  it('has the title of each problem type as the heading of its page', async () => {
+    const titles = await problemTitles();
+    for (const [file, text] of await pages('docs/problems/*.md')) {
+      const code = /([a-z-]+)\.md$/.exec(file)?.[1] ?? '';
+      if (code === '') continue; // the index
+      expect(text.split('\n', 1)[0], file).toBe(`# ${titles.get(code) ?? 'without a title'}`);
+    }
+  });
+
   it('answers the same four questions on each page', async () => {
     const problems = await pages('docs/problems/*.md');
     const index = problems.get('docs/problems/README.md') ?? '';
     for (const [file, text] of problems) {
-      if (file.endsWith('README.md')) continue;
       const code = /([a-z-]+)\.md$/.exec(file)?.[1] ?? '';
+      if (code === '') continue; // the index
       expect(text, file).toMatch(
         new RegExp(
           `^# .+\\n\\n\`urn:acs-identity:problem:${code}\` · status \\d{3}\\n\\n` +
@@ -66,7 +103,7 @@ describe('docs/metrics.md', () => {
     const app = await createApi(placeholderEnvironment);
     const metrics = await app.get(Registry).getMetricsAsJSON();
     await app.close();
-    const page = await readFile(join(root, 'docs/metrics.md'), 'utf8');
+    const page = await readFile(join(repositoryRoot, 'docs/metrics.md'), 'utf8');
     const listed = [...page.matchAll(/^\| (`[^|]+`) +\| (\w+)?/gm)].flatMap(
       ([, names = '', type = '']) =>
         [...names.matchAll(/`(\w+)`/g)].map(([, name = '']) => [name, type] as const),

@@ -1,45 +1,38 @@
-// Crash campaign: three replicas give out tokens while one after the other is killed with SIGKILL, then
-// while PostgreSQL is. Afterwards every token that a client received must have its entry, and the log
-// must be one, without a gap, and continue every checkpoint that anybody saw.
-//
-//   node dist/test/chaos/audit-crash.js --count 200 --postgres 50 --seed 1
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import type { ApiProcess } from '../../apps/local/src/api-process.js';
-import { startTestCluster } from '../support/test-cluster.js';
 import { Service } from '../support/service.js';
-import { sendRequest } from './support/request.js';
-import { Prng } from '../support/prng.js';
+import { startTestCluster } from '../support/test-cluster.js';
+import { until } from '../support/until.js';
+import { finishCampaign, startCampaign } from './support/campaign.js';
 import { killPostgres } from './support/kill-postgres.js';
 import { checkLog, fetchLogKeys, untilSettled } from './support/log-checker.js';
 import { fingerprintSecrets } from './support/receipts.js';
 import { startReplica } from './support/replica.js';
+import { sendRequest } from './support/request.js';
 import { TokenTraffic } from './support/token-traffic.js';
-import { until } from '../support/until.js';
 
 const REPLICAS = 3;
-/** So many may be dead at the same time; at least one serves. */
-const KILLERS = 2;
+/** Replicas that may be dead at the same time; the others serve. */
+const MAX_DEAD = 2;
 const CLIENTS = 8;
 const PEOPLE = 40;
+/** One kill in five is a kill of PostgreSQL, after those of the api. */
+const POSTGRES_SHARE = 0.2;
 
-const { values } = parseArgs({
-  options: {
-    count: { type: 'string', default: '200' },
-    postgres: { type: 'string' },
-    seed: { type: 'string' },
-  },
+const { count, prng } = startCampaign({
+  name: 'audit-crash',
+  description: `Kills api processes, then PostgreSQL, with SIGKILL while three replicas issue tokens. One kill in
+five is of PostgreSQL. Checks that every token that a client received has its entry, and that the log has
+no gap, verifies, and continues every checkpoint that a client saw.`,
+  count: { of: 'kills', byDefault: 250 },
 });
-const kills = Number(values.count);
-const crashes = Number(values.postgres ?? Math.ceil(kills / 4));
-const seed = Number(values.seed ?? Date.now() % 1_000_000);
-const random = new Prng(seed);
-console.log(`audit-crash: ${kills} kills of the api, ${crashes} of PostgreSQL, seed ${seed}`);
+const postgresKills = Math.ceil(count * POSTGRES_SHARE);
+const apiKills = count - postgresKills;
 
-/** Compiled modules, so that the many processes start faster. */
+/** Compiled modules: the many processes start faster. */
 const cache = await mkdtemp(join(tmpdir(), 'acs-identity-cache-'));
 const cluster = await startTestCluster(true);
 const service = await Service.start({
@@ -47,7 +40,7 @@ const service = await Service.start({
   emulator: { acs: { limits: 'off', signingKeyBits: 1024 }, secrets: fingerprintSecrets },
   environment: {
     NODE_COMPILE_CACHE: cache,
-    LOG_LEVEL: 'info', // starting is told by a line of the log
+    LOG_LEVEL: 'info', // the start of a process is recognised by a line of this level
     ACS_TIMEOUT_MS: '4000',
     AUDIT_TIMEOUT_MS: '4000',
     DATABASE_TIMEOUT_MS: '3000',
@@ -62,25 +55,26 @@ const service = await Service.start({
 });
 let exitCode = 1;
 try {
-  const traffic = await TokenTraffic.of(service, PEOPLE, random);
-  // One that ends by itself leaves its compiled modules behind.
+  const traffic = await TokenTraffic.of(service, PEOPLE, prng);
+  // A process that is not killed writes its compiled modules to the cache.
   await service.apis[0]?.stop();
   const replicas = new Set<ApiProcess>();
-  for (let nth = 0; nth < REPLICAS; nth += 1)
-    replicas.add(await startReplica(service, traffic.broken));
+  for (let nth = 0; nth < REPLICAS; nth += 1) {
+    replicas.add(await startReplica(service, traffic.failures));
+  }
   const [first] = [...replicas];
-  if (!first) throw new Error('no replica runs');
+  if (!first) throw new Error('no replica is running');
   const keys = await fetchLogKeys(service, first);
 
   let isRunning = true;
   const clients = Array.from({ length: CLIENTS }, async () => {
     while (isRunning) {
-      await traffic.send(random.pick([...replicas]));
-      await delay(random.below(20));
+      await traffic.send(prng.pick([...replicas]));
+      await delay(prng.below(20));
     }
   });
   const startedAt = Date.now();
-  await killApis(replicas, traffic, startedAt);
+  await killReplicas(replicas, traffic, startedAt);
   await killDatabase(replicas, traffic, startedAt);
   isRunning = false;
   await Promise.all(clients);
@@ -89,14 +83,11 @@ try {
   await untilSettled(service);
   const { receipts, checkpoints } = traffic;
   const failures = [
-    ...traffic.broken,
+    ...traffic.failures,
     ...(await checkLog(service, { receipts, checkpoints, keys })),
     ...(await danglingMappings()),
   ];
-  for (const failure of failures.slice(0, 20)) console.error(`FAILED ${failure}`);
-  const passed = kills + crashes + receipts.length;
-  console.log(`${passed} passed, ${failures.length} failed`);
-  exitCode = failures.length === 0 ? 0 : 1;
+  exitCode = finishCampaign(count + receipts.length, failures);
 } finally {
   await service.stop();
   await cluster.remove();
@@ -105,66 +96,66 @@ try {
 process.exit(exitCode);
 
 /** Kills one replica after the other, each once it serves, and starts another in its place. */
-async function killApis(
+async function killReplicas(
   replicas: Set<ApiProcess>,
   traffic: TokenTraffic,
   startedAt: number,
 ): Promise<void> {
-  let left = kills;
+  let left = apiKills;
   const killer = async (): Promise<void> => {
     while (left > 0) {
       left -= 1;
-      const victim = random.pick([...replicas]);
+      const victim = prng.pick([...replicas]);
       await until('the replica serves', 60_000, () => traffic.tokensBy(victim) > 0);
-      await delay(random.below(250));
+      await delay(prng.below(250));
       if (!replicas.delete(victim)) {
-        // The other killer was faster.
+        // Another killer has killed it.
         left += 1;
         continue;
       }
       victim.process.kill('SIGKILL');
       await victim.ended;
-      replicas.add(await startReplica(service, traffic.broken));
-      if (left % 20 === 0) told(`${kills - left} kills of the api`, traffic, startedAt);
+      replicas.add(await startReplica(service, traffic.failures));
+      if (left % 20 === 0) printProgress(`${apiKills - left} kills of the api`, traffic, startedAt);
     }
   };
-  await Promise.all(Array.from({ length: KILLERS }, killer));
+  await Promise.all(Array.from({ length: MAX_DEAD }, killer));
 }
 
-/** Kills the database under the working replicas, which must find back to it by themselves. */
+/** Kills PostgreSQL under the running replicas, which must reconnect without a restart. */
 async function killDatabase(
   replicas: ReadonlySet<ApiProcess>,
   traffic: TokenTraffic,
   startedAt: number,
 ): Promise<void> {
-  for (let nth = 1; nth <= crashes; nth += 1) {
+  for (let nth = 1; nth <= postgresKills; nth += 1) {
     const { length } = traffic.receipts;
-    await until('tokens are given out', 60_000, () => traffic.receipts.length > length);
-    await delay(random.below(150));
+    await until('a token is issued', 60_000, () => traffic.receipts.length > length);
+    await delay(prng.below(150));
     await killPostgres(cluster);
-    await delay(random.below(200));
+    await delay(prng.below(200));
     await cluster.restart();
-    if (nth % 10 === 0) told(`${nth} kills of PostgreSQL`, traffic, startedAt);
+    if (nth % 10 === 0) printProgress(`${nth} kills of PostgreSQL`, traffic, startedAt);
   }
   for (const { url } of replicas) {
     const path = '/health/ready';
-    await until(`${url} is ready again`, 60_000, async () => {
-      const answer = await sendRequest(url, { method: 'GET', path }).catch(() => undefined);
-      return answer?.status === 200;
+    await until(`${url} is ready`, 60_000, async () => {
+      const response = await sendRequest(url, { method: 'GET', path }).catch(() => undefined);
+      return response?.status === 200;
     });
   }
 }
 
-/** A mapping is in use or done with: a crash leaves nothing between, and no person two of them. */
+/** Mappings that a crash left unfinished, and subjects with several of them. */
 async function danglingMappings(): Promise<string[]> {
   const rows = await service.rows<{ subject: string }>(
     `SELECT subject FROM mapping WHERE status <> 'deleted' GROUP BY tenant, subject
      HAVING count(*) > 1 OR bool_or(status <> 'active')`,
   );
-  return rows.map(({ subject }) => `${subject} has no single, active mapping`);
+  return rows.map(({ subject }) => `${subject} does not have exactly one active mapping`);
 }
 
-function told(what: string, traffic: TokenTraffic, startedAt: number): void {
+function printProgress(what: string, traffic: TokenTraffic, startedAt: number): void {
   const seconds = Math.round((Date.now() - startedAt) / 1_000);
   const { receipts, refused, unanswered } = traffic;
   console.log(

@@ -2,33 +2,28 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import type { ApiProcess } from '../../apps/local/src/api-process.js';
-import { startTestCluster } from '../support/test-cluster.js';
 import { Service } from '../support/service.js';
+import { startTestCluster } from '../support/test-cluster.js';
+import { finishCampaign, startCampaign } from './support/campaign.js';
 import { checkIdentities } from './support/identity-checker.js';
 import { IdentityTraffic } from './support/identity-traffic.js';
-import { Prng } from '../support/prng.js';
 import { checkLog, fetchLogKeys, untilSettled } from './support/log-checker.js';
 
-/**
- * Kills the api with SIGKILL in the middle of creating, deleting, suspending and importing, while ACS
- * loses answers at random, then holds mappings, ACS and the audit log against each other.
- *
- *     node dist/test/chaos/identity-crash.js --count 200 --seed 1
- */
-const { values } = parseArgs({
-  options: { count: { type: 'string', default: '200' }, seed: { type: 'string' } },
-});
-const count = Number(values.count);
-const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
-console.log(`identity-crash: ${count} kills, seed ${seed}`);
+const CLIENTS = 8;
+/** Longer than a lease, so that another process has taken over the work of a stopped one. */
+const STOPPED_MS = 3_500;
+/** Part of the processes that are stopped before they are killed. */
+const STOP_RATE = 0.1;
 
-const random = new Prng(seed);
-const dice = (): number => random.next();
-/** Longer than a lease: what a frozen process does afterwards comes too late. */
-const FREEZE_MS = 3_500;
-/** Compiled modules, so that the many processes start faster. */
+const { count, seed, prng } = startCampaign({
+  name: 'identity-crash',
+  description: `Kills the api with SIGKILL while it creates, deletes, suspends and imports identities and ACS loses
+responses at random. Checks that mappings, ACS, the audit log and the responses to clients agree.`,
+  count: { of: 'kills', byDefault: 200 },
+});
+
+/** Compiled modules: the many processes start faster. */
 const cache = await mkdtemp(join(tmpdir(), 'acs-identity-cache-'));
 const cluster = await startTestCluster();
 const service = await Service.start({
@@ -36,7 +31,7 @@ const service = await Service.start({
   emulator: { acs: { limits: 'off', signingKeyBits: 1024 } },
   environment: {
     NODE_COMPILE_CACHE: cache,
-    LOG_LEVEL: 'info', // starting is told by a line of the log
+    LOG_LEVEL: 'info', // the start of a process is recognised by a line of this level
     MAPPING_SWEEP_SECONDS: '1',
     MAPPING_LEASE_MS: '2000',
     MAPPING_WAIT_MS: '3000',
@@ -59,17 +54,17 @@ try {
   for (const [nth, fault] of faults.entries()) {
     await service.emulator.control.addFault({ service: 'acs', ...fault, seed: seed + nth });
   }
-  const traffic = new IdentityTraffic(await service.token('ada'), dice);
+  const traffic = new IdentityTraffic(await service.token('ada'), prng);
   const startedAt = Date.now();
-  // One that ends by itself leaves its compiled modules behind.
+  // A process that is not killed writes its compiled modules to the cache.
   await service.apis[0]?.stop();
   let current = await service.addApi();
   for (let kill = 1; kill <= count; kill += 1) {
-    // The successor comes up while its predecessor works: two replicas for a moment.
-    const successor = service.addApi();
-    successor.catch(() => undefined);
-    await burst(current, traffic, dice() < 0.1 ? successor : undefined);
-    current = await successor;
+    // The next process starts while the current one works.
+    const next = service.addApi();
+    next.catch(() => undefined);
+    await useAndKill(current, traffic, prng.next() < STOP_RATE ? next : undefined);
+    current = await next;
     if (kill % 20 === 0) {
       const seconds = Math.round((Date.now() - startedAt) / 1_000);
       console.log(`${kill} kills, ${traffic.answered} requests answered, ${seconds} s`);
@@ -82,9 +77,7 @@ try {
     ...(await checkIdentities(service, traffic)),
     ...(await checkLog(service, { receipts: [], checkpoints: [], keys })),
   ];
-  for (const failure of failures) console.error(`FAILED ${failure}`);
-  console.log(`${count + traffic.answered} passed, ${failures.length} failed`);
-  exitCode = failures.length === 0 ? 0 : 1;
+  exitCode = finishCampaign(count + traffic.answered, failures);
 } finally {
   await service.stop();
   await cluster.remove();
@@ -93,30 +86,30 @@ try {
 process.exit(exitCode);
 
 /**
- * Keeps the process busy and kills it at a random moment.
+ * Sends requests to the process and kills it at a random moment.
  *
- * @param successor given: the process is frozen first, until the successor has taken its work over
+ * @param next when given, the process is stopped until the next one has taken over its work
  */
-async function burst(
+async function useAndKill(
   api: ApiProcess,
   traffic: IdentityTraffic,
-  successor?: Promise<ApiProcess>,
+  next?: Promise<ApiProcess>,
 ): Promise<void> {
   await traffic.warmUp(api.url);
   let isAlive = true;
-  const workers = Array.from({ length: 8 }, async () => {
+  const clients = Array.from({ length: CLIENTS }, async () => {
     while (isAlive) await traffic.send(api.url);
   });
-  await delay(50 + dice() * 700);
-  if (successor) {
+  await delay(50 + prng.next() * 700);
+  if (next) {
     api.process.kill('SIGSTOP');
-    await successor;
-    await delay(FREEZE_MS);
+    await next;
+    await delay(STOPPED_MS);
     api.process.kill('SIGCONT');
     await delay(1_000);
   }
   isAlive = false;
   api.process.kill('SIGKILL');
-  await Promise.all(workers);
+  await Promise.all(clients);
   await api.ended;
 }

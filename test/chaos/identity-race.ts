@@ -1,23 +1,18 @@
-import { parseArgs } from 'node:util';
-import { startTestCluster } from '../support/test-cluster.js';
 import { Service } from '../support/service.js';
+import { startTestCluster } from '../support/test-cluster.js';
+import { finishCampaign, startCampaign } from './support/campaign.js';
 
-/**
- * First calls that race over three processes: a thousand for one subject, then four for each of five
- * hundred. One identity for each subject must come of it, at ACS too.
- *
- *     node dist/test/chaos/identity-race.js --count 1000 --subjects 500
- */
-const { values } = parseArgs({
-  options: {
-    count: { type: 'string', default: '1000' },
-    subjects: { type: 'string', default: '500' },
-  },
-});
 const RACERS = 4;
 const REPLICAS = 3;
-/** A machine with two cores serves so many in time; the rest waits its turn, as behind a proxy. */
-const AT_ONCE = 250;
+/** Concurrent requests; what a machine with two cores serves within the deadlines. */
+const CONCURRENCY = 250;
+
+const { count, prng } = startCampaign({
+  name: 'identity-race',
+  description: `Sends concurrent first calls to three replicas: --count for one subject, then four for each of half as
+many subjects. Checks that each subject gets one identity, and that ACS has created no other.`,
+  count: { of: 'first calls', byDefault: 1_000 },
+});
 
 const cluster = await startTestCluster();
 const service = await Service.start({
@@ -35,49 +30,52 @@ const service = await Service.start({
     AUTHENTICATION_REQUESTS_PER_MINUTE: '1000000',
   },
 });
-let failures = 0;
+let passed = 0;
+const failures: string[] = [];
 try {
   const token = await service.token('ada');
-  const one = await race(
+  const same = await race(
     token,
-    Array.from({ length: Number(values.count) }, () => 'the-one'),
+    Array.from({ length: count }, () => 'one-subject'),
   );
-  check(
-    one.size === 1 && (await identitiesAtAcs()) === 1,
-    `${values.count} first calls, 1 identity`,
-  );
+  check(same.size === 1, `${count} first calls for one subject got ${same.size} identities`);
+  const created = await identitiesAtAcs();
+  check(created === 1, `ACS created ${created} identities for one subject`);
 
-  const subjects = Array.from({ length: Number(values.subjects) }, (_, n) => `person-${n}`);
-  const many = await race(token, Array.from({ length: RACERS }, () => subjects).flat());
+  const subjects = Array.from({ length: Math.ceil(count / 2) }, (_, n) => `person-${n}`);
+  const others = await race(token, Array.from({ length: RACERS }, () => subjects).flat());
   check(
-    many.size === subjects.length,
-    `${subjects.length} subjects × ${RACERS} racers, as many identities`,
+    others.size === subjects.length,
+    `${RACERS} first calls for each of ${subjects.length} subjects got ${others.size} identities`,
   );
-  check((await identitiesAtAcs()) === subjects.length + 1, 'ACS has made no identity in vain');
+  const all = await identitiesAtAcs();
+  check(
+    all === subjects.length + 1,
+    `ACS created ${all} identities for ${subjects.length + 1} subjects`,
+  );
 } finally {
   await service.stop();
   await cluster.remove();
 }
-console.log(`${3 - failures} passed, ${failures} failed`);
-process.exit(failures === 0 ? 0 : 1);
+process.exit(finishCampaign(passed, failures));
 
-/** Calls for each subject, over all replicas. @returns the identities that were answered */
+/** Sends one call for each subject, to random replicas. @returns the identities in the responses */
 async function race(token: string, subjects: readonly string[]): Promise<Set<string>> {
   const found = new Set<string>();
-  const waiting = [...subjects.entries()];
+  const waiting = [...subjects];
   const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const [nth, subject] = next;
-      const answer = await fetch(`${service.urlOf(nth % REPLICAS)}/v1/identities`, {
+    for (let subject = waiting.shift(); subject !== undefined; subject = waiting.shift()) {
+      const response = await fetch(`${service.urlOf(prng.below(REPLICAS))}/v1/identities`, {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         body: JSON.stringify({ kind: 'user', subject }),
       });
-      if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
-      found.add(((await answer.json()) as { communicationUserId: string }).communicationUserId);
+      if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
+      const body = (await response.json()) as { communicationUserId: string };
+      found.add(body.communicationUserId);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  await Promise.all(Array.from({ length: CONCURRENCY }, work));
   return found;
 }
 
@@ -85,7 +83,8 @@ async function identitiesAtAcs(): Promise<number> {
   return (await service.emulator.control.listIdentities()).length;
 }
 
-function check(isTrue: boolean, claim: string): void {
-  if (!isTrue) failures += 1;
-  console.log(`${isTrue ? 'passed' : 'FAILED'}: ${claim}`);
+function check(isTrue: boolean, result: string): void {
+  console.log(result);
+  if (isTrue) passed += 1;
+  else failures.push(result);
 }

@@ -1,9 +1,9 @@
-// `npm run test:campaigns`: every campaign with its default count, one after the other.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { campaignOptions } from './support/campaign.js';
 
-const campaigns = [
+const CAMPAIGNS = [
   'faults',
   'token-differential',
   'audit-tamper',
@@ -13,16 +13,26 @@ const campaigns = [
   'identity-crash',
 ];
 
+campaignOptions({
+  name: 'run-all',
+  description: `Runs one campaign after the other: ${CAMPAIGNS.join(', ')}.\nExits with 1 when one fails.`,
+  count: { of: 'count of every campaign' },
+});
+const args = process.argv.slice(2);
+
 const failed: string[] = [];
-for (const campaign of campaigns) {
+for (const [nth, campaign] of CAMPAIGNS.entries()) {
+  console.log(
+    `[${nth + 1}/${CAMPAIGNS.length}] node dist/test/chaos/${[`${campaign}.js`, ...args].join(' ')}`,
+  );
   const file = fileURLToPath(new URL(`${campaign}.js`, import.meta.url));
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [file, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [file, ...args], { stdio: 'inherit' });
   const [code] = (await once(child, 'exit')) as [number | null];
   const seconds = Math.round((performance.now() - startedAt) / 1_000);
   console.log(`${campaign}: ${code === 0 ? 'passed' : 'FAILED'} after ${seconds} s\n`);
   if (code !== 0) failed.push(campaign);
 }
 if (failed.length > 0) console.error(`Failed: ${failed.join(', ')}`);
-console.log(`${campaigns.length - failed.length} passed, ${failed.length} failed`);
+console.log(`${CAMPAIGNS.length - failed.length} passed, ${failed.length} failed`);
 process.exitCode = failed.length === 0 ? 0 : 1;

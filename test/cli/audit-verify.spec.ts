@@ -33,8 +33,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'acs-identity-audit-'));
   database = await testDatabase();
   const origin = 'localhost/acs-identity';
-  log = openTestLog(database.serviceUrl, { origin });
-  const serviceLog = openTestLog(service().database.serviceUrl, { origin });
+  log = await openTestLog(database.serviceUrl, { origin });
+  const serviceLog = await openTestLog(service().database.serviceUrl, { origin });
   for (const { trail } of [log, serviceLog]) {
     await trail.recordAll(Array.from({ length: 600 }, (_, nth) => issued(nth)));
     await trail.record(issued(600));

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { samplePeople, sampleTenants } from '../../apps/emulator/src/sample-people.js';
+import { SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
 import { ManualClock } from '#libs/platform';
 import { denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
@@ -33,7 +33,7 @@ async function verifyDatabase(url = service().database.serviceUrl): Promise<Comm
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'acs-identity-audit-'));
-  const log: TestLog = openTestLog(service().database.serviceUrl, {
+  const log: TestLog = await openTestLog(service().database.serviceUrl, {
     origin: 'localhost/acs-identity',
   });
   await log.trail.recordAll(Array.from({ length: 600 }, (_, nth) => issued(nth)));
@@ -107,7 +107,7 @@ describe('acs-identity audit export', () => {
 describe('acs-identity audit trace', () => {
   it('prints the issuance of the token on standard input', async () => {
     const { code, stdout } = await audit(['trace'], `${leakedToken}\n`);
-    expect(stdout).toContain(samplePeople.alice.objectId);
+    expect(stdout).toContain(SAMPLE_PEOPLE.alice.objectId);
     expect(stdout).toContain('token.issue: success');
     expect(code).toBe(0);
     const json = await audit(['trace', '--json'], leakedToken);
@@ -132,7 +132,7 @@ describe('acs-identity audit trace', () => {
 });
 
 describe('acs-identity audit erase', () => {
-  const person = ['--tenant', sampleTenants.home.id, '--subject', samplePeople.alice.objectId];
+  const person = ['--tenant', SAMPLE_TENANTS.home.id, '--subject', SAMPLE_PEOPLE.alice.objectId];
 
   it('does nothing without --yes', async () => {
     const { code, stderr } = await audit(['erase', ...person]);
@@ -166,10 +166,10 @@ describe('acs-identity audit retain', () => {
     await owner.end();
     const origin = 'localhost/acs-identity';
     const clock = new ManualClock(Date.parse('2025-01-15T12:00:00Z'));
-    const past = openTestLog(database.serviceUrl, { origin, clock });
+    const past = await openTestLog(database.serviceUrl, { origin, clock });
     await past.trail.recordAll(Array.from({ length: 300 }, (_, nth) => issued(nth)));
     await past.close();
-    const present = openTestLog(database.serviceUrl, { origin });
+    const present = await openTestLog(database.serviceUrl, { origin });
     await present.trail.record(denied());
     await present.close();
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { FaultRequest } from '../../apps/emulator/src/emulator.js';
+import type { FaultRequest } from '../../apps/emulator/src/index.js';
 import { call } from '../support/call.js';
 import { runningService } from '../support/running-service.js';
 import { newPerson, type Person, requestToken } from '../support/tokens-api.js';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { FaultRequest } from '../../apps/emulator/src/emulator.js';
+import type { FaultRequest } from '../../apps/emulator/src/index.js';
 import type { LocalPostgres } from '../../apps/local/src/postgres/local-postgres.js';
 import { call } from '../support/call.js';
 import { startTestCluster } from '../support/test-cluster.js';

@@ -10,13 +10,15 @@ import {
   TestIssuer,
 } from '#libs/authentication/testing';
 import { TokenRejected } from '#libs/authentication';
-import { Dice, TokenMutations } from './token-mutations.js';
+import { Prng } from '../support/prng.js';
+import { TokenMutations } from './token-mutations.js';
 
 export interface Comparison {
-  /** Tokens that both accept. */
+  /** Number of tokens that both accept. */
   accepted: number;
-  refused: number;
-  /** Tokens that the service accepts and jose does not. There must be none. */
+  /** Number of tokens that the service rejects. */
+  rejected: number;
+  /** Tokens that the service accepts and jose rejects; there must be none. */
   readonly tooLenient: string[];
 }
 
@@ -24,16 +26,16 @@ const SKEW_SECONDS = 60;
 const COOLDOWN_SECONDS = 1;
 
 /**
- * Holds the service's verification against jose's over random mutations of good tokens.
+ * Compares the service's verification with jose's on random mutations of valid tokens.
  *
- * @param signedEvery one mutation in so many is signed anew
+ * @param signedEvery of this many mutations, one is signed after the change
  */
 export async function compareWithJose({
   count,
   seed,
   signedEvery = 10,
 }: Record<'count' | 'seed', number> & { signedEvery?: number }): Promise<Comparison> {
-  // The clock moves only while a key is looked for, so that both see the same instant.
+  // The clock moves only while the service looks for a key, so that both verify at the same time.
   const clock = new ManualClock(Date.now());
   const source = new MemoryMetadataSource();
   const issuer = new TestIssuer(() => clock.now());
@@ -47,11 +49,11 @@ export async function compareWithJose({
 
   const isAcceptedByService = async (token: string): Promise<boolean> => {
     try {
-      const verdict = verifier.verify(parseJwt(token));
-      await Promise.race([verdict, untilSleeping(clock)]);
-      // An unknown key id is looked for once more after the cooldown.
+      const verification = verifier.verify(parseJwt(token));
+      await Promise.race([verification, untilSleeping(clock)]);
+      // The service looks for an unknown key id again after the cooldown.
       if (clock.sleeping > 0) await clock.advance(COOLDOWN_SECONDS * 1_000);
-      await verdict;
+      await verification;
       return true;
     } catch (error) {
       if (error instanceof TokenRejected) return false;
@@ -77,19 +79,20 @@ export async function compareWithJose({
     );
   };
 
-  const mutations = new TokenMutations(issuer, new Dice(seed), signedEvery);
-  const comparison: Comparison = { accepted: 0, refused: 0, tooLenient: [] };
+  const mutations = new TokenMutations(issuer, new Prng(seed), signedEvery);
+  const comparison: Comparison = { accepted: 0, rejected: 0, tooLenient: [] };
   for (let number = 0; number < count; number += 1) {
     const token = mutations.next();
-    if (!(await isAcceptedByService(token))) comparison.refused += 1;
+    if (!(await isAcceptedByService(token))) comparison.rejected += 1;
     else if (await isAcceptedByJose(token)) comparison.accepted += 1;
     else comparison.tooLenient.push(token);
   }
   return comparison;
 }
 
-/** Resolves when something waits for the clock, or after a few turns of the event loop. */
+/** Resolves when something waits for the clock, or after ten iterations of the event loop. */
 async function untilSleeping(clock: ManualClock): Promise<void> {
-  for (let turns = 0; turns < 10 && clock.sleeping === 0; turns += 1)
+  for (let iteration = 0; iteration < 10 && clock.sleeping === 0; iteration += 1) {
     await new Promise(setImmediate);
+  }
 }

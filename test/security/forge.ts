@@ -1,5 +1,4 @@
-import type { ControlClient } from '../../apps/emulator/src/emulator.js';
-import type { MintSignature } from '../../apps/emulator/src/entra/mint.js';
+import type { ControlClient, MintSignature } from '../../apps/emulator/src/index.js';
 
 export type Members = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS, type RouteAccess } from '#libs/authentication';
-import { sampleTenants } from '../../apps/emulator/src/emulator.js';
+import { SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
 import { runningService } from '../support/running-service.js';
 import { routesOf } from './routes.js';
 
@@ -26,7 +26,7 @@ interface Caller {
   readonly tenant: string;
 }
 
-const tenants = [sampleTenants.home.id, sampleTenants.second.id];
+const tenants = [SAMPLE_TENANTS.home.id, SAMPLE_TENANTS.second.id];
 const callers: readonly Caller[] = tenants.flatMap((tenant) =>
   [...PERMISSIONS, undefined].flatMap((permission) =>
     [true, false].map((isUser) => ({ isUser, permission, tenant })),
@@ -105,7 +105,7 @@ describe('the table of roles, routes and tenants', () => {
     const stranger = await tokenOf({
       isUser: true,
       permission: 'AuditLog.Read.All',
-      tenant: sampleTenants.third.id,
+      tenant: SAMPLE_TENANTS.third.id,
     });
     for (const route of routes) {
       const isPublic = route.rules[0]?.kind === 'public';

@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { linksOf } from '../support/markdown.js';
+import { repositoryRoot } from '../support/root.js';
 
-const root = join(import.meta.dirname, '../..');
-const file = join(root, 'docs/security.md');
-const text = readFileSync(file, 'utf8');
+const text = readFileSync(join(repositoryRoot, 'docs/security.md'), 'utf8');
 
 /** How many requirements each section of the chapters has in OWASP ASVS 5.0.0. */
 const SECTIONS: Readonly<Record<string, number>> = {
@@ -32,25 +32,8 @@ const rows: readonly Row[] = text
       : [];
   });
 
-function linksOf(markdown: string): string[] {
-  return [...markdown.matchAll(/\]\(([^)]+)\)/g)].map(([, target = '']) => target);
-}
-
-/** The anchors of a document's headings, as they are linked to. */
-function anchorsOf(markdown: string): Set<string> {
-  const headings = [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
-  return new Set(
-    headings.map((heading) =>
-      heading
-        .toLowerCase()
-        .replaceAll(/[^\w\s-]/g, '')
-        .replaceAll(' ', '-'),
-    ),
-  );
-}
-
 const filesOfTests = ['apps', 'libs', 'test'].flatMap((folder) =>
-  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
+  readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
     join(folder, name),
   ),
 );
@@ -71,18 +54,7 @@ describe('docs/security.md', () => {
     }
   });
 
-  it('leads to files and headings that exist', () => {
-    for (const target of linksOf(text)) {
-      if (target.startsWith('https://')) continue;
-      const [path = '', anchor] = target.split('#');
-      const linked = path === '' ? file : join(dirname(file), path);
-      expect(existsSync(linked), target).toBe(true);
-      if (anchor !== undefined)
-        expect(anchorsOf(readFileSync(linked, 'utf8')), target).toContain(anchor);
-    }
-  });
-
-  it('names no test that is not there', () => {
+  it('names only tests that exist', () => {
     for (const [, name = ''] of text.matchAll(/`([\w./-]+\.spec\.ts)`/g))
       expect(
         filesOfTests.some((path) => path === name || path.endsWith(`/${name}`)),

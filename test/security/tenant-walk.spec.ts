@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Permission, RouteAccess } from '#libs/authentication';
-import { sampleTenants } from '../../apps/emulator/src/emulator.js';
+import { SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
 import { runningService } from '../support/running-service.js';
 import { routesOf } from './routes.js';
 import { type Belongings, type Probe, tenantProbes } from './tenant-probes.js';
@@ -9,8 +9,8 @@ import { type Belongings, type Probe, tenantProbes } from './tenant-probes.js';
 const service = runningService({
   environment: { AUTHENTICATION_REQUESTS_PER_MINUTE: '0', AUTHENTICATION_FAILURES_PER_MINUTE: '0' },
 });
-const home = sampleTenants.home.id;
-const second = sampleTenants.second.id;
+const home = SAMPLE_TENANTS.home.id;
+const second = SAMPLE_TENANTS.second.id;
 let routes: readonly RouteAccess[];
 
 beforeAll(async () => {

@@ -1,30 +1,8 @@
 import { base64url, signJwt, type TestIssuer } from '#libs/authentication/testing';
-
-/** A sequence of numbers that a seed repeats. */
-export class Dice {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** @returns a whole number from 0 up to, not including, `sides` (Marsaglia's xorshift, 2003) */
-  roll(sides: number): number {
-    let next = this.#state === 0 ? 0x9e3779b9 : this.#state;
-    next ^= next << 13;
-    next ^= next >>> 17;
-    next ^= next << 5;
-    this.#state = next >>> 0;
-    return this.#state % sides;
-  }
-
-  pick<T>(items: readonly [T, ...T[]]): T {
-    return items[this.roll(items.length)] ?? items[0];
-  }
-}
+import type { Prng } from '../support/prng.js';
 
 const CHARACTERS = 'AQgwZz09-_=+/. "{}[]:,\\u0061eE\u00e9\u0000';
-const VALUES: readonly [unknown, ...unknown[]] = [
+const VALUES: readonly unknown[] = [
   undefined,
   null,
   '',
@@ -41,44 +19,44 @@ const VALUES: readonly [unknown, ...unknown[]] = [
 ];
 const EXTRA_CLAIMS = ['aio', 'rh', 'sid', 'ipaddr', 'upn', 'amr', '__proto__', 'constructor', '0'];
 
-/** Tokens that differ from good ones at random; some are still good. */
+/** Random mutations of valid tokens; a few are still valid. */
 export class TokenMutations {
-  #good: readonly [string, ...string[]] = [''];
+  #valid: readonly string[] = [];
   #made = 0;
 
   constructor(
     private readonly issuer: TestIssuer,
-    private readonly dice: Dice,
-    /** One in so many is signed after the change, which takes a while. */
+    private readonly prng: Prng,
+    /** Of this many tokens, one is signed after its change, which is slow. */
     private readonly signedEvery: number,
   ) {}
 
   next(): string {
-    // Good tokens don't stay good: time goes on while keys are looked for.
-    if (this.#made % 2_000 === 0) this.#good = this.#fresh();
+    // Tokens expire: the clock advances while the service looks for keys.
+    if (this.#made % 2_000 === 0) this.#valid = this.#validTokens();
     this.#made += 1;
-    if (this.dice.roll(this.signedEvery) === 0) return this.#signed();
-    const token = this.dice.pick(this.#good);
-    // Some stay as they are: a verifier that refuses everything would pass otherwise.
-    if (this.dice.roll(50) === 0) return token;
-    return this.dice.roll(2) === 0 ? this.#edited(token) : this.#rearranged(token);
+    if (this.prng.below(this.signedEvery) === 0) return this.#signed();
+    const token = this.prng.pick(this.#valid);
+    // A few stay unchanged: otherwise a verifier that rejects everything would pass.
+    if (this.prng.below(50) === 0) return token;
+    return this.prng.below(2) === 0 ? this.#edited(token) : this.#rearranged(token);
   }
 
-  #fresh(): [string, ...string[]] {
+  #validTokens(): string[] {
     const others = Array.from({ length: 7 }, (_none, number) =>
       this.issuer.token({ uti: `token ${number}` }),
     );
     return [this.issuer.token(), ...others];
   }
 
-  /** Another header or other claims under a signature that covers them. */
+  /** A changed header or changed claims, signed after the change. */
   #signed(): string {
     const { keyId, privateKey } = this.issuer.current;
     const header: Record<string, unknown> = { typ: 'JWT', alg: 'RS256', kid: keyId };
     const claims = this.issuer.claims();
     let headerText = JSON.stringify(header);
     let claimsText = JSON.stringify(claims);
-    switch (this.dice.roll(6)) {
+    switch (this.prng.below(6)) {
       case 0:
         claimsText = JSON.stringify(this.#withOtherValue(claims));
         break;
@@ -92,29 +70,29 @@ export class TokenMutations {
         headerText = this.#edited(headerText);
         break;
       case 4:
-        claimsText = JSON.stringify(claims, null, this.dice.roll(4));
+        claimsText = JSON.stringify(claims, null, this.prng.below(4));
         break;
       default:
         claimsText = JSON.stringify({
           ...claims,
-          [this.#pickFrom(EXTRA_CLAIMS)]: this.dice.roll(9),
+          [this.prng.pick(EXTRA_CLAIMS)]: this.prng.below(9),
         });
     }
     return signJwt(headerText, claimsText, privateKey);
   }
 
   #withOtherValue(members: Readonly<Record<string, unknown>>): Record<string, unknown> {
-    return { ...members, [this.#pickFrom(Object.keys(members))]: this.dice.pick(VALUES) };
+    return { ...members, [this.prng.pick(Object.keys(members))]: this.prng.pick(VALUES) };
   }
 
-  /** One to three characters put in, taken out, changed or doubled. */
+  /** Inserts, deletes, replaces or duplicates one to three characters. */
   #edited(text: string): string {
     let edited = text;
-    for (let changes = 1 + this.dice.roll(3); changes > 0; changes -= 1) {
-      const at = this.dice.roll(edited.length + 1);
-      const character = CHARACTERS.charAt(this.dice.roll(CHARACTERS.length));
+    for (let changes = 1 + this.prng.below(3); changes > 0; changes -= 1) {
+      const at = this.prng.below(edited.length + 1);
+      const character = CHARACTERS.charAt(this.prng.below(CHARACTERS.length));
       const [before, after] = [edited.slice(0, at), edited.slice(at)];
-      edited = this.dice.pick([
+      edited = this.prng.pick([
         before + character + after,
         before + after.slice(1),
         before + character + after.slice(1),
@@ -126,24 +104,20 @@ export class TokenMutations {
 
   #rearranged(token: string): string {
     const [header = '', claims = '', signature = ''] = token.split('.');
-    const [, otherClaims = '', otherSignature = ''] = this.dice.pick(this.#good).split('.');
+    const [, otherClaims = '', otherSignature = ''] = this.prng.pick(this.#valid).split('.');
     const plain = Buffer.from(claims, 'base64url').toString('utf8');
-    return this.dice.pick([
+    return this.prng.pick([
       `${header}.${otherClaims}.${signature}`,
       `${header}.${claims}.${otherSignature}`,
       `${header}.${base64url(this.#edited(plain))}.${signature}`,
-      `${base64url(JSON.stringify({ alg: this.dice.pick(['none', 'HS256', 'RS256']), typ: 'JWT' }))}.${claims}.${signature}`,
+      `${base64url(JSON.stringify({ alg: this.prng.pick(['none', 'HS256', 'RS256']), typ: 'JWT' }))}.${claims}.${signature}`,
       `${claims}.${header}.${signature}`,
       `${header}.${claims}.`,
       `${header}.${claims}`,
       `${token}.${signature}`,
       `${token}=`,
-      token.slice(0, this.dice.roll(token.length)),
+      token.slice(0, this.prng.below(token.length)),
       token.toUpperCase(),
     ]);
-  }
-
-  #pickFrom(names: readonly string[]): string {
-    return names[this.dice.roll(names.length)] ?? '';
   }
 }

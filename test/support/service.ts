@@ -5,9 +5,10 @@ import pg from 'pg';
 import {
   type Emulator,
   type EmulatorOptions,
+  SAMPLE_APPS,
+  SAMPLE_PEOPLE,
   startEmulator,
-} from '../../apps/emulator/src/emulator.js';
-import { sampleApps, samplePeople } from '../../apps/emulator/src/sample-people.js';
+} from '../../apps/emulator/src/index.js';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import { type ApiProcess, startApi } from '../../apps/local/src/api-process.js';
 import { cloneDatabase, type TestCluster, type TestDatabase } from '#libs/platform/testing';
@@ -31,7 +32,7 @@ export const relaxedTimeouts = {
 } as const;
 
 /** A person or an app of the emulator's sample directory. */
-export type SampleCaller = keyof typeof samplePeople | keyof typeof sampleApps;
+export type SampleCaller = keyof typeof SAMPLE_PEOPLE | keyof typeof SAMPLE_APPS;
 
 /** The whole service: built api processes, a database of their own and the emulator, over real sockets. */
 export class Service {
@@ -109,9 +110,9 @@ export class Service {
   /** An Entra access token of a sample person or app. */
   async token(who: SampleCaller): Promise<string> {
     return this.emulator.control.mintToken(
-      who in samplePeople
-        ? { person: who as keyof typeof samplePeople } // narrowed by the line above
-        : { app: who as keyof typeof sampleApps },
+      who in SAMPLE_PEOPLE
+        ? { person: who as keyof typeof SAMPLE_PEOPLE } // narrowed by the line above
+        : { app: who as keyof typeof SAMPLE_APPS },
     );
   }
 

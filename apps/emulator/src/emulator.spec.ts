@@ -6,8 +6,8 @@ import { connect } from 'node:tls';
 import { CommunicationIdentityClient } from '@azure/communication-identity';
 import { SecretClient } from '@azure/keyvault-secrets';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Emulator, type EmulatorOptions, startEmulator } from './emulator.js';
-import { anyString, headerOf, serviceCredential, trust } from './spec-emulator.js';
+import { type Emulator, type EmulatorOptions, startEmulator } from './index.js';
+import { anyString, headerOf, serviceCredential, trust } from './testing.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'emulator-'));
 let emulator: Emulator | undefined;
@@ -25,35 +25,37 @@ afterEach(async () => {
 });
 
 describe('a persistent emulator', () => {
-  it('comes back with its CA, identities, tokens, keys and secrets', async () => {
+  it('restores its CA, identities, tokens, keys and secrets', async () => {
     const first = await start({ persist: true });
     const acs = new CommunicationIdentityClient(first.acsResources[0]?.connectionString ?? '');
-    const kept = await acs.createUserAndToken(['chat']);
-    const gone = await acs.createUserAndToken(['chat']);
-    await acs.revokeTokens(kept.user);
-    await acs.deleteUser(gone.user);
+    const active = await acs.createUserAndToken(['chat']);
+    const deleted = await acs.createUserAndToken(['chat']);
+    await acs.revokeTokens(active.user);
+    await acs.deleteUser(deleted.user);
     const { kid } = headerOf(await first.control.mintToken());
-    await first.control.setSecret({ name: 'mine', value: 'kept' });
+    await first.control.setSecret({ name: 'mine', value: 'stored' });
 
     const second = await start({ persist: true });
     expect(second.caPem).toBe(first.caPem);
     expect(second.acsAccessKey).toBe(first.acsAccessKey);
     expect(headerOf(await second.control.mintToken()).kid).toBe(kid);
     expect(await second.control.listIdentities()).toMatchObject([
-      { id: kept.user.communicationUserId },
-      { id: gone.user.communicationUserId, deletedAt: anyString },
+      { id: active.user.communicationUserId },
+      { id: deleted.user.communicationUserId, deletedAt: anyString },
     ]);
-    expect(await second.control.validateAcsToken(kept.token)).toMatchObject({ reason: 'revoked' });
+    expect(await second.control.validateAcsToken(active.token)).toMatchObject({
+      reason: 'revoked',
+    });
 
     const vault = new SecretClient(second.keyVaultUrl, serviceCredential(second), {
       disableChallengeResourceVerification: true,
     });
-    expect((await vault.getSecret('mine')).value).toBe('kept');
+    expect((await vault.getSecret('mine')).value).toBe('stored');
     const { value = '' } = await vault.getSecret('acs-connection-string');
-    await new CommunicationIdentityClient(value).getToken(kept.user, ['chat']);
+    await new CommunicationIdentityClient(value).getToken(active.user, ['chat']);
   });
 
-  it('keeps its files from everyone else', async () => {
+  it('makes its files readable by their owner only', async () => {
     await start({ persist: true });
     expect(statSync(directory).mode & 0o077).toBe(0);
     for (const name of readdirSync(directory)) {
@@ -63,7 +65,7 @@ describe('a persistent emulator', () => {
 });
 
 describe('an emulator', () => {
-  it('forgets all but its CA when it is not persistent', async () => {
+  it('stores nothing but its CA when it is not persistent', async () => {
     const first = await start();
     await new CommunicationIdentityClient(
       first.acsResources[0]?.connectionString ?? '',
@@ -74,7 +76,7 @@ describe('an emulator', () => {
     expect(await second.control.listIdentities()).toEqual([]);
   });
 
-  it('shares one CA with others that start in the same folder at the same time', async () => {
+  it('shares one CA with emulators that start concurrently in the same folder', async () => {
     const others = await Promise.all([1, 2, 3].map(async () => startEmulator({ directory })));
     try {
       const [first, ...rest] = others.map(({ caPem }) => caPem);
@@ -99,8 +101,8 @@ describe('an emulator', () => {
     expect(certificate?.subjectAltName).toContain('IP Address:0:0:0:0:0:0:0:1');
   });
 
-  it('opens to other machines only when told twice', async () => {
-    await expect(start({ host: '0.0.0.0' })).rejects.toThrow(/loopback only/);
+  it('listens on addresses of other machines only with allowRemote', async () => {
+    await expect(start({ host: '0.0.0.0' })).rejects.toThrow(/other machines can reach 0\.0\.0\.0/);
     const open = await start({ host: '0.0.0.0', allowRemote: true, publicHost: 'localhost' });
     expect(open.entraUrl).toMatch(/^https:\/\/localhost:/);
     expect(open.controlUrl).toMatch(/^http:\/\/127\.0\.0\.1:/);
@@ -108,7 +110,7 @@ describe('an emulator', () => {
     await acs.createUser();
   });
 
-  it('takes the ports and secrets it is given', async () => {
+  it('uses the given ports and secrets', async () => {
     const { port } = new URL((await start()).keyVaultUrl);
     const second = await start({
       ports: { keyVault: Number(port) },
@@ -121,7 +123,7 @@ describe('an emulator', () => {
     expect((await vault.getSecret('given-secret')).value).toBe('given');
   });
 
-  it('frees everything when a port is taken', async () => {
+  it('closes all servers when a port is in use', async () => {
     const { acsUrl } = await start();
     const taken = Number(new URL(acsUrl).port);
     const other = startEmulator({ directory, ports: { acs: taken } });

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { isIP } from 'node:net';
 import { Acs } from './acs/acs.js';
 import { AcsTokens } from './acs/acs-tokens.js';
 import { AcsIdentities } from './acs/identities.js';
@@ -7,37 +6,34 @@ import { AcsResource } from './acs/resource.js';
 import {
   type AcsSettingsChange,
   acsSettingsChangeSchema,
-  defaultAcsSettings,
+  DEFAULT_ACS_SETTINGS,
 } from './acs/settings.js';
 import { Control } from './control/control.js';
 import { ControlClient } from './control/control-client.js';
 import { Entra } from './entra/entra.js';
 import { SigningKeys } from './entra/signing-keys.js';
 import { Faults } from './faults.js';
+import { isHostOf, isLoopback, isWildcard, urlHost } from './host-names.js';
 import { Journal, type ServiceName } from './journal.js';
 import { KeyVault } from './key-vault/key-vault.js';
 import { VaultSecrets } from './key-vault/secrets.js';
 import { ManagedIdentity } from './managed-identity/managed-identity.js';
-import { sampleResources, sampleTenants } from './sample-people.js';
+import { SAMPLE_RESOURCES, SAMPLE_TENANTS } from './fixtures/seed-directory.js';
 import { ServiceServer, type ServiceServerOptions } from './service-server.js';
 import { StateFolder } from './state-folder.js';
 import { serverIdentity } from './tls/local-ca.js';
 
-export { ControlClient } from './control/control-client.js';
-export type { FaultRequest } from './faults.js';
-export type { JournalEntry } from './journal.js';
-export { sampleApps, samplePeople, sampleResources, sampleTenants } from './sample-people.js';
-
+/** The options of `startEmulator`. */
 export interface EmulatorOptions {
-  /** Where the CA lives, and with `persist` everything else; made when missing, owner-only. */
+  /** Folder of the CA and, with `persist`, of the state. Created if missing, for the owner only. */
   readonly directory: string;
-  /** Address that the TLS services listen on; default 127.0.0.1. */
+  /** Address of the TLS services. Default 127.0.0.1. */
   readonly host?: string;
-  /** Must be true for any address that isn't loopback. */
+  /** Required for a `host` that other machines can reach. Default false. */
   readonly allowRemote?: boolean;
-  /** Host name that stands in URLs and the certificate; default `host`. */
+  /** Host name in URLs and in the certificate. Default `host`. */
   readonly publicHost?: string;
-  /** Absent or 0: a free port. */
+  /** 0, the default, is a free port. */
   readonly ports?: {
     readonly entra?: number;
     readonly acs?: number;
@@ -46,25 +42,26 @@ export interface EmulatorOptions {
     readonly managedIdentity?: number;
     readonly control?: number;
   };
-  /** Keeps identities, secrets and keys between starts; default false. The CA is always kept. */
+  /** Stores identities, secrets and keys between starts. Default false. The CA is always stored. */
   readonly persist?: boolean;
-  /** How ACS behaves from the start on; default as documented, without latency. */
+  /** The initial behaviour of ACS. Default: the documented limits, no latency. */
   readonly acs?: AcsSettingsChange & {
-    /** Size of the token signing key; 1024 spares CPU under load. Default 2048. */
+    /** Size of the token signing key. 1024 saves CPU in load tests. Default 2048. */
     readonly signingKeyBits?: 1024 | 2048;
   };
-  /** Secrets that the vault holds beside its own. */
+  /** Additional secrets of the vault, by name. */
   readonly secrets?: Readonly<Record<string, string>>;
 }
 
+/** How to call an emulated ACS resource. */
 export interface AcsResourceAddress {
   readonly name: string;
   readonly url: string;
-  /** The immutable id: the first GUID of its identities' ids. */
+  /** The immutable id: the first GUID in the ids of its identities. */
   readonly resourceId: string;
   readonly accessKey: string;
   readonly connectionString: string;
-  /** Name of the Key Vault secret that holds the connection string. */
+  /** Name of the Key Vault secret with the connection string. */
   readonly secretName: string;
 }
 
@@ -73,55 +70,60 @@ export interface Emulator {
   readonly entraUrl: string;
   readonly acsUrl: string;
   readonly keyVaultUrl: string;
-  /** What `IDENTITY_ENDPOINT` is to be. */
+  /** The value for `IDENTITY_ENDPOINT`. */
   readonly managedIdentityUrl: string;
-  /** What `IDENTITY_HEADER` is to be. */
+  /** The value for `IDENTITY_HEADER`. */
   readonly managedIdentityHeader: string;
   readonly controlUrl: string;
   readonly caFile: string;
   readonly caPem: string;
   readonly tenantId: string;
   readonly secondTenantId: string;
-  /** Client id of the API's registration: `aud` of its tokens. */
+  /** Client id of the API's app registration: the `aud` of its tokens. */
   readonly apiAudience: string;
   readonly acsResourceId: string;
-  /** The primary key as it is now. */
+  /** The current primary key of the first ACS resource. */
   readonly acsAccessKey: string;
-  /** All ACS resources as they are now; the first one is `acsUrl`'s. */
+  /** The ACS resources with their current keys; the first one is that of `acsUrl`. */
   readonly acsResources: readonly AcsResourceAddress[];
   readonly control: ControlClient;
+  /** Closes all servers and their connections. Safe to repeat. */
   stop(): Promise<void>;
 }
 
-const acsResourceIds = {
+const ACS_RESOURCE_IDS = {
   main: 'e0a1b2c3-5d6e-4f70-8a91-b2c3d4e50001',
   second: 'e0a1b2c3-5d6e-4f70-8a91-b2c3d4e50002',
 } as const;
 
 /**
- * Starts fake Entra ID, ACS, Key Vault and managed identity services. Not for production.
+ * Starts the emulated Entra ID, ACS, Key Vault and managed identity services. Not for production.
  *
- * @throws when `host` isn't loopback and `allowRemote` isn't set, or a port is taken.
+ * @throws Error when `host` is not a loopback address and `allowRemote` is not set.
+ * @throws Error with code `EADDRINUSE` when a port is in use.
  */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const host = options.host ?? '127.0.0.1';
   if (!isLoopback(host) && options.allowRemote !== true) {
     throw new Error(
-      `the emulator listens on loopback only; to open it on ${host} allow remote callers`,
+      `other machines can reach ${host}, and the emulator signs in anyone: set --allow-remote (allowRemote) to listen there`,
     );
   }
-  const publicHost = options.publicHost ?? advertised(host);
+  const publicHost = options.publicHost ?? (isWildcard(host) ? 'localhost' : host);
   const folder = new StateFolder(options.directory);
-  const kept = options.persist === true ? folder : undefined;
+  const persistent = options.persist === true ? folder : undefined;
   const { signingKeyBits = 2048, ...acsChange } = options.acs ?? {};
   const given = Object.entries(acsSettingsChangeSchema.parse(acsChange));
-  const initialSettings = { ...defaultAcsSettings, ...Object.fromEntries(given) };
+  const initialSettings = { ...DEFAULT_ACS_SETTINGS, ...Object.fromEntries(given) };
   const acsSettings = { current: initialSettings, initial: initialSettings };
-  const acsIdentities = new AcsIdentities(kept);
+  const acsIdentities = new AcsIdentities(persistent);
   const [identity, signingKeys, acsTokens] = await Promise.all([
-    serverIdentity(folder, [host, publicHost].filter(isNamed)),
-    SigningKeys.load(kept),
-    AcsTokens.load(acsIdentities, kept, signingKeyBits),
+    serverIdentity(
+      folder,
+      [host, publicHost].filter((name) => !isWildcard(name)),
+    ),
+    SigningKeys.load(persistent),
+    AcsTokens.load(acsIdentities, persistent, signingKeyBits),
   ]);
 
   const faults = new Faults();
@@ -129,10 +131,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const urls = { entra: '', keyVault: '', control: '' };
   const acsUrls = new Map<string, string>();
   const entra = new Entra(signingKeys, () => urls.entra);
-  const acsResources = Object.entries(acsResourceIds).map(
-    ([name, id]) => new AcsResource(name, id, kept),
+  const acsResources = Object.entries(ACS_RESOURCE_IDS).map(
+    ([name, id]) => new AcsResource(name, id, persistent),
   );
-  const secrets = new VaultSecrets(kept);
+  const secrets = new VaultSecrets(persistent);
   const keyVault = new KeyVault({
     secrets,
     tokens: entra.tokens,
@@ -162,7 +164,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     });
     servers.push(server);
     const bound = await server.listen(isPlain ? '127.0.0.1' : host, port ?? 0);
-    return isPlain ? `http://127.0.0.1:${bound}` : `https://${inUrl(publicHost)}:${bound}`;
+    return isPlain ? `http://127.0.0.1:${bound}` : `https://${urlHost(publicHost)}:${bound}`;
   };
 
   try {
@@ -179,7 +181,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
         tokens: acsTokens,
         entraTokens: entra.tokens,
         settings: () => acsSettings.current,
-        isOwnHost: (name) => isOwnHost(name, acsUrls.get(resource.name) ?? ''),
+        isOwnHost: (name) => isHostOf(acsUrls.get(resource.name) ?? '', name),
       });
       const port = resource.name === 'main' ? ports.acs : ports.acsSecond;
       const url = await start('acs', port, {
@@ -201,7 +203,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       routes: control.routes(),
       isJournaled: (operation) => operation === 'redirected',
     });
-    // 32 bytes each: HMAC key, Ed25519 seed, AES-256 key.
+    // 32 bytes each: an HMAC key, an Ed25519 seed, an AES-256 key.
     for (const name of ['audit-fingerprint-key', 'audit-signing-key', 'token-cache-key']) {
       secrets.ensurePresent(name, () => randomBytes(32).toString('base64'));
     }
@@ -223,10 +225,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       controlUrl: urls.control,
       caFile: identity.caFile,
       caPem: identity.caPem,
-      tenantId: sampleTenants.home.id,
-      secondTenantId: sampleTenants.second.id,
-      apiAudience: sampleResources.api.clientId,
-      acsResourceId: acsResourceIds.main,
+      tenantId: SAMPLE_TENANTS.home.id,
+      secondTenantId: SAMPLE_TENANTS.second.id,
+      apiAudience: SAMPLE_RESOURCES.api.clientId,
+      acsResourceId: ACS_RESOURCE_IDS.main,
       get acsAccessKey() {
         return acsResources[0]?.accessKey() ?? '';
       },
@@ -250,30 +252,4 @@ function secretNameOf(resource: AcsResource): string {
   return resource.name === 'main'
     ? 'acs-connection-string'
     : `acs-connection-string-${resource.name}`;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
-}
-
-/** A wildcard address is no name that a client could call. */
-function isNamed(host: string): boolean {
-  return host !== '0.0.0.0' && host !== '::';
-}
-
-function advertised(host: string): string {
-  return isNamed(host) ? host : 'localhost';
-}
-
-function inUrl(host: string): string {
-  return isIP(host) === 6 ? `[${host}]` : host;
-}
-
-/** The signed host must be this server under its public name or one of loopback's. */
-function isOwnHost(host: string, url: string): boolean {
-  if (url === '') return false;
-  const own = new URL(url);
-  return [own.hostname, 'localhost', '127.0.0.1', '[::1]'].some(
-    (name) => host === `${name}:${own.port}`,
-  );
 }

@@ -1,7 +1,7 @@
 import { CommunicationIdentityClient } from '@azure/communication-identity';
 import { describe, expect, it } from 'vitest';
 import { Faults, type FaultRequest } from './faults.js';
-import { useEmulator } from './spec-emulator.js';
+import { useEmulator } from './testing.js';
 
 const running = useEmulator();
 
@@ -28,7 +28,7 @@ async function armCreate(fault: Omit<FaultRequest, 'service' | 'operation'>): Pr
 }
 
 describe('a fault', () => {
-  it('of kind status answers it, and carries nothing out', async () => {
+  it('of kind status responds with the status without executing the operation', async () => {
     await armCreate({
       kind: 'status',
       status: 500,
@@ -38,20 +38,20 @@ describe('a fault', () => {
     expect(await running().control.listIdentities()).toEqual([]);
   });
 
-  it('of kind status carries the headers it was given', async () => {
+  it('of kind status responds with its headers', async () => {
     await arm({ kind: 'status', status: 429, headers: { 'retry-after': '7' } });
     const response = await fetchKeys();
     expect(response.status).toBe(429);
     expect(response.headers.get('retry-after')).toBe('7');
   });
 
-  it('of kind reset cuts the connection, and carries nothing out', async () => {
+  it('of kind reset closes the connection without executing the operation', async () => {
     await armCreate({ kind: 'reset' });
     await expect(acs().createUser()).rejects.toThrow();
     expect(await running().control.listIdentities()).toEqual([]);
   });
 
-  it('of kind reply-lost cuts the connection after the work: a retry makes an orphan', async () => {
+  it('of kind reply-lost executes the operation and closes the connection, so that a retry creates an orphan', async () => {
     await armCreate({ kind: 'reply-lost', count: 1 });
     const user = await acs(1).createUser();
     const identities = await running().control.listIdentities();
@@ -59,7 +59,7 @@ describe('a fault', () => {
     expect(identities[1]?.id).toBe(user.communicationUserId);
   });
 
-  it('of kind malformed breaks the body after the work', async () => {
+  it('of kind malformed executes the operation and responds with a broken body', async () => {
     await armCreate({ kind: 'malformed' });
     await expect(acs().createUser()).rejects.toThrow();
     expect(await running().control.listIdentities()).toHaveLength(1);
@@ -69,7 +69,7 @@ describe('a fault', () => {
     expect(await response.text()).toBe('<html>');
   });
 
-  it('of kind hang never answers', async () => {
+  it('of kind hang never responds', async () => {
     await arm({ kind: 'hang' });
     await expect(fetchKeys(AbortSignal.timeout(200))).rejects.toThrow(/abort|timeout/i);
     const [entry] = await running().control.readJournal({ operation: 'keys' });
@@ -77,14 +77,14 @@ describe('a fault', () => {
     expect(entry).not.toHaveProperty('status');
   });
 
-  it('of kind oversized sends as much as was asked for', async () => {
+  it('of kind oversized responds with a body of the requested size', async () => {
     await arm({ kind: 'oversized', sizeBytes: 1_000_000 });
     const body = await (await fetchKeys()).text();
     expect(body.length).toBeGreaterThanOrEqual(1_000_000);
     expect(JSON.parse(body)).toHaveProperty('padding');
   });
 
-  it('of kind redirect leads to a page whose visits are recorded', async () => {
+  it('of kind redirect leads to a page that journals its visits', async () => {
     await arm({ kind: 'redirect' });
     const response = await fetchKeys();
     expect(response.status).toBe(302);
@@ -92,7 +92,7 @@ describe('a fault', () => {
     expect(await running().control.readJournal({ service: 'control' })).toHaveLength(1);
   });
 
-  it('of kind latency delays the real answer', async () => {
+  it('of kind latency delays the response', async () => {
     await arm({ kind: 'latency', latencyMs: 300 });
     const startedAtMs = performance.now();
     expect((await fetchKeys()).status).toBe(200);
@@ -115,20 +115,20 @@ describe('a fault', () => {
   });
 });
 
-describe('the dice of a fault', () => {
-  const roll = (seed: number): boolean[] => {
+describe('the probability of a fault', () => {
+  const sample = (seed: number): boolean[] => {
     const faults = new Faults();
     faults.add({ service: 'acs', operation: '*', kind: 'reset', probability: 0.3, seed });
-    return Array.from({ length: 1000 }, () => faults.strike('acs', 'issue').length > 0);
+    return Array.from({ length: 1000 }, () => faults.matches('acs', 'issue').length > 0);
   };
 
-  it('fall the same way for the same seed', () => {
-    expect(roll(7)).toEqual(roll(7));
-    expect(roll(7)).not.toEqual(roll(8));
+  it('repeats for the same seed', () => {
+    expect(sample(7)).toEqual(sample(7));
+    expect(sample(7)).not.toEqual(sample(8));
   });
 
-  it('hit about as often as the probability says', () => {
-    const hits = roll(7).filter(Boolean).length;
+  it('matches at the rate of the probability', () => {
+    const hits = sample(7).filter(Boolean).length;
     expect(hits).toBeGreaterThan(250);
     expect(hits).toBeLessThan(350);
   });

@@ -2,102 +2,107 @@ import { randomUUID } from 'node:crypto';
 import type { ServiceName } from './journal.js';
 
 /**
- * - `status`: answers `status` with `body` and `headers`; the operation isn't carried out.
- * - `latency`: waits `latencyMs`, then goes on (to another matching fault or the real answer).
- * - `reset`: cuts the connection before anything is carried out.
- * - `malformed`: carries the operation out, answers with `body` or with broken JSON.
- * - `reply-lost`: carries the operation out, then cuts the connection.
- * - `hang`: never answers; nothing is carried out.
- * - `oversized`: answers 200 with valid JSON of `sizeBytes`.
- * - `redirect`: answers 302 to `location`.
+ * - `status`: responds with `status`, `body` and `headers` without executing the operation.
+ * - `latency`: waits `latencyMs`, then applies the next matching fault or executes the operation.
+ * - `reset`: closes the connection without executing the operation.
+ * - `malformed`: executes the operation, then responds with `body` or with truncated JSON.
+ * - `reply-lost`: executes the operation, then closes the connection.
+ * - `hang`: never responds and does not execute the operation.
+ * - `oversized`: responds 200 with valid JSON of `sizeBytes`.
+ * - `redirect`: responds 302 to `location`.
  */
 export type FaultKind =
   'status' | 'latency' | 'reset' | 'malformed' | 'reply-lost' | 'hang' | 'oversized' | 'redirect';
 
+/** A fault to inject. */
 export interface FaultRequest {
   readonly service: ServiceName;
-  /** An operation of the service, or `*` for each. */
+  /** An operation of the service, or `*` for all. */
   readonly operation: string;
   readonly kind: FaultKind;
   /** For `status`; default 503. */
   readonly status?: number | undefined;
-  /** For `status` and `malformed`. A string is sent as it is, anything else as JSON. */
+  /** For `status` and `malformed`. A string is sent verbatim, anything else as JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** For `latency`; default 1000. */
   readonly latencyMs?: number | undefined;
   /** For `oversized`; default 50 MiB. */
   readonly sizeBytes?: number | undefined;
-  /** For `redirect`; default a page of the control API, whose visits stand in the journal. */
+  /** For `redirect`; default a page of the control API, which journals its visits. */
   readonly location?: string | undefined;
-  /** How many requests it hits; without it, each until removed. */
+  /** Number of requests it applies to; default all until it is removed. */
   readonly count?: number | undefined;
-  /** From 0 to 1, by request; default 1. */
+  /** Probability per request, from 0 to 1; default 1. */
   readonly probability?: number | undefined;
-  /** Makes the dice of `probability` repeatable. */
+  /** Seed of the pseudorandom numbers for `probability`, for a repeatable sequence. */
   readonly seed?: number | undefined;
 }
 
+/** An injected fault. */
 export interface Fault extends FaultRequest {
   readonly id: string;
-  /** Requests it has hit. */
+  /** Number of requests it was applied to. */
   readonly hits: number;
 }
 
-interface ArmedFault extends FaultRequest {
+interface ActiveFault extends FaultRequest {
   readonly id: string;
-  readonly roll: () => number;
+  readonly random: () => number;
   hits: number;
 }
 
-/** The faults that are armed, in the order in which they were added. */
+/** The active faults, in the order in which they were added. */
 export class Faults {
-  private armed: ArmedFault[] = [];
+  #active: ActiveFault[] = [];
 
   add(request: FaultRequest): string {
     const id = randomUUID();
-    const roll = request.seed === undefined ? Math.random : seededDice(request.seed);
-    this.armed.push({ ...request, id, roll, hits: 0 });
+    const random = request.seed === undefined ? Math.random : prng(request.seed);
+    this.#active.push({ ...request, id, random, hits: 0 });
     return id;
   }
 
   list(): Fault[] {
-    return this.armed.map((fault) => ({ ...fault, roll: undefined }));
+    return this.#active.map((fault) => ({ ...fault, random: undefined }));
   }
 
-  /** @returns whether there was such a fault. */
+  /** @returns `false` for an unknown id. */
   remove(id: string): boolean {
-    const before = this.armed.length;
-    this.armed = this.armed.filter((fault) => fault.id !== id);
-    return this.armed.length < before;
+    const before = this.#active.length;
+    this.#active = this.#active.filter((fault) => fault.id !== id);
+    return this.#active.length < before;
   }
 
   clear(): void {
-    this.armed = [];
+    this.#active = [];
   }
 
-  /** The faults that hit this request: any number of latencies, then at most one of another kind. */
-  strike(service: ServiceName, operation: string): FaultRequest[] {
-    if (this.armed.length === 0) return [];
-    const struck: FaultRequest[] = [];
-    for (const fault of this.armed) {
-      if (!matches(fault, service, operation)) continue;
+  /**
+   * The faults of this request: any number of latencies, then at most one of another kind. Counts a
+   * hit for each.
+   */
+  matches(service: ServiceName, operation: string): FaultRequest[] {
+    if (this.#active.length === 0) return [];
+    const matching: FaultRequest[] = [];
+    for (const fault of this.#active) {
+      if (!isFor(fault, service, operation)) continue;
       if (fault.count !== undefined && fault.hits >= fault.count) continue;
-      if (fault.probability !== undefined && fault.roll() >= fault.probability) continue;
+      if (fault.probability !== undefined && fault.random() >= fault.probability) continue;
       fault.hits += 1;
-      struck.push(fault);
+      matching.push(fault);
       if (fault.kind !== 'latency') break;
     }
-    return struck;
+    return matching;
   }
 }
 
-function matches(fault: FaultRequest, service: ServiceName, operation: string): boolean {
+function isFor(fault: FaultRequest, service: ServiceName, operation: string): boolean {
   return fault.service === service && (fault.operation === '*' || fault.operation === operation);
 }
 
-/** Mulberry32: small, fast and repeatable; good enough for dice. */
-function seededDice(seed: number): () => number {
+/** The mulberry32 generator: 32 bits of state, numbers from 0 (inclusive) to 1 (exclusive). */
+function prng(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

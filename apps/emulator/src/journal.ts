@@ -1,6 +1,6 @@
-/** One request that a fake service got. Never holds a token, a secret or a body. */
+/** One request to an emulated service. Never contains a token, a secret or a body. */
 export interface JournalEntry {
-  /** Counts up from 1 and is never used twice while the emulator runs. */
+  /** Ascending from 1; unique while the emulator runs. */
   readonly sequence: number;
   readonly at: string;
   readonly service: ServiceName;
@@ -8,39 +8,42 @@ export interface JournalEntry {
   readonly method: string;
   /** Without the query string. */
   readonly path: string;
-  /** Absent when the connection was cut or the answer held back. */
+  /** Absent when no response was sent. */
   readonly status?: number;
-  /** Who called, as far as the service found out: object id, client id or `key:primary`. */
+  /** The authenticated caller: an object id, a client id or `key:primary`. */
   readonly caller?: string;
+  /** The kinds of the injected faults, joined by `+`. */
   readonly fault?: string;
   readonly requestId: string;
 }
 
+/** The emulated services, and the control API. */
 export type ServiceName = 'entra' | 'acs' | 'key-vault' | 'managed-identity' | 'control';
 
+/** A filter of journal entries. All members must match. */
 export interface JournalQuery {
   readonly service?: ServiceName | undefined;
   readonly operation?: string | undefined;
-  /** A sequence number or an ISO instant: only later entries are given. */
+  /** A sequence number or an ISO 8601 instant; exclusive. */
   readonly since?: number | string | undefined;
 }
 
-/** The requests the fake services got: the newest `capacity` of them, older ones are forgotten. */
+/** A ring buffer of the newest `capacity` requests to the emulated services. */
 export class Journal {
-  private entries: JournalEntry[] = [];
-  private next = 1;
+  #entries: JournalEntry[] = [];
+  #next = 1;
 
   constructor(private readonly capacity = 100_000) {}
 
   add(entry: Omit<JournalEntry, 'sequence'>): void {
-    const sequence = this.next++;
-    this.entries[(sequence - 1) % this.capacity] = { sequence, ...entry };
+    const sequence = this.#next++;
+    this.#entries[(sequence - 1) % this.capacity] = { sequence, ...entry };
   }
 
   /** Oldest first. */
   read(query: JournalQuery = {}): JournalEntry[] {
     const isLater = laterThan(query.since);
-    return this.inOrder().filter(
+    return this.#inOrder().filter(
       (entry) =>
         isLater(entry) &&
         (query.service === undefined || entry.service === query.service) &&
@@ -48,14 +51,14 @@ export class Journal {
     );
   }
 
-  /** Sequence numbers go on, so that a reader's `since` keeps its meaning. */
+  /** Sequence numbers continue, so that `since` of an earlier reader stays valid. */
   clear(): void {
-    this.entries = [];
+    this.#entries = [];
   }
 
-  private inOrder(): JournalEntry[] {
-    const oldestAt = (this.next - 1) % this.capacity;
-    return [...this.entries.slice(oldestAt), ...this.entries.slice(0, oldestAt)].filter(
+  #inOrder(): JournalEntry[] {
+    const oldestAt = (this.#next - 1) % this.capacity;
+    return [...this.#entries.slice(oldestAt), ...this.#entries.slice(0, oldestAt)].filter(
       (entry): entry is JournalEntry => (entry as JournalEntry | undefined) !== undefined,
     );
   }

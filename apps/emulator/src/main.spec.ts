@@ -11,7 +11,7 @@ afterEach(() => {
 });
 
 describe('the standalone emulator', () => {
-  it('warns, prints its addresses without a key on one line, and stops on a signal', async () => {
+  it('warns, prints its addresses without keys as one line of JSON, and stops on a signal', async () => {
     const lines = vi.spyOn(console, 'log').mockReturnValue();
     const warnings = vi.spyOn(console, 'error').mockReturnValue();
     const once = vi.spyOn(process, 'once');

@@ -1,77 +1,107 @@
-import { Command, InvalidArgumentError } from 'commander';
+#!/usr/bin/env node
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Emulator, startEmulator } from './emulator.js';
 
 interface Flags {
   readonly directory: string;
+  readonly persist?: true;
   readonly host?: string;
   readonly publicHost?: string;
-  readonly allowRemote?: boolean;
-  readonly persist?: boolean;
-  readonly entraPort?: number;
-  readonly acsPort?: number;
-  readonly acsSecondPort?: number;
-  readonly keyVaultPort?: number;
-  readonly managedIdentityPort?: number;
-  readonly controlPort?: number;
-  readonly acsLatencyMs?: number;
+  readonly allowRemote?: true;
+  readonly entraPort: number;
+  readonly acsPort: number;
+  readonly acsSecondPort: number;
+  readonly keyVaultPort: number;
+  readonly managedIdentityPort: number;
+  readonly controlPort: number;
+  readonly acsLatencyMs: number;
   readonly acsLimits?: 'off';
-  readonly acsSigningKeyBits?: 1024 | 2048;
+  readonly acsSigningKeyBits: 1024 | 2048;
 }
 
-const command = new Command('emulator')
-  .description('Fake Entra ID, ACS identity and Key Vault for development. NOT FOR PRODUCTION.')
-  .requiredOption('--directory <path>', 'where the local CA lives, and the state with --persist')
-  .option('--host <address>', 'address of the TLS services (default: 127.0.0.1)')
-  .option('--public-host <name>', 'host name in URLs and certificate (default: --host)')
-  .option('--allow-remote', 'allow a --host that other machines can reach')
-  .option('--persist', 'keep identities, secrets and keys between starts')
-  .option('--entra-port <port>', 'default: a free one', toPort)
-  .option('--acs-port <port>', 'default: a free one', toPort)
-  .option('--acs-second-port <port>', 'second ACS resource; default: a free one', toPort)
-  .option('--key-vault-port <port>', 'default: a free one', toPort)
-  .option('--managed-identity-port <port>', 'always on 127.0.0.1; default: a free one', toPort)
-  .option('--control-port <port>', 'always on 127.0.0.1; default: a free one', toPort)
-  .option('--acs-latency-ms <milliseconds>', 'added to each ACS answer (default: 0)', toNumber)
-  .option('--acs-limits <off>', 'off: ACS never answers 429', toLimits)
-  .option('--acs-signing-key-bits <bits>', '1024 spares CPU under load (default: 2048)', toKeyBits)
-  .addHelpText('after', '\nPrints one line of JSON with its addresses on stdout when it is ready.');
+const MAX_LATENCY_MS = 600_000;
 
-const flags = command.parse().opts<Flags>();
-const isRemote = flags.allowRemote === true;
-console.error('*** Azure emulator: NOT FOR PRODUCTION. Anyone who reaches it is signed in. ***');
-if (isRemote) console.error('*** --allow-remote: other machines may reach it. ***');
+const HELP = `
+When ready, it prints its addresses as one line of JSON on stdout and as text on stderr.
+Ctrl-C or SIGTERM stops it.
+
+Clients must trust the CA certificate, for instance in Node.js:
+  NODE_EXTRA_CA_CERTS=.acs-identity-emulator/ca.pem node app.js`;
+
+const flags = new Command('acs-identity-emulator')
+  .description(
+    'Emulates Microsoft Entra ID, Azure Communication Services (identity), Key Vault and ' +
+      'managed identity for development and tests. NOT FOR PRODUCTION: it signs in anyone.',
+  )
+  .option('--directory <path>', 'folder of the CA and the state', '.acs-identity-emulator')
+  .option('--persist', 'store identities, secrets and keys between starts')
+  .option('--host <address>', 'address of the TLS services (default: 127.0.0.1)')
+  .option('--public-host <name>', 'host name in URLs and in the certificate (default: --host)')
+  .option('--allow-remote', 'allow a --host that other machines can reach')
+  .addOption(portOption('--entra-port', 'Entra ID'))
+  .addOption(portOption('--acs-port', 'ACS, first resource'))
+  .addOption(portOption('--acs-second-port', 'ACS, second resource'))
+  .addOption(portOption('--key-vault-port', 'Key Vault'))
+  .addOption(portOption('--managed-identity-port', 'managed identity, on 127.0.0.1'))
+  .addOption(portOption('--control-port', 'control API, on 127.0.0.1'))
+  .option('--acs-latency-ms <milliseconds>', 'latency of every ACS response', toLatency, 0)
+  .option('--acs-limits <off>', 'turns the rate limits of ACS off', toLimits)
+  .option('--acs-signing-key-bits <bits>', '1024 saves CPU in load tests', toKeyBits, 2048)
+  .addHelpText('after', HELP)
+  .showHelpAfterError('See --help.')
+  .parse()
+  .opts<Flags>();
+
+console.error('*** Azure emulator: NOT FOR PRODUCTION. It signs in anyone who can reach it. ***');
+if (flags.allowRemote) console.error('*** --allow-remote: other machines may reach it. ***');
 
 try {
   const emulator = await startEmulator({
-    directory: flags.directory,
-    allowRemote: isRemote,
-    persist: flags.persist === true,
+    directory: resolve(flags.directory),
+    persist: flags.persist ?? false,
+    allowRemote: flags.allowRemote ?? false,
     ...(flags.host === undefined ? {} : { host: flags.host }),
     ...(flags.publicHost === undefined ? {} : { publicHost: flags.publicHost }),
     ports: {
-      entra: flags.entraPort ?? 0,
-      acs: flags.acsPort ?? 0,
-      acsSecond: flags.acsSecondPort ?? 0,
-      keyVault: flags.keyVaultPort ?? 0,
-      managedIdentity: flags.managedIdentityPort ?? 0,
-      control: flags.controlPort ?? 0,
+      entra: flags.entraPort,
+      acs: flags.acsPort,
+      acsSecond: flags.acsSecondPort,
+      keyVault: flags.keyVaultPort,
+      managedIdentity: flags.managedIdentityPort,
+      control: flags.controlPort,
     },
     acs: {
-      ...(flags.acsLatencyMs === undefined ? {} : { latencyMs: flags.acsLatencyMs }),
+      latencyMs: flags.acsLatencyMs,
       ...(flags.acsLimits === undefined ? {} : { limits: flags.acsLimits }),
-      signingKeyBits: flags.acsSigningKeyBits ?? 2048,
+      signingKeyBits: flags.acsSigningKeyBits,
     },
   });
   const end = (): void => void emulator.stop();
   process.once('SIGINT', end);
   process.once('SIGTERM', end);
+  console.error(summary(emulator));
   console.log(JSON.stringify(withoutSecrets(emulator)));
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 }
 
-/** Output ends up in logs; connection strings are read from the vault. */
+function summary(emulator: Emulator): string {
+  const { entraUrl, tenantId, acsResources, keyVaultUrl, managedIdentityUrl, controlUrl, caFile } =
+    emulator;
+  const lines = [
+    ['Entra ID', `${entraUrl}/${tenantId}`],
+    ...acsResources.map(({ name, url }) => [`ACS (${name})`, url]),
+    ['Key Vault', keyVaultUrl],
+    ['Managed identity', managedIdentityUrl],
+    ['Control API', controlUrl],
+    ['CA certificate', caFile],
+  ];
+  return lines.map(([name = '', value = '']) => `  ${name.padEnd(18)}${value}`).join('\n');
+}
+
+/** Output ends up in logs. Connection strings are in the vault. */
 function withoutSecrets(emulator: Emulator): object {
   return {
     ...emulator,
@@ -84,25 +114,31 @@ function withoutSecrets(emulator: Emulator): object {
   };
 }
 
-function toPort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new InvalidArgumentError('a port is a whole number from 0 to 65535.');
+function portOption(flag: string, description: string): Option {
+  return new Option(`${flag} <port>`, description).argParser(toPort).default(0, 'a free port');
 }
 
-function toNumber(text: string): number {
+function toPort(text: string): number {
+  return toInteger(text, 65_535);
+}
+
+function toLatency(text: string): number {
+  return toInteger(text, MAX_LATENCY_MS);
+}
+
+function toInteger(text: string, max: number): number {
   const number = Number(text);
-  if (text !== '' && number >= 0) return number;
-  throw new InvalidArgumentError('not a number of milliseconds.');
+  if (/^\d+$/.test(text) && number <= max) return number;
+  throw new InvalidArgumentError(`It must be an integer from 0 to ${max}.`);
 }
 
 function toLimits(text: string): 'off' {
   if (text === 'off') return text;
-  throw new InvalidArgumentError("only 'off' may be given.");
+  throw new InvalidArgumentError("It must be 'off'.");
 }
 
 function toKeyBits(text: string): 1024 | 2048 {
   if (text === '1024') return 1024;
   if (text === '2048') return 2048;
-  throw new InvalidArgumentError('1024 or 2048.');
+  throw new InvalidArgumentError('It must be 1024 or 2048.');
 }

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
   createServer as createHttpServer,
-  type IncomingHttpHeaders,
   type IncomingMessage,
   type RequestListener,
   type Server,
@@ -12,120 +11,81 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultRequest, Faults } from './faults.js';
+import { azureError, HttpError } from './http-error.js';
 import type { Journal, ServiceName } from './journal.js';
+import type { Route, ServiceReply, ServiceRequest } from './route.js';
 import { isErrorCode } from './state-folder.js';
 
-/** A request whose body has been read. */
-export interface ServiceRequest {
-  readonly method: string;
-  /** Path and query as they came over the wire, percent-encoding included. */
-  readonly target: string;
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-  /** The groups of the route's pattern, decoded. */
-  readonly params: readonly string[];
-  readonly requestId: string;
-  /** Set by the service once it knows; goes into the journal, so never a secret. */
-  caller?: string;
-}
-
-export interface ServiceReply {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** A string is sent as it is, anything else as JSON. */
-  readonly body?: unknown;
-}
-
-export interface Route {
-  readonly method: string;
-  /** Matched against the raw path. */
-  readonly path: RegExp;
-  /** The name under which faults and the journal know it. */
-  readonly operation: string;
-  readonly handle: (request: ServiceRequest) => ServiceReply | Promise<ServiceReply>;
-}
-
-/** Thrown by a handler to answer with a refusal. */
-export class Refusal extends Error {
-  constructor(readonly reply: ServiceReply) {
-    super(`refused with ${reply.status}`);
-  }
-}
-
+/** What a server serves, and how. */
 export interface ServiceServerOptions {
   readonly service: ServiceName;
   readonly routes: readonly Route[];
   readonly faults: Faults;
   readonly journal: Journal;
-  /** Without it the server speaks plain HTTP. */
+  /** Absent: plain HTTP. */
   readonly tls?: { readonly key: string; readonly cert: string };
-  /** Headers that each answer carries. */
+  /** Headers of every response. */
   readonly headersFor?: (request: ServiceRequest, startedAtMs: number) => Record<string, string>;
-  /** The answer to a request that no route takes; default 404 with an Azure-style body. */
-  readonly notFound?: ServiceReply;
-  /** Where `redirect` faults lead unless they say otherwise. */
+  /** The default target of `redirect` faults. */
   readonly redirectTo: () => string;
-  /** Operations that leave no trace in the journal; default none. */
+  /** Whether requests of an operation are journaled. Default: all are. */
   readonly isJournaled?: (operation: string) => boolean;
 }
 
-const bodyLimitBytes = 1024 * 1024;
-const defaultOversizedBytes = 50 * 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
+const DEFAULT_OVERSIZED_BYTES = 50 * 1024 * 1024;
 
-/** An HTTP server of one fake service: routes, faults and the journal, the same for all of them. */
+/** The HTTP server of one emulated service: applies faults, dispatches to routes, keeps the journal. */
 export class ServiceServer {
-  private readonly server: Server;
-  private readonly stopping = new AbortController();
+  readonly #server: Server;
+  readonly #stopping = new AbortController();
 
   constructor(private readonly options: ServiceServerOptions) {
     const listener: RequestListener = (incoming, response) => {
-      this.serve(incoming, response).catch((error: unknown) => {
-        // A client that hangs up is no news.
-        if (!isErrorCode(error, 'ECONNRESET') && !this.stopping.signal.aborted)
-          console.error(error);
+      this.#serve(incoming, response).catch((error: unknown) => {
+        const isHangUp = isErrorCode(error, 'ECONNRESET') || this.#stopping.signal.aborted;
+        if (!isHangUp) console.error(error);
         response.destroy();
       });
     };
-    this.server =
+    this.#server =
       options.tls === undefined
         ? createHttpServer(listener)
         : createHttpsServer(options.tls, listener);
-    this.server.keepAliveTimeout = 65_000;
+    this.#server.keepAliveTimeout = 65_000;
   }
 
-  /** @returns the port that was bound. */
+  /** @returns the bound port. */
   async listen(host: string, port: number): Promise<number> {
     await new Promise<void>((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen(port, host, resolve);
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, resolve);
     });
-    const address = this.server.address();
+    const address = this.#server.address();
     if (address === null || typeof address === 'string') throw new Error('no TCP address is bound');
     return address.port;
   }
 
-  /** Cuts what is under way: a fake service owes nobody a last answer. */
+  /** Closes the server at once, including open connections. */
   async stop(): Promise<void> {
-    this.stopping.abort();
-    if (!this.server.listening) return;
+    this.#stopping.abort();
+    if (!this.#server.listening) return;
     const closed = new Promise<void>((resolve) =>
-      this.server.close(() => {
+      this.#server.close(() => {
         resolve();
       }),
     );
-    this.server.closeAllConnections();
+    this.#server.closeAllConnections();
     await closed;
   }
 
-  private async serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedAtMs = performance.now();
     const target = incoming.url ?? '/';
     const queryAt = target.indexOf('?');
     const path = queryAt === -1 ? target : target.slice(0, queryAt);
     const method = incoming.method ?? 'GET';
-    const { route, params } = this.find(method, path);
+    const { route, params } = this.#find(method, path);
     const body = await readBody(incoming);
     const request: ServiceRequest = {
       method,
@@ -138,7 +98,7 @@ export class ServiceServer {
       requestId: randomUUID(),
     };
     const operation = route?.operation ?? 'unknown';
-    const struck = this.options.faults.strike(this.options.service, operation);
+    const matches = this.options.faults.matches(this.options.service, operation);
     const record = (status: number | undefined): void => {
       if (this.options.isJournaled?.(operation) === false) return;
       this.options.journal.add({
@@ -150,14 +110,14 @@ export class ServiceServer {
         requestId: request.requestId,
         ...(status === undefined ? {} : { status }),
         ...(request.caller === undefined ? {} : { caller: request.caller }),
-        ...(struck.length === 0 ? {} : { fault: struck.map(({ kind }) => kind).join('+') }),
+        ...(matches.length === 0 ? {} : { fault: matches.map(({ kind }) => kind).join('+') }),
       });
     };
 
-    for (const fault of struck) {
-      if (fault.kind === 'latency') await this.wait(fault.latencyMs ?? 1000);
+    for (const fault of matches) {
+      if (fault.kind === 'latency') await this.#wait(fault.latencyMs ?? 1000);
     }
-    const fault = struck.find(({ kind }) => kind !== 'latency');
+    const fault = matches.find(({ kind }) => kind !== 'latency');
     if (fault?.kind === 'reset') {
       record(undefined);
       incoming.socket.destroy();
@@ -169,13 +129,13 @@ export class ServiceServer {
     }
     if (fault?.kind === 'oversized') {
       record(200);
-      await sendOversized(response, fault.sizeBytes ?? defaultOversizedBytes);
+      await sendOversized(response, fault.sizeBytes ?? DEFAULT_OVERSIZED_BYTES);
       return;
     }
     const reply =
       body === undefined
         ? { status: 413, body: azureError('RequestEntityTooLarge', 'The body is too large.') }
-        : await this.answer(route, request, fault);
+        : await this.#answer(route, request, fault);
     if (fault?.kind === 'reply-lost') {
       record(undefined);
       incoming.socket.destroy();
@@ -185,7 +145,7 @@ export class ServiceServer {
     send(response, reply, this.options.headersFor?.(request, startedAtMs));
   }
 
-  private async answer(
+  async #answer(
     route: Route | undefined,
     request: ServiceRequest,
     fault: FaultRequest | undefined,
@@ -198,7 +158,7 @@ export class ServiceServer {
     if (fault?.kind === 'redirect') {
       return { status: 302, headers: { location: fault.location ?? this.options.redirectTo() } };
     }
-    const reply = await this.carryOut(route, request);
+    const reply = await this.#handle(route, request);
     if (fault?.kind !== 'malformed') return reply;
     const text = typeof fault.body === 'string' ? fault.body : JSON.stringify(fault.body);
     return {
@@ -208,25 +168,20 @@ export class ServiceServer {
     };
   }
 
-  private async carryOut(route: Route | undefined, request: ServiceRequest): Promise<ServiceReply> {
+  async #handle(route: Route | undefined, request: ServiceRequest): Promise<ServiceReply> {
     if (route === undefined) {
-      return (
-        this.options.notFound ?? {
-          status: 404,
-          body: azureError('NotFound', 'There is nothing at this address.'),
-        }
-      );
+      return { status: 404, body: azureError('NotFound', 'There is no such operation.') };
     }
     try {
       return await route.handle(request);
     } catch (error) {
-      if (error instanceof Refusal) return error.reply;
+      if (error instanceof HttpError) return error.reply;
       console.error(error);
       return { status: 500, body: azureError('InternalServerError', 'The emulator failed.') };
     }
   }
 
-  private find(method: string, path: string): { route?: Route; params: string[] } {
+  #find(method: string, path: string): { route?: Route; params: string[] } {
     for (const route of this.options.routes) {
       if (route.method !== method) continue;
       const match = route.path.exec(path);
@@ -240,25 +195,20 @@ export class ServiceServer {
     return { params: [] };
   }
 
-  private async wait(ms: number): Promise<void> {
-    if (ms > 0) await delay(ms, undefined, { signal: this.stopping.signal, ref: false });
+  async #wait(ms: number): Promise<void> {
+    if (ms > 0) await delay(ms, undefined, { signal: this.#stopping.signal, ref: false });
   }
 }
 
-/** The error body that Azure services share. */
-export function azureError(code: string, message: string, target?: string): object {
-  return { error: { code, message, ...(target === undefined ? {} : { target }) } };
-}
-
-/** @returns `undefined` when the body is longer than a fake service reads. */
+/** @returns `undefined` for a body of more than 1 MiB. */
 async function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size <= bodyLimitBytes) chunks.push(chunk);
+    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
   }
-  return size > bodyLimitBytes ? undefined : Buffer.concat(chunks);
+  return size > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks);
 }
 
 function send(
@@ -283,7 +233,7 @@ async function sendOversized(response: ServerResponse, sizeBytes: number): Promi
   try {
     await pipeline(Readable.from(padding(sizeBytes)), response);
   } catch {
-    // The client gave up reading, as it should.
+    // The client closed the connection, as it should.
   }
 }
 

@@ -1,9 +1,17 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import type { z } from 'zod';
 
-/** The folder in which the emulator keeps its CA and, when asked to, its state. Owner-only. */
+/** The folder of the emulator's CA and, if persistent, of its state. Owner-only. */
 export class StateFolder {
   constructor(readonly path: string) {
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -28,17 +36,31 @@ export class StateFolder {
     return text === undefined ? undefined : schema.parse(JSON.parse(text));
   }
 
-  /** Replaces the file as a whole: a crash leaves the old one or the new one. */
+  /** Replaces the file atomically, with mode 0600. */
   write(name: string, content: string): void {
-    writeOwnerOnly(this.file(name), content);
+    renameSync(this.#writeDraft(content), this.file(name));
   }
-}
 
-export function writeOwnerOnly(file: string, content: string): void {
-  const draft = join(dirname(file), `.${randomUUID()}.draft`);
-  writeFileSync(draft, content, { mode: 0o600 });
-  chmodSync(draft, 0o600);
-  renameSync(draft, file);
+  /** Writes the file unless it exists, atomically: of several processes, the first one wins. */
+  writeUnlessPresent(name: string, content: string): void {
+    const draft = this.#writeDraft(content);
+    try {
+      // A hard link, unlike a rename, fails when the name exists.
+      linkSync(draft, this.file(name));
+    } catch (error) {
+      if (!isErrorCode(error, 'EEXIST')) throw error;
+    } finally {
+      rmSync(draft, { force: true });
+    }
+  }
+
+  #writeDraft(content: string): string {
+    const draft = this.file(`.${randomUUID()}.draft`);
+    writeFileSync(draft, content, { mode: 0o600 });
+    // The umask may have removed more than the mode says.
+    chmodSync(draft, 0o600);
+    return draft;
+  }
 }
 
 export function isErrorCode(error: unknown, code: string): boolean {

@@ -1,17 +1,16 @@
 import { dirname, join } from 'node:path';
-import type { Emulator } from '../../emulator/src/emulator.js';
-import { sampleApps } from '../../emulator/src/sample-people.js';
+import { type Emulator, SAMPLE_APPS } from '../../emulator/src/index.js';
 
 /** The api's environment variables that point it at the emulator instead of Azure. */
 export function apiEnvironment(emulator: Emulator, databaseUrl: string): Record<string, string> {
-  const service = sampleApps['identity-service'];
+  const service = SAMPLE_APPS['identity-service'];
   return {
     DATABASE_URL: databaseUrl,
     ENTRA_AUTHORITY: emulator.entraUrl,
     ENTRA_TENANT_ID: emulator.tenantId,
     ENTRA_ALLOWED_TENANT_IDS: emulator.secondTenantId,
     ENTRA_AUDIENCE: emulator.apiAudience,
-    ENTRA_BOT_CLIENT_APPS: sampleApps['support-bot'].clientId,
+    ENTRA_BOT_CLIENT_APPS: SAMPLE_APPS['support-bot'].clientId,
     AZURE_CREDENTIAL: 'environment',
     AZURE_AUTHORITY_HOST: emulator.entraUrl,
     AZURE_TENANT_ID: emulator.tenantId,

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { startEmulator } from '../../emulator/src/emulator.js';
+import { startEmulator } from '../../emulator/src/index.js';
 import { apiEnvironment } from './api-environment.js';
 import { type ApiProcessOptions, COMPILED_API, startApi } from './api-process.js';
 import { startCompiler } from './compiler.js';

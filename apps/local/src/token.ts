@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { sampleApps, samplePeople } from '../../emulator/src/sample-people.js';
+import { SAMPLE_APPS, SAMPLE_PEOPLE } from '../../emulator/src/index.js';
 import { LocalFolder } from './local-folder.js';
 
-const PEOPLE = Object.keys(samplePeople);
-const APPS = Object.entries(sampleApps)
+const PEOPLE = Object.keys(SAMPLE_PEOPLE);
+const APPS = Object.entries(SAMPLE_APPS)
   .filter(([, app]) => app.roles.length > 0)
   .map(([name]) => name);
 

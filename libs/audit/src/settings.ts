@@ -1,6 +1,7 @@
 import { defineSettings, list, type SettingsOf, integer } from '#libs/platform';
 import { z } from 'zod';
 
+/** How entries are recorded, signed and shown. */
 export const auditSettings = defineSettings(
   'audit',
   z.object({

@@ -1,10 +1,4 @@
-export { type AuditTrailUnderTest, describeAuditTrail } from './testing/audit-trail.contract.js';
+export { type AuditTrailHarness, describeAuditTrail } from './testing/audit-trail.contract.js';
 export { MemoryAuditTrail } from './testing/memory-audit-trail.js';
 export { alice, denied, issued } from './testing/sample-events.js';
-export {
-  openTestDesk,
-  openTestLog,
-  openTestReader,
-  type TestLog,
-  TEST_SIGNING_SEED,
-} from './testing/test-log.js';
+export { openTestLog, type TestLog, TEST_SIGNING_SEED } from './testing/test-log.js';

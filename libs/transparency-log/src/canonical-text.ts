@@ -1,11 +1,11 @@
-/** @returns the bytes, or `undefined` unless `text` is their one standard, padded base64 form. */
+/** @returns the bytes, or `undefined` unless `text` is canonical padded base64. */
 export function decodeBase64(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64');
   return bytes.toString('base64') === text ? bytes : undefined;
 }
 
 /**
- * Reads a number as C2SP formats write it: ASCII digits, no sign, no leading zeros.
+ * Parses a number as C2SP formats write it: ASCII digits, no sign, no leading zeros.
  *
  * @returns `undefined` for any other spelling, and for numbers above 2^53 - 1.
  */

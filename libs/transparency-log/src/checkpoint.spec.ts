@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { goChecksumCheckpoint, specCheckpoint, witnessedCheckpoint } from '../test/vectors.js';
+import { GO_CHECKSUM_CHECKPOINT, SPEC_CHECKPOINT, WITNESSED_CHECKPOINT } from './testing.js';
 import { formatCheckpoint, openCheckpoint, parseCheckpoint, signCheckpoint } from './checkpoint.js';
 import { InvalidSignature, MalformedCheckpoint, OriginMismatch, UnverifiedNote } from './errors.js';
 import { emptyRoot, hashLeaf } from './hashing.js';
@@ -15,29 +15,29 @@ const logKey = new NoteSigner(origin, Buffer.alloc(32, 1));
 const witness = new Cosigner('witness.example/w1', Buffer.alloc(32, 2));
 
 describe('checkpoints', () => {
-  it('are byte for byte the example of the specification', () => {
-    const { text, signatures } = parseNote(specCheckpoint.note);
+  it('match the example of the specification byte for byte', () => {
+    const { text, signatures } = parseNote(SPEC_CHECKPOINT.note);
     const checkpoint = parseCheckpoint(text);
-    expect(checkpoint.origin).toBe(specCheckpoint.origin);
-    expect(checkpoint.size).toBe(specCheckpoint.size);
-    expect(Buffer.from(checkpoint.root).toString('base64')).toBe(specCheckpoint.root);
+    expect(checkpoint.origin).toBe(SPEC_CHECKPOINT.origin);
+    expect(checkpoint.size).toBe(SPEC_CHECKPOINT.size);
+    expect(Buffer.from(checkpoint.root).toString('base64')).toBe(SPEC_CHECKPOINT.root);
     expect(formatCheckpoint(checkpoint)).toBe(text);
-    expect(formatNote(text, signatures)).toBe(specCheckpoint.note);
+    expect(formatNote(text, signatures)).toBe(SPEC_CHECKPOINT.note);
   });
 
-  it('of a public log and its witnesses open with their published keys', () => {
-    const { note, size, cosignedAt, logKey: key, witnessKeys } = witnessedCheckpoint;
+  it('of a public log open with the published keys of the log and its witnesses', () => {
+    const { note, size, cosignedAt, logKey: key, witnessKeys } = WITNESSED_CHECKPOINT;
     const verifiers = [key, ...witnessKeys].map((text) => NoteVerifier.parse(text));
-    const opened = openCheckpoint(note, { origin: witnessedCheckpoint.origin, verifiers });
+    const opened = openCheckpoint(note, { origin: WITNESSED_CHECKPOINT.origin, verifiers });
     expect(opened.checkpoint.size).toBe(size);
     expect(opened.cosignatures).toEqual(
       verifiers.slice(1).map(({ name }) => ({ name, timestampSeconds: cosignedAt })),
     );
   });
 
-  it('open for the origin that is asked for only, whatever the key is called', () => {
-    const verifiers = [NoteVerifier.parse(goChecksumCheckpoint.verifierKey)];
-    const { note, size } = goChecksumCheckpoint;
+  it('open for the requested origin only, whatever the name of the key', () => {
+    const verifiers = [NoteVerifier.parse(GO_CHECKSUM_CHECKPOINT.verifierKey)];
+    const { note, size } = GO_CHECKSUM_CHECKPOINT;
     const opened = openCheckpoint(note, { origin: 'go.sum database tree', verifiers });
     expect(opened.checkpoint.size).toBe(size);
     expect(() => openCheckpoint(note, { origin: 'sum.golang.org', verifiers })).toThrow(
@@ -45,7 +45,7 @@ describe('checkpoints', () => {
     );
   });
 
-  it('give back what was written', () => {
+  it('are parsed to what was formatted', () => {
     const line = fc
       .string({ unit: 'grapheme', minLength: 1 })
       .filter((text) => !text.includes('\n'));
@@ -65,7 +65,7 @@ describe('checkpoints', () => {
     );
   });
 
-  it('have one form', () => {
+  it('have exactly one accepted form', () => {
     const good = root.toString('base64');
     const unpadded = good.replace('=', '');
     const hostile = [
@@ -116,15 +116,15 @@ describe('cosignatures', () => {
   const text = formatCheckpoint({ origin, size: 1, root });
   const verifiers = [logKey.verifier, witness.verifier];
 
-  it('are over the message of the specification, with its time', () => {
-    const [, line] = parseNote(specCheckpoint.note).signatures;
+  it('sign the message of the specification, with its timestamp', () => {
+    const [, line] = parseNote(SPEC_CHECKPOINT.note).signatures;
     expect(line?.name).toBe('witness.example.com/w1');
-    expect(line === undefined ? 0 : cosignatureTime(line)).toBe(specCheckpoint.cosignedAt);
+    expect(line === undefined ? 0 : cosignatureTime(line)).toBe(SPEC_CHECKPOINT.cosignedAt);
     const message = cosignedMessage(
-      BigInt(specCheckpoint.cosignedAt),
-      parseNote(specCheckpoint.note).text,
+      BigInt(SPEC_CHECKPOINT.cosignedAt),
+      parseNote(SPEC_CHECKPOINT.note).text,
     );
-    expect(message.toString()).toBe(specCheckpoint.cosignedMessage);
+    expect(message.toString()).toBe(SPEC_CHECKPOINT.cosignedMessage);
   });
 
   it('are reported beside the signature of the log', () => {
@@ -138,12 +138,12 @@ describe('cosignatures', () => {
     expect(readBack.keyId).toBe(witness.verifier.keyId);
   });
 
-  it('do not stand in for the signature of the log', () => {
+  it('do not replace the signature of the log', () => {
     const note = formatNote(text, [witness.cosign(text, 1_700_000_000)]);
     expect(() => openCheckpoint(note, { origin, verifiers })).toThrow(UnverifiedNote);
   });
 
-  it('are refused after a change of any bit, of the time too', () => {
+  it('are rejected after any bit is changed, including the timestamp', () => {
     const good = witness.cosign(text, 1_700_000_000);
     for (let bit = 0; bit < good.signature.length * 8; bit += 1) {
       const signature = Buffer.from(good.signature);
@@ -157,7 +157,7 @@ describe('cosignatures', () => {
     expect(() => openCheckpoint(note, { origin, verifiers })).toThrow(InvalidSignature);
   });
 
-  it('are refused with a time above 2^63 - 1, even when the key signed it', () => {
+  it('are rejected with a timestamp above 2^63 - 1, even when the key signed it', () => {
     const { privateKey, publicKey } = generateKeyPairSync('ed25519');
     const key = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
     const verifier = new NoteVerifier('cosignature', 'witness.example/w2', key);
@@ -169,7 +169,7 @@ describe('cosignatures', () => {
     }
   });
 
-  it('are of another kind than signatures of the same key as a log', () => {
+  it('differ in key id from log signatures of the same key', () => {
     const sameKey = new NoteSigner('witness.example/w1', Buffer.alloc(32, 2));
     expect(sameKey.verifier.keyId).not.toBe(witness.verifier.keyId);
     const note = signCheckpoint({ origin, size: 1, root }, [sameKey]);

@@ -1,52 +1,52 @@
 import { decodeBase64, parseDecimal } from './canonical-text.js';
 import { MalformedCheckpoint, OriginMismatch, UnverifiedNote } from './errors.js';
-import { emptyRoot, hashBytes } from './hashing.js';
+import { emptyRoot, HASH_BYTES } from './hashing.js';
 import { cosignatureTime, type NoteSigner } from './note-signer.js';
 import type { NoteVerifier } from './note-verifier.js';
 import { openNote, signNote } from './signed-note.js';
 
-/** What a log signs: the root of its tree at a size (C2SP tlog-checkpoint). */
+/** What a log signs: the size and the root of its tree (C2SP tlog-checkpoint). */
 export interface Checkpoint {
-  /** Which log, such as `example.com/audit`. */
+  /** Identifies the log, such as `example.com/audit`. */
   readonly origin: string;
   readonly size: number;
   readonly root: Uint8Array;
-  /** Further lines, which no one can audit; best left out. */
+  /** Extension lines. Not auditable; avoid them. */
   readonly extensions?: readonly string[];
 }
 
-/** A witness's statement about a checkpoint. */
+/** A verified cosignature of a witness. */
 export interface Cosignature {
   readonly name: string;
   /** POSIX time. */
   readonly timestampSeconds: number;
 }
 
-/** A checkpoint that its log signed. */
+/** A verified checkpoint: its log signed it. */
 export interface OpenedCheckpoint {
   readonly checkpoint: Checkpoint;
   readonly cosignatures: readonly Cosignature[];
 }
 
-/** How to open a signed checkpoint. */
+/** The log and the keys that `openCheckpoint` accepts. */
 export interface CheckpointTrust {
   readonly origin: string;
   /**
-   * The log's keys (kind `ed25519`), of which one must have signed, and the keys of witnesses (kind
-   * `cosignature`), whose statements are reported.
+   * The log's keys (kind `ed25519`), of which at least one must have signed, and the keys of witnesses
+   * (kind `cosignature`), whose cosignatures are reported.
    */
   readonly verifiers: readonly NoteVerifier[];
 }
 
 /**
- * The text to sign, which ends in a newline.
+ * Formats the text to sign, which ends in a newline.
  *
- * @throws MalformedCheckpoint unless `parseCheckpoint` can read it back.
+ * @throws MalformedCheckpoint unless `parseCheckpoint` accepts the result.
  */
 export function formatCheckpoint({ origin, size, root, extensions = [] }: Checkpoint): string {
   const lines = [origin, String(size), Buffer.from(root).toString('base64'), ...extensions];
   if (lines.some((line) => line.includes('\n'))) {
-    throw new MalformedCheckpoint('an origin or extension is one line');
+    throw new MalformedCheckpoint('an origin or extension must be a single line');
   }
   const text = lines.map((line) => `${line}\n`).join('');
   parseCheckpoint(text);
@@ -54,15 +54,15 @@ export function formatCheckpoint({ origin, size, root, extensions = [] }: Checkp
 }
 
 /**
- * Reads the text of a checkpoint, the part that is signed.
+ * Parses the signed text of a checkpoint.
  *
- * @throws MalformedCheckpoint when a line is missing or empty, the size is not a decimal below 2^53
- *   in its one spelling, the root is not base64 of 32 bytes, or an empty tree has another root than
- *   the empty one.
+ * @throws MalformedCheckpoint when a line is missing or empty, the size is not a canonical decimal
+ *   below 2^53, the root is not canonical base64 of 32 bytes, or the root of size 0 is not that of the
+ *   empty tree.
  */
 export function parseCheckpoint(text: string): Checkpoint {
   if (!text.endsWith('\n')) {
-    throw new MalformedCheckpoint('a checkpoint ends in a newline');
+    throw new MalformedCheckpoint('a checkpoint must end in a newline');
   }
   const [origin, sizeLine, rootLine, ...extensions] = text.slice(0, -1).split('\n');
   const size = parseDecimal(sizeLine ?? '');
@@ -70,8 +70,8 @@ export function parseCheckpoint(text: string): Checkpoint {
   if (origin === undefined || origin === '' || extensions.includes('')) {
     throw new MalformedCheckpoint('a line is empty');
   }
-  if (size === undefined || root?.length !== hashBytes) {
-    throw new MalformedCheckpoint('the size or the root has another form');
+  if (size === undefined || root?.length !== HASH_BYTES) {
+    throw new MalformedCheckpoint('the size or the root is malformed');
   }
   if (size === 0 && !root.equals(emptyRoot())) {
     throw new MalformedCheckpoint('the root is not that of an empty tree');
@@ -80,18 +80,19 @@ export function parseCheckpoint(text: string): Checkpoint {
 }
 
 /**
- * Signs a checkpoint with each of the log's keys. The caller must know that it continues every
- * checkpoint that the log signed before: two that don't fit prove the log false.
+ * Signs a checkpoint with each of the log's keys. The caller guarantees that it is consistent with
+ * every checkpoint signed before: two inconsistent checkpoints prove that the log misbehaved.
  */
 export function signCheckpoint(checkpoint: Checkpoint, signers: readonly NoteSigner[]): string {
   return signNote(formatCheckpoint(checkpoint), signers);
 }
 
 /**
- * Verifies a signed checkpoint. A witness's signature alone does not make it the log's.
+ * Verifies a signed checkpoint. A cosignature does not replace the signature of the log.
  *
  * @throws MalformedNote, InvalidSignature and UnverifiedNote as `openNote` does.
- * @throws OriginMismatch when it is the checkpoint of another log.
+ * @throws MalformedCheckpoint as `parseCheckpoint` does.
+ * @throws OriginMismatch for the checkpoint of another log.
  */
 export function openCheckpoint(
   note: string | Uint8Array,
@@ -99,11 +100,11 @@ export function openCheckpoint(
 ): OpenedCheckpoint {
   const { text, verified } = openNote(note, trust.verifiers);
   if (!verified.some(({ verifier }) => verifier.kind === 'ed25519')) {
-    throw new UnverifiedNote('none of the known keys of the log signed the checkpoint');
+    throw new UnverifiedNote('no trusted key of the log signed the checkpoint');
   }
   const checkpoint = parseCheckpoint(text);
   if (checkpoint.origin !== trust.origin) {
-    throw new OriginMismatch('the checkpoint is that of another log');
+    throw new OriginMismatch('the checkpoint belongs to another log');
   }
   const cosignatures = verified
     .filter(({ verifier }) => verifier.kind === 'cosignature')

@@ -4,13 +4,13 @@ import { decodeEntryBundle, encodeEntryBundle } from './entry-bundle.js';
 import { EntryTooLarge, MalformedEntryBundle, OutOfRange } from './errors.js';
 
 describe('entry bundles', () => {
-  it('put two bytes of length, the high one first, before each entry', () => {
+  it('prefix each entry with its length, two bytes, big-endian', () => {
     const bundle = encodeEntryBundle([Buffer.from('ab'), Buffer.alloc(0), Buffer.alloc(258, 1)]);
     expect(bundle.subarray(0, 8).toString('hex')).toBe('0002616200000102');
     expect(bundle).toHaveLength(2 + 2 + 2 + 2 + 258);
   });
 
-  it('give back their entries', () => {
+  it('are decoded to the same entries', () => {
     const entries = fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 256 });
     fc.assert(
       fc.property(entries, (written) => {
@@ -23,7 +23,7 @@ describe('entry bundles', () => {
     );
   });
 
-  it('carry an entry of 65,535 bytes and refuse a longer one', () => {
+  it('hold an entry of 65,535 bytes and reject a longer one', () => {
     const longest = Buffer.alloc(65_535, 7);
     expect(decodeEntryBundle(encodeEntryBundle([longest]), 1)[0]).toEqual(longest);
     expect(() => encodeEntryBundle([Buffer.alloc(65_536)])).toThrow(EntryTooLarge);
@@ -33,7 +33,7 @@ describe('entry bundles', () => {
     );
   });
 
-  it('are refused when cut anywhere, followed by anything or of another width', () => {
+  it('are rejected when truncated, followed by more bytes or of another width', () => {
     const bundle = encodeEntryBundle([Buffer.from('one'), Buffer.from('two'), Buffer.alloc(0)]);
     for (let length = 0; length < bundle.length; length += 1) {
       expect(() => decodeEntryBundle(bundle.subarray(0, length), 3)).toThrow(MalformedEntryBundle);

@@ -1,25 +1,26 @@
 import { EntryTooLarge, MalformedEntryBundle, OutOfRange } from './errors.js';
-import { maxEntryBytes } from './hashing.js';
-import { tileWidth } from './tile.js';
+import { MAX_ENTRY_BYTES } from './hashing.js';
+import { TILE_WIDTH } from './tile.js';
 
-const lengthBytes = 2;
+const LENGTH_BYTES = 2;
 
 /**
- * Joins entries into a bundle: before each its length as two bytes, big-endian (C2SP tlog-tiles).
+ * Encodes entries as a bundle: each entry is prefixed with its length, two bytes, big-endian (C2SP
+ * tlog-tiles).
  *
  * @throws EntryTooLarge when an entry has more than 65,535 bytes.
- * @throws OutOfRange when there are none, or more than 256.
+ * @throws OutOfRange for no entry, or more than 256.
  */
 export function encodeEntryBundle(entries: readonly Uint8Array[]): Buffer {
-  if (entries.length === 0 || entries.length > tileWidth) {
-    throw new OutOfRange(`a bundle has 1 to ${tileWidth} entries`);
+  if (entries.length === 0 || entries.length > TILE_WIDTH) {
+    throw new OutOfRange(`a bundle has 1 to ${TILE_WIDTH} entries`);
   }
   const parts: Uint8Array[] = [];
   for (const entry of entries) {
-    if (entry.length > maxEntryBytes) {
-      throw new EntryTooLarge(`an entry has at most ${maxEntryBytes} bytes`);
+    if (entry.length > MAX_ENTRY_BYTES) {
+      throw new EntryTooLarge(`an entry has at most ${MAX_ENTRY_BYTES} bytes`);
     }
-    const length = Buffer.allocUnsafe(lengthBytes);
+    const length = Buffer.allocUnsafe(LENGTH_BYTES);
     length.writeUInt16BE(entry.length);
     parts.push(length, entry);
   }
@@ -27,20 +28,20 @@ export function encodeEntryBundle(entries: readonly Uint8Array[]): Buffer {
 }
 
 /**
- * Takes a bundle apart. The entries share its memory.
+ * Decodes a bundle. The entries are views of its memory.
  *
  * @param width how many entries the bundle must have.
- * @throws MalformedEntryBundle when it has more or fewer, or ends within one.
+ * @throws MalformedEntryBundle when it has more or fewer entries, or ends inside one.
  */
 export function decodeEntryBundle(bundle: Uint8Array, width: number): Buffer[] {
   const bytes = Buffer.from(bundle.buffer, bundle.byteOffset, bundle.byteLength);
   const entries: Buffer[] = [];
   let offset = 0;
   while (offset < bytes.length && entries.length < width) {
-    const start = offset + lengthBytes;
+    const start = offset + LENGTH_BYTES;
     const end = start > bytes.length ? Infinity : start + bytes.readUInt16BE(offset);
     if (end > bytes.length) {
-      throw new MalformedEntryBundle(`the bundle ends within its entry ${entries.length}`);
+      throw new MalformedEntryBundle(`the bundle ends inside entry ${entries.length}`);
     }
     entries.push(bytes.subarray(start, end));
     offset = end;

@@ -1,6 +1,6 @@
 /**
- * What every refusal of this library extends. `code` is public API and never changes once released;
- * the message says what was wrong with the input and never repeats the input itself.
+ * The base class of all errors of this library. `code` is stable public API. The message describes the
+ * fault and never contains the input.
  */
 export abstract class TransparencyLogError extends Error {
   abstract readonly code: string;
@@ -21,80 +21,78 @@ export class MalformedHash extends TransparencyLogError {
   override readonly code = 'malformed-hash';
 }
 
-/** A tile does not have the length that its width asks for. */
+/** A tile does not have the length of its width. */
 export class MalformedTile extends TransparencyLogError {
   override readonly code = 'malformed-tile';
 }
 
-/** A path is not the one spelling of a tile or entry bundle. */
+/** A path is not the canonical path of a tile or an entry bundle. */
 export class MalformedTilePath extends TransparencyLogError {
   override readonly code = 'malformed-tile-path';
 }
 
-/** An entry bundle is cut short, or holds more or fewer entries than it should. */
+/** An entry bundle is truncated, or has more or fewer entries than expected. */
 export class MalformedEntryBundle extends TransparencyLogError {
   override readonly code = 'malformed-entry-bundle';
 }
 
-/** An entry is longer than a bundle can carry. */
+/** An entry is longer than a bundle can store. */
 export class EntryTooLarge extends TransparencyLogError {
   override readonly code = 'entry-too-large';
 }
 
-/** Stored bytes are not a compact range. */
+/** The subtree roots do not match the size of the tree. */
 export class MalformedCompactRange extends TransparencyLogError {
   override readonly code = 'malformed-compact-range';
 }
 
-/** A proof does not lead to the root that it was held against. */
+/** A proof does not give the expected root. */
 export class ProofMismatch extends TransparencyLogError {
   override readonly code = 'proof-mismatch';
 }
 
-/** A `.tlog-proof` file does not have its one form. */
+/** A text is not a canonical `.tlog-proof` file. */
 export class MalformedProofFile extends TransparencyLogError {
   override readonly code = 'malformed-proof-file';
 }
 
-/** A key name, seed or verifier key can't be used. */
+/** A key name, seed or verifier key is invalid. */
 export class InvalidKey extends TransparencyLogError {
   override readonly code = 'invalid-key';
 }
 
-/** A signed note does not have its one form, or goes beyond the limits. */
+/** A text is not a canonical signed note, or exceeds the limits. */
 export class MalformedNote extends TransparencyLogError {
   override readonly code = 'malformed-note';
 }
 
-/** No known key signed the note. */
+/** No trusted key signed the note. */
 export class UnverifiedNote extends TransparencyLogError {
   override readonly code = 'unverified-note';
 }
 
-/** A signature claims to be by a known key and is not. */
+/** A signature claims a trusted key and does not verify. */
 export class InvalidSignature extends TransparencyLogError {
   override readonly code = 'invalid-signature';
 }
 
-/** A note's text is not a checkpoint in its one form. */
+/** The text of a note is not a canonical checkpoint. */
 export class MalformedCheckpoint extends TransparencyLogError {
   override readonly code = 'malformed-checkpoint';
 }
 
-/** A checkpoint is that of another log. */
+/** A checkpoint belongs to another log. */
 export class OriginMismatch extends TransparencyLogError {
   override readonly code = 'origin-mismatch';
 }
 
-/** What differs between a log's entries, its tiles and its checkpoints. */
+/** The kind of difference between a log's entries, tiles and checkpoints. */
 export type LogFault =
   'entry-differs' | 'entry-missing' | 'entry-added' | 'tile-differs' | 'root-differs';
 
 /**
- * A log is not what its checkpoint says.
- *
- * The first wrong entry is at `firstIndex` when `endIndex` is the one after it, and somewhere from
- * `firstIndex` up to and without `endIndex` otherwise.
+ * A log does not match its checkpoint. The first wrong entry has an index from `firstIndex` (inclusive)
+ * to `endIndex` (exclusive).
  */
 export class LogMismatch extends TransparencyLogError {
   override readonly code = 'log-mismatch';

@@ -22,24 +22,24 @@ export {
   UnverifiedNote,
   type LogFault,
 } from './errors.js';
-export { emptyRoot, hashBytes, hashLeaf, hashNode, maxEntryBytes } from './hashing.js';
-export { Cosigner, cosignatureTime, NoteSigner } from './note-signer.js';
+export { emptyRoot, HASH_BYTES, hashLeaf, hashNode, MAX_ENTRY_BYTES } from './hashing.js';
+export { Cosigner, NoteSigner } from './note-signer.js';
 export { NoteVerifier, type NoteSignature, type SignatureKind } from './note-verifier.js';
 export { formatProofFile, parseProofFile, verifyProofFile, type ProofFile } from './proof-file.js';
 export {
   formatNote,
-  maxNoteBytes,
-  maxNoteSignatures,
+  MAX_NOTE_BYTES,
+  MAX_NOTE_SIGNATURES,
   openNote,
   parseNote,
   signNote,
   type OpenedNote,
   type ParsedNote,
 } from './signed-note.js';
-export { partialTilesOf, tileWidth, tileWidthAt } from './tile.js';
+export { partialTilesOf, TILE_WIDTH, tileWidthAt } from './tile.js';
 export type { Tile, TileAddress, TileReader } from './tile.js';
 export { entriesPath, parseTilePath, tilePath, type TileResource } from './tile-path.js';
-export { TreeEdge, type Appended } from './tree-edge.js';
+export { TreeFrontier, type Appended } from './tree-frontier.js';
 export { TreeReader } from './tree-reader.js';
 export { verifyLog, type LogBatch, type LogClaim, type TreeHead } from './verify-log.js';
 export { verifyConsistency, verifyInclusion } from './verify-proof.js';

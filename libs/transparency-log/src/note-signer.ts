@@ -3,45 +3,45 @@ import { InvalidKey } from './errors.js';
 import { requireInteger } from './numbers.js';
 import { cosignedMessage, NoteVerifier, type NoteSignature } from './note-verifier.js';
 
-const seedBytes = 32;
-/** The DER that stands before the seed of an Ed25519 key (RFC 8410 section 7). */
-const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
+const SEED_BYTES = 32;
+/** DER prefix of an Ed25519 private key; the seed follows (RFC 8410 section 7). */
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-/** Signs notes for a log. A log that rotates its key signs with the old and the new one for a while. */
+/** Signs notes for a log. During a key rotation the log signs with the old and the new key. */
 export class NoteSigner {
   readonly verifier: NoteVerifier;
   readonly #key: KeyObject;
 
   /**
    * @param seed 32 random bytes: the private key of RFC 8032 section 5.1.5.
-   * @throws InvalidKey for another length, or a name that can't stand in a signature line.
+   * @throws InvalidKey for a seed of another length, or a name that is not valid in a signature line.
    */
   constructor(name: string, seed: Uint8Array) {
     this.#key = privateKeyOf(seed);
     this.verifier = new NoteVerifier('ed25519', name, publicKeyOf(this.#key));
   }
 
-  /** Signs the note's text, which must end in a newline. The same text gives the same signature. */
+  /** Signs the text of a note, which ends in a newline. Ed25519 is deterministic. */
   sign(text: string): NoteSignature {
     const signature = sign(null, Buffer.from(text), this.#key);
     return { name: this.verifier.name, keyId: this.verifier.keyId, signature };
   }
 }
 
-/** Signs checkpoints for a witness, with the time at which it saw them. */
+/** Signs checkpoints for a witness, with a timestamp (C2SP tlog-cosignature). */
 export class Cosigner {
   readonly verifier: NoteVerifier;
   readonly #key: KeyObject;
 
-  /** As for `NoteSigner`. A key must not serve two witnesses: its name is not in what it signs. */
+  /** As for `NoteSigner`. Never share a key between witnesses: the signed message has no name. */
   constructor(name: string, seed: Uint8Array) {
     this.#key = privateKeyOf(seed);
     this.verifier = new NoteVerifier('cosignature', name, publicKeyOf(this.#key));
   }
 
   /**
-   * States that the checkpoint is the largest one that this witness has seen of its log. Verify its
-   * consistency with the last one first.
+   * Cosigns the text of a checkpoint. Verify its consistency with the last cosigned checkpoint first:
+   * a cosignature states that the witness has seen no larger tree of this log.
    *
    * @param timestampSeconds POSIX time.
    */
@@ -55,16 +55,16 @@ export class Cosigner {
   }
 }
 
-/** @returns the POSIX seconds of a cosignature that was verified; above 2^53 they are rounded. */
+/** @returns the POSIX seconds of a verified cosignature; values above 2^53 are rounded. */
 export function cosignatureTime({ signature }: NoteSignature): number {
   return Number(signature.readBigUInt64BE());
 }
 
 function privateKeyOf(seed: Uint8Array): KeyObject {
-  if (seed.length !== seedBytes) {
-    throw new InvalidKey(`a seed has ${seedBytes} bytes`);
+  if (seed.length !== SEED_BYTES) {
+    throw new InvalidKey(`a seed has ${SEED_BYTES} bytes`);
   }
-  const key = Buffer.concat([pkcs8Prefix, seed]);
+  const key = Buffer.concat([PKCS8_PREFIX, seed]);
   try {
     return createPrivateKey({ key, format: 'der', type: 'pkcs8' });
   } finally {

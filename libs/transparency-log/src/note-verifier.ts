@@ -2,27 +2,27 @@ import { createPublicKey, hash, verify, type KeyObject } from 'node:crypto';
 import { decodeBase64 } from './canonical-text.js';
 import { InvalidKey } from './errors.js';
 
-/** Plain Ed25519, as logs sign, or a timestamped Ed25519 cosignature, as witnesses sign. */
+/** Ed25519, as logs sign, or a timestamped Ed25519 cosignature, as witnesses sign. */
 export type SignatureKind = 'ed25519' | 'cosignature';
 
-/** One signature line of a note. It says nothing until a verifier has checked it. */
+/** One signature line of a note. Untrusted until a verifier has checked it. */
 export interface NoteSignature {
   readonly name: string;
-  /** Eight lower-case hexadecimal digits. */
+  /** Eight lower-case hexadecimal digits: a hash of name and key. */
   readonly keyId: string;
   readonly signature: Buffer;
 }
 
-const publicKeyBytes = 32;
-const timestampBytes = 8;
-const signatureTypes: Readonly<Record<SignatureKind, number>> = {
+const PUBLIC_KEY_BYTES = 32;
+const TIMESTAMP_BYTES = 8;
+const SIGNATURE_TYPES: Readonly<Record<SignatureKind, number>> = {
   ed25519: 0x01,
   cosignature: 0x04,
 };
 
-/** A key that is known to belong to a log or to a witness (C2SP signed-note, tlog-cosignature). */
+/** The public key of a log or a witness (C2SP signed-note, tlog-cosignature). */
 export class NoteVerifier {
-  /** Eight lower-case hexadecimal digits, which a signature line repeats. */
+  /** Eight lower-case hexadecimal digits; signature lines carry the same value. */
   readonly keyId: string;
   readonly #publicKey: Buffer;
   readonly #key: KeyObject;
@@ -34,8 +34,8 @@ export class NoteVerifier {
     publicKey: Uint8Array,
   ) {
     requireKeyName(name);
-    if (publicKey.length !== publicKeyBytes) {
-      throw new InvalidKey(`an Ed25519 public key has ${publicKeyBytes} bytes`);
+    if (publicKey.length !== PUBLIC_KEY_BYTES) {
+      throw new InvalidKey(`an Ed25519 public key has ${PUBLIC_KEY_BYTES} bytes`);
     }
     this.#publicKey = Buffer.from(publicKey);
     this.#key = createPublicKey({
@@ -47,10 +47,10 @@ export class NoteVerifier {
   }
 
   /**
-   * Reads a verifier key: `<name>+<key id>+<base64 of type and public key>`.
+   * Parses a verifier key: `<name>+<key id>+<base64 of type and public key>`.
    *
-   * @throws InvalidKey when it has another form, its type is neither 0x01 nor 0x04, or its key id is
-   *   not that of its name and key.
+   * @throws InvalidKey for any other form, a type other than 0x01 and 0x04, or a key id that does not
+   *   match name and key.
    */
   static parse(text: string): NoteVerifier {
     const [, name, keyId, encoded] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/s.exec(text) ?? [];
@@ -61,22 +61,22 @@ export class NoteVerifier {
     const kind = kindOf(typedKey[0]);
     const verifier = new NoteVerifier(kind, name, typedKey.subarray(1));
     if (verifier.keyId !== keyId) {
-      throw new InvalidKey('the key id is not that of the name and key');
+      throw new InvalidKey('the key id does not match name and key');
     }
     return verifier;
   }
 
-  /** The verifier key, to publish or to pin. */
+  /** The verifier key, to publish or to pin: the input of `parse`. */
   toString(): string {
     return `${this.name}+${this.keyId}+${this.#typedKey().toString('base64')}`;
   }
 
-  /** Whether the signature names this key, true or not. */
+  /** Whether the signature names this key. Does not verify it. */
   claims({ name, keyId }: NoteSignature): boolean {
     return name === this.name && keyId === this.keyId;
   }
 
-  /** Whether this key made the signature over the note's text. */
+  /** Whether this key signed the text of the note. */
   verify(text: string, signature: NoteSignature): boolean {
     if (!this.claims(signature)) {
       return false;
@@ -85,15 +85,15 @@ export class NoteVerifier {
       return verify(null, Buffer.from(text), this.#key, signature.signature);
     }
     const { signature: bytes } = signature;
-    if (bytes.length <= timestampBytes || bytes.readBigInt64BE() < 0n) {
+    if (bytes.length <= TIMESTAMP_BYTES || bytes.readBigInt64BE() < 0n) {
       return false;
     }
     const message = cosignedMessage(bytes.readBigInt64BE(), text);
-    return verify(null, message, this.#key, bytes.subarray(timestampBytes));
+    return verify(null, message, this.#key, bytes.subarray(TIMESTAMP_BYTES));
   }
 
   #typedKey(): Buffer {
-    return Buffer.concat([Buffer.of(signatureTypes[this.kind]), this.#publicKey]);
+    return Buffer.concat([Buffer.of(SIGNATURE_TYPES[this.kind]), this.#publicKey]);
   }
 }
 
@@ -102,7 +102,7 @@ export function cosignedMessage(timestampSeconds: bigint, checkpointText: string
   return Buffer.from(`cosignature/v1\ntime ${timestampSeconds.toString()}\n${checkpointText}`);
 }
 
-/** @throws InvalidKey unless the name can stand in a signature line. */
+/** @throws InvalidKey unless the name is valid in a signature line. */
 function requireKeyName(name: string): void {
   if (!isKeyName(name)) {
     throw new InvalidKey('a key name is not empty and has no spaces, "+" or control characters');
@@ -114,10 +114,10 @@ export function isKeyName(name: string): boolean {
 }
 
 function kindOf(type: number | undefined): SignatureKind {
-  if (type === signatureTypes.ed25519) {
+  if (type === SIGNATURE_TYPES.ed25519) {
     return 'ed25519';
   }
-  if (type === signatureTypes.cosignature) {
+  if (type === SIGNATURE_TYPES.cosignature) {
     return 'cosignature';
   }
   throw new InvalidKey('the key is neither an Ed25519 log key nor an Ed25519 witness key');

@@ -1,12 +1,12 @@
 import { OutOfRange } from './errors.js';
 
-/** The exponent of the largest power of two that is not above `value`, which is at least 1. */
+/** The floor of the binary logarithm of `value`, which is at least 1. */
 export function floorLog2(value: number): number {
   const high = Math.floor(value / 2 ** 32);
   return high > 0 ? 63 - Math.clz32(high) : 31 - Math.clz32(value);
 }
 
-/** How many bits of `value` are set: how many perfect subtrees a tree of that size has. */
+/** Number of set bits: the number of perfect subtrees of a tree of size `value`. */
 export function countOnes(value: number): number {
   let ones = 0;
   for (let rest = value; rest > 0; rest = Math.floor(rest / 2)) {
@@ -15,9 +15,9 @@ export function countOnes(value: number): number {
   return ones;
 }
 
-/** @throws OutOfRange unless `value` is an integer from `least` to 2^53 - 1. */
-export function requireInteger(value: number, least: number, what: string): void {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new OutOfRange(`${what} must be an integer of at least ${least}`);
+/** @throws OutOfRange unless `value` is an integer from `min` to 2^53 - 1. */
+export function requireInteger(value: number, min: number, what: string): void {
+  if (!Number.isSafeInteger(value) || value < min) {
+    throw new OutOfRange(`${what} must be an integer of at least ${min}`);
   }
 }

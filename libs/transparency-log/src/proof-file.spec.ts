@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MemoryLog, sampleEntries } from '../test/memory-log.js';
+import { MemoryLog, sampleEntries } from './testing.js';
 import { signCheckpoint } from './checkpoint.js';
 import { MalformedProofFile, ProofMismatch, TransparencyLogError } from './errors.js';
 import { Cosigner, NoteSigner } from './note-signer.js';
@@ -13,7 +13,7 @@ const signer = new NoteSigner(origin, Buffer.alloc(32, 1));
 const trust = { origin, verifiers: [signer.verifier] };
 const log = new MemoryLog();
 log.append(sampleEntries(300));
-const checkpoint = signCheckpoint({ origin, size: 300, root: log.edge.root() }, [signer]);
+const checkpoint = signCheckpoint({ origin, size: 300, root: log.frontier.root() }, [signer]);
 
 async function proofFileOf(index: number, extra?: Uint8Array): Promise<string> {
   const proof = await new TreeReader(300, log.readTile).inclusionProof(index);
@@ -21,7 +21,7 @@ async function proofFileOf(index: number, extra?: Uint8Array): Promise<string> {
 }
 
 describe('proof files', () => {
-  it('have the lines of the specification in its order', () => {
+  it('have the lines of the specification in order', () => {
     // The first lines are those of the example of c2sp.org/tlog-proof, without its extra line.
     const hashes = [
       'gSKyXoYZUgZ6jduWYrkDOARinOMGJveXjgMkBTcdPlQ=',
@@ -42,7 +42,7 @@ describe('proof files', () => {
     );
   });
 
-  it('prove every entry of a log, with nothing but the key', async () => {
+  it('prove every entry of a log, given only its key', async () => {
     for (const [index, entry] of log.entries.entries()) {
       const verified = verifyProofFile(await proofFileOf(index), entry, trust);
       expect(verified.index).toBe(index);
@@ -50,7 +50,7 @@ describe('proof files', () => {
     }
   });
 
-  it('report the witnesses that are known', async () => {
+  it('report the cosignatures of trusted witnesses only', async () => {
     const witness = new Cosigner('witness.example/w1', Buffer.alloc(32, 2));
     const { text, signatures } = parseNote(checkpoint);
     const cosigned = formatNote(text, [...signatures, witness.cosign(text, 1_700_000_000)]);
@@ -72,7 +72,7 @@ describe('proof files', () => {
     }
   });
 
-  it('are refused after any change of any bit', async () => {
+  it('are rejected after any bit is changed', async () => {
     const file = Buffer.from(await proofFileOf(258));
     const entry = log.entries[258] ?? Buffer.alloc(0);
     for (let bit = 0; bit < file.length * 8; bit += 1) {
@@ -83,7 +83,7 @@ describe('proof files', () => {
     }
   });
 
-  it('have one form', async () => {
+  it('have exactly one accepted form', async () => {
     const file = await proofFileOf(258, Buffer.from('x'));
     const hashLine = parseProofFile(file).proof.map((hash) =>
       Buffer.from(hash).toString('base64'),
@@ -118,8 +118,8 @@ describe('proof files', () => {
         const changed = file.slice(0, at) + inserted + file.slice(at + length);
         try {
           expect(formatProofFile(parseProofFile(changed))).toBe(changed);
-        } catch (refusal) {
-          expect(refusal).toBeInstanceOf(TransparencyLogError);
+        } catch (error) {
+          expect(error).toBeInstanceOf(TransparencyLogError);
         }
       }),
       { numRuns: 1_000 },

@@ -1,32 +1,32 @@
 import { decodeBase64, parseDecimal } from './canonical-text.js';
 import { openCheckpoint, type CheckpointTrust, type OpenedCheckpoint } from './checkpoint.js';
 import { MalformedProofFile } from './errors.js';
-import { hashBytes, hashLeaf } from './hashing.js';
-import { maxNoteBytes, parseNote } from './signed-note.js';
+import { HASH_BYTES, hashLeaf } from './hashing.js';
+import { MAX_NOTE_BYTES, parseNote } from './signed-note.js';
 import { verifyInclusion } from './verify-proof.js';
 
-/** What a `.tlog-proof` file holds: all that it takes to check one entry offline. */
+/** The content of a `.tlog-proof` file, which proves offline that a log contains an entry. */
 export interface ProofFile {
   readonly index: number;
-  /** The hashes from the leaf's sibling up. */
+  /** The inclusion proof: hashes from the leaf's sibling upwards. */
   readonly proof: readonly Uint8Array[];
   /** The signed checkpoint, verbatim. */
   readonly checkpoint: string;
-  /** Anything the application adds. Nothing vouches for it. */
+  /** Application data. Not authenticated. */
   readonly extra?: Uint8Array;
 }
 
-const header = 'c2sp.org/tlog-proof@v1';
-/** A tree of 2^63 leaves has no longer proofs. */
-const maxProofHashes = 63;
+const HEADER = 'c2sp.org/tlog-proof@v1';
+/** The longest inclusion proof in a tree of 2^63 leaves. */
+const MAX_PROOF_HASHES = 63;
 
 /**
- * Writes a proof file (C2SP tlog-proof).
+ * Formats a proof file (C2SP tlog-proof).
  *
- * @throws MalformedProofFile or MalformedNote unless `parseProofFile` can read it back.
+ * @throws MalformedProofFile or MalformedNote unless `parseProofFile` accepts the result.
  */
 export function formatProofFile({ index, proof, checkpoint, extra }: ProofFile): string {
-  const lines = [header];
+  const lines = [HEADER];
   if (extra !== undefined) {
     lines.push(`extra ${Buffer.from(extra).toString('base64')}`);
   }
@@ -38,14 +38,14 @@ export function formatProofFile({ index, proof, checkpoint, extra }: ProofFile):
 }
 
 /**
- * Reads a proof file without verifying it.
+ * Parses a proof file without verifying it.
  *
- * @throws MalformedProofFile for any other form, also above 1 MiB.
- * @throws MalformedNote when what should be the checkpoint is not a signed note.
+ * @throws MalformedProofFile for any other form, or more than 1 MiB.
+ * @throws MalformedNote when the checkpoint is not a signed note.
  */
 export function parseProofFile(file: string): ProofFile {
   const blankLine = file.indexOf('\n\n');
-  if (blankLine < 0 || file.length > maxNoteBytes) {
+  if (blankLine < 0 || file.length > MAX_NOTE_BYTES) {
     throw new MalformedProofFile('a proof file is lines, a blank line and a checkpoint');
   }
   const checkpoint = file.slice(blankLine + 2);
@@ -53,10 +53,10 @@ export function parseProofFile(file: string): ProofFile {
   const extraLine = rest[0]?.startsWith('extra ') === true ? rest.shift() : undefined;
   const [indexLine, ...hashLines] = rest;
   const index = parseDecimal(/^index (.+)$/.exec(indexLine ?? '')?.[1] ?? '');
-  if (first !== header || index === undefined || hashLines.length > maxProofHashes) {
-    throw new MalformedProofFile('the header, the index or the number of hashes is not right');
+  if (first !== HEADER || index === undefined || hashLines.length > MAX_PROOF_HASHES) {
+    throw new MalformedProofFile('the header, the index or the number of hashes is invalid');
   }
-  const proof = hashLines.map((line) => requireBytes(decodeBase64(line), hashBytes));
+  const proof = hashLines.map((line) => requireBytes(decodeBase64(line), HASH_BYTES));
   parseNote(checkpoint);
   if (extraLine === undefined) {
     return { index, proof, checkpoint };
@@ -66,11 +66,12 @@ export function parseProofFile(file: string): ProofFile {
 }
 
 /**
- * Checks that the log holds exactly this entry, where the file says.
+ * Verifies that the log contains exactly this entry at the file's index.
  *
- * @returns the verified checkpoint, and the statements of known witnesses: requiring enough of them
- *   is up to the caller.
- * @throws ProofMismatch when the entry is not there; else as `parseProofFile` and `openCheckpoint`.
+ * @returns the verified checkpoint and cosignatures. The caller decides how many cosignatures it
+ *   requires.
+ * @throws ProofMismatch for another entry or index.
+ * @throws whatever `parseProofFile` and `openCheckpoint` throw.
  */
 export function verifyProofFile(
   file: string,

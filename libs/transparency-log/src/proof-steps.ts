@@ -1,25 +1,25 @@
 import { floorLog2 } from './numbers.js';
 
-/** A run of leaves, from `start` up to and without `end`. */
+/** The leaves from `start` (inclusive) to `end` (exclusive). */
 export interface LeafRange {
   readonly start: number;
   readonly end: number;
 }
 
-/** One hash of a proof: which leaves it covers, and on which side it joins what is known so far. */
+/** One hash of a proof: the leaves it covers, and the side on which it is combined. */
 interface ProofStep extends LeafRange {
   readonly side: 'left' | 'right';
 }
 
-/** A consistency proof: the subtree that both trees have, and the steps from it to both roots. */
+/** A consistency proof: the subtree shared by both trees, and the steps from it to both roots. */
 interface ConsistencyPath {
   readonly shared: LeafRange;
   readonly steps: readonly ProofStep[];
 }
 
 /**
- * The steps from a leaf up to the root (RFC 6962 section 2.1.1), for an index below the size. For
- * given sizes each index has its own sequence of sides, so a proof fits one index only.
+ * The steps from a leaf to the root (RFC 6962 section 2.1.1), for an index below the size. Within one
+ * size the sequence of sides is unique to the index, so a proof is valid for one index only.
  */
 export function inclusionSteps(index: number, size: number): ProofStep[] {
   const steps: ProofStep[] = [];
@@ -38,7 +38,7 @@ export function inclusionSteps(index: number, size: number): ProofStep[] {
   return steps.reverse();
 }
 
-/** The path from the old tree to the new one (RFC 6962 section 2.1.2), for 0 < old size < new size. */
+/** The path of a consistency proof (RFC 6962 section 2.1.2), for 0 < old size < new size. */
 export function consistencyPath(oldSize: number, newSize: number): ConsistencyPath {
   const steps: ProofStep[] = [];
   let start = 0;
@@ -56,7 +56,7 @@ export function consistencyPath(oldSize: number, newSize: number): ConsistencyPa
   return { shared: { start, end }, steps: steps.reverse() };
 }
 
-/** The largest power of two that is smaller than `count`, which is at least 2. */
+/** The largest power of two below `count`, which is at least 2. */
 function largestPowerBelow(count: number): number {
   return 2 ** floorLog2(count - 1);
 }

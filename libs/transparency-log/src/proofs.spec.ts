@@ -1,18 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { MemoryLog, sampleEntries } from '../test/memory-log.js';
-import { NaiveTree } from '../test/naive-tree.js';
-import { ctConsistencyProofs, ctInclusionProofs, ctLeaves, ctRoots } from '../test/vectors.js';
+import {
+  MemoryLog,
+  sampleEntries,
+  NaiveTree,
+  CT_CONSISTENCY_PROOFS,
+  CT_INCLUSION_PROOFS,
+  CT_LEAVES,
+  CT_ROOTS,
+} from './testing.js';
 import { MalformedTile, OutOfRange, ProofMismatch } from './errors.js';
 import { hashLeaf, hashNode } from './hashing.js';
 import type { TileReader } from './tile.js';
 import { TreeReader } from './tree-reader.js';
 import { verifyConsistency, verifyInclusion } from './verify-proof.js';
 
-// Every size takes seconds of hashing, and much longer on a machine that is busy.
+// All sizes take seconds of hashing, and much longer on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
 
-const allSizes = 3_000;
+const MAX_SIZE = 3_000;
 
 function logOf(entries: readonly Buffer[]): MemoryLog {
   const log = new MemoryLog();
@@ -28,21 +34,21 @@ function flipBit(bytes: Uint8Array, bit: number): Buffer {
 }
 
 describe('inclusion proofs', () => {
-  it('are the published ones of the certificate transparency leaves', async () => {
-    const log = logOf(ctLeaves);
-    for (const { index, size, proof } of ctInclusionProofs) {
+  it('match the published proofs of the certificate transparency leaves', async () => {
+    const log = logOf(CT_LEAVES);
+    for (const { index, size, proof } of CT_INCLUSION_PROOFS) {
       expect(await new TreeReader(size, log.readTile).inclusionProof(index)).toEqual(proof);
-      const leafHash = hashLeaf(ctLeaves[index] ?? Buffer.alloc(1));
-      verifyInclusion({ index, size, leafHash, proof, root: ctRoots[size] ?? Buffer.alloc(32) });
+      const leafHash = hashLeaf(CT_LEAVES[index] ?? Buffer.alloc(1));
+      verifyInclusion({ index, size, leafHash, proof, root: CT_ROOTS[size] ?? Buffer.alloc(32) });
     }
   });
 
-  it('are those of RFC 6962 and verify, at every size up to 3,000', async () => {
-    const entries = sampleEntries(allSizes);
+  it('match RFC 6962 and verify, at every size up to 3,000', async () => {
+    const entries = sampleEntries(MAX_SIZE);
     const naive = new NaiveTree(entries);
     const log = logOf(entries);
     const everySize = async (salt: number): Promise<void> => {
-      for (let size = 1; size <= allSizes; size += 1) {
+      for (let size = 1; size <= MAX_SIZE; size += 1) {
         const reader = new TreeReader(size, log.readTile);
         const root = naive.root(0, size);
         for (const index of new Set([size - 1, (salt * 31 + size) % size])) {
@@ -56,12 +62,12 @@ describe('inclusion proofs', () => {
     await fc.assert(fc.asyncProperty(fc.nat(), everySize), { numRuns: 1 });
   });
 
-  it('are refused after any change of a bit of proof, leaf or root, and for another index', async () => {
-    const entries = sampleEntries(allSizes);
+  it('are rejected after any bit of proof, leaf or root is changed, and for another index', async () => {
+    const entries = sampleEntries(MAX_SIZE);
     const log = logOf(entries);
     await fc.assert(
       fc.asyncProperty(
-        fc.integer({ min: 2, max: allSizes }),
+        fc.integer({ min: 2, max: MAX_SIZE }),
         fc.nat(),
         fc.nat(),
         async (size, a, bit) => {
@@ -98,7 +104,7 @@ describe('inclusion proofs', () => {
     );
   });
 
-  it('are refused to be made for leaves that the tree does not have', async () => {
+  it('are not made for leaves that the tree does not have', async () => {
     const log = logOf(sampleEntries(5));
     const reader = new TreeReader(5, log.readTile);
     for (const index of [5, -1, 0.5, Number.NaN]) {
@@ -115,22 +121,22 @@ describe('inclusion proofs', () => {
 });
 
 describe('consistency proofs', () => {
-  it('are the published ones of the certificate transparency leaves', async () => {
-    const log = logOf(ctLeaves);
-    for (const { oldSize, newSize, proof } of ctConsistencyProofs) {
+  it('match the published proofs of the certificate transparency leaves', async () => {
+    const log = logOf(CT_LEAVES);
+    for (const { oldSize, newSize, proof } of CT_CONSISTENCY_PROOFS) {
       expect(await new TreeReader(newSize, log.readTile).consistencyProof(oldSize)).toEqual(proof);
-      const oldRoot = ctRoots[oldSize] ?? Buffer.alloc(32);
-      const newRoot = ctRoots[newSize] ?? Buffer.alloc(32);
+      const oldRoot = CT_ROOTS[oldSize] ?? Buffer.alloc(32);
+      const newRoot = CT_ROOTS[newSize] ?? Buffer.alloc(32);
       verifyConsistency({ oldSize, oldRoot, newSize, newRoot, proof });
     }
   });
 
-  it('are those of RFC 6962 and verify, at every size up to 3,000', async () => {
-    const entries = sampleEntries(allSizes);
+  it('match RFC 6962 and verify, at every size up to 3,000', async () => {
+    const entries = sampleEntries(MAX_SIZE);
     const naive = new NaiveTree(entries);
     const log = logOf(entries);
     const everySize = async (salt: number): Promise<void> => {
-      for (let newSize = 1; newSize <= allSizes; newSize += 1) {
+      for (let newSize = 1; newSize <= MAX_SIZE; newSize += 1) {
         const reader = new TreeReader(newSize, log.readTile);
         const newRoot = naive.root(0, newSize);
         for (const old of new Set([newSize, 1 + ((salt * 31) % newSize)])) {
@@ -144,13 +150,13 @@ describe('consistency proofs', () => {
     await fc.assert(fc.asyncProperty(fc.nat(), everySize), { numRuns: 1 });
   });
 
-  it('are refused after any change of a bit of proof or roots', async () => {
-    const entries = sampleEntries(allSizes);
+  it('are rejected after any bit of proof or roots is changed', async () => {
+    const entries = sampleEntries(MAX_SIZE);
     const naive = new NaiveTree(entries);
     const log = logOf(entries);
     await fc.assert(
       fc.asyncProperty(
-        fc.integer({ min: 2, max: allSizes }),
+        fc.integer({ min: 2, max: MAX_SIZE }),
         fc.nat(),
         fc.nat(),
         async (newSize, a, bit) => {
@@ -185,12 +191,12 @@ describe('consistency proofs', () => {
     );
   });
 
-  it('are empty from an empty tree and for one size, where the roots are held to that', async () => {
+  it('are empty from an empty tree and between equal sizes, where the roots must match', async () => {
     const log = logOf(sampleEntries(5));
     const newRoot = await new TreeReader(5, log.readTile).root();
     const proof = await new TreeReader(5, log.readTile).consistencyProof(0);
     expect(proof).toEqual([]);
-    const emptyRoot = ctRoots[0] ?? newRoot;
+    const emptyRoot = CT_ROOTS[0] ?? newRoot;
     verifyConsistency({ oldSize: 0, oldRoot: emptyRoot, newSize: 5, newRoot, proof });
     for (const claim of [
       { oldSize: 0, oldRoot: newRoot, newSize: 5, newRoot, proof },
@@ -205,14 +211,14 @@ describe('consistency proofs', () => {
     }
   });
 
-  it('are refused to be made from a larger tree to a smaller one', async () => {
+  it('are not made from a larger tree to a smaller one', async () => {
     const log = logOf(sampleEntries(5));
     await expect(new TreeReader(5, log.readTile).consistencyProof(6)).rejects.toThrow(OutOfRange);
   });
 });
 
 describe('large trees', () => {
-  it('have the roots and proofs of RFC 6962 at random sizes up to 140,000', async () => {
+  it('match the roots and proofs of RFC 6962 at random sizes up to 140,000', async () => {
     const entries = sampleEntries(140_000);
     const naive = new NaiveTree(entries);
     const log = logOf(entries);
@@ -236,7 +242,7 @@ describe('large trees', () => {
     );
   });
 
-  it('are handled up to 2^53 - 1 leaves', async () => {
+  it('work up to 2^53 - 1 leaves', async () => {
     // All leaves are the same, so that each perfect subtree is known by its height alone.
     const perfect = [hashLeaf(Buffer.from('same'))];
     for (let height = 0; height < 53; height += 1) {

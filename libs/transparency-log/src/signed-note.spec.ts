@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { goChecksumCheckpoint, goNote, specNote } from '../test/vectors.js';
+import { GO_CHECKSUM_CHECKPOINT, GO_NOTE, SPEC_NOTE } from './testing.js';
 import {
   InvalidKey,
   InvalidSignature,
@@ -10,7 +10,7 @@ import {
 } from './errors.js';
 import { NoteSigner } from './note-signer.js';
 import { NoteVerifier } from './note-verifier.js';
-import { formatNote, maxNoteBytes, openNote, parseNote, signNote } from './signed-note.js';
+import { formatNote, MAX_NOTE_BYTES, openNote, parseNote, signNote } from './signed-note.js';
 
 const oldKey = new NoteSigner('log.example/audit', Buffer.alloc(32, 1));
 const newKey = new NoteSigner('log.example/audit', Buffer.alloc(32, 2));
@@ -18,8 +18,10 @@ const stranger = new NoteSigner('elsewhere.example', Buffer.alloc(32, 3));
 const text = 'a text\n\nof two paragraphs, ed è subito sera\n';
 
 describe('NoteVerifier', () => {
-  it('reads the published verifier keys and writes them back', () => {
-    const published = [goNote, specNote, goChecksumCheckpoint].map((vector) => vector.verifierKey);
+  it('parses and formats the published verifier keys', () => {
+    const published = [GO_NOTE, SPEC_NOTE, GO_CHECKSUM_CHECKPOINT].map(
+      (vector) => vector.verifierKey,
+    );
     for (const key of published) {
       const verifier = NoteVerifier.parse(key);
       expect(verifier.toString()).toBe(key);
@@ -27,8 +29,8 @@ describe('NoteVerifier', () => {
     }
   });
 
-  it('refuses a verifier key that lacks or changes any character', () => {
-    const key = goNote.verifierKey;
+  it('rejects a verifier key with any character missing or changed', () => {
+    const key = GO_NOTE.verifierKey;
     for (let at = 0; at < key.length; at += 1) {
       const character = key.charCodeAt(at);
       const changed = key.slice(0, at) + String.fromCharCode(character ^ 1) + key.slice(at + 1);
@@ -38,8 +40,8 @@ describe('NoteVerifier', () => {
     }
   });
 
-  it('refuses keys of other types and lengths, and names that can not stand in a line', () => {
-    const spelled = NoteVerifier.parse(goNote.verifierKey).toString();
+  it('rejects keys of other types and lengths, and names that are not valid in a signature line', () => {
+    const spelled = NoteVerifier.parse(GO_NOTE.verifierKey).toString();
     expect(() => NoteVerifier.parse(`${spelled}BADKEY==`)).toThrow(InvalidKey);
     expect(() =>
       NoteVerifier.parse('PeterNeumann+173116ae+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW'),
@@ -55,8 +57,8 @@ describe('NoteVerifier', () => {
 });
 
 describe('signed notes', () => {
-  it('open when published ones are verified with their keys', () => {
-    for (const { note, verifierKey } of [specNote, goChecksumCheckpoint]) {
+  it('open with the published keys of published notes', () => {
+    for (const { note, verifierKey } of [SPEC_NOTE, GO_CHECKSUM_CHECKPOINT]) {
       const opened = openNote(note, [NoteVerifier.parse(verifierKey)]);
       expect(opened.verified).toHaveLength(1);
       expect(note.startsWith(`${opened.text}\n`)).toBe(true);
@@ -64,12 +66,12 @@ describe('signed notes', () => {
   });
 
   it('are signed byte for byte as the Go implementation does', () => {
-    const signer = new NoteSigner(goNote.name, goNote.seed);
-    expect(signer.verifier.toString()).toBe(goNote.verifierKey);
-    expect(signNote(goNote.text, [signer])).toBe(`${goNote.text}\n${goNote.signatureLine}`);
+    const signer = new NoteSigner(GO_NOTE.name, GO_NOTE.seed);
+    expect(signer.verifier.toString()).toBe(GO_NOTE.verifierKey);
+    expect(signNote(GO_NOTE.text, [signer])).toBe(`${GO_NOTE.text}\n${GO_NOTE.signatureLine}`);
   });
 
-  it('open with the old key alone and with the new key alone while keys rotate', () => {
+  it('open with the old key alone and with the new key alone during a key rotation', () => {
     const note = signNote(text, [oldKey, newKey]);
     for (const signer of [oldKey, newKey]) {
       const opened = openNote(note, [signer.verifier]);
@@ -84,20 +86,20 @@ describe('signed notes', () => {
     expect(openNote(note, [oldKey.verifier]).verified).toHaveLength(1);
   });
 
-  it('are refused when no known key signed', () => {
+  it('are rejected when no trusted key signed', () => {
     const note = signNote(text, [stranger, newKey]);
     expect(() => openNote(note, [oldKey.verifier])).toThrow(UnverifiedNote);
     expect(() => openNote(note, [])).toThrow(UnverifiedNote);
   });
 
-  it('are refused when one known key did not sign what it seems to, although another did', () => {
+  it('are rejected for one forged signature of a trusted key, even if another trusted key signed', () => {
     const forged = { ...oldKey.sign(text), signature: Buffer.alloc(64) };
     const note = formatNote(text, [newKey.sign(text), forged]);
     expect(() => openNote(note, [newKey.verifier, oldKey.verifier])).toThrow(InvalidSignature);
     expect(openNote(note, [newKey.verifier]).verified).toHaveLength(1);
   });
 
-  it('are refused after any change of any bit', () => {
+  it('are rejected after any bit is changed', () => {
     const note = Buffer.from(signNote(text, [oldKey]));
     for (let bit = 0; bit < note.length * 8; bit += 1) {
       const changed = Buffer.from(note);
@@ -107,7 +109,7 @@ describe('signed notes', () => {
     }
   });
 
-  it('have one form', () => {
+  it('have exactly one accepted form', () => {
     const line = signNote('x\n', [oldKey]).slice(3);
     const hostile = [
       '',
@@ -139,18 +141,18 @@ describe('signed notes', () => {
     expect(() => signNote('text\n', [])).toThrow(MalformedNote);
   });
 
-  it('are refused unread beyond a MiB or 100 signatures, and read with 100', () => {
+  it('are rejected beyond 1 MiB or 100 signatures, and accepted with 100', () => {
     const signature = oldKey.sign('x\n');
     const many = formatNote('x\n', Array<typeof signature>(100).fill(signature));
     expect(openNote(many, [oldKey.verifier]).verified).toHaveLength(100);
     const line = signNote('x\n', [oldKey]).slice(3);
     expect(() => parseNote(many + line)).toThrow(MalformedNote);
-    const large = 'x'.repeat(maxNoteBytes);
+    const large = 'x'.repeat(MAX_NOTE_BYTES);
     expect(() => parseNote(`${large}\n\n${line}`)).toThrow(MalformedNote);
     expect(() => parseNote(Buffer.from(`${large}\n\n${line}`))).toThrow(MalformedNote);
   });
 
-  it('are written back as they were read, or refused', () => {
+  it('are either rejected or formatted to the same text', () => {
     const piece = fc.constantFrom('\n', ' ', '\u2014 ', 'name', 'AAAAAAA=', '+', '\u2028', 'x');
     fc.assert(
       fc.property(fc.array(piece), (pieces) => {
@@ -158,8 +160,8 @@ describe('signed notes', () => {
         try {
           const read = parseNote(note);
           expect(formatNote(read.text, read.signatures)).toBe(note);
-        } catch (refusal) {
-          expect(refusal).toBeInstanceOf(MalformedNote);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedNote);
         }
       }),
       { numRuns: 2_000 },

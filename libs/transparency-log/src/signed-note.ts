@@ -3,52 +3,52 @@ import { InvalidSignature, MalformedNote, UnverifiedNote } from './errors.js';
 import { NoteSigner } from './note-signer.js';
 import { isKeyName, type NoteSignature, type NoteVerifier } from './note-verifier.js';
 
-/** Larger notes are refused unread; 100 of the largest signatures known fit in. */
-export const maxNoteBytes = 1_048_576;
+/** Larger notes are rejected before they are parsed. 100 signatures of any known type fit. */
+export const MAX_NOTE_BYTES = 1_048_576;
 
-/** Notes with more signature lines are refused; C2SP asks for at least 16. */
-export const maxNoteSignatures = 100;
+/** Notes with more signature lines are rejected; C2SP requires support for at least 16. */
+export const MAX_NOTE_SIGNATURES = 100;
 
-/** A note as it was written. Its text says nothing until `openNote` has verified it. */
+/** A parsed note. Do not trust its text before `openNote` has verified it. */
 export interface ParsedNote {
   /** Ends in a newline. */
   readonly text: string;
   readonly signatures: readonly NoteSignature[];
 }
 
-/** A note that at least one known key signed. */
+/** A verified note: at least one trusted key signed it. */
 export interface OpenedNote {
   readonly text: string;
-  /** Which known keys signed, in the order of the note. */
+  /** The trusted keys that signed, in the order of the note. */
   readonly verified: readonly { verifier: NoteVerifier; signature: NoteSignature }[];
 }
 
-const keyIdBytes = 4;
-const signatureLine = /^\u2014 (?<name>\S+) (?<encoded>\S+)$/u;
+const KEY_ID_BYTES = 4;
+const SIGNATURE_LINE = /^\u2014 (?<name>\S+) (?<encoded>\S+)$/u;
 
 /**
- * Reads a note without verifying it (C2SP signed-note).
+ * Parses a note without verifying it (C2SP signed-note).
  *
- * @param note bytes must be UTF-8; a string must hold no lone surrogates.
- * @throws MalformedNote for any other form, or beyond `maxNoteBytes` or `maxNoteSignatures`.
+ * @param note UTF-8 bytes, or a string without lone surrogates.
+ * @throws MalformedNote for any other form, or beyond `MAX_NOTE_BYTES` or `MAX_NOTE_SIGNATURES`.
  */
 export function parseNote(note: string | Uint8Array): ParsedNote {
-  const whole = typeof note === 'string' ? requireText(note) : decodeText(note);
-  const blankLine = whole.lastIndexOf('\n\n');
-  if (blankLine < 0 || !whole.endsWith('\n')) {
+  const all = typeof note === 'string' ? requireText(note) : decodeText(note);
+  const blankLine = all.lastIndexOf('\n\n');
+  if (blankLine < 0 || !all.endsWith('\n')) {
     throw new MalformedNote('a note is text, a blank line and signature lines');
   }
-  const lines = whole.slice(blankLine + 2, -1).split('\n');
-  if (lines.length > maxNoteSignatures) {
-    throw new MalformedNote(`a note has at most ${maxNoteSignatures} signatures`);
+  const lines = all.slice(blankLine + 2, -1).split('\n');
+  if (lines.length > MAX_NOTE_SIGNATURES) {
+    throw new MalformedNote(`a note has at most ${MAX_NOTE_SIGNATURES} signatures`);
   }
-  return { text: whole.slice(0, blankLine + 1), signatures: lines.map(parseSignatureLine) };
+  return { text: all.slice(0, blankLine + 1), signatures: lines.map(parseSignatureLine) };
 }
 
 /**
- * Writes a note.
+ * Formats a note.
  *
- * @throws MalformedNote unless `parseNote` can read it back.
+ * @throws MalformedNote unless `parseNote` accepts the result.
  */
 export function formatNote(text: string, signatures: readonly NoteSignature[]): string {
   const lines = signatures.map(({ name, keyId, signature }) => {
@@ -57,12 +57,12 @@ export function formatNote(text: string, signatures: readonly NoteSignature[]): 
   });
   const note = `${text}\n${lines.join('')}`;
   if (parseNote(note).text !== text) {
-    throw new MalformedNote('the text of a note ends in one newline');
+    throw new MalformedNote('the text of a note must end in exactly one newline');
   }
   return note;
 }
 
-/** Signs a text, which must end in a newline, with each key. */
+/** Signs a text with each key. The text ends in a newline. */
 export function signNote(text: string, signers: readonly NoteSigner[]): string {
   return formatNote(
     text,
@@ -71,11 +71,11 @@ export function signNote(text: string, signers: readonly NoteSigner[]): string {
 }
 
 /**
- * Verifies a note. Signatures by other keys than the given ones are ignored.
+ * Verifies a note. Signatures of other keys are ignored.
  *
  * @throws MalformedNote as `parseNote` does.
- * @throws InvalidSignature when a signature names a known key and is not by it.
- * @throws UnverifiedNote when no known key signed.
+ * @throws InvalidSignature when a signature claims one of the keys and does not verify.
+ * @throws UnverifiedNote when none of the keys signed.
  */
 export function openNote(
   note: string | Uint8Array,
@@ -86,34 +86,36 @@ export function openNote(
     const claimed = verifiers.filter((verifier) => verifier.claims(signature));
     const verifier = claimed.find((candidate) => candidate.verify(text, signature));
     if (verifier === undefined && claimed.length > 0) {
-      throw new InvalidSignature('a signature is not by the key that it names');
+      throw new InvalidSignature('a signature does not verify under the key it names');
     }
     return verifier === undefined ? [] : [{ verifier, signature }];
   });
   if (verified.length === 0) {
-    throw new UnverifiedNote('no known key signed the note');
+    throw new UnverifiedNote('no trusted key signed the note');
   }
   return { text, verified };
 }
 
 function decodeText(bytes: Uint8Array): string {
-  if (bytes.length > maxNoteBytes) {
-    throw new MalformedNote(`a note has at most ${maxNoteBytes} bytes`);
+  if (bytes.length > MAX_NOTE_BYTES) {
+    throw new MalformedNote(`a note has at most ${MAX_NOTE_BYTES} bytes`);
   }
   try {
     return requireText(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    throw cause instanceof MalformedNote ? cause : new MalformedNote('not UTF-8', { cause });
+    throw cause instanceof MalformedNote
+      ? cause
+      : new MalformedNote('a note must be UTF-8', { cause });
   }
 }
 
 function requireText(note: string): string {
-  if (Buffer.byteLength(note) > maxNoteBytes) {
-    throw new MalformedNote(`a note has at most ${maxNoteBytes} bytes`);
+  if (Buffer.byteLength(note) > MAX_NOTE_BYTES) {
+    throw new MalformedNote(`a note has at most ${MAX_NOTE_BYTES} bytes`);
   }
   if (!note.isWellFormed() || hasControlCharacter(note)) {
     throw new MalformedNote(
-      'a note has no lone surrogates, and no control characters but newlines',
+      'a note must not contain lone surrogates, or control characters other than newline',
     );
   }
   return note;
@@ -130,11 +132,16 @@ function hasControlCharacter(note: string): boolean {
 }
 
 function parseSignatureLine(line: string): NoteSignature {
-  const { name, encoded } = signatureLine.exec(line)?.groups ?? {};
+  const { name, encoded } = SIGNATURE_LINE.exec(line)?.groups ?? {};
   const bytes = decodeBase64(encoded ?? '');
-  if (name === undefined || !isKeyName(name) || bytes === undefined || bytes.length <= keyIdBytes) {
+  if (
+    name === undefined ||
+    !isKeyName(name) ||
+    bytes === undefined ||
+    bytes.length <= KEY_ID_BYTES
+  ) {
     throw new MalformedNote('a signature line is an em dash, a key name and a base64 signature');
   }
-  const keyId = bytes.toString('hex', 0, keyIdBytes);
-  return { name, keyId, signature: bytes.subarray(keyIdBytes) };
+  const keyId = bytes.toString('hex', 0, KEY_ID_BYTES);
+  return { name, keyId, signature: bytes.subarray(KEY_ID_BYTES) };
 }

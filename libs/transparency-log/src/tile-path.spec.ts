@@ -10,14 +10,14 @@ const address = fc.record({
 });
 
 describe('tile paths', () => {
-  it('write the index that the specification gives as its example', () => {
+  it('match the examples of the specification', () => {
     expect(tilePath({ level: 0, index: 1234067, width: 256 })).toBe('tile/0/x001/x234/067');
     expect(tilePath({ level: 1, index: 0, width: 17 })).toBe('tile/1/000.p/17');
     expect(entriesPath({ index: 273, width: 112 })).toBe('tile/entries/273.p/112');
     expect(entriesPath({ index: 1000, width: 256 })).toBe('tile/entries/x001/000');
   });
 
-  it('are read back to what they name', () => {
+  it('are parsed to the same address', () => {
     fc.assert(
       fc.property(address, (tile) => {
         expect(parseTilePath(tilePath(tile))).toEqual({ kind: 'tile', ...tile });
@@ -27,7 +27,7 @@ describe('tile paths', () => {
     );
   });
 
-  it('have one spelling', () => {
+  it('have exactly one accepted form', () => {
     const hostile = [
       '',
       'tile/0/0',
@@ -67,14 +67,14 @@ describe('tile paths', () => {
         try {
           const read = parseTilePath(changed);
           expect(read.kind === 'tile' ? tilePath(read) : entriesPath(read)).toBe(changed);
-        } catch (refusal) {
-          expect(refusal).toBeInstanceOf(MalformedTilePath);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedTilePath);
         }
       }),
     );
   });
 
-  it('are refused for tiles that can not be', () => {
+  it('are not made for impossible tiles', () => {
     for (const bad of [
       { level: 64, index: 0, width: 1 },
       { level: 0, index: -1, width: 1 },

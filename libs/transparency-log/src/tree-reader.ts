@@ -1,16 +1,16 @@
 import { CompactRange } from './compact-range.js';
 import { OutOfRange } from './errors.js';
-import { emptyRoot, hashBytes, hashNode, hashPerfectTree } from './hashing.js';
+import { emptyRoot, HASH_BYTES, hashNode, hashPerfectTree } from './hashing.js';
 import { floorLog2, requireInteger } from './numbers.js';
 import { consistencyPath, inclusionSteps, type LeafRange } from './proof-steps.js';
-import { readTileHashes, tileWidth, tileWidthAt, type TileReader } from './tile.js';
+import { readTileHashes, TILE_WIDTH, tileWidthAt, type TileReader } from './tile.js';
 
-/** A tile spans this many levels of the tree. */
-const tileHeight = 8;
+/** Levels of the tree in one tile. */
+const TILE_HEIGHT = 8;
 
 /**
- * Reads roots and proofs of a tree of a fixed size out of its tiles. It reads each tile once, and
- * those of one proof at the same time. What it gives is as good as the tiles: hold it against a
+ * Computes roots and proofs of a tree of a fixed size from its tiles. Each tile is read once; the
+ * tiles of one proof are read concurrently. The tiles are not trusted: verify the result against a
  * signed checkpoint with `verifyInclusion` or `verifyConsistency`.
  */
 export class TreeReader {
@@ -28,16 +28,17 @@ export class TreeReader {
     return this.size === 0 ? emptyRoot() : this.#rootOver({ start: 0, end: this.size });
   }
 
-  /** What is needed to go on hashing after the last leaf. */
+  /** The state needed to append after the last leaf. */
   async compactRange(): Promise<CompactRange> {
     const roots = await this.#perfectSubtrees({ start: 0, end: this.size });
     return CompactRange.of(this.size, roots);
   }
 
   /**
-   * The hashes from the leaf's sibling up (RFC 6962 section 2.1.1).
+   * The inclusion proof of a leaf: hashes from its sibling upwards (RFC 6962 section 2.1.1).
    *
    * @throws OutOfRange when the tree has no such leaf.
+   * @throws MalformedTile when a tile has the wrong length.
    */
   async inclusionProof(index: number): Promise<Buffer[]> {
     requireInteger(index, 0, 'an index');
@@ -48,10 +49,11 @@ export class TreeReader {
   }
 
   /**
-   * The proof that this tree continues the one of `oldSize` (RFC 6962 section 2.1.2). It is empty
-   * when the old tree is empty or of the same size.
+   * The consistency proof from the tree of `oldSize` to this one (RFC 6962 section 2.1.2). Empty when
+   * the old tree is empty or has the same size.
    *
-   * @throws OutOfRange when the old tree is the larger one.
+   * @throws OutOfRange when the old tree is larger.
+   * @throws MalformedTile when a tile has the wrong length.
    */
   async consistencyProof(oldSize: number): Promise<Buffer[]> {
     requireInteger(oldSize, 0, 'a size');
@@ -74,7 +76,7 @@ export class TreeReader {
     return subtrees.reduceRight((right, left) => hashNode(left, right));
   }
 
-  /** The range must start where a subtree of its largest power of two can start. */
+  /** The start must be a multiple of the largest power of two that fits in the range. */
   async #perfectSubtrees({ start, end }: LeafRange): Promise<Buffer[]> {
     const roots: Promise<Buffer>[] = [];
     for (let next = start; next < end;) {
@@ -86,12 +88,12 @@ export class TreeReader {
   }
 
   async #perfectSubtree(start: number, height: number): Promise<Buffer> {
-    const level = Math.floor(height / tileHeight);
-    const first = start / tileWidth ** level;
-    const hashes = await this.#tile(level, Math.floor(first / tileWidth));
-    const offset = (first % tileWidth) * hashBytes;
+    const level = Math.floor(height / TILE_HEIGHT);
+    const first = start / TILE_WIDTH ** level;
+    const hashes = await this.#tile(level, Math.floor(first / TILE_WIDTH));
+    const offset = (first % TILE_WIDTH) * HASH_BYTES;
     return hashPerfectTree(
-      hashes.subarray(offset, offset + 2 ** (height % tileHeight) * hashBytes),
+      hashes.subarray(offset, offset + 2 ** (height % TILE_HEIGHT) * HASH_BYTES),
     );
   }
 

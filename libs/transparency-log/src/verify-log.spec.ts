@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MemoryLog, sampleEntries } from '../test/memory-log.js';
+import { MemoryLog, sampleEntries } from './testing.js';
 import { CompactRange } from './compact-range.js';
 import { LogMismatch, OutOfRange, TransparencyLogError } from './errors.js';
 import { hashLeaf } from './hashing.js';
@@ -12,9 +12,9 @@ const log = new MemoryLog();
 const heads: TreeHead[] = [];
 for (let from = 0; from < size; from += 100) {
   log.append(sampleEntries(100, from));
-  heads.push({ size: from + 100, root: log.edge.root() });
+  heads.push({ size: from + 100, root: log.frontier.root() });
 }
-const head: TreeHead = { size, root: log.edge.root() };
+const head: TreeHead = { size, root: log.frontier.root() };
 
 function batchesOf(entries: readonly Buffer[], width = 256): Buffer[][] {
   const count = Math.ceil(entries.length / width);
@@ -27,7 +27,7 @@ async function* stream(batches: readonly LogBatch[]): AsyncGenerator<LogBatch> {
   }
 }
 
-/** The claim that the whole log is right, with `change` in place of some of it. */
+/** The claim that the log is intact, with the members of `change` replaced. */
 function claim(change: Partial<LogClaim> & { entries?: readonly Buffer[] } = {}): LogClaim {
   const { entries = log.entries, ...rest } = change;
   const batches = stream(batchesOf(entries));
@@ -39,18 +39,18 @@ async function faultOf(
 ): Promise<Pick<LogMismatch, 'fault' | 'firstIndex' | 'endIndex'>> {
   try {
     await verifyLog(wrong);
-  } catch (refusal) {
-    if (refusal instanceof LogMismatch) {
-      const { fault, firstIndex, endIndex } = refusal;
+  } catch (error) {
+    if (error instanceof LogMismatch) {
+      const { fault, firstIndex, endIndex } = error;
       return { fault, firstIndex, endIndex };
     }
-    throw refusal;
+    throw error;
   }
-  throw new Error('the log passed');
+  throw new Error('verifyLog accepted the log');
 }
 
 describe('verifyLog', () => {
-  it('passes a log that is whole, in batches of any width, and gives the tree at its end', async () => {
+  it('accepts an intact log, in batches of any width, and returns the tree at its end', async () => {
     for (const width of [1, 7, 256, 1_000, 5_000]) {
       const batches = stream(batchesOf(log.entries, width));
       const range = await verifyLog(claim({ batches }));
@@ -60,7 +60,7 @@ describe('verifyLog', () => {
     await verifyLog(claim({ batches: batchesOf(log.entries) }));
   });
 
-  it('passes a log from any size that was verified before', async () => {
+  it('accepts a log from any size that was verified before', async () => {
     for (const from of [0, 1, 255, 256, 257, 1_000, size]) {
       const start = await new TreeReader(from, log.readTile).compactRange();
       const range = await verifyLog(claim({ start, entries: log.entries.slice(from) }));
@@ -68,7 +68,7 @@ describe('verifyLog', () => {
     }
   });
 
-  it('passes a log whose first entries are pruned while their hashes stay', async () => {
+  it('accepts a log whose first entries are pruned, given their leaf hashes', async () => {
     const pruned = { leafHashes: Buffer.concat(log.entries.slice(0, 512).map(hashLeaf)) };
     const batches = stream([pruned, ...batchesOf(log.entries.slice(512))]);
     await verifyLog(claim({ batches }));
@@ -78,7 +78,7 @@ describe('verifyLog', () => {
     expect(await faultOf(claim({ batches: changed }))).toMatchObject({ firstIndex: 300 });
   });
 
-  it('does not take a start that is not that of its checkpoint', async () => {
+  it('rejects a start that does not match its checkpoint', async () => {
     const start = new CompactRange();
     start.append(hashLeaf(Buffer.from('another first entry')));
     const first = { size: 1, root: hashLeaf(log.entries[0] ?? Buffer.alloc(1)) };
@@ -132,7 +132,7 @@ describe('verifyLog', () => {
     );
   });
 
-  it('notices a change of any byte of any tile, and says where', async () => {
+  it('locates a change of any byte of any tile', async () => {
     for (const [key, hashes] of log.tiles) {
       const [level = 0, index = 0] = key.split('/').map(Number);
       for (let byte = 0; byte < hashes.length; byte += 241) {
@@ -151,7 +151,7 @@ describe('verifyLog', () => {
     }
   });
 
-  it('meets a forged tile hash before faults in later entries', async () => {
+  it('reports a forged tile hash before faults in later entries', async () => {
     const entries = log.entries.with(100, Buffer.from('forged')).with(900, Buffer.from('forged'));
     const forgedLeaves = Buffer.from(log.tiles.get('0/0') ?? []);
     hashLeaf(Buffer.from('forged')).copy(forgedLeaves, 100 * 32);
@@ -175,7 +175,7 @@ describe('verifyLog', () => {
     });
   });
 
-  it('finds a log that was rewritten with all its tiles, between two checkpoints', async () => {
+  it('locates a rewrite of entries and tiles between two checkpoints', async () => {
     const rewritten = new MemoryLog();
     rewritten.append(log.entries.with(730, Buffer.from('backdated')));
     const { entries, readTile } = rewritten;
@@ -193,7 +193,7 @@ describe('verifyLog', () => {
     });
   });
 
-  it('works without tiles, but then only says between which checkpoints', async () => {
+  it('locates a fault between two checkpoints when there are no tiles', async () => {
     const start = new CompactRange();
     await verifyLog({ start, batches: batchesOf(log.entries), heads: [head] });
     const batches = batchesOf(log.entries.with(5, Buffer.from('x')));
@@ -204,8 +204,8 @@ describe('verifyLog', () => {
     });
   });
 
-  it('refuses heads that do not ascend from the start', async () => {
-    const start = log.edge.compactRange();
+  it('rejects heads that do not ascend from the start', async () => {
+    const start = log.frontier.compactRange();
     await expect(verifyLog(claim({ start, heads: [{ ...head, size: 5 }] }))).rejects.toThrow(
       OutOfRange,
     );
@@ -213,7 +213,7 @@ describe('verifyLog', () => {
     await expect(verifyLog(descending)).rejects.toThrow(OutOfRange);
   });
 
-  it('refuses tiles and pruned hashes of the wrong length', async () => {
+  it('rejects tiles and leaf hashes of the wrong length', async () => {
     const cut = claim({ readTile: () => Buffer.alloc(33) });
     await expect(verifyLog(cut)).rejects.toThrow(TransparencyLogError);
     const pruned = claim({ batches: [{ leafHashes: Buffer.alloc(33) }] });

@@ -1,41 +1,41 @@
 import { CompactRange } from './compact-range.js';
 import { LogMismatch, OutOfRange } from './errors.js';
-import { hashBytes, hashLeaf } from './hashing.js';
-import { readTileHashes, tileWidth, tileWidthAt, type TileReader } from './tile.js';
+import { HASH_BYTES, hashLeaf } from './hashing.js';
+import { readTileHashes, TILE_WIDTH, tileWidthAt, type TileReader } from './tile.js';
 
-/** Neighbouring entries in order, any number of them; or their leaf hashes when they were pruned. */
+/** Any number of consecutive entries, or the concatenated leaf hashes of pruned entries. */
 export type LogBatch = readonly Uint8Array[] | { readonly leafHashes: Uint8Array };
 
-/** A root that is known to be right at a size: from a checkpoint that was verified. */
+/** The trusted root of a size: from a verified checkpoint. */
 export interface TreeHead {
   readonly size: number;
   readonly root: Uint8Array;
 }
 
-/** What `verifyLog` checks. */
+/** The input of `verifyLog`. */
 export interface LogClaim {
-  /** The tree before the first batch: empty, or that of a checkpoint that was verified earlier. */
+  /** The tree before the first batch: empty, or the result of an earlier run. */
   readonly start: CompactRange;
   readonly batches: AsyncIterable<LogBatch> | Iterable<LogBatch>;
   /**
-   * Ascending sizes, none below that of `start`; the log ends at the last one. The more there are,
-   * the narrower a fault is located where tiles don't show it.
+   * In ascending order of size, none below `start`. The log ends at the last one. Without tiles, a
+   * fault is located between two heads; more heads locate it more precisely.
    */
   readonly heads: readonly [TreeHead, ...TreeHead[]];
   /**
-   * The log's own tiles for the last head. With them the first wrong entry is named exactly, and
-   * tiles of any level that don't belong to the entries are found too.
+   * The log's tiles at the last head. With them the first wrong entry is located exactly, and tiles
+   * of every level are compared with the entries.
    */
   readonly readTile?: TileReader;
 }
 
 /**
- * Hashes a log again and holds it against its tiles and checkpoints, reading each batch and each tile
- * once. Nothing is kept but one tile for each level.
+ * Recomputes the tree of a log and compares it with the log's tiles and checkpoints. Each batch and
+ * each tile is read once; memory is one tile per level.
  *
- * @returns the tree at the last head: the `start` of a later run.
- * @throws LogMismatch with the first fault in the order of the entries.
- * @throws OutOfRange when the heads don't ascend from `start`.
+ * @returns the tree at the last head, as the `start` of a later run.
+ * @throws LogMismatch with the first fault, in the order of the entries.
+ * @throws OutOfRange when the heads do not ascend from `start`.
  */
 export async function verifyLog(claim: LogClaim): Promise<CompactRange> {
   return new LogWalk(claim).run();
@@ -53,7 +53,7 @@ class LogWalk {
   readonly #endSize: number;
   readonly #heads: TreeHead[];
   readonly #tiles = new Map<number, { index: number; hashes: Buffer }>();
-  /** Everything below was held against a head, or came with `start`. */
+  /** Entries below this index were compared with a head, or belong to `start`. */
   #verifiedSize: number;
 
   constructor(claim: LogClaim) {
@@ -84,7 +84,7 @@ class LogWalk {
     return this.#range;
   }
 
-  /** Stops at the ends of tiles and at heads, so that faults are met in the order of the entries. */
+  /** Splits at tile boundaries and at heads, so that faults appear in the order of the entries. */
   async #addBatch(leafHashes: readonly Buffer[]): Promise<void> {
     for (let next = 0; next < leafHashes.length;) {
       const { size } = this.#range;
@@ -92,25 +92,25 @@ class LogWalk {
       if (headSize === undefined) {
         throw new LogMismatch('entry-added', size, size + 1);
       }
-      const count = Math.min(tileWidth - (size % tileWidth), headSize - size);
-      const some = leafHashes.slice(next, next + count);
-      await this.#checkLeaves(some);
-      await this.#append(some);
+      const count = Math.min(TILE_WIDTH - (size % TILE_WIDTH), headSize - size);
+      const chunk = leafHashes.slice(next, next + count);
+      await this.#checkLeaves(chunk);
+      await this.#append(chunk);
       this.#checkHeads();
-      next += some.length;
+      next += chunk.length;
     }
   }
 
   async #checkLeaves(leafHashes: readonly Buffer[]): Promise<void> {
     const { size } = this.#range;
-    const tile = await this.#tile(0, Math.floor(size / tileWidth));
-    const from = (size % tileWidth) * hashBytes;
+    const tile = await this.#tile(0, Math.floor(size / TILE_WIDTH));
+    const from = (size % TILE_WIDTH) * HASH_BYTES;
     const hashes = Buffer.concat(leafHashes);
     if (tile === undefined || tile.subarray(from, from + hashes.length).equals(hashes)) {
       return;
     }
     const at = leafHashes.findIndex(
-      (hash, nth) => !hash.equals(hashAt(tile, (size % tileWidth) + nth)),
+      (hash, nth) => !hash.equals(hashAt(tile, (size % TILE_WIDTH) + nth)),
     );
     throw new LogMismatch('entry-differs', size + at, size + at + 1);
   }
@@ -120,14 +120,14 @@ class LogWalk {
     for (const leafHash of leafHashes) {
       const { size } = this.#range;
       this.#range.append(leafHash, (level, hash) => {
-        const position = Math.floor(size / tileWidth ** level);
+        const position = Math.floor(size / TILE_WIDTH ** level);
         finished.push({ level, position, hash: Buffer.from(hash) });
       });
     }
     for (const { level, position, hash } of finished) {
-      const tile = await this.#tile(level, Math.floor(position / tileWidth));
-      if (tile !== undefined && !hash.equals(hashAt(tile, position % tileWidth))) {
-        const leaves = tileWidth ** level;
+      const tile = await this.#tile(level, Math.floor(position / TILE_WIDTH));
+      if (tile !== undefined && !hash.equals(hashAt(tile, position % TILE_WIDTH))) {
+        const leaves = TILE_WIDTH ** level;
         const first = Math.max(position * leaves, this.#claim.start.size);
         throw new LogMismatch('tile-differs', first, (position + 1) * leaves);
       }
@@ -149,9 +149,9 @@ class LogWalk {
     if (read === undefined) {
       return undefined;
     }
-    const kept = this.#tiles.get(level);
-    if (kept?.index === index) {
-      return kept.hashes;
+    const cached = this.#tiles.get(level);
+    if (cached?.index === index) {
+      return cached.hashes;
     }
     const width = tileWidthAt(level, index, this.#endSize);
     const hashes = await readTileHashes(read, { level, index, width });
@@ -165,10 +165,10 @@ function leafHashesOf(batch: LogBatch): Buffer[] {
     return batch.map(hashLeaf);
   }
   const hashes = Buffer.from(batch.leafHashes);
-  const count = Math.ceil(hashes.length / hashBytes);
+  const count = Math.ceil(hashes.length / HASH_BYTES);
   return Array.from({ length: count }, (_, nth) => hashAt(hashes, nth));
 }
 
 function hashAt(hashes: Buffer, position: number): Buffer {
-  return hashes.subarray(position * hashBytes, (position + 1) * hashBytes);
+  return hashes.subarray(position * HASH_BYTES, (position + 1) * HASH_BYTES);
 }

@@ -1,8 +1,8 @@
 import { ProofMismatch } from './errors.js';
-import { emptyRoot, hashBytes, hashNode } from './hashing.js';
+import { emptyRoot, HASH_BYTES, hashNode } from './hashing.js';
 import { consistencyPath, inclusionSteps } from './proof-steps.js';
 
-/** A claim that a leaf is in a tree. */
+/** The claim that a tree contains a leaf. */
 export interface InclusionClaim {
   readonly index: number;
   readonly size: number;
@@ -11,7 +11,7 @@ export interface InclusionClaim {
   readonly root: Uint8Array;
 }
 
-/** A claim that one tree continues another. */
+/** The claim that the old tree is a prefix of the new one. */
 export interface ConsistencyClaim {
   readonly oldSize: number;
   readonly oldRoot: Uint8Array;
@@ -21,12 +21,12 @@ export interface ConsistencyClaim {
 }
 
 /**
- * Checks that the leaf is at that index of the tree with that root (RFC 9162 section 2.1.3.2).
+ * Verifies an inclusion proof (RFC 9162 section 2.1.3.2).
  *
- * Size and root must come from one verified checkpoint: several sizes can share the shape of a proof,
- * and only the log's signature ties the size to the root.
+ * Size and root must come from one verified checkpoint: proofs for different sizes can have the same
+ * shape, and only the log's signature binds the size to the root.
  *
- * @throws ProofMismatch when it is not, or the claim makes no sense.
+ * @throws ProofMismatch for a wrong proof or an invalid claim.
  */
 export function verifyInclusion({ index, size, leafHash, proof, root }: InclusionClaim): void {
   requireSize(index);
@@ -41,14 +41,14 @@ export function verifyInclusion({ index, size, leafHash, proof, root }: Inclusio
   steps.forEach(({ side }, at) => {
     hash = join(hash, proof[at], side);
   });
-  requireEqual(hash, root, 'the proof leads to another root');
+  requireEqual(hash, root, 'the proof gives another root');
 }
 
 /**
- * Checks that the new tree starts with all leaves of the old one (RFC 9162 section 2.1.4.2). Sizes
- * and roots must come from verified checkpoints, as for `verifyInclusion`.
+ * Verifies a consistency proof: the new tree starts with all leaves of the old one (RFC 9162 section
+ * 2.1.4.2). Sizes and roots must come from verified checkpoints, as for `verifyInclusion`.
  *
- * @throws ProofMismatch when it does not, or the claim makes no sense.
+ * @throws ProofMismatch for a wrong proof or an invalid claim.
  */
 export function verifyConsistency(claim: ConsistencyClaim): void {
   const { oldSize, oldRoot, newSize, newRoot, proof } = claim;
@@ -59,16 +59,16 @@ export function verifyConsistency(claim: ConsistencyClaim): void {
     throw new ProofMismatch('the old tree is larger than the new one');
   }
   if (newSize === 0) {
-    requireEqual(newRoot, emptyRoot(), 'the new tree is empty, its root is not');
+    requireEqual(newRoot, emptyRoot(), 'the new tree is empty but has another root');
   }
   if (oldSize === 0) {
     requireLength(proof, 0);
-    requireEqual(oldRoot, emptyRoot(), 'the old tree is empty, its root is not');
+    requireEqual(oldRoot, emptyRoot(), 'the old tree is empty but has another root');
     return;
   }
   if (oldSize === newSize) {
     requireLength(proof, 0);
-    requireEqual(oldRoot, newRoot, 'trees of one size have two roots');
+    requireEqual(oldRoot, newRoot, 'trees of the same size have different roots');
     return;
   }
   const { shared, steps } = consistencyPath(oldSize, newSize);
@@ -81,8 +81,8 @@ export function verifyConsistency(claim: ConsistencyClaim): void {
     old = side === 'left' ? join(old, hash, side) : old;
     grown = join(grown, hash, side);
   });
-  requireEqual(old, oldRoot, 'the proof leads to another old root');
-  requireEqual(grown, newRoot, 'the proof leads to another new root');
+  requireEqual(old, oldRoot, 'the proof gives another old root');
+  requireEqual(grown, newRoot, 'the proof gives another new root');
 }
 
 function join(known: Uint8Array, step: Uint8Array | undefined, side: 'left' | 'right'): Buffer {
@@ -99,8 +99,8 @@ function requireSize(value: number): void {
 }
 
 function requireHashes(hashes: readonly Uint8Array[]): void {
-  if (hashes.some((hash) => hash.length !== hashBytes)) {
-    throw new ProofMismatch(`a hash does not have ${hashBytes} bytes`);
+  if (hashes.some((hash) => hash.length !== HASH_BYTES)) {
+    throw new ProofMismatch(`a hash does not have ${HASH_BYTES} bytes`);
   }
 }
 

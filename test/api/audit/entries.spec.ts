@@ -1,9 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  sampleApps,
-  samplePeople,
-  sampleTenants,
-} from '../../../apps/emulator/src/sample-people.js';
+import { SAMPLE_APPS, SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
 import { getAudit, idsOf, indexesOf, pointersOf, type Receipt } from '../../support/audit-api.js';
 import { runningService } from '../../support/running-service.js';
@@ -45,19 +41,19 @@ describe('GET /v1/audit/entries', () => {
     [
       'caller',
       () => ({
-        actorSubject: samplePeople.alice.objectId,
-        actorTenant: sampleTenants.home.id,
+        actorSubject: SAMPLE_PEOPLE.alice.objectId,
+        actorTenant: SAMPLE_TENANTS.home.id,
         action: 'token.issue',
       }),
       1,
     ],
-    ['tenant', () => ({ actorTenant: sampleTenants.second.id }), 2],
+    ['tenant', () => ({ actorTenant: SAMPLE_TENANTS.second.id }), 2],
     [
       'application',
-      () => ({ clientApp: sampleApps['sample-web-app'].clientId, action: 'identity.create' }),
+      () => ({ clientApp: SAMPLE_APPS['sample-web-app'].clientId, action: 'identity.create' }),
       3,
     ],
-    ['target', () => ({ targetSubject: samplePeople.bob.objectId, action: 'token.issue' }), 1],
+    ['target', () => ({ targetSubject: SAMPLE_PEOPLE.bob.objectId, action: 'token.issue' }), 1],
   ])('200: finds entries by %s', async (_name, query, count) => {
     const { status, body } = await search(query());
     expect(status).toBe(200);
@@ -153,7 +149,7 @@ describe('GET /v1/audit/entries', () => {
       JSON.stringify(entry).includes(marker),
     );
     expect(own).toMatchObject([
-      { action: 'audit.read', actor: { subject: samplePeople.grace.objectId } },
+      { action: 'audit.read', actor: { subject: SAMPLE_PEOPLE.grace.objectId } },
     ]);
     expect(JSON.stringify(own)).not.toContain('192.0.2.1');
   });
@@ -174,9 +170,9 @@ describe('GET /v1/audit/statistics', () => {
     const { status, body } = await statistics({ ...window(), dimension: 'actorTenant' });
     expect(status).toBe(200);
     const entries = await service().auditEntries();
-    const ofSecond = entries.filter(({ actor }) => actor.tenant === sampleTenants.second.id);
+    const ofSecond = entries.filter(({ actor }) => actor.tenant === SAMPLE_TENANTS.second.id);
     const counted = (body.items as { value?: string; entries: number }[])
-      .filter(({ value }) => value === sampleTenants.second.id)
+      .filter(({ value }) => value === SAMPLE_TENANTS.second.id)
       .reduce((sum, item) => sum + item.entries, 0);
     expect(counted).toBe(ofSecond.length);
   });

@@ -1,10 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { NoteVerifier, verifyProofFile } from '#libs/transparency-log';
-import {
-  sampleApps,
-  samplePeople,
-  sampleTenants,
-} from '../../../apps/emulator/src/sample-people.js';
+import { SAMPLE_APPS, SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
 import { getAudit, idsOf, indexesOf, publicKey, type Receipt } from '../../support/audit-api.js';
 import { isProven } from '../../support/independent-verifier.js';
@@ -36,12 +32,12 @@ describe('GET /v1/audit/entries/{id}', () => {
     expect(headers['cache-control']).toBe('no-store');
     expect(body.index).toBe(receipts.alice.index);
     expect(JSON.parse(body.canonical)).toEqual(body.entry);
-    expect(body.personal).toMatchObject({ actorDisplayName: samplePeople.alice.displayName });
-    expect(body.canonical).not.toContain(samplePeople.alice.displayName);
+    expect(body.personal).toMatchObject({ actorDisplayName: SAMPLE_PEOPLE.alice.displayName });
+    expect(body.canonical).not.toContain(SAMPLE_PEOPLE.alice.displayName);
     expect(body.entry.actor).toMatchObject({
-      tenant: sampleTenants.home.id,
-      subject: samplePeople.alice.objectId,
-      clientApp: sampleApps['sample-web-app'].clientId,
+      tenant: SAMPLE_TENANTS.home.id,
+      subject: SAMPLE_PEOPLE.alice.objectId,
+      clientApp: SAMPLE_APPS['sample-web-app'].clientId,
     });
   });
 
@@ -108,14 +104,14 @@ describe('an auditor of another tenant', () => {
     const { body } = await search({ limit: '1000' }, 'ivan');
     expect(idsOf(body)).toContain(receipts.olga.id);
     for (const { entry } of body.items) {
-      expect([entry.actor.tenant, entry.target?.tenant]).toContain(sampleTenants.second.id);
+      expect([entry.actor.tenant, entry.target?.tenant]).toContain(SAMPLE_TENANTS.second.id);
     }
   });
 
   it('200: finds no entry of another tenant by any filter', async () => {
     for (const query of [
-      { actorTenant: sampleTenants.home.id },
-      { actorSubject: samplePeople.alice.objectId },
+      { actorTenant: SAMPLE_TENANTS.home.id },
+      { actorSubject: SAMPLE_PEOPLE.alice.objectId },
       { reasonCode: 'insufficient-permission' },
     ] as Record<string, string>[]) {
       const { body } = await search(query, 'ivan');
@@ -161,7 +157,7 @@ describe('an auditor of another tenant', () => {
       expect(await service().newestEntry()).toMatchObject({
         action: 'audit.read',
         outcome: 'denied',
-        actor: { subject: samplePeople.ivan.objectId },
+        actor: { subject: SAMPLE_PEOPLE.ivan.objectId },
         reason: { code: 'audit-scope-exceeded' },
       });
     },

@@ -8,7 +8,7 @@ import {
   EXPORT_FORMATS,
 } from '#libs/audit';
 import type { Principal } from '#libs/platform';
-import { alice, issued, openTestDesk, openTestLog, type TestLog } from '#libs/audit/testing';
+import { alice, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { parseCef } from '../../support/parsers/cef.js';
 import { parseCsv } from '../../support/parsers/csv.js';
@@ -112,7 +112,7 @@ describe('an export', () => {
   let log: TestLog;
   beforeAll(async () => {
     database = await testDatabase();
-    log = openTestLog(database.serviceUrl, { timeoutMs: 20_000, databaseTimeoutMs: 20_000 });
+    log = await openTestLog(database.serviceUrl, { timeoutMs: 20_000, databaseTimeoutMs: 20_000 });
   });
   afterAll(async () => {
     await log.close();
@@ -123,7 +123,7 @@ describe('an export', () => {
   async function exported(format: ExportFormat, fromIndex: number): Promise<Buffer> {
     const reader = { actor: { kind: 'operator', name: 'exporter' } } as const;
     const pieces: string[] = [];
-    for await (const { text } of openTestDesk(log).export(reader, { format, fromIndex }))
+    for await (const { text } of log.auditLog.export(reader, { format, fromIndex }))
       pieces.push(text);
     return Buffer.from(pieces.join(''));
   }

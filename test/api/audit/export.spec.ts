@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { issued, openTestLog } from '#libs/audit/testing';
-import { sampleTenants } from '../../../apps/emulator/src/sample-people.js';
+import { SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
 import { parseCef } from '../../support/parsers/cef.js';
 import { parseCsv } from '../../support/parsers/csv.js';
@@ -199,7 +199,7 @@ describe('GET /v1/audit/export', () => {
     const rows = parsed(await download('', 'ivan'));
     expect(rows.length).toBeGreaterThan(1);
     for (const { entry } of rows) {
-      expect([entry.actor.tenant, entry.target?.tenant]).toContain(sampleTenants.second.id);
+      expect([entry.actor.tenant, entry.target?.tenant]).toContain(SAMPLE_TENANTS.second.id);
     }
   });
 
@@ -240,7 +240,7 @@ describe('GET /v1/audit/export', () => {
   });
 
   it('200: reads at the client’s speed, ends the connection without a proper end on a failure, and can be resumed', async () => {
-    const log = openTestLog(service().database.serviceUrl, {
+    const log = await openTestLog(service().database.serviceUrl, {
       origin: 'localhost/acs-identity',
       timeoutMs: 20_000,
       databaseTimeoutMs: 20_000,

@@ -10,7 +10,9 @@ const service = runningService();
 const year = 'max-age=31536000, immutable';
 
 beforeAll(async () => {
-  const log = openTestLog(service().database.serviceUrl, { origin: 'localhost/acs-identity' });
+  const log = await openTestLog(service().database.serviceUrl, {
+    origin: 'localhost/acs-identity',
+  });
   await log.trail.recordAll(Array.from({ length: 600 }, (_, nth) => issued(nth)));
   await log.close();
 });

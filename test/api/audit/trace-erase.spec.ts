@@ -1,9 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  sampleApps,
-  samplePeople,
-  sampleTenants,
-} from '../../../apps/emulator/src/sample-people.js';
+import { SAMPLE_APPS, SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
 import { getAudit, idsOf, publicKey, type Receipt } from '../../support/audit-api.js';
 import { call } from '../../support/call.js';
 import { isProven } from '../../support/independent-verifier.js';
@@ -34,14 +30,14 @@ describe('POST /v1/audit/trace', () => {
         id: leaked.auditEntry.id,
         action: 'token.issue',
         actor: {
-          tenant: sampleTenants.home.id,
-          subject: samplePeople.alice.objectId,
-          clientApp: sampleApps['sample-web-app'].clientId,
+          tenant: SAMPLE_TENANTS.home.id,
+          subject: SAMPLE_PEOPLE.alice.objectId,
+          clientApp: SAMPLE_APPS['sample-web-app'].clientId,
         },
         target: { communicationUserId: leaked.identity.communicationUserId },
         token: { scopes: ['voip'] },
       },
-      personal: { actorDisplayName: samplePeople.alice.displayName },
+      personal: { actorDisplayName: SAMPLE_PEOPLE.alice.displayName },
     });
     expect(issuance.entry.policy.rule).toMatch(/\w/);
     expect(idsOf({ items: body.liveSiblings })).toContain(sibling.auditEntry.id);
@@ -93,7 +89,7 @@ describe('POST /v1/audit/trace', () => {
     await trace({ token });
     expect(await service().newestEntry()).toMatchObject({
       action: 'audit.trace',
-      actor: { subject: samplePeople.grace.objectId },
+      actor: { subject: SAMPLE_PEOPLE.grace.objectId },
     });
     const entries = await service().auditEntries();
     service().scanner.assertClean('the audit log', [JSON.stringify(entries)]);
@@ -124,7 +120,7 @@ describe('POST /v1/audit/trace', () => {
 });
 
 describe('POST /v1/audit/erase', () => {
-  const alice = { tenant: sampleTenants.home.id, subject: samplePeople.alice.objectId };
+  const alice = { tenant: SAMPLE_TENANTS.home.id, subject: SAMPLE_PEOPLE.alice.objectId };
   let receipt: Receipt;
   beforeAll(async () => {
     receipt = (await issue(service(), 'alice')).auditEntry;
@@ -141,7 +137,7 @@ describe('POST /v1/audit/erase', () => {
 
   it('200: erases a person’s values, and leaves entries, hashes and proofs as they are', async () => {
     const { body: before } = await getAudit(service(), 'grace', `entries/${receipt.id}`);
-    expect(before.personal).toMatchObject({ actorDisplayName: samplePeople.alice.displayName });
+    expect(before.personal).toMatchObject({ actorDisplayName: SAMPLE_PEOPLE.alice.displayName });
 
     const { status, body } = await erase({ ...alice, reason: 'case 4711' });
     expect(status).toBe(200);
@@ -153,12 +149,12 @@ describe('POST /v1/audit/erase', () => {
     expect(isProven(after.canonical, text, await publicKey(service()))).toBe(true);
     const [row] = await service().rows<{ count: string }>(
       'SELECT count(*) FROM audit_personal WHERE display_name = $1',
-      [samplePeople.alice.displayName],
+      [SAMPLE_PEOPLE.alice.displayName],
     );
     expect(row?.count).toBe('0');
     const [others] = await service().rows<{ count: string }>(
       'SELECT count(*) FROM audit_personal WHERE display_name = $1',
-      [samplePeople.bob.displayName],
+      [SAMPLE_PEOPLE.bob.displayName],
     );
     expect(Number(others?.count)).toBeGreaterThan(0);
   });
@@ -170,7 +166,7 @@ describe('POST /v1/audit/erase', () => {
     expect(shown.entry).toMatchObject({
       action: 'audit.erase',
       outcome: 'success',
-      actor: { subject: samplePeople.grace.objectId },
+      actor: { subject: SAMPLE_PEOPLE.grace.objectId },
       target: alice,
       reason: { detail: 'case 4712' },
     });

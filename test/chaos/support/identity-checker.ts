@@ -21,7 +21,11 @@ interface Entry {
   };
 }
 
-/** Holds mappings, ACS, the audit log and what callers were told against each other. @returns what contradicts */
+/**
+ * Checks that mappings, ACS, the audit log and the responses to clients agree.
+ *
+ * @returns the failures
+ */
 export async function checkIdentities(
   service: Service,
   traffic: IdentityTraffic,
@@ -30,56 +34,65 @@ export async function checkIdentities(
   const orphans = await service.rows<{ communication_user_id: string; deleted_at: Date | null }>(
     'SELECT communication_user_id, deleted_at FROM mapping_orphan',
   );
-  const entries = (await service.auditEntries()) as unknown as Entry[]; // with more fields than the type names
+  const entries = (await service.auditEntries()) as unknown as Entry[]; // entries have more members than their type
   const atAcs = await service.emulator.control.listIdentities();
   const living = new Set(atAcs.filter(({ deletedAt }) => !deletedAt).map(({ id }) => id));
   const byIdentity = new Map(rows.map((row) => [row.communication_user_id, row]));
   const failures: string[] = [];
-  const check = (isTrue: boolean, claim: string): void => {
-    if (!isTrue) failures.push(claim);
+  const check = (isTrue: boolean, failure: string): void => {
+    if (!isTrue) failures.push(failure);
   };
 
   const live = rows.filter(({ status }) => status !== 'deleted');
-  check(new Set(live.map(({ subject }) => subject)).size === live.length, 'no double identity');
+  check(
+    new Set(live.map(({ subject }) => subject)).size === live.length,
+    'a subject has two identities',
+  );
   for (const { subject, communicationUserId } of traffic.acknowledged) {
     const row = byIdentity.get(communicationUserId);
-    check(row?.subject === subject, `acknowledged ${communicationUserId} is still ${subject}'s`);
+    check(row?.subject === subject, `acknowledged ${communicationUserId} is not ${subject}'s`);
   }
   for (const id of traffic.imported)
     check(
       rows.some((row) => row.id === id),
-      `imported ${id} is stored`,
+      `imported ${id} is not stored`,
     );
   for (const id of traffic.deleted) {
     const row = rows.find((one) => one.id === id);
-    check(row?.status === 'deleted', `${id}, said to be deleted, is`);
+    check(row?.status === 'deleted', `${id} is not deleted, as a response said`);
   }
   for (const { id, status, communication_user_id: identity } of rows) {
     if (!identity || traffic.linked.has(identity)) continue;
     if (status === 'active' || status === 'suspended') {
-      check(living.has(identity), `ACS knows the identity of ${status} mapping ${id}`);
-    } else check(!living.has(identity), `ACS has deleted the identity of ${status} mapping ${id}`);
+      check(living.has(identity), `ACS has no identity for ${status} mapping ${id}`);
+    } else check(!living.has(identity), `ACS has an identity for ${status} mapping ${id}`);
   }
   for (const { communication_user_id: orphan, deleted_at: deletedAt } of orphans) {
-    check(deletedAt !== null && !living.has(orphan), `orphan ${orphan} is deleted`);
+    check(deletedAt !== null && !living.has(orphan), `orphan ${orphan} is not deleted`);
   }
   const unknown = entries.filter(({ action }) => action === 'identity.outcome-unknown').length;
   const unmapped = [...living].filter((identity) => !byIdentity.has(identity)).length;
-  check(unmapped <= unknown, `${unmapped} identities without a mapping, ${unknown} recorded`);
+  check(
+    unmapped <= unknown,
+    `${unmapped} identities without a mapping, ${unknown} unknown outcomes recorded`,
+  );
 
   for (const row of rows) {
     const own = entries.filter(({ target }) => target?.identityId === row.id);
-    const told = replay(own);
-    check(told.status === row.status, `${row.id} is ${row.status}, the log says ${told.status}`);
-    check(told.births <= 1, `${row.id} has got ${told.births} identities`);
+    const replayed = replay(own);
     check(
-      told.identity === (row.communication_user_id ?? undefined),
-      `${row.id} has the identity that the log names`,
+      replayed.status === row.status,
+      `${row.id} is ${row.status}, the log says ${replayed.status}`,
     );
-    check(told.isRevoking === row.is_revoking, `${row.id} owes what the log says`);
+    check(replayed.creations <= 1, `${row.id} was given ${replayed.creations} identities`);
     check(
-      told.generation === row.token_generation || row.status === 'deleted',
-      `${row.id} is of the generation that the log names`,
+      replayed.identity === (row.communication_user_id ?? undefined),
+      `${row.id} does not have the identity in the log`,
+    );
+    check(replayed.isRevoking === row.is_revoking, `${row.id}: is_revoking differs from the log`);
+    check(
+      replayed.generation === row.token_generation || row.status === 'deleted',
+      `${row.id}: token_generation differs from the log`,
     );
   }
   console.log(
@@ -88,48 +101,49 @@ export async function checkIdentities(
   return failures;
 }
 
-/** The state that entries of one mapping tell, read in the order of the log. */
+/** The state of a mapping after its entries, in the order of the log. */
 function replay(entries: readonly Entry[]): {
   status: string;
-  births: number;
+  creations: number;
   identity: string | undefined;
   isRevoking: boolean;
   generation: number;
 } {
-  const told = {
+  const replayed = {
     status: 'pending',
-    births: 0,
+    creations: 0,
     identity: undefined as string | undefined,
     isRevoking: false,
     generation: 1,
   };
   for (const { action, outcome, target, details } of entries) {
     if (outcome !== 'success') continue;
-    // An orphan's deletion names the mapping that it was made for, and another identity.
-    const isOther = told.identity !== undefined && target?.communicationUserId !== told.identity;
+    // The deletion of an orphan names its mapping, with another identity.
+    const isOther =
+      replayed.identity !== undefined && target?.communicationUserId !== replayed.identity;
     switch (action) {
       case 'identity.create':
       case 'identity.link':
-        told.births += 1;
-        told.identity = target?.communicationUserId;
-        told.status = details?.status ?? 'active';
+        replayed.creations += 1;
+        replayed.identity = target?.communicationUserId;
+        replayed.status = details?.status ?? 'active';
         break;
       case 'identity.suspend':
       case 'token.revoke':
-        if (action === 'identity.suspend') told.status = 'suspended';
-        told.isRevoking = details?.stage === 'requested';
-        told.generation = details?.tokenGeneration ?? told.generation;
+        if (action === 'identity.suspend') replayed.status = 'suspended';
+        replayed.isRevoking = details?.stage === 'requested';
+        replayed.generation = details?.tokenGeneration ?? replayed.generation;
         break;
       case 'identity.resume':
-        told.status = 'active';
+        replayed.status = 'active';
         break;
       case 'identity.delete':
         if (isOther || details?.stage === undefined) break;
-        told.status = details.stage === 'confirmed' ? 'deleted' : 'deleting';
-        told.isRevoking = false;
+        replayed.status = details.stage === 'confirmed' ? 'deleted' : 'deleting';
+        replayed.isRevoking = false;
         break;
       default:
     }
   }
-  return told;
+  return replayed;
 }

@@ -1,4 +1,7 @@
-/** What the service acknowledged. */
+import type { Prng } from '../../support/prng.js';
+import { formatNdjson, parseNdjson } from '../../support/parsers/ndjson.js';
+
+/** An identity that a response named, and its subject. */
 export interface Acknowledged {
   readonly subject: string;
   readonly communicationUserId: string;
@@ -9,37 +12,37 @@ interface Known {
   readonly subject: string;
 }
 
-/** Administrators at work: random requests about a small, growing set of people. */
+/** Random requests of an administrator about a small, growing set of subjects. */
 export class IdentityTraffic {
-  /** Identities that an answer named, each with whom it belongs to. */
   readonly acknowledged: Acknowledged[] = [];
-  /** Ids of mappings whose deletion was confirmed to the caller. */
+  /** Ids of mappings whose deletion a response confirmed. */
   readonly deleted = new Set<string>();
-  /** Subjects that an import acknowledged. */
+  /** Ids of mappings that an import acknowledged. */
   readonly imported = new Set<string>();
-  /** Identities that were linked and that the emulator does not know. */
+  /** Linked identities, which the emulator does not know. */
   readonly linked = new Set<string>();
+  /** Number of requests that were answered. */
   answered = 0;
   readonly #known: Known[] = [];
-  #people = 0;
+  #subjects = 0;
 
   constructor(
     private readonly token: string,
-    private readonly dice: () => number,
+    private readonly prng: Prng,
   ) {}
 
-  /** Creates until one is created: a new process reads keys and secrets before it works at speed. */
+  /** Sends creations until one succeeds: a new process reads keys and secrets on its first requests. */
   async warmUp(url: string): Promise<void> {
-    const until = this.acknowledged.length + 1;
-    for (let attempt = 0; attempt < 10 && this.acknowledged.length < until; attempt += 1) {
+    const target = this.acknowledged.length + 1;
+    for (let attempt = 0; attempt < 10 && this.acknowledged.length < target; attempt += 1) {
       await this.#create(url);
     }
   }
 
-  /** Sends one random request. Never rejects: a killed process answers nobody. */
+  /** Sends one random request. Never rejects, since the process may be killed meanwhile. */
   async send(url: string): Promise<void> {
-    const choice = this.dice();
-    const target = this.#known[Math.floor(this.dice() * this.#known.length)];
+    const choice = this.prng.next();
+    const target = this.#known[this.prng.below(this.#known.length)];
     try {
       if (choice < 0.4 || !target) await this.#create(url);
       else if (choice < 0.55) await this.#delete(url, target);
@@ -49,24 +52,24 @@ export class IdentityTraffic {
       else await this.#import(url, choice < 0.93);
       this.answered += 1;
     } catch {
-      // The process was killed under it; what it did is judged at the end.
+      // The process was killed. What it stored is checked at the end.
     }
   }
 
   #subject(): string {
-    // Half of the people were asked for before.
-    if (this.#people > 0 && this.dice() < 0.5) {
-      return `person-${Math.floor(this.dice() * this.#people)}`;
+    // Half of the requests are for known subjects.
+    if (this.#subjects > 0 && this.prng.next() < 0.5) {
+      return `person-${this.prng.below(this.#subjects)}`;
     }
-    this.#people += 1;
-    return `person-${this.#people - 1}`;
+    this.#subjects += 1;
+    return `person-${this.#subjects - 1}`;
   }
 
   async #create(url: string): Promise<void> {
     const subject = this.#subject();
     const answer = await this.#call(url, 'POST', '', { kind: 'user', subject });
     if (!answer.ok) return;
-    this.#learn((await answer.json()) as Known & { communicationUserId: string });
+    this.#remember((await answer.json()) as Known & { communicationUserId: string });
   }
 
   async #change(url: string, { id }: Known, status: string): Promise<void> {
@@ -86,7 +89,7 @@ export class IdentityTraffic {
   async #import(url: string, isProvisioning: boolean): Promise<void> {
     const lines = Array.from({ length: 6 }, () => {
       const subject = this.#subject();
-      if (isProvisioning || this.dice() < 0.5) return { subject };
+      if (isProvisioning || this.prng.next() < 0.5) return { subject };
       const communicationUserId = this.#foreignId();
       this.linked.add(communicationUserId);
       return { subject, communicationUserId };
@@ -94,27 +97,28 @@ export class IdentityTraffic {
     const answer = await fetch(`${url}/v1/identities/import?provision=${isProvisioning}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${this.token}`, 'content-type': 'application/x-ndjson' },
-      body: lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+      body: formatNdjson(lines),
     });
     if (!answer.ok) return;
-    const results = (await answer.text()).split('\n').filter((line) => line !== '');
-    for (const result of results.map((text) => JSON.parse(text) as ImportedLine)) {
+    for (const result of parseNdjson<ImportedLine>(await answer.text())) {
       const { line, outcome, id, communicationUserId } = result;
       const subject = lines[(line ?? 0) - 1]?.subject;
       if (!id || !subject || outcome === 'failed') continue;
       this.imported.add(id);
-      if (communicationUserId) this.#learn({ id, subject, communicationUserId });
+      if (communicationUserId) this.#remember({ id, subject, communicationUserId });
     }
   }
 
-  #learn({ id, subject, communicationUserId }: Known & { communicationUserId: string }): void {
+  #remember({ id, subject, communicationUserId }: Known & { communicationUserId: string }): void {
     this.acknowledged.push({ subject, communicationUserId });
     this.#known.push({ id, subject });
   }
 
   #foreignId(): string {
     const digits = (): string =>
-      Math.floor(this.dice() * 2 ** 32)
+      this.prng
+        .below(2 ** 32)
+
         .toString(16)
         .padStart(8, '0');
     return `8:acs:e0a1b2c3-5d6e-4f70-8a91-b2c3d4e50001_${digits()}-0000-4000-8000-0000${digits()}`;

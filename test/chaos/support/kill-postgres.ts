@@ -3,23 +3,19 @@ import { promisify } from 'node:util';
 import type { LocalPostgres } from '../../../apps/local/src/postgres/local-postgres.js';
 import { until } from '../../support/until.js';
 
-/** Kills a PostgreSQL server with all of its processes (SIGKILL). It can be restarted afterwards. */
+/** Kills all processes of a PostgreSQL server with SIGKILL. It can be restarted afterwards. */
 export async function killPostgres(cluster: LocalPostgres): Promise<void> {
-  const family = new Set(
-    (await running())
-      .filter(({ id, parent }) => id === cluster.processId || parent === cluster.processId)
-      .map(({ id }) => id),
-  );
-  for (const id of family) signal(id, 'SIGKILL');
-  // Its shared memory is free for a successor once nobody uses it any more.
-  await until('PostgreSQL is dead', 30_000, async () =>
-    (await running()).every(({ id }) => !family.has(id)),
+  const processes = new Set([cluster.processId, ...(await postgresChildren(cluster))]);
+  for (const id of processes) signal(id, 'SIGKILL');
+  // A new server can attach to its shared memory only when no process is left.
+  await until('all PostgreSQL processes have ended', 30_000, async () =>
+    (await runningProcesses()).every(({ id }) => !processes.has(id)),
   );
 }
 
-/** The back ends that work for clients, and the server's own helpers. */
-export async function postgresHelpers(cluster: LocalPostgres): Promise<number[]> {
-  const all = await running();
+/** Ids of the server's child processes: the backends of its clients, and its own workers. */
+export async function postgresChildren(cluster: LocalPostgres): Promise<number[]> {
+  const all = await runningProcesses();
   return all.filter(({ parent }) => parent === cluster.processId).map(({ id }) => id);
 }
 
@@ -28,17 +24,17 @@ export function signal(processId: number, name: NodeJS.Signals): void {
   try {
     process.kill(processId, name);
   } catch (error) {
-    const isGone = error instanceof Error && 'code' in error && error.code === 'ESRCH';
-    if (!isGone) throw error;
+    const hasEnded = error instanceof Error && 'code' in error && error.code === 'ESRCH';
+    if (!hasEnded) throw error;
   }
 }
 
-async function running(): Promise<{ id: number; parent: number }[]> {
+async function runningProcesses(): Promise<{ id: number; parent: number }[]> {
   const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,stat=']);
   return stdout
     .trim()
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
-    .filter(([, , state = '']) => !state.startsWith('Z')) // dead, not yet collected
+    .filter(([, , state = '']) => !state.startsWith('Z')) // zombies have ended
     .map(([id, parent]) => ({ id: Number(id), parent: Number(parent) }));
 }

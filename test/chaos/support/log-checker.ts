@@ -4,66 +4,67 @@ import { join } from 'node:path';
 import type { ApiProcess } from '../../../apps/local/src/api-process.js';
 import { acsIdentity } from '../../support/acs-identity.js';
 import type { AuditEntry, Service } from '../../support/service.js';
-import { sendRequest } from './request.js';
-import type { Receipt } from './receipts.js';
 import { until } from '../../support/until.js';
+import type { Receipt } from './receipts.js';
+import { sendRequest } from './request.js';
 
-/** Everything that clients were shown of the log while it was troubled. */
+/** What clients saw of the log during a campaign. */
 export interface SeenByClients {
   readonly receipts: readonly Receipt[];
-  /** Signed checkpoints, as they came. */
+  /** Signed checkpoints, in the order of their reading. */
   readonly checkpoints: readonly string[];
-  /** Verifier keys of the log, one a line. */
+  /** Verifier keys of the log, one per line. */
   readonly keys: string;
 }
 
-/** The command line takes no more files than that. */
+/** Upper bound of files on the command line. */
 const MAX_CHECKPOINTS = 500;
 
 /**
- * Holds the log against what clients were shown: each receipt has its entry, indexes have no gap, every
- * checkpoint is continued by the log as it is now, and `acs-identity audit verify` finds it whole.
+ * Checks the log against what clients saw: every receipt has its entry, indexes have no gap, and
+ * `acs-identity audit verify` finds the log intact and consistent with every checkpoint.
  *
- * @returns what contradicts
+ * @returns the failures
  */
 export async function checkLog(
   service: Service,
   { receipts, checkpoints, keys }: SeenByClients,
 ): Promise<string[]> {
   const failures: string[] = [];
-  const places = await service.rows<{ entry_index: string }>(
+  const rows = await service.rows<{ entry_index: string }>(
     'SELECT entry_index FROM audit_entry ORDER BY entry_index',
   );
-  const gap = places.findIndex(({ entry_index: index }, nth) => Number(index) !== nth);
-  if (gap !== -1) failures.push(`the index after ${gap - 1} is not ${gap}`);
+  const gap = rows.findIndex(({ entry_index: index }, nth) => Number(index) !== nth);
+  if (gap !== -1) failures.push(`the log has no entry ${gap}`);
 
   const entries = await service.auditEntries();
-  const named = new Set<number>();
+  const claimed = new Set<number>();
   for (const receipt of receipts) {
-    if (named.has(receipt.index)) failures.push(`two receipts name entry ${receipt.index}`);
-    named.add(receipt.index);
-    if (!tellsOf(entries[receipt.index], receipt)) {
-      failures.push(`entry ${receipt.index} does not tell of receipt ${receipt.id}`);
+    if (claimed.has(receipt.index)) failures.push(`two receipts name entry ${receipt.index}`);
+    claimed.add(receipt.index);
+    if (!isEntryOf(receipt, entries[receipt.index])) {
+      failures.push(`entry ${receipt.index} is not that of receipt ${receipt.id}`);
     }
   }
-  failures.push(...(await verified(service, checkpoints, keys)));
+  failures.push(...(await verificationFailures(service, checkpoints, keys)));
   console.log(
     `${receipts.length} receipts, ${entries.length} entries, ${checkpoints.length} checkpoints seen`,
   );
   return failures;
 }
 
-/** The log's verifier keys, as an auditor gets them. */
+/** The log's verifier keys, read as an auditor. */
 export async function fetchLogKeys(service: Service, { url }: ApiProcess): Promise<string> {
   const token = await service.token('grace');
-  const answer = await sendRequest(url, { method: 'GET', path: '/v1/audit/log/keys', token });
-  if (answer.status !== 200) throw new Error(`the log's keys: ${answer.text}`);
-  return answer.text;
+  const path = '/v1/audit/log/keys';
+  const { status, text } = await sendRequest(url, { method: 'GET', path, token });
+  if (status !== 200) throw new Error(`the log's keys: ${text}`);
+  return text;
 }
 
-/** Waits until the sweepers have finished what was begun: no mapping is anybody's to work on. */
+/** Waits until recovery has finished all work: no mapping and no orphan is leased. */
 export async function untilSettled(service: Service): Promise<void> {
-  await until('all that was begun is finished', 120_000, async () => {
+  await until('no mapping is leased', 120_000, async () => {
     const [row] = await service.rows<{ leases: string }>(
       `SELECT (SELECT count(*) FROM mapping WHERE lease_expires_at IS NOT NULL)
             + (SELECT count(*) FROM mapping_orphan WHERE lease_expires_at IS NOT NULL) AS leases`,
@@ -72,19 +73,19 @@ export async function untilSettled(service: Service): Promise<void> {
   });
 }
 
-function tellsOf(entry: AuditEntry | undefined, receipt: Receipt): boolean {
+function isEntryOf(receipt: Receipt, entry: AuditEntry | undefined): boolean {
   if (entry?.id !== receipt.id || entry.outcome !== 'success') return false;
   if (!receipt.actions.includes(entry.action)) return false;
-  const { communicationUserId, fingerprint } = receipt;
+  const identity = entry.target?.communicationUserId;
+  const fingerprint = entry.token?.fingerprint;
   return (
-    (communicationUserId ?? entry.target?.communicationUserId) ===
-      entry.target?.communicationUserId &&
-    (fingerprint ?? entry.token?.fingerprint) === entry.token?.fingerprint
+    (receipt.communicationUserId ?? identity) === identity &&
+    (receipt.fingerprint ?? fingerprint) === fingerprint
   );
 }
 
-/** What the operator's own command says, given everything that was seen. */
-async function verified(
+/** Runs `acs-identity audit verify` with the keys and checkpoints that clients saw. */
+async function verificationFailures(
   service: Service,
   checkpoints: readonly string[],
   keys: string,
@@ -96,7 +97,7 @@ async function verified(
     const known = [];
     const step = Math.ceil(checkpoints.length / MAX_CHECKPOINTS);
     for (const [nth, checkpoint] of checkpoints.entries()) {
-      // The newest promises most.
+      // A sample, and always the newest, which commits to all entries before.
       if (nth % step !== 0 && nth !== checkpoints.length - 1) continue;
       known.push(file(`seen-${nth}`));
       await writeFile(file(`seen-${nth}`), checkpoint);

@@ -1,31 +1,31 @@
 import { DataSource } from 'typeorm';
 import type { AuditEvent } from '#libs/audit';
-import { Database, dataSourceOptions, ManualClock } from '#libs/platform';
+import { alice, denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
+import { Database, dataSourceOptions } from '#libs/platform';
+import { ManualClock } from '#libs/platform/testing';
 import { EntryStatistics } from '../../../libs/audit/src/query/entry-statistics.js';
 import { PersonalDataEraser } from '../../../libs/audit/src/query/personal-data-eraser.js';
-import { openTestLog, type TestLog } from '#libs/audit/testing';
-import { alice, denied, issued } from '#libs/audit/testing';
 import type { Prng } from '../../support/prng.js';
 
 /**
- * Fills a log with all that a log can hold: people, services, operators, denials, erased persons,
- * several fingerprint keys, full tiles, commits of one and of many entries, hours that were counted.
+ * Fills a log with entries of people, services, operators and denials, with erased personal data,
+ * several fingerprint keys, full tiles, commits of one and of many entries, and rolled-up statistics.
  *
- * @returns its size
+ * @returns the number of its entries
  */
-export async function fillLog(log: TestLog, ownerUrl: string, random: Prng): Promise<number> {
+export async function fillLog(log: TestLog, ownerUrl: string, prng: Prng): Promise<number> {
   const clock = new ManualClock(Date.now() - 5 * 3_600_000);
-  const past = openTestLog(urlOf(log), { clock });
+  const past = await openTestLog(urlOf(log), { clock });
   for (let commit = 0; commit < 60; commit += 1) {
-    const many = random.below(4) === 0 ? random.below(60) + 1 : random.below(3) + 1;
-    await past.trail.recordAll(Array.from({ length: many }, () => randomEvent(random)));
-    await clock.advance(random.below(400_000));
+    const many = prng.below(4) === 0 ? prng.below(60) + 1 : prng.below(3) + 1;
+    await past.trail.recordAll(Array.from({ length: many }, () => randomEvent(prng)));
+    await clock.advance(prng.below(400_000));
   }
   const eraser = new PersonalDataEraser(log.trail, log.database);
-  const actor = { kind: 'operator', name: 'drill' } as const;
+  const actor = { kind: 'operator', name: 'operator' } as const;
   await eraser.erase({ tenant: alice.tenant, subject: 'person-1', actor });
-  await log.trail.recordAll(Array.from({ length: 300 }, () => randomEvent(random)));
-  for (let nth = 0; nth < 10; nth += 1) await log.trail.record(randomEvent(random));
+  await log.trail.recordAll(Array.from({ length: 300 }, () => randomEvent(prng)));
+  for (let nth = 0; nth < 10; nth += 1) await log.trail.record(randomEvent(prng));
   const owner = new DataSource(
     dataSourceOptions({ url: ownerUrl, poolSize: 2, timeoutMs: 10_000 }),
   );
@@ -37,8 +37,8 @@ export async function fillLog(log: TestLog, ownerUrl: string, random: Prng): Pro
   return Number(row?.size ?? 0);
 }
 
-function randomEvent(random: Prng): AuditEvent {
-  const nth = random.below(1000);
+function randomEvent(prng: Prng): AuditEvent {
+  const nth = prng.below(1000);
   const actor = { ...alice, subject: `person-${nth % 5}`, displayName: `Person ${nth % 5}` };
   const event = issued(nth, actor);
   const key = `key-${nth % 3}`;
@@ -61,11 +61,12 @@ function randomEvent(random: Prng): AuditEvent {
       request: { requestId: `r${nth}`, clientAddress: '198.51.100.7', userAgent: 'curl/8' },
     },
   ];
-  return random.pick(variants);
+  return prng.pick(variants);
 }
 
 function urlOf({ dataSource }: TestLog): string {
   const { options } = dataSource;
-  if (options.type !== 'postgres' || typeof options.url !== 'string') throw new Error('no address');
+  if (options.type !== 'postgres' || typeof options.url !== 'string')
+    throw new Error('the data source has no URL');
   return options.url;
 }

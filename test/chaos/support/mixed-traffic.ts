@@ -3,230 +3,251 @@ import type { ApiRequest } from './request.js';
 import type { Prng } from '../../support/prng.js';
 import { type Receipt, revocationReceipts, tokenReceipt } from './receipts.js';
 
-/** A question, and the answers that fit the caller while nothing is broken. */
-export interface Call extends ApiRequest {
+/** A request, and the statuses that are right while no upstream is at fault. */
+export interface CheckedRequest extends ApiRequest {
   readonly expected: readonly number[];
-  /** Its answer is a stream: it may end early, without its proper end, when what it reads is gone. */
+  /** Its response is streamed: the connection may end early when the database fails. */
   readonly mayEndEarly?: boolean;
-  /** It needs nothing but the process: it is answered whatever is broken. */
+  /** It has its expected status also while upstreams are at fault. */
   readonly needsNoUpstream?: boolean;
-  /** Learns from a 2xx answer. */
+  /** Receives the body of a 2xx response. */
   readonly onSuccess?: (text: string) => void;
 }
 
-type Who = 'ada' | 'grace' | 'crm-service' | 'mallory' | 'alice';
+type SampleName = 'ada' | 'grace' | 'crm-service' | 'mallory' | 'alice';
 
 const PEOPLE = 40;
 const MAX_KNOWN = 200;
 
-/** Callers of every kind, and what they ask for. */
+/** Random requests to every route, by callers of every kind. */
 export class MixedTraffic {
   readonly receipts: Receipt[] = [];
   readonly checkpoints: string[] = [];
-  readonly broken: string[] = [];
+  /** Responses that violate the contract. */
+  readonly failures: string[] = [];
   readonly #oids = Array.from({ length: PEOPLE }, () => crypto.randomUUID());
   readonly #identityOf = new Map<string, string>();
   readonly #mappings: string[] = [];
   readonly #entries: string[] = [];
   #tokens = new Map<string, string>();
-  readonly #kinds: readonly (() => Call)[];
+  readonly #requests: readonly (() => CheckedRequest)[];
 
   constructor(
     private readonly service: Service,
-    private readonly random: Prng,
+    private readonly prng: Prng,
   ) {
-    const own = (): Call => this.ownToken(this.random.below(PEOPLE));
-    this.#kinds = [
-      ...[own, own, own, own, own, own],
-      ...[this.#ownIdentity, this.#revoke, this.#teams, this.#create, this.#create, this.#list],
-      ...[this.#read, this.#change, this.#remove, this.#forAnother, this.#forAnother],
+    const token = (): CheckedRequest => this.tokenRequest(this.prng.below(PEOPLE));
+    this.#requests = [
+      ...[token, token, token, token, token, token],
+      ...[this.#identity, this.#revoke, this.#teams, this.#create, this.#create, this.#list],
+      ...[this.#read, this.#change, this.#remove, this.#tokenForAnother, this.#tokenForAnother],
       ...[this.#entryPage, this.#entry, this.#proof, this.#export, this.#statistics],
-      ...[this.#checkpoint, this.#checkpoint, this.#forbidden, this.#nobody, this.#senseless],
+      ...[
+        this.#checkpoint,
+        this.#checkpoint,
+        this.#forbidden,
+        this.#unauthenticated,
+        this.#invalid,
+      ],
       ...[this.#live, this.#metrics],
-    ].map((kind) => kind.bind(this));
+    ].map((request) => request.bind(this));
   }
 
   get people(): number {
     return PEOPLE;
   }
 
-  /** Signs everybody in again: their tokens are signed by the key of today. */
+  /** Signs every caller in again, so that their tokens are signed by the current key. */
   async signIn(): Promise<void> {
-    const names: readonly Who[] = ['ada', 'grace', 'crm-service', 'mallory', 'alice'];
+    const names: readonly SampleName[] = ['ada', 'grace', 'crm-service', 'mallory', 'alice'];
     const { control } = this.service.emulator;
     const people = this.#oids.map(async (oid) => {
       const token = await control.mintToken({ person: 'alice', claims: { oid } });
       return [oid, token] as const;
     });
-    const others = names.map(async (who) => [who, await this.service.token(who)] as const);
+    const others = names.map(async (name) => [name, await this.service.token(name)] as const);
     this.#tokens = new Map(await Promise.all([...people, ...others]));
   }
 
-  next(): Call {
-    return this.random.pick(this.#kinds)();
+  /** A random request. */
+  next(): CheckedRequest {
+    return this.prng.pick(this.#requests)();
   }
 
-  ownToken(person: number): Call {
+  /** Requests a token as one of the people. */
+  tokenRequest(person: number): CheckedRequest {
     const oid = this.#oids[person] ?? '';
     return {
-      ...this.#of(oid, 'POST', '/v1/me/tokens', [200], {}),
+      ...this.#as(oid, 'POST', '/v1/me/tokens', [200], {}),
       onSuccess: (text) => {
-        const { communicationUserId } = this.#keepToken(text);
+        const { communicationUserId } = this.#addReceipt(text);
         const known = this.#identityOf.get(oid) ?? communicationUserId;
         this.#identityOf.set(oid, known);
-        if (known !== communicationUserId) this.broken.push(`person ${person} has two identities`);
+        if (known !== communicationUserId)
+          this.failures.push(`person ${person} has two identities`);
       },
     };
   }
 
-  #ownIdentity(): Call {
-    return this.#of(this.#person(), 'GET', '/v1/me/identity', [200, 404]);
+  #identity(): CheckedRequest {
+    return this.#as(this.#anyPerson(), 'GET', '/v1/me/identity', [200, 404]);
   }
 
-  #revoke(): Call {
+  #revoke(): CheckedRequest {
     return {
-      ...this.#of(this.#person(), 'POST', '/v1/me/tokens/revoke', [202, 404]),
+      ...this.#as(this.#anyPerson(), 'POST', '/v1/me/tokens/revoke', [202, 404]),
       onSuccess: (text) => this.receipts.push(...revocationReceipts(text)),
     };
   }
 
-  #teams(): Call {
+  #teams(): CheckedRequest {
     const body = { teamsUserToken: 'bm8.dG9rZW4.x' };
-    return this.#of(this.#person(), 'POST', '/v1/me/teams-tokens', [400, 403], body);
+    return this.#as(this.#anyPerson(), 'POST', '/v1/me/teams-tokens', [400, 403], body);
   }
 
-  #create(): Call {
-    const subject = `managed-${this.random.below(60)}`;
+  #create(): CheckedRequest {
+    const subject = `managed-${this.prng.below(60)}`;
     return {
-      ...this.#of('ada', 'POST', '/v1/identities', [200, 201, 409], { kind: 'user', subject }),
+      ...this.#as('ada', 'POST', '/v1/identities', [200, 201, 409], { kind: 'user', subject }),
       onSuccess: (text) => {
-        learn(this.#mappings, (JSON.parse(text) as { id: string }).id);
+        remember(this.#mappings, (JSON.parse(text) as { id: string }).id);
       },
     };
   }
 
-  #list(): Call {
-    return this.#of('ada', 'GET', '/v1/identities?limit=5', [200]);
+  #list(): CheckedRequest {
+    return this.#as('ada', 'GET', '/v1/identities?limit=5', [200]);
   }
 
-  #read(): Call {
-    return this.#of('ada', 'GET', `/v1/identities/${this.#mapping()}`, [200, 404]);
+  #read(): CheckedRequest {
+    return this.#as('ada', 'GET', `/v1/identities/${this.#knownMapping()}`, [200, 404]);
   }
 
-  #change(): Call {
-    const body = { status: this.random.pick(['active', 'suspended']) };
-    return this.#of('ada', 'PATCH', `/v1/identities/${this.#mapping()}`, [200, 404, 409], body);
+  #change(): CheckedRequest {
+    const body = { status: this.prng.pick(['active', 'suspended']) };
+    return this.#as(
+      'ada',
+      'PATCH',
+      `/v1/identities/${this.#knownMapping()}`,
+      [200, 404, 409],
+      body,
+    );
   }
 
-  #remove(): Call {
-    return this.#of('ada', 'DELETE', `/v1/identities/${this.#mapping()}`, [200, 202, 404, 409]);
+  #remove(): CheckedRequest {
+    return this.#as(
+      'ada',
+      'DELETE',
+      `/v1/identities/${this.#knownMapping()}`,
+      [200, 202, 404, 409],
+    );
   }
 
-  #forAnother(): Call {
-    const path = `/v1/identities/${this.#mapping()}/tokens`;
+  #tokenForAnother(): CheckedRequest {
+    const path = `/v1/identities/${this.#knownMapping()}/tokens`;
     return {
-      ...this.#of('crm-service', 'POST', path, [200, 403, 404, 409], {}),
-      onSuccess: (text) => this.#keepToken(text),
+      ...this.#as('crm-service', 'POST', path, [200, 403, 404, 409], {}),
+      onSuccess: (text) => this.#addReceipt(text),
     };
   }
 
-  #entryPage(): Call {
+  #entryPage(): CheckedRequest {
     return {
-      ...this.#of('grace', 'GET', '/v1/audit/entries?limit=5', [200]),
+      ...this.#as('grace', 'GET', '/v1/audit/entries?limit=5', [200]),
       onSuccess: (text) => {
         const { items } = JSON.parse(text) as { items: { entry: { id: string } }[] };
-        for (const { entry } of items) learn(this.#entries, entry.id);
+        for (const { entry } of items) remember(this.#entries, entry.id);
       },
     };
   }
 
-  #entry(): Call {
-    return this.#of('grace', 'GET', `/v1/audit/entries/${this.#recorded()}`, [200, 404]);
+  #entry(): CheckedRequest {
+    return this.#as('grace', 'GET', `/v1/audit/entries/${this.#knownEntry()}`, [200, 404]);
   }
 
-  #proof(): Call {
-    return this.#of('grace', 'GET', `/v1/audit/entries/${this.#recorded()}/proof`, [200, 404]);
+  #proof(): CheckedRequest {
+    return this.#as('grace', 'GET', `/v1/audit/entries/${this.#knownEntry()}/proof`, [200, 404]);
   }
 
-  #export(): Call {
-    const format = this.random.pick(['ndjson', 'csv', 'cef', 'ocsf', 'ecs']);
-    const path = `/v1/audit/export?format=${format}&fromIndex=${this.random.below(1_000)}`;
-    return { ...this.#of('grace', 'GET', path, [200]), mayEndEarly: true };
+  #export(): CheckedRequest {
+    const format = this.prng.pick(['ndjson', 'csv', 'cef', 'ocsf', 'ecs']);
+    const path = `/v1/audit/export?format=${format}&fromIndex=${this.prng.below(1_000)}`;
+    return { ...this.#as('grace', 'GET', path, [200]), mayEndEarly: true };
   }
 
-  #statistics(): Call {
+  #statistics(): CheckedRequest {
     const [from, to] = [new Date(Date.now() - 3_600_000), new Date()];
     const query = `from=${from.toISOString()}&to=${to.toISOString()}&bucket=hour`;
-    return this.#of('grace', 'GET', `/v1/audit/statistics?${query}`, [200]);
+    return this.#as('grace', 'GET', `/v1/audit/statistics?${query}`, [200]);
   }
 
-  #checkpoint(): Call {
+  #checkpoint(): CheckedRequest {
     return {
-      ...this.#of('grace', 'GET', '/v1/audit/log/checkpoint', [200]),
+      ...this.#as('grace', 'GET', '/v1/audit/log/checkpoint', [200]),
       onSuccess: (text) => this.checkpoints.push(text),
     };
   }
 
-  #forbidden(): Call {
-    return this.random.pick([
-      this.#of('mallory', 'POST', '/v1/me/tokens', [403], {}),
-      this.#of('alice', 'GET', '/v1/identities?limit=5', [403]),
-      this.#of('ada', 'GET', '/v1/audit/entries?limit=5', [403]),
+  #forbidden(): CheckedRequest {
+    return this.prng.pick([
+      this.#as('mallory', 'POST', '/v1/me/tokens', [403], {}),
+      this.#as('alice', 'GET', '/v1/identities?limit=5', [403]),
+      this.#as('ada', 'GET', '/v1/audit/entries?limit=5', [403]),
     ]);
   }
 
-  #nobody(): Call {
+  #unauthenticated(): CheckedRequest {
     const path = '/v1/me/tokens';
-    return this.random.pick<Call>([
+    return this.prng.pick<CheckedRequest>([
       { method: 'POST', path, body: {}, expected: [401] },
       { method: 'POST', path, body: {}, token: 'bm8.dG9rZW4.x', expected: [401] },
       { method: 'GET', path: '/v1/nowhere', expected: [401, 404] },
     ]);
   }
 
-  #senseless(): Call {
-    const body = this.random.pick([{ scopes: ['root'] }, { expiresInMinutes: 1 }, { sudo: true }]);
-    return this.#of(this.#person(), 'POST', '/v1/me/tokens', [400, 403], body);
+  #invalid(): CheckedRequest {
+    const body = this.prng.pick([{ scopes: ['root'] }, { expiresInMinutes: 1 }, { sudo: true }]);
+    return this.#as(this.#anyPerson(), 'POST', '/v1/me/tokens', [400, 403], body);
   }
 
-  #live(): Call {
+  #live(): CheckedRequest {
     return { method: 'GET', path: '/health/live', expected: [200], needsNoUpstream: true };
   }
 
-  #metrics(): Call {
+  #metrics(): CheckedRequest {
     return { method: 'GET', path: '/metrics', expected: [200], needsNoUpstream: true };
   }
 
-  #of(
-    who: string,
+  #as(
+    caller: string,
     method: ApiRequest['method'],
     path: string,
     expected: readonly number[],
     body?: object,
-  ): Call {
-    return { method, path, expected, body, token: this.#tokens.get(who) };
+  ): CheckedRequest {
+    return { method, path, expected, body, token: this.#tokens.get(caller) };
   }
 
-  #person(): string {
-    return this.random.pick(this.#oids);
+  #anyPerson(): string {
+    return this.prng.pick(this.#oids);
   }
 
-  #mapping(): string {
-    return this.#mappings.length === 0 ? crypto.randomUUID() : this.random.pick(this.#mappings);
+  #knownMapping(): string {
+    return this.#mappings.length === 0 ? crypto.randomUUID() : this.prng.pick(this.#mappings);
   }
 
-  #recorded(): string {
-    return this.#entries.length === 0 ? crypto.randomUUID() : this.random.pick(this.#entries);
+  #knownEntry(): string {
+    return this.#entries.length === 0 ? crypto.randomUUID() : this.prng.pick(this.#entries);
   }
 
-  #keepToken(text: string): ReturnType<typeof tokenReceipt> {
+  #addReceipt(text: string): ReturnType<typeof tokenReceipt> {
     const receipt = tokenReceipt(text);
     this.receipts.push(receipt);
     return receipt;
   }
 }
 
-function learn(known: string[], id: string): void {
+function remember(known: string[], id: string): void {
   known.push(id);
   if (known.length > MAX_KNOWN) known.shift();
 }

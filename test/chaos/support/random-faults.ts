@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FaultRequest } from '../../../apps/emulator/src/emulator.js';
+import type { FaultRequest } from '../../../apps/emulator/src/index.js';
 import type { LocalPostgres } from '../../../apps/local/src/postgres/local-postgres.js';
-import type { Service } from '../../support/service.js';
 import type { Prng } from '../../support/prng.js';
-import { postgresHelpers, signal } from './kill-postgres.js';
+import type { Service } from '../../support/service.js';
+import { postgresChildren, signal } from './kill-postgres.js';
 
-const faultKinds: readonly Pick<FaultRequest, 'kind' | 'status' | 'latencyMs' | 'headers'>[] = [
+const FAULTS: readonly Pick<FaultRequest, 'kind' | 'status' | 'latencyMs' | 'headers'>[] = [
   { kind: 'status', status: 500 },
   { kind: 'status', status: 503 },
   { kind: 'status', status: 401 },
@@ -19,11 +19,13 @@ const faultKinds: readonly Pick<FaultRequest, 'kind' | 'status' | 'latencyMs' | 
   { kind: 'hang' },
   { kind: 'redirect' },
 ];
+/** ACS twice: it is called more often than the others. */
+const SERVICES = ['acs', 'acs', 'key-vault', 'entra'] as const;
+const LOCKED_TABLES = ['audit_head', 'audit_entry', 'mapping', 'audit_personal'] as const;
+/** Part of the rounds that stall PostgreSQL. */
+const STALL_RATE = 0.15;
 
-const services = ['acs', 'acs', 'key-vault', 'entra'] as const;
-const locks = ['audit_head', 'audit_entry', 'mapping', 'audit_personal'] as const;
-
-/** What can go wrong around the service, by the dice. */
+/** Random faults of Entra ID, Key Vault, ACS and PostgreSQL. */
 export class RandomFaults {
   #stall: Promise<void> = Promise.resolve();
   readonly #counts = new Map<string, number>();
@@ -31,80 +33,74 @@ export class RandomFaults {
   constructor(
     private readonly service: Service,
     private readonly cluster: LocalPostgres,
-    private readonly random: Prng,
+    private readonly prng: Prng,
   ) {}
 
-  /** Takes the place of the trouble before. A stall of the database ends by itself. */
-  async begin(): Promise<void> {
+  /** Replaces the current faults by up to two others. A stall of PostgreSQL ends after its time. */
+  async next(): Promise<void> {
     const { control } = this.service.emulator;
     await control.removeFaults();
-    for (let left = this.random.below(3); left > 0; left -= 1) {
-      const fault = {
-        ...this.random.pick(faultKinds),
-        service: this.random.pick(services),
-        operation: '*',
-      };
-      this.#count(`${fault.service} ${fault.kind}`);
+    for (let left = this.prng.below(3); left > 0; left -= 1) {
+      const service = this.prng.pick(SERVICES);
+      const fault = this.prng.pick(FAULTS);
+      this.#count(`${service} ${fault.kind}`);
       await control.addFault({
         ...fault,
-        probability: this.random.pick([0.1, 0.5, 1]),
-        seed: this.random.below(1_000_000),
+        service,
+        operation: '*',
+        probability: this.prng.pick([0.1, 0.5, 1]),
+        seed: this.prng.below(1_000_000),
       });
     }
-    if (this.random.next() > 0.15) return;
+    if (this.prng.next() > STALL_RATE) return;
     await this.#stall;
-    this.#stall = this.#stallDatabase();
-    // Whether it worked is judged by the answers.
+    this.#stall = this.#stallPostgres();
+    // A stall that fails has no effect on what is checked.
     this.#stall.catch(() => undefined);
   }
 
-  /** Replaces what everybody knows: the keys that tokens are signed with, or ACS's own. */
-  async rotate(nth: number): Promise<void> {
-    const { control } = this.service.emulator;
-    if (nth % 2 === 0) {
-      await control.rotateKeys();
+  /** Rotates the keys of Entra ID in even rounds, and the access key of ACS in odd ones. */
+  async rotateKeys(round: number): Promise<void> {
+    if (round % 2 === 0) {
+      await this.service.emulator.control.rotateKeys();
       this.#count('Entra keys rotated');
-      return;
+    } else {
+      await this.service.rotateAcsKey();
+      this.#count('ACS keys rotated');
     }
-    const { connectionString } = await control.regenerateAcsKey();
-    if (connectionString === undefined) throw new Error('ACS gave no new key');
-    this.service.scanner.forbid(connectionString);
-    await control.setSecret({ name: 'acs-connection-string', value: connectionString });
-    this.#count('ACS keys rotated');
   }
 
+  /** Ends all faults. */
   async end(): Promise<void> {
     await this.#stall;
     await this.service.emulator.control.removeFaults();
   }
 
-  /** How often each trouble was made. */
+  /** How often each fault was made. */
   summary(): string {
-    return [...this.#counts]
-      .sort()
-      .map(([what, times]) => `${what}: ${times}`)
-      .join(', ');
+    const counts = [...this.#counts].sort();
+    return counts.map(([what, times]) => `${what}: ${times}`).join(', ');
   }
 
-  async #stallDatabase(): Promise<void> {
-    const forMs = this.random.pick([200, 1_000, 3_000]);
-    const choice = this.random.below(4);
+  async #stallPostgres(): Promise<void> {
+    const forMs = this.prng.pick([200, 1_000, 3_000]);
+    const choice = this.prng.below(4);
     if (choice === 0) {
-      this.#count('connections cut');
+      this.#count('connections terminated');
       await this.service.rows(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'identity_service'`,
       );
       return;
     }
     if (choice === 1) {
-      this.#count('PostgreSQL frozen');
-      const frozen = await postgresHelpers(this.cluster);
-      for (const id of frozen) signal(id, 'SIGSTOP');
+      this.#count('PostgreSQL stopped');
+      const processes = await postgresChildren(this.cluster);
+      for (const id of processes) signal(id, 'SIGSTOP');
       await delay(forMs);
-      for (const id of frozen) signal(id, 'SIGCONT');
+      for (const id of processes) signal(id, 'SIGCONT');
       return;
     }
-    const table = this.random.pick(locks);
+    const table = this.prng.pick(LOCKED_TABLES);
     this.#count(`${table} locked`);
     await this.service.hold(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`, async () =>
       delay(forMs),

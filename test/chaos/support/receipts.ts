@@ -1,12 +1,12 @@
 import { createHmac } from 'node:crypto';
 
-/** What a caller was told: which entry stands for what it got. */
+/** What a client learned of the audit entry of its request. */
 export interface Receipt {
   readonly id: string;
   readonly index: number;
-  /** What the entry may say that was done. */
+  /** Actions that the entry may have. */
   readonly actions: readonly string[];
-  /** Of a token: whose it is and its keyed fingerprint. */
+  /** Identity and keyed fingerprint of an issued token. */
   readonly communicationUserId?: string;
   readonly fingerprint?: string;
 }
@@ -15,12 +15,12 @@ type TokenReceipt = Receipt & Required<Pick<Receipt, 'communicationUserId'>>;
 
 const FINGERPRINT_KEY = 'the fingerprint key of campaigns';
 
-/** What the emulator's vault must hold, so that a campaign can fingerprint tokens itself. */
+/** Secrets for the emulator's vault, so that a campaign can compute the fingerprints of tokens. */
 export const fingerprintSecrets = { 'audit-fingerprint-key': FINGERPRINT_KEY };
 
-/** Reads the answer to a request for a token. */
-export function tokenReceipt(answer: string): TokenReceipt {
-  const { token, identity, auditEntry } = JSON.parse(answer) as {
+/** Reads the receipt of an issued token from the body of the response. */
+export function tokenReceipt(text: string): TokenReceipt {
+  const { token, identity, auditEntry } = JSON.parse(text) as {
     token: string;
     identity: { communicationUserId: string };
     auditEntry: { id: string; index: number };
@@ -33,8 +33,8 @@ export function tokenReceipt(answer: string): TokenReceipt {
   };
 }
 
-/** Reads the answer to a revocation; there is none where nothing was to be revoked. */
-export function revocationReceipts(answer: string): Receipt[] {
-  const { auditEntry } = JSON.parse(answer) as { auditEntry?: { id: string; index: number } };
+/** Reads the receipt of a revocation; there is none when there was nothing to revoke. */
+export function revocationReceipts(text: string): Receipt[] {
+  const { auditEntry } = JSON.parse(text) as { auditEntry?: { id: string; index: number } };
   return auditEntry ? [{ ...auditEntry, actions: ['token.revoke'] }] : [];
 }

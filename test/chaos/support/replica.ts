@@ -1,19 +1,19 @@
 import type { ApiProcess } from '../../../apps/local/src/api-process.js';
 import type { Service } from '../../support/service.js';
 
-/** Starts one more replica, which is watched. */
-export async function startReplica(service: Service, broken: string[]): Promise<ApiProcess> {
+/** Starts another replica with `reportUnexpectedExit`. */
+export async function startReplica(service: Service, failures: string[]): Promise<ApiProcess> {
   const api = await service.addApi();
-  reportUnexpectedExit(service, api, broken);
+  reportUnexpectedExit(service, api, failures);
   return api;
 }
 
-/** A replica that ends without being told to breaks a promise. */
-export function reportUnexpectedExit(service: Service, api: ApiProcess, broken: string[]): void {
+/** Adds a failure when the process ends without a signal from the campaign. */
+export function reportUnexpectedExit(service: Service, api: ApiProcess, failures: string[]): void {
   void api.ended.then((code) => {
     if (api.process.killed) return;
-    // What is no line of the log is what Node says of an error that nobody caught.
-    const lastWords = service.logLines.filter((line) => !line.startsWith('{')).slice(-5);
-    broken.push(`a replica ended by itself, code ${code}: ${lastWords.join('\n')}`);
+    // Node writes uncaught errors as plain text; lines of the log are JSON.
+    const errors = service.logLines.filter((line) => !line.startsWith('{')).slice(-5);
+    failures.push(`a replica exited with code ${code}: ${errors.join('\n')}`);
   });
 }

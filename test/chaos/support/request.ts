@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { repositoryRoot } from '../../support/root.js';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
-  /** Bearer token; none is sent when absent. */
+  /** Bearer token; without it the request has no authorization header. */
   readonly token?: string | undefined;
   readonly body?: object | undefined;
 }
@@ -12,17 +12,17 @@ export interface ApiRequest {
 export interface ApiResponse {
   readonly status: number;
   readonly text: string;
-  /** The last part of the problem's type, where the answer is a problem. */
+  /** Code of the problem, the last part of its type; absent when the response is not a problem. */
   readonly problem: string | undefined;
   readonly retryAfterSeconds: number;
 }
 
-/** Asks the api. @throws when no whole answer comes */
+/** Sends a request to the api. @throws when no complete response arrives */
 export async function sendRequest(
   url: string,
   { method, path, token, body }: ApiRequest,
 ): Promise<ApiResponse> {
-  const answer = await fetch(`${url}${path}`, {
+  const response = await fetch(`${url}${path}`, {
     method,
     headers: {
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
@@ -30,36 +30,28 @@ export async function sendRequest(
     },
     ...(body && { body: JSON.stringify(body) }),
   });
-  const text = await answer.text();
-  const isProblem = answer.headers.get('content-type')?.startsWith('application/problem+json');
+  const text = await response.text();
+  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
   return {
-    status: answer.status,
+    status: response.status,
     text,
     problem: isProblem === true ? problemOf(text) : undefined,
-    retryAfterSeconds: Number(answer.headers.get('retry-after')),
+    retryAfterSeconds: Number(response.headers.get('retry-after')),
   };
 }
 
-/** Whether it says "not now" as every outage must: with its own documented type and when to come back. */
-export function isRetryLater(answer: ApiResponse): boolean {
-  const isOne = answer.status === 503 || answer.status === 429;
-  return isOne && isDocumented(answer.problem) && answer.retryAfterSeconds > 0;
+/** Whether it is the answer to an outage or an exhausted limit: 429 or 503, a documented problem, `Retry-After`. */
+export function isRetryLater({ status, problem, retryAfterSeconds }: ApiResponse): boolean {
+  return (status === 503 || status === 429) && isDocumented(problem) && retryAfterSeconds > 0;
 }
 
-/** Whether a problem has its page in docs/problems. */
+/** Whether docs/problems has a page for the problem. */
 export function isDocumented(problem: string | undefined): boolean {
   if (problem === undefined || problem === 'internal-error') return false;
-  return existsSync(`${problemPages()}${problem}.md`);
+  return existsSync(`${repositoryRoot}docs/problems/${problem}.md`);
 }
 
 function problemOf(text: string): string | undefined {
   const { type = '' } = JSON.parse(text) as { type?: string };
   return /^urn:acs-identity:problem:([a-z-]+)$/.exec(type)?.[1];
-}
-
-function problemPages(): string {
-  // Built, this file is dist/test/chaos/support/request.js.
-  const here = fileURLToPath(import.meta.url);
-  const root = here.includes('/dist/') ? '../../../../' : '../../../';
-  return fileURLToPath(new URL(`${root}docs/problems/`, import.meta.url));
 }

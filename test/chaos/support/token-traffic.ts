@@ -1,106 +1,114 @@
 import type { ApiProcess } from '../../../apps/local/src/api-process.js';
-import type { Service } from '../../support/service.js';
-import { type ApiResponse, sendRequest, isRetryLater, type ApiRequest } from './request.js';
 import type { Prng } from '../../support/prng.js';
-import { type Receipt, revocationReceipts, tokenReceipt } from './receipts.js';
+import type { Service } from '../../support/service.js';
 import { until } from '../../support/until.js';
+import { type Receipt, revocationReceipts, tokenReceipt } from './receipts.js';
+import { type ApiRequest, type ApiResponse, isRetryLater, sendRequest } from './request.js';
 
-/** The longest that an answer may take: all deadlines in a row. */
-const PATIENCE_MS = 20_000;
+/** The sum of all deadlines of the api, and the time that a busy machine adds. */
+const MAX_RESPONSE_MS = 20_000;
 
-/** People who ask for tokens and revoke them, and an auditor who fetches checkpoints. */
+/** Random requests of people who issue and revoke tokens, and of an auditor who reads checkpoints. */
 export class TokenTraffic {
   readonly receipts: Receipt[] = [];
   readonly checkpoints: string[] = [];
-  /** Promises that an answer has broken. */
-  readonly broken: string[] = [];
-  /** Requests that were answered by "not now". */
+  /** Responses that violate the contract. */
+  readonly failures: string[] = [];
+  /** Number of requests with a retry-later response. */
   refused = 0;
-  /** Requests that a killed process answered no more. */
+  /** Number of requests that a killed process did not answer. */
   unanswered = 0;
   readonly #tokensBy = new Map<ApiProcess, number>();
-  readonly #seen = new Map<number, string>();
+  /** Identity of each person who has been issued a token. */
+  readonly #identities = new Map<number, string>();
 
   private constructor(
     private readonly people: readonly string[],
     private readonly auditor: string,
-    private readonly random: Prng,
+    private readonly prng: Prng,
   ) {}
 
-  static async of(service: Service, count: number, random: Prng): Promise<TokenTraffic> {
+  /** Signs in an auditor and a number of people, for hours. */
+  static async of(service: Service, people: number, prng: Prng): Promise<TokenTraffic> {
     const mint = async (person: 'alice' | 'grace'): Promise<string> =>
       service.emulator.control.mintToken({
         person,
         expiresInSeconds: 6 * 3_600,
         ...(person === 'alice' && { claims: { oid: crypto.randomUUID() } }),
       });
-    const people = await Promise.all(Array.from({ length: count }, async () => mint('alice')));
-    return new TokenTraffic(people, await mint('grace'), random);
+    const tokens = await Promise.all(Array.from({ length: people }, async () => mint('alice')));
+    return new TokenTraffic(tokens, await mint('grace'), prng);
   }
 
-  /** Tokens that this process has given out. */
+  /** Number of tokens that a process has issued. */
   tokensBy(api: ApiProcess): number {
     return this.#tokensBy.get(api) ?? 0;
   }
 
-  /** Waits until everybody has got a token: nobody is left with a mapping that leads nowhere. */
+  /** Waits until every person has been issued another token: no mapping is left unusable. */
   async serveEverybody(api: ApiProcess): Promise<void> {
     for (const person of this.people.keys()) {
-      await until('everybody is served', 60_000, async () => this.#token(api, person));
+      await until('every person has a token', 60_000, async () => this.#issue(api, person));
     }
   }
 
   /** Sends one random request. Never rejects. */
   async send(api: ApiProcess): Promise<void> {
-    const choice = this.random.next();
+    const choice = this.prng.next();
     const startedAt = performance.now();
     try {
-      if (choice < 0.04) await this.#checkpoint(api);
+      if (choice < 0.04) await this.#readCheckpoint(api);
       else if (choice < 0.12) await this.#revoke(api);
-      else await this.#token(api, this.random.below(this.people.length));
+      else await this.#issue(api, this.prng.below(this.people.length));
     } catch (error) {
       if (api.process.killed) this.unanswered += 1;
-      else this.broken.push(`a living process gave no answer: ${String(error)}`);
+      else this.failures.push(`a running process did not answer: ${String(error)}`);
     }
     const tookMs = performance.now() - startedAt;
-    if (tookMs > PATIENCE_MS) this.broken.push(`an answer took ${Math.round(tookMs)} ms`);
+    if (tookMs > MAX_RESPONSE_MS) {
+      this.failures.push(`a response took ${Math.round(tookMs)} ms`);
+    }
   }
 
-  /** @returns whether there is one */
-  async #token(api: ApiProcess, person: number): Promise<boolean> {
+  /** @returns whether a token was issued */
+  async #issue(api: ApiProcess, person: number): Promise<boolean> {
     const token = this.people[person];
-    const answer = await this.#ask(api, { method: 'POST', path: '/v1/me/tokens', token, body: {} });
-    if (!answer) return false;
-    const receipt = tokenReceipt(answer.text);
+    const request = { method: 'POST', path: '/v1/me/tokens', token, body: {} } as const;
+    const response = await this.#send(api, request);
+    if (!response) return false;
+    const receipt = tokenReceipt(response.text);
     const { communicationUserId } = receipt;
-    const known = this.#seen.get(person) ?? communicationUserId;
-    this.#seen.set(person, known);
-    if (known !== communicationUserId) this.broken.push(`person ${person} has two identities`);
+    const known = this.#identities.get(person) ?? communicationUserId;
+    this.#identities.set(person, known);
+    if (known !== communicationUserId) this.failures.push(`person ${person} has two identities`);
     this.receipts.push(receipt);
     this.#tokensBy.set(api, this.tokensBy(api) + 1);
     return true;
   }
 
   async #revoke(api: ApiProcess): Promise<void> {
-    const [person] = this.random.pick([...this.#seen, [0]]);
-    if (!this.#seen.has(person)) return;
-    const token = this.people[person];
-    const answer = await this.#ask(api, { method: 'POST', path: '/v1/me/tokens/revoke', token });
-    if (answer) this.receipts.push(...revocationReceipts(answer.text));
+    if (this.#identities.size === 0) return;
+    const token = this.people[this.prng.pick([...this.#identities.keys()])];
+    const path = '/v1/me/tokens/revoke';
+    const response = await this.#send(api, { method: 'POST', path, token });
+    if (response) this.receipts.push(...revocationReceipts(response.text));
   }
 
-  async #checkpoint(api: ApiProcess): Promise<void> {
+  async #readCheckpoint(api: ApiProcess): Promise<void> {
     const path = '/v1/audit/log/checkpoint';
-    const answer = await this.#ask(api, { method: 'GET', path, token: this.auditor });
-    if (answer) this.checkpoints.push(answer.text);
+    const response = await this.#send(api, { method: 'GET', path, token: this.auditor });
+    if (response) this.checkpoints.push(response.text);
   }
 
-  /** @returns the answer, unless it was "not now", said as it should be */
-  async #ask(api: ApiProcess, question: ApiRequest): Promise<ApiResponse | undefined> {
-    const answer = await sendRequest(api.url, question);
-    if (answer.status < 300) return answer;
-    if (isRetryLater(answer)) this.refused += 1;
-    else this.broken.push(`${question.path}: ${answer.status} ${answer.text.slice(0, 300)}`);
+  /** @returns the response when it is a success */
+  async #send(api: ApiProcess, request: ApiRequest): Promise<ApiResponse | undefined> {
+    const response = await sendRequest(api.url, request);
+    if (response.status < 300) return response;
+    if (isRetryLater(response)) this.refused += 1;
+    else {
+      const { status, text } = response;
+      this.failures.push(`${request.path}: ${status} ${text.slice(0, 300)}`);
+    }
     return undefined;
   }
 }

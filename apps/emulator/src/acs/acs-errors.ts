@@ -1,41 +1,41 @@
-import { azureError, Refusal } from '../service-server.js';
+import { azureError, HttpError } from '../http-error.js';
 
-/** 400 for a field, in the words of the real service. */
-export function invalid(message: string, target: string): Refusal {
-  return new Refusal({ status: 400, body: azureError('ValidationError', message, target) });
+/** 400 for an invalid field. Code and message are those of the real service. */
+export function invalid(message: string, target: string): HttpError {
+  return new HttpError({ status: 400, body: azureError('ValidationError', message, target) });
 }
 
-export function requiredField(field: string): Refusal {
+export function requiredField(field: string): HttpError {
   return invalid(`${field}: The ${field} field is required.`, field);
 }
 
-/** A bad key, a bad HMAC or a principal without the role: the service tells none of them apart. */
-export function denied(): Refusal {
+/** 401 for a wrong key, a wrong HMAC or a missing role; the real service does not distinguish them. */
+export function denied(): HttpError {
   const body = azureError('Denied', 'Denied by the resource provider.');
-  return new Refusal({ status: 401, body });
+  return new HttpError({ status: 401, body });
 }
 
-export function identityNotOwned(): Refusal {
+export function identityNotOwned(): HttpError {
   const message = "Provided identity doesn't belong to the resource.";
-  return new Refusal({ status: 401, body: azureError('IdentityNotOwned', message) });
+  return new HttpError({ status: 401, body: azureError('IdentityNotOwned', message) });
 }
 
-export function invalidAccessToken(): Refusal {
+export function invalidAccessToken(): HttpError {
   const message = 'Provided access token is not valid.';
-  return new Refusal({ status: 401, body: azureError('InvalidAccessToken', message) });
+  return new HttpError({ status: 401, body: azureError('InvalidAccessToken', message) });
 }
 
-/** Not recorded from the real service: an assumption. */
-export function identityNotFound(): Refusal {
-  return new Refusal({
+/** An assumption: not recorded from the real service. */
+export function identityNotFound(): HttpError {
+  return new HttpError({
     status: 404,
     body: azureError('NotFound', 'Provided identity was not found.'),
   });
 }
 
-/** Code and message are not recorded from the real service: an assumption. */
-export function tooManyRequests(retryAfterSeconds: number | undefined): Refusal {
-  return new Refusal({
+/** Code and message are assumptions: not recorded from the real service. */
+export function tooManyRequests(retryAfterSeconds: number | undefined): HttpError {
+  return new HttpError({
     status: 429,
     ...(retryAfterSeconds === undefined
       ? {}
@@ -44,12 +44,15 @@ export function tooManyRequests(retryAfterSeconds: number | undefined): Refusal 
   });
 }
 
-/** Words of the Azure REST API guidelines. */
-export function unsupportedApiVersion(given: string | null, supported: readonly string[]): Refusal {
+/** Code and message as in the Azure REST API guidelines. */
+export function unsupportedApiVersion(
+  given: string | null,
+  supported: readonly string[],
+): HttpError {
   if (given === null) {
     const message = 'The api-version query parameter (?api-version=) is required for all requests.';
-    return new Refusal({ status: 400, body: azureError('MissingApiVersionParameter', message) });
+    return new HttpError({ status: 400, body: azureError('MissingApiVersionParameter', message) });
   }
   const message = `Unsupported api-version '${given}'. The supported api-versions are '${supported.join(', ')}'.`;
-  return new Refusal({ status: 400, body: azureError('UnsupportedApiVersionValue', message) });
+  return new HttpError({ status: 400, body: azureError('UnsupportedApiVersionValue', message) });
 }

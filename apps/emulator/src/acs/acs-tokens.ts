@@ -13,14 +13,14 @@ import type { StateFolder } from '../state-folder.js';
 import type { AcsIdentities } from './identities.js';
 import type { AcsResource } from './resource.js';
 
-/** A token as ACS hands it out. */
+/** An access token as ACS returns it. */
 export interface AcsToken {
   readonly token: string;
-  /** With seven fraction digits and an offset, as ACS writes it. */
+  /** ISO 8601 with seven fraction digits and an offset, as in ACS. */
   readonly expiresOn: string;
 }
 
-/** What a token is good for, as `POST /control/acs/validate` tells it. */
+/** The validity of an ACS access token: the response of `POST /control/acs/validate`. */
 export interface AcsTokenState {
   readonly valid: boolean;
   readonly reason?: 'malformed' | 'expired' | 'identity-deleted' | 'revoked' | 'key-regenerated';
@@ -30,7 +30,7 @@ export interface AcsTokenState {
   readonly expiresAt?: string;
 }
 
-const fileName = 'acs-signing-key.json';
+const FILE = 'acs-signing-key.json';
 const storedKey = z.strictObject({ privateKey: z.string() });
 const claimsSchema = z.object({
   skypeid: z.string(),
@@ -40,20 +40,20 @@ const claimsSchema = z.object({
   resourceId: z.string(),
 });
 
-/** Signs and judges ACS access tokens. */
+/** Issues and validates ACS access tokens. */
 export class AcsTokens {
-  private readonly publicKey: KeyObject;
-  private readonly encodedHeader: string;
+  readonly #publicKey: KeyObject;
+  readonly #encodedHeader: string;
 
   private constructor(
     private readonly privateKey: KeyObject,
     private readonly identities: AcsIdentities,
   ) {
-    this.publicKey = createPublicKey(privateKey);
+    this.#publicKey = createPublicKey(privateKey);
     const thumbprint = createHash('sha1')
-      .update(this.publicKey.export({ type: 'spki', format: 'der' }))
+      .update(this.#publicKey.export({ type: 'spki', format: 'der' }))
       .digest();
-    this.encodedHeader = encodePart({
+    this.#encodedHeader = encodePart({
       alg: 'RS256',
       kid: thumbprint.toString('hex').toUpperCase(),
       x5t: thumbprint.toString('base64url'),
@@ -61,21 +61,21 @@ export class AcsTokens {
     });
   }
 
-  /** @param keyBits 2048, or 1024 to spare CPU where ACS is a stand-in under load. */
+  /** @param keyBits 2048, or 1024 to save CPU in load tests. */
   static async load(
     identities: AcsIdentities,
     folder: StateFolder | undefined,
     keyBits: 1024 | 2048,
   ): Promise<AcsTokens> {
-    const stored = folder?.readJson(fileName, storedKey);
+    const stored = folder?.readJson(FILE, storedKey);
     if (stored !== undefined) return new AcsTokens(createPrivateKey(stored.privateKey), identities);
     const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: keyBits });
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    folder?.write(fileName, JSON.stringify({ privateKey: pem }));
+    folder?.write(FILE, JSON.stringify({ privateKey: pem }));
     return new AcsTokens(privateKey, identities);
   }
 
-  /** @param credential what the caller signed in with, so that a new key can end its tokens. */
+  /** @param credential the caller's credential: regenerating its key invalidates the token. */
   issueForUser(request: {
     readonly id: string;
     readonly resource: AcsResource;
@@ -83,9 +83,9 @@ export class AcsTokens {
     readonly scopes: readonly string[];
     readonly lifetimeMinutes: number;
   }): AcsToken {
-    const iat = this.identities.dateToken(request.id, request.credential);
+    const iat = this.identities.issuedAt(request.id, request.credential);
     const exp = iat + request.lifetimeMinutes * 60;
-    return this.sign(exp, {
+    return this.#sign(exp, {
       skypeid: request.id.slice(2),
       scp: 1792,
       csi: String(iat),
@@ -107,7 +107,7 @@ export class AcsTokens {
   ): AcsToken {
     const iat = Math.floor(Date.now() / 1000);
     const exp = iat + 75 * 60;
-    return this.sign(exp, {
+    return this.#sign(exp, {
       skypeid: `orgid:${entra.oid}`,
       scp: 1024,
       csi: String(iat),
@@ -125,7 +125,7 @@ export class AcsTokens {
   }
 
   validate(token: string, resources: readonly AcsResource[]): AcsTokenState {
-    const claims = this.verifiedClaims(token);
+    const claims = this.#verifiedClaims(token);
     if (claims === undefined) return { valid: false, reason: 'malformed' };
     const id = `8:${claims.skypeid}`;
     const facts = {
@@ -134,11 +134,11 @@ export class AcsTokens {
       resourceId: claims.resourceId,
       expiresAt: new Date(claims.exp * 1000).toISOString(),
     };
-    const reason = this.reasonAgainst(id, claims, resources);
+    const reason = this.#reasonInvalid(id, claims, resources);
     return reason === undefined ? { valid: true, ...facts } : { valid: false, reason, ...facts };
   }
 
-  private reasonAgainst(
+  #reasonInvalid(
     id: string,
     claims: z.output<typeof claimsSchema>,
     resources: readonly AcsResource[],
@@ -154,19 +154,19 @@ export class AcsTokens {
     return isLive ? undefined : 'key-regenerated';
   }
 
-  private sign(exp: number, claims: object): AcsToken {
-    const input = `${this.encodedHeader}.${encodePart(claims)}`;
+  #sign(exp: number, claims: object): AcsToken {
+    const input = `${this.#encodedHeader}.${encodePart(claims)}`;
     const signature = sign('sha256', Buffer.from(input), this.privateKey).toString('base64url');
     return { token: `${input}.${signature}`, expiresOn: toExpiresOn(exp) };
   }
 
-  private verifiedClaims(token: string): z.output<typeof claimsSchema> | undefined {
+  #verifiedClaims(token: string): z.output<typeof claimsSchema> | undefined {
     const parts = token.split('.');
     const [header, payload, signature] = parts;
-    if (parts.length !== 3 || header !== this.encodedHeader) return undefined;
+    if (parts.length !== 3 || header !== this.#encodedHeader) return undefined;
     const input = Buffer.from(`${header}.${payload ?? ''}`);
     const given = Buffer.from(signature ?? '', 'base64url');
-    if (!verify('sha256', input, this.publicKey, given)) return undefined;
+    if (!verify('sha256', input, this.#publicKey, given)) return undefined;
     return claimsSchema.parse(JSON.parse(Buffer.from(payload ?? '', 'base64url').toString()));
   }
 }
@@ -175,7 +175,7 @@ function encodePart(part: object): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url');
 }
 
-/** A tenth of a microsecond within the second of `exp`. */
+/** Adds a random fraction of a second, as ACS does. */
 function toExpiresOn(exp: number): string {
   const fraction = Math.floor(Math.random() * 10_000_000);
   const seconds = new Date(exp * 1000).toISOString().slice(0, 19);

@@ -1,6 +1,6 @@
 import { CommunicationIdentityClient } from '@azure/communication-identity';
 import { describe, expect, it } from 'vitest';
-import { sampleApps, samplePeople } from '../emulator.js';
+import { SAMPLE_APPS, SAMPLE_PEOPLE } from '../index.js';
 import {
   anyNumber,
   anyString,
@@ -9,11 +9,11 @@ import {
   serviceCredential,
   stringMatching,
   useEmulator,
-} from '../spec-emulator.js';
+} from '../testing.js';
 
 const running = useEmulator();
 
-/** No retries, so that a refusal is seen at once. */
+/** Without retries, so that errors are not delayed. */
 const once = { retryOptions: { maxRetries: 0 } };
 
 function client(resource = 0): CommunicationIdentityClient {
@@ -62,11 +62,11 @@ describe.each(Object.entries(credentials))('ACS called with %s', (_name, connect
         reason: 'revoked',
       });
     }
-    const fresh = await acs.getToken({ communicationUserId }, ['chat']);
-    expect(await control.validateAcsToken(fresh.token)).toMatchObject({ valid: true });
+    const renewed = await acs.getToken({ communicationUserId }, ['chat']);
+    expect(await control.validateAcsToken(renewed.token)).toMatchObject({ valid: true });
 
     await acs.deleteUser({ communicationUserId });
-    expect(await control.validateAcsToken(fresh.token)).toMatchObject({
+    expect(await control.validateAcsToken(renewed.token)).toMatchObject({
       valid: false,
       reason: 'identity-deleted',
     });
@@ -85,12 +85,12 @@ describe.each(Object.entries(credentials))('ACS called with %s', (_name, connect
     });
     const wanted = {
       teamsUserAadToken,
-      clientId: sampleApps['sample-web-app'].clientId,
-      userObjectId: samplePeople.alice.objectId,
+      clientId: SAMPLE_APPS['sample-web-app'].clientId,
+      userObjectId: SAMPLE_PEOPLE.alice.objectId,
     };
     const { token } = await connect().getTokenForTeamsUser(wanted);
     expect(claimsOf(token)).toMatchObject({
-      skypeid: `orgid:${samplePeople.alice.objectId}`,
+      skypeid: `orgid:${SAMPLE_PEOPLE.alice.objectId}`,
       scp: 1024,
       aad_appid: wanted.clientId,
     });
@@ -98,7 +98,7 @@ describe.each(Object.entries(credentials))('ACS called with %s', (_name, connect
 });
 
 describe('an ACS token', () => {
-  it('has the header and claims of a real one and no others', async () => {
+  it('has exactly the header and claims of a real one', async () => {
     const { user, token } = await client().createUserAndToken(['chat', 'voip']);
     expect(headerOf(token)).toEqual({
       alg: 'RS256',
@@ -119,7 +119,7 @@ describe('an ACS token', () => {
     });
   });
 
-  it('dies with the access key that it was made with, and with no other one', async () => {
+  it('is invalid after its own access key is regenerated, and no other token is', async () => {
     const { control, acsResources } = running();
     const withOldKey = client(1);
     const withKey = await withOldKey.createUserAndToken(['chat']);
@@ -140,18 +140,18 @@ describe('an ACS token', () => {
   });
 });
 
-describe('ACS refuses', () => {
-  it.each([59, 1441])('a lifetime of %d minutes, in the recorded words', async (minutes) => {
+describe('ACS rejects', () => {
+  it.each([59, 1441])('a lifetime of %d minutes, with the recorded message', async (minutes) => {
     const user = await client().createUser();
-    const refusal = {
+    const error = {
       statusCode: 400,
       code: 'ValidationError',
       message: `ExpiresInMinutes value ${minutes} is invalid. Value must be within the [60, 1440] interval.`,
       details: { error: { target: 'ExpiresInMinutes' } },
     };
     const options = { tokenExpiresInMinutes: minutes };
-    await expect(client().getToken(user, ['chat'], options)).rejects.toMatchObject(refusal);
-    await expect(client().createUserAndToken(['chat'], options)).rejects.toMatchObject(refusal);
+    await expect(client().getToken(user, ['chat'], options)).rejects.toMatchObject(error);
+    await expect(client().createUserAndToken(['chat'], options)).rejects.toMatchObject(error);
   });
 
   it('a token without scopes', async () => {
@@ -165,26 +165,26 @@ describe('ACS refuses', () => {
 
   it("an identity of another resource, and doesn't delete it", async () => {
     const user = await client(0).createUser();
-    const refusal = {
+    const error = {
       statusCode: 401,
       code: 'IdentityNotOwned',
       message: "Provided identity doesn't belong to the resource.",
     };
-    await expect(client(1).getToken(user, ['chat'])).rejects.toMatchObject(refusal);
-    await expect(client(1).revokeTokens(user)).rejects.toMatchObject(refusal);
-    await expect(client(1).deleteUser(user)).rejects.toMatchObject(refusal);
+    await expect(client(1).getToken(user, ['chat'])).rejects.toMatchObject(error);
+    await expect(client(1).revokeTokens(user)).rejects.toMatchObject(error);
+    await expect(client(1).deleteUser(user)).rejects.toMatchObject(error);
     await client(0).getToken(user, ['chat']);
   });
 
   it('a wrong key, and a principal without the role', async () => {
-    const refusal = {
+    const error = {
       statusCode: 401,
       code: 'Denied',
       message: 'Denied by the resource provider.',
     };
     const wrongKey = { key: Buffer.alloc(64).toString('base64') };
     const withWrongKey = new CommunicationIdentityClient(running().acsUrl, wrongKey, once);
-    await expect(withWrongKey.createUser()).rejects.toMatchObject(refusal);
+    await expect(withWrongKey.createUser()).rejects.toMatchObject(error);
     const withoutRole = new CommunicationIdentityClient(running().acsUrl, {
       getToken: async () => ({
         token: await running().control.mintToken({
@@ -194,19 +194,19 @@ describe('ACS refuses', () => {
         expiresOnTimestamp: Date.now() + 3_600_000,
       }),
     });
-    await expect(withoutRole.createUser()).rejects.toMatchObject(refusal);
+    await expect(withoutRole.createUser()).rejects.toMatchObject(error);
   });
 
-  it('a Teams token that is for another app, another user or nobody', async () => {
+  it('a Teams token of another app, of another user or for another resource', async () => {
     const { control } = running();
     const wanted = {
       teamsUserAadToken: await control.mintToken({ person: 'alice', resource: 'teams' }),
-      clientId: sampleApps['sample-web-app'].clientId,
-      userObjectId: samplePeople.alice.objectId,
+      clientId: SAMPLE_APPS['sample-web-app'].clientId,
+      userObjectId: SAMPLE_PEOPLE.alice.objectId,
     };
     const acs = client();
     await expect(
-      acs.getTokenForTeamsUser({ ...wanted, clientId: sampleApps['crm-service'].clientId }),
+      acs.getTokenForTeamsUser({ ...wanted, clientId: SAMPLE_APPS['crm-service'].clientId }),
     ).rejects.toMatchObject({
       statusCode: 400,
       code: 'ValidationError',
@@ -214,7 +214,7 @@ describe('ACS refuses', () => {
       details: { error: { target: 'appId' } },
     });
     await expect(
-      acs.getTokenForTeamsUser({ ...wanted, userObjectId: samplePeople.bob.objectId }),
+      acs.getTokenForTeamsUser({ ...wanted, userObjectId: SAMPLE_PEOPLE.bob.objectId }),
     ).rejects.toMatchObject({ statusCode: 400, details: { error: { target: 'userId' } } });
     const teamsUserAadToken = await control.mintToken({ person: 'alice' });
     await expect(acs.getTokenForTeamsUser({ ...wanted, teamsUserAadToken })).rejects.toMatchObject({
@@ -226,7 +226,7 @@ describe('ACS refuses', () => {
 });
 
 describe('ACS limits', () => {
-  it('answer 429 with the time to wait, per operation and resource', async () => {
+  it('give 429 with Retry-After, per operation and resource', async () => {
     const { control } = running();
     await control.changeAcs({ limits: { create: 2 }, windowSeconds: 60 });
     const acs = client();
@@ -240,7 +240,7 @@ describe('ACS limits', () => {
     await client(1).createUser();
   });
 
-  it('keep the time to themselves when told so, and can be switched off', async () => {
+  it('give 429 without Retry-After on request, and can be turned off', async () => {
     const { control } = running();
     await control.changeAcs({ limits: { issue: 0 }, sendRetryAfter: false });
     const user = await client().createUser();
@@ -255,8 +255,8 @@ describe('ACS limits', () => {
   });
 });
 
-describe('an ACS answer', () => {
-  it('carries MS-CV, the processing time and the echoed request id', async () => {
+describe('an ACS response', () => {
+  it('has MS-CV, the processing time and the echoed request id', async () => {
     let headers: Record<string, string> = {};
     let sentId: string | undefined;
     await client().createUser({
@@ -270,7 +270,7 @@ describe('an ACS answer', () => {
     expect(headers['x-ms-client-request-id']).toBe(sentId);
   });
 
-  it('writes expiresOn with seven fraction digits and an offset', async () => {
+  it('has expiresOn with seven fraction digits and an offset', async () => {
     let body = '';
     await client().createUserAndToken(['chat'], {
       onResponse: ({ bodyAsText }) => {

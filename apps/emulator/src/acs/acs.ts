@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessTokens } from '../entra/access-tokens.js';
-import { sampleResources, sampleTenants } from '../sample-people.js';
-import type { Route, ServiceReply, ServiceRequest } from '../service-server.js';
+import { SAMPLE_RESOURCES, SAMPLE_TENANTS } from '../fixtures/seed-directory.js';
+import type { Route, ServiceReply, ServiceRequest } from '../route.js';
 import {
   identityNotFound,
   identityNotOwned,
@@ -19,9 +19,10 @@ import { readCreate, readExchange, readIssue } from './requests.js';
 import type { AcsResource } from './resource.js';
 import type { AcsSettings } from './settings.js';
 
-const apiVersions = ['2021-03-07', '2022-06-01', '2022-10-01', '2023-10-01', '2026-09-23'];
+const API_VERSIONS = ['2021-03-07', '2022-06-01', '2022-10-01', '2023-10-01', '2026-09-23'];
 type Operation = 'create' | 'issue' | 'delete' | 'revoke' | 'exchange';
 
+/** The collaborators of `Acs`. */
 export interface AcsDependencies {
   readonly resource: AcsResource;
   readonly identities: AcsIdentities;
@@ -37,26 +38,28 @@ export class Acs {
 
   routes(): Route[] {
     return [
-      this.route('POST', /^\/identities$/, 'create', (request, credential) =>
-        this.create(request, credential),
+      this.#route('POST', /^\/identities$/, 'create', (request, credential) =>
+        this.#create(request, credential),
       ),
-      this.route(
+      this.#route(
         'POST',
         /^\/identities\/([^/]+)\/:issueAccessToken$/,
         'issue',
-        (request, credential) => this.issue(request, credential),
+        (request, credential) => this.#issue(request, credential),
       ),
-      this.route('POST', /^\/identities\/([^/]+)\/:revokeAccessTokens$/, 'revoke', (request) =>
-        this.revoke(request),
+      this.#route('POST', /^\/identities\/([^/]+)\/:revokeAccessTokens$/, 'revoke', (request) =>
+        this.#revoke(request),
       ),
-      this.route('DELETE', /^\/identities\/([^/]+)$/, 'delete', (request) => this.delete(request)),
-      this.route('POST', /^\/teamsUser\/:exchangeAccessToken$/, 'exchange', (request) =>
-        this.exchange(request),
+      this.#route('DELETE', /^\/identities\/([^/]+)$/, 'delete', (request) =>
+        this.#delete(request),
+      ),
+      this.#route('POST', /^\/teamsUser\/:exchangeAccessToken$/, 'exchange', (request) =>
+        this.#exchange(request),
       ),
     ];
   }
 
-  /** What each answer carries; `MS-CV` is what Microsoft's support asks for. */
+  /** Headers of every response. `MS-CV` is the correlation vector that Microsoft's support needs. */
   static headersFor(request: ServiceRequest, startedAtMs: number): Record<string, string> {
     const clientRequestId = request.headers['x-ms-client-request-id'];
     return {
@@ -66,7 +69,7 @@ export class Acs {
     };
   }
 
-  private route(
+  #route(
     method: string,
     path: RegExp,
     operation: Operation,
@@ -88,9 +91,9 @@ export class Acs {
     };
   }
 
-  private create(request: ServiceRequest, credential: string): ServiceReply {
+  #create(request: ServiceRequest, credential: string): ServiceReply {
     const { scopes, lifetimeMinutes } = readCreate(request);
-    this.limit(scopes.length === 0 ? 'create' : 'createWithToken');
+    this.#limit(scopes.length === 0 ? 'create' : 'createWithToken');
     const { resource, identities, tokens } = this.given;
     const { id } = identities.create(resource);
     const body = { identity: { id } };
@@ -99,10 +102,10 @@ export class Acs {
     return { status: 201, body: { ...body, accessToken } };
   }
 
-  private issue(request: ServiceRequest, credential: string): ServiceReply {
-    this.limit('issue');
+  #issue(request: ServiceRequest, credential: string): ServiceReply {
+    this.#limit('issue');
     const { scopes, lifetimeMinutes } = readIssue(request);
-    const id = this.existing(request.params[0] ?? '');
+    const id = this.#existing(request.params[0] ?? '');
     const { resource, tokens } = this.given;
     return {
       status: 200,
@@ -110,26 +113,26 @@ export class Acs {
     };
   }
 
-  private revoke(request: ServiceRequest): ServiceReply {
-    this.limit('revoke');
-    this.given.identities.revokeTokens(this.existing(request.params[0] ?? ''));
+  #revoke(request: ServiceRequest): ServiceReply {
+    this.#limit('revoke');
+    this.given.identities.revokeTokens(this.#existing(request.params[0] ?? ''));
     return { status: 204 };
   }
 
-  /** Safe to repeat: deleting what isn't there is a success. */
-  private delete(request: ServiceRequest): ServiceReply {
-    this.limit('delete');
+  /** Idempotent: deleting an unknown identity succeeds. */
+  #delete(request: ServiceRequest): ServiceReply {
+    this.#limit('delete');
     const id = request.params[0] ?? '';
-    this.checkOwned(id);
+    this.#checkOwned(id);
     this.given.identities.delete(id);
     return { status: 204 };
   }
 
-  private exchange(request: ServiceRequest): ServiceReply {
-    this.limit('exchange');
+  #exchange(request: ServiceRequest): ServiceReply {
+    this.#limit('exchange');
     const { token, appId, userId } = readExchange(request);
-    const claims = this.given.entraTokens.verify(token, sampleResources.teams);
-    if (claims?.scp === undefined || claims.tid !== sampleTenants.home.id) {
+    const claims = this.given.entraTokens.verify(token, SAMPLE_RESOURCES.teams);
+    if (claims?.scp === undefined || claims.tid !== SAMPLE_TENANTS.home.id) {
       throw invalidAccessToken();
     }
     const clientId = claims.appid ?? claims.azp;
@@ -137,7 +140,7 @@ export class Acs {
     if (claims.oid !== userId) throw invalid('AAD user is not the expected one.', 'userId');
     const entra = {
       oid: userId,
-      tid: sampleTenants.home.id,
+      tid: SAMPLE_TENANTS.home.id,
       appid: appId,
       iat: claims.iat,
       uti: claims.uti,
@@ -145,19 +148,19 @@ export class Acs {
     return { status: 200, body: this.given.tokens.issueForTeamsUser(this.given.resource, entra) };
   }
 
-  private existing(id: string): string {
-    this.checkOwned(id);
+  #existing(id: string): string {
+    this.#checkOwned(id);
     if (this.given.identities.find(id) !== undefined) return id;
     throw this.given.settings().deletedIdentity === 'not-owned'
       ? identityNotOwned()
       : identityNotFound();
   }
 
-  private checkOwned(id: string): void {
+  #checkOwned(id: string): void {
     if (!id.startsWith(`8:acs:${this.given.resource.id}_`)) throw identityNotOwned();
   }
 
-  private limit(operation: LimitedOperation): void {
+  #limit(operation: LimitedOperation): void {
     const settings = this.given.settings();
     const waitMs = this.given.resource.limits.take(operation, settings);
     if (waitMs === 0) return;
@@ -167,7 +170,7 @@ export class Acs {
 
 function checkApiVersion(request: ServiceRequest): void {
   const given = request.query.get('api-version');
-  if (given === null || !apiVersions.includes(given)) {
-    throw unsupportedApiVersion(given, apiVersions);
+  if (given === null || !API_VERSIONS.includes(given)) {
+    throw unsupportedApiVersion(given, API_VERSIONS);
   }
 }

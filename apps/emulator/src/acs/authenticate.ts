@@ -1,19 +1,25 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { AccessTokens } from '../entra/access-tokens.js';
-import { type SampleApp, sampleApps, sampleResources, sampleTenants } from '../sample-people.js';
-import type { ServiceRequest } from '../service-server.js';
+import {
+  type SampleApp,
+  SAMPLE_APPS,
+  SAMPLE_RESOURCES,
+  SAMPLE_TENANTS,
+} from '../fixtures/seed-directory.js';
+import type { ServiceRequest } from '../route.js';
 import { denied } from './acs-errors.js';
 import type { AcsResource } from './resource.js';
 
-const authorizationPattern =
+const AUTHORIZATION_PATTERN =
   /^HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=([A-Za-z0-9+/=]+)$/;
-const clockSkewMs = 15 * 60 * 1000;
+const MAX_CLOCK_SKEW_MS = 15 * 60 * 1000;
 
 /**
- * Checks who calls: an access key's HMAC or an Entra token.
+ * Authenticates a call by the HMAC of an access key or by an Entra token.
  *
- * @param isOwnHost whether a `Host` header is this server's.
- * @returns what the caller signed in with.
+ * @param isOwnHost whether a `Host` header names this server.
+ * @returns the caller's credential.
+ * @throws HttpError 401 `Denied`.
  */
 export function authenticate(
   request: ServiceRequest,
@@ -25,7 +31,7 @@ export function authenticate(
   const bearer = /^Bearer (.+)$/i.exec(authorization)?.[1];
   if (bearer !== undefined) return authenticateBearer(request, bearer, tokens);
 
-  const signature = authorizationPattern.exec(authorization)?.[1];
+  const signature = AUTHORIZATION_PATTERN.exec(authorization)?.[1];
   const date = request.headers['x-ms-date'];
   const contentHash = request.headers['x-ms-content-sha256'];
   const { host } = request.headers;
@@ -34,7 +40,7 @@ export function authenticate(
   }
   if (host === undefined || !isOwnHost(host)) throw denied();
   const skewMs = Math.abs(Date.now() - Date.parse(date));
-  if (!(skewMs <= clockSkewMs) || !isHashOf(contentHash, request.body)) throw denied();
+  if (!(skewMs <= MAX_CLOCK_SKEW_MS) || !isHashOf(contentHash, request.body)) throw denied();
   const stringToSign = `${request.method}\n${request.target}\n${date};${host};${contentHash}`;
   const keyName = resource.keyThatSigned(stringToSign, signature);
   if (keyName === undefined) throw denied();
@@ -42,11 +48,13 @@ export function authenticate(
   return resource.credentialOf(keyName);
 }
 
-/** Only principals with the Azure role get in, as with role assignments on the real resource. */
+/** Accepts only principals with the Azure role, as role assignments do on the real resource. */
 function authenticateBearer(request: ServiceRequest, token: string, tokens: AccessTokens): string {
-  const claims = tokens.verify(token, sampleResources.communication);
-  const app = Object.values<SampleApp>(sampleApps).find(({ objectId }) => objectId === claims?.oid);
-  if (app === undefined || !app.hasAzureRoles || claims?.tid !== sampleTenants.home.id) {
+  const claims = tokens.verify(token, SAMPLE_RESOURCES.communication);
+  const app = Object.values<SampleApp>(SAMPLE_APPS).find(
+    ({ objectId }) => objectId === claims?.oid,
+  );
+  if (app === undefined || !app.hasAzureRoles || claims?.tid !== SAMPLE_TENANTS.home.id) {
     throw denied();
   }
   request.caller = app.objectId;

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { useEmulator } from '../spec-emulator.js';
+import { useEmulator } from '../testing.js';
 
 const running = useEmulator();
 
@@ -12,7 +12,7 @@ interface Tampering {
   readonly path?: string;
 }
 
-/** Signs by hand, as the facts say, so that each part can be got wrong. */
+/** Signs by hand, so that each part can be wrong. */
 async function createIdentity(tampering: Tampering = {}): Promise<Response> {
   const { acsUrl, acsAccessKey } = running();
   const path = tampering.path ?? '/identities?api-version=2023-10-01';
@@ -37,21 +37,21 @@ async function createIdentity(tampering: Tampering = {}): Promise<Response> {
 }
 
 describe('the HMAC of an ACS call', () => {
-  it('opens the door when it is right, up to 15 minutes off', async () => {
+  it('is accepted when it is correct, with a date up to 15 minutes off', async () => {
     expect((await createIdentity()).status).toBe(201);
     expect((await createIdentity({ dateMs: Date.now() - 14 * 60_000 })).status).toBe(201);
   });
 
   it.each<[string, () => Tampering]>([
     ['an old date', () => ({ dateMs: Date.now() - 16 * 60_000 })],
-    ['a date to come', () => ({ dateMs: Date.now() + 16 * 60_000 })],
+    ['a future date', () => ({ dateMs: Date.now() + 16 * 60_000 })],
     ['another path', () => ({ signedPath: '/identities' })],
     ['another host', () => ({ signedHost: 'example.communication.azure.com' })],
     [
       'the hash of another body',
       () => ({ hash: createHash('sha256').update('other').digest('base64') }),
     ],
-  ])('is denied with %s', async (_what, tampering) => {
+  ])('is rejected with %s', async (_what, tampering) => {
     const response = await createIdentity(tampering());
     expect(response.status).toBe(401);
     expect(await response.json()).toEqual({
@@ -59,7 +59,7 @@ describe('the HMAC of an ACS call', () => {
     });
   });
 
-  it('is denied when it is missing', async () => {
+  it('is required', async () => {
     const path = '/identities?api-version=2023-10-01';
     const response = await fetch(`${running().acsUrl}${path}`, { method: 'POST' });
     expect(response.status).toBe(401);
@@ -70,7 +70,7 @@ describe('the api-version of an ACS call', () => {
   it.each([
     ['/identities', 'MissingApiVersionParameter'],
     ['/identities?api-version=2019-01-01', 'UnsupportedApiVersionValue'],
-  ])('is refused in %s', async (path, code) => {
+  ])('is rejected in %s', async (path, code) => {
     const response = await createIdentity({ path });
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ error: { code } });

@@ -3,7 +3,7 @@ import { appendFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { StateFolder } from '../state-folder.js';
 
-/** An identity, or the memory of one that was deleted. */
+/** An identity, possibly deleted. */
 export interface AcsIdentity {
   readonly id: string;
   /** Name of the resource that owns it. */
@@ -11,7 +11,7 @@ export interface AcsIdentity {
   readonly createdAt: string;
   readonly deletedAt?: string;
   readonly tokensIssued: number;
-  /** Tokens dated up to this second, in Unix time, are revoked. */
+  /** Tokens issued up to this Unix second are revoked. */
   readonly revokedThrough: number;
 }
 
@@ -24,7 +24,7 @@ interface StoredIdentity {
   revokedThrough: number;
   /** Unix second of the newest token. */
   lastIssuedAt: number;
-  /** From which second on tokens were made with which credential; ascending. */
+  /** The credential of the tokens issued from a Unix second on; ascending. */
   spans: { from: number; credential: string }[];
 }
 
@@ -38,54 +38,54 @@ const storedLine = z.discriminatedUnion('event', [
   z.strictObject({ event: z.literal('revoke'), id: z.string(), through: z.int() }),
   z.strictObject({ event: z.literal('delete'), id: z.string(), at: z.string() }),
 ]);
-const fileName = 'acs-identities.ndjson';
+const FILE = 'acs-identities.ndjson';
 
 /**
  * The identities of all resources.
  *
- * Tokens carry no id by which one could be revoked alone, and none is kept here: a token is good
- * while its date is later than the identity's last revocation. Dates have whole seconds, so the
- * first token after a revocation may be dated one second ahead.
+ * Tokens have no id and are not stored: a token is valid if it was issued after the last revocation of
+ * its identity. `iat` has whole seconds, so the first token after a revocation may have an `iat` one
+ * second in the future.
  */
 export class AcsIdentities {
-  private readonly identities = new Map<string, StoredIdentity>();
+  readonly #identities = new Map<string, StoredIdentity>();
 
-  /** @param folder where events are appended before they are answered; without it, memory alone. */
+  /** @param folder stores each event before the response. Absent: memory only. */
   constructor(private readonly folder: StateFolder | undefined) {
-    for (const line of folder?.read(fileName)?.split('\n') ?? []) {
-      if (line !== '') this.apply(parseLine(line));
+    for (const line of folder?.read(FILE)?.split('\n') ?? []) {
+      if (line !== '') this.#apply(parseLine(line));
     }
   }
 
   create(resource: { readonly name: string; readonly id: string }): AcsIdentity {
     let id = newIdentityId(resource.id);
-    while (this.identities.has(id)) id = newIdentityId(resource.id);
+    while (this.#identities.has(id)) id = newIdentityId(resource.id);
     const at = new Date().toISOString();
-    return this.record({ event: 'create', id, resource: resource.name, at });
+    return this.#record({ event: 'create', id, resource: resource.name, at });
   }
 
-  /** @returns `undefined` for one that never was or was deleted. */
+  /** @returns `undefined` for an unknown or deleted identity. */
   find(id: string): AcsIdentity | undefined {
-    const identity = this.identities.get(id);
+    const identity = this.#identities.get(id);
     return identity?.deletedAt === undefined ? identity : undefined;
   }
 
   delete(id: string): void {
     if (this.find(id) === undefined) return;
-    this.record({ event: 'delete', id, at: new Date().toISOString() });
+    this.#record({ event: 'delete', id, at: new Date().toISOString() });
   }
 
   revokeTokens(id: string): void {
-    const identity = this.identities.get(id);
+    const identity = this.#identities.get(id);
     if (identity === undefined) return;
     const through = Math.max(unixSeconds(), identity.lastIssuedAt, identity.revokedThrough);
-    this.record({ event: 'revoke', id, through });
+    this.#record({ event: 'revoke', id, through });
   }
 
-  /** @returns the Unix second with which the token is to be dated. */
-  dateToken(id: string, credential: string): number {
-    const identity = this.identities.get(id);
-    if (identity === undefined) throw new Error('a token for an identity that is not there');
+  /** @returns the `iat` of the token, in Unix seconds. */
+  issuedAt(id: string, credential: string): number {
+    const identity = this.#identities.get(id);
+    if (identity === undefined) throw new Error('there is no such identity');
     const span = identity.spans.at(-1);
     const isNewCredential = span?.credential !== credential;
     const notBefore = isNewCredential ? identity.lastIssuedAt + 1 : identity.lastIssuedAt;
@@ -96,13 +96,13 @@ export class AcsIdentities {
     return date;
   }
 
-  /** @returns the credential of a token so dated; `undefined` when it is no longer known. */
+  /** @returns the credential of a token by its `iat`, or `undefined` after a restart. */
   credentialAt(id: string, date: number): string | undefined {
-    return this.identities.get(id)?.spans.findLast(({ from }) => from <= date)?.credential;
+    return this.#identities.get(id)?.spans.findLast(({ from }) => from <= date)?.credential;
   }
 
   list(): AcsIdentity[] {
-    return [...this.identities.values()].map(
+    return [...this.#identities.values()].map(
       ({ id, resource, createdAt, deletedAt, tokensIssued, revokedThrough }) => ({
         id,
         resource,
@@ -115,18 +115,18 @@ export class AcsIdentities {
   }
 
   clear(): void {
-    this.identities.clear();
-    this.folder?.write(fileName, '');
+    this.#identities.clear();
+    this.folder?.write(FILE, '');
   }
 
-  private record(line: z.output<typeof storedLine>): AcsIdentity {
+  #record(line: z.output<typeof storedLine>): AcsIdentity {
     if (this.folder !== undefined) {
-      appendFileSync(this.folder.file(fileName), `${JSON.stringify(line)}\n`, { mode: 0o600 });
+      appendFileSync(this.folder.file(FILE), `${JSON.stringify(line)}\n`, { mode: 0o600 });
     }
-    return this.apply(line);
+    return this.#apply(line);
   }
 
-  private apply(line: z.output<typeof storedLine>): AcsIdentity {
+  #apply(line: z.output<typeof storedLine>): AcsIdentity {
     if (line.event === 'create') {
       const identity: StoredIdentity = {
         id: line.id,
@@ -137,22 +137,23 @@ export class AcsIdentities {
         lastIssuedAt: 0,
         spans: [],
       };
-      this.identities.set(line.id, identity);
+      this.#identities.set(line.id, identity);
       return identity;
     }
-    const identity = this.identities.get(line.id);
-    if (identity === undefined) throw new Error(`${fileName} speaks of an unknown identity`);
+    const identity = this.#identities.get(line.id);
+    if (identity === undefined) throw new Error(`${FILE} refers to an unknown identity`);
     if (line.event === 'revoke') identity.revokedThrough = line.through;
     else identity.deletedAt = line.at;
     return identity;
   }
 }
 
+/** The current Unix time, in whole seconds. */
 export function unixSeconds(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-/** The second GUID of real ids is a counter and a fixed mark around random digits. */
+/** In real ids the second GUID is a counter, random digits and a fixed mark. */
 function newIdentityId(resourceId: string): string {
   const hex = randomBytes(8).toString('hex');
   const groups = [hex.slice(0, 4), hex.slice(4, 8), hex.slice(8, 12), `3a3a0d00${hex.slice(12)}`];

@@ -1,22 +1,22 @@
 import { SlidingWindow } from '../sliding-window.js';
 import type { AcsSettings } from './settings.js';
 
-/** What ACS counts apart. */
+/** The operations with a rate limit of their own. */
 export type LimitedOperation =
   'create' | 'createWithToken' | 'issue' | 'delete' | 'revoke' | 'exchange';
 
-/** The windows of one ACS resource. */
+/** The rate limits of one ACS resource. */
 export class Limits {
-  private readonly windows = new Map<LimitedOperation, SlidingWindow>();
+  readonly #windows = new Map<LimitedOperation, SlidingWindow>();
 
-  /** @returns the milliseconds to wait, 0 when the request may pass. */
+  /** @returns 0 when the request passes, otherwise the milliseconds to wait. */
   take(operation: LimitedOperation, settings: AcsSettings): number {
     if (settings.limits === 'off') return 0;
     const limit = settings.limits[operation];
-    let window = this.windows.get(operation);
+    let window = this.#windows.get(operation);
     if (window?.limit !== limit) {
       window = new SlidingWindow(limit, settings.windowSeconds * 1000);
-      this.windows.set(operation, window);
+      this.#windows.set(operation, window);
     }
     const nowMs = performance.now();
     const waitMs = window.tryPass(nowMs);
@@ -25,6 +25,6 @@ export class Limits {
   }
 
   reset(): void {
-    this.windows.clear();
+    this.#windows.clear();
   }
 }

@@ -1,8 +1,14 @@
 import { z } from 'zod';
-import type { ServiceRequest } from '../service-server.js';
+import type { ServiceRequest } from '../route.js';
 import { invalid, requiredField } from './acs-errors.js';
 
-export const tokenScopes = ['chat', 'voip', 'chat.join', 'chat.join.limited', 'voip.join'] as const;
+export const TOKEN_SCOPES = [
+  'chat',
+  'voip',
+  'chat.join',
+  'chat.join.limited',
+  'voip.join',
+] as const;
 
 const createSchema = z.object({
   createTokenWithScopes: z.array(z.string()).nullish(),
@@ -18,23 +24,26 @@ const exchangeSchema = z.object({
   userId: z.string().nullish(),
 });
 
-const defaultLifetimeMinutes = 1440;
+const DEFAULT_LIFETIME_MINUTES = 1440;
 
-export interface CreateRequest {
-  /** Empty: no token is wanted. */
+/** The requested token. */
+export interface TokenRequest {
+  /** Empty: no token is requested. */
   readonly scopes: readonly string[];
   readonly lifetimeMinutes: number;
 }
 
-export function readCreate(request: ServiceRequest): CreateRequest {
-  if (request.body.length === 0) return { scopes: [], lifetimeMinutes: defaultLifetimeMinutes };
+/** Reads the body of `POST /identities`. */
+export function readCreate(request: ServiceRequest): TokenRequest {
+  if (request.body.length === 0) return { scopes: [], lifetimeMinutes: DEFAULT_LIFETIME_MINUTES };
   const body = readJson(request, createSchema);
   const scopes = body.createTokenWithScopes ?? [];
   checkScopes(scopes, 'CreateTokenWithScopes');
   return { scopes, lifetimeMinutes: readLifetime(body.expiresInMinutes) };
 }
 
-export function readIssue(request: ServiceRequest): CreateRequest {
+/** Reads the body of `:issueAccessToken`. */
+export function readIssue(request: ServiceRequest): TokenRequest {
   const body = readJson(request, issueSchema);
   const scopes = body.scopes ?? [];
   if (scopes.length === 0) throw requiredField('Scopes');
@@ -42,6 +51,7 @@ export function readIssue(request: ServiceRequest): CreateRequest {
   return { scopes, lifetimeMinutes: readLifetime(body.expiresInMinutes) };
 }
 
+/** Reads the body of `:exchangeAccessToken`. */
 export function readExchange(request: ServiceRequest): {
   readonly token: string;
   readonly appId: string;
@@ -55,7 +65,7 @@ export function readExchange(request: ServiceRequest): {
 }
 
 function readLifetime(given: number | null | undefined): number {
-  const minutes = given ?? defaultLifetimeMinutes;
+  const minutes = given ?? DEFAULT_LIFETIME_MINUTES;
   if (Number.isInteger(minutes) && minutes >= 60 && minutes <= 1440) return minutes;
   throw invalid(
     `ExpiresInMinutes value ${minutes} is invalid. Value must be within the [60, 1440] interval.`,
@@ -64,7 +74,7 @@ function readLifetime(given: number | null | undefined): number {
 }
 
 function checkScopes(scopes: readonly string[], field: string): void {
-  const unknown = scopes.find((scope) => !(tokenScopes as readonly string[]).includes(scope));
+  const unknown = scopes.find((scope) => !(TOKEN_SCOPES as readonly string[]).includes(scope));
   if (unknown === undefined) return;
   throw invalid(`${field}: The value '${unknown}' is not a valid scope.`, field);
 }

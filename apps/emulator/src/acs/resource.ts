@@ -3,42 +3,43 @@ import { z } from 'zod';
 import type { StateFolder } from '../state-folder.js';
 import { Limits } from './limits.js';
 
+/** The two access keys of a resource. */
 export type AcsKeyName = 'primary' | 'secondary';
 
 const storedKeys = z.record(
   z.string(),
   z.strictObject({ primary: z.string(), secondary: z.string() }),
 );
-const fileName = 'acs-keys.json';
+const FILE = 'acs-keys.json';
 
-/** One Communication Services resource: its immutable id, its two access keys, its limits. */
+/** One Communication Services resource: its immutable id, its access keys and its rate limits. */
 export class AcsResource {
   readonly limits = new Limits();
-  private keys: Record<AcsKeyName, string>;
+  #keys: Record<AcsKeyName, string>;
 
   constructor(
     readonly name: string,
     readonly id: string,
     private readonly folder: StateFolder | undefined,
   ) {
-    const stored = this.folder?.readJson(fileName, storedKeys)?.[name];
-    this.keys = stored ?? { primary: randomKey(), secondary: randomKey() };
-    if (stored === undefined) this.store();
+    const stored = this.folder?.readJson(FILE, storedKeys)?.[name];
+    this.#keys = stored ?? { primary: randomKey(), secondary: randomKey() };
+    if (stored === undefined) this.#store();
   }
 
   accessKey(name: AcsKeyName = 'primary'): string {
-    return this.keys[name];
+    return this.#keys[name];
   }
 
-  /** Every token that was made with the old key dies. */
+  /** Invalidates all tokens issued with the old key. */
   regenerateKey(name: AcsKeyName): void {
-    this.keys = { ...this.keys, [name]: randomKey() };
-    this.store();
+    this.#keys = { ...this.#keys, [name]: randomKey() };
+    this.#store();
   }
 
-  /** A digest that stands for a key: what a token was made with. */
+  /** A digest that identifies a key as the credential of a token. */
   credentialOf(name: AcsKeyName): string {
-    return createHash('sha256').update(this.keys[name]).digest('hex').slice(0, 16);
+    return createHash('sha256').update(this.#keys[name]).digest('hex').slice(0, 16);
   }
 
   isCurrent(credential: string): boolean {
@@ -49,21 +50,21 @@ export class AcsResource {
     );
   }
 
-  /** @returns the key under which the signature is right, if there is one. */
+  /** @returns the key that verifies the signature, or `undefined`. */
   keyThatSigned(stringToSign: string, signature: string): AcsKeyName | undefined {
     const given = Buffer.from(signature, 'base64');
     return (['primary', 'secondary'] as const).find((name) => {
-      const expected = createHmac('sha256', Buffer.from(this.keys[name], 'base64'))
+      const expected = createHmac('sha256', Buffer.from(this.#keys[name], 'base64'))
         .update(stringToSign)
         .digest();
       return given.length === expected.length && timingSafeEqual(given, expected);
     });
   }
 
-  private store(): void {
+  #store(): void {
     if (this.folder === undefined) return;
-    const all = this.folder.readJson(fileName, storedKeys) ?? {};
-    this.folder.write(fileName, JSON.stringify({ ...all, [this.name]: this.keys }));
+    const all = this.folder.readJson(FILE, storedKeys) ?? {};
+    this.folder.write(FILE, JSON.stringify({ ...all, [this.name]: this.#keys }));
   }
 }
 

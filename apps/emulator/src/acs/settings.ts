@@ -21,29 +21,29 @@ const operationLatencies = z.strictObject({
   exchange: latency.optional(),
 });
 
-/** How the emulated ACS behaves; each field may be changed while it runs. */
+/** The behaviour of the emulated ACS. Every field can be changed at run time. */
 export const acsSettingsSchema = z.strictObject({
-  /** Requests per window and operation, per resource; default the documented ones. */
+  /** Requests per window, operation and resource. Default: the documented limits. */
   limits: z.union([z.literal('off'), limitsSchema]),
   /** Default 30, as documented. */
   windowSeconds: z.number().positive().max(3600),
-  /** Whether a 429 says when to come back. Unknown of the real service; default true. */
+  /** Whether a 429 has `Retry-After`. Unknown for the real service; default true. */
   sendRetryAfter: z.boolean(),
-  /** Whether refused requests count against the window too; default false. */
+  /** Whether rejected requests count too. Default false. */
   countRefused: z.boolean(),
-  /** Added to each answer, or by operation; default 0. The real service takes 40 to 400. */
+  /** Added to every response, or per operation. Default 0; the real service takes 40 to 400 ms. */
   latencyMs: z.union([latency, operationLatencies]),
-  /** The answer about an identity that was deleted or never was. Unknown; default `not-found`. */
+  /** The error for a deleted or unknown identity. Unknown for the real service; default `not-found`. */
   deletedIdentity: z.enum(['not-found', 'not-owned']),
 });
 
-/** A change: what is left out stays, except that `limits` is taken as a whole. */
+/** A change of settings. Absent fields stay as they are; `limits` is replaced as a whole. */
 export const acsSettingsChangeSchema = acsSettingsSchema.partial();
 
 export type AcsSettings = z.output<typeof acsSettingsSchema>;
 export type AcsSettingsChange = z.input<typeof acsSettingsChangeSchema>;
 
-export const defaultAcsSettings: AcsSettings = {
+export const DEFAULT_ACS_SETTINGS: AcsSettings = {
   limits: limitsSchema.parse({}),
   windowSeconds: 30,
   sendRetryAfter: true,

@@ -5,40 +5,40 @@ import type { MintRequest } from '../entra/mint.js';
 import type { Fault, FaultRequest } from '../faults.js';
 import type { JournalEntry, JournalQuery } from '../journal.js';
 
-/** The control API from the caller's side, in this process or another. */
+/** A client of the control API, for this or another process. */
 export class ControlClient {
-  /** @param url of the control API, without a trailing slash. */
+  /** @param url the `controlUrl` of an emulator, without a trailing slash. */
   constructor(private readonly url: string) {}
 
   async mintToken(request: MintRequest = {}): Promise<string> {
-    const { token } = await this.call<{ token: string }>('POST', '/control/tokens', request);
+    const { token } = await this.#call<{ token: string }>('POST', '/control/tokens', request);
     return token;
   }
 
   /** @returns the kid of the new current key. */
   async rotateKeys(request: { readonly retireOld?: boolean } = {}): Promise<string> {
-    const { kid } = await this.call<{ kid: string }>('POST', '/control/keys/rotate', request);
+    const { kid } = await this.#call<{ kid: string }>('POST', '/control/keys/rotate', request);
     return kid;
   }
 
-  /** @returns the id by which it can be removed. */
+  /** @returns the id for `removeFaults`. */
   async addFault(fault: FaultRequest): Promise<string> {
-    const { id } = await this.call<{ id: string }>('POST', '/control/faults', fault);
+    const { id } = await this.#call<{ id: string }>('POST', '/control/faults', fault);
     return id;
   }
 
   async listFaults(): Promise<Fault[]> {
-    return (await this.call<{ faults: Fault[] }>('GET', '/control/faults')).faults;
+    return (await this.#call<{ faults: Fault[] }>('GET', '/control/faults')).faults;
   }
 
-  /** @param id default all of them. */
+  /** @param id default: all faults. */
   async removeFaults(id?: string): Promise<void> {
-    await this.call('DELETE', id === undefined ? '/control/faults' : `/control/faults/${id}`);
+    await this.#call('DELETE', id === undefined ? '/control/faults' : `/control/faults/${id}`);
   }
 
   async listIdentities(): Promise<AcsIdentity[]> {
-    const answer = await this.call<{ identities: AcsIdentity[] }>('GET', '/control/identities');
-    return answer.identities;
+    const path = '/control/identities';
+    return (await this.#call<{ identities: AcsIdentity[] }>('GET', path)).identities;
   }
 
   async readJournal(query: JournalQuery = {}): Promise<JournalEntry[]> {
@@ -47,33 +47,33 @@ export class ControlClient {
       if (value !== undefined) search.set(name, String(value));
     }
     const path = `/control/journal?${search.toString()}`;
-    return (await this.call<{ entries: JournalEntry[] }>('GET', path)).entries;
+    return (await this.#call<{ entries: JournalEntry[] }>('GET', path)).entries;
   }
 
   async changeAcs(change: AcsSettingsChange): Promise<AcsSettings> {
-    return this.call<AcsSettings>('PUT', '/control/acs', change);
+    return this.#call<AcsSettings>('PUT', '/control/acs', change);
   }
 
   async validateAcsToken(token: string): Promise<AcsTokenState> {
-    return this.call<AcsTokenState>('POST', '/control/acs/validate', { token });
+    return this.#call<AcsTokenState>('POST', '/control/acs/validate', { token });
   }
 
-  /** Every token made with the old key dies. The vault still holds the old connection string. */
+  /** Invalidates all tokens issued with the old key. The vault keeps the old connection string. */
   async regenerateAcsKey(
     request: { readonly resource?: string; readonly key?: 'primary' | 'secondary' } = {},
   ): Promise<{ accessKey: string; connectionString?: string }> {
-    return this.call('POST', '/control/acs/keys/regenerate', request);
+    return this.#call('POST', '/control/acs/keys/regenerate', request);
   }
 
-  /** @param change how many transactions the vault allows; `windowSeconds` is 10 by default. */
+  /** Sets the number of transactions that the vault allows per window. Default window: 10 seconds. */
   async changeKeyVault(change: {
     readonly limit: number;
     readonly windowSeconds?: number;
   }): Promise<void> {
-    await this.call('PUT', '/control/key-vault', change);
+    await this.#call('PUT', '/control/key-vault', change);
   }
 
-  /** @returns the version that was added. */
+  /** @returns the id of the new version. */
   async setSecret(secret: {
     readonly name: string;
     readonly value: string;
@@ -83,15 +83,15 @@ export class ControlClient {
     readonly notBefore?: string;
   }): Promise<string> {
     const path = '/control/key-vault/secrets';
-    return (await this.call<{ version: string }>('PUT', path, secret)).version;
+    return (await this.#call<{ version: string }>('PUT', path, secret)).version;
   }
 
-  /** Drops faults, the journal, changed settings and what counts against limits. */
+  /** Removes faults, journal entries, changed settings and used-up limits, and optionally identities. */
   async reset(request: { readonly identities?: boolean } = {}): Promise<void> {
-    await this.call('POST', '/control/reset', request);
+    await this.#call('POST', '/control/reset', request);
   }
 
-  private async call<Answer>(method: string, path: string, body?: object): Promise<Answer> {
+  async #call<Result>(method: string, path: string, body?: object): Promise<Result> {
     const response = await fetch(`${this.url}${path}`, {
       method,
       ...(body === undefined
@@ -99,8 +99,8 @@ export class ControlClient {
         : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
     const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
-    // The emulator of the same build answers; its own tests hold it to these shapes.
-    return (text === '' ? undefined : JSON.parse(text)) as Answer;
+    if (!response.ok) throw new Error(`${method} ${path} returned ${response.status}: ${text}`);
+    // The server is of the same build; its specs check these shapes.
+    return (text === '' ? undefined : JSON.parse(text)) as Result;
   }
 }

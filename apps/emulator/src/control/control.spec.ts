@@ -1,8 +1,8 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { CommunicationIdentityClient } from '@azure/communication-identity';
 import { describe, expect, it } from 'vitest';
-import { sampleResources, sampleTenants } from '../emulator.js';
-import { claimsOf, headerOf, stringMatching, useEmulator } from '../spec-emulator.js';
+import { SAMPLE_RESOURCES, SAMPLE_TENANTS } from '../index.js';
+import { claimsOf, headerOf, stringMatching, useEmulator } from '../testing.js';
 
 const running = useEmulator();
 
@@ -16,7 +16,7 @@ async function publishedKeys(): Promise<Jwks['keys']> {
   return ((await response.json()) as Jwks).keys;
 }
 
-function isProvenBy(token: string, keys: Jwks['keys']): boolean {
+function verifiesWith(token: string, keys: Jwks['keys']): boolean {
   const [header = '', payload = '', signature = ''] = token.split('.');
   const jwk = keys.find(({ kid }) => kid === headerOf(token).kid);
   if (jwk === undefined) return false;
@@ -26,10 +26,10 @@ function isProvenBy(token: string, keys: Jwks['keys']): boolean {
 }
 
 describe('a minted token', () => {
-  it('takes any header and claims, and lets them be removed', async () => {
+  it('has overridden and removed header parameters and claims', async () => {
     const token = await running().control.mintToken({
       person: 'bob',
-      tenant: sampleTenants.third.id,
+      tenant: SAMPLE_TENANTS.third.id,
       header: { typ: 'at+jwt', jku: 'https://evil.example/keys', kid: null },
       claims: { scp: null, aud: ['a', 'b'], extra: { deep: true } },
       expiresInSeconds: -10,
@@ -41,8 +41,8 @@ describe('a minted token', () => {
     });
     const claims = claimsOf(token);
     expect(claims).toMatchObject({
-      tid: sampleTenants.third.id,
-      iss: `${running().entraUrl}/${sampleTenants.third.id}/v2.0`,
+      tid: SAMPLE_TENANTS.third.id,
+      iss: `${running().entraUrl}/${SAMPLE_TENANTS.third.id}/v2.0`,
       aud: ['a', 'b'],
       extra: { deep: true },
     });
@@ -50,12 +50,12 @@ describe('a minted token', () => {
     expect(claims.exp).toBeLessThan(Date.now() / 1000);
   });
 
-  it('carries a text that is no sound JSON, signed all the same', async () => {
+  it('signs a payload that is not valid JSON', async () => {
     const rawClaims = '{"aud":"a","aud":"b"';
     const token = await running().control.mintToken({ rawClaims });
     const [, payload = ''] = token.split('.');
     expect(Buffer.from(payload, 'base64url').toString()).toBe(rawClaims);
-    expect(isProvenBy(token, await publishedKeys())).toBe(true);
+    expect(verifiesWith(token, await publishedKeys())).toBe(true);
   });
 
   it.each([
@@ -65,33 +65,33 @@ describe('a minted token', () => {
     ['impostor', false],
     ['none', false],
     ['public-key-as-secret', false],
-  ] as const)('signed with %s is proven by the published keys: %s', async (sign, isProven) => {
+  ] as const)('signed with %s verifies with the published keys: %s', async (sign, isValid) => {
     const token = await running().control.mintToken({ sign });
-    expect(isProvenBy(token, await publishedKeys())).toBe(isProven);
+    expect(verifiesWith(token, await publishedKeys())).toBe(isValid);
   });
 });
 
 describe('key rotation', () => {
-  it('keeps old tokens good until the old keys are retired', async () => {
+  it('leaves old tokens valid until the old keys are retired', async () => {
     const { control } = running();
     const old = await control.mintToken();
     const kid = await control.rotateKeys();
-    const fresh = await control.mintToken();
-    expect(headerOf(fresh).kid).toBe(kid);
+    const renewed = await control.mintToken();
+    expect(headerOf(renewed).kid).toBe(kid);
     expect(headerOf(old).kid).not.toBe(kid);
     const both = await publishedKeys();
-    expect(isProvenBy(old, both)).toBe(true);
-    expect(isProvenBy(fresh, both)).toBe(true);
+    expect(verifiesWith(old, both)).toBe(true);
+    expect(verifiesWith(renewed, both)).toBe(true);
 
     await control.rotateKeys({ retireOld: true });
     const after = await publishedKeys();
     expect(after).toHaveLength(1);
-    expect(isProvenBy(fresh, after)).toBe(false);
+    expect(verifiesWith(renewed, after)).toBe(false);
   });
 });
 
 describe('the journal', () => {
-  it('tells who did what where, without a token or a secret', async () => {
+  it('has caller, operation and status of a request, without a token or a secret', async () => {
     const { control, acsResources, acsAccessKey } = running();
     const acs = new CommunicationIdentityClient(acsResources[0]?.connectionString ?? '');
     const { token } = await acs.createUserAndToken(['chat']);
@@ -132,7 +132,7 @@ describe('the control API', () => {
     ['POST', '/control/keys/rotate', '[]'],
     ['PUT', '/control/acs', '{"limits":"on"}'],
     ['POST', '/control/reset', '{broken'],
-  ])('answers 400 and says why: %s %s %s', async (method, path, body) => {
+  ])('responds 400 with a reason: %s %s %s', async (method, path, body) => {
     const response = await send(method, path, body);
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({
@@ -140,17 +140,17 @@ describe('the control API', () => {
     });
   });
 
-  it('is not for web pages', async () => {
+  it('rejects requests from web pages', async () => {
     const fromPage = { origin: 'https://evil.example' };
     expect((await send('POST', '/control/reset', '', fromPage)).status).toBe(400);
     const asText = { 'content-type': 'text/plain' };
     expect((await send('POST', '/control/tokens', '{}', asText)).status).toBe(400);
   });
 
-  it('mints for the API unless another resource is named', async () => {
+  it('mints tokens for the API unless another resource is requested', async () => {
     const { control, apiAudience } = running();
     expect(claimsOf(await control.mintToken()).aud).toBe(apiAudience);
     const forAcs = await control.mintToken({ app: 'identity-service', resource: 'communication' });
-    expect(claimsOf(forAcs).aud).toBe(sampleResources.communication.identifiers[0]);
+    expect(claimsOf(forAcs).aud).toBe(SAMPLE_RESOURCES.communication.identifiers[0]);
   });
 });

@@ -8,15 +8,11 @@ import type { Faults } from '../faults.js';
 import type { Journal } from '../journal.js';
 import type { KeyVault } from '../key-vault/key-vault.js';
 import type { VaultSecrets } from '../key-vault/secrets.js';
-import {
-  azureError,
-  Refusal,
-  type Route,
-  type ServiceReply,
-  type ServiceRequest,
-} from '../service-server.js';
+import { azureError, HttpError } from '../http-error.js';
+import type { Route, ServiceReply, ServiceRequest } from '../route.js';
 import * as schemas from './schemas.js';
 
+/** The parts of the emulator that the control API drives. */
 export interface ControlDependencies {
   readonly entra: Entra;
   readonly faults: Faults;
@@ -30,76 +26,76 @@ export interface ControlDependencies {
   readonly secrets: VaultSecrets;
 }
 
-/** How tests and scripts drive the emulator. Loopback only, strict about what it is sent. */
+/** The control API for tests and scripts. Loopback only; rejects unknown fields. */
 export class Control {
   constructor(private readonly given: ControlDependencies) {}
 
   routes(): Route[] {
     return [
-      this.route('POST', /^\/control\/tokens$/, 'tokens', async (request) => {
+      this.#route('POST', /^\/control\/tokens$/, 'tokens', async (request) => {
         const wanted = readBody(request, schemas.mintSchema);
         return { status: 200, body: { token: await this.given.entra.mint(wanted) } };
       }),
-      this.route('POST', /^\/control\/keys\/rotate$/, 'rotate-keys', async (request) => {
+      this.#route('POST', /^\/control\/keys\/rotate$/, 'rotate-keys', async (request) => {
         const { retireOld } = readBody(request, schemas.rotateSchema);
         const { kid } = await this.given.entra.keys.rotate(retireOld);
         return { status: 200, body: { kid } };
       }),
-      this.route('POST', /^\/control\/faults$/, 'add-fault', (request) => {
+      this.#route('POST', /^\/control\/faults$/, 'add-fault', (request) => {
         const id = this.given.faults.add(readBody(request, schemas.faultSchema));
         return { status: 201, body: { id } };
       }),
-      this.route('GET', /^\/control\/faults$/, 'list-faults', () => ({
+      this.#route('GET', /^\/control\/faults$/, 'list-faults', () => ({
         status: 200,
         body: { faults: this.given.faults.list() },
       })),
-      this.route('DELETE', /^\/control\/faults$/, 'clear-faults', () => {
+      this.#route('DELETE', /^\/control\/faults$/, 'clear-faults', () => {
         this.given.faults.clear();
         return { status: 204 };
       }),
-      this.route('DELETE', /^\/control\/faults\/([^/]+)$/, 'remove-fault', ({ params }) =>
+      this.#route('DELETE', /^\/control\/faults\/([^/]+)$/, 'remove-fault', ({ params }) =>
         this.given.faults.remove(params[0] ?? '')
           ? { status: 204 }
           : { status: 404, body: azureError('NotFound', 'There is no such fault.') },
       ),
-      this.route('GET', /^\/control\/identities$/, 'list-identities', () => ({
+      this.#route('GET', /^\/control\/identities$/, 'list-identities', () => ({
         status: 200,
         body: { identities: this.given.acsIdentities.list() },
       })),
-      this.route('GET', /^\/control\/journal$/, 'read-journal', (request) => {
+      this.#route('GET', /^\/control\/journal$/, 'read-journal', (request) => {
         const query = check(schemas.journalSchema, Object.fromEntries(request.query));
         return { status: 200, body: { entries: this.given.journal.read(query) } };
       }),
-      this.route('GET', /^\/control\/acs$/, 'read-acs', () => ({
+      this.#route('GET', /^\/control\/acs$/, 'read-acs', () => ({
         status: 200,
         body: this.given.acsSettings.current,
       })),
-      this.route('PUT', /^\/control\/acs$/, 'change-acs', (request) => this.changeAcs(request)),
-      this.route('POST', /^\/control\/acs\/validate$/, 'validate-token', (request) => {
+      this.#route('PUT', /^\/control\/acs$/, 'change-acs', (request) => this.#changeAcs(request)),
+      this.#route('POST', /^\/control\/acs\/validate$/, 'validate-token', (request) => {
         const { token } = readBody(request, schemas.validateSchema);
         return {
           status: 200,
           body: this.given.acsTokens.validate(token, this.given.acsResources),
         };
       }),
-      this.route('POST', /^\/control\/acs\/keys\/regenerate$/, 'regenerate-key', (request) =>
-        this.regenerateKey(request),
+      this.#route('POST', /^\/control\/acs\/keys\/regenerate$/, 'regenerate-key', (request) =>
+        this.#regenerateKey(request),
       ),
-      this.route('PUT', /^\/control\/key-vault$/, 'change-key-vault', (request) => {
+      this.#route('PUT', /^\/control\/key-vault$/, 'change-key-vault', (request) => {
         const { limit, windowSeconds } = readBody(request, schemas.vaultLimitSchema);
         this.given.keyVault.changeLimit(limit, windowSeconds);
         return { status: 204 };
       }),
-      this.route('PUT', /^\/control\/key-vault\/secrets$/, 'set-secret', (request) =>
-        this.setSecret(request),
+      this.#route('PUT', /^\/control\/key-vault\/secrets$/, 'set-secret', (request) =>
+        this.#setSecret(request),
       ),
-      this.route('POST', /^\/control\/reset$/, 'reset', (request) => this.reset(request)),
-      // Where `redirect` faults lead; a visit stands in the journal.
+      this.#route('POST', /^\/control\/reset$/, 'reset', (request) => this.#reset(request)),
+      // The default target of `redirect` faults. Visits are journaled.
       { method: 'GET', path: /^\/redirected$/, operation: 'redirected', handle: emptyObject },
     ];
   }
 
-  private changeAcs(request: ServiceRequest): ServiceReply {
+  #changeAcs(request: ServiceRequest): ServiceReply {
     const { acsSettings, acsResources } = this.given;
     const change = readBody(request, acsSettingsChangeSchema);
     const given = Object.entries(change).filter(([, value]) => value !== undefined);
@@ -110,8 +106,8 @@ export class Control {
     return { status: 200, body: acsSettings.current };
   }
 
-  /** The new connection string isn't put into the vault: that is the operator's part. */
-  private regenerateKey(request: ServiceRequest): ServiceReply {
+  /** Does not update the vault: as in Azure, that is the operator's task. */
+  #regenerateKey(request: ServiceRequest): ServiceReply {
     const { resource: name, key } = readBody(request, schemas.regenerateSchema);
     const { acsResources, connectionString } = this.given;
     const resource = acsResources.find((known) => known.name === (name ?? acsResources[0]?.name));
@@ -125,7 +121,7 @@ export class Control {
       : { status: 200, body: { ...answer, connectionString: connectionString(resource) } };
   }
 
-  private setSecret(request: ServiceRequest): ServiceReply {
+  #setSecret(request: ServiceRequest): ServiceReply {
     const { name, value, contentType, enabled, expiresAt, notBefore } = readBody(
       request,
       schemas.secretSchema,
@@ -140,7 +136,7 @@ export class Control {
     return { status: 200, body: { name, version } };
   }
 
-  private reset(request: ServiceRequest): ServiceReply {
+  #reset(request: ServiceRequest): ServiceReply {
     const { identities } = readBody(request, schemas.resetSchema);
     const { faults, journal, acsResources, acsSettings, keyVault, acsIdentities } = this.given;
     faults.clear();
@@ -152,8 +148,8 @@ export class Control {
     return { status: 204 };
   }
 
-  /** A web page that resolves its own name to loopback must not get in, nor any other one. */
-  private route(
+  /** Rejects web pages, including those that use DNS rebinding. */
+  #route(
     method: string,
     path: RegExp,
     operation: string,
@@ -166,10 +162,10 @@ export class Control {
       handle: async (request) => {
         const host = request.headers.host ?? '';
         if (!/^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/.test(host)) {
-          throw badRequest('The control API is for loopback only.');
+          throw badRequest('The control API accepts loopback host names only.');
         }
         if (request.headers.origin !== undefined) {
-          throw badRequest('The control API is not for web pages.');
+          throw badRequest('The control API does not accept requests from web pages.');
         }
         return handle(request);
       },
@@ -199,8 +195,8 @@ function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.outp
   throw badRequest(z.prettifyError(result.error));
 }
 
-function badRequest(message: string): Refusal {
-  return new Refusal({ status: 400, body: azureError('BadRequest', message) });
+function badRequest(message: string): HttpError {
+  return new HttpError({ status: 400, body: azureError('BadRequest', message) });
 }
 
 function emptyObject(): ServiceReply {

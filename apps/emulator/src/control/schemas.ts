@@ -1,23 +1,23 @@
 import { z } from 'zod';
-import { sampleApps, samplePeople, sampleResources } from '../sample-people.js';
+import { SAMPLE_APPS, SAMPLE_PEOPLE, SAMPLE_RESOURCES } from '../fixtures/seed-directory.js';
 
 const guid = z.guid();
 const anyObject = z.record(z.string(), z.unknown());
 
-/** Takes the keys of a record. */
+/** Accepts the keys of a record. */
 function oneOf<Name extends string>(
   record: Readonly<Record<Name, unknown>>,
 ): z.ZodEnum<{ [Key in Name]: Key }> {
-  // The records are literals of this program and hold no more keys than their types say.
+  // The records are literals, so they have no other keys than their types.
   return z.enum(Object.keys(record) as Name[]);
 }
 
 export const mintSchema = z
   .strictObject({
-    person: oneOf(samplePeople).optional(),
-    app: oneOf(sampleApps).optional(),
+    person: oneOf(SAMPLE_PEOPLE).optional(),
+    app: oneOf(SAMPLE_APPS).optional(),
     tenant: guid.optional(),
-    resource: oneOf(sampleResources).optional(),
+    resource: oneOf(SAMPLE_RESOURCES).optional(),
     version: z.enum(['1.0', '2.0']).optional(),
     header: anyObject.optional(),
     claims: anyObject.optional(),
@@ -29,7 +29,7 @@ export const mintSchema = z
     expiresInSeconds: z.int().min(-31_536_000).max(31_536_000).optional(),
   })
   .refine(({ person, app }) => person === undefined || app === undefined, {
-    error: 'person and app exclude each other',
+    error: 'person and app are mutually exclusive',
   });
 
 export const rotateSchema = z.strictObject({ retireOld: z.boolean().default(false) });
@@ -83,6 +83,6 @@ export const journalSchema = z.strictObject({
 });
 
 export const resetSchema = z.strictObject({
-  /** Whether the ACS identities go too; default false. */
+  /** Whether to delete the ACS identities too; default false. */
   identities: z.boolean().default(false),
 });

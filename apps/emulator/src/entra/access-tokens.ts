@@ -3,20 +3,22 @@ import {
   type SampleApp,
   type SamplePerson,
   type SampleResource,
-  sampleResources,
+  SAMPLE_RESOURCES,
   type TokenVersion,
-} from '../sample-people.js';
+} from '../fixtures/seed-directory.js';
 import { signCompact, type SigningKey, type SigningKeys } from './signing-keys.js';
 
+/** The claims of a token. */
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** Entra dates its tokens back by five minutes. */
-const backdatedSeconds = 300;
-export const tokenLifetimeSeconds = 3599;
+/** `iat` and `nbf` of Entra tokens are five minutes in the past. */
+const BACKDATED_SECONDS = 300;
+/** The lifetime of all tokens, as `expires_in` states it. */
+export const TOKEN_LIFETIME_SECONDS = 3599;
 
 interface TokenRequest {
   readonly resource: SampleResource;
-  /** `aud` of a v1.0 token: the identifier by which the resource was asked for. */
+  /** `aud` of a v1.0 token: the requested identifier of the resource. */
   readonly audience: string;
   readonly tenantId: string;
   readonly client: SampleApp;
@@ -24,21 +26,21 @@ interface TokenRequest {
   readonly expiresInSeconds?: number;
 }
 
-/** Builds, signs and checks the tokens of the emulated Entra ID. */
+/** Builds, signs and verifies the tokens of the emulated Entra ID. */
 export class AccessTokens {
   constructor(
     private readonly keys: SigningKeys,
     private readonly authorityUrl: () => string,
   ) {}
 
-  /** What a signed-in person's client gets. */
+  /** The claims of a delegated token. */
   delegatedClaims(
     request: TokenRequest & { readonly person: SamplePerson; readonly scopes: readonly string[] },
   ): Claims {
     const { person, resource } = request;
-    const hasRoles = person.roles.length > 0 && resource === sampleResources.api;
+    const hasRoles = person.roles.length > 0 && resource === SAMPLE_RESOURCES.api;
     return {
-      ...this.commonClaims(request),
+      ...this.#commonClaims(request),
       ...(request.version === '1.0' ? v1PersonClaims(person) : v2PersonClaims(person)),
       ...(person.guestOf === undefined
         ? {}
@@ -50,10 +52,10 @@ export class AccessTokens {
     };
   }
 
-  /** What an app gets for itself; `roles` is absent when none is granted, as in Entra. */
+  /** The claims of an app-only token. As in Entra, `roles` is absent when no role is granted. */
   appOnlyClaims(request: TokenRequest & { readonly roles: readonly string[] }): Claims {
     return {
-      ...this.commonClaims(request),
+      ...this.#commonClaims(request),
       ...(request.version === '1.0' ? { idp: `https://sts.windows.net/${request.tenantId}/` } : {}),
       oid: request.client.objectId,
       ...(request.roles.length === 0 ? {} : { roles: request.roles }),
@@ -71,9 +73,9 @@ export class AccessTokens {
     return {
       aud: client.clientId,
       iss: this.issuer(person.tenantId, version),
-      iat: now - backdatedSeconds,
-      nbf: now - backdatedSeconds,
-      exp: now + tokenLifetimeSeconds,
+      iat: now - BACKDATED_SECONDS,
+      nbf: now - BACKDATED_SECONDS,
+      exp: now + TOKEN_LIFETIME_SECONDS,
       name: person.displayName,
       ...(nonce === undefined ? {} : { nonce }),
       oid: person.objectId,
@@ -90,7 +92,7 @@ export class AccessTokens {
     return signCompact(this.header(claims, key), claims, key.privateKey);
   }
 
-  /** v1.0 tokens name their key twice. */
+  /** The JOSE header. v1.0 tokens have `x5t` in addition to `kid`. */
   header(claims: Claims, key: SigningKey): Record<string, unknown> {
     return {
       typ: 'JWT',
@@ -100,9 +102,9 @@ export class AccessTokens {
     };
   }
 
-  /** @returns the claims of a token that this emulator signed and that is still good, if it is. */
+  /** @returns the claims of a valid token of this emulator for the resource, or `undefined`. */
   verify(token: string, resource: SampleResource): Claims | undefined {
-    const claims = this.verifySignature(token);
+    const claims = this.#verifySignature(token);
     if (claims === undefined) return undefined;
     const audiences = [resource.clientId, ...resource.identifiers];
     if (typeof claims.aud !== 'string' || !audiences.includes(claims.aud)) return undefined;
@@ -115,7 +117,7 @@ export class AccessTokens {
       : `${this.authorityUrl()}/${tenantId}/v2.0`;
   }
 
-  private verifySignature(token: string): Claims | undefined {
+  #verifySignature(token: string): Claims | undefined {
     const [header, payload, signature, ...rest] = token.split('.');
     if (header === undefined || payload === undefined || signature === undefined) return undefined;
     if (rest.length > 0) return undefined;
@@ -135,7 +137,7 @@ export class AccessTokens {
     return claims;
   }
 
-  private commonClaims(request: TokenRequest): Claims {
+  #commonClaims(request: TokenRequest): Claims {
     const now = nowSeconds();
     const isV1 = request.version === '1.0';
     const strength = request.client.clientSecret === undefined ? '0' : '1';
@@ -143,9 +145,9 @@ export class AccessTokens {
     return {
       aud: isV1 ? request.audience : request.resource.clientId,
       iss: this.issuer(request.tenantId, request.version),
-      iat: now - backdatedSeconds,
-      nbf: now - backdatedSeconds,
-      exp: now + (request.expiresInSeconds ?? tokenLifetimeSeconds),
+      iat: now - BACKDATED_SECONDS,
+      nbf: now - BACKDATED_SECONDS,
+      exp: now + (request.expiresInSeconds ?? TOKEN_LIFETIME_SECONDS),
       aio: opaque(),
       ...(isV1 ? { appid: client, appidacr: strength } : { azp: client, azpacr: strength }),
       rh: opaque(),
@@ -174,7 +176,7 @@ function v2PersonClaims(person: SamplePerson): Claims {
   return { name: person.displayName, preferred_username: person.userPrincipalName };
 }
 
-/** Pairwise: one person has another `sub` at each API. */
+/** `sub` differs between APIs for the same person. */
 function pairwiseSubject(person: SamplePerson, audience: string): string {
   return createHash('sha256').update(`${person.objectId}:${audience}`).digest('base64url');
 }
@@ -187,11 +189,12 @@ function opaque(): string {
   return `1.A${randomBytes(30).toString('base64url')}.`;
 }
 
+/** The current Unix time, in whole seconds. */
 export function nowSeconds(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-/** An empty object stands for a part that isn't a JSON object. */
+/** @returns an empty object for a part that is not a JSON object. */
 function decodePart(part: string): Claims {
   try {
     const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString());

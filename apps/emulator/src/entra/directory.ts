@@ -1,31 +1,32 @@
 import {
-  sampleApps,
+  SAMPLE_APPS,
   type SampleApp,
-  samplePeople,
+  SAMPLE_PEOPLE,
   type SamplePerson,
   type SampleResource,
-  sampleResources,
-  sampleTenants,
-} from '../sample-people.js';
-import { EntraRefusal } from './entra-errors.js';
+  SAMPLE_RESOURCES,
+  SAMPLE_TENANTS,
+} from '../fixtures/seed-directory.js';
+import { EntraHttpError } from './entra-errors.js';
 
-const guid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
-const sharedAuthorities = ['common', 'organizations', 'consumers'];
+const GUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+const SHARED_AUTHORITIES = ['common', 'organizations', 'consumers'];
 
-/** Scopes of OpenID Connect, which belong to no resource. */
-const protocolScopes = ['openid', 'profile', 'email', 'offline_access'];
+/** OpenID Connect scopes, which do not belong to a resource. */
+const PROTOCOL_SCOPES = ['openid', 'profile', 'email', 'offline_access'];
 
 /**
- * The tenant that a path names, by id or domain. Any GUID is taken for a tenant.
+ * The tenant of a path segment: an id or a domain. Any GUID is accepted.
  *
- * @returns `undefined` for `common` and its like, which name none.
+ * @returns `undefined` for `common`, `organizations` and `consumers`.
+ * @throws EntraHttpError for an unknown domain.
  */
 export function resolveTenant(segment: string): string | undefined {
-  if (sharedAuthorities.includes(segment)) return undefined;
-  if (guid.test(segment)) return segment.toLowerCase();
-  const tenant = Object.values(sampleTenants).find(({ domain }) => domain === segment);
+  if (SHARED_AUTHORITIES.includes(segment)) return undefined;
+  if (GUID.test(segment)) return segment.toLowerCase();
+  const tenant = Object.values(SAMPLE_TENANTS).find(({ domain }) => domain === segment);
   if (tenant !== undefined) return tenant.id;
-  throw new EntraRefusal({
+  throw new EntraHttpError({
     error: 'invalid_request',
     number: 90002,
     message:
@@ -34,10 +35,11 @@ export function resolveTenant(segment: string): string | undefined {
   });
 }
 
+/** @throws EntraHttpError for an unknown client id. */
 export function findApp(clientId: string, tenantSegment: string): SampleApp {
-  const app = Object.values<SampleApp>(sampleApps).find((known) => known.clientId === clientId);
+  const app = Object.values<SampleApp>(SAMPLE_APPS).find((known) => known.clientId === clientId);
   if (app !== undefined) return app;
-  throw new EntraRefusal({
+  throw new EntraHttpError({
     error: 'unauthorized_client',
     number: 700016,
     message:
@@ -47,40 +49,42 @@ export function findApp(clientId: string, tenantSegment: string): SampleApp {
   });
 }
 
+/** @returns `undefined` for an unknown person. */
 export function findPerson(tenantId: string, objectId: unknown): SamplePerson | undefined {
-  return Object.values<SamplePerson>(samplePeople).find(
+  return Object.values<SamplePerson>(SAMPLE_PEOPLE).find(
     (person) => person.objectId === objectId && person.tenantId === tenantId,
   );
 }
 
-/** Who may sign in there. A guest is one only in the tenant that invited them. */
+/** The people who can sign in at a tenant. Guests can't sign in at `common`. */
 export function peopleOf(tenantId: string | undefined): SamplePerson[] {
-  return Object.values<SamplePerson>(samplePeople).filter((person) =>
+  return Object.values<SamplePerson>(SAMPLE_PEOPLE).filter((person) =>
     tenantId === undefined ? person.guestOf === undefined : person.tenantId === tenantId,
   );
 }
 
-/** What a request asks for, with the resource worked out. */
+/** The parsed `scope` of a request. */
 export interface RequestedScopes {
   readonly resource: SampleResource;
-  /** The identifier by which the resource was named. */
+  /** The requested identifier of the resource. */
   readonly identifier: string;
-  /** Names of the resource's scopes; `.default` stands for all that is consented to. */
+  /** Scope names of the resource; `.default` stands for all scopes with consent. */
   readonly names: readonly string[];
   readonly protocol: readonly string[];
 }
 
+/** @throws EntraHttpError for scopes of several resources, or of an unknown one. */
 export function parseScopes(text: string): RequestedScopes {
   const all = text.split(' ').filter((scope) => scope !== '');
-  const protocol = all.filter((scope) => protocolScopes.includes(scope));
-  const wanted = all.filter((scope) => !protocolScopes.includes(scope)).map(parseScope);
+  const protocol = all.filter((scope) => PROTOCOL_SCOPES.includes(scope));
+  const wanted = all.filter((scope) => !PROTOCOL_SCOPES.includes(scope)).map(parseScope);
   const [first] = wanted;
   if (first === undefined) {
-    const graph = sampleResources.graph;
+    const graph = SAMPLE_RESOURCES.graph;
     return { resource: graph, identifier: graph.identifiers[0], names: [], protocol };
   }
   if (wanted.some(({ resource }) => resource !== first.resource)) {
-    throw new EntraRefusal({
+    throw new EntraHttpError({
       error: 'invalid_request',
       number: 28000,
       message: `Provided value for the input parameter scope is not valid because it contains more than one resource. Scope ${text} is not valid.`,
@@ -89,12 +93,13 @@ export function parseScopes(text: string): RequestedScopes {
   return { ...first, names: wanted.map(({ name }) => name), protocol };
 }
 
+/** @throws EntraHttpError for an unknown identifier. */
 export function findResource(identifier: string): SampleResource {
-  const resource = Object.values(sampleResources).find(({ identifiers }) =>
+  const resource = Object.values(SAMPLE_RESOURCES).find(({ identifiers }) =>
     identifiers.includes(identifier),
   );
   if (resource !== undefined) return resource;
-  throw new EntraRefusal({
+  throw new EntraHttpError({
     error: 'invalid_resource',
     number: 500011,
     message:
@@ -104,21 +109,25 @@ export function findResource(identifier: string): SampleResource {
   });
 }
 
-/** @returns the scopes that the person's token carries: all that is consented to, as in Entra. */
+/**
+ * The scopes of a delegated token. As in Entra, these are all scopes with consent.
+ *
+ * @throws EntraHttpError for an unknown scope, or one without consent.
+ */
 export function consentedScopes(person: SamplePerson, wanted: RequestedScopes): readonly string[] {
   const { resource } = wanted;
-  const consented = resource === sampleResources.api ? person.scopes : resource.delegatedScopes;
+  const consented = resource === SAMPLE_RESOURCES.api ? person.scopes : resource.delegatedScopes;
   for (const name of wanted.names) {
     if (name === '.default') continue;
     if (!resource.delegatedScopes.includes(name)) {
-      throw new EntraRefusal({
+      throw new EntraHttpError({
         error: 'invalid_client',
         number: 650053,
         message: `The application asked for scope '${name}' that doesn't exist on the resource '${resource.clientId}'. Contact the app vendor.`,
       });
     }
     if (!consented.includes(name)) {
-      throw new EntraRefusal({
+      throw new EntraHttpError({
         error: 'consent_required',
         number: 65001,
         message:
@@ -130,14 +139,14 @@ export function consentedScopes(person: SamplePerson, wanted: RequestedScopes): 
   return consented;
 }
 
-/** `User.Read` alone is Graph's; everything else is `<identifier>/<name>`. */
+/** A scope is `<identifier>/<name>`; without an identifier it belongs to Microsoft Graph. */
 function parseScope(scope: string): {
   resource: SampleResource;
   identifier: string;
   name: string;
 } {
   if (!scope.includes('/')) {
-    const graph = sampleResources.graph;
+    const graph = SAMPLE_RESOURCES.graph;
     return { resource: graph, identifier: graph.identifiers[0], name: scope };
   }
   const slash = scope.lastIndexOf('/');

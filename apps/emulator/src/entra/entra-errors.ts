@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { Refusal, type ServiceReply } from '../service-server.js';
+import { HttpError } from '../http-error.js';
+import type { ServiceReply } from '../route.js';
 
-/** An error of Entra ID: the OAuth code, the AADSTS number and its sentence. */
+/** An error of Entra ID: the OAuth error code, the AADSTS number and its message. */
 export interface EntraError {
   readonly error: string;
   readonly number: number;
@@ -10,13 +11,14 @@ export interface EntraError {
   readonly status?: number;
 }
 
-/** A refusal in the shape of Entra's token endpoint. */
-export class EntraRefusal extends Refusal {
+/** An error response in the format of Entra's token endpoint. */
+export class EntraHttpError extends HttpError {
   constructor(readonly reason: EntraError) {
     super(entraErrorReply(reason));
   }
 }
 
+/** The response of the token endpoint for an error. */
 export function entraErrorReply(reason: EntraError): ServiceReply {
   const traceId = randomUUID();
   const correlationId = randomUUID();
@@ -40,6 +42,7 @@ export function entraErrorReply(reason: EntraError): ServiceReply {
   };
 }
 
+/** The text of `error_description`, without trace ids. */
 export function describeEntraError(reason: EntraError): string {
   return `AADSTS${reason.number}: ${reason.message}`;
 }

@@ -1,4 +1,4 @@
-import type { Route } from '../service-server.js';
+import type { Route } from '../route.js';
 import { AccessTokens } from './access-tokens.js';
 import { Grants } from './grants.js';
 import { discoveryDocument, instanceDiscovery, keySet } from './metadata.js';
@@ -7,11 +7,11 @@ import { SignIn } from './sign-in.js';
 import type { SigningKeys } from './signing-keys.js';
 import { TokenEndpoint } from './token-endpoint.js';
 
-/** Microsoft Entra ID, as far as sign-in, tokens and metadata go. */
+/** The emulated Microsoft Entra ID: sign-in, tokens and metadata. */
 export class Entra {
   readonly tokens: AccessTokens;
-  private readonly endpoint: TokenEndpoint;
-  private readonly signIn: SignIn;
+  readonly #endpoint: TokenEndpoint;
+  readonly #signIn: SignIn;
 
   constructor(
     readonly keys: SigningKeys,
@@ -19,8 +19,8 @@ export class Entra {
   ) {
     const grants = new Grants();
     this.tokens = new AccessTokens(keys, url);
-    this.endpoint = new TokenEndpoint(this.tokens, grants);
-    this.signIn = new SignIn(grants);
+    this.#endpoint = new TokenEndpoint(this.tokens, grants);
+    this.#signIn = new SignIn(grants);
   }
 
   async mint(request: MintRequest): Promise<string> {
@@ -63,25 +63,25 @@ export class Entra {
         method: 'POST',
         path: /^\/([^/]+)\/oauth2\/v2\.0\/token$/,
         operation: 'token',
-        handle: (request) => this.endpoint.handle(request, request.params[0] ?? '', '2.0'),
+        handle: (request) => this.#endpoint.handle(request, request.params[0] ?? '', '2.0'),
       },
       {
         method: 'POST',
         path: /^\/([^/]+)\/oauth2\/token$/,
         operation: 'token',
-        handle: (request) => this.endpoint.handle(request, request.params[0] ?? '', '1.0'),
+        handle: (request) => this.#endpoint.handle(request, request.params[0] ?? '', '1.0'),
       },
       {
         method: 'GET',
         path: /^\/([^/]+)\/oauth2(?:\/v2\.0)?\/authorize$/,
         operation: 'authorize',
-        handle: (request) => this.signIn.show(request, request.params[0] ?? ''),
+        handle: (request) => this.#signIn.show(request, request.params[0] ?? ''),
       },
       {
         method: 'POST',
         path: /^\/([^/]+)\/login$/,
         operation: 'login',
-        handle: (request) => this.signIn.choose(request, request.params[0] ?? ''),
+        handle: (request) => this.#signIn.choose(request, request.params[0] ?? ''),
       },
     ];
   }

@@ -1,11 +1,11 @@
-import type { ServiceReply } from '../service-server.js';
-import type { TokenVersion } from '../sample-people.js';
+import type { ServiceReply } from '../route.js';
+import type { TokenVersion } from '../fixtures/seed-directory.js';
 import { resolveTenant } from './directory.js';
 import type { SigningKeys } from './signing-keys.js';
 
-const openToBrowsers = { 'access-control-allow-origin': '*' };
+const CORS_HEADERS = { 'access-control-allow-origin': '*' };
 
-/** OpenID Connect discovery of one tenant, or of `common` with its issuer template. */
+/** The OpenID Connect discovery document of a tenant, or of `common` with an issuer template. */
 export function discoveryDocument(
   authorityUrl: string,
   segment: string,
@@ -16,7 +16,7 @@ export function discoveryDocument(
   const isV1 = version === '1.0';
   return {
     status: 200,
-    headers: openToBrowsers,
+    headers: CORS_HEADERS,
     body: {
       token_endpoint: isV1 ? `${base}/oauth2/token` : `${base}/oauth2/v2.0/token`,
       token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
@@ -42,7 +42,7 @@ export function discoveryDocument(
   };
 }
 
-/** The JWKS. As at Entra, only the v2.0 list says which issuer a key is for. */
+/** The JWKS. As in Entra, only v2.0 keys have an `issuer`. */
 export function keySet(
   authorityUrl: string,
   segment: string,
@@ -52,7 +52,7 @@ export function keySet(
   const tenant = resolveTenant(segment) ?? '{tenantid}';
   return {
     status: 200,
-    headers: openToBrowsers,
+    headers: CORS_HEADERS,
     body: {
       keys: keys.published.map((key) => {
         const { n, e } = key.publicKey.export({ format: 'jwk' });
@@ -71,12 +71,12 @@ export function keySet(
   };
 }
 
-/** What MSAL asks to learn whether an authority is genuine. */
+/** The instance discovery document, with which MSAL validates an authority. */
 export function instanceDiscovery(authorityUrl: string): ServiceReply {
   const { host } = new URL(authorityUrl);
   return {
     status: 200,
-    headers: openToBrowsers,
+    headers: CORS_HEADERS,
     body: {
       tenant_discovery_endpoint: `${authorityUrl}/common/v2.0/.well-known/openid-configuration`,
       'api-version': '1.1',

@@ -3,54 +3,56 @@ import {
   type AppName,
   type PersonName,
   type ResourceName,
-  sampleApps,
-  samplePeople,
+  SAMPLE_APPS,
+  SAMPLE_PEOPLE,
   type SamplePerson,
   type SampleResource,
-  sampleResources,
-  sampleTenants,
+  SAMPLE_RESOURCES,
+  SAMPLE_TENANTS,
   type TokenVersion,
-} from '../sample-people.js';
+} from '../fixtures/seed-directory.js';
 import type { AccessTokens, Claims } from './access-tokens.js';
 import { consentedScopes } from './directory.js';
 import { signCompact, type SigningKeys } from './signing-keys.js';
 
 /**
- * - `current`: the tenant's current key.
- * - `unknown`: a key that is not published, under its own kid.
- * - `impostor`: that key under the current key's kid.
- * - `oldest`: the oldest key that is still published.
+ * The key and algorithm of a minted token:
+ *
+ * - `current`: the current key.
+ * - `unknown`: an unpublished key, with its own `kid`.
+ * - `impostor`: the unpublished key, with the `kid` of the current key.
+ * - `oldest`: the oldest published key.
  * - `none`: `alg: none` and no signature.
- * - `public-key-as-secret`: HS256 keyed with the public key's PEM, the classic confusion.
+ * - `public-key-as-secret`: HS256 keyed with the PEM of the public key (algorithm confusion).
  */
 export type MintSignature =
   'current' | 'unknown' | 'impostor' | 'oldest' | 'none' | 'public-key-as-secret';
 
-/** Without `person` and `app`: alice. */
+/** The token to mint. Default: a delegated token of alice for the API. */
 export interface MintRequest {
   readonly person?: PersonName | undefined;
   readonly app?: AppName | undefined;
-  /** A tenant's id; default the person's own. */
+  /** Tenant id. Default: the tenant of the person or app. */
   readonly tenant?: string | undefined;
   /** Default `api`. */
   readonly resource?: ResourceName | undefined;
-  /** Default what the resource's registration says. */
+  /** Default: the token version of the resource. */
   readonly version?: TokenVersion | undefined;
-  /** Laid over the header; `null` removes. */
+  /** Overrides header parameters; `null` removes one. */
   readonly header?: Readonly<Record<string, unknown>> | undefined;
-  /** Laid over the claims; `null` removes. */
+  /** Overrides claims; `null` removes one. */
   readonly claims?: Claims | undefined;
-  /** The header's text as it is, JSON or not, instead of all of the above. */
+  /** Replaces the header by this text, valid JSON or not. */
   readonly rawHeader?: string | undefined;
-  /** The same for the claims: for duplicate names, wrong types and broken JSON. */
+  /** Replaces the claims by this text, for duplicate names, wrong types and invalid JSON. */
   readonly rawClaims?: string | undefined;
   /** Default `current`. */
   readonly sign?: MintSignature | undefined;
-  /** From now; negative for one that has expired. Default 3599. */
+  /** Negative for an expired token. Default 3599. */
   readonly expiresInSeconds?: number | undefined;
 }
 
-/** Mints a token as the real flow would give it, then lays the overrides over it. */
+/** Mints the token of the real flow, with the overrides applied. */
 export async function mintToken(
   request: MintRequest,
   tokens: AccessTokens,
@@ -66,7 +68,7 @@ export async function mintToken(
 }
 
 function plainClaims(request: MintRequest, tokens: AccessTokens): Claims {
-  const resource: SampleResource = sampleResources[request.resource ?? 'api'];
+  const resource: SampleResource = SAMPLE_RESOURCES[request.resource ?? 'api'];
   const common = {
     resource,
     audience: resource.identifiers[0],
@@ -76,19 +78,19 @@ function plainClaims(request: MintRequest, tokens: AccessTokens): Claims {
       : { expiresInSeconds: request.expiresInSeconds }),
   };
   if (request.app !== undefined) {
-    const client = sampleApps[request.app];
+    const client = SAMPLE_APPS[request.app];
     return tokens.appOnlyClaims({
       ...common,
-      tenantId: request.tenant ?? sampleTenants.home.id,
+      tenantId: request.tenant ?? SAMPLE_TENANTS.home.id,
       client,
-      roles: resource === sampleResources.api ? client.roles : [],
+      roles: resource === SAMPLE_RESOURCES.api ? client.roles : [],
     });
   }
-  const person: SamplePerson = samplePeople[request.person ?? 'alice'];
+  const person: SamplePerson = SAMPLE_PEOPLE[request.person ?? 'alice'];
   return tokens.delegatedClaims({
     ...common,
     tenantId: request.tenant ?? person.tenantId,
-    client: sampleApps['sample-web-app'],
+    client: SAMPLE_APPS['sample-web-app'],
     person,
     scopes: consentedScopes(person, {
       resource,

@@ -1,15 +1,15 @@
-import type { ServiceReply } from '../service-server.js';
-import type { SamplePerson } from '../sample-people.js';
+import type { ServiceReply } from '../route.js';
+import type { SamplePerson } from '../fixtures/seed-directory.js';
 
-/** The pages carry no script: a form post takes one more click than at Entra. */
-const baseHeaders = {
+/** The pages have no script, so a form post needs one more click than in Entra. */
+const BASE_HEADERS = {
   'content-type': 'text/html; charset=utf-8',
   'cache-control': 'no-store',
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
 };
 
-/** The list of people; a click posts the name and the unchanged request to `action`. */
+/** The account picker. A click posts the name and the unchanged request to `action`. */
 export function peoplePage(page: {
   readonly people: readonly SamplePerson[];
   readonly action: string;
@@ -28,8 +28,8 @@ export function peoplePage(page: {
     .join('\n');
   return html(
     200,
-    `<h1>Who is signing in?</h1>
-<p>This is an emulator: nobody has a password here. Not for production.</p>
+    `<h1>Pick an account</h1>
+<p>This is an emulator without passwords. Not for production.</p>
 <form method="post" action="${escape(page.action)}">
 <input type="hidden" name="request" value="${escape(page.request)}">
 <ul>${buttons}</ul>
@@ -37,6 +37,7 @@ export function peoplePage(page: {
   );
 }
 
+/** The page for an error that is not sent to the redirect URI. */
 export function errorPage(message: string): ServiceReply {
   return html(
     400,
@@ -44,7 +45,7 @@ export function errorPage(message: string): ServiceReply {
   );
 }
 
-/** OAuth 2.0 Form Post Response Mode. */
+/** The response of `response_mode=form_post` (OAuth 2.0 Form Post Response Mode). */
 export function formPostPage(redirectUri: string, answer: URLSearchParams): ServiceReply {
   const fields = [...answer]
     .map(([name, value]) => `<input type="hidden" name="${escape(name)}" value="${escape(value)}">`)
@@ -59,7 +60,7 @@ function html(status: number, content: string): ServiceReply {
   const policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'";
   return {
     status,
-    headers: { ...baseHeaders, 'content-security-policy': policy },
+    headers: { ...BASE_HEADERS, 'content-security-policy': policy },
     body: `<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign in (emulator)</title>
 <style>body{font:1rem/1.5 system-ui;max-width:32rem;margin:3rem auto;padding:0 1rem}
 ul{list-style:none;padding:0}button{font:inherit;width:100%;text-align:left;margin:.2rem 0;padding:.6rem}

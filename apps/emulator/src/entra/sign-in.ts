@@ -1,5 +1,5 @@
-import type { ServiceReply, ServiceRequest } from '../service-server.js';
-import type { SampleApp } from '../sample-people.js';
+import type { ServiceReply, ServiceRequest } from '../route.js';
+import type { SampleApp } from '../fixtures/seed-directory.js';
 import {
   consentedScopes,
   findApp,
@@ -8,7 +8,7 @@ import {
   type RequestedScopes,
   resolveTenant,
 } from './directory.js';
-import { describeEntraError, type EntraError, EntraRefusal } from './entra-errors.js';
+import { describeEntraError, type EntraError, EntraHttpError } from './entra-errors.js';
 import type { Grants } from './grants.js';
 import { errorPage, formPostPage, peoplePage } from './sign-in-pages.js';
 
@@ -23,20 +23,20 @@ interface AuthorizationRequest {
   readonly parameters: URLSearchParams;
 }
 
-/** The authorization endpoint: a page that lists the sample people, and what a click on one does. */
+/** The authorization endpoint: the account picker, and the sign-in of the picked person. */
 export class SignIn {
   constructor(private readonly grants: Grants) {}
 
-  /** `GET …/authorize`: asks who is there. */
+  /** `GET …/authorize`: shows the account picker. */
   show(request: ServiceRequest, segment: string): ServiceReply {
     return withPages(() => {
-      const asked = readRequest(request.query, segment);
-      return answering(asked, () => {
-        const { parameters } = asked;
-        readWanted(asked);
-        if (parameters.get('prompt') === 'none') throw new EntraRefusal(signInNeeded);
+      const authorization = readRequest(request.query, segment);
+      return withRedirects(authorization, () => {
+        const { parameters } = authorization;
+        readWanted(authorization);
+        if (parameters.get('prompt') === 'none') throw new EntraHttpError(LOGIN_REQUIRED);
         return peoplePage({
-          people: peopleOf(asked.tenantId),
+          people: peopleOf(authorization.tenantId),
           action: `/${segment}/login`,
           request: parameters.toString(),
           hint: parameters.get('login_hint') ?? undefined,
@@ -45,51 +45,51 @@ export class SignIn {
     });
   }
 
-  /** `POST …/login`: the chosen person is signed in and the browser sent back with a code. */
+  /** `POST …/login`: redirects back with an authorization code for the picked person. */
   choose(request: ServiceRequest, segment: string): ServiceReply {
     return withPages(() => {
       const form = new URLSearchParams(request.body.toString());
-      const asked = readRequest(new URLSearchParams(form.get('request') ?? ''), segment);
-      return answering(asked, () => {
+      const authorization = readRequest(new URLSearchParams(form.get('request') ?? ''), segment);
+      return withRedirects(authorization, () => {
         const name = form.get('person');
-        const person = peopleOf(asked.tenantId).find((known) => known.name === name);
-        if (person === undefined) throw new EntraRefusal(unknownPerson);
+        const person = peopleOf(authorization.tenantId).find((known) => known.name === name);
+        if (person === undefined) throw new EntraHttpError(UNKNOWN_PERSON);
         request.caller = person.objectId;
-        const wanted = readWanted(asked);
+        const wanted = readWanted(authorization);
         consentedScopes(person, wanted);
-        const challenge = asked.parameters.get('code_challenge');
-        const nonce = asked.parameters.get('nonce');
+        const challenge = authorization.parameters.get('code_challenge');
+        const nonce = authorization.parameters.get('nonce');
         const code = this.grants.addCode({
-          clientId: asked.client.clientId,
+          clientId: authorization.client.clientId,
           person,
           wanted,
-          redirectUri: asked.redirectUri,
+          redirectUri: authorization.redirectUri,
           ...(challenge === null ? {} : { codeChallenge: challenge }),
           ...(nonce === null ? {} : { nonce }),
         });
-        return sendBack(asked, { code });
+        return sendBack(authorization, { code });
       });
     });
   }
 }
 
-const signInNeeded: EntraError = {
+const LOGIN_REQUIRED: EntraError = {
   error: 'login_required',
   number: 50058,
   message: 'A silent sign-in request was sent but no user is signed in.',
 };
-const unknownPerson: EntraError = {
+const UNKNOWN_PERSON: EntraError = {
   error: 'access_denied',
   number: 50034,
   message: 'The user account does not exist in the directory.',
 };
 
-/** Until client and redirect URI are known to be right, errors are shown and never sent anywhere. */
+/** Validates client and redirect URI first: until then, errors must not be sent to the redirect URI. */
 function readRequest(parameters: URLSearchParams, segment: string): AuthorizationRequest {
   const client = findApp(parameters.get('client_id') ?? '', segment);
   const redirectUri = parameters.get('redirect_uri') ?? '';
   if (!client.redirectUris.some((allowed) => isAllowed(redirectUri, allowed))) {
-    throw new EntraRefusal({
+    throw new EntraHttpError({
       error: 'invalid_request',
       number: 50011,
       message: `The redirect URI '${redirectUri}' specified in the request does not match the redirect URIs configured for the application '${client.clientId}'.`,
@@ -97,7 +97,7 @@ function readRequest(parameters: URLSearchParams, segment: string): Authorizatio
   }
   const mode = parameters.get('response_mode') ?? 'query';
   if (mode !== 'query' && mode !== 'fragment' && mode !== 'form_post') {
-    throw new EntraRefusal({
+    throw new EntraHttpError({
       error: 'invalid_request',
       number: 90014,
       message: `The value '${mode}' of the parameter 'response_mode' is not supported.`,
@@ -115,7 +115,7 @@ function readRequest(parameters: URLSearchParams, segment: string): Authorizatio
 
 function readWanted({ parameters, client }: AuthorizationRequest): RequestedScopes {
   if (parameters.get('response_type') !== 'code') {
-    throw new EntraRefusal({
+    throw new EntraHttpError({
       error: 'unsupported_response_type',
       number: 700054,
       message: "response_type other than 'code' is not enabled for the application.",
@@ -123,7 +123,7 @@ function readWanted({ parameters, client }: AuthorizationRequest): RequestedScop
   }
   const challenge = parameters.get('code_challenge');
   if (client.clientSecret === undefined && challenge === null) {
-    throw new EntraRefusal({
+    throw new EntraHttpError({
       error: 'invalid_request',
       number: 9002325,
       message:
@@ -131,7 +131,7 @@ function readWanted({ parameters, client }: AuthorizationRequest): RequestedScop
     });
   }
   if (challenge !== null && parameters.get('code_challenge_method') !== 'S256') {
-    throw new EntraRefusal({
+    throw new EntraHttpError({
       error: 'invalid_request',
       number: 501491,
       message: "The code_challenge_method must be 'S256'.",
@@ -140,12 +140,15 @@ function readWanted({ parameters, client }: AuthorizationRequest): RequestedScop
   return parseScopes(parameters.get('scope') ?? '');
 }
 
-function answering(asked: AuthorizationRequest, answer: () => ServiceReply): ServiceReply {
+function withRedirects(
+  authorization: AuthorizationRequest,
+  answer: () => ServiceReply,
+): ServiceReply {
   try {
     return answer();
   } catch (error) {
-    if (!(error instanceof EntraRefusal)) throw error;
-    return sendBack(asked, {
+    if (!(error instanceof EntraHttpError)) throw error;
+    return sendBack(authorization, {
       error: error.reason.error,
       error_description: describeEntraError(error.reason),
     });
@@ -156,17 +159,21 @@ function withPages(answer: () => ServiceReply): ServiceReply {
   try {
     return answer();
   } catch (error) {
-    if (error instanceof EntraRefusal) return errorPage(describeEntraError(error.reason));
+    if (error instanceof EntraHttpError) return errorPage(describeEntraError(error.reason));
     throw error;
   }
 }
 
-function sendBack(asked: AuthorizationRequest, result: Record<string, string>): ServiceReply {
+function sendBack(
+  authorization: AuthorizationRequest,
+  result: Record<string, string>,
+): ServiceReply {
   const answer = new URLSearchParams(result);
-  if (asked.state !== undefined) answer.set('state', asked.state);
-  if (asked.responseMode === 'form_post') return formPostPage(asked.redirectUri, answer);
-  const url = new URL(asked.redirectUri);
-  if (asked.responseMode === 'fragment') url.hash = answer.toString();
+  if (authorization.state !== undefined) answer.set('state', authorization.state);
+  if (authorization.responseMode === 'form_post')
+    return formPostPage(authorization.redirectUri, answer);
+  const url = new URL(authorization.redirectUri);
+  if (authorization.responseMode === 'fragment') url.hash = answer.toString();
   else
     answer.forEach((value, name) => {
       url.searchParams.set(name, value);

@@ -14,9 +14,9 @@ import { X509CertificateGenerator } from '@peculiar/x509';
 import { z } from 'zod';
 import type { StateFolder } from '../state-folder.js';
 
-/** A signing key with the self-signed certificate that names it. */
+/** A signing key with its self-signed certificate. */
 export interface SigningKey {
-  /** `kid` and `x5t` alike: the base64url SHA-1 thumbprint of the certificate, as Entra has it. */
+  /** `kid` and `x5t`: as in Entra, the base64url SHA-1 thumbprint of the certificate. */
   readonly kid: string;
   readonly privateKey: KeyObject;
   readonly publicKey: KeyObject;
@@ -24,24 +24,24 @@ export interface SigningKey {
 }
 
 const storedKeys = z.array(z.strictObject({ privateKey: z.string(), certificate: z.string() }));
-const fileName = 'entra-keys.json';
-const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } as const;
+const FILE = 'entra-keys.json';
+const ALGORITHM = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } as const;
 
-/** The keys with which every tenant's tokens are signed; the last one is current. */
+/** The signing keys of all tenants. The last one is current. */
 export class SigningKeys {
-  private unknownKey: SigningKey | undefined;
+  #unknownKey: SigningKey | undefined;
 
   private constructor(
     private keys: readonly [SigningKey, ...SigningKey[]],
     private readonly folder: StateFolder | undefined,
   ) {}
 
-  /** @param folder where keys are kept between starts; without it they live in memory alone. */
+  /** @param folder stores the keys between starts. Absent: memory only. */
   static async load(folder: StateFolder | undefined): Promise<SigningKeys> {
-    const stored = folder?.readJson(fileName, storedKeys)?.map(restoreKey) ?? [];
+    const stored = folder?.readJson(FILE, storedKeys)?.map(restoreKey) ?? [];
     const [first, ...rest] = stored;
     const keys = new SigningKeys([first ?? (await createKey()), ...rest], folder);
-    keys.store();
+    keys.#store();
     return keys;
   }
 
@@ -57,34 +57,34 @@ export class SigningKeys {
     return this.keys.find((key) => key.kid === kid);
   }
 
-  /** Makes a new current key. The old ones stay published unless they are retired. */
+  /** Creates a new current key. Old keys stay published unless `retireOld` is set. */
   async rotate(retireOld: boolean): Promise<SigningKey> {
     const added = await createKey();
     const [first, ...rest] = this.keys;
     this.keys = retireOld ? [added] : [first, ...rest, added];
-    this.store();
+    this.#store();
     return added;
   }
 
-  /** A key that is never published. */
+  /** A key that is not published. */
   async unknown(): Promise<SigningKey> {
-    this.unknownKey ??= await createKey();
-    return this.unknownKey;
+    this.#unknownKey ??= await createKey();
+    return this.#unknownKey;
   }
 
-  private store(): void {
+  #store(): void {
     const content = this.keys.map((key) => ({
       privateKey: key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
       certificate: key.certificateBase64,
     }));
-    this.folder?.write(fileName, JSON.stringify(content));
+    this.folder?.write(FILE, JSON.stringify(content));
   }
 }
 
 /**
- * Compact JWS. The algorithm follows `header.alg` where it is one that fits the key.
+ * Signs a compact JWS. Uses `header.alg` if it fits the key, else RS256 or HS256.
  *
- * @param header as JSON, or a text that is taken as it is; so are `claims`.
+ * @param header an object, or a verbatim text; the same for `claims`.
  */
 export function signCompact(
   header: object | string,
@@ -115,19 +115,19 @@ async function createKey(): Promise<SigningKey> {
       privateKey: await webcrypto.subtle.importKey(
         'pkcs8',
         privateKey.export({ type: 'pkcs8', format: 'der' }),
-        algorithm,
+        ALGORITHM,
         false,
         ['sign'],
       ),
       publicKey: await webcrypto.subtle.importKey(
         'spki',
         publicKey.export({ type: 'spki', format: 'der' }),
-        algorithm,
+        ALGORITHM,
         true,
         ['verify'],
       ),
     },
-    signingAlgorithm: algorithm,
+    signingAlgorithm: ALGORITHM,
   });
   const raw = Buffer.from(certificate.rawData);
   return { kid: thumbprint(raw), privateKey, publicKey, certificateBase64: raw.toString('base64') };

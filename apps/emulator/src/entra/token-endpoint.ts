@@ -1,13 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { ServiceReply, ServiceRequest } from '../service-server.js';
+import type { ServiceReply, ServiceRequest } from '../route.js';
 import {
   type SampleApp,
   type SamplePerson,
-  sampleResources,
-  sampleTenants,
+  SAMPLE_RESOURCES,
+  SAMPLE_TENANTS,
   type TokenVersion,
-} from '../sample-people.js';
-import { type AccessTokens, tokenLifetimeSeconds } from './access-tokens.js';
+} from '../fixtures/seed-directory.js';
+import { type AccessTokens, TOKEN_LIFETIME_SECONDS } from './access-tokens.js';
 import {
   consentedScopes,
   findApp,
@@ -17,12 +17,12 @@ import {
   type RequestedScopes,
   resolveTenant,
 } from './directory.js';
-import { EntraRefusal, malformedGrant, missingParameter } from './entra-errors.js';
+import { EntraHttpError, malformedGrant, missingParameter } from './entra-errors.js';
 import type { Grants } from './grants.js';
 
-const onBehalfOf = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+const ON_BEHALF_OF = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
-/** The token endpoints, v1.0 and v2.0, for the four grants that the project meets. */
+/** The v1.0 and v2.0 token endpoints: client credentials, code, refresh token and on-behalf-of. */
 export class TokenEndpoint {
   constructor(
     private readonly tokens: AccessTokens,
@@ -37,15 +37,15 @@ export class TokenEndpoint {
     request.caller = client.clientId;
     switch (grantType) {
       case 'client_credentials':
-        return this.clientCredentials(form, client, tenantId, endpoint);
+        return this.#clientCredentials(form, client, tenantId, endpoint);
       case 'authorization_code':
-        return this.authorizationCode(form, client, endpoint);
+        return this.#authorizationCode(form, client, endpoint);
       case 'refresh_token':
-        return this.refresh(form, client, endpoint);
-      case onBehalfOf:
-        return this.onBehalfOf(form, client, endpoint);
+        return this.#refresh(form, client, endpoint);
+      case ON_BEHALF_OF:
+        return this.#onBehalfOf(form, client, endpoint);
       default:
-        throw new EntraRefusal({
+        throw new EntraHttpError({
           error: 'unsupported_grant_type',
           number: 70003,
           message: `The app requested an unsupported grant type '${grantType}'.`,
@@ -53,15 +53,15 @@ export class TokenEndpoint {
     }
   }
 
-  private clientCredentials(
+  #clientCredentials(
     form: URLSearchParams,
     client: SampleApp,
     tenantId: string | undefined,
     endpoint: TokenVersion,
   ): ServiceReply {
-    if (client.clientSecret === undefined) throw new EntraRefusal(secretMissing());
-    if (tenantId !== sampleTenants.home.id) {
-      throw new EntraRefusal({
+    if (client.clientSecret === undefined) throw new EntraHttpError(secretMissing());
+    if (tenantId !== SAMPLE_TENANTS.home.id) {
+      throw new EntraHttpError({
         error: 'unauthorized_client',
         number: 700016,
         message: `Application with identifier '${client.clientId}' was not found in the directory '${tenantId ?? 'common'}'.`,
@@ -69,7 +69,7 @@ export class TokenEndpoint {
     }
     const wanted = requestedResource(form, endpoint);
     if (endpoint === '2.0' && wanted.names.join(' ') !== '.default') {
-      throw new EntraRefusal({
+      throw new EntraHttpError({
         error: 'invalid_scope',
         number: 1002012,
         message: `The provided value for scope ${form.get('scope') ?? ''} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).`,
@@ -81,22 +81,22 @@ export class TokenEndpoint {
       tenantId,
       client,
       version: wanted.resource.tokenVersion,
-      roles: wanted.resource === sampleResources.api ? client.roles : [],
+      roles: wanted.resource === SAMPLE_RESOURCES.api ? client.roles : [],
     });
     return success(endpoint, wanted, { access_token: this.tokens.sign(claims) });
   }
 
-  private authorizationCode(
+  #authorizationCode(
     form: URLSearchParams,
     client: SampleApp,
     endpoint: TokenVersion,
   ): ServiceReply {
     const grant = this.grants.redeemCode(required(form, 'code'));
     if (grant?.clientId !== client.clientId) {
-      throw new EntraRefusal(malformedGrant());
+      throw new EntraHttpError(malformedGrant());
     }
     if (required(form, 'redirect_uri') !== grant.redirectUri) {
-      throw new EntraRefusal({
+      throw new EntraHttpError({
         error: 'invalid_client',
         number: 500112,
         message:
@@ -104,32 +104,28 @@ export class TokenEndpoint {
       });
     }
     checkProofKey(grant.codeChallenge, form.get('code_verifier'));
-    return this.signIn(endpoint, client, grant.person, grant.wanted, grant.nonce);
+    return this.#signIn(endpoint, client, grant.person, grant.wanted, grant.nonce);
   }
 
-  private refresh(form: URLSearchParams, client: SampleApp, endpoint: TokenVersion): ServiceReply {
+  #refresh(form: URLSearchParams, client: SampleApp, endpoint: TokenVersion): ServiceReply {
     const grant = this.grants.findRefresh(required(form, 'refresh_token'));
     if (grant?.clientId !== client.clientId) {
-      throw new EntraRefusal(malformedGrant());
+      throw new EntraHttpError(malformedGrant());
     }
     const scope = form.get('scope');
     const wanted = scope === null ? grant.wanted : parseScopes(scope);
-    return this.signIn(endpoint, client, grant.person, wanted);
+    return this.#signIn(endpoint, client, grant.person, wanted);
   }
 
-  private onBehalfOf(
-    form: URLSearchParams,
-    client: SampleApp,
-    endpoint: TokenVersion,
-  ): ServiceReply {
-    if (client.clientSecret === undefined) throw new EntraRefusal(secretMissing());
+  #onBehalfOf(form: URLSearchParams, client: SampleApp, endpoint: TokenVersion): ServiceReply {
+    if (client.clientSecret === undefined) throw new EntraHttpError(secretMissing());
     if (form.get('requested_token_use') !== 'on_behalf_of') {
-      throw new EntraRefusal(missingParameter('requested_token_use'));
+      throw new EntraHttpError(missingParameter('requested_token_use'));
     }
-    const api = sampleResources.api;
+    const api = SAMPLE_RESOURCES.api;
     const assertion = this.tokens.verify(required(form, 'assertion'), api);
     if (assertion === undefined || client.clientId !== api.clientId) {
-      throw new EntraRefusal({
+      throw new EntraHttpError({
         error: 'invalid_grant',
         number: 500131,
         message:
@@ -138,16 +134,16 @@ export class TokenEndpoint {
     }
     const person = findPerson(String(assertion.tid), assertion.oid);
     if (person === undefined || assertion.scp === undefined) {
-      throw new EntraRefusal({
+      throw new EntraHttpError({
         error: 'invalid_grant',
         number: 7000114,
         message: `Application '${client.clientId}' is not allowed to make application on-behalf-of calls.`,
       });
     }
-    return this.signIn(endpoint, client, person, requestedResource(form, endpoint));
+    return this.#signIn(endpoint, client, person, requestedResource(form, endpoint));
   }
 
-  private signIn(
+  #signIn(
     endpoint: TokenVersion,
     client: SampleApp,
     person: SamplePerson,
@@ -176,7 +172,7 @@ export class TokenEndpoint {
   }
 }
 
-/** The v1.0 endpoint names the resource itself, the v2.0 endpoint within `scope`. */
+/** The v1.0 endpoint has a `resource` parameter; at v2.0 the resource is part of `scope`. */
 function requestedResource(form: URLSearchParams, endpoint: TokenVersion): RequestedScopes {
   const scope = form.get('scope');
   if (endpoint === '2.0' || scope?.includes('/') === true) {
@@ -198,13 +194,13 @@ function authenticateClient(
     .map(decodeURIComponent);
   const clientId = form.get('client_id') ?? basicId;
   if (clientId === undefined || clientId === '') {
-    throw new EntraRefusal(missingParameter('client_id'));
+    throw new EntraHttpError(missingParameter('client_id'));
   }
   const app = findApp(clientId, segment);
   const secret = form.get('client_secret') ?? basicSecret;
   if (app.clientSecret === undefined) {
     if (secret === undefined) return app;
-    throw new EntraRefusal({
+    throw new EntraHttpError({
       error: 'invalid_client',
       number: 700025,
       status: 401,
@@ -212,9 +208,9 @@ function authenticateClient(
         "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
     });
   }
-  if (secret === undefined) throw new EntraRefusal(secretMissing());
+  if (secret === undefined) throw new EntraHttpError(secretMissing());
   if (!isSame(secret, app.clientSecret)) {
-    throw new EntraRefusal({
+    throw new EntraHttpError({
       error: 'invalid_client',
       number: 7000215,
       status: 401,
@@ -231,7 +227,7 @@ function checkProofKey(challenge: string | undefined, verifier: string | null): 
     .update(verifier ?? '')
     .digest('base64url');
   if (verifier !== null && challenge !== undefined && isSame(computed, challenge)) return;
-  throw new EntraRefusal({
+  throw new EntraHttpError({
     error: 'invalid_grant',
     number: 501481,
     message:
@@ -239,7 +235,7 @@ function checkProofKey(challenge: string | undefined, verifier: string | null): 
   });
 }
 
-function secretMissing(): ConstructorParameters<typeof EntraRefusal>[0] {
+function secretMissing(): ConstructorParameters<typeof EntraHttpError>[0] {
   return {
     error: 'invalid_client',
     number: 7000218,
@@ -253,7 +249,7 @@ function success(endpoint: TokenVersion, wanted: RequestedScopes, body: object):
   const common = { token_type: 'Bearer', ...body };
   const headers = { 'cache-control': 'no-store, no-cache', pragma: 'no-cache' };
   if (endpoint === '2.0') {
-    const expires = { expires_in: tokenLifetimeSeconds, ext_expires_in: tokenLifetimeSeconds };
+    const expires = { expires_in: TOKEN_LIFETIME_SECONDS, ext_expires_in: TOKEN_LIFETIME_SECONDS };
     return { status: 200, headers, body: { ...common, ...expires } };
   }
   const now = Math.floor(Date.now() / 1000);
@@ -262,9 +258,9 @@ function success(endpoint: TokenVersion, wanted: RequestedScopes, body: object):
     headers,
     body: {
       ...common,
-      expires_in: String(tokenLifetimeSeconds),
-      ext_expires_in: String(tokenLifetimeSeconds),
-      expires_on: String(now + tokenLifetimeSeconds),
+      expires_in: String(TOKEN_LIFETIME_SECONDS),
+      ext_expires_in: String(TOKEN_LIFETIME_SECONDS),
+      expires_on: String(now + TOKEN_LIFETIME_SECONDS),
       not_before: String(now - 300),
       resource: wanted.identifier,
     },
@@ -273,7 +269,7 @@ function success(endpoint: TokenVersion, wanted: RequestedScopes, body: object):
 
 function required(form: URLSearchParams, name: string): string {
   const value = form.get(name);
-  if (value === null || value === '') throw new EntraRefusal(missingParameter(name));
+  if (value === null || value === '') throw new EntraHttpError(missingParameter(name));
   return value;
 }
 

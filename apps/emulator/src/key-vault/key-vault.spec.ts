@@ -1,7 +1,7 @@
 import { SecretClient } from '@azure/keyvault-secrets';
 import { ManagedIdentityCredential, type TokenCredential } from '@azure/identity';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { serviceCredential, useEmulator } from '../spec-emulator.js';
+import { serviceCredential, useEmulator } from '../testing.js';
 
 const running = useEmulator();
 
@@ -13,7 +13,7 @@ function vault(credential: TokenCredential = serviceCredential(running())): Secr
 }
 
 describe('Key Vault', () => {
-  it('gives the connection string that opens ACS', async () => {
+  it('returns the connection string of ACS', async () => {
     const secret = await vault().getSecret('acs-connection-string');
     expect(secret.value).toBe(running().acsResources[0]?.connectionString);
     expect(secret.properties).toMatchObject({ enabled: true, name: 'acs-connection-string' });
@@ -27,7 +27,7 @@ describe('Key Vault', () => {
     },
   );
 
-  it('keeps each version', async () => {
+  it('returns every version of a secret', async () => {
     const client = vault();
     const first = await client.setSecret('rotated', 'one', {
       contentType: 'text/plain',
@@ -51,7 +51,7 @@ describe('Key Vault', () => {
     expect(versions).toEqual([first.properties.version, secondVersion]);
   });
 
-  it('gives an expired version and says that it is, but refuses a disabled one', async () => {
+  it('returns an expired version with its expiry, and rejects a disabled one', async () => {
     const client = vault();
     const expiresOn = new Date('2020-01-01T00:00:00Z');
     const { name, properties } = await client.setSecret('old', 'value', { expiresOn });
@@ -63,7 +63,7 @@ describe('Key Vault', () => {
     });
   });
 
-  it('does not find what is not there', async () => {
+  it('responds 404 for an unknown secret or version', async () => {
     await expect(vault().getSecret('absent')).rejects.toMatchObject({
       statusCode: 404,
       code: 'SecretNotFound',
@@ -73,7 +73,7 @@ describe('Key Vault', () => {
     ).rejects.toMatchObject({ statusCode: 404 });
   });
 
-  it('challenges who has no token and refuses who has a wrong one', async () => {
+  it('challenges a call without a token, and rejects a wrong one', async () => {
     const { control, keyVaultUrl, entraUrl, tenantId } = running();
     const url = `${keyVaultUrl}/secrets/acs-connection-string/?api%2Dversion=7.6`;
     const anonymous = await fetch(url);
@@ -93,7 +93,7 @@ describe('Key Vault', () => {
     expect(await withoutRole.json()).toMatchObject({ error: { code: 'Forbidden' } });
   });
 
-  it('throttles beyond its limit', async () => {
+  it('responds 429 beyond its limit', async () => {
     const client = vault();
     await client.getSecret('token-cache-key');
     await running().control.changeKeyVault({ limit: 1, windowSeconds: 60 });
@@ -110,14 +110,14 @@ describe('the managed identity endpoint', () => {
     vi.unstubAllEnvs();
   });
 
-  it('signs in to Key Vault', async () => {
+  it('issues a token for Key Vault', async () => {
     vi.stubEnv('IDENTITY_ENDPOINT', running().managedIdentityUrl);
     vi.stubEnv('IDENTITY_HEADER', running().managedIdentityHeader);
     const secret = await vault(new ManagedIdentityCredential()).getSecret('token-cache-key');
     expect(secret.value).toBeDefined();
   });
 
-  it('refuses who does not know the header', async () => {
+  it('rejects a missing or wrong identity header', async () => {
     const url = `${running().managedIdentityUrl}?resource=https://vault.azure.net&api-version=2019-08-01`;
     expect((await fetch(url)).status).toBe(401);
     const response = await fetch(url, { headers: { 'x-identity-header': 'guess' } });

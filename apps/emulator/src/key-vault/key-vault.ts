@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import type { AccessTokens } from '../entra/access-tokens.js';
-import { type SampleApp, sampleApps, sampleResources, sampleTenants } from '../sample-people.js';
 import {
-  azureError,
-  Refusal,
-  type Route,
-  type ServiceReply,
-  type ServiceRequest,
-} from '../service-server.js';
+  type SampleApp,
+  SAMPLE_APPS,
+  SAMPLE_RESOURCES,
+  SAMPLE_TENANTS,
+} from '../fixtures/seed-directory.js';
+import { azureError, HttpError } from '../http-error.js';
+import type { Route, ServiceReply, ServiceRequest } from '../route.js';
 import { SlidingWindow } from '../sliding-window.js';
 import type { SecretChange, SecretVersion, VaultSecrets } from './secrets.js';
 
@@ -23,6 +23,7 @@ const changeSchema = z.object({
 });
 const setSchema = changeSchema.extend({ value: z.string().max(25_600) });
 
+/** The collaborators of `KeyVault`. */
 export interface KeyVaultDependencies {
   readonly secrets: VaultSecrets;
   readonly tokens: AccessTokens;
@@ -30,31 +31,31 @@ export interface KeyVaultDependencies {
   readonly authorityUrl: () => string;
 }
 
-/** The secrets of one Key Vault. */
+/** The emulated Key Vault: the secrets operations of its REST API. */
 export class KeyVault {
-  private limit = documentedLimit();
+  #limit = documentedLimit();
 
   constructor(private readonly given: KeyVaultDependencies) {}
 
   changeLimit(transactions: number, windowSeconds: number): void {
-    this.limit = new SlidingWindow(transactions, windowSeconds * 1000);
+    this.#limit = new SlidingWindow(transactions, windowSeconds * 1000);
   }
 
   resetLimit(): void {
-    this.limit = documentedLimit();
+    this.#limit = documentedLimit();
   }
 
   routes(): Route[] {
     return [
-      this.route('GET', /^\/secrets\/([^/]+)\/versions\/?$/, 'list-versions', (request) =>
-        this.listVersions(request),
+      this.#route('GET', /^\/secrets\/([^/]+)\/versions\/?$/, 'list-versions', (request) =>
+        this.#listVersions(request),
       ),
-      this.route('GET', /^\/secrets\/([^/]+)(?:\/([^/]*))?\/?$/, 'get-secret', (request) =>
-        this.get(request),
+      this.#route('GET', /^\/secrets\/([^/]+)(?:\/([^/]*))?\/?$/, 'get-secret', (request) =>
+        this.#get(request),
       ),
-      this.route('PUT', /^\/secrets\/([^/]+)\/?$/, 'set-secret', (request) => this.set(request)),
-      this.route('PATCH', /^\/secrets\/([^/]+)\/([^/]+)\/?$/, 'update-secret', (request) =>
-        this.update(request),
+      this.#route('PUT', /^\/secrets\/([^/]+)\/?$/, 'set-secret', (request) => this.#set(request)),
+      this.#route('PATCH', /^\/secrets\/([^/]+)\/([^/]+)\/?$/, 'update-secret', (request) =>
+        this.#update(request),
       ),
     ];
   }
@@ -68,7 +69,7 @@ export class KeyVault {
     };
   }
 
-  private route(
+  #route(
     method: string,
     path: RegExp,
     operation: string,
@@ -79,56 +80,56 @@ export class KeyVault {
       path,
       operation,
       handle: (request) => {
-        this.authenticate(request);
-        if (this.limit.tryPass(performance.now()) > 0) throw throttled();
+        this.#authenticate(request);
+        if (this.#limit.tryPass(performance.now()) > 0) throw throttled();
         if (!request.query.has('api-version')) {
-          throw refusal(400, 'BadParameter', 'The request URI contains an invalid api-version.');
+          throw httpError(400, 'BadParameter', 'The request URI contains an invalid api-version.');
         }
         return handle(request);
       },
     };
   }
 
-  private get(request: ServiceRequest): ServiceReply {
+  #get(request: ServiceRequest): ServiceReply {
     const [name = '', version = ''] = request.params;
-    const secret = this.existing(name, version === '' ? undefined : version);
+    const secret = this.#existing(name, version === '' ? undefined : version);
     if (!secret.enabled) {
-      throw refusal(403, 'Forbidden', 'Operation get is not allowed on a disabled secret.', {
+      throw httpError(403, 'Forbidden', 'Operation get is not allowed on a disabled secret.', {
         code: 'SecretDisabled',
       });
     }
-    return { status: 200, body: { value: secret.value, ...this.describe(name, secret) } };
+    return { status: 200, body: { value: secret.value, ...this.#describe(name, secret) } };
   }
 
-  private listVersions(request: ServiceRequest): ServiceReply {
+  #listVersions(request: ServiceRequest): ServiceReply {
     const name = request.params[0] ?? '';
-    this.existing(name);
-    const value = this.given.secrets.versions(name).map((secret) => this.describe(name, secret));
+    this.#existing(name);
+    const value = this.given.secrets.versions(name).map((secret) => this.#describe(name, secret));
     return { status: 200, body: { value, nextLink: null } };
   }
 
-  private set(request: ServiceRequest): ServiceReply {
+  #set(request: ServiceRequest): ServiceReply {
     const name = request.params[0] ?? '';
     if (!/^[0-9a-zA-Z-]{1,127}$/.test(name)) {
-      throw refusal(400, 'BadParameter', `The request URI contains an invalid name: ${name}`);
+      throw httpError(400, 'BadParameter', `The request URI contains an invalid name: ${name}`);
     }
     const body = readJson(request, setSchema);
     const secret = this.given.secrets.set(name, { value: body.value, ...toChange(body) });
-    return { status: 200, body: { value: secret.value, ...this.describe(name, secret) } };
+    return { status: 200, body: { value: secret.value, ...this.#describe(name, secret) } };
   }
 
-  private update(request: ServiceRequest): ServiceReply {
+  #update(request: ServiceRequest): ServiceReply {
     const [name = '', version = ''] = request.params;
-    this.existing(name, version);
+    this.#existing(name, version);
     const body = readJson(request, changeSchema);
     const secret = this.given.secrets.change(name, version, toChange(body));
-    return { status: 200, body: secret === undefined ? {} : this.describe(name, secret) };
+    return { status: 200, body: secret === undefined ? {} : this.#describe(name, secret) };
   }
 
-  private existing(name: string, version?: string): SecretVersion {
+  #existing(name: string, version?: string): SecretVersion {
     const secret = this.given.secrets.find(name, version);
     if (secret !== undefined) return secret;
-    throw refusal(
+    throw httpError(
       404,
       'SecretNotFound',
       `A secret with (name/id) ${version === undefined ? name : `${name}/${version}`} was not ` +
@@ -138,7 +139,7 @@ export class KeyVault {
     );
   }
 
-  private describe(name: string, secret: SecretVersion): object {
+  #describe(name: string, secret: SecretVersion): object {
     return {
       id: `${this.given.url()}/secrets/${name}/${secret.version}`,
       ...(secret.contentType === undefined ? {} : { contentType: secret.contentType }),
@@ -155,28 +156,28 @@ export class KeyVault {
     };
   }
 
-  /** The SDK calls without a token first, to learn from the challenge where to get one. */
-  private authenticate(request: ServiceRequest): void {
+  /** The SDK's first call has no token: it reads the authority from the challenge. */
+  #authenticate(request: ServiceRequest): void {
     const token = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
     if (token === undefined) {
-      throw this.challenge('AKV10000: Request is missing a Bearer or PoP token.');
+      throw this.#challenge('AKV10000: Request is missing a Bearer or PoP token.');
     }
-    const claims = this.given.tokens.verify(token, sampleResources['key-vault']);
-    if (claims === undefined) throw this.challenge('AKV10032: Invalid issuer, audience or time.');
-    const app = Object.values<SampleApp>(sampleApps).find(
+    const claims = this.given.tokens.verify(token, SAMPLE_RESOURCES['key-vault']);
+    if (claims === undefined) throw this.#challenge('AKV10032: Invalid issuer, audience or time.');
+    const app = Object.values<SampleApp>(SAMPLE_APPS).find(
       ({ objectId }) => objectId === claims.oid,
     );
     request.caller = String(claims.oid);
-    if (app?.hasAzureRoles === true && claims.tid === sampleTenants.home.id) return;
-    throw refusal(403, 'Forbidden', 'Caller is not authorized to perform action on resource.', {
+    if (app?.hasAzureRoles === true && claims.tid === SAMPLE_TENANTS.home.id) return;
+    throw httpError(403, 'Forbidden', 'Caller is not authorized to perform action on resource.', {
       code: 'ForbiddenByRbac',
     });
   }
 
-  private challenge(message: string): Refusal {
-    const authority = `${this.given.authorityUrl()}/${sampleTenants.home.id}`;
+  #challenge(message: string): HttpError {
+    const authority = `${this.given.authorityUrl()}/${SAMPLE_TENANTS.home.id}`;
     const challenge = `Bearer authorization="${authority}", resource="https://vault.azure.net"`;
-    return new Refusal({
+    return new HttpError({
       status: 401,
       headers: { 'www-authenticate': challenge },
       body: azureError('Unauthorized', message),
@@ -184,7 +185,7 @@ export class KeyVault {
   }
 }
 
-/** 4,000 transactions in 10 seconds. */
+/** The documented limit: 4,000 transactions in 10 seconds. */
 function documentedLimit(): SlidingWindow {
   return new SlidingWindow(4000, 10_000);
 }
@@ -207,12 +208,12 @@ function readJson<Schema extends z.ZodType>(
   try {
     return schema.parse(JSON.parse(request.body.toString()));
   } catch {
-    throw refusal(400, 'BadParameter', 'The request body is not valid.');
+    throw httpError(400, 'BadParameter', 'The request body is not valid.');
   }
 }
 
-function throttled(): Refusal {
-  return new Refusal({
+function throttled(): HttpError {
+  return new HttpError({
     status: 429,
     headers: { 'retry-after': '1' },
     body: azureError(
@@ -222,7 +223,7 @@ function throttled(): Refusal {
   });
 }
 
-function refusal(status: number, code: string, message: string, innererror?: object): Refusal {
+function httpError(status: number, code: string, message: string, innererror?: object): HttpError {
   const error = { code, message, ...(innererror === undefined ? {} : { innererror }) };
-  return new Refusal({ status, body: { error } });
+  return new HttpError({ status, body: { error } });
 }

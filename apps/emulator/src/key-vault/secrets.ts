@@ -8,14 +8,14 @@ const versionSchema = z.strictObject({
   contentType: z.string().optional(),
   tags: z.record(z.string(), z.string()).optional(),
   enabled: z.boolean(),
-  /** Unix seconds, as Key Vault counts. */
+  /** Unix seconds, as are the other instants. */
   created: z.int(),
   updated: z.int(),
   notBefore: z.int().optional(),
   expires: z.int().optional(),
 });
 const storedSchema = z.record(z.string(), z.array(versionSchema));
-const fileName = 'key-vault.json';
+const FILE = 'key-vault.json';
 
 export type SecretVersion = z.output<typeof versionSchema>;
 export type NewSecret = Pick<
@@ -26,13 +26,13 @@ export type SecretChange = Partial<
   Pick<SecretVersion, 'contentType' | 'tags' | 'enabled' | 'notBefore' | 'expires'>
 >;
 
-/** The secrets of the vault, each with its versions, the newest last. */
+/** The secrets of the vault with their versions, newest last. */
 export class VaultSecrets {
-  private readonly secrets: Map<string, SecretVersion[]>;
+  readonly #secrets: Map<string, SecretVersion[]>;
 
-  /** @param folder where they are kept between starts; without it, memory alone. */
+  /** @param folder stores the secrets between starts. Absent: memory only. */
   constructor(private readonly folder: StateFolder | undefined) {
-    this.secrets = new Map(Object.entries(folder?.readJson(fileName, storedSchema) ?? {}));
+    this.#secrets = new Map(Object.entries(folder?.readJson(FILE, storedSchema) ?? {}));
   }
 
   set(name: string, { enabled = true, ...secret }: NewSecret): SecretVersion {
@@ -44,22 +44,22 @@ export class VaultSecrets {
       updated: now,
       ...secret,
     };
-    this.secrets.set(name, [...this.versions(name), added]);
-    this.store();
+    this.#secrets.set(name, [...this.versions(name), added]);
+    this.#store();
     return added;
   }
 
-  /** Sets the secret unless its newest version has that value already. */
+  /** Sets the secret unless its newest version has this value. */
   ensure(name: string, value: string): void {
     if (this.find(name)?.value !== value) this.set(name, { value });
   }
 
-  /** Gives the secret a value on first start alone. */
+  /** Sets the secret unless it exists. */
   ensurePresent(name: string, makeValue: () => string): void {
     if (this.find(name) === undefined) this.set(name, { value: makeValue() });
   }
 
-  /** @param version default the newest. */
+  /** @param version default: the newest. */
   find(name: string, version?: string): SecretVersion | undefined {
     const versions = this.versions(name);
     if (version === undefined) return versions.at(-1);
@@ -67,22 +67,22 @@ export class VaultSecrets {
   }
 
   versions(name: string): readonly SecretVersion[] {
-    return this.secrets.get(name) ?? [];
+    return this.#secrets.get(name) ?? [];
   }
 
   change(name: string, version: string, change: SecretChange): SecretVersion | undefined {
     const old = this.find(name, version);
     if (old === undefined) return undefined;
     const changed = { ...old, ...change, updated: Math.floor(Date.now() / 1000) };
-    this.secrets.set(
+    this.#secrets.set(
       name,
       this.versions(name).map((known) => (known === old ? changed : known)),
     );
-    this.store();
+    this.#store();
     return changed;
   }
 
-  private store(): void {
-    this.folder?.write(fileName, JSON.stringify(Object.fromEntries(this.secrets)));
+  #store(): void {
+    this.folder?.write(FILE, JSON.stringify(Object.fromEntries(this.#secrets)));
   }
 }

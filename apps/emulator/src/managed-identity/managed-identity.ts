@@ -1,15 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { nowSeconds, tokenLifetimeSeconds } from '../entra/access-tokens.js';
+import { nowSeconds, TOKEN_LIFETIME_SECONDS } from '../entra/access-tokens.js';
 import { findResource } from '../entra/directory.js';
 import type { Entra } from '../entra/entra.js';
-import { sampleApps, sampleTenants } from '../sample-people.js';
-import { Refusal, type Route, type ServiceReply, type ServiceRequest } from '../service-server.js';
+import { SAMPLE_APPS, SAMPLE_TENANTS } from '../fixtures/seed-directory.js';
+import { HttpError } from '../http-error.js';
+import type { Route, ServiceReply, ServiceRequest } from '../route.js';
 
 /** The managed identity endpoint of App Service, api-version 2019-08-01. */
 export class ManagedIdentity {
   constructor(
     private readonly entra: Entra,
-    /** What `X-IDENTITY-HEADER` must hold. */
+    /** The expected value of `X-IDENTITY-HEADER`. */
     private readonly header: string,
   ) {}
 
@@ -19,23 +20,23 @@ export class ManagedIdentity {
         method: 'GET',
         path: /^\/msi\/token$/,
         operation: 'token',
-        handle: (request) => this.token(request),
+        handle: (request) => this.#token(request),
       },
     ];
   }
 
-  private token(request: ServiceRequest): ServiceReply {
+  #token(request: ServiceRequest): ServiceReply {
     const given = request.headers['x-identity-header'];
     if (typeof given !== 'string' || !isSame(given, this.header)) {
-      throw refusal(401, 'The X-IDENTITY-HEADER is missing or wrong.');
+      throw httpError(401, 'The X-IDENTITY-HEADER is missing or wrong.');
     }
     if (request.query.get('api-version') !== '2019-08-01') {
-      throw refusal(400, 'The api-version is not supported.');
+      throw httpError(400, 'The api-version is not supported.');
     }
-    const identity = sampleApps['managed-identity'];
+    const identity = SAMPLE_APPS['managed-identity'];
     const clientId = request.query.get('client_id');
     if (clientId !== null && clientId !== identity.clientId) {
-      throw refusal(400, `No User Assigned or Delegated Managed Identity found for ${clientId}.`);
+      throw httpError(400, `No User Assigned or Delegated Managed Identity found for ${clientId}.`);
     }
     const identifier = request.query.get('resource') ?? '';
     const resource = findResource(identifier);
@@ -43,7 +44,7 @@ export class ManagedIdentity {
     const claims = this.entra.tokens.appOnlyClaims({
       resource,
       audience: identifier,
-      tenantId: sampleTenants.home.id,
+      tenantId: SAMPLE_TENANTS.home.id,
       client: identity,
       version: resource.tokenVersion,
       roles: [],
@@ -53,7 +54,7 @@ export class ManagedIdentity {
       body: {
         access_token: this.entra.tokens.sign(claims),
         client_id: identity.clientId,
-        expires_on: String(nowSeconds() + tokenLifetimeSeconds),
+        expires_on: String(nowSeconds() + TOKEN_LIFETIME_SECONDS),
         resource: identifier,
         token_type: 'Bearer',
       },
@@ -61,8 +62,8 @@ export class ManagedIdentity {
   }
 }
 
-function refusal(statusCode: number, message: string): Refusal {
-  return new Refusal({ status: statusCode, body: { statusCode, message } });
+function httpError(statusCode: number, message: string): HttpError {
+  return new HttpError({ status: statusCode, body: { statusCode, message } });
 }
 
 function isSame(given: string, expected: string): boolean {

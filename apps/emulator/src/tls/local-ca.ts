@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { createPrivateKey, randomUUID, webcrypto } from 'node:crypto';
-import { chmodSync, linkSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { isIP } from 'node:net';
 import {
   BasicConstraintsExtension,
@@ -13,16 +13,16 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { isErrorCode, type StateFolder } from '../state-folder.js';
+import type { StateFolder } from '../state-folder.js';
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-const dayMs = 24 * 60 * 60 * 1000;
-const caLifetimeMs = 3650 * dayMs;
-const renewBeforeMs = 30 * dayMs;
-const caFileName = 'ca.pem';
-const authorityFileName = 'ca-with-key.pem';
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const CA_LIFETIME_MS = 3650 * DAY_MS;
+const RENEW_BEFORE_MS = 30 * DAY_MS;
+const CA_FILE = 'ca.pem';
+const CA_WITH_KEY_FILE = 'ca-with-key.pem';
 
-/** What a TLS server needs, and what its clients must trust. */
+/** The key and certificate of a TLS server, and the CA that its clients must trust. */
 export interface ServerIdentity {
   readonly key: string;
   readonly certificate: string;
@@ -31,13 +31,12 @@ export interface ServerIdentity {
 }
 
 /**
- * Makes a certificate for a server of this machine, signed by the folder's own CA.
+ * Issues a server certificate, signed by the CA of the folder.
  *
- * The CA is made on first use and kept; of several processes that start at once in one folder,
- * all end up with the same CA. It is replaced when it has less than 30 days left. Files are
- * readable by their owner alone.
+ * The CA is created on first use and stored; concurrent processes in one folder get the same CA. It is
+ * replaced 30 days before it expires.
  *
- * @param names host names and addresses beside localhost, 127.0.0.1 and ::1.
+ * @param names host names and addresses in addition to localhost, 127.0.0.1 and ::1.
  */
 export async function serverIdentity(
   folder: StateFolder,
@@ -45,17 +44,17 @@ export async function serverIdentity(
 ): Promise<ServerIdentity> {
   const authority = await loadOrCreateAuthority(folder);
   const caPem = authority.certificate.toString('pem');
-  folder.write(caFileName, caPem);
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  folder.write(CA_FILE, caPem);
+  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const now = Date.now();
   const certificate = await X509CertificateGenerator.create({
     subject: 'CN=Local Azure emulator',
     issuer: authority.certificate.subject,
     publicKey: keys.publicKey,
     signingKey: authority.signingKey,
-    signingAlgorithm: algorithm,
-    notBefore: new Date(now - dayMs),
-    notAfter: new Date(Math.min(now + 365 * dayMs, authority.certificate.notAfter.getTime())),
+    signingAlgorithm: ALGORITHM,
+    notBefore: new Date(now - DAY_MS),
+    notAfter: new Date(Math.min(now + 365 * DAY_MS, authority.certificate.notAfter.getTime())),
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
@@ -72,7 +71,7 @@ export async function serverIdentity(
     key: await privateKeyPem(keys.privateKey),
     certificate: certificate.toString('pem'),
     caPem,
-    caFile: folder.file(caFileName),
+    caFile: folder.file(CA_FILE),
   };
 }
 
@@ -83,21 +82,24 @@ interface Authority {
 
 async function loadOrCreateAuthority(folder: StateFolder): Promise<Authority> {
   const stored = await readAuthority(folder);
-  if (stored !== undefined && stored.certificate.notAfter.getTime() > Date.now() + renewBeforeMs) {
+  if (
+    stored !== undefined &&
+    stored.certificate.notAfter.getTime() > Date.now() + RENEW_BEFORE_MS
+  ) {
     return stored;
   }
-  if (stored !== undefined) rmSync(folder.file(authorityFileName), { force: true });
-  storeUnlessPresent(folder, await createAuthority());
-  const winner = await readAuthority(folder);
-  if (winner === undefined) throw new Error(`the CA vanished from ${folder.path}`);
-  return winner;
+  if (stored !== undefined) rmSync(folder.file(CA_WITH_KEY_FILE), { force: true });
+  folder.writeUnlessPresent(CA_WITH_KEY_FILE, await createAuthority());
+  const authority = await readAuthority(folder);
+  if (authority === undefined) throw new Error(`the CA was deleted from ${folder.path}`);
+  return authority;
 }
 
 async function readAuthority(folder: StateFolder): Promise<Authority | undefined> {
-  const text = folder.read(authorityFileName);
+  const text = folder.read(CA_WITH_KEY_FILE);
   if (text === undefined) return undefined;
   const der = createPrivateKey(text).export({ type: 'pkcs8', format: 'der' });
-  const signingKey = await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
+  const signingKey = await webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
   return {
     certificate: new X509Certificate(text.slice(text.indexOf('-----BEGIN CERTIFICATE-----'))),
     signingKey,
@@ -105,14 +107,14 @@ async function readAuthority(folder: StateFolder): Promise<Authority | undefined
 }
 
 async function createAuthority(): Promise<string> {
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const now = Date.now();
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: `CN=Local Azure emulator CA ${randomUUID().slice(0, 8)} (not for production)`,
     keys,
-    signingAlgorithm: algorithm,
-    notBefore: new Date(now - dayMs),
-    notAfter: new Date(now + caLifetimeMs),
+    signingAlgorithm: ALGORITHM,
+    notBefore: new Date(now - DAY_MS),
+    notAfter: new Date(now + CA_LIFETIME_MS),
     extensions: [
       new BasicConstraintsExtension(true, 0, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
@@ -120,20 +122,6 @@ async function createAuthority(): Promise<string> {
     ],
   });
   return `${await privateKeyPem(keys.privateKey)}\n${certificate.toString('pem')}\n`;
-}
-
-/** A hard link fails when the name is taken: the first of several processes wins. */
-function storeUnlessPresent(folder: StateFolder, pem: string): void {
-  const draft = folder.file(`.${randomUUID()}.draft`);
-  writeFileSync(draft, pem, { mode: 0o600 });
-  chmodSync(draft, 0o600);
-  try {
-    linkSync(draft, folder.file(authorityFileName));
-  } catch (error) {
-    if (!isErrorCode(error, 'EEXIST')) throw error;
-  } finally {
-    rmSync(draft, { force: true });
-  }
 }
 
 async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {

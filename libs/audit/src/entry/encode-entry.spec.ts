@@ -50,7 +50,7 @@ describe('encodeEntry', () => {
     );
   });
 
-  it('leaves no character that breaks a line, hides text or is refused by a parser', () => {
+  it('escapes characters that break lines, hide text or are rejected by parsers', () => {
     fc.assert(
       fc.property(event, (any) => {
         const written = encodeEntry(any, now).leaf.toString();
@@ -60,7 +60,7 @@ describe('encodeEntry', () => {
     );
   });
 
-  it('keeps the length and the hash of what it cuts', () => {
+  it('records length and hash of a truncated text', () => {
     const long = 'x'.repeat(65_536);
     const { entry } = encodeEntry({ ...issued(), reason: { code: long } }, now);
     expect(entry.reason?.code).toBe(
@@ -68,7 +68,7 @@ describe('encodeEntry', () => {
     );
   });
 
-  it('stands in for personal values with a hash that needs the salt', () => {
+  it('replaces personal values by salted hashes', () => {
     const first = encodeEntry(issued(), now);
     const second = encodeEntry(issued(), now);
     expect(first.entry.personal?.clientAddress).not.toBe(second.entry.personal?.clientAddress);
@@ -81,8 +81,8 @@ describe('encodeEntry', () => {
   });
 });
 
-describe('harmless', () => {
-  it('writes hostile characters out and leaves the rest alone', () => {
+describe('escapeControlCharacters', () => {
+  it('escapes unsafe characters and no others', () => {
     expect(escapeControlCharacters('a\r\nb\u202e\ud800 ü 😀 日本')).toBe(
       'a\\u000d\\u000ab\\u202e\\ud800 ü 😀 日本',
     );

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashLeaf } from '#libs/transparency-log';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
-import { openTestDesk, openTestLog, openTestReader, type TestLog } from '../testing/test-log.js';
+import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, denied, issued } from '../testing/sample-events.js';
 import { AUDIT_ACTIONS } from '../trail/audit-event.js';
 import { EXPORT_FORMATS, type ExportFormat } from './export-formats.js';
@@ -16,7 +16,7 @@ describe('EntryExport', () => {
 
   beforeAll(async () => {
     database = await testDatabase();
-    log = openTestLog(database.serviceUrl);
+    log = await openTestLog(database.serviceUrl);
     await log.trail.recordAll(
       AUDIT_ACTIONS.map((action) => ({
         ...issued(),
@@ -41,14 +41,14 @@ describe('EntryExport', () => {
 
   async function lines(format: ExportFormat, fromIndex = 0): Promise<string[]> {
     let text = '';
-    for await (const piece of openTestDesk(log).export(operator, { format, fromIndex }))
-      text += piece.text;
+    for await (const chunk of log.auditLog.export(operator, { format, fromIndex }))
+      text += chunk.text;
     expect(text.endsWith('\n')).toBe(true);
     return text.slice(0, -1).split('\n');
   }
 
   it.each(Object.keys(EXPORT_FORMATS) as ExportFormat[])(
-    'gives each entry one harmless line as %s',
+    'gives each entry one line without unsafe characters as %s',
     async (format) => {
       const all = await lines(format);
       expect(all.length).toBeGreaterThanOrEqual(total);
@@ -57,10 +57,10 @@ describe('EntryExport', () => {
     },
   );
 
-  it('goes on after the last piece that arrived, without a gap', async () => {
+  it('continues after the last chunk received, without a gap', async () => {
     const first = [];
     let next = 0;
-    for await (const { text, nextIndex } of openTestDesk(log).export(operator, {
+    for await (const { text, nextIndex } of log.auditLog.export(operator, {
       format: 'ndjson',
       fromIndex: 0,
     })) {
@@ -74,10 +74,10 @@ describe('EntryExport', () => {
     expect(indexes).toEqual(indexes.map((_, nth) => nth));
   });
 
-  it('keeps in NDJSON the very bytes that the log commits to', async () => {
+  it('gives in NDJSON the exact bytes that the log commits to', async () => {
     const [, second = ''] = await lines('ndjson');
     const bytes = /"entry":(\{.*\}),"personal":/.exec(second)?.[1] ?? '';
-    const tile = await openTestReader(log).resource('tile/0/000');
+    const tile = await log.reader.resource('tile/0/000');
     expect(hashLeaf(Buffer.from(bytes)).equals(tile.subarray(32, 64))).toBe(true);
   });
 });

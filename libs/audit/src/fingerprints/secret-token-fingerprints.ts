@@ -4,7 +4,7 @@ import { type Secret, SecretStore } from '#libs/secrets';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { type TokenFingerprint, TokenFingerprints } from './token-fingerprints.js';
 
-/** HMAC-SHA-256 with a key from the secret store: who has the log but not the key can test no token. */
+/** HMAC-SHA-256 with a key from the secret store. Without the key, a token can't be tested against the log. */
 @Injectable()
 export class SecretTokenFingerprints extends TokenFingerprints {
   constructor(

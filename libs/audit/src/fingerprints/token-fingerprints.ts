@@ -1,24 +1,24 @@
-/** What stands for a token in the log. */
+/** The fingerprint of a token, by which entries identify it. */
 export interface TokenFingerprint {
   /** base64url of HMAC-SHA-256 over the token: 43 characters. */
   readonly fingerprint: string;
-  /** Id of the key, which is the version of its secret. */
+  /** Id of the key: the version of its secret. */
   readonly fingerprintKey: string;
 }
 
-/** Turns tokens into what the log may hold of them. */
+/** Computes fingerprints of tokens, because the log must not contain tokens. */
 export abstract class TokenFingerprints {
   /**
-   * The fingerprint with the key in use now.
+   * The fingerprint with the current key.
    *
    * @throws SecretUnavailable when the key can't be read
    */
   abstract of(token: string): Promise<TokenFingerprint>;
 
   /**
-   * The fingerprint with a certain key, to find entries made before a rotation.
+   * The fingerprint with an earlier key, to find entries from before a rotation.
    *
-   * @throws SecretNotFound when there is no such key any more
+   * @throws SecretNotFound when the key no longer exists
    */
   abstract withKey(token: string, fingerprintKey: string): Promise<TokenFingerprint>;
 }

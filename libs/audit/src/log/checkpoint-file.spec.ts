@@ -22,7 +22,7 @@ describe('CheckpointFile', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('is always whole, whoever writes, and ends with the latest of all writers', async () => {
+  it('is never partial with concurrent writers, and ends with the latest checkpoint', async () => {
     const path = join(folder, 'checkpoint');
     const writers = [1, 2, 3, 4].map(() => new CheckpointFile(path));
     const over = new AbortController();
@@ -42,7 +42,7 @@ describe('CheckpointFile', () => {
     expect(await readdir(folder)).toEqual(['checkpoint']);
   });
 
-  it('never goes back', async () => {
+  it('is never replaced by an earlier checkpoint', async () => {
     const file = new CheckpointFile(join(folder, 'checkpoint'));
     await file.write(checkpoint(5));
     await file.write(checkpoint(4));

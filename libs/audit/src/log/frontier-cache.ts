@@ -1,5 +1,5 @@
 import type { Transaction } from '#libs/platform';
-import { emptyRoot, partialTilesOf, TreeEdge } from '#libs/transparency-log';
+import { emptyRoot, partialTilesOf, TreeFrontier } from '#libs/transparency-log';
 import { LogDamaged } from '../errors.js';
 import type { LogHead } from '../postgres/append-statements.js';
 import { readLeafHashes, readTile } from '../postgres/log-queries.js';
@@ -9,7 +9,7 @@ const MAX_FOLLOWED_ENTRIES = 20_000;
 
 /** The frontier of the log's tree, kept in memory between the commits of this and other processes. */
 export class FrontierCache {
-  #frontier: TreeEdge | undefined;
+  #frontier: TreeFrontier | undefined;
 
   /**
    * The frontier at the stored head. Entries of other processes are followed hash by hash, so that a
@@ -17,7 +17,7 @@ export class FrontierCache {
    *
    * @throws LogDamaged when the stored log does not continue the log that was seen before
    */
-  async frontierAt(head: LogHead | undefined, transaction: Transaction): Promise<TreeEdge> {
+  async frontierAt(head: LogHead | undefined, transaction: Transaction): Promise<TreeFrontier> {
     const size = head?.size ?? 0;
     const root = head?.root ?? emptyRoot();
     const frontier = await this.#advanceTo(size, transaction);
@@ -29,23 +29,23 @@ export class FrontierCache {
   }
 
   /** Remembers the frontier after a commit. */
-  remember(frontier: TreeEdge): void {
+  remember(frontier: TreeFrontier): void {
     this.#frontier = frontier;
   }
 
-  async #advanceTo(size: number, transaction: Transaction): Promise<TreeEdge> {
+  async #advanceTo(size: number, transaction: Transaction): Promise<TreeFrontier> {
     const known = this.#frontier;
     if (known && known.size > size) throw new LogDamaged('the log is shorter than before');
     if (known?.size === size) return known;
     if (known && size - known.size <= MAX_FOLLOWED_ENTRIES) {
-      return known.append(await readLeafHashes(transaction, known.size, size)).edge;
+      return known.append(await readLeafHashes(transaction, known.size, size)).frontier;
     }
     const tiles = [];
     for (const address of partialTilesOf(size)) {
       tiles.push({ ...address, hashes: await readTile(transaction, address) });
     }
     try {
-      return TreeEdge.fromTiles(size, tiles);
+      return TreeFrontier.fromTiles(size, tiles);
     } catch (cause) {
       throw new LogDamaged('tiles are missing', { cause });
     }

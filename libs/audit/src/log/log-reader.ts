@@ -11,7 +11,7 @@ import {
   type TileAddress,
   type TileResource,
   TreeReader,
-  tileWidth,
+  TILE_WIDTH,
   tileWidthAt,
 } from '#libs/transparency-log';
 import { AuditEntryNotFound, AuditEntryRetired } from '../errors.js';
@@ -87,7 +87,7 @@ export class LogReader {
   }
 
   async #bundle({ index, width }: Omit<TileAddress, 'level'>): Promise<Buffer> {
-    const from = index * tileWidth;
+    const from = index * TILE_WIDTH;
     const rows = await this.entries.byIndex(from, from + width);
     if (rows.length !== width) throw new AuditEntryRetired();
     return encodeEntryBundle(rows.map(({ leaf }) => leaf));

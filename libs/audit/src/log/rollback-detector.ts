@@ -59,7 +59,7 @@ export class RollbackDetector implements OnApplicationBootstrap {
   observe({ checkpoint, size }: SignedHead): void {
     if (size <= this.#latestSize) return;
     this.#latest = parseCheckpoint(parseNote(checkpoint).text);
-    this.metrics.size.set(size);
+    this.metrics.logSize.set(size);
     this.#file?.write(checkpoint).catch((error: unknown) => {
       this.logger.error({ error }, 'audit checkpoint file not written');
     });

@@ -1,6 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { asDatabaseUnavailable, Clock, Database, type Transaction } from '#libs/platform';
-import { hashLeaf, type NoteSigner, signCheckpoint, type TreeEdge } from '#libs/transparency-log';
+import {
+  hashLeaf,
+  type NoteSigner,
+  signCheckpoint,
+  type TreeFrontier,
+} from '#libs/transparency-log';
 import { type EncodedEntry, encodeEntry } from '../entry/encode-entry.js';
 import {
   copyEntries,
@@ -34,7 +39,7 @@ interface Rejection {
 
 /** The head that a transaction adds. */
 interface NewHead {
-  readonly frontier: TreeEdge;
+  readonly frontier: TreeFrontier;
   readonly root: Buffer;
   readonly checkpoint: string;
 }
@@ -90,7 +95,7 @@ export class Sequencer {
 
   async #insert(
     results: readonly AppendResult[],
-    frontier: TreeEdge,
+    frontier: TreeFrontier,
     signers: readonly NoteSigner[],
     transaction: Transaction,
   ): Promise<NewHead | undefined> {
@@ -102,14 +107,14 @@ export class Sequencer {
     // Hashing, signing and encoding take place while the server stores the entries.
     const leafHashes = entries.map(({ leaf }) => hashLeaf(leaf));
     const appended = frontier.append(leafHashes);
-    const root = appended.edge.root();
+    const root = appended.frontier.root();
     const { origin } = this.settings;
-    const checkpoint = signCheckpoint({ origin, size: appended.edge.size, root }, signers);
+    const checkpoint = signCheckpoint({ origin, size: appended.frontier.size, root }, signers);
     const personal = personalRows(entries, fromSize);
     await copy.stored;
     await copyPersonalRows(transaction, personal);
     await insertHead(transaction, { fromSize, entries, leafHashes, appended, root, checkpoint });
-    return { frontier: appended.edge, root, checkpoint };
+    return { frontier: appended.frontier, root, checkpoint };
   }
 
   /**

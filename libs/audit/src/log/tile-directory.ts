@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import {
   entriesPath,
   tilePath,
-  tileWidth,
+  TILE_WIDTH,
   tileWidthAt,
   type TileAddress,
 } from '#libs/transparency-log';
@@ -25,7 +25,7 @@ export class TileDirectory {
 
   /** The hashes of a tile, read from the full tile where there is one; `undefined` when neither exists. */
   tile(address: TileAddress): Buffer | undefined {
-    const full = this.#read(tilePath({ ...address, width: tileWidth }));
+    const full = this.#read(tilePath({ ...address, width: TILE_WIDTH }));
     return full ?? this.#read(tilePath(address));
   }
 
@@ -52,7 +52,7 @@ export class TileDirectory {
         await this.#copyFile(tilePath({ level, index, width }), log);
         if (level > 0) continue;
         await this.#copyFile(entriesPath({ index, width }), log);
-        onProgress?.(index * tileWidth + width, size);
+        onProgress?.(index * TILE_WIDTH + width, size);
       }
     }
     await this.#write('checkpoint', checkpoint);

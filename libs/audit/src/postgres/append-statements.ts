@@ -2,7 +2,7 @@
 // transaction: the lock of the head, COPY of entries, COPY of their personal values, and INSERT of the
 // new head with the tiles and fingerprint keys that came with it. No other file writes these tables.
 import type { Transaction } from '#libs/platform';
-import { type Appended, hashBytes, type Tile, tileWidth } from '#libs/transparency-log';
+import { type Appended, HASH_BYTES, type Tile, TILE_WIDTH } from '#libs/transparency-log';
 import type { EncodedEntry } from '../entry/encode-entry.js';
 import { ENTRY_COLUMN_NAMES, entryColumns } from '../entry/entry-columns.js';
 import { bigintArray, bytesArray, textArray } from './binary-array.js';
@@ -111,7 +111,7 @@ const INSERT_HEAD = `
 /** Adds the head that commits to the added entries, and the tiles that they completed. */
 export async function insertHead(transaction: Transaction, addition: HeadAddition): Promise<void> {
   const { fromSize, entries, appended, root, checkpoint, leafHashes } = addition;
-  const { completedTiles: tiles, edge: frontier } = appended;
+  const { completedTiles: tiles, frontier } = appended;
   const keys = fingerprintKeys(addition);
   await transaction.query(INSERT_HEAD, [
     bigintArray(tiles.map(({ level }) => level)),
@@ -130,16 +130,13 @@ export async function insertHead(transaction: Transaction, addition: HeadAdditio
 }
 
 /** The root of a completed tile, which is a hash of the tile above it. */
-export function tileRoot(
-  { level, index }: Tile,
-  { edge: frontier, completedTiles }: Appended,
-): Buffer {
+export function tileRoot({ level, index }: Tile, { frontier, completedTiles }: Appended): Buffer {
   const above = [...completedTiles, ...frontier.partialTiles].find(
-    (tile) => tile.level === level + 1 && tile.index === Math.floor(index / tileWidth),
+    (tile) => tile.level === level + 1 && tile.index === Math.floor(index / TILE_WIDTH),
   );
-  const offset = (index % tileWidth) * hashBytes;
-  const root = above?.hashes.subarray(offset, offset + hashBytes);
-  if (root?.length !== hashBytes) throw new Error('a full tile has no hash in the tile above it');
+  const offset = (index % TILE_WIDTH) * HASH_BYTES;
+  const root = above?.hashes.subarray(offset, offset + HASH_BYTES);
+  if (root?.length !== HASH_BYTES) throw new Error('a full tile has no hash in the tile above it');
   return root;
 }
 

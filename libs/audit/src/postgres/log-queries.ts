@@ -1,7 +1,7 @@
 // The statements that read heads, leaf hashes and tiles. Entries are read by `query/entry-repository`.
 import type { EntityManager } from 'typeorm';
 import type { Database } from '#libs/platform';
-import { hashBytes, type TileAddress, tileWidth } from '#libs/transparency-log';
+import { HASH_BYTES, type TileAddress, TILE_WIDTH } from '#libs/transparency-log';
 
 /** A size of the log for which a checkpoint was signed and committed. */
 export interface SignedHead {
@@ -49,7 +49,7 @@ export async function readLeafHashes(
   );
   const first = Number(rows[0]?.from_size ?? from);
   const hashes = Buffer.concat(rows.map((row) => row.leaf_hashes));
-  return splitHashes(hashes.subarray((from - first) * hashBytes, (end - first) * hashBytes));
+  return splitHashes(hashes.subarray((from - first) * HASH_BYTES, (end - first) * HASH_BYTES));
 }
 
 /**
@@ -62,7 +62,7 @@ export async function readTile(
   manager: EntityManager,
   { level, index, width }: TileAddress,
 ): Promise<Buffer> {
-  const from = index * tileWidth;
+  const from = index * TILE_WIDTH;
   const [row] = await manager.query<{ hashes: Buffer | null }[]>(
     `SELECT coalesce(
        (SELECT hashes FROM audit_tile WHERE level = $1::integer AND tile_index = $2::bigint),
@@ -70,12 +70,12 @@ export async function readTile(
      ) AS hashes`,
     [level, index, from, from + width],
   );
-  return row?.hashes?.subarray(0, width * hashBytes) ?? Buffer.of();
+  return row?.hashes?.subarray(0, width * HASH_BYTES) ?? Buffer.of();
 }
 
 const LEAF_HASHES = `
   SELECT substring(string_agg(leaf_hashes, '' ORDER BY size)
-    FROM (${hashBytes} * ($3::bigint - min(from_size)))::integer + 1)
+    FROM (${HASH_BYTES} * ($3::bigint - min(from_size)))::integer + 1)
   FROM audit_head WHERE size > $3::bigint AND from_size < $4::bigint`;
 
 const ROOTS_BELOW = `
@@ -84,7 +84,7 @@ const ROOTS_BELOW = `
 
 /** Splits concatenated hashes, as heads and tiles store them. */
 export function splitHashes(hashes: Buffer): Buffer[] {
-  return Array.from({ length: Math.floor(hashes.length / hashBytes) }, (_, nth) =>
-    hashes.subarray(nth * hashBytes, (nth + 1) * hashBytes),
+  return Array.from({ length: Math.floor(hashes.length / HASH_BYTES) }, (_, nth) =>
+    hashes.subarray(nth * HASH_BYTES, (nth + 1) * HASH_BYTES),
   );
 }

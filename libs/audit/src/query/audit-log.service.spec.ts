@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashLeaf, TreeEdge, verifyConsistency, verifyProofFile } from '#libs/transparency-log';
+import { hashLeaf, TreeFrontier, verifyConsistency, verifyProofFile } from '#libs/transparency-log';
 import { type CallContext, uuidV7 } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
-import { openTestDesk, openTestLog, openTestReader, type TestLog } from '../testing/test-log.js';
+import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, denied, issued } from '../testing/sample-events.js';
 import type { AuditLogService } from './audit-log.service.js';
 import { AuditEntryNotFound, AuditScopeExceeded } from '../errors.js';
@@ -15,12 +15,12 @@ const stranger: CallContext = { actor: { ...fabrikam, subject: 'auditor' } };
 describe('AuditLogService', () => {
   let database: TestDatabase;
   let log: TestLog;
-  let desk: AuditLogService;
+  let auditLog: AuditLogService;
 
   beforeAll(async () => {
     database = await testDatabase();
-    log = openTestLog(database.serviceUrl, { homeTenant: alice.tenant });
-    desk = openTestDesk(log);
+    log = await openTestLog(database.serviceUrl, { homeTenant: alice.tenant });
+    auditLog = log.auditLog;
     await log.trail.recordAll(Array.from({ length: 300 }, (_, nth) => issued(nth)));
     await log.trail.record(denied(fabrikam));
     await log.trail.record({
@@ -38,7 +38,7 @@ describe('AuditLogService', () => {
     const seen: number[] = [];
     let before: number | undefined;
     do {
-      const page = await desk.search(grace, { limit: 70, before, action: 'token.issue' });
+      const page = await auditLog.search(grace, { limit: 70, before, action: 'token.issue' });
       seen.push(...page.items.map(({ index }) => index));
       before = page.nextBefore;
     } while (before !== undefined);
@@ -49,21 +49,17 @@ describe('AuditLogService', () => {
   it.each([
     ['action', { action: 'authorization.deny' as const }, [300]],
     ['outcome', { outcome: 'denied' as const }, [300]],
-    ['person', { actorSubject: 'bob' }, [300]],
+    ['actor', { actorSubject: 'bob' }, [300]],
     [
-      'person, whomever it was done to',
+      'actor, with any target',
       { actorSubject: alice.subject },
       [301, 299, 298, 297, 296, 295, 294, 293, 292, 291],
     ],
-    ['whom it was done to', { targetSubject: 'robot' }, [301]],
+    ['target', { targetSubject: 'robot' }, [301]],
+    ['target, when it is the actor', { targetSubject: alice.subject, before: 3 }, [2, 1, 0]],
+    ['actor and target', { actorSubject: alice.subject, targetSubject: 'robot' }, [301]],
     [
-      'whom it was done to, when by the same',
-      { targetSubject: alice.subject, before: 3 },
-      [2, 1, 0],
-    ],
-    ['both of them', { actorSubject: alice.subject, targetSubject: 'robot' }, [301]],
-    [
-      'both of them, when the same',
+      'actor and target, when they are the same',
       { actorSubject: alice.subject, targetSubject: alice.subject, before: 2 },
       [1, 0],
     ],
@@ -73,26 +69,26 @@ describe('AuditLogService', () => {
     ['words of the reason', { reasonText: 'missing' }, [300]],
     ['code of the reason', { reasonCode: 'insufficient-permission' }, [300]],
   ])('finds entries by %s', async (_name, filter, indexes) => {
-    const { items } = await desk.search(grace, { limit: 10, ...filter });
+    const { items } = await auditLog.search(grace, { limit: 10, ...filter });
     expect(items.map(({ index }) => index)).toEqual(indexes);
   });
 
-  it('takes a half-open time window', async () => {
-    const [newest] = (await desk.search(grace, { limit: 1 })).items;
+  it('uses a half-open time window', async () => {
+    const [newest] = (await auditLog.search(grace, { limit: 1 })).items;
     const at = new Date(newest?.entry.recordedAt ?? '');
-    expect((await desk.search(grace, { limit: 1, to: at })).items[0]?.index).not.toBe(
+    expect((await auditLog.search(grace, { limit: 1, to: at })).items[0]?.index).not.toBe(
       newest?.index,
     );
-    expect((await desk.search(grace, { limit: 9, from: at })).items.at(-1)?.index).toBe(
+    expect((await auditLog.search(grace, { limit: 9, from: at })).items.at(-1)?.index).toBe(
       newest?.index,
     );
     expect(
-      (await desk.search(grace, { limit: 1, from: new Date(Date.now() + 3_600_000) })).items,
+      (await auditLog.search(grace, { limit: 1, from: new Date(Date.now() + 3_600_000) })).items,
     ).toEqual([]);
   });
 
-  it('shows values beside the entry, and records the reading', async () => {
-    const { items } = await desk.search(grace, {
+  it('returns personal values beside the entry, and records the read', async () => {
+    const { items } = await auditLog.search(grace, {
       limit: 1,
       fingerprint: issued(5).token?.fingerprint,
     });
@@ -101,50 +97,52 @@ describe('AuditLogService', () => {
       clientAddress: '203.0.113.5',
       userAgent: issued().request?.userAgent,
     });
-    const [reading] = (await desk.search(grace, { limit: 1, action: 'audit.read' })).items;
-    expect(reading?.entry.actor.subject).toBe('grace');
+    const [read] = (await auditLog.search(grace, { limit: 1, action: 'audit.read' })).items;
+    expect(read?.entry.actor.subject).toBe('grace');
   });
 
-  it('shows auditors of another tenant their own entries only', async () => {
-    const { items } = await desk.search(stranger, { limit: 100, outcome: undefined });
+  it('returns to auditors of another tenant the entries of their tenant only', async () => {
+    const { items } = await auditLog.search(stranger, { limit: 100, outcome: undefined });
     const own = items.filter(({ entry }) => entry.action !== 'audit.read');
     expect(own.map(({ index }) => index)).toEqual([301, 300]);
     const [foreign] = (
-      await desk.search(grace, { limit: 1, before: 300, actorSubject: alice.subject })
+      await auditLog.search(grace, { limit: 1, before: 300, actorSubject: alice.subject })
     ).items;
-    await expect(desk.entry(stranger, foreign?.entry.id ?? '')).rejects.toThrow(AuditEntryNotFound);
-    await expect(desk.trace(stranger, { token: 'x' })).rejects.toThrow(AuditScopeExceeded);
+    await expect(auditLog.entry(stranger, foreign?.entry.id ?? '')).rejects.toThrow(
+      AuditEntryNotFound,
+    );
+    await expect(auditLog.trace(stranger, { token: 'x' })).rejects.toThrow(AuditScopeExceeded);
     const window = {
       from: new Date(0),
       to: new Date(),
       bucket: 'day',
       dimension: 'action',
     } as const;
-    await expect(desk.statistics(stranger, window)).rejects.toThrow(AuditScopeExceeded);
+    await expect(auditLog.statistics(stranger, window)).rejects.toThrow(AuditScopeExceeded);
   });
 
-  it('says of an unknown id what it says of a foreign one', async () => {
-    await expect(desk.entry(grace, uuidV7(Date.now()))).rejects.toThrow(AuditEntryNotFound);
-    await expect(desk.entry(grace, 'no id')).rejects.toThrow(AuditEntryNotFound);
+  it('answers for an unknown id as for an entry of another tenant', async () => {
+    await expect(auditLog.entry(grace, uuidV7(Date.now()))).rejects.toThrow(AuditEntryNotFound);
+    await expect(auditLog.entry(grace, 'no id')).rejects.toThrow(AuditEntryNotFound);
   });
 
-  it('gives a proof that holds offline, for the oldest entry and the newest', async () => {
+  it('gives proofs that verify offline, for the oldest entry and the newest', async () => {
     const verifiers = (await log.signers.current()).map(({ verifier }) => verifier);
     const trust = { origin: log.settings.origin, verifiers };
     const receipt = await log.trail.record(issued(1));
-    const [oldest] = (await desk.search(grace, { limit: 1, before: 1 })).items;
+    const [oldest] = (await auditLog.search(grace, { limit: 1, before: 1 })).items;
     for (const id of [receipt.id, oldest?.entry.id ?? '']) {
-      const { leaf, index } = await desk.entry(grace, id);
-      const file = await desk.proof(grace, id);
+      const { leaf, index } = await auditLog.entry(grace, id);
+      const file = await auditLog.proof(grace, id);
       expect(verifyProofFile(file, leaf, trust).index).toBe(index);
       expect(() => verifyProofFile(file, Buffer.from('{}'), trust)).toThrow('');
     }
   });
 
-  it('serves tiles, partial ones of every size too, and bundles that hash to them', async () => {
-    const reader = openTestReader(log);
+  it('gives full and partial tiles, and bundles that hash to them', async () => {
+    const reader = log.reader;
     const { size } = await reader.checkpoint();
-    const bundle = await desk.resource(grace, 'tile/entries/000');
+    const bundle = await auditLog.resource(grace, 'tile/entries/000');
     const leaves: Buffer[] = [];
     for (let offset = 0; offset < bundle.length; offset += 2 + bundle.readUInt16BE(offset)) {
       leaves.push(bundle.subarray(offset + 2, offset + 2 + bundle.readUInt16BE(offset)));
@@ -153,15 +151,15 @@ describe('AuditLogService', () => {
     expect(Buffer.concat(leaves.map(hashLeaf)).equals(tile)).toBe(true);
     expect((await reader.resource('tile/0/000.p/7')).equals(tile.subarray(0, 7 * 32))).toBe(true);
     expect(await reader.resource(`tile/0/001.p/${size - 256}`)).toHaveLength((size - 256) * 32);
-    const root = TreeEdge.empty().append(leaves.map(hashLeaf)).edge.root();
+    const root = TreeFrontier.empty().append(leaves.map(hashLeaf)).frontier.root();
     expect((await reader.resource('tile/1/000.p/1')).equals(root)).toBe(true);
     for (const path of ['tile/0/002', 'tile/0/000.p/0', 'tile/0/../x', `tile/0/001.p/255`, 'x']) {
       await expect(reader.resource(path)).rejects.toThrow(AuditEntryNotFound);
     }
   });
 
-  it('proves that the log continues what it was', async () => {
-    const reader = openTestReader(log);
+  it('proves that the log continues an older one', async () => {
+    const reader = log.reader;
     const oldSize = 300;
     const oldRoot = await reader.tree(oldSize).root();
     const { size, proof } = await reader.consistency(oldSize);
@@ -170,7 +168,7 @@ describe('AuditLogService', () => {
     await expect(reader.consistency(size + 1)).rejects.toThrow(AuditEntryNotFound);
   });
 
-  it('traces a leaked token to its person, also after the key was rotated', async () => {
+  it('traces a leaked token to its owner, also after the fingerprint key was rotated', async () => {
     const fingerprints = new SecretTokenFingerprints(log.secrets, log.settings);
     const token = (nth: number) => ({
       scopes: ['chat'],
@@ -182,7 +180,7 @@ describe('AuditLogService', () => {
       await log.trail.record({ ...issued(500 + nth), target, token: token_ });
       log.secrets.put('audit-fingerprint-key', `another key of the tests, number ${nth}`);
     }
-    const trace = await desk.trace(grace, { token: 'leaked' });
+    const trace = await auditLog.trace(grace, { token: 'leaked' });
     expect(trace.entries[0]?.entry).toMatchObject({
       action: 'token.issue',
       target,
@@ -191,24 +189,25 @@ describe('AuditLogService', () => {
     expect(trace.entries[0]?.personal.actorDisplayName).toBe('Alice Example');
     expect(trace.liveSiblings).toHaveLength(2);
     await log.trail.record({ action: 'token.revoke', outcome: 'success', actor: alice, target });
-    expect((await desk.trace(grace, { token: 'leaked' })).liveSiblings).toEqual([]);
-    expect((await desk.trace(grace, { token: 'never issued' })).entries).toEqual([]);
+    expect((await auditLog.trace(grace, { token: 'leaked' })).liveSiblings).toEqual([]);
+    expect((await auditLog.trace(grace, { token: 'never issued' })).entries).toEqual([]);
     const everything = await log.database.query<{ leaf: Buffer }>('SELECT leaf FROM audit_entry');
     expect(everything.some(({ leaf }) => /leaked|never issued/.test(leaf.toString()))).toBe(false);
   });
 
-  it('erases what belongs to one person, and tells so in the log', async () => {
-    const { receipt, rows } = await desk.erase(grace, {
+  it('erases the personal values of one person, and records the erasure', async () => {
+    const { receipt, rows } = await auditLog.erase(grace, {
       tenant: 'fabrikam',
       subject: 'robot',
       reason: 'request 7',
     });
     expect(rows).toBe(1);
-    const [robot] = (await desk.search(grace, { limit: 1, before: 302, targetSubject: 'robot' }))
-      .items;
+    const [robot] = (
+      await auditLog.search(grace, { limit: 1, before: 302, targetSubject: 'robot' })
+    ).items;
     expect(robot?.personal.targetDisplayName).toBeUndefined();
     expect(robot?.personal.actorDisplayName).toBe('Alice Example');
-    const [erasure] = (await desk.search(grace, { limit: 1, action: 'audit.erase' })).items;
+    const [erasure] = (await auditLog.search(grace, { limit: 1, action: 'audit.erase' })).items;
     expect(erasure).toMatchObject({
       index: receipt.index,
       entry: { target: { subject: 'robot' } },

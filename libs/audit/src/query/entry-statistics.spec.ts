@@ -14,8 +14,8 @@ describe('EntryStatistics', () => {
   beforeAll(async () => {
     database = await testDatabase();
     const clock = new ManualClock(start);
-    log = openTestLog(database.serviceUrl, { clock });
-    statistics = new EntryStatistics(log.database);
+    log = await openTestLog(database.serviceUrl, { clock });
+    statistics = log.get(EntryStatistics);
     for (let nth = 0; nth < 40; nth += 1) {
       times.push(clock.now());
       await log.trail.record(nth % 4 === 0 ? denied() : issued(nth));
@@ -56,7 +56,7 @@ describe('EntryStatistics', () => {
     ]);
   });
 
-  it('leaves the value out where entries have none', async () => {
+  it('omits the value of entries without one', async () => {
     const query = {
       from: new Date(0),
       to: hours(100),
@@ -67,7 +67,7 @@ describe('EntryStatistics', () => {
     expect(new Set(values)).toEqual(new Set([undefined, 'insufficient-permission']));
   });
 
-  it('counts half-open windows alike before and after hours were counted ahead', async () => {
+  it('gives the same counts for half-open windows before and after a roll-up', async () => {
     for (const window of windows) expect(await total(...window)).toBe(within(window));
     while (await statistics.rollUp());
     const [run] = await log.database.query<{ hours: string }>(
@@ -77,7 +77,7 @@ describe('EntryStatistics', () => {
     for (const window of windows) expect(await total(...window)).toBe(within(window));
   });
 
-  it('counts each hour once when two processes count at the same time', async () => {
+  it('counts each hour once when several processes roll up at the same time', async () => {
     await log.trail.record(issued(1));
     await Promise.all([statistics.rollUp(), statistics.rollUp(), statistics.rollUp()]);
     expect(await total(new Date(0), hours(100))).toBe(41);

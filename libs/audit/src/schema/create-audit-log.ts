@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * The tables of the log. Rows are only ever added: triggers refuse the rest to everybody, and the
- * service's role has no right to it either (`auditGrants`).
+ * Creates the tables of the log. Rows are only added: triggers reject UPDATE, DELETE and TRUNCATE for
+ * every role, and the service's role has no right to them either (`auditGrants`).
  */
 export class CreateAuditLog1764000000001 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -10,13 +10,15 @@ export class CreateAuditLog1764000000001 implements MigrationInterface {
   }
 
   async down(): Promise<void> {
-    return Promise.reject(new Error('The audit log is not taken down. Restore a backup instead.'));
+    return Promise.reject(
+      new Error('The audit log cannot be removed by a migration. Restore a backup instead.'),
+    );
   }
 }
 
 const statements = [
-  // Entries. `leaf` holds the canonical bytes; every other column is derived from them or from the
-  // place in the log. Times never go back as indexes go up, so that a time window is a run of indexes.
+  // Entries. `leaf` has the canonical bytes; every other column is derived from them or from the index.
+  // Times never decrease as indexes increase, so a time window is a range of indexes.
   `CREATE TABLE audit_entry (
      entry_index bigint NOT NULL,
      recorded_at timestamptz NOT NULL,
@@ -37,12 +39,12 @@ const statements = [
      leaf bytea STORAGE EXTERNAL NOT NULL,
      PRIMARY KEY (recorded_at, entry_index)
    ) PARTITION BY RANGE (recorded_at)`,
-  // A partition's rows stay whole: moving the leaf elsewhere would cost more than its 1.5 KB.
+  // Leaves are stored in line: a TOAST table would cost more than their 1.5 KB.
   `CREATE TABLE audit_entry_other PARTITION OF audit_entry DEFAULT WITH (toast_tuple_target = 8160)`,
   `CREATE INDEX ON audit_entry (action, entry_index)`,
   `CREATE INDEX ON audit_entry (outcome, entry_index) WHERE outcome <> 'success'`,
   `CREATE INDEX ON audit_entry (actor_tenant, entry_index)`,
-  // Two that share the entries: what somebody did to others is apart, however much it is.
+  // Two indexes share the entries of an actor: those on itself and those on others.
   `CREATE INDEX ON audit_entry (actor_subject, entry_index) WHERE target_subject IS NULL`,
   `CREATE INDEX ON audit_entry (actor_subject, entry_index) WHERE target_subject IS NOT NULL`,
   `CREATE INDEX ON audit_entry (client_app, entry_index)`,
@@ -53,14 +55,14 @@ const statements = [
      WHERE communication_user_id IS NOT NULL`,
   `CREATE INDEX ON audit_entry (token_fingerprint) WHERE token_fingerprint IS NOT NULL`,
   `CREATE INDEX ON audit_entry (reason_code, entry_index) WHERE reason_code IS NOT NULL`,
-  // Newest first for words that many reasons have; for rare ones there is the next one.
+  // For words that many reasons contain, newest first; the next index is for rare words.
   `CREATE INDEX ON audit_entry (entry_index) WHERE reason_code IS NOT NULL`,
   `CREATE INDEX ON audit_entry
      USING gin (to_tsvector('simple', reason_code || ' ' || coalesce(reason_detail, '')))
      WITH (gin_pending_list_limit = 64) -- kB; every search reads that list from end to end
      WHERE reason_code IS NOT NULL`,
 
-  // The personal values whose salted hashes stand in the entries.
+  // The personal values whose salted hashes the entries contain.
   `CREATE TABLE audit_personal (
      entry_index bigint NOT NULL,
      recorded_at timestamptz NOT NULL,
@@ -74,8 +76,8 @@ const statements = [
   `CREATE TABLE audit_personal_other PARTITION OF audit_personal DEFAULT`,
   `CREATE INDEX ON audit_personal (client_address, entry_index) WHERE client_address IS NOT NULL`,
 
-  // One row for each commit of the log; the newest is its head. Two rows can't follow the same tree,
-  // so that the log can't fork even if its lock failed.
+  // One row for each commit; the newest is the head. Two rows can't have the same predecessor, so the log
+  // can't fork even if its lock failed.
   `CREATE TABLE audit_head (
      size bigint PRIMARY KEY,
      from_size bigint NOT NULL UNIQUE,
@@ -87,7 +89,7 @@ const statements = [
      CHECK (octet_length(leaf_hashes) = 32 * (size - from_size))
    )`,
 
-  // Full tiles; partial ones are put together from the leaf hashes and roots here and above.
+  // Full tiles. Partial tiles are composed from leaf hashes (audit_head) and roots.
   `CREATE TABLE audit_tile (
      level integer NOT NULL,
      tile_index bigint NOT NULL,
@@ -97,14 +99,14 @@ const statements = [
      CHECK (octet_length(hashes) = 8192)
    )`,
 
-  // Every key that fingerprints were ever made with, so that old ones stay searchable.
+  // Every fingerprint key ever used, so that old fingerprints can be found.
   `CREATE TABLE audit_fingerprint_key (
      id text COLLATE "C" PRIMARY KEY,
      first_index bigint NOT NULL
    )`,
 
-  // Entries counted by hour and one dimension, for hours that are over. Derived; an empty value stands
-  // for entries that have none.
+  // Counts of entries by hour and one dimension, for complete hours. Derived from the entries. An empty
+  // value counts the entries without one.
   `CREATE TABLE audit_statistic (
      dimension text COLLATE "C" NOT NULL,
      hour timestamptz NOT NULL,
@@ -112,7 +114,7 @@ const statements = [
      entries bigint NOT NULL,
      PRIMARY KEY (dimension, hour, value)
    )`,
-  // Each row says that the hours from one instant to another were counted.
+  // Each row is a time range whose hours were counted.
   `CREATE TABLE audit_statistic_run (
      end_at timestamptz PRIMARY KEY,
      start_at timestamptz NOT NULL UNIQUE
@@ -143,8 +145,8 @@ const statements = [
     'audit_statistic_run',
   ].map((table) => `CALL audit_protect('${table}')`),
 
-  // Partitions for this month and the ones ahead. Runs as the owner, so that the service needs no
-  // right to create tables. A month that has rows in the default partition already is left there.
+  // Creates partitions for this month and the following ones. Runs as the owner, so that the service
+  // needs no right to create tables. A month with rows in the default partition gets none.
   `CREATE FUNCTION audit_create_partitions(months_ahead integer) RETURNS integer
    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
    DECLARE
@@ -176,8 +178,8 @@ const statements = [
   `SELECT audit_create_partitions(3)`,
   `REVOKE ALL ON FUNCTION audit_create_partitions(integer) FROM PUBLIC`,
 
-  // Erases the personal values of the person whom an entry audit.erase names, in entries before it.
-  // Needs that entry, so that nothing is erased without a trace in the log. Safe to repeat.
+  // Erases the personal values of the person that an entry audit.erase names, in earlier entries.
+  // Requires that entry, so that nothing is erased without a record. Safe to repeat.
   `CREATE FUNCTION audit_erase_personal(erase_at timestamptz, erase_index bigint) RETURNS bigint
    LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
    DECLARE
@@ -218,8 +220,8 @@ const statements = [
    END $$`,
   `REVOKE ALL ON FUNCTION audit_erase_personal(timestamptz, bigint) FROM PUBLIC`,
 
-  // Takes the log's lock until the end of the transaction, then reads its head. In one function, but
-  // two statements: the second one sees what was committed while the first one waited.
+  // Locks the log until the end of the transaction, then reads its head. Two statements in one function:
+  // the second one sees what was committed while the first one waited.
   `CREATE FUNCTION audit_lock_head(timeout_ms integer)
    RETURNS TABLE (size bigint, root bytea, recorded_at timestamptz)
    LANGUAGE plpgsql VOLATILE AS $$

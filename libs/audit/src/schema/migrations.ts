@@ -1,10 +1,10 @@
 import type { MigrationInterface } from 'typeorm';
 import { CreateAuditLog1764000000001 } from './create-audit-log.js';
 
-/** The schema of the log, in order. Run by the role that owns it, never by the service. */
+/** The migrations of the log, in order. Run by the role that owns the schema, never by the service. */
 export const auditMigrations: (new () => MigrationInterface)[] = [CreateAuditLog1764000000001];
 
-/** What the service's role may do with the tables: add rows and read them. */
+/** The privileges of the service's role: it may add and read rows. */
 export const auditGrants: readonly {
   readonly table: string;
   readonly privileges: readonly ('SELECT' | 'INSERT' | 'UPDATE' | 'DELETE')[];
@@ -18,7 +18,7 @@ export const auditGrants: readonly {
   'audit_statistic_run',
 ].map((table) => ({ table, privileges: ['SELECT', 'INSERT'] }));
 
-/** Functions that run with the owner's rights and that the service's role may execute. */
+/** Functions that the service's role may execute; they run with the rights of the owner. */
 export const auditFunctionGrants: readonly string[] = [
   'audit_create_partitions(integer)',
   'audit_erase_personal(timestamptz, bigint)',

@@ -3,29 +3,29 @@ import { uuidV7Time } from '#libs/platform';
 import { denied, issued } from './sample-events.js';
 import type { AuditTrail, TransactionalWrite } from '../trail/audit-trail.js';
 
-/** One adapter, set up for the suite. */
-export interface AuditTrailUnderTest {
+/** An adapter set up for the suite. */
+export interface AuditTrailHarness {
   readonly trail: AuditTrail;
-  /** A change that leaves `mark` behind. */
-  change(mark: string): TransactionalWrite;
-  /** The marks that changes have left. */
+  /** A write that adds a mark. */
+  write(mark: string): TransactionalWrite;
+  /** The marks of all committed writes. */
   marks(): Promise<string[]>;
-  /** The actions that were recorded, in their order. */
+  /** The recorded actions, in their order. */
   actions(): Promise<string[]>;
   close(): Promise<void>;
 }
 
-/** What every audit trail promises. */
-export function describeAuditTrail(name: string, setUp: () => Promise<AuditTrailUnderTest>): void {
+/** The contract of `AuditTrail`, as a suite that every adapter must pass. */
+export function describeAuditTrail(name: string, start: () => Promise<AuditTrailHarness>): void {
   describe(`${name} as an audit trail`, () => {
-    let subject: AuditTrailUnderTest;
+    let subject: AuditTrailHarness;
 
     beforeAll(async () => {
-      subject = await setUp();
+      subject = await start();
     });
     afterAll(async () => subject.close());
 
-    it('gives every entry its id and the next index', async () => {
+    it('gives every entry an id and the next index', async () => {
       const first = await subject.trail.record(issued());
       const second = await subject.trail.record(denied());
       expect(second.index).toBe(first.index + 1);
@@ -33,7 +33,7 @@ export function describeAuditTrail(name: string, setUp: () => Promise<AuditTrail
       expect((await subject.actions()).slice(-2)).toEqual(['token.issue', 'authorization.deny']);
     });
 
-    it('keeps entries that are recorded together next to each other', async () => {
+    it('gives entries that are recorded together consecutive indexes', async () => {
       const [many] = await Promise.all([
         subject.trail.recordAll([issued(), denied(), issued()]),
         subject.trail.record(issued()),
@@ -42,7 +42,7 @@ export function describeAuditTrail(name: string, setUp: () => Promise<AuditTrail
       expect(many.map(({ index }) => index)).toEqual([first, first + 1, first + 2]);
     });
 
-    it('gives concurrent callers indexes of their own, without gaps', async () => {
+    it('gives concurrent callers different indexes without gaps', async () => {
       const receipts = await Promise.all(
         Array.from({ length: 200 }, async (_, nth) => subject.trail.record(issued(nth))),
       );
@@ -51,30 +51,37 @@ export function describeAuditTrail(name: string, setUp: () => Promise<AuditTrail
       expect(indexes).toEqual(indexes.map((_, nth) => first + nth));
     });
 
-    it('keeps a change together with its entry', async () => {
-      await subject.trail.record(issued(), subject.change('kept'));
-      expect(await subject.marks()).toContain('kept');
+    it('takes actions of a host, in their form only', async () => {
+      await subject.trail.record({ ...issued(), action: 'x-report.export' });
+      expect((await subject.actions()).at(-1)).toBe('x-report.export');
+      const unknown = { ...issued(), action: 'x-Report.' as const };
+      await expect(subject.trail.record(unknown)).rejects.toThrow('is not an audit action');
     });
 
-    it('leaves neither change nor entry when the change rejects, and passes its error on', async () => {
+    it('commits a write with its entry', async () => {
+      await subject.trail.record(issued(), subject.write('committed'));
+      expect(await subject.marks()).toContain('committed');
+    });
+
+    it('commits neither write nor entry when the write rejects, and passes its error on', async () => {
       const before = await subject.actions();
       const reason = new Error('no');
-      const change: TransactionalWrite = async (transaction) => {
-        await subject.change('dropped')(transaction);
+      const write: TransactionalWrite = async (transaction) => {
+        await subject.write('rejected')(transaction);
         throw reason;
       };
-      const refused = subject.trail.record(issued(), change);
+      const refused = subject.trail.record(issued(), write);
       await expect(refused).rejects.toBe(reason);
       expect(await subject.actions()).toEqual(before);
     });
 
-    it('records the others when one of many changes rejects', async () => {
+    it('records the others when some of many writes reject', async () => {
       const reason = new Error('no');
       const outcomes = await Promise.allSettled(
         Array.from({ length: 20 }, async (_, nth) =>
           subject.trail.record(
             issued(nth),
-            nth % 4 === 0 ? async () => Promise.reject(reason) : subject.change(`many ${nth}`),
+            nth % 4 === 0 ? async () => Promise.reject(reason) : subject.write(`many ${nth}`),
           ),
         ),
       );

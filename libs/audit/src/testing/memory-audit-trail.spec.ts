@@ -9,7 +9,7 @@ describeAuditTrail('MemoryAuditTrail', async () => {
   const marks: string[] = [];
   return Promise.resolve({
     trail,
-    change: (mark) => async () => {
+    write: (mark) => async () => {
       marks.push(mark);
       return Promise.resolve();
     },
@@ -27,11 +27,11 @@ describe('MemoryAuditTrail', () => {
     expect(trail.entries).toEqual([]);
   });
 
-  it('fails a change that needs a database when there is none', async () => {
+  it('fails a write that uses the transaction when there is no database', async () => {
     const trail = new MemoryAuditTrail();
-    const change = trail.record(issued(), async (transaction) => {
+    const record = trail.record(issued(), async (transaction) => {
       await transaction.query('SELECT 1');
     });
-    await expect(change).rejects.toThrow('no database');
+    await expect(record).rejects.toThrow('no database');
   });
 });

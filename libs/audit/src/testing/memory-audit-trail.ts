@@ -1,14 +1,14 @@
 import { type Transaction, uuidV7 } from '#libs/platform';
-import type { AuditEvent } from '../trail/audit-event.js';
+import { assertAuditAction, type AuditEvent } from '../trail/audit-event.js';
 import { type AuditReceipt, AuditTrail, type TransactionalWrite } from '../trail/audit-trail.js';
 
-/** Keeps events in memory, for tests. */
+/** An audit trail in memory, for tests. */
 export class MemoryAuditTrail extends AuditTrail {
   readonly entries: (AuditEvent & AuditReceipt)[] = [];
-  /** When set, every record is refused with it, as during an outage. */
+  /** While set, every record is rejected with this error. */
   outage: Error | undefined;
 
-  /** @param transaction what changes get; without it, a change that touches its transaction fails */
+  /** @param transaction is passed to writes; without it, a write that uses its transaction fails */
   constructor(private readonly transaction: Transaction = noTransaction) {
     super();
   }
@@ -18,6 +18,7 @@ export class MemoryAuditTrail extends AuditTrail {
     write?: TransactionalWrite,
   ): Promise<readonly AuditReceipt[]> {
     if (this.outage) throw this.outage;
+    for (const { action } of events) assertAuditAction(action);
     await write?.(this.transaction);
     return events.map((event) => {
       const receipt = { id: uuidV7(Date.now()), index: this.entries.length };
@@ -27,7 +28,7 @@ export class MemoryAuditTrail extends AuditTrail {
   }
 }
 
-// Stands for a transaction where there is no database: nobody may use it.
+// The transaction of a trail without a database: any use throws.
 const noTransaction = new Proxy(Object.create(null) as Transaction, {
   get: (_target, name) => {
     throw new Error(`MemoryAuditTrail has no database: ${String(name)} was used`);

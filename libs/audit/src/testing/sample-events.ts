@@ -1,7 +1,7 @@
 import type { Principal } from '#libs/platform';
 import type { AuditEvent } from '../trail/audit-event.js';
 
-/** A person of Contoso, as authentication hands her over. */
+/** An authenticated user of the home tenant. */
 export const alice: Principal = {
   kind: 'user',
   issuer: 'https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0',
@@ -14,7 +14,7 @@ export const alice: Principal = {
   displayName: 'Alice Example',
 };
 
-/** A token issued to alice. `nth` makes what is unique about it. */
+/** The issuance of a token. `nth` makes its ids and its fingerprint unique. */
 export function issued(nth = 0, actor: Principal = alice): AuditEvent {
   const hex = nth.toString(16).padStart(12, '0');
   return {
@@ -47,7 +47,7 @@ export function issued(nth = 0, actor: Principal = alice): AuditEvent {
   };
 }
 
-/** A request that was refused because a permission was missing. */
+/** A request that was denied because of a missing permission. */
 export function denied(actor: Principal = alice): AuditEvent {
   return {
     action: 'authorization.deny',

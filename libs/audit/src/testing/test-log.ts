@@ -1,34 +1,36 @@
 import { randomBytes } from 'node:crypto';
+import { Global, Module, type Type } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { getDataSourceToken } from '@nestjs/typeorm';
 import { Registry } from 'prom-client';
-import { DataSource } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import {
-  type Clock,
+  Clock,
   Database,
-  dataSourceOptions,
+  databaseSettings,
+  type DatabaseSettings,
+  Logger,
   ReadinessChecks,
   SystemClock,
 } from '#libs/platform';
 import { MemoryLogger } from '#libs/platform/testing';
+import { SecretStore } from '#libs/secrets';
 import { MemorySecretStore } from '#libs/secrets/testing';
-import { AuditMetrics } from '../metrics.js';
-import type { AuditSettings } from '../settings.js';
+import { AuditModule } from '../audit.module.js';
+import { SecretTokenFingerprintsModule } from '../fingerprints/secret-token-fingerprints.module.js';
 import { CheckpointSigners } from '../log/checkpoint-signers.js';
-import { AuditLogService } from '../query/audit-log.service.js';
-import { EntryExport } from '../export/entry-export.js';
-import { EntryRepository } from '../query/entry-repository.js';
-import { EntrySearch } from '../query/entry-search.js';
-import { EntryStatistics } from '../query/entry-statistics.js';
-import { PersonalDataEraser } from '../query/personal-data-eraser.js';
-import { SecretTokenFingerprints } from '../fingerprints/secret-token-fingerprints.js';
-import { TokenTracer } from '../query/token-tracer.js';
+import { LogMaintenance } from '../log/log-maintenance.js';
 import { LogReader } from '../log/log-reader.js';
-import { Sequencer } from '../log/sequencer.js';
-import { RollbackDetector } from '../log/rollback-detector.js';
-import { PostgresAuditTrail } from '../trail/postgres-audit-trail.js';
+import { AuditLogService } from '../query/audit-log.service.js';
+import { auditSettings, type AuditSettings } from '../settings.js';
+import { AuditTrail } from '../trail/audit-trail.js';
+import { PostgresAuditTrailModule } from '../trail/postgres-audit-trail.module.js';
 
-/** The log as one process of the service has it, for tests. */
+/** The audit log of one process, wired as in the service, for tests. */
 export interface TestLog {
-  readonly trail: PostgresAuditTrail;
+  readonly trail: AuditTrail;
+  readonly auditLog: AuditLogService;
+  readonly reader: LogReader;
   readonly database: Database;
   readonly dataSource: DataSource;
   readonly secrets: MemorySecretStore;
@@ -38,94 +40,90 @@ export interface TestLog {
   readonly logger: MemoryLogger;
   readonly registry: Registry;
   readonly clock: Clock;
+  /** Any other provider of the audit modules. */
+  get<T>(provider: Type<T>): T;
   close(): Promise<void>;
 }
 
-/** The same key for every process of a test, so that their checkpoints verify alike. */
+export interface TestLogOptions extends Partial<AuditSettings> {
+  readonly clock?: Clock;
+  readonly databaseTimeoutMs?: number;
+  readonly poolSize?: number;
+}
+
+/** The same signing key for every process of a test, so that one verifier accepts their checkpoints. */
 export const TEST_SIGNING_SEED =
   process.env.AUDIT_TEST_SIGNING_SEED ?? randomBytes(32).toString('base64');
 
-/** Opens the log that is in a migrated database. */
-export function openTestLog(
+/** Opens the log of a migrated database. `LogMaintenance` does not run; deadlines suit a busy machine. */
+export async function openTestLog(
   url: string,
   {
     clock = new SystemClock(),
-    databaseTimeoutMs = 3000,
+    databaseTimeoutMs = 10_000,
     poolSize = 4,
-    ...settings
-  }: Partial<AuditSettings> & {
-    clock?: Clock;
-    databaseTimeoutMs?: number;
-    poolSize?: number;
-  } = {},
-): TestLog {
-  const dataSource = new DataSource(
-    dataSourceOptions({ url, poolSize, timeoutMs: databaseTimeoutMs }),
-  );
-  const database = new Database(dataSource);
+    ...changes
+  }: TestLogOptions = {},
+): Promise<TestLog> {
+  const settings: AuditSettings = { ...DEFAULT_SETTINGS, ...changes };
+  const database: DatabaseSettings = { url, poolSize, timeoutMs: databaseTimeoutMs };
   const secrets = new MemorySecretStore(clock, {
     'audit-signing-key': TEST_SIGNING_SEED,
     'audit-fingerprint-key': 'fingerprint key of the tests, 32+',
   });
-  const all: AuditSettings = {
-    origin: 'log.example/audit',
-    signingKeySecrets: ['audit-signing-key'],
-    fingerprintKeySecret: 'audit-fingerprint-key',
-    timeoutMs: 3000,
-    queueLimit: 10_000,
-    homeTenant: undefined,
-    checkpointFile: undefined,
-    ...settings,
-  };
-  const registry = new Registry();
-  const metrics = new AuditMetrics(registry);
   const logger = new MemoryLogger();
-  const readiness = new ReadinessChecks();
-  const signers = new CheckpointSigners(secrets, all);
-  const watch = new RollbackDetector(database, signers, readiness, logger, metrics, all);
-  watch.onApplicationBootstrap();
-  const appender = new Sequencer(database, clock, signers, all);
-  const trail = new PostgresAuditTrail(appender, watch, clock, logger, metrics, all);
-  const close = async (): Promise<void> => {
-    if (dataSource.isInitialized) await dataSource.destroy();
-  };
+  const registry = new Registry();
+  const surroundings = [
+    { provide: auditSettings.key, useValue: settings },
+    { provide: databaseSettings.key, useValue: database },
+    { provide: Clock, useValue: clock },
+    { provide: Logger, useValue: logger },
+    { provide: SecretStore, useValue: secrets },
+    { provide: Registry, useValue: registry },
+    ReadinessChecks,
+  ];
+
+  @Global()
+  @Module({ providers: surroundings, exports: surroundings })
+  class SurroundingsModule {}
+
+  const app = await Test.createTestingModule({
+    imports: [
+      SurroundingsModule,
+      PostgresAuditTrailModule,
+      SecretTokenFingerprintsModule,
+      AuditModule,
+    ],
+  })
+    .overrideProvider(LogMaintenance)
+    .useValue({})
+    .compile();
+  await app.init();
+  const get = <T>(provider: Type<T>): T => app.get<T>(provider, { strict: false });
   return {
-    trail,
-    database,
-    dataSource,
+    trail: app.get(AuditTrail, { strict: false }),
+    auditLog: get(AuditLogService),
+    reader: get(LogReader),
+    database: get(Database),
+    dataSource: app.get<DataSource>(getDataSourceToken(), { strict: false }),
     secrets,
-    signers,
-    settings: all,
-    readiness,
+    signers: get(CheckpointSigners),
+    settings,
+    readiness: get(ReadinessChecks),
     logger,
     registry,
     clock,
-    close,
+    get,
+    close: async () => app.close(),
   };
 }
 
-/** Reads the log that a test writes. */
-export function openTestReader(log: TestLog): LogReader {
-  const { database, signers, readiness, logger, settings } = log;
-  const metrics = new AuditMetrics(new Registry());
-  const watch = new RollbackDetector(database, signers, readiness, logger, metrics, settings);
-  return new LogReader(database, new EntryRepository(database), signers, watch, settings);
-}
-
-/** Everything that reads a log, as the module wires it. */
-export function openTestDesk(log: TestLog): AuditLogService {
-  const { database, trail, clock, settings, secrets } = log;
-  const rows = new EntryRepository(database);
-  const reader = openTestReader(log);
-  return new AuditLogService(
-    trail,
-    rows,
-    new EntrySearch(database, rows),
-    new EntryStatistics(database),
-    new EntryExport(database, rows, reader),
-    reader,
-    new TokenTracer(database, rows, new SecretTokenFingerprints(secrets, settings), clock),
-    new PersonalDataEraser(trail, database),
-    settings,
-  );
-}
+const DEFAULT_SETTINGS: AuditSettings = {
+  origin: 'log.example/audit',
+  signingKeySecrets: ['audit-signing-key'],
+  fingerprintKeySecret: 'audit-fingerprint-key',
+  timeoutMs: 10_000,
+  queueLimit: 10_000,
+  homeTenant: undefined,
+  checkpointFile: undefined,
+};

@@ -49,7 +49,7 @@ describe('AggregatingRecorder', () => {
     });
   });
 
-  it('records the first occurrence at once and counts repeats, where it should', async () => {
+  it('records the first occurrence at once and counts repeats, when configured', async () => {
     const { recorder, clock, counts } = start({ recordsFirstAtOnce: true });
     for (let second = 0; second < 90; second += 1) {
       await recorder.add('a', 'a');
@@ -70,7 +70,7 @@ describe('AggregatingRecorder', () => {
     expect(counts().at(-1)).toEqual(['a', 1]);
   });
 
-  it('waits for nothing while nothing was counted', async () => {
+  it('has no timer while nothing is counted', async () => {
     const { recorder, clock } = start();
     expect(clock.sleeping).toBe(0);
     await recorder.add('a', 'a');
@@ -79,7 +79,7 @@ describe('AggregatingRecorder', () => {
     expect(clock.sleeping).toBe(0);
   });
 
-  it('counts what exceeds the number of keys under another key', async () => {
+  it('counts occurrences beyond the limit of keys under the overflow key', async () => {
     const overflow = (code: string): readonly [string, string] => [`several ${code[0]}`, 'several'];
     const { recorder, clock, counts } = start({ limit: { maxKeys: 2, overflow } });
     for (const key of ['a1', 'a2', 'a3', 'a4', 'a1']) await recorder.add(key, key);
@@ -91,7 +91,7 @@ describe('AggregatingRecorder', () => {
     ]);
   });
 
-  it('retries the same entries until the log works, and counts in one open window meanwhile', async () => {
+  it('retries the same entries until the log is available, with one open window meanwhile', async () => {
     const { recorder, clock, trail, logger, counts } = start();
     trail.outage = new AuditUnavailable();
     await recorder.add('a', 'a');
@@ -110,7 +110,7 @@ describe('AggregatingRecorder', () => {
     ]);
   });
 
-  it('names an entry alike when it is written again', async () => {
+  it('gives an entry that is written again the same tally', async () => {
     const { recorder, clock, trail } = start();
     const attempts: unknown[] = [];
     trail.recordAll = async (events) => {
@@ -136,7 +136,7 @@ describe('AggregatingRecorder', () => {
     expect(sizes).toEqual([200, 200, 100]);
   });
 
-  it('writes what was counted when it stops, and what comes later before that resolves', async () => {
+  it('writes counts when it stops, and later occurrences before their `add` resolves', async () => {
     const { recorder, clock, counts } = start();
     await recorder.add('a', 'a');
     await recorder.stop();

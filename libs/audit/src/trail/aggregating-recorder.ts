@@ -5,12 +5,12 @@ import type { AuditTrail } from './audit-trail.js';
 
 /** What every entry of aggregated occurrences has in its `details`. */
 export interface AggregateDetails {
-  /** How many occurrences the entry stands for. */
+  /** Number of occurrences that share the entry. */
   readonly count: number;
   /** RFC 3339, of the first and of the last of them. */
   readonly from: string;
   readonly to: string;
-  /** Names these occurrences: the same in an entry that is written again because an answer was lost. */
+  /** Random id: the same in an entry that is written again because an answer was lost. */
   readonly tally: string;
 }
 
@@ -45,7 +45,7 @@ const MAX_EVENTS_PER_CALL = 200;
  * Records what can occur in floods: occurrences with the same key share an entry with their count, one
  * in each window. The counts add up to the occurrences.
  *
- * Nobody waits for the log. Entries that can't be written are retried every five seconds, unchanged;
+ * Callers don't wait for the log. Entries that can't be written are retried every five seconds, unchanged;
  * meanwhile the window stays open. `stop` writes what is left. A process that is killed loses it.
  */
 export class AggregatingRecorder<Occurrence> {

@@ -1,6 +1,6 @@
 import type { Actor, RequestContext } from '#libs/platform';
 
-/** Every action that the log knows, `noun.verb`. Public API: a name never changes once released. */
+/** Every action, `noun.verb`. Public API: names never change once released. */
 export const AUDIT_ACTIONS = [
   'token.issue',
   'token.reuse',
@@ -30,14 +30,33 @@ export const AUDIT_ACTIONS = [
   'audit.retain',
 ] as const;
 
-export type AuditAction = (typeof AUDIT_ACTIONS)[number];
+export type BuiltInAuditAction = (typeof AUDIT_ACTIONS)[number];
+
+/** An action of a host's own: `x-noun.verb`, in lower case with hyphens. */
+export type CustomAuditAction = `x-${string}.${string}`;
+
+export type AuditAction = BuiltInAuditAction | CustomAuditAction;
+
+export const CUSTOM_AUDIT_ACTION_PATTERN = /^x-[a-z0-9-]{1,40}\.[a-z0-9-]{1,40}$/;
+
+export function isBuiltInAuditAction(action: string): action is BuiltInAuditAction {
+  return BUILT_IN.has(action);
+}
+
+const BUILT_IN: ReadonlySet<string> = new Set(AUDIT_ACTIONS);
+
+/** @throws Error for an action that has neither a built-in name nor the form of a custom one */
+export function assertAuditAction(action: string): void {
+  if (isBuiltInAuditAction(action) || CUSTOM_AUDIT_ACTION_PATTERN.test(action)) return;
+  throw new Error(`${JSON.stringify(action)} is not an audit action: a custom one is x-noun.verb`);
+}
 
 export const AUDIT_OUTCOMES = ['success', 'denied', 'failure', 'unknown'] as const;
 
-/** `unknown`: an upstream answer was lost, so that nobody can say whether it happened. */
+/** `unknown`: the answer of another service was lost, so it is unknown whether the action took effect. */
 export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
 
-/** What is acted upon. */
+/** The communication identity that was acted on, with its owner. */
 export interface AuditTarget {
   readonly identityId?: string;
   readonly kind?: string;
@@ -48,28 +67,28 @@ export interface AuditTarget {
   readonly resource?: string;
 }
 
-/** A token as the log knows it: never the token, only its keyed fingerprint. */
+/** An access token in the log: never the token itself, only its keyed fingerprint. */
 export interface AuditedToken {
   readonly fingerprint: string;
-  /** Id of the key that the fingerprint was made with. */
+  /** Id of the key of the fingerprint. */
   readonly fingerprintKey: string;
   readonly scopes: readonly string[];
   readonly expiresOn: Date;
 }
 
-/** What happened, as the part that did it tells. The trail adds id, time and place in the log. */
+/** An event to record. The audit trail adds id, time and index. */
 export interface AuditEvent {
   readonly action: AuditAction;
   readonly outcome: AuditOutcome;
   readonly actor: Actor;
-  /** Why not, or why at all; `code` is that of the refusal. */
+  /** Why the event occurred; `code` is the code of the refusal. */
   readonly reason?: { readonly code: string; readonly detail?: string };
   readonly target?: AuditTarget;
   readonly token?: AuditedToken;
-  /** The rule of the issuance policy that decided, and the version of the policy. */
+  /** The rule of the issuance policy that applied, and the version of the policy. */
   readonly policy?: { readonly rule: string; readonly version: string };
   readonly upstream?: { readonly secretVersion?: string; readonly correlationVector?: string };
-  /** Address and user agent are personal data: the entry holds their salted hashes only. */
+  /** Address and user agent are personal data: the entry has only their salted hashes. */
   readonly request?: RequestContext;
   /** Display name of the target. Personal data. */
   readonly displayName?: string;

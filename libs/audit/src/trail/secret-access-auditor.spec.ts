@@ -16,7 +16,7 @@ function start() {
 }
 
 describe('SecretAccessAuditor', () => {
-  it('records what was read, by nobody but the service itself', async () => {
+  it('records a read with the service itself as the actor', async () => {
     const { events, trail, settle } = start();
     events.emit({ name: 'acs', version: 'v1' });
     await settle();
@@ -30,7 +30,7 @@ describe('SecretAccessAuditor', () => {
     ]);
   });
 
-  it('records a rotation beside the reading that noticed it', async () => {
+  it('records a rotation beside the read that noticed it', async () => {
     const { events, trail, settle } = start();
     events.emit({ name: 'acs', version: 'v2', replaces: 'v1' });
     await settle();
@@ -53,7 +53,7 @@ describe('SecretAccessAuditor', () => {
     ]);
   });
 
-  it('counts what repeats within a minute, and nothing twice', async () => {
+  it('counts repeats within a minute, each once', async () => {
     const { events, trail, clock } = start();
     for (let second = 0; second < 180; second += 1) {
       events.emit({ name: 'acs', refusal: 'secrets-unavailable' });
@@ -70,7 +70,7 @@ describe('SecretAccessAuditor', () => {
     }
   });
 
-  it('keeps readings until the log works, and holds up nobody meanwhile', async () => {
+  it('holds reads back until the log is available, and blocks no caller meanwhile', async () => {
     const { events, trail, clock, logger } = start();
     trail.outage = new AuditUnavailable();
     events.emit({ name: 'audit-signing-key', version: 'v1' });
@@ -84,7 +84,7 @@ describe('SecretAccessAuditor', () => {
     expect(counts).toEqual([1, 1]);
   });
 
-  it('tries what waits once more when the process ends, and does not hang', async () => {
+  it('retries once at shutdown, and does not hang', async () => {
     const { events, trail, clock, recorder, settle } = start();
     trail.outage = new AuditUnavailable();
     events.emit({ name: 'acs', version: 'v1' });

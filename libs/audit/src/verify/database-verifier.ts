@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '#libs/platform';
 import {
   type Checkpoint,
-  hashBytes,
+  HASH_BYTES,
   hashLeaf,
   partialTilesOf,
-  TreeEdge,
+  TreeFrontier,
 } from '#libs/transparency-log';
 import { type AuditEntry, tryParseAuditEntry } from '../entry/audit-entry.js';
 import { readTile } from '../postgres/log-queries.js';
@@ -60,7 +60,7 @@ export class DatabaseVerifier {
     for (const address of partialTilesOf(size)) {
       tiles.push({ ...address, hashes: await readTile(transaction, address) });
     }
-    const start = TreeEdge.fromTiles(size, tiles);
+    const start = TreeFrontier.fromTiles(size, tiles);
     if (request.since && !start.root().equals(Buffer.from(request.since.root))) {
       faults.add('checkpoint-contradicted', 0, CONTRADICTION, size);
       return { size, root: start.root(), retiredBelow: 0, faults: faults.sorted() };
@@ -78,7 +78,7 @@ class Verification {
   readonly #entryCheck: EntryCheck;
   readonly #derived: DerivedCheck;
 
-  constructor(query: Query, request: VerifyRequest, faults: AuditFaults, start: TreeEdge) {
+  constructor(query: Query, request: VerifyRequest, faults: AuditFaults, start: TreeFrontier) {
     this.#query = query;
     this.#request = request;
     this.#faults = faults;
@@ -175,9 +175,9 @@ class Verification {
         'SELECT from_size, leaf_hashes FROM audit_head WHERE size > $1 AND from_size <= $1 ORDER BY size LIMIT 1',
         [index],
       );
-      const offset = (index - Number(run?.from_size ?? 0)) * hashBytes;
+      const offset = (index - Number(run?.from_size ?? 0)) * HASH_BYTES;
       const isInLog =
-        run?.leaf_hashes.subarray(offset, offset + hashBytes).equals(hashLeaf(leaf)) ?? false;
+        run?.leaf_hashes.subarray(offset, offset + HASH_BYTES).equals(hashLeaf(leaf)) ?? false;
       const below = isInLog ? tryParseAuditEntry(leaf)?.details?.firstIndex : undefined;
       if (typeof below === 'number' && below <= index) return below;
     }

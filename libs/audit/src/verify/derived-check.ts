@@ -1,4 +1,4 @@
-import { tileWidth } from '#libs/transparency-log';
+import { TILE_WIDTH } from '#libs/transparency-log';
 import type { AuditEntry } from '../entry/audit-entry.js';
 import { entryColumns } from '../entry/entry-columns.js';
 import { STATISTIC_DIMENSIONS } from '../query/entry-statistics.js';
@@ -56,7 +56,7 @@ export class DerivedCheck {
     );
     for (const { level, tile_index: index } of rows) {
       const isLevel = level >= 0 && level <= 5;
-      const first = isLevel ? Number(index) * tileWidth ** (level + 1) : size;
+      const first = isLevel ? Number(index) * TILE_WIDTH ** (level + 1) : size;
       this.faults.add('tile-added', Math.min(first, size), `level ${level}`);
     }
   }

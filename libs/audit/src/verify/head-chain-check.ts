@@ -2,13 +2,13 @@ import {
   type Appended,
   type Checkpoint,
   type CheckpointTrust,
-  hashBytes,
+  HASH_BYTES,
   hashLeaf,
   openCheckpoint,
   type Tile,
-  tileWidth,
+  TILE_WIDTH,
   TransparencyLogError,
-  type TreeEdge,
+  type TreeFrontier,
 } from '#libs/transparency-log';
 import { tileRoot } from '../postgres/append-statements.js';
 import { splitHashes } from '../postgres/log-queries.js';
@@ -35,7 +35,7 @@ export interface TrustAnchors extends CheckpointTrust {
  * row was changed.
  */
 export class HeadChainCheck {
-  #frontier: TreeEdge;
+  #frontier: TreeFrontier;
   /** After hashes that nothing confirms, all later roots differ: these faults would only repeat. */
   #isUnconfirmable = false;
 
@@ -43,13 +43,13 @@ export class HeadChainCheck {
     private readonly query: Query,
     private readonly trust: TrustAnchors,
     private readonly faults: AuditFaults,
-    start: TreeEdge,
+    start: TreeFrontier,
   ) {
     this.#frontier = start;
   }
 
   /** The frontier of the tree over all ranges so far. */
-  get frontier(): TreeEdge {
+  get frontier(): TreeFrontier {
     return this.#frontier;
   }
 
@@ -96,13 +96,13 @@ export class HeadChainCheck {
     const stored = splitHashes(leafHashes);
     const appended = this.#frontier.append(stored);
     const isComplete = stored.length === size - from;
-    if (this.#isUnconfirmable || (isComplete && appended.edge.root().equals(root))) {
+    if (this.#isUnconfirmable || (isComplete && appended.frontier.root().equals(root))) {
       return { hashes: stored, appended };
     }
     const others = [await this.#hashesInTiles(from, size), await this.#hashesOfEntries(from, size)];
     for (const hashes of others) {
       const other = this.#frontier.append(hashes);
-      if (hashes.length !== size - from || !other.edge.root().equals(root)) continue;
+      if (hashes.length !== size - from || !other.frontier.root().equals(root)) continue;
       const at = hashes.findIndex((hash, nth) => stored[nth]?.equals(hash) !== true);
       this.faults.add('head-differs', from + at, 'leaf hashes');
       return { hashes, appended: other };
@@ -123,7 +123,7 @@ export class HeadChainCheck {
   }
 
   async #append(appended: Appended): Promise<void> {
-    this.#frontier = appended.edge;
+    this.#frontier = appended.frontier;
     if (this.#isUnconfirmable) return;
     const byLevel = Map.groupBy(appended.completedTiles, ({ level }) => level);
     for (const [level, tiles] of byLevel) {
@@ -140,15 +140,15 @@ export class HeadChainCheck {
   }
 
   #checkTile(tile: Tile, stored: { hashes: Buffer; root: Buffer } | undefined, root: Buffer): void {
-    const leaves = tileWidth ** tile.level;
-    const first = tile.index * tileWidth * leaves;
-    const end = first + tileWidth * leaves;
+    const leaves = TILE_WIDTH ** tile.level;
+    const first = tile.index * TILE_WIDTH * leaves;
+    const end = first + TILE_WIDTH * leaves;
     if (!stored) {
       this.faults.add('tile-missing', first, `level ${tile.level}`, end);
       return;
     }
     const at = splitHashes(tile.hashes).findIndex(
-      (hash, nth) => !hash.equals(stored.hashes.subarray(nth * hashBytes, (nth + 1) * hashBytes)),
+      (hash, nth) => !hash.equals(stored.hashes.subarray(nth * HASH_BYTES, (nth + 1) * HASH_BYTES)),
     );
     if (at >= 0) {
       const index = first + at * leaves;
@@ -179,9 +179,9 @@ export class HeadChainCheck {
     const rows = await this.query<{ tile_index: string; hashes: Buffer }>(
       `SELECT tile_index, hashes FROM audit_tile
        WHERE level = 0 AND tile_index BETWEEN $1 AND $2 ORDER BY tile_index`,
-      [Math.floor(from / tileWidth), Math.floor((end - 1) / tileWidth)],
+      [Math.floor(from / TILE_WIDTH), Math.floor((end - 1) / TILE_WIDTH)],
     );
-    const first = Number(rows[0]?.tile_index ?? 0) * tileWidth;
+    const first = Number(rows[0]?.tile_index ?? 0) * TILE_WIDTH;
     const hashes = splitHashes(Buffer.concat(rows.map((row) => row.hashes)));
     return first <= from ? hashes.slice(from - first, end - first) : [];
   }

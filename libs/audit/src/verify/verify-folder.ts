@@ -2,7 +2,7 @@ import {
   type Checkpoint,
   CompactRange,
   decodeEntryBundle,
-  hashBytes,
+  HASH_BYTES,
   LogMismatch,
   type LogBatch,
   MalformedEntryBundle,
@@ -11,7 +11,7 @@ import {
   type NoteVerifier,
   type TileAddress,
   TreeReader,
-  tileWidth,
+  TILE_WIDTH,
   tileWidthAt,
   verifyLog,
 } from '#libs/transparency-log';
@@ -90,9 +90,9 @@ class FolderVerification {
     const { size } = this.#head;
     this.#reached = start;
     let hasBodies = false;
-    for (let index = Math.floor(start / tileWidth); index * tileWidth < size; index += 1) {
+    for (let index = Math.floor(start / TILE_WIDTH); index * TILE_WIDTH < size; index += 1) {
       const width = tileWidthAt(0, index, size);
-      const skip = Math.max(0, start - index * tileWidth);
+      const skip = Math.max(0, start - index * TILE_WIDTH);
       const bundle = this.#request.folder.bundle({ index, width });
       if (bundle) {
         hasBodies = true;
@@ -101,10 +101,10 @@ class FolderVerification {
         if (hasBodies) throw new LogMismatch('entry-missing', this.#reached, this.#reached + 1);
         // Retired entries: only their hashes can be compared with the checkpoint.
         const hashes = this.#tile({ level: 0, index, width });
-        yield { leafHashes: hashes.subarray(skip * hashBytes, width * hashBytes) };
-        this.#retiredBelow = index * tileWidth + width;
+        yield { leafHashes: hashes.subarray(skip * HASH_BYTES, width * HASH_BYTES) };
+        this.#retiredBelow = index * TILE_WIDTH + width;
       }
-      this.#reached = index * tileWidth + width;
+      this.#reached = index * TILE_WIDTH + width;
       this.#request.onProgress?.(this.#reached, size);
     }
   }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '#libs/platform/testing';
 import { openCheckpoint, verifyProofFile } from '#libs/transparency-log';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
-import { openTestLog, openTestReader, type TestLog } from '../testing/test-log.js';
+import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, issued } from '../testing/sample-events.js';
 import { AuditEntryRetired } from '../errors.js';
 import { EntryRepository } from '../query/entry-repository.js';
@@ -25,7 +25,7 @@ describe('verification', () => {
 
   beforeEach(async () => {
     database = await testDatabase();
-    log = openTestLog(database.serviceUrl);
+    log = await openTestLog(database.serviceUrl);
     directory = await mkdtemp(join(tmpdir(), 'audit-verify-'));
     await log.trail.recordAll(Array.from({ length: 520 }, (_, nth) => issued(nth)));
     await log.trail.record(issued(1));
@@ -41,9 +41,9 @@ describe('verification', () => {
     verifiers: (await log.signers.current()).map(({ verifier }) => verifier),
   });
   const verify = async (more: object = {}): Promise<VerifyReport> =>
-    new DatabaseVerifier(log.database).verify({ ...(await trust()), known: [], ...more });
+    log.get(DatabaseVerifier).verify({ ...(await trust()), known: [], ...more });
   const checkpoint = async () => {
-    const { checkpoint: note } = await openTestReader(log).checkpoint();
+    const { checkpoint: note } = await log.reader.checkpoint();
     return openCheckpoint(note, await trust()).checkpoint;
   };
   const tamper = async (sql: string): Promise<void> => {
@@ -54,7 +54,7 @@ describe('verification', () => {
     await superuser.end();
   };
 
-  it('finds nothing wrong with a log that nobody touched, whole or since a checkpoint', async () => {
+  it('finds no fault in an unchanged log, from its start or since a checkpoint', async () => {
     const since = await checkpoint();
     await log.trail.record(issued(2));
     expect(await verify()).toMatchObject({ size: 522, retiredBelow: 0, faults: [] });
@@ -63,35 +63,35 @@ describe('verification', () => {
 
   it.each([
     [
-      'an entry whose bytes were changed',
+      'an entry with changed bytes',
       `UPDATE audit_entry SET leaf = leaf || ' ' WHERE entry_index = 300`,
       300,
     ],
     [
-      'an entry of which a member lost its name',
+      'an entry with a renamed member',
       `UPDATE audit_entry SET leaf = convert_to(replace(convert_from(leaf, 'UTF8'), 'recordedAt', 'recordedBt'), 'UTF8')
        WHERE entry_index = 300`,
       300,
     ],
+    ['a changed column', `UPDATE audit_entry SET actor_subject = 'x' WHERE entry_index = 17`, 17],
+    ['a removed entry', `DELETE FROM audit_entry WHERE entry_index = 519`, 519],
     [
-      'a column that was changed',
-      `UPDATE audit_entry SET actor_subject = 'x' WHERE entry_index = 17`,
-      17,
-    ],
-    ['an entry that was removed', `DELETE FROM audit_entry WHERE entry_index = 519`, 519],
-    [
-      'an address that was changed',
+      'a changed address',
       `UPDATE audit_personal SET client_address = '::1' WHERE entry_index = 9`,
       9,
     ],
-    ['values that nobody erased', `DELETE FROM audit_personal WHERE entry_index = 33`, 33],
     [
-      'a tile that was changed',
+      'values that were removed without an erasure',
+      `DELETE FROM audit_personal WHERE entry_index = 33`,
+      33,
+    ],
+    [
+      'a changed tile',
       `UPDATE audit_tile SET hashes = set_byte(hashes, 32 * 5, 0) || '' WHERE tile_index = 1`,
       261,
     ],
     [
-      'a checkpoint that nobody signed',
+      'a checkpoint with an invalid signature',
       `UPDATE audit_head SET checkpoint = replace(checkpoint, '521', '522') WHERE size = 521`,
       520,
     ],
@@ -100,7 +100,7 @@ describe('verification', () => {
     expect((await verify()).faults[0]?.index).toBe(index);
   });
 
-  it('notices, from a checkpoint kept elsewhere, that the end of the log is gone', async () => {
+  it('detects a truncated log by a checkpoint from elsewhere', async () => {
     const known = [await checkpoint()];
     await tamper(
       'DELETE FROM audit_head WHERE size = 521; DELETE FROM audit_entry WHERE entry_index = 520; DELETE FROM audit_personal WHERE entry_index = 520',
@@ -112,8 +112,8 @@ describe('verification', () => {
     });
   });
 
-  it('holds after values were erased, and after the key that signs was joined by another', async () => {
-    await new PersonalDataEraser(log.trail, log.database).erase({
+  it('finds no fault after an erasure, and after a second signing key was added', async () => {
+    await log.get(PersonalDataEraser).erase({
       tenant: alice.tenant,
       subject: alice.subject,
       actor: operator,
@@ -123,7 +123,7 @@ describe('verification', () => {
     );
     expect(row?.count).toBe('0');
     const old = await trust();
-    const rotated = openTestLog(database.serviceUrl, {
+    const rotated = await openTestLog(database.serviceUrl, {
       signingKeySecrets: ['audit-signing-key', 'next-key'],
     });
     rotated.secrets.put('next-key', Buffer.alloc(32, 7).toString('base64'));
@@ -131,16 +131,16 @@ describe('verification', () => {
     const [, next] = (await rotated.signers.current()).map(({ verifier }) => verifier);
     await rotated.close();
     expect((await verify()).faults).toEqual([]);
-    const { checkpoint: note } = await openTestReader(log).checkpoint();
+    const { checkpoint: note } = await log.reader.checkpoint();
     expect(openCheckpoint(note, old).checkpoint.size).toBe(523);
     expect(openCheckpoint(note, { ...old, verifiers: next ? [next] : [] }).checkpoint.size).toBe(
       523,
     );
   });
 
-  it('verifies a copy offline, whole or since a checkpoint, and names the first bad index', async () => {
+  it('verifies a copy offline, from its start or since a checkpoint, and names the first bad index', async () => {
     const folder = new TileDirectory(directory);
-    const reader = openTestReader(log);
+    const reader = log.reader;
     await folder.copy(reader);
     const since = await checkpoint();
     await log.trail.recordAll([issued(4), issued(5)]);
@@ -158,34 +158,30 @@ describe('verification', () => {
     ]);
   });
 
-  it('keeps hashes and proofs when old months were retired, and says what it did', async () => {
+  it('verifies hashes and proofs of retired months, whose bodies were dropped', async () => {
     const other = await testDatabase();
-    const owner = openTestLog(other.ownerUrl, { clock: new ManualClock(Date.now()) });
+    const owner = await openTestLog(other.ownerUrl, { clock: new ManualClock(Date.now()) });
     await owner.database.query(
       `CREATE TABLE audit_entry_2020_01 PARTITION OF audit_entry FOR VALUES FROM ('2020-01-01Z') TO ('2020-02-01Z')`,
     );
     await owner.database.query(
       `CREATE TABLE audit_personal_2020_01 PARTITION OF audit_personal FOR VALUES FROM ('2020-01-01Z') TO ('2020-02-01Z')`,
     );
-    const past = openTestLog(other.ownerUrl, { clock: new ManualClock('2020-01-15T00:00:00Z') });
+    const past = await openTestLog(other.ownerUrl, {
+      clock: new ManualClock('2020-01-15T00:00:00Z'),
+    });
     await past.trail.recordAll(Array.from({ length: 300 }, (_, nth) => issued(nth)));
     await owner.trail.record(issued(1));
-    const retention = new LogRetention(
-      owner.trail,
-      owner.database,
-      new EntryRepository(owner.database),
-    );
-    const report = await retention.retire(new Date('2020-06-01'), operator);
+    const report = await owner.get(LogRetention).retire(new Date('2020-06-01'), operator);
     expect(report).toMatchObject({ partitions: ['audit_entry_2020_01'], firstIndex: 300 });
 
-    const verifier = new DatabaseVerifier(owner.database);
-    const verified = await verifier.verify({ ...(await trust()), known: [] });
+    const verified = await owner.get(DatabaseVerifier).verify({ ...(await trust()), known: [] });
     expect(verified).toMatchObject({ size: 302, retiredBelow: 300, faults: [] });
-    const reader = openTestReader(owner);
+    const reader = owner.reader;
     await expect(reader.resource('tile/entries/000')).rejects.toThrow(AuditEntryRetired);
-    const [kept] = await new EntryRepository(owner.database).byIndex(300, 301);
+    const [oldest] = await owner.get(EntryRepository).byIndex(300, 301);
     const proof = await reader.proofFile(300);
-    expect(verifyProofFile(proof, kept?.leaf ?? Buffer.of(), await trust()).index).toBe(300);
+    expect(verifyProofFile(proof, oldest?.leaf ?? Buffer.of(), await trust()).index).toBe(300);
     const folder = new TileDirectory(directory);
     await folder.copy(reader);
     expect(

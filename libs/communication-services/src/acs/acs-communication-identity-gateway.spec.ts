@@ -15,10 +15,10 @@ import {
 import {
   type Emulator,
   type JournalEntry,
-  sampleApps,
-  samplePeople,
+  SAMPLE_APPS,
+  SAMPLE_PEOPLE,
   startEmulator,
-} from '../../../../apps/emulator/src/emulator.js';
+} from '../../../../apps/emulator/src/index.js';
 import type { Permit, RequestBudget } from '#libs/request-budget';
 import { UnboundedRequestBudget } from '#libs/request-budget/testing';
 import type { GatewayCall } from '../communication-identity-gateway.js';
@@ -46,7 +46,7 @@ let emulator: Emulator;
 beforeAll(async () => {
   emulator = await startEmulator({ directory });
   tls.setDefaultCACertificates([...standardCertificates, emulator.caPem]);
-  const { clientId, clientSecret } = sampleApps['identity-service'];
+  const { clientId, clientSecret } = SAMPLE_APPS['identity-service'];
   vi.stubEnv('AZURE_TENANT_ID', emulator.tenantId);
   vi.stubEnv('AZURE_CLIENT_ID', clientId);
   vi.stubEnv('AZURE_CLIENT_SECRET', clientSecret);
@@ -139,8 +139,8 @@ describeGateway('AcsCommunicationIdentityGateway', async () => {
     isValid: async (token) => (await emulator.control.validateAcsToken(token)).valid,
     teamsToken: async () => ({
       teamsUserToken: await emulator.control.mintToken({ person: 'alice', resource: 'teams' }),
-      clientApp: sampleApps['sample-web-app'].clientId,
-      subject: samplePeople.alice.objectId,
+      clientApp: SAMPLE_APPS['sample-web-app'].clientId,
+      subject: SAMPLE_PEOPLE.alice.objectId,
     }),
   });
 });

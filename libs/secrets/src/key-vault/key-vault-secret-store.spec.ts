@@ -6,11 +6,7 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readSettings, SystemClock } from '#libs/platform';
 import { ManualClock, MemoryLogger } from '#libs/platform/testing';
-import {
-  type Emulator,
-  sampleApps,
-  startEmulator,
-} from '../../../../apps/emulator/src/emulator.js';
+import { type Emulator, SAMPLE_APPS, startEmulator } from '../../../../apps/emulator/src/index.js';
 import { SdkAzureCredential } from '../azure-credential/azure-credential.js';
 import {
   azureCredentialSettings,
@@ -31,7 +27,7 @@ let emulator: Emulator;
 beforeAll(async () => {
   emulator = await startEmulator({ directory });
   tls.setDefaultCACertificates([...standardCertificates, emulator.caPem]);
-  const { clientId, clientSecret } = sampleApps['identity-service'];
+  const { clientId, clientSecret } = SAMPLE_APPS['identity-service'];
   vi.stubEnv('AZURE_TENANT_ID', emulator.tenantId);
   vi.stubEnv('AZURE_CLIENT_ID', clientId);
   vi.stubEnv('AZURE_CLIENT_SECRET', clientSecret);

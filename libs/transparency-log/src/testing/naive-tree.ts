@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 /**
- * RFC 6962 section 2.1, word for word and recursive, sharing nothing with the library: what the
- * library is held against. It remembers subtrees, so that every size up to a few thousand is quick.
+ * Reference implementation of RFC 6962 section 2.1: recursive, and independent of the library. It
+ * caches subtrees, so that all sizes up to a few thousand are fast.
  */
 export class NaiveTree {
   readonly #known = new Map<string, Buffer>();

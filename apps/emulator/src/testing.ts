@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { ClientSecretCredential } from '@azure/identity';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { type Emulator, type EmulatorOptions, sampleApps, startEmulator } from './emulator.js';
+import { type Emulator, type EmulatorOptions, SAMPLE_APPS, startEmulator } from './index.js';
 
-/** Vitest types its matchers as `any`; these are for places that lint keeps free of it. */
+/** Vitest's matchers have the type `any`, which lint rejects. */
 export const anyString: unknown = expect.any(String);
 export const anyNumber: unknown = expect.any(Number);
 
@@ -15,14 +15,14 @@ export function stringMatching(pattern: RegExp): unknown {
 }
 
 /**
- * An emulator for one spec file, trusted by this process and reset after each test.
+ * Starts an emulator for one spec file: trusted by this process and reset after each test.
  *
- * @returns a getter, because it runs from the first test on.
+ * @returns a getter, valid inside tests.
  */
 export function useEmulator(options: Omit<EmulatorOptions, 'directory'> = {}): () => Emulator {
   let emulator: Emulator | undefined;
   const running = (): Emulator => {
-    if (emulator === undefined) throw new Error('the emulator runs within tests only');
+    if (emulator === undefined) throw new Error('the emulator runs inside tests only');
     return emulator;
   };
   const directory = mkdtempSync(join(tmpdir(), 'emulator-'));
@@ -38,25 +38,32 @@ export function useEmulator(options: Omit<EmulatorOptions, 'directory'> = {}): (
   return running;
 }
 
+/** Makes this process trust the CA. */
 export function trust(caPem: string): void {
   tls.setDefaultCACertificates([...tls.getCACertificates('default'), caPem]);
 }
 
-/** Signs in as the process of the API does. */
+/** The credential of the API's process. */
 export function serviceCredential(emulator: Emulator): ClientSecretCredential {
-  const { clientId, clientSecret = '' } = sampleApps['identity-service'];
+  const { clientId, clientSecret = '' } = SAMPLE_APPS['identity-service'];
   return new ClientSecretCredential(emulator.tenantId, clientId, clientSecret, {
     authorityHost: emulator.entraUrl,
     disableInstanceDiscovery: true,
   });
 }
 
-/** The claims of a token, unverified. */
+/** Posts a form without following redirects. */
+export async function postForm(url: string, form: Record<string, string>): Promise<Response> {
+  return fetch(url, { method: 'POST', body: new URLSearchParams(form), redirect: 'manual' });
+}
+
+/** The claims of a token, not verified. */
 export function claimsOf(token: string): Record<string, unknown> {
   const [, payload = ''] = token.split('.');
   return JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
 }
 
+/** The header of a token, not verified. */
 export function headerOf(token: string): Record<string, unknown> {
   const [header = ''] = token.split('.');
   return JSON.parse(Buffer.from(header, 'base64url').toString()) as Record<string, unknown>;

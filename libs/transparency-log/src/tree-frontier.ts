@@ -1,22 +1,22 @@
 import { CompactRange } from './compact-range.js';
 import { MalformedTile } from './errors.js';
-import { hashBytes, hashPerfectTree } from './hashing.js';
-import { partialTilesOf, tileWidth, type Tile } from './tile.js';
+import { HASH_BYTES, hashPerfectTree } from './hashing.js';
+import { partialTilesOf, TILE_WIDTH, type Tile } from './tile.js';
 
-const tileBytes = tileWidth * hashBytes;
+const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
 
-/** What an append gives: the tree after it, and the tiles that it filled, in the order of filling. */
+/** The result of an append: the new frontier and the tiles it completed, in that order. */
 export interface Appended {
-  readonly edge: TreeEdge;
+  readonly frontier: TreeFrontier;
   readonly completedTiles: readonly Tile[];
 }
 
 /**
- * The right edge of a tree: its partial tiles and the roots of its perfect subtrees. It is all that a
- * log must load to append. It never changes: `append` gives a new one, so that the old one still
- * holds after a transaction that was rolled back.
+ * The right frontier of a tree: its partial tiles and the roots of its perfect subtrees. A log loads
+ * nothing else to append. Immutable: `append` returns a new frontier, so the old one stays valid when
+ * a transaction rolls back.
  */
-export class TreeEdge {
+export class TreeFrontier {
   readonly #range: CompactRange;
   readonly #partial: readonly Tile[];
 
@@ -25,35 +25,37 @@ export class TreeEdge {
     this.#partial = partial;
   }
 
-  static empty(): TreeEdge {
-    return new TreeEdge(new CompactRange(), []);
+  static empty(): TreeFrontier {
+    return new TreeFrontier(new CompactRange(), []);
   }
 
   /**
-   * Goes on from stored tiles. Compare `root()` with the stored checkpoint: tiles that were changed
-   * give another root.
+   * Restores a frontier from stored tiles. Compare `root()` with the stored checkpoint: altered tiles
+   * give a different root.
    *
    * @param partialTiles exactly the tiles of `partialTilesOf(size)`, in any order.
-   * @throws MalformedTile when one is missing, not of that tree or of the wrong length.
+   * @throws MalformedTile for a missing or extra tile, or one of the wrong address or length.
    */
-  static fromTiles(size: number, partialTiles: readonly Tile[]): TreeEdge {
+  static fromTiles(size: number, partialTiles: readonly Tile[]): TreeFrontier {
     const partial: Tile[] = [];
     const subtreeRoots: Buffer[] = [];
     for (const { level, index, width } of partialTilesOf(size)) {
       const tile = partialTiles.find((candidate) => candidate.level === level);
       if (tile?.index !== index || tile.width !== width) {
-        throw new MalformedTile(`the partial tile of level ${level} is missing or another one`);
+        throw new MalformedTile(
+          `the partial tile of level ${level} is missing or has another address`,
+        );
       }
-      if (tile.hashes.length !== width * hashBytes) {
+      if (tile.hashes.length !== width * HASH_BYTES) {
         throw new MalformedTile(`the partial tile of level ${level} has the wrong length`);
       }
       partial.push(tile);
       subtreeRoots.unshift(...perfectSubtrees(tile));
     }
     if (partial.length !== partialTiles.length) {
-      throw new MalformedTile('there are tiles that the tree does not have');
+      throw new MalformedTile('the tree does not have all of these tiles');
     }
-    return new TreeEdge(CompactRange.of(size, subtreeRoots), partial);
+    return new TreeFrontier(CompactRange.of(size, subtreeRoots), partial);
   }
 
   get size(): number {
@@ -64,17 +66,17 @@ export class TreeEdge {
     return this.#range.root();
   }
 
-  /** The tiles to store for the next `fromTiles`, lowest level first. Don't write to them. */
+  /** The tiles to store for `fromTiles`, lowest level first. Do not write to them. */
   get partialTiles(): readonly Tile[] {
     return this.#partial;
   }
 
-  /** A copy of the subtree roots, to verify from here on. */
+  /** A copy of the subtree roots, as a start for `verifyLog`. */
   compactRange(): CompactRange {
     return this.#range.clone();
   }
 
-  /** Appends leaf hashes in order, each hashed once: one node for each leaf on average. */
+  /** Appends leaf hashes in order. Computes one node hash per leaf on average. */
   append(leafHashes: readonly Uint8Array[]): Appended {
     const range = this.#range.clone();
     const completedTiles: Tile[] = [];
@@ -84,10 +86,10 @@ export class TreeEdge {
       open[level] = new OpenTile(level, index, stored?.hashes);
     }
     const add = (level: number, hash: Uint8Array): void => {
-      const index = Math.floor(range.size / tileWidth ** (level + 1));
+      const index = Math.floor(range.size / TILE_WIDTH ** (level + 1));
       const tile = (open[level] ??= new OpenTile(level, index));
       tile.add(hash);
-      if (tile.width === tileWidth) {
+      if (tile.width === TILE_WIDTH) {
         completedTiles.push(tile.toTile());
         open[level] = undefined;
       }
@@ -97,13 +99,13 @@ export class TreeEdge {
       range.append(leafHash, add);
     }
     const partial = open.flatMap((tile) => (tile === undefined ? [] : [tile.toTile()]));
-    return { edge: new TreeEdge(range, partial), completedTiles };
+    return { frontier: new TreeFrontier(range, partial), completedTiles };
   }
 }
 
-/** A tile that takes further hashes, in memory that nothing else writes to. */
+/** A tile under construction, in memory of its own. */
 class OpenTile {
-  readonly #hashes = Buffer.alloc(tileBytes);
+  readonly #hashes = Buffer.alloc(TILE_BYTES);
   width = 0;
 
   constructor(
@@ -113,18 +115,18 @@ class OpenTile {
   ) {
     if (stored !== undefined) {
       stored.copy(this.#hashes);
-      this.width = stored.length / hashBytes;
+      this.width = stored.length / HASH_BYTES;
     }
   }
 
   add(hash: Uint8Array): void {
-    this.#hashes.set(hash, this.width * hashBytes);
+    this.#hashes.set(hash, this.width * HASH_BYTES);
     this.width += 1;
   }
 
   toTile(): Tile {
     const { level, index, width } = this;
-    return { level, index, width, hashes: this.#hashes.subarray(0, width * hashBytes) };
+    return { level, index, width, hashes: this.#hashes.subarray(0, width * HASH_BYTES) };
   }
 }
 
@@ -132,9 +134,9 @@ class OpenTile {
 function perfectSubtrees(tile: Tile): Buffer[] {
   const roots: Buffer[] = [];
   let offset = 0;
-  for (let count = tileWidth / 2; count >= 1; count /= 2) {
+  for (let count = TILE_WIDTH / 2; count >= 1; count /= 2) {
     if (tile.width & count) {
-      const end = offset + count * hashBytes;
+      const end = offset + count * HASH_BYTES;
       roots.push(hashPerfectTree(tile.hashes.subarray(offset, end)));
       offset = end;
     }

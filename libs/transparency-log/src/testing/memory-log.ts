@@ -1,17 +1,17 @@
-import { TreeEdge } from '../src/tree-edge.js';
-import { hashLeaf } from '../src/hashing.js';
-import type { TileReader } from '../src/tile.js';
+import { TreeFrontier } from '../tree-frontier.js';
+import { hashLeaf } from '../hashing.js';
+import type { TileReader } from '../tile.js';
 
-/** A log in memory that keeps its entries and the longest version of every tile. */
+/** A log in memory with its entries and the widest version of every tile. */
 export class MemoryLog {
   readonly entries: Buffer[] = [];
   readonly tiles = new Map<string, Buffer>();
-  edge = TreeEdge.empty();
+  frontier = TreeFrontier.empty();
 
   append(entries: readonly Uint8Array[]): void {
-    const { edge, completedTiles } = this.edge.append(entries.map(hashLeaf));
-    this.edge = edge;
-    for (const { level, index, hashes } of [...completedTiles, ...edge.partialTiles]) {
+    const { frontier, completedTiles } = this.frontier.append(entries.map(hashLeaf));
+    this.frontier = frontier;
+    for (const { level, index, hashes } of [...completedTiles, ...frontier.partialTiles]) {
       this.tiles.set(`${level}/${index}`, Buffer.from(hashes));
     }
     for (const entry of entries) {
@@ -19,14 +19,14 @@ export class MemoryLog {
     }
   }
 
-  /** Serves the tiles of the present size and of every smaller one. */
+  /** Serves the tiles of the current size and of every smaller one. */
   readonly readTile: TileReader = ({ level, index, width }) => {
     const tile = this.tiles.get(`${level}/${index}`);
     return tile?.subarray(0, width * 32) ?? new Uint8Array();
   };
 }
 
-/** Entries that all differ, of 0 to 40 bytes. */
+/** Distinct entries of 0 to 40 bytes. */
 export function sampleEntries(count: number, from = 0): Buffer[] {
   return Array.from({ length: count }, (_, nth) => {
     const index = from + nth;

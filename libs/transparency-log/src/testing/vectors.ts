@@ -1,11 +1,9 @@
-/**
- * Published values that other implementations agree on. Each names its source.
- */
+/** Test vectors that others published. Each names its source. */
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
 
 /** Leaves of the Certificate Transparency reference tests (google/certificate-transparency). */
-export const ctLeaves = [
+export const CT_LEAVES = [
   '',
   '00',
   '10',
@@ -17,7 +15,7 @@ export const ctLeaves = [
 ].map(hex);
 
 /** Roots of the trees of 0 to 8 of those leaves (same source). */
-export const ctRoots = [
+export const CT_ROOTS = [
   'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
   '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
   'fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125',
@@ -30,7 +28,7 @@ export const ctRoots = [
 ].map(hex);
 
 /** Inclusion proofs of leaves in trees of the first `size` of those leaves (same source). */
-export const ctInclusionProofs = [
+export const CT_INCLUSION_PROOFS = [
   {
     index: 0,
     size: 8,
@@ -57,7 +55,7 @@ export const ctInclusionProofs = [
 ];
 
 /** Consistency proofs between trees of those leaves (same source). */
-export const ctConsistencyProofs = [
+export const CT_CONSISTENCY_PROOFS = [
   { oldSize: 1, newSize: 1, proof: [] },
   {
     oldSize: 1,
@@ -88,7 +86,7 @@ export const ctConsistencyProofs = [
 ];
 
 /** A key pair, text and signed note of golang.org/x/mod/sumdb/note (note_test.go). */
-export const goNote = {
+export const GO_NOTE = {
   name: 'PeterNeumann',
   seed: Buffer.from('AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz', 'base64').subarray(1),
   verifierKey: 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW',
@@ -100,7 +98,7 @@ export const goNote = {
 };
 
 /** The example key and note of c2sp.org/signed-note. */
-export const specNote = {
+export const SPEC_NOTE = {
   verifierKey: 'example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k',
   note:
     'This is an example message.\n\n' +
@@ -108,7 +106,7 @@ export const specNote = {
 };
 
 /** A checkpoint of the Go checksum database, whose key is in the Go toolchain. */
-export const goChecksumCheckpoint = {
+export const GO_CHECKSUM_CHECKPOINT = {
   verifierKey: 'sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8',
   size: 65664258,
   note:
@@ -117,7 +115,7 @@ export const goChecksumCheckpoint = {
 };
 
 /** The example checkpoint of c2sp.org/tlog-checkpoint and c2sp.org/tlog-cosignature. */
-export const specCheckpoint = {
+export const SPEC_CHECKPOINT = {
   origin: 'example.com/behind-the-sofa',
   size: 20852163,
   root: 'CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=',
@@ -132,7 +130,7 @@ export const specCheckpoint = {
 };
 
 /** A checkpoint of a public log, with the keys of the log and of four witnesses that cosigned it. */
-export const witnessedCheckpoint = {
+export const WITNESSED_CHECKPOINT = {
   origin: 'arche2025h1.staging.ct.transparency.dev',
   size: 1432088532,
   cosignedAt: 0x6a122120,

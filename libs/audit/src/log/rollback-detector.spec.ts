@@ -1,0 +1,54 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { AuditUnavailable } from '../errors.js';
+import { issued } from '../testing/sample-events.js';
+import { openTestLog } from '../testing/test-log.js';
+
+describe('RollbackDetector', () => {
+  let database: TestDatabase;
+  let directory: string;
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    directory = await mkdtemp(join(tmpdir(), 'audit-checkpoint-'));
+  });
+  afterAll(async () => {
+    await database.drop();
+    await rm(directory, { recursive: true });
+  });
+
+  it('refuses readiness and records after the database was rolled back', async () => {
+    const checkpointFile = join(directory, 'checkpoint');
+    const log = await openTestLog(database.serviceUrl, { checkpointFile });
+    const { index } = await log.trail.record(issued());
+    await log.trail.record(issued());
+    await vi.waitFor(async () => {
+      expect(await readFile(checkpointFile, 'utf8')).toContain(`\n${index + 2}\n`);
+    });
+    expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true } });
+    await rollBackTo(database, index + 1);
+
+    const answer = { audit: { isReady: false, reason: 'the log is shorter than before' } };
+    expect(await log.readiness.ask()).toMatchObject(answer);
+    await expect(log.trail.record(issued())).rejects.toThrow(AuditUnavailable);
+    await log.close();
+
+    const restarted = await openTestLog(database.serviceUrl, { checkpointFile });
+    await expect(restarted.trail.record(issued())).rejects.toThrow(AuditUnavailable);
+    expect(await restarted.readiness.ask()).toMatchObject(answer);
+    await restarted.close();
+  });
+});
+
+async function rollBackTo({ superuserUrl }: TestDatabase, size: number): Promise<void> {
+  const superuser = new pg.Client({ connectionString: superuserUrl });
+  await superuser.connect();
+  await superuser.query(`SET session_replication_role = replica`);
+  await superuser.query('DELETE FROM audit_entry WHERE entry_index >= $1', [size]);
+  await superuser.query('DELETE FROM audit_head WHERE size > $1', [size]);
+  await superuser.end();
+}
