@@ -24,9 +24,9 @@ let host: INestApplicationContext;
 beforeAll(async () => {
   database = await testDatabase();
   const environment = { ...placeholderEnvironment, DATABASE_URL: database.serviceUrl };
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class and takes literals
   host = await NestFactory.createApplicationContext(
     CallCenterModule.forRoot(environment, { replace: memoryPorts() }),
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class and takes literals
     { logger: false, abortOnError: false },
   );
 });
