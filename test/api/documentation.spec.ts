@@ -52,13 +52,39 @@ describe('the prose', () => {
   });
 });
 
+/** The titles of problem types as the code declares them, by code. */
+async function problemTitles(): Promise<ReadonlyMap<string, string>> {
+  const titles = new Map<string, string>();
+  const declarations = [
+    /\bproblem\(\s*'([a-z-]+)',\s*\d+,\s*'([^']+)'/g,
+    /readonly code(?:: \w+)? = '([a-z-]+)';[^}]*?readonly title(?:: \w+)? = '([^']+)'/g,
+  ];
+  for (const text of (await pages('{apps,libs}/*/src/**/*.ts')).values()) {
+    for (const [, code = '', title = ''] of declarations.flatMap((form) => [
+      ...text.matchAll(form),
+    ])) {
+      titles.set(code, title);
+    }
+  }
+  return titles;
+}
+
 describe('docs/problems', () => {
+  it('has the title of each problem type as the heading of its page', async () => {
+    const titles = await problemTitles();
+    for (const [file, text] of await pages('docs/problems/*.md')) {
+      const code = /([a-z-]+)\.md$/.exec(file)?.[1] ?? '';
+      if (code === '') continue; // the index
+      expect(text.split('\n', 1)[0], file).toBe(`# ${titles.get(code) ?? 'without a title'}`);
+    }
+  });
+
   it('answers the same four questions on each page', async () => {
     const problems = await pages('docs/problems/*.md');
     const index = problems.get('docs/problems/README.md') ?? '';
     for (const [file, text] of problems) {
-      if (file.endsWith('README.md')) continue;
       const code = /([a-z-]+)\.md$/.exec(file)?.[1] ?? '';
+      if (code === '') continue; // the index
       expect(text, file).toMatch(
         new RegExp(
           `^# .+\\n\\n\`urn:acs-identity:problem:${code}\` · status \\d{3}\\n\\n` +

@@ -1,4 +1,4 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AuditModule } from '#libs/audit';
 import { AuthenticationGuard, AuthenticationModule } from '#libs/authentication';
@@ -17,6 +17,12 @@ import { MeController } from './me/me.controller.js';
 import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
 import { PolicyController } from './policy/policy.controller.js';
+
+/** How a host's HTTP service differs from the default one. */
+export interface ApiOptions extends CompositionOptions {
+  /** Modules of the host: their routes get the guard, the limits and the problem details of the others. */
+  readonly modules?: readonly (Type | DynamicModule)[];
+}
 
 /** The HTTP service: routes over the service that `libs/composition` puts together. */
 @Module({
@@ -43,12 +49,13 @@ export class ApiModule {
    * @throws InvalidSettings when the environment does not describe a service that could run
    * @throws InvalidReplacement
    */
-  static forRoot(environment: Environment, options?: CompositionOptions): DynamicModule {
+  static forRoot(environment: Environment, options: ApiOptions = {}): DynamicModule {
     return {
       module: ApiModule,
       imports: [
         ServiceModule.forRoot(environment, options),
         AuditRoutesModule.forRoot(environment),
+        ...(options.modules ?? []),
       ],
     };
   }

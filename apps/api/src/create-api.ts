@@ -2,9 +2,9 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
 import { assertEveryRouteDeclaresAccess } from '#libs/authentication';
-import type { CompositionOptions, Environment } from '#libs/composition';
+import type { Environment } from '#libs/composition';
 import { Logger } from '#libs/platform';
-import { ApiModule } from './api.module.js';
+import { ApiModule, type ApiOptions } from './api.module.js';
 import { BODY_LIMIT_BYTES } from './http/body-limit.js';
 import { NestLogger } from './http/nest-logger.js';
 import { HttpMetrics } from './http/http-metrics.js';
@@ -14,13 +14,14 @@ import { openApiDocument } from './operations/openapi-document.js';
  * Puts the HTTP service together; it does not listen yet.
  *
  * @param options.replace adapters or providers that take the place of the default ones
+ * @param options.modules modules of the host, with routes of their own
  * @throws InvalidReplacement when they do not fit the service's ports
  * @throws InvalidSettings listing every fault of the environment
  * @throws when a route declares no access rule, or more than one
  */
 export async function createApi(
   environment: Environment,
-  options?: CompositionOptions,
+  options?: ApiOptions,
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,

@@ -3,6 +3,7 @@ export { PostgresAuditTrailModule } from './trail/postgres-audit-trail.module.js
 export { SecretTokenFingerprintsModule } from './fingerprints/secret-token-fingerprints.module.js';
 export { auditSettings, type AuditSettings } from './settings.js';
 export { auditFunctionGrants, auditGrants, auditMigrations } from './schema/migrations.js';
+export { AuditEntryEvents, type CommittedEntry } from './trail/audit-entry-events.js';
 export {
   AuditEntryNotFound,
   AuditEntryRetired,
@@ -15,6 +16,9 @@ export {
   AUDIT_ACTIONS,
   AUDIT_OUTCOMES,
   type AuditAction,
+  type BuiltInAuditAction,
+  CUSTOM_AUDIT_ACTION_PATTERN,
+  type CustomAuditAction,
   type AuditEvent,
   type AuditOutcome,
   type AuditTarget,

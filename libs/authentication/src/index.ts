@@ -27,6 +27,12 @@ export { CurrentPrincipal, CurrentRequest, principalOf } from './http/current-pr
 export { type HttpRequest } from './http/http-request.js';
 export { MetadataSource } from './keys/metadata-source.js';
 export { authenticationGrants, authenticationMigrations } from './schema/migrations.js';
-export { isPermission, type Permission, PERMISSIONS } from './access/permission.js';
+export {
+  type CustomPermission,
+  definePermission,
+  isPermission,
+  type Permission,
+  PERMISSIONS,
+} from './access/permission.js';
 export { requestContextOf, RequestContexts } from './http/request-contexts.js';
 export { RateLimitStore } from './rate-limit/rate-limit-store.js';

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { AUDIT_ACTIONS, AUDIT_OUTCOMES, type EntryQuery } from '#libs/audit';
-import { instant, isForward, logIndex, searched, whole } from './query-fields.js';
+import { AUDIT_OUTCOMES, type EntryQuery } from '#libs/audit';
+import { auditAction, instant, isForward, logIndex, searched, whole } from './query-fields.js';
 
 /** What to look for; an entry must meet all of it. */
 export const entryQuery = z
   .strictObject({
     from: instant().optional().describe('recorded at this time or later'),
     to: instant().optional().describe('recorded before this time'),
-    action: z.enum(AUDIT_ACTIONS).optional(),
+    action: auditAction().optional(),
     outcome: z.enum(AUDIT_OUTCOMES).optional(),
     actorTenant: searched().optional().describe('tenant of the caller'),
     actorSubject: searched()

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { AUDIT_ACTIONS, AUDIT_OUTCOMES, type EntryPage, type AuditEntryRecord } from '#libs/audit';
+import { AUDIT_OUTCOMES, type EntryPage, type AuditEntryRecord } from '#libs/audit';
+import { auditAction } from './query-fields.js';
 
 const values = z.strictObject({
   actorDisplayName: z.string().optional(),
@@ -10,7 +11,7 @@ const values = z.strictObject({
 
 const entry = z
   .strictObject({
-    action: z.enum(AUDIT_ACTIONS),
+    action: auditAction(),
     actor: z.strictObject({
       clientApp: z.string().optional(),
       isGuest: z.boolean().optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AUDIT_ACTIONS, CUSTOM_AUDIT_ACTION_PATTERN, type AuditAction } from '#libs/audit';
 
 /** An instant out of a query, within the years that every part of the service can tell. */
 export function instant(): z.ZodType<Date, string> {
@@ -40,4 +41,11 @@ export function isForward({
   to?: Date | undefined;
 }): boolean {
   return !from || !to || from.getTime() < to.getTime();
+}
+
+/** An action of the log: one of this service, or one of a host's own. */
+export function auditAction(): z.ZodType<AuditAction> {
+  const custom = z.string().regex(CUSTOM_AUDIT_ACTION_PATTERN).describe('an action of the host');
+  // The pattern is the type's.
+  return z.union([z.enum(AUDIT_ACTIONS), custom]) as unknown as z.ZodType<AuditAction>;
 }

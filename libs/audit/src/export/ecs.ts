@@ -1,6 +1,11 @@
 import { isIP } from 'node:net';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
-import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
+import {
+  type AuditAction,
+  type AuditOutcome,
+  type BuiltInAuditAction,
+  isBuiltInAuditAction,
+} from '../trail/audit-event.js';
 
 type EcsType = 'access' | 'change' | 'creation' | 'deletion' | 'info' | 'start';
 
@@ -13,7 +18,7 @@ interface EcsClass {
 const api = (type: EcsType): EcsClass => ({ category: 'api', type });
 const iam = (type: EcsType): EcsClass => ({ category: 'iam', type });
 
-const CLASSES: Readonly<Record<AuditAction, EcsClass>> = {
+const CLASSES: Readonly<Record<BuiltInAuditAction, EcsClass>> = {
   'token.issue': api('creation'),
   'token.reuse': api('access'),
   'token.exchange': api('creation'),
@@ -61,7 +66,7 @@ const DECISIONS = {
 export function ecsLine({ index, entry, personal }: AuditEntryRecord): string {
   const { actor, target, token } = entry;
   const { clientAddress: address } = personal;
-  const { category, type } = CLASSES[entry.action];
+  const { category, type } = classOf(entry.action);
   return JSON.stringify({
     '@timestamp': entry.recordedAt,
     ecs: { version: '9.1.0' },
@@ -105,4 +110,8 @@ export function ecsLine({ index, entry, personal }: AuditEntryRecord): string {
       details: entry.details,
     },
   });
+}
+
+function classOf(action: AuditAction): EcsClass {
+  return isBuiltInAuditAction(action) ? CLASSES[action] : api('info');
 }

@@ -1,6 +1,11 @@
 import { isIP } from 'node:net';
 import type { AuditEntryRecord, EntryActor } from '../entry/audit-entry.js';
-import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
+import {
+  type AuditAction,
+  type AuditOutcome,
+  type BuiltInAuditAction,
+  isBuiltInAuditAction,
+} from '../trail/audit-event.js';
 
 const PRODUCT = 'communication identity service';
 
@@ -29,7 +34,7 @@ const entity = (activity: number): OcsfClass => ({
   operation: '',
 });
 
-const CLASSES: Readonly<Record<AuditAction, OcsfClass>> = {
+const CLASSES: Readonly<Record<BuiltInAuditAction, OcsfClass>> = {
   'token.issue': api(1, 'IssueAccessToken'),
   'token.reuse': api(1, 'ReuseAccessToken'),
   'token.exchange': api(1, 'ExchangeTeamsToken'),
@@ -77,7 +82,7 @@ const STATUSES: Readonly<Record<AuditOutcome, number>> = {
 /** One event of the Open Cybersecurity Schema Framework as JSON. */
 export function ocsfLine(recorded: AuditEntryRecord): string {
   const { entry } = recorded;
-  const { class: classUid, activity } = CLASSES[entry.action];
+  const { class: classUid, activity } = classOf(entry.action);
   return JSON.stringify({
     class_uid: classUid,
     category_uid: CATEGORIES[classUid],
@@ -115,7 +120,7 @@ export function ocsfLine(recorded: AuditEntryRecord): string {
 
 function classAttributes(recorded: AuditEntryRecord): object {
   const { entry } = recorded;
-  const { class: classUid, operation } = CLASSES[entry.action];
+  const { class: classUid, operation } = classOf(entry.action);
   switch (classUid) {
     case AUTHENTICATION:
       return {
@@ -165,4 +170,8 @@ function toEntity({ entry: { target }, personal }: AuditEntryRecord): object {
 function toEndpoint(address: string | undefined): object {
   if (address === undefined) return { name: 'unknown' };
   return isIP(address) === 0 ? { name: address } : { ip: address };
+}
+
+function classOf(action: AuditAction): OcsfClass {
+  return isBuiltInAuditAction(action) ? CLASSES[action] : api(OTHER, action);
 }

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { DatabaseModule } from '#libs/platform';
 import { AuditMetrics } from '../metrics.js';
+import { AuditEntryEvents } from '../trail/audit-entry-events.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import { RollbackDetector } from './rollback-detector.js';
 import { Sequencer } from './sequencer.js';
@@ -8,7 +9,7 @@ import { Sequencer } from './sequencer.js';
 /** What appending to the log and reading it have in common. */
 @Module({
   imports: [DatabaseModule],
-  providers: [AuditMetrics, CheckpointSigners, RollbackDetector, Sequencer],
-  exports: [AuditMetrics, CheckpointSigners, RollbackDetector, Sequencer],
+  providers: [AuditEntryEvents, AuditMetrics, CheckpointSigners, RollbackDetector, Sequencer],
+  exports: [AuditEntryEvents, AuditMetrics, CheckpointSigners, RollbackDetector, Sequencer],
 })
 export class AuditLogCoreModule {}

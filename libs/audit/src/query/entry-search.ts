@@ -98,45 +98,37 @@ export class EntrySearch {
   }
 
   async #select(query: EntryQuery, bounds: Bounds, branch: Branch): Promise<EntryRow[]> {
-    const parameters: unknown[] = [];
-    const bind = (value: unknown): string => `$${parameters.push(value)}`;
-    const range = (
-      bounds.from ? [`e.recorded_at >= ${bind(bounds.from.toISOString())}`] : []
-    ).concat(
-      bounds.latest ? [`e.recorded_at <= ${bind(bounds.latest.toISOString())}`] : [],
-      bounds.first === undefined ? [] : [`e.entry_index >= ${bind(bounds.first)}`],
-      bounds.endIndex === undefined ? [] : [`e.entry_index < ${bind(bounds.endIndex)}`],
-    );
-    const conditions = conditionsOf(query, branch, bind);
-    const limit = bind(query.limit + 1);
-    if (query.clientAddress !== undefined) {
-      const address = `client_address = ${bind(escapeControlCharacters(query.clientAddress))}`;
-      const sql = `SELECT e.* FROM (
-          SELECT recorded_at, entry_index FROM audit_personal e ${where([address, ...range])}
-          ORDER BY entry_index DESC OFFSET 0
-        ) p CROSS JOIN LATERAL (
-          SELECT entry_index, recorded_at, leaf FROM audit_entry e
-          ${where(['e.recorded_at = p.recorded_at', 'e.entry_index = p.entry_index', ...conditions])}
-          OFFSET 0
-        ) e ORDER BY p.entry_index DESC LIMIT ${limit}`;
-      return this.#queryWithout(['bitmapscan', 'sort'], sql, parameters);
-    }
-    const columns = 'e.entry_index, e.recorded_at, e.leaf';
-    if (query.reasonText !== undefined) {
-      const newest = `SELECT ${columns} FROM (
-          SELECT * FROM audit_entry e ${where(['e.reason_code IS NOT NULL', ...range])}
-          ORDER BY e.entry_index DESC LIMIT ${NEWEST_REASON_PAGES * query.limit}
-        ) e ${where(conditions)} ORDER BY e.entry_index DESC LIMIT ${limit}`;
-      const found = await this.database.query<EntryRow>(newest, parameters);
-      if (found.length > query.limit) return found;
-    }
-    // Both give the same order; each fits the database indexes of its case.
-    const order =
-      conditions.length > 0 ? 'e.entry_index DESC' : 'e.recorded_at DESC, e.entry_index DESC';
-    const sql = `SELECT ${columns} FROM audit_entry e ${where([...conditions, ...range])}
-       ORDER BY ${order} LIMIT ${limit}`;
-    const avoided: PlanNode[] = query.reasonText === undefined ? [] : ['seqscan', 'indexscan'];
-    return this.#queryWithout(avoided, sql, parameters);
+    const parts = partsOf(query, bounds, branch);
+    if (query.clientAddress !== undefined) return this.#selectByAddress(parts, query.clientAddress);
+    if (query.reasonText !== undefined) return this.#selectByReason(parts, query.limit);
+    return this.database.query<EntryRow>(newestFirst(parts), parts.parameters);
+  }
+
+  /** Finds the address among the personal values, then the entries. */
+  async #selectByAddress(parts: StatementParts, clientAddress: string): Promise<EntryRow[]> {
+    const { conditions, range, limit, parameters, bind } = parts;
+    const address = `client_address = ${bind(escapeControlCharacters(clientAddress))}`;
+    const sql = `SELECT e.* FROM (
+        SELECT recorded_at, entry_index FROM audit_personal e ${where([address, ...range])}
+        ORDER BY entry_index DESC OFFSET 0
+      ) p CROSS JOIN LATERAL (
+        SELECT entry_index, recorded_at, leaf FROM audit_entry e
+        ${where(['e.recorded_at = p.recorded_at', 'e.entry_index = p.entry_index', ...conditions])}
+        OFFSET 0
+      ) e ORDER BY p.entry_index DESC LIMIT ${limit}`;
+    return this.#queryWithout(['bitmapscan', 'sort'], sql, parameters);
+  }
+
+  /** Searches the newest reasons for the words; uses the full-text index when they don't fill the page. */
+  async #selectByReason(parts: StatementParts, pageSize: number): Promise<EntryRow[]> {
+    const { conditions, range, limit, parameters } = parts;
+    const newest = `SELECT ${ENTRY_ROW} FROM (
+        SELECT * FROM audit_entry e ${where(['e.reason_code IS NOT NULL', ...range])}
+        ORDER BY e.entry_index DESC LIMIT ${NEWEST_REASON_PAGES * pageSize}
+      ) e ${where(conditions)} ORDER BY e.entry_index DESC LIMIT ${limit}`;
+    const found = await this.database.query<EntryRow>(newest, parameters);
+    if (found.length > pageSize) return found;
+    return this.#queryWithout(['seqscan', 'indexscan'], newestFirst(parts), parameters);
   }
 
   /**
@@ -149,7 +141,6 @@ export class EntrySearch {
     sql: string,
     parameters: readonly unknown[],
   ): Promise<EntryRow[]> {
-    if (avoided.length === 0) return this.database.query<EntryRow>(sql, parameters);
     return this.database.transaction(async (transaction) => {
       const settings = [
         `set_config('max_parallel_workers_per_gather', '0', true)`,
@@ -159,6 +150,42 @@ export class EntrySearch {
       return transaction.query<EntryRow[]>(sql, [...parameters]);
     });
   }
+}
+
+const ENTRY_ROW = 'e.entry_index, e.recorded_at, e.leaf';
+
+/** The parts of a search's statement. */
+interface StatementParts {
+  readonly conditions: readonly string[];
+  /** The conditions of the bounds. */
+  readonly range: readonly string[];
+  readonly limit: string;
+  readonly parameters: readonly unknown[];
+  /** Adds a parameter. @returns its placeholder */
+  readonly bind: (value: unknown) => string;
+}
+
+function partsOf(query: EntryQuery, bounds: Bounds, branch: Branch): StatementParts {
+  const parameters: unknown[] = [];
+  const bind = (value: unknown): string => `$${parameters.push(value)}`;
+  const { from, latest, first, endIndex } = bounds;
+  const range = [
+    from && `e.recorded_at >= ${bind(from.toISOString())}`,
+    latest && `e.recorded_at <= ${bind(latest.toISOString())}`,
+    first === undefined ? undefined : `e.entry_index >= ${bind(first)}`,
+    endIndex === undefined ? undefined : `e.entry_index < ${bind(endIndex)}`,
+  ].filter((condition) => condition !== undefined);
+  const conditions = conditionsOf(query, branch, bind);
+  const limit = bind(query.limit + 1); // one more shows whether there is a next page
+  return { conditions, range, limit, parameters, bind };
+}
+
+function newestFirst({ conditions, range, limit }: StatementParts): string {
+  // Both give the same order; each fits the database indexes of its case.
+  const order =
+    conditions.length > 0 ? 'e.entry_index DESC' : 'e.recorded_at DESC, e.entry_index DESC';
+  return `SELECT ${ENTRY_ROW} FROM audit_entry e ${where([...conditions, ...range])}
+    ORDER BY ${order} LIMIT ${limit}`;
 }
 
 function where(conditions: readonly string[]): string {

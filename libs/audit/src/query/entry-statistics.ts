@@ -48,14 +48,7 @@ export class EntryStatistics {
   /** Counts by bucket, in the order of time, the largest counts first. */
   async count({ from, to, bucket, dimension }: StatisticsQuery): Promise<StatisticCount[]> {
     const column = STATISTIC_DIMENSIONS[dimension];
-    const [run] = await this.database.query<{ start_at: Date; end_at: Date }>(
-      'SELECT min(start_at) AS start_at, max(end_at) AS end_at FROM audit_statistic_run HAVING count(*) > 0',
-    );
-    const rolledFrom = Math.max(ceilHour(from), run?.start_at.getTime() ?? Infinity);
-    const rolledTo = Math.max(rolledFrom, Math.min(floorHour(to), run?.end_at.getTime() ?? 0));
-    const hasRolled = rolledTo > rolledFrom && Number.isFinite(rolledFrom);
-    const split = hasRolled ? [rolledFrom, rolledTo] : [to.getTime(), to.getTime()];
-    const [middle = 0, end = 0] = split;
+    const stored = await this.#storedHours(from, to);
     const rows = await this.database.query<{ start: Date; value: string; entries: string }>(
       `SELECT date_trunc('${bucket}', time, 'UTC') AS start, value, sum(entries) AS entries FROM (
          SELECT hour AS time, value, entries FROM audit_statistic
@@ -67,13 +60,24 @@ export class EntryStatistics {
          SELECT recorded_at, coalesce(${column}, ''), 1 FROM audit_entry
          WHERE recorded_at >= $3 AND recorded_at < $4
        ) counted GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2`,
-      [from, new Date(middle), new Date(end), to].map((time) => time.toISOString()),
+      [from, stored.from, stored.to, to].map((time) => time.toISOString()),
     );
     return rows.map(({ start, value, entries }) => ({
       bucketStart: start,
       value: value === '' ? undefined : value,
       entries: Number(entries),
     }));
+  }
+
+  /** The complete hours of a window whose counts are stored; an empty range at its end when there are none. */
+  async #storedHours(from: Date, to: Date): Promise<{ from: Date; to: Date }> {
+    const [run] = await this.database.query<{ start_at: Date; end_at: Date }>(
+      'SELECT min(start_at) AS start_at, max(end_at) AS end_at FROM audit_statistic_run HAVING count(*) > 0',
+    );
+    if (!run) return { from: to, to };
+    const first = Math.max(ceilHour(from), run.start_at.getTime());
+    const end = Math.min(floorHour(to), run.end_at.getTime());
+    return end > first ? { from: new Date(first), to: new Date(end) } : { from: to, to };
   }
 
   /**

@@ -51,6 +51,13 @@ export function describeAuditTrail(name: string, start: () => Promise<AuditTrail
       expect(indexes).toEqual(indexes.map((_, nth) => first + nth));
     });
 
+    it('takes actions of a host, in their form only', async () => {
+      await subject.trail.record({ ...issued(), action: 'x-report.export' });
+      expect((await subject.actions()).at(-1)).toBe('x-report.export');
+      const unknown = { ...issued(), action: 'x-Report.' as const };
+      await expect(subject.trail.record(unknown)).rejects.toThrow('is not an audit action');
+    });
+
     it('commits a write with its entry', async () => {
       await subject.trail.record(issued(), subject.write('committed'));
       expect(await subject.marks()).toContain('committed');

@@ -1,5 +1,5 @@
 import { type Transaction, uuidV7 } from '#libs/platform';
-import type { AuditEvent } from '../trail/audit-event.js';
+import { assertAuditAction, type AuditEvent } from '../trail/audit-event.js';
 import { type AuditReceipt, AuditTrail, type TransactionalWrite } from '../trail/audit-trail.js';
 
 /** An audit trail in memory, for tests. */
@@ -18,6 +18,7 @@ export class MemoryAuditTrail extends AuditTrail {
     write?: TransactionalWrite,
   ): Promise<readonly AuditReceipt[]> {
     if (this.outage) throw this.outage;
+    for (const { action } of events) assertAuditAction(action);
     await write?.(this.transaction);
     return events.map((event) => {
       const receipt = { id: uuidV7(Date.now()), index: this.entries.length };

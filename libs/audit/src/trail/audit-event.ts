@@ -30,7 +30,26 @@ export const AUDIT_ACTIONS = [
   'audit.retain',
 ] as const;
 
-export type AuditAction = (typeof AUDIT_ACTIONS)[number];
+export type BuiltInAuditAction = (typeof AUDIT_ACTIONS)[number];
+
+/** An action of a host's own: `x-noun.verb`, in lower case with hyphens. */
+export type CustomAuditAction = `x-${string}.${string}`;
+
+export type AuditAction = BuiltInAuditAction | CustomAuditAction;
+
+export const CUSTOM_AUDIT_ACTION_PATTERN = /^x-[a-z0-9-]{1,40}\.[a-z0-9-]{1,40}$/;
+
+export function isBuiltInAuditAction(action: string): action is BuiltInAuditAction {
+  return BUILT_IN.has(action);
+}
+
+const BUILT_IN: ReadonlySet<string> = new Set(AUDIT_ACTIONS);
+
+/** @throws Error for an action that has neither a built-in name nor the form of a custom one */
+export function assertAuditAction(action: string): void {
+  if (isBuiltInAuditAction(action) || CUSTOM_AUDIT_ACTION_PATTERN.test(action)) return;
+  throw new Error(`${JSON.stringify(action)} is not an audit action: a custom one is x-noun.verb`);
+}
 
 export const AUDIT_OUTCOMES = ['success', 'denied', 'failure', 'unknown'] as const;
 

@@ -8,6 +8,7 @@ import { openTestLog, type TestLog, type TestLogOptions } from '../testing/test-
 import { alice, issued } from '../testing/sample-events.js';
 import { describeAuditTrail } from '../testing/audit-trail.contract.js';
 import { AuditUnavailable } from '../errors.js';
+import { AuditEntryEvents } from './audit-entry-events.js';
 
 describeAuditTrail('PostgresAuditTrail', async () => {
   const database = await testDatabase();
@@ -160,6 +161,20 @@ describe('PostgresAuditTrail', () => {
     ).toEqual([true, true]);
     expect((await failureCount(log)) - before).toBeOneOf([1, 2]);
     await vi.waitFor(async () => log.trail.record(issued()), { timeout: 5000 });
+  });
+
+  it('publishes committed entries, and settles their records when a listener throws', async () => {
+    const log = await open();
+    const published: number[] = [];
+    log.get(AuditEntryEvents).subscribe((entries) => {
+      published.push(...entries.map(({ index }) => index));
+      throw new Error('no');
+    });
+    const receipts = await Promise.all(
+      Array.from({ length: 40 }, async (_, nth) => log.trail.record(issued(nth))),
+    );
+    expect(published).toEqual(receipts.map(({ index }) => index));
+    expect(log.logger.lines.map(({ message }) => message)).toContain('audit entry listener failed');
   });
 
   it('refuses records beyond the queue limit at once', async () => {

@@ -7,7 +7,8 @@ import { RollbackDetector } from '../log/rollback-detector.js';
 import { type AppendResult, type PendingRecord, Sequencer } from '../log/sequencer.js';
 import { AuditMetrics } from '../metrics.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
-import type { AuditEvent } from './audit-event.js';
+import { assertAuditAction, type AuditEvent } from './audit-event.js';
+import { AuditEntryEvents, type CommittedEntry } from './audit-entry-events.js';
 import { type AuditReceipt, AuditTrail, type TransactionalWrite } from './audit-trail.js';
 import { forEachYielding } from './for-each-yielding.js';
 
@@ -41,6 +42,7 @@ export class PostgresAuditTrail extends AuditTrail {
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly metrics: AuditMetrics,
+    private readonly events: AuditEntryEvents,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {
     super();
@@ -51,6 +53,7 @@ export class PostgresAuditTrail extends AuditTrail {
     write?: TransactionalWrite,
   ): Promise<readonly AuditReceipt[]> {
     if (events.length === 0) throw new Error('a record needs an event');
+    for (const { action } of events) assertAuditAction(action);
     if (this.#pendingEntryCount + events.length > this.settings.queueLimit) {
       throw this.#unavailable('queue full');
     }
@@ -100,6 +103,7 @@ export class PostgresAuditTrail extends AuditTrail {
         const result = results[nth];
         if (result) this.#settleWith(record, result);
       });
+      this.#publish(results);
     } catch (error) {
       this.rollbackDetector.noteFailure(error);
       this.logger.error({ error, entries: batch.length }, 'audit append failed');
@@ -111,6 +115,16 @@ export class PostgresAuditTrail extends AuditTrail {
     }
     this.metrics.appendSeconds.observe((performance.now() - startedAt) / 1000);
     this.metrics.batchEntries.observe(batch.reduce((sum, { events }) => sum + events.length, 0));
+  }
+
+  #publish(results: readonly AppendResult[]): void {
+    if (!this.events.hasListeners) return;
+    try {
+      this.events.emit(committedEntries(results));
+    } catch (error) {
+      // The entries are committed: an error of a listener must not reject their records.
+      this.logger.error({ error }, 'audit entry listener failed');
+    }
   }
 
   #settleWith(record: PooledRecord, result: AppendResult): void {
@@ -164,4 +178,11 @@ export class PostgresAuditTrail extends AuditTrail {
     this.#pendingEntryCount += entryCount;
     this.metrics.pendingEntries.set(this.#pendingEntryCount);
   }
+}
+
+function committedEntries(results: readonly AppendResult[]): CommittedEntry[] {
+  return results.flatMap((result) => {
+    if ('rejection' in result) return [];
+    return result.entries.map(({ entry }, nth) => ({ index: result.firstIndex + nth, entry }));
+  });
 }

@@ -1,8 +1,12 @@
 import { z } from 'zod';
 import { type Permission, PERMISSIONS } from './permission.js';
 
-/** The Conditional Access authentication context that each permission requires of users. */
-export type AuthenticationContexts = Readonly<Partial<Record<Permission, string>>>;
+/** The Conditional Access authentication contexts that permissions require of users. */
+export interface AuthenticationContexts {
+  /** For every permission, also those of a host. */
+  readonly all?: string;
+  readonly byPermission?: Readonly<Partial<Record<Permission, string>>>;
+}
 
 /** An id as Entra assigns them. */
 const contextId = z
@@ -13,8 +17,8 @@ const byPermission = z.partialRecord(z.enum(PERMISSIONS), contextId);
 
 /** One context for all permissions, or an object from permission to context. */
 export const authenticationContexts = z.union([
-  contextId.transform(forEveryPermission),
-  byPermission,
+  contextId.transform((all): AuthenticationContexts => ({ all })),
+  byPermission.transform((contexts): AuthenticationContexts => ({ byPermission: contexts })),
 ]);
 
 /** As an environment variable: `c1`, or `AuditLog.Read.All=c1,CommunicationIdentity.ReadWrite.All=c2`. */
@@ -27,6 +31,10 @@ export const authenticationContextList = z.string().transform((text, context) =>
   return z.NEVER;
 });
 
-function forEveryPermission(id: string): AuthenticationContexts {
-  return Object.fromEntries(PERMISSIONS.map((permission) => [permission, id]));
+/** The context that a permission requires; `undefined` when it requires none. */
+export function requiredContextOf(
+  { all, byPermission: contexts }: AuthenticationContexts,
+  permission: Permission,
+): string | undefined {
+  return all ?? contexts?.[permission];
 }

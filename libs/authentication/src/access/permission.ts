@@ -9,12 +9,33 @@ export const PERMISSIONS = [
   'AuditLog.Erase.All',
 ] as const;
 
+/** A permission of a host's own, made by `definePermission`. */
+export type CustomPermission = string & { readonly [CUSTOM]: true };
+
 /** A delegated scope or an app role. */
-export type Permission = (typeof PERMISSIONS)[number];
+export type Permission = (typeof PERMISSIONS)[number] | CustomPermission;
 
-const KNOWN: ReadonlySet<string> = new Set(PERMISSIONS);
+declare const CUSTOM: unique symbol;
 
-/** Whether the service knows the name. Unknown names in tokens grant nothing. */
+const NAME = /^[A-Z][A-Za-z0-9]*(\.[A-Z][A-Za-z0-9]*){1,3}$/;
+const known = new Set<string>(PERMISSIONS);
+
+/**
+ * Defines a permission for routes of a host's own. Called once, beside the routes that require it.
+ *
+ * @param name such as `Report.Read.All`
+ * @throws Error when the name has another form or is one of this service
+ */
+export function definePermission(name: string): CustomPermission {
+  const isOurs = PERMISSIONS.some((permission) => permission === name);
+  if (isOurs || !NAME.test(name)) {
+    throw new Error(`${JSON.stringify(name)} can't be defined: a permission is Resource.Operation`);
+  }
+  known.add(name);
+  return name as CustomPermission;
+}
+
+/** Whether the name is defined. Undefined names in tokens grant nothing. */
 export function isPermission(name: string): name is Permission {
-  return KNOWN.has(name);
+  return known.has(name);
 }

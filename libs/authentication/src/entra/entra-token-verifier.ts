@@ -1,3 +1,4 @@
+import { requiredContextOf } from '../access/authentication-contexts.js';
 import type { Permission } from '../access/permission.js';
 import type { Principal } from '#libs/platform';
 import { ClaimsChallenge, rejectIf, TokenRejected } from '../errors.js';
@@ -97,7 +98,7 @@ export class EntraTokenVerifier extends TokenVerifier {
     permission: Permission | undefined,
   ): void {
     if (permission === undefined || principal.kind !== 'user') return;
-    const value = this.entra.requiredAuthenticationContext[permission];
+    const value = requiredContextOf(this.entra.requiredAuthenticationContext, permission);
     if (value === undefined || acrs?.includes(value) === true) return;
     if (!principal.permissions.includes(permission)) return;
     throw new ClaimsChallenge(principal, { access_token: { acrs: { essential: true, value } } });

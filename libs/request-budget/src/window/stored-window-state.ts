@@ -5,56 +5,39 @@ import type { WindowState } from './window-state.js';
  * and later versions read and write the same rows.
  */
 export interface StoredWindowState {
-  /** `finishedCalls` */
   readonly used: readonly (readonly [freeAt: number, count: number])[];
-  readonly leases: readonly {
-    readonly id: string;
-    readonly count: number;
-    readonly grantedAt: number;
-    /** `releasedAt` */
-    readonly freeAt: number;
-  }[];
-  /** `replicas` */
-  readonly holders: Readonly<
-    Record<
-      string,
-      {
-        /** `queuedTags` */
-        readonly turns: readonly number[];
-        /** `queuedBulk` */
-        readonly bulk: number;
-        /** `inService` */
-        readonly granted: number;
-        /** `reportedAt` */
-        readonly seenAt: number;
-      }
-    >
-  >;
-  /** `queue` */
-  readonly line: {
-    readonly flows: WindowState['queue']['flows'];
-    /** `virtualTime` */
-    readonly floor: number;
-    /** `nextVirtualTime` */
-    readonly nextFloor: number;
-    /** `lastServedTag` */
-    readonly reached: number;
-    /** `virtualTimeAt` */
-    readonly floorAt: number;
-  };
-  /** `meanServiceMs` */
+  readonly leases: readonly StoredLease[];
+  readonly holders: Readonly<Record<string, StoredReplica>>;
+  readonly line: StoredQueue;
   readonly heldMs: number;
-  /** `meanIdleMs` */
   readonly idleMs: number;
-  /** `updatedAt` */
   readonly changedAt: number;
-  /** `limitFactor` */
   readonly factor: number;
-  /** `limitFactorAt` */
   readonly factorAt: number;
   readonly blockedUntil: number;
-  /** `reservationsUntil` */
   readonly expectedUntil: number;
+}
+
+interface StoredLease {
+  readonly id: string;
+  readonly count: number;
+  readonly grantedAt: number;
+  readonly freeAt: number;
+}
+
+interface StoredReplica {
+  readonly turns: readonly number[];
+  readonly bulk: number;
+  readonly granted: number;
+  readonly seenAt: number;
+}
+
+interface StoredQueue {
+  readonly flows: WindowState['queue']['flows'];
+  readonly floor: number;
+  readonly nextFloor: number;
+  readonly reached: number;
+  readonly floorAt: number;
 }
 
 export function encodeWindowState(state: WindowState): StoredWindowState {

@@ -165,7 +165,7 @@ export class TokenIssuanceService {
     const ensured: EnsuredMapping = request.mapping
       ? { mapping: await this.mappings.requireActive(request.mapping) }
       : await this.mappings.findOrCreate(request, options);
-    // An error before the commit leaves the new identity to a background task, and no token.
+    // Without a commit, a background task maps the new identity and the token is discarded.
     using creation = ensured.creation;
     const { mapping } = ensured;
 

@@ -1,0 +1,24 @@
+import { Authenticator, isPermission, TokenRejected } from '#libs/authentication';
+import type { HttpRequest } from '#libs/authentication';
+import type { Principal } from '#libs/platform';
+
+/**
+ * Takes the caller's word for who it is, as `x-caller: <subject> <permission>…`. For examples only: it
+ * shows the shape of an `Authenticator` and verifies nothing.
+ */
+export class HeaderAuthenticator extends Authenticator {
+  override async authenticate(request: HttpRequest): Promise<Principal> {
+    const { 'x-caller': header } = request.headers;
+    if (typeof header !== 'string') throw new TokenRejected('no-credentials');
+    const [subject = '', ...names] = header.split(' ');
+    return Promise.resolve({
+      kind: 'user',
+      issuer: 'https://login.example',
+      tenant: '00000000-0000-4000-8000-000000000001',
+      subject,
+      clientApp: '00000000-0000-4000-8000-00000000000a',
+      permissions: names.filter(isPermission),
+      isGuest: false,
+    });
+  }
+}
