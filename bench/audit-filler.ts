@@ -1,8 +1,7 @@
 import pg from 'pg';
-import { ManualClock } from '#libs/platform';
+import { ManualClock, cloneDatabase, type TestCluster } from '#libs/platform/testing';
 import { alice, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { EntryStatistics } from '../libs/audit/src/query/entry-statistics.js';
-import { cloneDatabase, type TestCluster } from '#libs/platform/testing';
 import { whole } from './figures.js';
 
 const DAYS = 20;

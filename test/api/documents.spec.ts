@@ -1,40 +1,52 @@
 import { glob, readdir, readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import { generatedDocuments } from '../../scripts/generated-documents.js';
+import { repositoryRoot } from '../support/root.js';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+/** Sources of the HTTP service. Errors of the transparency log never reach a caller. */
+async function sources(): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const file of glob('{apps,libs}/*/src/**/*.ts', { cwd: repositoryRoot })) {
+    if (/\.(spec|contract)\.ts$|^libs\/transparency-log\//.test(file)) continue;
+    texts.push(await readFile(`${repositoryRoot}${file}`, 'utf8'));
+  }
+  return texts;
+}
 
 describe('the generated documents', () => {
   it('match the code; run `npm run documents` when they do not', async () => {
     for (const [path, text] of Object.entries(await generatedDocuments())) {
-      expect(await readFile(`${root}${path}`, 'utf8'), path).toBe(text);
+      expect(await readFile(`${repositoryRoot}${path}`, 'utf8'), path).toBe(text);
     }
   });
 });
 
 describe('docs/openapi.json', () => {
   it('is a valid OpenAPI document', async () => {
-    const result = await new Validator().validate(`${root}docs/openapi.json`);
+    const result = await new Validator().validate(`${repositoryRoot}docs/openapi.json`);
     expect(result.errors).toBeUndefined();
     expect(result.valid).toBe(true);
+  });
+
+  it('has one schema for each component id', async () => {
+    const ids = (await sources()).flatMap((text) =>
+      [...text.matchAll(/\.meta\(\{\s*id: '(\w+)'/g)].map(([, id]) => id),
+    );
+    expect(ids.length).toBeGreaterThan(20);
+    // Of two schemas with one id, the document would hold one for both.
+    expect(ids.filter((id, nth) => ids.indexOf(id) !== nth)).toEqual([]);
   });
 });
 
 describe('docs/problems', () => {
   it('has one page for each problem type, and no other page', async () => {
+    const declarations = /(?:override readonly code(?:: \w+)? = |\bproblem\(\s*)'([a-z-]+)'/g;
     const codes = new Set<string>();
-    for await (const file of glob('{apps,libs}/*/src/**/*.ts', { cwd: root })) {
-      // Errors of the transparency log never reach a caller.
-      if (/\.(spec|contract)\.ts$|^libs\/transparency-log\//.test(file)) continue;
-      const text = await readFile(`${root}${file}`, 'utf8');
-      const declarations = /(?:override readonly code(?:: \w+)? = |\bproblem\(\s*)'([a-z-]+)'/g;
-      for (const [, code] of text.matchAll(declarations)) {
-        if (code !== undefined) codes.add(code);
-      }
+    for (const text of await sources()) {
+      for (const [, code = ''] of text.matchAll(declarations)) codes.add(code);
     }
-    const pages = (await readdir(`${root}docs/problems`))
+    const pages = (await readdir(`${repositoryRoot}docs/problems`))
       .filter((name) => name.endsWith('.md') && name !== 'README.md')
       .map((name) => name.slice(0, -'.md'.length));
     expect(pages.sort()).toEqual([...codes].sort());

@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
-import { ManualClock } from '#libs/platform';
+import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
 import { isSignedBy } from '../support/independent-verifier.js';
-import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { runningService } from '../support/running-service.js';
 import { issue } from '../support/tokens-api.js';
 

@@ -3,9 +3,13 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import request, { type Response } from 'supertest';
 import { expect } from 'vitest';
+import { repositoryRoot } from './root.js';
+
+type Content = Record<string, { readonly schema: object }>;
 
 interface Operation {
-  readonly responses: Record<string, { content?: Record<string, { schema: object }> }>;
+  readonly requestBody?: { readonly required?: boolean; readonly content: Content };
+  readonly responses: Record<string, { readonly content?: Content }>;
 }
 
 interface OpenApiDocument {
@@ -14,14 +18,14 @@ interface OpenApiDocument {
 }
 
 export interface CallOptions {
-  /** Bearer token; none is sent when absent. */
+  /** Bearer token; without it the request has no authorization header. */
   readonly token?: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 const document = JSON.parse(
-  readFileSync(new URL('../../docs/openapi.json', import.meta.url), 'utf8'),
+  readFileSync(`${repositoryRoot}docs/openapi.json`, 'utf8'),
 ) as OpenApiDocument;
 
 const ajv = new Ajv2020({ strict: false, allErrors: true });
@@ -30,7 +34,8 @@ ajv.addSchema({ $id: 'openapi', components: document.components });
 const compiled = new Map<object, ValidateFunction>();
 
 /**
- * Calls the api and holds its answer against the OpenAPI document: status, content type and shape.
+ * Calls the api and checks the exchange against docs/openapi.json: status, content type and body of
+ * the response, and the body of a request that was successful.
  *
  * @param path with its query, such as `/v1/identities?limit=2`
  */
@@ -42,28 +47,57 @@ export async function call(
 ): Promise<Response> {
   const sent = request(apiUrl)[method](path).set(headers);
   if (token !== undefined) void sent.set('authorization', `Bearer ${token}`);
-  const answer = await (body === undefined ? sent : sent.send(body as object));
-  expectDocumented(method, path, answer);
-  return answer;
-}
-
-/** @throws an assertion error when the document does not allow this answer to this request */
-function expectDocumented(method: string, path: string, answer: Response): void {
+  const response = await (body === undefined ? sent : sent.send(body as object));
   const [pathname = ''] = path.split('?', 1);
   const route = Object.keys(document.paths).find((pattern) => matches(pattern, pathname));
   if (route === undefined) {
-    expect(answer.status, `${pathname} is not a documented path`).toBe(404);
+    expect(response.status, `${pathname} is not a documented path`).toBe(404);
+    return response;
+  }
+  const operation = document.paths[route]?.[method];
+  const name = `${method} ${route}`;
+  expectDocumentedResponse(name, operation, response);
+  if (response.ok) expectDocumentedRequest(name, operation, body);
+  return response;
+}
+
+/** @throws an assertion error when the document does not allow the response */
+function expectDocumentedResponse(
+  name: string,
+  operation: Operation | undefined,
+  response: Response,
+): void {
+  const documented = operation?.responses[String(response.status)];
+  expect(documented, `${name} does not document ${response.status}`).toBeDefined();
+  const { type } = response;
+  if (documented?.content === undefined || response.text === '') return;
+  const schema = documented.content[type]?.schema;
+  expect(schema, `${name} does not document ${type} for ${response.status}`).toBeDefined();
+  if (schema && type.endsWith('json')) {
+    expectValid(`response ${response.status} of ${name}`, schema, response.body);
+  }
+}
+
+/** @throws an assertion error when the document does not allow the body, which the api accepted */
+function expectDocumentedRequest(
+  name: string,
+  operation: Operation | undefined,
+  body: unknown,
+): void {
+  const { required = false, content = {} } = operation?.requestBody ?? {};
+  if (body === undefined) {
+    expect(required, `${name} accepts a request without a body, which it documents`).toBe(false);
     return;
   }
-  const documented = document.paths[route]?.[method]?.responses[String(answer.status)];
-  expect(documented, `${method} ${route} does not document ${answer.status}`).toBeDefined();
-  const type = answer.type;
-  const schema = documented?.content?.[type]?.schema;
-  if (documented?.content === undefined || answer.text === '') return;
-  expect(schema, `${method} ${route} does not document ${type} for ${answer.status}`).toBeDefined();
-  if (!schema || !type.endsWith('json')) return;
+  const schema = content['application/json']?.schema;
+  expect(schema, `${name} accepts a body, but documents none`).toBeDefined();
+  if (schema) expectValid(`request body of ${name}`, schema, body);
+}
+
+function expectValid(what: string, schema: object, value: unknown): void {
   const validate = validatorOf(schema);
-  expect(validate(answer.body), ajv.errorsText(validate.errors)).toBe(true);
+  const isValid = validate(value);
+  expect(isValid, `${what}: ${ajv.errorsText(validate.errors)}`).toBe(true);
 }
 
 function matches(pattern: string, pathname: string): boolean {
@@ -74,12 +108,9 @@ function matches(pattern: string, pathname: string): boolean {
 function validatorOf(schema: object): ValidateFunction {
   const known = compiled.get(schema);
   if (known) return known;
-  const validator = ajv.compile(rooted(schema));
+  // Its references point into the document, not into the schema.
+  const rooted = JSON.stringify(schema).replaceAll('"#/', '"openapi#/');
+  const validator = ajv.compile(JSON.parse(rooted) as object);
   compiled.set(schema, validator);
   return validator;
-}
-
-/** References of the document lead to its components. */
-function rooted(schema: object): object {
-  return JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"openapi#/')) as object;
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { CompositionOptions } from '#libs/composition';
 import { auditCommand } from './commands/audit.js';
 import { configCommand } from './commands/config.js';
 import { identitiesCommand } from './commands/identities.js';
@@ -13,15 +14,19 @@ Exit codes:
   3   the policy refuses (policy test only)
   78  the configuration or the policy has faults; each is listed`;
 
-/** The command line `acs-identity`. No command loads its action before it runs. */
-export function createProgram(): Command {
+/**
+ * The command line `acs-identity`. No command loads its action before it runs.
+ *
+ * @param composition as for `createApi`: a host's commands use the host's adapters
+ */
+export function createProgram(composition: CompositionOptions = {}): Command {
   const program = new Command('acs-identity')
     .description('Operate the communication identity service.')
     .addCommand(migrateCommand())
-    .addCommand(configCommand())
+    .addCommand(configCommand(composition))
     .addCommand(policyCommand())
-    .addCommand(identitiesCommand())
-    .addCommand(auditCommand())
+    .addCommand(identitiesCommand(composition))
+    .addCommand(auditCommand(composition))
     .addHelpText('after', help);
   explainUsageErrors(program);
   return program;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { ServiceModule, type ServicePart } from '#libs/composition';
+import { type CompositionOptions, ServiceModule, type ServicePart } from '#libs/composition';
 import type { CallContext, OperatorActor } from '#libs/platform';
 
 /** Options of commands that work on the service's own modules and are recorded in its audit log. */
@@ -19,6 +19,7 @@ export interface OperatorOptions {
 export async function withPart<T>(
   part: ServicePart,
   databaseUrl: string,
+  composition: CompositionOptions,
   work: (service: INestApplicationContext) => Promise<T>,
 ): Promise<T> {
   const environment = {
@@ -28,7 +29,7 @@ export async function withPart<T>(
     // Standard output is for results, and failures are thrown.
     LOG_LEVEL: 'silent',
   };
-  const module = ServiceModule.forPart(part, environment);
+  const module = ServiceModule.forPart(part, environment, composition);
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class and takes literals
   const service = await NestFactory.createApplicationContext(module, {
     logger: false,

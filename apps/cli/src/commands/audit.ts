@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { CompositionOptions } from '#libs/composition';
 import type { CopyOptions } from '../actions/audit/copy.js';
 import type { EraseOptions } from '../actions/audit/erase.js';
 import type { ExportFormat, ExportOptions } from '../actions/audit/export.js';
@@ -21,17 +22,17 @@ The command is recorded in the log itself. It reads the api's environment variab
 keys are: KEY_VAULT_URL, AZURE_CREDENTIAL and AUDIT_LOG_ORIGIN (acs-identity config list).`;
 
 /** `acs-identity audit …` */
-export function auditCommand(): Command {
+export function auditCommand(composition: CompositionOptions): Command {
   return new Command('audit')
     .description('Verify, read, export and prune the audit log.')
     .addCommand(verifyCommand())
     .addCommand(checkpointCommand())
-    .addCommand(keysCommand())
+    .addCommand(keysCommand(composition))
     .addCommand(copyCommand())
-    .addCommand(exportCommand())
-    .addCommand(traceCommand())
-    .addCommand(eraseCommand())
-    .addCommand(retainCommand());
+    .addCommand(exportCommand(composition))
+    .addCommand(traceCommand(composition))
+    .addCommand(eraseCommand(composition))
+    .addCommand(retainCommand(composition));
 }
 
 function verifyCommand(): Command {
@@ -82,7 +83,7 @@ function checkpointCommand(): Command {
     });
 }
 
-function keysCommand(): Command {
+function keysCommand(composition: CompositionOptions): Command {
   return new Command('keys')
     .description('Print the public keys of the log, one verifier key a line.')
     .addOption(databaseOption())
@@ -92,7 +93,7 @@ function keysCommand(): Command {
     )
     .action(async ({ databaseUrl }: DatabaseOptions) => {
       const { printKeys } = await import('../actions/audit/keys.js');
-      await printKeys(databaseUrl);
+      await printKeys(databaseUrl, composition);
     });
 }
 
@@ -120,7 +121,7 @@ is completed by the next one; later runs add new entries. Then: acs-identity aud
   );
 }
 
-function exportCommand(): Command {
+function exportCommand(composition: CompositionOptions): Command {
   return new Command('export')
     .description('Write entries in the order of their indexes, for a SIEM or an archive.')
     .addOption(
@@ -144,11 +145,11 @@ ${recordedHelp}`,
     )
     .action(async (options: ExportOptions) => {
       const { exportLog } = await import('../actions/audit/export.js');
-      await exportLog(options);
+      await exportLog(options, composition);
     });
 }
 
-function traceCommand(): Command {
+function traceCommand(composition: CompositionOptions): Command {
   return new Command('trace')
     .description('Find out who got a leaked token, and which others may still be valid.')
     .option('--fingerprint <fingerprint>', 'fingerprint as an entry shows it, instead of the token')
@@ -167,11 +168,11 @@ ${recordedHelp}`,
     )
     .action(async (options: TraceOptions) => {
       const { traceToken } = await import('../actions/audit/trace.js');
-      await traceToken(options);
+      await traceToken(options, composition);
     });
 }
 
-function eraseCommand(): Command {
+function eraseCommand(composition: CompositionOptions): Command {
   return new Command('erase')
     .description(
       'Erase a person’s addresses, user agents and names beside the log. Entries and proofs stay.',
@@ -185,11 +186,11 @@ function eraseCommand(): Command {
     .addHelpText('after', recordedHelp)
     .action(async (options: EraseOptions) => {
       const { erasePersonalData } = await import('../actions/audit/erase.js');
-      await erasePersonalData(options);
+      await erasePersonalData(options, composition);
     });
 }
 
-function retainCommand(): Command {
+function retainCommand(composition: CompositionOptions): Command {
   return new Command('retain')
     .description('Drop the bodies of entries of past months, and record it in the log.')
     .requiredOption('--before <day>', 'drop what is older, such as 2029-01-01', day)
@@ -205,7 +206,7 @@ ${recordedHelp}`,
     )
     .action(async (options: RetainOptions) => {
       const { retainEntries } = await import('../actions/audit/retain.js');
-      await retainEntries(options);
+      await retainEntries(options, composition);
     });
 }
 

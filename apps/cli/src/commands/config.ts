@@ -1,21 +1,22 @@
 import { Command } from 'commander';
+import type { CompositionOptions } from '#libs/composition';
 
 /** `acs-identity config …` */
-export function configCommand(): Command {
+export function configCommand(composition: CompositionOptions): Command {
   const config = new Command('config').description('Check and list the configuration of the api.');
   config
     .command('check')
     .description('Check the environment variables as the api does at its start.')
     .action(async () => {
       const { checkConfiguration } = await import('../actions/config.js');
-      checkConfiguration();
+      checkConfiguration(composition);
     });
   config
     .command('list')
     .description('List every environment variable of the api with its default.')
     .action(async () => {
       const { listConfiguration } = await import('../actions/config.js');
-      listConfiguration();
+      listConfiguration(composition);
     });
   return config;
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { CompositionOptions } from '#libs/composition';
 import type { EraseOptions } from '../actions/identities/erase.js';
 import type { ExportOptions } from '../actions/identities/export.js';
 import type { ImportOptions } from '../actions/identities/import.js';
@@ -10,15 +11,15 @@ variables for both: KEY_VAULT_URL, AZURE_CREDENTIAL, AUDIT_LOG_ORIGIN, and ACS_E
 ACS_RESOURCES_FILE (acs-identity config list).`;
 
 /** `acs-identity identities …`: mappings of any tenant, in bulk and by person. */
-export function identitiesCommand(): Command {
+export function identitiesCommand(composition: CompositionOptions): Command {
   return new Command('identities')
     .description('Import, export and erase identities, of any tenant.')
-    .addCommand(importCommand())
-    .addCommand(exportCommand())
-    .addCommand(eraseCommand());
+    .addCommand(importCommand(composition))
+    .addCommand(exportCommand(composition))
+    .addCommand(eraseCommand(composition));
 }
 
-function importCommand(): Command {
+function importCommand(composition: CompositionOptions): Command {
   return new Command('import')
     .description(
       'Import identities from lines of JSON: an export, or {"userId", "acsUserIdentity"} of the Authentication Hero sample. Safe to repeat. Exit code 1 when a line failed.',
@@ -31,11 +32,11 @@ function importCommand(): Command {
     .addHelpText('after', help)
     .action(async (file: string, options: ImportOptions) => {
       const { importIdentities } = await import('../actions/identities/import.js');
-      await importIdentities(file, options);
+      await importIdentities(file, options, composition);
     });
 }
 
-function exportCommand(): Command {
+function exportCommand(composition: CompositionOptions): Command {
   return new Command('export')
     .description('Export identities that are not deleted as lines of JSON.')
     .option('--tenant <id>', 'only those of a tenant')
@@ -45,11 +46,11 @@ function exportCommand(): Command {
     .addHelpText('after', help)
     .action(async (options: ExportOptions) => {
       const { exportIdentities } = await import('../actions/identities/export.js');
-      await exportIdentities(options);
+      await exportIdentities(options, composition);
     });
 }
 
-function eraseCommand(): Command {
+function eraseCommand(composition: CompositionOptions): Command {
   return new Command('erase')
     .description(
       'Delete all identities of a person, at ACS and here. Safe to repeat. Exit code 1 while ACS has not confirmed all.',
@@ -62,6 +63,6 @@ function eraseCommand(): Command {
     .addHelpText('after', help)
     .action(async (options: EraseOptions) => {
       const { erasePerson } = await import('../actions/identities/erase.js');
-      await erasePerson(options);
+      await erasePerson(options, composition);
     });
 }

@@ -5,7 +5,7 @@ import {
   EXPORT_FORMATS,
   type ExportFormat,
 } from '#libs/audit';
-import { auditPart } from '#libs/composition';
+import { auditPart, type CompositionOptions } from '#libs/composition';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 
 export type { ExportFormat };
@@ -24,13 +24,16 @@ interface Sink {
 }
 
 /** Writes entries and, after each piece, the index at which the next run continues. */
-export async function exportLog(options: ExportOptions): Promise<void> {
+export async function exportLog(
+  options: ExportOptions,
+  composition: CompositionOptions,
+): Promise<void> {
   const { format, output, cursorFile, databaseUrl } = options;
   const fromIndex = (await readCursor(cursorFile)) ?? options.fromIndex;
   const { header }: EntryFormatter = EXPORT_FORMATS[format];
   const sink = output === undefined ? standardOutput() : await fileSink(output);
   try {
-    await withPart(auditPart, databaseUrl, async (service) => {
+    await withPart(auditPart, databaseUrl, composition, async (service) => {
       const reader = { actor: operatorActor(options) };
       const chunks = service.get(AuditLogService).export(reader, { format, fromIndex });
       // A run that continues appends to lines that have their header already.

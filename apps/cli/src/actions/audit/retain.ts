@@ -1,5 +1,5 @@
 import { LogRetention } from '#libs/audit';
-import { auditPart } from '#libs/composition';
+import { auditPart, type CompositionOptions } from '#libs/composition';
 import { confirm } from '../confirm.js';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 
@@ -9,12 +9,16 @@ export interface RetainOptions extends OperatorOptions {
 }
 
 /** Drops entries whose retention time is over. */
-export async function retainEntries(options: RetainOptions): Promise<void> {
+export async function retainEntries(
+  options: RetainOptions,
+  composition: CompositionOptions,
+): Promise<void> {
   const { before, databaseUrl } = options;
   await confirm(`Drop entries of months before ${before.toISOString().slice(0, 10)}?`, options);
   const { partitions, firstIndex, receipt } = await withPart(
     auditPart,
     databaseUrl,
+    composition,
     async (service) => service.get(LogRetention).retire(before, operatorActor(options)),
   );
   if (partitions.length === 0) {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { type AuditEntryRecord, AuditLogService, type TokenTrace } from '#libs/audit';
-import { auditPart } from '#libs/composition';
+import { auditPart, type CompositionOptions } from '#libs/composition';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 
 export interface TraceOptions extends OperatorOptions {
@@ -11,9 +11,12 @@ export interface TraceOptions extends OperatorOptions {
 }
 
 /** Prints who got a leaked token. */
-export async function traceToken(options: TraceOptions): Promise<void> {
+export async function traceToken(
+  options: TraceOptions,
+  composition: CompositionOptions,
+): Promise<void> {
   const request = await traceRequest(options);
-  const trace = await withPart(auditPart, options.databaseUrl, async (service) =>
+  const trace = await withPart(auditPart, options.databaseUrl, composition, async (service) =>
     service.get(AuditLogService).trace({ actor: operatorActor(options) }, request),
   );
   if (options.json) console.log(JSON.stringify(trace, withoutLeaves));

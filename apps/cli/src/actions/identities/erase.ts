@@ -1,4 +1,4 @@
-import { identitiesPart } from '#libs/composition';
+import { identitiesPart, type CompositionOptions } from '#libs/composition';
 import { type ErasureReport, IdentityAdministrationService } from '#libs/identity-mapping';
 import { confirm } from '../confirm.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
@@ -10,10 +10,13 @@ export interface EraseOptions extends OperatorOptions {
 }
 
 /** Deletes a person's identities and prints what became of each. */
-export async function erasePerson(options: EraseOptions): Promise<void> {
+export async function erasePerson(
+  options: EraseOptions,
+  composition: CompositionOptions,
+): Promise<void> {
   const { tenant, subject, databaseUrl } = options;
   await confirm(`Delete all identities of ${subject} of tenant ${tenant}?`, options);
-  const report = await withPart(identitiesPart, databaseUrl, async (service) =>
+  const report = await withPart(identitiesPart, databaseUrl, composition, async (service) =>
     service.get(IdentityAdministrationService).erase({ tenant, subject }, operatorCall(options)),
   );
   printReport(report);

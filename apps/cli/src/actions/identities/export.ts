@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { identitiesPart } from '#libs/composition';
+import { identitiesPart, type CompositionOptions } from '#libs/composition';
 import { IdentityExport } from '#libs/identity-mapping';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 
@@ -11,9 +11,12 @@ export interface ExportOptions extends OperatorOptions {
 }
 
 /** Writes identities as lines of JSON. */
-export async function exportIdentities(options: ExportOptions): Promise<void> {
+export async function exportIdentities(
+  options: ExportOptions,
+  composition: CompositionOptions,
+): Promise<void> {
   const { tenant, output, databaseUrl } = options;
-  await withPart(identitiesPart, databaseUrl, async (service) => {
+  await withPart(identitiesPart, databaseUrl, composition, async (service) => {
     const exported = await service.get(IdentityExport).run(tenant, operatorCall(options));
     const lines = Readable.from(asText(exported));
     if (output === undefined) {

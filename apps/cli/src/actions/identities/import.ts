@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { identitiesPart } from '#libs/composition';
+import { identitiesPart, type CompositionOptions } from '#libs/composition';
 import { IdentityImport, type ImportSummary } from '#libs/identity-mapping';
 import { progressBar } from '../progress-bar.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
@@ -11,17 +11,29 @@ export interface ImportOptions extends OperatorOptions {
 }
 
 /** Imports a file and prints each line that failed. */
-export async function importIdentities(file: string, options: ImportOptions): Promise<void> {
-  const { lines, created, unchanged, failed, isComplete } = await imported(file, options);
+export async function importIdentities(
+  file: string,
+  options: ImportOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const { lines, created, unchanged, failed, isComplete } = await imported(
+    file,
+    options,
+    composition,
+  );
   console.log(`${lines} lines: ${created} created, ${unchanged} unchanged, ${failed} failed.`);
   if (!isComplete) console.error('An outage ended the import early. Import the file again.');
   if (failed > 0) process.exitCode = 1;
 }
 
-async function imported(file: string, options: ImportOptions): Promise<ImportSummary> {
+async function imported(
+  file: string,
+  options: ImportOptions,
+  composition: CompositionOptions,
+): Promise<ImportSummary> {
   const { tenant, provision = false, databaseUrl } = options;
   const sizeBytes = (await stat(file)).size;
-  return withPart(identitiesPart, databaseUrl, async (service) => {
+  return withPart(identitiesPart, databaseUrl, composition, async (service) => {
     const bar = progressBar('bytes');
     const results = await service.get(IdentityImport).run({
       chunks: chunksOf(file, (doneBytes) => {
