@@ -1,5 +1,5 @@
-// The api as it runs in production, but for one thing: what has no change of the database with it is
-// answered without being recorded. For measuring what recording costs; nothing else may start this.
+// The production api, except that events without a database change are answered and not recorded.
+// It measures the cost of recording. Only bench/audit-issuance.ts starts it.
 import { randomUUID } from 'node:crypto';
 import { PostgresAuditTrail } from '#libs/audit';
 

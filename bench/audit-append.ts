@@ -4,12 +4,14 @@ import { DatabaseVerifier } from '#libs/audit';
 import { issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { PlainInserts } from './audit-plain-inserts.js';
 import { cloneDatabase, type TestCluster } from '#libs/platform/testing';
-import { median, type PartReport, spread, whole } from './audit-report.js';
+import type { PartReport } from './audit-report.js';
+import { median, quantile, spread, whole } from './figures.js';
 
-const turns = 5;
-const warmUp = 20_000;
+const ROUNDS = 5;
+const WARM_UP_ENTRIES = 20_000;
+const SINGLE_APPENDS = 500;
 
-/** Durable, sequenced, provable appends per second, in turns with plain inserts of the same rows. */
+/** Durable, sequenced, provable appends per second, alternating with plain inserts of the same rows. */
 export async function measureAppend(
   cluster: TestCluster,
   { entries, callers }: { readonly entries: number; readonly callers: number },
@@ -22,30 +24,30 @@ export async function measureAppend(
   });
   const other = await openTestLog((await cloneDatabase(cluster)).serviceUrl, deadlines);
   const plain = new PlainInserts(other.database);
-  const flood = flooding(callers);
+  const append = loadOf(callers);
   const rates = { log: [] as number[], plain: [] as number[], ratio: [] as number[] };
   const cpu = { own: [] as number[], backends: [] as number[] };
-  await flood(warmUp, async (nth) => log.trail.record(issued(nth)));
-  await flood(warmUp, async (nth) => plain.record(issued(nth)));
-  for (let turn = 0; turn < turns; turn += 1) {
+  await append(WARM_UP_ENTRIES, async (nth) => log.trail.record(issued(nth)));
+  await append(WARM_UP_ENTRIES, async (nth) => plain.record(issued(nth)));
+  for (let round = 0; round < ROUNDS; round += 1) {
     const before = { own: process.cpuUsage(), backends: await backendMicroseconds(log) };
-    const ours = await flood(entries, async (nth) => log.trail.record(issued(nth)));
+    const logRate = await append(entries, async (nth) => log.trail.record(issued(nth)));
     const { user, system } = process.cpuUsage(before.own);
     cpu.own.push((user + system) / entries);
     cpu.backends.push(((await backendMicroseconds(log)) - before.backends) / entries);
-    const theirs = await flood(entries, async (nth) => plain.record(issued(nth)));
-    rates.log.push(ours);
-    rates.plain.push(theirs);
-    rates.ratio.push(ours / theirs);
+    const plainRate = await append(entries, async (nth) => plain.record(issued(nth)));
+    rates.log.push(logRate);
+    rates.plain.push(plainRate);
+    rates.ratio.push(logRate / plainRate);
   }
-  const alone = await oneByOne(log);
-  await assertWhole(log, warmUp + turns * entries + alone.length);
+  const single = await singleAppendsMs(log);
+  await assertWhole(log, WARM_UP_ENTRIES + ROUNDS * entries + single.length);
   await log.close();
   await other.close();
   const [perSecond, ratio] = [median(rates.log), median(rates.ratio)];
   return {
     title: 'Appends',
-    how: `${whole(callers)} callers, each waiting for its receipt before its next entry, ${turns} turns of ${whole(entries)} entries; medians (lowest to highest). Every entry is durable (\`fsync\` and \`synchronous_commit\` on), has its index, and is under a signed checkpoint when its caller goes on. The plain insert puts the same rows into the same tables in batches of the same size, without lock, sequence, tree or signature. Afterwards the last entries were verified in the database: bytes, columns, tiles, heads and signatures.`,
+    how: `${whole(callers)} callers, each waiting for its receipt before its next entry; ${ROUNDS} rounds of ${whole(entries)} entries; medians (lowest to highest). When a caller gets its receipt, the entry is durable (\`fsync\` and \`synchronous_commit\` on), has its index and is covered by a signed checkpoint. The plain insert writes the same rows into the same tables in batches of the same size, without lock, sequence, tree or signature. Afterwards the last entries are verified in the database: bytes, columns, tiles, heads and signatures.`,
     figures: [
       {
         what: 'appends per second',
@@ -60,27 +62,27 @@ export async function measureAppend(
       },
       {
         what: 'CPU of an append',
-        measured: `${median(cpu.own).toFixed(0)} µs here, callers included; ${median(cpu.backends).toFixed(0)} µs in PostgreSQL's backends`,
+        measured: `${median(cpu.own).toFixed(0)} µs in this process, callers included; ${median(cpu.backends).toFixed(0)} µs in PostgreSQL's backends`,
       },
       {
-        what: 'one caller alone',
-        measured: `p50 ${alone[250]?.toFixed(2) ?? ''} ms, p99 ${alone[495]?.toFixed(2) ?? ''} ms`,
+        what: 'one caller at a time',
+        measured: `p50 ${median(single).toFixed(2)} ms, p99 ${quantile(single, 0.99).toFixed(2)} ms`,
       },
     ],
   };
 }
 
-async function oneByOne(log: TestLog): Promise<number[]> {
-  const alone: number[] = [];
-  for (let nth = 0; nth < 500; nth += 1) {
+async function singleAppendsMs(log: TestLog): Promise<number[]> {
+  const samples: number[] = [];
+  for (let nth = 0; nth < SINGLE_APPENDS; nth += 1) {
     const startedAt = performance.now();
     await log.trail.record(issued(nth));
-    alone.push(performance.now() - startedAt);
+    samples.push(performance.now() - startedAt);
   }
-  return alone.sort((a, b) => a - b);
+  return samples;
 }
 
-/** Every entry is in the log, and its newest part verifies. */
+/** @throws unless every entry is in the log and the newest part verifies */
 async function assertWhole(log: TestLog, entries: number): Promise<void> {
   const trust = {
     origin: log.settings.origin,
@@ -108,7 +110,7 @@ async function assertWhole(log: TestLog, entries: number): Promise<void> {
   if (report.faults.length > 0) throw new Error('the log does not verify');
 }
 
-/** CPU time that the log's connections took in the server, where Linux tells it. */
+/** CPU time of the server's processes for the log's connections. Linux only; 0 elsewhere. */
 async function backendMicroseconds(log: TestLog): Promise<number> {
   const rows = await log.database.query<{ pid: number }>(
     'SELECT pid FROM pg_stat_activity WHERE datname = current_database()',
@@ -121,8 +123,8 @@ async function backendMicroseconds(log: TestLog): Promise<number> {
   return nanoseconds.reduce((sum, value) => sum + value, 0) / 1000;
 }
 
-/** @returns entries a second */
-function flooding(callers: number) {
+/** @returns runs a load and gives entries per second */
+function loadOf(callers: number) {
   return async (entries: number, record: (nth: number) => Promise<unknown>): Promise<number> => {
     let next = 0;
     const startedAt = performance.now();

@@ -1,39 +1,38 @@
 import pg from 'pg';
-import { ManualClock } from '#libs/platform';
+import { ManualClock, cloneDatabase, type TestCluster } from '#libs/platform/testing';
 import { alice, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { EntryStatistics } from '../libs/audit/src/query/entry-statistics.js';
-import { cloneDatabase, type TestCluster } from '#libs/platform/testing';
-import { whole } from './audit-report.js';
+import { whole } from './figures.js';
 
-const days = 20;
-const dayMs = 24 * 3_600_000;
-/** Entries of one commit are recorded in the same millisecond: the small log needs many commits, too. */
-const commits = 2500;
-const people = 5000;
+const DAYS = 20;
+const DAY_MS = 24 * 3_600_000;
+/** Entries of one commit are recorded in the same millisecond, so a small log needs many commits too. */
+const COMMITS = 2500;
+const PEOPLE = 5000;
 
-/** A log with the entries of twenty days, written by the service's own code. */
+/** A log with entries of twenty days, written by the service's own code. */
 export async function filledLog(cluster: TestCluster, size: number): Promise<TestLog> {
   const startedAt = performance.now();
-  const clock = new ManualClock(Date.now() - days * dayMs);
+  const clock = new ManualClock(Date.now() - DAYS * DAY_MS);
   const database = await cloneDatabase(cluster);
   const log = await openTestLog(database.serviceUrl, {
     clock,
     databaseTimeoutMs: 120_000,
-    timeoutMs: days * dayMs, // the clock leaps while entries are stored
+    timeoutMs: DAYS * DAY_MS, // the clock advances while entries are stored
   });
-  const perCommit = Math.ceil(size / commits);
-  let underWay: Promise<unknown> = Promise.resolve();
+  const perCommit = Math.ceil(size / COMMITS);
+  let previous: Promise<unknown> = Promise.resolve();
   for (let done = 0; done < size; done += perCommit) {
     const count = Math.min(perCommit, size - done);
     const recorded = log.trail.recordAll(
       Array.from({ length: count }, (_, nth) => entryAt(done + nth, size)),
     );
-    // One batch is prepared while the one before is stored.
-    await underWay;
-    underWay = recorded;
-    await clock.advance(Math.floor((days * dayMs * count) / size));
+    // One batch is prepared while the previous one is stored.
+    await previous;
+    previous = recorded;
+    await clock.advance(Math.floor((DAYS * DAY_MS * count) / size));
   }
-  await underWay;
+  await previous;
   const statistics = new EntryStatistics(log.database);
   while (await statistics.rollUp());
   await analyse(database.superuserUrl);
@@ -42,7 +41,7 @@ export async function filledLog(cluster: TestCluster, size: number): Promise<Tes
   return log;
 }
 
-/** What makes entries differ; person and identity go together, as a mapping has it. */
+/** An entry that differs from others; a person always has the same identity, as in a mapping. */
 export function entryAt(nth: number, size: number): ReturnType<typeof issued> {
   const event = issued(nth, {
     ...alice,
@@ -50,7 +49,7 @@ export function entryAt(nth: number, size: number): ReturnType<typeof issued> {
     clientApp: `application-${nth % 8}`,
     tenant: nth % 10 === 3 ? `tenant-${nth % 200}` : alice.tenant,
   });
-  const target = { ...event.target, ...identityOf(nth), ...(nth % 20 === 9 && onOther(nth)) };
+  const target = { ...event.target, ...identityOf(nth), ...(nth % 20 === 9 && otherTarget(nth)) };
   const isRare = nth === Math.floor(size / 3);
   if (isRare) {
     const reason = { code: 'policy-refused', detail: 'a singular occurrence' };
@@ -61,11 +60,11 @@ export function entryAt(nth: number, size: number): ReturnType<typeof issued> {
 }
 
 export function subjectOf(nth: number): string {
-  return `person-${nth % people}`;
+  return `person-${nth % PEOPLE}`;
 }
 
-/** What one in twenty entries was done to, by somebody else. */
-export function onOther(nth: number): { readonly subject: string } {
+/** The target of one in twenty entries, which is another person than the actor. */
+export function otherTarget(nth: number): { readonly subject: string } {
   return { subject: `target-${nth % 1000}` };
 }
 
@@ -73,14 +72,14 @@ export function identityOf(nth: number): {
   readonly identityId: string;
   readonly communicationUserId: string;
 } {
-  const hex = (nth % people).toString(16).padStart(12, '0');
+  const hex = (nth % PEOPLE).toString(16).padStart(12, '0');
   return {
     identityId: `01890000-0000-7000-8000-${hex}`,
     communicationUserId: `8:acs:1b5cc06b-f352-4571-b1e6-d9b259b7c776_00000010-0000-0000-0000-${hex}`,
   };
 }
 
-/** What the server does by itself within a minute or two. */
+/** Does at once what autovacuum does within minutes. */
 async function analyse(superuserUrl: string): Promise<void> {
   const client = new pg.Client({ connectionString: superuserUrl });
   await client.connect();

@@ -4,17 +4,18 @@ import { EntryRepository } from '../libs/audit/src/query/entry-repository.js';
 import { EntrySearch } from '../libs/audit/src/query/entry-search.js';
 import { EntryStatistics } from '../libs/audit/src/query/entry-statistics.js';
 import type { TestCluster } from '#libs/platform/testing';
-import { filledLog, identityOf, onOther, subjectOf } from './audit-filler.js';
-import { median, type PartReport, whole } from './audit-report.js';
+import { filledLog, identityOf, otherTarget, subjectOf } from './audit-filler.js';
+import type { PartReport } from './audit-report.js';
+import { median, whole } from './figures.js';
 
-const smallSize = 50_000;
-const goal = 1.5;
-const turns = 5;
-const samplesPerTurn = 60;
-const hourMs = 3_600_000;
-const dayMs = 24 * hourMs;
+const SMALL_SIZE = 50_000;
+const MAX_RATIO = 1.5;
+const ROUNDS = 5;
+const SAMPLES_PER_ROUND = 60;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
-/** One kind of reading; `nth` makes what is asked for differ from time to time. */
+/** One kind of read; `nth` varies its parameters. */
 type Read = (nth: number) => Promise<{ readonly found: number }>;
 
 interface Subject {
@@ -22,21 +23,21 @@ interface Subject {
   readonly reads: ReadonlyMap<string, Read>;
 }
 
-/** The same readings in a small log and in a large one, in turns; the first turn warms up. */
+/** The same reads in a small and a large log, alternating; the first round is a warm-up. */
 export async function measureReads(cluster: TestCluster, large: number): Promise<PartReport> {
   const subjects: Subject[] = [];
-  for (const size of [smallSize, large]) {
+  for (const size of [SMALL_SIZE, large]) {
     const log = await filledLog(cluster, size);
     await assertProofs(log, size);
     subjects.push({ log, reads: readsOf(log, size) });
   }
   const times = new Map<string, number[][]>();
-  for (let turn = 0; turn < turns; turn += 1) {
+  for (let round = 0; round < ROUNDS; round += 1) {
     for (const [place, { reads }] of subjects.entries()) {
       for (const [name, read] of reads) {
-        const samples = await measure(name, read, turn);
+        const samples = await measure(name, read, round);
         const all = times.get(name) ?? [[], []];
-        if (turn > 0) all[place]?.push(...samples);
+        if (round > 0) all[place]?.push(...samples);
         times.set(name, all);
       }
     }
@@ -44,33 +45,33 @@ export async function measureReads(cluster: TestCluster, large: number): Promise
   for (const { log } of subjects) await log.close();
   return {
     title: 'Reading',
-    how: `Logs of ${whole(smallSize)} and of ${whole(large)} entries over the same twenty days, written by the service's own code; each reading ${(turns - 1) * samplesPerTurn} times on each, in turns; medians. Readings go through the service's own code, the way to PostgreSQL and back included; each must find something. Statistics count days that are over; the hour that runs is counted anew each time, at a cost that grows with its entries.`,
+    how: `Logs of ${whole(SMALL_SIZE)} and of ${whole(large)} entries over the same twenty days, written by the service's own code; each read ${(ROUNDS - 1) * SAMPLES_PER_ROUND} times on each, alternating; medians. Reads go through the service's own code, the round trip to PostgreSQL included; each must find something. Statistics count past days; the current hour is counted again each time, at a cost that grows with its entries.`,
     figures: [...times].map(([name, [small = [], big = []]]) => {
       const ratio = median(big) / median(small);
       return {
         what: name,
         measured: `${median(small).toFixed(2)} ms, ${median(big).toFixed(2)} ms: ×${ratio.toFixed(2)}`,
-        // A bundle is 256 whole entries, from disk where the log exceeds the memory: no search, no proof.
+        // A bundle is 256 whole entries, read from disk where the log exceeds the memory.
         ...(name !== 'entry bundle' && {
-          goal: { text: `at most ×${goal}`, isMet: ratio <= goal },
+          goal: { text: `at most ×${MAX_RATIO}`, isMet: ratio <= MAX_RATIO },
         }),
       };
     }),
   };
 }
 
-async function measure(name: string, read: Read, turn: number): Promise<number[]> {
+async function measure(name: string, read: Read, round: number): Promise<number[]> {
   const samples: number[] = [];
-  for (let nth = 0; nth < samplesPerTurn; nth += 1) {
+  for (let nth = 0; nth < SAMPLES_PER_ROUND; nth += 1) {
     const startedAt = performance.now();
-    const { found } = await read(turn * samplesPerTurn + nth);
+    const { found } = await read(round * SAMPLES_PER_ROUND + nth);
     samples.push(performance.now() - startedAt);
     if (found === 0) throw new Error(`${name}: nothing was found`);
   }
   return samples;
 }
 
-/** The filled log is a real one: its checkpoint is signed, and entries all over it have their proofs. */
+/** @throws unless the checkpoint is signed and entries from all parts of the log have valid proofs */
 async function assertProofs(log: TestLog, size: number): Promise<void> {
   const reader = log.reader;
   const rows = new EntryRepository(log.database);
@@ -93,8 +94,8 @@ function readsOf(log: TestLog, size: number): Map<string, Read> {
   const reader = log.reader;
   const now = log.clock.now();
   const middle = Math.floor(size / 2);
-  const window = { from: new Date(now - 10 * dayMs), to: new Date(now - 2 * dayMs) };
-  const hour = { from: new Date(now - 10 * dayMs), to: new Date(now - 10 * dayMs + hourMs) };
+  const window = { from: new Date(now - 10 * DAY_MS), to: new Date(now - 2 * DAY_MS) };
+  const hour = { from: new Date(now - 10 * DAY_MS), to: new Date(now - 10 * DAY_MS + HOUR_MS) };
   const find =
     (query: (nth: number) => Omit<Parameters<EntrySearch['find']>[0], 'limit'>, limit = 50): Read =>
     async (nth) => ({ found: (await search.find({ limit, ...query(nth) })).items.length });
@@ -112,7 +113,7 @@ function readsOf(log: TestLog, size: number): Map<string, Read> {
     ],
     ['by person', find((nth) => ({ actorSubject: subjectOf(nth) }), 5)],
     ['by person in a window', find((nth) => ({ actorSubject: subjectOf(nth), ...window }), 3)],
-    ['by whom it was done to', find((nth) => ({ targetSubject: onOther(other(nth)).subject }), 2)],
+    ['by target', find((nth) => ({ targetSubject: otherTarget(other(nth)).subject }), 2)],
     ['by application', find((nth) => ({ clientApp: `application-${nth % 8}` }))],
     ['by identity', find((nth) => ({ identityId: identityOf(nth).identityId }), 5)],
     [
@@ -145,7 +146,7 @@ function readsOf(log: TestLog, size: number): Map<string, Read> {
     ...(['day', 'hour'] as const).map((bucket): [string, Read] => [
       `statistics by ${bucket}`,
       async () => {
-        const days = { from: floorDay(now - 9 * dayMs), to: floorDay(now - dayMs) };
+        const days = { from: floorDay(now - 9 * DAY_MS), to: floorDay(now - DAY_MS) };
         const counts = await statistics.count({ ...days, bucket, dimension: 'outcome' });
         return { found: counts.length };
       },
@@ -154,7 +155,7 @@ function readsOf(log: TestLog, size: number): Map<string, Read> {
 }
 
 function floorDay(time: number): Date {
-  return new Date(Math.floor(time / dayMs) * dayMs);
+  return new Date(Math.floor(time / DAY_MS) * DAY_MS);
 }
 
 function bundlePath(index: number): string {

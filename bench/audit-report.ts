@@ -1,6 +1,6 @@
-import { availableParallelism, cpus } from 'node:os';
+import { machine, today } from './figures.js';
 
-/** One figure that was measured, and what it was held against. */
+/** One measured figure and its goal. */
 export interface Figure {
   readonly what: string;
   readonly measured: string;
@@ -8,19 +8,18 @@ export interface Figure {
   readonly goal?: { readonly text: string; readonly isMet: boolean };
 }
 
-/** The figures of one part, and how they came about. */
+/** The figures of one part and how they were measured. */
 export interface PartReport {
   readonly title: string;
   readonly how: string;
   readonly figures: readonly Figure[];
 }
 
-/** What the benchmark writes down, missed goals no less than others. */
+/** A part as Markdown, with met and missed goals. */
 export function auditReport({ title, how, figures }: PartReport, command: string): string {
-  const machine = `${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.version}`;
   return [
     `# The audit log: ${title.toLowerCase()}`,
-    `\`${command}\` on ${new Date().toISOString().slice(0, 10)}, ${machine}; load, service and PostgreSQL on the same cores.`,
+    `\`${command}\` on ${today()}, ${machine()}; load, service and PostgreSQL on the same cores.`,
     how,
     tableOf(figures),
   ]
@@ -35,19 +34,6 @@ export function partText({ title, figures }: PartReport): string {
     return `  ${what}: ${measured}${verdict}`;
   });
   return [title, ...lines].join('\n');
-}
-
-export function median(samples: readonly number[]): number {
-  return samples.toSorted((a, b) => a - b)[Math.floor(samples.length / 2)] ?? NaN;
-}
-
-/** Such as `12,345 (11,000 to 13,000)`. */
-export function spread(samples: readonly number[]): string {
-  return `${whole(median(samples))} (${whole(Math.min(...samples))} to ${whole(Math.max(...samples))})`;
-}
-
-export function whole(value: number): string {
-  return Math.round(value).toLocaleString('en');
 }
 
 function tableOf(figures: readonly Figure[]): string {

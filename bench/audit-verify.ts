@@ -5,12 +5,14 @@ import { verifyFolder } from '#libs/audit';
 import { TileDirectory } from '../libs/audit/src/log/tile-directory.js';
 import type { TestCluster } from '#libs/platform/testing';
 import { filledLog } from './audit-filler.js';
-import { median, type PartReport, whole } from './audit-report.js';
+import type { PartReport } from './audit-report.js';
+import { median, whole } from './figures.js';
 
-const goalSeconds = 10;
-const rounds = 3;
+/** For a million entries. */
+const GOAL_SECONDS = 10;
+const ROUNDS = 3;
 
-/** Verifies a copy of a log with nothing but its files and the public key. */
+/** Verifies a copy of a log from its files and the public key. */
 export async function measureVerification(cluster: TestCluster, size: number): Promise<PartReport> {
   const log = await filledLog(cluster, size);
   const path = await mkdtemp(join(tmpdir(), 'audit-bench-'));
@@ -19,7 +21,7 @@ export async function measureVerification(cluster: TestCluster, size: number): P
     const folder = new TileDirectory(path);
     await folder.copy(log.reader);
     const verifiers = (await log.signers.current()).map(({ verifier }) => verifier);
-    for (let round = 0; round < rounds; round += 1) {
+    for (let round = 0; round < ROUNDS; round += 1) {
       const startedAt = performance.now();
       const before = process.cpuUsage();
       const report = await verifyFolder({ folder, origin: log.settings.origin, verifiers });
@@ -35,11 +37,10 @@ export async function measureVerification(cluster: TestCluster, size: number): P
   }
   const seconds = median(samples.map((sample) => sample.seconds));
   const cpuSeconds = median(samples.map((sample) => sample.cpuSeconds));
-  // A log of another size is held to the same pace.
-  const goal = (goalSeconds * size) / 1_000_000;
+  const goal = (GOAL_SECONDS * size) / 1_000_000;
   return {
     title: 'Offline verification',
-    how: `\`verifyFolder\`, what \`acs-identity audit verify --folder\` runs, on a copy of ${whole(size)} entries in files: every entry hashed, every tile compared, root and signature checked. One thread; median of ${rounds} runs.`,
+    how: `\`verifyFolder\`, which \`acs-identity audit verify --folder\` runs, on a copy of ${whole(size)} entries in files: every entry is hashed, every tile compared, root and signature checked. One thread; median of ${ROUNDS} runs.`,
     figures: [
       {
         what: `${whole(size)} entries verified`,

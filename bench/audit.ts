@@ -1,18 +1,18 @@
 /**
- * How fast the audit log is.
+ * Benchmarks of the audit log.
  *
  *   npm run bench:audit -- [append] [issuance] [verify] [reads]
  *     [--entries 100000] [--callers 4096] [--tokens 1000] [--verify-size 1000000]
  *     [--large 5000000]
  *
- * `append`: durable, sequenced, provable appends per second, in turns with a plain batched insert of
- * the same rows into the same tables.
- * `issuance`: tokens per second over HTTP, in turns with an api that answers without recording.
+ * `append`: durable, sequenced, provable appends per second, against a plain batched insert of the
+ * same rows into the same tables.
+ * `issuance`: tokens per second over HTTP, against an api that answers without recording.
  * `verify`: offline verification of a copied log of `--verify-size` entries.
- * `reads`: search, proof and statistics in logs of 50,000 and of `--large` entries; 5,000,000 take
- * about 17 GB of disk for as long as it runs.
+ * `reads`: search, proof and statistics in logs of 50,000 and of `--large` entries; 5,000,000 need
+ * about 17 GB of disk while it runs.
  *
- * Checks what it measures, writes bench/results/audit-<part>.md, and exits with 1 when a goal is
+ * Checks the measured results, writes bench/results/audit-<part>.md, and exits with 1 when a goal is
  * missed.
  */
 import { writeFile } from 'node:fs/promises';
@@ -42,18 +42,18 @@ const parts: Record<string, (cluster: TestCluster) => Promise<PartReport>> = {
   verify: async (cluster) => measureVerification(cluster, Number(values['verify-size'])),
   reads: async (cluster) => measureReads(cluster, Number(values.large)),
 };
-/** What readers wait for does not depend on it, and filling goes faster without. */
-const durable = new Set(['append', 'issuance']);
+/** Reads don't depend on durability, and the log is filled faster without it. */
+const DURABLE_PARTS = new Set(['append', 'issuance']);
 
-const asked = positionals.length === 0 ? Object.keys(parts) : positionals;
+const names = positionals.length === 0 ? Object.keys(parts) : positionals;
 const command = ['npm run bench:audit --', ...process.argv.slice(2)].join(' ').replace(/ --$/, '');
 const reports: PartReport[] = [];
-for (const name of asked) {
+for (const name of names) {
   const measure = parts[name];
-  if (!measure) throw new Error(`there is no part ${name}`);
-  const cluster = await startTestCluster(durable.has(name));
+  if (!measure) throw new Error(`unknown part ${name}: use ${Object.keys(parts).join(', ')}`);
+  const cluster = await startTestCluster(DURABLE_PARTS.has(name));
   try {
-    const report = await measure({ superuserUrl: cluster.url('postgres'), port: cluster.port });
+    const report = await measure(cluster);
     console.log(partText(report));
     await writeFile(`bench/results/audit-${name}.md`, auditReport(report, command));
     reports.push(report);

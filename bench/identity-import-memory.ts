@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { type TestCluster } from '#libs/platform/testing';
 import { Service } from '../test/support/service.js';
 
-/** Imports lines over HTTP into an api process and watches its memory. @returns lines of a report */
+/** Imports lines over HTTP and samples the memory of the api process. @returns lines of a report */
 export async function measureImport(
   cluster: TestCluster,
   lines: number,
@@ -30,9 +30,9 @@ export async function measureImport(
     return [
       `## An import of ${lines.toLocaleString('en')} lines over HTTP`,
       '',
-      `${Math.round(lines / seconds).toLocaleString('en')} lines a second, each with its own audit entry; ${seconds.toFixed(1)} s. Summary: \`${summary}\`. The same file again: \`${again}\`.`,
+      `${Math.round(lines / seconds).toLocaleString('en')} lines per second, each with its own audit entry; ${seconds.toFixed(1)} s. Summary: \`${summary}\`. The same file again: \`${again}\`.`,
       '',
-      `Resident memory of the api before it, after a warm-up of 2,000 lines (\`${warm}\`): ${startMb} MB. During it:`,
+      `Resident memory of the api before the import, after a warm-up of 2,000 lines (\`${warm}\`): ${startMb} MB. During the import:`,
       '',
       `| lines answered | ${samples.map(({ done }) => done.toLocaleString('en')).join(' | ')} |`,
       `|---|${samples.map(() => '---').join('|')}|`,
@@ -47,7 +47,7 @@ async function send(
   url: string,
   token: string,
   body: Readable,
-  answered: (lines: number) => void,
+  onAnswered: (lines: number) => void,
 ): Promise<string> {
   const answer = await fetch(`${url}/v1/identities/import`, {
     method: 'POST',
@@ -65,7 +65,7 @@ async function send(
     for (const piece of pieces) {
       if (piece.startsWith('{"summary"')) return piece;
       done += 1;
-      answered(done);
+      onAnswered(done);
     }
   }
   throw new Error('the import did not end with its summary');

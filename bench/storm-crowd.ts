@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, type Dispatcher, request } from 'undici';
 import type { Balancing, Deferral, Visit } from '#libs/request-budget/testing';
 
-/** Somebody who wants a token. */
+/** A person who requests a token. */
 export interface Person {
   readonly tenant: string;
   /** Entra access token. */
@@ -17,10 +17,10 @@ export interface CrowdVisit extends Visit {
   readonly auditEntry: { readonly id: string; readonly index: number } | undefined;
 }
 
-/** A person gives up after so many tries. */
-const MOST_TRIES = 40;
+/** A person gives up after this number of requests. */
+const MAX_TRIES = 40;
 
-/** Lets everyone ask at once, and come back when told to. */
+/** All request a token at once, and repeat a deferred request after its `Retry-After`. */
 export async function crowd(
   people: readonly Person[],
   urls: readonly string[],
@@ -48,27 +48,27 @@ async function visit(
 ): Promise<CrowdVisit> {
   const deferrals: Deferral[] = [];
   const faults: number[] = [];
-  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const url = urls[Math.floor(Math.random() * urls.length)] ?? '';
-    const answer = await ask(url, bearer, agent);
-    if (!answer) {
+    const response = await requestToken(url, bearer, agent);
+    if (!response) {
       faults.push(0);
       continue;
     }
-    const body = (await answer.body.json()) as { auditEntry?: CrowdVisit['auditEntry'] };
-    if (answer.statusCode === 200) {
+    const body = (await response.body.json()) as { auditEntry?: CrowdVisit['auditEntry'] };
+    if (response.statusCode === 200) {
       return { tenant, servedAtMs: elapsed(), deferrals, faults, auditEntry: body.auditEntry };
     }
-    const seconds = Number(answer.headers['retry-after']);
-    if (answer.statusCode === 429 && seconds > 0) deferrals.push({ atMs: elapsed(), seconds });
-    else faults.push(answer.statusCode);
+    const seconds = Number(response.headers['retry-after']);
+    if (response.statusCode === 429 && seconds > 0) deferrals.push({ atMs: elapsed(), seconds });
+    else faults.push(response.statusCode);
     await delay(1000 * (seconds > 0 ? seconds : 1));
   }
   return { tenant, servedAtMs: undefined, deferrals, faults, auditEntry: undefined };
 }
 
-/** @returns `undefined` when no answer came */
-async function ask(
+/** @returns `undefined` when there was no response */
+async function requestToken(
   url: string,
   bearer: string,
   agent: Agent,

@@ -2,15 +2,16 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CommunicationIdentityClient } from '@azure/communication-identity';
 
+/** An HTTP server that issues tokens without a request budget. */
 export interface NaivePeer {
   readonly url: string;
   stop(): Promise<void>;
 }
 
 /**
- * What one writes first: each request asks ACS through its SDK as it comes, which repeats a refused
- * call three times when it is told when; what fails then is a 500. It checks no caller, keeps no
- * mapping and records nothing, so that all that it shows is how ACS's limits are met.
+ * The simplest implementation: each request calls ACS at once through its SDK, which retries a
+ * throttled call three times; a failure is answered with 500. It verifies no caller, stores no mapping
+ * and records nothing, so that it shows the effect of ACS's limits only.
  */
 export async function startNaivePeer(connectionString: string): Promise<NaivePeer> {
   const server = createServer((_request, response) => {

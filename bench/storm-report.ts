@@ -1,25 +1,26 @@
 import type { Balancing } from '#libs/request-budget/testing';
 
-/** One storm, measured. */
+/** The measured results of one storm. */
 export interface StormResult {
   readonly name: string;
   readonly people: number;
   readonly served: number;
-  /** Until the last one was served, or given up on. */
+  /** Until the last person was served or gave up. */
   readonly totalMs: number;
-  /** Calls that ACS has to take at the least. */
+  /** The lowest number of calls to ACS that can serve everyone. */
   readonly needed: number;
-  /** Calls that ACS got. */
+  /** Calls that ACS received. */
   readonly calls: number;
-  /** Of those, how many it refused for its limits. */
+  /** Of those, the calls that it answered with 429. */
   readonly throttled: number;
-  /** Absent for the naive way, which tells nobody when to come back. */
+  /** Absent for the naive peer, which defers nobody. */
   readonly budgeted?: {
     readonly faults: readonly number[];
-    readonly told: number;
-    readonly toldMoreThanOnce: number;
-    /** Share of the times told that were right within 20 %. */
-    readonly toldRight: number;
+    /** People with a deferred request. */
+    readonly deferred: number;
+    readonly deferredAgain: number;
+    /** Share of `Retry-After` values within 20 % of the real waiting time. */
+    readonly retryAfterAccuracy: number;
     /** Jain's index when a quarter, half and three quarters were served; absent where most need no call. */
     readonly fairness?: readonly number[];
   };
@@ -33,15 +34,15 @@ export interface StormTerms {
   readonly count: number;
   readonly replicas: number;
   readonly balancing: Balancing;
-  /** Leaves out what a busy machine can't keep: the total, the times told and fairness. */
+  /** Leaves out what depends on the load of the machine: total, Retry-After and fairness. */
   readonly isLenient: boolean;
 }
 
-/** The report as Markdown, and the promises that were broken. */
+/** The report as Markdown, and the goals that were missed. */
 export function stormReport(
   results: readonly StormResult[],
   terms: StormTerms,
-): { readonly text: string; readonly broken: readonly string[] } {
+): { readonly text: string; readonly missed: readonly string[] } {
   const boundMs = ({ needed }: StormResult): number =>
     Math.max(0, Math.ceil(needed / terms.limit) - 1) * terms.windowMs;
   const rows = results.map((result) => {
@@ -56,8 +57,8 @@ export function stormReport(
       String(calls),
       String(throttled),
       budgeted?.fairness?.map((index) => index.toFixed(3)).join(' / ') ?? '–',
-      budgeted ? `${budgeted.told} (${budgeted.toldMoreThanOnce} more than once)` : '–',
-      budgeted ? `${(budgeted.toldRight * 100).toFixed(1)} %` : '–',
+      budgeted ? `${budgeted.deferred} (${budgeted.deferredAgain} more than once)` : '–',
+      budgeted ? `${(budgeted.retryAfterAccuracy * 100).toFixed(1)} %` : '–',
     ];
   });
   const header = [
@@ -69,54 +70,54 @@ export function stormReport(
     'ACS calls',
     'ACS 429s',
     'Fairness at ¼ / ½ / ¾',
-    'Told to come back',
-    'Told right (± 20 %)',
+    'Deferred',
+    'Retry-After within ± 20 %',
   ];
   const longestMs = Math.max(...results.map(({ totalMs }) => totalMs));
-  const broken = results.flatMap((result) =>
-    brokenBy(result, terms.isLenient ? undefined : { boundMs: boundMs(result), longestMs }),
+  const missed = results.flatMap((result) =>
+    missedBy(result, terms.isLenient ? undefined : { boundMs: boundMs(result), longestMs }),
   );
   const lines = [
     '# A login storm',
     '',
-    `\`${terms.command}\` on ${terms.machine}, everything on the one machine.`,
+    `\`${terms.command}\` on ${terms.machine}, everything on one machine.`,
     '',
-    `${terms.count} people of ten tenants of unequal size ask at once, over ${terms.replicas} api processes, against the emulator that takes ${terms.limit} calls of each kind in any ${terms.windowMs / 1000} s and answers after 40 ms. PostgreSQL is durable. Who is told to come back does so then, ${terms.balancing === 'connection' ? 'to the same process (its connection stays)' : 'to any process'}.`,
+    `${terms.count} people of ten tenants of unequal size request a token at once, over ${terms.replicas} api processes, against the emulator, which accepts ${terms.limit} calls of each kind in any ${terms.windowMs / 1000} s and answers after 40 ms. PostgreSQL is durable. A deferred person repeats the request after \`Retry-After\`, ${terms.balancing === 'connection' ? 'on the same connection, so to the same process' : 'to any process'}.`,
     '',
-    'The bound is the time in which the limit lets the needed calls through: all windows but the first. Fairness is Jain’s index over what the tenants had got when a quarter, half and three quarters of all were served, each against its part in an equal division of which nobody takes more than it asked for. A time told is right when it is within 20 % of the time that it took from being told until being served.',
+    'The bound is the shortest time in which the limit admits the needed calls: all windows but the first. Fairness is Jain’s index over what the tenants had received when a quarter, half and three quarters of all were served, each relative to its max-min fair share. `Retry-After` is accurate when it is within 20 % of the time from the deferral until the person was served.',
     '',
     table([header, ...rows]),
     '',
-    broken.length === 0 && !terms.isLenient
-      ? 'Every promise is kept: all served, total ≤ 1.05 × bound, no 429 from ACS, fairness ≥ 0.95, 95 % told right; with reuse no more calls than new people, and less than half the time.'
-      : `Broken: ${broken.length === 0 ? 'none of those that were judged' : broken.join('; ')}.`,
+    missed.length === 0 && !terms.isLenient
+      ? 'Every goal is met: all served, total ≤ 1.05 × bound, no 429 from ACS, fairness ≥ 0.95, 95 % of `Retry-After` accurate; with reuse no more calls than new people, and less than half the time.'
+      : `Missed: ${missed.length === 0 ? 'none of the goals that were checked' : missed.join('; ')}.`,
     '',
   ];
-  return { text: lines.join('\n'), broken };
+  return { text: lines.join('\n'), missed };
 }
 
-/** @param pace what the total is held against; absent to judge nothing that has to do with time */
-function brokenBy(
+/** @param pace what the total is compared with; absent to check nothing that depends on time */
+function missedBy(
   { name, people, served, totalMs, needed, calls, throttled, budgeted }: StormResult,
   pace: { readonly boundMs: number; readonly longestMs: number } | undefined,
 ): string[] {
   if (!budgeted) return [];
-  const broken = [
+  const missed = [
     ...(served < people ? [`${name}: ${people - served} not served`] : []),
     ...(budgeted.faults.length > 0
-      ? [`${name}: answers ${[...new Set(budgeted.faults)].join(', ')}`]
+      ? [`${name}: responses ${[...new Set(budgeted.faults)].join(', ')}`]
       : []),
-    ...(throttled > 0 ? [`${name}: ${throttled} times 429 from ACS`] : []),
+    ...(throttled > 0 ? [`${name}: ${throttled} responses 429 from ACS`] : []),
     ...(calls > 1.02 * needed ? [`${name}: ${calls} calls to ACS for ${needed} tokens`] : []),
   ];
-  if (!pace) return broken;
-  const isEverybodyNew = needed === people;
-  const isSlow = totalMs > (isEverybodyNew ? 1.05 * pace.boundMs : pace.longestMs / 2);
+  if (!pace) return missed;
+  const isEveryoneNew = needed === people;
+  const isSlow = totalMs > (isEveryoneNew ? 1.05 * pace.boundMs : pace.longestMs / 2);
   return [
-    ...broken,
+    ...missed,
     ...(isSlow ? [`${name}: slow`] : []),
     ...(budgeted.fairness?.some((index) => index < 0.95) ? [`${name}: unfair`] : []),
-    ...(budgeted.toldRight < 0.95 ? [`${name}: told wrong times`] : []),
+    ...(budgeted.retryAfterAccuracy < 0.95 ? [`${name}: inaccurate Retry-After`] : []),
   ];
 }
 

@@ -1,21 +1,21 @@
 /**
- * A login storm: ten times as many people at once as ACS serves in a window.
+ * A login storm: ten times as many requests at once as ACS serves in a window.
  *
  *   npm run bench:storm -- [--limit 60] [--window-ms 30000] [--times 10] [--rounds 1]
  *     [--balancing connection|request] [--only new,returning,naive] [--lenient]
  *
- * `new`: everybody for the first time, over three api processes, against the emulator with ACS's
+ * `new`: people without an identity, over three api processes, against the emulator with ACS's
  * limits scaled to the window; ten tenants of unequal size.
- * `returning`: the same with reuse on, when 80 % hold a token that is still good.
- * `naive`: ACS's SDK behind plain HTTP, without a budget.
+ * `returning`: the same with reuse, when 80 % have a token that is still valid.
+ * `naive`: ACS's SDK behind plain HTTP, without a request budget.
  *
- * `--lenient` leaves out what a busy machine can't keep: the total, the times told and fairness.
+ * `--lenient` leaves out what depends on the load of the machine: total, Retry-After and fairness.
  *
- * Checks what it measures, writes bench/results/storm.md, and exits with 1 when a promise is broken.
+ * Checks the measured results, writes bench/results/storm.md, and exits with 1 when a goal is missed.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -24,6 +24,7 @@ import { fairness, retryAfterAccuracy } from '#libs/request-budget/testing';
 import { BUILT_IN_POLICY } from '#libs/token-issuance';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { Service } from '../test/support/service.js';
+import { machine } from './figures.js';
 import { crowd, type CrowdVisit, type Person } from './storm-crowd.js';
 import { startNaivePeer } from './storm-naive.js';
 import { stormReport, type StormResult } from './storm-report.js';
@@ -45,10 +46,10 @@ const count = limit * Number(values.times);
 const balancing = values.balancing === 'request' ? 'request' : 'connection';
 const parts = new Set(values.only.split(','));
 const REPLICAS = 3;
-const RETURNING = 0.8;
-/** How the people divide among ten tenants. */
-const SIZES = [1, 2, 3, 5, 8, 11, 14, 16, 18, 22];
-const tenants = SIZES.map(() => randomUUID());
+const RETURNING_SHARE = 0.8;
+/** Relative sizes of the ten tenants. */
+const TENANT_SIZES = [1, 2, 3, 5, 8, 11, 14, 16, 18, 22];
+const tenants = TENANT_SIZES.map(() => randomUUID());
 const limits = {
   ...{ create: limit, createWithToken: limit, issue: limit },
   ...{ revoke: limit, delete: limit, exchange: limit },
@@ -65,7 +66,6 @@ const directory = await mkdtemp(join(tmpdir(), 'acs-identity-storm-'));
 const reusePolicy = join(directory, 'policy.yaml');
 await writeFile(reusePolicy, BUILT_IN_POLICY.replace('teamsTokens: true', 'reuse: true'));
 const cluster = await startTestCluster(true);
-const place = { superuserUrl: cluster.url('postgres'), port: cluster.port };
 const results: StormResult[] = [];
 try {
   for (let round = 0; round < Number(values.rounds); round += 1) {
@@ -81,20 +81,20 @@ try {
 }
 const report = stormReport(results, {
   command: `npm run bench:storm -- --limit ${limit} --window-ms ${windowMs} --times ${values.times} --rounds ${values.rounds} --balancing ${balancing}`,
-  machine: `${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), Node ${process.version}`,
+  machine: machine(),
   ...{ limit, windowMs, count, balancing, replicas: REPLICAS, isLenient: values.lenient },
 });
 console.log(report.text);
 if (parts.size === 3) await writeFile('bench/results/storm.md', report.text);
-process.exitCode = report.broken.length === 0 ? 0 : 1;
-for (const promise of report.broken) console.error(`broken: ${promise}`);
+process.exitCode = report.missed.length === 0 ? 0 : 1;
+for (const goal of report.missed) console.error(`missed: ${goal}`);
 
 async function withService(
   environment: Readonly<Record<string, string>>,
   storm: (service: Service) => Promise<StormResult>,
 ): Promise<StormResult> {
   const service = await Service.start({
-    cluster: place,
+    cluster,
     replicas: 0,
     environment: {
       LOG_LEVEL: 'info',
@@ -120,19 +120,19 @@ async function newPeople(service: Service): Promise<StormResult> {
   return measured('new people', service, people, urls, count);
 }
 
-/** Four of five were here before, when ACS had time. */
+/** Four of five got a token before, when ACS had no limits. */
 async function returningPeople(service: Service): Promise<StormResult> {
   const people = await peopleFor(service);
   await service.emulator.control.changeAcs({ limits: 'off', latencyMs: 0 });
   const early = await service.addApi(budget(1_000_000));
-  const before = people.filter((_person, nth) => nth % 10 < RETURNING * 10);
+  const before = people.filter((_person, nth) => nth % 10 < RETURNING_SHARE * 10);
   for (let from = 0; from < before.length; from += 50) {
     await crowd(before.slice(from, from + 50), [early.url]);
   }
   await early.stop();
   await service.emulator.control.changeAcs({ limits, latencyMs: 40 });
   const urls = await replicas(service);
-  // Until the budget has let go of those calls.
+  // Until those calls no longer count against the budget.
   await delay(windowMs * 1.5);
   return measured('80 % returning, reuse on', service, people, urls, count - before.length);
 }
@@ -187,9 +187,9 @@ async function measured(
     ...calls,
     budgeted: {
       faults: visits.flatMap(({ faults }) => faults),
-      told: visits.filter(({ deferrals }) => deferrals.length > 0).length,
-      toldMoreThanOnce: visits.filter(({ deferrals }) => deferrals.length > 1).length,
-      toldRight: retryAfterAccuracy(visits, 0.2),
+      deferred: visits.filter(({ deferrals }) => deferrals.length > 0).length,
+      deferredAgain: visits.filter(({ deferrals }) => deferrals.length > 1).length,
+      retryAfterAccuracy: retryAfterAccuracy(visits, 0.2),
       ...(needed === people.length && {
         fairness: [0.25, 0.5, 0.75].map((share) => fairness(visits, share)),
       }),
@@ -197,23 +197,23 @@ async function measured(
   };
 }
 
-/** Every token answered has its entry in the log, under the id and place that the answer named. */
+/** @throws unless every issued token has its entry in the log, under the id and index of its response */
 async function checkAudit(service: Service, served: readonly CrowdVisit[]): Promise<void> {
   const entries = await service.auditEntries();
   for (const { auditEntry } of served) {
     const entry = entries[auditEntry?.index ?? -1];
-    const isGood =
+    const isRecorded =
       entry?.id === auditEntry?.id &&
       entry?.outcome === 'success' &&
       /^token\.(issue|reuse)$/.test(entry.action);
-    if (!isGood) throw new Error('a token was answered without its audit entry');
+    if (!isRecorded) throw new Error('a token was issued without its audit entry');
   }
 }
 
 async function replicas(service: Service): Promise<string[]> {
   const urls: string[] = [];
   for (let n = 0; n < REPLICAS; n += 1) urls.push((await service.addApi()).url);
-  // Each replica loads the tenants' keys before the storm, as it would have long before nine.
+  // Each replica loads the tenants' keys before the storm, as replicas in use have.
   const strangers = await Promise.all(
     tenants.map(async (tenant) =>
       service.emulator.control.mintToken({ tenant, claims: { oid: randomUUID(), scp: 'None' } }),
@@ -228,13 +228,13 @@ async function replicas(service: Service): Promise<string[]> {
 }
 
 async function peopleFor(service: Service): Promise<Person[]> {
-  const total = SIZES.reduce((sum, size) => sum + size, 0);
-  const places = SIZES.flatMap((size, nth) =>
+  const total = TENANT_SIZES.reduce((sum, size) => sum + size, 0);
+  const tenantOfEach = TENANT_SIZES.flatMap((size, nth) =>
     Array.from({ length: Math.round((size / total) * count) }, () => tenants[nth] ?? ''),
   );
-  while (places.length < count) places.push(tenants.at(-1) ?? '');
+  while (tenantOfEach.length < count) tenantOfEach.push(tenants.at(-1) ?? '');
   const people: Person[] = [];
-  for (const tenant of places.slice(0, count)) {
+  for (const tenant of tenantOfEach.slice(0, count)) {
     const oid = randomUUID();
     const claims = { oid, sub: oid };
     people.push({ tenant, bearer: await service.emulator.control.mintToken({ tenant, claims }) });

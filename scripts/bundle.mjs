@@ -1,5 +1,6 @@
-// Puts each program that production runs into a file of its own, dist/bin/*.js, out of what tsc
-// built: opening 3,000 small files took most of its start (docs/decisions/0008).
+// Puts each program that production runs into dist/bin, out of what tsc built: opening 3,000 small
+// files took most of its start (docs/decisions/0008). The api is one file. The command line is one
+// file and a part for each command, which loads what that command needs.
 import { build } from 'rolldown';
 
 /** Loaded from node_modules: they read files beside themselves, or must exist only once. */
@@ -12,23 +13,30 @@ const absent = [
   'pg-native',
 ];
 
-await build({
-  input: {
-    api: 'dist/apps/api/src/main.js',
-    'acs-identity': 'dist/apps/cli/src/main.js',
-  },
-  platform: 'node',
-  external: [...outside, ...absent],
-  onLog(level, log, print) {
-    // It would be found missing only when the program needs it.
-    if (log.code === 'UNRESOLVED_IMPORT') throw new Error(log.message);
-    // "use restrict" in passport-azure-ad, a misspelling without effect.
-    if (log.code !== 'MODULE_LEVEL_DIRECTIVE') print(level, log);
-  },
-  output: {
-    dir: 'dist/bin',
-    format: 'esm',
-    chunkFileNames: '[name].js',
-    keepNames: true,
-  },
-});
+async function bundle(name, input, codeSplitting) {
+  await build({
+    input: { [name]: input },
+    platform: 'node',
+    external: [...outside, ...absent],
+    treeshake: {
+      // Our modules do nothing while they load, so that a library's index costs what is used of it.
+      moduleSideEffects: [{ test: /[\\/]dist[\\/](apps|libs)[\\/]/, sideEffects: false }],
+    },
+    onLog(level, log, print) {
+      // It would be found missing only when the program needs it.
+      if (log.code === 'UNRESOLVED_IMPORT') throw new Error(log.message);
+      // "use restrict" in passport-azure-ad, a misspelling without effect.
+      if (log.code !== 'MODULE_LEVEL_DIRECTIVE') print(level, log);
+    },
+    output: {
+      dir: 'dist/bin',
+      format: 'esm',
+      chunkFileNames: `${name}/[name].js`,
+      keepNames: true,
+      codeSplitting,
+    },
+  });
+}
+
+await bundle('api', 'dist/apps/api/src/main.js', false);
+await bundle('acs-identity', 'dist/apps/cli/src/main.js', true);

@@ -1,6 +1,7 @@
 import { serviceSettings } from '#libs/composition';
 import { createApi } from '../apps/api/src/create-api.js';
 import { openApiDocument } from '../apps/api/src/operations/openapi-document.js';
+import { commandLinePage } from './command-line-page.js';
 import { placeholderEnvironment } from './placeholder-environment.js';
 
 /** The documents that come out of the code, by their paths. Nothing is connected to. */
@@ -10,6 +11,7 @@ export async function generatedDocuments(): Promise<Readonly<Record<string, stri
     return {
       'docs/openapi.json': `${JSON.stringify(openApiDocument(app), null, 2)}\n`,
       'docs/configuration.md': configurationPage(),
+      'docs/cli.md': commandLinePage(),
     };
   } finally {
     await app.close();

@@ -1,5 +1,4 @@
-import { Authenticator, isPermission, TokenRejected } from '#libs/authentication';
-import type { HttpRequest } from '#libs/authentication';
+import { Authenticator, isPermission, TokenRejected, type HttpRequest } from '#libs/authentication';
 import type { Principal } from '#libs/platform';
 
 /**

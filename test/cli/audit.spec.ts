@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
-import { ManualClock } from '#libs/platform';
+import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
 import { isSignedBy } from '../support/independent-verifier.js';
-import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { runningService } from '../support/running-service.js';
 import { issue } from '../support/tokens-api.js';
 
@@ -120,12 +119,12 @@ describe('acs-identity audit trace', () => {
       entries[0]?.entry.token.fingerprint ?? '',
     ]);
     expect(stdout.startsWith(again.stdout)).toBe(true);
-    expect(stdout).toContain("keys that can't be had any more: 0123456789abcdef");
+    expect(stdout).toContain('keys that are no longer available: 0123456789abcdef');
   });
 
   it('exits with 1 for an unknown token, and without a token', async () => {
     const { code, stdout } = await audit(['trace'], 'eyJ.unknown.token');
-    expect(stdout).toContain('The log knows no such token.\n');
+    expect(stdout).toContain('The log has no such token.\n');
     expect(code).toBe(1);
     expect((await audit(['trace'])).stderr).toContain('no token on standard input');
   });

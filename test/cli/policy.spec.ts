@@ -51,7 +51,7 @@ describe('acs-identity policy test', () => {
     const guest = await policy(['test', ...staff, '--guest', '--scope', 'chat']);
     expect(guest.code).toBe(3);
     expect(guest.stdout).toContain('deny: scopes-not-allowed (rule guests)');
-    expect(guest.stdout).toContain('allowed are voip.join');
+    expect(guest.stdout).toContain('allowed: voip.join');
     const unmatched = await policy(['test', '--file', good.path, '--tenant', 'elsewhere']);
     expect(unmatched.code).toBe(3);
     expect(unmatched.stdout).toContain('deny: no-rule-applies (no rule)');

@@ -2,9 +2,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { SystemClock } from '#libs/platform';
 import { ManualClock } from '#libs/platform/testing';
-import { type GuardedApplication, startGuardedApplication } from '#libs/authentication/testing';
-import { MemoryMetadataSource } from '#libs/authentication/testing';
-import { TestIssuer, testKey } from '#libs/authentication/testing';
+import {
+  type GuardedApplication,
+  startGuardedApplication,
+  MemoryMetadataSource,
+  TestIssuer,
+  testKey,
+} from '#libs/authentication/testing';
 
 const REQUESTS = 5_000;
 const WORKERS = 25;

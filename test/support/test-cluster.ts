@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TEST_CLUSTER } from '#libs/platform/testing';
-import { migrate } from '../../apps/cli/src/commands/migrate.js';
+import { migrate } from '../../apps/cli/src/actions/migrate.js';
 import { LocalPostgres } from '../../apps/local/src/postgres/local-postgres.js';
 
 /**

@@ -5,7 +5,7 @@ import { assertEveryRouteDeclaresAccess } from '#libs/authentication';
 import type { Environment } from '#libs/composition';
 import { Logger } from '#libs/platform';
 import { ApiModule, type ApiOptions } from './api.module.js';
-import { BODY_LIMIT_BYTES } from './http/body-limit.js';
+import { MAX_BODY_BYTES } from './http/request-errors.js';
 import { NestLogger } from './http/nest-logger.js';
 import { HttpMetrics } from './http/http-metrics.js';
 import { openApiDocument } from './operations/openapi-document.js';
@@ -24,7 +24,7 @@ export async function createApi(
   options?: ApiOptions,
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
-    bodyLimit: BODY_LIMIT_BYTES,
+    bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
   });

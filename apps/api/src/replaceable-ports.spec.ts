@@ -4,7 +4,8 @@ import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js'
 import { describe, expect, it } from 'vitest';
 import { AuditTrail } from '#libs/audit';
 import { adapters, type Port } from '#libs/composition';
-import { Clock, Logger, MemoryLogger, SystemClock } from '#libs/platform';
+import { Clock, Logger, SystemClock } from '#libs/platform';
+import { MemoryLogger } from '#libs/platform/testing';
 import { IdentityMap } from '#libs/identity-mapping';
 import { AzureCredential, keyVaultSettings, SecretStore } from '#libs/secrets';
 import { placeholderEnvironment } from '../../../scripts/placeholder-environment.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** The api as its users run it: a process of its own, configured by its environment alone. */
+/** The api as users run it: a process of its own, configured by its environment only. */
 export interface ApiProcess {
   /** Address without a path. */
   readonly url: string;
@@ -16,29 +16,36 @@ export interface ApiProcess {
 }
 
 export interface ApiProcessOptions {
-  /** Receives each line that the api logs; the local environment prints warnings and errors. */
+  /** Receives each line that the api prints. Default: prints warnings and errors. */
   readonly onLine?: (line: string) => void;
-  /** File of the program; the bundled one unless told otherwise. */
+  /** File of the program. Default: the bundled one. */
   readonly program?: string;
+  /** Options for Node, such as `--watch` and `--inspect`. */
+  readonly nodeOptions?: readonly string[];
 }
+
+/** What `npm run build` bundles. */
+const BUNDLED_API = builtFile('bin/api.js');
+/** What the compiler leaves: rewritten file by file, with source maps. */
+export const COMPILED_API = builtFile('apps/api/src/main.js');
 
 /**
  * Starts the built api and waits until it listens.
  *
- * @throws what the api said when it ended instead
+ * @throws with what the api printed when it ended instead
  */
 export async function startApi(
   environment: Readonly<Record<string, string | undefined>>,
-  { onLine = printProblems, program = apiEntry() }: ApiProcessOptions = {},
+  { onLine = printProblems, program = BUNDLED_API, nodeOptions = [] }: ApiProcessOptions = {},
 ): Promise<ApiProcess> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [program], {
+  const child = spawn(process.execPath, [...nodeOptions, program], {
     env: environment,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let complaints = '';
+  let errorOutput = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    complaints = (complaints + chunk).slice(-8_000);
+    errorOutput = (errorOutput + chunk).slice(-8_000);
   });
   const ended = once(child, 'exit').then(([code]) => code as number | null);
   const url = await new Promise<string>((resolve, reject) => {
@@ -48,7 +55,7 @@ export async function startApi(
       if (address !== undefined) resolve(address);
     });
     void ended.then((code) => {
-      reject(new Error(`The api did not start (exit code ${code}).\n${complaints}`));
+      reject(new Error(explainFailedStart(code, errorOutput)));
     });
   });
   child.stderr.on('data', (chunk: string) => {
@@ -66,17 +73,26 @@ export async function startApi(
   };
 }
 
-function apiEntry(): string {
-  // Built, this file stands in dist/apps/local/src; run from source, in apps/local/src.
-  const here = fileURLToPath(import.meta.url);
-  const root = here.includes('/dist/') ? '../../../../' : '../../../';
-  return fileURLToPath(new URL(`${root}dist/bin/api.js`, import.meta.url));
+/** @param path below dist/ */
+function builtFile(path: string): string {
+  // Built, this file is dist/apps/local/src/api-process.js; run from source, apps/local/src/api-process.ts.
+  const isBuilt = fileURLToPath(import.meta.url).includes('/dist/');
+  const root = isBuilt ? '../../../../' : '../../../';
+  return fileURLToPath(new URL(`${root}dist/${path}`, import.meta.url));
+}
+
+function explainFailedStart(code: number | null, errorOutput: string): string {
+  const [, port] = /EADDRINUSE.*:(\d+)$/m.exec(errorOutput) ?? [];
+  if (port !== undefined) {
+    return `Port ${port} is in use. Stop the program that uses it, or choose another: PORT=${Number(port) + 1} npm start`;
+  }
+  return `The api did not start (exit code ${code}).\n${errorOutput}`;
 }
 
 function listeningAddress(line: string): string | undefined {
   if (!line.includes('"listening"')) return undefined;
-  const said = JSON.parse(line) as { address?: string };
-  return said.address?.replace('[::1]', 'localhost').replace('127.0.0.1', 'localhost');
+  const { address } = JSON.parse(line) as { address?: string };
+  return address?.replace('[::1]', 'localhost').replace('127.0.0.1', 'localhost');
 }
 
 function printProblems(line: string): void {

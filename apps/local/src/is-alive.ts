@@ -1,4 +1,4 @@
-/** Whether a process of that id runs, whoever owns it. */
+/** Whether a process of that id exists, of any user. */
 export function isAlive(processId: number): boolean {
   try {
     return process.kill(processId, 0);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { isAlive } from './is-alive.js';
 
-/** What a script needs to talk to the running environment. A contract: scripts rely on it. */
+/** `.local/environment.json`: what a script needs to call the running environment. Scripts rely on it. */
 export interface LocalEnvironment {
   readonly apiUrl: string;
   readonly emulator: {
@@ -18,7 +18,7 @@ export interface LocalEnvironment {
   readonly databaseUrl: string;
   readonly tenantId: string;
   readonly apiAudience: string;
-  /** The process that holds the environment up. */
+  /** The process of `npm start`. */
   readonly processId: number;
 }
 
@@ -34,9 +34,9 @@ const passwordsShape = z.strictObject({
 
 export type Passwords = z.output<typeof passwordsShape>;
 
-/** The folder `.local/`: everything that the local environment keeps. */
+/** The folder `.local/`, which holds all files of the local environment. */
 export class LocalFolder {
-  /** @param path absolute; npm runs scripts in the project's own folder */
+  /** @param path absolute; npm runs scripts in the project's folder */
   constructor(readonly path = join(process.cwd(), '.local')) {}
 
   get postgres(): string {
@@ -47,30 +47,30 @@ export class LocalFolder {
     return join(this.path, 'emulator');
   }
 
-  /** The passwords of the embedded database, made once. */
+  /** The passwords of the embedded database. Created at the first start. */
   async passwords(): Promise<Passwords> {
     const file = join(this.path, 'passwords.json');
     await mkdir(this.path, { recursive: true });
-    const known = await readJson(file, passwordsShape);
-    if (known) return known;
-    const made = { superuser: password(), owner: password(), service: password() };
-    await writeFile(file, JSON.stringify(made), { mode: 0o600 });
-    return made;
+    const stored = await readJson(file, passwordsShape);
+    if (stored) return stored;
+    const created = { superuser: password(), owner: password(), service: password() };
+    await writeFile(file, JSON.stringify(created), { mode: 0o600 });
+    return created;
   }
 
-  /** @returns what the running environment said of itself, or `undefined` when none runs */
-  async running(): Promise<z.output<typeof environmentShape> | undefined> {
-    const said = await readJson(this.#environmentFile, environmentShape);
-    return said && isAlive(said.processId) ? said : undefined;
+  /** @returns `undefined` when no environment is running */
+  async readEnvironment(): Promise<z.output<typeof environmentShape> | undefined> {
+    const environment = await readJson(this.#environmentFile, environmentShape);
+    return environment && isAlive(environment.processId) ? environment : undefined;
   }
 
-  async announce(environment: LocalEnvironment): Promise<void> {
+  async writeEnvironment(environment: LocalEnvironment): Promise<void> {
     await writeFile(this.#environmentFile, `${JSON.stringify(environment, null, 2)}\n`, {
       mode: 0o600,
     });
   }
 
-  async withdraw(): Promise<void> {
+  async removeEnvironment(): Promise<void> {
     await rm(this.#environmentFile, { force: true });
   }
 

@@ -1,17 +1,17 @@
 import { z } from 'zod';
-import { defineSettings, type SettingsOf, wholeNumber } from '#libs/platform';
+import { defineSettings, type SettingsOf, integer } from '#libs/platform';
 
 export const httpSettings = defineSettings(
   'http',
   z.object({
-    PORT: wholeNumber(0, 65_535)
+    PORT: integer(0, 65_535)
       .prefault('3000')
       .describe('TCP port that the api listens on, 0 for any free one'),
     HOST: z
       .string()
       .default('localhost')
       .describe('address that the api listens on; 0.0.0.0 inside a container'),
-    SHUTDOWN_TIMEOUT_MS: wholeNumber(1_000, 120_000)
+    SHUTDOWN_TIMEOUT_MS: integer(1_000, 120_000)
       .prefault('15000')
       .describe('milliseconds that requests under way get to finish at shutdown, 1000 to 120000'),
   }),

@@ -9,5 +9,6 @@ export {
   identitiesPart,
   ServiceModule,
   type ServicePart,
+  settingsFor,
 } from './service.module.js';
 export { type Environment, serviceSettings } from './settings.js';

@@ -54,6 +54,11 @@ export const identitiesPart: ServicePart = {
   ports: [...auditPorts, CommunicationIdentityGateway, RequestBudget, WindowStore],
 };
 
+/** The settings of a service with these options. @throws InvalidReplacement */
+export function settingsFor({ replace = [] }: CompositionOptions): readonly Settings[] {
+  return settingsOver(chooseAdapters(replace));
+}
+
 /** The service without HTTP: every host composes it, or a part of it, through this module. */
 @Module({})
 export class ServiceModule {

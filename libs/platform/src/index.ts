@@ -45,9 +45,3 @@ export { PlatformModule } from './platform.module.js';
 export { SystemClockModule } from './time/system-clock.module.js';
 export { Clock, SystemClock } from './time/clock.js';
 export { PeriodicTask, type PeriodicTaskOptions } from './time/periodic-task.js';
-
-// Old names and places, until the other libraries use the new ones: integer, boolean, and
-// #libs/platform/testing for the last two.
-export { boolean as yesOrNo, integer as wholeNumber } from './config/setting-fields.js';
-export { MemoryLogger } from './logging/memory-logger.js';
-export { ManualClock } from './time/manual-clock.js';

@@ -19,11 +19,3 @@ export { type SecretAccess, SecretAccessEvents } from './secret-access-events.js
 export { SecretAccessModule } from './secret-access.module.js';
 export { SecretStore } from './secret-store.js';
 export { Secret } from './secret.js';
-
-// Old names and places, until the other libraries use the new ones: SecretAccess, SecretAccessEvents,
-// the modules and settings above, and #libs/secrets/testing for MemorySecretStore.
-export { MemorySecretStore } from './memory-secret-store.js';
-export {
-  type SecretAccess as SecretRead,
-  SecretAccessEvents as SecretReads,
-} from './secret-access-events.js';

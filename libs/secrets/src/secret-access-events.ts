@@ -22,12 +22,4 @@ export class SecretAccessEvents {
   emit(access: SecretAccess): void {
     for (const listener of this.#listeners) listener(access);
   }
-
-  // Old names, until the audit library uses the new ones.
-  observe(listener: (access: SecretAccess) => void): void {
-    this.subscribe(listener);
-  }
-  tell(access: SecretAccess): void {
-    this.emit(access);
-  }
 }

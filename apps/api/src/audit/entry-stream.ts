@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { StreamableFile } from '@nestjs/common';
 import { z } from 'zod';
-import { type ExportFormat, EXPORT_FORMATS, type ExportChunk } from '#libs/audit';
+import { EXPORT_FORMATS, type ExportChunk, type ExportFormat } from '#libs/audit';
+import type { Content } from '../http/endpoint.js';
 import { logIndex } from './query-fields.js';
 
 const formats = ['ndjson', 'csv', 'cef', 'ocsf', 'ecs'] as const satisfies readonly ExportFormat[];
@@ -15,10 +16,11 @@ export const exportQuery = z.strictObject({
 
 export type ExportRequest = z.output<typeof exportQuery>;
 
-/** The content types of an export. */
-export const exportMediaTypes = [
-  ...new Set(formats.map((format) => essence(EXPORT_FORMATS[format].mediaType))),
-];
+/** An export as `Endpoint` documents it. */
+export const exportContent: Content = {
+  mediaTypes: [...new Set(formats.map((format) => essence(EXPORT_FORMATS[format].mediaType)))],
+  schema: { type: 'string' },
+};
 
 /**
  * Sends entries as fast as the client takes them, and no faster.

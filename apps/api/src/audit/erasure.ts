@@ -13,7 +13,7 @@ export const erasureRequest = z
       .optional()
       .meta({ description: 'Such as the number of the person’s request. Goes into the log.' }),
   })
-  .meta({ id: 'ErasureRequest' });
+  .meta({ id: 'PersonalDataErasureRequest' });
 
 export interface ErasureRequest {
   readonly tenant: string;

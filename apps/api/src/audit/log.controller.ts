@@ -1,43 +1,36 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { AuditLogService, CheckpointSigners } from '#libs/audit';
-import type { CallContext } from '#libs/platform';
-import { RequirePermission } from '#libs/authentication';
-import { ApiFile } from '../http/api-responses.js';
-import { CurrentAuditor } from './current-auditor.js';
-import { CheckpointAnswer, KeysAnswer, TileAnswer } from './log-responses.js';
-import { LogPath, requireHashTile } from './log-path.js';
+import { CurrentCall } from '../http/current-call.js';
+import { Endpoint } from '../http/endpoint.js';
+import { checkpointEndpoint, keyLines, keysEndpoint, tileEndpoint } from './log-endpoints.js';
+import { ApiLogPath, LogPath, requireHashTile } from './log-path.js';
 
-/** The log's hashes for verifiers (C2SP tlog-tiles), where they are for auditors alone. */
-@ApiTags('audit log')
+/** The log's hashes for verifiers (C2SP tlog-tiles), where only auditors may read them. */
+@ApiTags('audit-log')
 @Controller('v1/audit/log')
 export class LogController {
   constructor(
-    private readonly desk: AuditLogService,
+    private readonly auditLog: AuditLogService,
     private readonly signers: CheckpointSigners,
   ) {}
 
   @Get('checkpoint')
-  @RequirePermission('AuditLog.Read.All')
-  @CheckpointAnswer('private')
-  @ApiFile(['text/plain'], 401, 403, 429, 503)
-  async checkpoint(@CurrentAuditor() auditor: CallContext): Promise<string> {
-    return (await this.desk.checkpoint(auditor)).checkpoint;
+  @Endpoint({ permission: 'AuditLog.Read.All', ...checkpointEndpoint('private') })
+  async checkpoint(@CurrentCall() call: CurrentCall): Promise<string> {
+    return (await this.auditLog.checkpoint(call)).checkpoint;
   }
 
   @Get('tile/*')
-  @RequirePermission('AuditLog.Read.All')
-  @TileAnswer('private', 'A tile of the log’s hashes')
-  @ApiFile(['application/octet-stream'], 401, 403, 404, 429, 503)
-  async tile(@LogPath() path: string, @CurrentAuditor() auditor: CallContext): Promise<Buffer> {
-    return this.desk.resource(auditor, requireHashTile(path));
+  @ApiLogPath()
+  @Endpoint({ permission: 'AuditLog.Read.All', ...tileEndpoint('private') })
+  async tile(@LogPath() path: string, @CurrentCall() call: CurrentCall): Promise<Buffer> {
+    return this.auditLog.resource(call, requireHashTile(path));
   }
 
   @Get('keys')
-  @RequirePermission('AuditLog.Read.All')
-  @KeysAnswer('private')
-  @ApiFile(['text/plain'], 401, 403, 429, 503)
+  @Endpoint({ permission: 'AuditLog.Read.All', ...keysEndpoint('private') })
   async keys(): Promise<string> {
-    return (await this.signers.verifierKeys()).map((key) => `${key}\n`).join('');
+    return keyLines(await this.signers.verifierKeys());
   }
 }

@@ -1,13 +1,12 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { CheckpointSigners, LogReader } from '#libs/audit';
-import { Public } from '#libs/authentication';
-import { ApiFile } from '../http/api-responses.js';
-import { CheckpointAnswer, KeysAnswer, TileAnswer } from './log-responses.js';
-import { LogPath, requireHashTile } from './log-path.js';
+import { Endpoint } from '../http/endpoint.js';
+import { checkpointEndpoint, keyLines, keysEndpoint, tileEndpoint } from './log-endpoints.js';
+import { ApiLogPath, LogPath, requireHashTile } from './log-path.js';
 
 /** The same addresses as `LogController`, where the operator opened them with AUDIT_LOG_PUBLIC. */
-@ApiTags('audit log')
+@ApiTags('audit-log')
 @Controller('v1/audit/log')
 export class PublicLogController {
   constructor(
@@ -16,26 +15,27 @@ export class PublicLogController {
   ) {}
 
   @Get('checkpoint')
-  @Public('the operator opened it: it tells how many entries there are, and their common hash')
-  @CheckpointAnswer('public')
-  @ApiFile(['text/plain'], 503)
+  @Endpoint({
+    publicBecause: 'the operator opened it: it shows the number of entries and their root hash',
+    ...checkpointEndpoint('public'),
+  })
   async checkpoint(): Promise<string> {
     return (await this.log.checkpoint()).checkpoint;
   }
 
   @Get('tile/*')
-  @Public('the operator opened it: hashes of entries that hold random ids tell nothing of them')
-  @TileAnswer('public', 'A tile of the log’s hashes')
-  @ApiFile(['application/octet-stream'], 404, 503)
+  @ApiLogPath()
+  @Endpoint({
+    publicBecause: 'the operator opened it: hashes of entries with random ids reveal nothing',
+    ...tileEndpoint('public'),
+  })
   async tile(@LogPath() path: string): Promise<Buffer> {
     return this.log.resource(requireHashTile(path));
   }
 
   @Get('keys')
-  @Public('the operator opened it: public keys')
-  @KeysAnswer('public')
-  @ApiFile(['text/plain'], 503)
+  @Endpoint({ publicBecause: 'the operator opened it: public keys', ...keysEndpoint('public') })
   async keys(): Promise<string> {
-    return (await this.signers.verifierKeys()).map((key) => `${key}\n`).join('');
+    return keyLines(await this.signers.verifierKeys());
   }
 }

@@ -2,7 +2,6 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RequestContexts } from '#libs/authentication';
 import { Logger, ServiceError } from '#libs/platform';
-import { BODY_LIMIT_BYTES } from './body-limit.js';
 import { toProblemDetails } from './problem-details.js';
 import {
   InternalError,
@@ -65,7 +64,7 @@ function asServiceError(thrown: unknown, request: FastifyRequest): ServiceError 
     case 404:
       return new RouteNotFound();
     case 413:
-      return new RequestTooLarge(BODY_LIMIT_BYTES);
+      return new RequestTooLarge();
     case 415:
       return new UnsupportedMediaType();
     default:

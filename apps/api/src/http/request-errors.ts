@@ -1,5 +1,8 @@
 import { ServiceError } from '#libs/platform';
 
+/** The longest request body. An import has no limit. */
+export const MAX_BODY_BYTES = 16 * 1024;
+
 /** One thing wrong with a request: where, as a JSON Pointer or the name of a header, and what. */
 export interface RequestFault {
   readonly pointer: string;
@@ -31,8 +34,8 @@ export class RequestTooLarge extends ServiceError {
   override readonly status = 413;
   override readonly title = 'The request body is too large';
 
-  constructor(limitBytes: number) {
-    super(`A request body has at most ${limitBytes} bytes.`);
+  constructor() {
+    super(`A request body has at most ${MAX_BODY_BYTES} bytes.`);
   }
 }
 
@@ -44,6 +47,17 @@ export class UnsupportedMediaType extends ServiceError {
 
   constructor() {
     super('Send the body as JSON with the header content-type: application/json.');
+  }
+}
+
+/** An import's body is not newline-delimited JSON, or its content type is another. */
+export class UnsupportedImportType extends ServiceError {
+  override readonly code = 'unsupported-import-type';
+  override readonly status = 415;
+  override readonly title = 'The request body is not newline-delimited JSON';
+
+  constructor() {
+    super('Send one JSON object a line with the header content-type: application/x-ndjson.');
   }
 }
 

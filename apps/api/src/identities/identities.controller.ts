@@ -1,23 +1,9 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  Header,
-  HttpCode,
-  Param,
-  Patch,
-  Post,
-  Query,
-  Res,
-} from '@nestjs/common';
-import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, CurrentRequest, RequirePermission } from '#libs/authentication';
 import { IdentityAdministrationService, IdentityLinking } from '#libs/identity-mapping';
-import type { Principal, RequestContext } from '#libs/platform';
-import { AbortableRequest } from '../http/abortable-request.js';
-import { ApiJson } from '../http/api-responses.js';
+import { CurrentCall } from '../http/current-call.js';
+import { Endpoint } from '../http/endpoint.js';
 import {
   type ErasureRequest,
   erasureRequest,
@@ -46,13 +32,7 @@ import {
   toLookup,
   toPage,
 } from './identity-responses.js';
-import { IfMatch, tagWith } from './if-match.js';
-
-const ifMatch = {
-  name: 'if-match',
-  required: false,
-  description: 'The `ETag` that was read. Left out: whichever version there is.',
-};
+import { ApiIfMatch, IfMatch, setEtag } from './if-match.js';
 
 /** The mappings of the caller's own tenant. */
 @ApiTags('identities')
@@ -64,34 +44,32 @@ export class IdentitiesController {
   ) {}
 
   @Post()
-  @RequirePermission('CommunicationIdentity.ReadWrite.All')
-  @HttpCode(201)
-  @ApiOperation({
+  @Endpoint({
+    permission: 'CommunicationIdentity.ReadWrite.All',
     summary: 'Gives the identity of someone, created or linked when there is none: 201, else 200',
+    answers: { 200: identityResponse, 201: identityResponse },
+    problems: [409, 413, 415],
   })
-  @ApiJson(200, identityResponse)
-  @ApiJson(201, identityResponse, 400, 401, 403, 409, 413, 415, 429, 503)
   async create(
-    @Body({ schema: identityRequest }) asked: IdentityRequest,
-    @CurrentPrincipal() actor: Principal,
-    @AbortableRequest() request: RequestContext,
+    @Body({ schema: identityRequest }) identity: IdentityRequest,
+    @CurrentCall() call: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<IdentityResponse> {
-    const who = { actor, request };
-    const tenant = await this.administration.requireOwnTenant(asked.tenant, who);
-    const { mapping, isNew } = await this.linking.createOrGet({ ...asked, tenant }, who);
-    tagWith(reply.code(isNew ? 201 : 200), mapping);
+    const tenant = await this.administration.requireOwnTenant(identity.tenant, call);
+    const { mapping, isNew } = await this.linking.createOrGet({ ...identity, tenant }, call);
+    setEtag(reply.code(isNew ? 201 : 200), mapping);
     return toIdentity(mapping);
   }
 
   @Get()
-  @RequirePermission('CommunicationIdentity.Read.All')
-  @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Lists and searches identities, oldest first, a page at a time' })
-  @ApiJson(200, identityPage, 400, 401, 403, 503)
+  @Endpoint({
+    permission: 'CommunicationIdentity.Read.All',
+    summary: 'Lists and searches identities, oldest first, a page at a time',
+    answers: { 200: identityPage },
+  })
   async list(
     @Query({ schema: identitySearch }) { limit, cursor, ...filters }: IdentitySearch,
-    @CurrentPrincipal() { tenant }: Principal,
+    @CurrentCall() { actor: { tenant } }: CurrentCall,
   ): Promise<IdentityPage> {
     const after = cursor === undefined ? undefined : idOfCursor(cursor);
     const search = { ...filters, tenant, after, limit: Number(limit) };
@@ -99,96 +77,95 @@ export class IdentitiesController {
   }
 
   @Post('lookup')
-  @RequirePermission('CommunicationIdentity.Read.All')
-  @HttpCode(200)
-  @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Tells whom up to 100 communication identities belong to' })
-  @ApiJson(200, lookupResponse, 400, 401, 403, 413, 415, 503)
+  @Endpoint({
+    permission: 'CommunicationIdentity.Read.All',
+    summary: 'Tells whom up to 100 communication identities belong to',
+    answers: { 200: lookupResponse },
+    problems: [413, 415],
+  })
   async lookUp(
     @Body({ schema: lookupRequest }) { communicationUserIds }: LookupRequest,
-    @CurrentPrincipal() actor: Principal,
-    @CurrentRequest() request: RequestContext,
+    @CurrentCall() call: CurrentCall,
   ): Promise<LookupResponse> {
-    const who = { actor, request };
-    const found = await this.administration.lookUp(communicationUserIds, actor.tenant, who);
+    const { tenant } = call.actor;
+    const found = await this.administration.lookUp(communicationUserIds, tenant, call);
     return toLookup(communicationUserIds, found);
   }
 
   @Post('erase')
-  @RequirePermission('CommunicationIdentity.ReadWrite.All')
-  @HttpCode(200)
-  @ApiOperation({
+  @Endpoint({
+    permission: 'CommunicationIdentity.ReadWrite.All',
     summary:
       'Deletes all identities of someone, in every ACS resource; 202 while ACS has not confirmed all',
+    answers: { 200: erasureResponse, 202: erasureResponse },
+    problems: [413, 415],
   })
-  @ApiJson(202, erasureResponse)
-  @ApiJson(200, erasureResponse, 400, 401, 403, 413, 415, 503)
   async erase(
-    @Body({ schema: erasureRequest }) asked: ErasureRequest,
-    @CurrentPrincipal() actor: Principal,
-    @AbortableRequest() request: RequestContext,
+    @Body({ schema: erasureRequest }) person: ErasureRequest,
+    @CurrentCall() call: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ErasureResponse> {
-    const who = { actor, request };
-    const tenant = await this.administration.requireOwnTenant(asked.tenant, who);
-    const report = await this.administration.erase({ tenant, subject: asked.subject }, who);
+    const tenant = await this.administration.requireOwnTenant(person.tenant, call);
+    const report = await this.administration.erase({ tenant, subject: person.subject }, call);
     void reply.code(report.isComplete ? 200 : 202);
     return toErasure(report);
   }
 
   @Get(':id')
-  @RequirePermission('CommunicationIdentity.Read.All')
-  @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Reads an identity, a deleted one too' })
-  @ApiJson(200, identityResponse, 400, 401, 403, 404, 503)
+  @Endpoint({
+    permission: 'CommunicationIdentity.Read.All',
+    summary: 'Reads an identity, a deleted one too',
+    answers: { 200: identityResponse },
+    problems: [404],
+  })
   async read(
     @Param('id', { schema: identityId }) id: string,
-    @CurrentPrincipal() { tenant }: Principal,
+    @CurrentCall() { actor: { tenant } }: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<IdentityResponse> {
     const mapping = await this.administration.read({ id, tenant });
-    tagWith(reply, mapping);
+    setEtag(reply, mapping);
     return toIdentity(mapping);
   }
 
   @Patch(':id')
-  @RequirePermission('CommunicationIdentity.ReadWrite.All')
-  @ApiOperation({ summary: 'Suspends, resumes or renames; suspending revokes all tokens' })
-  @ApiHeader(ifMatch)
-  @ApiJson(200, identityResponse, 400, 401, 403, 404, 409, 412, 413, 415, 503)
+  @ApiIfMatch()
+  @Endpoint({
+    permission: 'CommunicationIdentity.ReadWrite.All',
+    summary: 'Suspends, resumes or renames; suspending revokes all tokens',
+    answers: { 200: identityResponse },
+    problems: [404, 409, 412, 413, 415],
+  })
   async update(
     @Param('id', { schema: identityId }) id: string,
     @Body({ schema: identityUpdate }) update: IdentityUpdate,
     @IfMatch() version: number | undefined,
-    @CurrentPrincipal() actor: Principal,
-    @AbortableRequest() request: RequestContext,
+    @CurrentCall() call: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<IdentityResponse> {
-    const reference = { id, tenant: actor.tenant, version };
-    const mapping = await this.administration.update(reference, update, { actor, request });
-    tagWith(reply, mapping);
+    const reference = { id, tenant: call.actor.tenant, version };
+    const mapping = await this.administration.update(reference, update, call);
+    setEtag(reply, mapping);
     return toIdentity(mapping);
   }
 
   @Delete(':id')
-  @RequirePermission('CommunicationIdentity.ReadWrite.All')
-  @HttpCode(200)
-  @ApiOperation({
+  @ApiIfMatch()
+  @Endpoint({
+    permission: 'CommunicationIdentity.ReadWrite.All',
     summary: 'Deletes an identity with its data at ACS; 202 while ACS has not confirmed it',
+    answers: { 200: identityResponse, 202: identityResponse },
+    problems: [404, 409, 412],
   })
-  @ApiHeader(ifMatch)
-  @ApiJson(202, identityResponse)
-  @ApiJson(200, identityResponse, 400, 401, 403, 404, 409, 412, 503)
   async delete(
     @Param('id', { schema: identityId }) id: string,
     @IfMatch() version: number | undefined,
-    @CurrentPrincipal() actor: Principal,
-    @AbortableRequest() request: RequestContext,
+    @CurrentCall() call: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<IdentityResponse> {
-    const reference = { id, tenant: actor.tenant, version };
-    const mapping = await this.administration.delete(reference, { actor, request });
-    tagWith(reply.code(mapping.status === 'deleted' ? 200 : 202), mapping);
+    const reference = { id, tenant: call.actor.tenant, version };
+    const mapping = await this.administration.delete(reference, call);
+    setEtag(reply.code(mapping.status === 'deleted' ? 200 : 202), mapping);
     return toIdentity(mapping);
   }
 }

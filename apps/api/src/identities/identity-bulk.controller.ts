@@ -1,26 +1,15 @@
 import { Readable } from 'node:stream';
-import {
-  Controller,
-  Get,
-  Header,
-  HttpCode,
-  Post,
-  Query,
-  Req,
-  StreamableFile,
-} from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Controller, Get, Post, Query, Req, type StreamableFile } from '@nestjs/common';
+import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { CurrentPrincipal, RequirePermission } from '#libs/authentication';
 import { IdentityExport, IdentityImport } from '#libs/identity-mapping';
-import type { Principal, RequestContext } from '#libs/platform';
-import { AnswersWithLines } from './ndjson-responses-decorator.js';
+import { CurrentCall } from '../http/current-call.js';
+import { Endpoint } from '../http/endpoint.js';
+import { UnsupportedImportType } from '../http/request-errors.js';
 import { type ImportOptions, importOptions } from './identity-requests.js';
-import { AbortableRequest } from '../http/abortable-request.js';
 import { NDJSON } from './ndjson-body-parser.js';
-import { linesOf } from './ndjson-response.js';
-import { UnsupportedImportType } from './import-errors.js';
+import { ndjson, ndjsonResponse } from './ndjson-response.js';
 
 const importLine = z.union([
   z.strictObject({
@@ -64,45 +53,39 @@ export class IdentityBulkController {
   ) {}
 
   @Post('import')
-  @RequirePermission('CommunicationIdentity.ReadWrite.All')
-  @HttpCode(200)
-  @Header('cache-control', 'no-store')
-  @ApiOperation({
-    summary: 'Imports identities line by line and answers line by line; safe to repeat',
-  })
   @ApiConsumes(NDJSON)
   @ApiBody({ description: 'A stream of lines.', schema: { type: 'string' } })
-  @AnswersWithLines(importLine, 400, 401, 403, 415, 503)
+  @Endpoint({
+    permission: 'CommunicationIdentity.ReadWrite.All',
+    operationId: 'identities.import',
+    summary: 'Imports identities line by line and answers line by line; safe to repeat',
+    answers: { 200: ndjson(importLine) },
+    problems: [415],
+  })
   async import(
     @Query({ schema: importOptions }) { provision, results }: ImportOptions,
     @Req() { body }: FastifyRequest,
-    @CurrentPrincipal() actor: Principal,
-    @AbortableRequest() request: RequestContext,
+    @CurrentCall() call: CurrentCall,
   ): Promise<StreamableFile> {
     if (!(body instanceof Readable)) throw new UnsupportedImportType();
-    const answer = await this.imports.run({
+    const answers = await this.imports.run({
       // Not destroyed when the import ends early: the answer goes out on the same connection.
       chunks: { [Symbol.asyncIterator]: () => body.iterator({ destroyOnReturn: false }) },
-      tenant: actor.tenant,
+      tenant: call.actor.tenant,
       isProvisioning: provision === 'true',
-      ...{ actor, request },
+      ...call,
     });
-    const lines = linesOf(answer, (result) => results === 'all' || result.outcome === 'failed');
-    return new StreamableFile(Readable.from(lines, { objectMode: false }), { type: NDJSON });
+    return ndjsonResponse(answers, ({ outcome }) => results === 'all' || outcome === 'failed');
   }
 
   @Get('export')
-  @RequirePermission('CommunicationIdentity.Read.All')
-  @Header('cache-control', 'no-store')
-  @ApiOperation({
+  @Endpoint({
+    permission: 'CommunicationIdentity.Read.All',
+    operationId: 'identities.export',
     summary: 'Exports all identities that are not deleted; an import takes the lines',
+    answers: { 200: ndjson(exportLine) },
   })
-  @AnswersWithLines(exportLine, 401, 403, 503)
-  async export(
-    @CurrentPrincipal() actor: Principal,
-    @AbortableRequest() request: RequestContext,
-  ): Promise<StreamableFile> {
-    const lines = linesOf(await this.exports.run(actor.tenant, { actor, request }));
-    return new StreamableFile(Readable.from(lines, { objectMode: false }), { type: NDJSON });
+  async export(@CurrentCall() call: CurrentCall): Promise<StreamableFile> {
+    return ndjsonResponse(await this.exports.run(call.actor.tenant, call));
   }
 }

@@ -40,7 +40,7 @@ export const erasureRequest = z
     subject: identityFields.subject,
     tenant: identityFields.tenant.optional(),
   })
-  .meta({ id: 'ErasureRequest' });
+  .meta({ id: 'IdentityErasureRequest' });
 
 /** The query of a list, as it stands in the address. */
 export const identitySearch = z.strictObject({

@@ -1,19 +1,16 @@
-import { Body, Controller, Get, Header, HttpCode, Post, Res } from '@nestjs/common';
-import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, Post, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, RequirePermission } from '#libs/authentication';
 import { IdentityMappingService } from '#libs/identity-mapping';
-import type { Principal, RequestContext } from '#libs/platform';
 import { TeamsExchangeService, TokenIssuanceService } from '#libs/token-issuance';
-import { ApiJson } from '../http/api-responses.js';
-import { jsonSchemaOf } from '../http/json-schema.js';
-import { AbortableRequest } from '../http/abortable-request.js';
+import { CurrentCall } from '../http/current-call.js';
+import { Endpoint } from '../http/endpoint.js';
 import {
   revocationResponse,
   type RevocationResponse,
   toRevocationResponse,
 } from './revocation-response.js';
-import { warnOfSunsets } from './sunset-headers.js';
+import { setSunsetHeaders } from './sunset-headers.js';
 import {
   teamsTokenRequest,
   type TeamsTokenRequest,
@@ -43,81 +40,71 @@ export class MeController {
   ) {}
 
   @Post('tokens')
-  @RequirePermission('CommunicationToken.Issue')
-  @HttpCode(200)
-  @Header('cache-control', 'no-store')
-  @ApiOperation({
+  @Endpoint({
+    permission: 'CommunicationToken.Issue',
     summary: 'Issues an ACS access token for the caller, whose identity is created on first use',
+    optionalBody: tokenRequest,
+    answers: { 200: tokenResponse },
+    problems: [409, 413, 415],
   })
-  @ApiBody({ required: false, schema: jsonSchemaOf(tokenRequest) })
-  @ApiJson(200, tokenResponse, 400, 401, 403, 409, 413, 415, 429, 503)
   async issueToken(
-    @Body(TokenRequestPipe) wish: TokenRequest,
-    @CurrentPrincipal() actor: Principal,
-    @AbortableRequest() request: RequestContext,
+    @Body(TokenRequestPipe) options: TokenRequest,
+    @CurrentCall() call: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TokenResponse> {
-    const issued = await this.tokens.issueForCaller(wish, { actor, request });
-    warnOfSunsets(reply, issued.sunsets);
+    const issued = await this.tokens.issueForCaller(options, call);
+    setSunsetHeaders(reply, issued.sunsets);
     return toTokenResponse(issued);
   }
 
   @Post('tokens/revoke')
-  @RequirePermission('CommunicationToken.Issue')
-  @HttpCode(202)
-  @Header('cache-control', 'no-store')
-  @ApiOperation({
+  @Endpoint({
+    permission: 'CommunicationToken.Issue',
     summary: 'Revokes all ACS tokens of the caller; none is issued until ACS has confirmed it',
+    answers: { 202: revocationResponse },
+    problems: [404, 409],
   })
-  @ApiJson(202, revocationResponse, 401, 403, 404, 409, 429, 503)
-  async revokeTokens(
-    @CurrentPrincipal() actor: Principal,
-    @AbortableRequest() request: RequestContext,
-  ): Promise<RevocationResponse> {
-    return toRevocationResponse(await this.mappings.revokeOwnTokens({ actor, request }));
+  async revokeTokens(@CurrentCall() call: CurrentCall): Promise<RevocationResponse> {
+    return toRevocationResponse(await this.mappings.revokeOwnTokens(call));
   }
 
   @Post('sign-out')
-  @RequirePermission('CommunicationToken.Issue')
-  @HttpCode(202)
-  @Header('cache-control', 'no-store')
-  @ApiOperation({
+  @Endpoint({
+    permission: 'CommunicationToken.Issue',
     summary: 'Ends the caller’s session: as revoking, but no fault when there is nothing to revoke',
+    answers: { 202: revocationResponse },
+    problems: [409],
   })
-  @ApiJson(202, revocationResponse, 401, 403, 409, 429, 503)
-  async signOut(
-    @CurrentPrincipal() actor: Principal,
-    @AbortableRequest() request: RequestContext,
-  ): Promise<RevocationResponse> {
-    return toRevocationResponse(await this.mappings.signOut({ actor, request }));
+  async signOut(@CurrentCall() call: CurrentCall): Promise<RevocationResponse> {
+    return toRevocationResponse(await this.mappings.signOut(call));
   }
 
   @Post('teams-tokens')
-  @RequirePermission('CommunicationToken.Issue', { delegatedOnly: true })
-  @HttpCode(200)
-  @Header('cache-control', 'no-store')
-  @ApiOperation({
+  @Endpoint({
+    permission: 'CommunicationToken.Issue',
+    delegatedOnly: true,
     summary: 'Exchanges the Entra token of the caller, a Teams user, for an ACS token',
     description:
       'Whose token it must be, and got by which application, is taken from the caller’s own access token.',
+    answers: { 200: teamsTokenResponse },
+    problems: [409, 413, 415],
   })
-  @ApiJson(200, teamsTokenResponse, 400, 401, 403, 409, 413, 415, 429, 503)
   async exchangeTeamsToken(
     @Body({ schema: teamsTokenRequest }) { teamsUserToken }: TeamsTokenRequest,
-    @CurrentPrincipal() actor: Principal,
-    @AbortableRequest() request: RequestContext,
+    @CurrentCall() call: CurrentCall,
   ): Promise<TeamsTokenResponse> {
-    return toTeamsTokenResponse(await this.teams.exchange(teamsUserToken, { actor, request }));
+    return toTeamsTokenResponse(await this.teams.exchange(teamsUserToken, call));
   }
 
   @Get('identity')
-  @RequirePermission('CommunicationToken.Issue')
-  @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Tells which communication identity is mapped to the caller' })
-  @ApiJson(200, callerIdentity, 401, 403, 404, 503)
-  async identity(
-    @CurrentPrincipal() { tenant, subject, kind }: Principal,
-  ): Promise<CallerIdentity> {
+  @Endpoint({
+    permission: 'CommunicationToken.Issue',
+    summary: 'Tells which communication identity is mapped to the caller',
+    answers: { 200: callerIdentity },
+    problems: [404],
+  })
+  async identity(@CurrentCall() { actor }: CurrentCall): Promise<CallerIdentity> {
+    const { tenant, subject, kind } = actor;
     return toCallerIdentity(await this.mappings.find({ tenant, subject, kind }));
   }
 }

@@ -6,7 +6,7 @@ import type { ScopeSunset } from '#libs/token-issuance';
  * each in `Token-Scope-Sunset` (a dictionary after RFC 9651), and where the policy names pages that
  * tell what to do, a `Link` to each.
  */
-export function warnOfSunsets(reply: FastifyReply, sunsets: readonly ScopeSunset[]): void {
+export function setSunsetHeaders(reply: FastifyReply, sunsets: readonly ScopeSunset[]): void {
   const [first] = sunsets.toSorted((a, b) => a.sunsetAt.getTime() - b.sunsetAt.getTime());
   if (!first) return;
   const days = sunsets.map(

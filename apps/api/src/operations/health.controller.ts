@@ -1,10 +1,9 @@
-import { Controller, Get, Header, HttpStatus, Res } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Controller, Get, HttpStatus, Res } from '@nestjs/common';
+import { ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { Public } from '#libs/authentication';
 import { ReadinessChecks } from '#libs/platform';
-import { ApiJson } from '../http/api-responses.js';
+import { Endpoint } from '../http/endpoint.js';
 
 const liveness = z.strictObject({ status: z.literal('live') }).meta({ id: 'Liveness' });
 const readiness = z
@@ -21,20 +20,22 @@ export class HealthController {
   constructor(private readonly checks: ReadinessChecks) {}
 
   @Get('live')
-  @Public('tells nothing but that the process runs')
-  @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Says that the process runs; fails only when it should be restarted' })
-  @ApiJson(200, liveness)
+  @Endpoint({
+    publicBecause: 'it says nothing but that the process runs',
+    summary: 'Says that the process runs; fails only when it should be restarted',
+    answers: { 200: liveness },
+  })
   live(): z.output<typeof liveness> {
     return { status: 'live' };
   }
 
   @Get('ready')
-  @Public('tells load balancers whether to send requests; reasons go to the log alone')
-  @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Says whether the service could serve a request now; 503 when not' })
-  @ApiJson(200, readiness)
   @ApiResponse({ status: 503, description: 'Not ready.', standardSchema: readiness })
+  @Endpoint({
+    publicBecause: 'load balancers carry no token; reasons go to the log only',
+    summary: 'Says whether the service could serve a request now; 503 when not',
+    answers: { 200: readiness },
+  })
   async ready(
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<z.output<typeof readiness>> {

@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { jsonSchemaOf } from '../http/json-schema.js';
+import { jsonSchemaOf } from '../http/endpoint.js';
 import { problemDetails } from '../http/problem-details.js';
 
 /** The OpenAPI document of all routes, out of the same schemas that check requests. */
@@ -15,12 +15,17 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }, 'entra')
     .build();
   const document = SwaggerModule.createDocument(app, configuration, {
-    operationIdFactory: (controller, method) =>
-      `${controller.replace(/Controller$/, '').toLowerCase()}.${method}`,
+    operationIdFactory: (controller, method) => `${nameOf(controller)}.${method}`,
   });
   document.components = {
     ...document.components,
     schemas: { ...document.components?.schemas, ProblemDetails: jsonSchemaOf(problemDetails) },
   };
   return document;
+}
+
+/** A route has one id, whether the log is public or not: `LogController` and `PublicLogController`. */
+function nameOf(controller: string): string {
+  const name = controller.replace(/^Public/, '').replace(/Controller$/, '');
+  return name.charAt(0).toLowerCase() + name.slice(1);
 }

@@ -1,8 +1,7 @@
-import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { RequirePermission } from '#libs/authentication';
+import { Body, Controller, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { IssuancePolicies } from '#libs/token-issuance';
-import { ApiJson } from '../http/api-responses.js';
+import { Endpoint } from '../http/endpoint.js';
 import {
   policyEvaluation,
   type PolicyEvaluation,
@@ -11,18 +10,19 @@ import {
   toPolicyEvaluation,
 } from './policy-evaluation.js';
 
-/** Tells what the policy in force would decide. */
+/** What the issuance policy in force would decide. */
 @ApiTags('policy')
 @Controller('v1/policy')
 export class PolicyController {
   constructor(private readonly policies: IssuancePolicies) {}
 
   @Post('evaluate')
-  @RequirePermission('CommunicationIdentity.Read.All')
-  @HttpCode(200)
-  @Header('cache-control', 'no-store')
-  @ApiOperation({ summary: 'Tries the issuance policy in force; nothing is issued or counted' })
-  @ApiJson(200, policyEvaluation, 400, 401, 403, 413, 415, 429, 503)
+  @Endpoint({
+    permission: 'CommunicationIdentity.Read.All',
+    summary: 'Tries the issuance policy in force; nothing is issued or counted',
+    answers: { 200: policyEvaluation },
+    problems: [413, 415],
+  })
   evaluate(
     @Body({ schema: policyEvaluationRequest })
     { subject, scopes, expiresInMinutes }: PolicyEvaluationRequest,

@@ -1,29 +1,22 @@
 import { Command } from 'commander';
-import { readSettings } from '#libs/platform';
-import { serviceSettings } from '#libs/composition';
+import type { CompositionOptions } from '#libs/composition';
 
-/** `acs-identity config check` and `acs-identity config list`. */
-export function configCheckCommand(): Command {
-  const config = new Command('config').description('Tells about the configuration of the api.');
+/** `acs-identity config …` */
+export function configCommand(composition: CompositionOptions): Command {
+  const config = new Command('config').description('Check and list the configuration of the api.');
   config
     .command('check')
-    .description(
-      'Checks the environment variables as the api does at its start, without starting it.',
-    )
-    .action(() => {
-      readSettings(serviceSettings, process.env);
-      console.log('The configuration is complete and well-formed.');
+    .description('Check the environment variables as the api does at its start.')
+    .action(async () => {
+      const { checkConfiguration } = await import('../actions/config.js');
+      checkConfiguration(composition);
     });
   config
     .command('list')
-    .description('Lists every environment variable of the api with its default.')
-    .action(() => {
-      for (const { name, description, isRequired, fallback } of serviceSettings.flatMap(
-        (part) => part.variables,
-      )) {
-        const standing = isRequired ? 'required' : fallback ? `default ${fallback}` : 'optional';
-        console.log(`${name} (${standing})\n    ${description}`);
-      }
+    .description('List every environment variable of the api with its default.')
+    .action(async () => {
+      const { listConfiguration } = await import('../actions/config.js');
+      listConfiguration(composition);
     });
   return config;
 }

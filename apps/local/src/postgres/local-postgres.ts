@@ -3,44 +3,44 @@ import { once } from 'node:events';
 import { chown, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { createServer } from 'node:net';
 import pg from 'pg';
-import { freePort } from '../free-port.js';
 import { isAlive } from '../is-alive.js';
-import { type PostgresHome, preparePostgresHome } from './postgres-home.js';
+import { type ServerFiles, prepareServerFiles } from './server-files.js';
 
 const SUPERUSER = 'postgres';
 
 export interface LocalPostgresOptions {
-  /** Where the data lie; initialised when empty. */
+  /** Folder of the data; initialised when empty. */
   readonly directory: string;
-  /** Password of the superuser; must stay the same for the same data. */
+  /** Password of the superuser; always the same for the same data. */
   readonly password: string;
-  /** Give up durability for speed: for tests that don't ask about it. */
+  /** Default true. False gives up durability for speed, for tests that don't depend on it. */
   readonly isDurable?: boolean;
   /** Further server settings, such as `max_connections`. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** A PostgreSQL server of our own on a free loopback port, from the programs that npm installed. */
+/** A PostgreSQL server on a free loopback port, run from the programs that npm installed. */
 export class LocalPostgres {
   private constructor(
     private server: ChildProcess,
-    private readonly home: PostgresHome,
+    private readonly files: ServerFiles,
     private readonly options: LocalPostgresOptions,
     readonly port: number,
   ) {}
 
-  /** Starts a server and waits until it takes connections. */
+  /** Starts a server and waits until it accepts connections. */
   static async start(options: LocalPostgresOptions): Promise<LocalPostgres> {
-    const home = await preparePostgresHome(options.directory);
-    if ((await readdir(home.data)).length === 0) await initialise(home, options.password);
-    else await endForgotten(home);
+    const files = await prepareServerFiles(options.directory);
+    if ((await readdir(files.data)).length === 0) await initialise(files, options.password);
+    else await stopOrphan(files);
     const port = await freePort();
-    const server = await launch(home, options, port);
-    return new LocalPostgres(server, home, options, port);
+    const server = await launch(files, options, port);
+    return new LocalPostgres(server, files, options, port);
   }
 
-  /** Id of the server's first process, the parent of the others. */
+  /** Id of the postmaster, the parent of the server's other processes. */
   get processId(): number {
     if (this.server.pid === undefined) throw new Error('PostgreSQL was not started');
     return this.server.pid;
@@ -58,47 +58,63 @@ export class LocalPostgres {
 
   /** Runs SQL as the superuser. */
   async execute(sql: string, database = 'postgres'): Promise<void> {
-    const client = new pg.Client({ connectionString: this.url(database) });
-    await client.connect();
-    try {
-      await client.query(sql);
-    } finally {
-      await client.end();
-    }
+    await execute(this.url(database), sql);
   }
 
-  /** Ends the server as a power cut would: nothing is flushed. */
+  /** Stops the server as a power failure would: nothing is flushed. */
   async crash(): Promise<void> {
-    await ended(this.server, 'SIGQUIT');
+    await stopServer(this.server, 'SIGQUIT');
   }
 
   /** Starts a stopped or crashed server again on the same port. */
   async restart(): Promise<void> {
-    this.server = await launch(this.home, this.options, this.port);
+    this.server = await launch(this.files, this.options, this.port);
   }
 
-  /** Stops the server, ending its connections; the data stay. */
+  /** Stops the server and its connections; the data remain. */
   async stop(): Promise<void> {
-    await ended(this.server, 'SIGINT');
+    await stopServer(this.server, 'SIGINT');
   }
 
   /** Stops the server and deletes its data. */
   async remove(): Promise<void> {
     await this.stop();
-    await rm(this.home.data, { recursive: true, force: true });
+    await rm(this.files.data, { recursive: true, force: true });
     await rm(this.options.directory, { recursive: true, force: true });
   }
 }
 
-async function initialise(home: PostgresHome, password: string): Promise<void> {
-  const passwordFile = join(home.data, '..', `.password-${process.pid}`);
+/** Runs SQL, of several statements too, on a connection of its own. @returns the rows of one statement */
+export async function execute(url: string, sql: string): Promise<readonly unknown[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** @returns a loopback port that no process listens on at the moment */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port was assigned');
+  return address.port;
+}
+
+async function initialise(files: ServerFiles, password: string): Promise<void> {
+  const passwordFile = join(files.data, '..', `.password-${process.pid}`);
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
   try {
-    if (home.account) await chown(passwordFile, home.account.uid, home.account.gid);
+    if (files.account) await chown(passwordFile, files.account.uid, files.account.gid);
     const child = spawn(
-      home.initdb,
+      files.initdb,
       [
-        `--pgdata=${home.data}`,
+        `--pgdata=${files.data}`,
         `--username=${SUPERUSER}`,
         `--pwfile=${passwordFile}`,
         '--auth=scram-sha-256',
@@ -106,18 +122,18 @@ async function initialise(home: PostgresHome, password: string): Promise<void> {
         '--locale=C',
         '--no-sync',
       ],
-      { ...home.account, stdio: ['ignore', 'ignore', 'pipe'] },
+      { ...files.account, stdio: ['ignore', 'ignore', 'pipe'] },
     );
-    const complaints = text(child);
+    const output = errorOutput(child);
     const [code] = (await once(child, 'close')) as [number | null];
-    if (code !== 0) throw new Error(`PostgreSQL could not be initialised: ${complaints()}`);
+    if (code !== 0) throw new Error(`PostgreSQL could not be initialised: ${output()}`);
   } finally {
     await rm(passwordFile, { force: true });
   }
 }
 
-/** Ends a server that still runs on the data because whoever started it was killed. */
-async function endForgotten({ data }: PostgresHome): Promise<void> {
+/** Stops a server that still runs on the data, because the process that started it was killed. */
+async function stopOrphan({ data }: ServerFiles): Promise<void> {
   const lock = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '');
   const [processId = '', directory] = lock.split('\n');
   if (directory !== data || !isAlive(Number(processId))) return;
@@ -126,7 +142,7 @@ async function endForgotten({ data }: PostgresHome): Promise<void> {
 }
 
 async function launch(
-  home: PostgresHome,
+  files: ServerFiles,
   { isDurable = true, settings = {} }: LocalPostgresOptions,
   port: number,
 ): Promise<ChildProcess> {
@@ -139,47 +155,47 @@ async function launch(
     ...settings,
   };
   const child = spawn(
-    home.postgres,
+    files.postgres,
     [
       '-D',
-      home.data,
+      files.data,
       ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ],
-    // Its own process group: Ctrl-C reaches us alone, and we stop the server when its users are gone.
-    { ...home.account, detached: true, stdio: ['ignore', 'ignore', 'pipe'] },
+    // A process group of its own: Ctrl-C reaches this process only, which stops the server last.
+    { ...files.account, detached: true, stdio: ['ignore', 'ignore', 'pipe'] },
   );
-  endWithUs(child);
-  const complaints = text(child);
+  stopAtExit(child);
+  const output = errorOutput(child);
   await new Promise<void>((resolve, reject) => {
     child.stderr.on('data', () => {
-      if (complaints().includes('database system is ready to accept connections')) resolve();
+      if (output().includes('database system is ready to accept connections')) resolve();
     });
     child.once('error', reject);
     child.once('close', () => {
-      reject(new Error(`PostgreSQL did not start: ${complaints()}`));
+      reject(new Error(`PostgreSQL did not start: ${output()}`));
     });
   });
   return child;
 }
 
-/** A starter that falls over an error of its own leaves no server behind. */
-function endWithUs(server: ChildProcess): void {
-  const end = (): void => {
+/** Stops the server when this process exits, after an uncaught error too. */
+function stopAtExit(server: ChildProcess): void {
+  const stop = (): void => {
     server.kill('SIGINT');
   };
-  process.once('exit', end);
-  server.once('exit', () => process.off('exit', end));
+  process.once('exit', stop);
+  server.once('exit', () => process.off('exit', stop));
 }
 
-async function ended(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+async function stopServer(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return;
   const exit = once(server, 'exit');
   server.kill(signal);
   await exit;
 }
 
-/** The last of what a program complained about. */
-function text(child: ChildProcess): () => string {
+/** The last 4,000 characters of a program's error output. */
+function errorOutput(child: ChildProcess): () => string {
   let collected = '';
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     collected = (collected + chunk).slice(-4_000);

@@ -1,9 +1,8 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DatabaseUnavailable, type Transaction } from '#libs/platform';
-import { ManualClock } from '#libs/platform/testing';
+import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { hashLeaf, openCheckpoint, TreeFrontier } from '#libs/transparency-log';
-import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, type TestLog, type TestLogOptions } from '../testing/test-log.js';
 import { alice, issued } from '../testing/sample-events.js';
 import { describeAuditTrail } from '../testing/audit-trail.contract.js';

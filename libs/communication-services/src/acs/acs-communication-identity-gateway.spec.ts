@@ -1,3 +1,4 @@
+import { MemorySecretStore } from '#libs/secrets/testing';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { readSettings, SystemClock } from '#libs/platform';
 import { MemoryLogger } from '#libs/platform/testing';
 import {
-  MemorySecretStore,
   SdkAzureCredential,
   azureCredentialSettings,
   type AzureCredentialSettings,

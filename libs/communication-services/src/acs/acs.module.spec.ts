@@ -12,7 +12,8 @@ import {
 } from '#libs/platform';
 import { RequestBudget } from '#libs/request-budget';
 import { UnboundedRequestBudget } from '#libs/request-budget/testing';
-import { AzureCredential, MemorySecretStore, SecretStore } from '#libs/secrets';
+import { AzureCredential, SecretStore } from '#libs/secrets';
+import { MemorySecretStore } from '#libs/secrets/testing';
 import { communicationServicesSettings } from '../settings.js';
 import { AcsModule } from './acs.module.js';
 

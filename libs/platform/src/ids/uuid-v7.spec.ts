@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ascendingUuidV7, uuidText, uuidV7, uuidV7Bytes, uuidV7Time } from './uuid-v7.js';
+import { ascendingUuidsV7, uuidText, uuidV7, uuidV7Bytes, uuidV7Time } from './uuid-v7.js';
 
 const NOW = Date.parse('2026-01-01T00:00:00.123Z');
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -17,7 +17,7 @@ describe('uuidV7', () => {
 
   it('gives the time of each call, also when that is earlier than the last one', () => {
     uuidV7(NOW + 1000);
-    ascendingUuidV7(NOW + 1000);
+    ascendingUuidsV7()(NOW + 1000);
     expect(uuidV7Time(uuidV7(NOW))).toBe(NOW);
   });
 
@@ -28,11 +28,11 @@ describe('uuidV7', () => {
   });
 });
 
-describe('ascendingUuidV7', () => {
+describe('ascendingUuidsV7', () => {
   it('ascends within a millisecond, beyond the counter, and when the clock goes back', () => {
     const start = NOW + 10_000;
     const times = [...Array.from({ length: 10_000 }, () => start), start - 500, start, start + 60];
-    const ids = times.map(ascendingUuidV7);
+    const ids = times.map(ascendingUuidsV7());
     expect(ids).toEqual([...ids].sort());
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids.every((id) => UUID_V7.test(id))).toBe(true);

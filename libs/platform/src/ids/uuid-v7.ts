@@ -8,9 +8,6 @@ const MAX_COUNTER = 0x0fff;
 const pool = Buffer.alloc(4000);
 let used = pool.length;
 
-let lastMs = 0;
-let counter = 0;
-
 /**
  * The 16 bytes of a new UUIDv7 (RFC 9562 section 5.7) with exactly this time; the rest is random.
  *
@@ -36,21 +33,28 @@ export function uuidV7(unixMs: number): string {
 }
 
 /**
- * The text of a new UUIDv7 that is greater than every earlier one of this function in this process
- * (RFC 9562 section 6.2, method 1). Its time is later than `nowMs` when the clock went back, or when
- * more than 2048 ids are made within a millisecond.
+ * Makes UUIDv7 texts of which each is greater than the ones before (RFC 9562 section 6.2, method 1).
+ * The time in an id is later than `nowMs` when the clock went back, or when more than 2048 ids are made
+ * within a millisecond.
  */
-export function ascendingUuidV7(nowMs: number): string {
-  counter += 1;
-  if (nowMs <= lastMs && counter > MAX_COUNTER) lastMs += 1;
-  const isNewTime = nowMs > lastMs || counter > MAX_COUNTER;
-  lastMs = Math.max(nowMs, lastMs);
-  const bytes = uuidV7Bytes(lastMs);
-  // The highest bit of a first counter is 0, which leaves room for 2048 ids at least.
-  if (isNewTime) counter = bytes.readUInt16BE(6) & (MAX_COUNTER >> 1);
-  bytes.writeUInt16BE(0x7000 | counter, 6);
-  return uuidText(bytes);
+export function ascendingUuidsV7(): (nowMs: number) => string {
+  let lastMs = 0;
+  let counter = 0;
+  return (nowMs) => {
+    counter += 1;
+    if (nowMs <= lastMs && counter > MAX_COUNTER) lastMs += 1;
+    const isNewTime = nowMs > lastMs || counter > MAX_COUNTER;
+    lastMs = Math.max(nowMs, lastMs);
+    const bytes = uuidV7Bytes(lastMs);
+    // The highest bit of a first counter is 0, which leaves room for 2048 ids at least.
+    if (isNewTime) counter = bytes.readUInt16BE(6) & (MAX_COUNTER >> 1);
+    bytes.writeUInt16BE(0x7000 | counter, 6);
+    return uuidText(bytes);
+  };
 }
+
+/** The text of a new UUIDv7 that is greater than every earlier one of this function in this process. */
+export const ascendingUuidV7 = ascendingUuidsV7();
 
 /** The text of a UUID's 16 bytes, in lower case. */
 export function uuidText(bytes: Buffer): string {

@@ -1,2 +1,0 @@
-/** The longest request body, in bytes. */
-export const BODY_LIMIT_BYTES = 16 * 1024;

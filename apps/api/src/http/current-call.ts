@@ -1,0 +1,34 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { type HttpRequest, principalOf, requestContextOf } from '#libs/authentication';
+import type { CallContext, Principal, RequestContext } from '#libs/platform';
+
+/** The authenticated caller and its request. */
+export interface CurrentCall extends CallContext<Principal> {
+  readonly request: RequestContext;
+}
+
+/**
+ * Gives a controller's method its caller and request.
+ *
+ * The request's signal aborts when the caller hangs up: what waits for the caller, in the queue for
+ * ACS or for another request's identity, then frees its place. A revocation or deletion that has
+ * begun is completed in the background.
+ */
+export const CurrentCall = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): CurrentCall => {
+    const http = context.switchToHttp();
+    const request = http.getRequest<HttpRequest>();
+    const { raw } = http.getResponse<FastifyReply>();
+    const hangUp = new AbortController();
+    // The caller may have hung up while the guard was at work.
+    if (raw.destroyed) hangUp.abort();
+    raw.once('close', () => {
+      if (!raw.writableFinished) hangUp.abort();
+    });
+    return {
+      actor: principalOf(request),
+      request: { ...requestContextOf(request), signal: hangUp.signal },
+    };
+  },
+);

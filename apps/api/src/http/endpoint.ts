@@ -1,0 +1,135 @@
+import { applyDecorators, Header, HttpCode } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  type ApiBodyOptions,
+  ApiOperation,
+  ApiResponse,
+} from '@nestjs/swagger';
+import { z } from 'zod';
+import { type Permission, Public, RequirePermission } from '#libs/authentication';
+
+/** JSON Schema 2020-12, with the keywords that the type of @nestjs/swagger lacks. */
+type SchemaObject = Extract<ApiBodyOptions, { schema: unknown }>['schema'] & {
+  readonly contentMediaType?: string;
+  readonly contentSchema?: object;
+};
+
+/** Who may call an endpoint: holders of a permission, or everyone for a reason. */
+type Access =
+  | { readonly permission: Permission; readonly delegatedOnly?: boolean }
+  | { readonly publicBecause: string };
+
+/** What an endpoint takes and answers, as the OpenAPI document shows it. */
+export interface EndpointContract {
+  readonly summary: string;
+  readonly description?: string;
+  /** Default: `controller.method`. */
+  readonly operationId?: string;
+  /** Schema of a JSON body that may be left out. `@Body({ schema })` documents one that may not. */
+  readonly optionalBody?: z.ZodType;
+  /** Successful answers by status. The lowest status is sent unless the method sets another. */
+  readonly answers: Readonly<Record<number, z.ZodType | Content>>;
+  /** Statuses of problem details, beyond those that the guard may answer. */
+  readonly problems?: readonly number[];
+  /** `Cache-Control` of successful answers. Default `no-store`. */
+  readonly caching?: string;
+}
+
+/** A body that is not one JSON document. */
+export interface Content {
+  readonly mediaTypes: readonly string[];
+  readonly schema: SchemaObject;
+  readonly description?: string;
+  /** `Content-Type` to send, where the method does not choose it. */
+  readonly contentType?: string;
+}
+
+export const TEXT: Content = {
+  mediaTypes: ['text/plain'],
+  schema: { type: 'string' },
+  contentType: 'text/plain; charset=utf-8',
+};
+
+export const BYTES: Content = {
+  mediaTypes: ['application/octet-stream'],
+  schema: {},
+  contentType: 'application/octet-stream',
+};
+
+/** Statuses that the guard may answer: two credentials, none, no permission, a limit, an outage. */
+const GUARD_PROBLEMS = [400, 401, 403, 429, 503];
+
+const PROBLEM_DESCRIPTIONS: Readonly<Record<number, string>> = {
+  400: 'The request is not valid.',
+  401: 'The caller is not authenticated.',
+  403: 'The caller may not do this.',
+  404: 'There is no such thing, or the caller may not know of it.',
+  409: 'The request contradicts what is stored.',
+  410: 'It is no longer kept.',
+  412: 'The resource has changed since it was read.',
+  413: 'The body is too large.',
+  415: 'The body is not JSON.',
+  429: 'Too many requests; `Retry-After` says when to come back.',
+  503: 'A service that this one depends on is away; `Retry-After` says when to come back.',
+};
+
+/**
+ * Declares all of a route but its method and path: access rule, status, headers and documentation.
+ *
+ * Stands below `@Get`, `@Post` and the like. The access rule is part of the type, so that a route
+ * without one does not compile.
+ */
+export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
+  const { summary, description, operationId, optionalBody, answers, problems = [] } = endpoint;
+  const successes = Object.entries(answers).map(
+    ([status, body]) => [Number(status), body] as const,
+  );
+  const isProtected = 'permission' in endpoint;
+  const allProblems = new Set([...problems, ...(isProtected ? GUARD_PROBLEMS : [])]);
+  return applyDecorators(
+    isProtected ? RequirePermission(endpoint.permission, endpoint) : Public(endpoint.publicBecause),
+    ...(isProtected ? [ApiBearerAuth('entra')] : []),
+    ApiOperation({
+      summary,
+      ...(description !== undefined && { description }),
+      ...(operationId !== undefined && { operationId }),
+    }),
+    ...(optionalBody ? [ApiBody({ required: false, schema: jsonSchemaOf(optionalBody) })] : []),
+    HttpCode(Math.min(...successes.map(([status]) => status))),
+    Header('cache-control', endpoint.caching ?? 'no-store'),
+    ...successes.flatMap(([status, body]) => success(status, body)),
+    ...[...allProblems].map(problem),
+  );
+}
+
+function success(status: number, body: z.ZodType | Content): MethodDecorator[] {
+  if (body instanceof z.ZodType) {
+    return [ApiResponse({ status, description: 'Done.', standardSchema: body })];
+  }
+  const { mediaTypes, schema, contentType, description = 'Done.' } = body;
+  const content = Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema }]));
+  return [
+    ApiResponse({ status, description, content }),
+    ...(contentType === undefined ? [] : [Header('content-type', contentType)]),
+  ];
+}
+
+function problem(status: number): MethodDecorator {
+  return ApiResponse({
+    status,
+    description: PROBLEM_DESCRIPTIONS[status] ?? 'Refused.',
+    content: {
+      'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDetails' } },
+    },
+  });
+}
+
+/** The JSON Schema of a zod schema as OpenAPI takes it, for places that take no Standard Schema. */
+export function jsonSchemaOf(schema: z.ZodType): SchemaObject {
+  const name = schema.meta()?.id;
+  const { $schema: _dialect, $defs, id: _id, ...rest } = z.toJSONSchema(schema, { io: 'input' });
+  const named = name === undefined ? undefined : $defs?.[name];
+  const { id: _name, ...inlined } = named ?? rest;
+  return inlined as SchemaObject; // both are JSON Schema 2020-12, typed by two libraries
+}

@@ -1,0 +1,49 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { AuditEntryRetired, type LogSource, type SignedHead } from '#libs/audit';
+import { parseCheckpoint, parseNote } from '#libs/transparency-log';
+
+const TIMEOUT_MS = 30_000;
+const MAX_ATTEMPTS = 10;
+
+/** The log as a running service serves it (C2SP tlog-tiles). Nothing is verified here. */
+export class HttpLog implements LogSource {
+  readonly #prefix: string;
+
+  constructor(
+    url: string,
+    private readonly token: string | undefined,
+  ) {
+    this.#prefix = `${url.replace(/\/+$/, '')}/v1/audit/log/`;
+  }
+
+  async checkpoint(): Promise<SignedHead> {
+    const checkpoint = (await this.resource('checkpoint')).toString('utf8');
+    return { checkpoint, size: parseCheckpoint(parseNote(checkpoint).text).size };
+  }
+
+  /** @throws AuditEntryRetired for entries that are no longer kept */
+  async resource(path: string): Promise<Buffer> {
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await this.#get(path);
+      if (answer.ok) return Buffer.from(await answer.arrayBuffer());
+      if (answer.status === 410) throw new AuditEntryRetired();
+      const isBusy = answer.status === 429 || answer.status === 503;
+      if (!isBusy || attempt === MAX_ATTEMPTS) throw await refusal(path, answer);
+      await wait(Number(answer.headers.get('retry-after') ?? 1) * 1000 || 1000);
+    }
+  }
+
+  async #get(path: string): Promise<Response> {
+    return fetch(this.#prefix + path, {
+      ...(this.token !== undefined && { headers: { authorization: `Bearer ${this.token}` } }),
+      redirect: 'error',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  }
+}
+
+async function refusal(path: string, answer: Response): Promise<Error> {
+  const problem = (await answer.json().catch(() => ({}))) as { type?: string; detail?: string };
+  const reason = problem.detail === undefined ? '' : `: ${problem.detail}`;
+  return new Error(`${path} was refused with ${answer.status}${reason}`);
+}

@@ -1,0 +1,14 @@
+import { CheckpointSigners } from '#libs/audit';
+import { auditPart, type CompositionOptions } from '#libs/composition';
+import { withPart } from '../service-part.js';
+
+/** Prints the public keys that verifiers need. */
+export async function printKeys(
+  databaseUrl: string,
+  composition: CompositionOptions,
+): Promise<void> {
+  const keys = await withPart(auditPart, databaseUrl, composition, async (service) =>
+    service.get(CheckpointSigners).verifierKeys(),
+  );
+  for (const key of keys) console.log(key);
+}

@@ -1,0 +1,31 @@
+import { LogRetention } from '#libs/audit';
+import { auditPart, type CompositionOptions } from '#libs/composition';
+import { confirm } from '../confirm.js';
+import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
+
+export interface RetainOptions extends OperatorOptions {
+  readonly before: Date;
+  readonly yes?: true;
+}
+
+/** Drops entries whose retention time is over. */
+export async function retainEntries(
+  options: RetainOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const { before, databaseUrl } = options;
+  await confirm(`Drop entries of months before ${before.toISOString().slice(0, 10)}?`, options);
+  const { partitions, firstIndex, receipt } = await withPart(
+    auditPart,
+    databaseUrl,
+    composition,
+    async (service) => service.get(LogRetention).retire(before, operatorActor(options)),
+  );
+  if (partitions.length === 0) {
+    console.log('Nothing is that old.');
+    return;
+  }
+  console.log(
+    `Dropped ${partitions.join(', ')}: entries below ${firstIndex} have no bodies any more. Recorded as entry ${receipt?.index ?? '?'}.`,
+  );
+}

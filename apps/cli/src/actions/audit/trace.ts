@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { type AuditEntryRecord, AuditLogService, type TokenTrace } from '#libs/audit';
+import { auditPart, type CompositionOptions } from '#libs/composition';
+import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
+
+export interface TraceOptions extends OperatorOptions {
+  readonly fingerprint?: string;
+  readonly tokenFile?: string;
+  readonly json?: true;
+}
+
+/** Prints who got a leaked token. */
+export async function traceToken(
+  options: TraceOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const request = await traceRequest(options);
+  const trace = await withPart(auditPart, options.databaseUrl, composition, async (service) =>
+    service.get(AuditLogService).trace({ actor: operatorActor(options) }, request),
+  );
+  if (options.json) console.log(JSON.stringify(trace, withoutLeaves));
+  else printTrace(trace);
+  if (trace.entries.length === 0) process.exitCode = 1;
+}
+
+async function traceRequest({
+  fingerprint,
+  tokenFile,
+}: TraceOptions): Promise<{ token: string } | { fingerprint: string }> {
+  if (fingerprint !== undefined) return { fingerprint };
+  const input =
+    tokenFile === undefined ? await text(process.stdin) : readFileSync(tokenFile, 'utf8');
+  const token = input.trim();
+  if (token === '') throw new Error('There is no token on standard input.');
+  return { token };
+}
+
+/** An entry's bytes repeat the entry. */
+function withoutLeaves(name: string, value: unknown): unknown {
+  return name === 'leaf' ? undefined : value;
+}
+
+function printTrace({ entries, liveSiblings, untriedKeys }: TokenTrace): void {
+  if (entries.length === 0) console.log('The log has no such token.');
+  for (const entry of entries) printEntry(entry);
+  if (liveSiblings.length > 0) {
+    console.log('\nOther tokens of the same communication identity that may still be valid:');
+    for (const sibling of liveSiblings) printEntry(sibling);
+  }
+  if (untriedKeys.length > 0) {
+    console.log(`\nFingerprint keys that are no longer available: ${untriedKeys.join(', ')}.`);
+  }
+}
+
+function printEntry({ index, entry, personal }: AuditEntryRecord): void {
+  const { actor, target, token } = entry;
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    [
+      'caller',
+      [actor.kind, actor.subject ?? actor.name, personal.actorDisplayName].join(' ').trim(),
+    ],
+    ['tenant', actor.tenant],
+    ['client app', actor.clientApp],
+    ['from', [personal.clientAddress, personal.userAgent].join(' ').trim()],
+    ['identity', target?.communicationUserId],
+    ['scopes', token?.scopes.join(' ')],
+    ['expires', token?.expiresOn],
+    ['fingerprint', token?.fingerprint],
+    ['rule', entry.policy?.rule],
+    ['request', entry.request?.id],
+  ];
+  console.log(
+    `\n${entry.recordedAt}  ${entry.action}: ${entry.outcome}  (entry ${index}, ${entry.id})`,
+  );
+  for (const [name, value] of facts) {
+    if (value !== undefined && value !== '') console.log(`  ${name.padEnd(12)}${printable(value)}`);
+  }
+}
+
+/** Callers choose some of the values, and a terminal obeys control characters. */
+function printable(value: string): string {
+  return value.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\uFFFD');
+}

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { type Checkpoint, NoteVerifier, openCheckpoint } from '#libs/transparency-log';
+
+export interface KeyOptions {
+  readonly publicKey?: readonly string[];
+  readonly publicKeyFile?: string;
+}
+
+/** The log's name and the public keys whose signatures count. */
+export interface VerificationKeys {
+  readonly origin: string;
+  readonly verifiers: readonly NoteVerifier[];
+}
+
+/** @throws when no key is given, one is malformed, or they are keys of several logs */
+export function readVerificationKeys({
+  publicKey = [],
+  publicKeyFile,
+}: KeyOptions): VerificationKeys {
+  const fromFile = publicKeyFile === undefined ? '' : readFileSync(publicKeyFile, 'utf8');
+  const texts = [...publicKey, ...fromFile.split('\n')]
+    .map((text) => text.trim())
+    .filter((text) => text !== '');
+  const verifiers = texts.map((text) => NoteVerifier.parse(text));
+  const [origin, ...others] = new Set(verifiers.map(({ name }) => name));
+  if (origin === undefined) {
+    throw new Error(
+      'Give the public key of the log by --public-key, --public-key-file or AUDIT_PUBLIC_KEY. `acs-identity audit keys` prints it, and GET /v1/audit/log/keys serves it.',
+    );
+  }
+  if (others.length > 0) throw new Error('The public keys are of several logs.');
+  return { origin, verifiers };
+}
+
+/** Reads a signed checkpoint out of a file. @throws unless the log signed it */
+export function readCheckpoint(path: string, keys: VerificationKeys): Checkpoint {
+  return openCheckpoint(readFileSync(path, 'utf8'), keys).checkpoint;
+}

@@ -1,0 +1,85 @@
+import { writeFile } from 'node:fs/promises';
+import {
+  DatabaseVerifier,
+  readSignedHead,
+  TileDirectory,
+  verifyFolder,
+  type VerifyReport,
+} from '#libs/audit';
+import { withDatabase } from '../database.js';
+import { progressBar } from '../progress-bar.js';
+import { type KeyOptions, readCheckpoint, readVerificationKeys } from './verification-keys.js';
+
+export interface VerifyOptions extends KeyOptions {
+  readonly databaseUrl?: string;
+  readonly folder?: string;
+  readonly since?: string;
+  readonly known?: readonly string[];
+  readonly save?: string;
+  readonly json?: true;
+}
+
+interface Verified {
+  readonly report: VerifyReport;
+  /** The signed checkpoint of what was verified. */
+  readonly checkpoint: string | undefined;
+}
+
+type OnProgress = (verified: number, total: number) => void;
+
+/** Prints whether the log is whole, else where its first fault is. */
+export async function verifyLog(options: VerifyOptions): Promise<void> {
+  const bar = progressBar('entries');
+  const { report, checkpoint } = await verified(options, bar.show).finally(bar.end);
+  if (options.json) {
+    console.log(JSON.stringify({ ...report, root: report.root.toString('base64') }));
+  } else {
+    printReport(report);
+  }
+  if (report.faults.length > 0) {
+    process.exitCode = 1;
+    return;
+  }
+  if (options.save !== undefined && checkpoint !== undefined) {
+    await writeFile(options.save, checkpoint);
+  }
+}
+
+async function verified(options: VerifyOptions, onProgress: OnProgress): Promise<Verified> {
+  const { databaseUrl, folder, known = [] } = options;
+  const keys = readVerificationKeys(options);
+  const since = options.since === undefined ? undefined : readCheckpoint(options.since, keys);
+  const request = { ...keys, onProgress, ...(since && { since }) };
+  if (folder !== undefined) {
+    if (known.length > 0) throw new Error('--known needs a database; with --folder, use --since.');
+    const copy = new TileDirectory(folder);
+    const report = await verifyFolder({ ...request, folder: copy });
+    return { report, checkpoint: copy.checkpoint() };
+  }
+  if (databaseUrl === undefined) {
+    throw new Error('Say what to verify: --database-url (or DATABASE_URL), or --folder.');
+  }
+  const checkpoints = known.map((path) => readCheckpoint(path, keys));
+  return withDatabase(databaseUrl, async (database) => {
+    const verifier = new DatabaseVerifier(database);
+    const report = await verifier.verify({ ...request, known: checkpoints });
+    const head = await readSignedHead(database, report.size);
+    return { report, checkpoint: head?.checkpoint };
+  });
+}
+
+function printReport({ size, root, retiredBelow, faults }: VerifyReport): void {
+  const [first] = faults;
+  if (!first) {
+    console.log(`The log is whole: ${size} entries, root ${root.toString('base64')}.`);
+    if (retiredBelow > 0) {
+      console.log(`Of the entries below ${retiredBelow} only hashes are kept and were verified.`);
+    }
+    return;
+  }
+  console.log(`The log is NOT whole. The first bad index is ${first.index}.`);
+  for (const { index, endIndex, kind, detail } of faults) {
+    const place = endIndex > index + 1 ? `${index} to ${endIndex - 1}` : String(index);
+    console.log(`  ${place}: ${kind}: ${detail}`);
+  }
+}

@@ -1,0 +1,26 @@
+import { DataSource } from 'typeorm';
+import { Database, dataSourceOptions } from '#libs/platform';
+
+/** Longer than any statement of a verification takes. */
+const TIMEOUT_MS = 120_000;
+
+/** @throws unless the text is the address of a PostgreSQL database */
+export function requirePostgresUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1) return text;
+  throw new Error('--database-url must be like postgres://user:password@host:5432/database.');
+}
+
+/** Opens a database without the service's settings, for commands that only read. */
+export async function withDatabase<T>(
+  url: string,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  const options = { url: requirePostgresUrl(url), poolSize: 2, timeoutMs: TIMEOUT_MS };
+  const dataSource = new DataSource(dataSourceOptions(options));
+  try {
+    return await work(new Database(dataSource));
+  } finally {
+    if (dataSource.isInitialized) await dataSource.destroy();
+  }
+}

@@ -1,0 +1,33 @@
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { identitiesPart, type CompositionOptions } from '#libs/composition';
+import { IdentityExport } from '#libs/identity-mapping';
+import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
+
+export interface ExportOptions extends OperatorOptions {
+  readonly tenant?: string;
+  readonly output?: string;
+}
+
+/** Writes identities as lines of JSON. */
+export async function exportIdentities(
+  options: ExportOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const { tenant, output, databaseUrl } = options;
+  await withPart(identitiesPart, databaseUrl, composition, async (service) => {
+    const exported = await service.get(IdentityExport).run(tenant, operatorCall(options));
+    const lines = Readable.from(asText(exported));
+    if (output === undefined) {
+      await pipeline(lines, process.stdout, { end: false });
+      return;
+    }
+    // Names and identities of people: readable by the operator only.
+    await pipeline(lines, createWriteStream(output, { flags: 'wx', mode: 0o600 }));
+  });
+}
+
+async function* asText(lines: AsyncIterable<object>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${JSON.stringify(line)}\n`;
+}

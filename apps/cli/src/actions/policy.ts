@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import {
+  BUILT_IN_POLICY,
+  type Decision,
+  InvalidPolicy,
+  type IssuancePolicy,
+  policyJsonSchema,
+  readPolicy,
+} from '#libs/token-issuance';
+import { EX_CONFIG } from '../errors.js';
+
+/** Lets a script tell a refusal by the policy from any other failure. */
+const EXIT_DENIED = 3;
+
+export interface TestOptions {
+  readonly file?: string;
+  readonly kind: 'user' | 'service' | 'bot';
+  readonly tenant: string;
+  readonly clientApp?: string;
+  readonly permission?: readonly string[];
+  readonly guest?: true;
+  readonly forOthers?: true;
+  readonly scope?: readonly string[];
+  readonly expiresInMinutes?: number;
+}
+
+export function printSchema(): void {
+  console.log(JSON.stringify(policyJsonSchema(), null, 2));
+}
+
+export function printBuiltInPolicy(): void {
+  process.stdout.write(BUILT_IN_POLICY);
+}
+
+export function checkPolicy(file: string | undefined): void {
+  const policy = policyFrom(file);
+  if (!policy) return;
+  const { length } = policy.ruleNames;
+  console.log(`The policy is valid: ${length} ${length === 1 ? 'rule' : 'rules'}.`);
+  console.log(`Version ${policy.version}`);
+}
+
+export function testPolicy(options: TestOptions): void {
+  const policy = policyFrom(options.file);
+  if (policy) printDecision(decide(policy, options));
+}
+
+/** @returns `undefined` for an invalid file; its faults are printed then */
+function policyFrom(file = process.env.POLICY_FILE): IssuancePolicy | undefined {
+  try {
+    return readPolicy(file === undefined ? BUILT_IN_POLICY : readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (!(error instanceof InvalidPolicy)) throw error;
+    process.stderr.write('The policy has faults:\n');
+    for (const fault of error.faults) process.stderr.write(`  ${fault}\n`);
+    process.exitCode = EX_CONFIG;
+    return undefined;
+  }
+}
+
+function decide(policy: IssuancePolicy, options: TestOptions): Decision {
+  const isForOthers = options.forOthers === true;
+  const needed = isForOthers ? 'CommunicationToken.Issue.All' : 'CommunicationToken.Issue';
+  return policy.decide(
+    {
+      kind: options.kind,
+      tenant: options.tenant,
+      clientApp: options.clientApp,
+      permissions: options.permission ?? [needed],
+      isGuest: options.guest === true,
+      isForOthers,
+    },
+    { scopes: options.scope, expiresInMinutes: options.expiresInMinutes },
+  );
+}
+
+function printDecision(decision: Decision): void {
+  for (const { rule, outcome } of decision.evaluatedRules) {
+    console.log(`rule ${rule} (mode audit) would decide: ${outcome}`);
+  }
+  const rule = decision.rule === undefined ? 'no rule' : `rule ${decision.rule}`;
+  if ('refusal' in decision) {
+    const { code, detail } = decision.refusal;
+    console.log(`deny: ${code} (${rule})\n${detail}`);
+    process.exitCode = EXIT_DENIED;
+    return;
+  }
+  const { scopes, expiresInMinutes, isReusable, tokensPerHour } = decision.grant;
+  console.log(`allow (${rule})`);
+  console.log(`scopes ${scopes.join(', ')}`);
+  console.log(`lifetime ${expiresInMinutes} minutes`);
+  if (isReusable) console.log('tokens are reused while they are valid');
+  if (tokensPerHour !== undefined) console.log(`at most ${tokensPerHour} new tokens in 60 minutes`);
+}

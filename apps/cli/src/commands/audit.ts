@@ -1,0 +1,219 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { CompositionOptions } from '#libs/composition';
+import type { CopyOptions } from '../actions/audit/copy.js';
+import type { EraseOptions } from '../actions/audit/erase.js';
+import type { ExportFormat, ExportOptions } from '../actions/audit/export.js';
+import type { RetainOptions } from '../actions/audit/retain.js';
+import type { TraceOptions } from '../actions/audit/trace.js';
+import type { VerifyOptions } from '../actions/audit/verify.js';
+import { databaseOption, operatorOption, wholeNumber, yesOption } from './options.js';
+
+interface DatabaseOptions {
+  readonly databaseUrl: string;
+}
+
+const FORMATS = { ndjson: true, csv: true, cef: true, ocsf: true, ecs: true } satisfies Record<
+  ExportFormat,
+  true
+>;
+
+const recordedHelp = `
+The command is recorded in the log itself. It reads the api's environment variables that say where the
+keys are: KEY_VAULT_URL, AZURE_CREDENTIAL and AUDIT_LOG_ORIGIN (acs-identity config list).`;
+
+/** `acs-identity audit …` */
+export function auditCommand(composition: CompositionOptions): Command {
+  return new Command('audit')
+    .description('Verify, read, export and prune the audit log.')
+    .addCommand(verifyCommand())
+    .addCommand(checkpointCommand())
+    .addCommand(keysCommand(composition))
+    .addCommand(copyCommand())
+    .addCommand(exportCommand(composition))
+    .addCommand(traceCommand(composition))
+    .addCommand(eraseCommand(composition))
+    .addCommand(retainCommand(composition));
+}
+
+function verifyCommand(): Command {
+  return new Command('verify')
+    .description('Verify the whole log, or what was added since a checkpoint.')
+    .addOption(
+      new Option(
+        '--database-url <url>',
+        'verify the log in its database; the role needs to read the audit tables only',
+      ).env('DATABASE_URL'),
+    )
+    .option('--folder <path>', 'verify a copy: files as GET /v1/audit/log/… serves them')
+    .addOption(
+      new Option(
+        '--public-key <keys...>',
+        'verifier keys of the log, <name>+<key id>+<base64>; several while one is replaced',
+      ).env('AUDIT_PUBLIC_KEY'),
+    )
+    .option('--public-key-file <path>', 'file with verifier keys, one a line')
+    .option('--since <path>', 'file with a signed checkpoint that was verified before')
+    .option('--known <paths...>', 'files with signed checkpoints that the database must continue')
+    .option('--save <path>', 'write the verified checkpoint here, for the next --since')
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      `
+Verifies every entry, the values stored beside it, every tile, head and signature. A folder needs
+nothing but the public key: no database, no service.
+
+Exit code 0: the log is whole. 1: it is not, or it could not be verified; the first bad index is named.
+
+  acs-identity audit verify --database-url postgres://auditor@host/identity --public-key-file log.keys
+  acs-identity audit verify --folder copy --public-key-file log.keys --since seen.txt --save seen.txt`,
+    )
+    .action(async (options: VerifyOptions) => {
+      const { verifyLog } = await import('../actions/audit/verify.js');
+      await verifyLog(options);
+    });
+}
+
+function checkpointCommand(): Command {
+  return new Command('checkpoint')
+    .description('Print the newest signed checkpoint. Keep it where nobody can change it.')
+    .addOption(databaseOption())
+    .action(async ({ databaseUrl }: DatabaseOptions) => {
+      const { printCheckpoint } = await import('../actions/audit/checkpoint.js');
+      await printCheckpoint(databaseUrl);
+    });
+}
+
+function keysCommand(composition: CompositionOptions): Command {
+  return new Command('keys')
+    .description('Print the public keys of the log, one verifier key a line.')
+    .addOption(databaseOption())
+    .addHelpText(
+      'after',
+      '\nReads the api’s environment variables that say where the signing keys are.',
+    )
+    .action(async ({ databaseUrl }: DatabaseOptions) => {
+      const { printKeys } = await import('../actions/audit/keys.js');
+      await printKeys(databaseUrl, composition);
+    });
+}
+
+function copyCommand(): Command {
+  return (
+    new Command('copy')
+      .description('Copy the log from a running service into a folder, to verify it there.')
+      .requiredOption('--url <url>', 'address of the service, such as https://identity.example.com')
+      .requiredOption('--folder <path>', 'folder to write to; it is created')
+      .option('--token-file <path>', 'file that holds the bearer token')
+      // Without a flag in the help: every user of the machine can see command lines.
+      .addOption(new Option('--token <token>').env('ACS_IDENTITY_TOKEN').hideHelp())
+      .addHelpText(
+        'after',
+        `
+The token may also be set by ACS_IDENTITY_TOKEN. It must carry AuditLog.Read.All and be one of the home tenant.
+
+The copy is laid out as C2SP tlog-tiles says, so that other tools can read it. A run that was interrupted
+is completed by the next one; later runs add new entries. Then: acs-identity audit verify --folder …`,
+      )
+      .action(async (options: CopyOptions) => {
+        const { copyLog } = await import('../actions/audit/copy.js');
+        await copyLog(options);
+      })
+  );
+}
+
+function exportCommand(composition: CompositionOptions): Command {
+  return new Command('export')
+    .description('Write entries in the order of their indexes, for a SIEM or an archive.')
+    .addOption(
+      new Option('--format <format>', 'format of the lines')
+        .choices(Object.keys(FORMATS))
+        .default('ndjson'),
+    )
+    .option('--from-index <index>', 'first index to export', wholeNumber, 0)
+    .option('--output <path>', 'file to append the lines to; default: standard output')
+    .option('--cursor-file <path>', 'file that holds the index at which the next run continues')
+    .addOption(databaseOption())
+    .addOption(operatorOption())
+    .addHelpText(
+      'after',
+      `
+With --cursor-file, a run continues where the last one stopped and appends to --output. After an
+interrupted run the last entries may come twice, but none is missing. Each entry has its index and its id.
+
+  acs-identity audit export --format ecs --output audit.ndjson --cursor-file audit.cursor
+${recordedHelp}`,
+    )
+    .action(async (options: ExportOptions) => {
+      const { exportLog } = await import('../actions/audit/export.js');
+      await exportLog(options, composition);
+    });
+}
+
+function traceCommand(composition: CompositionOptions): Command {
+  return new Command('trace')
+    .description('Find out who got a leaked token, and which others may still be valid.')
+    .option('--fingerprint <fingerprint>', 'fingerprint as an entry shows it, instead of the token')
+    .option('--token-file <path>', 'file that holds the token; default: standard input')
+    .option('--json', 'print all entries as JSON')
+    .addOption(databaseOption())
+    .addOption(operatorOption())
+    .addHelpText(
+      'after',
+      `
+The token is neither stored nor logged.
+Exit code 1: the log has no such token.
+
+  acs-identity audit trace < leaked-token.txt
+${recordedHelp}`,
+    )
+    .action(async (options: TraceOptions) => {
+      const { traceToken } = await import('../actions/audit/trace.js');
+      await traceToken(options, composition);
+    });
+}
+
+function eraseCommand(composition: CompositionOptions): Command {
+  return new Command('erase')
+    .description(
+      'Erase a person’s addresses, user agents and names beside the log. Entries and proofs stay.',
+    )
+    .requiredOption('--tenant <id>', 'tenant of the person')
+    .requiredOption('--subject <id>', 'subject of the person: for Entra, the object id')
+    .option('--reason <text>', 'such as the number of the request; goes into the log')
+    .addOption(databaseOption())
+    .addOption(operatorOption())
+    .addOption(yesOption())
+    .addHelpText('after', recordedHelp)
+    .action(async (options: EraseOptions) => {
+      const { erasePersonalData } = await import('../actions/audit/erase.js');
+      await erasePersonalData(options, composition);
+    });
+}
+
+function retainCommand(composition: CompositionOptions): Command {
+  return new Command('retain')
+    .description('Drop the bodies of entries of past months, and record it in the log.')
+    .requiredOption('--before <day>', 'drop what is older, such as 2029-01-01', day)
+    .addOption(databaseOption('DATABASE_OWNER_URL', 'the role that owns the schema'))
+    .addOption(operatorOption())
+    .addOption(yesOption())
+    .addHelpText(
+      'after',
+      `
+Drops whole months: those that ended before the day. Hashes stay, so that proofs of the other entries
+remain valid and the log verifies. Export first what must be kept.
+${recordedHelp}`,
+    )
+    .action(async (options: RetainOptions) => {
+      const { retainEntries } = await import('../actions/audit/retain.js');
+      await retainEntries(options, composition);
+    });
+}
+
+function day(text: string): Date {
+  const time = new Date(`${text}T00:00:00Z`);
+  if (!/^\d{4}-\d\d-\d\d$/.test(text) || Number.isNaN(time.getTime())) {
+    throw new InvalidArgumentError('It must be a day such as 2029-01-01.');
+  }
+  return time;
+}

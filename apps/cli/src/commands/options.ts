@@ -1,0 +1,50 @@
+import { userInfo } from 'node:os';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** `--database-url`, for the role that the command needs. */
+export function databaseOption(
+  variable = 'DATABASE_URL',
+  role = 'the role that the api works as',
+): Option {
+  return new Option('--database-url <url>', `PostgreSQL address, for ${role}`)
+    .env(variable)
+    .makeOptionMandatory();
+}
+
+/** `--operator`: the name under which the audit log records what a command does. */
+export function operatorOption(): Option {
+  return new Option('--operator <name>', 'name that the audit log records').default(
+    userInfo().username,
+    'the user of this machine',
+  );
+}
+
+/** `--yes`, for what can't be undone. */
+export function yesOption(): Option {
+  return new Option('--yes', 'do not ask for confirmation');
+}
+
+/** Parses the value of an option. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+/** Lets a usage error name its remedy: the commands of a group, or the options of a command. */
+export function explainUsageErrors(command: Command, parents: readonly string[] = []): void {
+  const path = [...parents, command.name()];
+  command.configureHelp({ showGlobalOptions: true });
+  if (command.commands.length > 0) {
+    command.showHelpAfterError();
+    for (const subcommand of command.commands) explainUsageErrors(subcommand, path);
+    return;
+  }
+  command.showHelpAfterError(`See ${path.join(' ')} --help.`);
+  command.configureOutput({
+    outputError: (text, write) => {
+      const missing = /required option '(\S+) /.exec(text)?.[1];
+      const variable = command.options.find(({ long }) => long === missing)?.envVar;
+      write(variable === undefined ? text : `${text.trimEnd()}: give it, or set ${variable}\n`);
+    },
+  });
+}

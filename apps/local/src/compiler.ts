@@ -1,0 +1,20 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+
+/** Compiles the sources into dist/ after every change, and prints type errors. */
+export function startCompiler(): { readonly stop: () => Promise<void> } {
+  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+  const compiler = spawn(
+    process.execPath,
+    [tsc, '--project', 'tsconfig.build.json', '--watch', '--preserveWatchOutput'],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  const ended = once(compiler, 'exit');
+  return {
+    stop: async () => {
+      compiler.kill('SIGTERM');
+      await ended;
+    },
+  };
+}

