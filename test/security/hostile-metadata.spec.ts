@@ -8,7 +8,7 @@ import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StateFolder } from '../../apps/emulator/src/state-folder.js';
 import { serverIdentity } from '../../apps/emulator/src/tls/local-ca.js';
-import { HttpsMetadataSource, metadataSourceContract } from '#libs/authentication/testing';
+import { HttpsMetadataSource, describeMetadataSource } from '#libs/authentication/testing';
 
 const directory = mkdtempSync(join(tmpdir(), 'metadata-'));
 const standardCertificates = tls.getCACertificates('default');
@@ -71,7 +71,7 @@ async function load(path: string, timeoutMs = 10_000): Promise<unknown> {
   return source.load(`${origin}${path}`, AbortSignal.timeout(timeoutMs));
 }
 
-metadataSourceContract('HttpsMetadataSource', () => ({
+describeMetadataSource('HttpsMetadataSource', () => ({
   source,
   url: `${origin}/good`,
   missingUrl: `${origin}/fault`,

@@ -1,8 +1,8 @@
 export { createTokenVerifiers } from './create-token-verifiers.js';
 export { parseJwt } from './jwt/parse-jwt.js';
 export { HttpsMetadataSource } from './keys/https-metadata-source.js';
-export { metadataSourceContract } from './testing/metadata-source.contract.js';
-export { rateLimitStoreContract } from './testing/rate-limit-store.contract.js';
+export { describeMetadataSource } from './testing/metadata-source.contract.js';
+export { describeRateLimitStore } from './testing/rate-limit-store.contract.js';
 export { MemoryMetadataSource } from './testing/memory-metadata-source.js';
 export { MemoryRateLimitStore } from './testing/memory-rate-limit-store.js';
 export { type GuardedApplication, startGuardedApplication } from './testing/guarded-application.js';

@@ -1,3 +1,3 @@
-export { identityMapContract, type IdentityMapSubject } from './testing/identity-map.contract.js';
+export { describeIdentityMap, type IdentityMapSubject } from './testing/identity-map.contract.js';
 export { MemoryIdentityMap } from './testing/memory-identity-map.js';
 export { wireIdentityMapping } from './testing/wire-identity-mapping.js';

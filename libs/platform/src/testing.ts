@@ -1,5 +1,5 @@
-export { MemoryLogger } from './logging/memory-logger.js';
-export { ManualClock } from './time/manual-clock.js';
+export { MemoryLogger } from './testing/memory-logger.js';
+export { ManualClock } from './testing/manual-clock.js';
 export {
   cloneDatabase,
   TEST_CLUSTER,

@@ -1,2 +1,2 @@
-export { MemorySecretStore } from './memory-secret-store.js';
-export { describeSecretStore, type SecretStoreHarness } from './secret-store.contract.js';
+export { MemorySecretStore } from './testing/memory-secret-store.js';
+export { describeSecretStore, type SecretStoreHarness } from './testing/secret-store.contract.js';

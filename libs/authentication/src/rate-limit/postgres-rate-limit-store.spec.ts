@@ -2,7 +2,7 @@ import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions } from '#libs/platform';
 import { ManualClock, MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
-import { rateLimitStoreContract } from '../testing/rate-limit-store.contract.js';
+import { describeRateLimitStore } from '../testing/rate-limit-store.contract.js';
 import { PostgresRateLimitStore } from './postgres-rate-limit-store.js';
 
 const MINUTE_MS = 60_000;
@@ -28,7 +28,7 @@ function openStore(clock = new ManualClock()): PostgresRateLimitStore {
   return new PostgresRateLimitStore(new Database(source), clock, new MemoryLogger());
 }
 
-rateLimitStoreContract('PostgresRateLimitStore', async () =>
+describeRateLimitStore('PostgresRateLimitStore', async () =>
   Promise.resolve([openStore(), openStore()]),
 );
 

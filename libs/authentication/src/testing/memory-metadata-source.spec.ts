@@ -1,7 +1,7 @@
 import { MemoryMetadataSource } from './memory-metadata-source.js';
-import { metadataSourceContract } from './metadata-source.contract.js';
+import { describeMetadataSource } from './metadata-source.contract.js';
 
-metadataSourceContract('MemoryMetadataSource', () => {
+describeMetadataSource('MemoryMetadataSource', () => {
   const source = new MemoryMetadataSource();
   const url = 'https://login.test/document';
   source.documents.set(url, { issuer: 'https://login.test' });

@@ -1,7 +1,7 @@
 import { MemoryRateLimitStore } from './memory-rate-limit-store.js';
-import { rateLimitStoreContract } from './rate-limit-store.contract.js';
+import { describeRateLimitStore } from './rate-limit-store.contract.js';
 
-rateLimitStoreContract('MemoryRateLimitStore', async () => {
+describeRateLimitStore('MemoryRateLimitStore', async () => {
   const store = new MemoryRateLimitStore();
   return Promise.resolve([store, store]);
 });

@@ -10,7 +10,7 @@ export interface MetadataSourceUnderTest {
 }
 
 /** The contract of `MetadataSource`. */
-export function metadataSourceContract(
+export function describeMetadataSource(
   name: string,
   open: () => MetadataSourceUnderTest | Promise<MetadataSourceUnderTest>,
 ): void {

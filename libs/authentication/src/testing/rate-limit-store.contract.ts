@@ -7,7 +7,7 @@ import type { RateLimitStore } from '../rate-limit/rate-limit-store.js';
  *
  * @param open gives the store of two replicas that share their counts
  */
-export function rateLimitStoreContract(
+export function describeRateLimitStore(
   name: string,
   open: () => Promise<readonly [RateLimitStore, RateLimitStore]>,
 ): void {

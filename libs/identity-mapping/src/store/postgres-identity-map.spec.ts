@@ -2,7 +2,7 @@ import { DataSource } from 'typeorm';
 import { afterAll } from 'vitest';
 import { Database, dataSourceOptions, SystemClock } from '#libs/platform';
 import { testDatabase } from '#libs/platform/testing';
-import { identityMapContract } from '../testing/identity-map.contract.js';
+import { describeIdentityMap } from '../testing/identity-map.contract.js';
 import { PostgresIdentityMap } from './postgres-identity-map.js';
 
 const closers: (() => Promise<void>)[] = [];
@@ -11,7 +11,7 @@ afterAll(async () => {
   for (const close of closers.reverse()) await close();
 });
 
-identityMapContract('PostgresIdentityMap', async () => {
+describeIdentityMap('PostgresIdentityMap', async () => {
   const place = await testDatabase();
   const source = new DataSource(
     dataSourceOptions({ url: place.serviceUrl, poolSize: 10, timeoutMs: 3_000 }),

@@ -23,7 +23,7 @@ export interface IdentityMapSubject {
 const RESOURCE = 'default';
 
 /** The contract of `IdentityMap`, as a suite that every adapter passes. */
-export function identityMapContract(name: string, create: () => Promise<IdentityMapSubject>): void {
+export function describeIdentityMap(name: string, create: () => Promise<IdentityMapSubject>): void {
   describe(`${name} as an IdentityMap`, () => {
     let subject: IdentityMapSubject;
     beforeAll(async () => {

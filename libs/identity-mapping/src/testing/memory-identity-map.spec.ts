@@ -1,9 +1,9 @@
 import { MemoryAuditTrail } from '#libs/audit/testing';
 import { ManualClock } from '#libs/platform/testing';
-import { identityMapContract } from './identity-map.contract.js';
+import { describeIdentityMap } from './identity-map.contract.js';
 import { MemoryIdentityMap } from './memory-identity-map.js';
 
-identityMapContract('MemoryIdentityMap', async () => {
+describeIdentityMap('MemoryIdentityMap', async () => {
   const clock = new ManualClock();
   const trail = new MemoryAuditTrail();
   return Promise.resolve({

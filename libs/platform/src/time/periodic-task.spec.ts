@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { MemoryLogger } from '../logging/memory-logger.js';
-import { ManualClock } from './manual-clock.js';
+import { MemoryLogger } from '../testing/memory-logger.js';
+import { ManualClock } from '../testing/manual-clock.js';
 import { PeriodicTask, type PeriodicTaskOptions } from './periodic-task.js';
 
 function taskWith(options: Partial<PeriodicTaskOptions> = {}): {

@@ -14,7 +14,7 @@ import {
 } from '../azure-credential/settings.js';
 import { SecretAccessRefused, SecretNotFound, SecretUnavailable } from '../errors.js';
 import { type SecretAccess, SecretAccessEvents } from '../secret-access-events.js';
-import { describeSecretStore } from '../secret-store.contract.js';
+import { describeSecretStore } from '../testing/secret-store.contract.js';
 import { Secret } from '../secret.js';
 import { KeyVaultReader } from './key-vault-reader.js';
 import { KeyVaultSecretStore } from './key-vault-secret-store.js';

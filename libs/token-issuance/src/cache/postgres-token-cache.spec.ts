@@ -7,7 +7,7 @@ import { ManualClock, MemoryLogger, testDatabase } from '#libs/platform/testing'
 import { MemorySecretStore } from '#libs/secrets/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { PostgresTokenCache } from './postgres-token-cache.js';
-import { type TokenCacheSubject, tokenCacheContract } from '../testing/token-cache.contract.js';
+import { type TokenCacheSubject, describeTokenCache } from '../testing/token-cache.contract.js';
 import { EnvelopeEncryption } from './envelope-encryption.js';
 
 const NAME = 'token-cache-key';
@@ -50,7 +50,7 @@ async function open(): Promise<
   };
 }
 
-tokenCacheContract('PostgresTokenCache', open);
+describeTokenCache('PostgresTokenCache', open);
 
 describe('PostgresTokenCache', () => {
   const token = (now: number) => ({

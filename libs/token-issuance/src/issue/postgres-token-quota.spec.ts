@@ -3,7 +3,7 @@ import { afterAll } from 'vitest';
 import { Database, dataSourceOptions } from '#libs/platform';
 import { testDatabase } from '#libs/platform/testing';
 import { PostgresTokenQuota } from './postgres-token-quota.js';
-import { tokenQuotaContract } from '../testing/token-quota.contract.js';
+import { describeTokenQuota } from '../testing/token-quota.contract.js';
 
 const closers: (() => Promise<void>)[] = [];
 
@@ -11,7 +11,7 @@ afterAll(async () => {
   for (const close of closers.reverse()) await close();
 });
 
-tokenQuotaContract('PostgresTokenQuota', async () => {
+describeTokenQuota('PostgresTokenQuota', async () => {
   const test = await testDatabase();
   const source = new DataSource(
     dataSourceOptions({ url: test.serviceUrl, poolSize: 5, timeoutMs: 3_000 }),

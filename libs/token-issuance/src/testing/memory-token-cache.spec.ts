@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { ManualClock } from '#libs/platform/testing';
 import { MemoryTokenCache } from './memory-token-cache.js';
-import { tokenCacheContract } from './token-cache.contract.js';
+import { describeTokenCache } from './token-cache.contract.js';
 
-tokenCacheContract('MemoryTokenCache', async () => {
+describeTokenCache('MemoryTokenCache', async () => {
   const clock = new ManualClock();
   return Promise.resolve({
     cache: new MemoryTokenCache(clock),

@@ -1,8 +1,8 @@
 import { ManualClock } from '#libs/platform/testing';
 import { MemoryTokenQuota } from './memory-token-quota.js';
-import { tokenQuotaContract } from './token-quota.contract.js';
+import { describeTokenQuota } from './token-quota.contract.js';
 
-tokenQuotaContract('MemoryTokenQuota', async () => {
+describeTokenQuota('MemoryTokenQuota', async () => {
   const clock = new ManualClock();
   return Promise.resolve({
     quota: new MemoryTokenQuota(clock),

@@ -12,7 +12,7 @@ export interface TokenCacheSubject {
 }
 
 /** The contract of `TokenCache`, as a suite that every adapter passes. */
-export function tokenCacheContract(name: string, open: () => Promise<TokenCacheSubject>): void {
+export function describeTokenCache(name: string, open: () => Promise<TokenCacheSubject>): void {
   describe(`${name} as a TokenCache`, () => {
     const tokenOf = (now: number, minutes: number, text = 'the-token'): CachedToken => ({
       token: text,

@@ -4,7 +4,7 @@ import { TokenQuotaExceeded } from '../policy/errors.js';
 import type { TokenQuota } from '../issue/token-quota.js';
 
 /** The contract of `TokenQuota`, as a suite that every adapter passes. `passed` lets time pass. */
-export function tokenQuotaContract(
+export function describeTokenQuota(
   name: string,
   open: () => Promise<{ quota: TokenQuota; passed: (minutes: number) => Promise<void> }>,
 ): void {

@@ -1,12 +1,12 @@
 import { Clock } from '#libs/platform';
-import { Secret } from './secret.js';
+import { Secret } from '../secret.js';
 import {
   SecretNotFound,
   SecretUnusable,
   type SecretAccessRefused,
   type SecretUnavailable,
-} from './errors.js';
-import { SecretStore } from './secret-store.js';
+} from '../errors.js';
+import { SecretStore } from '../secret-store.js';
 
 interface StoredVersion {
   readonly secret: Secret;

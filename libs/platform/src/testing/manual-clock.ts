@@ -1,4 +1,4 @@
-import { Clock } from './clock.js';
+import { Clock } from '../time/clock.js';
 
 interface Sleeper {
   readonly wakeAt: number;

@@ -1,5 +1,5 @@
 import { ManualClock } from '#libs/platform/testing';
-import { SecretAccessRefused, SecretUnavailable } from './errors.js';
+import { SecretAccessRefused, SecretUnavailable } from '../errors.js';
 import { MemorySecretStore } from './memory-secret-store.js';
 import { describeSecretStore } from './secret-store.contract.js';
 

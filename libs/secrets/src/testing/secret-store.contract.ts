@@ -6,8 +6,8 @@ import {
   SecretNotFound,
   SecretUnavailable,
   SecretUnusable,
-} from './errors.js';
-import type { SecretStore } from './secret-store.js';
+} from '../errors.js';
+import type { SecretStore } from '../secret-store.js';
 
 /** A store without a cooldown between rereads, and ways to change its content. */
 export interface SecretStoreHarness {

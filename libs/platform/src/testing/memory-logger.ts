@@ -1,4 +1,4 @@
-import { Logger } from './logger.js';
+import { Logger } from '../logging/logger.js';
 
 /** A log in memory, for tests. */
 export class MemoryLogger extends Logger {
