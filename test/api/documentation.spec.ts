@@ -18,7 +18,11 @@ async function pages(...patterns: string[]): Promise<ReadonlyMap<string, string>
 
 describe('the pages', () => {
   it('link only to files and headings that exist', async () => {
-    const all = await pages('*.md', '{docs,bench}/**/*.md', '{apps,libs,examples}/*/README.md');
+    const all = await pages(
+      '*.md',
+      '{docs,bench,test}/**/*.md',
+      '{apps,libs,examples}/*/README.md',
+    );
     expect(all.size).toBeGreaterThan(60);
     for (const [file, text] of all) {
       for (const target of linksOf(text)) {
@@ -68,6 +72,25 @@ async function problemTitles(): Promise<ReadonlyMap<string, string>> {
   }
   return titles;
 }
+
+describe('test/README.md', () => {
+  it('names specs for each invariant of docs/architecture.md', async () => {
+    const read = async (file: string) => readFile(join(repositoryRoot, file), 'utf8');
+    const [, list = ''] = (await read('docs/architecture.md')).split('## Invariants\n');
+    const invariants = [
+      ...list
+        .split('\n## ', 1)
+        .join()
+        .matchAll(/^\d+(?=\. )/gm),
+    ].flat();
+    const rows = [...(await read('test/README.md')).matchAll(/^\| (\d+)\. [^|]+\|([^|]+)\|/gm)];
+    expect(rows.map(([, number]) => number)).toEqual(invariants);
+    for (const [, number, specs = ''] of rows) {
+      const links = linksOf(specs).filter((target) => target.endsWith('.spec.ts'));
+      expect(links, `invariant ${number}`).not.toEqual([]);
+    }
+  });
+});
 
 describe('docs/problems', () => {
   it('has the title of each problem type as the heading of its page', async () => {

@@ -1,12 +1,15 @@
 // Encodes the rows of `append-statements`. No statements.
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
-const CHUNK_BYTES = 256 * 1024;
+/** A commit of a few entries fits into one buffer of this size; larger ones let it grow. */
+const INITIAL_BYTES = 8 * 1024;
+const FULL_BYTES = 128 * 1024;
+const NO_BYTES = Buffer.alloc(0);
 const EPOCH_2000_MS = 946_684_800_000;
 const TWO_TO_32 = 4_294_967_296;
 
 /** Encodes rows for COPY in its binary format (PostgreSQL documentation of COPY, "Binary Format"). */
 export class BinaryRowWriter {
-  #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  #chunk = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   #length = 0;
 
   constructor() {
@@ -15,7 +18,7 @@ export class BinaryRowWriter {
 
   /** Whether `take` should be called before the next row. */
   get isFull(): boolean {
-    return this.#length > CHUNK_BYTES / 2;
+    return this.#length > FULL_BYTES;
   }
 
   /** Begins a row, whose columns must follow. */
@@ -67,14 +70,16 @@ export class BinaryRowWriter {
   /** The bytes since the last call. */
   take(): Buffer {
     const taken = this.#chunk.subarray(0, this.#length);
-    this.#chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    this.#chunk = NO_BYTES; // the next row allocates: after the last one there is none
     this.#length = 0;
     return taken;
   }
 
   #reserve(sizeBytes: number): void {
     if (this.#length + sizeBytes <= this.#chunk.length) return;
-    const larger = Buffer.allocUnsafeSlow(2 * this.#chunk.length + sizeBytes);
+    const larger = Buffer.allocUnsafeSlow(
+      Math.max(INITIAL_BYTES, 2 * this.#chunk.length + sizeBytes),
+    );
     this.#chunk.copy(larger, 0, 0, this.#length);
     this.#chunk = larger;
   }

@@ -59,7 +59,7 @@ afterEach(async () => {
 afterAll(async () => {
   vi.unstubAllEnvs();
   tls.setDefaultCACertificates(standardCertificates);
-  for (const gateway of started) await gateway.onModuleDestroy();
+  for (const gateway of started) await gateway.onApplicationShutdown();
   await emulator.stop();
   rmSync(directory, { recursive: true });
 });

@@ -1,5 +1,5 @@
 import type { TokenScope } from '@azure/communication-identity';
-import type { OnModuleDestroy } from '@nestjs/common';
+import type { OnApplicationShutdown } from '@nestjs/common';
 import type { RequestBudget } from '#libs/request-budget';
 import {
   type Acknowledged,
@@ -17,7 +17,7 @@ import type { AcsClients } from './acs-clients.js';
 /** A gateway that calls Azure Communication Services through its SDK. */
 export class AcsCommunicationIdentityGateway
   extends CommunicationIdentityGateway
-  implements OnModuleDestroy
+  implements OnApplicationShutdown
 {
   readonly #caller: AcsCaller;
 
@@ -31,7 +31,8 @@ export class AcsCommunicationIdentityGateway
     this.#caller = new AcsCaller(clients, budget, dependencies);
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** Closes the connections to ACS once the requests in progress have been answered. */
+  async onApplicationShutdown(): Promise<void> {
     await this.clients.close();
   }
 

@@ -17,7 +17,7 @@ describe('uuidV7', () => {
 
   it('gives the time of each call, also when that is earlier than the last one', () => {
     uuidV7(NOW + 1000);
-    ascendingUuidV7(NOW + 1000);
+    ascendingUuidsV7()(NOW + 1000);
     expect(uuidV7Time(uuidV7(NOW))).toBe(NOW);
   });
 

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import type { ApiProcess } from '../../apps/local/src/api-process.js';
+import { runningService } from '../support/running-service.js';
+import { newPerson, type Person, requestToken } from '../support/tokens-api.js';
+
+/** Leases longer than the delay of ACS; another replica takes over after 8 s. */
+const service = runningService({
+  environment: { MAPPING_LEASE_MS: '8000', MAPPING_SWEEP_SECONDS: '1' },
+});
+
+/** First calls that wait for ACS in a replica of their own. */
+interface PendingCalls {
+  readonly replica: ApiProcess;
+  readonly people: readonly Person[];
+  /** Status of each response; the error when there is none. */
+  readonly results: Promise<readonly unknown[]>;
+}
+
+async function pendingFirstCalls(count: number): Promise<PendingCalls> {
+  const { control } = service().emulator;
+  const replica = await service().addApi();
+  await requestToken(service(), await newPerson(service()), {}, replica.url);
+  const people = await Promise.all(Array.from({ length: count }, async () => newPerson(service())));
+  await control.addFault({ service: 'acs', operation: '*', kind: 'latency', latencyMs: 3_000 });
+  const results = Promise.all(
+    people.map(async (person) =>
+      requestToken(service(), person, {}, replica.url).then(
+        ({ status }) => status,
+        (error: unknown) => error,
+      ),
+    ),
+  );
+  await expect.poll(async () => (await control.listFaults())[0]?.hits).toBe(count);
+  return { replica, people, results };
+}
+
+describe('SIGTERM to an api process', () => {
+  it('answers the requests that it has received, then exits with 0', async () => {
+    const { replica, results } = await pendingFirstCalls(5);
+    await replica.stop();
+    await service().emulator.control.removeFaults();
+    expect(await results).toEqual([200, 200, 200, 200, 200]);
+    expect(await replica.ended).toBe(0);
+  });
+});
+
+describe('SIGKILL of an api process', () => {
+  it('leaves mappings that another replica completes: one identity for each person, and the lost outcome recorded', async () => {
+    const { replica, people, results } = await pendingFirstCalls(5);
+    replica.process.kill('SIGKILL');
+    await service().emulator.control.removeFaults();
+    for (const result of await results) expect(result).toBeInstanceOf(Error);
+
+    for (const person of people) {
+      const status = async () => (await requestToken(service(), person)).status;
+      await expect.poll(status).toBe(200);
+    }
+    const subjects = people.map(({ oid }) => oid);
+    const mappings = await service().rows<{ status: string }>(
+      'SELECT status FROM mapping WHERE subject = ANY($1)',
+      [subjects],
+    );
+    expect(mappings.map(({ status }) => status)).toEqual(subjects.map(() => 'active'));
+    const entries = await service().auditEntries();
+    for (const subject of subjects) {
+      const actions = entries
+        .filter(({ action, target }) => target?.subject === subject && action !== 'token.issue')
+        .map(({ action }) => action);
+      expect(actions).toEqual(['identity.outcome-unknown', 'identity.create']);
+    }
+  });
+});
