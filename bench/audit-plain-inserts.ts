@@ -9,19 +9,22 @@ import {
 } from '../libs/audit/src/postgres/append-statements.js';
 import { forEachYielding } from '../libs/audit/src/trail/for-each-yielding.js';
 
-interface Waiting {
+/** As many entries as the log commits at once. */
+const MAX_BATCH = 2048;
+
+interface PendingEntry {
   readonly entry: EncodedEntry;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * What the log is held against: the same rows into the same tables, in batches of the same size, each
- * batch one durable transaction; but no lock, no sequence that others could share, no tree, no signature.
+ * The baseline for the log: the same rows into the same tables, in batches of the same size, each batch
+ * in one durable transaction, without a lock, a shared sequence, a tree or a signature.
  */
 export class PlainInserts {
-  #queue: Waiting[] = [];
-  #isWorking = false;
+  #queue: PendingEntry[] = [];
+  #isInserting = false;
   #next = 0;
 
   constructor(private readonly database: Database) {}
@@ -36,15 +39,15 @@ export class PlainInserts {
       },
       reject,
     });
-    if (!this.#isWorking) void this.#work();
+    if (!this.#isInserting) void this.#insertQueued();
     await promise;
   }
 
-  async #work(): Promise<void> {
-    this.#isWorking = true;
+  async #insertQueued(): Promise<void> {
+    this.#isInserting = true;
     await setImmediate();
     while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, 2048);
+      const batch = this.#queue.splice(0, MAX_BATCH);
       try {
         await this.#insert(batch.map(({ entry }) => entry));
         void forEachYielding(batch, ({ resolve }) => {
@@ -54,7 +57,7 @@ export class PlainInserts {
         for (const { reject } of batch) reject(error);
       }
     }
-    this.#isWorking = false;
+    this.#isInserting = false;
   }
 
   async #insert(entries: readonly EncodedEntry[]): Promise<void> {

@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { verifyFolder } from '#libs/audit';
-import { TileDirectory } from '../libs/audit/src/log/tile-directory.js';
+import { TileDirectory, verifyFolder } from '#libs/audit';
 import type { TestCluster } from '#libs/platform/testing';
 import { filledLog } from './audit-filler.js';
 import type { PartReport } from './audit-report.js';

@@ -50,7 +50,7 @@ export class AuditController {
     summary: 'Searches the log, newest entries first',
     description:
       'Auditors of other tenants than the home tenant see the entries of their own tenant.',
-    answers: { 200: entryPage },
+    responses: { 200: entryPage },
   })
   async search(
     @Query({ schema: entryQuery }) query: EntrySearchQuery,
@@ -63,7 +63,7 @@ export class AuditController {
   @Endpoint({
     permission: 'AuditLog.Read.All',
     summary: 'Returns one entry, with the bytes that its proof covers',
-    answers: { 200: wholeEntry },
+    responses: { 200: wholeEntry },
     problems: [404],
   })
   async entry(
@@ -79,7 +79,7 @@ export class AuditController {
     summary:
       'Returns the proof that the log contains an entry, verifiable with the log’s public key',
     description: 'A `.tlog-proof` file of C2SP: index, hashes and the newest checkpoint.',
-    answers: { 200: TEXT },
+    responses: { 200: TEXT },
     problems: [404],
   })
   async proof(
@@ -94,7 +94,7 @@ export class AuditController {
     permission: 'AuditLog.Read.All',
     summary: 'Counts entries by time; home tenant only',
     description: 'At most 2000 buckets.',
-    answers: { 200: statisticsResponse },
+    responses: { 200: statisticsResponse },
   })
   async statistics(
     @Query({ schema: statisticsQuery }) query: StatisticsRequest,
@@ -109,7 +109,7 @@ export class AuditController {
     summary: 'Streams entries by index, up to the newest one when the export started',
     description:
       'A body without its last chunk is incomplete: continue with `fromIndex`, one more than the last index received. Every format contains the index of each entry. Every entry arrives at least once.',
-    answers: { 200: exportContent },
+    responses: { 200: exportContent },
   })
   async export(
     @Query({ schema: exportQuery }) query: ExportRequest,
@@ -123,7 +123,7 @@ export class AuditController {
     permission: 'AuditLog.Read.All',
     summary: 'Finds the issuance of a leaked token; home tenant only',
     description: 'Former fingerprint keys are tried too.',
-    answers: { 200: traceResponse },
+    responses: { 200: traceResponse },
     problems: [413, 415],
   })
   async trace(
@@ -139,7 +139,7 @@ export class AuditController {
     summary: 'Permanently erases a person’s addresses, user agents and names; home tenant only',
     description:
       'These values are stored beside the log: entries, hashes and proofs don’t change. Safe to repeat.',
-    answers: { 200: erasureResponse },
+    responses: { 200: erasureResponse },
     problems: [413, 415],
   })
   async erase(

@@ -6,8 +6,8 @@ type Audience = 'private' | 'public';
 export function checkpointEndpoint(audience: Audience): EndpointContract {
   return {
     summary: 'The newest signed checkpoint of the log (C2SP tlog-checkpoint)',
-    answers: { 200: TEXT },
-    caching: `${audience}, no-cache`,
+    responses: { 200: TEXT },
+    cacheControl: `${audience}, no-cache`,
   };
 }
 
@@ -18,9 +18,9 @@ export function tileEndpoint(
 ): EndpointContract {
   return {
     summary,
-    answers: { 200: BYTES },
+    responses: { 200: BYTES },
     problems: [404],
-    caching: `${audience}, max-age=31536000, immutable`,
+    cacheControl: `${audience}, max-age=31536000, immutable`,
   };
 }
 
@@ -30,8 +30,8 @@ export function keysEndpoint(audience: Audience): EndpointContract {
     summary: 'The log’s public keys, one verifier key a line (C2SP signed-note)',
     description:
       'Verifiers that don’t trust the service obtain the keys another way, or pin those of the first visit.',
-    answers: { 200: TEXT },
-    caching: `${audience}, no-cache`,
+    responses: { 200: TEXT },
+    cacheControl: `${audience}, no-cache`,
   };
 }
 

@@ -29,11 +29,11 @@ export interface EndpointContract {
   /** Schema of a JSON body that may be left out. `@Body({ schema })` documents one that may not. */
   readonly optionalBody?: z.ZodType;
   /** Successful responses by status. The lowest status is sent unless the method sets another. */
-  readonly answers: Readonly<Record<number, z.ZodType | Content>>;
+  readonly responses: Readonly<Record<number, z.ZodType | Content>>;
   /** Statuses of problem details, in addition to those of the guard. */
   readonly problems?: readonly number[];
   /** `Cache-Control` of successful responses. Default `no-store`. */
-  readonly caching?: string;
+  readonly cacheControl?: string;
 }
 
 /** A response body that is not one JSON document. */
@@ -69,7 +69,7 @@ const PROBLEM_DESCRIPTIONS: Readonly<Record<number, string>> = {
   410: 'It is no longer stored.',
   412: 'The identity has changed since it was read.',
   413: 'The body is too large.',
-  415: 'The body is not JSON.',
+  415: 'The content type of the body is not supported.',
   429: 'Too many requests. Repeat after `Retry-After`.',
   503: 'A dependency is unavailable. Repeat after `Retry-After`.',
 };
@@ -79,14 +79,16 @@ const PROBLEM_DESCRIPTIONS: Readonly<Record<number, string>> = {
  * documentation. The access rule is a required property, so that a route without one does not compile.
  */
 export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
-  const { summary, description, operationId, optionalBody, answers, problems = [] } = endpoint;
-  const successes = Object.entries(answers).map(
+  const { summary, description, operationId, optionalBody, responses, problems = [] } = endpoint;
+  const successes = Object.entries(responses).map(
     ([status, body]) => [Number(status), body] as const,
   );
   const isProtected = 'permission' in endpoint;
   const allProblems = new Set([...problems, ...(isProtected ? GUARD_PROBLEMS : [])]);
   return applyDecorators(
-    isProtected ? RequirePermission(endpoint.permission, endpoint) : Public(endpoint.publicBecause),
+    isProtected
+      ? RequirePermission(endpoint.permission, { delegatedOnly: endpoint.delegatedOnly ?? false })
+      : Public(endpoint.publicBecause),
     ...(isProtected ? [ApiBearerAuth('entra')] : []),
     ApiOperation({
       summary,
@@ -95,7 +97,7 @@ export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
     }),
     ...(optionalBody ? [ApiBody({ required: false, schema: jsonSchemaOf(optionalBody) })] : []),
     HttpCode(Math.min(...successes.map(([status]) => status))),
-    Header('cache-control', endpoint.caching ?? 'no-store'),
+    Header('cache-control', endpoint.cacheControl ?? 'no-store'),
     ...successes.flatMap(([status, body]) => success(status, body)),
     ...[...allProblems].map(problem),
   );

@@ -48,7 +48,7 @@ export class IdentitiesController {
     permission: 'CommunicationIdentity.ReadWrite.All',
     summary:
       'Returns the identity of a user, service or bot; creates or links one when there is none (201)',
-    answers: { 200: identityResponse, 201: identityResponse },
+    responses: { 200: identityResponse, 201: identityResponse },
     problems: [409, 413, 415],
   })
   async create(
@@ -66,7 +66,7 @@ export class IdentitiesController {
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
     summary: 'Lists and searches identities, oldest first, in pages',
-    answers: { 200: identityPage },
+    responses: { 200: identityPage },
   })
   async list(
     @Query({ schema: identitySearch }) { limit, cursor, ...filters }: IdentitySearch,
@@ -81,7 +81,7 @@ export class IdentitiesController {
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
     summary: 'Finds the identities of up to 100 communication user ids',
-    answers: { 200: lookupResponse },
+    responses: { 200: lookupResponse },
     problems: [413, 415],
   })
   async lookUp(
@@ -98,7 +98,7 @@ export class IdentitiesController {
     permission: 'CommunicationIdentity.ReadWrite.All',
     summary:
       'Deletes all identities of a person, in every ACS resource; 202 until ACS has confirmed all',
-    answers: { 200: erasureResponse, 202: erasureResponse },
+    responses: { 200: erasureResponse, 202: erasureResponse },
     problems: [413, 415],
   })
   async erase(
@@ -116,7 +116,7 @@ export class IdentitiesController {
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
     summary: 'Returns an identity, also a deleted one',
-    answers: { 200: identityResponse },
+    responses: { 200: identityResponse },
     problems: [404],
   })
   async read(
@@ -134,7 +134,7 @@ export class IdentitiesController {
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
     summary: 'Suspends, resumes or renames an identity; suspending revokes all its tokens',
-    answers: { 200: identityResponse },
+    responses: { 200: identityResponse },
     problems: [404, 409, 412, 413, 415],
   })
   async update(
@@ -155,7 +155,7 @@ export class IdentitiesController {
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
     summary: 'Deletes an identity and its data at ACS; 202 until ACS has confirmed it',
-    answers: { 200: identityResponse, 202: identityResponse },
+    responses: { 200: identityResponse, 202: identityResponse },
     problems: [404, 409, 412],
   })
   async delete(

@@ -59,7 +59,7 @@ export class IdentityBulkController {
     permission: 'CommunicationIdentity.ReadWrite.All',
     operationId: 'identities.import',
     summary: 'Imports identities, one a line, and answers with one result a line; safe to repeat',
-    answers: { 200: ndjson(importLine) },
+    responses: { 200: ndjson(importLine) },
     problems: [415],
   })
   async import(
@@ -83,7 +83,7 @@ export class IdentityBulkController {
     permission: 'CommunicationIdentity.Read.All',
     operationId: 'identities.export',
     summary: 'Exports all identities that are not deleted, in the format that an import accepts',
-    answers: { 200: ndjson(exportLine) },
+    responses: { 200: ndjson(exportLine) },
   })
   async export(@CurrentCall() call: CurrentCall): Promise<StreamableFile> {
     return ndjsonResponse(await this.exports.run(call.actor.tenant, call));

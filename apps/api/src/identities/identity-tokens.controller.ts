@@ -30,7 +30,7 @@ export class IdentityTokensController {
     permission: 'CommunicationToken.Issue.All',
     summary: 'Issues an ACS access token for an identity of the caller’s tenant',
     optionalBody: tokenRequest,
-    answers: { 200: tokenResponse },
+    responses: { 200: tokenResponse },
     problems: [404, 409, 413, 415],
   })
   async issue(
@@ -48,7 +48,7 @@ export class IdentityTokensController {
   @Endpoint({
     permission: 'CommunicationToken.Revoke.All',
     summary: 'Revokes all ACS tokens of an identity; issues none until ACS has confirmed it',
-    answers: { 202: revocationResponse },
+    responses: { 202: revocationResponse },
     problems: [404, 409],
   })
   async revoke(

@@ -45,7 +45,7 @@ export class MeController {
     summary:
       'Issues an ACS access token for the caller; creates the caller’s identity on first use',
     optionalBody: tokenRequest,
-    answers: { 200: tokenResponse },
+    responses: { 200: tokenResponse },
     problems: [409, 413, 415],
   })
   async issueToken(
@@ -62,7 +62,7 @@ export class MeController {
   @Endpoint({
     permission: 'CommunicationToken.Issue',
     summary: 'Revokes all ACS tokens of the caller; issues none until ACS has confirmed it',
-    answers: { 202: revocationResponse },
+    responses: { 202: revocationResponse },
     problems: [404, 409],
   })
   async revokeTokens(@CurrentCall() call: CurrentCall): Promise<RevocationResponse> {
@@ -74,7 +74,7 @@ export class MeController {
     permission: 'CommunicationToken.Issue',
     summary:
       'Signs the caller out: revokes all tokens, and succeeds when there is nothing to revoke',
-    answers: { 202: revocationResponse },
+    responses: { 202: revocationResponse },
     problems: [409],
   })
   async signOut(@CurrentCall() call: CurrentCall): Promise<RevocationResponse> {
@@ -88,7 +88,7 @@ export class MeController {
     summary: 'Exchanges the Entra token of the caller, a Teams user, for an ACS token',
     description:
       'The token must be of the same user and the same client application as the caller’s access token.',
-    answers: { 200: teamsTokenResponse },
+    responses: { 200: teamsTokenResponse },
     problems: [409, 413, 415],
   })
   async exchangeTeamsToken(
@@ -102,7 +102,7 @@ export class MeController {
   @Endpoint({
     permission: 'CommunicationToken.Issue',
     summary: 'Returns the communication identity of the caller',
-    answers: { 200: callerIdentity },
+    responses: { 200: callerIdentity },
     problems: [404],
   })
   async identity(@CurrentCall() { actor }: CurrentCall): Promise<CallerIdentity> {

@@ -23,7 +23,7 @@ export class HealthController {
   @Endpoint({
     publicBecause: 'shows only that the process runs',
     summary: 'Liveness: 200 while the process runs. Restart it when this fails',
-    answers: { 200: liveness },
+    responses: { 200: liveness },
   })
   live(): z.output<typeof liveness> {
     return { status: 'live' };
@@ -34,7 +34,7 @@ export class HealthController {
   @Endpoint({
     publicBecause: 'load balancers have no token; reasons are in the log only',
     summary: 'Readiness: 200 when the service can serve requests, otherwise 503',
-    answers: { 200: readiness },
+    responses: { 200: readiness },
   })
   async ready(
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -20,7 +20,7 @@ export class PolicyController {
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
     summary: 'Evaluates the issuance policy in force; issues and counts nothing',
-    answers: { 200: policyEvaluation },
+    responses: { 200: policyEvaluation },
     problems: [413, 415],
   })
   evaluate(

@@ -21,7 +21,7 @@ export class HttpLog implements LogSource {
     return { checkpoint, size: parseCheckpoint(parseNote(checkpoint).text).size };
   }
 
-  /** @throws AuditEntryRetired for entries that are no longer kept */
+  /** @throws AuditEntryRetired for entries that are no longer stored */
   async resource(path: string): Promise<Buffer> {
     for (let attempt = 1; ; attempt += 1) {
       const answer = await this.#get(path);
