@@ -33,7 +33,7 @@ const { values } = parseArgs({
 
 interface RanFunction {
   readonly name: string;
-  /** Position in the file, which tells functions of one name apart. */
+  /** Position in the file, to distinguish functions with the same name. */
   readonly offset: number;
 }
 

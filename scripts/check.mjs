@@ -10,6 +10,7 @@ const checks = [
   ['format', 'prettier --check --log-level warn .'],
   ['structure', 'depcruise apps examples libs test bench scripts --config .dependency-cruiser.mjs'],
   ['unused', 'knip'],
+  ['prose', 'node scripts/check-prose.mjs'],
 ];
 
 const failed = [];

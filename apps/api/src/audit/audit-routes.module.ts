@@ -10,8 +10,8 @@ import { PublicLogController } from './public-log.controller.js';
 /**
  * The routes of the audit log.
  *
- * Whether its hashes are public decides which of two controllers there is, so that each route still
- * declares one access rule, whatever the configuration.
+ * There are two controllers for the log's hashes, of which AUDIT_LOG_PUBLIC selects one, so that each
+ * route declares exactly one access rule.
  */
 @Module({})
 export class AuditRoutesModule {

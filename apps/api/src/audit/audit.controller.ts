@@ -38,7 +38,7 @@ import {
 
 const entryId = z.uuid('must be the UUID of an entry').toLowerCase();
 
-/** What auditors read of the log, and what they erase beside it. */
+/** Reading the audit log, and erasing personal data stored beside it. */
 @ApiTags('audit')
 @Controller('v1/audit')
 export class AuditController {
@@ -48,7 +48,8 @@ export class AuditController {
   @Endpoint({
     permission: 'AuditLog.Read.All',
     summary: 'Searches the log, newest entries first',
-    description: 'Auditors of another tenant than the home tenant find their own tenant’s entries.',
+    description:
+      'Auditors of other tenants than the home tenant see the entries of their own tenant.',
     answers: { 200: entryPage },
   })
   async search(
@@ -61,7 +62,7 @@ export class AuditController {
   @Get('entries/:id')
   @Endpoint({
     permission: 'AuditLog.Read.All',
-    summary: 'Shows one entry, with the bytes that its proof is for',
+    summary: 'Returns one entry, with the bytes that its proof covers',
     answers: { 200: wholeEntry },
     problems: [404],
   })
@@ -75,7 +76,8 @@ export class AuditController {
   @Get('entries/:id/proof')
   @Endpoint({
     permission: 'AuditLog.Read.All',
-    summary: 'Proves that the log holds an entry, for anyone who has the log’s public key',
+    summary:
+      'Returns the proof that the log contains an entry, verifiable with the log’s public key',
     description: 'A `.tlog-proof` file of C2SP: index, hashes and the newest checkpoint.',
     answers: { 200: TEXT },
     problems: [404],
@@ -90,8 +92,8 @@ export class AuditController {
   @Get('statistics')
   @Endpoint({
     permission: 'AuditLog.Read.All',
-    summary: 'Counts entries by time; for auditors of the home tenant',
-    description: 'At most 2000 buckets of time.',
+    summary: 'Counts entries by time; home tenant only',
+    description: 'At most 2000 buckets.',
     answers: { 200: statisticsResponse },
   })
   async statistics(
@@ -104,9 +106,9 @@ export class AuditController {
   @Get('export')
   @Endpoint({
     permission: 'AuditLog.Read.All',
-    summary: 'Streams entries in the order of their indexes, up to the newest at the start',
+    summary: 'Streams entries by index, up to the newest one when the export started',
     description:
-      'A body that ends without its last chunk is incomplete: ask again from one more than the last index that arrived. Each entry has its index in every format. Nothing is passed over; an entry may come twice.',
+      'A body without its last chunk is incomplete: continue with `fromIndex`, one more than the last index received. Every format contains the index of each entry. Every entry arrives at least once.',
     answers: { 200: exportContent },
   })
   async export(
@@ -119,8 +121,8 @@ export class AuditController {
   @Post('trace')
   @Endpoint({
     permission: 'AuditLog.Read.All',
-    summary: 'Finds out who got a leaked token; for auditors of the home tenant',
-    description: 'Keys that fingerprints were once made with are tried as well.',
+    summary: 'Finds the issuance of a leaked token; home tenant only',
+    description: 'Former fingerprint keys are tried too.',
     answers: { 200: traceResponse },
     problems: [413, 415],
   })
@@ -134,9 +136,9 @@ export class AuditController {
   @Post('erase')
   @Endpoint({
     permission: 'AuditLog.Erase.All',
-    summary: 'Erases a person’s addresses, user agents and names beside the log, for good',
+    summary: 'Permanently erases a person’s addresses, user agents and names; home tenant only',
     description:
-      'Entries, hashes and proofs stay as they are. Safe to repeat. Only from within the home tenant.',
+      'These values are stored beside the log: entries, hashes and proofs don’t change. Safe to repeat.',
     answers: { 200: erasureResponse },
     problems: [413, 415],
   })

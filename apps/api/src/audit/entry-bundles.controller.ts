@@ -6,7 +6,7 @@ import { Endpoint } from '../http/endpoint.js';
 import { tileEndpoint } from './log-endpoints.js';
 import { ApiLogPath, LogPath } from './log-path.js';
 
-/** The entries themselves for verifiers (C2SP tlog-tiles): for auditors only, also in a public log. */
+/** The entries for verifiers (C2SP tlog-tiles). For auditors only, also when the log is public. */
 @ApiTags('audit-log')
 @Controller('v1/audit/log/tile/entries')
 export class EntryBundlesController {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AUDIT_OUTCOMES, type EntryQuery } from '#libs/audit';
 import { auditAction, instant, isForward, logIndex, searched, whole } from './query-fields.js';
 
-/** What to look for; an entry must meet all of it. */
+/** Filters of a search; an entry must match all of them. */
 export const entryQuery = z
   .strictObject({
     from: instant().optional().describe('recorded at this time or later'),
@@ -12,17 +12,17 @@ export const entryQuery = z
     actorTenant: searched().optional().describe('tenant of the caller'),
     actorSubject: searched()
       .optional()
-      .describe('subject of the caller, or name of the part of the service or of the operator'),
-    clientApp: searched().optional().describe('client id of the application that the caller used'),
+      .describe('subject of the caller, or name of the background task or operator'),
+    clientApp: searched().optional().describe('client id of the caller’s application'),
     identityId: searched().optional(),
     communicationUserId: searched().optional(),
-    targetSubject: searched().optional().describe('subject of whom it was done to'),
-    clientAddress: searched().optional().describe('address of the client, unless it was erased'),
-    fingerprint: searched().optional().describe('fingerprint of a token, as an entry shows it'),
+    targetSubject: searched().optional().describe('subject of the target'),
+    clientAddress: searched().optional().describe('address of the client, unless erased'),
+    fingerprint: searched().optional().describe('fingerprint of a token, as in an entry'),
     reasonCode: searched().optional(),
-    reasonText: searched().optional().describe('words of the reason, in any order'),
+    reasonText: searched().optional().describe('words in the reason, in any order'),
     limit: whole(1, 1000).prefault('50').describe('entries on a page, 1 to 1000'),
-    cursor: logIndex().optional().describe('`nextCursor` of the page before'),
+    cursor: logIndex().optional().describe('`nextCursor` of the previous page'),
   })
   .refine(isForward, { error: 'must be later than from', path: ['to'] });
 

@@ -28,9 +28,9 @@ const entry = z
       .optional(),
     id: z.uuid(),
     outcome: z.enum(AUDIT_OUTCOMES),
-    personal: values
-      .optional()
-      .meta({ description: 'Salted hashes of the personal values; the values stand outside.' }),
+    personal: values.optional().meta({
+      description: 'Salted hashes of the personal values, which are stored beside the entry.',
+    }),
     policy: z.strictObject({ rule: z.string(), version: z.string() }).optional(),
     reason: z.strictObject({ code: z.string(), detail: z.string().optional() }).optional(),
     recordedAt: z.iso.datetime(),
@@ -61,12 +61,12 @@ const entry = z
       .optional(),
     version: z.literal(1),
   })
-  .meta({ id: 'AuditEntry', description: 'An entry as the log commits to it, format version 1.' });
+  .meta({ id: 'AuditEntry', description: 'An entry as recorded in the log, format version 1.' });
 
 const listed = {
   index: z.int().min(0),
   entry,
-  personal: values.meta({ description: 'What was not erased of the personal values.' }),
+  personal: values.meta({ description: 'The personal values that were not erased.' }),
 };
 
 export const listedEntry = z.strictObject(listed).meta({ id: 'ListedAuditEntry' });
@@ -77,7 +77,7 @@ export const entryPage = z
     nextCursor: z
       .string()
       .optional()
-      .meta({ description: 'Where to go on; absent on the last page.' }),
+      .meta({ description: '`cursor` of the next page; absent on the last one.' }),
   })
   .meta({ id: 'AuditEntryPage' });
 
@@ -85,7 +85,7 @@ export const wholeEntry = z
   .strictObject({
     ...listed,
     canonical: z.string().meta({
-      description: 'The entry’s canonical JSON. Its UTF-8 bytes are the leaf that proofs are for.',
+      description: 'The entry’s canonical JSON. Its UTF-8 bytes are the leaf that proofs cover.',
     }),
   })
   .meta({ id: 'WholeAuditEntry' });

@@ -11,7 +11,7 @@ export const exportQuery = z.strictObject({
   format: z.enum(formats).default('ndjson'),
   fromIndex: logIndex()
     .prefault('0')
-    .describe('where to begin: one more than the index of the last entry that arrived'),
+    .describe('first index to send: one more than that of the last entry received'),
 });
 
 export type ExportRequest = z.output<typeof exportQuery>;
@@ -23,10 +23,10 @@ export const exportContent: Content = {
 };
 
 /**
- * Sends entries as fast as the client takes them, and no faster.
+ * Sends entries no faster than the client reads them.
  *
- * What goes wrong before the first of them is an answer of its own. What goes wrong later cuts the
- * connection before the end of the body: a client can't take it for the whole.
+ * A failure before the first entry is answered with its problem. A later one closes the connection
+ * before the end of the body, so that the client knows that it is incomplete.
  */
 export async function entryStream(
   pieces: AsyncGenerator<ExportChunk, undefined>,

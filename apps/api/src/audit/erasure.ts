@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AuditReceipt } from '#libs/audit';
 
-/** Whose values to erase. */
+/** The person whose values to erase. */
 export const erasureRequest = z
   .strictObject({
     tenant: z.string().min(1).max(256),
@@ -11,7 +11,7 @@ export const erasureRequest = z
       .min(1)
       .max(512)
       .optional()
-      .meta({ description: 'Such as the number of the person’s request. Goes into the log.' }),
+      .meta({ description: 'Such as the number of the person’s request. Recorded in the log.' }),
   })
   .meta({ id: 'PersonalDataErasureRequest' });
 
@@ -26,7 +26,7 @@ export const erasureResponse = z
     erasedRows: z
       .int()
       .min(0)
-      .meta({ description: 'Rows of values that are gone: 0 when there were none, or none left.' }),
+      .meta({ description: 'Number of erased rows; 0 when there were none.' }),
     auditEntry: z.strictObject({ id: z.uuid(), index: z.int().min(0) }),
   })
   .meta({ id: 'ErasureResponse' });

@@ -11,7 +11,7 @@ export function checkpointEndpoint(audience: Audience): EndpointContract {
   };
 }
 
-/** C2SP tlog-tiles: bytes that never change under one address. */
+/** C2SP tlog-tiles: bytes that never change for one path. */
 export function tileEndpoint(
   audience: Audience,
   summary = 'A tile of the log’s hashes',
@@ -24,17 +24,18 @@ export function tileEndpoint(
   };
 }
 
-/** C2SP signed-note: what verifiers pin; changes when a key is replaced. */
+/** C2SP signed-note: the keys that verifiers pin. They change when a key is replaced. */
 export function keysEndpoint(audience: Audience): EndpointContract {
   return {
     summary: 'The log’s public keys, one verifier key a line (C2SP signed-note)',
-    description: 'Whoever distrusts the service gets them another way, or pins the first ones.',
+    description:
+      'Verifiers that don’t trust the service obtain the keys another way, or pin those of the first visit.',
     answers: { 200: TEXT },
     caching: `${audience}, no-cache`,
   };
 }
 
-/** Verifier keys as the route answers them. */
+/** The response body of the route for keys. */
 export function keyLines(keys: readonly string[]): string {
   return keys.map((key) => `${key}\n`).join('');
 }

@@ -6,7 +6,7 @@ import { Endpoint } from '../http/endpoint.js';
 import { checkpointEndpoint, keyLines, keysEndpoint, tileEndpoint } from './log-endpoints.js';
 import { ApiLogPath, LogPath, requireHashTile } from './log-path.js';
 
-/** The log's hashes for verifiers (C2SP tlog-tiles), where only auditors may read them. */
+/** The log's hashes for verifiers (C2SP tlog-tiles), for auditors only. */
 @ApiTags('audit-log')
 @Controller('v1/audit/log')
 export class LogController {

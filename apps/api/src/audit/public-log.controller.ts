@@ -5,7 +5,7 @@ import { Endpoint } from '../http/endpoint.js';
 import { checkpointEndpoint, keyLines, keysEndpoint, tileEndpoint } from './log-endpoints.js';
 import { ApiLogPath, LogPath, requireHashTile } from './log-path.js';
 
-/** The same addresses as `LogController`, where the operator opened them with AUDIT_LOG_PUBLIC. */
+/** The routes of `LogController` without a token, when the operator has set AUDIT_LOG_PUBLIC. */
 @ApiTags('audit-log')
 @Controller('v1/audit/log')
 export class PublicLogController {
@@ -16,7 +16,7 @@ export class PublicLogController {
 
   @Get('checkpoint')
   @Endpoint({
-    publicBecause: 'the operator opened it: it shows the number of entries and their root hash',
+    publicBecause: 'AUDIT_LOG_PUBLIC: shows the number of entries and their root hash',
     ...checkpointEndpoint('public'),
   })
   async checkpoint(): Promise<string> {
@@ -26,7 +26,7 @@ export class PublicLogController {
   @Get('tile/*')
   @ApiLogPath()
   @Endpoint({
-    publicBecause: 'the operator opened it: hashes of entries with random ids reveal nothing',
+    publicBecause: 'AUDIT_LOG_PUBLIC: hashes of entries with random ids reveal nothing',
     ...tileEndpoint('public'),
   })
   async tile(@LogPath() path: string): Promise<Buffer> {
@@ -34,7 +34,7 @@ export class PublicLogController {
   }
 
   @Get('keys')
-  @Endpoint({ publicBecause: 'the operator opened it: public keys', ...keysEndpoint('public') })
+  @Endpoint({ publicBecause: 'AUDIT_LOG_PUBLIC: public keys', ...keysEndpoint('public') })
   async keys(): Promise<string> {
     return keyLines(await this.signers.verifierKeys());
   }

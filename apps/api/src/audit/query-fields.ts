@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AUDIT_ACTIONS, CUSTOM_AUDIT_ACTION_PATTERN, type AuditAction } from '#libs/audit';
 
-/** An instant out of a query, within the years that every part of the service can tell. */
+/** An instant in a query, from 1970 to 9998: years that JavaScript, PostgreSQL and RFC 3339 share. */
 export function instant(): z.ZodType<Date, string> {
   return z.iso
     .datetime({ offset: true, error: 'must be a time as in RFC 3339: 2030-01-31T23:59:59Z' })
@@ -12,12 +12,12 @@ export function instant(): z.ZodType<Date, string> {
     }, 'must lie between the years 1970 and 9998');
 }
 
-/** A value to look for. */
+/** A value to search for. */
 export function searched(): z.ZodType<string, string> {
   return z.string().min(1, 'must not be empty').max(512, 'must have at most 512 characters');
 }
 
-/** A whole number out of a query, within bounds. */
+/** A whole number in a query. */
 export function whole(minimum: number, maximum: number): z.ZodType<number, string> {
   const error = `must be a whole number from ${minimum} to ${maximum}`;
   return z
@@ -27,12 +27,12 @@ export function whole(minimum: number, maximum: number): z.ZodType<number, strin
     .refine((value) => value >= minimum && value <= maximum, error);
 }
 
-/** A place in the log. */
+/** An index in the log. */
 export function logIndex(): z.ZodType<number, string> {
   return whole(0, Number.MAX_SAFE_INTEGER);
 }
 
-/** Whether a window has any time in it; open ends do. */
+/** Whether a window is not empty; it may be open at either end. */
 export function isForward({
   from,
   to,

@@ -11,26 +11,26 @@ const dimensions = [
   'clientApp',
 ] as const satisfies readonly StatisticDimension[];
 
-const hourMs = 3_600_000;
-/** A little below the calendar's longest, so that no more buckets than the limit come out. */
-const bucketMs: Readonly<Record<StatisticBucket, number>> = {
-  hour: hourMs,
-  day: 24 * hourMs,
-  week: 7 * 24 * hourMs,
-  month: 28 * 24 * hourMs,
+const HOUR_MS = 3_600_000;
+/** Lower bounds of the units' lengths, so that a window never has more buckets than the limit. */
+const BUCKET_MS: Readonly<Record<StatisticBucket, number>> = {
+  hour: HOUR_MS,
+  day: 24 * HOUR_MS,
+  week: 7 * 24 * HOUR_MS,
+  month: 28 * 24 * HOUR_MS,
 };
-const bucketLimit = 2000;
+const MAX_BUCKETS = 2000;
 
 export const statisticsQuery = z
   .strictObject({
-    from: instant().describe('count entries from this time on'),
-    to: instant().describe('count entries before this time'),
+    from: instant().describe('count entries recorded at this time or later'),
+    to: instant().describe('count entries recorded before this time'),
     bucket: z.enum(buckets).default('day').describe('calendar unit in UTC'),
     dimension: z.enum(dimensions).default('action').describe('what to count by'),
   })
   .refine(isForward, { error: 'must be later than from', path: ['to'] })
-  .refine(({ from, to, bucket }) => +to - +from <= bucketLimit * bucketMs[bucket], {
-    error: `must leave at most ${bucketLimit} buckets; take a larger one`,
+  .refine(({ from, to, bucket }) => +to - +from <= MAX_BUCKETS * BUCKET_MS[bucket], {
+    error: `must leave at most ${MAX_BUCKETS} buckets; use a larger unit`,
     path: ['bucket'],
   });
 
@@ -41,10 +41,7 @@ export const statisticsResponse = z
     items: z.array(
       z.strictObject({
         bucketStart: z.iso.datetime(),
-        value: z
-          .string()
-          .optional()
-          .meta({ description: 'Absent where entries have no such value.' }),
+        value: z.string().optional().meta({ description: 'Absent for entries without a value.' }),
         entries: z.int().min(1),
       }),
     ),

@@ -2,15 +2,18 @@ import { z } from 'zod';
 import type { TokenTrace } from '#libs/audit';
 import { listedEntry, type ListedEntry, toListedEntry } from './entry-response.js';
 
-/** The token that leaked, or its fingerprint out of an entry. */
+/** A leaked token, or the fingerprint in an entry. */
 export const traceRequest = z
   .union([
     z.strictObject({ token: z.string().min(1).max(8192) }),
     z.strictObject({
-      fingerprint: z.string().regex(/^[\w-]{43}$/, 'must be a fingerprint as an entry shows it'),
+      fingerprint: z.string().regex(/^[\w-]{43}$/, 'must be a fingerprint as in an entry'),
     }),
   ])
-  .meta({ id: 'TraceRequest', description: 'A token, which is neither stored nor logged.' });
+  .meta({
+    id: 'TraceRequest',
+    description: 'A token or its fingerprint. The token is neither stored nor logged.',
+  });
 
 export type TraceRequest = z.output<typeof traceRequest>;
 
@@ -18,14 +21,15 @@ export const traceResponse = z
   .strictObject({
     entries: z.array(listedEntry).meta({
       description:
-        'All that the log tells of this very token, oldest first. Empty: not issued here.',
+        'The entries about this token, oldest first. Empty when this service did not issue it.',
     }),
     liveSiblings: z.array(listedEntry).meta({
-      description: 'Other tokens of the same communication identity that may still be good.',
+      description:
+        'Issuances of other tokens of the same communication identity that may still be valid.',
     }),
     untriedKeys: z.array(z.string()).meta({
       description:
-        'Fingerprint keys that can’t be had any more, so that the answer may be incomplete.',
+        'Fingerprint keys that are no longer available, so that the result may be incomplete.',
     }),
   })
   .meta({ id: 'TokenTrace' });

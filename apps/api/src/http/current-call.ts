@@ -11,8 +11,8 @@ export interface CurrentCall extends CallContext<Principal> {
 /**
  * Gives a controller's method its caller and request.
  *
- * The request's signal aborts when the caller hangs up: what waits for the caller, in the queue for
- * ACS or for another request's identity, then frees its place. A revocation or deletion that has
+ * The request's signal aborts when the caller closes the connection. Work that waits for the caller,
+ * in the queue for ACS or for another request's identity, then ends. A revocation or deletion that has
  * begun is completed in the background.
  */
 export const CurrentCall = createParamDecorator(
@@ -20,15 +20,15 @@ export const CurrentCall = createParamDecorator(
     const http = context.switchToHttp();
     const request = http.getRequest<HttpRequest>();
     const { raw } = http.getResponse<FastifyReply>();
-    const hangUp = new AbortController();
-    // The caller may have hung up while the guard was at work.
-    if (raw.destroyed) hangUp.abort();
+    const aborter = new AbortController();
+    // The caller may have closed the connection while the guard verified it.
+    if (raw.destroyed) aborter.abort();
     raw.once('close', () => {
-      if (!raw.writableFinished) hangUp.abort();
+      if (!raw.writableFinished) aborter.abort();
     });
     return {
       actor: principalOf(request),
-      request: { ...requestContextOf(request), signal: hangUp.signal },
+      request: { ...requestContextOf(request), signal: aborter.signal },
     };
   },
 );

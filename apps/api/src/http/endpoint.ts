@@ -20,7 +20,7 @@ type Access =
   | { readonly permission: Permission; readonly delegatedOnly?: boolean }
   | { readonly publicBecause: string };
 
-/** What an endpoint takes and answers, as the OpenAPI document shows it. */
+/** The request and responses of an endpoint, as the OpenAPI document shows them. */
 export interface EndpointContract {
   readonly summary: string;
   readonly description?: string;
@@ -28,20 +28,20 @@ export interface EndpointContract {
   readonly operationId?: string;
   /** Schema of a JSON body that may be left out. `@Body({ schema })` documents one that may not. */
   readonly optionalBody?: z.ZodType;
-  /** Successful answers by status. The lowest status is sent unless the method sets another. */
+  /** Successful responses by status. The lowest status is sent unless the method sets another. */
   readonly answers: Readonly<Record<number, z.ZodType | Content>>;
-  /** Statuses of problem details, beyond those that the guard may answer. */
+  /** Statuses of problem details, in addition to those of the guard. */
   readonly problems?: readonly number[];
-  /** `Cache-Control` of successful answers. Default `no-store`. */
+  /** `Cache-Control` of successful responses. Default `no-store`. */
   readonly caching?: string;
 }
 
-/** A body that is not one JSON document. */
+/** A response body that is not one JSON document. */
 export interface Content {
   readonly mediaTypes: readonly string[];
   readonly schema: SchemaObject;
   readonly description?: string;
-  /** `Content-Type` to send, where the method does not choose it. */
+  /** `Content-Type` of the response, where the method does not set it. */
   readonly contentType?: string;
 }
 
@@ -57,28 +57,26 @@ export const BYTES: Content = {
   contentType: 'application/octet-stream',
 };
 
-/** Statuses that the guard may answer: two credentials, none, no permission, a limit, an outage. */
+/** The guard's statuses: ambiguous or missing credentials, no permission, rate limit, outage. */
 const GUARD_PROBLEMS = [400, 401, 403, 429, 503];
 
 const PROBLEM_DESCRIPTIONS: Readonly<Record<number, string>> = {
   400: 'The request is not valid.',
   401: 'The caller is not authenticated.',
   403: 'The caller may not do this.',
-  404: 'There is no such thing, or the caller may not know of it.',
-  409: 'The request contradicts what is stored.',
-  410: 'It is no longer kept.',
-  412: 'The resource has changed since it was read.',
+  404: 'It does not exist, or the caller may not see it.',
+  409: 'The request conflicts with the stored state.',
+  410: 'It is no longer stored.',
+  412: 'The identity has changed since it was read.',
   413: 'The body is too large.',
   415: 'The body is not JSON.',
-  429: 'Too many requests; `Retry-After` says when to come back.',
-  503: 'A service that this one depends on is away; `Retry-After` says when to come back.',
+  429: 'Too many requests. Repeat after `Retry-After`.',
+  503: 'A dependency is unavailable. Repeat after `Retry-After`.',
 };
 
 /**
- * Declares all of a route but its method and path: access rule, status, headers and documentation.
- *
- * Stands below `@Get`, `@Post` and the like. The access rule is part of the type, so that a route
- * without one does not compile.
+ * Declares everything about a route except its method and path: access rule, status, headers and
+ * documentation. The access rule is a required property, so that a route without one does not compile.
  */
 export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
   const { summary, description, operationId, optionalBody, answers, problems = [] } = endpoint;
@@ -105,9 +103,9 @@ export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
 
 function success(status: number, body: z.ZodType | Content): MethodDecorator[] {
   if (body instanceof z.ZodType) {
-    return [ApiResponse({ status, description: 'Done.', standardSchema: body })];
+    return [ApiResponse({ status, description: 'Success.', standardSchema: body })];
   }
-  const { mediaTypes, schema, contentType, description = 'Done.' } = body;
+  const { mediaTypes, schema, contentType, description = 'Success.' } = body;
   const content = Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema }]));
   return [
     ApiResponse({ status, description, content }),
@@ -125,7 +123,7 @@ function problem(status: number): MethodDecorator {
   });
 }
 
-/** The JSON Schema of a zod schema as OpenAPI takes it, for places that take no Standard Schema. */
+/** The JSON Schema of a zod schema, for places that accept no Standard Schema. */
 export function jsonSchemaOf(schema: z.ZodType): SchemaObject {
   const name = schema.meta()?.id;
   const { $schema: _dialect, $defs, id: _id, ...rest } = z.toJSONSchema(schema, { io: 'input' });

@@ -4,7 +4,7 @@ import { Histogram, Registry } from 'prom-client';
 import { RequestContexts } from '#libs/authentication';
 import { Logger } from '#libs/platform';
 
-/** Logs and measures each answered request; by the route's pattern, never by its path. */
+/** Logs and measures each request, by the route's pattern and never by its path. */
 @Injectable()
 export class HttpMetrics {
   readonly #durations: Histogram;

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Logger } from '#libs/platform';
 
-/** Lets Nest speak through our log; what it says of its own start is for debugging. */
+/** Writes Nest's messages to the service's log. Those about its start have level debug. */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 

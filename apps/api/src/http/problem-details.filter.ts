@@ -12,7 +12,7 @@ import {
   UnsupportedMediaType,
 } from './request-errors.js';
 
-/** Turns whatever was thrown into problem details (RFC 9457), and nothing else into an answer. */
+/** Converts every error into problem details (RFC 9457). Nothing else answers an error. */
 @Catch()
 export class ProblemDetailsFilter implements ExceptionFilter {
   constructor(
@@ -51,12 +51,12 @@ export class ProblemDetailsFilter implements ExceptionFilter {
   }
 }
 
-function asServiceError(thrown: unknown, request: FastifyRequest): ServiceError {
+function asServiceError(thrown: unknown, request: FastifyRequest) {
   if (thrown instanceof ServiceError) return thrown;
   if (request.raw.destroyed && thrown instanceof Error && thrown.name === 'AbortError') {
     return new RequestAborted();
   }
-  // Nest wraps what Fastify refuses before a route runs, and unknown routes, in these.
+  // Nest wraps unknown routes, and what Fastify refuses before a route runs, in these.
   if (!(thrown instanceof HttpException)) return new InternalError({ cause: thrown });
   switch (thrown.getStatus()) {
     case 400:
@@ -72,7 +72,7 @@ function asServiceError(thrown: unknown, request: FastifyRequest): ServiceError 
   }
 }
 
-/** An error and its causes, as the log shows them. */
+/** An error and its causes, for the log. */
 function described(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : typeof error;
   const { name, message, stack } = error;

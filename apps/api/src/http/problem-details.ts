@@ -12,7 +12,7 @@ export const problemDetails = z
     detail: z.string(),
     requestId: z.string(),
   })
-  .meta({ id: 'ProblemDetails', description: 'Why a request was refused (RFC 9457).' });
+  .meta({ id: 'ProblemDetails', description: 'The reason for a failed request (RFC 9457).' });
 
 export type ProblemDetails = z.output<typeof problemDetails>;
 

@@ -7,12 +7,12 @@ type Issues = Parameters<
   >
 >[0];
 
-/** Checks whatever a route declared a schema for; the refusal lists every fault with its place. */
+/** Validates every parameter that a route declares a schema for. The problem lists every fault. */
 export function validationPipe(): StandardSchemaValidationPipe {
   return new StandardSchemaValidationPipe({ exceptionFactory: invalidRequest });
 }
 
-/** @param issues as a Standard Schema library gives them */
+/** @param issues of a Standard Schema library */
 export function invalidRequest(issues: Issues): InvalidRequest {
   return new InvalidRequest(
     issues.map(({ message, path = [] }) => ({ pointer: pointerOf(path), detail: message })),

@@ -46,7 +46,8 @@ export class IdentitiesController {
   @Post()
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
-    summary: 'Gives the identity of someone, created or linked when there is none: 201, else 200',
+    summary:
+      'Returns the identity of a user, service or bot; creates or links one when there is none (201)',
     answers: { 200: identityResponse, 201: identityResponse },
     problems: [409, 413, 415],
   })
@@ -64,7 +65,7 @@ export class IdentitiesController {
   @Get()
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
-    summary: 'Lists and searches identities, oldest first, a page at a time',
+    summary: 'Lists and searches identities, oldest first, in pages',
     answers: { 200: identityPage },
   })
   async list(
@@ -79,7 +80,7 @@ export class IdentitiesController {
   @Post('lookup')
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
-    summary: 'Tells whom up to 100 communication identities belong to',
+    summary: 'Finds the identities of up to 100 communication user ids',
     answers: { 200: lookupResponse },
     problems: [413, 415],
   })
@@ -96,7 +97,7 @@ export class IdentitiesController {
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
     summary:
-      'Deletes all identities of someone, in every ACS resource; 202 while ACS has not confirmed all',
+      'Deletes all identities of a person, in every ACS resource; 202 until ACS has confirmed all',
     answers: { 200: erasureResponse, 202: erasureResponse },
     problems: [413, 415],
   })
@@ -114,7 +115,7 @@ export class IdentitiesController {
   @Get(':id')
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
-    summary: 'Reads an identity, a deleted one too',
+    summary: 'Returns an identity, also a deleted one',
     answers: { 200: identityResponse },
     problems: [404],
   })
@@ -132,7 +133,7 @@ export class IdentitiesController {
   @ApiIfMatch()
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
-    summary: 'Suspends, resumes or renames; suspending revokes all tokens',
+    summary: 'Suspends, resumes or renames an identity; suspending revokes all its tokens',
     answers: { 200: identityResponse },
     problems: [404, 409, 412, 413, 415],
   })
@@ -153,7 +154,7 @@ export class IdentitiesController {
   @ApiIfMatch()
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
-    summary: 'Deletes an identity with its data at ACS; 202 while ACS has not confirmed it',
+    summary: 'Deletes an identity and its data at ACS; 202 until ACS has confirmed it',
     answers: { 200: identityResponse, 202: identityResponse },
     problems: [404, 409, 412],
   })

@@ -43,7 +43,7 @@ const exportLine = z.strictObject({
   updatedAt: z.iso.datetime(),
 });
 
-/** Many mappings at once, as newline-delimited JSON in constant memory. */
+/** Mappings in bulk, as newline-delimited JSON in constant memory. */
 @ApiTags('identities')
 @Controller('v1/identities')
 export class IdentityBulkController {
@@ -54,11 +54,11 @@ export class IdentityBulkController {
 
   @Post('import')
   @ApiConsumes(NDJSON)
-  @ApiBody({ description: 'A stream of lines.', schema: { type: 'string' } })
+  @ApiBody({ description: 'One JSON object a line.', schema: { type: 'string' } })
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
     operationId: 'identities.import',
-    summary: 'Imports identities line by line and answers line by line; safe to repeat',
+    summary: 'Imports identities, one a line, and answers with one result a line; safe to repeat',
     answers: { 200: ndjson(importLine) },
     problems: [415],
   })
@@ -69,7 +69,7 @@ export class IdentityBulkController {
   ): Promise<StreamableFile> {
     if (!(body instanceof Readable)) throw new UnsupportedImportType();
     const answers = await this.imports.run({
-      // Not destroyed when the import ends early: the answer goes out on the same connection.
+      // Not destroyed when the import ends early: the response uses the same connection.
       chunks: { [Symbol.asyncIterator]: () => body.iterator({ destroyOnReturn: false }) },
       tenant: call.actor.tenant,
       isProvisioning: provision === 'true',
@@ -82,7 +82,7 @@ export class IdentityBulkController {
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
     operationId: 'identities.export',
-    summary: 'Exports all identities that are not deleted; an import takes the lines',
+    summary: 'Exports all identities that are not deleted, in the format that an import accepts',
     answers: { 200: ndjson(exportLine) },
   })
   async export(@CurrentCall() call: CurrentCall): Promise<StreamableFile> {

@@ -3,7 +3,7 @@ import { identityFields, MAPPING_STATUSES } from '#libs/identity-mapping';
 
 export const identityId = z.uuid('must be the UUID of an identity').toLowerCase();
 
-/** Who is to be mapped, and to what. */
+/** The application identity to map, and its communication identity when it has one. */
 export const identityRequest = z
   .strictObject({
     kind: identityFields.kind,
@@ -22,7 +22,7 @@ export const identityUpdate = z
     displayName: identityFields.displayName.nullable().optional(),
   })
   .refine(({ status, displayName }) => status !== undefined || displayName !== undefined, {
-    error: 'must change something',
+    error: 'must change at least one field',
   })
   .meta({ id: 'IdentityUpdate' });
 
@@ -42,7 +42,7 @@ export const erasureRequest = z
   })
   .meta({ id: 'IdentityErasureRequest' });
 
-/** The query of a list, as it stands in the address. */
+/** The query of a list; values are text, as in the URL. */
 export const identitySearch = z.strictObject({
   kind: identityFields.kind.optional(),
   subject: identityFields.subject.optional(),
@@ -50,7 +50,7 @@ export const identitySearch = z.strictObject({
   status: z
     .enum(MAPPING_STATUSES, { error: `is not one of ${MAPPING_STATUSES.join(', ')}` })
     .optional()
-    .meta({ description: 'Left out: all but the deleted ones.' }),
+    .meta({ description: 'Default: all except deleted ones.' }),
   limit: z
     .string()
     .regex(/^([1-9]\d?|100)$/, 'must be a whole number from 1 to 100')
@@ -59,17 +59,17 @@ export const identitySearch = z.strictObject({
     .string()
     .regex(/^[\w-]{22}$/, 'is not a cursor of this service')
     .optional()
-    .meta({ description: '`nextCursor` of the page before.' }),
+    .meta({ description: '`nextCursor` of the previous page.' }),
 });
 
 export const importOptions = z.strictObject({
   provision: z
     .enum(['true', 'false'], { error: 'must be true or false' })
     .default('false')
-    .meta({ description: 'Creates identities at ACS for lines without one.' }),
+    .meta({ description: 'Whether to create identities at ACS for lines without one.' }),
   results: z.enum(['all', 'failed'], { error: 'must be all or failed' }).default('all').meta({
     description:
-      'Which lines are answered. `failed` suits clients that read no answer while they send.',
+      'Which lines get a result. Use `failed` in clients that don’t read the response while they send.',
   }),
 });
 
@@ -80,7 +80,7 @@ export type ErasureRequest = z.output<typeof erasureRequest>;
 export type IdentitySearch = z.output<typeof identitySearch>;
 export type ImportOptions = z.output<typeof importOptions>;
 
-/** The id behind a cursor: its 16 bytes. */
+/** A cursor is the id of the last item, as base64url of its 16 bytes. */
 export function idOfCursor(cursor: string): string {
   const hex = Buffer.from(cursor, 'base64url').toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;

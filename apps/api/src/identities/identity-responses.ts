@@ -20,12 +20,14 @@ export const identityResponse = z
       .regex(/^8:acs:/)
       .optional()
       .meta({ description: 'Absent while the identity is pending.' }),
-    resource: z.string().meta({ description: 'Name of the ACS resource that it is pinned to.' }),
+    resource: z
+      .string()
+      .meta({ description: 'Name of the ACS resource that the identity belongs to.' }),
     status: z.enum(MAPPING_STATUSES),
     isRevoking: z
       .boolean()
-      .meta({ description: 'Whether ACS has yet to confirm that its tokens are revoked.' }),
-    version: z.int().min(1).meta({ description: 'Stands in `ETag`, too.' }),
+      .meta({ description: 'True until ACS has confirmed that the tokens are revoked.' }),
+    version: z.int().min(1).meta({ description: 'Also in `ETag`.' }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
     deletedAt: z.iso.datetime().optional(),
@@ -46,19 +48,20 @@ export const lookupResponse = z
 
 export const erasureResponse = z
   .strictObject({
-    isComplete: z
-      .boolean()
-      .meta({ description: 'Whether ACS has confirmed all; if not, it goes on by itself.' }),
+    isComplete: z.boolean().meta({
+      description:
+        'Whether ACS has confirmed all deletions. If not, the service continues in the background.',
+    }),
     effectiveWithinMinutes: z
       .int()
-      .meta({ description: 'How long ACS may still accept tokens that were issued before.' }),
+      .meta({ description: 'How long ACS may still accept tokens issued before.' }),
     identities: z.array(
       z.strictObject({
         ...identityResponse.shape,
         problem: z
           .string()
           .optional()
-          .meta({ description: 'Code of what stood in the way of this one.' }),
+          .meta({ description: 'Code of the problem that prevented this deletion.' }),
       }),
     ),
   })

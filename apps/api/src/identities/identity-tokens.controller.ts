@@ -28,7 +28,7 @@ export class IdentityTokensController {
   @Post()
   @Endpoint({
     permission: 'CommunicationToken.Issue.All',
-    summary: 'Issues an ACS access token for a mapped identity of the caller’s tenant',
+    summary: 'Issues an ACS access token for an identity of the caller’s tenant',
     optionalBody: tokenRequest,
     answers: { 200: tokenResponse },
     problems: [404, 409, 413, 415],
@@ -47,7 +47,7 @@ export class IdentityTokensController {
   @Post('revoke')
   @Endpoint({
     permission: 'CommunicationToken.Revoke.All',
-    summary: 'Revokes all ACS tokens of an identity; none is issued until ACS has confirmed it',
+    summary: 'Revokes all ACS tokens of an identity; issues none until ACS has confirmed it',
     answers: { 202: revocationResponse },
     problems: [404, 409],
   })

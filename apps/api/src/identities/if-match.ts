@@ -24,7 +24,7 @@ export function ApiIfMatch(): MethodDecorator {
   return ApiHeader({
     name: 'if-match',
     required: false,
-    description: 'The `ETag` that was read. Left out: whichever version there is.',
+    description: 'The `ETag` of the version to change. Default: any version.',
   });
 }
 

@@ -7,14 +7,14 @@ import { UnsupportedMediaType } from '../http/request-errors.js';
 export const NDJSON = 'application/x-ndjson';
 export const IMPORT_ROUTE = '/v1/identities/import';
 
-/** Time to send the body of any other request, in milliseconds. */
-const BODY_MS = 30_000;
-/** Time without a byte in either direction after which an import is given up, in milliseconds. */
-const SILENCE_MS = 600_000;
+/** Time to send the body of any other request. */
+const BODY_TIMEOUT_MS = 30_000;
+/** Time without a byte in either direction after which an import is aborted. */
+const IMPORT_IDLE_TIMEOUT_MS = 600_000;
 
 /**
- * Lets the import read its body as a stream, as long as it takes. Every other route keeps its limits
- * of size and time.
+ * Passes the body of an import as a stream without a limit of size or duration. Every other route
+ * keeps both limits.
  */
 @Injectable()
 export class NdjsonBodyParser implements OnModuleInit {
@@ -26,14 +26,14 @@ export class NdjsonBodyParser implements OnModuleInit {
       if (isImport(request)) done(null, payload);
       else done(new UnsupportedMediaType());
     });
-    // Node's own limit spans all routes; these take its place.
+    // Node's limit applies to all routes; the hook below replaces it.
     server.server.requestTimeout = 0;
     server.addHook('onRequest', (request, _reply, done) => {
       limitTime(request);
       done();
     });
     server.addHook('onSend', (request, reply, payload, done) => {
-      // A refused import's body is not read to its end: it may be huge.
+      // The rest of a refused import's body is not read: it may be huge.
       if (isImport(request) && reply.statusCode >= 400) void reply.header('connection', 'close');
       done(null, payload);
     });
@@ -47,14 +47,14 @@ function isImport(request: FastifyRequest): boolean {
 function limitTime(request: FastifyRequest): void {
   const { raw } = request;
   if (isImport(request)) {
-    raw.socket.setTimeout(SILENCE_MS, () => raw.destroy());
+    raw.socket.setTimeout(IMPORT_IDLE_TIMEOUT_MS, () => raw.destroy());
     return;
   }
   const hasBody = raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'];
   if (!hasBody || raw.headers['content-length'] === '0') return;
   const timer = setTimeout(() => {
     if (!raw.complete) raw.destroy();
-  }, BODY_MS);
+  }, BODY_TIMEOUT_MS);
   raw.once('close', () => {
     clearTimeout(timer);
   });

@@ -29,7 +29,7 @@ import {
   toTokenResponse,
 } from './token-response.js';
 
-/** What callers do for themselves. */
+/** Operations of callers on their own identity. */
 @ApiTags('me')
 @Controller('v1/me')
 export class MeController {
@@ -42,7 +42,8 @@ export class MeController {
   @Post('tokens')
   @Endpoint({
     permission: 'CommunicationToken.Issue',
-    summary: 'Issues an ACS access token for the caller, whose identity is created on first use',
+    summary:
+      'Issues an ACS access token for the caller; creates the caller’s identity on first use',
     optionalBody: tokenRequest,
     answers: { 200: tokenResponse },
     problems: [409, 413, 415],
@@ -60,7 +61,7 @@ export class MeController {
   @Post('tokens/revoke')
   @Endpoint({
     permission: 'CommunicationToken.Issue',
-    summary: 'Revokes all ACS tokens of the caller; none is issued until ACS has confirmed it',
+    summary: 'Revokes all ACS tokens of the caller; issues none until ACS has confirmed it',
     answers: { 202: revocationResponse },
     problems: [404, 409],
   })
@@ -71,7 +72,8 @@ export class MeController {
   @Post('sign-out')
   @Endpoint({
     permission: 'CommunicationToken.Issue',
-    summary: 'Ends the caller’s session: as revoking, but no fault when there is nothing to revoke',
+    summary:
+      'Signs the caller out: revokes all tokens, and succeeds when there is nothing to revoke',
     answers: { 202: revocationResponse },
     problems: [409],
   })
@@ -85,7 +87,7 @@ export class MeController {
     delegatedOnly: true,
     summary: 'Exchanges the Entra token of the caller, a Teams user, for an ACS token',
     description:
-      'Whose token it must be, and got by which application, is taken from the caller’s own access token.',
+      'The token must be of the same user and the same client application as the caller’s access token.',
     answers: { 200: teamsTokenResponse },
     problems: [409, 413, 415],
   })
@@ -99,7 +101,7 @@ export class MeController {
   @Get('identity')
   @Endpoint({
     permission: 'CommunicationToken.Issue',
-    summary: 'Tells which communication identity is mapped to the caller',
+    summary: 'Returns the communication identity of the caller',
     answers: { 200: callerIdentity },
     problems: [404],
   })

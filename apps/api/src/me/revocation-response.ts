@@ -4,8 +4,7 @@ import type { Revocation } from '#libs/identity-mapping';
 export const revocationResponse = z
   .strictObject({
     effectiveWithinMinutes: z.int().min(0).meta({
-      description:
-        'ACS takes up to 15 minutes until no token of the identity is good any more; 0 when there was none.',
+      description: 'ACS accepts revoked tokens for up to 15 minutes. 0 when there was no identity.',
     }),
     auditEntry: z
       .strictObject({ id: z.uuid(), index: z.int().min(0) })

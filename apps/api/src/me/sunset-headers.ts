@@ -2,9 +2,8 @@ import type { FastifyReply } from 'fastify';
 import type { ScopeSunset } from '#libs/token-issuance';
 
 /**
- * Warns of scopes that ACS will stop to give: `Sunset` (RFC 8594) with the earliest day, the days of
- * each in `Token-Scope-Sunset` (a dictionary after RFC 9651), and where the policy names pages that
- * tell what to do, a `Link` to each.
+ * Announces scopes that ACS will retire: `Sunset` (RFC 8594) with the earliest day, the day of each in
+ * `Token-Scope-Sunset` (a dictionary of RFC 9651), and a `Link` to each page that the policy names.
  */
 export function setSunsetHeaders(reply: FastifyReply, sunsets: readonly ScopeSunset[]): void {
   const [first] = sunsets.toSorted((a, b) => a.sunsetAt.getTime() - b.sunsetAt.getTime());

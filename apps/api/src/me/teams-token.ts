@@ -9,7 +9,7 @@ export const teamsTokenRequest = z
       .regex(/^[\w-]+\.[\w-]+\.[\w-]+$/, 'must be an access token of the Teams user')
       .meta({
         description:
-          'Entra access token of the caller for https://auth.msft.communication.azure.com, got by the same application.',
+          'Entra access token of the caller for https://auth.msft.communication.azure.com, issued to the same client application.',
       }),
   })
   .meta({ id: 'TeamsTokenRequest' });
@@ -18,9 +18,7 @@ export type TeamsTokenRequest = z.output<typeof teamsTokenRequest>;
 
 export const teamsTokenResponse = z
   .strictObject({
-    token: z
-      .string()
-      .meta({ description: 'Opaque. Don’t read it; `expiresOn` says how long it lives.' }),
+    token: z.string().meta({ description: 'Opaque; `expiresOn` is its expiry.' }),
     expiresOn: z.iso.datetime(),
     auditEntry: z.strictObject({ id: z.uuid(), index: z.int().min(0) }),
   })

@@ -4,7 +4,7 @@ import { IssuancePolicies } from '#libs/token-issuance';
 import { invalidRequest } from '../http/validation.pipe.js';
 import { type TokenRequest, tokenRequest } from './token-request.js';
 
-/** Reads a token request; which scopes there are is for the policy in force to say. */
+/** Validates a token request. The known scopes are those of the policy in force. */
 @Injectable()
 export class TokenRequestPipe implements PipeTransform<unknown, TokenRequest> {
   #version: string | undefined;
@@ -24,7 +24,7 @@ export class TokenRequestPipe implements PipeTransform<unknown, TokenRequest> {
     if (version === this.#version) return this.#schema;
     const scope = z.enum([...knownScopes], { error: `is not one of ${knownScopes.join(', ')}` });
     this.#schema = tokenRequest.extend({
-      scopes: z.array(scope).min(1, 'must name a scope, or be left out').max(16).optional(),
+      scopes: z.array(scope).min(1, 'must name a scope, or be absent').max(16).optional(),
     });
     this.#version = version;
     return this.#schema;

@@ -1,15 +1,15 @@
 import { z } from 'zod';
 
-/** What a caller may say of the token that it asks for. */
+/** The options of a requested token. */
 export const tokenRequest = z
   .strictObject({
     scopes: z
       .array(z.string().regex(/^[a-z][a-z.]{0,63}$/, 'is not the name of a scope'))
-      .min(1, 'must name a scope, or be left out')
+      .min(1, 'must name a scope, or be absent')
       .max(16, 'must name at most 16 scopes')
       .optional()
       .meta({
-        description: 'Left out: the scopes that the policy gives by default.',
+        description: 'Default: those of the policy.',
         example: ['voip'],
       }),
     expiresInMinutes: z
@@ -18,7 +18,7 @@ export const tokenRequest = z
       .max(1440, 'must be at most 1440 minutes')
       .optional()
       .meta({
-        description: 'Left out: the lifetime that the policy gives by default.',
+        description: 'Default: that of the policy.',
         example: 60,
       }),
   })

@@ -12,9 +12,7 @@ export const callerIdentity = z
 
 export const tokenResponse = z
   .strictObject({
-    token: z
-      .string()
-      .meta({ description: 'Opaque. Don’t read it; `expiresOn` says how long it lives.' }),
+    token: z.string().meta({ description: 'Opaque; `expiresOn` is its expiry.' }),
     expiresOn: z.iso.datetime(),
     scopes: z.array(z.string()),
     identity: callerIdentity,

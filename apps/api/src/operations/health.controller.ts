@@ -21,8 +21,8 @@ export class HealthController {
 
   @Get('live')
   @Endpoint({
-    publicBecause: 'it says nothing but that the process runs',
-    summary: 'Says that the process runs; fails only when it should be restarted',
+    publicBecause: 'shows only that the process runs',
+    summary: 'Liveness: 200 while the process runs. Restart it when this fails',
     answers: { 200: liveness },
   })
   live(): z.output<typeof liveness> {
@@ -32,8 +32,8 @@ export class HealthController {
   @Get('ready')
   @ApiResponse({ status: 503, description: 'Not ready.', standardSchema: readiness })
   @Endpoint({
-    publicBecause: 'load balancers carry no token; reasons go to the log only',
-    summary: 'Says whether the service could serve a request now; 503 when not',
+    publicBecause: 'load balancers have no token; reasons are in the log only',
+    summary: 'Readiness: 200 when the service can serve requests, otherwise 503',
     answers: { 200: readiness },
   })
   async ready(

@@ -3,14 +3,14 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import { Registry } from 'prom-client';
 import { Public } from '#libs/authentication';
 
-/** Counts and durations in Prometheus' text format; keep the path inside the network. */
+/** Metrics in Prometheus' text format. Don't expose the path outside the network. */
 @ApiExcludeController()
 @Controller('metrics')
 export class MetricsController {
   constructor(private readonly registry: Registry) {}
 
   @Get()
-  @Public('holds counts and durations only; scrapers carry no token')
+  @Public('counts and durations only; scrapers have no token')
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
   async read(): Promise<string> {
     return this.registry.metrics();

@@ -3,12 +3,12 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import { jsonSchemaOf } from '../http/endpoint.js';
 import { problemDetails } from '../http/problem-details.js';
 
-/** The OpenAPI document of all routes, out of the same schemas that check requests. */
+/** The OpenAPI document of all routes, from the schemas that validate requests. */
 export function openApiDocument(app: INestApplication): OpenAPIObject {
   const configuration = new DocumentBuilder()
     .setTitle('Communication identity service')
     .setDescription(
-      'Issues Azure Communication Services access tokens to callers that Microsoft Entra ID vouches for, and records every issuance.',
+      'Issues Azure Communication Services access tokens to callers authenticated by Microsoft Entra ID, and records every issuance in a verifiable audit log.',
     )
     .setVersion('1')
     .setOpenAPIVersion('3.1.0')
@@ -24,7 +24,7 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
   return document;
 }
 
-/** A route has one id, whether the log is public or not: `LogController` and `PublicLogController`. */
+/** `LogController` and `PublicLogController` have the same routes, so the same operation ids. */
 function nameOf(controller: string): string {
   const name = controller.replace(/^Public/, '').replace(/Controller$/, '');
   return name.charAt(0).toLowerCase() + name.slice(1);

@@ -5,23 +5,19 @@ import type { Decision } from '#libs/token-issuance';
 export const policyEvaluationRequest = z
   .strictObject({
     subject: z.strictObject({
-      kind: z.enum(IDENTITY_KINDS).meta({ description: 'Of the identity that the token is for.' }),
-      tenant: z
-        .string()
-        .min(1)
-        .max(256)
-        .meta({ description: 'Of the identity that the token is for.' }),
+      kind: z.enum(IDENTITY_KINDS).meta({ description: 'Of the token’s identity.' }),
+      tenant: z.string().min(1).max(256).meta({ description: 'Of the token’s identity.' }),
       clientApp: z.string().min(1).max(256).optional(),
       permissions: z
         .array(z.string().min(1).max(128))
         .max(32)
         .default(['CommunicationToken.Issue'])
-        .meta({ description: 'What the caller holds.' }),
+        .meta({ description: 'Permissions of the caller.' }),
       guest: z.boolean().default(false),
       forOthers: z
         .boolean()
         .default(false)
-        .meta({ description: 'Whether the token is for another identity than the caller’s own.' }),
+        .meta({ description: 'Whether the token is for an identity other than the caller’s own.' }),
     }),
     scopes: z.array(z.string().min(1).max(64)).min(1).max(16).optional(),
     expiresInMinutes: z.int().min(60).max(1440).optional(),
@@ -36,11 +32,11 @@ export const policyEvaluation = z
     rule: z
       .string()
       .optional()
-      .meta({ description: 'The rule that decides. Absent when none applies.' }),
-    version: z.string().meta({ description: 'Of the policy, as audit entries name it.' }),
+      .meta({ description: 'The rule that decided. Absent when none applies.' }),
+    version: z.string().meta({ description: 'Version of the policy, as in audit entries.' }),
     trials: z
       .array(z.strictObject({ rule: z.string(), outcome: z.string() }))
-      .meta({ description: 'What rules in audit mode would have decided.' }),
+      .meta({ description: 'Decisions of rules in audit mode, which have no effect.' }),
     grant: z
       .strictObject({
         scopes: z.array(z.string()),

@@ -10,7 +10,7 @@ import {
   toPolicyEvaluation,
 } from './policy-evaluation.js';
 
-/** What the issuance policy in force would decide. */
+/** Dry runs of the issuance policy in force. */
 @ApiTags('policy')
 @Controller('v1/policy')
 export class PolicyController {
@@ -19,7 +19,7 @@ export class PolicyController {
   @Post('evaluate')
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
-    summary: 'Tries the issuance policy in force; nothing is issued or counted',
+    summary: 'Evaluates the issuance policy in force; issues and counts nothing',
     answers: { 200: policyEvaluation },
     problems: [413, 415],
   })
