@@ -1,12 +1,12 @@
-// Puts each program that production runs into dist/bin, out of what tsc built: opening 3,000 small
-// files took most of its start (docs/decisions/0008). The api is one file. The command line is one
-// file and a part for each command, which loads what that command needs.
+// Bundles the programs of production from the output of tsc into dist/bin, because opening 3,000 small
+// files took most of their start (docs/decisions/0008). The api is one file. The command line is one
+// file and a part for each command, which loads only what that command needs.
 import { build } from 'rolldown';
 
-/** Loaded from node_modules: they read files beside themselves, or must exist only once. */
+/** Loaded from node_modules: they read files of their package, or must exist only once. */
 const outside = [/^typeorm(\/|$)/, 'reflect-metadata', 'swagger-ui-dist'];
 
-/** Packages that our dependencies would use if they were there. */
+/** Optional packages of our dependencies, which are not installed. */
 const absent = [
   /^@nestjs\/(microservices|websockets|platform-express)(\/|$)/,
   ...['@fastify/multipart', '@fastify/view', 'class-transformer', 'class-validator', 'keyv'],
@@ -19,11 +19,11 @@ async function bundle(name, input, codeSplitting) {
     platform: 'node',
     external: [...outside, ...absent],
     treeshake: {
-      // Our modules do nothing while they load, so that a library's index costs what is used of it.
+      // Our modules have no side effects: of a library's index, only what is used is bundled.
       moduleSideEffects: [{ test: /[\\/]dist[\\/](apps|libs)[\\/]/, sideEffects: false }],
     },
     onLog(level, log, print) {
-      // It would be found missing only when the program needs it.
+      // Otherwise it would be missing only when the program needs it.
       if (log.code === 'UNRESOLVED_IMPORT') throw new Error(log.message);
       // "use restrict" in passport-azure-ad, a misspelling without effect.
       if (log.code !== 'MODULE_LEVEL_DIRECTIVE') print(level, log);

@@ -1,5 +1,4 @@
-// `npm run check`: everything that can be said of the code without running it, two checks at a time.
-// With --build, it is built meanwhile, as `npm test` wants it.
+// `npm run check`: runs the static checks, two at a time. With --build, as in `npm test`, it also builds.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -17,13 +16,13 @@ const failed = [];
 
 async function run([name, command]) {
   const child = spawn(command, { shell: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  const said = [];
-  child.stdout.on('data', (chunk) => said.push(chunk));
-  child.stderr.on('data', (chunk) => said.push(chunk));
+  const output = [];
+  child.stdout.on('data', (chunk) => output.push(chunk));
+  child.stderr.on('data', (chunk) => output.push(chunk));
   const [code] = await once(child, 'close');
   if (code !== 0) failed.push(name);
   console.log(`${code === 0 ? '✔' : '✘'} ${name}`);
-  if (code !== 0) console.log(Buffer.concat(said).toString());
+  if (code !== 0) console.log(Buffer.concat(output).toString());
 }
 
 const waiting = [...checks];

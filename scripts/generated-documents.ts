@@ -4,7 +4,7 @@ import { openApiDocument } from '../apps/api/src/operations/openapi-document.js'
 import { commandLinePage } from './command-line-page.js';
 import { placeholderEnvironment } from './placeholder-environment.js';
 
-/** The documents that come out of the code, by their paths. Nothing is connected to. */
+/** Generates documents from the code, by their paths. Connects to nothing. */
 export async function generatedDocuments(): Promise<Readonly<Record<string, string>>> {
   const app = await createApi(placeholderEnvironment);
   try {
@@ -21,15 +21,15 @@ export async function generatedDocuments(): Promise<Readonly<Record<string, stri
 function configurationPage(): string {
   const parts = serviceSettings.map(({ name, variables }) => {
     const rows = variables.map(({ name: variable, description, isRequired, fallback }) => {
-      const standing = isRequired ? '**required**' : fallback ? `\`${fallback}\`` : '–';
-      return `| \`${variable}\` | ${standing} | ${description.replaceAll('|', '\\|')} |`;
+      const byDefault = isRequired ? '**required**' : fallback ? `\`${fallback}\`` : '–';
+      return `| \`${variable}\` | ${byDefault} | ${description.replaceAll('|', '\\|')} |`;
     });
     return [`## ${name}`, '', '| Variable | Default | Meaning |', '|---|---|---|', ...rows, ''];
   });
   return [
     '# Configuration',
     '',
-    'The api reads environment variables alone, all of them at its start; `npm run documents` writes this page from the same schemas. It refuses to start when any is at fault, and lists every fault at once with its fix. `acs-identity config check` does the same without starting anything, and `acs-identity config list` prints this list.',
+    'The api reads its settings from environment variables at its start. With an invalid setting it does not start, and it lists every error with its fix. `acs-identity config check` checks the settings without a start; `acs-identity config list` prints this list. `npm run documents` generates this page from the schemas of the settings.',
     '',
     ...parts.flat(),
   ]

@@ -1,4 +1,4 @@
-/** A complete environment that leads nowhere: enough to put the api together, not to serve. */
+/** A complete environment with unreachable upstreams: enough to create the api, not to serve requests. */
 export const placeholderEnvironment: Readonly<Record<string, string>> = {
   LOG_LEVEL: 'silent',
   DATABASE_URL: 'postgres://service:none@127.0.0.1:1/identity',

@@ -2,40 +2,40 @@ import type { ControlClient, MintSignature } from '../../apps/emulator/src/index
 
 export type Members = Readonly<Record<string, unknown>>;
 
-/** A hostile token: why it is one, and how it is made. */
+/** A token that must be refused. */
 export interface HostileToken {
   readonly name: string;
   /** @returns the value of the `Authorization` header */
   readonly authorization: (forge: Forge) => Promise<string>;
 }
 
-/** Makes tokens that differ from a good one in exactly what is asked for. */
+/** Makes tokens that differ from a valid one in one point. */
 export class Forge {
   private constructor(
     private readonly control: ControlClient,
-    /** The good token that the hostile ones derive from. */
-    readonly good: string,
+    /** A valid token of the sample person `alice`. */
+    readonly valid: string,
     readonly header: Members,
     readonly claims: Members,
   ) {}
 
   static async open(control: ControlClient): Promise<Forge> {
-    const good = await control.mintToken({ person: 'alice' });
-    const [header = '', claims = ''] = good.split('.');
-    return new Forge(control, good, decoded(header), decoded(claims));
+    const valid = await control.mintToken({ person: 'alice' });
+    const [header = '', claims = ''] = valid.split('.');
+    return new Forge(control, valid, decoded(header), decoded(claims));
   }
 
-  /** A good token but for some claims; `undefined` takes one away. Well signed. */
+  /** A token with changed claims and a valid signature; `undefined` removes a claim. */
   async withClaims(changes: Members): Promise<string> {
     return this.signed(this.header, { ...this.claims, ...changes });
   }
 
-  /** A good token but for some header parameters. Well signed, unless told otherwise. */
+  /** A token with changed header parameters and, by default, a valid signature. */
   async withHeader(changes: Members, sign: MintSignature = 'current'): Promise<string> {
     return this.signed({ ...this.header, ...changes }, this.claims, sign);
   }
 
-  /** Signs texts as they are, and objects as JSON. */
+  /** Signs a header and claims; a text is signed as it is, an object as JSON. */
   async signed(
     header: Members | string,
     claims: Members | string,
@@ -44,9 +44,9 @@ export class Forge {
     return this.control.mintToken({ rawHeader: text(header), rawClaims: text(claims), sign });
   }
 
-  /** The good token's segments, for changes that a signer would not make. */
+  /** The segments of the valid token, for changes without a new signature. */
   get segments(): [string, string, string] {
-    const [header = '', claims = '', signature = ''] = this.good.split('.');
+    const [header = '', claims = '', signature = ''] = this.valid.split('.');
     return [header, claims, signature];
   }
 }
@@ -60,5 +60,5 @@ function text(value: Members | string): string {
 }
 
 function decoded(segment: string): Members {
-  return JSON.parse(Buffer.from(segment, 'base64url').toString('utf8')) as Members; // of the emulator's own making
+  return JSON.parse(Buffer.from(segment, 'base64url').toString('utf8')) as Members; // a segment made by the emulator
 }

@@ -6,7 +6,7 @@ const SECOND = '5d3f0c5e-8b1a-4c57-9f0e-2a7c61d40002';
 const THIRD = '5d3f0c5e-8b1a-4c57-9f0e-2a7c61d40003';
 const CONSUMERS = '9188040d-6c67-4c5b-b112-36a304b66dad';
 
-/** Well-signed tokens, each with other claims. */
+/** One token for each change of the claims, with a valid signature. */
 function each(
   changes: readonly (Members | ((claims: Members, nowSeconds: number) => Members))[],
 ): readonly HostileToken[] {
@@ -94,12 +94,12 @@ const issuers = each([
 
 const tenants: readonly HostileToken[] = [
   {
-    name: 'a good token of a tenant that is not allowed',
+    name: 'a valid token of a tenant that is not allowed',
     authorization: async (forge) =>
       `Bearer ${await forge.withClaims({ tid: THIRD, iss: String(forge.claims.iss).replace(HOME, THIRD) })}`,
   },
   {
-    name: 'a good token of the consumer tenant',
+    name: 'a valid token of the consumer tenant',
     authorization: async (forge) =>
       `Bearer ${await forge.withClaims({ tid: CONSUMERS, iss: String(forge.claims.iss).replace(HOME, CONSUMERS) })}`,
   },

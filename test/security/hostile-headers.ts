@@ -6,7 +6,7 @@ const attacker = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const attackerJwk = attacker.publicKey.export({ format: 'jwk' });
 const weak = generateKeyPairSync('rsa', { modulusLength: 1024 });
 
-/** Signed by the attacker's own key, whatever the header says. */
+/** A token signed by the attacker's key. */
 function byAttacker(forge: Forge, header: Members, key = attacker.privateKey): string {
   const input = `${base64url(JSON.stringify({ ...forge.header, ...header }))}.${forge.segments[1]}`;
   return `${input}.${sign('sha256', Buffer.from(input), key).toString('base64url')}`;
@@ -20,7 +20,7 @@ function byHmac(forge: Forge, alg: string, digest: string, secret: string): stri
 const algorithms: readonly HostileToken[] = [
   ...['none', 'None', 'NONE', 'nOnE', ''].flatMap((alg) => [
     {
-      name: `alg ${JSON.stringify(alg)} over a good signature`,
+      name: `alg ${JSON.stringify(alg)} over a valid signature`,
       authorization: async (forge: Forge) => `Bearer ${await forge.withHeader({ alg })}`,
     },
     {

@@ -79,25 +79,25 @@ describeMetadataSource('HttpsMetadataSource', () => ({
 
 describe('HttpsMetadataSource', () => {
   it.each(['/redirect', '/broken', '/html', '/fault', '/empty', '/cut'])(
-    'rejects, and harms nobody, when the answer is %s',
+    'rejects the response %s, and loads the next document',
     async (path) => {
       await expect(load(path)).rejects.toThrow();
       expect(await load('/good')).toBeDefined();
     },
   );
 
-  it.each(['/hang', '/drip'])('gives up in time when the answer is %s', async (path) => {
+  it.each(['/hang', '/drip'])('stops at its deadline for the response %s', async (path) => {
     await expect(load(path, 300)).rejects.toThrow();
   });
 
-  it('reads no more of 50 MB than it needs to see that it is too much', async () => {
+  it('stops reading a response of 50 MB at its size limit', async () => {
     const before = process.memoryUsage().arrayBuffers;
     await expect(load('/huge')).rejects.toThrow('too large');
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
     expect(await load('/good')).toBeDefined();
   });
 
-  it('asks over https only, of servers whose certificate it trusts', async () => {
+  it('calls only https addresses, with trusted certificates', async () => {
     await expect(
       source.load(origin.replace('https', 'http'), AbortSignal.timeout(1_000)),
     ).rejects.toThrow('not an https address');

@@ -12,7 +12,7 @@ function signedClaims(name: string, claims: (json: string, forge: Forge) => stri
   };
 }
 
-/** The same base64url segment with the bits that carry nothing changed. */
+/** The segment with changed padding bits, which base64url decoding ignores. */
 function withStrayBits(segment: string): string {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   const last = alphabet.indexOf(segment.slice(-1));
@@ -22,26 +22,26 @@ function withStrayBits(segment: string): string {
 const serializations: readonly HostileToken[] = [
   of('no token', () => 'Bearer'),
   of('an empty token', () => 'Bearer '),
-  of('no scheme', ({ good }) => good),
-  of('another scheme', ({ good }) => `Basic ${good}`),
-  of('DPoP', ({ good }) => `DPoP ${good}`),
-  of('two blanks', ({ good }) => `Bearer  ${good}`),
-  of('a tab', ({ good }) => `Bearer\t${good}`),
-  of('something after the token', ({ good }) => `Bearer ${good} x`),
-  of('two tokens with a comma', ({ good }) => `Bearer ${good}, Bearer ${good}`),
-  of('quotes', ({ good }) => `Bearer "${good}"`),
-  of('a colon after the scheme', ({ good }) => `Bearer: ${good}`),
-  of('a trailing dot', ({ good }) => `Bearer ${good}.`),
-  of('a leading dot', ({ good }) => `Bearer .${good}`),
+  of('no scheme', ({ valid }) => valid),
+  of('another scheme', ({ valid }) => `Basic ${valid}`),
+  of('DPoP', ({ valid }) => `DPoP ${valid}`),
+  of('two spaces', ({ valid }) => `Bearer  ${valid}`),
+  of('a tab', ({ valid }) => `Bearer\t${valid}`),
+  of('text after the token', ({ valid }) => `Bearer ${valid} x`),
+  of('two tokens with a comma', ({ valid }) => `Bearer ${valid}, Bearer ${valid}`),
+  of('quotes', ({ valid }) => `Bearer "${valid}"`),
+  of('a colon after the scheme', ({ valid }) => `Bearer: ${valid}`),
+  of('a trailing dot', ({ valid }) => `Bearer ${valid}.`),
+  of('a leading dot', ({ valid }) => `Bearer .${valid}`),
   of('two segments', ({ segments: [header, claims] }) => `Bearer ${header}.${claims}`),
   of('an empty signature', ({ segments: [header, claims] }) => `Bearer ${header}.${claims}.`),
-  of('four segments', ({ good }) => `Bearer ${good}.x`),
-  of('five segments, as in an encrypted token', ({ good }) => `Bearer ${good}.x.x`),
+  of('four segments', ({ valid }) => `Bearer ${valid}.x`),
+  of('five segments, as in an encrypted token', ({ valid }) => `Bearer ${valid}.x.x`),
   of('empty segments', () => 'Bearer ..'),
-  of('one word', () => 'Bearer token'),
-  of('padding', ({ good }) => `Bearer ${good}==`),
+  of('a single word', () => 'Bearer token'),
+  of('padding', ({ valid }) => `Bearer ${valid}==`),
   of('padding in the middle', ({ segments: [h, c, s] }) => `Bearer ${h}=.${c}.${s}`),
-  of('percent encoding', ({ good }) => `Bearer ${good.replace('.', '%2E')}`),
+  of('percent encoding', ({ valid }) => `Bearer ${valid.replace('.', '%2E')}`),
   of('plain base64', ({ segments: [h, c, s] }) => {
     const plain = Buffer.from(s, 'base64url').toString('base64').replaceAll('=', '');
     return `Bearer ${h}.${c}.${plain}+/`;
@@ -50,7 +50,7 @@ const serializations: readonly HostileToken[] = [
     'stray bits in the signature',
     ({ segments: [h, c, s] }) => `Bearer ${h}.${c}.${withStrayBits(s)}`,
   ),
-  of('stray characters in the signature', ({ good }) => `Bearer ${good}!!`),
+  of('stray characters in the signature', ({ valid }) => `Bearer ${valid}!!`),
   of(
     'JSON serialization',
     ({ segments: [header, payload, signature] }) =>
@@ -61,14 +61,14 @@ const serializations: readonly HostileToken[] = [
     ({ segments: [header, payload, signature] }) =>
       `Bearer ${base64url(JSON.stringify({ protected: header, payload, signature }))}`,
   ),
-  of('a signature cut short', ({ good }) => `Bearer ${good.slice(0, -8)}`),
-  of('a signature drawn out', ({ good }) => `Bearer ${good}AAAA`),
+  of('a truncated signature', ({ valid }) => `Bearer ${valid.slice(0, -8)}`),
+  of('a lengthened signature', ({ valid }) => `Bearer ${valid}AAAA`),
   of(
     'a signature of zeros',
     ({ segments: [h, c] }) => `Bearer ${h}.${c}.${base64url(Buffer.alloc(256))}`,
   ),
   of('the claims’ segment twice', ({ segments: [h, c] }) => `Bearer ${h}.${c}.${c}`),
-  of('other claims under a good signature', ({ segments: [h, , s], claims }) => {
+  of('other claims under a valid signature', ({ segments: [h, , s], claims }) => {
     const other = base64url(JSON.stringify({ ...claims, scp: 'AuditLog.Read.All' }));
     return `Bearer ${h}.${other}.${s}`;
   }),
@@ -92,24 +92,24 @@ const structures: readonly HostileToken[] = [
     '{"a":NaN}',
   ].map((claims) => signedClaims(`claims ${JSON.stringify(claims)}`, () => claims)),
   ...NAMES.map((name) =>
-    signedClaims(`${name} twice`, (json) => `{${JSON.stringify(name)}:"x",${json.slice(1)}`),
+    signedClaims(`duplicate ${name}`, (json) => `{${JSON.stringify(name)}:"x",${json.slice(1)}`),
   ),
-  signedClaims('aud twice, once escaped', (json) => `{"\\u0061ud":"x",${json.slice(1)}`),
+  signedClaims('duplicate aud, one escaped', (json) => `{"\\u0061ud":"x",${json.slice(1)}`),
   signedClaims(
-    'a name twice deep down',
+    'a duplicate nested name',
     (json) => `{"deep":[{"a":1,"b":{},"a":2}],${json.slice(1)}`,
   ),
   signedClaims('a byte order mark', (json) => `\ufeff${json}`),
-  signedClaims('a comma too many', (json) => json.replace(/}$/, ',}')),
+  signedClaims('a trailing comma', (json) => json.replace(/}$/, ',}')),
   signedClaims('a comment', (json) => json.replace(/}$/, '/**/}').replace('{', '{//\n')),
   signedClaims('text after the claims', (json) => `${json} x`),
   signedClaims('two objects', (json) => `${json}${json}`),
   signedClaims('claims in a list', (json) => `[${json}]`),
-  signedClaims('claims below a member', (json) => `{"claims":${json}}`),
+  signedClaims('claims inside a member', (json) => `{"claims":${json}}`),
 ];
 
 const sizes: readonly HostileToken[] = [
-  of('bytes that are no UTF-8', ({ segments: [h, , s] }) => {
+  of('bytes that are not UTF-8', ({ segments: [h, , s] }) => {
     const bytes = Buffer.concat([
       Buffer.from('{"a":"'),
       Buffer.from([0xff, 0xfe]),
@@ -131,7 +131,7 @@ const sizes: readonly HostileToken[] = [
       `Bearer ${h}.${base64url(Buffer.from(JSON.stringify(claims).slice(0, 500), 'utf16le'))}.${s}`,
   ),
   signedClaims(
-    '9,000 characters more',
+    '9,000 additional characters',
     (json) => `{"filler":"${'x'.repeat(9_000)}",${json.slice(1)}`,
   ),
   signedClaims(

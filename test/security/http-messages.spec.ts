@@ -17,7 +17,7 @@ function concrete(path: string): string {
   return path.replaceAll(':id', '01980000-0000-7000-8000-000000000000').replace(/\*$/, '0/000');
 }
 
-/** The routes that a method and a path lead to, as the router sees it. */
+/** Whether the router has a route for the method and the path. */
 function isServed(method: string, path: string): boolean {
   const wanted = method === 'HEAD' ? 'GET' : method;
   return routes.some((route) => {
@@ -26,7 +26,7 @@ function isServed(method: string, path: string): boolean {
   });
 }
 
-/** Sends exactly these bytes. @returns everything that came back before the connection ended */
+/** Sends the lines as they are. @returns all that the server sent until the end of the connection */
 async function raw(lines: readonly string[]): Promise<string> {
   const { port, hostname } = new URL(service().url);
   const { promise, resolve, reject } = Promise.withResolvers<string>();
@@ -42,20 +42,23 @@ async function raw(lines: readonly string[]): Promise<string> {
   return promise;
 }
 
-/** A request that ends where two readers could differ, and one more that hides behind it. */
+/** Header lines by which two servers could disagree on the end of the request. */
 const ambiguous: readonly (readonly [string, readonly string[]])[] = [
-  ['both lengths', ['Content-Length: 4', 'Transfer-Encoding: chunked', '', '0', '', '']],
-  ['two lengths', ['Content-Length: 0', 'Content-Length: 4', '', 'abcd']],
-  ['a length that is none', ['Content-Length: +4', '', 'abcd']],
-  ['a transfer coding twice', ['Transfer-Encoding: chunked, identity', '', '0', '', '']],
-  ['a blank before the colon', ['Transfer-Encoding : chunked', '', '0', '', '']],
+  [
+    'content length and transfer coding',
+    ['Content-Length: 4', 'Transfer-Encoding: chunked', '', '0', '', ''],
+  ],
+  ['two content lengths', ['Content-Length: 0', 'Content-Length: 4', '', 'abcd']],
+  ['an invalid content length', ['Content-Length: +4', '', 'abcd']],
+  ['two transfer codings', ['Transfer-Encoding: chunked, identity', '', '0', '', '']],
+  ['a space before the colon', ['Transfer-Encoding : chunked', '', '0', '', '']],
   ['a folded header', ['X-Folded: a', ' b', 'Content-Length: 0', '', '']],
   ['a bare line feed in a header', ['X-Cut: a\nContent-Length: 4', '', 'abcd']],
   ['a zero byte in a header', ['X-Zero: a\0b', 'Content-Length: 0', '', '']],
 ];
 
-describe('answers', () => {
-  it('name the type of their content, texts with their character set, and never redirect', async () => {
+describe('responses', () => {
+  it('have a content type, with the character set of a text, and are never redirects', async () => {
     const token = await service().token('alice');
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
     const paths = [
@@ -73,18 +76,17 @@ describe('answers', () => {
             ...(sent && { headers: sent }),
             ...(sent && method === 'POST' && { body: '{}' }),
           });
-          const asked = `${method} ${path}`;
+          const what = `${method} ${path}`;
           const type = answer.headers.get('content-type') ?? '';
-          if ((await answer.text()) !== '') expect(type, asked).toMatch(/^[a-z]+\/[a-z0-9.+-]+/);
-          if (type.startsWith('text/'))
-            expect(type.toLowerCase(), asked).toContain('charset=utf-8');
-          expect(Math.floor(answer.status / 100), asked).not.toBe(3);
+          if ((await answer.text()) !== '') expect(type, what).toMatch(/^[a-z]+\/[a-z0-9.+-]+/);
+          if (type.startsWith('text/')) expect(type.toLowerCase(), what).toContain('charset=utf-8');
+          expect(Math.floor(answer.status / 100), what).not.toBe(3);
         }
   });
 });
 
 describe('methods', () => {
-  it('lead nowhere but to declared routes', async () => {
+  it('other than those of declared routes are answered with 404', async () => {
     for (const path of new Set(routes.map((route) => concrete(route.path))))
       for (const method of METHODS) {
         if (isServed(method, path)) continue;
@@ -93,7 +95,7 @@ describe('methods', () => {
       }
   });
 
-  it('ask for as much when only the head of an answer is wanted', async () => {
+  it('HEAD needs the same permission as GET', async () => {
     for (const { method, path, rules } of routes) {
       if (method !== 'GET' || rules[0]?.kind === 'public') continue;
       const { status } = await fetch(`${service().url}${concrete(path)}`, { method: 'HEAD' });
@@ -102,8 +104,8 @@ describe('methods', () => {
   });
 });
 
-describe('requests whose end could be read in two ways', () => {
-  it.each(ambiguous)('are refused and end the connection: %s', async (_case, lines) => {
+describe('requests with an ambiguous end', () => {
+  it.each(ambiguous)('are refused, and the connection is closed: %s', async (_case, lines) => {
     const hidden = ['GET /health/live HTTP/1.1', 'Host: hidden', '', ''];
     const answer = await raw(['POST /v1/me/tokens HTTP/1.1', 'Host: api', ...lines, ...hidden]);
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);

@@ -23,10 +23,10 @@ async function statusOf({ url }: GuardedApplication, token: string): Promise<num
 
 describe('key rollover', () => {
   it(
-    'refuses none of 5,000 requests while keys change twice amid bogus key ids',
+    'refuses none of 5,000 requests while keys change twice and tokens with unknown key ids arrive',
     { timeout: 90_000 },
     async () => {
-      const place = await startGuardedApplication({
+      const application = await startGuardedApplication({
         clock: new SystemClock(),
         environment: {
           AUTHENTICATION_REQUESTS_PER_MINUTE: '0',
@@ -36,12 +36,12 @@ describe('key rollover', () => {
       });
       const issuer = new TestIssuer(() => Date.now());
       const [second, third, unknown] = ['second', 'third', 'unknown'].map((id) => testKey(id));
-      issuer.publish(place.source);
+      issuer.publish(application.source);
       const stop = new AbortController();
       const bogus: Promise<number>[] = [];
       const flood = (async () => {
         for (let number = 0; !stop.signal.aborted; number += 1) {
-          bogus.push(statusOf(place, issuer.token({}, { kid: `bogus ${number}` }, unknown)));
+          bogus.push(statusOf(application, issuer.token({}, { kid: `bogus ${number}` }, unknown)));
           await pause(250, undefined, { signal: stop.signal }).catch(() => undefined);
         }
       })();
@@ -51,14 +51,14 @@ describe('key rollover', () => {
       const worker = async (): Promise<void> => {
         while (sent < REQUESTS) {
           sent += 1;
-          // The new key signs from the instant of its publication on; the old one stays published.
+          // A new key signs as soon as it is published; the old keys stay published.
           const next = sent === 1_500 ? second : sent === 3_000 ? third : undefined;
           if (next !== undefined) {
             issuer.keys.push(next);
-            issuer.publish(place.source);
+            issuer.publish(application.source);
             token = issuer.token();
           }
-          statuses.push(await statusOf(place, token));
+          statuses.push(await statusOf(application, token));
         }
       };
       try {
@@ -70,30 +70,30 @@ describe('key rollover', () => {
         expect(new Set(await Promise.all(bogus))).toEqual(new Set([401]));
       } finally {
         stop.abort();
-        await place.app.close();
+        await application.app.close();
       }
     },
   );
 });
 
 describe('an outage of the identity provider', () => {
-  it('lets good tokens pass for as long as configured, then answers 503, never 401', async () => {
+  it('accepts valid tokens for the configured time, then answers 503, never 401', async () => {
     const clock = new ManualClock(Date.now());
     const source = new MemoryMetadataSource();
     const issuer = new TestIssuer(() => clock.now());
     issuer.publish(source);
-    const place = await startGuardedApplication({
+    const application = await startGuardedApplication({
       clock,
       source,
       environment: { AUTHENTICATION_KEYS_MAX_AGE_MINUTES: '60' },
     });
     try {
-      expect(await statusOf(place, issuer.token())).toBe(200);
+      expect(await statusOf(application, issuer.token())).toBe(200);
       await clock.advance(30 * MINUTE_MS);
       source.documents.clear();
       const statuses: number[] = [];
       for (let minute = 0; minute < 62; minute += 1) {
-        statuses.push(await statusOf(place, issuer.token()));
+        statuses.push(await statusOf(application, issuer.token()));
         await clock.advance(MINUTE_MS);
       }
       const firstRefused = statuses.indexOf(503);
@@ -102,9 +102,9 @@ describe('an outage of the identity provider', () => {
       expect(new Set(statuses.slice(firstRefused))).toEqual(new Set([503]));
       issuer.publish(source);
       await clock.advance(MINUTE_MS);
-      expect(await statusOf(place, issuer.token())).toBe(200);
+      expect(await statusOf(application, issuer.token())).toBe(200);
     } finally {
-      await place.app.close();
+      await application.app.close();
     }
   });
 });

@@ -4,13 +4,13 @@ import { SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
 import { runningService } from '../support/running-service.js';
 import { routesOf } from './routes.js';
 
-const NOBODYS_ID = '01980000-0000-7000-8000-000000000000';
+const UNKNOWN_ID = '01980000-0000-7000-8000-000000000000';
 
 const service = runningService({
   environment: {
     AUTHENTICATION_FAILURES_PER_MINUTE: '0',
     AUTHENTICATION_REQUESTS_PER_MINUTE: '0',
-    // A busy machine must not turn a denial into an outage.
+    // On a busy machine a denial must not end as an outage.
     AUDIT_TIMEOUT_MS: '30000',
   },
 });
@@ -48,7 +48,7 @@ interface Answer {
 }
 
 async function call({ method, path }: RouteAccess, token?: string): Promise<Answer> {
-  const concrete = path.replace(/:id/g, NOBODYS_ID).replace(/\*.*$/, '0/000');
+  const concrete = path.replace(/:id/g, UNKNOWN_ID).replace(/\*.*$/, '0/000');
   const hasBody = ['POST', 'PATCH', 'PUT'].includes(method);
   const answer = await fetch(`${service().url}${concrete}`, {
     method,
@@ -64,16 +64,16 @@ async function call({ method, path }: RouteAccess, token?: string): Promise<Answ
   return { status: answer.status, problem: problem?.split(':').at(-1) };
 }
 
-/** What the table says of one cell. */
+/** Whether the route's rule allows the caller. */
 function isOpenTo({ rules: [rule] }: RouteAccess, caller: Caller): boolean {
   if (rule?.kind !== 'permission') return rule?.kind === 'public';
   return rule.permission === caller.permission && (caller.isUser || !rule.delegatedOnly);
 }
 
-describe('the table of roles, routes and tenants', () => {
-  it('is that of a service that is ready', async () => {
+describe('the table of permissions, routes and tenants', () => {
+  it('is checked on a ready service', async () => {
     const isReady = async (): Promise<boolean> => (await fetch(`${service().url}/health/ready`)).ok;
-    await expect.poll(isReady, { timeout: 30_000 }).toBe(true);
+    await expect.poll(isReady).toBe(true);
   });
 
   it('has routes for every permission', () => {
@@ -84,7 +84,7 @@ describe('the table of roles, routes and tenants', () => {
   });
 
   it(
-    'opens each route to the one permission that it declares, cell by cell',
+    'opens each route to the permission that it declares and to no other',
     { timeout: 120_000 },
     async () => {
       const wrong: unknown[] = [];
@@ -101,15 +101,15 @@ describe('the table of roles, routes and tenants', () => {
     },
   );
 
-  it('is closed to strangers and to tenants that are not allowed, but for public routes', async () => {
-    const stranger = await tokenOf({
+  it('closes all but public routes to calls without a token and to tenants that are not allowed', async () => {
+    const otherTenant = await tokenOf({
       isUser: true,
       permission: 'AuditLog.Read.All',
       tenant: SAMPLE_TENANTS.third.id,
     });
     for (const route of routes) {
       const isPublic = route.rules[0]?.kind === 'public';
-      for (const token of [undefined, stranger]) {
+      for (const token of [undefined, otherTenant]) {
         const { status } = await call(route, token);
         expect(status === 401, `${route.method} ${route.path}`).toBe(!isPublic);
       }

@@ -3,7 +3,7 @@ import { createApi } from '../../apps/api/src/create-api.js';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import type { Service } from '../support/service.js';
 
-/** Every route of the api: from a second instance in this process, made for its list alone. */
+/** The access rules of every route of the api, read from an instance in this process. */
 export async function routesOf({ emulator, database }: Service): Promise<readonly RouteAccess[]> {
   const app = await createApi({
     ...apiEnvironment(emulator, database.serviceUrl),

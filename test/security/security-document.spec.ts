@@ -6,7 +6,7 @@ import { repositoryRoot } from '../support/root.js';
 
 const text = readFileSync(join(repositoryRoot, 'docs/security.md'), 'utf8');
 
-/** How many requirements each section of the chapters has in OWASP ASVS 5.0.0. */
+/** Number of requirements in each section of OWASP ASVS 5.0.0. */
 const SECTIONS: Readonly<Record<string, number>> = {
   ...{ '4.1': 5, '4.2': 5, '4.3': 2, '4.4': 4 },
   ...{ '8.1': 4, '8.2': 4, '8.3': 3, '8.4': 2 },

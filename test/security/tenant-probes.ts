@@ -1,29 +1,29 @@
-/** What belongs to somebody of a tenant, as a stranger might name it in a request. */
-export interface Belongings {
+/** Identifiers of one person's data, as a caller of another tenant could send them. */
+export interface PersonData {
   readonly tenant: string;
   readonly subject: string;
   readonly identityId: string;
   readonly communicationUserId: string;
-  /** An ACS token that was issued for it. */
+  /** An ACS token that was issued to the person. */
   readonly token: string;
   readonly fingerprint: string;
   readonly entryId: string;
   readonly entryIndex: number;
 }
 
-/** One request that reaches for what belongs to another. */
+/** A request for the data of another tenant. */
 export interface Probe {
   readonly path: string;
   readonly body?: object | string;
-  /** Why the answer can't be that for a missing one. It shows nothing of the other's all the same. */
+  /** Why the response differs from that for missing data. It reveals nothing all the same. */
   readonly differs?: string;
 }
 
-type Probes = (of: Belongings) => readonly Probe[];
+type Probes = (of: PersonData) => readonly Probe[];
 
 /**
- * How each route could be used to reach for what belongs to another tenant. In the order in which
- * they are tried: what ends an identity comes last.
+ * For each route the requests that could reach the data of another tenant, in the order in which
+ * they are sent: deletions last.
  */
 export const tenantProbes: Readonly<Record<string, Probes>> = {
   'GET /v1/me/identity': () => [{ path: '/v1/me/identity' }],
@@ -38,7 +38,7 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
     {
       path: '/v1/identities',
       body: { kind: 'user', subject: `linker-of-${subject}`, communicationUserId },
-      differs: 'a missing identity may be linked, one that belongs to somebody must not be',
+      differs: 'a missing identity may be linked, a mapped one may not',
     },
   ],
   'GET /v1/identities': ({ subject, communicationUserId, identityId }) => [
@@ -69,7 +69,7 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
     {
       path: '/v1/identities/import',
       body: lines({ kind: 'user', subject: `importer-of-${subject}`, communicationUserId }),
-      differs: 'a missing identity may be linked, one that belongs to somebody must not be',
+      differs: 'a missing identity may be linked, a mapped one may not',
     },
   ],
   'GET /v1/identities/export': () => [{ path: '/v1/identities/export' }],
@@ -128,7 +128,7 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
   'GET /metrics': () => [{ path: '/metrics' }],
 };
 
-/** The place in a list behind an identity, as the service writes it. */
+/** The cursor of the service for the position after an identity. */
 function cursorOf(identityId: string): string {
   return Buffer.from(identityId.replaceAll('-', ''), 'hex').toString('base64url');
 }

@@ -4,7 +4,7 @@ import type { Permission, RouteAccess } from '#libs/authentication';
 import { SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
 import { runningService } from '../support/running-service.js';
 import { routesOf } from './routes.js';
-import { type Belongings, type Probe, tenantProbes } from './tenant-probes.js';
+import { type PersonData, type Probe, tenantProbes } from './tenant-probes.js';
 
 const service = runningService({
   environment: { AUTHENTICATION_REQUESTS_PER_MINUTE: '0', AUTHENTICATION_FAILURES_PER_MINUTE: '0' },
@@ -17,9 +17,9 @@ beforeAll(async () => {
   routes = await routesOf(service());
 }, 60_000);
 
-/** Somebody whose things strangers reach for, and somebody they know nothing of. */
-interface Victim extends Belongings {
-  /** What no stranger names in a request, so that no answer may show it. */
+/** A person whose identifiers the caller knows, with those of another person, which it does not know. */
+interface Victim extends PersonData {
+  /** Values that no request contains, so that no response may contain them. */
   readonly secrets: readonly string[];
 }
 
@@ -61,7 +61,7 @@ interface Issued {
   readonly auditEntry: { readonly id: string; readonly index: number };
 }
 
-/** Lets someone of a tenant get a token, under a name that an administrator gave. */
+/** Issues a token to a person of a tenant, whose display name an administrator has set. */
 async function issueTo(tenant: string, subject: string, displayName: string): Promise<Issued> {
   const administrator = await mint(tenant, ['CommunicationIdentity.ReadWrite.All'], randomUUID());
   const body = { kind: 'user', subject, displayName };
@@ -103,14 +103,14 @@ async function victimOf(tenant: string): Promise<Victim> {
   };
 }
 
-/** The same kinds of things, none of which there is. */
-function nobody(of: Belongings): Belongings {
+/** Identifiers of the same kinds that do not exist. */
+function missingOf(of: PersonData): PersonData {
   const { identityId, communicationUserId, token, entryIndex } = of;
   const [resource = ''] = communicationUserId.split('_');
   return {
     tenant: randomUUID(),
     subject: randomUUID(),
-    // Of the same time, so that lists go on at the same place.
+    // Of the same time, so that lists continue at the same position.
     identityId: `${identityId.slice(0, -12)}${randomBytes(6).toString('hex')}`,
     communicationUserId: `${resource}_${randomUUID()}`,
     token: `${token.slice(0, -20)}${'A'.repeat(20)}`,
@@ -120,7 +120,7 @@ function nobody(of: Belongings): Belongings {
   };
 }
 
-/** Names and types of what an answer holds; items of a list count once for each shape. */
+/** Names and types of the members of a response; items of a list once for each shape. */
 function shapeOf(value: unknown): unknown {
   if (Array.isArray(value)) return [...new Set(value.map((item) => JSON.stringify(shapeOf(item))))];
   if (typeof value !== 'object' || value === null) return typeof value;
@@ -128,14 +128,14 @@ function shapeOf(value: unknown): unknown {
   return Object.fromEntries(members.map(([name, inner]) => [name, shapeOf(inner)]));
 }
 
-/** What of an answer must not tell another's thing from a missing one. */
+/** The part of a response that must not differ between another tenant's data and missing data. */
 function visible({ status, type, text }: Answer, { body }: Probe): unknown {
   if (type.startsWith('application/problem+json')) {
     const problem = JSON.parse(text) as Record<string, unknown>;
     return { status, type, ...problem, instance: '', requestId: '' };
   }
   if (type.startsWith('application/json')) return { status, type, body: shapeOf(JSON.parse(text)) };
-  // Exports and figures grow by the reading itself; an import answers each line.
+  // Exports and statistics change with each request; an import has a result for each line.
   if (typeof body !== 'string') return { status, type };
   return {
     status,
@@ -154,7 +154,7 @@ interface Caller {
   token(permission: Permission, subject: string): Promise<string>;
 }
 
-/** A user with the subject of whom they reach for, and an application. */
+/** A user with the subject of the victim, and an application. */
 function callersFrom(tenant: string): readonly Caller[] {
   const oid = randomUUID();
   return [
@@ -183,23 +183,23 @@ function walk(): readonly (RouteAccess & { readonly permission: Permission | und
     });
 }
 
-/** The answers to one probe. */
+/** The responses to one probe, for the victim's data and for missing data. */
 interface Pair {
-  readonly asked: string;
+  readonly request: string;
   readonly probe: Probe;
-  readonly theirs: Answer;
-  /** Absent where the two can't be alike. */
-  readonly nobodys: Answer | undefined;
+  readonly ofVictim: Answer;
+  /** Absent when they may differ. */
+  readonly ofMissing: Answer | undefined;
 }
 
-/** Sends a route's probes, for what belongs to the victim and for what there is not. */
-async function tryOut(
+/** Sends the probes of a route, for the victim's data and for missing data. */
+async function sendProbes(
   { method, path, permission }: ReturnType<typeof walk>[number],
   caller: Caller,
-  victim: Belongings,
-  missing: Belongings,
+  victim: PersonData,
+  missing: PersonData,
 ): Promise<Pair[]> {
-  const tokenFor = async ({ subject }: Belongings): Promise<string | undefined> =>
+  const tokenFor = async ({ subject }: PersonData): Promise<string | undefined> =>
     permission && caller.token(permission, subject);
   const [token, otherToken] = [await tokenFor(victim), await tokenFor(missing)];
   const probesOf = tenantProbes[`${method} ${path}`] ?? ((): readonly Probe[] => []);
@@ -208,32 +208,32 @@ async function tryOut(
   for (const [number, probe] of probesOf(victim).entries()) {
     const other = probe.differs === undefined ? others[number] : undefined;
     pairs.push({
-      asked: `${method} ${probe.path} by ${caller.name}`,
+      request: `${method} ${probe.path} by ${caller.name}`,
       probe,
-      theirs: await send(method, probe, token),
-      nobodys: other && (await send(method, other, otherToken)),
+      ofVictim: await send(method, probe, token),
+      ofMissing: other && (await send(method, other, otherToken)),
     });
   }
   return pairs;
 }
 
-function faultsOf({ asked, probe, theirs, nobodys }: Pair, victim: Victim): unknown[] {
-  // What a request names, its answer may repeat; what no answer names is the identity behind it.
+function faultsOf({ request, probe, ofVictim, ofMissing }: Pair, victim: Victim): unknown[] {
+  // A response may repeat values of its request, but not the identity that they belong to.
   const hidden = probe.differs === undefined ? [] : [victim.identityId, victim.subject];
   const repeated = JSON.stringify(probe.body ?? '');
   const shown = [...victim.secrets, ...hidden].filter(
-    (secret) => theirs.text.includes(secret) && !repeated.includes(secret),
+    (secret) => ofVictim.text.includes(secret) && !repeated.includes(secret),
   );
-  const faults: unknown[] = shown.length > 0 ? [[asked, 'shows', shown]] : [];
-  if (theirs.status >= 500) faults.push([asked, theirs]);
-  const [seen, expected] = [theirs, nobodys].map((answer) => answer && visible(answer, probe));
+  const faults: unknown[] = shown.length > 0 ? [[request, 'shows', shown]] : [];
+  if (ofVictim.status >= 500) faults.push([request, ofVictim]);
+  const [seen, expected] = [ofVictim, ofMissing].map((answer) => answer && visible(answer, probe));
   if (probe.differs === undefined && JSON.stringify(seen) !== JSON.stringify(expected))
-    faults.push([asked, seen, expected]);
+    faults.push([request, seen, expected]);
   return faults;
 }
 
-/** The victim's mappings as they are stored, and what ACS was asked to do with them. */
-async function stateOf({ tenant, communicationUserId }: Belongings): Promise<unknown> {
+/** The victim's mappings as they are stored, and the number of calls to ACS about them. */
+async function stateOf({ tenant, communicationUserId }: PersonData): Promise<unknown> {
   const [, id = ''] = communicationUserId.split('_');
   const calls = await service().emulator.control.readJournal({ service: 'acs' });
   return {
@@ -242,13 +242,13 @@ async function stateOf({ tenant, communicationUserId }: Belongings): Promise<unk
   };
 }
 
-/** Auditors of the home tenant run the service: the log is theirs as a whole (docs/security.md). */
+/** Auditors of the home tenant may read the whole log (docs/security.md). */
 function isForOperators(permission: Permission | undefined, tenant: string): boolean {
   return tenant === home && (permission ?? '').startsWith('AuditLog.');
 }
 
-describe('a walk over all routes', () => {
-  it('has probes for each route of the application, and for no other', () => {
+describe('requests to every route for the data of another tenant', () => {
+  it('cover each route of the application', () => {
     const names = routes.map(({ method, path }) => `${method} ${path}`);
     expect([...new Set(names)].toSorted()).toEqual(Object.keys(tenantProbes).toSorted());
   });
@@ -257,18 +257,18 @@ describe('a walk over all routes', () => {
     ['the second tenant', 'the home tenant', second, home],
     ['the home tenant', 'the second tenant', home, second],
   ])(
-    'shows callers of %s nothing of %s, as if there were nothing',
+    'get callers of %s the same responses for data of %s as for missing data, and change nothing',
     { timeout: 180_000 },
     async (_stranger, _owner, from, to) => {
       const faults: unknown[] = [];
       let compared = 0;
       for (const caller of callersFrom(from)) {
         const victim = await victimOf(to);
-        const missing = nobody(victim);
+        const missing = missingOf(victim);
         const before = await stateOf(victim);
         for (const route of walk()) {
           if (isForOperators(route.permission, from)) continue;
-          for (const pair of await tryOut(route, caller, victim, missing)) {
+          for (const pair of await sendProbes(route, caller, victim, missing)) {
             compared += 1;
             faults.push(...faultsOf(pair, victim));
           }

@@ -9,7 +9,7 @@ import {
 } from '#libs/token-issuance';
 import { EX_CONFIG } from '../errors.js';
 
-/** Lets a script tell a refusal by the policy from any other failure. */
+/** Lets a script distinguish a refusal by the policy from other failures. */
 const EXIT_DENIED = 3;
 
 export interface TestOptions {
