@@ -16,6 +16,13 @@ export class ReadinessChecks {
     this.#checks.set(name, check);
   }
 
+  /** From now on the process is not ready, whatever its dependencies. */
+  beginShutdown(): void {
+    this.register('shutdown', async () =>
+      Promise.resolve({ isReady: false, reason: 'the process is shutting down' }),
+    );
+  }
+
   /** Runs all checks concurrently. */
   async ask(): Promise<Record<string, ReadinessAnswer>> {
     const answers = [...this.#checks].map(async ([name, check]) => [name, await settle(check)]);
