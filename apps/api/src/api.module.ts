@@ -7,6 +7,7 @@ import { IdentityMappingModule } from '#libs/identity-mapping';
 import { TokenIssuanceModule } from '#libs/token-issuance';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
+import { ClockGuard } from './http/clock.guard.js';
 import { HttpDrain } from './http/http-drain.js';
 import { HttpDrainModule } from './http/http-drain.module.js';
 import { HttpMetrics } from './http/http-metrics.js';
@@ -42,6 +43,7 @@ export interface ApiOptions extends CompositionOptions {
     HttpMetrics,
     NdjsonBodyParser,
     { provide: APP_INTERCEPTOR, useExisting: HttpDrain },
+    { provide: APP_GUARD, useClass: ClockGuard },
     { provide: APP_GUARD, useExisting: AuthenticationGuard },
     { provide: APP_FILTER, useClass: ProblemDetailsFilter },
     { provide: APP_PIPE, useFactory: validationPipe },
