@@ -203,6 +203,27 @@ describe('SIGTERM and SIGINT under load', () => {
   });
 });
 
+describe('SIGTERM after exports whose readers have gone', () => {
+  it('does not wait for streams that nobody reads', async () => {
+    const replica = await service().addApi();
+    const token = await service().token('grace');
+    const admin = await service().token('ada');
+    const paths = [
+      head('GET', '/v1/audit/export', token),
+      head('GET', '/v1/identities/export', admin),
+    ];
+    for (let n = 0; n < 40; n += 1) {
+      const socket = await connection(replica.url, paths[n % 2] ?? '', n % 3 === 0);
+      await delay(n % 12);
+      socket.destroy();
+    }
+    replica.process.kill('SIGTERM');
+    const { code, afterMs } = await exitOf(replica);
+    expect(code).toBe(0);
+    expect(afterMs).toBeLessThan(4_000);
+  });
+});
+
 describe('the order of a shutdown', () => {
   it('is first not ready while it still accepts connections, for SHUTDOWN_DELAY_MS', async () => {
     const replica = await service().addApi({ SHUTDOWN_DELAY_MS: '2500' });

@@ -119,7 +119,11 @@ export class AuditController {
     @Query({ schema: exportQuery }) query: ExportRequest,
     @CurrentCall() call: CurrentCall,
   ): Promise<StreamableFile> {
-    return entryStream(this.drain.streaming(this.auditLog.export(call, query)), query);
+    return entryStream(
+      this.drain.streaming(this.auditLog.export(call, query)),
+      query,
+      call.request.signal,
+    );
   }
 
   @Post('trace')
