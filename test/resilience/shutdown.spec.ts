@@ -274,7 +274,7 @@ describe('the order of a shutdown', () => {
 });
 
 /** `npm start` as package.json has it, without the build, in a folder of its own. */
-async function npmStart(): Promise<{
+async function npmStart(option = ''): Promise<{
   npm: ChildProcess;
   apiUrl: string;
   supervisor: number;
@@ -290,7 +290,7 @@ async function npmStart(): Promise<{
     .replace('dist/', join(repositoryRoot, 'dist/'));
   await writeFile(
     join(folder, 'package.json'),
-    JSON.stringify({ type: 'module', scripts: { start } }),
+    JSON.stringify({ type: 'module', scripts: { start: start + option } }),
   );
   const npm = spawn('npm', ['start'], {
     cwd: folder,
@@ -311,26 +311,69 @@ async function npmStart(): Promise<{
   return { npm, apiUrl, supervisor: processId, output: () => output };
 }
 
-async function answers(url: string): Promise<boolean> {
-  return fetch(`${url}/health/live`).then(
-    () => true,
-    () => false,
-  );
+/** Whether somebody listens there. Sends nothing, so that the process has nothing to log. */
+async function listens(url: string): Promise<boolean> {
+  const socket = connect(Number(new URL(url).port), 'localhost');
+  return new Promise((resolve) => {
+    socket.once('error', () => {
+      resolve(false);
+    });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
 }
 
 describe('npm start', () => {
   it('forwards SIGTERM: npm, supervisor and api end', async () => {
     const { npm, apiUrl, supervisor } = await npmStart();
-    expect(await answers(apiUrl)).toBe(true);
+    expect(await listens(apiUrl)).toBe(true);
     npm.kill('SIGTERM');
-    await expect.poll(async () => answers(apiUrl)).toBe(false);
+    await expect.poll(async () => listens(apiUrl)).toBe(false);
     await expect.poll(() => isAlive(supervisor)).toBe(false);
   });
 
-  it('leaves no api that keeps the port when the supervisor is killed', async () => {
-    const { apiUrl, supervisor } = await npmStart();
-    process.kill(supervisor, 'SIGKILL');
-    await expect.poll(async () => answers(apiUrl)).toBe(false);
+  it.each(['', ' --watch'])(
+    'leaves no api that keeps the port when the supervisor is killed (%s)',
+    async (option) => {
+      const { apiUrl, supervisor } = await npmStart(option);
+      process.kill(supervisor, 'SIGKILL');
+      await expect.poll(async () => listens(apiUrl)).toBe(false);
+    },
+  );
+
+  it('leaves no watcher and no silent program of the watch mode when the supervisor is killed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'acs-identity-watch-'));
+    onTestFinished(async () => rm(folder, { recursive: true, force: true }));
+    const [program, pidFile] = [join(folder, 'program.mjs'), join(folder, 'pid')];
+    await writeFile(
+      program,
+      `import { writeFileSync } from 'node:fs';
+       writeFileSync(${JSON.stringify(pidFile)}, process.ppid + ' ' + process.pid);
+       setInterval(() => undefined, 1000);`,
+    );
+    const options = [
+      '--import',
+      join(repositoryRoot, 'dist/apps/local/src/stop-with-supervisor.js'),
+    ];
+    const supervisor = spawn(process.execPath, [
+      '-e',
+      `require('node:child_process').spawn(process.execPath,
+        ${JSON.stringify([...options, '--watch', program])},
+        { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+          env: { ...process.env, LOCAL_SUPERVISOR_PROCESS_ID: String(process.pid) } })`,
+    ]);
+    const processIds = async () =>
+      (await readFile(pidFile, 'utf8').catch(() => '')).split(' ').filter(Boolean).map(Number);
+    await expect.poll(processIds).toHaveLength(2);
+    const started = await processIds();
+    onTestFinished(() => {
+      for (const id of started) if (isAlive(id)) process.kill(id, 'SIGKILL');
+    });
+    expect(started.every(isAlive)).toBe(true);
+    supervisor.kill('SIGKILL');
+    await expect.poll(() => started.some(isAlive), { timeout: 10_000 }).toBe(false);
   });
 
   it('stops in order on Ctrl-C, which every process of the terminal receives', async () => {
@@ -339,7 +382,7 @@ describe('npm start', () => {
     if (group === undefined) throw new Error('npm has not started');
     process.kill(-group, 'SIGINT');
     await expect.poll(() => isAlive(supervisor)).toBe(false);
-    expect(await answers(apiUrl)).toBe(false);
+    expect(await listens(apiUrl)).toBe(false);
     expect(output()).not.toContain('unexpectedly');
   });
 });

@@ -26,6 +26,8 @@ export interface ApiProcessOptions {
 
 /** What `npm run build` bundles. */
 const BUNDLED_API = builtFile('bin/api.js');
+/** Stops the program that Node preloads it into when the supervisor has ended. */
+export const STOP_WITH_SUPERVISOR = builtFile('apps/local/src/stop-with-supervisor.js');
 /** What the compiler leaves: rewritten file by file, with source maps. */
 export const COMPILED_API = builtFile('apps/api/src/main.js');
 
