@@ -177,6 +177,9 @@ describe('SIGTERM and SIGINT under load', () => {
 
   it('completes first calls whose callers have hung up before it exits', async () => {
     const replica = await service().addApi();
+    const { control } = service().emulator;
+    await control.addFault({ service: 'acs', operation: '*', kind: 'latency', latencyMs: 2_000 });
+    onTestFinished(async () => control.removeFaults());
     const sockets = await Promise.all(
       (await people(3)).map(async ({ bearer }) =>
         connection(
@@ -190,9 +193,6 @@ describe('SIGTERM and SIGINT under load', () => {
         ),
       ),
     );
-    const { control } = service().emulator;
-    await control.addFault({ service: 'acs', operation: '*', kind: 'latency', latencyMs: 2_000 });
-    onTestFinished(async () => control.removeFaults());
     const before = (await control.listIdentities()).length;
     await expect.poll(async () => (await control.listFaults())[0]?.hits ?? 0).toBeGreaterThan(0);
     for (const socket of sockets) socket.destroy();
