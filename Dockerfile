@@ -21,4 +21,6 @@ COPY --from=development /service/dist dist
 COPY package.json ./
 USER node
 EXPOSE 3000
+# Exec form: the service is process 1 and gets the signal of `docker stop` itself.
+STOPSIGNAL SIGTERM
 CMD ["node", "dist/bin/api.js"]

@@ -4,7 +4,7 @@ export default {
     '.': {
       entry: [
         'apps/*/src/main.ts',
-        'apps/local/src/token.ts',
+        'apps/local/src/{token,stop-with-supervisor}.ts',
         'libs/*/src/{index,testing}.ts',
         'examples/**/*.spec.ts',
         'test/chaos/{run-all,faults,audit-tamper,audit-crash,identity-crash,identity-race,storm,token-differential}.ts',

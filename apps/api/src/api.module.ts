@@ -1,5 +1,5 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { AuditModule } from '#libs/audit';
 import { AuthenticationGuard, AuthenticationModule } from '#libs/authentication';
 import { type CompositionOptions, type Environment, ServiceModule } from '#libs/composition';
@@ -7,6 +7,9 @@ import { IdentityMappingModule } from '#libs/identity-mapping';
 import { TokenIssuanceModule } from '#libs/token-issuance';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
+import { ClockGuard } from './http/clock.guard.js';
+import { HttpDrain } from './http/http-drain.js';
+import { HttpDrainModule } from './http/http-drain.module.js';
 import { HttpMetrics } from './http/http-metrics.js';
 import { validationPipe } from './http/validation.pipe.js';
 import { IdentitiesController } from './identities/identities.controller.js';
@@ -39,6 +42,8 @@ export interface ApiOptions extends CompositionOptions {
   providers: [
     HttpMetrics,
     NdjsonBodyParser,
+    { provide: APP_INTERCEPTOR, useExisting: HttpDrain },
+    { provide: APP_GUARD, useClass: ClockGuard },
     { provide: APP_GUARD, useExisting: AuthenticationGuard },
     { provide: APP_FILTER, useClass: ProblemDetailsFilter },
     { provide: APP_PIPE, useFactory: validationPipe },
@@ -53,6 +58,7 @@ export class ApiModule {
     return {
       module: ApiModule,
       imports: [
+        HttpDrainModule,
         ServiceModule.forRoot(environment, options),
         AuditRoutesModule.forRoot(environment),
         ...(options.modules ?? []),

@@ -2,13 +2,25 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
 import { assertEveryRouteDeclaresAccess } from '#libs/authentication';
-import type { Environment } from '#libs/composition';
+import { type Environment, httpSettings, type HttpSettings } from '#libs/composition';
 import { Logger } from '#libs/platform';
 import { ApiModule, type ApiOptions } from './api.module.js';
 import { MAX_BODY_BYTES } from './http/request-errors.js';
+import { HttpDrain } from './http/http-drain.js';
 import { NestLogger } from './http/nest-logger.js';
 import { HttpMetrics } from './http/http-metrics.js';
 import { openApiDocument } from './operations/openapi-document.js';
+import { stopOnSignals } from './stop-on-signals.js';
+
+/** Ends the requests before Nest calls the first shutdown hook. */
+class DrainingAdapter extends FastifyAdapter {
+  drain: (() => Promise<void>) | undefined;
+
+  // eslint-disable-next-line @typescript-eslint/no-misused-promises -- Nest awaits it, although its type does not say so
+  override async beforeClose(): Promise<void> {
+    await this.drain?.();
+  }
+}
 
 /**
  * Puts the HTTP service together; it does not listen yet.
@@ -23,7 +35,7 @@ export async function createApi(
   environment: Environment,
   options?: ApiOptions,
 ): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({
+  const adapter = new DrainingAdapter({
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
@@ -40,9 +52,25 @@ export async function createApi(
     },
   );
   app.useLogger(new NestLogger(app.get(Logger)));
-  app.enableShutdownHooks([], { useProcessExit: true });
 
   const server = adapter.getInstance();
+  const drain = app.get(HttpDrain);
+  drain.attach(server);
+  adapter.drain = async () => drain.drain();
+  const settings = app.get<HttpSettings>(httpSettings.key);
+  const removeListeners = stopOnSignals({
+    logger: app.get(Logger),
+    requestsTimeoutMs: settings.shutdownDelayMs + settings.shutdownTimeoutMs,
+    stop: async () => {
+      await app.close();
+      return drain.isComplete;
+    },
+  });
+  // A process with several applications, as in tests, keeps no listeners of closed ones.
+  server.addHook('onClose', (_instance, done) => {
+    removeListeners();
+    done();
+  });
   server.removeContentTypeParser('text/plain');
   app.get(HttpMetrics).attach(server);
   // The page at /docs would leave its character set to the browser's guess.

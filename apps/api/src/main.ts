@@ -6,12 +6,13 @@ import { httpSettings, type HttpSettings } from '#libs/composition';
 const EX_CONFIG = 78;
 
 async function main(): Promise<void> {
+  // As process 1 of a container, a process without a listener would ignore the signal.
+  const endAtOnce = (): void => process.exit(0);
+  const ends = ['SIGTERM', 'SIGINT', 'SIGHUP', 'disconnect'] as const;
+  for (const end of ends) process.on(end, endAtOnce);
   const app = await createApi(process.env);
-  const { host, port, shutdownTimeoutMs } = app.get<HttpSettings>(httpSettings.key);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    // Nest ends the process when all requests are answered; this ends it when they never are.
-    process.once(signal, () => setTimeout(() => process.exit(1), shutdownTimeoutMs).unref());
-  }
+  for (const end of ends) process.off(end, endAtOnce);
+  const { host, port } = app.get<HttpSettings>(httpSettings.key);
   await app.listen(port, host);
   app.get(Logger).info({ address: await app.getUrl() }, 'listening');
 }

@@ -26,6 +26,8 @@ export interface ApiProcessOptions {
 
 /** What `npm run build` bundles. */
 const BUNDLED_API = builtFile('bin/api.js');
+/** Stops the program that Node preloads it into when the supervisor has ended. */
+export const STOP_WITH_SUPERVISOR = builtFile('apps/local/src/stop-with-supervisor.js');
 /** What the compiler leaves: rewritten file by file, with source maps. */
 export const COMPILED_API = builtFile('apps/api/src/main.js');
 
@@ -41,15 +43,20 @@ export async function startApi(
   const startedAt = performance.now();
   const child = spawn(process.execPath, [...nodeOptions, program], {
     env: environment,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own: Ctrl-C reaches the supervisor only, which stops the api first.
+    detached: true,
+    // The api ends when the channel closes, so that it does not outlive a supervisor that was killed.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
+  const { stdout, stderr } = child;
+  if (!stdout || !stderr) throw new Error('the api has no output');
   let errorOutput = '';
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+  stderr.setEncoding('utf8').on('data', (chunk: string) => {
     errorOutput = (errorOutput + chunk).slice(-8_000);
   });
   const ended = once(child, 'exit').then(([code]) => code as number | null);
   const url = await new Promise<string>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
+    createInterface({ input: stdout }).on('line', (line) => {
       onLine(line);
       const address = listeningAddress(line);
       if (address !== undefined) resolve(address);
@@ -58,7 +65,7 @@ export async function startApi(
       reject(new Error(explainFailedStart(code, errorOutput)));
     });
   });
-  child.stderr.on('data', (chunk: string) => {
+  stderr.on('data', (chunk: string) => {
     onLine(chunk.trimEnd());
   });
   return {

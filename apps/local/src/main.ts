@@ -1,7 +1,12 @@
 import { parseArgs } from 'node:util';
 import { startEmulator } from '../../emulator/src/index.js';
 import { apiEnvironment } from './api-environment.js';
-import { type ApiProcessOptions, COMPILED_API, startApi } from './api-process.js';
+import {
+  type ApiProcessOptions,
+  COMPILED_API,
+  startApi,
+  STOP_WITH_SUPERVISOR,
+} from './api-process.js';
 import { startCompiler } from './compiler.js';
 import { LocalFolder } from './local-folder.js';
 import { startLocalDatabase } from './postgres/local-database.js';
@@ -54,6 +59,7 @@ async function main(): Promise<void> {
         ...shellEnvironment(),
         ...apiEnvironment(emulator, database.serviceUrl),
         PORT: String(port),
+        LOCAL_SUPERVISOR_PROCESS_ID: String(process.pid),
       },
       processOptions(),
     );
@@ -87,7 +93,9 @@ async function main(): Promise<void> {
 /** The bundled api, or the compiled one for those who change or debug it. */
 function processOptions(): ApiProcessOptions {
   const nodeOptions = [
-    ...(options.watch ? ['--watch', '--watch-preserve-output'] : []),
+    ...(options.watch
+      ? ['--import', STOP_WITH_SUPERVISOR, '--watch', '--watch-preserve-output']
+      : []),
     ...(options.inspect ? ['--inspect'] : []),
   ];
   return nodeOptions.length === 0 ? {} : { program: COMPILED_API, nodeOptions };

@@ -47,6 +47,15 @@ export class LogDamaged extends Error {
   }
 }
 
+/** The clock of this process is off by more than `AUDIT_CLOCK_TOLERANCE_MS`. For operators. */
+export class ClockOutOfBounds extends Error {
+  override readonly name = 'ClockOutOfBounds';
+
+  constructor(readonly finding: string) {
+    super(`the clock is ${finding}; synchronise it`);
+  }
+}
+
 /** A secret that should hold a signing key is not an Ed25519 private key. For operators. */
 export class UnusableSigningKey extends Error {
   constructor(secretName: string, options?: ErrorOptions) {

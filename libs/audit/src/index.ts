@@ -9,6 +9,7 @@ export {
   AuditEntryRetired,
   AuditScopeExceeded,
   AuditUnavailable,
+  ClockOutOfBounds,
 } from './errors.js';
 
 // Recording
@@ -53,6 +54,7 @@ export type { ExportChunk } from './export/entry-export.js';
 export { type EntryFormatter, EXPORT_FORMATS, type ExportFormat } from './export/export-formats.js';
 
 // The log for verifiers, and its maintenance
+export { ClockBound, describeOffset, isBeyond, measureClock } from './log/clock-bound.js';
 export { CheckpointSigners } from './log/checkpoint-signers.js';
 export { LogReader } from './log/log-reader.js';
 export { LogRetention, type RetentionReport } from './log/log-retention.js';

@@ -10,6 +10,7 @@ export class AuditMetrics {
   readonly appendSeconds: Histogram;
   readonly pendingEntries: Gauge;
   readonly logSize: Gauge;
+  readonly clockOffsetSeconds: Gauge;
 
   constructor(@Inject(Registry) registry: Registry) {
     const registers = [registry];
@@ -39,6 +40,11 @@ export class AuditMetrics {
     this.pendingEntries = new Gauge({
       name: 'audit_entries_waiting',
       help: 'Entries that are waiting for their commit in this process',
+      registers,
+    });
+    this.clockOffsetSeconds = new Gauge({
+      name: 'audit_clock_offset_seconds',
+      help: 'How far the clock of this process is ahead of the clock of the database; negative if behind',
       registers,
     });
     this.logSize = new Gauge({

@@ -27,6 +27,11 @@ export const auditSettings = defineSettings(
     AUDIT_QUEUE_LIMIT: integer(1, 1_000_000)
       .prefault('10000')
       .describe('entries that may wait in one process, 1 to 1000000; more are refused at once'),
+    AUDIT_CLOCK_TOLERANCE_MS: integer(100, 60_000)
+      .prefault('5000')
+      .describe(
+        'milliseconds that the clock of a process may differ from the clock of the database, 100 to 60000; beyond them it records nothing and is not ready',
+      ),
     AUDIT_HOME_TENANT: z
       .string()
       .optional()
@@ -46,6 +51,7 @@ export const auditSettings = defineSettings(
     fingerprintKeySecret: variables.AUDIT_FINGERPRINT_KEY_SECRET,
     timeoutMs: variables.AUDIT_TIMEOUT_MS,
     queueLimit: variables.AUDIT_QUEUE_LIMIT,
+    clockToleranceMs: variables.AUDIT_CLOCK_TOLERANCE_MS,
     homeTenant: variables.AUDIT_HOME_TENANT,
     checkpointFile: variables.AUDIT_CHECKPOINT_FILE,
   }),

@@ -5,7 +5,8 @@ import {
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { Clock, Logger, ReadinessChecks } from '#libs/platform';
+import { Gauge, Registry } from 'prom-client';
+import { Clock, Logger, type ReadinessAnswer, ReadinessChecks } from '#libs/platform';
 import { AppServiceAuthenticator } from './app-service/app-service-authenticator.js';
 import { Authenticator } from './http/authenticator.js';
 import { BearerAuthenticator } from './http/bearer-authenticator.js';
@@ -41,23 +42,43 @@ const VERIFIERS = Symbol('token verifiers');
 })
 export class AuthenticatorModule implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #jwks: readonly JwksCache[];
+  readonly #usable: Gauge<'issuer'>;
 
   constructor(
     @Inject(VERIFIERS) verifiers: readonly TokenVerifier[],
     private readonly readiness: ReadinessChecks,
+    @Inject(Registry) registry: Registry,
   ) {
     this.#jwks = verifiers.flatMap(({ jwks }) => jwks);
+    this.#usable = new Gauge({
+      name: 'authentication_issuer_keys_usable',
+      help: '1 if usable signing keys of the issuer were cached at the last readiness check',
+      labelNames: ['issuer'],
+      registers: [registry],
+    });
   }
 
   onApplicationBootstrap(): void {
     for (const keys of this.#jwks) keys.start();
-    this.readiness.register('identity provider', async () =>
-      Promise.resolve(
-        this.#jwks.every(({ isReady }) => isReady)
-          ? { isReady: true }
-          : { isReady: false, reason: 'signing keys could not be loaded' },
-      ),
-    );
+    if (this.#jwks.length > 0) {
+      this.readiness.register('identity provider', async () => Promise.resolve(this.#readiness()));
+    }
+  }
+
+  /**
+   * One issuer with keys suffices: callers of the others get 503 until their issuer answers. Without
+   * any keys no caller could be served.
+   */
+  #readiness(): ReadinessAnswer {
+    const failed = this.#jwks.filter(({ isReady }) => !isReady);
+    for (const keys of this.#jwks) {
+      this.#usable.set({ issuer: keys.discoveryUrl }, keys.isReady ? 1 : 0);
+    }
+    if (failed.length === 0) return { isReady: true };
+    const urls = failed.map(({ discoveryUrl }) => discoveryUrl).join(', ');
+    const reason = `no signing keys of ${urls}`;
+    if (failed.length === this.#jwks.length) return { isReady: false, reason };
+    return { isReady: true, degradation: `${reason}; their tokens are refused with 503` };
   }
 
   onModuleDestroy(): void {

@@ -14,11 +14,17 @@ export const httpSettings = defineSettings(
     SHUTDOWN_TIMEOUT_MS: integer(1_000, 120_000)
       .prefault('15000')
       .describe('milliseconds that requests under way get to finish at shutdown, 1000 to 120000'),
+    SHUTDOWN_DELAY_MS: integer(0, 60_000)
+      .prefault('0')
+      .describe(
+        'milliseconds between “not ready” and the end of listening at shutdown, so that load balancers notice first, 0 to 60000',
+      ),
   }),
   (variables) => ({
     port: variables.PORT,
     host: variables.HOST,
     shutdownTimeoutMs: variables.SHUTDOWN_TIMEOUT_MS,
+    shutdownDelayMs: variables.SHUTDOWN_DELAY_MS,
   }),
 );
 

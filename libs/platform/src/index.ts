@@ -27,7 +27,8 @@ export { asDatabaseUnavailable, isDatabaseOutage, sqlState } from './database/sq
 export { problem, type ProblemClass, type ProblemOptions } from './errors/problem.js';
 export { ServiceError, type ServiceErrorOptions } from './errors/service-error.js';
 export { DatabaseUnavailable, StorageUnavailable } from './errors/storage-unavailable.js';
-export { ReadinessChecks, type ReadinessAnswer } from './health/readiness-checks.js';
+export { explain } from './health/explain.js';
+export { ReadinessChecks, type ReadinessAnswer, stateOf } from './health/readiness-checks.js';
 export {
   CANONICAL_GUID_PATTERN,
   canonicalGuid,

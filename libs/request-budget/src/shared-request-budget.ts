@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { OnModuleDestroy } from '@nestjs/common';
+import type { BeforeApplicationShutdown } from '@nestjs/common';
 import type { Clock, Logger } from '#libs/platform';
 import type { BudgetMetrics } from './metrics.js';
 import { OperationLimiter } from './replica/operation-limiter.js';
@@ -16,7 +16,7 @@ const CALL_MARGIN_MS = 1000;
  * A request budget that replicas share through a window store: one limiter for each operation of
  * each ACS resource. Replicas lease permits in advance, so that most requests don't reach the store.
  */
-export class SharedRequestBudget extends RequestBudget implements OnModuleDestroy {
+export class SharedRequestBudget extends RequestBudget implements BeforeApplicationShutdown {
   readonly #limiters = new Map<string, OperationLimiter>();
   readonly #replicaId = randomUUID();
 
@@ -47,7 +47,7 @@ export class SharedRequestBudget extends RequestBudget implements OnModuleDestro
     return metrics.timeWait(request, async () => limiter.enqueue(withHashedRequester(request)));
   }
 
-  async onModuleDestroy(): Promise<void> {
+  async beforeApplicationShutdown(): Promise<void> {
     const closing = [...this.#limiters.values()].map(async (limiter) => limiter.close());
     // Permits that couldn't be returned expire.
     await Promise.allSettled(closing);

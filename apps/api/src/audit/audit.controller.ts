@@ -13,6 +13,7 @@ import {
   toWholeEntry,
   wholeEntry,
 } from './entry-response.js';
+import { HttpDrain } from '../http/http-drain.js';
 import { entryStream, exportContent, exportQuery, type ExportRequest } from './entry-stream.js';
 import {
   erasureRequest,
@@ -42,7 +43,10 @@ const entryId = z.uuid('must be the UUID of an entry').toLowerCase();
 @ApiTags('audit')
 @Controller('v1/audit')
 export class AuditController {
-  constructor(private readonly auditLog: AuditLogService) {}
+  constructor(
+    private readonly auditLog: AuditLogService,
+    private readonly drain: HttpDrain,
+  ) {}
 
   @Get('entries')
   @Endpoint({
@@ -115,7 +119,11 @@ export class AuditController {
     @Query({ schema: exportQuery }) query: ExportRequest,
     @CurrentCall() call: CurrentCall,
   ): Promise<StreamableFile> {
-    return entryStream(this.auditLog.export(call, query), query);
+    return entryStream(
+      this.drain.streaming(this.auditLog.export(call, query)),
+      query,
+      call.request.signal,
+    );
   }
 
   @Post('trace')

@@ -27,13 +27,21 @@ export const exportContent: Content = {
  *
  * A failure before the first entry is answered with its problem. A later one closes the connection
  * before the end of the body, so that the client knows that it is incomplete.
+ *
+ * @param signal aborts when the client closes the connection
  */
 export async function entryStream(
   pieces: AsyncGenerator<ExportChunk, undefined>,
   { format }: ExportRequest,
+  signal: AbortSignal | undefined,
 ): Promise<StreamableFile> {
   const first = await pieces.next();
   const texts = Readable.from(textsOf(first, pieces), { highWaterMark: 1 });
+  // A stream that nobody reads, because its reader has gone, would leave the export open.
+  texts.once('close', () => void pieces.return(undefined));
+  const destroy = (): void => void texts.destroy();
+  if (signal?.aborted === true) destroy();
+  else signal?.addEventListener('abort', destroy, { once: true });
   return new StreamableFile(texts, { type: EXPORT_FORMATS[format].mediaType });
 }
 

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { IdentityExport, IdentityImport } from '#libs/identity-mapping';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
+import { HttpDrain } from '../http/http-drain.js';
 import { UnsupportedImportType } from '../http/request-errors.js';
 import { type ImportOptions, importOptions } from './identity-requests.js';
 import { NDJSON } from './ndjson-body-parser.js';
@@ -50,6 +51,7 @@ export class IdentityBulkController {
   constructor(
     private readonly imports: IdentityImport,
     private readonly exports: IdentityExport,
+    private readonly drain: HttpDrain,
   ) {}
 
   @Post('import')
@@ -73,9 +75,13 @@ export class IdentityBulkController {
       chunks: { [Symbol.asyncIterator]: () => body.iterator({ destroyOnReturn: false }) },
       tenant: call.actor.tenant,
       isProvisioning: provision === 'true',
+      stopSignal: this.drain.streamSignal,
       ...call,
     });
-    return ndjsonResponse(answers, ({ outcome }) => results === 'all' || outcome === 'failed');
+    return ndjsonResponse(
+      this.drain.streaming(answers),
+      ({ outcome }) => results === 'all' || outcome === 'failed',
+    );
   }
 
   @Get('export')
@@ -86,6 +92,6 @@ export class IdentityBulkController {
     responses: { 200: ndjson(exportLine) },
   })
   async export(@CurrentCall() call: CurrentCall): Promise<StreamableFile> {
-    return ndjsonResponse(await this.exports.run(call.actor.tenant, call));
+    return ndjsonResponse(this.drain.streaming(await this.exports.run(call.actor.tenant, call)));
   }
 }

@@ -2,14 +2,14 @@ import { Controller, Get, HttpStatus, Res } from '@nestjs/common';
 import { ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { ReadinessChecks } from '#libs/platform';
+import { ReadinessChecks, stateOf } from '#libs/platform';
 import { Endpoint } from '../http/endpoint.js';
 
 const liveness = z.strictObject({ status: z.literal('live') }).meta({ id: 'Liveness' });
 const readiness = z
   .strictObject({
     status: z.enum(['ready', 'not ready']),
-    parts: z.record(z.string(), z.enum(['ready', 'not ready'])),
+    parts: z.record(z.string(), z.enum(['ready', 'degraded', 'not ready'])),
   })
   .meta({ id: 'Readiness' });
 
@@ -44,9 +44,7 @@ export class HealthController {
     if (!isReady) void reply.code(HttpStatus.SERVICE_UNAVAILABLE).header('retry-after', '2');
     return {
       status: isReady ? 'ready' : 'not ready',
-      parts: Object.fromEntries(
-        answers.map(([part, answer]) => [part, answer.isReady ? 'ready' : 'not ready']),
-      ),
+      parts: Object.fromEntries(answers.map(([part, answer]) => [part, stateOf(answer)])),
     };
   }
 }

@@ -7,9 +7,11 @@ export function configCommand(composition: CompositionOptions): Command {
   config
     .command('check')
     .description('Check the environment variables as the api does at its start.')
-    .action(async () => {
-      const { checkConfiguration } = await import('../actions/config.js');
-      checkConfiguration(composition);
+    .option('--connect', 'also connect to the database and compare the clocks')
+    .action(async ({ connect }: { readonly connect?: true }) => {
+      const { checkClock, checkConfiguration } = await import('../actions/config.js');
+      const values = checkConfiguration(composition);
+      if (connect) await checkClock(values);
     });
   config
     .command('list')

@@ -1,17 +1,27 @@
 import { createHmac } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { ReadinessChecks } from '#libs/platform';
 import { type Secret, SecretStore } from '#libs/secrets';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { type TokenFingerprint, TokenFingerprints } from './token-fingerprints.js';
 
 /** HMAC-SHA-256 with a key from the secret store. Without the key, a token can't be tested against the log. */
 @Injectable()
-export class SecretTokenFingerprints extends TokenFingerprints {
+export class SecretTokenFingerprints extends TokenFingerprints implements OnApplicationBootstrap {
   constructor(
     private readonly secrets: SecretStore,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
+    private readonly readiness: ReadinessChecks,
   ) {
     super();
+  }
+
+  /** Without the key no token can be recorded, so none is issued. */
+  onApplicationBootstrap(): void {
+    this.readiness.register('token fingerprints', async () => {
+      await this.secrets.read(this.settings.fingerprintKeySecret);
+      return { isReady: true };
+    });
   }
 
   override async of(token: string): Promise<TokenFingerprint> {

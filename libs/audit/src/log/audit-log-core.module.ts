@@ -3,13 +3,28 @@ import { DatabaseModule } from '#libs/platform';
 import { AuditMetrics } from '../metrics.js';
 import { AuditEntryEvents } from '../trail/audit-entry-events.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
+import { ClockBound } from './clock-bound.js';
 import { RollbackDetector } from './rollback-detector.js';
 import { Sequencer } from './sequencer.js';
 
 /** What appending to the log and reading it have in common. */
 @Module({
   imports: [DatabaseModule],
-  providers: [AuditEntryEvents, AuditMetrics, CheckpointSigners, RollbackDetector, Sequencer],
-  exports: [AuditEntryEvents, AuditMetrics, CheckpointSigners, RollbackDetector, Sequencer],
+  providers: [
+    AuditEntryEvents,
+    AuditMetrics,
+    CheckpointSigners,
+    ClockBound,
+    RollbackDetector,
+    Sequencer,
+  ],
+  exports: [
+    AuditEntryEvents,
+    AuditMetrics,
+    CheckpointSigners,
+    ClockBound,
+    RollbackDetector,
+    Sequencer,
+  ],
 })
 export class AuditLogCoreModule {}

@@ -1,8 +1,4 @@
-import {
-  Injectable,
-  type OnApplicationBootstrap,
-  type OnApplicationShutdown,
-} from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Clock, Database, Logger, PeriodicTask } from '#libs/platform';
 import { EntryStatistics } from '../query/entry-statistics.js';
 
@@ -14,7 +10,7 @@ const INTERVAL_MS = 10 * 60 * 1000;
  * replica; idempotent. Until a failed run is repeated, entries go to the default partition.
  */
 @Injectable()
-export class LogMaintenance implements OnApplicationBootstrap, OnApplicationShutdown {
+export class LogMaintenance implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #task: PeriodicTask;
 
   constructor(
@@ -37,7 +33,7 @@ export class LogMaintenance implements OnApplicationBootstrap, OnApplicationShut
     this.#task.start();
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     await this.#task.stop();
   }
 

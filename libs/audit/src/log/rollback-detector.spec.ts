@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -19,6 +19,25 @@ describe('RollbackDetector', () => {
   afterAll(async () => {
     await database.drop();
     await rm(directory, { recursive: true });
+  });
+
+  it('records and is ready with a limit while the checkpoint file can’t be written; one log line', async () => {
+    const folder = join(directory, 'full-disk');
+    const log = await openTestLog(database.serviceUrl, { checkpointFile: join(folder, 'file') });
+    for (let n = 0; n < 3; n += 1) await log.trail.record(issued());
+    const degradation = 'the checkpoint file can not be written (ENOENT)';
+    await vi.waitFor(async () => {
+      expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true, degradation } });
+    });
+    const faults = log.logger.lines.filter(({ message }) => message.includes('checkpoint file'));
+    expect(faults).toHaveLength(1);
+    await mkdir(folder);
+    await log.trail.record(issued());
+    await vi.waitFor(async () => {
+      expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true } });
+      expect((await log.readiness.ask()).audit).not.toHaveProperty('degradation');
+    });
+    await log.close();
   });
 
   it('refuses readiness and records after the database was rolled back', async () => {

@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { Database, Logger, type ReadinessAnswer, ReadinessChecks } from '#libs/platform';
+import { Database, explain, Logger, type ReadinessAnswer, ReadinessChecks } from '#libs/platform';
 import {
   type Checkpoint,
   openCheckpoint,
@@ -13,6 +13,9 @@ import { auditSettings, type AuditSettings } from '../settings.js';
 import { CheckpointFile } from './checkpoint-file.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 
+/** After this time without another failure the next append tries whether recording works again. */
+const APPEND_FAILURE_MS = 15_000;
+
 /**
  * Detects a database that no longer continues the log: rolled back to a backup, cut or replaced. It
  * keeps the latest checkpoint in memory and, with `AUDIT_CHECKPOINT_FILE`, in a file outside the
@@ -24,6 +27,9 @@ export class RollbackDetector implements OnApplicationBootstrap {
   #hasReadFile = false;
   #latest: Checkpoint | undefined;
   #damage: LogDamaged | undefined;
+  #appendFailure: { readonly reason: string; readonly until: number } | undefined;
+  /** Why the checkpoint file could not be written last. */
+  #fileFault: string | undefined;
 
   constructor(
     private readonly database: Database,
@@ -57,16 +63,27 @@ export class RollbackDetector implements OnApplicationBootstrap {
 
   /** Remembers a head that was committed or shown to a reader. */
   observe({ checkpoint, size }: SignedHead): void {
+    this.#appendFailure = undefined;
     if (size <= this.#latestSize) return;
     this.#latest = parseCheckpoint(parseNote(checkpoint).text);
     this.metrics.logSize.set(size);
-    this.#file?.write(checkpoint).catch((error: unknown) => {
-      this.logger.error({ error }, 'audit checkpoint file not written');
-    });
+    this.#file?.write(checkpoint).then(
+      () => {
+        this.#fileFault = undefined;
+      },
+      (error: unknown) => {
+        const fault = `the checkpoint file can not be written (${codeOf(error)})`;
+        // Each commit writes it: a full disk must not flood the log.
+        if (fault !== this.#fileFault)
+          this.logger.error({ error }, 'audit checkpoint file not written');
+        this.#fileFault = fault;
+      },
+    );
   }
 
-  /** Remembers damage that an append found. Ignores other errors. */
+  /** Remembers damage that an append found, and for a while that an append failed. */
   noteFailure(error: unknown): void {
+    this.#appendFailure = { reason: explain(error), until: performance.now() + APPEND_FAILURE_MS };
     if (error instanceof LogDamaged) this.#damage ??= error;
   }
 
@@ -79,9 +96,17 @@ export class RollbackDetector implements OnApplicationBootstrap {
       await this.assertConsistent();
       await this.#compareWithDatabase();
       await this.signers.current();
-      return { isReady: true };
+      const failure = this.#appendFailure;
+      if (failure && performance.now() < failure.until) {
+        return { isReady: false, reason: `nothing can be recorded: ${failure.reason}` };
+      }
+      // Tokens can be issued all the same, but a rollback during an outage would not be found.
+      return {
+        isReady: true,
+        ...(this.#fileFault !== undefined && { degradation: this.#fileFault }),
+      };
     } catch (error) {
-      this.noteFailure(error);
+      if (error instanceof LogDamaged) this.#damage ??= error;
       if (error instanceof LogDamaged) return { isReady: false, reason: error.finding };
       throw error;
     }
@@ -111,4 +136,8 @@ export class RollbackDetector implements OnApplicationBootstrap {
     this.logger.error({ size: latest.size, finding: this.#damage.finding }, 'audit log damaged');
     throw this.#damage;
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }

@@ -20,6 +20,7 @@ import { auditSettings, type AuditSettings } from '../settings.js';
 import type { AuditEvent } from '../trail/audit-event.js';
 import type { TransactionalWrite } from '../trail/audit-trail.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
+import { ClockBound } from './clock-bound.js';
 import { FrontierCache } from './frontier-cache.js';
 
 /** A call of `AuditTrail.recordAll` that waits for its commit. Committed whole or rejected whole. */
@@ -58,6 +59,7 @@ export class Sequencer {
     private readonly database: Database,
     private readonly clock: Clock,
     private readonly signers: CheckpointSigners,
+    private readonly clockBound: ClockBound,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {}
 
@@ -71,6 +73,7 @@ export class Sequencer {
     records: readonly PendingRecord[],
   ): Promise<{ results: AppendResult[]; head?: SignedHead }> {
     const signers = await this.signers.current();
+    await this.clockBound.assertWithin(timesOf(records));
     let results: AppendResult[] = [];
     let next: NewHead | undefined;
     try {
@@ -136,6 +139,10 @@ export class Sequencer {
       }
     }
   }
+}
+
+function* timesOf(records: readonly PendingRecord[]): Generator<number> {
+  for (const { encoded } of records) for (const { recordedAtMs } of encoded) yield recordedAtMs;
 }
 
 /** The write of the only record in a transaction was rejected, so that the transaction is rolled back. */

@@ -169,7 +169,7 @@ describe('AuditLogService', () => {
   });
 
   it('traces a leaked token to its owner, also after the fingerprint key was rotated', async () => {
-    const fingerprints = new SecretTokenFingerprints(log.secrets, log.settings);
+    const fingerprints = new SecretTokenFingerprints(log.secrets, log.settings, log.readiness);
     const token = (nth: number) => ({
       scopes: ['chat'],
       expiresOn: new Date(Date.now() + 3_600_000 * (nth + 1)),

@@ -194,7 +194,10 @@ describe('PostgresAuditTrail', () => {
     await expect(log.trail.record(issued())).rejects.toThrow(AuditUnavailable);
     expect(log.logger.lines.map(({ message }) => message)).toContain('audit append failed');
     expect(await log.readiness.ask()).toMatchObject({
-      audit: { isReady: false, reason: 'DatabaseUnavailable' },
+      audit: {
+        isReady: false,
+        reason: 'the database can not be used: it refuses the connection (ECONNREFUSED)',
+      },
     });
   });
 

@@ -47,7 +47,7 @@ export class JwksCache {
    * @param isExpectedIssuer whether the document's `issuer` is allowed
    */
   constructor(
-    private readonly discoveryUrl: string,
+    readonly discoveryUrl: string,
     private readonly isExpectedIssuer: (issuer: string) => boolean,
     private readonly dependencies: JwksCacheDependencies,
   ) {

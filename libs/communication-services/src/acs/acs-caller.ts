@@ -6,6 +6,7 @@ import type { CommunicationResource } from '../resources/communication-resources
 import type { AcsClients, AcsConnection } from './acs-clients.js';
 import { AcsResponses } from './acs-responses.js';
 import { CircuitBreaker } from './circuit-breaker.js';
+import type { CredentialRefusals } from './credential-refusals.js';
 import type { GatewayMetrics } from './metrics.js';
 import { NoResponse } from './undici-http-client.js';
 import { upstreamFailure, type UpstreamFailure } from './upstream-failure.js';
@@ -44,6 +45,8 @@ export interface AcsCallerDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: GatewayMetrics;
+  /** Learns how ACS takes the credentials. */
+  readonly refusals?: CredentialRefusals;
 }
 
 interface Attempt {
@@ -148,7 +151,7 @@ export class AcsCaller {
     { operation, call, resource, send }: AcsCall<T>,
     { connection, permit, deadline }: Attempt,
   ): Promise<AcsResult<T> | UpstreamFailure> {
-    const { clock, metrics } = this.dependencies;
+    const { clock, metrics, refusals } = this.dependencies;
     const { client, secretVersion } = connection;
     const evidence: { secretVersion?: string; correlationVector?: string } =
       secretVersion === undefined ? {} : { secretVersion };
@@ -165,12 +168,14 @@ export class AcsCaller {
       const sent = send(client, options, new AcsResponses(resource, clock.now()));
       const value = await Promise.race([sent, rejectAfter(deadline, sent)]);
       stop('success');
+      refusals?.note(resource.name, secretVersion);
       this.#circuitOf(resource.name).record(false);
       permit.release();
       return { value, evidence };
     } catch (error) {
       const failure = upstreamFailure(operation, error);
       stop(failure.outcome);
+      refusals?.note(resource.name, secretVersion, failure.refusal);
       const hasCaller = call.request?.signal?.aborted !== true;
       this.#circuitOf(resource.name).record(failure.isOutage && hasCaller);
       permit.release({ throttled: failure.throttled });

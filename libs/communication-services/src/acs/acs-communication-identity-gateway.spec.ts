@@ -59,7 +59,7 @@ afterEach(async () => {
 afterAll(async () => {
   vi.unstubAllEnvs();
   tls.setDefaultCACertificates(standardCertificates);
-  for (const gateway of started) await gateway.onApplicationShutdown();
+  for (const gateway of started) await gateway.beforeApplicationShutdown();
   await emulator.stop();
   rmSync(directory, { recursive: true });
 });

@@ -1,5 +1,5 @@
 import type { TokenScope } from '@azure/communication-identity';
-import type { OnApplicationShutdown } from '@nestjs/common';
+import type { BeforeApplicationShutdown } from '@nestjs/common';
 import type { RequestBudget } from '#libs/request-budget';
 import {
   type Acknowledged,
@@ -17,7 +17,7 @@ import type { AcsClients } from './acs-clients.js';
 /** A gateway that calls Azure Communication Services through its SDK. */
 export class AcsCommunicationIdentityGateway
   extends CommunicationIdentityGateway
-  implements OnApplicationShutdown
+  implements BeforeApplicationShutdown
 {
   readonly #caller: AcsCaller;
 
@@ -32,7 +32,7 @@ export class AcsCommunicationIdentityGateway
   }
 
   /** Closes the connections to ACS once the requests in progress have been answered. */
-  async onApplicationShutdown(): Promise<void> {
+  async beforeApplicationShutdown(): Promise<void> {
     await this.clients.close();
   }
 

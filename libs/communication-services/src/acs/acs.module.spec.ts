@@ -57,7 +57,10 @@ describe('AcsModule', () => {
   it('is ready once the credential can be read', async () => {
     const readiness = application.get(ReadinessChecks);
     const before = await readiness.ask();
-    expect(before.secrets).toEqual({ isReady: false, reason: 'SecretNotFound' });
+    expect(before.secrets).toEqual({
+      isReady: false,
+      reason: 'resource default: secret-missing acs',
+    });
     secrets.put('acs', Buffer.alloc(32, 1).toString('base64'));
     const after = await readiness.ask();
     expect(after.secrets).toEqual({ isReady: true });

@@ -1,6 +1,6 @@
 import { Global, Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { Registry } from 'prom-client';
-import { Clock, Logger, ReadinessChecks } from '#libs/platform';
+import { Clock, explain, Logger, type ReadinessAnswer, ReadinessChecks } from '#libs/platform';
 import { RequestBudget } from '#libs/request-budget';
 import { AzureCredential, SecretStore } from '#libs/secrets';
 import { CommunicationIdentityGateway } from '../communication-identity-gateway.js';
@@ -9,6 +9,7 @@ import { CommunicationResources } from '../resources/communication-resources.js'
 import { communicationServicesSettings, type CommunicationServicesSettings } from '../settings.js';
 import { AcsClients } from './acs-clients.js';
 import { AcsCommunicationIdentityGateway } from './acs-communication-identity-gateway.js';
+import { CredentialRefusals } from './credential-refusals.js';
 import { GatewayMetrics } from './metrics.js';
 
 /** Binds `CommunicationIdentityGateway` to Azure Communication Services. */
@@ -16,6 +17,11 @@ import { GatewayMetrics } from './metrics.js';
 @Module({
   imports: [CommunicationServicesModule],
   providers: [
+    {
+      provide: CredentialRefusals,
+      inject: [Clock],
+      useFactory: (clock: Clock) => new CredentialRefusals(clock),
+    },
     {
       provide: AcsClients,
       inject: [communicationServicesSettings.key, SecretStore, AzureCredential],
@@ -34,6 +40,7 @@ import { GatewayMetrics } from './metrics.js';
         Clock,
         Logger,
         Registry,
+        CredentialRefusals,
       ],
       useFactory: (
         { resources, timeoutMs }: CommunicationServicesSettings,
@@ -42,12 +49,14 @@ import { GatewayMetrics } from './metrics.js';
         clock: Clock,
         logger: Logger,
         registry: Registry,
+        refusals: CredentialRefusals,
       ) =>
         new AcsCommunicationIdentityGateway(resources, clients, budget, {
           timeoutMs,
           clock,
           logger,
           metrics: new GatewayMetrics(registry),
+          refusals,
         }),
     },
   ],
@@ -57,14 +66,35 @@ export class AcsModule implements OnApplicationBootstrap {
   constructor(
     private readonly resources: CommunicationResources,
     @Inject(AcsClients) private readonly clients: AcsClients,
+    @Inject(CredentialRefusals) private readonly refusals: CredentialRefusals,
     private readonly readiness: ReadinessChecks,
   ) {}
 
   /** Reads the credentials only: a call to ACS would cost request budget. */
   onApplicationBootstrap(): void {
-    this.readiness.register('secrets', async () => {
-      for (const name of this.resources.names()) await this.clients.of(this.resources.find(name));
-      return { isReady: true };
-    });
+    this.readiness.register('secrets', async () => this.#readiness());
+  }
+
+  /** One usable resource suffices: calls for the others get 503. */
+  async #readiness(): Promise<ReadinessAnswer> {
+    const names = this.resources.names();
+    const faults = await Promise.all(names.map(async (name) => this.#faultOf(name)));
+    const found = faults.filter((fault) => fault !== undefined);
+    if (found.length === 0) return { isReady: true };
+    const reason = found.join('; ');
+    return found.length === names.length
+      ? { isReady: false, reason }
+      : { isReady: true, degradation: reason };
+  }
+
+  /** @returns why the resource can't be called now; `undefined` when nothing is known against it */
+  async #faultOf(name: string): Promise<string | undefined> {
+    try {
+      const { secretVersion } = await this.clients.of(this.resources.find(name));
+      const refusal = this.refusals.of(name, secretVersion);
+      return refusal && `resource ${name}: ${refusal}`;
+    } catch (error) {
+      return `resource ${name}: ${explain(error)}`;
+    }
   }
 }

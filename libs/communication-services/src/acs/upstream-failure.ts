@@ -55,7 +55,7 @@ export function upstreamFailure(operation: AcsOperation, error: unknown): Upstre
     };
   }
   if (error instanceof CredentialUnavailable) {
-    const refusal = new UpstreamUnavailable({ cause: error.fault });
+    const refusal = new UpstreamUnavailable({ cause: error });
     return { outcome: 'no credential', isOutage: false, refusal };
   }
   const fault = new AzureFault(error);

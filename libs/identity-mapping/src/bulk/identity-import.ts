@@ -22,7 +22,7 @@ import {
   success,
 } from './import-line.js';
 import { IdentityProvisioning } from './identity-provisioning.js';
-import { readLines } from './line-reader.js';
+import { readLines, untilAborted } from './line-reader.js';
 
 export interface ImportRequest extends CallContext {
   /** Newline-delimited JSON. */
@@ -33,6 +33,8 @@ export interface ImportRequest extends CallContext {
   readonly isAnyTenant?: boolean;
   /** Whether identities are created at ACS for lines without one. */
   readonly isProvisioning: boolean;
+  /** Ends the import after the batch in progress; the summary then says that it is not complete. */
+  readonly stopSignal?: AbortSignal;
 }
 
 /** The counts of an import. */
@@ -41,7 +43,7 @@ export interface ImportSummary {
   readonly created: number;
   readonly unchanged: number;
   readonly failed: number;
-  /** `false`: an outage ended the import early; import the whole file again. */
+  /** `false`: an outage or a shutdown ended the import early; import the whole file again. */
   readonly isComplete: boolean;
 }
 
@@ -76,12 +78,19 @@ export class IdentityImport {
 
   async *#results(request: ImportRequest): AsyncGenerator<LineResult, ImportSummary> {
     const counts = { lines: 0, created: 0, unchanged: 0, failed: 0, isComplete: true };
-    for await (const batch of this.#batches(request)) {
-      const { results, isComplete } = await this.#importBatch(batch, request);
-      counts.lines += results.length;
-      for (const { outcome } of results) counts[outcome] += 1;
-      yield* results;
-      if (!isComplete) return { ...counts, isComplete };
+    const { stopSignal } = request;
+    try {
+      for await (const batch of this.#batches(request)) {
+        stopSignal?.throwIfAborted();
+        const { results, isComplete } = await this.#importBatch(batch, request);
+        counts.lines += results.length;
+        for (const { outcome } of results) counts[outcome] += 1;
+        yield* results;
+        if (!isComplete) return { ...counts, isComplete };
+      }
+    } catch (error) {
+      if (stopSignal?.aborted !== true || error !== stopSignal.reason) throw error;
+      counts.isComplete = false;
     }
     await this.audit.record(stageEvent(request, { stage: 'ended', ...counts }));
     return counts;
@@ -91,9 +100,10 @@ export class IdentityImport {
     chunks,
     tenant,
     isAnyTenant = false,
+    stopSignal,
   }: ImportRequest): AsyncGenerator<(ImportItem | LineFault)[]> {
     let batch: (ImportItem | LineFault)[] = [];
-    for await (const line of readLines(chunks)) {
+    for await (const line of readLines(stopSignal ? untilAborted(chunks, stopSignal) : chunks)) {
       batch.push(readImportLine(line, { tenant, isAnyTenant }));
       if (batch.length < BATCH_LINES) continue;
       yield batch;

@@ -43,6 +43,33 @@ export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenera
   if (last) yield last;
 }
 
+/** The chunks, until the signal aborts: then throws its reason, also while it waits for a chunk. */
+export async function* untilAborted(
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  const aborted = Promise.withResolvers<never>();
+  // Nobody may be waiting when it rejects.
+  aborted.promise.catch(() => undefined);
+  const abort = (): void => {
+    aborted.reject(signal.reason);
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted.promise]);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+    // Not awaited: it may wait for a chunk that never arrives.
+    void Promise.resolve(iterator.return?.()).catch(() => undefined);
+  }
+}
+
 function toLine(
   number: number,
   buffers: readonly Uint8Array[],

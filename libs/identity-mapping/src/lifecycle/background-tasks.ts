@@ -1,4 +1,4 @@
-import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
+import { type OnModuleDestroy, Injectable } from '@nestjs/common';
 import { Clock, Logger } from '#libs/platform';
 
 /** How long a shutdown waits for tasks that have been started. */
@@ -6,7 +6,7 @@ const SHUTDOWN_TIMEOUT_MS = 5_000;
 
 /** Tasks that continue after the request that started them. */
 @Injectable()
-export class BackgroundTasks implements BeforeApplicationShutdown {
+export class BackgroundTasks implements OnModuleDestroy {
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
@@ -26,7 +26,7 @@ export class BackgroundTasks implements BeforeApplicationShutdown {
     await running.finally(() => this.#running.delete(running));
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     if (this.#running.size > 0) {
       const timeout = new AbortController();
       await Promise.race([

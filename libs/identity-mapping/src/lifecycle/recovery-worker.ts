@@ -1,5 +1,5 @@
 import {
-  type BeforeApplicationShutdown,
+  type OnModuleDestroy,
   Inject,
   Injectable,
   type OnApplicationBootstrap,
@@ -29,7 +29,7 @@ const CONTEXT: CallContext = {
  * completed is taken over again when the lease expires.
  */
 @Injectable()
-export class RecoveryWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #task: PeriodicTask;
 
   constructor(
@@ -56,7 +56,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, BeforeApplication
     this.#task.start();
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     await this.#task.stop();
   }
 

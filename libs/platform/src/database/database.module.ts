@@ -2,6 +2,8 @@ import { Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { Database } from './database.js';
+import { DatabaseCheck } from './database-check.js';
+import { Clock } from '../time/clock.js';
 import { databaseSettings, type DatabaseSettings } from './database-settings.js';
 import { dataSourceOptions } from './data-source-options.js';
 import { ReadinessChecks } from '../health/readiness-checks.js';
@@ -28,15 +30,17 @@ import { ReadinessChecks } from '../health/readiness-checks.js';
   exports: [Database],
 })
 export class DatabaseModule implements OnApplicationBootstrap {
+  readonly #check: DatabaseCheck;
+
   constructor(
-    @Inject(Database) private readonly database: Database,
+    @Inject(Database) database: Database,
     private readonly readiness: ReadinessChecks,
-  ) {}
+    @Inject(Clock) clock: Clock,
+  ) {
+    this.#check = new DatabaseCheck(database, clock);
+  }
 
   onApplicationBootstrap(): void {
-    this.readiness.register('database', async () => {
-      await this.database.query('SELECT 1');
-      return { isReady: true };
-    });
+    this.readiness.register('database', async () => this.#check.run());
   }
 }

@@ -12,7 +12,8 @@ import { DatabaseUnavailable } from '../errors/storage-unavailable.js';
  *
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-const OUTAGE = /^(08|53|57|58|XX|28|3D)|^(40001|40P01|55P03|25006|25P02|25P03|42P01|42703|42501)$/;
+const OUTAGE =
+  /^(08|53|57|58|XX|28|3D|3F)|^(40001|40P01|55P03|25006|25P02|25P03|42P01|42703|42883|42501)$/;
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 /** Codes of Node's network and TLS errors. */
 const NETWORK = /^E[A-Z]+$|^ERR_TLS|^CERT_|_CERT/;

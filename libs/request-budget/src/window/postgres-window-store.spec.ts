@@ -99,7 +99,7 @@ describe('SharedRequestBudget over PostgreSQL', () => {
     expect(passed).not.toContain(false);
     // Two windows are needed; the third is for a busy machine.
     expect(performance.now() - startedAt).toBeLessThan(windows * windowMs);
-    for (const budget of budgets) await budget.onModuleDestroy();
+    for (const budget of budgets) await budget.beforeApplicationShutdown();
   });
 
   it('counts the calls of a replica that died as made', async () => {
@@ -108,6 +108,6 @@ describe('SharedRequestBudget over PostgreSQL', () => {
     await dying?.acquire(request);
     await dying?.acquire(request);
     await expect(living?.acquire(request)).rejects.toBeInstanceOf(BudgetExhausted);
-    for (const budget of [dying, living]) await budget?.onModuleDestroy();
+    for (const budget of [dying, living]) await budget?.beforeApplicationShutdown();
   });
 });

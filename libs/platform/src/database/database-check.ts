@@ -1,0 +1,44 @@
+import { DatabaseUnavailable } from '../errors/storage-unavailable.js';
+import type { ReadinessAnswer } from '../health/readiness-checks.js';
+import type { Clock } from '../time/clock.js';
+import type { Database } from './database.js';
+import { sqlState } from './sqlstate.js';
+
+/** Time between two probes that write. */
+const WRITE_PROBE_INTERVAL_MS = 15_000;
+
+/** Allocates 2 MB of the disk and releases it; it leaves no row. */
+const WRITE_PROBE = `CREATE TEMPORARY TABLE readiness_probe ON COMMIT DROP AS
+  SELECT repeat(chr(97 + n % 26), 2000) AS text FROM generate_series(1, 1000) AS n`;
+
+/** Whether the database answers, and can write: a full disk still answers queries. */
+export class DatabaseCheck {
+  #writtenAt = -Infinity;
+
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws DatabaseUnavailable */
+  async run(): Promise<ReadinessAnswer> {
+    const [row] = await this.database.query<{ is_read_only: boolean }>(
+      `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS is_read_only`,
+    );
+    if (row?.is_read_only === true) {
+      return { isReady: false, reason: 'the database can not be used: it is read-only (25006)' };
+    }
+    if (this.clock.now() - this.#writtenAt < WRITE_PROBE_INTERVAL_MS) return { isReady: true };
+    await this.database
+      .transaction(async (transaction) => transaction.query<unknown>(WRITE_PROBE))
+      .catch(ignoreMissingPrivilege);
+    this.#writtenAt = this.clock.now();
+    return { isReady: true };
+  }
+}
+
+/** A database may deny temporary tables to the role; the service does not need them. */
+function ignoreMissingPrivilege(error: unknown): void {
+  const cause = error instanceof DatabaseUnavailable ? error.cause : error;
+  if (sqlState(cause) !== '42501') throw error;
+}
