@@ -28,3 +28,19 @@ export function spread(samples: readonly number[]): string {
 export function whole(value: number): string {
   return Math.round(value).toLocaleString('en');
 }
+
+/** A Markdown table, aligned. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [header, header.map(() => '---'), ...rows];
+  const widths = header.map((_name, column) =>
+    Math.max(...all.map((cells) => (cells[column] ?? '').length)),
+  );
+  return all
+    .map((cells) => {
+      const padded = cells.map((cell, column) =>
+        cell === '---' ? '-'.repeat(widths[column] ?? 3) : cell.padEnd(widths[column] ?? 0),
+      );
+      return `| ${padded.join(' | ')} |`;
+    })
+    .join('\n');
+}

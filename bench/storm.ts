@@ -1,206 +1,210 @@
 /**
- * A login storm: ten times as many requests at once as ACS serves in a window.
+ * A login storm at the real size of ACS's limits, with the service's default settings.
  *
- *   npm run bench:storm -- [--limit 60] [--window-ms 30000] [--times 10] [--rounds 1]
- *     [--balancing connection|request] [--only new,returning,naive] [--lenient]
+ *   npm run bench:storm -- [--people 5000] [--limit 1000] [--window-ms 30000]
+ *     [--balancing connection|request] [--only <scenario>,…] [--lenient]
  *
- * `new`: people without an identity, over three api processes, against the emulator with ACS's
- * limits scaled to the window; ten tenants of unequal size.
- * `returning`: the same with reuse, when 80 % have a token that is still valid.
- * `naive`: ACS's SDK behind plain HTTP, without a request budget.
+ * Scenarios, each with a service and people of its own:
+ *   first      nobody has an identity
+ *   mixed      half of the people have an identity; so in all scenarios below
+ *   no-show    half of the deferred never return
+ *   flood      one more person repeats its request on 40 connections
+ *   replicas   one replica is killed, and another one joins
+ *   pause      PostgreSQL is stopped for 5 s
+ *   delay-1ms, delay-5ms   each message to and from PostgreSQL takes that long
+ *   reuse      80 % have a token that is still valid, and the policy allows its reuse
+ *   naive      ACS's SDK behind plain HTTP, without a request budget
  *
- * `--lenient` leaves out what depends on the load of the machine: total, Retry-After and fairness.
+ * ACS is the emulator with the documented limits; refused calls count too. `--lenient` leaves out
+ * what depends on the load of the machine: total, Retry-After and fairness.
  *
- * Checks the measured results, writes bench/results/storm.md, and exits with 1 when a goal is missed.
+ * Checks the measured results and exits with 1 when a goal is missed. With all scenarios it writes
+ * bench/results/storm.md.
  */
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { parseArgs } from 'node:util';
-import { fairness, retryAfterAccuracy } from '#libs/request-budget/testing';
+import { randomUUID } from 'node:crypto';
+import type { Balancing } from '#libs/request-budget/testing';
 import { BUILT_IN_POLICY } from '#libs/token-issuance';
+import { DelayProxy } from '../test/support/delay-proxy.js';
+import { relaxedTimeouts, Service } from '../test/support/service.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
-import { Service } from '../test/support/service.js';
 import { machine } from './figures.js';
-import { crowd, type CrowdVisit, type Person } from './storm-crowd.js';
+import { crowd, type CrowdVisit, flood } from './storm-crowd.js';
 import { startNaivePeer } from './storm-naive.js';
-import { stormReport, type StormResult } from './storm-report.js';
+import { peopleFor, type Person, personOf, TENANTS } from './storm-people.js';
+import { type AcsCalls, measure, stormReport, type StormResult } from './storm-report.js';
+import { type RunningStorm, type Scenario, SCENARIOS } from './storm-scenarios.js';
 
+const ALL = [...Object.keys(SCENARIOS), 'naive'];
 const { values } = parseArgs({
   options: {
-    limit: { type: 'string', default: '60' },
+    people: { type: 'string', default: '5000' },
+    limit: { type: 'string', default: '1000' },
     'window-ms': { type: 'string', default: '30000' },
-    times: { type: 'string', default: '10' },
-    rounds: { type: 'string', default: '1' },
-    only: { type: 'string', default: 'new,returning,naive' },
+    only: { type: 'string', default: ALL.join(',') },
     balancing: { type: 'string', default: 'connection' },
     lenient: { type: 'boolean', default: false },
   },
 });
 const limit = Number(values.limit);
 const windowMs = Number(values['window-ms']);
-const count = limit * Number(values.times);
-const balancing = values.balancing === 'request' ? 'request' : 'connection';
-const parts = new Set(values.only.split(','));
+const count = Number(values.people);
+const balancing: Balancing = values.balancing === 'request' ? 'request' : 'connection';
+const selected = values.only.split(',');
 const REPLICAS = 3;
-const RETURNING_SHARE = 0.8;
-/** Relative sizes of the ten tenants. */
-const TENANT_SIZES = [1, 2, 3, 5, 8, 11, 14, 16, 18, 22];
-const tenants = TENANT_SIZES.map(() => randomUUID());
 const limits = {
   ...{ create: limit, createWithToken: limit, issue: limit },
   ...{ revoke: limit, delete: limit, exchange: limit },
 };
-const budget = (calls: number): Record<string, string> =>
-  Object.fromEntries(
-    ['CREATE', 'CREATE_WITH_TOKEN', 'ISSUE', 'REVOKE', 'DELETE', 'EXCHANGE'].map((operation) => [
-      `ACS_BUDGET_${operation}`,
-      String(calls),
-    ]),
-  );
 
+for (const id of selected) if (!ALL.includes(id)) throw new Error(`there is no scenario '${id}'`);
 const directory = await mkdtemp(join(tmpdir(), 'acs-identity-storm-'));
 const reusePolicy = join(directory, 'policy.yaml');
 await writeFile(reusePolicy, BUILT_IN_POLICY.replace('teamsTokens: true', 'reuse: true'));
 const cluster = await startTestCluster(true);
 const results: StormResult[] = [];
 try {
-  for (let round = 0; round < Number(values.rounds); round += 1) {
-    if (parts.has('new')) results.push(await withService({}, newPeople));
-    if (parts.has('returning')) {
-      results.push(await withService({ POLICY_FILE: reusePolicy }, returningPeople));
-    }
-    if (parts.has('naive')) results.push(await withService({}, naive));
+  for (const id of selected) {
+    const scenario = SCENARIOS[id];
+    const result = await withService(
+      scenario?.reusesTokens ? { POLICY_FILE: reusePolicy } : {},
+      async (service) => (scenario ? storm(scenario, service) : naive(service)),
+    );
+    console.error(`${result.name}: ${(result.totalMs / 1000).toFixed(1)} s`);
+    results.push(result);
   }
 } finally {
   await cluster.remove();
   await rm(directory, { recursive: true, force: true });
 }
 const report = stormReport(results, {
-  command: `npm run bench:storm -- --limit ${limit} --window-ms ${windowMs} --times ${values.times} --rounds ${values.rounds} --balancing ${balancing}`,
+  command: `npm run bench:storm -- --people ${count} --limit ${limit} --window-ms ${windowMs} --balancing ${balancing} --only ${values.only}`,
   machine: machine(),
   ...{ limit, windowMs, count, balancing, replicas: REPLICAS, isLenient: values.lenient },
 });
 console.log(report.text);
-if (parts.size === 3) await writeFile('bench/results/storm.md', report.text);
+if (selected.length === ALL.length) await writeFile('bench/results/storm.md', report.text);
 process.exitCode = report.missed.length === 0 ? 0 : 1;
 for (const goal of report.missed) console.error(`missed: ${goal}`);
 
+/** Starts a service without replicas; its settings are the defaults, but for scaled limits. */
 async function withService(
   environment: Readonly<Record<string, string>>,
-  storm: (service: Service) => Promise<StormResult>,
+  run: (service: Service) => Promise<StormResult>,
 ): Promise<StormResult> {
   const service = await Service.start({
     cluster,
     replicas: 0,
     environment: {
+      ...Object.fromEntries(Object.keys(relaxedTimeouts).map((name) => [name, undefined])),
       LOG_LEVEL: 'info',
-      ENTRA_ALLOWED_TENANT_IDS: tenants.join(','),
+      ENTRA_ALLOWED_TENANT_IDS: TENANTS.join(','),
       ACS_BUDGET_WINDOW_MS: String(windowMs),
       ...budget(limit),
       ...environment,
     },
     emulator: {
-      acs: { limits, windowSeconds: windowMs / 1000, latencyMs: 40, signingKeyBits: 1024 },
+      acs: {
+        ...{ limits, windowSeconds: windowMs / 1000, countRefused: true },
+        ...{ latencyMs: 40, signingKeyBits: 1024 },
+      },
     },
   });
   try {
-    return await storm(service);
+    return await run(service);
   } finally {
     await service.stop();
   }
 }
 
-async function newPeople(service: Service): Promise<StormResult> {
-  const people = await peopleFor(service);
-  const urls = await replicas(service);
-  return measured('new people', service, people, urls, count);
-}
-
-/** Four of five got a token before, when ACS had no limits. */
-async function returningPeople(service: Service): Promise<StormResult> {
-  const people = await peopleFor(service);
-  await service.emulator.control.changeAcs({ limits: 'off', latencyMs: 0 });
-  const early = await service.addApi(budget(1_000_000));
-  const before = people.filter((_person, nth) => nth % 10 < RETURNING_SHARE * 10);
-  for (let from = 0; from < before.length; from += 50) {
-    await crowd(before.slice(from, from + 50), [early.url]);
+async function storm(scenario: Scenario, service: Service): Promise<StormResult> {
+  const { returning, postgresDelayMs, noShowRate = 0, floodConnections, disturb } = scenario;
+  const people = await peopleFor(service, count);
+  const before = people.filter((_person, nth) => nth % 10 < returning * 10);
+  if (before.length > 0) await serveBefore(service, before);
+  const proxy = postgresDelayMs
+    ? await DelayProxy.start({ port: cluster.port, delayMs: postgresDelayMs })
+    : undefined;
+  try {
+    const { serviceUrl } = service.database;
+    const running: RunningStorm = {
+      ...{ service, cluster },
+      afterMs: windowMs / 3,
+      urls: await replicas(service, { DATABASE_URL: proxy?.urlOf(serviceUrl) ?? serviceUrl }),
+    };
+    // Until the calls before no longer count against the limits.
+    if (before.length > 0) await delay(windowMs * 1.5);
+    const since = await newest(service);
+    const over = new AbortController();
+    const options = { urls: () => running.urls, balancing, noShowRate };
+    const flooding =
+      floodConnections === undefined
+        ? undefined
+        : flood(await personOf(service), options.urls, {
+            connections: floodConnections,
+            signal: over.signal,
+          });
+    const [{ visits, totalMs }] = await Promise.all([crowd(people, options), disturb?.(running)]);
+    const calls = await acsCalls(service, since);
+    over.abort();
+    await checkAudit(service, visits);
+    return measure(visits, { scenario, totalMs, calls, limit, floodCalls: await flooding });
+  } finally {
+    await Promise.all(service.apis.map(async (api) => api.stop()));
+    await proxy?.stop();
   }
-  await early.stop();
-  await service.emulator.control.changeAcs({ limits, latencyMs: 40 });
-  const urls = await replicas(service);
-  // Until those calls no longer count against the budget.
-  await delay(windowMs * 1.5);
-  return measured('80 % returning, reuse on', service, people, urls, count - before.length);
 }
 
 async function naive(service: Service): Promise<StormResult> {
   const { caPem, acsResources } = service.emulator;
   setDefaultCACertificates([...getCACertificates('default'), caPem]);
   const peer = await startNaivePeer(acsResources[0]?.connectionString ?? '');
-  const people = await peopleFor(service);
   const since = await newest(service);
   try {
     const once = await Promise.all(
-      people.map(async ({ tenant }) => {
+      Array.from({ length: count }, async () => {
         const startedAt = performance.now();
-        const { status } = await fetch(peer.url, { method: 'POST' });
-        return { tenant, status, tookMs: performance.now() - startedAt };
+        const status = await fetch(peer.url, { method: 'POST' }).then(
+          (response) => response.status,
+          () => 0,
+        );
+        return { status, tookMs: performance.now() - startedAt };
       }),
     );
-    const calls = await acsCalls(service, since);
-    const served = once.filter(({ status }) => status === 200);
     return {
       name: 'naive: the SDK alone',
-      people: people.length,
-      served: served.length,
+      people: count,
+      served: once.filter(({ status }) => status === 200).length,
       totalMs: Math.max(...once.map(({ tookMs }) => tookMs)),
-      needed: people.length,
-      ...calls,
+      neededPerLimit: count,
+      calls: await acsCalls(service, since),
     };
   } finally {
     await peer.stop();
   }
 }
 
-async function measured(
-  name: string,
-  service: Service,
-  people: readonly Person[],
-  urls: readonly string[],
-  needed: number,
-): Promise<StormResult> {
-  const since = await newest(service);
-  const { visits, totalMs } = await crowd(people, urls, balancing);
-  const calls = await acsCalls(service, since);
-  const served = visits.filter(({ servedAtMs }) => servedAtMs !== undefined);
-  await checkAudit(service, served);
-  return {
-    name,
-    people: people.length,
-    served: served.length,
-    totalMs,
-    needed,
-    ...calls,
-    budgeted: {
-      faults: visits.flatMap(({ faults }) => faults),
-      deferred: visits.filter(({ deferrals }) => deferrals.length > 0).length,
-      deferredAgain: visits.filter(({ deferrals }) => deferrals.length > 1).length,
-      retryAfterAccuracy: retryAfterAccuracy(visits, 0.2),
-      ...(needed === people.length && {
-        fairness: [0.25, 0.5, 0.75].map((share) => fairness(visits, share)),
-      }),
-    },
-  };
+/** These people get an identity and a token, while ACS has no limits. */
+async function serveBefore(service: Service, people: readonly Person[]): Promise<void> {
+  await service.emulator.control.changeAcs({ limits: 'off', latencyMs: 0 });
+  const early = await service.addApi(budget(1_000_000));
+  for (let from = 0; from < people.length; from += 50) {
+    await crowd(people.slice(from, from + 50), { urls: () => [early.url] });
+  }
+  await early.stop();
+  await service.emulator.control.changeAcs({ limits, latencyMs: 40 });
 }
 
 /** @throws unless every issued token has its entry in the log, under the id and index of its response */
-async function checkAudit(service: Service, served: readonly CrowdVisit[]): Promise<void> {
+async function checkAudit(service: Service, visits: readonly CrowdVisit[]): Promise<void> {
   const entries = await service.auditEntries();
-  for (const { auditEntry } of served) {
+  for (const { auditEntry, servedAtMs } of visits) {
+    if (servedAtMs === undefined) continue;
     const entry = entries[auditEntry?.index ?? -1];
     const isRecorded =
       entry?.id === auditEntry?.id &&
@@ -210,12 +214,15 @@ async function checkAudit(service: Service, served: readonly CrowdVisit[]): Prom
   }
 }
 
-async function replicas(service: Service): Promise<string[]> {
+async function replicas(
+  service: Service,
+  environment: Readonly<Record<string, string>>,
+): Promise<string[]> {
   const urls: string[] = [];
-  for (let n = 0; n < REPLICAS; n += 1) urls.push((await service.addApi()).url);
+  for (let n = 0; n < REPLICAS; n += 1) urls.push((await service.addApi(environment)).url);
   // Each replica loads the tenants' keys before the storm, as replicas in use have.
   const strangers = await Promise.all(
-    tenants.map(async (tenant) =>
+    TENANTS.map(async (tenant) =>
       service.emulator.control.mintToken({ tenant, claims: { oid: randomUUID(), scp: 'None' } }),
     ),
   );
@@ -227,39 +234,23 @@ async function replicas(service: Service): Promise<string[]> {
   return urls;
 }
 
-async function peopleFor(service: Service): Promise<Person[]> {
-  const total = TENANT_SIZES.reduce((sum, size) => sum + size, 0);
-  const tenantOfEach = TENANT_SIZES.flatMap((size, nth) =>
-    Array.from({ length: Math.round((size / total) * count) }, () => tenants[nth] ?? ''),
-  );
-  while (tenantOfEach.length < count) tenantOfEach.push(tenants.at(-1) ?? '');
-  const people: Person[] = [];
-  for (const tenant of tenantOfEach.slice(0, count)) {
-    const oid = randomUUID();
-    const claims = { oid, sub: oid };
-    people.push({ tenant, bearer: await service.emulator.control.mintToken({ tenant, claims }) });
-  }
-  return shuffled(people);
-}
-
-function shuffled<T>(items: readonly T[]): T[] {
-  return items
-    .map((item) => ({ item, order: Math.random() }))
-    .sort((a, b) => a.order - b.order)
-    .map(({ item }) => item);
-}
-
 async function newest(service: Service): Promise<number> {
   return (await service.emulator.control.readJournal({ service: 'acs' })).at(-1)?.sequence ?? 0;
 }
 
-async function acsCalls(
-  service: Service,
-  since: number,
-): Promise<{ calls: number; throttled: number }> {
+async function acsCalls(service: Service, since: number): Promise<AcsCalls> {
   const entries = await service.emulator.control.readJournal({ service: 'acs', since });
   return {
-    calls: entries.length,
+    made: entries.length,
     throttled: entries.filter(({ status }) => status === 429).length,
   };
+}
+
+function budget(calls: number): Record<string, string> {
+  return Object.fromEntries(
+    ['CREATE', 'CREATE_WITH_TOKEN', 'ISSUE', 'REVOKE', 'DELETE', 'EXCHANGE'].map((operation) => [
+      `ACS_BUDGET_${operation}`,
+      String(calls),
+    ]),
+  );
 }

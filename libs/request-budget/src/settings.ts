@@ -26,6 +26,11 @@ export const budgetFields = {
     .describe(
       'maximum time in milliseconds that a request is queued before it gets 429 with Retry-After, 100 to 60000',
     ),
+  ACS_BUDGET_REQUESTER_PERCENT: integer(1, 100)
+    .prefault('5')
+    .describe(
+      'maximum part of each limit, in percent, that one user, service or bot can use per window through one replica, 1 to 100; at least 10 calls; more get 429 with Retry-After',
+    ),
 };
 
 /** The limits, and how long a request is queued. */
@@ -34,6 +39,8 @@ export interface BudgetSettings {
   readonly limits: Readonly<Record<AcsOperation, number>>;
   readonly windowMs: number;
   readonly maxWaitMs: number;
+  /** The part of a limit that one requester can use per window through one replica, above 0 to 1. */
+  readonly requesterShare: number;
 }
 
 export function budgetOf(variables: z.output<z.ZodObject<typeof budgetFields>>): BudgetSettings {
@@ -48,5 +55,6 @@ export function budgetOf(variables: z.output<z.ZodObject<typeof budgetFields>>):
     },
     windowMs: variables.ACS_BUDGET_WINDOW_MS,
     maxWaitMs: variables.ACS_BUDGET_MAX_WAIT_MS,
+    requesterShare: variables.ACS_BUDGET_REQUESTER_PERCENT / 100,
   };
 }

@@ -31,7 +31,7 @@ function replicas(
     ...{ create: limit, createWithToken: limit, issue: limit },
     ...{ revoke: limit, delete: limit, exchange: limit },
   };
-  const settings = { limits, windowMs, maxWaitMs, timeoutMs: 500 };
+  const settings = { limits, windowMs, maxWaitMs, requesterShare: 0.05, timeoutMs: 500 };
   return Array.from({ length: count }, () => {
     const metrics = new BudgetMetrics(new Registry());
     const logger = new MemoryLogger();
@@ -114,6 +114,42 @@ describe('SharedRequestBudget', () => {
     expect(storm.maxPerWindow).toBeLessThanOrEqual(tenWindows.limit);
     expect(Math.max(...storm.visits.map(({ deferrals }) => deferrals.length))).toBeLessThan(5);
   });
+
+  it('stops counting clients that do not return', async () => {
+    const clock = new ManualClock();
+    const windowMs = 10_000;
+    const budget = replica(clock, { limit: 10, windowMs, maxWaitMs: 2000 });
+    for (let burst = 0; burst < 8; burst += 1) {
+      const requests = Array.from({ length: 20 }, async (_, number) =>
+        budget.acquire({ ...issue, requester: `${burst} ${number}` }).then(
+          (permit) => {
+            permit.release();
+            return 0;
+          },
+          (error: unknown) => (error instanceof BudgetExhausted ? secondsOf(error) : Number.NaN),
+        ),
+      );
+      const seconds = await during(clock, Promise.all(requests));
+      expect(seconds.filter((one) => one === 0)).toHaveLength(10);
+      expect(Math.max(...seconds)).toBeLessThanOrEqual(windowMs / 1000);
+      await clock.advance(2 * windowMs);
+    }
+  });
+
+  it.each([1, 3])(
+    'gives a client with many connections the share of one, over %i replicas',
+    async (count) => {
+      const storm = await simulate({
+        ...{ ...tenWindows, replicas: count, balancing: 'request', floodConnections: 40 },
+        tenants: [300],
+      });
+      expect(storm.served).toBe(300);
+      expect(storm.maxPerWindow).toBeLessThanOrEqual(tenWindows.limit);
+      // The first window is first come, first served.
+      expect(storm.floodCalls).toBeLessThan(40 + 0.05 * storm.calls);
+      expect(storm.totalMs).toBeLessThan(1.05 * 6 * tenWindows.windowMs);
+    },
+  );
 
   it('serves all clients when replicas crash during a storm', async () => {
     const crashesAtMs = [1500, 32_000, 64_000];

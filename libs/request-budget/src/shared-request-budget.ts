@@ -9,6 +9,8 @@ import type { WindowKey, WindowStore } from './window/window-store.js';
 
 /** How long a permit may be used after it was granted: enough for a busy process. */
 const LEASE_MS = 5000;
+/** Calls per window that any requester may make, however low the limit is. */
+const MIN_REQUESTER_LIMIT = 10;
 /** A call is certainly over this long after its deadline. */
 const CALL_MARGIN_MS = 1000;
 
@@ -35,8 +37,9 @@ export class SharedRequestBudget extends RequestBudget implements BeforeApplicat
     super();
   }
 
-  async acquire(request: BudgetRequest): Promise<Permit> {
+  async acquire(incoming: BudgetRequest): Promise<Permit> {
     const { metrics } = this.dependencies;
+    const request = withHashedRequester(incoming);
     const limiter = this.#limiterOf(request);
     // The short way: a leased permit is left and nobody is queued.
     const permit = limiter.tryAcquire(request);
@@ -44,7 +47,7 @@ export class SharedRequestBudget extends RequestBudget implements BeforeApplicat
       metrics.observeWait(request, 'granted', 0);
       return permit;
     }
-    return metrics.timeWait(request, async () => limiter.enqueue(withHashedRequester(request)));
+    return metrics.timeWait(request, async () => limiter.enqueue(request));
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -57,13 +60,17 @@ export class SharedRequestBudget extends RequestBudget implements BeforeApplicat
     const name = `${resource} ${operation}`;
     const existing = this.#limiters.get(name);
     if (existing) return existing;
-    const { limits, windowMs, maxWaitMs, timeoutMs } = this.settings;
+    const { limits, windowMs, maxWaitMs, requesterShare, timeoutMs } = this.settings;
     const { clock, logger, metrics, random = Math.random } = this.dependencies;
     const limiter = new OperationLimiter(
       { resource, operation },
       {
         limit: limits[operation],
         ...{ windowMs, maxWaitMs },
+        requesterLimit: Math.max(
+          MIN_REQUESTER_LIMIT,
+          Math.ceil(limits[operation] * requesterShare),
+        ),
         leaseMs: LEASE_MS,
         callMs: timeoutMs + CALL_MARGIN_MS,
       },

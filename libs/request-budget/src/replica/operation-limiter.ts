@@ -6,6 +6,7 @@ import type { BudgetRequest, Permit, Throttled } from '../request-budget.js';
 import type { Allocation, WindowLimits } from '../window/replica-report.js';
 import type { WindowKey, WindowStore } from '../window/window-store.js';
 import { LeasedPermits } from './leased-permits.js';
+import { ServedRequesters } from './served-requesters.js';
 import { type Waiter, WaitQueue } from './wait-queue.js';
 import { WindowReporter } from './window-reporter.js';
 
@@ -15,6 +16,8 @@ const MAX_PAUSE_MS = 250;
 export interface OperationLimits extends WindowLimits {
   /** The longest that a request is queued. */
   readonly maxWaitMs: number;
+  /** Calls per window of one requester through one replica. */
+  readonly requesterLimit: number;
 }
 
 export interface OperationLimiterDependencies {
@@ -37,6 +40,7 @@ export class OperationLimiter {
   readonly #queue = new WaitQueue();
   readonly #permits: LeasedPermits;
   readonly #reporter: WindowReporter;
+  readonly #served: ServedRequesters;
   /** How many permits are requested in advance. */
   readonly #prefetchCount: number;
   /** Ends the pause between two reconciliations. */
@@ -53,6 +57,7 @@ export class OperationLimiter {
   ) {
     const { replicaId, store, clock } = dependencies;
     this.#prefetchCount = Math.max(1, Math.ceil(limits.limit / 50));
+    this.#served = new ServedRequesters(clock, limits.windowMs);
     this.#permits = new LeasedPermits({
       clock,
       windowMs: limits.windowMs,
@@ -75,14 +80,17 @@ export class OperationLimiter {
   /**
    * Takes a leased permit.
    *
-   * @returns `undefined` when none is left or others are queued, and always for bulk requests
+   * @returns `undefined` when none is left or others are queued, when the requester has had its share
+   *   of the window, and always for bulk requests
    */
   tryAcquire(request: BudgetRequest): Permit | undefined {
-    const { tenant = '', clientApp = '', priority, signal } = request;
+    const { tenant = '', clientApp = '', requester, priority, signal } = request;
     if (this.#queue.interactive > 0 || priority === 'bulk' || signal?.aborted) return undefined;
+    if (this.#served.countOf(requester) >= this.limits.requesterLimit) return undefined;
     const permit = this.#permits.take();
     if (!permit) return undefined;
     this.#reporter.finishedTags.push({ tenant, clientApp });
+    this.#served.add(requester);
     // So that the next request needn't wait for permits.
     if (this.#permits.available <= this.#prefetchCount / 2) this.#prefetch();
     return permit;
@@ -91,14 +99,17 @@ export class OperationLimiter {
   /**
    * Queues the request until it gets a permit.
    *
-   * @throws BudgetExhausted when it is deferred
+   * @throws BudgetExhausted when it is deferred, or its requester has had its share of the window
    */
   async enqueue(request: BudgetRequest): Promise<Permit> {
     const { tenant = '', clientApp = '', requester, priority, signal } = request;
     signal?.throwIfAborted();
+    const earlier = this.#served.countOf(requester) + this.#queue.countOf(requester);
+    const { requesterLimit, windowMs } = this.limits;
+    if (earlier >= requesterLimit) throw new BudgetExhausted(Math.ceil(windowMs / 1000));
     const { promise, resolve, reject } = Promise.withResolvers<Permit>();
     const waiter: Waiter = {
-      ...{ tenant, clientApp, requester },
+      ...{ tenant, clientApp, requester, earlier },
       isBulk: priority === 'bulk',
       enqueuedAt: this.dependencies.clock.now(),
       ...{ resolve, reject },
@@ -178,6 +189,7 @@ export class OperationLimiter {
       const waiter = permit && this.#queue.dequeue();
       if (!waiter) return;
       this.#finish(waiter);
+      this.#served.add(waiter.requester);
       waiter.resolve(permit);
     }
   }
@@ -196,10 +208,10 @@ export class OperationLimiter {
     const { maxWaitMs } = this.limits;
     const seconds = retryAfterSeconds({ waitMs, maxWaitMs, random: random() }, allocation);
     this.#queue.remove(waiter);
-    const { requester, tag } = waiter;
+    const { tenant, clientApp, requester, tag } = waiter;
     if (requester !== undefined && tag !== undefined) {
       const dueAt = clock.now() + Math.max(waitMs, seconds * 1000);
-      this.#reporter.reservations.push({ requester, tag, dueAt });
+      this.#reporter.reservations.push({ tenant, clientApp, requester, tag, dueAt });
       waiter.left.abort();
     } else {
       this.#finish(waiter);

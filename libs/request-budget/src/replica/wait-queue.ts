@@ -5,6 +5,8 @@ import type { FlowKey } from '../window/fair-queue.js';
 /** A request that is queued at this replica. */
 export interface Waiter extends FlowKey {
   readonly requester: string | undefined;
+  /** How many requests of the requester were queued or served here in the last window. */
+  readonly earlier: number;
   readonly isBulk: boolean;
   readonly enqueuedAt: number;
   /** Absent until the first reconciliation; bulk requests never get one. */
@@ -25,6 +27,7 @@ export class WaitQueue {
   #tagged: TaggedWaiter[] = [];
   /** First in, first out. */
   readonly #bulk = new Set<Waiter>();
+  readonly #countByRequester = new Map<string, number>();
 
   get size(): number {
     return this.interactive + this.#bulk.size;
@@ -46,8 +49,14 @@ export class WaitQueue {
     return [...this.#bulk];
   }
 
+  /** How many requests of the requester are queued. */
+  countOf(requester: string | undefined): number {
+    return requester === undefined ? 0 : (this.#countByRequester.get(requester) ?? 0);
+  }
+
   enqueue(waiter: Waiter): void {
     (waiter.isBulk ? this.#bulk : this.#arrivals).add(waiter);
+    this.#count(waiter, 1);
   }
 
   /** Gives an arrival its tag. @returns false when it left the queue in the meantime */
@@ -61,10 +70,10 @@ export class WaitQueue {
 
   /** @returns false when it was not queued any more */
   remove(waiter: Waiter): boolean {
-    if (this.#arrivals.delete(waiter) || this.#bulk.delete(waiter)) return true;
-    const count = this.#tagged.length;
-    this.#tagged = this.#tagged.filter((one) => one !== waiter);
-    return this.#tagged.length < count;
+    const wasQueued =
+      this.#arrivals.delete(waiter) || this.#bulk.delete(waiter) || this.#removeTagged(waiter);
+    if (wasQueued) this.#count(waiter, -1);
+    return wasQueued;
   }
 
   /** Whether a request may get a permit: arrivals wait for their tags. */
@@ -74,11 +83,10 @@ export class WaitQueue {
 
   /** Removes the next request: the lowest tag, then bulk. */
   dequeue(): Waiter | undefined {
-    const tagged = this.#tagged.shift();
-    if (tagged) return tagged;
-    const [bulk] = this.#bulk;
-    if (bulk) this.#bulk.delete(bulk);
-    return bulk;
+    const [first] = this.#bulk;
+    const next = this.#tagged[0] ?? first;
+    if (next) this.remove(next);
+    return next;
   }
 
   removeAll(): Waiter[] {
@@ -86,6 +94,20 @@ export class WaitQueue {
     this.#arrivals.clear();
     this.#tagged = [];
     this.#bulk.clear();
+    this.#countByRequester.clear();
     return all;
+  }
+
+  #removeTagged(waiter: Waiter): boolean {
+    const index = this.#tagged.indexOf(waiter as TaggedWaiter); // found only if it is one
+    if (index >= 0) this.#tagged.splice(index, 1);
+    return index >= 0;
+  }
+
+  #count({ requester }: Waiter, change: 1 | -1): void {
+    if (requester === undefined) return;
+    const count = this.countOf(requester) + change;
+    if (count > 0) this.#countByRequester.set(requester, count);
+    else this.#countByRequester.delete(requester);
   }
 }

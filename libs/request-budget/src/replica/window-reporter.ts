@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '#libs/platform';
-import type { FinishedTag } from '../window/fair-queue.js';
+import type { FinishedTag, FlowKey } from '../window/fair-queue.js';
 import { reconcile } from '../window/reconcile.js';
 import {
   type Allocation,
@@ -20,7 +20,7 @@ const MIN_REPORT_DELAY_MS = 50;
 export class WindowReporter {
   /** Since the last report. */
   finishedTags: FinishedTag[] = [];
-  reservations: (Omit<Reservation, 'inMs'> & { readonly dueAt: number })[] = [];
+  reservations: (Omit<Reservation, 'inMs'> & FlowKey & { readonly dueAt: number })[] = [];
   throttled: ReplicaReport['throttled'];
   readonly #closed = new AbortController();
   #isScheduled = false;
@@ -98,8 +98,8 @@ export class WindowReporter {
     const report: ReplicaReport = {
       replicaId: this.context.replicaId,
       leaseId: randomUUID(),
-      arrivals: queue.arrivals.map(({ tenant, clientApp, requester }) => ({
-        ...{ tenant, clientApp },
+      arrivals: queue.arrivals.map(({ tenant, clientApp, requester, earlier }) => ({
+        ...{ tenant, clientApp, earlier },
         ...(requester !== undefined && { requester }),
       })),
       queuedTags: queue.tagged.slice(0, MAX_REPORTED).map(({ tag }) => tag),

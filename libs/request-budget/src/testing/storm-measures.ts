@@ -32,19 +32,25 @@ export function retryAfterAccuracy(visits: readonly Visit[], tolerance: number):
 }
 
 /**
- * Jain's index of what the tenants got until `share` of all clients were served, each relative to
- * its max-min fair share: equal parts, but no tenant more than its demand, the rest to the others.
+ * Jain's index of what the groups got until `share` of all clients were served, each relative to its
+ * max-min fair share: equal parts, but no group more than its demand, the rest to the others.
+ *
+ * @param groupOf default: the tenant
  */
-export function fairness(visits: readonly Visit[], share: number): number {
+export function fairness<V extends Visit>(
+  visits: readonly V[],
+  share: number,
+  groupOf: (visit: V) => string = ({ tenant }) => tenant,
+): number {
   const times = visits.map(({ servedAtMs = Number.POSITIVE_INFINITY }) => servedAtMs);
   const count = Math.floor(times.length * share);
   const until = times.toSorted((a, b) => a - b)[count - 1] ?? 0;
-  const byTenant = Map.groupBy(visits, ({ tenant }) => tenant);
-  const demand = new Map([...byTenant].map(([tenant, { length }]) => [tenant, length]));
+  const groups = Map.groupBy(visits, groupOf);
+  const demand = new Map([...groups].map(([group, { length }]) => [group, length]));
   const shares = maxMinShares(demand, count);
-  const ratios = [...byTenant].map(([tenant, its]) => {
+  const ratios = [...groups].map(([group, its]) => {
     const got = its.filter(({ servedAtMs = Number.POSITIVE_INFINITY }) => servedAtMs <= until);
-    return got.length / (shares.get(tenant) ?? 1);
+    return got.length / (shares.get(group) ?? 1);
   });
   const sum = ratios.reduce((one, other) => one + other, 0);
   const squares = ratios.reduce((one, other) => one + other ** 2, 0);

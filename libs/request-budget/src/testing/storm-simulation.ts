@@ -32,6 +32,8 @@ export interface SimulatedStorm {
   readonly callMs: { readonly min: number; readonly typical: number; readonly max: number };
   /** Share of deferred clients that never return. */
   readonly noShowRate?: number;
+  /** Connections of one more client of the first tenant that repeats its request until all others are served. */
+  readonly floodConnections?: number;
   /** When a replica crashes. Its clients repeat their requests at another one. */
   readonly crashesAtMs?: readonly number[];
 }
@@ -50,6 +52,8 @@ export interface StormOutcome {
   readonly totalMs: number;
   /** Calls that reached ACS. */
   readonly calls: number;
+  /** Those of the client with many connections. */
+  readonly floodCalls: number;
   readonly maxPerWindow: number;
   /** Clients that were deferred at least once. */
   readonly deferred: number;
@@ -78,6 +82,7 @@ export async function simulate(storm: SimulatedStorm): Promise<StormOutcome> {
     .map((tenant, number) => ({ tenant, number, order: simulation.random() }))
     .toSorted((a, b) => a.order - b.order);
   const all = Promise.all(clients.map(async (client) => simulation.visit(client)));
+  void simulation.flood(all);
   const results = await simulation.clock.run(all);
   const visits = results.filter((visit): visit is SimulatedVisit => visit !== undefined);
   return {
@@ -86,6 +91,7 @@ export async function simulate(storm: SimulatedStorm): Promise<StormOutcome> {
     noShows: results.length - visits.length,
     totalMs: Math.max(...visits.map(({ servedAtMs = 0 }) => servedAtMs)),
     calls: simulation.arrivals.length,
+    floodCalls: simulation.floodCalls,
     maxPerWindow: maxPerWindow(simulation.arrivals, storm.windowMs),
     deferred: visits.filter(({ deferrals }) => deferrals.length > 0).length,
     retryAfterAccuracy: retryAfterAccuracy(visits, 0.2),
@@ -115,7 +121,8 @@ class SimulatedReplica extends Clock {
       ...{ create: limit, createWithToken: limit, issue: limit },
       ...{ revoke: limit, delete: limit, exchange: limit },
     };
-    const settings = { limits, windowMs, maxWaitMs, timeoutMs: callMs.max + 1000 };
+    const timeoutMs = callMs.max + 1000;
+    const settings = { limits, windowMs, maxWaitMs, requesterShare: 0.05, timeoutMs };
     this.budget = new SharedRequestBudget(new RemoteWindowStore(simulation, this), settings, {
       clock: this,
       logger: new MemoryLogger(),
@@ -180,6 +187,7 @@ class Simulation {
   /** When calls reached ACS. */
   readonly arrivals: number[] = [];
   reconciliations = 0;
+  floodCalls = 0;
   #lock: Promise<unknown> = Promise.resolve();
   #replicas: SimulatedReplica[];
 
@@ -224,6 +232,24 @@ class Simulation {
       if (random() < (storm.noShowRate ?? 0)) return undefined;
       await clock.sleep(answer * 1000 + MAX_CLIENT_DELAY_MS * random());
     }
+  }
+
+  /** One client on many connections, each of which repeats the request at once when it was served. */
+  async flood(others: Promise<unknown>): Promise<void> {
+    const over = new AbortController();
+    void others.finally(() => {
+      over.abort();
+    });
+    const client = { tenant: 'tenant 0', clientApp: 'app', requester: 'flood' };
+    const connection = async (): Promise<void> => {
+      while (!over.signal.aborted) {
+        const answer = await this.#request(this.#anyReplica(), client);
+        if (answer === 'served') this.floodCalls += 1;
+        await this.clock.sleep(typeof answer === 'number' ? answer * 1000 : 10);
+      }
+    };
+    const { floodConnections = 0 } = this.storm;
+    await Promise.all(Array.from({ length: floodConnections }, connection));
   }
 
   async #request(

@@ -38,7 +38,7 @@ function replicas(limit: number, windowMs: number): SharedRequestBudget[] {
     (source) =>
       new SharedRequestBudget(
         new PostgresWindowStore(new Database(source)),
-        { limits, windowMs, maxWaitMs: 5000, timeoutMs: 1000 },
+        { limits, windowMs, maxWaitMs: 5000, requesterShare: 0.05, timeoutMs: 1000 },
         {
           clock: new SystemClock(),
           logger: new MemoryLogger(),

@@ -22,10 +22,10 @@ import type { Lease, ReplicaState, WindowState } from './window-state.js';
 /** The part of each window that bulk requests can't use. */
 const INTERACTIVE_SHARE = 0.2;
 /**
- * A cycle is estimated to exceed the window by the window divided by this at most. An overestimate
- * leaves capacity unused, because deferred clients return late; an underestimate only costs waiting.
+ * The idle time in a cycle is estimated at the window divided by this at most. An overestimate leaves
+ * capacity unused, because deferred clients return late; an underestimate only costs waiting.
  */
-const MAX_CYCLE_OVERHEAD_DIVISOR = 15;
+const MAX_IDLE_DIVISOR = 15;
 /** A reservation counts as due when less than a window divided by this is left. */
 const DUE_DIVISOR = 5;
 
@@ -59,6 +59,8 @@ export function reconcile(
   queue.advance(now, windowMs);
   const slack = 2 + context.limit / 4;
   for (const finished of report.finishedTags) queue.finish(finished, slack);
+  queue.expireReservations(now);
+  for (const { inMs, ...key } of report.reservations) queue.reserve(key, now + inMs, windowMs);
   const tags = report.arrivals.map((arrival) => tagOf(arrival, queue, context));
   const queuedTags = [...report.queuedTags, ...tags.map(({ tag }) => tag)].sort((a, b) => a - b);
 
@@ -98,8 +100,7 @@ export function reconcile(
     releases: releasesOf(next, { now, windowMs, excess: Math.max(0, inUse - limit) }),
     blockedForMs: Math.max(0, adapted.blockedUntil - now),
     cycleMs:
-      recycleMs(windowMs) +
-      Math.min(meanServiceMs + next.meanIdleMs, windowMs / MAX_CYCLE_OVERHEAD_DIVISOR),
+      recycleMs(windowMs) + meanServiceMs + Math.min(next.meanIdleMs, windowMs / MAX_IDLE_DIVISOR),
     meanServiceMs,
     queued: sum([...peers, replica].map((one) => one.queuedTags.length)),
   };
@@ -114,11 +115,12 @@ export function reconcile(
 function tagOf(
   arrival: ReplicaReport['arrivals'][number],
   queue: FairQueue,
-  { reservations, windowMs }: ReconcileContext,
+  { now, reservations, windowMs }: ReconcileContext,
 ): ArrivalTag {
   const { requester } = arrival;
   const reservation = requester === undefined ? undefined : reservations.get(requester);
   if (!reservation) return { tag: queue.enqueue(arrival), isReservationDue: false };
+  queue.claim(arrival, now + reservation.inMs, windowMs);
   return {
     tag: reservation.tag,
     isReservationDue: reservation.inMs < windowMs / DUE_DIVISOR,

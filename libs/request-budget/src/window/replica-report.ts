@@ -12,7 +12,8 @@ export interface ReplicaReport {
   readonly queuedTags: readonly number[];
   readonly queuedBulk: number;
   readonly finishedTags: readonly FinishedTag[];
-  readonly reservations: readonly Reservation[];
+  /** Requests that were deferred. */
+  readonly reservations: readonly (Reservation & FlowKey)[];
   /** Permits wanted in advance, beyond those for queued requests. */
   readonly prefetch: number;
   /** Calls that ended, by lease and time since. */
@@ -31,6 +32,8 @@ export interface ReplicaReport {
 export interface Arrival extends FlowKey {
   /** Under which it may have a reservation. */
   readonly requester?: string;
+  /** How many requests of the requester are queued or were served here in the last window. */
+  readonly earlier?: number;
 }
 
 /** The tag that a deferred request keeps, for when its requester returns. */
