@@ -1,5 +1,5 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { AuditModule } from '#libs/audit';
 import { AuthenticationGuard, AuthenticationModule } from '#libs/authentication';
 import { type CompositionOptions, type Environment, ServiceModule } from '#libs/composition';
@@ -17,6 +17,7 @@ import { MeController } from './me/me.controller.js';
 import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
 import { PolicyController } from './policy/policy.controller.js';
+import { WorkloadInterceptor } from './workload/workload.interceptor.js';
 
 /** How a host's HTTP service differs from the default one. */
 export interface ApiOptions extends CompositionOptions {
@@ -40,6 +41,7 @@ export interface ApiOptions extends CompositionOptions {
     HttpMetrics,
     NdjsonBodyParser,
     { provide: APP_GUARD, useExisting: AuthenticationGuard },
+    { provide: APP_INTERCEPTOR, useClass: WorkloadInterceptor },
     { provide: APP_FILTER, useClass: ProblemDetailsFilter },
     { provide: APP_PIPE, useFactory: validationPipe },
   ],

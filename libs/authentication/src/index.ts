@@ -1,4 +1,4 @@
-export { type AccessRule, Public, RequirePermission } from './http/access-rule.js';
+export { type AccessRule, accessRulesOf, Public, RequirePermission } from './http/access-rule.js';
 export {
   assertEveryRouteDeclaresAccess,
   listRouteAccess,

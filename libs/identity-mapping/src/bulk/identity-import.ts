@@ -1,7 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
-import { type CallContext, Clock, ServiceError, StorageUnavailable } from '#libs/platform';
+import {
+  type CallContext,
+  Clock,
+  ServiceError,
+  StorageUnavailable,
+  TimeSlices,
+} from '#libs/platform';
 import { IdentityKindConflict, IdentityLinkConflict, MappingChanged } from '../errors.js';
 import { IdentityLinking } from '../lifecycle/identity-linking.js';
 import { IdentityMap } from '../store/identity-map.js';
@@ -22,7 +28,7 @@ import {
   success,
 } from './import-line.js';
 import { IdentityProvisioning } from './identity-provisioning.js';
-import { readLines } from './line-reader.js';
+import { readLines, type StreamLimits, StreamTooLong } from './line-reader.js';
 
 export interface ImportRequest extends CallContext {
   /** Newline-delimited JSON. */
@@ -33,6 +39,8 @@ export interface ImportRequest extends CallContext {
   readonly isAnyTenant?: boolean;
   /** Whether identities are created at ACS for lines without one. */
   readonly isProvisioning: boolean;
+  /** Default: none, for operators' files. A longer stream ends with a failed line, incomplete. */
+  readonly limits?: StreamLimits;
 }
 
 /** The counts of an import. */
@@ -41,7 +49,7 @@ export interface ImportSummary {
   readonly created: number;
   readonly unchanged: number;
   readonly failed: number;
-  /** `false`: an outage ended the import early; import the whole file again. */
+  /** `false`: an outage or a limit ended the import early; import the whole file again, or in parts. */
   readonly isComplete: boolean;
 }
 
@@ -76,12 +84,20 @@ export class IdentityImport {
 
   async *#results(request: ImportRequest): AsyncGenerator<LineResult, ImportSummary> {
     const counts = { lines: 0, created: 0, unchanged: 0, failed: 0, isComplete: true };
-    for await (const batch of this.#batches(request)) {
-      const { results, isComplete } = await this.#importBatch(batch, request);
-      counts.lines += results.length;
-      for (const { outcome } of results) counts[outcome] += 1;
-      yield* results;
-      if (!isComplete) return { ...counts, isComplete };
+    try {
+      for await (const batch of this.#batches(request)) {
+        const { results, isComplete } = await this.#importBatch(batch, request);
+        counts.lines += results.length;
+        for (const { outcome } of results) counts[outcome] += 1;
+        yield* results;
+        if (!isComplete) return { ...counts, isComplete };
+      }
+    } catch (error) {
+      if (!(error instanceof StreamTooLong)) throw error;
+      counts.lines += 1;
+      counts.failed += 1;
+      counts.isComplete = false;
+      yield failure(error.line, { code: 'import-too-large', detail: error.message });
     }
     await this.audit.record(stageEvent(request, { stage: 'ended', ...counts }));
     return counts;
@@ -91,15 +107,25 @@ export class IdentityImport {
     chunks,
     tenant,
     isAnyTenant = false,
+    limits,
   }: ImportRequest): AsyncGenerator<(ImportItem | LineFault)[]> {
     let batch: (ImportItem | LineFault)[] = [];
-    for await (const line of readLines(chunks)) {
-      batch.push(readImportLine(line, { tenant, isAnyTenant }));
-      if (batch.length < BATCH_LINES) continue;
-      yield batch;
-      batch = [];
+    let excess: StreamTooLong | undefined;
+    const slices = new TimeSlices();
+    try {
+      for await (const line of readLines(chunks, limits)) {
+        if (slices.isOver) await slices.next();
+        batch.push(readImportLine(line, { tenant, isAnyTenant }));
+        if (batch.length < BATCH_LINES) continue;
+        yield batch;
+        batch = [];
+      }
+    } catch (error) {
+      if (!(error instanceof StreamTooLong)) throw error;
+      excess = error;
     }
     if (batch.length > 0) yield batch;
+    if (excess) throw excess;
   }
 
   async #importBatch(
