@@ -60,6 +60,22 @@ describe('Bulkhead', () => {
     expect((refused[1] as ServiceBusy).retryAfterSeconds).toBeGreaterThanOrEqual(1);
   });
 
+  it('spreads the returns of refused requests by the rate at which places become free', async () => {
+    const bulkhead = new Bulkhead({ ...options, places: 1, queueLimit: 0 });
+    const { enter, refused, release } = observed(bulkhead);
+    for (let nth = 0; nth < 20; nth += 1) {
+      await enter('a', 'a');
+      await vi.advanceTimersByTimeAsync(1_000);
+      release('a');
+    }
+    await enter('a', 'a');
+    for (const name of ['b', 'c', 'd']) await enter(name, name);
+    const seconds = refused.map((error) => (error as ServiceBusy).retryAfterSeconds);
+    expect(seconds).toEqual([1, 2, 3]);
+    for (let nth = 0; nth < 200; nth += 1) await enter('e', 'e');
+    expect((refused.at(-1) as ServiceBusy).retryAfterSeconds).toBe(60);
+  });
+
   it('admits the first in the queue whose share is free', async () => {
     const { enter, admitted, release } = observed(new Bulkhead(options));
     for (const name of ['a1', 'a2', 'b1', 'b2', 'a3', 'c1']) void enter(name.slice(0, 1), name);

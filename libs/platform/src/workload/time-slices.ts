@@ -32,6 +32,11 @@ export function enterForeground(): () => void {
  * time while foreground work is in progress.
  */
 export class TimeSlices {
+  /** Slices of all computations that are awaited now. */
+  static get awaitedCount(): number {
+    return waiting.length;
+  }
+
   #endsAt = 0;
 
   /** Whether the computation has to `await next()` before it continues. */
