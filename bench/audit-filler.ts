@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { ManualClock, cloneDatabase, type TestCluster } from '#libs/platform/testing';
 import { alice, issued, openTestLog, type TestLog } from '#libs/audit/testing';
+import { ReadingDatabase } from '#libs/platform';
 import { EntryStatistics } from '../libs/audit/src/query/entry-statistics.js';
 import { whole } from './figures.js';
 
@@ -33,7 +34,7 @@ export async function filledLog(cluster: TestCluster, size: number): Promise<Tes
     await clock.advance(Math.floor((DAYS * DAY_MS * count) / size));
   }
   await previous;
-  const statistics = new EntryStatistics(log.database);
+  const statistics = new EntryStatistics(log.get(ReadingDatabase));
   while (await statistics.rollUp());
   await analyse(database.superuserUrl);
   const seconds = (performance.now() - startedAt) / 1000;

@@ -1,5 +1,6 @@
 import { entriesPath, TILE_WIDTH, verifyProofFile } from '#libs/transparency-log';
 import { alice, issued, type TestLog } from '#libs/audit/testing';
+import { ReadingDatabase } from '#libs/platform';
 import { EntryRepository } from '../libs/audit/src/query/entry-repository.js';
 import { EntrySearch } from '../libs/audit/src/query/entry-search.js';
 import { EntryStatistics } from '../libs/audit/src/query/entry-statistics.js';
@@ -74,7 +75,7 @@ async function measure(name: string, read: Read, round: number): Promise<number[
 /** @throws unless the checkpoint is signed and entries from all parts of the log have valid proofs */
 async function assertProofs(log: TestLog, size: number): Promise<void> {
   const reader = log.reader;
-  const rows = new EntryRepository(log.database);
+  const rows = new EntryRepository(log.get(ReadingDatabase));
   const trust = {
     origin: log.settings.origin,
     verifiers: (await log.signers.current()).map(({ verifier }) => verifier),
@@ -88,9 +89,9 @@ async function assertProofs(log: TestLog, size: number): Promise<void> {
 }
 
 function readsOf(log: TestLog, size: number): Map<string, Read> {
-  const rows = new EntryRepository(log.database);
-  const search = new EntrySearch(log.database, rows);
-  const statistics = new EntryStatistics(log.database);
+  const rows = new EntryRepository(log.get(ReadingDatabase));
+  const search = new EntrySearch(log.get(ReadingDatabase), rows);
+  const statistics = new EntryStatistics(log.get(ReadingDatabase));
   const reader = log.reader;
   const now = log.clock.now();
   const middle = Math.floor(size / 2);

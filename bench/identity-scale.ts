@@ -10,7 +10,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { DataSource } from 'typeorm';
 import { type MappingSearch, PostgresIdentityMap } from '#libs/identity-mapping';
-import { Database, dataSourceOptions, SystemClock } from '#libs/platform';
+import { ReadingDatabase, dataSourceOptions, SystemClock } from '#libs/platform';
 import { cloneDatabase } from '#libs/platform/testing';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { median, quantile, today } from './figures.js';
@@ -36,16 +36,16 @@ class FilledMap {
 
   private constructor(
     readonly size: number,
-    database: Database,
+    database: ReadingDatabase,
     private readonly ids: readonly string[],
     readonly close: () => Promise<void>,
   ) {
-    this.map = new PostgresIdentityMap(database, new SystemClock());
+    this.map = new PostgresIdentityMap(database, database, new SystemClock());
   }
 
   static async fill(url: string, size: number): Promise<FilledMap> {
     const source = new DataSource(dataSourceOptions({ url, poolSize: 4, timeoutMs: 600_000 }));
-    const database = new Database(source);
+    const database = new ReadingDatabase(source);
     await database.query(FILL, [size]);
     await database.query('VACUUM ANALYZE mapping');
     const rows = await database.query<{ id: string }>(

@@ -20,6 +20,8 @@ import { MeController } from './me/me.controller.js';
 import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
 import { PolicyController } from './policy/policy.controller.js';
+import { ArrivalGuard } from './workload/arrival.guard.js';
+import { WorkloadInterceptor } from './workload/workload.interceptor.js';
 
 /** How a host's HTTP service differs from the default one. */
 export interface ApiOptions extends CompositionOptions {
@@ -43,8 +45,11 @@ export interface ApiOptions extends CompositionOptions {
     HttpMetrics,
     NdjsonBodyParser,
     { provide: APP_INTERCEPTOR, useExisting: HttpDrain },
+    // In this order.
+    { provide: APP_GUARD, useClass: ArrivalGuard },
     { provide: APP_GUARD, useClass: ClockGuard },
     { provide: APP_GUARD, useExisting: AuthenticationGuard },
+    { provide: APP_INTERCEPTOR, useClass: WorkloadInterceptor },
     { provide: APP_FILTER, useClass: ProblemDetailsFilter },
     { provide: APP_PIPE, useFactory: validationPipe },
   ],

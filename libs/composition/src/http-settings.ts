@@ -19,12 +19,30 @@ export const httpSettings = defineSettings(
       .describe(
         'milliseconds between “not ready” and the end of listening at shutdown, so that load balancers notice first, 0 to 60000',
       ),
+    READING_PLACES: integer(1, 256)
+      .prefault('4')
+      .describe(
+        'requests of one process that search, list or prove at the same time, 1 to 256; others wait briefly, then get 503',
+      ),
+    BULK_PLACES: integer(1, 64)
+      .prefault('3')
+      .describe(
+        'imports, exports and erasures of one process at the same time, 1 to 64; others wait briefly, then get 503',
+      ),
+    SLOW_CLIENT_TIMEOUT_MS: integer(1_000, 600_000)
+      .prefault('30000')
+      .describe(
+        'milliseconds in which the client of such a request has to take, or send, 16 KiB, 1000 to 600000; otherwise its connection is closed',
+      ),
   }),
   (variables) => ({
     port: variables.PORT,
     host: variables.HOST,
     shutdownTimeoutMs: variables.SHUTDOWN_TIMEOUT_MS,
     shutdownDelayMs: variables.SHUTDOWN_DELAY_MS,
+    readingPlaces: variables.READING_PLACES,
+    bulkPlaces: variables.BULK_PLACES,
+    slowClientTimeoutMs: variables.SLOW_CLIENT_TIMEOUT_MS,
   }),
 );
 

@@ -21,6 +21,7 @@ export {
 } from './context/principal.js';
 export { dataSourceOptions } from './database/data-source-options.js';
 export { Database, type Transaction } from './database/database.js';
+export { ReadingDatabase } from './database/reading-database.js';
 export { databaseSettings, type DatabaseSettings } from './database/database-settings.js';
 export { DatabaseModule } from './database/database.module.js';
 export { asDatabaseUnavailable, isDatabaseOutage, sqlState } from './database/sqlstate.js';
@@ -46,3 +47,5 @@ export { PlatformModule } from './platform.module.js';
 export { SystemClockModule } from './time/system-clock.module.js';
 export { Clock, SystemClock } from './time/clock.js';
 export { PeriodicTask, type PeriodicTaskOptions } from './time/periodic-task.js';
+export { Bulkhead, type BulkheadOptions, ServiceBusy } from './workload/bulkhead.js';
+export { enterForeground, mapInSlices, TimeSlices } from './workload/time-slices.js';

@@ -1,7 +1,7 @@
 import { DataSource } from 'typeorm';
 import type { AuditEvent } from '#libs/audit';
 import { alice, denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
-import { Database, dataSourceOptions } from '#libs/platform';
+import { dataSourceOptions, ReadingDatabase } from '#libs/platform';
 import { ManualClock } from '#libs/platform/testing';
 import { EntryStatistics } from '../../../libs/audit/src/query/entry-statistics.js';
 import { PersonalDataEraser } from '../../../libs/audit/src/query/personal-data-eraser.js';
@@ -21,7 +21,7 @@ export async function fillLog(log: TestLog, ownerUrl: string, prng: Prng): Promi
     await past.trail.recordAll(Array.from({ length: many }, () => randomEvent(prng)));
     await clock.advance(prng.below(400_000));
   }
-  const eraser = new PersonalDataEraser(log.trail, log.database);
+  const eraser = new PersonalDataEraser(log.trail, log.get(ReadingDatabase));
   const actor = { kind: 'operator', name: 'operator' } as const;
   await eraser.erase({ tenant: alice.tenant, subject: 'person-1', actor });
   await log.trail.recordAll(Array.from({ length: 300 }, () => randomEvent(prng)));
@@ -29,7 +29,7 @@ export async function fillLog(log: TestLog, ownerUrl: string, prng: Prng): Promi
   const owner = new DataSource(
     dataSourceOptions({ url: ownerUrl, poolSize: 2, timeoutMs: 10_000 }),
   );
-  const statistics = new EntryStatistics(new Database(owner));
+  const statistics = new EntryStatistics(new ReadingDatabase(owner));
   while (await statistics.rollUp());
   const [row] = await owner.query<{ size: string }[]>('SELECT max(size) AS size FROM audit_head');
   await owner.destroy();

@@ -51,6 +51,7 @@ export class AuditController {
   @Get('entries')
   @Endpoint({
     permission: 'AuditLog.Read.All',
+    workload: 'reading',
     summary: 'Searches the log, newest entries first',
     description:
       'Auditors of other tenants than the home tenant see the entries of their own tenant.',
@@ -66,6 +67,7 @@ export class AuditController {
   @Get('entries/:id')
   @Endpoint({
     permission: 'AuditLog.Read.All',
+    workload: 'reading',
     summary: 'Returns one entry, with the bytes that its proof covers',
     responses: { 200: wholeEntry },
     problems: [404],
@@ -80,6 +82,7 @@ export class AuditController {
   @Get('entries/:id/proof')
   @Endpoint({
     permission: 'AuditLog.Read.All',
+    workload: 'reading',
     summary:
       'Returns the proof that the log contains an entry, verifiable with the log’s public key',
     description: 'A `.tlog-proof` file of C2SP: index, hashes and the newest checkpoint.',
@@ -96,6 +99,7 @@ export class AuditController {
   @Get('statistics')
   @Endpoint({
     permission: 'AuditLog.Read.All',
+    workload: 'reading',
     summary: 'Counts entries by time; home tenant only',
     description: 'At most 2000 buckets.',
     responses: { 200: statisticsResponse },
@@ -110,6 +114,7 @@ export class AuditController {
   @Get('export')
   @Endpoint({
     permission: 'AuditLog.Read.All',
+    workload: 'bulk',
     summary: 'Streams entries by index, up to the newest one when the export started',
     description:
       'A body without its last chunk is incomplete: continue with `fromIndex`, one more than the last index received. Every format contains the index of each entry. Every entry arrives at least once.',
@@ -129,6 +134,7 @@ export class AuditController {
   @Post('trace')
   @Endpoint({
     permission: 'AuditLog.Read.All',
+    workload: 'reading',
     summary: 'Finds the issuance of a leaked token; home tenant only',
     description: 'Former fingerprint keys are tried too.',
     responses: { 200: traceResponse },
@@ -144,6 +150,7 @@ export class AuditController {
   @Post('erase')
   @Endpoint({
     permission: 'AuditLog.Erase.All',
+    workload: 'bulk',
     summary: 'Permanently erases a person’s addresses, user agents and names; home tenant only',
     description:
       'These values are stored beside the log: entries, hashes and proofs don’t change. Safe to repeat.',

@@ -5,6 +5,7 @@ type Audience = 'private' | 'public';
 /** C2SP tlog-checkpoint: text that changes with every commit. */
 export function checkpointEndpoint(audience: Audience): EndpointContract {
   return {
+    workload: 'reading',
     summary: 'The newest signed checkpoint of the log (C2SP tlog-checkpoint)',
     responses: { 200: TEXT },
     cacheControl: `${audience}, no-cache`,
@@ -17,6 +18,7 @@ export function tileEndpoint(
   summary = 'A tile of the log’s hashes',
 ): EndpointContract {
   return {
+    workload: 'reading',
     summary,
     responses: { 200: BYTES },
     problems: [404],
@@ -27,6 +29,7 @@ export function tileEndpoint(
 /** C2SP signed-note: the keys that verifiers pin. They change when a key is replaced. */
 export function keysEndpoint(audience: Audience): EndpointContract {
   return {
+    workload: 'reading',
     summary: 'The log’s public keys, one verifier key a line (C2SP signed-note)',
     description:
       'Verifiers that don’t trust the service obtain the keys another way, or pin those of the first visit.',

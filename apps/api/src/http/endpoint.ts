@@ -8,6 +8,7 @@ import {
 } from '@nestjs/swagger';
 import { z } from 'zod';
 import { type Permission, Public, RequirePermission } from '#libs/authentication';
+import { DeclareWorkload, type Workload } from '../workload/workload.js';
 
 /** JSON Schema 2020-12, with the keywords that the type of @nestjs/swagger lacks. */
 type SchemaObject = Extract<ApiBodyOptions, { schema: unknown }>['schema'] & {
@@ -22,6 +23,8 @@ type Access =
 
 /** The request and responses of an endpoint, as the OpenAPI document shows them. */
 export interface EndpointContract {
+  /** Whose places and connections its requests use. */
+  readonly workload: Workload;
   readonly summary: string;
   readonly description?: string;
   /** Default: `controller.method`. */
@@ -75,8 +78,9 @@ const PROBLEM_DESCRIPTIONS: Readonly<Record<number, string>> = {
 };
 
 /**
- * Declares everything about a route except its method and path: access rule, status, headers and
- * documentation. The access rule is a required property, so that a route without one does not compile.
+ * Declares everything about a route except its method and path: access rule, workload, status, headers
+ * and documentation. Access rule and workload are required properties, so that a route without them does
+ * not compile.
  */
 export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
   const { summary, description, operationId, optionalBody, responses, problems = [] } = endpoint;
@@ -89,6 +93,7 @@ export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
     isProtected
       ? RequirePermission(endpoint.permission, { delegatedOnly: endpoint.delegatedOnly ?? false })
       : Public(endpoint.publicBecause),
+    DeclareWorkload(endpoint.workload),
     ...(isProtected ? [ApiBearerAuth('entra')] : []),
     ApiOperation({
       summary,

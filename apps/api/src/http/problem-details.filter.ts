@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RequestContexts } from '#libs/authentication';
-import { Logger, ServiceError } from '#libs/platform';
+import { Logger, ServiceBusy, ServiceError } from '#libs/platform';
 import { toProblemDetails } from './problem-details.js';
 import {
   InternalError,
@@ -43,7 +43,8 @@ export class ProblemDetailsFilter implements ExceptionFilter {
 
   #log(error: ServiceError, requestId: string, request: FastifyRequest): void {
     const fields = { requestId, code: error.code, route: request.routeOptions.url };
-    if (error.status < 500) {
+    // Its metric counts it; a line for each would be one more burden of a flood.
+    if (error.status < 500 || error instanceof ServiceBusy) {
       this.logger.debug(fields, 'request refused');
       return;
     }

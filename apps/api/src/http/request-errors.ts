@@ -1,7 +1,12 @@
 import { problem } from '#libs/platform';
 
-/** The longest request body. An import has no limit. */
+/** The longest request body, except for an import. */
 export const MAX_BODY_BYTES = 16 * 1024;
+
+/** The longest import. */
+export const MAX_IMPORT_BYTES = 512 * 1024 * 1024;
+/** Lines of an import, empty ones included. */
+export const MAX_IMPORT_LINES = 1_000_000;
 
 /** A fault of a request: its place, as a JSON Pointer or the name of a header, and what is wrong. */
 export interface RequestFault {
@@ -39,6 +44,14 @@ export class UnsupportedImportType extends problem(
   415,
   'The request body is not newline-delimited JSON',
   'Send one JSON object a line with the header content-type: application/x-ndjson.',
+) {}
+
+/** The `Content-Length` of an import exceeds `MAX_IMPORT_BYTES`. */
+export class ImportTooLarge extends problem(
+  'import-too-large',
+  413,
+  'The import is too large',
+  `An import has at most ${MAX_IMPORT_LINES} lines and ${MAX_IMPORT_BYTES} bytes. Send it in parts.`,
 ) {}
 
 /** No route has this path and method. */

@@ -46,6 +46,7 @@ export class IdentitiesController {
   @Post()
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
+    workload: 'issuing',
     summary:
       'Returns the identity of a user, service or bot; creates or links one when there is none (201)',
     responses: { 200: identityResponse, 201: identityResponse },
@@ -65,6 +66,7 @@ export class IdentitiesController {
   @Get()
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
+    workload: 'reading',
     summary: 'Lists and searches identities, oldest first, in pages',
     responses: { 200: identityPage },
   })
@@ -80,6 +82,7 @@ export class IdentitiesController {
   @Post('lookup')
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
+    workload: 'reading',
     summary: 'Finds the identities of up to 100 communication user ids',
     responses: { 200: lookupResponse },
     problems: [413, 415],
@@ -96,6 +99,7 @@ export class IdentitiesController {
   @Post('erase')
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
+    workload: 'bulk',
     summary:
       'Deletes all identities of a person, in every ACS resource; 202 until ACS has confirmed all',
     responses: { 200: erasureResponse, 202: erasureResponse },
@@ -115,6 +119,7 @@ export class IdentitiesController {
   @Get(':id')
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
+    workload: 'reading',
     summary: 'Returns an identity, also a deleted one',
     responses: { 200: identityResponse },
     problems: [404],
@@ -133,6 +138,7 @@ export class IdentitiesController {
   @ApiIfMatch()
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
+    workload: 'issuing',
     summary: 'Suspends, resumes or renames an identity; suspending revokes all its tokens',
     responses: { 200: identityResponse },
     problems: [404, 409, 412, 413, 415],
@@ -154,6 +160,7 @@ export class IdentitiesController {
   @ApiIfMatch()
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
+    workload: 'issuing',
     summary: 'Deletes an identity and its data at ACS; 202 until ACS has confirmed it',
     responses: { 200: identityResponse, 202: identityResponse },
     problems: [404, 409, 412],

@@ -1,15 +1,22 @@
 import { Readable } from 'node:stream';
-import { Controller, Get, Post, Query, Req, type StreamableFile } from '@nestjs/common';
+import { Controller, Get, Inject, Post, Query, Req, type StreamableFile } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { httpSettings, type HttpSettings } from '#libs/composition';
 import { IdentityExport, IdentityImport } from '#libs/identity-mapping';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
 import { HttpDrain } from '../http/http-drain.js';
-import { UnsupportedImportType } from '../http/request-errors.js';
+import {
+  ImportTooLarge,
+  MAX_IMPORT_BYTES,
+  MAX_IMPORT_LINES,
+  UnsupportedImportType,
+} from '../http/request-errors.js';
 import { type ImportOptions, importOptions } from './identity-requests.js';
 import { NDJSON } from './ndjson-body-parser.js';
+import { readBody } from '../workload/slow-client.js';
 import { ndjson, ndjsonResponse } from './ndjson-response.js';
 
 const importLine = z.union([
@@ -44,6 +51,8 @@ const exportLine = z.strictObject({
   updatedAt: z.iso.datetime(),
 });
 
+const IMPORT_LIMITS = { maxLines: MAX_IMPORT_LINES, maxBytes: MAX_IMPORT_BYTES };
+
 /** Mappings in bulk, as newline-delimited JSON in constant memory. */
 @ApiTags('identities')
 @Controller('v1/identities')
@@ -52,6 +61,7 @@ export class IdentityBulkController {
     private readonly imports: IdentityImport,
     private readonly exports: IdentityExport,
     private readonly drain: HttpDrain,
+    @Inject(httpSettings.key) private readonly settings: HttpSettings,
   ) {}
 
   @Post('import')
@@ -59,20 +69,22 @@ export class IdentityBulkController {
   @ApiBody({ description: 'One JSON object a line.', schema: { type: 'string' } })
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
+    workload: 'bulk',
     operationId: 'identities.import',
     summary: 'Imports identities, one a line, and answers with one result a line; safe to repeat',
     responses: { 200: ndjson(importLine) },
-    problems: [415],
+    problems: [413, 415],
   })
   async import(
     @Query({ schema: importOptions }) { provision, results }: ImportOptions,
-    @Req() { body }: FastifyRequest,
+    @Req() { body, headers }: FastifyRequest,
     @CurrentCall() call: CurrentCall,
   ): Promise<StreamableFile> {
     if (!(body instanceof Readable)) throw new UnsupportedImportType();
+    if (Number(headers['content-length'] ?? 0) > IMPORT_LIMITS.maxBytes) throw new ImportTooLarge();
     const answers = await this.imports.run({
-      // Not destroyed when the import ends early: the response uses the same connection.
-      chunks: { [Symbol.asyncIterator]: () => body.iterator({ destroyOnReturn: false }) },
+      chunks: readBody(body, this.settings.slowClientTimeoutMs),
+      limits: IMPORT_LIMITS,
       tenant: call.actor.tenant,
       isProvisioning: provision === 'true',
       stopSignal: this.drain.streamSignal,
@@ -87,6 +99,7 @@ export class IdentityBulkController {
   @Get('export')
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
+    workload: 'bulk',
     operationId: 'identities.export',
     summary: 'Exports all identities that are not deleted, in the format that an import accepts',
     responses: { 200: ndjson(exportLine) },

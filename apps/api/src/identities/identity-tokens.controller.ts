@@ -28,6 +28,7 @@ export class IdentityTokensController {
   @Post()
   @Endpoint({
     permission: 'CommunicationToken.Issue.All',
+    workload: 'issuing',
     summary: 'Issues an ACS access token for an identity of the caller’s tenant',
     optionalBody: tokenRequest,
     responses: { 200: tokenResponse },
@@ -47,6 +48,7 @@ export class IdentityTokensController {
   @Post('revoke')
   @Endpoint({
     permission: 'CommunicationToken.Revoke.All',
+    workload: 'issuing',
     summary: 'Revokes all ACS tokens of an identity; issues none until ACS has confirmed it',
     responses: { 202: revocationResponse },
     problems: [404, 409],

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UnsupportedMediaType } from '../http/request-errors.js';
 
 export const NDJSON = 'application/x-ndjson';
@@ -11,10 +11,12 @@ export const IMPORT_ROUTE = '/v1/identities/import';
 const BODY_TIMEOUT_MS = 30_000;
 /** Time without a byte in either direction after which an import is aborted. */
 const IMPORT_IDLE_TIMEOUT_MS = 600_000;
+/** Time to send the rest of an import that was answered early. */
+const REST_TIMEOUT_MS = 5_000;
 
 /**
- * Passes the body of an import as a stream without a limit of size or duration. Every other route
- * keeps both limits.
+ * Passes the body of an import as a stream, whose reader limits its size. Every other route has limits
+ * of size and duration.
  */
 @Injectable()
 export class NdjsonBodyParser implements OnModuleInit {
@@ -28,8 +30,8 @@ export class NdjsonBodyParser implements OnModuleInit {
     });
     // Node's limit applies to all routes; the hook below replaces it.
     server.server.requestTimeout = 0;
-    server.addHook('onRequest', (request, _reply, done) => {
-      limitTime(request);
+    server.addHook('onRequest', (request, reply, done) => {
+      limitTime(request, reply);
       done();
     });
     server.addHook('onSend', (request, reply, payload, done) => {
@@ -44,9 +46,12 @@ function isImport(request: FastifyRequest): boolean {
   return request.routeOptions.url === IMPORT_ROUTE;
 }
 
-function limitTime(request: FastifyRequest): void {
+function limitTime(request: FastifyRequest, reply: FastifyReply): void {
   const { raw } = request;
   if (isImport(request)) {
+    reply.raw.once('finish', () => {
+      dropRest(raw);
+    });
     raw.socket.setTimeout(IMPORT_IDLE_TIMEOUT_MS, () => raw.destroy());
     return;
   }
@@ -55,6 +60,16 @@ function limitTime(request: FastifyRequest): void {
   const timer = setTimeout(() => {
     if (!raw.complete) raw.destroy();
   }, BODY_TIMEOUT_MS);
+  raw.once('close', () => {
+    clearTimeout(timer);
+  });
+}
+
+/** Discards what the client still sends, so that it reads the answer, and closes the connection then. */
+function dropRest(raw: FastifyRequest['raw']): void {
+  if (raw.complete) return;
+  raw.resume();
+  const timer = setTimeout(() => raw.destroy(), REST_TIMEOUT_MS);
   raw.once('close', () => {
     clearTimeout(timer);
   });

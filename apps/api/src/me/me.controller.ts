@@ -42,6 +42,7 @@ export class MeController {
   @Post('tokens')
   @Endpoint({
     permission: 'CommunicationToken.Issue',
+    workload: 'issuing',
     summary:
       'Issues an ACS access token for the caller; creates the caller’s identity on first use',
     optionalBody: tokenRequest,
@@ -61,6 +62,7 @@ export class MeController {
   @Post('tokens/revoke')
   @Endpoint({
     permission: 'CommunicationToken.Issue',
+    workload: 'issuing',
     summary: 'Revokes all ACS tokens of the caller; issues none until ACS has confirmed it',
     responses: { 202: revocationResponse },
     problems: [404, 409],
@@ -72,6 +74,7 @@ export class MeController {
   @Post('sign-out')
   @Endpoint({
     permission: 'CommunicationToken.Issue',
+    workload: 'issuing',
     summary:
       'Signs the caller out: revokes all tokens, and succeeds when there is nothing to revoke',
     responses: { 202: revocationResponse },
@@ -84,6 +87,7 @@ export class MeController {
   @Post('teams-tokens')
   @Endpoint({
     permission: 'CommunicationToken.Issue',
+    workload: 'issuing',
     delegatedOnly: true,
     summary: 'Exchanges the Entra token of the caller, a Teams user, for an ACS token',
     description:
@@ -101,6 +105,7 @@ export class MeController {
   @Get('identity')
   @Endpoint({
     permission: 'CommunicationToken.Issue',
+    workload: 'issuing',
     summary: 'Returns the communication identity of the caller',
     responses: { 200: callerIdentity },
     problems: [404],

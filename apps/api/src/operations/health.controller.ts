@@ -22,6 +22,7 @@ export class HealthController {
   @Get('live')
   @Endpoint({
     publicBecause: 'shows only that the process runs',
+    workload: 'operations',
     summary: 'Liveness: 200 while the process runs. Restart it when this fails',
     responses: { 200: liveness },
   })
@@ -33,6 +34,7 @@ export class HealthController {
   @ApiResponse({ status: 503, description: 'Not ready.', standardSchema: readiness })
   @Endpoint({
     publicBecause: 'load balancers have no token; reasons are in the log only',
+    workload: 'operations',
     summary: 'Readiness: 200 when the service can serve requests, otherwise 503',
     responses: { 200: readiness },
   })

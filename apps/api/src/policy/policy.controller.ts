@@ -19,6 +19,7 @@ export class PolicyController {
   @Post('evaluate')
   @Endpoint({
     permission: 'CommunicationIdentity.Read.All',
+    workload: 'reading',
     summary: 'Evaluates the issuance policy in force; issues and counts nothing',
     responses: { 200: policyEvaluation },
     problems: [413, 415],

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#libs/platform';
+import { mapInSlices, ReadingDatabase } from '#libs/platform';
 import { LogReader } from '../log/log-reader.js';
 import { EntryRepository, type EntryRow } from '../query/entry-repository.js';
 import { type EntryFormatter, EXPORT_FORMATS, type ExportFormat } from './export-formats.js';
@@ -20,13 +20,14 @@ export interface ExportChunk {
   readonly nextIndex: number;
 }
 
-const PAGE_SIZE = 1000;
+/** Entries that one export holds in memory. */
+const PAGE_SIZE = 200;
 
 /** Exports entries in the order of their indexes, so that an interrupted export continues without a gap. */
 @Injectable()
 export class EntryExport {
   constructor(
-    private readonly database: Database,
+    private readonly database: ReadingDatabase,
     private readonly entries: EntryRepository,
     private readonly log: LogReader,
   ) {}
@@ -44,10 +45,8 @@ export class EntryExport {
       const isLast = !last || rows.length < PAGE_SIZE;
       next = isLast ? end : Number(last.entry_index) + 1;
       const entries = await this.entries.withPersonalValues(rows);
-      yield {
-        text: entries.map((entry) => `${formatter.line(entry)}\n`).join(''),
-        nextIndex: next,
-      };
+      const lines = await mapInSlices(entries, (entry) => `${formatter.line(entry)}\n`);
+      yield { text: lines.join(''), nextIndex: next };
     }
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Database } from '#libs/platform';
+import { ReadingDatabase } from '#libs/platform';
 import {
   emptyRoot,
   encodeEntryBundle,
@@ -25,7 +25,7 @@ import { RollbackDetector } from './rollback-detector.js';
 @Injectable()
 export class LogReader {
   constructor(
-    private readonly database: Database,
+    private readonly database: ReadingDatabase,
     private readonly entries: EntryRepository,
     private readonly signers: CheckpointSigners,
     private readonly rollbackDetector: RollbackDetector,

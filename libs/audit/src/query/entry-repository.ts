@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database, uuidV7Time } from '#libs/platform';
+import { mapInSlices, ReadingDatabase, uuidV7Time } from '#libs/platform';
 import { parseAuditEntry, type AuditEntryRecord } from '../entry/audit-entry.js';
 import { bigintArray, timeArray } from '../postgres/binary-array.js';
 import { hashNameOf, PERSONAL_FIELDS, type PersonalField } from '../entry/personal-values.js';
@@ -34,7 +34,7 @@ export interface TimeSpan {
 /** Reads entries by id and by index, and their personal values. */
 @Injectable()
 export class EntryRepository {
-  constructor(private readonly database: Database) {}
+  constructor(private readonly database: ReadingDatabase) {}
 
   /** @returns `undefined` when there is none */
   async byId(id: string): Promise<AuditEntryRecord | undefined> {
@@ -93,7 +93,7 @@ export class EntryRepository {
       ],
     );
     const byIndex = Map.groupBy(personal, ({ entry_index: index }) => index);
-    return rows.map(({ entry_index: index, leaf }) => ({
+    return mapInSlices(rows, ({ entry_index: index, leaf }) => ({
       index: Number(index),
       entry: parseAuditEntry(leaf),
       leaf,

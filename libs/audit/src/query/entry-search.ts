@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#libs/platform';
+import { ReadingDatabase } from '#libs/platform';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { escapeControlCharacters } from '../entry/sanitize.js';
 import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
@@ -55,6 +55,9 @@ const COLUMN_OF_FILTER = {
   reasonCode: 'e.reason_code',
 } as const satisfies { [K in keyof EntryFilter]?: string };
 
+/** Size of the canonical bytes on a page. A page of 1000 entries of usual length is smaller. */
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+
 /** Pages of the newest reasons that are searched for words before the full-text index is used. */
 const NEWEST_REASON_PAGES = 3;
 
@@ -64,7 +67,7 @@ type PlanNode = 'bitmapscan' | 'indexscan' | 'seqscan' | 'sort';
 @Injectable()
 export class EntrySearch {
   constructor(
-    private readonly database: Database,
+    private readonly database: ReadingDatabase,
     private readonly entries: EntryRepository,
   ) {}
 
@@ -80,9 +83,9 @@ export class EntrySearch {
       found.push(...(await this.#select(query, bounds, branch)));
     }
     found.sort((a, b) => Number(b.entry_index) - Number(a.entry_index));
-    const items = await this.entries.withPersonalValues(found.slice(0, query.limit));
+    const items = await this.entries.withPersonalValues(pageOf(found, query.limit));
     const last = items.at(-1);
-    return found.length > query.limit && last ? { items, nextBefore: last.index } : { items };
+    return found.length > items.length && last ? { items, nextBefore: last.index } : { items };
   }
 
   /** Converts a time window to a range of entry indexes, which every database index ends in. */
@@ -150,6 +153,16 @@ export class EntrySearch {
       return transaction.query<EntryRow[]>(sql, [...parameters]);
     });
   }
+}
+
+/** The first rows up to a number and to `MAX_PAGE_BYTES`, at least one. */
+function pageOf(rows: readonly EntryRow[], limit: number): readonly EntryRow[] {
+  let bytes = 0;
+  const end = rows.findIndex(({ leaf }, nth) => {
+    bytes += leaf.length;
+    return nth === limit || (nth > 0 && bytes > MAX_PAGE_BYTES);
+  });
+  return end < 0 ? rows : rows.slice(0, end);
 }
 
 const ENTRY_ROW = 'e.entry_index, e.recorded_at, e.leaf';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#libs/platform';
+import { ReadingDatabase } from '#libs/platform';
 
 /** What entries can be counted by, with the column of each. */
 export const STATISTIC_DIMENSIONS = {
@@ -43,7 +43,7 @@ const DIMENSION_VALUES = Object.values(STATISTIC_DIMENSIONS)
  */
 @Injectable()
 export class EntryStatistics {
-  constructor(private readonly database: Database) {}
+  constructor(private readonly database: ReadingDatabase) {}
 
   /** Counts by bucket, in the order of time, the largest counts first. */
   async count({ from, to, bucket, dimension }: StatisticsQuery): Promise<StatisticCount[]> {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type CallContext, Database } from '#libs/platform';
+import { type CallContext, ReadingDatabase } from '#libs/platform';
 import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
 
 /** Whose personal values to erase, who requests it, and why. */
@@ -15,7 +15,7 @@ export interface ErasureRequest extends CallContext {
 export class PersonalDataEraser {
   constructor(
     private readonly trail: AuditTrail,
-    private readonly database: Database,
+    private readonly database: ReadingDatabase,
   ) {}
 
   /**

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Clock, Database } from '#libs/platform';
+import { Clock, ReadingDatabase } from '#libs/platform';
 import { SecretNotFound, SecretUnusable } from '#libs/secrets';
 import { type EntryRow, EntryRepository } from './entry-repository.js';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
@@ -22,7 +22,7 @@ const MAX_TOKEN_LIFETIME_MS = 24 * 60 * 60 * 1000;
 @Injectable()
 export class TokenTracer {
   constructor(
-    private readonly database: Database,
+    private readonly database: ReadingDatabase,
     private readonly entries: EntryRepository,
     private readonly fingerprints: TokenFingerprints,
     private readonly clock: Clock,

@@ -66,7 +66,12 @@ export async function openTestLog(
   }: TestLogOptions = {},
 ): Promise<TestLog> {
   const settings: AuditSettings = { ...DEFAULT_SETTINGS, ...changes };
-  const database: DatabaseSettings = { url, poolSize, timeoutMs: databaseTimeoutMs };
+  const database: DatabaseSettings = {
+    url,
+    poolSize,
+    readingPoolSize: poolSize,
+    timeoutMs: databaseTimeoutMs,
+  };
   const secrets = new MemorySecretStore(clock, {
     'audit-signing-key': TEST_SIGNING_SEED,
     'audit-fingerprint-key': 'fingerprint key of the tests, 32+',

@@ -5,7 +5,8 @@ import { IdentityMap } from '../store/identity-map.js';
 import type { Mapping } from '../model/mapping.js';
 import { auditActorOf } from '../lifecycle/call-context.js';
 
-const PAGE_SIZE = 500;
+/** Mappings that one export holds in memory. */
+const PAGE_SIZE = 200;
 
 /** One line of an export, which an import accepts. */
 export interface ExportLine {

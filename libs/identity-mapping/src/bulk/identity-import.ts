@@ -1,7 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
-import { type CallContext, Clock, ServiceError, StorageUnavailable } from '#libs/platform';
+import {
+  type CallContext,
+  Clock,
+  ServiceError,
+  StorageUnavailable,
+  TimeSlices,
+} from '#libs/platform';
 import { IdentityKindConflict, IdentityLinkConflict, MappingChanged } from '../errors.js';
 import { IdentityLinking } from '../lifecycle/identity-linking.js';
 import { IdentityMap } from '../store/identity-map.js';
@@ -22,7 +28,7 @@ import {
   success,
 } from './import-line.js';
 import { IdentityProvisioning } from './identity-provisioning.js';
-import { readLines, untilAborted } from './line-reader.js';
+import { readLines, type StreamLimits, StreamTooLong, untilAborted } from './line-reader.js';
 
 export interface ImportRequest extends CallContext {
   /** Newline-delimited JSON. */
@@ -35,6 +41,8 @@ export interface ImportRequest extends CallContext {
   readonly isProvisioning: boolean;
   /** Ends the import after the batch in progress; the summary then says that it is not complete. */
   readonly stopSignal?: AbortSignal;
+  /** Default: none, for operators' files. A longer stream ends with a failed line, incomplete. */
+  readonly limits?: StreamLimits;
 }
 
 /** The counts of an import. */
@@ -43,7 +51,7 @@ export interface ImportSummary {
   readonly created: number;
   readonly unchanged: number;
   readonly failed: number;
-  /** `false`: an outage or a shutdown ended the import early; import the whole file again. */
+  /** `false`: an outage, a limit or a shutdown ended the import early; import the whole file again, or in parts. */
   readonly isComplete: boolean;
 }
 
@@ -89,7 +97,11 @@ export class IdentityImport {
         if (!isComplete) return { ...counts, isComplete };
       }
     } catch (error) {
-      if (stopSignal?.aborted !== true || error !== stopSignal.reason) throw error;
+      if (error instanceof StreamTooLong) {
+        counts.lines += 1;
+        counts.failed += 1;
+        yield failure(error.line, { code: 'import-too-large', detail: error.message });
+      } else if (stopSignal?.aborted !== true || error !== stopSignal.reason) throw error;
       counts.isComplete = false;
     }
     await this.audit.record(stageEvent(request, { stage: 'ended', ...counts }));
@@ -101,15 +113,26 @@ export class IdentityImport {
     tenant,
     isAnyTenant = false,
     stopSignal,
+    limits,
   }: ImportRequest): AsyncGenerator<(ImportItem | LineFault)[]> {
+    const stoppable = stopSignal ? untilAborted(chunks, stopSignal) : chunks;
     let batch: (ImportItem | LineFault)[] = [];
-    for await (const line of readLines(stopSignal ? untilAborted(chunks, stopSignal) : chunks)) {
-      batch.push(readImportLine(line, { tenant, isAnyTenant }));
-      if (batch.length < BATCH_LINES) continue;
-      yield batch;
-      batch = [];
+    let excess: StreamTooLong | undefined;
+    const slices = new TimeSlices();
+    try {
+      for await (const line of readLines(stoppable, limits)) {
+        if (slices.isOver) await slices.next();
+        batch.push(readImportLine(line, { tenant, isAnyTenant }));
+        if (batch.length < BATCH_LINES) continue;
+        yield batch;
+        batch = [];
+      }
+    } catch (error) {
+      if (!(error instanceof StreamTooLong)) throw error;
+      excess = error;
     }
     if (batch.length > 0) yield batch;
+    if (excess) throw excess;
   }
 
   async #importBatch(

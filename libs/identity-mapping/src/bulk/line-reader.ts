@@ -1,36 +1,77 @@
+import { TimeSlices } from '#libs/platform';
+
 /** A line of a stream, counted from 1; an unreadable line has the problem instead of the text. */
 export type StreamLine =
   | { readonly number: number; readonly text: string }
   | { readonly number: number; readonly problem: string };
 
+/** Bounds of a stream. What is beyond them is not read. */
+export interface StreamLimits {
+  /** Empty lines count. */
+  readonly maxLines: number;
+  readonly maxBytes: number;
+}
+
+/** The stream exceeds its limits. */
+export class StreamTooLong extends Error {
+  override readonly name = 'StreamTooLong';
+
+  /** @param line the first line that was not read */
+  constructor(
+    readonly line: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 /** Longer lines are not read. */
 export const MAX_LINE_BYTES = 8 * 1024;
 
 const NEWLINE = 0x0a;
+/** Lines between two looks at the clock. */
+const LINES_PER_CHECK = 64;
 
 /**
- * Splits a stream of bytes into lines. At most `MAX_LINE_BYTES` of a line are buffered. Empty lines
- * are counted but not yielded.
+ * Splits a stream of bytes into lines, in slices of the event loop. At most `MAX_LINE_BYTES` of a line
+ * are buffered. Empty lines are counted but not yielded.
+ *
+ * @throws StreamTooLong
  */
-export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<StreamLine> {
+export async function* readLines(
+  chunks: AsyncIterable<Uint8Array>,
+  { maxLines, maxBytes }: Partial<StreamLimits> = {},
+): AsyncGenerator<StreamLine> {
+  const slices = new TimeSlices();
   let number = 0;
+  let totalBytes = 0;
   let buffers: Uint8Array[] = [];
   let sizeBytes = 0;
   const append = (buffer: Uint8Array): void => {
+    if (buffer.length === 0) return;
     sizeBytes += buffer.length;
     if (sizeBytes <= MAX_LINE_BYTES) buffers.push(buffer);
     else buffers = [];
   };
   const finish = (): StreamLine | undefined => {
     number += 1;
+    if (maxLines !== undefined && number > maxLines) {
+      throw new StreamTooLong(number, `an import has at most ${maxLines} lines; empty ones count`);
+    }
+    if (sizeBytes === 0) return undefined;
     const line = toLine(number, buffers, sizeBytes);
     buffers = [];
     sizeBytes = 0;
     return line;
   };
   for await (const chunk of chunks) {
+    totalBytes += chunk.length;
+    if (maxBytes !== undefined && totalBytes > maxBytes) {
+      throw new StreamTooLong(number + 1, `an import has at most ${maxBytes} bytes`);
+    }
     let from = 0;
     for (let to = chunk.indexOf(NEWLINE); to >= 0; to = chunk.indexOf(NEWLINE, from)) {
+      if (number % LINES_PER_CHECK === 0 && slices.isOver) await slices.next();
       append(chunk.subarray(from, to));
       const line = finish();
       if (line) yield line;

@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import { afterAll } from 'vitest';
-import { Database, dataSourceOptions, SystemClock } from '#libs/platform';
+import { ReadingDatabase, dataSourceOptions, SystemClock } from '#libs/platform';
 import { testDatabase } from '#libs/platform/testing';
 import { describeIdentityMap } from '../testing/identity-map.contract.js';
 import { PostgresIdentityMap } from './postgres-identity-map.js';
@@ -17,9 +17,9 @@ describeIdentityMap('PostgresIdentityMap', async () => {
     dataSourceOptions({ url: place.serviceUrl, poolSize: 10, timeoutMs: 3_000 }),
   );
   closers.push(place.drop, async () => source.destroy());
-  const database = new Database(source);
+  const database = new ReadingDatabase(source); // one pool does for both
   return {
-    map: new PostgresIdentityMap(database, new SystemClock()),
+    map: new PostgresIdentityMap(database, database, new SystemClock()),
     apply: async (change) => database.transaction(change),
     outlive: async (durationMs) => {
       await database.query('SELECT pg_sleep($1)', [(durationMs + 5) / 1_000]);

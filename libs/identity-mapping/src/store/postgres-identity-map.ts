@@ -1,6 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { TransactionalWrite } from '#libs/audit';
-import { Clock, Database, sqlState, type Transaction } from '#libs/platform';
+import {
+  Clock,
+  Database,
+  mapInSlices,
+  ReadingDatabase,
+  sqlState,
+  type Transaction,
+} from '#libs/platform';
 import {
   type ApplicationIdentity,
   type Mapping,
@@ -33,6 +40,7 @@ const UNIQUE_VIOLATION = '23505';
 export class PostgresIdentityMap extends IdentityMap {
   constructor(
     private readonly database: Database,
+    private readonly reading: ReadingDatabase,
     private readonly clock: Clock,
   ) {
     super();
@@ -55,14 +63,16 @@ export class PostgresIdentityMap extends IdentityMap {
   async findBySubjects(subjects: readonly TenantSubject[]): Promise<readonly Mapping[]> {
     const tenants = subjects.map(({ tenant }) => tenant);
     const names = subjects.map(({ subject }) => subject);
-    return this.#read(
-      `(tenant, subject) IN (SELECT * FROM unnest($1::text[], $2::text[])) AND status <> 'deleted'`,
+    const rows = await this.reading.query<MappingRow>(
+      `SELECT ${SELECT_LIST} FROM mapping
+       WHERE (tenant, subject) IN (SELECT * FROM unnest($1::text[], $2::text[])) AND status <> 'deleted'`,
       [tenants, names],
     );
+    return rows.map(toMapping);
   }
 
   async listSubject(tenant: string, subject: string): Promise<readonly Mapping[]> {
-    const rows = await this.database.query<MappingRow>(
+    const rows = await this.reading.query<MappingRow>(
       `SELECT ${SELECT_LIST} FROM mapping WHERE tenant = $1 AND subject = $2 AND status <> 'deleted'
        UNION ALL
        SELECT ${SELECT_LIST} FROM mapping WHERE tenant = $1 AND subject = $2 AND status = 'deleted'`,
@@ -73,7 +83,8 @@ export class PostgresIdentityMap extends IdentityMap {
 
   async search(search: MappingSearch): Promise<readonly Mapping[]> {
     const { sql, parameters } = statements.searchQuery(search);
-    return (await this.database.query<MappingRow>(sql, parameters)).map(toMapping);
+    const rows = await this.reading.query<MappingRow>(sql, parameters);
+    return mapInSlices(rows, toMapping);
   }
 
   async claim(identity: ApplicationIdentity, resource: string, lease: Lease): Promise<Claim> {

@@ -2,16 +2,23 @@ import type { DataSourceOptions } from 'typeorm';
 import type { DatabaseSettings } from './database-settings.js';
 import { ErrorTolerantPgClient } from './error-tolerant-pg-client.js';
 
-/** TypeORM's options for every process of the service. Only migrations change the schema. */
+/**
+ * TypeORM's options for every process of the service. Only migrations change the schema.
+ *
+ * @param applicationName shown in `pg_stat_activity`
+ */
 export function dataSourceOptions({
   url,
   poolSize,
   timeoutMs,
-}: DatabaseSettings): DataSourceOptions {
+  applicationName = 'acs-identity',
+}: Pick<DatabaseSettings, 'url' | 'poolSize' | 'timeoutMs'> & {
+  readonly applicationName?: string;
+}): DataSourceOptions {
   return {
     type: 'postgres',
     url,
-    applicationName: 'acs-identity',
+    applicationName,
     poolSize,
     connectTimeoutMS: timeoutMs,
     synchronize: false,

@@ -1,14 +1,22 @@
-import { Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  Inject,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { Database } from './database.js';
 import { DatabaseCheck } from './database-check.js';
 import { Clock } from '../time/clock.js';
 import { databaseSettings, type DatabaseSettings } from './database-settings.js';
 import { dataSourceOptions } from './data-source-options.js';
+import { ReadingDatabase } from './reading-database.js';
 import { ReadinessChecks } from '../health/readiness-checks.js';
 
-/** The connection pool of the process. Entities are registered by the modules that own them. */
+const READING_DATA_SOURCE = Symbol('data source of reading and bulk work');
+
+/** The two connection pools of the process. Entities are registered by the modules that own them. */
 @Module({
   imports: [
     TypeOrmModule.forRootAsync({
@@ -26,14 +34,33 @@ import { ReadinessChecks } from '../health/readiness-checks.js';
       inject: [getDataSourceToken()],
       useFactory: (dataSource: DataSource) => new Database(dataSource),
     },
+    {
+      provide: READING_DATA_SOURCE,
+      inject: [databaseSettings.key],
+      useFactory: ({ url, readingPoolSize: poolSize, timeoutMs }: DatabaseSettings) =>
+        new DataSource(
+          dataSourceOptions({
+            url,
+            poolSize,
+            timeoutMs,
+            applicationName: 'acs-identity-reading',
+          }),
+        ),
+    },
+    {
+      provide: ReadingDatabase,
+      inject: [READING_DATA_SOURCE],
+      useFactory: (dataSource: DataSource) => new ReadingDatabase(dataSource),
+    },
   ],
-  exports: [Database],
+  exports: [Database, ReadingDatabase],
 })
-export class DatabaseModule implements OnApplicationBootstrap {
+export class DatabaseModule implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #check: DatabaseCheck;
 
   constructor(
     @Inject(Database) database: Database,
+    @Inject(READING_DATA_SOURCE) private readonly readingSource: DataSource,
     private readonly readiness: ReadinessChecks,
     @Inject(Clock) clock: Clock,
   ) {
@@ -42,5 +69,10 @@ export class DatabaseModule implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     this.readiness.register('database', async () => this.#check.run());
+  }
+
+  /** TypeORM's own module closes the other pool. */
+  async onApplicationShutdown(): Promise<void> {
+    if (this.readingSource.isInitialized) await this.readingSource.destroy();
   }
 }

@@ -1,0 +1,67 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+
+/** What a client has to take, or send, within the timeout. */
+const MIN_BYTES = 16 * 1024;
+const CHECKS_PER_TIMEOUT = 4;
+
+/**
+ * Closes the connection of a client that does not take its answer. Time in which the service has
+ * nothing to send does not count.
+ *
+ * @returns ends the supervision
+ */
+export function closeSlowClient(
+  { socket }: IncomingMessage,
+  response: ServerResponse,
+  timeoutMs: number,
+): () => void {
+  const taken = (): number => socket.bytesWritten - socket.writableLength;
+  let stalledMs = 0;
+  let takenBefore = taken();
+  const intervalMs = timeoutMs / CHECKS_PER_TIMEOUT;
+  const timer = setInterval(() => {
+    const isWaiting = socket.writableLength > 0 || response.writableLength > 0;
+    if (!isWaiting || taken() - takenBefore >= MIN_BYTES) {
+      stalledMs = 0;
+      takenBefore = taken();
+      return;
+    }
+    stalledMs += intervalMs;
+    if (stalledMs >= timeoutMs) socket.destroy();
+  }, intervalMs);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+  };
+}
+
+/**
+ * Reads a body, and closes its connection when the client does not send it. Time in which the reader
+ * does not wait for the client does not count.
+ */
+export async function* readBody(body: Readable, timeoutMs: number): AsyncGenerator<Uint8Array> {
+  let waitedMs = 0;
+  let bytes = 0;
+  // Not destroyed when the reader ends early: the response uses the same connection.
+  const chunks = body.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>; // the body has no encoding
+  try {
+    for (;;) {
+      const startedAt = performance.now();
+      const timer = setTimeout(() => {
+        body.destroy();
+      }, timeoutMs - waitedMs);
+      const next = await chunks.next().finally(() => {
+        clearTimeout(timer);
+      });
+      if (next.done) return;
+      waitedMs += performance.now() - startedAt;
+      bytes += next.value.length;
+      if (bytes >= MIN_BYTES) [waitedMs, bytes] = [0, 0];
+      else if (waitedMs >= timeoutMs) body.destroy();
+      yield next.value;
+    }
+  } finally {
+    await chunks.return?.();
+  }
+}

@@ -1,0 +1,125 @@
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  type NestInterceptor,
+} from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { finalize, mergeMap, type Observable } from 'rxjs';
+import { accessRulesOf, principalOf } from '#libs/authentication';
+import { httpSettings, type HttpSettings } from '#libs/composition';
+import { Bulkhead, enterForeground, ServiceBusy } from '#libs/platform';
+import { inPieces } from './json-pieces.js';
+import { closeSlowClient } from './slow-client.js';
+import { workloadOf } from './workload.js';
+
+type BoundWorkload = 'reading' | 'bulk';
+
+const MAX_WAIT_MS = 2_000;
+/** Waiting requests for each place. A bulk request may hold its place for minutes. */
+const QUEUED_PER_PLACE = { reading: 4, bulk: 1 } as const;
+/** Callers without a token share the places of one holder. */
+const ANONYMOUS = 'anonymous';
+
+/** Gives each request a place of its workload, before its parameters are validated, until it is answered. */
+@Injectable()
+export class WorkloadInterceptor implements NestInterceptor {
+  readonly #bulkheads: Readonly<Record<BoundWorkload, Bulkhead>>;
+  readonly #refusals: Counter<'workload'>;
+
+  constructor(
+    @Inject(httpSettings.key) private readonly settings: HttpSettings,
+    registry: Registry,
+  ) {
+    const { readingPlaces, bulkPlaces } = settings;
+    const bulkheads = {
+      reading: new Bulkhead(optionsFor('reading', readingPlaces)),
+      bulk: new Bulkhead(optionsFor('bulk', bulkPlaces)),
+    };
+    this.#bulkheads = bulkheads;
+    this.#refusals = new Counter({
+      name: 'workload_refusals_total',
+      help: 'Requests that were refused because the places of their workload were taken.',
+      labelNames: ['workload'],
+      registers: [registry],
+    });
+    new Gauge({
+      name: 'workload_requests',
+      help: 'Requests that hold a place of their workload, or wait for one, now.',
+      labelNames: ['workload', 'state'],
+      registers: [registry],
+      collect() {
+        for (const [workload, { heldCount, queuedCount }] of Object.entries(bulkheads)) {
+          this.set({ workload, state: 'working' }, heldCount);
+          this.set({ workload, state: 'waiting' }, queuedCount);
+        }
+      },
+    });
+  }
+
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    const workload = workloadOf(context.getHandler()) ?? 'reading';
+    if (workload === 'operations') return next.handle();
+    const { raw } = context.switchToHttp().getResponse<FastifyReply>();
+    if (workload === 'issuing') {
+      onClosed(raw, enterForeground());
+      return next.handle();
+    }
+    const release = await this.#enter(workload, context);
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const stopTimer = closeSlowClient(request.raw, raw, this.settings.slowClientTimeoutMs);
+    // The place is free when the answer has left, and the work has ended that the answer waits for.
+    let isPending = true;
+    let isOpen = true;
+    onClosed(raw, () => {
+      isOpen = false;
+      stopTimer();
+      if (!isPending) release();
+    });
+    return next.handle().pipe(
+      mergeMap(inPieces),
+      finalize(() => {
+        isPending = false;
+        if (!isOpen) release();
+      }),
+    );
+  }
+
+  async #enter(workload: BoundWorkload, context: ExecutionContext): Promise<() => void> {
+    const { raw } = context.switchToHttp().getResponse<FastifyReply>();
+    const aborter = new AbortController();
+    onClosed(raw, () => {
+      aborter.abort();
+    });
+    try {
+      return await this.#bulkheads[workload].enter(holderOf(context), aborter.signal);
+    } catch (error) {
+      if (error instanceof ServiceBusy) this.#refusals.inc({ workload });
+      throw error;
+    }
+  }
+}
+
+function optionsFor(
+  workload: BoundWorkload,
+  places: number,
+): ConstructorParameters<typeof Bulkhead>[0] {
+  return { places, queueLimit: places * QUEUED_PER_PLACE[workload], maxWaitMs: MAX_WAIT_MS };
+}
+
+function holderOf(context: ExecutionContext): string {
+  const isPublic = accessRulesOf(context.getHandler()).some(({ kind }) => kind === 'public');
+  if (isPublic) return ANONYMOUS;
+  const { issuer, tenant, subject } = principalOf(
+    context.switchToHttp().getRequest<FastifyRequest>(),
+  );
+  return JSON.stringify([issuer, tenant, subject]);
+}
+
+/** Calls back once, when the response has left or its connection is closed. */
+function onClosed(response: FastifyReply['raw'], callback: () => void): void {
+  if (response.destroyed || response.writableFinished) callback();
+  else response.once('close', callback);
+}

@@ -1,0 +1,143 @@
+import { problem } from '../errors/problem.js';
+
+/** All places for this kind of work are taken, and so is the queue, or the caller's share of both. */
+export class ServiceBusy extends problem(
+  'service-busy',
+  503,
+  'Too many requests of this kind are in progress',
+  'Reading and bulk work have a limited number of places, so that they never delay the issuance of tokens. Repeat the request after Retry-After.',
+) {}
+
+export interface BulkheadOptions {
+  /** Requests that work at the same time. */
+  readonly places: number;
+  /** Requests that wait for a place. */
+  readonly queueLimit: number;
+  /** Time after which a queued request is refused. */
+  readonly maxWaitMs: number;
+}
+
+interface QueuedRequest {
+  readonly holder: string;
+  readonly admit: () => void;
+}
+
+const MAX_RETRY_AFTER_SECONDS = 60;
+/** Weight of the newest duration in the moving average. */
+const NEWEST_WEIGHT = 0.2;
+
+/**
+ * Bounds how many requests of one kind work at the same time.
+ *
+ * One holder gets at most half of the places and half of the queue, so that there is always room for
+ * others. The queue is served in order, past holders whose share is taken.
+ */
+export class Bulkhead {
+  readonly #held = new Map<string, number>();
+  readonly #queue: QueuedRequest[] = [];
+  #heldCount = 0;
+  #averageSeconds = 0.25;
+  /** When the last refused request is expected to return. */
+  #lastReturnAt = 0;
+
+  constructor(private readonly options: BulkheadOptions) {}
+
+  get heldCount(): number {
+    return this.#heldCount;
+  }
+
+  get queuedCount(): number {
+    return this.#queue.length;
+  }
+
+  /**
+   * Takes a place, or waits for one.
+   *
+   * @param holder who gets the place; a share is counted for each
+   * @returns gives the place back; further calls have no effect
+   * @throws ServiceBusy with `retryAfterSeconds`
+   * @throws the signal's reason
+   */
+  async enter(holder: string, signal?: AbortSignal): Promise<() => void> {
+    signal?.throwIfAborted();
+    return this.#hasPlaceFor(holder) ? this.#take(holder) : this.#wait(holder, signal);
+  }
+
+  #hasPlaceFor(holder: string): boolean {
+    const { places } = this.options;
+    return this.#heldCount < places && this.#heldBy(holder) < half(places);
+  }
+
+  #heldBy(holder: string): number {
+    return this.#held.get(holder) ?? 0;
+  }
+
+  #take(holder: string): () => void {
+    const startedAt = performance.now();
+    this.#heldCount += 1;
+    this.#held.set(holder, this.#heldBy(holder) + 1);
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#heldCount -= 1;
+      const others = this.#heldBy(holder) - 1;
+      if (others === 0) this.#held.delete(holder);
+      else this.#held.set(holder, others);
+      const seconds = (performance.now() - startedAt) / 1000;
+      this.#averageSeconds += NEWEST_WEIGHT * (seconds - this.#averageSeconds);
+      this.#admitNext();
+    };
+  }
+
+  #admitNext(): void {
+    const next = this.#queue.find(({ holder }) => this.#hasPlaceFor(holder));
+    next?.admit();
+  }
+
+  async #wait(holder: string, signal: AbortSignal | undefined): Promise<() => void> {
+    const { queueLimit, maxWaitMs } = this.options;
+    const own = this.#queue.filter((queued) => queued.holder === holder).length;
+    if (this.#queue.length >= queueLimit || own >= half(queueLimit)) throw this.#busy();
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        const place = this.#queue.indexOf(queued);
+        if (place >= 0) this.#queue.splice(place, 1);
+      };
+      const queued: QueuedRequest = {
+        holder,
+        admit: () => {
+          leave();
+          // Taken here: another request may come before the promise has resolved.
+          resolve(this.#take(holder));
+        },
+      };
+      const abort = (): void => {
+        leave();
+        // The reason of an AbortController is an error unless its caller gave another value.
+        reject(signal?.reason as Error);
+      };
+      const timer = setTimeout(() => {
+        leave();
+        reject(this.#busy());
+      }, maxWaitMs);
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#queue.push(queued);
+    });
+  }
+
+  /** Refused requests return one after the other, at the rate at which places become free. */
+  #busy(): ServiceBusy {
+    const now = performance.now();
+    const placeMs = (1_000 * this.#averageSeconds) / this.options.places;
+    const earliest = Math.max(now + this.#queue.length * placeMs, this.#lastReturnAt) + placeMs;
+    this.#lastReturnAt = Math.min(earliest, now + 1_000 * MAX_RETRY_AFTER_SECONDS);
+    return new ServiceBusy({ retryAfterSeconds: Math.ceil((this.#lastReturnAt - now) / 1_000) });
+  }
+}
+
+function half(count: number): number {
+  return Math.ceil(count / 2);
+}
