@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { DatabaseModule } from '#libs/platform';
 import { AuditMetrics } from '../metrics.js';
+import { LogConnection } from '../postgres/log-connection.js';
 import { AuditEntryEvents } from '../trail/audit-entry-events.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import { RollbackDetector } from './rollback-detector.js';
@@ -9,7 +10,21 @@ import { Sequencer } from './sequencer.js';
 /** What appending to the log and reading it have in common. */
 @Module({
   imports: [DatabaseModule],
-  providers: [AuditEntryEvents, AuditMetrics, CheckpointSigners, RollbackDetector, Sequencer],
-  exports: [AuditEntryEvents, AuditMetrics, CheckpointSigners, RollbackDetector, Sequencer],
+  providers: [
+    AuditEntryEvents,
+    AuditMetrics,
+    CheckpointSigners,
+    LogConnection,
+    RollbackDetector,
+    Sequencer,
+  ],
+  exports: [
+    AuditEntryEvents,
+    AuditMetrics,
+    CheckpointSigners,
+    LogConnection,
+    RollbackDetector,
+    Sequencer,
+  ],
 })
 export class AuditLogCoreModule {}

@@ -208,7 +208,7 @@ describe('PostgresAuditTrail', () => {
       throw new DatabaseUnavailable();
     };
     vi.spyOn(log.database, 'transaction').mockImplementation(lossy);
-    const { id, index } = await log.trail.record(issued());
+    const { id, index } = await log.trail.record(issued(), async () => Promise.resolve());
     expect(
       await texts(
         superuser,
