@@ -25,28 +25,35 @@ import {
   valuesOf,
 } from './mapping-columns.js';
 import * as changes from './change-statements.js';
+import { type LiveRow, MappingLookup } from './mapping-lookup.js';
 import * as statements from './statements.js';
 
 const UNIQUE_VIOLATION = '23505';
 
+type ClaimedRow = LiveRow & { readonly isAcquired: boolean };
+
 /** Mappings in PostgreSQL. Leases expire by the database's clock, which all replicas share. */
 @Injectable()
 export class PostgresIdentityMap extends IdentityMap {
+  readonly #lookup: MappingLookup;
+
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
   ) {
     super();
+    this.#lookup = new MappingLookup(database);
   }
 
   async find(identity: TenantSubject, resource: string): Promise<Mapping | undefined> {
-    const row = await this.#findLive(identity, resource);
+    const row = await this.#lookup.find(identity, resource);
     return row && toMapping(row);
   }
 
   async get(id: string): Promise<Mapping | undefined> {
-    const [mapping] = await this.#read('id = $1', [id]);
-    return mapping;
+    const sql = `SELECT ${SELECT_LIST} FROM mapping WHERE id = $1`;
+    const [row] = await this.database.queryPrepared<MappingRow>('mapping_get', sql, [id]);
+    return row && toMapping(row);
   }
 
   async findByCommunicationUserIds(ids: readonly string[]): Promise<readonly Mapping[]> {
@@ -80,16 +87,18 @@ export class PostgresIdentityMap extends IdentityMap {
   async claim(identity: ApplicationIdentity, resource: string, lease: Lease): Promise<Claim> {
     const { tenant, subject, kind } = identity;
     const pending = newMapping({ tenant, subject, kind, resource }, this.clock.now());
-    const acquired = await this.database.query<{ id: string }>(statements.CLAIM, [
-      ...[lease.holder, lease.durationMs],
-      ...valuesOf(pending),
-    ]);
-    const row = await this.#findLive(identity, resource);
+    const [claimed] = await this.database.queryPrepared<ClaimedRow>(
+      'mapping_claim',
+      statements.CLAIM,
+      [lease.holder, lease.durationMs, ...valuesOf(pending)],
+    );
+    const row = claimed ?? (await this.#lookup.find(identity, resource));
     // The mapping was deleted between the two statements.
     if (row?.resource !== resource) return this.claim(identity, resource, lease);
     if (row.kind !== kind) throw new IdentityKindConflict();
     const isExpired = row.status === 'pending' && row.isLeaseExpired;
-    const outcome = acquired.length > 0 ? 'acquired' : isExpired ? 'expired' : 'held';
+    const isAcquired = claimed?.isAcquired === true;
+    const outcome = isAcquired ? 'acquired' : isExpired ? 'expired' : 'held';
     return { outcome, mapping: toMapping(row) };
   }
 
@@ -163,20 +172,6 @@ export class PostgresIdentityMap extends IdentityMap {
       [limit, lease.holder, lease.durationMs],
     );
     return rows.map((row) => ({ communicationUserId: row.orphanId, mapping: toMapping(row) }));
-  }
-
-  async #findLive(
-    { tenant, subject }: TenantSubject,
-    resource: string,
-  ): Promise<(MappingRow & { readonly isLeaseExpired: boolean }) | undefined> {
-    const [row] = await this.database.query<MappingRow & { readonly isLeaseExpired: boolean }>(
-      `SELECT ${SELECT_LIST}, coalesce(lease_expires_at < clock_timestamp(), false) AS "isLeaseExpired"
-       FROM mapping
-       WHERE tenant = $1 AND subject = $2 AND status <> 'deleted'
-       ORDER BY resource = $3 DESC, id LIMIT 1`,
-      [tenant, subject, resource],
-    );
-    return row;
   }
 
   async #read(condition: string, parameters: readonly unknown[]): Promise<Mapping[]> {
