@@ -30,7 +30,7 @@ import {
   verdictStep,
 } from '../postgres/change-steps.js';
 import { FlightLost, type Step } from '../postgres/flight.js';
-import { LogConnection } from '../postgres/log-connection.js';
+import { type Backend, LogConnection } from '../postgres/log-connection.js';
 import type { SignedHead } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import type { AuditEvent } from '../trail/audit-event.js';
@@ -157,7 +157,7 @@ export class Sequencer {
       ...changes.map(expectingStep),
       ...insertHead(addition, this.#knownKeys),
     ];
-    await this.#commit(steps, addition, timeoutMs);
+    await this.#commit(steps, addition, timeoutMs, await this.connection.connect());
     return { results, head: headOf(addition) };
   }
 
@@ -168,6 +168,7 @@ export class Sequencer {
   ): Promise<AppendOutcome> {
     const changes = groupChanges(records.map(({ write }) => rowChange(write)));
     const knownSize = this.#cache.known?.size ?? 0;
+    const backend = await this.connection.connect();
     try {
       const [, headRows = [], hashRows = [], ...verdicts] = await this.connection.fly(
         [
@@ -177,6 +178,7 @@ export class Sequencer {
           ...changes.map(verdictStep),
         ],
         timeoutMs,
+        backend,
       );
       const head = toHead(headRows);
       const followed = toLeafHashes(hashRows);
@@ -196,7 +198,7 @@ export class Sequencer {
         ...insertHead(addition, this.#knownKeys),
         COMMIT,
       ];
-      await this.#commit(steps, addition, timeoutMs);
+      await this.#commit(steps, addition, timeoutMs, backend);
       return { results, head: headOf(addition) };
     } catch (error) {
       // The transaction block may still be open: a new connection is cheaper than to find out.
@@ -263,11 +265,14 @@ export class Sequencer {
   }
 
   /** Sends the last flight of an append, which commits. */
-  async #commit(steps: readonly Step[], addition: Addition, timeoutMs: number): Promise<void> {
-    await this.connection.connect();
-    const { backend } = this.connection;
+  async #commit(
+    steps: readonly Step[],
+    addition: Addition,
+    timeoutMs: number,
+    backend: Backend,
+  ): Promise<void> {
     try {
-      await this.connection.fly(steps, timeoutMs);
+      await this.connection.fly(steps, timeoutMs, backend);
     } catch (error) {
       if (!(error instanceof FlightLost)) throw error;
       if (!(await this.#check.isCommitted(addition, backend))) throw error;

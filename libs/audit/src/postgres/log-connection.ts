@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import pg from 'pg';
 import { databaseSettings, type DatabaseSettings } from '#libs/platform';
 import { auditSettings, type AuditSettings } from '../settings.js';
-import { Flight, type Step, type StepRows } from './flight.js';
+import { Flight, FlightLost, type Step, type StepRows } from './flight.js';
 
 /** A server process that serves a connection. Its id alone may be given to another one later. */
 export interface Backend {
@@ -49,24 +49,22 @@ export class LogConnection {
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {}
 
-  /** Of the last connection. */
-  get backend(): Backend | undefined {
-    return this.#open?.backend;
-  }
-
-  /** Connects, unless there is a connection. */
-  async connect(): Promise<void> {
-    await this.#connected();
+  /** Connects, unless there is a connection. @returns its backend */
+  async connect(): Promise<Backend> {
+    return (await this.#connected()).backend;
   }
 
   /**
    * Sends the steps as one flight.
    *
    * @param timeoutMs the server's own timeouts, after which the connection is cut
+   * @param on the backend that has begun a transaction block for these steps
    * @throws FlightLost when the outcome is unknown; any other error when nothing was committed
    */
-  async fly(steps: readonly Step[], timeoutMs: number): Promise<StepRows[]> {
-    const { client, prepared } = await this.#connected();
+  async fly(steps: readonly Step[], timeoutMs: number, on?: Backend): Promise<StepRows[]> {
+    const { client, prepared, backend } = await this.#connected();
+    // On another connection the steps would be committed without what their transaction did before.
+    if (on && on !== backend) throw new FlightLost('the connection was lost between two flights');
     const flight = new Flight(steps, prepared);
     const timer = setTimeout(() => {
       this.cut();

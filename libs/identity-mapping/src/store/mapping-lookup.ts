@@ -14,7 +14,7 @@ interface PendingLookup extends TenantSubject {
 
 type LookupRow = Record<string, unknown> & { readonly ordinal: string };
 
-/** Lookups that come while so many statements are under way share the next one. */
+/** Lookups that come while this number of statements is under way share the next one. */
 const MAX_STATEMENTS = 2;
 const MAX_LOOKUPS_PER_STATEMENT = 256;
 

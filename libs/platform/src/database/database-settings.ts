@@ -16,7 +16,9 @@ export const databaseSettings = defineSettings(
     ),
     DATABASE_POOL_SIZE: integer(2, 32)
       .prefault('10')
-      .describe('connections that one process keeps at most, 2 to 32'),
+      .describe(
+        'connections that one process keeps at most, beside the one of the audit log; 2 to 32',
+      ),
     DATABASE_TIMEOUT_MS: integer(100, 60_000)
       .prefault('3000')
       .describe('milliseconds until connecting, or a statement, is given up, 100 to 60000'),
