@@ -2,11 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import type { AuditEvent } from '#libs/audit';
 import type { Database } from '#libs/platform';
 import { encodeEntry, type EncodedEntry } from '../libs/audit/src/entry/encode-entry.js';
-import {
-  copyEntries,
-  copyPersonalRows,
-  personalRows,
-} from '../libs/audit/src/postgres/append-statements.js';
+import { copyEntries } from '../libs/audit/src/postgres/append-statements.js';
+import { flyInTransaction } from '../libs/audit/src/log/function-append.js';
 import { forEachYielding } from '../libs/audit/src/trail/for-each-yielding.js';
 
 /** As many entries as the log commits at once. */
@@ -64,11 +61,7 @@ export class PlainInserts {
     const from = this.#next;
     this.#next += entries.length;
     await this.database.transaction(async (transaction) => {
-      const copy = await copyEntries(transaction, entries, from);
-      await copy.sent;
-      const personal = personalRows(entries, from);
-      await copy.stored;
-      await copyPersonalRows(transaction, personal);
+      await flyInTransaction(transaction, copyEntries(entries, from));
     });
   }
 }

@@ -128,7 +128,7 @@ async function storm(scenario: Scenario, service: Service): Promise<StormResult>
   const before = people.filter((_person, nth) => nth % 10 < returning * 10);
   if (before.length > 0) await serveBefore(service, before);
   const proxy = postgresDelayMs
-    ? await DelayProxy.start({ port: cluster.port, delayMs: postgresDelayMs })
+    ? await DelayProxy.start({ targetPort: cluster.port, delayMs: postgresDelayMs })
     : undefined;
   try {
     const { serviceUrl } = service.database;

@@ -198,4 +198,5 @@ export interface AuditEntry {
   readonly request?: { readonly id: string };
   readonly upstream?: { readonly secretVersion?: string; readonly correlationVector?: string };
   readonly personal?: Readonly<Record<string, string>>;
+  readonly details?: Readonly<Record<string, unknown>>;
 }

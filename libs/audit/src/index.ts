@@ -25,7 +25,12 @@ export {
   type AuditTarget,
   type AuditedToken,
 } from './trail/audit-event.js';
-export { type AuditReceipt, AuditTrail, type TransactionalWrite } from './trail/audit-trail.js';
+export { type AuditReceipt, AuditTrail, type RecordOptions } from './trail/audit-trail.js';
+export {
+  applyWrite,
+  type RowChange,
+  type TransactionalWrite,
+} from './trail/transactional-write.js';
 export {
   type AggregateDetails,
   AggregatingRecorder,

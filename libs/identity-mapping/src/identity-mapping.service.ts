@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { AuditReceipt } from '#libs/audit';
+import type { AuditReceipt, TransactionalWrite } from '#libs/audit';
 import { CommunicationResources, type TokenRequest } from '#libs/communication-services';
 import { type CallContext, Clock, type Principal } from '#libs/platform';
 import {
@@ -111,6 +111,7 @@ export class IdentityMappingService {
    * @throws MappingPending when another caller has not committed within `waitMs`
    * @throws ResourceNotConfigured when the mapping's ACS resource is not configured
    * @throws UpstreamUnavailable when ACS did not respond
+   * @throws AuditUnavailable when the log could not record a new identity in time
    */
   async findOrCreate(request: MappingRequest, token?: TokenRequest): Promise<EnsuredMapping> {
     const identity = canonicalIdentity(request.identity);
@@ -118,6 +119,7 @@ export class IdentityMappingService {
     if (known && isProvisioned(known)) return { mapping: this.#requireUsable(known) };
     const resource = this.resources.find(known?.resource ?? this.#resourceFor(identity)).name;
 
+    this.creation.requireCapacity();
     const signal = request.request?.signal;
     const deadline = this.clock.now() + this.settings.waitMs;
     for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 400)) {
@@ -147,8 +149,16 @@ export class IdentityMappingService {
   }
 
   /**
-   * To be called between issuing a token at ACS and releasing it. A revocation ends the tokens that
-   * ACS issued before it; this check refuses those issued after it.
+   * The condition under which a token that ACS has issued may be released: to be recorded with it. A
+   * revocation ends the tokens that ACS issued before it; this condition refuses those issued after it.
+   * Rejects with `MappingChanged`; `refusalOf` has the reason.
+   */
+  unchanged(mapping: ProvisionedMapping): TransactionalWrite {
+    return this.map.expectUnchanged(mapping);
+  }
+
+  /**
+   * Compares a mapping with the stored one.
    *
    * @throws MappingNotActive when the mapping has been suspended or deleted since
    * @throws RevocationPending when its tokens have been revoked since
@@ -158,6 +168,14 @@ export class IdentityMappingService {
     if (!stored || !isProvisioned(stored)) throw new MappingNotActive('deleted');
     this.#requireUsable(stored);
     if (stored.tokenGeneration !== mapping.tokenGeneration) throw new RevocationPending();
+  }
+
+  /** The error that says why a mapping is no longer `unchanged`. */
+  async refusalOf(mapping: ProvisionedMapping): Promise<unknown> {
+    return this.requireUnchanged(mapping).then(
+      () => new RevocationPending(),
+      (refusal: unknown) => refusal,
+    );
   }
 
   /**

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { DatabaseModule } from '#libs/platform';
 import { AuditMetrics } from '../metrics.js';
+import { LogConnection } from '../postgres/log-connection.js';
 import { AuditEntryEvents } from '../trail/audit-entry-events.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import { ClockBound } from './clock-bound.js';
@@ -15,6 +16,7 @@ import { Sequencer } from './sequencer.js';
     AuditMetrics,
     CheckpointSigners,
     ClockBound,
+    LogConnection,
     RollbackDetector,
     Sequencer,
   ],
@@ -23,6 +25,7 @@ import { Sequencer } from './sequencer.js';
     AuditMetrics,
     CheckpointSigners,
     ClockBound,
+    LogConnection,
     RollbackDetector,
     Sequencer,
   ],

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { asDatabaseUnavailable, Clock, Database, type Transaction } from '#libs/platform';
+import { Database, Logger, sqlState } from '#libs/platform';
 import {
   hashLeaf,
   type NoteSigner,
@@ -8,20 +8,42 @@ import {
 } from '#libs/transparency-log';
 import { type EncodedEntry, encodeEntry } from '../entry/encode-entry.js';
 import {
+  type Addition,
+  BEGIN,
+  beginAppend,
+  COMMIT,
   copyEntries,
-  copyPersonalRows,
+  fingerprintKeys,
   insertHead,
+  leafHashesAfter,
   type LogHead,
   lockHead,
-  personalRows,
+  lockHeadAt,
+  ROLLBACK,
+  toHead,
+  toLeafHashes,
 } from '../postgres/append-statements.js';
-import { readRoot, type SignedHead } from '../postgres/log-queries.js';
+import {
+  expectingStep,
+  groupChanges,
+  rejectedPlaces,
+  verdictStep,
+} from '../postgres/change-steps.js';
+import { FlightLost, type Step } from '../postgres/flight.js';
+import { type Backend, LogConnection } from '../postgres/log-connection.js';
+import type { SignedHead } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import type { AuditEvent } from '../trail/audit-event.js';
-import type { TransactionalWrite } from '../trail/audit-trail.js';
+import {
+  rejectionOf,
+  type RowChange,
+  type TransactionalWrite,
+} from '../trail/transactional-write.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import { ClockBound } from './clock-bound.js';
-import { FrontierCache } from './frontier-cache.js';
+import { CommitCheck } from './commit-check.js';
+import { FrontierCache, MAX_FOLLOWED_ENTRIES } from './frontier-cache.js';
+import { FunctionAppend } from './function-append.js';
 
 /** A call of `AuditTrail.recordAll` that waits for its commit. Committed whole or rejected whole. */
 export interface PendingRecord {
@@ -38,106 +60,248 @@ interface Rejection {
   readonly rejection: unknown;
 }
 
-/** The head that a transaction adds. */
-interface NewHead {
-  readonly frontier: TreeFrontier;
-  readonly root: Buffer;
-  readonly checkpoint: string;
+/** A result for each record, and the new head unless every record was rejected. */
+export interface AppendOutcome {
+  readonly results: readonly AppendResult[];
+  readonly head?: SignedHead;
 }
 
-const COMMIT_CHECK_RETRY_MS = 100;
+/** Raised by the functions of the schema. */
+const HEAD_MOVED = 'AU001';
+const CHANGE_REJECTED = 'AU002';
+const CONSTRAINT_VIOLATION_CLASS = '23';
+/** Batches that read the head first after another process was seen to append. */
+const BATCHES_AFTER_CONTENTION = 50;
 
 /**
- * Appends records to the log, many in one transaction: lock the head, run the records' own writes, add
- * entries, sign the new checkpoint, add the head. Calls must not overlap.
+ * Appends records to the log, many in one transaction: add entries, lock the head, make the records' own
+ * changes, add the new head with its signed checkpoint. Calls must not overlap.
+ *
+ * One flight suffices while this process alone appends: everything is computed before it, from the head
+ * that this process committed last. If the head is another one, or a change does not hold, nothing is
+ * left behind, and two flights follow: one locks and reads the head and makes the changes, the other adds
+ * the entries of the records whose changes hold.
  */
 @Injectable()
 export class Sequencer {
-  readonly #frontier = new FrontierCache();
+  readonly #cache = new FrontierCache();
+  readonly #knownKeys = new Set<string>();
+  readonly #functions: FunctionAppend;
+  readonly #check: CommitCheck;
+  #batchesInTwo = 0;
 
   constructor(
-    private readonly database: Database,
-    private readonly clock: Clock,
+    private readonly connection: LogConnection,
+    database: Database,
     private readonly signers: CheckpointSigners,
     private readonly clockBound: ClockBound,
+    logger: Logger,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
-  ) {}
-
-  /**
-   * Commits the records in their order.
-   *
-   * @returns a result for each record, and the new head unless every record was rejected
-   * @throws any error when nothing was committed, or when it is unknown whether it was
-   */
-  async append(
-    records: readonly PendingRecord[],
-  ): Promise<{ results: AppendResult[]; head?: SignedHead }> {
-    const signers = await this.signers.current();
-    await this.clockBound.assertWithin(timesOf(records));
-    let results: AppendResult[] = [];
-    let next: NewHead | undefined;
-    try {
-      await this.database.transaction(async (transaction) => {
-        const head = await lockHead(transaction, this.settings.timeoutMs);
-        const frontier = await this.#frontier.frontierAt(head, transaction);
-        const rejections = await runWrites(records, transaction);
-        results = assignIndexes(records, rejections, head);
-        next = await this.#insert(results, frontier, signers, transaction);
-      });
-    } catch (error) {
-      if (error instanceof OnlyWriteRejected) {
-        return { results: [{ rejection: asDatabaseUnavailable(error.cause) }] };
-      }
-      if (!next || !(await this.#isCommitted(next))) throw error;
-    }
-    if (!next) return { results };
-    const { frontier, checkpoint } = next;
-    this.#frontier.remember(frontier);
-    return { results, head: { size: frontier.size, checkpoint } };
+  ) {
+    this.#functions = new FunctionAppend(database, this.#cache, settings);
+    this.#check = new CommitCheck(connection, logger, settings);
   }
 
-  async #insert(
+  /**
+   * Commits the records in their order. Returns only when it is known whether they were committed,
+   * however long the database is away.
+   *
+   * @param records one alone when its write is a function
+   * @param timeoutMs the time that the server has for each statement
+   * @throws any error when nothing was committed
+   */
+  async append(records: readonly PendingRecord[], timeoutMs: number): Promise<AppendOutcome> {
+    const signers = await this.signers.current();
+    await this.clockBound.assertWithin(timesOf(records));
+    const [first] = records;
+    if (typeof first?.write === 'function') {
+      return this.#appendWithFunction(first, first.write, signers);
+    }
+    const known = this.#cache.known;
+    if (known && this.#batchesInTwo === 0) {
+      try {
+        return await this.#appendInOne(records, known, known.frontier, signers, timeoutMs);
+      } catch (error) {
+        const state = sqlState(error);
+        if (state === HEAD_MOVED) this.#batchesInTwo = BATCHES_AFTER_CONTENTION;
+        else if (state !== CHANGE_REJECTED && !isConstraint(error)) throw error;
+      }
+    }
+    this.#batchesInTwo = Math.max(0, this.#batchesInTwo - 1);
+    try {
+      return await this.#appendInTwo(records, signers, timeoutMs);
+    } catch (error) {
+      if (!isConstraint(error)) throw error;
+      return this.#appendOneByOne(records, signers, timeoutMs, error);
+    }
+  }
+
+  /** Stops waiting for the outcome of a commit and closes the connection. */
+  async close(): Promise<void> {
+    this.#check.stop();
+    await this.connection.close();
+  }
+
+  async #appendInOne(
+    records: readonly PendingRecord[],
+    known: LogHead,
+    frontier: TreeFrontier,
+    signers: readonly NoteSigner[],
+    timeoutMs: number,
+  ): Promise<AppendOutcome> {
+    const results = assignIndexes(records, known);
+    const addition = this.#additionOf(results, frontier, signers);
+    const changes = groupChanges(records.map(({ write }) => rowChange(write)));
+    const steps = [
+      beginAppend(timeoutMs, known),
+      ...copyEntries(addition.entries, addition.fromSize),
+      // The lock comes last, when the server has received the rows: it is held for as short as possible.
+      lockHeadAt(known),
+      ...changes.map(expectingStep),
+      ...insertHead(addition, this.#knownKeys),
+    ];
+    await this.#commit(steps, addition, timeoutMs, await this.connection.connect());
+    return { results, head: headOf(addition) };
+  }
+
+  async #appendInTwo(
+    records: readonly PendingRecord[],
+    signers: readonly NoteSigner[],
+    timeoutMs: number,
+  ): Promise<AppendOutcome> {
+    const changes = groupChanges(records.map(({ write }) => rowChange(write)));
+    const knownSize = this.#cache.known?.size ?? 0;
+    const backend = await this.connection.connect();
+    try {
+      const [, headRows = [], hashRows = [], ...verdicts] = await this.connection.fly(
+        [
+          BEGIN,
+          lockHead(timeoutMs),
+          leafHashesAfter(knownSize, MAX_FOLLOWED_ENTRIES),
+          ...changes.map(verdictStep),
+        ],
+        timeoutMs,
+        backend,
+      );
+      const head = toHead(headRows);
+      const followed = toLeafHashes(hashRows);
+      const frontier = await this.#cache.frontierAt(head, this.connection, followed);
+      const rejected = changes.flatMap((group, nth) => rejectedPlaces(group, verdicts[nth] ?? []));
+      const rejections = new Map(
+        rejected.map((place) => [place, rowChange(records[place]?.write)?.reject()]),
+      );
+      const results = assignIndexes(records, head, rejections);
+      if (rejections.size === records.length) {
+        await this.connection.fly([ROLLBACK], timeoutMs);
+        return { results };
+      }
+      const addition = this.#additionOf(results, frontier, signers);
+      const steps = [
+        ...copyEntries(addition.entries, addition.fromSize),
+        ...insertHead(addition, this.#knownKeys),
+        COMMIT,
+      ];
+      await this.#commit(steps, addition, timeoutMs, backend);
+      return { results, head: headOf(addition) };
+    } catch (error) {
+      // The transaction block may still be open: a new connection is cheaper than to find out.
+      this.connection.cut();
+      throw error;
+    }
+  }
+
+  /** Finds the change that violates a constraint: records with a change one by one, then the others. */
+  async #appendOneByOne(
+    records: readonly PendingRecord[],
+    signers: readonly NoteSigner[],
+    timeoutMs: number,
+    error: unknown,
+  ): Promise<AppendOutcome> {
+    const [only] = records;
+    const change = rowChange(only?.write);
+    if (records.length === 1 && change)
+      return { results: [{ rejection: rejectionOf(change, error) }] };
+    const changing = records.filter(({ write }) => write !== undefined);
+    if (changing.length === 0) throw error;
+    const results = new Map<PendingRecord, AppendResult>();
+    let head: SignedHead | undefined;
+    const batches = [...changing.map((record) => [record]), records.filter(({ write }) => !write)];
+    for (const batch of batches.filter(({ length }) => length > 0)) {
+      const outcome = await this.#appendInTwo(batch, signers, timeoutMs).catch((failure: unknown) =>
+        this.#resultsOfFailure(batch, failure),
+      );
+      batch.forEach((record, nth) => {
+        const result = outcome.results[nth];
+        if (result) results.set(record, result);
+      });
+      head = outcome.head ?? head;
+    }
+    return {
+      results: records.map((record) => results.get(record) ?? { rejection: error }),
+      ...(head && { head }),
+    };
+  }
+
+  #resultsOfFailure(batch: readonly PendingRecord[], failure: unknown): AppendOutcome {
+    return {
+      results: batch.map(({ write }) => {
+        const change = rowChange(write);
+        return { rejection: change ? rejectionOf(change, failure) : failure };
+      }),
+    };
+  }
+
+  async #appendWithFunction(
+    record: PendingRecord,
+    write: Exclude<TransactionalWrite, RowChange>,
+    signers: readonly NoteSigner[],
+  ): Promise<AppendOutcome> {
+    const outcome = await this.#functions.run(write, (head, frontier) => {
+      const results = assignIndexes([record], head);
+      return { results, addition: this.#additionOf(results, frontier, signers) };
+    });
+    if ('rejection' in outcome) return { results: [outcome] };
+    const { addition, results, error } = outcome;
+    if (error !== undefined && !(await this.#check.isCommitted(addition))) throw error as Error; // of pg or TypeORM
+    this.#remember(addition);
+    return { results, head: headOf(addition) };
+  }
+
+  /** Sends the last flight of an append, which commits. */
+  async #commit(
+    steps: readonly Step[],
+    addition: Addition,
+    timeoutMs: number,
+    backend: Backend,
+  ): Promise<void> {
+    try {
+      await this.connection.fly(steps, timeoutMs, backend);
+    } catch (error) {
+      if (!(error instanceof FlightLost)) throw error;
+      if (!(await this.#check.isCommitted(addition, backend))) throw error;
+    }
+    this.#remember(addition);
+  }
+
+  #remember(addition: Addition): void {
+    const { appended, root, entries } = addition;
+    const recordedAtMs = entries.at(-1)?.recordedAtMs ?? 0;
+    this.#cache.remember({ frontier: appended.frontier, root, recordedAtMs });
+    for (const key of fingerprintKeys(addition).keys()) this.#knownKeys.add(key);
+  }
+
+  #additionOf(
     results: readonly AppendResult[],
     frontier: TreeFrontier,
     signers: readonly NoteSigner[],
-    transaction: Transaction,
-  ): Promise<NewHead | undefined> {
+  ): Addition {
     const entries = results.flatMap((result) => ('entries' in result ? result.entries : []));
-    if (entries.length === 0) return undefined;
-    const fromSize = frontier.size;
-    const copy = await copyEntries(transaction, entries, fromSize);
-    await copy.sent;
-    // Hashing, signing and encoding take place while the server stores the entries.
     const leafHashes = entries.map(({ leaf }) => hashLeaf(leaf));
     const appended = frontier.append(leafHashes);
     const root = appended.frontier.root();
     const { origin } = this.settings;
     const checkpoint = signCheckpoint({ origin, size: appended.frontier.size, root }, signers);
-    const personal = personalRows(entries, fromSize);
-    await copy.stored;
-    await copyPersonalRows(transaction, personal);
-    await insertHead(transaction, { fromSize, entries, leafHashes, appended, root, checkpoint });
-    return { frontier: appended.frontier, root, checkpoint };
-  }
-
-  /**
-   * Whether a commit took effect whose answer was lost. Waits for the lock, which the lost transaction
-   * holds until it has ended either way.
-   */
-  async #isCommitted({ frontier, root }: NewHead): Promise<boolean> {
-    const deadline = this.clock.now() + this.settings.timeoutMs;
-    for (;;) {
-      try {
-        return await this.database.transaction(async (transaction) => {
-          await lockHead(transaction, this.settings.timeoutMs);
-          const stored = await readRoot(transaction, frontier.size);
-          return stored?.equals(root) ?? false;
-        });
-      } catch (error) {
-        if (this.clock.now() + COMMIT_CHECK_RETRY_MS > deadline) throw error;
-        await this.clock.sleep(COMMIT_CHECK_RETRY_MS);
-      }
-    }
+    return { fromSize: frontier.size, entries, leafHashes, appended, root, checkpoint };
   }
 }
 
@@ -145,59 +309,28 @@ function* timesOf(records: readonly PendingRecord[]): Generator<number> {
   for (const { encoded } of records) for (const { recordedAtMs } of encoded) yield recordedAtMs;
 }
 
-/** The write of the only record in a transaction was rejected, so that the transaction is rolled back. */
-class OnlyWriteRejected extends Error {
-  constructor(override readonly cause: unknown) {
-    super('the write was rejected');
-  }
+function isConstraint(error: unknown): boolean {
+  return sqlState(error)?.startsWith(CONSTRAINT_VIOLATION_CLASS) ?? false;
 }
 
-/** Runs the writes in order, each in its own savepoint, so that a rejected one affects no other. */
-async function runWrites(
-  records: readonly PendingRecord[],
-  transaction: Transaction,
-): Promise<(Rejection | undefined)[]> {
-  const [only, second] = records;
-  if (only && !second) {
-    // Needs no savepoint: when this write fails, there is nothing else to commit.
-    await only.write?.(transaction).catch((error: unknown) => {
-      throw new OnlyWriteRejected(error);
-    });
-    return [];
-  }
-  const rejections: (Rejection | undefined)[] = [];
-  for (const { write } of records) {
-    rejections.push(write && (await runInSavepoint(write, transaction)));
-  }
-  return rejections;
+function rowChange(write: TransactionalWrite | undefined): RowChange | undefined {
+  if (typeof write === 'function') throw new Error('a function is appended alone');
+  return write;
 }
 
-async function runInSavepoint(
-  write: TransactionalWrite,
-  transaction: Transaction,
-): Promise<Rejection | undefined> {
-  await transaction.query('SAVEPOINT audit_change');
-  try {
-    await write(transaction);
-    await transaction.query('RELEASE SAVEPOINT audit_change');
-    return undefined;
-  } catch (error) {
-    // Fails when the connection is lost, and the whole transaction with it.
-    await transaction.query('ROLLBACK TO SAVEPOINT audit_change');
-    return { rejection: asDatabaseUnavailable(error) };
-  }
+function headOf({ appended, checkpoint }: Addition): SignedHead {
+  return { size: appended.frontier.size, checkpoint };
 }
 
 function assignIndexes(
   records: readonly PendingRecord[],
-  rejections: readonly (Rejection | undefined)[],
-  head: LogHead | undefined,
+  head: Omit<LogHead, 'root'> | undefined,
+  rejections: ReadonlyMap<number, unknown> = new Map(),
 ): AppendResult[] {
   let index = head?.size ?? 0;
   let timeMs = head?.recordedAtMs ?? 0;
   return records.map(({ events, encoded }, nth) => {
-    const rejection = rejections[nth];
-    if (rejection) return rejection;
+    if (rejections.has(nth)) return { rejection: rejections.get(nth) };
     const firstIndex = index;
     const entries = encoded.map((entry, place) => {
       const event = events[place];

@@ -1,7 +1,11 @@
 // The statements that read heads, leaf hashes and tiles. Entries are read by `query/entry-repository`.
-import type { EntityManager } from 'typeorm';
 import type { Database } from '#libs/platform';
 import { HASH_BYTES, type TileAddress, TILE_WIDTH } from '#libs/transparency-log';
+
+/** Runs one statement: of the pool, of a transaction or of the log's own connection. */
+export interface LogQuery {
+  query<T>(sql: string, parameters?: unknown[]): Promise<T>;
+}
 
 /** A size of the log for which a checkpoint was signed and committed. */
 export interface SignedHead {
@@ -28,7 +32,7 @@ export async function readSignedHead(
 }
 
 /** @returns the root at a size; `undefined` when no commit ended at this size */
-export async function readRoot(manager: EntityManager, size: number): Promise<Buffer | undefined> {
+export async function readRoot(manager: LogQuery, size: number): Promise<Buffer | undefined> {
   const [row] = await manager.query<{ root: Buffer }[]>(
     'SELECT root FROM audit_head WHERE size = $1',
     [size],
@@ -38,7 +42,7 @@ export async function readRoot(manager: EntityManager, size: number): Promise<Bu
 
 /** Reads the leaf hashes from index `from` up to, but not including, `end`. */
 export async function readLeafHashes(
-  manager: EntityManager,
+  manager: LogQuery,
   from: number,
   end: number,
 ): Promise<Buffer[]> {
@@ -59,7 +63,7 @@ export async function readLeafHashes(
  * together from leaf hashes or from the roots of the tiles below.
  */
 export async function readTile(
-  manager: EntityManager,
+  manager: LogQuery,
   { level, index, width }: TileAddress,
 ): Promise<Buffer> {
   const from = index * TILE_WIDTH;

@@ -1,8 +1,12 @@
 import type { MigrationInterface } from 'typeorm';
+import { AddPipelinedAppend1797000000000 } from './add-pipelined-append.js';
 import { CreateAuditLog1764000000001 } from './create-audit-log.js';
 
 /** The migrations of the log, in order. Run by the role that owns the schema, never by the service. */
-export const auditMigrations: (new () => MigrationInterface)[] = [CreateAuditLog1764000000001];
+export const auditMigrations: (new () => MigrationInterface)[] = [
+  CreateAuditLog1764000000001,
+  AddPipelinedAppend1797000000000,
+];
 
 /** The privileges of the service's role: it may add and read rows. */
 export const auditGrants: readonly {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uuidV7Time } from '#libs/platform';
 import { denied, issued } from './sample-events.js';
-import type { AuditTrail, TransactionalWrite } from '../trail/audit-trail.js';
+import type { AuditTrail } from '../trail/audit-trail.js';
+import { applyWrite, type TransactionalWrite } from '../trail/transactional-write.js';
 
 /** An adapter set up for the suite. */
 export interface AuditTrailHarness {
@@ -67,7 +68,7 @@ export function describeAuditTrail(name: string, start: () => Promise<AuditTrail
       const before = await subject.actions();
       const reason = new Error('no');
       const write: TransactionalWrite = async (transaction) => {
-        await subject.write('rejected')(transaction);
+        await applyWrite(transaction, subject.write('rejected'));
         throw reason;
       };
       const refused = subject.trail.record(issued(), write);

@@ -1,6 +1,7 @@
 import { type Transaction, uuidV7 } from '#libs/platform';
 import { assertAuditAction, type AuditEvent } from '../trail/audit-event.js';
-import { type AuditReceipt, AuditTrail, type TransactionalWrite } from '../trail/audit-trail.js';
+import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
+import { applyWrite, type TransactionalWrite } from '../trail/transactional-write.js';
 
 /** An audit trail in memory, for tests. */
 export class MemoryAuditTrail extends AuditTrail {
@@ -19,7 +20,7 @@ export class MemoryAuditTrail extends AuditTrail {
   ): Promise<readonly AuditReceipt[]> {
     if (this.outage) throw this.outage;
     for (const { action } of events) assertAuditAction(action);
-    await write?.(this.transaction);
+    if (write) await applyWrite(this.transaction, write);
     return events.map((event) => {
       const receipt = { id: uuidV7(Date.now()), index: this.entries.length };
       this.entries.push({ ...event, ...receipt });

@@ -1,5 +1,5 @@
-import type { Transaction } from '#libs/platform';
 import type { AuditEvent } from './audit-event.js';
+import type { TransactionalWrite } from './transactional-write.js';
 
 /** Identifies an entry in the log. */
 export interface AuditReceipt {
@@ -9,16 +9,19 @@ export interface AuditReceipt {
   readonly index: number;
 }
 
-/**
- * Statements that commit in the transaction that appends their entry: both take effect, or neither.
- *
- * This makes `AuditTrail` and `IdentityMap` one PostgreSQL unit: a change of a mapping is only possible
- * as a write of `AuditTrail.record`. Neither can be replaced by an adapter of another database alone.
- *
- * The log is locked while a write runs: a few fast statements, no calls to other services, and no
- * waiting for locks that another caller of `record` may hold.
- */
-export type TransactionalWrite = (transaction: Transaction) => Promise<void>;
+/** What `record` may know about its caller. */
+export interface RecordOptions {
+  /**
+   * The entries to add when the caller had gone before the commit was confirmed: past the deadline, or
+   * `signal` has aborted. They correct entries that state what nobody received. They are recorded without
+   * a deadline, and before the process ends.
+   *
+   * @param receipts of the committed entries
+   */
+  readonly late?: (receipts: readonly AuditReceipt[]) => readonly AuditEvent[];
+  /** Aborts when the caller no longer waits. What is not being committed yet is then not recorded. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Where events are recorded as entries of the audit log. */
 export abstract class AuditTrail {
@@ -31,8 +34,12 @@ export abstract class AuditTrail {
    *
    * @throws AuditUnavailable when the entry can't be committed within `AUDIT_TIMEOUT_MS`
    */
-  async record(event: AuditEvent, write?: TransactionalWrite): Promise<AuditReceipt> {
-    const [receipt] = await this.recordAll([event], write);
+  async record(
+    event: AuditEvent,
+    write?: TransactionalWrite,
+    options?: RecordOptions,
+  ): Promise<AuditReceipt> {
+    const [receipt] = await this.recordAll([event], write, options);
     if (!receipt) throw new Error('no receipt for an entry');
     return receipt;
   }
@@ -41,5 +48,15 @@ export abstract class AuditTrail {
   abstract recordAll(
     events: readonly AuditEvent[],
     write?: TransactionalWrite,
+    options?: RecordOptions,
   ): Promise<readonly AuditReceipt[]>;
+
+  /**
+   * To be called before work that is worthless unless it is recorded, such as a call to another service.
+   *
+   * @throws AuditUnavailable when the entries that wait already will take longer than a record may
+   */
+  requireCapacity(): void {
+    // An adapter without a queue has always capacity.
+  }
 }

@@ -7,6 +7,7 @@ import { openTestLog, type TestLog, type TestLogOptions } from '../testing/test-
 import { alice, issued } from '../testing/sample-events.js';
 import { describeAuditTrail } from '../testing/audit-trail.contract.js';
 import { AuditUnavailable } from '../errors.js';
+import { LogConnection } from '../postgres/log-connection.js';
 import { AuditEntryEvents } from './audit-entry-events.js';
 
 describeAuditTrail('PostgresAuditTrail', async () => {
@@ -211,13 +212,38 @@ describe('PostgresAuditTrail', () => {
       throw new DatabaseUnavailable();
     };
     vi.spyOn(log.database, 'transaction').mockImplementation(lossy);
-    const { id, index } = await log.trail.record(issued());
+    const { id, index } = await log.trail.record(issued(), async () => Promise.resolve());
     expect(
       await texts(
         superuser,
         `SELECT entry_index::text AS text FROM audit_entry WHERE id = '${id}'`,
       ),
     ).toEqual([String(index)]);
+    expect((await log.trail.record(issued())).index).toBe(index + 1);
+  });
+
+  it('commits no entry without its change when the connection is lost between two flights', async () => {
+    await superuser.query('CREATE TABLE flag (id integer PRIMARY KEY, is_set boolean NOT NULL)');
+    await superuser.query('GRANT SELECT, UPDATE ON flag TO PUBLIC');
+    await superuser.query('INSERT INTO flag VALUES (1, false)');
+    const log = await open(); // its first batch takes two flights
+    const connection = log.get(LogConnection);
+    const fly = connection.fly.bind(connection);
+    const flights = vi.spyOn(connection, 'fly').mockImplementation(async (steps, ...rest) => {
+      const rows = await fly(steps, ...rest);
+      if (steps.some(({ text }) => text === 'BEGIN') && flights.mock.calls.length === 1) {
+        connection.cut();
+      }
+      return rows;
+    });
+    const { index } = await log.trail.record(issued(), {
+      name: 'test_flag',
+      text: `UPDATE flag SET is_set = true FROM unnest($1::integer[]) WITH ORDINALITY AS c (id, n)
+             WHERE flag.id = c.id AND NOT is_set RETURNING c.n`,
+      row: [1],
+      reject: () => new Error('set already'),
+    });
+    expect(await texts(superuser, 'SELECT is_set::text AS text FROM flag')).toEqual(['true']);
     expect((await log.trail.record(issued())).index).toBe(index + 1);
   });
 

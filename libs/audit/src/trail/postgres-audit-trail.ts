@@ -1,38 +1,45 @@
 import { setImmediate } from 'node:timers/promises';
-import { Inject, Injectable } from '@nestjs/common';
-import { Clock, Logger, uuidText } from '#libs/platform';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Clock, Logger, sqlState, uuidText } from '#libs/platform';
 import { encodeEntry } from '../entry/encode-entry.js';
 import { AuditUnavailable } from '../errors.js';
 import { RollbackDetector } from '../log/rollback-detector.js';
-import { type AppendResult, type PendingRecord, Sequencer } from '../log/sequencer.js';
+import { type AppendResult, Sequencer } from '../log/sequencer.js';
 import { AuditMetrics } from '../metrics.js';
+import { FlightLost } from '../postgres/flight.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
+import { AppendRate } from './append-rate.js';
 import { assertAuditAction, type AuditEvent } from './audit-event.js';
 import { AuditEntryEvents, type CommittedEntry } from './audit-entry-events.js';
-import { type AuditReceipt, AuditTrail, type TransactionalWrite } from './audit-trail.js';
+import { type AuditReceipt, AuditTrail, type RecordOptions } from './audit-trail.js';
 import { forEachYielding } from './for-each-yielding.js';
+import { type PooledRecord, RecordPool } from './record-pool.js';
+import type { TransactionalWrite } from './transactional-write.js';
 
-/** Larger batches gain nothing: the cost of a commit is no longer worth sharing further. */
-const MAX_BATCH_ENTRIES = 2048;
-const MAX_BATCH_BYTES = 8 * 1024 * 1024;
-
-interface PooledRecord extends PendingRecord {
-  readonly deadline: number;
-  isSettled: boolean;
-  readonly resolve: (receipts: readonly AuditReceipt[]) => void;
-  readonly reject: (error: unknown) => void;
-}
+/** Batches that a deadline has room for: the one in progress, one's own, and the flights of a busy log. */
+const BATCHES_PER_DEADLINE = 6;
+/** Pause before entries without a deadline are tried again. */
+const RETRY_MS = 1_000;
+/** How long a shutdown waits for entries without a deadline. */
+const DRAIN_MS = 8_000;
+const DRAIN_STEP_MS = 50;
+/** Timeouts, deadlocks and sessions that were ended: another attempt may succeed at once. */
+const REPEATABLE = /^(55P03|57014|57P0[1-5]|40P01|40001|25P0[2-4])$/;
 
 /**
  * The audit trail in PostgreSQL. Records are pooled while a commit is in progress and share the next
  * one: an idle log commits at once, a busy one in batches.
  */
 @Injectable()
-export class PostgresAuditTrail extends AuditTrail {
-  #pool: PooledRecord[] = [];
+export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutdown {
+  readonly #pool = new RecordPool();
+  readonly #rate = new AppendRate();
   /** The batch whose commit is in progress. */
   #committing: readonly PooledRecord[] = [];
+  #committingSince = 0;
   #pendingEntryCount = 0;
+  /** Records without a deadline that wait until they are tried again. */
+  #retrying: PooledRecord[] = [];
   #isSequencing = false;
   #isEnforcingDeadlines = false;
 
@@ -51,51 +58,85 @@ export class PostgresAuditTrail extends AuditTrail {
   override async recordAll(
     events: readonly AuditEvent[],
     write?: TransactionalWrite,
+    options: RecordOptions = {},
   ): Promise<readonly AuditReceipt[]> {
     if (events.length === 0) throw new Error('a record needs an event');
     for (const { action } of events) assertAuditAction(action);
     if (this.#pendingEntryCount + events.length > this.settings.queueLimit) {
       throw this.#unavailable('queue full');
     }
+    return this.#add(events, write, options, this.settings.timeoutMs);
+  }
+
+  override requireCapacity(): void {
+    const { timeoutMs } = this.settings;
+    const waitMs = this.#rate.durationOf(this.#pendingEntryCount);
+    // A commit that takes that long: nothing is committed before its outcome is known.
+    const isStalled =
+      this.#committing.length > 0 && this.clock.now() - this.#committingSince > timeoutMs;
+    if (waitMs <= timeoutMs && !isStalled) return;
+    const retryAfterSeconds = Math.max(2, Math.ceil((waitMs - timeoutMs / 2) / 1_000));
+    throw this.#unavailable('overload', undefined, retryAfterSeconds);
+  }
+
+  /** Records what has no deadline, then closes the log's connection. */
+  async onApplicationShutdown(): Promise<void> {
+    const end = this.clock.now() + DRAIN_MS;
+    while (this.#hasWork() && this.clock.now() < end) {
+      this.#retry();
+      await this.clock.sleep(DRAIN_STEP_MS);
+    }
+    const lost = [...this.#pool, ...this.#retrying].filter(({ deadline }) => deadline === Infinity);
+    if (lost.length > 0) {
+      const entries = lost.flatMap(({ encoded }) => encoded.map(({ leaf }) => leaf.toString()));
+      this.logger.error({ entries }, 'audit entries not recorded at the shutdown');
+    }
+    await this.sequencer.close();
+  }
+
+  async #add(
+    events: readonly AuditEvent[],
+    write: TransactionalWrite | undefined,
+    options: RecordOptions,
+    timeoutMs: number,
+  ): Promise<readonly AuditReceipt[]> {
     const now = this.clock.now();
     const encoded = events.map((event) => encodeEntry(event, now));
     const { promise, resolve, reject } = Promise.withResolvers<readonly AuditReceipt[]>();
-    const deadline = now + this.settings.timeoutMs;
-    this.#pool.push({ events, write, encoded, deadline, isSettled: false, resolve, reject });
+    const deadline = now + timeoutMs;
+    const settling = { isSettled: false, resolve, reject };
+    this.#pool.add({ ...options, events, write, encoded, deadline, ...settling });
     this.#addPending(events.length);
+    this.#start();
+    return promise;
+  }
+
+  #start(): void {
     if (!this.#isSequencing) void this.#sequencePool();
     if (!this.#isEnforcingDeadlines) void this.#enforceDeadlines();
-    return promise;
   }
 
   async #sequencePool(): Promise<void> {
     this.#isSequencing = true;
     await setImmediate(); // records that arrive in the same moment share the first commit
-    while (this.#pool.length > 0) {
-      this.#committing = this.#takeBatch();
-      if (this.#committing.length > 0) await this.#commitBatch(this.#committing);
+    while (!this.#pool.isEmpty) {
+      this.#dropGone();
+      const budgetMs = this.settings.timeoutMs / BATCHES_PER_DEADLINE;
+      const batch = this.#pool.takeBatch(this.#rate.batchEntriesWithin(budgetMs));
+      this.#committing = batch;
+      this.#committingSince = this.clock.now();
+      if (batch.length > 0) await this.#commitBatch(batch);
       this.#committing = [];
     }
     this.#isSequencing = false;
   }
 
-  #takeBatch(): PooledRecord[] {
-    let entries = 0;
-    let bytes = 0;
-    const end = this.#pool.findIndex(({ encoded }) => {
-      entries += encoded.length;
-      for (const { leaf } of encoded) bytes += leaf.length;
-      return entries > MAX_BATCH_ENTRIES || bytes > MAX_BATCH_BYTES;
-    });
-    const batch = this.#pool.splice(0, end === -1 ? this.#pool.length : Math.max(end, 1));
-    return batch.filter(({ isSettled }) => !isSettled);
-  }
-
   async #commitBatch(batch: readonly PooledRecord[]): Promise<void> {
     const startedAt = performance.now();
+    const entryCount = batch.reduce((sum, { events }) => sum + events.length, 0);
     try {
       await this.rollbackDetector.assertConsistent();
-      const { results, head } = await this.sequencer.append(batch);
+      const { results, head } = await this.sequencer.append(batch, this.#timeoutOf(batch));
       if (head) this.rollbackDetector.observe(head);
       if (results.length !== batch.length) throw new Error('not every record has a result');
       // Not awaited: the next commit starts before the callers of this one continue.
@@ -104,17 +145,54 @@ export class PostgresAuditTrail extends AuditTrail {
         if (result) this.#settleWith(record, result);
       });
       this.#publish(results);
+      this.#rate.observe(entryCount, performance.now() - startedAt);
     } catch (error) {
       this.rollbackDetector.noteFailure(error);
       this.logger.error({ error, entries: batch.length }, 'audit append failed');
-      for (const record of batch) {
+      this.#repeatOrReject(batch, error);
+    }
+    this.metrics.appendSeconds.observe((performance.now() - startedAt) / 1000);
+    this.metrics.batchEntries.observe(entryCount);
+  }
+
+  /** The server gives up when the oldest record of the batch does, so that its refusal is certain. */
+  #timeoutOf(batch: readonly PooledRecord[]): number {
+    const oldest = Math.min(...batch.map(({ deadline }) => deadline));
+    const left = Math.min(oldest - this.clock.now(), this.settings.timeoutMs);
+    return Math.max(1, Math.ceil(left));
+  }
+
+  /** After a failure that has left nothing behind. */
+  #repeatOrReject(batch: readonly PooledRecord[], error: unknown): void {
+    const isRepeatable = error instanceof FlightLost || REPEATABLE.test(sqlState(error) ?? '');
+    const again: PooledRecord[] = [];
+    for (const record of batch) {
+      if (record.deadline === Infinity) this.#retrying.push(record);
+      else if (isRepeatable && typeof record.write !== 'function') again.push(record);
+      else {
         this.#settle(record, () => {
           record.reject(this.#unavailable('append failed', error));
         });
       }
     }
-    this.metrics.appendSeconds.observe((performance.now() - startedAt) / 1000);
-    this.metrics.batchEntries.observe(batch.reduce((sum, { events }) => sum + events.length, 0));
+    this.#pool.addAgain(again);
+    if (this.#retrying.length > 0) void this.#retryLater();
+  }
+
+  async #retryLater(): Promise<void> {
+    await this.clock.sleep(RETRY_MS);
+    this.#retry();
+  }
+
+  #retry(): void {
+    if (this.#retrying.length === 0) return;
+    this.#pool.addAgain(this.#retrying);
+    this.#retrying = [];
+    this.#start();
+  }
+
+  #hasWork(): boolean {
+    return !this.#pool.isEmpty || this.#committing.length > 0 || this.#retrying.length > 0;
   }
 
   #publish(results: readonly AppendResult[]): void {
@@ -128,38 +206,71 @@ export class PostgresAuditTrail extends AuditTrail {
   }
 
   #settleWith(record: PooledRecord, result: AppendResult): void {
-    this.#settle(record, () => {
-      if ('rejection' in result) {
+    if ('rejection' in result) {
+      this.#settle(record, () => {
         record.reject(result.rejection);
-        return;
-      }
-      const { entries, firstIndex } = result;
-      this.metrics.appendedEntries.inc(entries.length);
-      record.resolve(entries.map(({ id }, nth) => ({ id: uuidText(id), index: firstIndex + nth })));
+      });
+      return;
+    }
+    const { entries, firstIndex } = result;
+    this.metrics.appendedEntries.inc(entries.length);
+    const receipts = entries.map(({ id }, nth) => ({
+      id: uuidText(id),
+      index: firstIndex + nth,
+    }));
+    const isLate = record.isSettled || record.signal?.aborted === true;
+    if (isLate) this.#recordLate(record.late?.(receipts) ?? []);
+    this.#settle(record, () => {
+      record.resolve(receipts);
     });
+  }
+
+  /** Adds entries without a deadline. */
+  #recordLate(events: readonly AuditEvent[]): void {
+    if (events.length === 0) return;
+    this.#add(events, undefined, {}, Infinity).catch((error: unknown) => {
+      this.logger.error({ error }, 'late audit entries not recorded');
+    });
+  }
+
+  /** Rejects records whose callers have gone or whose deadline has passed: they will not be committed. */
+  #dropGone(): void {
+    const now = this.clock.now();
+    for (const record of this.#pool) {
+      if (record.signal?.aborted === true) {
+        this.#settle(record, () => {
+          record.reject(record.signal?.reason);
+        });
+      } else if (record.deadline <= now) this.#rejectOverdue(record);
+    }
+    this.#pool.removeSettled();
   }
 
   /** Rejects records at their deadline, whatever the database does. Runs while records are pending. */
   async #enforceDeadlines(): Promise<void> {
     this.#isEnforcingDeadlines = true;
     for (;;) {
-      const oldest = [...this.#committing, ...this.#pool].find(({ isSettled }) => !isSettled);
+      const oldest = [...this.#committing, ...this.#pool].find(
+        ({ isSettled, deadline }) => !isSettled && deadline < Infinity,
+      );
       if (!oldest) break;
-      await this.clock.sleep(oldest.deadline - this.clock.now());
+      await this.clock.sleep(Math.max(0, oldest.deadline - this.clock.now()));
       const overdue = [...this.#committing, ...this.#pool].filter(
         ({ isSettled, deadline }) => !isSettled && deadline <= this.clock.now(),
       );
       if (overdue.length > 0) {
         this.logger.error({ entries: overdue.length }, 'audit append overdue');
       }
-      for (const record of overdue) {
-        this.#settle(record, () => {
-          record.reject(this.#unavailable('deadline'));
-        });
-      }
-      this.#pool = this.#pool.filter(({ isSettled }) => !isSettled);
+      for (const record of overdue) this.#rejectOverdue(record);
+      this.#pool.removeSettled();
     }
     this.#isEnforcingDeadlines = false;
+  }
+
+  #rejectOverdue(record: PooledRecord): void {
+    this.#settle(record, () => {
+      record.reject(this.#unavailable('deadline'));
+    });
   }
 
   #settle(record: PooledRecord, settle: () => void): void {
@@ -169,9 +280,9 @@ export class PostgresAuditTrail extends AuditTrail {
     settle();
   }
 
-  #unavailable(reason: string, cause?: unknown): AuditUnavailable {
+  #unavailable(reason: string, cause?: unknown, retryAfterSeconds?: number): AuditUnavailable {
     this.metrics.failures.inc({ reason });
-    return new AuditUnavailable({ cause });
+    return new AuditUnavailable({ cause, ...(retryAfterSeconds && { retryAfterSeconds }) });
   }
 
   #addPending(entryCount: number): void {

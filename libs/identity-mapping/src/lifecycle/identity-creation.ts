@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditEvent, type AuditReceipt, AuditTrail } from '#libs/audit';
+import { type AuditEvent, type AuditReceipt, AuditTrail, type RecordOptions } from '#libs/audit';
 import {
   CommunicationIdentityGateway,
   type CreatedIdentity,
@@ -31,11 +31,12 @@ export interface UncommittedIdentity extends Disposable {
    * Activates the mapping and records `identity.create`, followed by the event of the first token,
    * in one commit. To be called once.
    *
+   * @param options about the caller; `late` gets the receipts of both entries
    * @returns the receipt of the token's entry; without a token event, of `identity.create`
    * @throws MappingPending when the lease has ended and another caller has taken the mapping over
    * @throws AuditUnavailable when the outcome of the commit is unknown
    */
-  commit(tokenEvent?: AuditEvent): Promise<AuditReceipt>;
+  commit(tokenEvent?: AuditEvent, options?: RecordOptions): Promise<AuditReceipt>;
 }
 
 /** What is needed to activate a mapping, or to record its identity as an orphan. */
@@ -59,6 +60,11 @@ export class IdentityCreation {
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {}
+
+  /** @throws AuditUnavailable when the log could not record an identity in time */
+  requireCapacity(): void {
+    this.audit.requireCapacity();
+  }
 
   /**
    * Creates the identity at ACS with one call. The lease is released when the call fails.
@@ -97,9 +103,9 @@ export class IdentityCreation {
     return {
       mapping: active,
       issued: 'token' in created ? created : undefined,
-      commit: async (tokenEvent) => {
+      commit: async (tokenEvent, options) => {
         isCommitted = true;
-        return this.#commit(creation, tokenEvent);
+        return this.#commit(creation, tokenEvent, options);
       },
       [Symbol.dispose]: () => {
         if (!isCommitted) void this.#settle(creation);
@@ -134,11 +140,19 @@ export class IdentityCreation {
       : this.gateway.createIdentity(call);
   }
 
-  async #commit(creation: Creation, tokenEvent: AuditEvent | undefined): Promise<AuditReceipt> {
+  async #commit(
+    creation: Creation,
+    tokenEvent: AuditEvent | undefined,
+    options: RecordOptions | undefined,
+  ): Promise<AuditReceipt> {
     const { active, lease, event } = creation;
     const events = tokenEvent ? [event, tokenEvent] : [event];
     try {
-      const receipts = await this.audit.recordAll(events, this.map.activate(active, lease));
+      const receipts = await this.audit.recordAll(
+        events,
+        this.map.activate(active, lease),
+        options,
+      );
       const receipt = receipts.at(-1);
       if (!receipt) throw new Error('no receipt for an entry');
       return receipt;

@@ -123,6 +123,12 @@ export abstract class IdentityMap {
   /** `deleting` → `deleted`, without personal data. Rejects with `MappingChanged` when it is not `deleting`. */
   abstract finishDeletion(mappingId: string): TransactionalWrite;
 
+  /**
+   * Changes nothing. Rejects with `MappingChanged` unless the mapping is active, is not being revoked and
+   * has the same token generation: with the entry of a token, it is serial with every revocation.
+   */
+  abstract expectUnchanged(mapping: ProvisionedMapping): TransactionalWrite;
+
   /** Stores an identity that is to be deleted at ACS. Rejects with `MappingChanged` when it is stored already. */
   abstract addOrphan(orphan: Orphan, lease: Lease): TransactionalWrite;
 

@@ -1,5 +1,6 @@
 import { DataSource } from 'typeorm';
 import { afterAll } from 'vitest';
+import { applyWrite } from '#libs/audit';
 import { ReadingDatabase, dataSourceOptions, SystemClock } from '#libs/platform';
 import { testDatabase } from '#libs/platform/testing';
 import { describeIdentityMap } from '../testing/identity-map.contract.js';
@@ -20,7 +21,7 @@ describeIdentityMap('PostgresIdentityMap', async () => {
   const database = new ReadingDatabase(source); // one pool does for both
   return {
     map: new PostgresIdentityMap(database, database, new SystemClock()),
-    apply: async (change) => database.transaction(change),
+    apply: async (change) => database.transaction(async (tx) => applyWrite(tx, change)),
     outlive: async (durationMs) => {
       await database.query('SELECT pg_sleep($1)', [(durationMs + 5) / 1_000]);
     },

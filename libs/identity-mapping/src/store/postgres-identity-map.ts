@@ -1,13 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { TransactionalWrite } from '#libs/audit';
-import {
-  Clock,
-  Database,
-  mapInSlices,
-  ReadingDatabase,
-  sqlState,
-  type Transaction,
-} from '#libs/platform';
+import type { RowChange, TransactionalWrite } from '#libs/audit';
+import { Clock, Database, mapInSlices, ReadingDatabase, sqlState } from '#libs/platform';
 import {
   type ApplicationIdentity,
   type Mapping,
@@ -31,29 +24,37 @@ import {
   toMapping,
   valuesOf,
 } from './mapping-columns.js';
+import * as changes from './change-statements.js';
+import { type LiveRow, MappingLookup } from './mapping-lookup.js';
 import * as statements from './statements.js';
 
 const UNIQUE_VIOLATION = '23505';
 
+type ClaimedRow = LiveRow & { readonly isAcquired: boolean };
+
 /** Mappings in PostgreSQL. Leases expire by the database's clock, which all replicas share. */
 @Injectable()
 export class PostgresIdentityMap extends IdentityMap {
+  readonly #lookup: MappingLookup;
+
   constructor(
     private readonly database: Database,
     private readonly reading: ReadingDatabase,
     private readonly clock: Clock,
   ) {
     super();
+    this.#lookup = new MappingLookup(database);
   }
 
   async find(identity: TenantSubject, resource: string): Promise<Mapping | undefined> {
-    const row = await this.#findLive(identity, resource);
+    const row = await this.#lookup.find(identity, resource);
     return row && toMapping(row);
   }
 
   async get(id: string): Promise<Mapping | undefined> {
-    const [mapping] = await this.#read('id = $1', [id]);
-    return mapping;
+    const sql = `SELECT ${SELECT_LIST} FROM mapping WHERE id = $1`;
+    const [row] = await this.database.queryPrepared<MappingRow>('mapping_get', sql, [id]);
+    return row && toMapping(row);
   }
 
   async findByCommunicationUserIds(ids: readonly string[]): Promise<readonly Mapping[]> {
@@ -90,76 +91,77 @@ export class PostgresIdentityMap extends IdentityMap {
   async claim(identity: ApplicationIdentity, resource: string, lease: Lease): Promise<Claim> {
     const { tenant, subject, kind } = identity;
     const pending = newMapping({ tenant, subject, kind, resource }, this.clock.now());
-    const acquired = await this.database.query<{ id: string }>(statements.CLAIM, [
-      ...[lease.holder, lease.durationMs],
-      ...valuesOf(pending),
-    ]);
-    const row = await this.#findLive(identity, resource);
+    const [claimed] = await this.database.queryPrepared<ClaimedRow>(
+      'mapping_claim',
+      statements.CLAIM,
+      [lease.holder, lease.durationMs, ...valuesOf(pending)],
+    );
+    const row = claimed ?? (await this.#lookup.find(identity, resource));
     // The mapping was deleted between the two statements.
     if (row?.resource !== resource) return this.claim(identity, resource, lease);
     if (row.kind !== kind) throw new IdentityKindConflict();
     const isExpired = row.status === 'pending' && row.isLeaseExpired;
-    const outcome = acquired.length > 0 ? 'acquired' : isExpired ? 'expired' : 'held';
+    const isAcquired = claimed?.isAcquired === true;
+    const outcome = isAcquired ? 'acquired' : isExpired ? 'expired' : 'held';
     return { outcome, mapping: toMapping(row) };
   }
 
-  takeOver(mappingId: string, lease: Lease): TransactionalWrite {
-    return underLease(statements.TAKE_OVER, [mappingId, lease.holder, lease.durationMs]);
+  takeOver(mappingId: string, lease: Lease): RowChange {
+    const row = [mappingId, lease.holder, lease.durationMs];
+    return underLease('mapping_take_over', changes.TAKE_OVER, row);
   }
 
-  activate(active: ProvisionedMapping, lease: Lease): TransactionalWrite {
+  activate(active: ProvisionedMapping, lease: Lease): RowChange {
     const { id, communicationUserId, version, updatedAt } = active;
-    return underLease(statements.ACTIVATE, [
-      id,
-      lease.holder,
-      communicationUserId,
-      version,
-      updatedAt,
-    ]);
+    const row = [id, lease.holder, communicationUserId, version, updatedAt];
+    return underLease('mapping_activate', changes.ACTIVATE, row);
   }
 
   async release(mappingId: string, lease: Lease): Promise<void> {
-    await this.database.query(statements.RELEASE, [mappingId, lease.holder]);
+    await this.database.query(changes.RELEASE, [[mappingId], [lease.holder]]);
   }
 
-  releaseUnknown(mappingId: string, lease: Lease): TransactionalWrite {
-    return underLease(statements.RELEASE, [mappingId, lease.holder]);
+  releaseUnknown(mappingId: string, lease: Lease): RowChange {
+    return underLease('mapping_release', changes.RELEASE, [mappingId, lease.holder]);
   }
 
   add(mappings: readonly Mapping[]): TransactionalWrite {
     const arrays = MAPPING_COLUMNS.map(({ property }) =>
       mappings.map((mapping) => mapping[property] ?? null),
     );
-    return ifUnchanged(statements.ADD, arrays, mappings.length);
+    return insertion(statements.ADD, arrays, mappings.length);
   }
 
-  replace(known: Mapping, next: Mapping, lease?: Lease): TransactionalWrite {
-    return ifUnchanged(statements.REPLACE, [
-      ...[known.id, known.version, lease?.holder ?? null, lease?.durationMs ?? null],
-      ...valuesOf(next, MUTABLE_COLUMNS),
+  replace(known: Mapping, next: Mapping, lease?: Lease): RowChange {
+    return ifUnchanged('mapping_replace', changes.REPLACE, [
+      ...[known.id, known.version, lease?.holder, lease?.durationMs],
+      ...MUTABLE_COLUMNS.map(({ property }) => next[property]),
     ]);
   }
 
-  finishRevocation({ id, tokenGeneration }: Mapping): TransactionalWrite {
-    return ifUnchanged(statements.FINISH_REVOCATION, [id, tokenGeneration]);
+  finishRevocation({ id, tokenGeneration }: Mapping): RowChange {
+    const row = [id, tokenGeneration];
+    return ifUnchanged('mapping_finish_revocation', changes.FINISH_REVOCATION, row);
   }
 
-  finishDeletion(mappingId: string): TransactionalWrite {
-    return ifUnchanged(statements.FINISH_DELETION, [mappingId]);
+  finishDeletion(mappingId: string): RowChange {
+    return ifUnchanged('mapping_finish_deletion', changes.FINISH_DELETION, [mappingId]);
+  }
+
+  expectUnchanged({ id, tokenGeneration }: ProvisionedMapping): RowChange {
+    const row = [id, tokenGeneration];
+    const change = ifUnchanged('mapping_expect_unchanged', changes.EXPECT_UNCHANGED, row);
+    return { ...change, isCondition: true };
   }
 
   addOrphan({ communicationUserId, mapping }: Orphan, lease: Lease): TransactionalWrite {
     const { holder, durationMs } = lease;
-    return ifUnchanged(statements.ADD_ORPHAN, [
-      communicationUserId,
-      mapping.id,
-      holder,
-      durationMs,
-    ]);
+    const row = [communicationUserId, mapping.id, holder, durationMs];
+    return insertion(statements.ADD_ORPHAN, row, 1);
   }
 
-  finishOrphan(communicationUserId: string): TransactionalWrite {
-    return ifUnchanged(statements.FINISH_ORPHAN, [communicationUserId]);
+  finishOrphan(communicationUserId: string): RowChange {
+    return ifUnchanged('mapping_finish_orphan', changes.FINISH_ORPHAN, [communicationUserId]);
   }
 
   async claimOverdue(limit: number, lease: Lease): Promise<readonly Mapping[]> {
@@ -176,51 +178,42 @@ export class PostgresIdentityMap extends IdentityMap {
     return rows.map((row) => ({ communicationUserId: row.orphanId, mapping: toMapping(row) }));
   }
 
-  async #findLive(
-    { tenant, subject }: TenantSubject,
-    resource: string,
-  ): Promise<(MappingRow & { readonly isLeaseExpired: boolean }) | undefined> {
-    const [row] = await this.database.query<MappingRow & { readonly isLeaseExpired: boolean }>(
-      `SELECT ${SELECT_LIST}, coalesce(lease_expires_at < clock_timestamp(), false) AS "isLeaseExpired"
-       FROM mapping
-       WHERE tenant = $1 AND subject = $2 AND status <> 'deleted'
-       ORDER BY resource = $3 DESC, id LIMIT 1`,
-      [tenant, subject, resource],
-    );
-    return row;
-  }
-
   async #read(condition: string, parameters: readonly unknown[]): Promise<Mapping[]> {
     const sql = `SELECT ${SELECT_LIST} FROM mapping WHERE ${condition}`;
     return (await this.database.query<MappingRow>(sql, parameters)).map(toMapping);
   }
 }
 
-/** A statement that changes the row under the lease; no such row: `LeaseLost`. */
-function underLease(sql: string, parameters: readonly unknown[]): TransactionalWrite {
-  return async (transaction) => {
-    if ((await affectedBy(transaction, sql, parameters)) === 1) return;
-    throw new LeaseLost('the lease of the mapping has expired');
-  };
+/** A change of the row under the lease; no such row: `LeaseLost`. */
+function underLease(name: string, text: string, row: RowChange['row']): RowChange {
+  const reject = (): Error => new LeaseLost('the lease of the mapping has expired');
+  return { name, text, row, reject };
 }
 
-/** A statement that changes the expected number of rows; another number: `MappingChanged`. */
-function ifUnchanged(sql: string, parameters: readonly unknown[], rows = 1): TransactionalWrite {
-  return async (transaction) => {
-    const affected = await affectedBy(transaction, sql, parameters).catch((error: unknown) => {
-      if (sqlState(error) !== UNIQUE_VIOLATION) throw error;
-      throw new MappingChanged('the mapping exists already', { cause: error });
-    });
-    if (affected !== rows) throw new MappingChanged('the mapping was changed by another caller');
-  };
+/** A change of the row in its known state; no such row, or its key is taken: `MappingChanged`. */
+function ifUnchanged(name: string, text: string, row: RowChange['row']): RowChange {
+  return { name, text, row, reject: mappingChanged };
 }
 
-async function affectedBy(
-  transaction: Transaction,
+/** A statement that adds rows, and returns one for each; fewer than expected: `MappingChanged`. */
+function insertion(
   sql: string,
   parameters: readonly unknown[],
-): Promise<number> {
-  // TypeORM returns rows and their number for an update, but only the rows for an insert.
-  const result = await transaction.query<unknown[]>(sql, [...parameters]);
-  return typeof result[1] === 'number' && Array.isArray(result[0]) ? result[1] : result.length;
+  expectedRows: number,
+): TransactionalWrite {
+  return async (transaction) => {
+    const rows = await transaction
+      .query<unknown[]>(sql, [...parameters])
+      .catch((error: unknown) => {
+        if (sqlState(error) !== UNIQUE_VIOLATION) throw error;
+        throw mappingChanged(error);
+      });
+    if (rows.length !== expectedRows) throw mappingChanged();
+  };
+}
+
+function mappingChanged(cause?: unknown): MappingChanged {
+  return cause === undefined
+    ? new MappingChanged('the mapping was changed by another caller')
+    : new MappingChanged('the mapping exists already', { cause });
 }

@@ -1,35 +1,34 @@
 import type { MappingSearch } from './identity-map.js';
-import { MAPPING_COLUMNS, MUTABLE_COLUMNS, SELECT_LIST } from './mapping-columns.js';
+import { MAPPING_COLUMNS, SELECT_LIST } from './mapping-columns.js';
 
 const NAMES = MAPPING_COLUMNS.map(({ name }) => name).join(', ');
 
-/** $1 holder, $2 duration, then the values of `MAPPING_COLUMNS` */
+/** The parameter of a column in `CLAIM`. */
+function valueOf(column: string): string {
+  return `$${MAPPING_COLUMNS.findIndex(({ name }) => name === column) + 3}`;
+}
+
+/**
+ * $1 holder, $2 duration, then the values of `MAPPING_COLUMNS`. Returns the mapping, acquired or stored;
+ * nothing when another caller has stored it just now.
+ */
 export const CLAIM = `
-  INSERT INTO mapping (lease_holder, lease_expires_at, ${NAMES})
-  VALUES ($1, clock_timestamp() + $2 * interval '1 ms', ${MAPPING_COLUMNS.map((_, n) => `$${n + 3}`).join(', ')})
-  ON CONFLICT (tenant, subject, resource) WHERE status <> 'deleted'
-  DO UPDATE SET lease_holder = $1, updated_at = now(),
-                lease_expires_at = clock_timestamp() + $2 * interval '1 ms'
-    WHERE mapping.status = 'pending' AND mapping.lease_holder IS NULL AND mapping.kind = EXCLUDED.kind
-  RETURNING id`;
-
-/** $1 id, $2 holder, $3 duration */
-export const TAKE_OVER = `
-  UPDATE mapping
-  SET lease_holder = $2, lease_expires_at = clock_timestamp() + $3 * interval '1 ms', updated_at = now()
-  WHERE id = $1 AND status = 'pending' AND lease_expires_at < clock_timestamp()`;
-
-/** $1 id, $2 holder, $3 communication identity, $4 version, $5 time */
-export const ACTIVATE = `
-  UPDATE mapping
-  SET status = 'active', communication_user_id = $3, lease_holder = NULL, lease_expires_at = NULL,
-      version = $4, updated_at = $5
-  WHERE id = $1 AND status = 'pending' AND lease_holder = $2`;
-
-/** $1 id, $2 holder */
-export const RELEASE = `
-  UPDATE mapping SET lease_holder = NULL, lease_expires_at = NULL, updated_at = now()
-  WHERE id = $1 AND status = 'pending' AND lease_holder = $2`;
+  WITH claimed AS (
+    INSERT INTO mapping (lease_holder, lease_expires_at, ${NAMES})
+    VALUES ($1, clock_timestamp() + $2 * interval '1 ms', ${MAPPING_COLUMNS.map(({ name }) => valueOf(name)).join(', ')})
+    ON CONFLICT (tenant, subject, resource) WHERE status <> 'deleted'
+    DO UPDATE SET lease_holder = $1, updated_at = now(),
+                  lease_expires_at = clock_timestamp() + $2 * interval '1 ms'
+      WHERE mapping.status = 'pending' AND mapping.lease_holder IS NULL AND mapping.kind = EXCLUDED.kind
+    RETURNING ${SELECT_LIST}, false AS "isLeaseExpired", true AS "isAcquired"
+  )
+  SELECT * FROM claimed
+  UNION ALL
+  SELECT ${SELECT_LIST}, coalesce(lease_expires_at < clock_timestamp(), false), false
+  FROM mapping
+  WHERE tenant = ${valueOf('tenant')} AND subject = ${valueOf('subject')}
+    AND resource = ${valueOf('resource')} AND status <> 'deleted'
+    AND NOT EXISTS (SELECT FROM claimed)`;
 
 /** An array for each of `MAPPING_COLUMNS` */
 export const ADD = `
@@ -40,41 +39,12 @@ export const ADD = `
   ON CONFLICT DO NOTHING
   RETURNING id`;
 
-/** $1 id, $2 known version, $3 holder, $4 duration, then the next values of `MUTABLE_COLUMNS` */
-export const REPLACE = `
-  UPDATE mapping
-  SET ${MUTABLE_COLUMNS.map(({ name }, n) => `${name} = $${n + 5}`).join(', ')},
-      lease_holder = CASE WHEN $3::uuid IS NULL THEN lease_holder ELSE $3 END,
-      lease_expires_at = CASE WHEN $3::uuid IS NULL THEN lease_expires_at
-                              ELSE clock_timestamp() + $4 * interval '1 ms' END
-  WHERE id = $1 AND version = $2 AND status <> 'deleted'
-    AND (status <> 'pending' OR lease_holder IS NULL)`;
-
-/** $1 id, $2 generation */
-export const FINISH_REVOCATION = `
-  UPDATE mapping
-  SET is_revoking = false, lease_holder = NULL, lease_expires_at = NULL,
-      version = version + 1, updated_at = now()
-  WHERE id = $1 AND is_revoking AND token_generation = $2`;
-
-/** $1 id */
-export const FINISH_DELETION = `
-  UPDATE mapping
-  SET status = 'deleted', display_name = NULL, lease_holder = NULL, lease_expires_at = NULL,
-      version = version + 1, updated_at = now(), deleted_at = now()
-  WHERE id = $1 AND status = 'deleting'`;
-
 /** $1 communication identity, $2 mapping, $3 holder, $4 duration */
 export const ADD_ORPHAN = `
   INSERT INTO mapping_orphan (communication_user_id, mapping_id, lease_holder, lease_expires_at)
   VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 ms')
   ON CONFLICT DO NOTHING
   RETURNING communication_user_id`;
-
-/** $1 communication identity */
-export const FINISH_ORPHAN = `
-  UPDATE mapping_orphan SET deleted_at = now(), lease_holder = NULL, lease_expires_at = NULL
-  WHERE communication_user_id = $1 AND deleted_at IS NULL`;
 
 /** $1 limit, $2 holder, $3 duration */
 export const CLAIM_OVERDUE = `

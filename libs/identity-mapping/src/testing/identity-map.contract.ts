@@ -213,6 +213,29 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       expect(await subject.map.get(known.id)).toMatchObject({ isRevoking: false, version: 4 });
     });
 
+    it('expects a mapping to be active, not revoking and of the same token generation', async () => {
+      const known = await stored();
+      const expectation = async (mapping = known): Promise<void> =>
+        subject.apply(subject.map.expectUnchanged(mapping));
+      await expectation();
+      await expect(expectation({ ...known, tokenGeneration: 2 })).rejects.toBeInstanceOf(
+        MappingChanged,
+      );
+      await expect(expectation({ ...known, id: randomUUID() })).rejects.toBeInstanceOf(
+        MappingChanged,
+      );
+      const revoking = next(known, { isRevoking: true });
+      await subject.apply(subject.map.replace(known, revoking, lease()));
+      await expect(expectation()).rejects.toBeInstanceOf(MappingChanged);
+      await subject.apply(subject.map.finishRevocation(revoking));
+      await expectation();
+      const current = await subject.map.get(known.id);
+      await subject.apply(
+        subject.map.replace(current ?? known, next(current ?? known, { status: 'suspended' })),
+      );
+      await expect(expectation()).rejects.toBeInstanceOf(MappingChanged);
+    });
+
     it('gives each overdue mapping to one of the workers that race, and no other mapping', async () => {
       const ids: string[] = [];
       for (let n = 0; n < 6; n += 1) {

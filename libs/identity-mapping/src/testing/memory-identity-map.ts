@@ -168,6 +168,14 @@ export class MemoryIdentityMap extends IdentityMap {
     });
   }
 
+  expectUnchanged({ id, tokenGeneration }: ProvisionedMapping): TransactionalWrite {
+    return this.#change(() => {
+      const mapping = this.#byId(id)?.mapping;
+      const isUnchanged = mapping?.status === 'active' && !mapping.isRevoking;
+      if (!isUnchanged || mapping.tokenGeneration !== tokenGeneration) throw mappingChanged();
+    });
+  }
+
   addOrphan(orphan: Orphan, lease: Lease): TransactionalWrite {
     return this.#change(() => {
       if (this.#orphans.has(orphan.communicationUserId)) throw mappingChanged();

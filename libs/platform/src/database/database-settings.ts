@@ -17,7 +17,9 @@ export const databaseSettings = defineSettings(
       ),
       DATABASE_POOL_SIZE: integer(2, 32)
         .prefault('10')
-        .describe('connections that one process keeps at most, of all kinds, 2 to 32'),
+        .describe(
+          'connections that one process keeps at most, beside the one of the audit log; 2 to 32',
+        ),
       DATABASE_READING_CONNECTIONS: integer(1, 16)
         .optional()
         .describe(

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditAction, type AuditEvent, AuditTrail } from '#libs/audit';
+import { type AuditAction, type AuditEvent, AuditTrail, type RecordOptions } from '#libs/audit';
 import { auditTargetOf } from '#libs/identity-mapping';
 import { ServiceError, StorageUnavailable } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
@@ -58,7 +58,34 @@ export class IssuanceAuditor {
     const details = { ...event.details, withheld: true };
     await this.audit.record({ ...event, ...refused(error), outcome: 'failure', details });
   }
+
+  /** Records that a token which ACS has issued is not released, because its caller has gone. */
+  async recordGone(event: AuditEvent): Promise<void> {
+    const details = { ...event.details, withheld: true };
+    await this.audit.record({ ...event, outcome: 'failure', reason: LATE, details });
+  }
+
+  /**
+   * How an event is recorded that says that its caller receives a token. When the caller has gone before
+   * the commit was confirmed, another entry states that the token was withheld.
+   */
+  optionsFor(event: AuditEvent, { request }: Pick<IssuanceRequest, 'request'>): RecordOptions {
+    return {
+      signal: request.signal,
+      late: (receipts) => {
+        // A token's entry is the last of those that are recorded with it.
+        const index = receipts.at(-1)?.index ?? -1;
+        const details = { ...event.details, withheld: true, entryIndex: index };
+        return [{ ...event, outcome: 'failure', reason: LATE, details }];
+      },
+    };
+  }
 }
+
+const LATE = {
+  code: 'audit-late',
+  detail: 'the caller had gone before the entry of its token was committed',
+};
 
 function refused(error: ServiceError): Pick<AuditEvent, 'outcome' | 'reason'> {
   return {

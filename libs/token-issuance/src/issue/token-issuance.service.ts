@@ -6,6 +6,7 @@ import {
   gatewayCallOf,
   type ProvisionedMapping,
   IdentityMappingService,
+  MappingChanged,
 } from '#libs/identity-mapping';
 import { IssuanceMetrics } from '../metrics.js';
 import { IssuanceAuditor } from './issuance-auditor.js';
@@ -132,11 +133,13 @@ export class TokenIssuanceService {
     reused: ReusableToken,
   ): Promise<RecordedToken> {
     const { mapping, fingerprint, expiresOn } = reused;
-    const auditEntry = await this.audit.record({
+    const event: AuditEvent = {
       ...this.auditor.event('token.reuse', { ...request, mapping }, decision),
       outcome: 'success',
       token: { ...fingerprint, scopes: decision.grant.scopes, expiresOn },
-    });
+    };
+    const options = this.auditor.optionsFor(event, request);
+    const auditEntry = await this.audit.record(event, undefined, options);
     return { ...reused, auditEntry, isReused: true };
   }
 
@@ -159,6 +162,7 @@ export class TokenIssuanceService {
     request: IssuanceRequest,
     decision: GrantedDecision,
   ): Promise<RecordedToken> {
+    this.audit.requireCapacity(); // before ACS issues a token in vain
     const { scopes, isReusable } = decision.grant;
     const options = { scopes, expiresInMinutes: jitteredLifetime(decision.grant) };
 
@@ -185,25 +189,32 @@ export class TokenIssuanceService {
       token: { ...fingerprint, scopes, expiresOn },
       upstream: evidence,
     };
-    const auditEntry = creation
-      ? await creation.commit(event)
-      : await this.#recordUnlessRevoked(mapping, event);
+    const auditEntry = await this.#recordOrWithhold(request, event, ensured);
 
     if (isReusable) await this.reuse.store(decision, issued, evidence.secretVersion);
     return { ...issued, auditEntry, isReused: false };
   }
 
-  /** Records the token of an existing mapping; withholds it when its tokens were revoked meanwhile. */
-  async #recordUnlessRevoked(
-    mapping: ProvisionedMapping,
+  /**
+   * Records the token, with its new identity or under the condition that its tokens were not revoked
+   * meanwhile. A token that is not released is recorded as withheld.
+   */
+  async #recordOrWithhold(
+    request: IssuanceRequest,
     event: AuditEvent,
+    { mapping, creation }: EnsuredMapping,
   ): Promise<AuditReceipt> {
+    const options = this.auditor.optionsFor(event, request);
     try {
-      await this.mappings.requireUnchanged(mapping);
+      return creation
+        ? await creation.commit(event, options)
+        : await this.audit.record(event, this.mappings.unchanged(mapping), options);
     } catch (error) {
-      await this.auditor.recordWithheld(event, error);
-      throw error;
+      const refusal =
+        error instanceof MappingChanged ? await this.mappings.refusalOf(mapping) : error;
+      if (refusal === options.signal?.reason) await this.auditor.recordGone(event);
+      else await this.auditor.recordWithheld(event, refusal);
+      throw refusal;
     }
-    return this.audit.record(event);
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditReceipt, AuditTrail, TokenFingerprints } from '#libs/audit';
+import { type AuditEvent, type AuditReceipt, AuditTrail, TokenFingerprints } from '#libs/audit';
 import { CommunicationIdentityGateway, CommunicationResources } from '#libs/communication-services';
 import {
   type ApplicationIdentity,
@@ -54,6 +54,7 @@ export class TeamsExchangeService {
     try {
       if ('refusal' in decision) throw decision.refusal;
       if (clientApp === undefined || kind !== 'user') throw new TeamsTokensNotAllowed();
+      this.audit.requireCapacity(); // before ACS issues a token in vain
       await this.#requireNotSuspended(issuance.identity);
       const release = await this.quota.take(issuance.identity, decision.grant.tokensPerHour);
       const resource = this.resources.forTenant(tenant).name;
@@ -66,13 +67,15 @@ export class TeamsExchangeService {
           await release();
           throw error;
         });
-      const auditEntry = await this.audit.record({
+      const event: AuditEvent = {
         ...this.auditor.event('token.exchange', issuance, decision),
         outcome: 'success',
         // The scopes are in the Teams token, which only ACS reads.
         token: { ...(await this.fingerprints.of(token)), scopes: ['teams'], expiresOn },
         upstream: evidence,
-      });
+      };
+      const options = this.auditor.optionsFor(event, context);
+      const auditEntry = await this.audit.record(event, undefined, options);
       this.metrics.observeRequest(decision.rule, 'exchanged');
       return { token, expiresOn, auditEntry };
     } catch (error) {

@@ -1,0 +1,83 @@
+import type { ClientBase } from 'pg';
+import { asDatabaseUnavailable, type Database, type Transaction } from '#libs/platform';
+import type { TreeFrontier } from '#libs/transparency-log';
+import {
+  type Addition,
+  copyEntries,
+  insertHead,
+  type LogHead,
+  lockHead,
+  toHead,
+} from '../postgres/append-statements.js';
+import { Flight, type Step, type StepRows } from '../postgres/flight.js';
+import type { AuditSettings } from '../settings.js';
+import type { FrontierCache } from './frontier-cache.js';
+
+/** What `FunctionAppend.run` has done: rejected, or committed unless there is an error of the commit. */
+type FunctionOutcome<T> = { readonly rejection: unknown } | (T & { readonly error: unknown });
+
+/** Appends one record whose write is a function, in a transaction of the pool. */
+export class FunctionAppend {
+  constructor(
+    private readonly database: Database,
+    private readonly cache: FrontierCache,
+    private readonly settings: AuditSettings,
+  ) {}
+
+  /**
+   * Locks the head, runs the write and adds what is built on the head.
+   *
+   * @returns with the `error` of a commit whose outcome is unknown
+   * @throws any error when nothing was committed
+   */
+  async run<T extends { readonly addition: Addition }>(
+    write: (transaction: Transaction) => Promise<void>,
+    build: (head: LogHead | undefined, frontier: TreeFrontier) => T,
+  ): Promise<FunctionOutcome<T>> {
+    let built: T | undefined;
+    try {
+      await this.database.transaction(async (transaction) => {
+        const [rows = []] = await flyInTransaction(transaction, [
+          lockHead(this.settings.timeoutMs),
+        ]);
+        const head = toHead(rows);
+        const frontier = await this.cache.frontierAt(head, transaction);
+        await write(transaction).catch((error: unknown) => {
+          throw new WriteRejected(error);
+        });
+        const next = build(head, frontier);
+        const { entries, fromSize } = next.addition;
+        await flyInTransaction(transaction, [
+          ...copyEntries(entries, fromSize),
+          ...insertHead(next.addition, new Set()),
+        ]);
+        built = next;
+      });
+    } catch (error) {
+      if (error instanceof WriteRejected) return { rejection: asDatabaseUnavailable(error.cause) };
+      if (!built) throw error;
+      return { ...built, error };
+    }
+    if (!built) throw new Error('a transaction without a result');
+    return { ...built, error: undefined };
+  }
+}
+
+/** The write was rejected, so that the transaction is rolled back. */
+class WriteRejected extends Error {
+  constructor(override readonly cause: unknown) {
+    super('the write was rejected');
+  }
+}
+
+/** Sends steps over the connection of a transaction. */
+export async function flyInTransaction(
+  transaction: Transaction,
+  steps: readonly Step[],
+): Promise<StepRows[]> {
+  const client = (await transaction.queryRunner?.connect()) as ClientBase | undefined; // TypeORM's driver is pg
+  if (!client) throw new Error('the log is appended to inside a transaction only');
+  // The connections of the pool keep no prepared statements of the log.
+  const unnamed = steps.map((step) => ({ ...step, name: '' }));
+  return client.query(new Flight(unnamed, new Set())).landed;
+}

@@ -1,0 +1,63 @@
+import { asDatabaseUnavailable, sqlState, type Transaction } from '#libs/platform';
+
+/**
+ * A change of one row, as data: the changes of one name in a batch are made by one statement.
+ *
+ * A change whose row is not as expected is rejected alone, and costs the others of its batch nothing.
+ * The changes of a batch are not made in the order of their entries: each must state in its statement
+ * what it expects of its row. Conditions are checked after all changes.
+ */
+export interface RowChange {
+  /** Names the statement, for the connection that has prepared it. */
+  readonly name: string;
+  /**
+   * The statement over the rows of all changes: `… FROM unnest($1::uuid[], …) WITH ORDINALITY AS c (id, …, n)
+   * … RETURNING c.n`. It returns the ordinal of each change that holds.
+   */
+  readonly text: string;
+  /** The values of the columns. */
+  readonly row: readonly ChangeValue[];
+  /** Whether the statement only reads. */
+  readonly isCondition?: boolean;
+  /** @param cause the violated constraint, if there is one */
+  readonly reject: (cause?: unknown) => Error;
+}
+
+export type ChangeValue = string | number | boolean | Date | null | undefined;
+
+/**
+ * Statements that commit in the transaction that appends their entry: both take effect, or neither.
+ *
+ * This makes `AuditTrail` and `IdentityMap` one PostgreSQL unit: a change of a mapping is only possible
+ * as a write of `AuditTrail.record`. Neither can be replaced by an adapter of another database alone.
+ *
+ * A function is for rare changes of many rows: it has a transaction of its own, and the log is locked
+ * while it runs. A few fast statements, no calls to other services, and no waiting for locks that another
+ * caller of `record` may hold.
+ */
+export type TransactionalWrite = RowChange | ((transaction: Transaction) => Promise<void>);
+
+const UNIQUE_VIOLATION = '23505';
+
+/** Makes a write alone. Rejects as the write does. */
+export async function applyWrite(
+  transaction: Transaction,
+  write: TransactionalWrite,
+): Promise<void> {
+  if (typeof write === 'function') {
+    await write(transaction);
+    return;
+  }
+  const columns = write.row.map((value) => [value ?? null]);
+  const result = await transaction.query<unknown[]>(write.text, columns).catch((error: unknown) => {
+    throw rejectionOf(write, error);
+  });
+  // TypeORM returns rows and their number for an update, but only the rows for other statements.
+  const [rows] = result;
+  if ((Array.isArray(rows) ? rows : result).length === 0) throw write.reject();
+}
+
+/** The error of a write whose statement failed when it was made alone. */
+export function rejectionOf(write: RowChange, error: unknown): unknown {
+  return sqlState(error) === UNIQUE_VIOLATION ? write.reject(error) : asDatabaseUnavailable(error);
+}
