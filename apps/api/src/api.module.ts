@@ -7,6 +7,7 @@ import { IdentityMappingModule } from '#libs/identity-mapping';
 import { TokenIssuanceModule } from '#libs/token-issuance';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
+import { HttpBoundary } from './http/http-boundary.js';
 import { HttpMetrics } from './http/http-metrics.js';
 import { validationPipe } from './http/validation.pipe.js';
 import { IdentitiesController } from './identities/identities.controller.js';
@@ -37,6 +38,7 @@ export interface ApiOptions extends CompositionOptions {
     MetricsController,
   ],
   providers: [
+    HttpBoundary,
     HttpMetrics,
     NdjsonBodyParser,
     { provide: APP_GUARD, useExisting: AuthenticationGuard },

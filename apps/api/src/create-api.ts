@@ -1,13 +1,17 @@
+import { createServer, type RequestListener } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { assertEveryRouteDeclaresAccess } from '#libs/authentication';
-import type { Environment } from '#libs/composition';
+import { type Environment, httpSettings, type HttpSettings } from '#libs/composition';
 import { Logger } from '#libs/platform';
 import { ApiModule, type ApiOptions } from './api.module.js';
 import { MAX_BODY_BYTES } from './http/request-errors.js';
 import { NestLogger } from './http/nest-logger.js';
-import { HttpMetrics } from './http/http-metrics.js';
+import { HttpBoundary } from './http/http-boundary.js';
+import { useStrictJsonBodies } from './http/json-body-parser.js';
+import { listenOnEveryAddress } from './http/listen-on-every-address.js';
 import { openApiDocument } from './operations/openapi-document.js';
 
 /**
@@ -25,10 +29,18 @@ export async function createApi(
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: MAX_BODY_BYTES,
+    clientErrorHandler: () => undefined, // the boundary has the listener
     forceCloseConnections: 'idle',
+    frameworkErrors: ({ code }: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
+      app.get(HttpBoundary).refuseUnroutable(code, reply);
+    },
+    // The boundary answers late requests and those without a Host header, in the shape of all others.
+    return503OnClosing: false,
+    serverFactory: (handler: RequestListener) =>
+      createServer({ requireHostHeader: false, requestTimeout: 0 }, handler),
     routerOptions: { maxParamLength: 512 },
   });
-  const app = await NestFactory.create<NestFastifyApplication>(
+  const app: NestFastifyApplication = await NestFactory.create<NestFastifyApplication>(
     ApiModule.forRoot(environment, options),
     adapter,
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares part of its options as a class and takes literals
@@ -43,8 +55,9 @@ export async function createApi(
   app.enableShutdownHooks([], { useProcessExit: true });
 
   const server = adapter.getInstance();
-  server.removeContentTypeParser('text/plain');
-  app.get(HttpMetrics).attach(server);
+  useStrictJsonBodies(server);
+  app.get(HttpBoundary).attach(server);
+  listenOnEveryAddress(server, app.get<HttpSettings>(httpSettings.key).host);
   // The page at /docs would leave its character set to the browser's guess.
   server.addHook('onSend', async (_request, reply) => {
     if (reply.getHeader('content-type') === 'text/html') reply.type('text/html; charset=utf-8');

@@ -1,8 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { UnsupportedMediaType } from '../http/request-errors.js';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { RequestTimedOut, UnsupportedMediaType } from '../http/request-errors.js';
 
 export const NDJSON = 'application/x-ndjson';
 export const IMPORT_ROUTE = '/v1/identities/import';
@@ -26,10 +26,9 @@ export class NdjsonBodyParser implements OnModuleInit {
       if (isImport(request)) done(null, payload);
       else done(new UnsupportedMediaType());
     });
-    // Node's limit applies to all routes; the hook below replaces it.
-    server.server.requestTimeout = 0;
-    server.addHook('onRequest', (request, _reply, done) => {
-      limitTime(request);
+    // Replaces Node's limit, which would apply to all routes; createApi sets that to 0.
+    server.addHook('onRequest', (request, reply, done) => {
+      limitTime(request, reply);
       done();
     });
     server.addHook('onSend', (request, reply, payload, done) => {
@@ -44,7 +43,7 @@ function isImport(request: FastifyRequest): boolean {
   return request.routeOptions.url === IMPORT_ROUTE;
 }
 
-function limitTime(request: FastifyRequest): void {
+function limitTime(request: FastifyRequest, reply: FastifyReply): void {
   const { raw } = request;
   if (isImport(request)) {
     raw.socket.setTimeout(IMPORT_IDLE_TIMEOUT_MS, () => raw.destroy());
@@ -53,7 +52,9 @@ function limitTime(request: FastifyRequest): void {
   const hasBody = raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'];
   if (!hasBody || raw.headers['content-length'] === '0') return;
   const timer = setTimeout(() => {
-    if (!raw.complete) raw.destroy();
+    if (raw.complete) return;
+    if (reply.sent) raw.destroy();
+    else void reply.header('connection', 'close').send(new RequestTimedOut());
   }, BODY_TIMEOUT_MS);
   raw.once('close', () => {
     clearTimeout(timer);
