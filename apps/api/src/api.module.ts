@@ -8,6 +8,7 @@ import { TokenIssuanceModule } from '#libs/token-issuance';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
 import { ClockGuard } from './http/clock.guard.js';
+import { HttpBoundary } from './http/http-boundary.js';
 import { HttpDrain } from './http/http-drain.js';
 import { HttpDrainModule } from './http/http-drain.module.js';
 import { HttpMetrics } from './http/http-metrics.js';
@@ -42,6 +43,7 @@ export interface ApiOptions extends CompositionOptions {
     MetricsController,
   ],
   providers: [
+    HttpBoundary,
     HttpMetrics,
     NdjsonBodyParser,
     { provide: APP_INTERCEPTOR, useExisting: HttpDrain },

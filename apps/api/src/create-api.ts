@@ -1,6 +1,8 @@
+import { createServer, type RequestListener } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { assertEveryRouteDeclaresAccess } from '#libs/authentication';
 import { type Environment, httpSettings, type HttpSettings } from '#libs/composition';
 import { Logger } from '#libs/platform';
@@ -8,7 +10,9 @@ import { ApiModule, type ApiOptions } from './api.module.js';
 import { MAX_BODY_BYTES } from './http/request-errors.js';
 import { HttpDrain } from './http/http-drain.js';
 import { NestLogger } from './http/nest-logger.js';
-import { HttpMetrics } from './http/http-metrics.js';
+import { HttpBoundary } from './http/http-boundary.js';
+import { useStrictJsonBodies } from './http/json-body-parser.js';
+import { listenOnEveryAddress } from './http/listen-on-every-address.js';
 import { openApiDocument } from './operations/openapi-document.js';
 import { stopOnSignals } from './stop-on-signals.js';
 
@@ -37,10 +41,18 @@ export async function createApi(
 ): Promise<NestFastifyApplication> {
   const adapter = new DrainingAdapter({
     bodyLimit: MAX_BODY_BYTES,
+    clientErrorHandler: () => undefined, // the boundary has the listener
     forceCloseConnections: 'idle',
+    frameworkErrors: ({ code }: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
+      app.get(HttpBoundary).refuseUnroutable(code, reply);
+    },
+    // The boundary answers late requests and those without a Host header, in the shape of all others.
+    return503OnClosing: false,
+    serverFactory: (handler: RequestListener) =>
+      createServer({ requireHostHeader: false, requestTimeout: 0 }, handler),
     routerOptions: { maxParamLength: 512 },
   });
-  const app = await NestFactory.create<NestFastifyApplication>(
+  const app: NestFastifyApplication = await NestFactory.create<NestFastifyApplication>(
     ApiModule.forRoot(environment, options),
     adapter,
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares part of its options as a class and takes literals
@@ -54,10 +66,13 @@ export async function createApi(
   app.useLogger(new NestLogger(app.get(Logger)));
 
   const server = adapter.getInstance();
+  useStrictJsonBodies(server);
+  app.get(HttpBoundary).attach(server);
+  const settings = app.get<HttpSettings>(httpSettings.key);
+  listenOnEveryAddress(server, settings.host);
   const drain = app.get(HttpDrain);
   drain.attach(server);
   adapter.drain = async () => drain.drain();
-  const settings = app.get<HttpSettings>(httpSettings.key);
   const removeListeners = stopOnSignals({
     logger: app.get(Logger),
     requestsTimeoutMs: settings.shutdownDelayMs + settings.shutdownTimeoutMs,
@@ -71,8 +86,6 @@ export async function createApi(
     removeListeners();
     done();
   });
-  server.removeContentTypeParser('text/plain');
-  app.get(HttpMetrics).attach(server);
   // The page at /docs would leave its character set to the browser's guess.
   server.addHook('onSend', async (_request, reply) => {
     if (reply.getHeader('content-type') === 'text/html') reply.type('text/html; charset=utf-8');

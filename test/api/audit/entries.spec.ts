@@ -85,10 +85,7 @@ describe('GET /v1/audit/entries', () => {
 
   it.each([
     ['a quotation mark', "' OR '1'='1"],
-    ['a null byte', 'a\u0000b'],
     ['a wildcard', '%_%'],
-    ['line breaks', 'a\r\nb: c'],
-    ['an escape sequence', '\u001b[31mred'],
     ['separators and bidi marks', '\u2028\u2029\u202e\u2066'],
     ['emoji', '🧑‍🚀'],
     ['512 characters', 'x'.repeat(512)],
@@ -124,6 +121,9 @@ describe('GET /v1/audit/entries', () => {
       ['/to'],
     ],
     ['a filter given twice', 'action=token.issue&action=token.revoke', ['/action']],
+    ['a null byte', 'actorSubject=a%00b', ['']],
+    ['line breaks', 'reasonText=a%0d%0ab', ['']],
+    ['an escape sequence', 'fingerprint=%1b[31m', ['']],
     ['an empty filter', 'actorSubject=', ['/actorSubject']],
     ['513 characters', `reasonText=${'x'.repeat(513)}`, ['/reasonText']],
   ])('400: refuses %s', async (_what, query, pointers) => {

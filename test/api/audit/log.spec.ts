@@ -100,7 +100,6 @@ describe('GET /v1/audit/log', () => {
     'tile/64/000',
     'tile/0/%30%30%30',
     'tile/0/000/',
-    'tile/0/..%2f000',
     'tile/',
     'tile/entries/009',
     'tile/entries/x',

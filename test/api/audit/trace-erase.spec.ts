@@ -173,7 +173,7 @@ describe('POST /v1/audit/erase', () => {
   });
 
   it('200: erases nothing for an unknown person', async () => {
-    const { body } = await erase({ tenant: "x' OR '1'='1", subject: '\u0000%' });
+    const { body } = await erase({ tenant: "x' OR '1'='1", subject: '%' });
     expect(body.erasedRows).toBe(0);
   });
 
@@ -182,6 +182,7 @@ describe('POST /v1/audit/erase', () => {
     ['a tenant without a subject', { tenant: alice.tenant }],
     ['an empty subject', { ...alice, subject: '' }],
     ['an unknown field', { ...alice, everything: true }],
+    ['a null byte', { ...alice, subject: '\u0000%' }],
     ['a list of subjects', { ...alice, subject: ['a', 'b'] }],
   ])('400: refuses %s', async (_what, body) => {
     expect((await erase(body)).status).toBe(400);

@@ -1,17 +1,26 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
-import type { FastifyInstance } from 'fastify';
 import { Histogram, Registry } from 'prom-client';
-import { RequestContexts } from '#libs/authentication';
 import { Logger } from '#libs/platform';
 
-/** Logs and measures each request, by the route's pattern and never by its path. */
+interface RecordedAnswer {
+  readonly method: string;
+  readonly route: string;
+  readonly status: number;
+  readonly requestId: string;
+  readonly traceId?: string | undefined;
+  /** Node's code for what is wrong with the bytes. */
+  readonly reason?: string | undefined;
+}
+
+/** Logs and measures each answer, by the route's pattern and never by its path. */
 @Injectable()
 export class HttpMetrics {
   readonly #durations: Histogram;
+  readonly #routes = new WeakMap<IncomingMessage, string>();
 
   constructor(
     private readonly logger: Logger,
-    private readonly contexts: RequestContexts,
     registry: Registry,
   ) {
     this.#durations = new Histogram({
@@ -23,25 +32,37 @@ export class HttpMetrics {
     });
   }
 
-  attach(server: FastifyInstance): void {
-    server.addHook('onRequest', (request, reply, done) => {
-      void reply.header('x-request-id', this.contexts.of(request).requestId);
-      done();
+  /** Names the route of a request, once the router knows it. */
+  setRoute(request: IncomingMessage, route: string | undefined): void {
+    if (route !== undefined) this.#routes.set(request, route);
+  }
+
+  /** Records the answer of a request when it has ended or its connection has. */
+  measure(
+    request: IncomingMessage,
+    response: ServerResponse,
+    ids: { readonly requestId: string; readonly traceId: string | undefined },
+  ): void {
+    const startedAt = performance.now();
+    response.once('close', () => {
+      const elapsedMs = performance.now() - startedAt;
+      const { method = 'none' } = request;
+      const route = this.#routes.get(request) ?? 'none';
+      this.#record({ ...ids, method, route, status: response.statusCode }, elapsedMs);
     });
-    server.addHook('onResponse', (request, reply, done) => {
-      const route = request.routeOptions.url ?? 'none';
-      const { method } = request;
-      this.#durations.observe(
-        { method, route, status: reply.statusCode },
-        reply.elapsedTime / 1000,
-      );
-      const { requestId, traceId } = this.contexts.of(request);
-      const durationMs = Math.round(reply.elapsedTime * 10) / 10;
-      this.logger.info(
-        { requestId, traceId, method, route, status: reply.statusCode, durationMs },
-        'request answered',
-      );
-      done();
-    });
+  }
+
+  /** Records the answer to bytes that never became a request. */
+  recordRefusedBytes(status: number, requestId: string, reason?: string, method = 'none'): void {
+    this.#record({ requestId, method, route: 'none', status, reason }, 0);
+  }
+
+  #record(fields: RecordedAnswer, elapsedMs: number): void {
+    const { method, route, status } = fields;
+    this.#durations.observe({ method, route, status }, elapsedMs / 1000);
+    this.logger.info(
+      { ...fields, durationMs: Math.round(elapsedMs * 10) / 10 },
+      'request answered',
+    );
   }
 }

@@ -6,9 +6,12 @@ import { toProblemDetails } from './problem-details.js';
 import {
   InternalError,
   InvalidRequest,
+  MalformedRequest,
   RequestAborted,
+  RequestTimedOut,
   RequestTooLarge,
   RouteNotFound,
+  TargetTooLong,
   UnsupportedMediaType,
 } from './request-errors.js';
 
@@ -68,7 +71,12 @@ function asServiceError(thrown: unknown, request: FastifyRequest) {
       return new RequestTooLarge();
     case 415:
       return new UnsupportedMediaType();
+    case 408:
+      return new RequestTimedOut();
+    case 414:
+      return new TargetTooLong();
     default:
+      if (thrown.getStatus() < 500) return new MalformedRequest();
       return new InternalError({ cause: thrown });
   }
 }

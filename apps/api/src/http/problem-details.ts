@@ -16,7 +16,13 @@ export const problemDetails = z
 
 export type ProblemDetails = z.output<typeof problemDetails>;
 
-export function toProblemDetails(error: ServiceError, requestId: string): ProblemDetails {
+/** What a problem response shows of an error. */
+export type Refusal = Pick<
+  ServiceError,
+  'code' | 'status' | 'title' | 'detail' | 'members' | 'retryAfterSeconds'
+>;
+
+export function toProblemDetails(error: Refusal, requestId: string): ProblemDetails {
   return {
     type: `${PROBLEM_TYPE_PREFIX}${error.code}`,
     title: error.title,

@@ -62,6 +62,53 @@ export class RouteNotFound extends problem(
   'No route has this method and path. GET /openapi.json lists all routes.',
 ) {}
 
+/** The bytes received are not a request of HTTP/1.1, or two readers could understand them differently. */
+export class MalformedRequest extends problem(
+  'malformed-request',
+  400,
+  'The request is not well-formed HTTP',
+) {}
+
+/** The request did not arrive in time. */
+export class RequestTimedOut extends problem(
+  'request-timed-out',
+  408,
+  'The request did not arrive in time',
+  'Headers must arrive within 60 seconds, a body within 30 seconds.',
+) {}
+
+/** The request target exceeds `MAX_TARGET_LENGTH`, or a parameter of the path the router's limit. */
+export class TargetTooLong extends problem(
+  'target-too-long',
+  414,
+  'The path or the query is too long',
+) {}
+
+/** The `Expect` header asks for something other than `100-continue`. */
+export class ExpectationFailed extends problem(
+  'expectation-failed',
+  417,
+  'The expectation cannot be met',
+  'The only supported value of the header expect is 100-continue.',
+) {}
+
+/** The headers exceed Node's limit of 16 KB. */
+export class HeadersTooLarge extends problem(
+  'headers-too-large',
+  431,
+  'The request headers are too large',
+  'The request line and headers have at most 16384 bytes together.',
+) {}
+
+/** The replica is shutting down. Another one answers, or this one after its restart. */
+export class ServiceStopping extends problem(
+  'service-stopping',
+  503,
+  'This replica is shutting down',
+  'Repeat the request on a new connection.',
+  { retryAfterSeconds: 1 },
+) {}
+
 /** An unexpected error. The response has only the request's id; the log has the rest. */
 export class InternalError extends problem(
   'internal-error',

@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { UnsupportedMediaType } from '../http/request-errors.js';
+import { RequestTimedOut, UnsupportedMediaType } from '../http/request-errors.js';
 
 export const NDJSON = 'application/x-ndjson';
 export const IMPORT_ROUTE = '/v1/identities/import';
@@ -28,8 +28,7 @@ export class NdjsonBodyParser implements OnModuleInit {
       if (isImport(request)) done(null, payload);
       else done(new UnsupportedMediaType());
     });
-    // Node's limit applies to all routes; the hook below replaces it.
-    server.server.requestTimeout = 0;
+    // Replaces Node's limit, which would apply to all routes; createApi sets that to 0.
     server.addHook('onRequest', (request, reply, done) => {
       limitTime(request, reply);
       done();
@@ -58,7 +57,9 @@ function limitTime(request: FastifyRequest, reply: FastifyReply): void {
   const hasBody = raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'];
   if (!hasBody || raw.headers['content-length'] === '0') return;
   const timer = setTimeout(() => {
-    if (!raw.complete) raw.destroy();
+    if (raw.complete) return;
+    if (reply.sent) raw.destroy();
+    else void reply.header('connection', 'close').send(new RequestTimedOut());
   }, BODY_TIMEOUT_MS);
   raw.once('close', () => {
     clearTimeout(timer);

@@ -14,7 +14,7 @@ export class TokenRequestPipe implements PipeTransform<unknown, TokenRequest> {
 
   /** @throws InvalidRequest with every fault */
   transform(body: unknown): TokenRequest {
-    const result = this.#schemaInForce().safeParse(body ?? {});
+    const result = this.#schemaInForce().safeParse(body === undefined ? {} : body);
     if (!result.success) throw invalidRequest(result.error.issues);
     return result.data;
   }

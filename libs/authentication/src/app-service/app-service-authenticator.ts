@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CANONICAL_GUID_PATTERN, type Principal } from '#libs/platform';
+import { CANONICAL_GUID_PATTERN, parseStrictJson, type Principal } from '#libs/platform';
 import { entraPrincipal } from '../entra/entra-principal.js';
 import { rejectIf, TokenRejected } from '../errors.js';
 import { Authenticator } from '../http/authenticator.js';
@@ -87,7 +87,7 @@ export class AppServiceAuthenticator extends Authenticator {
 
 function decodeJson(encoded: string): unknown {
   try {
-    return JSON.parse(Buffer.from(encoded, 'base64').toString('utf8'));
+    return parseStrictJson(Buffer.from(encoded, 'base64'));
   } catch {
     throw new TokenRejected('malformed-token', HEADER);
   }

@@ -1,6 +1,5 @@
-import { isUtf8 } from 'node:buffer';
+import { InvalidJson, parseStrictJson } from '#libs/platform';
 import { TokenRejected } from '../errors.js';
-import { hasDuplicateKeys } from './duplicate-keys.js';
 
 /** A JWT (RFC 7519) of valid form. Neither its signature nor its claims are verified. */
 export interface UnverifiedJwt {
@@ -27,7 +26,7 @@ const HEADER_PARAMETERS: ReadonlySet<string> = new Set(['alg', 'typ', 'kid', 'x5
  * Parses a JWT in compact serialization without verifying it.
  *
  * Stricter than RFC 7515 wherever two parsers could read one token differently: canonical base64url,
- * valid UTF-8, no duplicate keys, only known header parameters.
+ * strict JSON (`parseStrictJson`), only known header parameters.
  *
  * @throws TokenRejected
  */
@@ -69,14 +68,10 @@ function parseHeader(segment: string): Header {
 }
 
 function parseObject(segment: string): Record<string, unknown> {
-  const bytes = decodeBase64url(segment);
-  if (!isUtf8(bytes)) throw new TokenRejected('malformed-token');
-  const json = bytes.toString('utf8');
-  const value = parseJson(json);
+  const value = parseJson(decodeBase64url(segment));
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new TokenRejected('malformed-token');
-  if (hasDuplicateKeys(json, value)) throw new TokenRejected('duplicate-member');
-  return value as Record<string, unknown>; // an object made by JSON.parse
+  return value as Record<string, unknown>; // an object made from JSON
 }
 
 /** Accepts only the canonical encoding of the bytes (RFC 4648, section 3.5). */
@@ -86,12 +81,12 @@ function decodeBase64url(segment: string): Buffer {
   return bytes;
 }
 
-function parseJson(json: string): unknown {
+function parseJson(json: Buffer): unknown {
   try {
-    return JSON.parse(json);
-  } catch {
-    // No cause: the parser's message would quote the token.
-    throw new TokenRejected('malformed-token');
+    return parseStrictJson(json);
+  } catch (error) {
+    const isDuplicate = error instanceof InvalidJson && error.reason === 'duplicate-member';
+    throw new TokenRejected(isDuplicate ? 'duplicate-member' : 'malformed-token');
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { InvalidJson, parseStrictJson } from '#libs/platform';
 import { canonicalName, type Mapping } from '../model/mapping.js';
 import { identityFields } from '../model/identity-fields.js';
 import type { IdentityDescription } from '../lifecycle/identity-linking.js';
@@ -67,7 +68,11 @@ export function readImportLine(
   const { number } = line;
   if ('problem' in line) return { number, code: 'invalid-line', detail: line.problem };
   const json = parsed(line.text);
-  if (json === undefined) return { number, code: 'invalid-line', detail: 'the line is not JSON' };
+  if (json instanceof InvalidJson) {
+    const isSyntax = json.reason === 'syntax';
+    const detail = isSyntax ? 'the line is not JSON' : `the line ${json.message}`;
+    return { number, code: 'invalid-line', detail };
+  }
   const isHero = typeof json === 'object' && json !== null && 'acsUserIdentity' in json;
   const result = (isHero ? heroLine : identityLine).safeParse(json);
   if (!result.success) return { number, code: 'invalid-line', detail: faultsOf(result.error) };
@@ -111,9 +116,10 @@ export function failure(
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text) ?? null;
-  } catch {
-    return undefined;
+    return parseStrictJson(text);
+  } catch (error) {
+    if (error instanceof InvalidJson) return error;
+    throw error;
   }
 }
 

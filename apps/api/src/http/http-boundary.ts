@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import type { FastifyInstance } from 'fastify';
+import { RequestContexts } from '#libs/authentication';
+import { HttpMetrics } from './http-metrics.js';
+import type { Refusal } from './problem-details.js';
+import { writeProblem, writeProblemToSocket } from './problem-writer.js';
+import {
+  ExpectationFailed,
+  HeadersTooLarge,
+  InvalidRequest,
+  MalformedRequest,
+  RequestTimedOut,
+  RouteNotFound,
+  ServiceStopping,
+  TargetTooLong,
+} from './request-errors.js';
+import { MAX_TARGET_LENGTH, pathFault, queryFault } from './request-target.js';
+import { DOCS_CONTENT_SECURITY_POLICY, SECURITY_HEADERS } from './security-headers.js';
+
+/**
+ * What every request passes before the router and every response on its way out: id, security headers,
+ * log line and metric. It also answers what never becomes a request, so that all answers have one shape.
+ */
+@Injectable()
+export class HttpBoundary {
+  readonly #newestResponses = new WeakMap<Duplex, ServerResponse>();
+  readonly #refused = new WeakSet<Duplex>();
+  #isStopping = false;
+
+  constructor(
+    private readonly contexts: RequestContexts,
+    private readonly metrics: HttpMetrics,
+  ) {}
+
+  /** Puts itself before the listeners of the server, which does not listen yet. */
+  attach(fastify: FastifyInstance): void {
+    const { server } = fastify;
+    const router = server.listeners('request');
+    server.removeAllListeners('request').removeAllListeners('clientError');
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      const requestId = this.#begin(request, response);
+      const refusal = this.#isStopping ? new ServiceStopping() : refusalOf(request);
+      if (refusal) writeProblem(response, refusal, requestId);
+      else for (const listener of router) listener.call(server, request, response);
+    });
+    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      writeProblem(response, new ExpectationFailed(), this.#begin(request, response));
+    });
+    // CONNECT asks for a tunnel; no response object exists for it.
+    server.on('connect', (_request, socket) => {
+      this.#refuseSocket(socket, new RouteNotFound(), 'CONNECT');
+    });
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      this.#refuseBytes(error, socket);
+    });
+    fastify.addHook('preClose', (done) => {
+      this.#isStopping = true;
+      done();
+    });
+    fastify.addHook('onRequest', (request, reply, done) => {
+      const { url } = request.routeOptions;
+      this.metrics.setRoute(request.raw, url);
+      if (url?.startsWith('/docs') === true)
+        void reply.header('content-security-policy', DOCS_CONTENT_SECURITY_POLICY);
+      done();
+    });
+  }
+
+  /** Answers what the router refuses before a route is found. */
+  refuseUnroutable(code: string, { raw }: { readonly raw: ServerResponse }): void {
+    const error =
+      code === 'FST_ERR_MAX_PARAM_LENGTH' ? new TargetTooLong() : new MalformedRequest();
+    writeProblem(raw, error, String(raw.getHeader('x-request-id')));
+  }
+
+  #begin(request: IncomingMessage, response: ServerResponse): string {
+    const { method = 'none', headers } = request;
+    const { requestId, traceId } = this.contexts.of({ method, headers, raw: request });
+    this.#newestResponses.set(request.socket, response);
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    response.setHeader('x-request-id', requestId);
+    this.metrics.measure(request, response, { requestId, traceId });
+    return requestId;
+  }
+
+  #refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {
+    if (this.#refused.has(socket)) return;
+    if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const problem = problemOfParserError(error.code);
+    const current = this.#newestResponses.get(socket);
+    if (current === undefined || current.writableFinished) {
+      this.#refuseSocket(socket, problem, 'none', error.code);
+      return;
+    }
+    this.#refused.add(socket);
+    if (current.headersSent) {
+      // A second answer inside the first would be taken for a part of it.
+      socket.destroy();
+    } else if (current.req.complete) {
+      // The request before the malformed bytes is answered first, and is the last of the connection.
+      current.setHeader('connection', 'close');
+      current.shouldKeepAlive = false;
+      this.metrics.recordRefusedBytes(problem.status, randomUUID(), error.code);
+    } else {
+      current.once('finish', () => socket.destroy());
+      writeProblem(current, problem, String(current.getHeader('x-request-id')));
+    }
+  }
+
+  #refuseSocket(socket: Duplex, problem: Refusal, method: string, reason?: string): void {
+    this.#refused.add(socket);
+    const requestId = randomUUID();
+    socket.on('error', () => socket.destroy());
+    writeProblemToSocket(socket, problem, requestId);
+    this.metrics.recordRefusedBytes(problem.status, requestId, reason, method);
+  }
+}
+
+function problemOfParserError(code: string | undefined): Refusal {
+  if (code === 'HPE_HEADER_OVERFLOW') return new HeadersTooLarge();
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new RequestTimedOut();
+  return new MalformedRequest();
+}
+
+/** Why no route may see the request. */
+function refusalOf(request: IncomingMessage): Refusal | undefined {
+  const { url = '', rawHeaders, httpVersion } = request;
+  const hosts = rawHeaders.filter((name, n) => n % 2 === 0 && /^host$/i.test(name)).length;
+  if (hosts > 1 || (hosts === 0 && httpVersion !== '1.0'))
+    return new MalformedRequest({ detail: 'A request has exactly one Host header.' });
+  if (url.length > MAX_TARGET_LENGTH) return new TargetTooLong();
+  const detail = pathFault(url);
+  if (detail !== undefined) return new MalformedRequest({ detail });
+  const fault = queryFault(url);
+  return fault && new InvalidRequest([fault]);
+}

@@ -1,0 +1,20 @@
+import type { FastifyInstance } from 'fastify';
+import { InvalidJson, parseStrictJson } from '#libs/platform';
+import { InvalidRequest } from './request-errors.js';
+
+/** Replaces Fastify's parsers of bodies: only JSON is read, and only strict JSON is accepted. */
+export function useStrictJsonBodies(server: FastifyInstance): void {
+  server.removeContentTypeParser(['application/json', 'text/plain']);
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    try {
+      done(null, parseStrictJson(body));
+    } catch (error) {
+      const isInvalid = error instanceof InvalidJson;
+      done(
+        isInvalid
+          ? new InvalidRequest([{ pointer: '', detail: `the body ${error.message}` }])
+          : new Error('the body could not be read', { cause: error }),
+      );
+    }
+  });
+}

@@ -1,0 +1,47 @@
+import type { RequestFault } from './request-errors.js';
+
+/** The longest request target, in bytes. The longest that a route needs has about 2,000. */
+export const MAX_TARGET_LENGTH = 8_192;
+
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+/**
+ * What is wrong with a request target (RFC 9112, section 3.2) up to its query, as far as two readers
+ * could understand it differently or could not store it; `undefined` when nothing is.
+ */
+export function pathFault(target: string): string | undefined {
+  if (/[^\x21-\x7e]/.test(target)) return 'The target has characters other than printable ASCII.';
+  const decoded = percentDecoded(target.split('?', 1)[0] ?? '');
+  if (decoded === undefined) return 'The path has an invalid percent-encoding.';
+  if (CONTROL.test(decoded)) return 'The path has control characters.';
+  const hasDots = decoded.split(/[/\\]/).some((segment) => segment === '.' || segment === '..');
+  return hasDots ? 'The path has segments "." or "..".' : undefined;
+}
+
+/** The same of the query. */
+export function queryFault(target: string): RequestFault | undefined {
+  const start = target.indexOf('?');
+  if (start === -1) return undefined;
+  const names = new Set<string>();
+  for (const parameter of target.slice(start + 1).split('&')) {
+    if (parameter === '') continue;
+    const [encodedName = ''] = parameter.split('=', 1);
+    const name = percentDecoded(encodedName.replaceAll('+', ' '));
+    const decoded = percentDecoded(parameter);
+    if (name === undefined || decoded === undefined)
+      return { pointer: '', detail: 'has an invalid percent-encoding' };
+    if (CONTROL.test(decoded)) return { pointer: '', detail: 'has control characters' };
+    if (names.has(name)) return { pointer: `/${name}`, detail: 'is given twice' };
+    names.add(name);
+  }
+  return undefined;
+}
+
+/** `undefined` unless every percent sign begins an encoded byte and the bytes are UTF-8. */
+function percentDecoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
