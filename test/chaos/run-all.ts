@@ -9,6 +9,7 @@ const CAMPAIGNS = [
   'audit-tamper',
   'audit-crash',
   'storm',
+  'first-calls',
   'identity-race',
   'identity-crash',
 ];

@@ -33,11 +33,6 @@ export const SELECT_LIST: string = MAPPING_COLUMNS.map(
   ({ name, property }) => `mapping.${name} AS "${property}"`,
 ).join(', ');
 
-/** The values of a mapping in the order of `columns`. */
-export function valuesOf(mapping: Mapping, columns = MAPPING_COLUMNS): unknown[] {
-  return columns.map(({ property }) => mapping[property] ?? null);
-}
-
 type WithoutNulls<T> = {
   [K in keyof T]: null extends T[K] ? Exclude<T[K], null> | undefined : T[K];
 };

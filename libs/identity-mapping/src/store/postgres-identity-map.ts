@@ -22,20 +22,19 @@ import {
   MUTABLE_COLUMNS,
   SELECT_LIST,
   toMapping,
-  valuesOf,
 } from './mapping-columns.js';
 import * as changes from './change-statements.js';
-import { type LiveRow, MappingLookup } from './mapping-lookup.js';
+import { MappingClaims } from './mapping-claims.js';
+import { MappingLookup } from './mapping-lookup.js';
 import * as statements from './statements.js';
 
 const UNIQUE_VIOLATION = '23505';
-
-type ClaimedRow = LiveRow & { readonly isAcquired: boolean };
 
 /** Mappings in PostgreSQL. Leases expire by the database's clock, which all replicas share. */
 @Injectable()
 export class PostgresIdentityMap extends IdentityMap {
   readonly #lookup: MappingLookup;
+  readonly #claims: MappingClaims;
 
   constructor(
     private readonly database: Database,
@@ -44,6 +43,7 @@ export class PostgresIdentityMap extends IdentityMap {
   ) {
     super();
     this.#lookup = new MappingLookup(database);
+    this.#claims = new MappingClaims(database);
   }
 
   async find(identity: TenantSubject, resource: string): Promise<Mapping | undefined> {
@@ -91,11 +91,7 @@ export class PostgresIdentityMap extends IdentityMap {
   async claim(identity: ApplicationIdentity, resource: string, lease: Lease): Promise<Claim> {
     const { tenant, subject, kind } = identity;
     const pending = newMapping({ tenant, subject, kind, resource }, this.clock.now());
-    const [claimed] = await this.database.queryPrepared<ClaimedRow>(
-      'mapping_claim',
-      statements.CLAIM,
-      [lease.holder, lease.durationMs, ...valuesOf(pending)],
-    );
+    const claimed = await this.#claims.claim(pending, lease);
     const row = claimed ?? (await this.#lookup.find(identity, resource));
     // The mapping was deleted between the two statements.
     if (row?.resource !== resource) return this.claim(identity, resource, lease);

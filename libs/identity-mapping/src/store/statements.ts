@@ -3,33 +3,6 @@ import { MAPPING_COLUMNS, SELECT_LIST } from './mapping-columns.js';
 
 const NAMES = MAPPING_COLUMNS.map(({ name }) => name).join(', ');
 
-/** The parameter of a column in `CLAIM`. */
-function valueOf(column: string): string {
-  return `$${MAPPING_COLUMNS.findIndex(({ name }) => name === column) + 3}`;
-}
-
-/**
- * $1 holder, $2 duration, then the values of `MAPPING_COLUMNS`. Returns the mapping, acquired or stored;
- * nothing when another caller has stored it just now.
- */
-export const CLAIM = `
-  WITH claimed AS (
-    INSERT INTO mapping (lease_holder, lease_expires_at, ${NAMES})
-    VALUES ($1, clock_timestamp() + $2 * interval '1 ms', ${MAPPING_COLUMNS.map(({ name }) => valueOf(name)).join(', ')})
-    ON CONFLICT (tenant, subject, resource) WHERE status <> 'deleted'
-    DO UPDATE SET lease_holder = $1, updated_at = now(),
-                  lease_expires_at = clock_timestamp() + $2 * interval '1 ms'
-      WHERE mapping.status = 'pending' AND mapping.lease_holder IS NULL AND mapping.kind = EXCLUDED.kind
-    RETURNING ${SELECT_LIST}, false AS "isLeaseExpired", true AS "isAcquired"
-  )
-  SELECT * FROM claimed
-  UNION ALL
-  SELECT ${SELECT_LIST}, coalesce(lease_expires_at < clock_timestamp(), false), false
-  FROM mapping
-  WHERE tenant = ${valueOf('tenant')} AND subject = ${valueOf('subject')}
-    AND resource = ${valueOf('resource')} AND status <> 'deleted'
-    AND NOT EXISTS (SELECT FROM claimed)`;
-
 /** An array for each of `MAPPING_COLUMNS` */
 export const ADD = `
   INSERT INTO mapping (lease_expires_at, ${NAMES})

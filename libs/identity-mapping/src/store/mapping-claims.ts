@@ -1,0 +1,93 @@
+import type { Database } from '#libs/platform';
+import type { Mapping } from '../model/mapping.js';
+import type { Lease } from './identity-map.js';
+import { MAPPING_COLUMNS, type MappingRow, SELECT_LIST } from './mapping-columns.js';
+import { StatementBatcher } from './statement-batcher.js';
+
+interface ClaimRequest {
+  /** Stored if there is none of its identity and resource. */
+  readonly pending: Mapping;
+  readonly lease: Lease;
+}
+
+/** The mapping of a claim, and whether its lease is the caller's. */
+export type ClaimedRow = MappingRow & {
+  readonly isLeaseExpired: boolean;
+  readonly isAcquired: boolean;
+};
+
+const NAMES = MAPPING_COLUMNS.map(({ name }) => name).join(', ');
+const ARRAYS = ['uuid', 'integer', ...MAPPING_COLUMNS.map(({ type }) => type)]
+  .map((type, nth) => `$${nth + 1}::${type}[]`)
+  .join(', ');
+
+/**
+ * Arrays of holders, durations and the values of `MAPPING_COLUMNS`, each identity and resource once.
+ * Returns each mapping, acquired or stored, except one that another caller has stored just now.
+ */
+const CLAIM = `
+  WITH c AS MATERIALIZED (SELECT * FROM unnest(${ARRAYS}) AS c (holder, duration, ${NAMES})),
+  claimed AS (
+    INSERT INTO mapping (lease_holder, lease_expires_at, ${NAMES})
+    SELECT holder, clock_timestamp() + duration * interval '1 ms', ${NAMES} FROM c
+    ON CONFLICT (tenant, subject, resource) WHERE status <> 'deleted'
+    DO UPDATE SET lease_holder = EXCLUDED.lease_holder, updated_at = now(),
+                  lease_expires_at = EXCLUDED.lease_expires_at
+      WHERE mapping.status = 'pending' AND mapping.lease_holder IS NULL AND mapping.kind = EXCLUDED.kind
+    RETURNING ${SELECT_LIST}, false AS "isLeaseExpired", true AS "isAcquired"
+  )
+  SELECT * FROM claimed
+  UNION ALL
+  SELECT stored.* FROM c, LATERAL (
+    SELECT ${SELECT_LIST}, coalesce(lease_expires_at < clock_timestamp(), false), false
+    FROM mapping
+    WHERE tenant = c.tenant AND subject = c.subject AND resource = c.resource
+      AND status <> 'deleted'
+    LIMIT 1
+  ) AS stored
+  WHERE NOT EXISTS (
+    SELECT FROM claimed
+    WHERE claimed.tenant = c.tenant AND claimed.subject = c.subject
+      AND claimed.resource = c.resource)`;
+
+/** Claims pending mappings. Claims of one moment share a statement. */
+export class MappingClaims {
+  readonly #batcher = new StatementBatcher<ClaimRequest, ClaimedRow | undefined>(async (claims) =>
+    this.#claimAll(claims),
+  );
+
+  constructor(private readonly database: Database) {}
+
+  /** @returns `undefined` when another caller has stored the mapping just now */
+  async claim(pending: Mapping, lease: Lease): Promise<ClaimedRow | undefined> {
+    return this.#batcher.answer({ pending, lease });
+  }
+
+  async #claimAll(claims: readonly ClaimRequest[]): Promise<(ClaimedRow | undefined)[]> {
+    const firsts = new Map<string, ClaimRequest>();
+    for (const claim of claims) {
+      const key = keyOf(claim.pending);
+      if (!firsts.has(key)) firsts.set(key, claim);
+    }
+    // In one order in every replica, so that statements don't wait for each other in a circle.
+    const ordered = [...firsts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, claim]) => claim);
+    const rows = await this.database.queryPrepared<ClaimedRow>('mapping_claim', CLAIM, [
+      ordered.map(({ lease }) => lease.holder),
+      ordered.map(({ lease }) => lease.durationMs),
+      ...MAPPING_COLUMNS.map(({ property }) =>
+        ordered.map(({ pending }) => pending[property] ?? null),
+      ),
+    ]);
+    const found = new Map(rows.map((row) => [keyOf(row), row]));
+    return claims.map((claim) => {
+      const key = keyOf(claim.pending);
+      const row = found.get(key);
+      // Of claims of one identity, the first may acquire the lease; the others find it held.
+      return row && { ...row, isAcquired: row.isAcquired && firsts.get(key) === claim };
+    });
+  }
+}
+
+function keyOf({ tenant, subject, resource }: MappingRow | Mapping): string {
+  return JSON.stringify([tenant, subject, resource]);
+}
