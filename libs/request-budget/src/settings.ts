@@ -29,7 +29,7 @@ export const budgetFields = {
   ACS_BUDGET_REQUESTER_PERCENT: integer(1, 100)
     .prefault('5')
     .describe(
-      'maximum part of each limit, in percent, that one user, service or bot can use per window through one replica, 1 to 100; at least 10 calls; more get 429 with Retry-After',
+      'part of each limit, in percent, that one user, service or bot gets per window through one replica before others, 1 to 100; at least 10 calls; further requests are served while no other is queued, from four fifths of the window',
     ),
 };
 
@@ -39,7 +39,7 @@ export interface BudgetSettings {
   readonly limits: Readonly<Record<AcsOperation, number>>;
   readonly windowMs: number;
   readonly maxWaitMs: number;
-  /** The part of a limit that one requester can use per window through one replica, above 0 to 1. */
+  /** The part of a limit that one requester gets per window through one replica before others, above 0 to 1. */
   readonly requesterShare: number;
 }
 

@@ -16,7 +16,7 @@ const MAX_PAUSE_MS = 250;
 export interface OperationLimits extends WindowLimits {
   /** The longest that a request is queued. */
   readonly maxWaitMs: number;
-  /** Calls per window of one requester through one replica. */
+  /** Calls per window of one requester through one replica; further ones are served as bulk. */
   readonly requesterLimit: number;
 }
 
@@ -99,18 +99,16 @@ export class OperationLimiter {
   /**
    * Queues the request until it gets a permit.
    *
-   * @throws BudgetExhausted when it is deferred, or its requester has had its share of the window
+   * @throws BudgetExhausted when it is deferred
    */
   async enqueue(request: BudgetRequest): Promise<Permit> {
     const { tenant = '', clientApp = '', requester, priority, signal } = request;
     signal?.throwIfAborted();
     const earlier = this.#served.countOf(requester) + this.#queue.countOf(requester);
-    const { requesterLimit, windowMs } = this.limits;
-    if (earlier >= requesterLimit) throw new BudgetExhausted(Math.ceil(windowMs / 1000));
     const { promise, resolve, reject } = Promise.withResolvers<Permit>();
     const waiter: Waiter = {
       ...{ tenant, clientApp, requester, earlier },
-      isBulk: priority === 'bulk',
+      isBulk: priority === 'bulk' || earlier >= this.limits.requesterLimit,
       enqueuedAt: this.dependencies.clock.now(),
       ...{ resolve, reject },
       left: new AbortController(),
