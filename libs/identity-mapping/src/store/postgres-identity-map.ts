@@ -1,6 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { TransactionalWrite } from '#libs/audit';
-import { Clock, Database, sqlState, type Transaction } from '#libs/platform';
+import {
+  type CanonicalName,
+  Clock,
+  type CommunicationUserId,
+  Database,
+  sqlState,
+  type Transaction,
+} from '#libs/platform';
 import {
   type ApplicationIdentity,
   type Mapping,
@@ -48,7 +55,9 @@ export class PostgresIdentityMap extends IdentityMap {
     return mapping;
   }
 
-  async findByCommunicationUserIds(ids: readonly string[]): Promise<readonly Mapping[]> {
+  async findByCommunicationUserIds(
+    ids: readonly CommunicationUserId[],
+  ): Promise<readonly Mapping[]> {
     return this.#read('communication_user_id = ANY ($1)', [ids]);
   }
 
@@ -61,7 +70,7 @@ export class PostgresIdentityMap extends IdentityMap {
     );
   }
 
-  async listSubject(tenant: string, subject: string): Promise<readonly Mapping[]> {
+  async listSubject(tenant: CanonicalName, subject: CanonicalName): Promise<readonly Mapping[]> {
     const rows = await this.database.query<MappingRow>(
       `SELECT ${SELECT_LIST} FROM mapping WHERE tenant = $1 AND subject = $2 AND status <> 'deleted'
        UNION ALL
@@ -147,7 +156,7 @@ export class PostgresIdentityMap extends IdentityMap {
     ]);
   }
 
-  finishOrphan(communicationUserId: string): TransactionalWrite {
+  finishOrphan(communicationUserId: CommunicationUserId): TransactionalWrite {
     return ifUnchanged(statements.FINISH_ORPHAN, [communicationUserId]);
   }
 
@@ -158,7 +167,7 @@ export class PostgresIdentityMap extends IdentityMap {
   }
 
   async claimOverdueOrphans(limit: number, lease: Lease): Promise<readonly Orphan[]> {
-    const rows = await this.database.query<MappingRow & { orphanId: string }>(
+    const rows = await this.database.query<MappingRow & { orphanId: CommunicationUserId }>(
       statements.CLAIM_OVERDUE_ORPHANS,
       [limit, lease.holder, lease.durationMs],
     );
