@@ -1,3 +1,4 @@
+import { canonicalName } from '#libs/platform';
 import pg from 'pg';
 import { ManualClock, cloneDatabase, type TestCluster } from '#libs/platform/testing';
 import { alice, issued, openTestLog, type TestLog } from '#libs/audit/testing';
@@ -46,9 +47,9 @@ export async function filledLog(cluster: TestCluster, size: number): Promise<Tes
 export function entryAt(nth: number, size: number): ReturnType<typeof issued> {
   const event = issued(nth, {
     ...alice,
-    subject: subjectOf(nth),
-    clientApp: `application-${nth % 8}`,
-    tenant: nth % 10 === 3 ? `tenant-${nth % 200}` : alice.tenant,
+    subject: canonicalName(subjectOf(nth)),
+    clientApp: canonicalName(`application-${nth % 8}`),
+    tenant: canonicalName(nth % 10 === 3 ? `tenant-${nth % 200}` : alice.tenant),
   });
   const target = { ...event.target, ...identityOf(nth), ...(nth % 20 === 9 && otherTarget(nth)) };
   const isRare = nth === Math.floor(size / 3);

@@ -1,3 +1,4 @@
+import { canonicalName } from '#libs/platform';
 import { entriesPath, TILE_WIDTH, verifyProofFile } from '#libs/transparency-log';
 import { alice, issued, type TestLog } from '#libs/audit/testing';
 import { ReadingDatabase } from '#libs/platform';
@@ -110,16 +111,27 @@ function readsOf(log: TestLog, size: number): Map<string, Read> {
     ['by outcome in a window', find(() => ({ outcome: 'denied', ...window }))],
     [
       'by tenant',
-      find((nth) => ({ actorTenant: nth % 2 ? alice.tenant : `tenant-${3 + 10 * (nth % 20)}` })),
+      find((nth) => ({
+        actorTenant: canonicalName(nth % 2 ? alice.tenant : `tenant-${3 + 10 * (nth % 20)}`),
+      })),
     ],
-    ['by person', find((nth) => ({ actorSubject: subjectOf(nth) }), 5)],
-    ['by person in a window', find((nth) => ({ actorSubject: subjectOf(nth), ...window }), 3)],
-    ['by target', find((nth) => ({ targetSubject: otherTarget(other(nth)).subject }), 2)],
-    ['by application', find((nth) => ({ clientApp: `application-${nth % 8}` }))],
-    ['by identity', find((nth) => ({ identityId: identityOf(nth).identityId }), 5)],
+    ['by person', find((nth) => ({ actorSubject: canonicalName(subjectOf(nth)) }), 5)],
+    [
+      'by person in a window',
+      find((nth) => ({ actorSubject: canonicalName(subjectOf(nth)), ...window }), 3),
+    ],
+    [
+      'by target',
+      find((nth) => ({ targetSubject: canonicalName(otherTarget(other(nth)).subject) }), 2),
+    ],
+    ['by application', find((nth) => ({ clientApp: canonicalName(`application-${nth % 8}`) }))],
+    ['by identity', find((nth) => ({ identityId: canonicalName(identityOf(nth).identityId) }), 5)],
     [
       'by communication identity',
-      find((nth) => ({ communicationUserId: identityOf(nth).communicationUserId }), 5),
+      find(
+        (nth) => ({ communicationUserId: canonicalName(identityOf(nth).communicationUserId) }),
+        5,
+      ),
     ],
     ['by address', find((nth) => ({ clientAddress: `203.0.113.${nth % 256}` }))],
     ['by fingerprint', find((nth) => ({ fingerprint: issued(nth).token?.fingerprint }))],
@@ -128,7 +140,7 @@ function readsOf(log: TestLog, size: number): Map<string, Read> {
     ['by a rare word of the reason', find(() => ({ reasonText: 'singular' }))],
     [
       "another tenant's own entries",
-      find((nth) => ({ scopeTenant: `tenant-${3 + 10 * (nth % 20)}` })),
+      find((nth) => ({ scopeTenant: canonicalName(`tenant-${3 + 10 * (nth % 20)}`) })),
     ],
     [
       'inclusion proof',

@@ -10,8 +10,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { DataSource } from 'typeorm';
 import { type MappingSearch, PostgresIdentityMap } from '#libs/identity-mapping';
-import { ReadingDatabase, dataSourceOptions, SystemClock } from '#libs/platform';
-import { cloneDatabase } from '#libs/platform/testing';
+import { canonicalName, ReadingDatabase, dataSourceOptions, SystemClock } from '#libs/platform';
+import { communicationUserIdOf, cloneDatabase } from '#libs/platform/testing';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { median, quantile, today } from './figures.js';
 import { measureImport } from './identity-import-memory.js';
@@ -66,7 +66,7 @@ class FilledMap {
   }
 
   async page(search: Partial<MappingSearch>): Promise<unknown> {
-    return this.map.search({ tenant: 'contoso', limit: 50, ...search });
+    return this.map.search({ tenant: canonicalName('contoso'), limit: 50, ...search });
   }
 }
 
@@ -90,13 +90,18 @@ const queries: Record<string, (filled: FilledMap) => Promise<unknown>> = {
   'point lookup by subject': async (filled) => {
     const n = filled.any();
     const tenant = n % 10 === 0 ? 'fabrikam' : 'contoso';
-    return filled.map.find({ tenant, subject: `subject-${n}` }, 'default');
+    return filled.map.find(
+      { tenant: canonicalName(tenant), subject: canonicalName(`subject-${n}`) },
+      'default',
+    );
   },
   'read by id': async (filled) => filled.map.get(filled.idAt(Math.random())),
   'reverse lookup of 1': async (filled) =>
-    filled.map.findByCommunicationUserIds([acsId(filled.any())]),
+    filled.map.findByCommunicationUserIds([communicationUserIdOf(acsId(filled.any()))]),
   'reverse lookup of 100': async (filled) =>
-    filled.map.findByCommunicationUserIds(Array.from({ length: 100 }, () => acsId(filled.any()))),
+    filled.map.findByCommunicationUserIds(
+      Array.from({ length: 100 }, () => communicationUserIdOf(acsId(filled.any()))),
+    ),
   'first page': async (filled) => filled.page({}),
   'page in the middle': async (filled) => filled.page({ after: filled.idAt(0.5) }),
   'last page': async (filled) => filled.page({ after: filled.idAt(0.99) }),
@@ -107,11 +112,12 @@ const queries: Record<string, (filled: FilledMap) => Promise<unknown>> = {
     filled.page({ status: 'suspended', after: filled.idAt(Math.random() * 0.4) }),
   'any page of a kind and a status': async (filled) =>
     filled.page({ kind: 'service', status: 'active', after: filled.idAt(Math.random() * 0.5) }),
-  'search by subject': async (filled) => filled.page({ subject: `subject-${filled.any()}` }),
+  'search by subject': async (filled) =>
+    filled.page({ subject: canonicalName(`subject-${filled.any()}`) }),
   'search by communication identity': async (filled) =>
-    filled.page({ communicationUserId: acsId(filled.any()) }),
+    filled.page({ communicationUserId: communicationUserIdOf(acsId(filled.any())) }),
   'a person’s mappings': async (filled) =>
-    filled.map.listSubject('contoso', `subject-${filled.any()}`),
+    filled.map.listSubject(canonicalName('contoso'), canonicalName(`subject-${filled.any()}`)),
 };
 
 async function measure(

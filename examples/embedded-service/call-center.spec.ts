@@ -2,7 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AuditLogService } from '#libs/audit';
-import type { Principal } from '#libs/platform';
+import { canonicalName, type Principal } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { placeholderEnvironment } from '../../scripts/placeholder-environment.js';
 import { memoryPorts } from '../support/memory-ports.js';
@@ -12,8 +12,8 @@ import { CallCenterService } from './call-center.service.js';
 const agent: Principal = {
   kind: 'user',
   issuer: 'https://login.example',
-  tenant: placeholderEnvironment.ENTRA_TENANT_ID ?? '',
-  subject: '00000000-0000-4000-8000-0000000000a1',
+  tenant: canonicalName(placeholderEnvironment.ENTRA_TENANT_ID ?? ''),
+  subject: canonicalName('00000000-0000-4000-8000-0000000000a1'),
   permissions: ['CommunicationToken.Issue'],
   isGuest: false,
 };

@@ -1,5 +1,5 @@
 import { Authenticator, isPermission, TokenRejected, type HttpRequest } from '#libs/authentication';
-import type { Principal } from '#libs/platform';
+import { canonicalName, type Principal } from '#libs/platform';
 
 /**
  * Takes the caller's word for who it is, as `x-caller: <subject> <permission>…`. For examples only: it
@@ -13,9 +13,9 @@ export class HeaderAuthenticator extends Authenticator {
     return Promise.resolve({
       kind: 'user',
       issuer: 'https://login.example',
-      tenant: '00000000-0000-4000-8000-000000000001',
-      subject,
-      clientApp: '00000000-0000-4000-8000-00000000000a',
+      tenant: canonicalName('00000000-0000-4000-8000-000000000001'),
+      subject: canonicalName(subject),
+      clientApp: canonicalName('00000000-0000-4000-8000-00000000000a'),
       permissions: names.filter(isPermission),
       isGuest: false,
     });

@@ -1,4 +1,4 @@
-import { defineSettings, list, type SettingsOf, integer } from '#libs/platform';
+import { canonicalName, defineSettings, list, type SettingsOf, integer } from '#libs/platform';
 import { z } from 'zod';
 
 /** How entries are recorded, signed and shown. */
@@ -34,6 +34,7 @@ export const auditSettings = defineSettings(
       ),
     AUDIT_HOME_TENANT: z
       .string()
+      .transform(canonicalName)
       .optional()
       .describe(
         'tenant whose auditors see the whole log, ENTRA_TENANT_ID unless set; auditors of other tenants see the entries of their own',

@@ -28,6 +28,35 @@ describe('authenticationSettings', () => {
     );
   });
 
+  it('has every GUID in lower case, however it is written', () => {
+    const GUID = 'ABCDEF01-ABCD-4ABC-8ABC-ABCDEFABCDEF';
+    const settings = settingsFrom({
+      ENTRA_TENANT_ID: GUID,
+      ENTRA_ALLOWED_TENANT_IDS: GUID.replace('A', 'B'),
+      ENTRA_AUDIENCE: GUID,
+      ENTRA_ALLOWED_CLIENT_APPS: GUID,
+      ENTRA_BOT_CLIENT_APPS: GUID,
+      ...trusting(
+        { ...issuer, audiences: [GUID], clientApps: [GUID], botClientApps: [GUID] },
+        {
+          profile: 'entra',
+          tenants: [GUID.replace('A', 'C')],
+          audiences: [GUID],
+          clientApps: [GUID],
+          botClientApps: [GUID],
+        },
+        {
+          ...issuer,
+          issuer: 'https://other.example.test',
+          tenant: { claim: 'org', allowed: [GUID.replace('A', 'D')] },
+        },
+      ),
+    });
+    const read = JSON.stringify([settings.entra, settings.trustedIssuers]);
+    expect(read).toMatch(/bbcdef01/);
+    expect(read).not.toMatch(/[0-9A-F]{8}-ABCD/);
+  });
+
   it.each<[string, Record<string, string>]>([
     ['a tenant that is not a GUID', { ENTRA_TENANT_ID: 'contoso' }],
     ['an empty audience', { ENTRA_AUDIENCE: ' , ' }],
@@ -50,6 +79,26 @@ describe('authenticationSettings', () => {
     ['an issuer without audiences', trusting({ ...issuer, audiences: [] })],
     ['an issuer listed twice', trusting(issuer, { ...issuer, tenant: 'others' })],
     ['an issuer for Entra’s tenant', trusting({ ...issuer, tenant: TENANT })],
+    [
+      'an issuer for Entra’s tenant in capitals',
+      trusting({ ...issuer, tenant: TENANT.toUpperCase() }),
+    ],
+    [
+      'an issuer that may name Entra’s tenant in capitals',
+      trusting({ ...issuer, tenant: { claim: 'org', allowed: ['a', TENANT.toUpperCase()] } }),
+    ],
+    [
+      'an Entra issuer for Entra’s tenant in capitals',
+      trusting({ profile: 'entra', tenants: [TENANT.toUpperCase()], audiences: ['a'] }),
+    ],
+    [
+      'two issuers whose tenants differ in case only',
+      trusting(issuer, {
+        ...issuer,
+        issuer: 'https://other.example.test',
+        tenant: 'Customers',
+      }),
+    ],
     [
       'two issuers for one tenant',
       trusting(issuer, { ...issuer, issuer: 'https://other.example.test' }),

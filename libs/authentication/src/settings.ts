@@ -1,6 +1,8 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import {
+  type CanonicalName,
+  canonicalName,
   defineSettings,
   GUID_PATTERN,
   httpsOrigin,
@@ -14,7 +16,10 @@ import { CLIENT_AUTHENTICATION, type TrustedIssuer, trustedIssuers } from './tru
 /** The value that allows app-service mode outside App Service. */
 const APP_SERVICE_OVERRIDE = 'anyone-who-reaches-this-process-may-claim-to-be-anyone';
 
-const guid = z.string().regex(GUID_PATTERN, 'must hold GUIDs, separated by commas').toLowerCase();
+const guid = z
+  .string()
+  .regex(GUID_PATTERN, 'must hold GUIDs, separated by commas')
+  .transform(canonicalName);
 
 const network = z.string().transform((text, context) => {
   const [address = '', bits, ...rest] = text.split('/');
@@ -58,7 +63,7 @@ const variables = z.object({
     .describe(
       'ids of further tenants whose tokens are accepted, separated by commas; none if empty',
     ),
-  ENTRA_AUDIENCE: listOf(z.string().max(256))
+  ENTRA_AUDIENCE: listOf(z.string().max(256).transform(canonicalName))
     .refine((items) => items.length > 0, 'must name at least one audience')
     .optional()
     .describe(
@@ -225,12 +230,15 @@ function issuerConflicts(values: Variables): string[] {
   const tenants = [...(entra === undefined ? [] : [entra]), ...issuers].flatMap(tenantsOf);
   const addresses = issuers.flatMap((one) => (one.profile === 'openid' ? [one.issuer] : []));
   return [
-    ...duplicates(tenants).map((name) => `two issuers have the tenant ${name}`),
+    // Ignoring case, because resources and policies select tenants by their names in lower case.
+    ...duplicates(tenants.map((tenant) => tenant.toLowerCase())).map(
+      (name) => `two issuers have the tenant ${name}`,
+    ),
     ...duplicates(addresses).map((name) => `the issuer ${name} is listed twice`),
   ];
 }
 
-function tenantsOf(issuer: TrustedIssuer): readonly string[] {
+function tenantsOf(issuer: TrustedIssuer): readonly CanonicalName[] {
   if (issuer.profile === 'entra') return issuer.tenants;
   return typeof issuer.tenant === 'string' ? [issuer.tenant] : issuer.tenant.allowed;
 }

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { GUID_PATTERN } from '#libs/platform';
+import { canonicalName, GUID_PATTERN } from '#libs/platform';
 import { authenticationContexts } from './access/authentication-contexts.js';
 
 const text = z.string().min(1).max(512);
-const texts = z.array(text).max(256);
+/** Tenants, client apps and audiences, in their canonical form. */
+const identifier = text.transform(canonicalName);
+const identifiers = z.array(identifier).max(256);
 const claimName = z.string().min(1).max(256);
-const guid = z.string().regex(GUID_PATTERN, 'must be a GUID').toLowerCase();
+const guid = z.string().regex(GUID_PATTERN, 'must be a GUID').transform(canonicalName);
 const httpsAddress = z.url({ protocol: /^https$/, error: 'must be an https address' }).max(512);
 
 /** Holds when the claim has this value. */
@@ -22,16 +24,16 @@ const openIdIssuer = z.strictObject({
   issuer: httpsAddress,
   /** Address of the discovery document. Default: `/.well-known/openid-configuration` below the issuer. */
   metadataUrl: httpsAddress.optional(),
-  audiences: texts.min(1),
+  audiences: identifiers.min(1),
   /** Allowed values of the header's `typ`; an empty text allows a header without it. */
   tokenTypes: z.array(z.string().max(64)).min(1).default(['JWT', 'at+jwt']),
   /** The tenant of all callers, or the claim that names it and its allowed values. */
-  tenant: z.union([text, z.strictObject({ claim: claimName, allowed: texts.min(1) })]),
+  tenant: z.union([identifier, z.strictObject({ claim: claimName, allowed: identifiers.min(1) })]),
   subjectClaim: claimName.default('sub'),
   clientAppClaim: claimName.default('azp'),
   /** Client apps that may call; any when empty. */
-  clientApps: texts.default([]),
-  botClientApps: texts.default([]),
+  clientApps: identifiers.default([]),
+  botClientApps: identifiers.default([]),
   tokenIdClaim: claimName.default('jti'),
   displayNameClaim: claimName.default('name'),
   permissions: z
@@ -59,7 +61,7 @@ const entraIssuer = z.strictObject({
     .array(z.enum(['1.0', '2.0']))
     .min(1)
     .default(['2.0']),
-  audiences: texts.min(1),
+  audiences: identifiers.min(1),
   clientApps: z.array(guid).default([]),
   botClientApps: z.array(guid).default([]),
   minimumClientAuthentication: z

@@ -1,4 +1,4 @@
-import type { CallContext } from '#libs/platform';
+import type { CallContext, CommunicationUserId } from '#libs/platform';
 
 /** What relates a call to the records of Azure. */
 export interface UpstreamEvidence {
@@ -36,7 +36,7 @@ export interface IssuedToken {
 
 export interface CreatedIdentity {
   /** `8:acs:…` */
-  readonly communicationUserId: string;
+  readonly communicationUserId: CommunicationUserId;
   readonly evidence: UpstreamEvidence;
 }
 
@@ -83,7 +83,7 @@ export abstract class CommunicationIdentityGateway {
    */
   abstract issueToken(
     call: GatewayCall,
-    token: TokenRequest & { readonly communicationUserId: string },
+    token: TokenRequest & { readonly communicationUserId: CommunicationUserId },
   ): Promise<IssuedToken>;
 
   /**
@@ -92,7 +92,10 @@ export abstract class CommunicationIdentityGateway {
    *
    * @throws IdentityNotOwned when the identity belongs to another resource
    */
-  abstract revokeTokens(call: GatewayCall, communicationUserId: string): Promise<Acknowledged>;
+  abstract revokeTokens(
+    call: GatewayCall,
+    communicationUserId: CommunicationUserId,
+  ): Promise<Acknowledged>;
 
   /**
    * Deletes the identity with its data and revokes its tokens. Safe to repeat: it succeeds for a
@@ -100,7 +103,10 @@ export abstract class CommunicationIdentityGateway {
    *
    * @throws IdentityNotOwned when the identity belongs to another resource
    */
-  abstract deleteIdentity(call: GatewayCall, communicationUserId: string): Promise<Acknowledged>;
+  abstract deleteIdentity(
+    call: GatewayCall,
+    communicationUserId: CommunicationUserId,
+  ): Promise<Acknowledged>;
 
   /**
    * Exchanges a Teams user's Entra token for an ACS token that expires at the same time.

@@ -1,8 +1,9 @@
+import { communicationUserIdOf } from '#libs/platform/testing';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { InvalidSettings, readSettings } from '#libs/platform';
+import { canonicalName, InvalidSettings, readSettings } from '#libs/platform';
 import { ResourceNotConfigured } from './errors.js';
 import { communicationServicesSettings, type CommunicationServicesSettings } from './settings.js';
 
@@ -41,7 +42,7 @@ describe('the settings of communication services', () => {
       ACS_RESOURCE_ID: guid(1).toUpperCase(),
     });
     expect(resources.names()).toEqual(['default']);
-    expect(resources.forTenant('any')).toMatchObject({
+    expect(resources.forTenant(canonicalName('any'))).toMatchObject({
       endpoint: 'https://contoso.communication.azure.com',
       immutableResourceId: guid(1),
     });
@@ -58,8 +59,8 @@ describe('the settings of communication services', () => {
     ]);
     const { resources } = read({ ACS_RESOURCES_FILE: path });
     expect(resources.default.name).toBe('eu');
-    expect(resources.forTenant('contoso').name).toBe('eu');
-    expect(resources.forTenant('fabrikam')).toMatchObject({
+    expect(resources.forTenant(canonicalName('contoso')).name).toBe('eu');
+    expect(resources.forTenant(canonicalName('fabrikam'))).toMatchObject({
       name: 'us',
       credentialSecret: 'us-key',
     });
@@ -105,12 +106,17 @@ describe('the settings of communication services', () => {
 describe('CommunicationResources', () => {
   it('finds the resource of an identity by its id', () => {
     const { resources } = read({ ACS_RESOURCES_FILE: file([{ ...one(1) }]) });
-    const owner = (id: string): string | undefined => resources.ofCommunicationUserId(id)?.name;
+    const owner = (id: string): string | undefined =>
+      resources.ofCommunicationUserId(communicationUserIdOf(id))?.name;
     expect(owner(`8:acs:${guid(1).toUpperCase()}_${guid(7)}`)).toBe('r1');
     expect(owner(`8:acs:${guid(2)}_${guid(7)}`)).toBeUndefined();
-    expect(owner(`8:acs:${guid(1)}`)).toBeUndefined();
-    expect(owner(`8:orgid:${guid(1)}`)).toBeUndefined();
-    expect(owner(`8:acs:${guid(1)}_${guid(7)}\n`)).toBeUndefined();
+    for (const other of [
+      `8:acs:${guid(1)}`,
+      `8:orgid:${guid(1)}`,
+      `8:acs:${guid(1)}_${guid(7)}\n`,
+    ]) {
+      expect(() => owner(other)).toThrow('is not the id of an ACS user');
+    }
   });
 
   it('refuses a name that is not configured', () => {

@@ -1,7 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail, AuditUnavailable } from '#libs/audit';
-import { type CallContext, Clock, type Principal, ServiceError } from '#libs/platform';
-import { auditTargetOf, canonicalName, isProvisioned, type Mapping } from './model/mapping.js';
+import {
+  type CallContext,
+  type CanonicalName,
+  Clock,
+  type CommunicationUserId,
+  type Principal,
+  ServiceError,
+} from '#libs/platform';
+import { auditTargetOf, isProvisioned, type Mapping, type TenantSubject } from './model/mapping.js';
 import {
   MappingChanged,
   MappingNotFound,
@@ -21,7 +28,7 @@ import { auditActorOf } from './lifecycle/call-context.js';
 export interface MappingReference {
   readonly id: string;
   /** Whose mappings the caller may see; `any` for operators. */
-  readonly tenant: string;
+  readonly tenant: CanonicalName | 'any';
   /** The version that the caller has read; absent: any. */
   readonly version?: number | undefined;
 }
@@ -66,11 +73,11 @@ export class IdentityAdministrationService {
    * @throws TenantNotAllowed
    */
   async requireOwnTenant(
-    tenant: string | undefined,
+    tenant: CanonicalName | undefined,
     context: CallContext<Principal>,
-  ): Promise<string> {
+  ): Promise<CanonicalName> {
     const own = context.actor.tenant;
-    if (tenant === undefined || canonicalName(tenant) === own) return own;
+    if (tenant === undefined || tenant === own) return own;
     const refusal = new TenantNotAllowed();
     await this.audit.record({
       ...auditActorOf(context),
@@ -97,13 +104,8 @@ export class IdentityAdministrationService {
 
   /** Lists mappings page by page, oldest first. */
   async search(search: MappingSearch): Promise<MappingPage> {
-    const { subject, communicationUserId, limit } = search;
-    const found = await this.map.search({
-      ...search,
-      subject: subject && canonicalName(subject),
-      communicationUserId: communicationUserId?.toLowerCase(),
-      limit: limit + 1,
-    });
+    const { limit } = search;
+    const found = await this.map.search({ ...search, limit: limit + 1 });
     const items = found.slice(0, limit);
     return { items, next: found.length > limit ? items.at(-1)?.id : undefined };
   }
@@ -115,12 +117,11 @@ export class IdentityAdministrationService {
    * @returns for each id its mapping or `undefined`, in the order of `ids`
    */
   async lookUp(
-    ids: readonly string[],
-    tenant: string,
+    ids: readonly CommunicationUserId[],
+    tenant: CanonicalName | 'any',
     context: CallContext,
   ): Promise<readonly (Mapping | undefined)[]> {
-    const canonicalIds = ids.map((id) => id.toLowerCase());
-    const found = await this.map.findByCommunicationUserIds([...new Set(canonicalIds)]);
+    const found = await this.map.findByCommunicationUserIds([...new Set(ids)]);
     const visible = new Map(
       found
         .filter((mapping) => tenant === 'any' || mapping.tenant === tenant)
@@ -132,7 +133,7 @@ export class IdentityAdministrationService {
       outcome: 'success',
       details: { asked: ids.length, found: visible.size },
     });
-    return canonicalIds.map((id) => visible.get(id));
+    return ids.map((id) => visible.get(id));
   }
 
   /**
@@ -178,11 +179,8 @@ export class IdentityAdministrationService {
    * Deletes every mapping of a subject, in all ACS resources. Safe to repeat: the report then shows
    * the progress, and includes the mappings that were deleted before.
    */
-  async erase(
-    { tenant, subject }: { readonly tenant: string; readonly subject: string },
-    context: CallContext,
-  ): Promise<ErasureReport> {
-    const key = [canonicalName(tenant), canonicalName(subject)] as const;
+  async erase({ tenant, subject }: TenantSubject, context: CallContext): Promise<ErasureReport> {
+    const key = [tenant, subject] as const;
     const problems = new Map<string, string>();
     for (const { id, status } of await this.map.listSubject(...key)) {
       if (status === 'deleted') continue;

@@ -1,3 +1,4 @@
+import { canonicalName } from '#libs/platform';
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AuditUnavailable } from '#libs/audit';
@@ -61,7 +62,11 @@ describe('IdentityMappingService', () => {
 
   beforeEach(() => {
     one = openReplica();
-    identity = { tenant: 'contoso', subject: randomUUID(), kind: 'user' };
+    identity = {
+      tenant: canonicalName('contoso'),
+      subject: canonicalName(randomUUID()),
+      kind: 'user',
+    };
   });
 
   it('gives callers that race in two replicas one identity', async () => {
@@ -158,7 +163,7 @@ describe('IdentityMappingService', () => {
     expect(await creation?.commit(tokenEvent)).toMatchObject({ index: 1 });
     expect(actions()).toEqual(['identity.create', 'token.issue']);
     expect(one.gateway.calls.map(({ operation }) => operation)).toEqual(['createWithToken']);
-    identity = { ...identity, subject: randomUUID() };
+    identity = { ...identity, subject: canonicalName(randomUUID()) };
     const { creation: other } = await create();
     one.audit.outage = new AuditUnavailable();
     await expect(other?.commit(tokenEvent)).rejects.toBeInstanceOf(AuditUnavailable);

@@ -1,10 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AuditReceipt, TransactionalWrite } from '#libs/audit';
 import { CommunicationResources, type TokenRequest } from '#libs/communication-services';
-import { type CallContext, Clock, type Principal } from '#libs/platform';
+import { type CallContext, type CanonicalName, Clock, type Principal } from '#libs/platform';
 import {
   type ApplicationIdentity,
-  canonicalIdentity,
   isProvisioned,
   type ProvisionedMapping,
 } from './model/mapping.js';
@@ -72,7 +71,7 @@ export class IdentityMappingService {
    * @throws MappingNotFound for another tenant's mapping as for a missing one, and for one without
    *   a communication identity
    */
-  async get(id: string, tenant: string): Promise<ProvisionedMapping> {
+  async get(id: string, tenant: CanonicalName | 'any'): Promise<ProvisionedMapping> {
     const mapping = await this.map.get(id);
     const isVisible = mapping && (tenant === 'any' || mapping.tenant === tenant);
     if (!isVisible || mapping.status === 'deleted' || !isProvisioned(mapping)) {
@@ -114,7 +113,7 @@ export class IdentityMappingService {
    * @throws AuditUnavailable when the log could not record a new identity in time
    */
   async findOrCreate(request: MappingRequest, token?: TokenRequest): Promise<EnsuredMapping> {
-    const identity = canonicalIdentity(request.identity);
+    const { identity } = request;
     const known = await this.map.find(identity, this.#resourceFor(identity));
     if (known && isProvisioned(known)) return { mapping: this.#requireUsable(known) };
     const resource = this.resources.find(known?.resource ?? this.#resourceFor(identity)).name;
@@ -205,7 +204,7 @@ export class IdentityMappingService {
    * @throws MappingNotFound, MappingNotActive as `get` and `revokeOwnTokens`
    */
   async revokeTokens(
-    { id, tenant }: { readonly id: string; readonly tenant: string },
+    { id, tenant }: { readonly id: string; readonly tenant: CanonicalName | 'any' },
     context: CallContext,
   ): Promise<Revocation> {
     return this.#revoke(async () => this.get(id, tenant), 'by-role', context);

@@ -33,11 +33,16 @@ export { ReadinessChecks, type ReadinessAnswer, stateOf } from './health/readine
 export {
   CANONICAL_GUID_PATTERN,
   canonicalGuid,
+  canonicalCommunicationUserId,
+  canonicalName,
+  type CanonicalName,
+  type CommunicationUserId,
   type Guid,
   GUID_PATTERN,
   GUID_SOURCE,
   isCanonicalGuid,
   isGuid,
+  resourceIdOf,
 } from './ids/guid.js';
 export { ascendingUuidV7, uuidText, uuidV7, uuidV7Bytes, uuidV7Time } from './ids/uuid-v7.js';
 export { InvalidJson, parseStrictJson } from './json/strict-json.js';

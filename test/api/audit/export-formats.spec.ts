@@ -7,7 +7,7 @@ import {
   type ExportFormat,
   EXPORT_FORMATS,
 } from '#libs/audit';
-import type { Principal } from '#libs/platform';
+import { canonicalName, type Principal } from '#libs/platform';
 import { alice, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { parseCef } from '../../support/parsers/cef.js';
@@ -90,7 +90,14 @@ const event: fc.Arbitrary<AuditEvent> = fc
     const [detail = '', permission = '', userAgent = '', targetSubject = ''] = texts.slice(5);
     const [communicationUserId = '', kind = '', targetName = '', scope = ''] = texts.slice(9);
     const [name = '', value = ''] = texts.slice(13);
-    const caller = { ...alice, subject, tenant, clientApp, tokenId, displayName };
+    const caller = {
+      ...alice,
+      subject: canonicalName(subject),
+      tenant: canonicalName(tenant),
+      clientApp: canonicalName(clientApp),
+      tokenId,
+      displayName,
+    };
     const { token } = issued();
     return {
       action,

@@ -1,7 +1,7 @@
 import { DataSource } from 'typeorm';
 import type { AuditEvent } from '#libs/audit';
 import { alice, denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
-import { dataSourceOptions, ReadingDatabase } from '#libs/platform';
+import { canonicalName, dataSourceOptions, ReadingDatabase } from '#libs/platform';
 import { ManualClock } from '#libs/platform/testing';
 import { EntryStatistics } from '../../../libs/audit/src/query/entry-statistics.js';
 import { PersonalDataEraser } from '../../../libs/audit/src/query/personal-data-eraser.js';
@@ -23,7 +23,7 @@ export async function fillLog(log: TestLog, ownerUrl: string, prng: Prng): Promi
   }
   const eraser = new PersonalDataEraser(log.trail, log.get(ReadingDatabase));
   const actor = { kind: 'operator', name: 'operator' } as const;
-  await eraser.erase({ tenant: alice.tenant, subject: 'person-1', actor });
+  await eraser.erase({ tenant: alice.tenant, subject: canonicalName('person-1'), actor });
   await log.trail.recordAll(Array.from({ length: 300 }, () => randomEvent(prng)));
   for (let nth = 0; nth < 10; nth += 1) await log.trail.record(randomEvent(prng));
   const owner = new DataSource(
@@ -39,7 +39,8 @@ export async function fillLog(log: TestLog, ownerUrl: string, prng: Prng): Promi
 
 function randomEvent(prng: Prng): AuditEvent {
   const nth = prng.below(1000);
-  const actor = { ...alice, subject: `person-${nth % 5}`, displayName: `Person ${nth % 5}` };
+  const subject = canonicalName(`person-${nth % 5}`);
+  const actor = { ...alice, subject, displayName: `Person ${nth % 5}` };
   const event = issued(nth, actor);
   const key = `key-${nth % 3}`;
   const variants: readonly AuditEvent[] = [

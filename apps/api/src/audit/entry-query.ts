@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { AUDIT_OUTCOMES, type EntryQuery } from '#libs/audit';
-import { auditAction, instant, isForward, logIndex, searched, whole } from './query-fields.js';
+import {
+  auditAction,
+  instant,
+  isForward,
+  logIndex,
+  searched,
+  searchedAddress,
+  searchedName,
+  whole,
+} from './query-fields.js';
 
 /** Filters of a search; an entry must match all of them. */
 export const entryQuery = z
@@ -9,15 +18,15 @@ export const entryQuery = z
     to: instant().optional().describe('recorded before this time'),
     action: auditAction().optional(),
     outcome: z.enum(AUDIT_OUTCOMES).optional(),
-    actorTenant: searched().optional().describe('tenant of the caller'),
-    actorSubject: searched()
+    actorTenant: searchedName().optional().describe('tenant of the caller'),
+    actorSubject: searchedName()
       .optional()
       .describe('subject of the caller, or name of the background task or operator'),
-    clientApp: searched().optional().describe('client id of the caller’s application'),
-    identityId: searched().optional(),
-    communicationUserId: searched().optional(),
-    targetSubject: searched().optional().describe('subject of the target'),
-    clientAddress: searched().optional().describe('address of the client, unless erased'),
+    clientApp: searchedName().optional().describe('client id of the caller’s application'),
+    identityId: searchedName().optional(),
+    communicationUserId: searchedName().optional(),
+    targetSubject: searchedName().optional().describe('subject of the target'),
+    clientAddress: searchedAddress().optional().describe('address of the client, unless erased'),
     fingerprint: searched().optional().describe('fingerprint of a token, as in an entry'),
     reasonCode: searched().optional(),
     reasonText: searched().optional().describe('words in the reason, in any order'),

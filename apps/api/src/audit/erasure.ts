@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import type { AuditReceipt } from '#libs/audit';
+import { type CanonicalName, canonicalName } from '#libs/platform';
 
 /** The person whose values to erase. */
 export const erasureRequest = z
   .strictObject({
-    tenant: z.string().min(1).max(256),
-    subject: z.string().min(1).max(256),
+    tenant: z.string().min(1).max(256).transform(canonicalName),
+    subject: z.string().min(1).max(256).transform(canonicalName),
     reason: z
       .string()
       .min(1)
@@ -16,8 +17,8 @@ export const erasureRequest = z
   .meta({ id: 'PersonalDataErasureRequest' });
 
 export interface ErasureRequest {
-  readonly tenant: string;
-  readonly subject: string;
+  readonly tenant: CanonicalName;
+  readonly subject: CanonicalName;
   readonly reason?: string;
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AUDIT_ACTIONS, CUSTOM_AUDIT_ACTION_PATTERN, type AuditAction } from '#libs/audit';
+import { type CanonicalName, canonicalName } from '#libs/platform';
 
 /** An instant in a query, from 1970 to 9998: years that JavaScript, PostgreSQL and RFC 3339 share. */
 export function instant(): z.ZodType<Date, string> {
@@ -15,6 +16,16 @@ export function instant(): z.ZodType<Date, string> {
 /** A value to search for. */
 export function searched(): z.ZodType<string, string> {
   return z.string().min(1, 'must not be empty').max(512, 'must have at most 512 characters');
+}
+
+/** An identifier to search for, in the form in which the log has it. */
+export function searchedName(): z.ZodType<CanonicalName, string> {
+  return searched().transform(canonicalName);
+}
+
+/** An address to search for: the log has IPv6 addresses in lower case. */
+export function searchedAddress(): z.ZodType<string, string> {
+  return searched().transform((address) => address.toLowerCase());
 }
 
 /** A whole number in a query. */

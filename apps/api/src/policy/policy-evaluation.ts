@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canonicalName } from '#libs/platform';
 import { IDENTITY_KINDS } from '#libs/identity-mapping';
 import type { Decision } from '#libs/token-issuance';
 
@@ -6,8 +7,13 @@ export const policyEvaluationRequest = z
   .strictObject({
     subject: z.strictObject({
       kind: z.enum(IDENTITY_KINDS).meta({ description: 'Of the token’s identity.' }),
-      tenant: z.string().min(1).max(256).meta({ description: 'Of the token’s identity.' }),
-      clientApp: z.string().min(1).max(256).optional(),
+      tenant: z
+        .string()
+        .min(1)
+        .max(256)
+        .transform(canonicalName)
+        .meta({ description: 'Of the token’s identity.' }),
+      clientApp: z.string().min(1).max(256).transform(canonicalName).optional(),
       permissions: z
         .array(z.string().min(1).max(128))
         .max(32)

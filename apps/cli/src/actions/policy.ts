@@ -7,6 +7,7 @@ import {
   policyJsonSchema,
   readPolicy,
 } from '#libs/token-issuance';
+import { canonicalName } from '#libs/platform';
 import { EX_CONFIG } from '../errors.js';
 
 /** Lets a script distinguish a refusal by the policy from other failures. */
@@ -64,8 +65,8 @@ function decide(policy: IssuancePolicy, options: TestOptions): Decision {
   return policy.decide(
     {
       kind: options.kind,
-      tenant: options.tenant,
-      clientApp: options.clientApp,
+      tenant: canonicalName(options.tenant),
+      clientApp: options.clientApp === undefined ? undefined : canonicalName(options.clientApp),
       permissions: options.permission ?? [needed],
       isGuest: options.guest === true,
       isForOthers,

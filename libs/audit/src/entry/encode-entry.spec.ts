@@ -1,3 +1,4 @@
+import { canonicalName } from '#libs/platform';
 import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
@@ -24,7 +25,7 @@ const event: fc.Arbitrary<AuditEvent> = fc
   })
   .map(({ text: value, list, details, hasParts }) => ({
     ...issued(),
-    actor: { ...alice, subject: value, permissions: list, displayName: value },
+    actor: { ...alice, subject: canonicalName(value), permissions: list, displayName: value },
     details,
     displayName: value,
     reason: { code: value, ...(hasParts && { detail: value }) },

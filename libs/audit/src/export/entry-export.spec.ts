@@ -1,3 +1,4 @@
+import { canonicalName } from '#libs/platform';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashLeaf } from '#libs/transparency-log';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
@@ -25,7 +26,12 @@ describe('EntryExport', () => {
       })),
     );
     await log.trail.record({
-      ...denied({ ...alice, subject: hostile, displayName: hostile, permissions: [hostile] }),
+      ...denied({
+        ...alice,
+        subject: canonicalName(hostile),
+        displayName: hostile,
+        permissions: [hostile],
+      }),
       request: { requestId: hostile, clientAddress: hostile, userAgent: hostile },
       displayName: hostile,
       target: { subject: hostile, communicationUserId: hostile },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashLeaf, TreeFrontier, verifyConsistency, verifyProofFile } from '#libs/transparency-log';
-import { type CallContext, uuidV7 } from '#libs/platform';
+import { canonicalName, type CallContext, uuidV7 } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, denied, issued } from '../testing/sample-events.js';
@@ -8,9 +8,14 @@ import type { AuditLogService } from './audit-log.service.js';
 import { AuditEntryNotFound, AuditScopeExceeded } from '../errors.js';
 import { SecretTokenFingerprints } from '../fingerprints/secret-token-fingerprints.js';
 
-const fabrikam = { ...alice, tenant: 'fabrikam', subject: 'bob', displayName: 'Bob' };
-const grace: CallContext = { actor: { ...alice, subject: 'grace' } };
-const stranger: CallContext = { actor: { ...fabrikam, subject: 'auditor' } };
+const fabrikam = {
+  ...alice,
+  tenant: canonicalName('fabrikam'),
+  subject: canonicalName('bob'),
+  displayName: 'Bob',
+};
+const grace: CallContext = { actor: { ...alice, subject: canonicalName('grace') } };
+const stranger: CallContext = { actor: { ...fabrikam, subject: canonicalName('auditor') } };
 
 describe('AuditLogService', () => {
   let database: TestDatabase;
@@ -49,22 +54,30 @@ describe('AuditLogService', () => {
   it.each([
     ['action', { action: 'authorization.deny' as const }, [300]],
     ['outcome', { outcome: 'denied' as const }, [300]],
-    ['actor', { actorSubject: 'bob' }, [300]],
+    ['actor', { actorSubject: canonicalName('bob') }, [300]],
     [
       'actor, with any target',
       { actorSubject: alice.subject },
       [301, 299, 298, 297, 296, 295, 294, 293, 292, 291],
     ],
-    ['target', { targetSubject: 'robot' }, [301]],
+    ['target', { targetSubject: canonicalName('robot') }, [301]],
     ['target, when it is the actor', { targetSubject: alice.subject, before: 3 }, [2, 1, 0]],
-    ['actor and target', { actorSubject: alice.subject, targetSubject: 'robot' }, [301]],
+    [
+      'actor and target',
+      { actorSubject: alice.subject, targetSubject: canonicalName('robot') },
+      [301],
+    ],
     [
       'actor and target, when they are the same',
       { actorSubject: alice.subject, targetSubject: alice.subject, before: 2 },
       [1, 0],
     ],
     ['address', { clientAddress: '203.0.113.42' }, [298, 42]],
-    ['identity', { communicationUserId: issued(17).target?.communicationUserId }, [17]],
+    [
+      'identity',
+      { communicationUserId: canonicalName(issued(17).target?.communicationUserId ?? '') },
+      [17],
+    ],
     ['fingerprint', { fingerprint: issued(18).token?.fingerprint }, [18]],
     ['words of the reason', { reasonText: 'missing' }, [300]],
     ['code of the reason', { reasonCode: 'insufficient-permission' }, [300]],
@@ -197,13 +210,13 @@ describe('AuditLogService', () => {
 
   it('erases the personal values of one person, and records the erasure', async () => {
     const { receipt, rows } = await auditLog.erase(grace, {
-      tenant: 'fabrikam',
-      subject: 'robot',
+      tenant: canonicalName('fabrikam'),
+      subject: canonicalName('robot'),
       reason: 'request 7',
     });
     expect(rows).toBe(1);
     const [robot] = (
-      await auditLog.search(grace, { limit: 1, before: 302, targetSubject: 'robot' })
+      await auditLog.search(grace, { limit: 1, before: 302, targetSubject: canonicalName('robot') })
     ).items;
     expect(robot?.personal.targetDisplayName).toBeUndefined();
     expect(robot?.personal.actorDisplayName).toBe('Alice Example');

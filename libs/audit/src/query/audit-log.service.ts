@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type CallContext, isPrincipal } from '#libs/platform';
+import { type CallContext, type CanonicalName, isPrincipal } from '#libs/platform';
 import type { AuditAction, AuditEvent, AuditOutcome } from '../trail/audit-event.js';
 import { AuditEntryNotFound, AuditScopeExceeded } from '../errors.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
@@ -11,7 +11,7 @@ import { EntryStatistics, type StatisticCount, type StatisticsQuery } from './en
 import type { ExportFormat } from '../export/export-formats.js';
 import { LogReader } from '../log/log-reader.js';
 import type { SignedHead } from '../postgres/log-queries.js';
-import { PersonalDataEraser } from './personal-data-eraser.js';
+import { type ErasureRequest, PersonalDataEraser } from './personal-data-eraser.js';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { type TokenTrace, TokenTracer } from './token-tracer.js';
 
@@ -111,7 +111,7 @@ export class AuditLogService {
   /** Erases a person's personal values. @throws AuditScopeExceeded for auditors of another tenant */
   async erase(
     reader: CallContext,
-    person: { readonly tenant: string; readonly subject: string; readonly reason?: string },
+    person: Pick<ErasureRequest, 'tenant' | 'subject' | 'reason'>,
   ): Promise<{ readonly receipt: AuditReceipt; readonly rows: number }> {
     await this.#requireWholeLog(reader, 'audit.erase', {});
     return this.eraser.erase({ ...person, ...reader });
@@ -139,7 +139,7 @@ export class AuditLogService {
   }
 
   /** The tenant whose entries the reader may see; `undefined` for the whole log. */
-  #scopeTenant({ actor }: CallContext): string | undefined {
+  #scopeTenant({ actor }: CallContext): CanonicalName | undefined {
     if (actor.kind === 'operator') return undefined;
     if (!isPrincipal(actor)) throw new AuditScopeExceeded();
     return actor.tenant === this.settings.homeTenant ? undefined : actor.tenant;

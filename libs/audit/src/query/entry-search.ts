@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ReadingDatabase } from '#libs/platform';
+import { type CanonicalName, ReadingDatabase } from '#libs/platform';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { escapeControlCharacters } from '../entry/sanitize.js';
 import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
@@ -13,13 +13,13 @@ export interface EntryFilter {
   readonly to?: Date | undefined;
   readonly action?: AuditAction | undefined;
   readonly outcome?: AuditOutcome | undefined;
-  readonly actorTenant?: string | undefined;
+  readonly actorTenant?: CanonicalName | undefined;
   /** Subject of the caller, or name of the service or operator. */
-  readonly actorSubject?: string | undefined;
-  readonly clientApp?: string | undefined;
-  readonly identityId?: string | undefined;
-  readonly communicationUserId?: string | undefined;
-  readonly targetSubject?: string | undefined;
+  readonly actorSubject?: CanonicalName | undefined;
+  readonly clientApp?: CanonicalName | undefined;
+  readonly identityId?: CanonicalName | undefined;
+  readonly communicationUserId?: CanonicalName | undefined;
+  readonly targetSubject?: CanonicalName | undefined;
   readonly clientAddress?: string | undefined;
   readonly fingerprint?: string | undefined;
   readonly reasonCode?: string | undefined;
@@ -41,7 +41,7 @@ export interface EntryQuery extends EntryFilter {
   /** Only entries with a smaller index: the `nextBefore` of the previous page. */
   readonly before?: number | undefined;
   /** Only entries whose actor or target is of this tenant. */
-  readonly scopeTenant?: string | undefined;
+  readonly scopeTenant?: CanonicalName | undefined;
 }
 
 const COLUMN_OF_FILTER = {

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { type CallContext, ReadingDatabase } from '#libs/platform';
+import { type CallContext, type CanonicalName, ReadingDatabase } from '#libs/platform';
 import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
 
 /** Whose personal values to erase, who requests it, and why. */
 export interface ErasureRequest extends CallContext {
-  readonly tenant: string;
-  readonly subject: string;
+  readonly tenant: CanonicalName;
+  readonly subject: CanonicalName;
   /** Such as the number of the person's request. */
   readonly reason?: string;
 }

@@ -1,13 +1,13 @@
-import type { Principal } from '#libs/platform';
+import { canonicalName, type Principal } from '#libs/platform';
 import type { AuditEvent } from '../trail/audit-event.js';
 
 /** An authenticated user of the home tenant. */
 export const alice: Principal = {
   kind: 'user',
   issuer: 'https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0',
-  tenant: '72f988bf-86f1-41af-91ab-2d7cd011db47',
-  subject: '00000000-0000-4000-8000-00000000a11c',
-  clientApp: '11111111-2222-4333-8444-555555555555',
+  tenant: canonicalName('72f988bf-86f1-41af-91ab-2d7cd011db47'),
+  subject: canonicalName('00000000-0000-4000-8000-00000000a11c'),
+  clientApp: canonicalName('11111111-2222-4333-8444-555555555555'),
   permissions: ['CommunicationToken.Issue'],
   tokenId: 'uti-0123456789abcdef',
   isGuest: false,

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { DatabaseUnavailable, type Transaction } from '#libs/platform';
+import { canonicalName, DatabaseUnavailable, type Transaction } from '#libs/platform';
 import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { hashLeaf, openCheckpoint, TreeFrontier } from '#libs/transparency-log';
 import { openTestLog, type TestLog, type TestLogOptions } from '../testing/test-log.js';
@@ -265,7 +265,12 @@ describe('PostgresAuditTrail', () => {
       await open()
     ).trail.record({
       ...issued(),
-      actor: { ...alice, subject: hostile, tenant: hostile, displayName: hostile },
+      actor: {
+        ...alice,
+        subject: canonicalName(hostile),
+        tenant: canonicalName(hostile),
+        displayName: hostile,
+      },
       reason: { code: hostile, detail: hostile },
       displayName: hostile,
       request: { requestId: hostile, traceId: hostile, clientAddress: hostile, userAgent: hostile },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CANONICAL_GUID_PATTERN, parseStrictJson, type Principal } from '#libs/platform';
+import { canonicalGuid, canonicalName, parseStrictJson, type Principal } from '#libs/platform';
 import { entraPrincipal } from '../entra/entra-principal.js';
 import { rejectIf, TokenRejected } from '../errors.js';
 import { Authenticator } from '../http/authenticator.js';
@@ -10,7 +10,12 @@ const HEADER = 'x-ms-client-principal';
 const MAX_HEADER_CHARACTERS = 16_384;
 
 const text = z.string().min(1).max(512);
-const guid = z.string().regex(CANONICAL_GUID_PATTERN);
+const guid = z.string().transform((value, context) => {
+  const canonical = canonicalGuid(value);
+  if (canonical !== undefined) return canonical;
+  context.addIssue('must be a GUID');
+  return z.NEVER;
+});
 
 /** learn.microsoft.com, "Work with user identities in Azure App Service authentication". */
 const clientPrincipal = z.object({
@@ -34,7 +39,7 @@ const CLAIM_NAMES: ReadonlyMap<string, string> = new Map(
 
 const callerClaims = z.object({
   iss: text,
-  aud: text,
+  aud: text.transform(canonicalName),
   tid: guid,
   oid: guid,
   sub: text,

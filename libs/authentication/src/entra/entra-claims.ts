@@ -1,4 +1,4 @@
-import { isCanonicalGuid } from '#libs/platform';
+import { type Guid, isCanonicalGuid } from '#libs/platform';
 import { TokenRejected } from '../errors.js';
 
 /** Checks the type of a claim. Plain functions: a zod schema took 10 % of the time per request. */
@@ -7,7 +7,7 @@ type TypeGuard<T> = (value: unknown) => value is T;
 /** The end of the year 9999. */
 const MAX_INSTANT_SECONDS = 253_402_300_799;
 
-const isGuid: TypeGuard<string> = (value): value is string =>
+const isGuid: TypeGuard<Guid> = (value): value is Guid =>
   typeof value === 'string' && isCanonicalGuid(value);
 const isName = text(1, 256);
 const isInstantSeconds: TypeGuard<number> = (value): value is number =>

@@ -1,5 +1,5 @@
 import { isPermission } from '../access/permission.js';
-import type { Principal } from '#libs/platform';
+import type { CanonicalName, Principal } from '#libs/platform';
 import { rejectIf } from '../errors.js';
 import type { EntraClaims } from './entra-claims.js';
 
@@ -17,7 +17,7 @@ export type EntraCallerClaims = Pick<EntraClaims, 'iss' | 'tid' | 'oid' | 'sub' 
  */
 export function entraPrincipal(
   claims: EntraCallerClaims,
-  botClientApps: readonly string[],
+  botClientApps: readonly CanonicalName[],
 ): Principal {
   const isApp = isAppOnly(claims);
   const roles = claims.roles ?? [];

@@ -1,6 +1,6 @@
 import { requiredContextOf } from '../access/authentication-contexts.js';
 import type { Permission } from '../access/permission.js';
-import type { Principal } from '#libs/platform';
+import { canonicalName, type Principal } from '#libs/platform';
 import { ClaimsChallenge, rejectIf, TokenRejected } from '../errors.js';
 import type { UnverifiedJwt } from '../jwt/parse-jwt.js';
 import { checkTimeClaims } from '../jwt/time-claims.js';
@@ -45,7 +45,7 @@ export class EntraTokenVerifier extends TokenVerifier {
   }
 
   override isFor({ claims: { tid } }: UnverifiedJwt): boolean {
-    return typeof tid === 'string' && this.entra.tenants.includes(tid);
+    return this.entra.tenants.some((tenant) => tenant === tid);
   }
 
   override async verify(token: UnverifiedJwt, requiredPermission?: Permission): Promise<Principal> {
@@ -53,7 +53,7 @@ export class EntraTokenVerifier extends TokenVerifier {
     rejectIf(token.type !== 'JWT', 'type-not-allowed');
     const { tid, ver } = token.claims;
     const { tenants, versions, botClientApps } = this.entra;
-    rejectIf(typeof tid !== 'string' || !tenants.includes(tid), 'tenant-not-allowed');
+    rejectIf(!tenants.some((tenant) => tenant === tid), 'tenant-not-allowed');
     const version = versions.find((candidate) => candidate === ver);
     if (version === undefined) throw new TokenRejected('version-not-allowed');
     const claims = readEntraClaims(token.claims, version);
@@ -77,7 +77,7 @@ export class EntraTokenVerifier extends TokenVerifier {
   /** Whether the token is for this service, and its client app may call. */
   #checkAudience({ aud, clientApp, clientAuthentication }: EntraClaims): void {
     const { audiences, clientApps, minimumClientAuthentication } = this.entra;
-    rejectIf(!audiences.includes(aud), 'audience');
+    rejectIf(!audiences.includes(canonicalName(aud)), 'audience');
     const isAllowed = clientApps.length === 0 || clientApps.includes(clientApp);
     rejectIf(!isAllowed, 'client-app-not-allowed', clientApp);
     rejectIf(

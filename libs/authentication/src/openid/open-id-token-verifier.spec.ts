@@ -67,6 +67,26 @@ async function verify(text: string, changes: JsonObject = {}): Promise<Principal
 }
 
 describe('OpenIdTokenVerifier', () => {
+  it('gives one person one name, whatever the case of the GUIDs in claims and settings', async () => {
+    const GUID = 'ABCDEF01-ABCD-4ABC-8ABC-ABCDEFABCDEF';
+    const forms = [GUID, GUID.toLowerCase()];
+    const principals: Principal[] = [];
+    for (const claimed of forms) {
+      for (const configured of forms) {
+        const claims = { sub: claimed, azp: claimed, aud: claimed, org: claimed, gty: claimed };
+        const settings = {
+          ...{ audiences: [configured], clientApps: [configured], botClientApps: [configured] },
+          tenant: { claim: 'org', allowed: [configured] },
+          serviceWhen: { claim: 'gty', equals: configured },
+        };
+        principals.push(await verify(token(claims), settings));
+      }
+    }
+    const guid = GUID.toLowerCase();
+    const expected = { kind: 'bot', tenant: guid, subject: guid, clientApp: guid };
+    expect(principals).toMatchObject([expected, expected, expected, expected]);
+  });
+
   it('maps the claims of a provider to a principal', async () => {
     expect(await verify(token())).toEqual({
       kind: 'user',

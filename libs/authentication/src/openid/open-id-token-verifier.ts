@@ -1,7 +1,7 @@
 import { errors, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { isPermission } from '../access/permission.js';
-import type { Principal } from '#libs/platform';
+import { type CanonicalName, canonicalName, type Principal } from '#libs/platform';
 import { rejectIf, TokenRejected } from '../errors.js';
 import type { UnverifiedJwt } from '../jwt/parse-jwt.js';
 import { checkTimeClaims } from '../jwt/time-claims.js';
@@ -58,7 +58,8 @@ export class OpenIdTokenVerifier extends TokenVerifier {
       { nowMs: keys.clock.now(), skewSeconds, maxLifetimeSeconds },
     );
     const audiences = typeof claims.aud === 'string' ? [claims.aud] : claims.aud;
-    rejectIf(!audiences.some((audience) => this.issuer.audiences.includes(audience)), 'audience');
+    const isMeant = audiences.some((one) => this.issuer.audiences.includes(canonicalName(one)));
+    rejectIf(!isMeant, 'audience');
     const principal = this.#principalOf(claims);
     await this.#verifySignature(token);
     return principal;
@@ -67,12 +68,11 @@ export class OpenIdTokenVerifier extends TokenVerifier {
   async #verifySignature({ text, keyId }: UnverifiedJwt): Promise<void> {
     const key = await this.#keys.find(keyId);
     if (key === undefined) throw new TokenRejected('key-unknown');
-    const { issuer, audiences } = this.issuer;
+    const { issuer } = this.issuer;
     try {
       await jwtVerify(text, key.publicKey, {
         algorithms: ['RS256'],
         issuer,
-        audience: [...audiences],
         currentDate: new Date(this.dependencies.keys.clock.now()),
         clockTolerance: this.dependencies.skewSeconds,
       });
@@ -84,10 +84,10 @@ export class OpenIdTokenVerifier extends TokenVerifier {
 
   #principalOf(claims: Claims): Principal {
     const { issuer } = this;
-    const clientApp = textClaim(claims, issuer.clientAppClaim);
+    const clientApp = nameClaim(claims, issuer.clientAppClaim);
     const isListed = clientApp !== undefined && issuer.clientApps.includes(clientApp);
     rejectIf(issuer.clientApps.length > 0 && !isListed, 'client-app-not-allowed', clientApp);
-    const subject = textClaim(claims, issuer.subjectClaim);
+    const subject = nameClaim(claims, issuer.subjectClaim);
     if (subject === undefined) throw new TokenRejected('claims-malformed', issuer.subjectClaim);
     const isService = isFulfilled(issuer.serviceWhen, claims);
     const isBot = clientApp !== undefined && issuer.botClientApps.includes(clientApp);
@@ -106,10 +106,10 @@ export class OpenIdTokenVerifier extends TokenVerifier {
     };
   }
 
-  #tenantOf(claims: Claims): string {
+  #tenantOf(claims: Claims): CanonicalName {
     const { tenant } = this.issuer;
     if (typeof tenant === 'string') return tenant;
-    const claimed = textClaim(claims, tenant.claim);
+    const claimed = nameClaim(claims, tenant.claim);
     if (claimed === undefined || !tenant.allowed.includes(claimed))
       throw new TokenRejected('tenant-not-allowed');
     return claimed;
@@ -143,6 +143,12 @@ function textClaim(claims: Claims, claim: string): string | undefined {
   return value;
 }
 
+/** As `textClaim`, in the canonical form. */
+function nameClaim(claims: Claims, claim: string): CanonicalName | undefined {
+  const value = textClaim(claims, claim);
+  return value === undefined ? undefined : canonicalName(value);
+}
+
 /** @throws TokenRejected when the claim is neither a text nor a list of texts */
 function namesIn(value: unknown, claim: string): string[] {
   if (value === undefined) return [];
@@ -153,5 +159,9 @@ function namesIn(value: unknown, claim: string): string[] {
 }
 
 function isFulfilled({ claim, equals }: OpenIdIssuer['serviceWhen'], claims: Claims): boolean {
-  return Object.hasOwn(claims, claim) && claims[claim] === equals;
+  return Object.hasOwn(claims, claim) && comparable(claims[claim]) === comparable(equals);
+}
+
+function comparable(value: unknown): unknown {
+  return typeof value === 'string' ? canonicalName(value) : value;
 }

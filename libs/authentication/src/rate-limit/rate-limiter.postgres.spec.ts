@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Database, dataSourceOptions, type Principal } from '#libs/platform';
+import { canonicalName, Database, dataSourceOptions, type Principal } from '#libs/platform';
 import { ManualClock, MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { settingsFrom } from '../testing/settings.js';
 import { PostgresRateLimitStore } from './postgres-rate-limit-store.js';
@@ -51,8 +51,8 @@ function newPrincipal(): Principal {
   return {
     kind: 'user',
     issuer: 'https://login.test',
-    tenant: 'tenant',
-    subject: `person ${principalCount}`,
+    tenant: canonicalName('tenant'),
+    subject: canonicalName(`person ${principalCount}`),
     permissions: [],
     isGuest: false,
   };

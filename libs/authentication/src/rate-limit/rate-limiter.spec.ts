@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Principal } from '#libs/platform';
+import { canonicalName, type Principal } from '#libs/platform';
 import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { settingsFrom } from '../testing/settings.js';
 import { RateLimiter } from './rate-limiter.js';
@@ -8,8 +8,8 @@ import { MemoryRateLimitStore } from '../testing/memory-rate-limit-store.js';
 const alice: Principal = {
   kind: 'user',
   issuer: 'https://login.test',
-  tenant: 'tenant',
-  subject: 'alice',
+  tenant: canonicalName('tenant'),
+  subject: canonicalName('alice'),
   permissions: [],
   isGuest: false,
 };
@@ -73,7 +73,9 @@ describe('RateLimiter', () => {
       limit: 2,
       retryAfterSeconds: 45,
     });
-    expect(await limiter.countRequest({ ...alice, subject: 'bob' })).toEqual({ isAllowed: true });
+    expect(await limiter.countRequest({ ...alice, subject: canonicalName('bob') })).toEqual({
+      isAllowed: true,
+    });
     await clock.advance(44_500);
     expect(await limiter.countRequest(alice)).toEqual({ isAllowed: true });
   });

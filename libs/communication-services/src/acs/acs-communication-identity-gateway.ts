@@ -1,5 +1,6 @@
 import type { TokenScope } from '@azure/communication-identity';
 import type { BeforeApplicationShutdown } from '@nestjs/common';
+import type { CommunicationUserId } from '#libs/platform';
 import type { RequestBudget } from '#libs/request-budget';
 import {
   type Acknowledged,
@@ -69,7 +70,7 @@ export class AcsCommunicationIdentityGateway
 
   async issueToken(
     call: GatewayCall,
-    token: TokenRequest & { readonly communicationUserId: string },
+    token: TokenRequest & { readonly communicationUserId: CommunicationUserId },
   ): Promise<IssuedToken> {
     const { communicationUserId, scopes, expiresInMinutes } = token;
     const { value, evidence } = await this.#caller.perform({
@@ -84,7 +85,10 @@ export class AcsCommunicationIdentityGateway
     return { ...value, evidence };
   }
 
-  async revokeTokens(call: GatewayCall, communicationUserId: string): Promise<Acknowledged> {
+  async revokeTokens(
+    call: GatewayCall,
+    communicationUserId: CommunicationUserId,
+  ): Promise<Acknowledged> {
     return this.#performUnlessMissing({
       operation: 'revoke',
       ...this.#callAbout(communicationUserId, call),
@@ -92,7 +96,10 @@ export class AcsCommunicationIdentityGateway
     });
   }
 
-  async deleteIdentity(call: GatewayCall, communicationUserId: string): Promise<Acknowledged> {
+  async deleteIdentity(
+    call: GatewayCall,
+    communicationUserId: CommunicationUserId,
+  ): Promise<Acknowledged> {
     return this.#performUnlessMissing({
       operation: 'delete',
       ...this.#callAbout(communicationUserId, call),
@@ -135,7 +142,7 @@ export class AcsCommunicationIdentityGateway
 
   /** @throws IdentityNotOwned which saves a call that ACS would refuse */
   #callAbout(
-    communicationUserId: string,
+    communicationUserId: CommunicationUserId,
     call: GatewayCall,
   ): Pick<AcsCall<unknown>, 'call' | 'resource' | 'requester'> {
     const resource = this.resources.find(call.resource);

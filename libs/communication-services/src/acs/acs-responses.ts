@@ -1,4 +1,9 @@
 import { z } from 'zod';
+import {
+  canonicalCommunicationUserId,
+  type CommunicationUserId,
+  resourceIdOf,
+} from '#libs/platform';
 import type { CommunicationResource } from '../resources/communication-resources.js';
 import { InvalidResponse } from './upstream-failure.js';
 
@@ -28,12 +33,11 @@ export class AcsResponses {
   }
 
   /** @throws InvalidResponse also when the identity is not of the configured resource */
-  user(response: unknown): z.output<typeof user> {
+  user(response: unknown): { readonly communicationUserId: CommunicationUserId } {
     const result = user.safeParse(response);
-    const prefix = `8:acs:${this.resource.immutableResourceId}_`;
-    const isOwned =
-      result.success && result.data.communicationUserId.toLowerCase().startsWith(prefix);
-    if (!isOwned) throw new InvalidResponse('no identity of the configured resource');
-    return result.data;
+    const id = result.data && canonicalCommunicationUserId(result.data.communicationUserId);
+    if (id === undefined || resourceIdOf(id) !== this.resource.immutableResourceId)
+      throw new InvalidResponse('no identity of the configured resource');
+    return { communicationUserId: id };
   }
 }

@@ -1,4 +1,4 @@
-import { GUID_SOURCE } from '#libs/platform';
+import { type CanonicalName, type CommunicationUserId, resourceIdOf } from '#libs/platform';
 import { ResourceNotConfigured } from '../errors.js';
 
 /** One configured ACS resource. */
@@ -14,9 +14,6 @@ export interface CommunicationResource {
   /** Tenants whose identities are created in it. */
   readonly tenants: readonly string[];
 }
-
-/** The id of an ACS user: the GUID of the resource, then one of the user. */
-const ACS_USER_PATTERN = new RegExp(`^8:acs:(${GUID_SOURCE})_${GUID_SOURCE}$`, 'i');
 
 /** The configured ACS resources, by name, tenant and the ids of their identities. */
 export class CommunicationResources {
@@ -56,17 +53,19 @@ export class CommunicationResources {
   }
 
   /** The resource in which an identity of the tenant is created. */
-  forTenant(tenant: string): CommunicationResource {
+  forTenant(tenant: CanonicalName): CommunicationResource {
     return this.#byTenant.get(tenant.toLowerCase()) ?? this.default;
   }
 
   /**
    * The resource that an identity belongs to.
    *
-   * @returns `undefined` for another kind of id, or one of a resource that is not configured
+   * @returns `undefined` for one of a resource that is not configured
    */
-  ofCommunicationUserId(communicationUserId: string): CommunicationResource | undefined {
-    const id = ACS_USER_PATTERN.exec(communicationUserId)?.[1];
-    return id === undefined ? undefined : this.#byId.get(id.toLowerCase());
+  ofCommunicationUserId(
+    communicationUserId: CommunicationUserId,
+  ): CommunicationResource | undefined {
+    const id = resourceIdOf(communicationUserId);
+    return id === undefined ? undefined : this.#byId.get(id);
   }
 }

@@ -15,6 +15,7 @@ const resource = z.strictObject({
   endpoint: httpsOrigin(),
   resourceId: z.guid('must be a GUID').toLowerCase(),
   credentialSecret: secretName.optional(),
+  /** In lower case: no two tenants differ in case only. */
   tenants: z.array(z.string().min(1).max(256).toLowerCase()).default([]),
   default: z.boolean().default(false),
 });

@@ -1,3 +1,4 @@
+import { communicationUserIdOf } from '#libs/platform/testing';
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AcsOperation } from '#libs/request-budget';
@@ -110,10 +111,17 @@ export function describeGateway(name: string, start: () => Promise<GatewayHarnes
       const owner =
         other === undefined ? randomUUID() : harness.resources.find(other).immutableResourceId;
       const foreign = `8:acs:${owner}_${randomUUID()}`;
-      const issue = gateway.issueToken(call, { ...token, communicationUserId: foreign });
+      const issue = gateway.issueToken(call, {
+        ...token,
+        communicationUserId: communicationUserIdOf(foreign),
+      });
       await expect(issue).rejects.toBeInstanceOf(IdentityNotOwned);
-      await expect(gateway.revokeTokens(call, foreign)).rejects.toBeInstanceOf(IdentityNotOwned);
-      await expect(gateway.deleteIdentity(call, foreign)).rejects.toBeInstanceOf(IdentityNotOwned);
+      await expect(
+        gateway.revokeTokens(call, communicationUserIdOf(foreign)),
+      ).rejects.toBeInstanceOf(IdentityNotOwned);
+      await expect(
+        gateway.deleteIdentity(call, communicationUserIdOf(foreign)),
+      ).rejects.toBeInstanceOf(IdentityNotOwned);
     });
 
     it('refuses a resource that is not configured', async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '#libs/platform';
+import type { Clock, CommunicationUserId } from '#libs/platform';
+import { communicationUserIdOf } from '#libs/platform/testing';
 import type { AcsOperation } from '#libs/request-budget';
 import {
   type Acknowledged,
@@ -18,7 +19,7 @@ interface MemoryIdentity {
 }
 
 interface MemoryToken {
-  readonly communicationUserId: string;
+  readonly communicationUserId: CommunicationUserId;
   /** Revocations of the identity before the token was issued. */
   readonly revocations: number;
 }
@@ -79,13 +80,16 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
 
   async issueToken(
     call: GatewayCall,
-    token: TokenRequest & { readonly communicationUserId: string },
+    token: TokenRequest & { readonly communicationUserId: CommunicationUserId },
   ): Promise<IssuedToken> {
     this.#assertOwned(call, token.communicationUserId);
     return this.#perform('issue', call, () => this.#issue(token));
   }
 
-  async revokeTokens(call: GatewayCall, communicationUserId: string): Promise<Acknowledged> {
+  async revokeTokens(
+    call: GatewayCall,
+    communicationUserId: CommunicationUserId,
+  ): Promise<Acknowledged> {
     this.#assertOwned(call, communicationUserId);
     return this.#perform('revoke', call, () => {
       const identity = this.identities.get(communicationUserId);
@@ -94,7 +98,10 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
     });
   }
 
-  async deleteIdentity(call: GatewayCall, communicationUserId: string): Promise<Acknowledged> {
+  async deleteIdentity(
+    call: GatewayCall,
+    communicationUserId: CommunicationUserId,
+  ): Promise<Acknowledged> {
     this.#assertOwned(call, communicationUserId);
     return this.#perform('delete', call, () => {
       this.identities.delete(communicationUserId);
@@ -133,9 +140,9 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
     return { ...value, evidence: { secretVersion: 'memory', correlationVector } };
   }
 
-  #add(call: GatewayCall): string {
+  #add(call: GatewayCall): CommunicationUserId {
     const { immutableResourceId, name } = this.resources.find(call.resource);
-    const id = `8:acs:${immutableResourceId}_${randomUUID()}`;
+    const id = communicationUserIdOf(`8:acs:${immutableResourceId}_${randomUUID()}`);
     this.identities.set(id, { resource: name, revocations: 0 });
     return id;
   }
@@ -143,7 +150,10 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
   #issue({
     communicationUserId,
     expiresInMinutes,
-  }: TokenRequest & { readonly communicationUserId: string }): { token: string; expiresOn: Date } {
+  }: TokenRequest & { readonly communicationUserId: CommunicationUserId }): {
+    token: string;
+    expiresOn: Date;
+  } {
     const identity = this.identities.get(communicationUserId);
     if (!identity) throw new IdentityMissing();
     const token = `memory-token-${randomUUID()}`;
@@ -151,7 +161,7 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
     return { token, expiresOn: new Date(this.clock.now() + expiresInMinutes * 60_000) };
   }
 
-  #assertOwned(call: GatewayCall, communicationUserId: string): void {
+  #assertOwned(call: GatewayCall, communicationUserId: CommunicationUserId): void {
     const owner = this.resources.ofCommunicationUserId(communicationUserId);
     if (owner !== this.resources.find(call.resource)) throw new IdentityNotOwned();
   }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '#libs/audit';
-import type { CallContext } from '#libs/platform';
+import type { CallContext, CanonicalName } from '#libs/platform';
 import { IdentityMap } from '../store/identity-map.js';
 import type { Mapping } from '../model/mapping.js';
 import { auditActorOf } from '../lifecycle/call-context.js';
@@ -37,7 +37,10 @@ export class IdentityExport {
    * @param tenant `undefined`: every tenant, for operators
    * @throws AuditUnavailable before the first line
    */
-  async run(tenant: string | undefined, context: CallContext): Promise<AsyncGenerator<ExportLine>> {
+  async run(
+    tenant: CanonicalName | undefined,
+    context: CallContext,
+  ): Promise<AsyncGenerator<ExportLine>> {
     await this.audit.record({
       ...auditActorOf(context),
       action: 'identity.export',
@@ -47,7 +50,7 @@ export class IdentityExport {
     return this.#lines(tenant);
   }
 
-  async *#lines(tenant: string | undefined): AsyncGenerator<ExportLine> {
+  async *#lines(tenant: CanonicalName | undefined): AsyncGenerator<ExportLine> {
     let after: string | undefined;
     for (;;) {
       const page = await this.map.search({ tenant, after, limit: PAGE_SIZE });

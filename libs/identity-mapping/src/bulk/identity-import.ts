@@ -3,7 +3,9 @@ import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
 import {
   type CallContext,
+  type CanonicalName,
   Clock,
+  type CommunicationUserId,
   ServiceError,
   StorageUnavailable,
   TimeSlices,
@@ -34,7 +36,7 @@ export interface ImportRequest extends CallContext {
   /** Newline-delimited JSON. */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** The tenant of lines without one. */
-  readonly tenant: string;
+  readonly tenant: CanonicalName;
   /** Whether lines may be of other tenants; for operators. Default: false. */
   readonly isAnyTenant?: boolean;
   /** Whether identities are created at ACS for lines without one. */
@@ -235,7 +237,7 @@ export class IdentityImport {
   /** Links as `IdentityLinking` does, but the mapping is suspended from its first version on. */
   async #linkSuspended(
     item: ImportItem,
-    communicationUserId: string,
+    communicationUserId: CommunicationUserId,
     context: CallContext,
   ): Promise<{ mapping: Mapping; isNew: boolean }> {
     const resource = this.#resourceOf(item);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { InvalidJson, parseStrictJson } from '#libs/platform';
-import { canonicalName, type Mapping } from '../model/mapping.js';
+import { type CanonicalName, InvalidJson, parseStrictJson } from '#libs/platform';
+import type { Mapping } from '../model/mapping.js';
 import { identityFields } from '../model/identity-fields.js';
 import type { IdentityDescription } from '../lifecycle/identity-linking.js';
 import type { StreamLine } from './line-reader.js';
@@ -63,7 +63,7 @@ const heroLine = z
  */
 export function readImportLine(
   line: StreamLine,
-  { tenant, isAnyTenant }: { readonly tenant: string; readonly isAnyTenant: boolean },
+  { tenant, isAnyTenant }: { readonly tenant: CanonicalName; readonly isAnyTenant: boolean },
 ): ImportItem | LineFault {
   const { number } = line;
   if ('problem' in line) return { number, code: 'invalid-line', detail: line.problem };
@@ -77,8 +77,8 @@ export function readImportLine(
   const result = (isHero ? heroLine : identityLine).safeParse(json);
   if (!result.success) return { number, code: 'invalid-line', detail: faultsOf(result.error) };
   const data: z.output<typeof identityLine> = result.data;
-  const lineTenant = canonicalName(data.tenant ?? tenant);
-  if (lineTenant !== canonicalName(tenant) && !isAnyTenant) {
+  const lineTenant = data.tenant ?? tenant;
+  if (lineTenant !== tenant && !isAnyTenant) {
     return { number, code: 'tenant-not-allowed', detail: 'the tenant is not the caller’s own' };
   }
   const isSuspended = data.status === 'suspended';
@@ -90,11 +90,11 @@ export function readImportLine(
     number,
     isSuspended,
     tenant: lineTenant,
-    subject: canonicalName(data.subject),
+    subject: data.subject,
     kind: data.kind,
     ...(data.displayName !== undefined && { displayName: data.displayName }),
     ...(data.communicationUserId !== undefined && {
-      communicationUserId: data.communicationUserId.toLowerCase(),
+      communicationUserId: data.communicationUserId,
     }),
   };
 }

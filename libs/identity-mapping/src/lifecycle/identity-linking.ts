@@ -1,11 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
-import { type CallContext, Clock } from '#libs/platform';
+import { type CallContext, Clock, type CommunicationUserId } from '#libs/platform';
 import {
   type ApplicationIdentity,
   auditTargetOf,
-  canonicalIdentity,
   isProvisioned,
   type Mapping,
   newMapping,
@@ -25,7 +24,7 @@ import { auditActorOf } from './call-context.js';
 export interface IdentityDescription extends ApplicationIdentity {
   readonly displayName?: string | undefined;
   /** An identity that exists at ACS; absent: one is created. */
-  readonly communicationUserId?: string | undefined;
+  readonly communicationUserId?: CommunicationUserId | undefined;
 }
 
 /** A link is attempted again when another caller has changed one of its mappings. */
@@ -56,10 +55,10 @@ export class IdentityLinking {
     description: IdentityDescription,
     context: CallContext,
   ): Promise<{ readonly mapping: Mapping; readonly isNew: boolean }> {
-    const { kind, displayName, communicationUserId } = description;
-    const identity = canonicalIdentity(description);
+    const { tenant, subject, kind, displayName, communicationUserId } = description;
+    const identity = { tenant, subject, kind };
     if (communicationUserId !== undefined) {
-      return this.#link(identity, communicationUserId.toLowerCase(), displayName, context);
+      return this.#link(identity, communicationUserId, displayName, context);
     }
     const known = await this.map.find(identity, this.resources.forTenant(identity.tenant).name);
     if (known && known.kind !== kind) throw new IdentityKindConflict();
@@ -71,7 +70,7 @@ export class IdentityLinking {
 
   async #link(
     identity: ApplicationIdentity,
-    communicationUserId: string,
+    communicationUserId: CommunicationUserId,
     displayName: string | undefined,
     context: CallContext,
   ): Promise<{ mapping: Mapping; isNew: boolean }> {
@@ -103,7 +102,7 @@ export class IdentityLinking {
 
   async #store(
     pending: Mapping | undefined,
-    link: IdentityDescription & { resource: string; communicationUserId: string },
+    link: IdentityDescription & { resource: string; communicationUserId: CommunicationUserId },
     context: CallContext,
   ): Promise<ProvisionedMapping> {
     const { communicationUserId, displayName } = link;

@@ -1,18 +1,25 @@
 import { z } from 'zod';
-import { GUID_SOURCE } from '#libs/platform';
+import {
+  canonicalCommunicationUserId,
+  type CanonicalName,
+  canonicalName,
+  type CommunicationUserId,
+  GUID_SOURCE,
+} from '#libs/platform';
 import { IDENTITY_KINDS } from './mapping.js';
 
 /** Any script; no control, format, unassigned or surrogate characters, no line separators. */
 const PLAIN = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;
 const ACS_USER = new RegExp(`^8:acs:${GUID_SOURCE}_${GUID_SOURCE}$`, 'i');
 
-function name(noun: string): z.ZodString {
+function name(noun: string): z.ZodType<CanonicalName, string> {
   return z
     .string()
     .min(1, `must name ${noun}`)
     .max(256, 'must have at most 256 characters')
     .regex(PLAIN, 'must not hold control characters')
-    .refine((text) => text.trim() === text, 'must not begin or end with a space');
+    .refine((text) => text.trim() === text, 'must not begin or end with a space')
+    .transform(canonicalName);
 }
 
 /** The fields that describe an application identity, in requests and in imported lines. */
@@ -31,6 +38,12 @@ export const identityFields = {
   communicationUserId: z
     .string()
     .regex(ACS_USER, 'is not the id of an ACS user, 8:acs:<resource>_<user>')
+    .transform((text, context): CommunicationUserId => {
+      const id = canonicalCommunicationUserId(text);
+      if (id !== undefined) return id;
+      context.addIssue('is not the id of an ACS user, 8:acs:<resource>_<user>');
+      return z.NEVER;
+    })
     .meta({
       example: '8:acs:e0a1b2c3-5d6e-4f70-8a91-b2c3d4e50001_0000002e-1a2b-3c4d-5e6f-3a3a0d000000',
     }),

@@ -1,5 +1,10 @@
 import type { AuditTarget } from '#libs/audit';
-import { ascendingUuidV7, canonicalGuid } from '#libs/platform';
+import {
+  ascendingUuidV7,
+  type CanonicalName,
+  canonicalName,
+  type CommunicationUserId,
+} from '#libs/platform';
 
 /** The kinds of application identities. */
 export const IDENTITY_KINDS = ['user', 'service', 'bot'] as const;
@@ -7,8 +12,8 @@ export type IdentityKind = (typeof IDENTITY_KINDS)[number];
 
 /** The identity of a caller at its identity provider. For Entra, `tenant` is `tid` and `subject` is `oid`. */
 export interface ApplicationIdentity {
-  readonly tenant: string;
-  readonly subject: string;
+  readonly tenant: CanonicalName;
+  readonly subject: CanonicalName;
   readonly kind: IdentityKind;
 }
 
@@ -30,7 +35,7 @@ export interface Mapping extends ApplicationIdentity {
   readonly resource: string;
   readonly status: MappingStatus;
   /** `8:acs:…`; `undefined` until ACS has created the identity. */
-  readonly communicationUserId: string | undefined;
+  readonly communicationUserId: CommunicationUserId | undefined;
   readonly displayName: string | undefined;
   /** Starts at 1; grows by one with each change. */
   readonly version: number;
@@ -46,7 +51,7 @@ export interface Mapping extends ApplicationIdentity {
 
 /** A mapping whose communication identity exists at ACS. */
 export interface ProvisionedMapping extends Mapping {
-  readonly communicationUserId: string;
+  readonly communicationUserId: CommunicationUserId;
 }
 
 /** A mapping in its first version, to be stored. Default status: pending. */
@@ -82,16 +87,15 @@ export function auditTargetOf(mapping: Mapping): AuditTarget {
   return communicationUserId === undefined ? target : { ...target, communicationUserId };
 }
 
-/** The canonical form of a tenant or subject: GUIDs in lower case, as in tokens; other names unchanged. */
-export function canonicalName(name: string): string {
-  return canonicalGuid(name) ?? name;
-}
-
 /** An application identity in its canonical form. */
 export function canonicalIdentity({
   tenant,
   subject,
   kind,
-}: ApplicationIdentity): ApplicationIdentity {
+}: {
+  readonly tenant: string;
+  readonly subject: string;
+  readonly kind: IdentityKind;
+}): ApplicationIdentity {
   return { tenant: canonicalName(tenant), subject: canonicalName(subject), kind };
 }

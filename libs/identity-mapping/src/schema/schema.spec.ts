@@ -1,3 +1,4 @@
+import { canonicalName } from '#libs/platform';
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -86,7 +87,12 @@ describe('the schema of the identity map', () => {
       ...['isRevoking', 'updatedAt', 'deletedAt'],
     ]);
     const mapping = newMapping(
-      { tenant: 'contoso', subject: 'alice', kind: 'user', resource: 'default' },
+      {
+        tenant: canonicalName('contoso'),
+        subject: canonicalName('alice'),
+        kind: 'user',
+        resource: 'default',
+      },
       Date.now(),
     );
     expect(MAPPING_COLUMNS.map(({ property }) => property).sort()).toEqual(

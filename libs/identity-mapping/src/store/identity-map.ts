@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { TransactionalWrite } from '#libs/audit';
+import type { CanonicalName, CommunicationUserId } from '#libs/platform';
 import type {
   ApplicationIdentity,
   IdentityKind,
@@ -37,10 +38,10 @@ export interface Claim {
 /** Filters and page of a search, which lists mappings in the order of their ids, oldest first. */
 export interface MappingSearch {
   /** Absent: every tenant. */
-  readonly tenant?: string | undefined;
+  readonly tenant?: CanonicalName | undefined;
   readonly kind?: IdentityKind | undefined;
-  readonly subject?: string | undefined;
-  readonly communicationUserId?: string | undefined;
+  readonly subject?: CanonicalName | undefined;
+  readonly communicationUserId?: CommunicationUserId | undefined;
   /** Absent: all but `deleted`. */
   readonly status?: MappingStatus | undefined;
   /** Only mappings after this id. */
@@ -50,7 +51,7 @@ export interface MappingSearch {
 
 /** An identity that exists at ACS and that no mapping leads to. */
 export interface Orphan {
-  readonly communicationUserId: string;
+  readonly communicationUserId: CommunicationUserId;
   /** The mapping that it was created for. */
   readonly mapping: Mapping;
 }
@@ -73,13 +74,15 @@ export abstract class IdentityMap {
   abstract get(id: string): Promise<Mapping | undefined>;
 
   /** @returns the mappings that exist, also deleted ones, in any order */
-  abstract findByCommunicationUserIds(ids: readonly string[]): Promise<readonly Mapping[]>;
+  abstract findByCommunicationUserIds(
+    ids: readonly CommunicationUserId[],
+  ): Promise<readonly Mapping[]>;
 
   /** @returns the mappings that exist and are not deleted, of all resources, in any order */
   abstract findBySubjects(subjects: readonly TenantSubject[]): Promise<readonly Mapping[]>;
 
   /** @returns all mappings of the subject, of all resources, also deleted ones */
-  abstract listSubject(tenant: string, subject: string): Promise<readonly Mapping[]>;
+  abstract listSubject(tenant: CanonicalName, subject: CanonicalName): Promise<readonly Mapping[]>;
 
   abstract search(search: MappingSearch): Promise<readonly Mapping[]>;
 
@@ -133,7 +136,7 @@ export abstract class IdentityMap {
   abstract addOrphan(orphan: Orphan, lease: Lease): TransactionalWrite;
 
   /** ACS has confirmed the deletion. Rejects with `MappingChanged` when that is recorded already. */
-  abstract finishOrphan(communicationUserId: string): TransactionalWrite;
+  abstract finishOrphan(communicationUserId: CommunicationUserId): TransactionalWrite;
 
   /**
    * Takes over mappings whose lease has expired: pending ones, and those with a deletion or a

@@ -1,4 +1,5 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { CanonicalName, CommunicationUserId } from '#libs/platform';
 import type { IdentityKind, MappingStatus } from '../model/mapping.js';
 
 /**
@@ -47,10 +48,10 @@ export class MappingEntity {
   resource!: string;
 
   @Column({ type: 'text', update: false })
-  tenant!: string;
+  tenant!: CanonicalName;
 
   @Column({ type: 'text', update: false })
-  subject!: string;
+  subject!: CanonicalName;
 
   @Column({ type: 'text', update: false })
   kind!: IdentityKind;
@@ -59,7 +60,7 @@ export class MappingEntity {
   status!: MappingStatus;
 
   @Column({ name: 'communication_user_id', type: 'text', nullable: true })
-  communicationUserId!: string | null;
+  communicationUserId!: CommunicationUserId | null;
 
   @Column({ name: 'display_name', type: 'text', nullable: true })
   displayName!: string | null;

@@ -1,4 +1,5 @@
 import { Check, Column, Entity, Index, ManyToOne, PrimaryColumn, JoinColumn } from 'typeorm';
+import type { CommunicationUserId } from '#libs/platform';
 import { MappingEntity } from './mapping.entity.js';
 
 /** The row of an identity that exists at ACS without a mapping, until its deletion is confirmed. */
@@ -12,7 +13,7 @@ export class OrphanEntity {
     type: 'text',
     primaryKeyConstraintName: 'mapping_orphan_pkey',
   })
-  communicationUserId!: string; // definite: TypeORM fills in every column of a row that it reads
+  communicationUserId!: CommunicationUserId; // definite: TypeORM fills in every column of a row that it reads
 
   @ManyToOne(() => MappingEntity, { nullable: false })
   @JoinColumn({ name: 'mapping_id', foreignKeyConstraintName: 'mapping_orphan_mapping_fkey' })

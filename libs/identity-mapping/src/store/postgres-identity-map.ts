@@ -1,6 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { RowChange, TransactionalWrite } from '#libs/audit';
-import { Clock, Database, mapInSlices, ReadingDatabase, sqlState } from '#libs/platform';
+import {
+  type CanonicalName,
+  Clock,
+  type CommunicationUserId,
+  Database,
+  mapInSlices,
+  ReadingDatabase,
+  sqlState,
+} from '#libs/platform';
 import {
   type ApplicationIdentity,
   type Mapping,
@@ -57,7 +65,9 @@ export class PostgresIdentityMap extends IdentityMap {
     return row && toMapping(row);
   }
 
-  async findByCommunicationUserIds(ids: readonly string[]): Promise<readonly Mapping[]> {
+  async findByCommunicationUserIds(
+    ids: readonly CommunicationUserId[],
+  ): Promise<readonly Mapping[]> {
     return this.#read('communication_user_id = ANY ($1)', [ids]);
   }
 
@@ -72,7 +82,7 @@ export class PostgresIdentityMap extends IdentityMap {
     return rows.map(toMapping);
   }
 
-  async listSubject(tenant: string, subject: string): Promise<readonly Mapping[]> {
+  async listSubject(tenant: CanonicalName, subject: CanonicalName): Promise<readonly Mapping[]> {
     const rows = await this.reading.query<MappingRow>(
       `SELECT ${SELECT_LIST} FROM mapping WHERE tenant = $1 AND subject = $2 AND status <> 'deleted'
        UNION ALL
@@ -156,7 +166,7 @@ export class PostgresIdentityMap extends IdentityMap {
     return insertion(statements.ADD_ORPHAN, row, 1);
   }
 
-  finishOrphan(communicationUserId: string): RowChange {
+  finishOrphan(communicationUserId: CommunicationUserId): RowChange {
     return ifUnchanged('mapping_finish_orphan', changes.FINISH_ORPHAN, [communicationUserId]);
   }
 
@@ -167,7 +177,7 @@ export class PostgresIdentityMap extends IdentityMap {
   }
 
   async claimOverdueOrphans(limit: number, lease: Lease): Promise<readonly Orphan[]> {
-    const rows = await this.database.query<MappingRow & { orphanId: string }>(
+    const rows = await this.database.query<MappingRow & { orphanId: CommunicationUserId }>(
       statements.CLAIM_OVERDUE_ORPHANS,
       [limit, lease.holder, lease.durationMs],
     );

@@ -1,3 +1,4 @@
+import { communicationUserIdOf } from '#libs/platform/testing';
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { TransactionalWrite } from '#libs/audit';
@@ -9,7 +10,7 @@ import {
 } from '../model/mapping.js';
 import { IdentityKindConflict, LeaseLost, MappingChanged } from '../errors.js';
 import type { IdentityMap, Lease, MappingSearch } from '../store/identity-map.js';
-import { ascendingUuidV7 } from '#libs/platform';
+import { ascendingUuidV7, canonicalName, type CommunicationUserId } from '#libs/platform';
 
 /** An adapter under test, with what the suite needs of it. */
 export interface IdentityMapSubject {
@@ -31,8 +32,8 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
     });
 
     const anIdentity = (): ApplicationIdentity => ({
-      tenant: 'contoso',
-      subject: randomUUID(),
+      tenant: canonicalName('contoso'),
+      subject: canonicalName(randomUUID()),
       kind: 'user',
     });
     const lease = (durationMs = 30_000): Lease => ({ holder: randomUUID(), durationMs });
@@ -42,7 +43,8 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       communicationUserId,
       version: mapping.version + 1,
     });
-    const acsId = (): string => `8:acs:${randomUUID()}_${randomUUID()}`;
+    const acsId = (): CommunicationUserId =>
+      communicationUserIdOf(`8:acs:${randomUUID()}_${randomUUID()}`);
 
     it('finds nothing for an identity that was never claimed', async () => {
       expect(await subject.map.find(anIdentity(), RESOURCE)).toBeUndefined();
@@ -282,16 +284,18 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       for (const kind of ['user', 'bot', 'user', 'service', 'user'] as const) {
         all.push(
           await stored({
-            tenant,
+            tenant: canonicalName(tenant),
             kind,
-            subject: randomUUID(),
+            subject: canonicalName(randomUUID()),
             id: ascendingUuidV7(Date.now()),
           }),
         );
       }
       const ids = all.map(({ id }) => id);
       const search = async (more: Partial<MappingSearch>): Promise<string[]> =>
-        (await subject.map.search({ tenant, limit: 100, ...more })).map(({ id }) => id);
+        (await subject.map.search({ tenant: canonicalName(tenant), limit: 100, ...more })).map(
+          ({ id }) => id,
+        );
       expect(await search({})).toEqual(ids);
       expect(await search({ limit: 2 })).toEqual(ids.slice(0, 2));
       expect(await search({ limit: 2, after: ids[1] })).toEqual(ids.slice(2, 4));

@@ -1,5 +1,5 @@
 import type { TransactionalWrite } from '#libs/audit';
-import type { Clock } from '#libs/platform';
+import type { CanonicalName, Clock, CommunicationUserId } from '#libs/platform';
 import {
   type ApplicationIdentity,
   type Mapping,
@@ -44,8 +44,10 @@ export class MemoryIdentityMap extends IdentityMap {
     return Promise.resolve(this.#byId(id)?.mapping);
   }
 
-  async findByCommunicationUserIds(ids: readonly string[]): Promise<readonly Mapping[]> {
-    return this.#where(({ communicationUserId }) => ids.includes(communicationUserId ?? ''));
+  async findByCommunicationUserIds(
+    ids: readonly CommunicationUserId[],
+  ): Promise<readonly Mapping[]> {
+    return this.#where(({ communicationUserId: id }) => id !== undefined && ids.includes(id));
   }
 
   async findBySubjects(subjects: readonly TenantSubject[]): Promise<readonly Mapping[]> {
@@ -56,7 +58,7 @@ export class MemoryIdentityMap extends IdentityMap {
     );
   }
 
-  async listSubject(tenant: string, subject: string): Promise<readonly Mapping[]> {
+  async listSubject(tenant: CanonicalName, subject: CanonicalName): Promise<readonly Mapping[]> {
     return this.#where((mapping) => mapping.tenant === tenant && mapping.subject === subject);
   }
 
@@ -184,7 +186,7 @@ export class MemoryIdentityMap extends IdentityMap {
     });
   }
 
-  finishOrphan(communicationUserId: string): TransactionalWrite {
+  finishOrphan(communicationUserId: CommunicationUserId): TransactionalWrite {
     return this.#change(() => {
       const row = this.#orphans.get(communicationUserId);
       if (row?.expiresAt === undefined) throw mappingChanged();

@@ -1,12 +1,14 @@
+import type { CanonicalName } from '../ids/guid.js';
+
 /** An authenticated caller. Every value comes from a verified token or from configuration. */
 export interface Principal {
   readonly kind: 'user' | 'service' | 'bot';
   /** Issuer of the token. */
   readonly issuer: string;
-  readonly tenant: string;
-  readonly subject: string;
+  readonly tenant: CanonicalName;
+  readonly subject: CanonicalName;
   /** The client application; for a service, the application of `subject`. */
-  readonly clientApp?: string;
+  readonly clientApp?: CanonicalName;
   readonly permissions: readonly string[];
   /** Unique id of the token: `uti` in Entra tokens, `jti` in others. */
   readonly tokenId?: string;

@@ -3,7 +3,12 @@ import { Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions } from '#libs/platform';
-import { ManualClock, MemoryLogger, testDatabase } from '#libs/platform/testing';
+import {
+  communicationUserIdOf,
+  ManualClock,
+  MemoryLogger,
+  testDatabase,
+} from '#libs/platform/testing';
 import { MemorySecretStore } from '#libs/secrets/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { PostgresTokenCache } from './postgres-token-cache.js';
@@ -40,12 +45,16 @@ async function open(): Promise<
     passed: async (minutes) => clock.advance(minutes * 60_000),
     newKey: async () => {
       const mappingId = randomUUID();
+      const communicationUserId = communicationUserIdOf(`8:acs:${randomUUID()}_${randomUUID()}`);
       await database.query(
         `INSERT INTO mapping (id, resource, tenant, subject, kind, status, communication_user_id)
          VALUES ($1, 'default', 'tenant', $2, 'user', 'active', $3)`,
-        [mappingId, randomUUID(), `8:acs:${randomUUID()}_${randomUUID()}`],
+        [mappingId, randomUUID(), communicationUserId],
       );
-      return { mappingId, tokenGeneration: 1, policyVersion: 'policy', variant: 'variant' };
+      return {
+        ...{ mappingId, resource: 'default', communicationUserId },
+        ...{ tokenGeneration: 1, policyVersion: 'policy', variant: 'variant' },
+      };
     },
   };
 }
@@ -142,5 +151,72 @@ describe('PostgresTokenCache', () => {
       [alice.mappingId],
     );
     expect(await cache.find(alice)).toBeUndefined();
+  });
+
+  /** A column that is missing here is a fault: every column has an effect on the answer. */
+  const changes: Readonly<Record<string, string>> = {
+    mapping_id: `(SELECT id FROM mapping WHERE id <> mapping_id LIMIT 1)`,
+    variant: `'other'`,
+    token_generation: '2',
+    policy_version: `'other'`,
+    sealed: 'sealed || sealed',
+    wrapped_key: 'wrapped_key || wrapped_key',
+    key_version: `'other'`,
+    expires_on: `expires_on + interval '1 day'`,
+    reusable_until: `reusable_until + interval '1 day'`,
+    fingerprint: `'of another token'`,
+    fingerprint_key: `'key-2'`,
+    secret_version: `'other'`,
+  };
+
+  it('has a change to attack for every column', async () => {
+    const { database } = await open();
+    const columns = await database.query<{ name: string }>(
+      `SELECT attname AS name FROM pg_attribute
+       WHERE attrelid = 'token_cache'::regclass AND attnum > 0 AND NOT attisdropped`,
+    );
+    expect(columns.map(({ name }) => name).toSorted()).toEqual(Object.keys(changes).toSorted());
+  });
+
+  it.each(Object.entries(changes))(
+    'does not answer with a row whose %s was changed',
+    async (column, value) => {
+      const { cache, database, now, newKey } = await open();
+      const [alice, bob] = [await newKey(), await newKey()];
+      await cache.store(alice, token(now()));
+      await database.query(`UPDATE token_cache SET ${column} = ${value}`);
+      const keys = [alice, bob].flatMap((key) => [
+        key,
+        { ...key, variant: 'other' },
+        { ...key, tokenGeneration: 2 },
+        { ...key, policyVersion: 'other' },
+      ]);
+      for (const key of keys) expect(await cache.find(key)).toBeUndefined();
+    },
+  );
+
+  it('does not answer with the token of an identity that the mapping no longer has', async () => {
+    const { cache, now, newKey } = await open();
+    const [alice, carol] = [await newKey(), await newKey()];
+    await cache.store(alice, token(now()));
+    const { communicationUserId } = carol;
+    expect(await cache.find({ ...alice, communicationUserId })).toBeUndefined();
+    expect(await cache.find({ ...alice, resource: 'other' })).toBeUndefined();
+    expect(await cache.find(alice)).toBeDefined();
+  });
+
+  it('does not answer with the parts of two rows exchanged', async () => {
+    const { cache, database, now, newKey } = await open();
+    const [alice, bob] = [await newKey(), await newKey()];
+    await cache.store(alice, token(now()));
+    await cache.store(bob, {
+      ...token(now()),
+      fingerprint: { ...token(0).fingerprint, fingerprint: 'of bob' },
+    });
+    await database.query(
+      `UPDATE token_cache SET fingerprint = CASE fingerprint WHEN 'print' THEN 'of bob' ELSE 'print' END`,
+    );
+    expect(await cache.find(alice)).toBeUndefined();
+    expect(await cache.find(bob)).toBeUndefined();
   });
 });

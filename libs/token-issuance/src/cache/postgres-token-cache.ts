@@ -9,6 +9,7 @@ interface Row {
   readonly wrappedKey: Buffer;
   readonly keyVersion: string;
   readonly expiresOn: Date;
+  readonly reusableUntil: Date;
   readonly fingerprint: string;
   readonly fingerprintKey: string;
   readonly secretVersion: string | null;
@@ -36,20 +37,28 @@ export class PostgresTokenCache extends TokenCache {
     try {
       const [row] = await this.database.query<Row>(
         `SELECT sealed AS ciphertext, wrapped_key AS "wrappedKey", key_version AS "keyVersion",
-                expires_on AS "expiresOn", fingerprint, fingerprint_key AS "fingerprintKey",
-                secret_version AS "secretVersion"
+                expires_on AS "expiresOn", reusable_until AS "reusableUntil", fingerprint,
+                fingerprint_key AS "fingerprintKey", secret_version AS "secretVersion"
          FROM token_cache
-         WHERE mapping_id = $1 AND variant = $2 AND token_generation = $3 AND reusable_until >= $4`,
-        [key.mappingId, key.variant, key.tokenGeneration, new Date(this.clock.now())],
+         WHERE mapping_id = $1 AND variant = $2 AND token_generation = $3 AND policy_version = $4
+               AND reusable_until >= $5`,
+        [
+          key.mappingId,
+          key.variant,
+          key.tokenGeneration,
+          key.policyVersion,
+          new Date(this.clock.now()),
+        ],
       );
       if (!row) return undefined;
       const { expiresOn, fingerprint, fingerprintKey, secretVersion } = row;
-      return {
-        token: await this.encryption.decrypt(row, associatedDataOf(key, expiresOn)),
+      const stored = {
         expiresOn,
         fingerprint: { fingerprint, fingerprintKey },
         secretVersion: secretVersion ?? undefined,
       };
+      const associatedData = associatedDataOf(key, stored, row.reusableUntil);
+      return { token: await this.encryption.decrypt(row, associatedData), ...stored };
     } catch (error) {
       this.metrics.observeCacheFault('open');
       this.logger.warn({ identityId: key.mappingId, error }, 'a cached token could not be read');
@@ -59,10 +68,11 @@ export class PostgresTokenCache extends TokenCache {
 
   async store(key: CacheKey, token: CachedToken): Promise<void> {
     const { expiresOn, fingerprint, secretVersion } = token;
+    const until = reusableUntil(this.clock.now(), expiresOn);
     try {
       const { ciphertext, wrappedKey, keyVersion } = await this.encryption.encrypt(
         token.token,
-        associatedDataOf(key, expiresOn),
+        associatedDataOf(key, token, until),
       );
       await this.database.query(
         `INSERT INTO token_cache (mapping_id, variant, token_generation, policy_version, sealed, wrapped_key,
@@ -84,7 +94,7 @@ export class PostgresTokenCache extends TokenCache {
           wrappedKey,
           keyVersion,
           expiresOn,
-          reusableUntil(this.clock.now(), expiresOn),
+          until,
           fingerprint.fingerprint,
           fingerprint.fingerprintKey,
           secretVersion ?? null,
@@ -115,10 +125,21 @@ export class PostgresTokenCache extends TokenCache {
 }
 
 /**
- * Without it, a person who can write to the table could assign a token to another identity, or
- * extend the time for which it is reused.
+ * Every member that decides who gets the token, for how long, and what the log says about it. Without
+ * it, a person who can write to the table could exchange rows, or parts of rows.
+ *
+ * The scopes are in `variant`.
  */
-function associatedDataOf(key: CacheKey, expiresOn: Date): string {
-  const { mappingId, tokenGeneration, variant } = key;
-  return JSON.stringify([mappingId, tokenGeneration, variant, expiresOn.getTime()]);
+function associatedDataOf(
+  key: CacheKey,
+  { expiresOn, fingerprint, secretVersion }: Omit<CachedToken, 'token'>,
+  until: Date,
+): string {
+  return JSON.stringify([
+    'token-cache/2',
+    ...[key.mappingId, key.resource, key.communicationUserId, key.tokenGeneration],
+    ...[key.policyVersion, key.variant],
+    ...[expiresOn.getTime(), until.getTime()],
+    ...[fingerprint.fingerprint, fingerprint.fingerprintKey, secretVersion ?? null],
+  ]);
 }

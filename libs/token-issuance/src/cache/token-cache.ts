@@ -1,9 +1,14 @@
 import type { TokenFingerprint } from '#libs/audit';
+import type { CommunicationUserId } from '#libs/platform';
 
 /** What a cached token was issued for. A token is reused for the same key only. */
 export interface CacheKey {
   /** Id of the mapping. */
   readonly mappingId: string;
+  /** Name of the ACS resource of the mapping. */
+  readonly resource: string;
+  /** Of the mapping. */
+  readonly communicationUserId: CommunicationUserId;
   /** Of the mapping: grows when all its tokens are revoked. */
   readonly tokenGeneration: number;
   readonly policyVersion: string;

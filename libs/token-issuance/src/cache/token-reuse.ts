@@ -82,11 +82,13 @@ export class TokenReuse {
 }
 
 function cacheKeyOf(
-  { id, tokenGeneration }: ProvisionedMapping,
+  { id, resource, communicationUserId, tokenGeneration }: ProvisionedMapping,
   decision: GrantedDecision,
 ): CacheKey {
   return {
     mappingId: id,
+    resource,
+    communicationUserId,
     tokenGeneration,
     policyVersion: decision.version,
     variant: variantOf(decision),

@@ -6,7 +6,7 @@ import { MemoryAuditTrail } from '#libs/audit/testing';
 import { CommunicationResources, UpstreamUnavailable } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
 import { MemoryIdentityMap, wireIdentityMapping } from '#libs/identity-mapping/testing';
-import type { Principal } from '#libs/platform';
+import { canonicalName, type Principal } from '#libs/platform';
 import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { Secret, SecretUnavailable } from '#libs/secrets';
 import { MemorySecretStore } from '#libs/secrets/testing';
@@ -54,7 +54,11 @@ const request = { requestId: 'request-1' };
 
 function callerOf(kind: Principal['kind'], subject = 'alice'): Principal {
   return {
-    ...{ kind, subject, tenant: 'contoso', issuer: 'https://issuer.example', clientApp: 'crm' },
+    kind,
+    subject: canonicalName(subject),
+    tenant: canonicalName('contoso'),
+    clientApp: canonicalName('crm'),
+    issuer: 'https://issuer.example',
     permissions: ['CommunicationToken.Issue'],
     isGuest: false,
   };

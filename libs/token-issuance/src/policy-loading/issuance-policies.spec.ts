@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AuditUnavailable } from '#libs/audit';
 import { MemoryAuditTrail } from '#libs/audit/testing';
-import { ManualClock, MemoryLogger } from '#libs/platform/testing';
+import { communicationUserIdOf, ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { MemoryTokenCache } from '../testing/memory-token-cache.js';
 import { BUILT_IN_POLICY } from '../policy/built-in-policy.js';
@@ -164,6 +164,10 @@ describe('IssuancePolicies', () => {
     await refresh();
     const key = {
       mappingId: 'alice',
+      resource: 'default',
+      communicationUserId: communicationUserIdOf(
+        '8:acs:00000000-0000-4000-8000-000000000001_00000000-0000-4000-8000-000000000002',
+      ),
       tokenGeneration: 1,
       policyVersion: policyVersion(BUILT_IN_POLICY),
       variant: 'variant',

@@ -1,3 +1,4 @@
+import { canonicalName } from '#libs/platform';
 import { describe, expect, it } from 'vitest';
 import type { PolicySubject, TokenOptions } from './issuance-policy.js';
 import { readPolicy } from './policy-file.js';
@@ -51,8 +52,8 @@ rules:
 
 const user: PolicySubject = {
   kind: 'user',
-  tenant: HOME,
-  clientApp: WEB,
+  tenant: canonicalName(HOME),
+  clientApp: canonicalName(WEB),
   permissions: ['CommunicationToken.Issue'],
   isGuest: false,
   isForOthers: false,
@@ -61,7 +62,7 @@ const guest = { ...user, isGuest: true };
 const bot: PolicySubject = { ...user, kind: 'bot', clientApp: undefined };
 const crm: PolicySubject = {
   ...user,
-  clientApp: OTHER,
+  clientApp: canonicalName(OTHER),
   isForOthers: true,
   permissions: ['CommunicationToken.Issue', 'CommunicationToken.Issue.All'],
 };
@@ -128,19 +129,19 @@ describe('IssuancePolicy', () => {
     ],
     [
       'a user, a tenant in capitals',
-      { ...user, tenant: HOME.toUpperCase() },
+      { ...user, tenant: canonicalName(HOME.toUpperCase()) },
       {},
       { rule: 'web-users', scopes: ['voip'], minutes: 120 },
     ],
     [
       'a user of another tenant',
-      { ...user, tenant: OTHER },
+      { ...user, tenant: canonicalName(OTHER) },
       {},
       { rule: undefined, refused: 'no-rule-applies' },
     ],
     [
       'a user of another application',
-      { ...user, clientApp: OTHER },
+      { ...user, clientApp: canonicalName(OTHER) },
       {},
       { rule: undefined, refused: 'no-rule-applies' },
     ],
@@ -208,7 +209,7 @@ describe('IssuancePolicy', () => {
       rule: 'web-users',
       evaluatedRules: [{ rule: 'shorter-days', outcome: 'lifetime-not-allowed' }],
     });
-    expect(policy.decide({ ...user, tenant: OTHER }, {})).toMatchObject({
+    expect(policy.decide({ ...user, tenant: canonicalName(OTHER) }, {})).toMatchObject({
       rule: undefined,
       evaluatedRules: [{ rule: 'shorter-days', outcome: 'allow' }],
     });

@@ -1,3 +1,4 @@
+import type { CanonicalName } from '#libs/platform';
 import type { PolicyDocument, PolicyRule } from './policy-document.js';
 import {
   LifetimeNotAllowed,
@@ -12,9 +13,9 @@ export interface PolicySubject {
   /** Of the identity that the token is for. */
   readonly kind: 'user' | 'service' | 'bot';
   /** Of the identity that the token is for. */
-  readonly tenant: string;
+  readonly tenant: CanonicalName;
   /** Of the caller. */
-  readonly clientApp?: string | undefined;
+  readonly clientApp?: CanonicalName | undefined;
   /** Of the caller. */
   readonly permissions: readonly string[];
   /** Whether the caller is a guest in its tenant. */
@@ -144,7 +145,7 @@ function matches(when: PolicyRule['when'], subject: PolicySubject): boolean {
     (kind === undefined || kind.includes(subject.kind)) &&
     (tenant === undefined || tenant.includes(subject.tenant.toLowerCase())) &&
     (clientApp === undefined ||
-      (subject.clientApp !== undefined && clientApp.includes(subject.clientApp.toLowerCase()))) &&
+      (subject.clientApp !== undefined && clientApp.includes(subject.clientApp))) &&
     (permission === undefined || permission.some((name) => permissions.includes(name))) &&
     (guest === undefined || (!isForOthers && guest === isGuest)) &&
     (forOthers === undefined || forOthers === isForOthers)

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canonicalName } from '#libs/platform';
 
 /** People write policies; a longer file is a mistake or an attack. */
 export const MAX_POLICY_BYTES = 256 * 1024;
@@ -39,7 +40,7 @@ const conditions = z
     tenant: anyOf(z.string().min(1).max(256).toLowerCase())
       .optional()
       .describe('Tenants of the application identity that the token is for.'),
-    clientApp: anyOf(z.string().min(1).max(256).toLowerCase())
+    clientApp: anyOf(z.string().min(1).max(256).transform(canonicalName))
       .optional()
       .describe('Client ids of the calling application.'),
     permission: anyOf(z.string().min(1).max(128))

@@ -1,3 +1,4 @@
+import { canonicalName } from '#libs/platform';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -67,8 +68,8 @@ const policies = fc
 
 const subjects: fc.Arbitrary<PolicySubject> = fc.record({
   kind: fc.constantFrom(...KINDS),
-  tenant: fc.constantFrom(...TENANTS, 'tenant-c'),
-  clientApp: fc.option(fc.constantFrom(...APPS), { nil: undefined }),
+  tenant: fc.constantFrom(...TENANTS, 'tenant-c').map(canonicalName),
+  clientApp: fc.option(fc.constantFrom(...APPS).map(canonicalName), { nil: undefined }),
   permissions: fc.subarray(PERMISSIONS),
   isGuest: fc.boolean(),
   isForOthers: fc.boolean(),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ManualClock } from '#libs/platform/testing';
+import { communicationUserIdOf, ManualClock } from '#libs/platform/testing';
 import { MemoryTokenCache } from './memory-token-cache.js';
 import { describeTokenCache } from './token-cache.contract.js';
 
@@ -12,6 +12,8 @@ describeTokenCache('MemoryTokenCache', async () => {
     newKey: async () =>
       Promise.resolve({
         mappingId: randomUUID(),
+        resource: 'default',
+        communicationUserId: communicationUserIdOf(`8:acs:${randomUUID()}_${randomUUID()}`),
         tokenGeneration: 1,
         policyVersion: 'policy',
         variant: 'variant',

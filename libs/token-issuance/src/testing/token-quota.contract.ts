@@ -1,3 +1,5 @@
+import type { TenantSubject } from '#libs/identity-mapping';
+import { canonicalName } from '#libs/platform';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { TokenQuotaExceeded } from '../policy/errors.js';
@@ -9,9 +11,9 @@ export function describeTokenQuota(
   open: () => Promise<{ quota: TokenQuota; passed: (minutes: number) => Promise<void> }>,
 ): void {
   describe(`${name} as a TokenQuota`, () => {
-    const anIdentity = (): { tenant: string; subject: string } => ({
-      tenant: randomUUID(),
-      subject: randomUUID(),
+    const anIdentity = (): TenantSubject => ({
+      tenant: canonicalName(randomUUID()),
+      subject: canonicalName(randomUUID()),
     });
 
     it('limits each identity, also under concurrent requests', async () => {

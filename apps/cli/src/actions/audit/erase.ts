@@ -1,5 +1,6 @@
 import { AuditLogService } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
+import { canonicalName } from '#libs/platform';
 import { confirm } from '../confirm.js';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 
@@ -15,7 +16,8 @@ export async function erasePersonalData(
   options: EraseOptions,
   composition: CompositionOptions,
 ): Promise<void> {
-  const { tenant, subject, reason, databaseUrl } = options;
+  const { reason, databaseUrl } = options;
+  const [tenant, subject] = [canonicalName(options.tenant), canonicalName(options.subject)];
   await confirm(`Erase the values of ${subject} of tenant ${tenant}?`, options);
   const person = { tenant, subject, ...(reason !== undefined && { reason }) };
   const { receipt, rows } = await withPart(auditPart, databaseUrl, composition, async (service) =>

@@ -1,5 +1,6 @@
 import { identitiesPart, type CompositionOptions } from '#libs/composition';
 import { type ErasureReport, IdentityAdministrationService } from '#libs/identity-mapping';
+import { canonicalName } from '#libs/platform';
 import { confirm } from '../confirm.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 
@@ -14,7 +15,8 @@ export async function erasePerson(
   options: EraseOptions,
   composition: CompositionOptions,
 ): Promise<void> {
-  const { tenant, subject, databaseUrl } = options;
+  const { databaseUrl } = options;
+  const [tenant, subject] = [canonicalName(options.tenant), canonicalName(options.subject)];
   await confirm(`Delete all identities of ${subject} of tenant ${tenant}?`, options);
   const report = await withPart(identitiesPart, databaseUrl, composition, async (service) =>
     service.get(IdentityAdministrationService).erase({ tenant, subject }, operatorCall(options)),

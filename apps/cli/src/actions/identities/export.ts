@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { identitiesPart, type CompositionOptions } from '#libs/composition';
 import { IdentityExport } from '#libs/identity-mapping';
+import { canonicalName } from '#libs/platform';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 
 export interface ExportOptions extends OperatorOptions {
@@ -15,7 +16,8 @@ export async function exportIdentities(
   options: ExportOptions,
   composition: CompositionOptions,
 ): Promise<void> {
-  const { tenant, output, databaseUrl } = options;
+  const { output, databaseUrl } = options;
+  const tenant = options.tenant === undefined ? undefined : canonicalName(options.tenant);
   await withPart(identitiesPart, databaseUrl, composition, async (service) => {
     const exported = await service.get(IdentityExport).run(tenant, operatorCall(options));
     const lines = Readable.from(asText(exported));

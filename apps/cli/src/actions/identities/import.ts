@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { identitiesPart, type CompositionOptions } from '#libs/composition';
 import { IdentityImport, type ImportSummary } from '#libs/identity-mapping';
+import { canonicalName } from '#libs/platform';
 import { progressBar } from '../progress-bar.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 
@@ -39,7 +40,7 @@ async function imported(
       chunks: chunksOf(file, (doneBytes) => {
         bar.show(doneBytes, sizeBytes);
       }),
-      tenant,
+      tenant: canonicalName(tenant),
       isAnyTenant: true,
       isProvisioning: provision,
       ...operatorCall(options),
