@@ -117,6 +117,60 @@ describe('reading from Key Vault', () => {
     },
   );
 
+  const own = { code: 'SecretNotFound', message: 'A secret with (name/id) NAME was not found.' };
+  const disabled = { code: 'Forbidden', message: 'no', innererror: { code: 'SecretDisabled' } };
+  const html = { headers: { 'content-type': 'text/html' }, body: '<html>Sign in</html>' };
+  const json = { 'content-type': 'application/json' };
+  const unmarked = {
+    ...json,
+    ...{ 'x-ms-keyvault-service-version': '', 'x-ms-keyvault-region': '', 'x-ms-request-id': '' },
+  };
+  it.each([
+    ['a web page', html],
+    ['a web page that says it is JSON', { ...html, headers: json }],
+    ['nothing', { body: '' }],
+    ['truncated JSON', { headers: json, body: '{"error":{"code":"SecretNotFound"' }],
+    ['JSON of another shape', { body: { code: 'SecretNotFound', statusCode: 404 } }],
+    ['JSON with another code', { body: { error: { ...own, code: 'NotFound' } } }],
+    ['an error without the headers of the vault', { headers: unmarked, body: { error: own } }],
+    ['a disabled secret without the headers', { headers: unmarked, body: { error: disabled } }],
+    [
+      'the right code for another secret',
+      { body: { error: { ...own, message: 'A secret with (name/id) other was not found.' } } },
+    ],
+  ])('keeps a cached secret when something answers with %s', async (_what, answer) => {
+    const name = `kept-${String(performance.now()).replace('.', '-')}`;
+    await emulator.control.setSecret({ name, value: 'good' });
+    const store = new KeyVaultSecretStore(
+      reader(),
+      { ...settings(), rereadCooldownMs: 0 },
+      new SystemClock(),
+      new MemoryLogger(),
+      new SecretAccessEvents(),
+    );
+    await store.read(name);
+    try {
+      for (const status of [200, 301, 400, 401, 403, 404, 410, 500]) {
+        await emulator.control.removeFaults();
+        const fault = { service: 'key-vault', operation: 'get-secret', kind: 'status' } as const;
+        await emulator.control.addFault({ ...fault, status, ...answer });
+        const error: unknown = await store.reread(name).catch((thrown: unknown) => thrown);
+        expect(error, String(status)).toBeInstanceOf(Error);
+        expect(error, String(status)).not.toBeInstanceOf(SecretNotFound);
+        expect((await store.read(name)).value, String(status)).toBe('good');
+      }
+    } finally {
+      await emulator.control.removeFaults();
+    }
+  });
+
+  it("drops a cached secret on Key Vault's own answer that it is missing", async () => {
+    const error: unknown = await reader()
+      .get('never-there', undefined, 3000)
+      .catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(SecretNotFound);
+  });
+
   it('repeats the request while the vault throttles', async () => {
     const version = await emulator.control.setSecret({ name: 'busy', value: 'value' });
     await emulator.control.addFault({
