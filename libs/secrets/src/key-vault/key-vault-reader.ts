@@ -126,26 +126,18 @@ const VAULT_HEADERS = ['x-ms-keyvault-service-version', 'x-ms-keyvault-region', 
 /** @param secret name, or name/version */
 function isVaultError(error: unknown, secret: string): boolean {
   if (!isRestError(error) || error.response === undefined) return false;
-  const { headers, bodyAsText } = error.response;
+  const { headers } = error.response;
   if (!VAULT_HEADERS.some((name) => (headers.get(name) ?? '') !== '')) return false;
   if (!/^application\/json\s*(?:;|$)/i.test(headers.get('content-type') ?? '')) return false;
-  const { data } = vaultError.safeParse(parseJson(bodyAsText ?? ''));
+  const { data } = vaultError.safeParse(error.details);
   if (data === undefined) return false;
-  const named = /\(name\/id\) (\S+)/.exec(data.error.message)?.[1];
+  const named = /\(name\/id\) (\S+)/.exec(data.error.message ?? '')?.[1];
   return named === undefined || named.toLowerCase() === secret.toLowerCase();
 }
 
 const vaultError = z.object({
-  error: z.object({ code: z.string().min(1), message: z.string().default('') }),
+  error: z.object({ code: z.string().min(1), message: z.string().nullish() }),
 });
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 function refusal(name: string, version: string | undefined, error: unknown): unknown {
   if (!(error instanceof AzureFault)) return error;
