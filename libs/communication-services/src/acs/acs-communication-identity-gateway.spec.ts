@@ -199,6 +199,20 @@ describe('AcsCommunicationIdentityGateway', () => {
     expect(calls).toHaveLength(1);
   });
 
+  it('uses a mended credential at once, also while the malformed one is cached', async () => {
+    const { gateway, secrets } = start();
+    secrets.put('acs-connection-string', 'no key');
+    const cached = await secrets.read('acs-connection-string');
+    vi.spyOn(secrets, 'read').mockResolvedValue(cached);
+    const failure = gateway.createIdentity(call);
+    await expect(failure).rejects.toBeInstanceOf(UpstreamCredentialMalformed);
+    const newest = secrets.put('acs-connection-string', emulator.acsAccessKey);
+    vi.spyOn(secrets, 'reread').mockImplementation(async (name) =>
+      secrets.readVersion(name, newest),
+    );
+    expect((await gateway.createIdentity(call)).evidence.secretVersion).toBe(newest);
+  });
+
   it.each([
     ['cut short', 'endpoint=https://x.example;accesskey=SeCrEt!'],
     [

@@ -347,6 +347,75 @@ describe('KeyVaultSecretStore', () => {
     expect(vault.get).toHaveBeenCalledTimes(3);
   });
 
+  it('finds a new version that is stored soon after another reading past the cache', async () => {
+    const { store, vault, clock } = start();
+    await store.read('a');
+    for (const [nth, pauseMs] of [100, 100, 200, 400, 800].entries()) {
+      const known = await store.reread('a', 'another');
+      await store.reread('a', known.version);
+      vault.get.mockResolvedValue(version('a', String(nth + 2)));
+      await clock.advance(pauseMs);
+      expect(await store.reread('a', known.version)).toMatchObject({ version: String(nth + 2) });
+    }
+  });
+
+  it('reads rarely past the cache while a credential stays wrong, and finds the next one', async () => {
+    const { store, vault, clock } = start();
+    await store.read('a');
+    vault.get.mockClear();
+    for (let second = 0; second < 600; second += 1) {
+      await store.reread('a', '1');
+      await clock.advance(1000);
+    }
+    expect(vault.get.mock.calls.length).toBeLessThan(40);
+    vault.get.mockResolvedValue(version('a', '2'));
+    await clock.advance(timing.rereadCooldownMs);
+    expect(await store.reread('a', '1')).toMatchObject({ version: '2' });
+  });
+
+  it('reads once for any number of callers with the same refused version', async () => {
+    const { store, vault, clock } = start();
+    await store.read('a');
+    vault.get.mockResolvedValue(version('a', '2'));
+    for (let caller = 0; caller < 50; caller += 1) {
+      expect(await store.reread('a', '1')).toMatchObject({ version: '2' });
+      await clock.advance(500);
+    }
+    expect(vault.get).toHaveBeenCalledTimes(2);
+  });
+
+  it('uses a mended secret at once instead of the malformed one in the cache', async () => {
+    const { store, vault, clock } = start();
+    const parse = vi.fn(({ value }: Secret) => {
+      if (value !== 'value 2') throw new Error('malformed');
+      return value;
+    });
+    await expect(store.readParsed('a', parse)).rejects.toThrow('malformed');
+    vault.get.mockResolvedValue(version('a', '2'));
+    await clock.advance(100);
+    expect(await store.readParsed('a', parse)).toBe('value 2');
+  });
+
+  it('reports a malformed secret as malformed while the vault is down', async () => {
+    const { store, vault } = start();
+    await store.read('a');
+    vault.get.mockRejectedValue(new SecretUnavailable());
+    const parsed = store.readParsed('a', () => {
+      throw new Error('malformed');
+    });
+    await expect(parsed).rejects.toThrow('malformed');
+  });
+
+  it('reads a secret again when the cached version has expired', async () => {
+    const { store, vault, clock } = start();
+    const expiresAt = new Date(clock.now() + 5000);
+    vault.get.mockResolvedValue(new Secret({ name: 'a', version: '1', value: 'v', expiresAt }));
+    await store.read('a');
+    vault.get.mockResolvedValue(version('a', '2'));
+    await clock.advance(5000);
+    expect(await store.read('a')).toMatchObject({ version: '2' });
+  });
+
   it('stops using a secret when it expires', async () => {
     const { store, vault, clock } = start();
     const expiresAt = new Date(clock.now() + 5000);
