@@ -21,6 +21,7 @@ export {
 } from './context/principal.js';
 export { dataSourceOptions } from './database/data-source-options.js';
 export { Database, type Transaction } from './database/database.js';
+export { deleteInBatches } from './database/delete-in-batches.js';
 export { databaseSettings, type DatabaseSettings } from './database/database-settings.js';
 export { DatabaseModule } from './database/database.module.js';
 export { asDatabaseUnavailable, isDatabaseOutage, sqlState } from './database/sqlstate.js';
