@@ -37,6 +37,8 @@ const faults: readonly (readonly [string, Fault, Expected])[] = [
   ['loses its response', { kind: 'reply-lost' }, unavailable],
   ['answers with malformed JSON', { kind: 'malformed' }, unavailable],
   ['answers with a web page', { kind: 'malformed', body: '<html>' }, unavailable],
+  ['has a gateway that answers 404', { kind: 'status', status: 404, body: '<html>' }, unavailable],
+  ['has a proxy that answers 403', { kind: 'status', status: 403, body: '<html>' }, unavailable],
   ['answers 500', { kind: 'status', status: 500 }, unavailable],
   ['answers 503', { kind: 'status', status: 503 }, unavailable],
   [

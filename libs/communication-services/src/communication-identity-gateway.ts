@@ -68,12 +68,13 @@ export abstract class CommunicationIdentityGateway {
   /**
    * Creates an identity and its first token in one call. Not safe to repeat.
    *
+   * @returns the identity without a token when ACS's response had an identity but no usable token
    * @throws UpstreamOutcomeUnknown as `createIdentity`
    */
   abstract createIdentityWithToken(
     call: GatewayCall,
     token: TokenRequest,
-  ): Promise<CreatedIdentity & IssuedToken>;
+  ): Promise<CreatedIdentity | (CreatedIdentity & IssuedToken)>;
 
   /**
    * Issues a token. Safe to repeat; each repetition issues another token.

@@ -218,4 +218,25 @@ describe('IdentityMappingService', () => {
     await ensure();
     expect(actions()).toEqual(['identity.outcome-unknown', 'identity.create']);
   });
+
+  it('deletes orphans although the recovery of mappings fails, and the reverse', async () => {
+    const { mapping } = await ensure();
+    const communicationUserId = (
+      await one.gateway.createIdentity({ resource: 'default', ...{ subject: 'lost' } })
+    ).communicationUserId;
+    one.gateway.failNext('delete', new UpstreamUnavailable());
+    await one.orphans.add({ communicationUserId, mapping }, { actor });
+    await one.clock.advance(one.settings.leaseMs + 1);
+    const overdue = vi.spyOn(one.map, 'claimOverdue').mockRejectedValue(new Error('timeout'));
+    await expect(one.worker.sweep()).rejects.toThrow('timeout');
+    expect([...one.gateway.identities.keys()]).toEqual([mapping.communicationUserId]);
+
+    overdue.mockRestore();
+    vi.spyOn(one.map, 'claimOverdueOrphans').mockRejectedValue(new Error('timeout'));
+    one.gateway.failNext('revoke', new UpstreamUnavailable());
+    await one.mappings.revokeTokens({ id: mapping.id, tenant: 'any' }, { actor });
+    await one.clock.advance(one.settings.leaseMs + 1);
+    await expect(one.worker.sweep()).rejects.toThrow('timeout');
+    expect(await one.map.get(mapping.id)).toMatchObject({ isRevoking: false });
+  });
 });

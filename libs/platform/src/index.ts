@@ -22,6 +22,7 @@ export {
 export { dataSourceOptions } from './database/data-source-options.js';
 export { Database, type Transaction } from './database/database.js';
 export { ReadingDatabase } from './database/reading-database.js';
+export { deleteInBatches } from './database/delete-in-batches.js';
 export { databaseSettings, type DatabaseSettings } from './database/database-settings.js';
 export { DatabaseModule } from './database/database.module.js';
 export { asDatabaseUnavailable, isDatabaseOutage, sqlState } from './database/sqlstate.js';

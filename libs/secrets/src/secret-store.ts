@@ -26,7 +26,28 @@ export abstract class SecretStore {
 
   /**
    * The newest version from the store itself, for a credential that has stopped working. Concurrent
-   * calls share one read, and calls within the cooldown after it get its result.
+   * calls share one read, and calls soon after it get its result.
+   *
+   * @param refusedVersion the version that has stopped working; when a newer one is known already,
+   *   that is returned without a read
    */
-  abstract reread(name: string): Promise<Secret>;
+  abstract reread(name: string, refusedVersion?: string): Promise<Secret>;
+
+  /**
+   * Parses the newest version. Where that fails, the secret is read again, so that a mended one is
+   * used at once and not only after the next refresh.
+   *
+   * @param parse throws when the value is malformed
+   * @throws what `parse` throws for the newest version
+   */
+  async readParsed<T>(name: string, parse: (secret: Secret) => T): Promise<T> {
+    const secret = await this.read(name);
+    try {
+      return parse(secret);
+    } catch (malformed) {
+      const newest = await this.reread(name, secret.version).catch(() => secret);
+      if (newest.version === secret.version) throw malformed;
+      return parse(newest);
+    }
+  }
 }

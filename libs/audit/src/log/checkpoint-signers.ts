@@ -34,12 +34,13 @@ export class CheckpointSigners {
   }
 
   async #signer(name: string): Promise<NoteSigner> {
-    const secret = await this.secrets.read(name);
-    const known = this.#signers.get(name);
-    if (known?.version === secret.version) return known.signer;
-    const signer = new NoteSigner(this.settings.origin, toSeed(secret));
-    this.#signers.set(name, { version: secret.version, signer });
-    return signer;
+    return this.secrets.readParsed(name, (secret) => {
+      const known = this.#signers.get(name);
+      if (known?.version === secret.version) return known.signer;
+      const signer = new NoteSigner(this.settings.origin, toSeed(secret));
+      this.#signers.set(name, { version: secret.version, signer });
+      return signer;
+    });
   }
 }
 

@@ -11,35 +11,34 @@ const INTERVAL_MS = 10 * 60 * 1000;
  */
 @Injectable()
 export class LogMaintenance implements OnApplicationBootstrap, OnModuleDestroy {
-  readonly #task: PeriodicTask;
+  readonly #tasks: readonly PeriodicTask[];
 
-  constructor(
-    private readonly database: Database,
-    private readonly statistics: EntryStatistics,
-    clock: Clock,
-    logger: Logger,
-  ) {
-    this.#task = new PeriodicTask({
-      name: 'audit maintenance',
-      run: async (signal) => this.#maintain(signal),
-      intervalMs: INTERVAL_MS,
-      runsAtStart: true,
-      clock,
-      logger,
-    });
+  constructor(database: Database, statistics: EntryStatistics, clock: Clock, logger: Logger) {
+    const schedule = { intervalMs: INTERVAL_MS, runsAtStart: true, clock, logger };
+    // A task for each job, so that the failure of one does not stop the other.
+    this.#tasks = [
+      new PeriodicTask({
+        name: 'audit maintenance',
+        run: async () => {
+          await database.query('SELECT audit_create_partitions($1)', [PARTITION_MONTHS_AHEAD]);
+        },
+        ...schedule,
+      }),
+      new PeriodicTask({
+        name: 'audit statistics',
+        run: async (signal) => {
+          while (!signal.aborted && (await statistics.rollUp(signal)));
+        },
+        ...schedule,
+      }),
+    ];
   }
 
   onApplicationBootstrap(): void {
-    this.#task.start();
+    for (const task of this.#tasks) task.start();
   }
 
   async onModuleDestroy(): Promise<void> {
-    await this.#task.stop();
-  }
-
-  async #maintain(signal: AbortSignal): Promise<void> {
-    await this.database.query('SELECT audit_create_partitions($1)', [PARTITION_MONTHS_AHEAD]);
-    let hasMore = true;
-    while (hasMore && !signal.aborted) hasMore = await this.statistics.rollUp();
+    await Promise.all(this.#tasks.map(async (task) => task.stop()));
   }
 }

@@ -33,6 +33,8 @@ export interface StatisticCount {
 }
 
 const HOUR_MS = 3_600_000;
+/** Entries that one statement counts. */
+const CHUNK_SIZE = 20_000;
 const DIMENSION_VALUES = Object.values(STATISTIC_DIMENSIONS)
   .map((column) => `('${column}', coalesce(${column}, ''))`)
   .join(', ');
@@ -81,11 +83,13 @@ export class EntryStatistics {
   }
 
   /**
-   * Counts and stores the next complete hours, a day at most. Of two calls at the same time, one counts.
+   * Counts and stores the next complete hours: a day at most, and after the first hour no more than
+   * about `CHUNK_SIZE` entries. Of two calls at the same time, one stores.
    *
+   * @param signal aborts between two statements, before anything is stored
    * @returns whether more hours can be counted
    */
-  async rollUp(): Promise<boolean> {
+  async rollUp(signal?: AbortSignal): Promise<boolean> {
     const [state] = await this.database.query<{ start: Date | null; newest: Date | null }>(
       `SELECT coalesce((SELECT max(end_at) FROM audit_statistic_run),
           (SELECT date_trunc('hour', recorded_at, 'UTC') FROM audit_entry
@@ -96,27 +100,94 @@ export class EntryStatistics {
     // Times in the log never decrease, so hours before that of the newest entry are complete.
     const closed = floorHour(state.newest);
     const start = state.start.getTime();
-    const end = Math.min(closed, start + 24 * HOUR_MS);
-    if (end <= start) return false;
-    const window = [new Date(start).toISOString(), new Date(end).toISOString()];
-    return this.database.transaction(async (transaction) => {
+    const latestEnd = Math.min(closed, start + 24 * HOUR_MS);
+    if (latestEnd <= start) return false;
+    const end = await this.#boundedEnd(start, latestEnd);
+    const counts = await this.#countHours(start, end, signal);
+    if (signal?.aborted) return false;
+    const isStored = await this.database.transaction(async (transaction) => {
       const claimed = await transaction.query<unknown[]>(
         `INSERT INTO audit_statistic_run (start_at, end_at) VALUES ($1, $2)
          ON CONFLICT DO NOTHING RETURNING 1`,
-        window,
+        [iso(start), iso(end)],
       );
       if (claimed.length === 0) return false;
       await transaction.query(
         `INSERT INTO audit_statistic (dimension, hour, value, entries)
-         SELECT dimension, date_trunc('hour', recorded_at, 'UTC'), value, count(*)
-         FROM audit_entry CROSS JOIN LATERAL (VALUES ${DIMENSION_VALUES}) counted (dimension, value)
-         WHERE recorded_at >= $1 AND recorded_at < $2
-         GROUP BY 1, 2, 3`,
-        window,
+         SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::bigint[])`,
+        [
+          counts.map(({ dimension }) => dimension),
+          counts.map(({ hour }) => hour),
+          counts.map(({ value }) => value),
+          counts.map(({ entries }) => entries),
+        ],
       );
-      return end < closed;
+      return true;
     });
+    return isStored && end < closed;
   }
+
+  /** The latest hour before which there are few entries; at least one hour after the start. */
+  async #boundedEnd(start: number, latestEnd: number): Promise<number> {
+    const [next] = await this.database.query<{ at: Date }>(
+      `SELECT recorded_at AS at FROM audit_entry WHERE recorded_at >= $1 AND recorded_at < $2
+       ORDER BY recorded_at, entry_index OFFSET ${CHUNK_SIZE} LIMIT 1`,
+      [iso(start), iso(latestEnd)],
+    );
+    return next ? Math.max(start + HOUR_MS, floorHour(next.at)) : latestEnd;
+  }
+
+  /** Counts in statements of `CHUNK_SIZE` entries, so that each ends far within its timeout. */
+  async #countHours(start: number, end: number, signal?: AbortSignal): Promise<HourCount[]> {
+    const counts = new Map<string, HourCount>();
+    let after = { at: iso(start), index: '-1' };
+    for (let size = CHUNK_SIZE; size === CHUNK_SIZE && !signal?.aborted;) {
+      const rows = await this.database.query<ChunkRow>(
+        `WITH chunk AS MATERIALIZED (
+           SELECT recorded_at, entry_index, ${Object.values(STATISTIC_DIMENSIONS).join(', ')}
+           FROM audit_entry
+           WHERE recorded_at >= $1 AND recorded_at < $2 AND (recorded_at, entry_index) > ($1, $3)
+           ORDER BY recorded_at, entry_index LIMIT ${CHUNK_SIZE}
+         ), last AS (
+           SELECT recorded_at::text AS at, entry_index AS index FROM chunk
+           ORDER BY recorded_at DESC, entry_index DESC LIMIT 1
+         )
+         SELECT dimension, date_trunc('hour', recorded_at, 'UTC') AS hour, value,
+                count(*) AS entries, last.at, last.index
+         FROM chunk CROSS JOIN last
+              CROSS JOIN LATERAL (VALUES ${DIMENSION_VALUES}) counted (dimension, value)
+         GROUP BY 1, 2, 3, 5, 6`,
+        [after.at, iso(end), after.index],
+      );
+      size = 0;
+      for (const { dimension, hour, value, entries, at, index } of rows) {
+        after = { at, index };
+        if (dimension === STATISTIC_DIMENSIONS.action) size += Number(entries);
+        const key = JSON.stringify([dimension, hour, value]);
+        const known = counts.get(key)?.entries ?? 0;
+        counts.set(key, { dimension, hour, value, entries: known + Number(entries) });
+      }
+    }
+    return [...counts.values()];
+  }
+}
+
+interface HourCount {
+  readonly dimension: string;
+  readonly hour: Date;
+  readonly value: string;
+  readonly entries: number;
+}
+
+/** The count of one value, and the last entry of the chunk. */
+interface ChunkRow extends Omit<HourCount, 'entries'> {
+  readonly entries: string;
+  readonly at: string;
+  readonly index: string;
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
 }
 
 function floorHour(time: Date): number {

@@ -5,7 +5,7 @@ import {
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { Clock, Database, Logger, PeriodicTask } from '#libs/platform';
+import { Clock, Database, deleteInBatches, Logger, PeriodicTask } from '#libs/platform';
 import { RateLimitStore } from './rate-limit-store.js';
 
 const MINUTE_MS = 60_000;
@@ -30,7 +30,7 @@ export class PostgresRateLimitStore
     this.#deletion = new PeriodicTask({
       name: 'delete past request counts',
       // The last minute stays for replicas whose clocks are behind.
-      run: async () => this.#deleteBefore(Math.floor(clock.now() / MINUTE_MS) - 1),
+      run: async (signal) => this.#deleteBefore(Math.floor(clock.now() / MINUTE_MS) - 1, signal),
       intervalMs: MINUTE_MS,
       clock,
       logger,
@@ -55,8 +55,9 @@ export class PostgresRateLimitStore
     return rows[0]?.used ?? amount;
   }
 
-  async #deleteBefore(minute: number): Promise<void> {
-    await this.database.query('DELETE FROM request_usage WHERE minute < $1', [minute]);
+  async #deleteBefore(minute: number, signal: AbortSignal): Promise<void> {
+    const rows = { table: 'request_usage', condition: 'minute < $1', parameters: [minute] };
+    await deleteInBatches(this.database, rows, signal);
   }
 }
 

@@ -30,8 +30,9 @@ export class AcsClients {
   async of(resource: CommunicationResource): Promise<AcsConnection> {
     const { credentialSecret } = resource;
     if (credentialSecret === undefined) return this.#withVersion(resource, undefined, '');
-    const secret = await this.secrets.read(credentialSecret);
-    return this.#withVersion(resource, secret.version, secret.value);
+    return this.secrets.readParsed(credentialSecret, ({ version, value }) =>
+      this.#withVersion(resource, version, value),
+    );
   }
 
   /**
@@ -45,7 +46,7 @@ export class AcsClients {
   ): Promise<AcsConnection | undefined> {
     const { credentialSecret } = resource;
     if (credentialSecret === undefined) return undefined;
-    const secret = await this.secrets.reread(credentialSecret);
+    const secret = await this.secrets.reread(credentialSecret, refused.secretVersion);
     if (secret.version === refused.secretVersion) return undefined;
     return this.#withVersion(resource, secret.version, secret.value);
   }

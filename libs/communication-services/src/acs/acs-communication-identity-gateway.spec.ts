@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { readSettings, SystemClock } from '#libs/platform';
+import { readSettings, ServiceError, SystemClock } from '#libs/platform';
 import { MemoryLogger } from '#libs/platform/testing';
 import {
   SdkAzureCredential,
@@ -14,6 +14,7 @@ import {
 } from '#libs/secrets';
 import {
   type Emulator,
+  type FaultRequest,
   type JournalEntry,
   SAMPLE_APPS,
   SAMPLE_PEOPLE,
@@ -23,6 +24,7 @@ import type { Permit, RequestBudget } from '#libs/request-budget';
 import { UnboundedRequestBudget } from '#libs/request-budget/testing';
 import type { GatewayCall } from '../communication-identity-gateway.js';
 import {
+  IdentityMissing,
   IdentityNotOwned,
   UpstreamCredentialMalformed,
   UpstreamCredentialRefused,
@@ -32,7 +34,10 @@ import {
   UpstreamUnavailable,
 } from '../errors.js';
 import { CommunicationResources } from '../resources/communication-resources.js';
-import { describeGateway } from '../testing/communication-identity-gateway.contract.js';
+import {
+  createWithToken,
+  describeGateway,
+} from '../testing/communication-identity-gateway.contract.js';
 import { AcsClients } from './acs-clients.js';
 import { AcsCommunicationIdentityGateway } from './acs-communication-identity-gateway.js';
 import { GatewayMetrics } from './metrics.js';
@@ -148,7 +153,7 @@ describeGateway('AcsCommunicationIdentityGateway', async () => {
 describe('AcsCommunicationIdentityGateway', () => {
   it('issues tokens that ACS accepts, with the requested scopes', async () => {
     const { gateway } = start();
-    const issued = await gateway.createIdentityWithToken(call, token);
+    const issued = await createWithToken(gateway, call, token);
     const { communicationUserId } = issued;
     const state = await emulator.control.validateAcsToken(issued.token);
     expect(state).toMatchObject({ valid: true, communicationUserId, scopes: ['chat'] });
@@ -192,6 +197,20 @@ describe('AcsCommunicationIdentityGateway', () => {
       await expect(failure).rejects.toBeInstanceOf(UpstreamCredentialRefused);
     });
     expect(calls).toHaveLength(1);
+  });
+
+  it('uses a mended credential at once, also while the malformed one is cached', async () => {
+    const { gateway, secrets } = start();
+    secrets.put('acs-connection-string', 'no key');
+    const cached = await secrets.read('acs-connection-string');
+    vi.spyOn(secrets, 'read').mockResolvedValue(cached);
+    const failure = gateway.createIdentity(call);
+    await expect(failure).rejects.toBeInstanceOf(UpstreamCredentialMalformed);
+    const newest = secrets.put('acs-connection-string', emulator.acsAccessKey);
+    vi.spyOn(secrets, 'reread').mockImplementation(async (name) =>
+      secrets.readVersion(name, newest),
+    );
+    expect((await gateway.createIdentity(call)).evidence.secretVersion).toBe(newest);
   });
 
   it.each([
@@ -252,6 +271,124 @@ describe('AcsCommunicationIdentityGateway', () => {
       expect(calls).toHaveLength(count);
     },
   );
+
+  describe('when something answers that is not certainly ACS about this call', () => {
+    const json = { 'content-type': 'application/json' };
+    const html = { 'content-type': 'text/html' };
+    const unmarked = { 'ms-cv': '', 'x-ms-client-request-id': '' };
+    const other = '8:acs:11111111-2222-3333-4444-555555555555_00000000-0000-0000-0000-000000000000';
+    const missing = { code: 'NotFound', message: 'Provided identity was not found.' };
+    const answers: readonly (readonly [
+      string,
+      Omit<FaultRequest, 'service' | 'operation' | 'kind'>,
+    ])[] = [
+      ['a web page', { body: '<html>Sign in</html>', headers: html }],
+      ['a web page without headers of ACS', { body: '<html>', headers: { ...html, ...unmarked } }],
+      ['a web page that says it is JSON', { body: '<html>', headers: json }],
+      ['nothing', { body: '' }],
+      ['nothing, without headers of ACS', { body: '', headers: unmarked }],
+      ['truncated JSON', { body: '{"error":{"code":"NotF', headers: json }],
+      ['a list', { body: [missing] }],
+      ['JSON of another shape', { body: { ...missing, status: 404 } }],
+      ['a code that is a number', { body: { error: { ...missing, code: 404 } } }],
+      ['an unknown path', { body: { error: { code: 'NotFound', message: 'No such path.' } } }],
+      ['another code', { body: { error: { ...missing, code: 'ResourceNotFound' } } }],
+      [
+        'a missing identity that is another one',
+        { body: { error: { ...missing, message: `The identity ${other} was not found.` } } },
+      ],
+      [
+        'a missing identity without headers of ACS',
+        { body: { error: missing }, headers: { ...json, ...unmarked } },
+      ],
+      [
+        'a missing identity to another request',
+        { body: { error: missing }, headers: { ...json, 'x-ms-client-request-id': 'another' } },
+      ],
+      [
+        'an identity that is not owned, without headers of ACS',
+        { body: { error: { code: 'IdentityNotOwned' } }, headers: { ...json, ...unmarked } },
+      ],
+    ];
+
+    it.each(answers)(
+      '(%s), no call succeeds or reports the identity as gone',
+      async (_what, answer) => {
+        const { gateway, logger } = start({ timeoutMs: 20_000 });
+        const { communicationUserId } = await gateway.createIdentity(call);
+        for (const status of [200, 201, 202, 302, 400, 401, 403, 404, 410, 500, 502]) {
+          await emulator.control.removeFaults();
+          const fault = { service: 'acs', operation: '*', kind: 'status' } as const;
+          await emulator.control.addFault({ ...fault, status, ...answer });
+          // A gateway of its own for each: the circuit breaker would reject the later calls unsent.
+          const calls: Record<string, () => Promise<unknown>> = {
+            revoke: async () => start().gateway.revokeTokens(call, communicationUserId),
+            delete: async () => start().gateway.deleteIdentity(call, communicationUserId),
+            issue: async () => start().gateway.issueToken(call, { ...token, communicationUserId }),
+            create: async () => start().gateway.createIdentity(call),
+            createWithToken: async () => start().gateway.createIdentityWithToken(call, token),
+          };
+          for (const [operation, work] of Object.entries(calls)) {
+            const error: unknown = await work().catch((thrown: unknown) => thrown);
+            const at = `${operation} ${status}`;
+            expect(error, at).toBeInstanceOf(ServiceError);
+            expect(error, at).not.toBeInstanceOf(IdentityMissing);
+            expect(error, at).not.toBeInstanceOf(IdentityNotOwned);
+          }
+        }
+        await emulator.control.removeFaults();
+        expect(JSON.stringify(logger.lines)).not.toContain('Sign in');
+        await gateway.issueToken(call, { ...token, communicationUserId });
+      },
+    );
+
+    it('(204 from a captive portal), nothing is confirmed', async () => {
+      const { gateway } = start();
+      const { communicationUserId } = await gateway.createIdentity(call);
+      await emulator.control.addFault({
+        ...{ service: 'acs', operation: '*', kind: 'status', status: 204, body: '' },
+        headers: unmarked,
+      });
+      const detail = /not Azure Communication Services/;
+      await expect(gateway.revokeTokens(call, communicationUserId)).rejects.toMatchObject({
+        ...{ code: 'acs-unavailable', detail: expect.stringMatching(detail) as unknown },
+      });
+      const deletion = gateway.deleteIdentity(call, communicationUserId);
+      await expect(deletion).rejects.toBeInstanceOf(UpstreamUnavailable);
+    });
+
+    it.each([
+      ['of another identity', { skypeid: other.slice(2) }, 60],
+      ['that has expired, whatever the response says', { exp: 1_600_000_000 }, 60],
+      ['that lives for a month', {}, 43_200],
+    ])('a token %s is not released', async (_what, claims, minutes) => {
+      const { gateway } = start();
+      const { communicationUserId } = await gateway.createIdentity(call);
+      const part = (value: object): string =>
+        Buffer.from(JSON.stringify(value)).toString('base64url');
+      const accessToken = {
+        token: `${part({ alg: 'RS256' })}.${part({ skypeid: communicationUserId.slice(2), ...claims })}.c2ln`,
+        expiresOn: new Date(Date.now() + minutes * 60_000).toISOString(),
+      };
+      const fault = { service: 'acs', kind: 'status', count: 1 } as const;
+      await emulator.control.addFault({
+        ...fault,
+        operation: 'issue',
+        status: 200,
+        body: accessToken,
+      });
+      const issue = gateway.issueToken(call, { ...token, communicationUserId });
+      await expect(issue).rejects.toBeInstanceOf(UpstreamUnavailable);
+      await emulator.control.addFault({
+        ...{ ...fault, operation: '*', status: 201 },
+        body: { identity: { id: communicationUserId }, accessToken },
+      });
+      // The identity exists at ACS: it is not lost with its token.
+      const created = await gateway.createIdentityWithToken(call, token);
+      expect(created.communicationUserId).toBe(communicationUserId);
+      expect('token' in created).toBe(false);
+    });
+  });
 
   it('issues a token after one lost connection', async () => {
     const { gateway } = start();

@@ -51,7 +51,7 @@ export class AcsCommunicationIdentityGateway
   async createIdentityWithToken(
     call: GatewayCall,
     { scopes, expiresInMinutes }: TokenRequest,
-  ): Promise<CreatedIdentity & IssuedToken> {
+  ): Promise<CreatedIdentity | (CreatedIdentity & IssuedToken)> {
     const { value, evidence } = await this.#caller.perform({
       operation: 'createWithToken',
       call,
@@ -62,7 +62,8 @@ export class AcsCommunicationIdentityGateway
           ...options,
           tokenExpiresInMinutes: expiresInMinutes,
         });
-        return { ...responses.token(response), ...responses.user(response.user) };
+        const user = responses.user(response.user);
+        return { ...responses.tokenIfUsable(response, user.communicationUserId), ...user };
       },
     });
     return { ...value, evidence };
@@ -79,7 +80,8 @@ export class AcsCommunicationIdentityGateway
       send: async (client, options, responses) => {
         const user = { communicationUserId };
         const lifetime = { ...options, tokenExpiresInMinutes: expiresInMinutes };
-        return responses.token(await client.getToken(user, scopesOf(scopes), lifetime));
+        const response = await client.getToken(user, scopesOf(scopes), lifetime);
+        return responses.token(response, communicationUserId);
       },
     });
     return { ...value, evidence };
@@ -123,7 +125,7 @@ export class AcsCommunicationIdentityGateway
           clientId: exchange.clientApp,
           userObjectId: exchange.subject,
         });
-        return responses.token(response);
+        return responses.token(response, `8:orgid:${exchange.subject}`);
       },
     });
     return { ...value, evidence };

@@ -17,6 +17,11 @@ const token = z.object({
 });
 const user = z.object({ communicationUserId: z.string().max(256) });
 
+/** ACS's longest lifetime, and an hour for the difference of clocks. */
+const MAX_LIFETIME_MS = 25 * 3_600_000;
+/** The claims that show for whom a token is. Clients must treat tokens as opaque, so both may be absent. */
+const tokenClaims = z.object({ skypeid: z.string().optional(), exp: z.number().optional() });
+
 /** Validates ACS's responses like any other input. */
 export class AcsResponses {
   constructor(
@@ -24,12 +29,35 @@ export class AcsResponses {
     private readonly nowMs: number,
   ) {}
 
-  /** @throws InvalidResponse also when the token has expired */
-  token(response: unknown): z.output<typeof token> {
+  /**
+   * @param owner id of the identity that the token must be for
+   * @throws InvalidResponse also when the token has expired, lives longer than any token of ACS, or
+   *   is another identity's
+   */
+  token(response: unknown, owner: string): z.output<typeof token> {
     const result = token.safeParse(response);
-    const isUsable = result.success && result.data.expiresOn.getTime() > this.nowMs;
-    if (!isUsable) throw new InvalidResponse('no usable token');
+    if (!result.success) throw new InvalidResponse('no usable token');
+    const lifetimeMs = result.data.expiresOn.getTime() - this.nowMs;
+    if (lifetimeMs <= 0) throw new InvalidResponse('the token has expired');
+    if (lifetimeMs > MAX_LIFETIME_MS) throw new InvalidResponse('the token lives too long');
+    const { skypeid, exp } = claimsOf(result.data.token);
+    if (skypeid !== undefined && `8:${skypeid}`.toLowerCase() !== owner.toLowerCase()) {
+      throw new InvalidResponse('the token is for another identity');
+    }
+    if (exp !== undefined && exp * 1000 <= this.nowMs) {
+      throw new InvalidResponse('the token has expired');
+    }
     return result.data;
+  }
+
+  /** As `token`, but without a usable token empty: the identity that came with it must not be lost. */
+  tokenIfUsable(response: unknown, owner: string): z.output<typeof token> | Record<string, never> {
+    try {
+      return this.token(response, owner);
+    } catch (error) {
+      if (error instanceof InvalidResponse) return {};
+      throw error;
+    }
   }
 
   /** @throws InvalidResponse also when the identity is not of the configured resource */
@@ -39,5 +67,17 @@ export class AcsResponses {
     if (id === undefined || resourceIdOf(id) !== this.resource.immutableResourceId)
       throw new InvalidResponse('no identity of the configured resource');
     return { communicationUserId: id };
+  }
+}
+
+/** The claims of a token that is a JWT; of any other none. The signature is not verified. */
+function claimsOf(text: string): z.output<typeof tokenClaims> {
+  const [, payload = '', signature] = text.split('.');
+  if (signature === undefined) return {};
+  try {
+    const json: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    return tokenClaims.safeParse(json).data ?? {};
+  } catch {
+    return {};
   }
 }

@@ -5,6 +5,12 @@ import {
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
 import { Agent, type Dispatcher } from 'undici';
+import {
+  AbsentIdentity,
+  assertAnswerOfAcs,
+  ForeignAnswer,
+  saysIdentityIsMissing,
+} from './foreign-answer.js';
 
 /** The request got no response. */
 export class NoResponse extends Error {
@@ -22,7 +28,10 @@ export class NoResponse extends Error {
 /** Bodies of ACS's identity API are a few kilobytes. */
 const MAX_RESPONSE_BYTES = 1 << 20;
 
-/** Sends the Azure SDK's requests over keep-alive connections, one request at a time on each. */
+/**
+ * Sends the Azure SDK's requests over keep-alive connections, one request at a time on each. Rejects
+ * with `ForeignAnswer` when a response is not ACS's own.
+ */
 export class UndiciHttpClient implements HttpClient {
   readonly #agent: Agent;
 
@@ -57,8 +66,15 @@ export class UndiciHttpClient implements HttpClient {
       for (const [name, value] of Object.entries(response.headers)) {
         if (value !== undefined) headers.set(name, String(value));
       }
-      return { request, status: response.statusCode, headers, bodyAsText };
+      const answer = { request, status: response.statusCode, headers, bodyAsText };
+      assertAnswerOfAcs(request, answer);
+      const isAbsence = answer.status === 404 || answer.status === 410;
+      if (isAbsence && saysIdentityIsMissing(request, answer)) {
+        throw new AbsentIdentity(answer.status);
+      }
+      return answer;
     } catch (error) {
+      if (error instanceof ForeignAnswer || error instanceof AbsentIdentity) throw error;
       throw new NoResponse(progress.hasStarted, codeOf(error));
     }
   }

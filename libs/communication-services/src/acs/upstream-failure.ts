@@ -9,6 +9,7 @@ import {
   UpstreamRequestRefused,
   UpstreamUnavailable,
 } from '../errors.js';
+import { AbsentIdentity, ForeignAnswer } from './foreign-answer.js';
 import { retryAfterOf, throttledFailure } from './throttling.js';
 import { NoResponse } from './undici-http-client.js';
 
@@ -40,6 +41,13 @@ export class CredentialUnavailable extends Error {
   }
 }
 
+const FOREIGN_DETAIL =
+  'Something that is not Azure Communication Services answered in its place; repeat the request.';
+
+function isAboutIdentity(operation: AcsOperation): boolean {
+  return operation === 'issue' || operation === 'revoke' || operation === 'delete';
+}
+
 /** Classifies an error. Of a response only the codes are kept: its body may contain a token. */
 export function upstreamFailure(operation: AcsOperation, error: unknown): UpstreamFailure {
   const isCreate = operation === 'create' || operation === 'createWithToken';
@@ -52,6 +60,27 @@ export function upstreamFailure(operation: AcsOperation, error: unknown): Upstre
         ? new UpstreamOutcomeUnknown({ cause: error })
         : new UpstreamUnavailable({ cause: error }),
       ...(!isCreate && { retry: 'same credential' }),
+    };
+  }
+  if (error instanceof ForeignAnswer) {
+    const isRepeatable = !isCreate && error.status >= 500;
+    return {
+      outcome: 'not from acs',
+      isOutage: true,
+      refusal: isCreate
+        ? new UpstreamOutcomeUnknown({ cause: error })
+        : new UpstreamUnavailable({ cause: error, detail: FOREIGN_DETAIL }),
+      ...(isRepeatable && { retry: 'same credential' }),
+    };
+  }
+  if (error instanceof AbsentIdentity) {
+    return {
+      outcome: `status ${error.status}`,
+      isOutage: false,
+      // A create and an exchange are about no identity that ACS has.
+      refusal: isAboutIdentity(operation)
+        ? new IdentityMissing({ cause: error })
+        : new UpstreamRequestRefused({ cause: error }),
     };
   }
   if (error instanceof CredentialUnavailable) {
@@ -83,7 +112,7 @@ function failureOfStatus(
 ): Pick<UpstreamFailure, 'refusal' | 'retry' | 'throttled'> {
   const { code } = cause;
   if (status === 429) return throttledFailure(cause);
-  if (status === 401 && code === 'IdentityNotOwned') {
+  if (status === 401 && code === 'IdentityNotOwned' && isAboutIdentity(operation)) {
     return { refusal: new IdentityNotOwned({ cause }) };
   }
   const isTeamsToken =
@@ -92,7 +121,6 @@ function failureOfStatus(
   if (status === 401 || status === 403) {
     return { refusal: new UpstreamCredentialRefused({ cause }), retry: 'newer credential' };
   }
-  if (status === 404 || status === 410) return { refusal: new IdentityMissing({ cause }) };
   if (status < 500) return { refusal: new UpstreamRequestRefused({ cause }) };
   const refusal = new UpstreamUnavailable({ cause, ...retryAfterOf(cause) });
   if (operation !== 'create' && operation !== 'createWithToken') {

@@ -4,7 +4,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { AcsOperation } from '#libs/request-budget';
 import type {
   CommunicationIdentityGateway,
+  CreatedIdentity,
   GatewayCall,
+  IssuedToken,
+  TokenRequest,
 } from '../communication-identity-gateway.js';
 import {
   IdentityMissing,
@@ -30,6 +33,17 @@ export interface GatewayHarness {
   teamsToken(): Promise<{ teamsUserToken: string; clientApp: string; subject: string }>;
 }
 
+/** Creates an identity with a token, and expects both. */
+export async function createWithToken(
+  gateway: CommunicationIdentityGateway,
+  call: GatewayCall,
+  token: TokenRequest,
+): Promise<CreatedIdentity & IssuedToken> {
+  const created = await gateway.createIdentityWithToken(call, token);
+  if (!('token' in created)) throw new Error('the identity has no token');
+  return created;
+}
+
 /** What every gateway guarantees. */
 export function describeGateway(name: string, start: () => Promise<GatewayHarness>): void {
   describe(`${name} as a gateway to ACS`, () => {
@@ -52,7 +66,7 @@ export function describeGateway(name: string, start: () => Promise<GatewayHarnes
     });
 
     it('creates an identity with its first token in one call', async () => {
-      const created = await gateway.createIdentityWithToken(call, token);
+      const created = await createWithToken(gateway, call, token);
       expect(await harness.identities()).toContain(created.communicationUserId);
       expect(created.token).not.toBe('');
       expect(created.evidence.correlationVector).toEqual(expect.any(String));
@@ -82,8 +96,8 @@ export function describeGateway(name: string, start: () => Promise<GatewayHarnes
     });
 
     it('revokes the tokens of an identity that were issued before, and no others', async () => {
-      const created = await gateway.createIdentityWithToken(call, token);
-      const another = await gateway.createIdentityWithToken(call, token);
+      const created = await createWithToken(gateway, call, token);
+      const another = await createWithToken(gateway, call, token);
       const { communicationUserId } = created;
       const issued = await gateway.issueToken(call, { ...token, communicationUserId });
       await gateway.revokeTokens(call, communicationUserId);
@@ -93,7 +107,7 @@ export function describeGateway(name: string, start: () => Promise<GatewayHarnes
     });
 
     it('leaves a deleted identity deleted, and its tokens invalid, when they are revoked', async () => {
-      const created = await gateway.createIdentityWithToken(call, token);
+      const created = await createWithToken(gateway, call, token);
       const { communicationUserId } = created;
       expect(await harness.isValid(created.token)).toBe(true);
       await gateway.deleteIdentity(call, communicationUserId);

@@ -61,21 +61,36 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /**
-   * Completes everything that is overdue.
+   * Completes everything that is overdue. What fails stops nothing else; the first failure is thrown
+   * at the end.
    *
    * @param signal aborts between two batches
    * @throws DatabaseUnavailable, AuditUnavailable
    */
   async sweep(signal?: AbortSignal): Promise<void> {
+    const results = await Promise.allSettled([
+      this.#completeMappings(signal),
+      this.#deleteOrphans(signal),
+    ]);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  async #completeMappings(signal?: AbortSignal): Promise<void> {
+    const failures: unknown[] = [];
     for (let found = BATCH_SIZE; found === BATCH_SIZE && !signal?.aborted;) {
       const lease = newLease(this.settings.leaseMs);
       const overdue = await this.map.claimOverdue(BATCH_SIZE, lease);
       const results = await Promise.allSettled(
         overdue.map(async (mapping) => this.#complete(mapping, lease)),
       );
-      for (const result of results) if (result.status === 'rejected') throw result.reason;
+      for (const result of results) if (result.status === 'rejected') failures.push(result.reason);
       found = overdue.length;
     }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #deleteOrphans(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return;
     const orphans = await this.map.claimOverdueOrphans(BATCH_SIZE, newLease(this.settings.leaseMs));
     await Promise.all(orphans.map(async (orphan) => this.orphans.delete(orphan, CONTEXT)));
   }

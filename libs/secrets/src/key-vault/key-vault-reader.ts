@@ -1,5 +1,7 @@
 import { type KeyVaultSecret, SecretClient } from '@azure/keyvault-secrets';
+import { isRestError } from '@azure/core-rest-pipeline';
 import { Histogram, type Registry } from 'prom-client';
+import { z } from 'zod';
 import type { Clock } from '#libs/platform';
 import type { AzureCredential } from '../azure-credential/azure-credential.js';
 import { AzureFault } from '../azure-credential/azure-fault.js';
@@ -80,7 +82,8 @@ export class KeyVaultReader {
       return this.#checked(name, version, found);
     } catch (error) {
       if (error instanceof SecretUnusable || error instanceof SecretUnavailable) throw error;
-      const fault = new AzureFault(error);
+      const isFromVault = isVaultError(error, version === undefined ? name : `${name}/${version}`);
+      const fault = isFromVault ? new VaultFault(error) : new AzureFault(error);
       stop({ outcome: fault.status === undefined ? 'no answer' : `status ${fault.status}` });
       throw fault;
     }
@@ -114,16 +117,45 @@ export class KeyVaultReader {
   }
 }
 
+/** An error that is certainly Key Vault's own, and about the requested secret. */
+class VaultFault extends AzureFault {}
+
+/** Headers of which every response of Key Vault has one. */
+const VAULT_HEADERS = ['x-ms-keyvault-service-version', 'x-ms-keyvault-region', 'x-ms-request-id'];
+
+/** @param secret name, or name/version */
+function isVaultError(error: unknown, secret: string): boolean {
+  if (!isRestError(error) || error.response === undefined) return false;
+  const { headers } = error.response;
+  if (!VAULT_HEADERS.some((name) => (headers.get(name) ?? '') !== '')) return false;
+  if (!/^application\/json\s*(?:;|$)/i.test(headers.get('content-type') ?? '')) return false;
+  const { data } = vaultError.safeParse(error.details);
+  if (data === undefined) return false;
+  const named = /\(name\/id\) (\S+)/.exec(data.error.message ?? '')?.[1];
+  return named === undefined || named.toLowerCase() === secret.toLowerCase();
+}
+
+const vaultError = z.object({
+  error: z.object({ code: z.string().min(1), message: z.string().nullish() }),
+});
+
 function refusal(name: string, version: string | undefined, error: unknown): unknown {
   if (!(error instanceof AzureFault)) return error;
+  const isFromVault = error instanceof VaultFault;
   const cause = error;
-  if (cause.innerCode === 'SecretDisabled') return new SecretUnusable(name, 'disabled', { cause });
-  if (cause.status === 404) {
-    return new SecretNotFound(version === undefined ? name : `${name}/${version}`, { cause });
+  const { status, code, innerCode } = cause;
+  const full = version === undefined ? name : `${name}/${version}`;
+  // Only Key Vault's own error says something about the secret. A proxy's or a sign-in page's must not
+  // drop a secret that is cached.
+  if (isFromVault && status === 403 && innerCode === 'SecretDisabled') {
+    return new SecretUnusable(name, 'disabled', { cause });
   }
-  // A body that can't be parsed does not come from Key Vault, but from a proxy, for instance.
-  const isRefused = cause.status === 401 || cause.status === 403;
-  if (isRefused && cause.code !== 'PARSE_ERROR') return new SecretAccessRefused(name, { cause });
+  if (isFromVault && status === 404 && code === 'SecretNotFound') {
+    return new SecretNotFound(full, { cause });
+  }
+  if (isFromVault && (status === 401 || status === 403)) {
+    return new SecretAccessRefused(name, { cause });
+  }
   const { retryAfterSeconds } = cause;
   return new SecretUnavailable({
     cause,

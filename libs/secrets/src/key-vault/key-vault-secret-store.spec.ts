@@ -117,6 +117,60 @@ describe('reading from Key Vault', () => {
     },
   );
 
+  const own = { code: 'SecretNotFound', message: 'A secret with (name/id) NAME was not found.' };
+  const disabled = { code: 'Forbidden', message: 'no', innererror: { code: 'SecretDisabled' } };
+  const html = { headers: { 'content-type': 'text/html' }, body: '<html>Sign in</html>' };
+  const json = { 'content-type': 'application/json' };
+  const unmarked = {
+    ...json,
+    ...{ 'x-ms-keyvault-service-version': '', 'x-ms-keyvault-region': '', 'x-ms-request-id': '' },
+  };
+  it.each([
+    ['a web page', html],
+    ['a web page that says it is JSON', { ...html, headers: json }],
+    ['nothing', { body: '' }],
+    ['truncated JSON', { headers: json, body: '{"error":{"code":"SecretNotFound"' }],
+    ['JSON of another shape', { body: { code: 'SecretNotFound', statusCode: 404 } }],
+    ['JSON with another code', { body: { error: { ...own, code: 'NotFound' } } }],
+    ['an error without the headers of the vault', { headers: unmarked, body: { error: own } }],
+    ['a disabled secret without the headers', { headers: unmarked, body: { error: disabled } }],
+    [
+      'the right code for another secret',
+      { body: { error: { ...own, message: 'A secret with (name/id) other was not found.' } } },
+    ],
+  ])('keeps a cached secret when something answers with %s', async (_what, answer) => {
+    const name = `kept-${String(performance.now()).replace('.', '-')}`;
+    await emulator.control.setSecret({ name, value: 'good' });
+    const store = new KeyVaultSecretStore(
+      reader(),
+      { ...settings(), rereadCooldownMs: 0 },
+      new SystemClock(),
+      new MemoryLogger(),
+      new SecretAccessEvents(),
+    );
+    await store.read(name);
+    try {
+      for (const status of [200, 301, 400, 401, 403, 404, 410, 500]) {
+        await emulator.control.removeFaults();
+        const fault = { service: 'key-vault', operation: 'get-secret', kind: 'status' } as const;
+        await emulator.control.addFault({ ...fault, status, ...answer });
+        const error: unknown = await store.reread(name).catch((thrown: unknown) => thrown);
+        expect(error, String(status)).toBeInstanceOf(Error);
+        expect(error, String(status)).not.toBeInstanceOf(SecretNotFound);
+        expect((await store.read(name)).value, String(status)).toBe('good');
+      }
+    } finally {
+      await emulator.control.removeFaults();
+    }
+  });
+
+  it("drops a cached secret on Key Vault's own answer that it is missing", async () => {
+    const error: unknown = await reader()
+      .get('never-there', undefined, 3000)
+      .catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(SecretNotFound);
+  });
+
   it('repeats the request while the vault throttles', async () => {
     const version = await emulator.control.setSecret({ name: 'busy', value: 'value' });
     await emulator.control.addFault({
@@ -291,6 +345,75 @@ describe('KeyVaultSecretStore', () => {
     await clock.advance(timing.rereadCooldownMs);
     await store.reread('a');
     expect(vault.get).toHaveBeenCalledTimes(3);
+  });
+
+  it('finds a new version that is stored soon after another reading past the cache', async () => {
+    const { store, vault, clock } = start();
+    await store.read('a');
+    for (const [nth, pauseMs] of [100, 100, 200, 400, 800].entries()) {
+      const known = await store.reread('a', 'another');
+      await store.reread('a', known.version);
+      vault.get.mockResolvedValue(version('a', String(nth + 2)));
+      await clock.advance(pauseMs);
+      expect(await store.reread('a', known.version)).toMatchObject({ version: String(nth + 2) });
+    }
+  });
+
+  it('reads rarely past the cache while a credential stays wrong, and finds the next one', async () => {
+    const { store, vault, clock } = start();
+    await store.read('a');
+    vault.get.mockClear();
+    for (let second = 0; second < 600; second += 1) {
+      await store.reread('a', '1');
+      await clock.advance(1000);
+    }
+    expect(vault.get.mock.calls.length).toBeLessThan(40);
+    vault.get.mockResolvedValue(version('a', '2'));
+    await clock.advance(timing.rereadCooldownMs);
+    expect(await store.reread('a', '1')).toMatchObject({ version: '2' });
+  });
+
+  it('reads once for any number of callers with the same refused version', async () => {
+    const { store, vault, clock } = start();
+    await store.read('a');
+    vault.get.mockResolvedValue(version('a', '2'));
+    for (let caller = 0; caller < 50; caller += 1) {
+      expect(await store.reread('a', '1')).toMatchObject({ version: '2' });
+      await clock.advance(500);
+    }
+    expect(vault.get).toHaveBeenCalledTimes(2);
+  });
+
+  it('uses a mended secret at once instead of the malformed one in the cache', async () => {
+    const { store, vault, clock } = start();
+    const parse = vi.fn(({ value }: Secret) => {
+      if (value !== 'value 2') throw new Error('malformed');
+      return value;
+    });
+    await expect(store.readParsed('a', parse)).rejects.toThrow('malformed');
+    vault.get.mockResolvedValue(version('a', '2'));
+    await clock.advance(100);
+    expect(await store.readParsed('a', parse)).toBe('value 2');
+  });
+
+  it('reports a malformed secret as malformed while the vault is down', async () => {
+    const { store, vault } = start();
+    await store.read('a');
+    vault.get.mockRejectedValue(new SecretUnavailable());
+    const parsed = store.readParsed('a', () => {
+      throw new Error('malformed');
+    });
+    await expect(parsed).rejects.toThrow('malformed');
+  });
+
+  it('reads a secret again when the cached version has expired', async () => {
+    const { store, vault, clock } = start();
+    const expiresAt = new Date(clock.now() + 5000);
+    vault.get.mockResolvedValue(new Secret({ name: 'a', version: '1', value: 'v', expiresAt }));
+    await store.read('a');
+    vault.get.mockResolvedValue(version('a', '2'));
+    await clock.advance(5000);
+    expect(await store.read('a')).toMatchObject({ version: '2' });
   });
 
   it('stops using a secret when it expires', async () => {

@@ -17,13 +17,17 @@ interface Entry {
   reading?: Promise<Secret>;
   /** The last failure, reused until `until`, so that an outage does not cause a flood of requests. */
   failure?: { readonly error: unknown; readonly until: number };
-  rereadAt?: number;
+  /** Reads past the cache: when the last one was, and how many in a row found nothing new. */
+  rereadAt: number;
+  fruitlessRereads: number;
 }
 
 type Timing = Pick<KeyVaultSettings, 'timeoutMs' | 'refreshMs' | 'outageMs' | 'rereadCooldownMs'>;
 
 /** How long a failure is reused. */
 const FAILURE_MS = 1000;
+/** Shortest pause between two reads past the cache. It doubles, up to the cooldown, while they find nothing new. */
+const MIN_REREAD_PAUSE_MS = 100;
 /** Pauses of the background refresh after failures, as Key Vault advises. The last one repeats. */
 const BACK_OFF_MS = [1000, 2000, 4000, 8000, 16_000];
 
@@ -71,27 +75,50 @@ export class KeyVaultSecretStore
   }
 
   async read(name: string): Promise<Secret> {
-    return this.#notExpired(await this.#cachedOrLoaded(this.#entry(name)));
+    const secret = await this.#cachedOrLoaded(this.#entry(name));
+    // Its owner has probably replaced it before it expired.
+    return this.#isExpired(secret) ? this.reread(name, secret.version) : secret;
   }
 
   async readVersion(name: string, version: string): Promise<Secret> {
     return this.#cachedOrLoaded(this.#entry(name, version));
   }
 
-  async reread(name: string): Promise<Secret> {
+  async reread(name: string, refusedVersion?: string): Promise<Secret> {
     const entry = this.#entry(name);
-    const now = this.clock.now();
-    const isCool =
-      entry.rereadAt === undefined || now - entry.rereadAt >= this.timing.rereadCooldownMs;
-    if (!isCool) return this.#notExpired(await (entry.reading ?? this.#cachedOrLoaded(entry)));
-    entry.rereadAt = now;
+    const known = entry.secret?.version;
+    const isSuperseded = refusedVersion !== undefined && known !== refusedVersion;
+    if (entry.reading || (known !== undefined && isSuperseded) || this.#isCoolingDown(entry)) {
+      return this.#notExpired(await (entry.reading ?? this.#cachedOrLoaded(entry)));
+    }
+    entry.rereadAt = this.clock.now();
     this.logger.info({ secret: name }, 'reading a secret again');
-    return this.#notExpired(await this.#load(entry));
+    const before = entry.lastVersion;
+    try {
+      return this.#notExpired(await this.#load(entry));
+    } finally {
+      entry.fruitlessRereads = entry.lastVersion === before ? entry.fruitlessRereads + 1 : 0;
+    }
+  }
+
+  /**
+   * A new version is found soon after it was stored, also when the secret was just read again for
+   * another reason; a credential that stays wrong costs one read per cooldown.
+   */
+  #isCoolingDown(entry: Entry): boolean {
+    const { rereadCooldownMs } = this.timing;
+    const sinceMs = this.clock.now() - entry.rereadAt;
+    if (sinceMs >= 2 * rereadCooldownMs) entry.fruitlessRereads = 0;
+    const pauseMs = MIN_REREAD_PAUSE_MS * 2 ** Math.max(0, entry.fruitlessRereads - 1);
+    return sinceMs < Math.min(rereadCooldownMs, pauseMs);
   }
 
   #entry(name: string, version?: string): Entry {
     const key = version === undefined ? name : `${name}/${version}`;
-    const entry = this.#entries.get(key) ?? { name, version, readAt: 0 };
+    const entry = this.#entries.get(key) ?? {
+      ...{ name, version, readAt: 0 },
+      ...{ rereadAt: -Infinity, fruitlessRereads: 0 },
+    };
     this.#entries.set(key, entry);
     return entry;
   }
@@ -152,10 +179,12 @@ export class KeyVaultSecretStore
   }
 
   #notExpired(secret: Secret): Secret {
-    if (secret.expiresAt && secret.expiresAt.getTime() <= this.clock.now()) {
-      throw new SecretUnusable(secret.name, 'expired');
-    }
+    if (this.#isExpired(secret)) throw new SecretUnusable(secret.name, 'expired');
     return secret;
+  }
+
+  #isExpired({ expiresAt }: Secret): boolean {
+    return expiresAt !== undefined && expiresAt.getTime() <= this.clock.now();
   }
 
   get #refreshPauseMs(): number {

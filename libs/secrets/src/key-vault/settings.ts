@@ -21,7 +21,9 @@ export const keyVaultSettings = defineSettings(
       ),
     KEY_VAULT_REREAD_COOLDOWN_SECONDS: integer(1, 3600)
       .prefault('30')
-      .describe('seconds between two readings past the cache of one secret, 1 to 3600'),
+      .describe(
+        'longest pause in seconds between two readings past the cache of one secret, which the pauses reach while a credential stays refused, 1 to 3600',
+      ),
     KEY_VAULT_VERIFY_CHALLENGE_RESOURCE: boolean()
       .prefault('true')
       .describe(

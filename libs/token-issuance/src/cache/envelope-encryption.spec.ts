@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ManualClock } from '#libs/platform/testing';
 import { MemorySecretStore } from '#libs/secrets/testing';
 import { DecryptionFailed, EnvelopeEncryption } from './envelope-encryption.js';
@@ -20,6 +20,16 @@ function encryptionWith(value = key()): {
 }
 
 describe('EnvelopeEncryption', () => {
+  it('uses a mended key at once, also while the malformed one is cached', async () => {
+    const { encryption, secrets } = encryptionWith('no key');
+    const cached = await secrets.read(NAME);
+    vi.spyOn(secrets, 'read').mockResolvedValue(cached);
+    await expect(encryption.encrypt(TOKEN, 'alice')).rejects.toBeInstanceOf(DecryptionFailed);
+    const newest = secrets.put(NAME, key());
+    vi.spyOn(secrets, 'reread').mockImplementation(async () => secrets.readVersion(NAME, newest));
+    expect((await encryption.encrypt(TOKEN, 'alice')).keyVersion).toBe(newest);
+  });
+
   it('decrypts what it has encrypted; the stored bytes contain nothing of the token', async () => {
     const { encryption } = encryptionWith();
     const encrypted = await encryption.encrypt(TOKEN, 'alice');

@@ -39,13 +39,16 @@ export class EnvelopeEncryption {
 
   /** @param associatedData authenticated with the token; `decrypt` needs the same */
   async encrypt(token: string, associatedData: string): Promise<EncryptedToken> {
-    const { value, version } = await this.secrets.read(this.settings.cacheKeySecret);
+    const { key, keyVersion } = await this.secrets.readParsed(
+      this.settings.cacheKeySecret,
+      ({ value, version }) => ({ key: keyOf(value), keyVersion: version }),
+    );
     const dataKey = randomBytes(KEY_BYTES);
     const aad = Buffer.from(associatedData);
     return {
       ciphertext: encrypt(dataKey, Buffer.from(token), aad),
-      wrappedKey: encrypt(keyOf(value), dataKey, aad),
-      keyVersion: version,
+      wrappedKey: encrypt(key, dataKey, aad),
+      keyVersion,
     };
   }
 

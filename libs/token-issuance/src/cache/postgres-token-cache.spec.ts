@@ -104,6 +104,23 @@ describe('PostgresTokenCache', () => {
     expect(await cache.find(key)).toBeDefined();
   });
 
+  it('stores nothing for a mapping whose tokens are being revoked at the same time', async () => {
+    const { cache, database, now, newKey } = await open();
+    const key = await newKey();
+    const storing = await database.transaction(async (transaction) => {
+      await transaction.query(
+        'UPDATE mapping SET token_generation = 2, version = 2 WHERE id = $1',
+        [key.mappingId],
+      );
+      const store = cache.store(key, token(now()));
+      const waits = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO token_cache%'`;
+      await expect.poll(async () => database.query(waits)).toHaveLength(1);
+      return { store };
+    });
+    await storing.store;
+    expect(await database.query('SELECT FROM token_cache')).toEqual([]);
+  });
+
   it('deletes tokens that may no longer be reused', async () => {
     const { cache, database, now, passed, newKey } = await open();
     await cache.store(await newKey(), token(now()));

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Clock, Database, Logger } from '#libs/platform';
+import { Clock, Database, deleteInBatches, Logger } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
 import { type CachedToken, type CacheKey, reusableUntil, TokenCache } from './token-cache.js';
 import { EnvelopeEncryption } from './envelope-encryption.js';
@@ -66,6 +66,7 @@ export class PostgresTokenCache extends TokenCache {
     }
   }
 
+  /** Locks the mapping, so that a revocation at the same time either prevents the row or deletes it. */
   async store(key: CacheKey, token: CachedToken): Promise<void> {
     const { expiresOn, fingerprint, secretVersion } = token;
     const until = reusableUntil(this.clock.now(), expiresOn);
@@ -81,6 +82,7 @@ export class PostgresTokenCache extends TokenCache {
          SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
          FROM mapping
          WHERE id = $1 AND status = 'active' AND token_generation = $3
+         FOR SHARE
          ON CONFLICT (mapping_id, variant) DO UPDATE
          SET token_generation = $3, policy_version = $4, sealed = $5, wrapped_key = $6, key_version = $7,
              expires_on = $8, reusable_until = $9, fingerprint = $10, fingerprint_key = $11,
@@ -107,20 +109,19 @@ export class PostgresTokenCache extends TokenCache {
   }
 
   async dropOtherPolicies(policyVersion: string): Promise<void> {
-    await this.database.query('DELETE FROM token_cache WHERE policy_version <> $1', [
-      policyVersion,
-    ]);
+    for (const condition of ['policy_version < $1', 'policy_version > $1']) {
+      const rows = { table: 'token_cache', condition, parameters: [policyVersion] };
+      await deleteInBatches(this.database, rows);
+    }
   }
 
-  async sweep(): Promise<void> {
-    // The second condition matches tokens that were stored while their revocation was committed.
-    await this.database.query(
-      `DELETE FROM token_cache
-       WHERE reusable_until < $1
-          OR NOT EXISTS (SELECT FROM mapping
-                         WHERE id = mapping_id AND mapping.token_generation = token_cache.token_generation)`,
-      [new Date(this.clock.now())],
-    );
+  async sweep(signal?: AbortSignal): Promise<void> {
+    const rows = {
+      table: 'token_cache',
+      condition: 'reusable_until < $1',
+      parameters: [new Date(this.clock.now())],
+    };
+    await deleteInBatches(this.database, rows, signal);
   }
 }
 

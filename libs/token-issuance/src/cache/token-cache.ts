@@ -47,6 +47,6 @@ export abstract class TokenCache {
   /** Deletes the tokens that were issued under other policies. */
   abstract dropOtherPolicies(policyVersion: string): Promise<void>;
 
-  /** Deletes the tokens that may no longer be reused. */
-  abstract sweep(): Promise<void>;
+  /** Deletes the tokens that may no longer be reused. @param signal aborts between two batches */
+  abstract sweep(signal?: AbortSignal): Promise<void>;
 }

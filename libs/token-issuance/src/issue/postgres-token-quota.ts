@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { TenantSubject } from '#libs/identity-mapping';
-import { Database } from '#libs/platform';
+import { Database, deleteInBatches } from '#libs/platform';
 import { TokenQuotaExceeded } from '../policy/errors.js';
 import { type ReleaseQuota, TokenQuota } from './token-quota.js';
 
@@ -42,11 +42,13 @@ export class PostgresTokenQuota extends TokenQuota {
     };
   }
 
-  async sweep(): Promise<void> {
-    await this.database.query(
-      `DELETE FROM token_quota
-       WHERE NOT EXISTS (SELECT FROM unnest(issued_at) AS at WHERE at > clock_timestamp() - interval '1 hour')`,
-    );
+  async sweep(signal?: AbortSignal): Promise<void> {
+    const rows = {
+      table: 'token_quota',
+      condition: `coalesce(issued_at[cardinality(issued_at)], '-infinity'::timestamptz) < now() - interval '1 hour'`,
+      parameters: [],
+    };
+    await deleteInBatches(this.database, rows, signal);
   }
 
   /** The next token is allowed when the oldest of the newest `tokensPerHour` tokens is an hour old. */

@@ -25,5 +25,5 @@ export abstract class TokenQuota {
   ): Promise<ReleaseQuota>;
 
   /** Deletes the identities without a token in the last hour. */
-  abstract sweep(): Promise<void>;
+  abstract sweep(signal?: AbortSignal): Promise<void>;
 }
