@@ -38,7 +38,6 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
     {
       path: '/v1/identities',
       body: { kind: 'user', subject: `linker-of-${subject}`, communicationUserId },
-      differs: 'a missing identity may be linked, a mapped one may not',
     },
   ],
   'GET /v1/identities': ({ subject, communicationUserId, identityId }) => [
@@ -69,7 +68,13 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
     {
       path: '/v1/identities/import',
       body: lines({ kind: 'user', subject: `importer-of-${subject}`, communicationUserId }),
-      differs: 'a missing identity may be linked, a mapped one may not',
+    },
+    {
+      path: '/v1/identities/import',
+      body: lines({
+        ...{ kind: 'user', subject: `importer-of-${subject}`, communicationUserId },
+        status: 'suspended',
+      }),
     },
   ],
   'GET /v1/identities/export': () => [{ path: '/v1/identities/export' }],

@@ -7,7 +7,11 @@ import { routesOf } from './routes.js';
 import { type PersonData, type Probe, tenantProbes } from './tenant-probes.js';
 
 const service = runningService({
-  environment: { AUTHENTICATION_REQUESTS_PER_MINUTE: '0', AUTHENTICATION_FAILURES_PER_MINUTE: '0' },
+  environment: {
+    AUTHENTICATION_REQUESTS_PER_MINUTE: '0',
+    AUTHENTICATION_FAILURES_PER_MINUTE: '0',
+    IDENTITY_LINK_TENANTS: '',
+  },
 });
 const home = SAMPLE_TENANTS.home.id;
 const second = SAMPLE_TENANTS.second.id;

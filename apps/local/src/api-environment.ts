@@ -22,6 +22,8 @@ export function apiEnvironment(emulator: Emulator, databaseUrl: string): Record<
     ACS_ENDPOINT: emulator.acsUrl,
     ACS_RESOURCE_ID: emulator.acsResourceId,
     ACS_CREDENTIAL_SECRET: 'acs-connection-string',
+    // The administrators of the home tenant run the local environment.
+    IDENTITY_LINK_TENANTS: emulator.tenantId,
     AUDIT_LOG_ORIGIN: 'localhost/acs-identity',
     AUDIT_CHECKPOINT_FILE: join(dirname(emulator.caFile), '..', 'audit-checkpoint'),
     NODE_EXTRA_CA_CERTS: emulator.caFile,

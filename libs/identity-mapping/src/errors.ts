@@ -55,6 +55,17 @@ export class IdentityLinkConflict extends problem(
   'The application identity or the communication identity is, or was, mapped to another one.',
 ) {}
 
+/**
+ * The caller may not claim a communication identity that this service has not created for its
+ * tenant. The same for identities that exist, that are mapped, and that do not exist.
+ */
+export class IdentityLinkNotAllowed extends problem(
+  'identity-link-not-allowed',
+  403,
+  'The communication identity can not be linked by this caller',
+  'Communication identities that this service has not created are linked by its operators.',
+) {}
+
 /** The status of the mapping does not allow the change. */
 export class MappingStateConflict extends problem(
   'mapping-state-conflict',

@@ -1,6 +1,7 @@
 export {
   IdentityKindConflict,
   IdentityLinkConflict,
+  IdentityLinkNotAllowed,
   LeaseLost,
   MappingChanged,
   MappingNotActive,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineSettings, type SettingsOf, integer } from '#libs/platform';
+import { canonicalName, defineSettings, integer, list, type SettingsOf } from '#libs/platform';
 
 export const identityMappingSettings = defineSettings(
   'identity-mapping',
@@ -19,11 +19,17 @@ export const identityMappingSettings = defineSettings(
       .describe(
         'seconds between two runs of the recovery worker, which completes what crashed or failed requests left unfinished, 1 to 3600',
       ),
+    IDENTITY_LINK_TENANTS: list()
+      .prefault('')
+      .describe(
+        'tenants whose administrators may link communication identities that this service has not created, separated by commas; none if empty: the operator links them with acs-identity identities import. Such an administrator gets control of every unmapped identity of the tenant’s ACS resource, and learns which are mapped',
+      ),
   }),
   (variables) => ({
     leaseMs: variables.MAPPING_LEASE_MS,
     waitMs: variables.MAPPING_WAIT_MS,
     sweepMs: variables.MAPPING_SWEEP_SECONDS * 1_000,
+    linkTenants: variables.IDENTITY_LINK_TENANTS.map(canonicalName),
   }),
 );
 

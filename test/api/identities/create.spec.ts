@@ -118,6 +118,40 @@ describe('POST /v1/identities', () => {
     expect(await identities.create(randomUUID(), { communicationUserId })).toMatchObject(conflict);
   });
 
+  it('403: refuses every link by a tenant that the operator has not named, without looking at the identity', async () => {
+    const { url } = await service().addApi({ IDENTITY_LINK_TENANTS: '' });
+    const token = await service().token('ada');
+    const { body: mapped } = await identities.create();
+    const post = async (subject: string, communicationUserId: string): Promise<unknown> => {
+      const body = { kind: 'user', subject, communicationUserId };
+      const answer = await call(url, 'post', '/v1/identities', { token, body });
+      const { requestId, instance, ...rest } = answer.body as Record<string, unknown>;
+      expect([typeof requestId, typeof instance]).toContain('string');
+      return { status: answer.status, ...rest };
+    };
+    const answers = [
+      await post(randomUUID(), identities.foreignId()),
+      await post(randomUUID(), identities.foreignId(randomUUID())),
+      await post(randomUUID(), mapped.communicationUserId),
+    ];
+    expect(answers[0]).toMatchObject({ status: 403, ...problem('identity-link-not-allowed') });
+    expect(answers[1]).toEqual(answers[0]);
+    expect(answers[2]).toEqual(answers[0]);
+    expect(await service().newestEntry()).toMatchObject({
+      action: 'authorization.deny',
+      reason: { code: 'identity-link-not-allowed' },
+      target: { communicationUserId: mapped.communicationUserId },
+    });
+    // What is mapped so already is answered unchanged.
+    const body = {
+      kind: 'user',
+      subject: mapped.subject,
+      communicationUserId: mapped.communicationUserId,
+    };
+    const same = await call(url, 'post', '/v1/identities', { token, body });
+    expect(same).toMatchObject({ status: 200, body: { id: mapped.id } });
+  });
+
   it('503: records an unknown outcome when ACS’s response is lost; 201: a repeat creates the identity', async () => {
     const subject = randomUUID();
     await service().emulator.control.addFault({

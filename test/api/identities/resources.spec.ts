@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { acsIdentity, operatorEnvironment } from '../../support/acs-identity.js';
 import { call } from '../../support/call.js';
 import { IdentitiesApi } from '../../support/identities-api.js';
 import { runningService } from '../../support/running-service.js';
@@ -13,6 +14,7 @@ const identities = new IdentitiesApi(service);
 let folder: string;
 /** Of an api with a second ACS resource, for the second tenant; the first api has one resource. */
 let twoResourcesUrl: string;
+let twoResources: Record<string, string>;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'acs-identity-resources-'));
@@ -30,10 +32,11 @@ beforeAll(async () => {
       { name: 'second', tenants, ...of(second) },
     ]),
   );
-  const none = { ACS_ENDPOINT: undefined, ACS_RESOURCE_ID: undefined };
-  const api = await service().addApi({
-    ...{ ...none, ACS_CREDENTIAL_SECRET: undefined, ACS_RESOURCES_FILE: file },
-  });
+  twoResources = {
+    ...{ ACS_ENDPOINT: '', ACS_RESOURCE_ID: '', ACS_CREDENTIAL_SECRET: '' },
+    ACS_RESOURCES_FILE: file,
+  };
+  const api = await service().addApi(twoResources);
   twoResourcesUrl = api.url;
 });
 afterAll(async () => {
@@ -55,14 +58,25 @@ describe('identities in several ACS resources', () => {
     expect(await service().emulator.control.readJournal({ service: 'acs' })).toHaveLength(before);
   });
 
-  it('are linked in the resource of their id, and erased in all resources', async () => {
+  it('are linked in the resource of their id by operators only, and erased in all resources', async () => {
     const subject = randomUUID();
     const token = await service().token('ada');
     const first = await identities.create(subject);
     const communicationUserId = identities.foreignId(secondId());
     const body = { kind: 'user', subject, communicationUserId };
     const linked = await call(twoResourcesUrl, 'post', '/v1/identities', { token, body });
-    expect(linked).toMatchObject({ status: 201, body: { resource: 'second' } });
+    // The resource of the second tenant: an administrator of the home tenant may not claim its identities.
+    expect(linked).toMatchObject({
+      status: 409,
+      body: { type: 'urn:acs-identity:problem:resource-not-configured' },
+    });
+    const lines = join(folder, 'lines.ndjson');
+    await writeFile(lines, JSON.stringify(body));
+    const tenant = service().emulator.tenantId;
+    const imported = await acsIdentity(['identities', 'import', lines, '--tenant', tenant], {
+      environment: { ...operatorEnvironment(service()), ...twoResources },
+    });
+    expect(imported.stdout).toContain('1 created');
     // Of identities in both resources, the one in the tenant's own resource is returned.
     const again = await call(twoResourcesUrl, 'post', '/v1/identities', {
       token,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
-import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
+import { CommunicationResources } from '#libs/communication-services';
 import {
   type CallContext,
   type CanonicalName,
@@ -181,6 +181,8 @@ export class IdentityImport {
       const resource = this.#resourceOf(item);
       const keys = uniqueKeysOf(item);
       if (resource === undefined || keys.some((key) => taken.has(key))) continue;
+      const { tenant, communicationUserId: linked } = item;
+      if (linked !== undefined && !this.linking.mayLink(tenant, linked, context)) continue;
       for (const key of keys) taken.add(key);
       mappings.set(item.number, this.#newMapping(item, resource));
     }
@@ -240,12 +242,12 @@ export class IdentityImport {
     communicationUserId: CommunicationUserId,
     context: CallContext,
   ): Promise<{ mapping: Mapping; isNew: boolean }> {
-    const resource = this.#resourceOf(item);
-    if (resource === undefined) throw new ResourceNotConfigured(communicationUserId);
     const [known] = await this.map.findByCommunicationUserIds([communicationUserId]);
     if (known && subjectKeyOf(known) === subjectKeyOf(item)) {
       return { mapping: known, isNew: false };
     }
+    const resource = await this.linking.requireMayLink(item.tenant, communicationUserId, context);
+    if (known) throw this.linking.conflictWith(known, item.tenant, context);
     const mapping = this.#newMapping(item, resource);
     try {
       await this.audit.record(importEvent(mapping, context), this.map.add([mapping]));

@@ -1,7 +1,13 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
-import { type CallContext, Clock, type CommunicationUserId } from '#libs/platform';
+import {
+  type CallContext,
+  type CanonicalName,
+  Clock,
+  type CommunicationUserId,
+  isPrincipal,
+} from '#libs/platform';
 import {
   type ApplicationIdentity,
   auditTargetOf,
@@ -13,11 +19,13 @@ import {
 import {
   IdentityKindConflict,
   IdentityLinkConflict,
+  IdentityLinkNotAllowed,
   MappingChanged,
   MappingPending,
 } from '../errors.js';
 import { IdentityMap } from '../store/identity-map.js';
 import { IdentityMappingService } from '../identity-mapping.service.js';
+import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
 import { auditActorOf } from './call-context.js';
 
 /** An application identity, with its name and an existing communication identity if there are any. */
@@ -39,6 +47,7 @@ export class IdentityLinking {
     private readonly resources: CommunicationResources,
     private readonly audit: AuditTrail,
     private readonly clock: Clock,
+    @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
   ) {}
 
   /**
@@ -47,7 +56,7 @@ export class IdentityLinking {
    *
    * Safe to repeat. Of callers that race, one creates.
    *
-   * @throws ResourceNotConfigured when the communication identity's ACS resource is not configured
+   * @throws IdentityLinkNotAllowed, ResourceNotConfigured as `requireMayLink`
    * @throws IdentityLinkConflict when one of the two is mapped to another identity
    * @throws IdentityKindConflict when the identity is mapped under another kind
    */
@@ -68,24 +77,86 @@ export class IdentityLinking {
     return { mapping: await this.#rename(mapping, displayName, context), isNew };
   }
 
+  /**
+   * An actor that links an identity gets tokens for it and can delete it at ACS. Operators may link any
+   * identity; principals only if the setting names their tenant, and only one of the resource in
+   * which identities of the tenant are created. A refusal is recorded.
+   *
+   * @returns the name of the identity's ACS resource
+   * @throws IdentityLinkNotAllowed
+   * @throws ResourceNotConfigured when the resource is not configured, or not for the tenant
+   */
+  async requireMayLink(
+    tenant: CanonicalName,
+    communicationUserId: CommunicationUserId,
+    context: CallContext,
+  ): Promise<string> {
+    const resource = this.resources.ofCommunicationUserId(communicationUserId)?.name;
+    if (!isPrincipal(context.actor)) {
+      if (resource === undefined) throw new ResourceNotConfigured(communicationUserId);
+      return resource;
+    }
+    if (!this.#isTrusted(tenant, context)) {
+      const refusal = new IdentityLinkNotAllowed();
+      await this.audit.record({
+        ...auditActorOf(context),
+        action: 'authorization.deny',
+        outcome: 'denied',
+        target: { tenant, communicationUserId },
+        reason: { code: refusal.code },
+      });
+      throw refusal;
+    }
+    const isOwn = resource === this.resources.forTenant(tenant).name;
+    if (resource === undefined || !isOwn) throw new ResourceNotConfigured(communicationUserId);
+    return resource;
+  }
+
+  /** Whether the actor may link identities of its resource; see `requireMayLink`. */
+  mayLink(
+    tenant: CanonicalName,
+    communicationUserId: CommunicationUserId,
+    context: CallContext,
+  ): boolean {
+    if (!isPrincipal(context.actor)) return true;
+    const resource = this.resources.ofCommunicationUserId(communicationUserId);
+    return this.#isTrusted(tenant, context) && resource === this.resources.forTenant(tenant);
+  }
+
+  /** The refusal of a link to an identity that is mapped. Principals don't learn of other tenants' mappings. */
+  conflictWith(
+    linked: Mapping,
+    tenant: CanonicalName,
+    { actor }: CallContext,
+  ): IdentityLinkConflict | IdentityLinkNotAllowed {
+    return isPrincipal(actor) && linked.tenant !== tenant
+      ? new IdentityLinkNotAllowed()
+      : new IdentityLinkConflict();
+  }
+
+  #isTrusted(tenant: CanonicalName, { actor }: CallContext): boolean {
+    return (
+      isPrincipal(actor) && actor.tenant === tenant && this.settings.linkTenants.includes(tenant)
+    );
+  }
+
   async #link(
     identity: ApplicationIdentity,
     communicationUserId: CommunicationUserId,
     displayName: string | undefined,
     context: CallContext,
   ): Promise<{ mapping: Mapping; isNew: boolean }> {
-    const resource = this.resources.ofCommunicationUserId(communicationUserId)?.name;
-    if (resource === undefined) throw new ResourceNotConfigured(communicationUserId);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const [linked] = await this.map.findByCommunicationUserIds([communicationUserId]);
-      const own = (await this.map.findBySubjects([identity])).find(
-        (mapping) => mapping.resource === resource,
-      );
+      const known = await this.map.findBySubjects([identity]);
+      const same = known.find((mapping) => mapping.communicationUserId === communicationUserId);
+      if (same && same.kind !== identity.kind) throw new IdentityKindConflict();
+      if (same && isProvisioned(same)) return { mapping: same, isNew: false };
+      const resource = await this.requireMayLink(identity.tenant, communicationUserId, context);
+      const own = known.find((mapping) => mapping.resource === resource);
       if (own && own.kind !== identity.kind) throw new IdentityKindConflict();
-      if (own && isProvisioned(own) && own.communicationUserId === communicationUserId) {
-        return { mapping: own, isNew: false };
-      }
-      if (linked || (own && isProvisioned(own))) throw new IdentityLinkConflict();
+      if (linked) throw this.conflictWith(linked, identity.tenant, context);
+      if (own && isProvisioned(own)) throw new IdentityLinkConflict();
       try {
         const mapping = await this.#store(
           own,

@@ -35,7 +35,7 @@ export function wireIdentityMapping({
   readonly worker: RecoveryWorker;
   readonly settings: { readonly leaseMs: number };
 } {
-  const settings = { leaseMs: 30_000, waitMs: 8_000, sweepMs: 5_000 };
+  const settings = { leaseMs: 30_000, waitMs: 8_000, sweepMs: 5_000, linkTenants: [] };
   const common = [clock, logger, settings] as const;
   const background = new BackgroundTasks(clock, logger);
   const orphans = new OrphanedIdentities(map, gateway, audit, logger, settings);
