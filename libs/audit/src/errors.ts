@@ -47,6 +47,21 @@ export class LogDamaged extends Error {
   }
 }
 
+/** The log does not continue the copy in a folder: it was rolled back, cut or replaced. For auditors. */
+export class CopyContradicted extends Error {
+  override readonly name = 'CopyContradicted';
+
+  constructor(
+    readonly finding: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `the log does not continue the copy in the folder: ${finding}. The copy was left as it is; keep it as evidence.`,
+      options,
+    );
+  }
+}
+
 /** The clock of this process is off by more than `AUDIT_CLOCK_TOLERANCE_MS`. For operators. */
 export class ClockOutOfBounds extends Error {
   override readonly name = 'ClockOutOfBounds';

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import {
   DatabaseVerifier,
   readSignedHead,
@@ -41,17 +42,18 @@ export async function verifyLog(options: VerifyOptions): Promise<void> {
     return;
   }
   if (options.save !== undefined && checkpoint !== undefined) {
-    await writeFile(options.save, checkpoint);
+    await writeFile(`${options.save}.new`, checkpoint);
+    await rename(`${options.save}.new`, options.save);
   }
 }
 
 async function verified(options: VerifyOptions, onProgress: OnProgress): Promise<Verified> {
-  const { databaseUrl, folder, known = [] } = options;
+  const { databaseUrl, folder } = options;
   const keys = readVerificationKeys(options);
+  const known = heldCheckpoints(options).map((path) => readCheckpoint(path, keys));
   const since = options.since === undefined ? undefined : readCheckpoint(options.since, keys);
-  const request = { ...keys, onProgress, ...(since && { since }) };
+  const request = { ...keys, known, onProgress, ...(since && { since }) };
   if (folder !== undefined) {
-    if (known.length > 0) throw new Error('--known needs a database; with --folder, use --since.');
     const copy = new TileDirectory(folder);
     const report = await verifyFolder({ ...request, folder: copy });
     return { report, checkpoint: copy.checkpoint() };
@@ -59,13 +61,18 @@ async function verified(options: VerifyOptions, onProgress: OnProgress): Promise
   if (databaseUrl === undefined) {
     throw new Error('Say what to verify: --database-url (or DATABASE_URL), or --folder.');
   }
-  const checkpoints = known.map((path) => readCheckpoint(path, keys));
   return withDatabase(databaseUrl, async (database) => {
     const verifier = new DatabaseVerifier(database);
-    const report = await verifier.verify({ ...request, known: checkpoints });
+    const report = await verifier.verify(request);
     const head = await readSignedHead(database, report.size);
     return { report, checkpoint: head?.checkpoint };
   });
+}
+
+/** Every checkpoint that this person held before, also the one that `--save` is about to replace. */
+function heldCheckpoints({ known = [], since, save }: VerifyOptions): string[] {
+  const replaced = save !== undefined && existsSync(save) ? [save] : [];
+  return [...new Set([...known, ...(since === undefined ? [] : [since]), ...replaced])];
 }
 
 function printReport({ size, root, retiredBelow, faults }: VerifyReport): void {
