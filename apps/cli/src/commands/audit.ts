@@ -212,7 +212,8 @@ function retainCommand(composition: CompositionOptions): Command {
     .addHelpText(
       'after',
       `
-Drops whole months: those that ended before the day. Hashes stay, so that proofs of the other entries
+Drops whole months: those that ended before the day, and at least a day ago; a day in the future is refused.
+Hashes stay, so that proofs of the other entries
 remain valid and the log verifies. Export first what must be kept.
 ${recordedHelp}`,
     )
