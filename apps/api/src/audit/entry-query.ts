@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AUDIT_OUTCOMES, type EntryQuery } from '#libs/audit';
-import { auditAction, instant, isForward, logIndex, searched, whole } from './query-fields.js';
+import { auditAction, clientAddress, instant, isForward, logIndex, searched, whole } from './query-fields.js';
 
 /** Filters of a search; an entry must match all of them. */
 export const entryQuery = z
@@ -17,7 +17,9 @@ export const entryQuery = z
     identityId: searched().optional(),
     communicationUserId: searched().optional(),
     targetSubject: searched().optional().describe('subject of the target'),
-    clientAddress: searched().optional().describe('address of the client, unless erased'),
+    clientAddress: clientAddress()
+      .optional()
+      .describe('one IPv4 or IPv6 address of the client, unless erased; no ranges'),
     fingerprint: searched().optional().describe('fingerprint of a token, as in an entry'),
     reasonCode: searched().optional(),
     reasonText: searched().optional().describe('words in the reason, in any order'),

@@ -1,3 +1,4 @@
+import { canonicalAddress } from '#libs/authentication';
 import { z } from 'zod';
 import { AUDIT_ACTIONS, CUSTOM_AUDIT_ACTION_PATTERN, type AuditAction } from '#libs/audit';
 
@@ -15,6 +16,15 @@ export function instant(): z.ZodType<Date, string> {
 /** A value to search for. */
 export function searched(): z.ZodType<string, string> {
   return z.string().min(1, 'must not be empty').max(512, 'must have at most 512 characters');
+}
+
+/** The address of a client, in the form that entries are searched by. */
+export function clientAddress(): z.ZodType<string, string> {
+  const error = 'must be one IPv4 or IPv6 address; ranges can’t be searched for';
+  return z
+    .string()
+    .transform((text) => canonicalAddress(text) ?? '')
+    .refine((address) => address !== '', error);
 }
 
 /** A whole number in a query. */

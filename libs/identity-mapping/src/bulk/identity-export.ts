@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AuditTrail } from '#libs/audit';
+import { type AuditEvent, AuditTrail } from '#libs/audit';
 import type { CallContext } from '#libs/platform';
 import { IdentityMap } from '../store/identity-map.js';
 import type { Mapping } from '../model/mapping.js';
@@ -37,13 +37,40 @@ export class IdentityExport {
    * @throws AuditUnavailable before the first line
    */
   async run(tenant: string | undefined, context: CallContext): Promise<AsyncGenerator<ExportLine>> {
+    await this.#record(tenant, context, { stage: 'begun', status: 'all but deleted' });
+    return this.#countedLines(tenant, context);
+  }
+
+  /** Records how many mappings were exported, before the export ends; also when its reader has gone. */
+  async *#countedLines(
+    tenant: string | undefined,
+    context: CallContext,
+  ): AsyncGenerator<ExportLine> {
+    let exported = 0;
+    let isComplete = false;
+    try {
+      for await (const line of this.#lines(tenant)) {
+        exported += 1;
+        yield line;
+      }
+      isComplete = true;
+    } finally {
+      await this.#record(tenant, context, { stage: 'ended', exported, isComplete });
+    }
+  }
+
+  async #record(
+    tenant: string | undefined,
+    context: CallContext,
+    details: NonNullable<AuditEvent['details']>,
+  ): Promise<void> {
     await this.audit.record({
       ...auditActorOf(context),
       action: 'identity.export',
       outcome: 'success',
       target: tenant === undefined ? {} : { tenant },
+      details: { ...details, ...(tenant === undefined && { tenants: 'all' }) },
     });
-    return this.#lines(tenant);
   }
 
   async *#lines(tenant: string | undefined): AsyncGenerator<ExportLine> {

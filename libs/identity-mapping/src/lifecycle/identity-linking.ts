@@ -17,6 +17,7 @@ import {
   MappingChanged,
   MappingPending,
 } from '../errors.js';
+import { changesOf } from './access-audit.js';
 import { IdentityMap } from '../store/identity-map.js';
 import { IdentityMappingService } from '../identity-mapping.service.js';
 import { auditActorOf } from './call-context.js';
@@ -148,6 +149,7 @@ export class IdentityLinking {
       outcome: 'success',
       target: auditTargetOf(mapping),
       displayName,
+      details: changesOf(mapping, next),
     };
     try {
       await this.audit.record(event, this.map.replace(mapping, next));
