@@ -155,6 +155,20 @@ describe('acs-identity audit verify', () => {
     expect(await readFile(noCheckpoint, 'utf8')).toBe('notes');
   });
 
+  it('calls a log without entries empty, not whole, and contradicted by any checkpoint', async () => {
+    const empty = await testDatabase();
+    const saved = inFolder('of-the-full-log');
+    expect((await verifyDatabase(['--save', saved])).code).toBe(0);
+    const { code, stdout } = await verify(['--database-url', empty.serviceUrl]);
+    expect(stdout).toContain('The log is empty');
+    expect(stdout).not.toContain('whole');
+    expect(code).toBe(2);
+    const known = await verify(['--database-url', empty.serviceUrl, '--known', saved]);
+    expect(known.stdout).toContain('checkpoint-contradicted');
+    expect(known.code).toBe(1);
+    await empty.drop();
+  });
+
   it('accepts only the log’s own key', async () => {
     const [other = '', own = ''] = keys;
     const url = database.serviceUrl;

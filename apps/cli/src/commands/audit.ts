@@ -66,7 +66,8 @@ Verifies every entry, the values stored beside it, every tile, head and signatur
 nothing but the public key: no database, no service. The log must continue every checkpoint of --since,
 --known and --save, whatever their sizes: a log that was rolled back or forked is not whole.
 
-Exit code 0: the log is whole. 1: it is not, or it could not be verified; the first bad index is named.
+Exit code 0: the log is whole. 1: it is not, or it could not be verified; the first bad index is named. 2: the
+log is empty, so that there was nothing to verify; with a checkpoint of a log that had entries it is 1.
 
   acs-identity audit verify --database-url postgres://auditor@host/identity --public-key-file log.keys
   acs-identity audit verify --folder copy --public-key-file log.keys --since seen.txt --save seen.txt`,

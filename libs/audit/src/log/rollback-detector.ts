@@ -42,7 +42,10 @@ export class RollbackDetector implements OnApplicationBootstrap {
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {
     const { checkpointFile } = settings;
-    this.#file = checkpointFile === undefined ? undefined : new CheckpointFile(checkpointFile);
+    this.#file =
+      checkpointFile === undefined
+        ? undefined
+        : new CheckpointFile(checkpointFile, async (note) => this.#open(note));
   }
 
   onApplicationBootstrap(): void {
@@ -135,13 +138,19 @@ export class RollbackDetector implements OnApplicationBootstrap {
   async #readFile(): Promise<void> {
     const note = await this.#file?.read();
     if (note === undefined) return;
-    const verifiers = (await this.signers.current()).map(({ verifier }) => verifier);
     try {
-      const { checkpoint } = openCheckpoint(note, { origin: this.settings.origin, verifiers });
+      const checkpoint = await this.#open(note);
       if (checkpoint.size > this.#latestSize) this.#latest = checkpoint;
     } catch (cause) {
+      if (!(cause instanceof TransparencyLogError)) throw cause;
       throw new LogDamaged('the checkpoint file is not one of this log', { cause });
     }
+  }
+
+  /** @throws TransparencyLogError unless the log signed the checkpoint */
+  async #open(note: string): Promise<Checkpoint> {
+    const verifiers = (await this.signers.current()).map(({ verifier }) => verifier);
+    return openCheckpoint(note, { origin: this.settings.origin, verifiers }).checkpoint;
   }
 
   /** Reads even without a checkpoint: readiness also means that the log can be read. */

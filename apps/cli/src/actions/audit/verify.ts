@@ -26,6 +26,9 @@ interface Verified {
   readonly checkpoint: string | undefined;
 }
 
+/** Exit code of a log without entries: nothing was found to be wrong, and nothing was verified. */
+const EX_NOTHING_TO_VERIFY = 2;
+
 type OnProgress = (verified: number, total: number) => void;
 
 /** Prints whether the log is whole, else where its first fault is. */
@@ -39,6 +42,10 @@ export async function verifyLog(options: VerifyOptions): Promise<void> {
   }
   if (report.faults.length > 0) {
     process.exitCode = 1;
+    return;
+  }
+  if (report.size === 0) {
+    process.exitCode = EX_NOTHING_TO_VERIFY;
     return;
   }
   if (options.save !== undefined && checkpoint !== undefined) {
@@ -77,6 +84,10 @@ function heldCheckpoints({ known = [], since, save }: VerifyOptions): string[] {
 
 function printReport({ size, root, retiredBelow, faults }: VerifyReport): void {
   const [first] = faults;
+  if (!first && size === 0) {
+    console.log('The log is empty: there is nothing to verify. If it had entries, they are gone.');
+    return;
+  }
   if (!first) {
     console.log(`The log is whole: ${size} entries, root ${root.toString('base64')}.`);
     if (retiredBelow > 0) {
