@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { signCheckpoint } from '#libs/transparency-log';
 import { runningService } from '../support/running-service.js';
 
 const service = runningService();
@@ -134,6 +135,40 @@ describe('acs-identity audit verify', () => {
     expect((await verifyDatabase(['--known', saved])).code).toBe(0);
   });
 
+  it('refuses signed checkpoints of another history by --known, --since and --save, of every size', async () => {
+    const signers = await log.signers.current();
+    for (const size of [1, 300, 599, 601]) {
+      const file = inFolder(`other-${size}`);
+      const origin = 'localhost/acs-identity';
+      const note = signCheckpoint({ origin, size, root: Buffer.alloc(32, 1) }, signers);
+      await writeFile(file, note);
+      for (const option of ['--known', '--since', '--save']) {
+        const { code, stdout } = await verifyDatabase([option, file]);
+        expect(stdout, `${option} ${size}`).toContain('checkpoint-contradicted');
+        expect(code).toBe(1);
+      }
+      expect(await readFile(file, 'utf8')).toBe(note);
+    }
+    const noCheckpoint = inFolder('notes.txt');
+    await writeFile(noCheckpoint, 'notes');
+    expect((await verifyDatabase(['--save', noCheckpoint])).code).toBe(1);
+    expect(await readFile(noCheckpoint, 'utf8')).toBe('notes');
+  });
+
+  it('calls a log without entries empty, not whole, and contradicted by any checkpoint', async () => {
+    const empty = await testDatabase();
+    const saved = inFolder('of-the-full-log');
+    expect((await verifyDatabase(['--save', saved])).code).toBe(0);
+    const { code, stdout } = await verify(['--database-url', empty.serviceUrl]);
+    expect(stdout).toContain('The log is empty');
+    expect(stdout).not.toContain('whole');
+    expect(code).toBe(2);
+    const known = await verify(['--database-url', empty.serviceUrl, '--known', saved]);
+    expect(known.stdout).toContain('checkpoint-contradicted');
+    expect(known.code).toBe(1);
+    await empty.drop();
+  });
+
   it('accepts only the log’s own key', async () => {
     const [other = '', own = ''] = keys;
     const url = database.serviceUrl;
@@ -172,7 +207,13 @@ describe('acs-identity audit copy', () => {
     const tokenFile = inFolder('token');
     await writeFile(tokenFile, token);
     expect((await acsIdentity([...args, '--token-file', tokenFile])).code).toBe(0);
-    expect((await verify(['--folder', copy, '--since', saved])).code).toBe(0);
+    expect((await verify(['--folder', copy, '--since', saved, '--known', saved])).code).toBe(0);
+    const longer = inFolder('longer');
+    const known = { origin: 'localhost/acs-identity', size: 9_999, root: Buffer.alloc(32, 1) };
+    await writeFile(longer, signCheckpoint(known, await log.signers.current()));
+    const shortened = await verify(['--folder', copy, '--known', longer]);
+    expect(shortened.stdout).toContain('shorter than before');
+    expect(shortened.code).toBe(1);
   });
 
   it.each([

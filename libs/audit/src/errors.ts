@@ -47,6 +47,30 @@ export class LogDamaged extends Error {
   }
 }
 
+/** Entries of the future have no retention time that is over. For operators. */
+export class RetentionNotOver extends Error {
+  override readonly name = 'RetentionNotOver';
+
+  constructor() {
+    super('The day lies in the future. Only whole months that have ended can be retired.');
+  }
+}
+
+/** The log does not continue the copy in a folder: it was rolled back, cut or replaced. For auditors. */
+export class CopyContradicted extends Error {
+  override readonly name = 'CopyContradicted';
+
+  constructor(
+    readonly finding: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `the log does not continue the copy in the folder: ${finding}. The copy was left as it is; keep it as evidence.`,
+      options,
+    );
+  }
+}
+
 /** The clock of this process is off by more than `AUDIT_CLOCK_TOLERANCE_MS`. For operators. */
 export class ClockOutOfBounds extends Error {
   override readonly name = 'ClockOutOfBounds';

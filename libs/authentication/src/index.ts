@@ -34,5 +34,5 @@ export {
   type Permission,
   PERMISSIONS,
 } from './access/permission.js';
-export { requestContextOf, RequestContexts } from './http/request-contexts.js';
+export { canonicalAddress, requestContextOf, RequestContexts } from './http/request-contexts.js';
 export { RateLimitStore } from './rate-limit/rate-limit-store.js';

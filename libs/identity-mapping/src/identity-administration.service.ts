@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AuditEvent, AuditTrail, AuditUnavailable } from '#libs/audit';
+import { type AuditEvent, AuditTrail, AuditUnavailable, type AuditAction } from '#libs/audit';
 import {
   type CallContext,
   type CanonicalName,
@@ -22,6 +22,7 @@ import { IdentityMap, type MappingSearch } from './store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
 import { EFFECTIVE_WITHIN_MINUTES } from './identity-mapping.service.js';
 import { TokenRevocation } from './lifecycle/token-revocation.js';
+import { changesOf, recordingRead, recordingRefusal } from './lifecycle/access-audit.js';
 import { auditActorOf } from './lifecycle/call-context.js';
 
 /** Identifies a mapping for a caller. */
@@ -102,11 +103,27 @@ export class IdentityAdministrationService {
     return mapping;
   }
 
-  /** Lists mappings page by page, oldest first. */
-  async search(search: MappingSearch): Promise<MappingPage> {
-    const { limit } = search;
+  /** As `read`, for somebody who sees the mapping. Recorded before it is shown. */
+  async show(
+    { id, tenant }: { readonly id: string; readonly tenant: CanonicalName },
+    context: CallContext,
+  ): Promise<Mapping> {
+    const target = { identityId: id, tenant };
+    return recordingRead(this.audit, target, context, async () => this.read({ id, tenant }));
+  }
+
+  /** Lists mappings page by page, oldest first. Recorded with its filters before it is shown. */
+  async search(search: MappingSearch, context: CallContext): Promise<MappingPage> {
+    const { tenant, kind, subject, communicationUserId, status, after, limit } = search;
     const found = await this.map.search({ ...search, limit: limit + 1 });
     const items = found.slice(0, limit);
+    await this.audit.record({
+      ...auditActorOf(context),
+      action: 'identity.read',
+      outcome: 'success',
+      target: withoutUndefined({ tenant, kind, subject, communicationUserId }),
+      details: withoutUndefined({ route: 'list', status, after, limit, found: items.length }),
+    });
     return { items, next: found.length > limit ? items.at(-1)?.id : undefined };
   }
 
@@ -149,7 +166,7 @@ export class IdentityAdministrationService {
     update: MappingUpdate,
     context: CallContext,
   ): Promise<Mapping> {
-    await this.#retryIfChanged(async () => {
+    await this.#recordingRefusal(actionOf(update), reference, context, async () => {
       const mapping = await this.read(reference);
       if (mapping.status === 'deleted') throw new MappingNotFound();
       if (mapping.status === 'deleting') throw new MappingStateConflict(mapping.status);
@@ -167,7 +184,7 @@ export class IdentityAdministrationService {
    * @throws ResourceNotConfigured when its ACS resource is not configured
    */
   async delete(reference: MappingReference, context: CallContext): Promise<Mapping> {
-    await this.#retryIfChanged(async () => {
+    await this.#recordingRefusal('identity.delete', reference, context, async () => {
       const mapping = await this.read(reference);
       if (mapping.status === 'deleted' || mapping.status === 'deleting') return;
       await this.deletion.begin(mapping, context);
@@ -217,11 +234,25 @@ export class IdentityAdministrationService {
       outcome: 'success',
       target: auditTargetOf(mapping),
       ...(displayName !== undefined && { displayName }),
+      details: changesOf(mapping, { status, displayName }),
     };
     const version = mapping.version + 1;
     const updatedAt = new Date(this.clock.now());
     const next: Mapping = { ...mapping, status, displayName, version, updatedAt };
     await this.audit.record(event, this.map.replace(mapping, next));
+  }
+
+  /** Runs a change, again after a change by another caller, and records its refusal. */
+  async #recordingRefusal(
+    action: AuditAction,
+    { id, tenant }: MappingReference,
+    context: CallContext,
+    change: () => Promise<void>,
+  ): Promise<void> {
+    const target = { identityId: id, ...(tenant !== 'any' && { tenant }) };
+    await recordingRefusal(this.audit, { action, target }, context, async () =>
+      this.#retryIfChanged(change),
+    );
   }
 
   /** Repeats an attempt after a change by another caller, for up to `waitMs`. */
@@ -238,4 +269,17 @@ export class IdentityAdministrationService {
       await this.clock.sleep(pauseMs);
     }
   }
+}
+
+function actionOf({ status }: MappingUpdate): AuditAction {
+  if (status === undefined) return 'identity.update';
+  return status === 'suspended' ? 'identity.suspend' : 'identity.resume';
+}
+
+type WithoutUndefined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+function withoutUndefined<T extends object>(value: T): WithoutUndefined<T> {
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  // The members that are left have the types of T.
+  return Object.fromEntries(members) as WithoutUndefined<T>;
 }

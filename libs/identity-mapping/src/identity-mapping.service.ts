@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { AuditReceipt, TransactionalWrite } from '#libs/audit';
+import { type AuditReceipt, AuditTrail, type TransactionalWrite } from '#libs/audit';
 import { CommunicationResources, type TokenRequest } from '#libs/communication-services';
 import { type CallContext, type CanonicalName, Clock, type Principal } from '#libs/platform';
 import {
@@ -15,6 +15,8 @@ import {
   RevocationPending,
 } from './errors.js';
 import { IdentityCreation, type UncommittedIdentity } from './lifecycle/identity-creation.js';
+import { auditActorOf } from './lifecycle/call-context.js';
+import { recordingRead, recordingRefusal } from './lifecycle/access-audit.js';
 import { IdentityMap, newLease } from './store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
 import { TokenRevocation } from './lifecycle/token-revocation.js';
@@ -57,7 +59,15 @@ export class IdentityMappingService {
     private readonly resources: CommunicationResources,
     private readonly clock: Clock,
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
+    private readonly audit: AuditTrail,
   ) {}
+
+  /** As `find`, for the caller itself. Recorded before it is shown. */
+  async showOwn(context: CallContext<Principal>): Promise<ProvisionedMapping> {
+    const { tenant, subject, kind } = context.actor;
+    const own = { tenant, subject, kind };
+    return recordingRead(this.audit, own, context, async () => this.find(own));
+  }
 
   /** @throws MappingNotFound when the identity has no communication identity, or was deleted */
   async find(identity: ApplicationIdentity): Promise<ProvisionedMapping> {
@@ -185,7 +195,11 @@ export class IdentityMappingService {
    * @throws MappingNotActive when it is being deleted, which revokes its tokens too
    */
   async revokeOwnTokens(context: CallContext<Principal>): Promise<Revocation> {
-    return this.#revoke(async () => this.find(context.actor), 'own-request', context);
+    const { tenant, subject, kind } = context.actor;
+    const access = { action: 'token.revoke', target: { tenant, subject, kind } } as const;
+    return recordingRefusal(this.audit, access, context, async () =>
+      this.#revoke(async () => this.find(context.actor), 'own-request', context),
+    );
   }
 
   /** As `revokeOwnTokens`, but succeeds without a communication identity. */
@@ -193,8 +207,17 @@ export class IdentityMappingService {
     try {
       return await this.#revoke(async () => this.find(context.actor), 'sign-out', context);
     } catch (error) {
-      if (error instanceof MappingNotFound) return { effectiveWithinMinutes: 0 };
-      throw error;
+      if (!(error instanceof MappingNotFound)) throw error;
+      const { tenant, subject, kind } = context.actor;
+      await this.audit.record({
+        ...auditActorOf(context),
+        action: 'token.revoke',
+        outcome: 'success',
+        target: { tenant, subject, kind },
+        reason: { code: 'sign-out' },
+        details: { stage: 'nothing to revoke' },
+      });
+      return { effectiveWithinMinutes: 0 };
     }
   }
 
@@ -207,7 +230,10 @@ export class IdentityMappingService {
     { id, tenant }: { readonly id: string; readonly tenant: CanonicalName | 'any' },
     context: CallContext,
   ): Promise<Revocation> {
-    return this.#revoke(async () => this.get(id, tenant), 'by-role', context);
+    const target = { identityId: id, ...(tenant !== 'any' && { tenant }) };
+    return recordingRefusal(this.audit, { action: 'token.revoke', target }, context, async () =>
+      this.#revoke(async () => this.get(id, tenant), 'by-role', context),
+    );
   }
 
   /** @param read reads the mapping, again after each change by another caller */

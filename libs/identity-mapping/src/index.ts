@@ -24,6 +24,7 @@ export type { LineResult } from './bulk/import-line.js';
 export { IdentityExport, type ExportLine } from './bulk/identity-export.js';
 export { identityFields } from './model/identity-fields.js';
 export { IdentityLinking, type IdentityDescription } from './lifecycle/identity-linking.js';
+export { recordingRefusal } from './lifecycle/access-audit.js';
 export { gatewayCallOf } from './lifecycle/call-context.js';
 export type { UncommittedIdentity } from './lifecycle/identity-creation.js';
 export {

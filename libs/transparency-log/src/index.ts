@@ -1,6 +1,7 @@
 export { formatCheckpoint, openCheckpoint, parseCheckpoint, signCheckpoint } from './checkpoint.js';
 export type { Checkpoint, CheckpointTrust, Cosignature, OpenedCheckpoint } from './checkpoint.js';
 export { CompactRange, type TileHashListener } from './compact-range.js';
+export { verifyContinuation } from './continuation.js';
 export { decodeEntryBundle, encodeEntryBundle } from './entry-bundle.js';
 export {
   EntryTooLarge,

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { AUDIT_OUTCOMES, type EntryQuery } from '#libs/audit';
 import {
   auditAction,
+  clientAddress,
   instant,
   isForward,
   logIndex,
   searched,
-  searchedAddress,
   searchedName,
   whole,
 } from './query-fields.js';
@@ -26,7 +26,9 @@ export const entryQuery = z
     identityId: searchedName().optional(),
     communicationUserId: searchedName().optional(),
     targetSubject: searchedName().optional().describe('subject of the target'),
-    clientAddress: searchedAddress().optional().describe('address of the client, unless erased'),
+    clientAddress: clientAddress()
+      .optional()
+      .describe('one IPv4 or IPv6 address of the client, unless erased; no ranges'),
     fingerprint: searched().optional().describe('fingerprint of a token, as in an entry'),
     reasonCode: searched().optional(),
     reasonText: searched().optional().describe('words in the reason, in any order'),

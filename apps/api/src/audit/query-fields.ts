@@ -1,3 +1,4 @@
+import { canonicalAddress } from '#libs/authentication';
 import { z } from 'zod';
 import { AUDIT_ACTIONS, CUSTOM_AUDIT_ACTION_PATTERN, type AuditAction } from '#libs/audit';
 import { type CanonicalName, canonicalName } from '#libs/platform';
@@ -23,9 +24,13 @@ export function searchedName(): z.ZodType<CanonicalName, string> {
   return searched().transform(canonicalName);
 }
 
-/** An address to search for: the log has IPv6 addresses in lower case. */
-export function searchedAddress(): z.ZodType<string, string> {
-  return searched().transform((address) => address.toLowerCase());
+/** The address of a client, in the form that entries are searched by. */
+export function clientAddress(): z.ZodType<string, string> {
+  const error = 'must be one IPv4 or IPv6 address; ranges can’t be searched for';
+  return z
+    .string()
+    .transform((text) => canonicalAddress(text) ?? '')
+    .refine((address) => address !== '', error);
 }
 
 /** A whole number in a query. */

@@ -59,6 +59,7 @@ export class IdentitiesController {
   ): Promise<IdentityResponse> {
     const tenant = await this.administration.requireOwnTenant(identity.tenant, call);
     const { mapping, isNew } = await this.linking.createOrGet({ ...identity, tenant }, call);
+    if (!isNew) await this.administration.show({ id: mapping.id, tenant }, call);
     setEtag(reply.code(isNew ? 201 : 200), mapping);
     return toIdentity(mapping);
   }
@@ -72,11 +73,12 @@ export class IdentitiesController {
   })
   async list(
     @Query({ schema: identitySearch }) { limit, cursor, ...filters }: IdentitySearch,
-    @CurrentCall() { actor: { tenant } }: CurrentCall,
+    @CurrentCall() call: CurrentCall,
   ): Promise<IdentityPage> {
+    const { tenant } = call.actor;
     const after = cursor === undefined ? undefined : idOfCursor(cursor);
     const search = { ...filters, tenant, after, limit: Number(limit) };
-    return toPage(await this.administration.search(search));
+    return toPage(await this.administration.search(search, call));
   }
 
   @Post('lookup')
@@ -126,10 +128,11 @@ export class IdentitiesController {
   })
   async read(
     @Param('id', { schema: identityId }) id: string,
-    @CurrentCall() { actor: { tenant } }: CurrentCall,
+    @CurrentCall() call: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<IdentityResponse> {
-    const mapping = await this.administration.read({ id, tenant });
+    const { tenant } = call.actor;
+    const mapping = await this.administration.show({ id, tenant }, call);
     setEtag(reply, mapping);
     return toIdentity(mapping);
   }

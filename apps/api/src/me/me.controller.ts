@@ -110,8 +110,7 @@ export class MeController {
     responses: { 200: callerIdentity },
     problems: [404],
   })
-  async identity(@CurrentCall() { actor }: CurrentCall): Promise<CallerIdentity> {
-    const { tenant, subject, kind } = actor;
-    return toCallerIdentity(await this.mappings.find({ tenant, subject, kind }));
+  async identity(@CurrentCall() call: CurrentCall): Promise<CallerIdentity> {
+    return toCallerIdentity(await this.mappings.showOwn(call));
   }
 }

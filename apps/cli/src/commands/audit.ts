@@ -53,16 +53,21 @@ function verifyCommand(): Command {
     )
     .option('--public-key-file <path>', 'file with verifier keys, one a line')
     .option('--since <path>', 'file with a signed checkpoint that was verified before')
-    .option('--known <paths...>', 'files with signed checkpoints that the database must continue')
-    .option('--save <path>', 'write the verified checkpoint here, for the next --since')
+    .option('--known <paths...>', 'files with signed checkpoints that the log must continue')
+    .option(
+      '--save <path>',
+      'write the verified checkpoint here, for the next --since; the log must continue the one it replaces',
+    )
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
       `
 Verifies every entry, the values stored beside it, every tile, head and signature. A folder needs
-nothing but the public key: no database, no service.
+nothing but the public key: no database, no service. The log must continue every checkpoint of --since,
+--known and --save, whatever their sizes: a log that was rolled back or forked is not whole.
 
-Exit code 0: the log is whole. 1: it is not, or it could not be verified; the first bad index is named.
+Exit code 0: the log is whole. 1: it is not, or it could not be verified; the first bad index is named. 2: the
+log is empty, so that there was nothing to verify; with a checkpoint of a log that had entries it is 1.
 
   acs-identity audit verify --database-url postgres://auditor@host/identity --public-key-file log.keys
   acs-identity audit verify --folder copy --public-key-file log.keys --since seen.txt --save seen.txt`,
@@ -104,6 +109,13 @@ function copyCommand(): Command {
       .requiredOption('--url <url>', 'address of the service, such as https://identity.example.com')
       .requiredOption('--folder <path>', 'folder to write to; it is created')
       .option('--token-file <path>', 'file that holds the bearer token')
+      .addOption(
+        new Option(
+          '--public-key <keys...>',
+          'verifier keys of the log; a checkpoint that none of them signed is refused',
+        ).env('AUDIT_PUBLIC_KEY'),
+      )
+      .option('--public-key-file <path>', 'file with verifier keys, one a line')
       // Without a flag in the help: every user of the machine can see command lines.
       .addOption(new Option('--token <token>').env('ACS_IDENTITY_TOKEN').hideHelp())
       .addHelpText(
@@ -112,7 +124,8 @@ function copyCommand(): Command {
 The token may also be set by ACS_IDENTITY_TOKEN. It must carry AuditLog.Read.All and be one of the home tenant.
 
 The copy is laid out as C2SP tlog-tiles says, so that other tools can read it. A run that was interrupted
-is completed by the next one; later runs add new entries. Then: acs-identity audit verify --folder …`,
+is completed by the next one; later runs add new entries. A log that does not continue the copy, because it
+was rolled back or forked, is refused, and the copy stays as it is. Then: acs-identity audit verify --folder …`,
       )
       .action(async (options: CopyOptions) => {
         const { copyLog } = await import('../actions/audit/copy.js');
@@ -200,7 +213,8 @@ function retainCommand(composition: CompositionOptions): Command {
     .addHelpText(
       'after',
       `
-Drops whole months: those that ended before the day. Hashes stay, so that proofs of the other entries
+Drops whole months: those that ended before the day, and at least a day ago; a day in the future is refused.
+Hashes stay, so that proofs of the other entries
 remain valid and the log verifies. Export first what must be kept.
 ${recordedHelp}`,
     )

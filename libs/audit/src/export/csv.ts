@@ -56,8 +56,25 @@ export function csvLine(recorded: AuditEntryRecord): string {
     .join(',');
 }
 
+/**
+ * What may precede a formula: apostrophes, and everything that a spreadsheet trims or that can't be seen,
+ * such as blanks, controls, zero-width marks and fillers.
+ */
+const IGNORED_START = /^['\p{White_Space}\p{C}\p{M}\p{Default_Ignorable_Code_Point}\u2800]+/u;
+
+/** In any width or form of the signs: normalisation maps the full-width, small, raised and lowered ones. */
+const FORMULA_START = /^[=+\-@|%\p{Pd}\u2212]/u;
+
+const LINE_START = /^'*[\t\n\v\f\r\u0085\u2028\u2029]/;
+
+/** Whether a spreadsheet may run the text as a formula. */
+export function isFormula(text: string): boolean {
+  const [first = ''] = text.replace(IGNORED_START, '');
+  return LINE_START.test(text) || FORMULA_START.test(first.normalize('NFKC'));
+}
+
 function cell(value: Cell): string {
   const text = value === undefined ? '' : String(value);
-  const escaped = typeof value === 'string' && /^'*[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const escaped = typeof value === 'string' && isFormula(text) ? `'${text}` : text;
   return `"${escaped.replaceAll('"', '""')}"`;
 }

@@ -1,11 +1,22 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { NoteSigner, parseCheckpoint, parseNote, signCheckpoint } from '#libs/transparency-log';
+import {
+  NoteSigner,
+  openCheckpoint,
+  parseCheckpoint,
+  parseNote,
+  signCheckpoint,
+} from '#libs/transparency-log';
 import { CheckpointFile } from './checkpoint-file.js';
 
 const signer = new NoteSigner('example.com/audit', Buffer.alloc(32, 1));
+
+const open = async (note: string) =>
+  Promise.resolve(
+    openCheckpoint(note, { origin: 'example.com/audit', verifiers: [signer.verifier] }).checkpoint,
+  );
 
 function checkpoint(size: number): string {
   return signCheckpoint({ origin: 'example.com/audit', size, root: Buffer.alloc(32, size) }, [
@@ -24,11 +35,11 @@ describe('CheckpointFile', () => {
 
   it('is never partial with concurrent writers, and ends with the latest checkpoint', async () => {
     const path = join(folder, 'checkpoint');
-    const writers = [1, 2, 3, 4].map(() => new CheckpointFile(path));
+    const writers = [1, 2, 3, 4].map(() => new CheckpointFile(path, open));
     const over = new AbortController();
     const reading = (async () => {
       while (!over.signal.aborted) {
-        const text = await new CheckpointFile(path).read();
+        const text = await new CheckpointFile(path, open).read();
         if (text !== undefined) parseCheckpoint(parseNote(text).text);
         await new Promise(setImmediate);
       }
@@ -38,14 +49,43 @@ describe('CheckpointFile', () => {
     }
     over.abort();
     await reading;
-    expect(await new CheckpointFile(path).read()).toBe(checkpoint(40));
+    expect(await new CheckpointFile(path, open).read()).toBe(checkpoint(40));
     expect(await readdir(folder)).toEqual(['checkpoint']);
   });
 
   it('is never replaced by an earlier checkpoint', async () => {
-    const file = new CheckpointFile(join(folder, 'checkpoint'));
+    const file = new CheckpointFile(join(folder, 'checkpoint'), open);
     await file.write(checkpoint(5));
     await file.write(checkpoint(4));
     expect(await file.read()).toBe(checkpoint(5));
   });
+
+  it.each([
+    ['an unsigned checkpoint', checkpoint(9_999).split('\n\n')[0] ?? ''],
+    ['a signed one with another size', checkpoint(4).replace('\n4\n', '\n9999\n')],
+    ['one of another key', forged(9_999, 'example.com/audit')],
+    ['one of another log', forged(9_999, 'example.com/other')],
+    ['a text before a signed one', `example.com/audit\n9999\n\n${checkpoint(4)}`],
+    ['no checkpoint', 'nothing'],
+    ['nothing', ''],
+  ])('does not believe %s, and replaces it', async (_what, text) => {
+    const path = join(folder, 'checkpoint');
+    await writeFile(path, text);
+    const file = new CheckpointFile(path, open);
+    await file.write(checkpoint(5));
+    expect(await file.read()).toBe(checkpoint(5));
+  });
+
+  it('is not replaced by a checkpoint that the log has not signed', async () => {
+    const file = new CheckpointFile(join(folder, 'checkpoint'), open);
+    await file.write(checkpoint(5));
+    await expect(file.write(forged(9_999, 'example.com/audit'))).rejects.toThrow();
+    expect(await file.read()).toBe(checkpoint(5));
+  });
 });
+
+/** A checkpoint that is signed by a stranger. */
+function forged(size: number, origin: string): string {
+  const stranger = new NoteSigner(origin, Buffer.alloc(32, 2));
+  return signCheckpoint({ origin, size, root: Buffer.alloc(32, 3) }, [stranger]);
+}

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
-import { parseCheckpoint, parseNote } from '#libs/transparency-log';
+import { type Checkpoint, TransparencyLogError } from '#libs/transparency-log';
+
+/**
+ * Verifies a checkpoint: only what its log has signed is believed.
+ *
+ * @throws TransparencyLogError for any other text
+ */
+export type CheckpointOpener = (note: string) => Promise<Checkpoint>;
 
 /** A file with the latest signed checkpoint, replaced atomically. */
 export class CheckpointFile {
@@ -9,7 +16,10 @@ export class CheckpointFile {
   #writing: Promise<void> | undefined;
   #queued: string | undefined;
 
-  constructor(private readonly path: string) {
+  constructor(
+    private readonly path: string,
+    private readonly open: CheckpointOpener,
+  ) {
     this.#temporaryPath = `${path}.${randomUUID()}.new`;
   }
 
@@ -25,7 +35,10 @@ export class CheckpointFile {
 
   /**
    * Writes the checkpoint, unless another process has written a later one. Of checkpoints that arrive
-   * during a write, only the latest is written.
+   * during a write, only the latest is written. A text that the log has not signed is replaced, whatever
+   * size it names.
+   *
+   * @throws TransparencyLogError for a checkpoint that the log has not signed
    */
   async write(checkpoint: string): Promise<void> {
     this.#queued = checkpoint;
@@ -38,8 +51,8 @@ export class CheckpointFile {
   async #writeQueued(): Promise<void> {
     for (let next = this.#queued; next !== undefined; next = this.#queued) {
       this.#queued = undefined;
-      const stored = await this.read();
-      if (stored !== undefined && sizeOf(stored) >= sizeOf(next)) continue;
+      const { size } = await this.open(next);
+      if ((await this.#storedSize()) >= size) continue;
       const file = await open(this.#temporaryPath, 'w', 0o644);
       try {
         await file.writeFile(next);
@@ -50,8 +63,16 @@ export class CheckpointFile {
       await rename(this.#temporaryPath, this.path);
     }
   }
-}
 
-function sizeOf(checkpoint: string): number {
-  return parseCheckpoint(parseNote(checkpoint).text).size;
+  /** -1 when there is no signed checkpoint. */
+  async #storedSize(): Promise<number> {
+    const stored = await this.read();
+    if (stored === undefined) return -1;
+    try {
+      return (await this.open(stored)).size;
+    } catch (error) {
+      if (error instanceof TransparencyLogError) return -1;
+      throw error;
+    }
+  }
 }

@@ -1,4 +1,12 @@
-import { emptyRoot, HASH_BYTES, partialTilesOf, TreeFrontier } from '#libs/transparency-log';
+import {
+  emptyRoot,
+  HASH_BYTES,
+  partialTilesOf,
+  ProofMismatch,
+  type Tile,
+  TreeFrontier,
+  verifyContinuation,
+} from '#libs/transparency-log';
 import { LogDamaged } from '../errors.js';
 import type { LogHead } from '../postgres/append-statements.js';
 import { type LogQuery, readLeafHashes, readTile, splitHashes } from '../postgres/log-queries.js';
@@ -23,8 +31,9 @@ export class FrontierCache {
   }
 
   /**
-   * The frontier at the stored head. Entries of other processes are followed hash by hash, so that a
-   * database that was changed or rolled back is noticed before a checkpoint is signed on top of it.
+   * The frontier at the stored head. Entries of other processes are followed hash by hash, or by a
+   * consistency proof when they are many, so that a database that was changed or rolled back is noticed
+   * before a checkpoint is signed on top of it.
    *
    * @param followed leaf hashes that were read with the head, of entries behind the known head
    * @throws LogDamaged when the stored log does not continue the log that was seen before
@@ -64,10 +73,31 @@ export class FrontierCache {
     for (const address of partialTilesOf(size)) {
       tiles.push({ ...address, hashes: await readTile(transaction, address) });
     }
-    try {
-      return TreeFrontier.fromTiles(size, tiles);
-    } catch (cause) {
-      throw new LogDamaged('tiles are missing', { cause });
-    }
+    const stored = frontierOf(size, tiles);
+    if (known) await assertContinues(known, stored, transaction);
+    return stored;
+  }
+}
+
+function frontierOf(size: number, tiles: readonly Tile[]): TreeFrontier {
+  try {
+    return TreeFrontier.fromTiles(size, tiles);
+  } catch (cause) {
+    throw new LogDamaged('tiles are missing', { cause });
+  }
+}
+
+async function assertContinues(
+  known: TreeFrontier,
+  stored: TreeFrontier,
+  transaction: LogQuery,
+): Promise<void> {
+  const older = { size: known.size, root: known.root() };
+  const newer = { size: stored.size, root: stored.root() };
+  try {
+    await verifyContinuation(older, newer, async (address) => readTile(transaction, address));
+  } catch (cause) {
+    if (!(cause instanceof ProofMismatch)) throw cause;
+    throw new LogDamaged('the log is another one than before', { cause });
   }
 }

@@ -15,7 +15,7 @@ import {
   tileWidthAt,
 } from '#libs/transparency-log';
 import { AuditEntryNotFound, AuditEntryRetired } from '../errors.js';
-import { readSignedHead, readTile, type SignedHead } from '../postgres/log-queries.js';
+import { readTile, type SignedHead } from '../postgres/log-queries.js';
 import { EntryRepository } from '../query/entry-repository.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
@@ -34,12 +34,11 @@ export class LogReader {
 
   /** The newest checkpoint, as it was signed at the commit; that of an empty log is signed here. */
   async checkpoint(): Promise<SignedHead> {
-    const head = await readSignedHead(this.database);
+    const head = await this.rollbackDetector.newestHead();
     if (!head) {
       const empty = { origin: this.settings.origin, size: 0, root: emptyRoot() };
       return { size: 0, checkpoint: signCheckpoint(empty, await this.signers.current()) };
     }
-    this.rollbackDetector.observe(head);
     return head;
   }
 

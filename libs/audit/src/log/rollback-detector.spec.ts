@@ -61,6 +61,42 @@ describe('RollbackDetector', () => {
     expect(await restarted.readiness.ask()).toMatchObject(answer);
     await restarted.close();
   });
+
+  it.each([
+    ['with a head of the size of the checkpoint', [1]],
+    ['without such a head', [2]],
+    ['far beyond the checkpoint', Array.from({ length: 11 }, () => 2_000)],
+  ])('refuses everything after a rollback that others continued, %s', async (_how, commits) => {
+    const own = await testDatabase();
+    const checkpointFile = join(directory, `forked-${commits.length}-${commits[0]}`);
+    const log = await openTestLog(own.serviceUrl, { checkpointFile });
+    await log.trail.recordAll([issued(), issued()]);
+    await log.trail.record(issued());
+    await vi.waitFor(async () => {
+      expect(await readFile(checkpointFile, 'utf8')).toContain('\n3\n');
+    });
+    await rollBackTo(own, 2);
+    const other = await openTestLog(own.serviceUrl);
+    for (const count of commits) {
+      await other.trail.recordAll(Array.from({ length: count }, () => issued()));
+    }
+    await other.close();
+
+    const reason = 'the log is another one than before';
+    // The append first: it must find the damage without the readiness check.
+    await expect(log.trail.record(issued())).rejects.toThrow(AuditUnavailable);
+    await expect(log.reader.checkpoint()).rejects.toThrow(AuditUnavailable);
+    expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: false } });
+    await log.close();
+
+    const restarted = await openTestLog(own.serviceUrl, { checkpointFile });
+    await expect(restarted.reader.checkpoint()).rejects.toThrow(AuditUnavailable);
+    await expect(restarted.reader.resource('tile/0/000.p/1')).rejects.toThrow(AuditUnavailable);
+    await expect(restarted.trail.record(issued())).rejects.toThrow(AuditUnavailable);
+    expect(await restarted.readiness.ask()).toMatchObject({ audit: { isReady: false, reason } });
+    await restarted.close();
+    await own.drop();
+  });
 });
 
 async function rollBackTo({ superuserUrl }: TestDatabase, size: number): Promise<void> {
@@ -68,6 +104,7 @@ async function rollBackTo({ superuserUrl }: TestDatabase, size: number): Promise
   await superuser.connect();
   await superuser.query(`SET session_replication_role = replica`);
   await superuser.query('DELETE FROM audit_entry WHERE entry_index >= $1', [size]);
+  await superuser.query('DELETE FROM audit_personal WHERE entry_index >= $1', [size]);
   await superuser.query('DELETE FROM audit_head WHERE size > $1', [size]);
   await superuser.end();
 }

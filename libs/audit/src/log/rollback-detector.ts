@@ -5,10 +5,12 @@ import {
   openCheckpoint,
   parseCheckpoint,
   parseNote,
+  TransparencyLogError,
+  verifyContinuation,
 } from '#libs/transparency-log';
-import { LogDamaged } from '../errors.js';
+import { AuditUnavailable, LogDamaged } from '../errors.js';
 import { AuditMetrics } from '../metrics.js';
-import { readRoot, type SignedHead } from '../postgres/log-queries.js';
+import { readSignedHead, readTile, type SignedHead } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { CheckpointFile } from './checkpoint-file.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
@@ -40,7 +42,10 @@ export class RollbackDetector implements OnApplicationBootstrap {
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {
     const { checkpointFile } = settings;
-    this.#file = checkpointFile === undefined ? undefined : new CheckpointFile(checkpointFile);
+    this.#file =
+      checkpointFile === undefined
+        ? undefined
+        : new CheckpointFile(checkpointFile, async (note) => this.#open(note));
   }
 
   onApplicationBootstrap(): void {
@@ -59,6 +64,24 @@ export class RollbackDetector implements OnApplicationBootstrap {
     await this.#readFile();
     await this.#compareWithDatabase();
     this.#hasReadFile = true;
+  }
+
+  /**
+   * The newest head, which is proven to continue the latest checkpoint of this process: readers are never
+   * shown another log than before.
+   *
+   * @returns `undefined` for an empty log
+   * @throws AuditUnavailable when the database does not continue the latest checkpoint
+   */
+  async newestHead(): Promise<SignedHead | undefined> {
+    try {
+      await this.assertConsistent();
+      const head = await this.#compareWithDatabase();
+      if (head) this.observe(head);
+      return head;
+    } catch (error) {
+      throw error instanceof LogDamaged ? new AuditUnavailable({ cause: error }) : error;
+    }
   }
 
   /** Remembers a head that was committed or shown to a reader. */
@@ -115,26 +138,46 @@ export class RollbackDetector implements OnApplicationBootstrap {
   async #readFile(): Promise<void> {
     const note = await this.#file?.read();
     if (note === undefined) return;
-    const verifiers = (await this.signers.current()).map(({ verifier }) => verifier);
     try {
-      const { checkpoint } = openCheckpoint(note, { origin: this.settings.origin, verifiers });
+      const checkpoint = await this.#open(note);
       if (checkpoint.size > this.#latestSize) this.#latest = checkpoint;
     } catch (cause) {
+      if (!(cause instanceof TransparencyLogError)) throw cause;
       throw new LogDamaged('the checkpoint file is not one of this log', { cause });
     }
   }
 
-  /** Checkpoints are signed at commits, so a stored head has the size and the root of the latest one. */
-  async #compareWithDatabase(): Promise<void> {
+  /** @throws TransparencyLogError unless the log signed the checkpoint */
+  async #open(note: string): Promise<Checkpoint> {
+    const verifiers = (await this.signers.current()).map(({ verifier }) => verifier);
+    return openCheckpoint(note, { origin: this.settings.origin, verifiers }).checkpoint;
+  }
+
+  /** Reads even without a checkpoint: readiness also means that the log can be read. */
+  async #compareWithDatabase(): Promise<SignedHead | undefined> {
     const latest = this.#latest;
-    // Reads even without a checkpoint: readiness also means that the log can be read.
-    const root = await this.database.run(async (manager) => readRoot(manager, latest?.size ?? 0));
-    if (!latest || latest.size === 0 || root?.equals(latest.root)) return;
-    this.#damage = new LogDamaged(
-      root ? 'the log is another one than before' : 'the log is shorter than before',
-    );
-    this.logger.error({ size: latest.size, finding: this.#damage.finding }, 'audit log damaged');
+    const head = await readSignedHead(this.database);
+    if (!latest || latest.size === 0) return head;
+    const finding = await this.#findDamage(latest, head);
+    if (finding === undefined) return head;
+    this.#damage ??= new LogDamaged(finding);
+    this.logger.error({ size: latest.size, finding }, 'audit log damaged');
     throw this.#damage;
+  }
+
+  /** A head of the latest checkpoint's size proves nothing: the tree must continue the checkpoint's tree. */
+  async #findDamage(latest: Checkpoint, head: SignedHead | undefined): Promise<string | undefined> {
+    if (!head || head.size < latest.size) return 'the log is shorter than before';
+    try {
+      const stored = parseCheckpoint(parseNote(head.checkpoint).text);
+      await verifyContinuation(latest, stored, async (address) =>
+        this.database.run(async (manager) => readTile(manager, address)),
+      );
+      return undefined;
+    } catch (error) {
+      if (error instanceof TransparencyLogError) return 'the log is another one than before';
+      throw error;
+    }
   }
 }
 

@@ -2,17 +2,26 @@ import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
+  type Checkpoint,
   entriesPath,
+  parseCheckpoint,
+  parseNote,
+  ProofMismatch,
   tilePath,
   TILE_WIDTH,
   tileWidthAt,
   type TileAddress,
+  verifyContinuation,
 } from '#libs/transparency-log';
-import { AuditEntryRetired } from '../errors.js';
+import { AuditEntryRetired, CopyContradicted } from '../errors.js';
 import type { LogReader } from './log-reader.js';
 
 /** What a copy of the log is read from: the database or the HTTP API. */
 export type LogSource = Pick<LogReader, 'checkpoint' | 'resource'>;
+
+const CHECKPOINT = 'checkpoint';
+/** What a copy that is under way, or was interrupted, will have as its checkpoint. */
+const PENDING_CHECKPOINT = 'checkpoint.pending';
 
 /** A copy of the log as files with the paths of C2SP tlog-tiles: `checkpoint`, `tile/…`, `tile/entries/…`. */
 export class TileDirectory {
@@ -20,7 +29,7 @@ export class TileDirectory {
 
   /** The signed checkpoint; `undefined` when the folder has no copy yet. */
   checkpoint(): string | undefined {
-    return this.#read('checkpoint')?.toString();
+    return this.#read(CHECKPOINT)?.toString();
   }
 
   /** The hashes of a tile, read from the full tile where there is one; `undefined` when neither exists. */
@@ -38,13 +47,25 @@ export class TileDirectory {
    * Copies what the folder lacks. The checkpoint is written last: an interrupted copy still verifies as
    * the older log, and the next call completes it.
    *
+   * @param open reads a checkpoint. Default: unverified
    * @returns the size of the copied log
+   * @throws CopyContradicted, before anything is written, unless the log continues each checkpoint that an
+   *   earlier call received
+   * @throws whatever `open` throws
    */
   async copy(
     log: LogSource,
     onProgress?: (copied: number, total: number) => void,
+    open: (note: string) => Checkpoint = parseUnverified,
   ): Promise<number> {
-    const { size, checkpoint } = await log.checkpoint();
+    const { checkpoint } = await log.checkpoint();
+    const newest = open(checkpoint);
+    const { size } = newest;
+    for (const name of [CHECKPOINT, PENDING_CHECKPOINT]) {
+      const held = this.#read(name);
+      if (held) await assertContinues(open(held.toString()), newest, log);
+    }
+    await this.#write(PENDING_CHECKPOINT, checkpoint);
     for (let level = 0; tileWidthAt(level, 0, size) > 0; level += 1) {
       for (let index = 0; ; index += 1) {
         const width = tileWidthAt(level, index, size);
@@ -55,7 +76,7 @@ export class TileDirectory {
         onProgress?.(index * TILE_WIDTH + width, size);
       }
     }
-    await this.#write('checkpoint', checkpoint);
+    await rename(join(this.path, PENDING_CHECKPOINT), join(this.path, CHECKPOINT));
     return size;
   }
 
@@ -84,5 +105,24 @@ export class TileDirectory {
     await mkdir(dirname(file), { recursive: true });
     await writeFile(`${file}.new`, content);
     await rename(`${file}.new`, file);
+  }
+}
+
+function parseUnverified(note: string): Checkpoint {
+  return parseCheckpoint(parseNote(note).text);
+}
+
+async function assertContinues(
+  held: Checkpoint,
+  newest: Checkpoint,
+  log: LogSource,
+): Promise<void> {
+  if (held.origin !== newest.origin) throw new CopyContradicted('the log has another name');
+  if (held.size > newest.size) throw new CopyContradicted('the log is shorter than before');
+  try {
+    await verifyContinuation(held, newest, async (address) => log.resource(tilePath(address)));
+  } catch (cause) {
+    if (!(cause instanceof ProofMismatch)) throw cause;
+    throw new CopyContradicted('the log is another one than before', { cause });
   }
 }

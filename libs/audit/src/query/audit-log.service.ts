@@ -17,7 +17,7 @@ import { type TokenTrace, TokenTracer } from './token-tracer.js';
 
 /**
  * Lets auditors search, export, trace and erase. Every read is recorded before anything is returned, with
- * its parameters, but neither tokens nor results.
+ * its parameters, but without tokens. A trace is recorded with its result, other reads without.
  *
  * Auditors of the home tenant, and operators, see the whole log. Other auditors see the entries whose
  * actor or target is of their tenant; all others are not found for them.
@@ -102,10 +102,16 @@ export class AuditLogService {
     const details: NonNullable<AuditEvent['details']> =
       'token' in by ? { by: 'token' } : { by: 'fingerprint', fingerprint: by.fingerprint };
     await this.#requireWholeLog(reader, 'audit.trace', details);
-    await this.#record(reader, { action: 'audit.trace', details });
-    return 'token' in by
-      ? this.tracer.byToken(by.token)
-      : this.tracer.byFingerprint(by.fingerprint);
+    const { fingerprints, ...trace } =
+      'token' in by
+        ? await this.tracer.byToken(by.token)
+        : await this.tracer.byFingerprint(by.fingerprint);
+    await this.#record(reader, {
+      action: 'audit.trace',
+      ...resultOf(trace),
+      details: { ...details, ...resultDetails(trace, fingerprints) },
+    });
+    return trace;
   }
 
   /** Erases a person's personal values. @throws AuditScopeExceeded for auditors of another tenant */
@@ -147,11 +153,31 @@ export class AuditLogService {
 
   async #record(
     { actor, request }: CallContext,
-    event: Pick<AuditEvent, 'action' | 'details' | 'reason'>,
+    event: Pick<AuditEvent, 'action' | 'details' | 'reason' | 'target'>,
     outcome: AuditOutcome = 'success',
   ): Promise<void> {
     await this.trail.record({ ...event, outcome, actor, ...(request && { request }) });
   }
+}
+
+/** Whose token a trace has found. */
+function resultOf({ entries: [first] }: TokenTrace): Pick<AuditEvent, 'target'> {
+  return first?.entry.target ? { target: first.entry.target } : {};
+}
+
+/** Which token a trace was for, and what it found. */
+function resultDetails(
+  { entries, liveSiblings, untriedKeys }: TokenTrace,
+  fingerprints: readonly string[],
+): NonNullable<AuditEvent['details']> {
+  const fingerprint = entries[0]?.entry.token?.fingerprint ?? fingerprints[0];
+  return {
+    ...(fingerprint !== undefined && { fingerprint }),
+    found: entries.length,
+    ...(entries[0] && { firstEntry: entries[0].entry.id }),
+    liveSiblings: liveSiblings.length,
+    ...(untriedKeys.length > 0 && { untriedKeys }),
+  };
 }
 
 /** A query as details of its entry. Addresses are personal data, so only their presence is recorded. */

@@ -15,6 +15,11 @@ export interface TokenTrace {
   readonly untriedKeys: readonly string[];
 }
 
+/** A trace with the fingerprints that were searched for, that of the newest key first. */
+export interface SearchedTrace extends TokenTrace {
+  readonly fingerprints: readonly string[];
+}
+
 /** ACS issues tokens for 24 hours at most. */
 const MAX_TOKEN_LIFETIME_MS = 24 * 60 * 60 * 1000;
 
@@ -29,7 +34,7 @@ export class TokenTracer {
   ) {}
 
   /** By the token: tries every fingerprint key that was ever in use. */
-  async byToken(token: string): Promise<TokenTrace> {
+  async byToken(token: string): Promise<SearchedTrace> {
     const keys = await this.database.query<{ id: string }>(
       'SELECT id FROM audit_fingerprint_key ORDER BY first_index DESC',
     );
@@ -43,12 +48,13 @@ export class TokenTracer {
         untriedKeys.push(id);
       }
     }
-    return { ...(await this.#trace(found)), untriedKeys };
+    return { ...(await this.#trace(found)), untriedKeys, fingerprints: found };
   }
 
   /** By a fingerprint as in an entry. */
-  async byFingerprint(fingerprint: string): Promise<TokenTrace> {
-    return { ...(await this.#trace([fingerprint])), untriedKeys: [] };
+  async byFingerprint(fingerprint: string): Promise<SearchedTrace> {
+    const traced = await this.#trace([fingerprint]);
+    return { ...traced, untriedKeys: [], fingerprints: [fingerprint] };
   }
 
   async #trace(fingerprints: readonly string[]): Promise<Omit<TokenTrace, 'untriedKeys'>> {

@@ -23,6 +23,9 @@ export type AuditFaultKind = keyof typeof AFFECTS_ENTRIES;
 /** The detail of a fault `checkpoint-contradicted`. */
 export const CONTRADICTION = 'the log is another one than before';
 
+/** The detail of a fault `checkpoint-contradicted` of a log that ends before a checkpoint. */
+export const SHORTENED = 'the log is shorter than before';
+
 /** What a verification found to be wrong. */
 export interface AuditFault {
   readonly kind: AuditFaultKind;

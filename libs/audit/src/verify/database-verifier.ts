@@ -2,22 +2,28 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '#libs/platform';
 import {
   type Checkpoint,
+  type CheckpointTrust,
   HASH_BYTES,
   hashLeaf,
+  MalformedTile,
   partialTilesOf,
   TreeFrontier,
+  type TreeHead,
 } from '#libs/transparency-log';
 import { type AuditEntry, tryParseAuditEntry } from '../entry/audit-entry.js';
 import { readTile } from '../postgres/log-queries.js';
-import { type AuditFault, AuditFaults, CONTRADICTION } from './audit-fault.js';
+import { type AuditFault, AuditFaults, CONTRADICTION, SHORTENED } from './audit-fault.js';
 import { DerivedCheck } from './derived-check.js';
 import { EntryCheck } from './entry-check.js';
 import { EntrySequence } from './entry-sequence.js';
-import { HeadChainCheck, type TrustAnchors } from './head-chain-check.js';
+import { HeadChainCheck } from './head-chain-check.js';
+import { checkKnownCheckpoints } from './known-checkpoints.js';
 import { type Query, storedEntries, storedTime } from './stored-rows.js';
 
 /** What to verify the log with, and from where. */
-export interface VerifyRequest extends TrustAnchors {
+export interface VerifyRequest extends CheckpointTrust {
+  /** Checkpoints from elsewhere, of any sizes, which the log must continue. */
+  readonly known: readonly Checkpoint[];
   /** Start after this checkpoint, which was verified before. Default: the whole log. */
   readonly since?: Checkpoint;
   /** Stop after this number of faults. Default: 100. */
@@ -55,17 +61,39 @@ export class DatabaseVerifier {
   async verifyIn(transaction: Transaction, request: VerifyRequest): Promise<VerifyReport> {
     const query: Query = async (sql, parameters = []) => transaction.query(sql, [...parameters]);
     const faults = new AuditFaults(request.faultLimit ?? 100);
-    const size = request.since?.size ?? 0;
-    const tiles = [];
-    for (const address of partialTilesOf(size)) {
-      tiles.push({ ...address, hashes: await readTile(transaction, address) });
+    const { since, known } = request;
+    const start = await storedFrontier(transaction, since?.size ?? 0);
+    if (!start || (since && !start.root().equals(Buffer.from(since.root)))) {
+      const detail = start ? CONTRADICTION : SHORTENED;
+      faults.add('checkpoint-contradicted', 0, detail, since?.size);
+      const root = (start ?? TreeFrontier.empty()).root();
+      return { size: start?.size ?? 0, root, retiredBelow: 0, faults: faults.sorted() };
     }
-    const start = TreeFrontier.fromTiles(size, tiles);
-    if (request.since && !start.root().equals(Buffer.from(request.since.root))) {
-      faults.add('checkpoint-contradicted', 0, CONTRADICTION, size);
-      return { size, root: start.root(), retiredBelow: 0, faults: faults.sorted() };
-    }
-    return new Verification(query, request, faults, start).run();
+    return new Verification(query, request, faults, start).run(async (verified) =>
+      checkKnownCheckpoints(
+        known,
+        verified,
+        async (address) => readTile(transaction, address),
+        faults,
+      ),
+    );
+  }
+}
+
+/** The frontier over the stored hashes. @returns `undefined` when the log has fewer */
+async function storedFrontier(
+  transaction: Transaction,
+  size: number,
+): Promise<TreeFrontier | undefined> {
+  const tiles = [];
+  for (const address of partialTilesOf(size)) {
+    tiles.push({ ...address, hashes: await readTile(transaction, address) });
+  }
+  try {
+    return TreeFrontier.fromTiles(size, tiles);
+  } catch (error) {
+    if (error instanceof MalformedTile) return undefined;
+    throw error;
   }
 }
 
@@ -88,7 +116,8 @@ class Verification {
     this.#derived = new DerivedCheck(query, faults);
   }
 
-  async run(): Promise<VerifyReport> {
+  /** @param checkKnown compares the verified tree with the known checkpoints */
+  async run(checkKnown: (verified: TreeHead) => Promise<void>): Promise<VerifyReport> {
     const retiredBelow = await this.#retiredBelow();
     const total = await this.#total();
     const entries = await this.#entries();
@@ -106,7 +135,9 @@ class Verification {
       this.#request.onProgress?.(end, total);
       if (this.#faults.isFull) return this.#report(retiredBelow);
     }
-    await entries.finish(this.#headChain.frontier.size);
+    const { frontier } = this.#headChain;
+    await checkKnown({ size: frontier.size, root: frontier.root() });
+    await entries.finish(frontier.size);
     await this.#derived.checkTiles(this.#headChain.frontier.size);
     // Wrong entries make derived values wrong too; reporting those would point elsewhere.
     if (this.#faults.hasEntryFault) return this.#report(retiredBelow);

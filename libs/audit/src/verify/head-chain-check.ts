@@ -1,6 +1,5 @@
 import {
   type Appended,
-  type Checkpoint,
   type CheckpointTrust,
   HASH_BYTES,
   hashLeaf,
@@ -12,7 +11,7 @@ import {
 } from '#libs/transparency-log';
 import { tileRoot } from '../postgres/append-statements.js';
 import { splitHashes } from '../postgres/log-queries.js';
-import { type AuditFaults, CONTRADICTION } from './audit-fault.js';
+import type { AuditFaults } from './audit-fault.js';
 import { type Query, type StoredHead, storedHeads } from './stored-rows.js';
 
 /** The leaf hashes that one head added, as the signed roots confirm them. */
@@ -21,12 +20,6 @@ export interface LeafHashRange {
   readonly hashes: readonly Buffer[];
   /** The stored time of the head; absent when the head is missing. */
   readonly at: string | undefined;
-}
-
-/** What the log is verified with. */
-export interface TrustAnchors extends CheckpointTrust {
-  /** Checkpoints from elsewhere, which the log must continue. */
-  readonly known: readonly Checkpoint[];
 }
 
 /**
@@ -41,7 +34,7 @@ export class HeadChainCheck {
 
   constructor(
     private readonly query: Query,
-    private readonly trust: TrustAnchors,
+    private readonly trust: CheckpointTrust,
     private readonly faults: AuditFaults,
     start: TreeFrontier,
   ) {
@@ -66,11 +59,6 @@ export class HeadChainCheck {
       }
       yield await this.#checkHead(head);
     }
-    for (const { size } of this.trust.known) {
-      if (size <= this.#frontier.size) continue;
-      const end = this.#frontier.size;
-      this.faults.add('checkpoint-contradicted', end, 'the log is shorter than before', size);
-    }
   }
 
   async #checkHead(head: StoredHead): Promise<LeafHashRange> {
@@ -81,10 +69,6 @@ export class HeadChainCheck {
     if (!head.root.equals(root)) this.faults.add('head-differs', from, 'root', size);
     const { hashes, appended } = await this.#confirmHashes(head, root);
     await this.#append(appended);
-    const { known } = this.trust;
-    if (known.some((other) => other.size === size && !Buffer.from(other.root).equals(root))) {
-      this.faults.add('checkpoint-contradicted', 0, CONTRADICTION, size);
-    }
     return { from, hashes, at: head.at };
   }
 

@@ -16,8 +16,15 @@ import {
   verifyLog,
 } from '#libs/transparency-log';
 import type { TileDirectory } from '../log/tile-directory.js';
-import { type AuditFault, type AuditFaultKind, AuditFaults, CONTRADICTION } from './audit-fault.js';
+import {
+  type AuditFault,
+  type AuditFaultKind,
+  AuditFaults,
+  CONTRADICTION,
+  SHORTENED,
+} from './audit-fault.js';
 import type { VerifyReport } from './database-verifier.js';
+import { checkKnownCheckpoints } from './known-checkpoints.js';
 
 /** Which copy to verify, and what with. */
 export interface VerifyFolderRequest {
@@ -26,6 +33,8 @@ export interface VerifyFolderRequest {
   readonly verifiers: readonly NoteVerifier[];
   /** Start after this checkpoint, which was verified before. Default: the whole log. */
   readonly since?: Checkpoint;
+  /** Checkpoints from elsewhere, of any sizes, which the copy must continue. */
+  readonly known?: readonly Checkpoint[];
   readonly onProgress?: (verified: number, total: number) => void;
 }
 
@@ -65,13 +74,19 @@ class FolderVerification {
     const { since } = this.#request;
     try {
       const start = await this.#start(since);
-      if (!start) return this.#report([contradiction(0, since?.size ?? 0)]);
+      if (!start) return this.#report([contradiction(this.#head, since)]);
       await verifyLog({
         start,
         batches: this.#batches(start.size),
         heads: [this.#head],
         readTile: (address) => this.#tile(address),
       });
+      await checkKnownCheckpoints(
+        this.#request.known ?? [],
+        this.#head,
+        (address) => this.#tile(address),
+        this.#faults,
+      );
     } catch (error) {
       this.#addFault(error);
     }
@@ -109,8 +124,10 @@ class FolderVerification {
     }
   }
 
-  #tile(address: TileAddress): Buffer {
-    return this.#request.folder.tile(address) ?? Buffer.of();
+  /** A copy has each tile as wide as its own checkpoint says, also when an older tree is computed. */
+  #tile({ level, index }: TileAddress): Buffer {
+    const width = tileWidthAt(level, index, this.#head.size);
+    return this.#request.folder.tile({ level, index, width }) ?? Buffer.of();
   }
 
   #addFault(error: unknown): void {
@@ -131,7 +148,8 @@ class FolderVerification {
   }
 }
 
-function contradiction(index: number, endIndex: number): AuditFault {
-  const detail = CONTRADICTION;
-  return { kind: 'checkpoint-contradicted', index, endIndex, detail };
+function contradiction(head: Checkpoint, since: Checkpoint | undefined): AuditFault {
+  const endIndex = since?.size ?? 0;
+  const detail = endIndex > head.size ? SHORTENED : CONTRADICTION;
+  return { kind: 'checkpoint-contradicted', index: 0, endIndex, detail };
 }

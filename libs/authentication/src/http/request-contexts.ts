@@ -31,7 +31,7 @@ export class RequestContexts {
   #read(request: HttpRequest): RequestContext {
     const traceId = parseTraceId(header(request, 'traceparent'));
     const clientAddress = this.#clientAddress(request);
-    const userAgent = header(request, 'user-agent')?.slice(0, 512);
+    const userAgent = header(request, 'user-agent');
     return {
       requestId: acceptRequestId(header(request, 'x-request-id')),
       ...(traceId !== undefined && { traceId }),
@@ -60,6 +60,17 @@ export class RequestContexts {
   #isTrustedProxy(address: string): boolean {
     return this.#trustedProxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
   }
+}
+
+/**
+ * An address in the one form that the log has: IPv4 as such, also where it is mapped into IPv6, and IPv6
+ * as RFC 5952 writes it. `undefined` for anything else.
+ */
+export function canonicalAddress(text: string): string | undefined {
+  const mapped = /^::ffff:(.+\..+)$/i.exec(text)?.[1] ?? text;
+  if (isIPv4(mapped)) return mapped;
+  if (!isIPv6(text) || text.includes('%')) return undefined;
+  return new URL(`http://[${text}]/`).hostname.slice(1, -1);
 }
 
 /**
@@ -92,5 +103,5 @@ function parseAddress(text: string): string | undefined {
   const ipv4 = /^(?:::ffff:)?(\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?$/i.exec(bare)?.[1];
   if (ipv4 !== undefined) return isIPv4(ipv4) ? ipv4 : undefined;
   const withoutZone = bare.split('%', 1)[0] ?? bare;
-  return isIPv6(withoutZone) ? withoutZone.toLowerCase() : undefined;
+  return isIPv6(withoutZone) ? canonicalAddress(withoutZone) : undefined;
 }

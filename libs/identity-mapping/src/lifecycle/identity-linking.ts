@@ -23,6 +23,7 @@ import {
   MappingChanged,
   MappingPending,
 } from '../errors.js';
+import { changesOf } from './access-audit.js';
 import { IdentityMap } from '../store/identity-map.js';
 import { IdentityMappingService } from '../identity-mapping.service.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
@@ -218,6 +219,7 @@ export class IdentityLinking {
       outcome: 'success',
       target: auditTargetOf(mapping),
       displayName,
+      details: changesOf(mapping, next),
     };
     try {
       await this.audit.record(event, this.map.replace(mapping, next));

@@ -3,6 +3,7 @@ import { type AuditAction, type AuditEvent, type AuditReceipt, AuditTrail } from
 import { CommunicationIdentityGateway } from '#libs/communication-services';
 import { type CallContext, Clock, Logger } from '#libs/platform';
 import { MappingChanged } from '../errors.js';
+import { changesOf } from './access-audit.js';
 import { IdentityMap, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
 import { type ProvisionedMapping, auditTargetOf } from '../model/mapping.js';
@@ -54,7 +55,11 @@ export class TokenRevocation {
         outcome: 'success',
         target: auditTargetOf(mapping),
         ...(reason && { reason }),
-        details: { stage: 'requested', tokenGeneration: next.tokenGeneration },
+        details: {
+          stage: 'requested',
+          tokenGeneration: next.tokenGeneration,
+          ...(action === 'identity.suspend' && changesOf(mapping, next)),
+        },
       },
       this.map.replace(mapping, next, newLease(this.settings.leaseMs)),
     );

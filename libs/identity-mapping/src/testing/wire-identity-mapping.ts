@@ -44,7 +44,7 @@ export function wireIdentityMapping({
   const deletion = new IdentityDeletion(map, gateway, resources, audit, ...common);
   const worker = new RecoveryWorker(map, creation, deletion, revocation, orphans, ...common);
   const mappings = new IdentityMappingService(
-    ...([map, creation, revocation, resources, clock, settings] as const),
+    ...([map, creation, revocation, resources, clock, settings, audit] as const),
   );
   return { mappings, deletion, orphans, worker, settings };
 }

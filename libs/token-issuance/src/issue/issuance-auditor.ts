@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditAction, type AuditEvent, AuditTrail, type RecordOptions } from '#libs/audit';
-import { auditTargetOf } from '#libs/identity-mapping';
+import { auditTargetOf, recordingRefusal } from '#libs/identity-mapping';
 import { ServiceError, StorageUnavailable } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
 import type { Decision } from '../policy/issuance-policy.js';
-import type { IssuanceRequest } from './issuance-request.js';
+import type { CallerContext, IssuanceRequest } from './issuance-request.js';
 
 type IssuanceAction = Extract<AuditAction, 'token.issue' | 'token.reuse' | 'token.exchange'>;
 
@@ -37,6 +37,16 @@ export class IssuanceAuditor {
       policy: { rule: rule ?? 'none', version },
       ...(Object.keys(details).length > 0 && { details }),
     };
+  }
+
+  /** Reads the mapping to issue for, and records that there is none: deleted, missing, another tenant's. */
+  async recordingRefusal<T>(
+    identityId: string,
+    context: CallerContext,
+    read: () => Promise<T>,
+  ): Promise<T> {
+    const target = { identityId, tenant: context.actor.tenant };
+    return recordingRefusal(this.audit, { action: 'token.issue', target }, context, read);
   }
 
   /** Counts a refusal and records it, unless the audit log itself is unavailable. */

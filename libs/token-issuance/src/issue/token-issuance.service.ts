@@ -85,7 +85,9 @@ export class TokenIssuanceService {
     options: TokenOptions,
     context: CallerContext,
   ): Promise<IssuedToken> {
-    const mapping = await this.mappings.get(mappingId, context.actor.tenant);
+    const mapping = await this.auditor.recordingRefusal(mappingId, context, async () =>
+      this.mappings.get(mappingId, context.actor.tenant),
+    );
     const { tenant, subject, kind } = mapping;
     const identity = { tenant, subject, kind };
     return this.#decideAndIssue({ ...context, identity, isForOthers: true, mapping }, options);

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { TileDirectory } from '#libs/audit';
+import { openCheckpoint } from '#libs/transparency-log';
 import { progressBar } from '../progress-bar.js';
 import { HttpLog } from './http-log.js';
+import { hasKeys, type KeyOptions, readVerificationKeys } from './verification-keys.js';
 
-export interface CopyOptions {
+export interface CopyOptions extends KeyOptions {
   readonly url: string;
   readonly folder: string;
   readonly tokenFile?: string;
@@ -11,13 +13,16 @@ export interface CopyOptions {
 }
 
 /** Copies the log as files, with nothing but a token. */
-export async function copyLog({ url, folder, tokenFile, token }: CopyOptions): Promise<void> {
+export async function copyLog(options: CopyOptions): Promise<void> {
+  const { url, folder, tokenFile, token } = options;
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
     throw new Error('--url must be like https://identity.example.com.');
   }
   const bearer = tokenFile === undefined ? token : readFileSync(tokenFile, 'utf8').trim();
   const bar = progressBar('entries');
   const log = new HttpLog(url, bearer);
-  const size = await new TileDirectory(folder).copy(log, bar.show).finally(bar.end);
+  const keys = hasKeys(options) ? readVerificationKeys(options) : undefined;
+  const open = keys && ((note: string) => openCheckpoint(note, keys).checkpoint);
+  const size = await new TileDirectory(folder).copy(log, bar.show, open).finally(bar.end);
   console.log(`The copy has ${size} entries.`);
 }

@@ -21,11 +21,11 @@ export async function retainEntries(
     composition,
     async (service) => service.get(LogRetention).retire(before, operatorActor(options)),
   );
-  if (partitions.length === 0) {
+  if (receipt === undefined) {
     console.log('Nothing is that old.');
     return;
   }
   console.log(
-    `Dropped ${partitions.join(', ')}: entries below ${firstIndex} have no bodies any more. Recorded as entry ${receipt?.index ?? '?'}.`,
+    `Dropped ${partitions.join(', ')}: entries below ${firstIndex} have no bodies any more. Recorded as entry ${receipt.index}.`,
   );
 }

@@ -12,6 +12,11 @@ export interface VerificationKeys {
   readonly verifiers: readonly NoteVerifier[];
 }
 
+/** Whether any key is given. */
+export function hasKeys({ publicKey = [], publicKeyFile }: KeyOptions): boolean {
+  return publicKey.length > 0 || publicKeyFile !== undefined;
+}
+
 /** @throws when no key is given, one is malformed, or they are keys of several logs */
 export function readVerificationKeys({
   publicKey = [],

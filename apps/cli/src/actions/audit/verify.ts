@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import {
   DatabaseVerifier,
   readSignedHead,
@@ -25,6 +26,9 @@ interface Verified {
   readonly checkpoint: string | undefined;
 }
 
+/** Exit code of a log without entries: nothing was found to be wrong, and nothing was verified. */
+const EX_NOTHING_TO_VERIFY = 2;
+
 type OnProgress = (verified: number, total: number) => void;
 
 /** Prints whether the log is whole, else where its first fault is. */
@@ -40,18 +44,23 @@ export async function verifyLog(options: VerifyOptions): Promise<void> {
     process.exitCode = 1;
     return;
   }
+  if (report.size === 0) {
+    process.exitCode = EX_NOTHING_TO_VERIFY;
+    return;
+  }
   if (options.save !== undefined && checkpoint !== undefined) {
-    await writeFile(options.save, checkpoint);
+    await writeFile(`${options.save}.new`, checkpoint);
+    await rename(`${options.save}.new`, options.save);
   }
 }
 
 async function verified(options: VerifyOptions, onProgress: OnProgress): Promise<Verified> {
-  const { databaseUrl, folder, known = [] } = options;
+  const { databaseUrl, folder } = options;
   const keys = readVerificationKeys(options);
+  const known = heldCheckpoints(options).map((path) => readCheckpoint(path, keys));
   const since = options.since === undefined ? undefined : readCheckpoint(options.since, keys);
-  const request = { ...keys, onProgress, ...(since && { since }) };
+  const request = { ...keys, known, onProgress, ...(since && { since }) };
   if (folder !== undefined) {
-    if (known.length > 0) throw new Error('--known needs a database; with --folder, use --since.');
     const copy = new TileDirectory(folder);
     const report = await verifyFolder({ ...request, folder: copy });
     return { report, checkpoint: copy.checkpoint() };
@@ -59,17 +68,26 @@ async function verified(options: VerifyOptions, onProgress: OnProgress): Promise
   if (databaseUrl === undefined) {
     throw new Error('Say what to verify: --database-url (or DATABASE_URL), or --folder.');
   }
-  const checkpoints = known.map((path) => readCheckpoint(path, keys));
   return withDatabase(databaseUrl, async (database) => {
     const verifier = new DatabaseVerifier(database);
-    const report = await verifier.verify({ ...request, known: checkpoints });
+    const report = await verifier.verify(request);
     const head = await readSignedHead(database, report.size);
     return { report, checkpoint: head?.checkpoint };
   });
 }
 
+/** Every checkpoint that this person held before, also the one that `--save` is about to replace. */
+function heldCheckpoints({ known = [], since, save }: VerifyOptions): string[] {
+  const replaced = save !== undefined && existsSync(save) ? [save] : [];
+  return [...new Set([...known, ...(since === undefined ? [] : [since]), ...replaced])];
+}
+
 function printReport({ size, root, retiredBelow, faults }: VerifyReport): void {
   const [first] = faults;
+  if (!first && size === 0) {
+    console.log('The log is empty: there is nothing to verify. If it had entries, they are gone.');
+    return;
+  }
   if (!first) {
     console.log(`The log is whole: ${size} entries, root ${root.toString('base64')}.`);
     if (retiredBelow > 0) {

@@ -1,0 +1,108 @@
+import { beforeEach, afterEach, describe, expect, it } from 'vitest';
+import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { RetentionNotOver } from '../errors.js';
+import { issued } from '../testing/sample-events.js';
+import { openTestLog, type TestLog } from '../testing/test-log.js';
+import { DatabaseVerifier } from '../verify/database-verifier.js';
+import { LogRetention } from './log-retention.js';
+
+const operator = { kind: 'operator', name: 'test' } as const;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+let database: TestDatabase;
+let log: TestLog;
+beforeEach(async () => {
+  database = await testDatabase();
+  log = await openTestLog(database.ownerUrl);
+});
+afterEach(async () => {
+  await log.close();
+  await database.drop();
+});
+
+/** Records entries as a process of that time did. */
+async function recordedOn(time: string, count: number): Promise<void> {
+  const past = await openTestLog(database.ownerUrl, {
+    clock: new ManualClock(time),
+    clockToleranceMs: Number.MAX_SAFE_INTEGER,
+  });
+  await past.trail.recordAll(Array.from({ length: count }, (_, nth) => issued(nth)));
+  await past.close();
+}
+
+async function addPartition(parent: string, name: string, from: string, to: string): Promise<void> {
+  await log.database.query(
+    `CREATE TABLE ${parent}_${name} PARTITION OF ${parent} FOR VALUES FROM ('${from}Z') TO ('${to}Z')`,
+  );
+}
+
+async function rows(table: string): Promise<number> {
+  const [row] = await log.database.query<{ count: string }>(`SELECT count(*) FROM ${table}`);
+  return Number(row?.count);
+}
+
+async function verified() {
+  const verifiers = (await log.signers.current()).map(({ verifier }) => verifier);
+  const { origin } = log.settings;
+  return log.get(DatabaseVerifier).verify({ origin, verifiers, known: [] });
+}
+
+const retire = async (before: Date) => log.get(LogRetention).retire(before, operator);
+
+describe('LogRetention', () => {
+  it('refuses days in the future and drops nothing', async () => {
+    await recordedOn('2020-01-15T00:00:00Z', 3);
+    await log.trail.record(issued());
+    for (const days of [1, 30, 365, 36_500]) {
+      await expect(retire(new Date(Date.now() + days * DAY_MS))).rejects.toThrow(RetentionNotOver);
+    }
+    expect(await rows('audit_entry')).toBe(4);
+  });
+
+  it('never drops the running month, whatever the day, and keeps its own entry', async () => {
+    await log.trail.recordAll([issued(), issued()]);
+    expect(await retire(new Date())).toMatchObject({ partitions: [], receipt: undefined });
+    await recordedOn('2020-01-15T00:00:00Z', 1);
+    expect(await rows('audit_entry')).toBe(3);
+    expect(await verified()).toMatchObject({ size: 3, faults: [] });
+  });
+
+  it('retires what the default partition holds of those months, with the values beside it', async () => {
+    await recordedOn('2020-01-15T00:00:00Z', 300);
+    await recordedOn('2020-03-15T00:00:00Z', 20);
+    await log.trail.record(issued());
+    expect(await rows('audit_entry_other')).toBe(320);
+    expect(await retire(new Date('2020-02-20'))).toMatchObject({
+      partitions: ['audit_entry_other'],
+      firstIndex: 300,
+    });
+    expect(await rows('audit_entry')).toBe(22);
+    expect(await rows('audit_entry_other')).toBe(20);
+    expect(await rows('audit_personal_other')).toBe(20);
+    expect(await verified()).toMatchObject({ size: 322, retiredBelow: 300, faults: [] });
+    expect((await retire(new Date('2020-02-20'))).partitions).toEqual([]);
+    await recordedOn('2020-03-20T00:00:00Z', 1);
+    const change = log.database.query('DELETE FROM audit_entry_other');
+    await expect(change).rejects.toThrow('audit rows are never changed');
+
+    expect((await retire(new Date())).firstIndex).toBe(320);
+    expect(await rows('audit_entry_other')).toBe(0);
+    expect(await verified()).toMatchObject({ retiredBelow: 320, faults: [] });
+  });
+
+  it('drops partitions of any name by their bounds, and none that also holds later entries', async () => {
+    for (const parent of ['audit_entry', 'audit_personal']) {
+      await addPartition(parent, 'year_2019', '2019-01-01', '2020-01-01');
+      await addPartition(parent, '2020_01', '2020-01-01', '2020-02-01');
+      await addPartition(parent, 'spring', '2020-02-01', '2020-05-01');
+    }
+    for (const day of ['2019-06-15', '2020-01-15', '2020-02-15', '2020-04-15']) {
+      await recordedOn(`${day}T00:00:00Z`, 5);
+    }
+    await log.trail.record(issued());
+    expect(await retire(new Date('2020-04-01'))).toMatchObject({ firstIndex: 10 });
+    expect(await rows('audit_entry_spring')).toBe(10);
+    expect(await rows('audit_entry')).toBe(12);
+    expect(await verified()).toMatchObject({ size: 22, retiredBelow: 10, faults: [] });
+  });
+});

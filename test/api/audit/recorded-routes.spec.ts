@@ -1,0 +1,253 @@
+import { readFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { AuditEntry } from '#libs/audit';
+import { call } from '../../support/call.js';
+import { repositoryRoot } from '../../support/root.js';
+import { runningService } from '../../support/running-service.js';
+import type { SampleCaller } from '../../support/service.js';
+
+const service = runningService();
+
+interface Request {
+  readonly who: SampleCaller;
+  readonly path: string;
+  readonly body?: unknown;
+  readonly contentType?: string;
+  /** Of a token that is minted for the person, instead of its usual one. */
+  readonly scope?: string;
+  /** The entry that the request leaves, by action; with outcome `denied` for a missing mapping. */
+  readonly entry: Partial<AuditEntry>;
+}
+
+const missing = randomUUID();
+const denied = (action: AuditEntry['action']) => ({ action, outcome: 'denied' as const });
+const success = (action: AuditEntry['action']) => ({ action, outcome: 'success' as const });
+let own = '';
+let communicationUserId = '';
+let entryId = '';
+
+/** For each route requests and the entry that each leaves. */
+const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
+  'POST /v1/me/tokens': () => [
+    { who: 'alice', path: '/v1/me/tokens', body: {}, entry: success('token.issue') },
+  ],
+  'GET /v1/me/identity': () => [
+    { who: 'alice', path: '/v1/me/identity', entry: success('identity.read') },
+    { who: 'bob', path: '/v1/me/identity', entry: denied('identity.read') },
+  ],
+  'POST /v1/me/tokens/revoke': () => [
+    { who: 'bob', path: '/v1/me/tokens/revoke', entry: denied('token.revoke') },
+  ],
+  'POST /v1/me/sign-out': () => [
+    { who: 'bob', path: '/v1/me/sign-out', entry: success('token.revoke') },
+  ],
+  'POST /v1/me/teams-tokens': () => [
+    {
+      who: 'alice',
+      path: '/v1/me/teams-tokens',
+      body: { teamsUserToken: 'a.b.c' },
+      entry: denied('token.exchange'),
+    },
+  ],
+  'POST /v1/identities': () => [
+    {
+      who: 'ada',
+      path: '/v1/identities',
+      body: { kind: 'bot', subject: 'recorded-bot' },
+      entry: success('identity.create'),
+    },
+    {
+      who: 'ada',
+      path: '/v1/identities',
+      body: { kind: 'bot', subject: 'recorded-bot' },
+      entry: success('identity.read'),
+    },
+  ],
+  'GET /v1/identities': () => [
+    {
+      who: 'ada',
+      path: '/v1/identities?status=suspended&limit=7',
+      entry: {
+        ...success('identity.read'),
+        details: { route: 'list', status: 'suspended', limit: 7, found: 0 },
+      },
+    },
+  ],
+  'POST /v1/identities/lookup': () => [
+    {
+      who: 'ada',
+      path: '/v1/identities/lookup',
+      body: { communicationUserIds: [communicationUserId] },
+      entry: success('identity.read'),
+    },
+  ],
+  'GET /v1/identities/{id}': () => [
+    { who: 'ada', path: `/v1/identities/${own}`, entry: success('identity.read') },
+    { who: 'ada', path: `/v1/identities/${missing}`, entry: denied('identity.read') },
+  ],
+  'PATCH /v1/identities/{id}': () => [
+    {
+      who: 'ada',
+      path: `/v1/identities/${own}`,
+      body: { displayName: 'Alice' },
+      entry: {
+        ...success('identity.update'),
+        details: { changed: ['displayName'], displayName: 'added' },
+      },
+    },
+    {
+      who: 'ada',
+      path: `/v1/identities/${missing}`,
+      body: { status: 'suspended' },
+      entry: denied('identity.suspend'),
+    },
+  ],
+  'DELETE /v1/identities/{id}': () => [
+    { who: 'ada', path: `/v1/identities/${missing}`, entry: denied('identity.delete') },
+  ],
+  'POST /v1/identities/{id}/tokens': () => [
+    {
+      who: 'crm-service',
+      path: `/v1/identities/${missing}/tokens`,
+      body: {},
+      entry: { ...denied('token.issue'), target: expect.objectContaining({ identityId: missing }) },
+    },
+  ],
+  'POST /v1/identities/{id}/tokens/revoke': () => [
+    { who: 'ada', path: `/v1/identities/${missing}/tokens/revoke`, entry: denied('token.revoke') },
+  ],
+  'POST /v1/identities/import': () => [
+    {
+      who: 'ada',
+      path: '/v1/identities/import?provision=true',
+      body: '{"kind":"bot","subject":"imported-bot"}\n',
+      contentType: 'application/x-ndjson',
+      entry: success('identity.import'),
+    },
+  ],
+  'GET /v1/identities/export': () => [
+    {
+      who: 'ada',
+      path: '/v1/identities/export',
+      entry: {
+        ...success('identity.export'),
+        details: { stage: 'ended', exported: expect.any(Number), isComplete: true },
+      },
+    },
+  ],
+  'POST /v1/identities/erase': () => [
+    {
+      who: 'ada',
+      path: '/v1/identities/erase',
+      body: { subject: 'recorded-bot' },
+      entry: success('identity.delete'),
+    },
+  ],
+  'GET /v1/audit/entries': () => [
+    { who: 'grace', path: '/v1/audit/entries', entry: success('audit.read') },
+  ],
+  'GET /v1/audit/entries/{id}': () => [
+    { who: 'grace', path: `/v1/audit/entries/${entryId}`, entry: success('audit.read') },
+  ],
+  'GET /v1/audit/entries/{id}/proof': () => [
+    { who: 'grace', path: `/v1/audit/entries/${entryId}/proof`, entry: success('audit.read') },
+  ],
+  'GET /v1/audit/statistics': () => [
+    {
+      who: 'grace',
+      path: '/v1/audit/statistics?from=2030-01-01T00:00:00Z&to=2030-01-02T00:00:00Z',
+      entry: success('audit.read'),
+    },
+  ],
+  'GET /v1/audit/export': () => [
+    { who: 'grace', path: '/v1/audit/export?format=ndjson', entry: success('audit.export') },
+  ],
+  'POST /v1/audit/trace': () => [
+    {
+      who: 'grace',
+      path: '/v1/audit/trace',
+      body: { token: 'never issued' },
+      entry: {
+        ...success('audit.trace'),
+        details: {
+          by: 'token',
+          fingerprint: expect.stringMatching(/^[\w-]{43}$/),
+          found: 0,
+          liveSiblings: 0,
+        },
+      },
+    },
+  ],
+  'POST /v1/audit/erase': () => [
+    {
+      who: 'grace',
+      path: '/v1/audit/erase',
+      scope: 'AuditLog.Erase.All',
+      body: { tenant: 'somebody', subject: 'else' },
+      entry: { action: 'audit.erase' },
+    },
+  ],
+  'GET /v1/audit/log/tile/entries/{path}': () => [
+    { who: 'grace', path: '/v1/audit/log/tile/entries/000.p/1', entry: success('audit.read') },
+  ],
+};
+
+/** Routes that leave no entry when they succeed, and why. */
+const UNRECORDED: Readonly<Record<string, string>> = {
+  'GET /health/live': 'no caller, nothing of a person',
+  'GET /health/ready': 'no caller, nothing of a person',
+  'POST /v1/policy/evaluate': 'shows rules, nothing of a person, and issues nothing',
+  'GET /v1/audit/log/checkpoint': 'size and root of the log only',
+  'GET /v1/audit/log/tile/{path}': 'hashes only',
+  'GET /v1/audit/log/keys': 'public keys',
+};
+
+const document = JSON.parse(readFileSync(`${repositoryRoot}docs/openapi.json`, 'utf8')) as {
+  paths: Record<string, Record<string, unknown>>;
+};
+const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
+  Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+);
+
+async function tokenOf(who: SampleCaller, scope: string | undefined): Promise<string> {
+  if (scope === undefined) return service().token(who);
+  const claims = { scp: scope, roles: null };
+  return service().emulator.control.mintToken({ person: 'grace', claims });
+}
+
+describe('what the log records', () => {
+  beforeAll(async () => {
+    const token = await service().token('alice');
+    const { body } = await call(service().url, 'post', '/v1/me/tokens', { token, body: {} });
+    own = body.identity.id as string;
+    communicationUserId = body.identity.communicationUserId as string;
+    entryId = body.auditEntry.id as string;
+  });
+
+  it('names every route, as recorded or with the reason why it is not', () => {
+    expect([...Object.keys(RECORDED), ...Object.keys(UNRECORDED)].sort()).toEqual(routes.sort());
+  });
+
+  it.each(Object.keys(RECORDED))('%s leaves an entry', async (route) => {
+    const [method = ''] = route.split(' ');
+    for (const { who, path, body, contentType, scope, entry } of RECORDED[route]?.() ?? []) {
+      const requestId = randomUUID();
+      const headers = {
+        authorization: `Bearer ${await tokenOf(who, scope)}`,
+        'x-request-id': requestId,
+        ...(body !== undefined && { 'content-type': contentType ?? 'application/json' }),
+      };
+      // Not checked against the document: streams and bytes are read to their end only.
+      const response = await fetch(service().url + path, {
+        method,
+        headers,
+        ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+      await response.arrayBuffer();
+      const entries = await service().auditEntries();
+      const left = entries.filter(({ request }) => request?.id === requestId);
+      expect(left, `${path}: ${response.status}`).toContainEqual(expect.objectContaining(entry));
+    }
+  });
+});
