@@ -23,7 +23,12 @@ export { HttpsMetadataSourceModule } from './keys/https-metadata-source.module.j
 export { PostgresRateLimitStoreModule } from './rate-limit/postgres-rate-limit-store.module.js';
 export { AuthenticationModule } from './authentication.module.js';
 export { authenticationSettings, type AuthenticationSettings } from './settings.js';
-export { CurrentPrincipal, CurrentRequest, principalOf } from './http/current-principal.js';
+export {
+  CurrentPrincipal,
+  CurrentRequest,
+  isAuthenticated,
+  principalOf,
+} from './http/current-principal.js';
 export { type HttpRequest } from './http/http-request.js';
 export { MetadataSource } from './keys/metadata-source.js';
 export { authenticationGrants, authenticationMigrations } from './schema/migrations.js';

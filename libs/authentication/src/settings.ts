@@ -130,6 +130,11 @@ const variables = z.object({
     .describe(
       'window in which rejected credentials of one address and reason are recorded as one audit entry with a count, in seconds, 1 to 300',
     ),
+  AUTHENTICATION_REFUSAL_ENTRIES_PER_MINUTE: integer(1, 100_000)
+    .prefault('120')
+    .describe(
+      'addresses per minute and replica whose rejected credentials have audit entries of their own, 1 to 100000; further ones share the entry of their network or reason, with exact counts',
+    ),
   AUTHENTICATION_FAILURES_PER_MINUTE: integer(0, 1_000_000)
     .prefault('300')
     .describe(
@@ -190,6 +195,7 @@ export const authenticationSettings = defineSettings('authentication', fields, (
   },
   failuresPerMinute: values.AUTHENTICATION_FAILURES_PER_MINUTE,
   requestsPerMinute: values.AUTHENTICATION_REQUESTS_PER_MINUTE,
+  rejectionEntriesPerMinute: values.AUTHENTICATION_REFUSAL_ENTRIES_PER_MINUTE,
   denialWindowMs: values.AUTHENTICATION_REFUSAL_WINDOW_SECONDS * 1_000,
   trustedProxies: blockList(values.TRUSTED_PROXIES),
 }));

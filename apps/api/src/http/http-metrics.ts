@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Injectable } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { Histogram, Registry } from 'prom-client';
-import { Logger } from '#libs/platform';
+import { isAuthenticated } from '#libs/authentication';
+import { LineLimiter, Logger } from '#libs/platform';
 
 interface RecordedAnswer {
   readonly method: string;
@@ -13,10 +14,26 @@ interface RecordedAnswer {
   readonly reason?: string | undefined;
 }
 
-/** Logs and measures each answer, by the route's pattern and never by its path. */
+type AnswerKind = Pick<RecordedAnswer, 'route'> & { readonly status: number | undefined };
+
+/** For answers to callers that no guard admitted. */
+const STRANGERS_LINES = {
+  windowMs: 10_000,
+  maxLinesPerKind: 100,
+  maxLines: 200,
+  maxKinds: 100,
+};
+
+/**
+ * Logs and measures each answer, by the route's pattern and never by its path.
+ *
+ * Each answer to an authenticated caller has a line. Answers to others have a bounded number of lines
+ * per time; beyond it one line has their count.
+ */
 @Injectable()
-export class HttpMetrics {
+export class HttpMetrics implements BeforeApplicationShutdown {
   readonly #durations: Histogram;
+  readonly #strangers: LineLimiter<AnswerKind>;
   readonly #routes = new WeakMap<IncomingMessage, string>();
 
   constructor(
@@ -30,6 +47,14 @@ export class HttpMetrics {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers: [registry],
     });
+    const others: AnswerKind = { route: 'several', status: undefined };
+    this.#strangers = new LineLimiter(STRANGERS_LINES, others, ({ kind, ...counted }) => {
+      this.logger.info({ ...kind, ...counted }, 'requests answered');
+    });
+  }
+
+  beforeApplicationShutdown(): void {
+    this.#strangers.flush();
   }
 
   /** Names the route of a request, once the router knows it. */
@@ -48,7 +73,8 @@ export class HttpMetrics {
       const elapsedMs = performance.now() - startedAt;
       const { method = 'none' } = request;
       const route = this.#routes.get(request) ?? 'none';
-      this.#record({ ...ids, method, route, status: response.statusCode }, elapsedMs);
+      const answer = { ...ids, method, route, status: response.statusCode };
+      this.#record(answer, elapsedMs, isAuthenticated(request));
     });
   }
 
@@ -57,9 +83,10 @@ export class HttpMetrics {
     this.#record({ requestId, method, route: 'none', status, reason }, 0);
   }
 
-  #record(fields: RecordedAnswer, elapsedMs: number): void {
+  #record(fields: RecordedAnswer, elapsedMs: number, isCallerKnown = false): void {
     const { method, route, status } = fields;
     this.#durations.observe({ method, route, status }, elapsedMs / 1000);
+    if (!isCallerKnown && !this.#strangers.admits({ route, status })) return;
     this.logger.info(
       { ...fields, durationMs: Math.round(elapsedMs * 10) / 10 },
       'request answered',

@@ -51,7 +51,10 @@ export class ProblemDetailsFilter implements ExceptionFilter {
       this.logger.debug(fields, 'request refused');
       return;
     }
-    this.logger.error({ ...fields, cause: described(error.cause) }, 'request failed');
+    // What is thrown but is no error may hold anything.
+    const isShown = error.cause instanceof Error || typeof error.cause === 'string';
+    const cause = isShown ? error.cause : typeof error.cause;
+    this.logger.error({ ...fields, cause }, 'request failed');
   }
 }
 
@@ -79,14 +82,4 @@ function asServiceError(thrown: unknown, request: FastifyRequest) {
       if (thrown.getStatus() < 500) return new MalformedRequest();
       return new InternalError({ cause: thrown });
   }
-}
-
-/** An error and its causes, for the log. */
-function described(error: unknown, depth = 0): unknown {
-  if (!(error instanceof Error)) return typeof error === 'string' ? error : typeof error;
-  const { name, message, stack } = error;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  const cause =
-    error.cause === undefined || depth > 3 ? undefined : described(error.cause, depth + 1);
-  return { name, message, code, stack, cause };
 }

@@ -1,5 +1,5 @@
 /**
- * Headers of every response, whatever it is and whoever wrote it. They forbid a browser to run, frame,
+ * Headers of every response, whatever it is and whatever wrote it. They forbid a browser to run, frame,
  * embed or guess anything. HSTS has an effect only behind TLS.
  */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {

@@ -80,14 +80,58 @@ describe('AggregatingRecorder', () => {
   });
 
   it('counts occurrences beyond the limit of keys under the overflow key', async () => {
-    const overflow = (code: string): readonly [string, string] => [`several ${code[0]}`, 'several'];
-    const { recorder, clock, counts } = start({ limit: { maxKeys: 2, overflow } });
+    const widen = (code: string): readonly [string, string] => [`several ${code[0]}`, 'several'];
+    const limit = { maxKeys: 2, maxEntries: 10, wider: [widen] };
+    const { recorder, clock, counts } = start({ limit });
     for (const key of ['a1', 'a2', 'a3', 'a4', 'a1']) await recorder.add(key, key);
     await clock.advance(WINDOW_MS);
     expect(counts()).toEqual([
       ['a1', 2],
       ['a2', 1],
       ['several', 2],
+    ]);
+  });
+
+  it('writes a bounded number of entries for any number of keys, with exact counts', async () => {
+    // Keys such as "a/12/3": a reason, a network and an address.
+    const limit = {
+      maxKeys: 10_000,
+      maxEntries: 20,
+      wider: [
+        (key: string) => [key.replace(/\/\d+$/, ''), key.replace(/\/\d+$/, '')] as const,
+        (key: string) => [key.slice(0, 1), key.slice(0, 1)] as const,
+      ],
+      isSeparate: (key: string) => key.startsWith('own'),
+    };
+    const { recorder, clock, counts, trail } = start({ limit });
+    for (let n = 0; n < 500; n += 1) await recorder.add('b/1/1', 'b/1/1');
+    for (let n = 0; n < 12_000; n += 1) await recorder.add(`a/${n % 97}/${n}`, `a/${n % 97}/${n}`);
+    for (let n = 0; n < 30; n += 1) await recorder.add(`own/${n}`, `own/${n}`);
+    await clock.advance(WINDOW_MS);
+    const shared = counts().filter(([key]) => key?.startsWith('own') !== true);
+    expect(shared.length).toBeLessThanOrEqual(22);
+    expect(shared.reduce((sum, [, count]) => sum + count, 0)).toBe(12_500);
+    expect(shared).toContainEqual(['b/1/1', 500]);
+    expect(counts().length - shared.length).toBe(30);
+    const sources = trail.entries.map(({ details }) => Number(details?.sources ?? 1));
+    expect(Math.max(...sources)).toBeGreaterThan(5_000);
+  });
+
+  it('merges by the nearest wider key that is enough', async () => {
+    const network = (key: string): readonly [string, string] => [key.slice(0, 3), key.slice(0, 3)];
+    const limit = {
+      maxKeys: 100,
+      maxEntries: 4,
+      wider: [network, (): [string, string] => ['all', 'all']],
+    };
+    const { recorder, clock, counts } = start({ limit });
+    for (const key of ['a/1/1', 'a/1/1', 'a/1/1', 'a/2/1', 'a/2/1', 'a/3/1', 'a/3/2', 'a/3/3'])
+      await recorder.add(key, key);
+    await clock.advance(WINDOW_MS);
+    expect(counts()).toEqual([
+      ['a/1/1', 3],
+      ['a/2/1', 2],
+      ['a/3', 3],
     ]);
   });
 

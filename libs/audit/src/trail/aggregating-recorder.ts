@@ -12,6 +12,23 @@ export interface AggregateDetails {
   readonly to: string;
   /** Random id: the same in an entry that is written again because an answer was lost. */
   readonly tally: string;
+  /** Number of keys that share the entry, where there are several. */
+  readonly sources?: number;
+}
+
+/** The wider key, and the occurrence that its entry shows. */
+export type Widened<Occurrence> = readonly [key: string, occurrence: Occurrence];
+
+/** Bounds what one window needs in memory and writes. */
+export interface AggregationLimit<Occurrence> {
+  /** Keys that are counted separately in memory. Others are counted under their widest key. */
+  readonly maxKeys: number;
+  /** Keys that get an entry of their own. The others share entries, under wider keys. */
+  readonly maxEntries: number;
+  /** From narrow to wide; each is used for the rarest keys when the ones before left too many. */
+  readonly wider: readonly ((occurrence: Occurrence) => Widened<Occurrence>)[];
+  /** Occurrences whose keys always have entries of their own: there must be few. Default: none. */
+  readonly isSeparate?: (occurrence: Occurrence) => boolean;
 }
 
 export interface AggregationOptions<Occurrence> {
@@ -21,18 +38,15 @@ export interface AggregationOptions<Occurrence> {
   readonly windowMs: number;
   /** Whether a key's first occurrence is recorded at once and only repeats are counted. Default: false. */
   readonly recordsFirstAtOnce?: boolean;
-  /** Bounds the memory of a window. Default: no limit. */
-  readonly limit?: {
-    readonly maxKeys: number;
-    /** The key and occurrence that one is counted as when its own key would exceed the limit. */
-    readonly overflow: (occurrence: Occurrence) => readonly [key: string, occurrence: Occurrence];
-  };
+  /** Default: no limit. */
+  readonly limit?: AggregationLimit<Occurrence>;
   /** The entries of occurrences with one key. The given one is the first of them. */
   readonly eventsOf: (occurrence: Occurrence, details: AggregateDetails) => readonly AuditEvent[];
 }
 
 interface Aggregate<Occurrence> {
   readonly occurrence: Occurrence;
+  sources: number;
   count: number;
   fromMs: number;
   toMs: number;
@@ -66,8 +80,10 @@ export class AggregatingRecorder<Occurrence> {
   async add(key: string, occurrence: Occurrence): Promise<void> {
     const { limit, recordsFirstAtOnce = false } = this.options;
     const isKnown = this.#aggregates.has(key);
-    if (!isKnown && limit && this.#aggregates.size >= limit.maxKeys) {
-      this.#count(...limit.overflow(occurrence));
+    const isFull = limit !== undefined && this.#aggregates.size >= limit.maxKeys;
+    const widest = limit?.isSeparate?.(occurrence) === true ? undefined : limit?.wider.at(-1);
+    if (!isKnown && isFull && widest) {
+      this.#count(...widest(occurrence));
     } else {
       this.#count(key, occurrence);
       if (!isKnown && recordsFirstAtOnce) this.#close(key);
@@ -90,7 +106,7 @@ export class AggregatingRecorder<Occurrence> {
     const now = this.clock.now();
     const known = this.#aggregates.get(key);
     if (!known) {
-      this.#aggregates.set(key, { occurrence, count: 1, fromMs: now, toMs: now });
+      this.#aggregates.set(key, { occurrence, sources: 1, count: 1, fromMs: now, toMs: now });
       return;
     }
     if (known.count === 0) known.fromMs = now;
@@ -110,21 +126,41 @@ export class AggregatingRecorder<Occurrence> {
   async #endWindow(): Promise<void> {
     // Entries of the window before come first: memory is bounded by two windows.
     await this.#write();
+    if (this.options.limit) this.#merge(this.options.limit);
     for (const key of this.#aggregates.keys()) this.#close(key);
     await this.#write();
+  }
+
+  /** Merges the rarest keys until the window has about `maxEntries`, or no wider key is left. */
+  #merge({ maxEntries, wider, isSeparate }: AggregationLimit<Occurrence>): void {
+    for (const widen of wider) {
+      const shared = [...this.#aggregates].filter(
+        ([, { occurrence }]) => isSeparate?.(occurrence) !== true,
+      );
+      if (shared.length <= maxEntries) return;
+      shared.sort(([, a], [, b]) => b.count - a.count);
+      for (const [key, part] of shared.slice(Math.ceil(maxEntries / 2))) {
+        const [widerKey, occurrence] = widen(part.occurrence);
+        this.#aggregates.delete(key);
+        const whole = this.#aggregates.get(widerKey);
+        if (whole) mergeInto(whole, part);
+        else this.#aggregates.set(widerKey, { ...part, occurrence });
+      }
+    }
   }
 
   /** Turns a count into entries. With `recordsFirstAtOnce`, a key stays known while it repeats. */
   #close(key: string): void {
     const aggregate = this.#aggregates.get(key);
     if (!aggregate) return;
-    const { occurrence, count, fromMs, toMs } = aggregate;
+    const { occurrence, count, fromMs, toMs, sources } = aggregate;
     if (count === 0 || this.options.recordsFirstAtOnce !== true) this.#aggregates.delete(key);
     if (count === 0) return;
     aggregate.count = 0;
     const from = new Date(fromMs).toISOString();
     const to = new Date(toMs).toISOString();
-    const details = { count, from, to, tally: randomUUID() };
+    const shared = sources > 1 && { sources };
+    const details = { count, from, to, tally: randomUUID(), ...shared };
     this.#unwritten.push(...this.options.eventsOf(occurrence, details));
   }
 
@@ -154,4 +190,11 @@ export class AggregatingRecorder<Occurrence> {
   async #pause(forMs: number): Promise<void> {
     await this.clock.sleep(forMs, this.#stop.signal).catch(() => undefined);
   }
+}
+
+function mergeInto<Occurrence>(whole: Aggregate<Occurrence>, part: Aggregate<Occurrence>): void {
+  whole.sources += part.sources;
+  whole.count += part.count;
+  whole.fromMs = Math.min(whole.fromMs, part.fromMs);
+  whole.toMs = Math.max(whole.toMs, part.toMs);
 }

@@ -3,6 +3,7 @@ import { AggregatingRecorder, type AuditEvent, AuditTrail } from '#libs/audit';
 import { Clock, Logger, type Principal, type RequestContext } from '#libs/platform';
 import type { Permission } from '../access/permission.js';
 import type { TokenRejected } from '../errors.js';
+import { addressKey, networkOf } from '../rate-limit/address-network.js';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
 
 /** What an authenticated caller was denied. */
@@ -13,18 +14,24 @@ export interface DeniedCall {
   readonly route: string;
 }
 
-type AggregatedDenial = Pick<AuditEvent, 'action' | 'actor'> &
+type AggregatedDenial = Pick<AuditEvent, 'action' | 'actor' | 'details'> &
   Required<Pick<AuditEvent, 'reason' | 'request'>>;
 
-/** Above this number, further addresses and principals share one entry for each reason and window. */
+/** Bounds the memory of a window. */
 const MAX_KEYS = 10_000;
+/** Networks that share an entry when there are too many addresses: prefix lengths of IPv4 and IPv6. */
+const WIDER_NETWORKS = [
+  [24, 48],
+  [16, 32],
+] as const;
 
 /**
  * Records denied requests in the audit log.
  *
  * Rejected credentials and exceeded limits may come in floods: they share one entry, with their count,
- * for each reason, address or principal, and window. Denials of authenticated callers are recorded one
- * by one.
+ * for each reason, address or principal, and window. What strangers can make the service write is
+ * bounded by time: the addresses with the most rejections have an entry each, the others share those of
+ * their networks, or one for each reason. Denials of authenticated callers are recorded one by one.
  */
 @Injectable()
 export class DenialAuditor implements BeforeApplicationShutdown {
@@ -41,9 +48,15 @@ export class DenialAuditor implements BeforeApplicationShutdown {
       windowMs: settings.denialWindowMs,
       limit: {
         maxKeys: MAX_KEYS,
-        overflow: (denial) => [`several ${denial.reason.code}`, anonymized(denial)],
+        maxEntries: Math.ceil(
+          (settings.rejectionEntriesPerMinute * settings.denialWindowMs) / 60_000,
+        ),
+        wider: [...WIDER_NETWORKS.map((prefixes) => byNetwork(prefixes)), byReason],
+        isSeparate: ({ actor }) => actor.kind !== 'unauthenticated',
       },
-      eventsOf: (denial, details) => [{ ...denial, outcome: 'denied', details: { ...details } }],
+      eventsOf: (denial, details) => [
+        { ...denial, outcome: 'denied', details: { ...denial.details, ...details } },
+      ],
     });
   }
 
@@ -56,7 +69,7 @@ export class DenialAuditor implements BeforeApplicationShutdown {
     { reason: code, detail }: TokenRejected,
     request: RequestContext,
   ): Promise<void> {
-    await this.#recorder.add(`${code} ${request.clientAddress ?? ''}`, {
+    await this.#recorder.add(`${code} ${addressKey(request.clientAddress)}`, {
       action: 'authentication.reject',
       actor: { kind: 'unauthenticated' },
       reason: { code, ...(detail !== undefined && { detail }) },
@@ -94,6 +107,21 @@ export class DenialAuditor implements BeforeApplicationShutdown {
       details,
     });
   }
+}
+
+/** Merges by network. The prefixes are so short that no person is identified by them. */
+function byNetwork([ipv4, ipv6]: readonly [number, number]) {
+  return (denial: AggregatedDenial): readonly [string, AggregatedDenial] => {
+    const address = denial.request.clientAddress ?? denial.details?.network;
+    if (typeof address !== 'string') return byReason(denial);
+    const network = networkOf(address, { ipv4, ipv6 });
+    const shared = { ...anonymized(denial), details: { network } };
+    return [`${denial.reason.code} ${network}`, shared];
+  };
+}
+
+function byReason(denial: AggregatedDenial): readonly [string, AggregatedDenial] {
+  return [`several ${denial.action} ${denial.reason.code}`, anonymized(denial)];
 }
 
 /** The denial without principal, address and detail, for an entry that several share. */

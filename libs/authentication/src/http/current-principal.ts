@@ -10,6 +10,11 @@ export function setPrincipal(request: HttpRequest, principal: Principal): void {
   principals.set(request.raw, principal);
 }
 
+/** Whether the guard has admitted the caller of a request. */
+export function isAuthenticated(raw: object): boolean {
+  return principals.has(raw);
+}
+
 /** @throws Error on a route that requires no permission */
 export function principalOf(request: HttpRequest): Principal {
   const principal = principals.get(request.raw);

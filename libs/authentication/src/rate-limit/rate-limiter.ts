@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock, Logger, type Principal, type RequestContext } from '#libs/platform';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
-import { rateLimitKey } from './rate-limit-key.js';
+import { addressKey } from './address-network.js';
 import { RateLimitStore } from './rate-limit-store.js';
 
 export type RateLimitResult =
@@ -52,7 +52,7 @@ export class RateLimiter {
   /** Counts rejected credentials of an address. */
   async countFailure({ clientAddress }: RequestContext): Promise<RateLimitResult> {
     if (clientAddress === undefined) return { isAllowed: true };
-    return this.#count(`address ${rateLimitKey(clientAddress)}`, this.settings.failuresPerMinute);
+    return this.#count(`address ${addressKey(clientAddress)}`, this.settings.failuresPerMinute);
   }
 
   /** @param limit 0 for none */

@@ -1,4 +1,4 @@
-import { Global, Module } from '@nestjs/common';
+import { Global, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { platformSettings, type PlatformSettings } from '../config/platform-settings.js';
 import { Logger } from './logger.js';
 import { PinoLogger } from './pino-logger.js';
@@ -15,4 +15,11 @@ import { PinoLogger } from './pino-logger.js';
   ],
   exports: [Logger],
 })
-export class PinoLoggerModule {}
+export class PinoLoggerModule implements OnApplicationShutdown {
+  constructor(private readonly logger: Logger) {}
+
+  onApplicationShutdown(): void {
+    // A host or a test may have replaced it.
+    if (this.logger instanceof PinoLogger) this.logger.flush();
+  }
+}

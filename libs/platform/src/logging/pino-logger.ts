@@ -1,5 +1,17 @@
 import { type DestinationStream, type Logger as Pino, pino, stdTimeFunctions } from 'pino';
+import { boundedFields, boundedText } from './bounded-fields.js';
+import { LineLimiter, type LineLimits } from './line-limiter.js';
 import { Logger } from './logger.js';
+
+/** Warnings, errors and details of one kind that a flood may write. `info` has lines for each request. */
+const REPEATS = { windowMs: 10_000, maxLinesPerKind: 20, maxLines: 200, maxKinds: 100 };
+/** Lines for diagnosis, which only an operator's setting turns on. */
+const DETAILS = { windowMs: 10_000, maxLinesPerKind: 500, maxLines: 2_000, maxKinds: 100 };
+
+type Severity = 'debug' | 'info' | 'warn' | 'error';
+
+/** Lines that repeat each other. */
+type LineKind = Readonly<Record<string, string | number>> & { readonly level: Severity };
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -10,9 +22,14 @@ const SECRETS =
 /**
  * Writes one JSON object per line to standard output. Values that look like secrets are masked in the
  * finished line, as a second protection after fields without secrets.
+ *
+ * The size of a line is bounded, and so is the number of lines of a kind per time: beyond it they are
+ * counted, and one line has their number. `flush` at the end of the process writes open counts.
  */
 export class PinoLogger extends Logger {
   readonly #pino: Pino;
+  readonly #repeats = this.#limiter(REPEATS);
+  readonly #details = this.#limiter(DETAILS);
 
   constructor(level: LogLevel, destination?: DestinationStream) {
     super();
@@ -23,6 +40,7 @@ export class PinoLogger extends Logger {
         messageKey: 'message',
         errorKey: 'error',
         timestamp: stdTimeFunctions.isoTime,
+        serializers: { error: (bounded: unknown) => bounded },
         formatters: { level: (label) => ({ level: label }) },
         hooks: { streamWrite: masked },
       },
@@ -31,17 +49,51 @@ export class PinoLogger extends Logger {
   }
 
   debug(fields: object, message: string): void {
-    this.#pino.debug(fields, message);
+    this.#write('debug', fields, message, this.#details);
   }
   info(fields: object, message: string): void {
-    this.#pino.info(fields, message);
+    this.#write('info', fields, message);
   }
   warn(fields: object, message: string): void {
-    this.#pino.warn(fields, message);
+    this.#write('warn', fields, message, this.#repeats);
   }
   error(fields: object, message: string): void {
-    this.#pino.error(fields, message);
+    this.#write('error', fields, message, this.#repeats);
   }
+
+  /** Writes the numbers of lines that were left out so far. */
+  flush(): void {
+    this.#repeats.flush();
+    this.#details.flush();
+  }
+
+  #write(level: Severity, fields: object, message: string, limiter?: LineLimiter<LineKind>): void {
+    if (!this.#pino.isLevelEnabled(level)) return;
+    if (limiter?.admits(kindOf(level, fields, message)) === false) return;
+    this.#pino[level](boundedFields(fields, masked), boundedText(message, masked));
+  }
+
+  #limiter(limits: LineLimits): LineLimiter<LineKind> {
+    const others: LineKind = { level: 'warn', of: 'several kinds' };
+    return new LineLimiter<LineKind>(limits, others, ({ kind: { level, ...kind }, ...counted }) => {
+      this.#pino[level](boundedFields({ ...kind, ...counted }, masked), 'lines left out');
+    });
+  }
+}
+
+/** Members whose values are constants of the code, or few; what a caller sends is in none of them. */
+const KIND_MEMBERS = ['name', 'code', 'problem', 'route', 'part', 'status'] as const;
+
+function kindOf(level: Severity, fields: object, of: string): LineKind {
+  const kind: Record<string, string | number> = {};
+  for (const name of KIND_MEMBERS) {
+    const value: unknown = name in fields ? fields[name as keyof typeof fields] : undefined;
+    if (typeof value === 'number') kind[name] = value;
+    if (typeof value === 'string') kind[name] = value.slice(0, 100);
+  }
+  for (const value of Object.values(fields) as unknown[])
+    if (value instanceof Error) kind.error = value.name.slice(0, 100);
+  return { ...kind, of: of.slice(0, 100), level };
 }
 
 function masked(line: string): string {
