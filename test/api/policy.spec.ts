@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
 import { call } from '../support/call.js';
 import { runningService } from '../support/running-service.js';
 import { policyFile } from '../support/policy-file.js';
@@ -133,7 +134,7 @@ describe('POST /v1/me/tokens under a policy', () => {
 describe('POST /v1/policy/evaluate', () => {
   const evaluate = async (who: SampleCaller, body: unknown) =>
     call(service().url, 'post', '/v1/policy/evaluate', { token: await service().token(who), body });
-  const subject = { kind: 'user', tenant: 'anywhere' };
+  const subject = { kind: 'user', tenant: SAMPLE_TENANTS.home.id };
 
   it('200: returns the grant, without issuing or recording anything', async () => {
     const before = await service().newestEntry();
@@ -163,6 +164,8 @@ describe('POST /v1/policy/evaluate', () => {
 
   it.each([
     ['no subject', {}],
+    ['another tenant', { subject: { ...subject, tenant: SAMPLE_TENANTS.second.id } }],
+    ['a missing tenant', { subject: { ...subject, tenant: 'anywhere' } }],
     ['an unknown kind', { subject: { ...subject, kind: 'robot' } }],
     ['an unknown member', { subject, rule: 'users' }],
   ])('400: refuses %s', async (_what, body) => {

@@ -20,8 +20,11 @@ beforeAll(async () => {
   routes = await routesOf(service());
 });
 
+/** Where a token names the permission. A delegated token always has another scope and role as well. */
+const HOLDERS = ['client', 'person', 'both', 'application'] as const;
+
 interface Caller {
-  readonly isUser: boolean;
+  readonly holder: (typeof HOLDERS)[number];
   readonly permission: string | undefined;
   readonly tenant: string;
 }
@@ -29,16 +32,24 @@ interface Caller {
 const tenants = [SAMPLE_TENANTS.home.id, SAMPLE_TENANTS.second.id];
 const callers: readonly Caller[] = tenants.flatMap((tenant) =>
   [...PERMISSIONS, undefined].flatMap((permission) =>
-    [true, false].map((isUser) => ({ isUser, permission, tenant })),
+    HOLDERS.map((holder) => ({ holder, permission, tenant })),
   ),
 );
 
-async function tokenOf({ isUser, permission, tenant }: Caller): Promise<string> {
-  const names = permission ?? 'User.Read';
+async function tokenOf({ holder, permission, tenant }: Caller): Promise<string> {
+  const names = [...(permission === undefined ? [] : [permission]), 'User.Read'];
+  const none = ['User.Read'];
   return service().emulator.control.mintToken(
-    isUser
-      ? { person: 'alice', tenant, claims: { scp: names, roles: null } }
-      : { app: 'crm-service', tenant, claims: { idtyp: 'app', roles: [names] } },
+    holder === 'application'
+      ? { app: 'crm-service', tenant, claims: { idtyp: 'app', roles: names } }
+      : {
+          person: 'alice',
+          tenant,
+          claims: {
+            scp: (holder === 'person' ? none : names).join(' '),
+            roles: holder === 'client' ? none : names,
+          },
+        },
   );
 }
 
@@ -64,10 +75,12 @@ async function call({ method, path }: RouteAccess, token?: string): Promise<Answ
   return { status: answer.status, problem: problem?.split(':').at(-1) };
 }
 
-/** Whether the route's rule allows the caller. */
-function isOpenTo({ rules: [rule] }: RouteAccess, caller: Caller): boolean {
+/** Whether the route's rule allows the caller: the client may, and the person may act on others. */
+function isOpenTo({ rules: [rule] }: RouteAccess, { holder, permission }: Caller): boolean {
   if (rule?.kind !== 'permission') return rule?.kind === 'public';
-  return rule.permission === caller.permission && (caller.isUser || !rule.delegatedOnly);
+  if (rule.permission !== permission) return false;
+  if (holder === 'application') return !rule.delegatedOnly;
+  return holder === 'both' || (holder === 'client' && permission === 'CommunicationToken.Issue');
 }
 
 describe('the table of permissions, routes and tenants', () => {
@@ -103,7 +116,7 @@ describe('the table of permissions, routes and tenants', () => {
 
   it('closes all but public routes to calls without a token and to tenants that are not allowed', async () => {
     const otherTenant = await tokenOf({
-      isUser: true,
+      holder: 'both',
       permission: 'AuditLog.Read.All',
       tenant: SAMPLE_TENANTS.third.id,
     });

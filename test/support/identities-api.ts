@@ -22,8 +22,9 @@ export class IdentitiesApi {
   }
 
   async otherTenantToken(): Promise<string> {
-    const scp = 'CommunicationIdentity.Read.All CommunicationIdentity.ReadWrite.All';
-    return this.service().emulator.control.mintToken({ person: 'olga', claims: { scp } });
+    const roles = ['CommunicationIdentity.Read.All', 'CommunicationIdentity.ReadWrite.All'];
+    const claims = { scp: roles.join(' '), roles };
+    return this.service().emulator.control.mintToken({ person: 'olga', claims });
   }
 
   async create(subject: string = randomUUID(), more: object = {}): Promise<Response> {

@@ -29,6 +29,7 @@ export type RejectionReason =
   | 'not-yet-valid'
   | 'lifetime-too-long'
   | 'not-an-access-token'
+  | 'sender-constrained'
   | 'client-app-not-allowed'
   | 'client-authentication-too-weak';
 

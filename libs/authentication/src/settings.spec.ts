@@ -16,7 +16,7 @@ describe('authenticationSettings', () => {
   });
 
   it('refuses app-service mode outside App Service unless the override is set', () => {
-    const mode = { AUTHENTICATION_MODE: 'app-service' };
+    const mode = { AUTHENTICATION_MODE: 'app-service', ENTRA_AUTHORITY: '' };
     expect(() => settingsFrom(mode)).toThrow(/AUTHENTICATION_MODE/);
     expect(() => settingsFrom({ ...mode, WEBSITE_AUTH_ENABLED: 'True' })).toThrow();
     expect(() => settingsFrom({ ...mode, AUTHENTICATION_APP_SERVICE_OVERRIDE: 'true' })).toThrow();
@@ -25,6 +25,35 @@ describe('authenticationSettings', () => {
     const override = 'anyone-who-reaches-this-process-may-claim-to-be-anyone';
     expect(settingsFrom({ ...mode, AUTHENTICATION_APP_SERVICE_OVERRIDE: override }).mode).toBe(
       'app-service',
+    );
+  });
+
+  it.each([
+    ['ENTRA_AUTHORITY', 'https://login.microsoftonline.us'],
+    ['ENTRA_TOKEN_VERSIONS', '1.0'],
+    ['ENTRA_MINIMUM_CLIENT_AUTHENTICATION', 'secret'],
+    ['ENTRA_REQUIRED_AUTHENTICATION_CONTEXT', 'c1'],
+    ['TRUSTED_ISSUERS', '[]'],
+    ['AUTHENTICATION_CLOCK_SKEW_SECONDS', '0'],
+    ['AUTHENTICATION_METADATA_TIMEOUT_MS', '1000'],
+    ['AUTHENTICATION_KEYS_REFRESH_MINUTES', '1'],
+    ['AUTHENTICATION_KEYS_MAX_AGE_MINUTES', '60'],
+    ['AUTHENTICATION_KEYS_COOLDOWN_SECONDS', '1'],
+  ])('refuses %s in app-service mode, where it has no effect', (name, value) => {
+    const appService = {
+      ...{ AUTHENTICATION_MODE: 'app-service', ENTRA_AUTHORITY: '' },
+      ...{ WEBSITE_AUTH_ENABLED: 'True', WEBSITE_INSTANCE_ID: 'i1' },
+    };
+    expect(() => settingsFrom({ ...appService, [name]: value })).toThrow(
+      new RegExp(`${name}.* has no effect in app-service mode`),
+    );
+    expect(() => settingsFrom({ [name]: value })).not.toThrow();
+  });
+
+  it('refuses the override in bearer mode', () => {
+    const override = 'anyone-who-reaches-this-process-may-claim-to-be-anyone';
+    expect(() => settingsFrom({ AUTHENTICATION_APP_SERVICE_OVERRIDE: override })).toThrow(
+      /no effect in bearer mode/,
     );
   });
 
@@ -75,6 +104,10 @@ describe('authenticationSettings', () => {
     ['issuers that are not JSON', { TRUSTED_ISSUERS: '[{' }],
     ['a missing file', { TRUSTED_ISSUERS: '/nowhere/issuers.json' }],
     ['an issuer with an unknown member', trusting({ ...issuer, audience: 'a' })],
+    [
+      'a claim about persons that is not among those that are read',
+      trusting({ ...issuer, permissions: { claims: ['scope'], personClaims: ['roles'] } }),
+    ],
     ['an issuer over http', trusting({ ...issuer, issuer: 'http://id.example.test' })],
     ['an issuer without audiences', trusting({ ...issuer, audiences: [] })],
     ['an issuer listed twice', trusting(issuer, { ...issuer, tenant: 'others' })],

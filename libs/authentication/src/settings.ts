@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import {
   type CanonicalName,
@@ -40,35 +41,8 @@ function listOf<T extends z.ZodType<unknown, string>>(
     .pipe(z.array(item));
 }
 
-const variables = z.object({
-  AUTHENTICATION_MODE: z
-    .enum(['bearer', 'app-service'], { error: 'must be bearer or app-service' })
-    .prefault('bearer')
-    .describe(
-      'how callers are authenticated: bearer (this service verifies access tokens) or app-service (the built-in authentication of Azure App Service does)',
-    ),
-  AUTHENTICATION_APP_SERVICE_OVERRIDE: z
-    .literal(APP_SERVICE_OVERRIDE, { error: `must be ${APP_SERVICE_OVERRIDE}, or not set` })
-    .optional()
-    .describe(
-      `do not set in production; for tests of app-service mode outside App Service only: ${APP_SERVICE_OVERRIDE}`,
-    ),
-  ENTRA_TENANT_ID: guid
-    .optional()
-    .describe(
-      'the directory (tenant) id of the organisation that runs the service, as shown in the Entra admin center; optional only if TRUSTED_ISSUERS is set',
-    ),
-  ENTRA_ALLOWED_TENANT_IDS: listOf(guid)
-    .prefault('')
-    .describe(
-      'ids of further tenants whose tokens are accepted, separated by commas; none if empty',
-    ),
-  ENTRA_AUDIENCE: listOf(z.string().max(256).transform(canonicalName))
-    .refine((items) => items.length > 0, 'must name at least one audience')
-    .optional()
-    .describe(
-      'accepted values of `aud`, separated by commas: the application (client) id of the API’s app registration for v2.0 tokens, its application id URI for v1.0 tokens',
-    ),
+/** Without effect in app-service mode, in which App Service verifies the tokens. */
+const bearerVariables = {
   ENTRA_AUTHORITY: httpsOrigin()
     .prefault('https://login.microsoftonline.com')
     .describe('https address of the Entra cloud that issues the tokens'),
@@ -77,16 +51,6 @@ const variables = z.object({
     .prefault('2.0')
     .describe(
       'accepted versions of access tokens: 2.0, 1.0 or both, separated by a comma; must match `requestedAccessTokenVersion` of the app registration',
-    ),
-  ENTRA_ALLOWED_CLIENT_APPS: listOf(guid)
-    .prefault('')
-    .describe(
-      'ids of the client applications that may call, separated by commas; any application with a permission if empty',
-    ),
-  ENTRA_BOT_CLIENT_APPS: listOf(guid)
-    .prefault('')
-    .describe(
-      'ids of the client applications whose app-only calls are calls of bots, separated by commas',
     ),
   ENTRA_MINIMUM_CLIENT_AUTHENTICATION: z
     .enum(['public', 'secret', 'certificate'], { error: 'must be public, secret or certificate' })
@@ -125,6 +89,51 @@ const variables = z.object({
     .describe(
       'minimum time between two loads of an issuer’s signing keys, in seconds, 1 to 300; limits the loads that unknown key ids cause',
     ),
+};
+
+/** Without effect in bearer mode. */
+const appServiceVariables = {
+  AUTHENTICATION_APP_SERVICE_OVERRIDE: z
+    .literal(APP_SERVICE_OVERRIDE, { error: `must be ${APP_SERVICE_OVERRIDE}, or not set` })
+    .optional()
+    .describe(
+      `do not set in production; for tests of app-service mode outside App Service only: ${APP_SERVICE_OVERRIDE}`,
+    ),
+};
+
+const variables = z.object({
+  AUTHENTICATION_MODE: z
+    .enum(['bearer', 'app-service'], { error: 'must be bearer or app-service' })
+    .prefault('bearer')
+    .describe(
+      'how callers are authenticated: bearer (this service verifies access tokens) or app-service (the built-in authentication of Azure App Service does)',
+    ),
+  ENTRA_TENANT_ID: guid
+    .optional()
+    .describe(
+      'the directory (tenant) id of the organisation that runs the service, as shown in the Entra admin center; optional only if TRUSTED_ISSUERS is set',
+    ),
+  ENTRA_ALLOWED_TENANT_IDS: listOf(guid)
+    .prefault('')
+    .describe(
+      'ids of further tenants whose tokens are accepted, separated by commas; none if empty',
+    ),
+  ENTRA_AUDIENCE: listOf(z.string().max(256).transform(canonicalName))
+    .refine((items) => items.length > 0, 'must name at least one audience')
+    .optional()
+    .describe(
+      'accepted values of `aud`, separated by commas: the application (client) id of the API’s app registration for v2.0 tokens, its application id URI for v1.0 tokens',
+    ),
+  ENTRA_ALLOWED_CLIENT_APPS: listOf(guid)
+    .prefault('')
+    .describe(
+      'ids of the client applications that may call, separated by commas; any application with a permission if empty',
+    ),
+  ENTRA_BOT_CLIENT_APPS: listOf(guid)
+    .prefault('')
+    .describe(
+      'ids of the client applications whose app-only calls are calls of bots, separated by commas',
+    ),
   AUTHENTICATION_REFUSAL_WINDOW_SECONDS: integer(1, 300)
     .prefault('10')
     .describe(
@@ -150,7 +159,12 @@ const variables = z.object({
     .describe(
       'addresses or networks of the proxies whose X-Forwarded-For header is trusted, such as 10.0.0.0/8, separated by commas; the header is ignored if empty',
     ),
+  ...appServiceVariables,
+  ...bearerVariables,
 });
+
+/** The variables that only the other mode uses. */
+const UNUSED = { bearer: appServiceVariables, 'app-service': bearerVariables } as const;
 
 type Variables = z.output<typeof variables>;
 
@@ -167,13 +181,12 @@ const fields = variables.catchall(z.string()).superRefine((values, context) => {
     if (values.ENTRA_TENANT_ID === undefined) fault('ENTRA_TENANT_ID', 'is not set');
     if (values.ENTRA_AUDIENCE === undefined) fault('ENTRA_AUDIENCE', 'is not set');
   }
-  if (isAppService && values.TRUSTED_ISSUERS !== undefined)
-    fault(
-      'TRUSTED_ISSUERS',
-      'has no effect in app-service mode, in which App Service verifies the tokens',
-    );
-  if (isAppService && values.ENTRA_REQUIRED_AUTHENTICATION_CONTEXT !== undefined)
-    fault('ENTRA_REQUIRED_AUTHENTICATION_CONTEXT', 'can’t be checked in app-service mode');
+  const { AUTHENTICATION_MODE: mode } = values;
+  for (const [name, schema] of Object.entries<z.ZodType>(UNUSED[mode])) {
+    // The default, given explicitly, changes nothing in either mode.
+    const isDefault = isDeepStrictEqual(values[name], schema.safeParse(undefined).data);
+    if (!isDefault) fault(name, `has no effect in ${mode} mode`);
+  }
   if (isAppService && !isBehindAppService(values))
     fault(
       'AUTHENTICATION_MODE',

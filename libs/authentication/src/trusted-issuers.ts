@@ -40,12 +40,31 @@ const openIdIssuer = z.strictObject({
     .strictObject({
       /** Claims that hold permissions: space-separated texts or lists. */
       claims: z.array(claimName).min(1).default(['scp', 'scope', 'roles']),
+      /**
+       * Those of `claims` that say what the person may do; the others say what the client may do.
+       * Default: `roles`, where `claims` has it.
+       */
+      personClaims: z.array(claimName).optional(),
       /** Translates the issuer's names to those of this service. Others are used unchanged. */
       names: z.record(text, text).default({}),
     })
+    .refine(
+      ({ claims, personClaims = [] }) => personClaims.every((claim) => claims.includes(claim)),
+      { path: ['personClaims'], error: 'must be among claims' },
+    )
+    .transform(({ claims, personClaims = ['roles'], names }) => ({
+      claims,
+      personClaims: personClaims.filter((claim) => claims.includes(claim)),
+      names,
+    }))
     .prefault({}),
-  /** Identifies tokens of applications without a user. */
-  serviceWhen: condition.default({ claim: 'idtyp', equals: 'app' }),
+  /** Identifies tokens of applications without a user, in addition to `openid/client-credentials.ts`. */
+  serviceWhen: condition.optional(),
+  /**
+   * Proves that a token is an access token, instead of `openid/access-token-proof.ts`; `any` to take every
+   * token for this audience as one.
+   */
+  accessTokenWhen: z.union([condition, z.literal('any')]).optional(),
   guestWhen: condition.optional(),
   maximumLifetimeHours: z.number().positive().max(24).default(24),
 });
@@ -74,6 +93,7 @@ const entraIssuer = z.strictObject({
 /** Client authentication as the claims `azpacr` and `appidacr` encode it. */
 export const CLIENT_AUTHENTICATION = { public: 0, secret: 1, certificate: 2 } as const;
 
+export type ClaimCondition = z.output<typeof condition>;
 export type OpenIdIssuer = z.output<typeof openIdIssuer>;
 export type TrustedIssuer = OpenIdIssuer | z.output<typeof entraIssuer>;
 

@@ -4,6 +4,7 @@ import { CommunicationResources, type TokenRequest } from '#libs/communication-s
 import { type CallContext, type CanonicalName, Clock, type Principal } from '#libs/platform';
 import {
   type ApplicationIdentity,
+  type Mapping,
   isProvisioned,
   type ProvisionedMapping,
 } from './model/mapping.js';
@@ -13,6 +14,7 @@ import {
   MappingNotFound,
   MappingPending,
   RevocationPending,
+  IdentityKindConflict,
 } from './errors.js';
 import { IdentityCreation, type UncommittedIdentity } from './lifecycle/identity-creation.js';
 import { auditActorOf } from './lifecycle/call-context.js';
@@ -69,11 +71,14 @@ export class IdentityMappingService {
     return recordingRead(this.audit, own, context, async () => this.find(own));
   }
 
-  /** @throws MappingNotFound when the identity has no communication identity, or was deleted */
+  /**
+   * @throws MappingNotFound when the identity has no communication identity, or was deleted
+   * @throws IdentityKindConflict when it is mapped under another kind
+   */
   async find(identity: ApplicationIdentity): Promise<ProvisionedMapping> {
     const mapping = await this.map.find(identity, this.#resourceFor(identity));
     if (!mapping || !isProvisioned(mapping)) throw new MappingNotFound();
-    return mapping;
+    return requireKind(mapping, identity);
   }
 
   /**
@@ -125,6 +130,7 @@ export class IdentityMappingService {
   async findOrCreate(request: MappingRequest, token?: TokenRequest): Promise<EnsuredMapping> {
     const { identity } = request;
     const known = await this.map.find(identity, this.#resourceFor(identity));
+    if (known) requireKind(known, identity);
     if (known && isProvisioned(known)) return { mapping: this.#requireUsable(known) };
     const resource = this.resources.find(known?.resource ?? this.#resourceFor(identity)).name;
 
@@ -135,6 +141,7 @@ export class IdentityMappingService {
       signal?.throwIfAborted();
       const lease = newLease(this.settings.leaseMs);
       const { outcome, mapping } = await this.map.claim(identity, resource, lease);
+      requireKind(mapping, identity);
       if (isProvisioned(mapping)) return { mapping: this.#requireUsable(mapping) };
       const isOurs =
         outcome === 'acquired' ||
@@ -266,4 +273,10 @@ export class IdentityMappingService {
     this.resources.find(mapping.resource);
     return mapping;
   }
+}
+
+/** A subject of another kind is another identity, also where its name is the same. */
+function requireKind<M extends Mapping>(mapping: M, { kind }: ApplicationIdentity): M {
+  if (mapping.kind !== kind) throw new IdentityKindConflict();
+  return mapping;
 }

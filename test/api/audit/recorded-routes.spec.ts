@@ -212,7 +212,7 @@ const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
 
 async function tokenOf(who: SampleCaller, scope: string | undefined): Promise<string> {
   if (scope === undefined) return service().token(who);
-  const claims = { scp: scope, roles: null };
+  const claims = { scp: scope, roles: [scope] };
   return service().emulator.control.mintToken({ person: 'grace', claims });
 }
 

@@ -130,7 +130,7 @@ describe('POST /v1/audit/erase', () => {
   async function erase(body: unknown, person: 'grace' | 'ivan' = 'grace') {
     const token = await service().emulator.control.mintToken({
       person,
-      claims: { scp: 'AuditLog.Erase.All', roles: null },
+      claims: { scp: 'AuditLog.Erase.All', roles: ['AuditLog.Erase.All'] },
     });
     return call(service().url, 'post', '/v1/audit/erase', { token, body });
   }

@@ -66,10 +66,10 @@ describe('POST /v1/identities/{id}/tokens', () => {
   });
 
   it('404: does not distinguish another tenant’s identity from a missing one', async () => {
-    const permissions = 'CommunicationToken.Issue.All CommunicationToken.Revoke.All';
+    const roles = ['CommunicationToken.Issue.All', 'CommunicationToken.Revoke.All'];
     const token = await service().emulator.control.mintToken({
       person: 'olga',
-      claims: { scp: permissions },
+      claims: { scp: roles.join(' '), roles },
     });
     for (const route of ['tokens', 'tokens/revoke']) {
       const [theirs, missing] = await Promise.all(

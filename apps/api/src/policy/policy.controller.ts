@@ -1,7 +1,10 @@
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { IssuancePolicies } from '#libs/token-issuance';
+import { CurrentPrincipal } from '#libs/authentication';
+import type { Principal } from '#libs/platform';
 import { Endpoint } from '../http/endpoint.js';
+import { InvalidRequest } from '../http/request-errors.js';
 import {
   policyEvaluation,
   type PolicyEvaluation,
@@ -9,6 +12,8 @@ import {
   type PolicyEvaluationRequest,
   toPolicyEvaluation,
 } from './policy-evaluation.js';
+
+const OTHER_TENANT = { pointer: '/subject/tenant', detail: 'must be the tenant of the caller' };
 
 /** Dry runs of the issuance policy in force. */
 @ApiTags('policy')
@@ -27,7 +32,10 @@ export class PolicyController {
   evaluate(
     @Body({ schema: policyEvaluationRequest })
     { subject, scopes, expiresInMinutes }: PolicyEvaluationRequest,
+    @CurrentPrincipal() caller: Principal,
   ): PolicyEvaluation {
+    // Which rules another tenant has is its own affair.
+    if (subject.tenant !== caller.tenant) throw new InvalidRequest([OTHER_TENANT]);
     const { kind, tenant, clientApp, permissions, guest, forOthers } = subject;
     return toPolicyEvaluation(
       this.policies.current.decide(

@@ -43,7 +43,7 @@ export class AccessTokens {
       ...this.#commonClaims(request),
       ...(request.version === '1.0' ? v1PersonClaims(person) : v2PersonClaims(person)),
       ...(person.guestOf === undefined
-        ? {}
+        ? { acct: 0 }
         : { acct: 1, idp: `https://sts.windows.net/${person.guestOf}/` }),
       oid: person.objectId,
       ...(hasRoles ? { roles: person.roles } : {}),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { requiredContextOf, authenticationContexts } from './authentication-contexts.js';
-import { definePermission, isPermission } from './permission.js';
+import { delegatedPermissions, ownPermissions } from './granted-permissions.js';
+import { definePermission, isPermission, PERMISSIONS } from './permission.js';
 
 describe('definePermission', () => {
   it('makes a name of a host known', () => {
@@ -23,4 +24,18 @@ describe('definePermission', () => {
     expect(requiredContextOf(byPermission, permission)).toBeUndefined();
     expect(requiredContextOf(byPermission, 'AuditLog.Read.All')).toBe('c2');
   });
+});
+
+describe('delegatedPermissions', () => {
+  it.each([...PERMISSIONS, definePermission('Sample.List.All')])(
+    'grants %s as the two questions demand',
+    (name) => {
+      const isOwn = name === 'CommunicationToken.Issue';
+      const none = ['User.Read'];
+      expect(delegatedPermissions({ client: [name], person: none })).toEqual(isOwn ? [name] : []);
+      expect(delegatedPermissions({ client: none, person: [name] })).toEqual([]);
+      expect(delegatedPermissions({ client: [name], person: [name] })).toEqual([name]);
+      expect(ownPermissions([name, ...none, name])).toEqual([name]);
+    },
+  );
 });

@@ -51,9 +51,20 @@ describe('AppServiceAuthenticator', () => {
       tenant: TENANT,
       subject: ALICE,
       clientApp: CLIENT_APP,
-      permissions: ['CommunicationToken.Issue', 'AuditLog.Read.All'],
-      isGuest: false,
+      permissions: ['CommunicationToken.Issue'],
+      isGuest: undefined,
     });
+  });
+
+  it('asks for the scope of the client and the role of the person', async () => {
+    const scope = 'http://schemas.microsoft.com/identity/claims/scope';
+    const scopes = { typ: scope, val: 'CommunicationToken.Issue AuditLog.Read.All' };
+    const both = await authenticate(clientPrincipal([...without(scope), scopes]));
+    expect(both.permissions).toEqual(['CommunicationToken.Issue', 'AuditLog.Read.All']);
+    const noRole = [...without(scope), scopes].filter(({ typ }) => typ !== 'roles');
+    expect((await authenticate(clientPrincipal(noRole))).permissions).toEqual([
+      'CommunicationToken.Issue',
+    ]);
   });
 
   it.each<[string, unknown, readonly string[]]>([

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { canonicalGuid, canonicalName, parseStrictJson, type Principal } from '#libs/platform';
+import { canonicalGuid, parseStrictJson, type Principal } from '#libs/platform';
 import { entraPrincipal } from '../entra/entra-principal.js';
 import { rejectIf, TokenRejected } from '../errors.js';
 import { Authenticator } from '../http/authenticator.js';
@@ -39,7 +39,7 @@ const CLAIM_NAMES: ReadonlyMap<string, string> = new Map(
 
 const callerClaims = z.object({
   iss: text,
-  aud: text.transform(canonicalName),
+  aud: text,
   tid: guid,
   oid: guid,
   sub: text,
@@ -74,10 +74,15 @@ export class AppServiceAuthenticator extends Authenticator {
     if (encoded === undefined || encoded === '') throw new TokenRejected('no-credentials');
     rejectIf(encoded.length > MAX_HEADER_CHARACTERS, 'oversized');
     const { claims, role_typ: roleType } = parse(clientPrincipal, decodeJson(encoded));
+    rejectIf(
+      claims.some(({ typ }) => typ === 'cnf'),
+      'sender-constrained',
+      'cnf',
+    );
     const { azp: clientApp, ...caller } = parse(callerClaims, singleClaims(claims));
     const { tenants, audiences, clientApps, botClientApps } = this.entra;
     rejectIf(!tenants.includes(caller.tid), 'tenant-not-allowed');
-    rejectIf(!audiences.includes(caller.aud), 'audience');
+    rejectIf(!audiences.some((audience) => audience === caller.aud), 'audience');
     const isAllowed = clientApps.length === 0 || clientApps.includes(clientApp);
     rejectIf(!isAllowed, 'client-app-not-allowed', clientApp);
     const roles = claims

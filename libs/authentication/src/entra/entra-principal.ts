@@ -1,4 +1,4 @@
-import { isPermission } from '../access/permission.js';
+import { delegatedPermissions, ownPermissions } from '../access/granted-permissions.js';
 import type { CanonicalName, Principal } from '#libs/platform';
 import { rejectIf } from '../errors.js';
 import type { EntraClaims } from './entra-claims.js';
@@ -8,7 +8,8 @@ export type EntraCallerClaims = Pick<EntraClaims, 'iss' | 'tid' | 'oid' | 'sub' 
   Partial<Pick<EntraClaims, 'scp' | 'roles' | 'idtyp' | 'acct' | 'idp' | 'uti' | 'name'>>;
 
 /**
- * Maps Entra claims to a principal.
+ * Maps Entra claims to a principal. `scp` is what the client may do for people, `roles` what the
+ * person, or an application without a user, may do.
  *
  * Without `idtyp`, a token is app-only when it has no `scp` and `sub` equals `oid`. Roles are no
  * indication: users have them too.
@@ -21,15 +22,17 @@ export function entraPrincipal(
 ): Principal {
   const isApp = isAppOnly(claims);
   const roles = claims.roles ?? [];
-  const granted = isApp ? roles : [...(claims.scp?.split(' ') ?? []), ...roles];
+  const scopes = claims.scp?.split(' ') ?? [];
   return {
     kind: isApp ? (botClientApps.includes(claims.clientApp) ? 'bot' : 'service') : 'user',
     issuer: claims.iss,
     tenant: claims.tid,
     subject: claims.oid,
     clientApp: claims.clientApp,
-    permissions: [...new Set(granted.filter(isPermission))],
-    isGuest: !isApp && isGuest(claims),
+    permissions: isApp
+      ? ownPermissions(roles)
+      : delegatedPermissions({ client: scopes, person: roles }),
+    isGuest: isApp ? false : isGuest(claims),
     ...(claims.uti !== undefined && { tokenId: claims.uti }),
     ...(claims.name !== undefined && { displayName: claims.name }),
   };
@@ -48,8 +51,11 @@ function isAppOnly({ idtyp, scp, roles, sub, oid }: EntraCallerClaims): boolean 
   return true;
 }
 
-/** Without `acct`, a user is a guest when the identity provider is not the tenant of the token. */
-function isGuest({ acct, idp, iss, tid }: EntraCallerClaims): boolean {
+/**
+ * `acct` says it. Without it, another identity provider than that of the tenant makes a guest; the same
+ * one makes no member, because guests may have accounts of the same kind.
+ */
+function isGuest({ acct, idp, iss, tid }: EntraCallerClaims): boolean | undefined {
   if (acct !== undefined) return acct === 1;
-  return idp !== undefined && idp !== iss && !idp.split('/').includes(tid);
+  return idp !== undefined && idp !== iss && !idp.split('/').includes(tid) ? true : undefined;
 }

@@ -59,20 +59,21 @@ describe('EntraTokenVerifier', () => {
       clientApp: CLIENT_APP,
       permissions: ['CommunicationToken.Issue'],
       tokenId: 'token-id',
-      isGuest: false,
+      isGuest: undefined,
       displayName: 'Alice',
     });
   });
 
-  it('joins scopes and app roles of a user and drops unknown names', async () => {
-    const token = issuer.token({
-      scp: 'CommunicationToken.Issue User.Read',
-      roles: ['AuditLog.Read.All', 'Task.Write'],
-    });
-    expect((await verify(token)).permissions).toEqual([
-      'CommunicationToken.Issue',
-      'AuditLog.Read.All',
-    ]);
+  it.each<[string, string, readonly string[], readonly string[]]>([
+    ['the scope alone for oneself', 'CommunicationToken.Issue', [], ['CommunicationToken.Issue']],
+    ['nothing for a role without the scope', 'User.Read', ['CommunicationToken.Issue'], []],
+    ['nothing for the scope without the role', 'AuditLog.Read.All', [], []],
+    ['nothing for the role without the scope', 'User.Read', ['AuditLog.Read.All'], []],
+    ['nothing for another role', 'AuditLog.Read.All', ['AuditLog.Erase.All'], []],
+    ['both for others', 'AuditLog.Read.All', ['AuditLog.Read.All'], ['AuditLog.Read.All']],
+    ['nothing for unknown names', 'Task.Write.All', ['Task.Write.All'], []],
+  ])('grants a client that acts for a person %s', async (_case, scp, roles, permissions) => {
+    expect((await verify(issuer.token({ scp, roles }))).permissions).toEqual(permissions);
   });
 
   it.each<[string, JsonObject]>([
@@ -97,11 +98,12 @@ describe('EntraTokenVerifier', () => {
     expect((await verify(issuer.token(), environment)).kind).toBe('user');
   });
 
-  it.each<[string, boolean, JsonObject]>([
+  it.each<[string, boolean | undefined, JsonObject]>([
     ['acct is 1', true, { acct: 1 }],
     ['acct is 0, with any idp', false, { acct: 0, idp: 'https://sts.windows.net/x/' }],
     ['idp is another tenant', true, { idp: `https://sts.windows.net/${OTHER_TENANT}/` }],
-    ['idp is the tenant itself', false, { idp: `https://sts.windows.net/${TENANT}/` }],
+    ['neither is there', undefined, {}],
+    ['idp is the tenant itself', undefined, { idp: `https://sts.windows.net/${TENANT}/` }],
     ['idp is a consumer account', true, { idp: 'live.com' }],
   ])('when %s, sets isGuest to %s', async (_case, isGuest, claims) => {
     expect((await verify(issuer.token(claims))).isGuest).toBe(isGuest);

@@ -1,6 +1,6 @@
 import { requiredContextOf } from '../access/authentication-contexts.js';
 import type { Permission } from '../access/permission.js';
-import { canonicalName, type Principal } from '#libs/platform';
+import type { Principal } from '#libs/platform';
 import { ClaimsChallenge, rejectIf, TokenRejected } from '../errors.js';
 import type { UnverifiedJwt } from '../jwt/parse-jwt.js';
 import { checkTimeClaims } from '../jwt/time-claims.js';
@@ -77,7 +77,7 @@ export class EntraTokenVerifier extends TokenVerifier {
   /** Whether the token is for this service, and its client app may call. */
   #checkAudience({ aud, clientApp, clientAuthentication }: EntraClaims): void {
     const { audiences, clientApps, minimumClientAuthentication } = this.entra;
-    rejectIf(!audiences.includes(canonicalName(aud)), 'audience');
+    rejectIf(!audiences.some((audience) => audience === aud), 'audience');
     const isAllowed = clientApps.length === 0 || clientApps.includes(clientApp);
     rejectIf(!isAllowed, 'client-app-not-allowed', clientApp);
     rejectIf(

@@ -37,7 +37,10 @@ export function parseJwt(text: string): UnverifiedJwt {
     throw new TokenRejected('malformed-token');
   decodeBase64url(signature);
   const { algorithm, type, keyId } = headerOf(header);
-  return { text, algorithm, type, keyId, claims: parseObject(claims) };
+  const parsed = parseObject(claims);
+  // RFC 7800: only the holder of a key may use it (DPoP, mutual TLS), which a bearer does not prove.
+  if (parsed.cnf !== undefined) throw new TokenRejected('sender-constrained', 'cnf');
+  return { text, algorithm, type, keyId, claims: parsed };
 }
 
 /** Parsed headers by their encoded text. An issuer uses one header for each key and type of token. */
@@ -51,7 +54,8 @@ function headerOf(segment: string): Header {
   const header = parseHeader(segment);
   if (segment.length > MAX_CACHED_HEADER_CHARACTERS) return header;
   if (headerCache.size >= MAX_CACHED_HEADERS) headerCache.clear();
-  headerCache.set(segment, header);
+  // A copy: the segment is a slice of the token, and would keep all of it in memory.
+  headerCache.set(Buffer.from(segment, 'latin1').toString('latin1'), header);
   return header;
 }
 

@@ -96,7 +96,7 @@ describe('OpenIdTokenVerifier', () => {
       clientApp: 'shop-app',
       tokenId: 'j1',
       permissions: ['CommunicationToken.Issue'],
-      isGuest: false,
+      isGuest: undefined,
     });
   });
 
@@ -105,6 +105,94 @@ describe('OpenIdTokenVerifier', () => {
     expect((await verify(service)).kind).toBe('service');
     expect((await verify(service, { botClientApps: ['shop-app'] })).kind).toBe('bot');
     expect((await verify(token({ is_guest: true }))).isGuest).toBe(true);
+  });
+
+  it.each<[string, JsonObject, JsonObject]>([
+    ['idtyp', { idtyp: 'app' }, {}],
+    ['gty, as Auth0', { gty: 'client-credentials' }, {}],
+    ['gty, as FusionAuth', { gty: 'client_credentials' }, {}],
+    ['sub equal to client_id, as RFC 9068', { sub: 'crm', client_id: 'crm' }, {}],
+    ['sub equal to azp', { sub: 'shop-app' }, {}],
+    ['sub equal to cid, as Okta', { sub: 'crm', cid: 'crm' }, {}],
+    ['sub made of the client, as Auth0', { sub: 'shop-app@clients' }, {}],
+    ['a subject claim that is the client', { employee: 'shop-app' }, { subjectClaim: 'employee' }],
+    ['the configured claim', { grant: 'own' }, { serviceWhen: { claim: 'grant', equals: 'own' } }],
+  ])('takes no token of an application for one of a user: %s', async (_case, claims, changes) => {
+    const kind = (await verify(token(claims), { serviceWhen: undefined, ...changes })).kind;
+    expect(kind).toBe('service');
+  });
+
+  it.each<[string, JsonObject]>([
+    ['has no client application', { azp: undefined }],
+    ['has the user name of a client, as Keycloak', { preferred_username: 'service-account-crm' }],
+  ])('refuses a token that %s: it may be of an application', async (_case, claims) => {
+    const verifying = verify(token(claims), { serviceWhen: undefined });
+    await expect(verifying).rejects.toMatchObject({ reason: 'claims-malformed' });
+  });
+
+  it('sets isGuest only where the token and the settings say it', async () => {
+    const guest = async (claims: JsonObject, changes: JsonObject = {}): Promise<unknown> =>
+      (await verify(token(claims), changes)).isGuest;
+    expect(await guest({ is_guest: false })).toBe(false);
+    expect(await guest({})).toBeUndefined();
+    expect(await guest({ is_guest: false }, { guestWhen: undefined })).toBeUndefined();
+    expect(await guest({ gty: 'client-credentials' })).toBe(false);
+  });
+
+  const idToken = { scope: undefined, roles: ['tokens:issue'] };
+  it.each<[string, JsonObject, JsonObject, JsonObject]>([
+    ['nothing that proves it', idToken, {}, {}],
+    ['a nonce', { nonce: 'n' }, { typ: 'at+jwt' }, {}],
+    ['at_hash', { at_hash: 'h' }, { typ: 'at+jwt' }, {}],
+    ['c_hash', { c_hash: 'h' }, {}, { accessTokenWhen: 'any' }],
+    ['the typ of Keycloak’s ID tokens', { typ: 'ID' }, {}, {}],
+    ['the token_use of Cognito’s ID tokens', { token_use: 'id' }, {}, {}],
+    [
+      'another value of the configured claim',
+      { use: 'id' },
+      {},
+      { accessTokenWhen: { claim: 'use', equals: 'access' } },
+    ],
+  ])('takes no ID token for an access token: %s', async (_case, claims, header, changes) => {
+    await expect(verify(token(claims, header), changes)).rejects.toMatchObject({
+      reason: 'not-an-access-token',
+    });
+  });
+
+  it.each<[string, JsonObject, JsonObject, JsonObject]>([
+    ['the header’s type', idToken, { typ: 'at+jwt' }, {}],
+    ['Keycloak’s typ', { ...idToken, typ: 'Bearer' }, {}, {}],
+    ['Cognito’s token_use', { ...idToken, token_use: 'access' }, {}, {}],
+    ['azpacr', { ...idToken, azpacr: '1' }, {}, {}],
+    [
+      'the configured claim',
+      { ...idToken, use: 'access' },
+      {},
+      { accessTokenWhen: { claim: 'use', equals: 'access' } },
+    ],
+    ['the operator, for every token', idToken, {}, { accessTokenWhen: 'any' }],
+  ])('takes %s as a proof of an access token', async (_case, claims, header, changes) => {
+    expect((await verify(token(claims, header), changes)).kind).toBe('user');
+  });
+
+  it('refuses a token that is bound to a key', async () => {
+    const verifying = (async () => verify(token({ cnf: { jkt: 'thumbprint' } })))();
+    await expect(verifying).rejects.toMatchObject({ reason: 'sender-constrained' });
+  });
+
+  it('asks which claims say what the client may, and which say what the person may', async () => {
+    const name = 'AuditLog.Read.All';
+    const granted = async (claims: JsonObject, permissions: JsonObject): Promise<unknown> =>
+      (await verify(token(claims), { permissions })).permissions;
+    expect(await granted({ scope: name, roles: [name] }, {})).toEqual([name]);
+    expect(await granted({ scope: name, roles: [] }, {})).toEqual([]);
+    expect(await granted({ scope: 'openid', roles: [name] }, {})).toEqual([]);
+    expect(await granted({ scope: name, roles: [name] }, { claims: ['scope'] })).toEqual([]);
+    const listed = { claims: ['scope', 'groups'], personClaims: ['groups'] };
+    expect(await granted({ scope: name, groups: [name] }, listed)).toEqual([name]);
+    expect(await granted({ scope: name, roles: [name] }, listed)).toEqual([]);
+    const app = { gty: 'client-credentials', scope: 'openid', roles: [name] };
+    expect(await granted(app, {})).toEqual([name]);
   });
 
   it('takes the tenant from a claim only when it is allowed', async () => {

@@ -1,6 +1,5 @@
 import { errors, jwtVerify } from 'jose';
-import { z } from 'zod';
-import { isPermission } from '../access/permission.js';
+import { delegatedPermissions, ownPermissions } from '../access/granted-permissions.js';
 import { type CanonicalName, canonicalName, type Principal } from '#libs/platform';
 import { rejectIf, TokenRejected } from '../errors.js';
 import type { UnverifiedJwt } from '../jwt/parse-jwt.js';
@@ -8,21 +7,9 @@ import { checkTimeClaims } from '../jwt/time-claims.js';
 import { TokenVerifier, type VerifierDependencies } from '../jwt/token-verifier.js';
 import { JwksCache } from '../keys/jwks-cache.js';
 import type { OpenIdIssuer } from '../trusted-issuers.js';
-
-const instantSeconds = z.int().positive().max(253_402_300_799);
-const name = z.string().min(1).max(256);
-
-/** Claims with fixed names. Those with configured names are read one by one. */
-const requiredClaims = z.looseObject({
-  iss: z.string(),
-  aud: z.union([name, z.array(name).min(1).max(16)]),
-  iat: instantSeconds,
-  nbf: instantSeconds.optional(),
-  exp: instantSeconds,
-  nonce: z.never().optional(),
-});
-
-type Claims = z.output<typeof requiredClaims>;
+import { requireAccessToken } from './access-token-proof.js';
+import { type Claims, isFulfilled, nameClaim, namesIn, readClaims, textClaim } from './claims.js';
+import { isOfApplication } from './client-credentials.js';
 
 /** Verifies JWT access tokens (RFC 9068) of one OpenID provider with `jose`. */
 export class OpenIdTokenVerifier extends TokenVerifier {
@@ -50,6 +37,7 @@ export class OpenIdTokenVerifier extends TokenVerifier {
     rejectIf(token.algorithm !== 'RS256', 'algorithm-not-allowed');
     rejectIf(!this.issuer.tokenTypes.includes(token.type ?? ''), 'type-not-allowed');
     const claims = readClaims(token.claims);
+    requireAccessToken(claims, token.type, this.issuer);
     const { iat, nbf = iat, exp } = claims;
     const { skewSeconds, keys } = this.dependencies;
     const maxLifetimeSeconds = this.issuer.maximumLifetimeHours * 3600;
@@ -89,7 +77,7 @@ export class OpenIdTokenVerifier extends TokenVerifier {
     rejectIf(issuer.clientApps.length > 0 && !isListed, 'client-app-not-allowed', clientApp);
     const subject = nameClaim(claims, issuer.subjectClaim);
     if (subject === undefined) throw new TokenRejected('claims-malformed', issuer.subjectClaim);
-    const isService = isFulfilled(issuer.serviceWhen, claims);
+    const isService = isOfApplication(claims, issuer);
     const isBot = clientApp !== undefined && issuer.botClientApps.includes(clientApp);
     const tokenId = textClaim(claims, issuer.tokenIdClaim);
     const displayName = textClaim(claims, issuer.displayNameClaim);
@@ -98,12 +86,19 @@ export class OpenIdTokenVerifier extends TokenVerifier {
       issuer: claims.iss,
       tenant: this.#tenantOf(claims),
       subject,
-      permissions: this.#permissionsOf(claims),
-      isGuest: issuer.guestWhen !== undefined && isFulfilled(issuer.guestWhen, claims),
+      permissions: this.#permissionsOf(claims, isService),
+      isGuest: isService ? false : this.#isGuest(claims),
       ...(clientApp !== undefined && { clientApp }),
       ...(tokenId !== undefined && { tokenId }),
       ...(displayName !== undefined && { displayName }),
     };
+  }
+
+  /** @returns `undefined` when neither the token nor the settings say it */
+  #isGuest(claims: Claims): boolean | undefined {
+    const { guestWhen } = this.issuer;
+    if (!guestWhen || claims[guestWhen.claim] === undefined) return undefined;
+    return isFulfilled(guestWhen, claims);
   }
 
   #tenantOf(claims: Claims): CanonicalName {
@@ -115,53 +110,24 @@ export class OpenIdTokenVerifier extends TokenVerifier {
     return claimed;
   }
 
-  #permissionsOf(claims: Claims): string[] {
-    const { claims: claimNames, names: translations } = this.issuer.permissions;
-    const granted = claimNames
-      .flatMap((claim) => namesIn(claims[claim], claim))
+  #permissionsOf(claims: Claims, isApp: boolean): readonly string[] {
+    const { claims: names, personClaims } = this.issuer.permissions;
+    const client = this.#namesIn(
+      claims,
+      names.filter((claim) => !personClaims.includes(claim)),
+    );
+    const person = this.#namesIn(claims, personClaims);
+    // An application is its own person.
+    if (isApp) return ownPermissions([...client, ...person]);
+    return delegatedPermissions({ client, person });
+  }
+
+  /** The names in some claims, translated to those of this service. */
+  #namesIn(claims: Claims, claimNames: readonly string[]): string[] {
+    const { names: translations } = this.issuer.permissions;
+    return claimNames
+      .flatMap((claim) => namesIn(Object.hasOwn(claims, claim) ? claims[claim] : undefined, claim))
       .map((own) => (Object.hasOwn(translations, own) ? translations[own] : own))
       .filter((permission) => permission !== undefined);
-    return [...new Set(granted)].filter(isPermission);
   }
-}
-
-function readClaims(unverified: unknown): Claims {
-  const { data, error } = requiredClaims.safeParse(unverified);
-  if (data !== undefined) return data;
-  const names = error.issues.map(({ path }) => String(path[0]));
-  // Only ID tokens have a nonce.
-  if (names.includes('nonce')) throw new TokenRejected('not-an-access-token', 'nonce');
-  throw new TokenRejected('claims-malformed', names.join(' '));
-}
-
-/** @throws TokenRejected when the claim is present and no text of 1 to 256 characters */
-function textClaim(claims: Claims, claim: string): string | undefined {
-  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
-  if (value === undefined) return undefined;
-  if (typeof value !== 'string' || value === '' || value.length > 256)
-    throw new TokenRejected('claims-malformed', claim);
-  return value;
-}
-
-/** As `textClaim`, in the canonical form. */
-function nameClaim(claims: Claims, claim: string): CanonicalName | undefined {
-  const value = textClaim(claims, claim);
-  return value === undefined ? undefined : canonicalName(value);
-}
-
-/** @throws TokenRejected when the claim is neither a text nor a list of texts */
-function namesIn(value: unknown, claim: string): string[] {
-  if (value === undefined) return [];
-  if (typeof value === 'string') return value.split(' ');
-  const isList = Array.isArray(value) && value.every((item) => typeof item === 'string');
-  if (!isList) throw new TokenRejected('claims-malformed', claim);
-  return value;
-}
-
-function isFulfilled({ claim, equals }: OpenIdIssuer['serviceWhen'], claims: Claims): boolean {
-  return Object.hasOwn(claims, claim) && comparable(claims[claim]) === comparable(equals);
-}
-
-function comparable(value: unknown): unknown {
-  return typeof value === 'string' ? canonicalName(value) : value;
 }

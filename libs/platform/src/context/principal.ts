@@ -12,7 +12,8 @@ export interface Principal {
   readonly permissions: readonly string[];
   /** Unique id of the token: `uti` in Entra tokens, `jti` in others. */
   readonly tokenId?: string;
-  readonly isGuest: boolean;
+  /** `undefined` when the token does not say so: rules about guests then apply. */
+  readonly isGuest: boolean | undefined;
   /** Personal data. */
   readonly displayName?: string;
 }

@@ -21,5 +21,6 @@ export interface IssuanceRequest extends CallerContext {
 export function policySubjectOf({ actor, identity, isForOthers }: IssuanceRequest): PolicySubject {
   const { clientApp, permissions, isGuest } = actor;
   const { kind, tenant } = identity;
-  return { kind, tenant, clientApp, permissions, isGuest, isForOthers };
+  // Unknown counts as a guest, so that no token escapes the rules about guests by what it lacks.
+  return { kind, tenant, clientApp, permissions, isGuest: isGuest !== false, isForOthers };
 }

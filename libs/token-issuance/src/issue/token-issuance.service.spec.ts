@@ -186,9 +186,18 @@ describe('TokenIssuanceService', () => {
   it('computes the fingerprint of a token once', async () => {
     await issue(callerOf('user'));
     await issue(callerOf('user'));
-    await issue(callerOf('bot'));
-    await issue(callerOf('bot'));
+    await issue(callerOf('bot', 'support'));
+    await issue(callerOf('bot', 'support'));
     expect(at.fingerprints.count).toBe(3);
+  });
+
+  it.each([
+    ['user', 'bot'],
+    ['bot', 'user'],
+  ] as const)('gives a %s nothing of a %s of the same name', async (kind, other) => {
+    await issue(callerOf(other));
+    await expect(issue(callerOf(kind))).rejects.toMatchObject({ code: 'identity-kind-conflict' });
+    expect(calls()).toEqual(['createWithToken']);
   });
 
   it('commits a new identity in the background when its token has no fingerprint, without the token', async () => {

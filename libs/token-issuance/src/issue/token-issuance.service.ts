@@ -3,6 +3,7 @@ import { type AuditEvent, type AuditReceipt, AuditTrail, TokenFingerprints } fro
 import { CommunicationIdentityGateway } from '#libs/communication-services';
 import {
   type EnsuredMapping,
+  IdentityKindConflict,
   gatewayCallOf,
   type ProvisionedMapping,
   IdentityMappingService,
@@ -79,6 +80,7 @@ export class TokenIssuanceService {
    * Otherwise as `issueForCaller`.
    *
    * @throws MappingNotFound when there is no such mapping, or it is another tenant's
+   * @throws IdentityKindConflict when the mapping is the caller's own under another kind
    */
   async issueForMapping(
     mappingId: string,
@@ -90,7 +92,9 @@ export class TokenIssuanceService {
     );
     const { tenant, subject, kind } = mapping;
     const identity = { tenant, subject, kind };
-    return this.#decideAndIssue({ ...context, identity, isForOthers: true, mapping }, options);
+    const isOwn = tenant === context.actor.tenant && subject === context.actor.subject;
+    if (isOwn && kind !== context.actor.kind) throw new IdentityKindConflict();
+    return this.#decideAndIssue({ ...context, identity, isForOthers: !isOwn, mapping }, options);
   }
 
   async #decideAndIssue(request: IssuanceRequest, options: TokenOptions): Promise<IssuedToken> {

@@ -18,7 +18,7 @@ export interface PolicySubject {
   readonly clientApp?: CanonicalName | undefined;
   /** Of the caller. */
   readonly permissions: readonly string[];
-  /** Whether the caller is a guest in its tenant. */
+  /** Whether the caller is, or may be, a guest in its tenant. */
   readonly isGuest: boolean;
   /** Whether the token is for another identity than the caller's own. */
   readonly isForOthers: boolean;

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { type CanonicalName, canonicalName } from '#libs/platform';
+import { TokenRejected } from '../errors.js';
+import type { ClaimCondition } from '../trusted-issuers.js';
+
+const instantSeconds = z.int().positive().max(253_402_300_799);
+const name = z.string().min(1).max(256);
+
+/** Claims with fixed names. Those with configured names are read one by one. */
+const requiredClaims = z.looseObject({
+  iss: z.string(),
+  aud: z.union([name, z.array(name).min(1).max(16)]),
+  iat: instantSeconds,
+  nbf: instantSeconds.optional(),
+  exp: instantSeconds,
+});
+
+export type Claims = z.output<typeof requiredClaims>;
+
+/** @throws TokenRejected when a required claim is missing or a claim has the wrong type */
+export function readClaims(unverified: unknown): Claims {
+  const { data, error } = requiredClaims.safeParse(unverified);
+  if (data !== undefined) return data;
+  const names = error.issues.map(({ path }) => String(path[0]));
+  throw new TokenRejected('claims-malformed', names.join(' '));
+}
+
+/** @throws TokenRejected when the claim is present and no text of 1 to 256 characters */
+export function textClaim(claims: Claims, claim: string): string | undefined {
+  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || value === '' || value.length > 256)
+    throw new TokenRejected('claims-malformed', claim);
+  return value;
+}
+
+/** As `textClaim`, in the canonical form. */
+export function nameClaim(claims: Claims, claim: string): CanonicalName | undefined {
+  const value = textClaim(claims, claim);
+  return value === undefined ? undefined : canonicalName(value);
+}
+
+/** @throws TokenRejected when the claim is neither a text nor a list of texts */
+export function namesIn(value: unknown, claim: string): string[] {
+  if (value === undefined) return [];
+  if (typeof value === 'string') return value.split(' ');
+  const isList = Array.isArray(value) && value.every((item) => typeof item === 'string');
+  if (!isList) throw new TokenRejected('claims-malformed', claim);
+  return value;
+}
+
+export function isFulfilled({ claim, equals }: ClaimCondition, claims: Claims): boolean {
+  return Object.hasOwn(claims, claim) && comparable(claims[claim]) === comparable(equals);
+}
+
+function comparable(value: unknown): unknown {
+  return typeof value === 'string' ? canonicalName(value) : value;
+}
