@@ -31,15 +31,6 @@ export async function readSignedHead(
   return row && { size: Number(row.size), checkpoint: row.checkpoint };
 }
 
-/** @returns the root at a size; `undefined` when no commit ended at this size */
-export async function readRoot(manager: LogQuery, size: number): Promise<Buffer | undefined> {
-  const [row] = await manager.query<{ root: Buffer }[]>(
-    'SELECT root FROM audit_head WHERE size = $1',
-    [size],
-  );
-  return row?.root;
-}
-
 /** Reads the leaf hashes from index `from` up to, but not including, `end`. */
 export async function readLeafHashes(
   manager: LogQuery,

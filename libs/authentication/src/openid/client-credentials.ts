@@ -12,7 +12,7 @@ const GRANT_TYPES: ReadonlySet<unknown> = new Set(['client-credentials', 'client
  * differently: by the claim of `serviceWhen`, by `idtyp` or `gty`, or by a `sub` that is the client
  * (RFC 9068, section 2.2).
  *
- * A token that can't be told apart from that of an application is refused, because a user may do more.
+ * A token that may be one of an application is refused, because a user may do more.
  *
  * @throws TokenRejected
  */

@@ -86,16 +86,3 @@ export function auditTargetOf(mapping: Mapping): AuditTarget {
   const target = { identityId: id, kind, tenant, subject, resource };
   return communicationUserId === undefined ? target : { ...target, communicationUserId };
 }
-
-/** An application identity in its canonical form. */
-export function canonicalIdentity({
-  tenant,
-  subject,
-  kind,
-}: {
-  readonly tenant: string;
-  readonly subject: string;
-  readonly kind: IdentityKind;
-}): ApplicationIdentity {
-  return { tenant: canonicalName(tenant), subject: canonicalName(subject), kind };
-}
