@@ -1,10 +1,5 @@
 import type { AuditTarget } from '#libs/audit';
-import {
-  ascendingUuidV7,
-  type CanonicalName,
-  canonicalName,
-  type CommunicationUserId,
-} from '#libs/platform';
+import { ascendingUuidV7, type CanonicalName, type CommunicationUserId } from '#libs/platform';
 
 /** The kinds of application identities. */
 export const IDENTITY_KINDS = ['user', 'service', 'bot'] as const;
