@@ -28,6 +28,11 @@ export interface Throttled {
 /** The right to make one call. */
 export interface Permit {
   /**
+   * Whether the call may still begin. False after a long wait or a pause of the process: the permit may
+   * be another replica's by then. It must be released, and another one acquired.
+   */
+  isUsable(): boolean;
+  /**
    * Must be called when the call is over, whatever its outcome. A second time it does nothing.
    *
    * @param outcome.throttled present when ACS throttled the call: the limit is then lowered

@@ -6,6 +6,7 @@ import type { CommunicationResource } from '../resources/communication-resources
 import type { AcsClients, AcsConnection } from './acs-clients.js';
 import { AcsResponses } from './acs-responses.js';
 import { CircuitBreaker } from './circuit-breaker.js';
+import { ConnectionSlots } from './connection-slots.js';
 import type { CredentialRefusals } from './credential-refusals.js';
 import type { GatewayMetrics } from './metrics.js';
 import { NoResponse } from './undici-http-client.js';
@@ -42,6 +43,8 @@ export interface AcsResult<T> {
 export interface AcsCallerDependencies {
   /** Deadline of a call, its retry included. */
   readonly timeoutMs: number;
+  /** Of one process to one resource. */
+  readonly connections: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: GatewayMetrics;
@@ -63,6 +66,7 @@ const CORRELATION_VECTOR = /^[\w+/.=-]{1,128}$/;
 /** Makes calls to ACS: within circuit breaker, request budget and deadline, with at most one retry. */
 export class AcsCaller {
   readonly #circuits = new Map<string, CircuitBreaker>();
+  readonly #slots = new Map<string, ConnectionSlots>();
 
   constructor(
     private readonly clients: AcsClients,
@@ -71,19 +75,52 @@ export class AcsCaller {
   ) {}
 
   async perform<T>(acsCall: AcsCall<T>): Promise<AcsResult<T>> {
-    const { call, operation, resource } = acsCall;
+    const { operation, resource } = acsCall;
     const connection = await this.clients.of(resource);
-    const permit = await this.#acquirePermit(acsCall, call.request?.signal);
-    const attempt = { connection, permit, deadline: this.#deadlineOf(acsCall) };
-    const first = await this.#attempt(acsCall, attempt);
-    if ('value' in first) return first;
-    const retry = await this.#prepareRetry(acsCall, attempt, first);
-    const last = retry ? await this.#attempt(acsCall, retry) : first;
-    if ('value' in last) return last;
-    const { refusal, outcome } = last;
-    const fields = { resource: resource.name, operation, outcome, error: refusal };
-    this.dependencies.logger.warn(fields, 'a call to azure communication services failed');
-    throw refusal;
+    const { permit, leave } = await this.#admit(acsCall);
+    try {
+      const attempt = { connection, permit, deadline: this.#deadlineOf(acsCall) };
+      const first = await this.#attempt(acsCall, attempt);
+      if ('value' in first) return first;
+      const retry = await this.#prepareRetry(acsCall, attempt, first);
+      const last = retry ? await this.#attempt(acsCall, retry) : first;
+      if ('value' in last) return last;
+      const { refusal, outcome } = last;
+      const fields = { resource: resource.name, operation, outcome, error: refusal };
+      this.dependencies.logger.warn(fields, 'a call to azure communication services failed');
+      throw refusal;
+    } finally {
+      leave();
+    }
+  }
+
+  /** A permit and a connection. What was planned before a pause of the process is planned anew. */
+  async #admit(acsCall: AcsCall<unknown>): Promise<{ permit: Permit; leave: () => void }> {
+    const { call, resource } = acsCall;
+    const signal = call.request?.signal;
+    for (;;) {
+      const permit = await this.#acquirePermit(acsCall, signal);
+      try {
+        const leave = await this.#slotsOf(resource).enter(signal);
+        if (permit.isUsable()) return { permit, leave };
+        leave();
+      } catch (error) {
+        this.#abandon(permit, resource);
+        throw error;
+      }
+      this.#abandon(permit, resource);
+    }
+  }
+
+  #abandon(permit: Permit, resource: CommunicationResource): void {
+    permit.release();
+    this.#circuitOf(resource.name).abandon();
+  }
+
+  #slotsOf({ name }: CommunicationResource): ConnectionSlots {
+    const slots = this.#slots.get(name) ?? new ConnectionSlots(this.dependencies.connections);
+    this.#slots.set(name, slots);
+    return slots;
   }
 
   /**

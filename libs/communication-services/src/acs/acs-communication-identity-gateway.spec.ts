@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { Registry } from 'prom-client';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readSettings, ServiceError, SystemClock } from '#libs/platform';
 import { MemoryLogger } from '#libs/platform/testing';
 import {
@@ -112,7 +112,7 @@ function start(
   );
   const logger = new MemoryLogger();
   const metrics = new GatewayMetrics(new Registry());
-  const dependencies = { timeoutMs, clock, logger, metrics };
+  const dependencies = { timeoutMs, connections: 8, clock, logger, metrics };
   const gateway = new AcsCommunicationIdentityGateway(resources, clients, budget, dependencies);
   started.push(gateway);
   return { gateway, secrets, resources, logger };
@@ -411,10 +411,38 @@ describe('AcsCommunicationIdentityGateway', () => {
     expect(error).not.toBeInstanceOf(UpstreamOutcomeUnknown);
   });
 
+  it('acquires another permit when the first can no longer be used, as after a pause of the process', async () => {
+    const [late, good] = [false, true].map((isUsable) => ({
+      isUsable: () => isUsable,
+      release: vi.fn<Permit['release']>(),
+    }));
+    if (!late || !good) throw new Error('no permits');
+    const budget = new UnboundedRequestBudget();
+    const acquiring = vi.spyOn(budget, 'acquire');
+    acquiring.mockResolvedValueOnce(late).mockResolvedValueOnce(good);
+    const { gateway } = start({ budget });
+    const calls = await callsDuring(async () => gateway.createIdentity(call));
+    expect(calls).toHaveLength(1);
+    expect(late.release).toHaveBeenCalledBefore(good.release);
+    expect(late.release.mock.calls).toEqual([[]]);
+  });
+
+  it('counts no wait for a connection against the deadline of a call', async () => {
+    const { gateway } = start({ timeoutMs: 1500 });
+    await emulator.control.changeAcs({ latencyMs: 500 });
+    onTestFinished(async () => {
+      await emulator.control.changeAcs({ latencyMs: 0 });
+    });
+    // Five rounds over eight connections: 2.5 s in all.
+    const calls = Array.from({ length: 40 }, async () => gateway.createIdentity(call));
+    const outcomes = await Promise.allSettled(calls);
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
+  });
+
   it("answers ACS's 429 with its Retry-After, and releases the permit as throttled", async () => {
     const release = vi.fn<Permit['release']>();
     const budget = new UnboundedRequestBudget();
-    vi.spyOn(budget, 'acquire').mockResolvedValue({ release });
+    vi.spyOn(budget, 'acquire').mockResolvedValue({ isUsable: () => true, release });
     const { gateway } = start({ budget });
     await emulator.control.addFault({
       ...{ service: 'acs', operation: 'create', kind: 'status', status: 429 },

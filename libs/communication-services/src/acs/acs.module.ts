@@ -43,7 +43,7 @@ import { GatewayMetrics } from './metrics.js';
         CredentialRefusals,
       ],
       useFactory: (
-        { resources, timeoutMs }: CommunicationServicesSettings,
+        { resources, timeoutMs, connections }: CommunicationServicesSettings,
         clients: AcsClients,
         budget: RequestBudget,
         clock: Clock,
@@ -53,6 +53,7 @@ import { GatewayMetrics } from './metrics.js';
       ) =>
         new AcsCommunicationIdentityGateway(resources, clients, budget, {
           timeoutMs,
+          connections,
           clock,
           logger,
           metrics: new GatewayMetrics(registry),

@@ -44,6 +44,7 @@ export class LeasedPermits {
     this.#inUse += 1;
     let isReleased = false;
     return {
+      isUsable: () => clock.now() < lease.usableUntil,
       release: ({ throttled } = {}) => {
         if (isReleased) return;
         isReleased = true;
