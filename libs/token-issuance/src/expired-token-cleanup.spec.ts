@@ -82,14 +82,13 @@ describe('with a million rows', () => {
     await test.drop();
   });
 
-  /** Runs the work with each of its statements timed and explained. */
+  /** The statements of the work. */
   async function statementsOf(work: () => Promise<void>) {
-    const statements: { sql: string; parameters: readonly unknown[]; ms: number }[] = [];
+    const statements: { sql: string; parameters: readonly unknown[] }[] = [];
     const query = database.query.bind(database);
     const spy = vi.spyOn(database, 'query').mockImplementation(async (sql, parameters = []) => {
-      const startedAt = performance.now();
       const rows = await query(sql, parameters);
-      statements.push({ sql, parameters, ms: performance.now() - startedAt });
+      statements.push({ sql, parameters });
       return rows;
     });
     await work();
@@ -100,8 +99,6 @@ describe('with a million rows', () => {
   async function expectBounded(table: string, work: () => Promise<void>): Promise<void> {
     const statements = await statementsOf(work);
     expect(statements.length).toBeGreaterThan(20);
-    // Half of the shortest statement timeout; one batch takes a few milliseconds on an idle machine.
-    expect(Math.max(...statements.map(({ ms }) => ms))).toBeLessThan(1_500);
     const [{ sql, parameters } = { sql: '', parameters: [] }] = statements;
     const plan = await owner.query<unknown>(`EXPLAIN ${sql}`, [...parameters]);
     expect(JSON.stringify(plan)).not.toMatch(new RegExp(`Seq Scan on ${table}`));
