@@ -33,9 +33,9 @@ describe('ExpiredTokenCleanup', () => {
   });
 });
 
-describe('with a million rows', () => {
-  const ROWS = 1_000_000;
-  const EXPIRED = 50_000;
+describe('with 300,000 rows', () => {
+  const ROWS = 300_000;
+  const EXPIRED = 15_000;
   let test: TestDatabase;
   let source: DataSource;
   let database: Database;
@@ -98,7 +98,7 @@ describe('with a million rows', () => {
 
   async function expectBounded(table: string, work: () => Promise<void>): Promise<void> {
     const statements = await statementsOf(work);
-    expect(statements.length).toBeGreaterThan(20);
+    expect(statements.length).toBeGreaterThan(5);
     const [{ sql, parameters } = { sql: '', parameters: [] }] = statements;
     const plan = await owner.query<unknown>(`EXPLAIN ${sql}`, [...parameters]);
     expect(JSON.stringify(plan)).not.toMatch(new RegExp(`Seq Scan on ${table}`));
