@@ -57,8 +57,14 @@ export class AuditFaults {
     return this.#found.some(({ kind }) => AFFECTS_ENTRIES[kind]);
   }
 
-  /** In the order of the entries. */
+  /**
+   * In the order of the entries. A contradicted checkpoint comes last: it says that an entry below its
+   * size differs, not which one.
+   */
   sorted(): AuditFault[] {
-    return this.#found.toSorted((a, b) => a.index - b.index || a.endIndex - b.endIndex);
+    const isVague = ({ kind }: AuditFault): number => Number(kind === 'checkpoint-contradicted');
+    return this.#found.toSorted(
+      (a, b) => isVague(a) - isVague(b) || a.index - b.index || a.endIndex - b.endIndex,
+    );
   }
 }

@@ -1,6 +1,11 @@
 import type { CommunicationIdentityClient } from '@azure/communication-identity';
 import type { Clock, Logger } from '#libs/platform';
-import type { AcsOperation, Permit, RequestBudget } from '#libs/request-budget';
+import {
+  type AcsOperation,
+  BudgetExhausted,
+  type Permit,
+  type RequestBudget,
+} from '#libs/request-budget';
 import type { GatewayCall, UpstreamEvidence } from '../communication-identity-gateway.js';
 import type { CommunicationResource } from '../resources/communication-resources.js';
 import type { AcsClients, AcsConnection } from './acs-clients.js';
@@ -58,6 +63,8 @@ interface Attempt {
   readonly deadline: AbortSignal;
 }
 
+/** How often a call gets a permit that it can no longer use before it is deferred. */
+const MAX_ADMISSIONS = 3;
 /** A call that ignores its signal ends this long after the deadline. */
 const ABORT_GRACE_MS = 50;
 /** A correlation vector; another header value must not reach the audit log. */
@@ -98,7 +105,7 @@ export class AcsCaller {
   async #admit(acsCall: AcsCall<unknown>): Promise<{ permit: Permit; leave: () => void }> {
     const { call, resource } = acsCall;
     const signal = call.request?.signal;
-    for (;;) {
+    for (let tries = 0; tries < MAX_ADMISSIONS; tries += 1) {
       const permit = await this.#acquirePermit(acsCall, signal);
       try {
         const leave = await this.#slotsOf(resource).enter(signal);
@@ -110,6 +117,7 @@ export class AcsCaller {
       }
       this.#abandon(permit, resource);
     }
+    throw new BudgetExhausted(1);
   }
 
   #abandon(permit: Permit, resource: CommunicationResource): void {
@@ -148,7 +156,9 @@ export class AcsCaller {
     if (!next) return undefined;
     try {
       const permit = await this.#acquirePermit(acsCall, deadline);
-      return { connection: next, permit, deadline };
+      if (permit.isUsable()) return { connection: next, permit, deadline };
+      this.#abandon(permit, acsCall.resource);
+      return undefined;
     } catch {
       this.dependencies.logger.debug({ error: refusal }, 'no time to repeat a call');
       return undefined;
