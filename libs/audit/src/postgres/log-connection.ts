@@ -106,8 +106,9 @@ export class LogConnection {
   cut(): void {
     const open = this.#open;
     this.#open = undefined;
-    // @types/pg omits the member.
-    if (open) (open.client as unknown as { connection: pg.Connection }).connection.stream.destroy();
+    if (!open) return;
+    const { connection } = open.client as unknown as { connection: pg.Connection }; // @types/pg omits it
+    connection.stream.destroy();
   }
 
   /** Closes the connection. A later call connects again. */
