@@ -7,8 +7,8 @@ import type { Person } from './storm-people.js';
 /** How one client fared against the real service. */
 export interface CrowdVisit extends Visit {
   readonly clientApp: string;
-  /** Statuses of responses other than 200 and 429; 0 for no response. */
-  readonly faults: readonly number[];
+  /** Problem codes of responses other than 200 and 429; `none` for no response. */
+  readonly faults: readonly string[];
   /** It was deferred and did not return. */
   readonly isNoShow: boolean;
   readonly auditEntry: { readonly id: string; readonly index: number } | undefined;
@@ -85,7 +85,7 @@ async function visit(
 ): Promise<CrowdVisit> {
   const { urls, balancing = 'connection', noShowRate = 0, agent, elapsed } = context;
   const deferrals: Deferral[] = [];
-  const faults: number[] = [];
+  const faults: string[] = [];
   const end = (rest: Partial<CrowdVisit>): CrowdVisit => ({
     ...{ tenant, clientApp, deferrals, faults },
     ...{ servedAtMs: undefined, isNoShow: false, auditEntry: undefined },
@@ -96,11 +96,11 @@ async function visit(
     if (balancing === 'request' || !urls().includes(url)) url = oneOf(urls());
     const response = await requestToken(url, bearer, agent);
     if (!response) {
-      faults.push(0);
+      faults.push('none');
       await delay(Math.random() * MAX_RECONNECT_MS);
       continue;
     }
-    const body = (await response.body.json()) as Pick<CrowdVisit, 'auditEntry'>;
+    const body = (await response.body.json()) as Pick<CrowdVisit, 'auditEntry'> & { type?: string };
     if (response.statusCode === 200) {
       return end({ servedAtMs: elapsed(), auditEntry: body.auditEntry });
     }
@@ -108,7 +108,7 @@ async function visit(
     if (response.statusCode === 429 && seconds > 0) {
       deferrals.push({ atMs: elapsed(), seconds });
       if (Math.random() < noShowRate) return end({ isNoShow: true });
-    } else faults.push(response.statusCode);
+    } else faults.push(body.type?.split(':').at(-1) ?? String(response.statusCode));
     await delay(1000 * (seconds > 0 ? seconds : 1));
   }
   return end({});

@@ -24,8 +24,8 @@ export interface StormResult {
   readonly budgeted?: {
     /** The lowest number of calls that can serve those who were served. */
     readonly neededCalls: number;
-    /** Statuses of responses other than 200 and 429; 0 for no response. */
-    readonly faults: readonly number[];
+    /** Problem codes of responses other than 200 and 429; `none` for no response. */
+    readonly faults: readonly string[];
     readonly mayBreak: boolean;
     readonly noShows: number;
     /** People with a deferred request. */
@@ -185,7 +185,7 @@ function missedBy(result: StormResult, boundMs: number | undefined): string[] {
   const { name, people, served, totalMs, calls, budgeted } = result;
   if (!budgeted) return [];
   const { faults, mayBreak, noShows, neededCalls, floodCalls = 0, fairness: fair } = budgeted;
-  const unexpected = faults.filter((status) => !(mayBreak && status === 0));
+  const unexpected = faults.filter((code) => !(mayBreak && code === 'none'));
   const repeatable = faults.length - unexpected.length;
   const needless = calls.made - (neededCalls + floodCalls + repeatable);
   const left = people - served - noShows;
@@ -211,10 +211,10 @@ function missedBy(result: StormResult, boundMs: number | undefined): string[] {
   ];
 }
 
-/** Such as `503 × 12, none × 3`. */
-function countsOf(statuses: readonly number[]): string {
-  const counts = [...Map.groupBy(statuses, (status) => status)].map(
-    ([status, all]) => `${status === 0 ? 'none' : status} × ${all.length}`,
+/** Such as `database-unavailable × 12, none × 3`. */
+function countsOf(codes: readonly string[]): string {
+  const counts = [...Map.groupBy(codes, (code) => code)].map(
+    ([code, all]) => `${code} × ${all.length}`,
   );
   return counts.length === 0 ? '0' : counts.join(', ');
 }
