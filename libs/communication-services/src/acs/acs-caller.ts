@@ -121,7 +121,7 @@ export class AcsCaller {
   }
 
   #abandon(permit: Permit, resource: CommunicationResource): void {
-    permit.release();
+    permit.release({ isUnused: true });
     this.#circuitOf(resource.name).abandon();
   }
 

@@ -424,7 +424,7 @@ describe('AcsCommunicationIdentityGateway', () => {
     const calls = await callsDuring(async () => gateway.createIdentity(call));
     expect(calls).toHaveLength(1);
     expect(late.release).toHaveBeenCalledBefore(good.release);
-    expect(late.release.mock.calls).toEqual([[]]);
+    expect(late.release.mock.calls).toEqual([[{ isUnused: true }]]);
   });
 
   it('counts no wait for a connection against the deadline of a call', async () => {
