@@ -8,18 +8,25 @@ const MAX_BATCH_ENTRIES = 2048;
 const MIN_OBSERVED_ENTRIES = 64;
 
 /**
- * How fast the log takes entries: moving averages of the size and the duration of its batches. The
- * duration of small batches is that of the commit, and says nothing about a longer queue.
+ * How fast the log takes entries: moving averages of the size and the duration of its batches, and of the
+ * time that they wait for other processes. The duration of small batches is that of the commit, and says
+ * nothing about a longer queue.
  */
 export class AppendRate {
   #batches = 0;
   #entries = 0;
   #durationMs = 0;
+  #waitMs = 0;
 
-  observe(entries: number, durationMs: number): void {
+  /**
+   * @param durationMs without `waitMs`
+   * @param waitMs until this process had locked the log
+   */
+  observe(entries: number, durationMs: number, waitMs = 0): void {
     this.#batches = DECAY * this.#batches + 1;
     this.#entries = DECAY * this.#entries + entries;
     this.#durationMs = DECAY * this.#durationMs + durationMs;
+    this.#waitMs = DECAY * this.#waitMs + waitMs;
   }
 
   /** The entries that a batch of a duration may hold. */
@@ -31,7 +38,8 @@ export class AppendRate {
 
   /** Time until that many entries are committed; 0 while too little is known. */
   durationOf(entries: number): number {
-    return this.#entries < MIN_OBSERVED_ENTRIES ? 0 : entries * this.#msPerEntry;
+    if (this.#entries < MIN_OBSERVED_ENTRIES) return 0;
+    return entries * this.#msPerEntry + this.#waitMs / this.#batches;
   }
 
   get #msPerEntry(): number {
