@@ -21,6 +21,7 @@
  * Checks the measured results and exits with 1 when a goal is missed. With all scenarios it writes
  * bench/results/storm.md.
  */
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,9 +29,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { randomUUID } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
 import type { Balancing } from '#libs/request-budget/testing';
 import { BUILT_IN_POLICY } from '#libs/token-issuance';
-import { DelayProxy } from '../test/support/delay-proxy.js';
 import { relaxedTimeouts, Service } from '../test/support/service.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { machine } from './figures.js';
@@ -127,15 +128,23 @@ async function storm(scenario: Scenario, service: Service): Promise<StormResult>
   const people = await peopleFor(service, count);
   const before = people.filter((_person, nth) => nth % 10 < returning * 10);
   if (before.length > 0) await serveBefore(service, before);
-  const proxy = postgresDelayMs
-    ? await DelayProxy.start({ targetPort: cluster.port, delayMs: postgresDelayMs })
+  const { serviceUrl } = service.database;
+  const distance = postgresDelayMs
+    ? new Worker(new URL('storm-delay.js', import.meta.url), {
+        workerData: {
+          ...{ targetPort: cluster.port, delayMs: postgresDelayMs },
+          databaseUrl: serviceUrl,
+        },
+      })
     : undefined;
+  const [databaseUrl = serviceUrl] = distance
+    ? ((await once(distance, 'message')) as string[])
+    : [];
   try {
-    const { serviceUrl } = service.database;
     const running: RunningStorm = {
       ...{ service, cluster },
       afterMs: windowMs / 3,
-      urls: await replicas(service, { DATABASE_URL: proxy?.urlOf(serviceUrl) ?? serviceUrl }),
+      urls: await replicas(service, { DATABASE_URL: databaseUrl }),
     };
     await warmUp(service, running.urls);
     // Until the calls before no longer count against the limits.
@@ -157,7 +166,7 @@ async function storm(scenario: Scenario, service: Service): Promise<StormResult>
     return measure(visits, { scenario, totalMs, calls, limit, floodCalls: await flooding });
   } finally {
     await Promise.all(service.apis.map(async (api) => api.stop()));
-    await proxy?.stop();
+    await distance?.terminate();
   }
 }
 
