@@ -44,15 +44,21 @@ export class LeasedPermits {
     this.#inUse += 1;
     let isReleased = false;
     return {
-      isUsable: () => clock.now() < lease.usableUntil,
-      release: ({ throttled } = {}) => {
+      usableForMs: () => lease.usableUntil - clock.now(),
+      release: ({ throttled, isUnused = false } = {}) => {
         if (isReleased) return;
         isReleased = true;
         this.#inUse -= 1;
-        this.#ended.push({ leaseId: lease.id, at: clock.now() });
+        if (isUnused) this.#putBack(lease);
+        else this.#ended.push({ leaseId: lease.id, at: clock.now() });
         onReleased(throttled);
       },
     };
+  }
+
+  #putBack(lease: HeldLease): void {
+    lease.unused += 1;
+    if (!this.#leases.includes(lease)) this.#leases.push(lease);
   }
 
   add(lease: Omit<HeldLease, 'unused'>, granted: number): void {
