@@ -34,10 +34,10 @@ export interface PermitOutcome {
 /** The right to make one call. */
 export interface Permit {
   /**
-   * Whether the call may still begin. False after a long wait or a pause of the process: the permit may
-   * be another replica's by then. It must be released, and another one acquired.
+   * How long the call may still begin, in milliseconds. 0 or less after a long wait or a pause of the
+   * process: the permit may be another replica's by then. It must be released, and another one acquired.
    */
-  isUsable(): boolean;
+  usableForMs(): number;
   /**
    * Must be called when the call is over, whatever its outcome. A second time it does nothing.
    *

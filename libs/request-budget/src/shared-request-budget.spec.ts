@@ -283,6 +283,25 @@ describe('SharedRequestBudget', () => {
     (await during(clock, next)).release();
   });
 
+  it.each([
+    ['while it may be used', 100],
+    ['when it is too old', 6000],
+  ])('gives a permit whose call was not sent to another request, %s', async (_when, ageMs) => {
+    const clock = new ManualClock();
+    const budget = replica(clock, { limit: 3, windowMs: 30_000, maxWaitMs: 5000 });
+    const acquire = async (): Promise<Permit> => during(clock, budget.acquire(issue));
+    const permits = [await acquire(), await acquire(), await acquire()];
+    await clock.advance(ageMs);
+    for (const permit of permits) {
+      expect(permit.usableForMs() > 0).toBe(ageMs < 5000);
+      permit.release({ isUnused: true });
+    }
+    const before = clock.now();
+    for (let nth = 0; nth < 3; nth += 1) expect((await acquire()).usableForMs()).toBeGreaterThan(0);
+    expect(clock.now() - before).toBeLessThan(5000);
+    await expect(acquire()).rejects.toBeInstanceOf(BudgetExhausted);
+  });
+
   it('halves the limit at once when ACS throttles calls, and raises it again over windows', async () => {
     const clock = new ManualClock();
     const windowMs = 10_000;

@@ -25,7 +25,7 @@ describe('LeasedPermits', () => {
     permits.add({ id: 'lease', usableUntil: clock.now() + 5_000, returnAt: clock.now() }, 1);
     permits.take()?.release({ isUnused: true });
     const again = permits.take();
-    expect(again?.isUsable()).toBe(true);
+    expect(again?.usableForMs()).toBe(5_000);
     again?.release({ isUnused: true });
     await clock.advance(5_000);
     expect(permits.take()).toBeUndefined();

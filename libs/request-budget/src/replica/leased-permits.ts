@@ -44,7 +44,7 @@ export class LeasedPermits {
     this.#inUse += 1;
     let isReleased = false;
     return {
-      isUsable: () => clock.now() < lease.usableUntil,
+      usableForMs: () => lease.usableUntil - clock.now(),
       release: ({ throttled, isUnused = false } = {}) => {
         if (isReleased) return;
         isReleased = true;
