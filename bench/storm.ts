@@ -35,6 +35,7 @@ import { BUILT_IN_POLICY } from '#libs/token-issuance';
 import { relaxedTimeouts, Service } from '../test/support/service.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { machine } from './figures.js';
+import { crowdInWorker } from './storm-client.js';
 import { crowd, type CrowdVisit, flood } from './storm-crowd.js';
 import { startNaivePeer } from './storm-naive.js';
 import { peopleFor, type Person, personOf, TENANTS } from './storm-people.js';
@@ -159,7 +160,10 @@ async function storm(scenario: Scenario, service: Service): Promise<StormResult>
             connections: floodConnections,
             signal: over.signal,
           });
-    const [{ visits, totalMs }] = await Promise.all([crowd(people, options), disturb?.(running)]);
+    const [{ visits, totalMs }] = await Promise.all([
+      crowdInWorker(people, options),
+      disturb?.(running),
+    ]);
     const calls = await acsCalls(service, since);
     over.abort();
     await checkAudit(service, visits);
