@@ -89,7 +89,8 @@ export class PinoLogger extends Logger {
       .on('drain', () => {
         const count = lost;
         lost = 0;
-        if (count > 0) this.#pino.warn({ count, of: 'standard output was not read' }, LINES_LEFT_OUT);
+        if (count > 0)
+          this.#pino.warn({ count, of: 'standard output was not read' }, LINES_LEFT_OUT);
       });
   }
 
