@@ -21,6 +21,7 @@
  * Checks the measured results and exits with 1 when a goal is missed. With all scenarios it writes
  * bench/results/storm.md.
  */
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,12 +29,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { randomUUID } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
 import type { Balancing } from '#libs/request-budget/testing';
 import { BUILT_IN_POLICY } from '#libs/token-issuance';
-import { DelayProxy } from '../test/support/delay-proxy.js';
 import { relaxedTimeouts, Service } from '../test/support/service.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { machine } from './figures.js';
+import { crowdInWorker } from './storm-client.js';
 import { crowd, type CrowdVisit, flood } from './storm-crowd.js';
 import { startNaivePeer } from './storm-naive.js';
 import { peopleFor, type Person, personOf, TENANTS } from './storm-people.js';
@@ -127,18 +129,27 @@ async function storm(scenario: Scenario, service: Service): Promise<StormResult>
   const people = await peopleFor(service, count);
   const before = people.filter((_person, nth) => nth % 10 < returning * 10);
   if (before.length > 0) await serveBefore(service, before);
-  const proxy = postgresDelayMs
-    ? await DelayProxy.start({ targetPort: cluster.port, delayMs: postgresDelayMs })
+  const { serviceUrl } = service.database;
+  const distance = postgresDelayMs
+    ? new Worker(new URL('storm-delay.js', import.meta.url), {
+        workerData: {
+          ...{ targetPort: cluster.port, delayMs: postgresDelayMs },
+          databaseUrl: serviceUrl,
+        },
+      })
     : undefined;
+  const [databaseUrl = serviceUrl] = distance
+    ? ((await once(distance, 'message')) as string[])
+    : [];
   try {
-    const { serviceUrl } = service.database;
     const running: RunningStorm = {
       ...{ service, cluster },
       afterMs: windowMs / 3,
-      urls: await replicas(service, { DATABASE_URL: proxy?.urlOf(serviceUrl) ?? serviceUrl }),
+      urls: await replicas(service, { DATABASE_URL: databaseUrl }),
     };
+    await warmUp(service, running.urls);
     // Until the calls before no longer count against the limits.
-    if (before.length > 0) await delay(windowMs * 1.5);
+    await delay(windowMs * 1.5);
     const since = await newest(service);
     const over = new AbortController();
     const options = { urls: () => running.urls, balancing, noShowRate };
@@ -149,14 +160,17 @@ async function storm(scenario: Scenario, service: Service): Promise<StormResult>
             connections: floodConnections,
             signal: over.signal,
           });
-    const [{ visits, totalMs }] = await Promise.all([crowd(people, options), disturb?.(running)]);
+    const [{ visits, totalMs }] = await Promise.all([
+      crowdInWorker(people, options),
+      disturb?.(running),
+    ]);
     const calls = await acsCalls(service, since);
     over.abort();
     await checkAudit(service, visits);
     return measure(visits, { scenario, totalMs, calls, limit, floodCalls: await flooding });
   } finally {
     await Promise.all(service.apis.map(async (api) => api.stop()));
-    await proxy?.stop();
+    await distance?.terminate();
   }
 }
 
@@ -198,6 +212,20 @@ async function serveBefore(service: Service, people: readonly Person[]): Promise
   }
   await early.stop();
   await service.emulator.control.changeAcs({ limits, latencyMs: 40 });
+}
+
+/** Each replica serves people of its own, so that its code is compiled as that of one in use. */
+async function warmUp(service: Service, urls: readonly string[]): Promise<void> {
+  await service.emulator.control.changeAcs({ limits: 'off' });
+  for (const url of urls) {
+    const people = await peopleFor(service, Math.floor((0.9 * limit) / urls.length));
+    for (let round = 0; round < 2; round += 1) {
+      for (let from = 0; from < people.length; from += 20) {
+        await crowd(people.slice(from, from + 20), { urls: () => [url] });
+      }
+    }
+  }
+  await service.emulator.control.changeAcs({ limits });
 }
 
 /** @throws unless every issued token has its entry in the log, under the id and index of its response */

@@ -27,7 +27,7 @@ export const budgetFields = {
       'maximum time in milliseconds that a request is queued before it gets 429 with Retry-After, 100 to 60000',
     ),
   ACS_BUDGET_REQUESTER_PERCENT: integer(1, 100)
-    .prefault('5')
+    .prefault('2')
     .describe(
       'part of each limit, in percent, that one user, service or bot gets per window through one replica before others, 1 to 100; at least 10 calls; further requests are served while no other is queued, from four fifths of the window',
     ),

@@ -26,7 +26,7 @@ export const databaseSettings = defineSettings(
           'how many of DATABASE_POOL_SIZE reading and bulk work uses, 1 to 16; the others issue tokens; default: a quarter',
         ),
       DATABASE_TIMEOUT_MS: integer(100, 60_000)
-        .prefault('3000')
+        .prefault('8000')
         .describe('milliseconds until connecting, or a statement, is given up, 100 to 60000'),
     })
     .refine(
