@@ -111,7 +111,7 @@ function parseJson(json: Buffer): unknown {
   }
 }
 
-/** Makes unverified text safe for logs: printable ASCII, 64 characters at most. */
-export function sanitize(text: string): string {
-  return text.replace(/[^\x21-\x7e]/g, '?').slice(0, 64);
+/** Makes unverified text safe for logs: printable ASCII, cut to its first characters. */
+export function sanitize(text: string, maxCharacters = 64): string {
+  return text.slice(0, maxCharacters).replace(/[^\x20-\x7e]/g, '?');
 }
