@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -137,6 +138,16 @@ describe('acs-identity audit erase', () => {
     const { code, stderr } = await audit(['erase', ...person]);
     expect(code).toBe(1);
     expect(stderr).toContain('--yes');
+  });
+
+  it('exits with 1 for a person whom the log has nothing about', async () => {
+    for (const subject of [randomUUID(), SAMPLE_TENANTS.home.id]) {
+      const nobody = ['--tenant', SAMPLE_TENANTS.home.id, '--subject', subject, '--yes'];
+      const { code, stdout, stderr } = await audit(['erase', ...nobody]);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toContain('The audit log has no entry of or about this tenant and subject.');
+      expect(await service().newestEntry()).toMatchObject({ outcome: 'denied' });
+    }
   });
 
   it('erases a person’s values, and the log still verifies', async () => {

@@ -196,7 +196,7 @@ function eraseCommand(composition: CompositionOptions): Command {
     .addOption(databaseOption())
     .addOption(operatorOption())
     .addOption(yesOption())
-    .addHelpText('after', recordedHelp)
+    .addHelpText('after', `\nExit code 1: the log has nothing about the person.\n${recordedHelp}`)
     .action(async (options: EraseOptions) => {
       const { erasePersonalData } = await import('../actions/audit/erase.js');
       await erasePersonalData(options, composition);
