@@ -99,6 +99,7 @@ const BATCHES_AFTER_CONTENTION = 50;
 export class Sequencer {
   readonly #cache = new FrontierCache();
   readonly #knownKeys = new Set<string>();
+  #newestSigningKeys: readonly string[] | undefined;
   readonly #functions: FunctionAppend;
   readonly #check: CommitCheck;
   #batchesInTwo = 0;
@@ -170,7 +171,7 @@ export class Sequencer {
       // The lock comes last, when the server has received the rows: it is held for as short as possible.
       lockHeadAt(known),
       ...changes.map(expectingStep),
-      ...insertHead(addition, this.#knownKeys),
+      ...insertHead(addition, { fingerprint: this.#knownKeys, signing: this.#newestSigningKeys }),
     ];
     await this.#commit(steps, addition, timeoutMs, await this.connection.connect());
     return { results, head: headOf(addition) };
@@ -271,7 +272,7 @@ export class Sequencer {
       const addition = this.#additionOf(results, frontier, signers);
       const steps = [
         ...copyEntries(addition.entries, addition.fromSize),
-        ...insertHead(addition, this.#knownKeys),
+        ...insertHead(addition, { fingerprint: this.#knownKeys, signing: undefined }),
         COMMIT,
       ];
       await this.#commit(steps, addition, timeoutMs, backend);
@@ -361,6 +362,7 @@ export class Sequencer {
     const recordedAtMs = entries.at(-1)?.recordedAtMs ?? 0;
     this.#cache.remember({ frontier: appended.frontier, root, recordedAtMs });
     for (const key of fingerprintKeys(addition).keys()) this.#knownKeys.add(key);
+    this.#newestSigningKeys = addition.signingKeys;
   }
 
   #additionOf(
@@ -374,7 +376,16 @@ export class Sequencer {
     const root = appended.frontier.root();
     const { origin } = this.settings;
     const checkpoint = signCheckpoint({ origin, size: appended.frontier.size, root }, signers);
-    return { fromSize: frontier.size, entries, leafHashes, appended, root, checkpoint };
+    const signingKeys = signers.map(({ verifier }) => verifier.toString()).sort();
+    return {
+      fromSize: frontier.size,
+      entries,
+      leafHashes,
+      appended,
+      root,
+      checkpoint,
+      signingKeys,
+    };
   }
 }
 
