@@ -198,7 +198,7 @@ export class Sequencer {
       const steps = [
         ...changes.map(expectingStep),
         ...copyEntries(addition.entries, addition.fromSize),
-        ...insertHead(addition, this.#knownKeys),
+        ...insertHead(addition, { fingerprint: this.#knownKeys, signing: undefined }),
         COMMIT,
       ];
       await this.#commit(steps, addition, timeoutMs, backend);
