@@ -21,7 +21,6 @@
  * Checks the measured results and exits with 1 when a goal is missed. With all scenarios it writes
  * bench/results/storm.md.
  */
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +28,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { randomUUID } from 'node:crypto';
-import { Worker } from 'node:worker_threads';
 import type { Balancing } from '#libs/request-budget/testing';
 import { BUILT_IN_POLICY } from '#libs/token-issuance';
 import { relaxedTimeouts, Service } from '../test/support/service.js';
@@ -38,6 +36,7 @@ import { machine } from './figures.js';
 import { crowdInWorker } from './storm-client.js';
 import { crowd, type CrowdVisit, flood } from './storm-crowd.js';
 import { startNaivePeer } from './storm-naive.js';
+import { delayDatabase } from './storm-delay.js';
 import { peopleFor, type Person, personOf, TENANTS } from './storm-people.js';
 import { type AcsCalls, measure, stormReport, type StormResult } from './storm-report.js';
 import { type RunningStorm, type Scenario, SCENARIOS } from './storm-scenarios.js';
@@ -130,22 +129,17 @@ async function storm(scenario: Scenario, service: Service): Promise<StormResult>
   const before = people.filter((_person, nth) => nth % 10 < returning * 10);
   if (before.length > 0) await serveBefore(service, before);
   const { serviceUrl } = service.database;
-  const distance = postgresDelayMs
-    ? new Worker(new URL('storm-delay.js', import.meta.url), {
-        workerData: {
-          ...{ targetPort: cluster.port, delayMs: postgresDelayMs },
-          databaseUrl: serviceUrl,
-        },
+  const distant = postgresDelayMs
+    ? await delayDatabase({
+        ...{ targetPort: cluster.port, delayMs: postgresDelayMs },
+        databaseUrl: serviceUrl,
       })
     : undefined;
-  const [databaseUrl = serviceUrl] = distance
-    ? ((await once(distance, 'message')) as string[])
-    : [];
   try {
     const running: RunningStorm = {
       ...{ service, cluster },
       afterMs: windowMs / 3,
-      urls: await replicas(service, { DATABASE_URL: databaseUrl }),
+      urls: await replicas(service, { DATABASE_URL: distant?.url ?? serviceUrl }),
     };
     await warmUp(service, running.urls);
     // Until the calls before no longer count against the limits.
@@ -170,7 +164,7 @@ async function storm(scenario: Scenario, service: Service): Promise<StormResult>
     return measure(visits, { scenario, totalMs, calls, limit, floodCalls: await flooding });
   } finally {
     await Promise.all(service.apis.map(async (api) => api.stop()));
-    await distance?.terminate();
+    await distant?.stop();
   }
 }
 
