@@ -7,6 +7,7 @@ import { tokenIssuanceSettings } from '#libs/token-issuance';
 import { type Adapter, adapters } from './adapters.js';
 import { auditLogSettings } from './audit-log-settings.js';
 import { httpSettings } from './http-settings.js';
+import { leaseRule } from './lease-rule.js';
 
 /** Environment variables, by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -24,6 +25,7 @@ export function settingsOver(chosen: readonly Adapter[]): readonly Settings[] {
     tokenIssuanceSettings,
     auditSettings,
     auditLogSettings,
+    leaseRule,
   ];
 }
 
