@@ -25,6 +25,12 @@ export interface Throttled {
   readonly retryAfterSeconds?: number;
 }
 
+/** How a permit was used. */
+export interface PermitOutcome {
+  readonly throttled?: Throttled | undefined;
+  readonly isUnused?: boolean;
+}
+
 /** The right to make one call. */
 export interface Permit {
   /**
@@ -36,12 +42,9 @@ export interface Permit {
    * Must be called when the call is over, whatever its outcome. A second time it does nothing.
    *
    * @param outcome.throttled present when ACS throttled the call: the limit is then lowered
-   * @param outcome.isUnused the call was certainly not sent: another request gets the permit
+   * @param outcome.isUnused the call was certainly not sent: the permit doesn't count for the window
    */
-  release(outcome?: {
-    readonly throttled?: Throttled | undefined;
-    readonly isUnused?: boolean;
-  }): void;
+  release(outcome?: PermitOutcome): void;
 }
 
 /** Keeps the calls to ACS below its documented limits, over all replicas. */
