@@ -10,6 +10,7 @@ const CAMPAIGNS = [
   'audit-crash',
   'storm',
   'first-calls',
+  'pauses',
   'identity-race',
   'identity-crash',
 ];

@@ -36,7 +36,11 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       subject: canonicalName(randomUUID()),
       kind: 'user',
     });
-    const lease = (durationMs = 30_000): Lease => ({ holder: randomUUID(), durationMs });
+    const lease = (durationMs = 30_000): Lease => ({
+      holder: randomUUID(),
+      durationMs,
+      endsAt: 0,
+    });
     const activated = (mapping: Mapping, communicationUserId = acsId()): ProvisionedMapping => ({
       ...mapping,
       status: 'active',

@@ -38,7 +38,7 @@ export function wireIdentityMapping({
   const settings = { leaseMs: 30_000, waitMs: 8_000, sweepMs: 5_000, linkTenants: [] };
   const common = [clock, logger, settings] as const;
   const background = new BackgroundTasks(clock, logger);
-  const orphans = new OrphanedIdentities(map, gateway, audit, logger, settings);
+  const orphans = new OrphanedIdentities(map, gateway, audit, ...common);
   const creation = new IdentityCreation(map, gateway, orphans, background, audit, clock, logger);
   const revocation = new TokenRevocation(map, gateway, audit, ...common);
   const deletion = new IdentityDeletion(map, gateway, resources, audit, ...common);
