@@ -45,6 +45,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   },
   audit_tile: { insert: ['level', 'tile_index', 'hashes', 'root'] },
   audit_fingerprint_key: { insert: ['id', 'first_index'] },
+  audit_signing_keys: { insert: ['from_size', 'keys'] },
   audit_statistic: { insert: ['dimension', 'hour', 'value', 'entries'] },
   audit_statistic_run: { insert: ['end_at', 'start_at'] },
   token_cache: {

@@ -1,14 +1,16 @@
 import type { MigrationInterface } from 'typeorm';
 import type { TableGrant } from '#libs/platform';
 import { AddPipelinedAppend1797000000000 } from './add-pipelined-append.js';
+import { AddSigningKeys1798000000000 } from './add-signing-keys.js';
 import { CreateAuditLog1764000000001 } from './create-audit-log.js';
-import { ProtectOwnerFunctions1798000000000 } from './protect-owner-functions.js';
+import { ProtectOwnerFunctions1798200000000 } from './protect-owner-functions.js';
 
 /** The migrations of the log, in order. Run by the role that owns the schema, never by the service. */
 export const auditMigrations: (new () => MigrationInterface)[] = [
   CreateAuditLog1764000000001,
   AddPipelinedAppend1797000000000,
-  ProtectOwnerFunctions1798000000000,
+  AddSigningKeys1798000000000,
+  ProtectOwnerFunctions1798200000000,
 ];
 
 /** The service adds rows to the log and never changes one. */
@@ -18,6 +20,7 @@ export const auditGrants: readonly TableGrant[] = [
   'audit_head',
   'audit_tile',
   'audit_fingerprint_key',
+  'audit_signing_keys',
   'audit_statistic',
   'audit_statistic_run',
 ].map((table) => ({ table, insert: 'all' }));

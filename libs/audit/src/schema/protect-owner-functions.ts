@@ -6,8 +6,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * and the owner would run the code behind it (PostgreSQL documentation of CREATE FUNCTION, "Writing SECURITY
  * DEFINER Functions Safely"). An erasure also needs an entry that the head of the log commits to.
  */
-export class ProtectOwnerFunctions1798000000000 implements MigrationInterface {
-  readonly name = 'ProtectOwnerFunctions1798000000000';
+export class ProtectOwnerFunctions1798200000000 implements MigrationInterface {
+  readonly name = 'ProtectOwnerFunctions1798200000000';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(ERASE_RECORDED);

@@ -2,12 +2,12 @@ import type { MigrationInterface } from 'typeorm';
 import type { TableGrant } from '#libs/platform';
 import { MUTABLE_COLUMNS } from '../store/mapping-columns.js';
 import { CreateMapping1795000000000 } from './create-mapping-1795000000000.js';
-import { ProtectMapping1798000000000 } from './protect-mapping-1798000000000.js';
+import { ProtectMapping1798100000000 } from './protect-mapping-1798100000000.js';
 
 /** The migrations of the identity map, oldest first. */
 export const identityMappingMigrations: (new () => MigrationInterface)[] = [
   CreateMapping1795000000000,
-  ProtectMapping1798000000000,
+  ProtectMapping1798100000000,
 ];
 
 const LEASE = ['lease_holder', 'lease_expires_at'] as const;

@@ -6,8 +6,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * The conditions are those of AFTER triggers: no function is called for a change that is allowed, and the
  * old row is fetched once for all of them. `UPDATE OF` keeps them from statements that only move a lease.
  */
-export class ProtectMapping1798000000000 implements MigrationInterface {
-  readonly name = 'ProtectMapping1798000000000';
+export class ProtectMapping1798100000000 implements MigrationInterface {
+  readonly name = 'ProtectMapping1798100000000';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(REFUSE);
