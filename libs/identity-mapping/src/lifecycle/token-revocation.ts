@@ -55,6 +55,7 @@ export class TokenRevocation {
         outcome: 'success',
         target: auditTargetOf(mapping),
         ...(reason && { reason }),
+        ...(change.displayName !== undefined && { displayName: change.displayName }),
         details: {
           stage: 'requested',
           tokenGeneration: next.tokenGeneration,
