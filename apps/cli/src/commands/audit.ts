@@ -82,12 +82,7 @@ function checkMappingsCommand(composition: CompositionOptions): Command {
     .addOption(publicKeyOption())
     .addOption(publicKeyFileOption())
     .option('--known <paths...>', 'files with signed checkpoints that the log must continue')
-    .option(
-      '--limit <count>',
-      'number of differences to list; all are counted',
-      wholeNumber,
-      1000,
-    )
+    .option('--limit <count>', 'number of differences to list; all are counted', wholeNumber, 1000)
     .option('--json', 'print the result as JSON')
     .option(
       '--read-only',
@@ -129,7 +124,9 @@ function checkpointCommand(): Command {
 
 function keysCommand(composition: CompositionOptions): Command {
   return new Command('keys')
-    .description('Print the public keys of the log, one verifier key a line.')
+    .description(
+      'Print the public keys of the log, one verifier key a line. Retired ones have the size until which they count.',
+    )
     .addOption(databaseOption())
     .addHelpText(
       'after',
@@ -235,7 +232,7 @@ function eraseCommand(composition: CompositionOptions): Command {
     .addOption(databaseOption())
     .addOption(operatorOption())
     .addOption(yesOption())
-    .addHelpText('after', recordedHelp)
+    .addHelpText('after', `\nExit code 1: the log has nothing about the person.\n${recordedHelp}`)
     .action(async (options: EraseOptions) => {
       const { erasePersonalData } = await import('../actions/audit/erase.js');
       await erasePersonalData(options, composition);
@@ -266,7 +263,7 @@ ${recordedHelp}`,
 function publicKeyOption(): Option {
   return new Option(
     '--public-key <keys...>',
-    'verifier keys of the log, <name>+<key id>+<base64>; several while one is replaced',
+    'verifier keys of the log as `audit keys` prints them: <name>+<key id>+<base64>, of a retired one with " until <size>"',
   ).env('AUDIT_PUBLIC_KEY');
 }
 
