@@ -7,6 +7,7 @@ const CAMPAIGNS = [
   'faults',
   'token-differential',
   'audit-tamper',
+  'mapping-tamper',
   'audit-crash',
   'storm',
   'first-calls',

@@ -56,6 +56,7 @@ export class TokenRevocation {
         outcome: 'success',
         target: auditTargetOf(mapping),
         ...(reason && { reason }),
+        ...(change.displayName !== undefined && { displayName: change.displayName }),
         details: {
           stage: 'requested',
           tokenGeneration: next.tokenGeneration,
