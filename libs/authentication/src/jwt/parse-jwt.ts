@@ -94,7 +94,8 @@ function parseJson(json: Buffer): unknown {
   }
 }
 
-/** Makes unverified text safe for logs: printable ASCII, 64 characters at most. */
-export function sanitize(text: string): string {
-  return text.replace(/[^\x21-\x7e]/g, '?').slice(0, 64);
+/** Makes unverified text safe for logs: printable ASCII, at most `maxLength` characters and a mark. */
+export function sanitize(text: string, maxLength = 64): string {
+  const start = text.slice(0, maxLength).replace(/[^\x21-\x7e]/g, '?');
+  return text.length <= maxLength ? start : `${start}...[cut: ${text.length} characters]`;
 }
