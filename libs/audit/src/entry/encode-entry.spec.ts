@@ -125,7 +125,8 @@ describe('encodeEntry', () => {
       const start = text.slice(0, 8);
       // Details that find no room are replaced by the hash of all of them.
       const isLeftOut = !texts.some((one) => one.startsWith(start));
-      if (isLeftOut) expect(entry.details).toEqual({ cut: expect.stringMatching(/^sha256 /) });
+      if (isLeftOut)
+        expect(entry.details).toEqual({ cut: expect.stringMatching(/^sha256 /) as string });
       else
         expect(marks.filter((one) => one.startsWith(start) && one.endsWith(mark))).toHaveLength(1);
     }
