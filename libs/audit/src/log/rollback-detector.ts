@@ -132,7 +132,6 @@ export class RollbackDetector implements OnApplicationBootstrap {
         ...(this.#fileFault !== undefined && { degradation: this.#fileFault }),
       };
     } catch (error) {
-      if (error instanceof LogDamaged) this.#damage ??= error;
       if (error instanceof LogDamaged) return { isReady: false, reason: error.finding };
       throw error;
     }
@@ -146,7 +145,9 @@ export class RollbackDetector implements OnApplicationBootstrap {
       if (checkpoint.size > this.#latestSize) this.#latest = checkpoint;
     } catch (cause) {
       if (!(cause instanceof TransparencyLogError)) throw cause;
-      throw new LogDamaged('the checkpoint file is not one of this log', { cause });
+      throw (this.#damage ??= new LogDamaged('the checkpoint file is not one of this log', {
+        cause,
+      }));
     }
   }
 
@@ -169,9 +170,8 @@ export class RollbackDetector implements OnApplicationBootstrap {
     if (!latest || latest.size === 0) return head;
     const finding = await this.#findDamage(latest, head);
     if (finding === undefined) return head;
-    this.#damage ??= new LogDamaged(finding);
     this.logger.error({ size: latest.size, finding }, 'audit log damaged');
-    throw this.#damage;
+    throw (this.#damage ??= new LogDamaged(finding));
   }
 
   /** A head of the latest checkpoint's size proves nothing: the tree must continue the checkpoint's tree. */
