@@ -51,7 +51,7 @@ export {
   resourceIdOf,
 } from './ids/guid.js';
 export { ascendingUuidV7, uuidText, uuidV7, uuidV7Bytes, uuidV7Time } from './ids/uuid-v7.js';
-export { InvalidJson, parseStrictJson } from './json/strict-json.js';
+export { InvalidJson, parseJsonFile, parseStrictJson } from './json/strict-json.js';
 export { Logger } from './logging/logger.js';
 export { LineLimiter } from './logging/line-limiter.js';
 export { PinoLogger, type LogLevel } from './logging/pino-logger.js';

@@ -5,6 +5,7 @@ import { mismatch, rejectIf, TokenRejected } from '../errors.js';
 import { canonicalAudience } from '../jwt/audience.js';
 import { Authenticator } from '../http/authenticator.js';
 import { header, headerCount, type HttpRequest } from '../http/http-request.js';
+import { sanitize } from '../jwt/parse-jwt.js';
 import type { EntraSettings } from '../settings.js';
 
 const HEADER = 'x-ms-client-principal';
@@ -109,7 +110,7 @@ function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const { data, error } = schema.safeParse(value);
   if (data !== undefined) return data;
   const paths = error?.issues.map(({ path }) => path.join('.')) ?? [];
-  throw new TokenRejected('claims-malformed', paths.join(' ').slice(0, 256));
+  throw new TokenRejected('claims-malformed', sanitize(paths.join(','), 256));
 }
 
 /**
