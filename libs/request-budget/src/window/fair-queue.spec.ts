@@ -42,6 +42,36 @@ describe('FairQueue', () => {
     expect(queue.backlog).toBe(23);
   });
 
+  it('knows positions in a flow whose tags are apart because it shares its tenant', () => {
+    const flow = ['tenant', 'app', 3, 10, 2] as const;
+    const queue = new FairQueue({
+      ...EMPTY_FAIR_QUEUE,
+      flows: [flow, ['tenant', 'idle', 0, 50, 2]],
+    });
+    expect([5, 6, 7, 8, 10, 11].map((tag) => queue.position(tag))).toEqual([0, 1, 1, 2, 3, 3]);
+  });
+
+  it('divides the share of a tenant among the applications that have requests queued', () => {
+    const queue = new FairQueue(EMPTY_FAIR_QUEUE);
+    queue.finish(app('tenant', 'idle'), 5);
+    const [first = 0, second = 0] = times(2, app('tenant')).map((flow) => queue.enqueue(flow));
+    expect(second - first).toBeCloseTo(1);
+    queue.enqueue(app('tenant', 'other'));
+    queue.enqueue(app('another tenant'));
+    expect(queue.enqueue(app('tenant')) - second).toBeCloseTo(2);
+  });
+
+  it('continues a flow that has requests queued where it is, however far others are', () => {
+    const queue = new FairQueue(EMPTY_FAIR_QUEUE);
+    const first = queue.enqueue(app('slow'));
+    for (const flow of times(20, app('busy'))) queue.finish(flow, 5);
+    for (const now of [1000, 2000]) queue.advance(now, 1000);
+    const second = queue.enqueue(app('slow'));
+    expect(second - first).toBeCloseTo(1);
+    for (const tag of [first, second]) queue.finish({ ...app('slow'), tag }, 5);
+    expect(queue.enqueue(app('slow'))).toBeGreaterThan(20);
+  });
+
   it('counts the service of the last window against a flow, and no earlier one', () => {
     const queue = new FairQueue(EMPTY_FAIR_QUEUE);
     for (const flow of times(10, app('busy'))) queue.finish(flow, 5);
