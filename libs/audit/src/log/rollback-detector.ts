@@ -6,6 +6,7 @@ import {
   parseCheckpoint,
   parseNote,
   TransparencyLogError,
+  UnverifiedNote,
   verifyContinuation,
 } from '#libs/transparency-log';
 import { AuditUnavailable, LogDamaged } from '../errors.js';
@@ -14,6 +15,7 @@ import { readSignedHead, readTile, type SignedHead } from '../postgres/log-queri
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { CheckpointFile } from './checkpoint-file.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
+import { LogKeys } from './log-keys.js';
 
 /** After this time without another failure the next append tries whether recording works again. */
 const APPEND_FAILURE_MS = 15_000;
@@ -36,6 +38,7 @@ export class RollbackDetector implements OnApplicationBootstrap {
   constructor(
     private readonly database: Database,
     private readonly signers: CheckpointSigners,
+    private readonly keys: LogKeys,
     private readonly readiness: ReadinessChecks,
     private readonly logger: Logger,
     private readonly metrics: AuditMetrics,
@@ -151,7 +154,13 @@ export class RollbackDetector implements OnApplicationBootstrap {
   /** @throws TransparencyLogError unless the log signed the checkpoint */
   async #open(note: string): Promise<Checkpoint> {
     const verifiers = (await this.signers.current()).map(({ verifier }) => verifier);
-    return openCheckpoint(note, { origin: this.settings.origin, verifiers }).checkpoint;
+    try {
+      return openCheckpoint(note, { origin: this.settings.origin, verifiers }).checkpoint;
+    } catch (error) {
+      if (!(error instanceof UnverifiedNote)) throw error;
+      // Written before its key was retired.
+      return openCheckpoint(note, await this.keys.trust()).checkpoint;
+    }
   }
 
   /** Reads even without a checkpoint: readiness also means that the log can be read. */

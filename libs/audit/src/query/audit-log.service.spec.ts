@@ -5,7 +5,7 @@ import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, denied, issued } from '../testing/sample-events.js';
 import type { AuditLogService } from './audit-log.service.js';
-import { AuditEntryNotFound, AuditScopeExceeded } from '../errors.js';
+import { AuditEntryNotFound, AuditScopeExceeded, PersonNotInLog } from '../errors.js';
 import type { AuditEvent } from '../trail/audit-event.js';
 import type { AuditReceipt } from '../trail/audit-trail.js';
 import { SecretTokenFingerprints } from '../fingerprints/secret-token-fingerprints.js';
@@ -227,6 +227,44 @@ describe('AuditLogService', () => {
       index: receipt.index,
       entry: { target: { subject: 'robot' } },
     });
+  });
+
+  it('refuses to erase somebody who is named by searches and refused erasures only', async () => {
+    const nobody = { tenant: canonicalName('contoso'), subject: canonicalName('alise') };
+    const named = { outcome: 'success', actor: alice, target: nobody } as const;
+    await log.trail.record({ ...named, action: 'identity.read' });
+    await log.trail.record({ ...named, action: 'audit.erase' });
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await expect(auditLog.erase(grace, { ...nobody, reason: 'request 8' })).rejects.toThrow(
+        PersonNotInLog,
+      );
+      const [refused] = (await auditLog.search(grace, { limit: 1, action: 'audit.erase' })).items;
+      expect(refused?.entry).toMatchObject({
+        action: 'audit.erase',
+        outcome: 'denied',
+        target: nobody,
+        reason: { code: 'person-not-in-log', detail: 'request 8' },
+      });
+    }
+  });
+
+  it('erases for the actor and the target of any other entry, also of a refusal', async () => {
+    const { tenant } = alice;
+    const person = (nth: number) => ({ tenant, subject: canonicalName(`dora-${nth}`) });
+    const events = [
+      { actor: { ...alice, ...person(0) } },
+      { actor: { ...alice, ...person(1) }, target: { tenant, subject: 'emil' } },
+      { actor: alice, target: person(2) },
+      { actor: alice, target: { subject: person(3).subject } },
+    ];
+    for (const [nth, who] of events.entries()) {
+      const dora = person(nth);
+      await expect(auditLog.erase(grace, dora)).rejects.toThrow(PersonNotInLog);
+      await log.trail.record({ ...who, action: 'token.issue', outcome: 'denied' });
+      await auditLog.erase(grace, dora);
+      const namesake = { ...dora, tenant: canonicalName('fabrikam') };
+      await expect(auditLog.erase(grace, namesake)).rejects.toThrow(PersonNotInLog);
+    }
   });
 
   it('erases a person as actor and as target, and nobody else, with nothing after the erasure', async () => {
