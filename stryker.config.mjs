@@ -33,7 +33,7 @@ export default {
   thresholds: { high: 95, low: 85, break: 85 },
   concurrency: 2,
   // A mutant that makes the code slow is no finding; a busy machine is slow as well.
-  timeoutMS: 20_000,
+  timeoutMS: 60_000,
   timeoutFactor: 3,
   dryRunTimeoutMinutes: 60,
   // Outside the tree, so that no tool reads the copies.

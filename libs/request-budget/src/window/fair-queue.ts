@@ -194,7 +194,7 @@ export class FairQueue {
     if (tag !== undefined && isReservationDue) {
       // Reservations that were due earlier and weren't claimed don't count any longer.
       const most = Math.ceil(tagsAfter(flow, tag) + slack);
-      if (flow.backlog > most) dropReservations(flow, flow.backlog - most);
+      dropReservations(flow, Math.max(0, flow.backlog - most));
     }
   }
 
@@ -202,7 +202,7 @@ export class FairQueue {
   position(tag: number): number {
     let count = 0;
     for (const flow of this.#flows.values()) {
-      if (flow.backlog > 0) count += Math.max(0, flow.backlog - tagsAfter(flow, tag));
+      count += Math.max(0, flow.backlog - tagsAfter(flow, tag));
     }
     return count;
   }
@@ -232,7 +232,7 @@ export class FairQueue {
 
 /** How many tags of the flow are higher. */
 function tagsAfter({ lastTag, step }: Flow, tag: number): number {
-  return tag >= lastTag ? 0 : Math.ceil((lastTag - tag) / step - 1e-6);
+  return Math.max(0, Math.ceil((lastTag - tag) / step - 1e-6));
 }
 
 /** Removes the first reservations of the flow. */
