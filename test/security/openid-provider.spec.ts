@@ -71,21 +71,25 @@ async function entryOf({ auditEntry }: IssuedToken): Promise<AuditEntry | undefi
 }
 
 describe('callers of another OpenID provider, oidc-provider', () => {
-  it('200: signs a person in by code and PKCE; ES256, PS256 and EdDSA give one identity', async () => {
-    const users = new Set<string>();
-    for (const form of SIGNING_ALGORITHMS) {
-      const { access_token: token } = await provider.signIn('alice', { form });
-      expect(headerOf(token)).toMatchObject({ typ: 'at+jwt', alg: form });
-      const issued = await issue(token);
-      expect(issued.identity.kind).toBe('user');
-      expect((await entryOf(issued))?.actor).toMatchObject({
-        ...{ kind: 'user', issuer: provider.issuer, tenant: 'partners', subject: 'alice' },
-        ...{ clientApp: 'shop', permissions: ['CommunicationToken.Issue'] },
-      });
-      users.add(issued.identity.communicationUserId);
-    }
-    expect(users.size).toBe(1);
-  });
+  it(
+    '200: signs a person in by code and PKCE; ES256, PS256 and EdDSA give one identity',
+    { timeout: 120_000 },
+    async () => {
+      const users = new Set<string>();
+      for (const form of SIGNING_ALGORITHMS) {
+        const { access_token: token } = await provider.signIn('alice', { form });
+        expect(headerOf(token)).toMatchObject({ typ: 'at+jwt', alg: form });
+        const issued = await issue(token);
+        expect(issued.identity.kind).toBe('user');
+        expect((await entryOf(issued))?.actor).toMatchObject({
+          ...{ kind: 'user', issuer: provider.issuer, tenant: 'partners', subject: 'alice' },
+          ...{ clientApp: 'shop', permissions: ['CommunicationToken.Issue'] },
+        });
+        users.add(issued.identity.communicationUserId);
+      }
+      expect(users.size).toBe(1);
+    },
+  );
 
   it('200: takes refreshed tokens for the same identity', async () => {
     const first = await provider.signIn('bob');
