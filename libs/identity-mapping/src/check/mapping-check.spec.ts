@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LogRetention } from '#libs/audit';
 import { openTestLog, type TestLog } from '#libs/audit/testing';
-import { Database, dataSourceOptions, type Transaction } from '#libs/platform';
+import { Database, dataSourceOptions, SystemClock, type Transaction } from '#libs/platform';
 import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { auditTargetOf, type Mapping, type ProvisionedMapping } from '../model/mapping.js';
 import { newLease } from '../store/identity-map.js';
@@ -365,7 +365,7 @@ describe('MappingCheck, where the log no longer has what it needs', () => {
           isRevoking: true,
           updatedAt: new Date(),
         },
-        newLease(30_000),
+        newLease(30_000, new SystemClock()),
       ),
     );
     const report = await world.check();

@@ -8,7 +8,12 @@ import {
   UpstreamUnavailable,
 } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
-import { canonicalName, type CommunicationUserId, ReadingDatabase } from '#libs/platform';
+import {
+  canonicalName,
+  type CommunicationUserId,
+  ReadingDatabase,
+  SystemClock,
+} from '#libs/platform';
 import { communicationUserIdOf } from '#libs/platform/testing';
 import {
   auditTargetOf,
@@ -61,7 +66,7 @@ export class RecordedMappings {
 
   /** A mapping whose communication identity has not been created yet; the log has no entry about it. */
   async pending(): Promise<Mapping> {
-    const lease = newLease(30_000);
+    const lease = newLease(30_000, new SystemClock());
     const identity = {
       tenant: TENANT,
       subject: canonicalName(randomUUID()),
