@@ -1,4 +1,5 @@
 import { serviceSettings } from '#libs/composition';
+import type { Variable } from '#libs/platform';
 import { createApi } from '../apps/api/src/create-api.js';
 import { openApiDocument } from '../apps/api/src/operations/openapi-document.js';
 import { commandLinePage } from './command-line-page.js';
@@ -19,21 +20,38 @@ export async function generatedDocuments(): Promise<Readonly<Record<string, stri
 }
 
 function configurationPage(): string {
-  const parts = serviceSettings.map(({ name, variables }) => {
-    const rows = variables.map(({ name: variable, description, isRequired, fallback }) => {
-      const byDefault = isRequired ? '**required**' : fallback ? `\`${fallback}\`` : '–';
-      return `| \`${variable}\` | ${byDefault} | ${description.replaceAll('|', '\\|')} |`;
-    });
-    return [`## ${name}`, '', '| Variable | Default | Meaning |', '|---|---|---|', ...rows, ''];
+  const usual = serviceSettings.flatMap(({ name, variables }) => [
+    `## ${name}`,
+    '',
+    ...tableOf(variables.filter(({ isAdvanced }) => !isAdvanced)),
+  ]);
+  const advanced = serviceSettings.flatMap(({ name, variables }) => {
+    const rows = variables.filter(({ isAdvanced }) => isAdvanced);
+    return rows.length === 0 ? [] : [`### ${name}, advanced`, '', ...tableOf(rows)];
   });
   return [
     '# Configuration',
     '',
-    'The api reads its settings from environment variables at its start. With an invalid setting it does not start, and it lists every error with its fix. `acs-identity config check` checks the settings without a start; `acs-identity config list` prints this list. `npm run documents` generates this page from the schemas of the settings.',
+    'The api reads its settings from environment variables at its start. With an invalid setting it does not start, and it lists every error with its fix. `acs-identity config check` finds the same without a start; `acs-identity config list` prints this list. `npm run documents` generates this page from the schemas of the settings.',
     '',
-    ...parts.flat(),
+    'A variable that the service does not know never prevents a start, except a misspelled one: at most two characters differ from a setting, or its unit does, or `ACS_IDENTITY_` precedes it. The error names the right one. Other unknown variables that start like settings are listed in one warning. The links that Kubernetes sets for the Services of a namespace are ignored, also one that has the name of a setting.',
+    '',
+    ...usual,
+    '## Advanced',
+    '',
+    'Their defaults are right for nearly every installation. Change one when a metric or a page of [problems](problems/README.md) gives a reason.',
+    '',
+    ...advanced,
   ]
     .join('\n')
     .trimEnd()
     .concat('\n');
+}
+
+function tableOf(variables: readonly Variable[]): string[] {
+  const rows = variables.map(({ name, description, isRequired, fallback }) => {
+    const byDefault = isRequired ? '**required**' : fallback ? `\`${fallback}\`` : '–';
+    return `| \`${name}\` | ${byDefault} | ${description.replaceAll('|', '\\|')} |`;
+  });
+  return ['| Variable | Default | Meaning |', '|---|---|---|', ...rows, ''];
 }

@@ -1,4 +1,11 @@
-import { canonicalName, defineSettings, list, type SettingsOf, integer } from '#libs/platform';
+import {
+  ADVANCED,
+  canonicalName,
+  defineSettings,
+  list,
+  type SettingsOf,
+  integer,
+} from '#libs/platform';
 import { z } from 'zod';
 
 /** How entries are recorded, signed and shown. */
@@ -22,16 +29,19 @@ export const auditSettings = defineSettings(
       .default('audit-fingerprint-key')
       .describe('name of the secret that keys the fingerprints of tokens, 32 characters or more'),
     AUDIT_TIMEOUT_MS: integer(100, 60_000)
-      .prefault('3000')
-      .describe('milliseconds until recording is given up and the request refused, 100 to 60000'),
+      .prefault('8000')
+      .describe('milliseconds until recording is given up and the request refused, 100 to 60000')
+      .meta(ADVANCED),
     AUDIT_QUEUE_LIMIT: integer(1, 1_000_000)
       .prefault('10000')
-      .describe('entries that may wait in one process, 1 to 1000000; more are refused at once'),
+      .describe('entries that may wait in one process, 1 to 1000000; more are refused at once')
+      .meta(ADVANCED),
     AUDIT_CLOCK_TOLERANCE_MS: integer(100, 60_000)
       .prefault('5000')
       .describe(
         'milliseconds that the clock of a process may differ from the clock of the database, 100 to 60000; beyond them it records nothing and is not ready',
-      ),
+      )
+      .meta(ADVANCED),
     AUDIT_HOME_TENANT: z
       .string()
       .transform(canonicalName)

@@ -2,6 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import {
+  ADVANCED,
   type CanonicalName,
   canonicalName,
   defineSettings,
@@ -11,6 +12,7 @@ import {
   list,
   type SettingsOf,
 } from '#libs/platform';
+import { canonicalAudience } from './jwt/audience.js';
 import { authenticationContextList } from './access/authentication-contexts.js';
 import { CLIENT_AUTHENTICATION, type TrustedIssuer, trustedIssuers } from './trusted-issuers.js';
 
@@ -70,25 +72,30 @@ const bearerVariables = {
     ),
   AUTHENTICATION_CLOCK_SKEW_SECONDS: integer(0, 300)
     .prefault('60')
-    .describe('tolerated clock skew between issuer and service, in seconds, 0 to 300'),
+    .describe('tolerated clock skew between issuer and service, in seconds, 0 to 300')
+    .meta(ADVANCED),
   AUTHENTICATION_METADATA_TIMEOUT_MS: integer(100, 30_000)
     .prefault('5000')
-    .describe('timeout for loading an issuer’s signing keys, in milliseconds, 100 to 30000'),
+    .describe('timeout for loading an issuer’s signing keys, in milliseconds, 100 to 30000')
+    .meta(ADVANCED),
   AUTHENTICATION_KEYS_REFRESH_MINUTES: integer(1, 1440)
     .prefault('60')
     .describe(
       'interval at which an issuer’s signing keys are refreshed in the background, in minutes, 1 to 1440',
-    ),
+    )
+    .meta(ADVANCED),
   AUTHENTICATION_KEYS_MAX_AGE_MINUTES: integer(1, 10_080)
     .prefault('1440')
     .describe(
       'maximum age of signing keys when refreshes fail, in minutes, 1 to 10080; callers get 503 after it',
-    ),
+    )
+    .meta(ADVANCED),
   AUTHENTICATION_KEYS_COOLDOWN_SECONDS: integer(1, 300)
     .prefault('5')
     .describe(
       'minimum time between two loads of an issuer’s signing keys, in seconds, 1 to 300; limits the loads that unknown key ids cause',
-    ),
+    )
+    .meta(ADVANCED),
 };
 
 /** Without effect in bearer mode. */
@@ -98,7 +105,8 @@ const appServiceVariables = {
     .optional()
     .describe(
       `do not set in production; for tests of app-service mode outside App Service only: ${APP_SERVICE_OVERRIDE}`,
-    ),
+    )
+    .meta(ADVANCED),
 };
 
 const variables = z.object({
@@ -118,11 +126,11 @@ const variables = z.object({
     .describe(
       'ids of further tenants whose tokens are accepted, separated by commas; none if empty',
     ),
-  ENTRA_AUDIENCE: listOf(z.string().max(256).transform(canonicalName))
+  ENTRA_AUDIENCE: listOf(z.string().max(256).transform(canonicalAudience))
     .refine((items) => items.length > 0, 'must name at least one audience')
     .optional()
     .describe(
-      'accepted values of `aud`, separated by commas: the application (client) id of the API’s app registration for v2.0 tokens, its application id URI for v1.0 tokens',
+      'accepted values of `aud`, separated by commas: the application (client) id of the API’s app registration, or its default application id URI, api://<client id>, which names the same; further application id URIs for v1.0 tokens',
     ),
   ENTRA_ALLOWED_CLIENT_APPS: listOf(guid)
     .prefault('')
@@ -138,12 +146,14 @@ const variables = z.object({
     .prefault('10')
     .describe(
       'window in which rejected credentials of one address and reason are recorded as one audit entry with a count, in seconds, 1 to 300',
-    ),
+    )
+    .meta(ADVANCED),
   AUTHENTICATION_REFUSAL_ENTRIES_PER_MINUTE: integer(1, 100_000)
     .prefault('120')
     .describe(
       'addresses per minute and replica whose rejected credentials have audit entries of their own, 1 to 100000; further ones share the entry of their network or reason, with exact counts',
-    ),
+    )
+    .meta(ADVANCED),
   AUTHENTICATION_FAILURES_PER_MINUTE: integer(0, 1_000_000)
     .prefault('300')
     .describe(

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineSettings, httpsOrigin, integer, type SettingsOf } from '#libs/platform';
+import { ADVANCED, defineSettings, httpsOrigin, integer, type SettingsOf } from '#libs/platform';
 import { budgetFields, budgetOf } from '#libs/request-budget';
 import { CommunicationResources } from './resources/communication-resources.js';
 import { resourcesFile, secretName } from './resources/resources-file.js';
@@ -29,10 +29,12 @@ const fields = z
       .prefault('5000')
       .describe(
         'timeout in milliseconds of a call to Azure Communication Services, including its retry, 100 to 60000',
-      ),
+      )
+      .meta(ADVANCED),
     ACS_CONNECTIONS: integer(1, 512)
       .prefault('64')
-      .describe('maximum number of connections of one process to one resource, 1 to 512'),
+      .describe('maximum number of connections of one process to one resource, 1 to 512')
+      .meta(ADVANCED),
     ...budgetFields,
   })
   .superRefine((variables, context) => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineSettings, type SettingsOf, integer, webOrigins } from '#libs/platform';
+import { ADVANCED, defineSettings, type SettingsOf, integer, webOrigins } from '#libs/platform';
 
 export const httpSettings = defineSettings(
   'http',
@@ -18,7 +18,8 @@ export const httpSettings = defineSettings(
       ),
     SHUTDOWN_TIMEOUT_MS: integer(1_000, 120_000)
       .prefault('15000')
-      .describe('milliseconds that requests under way get to finish at shutdown, 1000 to 120000'),
+      .describe('milliseconds that requests under way get to finish at shutdown, 1000 to 120000')
+      .meta(ADVANCED),
     SHUTDOWN_DELAY_MS: integer(0, 60_000)
       .prefault('0')
       .describe(
@@ -28,17 +29,20 @@ export const httpSettings = defineSettings(
       .prefault('4')
       .describe(
         'requests of one process that search, list or prove at the same time, 1 to 256; others wait briefly, then get 503',
-      ),
+      )
+      .meta(ADVANCED),
     BULK_PLACES: integer(1, 64)
       .prefault('3')
       .describe(
         'imports, exports and erasures of one process at the same time, 1 to 64; others wait briefly, then get 503',
-      ),
+      )
+      .meta(ADVANCED),
     SLOW_CLIENT_TIMEOUT_MS: integer(1_000, 600_000)
       .prefault('30000')
       .describe(
         'milliseconds in which the client of such a request has to take, or send, 16 KiB, 1000 to 600000; otherwise its connection is closed',
-      ),
+      )
+      .meta(ADVANCED),
   }),
   (variables) => ({
     port: variables.PORT,

@@ -11,4 +11,9 @@ export {
   type ServicePart,
   settingsFor,
 } from './service.module.js';
-export { type Environment, serviceSettings } from './settings.js';
+export {
+  checkService,
+  COMMAND_LINE_VARIABLES,
+  type Environment,
+  serviceSettings,
+} from './settings.js';

@@ -22,7 +22,13 @@ import type { Adapter, Port } from './adapters.js';
 import { chooseAdapters, type Replacement } from './choose-adapters.js';
 import { ConfigurationAuditor } from './configuration-auditor.js';
 import { SchemaReadiness } from './schema-readiness.js';
-import { type Environment, serviceVariables, settingsOver } from './settings.js';
+import { EnvironmentRemarks } from './environment-remarks.js';
+import {
+  checkService,
+  COMMAND_LINE_VARIABLES,
+  type Environment,
+  settingsOver,
+} from './settings.js';
 
 /** How a host's service differs from the default one. */
 export interface CompositionOptions {
@@ -56,7 +62,7 @@ export const identitiesPart: ServicePart = {
 
 /** The settings of a service with these options. @throws InvalidReplacement */
 export function settingsFor({ replace = [] }: CompositionOptions): readonly Settings[] {
-  return settingsOver(chooseAdapters(replace));
+  return settingsOver(adapterSettings(chooseAdapters(replace)));
 }
 
 /** The service without HTTP: every host composes it, or a part of it, through this module. */
@@ -72,10 +78,10 @@ export class ServiceModule {
     environment: Environment,
     { replace = [] }: CompositionOptions = {},
   ): DynamicModule {
-    const variables = serviceVariables(environment);
     const chosen = chooseAdapters(replace);
-    const settings = settingsOver(chosen);
-    const { imports, ...rest } = compose(chosen, settings, variables);
+    const settings = settingsOver(adapterSettings(chosen));
+    const check = checkService(settings, environment);
+    const { imports, ...rest } = compose(chosen, SettingsModule.forCheck(settings, check));
     return {
       ...rest,
       imports: [
@@ -88,10 +94,15 @@ export class ServiceModule {
       providers: [
         SchemaReadiness,
         {
+          provide: EnvironmentRemarks,
+          inject: [Logger],
+          useFactory: (logger: Logger) => new EnvironmentRemarks(check.remarks, logger),
+        },
+        {
           provide: ConfigurationAuditor,
           inject: [AuditTrail, Clock, Logger],
           useFactory: (trail: AuditTrail, clock: Clock, logger: Logger) =>
-            new ConfigurationAuditor(variables, { settings, trail, clock, logger }),
+            new ConfigurationAuditor(check.variables, { settings, trail, clock, logger }),
         },
       ],
     };
@@ -111,12 +122,13 @@ export class ServiceModule {
     const chosen = chooseAdapters(replace).filter(({ ports }) =>
       ports.some((port) => part.ports.includes(port)),
     );
-    const settings = [...part.settings, ...chosen.flatMap((adapter) => adapter.settings ?? [])];
+    const settings = [...part.settings, ...adapterSettings(chosen)];
     const { imports, ...rest } = compose(
       chosen,
-      settings,
-      environment,
-      namesOf(settingsOver(chosen)),
+      SettingsModule.forRoot(settings, environment, [
+        ...namesOf(settingsOver(adapterSettings(chosen))),
+        ...COMMAND_LINE_VARIABLES,
+      ]),
     );
     return { ...rest, imports: [...imports, ...part.modules] };
   }
@@ -124,18 +136,16 @@ export class ServiceModule {
 
 function compose(
   chosen: readonly Adapter[],
-  settings: readonly Settings[],
-  variables: Environment,
-  otherNames: readonly string[] = [],
+  settings: DynamicModule,
 ): { readonly module: Type; readonly imports: NonNullable<DynamicModule['imports']> } {
   return {
     module: ServiceModule,
-    imports: [
-      SettingsModule.forRoot(settings, variables, otherNames),
-      PlatformModule,
-      ...chosen.flatMap(({ modules }) => modules),
-    ],
+    imports: [settings, PlatformModule, ...chosen.flatMap(({ modules }) => modules)],
   };
+}
+
+function adapterSettings(chosen: readonly Adapter[]): readonly Settings[] {
+  return chosen.flatMap(({ settings = [] }) => settings);
 }
 
 function namesOf(settings: readonly Settings[]): readonly string[] {

@@ -2,23 +2,40 @@ import { auditSettings } from '#libs/audit';
 import { authenticationSettings } from '#libs/authentication';
 import { communicationServicesSettings } from '#libs/communication-services';
 import { identityMappingSettings } from '#libs/identity-mapping';
-import { databaseSettings, platformSettings, type Settings } from '#libs/platform';
+import {
+  checkEnvironment,
+  databaseSettings,
+  type EnvironmentCheck,
+  platformSettings,
+  type Settings,
+} from '#libs/platform';
+import { azureCredentialSettings, keyVaultSettings } from '#libs/secrets';
 import { tokenIssuanceSettings } from '#libs/token-issuance';
-import { type Adapter, adapters } from './adapters.js';
 import { auditLogSettings } from './audit-log-settings.js';
 import { httpSettings } from './http-settings.js';
 
 /** Environment variables, by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The settings of the whole service over the adapters, part by part. */
-export function settingsOver(chosen: readonly Adapter[]): readonly Settings[] {
+/** What the default adapters read. Apart from them, so that the settings load without the adapters. */
+const DEFAULT_ADAPTER_SETTINGS = [keyVaultSettings, azureCredentialSettings];
+
+/** Variables of the command line. The api may have them too, and ignores them. */
+export const COMMAND_LINE_VARIABLES: readonly string[] = [
+  'ACS_IDENTITY_TOKEN',
+  'AUDIT_PUBLIC_KEY',
+  'DATABASE_OWNER_URL',
+  'DATABASE_SERVICE_ROLE',
+];
+
+/** The settings of the whole service, part by part. @param adapterSettings those of its adapters */
+export function settingsOver(adapterSettings: readonly Settings[]): readonly Settings[] {
   return [
     httpSettings,
     platformSettings,
     databaseSettings,
     authenticationSettings,
-    ...chosen.flatMap(({ settings = [] }) => settings),
+    ...adapterSettings,
     communicationServicesSettings,
     identityMappingSettings,
     tokenIssuanceSettings,
@@ -28,10 +45,21 @@ export function settingsOver(chosen: readonly Adapter[]): readonly Settings[] {
 }
 
 /** Every environment variable of the service with its default adapters. */
-export const serviceSettings: readonly Settings[] = settingsOver(adapters);
+export const serviceSettings: readonly Settings[] = settingsOver(DEFAULT_ADAPTER_SETTINGS);
 
-/** The environment with the defaults that one part takes from another's variables. */
-export function serviceVariables(environment: Environment): Environment {
+/**
+ * Checks the environment of the whole service. A start and `config check` both call it.
+ *
+ * @param settings of the service with its adapters
+ */
+export function checkService(
+  settings: readonly Settings[],
+  environment: Environment,
+): EnvironmentCheck {
   const { AUDIT_HOME_TENANT: homeTenant, ENTRA_TENANT_ID: tenant } = environment;
-  return { ...environment, AUDIT_HOME_TENANT: homeTenant?.trim() ? homeTenant : tenant };
+  const variables = {
+    ...environment,
+    AUDIT_HOME_TENANT: homeTenant?.trim() ? homeTenant : tenant,
+  };
+  return checkEnvironment(settings, variables, COMMAND_LINE_VARIABLES);
 }

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { canonicalName, defineSettings, integer, list, type SettingsOf } from '#libs/platform';
+import {
+  ADVANCED,
+  canonicalName,
+  defineSettings,
+  integer,
+  list,
+  type SettingsOf,
+} from '#libs/platform';
 
 export const identityMappingSettings = defineSettings(
   'identity-mapping',
@@ -8,17 +15,20 @@ export const identityMappingSettings = defineSettings(
       .prefault('30000')
       .describe(
         'milliseconds after which another replica may take over the creation of an identity, 1000 to 300000; longer than ACS_TIMEOUT_MS and the longest wait for the request budget together',
-      ),
+      )
+      .meta(ADVANCED),
     MAPPING_WAIT_MS: integer(100, 60_000)
       .prefault('8000')
       .describe(
         'milliseconds that a request waits for an identity that another request is creating, 100 to 60000',
-      ),
+      )
+      .meta(ADVANCED),
     MAPPING_SWEEP_SECONDS: integer(1, 3_600)
       .prefault('5')
       .describe(
         'seconds between two runs of the recovery worker, which completes what crashed or failed requests left unfinished, 1 to 3600',
-      ),
+      )
+      .meta(ADVANCED),
     IDENTITY_LINK_TENANTS: list()
       .prefault('')
       .describe(

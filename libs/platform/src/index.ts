@@ -1,12 +1,16 @@
 export { platformSettings, type PlatformSettings } from './config/platform-settings.js';
 export { boolean, httpsOrigin, integer, list, webOrigins } from './config/setting-fields.js';
 export {
+  ADVANCED,
+  checkEnvironment,
   defineSettings,
+  type EnvironmentCheck,
   InvalidSettings,
   readSettings,
   type Settings,
   type SettingsFault,
   type SettingsOf,
+  valuesOf,
   type Variable,
 } from './config/settings.js';
 export { SettingsModule } from './config/settings.module.js';

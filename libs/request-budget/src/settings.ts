@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { integer } from '#libs/platform';
+import { ADVANCED, integer } from '#libs/platform';
 import type { AcsOperation } from './request-budget.js';
 
 function limit(standard: number, operation: string): z.ZodPrefault<z.ZodType<number, string>> {
@@ -20,17 +20,20 @@ export const budgetFields = {
   ACS_BUDGET_EXCHANGE: limit(500, 'exchange a Teams token'),
   ACS_BUDGET_WINDOW_MS: integer(500, 3_600_000)
     .prefault('30000')
-    .describe("length of the limits' window in milliseconds, 500 to 3600000; Azure's is 30000"),
+    .describe("length of the limits' window in milliseconds, 500 to 3600000; Azure's is 30000")
+    .meta(ADVANCED),
   ACS_BUDGET_MAX_WAIT_MS: integer(100, 60_000)
     .prefault('5000')
     .describe(
       'maximum time in milliseconds that a request is queued before it gets 429 with Retry-After, 100 to 60000',
-    ),
+    )
+    .meta(ADVANCED),
   ACS_BUDGET_REQUESTER_PERCENT: integer(1, 100)
-    .prefault('5')
+    .prefault('2')
     .describe(
       'part of each limit, in percent, that one user, service or bot gets per window through one replica before others, 1 to 100; at least 10 calls; further requests are served while no other is queued, from four fifths of the window',
-    ),
+    )
+    .meta(ADVANCED),
 };
 
 /** The limits, and how long a request is queued. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { defineSettings, type SettingsOf, integer } from '#libs/platform';
+import { ADVANCED, defineSettings, type SettingsOf, integer } from '#libs/platform';
 import { BUILT_IN_POLICY } from './policy/built-in-policy.js';
 import type { IssuancePolicy } from './policy/issuance-policy.js';
 import { InvalidPolicy, readPolicy } from './policy/policy-file.js';
@@ -24,7 +24,8 @@ export const tokenIssuanceSettings = defineSettings(
       .prefault('5')
       .describe(
         'seconds between two reads of the policy file, 1 to 3600; a change takes effect when two consecutive reads give the same text',
-      ),
+      )
+      .meta(ADVANCED),
     TOKEN_CACHE_KEY_SECRET: z
       .string()
       .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be 1 to 127 letters, digits and hyphens')

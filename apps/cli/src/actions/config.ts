@@ -1,43 +1,35 @@
-import {
-  auditSettings,
-  type AuditSettings,
-  describeOffset,
-  isBeyond,
-  measureClock,
-} from '#libs/audit';
-import { type CompositionOptions, settingsFor } from '#libs/composition';
-import { explain, readSettings, SystemClock } from '#libs/platform';
-import { withDatabase } from './database.js';
+import { checkService, type CompositionOptions, serviceSettings } from '#libs/composition';
+import { type Settings, valuesOf } from '#libs/platform';
 
-/** @returns the settings of each part by its key. @throws InvalidSettings listing every fault */
-export function checkConfiguration(composition: CompositionOptions): ReadonlyMap<symbol, unknown> {
-  const values = readSettings(settingsFor(composition), process.env);
+/**
+ * Checks the environment as a start does, and prints what has no effect.
+ *
+ * @returns the settings of each part by its key
+ * @throws InvalidSettings listing every fault
+ */
+export async function checkConfiguration(
+  composition: CompositionOptions,
+): Promise<ReadonlyMap<symbol, unknown>> {
+  const check = checkService(await settingsOf(composition), process.env);
+  const values = valuesOf(check);
+  for (const remark of check.remarks) console.log(remark);
   console.log('The configuration is complete and well-formed.');
   return values;
 }
 
-/** @throws when the clock of this machine is off, or the database can't be used */
-export async function checkClock(values: ReadonlyMap<symbol, unknown>): Promise<void> {
-  // The schema of these settings made the value with this key.
-  const { clockToleranceMs } = values.get(auditSettings.key) as AuditSettings;
-  await withDatabase(process.env.DATABASE_URL ?? '', async (database) => {
-    const measurement = await measureClock(database, new SystemClock()).catch((error: unknown) => {
-      throw new Error(explain(error), { cause: error });
-    });
-    const offset = `The clock of this machine is ${describeOffset(measurement.offsetMs)}`;
-    if (!isBeyond(measurement, clockToleranceMs)) {
-      console.log(`${offset}.`);
-      return;
-    }
-    throw new Error(`${offset}; AUDIT_CLOCK_TOLERANCE_MS allows ${clockToleranceMs} ms.`);
-  });
+export async function listConfiguration(composition: CompositionOptions): Promise<void> {
+  const variables = (await settingsOf(composition)).flatMap((part) => part.variables);
+  const usual = variables.filter(({ isAdvanced }) => !isAdvanced);
+  for (const variable of [...usual, ...variables.filter(({ isAdvanced }) => isAdvanced)]) {
+    const { name, description, isRequired, fallback, isAdvanced } = variable;
+    const standing = isRequired ? 'required' : fallback ? `default ${fallback}` : 'optional';
+    console.log(`${name} (${standing}${isAdvanced ? ', advanced' : ''})\n    ${description}`);
+  }
 }
 
-export function listConfiguration(composition: CompositionOptions): void {
-  for (const { variables } of settingsFor(composition)) {
-    for (const { name, description, isRequired, fallback } of variables) {
-      const standing = isRequired ? 'required' : fallback ? `default ${fallback}` : 'optional';
-      console.log(`${name} (${standing})\n    ${description}`);
-    }
-  }
+/** Only a host with adapters of its own needs the adapters to know the settings. */
+async function settingsOf(composition: CompositionOptions): Promise<readonly Settings[]> {
+  if (!composition.replace?.length) return serviceSettings;
+  const { settingsFor } = await import('./host-settings.js');
+  return settingsFor(composition);
 }

@@ -9,16 +9,18 @@ export function configCommand(composition: CompositionOptions): Command {
     .description('Check the environment variables as the api does at its start.')
     .option('--connect', 'also connect to the database and compare the clocks')
     .action(async ({ connect }: { readonly connect?: true }) => {
-      const { checkClock, checkConfiguration } = await import('../actions/config.js');
-      const values = checkConfiguration(composition);
-      if (connect) await checkClock(values);
+      const { checkConfiguration } = await import('../actions/config.js');
+      const values = await checkConfiguration(composition);
+      if (!connect) return;
+      const { checkClock } = await import('../actions/clock.js');
+      await checkClock(values);
     });
   config
     .command('list')
     .description('List every environment variable of the api with its default.')
     .action(async () => {
       const { listConfiguration } = await import('../actions/config.js');
-      listConfiguration(composition);
+      await listConfiguration(composition);
     });
   return config;
 }

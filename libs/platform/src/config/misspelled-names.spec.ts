@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { misspelledNames } from './misspelled-names.js';
+import { lookalikes, misspelledNames } from './misspelled-names.js';
 
 const KNOWN = ['DATABASE_URL', 'DATABASE_TIMEOUT_MS', 'LOG_LEVEL', 'AZURE_CREDENTIAL', 'PORT'];
 
@@ -26,30 +26,54 @@ describe('misspelledNames', () => {
   });
 
   it.each([
+    ['no underscore', 'DATABASEURL'],
+    ['lower-case letters', 'database_url'],
+    ['another separator', 'LOG-LEVEL'],
+    ['another unit', 'DATABASE_TIMEOUT_SECONDS'],
+    ['no unit', 'DATABASE_TIMEOUT'],
+    ['the name of the product before it', 'ACS_IDENTITY_LOG_LEVEL'],
+    ['a misspelled name of ours below AZURE_', 'AZURE_CREDENTAIL'],
+  ])('finds a name with %s', (_what, name) => {
+    expect(misspelled(name)).toEqual([name]);
+  });
+
+  it.each([
     ['the known ones', 'DATABASE_URL'],
     ['more than two wrong characters', 'DATABASE_OWNER_URL'],
     ['the same first word only', 'LOG_FORMAT'],
-    ['no underscore', 'HOST'],
-    ['the names of the Azure SDK', 'AZURE_CREDENTIALS'],
+    ['names that are too short to compare', 'HOST'],
+    ['what CI systems call a credential of Azure', 'AZURE_CREDENTIALS'],
     ['other programs', 'TERM_PROGRAM'],
+    ['the copies that App Service makes of settings', 'APPSETTING_DATABASE_URL'],
+    ['the setting of another application', 'BILLING_DATABASE_URL'],
   ])('passes %s', (_what, name) => {
     expect(misspelled(name)).toEqual([]);
   });
 
-  it.each([
-    'DATABASE_SERVICE_HOST',
-    'DATABASE_SERVICE_PORT',
-    'DATABASE_SERVICE_PORT_SQL',
-    'DATABASE_PORT',
-    'DATABASE_PORT_5432_TCP',
-    'DATABASE_PORT_5432_TCP_PROTO',
-    'DATABASE_PORT_5432_TCP_PORT',
-    'DATABASE_PORT_5432_TCP_ADDR',
-  ])('passes what Kubernetes sets: %s', (name) => {
-    expect(misspelledNames([name], [...KNOWN, `${name}S`], [])).toEqual([]);
-  });
-
   it('passes the names that the caller lists, however near they are', () => {
     expect(misspelled('DATABASE_URI', ['DATABASE_URI'])).toEqual([]);
+  });
+});
+
+describe('lookalikes', () => {
+  const known = [
+    'MAIL_HOST',
+    'MAIL_PORT',
+    'MAIL_FROM',
+    'LOG_LEVEL',
+    'AZURE_A',
+    'AZURE_B',
+    'AZURE_C',
+  ];
+
+  it('finds unknown names of a family, with the known names that they extend or begin', () => {
+    expect(lookalikes(['MAIL_HOST', 'MAIL_HOST_FILE', 'MAIL_TO'], known, [])).toEqual([
+      { name: 'MAIL_HOST_FILE', similar: ['MAIL_HOST'] },
+      { name: 'MAIL_TO', similar: [] },
+    ]);
+  });
+
+  it('passes first words that are not a family of this service, and names that the caller lists', () => {
+    expect(lookalikes(['LOG_FORMAT', 'AZURE_D', 'MAIL_TO'], known, ['MAIL_TO'])).toEqual([]);
   });
 });

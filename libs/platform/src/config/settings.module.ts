@@ -1,11 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { readSettings, type Settings } from './settings.js';
+import { checkEnvironment, type EnvironmentCheck, type Settings, valuesOf } from './settings.js';
 
 /** Makes settings injectable by their keys, in every module. Imported once, by the composition root. */
 @Module({})
 export class SettingsModule {
   /**
-   * @param otherNames see `readSettings`
+   * @param otherNames see `checkEnvironment`
    * @throws InvalidSettings with every fault of every module
    */
   static forRoot(
@@ -13,7 +13,15 @@ export class SettingsModule {
     environment: Readonly<Record<string, string | undefined>>,
     otherNames: readonly string[] = [],
   ): DynamicModule {
-    const values = readSettings(modules, environment, otherNames);
+    return this.forCheck(modules, checkEnvironment(modules, environment, otherNames));
+  }
+
+  /**
+   * @param check the result of `checkEnvironment` for these modules
+   * @throws InvalidSettings with every fault of every module
+   */
+  static forCheck(modules: readonly Settings[], check: EnvironmentCheck): DynamicModule {
+    const values = valuesOf(check);
     return {
       module: SettingsModule,
       global: true,

@@ -1,14 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { list, integer } from './setting-fields.js';
-import { defineSettings, InvalidSettings, readSettings, type SettingsFault } from './settings.js';
+import {
+  ADVANCED,
+  checkEnvironment,
+  defineSettings,
+  InvalidSettings,
+  readSettings,
+  type SettingsFault,
+} from './settings.js';
 
 const mail = defineSettings(
   'mail',
   z.object({
     MAIL_HOST: z.string().describe('name of the mail server'),
     MAIL_PORT: integer(1, 65_535).prefault('25').describe('port of the mail server, 1 to 65535'),
-    MAIL_COPIES: list().prefault('').describe('recipients of copies'),
+    MAIL_COPIES: list().prefault('').describe('recipients of copies').meta(ADVANCED),
   }),
   ({ MAIL_HOST, MAIL_PORT, MAIL_COPIES }) => ({
     host: MAIL_HOST,
@@ -83,5 +90,44 @@ describe('readSettings', () => {
       ['MAIL_PORT', false, '25'],
       ['MAIL_COPIES', false, ''],
     ]);
+  });
+
+  it('marks advanced variables, which keep their description', () => {
+    expect(mail.variables.map(({ isAdvanced }) => isAdvanced)).toEqual([false, false, true]);
+    expect(mail.variables[2]?.description).toBe('recipients of copies');
+  });
+});
+
+describe('checkEnvironment', () => {
+  const link = { MAIL_SERVICE_HOST: '10.0.0.12', MAIL_PORT: 'tcp://10.0.0.12:25' };
+
+  it('ignores the link of a Service that has the name of a setting, and says so once', () => {
+    const check = checkEnvironment([mail], { MAIL_HOST: 'post.example', ...link });
+    expect(check.faults).toEqual([]);
+    expect(check.values.get(mail.key)).toMatchObject({ port: 25 });
+    expect(check.variables).toEqual({ MAIL_HOST: 'post.example' });
+    expect(check.remarks).toEqual([expect.stringContaining('MAIL_PORT')]);
+  });
+
+  it('takes the value of the pod in the place of a link', () => {
+    const check = checkEnvironment([mail], { MAIL_HOST: 'post.example', ...link, MAIL_PORT: '26' });
+    expect(check.values.get(mail.key)).toMatchObject({ port: 26 });
+  });
+
+  it('mentions unknown variables of a family once, without their values', () => {
+    const environment = {
+      MAIL_HOST: 'post.example',
+      MAIL_HOST_FILE: 'hunter2',
+      MAIL_OWNER: 'hunter2',
+    };
+    expect(checkEnvironment([mail], environment).remarks).toEqual([
+      'Set, but not read by this service: MAIL_HOST_FILE (not MAIL_HOST), MAIL_OWNER.',
+    ]);
+  });
+
+  it('shows its remarks beside the faults', () => {
+    expect(() => readSettings([mail], { MAIL_OWNER: 'x' })).toThrow(
+      /MAIL_HOST: is not set[^]*MAIL_OWNER/,
+    );
   });
 });

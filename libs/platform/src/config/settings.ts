@@ -1,5 +1,9 @@
 import type { z } from 'zod';
-import { misspelledNames } from './misspelled-names.js';
+import { lookalikes, type MisspelledName, misspelledNames } from './misspelled-names.js';
+import { separateServiceLinks } from './service-links.js';
+
+/** Metadata of a setting whose default is right nearly everywhere: the documentation lists it apart. */
+export const ADVANCED = { advanced: true } as const;
 
 /** The environment variables of one module, and the schema that reads them. */
 export interface Settings<S extends z.ZodType = z.ZodType> {
@@ -21,6 +25,8 @@ export interface Variable {
   readonly isRequired: boolean;
   /** Default value as text; `undefined` where there is none. */
   readonly fallback: string | undefined;
+  /** Whether its field has the metadata `ADVANCED`. */
+  readonly isAdvanced: boolean;
 }
 
 /** One fault of one environment variable. Never contains the variable's value, which may be a secret. */
@@ -30,14 +36,29 @@ export interface SettingsFault {
   readonly fix: string;
 }
 
+/** What was found in an environment, and the values that it gives. */
+export interface EnvironmentCheck {
+  /** The values of each module by its key; incomplete if there are faults. */
+  readonly values: ReadonlyMap<symbol, unknown>;
+  /** The environment without empty variables and Kubernetes' links to Services. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** What prevents a start. */
+  readonly faults: readonly SettingsFault[];
+  /** What has no effect, as sentences. */
+  readonly remarks: readonly string[];
+}
+
 /** The environment variables are invalid. Lists every fault at once. */
 export class InvalidSettings extends Error {
-  constructor(readonly faults: readonly SettingsFault[]) {
+  constructor(
+    readonly faults: readonly SettingsFault[],
+    remarks: readonly string[] = [],
+  ) {
     const lines = faults.map(
       ({ variable, problem, fix }) => `  ${variable}: ${problem}\n      → ${fix}`,
     );
     const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
-    super(`The configuration has ${count}:\n${lines.join('\n')}`);
+    super([`The configuration has ${count}:`, ...lines, ...remarks].join('\n'));
     this.name = 'InvalidSettings';
   }
 }
@@ -66,9 +87,7 @@ export function defineSettings<F extends z.core.$ZodLooseShape, V>(
 /**
  * Reads the settings of several modules from the environment.
  *
- * A variable that no module reads is ignored, unless its name is nearly one of theirs.
- *
- * @param otherNames names that may be set for other programs, such as the command line's own variables
+ * @param otherNames see `checkEnvironment`
  * @returns the values of each module by its key
  * @throws InvalidSettings with every fault of every module
  */
@@ -77,18 +96,39 @@ export function readSettings(
   environment: Readonly<Record<string, string | undefined>>,
   otherNames: readonly string[] = [],
 ): ReadonlyMap<symbol, unknown> {
-  const present = Object.fromEntries(
-    Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ''),
-  );
+  return valuesOf(checkEnvironment(modules, environment, otherNames));
+}
+
+/** @throws InvalidSettings when the check found faults */
+export function valuesOf(check: EnvironmentCheck): ReadonlyMap<symbol, unknown> {
+  if (check.faults.length > 0) throw new InvalidSettings(check.faults, check.remarks);
+  return check.values;
+}
+
+/**
+ * Finds everything that is wrong or without effect in an environment. A start and `config check` both use it.
+ *
+ * A variable that no module reads is never a fault, unless its name is nearly one of theirs.
+ *
+ * @param otherNames names that may be set for other programs, such as the command line's own variables
+ */
+export function checkEnvironment(
+  modules: readonly Settings[],
+  environment: Readonly<Record<string, string | undefined>>,
+  otherNames: readonly string[] = [],
+): EnvironmentCheck {
   const known = modules.flatMap(({ variables }) => variables);
   const names = known.map(({ name }) => name);
-  const faults: SettingsFault[] = misspelledNames(Object.keys(present), names, otherNames).map(
-    ({ name, similar }) => ({
-      variable: name,
-      problem: 'is not a variable of this service',
-      fix: `use ${similar.join(' or ')}, or remove it`,
-    }),
+  const { others: present, links } = separateServiceLinks(
+    withoutEmpty(environment),
+    new Set(names),
   );
+  const misspelled = misspelledNames(Object.keys(present), names, otherNames);
+  const faults: SettingsFault[] = misspelled.map(({ name, similar }) => ({
+    variable: name,
+    problem: 'is not a variable of this service',
+    fix: `use ${similar.join(' or ')}, or remove it`,
+  }));
   const values = new Map<symbol, unknown>();
   for (const { key, name, schema } of modules) {
     const result = schema.safeParse(present);
@@ -106,8 +146,45 @@ export function readSettings(
       });
     }
   }
-  if (faults.length > 0) throw new InvalidSettings(faults);
-  return values;
+  const ignored = [...otherNames, ...misspelled.map(({ name }) => name)];
+  const similar = lookalikes(Object.keys(present), names, ignored);
+  const linked = lookalikes([...links.values()].flat(), names, []).map(({ name }) => name);
+  const remarkable = [...links].flatMap(([service, members]) =>
+    members.some((name) => linked.includes(name) || names.includes(name)) ? [service] : [],
+  );
+  return {
+    values,
+    variables: present,
+    faults,
+    remarks: [...remarkOnNames(similar), ...remarkOnLinks(remarkable)],
+  };
+}
+
+function withoutEmpty(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) =>
+      value === undefined || value.trim() === '' ? [] : [[name, value]],
+    ),
+  );
+}
+
+function remarkOnNames(names: readonly MisspelledName[]): string[] {
+  if (names.length === 0) return [];
+  const list = names.map(({ name, similar }) =>
+    similar.length === 0 ? name : `${name} (not ${similar.join(' or ')})`,
+  );
+  return [`Set, but not read by this service: ${list.join(', ')}.`];
+}
+
+function remarkOnLinks(services: readonly string[]): string[] {
+  if (services.length === 0) return [];
+  const list = services.map((service) => `${service === '' ? '' : `${service}_`}PORT`);
+  return [
+    `Ignored as Kubernetes links to Services, with what belongs to them: ${list.join(', ')}. ` +
+      'The pod gets none with enableServiceLinks: false.',
+  ];
 }
 
 function describe(name: string, field: z.core.$ZodType): Variable {
@@ -118,6 +195,7 @@ function describe(name: string, field: z.core.$ZodType): Variable {
     description: (field as z.ZodType).description ?? '',
     isRequired: !absent.success,
     fallback,
+    isAdvanced: (field as z.ZodType).meta()?.advanced === true,
   };
 }
 

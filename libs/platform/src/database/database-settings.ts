@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { integer } from '../config/setting-fields.js';
-import { defineSettings, type SettingsOf } from '../config/settings.js';
+import { ADVANCED, defineSettings, type SettingsOf } from '../config/settings.js';
 
 const postgresUrl = z.string().refine((text) => {
   const url = URL.parse(text);
@@ -24,10 +24,12 @@ export const databaseSettings = defineSettings(
         .optional()
         .describe(
           'how many of DATABASE_POOL_SIZE reading and bulk work uses, 1 to 16; the others issue tokens; default: a quarter',
-        ),
+        )
+        .meta(ADVANCED),
       DATABASE_TIMEOUT_MS: integer(100, 60_000)
-        .prefault('3000')
-        .describe('milliseconds until connecting, or a statement, is given up, 100 to 60000'),
+        .prefault('8000')
+        .describe('milliseconds until connecting, or a statement, is given up, 100 to 60000')
+        .meta(ADVANCED),
     })
     .refine(
       ({ DATABASE_POOL_SIZE: all, DATABASE_READING_CONNECTIONS: reading = 0 }) => reading < all,

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { boolean, defineSettings, httpsOrigin, integer, type SettingsOf } from '#libs/platform';
+import {
+  ADVANCED,
+  boolean,
+  defineSettings,
+  httpsOrigin,
+  integer,
+  type SettingsOf,
+} from '#libs/platform';
 
 /** Where the Key Vault is and how long its secrets are cached. */
 export const keyVaultSettings = defineSettings(
@@ -10,25 +17,30 @@ export const keyVaultSettings = defineSettings(
     ),
     KEY_VAULT_TIMEOUT_MS: integer(100, 30_000)
       .prefault('3000')
-      .describe('milliseconds until reading a secret is given up, 100 to 30000'),
+      .describe('milliseconds until reading a secret is given up, 100 to 30000')
+      .meta(ADVANCED),
     KEY_VAULT_REFRESH_MINUTES: integer(1, 1440)
       .prefault('10')
-      .describe('minutes after which a new version of a secret is noticed, 1 to 1440'),
+      .describe('minutes after which a new version of a secret is noticed, 1 to 1440')
+      .meta(ADVANCED),
     KEY_VAULT_OUTAGE_MINUTES: integer(1, 10_080)
       .prefault('1440')
       .describe(
         'minutes for which the last known secret is used while the vault is out of reach, 1 to 10080',
-      ),
+      )
+      .meta(ADVANCED),
     KEY_VAULT_REREAD_COOLDOWN_SECONDS: integer(1, 3600)
       .prefault('30')
       .describe(
         'longest pause in seconds between two readings past the cache of one secret, which the pauses reach while a credential stays refused, 1 to 3600',
-      ),
+      )
+      .meta(ADVANCED),
     KEY_VAULT_VERIFY_CHALLENGE_RESOURCE: boolean()
       .prefault('true')
       .describe(
         "whether the vault's sign-in challenge must name the vault's own domain, true or false; false only for an emulator",
-      ),
+      )
+      .meta(ADVANCED),
   }),
   (variables) => ({
     vaultUrl: variables.KEY_VAULT_URL,
