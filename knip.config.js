@@ -7,6 +7,7 @@ export default {
         'apps/local/src/{token,stop-with-supervisor}.ts',
         'libs/*/src/{index,testing}.ts',
         'examples/**/*.spec.ts',
+        'test/mutation/{vitest.config.ts,ignore-messages.mjs}',
         'test/chaos/{run-all,faults,audit-tamper,audit-crash,first-calls,identity-crash,identity-race,storm,token-differential}.ts',
         'bench/{api-without-audit,audit,bulkheads,bulkheads-flood,identity-scale,path,start,storm,token-verification,transparency-log}.ts',
         'scripts/{write-documents.ts,check-prose.mjs}',

@@ -2,7 +2,7 @@ import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 /** `#libs/*` leads to the sources; the built code is for processes that tests start. */
-const resolve = { conditions: ['source', ...defaultServerConditions] };
+export const resolve = { conditions: ['source', ...defaultServerConditions] };
 
 /** @azure/identity keeps the address and the tokens of a managed identity for the whole process. */
 const alone = [

@@ -30,12 +30,13 @@ import { parseArgs } from 'node:util';
 import { randomUUID } from 'node:crypto';
 import type { Balancing } from '#libs/request-budget/testing';
 import { BUILT_IN_POLICY } from '#libs/token-issuance';
-import { DelayProxy } from '../test/support/delay-proxy.js';
 import { relaxedTimeouts, Service } from '../test/support/service.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { machine } from './figures.js';
+import { crowdInWorker } from './storm-client.js';
 import { crowd, type CrowdVisit, flood } from './storm-crowd.js';
 import { startNaivePeer } from './storm-naive.js';
+import { delayDatabase } from './storm-delay.js';
 import { peopleFor, type Person, personOf, TENANTS } from './storm-people.js';
 import { type AcsCalls, measure, stormReport, type StormResult } from './storm-report.js';
 import { type RunningStorm, type Scenario, SCENARIOS } from './storm-scenarios.js';
@@ -127,18 +128,22 @@ async function storm(scenario: Scenario, service: Service): Promise<StormResult>
   const people = await peopleFor(service, count);
   const before = people.filter((_person, nth) => nth % 10 < returning * 10);
   if (before.length > 0) await serveBefore(service, before);
-  const proxy = postgresDelayMs
-    ? await DelayProxy.start({ targetPort: cluster.port, delayMs: postgresDelayMs })
+  const { serviceUrl } = service.database;
+  const distant = postgresDelayMs
+    ? await delayDatabase({
+        ...{ targetPort: cluster.port, delayMs: postgresDelayMs },
+        databaseUrl: serviceUrl,
+      })
     : undefined;
   try {
-    const { serviceUrl } = service.database;
     const running: RunningStorm = {
       ...{ service, cluster },
       afterMs: windowMs / 3,
-      urls: await replicas(service, { DATABASE_URL: proxy?.urlOf(serviceUrl) ?? serviceUrl }),
+      urls: await replicas(service, { DATABASE_URL: distant?.url ?? serviceUrl }),
     };
+    await warmUp(service, running.urls);
     // Until the calls before no longer count against the limits.
-    if (before.length > 0) await delay(windowMs * 1.5);
+    await delay(windowMs * 1.5);
     const since = await newest(service);
     const over = new AbortController();
     const options = { urls: () => running.urls, balancing, noShowRate };
@@ -149,14 +154,17 @@ async function storm(scenario: Scenario, service: Service): Promise<StormResult>
             connections: floodConnections,
             signal: over.signal,
           });
-    const [{ visits, totalMs }] = await Promise.all([crowd(people, options), disturb?.(running)]);
+    const [{ visits, totalMs }] = await Promise.all([
+      crowdInWorker(people, options),
+      disturb?.(running),
+    ]);
     const calls = await acsCalls(service, since);
     over.abort();
     await checkAudit(service, visits);
     return measure(visits, { scenario, totalMs, calls, limit, floodCalls: await flooding });
   } finally {
     await Promise.all(service.apis.map(async (api) => api.stop()));
-    await proxy?.stop();
+    await distant?.stop();
   }
 }
 
@@ -198,6 +206,20 @@ async function serveBefore(service: Service, people: readonly Person[]): Promise
   }
   await early.stop();
   await service.emulator.control.changeAcs({ limits, latencyMs: 40 });
+}
+
+/** Each replica serves people of its own, so that its code is compiled as that of one in use. */
+async function warmUp(service: Service, urls: readonly string[]): Promise<void> {
+  await service.emulator.control.changeAcs({ limits: 'off' });
+  for (const url of urls) {
+    const people = await peopleFor(service, Math.floor((0.9 * limit) / urls.length));
+    for (let round = 0; round < 2; round += 1) {
+      for (let from = 0; from < people.length; from += 20) {
+        await crowd(people.slice(from, from + 20), { urls: () => [url] });
+      }
+    }
+  }
+  await service.emulator.control.changeAcs({ limits });
 }
 
 /** @throws unless every issued token has its entry in the log, under the id and index of its response */

@@ -55,4 +55,17 @@ describe('acs-identity identities', () => {
     expect(erased.stdout).toContain('up to 15 minutes');
     expect(erased.code).toBe(0);
   });
+
+  it('says that there is nobody to erase or to export', async () => {
+    const { tenantId } = service().emulator;
+    const [subject, otherTenant] = [randomUUID(), randomUUID()];
+    for (const tenant of [tenantId, otherTenant]) {
+      const erased = await identities('erase', '--tenant', tenant, '--subject', subject, '--yes');
+      expect(erased).toMatchObject({ code: 1, stdout: '' });
+      expect(erased.stderr).toContain('No communication identity is, or was, mapped');
+    }
+    const exported = await identities('export', '--tenant', otherTenant);
+    expect(exported).toMatchObject({ code: 0, stdout: '' });
+    expect(exported.stderr).toBe('0 identities exported.\n');
+  });
 });

@@ -11,9 +11,10 @@ export async function getAudit(
   return call(service.url, 'get', `/v1/audit/${path}`, { token: await service.token(who) });
 }
 
-/** The log's verifier key. */
+/** The verifier key that signs the log now. */
 export async function publicKey(service: Service): Promise<string> {
-  return (await getAudit(service, 'grace', 'log/keys')).text.trim();
+  const [current = ''] = (await getAudit(service, 'grace', 'log/keys')).text.split('\n');
+  return current;
 }
 
 /** The audit entry of a request, as its answer names it. */

@@ -24,6 +24,23 @@ export function isProven(entry: string, proofFile: string, verifierKey: string):
   return reached?.toString('base64') === root;
 }
 
+/**
+ * Whether a checkpoint counts, as docs/audit-log.md describes it: one of the listed keys has signed it, a
+ * retired one only up to the size in its line.
+ *
+ * @param keys lines as `GET /v1/audit/log/keys` gives them
+ */
+export function isSignedByListed(checkpoint: string, keys: string): boolean {
+  const size = Number(checkpoint.split('\n')[1]);
+  return keys
+    .trim()
+    .split('\n')
+    .some((line) => {
+      const [key = '', until] = line.split(' until ');
+      return (until === undefined || size <= Number(until)) && isSignedBy(checkpoint, key);
+    });
+}
+
 /** Whether a note is signed by the key. */
 export function isSignedBy(note: string, verifierKey: string): boolean {
   const end = note.lastIndexOf('\n\n');

@@ -53,8 +53,13 @@ export function serviceCredential(emulator: Emulator): ClientSecretCredential {
 }
 
 /** Posts a form without following redirects. */
-export async function postForm(url: string, form: Record<string, string>): Promise<Response> {
-  return fetch(url, { method: 'POST', body: new URLSearchParams(form), redirect: 'manual' });
+export async function postForm(
+  url: string,
+  form: Record<string, string>,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  const body = new URLSearchParams(form);
+  return fetch(url, { method: 'POST', body, headers, redirect: 'manual' });
 }
 
 /** The claims of a token, not verified. */

@@ -17,6 +17,14 @@ export class AuditEntryNotFound extends problem(
   'There is no such entry, or it is not one of your tenant.',
 ) {}
 
+/** The log has no entry about this person, so that there is nothing to erase: mostly a mistyped identifier. */
+export class PersonNotInLog extends problem(
+  'person-not-in-log',
+  404,
+  'The audit log has nothing about the person',
+  'The audit log has no entry of or about this tenant and subject. Nothing was erased.',
+) {}
+
 /** The bodies of these entries were dropped after their retention time; their hashes are still in the log. */
 export class AuditEntryRetired extends problem(
   'audit-entry-retired',

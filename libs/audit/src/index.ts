@@ -60,7 +60,7 @@ export { type EntryFormatter, EXPORT_FORMATS, type ExportFormat } from './export
 
 // The log for verifiers, and its maintenance
 export { ClockBound, describeOffset, isBeyond, measureClock } from './log/clock-bound.js';
-export { CheckpointSigners } from './log/checkpoint-signers.js';
+export { LogKeys } from './log/log-keys.js';
 export { LogReader } from './log/log-reader.js';
 export { LogRetention, type RetentionReport } from './log/log-retention.js';
 export { type LogSource, TileDirectory } from './log/tile-directory.js';

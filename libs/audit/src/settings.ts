@@ -29,7 +29,7 @@ export const auditSettings = defineSettings(
       .default('audit-fingerprint-key')
       .describe('name of the secret that keys the fingerprints of tokens, 32 characters or more'),
     AUDIT_TIMEOUT_MS: integer(100, 60_000)
-      .prefault('3000')
+      .prefault('8000')
       .describe('milliseconds until recording is given up and the request refused, 100 to 60000')
       .meta(ADVANCED),
     AUDIT_QUEUE_LIMIT: integer(1, 1_000_000)

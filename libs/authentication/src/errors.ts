@@ -33,15 +33,24 @@ export type RejectionReason =
   | 'client-app-not-allowed'
   | 'client-authentication-too-weak';
 
+/**
+ * What was required and what came instead, for the operational log. Never a token, a part of one, or a
+ * claim that identifies a person. `actual` is not verified.
+ */
+export interface Mismatch {
+  readonly expected: unknown;
+  readonly actual: unknown;
+}
+
 /** The credentials are missing or invalid. Internal: the guard answers with one of the errors below. */
 export class TokenRejected extends Error {
-  /** @param detail for operators; never the token or a part of its signature */
+  /** @param detail for auditors; never the token or a part of its signature */
   constructor(
     readonly reason: RejectionReason,
     readonly detail?: string,
-    options?: ErrorOptions,
+    readonly mismatch?: Mismatch,
   ) {
-    super(reason, options);
+    super(reason);
     this.name = 'TokenRejected';
   }
 }
@@ -49,6 +58,16 @@ export class TokenRejected extends Error {
 /** @throws TokenRejected when the condition holds */
 export function rejectIf(condition: boolean, reason: RejectionReason, detail?: string): void {
   if (condition) throw new TokenRejected(reason, detail);
+}
+
+/** The rejection of a token with another value than the required one. */
+export function mismatch(
+  reason: RejectionReason,
+  expected: unknown,
+  actual: unknown,
+  detail?: string,
+): TokenRejected {
+  return new TokenRejected(reason, detail, { expected, actual });
 }
 
 /**

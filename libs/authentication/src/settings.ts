@@ -12,6 +12,7 @@ import {
   list,
   type SettingsOf,
 } from '#libs/platform';
+import { canonicalAudience } from './jwt/audience.js';
 import { authenticationContextList } from './access/authentication-contexts.js';
 import { CLIENT_AUTHENTICATION, type TrustedIssuer, trustedIssuers } from './trusted-issuers.js';
 
@@ -125,11 +126,11 @@ const variables = z.object({
     .describe(
       'ids of further tenants whose tokens are accepted, separated by commas; none if empty',
     ),
-  ENTRA_AUDIENCE: listOf(z.string().max(256).transform(canonicalName))
+  ENTRA_AUDIENCE: listOf(z.string().max(256).transform(canonicalAudience))
     .refine((items) => items.length > 0, 'must name at least one audience')
     .optional()
     .describe(
-      'accepted values of `aud`, separated by commas: the application (client) id of the API’s app registration for v2.0 tokens, its application id URI for v1.0 tokens',
+      'accepted values of `aud`, separated by commas: the application (client) id of the API’s app registration, or its default application id URI, api://<client id>, which names the same; further application id URIs for v1.0 tokens',
     ),
   ENTRA_ALLOWED_CLIENT_APPS: listOf(guid)
     .prefault('')

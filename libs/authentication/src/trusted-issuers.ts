@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { canonicalName, GUID_PATTERN } from '#libs/platform';
+import { canonicalName, GUID_PATTERN, GUID_SOURCE } from '#libs/platform';
 import { authenticationContexts } from './access/authentication-contexts.js';
+import { canonicalAudience } from './jwt/audience.js';
+import { SIGNATURE_ALGORITHMS } from './keys/jwks.js';
 
 const text = z.string().min(1).max(512);
-/** Tenants, client apps and audiences, in their canonical form. */
+/** Tenants and client apps, in their canonical form. */
 const identifier = text.transform(canonicalName);
 const identifiers = z.array(identifier).max(256);
+const audiences = z.array(text.transform(canonicalAudience)).min(1).max(256);
 const claimName = z.string().min(1).max(256);
 const guid = z.string().regex(GUID_PATTERN, 'must be a GUID').transform(canonicalName);
 const httpsAddress = z.url({ protocol: /^https$/, error: 'must be an https address' }).max(512);
@@ -18,19 +21,25 @@ const condition = z.strictObject({
 });
 
 /** An OpenID provider, or an OAuth 2.0 authorization server with JWT access tokens (RFC 9068). */
-const openIdIssuer = z.strictObject({
+const openIdMembers = z.strictObject({
   profile: z.literal('openid').default('openid'),
   /** Must equal `iss`. */
   issuer: httpsAddress,
   /** Address of the discovery document. Default: `/.well-known/openid-configuration` below the issuer. */
   metadataUrl: httpsAddress.optional(),
-  audiences: identifiers.min(1),
-  /** Allowed values of the header's `typ`; an empty text allows a header without it. */
+  audiences,
+  /** Allowed values of the header's `typ`, as media types; an empty text allows a header without it. */
   tokenTypes: z.array(z.string().max(64)).min(1).default(['JWT', 'at+jwt']),
+  /** Allowed algorithms of signatures. */
+  algorithms: z
+    .array(z.enum(SIGNATURE_ALGORITHMS))
+    .min(1)
+    .default([...SIGNATURE_ALGORITHMS]),
   /** The tenant of all callers, or the claim that names it and its allowed values. */
   tenant: z.union([identifier, z.strictObject({ claim: claimName, allowed: identifiers.min(1) })]),
   subjectClaim: claimName.default('sub'),
-  clientAppClaim: claimName.default('azp'),
+  /** Default: the one of `azp`, `client_id`, `appid` and `cid` that the token has. */
+  clientAppClaim: claimName.optional(),
   /** Client apps that may call; any when empty. */
   clientApps: identifiers.default([]),
   botClientApps: identifiers.default([]),
@@ -69,6 +78,28 @@ const openIdIssuer = z.strictObject({
   maximumLifetimeHours: z.number().positive().max(24).default(24),
 });
 
+/** The address of a tenant of Entra External ID, with the name or the id of the tenant as host. */
+const EXTERNAL_ID = new RegExp(
+  `^https://[a-z0-9-]+\\.ciamlogin\\.com/(${GUID_SOURCE})/v2\\.0/?$`,
+  'i',
+);
+
+/** External ID issues tokens with the id of the tenant as host, whatever address is called. */
+const openIdIssuer = openIdMembers.transform(({ issuer, metadataUrl, ...members }) => {
+  const tenant = EXTERNAL_ID.exec(issuer)?.[1]?.toLowerCase();
+  const address = issuer.replace(/\/$/, '');
+  return {
+    ...members,
+    issuer: tenant === undefined ? issuer : externalIdIssuer(tenant),
+    metadataUrl: metadataUrl ?? `${address}/.well-known/openid-configuration`,
+  };
+});
+
+/** The issuer of a tenant of Entra External ID. */
+export function externalIdIssuer(tenant: string): string {
+  return `https://${tenant}.ciamlogin.com/${tenant}/v2.0`;
+}
+
 /** Entra by the same rules as the `ENTRA_*` settings, but with `jose` instead of `passport-azure-ad`. */
 const entraIssuer = z.strictObject({
   profile: z.literal('entra'),
@@ -80,7 +111,7 @@ const entraIssuer = z.strictObject({
     .array(z.enum(['1.0', '2.0']))
     .min(1)
     .default(['2.0']),
-  audiences: identifiers.min(1),
+  audiences,
   clientApps: z.array(guid).default([]),
   botClientApps: z.array(guid).default([]),
   minimumClientAuthentication: z

@@ -8,6 +8,14 @@ export class MappingNotFound extends problem(
   'There is no such communication identity. Requesting a token creates the caller’s own.',
 ) {}
 
+/** An erasure names a person without any mapping: mostly a mistyped identifier. */
+export class PersonNotMapped extends problem(
+  'person-not-mapped',
+  404,
+  'The person has no communication identity',
+  'No communication identity is, or was, mapped to this tenant and subject. Nothing was deleted.',
+) {}
+
 /** Another request is creating the communication identity, and has not committed it in time. */
 export class MappingPending extends problem(
   'mapping-pending',

@@ -15,6 +15,7 @@ import {
   MappingPending,
   MappingStateConflict,
   MappingVersionMismatch,
+  PersonNotMapped,
   TenantNotAllowed,
 } from './errors.js';
 import { IdentityDeletion } from './lifecycle/identity-deletion.js';
@@ -195,11 +196,19 @@ export class IdentityAdministrationService {
   /**
    * Deletes every mapping of a subject, in all ACS resources. Safe to repeat: the report then shows
    * the progress, and includes the mappings that were deleted before.
+   *
+   * @throws PersonNotMapped recorded as well
    */
   async erase({ tenant, subject }: TenantSubject, context: CallContext): Promise<ErasureReport> {
     const key = [tenant, subject] as const;
+    const access = { action: 'identity.delete', target: { tenant, subject } } as const;
+    const known = await recordingRefusal(this.audit, access, context, async () => {
+      const found = await this.map.listSubject(...key);
+      if (found.length === 0) throw new PersonNotMapped();
+      return found;
+    });
     const problems = new Map<string, string>();
-    for (const { id, status } of await this.map.listSubject(...key)) {
+    for (const { id, status } of known) {
       if (status === 'deleted') continue;
       await this.delete({ id, tenant: 'any' }, context).catch((error: unknown) => {
         if (!(error instanceof ServiceError) || error instanceof AuditUnavailable) throw error;

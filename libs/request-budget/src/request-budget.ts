@@ -25,19 +25,26 @@ export interface Throttled {
   readonly retryAfterSeconds?: number;
 }
 
+/** How a permit was used. */
+export interface PermitOutcome {
+  readonly throttled?: Throttled | undefined;
+  readonly isUnused?: boolean;
+}
+
 /** The right to make one call. */
 export interface Permit {
   /**
-   * Whether the call may still begin. False after a long wait or a pause of the process: the permit may
-   * be another replica's by then. It must be released, and another one acquired.
+   * How long the call may still begin, in milliseconds. 0 or less after a long wait or a pause of the
+   * process: the permit may be another replica's by then. It must be released, and another one acquired.
    */
-  isUsable(): boolean;
+  usableForMs(): number;
   /**
    * Must be called when the call is over, whatever its outcome. A second time it does nothing.
    *
    * @param outcome.throttled present when ACS throttled the call: the limit is then lowered
+   * @param outcome.isUnused the call was certainly not sent: the permit doesn't count for the window
    */
-  release(outcome?: { readonly throttled?: Throttled | undefined }): void;
+  release(outcome?: PermitOutcome): void;
 }
 
 /** Keeps the calls to ACS below its documented limits, over all replicas. */

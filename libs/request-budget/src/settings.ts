@@ -29,7 +29,7 @@ export const budgetFields = {
     )
     .meta(ADVANCED),
   ACS_BUDGET_REQUESTER_PERCENT: integer(1, 100)
-    .prefault('5')
+    .prefault('2')
     .describe(
       'part of each limit, in percent, that one user, service or bot gets per window through one replica before others, 1 to 100; at least 10 calls; further requests are served while no other is queued, from four fifths of the window',
     )

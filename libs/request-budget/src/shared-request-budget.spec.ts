@@ -207,7 +207,7 @@ describe('SharedRequestBudget', () => {
             afterMs: fc.integer({ min: 0, max: 4000 }),
             callMs: fc.integer({ min: 0, max: 500 }),
             on: fc.double({ min: 0, max: 1, noNaN: true }),
-            end: fc.constantFrom('release', 'release', 'release', 'throttled', 'crash'),
+            end: fc.constantFrom('release', 'release', 'release', 'throttled', 'unused', 'crash'),
             isBulk: fc.boolean(),
           }),
           { maxLength: 60 },
@@ -225,9 +225,10 @@ describe('SharedRequestBudget', () => {
               .catch(() => undefined);
             if (!permit) return;
             await clock.sleep(callMs * on);
-            arrivals.push(clock.now());
+            if (end !== 'unused') arrivals.push(clock.now());
             await clock.sleep(callMs * (1 - on));
-            if (end !== 'crash') permit.release({ ...(end === 'throttled' && { throttled: {} }) });
+            if (end === 'throttled') permit.release({ throttled: {} });
+            else if (end !== 'crash') permit.release({ isUnused: end === 'unused' });
           });
           await during(clock, Promise.all(work), 50);
           expect(maxPerWindow(arrivals, limits.windowMs)).toBeLessThanOrEqual(limits.limit);
@@ -282,6 +283,25 @@ describe('SharedRequestBudget', () => {
     (await during(clock, next)).release();
   });
 
+  it.each([
+    ['while it may be used', 100],
+    ['when it is too old', 6000],
+  ])('gives a permit whose call was not sent to another request, %s', async (_when, ageMs) => {
+    const clock = new ManualClock();
+    const budget = replica(clock, { limit: 3, windowMs: 30_000, maxWaitMs: 5000 });
+    const acquire = async (): Promise<Permit> => during(clock, budget.acquire(issue));
+    const permits = [await acquire(), await acquire(), await acquire()];
+    await clock.advance(ageMs);
+    for (const permit of permits) {
+      expect(permit.usableForMs() > 0).toBe(ageMs < 5000);
+      permit.release({ isUnused: true });
+    }
+    const before = clock.now();
+    for (let nth = 0; nth < 3; nth += 1) expect((await acquire()).usableForMs()).toBeGreaterThan(0);
+    expect(clock.now() - before).toBeLessThan(5000);
+    await expect(acquire()).rejects.toBeInstanceOf(BudgetExhausted);
+  });
+
   it('halves the limit at once when ACS throttles calls, and raises it again over windows', async () => {
     const clock = new ManualClock();
     const windowMs = 10_000;
@@ -322,6 +342,22 @@ describe('SharedRequestBudget', () => {
     broken.update = async () => Promise.reject(new DatabaseUnavailable());
     const budget = replica(clock, { limit: 1, windowMs: 2000, maxWaitMs: 5000 }, broken);
     await expect(budget.acquire(issue)).rejects.toBeInstanceOf(DatabaseUnavailable);
+  });
+
+  it('grants the permits of calls that were not sent again, without waiting for the window', async () => {
+    const clock = new ManualClock();
+    const windowMs = 60_000;
+    const budget = replica(clock, { limit: 10, windowMs, maxWaitMs: 1000 });
+    const tenCalls = async (): Promise<Permit[]> =>
+      during(clock, Promise.all(Array.from({ length: 10 }, async () => budget.acquire(issue))));
+    for (const permit of await tenCalls()) permit.release({ isUnused: true });
+    // Past the time in which they may be used, so that they go back to the window.
+    const later = await tenCalls();
+    await clock.advance(10_000);
+    for (const permit of later) permit.release({ isUnused: true });
+    await clock.advance(windowMs / 10);
+    for (const permit of await tenCalls()) permit.release();
+    await expect(during(clock, budget.acquire(issue))).rejects.toMatchObject({ status: 429 });
   });
 
   it('reconciles rarely when calls are few', async () => {

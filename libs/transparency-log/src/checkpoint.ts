@@ -3,7 +3,7 @@ import { MalformedCheckpoint, OriginMismatch, UnverifiedNote } from './errors.js
 import { emptyRoot, HASH_BYTES } from './hashing.js';
 import { cosignatureTime, type NoteSigner } from './note-signer.js';
 import type { NoteVerifier } from './note-verifier.js';
-import { openNote, signNote } from './signed-note.js';
+import { openNote, parseNote, signNote } from './signed-note.js';
 
 /** What a log signs: the size and the root of its tree (C2SP tlog-checkpoint). */
 export interface Checkpoint {
@@ -28,6 +28,13 @@ export interface OpenedCheckpoint {
   readonly cosignatures: readonly Cosignature[];
 }
 
+/** A key that the log signs with no longer. */
+export interface RetiredKey {
+  readonly verifier: NoteVerifier;
+  /** Its signature counts for checkpoints of this size at most, so that a stolen key is of no use. */
+  readonly untilSize: number;
+}
+
 /** The log and the keys that `openCheckpoint` accepts. */
 export interface CheckpointTrust {
   readonly origin: string;
@@ -36,6 +43,8 @@ export interface CheckpointTrust {
    * (kind `cosignature`), whose cosignatures are reported.
    */
   readonly verifiers: readonly NoteVerifier[];
+  /** Further keys of the log, which have signed smaller checkpoints. Default: none. */
+  readonly retired?: readonly RetiredKey[];
 }
 
 /**
@@ -98,7 +107,8 @@ export function openCheckpoint(
   note: string | Uint8Array,
   trust: CheckpointTrust,
 ): OpenedCheckpoint {
-  const { text, verified } = openNote(note, trust.verifiers);
+  const verifiers = [...trust.verifiers, ...retiredVerifiers(note, trust.retired)];
+  const { text, verified } = openNote(note, verifiers);
   if (!verified.some(({ verifier }) => verifier.kind === 'ed25519')) {
     throw new UnverifiedNote('no trusted key of the log signed the checkpoint');
   }
@@ -113,4 +123,13 @@ export function openCheckpoint(
       timestampSeconds: cosignatureTime(signature),
     }));
   return { checkpoint, cosignatures };
+}
+
+function retiredVerifiers(
+  note: string | Uint8Array,
+  retired: readonly RetiredKey[] = [],
+): NoteVerifier[] {
+  if (retired.length === 0) return [];
+  const { size } = parseCheckpoint(parseNote(note).text);
+  return retired.filter(({ untilSize }) => size <= untilSize).map(({ verifier }) => verifier);
 }

@@ -1,5 +1,11 @@
 export { formatCheckpoint, openCheckpoint, parseCheckpoint, signCheckpoint } from './checkpoint.js';
-export type { Checkpoint, CheckpointTrust, Cosignature, OpenedCheckpoint } from './checkpoint.js';
+export type {
+  Checkpoint,
+  CheckpointTrust,
+  Cosignature,
+  OpenedCheckpoint,
+  RetiredKey,
+} from './checkpoint.js';
 export { CompactRange, type TileHashListener } from './compact-range.js';
 export { verifyContinuation } from './continuation.js';
 export { decodeEntryBundle, encodeEntryBundle } from './entry-bundle.js';
@@ -24,6 +30,7 @@ export {
   type LogFault,
 } from './errors.js';
 export { emptyRoot, HASH_BYTES, hashLeaf, hashNode, MAX_ENTRY_BYTES } from './hashing.js';
+export { formatRetiredKey, parseLogKeys } from './log-key.js';
 export { Cosigner, NoteSigner } from './note-signer.js';
 export { NoteVerifier, type NoteSignature, type SignatureKind } from './note-verifier.js';
 export { formatProofFile, parseProofFile, verifyProofFile, type ProofFile } from './proof-file.js';

@@ -3,7 +3,7 @@ import { issued, openTestLog } from '#libs/audit/testing';
 import { decodeEntryBundle, hashLeaf, hashNode } from '#libs/transparency-log';
 import { getAudit, publicKey } from '../../support/audit-api.js';
 import { call } from '../../support/call.js';
-import { isSignedBy } from '../../support/independent-verifier.js';
+import { isSignedBy, isSignedByListed } from '../../support/independent-verifier.js';
 import { runningService } from '../../support/running-service.js';
 
 const service = runningService();
@@ -56,6 +56,20 @@ describe('GET /v1/audit/log', () => {
     expect(origin).toBe('localhost/acs-identity');
     expect(Number(size)).toBeGreaterThan(600);
     expect(isSignedBy(note, await publicKey(service()))).toBe(true);
+  });
+
+  it('200: lists the replaced key with its last size, so that older checkpoints verify and newer ones do not', async () => {
+    const heads = await service().rows<{ checkpoint: string; size: string }>(
+      'SELECT size, checkpoint FROM audit_head ORDER BY size',
+    );
+    const keys = await (await asGrace('keys')).text();
+    const [, retired = ''] = keys.split('\n');
+    const [key = '', until] = retired.split(' until ');
+    for (const { checkpoint } of heads) expect(isSignedByListed(checkpoint, keys)).toBe(true);
+    const last = heads.findLast(({ checkpoint }) => isSignedBy(checkpoint, key));
+    expect(last?.size).toBe(until);
+    const earlier = `${key} until ${Number(until) - 1}`;
+    expect(isSignedByListed(last?.checkpoint ?? '', earlier)).toBe(false);
   });
 
   it('200: serves full and partial tiles of two levels as immutable bytes', async () => {
@@ -144,9 +158,8 @@ describe('AUDIT_LOG_PUBLIC=true', () => {
     expect(tile.status).toBe(200);
     expect(tile.headers.get('cache-control')).toBe(`public, ${year}`);
     expect(Buffer.from(await tile.arrayBuffer())).toEqual(await bytesOf('tile/0/000'));
-    expect(await (await get('keys', undefined, url)).text()).toBe(
-      `${await publicKey(service())}\n`,
-    );
+    const keys = await (await get('keys', undefined, url)).text();
+    expect(keys).toBe(await (await asGrace('keys')).text());
     const checkpoint = await get('checkpoint', undefined, url);
     expect(checkpoint.headers.get('cache-control')).toBe('public, no-cache');
     expect(isSignedBy(await checkpoint.text(), await publicKey(service()))).toBe(true);

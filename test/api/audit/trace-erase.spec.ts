@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE_APPS, SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
 import { getAudit, idsOf, publicKey, type Receipt } from '../../support/audit-api.js';
@@ -172,9 +173,38 @@ describe('POST /v1/audit/erase', () => {
     });
   });
 
-  it('200: erases nothing for an unknown person', async () => {
-    const { body } = await erase({ tenant: "x' OR '1'='1", subject: '%' });
-    expect(body.erasedRows).toBe(0);
+  it('200: a person may be named in capitals', async () => {
+    const capitals = { tenant: alice.tenant.toUpperCase(), subject: alice.subject.toUpperCase() };
+    expect((await erase(capitals)).status).toBe(200);
+  });
+
+  it.each([
+    ['an unknown subject', { ...alice, subject: randomUUID() }],
+    ['an unknown tenant', { ...alice, tenant: randomUUID() }],
+    ['an unknown tenant in capitals', { ...alice, tenant: randomUUID().toUpperCase() }],
+    ['a person of another tenant', { ...alice, tenant: SAMPLE_TENANTS.second.id }],
+    ['tenant and subject exchanged', { tenant: alice.subject, subject: alice.tenant }],
+    ['a name', { ...alice, subject: SAMPLE_PEOPLE.alice.displayName }],
+    ['SQL', { tenant: "x' OR '1'='1", subject: '%' }],
+  ])('404: the log has nothing about %s, however often it is named', async (_what, nobody) => {
+    const token = await service().token('ada');
+    await call(service().url, 'get', `/v1/identities?subject=${nobody.subject}`, { token });
+    await call(service().url, 'post', '/v1/identities/erase', { token, body: nobody });
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const { status, body } = await erase(nobody);
+      expect(status).toBe(404);
+      expect(body.type).toBe('urn:acs-identity:problem:person-not-in-log');
+      expect(await service().newestEntry()).toMatchObject({
+        action: 'audit.erase',
+        outcome: 'denied',
+      });
+    }
+  });
+
+  it('404, 400: a communicationUserId is neither a subject nor a member', async () => {
+    const { communicationUserId } = (await issue(service(), 'alice')).identity;
+    expect((await erase({ ...alice, subject: communicationUserId })).status).toBe(404);
+    expect((await erase({ communicationUserId })).status).toBe(400);
   });
 
   it.each([
@@ -195,8 +225,10 @@ describe('POST /v1/audit/erase', () => {
     const reading = await call(url, 'post', '/v1/audit/erase', { token, body: alice });
     expect(reading.status).toBe(403);
     expect(reading.body.type).toBe('urn:acs-identity:problem:insufficient-permission');
-    const { status, body } = await erase(alice, 'ivan');
-    expect(status).toBe(403);
-    expect(body.type).toBe('urn:acs-identity:problem:audit-scope-exceeded');
+    for (const person of [alice, { ...alice, subject: randomUUID() }]) {
+      const { status, body } = await erase(person, 'ivan');
+      expect(status).toBe(403);
+      expect(body.type).toBe('urn:acs-identity:problem:audit-scope-exceeded');
+    }
   });
 });

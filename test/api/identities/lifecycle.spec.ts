@@ -187,7 +187,7 @@ describe('DELETE /v1/identities/{id}', () => {
 });
 
 describe('POST /v1/identities/erase', () => {
-  it('200: reports each deleted identity; a repeat returns the same report, an unknown subject an empty one', async () => {
+  it('200: reports each deleted identity; a repeat returns the same report', async () => {
     const { body } = await identities.create();
     const erase = async (subject: string) =>
       identities.asAda('post', '/v1/identities/erase', { body: { subject } });
@@ -202,7 +202,27 @@ describe('POST /v1/identities/erase', () => {
     });
     expect(report.body.identities[0].deletedAt).toBeDefined();
     expect((await erase(body.subject)).body).toEqual(report.body);
-    expect((await erase(randomUUID())).body).toMatchObject({ isComplete: true, identities: [] });
+  });
+
+  it('404: the tenant has no identity of the subject, and the request is recorded as denied', async () => {
+    const { body } = await identities.create();
+    const nobodies = [
+      randomUUID(),
+      randomUUID().toUpperCase(),
+      body.communicationUserId as string,
+      body.id as string,
+    ];
+    for (const subject of nobodies) {
+      const erased = await identities.asAda('post', '/v1/identities/erase', { body: { subject } });
+      expect(erased.status).toBe(404);
+      expect(erased.body.type).toBe('urn:acs-identity:problem:person-not-mapped');
+      expect(await service().newestEntry()).toMatchObject({
+        action: 'identity.delete',
+        outcome: 'denied',
+        reason: { code: 'person-not-mapped' },
+      });
+    }
+    expect(await isAtAcs(body.communicationUserId)).toBe(true);
   });
 
   it('202: reports that the erasure is incomplete, and completes it later', async () => {
@@ -215,15 +235,20 @@ describe('POST /v1/identities/erase', () => {
     await expect.poll(async () => (await erase()).body.isComplete as boolean).toBe(true);
   });
 
-  it('403: refuses another tenant; 200: erases only subjects of the caller’s tenant', async () => {
+  it('403: refuses another tenant, with or without the subject; 404: finds only subjects of the caller’s tenant', async () => {
     const { body } = await identities.create();
     const request = { subject: body.subject, tenant: service().emulator.tenantId };
-    expect((await identities.asOtherTenant('post', '/v1/identities/erase', request)).status).toBe(
-      403,
-    );
-    const { subject } = request;
-    const own = await identities.asOtherTenant('post', '/v1/identities/erase', { subject });
-    expect(own.body.identities).toEqual([]);
+    const asOther = async (person: object) => {
+      const answer = await identities.asOtherTenant('post', '/v1/identities/erase', person);
+      const { requestId: _id, ...problem } = answer.body as { requestId: string; status: number };
+      return problem;
+    };
+    const refused = await asOther(request);
+    expect(refused.status).toBe(403);
+    expect(await asOther({ ...request, subject: randomUUID() })).toEqual(refused);
+    const missing = await asOther({ subject: body.subject });
+    expect(missing.status).toBe(404);
+    expect(await asOther({ subject: randomUUID() })).toEqual(missing);
     expect(await isAtAcs(body.communicationUserId)).toBe(true);
   });
 });

@@ -155,7 +155,7 @@ export class AuditController {
     description:
       'These values are stored beside the log: entries, hashes and proofs don’t change. Safe to repeat.',
     responses: { 200: erasureResponse },
-    problems: [413, 415],
+    problems: [404, 413, 415],
   })
   async erase(
     @Body({ schema: erasureRequest }) person: ErasureRequest,

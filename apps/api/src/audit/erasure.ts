@@ -27,7 +27,7 @@ export const erasureResponse = z
     erasedRows: z
       .int()
       .min(0)
-      .meta({ description: 'Number of erased rows; 0 when there were none.' }),
+      .meta({ description: 'Number of erased rows; 0 when they were erased before.' }),
     auditEntry: z.strictObject({ id: z.uuid(), index: z.int().min(0) }),
   })
   .meta({ id: 'ErasureResponse' });

@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { AuditLogService, CheckpointSigners } from '#libs/audit';
+import { AuditLogService, LogKeys } from '#libs/audit';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
 import { checkpointEndpoint, keyLines, keysEndpoint, tileEndpoint } from './log-endpoints.js';
@@ -12,7 +12,7 @@ import { ApiLogPath, LogPath, requireHashTile } from './log-path.js';
 export class LogController {
   constructor(
     private readonly auditLog: AuditLogService,
-    private readonly signers: CheckpointSigners,
+    private readonly logKeys: LogKeys,
   ) {}
 
   @Get('checkpoint')
@@ -31,6 +31,6 @@ export class LogController {
   @Get('keys')
   @Endpoint({ permission: 'AuditLog.Read.All', ...keysEndpoint('private') })
   async keys(): Promise<string> {
-    return keyLines(await this.signers.verifierKeys());
+    return keyLines(await this.logKeys.lines());
   }
 }

@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { CheckpointSigners, LogReader } from '#libs/audit';
+import { LogKeys, LogReader } from '#libs/audit';
 import { Endpoint } from '../http/endpoint.js';
 import { checkpointEndpoint, keyLines, keysEndpoint, tileEndpoint } from './log-endpoints.js';
 import { ApiLogPath, LogPath, requireHashTile } from './log-path.js';
@@ -11,7 +11,7 @@ import { ApiLogPath, LogPath, requireHashTile } from './log-path.js';
 export class PublicLogController {
   constructor(
     private readonly log: LogReader,
-    private readonly signers: CheckpointSigners,
+    private readonly logKeys: LogKeys,
   ) {}
 
   @Get('checkpoint')
@@ -36,6 +36,6 @@ export class PublicLogController {
   @Get('keys')
   @Endpoint({ publicBecause: 'AUDIT_LOG_PUBLIC: public keys', ...keysEndpoint('public') })
   async keys(): Promise<string> {
-    return keyLines(await this.signers.verifierKeys());
+    return keyLines(await this.logKeys.lines());
   }
 }

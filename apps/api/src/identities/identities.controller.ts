@@ -105,7 +105,7 @@ export class IdentitiesController {
     summary:
       'Deletes all identities of a person, in every ACS resource; 202 until ACS has confirmed all',
     responses: { 200: erasureResponse, 202: erasureResponse },
-    problems: [413, 415],
+    problems: [404, 413, 415],
   })
   async erase(
     @Body({ schema: erasureRequest }) person: ErasureRequest,

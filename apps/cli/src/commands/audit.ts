@@ -48,7 +48,7 @@ function verifyCommand(): Command {
     .addOption(
       new Option(
         '--public-key <keys...>',
-        'verifier keys of the log, <name>+<key id>+<base64>; several while one is replaced',
+        'verifier keys of the log as `audit keys` prints them: <name>+<key id>+<base64>, of a retired one with " until <size>"',
       ).env('AUDIT_PUBLIC_KEY'),
     )
     .option('--public-key-file <path>', 'file with verifier keys, one a line')
@@ -90,7 +90,9 @@ function checkpointCommand(): Command {
 
 function keysCommand(composition: CompositionOptions): Command {
   return new Command('keys')
-    .description('Print the public keys of the log, one verifier key a line.')
+    .description(
+      'Print the public keys of the log, one verifier key a line. Retired ones have the size until which they count.',
+    )
     .addOption(databaseOption())
     .addHelpText(
       'after',
@@ -196,7 +198,7 @@ function eraseCommand(composition: CompositionOptions): Command {
     .addOption(databaseOption())
     .addOption(operatorOption())
     .addOption(yesOption())
-    .addHelpText('after', recordedHelp)
+    .addHelpText('after', `\nExit code 1: the log has nothing about the person.\n${recordedHelp}`)
     .action(async (options: EraseOptions) => {
       const { erasePersonalData } = await import('../actions/audit/erase.js');
       await erasePersonalData(options, composition);

@@ -53,7 +53,7 @@ function exportCommand(composition: CompositionOptions): Command {
 function eraseCommand(composition: CompositionOptions): Command {
   return new Command('erase')
     .description(
-      'Delete all identities of a person, at ACS and here. Safe to repeat. Exit code 1 while ACS has not confirmed all.',
+      'Delete all identities of a person, at ACS and here. Safe to repeat. Exit code 1 while ACS has not confirmed all, and for a person without any.',
     )
     .requiredOption('--tenant <id>', 'tenant of the person')
     .requiredOption('--subject <id>', 'subject of the person: for Entra, the object id')

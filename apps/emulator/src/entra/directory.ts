@@ -35,9 +35,13 @@ export function resolveTenant(segment: string): string | undefined {
   });
 }
 
+export function allApps(): SampleApp[] {
+  return Object.values<SampleApp>(SAMPLE_APPS);
+}
+
 /** @throws EntraHttpError for an unknown client id. */
 export function findApp(clientId: string, tenantSegment: string): SampleApp {
-  const app = Object.values<SampleApp>(SAMPLE_APPS).find((known) => known.clientId === clientId);
+  const app = allApps().find((known) => known.clientId === clientId);
   if (app !== undefined) return app;
   throw new EntraHttpError({
     error: 'unauthorized_client',
@@ -47,6 +51,23 @@ export function findApp(clientId: string, tenantSegment: string): SampleApp {
       `'${tenantSegment}'. This can happen if the application has not been installed by the ` +
       'administrator of the tenant or consented to by any user in the tenant.',
   });
+}
+
+/** Whether one of the redirect URIs allows this one. `http://localhost:*` allows any port and path. */
+export function isRedirectUri(uri: string, allowed: readonly string[]): boolean {
+  return allowed.some((pattern) => {
+    if (!pattern.endsWith(':*')) return uri === pattern;
+    const url = URL.parse(uri);
+    const isSameHost = `${url?.protocol}//${url?.hostname}` === pattern.slice(0, -2);
+    return isSameHost && url?.username === '';
+  });
+}
+
+/** Whether a single-page application of this origin may redeem codes of the app. */
+export function isSpaOrigin(origin: string, { spaRedirectUris }: SampleApp): boolean {
+  return spaRedirectUris.some((uri) =>
+    uri.endsWith(':*') ? isRedirectUri(origin, [uri]) : new URL(uri).origin === origin,
+  );
 }
 
 /** @returns `undefined` for an unknown person. */

@@ -31,6 +31,7 @@ describe('discovery', () => {
       jwks_uri: `${entraUrl}/${tenantId}/discovery/v2.0/keys`,
       token_endpoint: `${entraUrl}/${tenantId}/oauth2/v2.0/token`,
       authorization_endpoint: `${entraUrl}/${tenantId}/oauth2/v2.0/authorize`,
+      end_session_endpoint: `${entraUrl}/${tenantId}/oauth2/v2.0/logout`,
     });
     expect(await getJson(`/${tenantId}/${discovery}`)).toMatchObject({
       issuer: `https://sts.windows.net/${tenantId}/`,

@@ -1,9 +1,10 @@
 import type { Route } from '../route.js';
 import { AccessTokens } from './access-tokens.js';
+import { tokenPreflight } from './cross-origin.js';
 import { Grants } from './grants.js';
 import { discoveryDocument, instanceDiscovery, keySet } from './metadata.js';
 import { type MintRequest, mintToken } from './mint.js';
-import { SignIn } from './sign-in.js';
+import { SignIn, signOut } from './sign-in.js';
 import type { SigningKeys } from './signing-keys.js';
 import { TokenEndpoint } from './token-endpoint.js';
 
@@ -70,6 +71,18 @@ export class Entra {
         path: /^\/([^/]+)\/oauth2\/token$/,
         operation: 'token',
         handle: (request) => this.#endpoint.handle(request, request.params[0] ?? '', '1.0'),
+      },
+      {
+        method: 'OPTIONS',
+        path: /^\/[^/]+\/oauth2(?:\/v2\.0)?\/token$/,
+        operation: 'preflight',
+        handle: tokenPreflight,
+      },
+      {
+        method: 'GET',
+        path: /^\/([^/]+)\/oauth2(?:\/v2\.0)?\/logout$/,
+        operation: 'logout',
+        handle: (request) => signOut(request, request.params[0] ?? ''),
       },
       {
         method: 'GET',

@@ -12,17 +12,27 @@ export interface Grant {
 /** The grant of an authorization code. */
 export interface CodeGrant extends Grant {
   readonly redirectUri: string;
+  /** Whether the redirect URI is that of a single-page application. */
+  readonly isSpa: boolean;
   readonly codeChallenge?: string;
   readonly nonce?: string;
 }
 
+/** A grant that refresh tokens stand for. */
+export interface RefreshGrant extends Grant {
+  /** Set for a single-page application: when all refresh tokens of the sign-in expire. */
+  readonly spaExpiresAtMs?: number | undefined;
+}
+
 const CODE_LIFETIME_MS = 10 * 60 * 1000;
+/** As in Entra, of the refresh tokens of single-page applications. Use does not extend it. */
+const SPA_REFRESH_LIFETIME_MS = 24 * 60 * 60 * 1000;
 const MAX_GRANTS = 10_000;
 
 /** The issued authorization codes and refresh tokens: in memory, the newest 10,000 of each. */
 export class Grants {
   readonly #codes = new Map<string, CodeGrant & { readonly expiresAtMs: number }>();
-  readonly #refreshTokens = new Map<string, Grant>();
+  readonly #refreshTokens = new Map<string, RefreshGrant>();
 
   addCode(grant: CodeGrant): string {
     const code = `1.A${randomBytes(48).toString('base64url')}`;
@@ -38,7 +48,7 @@ export class Grants {
     return grant !== undefined && grant.expiresAtMs > Date.now() ? grant : undefined;
   }
 
-  addRefresh(grant: Grant): string {
+  addRefresh(grant: RefreshGrant): string {
     const token = `1.R${randomBytes(48).toString('base64url')}`;
     this.#refreshTokens.set(token, grant);
     dropOldest(this.#refreshTokens);
@@ -46,9 +56,14 @@ export class Grants {
   }
 
   /** As in Entra, a refresh token stays valid after use. */
-  findRefresh(token: string): Grant | undefined {
+  findRefresh(token: string): RefreshGrant | undefined {
     return this.#refreshTokens.get(token);
   }
+}
+
+/** When the refresh tokens of a single-page application expire that signs in now. */
+export function spaExpiry(): number {
+  return Date.now() + SPA_REFRESH_LIFETIME_MS;
 }
 
 function dropOldest(map: Map<string, unknown>): void {

@@ -3,7 +3,11 @@ import type { TokenVersion } from '../fixtures/seed-directory.js';
 import { resolveTenant } from './directory.js';
 import type { SigningKeys } from './signing-keys.js';
 
-const CORS_HEADERS = { 'access-control-allow-origin': '*' };
+/** Public documents: every page may read them. */
+const CORS_HEADERS = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, OPTIONS',
+};
 
 /** The OpenID Connect discovery document of a tenant, or of `common` with an issuer template. */
 export function discoveryDocument(
@@ -29,6 +33,7 @@ export function discoveryDocument(
       issuer: isV1 ? `https://sts.windows.net/${tenant}/` : `${authorityUrl}/${tenant}/v2.0`,
       request_uri_parameter_supported: false,
       authorization_endpoint: isV1 ? `${base}/oauth2/authorize` : `${base}/oauth2/v2.0/authorize`,
+      end_session_endpoint: isV1 ? `${base}/oauth2/logout` : `${base}/oauth2/v2.0/logout`,
       claims_supported: [
         ...['sub', 'iss', 'aud', 'exp', 'iat', 'auth_time', 'acr', 'nonce', 'preferred_username'],
         ...['name', 'tid', 'ver', 'at_hash', 'c_hash', 'email'],

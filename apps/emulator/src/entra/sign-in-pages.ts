@@ -45,6 +45,11 @@ export function errorPage(message: string): ServiceReply {
   );
 }
 
+/** The page after a sign-out without a registered redirect URI. */
+export function signedOutPage(): ServiceReply {
+  return html(200, '<h1>You signed out of your account</h1><p>You may close this window.</p>');
+}
+
 /** The response of `response_mode=form_post` (OAuth 2.0 Form Post Response Mode). */
 export function formPostPage(redirectUri: string, answer: URLSearchParams): ServiceReply {
   const fields = [...answer]

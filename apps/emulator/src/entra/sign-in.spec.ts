@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { SAMPLE_APPS, SAMPLE_PEOPLE, SAMPLE_RESOURCES, SAMPLE_TENANTS } from '../index.js';
 import { claimsOf, postForm, useEmulator } from '../testing.js';
 
@@ -9,16 +9,17 @@ const webApp = SAMPLE_APPS['sample-web-app'].clientId;
 const redirectUri = 'http://localhost:5173/callback';
 
 type Json = Record<string, unknown>;
+type Headers = Record<string, string>;
 
 /** Signs in through the account picker, up to the redirect back. */
 async function signIn(
   who: string,
-  given: { scope?: string; tenant?: string; verifier?: string } = {},
+  given: { scope?: string; tenant?: string; verifier?: string; clientId?: string } = {},
 ): Promise<URL> {
   const { scope = `openid offline_access ${api}/.default`, tenant = running().tenantId } = given;
   const verifier = given.verifier ?? 'v'.repeat(43);
   const query = new URLSearchParams({
-    client_id: webApp,
+    client_id: given.clientId ?? webApp,
     response_type: 'code',
     redirect_uri: redirectUri,
     scope,
@@ -42,14 +43,30 @@ async function signIn(
   return new URL(answer.headers.get('location') ?? '');
 }
 
-async function redeem(code: string, verifier = 'v'.repeat(43)): Promise<Response> {
-  return postForm(`${running().entraUrl}/${running().tenantId}/oauth2/v2.0/token`, {
+const inBrowser = { origin: new URL(redirectUri).origin };
+
+async function redeem(
+  code: string,
+  verifier = 'v'.repeat(43),
+  { headers = inBrowser, clientId = webApp }: { headers?: Headers; clientId?: string } = {},
+): Promise<Response> {
+  const form = {
     grant_type: 'authorization_code',
-    client_id: webApp,
+    client_id: clientId,
     redirect_uri: redirectUri,
     code,
     code_verifier: verifier,
-  });
+  };
+  return postForm(tokenUrl(), form, headers);
+}
+
+async function refresh(token: string, headers: Headers, clientId = webApp): Promise<Response> {
+  const form = { grant_type: 'refresh_token', client_id: clientId, refresh_token: token };
+  return postForm(tokenUrl(), form, headers);
+}
+
+function tokenUrl(): string {
+  return `${running().entraUrl}/${running().tenantId}/oauth2/v2.0/token`;
 }
 
 describe('the authorization code flow', () => {
@@ -73,14 +90,7 @@ describe('the authorization code flow', () => {
     });
     expect(claimsOf(answer.id_token ?? '')).toMatchObject({ aud: webApp, nonce: 'nonce-1' });
 
-    const refreshed = await postForm(
-      `${running().entraUrl}/${running().tenantId}/oauth2/v2.0/token`,
-      {
-        grant_type: 'refresh_token',
-        client_id: webApp,
-        refresh_token: answer.refresh_token ?? '',
-      },
-    );
+    const refreshed = await refresh(answer.refresh_token ?? '', inBrowser);
     const again = claimsOf(((await refreshed.json()) as Record<string, string>).access_token ?? '');
     expect(again).toMatchObject({ oid: claims.oid, scp: claims.scp });
     expect(again.uti).not.toBe(claims.uti);
@@ -126,5 +136,135 @@ describe('the authorization code flow', () => {
       tid: SAMPLE_TENANTS.second.id,
       iss: `${running().entraUrl}/${SAMPLE_TENANTS.second.id}/v2.0`,
     });
+  });
+});
+
+describe('the token endpoint and browsers', () => {
+  const desktopApp = SAMPLE_APPS['sample-desktop-app'].clientId;
+
+  async function codeOf(clientId = webApp): Promise<string> {
+    return (await signIn('alice', { clientId })).searchParams.get('code') ?? '';
+  }
+
+  async function tokensOf(response: Response): Promise<Record<string, string>> {
+    expect(response.status).toBe(200);
+    return (await response.json()) as Record<string, string>;
+  }
+
+  it('shows its responses to the origins of single-page applications, errors as well', async () => {
+    const answers = [await redeem(await codeOf()), await redeem('no-code')];
+    expect(answers.map(({ status }) => status)).toEqual([200, 400]);
+    for (const { headers } of answers) {
+      expect(headers.get('access-control-allow-origin')).toBe(inBrowser.origin);
+      expect(headers.get('vary')).toBe('Origin');
+    }
+  });
+
+  it.each([
+    'https://evil.example',
+    'http://localhost.evil.example:5173',
+    'https://localhost',
+    'null',
+  ])('shows and redeems nothing to another origin: %s', async (origin) => {
+    const response = await redeem(await codeOf(), undefined, { headers: { origin } });
+    expect(response.headers.has('access-control-allow-origin')).toBe(false);
+    expect(await response.json()).toMatchObject({
+      error: 'invalid_request',
+      error_codes: [9002326],
+    });
+    const preflight = await fetch(tokenUrl(), { method: 'OPTIONS', headers: { origin } });
+    expect(preflight.headers.has('access-control-allow-origin')).toBe(false);
+  });
+
+  it('answers the preflight of a single-page application', async () => {
+    const response = await fetch(tokenUrl(), {
+      method: 'OPTIONS',
+      headers: { ...inBrowser, 'access-control-request-headers': 'x-client-sku' },
+    });
+    expect(response.status).toBe(200);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'access-control-allow-origin': inBrowser.origin,
+      'access-control-allow-methods': 'POST, OPTIONS',
+      'access-control-allow-headers': 'x-client-sku',
+    });
+  });
+
+  it('redeems codes and refresh tokens of single-page applications in browsers only', async () => {
+    const outside = await redeem(await codeOf(), undefined, { headers: {} });
+    expect(await outside.json()).toMatchObject({ error_codes: [9002327] });
+    const { refresh_token = '' } = await tokensOf(await redeem(await codeOf()));
+    const refreshed = await refresh(refresh_token, {});
+    expect(await refreshed.json()).toMatchObject({ error_codes: [9002327] });
+  });
+
+  it('redeems codes and refresh tokens of other applications outside browsers only', async () => {
+    const given = { clientId: desktopApp };
+    const inside = await redeem(await codeOf(desktopApp), undefined, given);
+    expect(inside.headers.has('access-control-allow-origin')).toBe(false);
+    expect(await inside.json()).toMatchObject({ error_codes: [9002326] });
+    const outside = await redeem(await codeOf(desktopApp), undefined, { ...given, headers: {} });
+    const { refresh_token = '' } = await tokensOf(outside);
+    expect((await refresh(refresh_token, {}, desktopApp)).status).toBe(200);
+    const refreshed = await refresh(refresh_token, inBrowser, desktopApp);
+    expect(await refreshed.json()).toMatchObject({ error_codes: [9002326] });
+  });
+
+  it('gives no token for a secret that a page sends', async () => {
+    const { clientId, clientSecret = '' } = SAMPLE_APPS['crm-service'];
+    const form = {
+      grant_type: 'client_credentials',
+      client_id: clientId,
+      client_secret: clientSecret,
+      scope: `${api}/.default`,
+    };
+    const response = await postForm(tokenUrl(), form, inBrowser);
+    expect(await response.json()).toMatchObject({ error_codes: [9002326] });
+    expect(response.headers.has('access-control-allow-origin')).toBe(false);
+  });
+
+  it('refreshes a single-page application for 24 hours after the sign-in, however often', async () => {
+    const signedInAt = Date.now();
+    const { refresh_token: first = '' } = await tokensOf(await redeem(await codeOf()));
+    const clock = vi.spyOn(Date, 'now');
+    try {
+      clock.mockReturnValue(signedInAt + 23 * 3_600_000);
+      const { refresh_token: second = '' } = await tokensOf(await refresh(first, inBrowser));
+      clock.mockReturnValue(signedInAt + 25 * 3_600_000);
+      const late = await refresh(second, inBrowser);
+      expect(await late.json()).toMatchObject({ error: 'invalid_grant', error_codes: [700084] });
+    } finally {
+      clock.mockRestore();
+    }
+  });
+});
+
+describe('the end session endpoint', () => {
+  async function signOut(parameters: Record<string, string>): Promise<Response> {
+    const metadata = await fetch(
+      `${running().entraUrl}/${running().tenantId}/v2.0/.well-known/openid-configuration`,
+    );
+    const { end_session_endpoint } = (await metadata.json()) as Record<string, string>;
+    const query = new URLSearchParams(parameters).toString();
+    return fetch(`${end_session_endpoint ?? ''}?${query}`, { redirect: 'manual' });
+  }
+
+  it('sends the browser back to a registered URI, with the state', async () => {
+    const response = await signOut({ post_logout_redirect_uri: redirectUri, state: 'state-2' });
+    expect(response.status).toBe(302);
+    expect(response.headers.get('location')).toBe(`${redirectUri}?state=state-2`);
+  });
+
+  it.each([
+    {},
+    { post_logout_redirect_uri: 'https://evil.example/' },
+    { post_logout_redirect_uri: redirectUri, client_id: SAMPLE_APPS['crm-service'].clientId },
+  ])('shows a page in place of a redirect to %j', async (parameters) => {
+    const response = await signOut(parameters);
+    expect(response.status).toBe(200);
+    expect(await response.text()).toContain('You signed out');
+  });
+
+  it('refuses an unknown client', async () => {
+    expect((await signOut({ client_id: 'nobody' })).status).toBe(400);
   });
 });

@@ -1,8 +1,10 @@
 import type { ServiceReply, ServiceRequest } from '../route.js';
 import type { SampleApp } from '../fixtures/seed-directory.js';
 import {
+  allApps,
   consentedScopes,
   findApp,
+  isRedirectUri,
   parseScopes,
   peopleOf,
   type RequestedScopes,
@@ -10,7 +12,7 @@ import {
 } from './directory.js';
 import { describeEntraError, type EntraError, EntraHttpError } from './entra-errors.js';
 import type { Grants } from './grants.js';
-import { errorPage, formPostPage, peoplePage } from './sign-in-pages.js';
+import { errorPage, formPostPage, peoplePage, signedOutPage } from './sign-in-pages.js';
 
 type ResponseMode = 'query' | 'fragment' | 'form_post';
 
@@ -64,6 +66,7 @@ export class SignIn {
           person,
           wanted,
           redirectUri: authorization.redirectUri,
+          isSpa: isRedirectUri(authorization.redirectUri, authorization.client.spaRedirectUris),
           ...(challenge === null ? {} : { codeChallenge: challenge }),
           ...(nonce === null ? {} : { nonce }),
         });
@@ -71,6 +74,24 @@ export class SignIn {
       });
     });
   }
+}
+
+/**
+ * The end session endpoint: no session exists, so it only sends the browser back, to a redirect URI of
+ * the app or, without `client_id`, of any app (OpenID Connect RP-Initiated Logout, section 2).
+ */
+export function signOut({ query }: ServiceRequest, segment: string): ServiceReply {
+  return withPages(() => {
+    const clientId = query.get('client_id');
+    const apps = clientId === null ? allApps() : [findApp(clientId, segment)];
+    const redirectUri = query.get('post_logout_redirect_uri') ?? '';
+    const allowed = apps.flatMap((app) => [...app.redirectUris, ...app.spaRedirectUris]);
+    if (!isRedirectUri(redirectUri, allowed)) return signedOutPage();
+    const url = new URL(redirectUri);
+    const state = query.get('state');
+    if (state !== null) url.searchParams.set('state', state);
+    return { status: 302, headers: { location: url.href, 'cache-control': 'no-store' } };
+  });
 }
 
 const LOGIN_REQUIRED: EntraError = {
@@ -88,7 +109,8 @@ const UNKNOWN_PERSON: EntraError = {
 function readRequest(parameters: URLSearchParams, segment: string): AuthorizationRequest {
   const client = findApp(parameters.get('client_id') ?? '', segment);
   const redirectUri = parameters.get('redirect_uri') ?? '';
-  if (!client.redirectUris.some((allowed) => isAllowed(redirectUri, allowed))) {
+  const { redirectUris, spaRedirectUris } = client;
+  if (!isRedirectUri(redirectUri, [...redirectUris, ...spaRedirectUris])) {
     throw new EntraHttpError({
       error: 'invalid_request',
       number: 50011,
@@ -179,12 +201,4 @@ function sendBack(
       url.searchParams.set(name, value);
     });
   return { status: 302, headers: { location: url.href, 'cache-control': 'no-store' } };
-}
-
-/** `http://localhost:*` allows any port and path of localhost, as Entra does for native clients. */
-function isAllowed(redirectUri: string, allowed: string): boolean {
-  if (!allowed.endsWith(':*')) return redirectUri === allowed;
-  if (!URL.canParse(redirectUri)) return false;
-  const { protocol, hostname, username } = new URL(redirectUri);
-  return `${protocol}//${hostname}` === allowed.slice(0, -2) && username === '';
 }

@@ -2,13 +2,14 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ServiceReply, ServiceRequest } from '../route.js';
 import {
   type SampleApp,
-  type SamplePerson,
   SAMPLE_RESOURCES,
   SAMPLE_TENANTS,
   type TokenVersion,
 } from '../fixtures/seed-directory.js';
 import { type AccessTokens, TOKEN_LIFETIME_SECONDS } from './access-tokens.js';
+import { requireClientType, sharingHeaders } from './cross-origin.js';
 import {
+  allApps,
   consentedScopes,
   findApp,
   findPerson,
@@ -18,7 +19,7 @@ import {
   resolveTenant,
 } from './directory.js';
 import { EntraHttpError, malformedGrant, missingParameter } from './entra-errors.js';
-import type { Grants } from './grants.js';
+import { type CodeGrant, type Grants, type RefreshGrant, spaExpiry } from './grants.js';
 
 const ON_BEHALF_OF = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
@@ -31,18 +32,45 @@ export class TokenEndpoint {
 
   handle(request: ServiceRequest, segment: string, endpoint: TokenVersion): ServiceReply {
     const form = new URLSearchParams(request.body.toString());
+    const apps = allApps().filter(({ clientId }) => clientId === form.get('client_id'));
+    const { headers, ...reply } = this.#answer(request, form, segment, endpoint);
+    return { ...reply, headers: { ...headers, ...sharingHeaders(request, apps) } };
+  }
+
+  #answer(
+    request: ServiceRequest,
+    form: URLSearchParams,
+    segment: string,
+    endpoint: TokenVersion,
+  ): ServiceReply {
+    try {
+      return this.#redeem(request, form, segment, endpoint);
+    } catch (error) {
+      if (error instanceof EntraHttpError) return error.reply;
+      throw error;
+    }
+  }
+
+  #redeem(
+    request: ServiceRequest,
+    form: URLSearchParams,
+    segment: string,
+    endpoint: TokenVersion,
+  ): ServiceReply {
     const grantType = required(form, 'grant_type');
     const tenantId = resolveTenant(segment);
     const client = authenticateClient(request, form, segment);
     request.caller = client.clientId;
     switch (grantType) {
       case 'client_credentials':
+        requireClientType(request, client, false);
         return this.#clientCredentials(form, client, tenantId, endpoint);
       case 'authorization_code':
-        return this.#authorizationCode(form, client, endpoint);
+        return this.#authorizationCode(request, form, client, endpoint);
       case 'refresh_token':
-        return this.#refresh(form, client, endpoint);
+        return this.#refresh(request, form, client, endpoint);
       case ON_BEHALF_OF:
+        requireClientType(request, client, false);
         return this.#onBehalfOf(form, client, endpoint);
       default:
         throw new EntraHttpError({
@@ -87,6 +115,7 @@ export class TokenEndpoint {
   }
 
   #authorizationCode(
+    request: ServiceRequest,
     form: URLSearchParams,
     client: SampleApp,
     endpoint: TokenVersion,
@@ -103,18 +132,37 @@ export class TokenEndpoint {
           'The reply address does not match the reply address provided when requesting Authorization code.',
       });
     }
+    requireClientType(request, client, grant.isSpa);
     checkProofKey(grant.codeChallenge, form.get('code_verifier'));
-    return this.#signIn(endpoint, client, grant.person, grant.wanted, grant.nonce);
+    return this.#signIn(endpoint, client, {
+      ...grant,
+      spaExpiresAtMs: grant.isSpa ? spaExpiry() : undefined,
+    });
   }
 
-  #refresh(form: URLSearchParams, client: SampleApp, endpoint: TokenVersion): ServiceReply {
+  #refresh(
+    request: ServiceRequest,
+    form: URLSearchParams,
+    client: SampleApp,
+    endpoint: TokenVersion,
+  ): ServiceReply {
     const grant = this.grants.findRefresh(required(form, 'refresh_token'));
     if (grant?.clientId !== client.clientId) {
       throw new EntraHttpError(malformedGrant());
     }
+    const { spaExpiresAtMs } = grant;
+    requireClientType(request, client, spaExpiresAtMs !== undefined);
+    if (spaExpiresAtMs !== undefined && spaExpiresAtMs <= Date.now()) {
+      throw new EntraHttpError({
+        error: 'invalid_grant',
+        number: 700084,
+        message:
+          "The refresh token was issued to a single page app (SPA), and therefore has a fixed, limited lifetime of 1.00:00:00, which can't be extended. It is now expired and a new sign in request must be sent by the SPA to the sign in page.",
+      });
+    }
     const scope = form.get('scope');
     const wanted = scope === null ? grant.wanted : parseScopes(scope);
-    return this.#signIn(endpoint, client, grant.person, wanted);
+    return this.#signIn(endpoint, client, { ...grant, wanted });
   }
 
   #onBehalfOf(form: URLSearchParams, client: SampleApp, endpoint: TokenVersion): ServiceReply {
@@ -140,15 +188,18 @@ export class TokenEndpoint {
         message: `Application '${client.clientId}' is not allowed to make application on-behalf-of calls.`,
       });
     }
-    return this.#signIn(endpoint, client, person, requestedResource(form, endpoint));
+    const { clientId } = client;
+    return this.#signIn(endpoint, client, {
+      clientId,
+      person,
+      wanted: requestedResource(form, endpoint),
+    });
   }
 
   #signIn(
     endpoint: TokenVersion,
     client: SampleApp,
-    person: SamplePerson,
-    wanted: RequestedScopes,
-    nonce?: string,
+    { person, wanted, nonce, spaExpiresAtMs }: RefreshGrant & Pick<CodeGrant, 'nonce'>,
   ): ServiceReply {
     const scopes = consentedScopes(person, wanted);
     const claims = this.tokens.delegatedClaims({
@@ -165,7 +216,14 @@ export class TokenEndpoint {
       scope: scopes.map((name) => `${wanted.identifier}/${name}`).join(' '),
       access_token: this.tokens.sign(claims),
       ...(wanted.protocol.includes('offline_access')
-        ? { refresh_token: this.grants.addRefresh({ clientId: client.clientId, person, wanted }) }
+        ? {
+            refresh_token: this.grants.addRefresh({
+              clientId: client.clientId,
+              person,
+              wanted,
+              spaExpiresAtMs,
+            }),
+          }
         : {}),
       ...(wanted.protocol.includes('openid') ? { id_token: this.tokens.sign(idToken) } : {}),
     });

@@ -69,16 +69,56 @@ describe('encodeEntry', () => {
     );
   });
 
-  it('replaces personal values by salted hashes', () => {
-    const first = encodeEntry(issued(), now);
-    const second = encodeEntry(issued(), now);
-    expect(first.entry.personal?.clientAddress).not.toBe(second.entry.personal?.clientAddress);
-    const [values] = first.personal;
-    const salted = Buffer.concat([
-      values?.salts.subarray(0, 16) ?? Buffer.of(),
-      Buffer.from('203.0.113.0'),
-    ]);
-    expect(first.entry.personal?.clientAddress).toBe(hash('sha256', salted, 'base64url'));
+  it('records each personal value as its hash with a salt of its own', () => {
+    // All values are equal, and so would be the hashes of values that share a salt.
+    const same = 'the same text everywhere';
+    const equal: AuditEvent = {
+      ...issued(),
+      actor: { ...alice, displayName: same },
+      displayName: same,
+      request: { requestId: 'r', clientAddress: same, userAgent: same },
+    };
+    const salts = new Set<string>();
+    const hashes = new Set<string>();
+    for (let nth = 0; nth < 1_000; nth += 1) {
+      const { entry, personal } = encodeEntry(equal, now);
+      const own = personal.flatMap((values) =>
+        Array.from({ length: values.salts.length / 16 }, (_, at) =>
+          values.salts.subarray(at * 16, (at + 1) * 16),
+        ),
+      );
+      const expected = own.map((salt) =>
+        hash('sha256', Buffer.concat([salt, Buffer.from(same)]), 'base64url'),
+      );
+      const recorded = entry.personal;
+      expect(Object.keys(recorded ?? {})).toHaveLength(4);
+      expect([
+        recorded?.clientAddress,
+        recorded?.userAgent,
+        recorded?.actorDisplayName,
+        recorded?.targetDisplayName,
+      ]).toEqual(expected);
+      for (const salt of own) salts.add(salt.toString('hex'));
+      for (const digest of expected) hashes.add(digest);
+    }
+    expect(salts.size).toBe(4_000);
+    expect(hashes.size).toBe(4_000);
+  });
+
+  it('has no salt and no hash for a value that is absent', () => {
+    const { entry, personal } = encodeEntry(
+      { ...issued(), request: { requestId: 'r', userAgent: 'agent' } },
+      now,
+    );
+    expect(personal.map(({ salts }) => salts.length)).toEqual([32]);
+    expect(Object.keys(entry.personal ?? {})).toEqual(['actorDisplayName', 'userAgent']);
+    const system: AuditEvent = {
+      action: 'policy.load',
+      outcome: 'success',
+      actor: { kind: 'system', name: 'policy' },
+    };
+    expect(encodeEntry(system, now)).toMatchObject({ personal: [] });
+    expect(encodeEntry(system, now).entry.personal).toBeUndefined();
   });
 });
 

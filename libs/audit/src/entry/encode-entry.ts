@@ -42,6 +42,14 @@ export function encodeEntry(event: AuditEvent, recordedAtMs: number): EncodedEnt
     : encodeWithin(event, rest, TIGHT_LIMITS);
 }
 
+/** The same entry, recorded at another time. */
+export function withRecordedAt(encoded: EncodedEntry, recordedAtMs: number): EncodedEntry {
+  const id = uuidV7Bytes(recordedAtMs);
+  // The members keep their places, so that the order stays canonical.
+  const entry = { ...encoded.entry, id: uuidText(id), recordedAt: toRecordedAt(recordedAtMs) };
+  return { ...encoded, id, recordedAtMs, entry, leaf: Buffer.from(JSON.stringify(entry)) };
+}
+
 function encodeWithin(
   event: AuditEvent,
   rest: Omit<EncodedEntry, 'entry' | 'leaf'>,

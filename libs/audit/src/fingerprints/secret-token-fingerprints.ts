@@ -10,7 +10,8 @@ import { type TokenFingerprint, TokenFingerprints } from './token-fingerprints.j
 export class SecretTokenFingerprints extends TokenFingerprints implements OnApplicationBootstrap {
   constructor(
     private readonly secrets: SecretStore,
-    @Inject(auditSettings.key) private readonly settings: AuditSettings,
+    @Inject(auditSettings.key)
+    private readonly settings: Pick<AuditSettings, 'fingerprintKeySecret'>,
     private readonly readiness: ReadinessChecks,
   ) {
     super();

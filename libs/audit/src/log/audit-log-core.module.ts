@@ -5,6 +5,7 @@ import { LogConnection } from '../postgres/log-connection.js';
 import { AuditEntryEvents } from '../trail/audit-entry-events.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import { ClockBound } from './clock-bound.js';
+import { LogKeys } from './log-keys.js';
 import { RollbackDetector } from './rollback-detector.js';
 import { Sequencer } from './sequencer.js';
 
@@ -17,6 +18,7 @@ import { Sequencer } from './sequencer.js';
     CheckpointSigners,
     ClockBound,
     LogConnection,
+    LogKeys,
     RollbackDetector,
     Sequencer,
   ],
@@ -26,6 +28,7 @@ import { Sequencer } from './sequencer.js';
     CheckpointSigners,
     ClockBound,
     LogConnection,
+    LogKeys,
     RollbackDetector,
     Sequencer,
   ],

@@ -28,11 +28,6 @@ export class CheckpointSigners {
     return Promise.all(this.settings.signingKeySecrets.map(async (name) => this.#signer(name)));
   }
 
-  /** The public keys as verifiers configure them: `<name>+<key id>+<base64 of type and public key>`. */
-  async verifierKeys(): Promise<string[]> {
-    return (await this.current()).map(({ verifier }) => verifier.toString());
-  }
-
   async #signer(name: string): Promise<NoteSigner> {
     return this.secrets.readParsed(name, (secret) => {
       const known = this.#signers.get(name);

@@ -49,7 +49,7 @@ export class FunctionAppend {
         const { entries, fromSize } = next.addition;
         await flyInTransaction(transaction, [
           ...copyEntries(entries, fromSize),
-          ...insertHead(next.addition, new Set()),
+          ...insertHead(next.addition, { fingerprint: new Set(), signing: undefined }),
         ]);
         built = next;
       });

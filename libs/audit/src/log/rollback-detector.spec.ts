@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { AuditUnavailable } from '../errors.js';
 import { issued } from '../testing/sample-events.js';
-import { openTestLog } from '../testing/test-log.js';
+import { openTestLog, type TestLog } from '../testing/test-log.js';
 
 describe('RollbackDetector', () => {
   let database: TestDatabase;
@@ -97,14 +97,110 @@ describe('RollbackDetector', () => {
     await restarted.close();
     await own.drop();
   });
+
+  // Each cause is undone before it is found a second time: what was found once stays found.
+  it.each<[string, (log: TestLog) => Promise<unknown>]>([
+    ['an append', async ({ trail }) => expectRefused(trail.record(issued()))],
+    ['a reader', async ({ reader }) => expectRefused(reader.checkpoint())],
+    ['the readiness check', async ({ readiness }) => readiness.ask()],
+  ])(
+    'refuses until the restart after %s found the log too short, also when it is whole again',
+    async (_who, find) => {
+      const own = await testDatabase();
+      const log = await openTestLog(own.serviceUrl);
+      for (let n = 0; n < 3; n += 1) await log.trail.record(issued());
+      await asSuperuser(
+        own,
+        'CREATE TABLE cut AS TABLE audit_head',
+        'DELETE FROM audit_head WHERE size > 1',
+      );
+      await find(log);
+      await asSuperuser(own, 'INSERT INTO audit_head SELECT * FROM cut WHERE size > 1');
+
+      await expectRefused(log.trail.record(issued()));
+      await expectRefused(log.reader.checkpoint());
+      const reason = 'the log is shorter than before';
+      expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: false, reason } });
+      await log.close();
+      await expectRecording(own);
+    },
+  );
+
+  it('refuses until the restart after an append found a wrong root, which nothing else looks at', async () => {
+    const own = await testDatabase();
+    const log = await openTestLog(own.serviceUrl);
+    await log.trail.record(issued());
+    const other = await openTestLog(own.serviceUrl);
+    await other.trail.record(issued());
+    await other.close();
+    const flip = `UPDATE audit_head SET root = set_byte(root, 0, get_byte(root, 0) # 1) WHERE size = 2`;
+    await asSuperuser(own, flip);
+    expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true } });
+    await expectRefused(log.trail.record(issued()));
+    await asSuperuser(own, flip);
+
+    await expectRefused(log.trail.record(issued()));
+    await expectRefused(log.reader.checkpoint());
+    const reason = 'the stored hashes do not give the stored root';
+    expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: false, reason } });
+    await log.close();
+    await expectRecording(own);
+  });
+
+  it.each<[string, (log: TestLog) => Promise<unknown>]>([
+    ['an append', async ({ trail }) => expectRefused(trail.record(issued()))],
+    ['a reader', async ({ reader }) => expectRefused(reader.checkpoint())],
+    ['the readiness check', async ({ readiness }) => readiness.ask()],
+  ])(
+    'refuses until the restart after %s found a checkpoint file that the log did not sign',
+    async (who, find) => {
+      const own = await testDatabase();
+      const checkpointFile = join(directory, `foreign-${who}`);
+      await writeFile(checkpointFile, 'log.example/audit\n7\nAAAA\n\n— log.example/audit AAAA\n');
+      const log = await openTestLog(own.serviceUrl, { checkpointFile });
+      await find(log);
+      await rm(checkpointFile);
+
+      await expectRefused(log.trail.record(issued()));
+      await expectRefused(log.reader.checkpoint());
+      const reason = 'the checkpoint file is not one of this log';
+      expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: false, reason } });
+      await log.close();
+      await expectRecording(own);
+    },
+  );
 });
 
-async function rollBackTo({ superuserUrl }: TestDatabase, size: number): Promise<void> {
+async function expectRefused(attempt: Promise<unknown>): Promise<void> {
+  await expect(attempt).rejects.toThrow(AuditUnavailable);
+}
+
+/** A process that starts now finds nothing wrong. */
+async function expectRecording(database: TestDatabase): Promise<void> {
+  const log = await openTestLog(database.serviceUrl);
+  await log.trail.record(issued());
+  expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true } });
+  await log.close();
+  await database.drop();
+}
+
+async function rollBackTo(database: TestDatabase, size: number): Promise<void> {
+  await asSuperuser(
+    database,
+    `DELETE FROM audit_entry WHERE entry_index >= ${size}`,
+    `DELETE FROM audit_personal WHERE entry_index >= ${size}`,
+    `DELETE FROM audit_head WHERE size > ${size}`,
+  );
+}
+
+/** Runs statements that no trigger refuses. */
+async function asSuperuser(
+  { superuserUrl }: TestDatabase,
+  ...statements: readonly string[]
+): Promise<void> {
   const superuser = new pg.Client({ connectionString: superuserUrl });
   await superuser.connect();
   await superuser.query(`SET session_replication_role = replica`);
-  await superuser.query('DELETE FROM audit_entry WHERE entry_index >= $1', [size]);
-  await superuser.query('DELETE FROM audit_personal WHERE entry_index >= $1', [size]);
-  await superuser.query('DELETE FROM audit_head WHERE size > $1', [size]);
+  for (const statement of statements) await superuser.query(statement);
   await superuser.end();
 }

@@ -6,6 +6,7 @@ import {
   parseCheckpoint,
   parseNote,
   TransparencyLogError,
+  UnverifiedNote,
   verifyContinuation,
 } from '#libs/transparency-log';
 import { AuditUnavailable, LogDamaged } from '../errors.js';
@@ -14,6 +15,7 @@ import { readSignedHead, readTile, type SignedHead } from '../postgres/log-queri
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { CheckpointFile } from './checkpoint-file.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
+import { LogKeys } from './log-keys.js';
 
 /** After this time without another failure the next append tries whether recording works again. */
 const APPEND_FAILURE_MS = 15_000;
@@ -36,6 +38,7 @@ export class RollbackDetector implements OnApplicationBootstrap {
   constructor(
     private readonly database: Database,
     private readonly signers: CheckpointSigners,
+    private readonly keys: LogKeys,
     private readonly readiness: ReadinessChecks,
     private readonly logger: Logger,
     private readonly metrics: AuditMetrics,
@@ -129,7 +132,6 @@ export class RollbackDetector implements OnApplicationBootstrap {
         ...(this.#fileFault !== undefined && { degradation: this.#fileFault }),
       };
     } catch (error) {
-      if (error instanceof LogDamaged) this.#damage ??= error;
       if (error instanceof LogDamaged) return { isReady: false, reason: error.finding };
       throw error;
     }
@@ -143,14 +145,22 @@ export class RollbackDetector implements OnApplicationBootstrap {
       if (checkpoint.size > this.#latestSize) this.#latest = checkpoint;
     } catch (cause) {
       if (!(cause instanceof TransparencyLogError)) throw cause;
-      throw new LogDamaged('the checkpoint file is not one of this log', { cause });
+      throw (this.#damage ??= new LogDamaged('the checkpoint file is not one of this log', {
+        cause,
+      }));
     }
   }
 
   /** @throws TransparencyLogError unless the log signed the checkpoint */
   async #open(note: string): Promise<Checkpoint> {
     const verifiers = (await this.signers.current()).map(({ verifier }) => verifier);
-    return openCheckpoint(note, { origin: this.settings.origin, verifiers }).checkpoint;
+    try {
+      return openCheckpoint(note, { origin: this.settings.origin, verifiers }).checkpoint;
+    } catch (error) {
+      if (!(error instanceof UnverifiedNote)) throw error;
+      // Written before its key was retired.
+      return openCheckpoint(note, await this.keys.trust()).checkpoint;
+    }
   }
 
   /** Reads even without a checkpoint: readiness also means that the log can be read. */
@@ -160,9 +170,8 @@ export class RollbackDetector implements OnApplicationBootstrap {
     if (!latest || latest.size === 0) return head;
     const finding = await this.#findDamage(latest, head);
     if (finding === undefined) return head;
-    this.#damage ??= new LogDamaged(finding);
     this.logger.error({ size: latest.size, finding }, 'audit log damaged');
-    throw this.#damage;
+    throw (this.#damage ??= new LogDamaged(finding));
   }
 
   /** A head of the latest checkpoint's size proves nothing: the tree must continue the checkpoint's tree. */

@@ -6,7 +6,7 @@ import {
   signCheckpoint,
   type TreeFrontier,
 } from '#libs/transparency-log';
-import { type EncodedEntry, encodeEntry } from '../entry/encode-entry.js';
+import { type EncodedEntry, withRecordedAt } from '../entry/encode-entry.js';
 import {
   type Addition,
   BEGIN,
@@ -24,12 +24,13 @@ import {
   toLeafHashes,
 } from '../postgres/append-statements.js';
 import {
+  type ChangeGroup,
   expectingStep,
   groupChanges,
   rejectedPlaces,
   verdictStep,
 } from '../postgres/change-steps.js';
-import { FlightLost, type Step } from '../postgres/flight.js';
+import { FlightLost, type Step, type StepRows } from '../postgres/flight.js';
 import { type Backend, LogConnection } from '../postgres/log-connection.js';
 import type { SignedHead } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
@@ -52,6 +53,17 @@ export interface PendingRecord {
   readonly encoded: readonly EncodedEntry[];
 }
 
+/** The records of one append. */
+export interface PendingBatch {
+  /** In the order of their entries. One alone when its write is a function. */
+  readonly records: readonly PendingRecord[];
+  /**
+   * Leaves out records whose callers are gone, and adds those that have arrived since. Called before any
+   * of them is sent, when this process has waited for the lock.
+   */
+  readonly refill: () => void;
+}
+
 /** The entries of a record with the index of the first, or the error of its write. */
 export type AppendResult =
   { readonly firstIndex: number; readonly entries: readonly EncodedEntry[] } | Rejection;
@@ -60,7 +72,7 @@ interface Rejection {
   readonly rejection: unknown;
 }
 
-/** A result for each record, and the new head unless every record was rejected. */
+/** A result for each record of the batch as it is then, and the new head unless every record was rejected. */
 export interface AppendOutcome {
   readonly results: readonly AppendResult[];
   readonly head?: SignedHead;
@@ -78,14 +90,16 @@ const BATCHES_AFTER_CONTENTION = 50;
  * changes, add the new head with its signed checkpoint. Calls must not overlap.
  *
  * One flight suffices while this process alone appends: everything is computed before it, from the head
- * that this process committed last. If the head is another one, or a change does not hold, nothing is
- * left behind, and two flights follow: one locks and reads the head and makes the changes, the other adds
- * the entries of the records whose changes hold.
+ * that this process committed last. If the head is another one, nothing is left behind, and two flights
+ * follow: one locks and reads the head, the other sends what has been pooled until then. If a change does
+ * not hold, nothing is left behind either, and the first of two flights makes the changes, so that the
+ * second adds the entries of those that hold.
  */
 @Injectable()
 export class Sequencer {
   readonly #cache = new FrontierCache();
   readonly #knownKeys = new Set<string>();
+  #newestSigningKeys: readonly string[] | undefined;
   readonly #functions: FunctionAppend;
   readonly #check: CommitCheck;
   #batchesInTwo = 0;
@@ -106,33 +120,32 @@ export class Sequencer {
    * Commits the records in their order. Returns only when it is known whether they were committed,
    * however long the database is away.
    *
-   * @param records one alone when its write is a function
    * @param timeoutMs the time that the server has for each statement
    * @throws any error when nothing was committed
    */
-  async append(records: readonly PendingRecord[], timeoutMs: number): Promise<AppendOutcome> {
+  async append(batch: PendingBatch, timeoutMs: number): Promise<AppendOutcome> {
     const signers = await this.signers.current();
-    await this.clockBound.assertWithin(timesOf(records));
-    const [first] = records;
+    await this.clockBound.assertWithin(timesOf(batch.records));
+    const [first] = batch.records;
     if (typeof first?.write === 'function') {
       return this.#appendWithFunction(first, first.write, signers);
     }
     const known = this.#cache.known;
     if (known && this.#batchesInTwo === 0) {
       try {
-        return await this.#appendInOne(records, known, known.frontier, signers, timeoutMs);
+        return await this.#appendInOne(batch.records, known, known.frontier, signers, timeoutMs);
       } catch (error) {
-        const state = sqlState(error);
-        if (state === HEAD_MOVED) this.#batchesInTwo = BATCHES_AFTER_CONTENTION;
-        else if (state !== CHANGE_REJECTED && !isConstraint(error)) throw error;
+        if (isRefusal(error)) return this.#appendWhatHolds(batch.records, signers, timeoutMs);
+        if (sqlState(error) !== HEAD_MOVED) throw error;
+        this.#batchesInTwo = BATCHES_AFTER_CONTENTION;
       }
     }
     this.#batchesInTwo = Math.max(0, this.#batchesInTwo - 1);
     try {
-      return await this.#appendInTwo(records, signers, timeoutMs);
+      return await this.#appendInTwo(batch, signers, timeoutMs);
     } catch (error) {
-      if (!isConstraint(error)) throw error;
-      return this.#appendOneByOne(records, signers, timeoutMs, error);
+      if (!isRefusal(error)) throw error;
+      return this.#appendWhatHolds(batch.records, signers, timeoutMs);
     }
   }
 
@@ -158,34 +171,95 @@ export class Sequencer {
       // The lock comes last, when the server has received the rows: it is held for as short as possible.
       lockHeadAt(known),
       ...changes.map(expectingStep),
-      ...insertHead(addition, this.#knownKeys),
+      ...insertHead(addition, { fingerprint: this.#knownKeys, signing: this.#newestSigningKeys }),
     ];
     await this.#commit(steps, addition, timeoutMs, await this.connection.connect());
     return { results, head: headOf(addition) };
   }
 
+  /** Waits for the lock, and sends all that has been pooled meanwhile. */
   async #appendInTwo(
+    batch: PendingBatch,
+    signers: readonly NoteSigner[],
+    timeoutMs: number,
+  ): Promise<AppendOutcome> {
+    const backend = await this.connection.connect();
+    try {
+      const { head, frontier } = await this.#lock(timeoutMs, backend);
+      batch.refill();
+      const { records } = batch;
+      if (records.length === 0) {
+        await this.connection.fly([ROLLBACK], timeoutMs);
+        return { results: [] };
+      }
+      const changes = groupChanges(records.map(({ write }) => rowChange(write)));
+      const results = assignIndexes(records, head);
+      const addition = this.#additionOf(results, frontier, signers);
+      const steps = [
+        ...changes.map(expectingStep),
+        ...copyEntries(addition.entries, addition.fromSize),
+        ...insertHead(addition, { fingerprint: this.#knownKeys, signing: undefined }),
+        COMMIT,
+      ];
+      await this.#commit(steps, addition, timeoutMs, backend);
+      return { results, head: headOf(addition) };
+    } catch (error) {
+      // The transaction block may still be open: a new connection is cheaper than to find out.
+      this.connection.cut();
+      throw error;
+    }
+  }
+
+  /** Begins a transaction block, locks the log and makes the changes. */
+  async #lock(
+    timeoutMs: number,
+    backend: Backend,
+    changes: readonly ChangeGroup[] = [],
+  ): Promise<{
+    readonly head: LogHead | undefined;
+    readonly frontier: TreeFrontier;
+    readonly verdicts: readonly StepRows[];
+  }> {
+    const knownSize = this.#cache.known?.size ?? 0;
+    const [, headRows = [], hashRows = [], ...verdicts] = await this.connection.fly(
+      [
+        BEGIN,
+        lockHead(timeoutMs),
+        leafHashesAfter(knownSize, MAX_FOLLOWED_ENTRIES),
+        ...changes.map(verdictStep),
+      ],
+      timeoutMs,
+      backend,
+    );
+    const head = toHead(headRows);
+    const followed = toLeafHashes(hashRows);
+    const frontier = await this.#cache.frontierAt(head, this.connection, followed);
+    return { head, frontier, verdicts };
+  }
+
+  /** Appends the records whose changes hold and violate no constraint. */
+  async #appendWhatHolds(
+    records: readonly PendingRecord[],
+    signers: readonly NoteSigner[],
+    timeoutMs: number,
+  ): Promise<AppendOutcome> {
+    try {
+      return await this.#appendByVerdicts(records, signers, timeoutMs);
+    } catch (error) {
+      if (!isConstraint(error)) throw error;
+      return this.#appendOneByOne(records, signers, timeoutMs, error);
+    }
+  }
+
+  async #appendByVerdicts(
     records: readonly PendingRecord[],
     signers: readonly NoteSigner[],
     timeoutMs: number,
   ): Promise<AppendOutcome> {
     const changes = groupChanges(records.map(({ write }) => rowChange(write)));
-    const knownSize = this.#cache.known?.size ?? 0;
     const backend = await this.connection.connect();
     try {
-      const [, headRows = [], hashRows = [], ...verdicts] = await this.connection.fly(
-        [
-          BEGIN,
-          lockHead(timeoutMs),
-          leafHashesAfter(knownSize, MAX_FOLLOWED_ENTRIES),
-          ...changes.map(verdictStep),
-        ],
-        timeoutMs,
-        backend,
-      );
-      const head = toHead(headRows);
-      const followed = toLeafHashes(hashRows);
-      const frontier = await this.#cache.frontierAt(head, this.connection, followed);
+      const { head, frontier, verdicts } = await this.#lock(timeoutMs, backend, changes);
       const rejected = changes.flatMap((group, nth) => rejectedPlaces(group, verdicts[nth] ?? []));
       const rejections = new Map(
         rejected.map((place) => [place, rowChange(records[place]?.write)?.reject()]),
@@ -198,7 +272,7 @@ export class Sequencer {
       const addition = this.#additionOf(results, frontier, signers);
       const steps = [
         ...copyEntries(addition.entries, addition.fromSize),
-        ...insertHead(addition, this.#knownKeys),
+        ...insertHead(addition, { fingerprint: this.#knownKeys, signing: undefined }),
         COMMIT,
       ];
       await this.#commit(steps, addition, timeoutMs, backend);
@@ -227,8 +301,8 @@ export class Sequencer {
     let head: SignedHead | undefined;
     const batches = [...changing.map((record) => [record]), records.filter(({ write }) => !write)];
     for (const batch of batches.filter(({ length }) => length > 0)) {
-      const outcome = await this.#appendInTwo(batch, signers, timeoutMs).catch((failure: unknown) =>
-        this.#resultsOfFailure(batch, failure),
+      const outcome = await this.#appendByVerdicts(batch, signers, timeoutMs).catch(
+        (failure: unknown) => this.#resultsOfFailure(batch, failure),
       );
       batch.forEach((record, nth) => {
         const result = outcome.results[nth];
@@ -288,6 +362,7 @@ export class Sequencer {
     const recordedAtMs = entries.at(-1)?.recordedAtMs ?? 0;
     this.#cache.remember({ frontier: appended.frontier, root, recordedAtMs });
     for (const key of fingerprintKeys(addition).keys()) this.#knownKeys.add(key);
+    this.#newestSigningKeys = addition.signingKeys;
   }
 
   #additionOf(
@@ -301,12 +376,26 @@ export class Sequencer {
     const root = appended.frontier.root();
     const { origin } = this.settings;
     const checkpoint = signCheckpoint({ origin, size: appended.frontier.size, root }, signers);
-    return { fromSize: frontier.size, entries, leafHashes, appended, root, checkpoint };
+    const signingKeys = signers.map(({ verifier }) => verifier.toString()).sort();
+    return {
+      fromSize: frontier.size,
+      entries,
+      leafHashes,
+      appended,
+      root,
+      checkpoint,
+      signingKeys,
+    };
   }
 }
 
 function* timesOf(records: readonly PendingRecord[]): Generator<number> {
   for (const { encoded } of records) for (const { recordedAtMs } of encoded) yield recordedAtMs;
+}
+
+/** Whether a change does not hold. */
+function isRefusal(error: unknown): boolean {
+  return sqlState(error) === CHANGE_REJECTED || isConstraint(error);
 }
 
 function isConstraint(error: unknown): boolean {
@@ -329,13 +418,12 @@ function assignIndexes(
 ): AppendResult[] {
   let index = head?.size ?? 0;
   let timeMs = head?.recordedAtMs ?? 0;
-  return records.map(({ events, encoded }, nth) => {
+  return records.map(({ encoded }, nth) => {
     if (rejections.has(nth)) return { rejection: rejections.get(nth) };
     const firstIndex = index;
-    const entries = encoded.map((entry, place) => {
-      const event = events[place];
+    const entries = encoded.map((entry) => {
       // Times in the log never decrease, even when the clock of another process is ahead.
-      const placed = event && entry.recordedAtMs < timeMs ? encodeEntry(event, timeMs) : entry;
+      const placed = entry.recordedAtMs < timeMs ? withRecordedAt(entry, timeMs) : entry;
       timeMs = placed.recordedAtMs;
       return placed;
     });

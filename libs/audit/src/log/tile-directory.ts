@@ -47,7 +47,7 @@ export class TileDirectory {
    * Copies what the folder lacks. The checkpoint is written last: an interrupted copy still verifies as
    * the older log, and the next call completes it.
    *
-   * @param open reads a checkpoint. Default: unverified
+   * @param open reads a checkpoint: one that the folder holds, or the newest of the log. Default: unverified
    * @returns the size of the copied log
    * @throws CopyContradicted, before anything is written, unless the log continues each checkpoint that an
    *   earlier call received
@@ -56,14 +56,14 @@ export class TileDirectory {
   async copy(
     log: LogSource,
     onProgress?: (copied: number, total: number) => void,
-    open: (note: string) => Checkpoint = parseUnverified,
+    open: (note: string, isHeld: boolean) => Checkpoint = parseUnverified,
   ): Promise<number> {
     const { checkpoint } = await log.checkpoint();
-    const newest = open(checkpoint);
+    const newest = open(checkpoint, false);
     const { size } = newest;
     for (const name of [CHECKPOINT, PENDING_CHECKPOINT]) {
       const held = this.#read(name);
-      if (held) await assertContinues(open(held.toString()), newest, log);
+      if (held) await assertContinues(open(held.toString(), true), newest, log);
     }
     await this.#write(PENDING_CHECKPOINT, checkpoint);
     for (let level = 0; tileWidthAt(level, 0, size) > 0; level += 1) {

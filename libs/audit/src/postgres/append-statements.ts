@@ -24,6 +24,16 @@ export interface Addition {
   readonly appended: Appended;
   readonly root: Buffer;
   readonly checkpoint: string;
+  /** The verifier keys of the checkpoint's signatures, sorted. */
+  readonly signingKeys: readonly string[];
+}
+
+/** What a process knows to be stored, so that it need not be added. */
+export interface KnownKeys {
+  /** Ids of fingerprint keys. */
+  readonly fingerprint: ReadonlySet<string>;
+  /** The signing keys of the newest head; `undefined` when another process may have added it. */
+  readonly signing: readonly string[] | undefined;
 }
 
 export const BEGIN: Step = { name: 'audit_begin', text: 'BEGIN' };
@@ -161,15 +171,17 @@ const INSERT_KEYS = `
   SELECT * FROM unnest($1::text[], $2::bigint[])
   ON CONFLICT DO NOTHING`;
 
-/**
- * Adds the head that commits to the added entries, and the tiles that they completed.
- *
- * @param knownKeys ids of fingerprint keys that are stored already
- */
-export function insertHead(addition: Addition, knownKeys: ReadonlySet<string>): Step[] {
-  const { fromSize, entries, appended, root, checkpoint, leafHashes } = addition;
+/** Adds nothing while the keys stay the same. */
+const INSERT_SIGNING_KEYS = `
+  INSERT INTO audit_signing_keys (from_size, keys)
+  SELECT $1::bigint, $2::text[] WHERE $2::text[] IS DISTINCT FROM
+    (SELECT keys FROM audit_signing_keys ORDER BY from_size DESC LIMIT 1)`;
+
+/** Adds the head that commits to the added entries, the tiles that they completed, and keys that are new. */
+export function insertHead(addition: Addition, known: KnownKeys): Step[] {
+  const { fromSize, entries, appended, root, checkpoint, leafHashes, signingKeys } = addition;
   const { completedTiles: tiles, frontier } = appended;
-  const keys = [...fingerprintKeys(addition)].filter(([id]) => !knownKeys.has(id));
+  const keys = [...fingerprintKeys(addition)].filter(([id]) => !known.fingerprint.has(id));
   const steps: Step[] = [];
   if (tiles.length > 0) {
     const parameters = [
@@ -186,6 +198,10 @@ export function insertHead(addition: Addition, knownKeys: ReadonlySet<string>): 
       bigintArray(keys.map(([, firstIndex]) => firstIndex)),
     ];
     steps.push({ name: 'audit_insert_keys', text: INSERT_KEYS, parameters });
+  }
+  if (known.signing?.join() !== signingKeys.join()) {
+    const parameters = [String(fromSize), textArray(signingKeys)];
+    steps.push({ name: 'audit_insert_signing_keys', text: INSERT_SIGNING_KEYS, parameters });
   }
   const parameters = [
     String(frontier.size),

@@ -5,7 +5,9 @@ import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { alice, denied, issued } from '../testing/sample-events.js';
 import type { AuditLogService } from './audit-log.service.js';
-import { AuditEntryNotFound, AuditScopeExceeded } from '../errors.js';
+import { AuditEntryNotFound, AuditScopeExceeded, PersonNotInLog } from '../errors.js';
+import type { AuditEvent } from '../trail/audit-event.js';
+import type { AuditReceipt } from '../trail/audit-trail.js';
 import { SecretTokenFingerprints } from '../fingerprints/secret-token-fingerprints.js';
 
 const fabrikam = {
@@ -225,5 +227,119 @@ describe('AuditLogService', () => {
       index: receipt.index,
       entry: { target: { subject: 'robot' } },
     });
+  });
+
+  it('refuses to erase somebody who is named by searches and refused erasures only', async () => {
+    const nobody = { tenant: canonicalName('contoso'), subject: canonicalName('alise') };
+    const named = { outcome: 'success', actor: alice, target: nobody } as const;
+    await log.trail.record({ ...named, action: 'identity.read' });
+    await log.trail.record({ ...named, action: 'audit.erase' });
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await expect(auditLog.erase(grace, { ...nobody, reason: 'request 8' })).rejects.toThrow(
+        PersonNotInLog,
+      );
+      const [refused] = (await auditLog.search(grace, { limit: 1, action: 'audit.erase' })).items;
+      expect(refused?.entry).toMatchObject({
+        action: 'audit.erase',
+        outcome: 'denied',
+        target: nobody,
+        reason: { code: 'person-not-in-log', detail: 'request 8' },
+      });
+    }
+  });
+
+  it('erases for the actor and the target of any other entry, also of a refusal', async () => {
+    const { tenant } = alice;
+    const person = (nth: number) => ({ tenant, subject: canonicalName(`dora-${nth}`) });
+    const events = [
+      { actor: { ...alice, ...person(0) } },
+      { actor: { ...alice, ...person(1) }, target: { tenant, subject: 'emil' } },
+      { actor: alice, target: person(2) },
+      { actor: alice, target: { subject: person(3).subject } },
+    ];
+    for (const [nth, who] of events.entries()) {
+      const dora = person(nth);
+      await expect(auditLog.erase(grace, dora)).rejects.toThrow(PersonNotInLog);
+      await log.trail.record({ ...who, action: 'token.issue', outcome: 'denied' });
+      await auditLog.erase(grace, dora);
+      const namesake = { ...dora, tenant: canonicalName('fabrikam') };
+      await expect(auditLog.erase(grace, namesake)).rejects.toThrow(PersonNotInLog);
+    }
+  });
+
+  it('erases a person as actor and as target, and nobody else, with nothing after the erasure', async () => {
+    const mallory = { ...alice, subject: canonicalName('mallory'), displayName: 'Mallory' };
+    const { tenant, subject } = mallory;
+    const namesake = { ...mallory, tenant: canonicalName('fabrikam') };
+    const request = { requestId: 'r', clientAddress: '198.51.100.7' };
+    const entries: [AuditEvent, ('actor' | 'target')[]][] = [
+      // On oneself, named as target or not.
+      [{ ...issued(0, mallory), displayName: 'M' }, ['actor', 'target']],
+      [{ ...denied(mallory), request, displayName: 'M' }, ['actor', 'target']],
+      // On others, and by others.
+      [{ ...issued(1, mallory), target: { tenant, subject: 'x' }, displayName: 'X' }, ['actor']],
+      [{ ...issued(2), target: { tenant, subject }, displayName: 'M' }, ['target']],
+      [{ ...issued(3), target: { subject }, displayName: 'M' }, ['target']],
+      // Of other people.
+      [{ ...issued(4, namesake), displayName: 'N' }, []],
+      [{ ...issued(5, namesake), target: { subject }, displayName: 'N' }, []],
+      [{ ...issued(6), target: { tenant: 'fabrikam', subject }, displayName: 'N' }, []],
+      [{ ...issued(7), displayName: 'A' }, []],
+      // The wrong half of the key.
+      [{ ...issued(8), target: { tenant, subject: 'another' }, displayName: 'A' }, []],
+    ];
+    const events = entries.map(([event]) => event);
+    const before = await log.trail.recordAll(events);
+    const { receipt, rows } = await auditLog.erase(grace, { tenant, subject });
+    const after = await log.trail.recordAll(events);
+    expect(rows).toBe(entries.flatMap(([, erased]) => erased).length);
+
+    const left = async ({ index }: AuditReceipt) => {
+      const found = await log.database.query<{ whose: string }>(
+        'SELECT whose FROM audit_personal WHERE entry_index = $1 ORDER BY whose',
+        [index],
+      );
+      return found.map(({ whose }) => whose);
+    };
+    const expectOnlyEarlierErased = async (): Promise<void> => {
+      for (const [nth, [, erased]] of entries.entries()) {
+        const [earlier, later] = [before[nth], after[nth]];
+        if (!earlier || !later) throw new Error('an entry without a receipt');
+        const whole = ['actor', 'target'];
+        const own = await left(later);
+        expect(own, `entry ${nth} after the erasure`).toEqual(whole);
+        const remaining = whole.filter((whose) => !erased.some((one) => one === whose));
+        expect(await left(earlier), `entry ${nth} before the erasure`).toEqual(remaining);
+      }
+    };
+    await expectOnlyEarlierErased();
+    // Repeating the same erasure, as after a lost answer, erases nothing that was recorded since.
+    const [repeated] = await log.database.query<{ erased: string }>(
+      `SELECT audit_erase_personal(recorded_at, entry_index) AS erased FROM audit_entry
+       WHERE entry_index = $1`,
+      [receipt.index],
+    );
+    expect(repeated?.erased).toBe('0');
+    await expectOnlyEarlierErased();
+  });
+
+  it('erases nothing without an entry that records the erasure', async () => {
+    const receipt = await log.trail.record(issued(1));
+    const erase = async (index: number) =>
+      log.database.query(
+        'SELECT audit_erase_personal(recorded_at, entry_index) FROM audit_entry WHERE entry_index = $1',
+        [index],
+      );
+    await expect(erase(receipt.index)).rejects.toThrow('erases nobody');
+    const refused = await log.trail.record({
+      ...{ action: 'audit.erase', outcome: 'failure', actor: grace.actor },
+      target: { tenant: alice.tenant, subject: alice.subject },
+    });
+    await expect(erase(refused.index)).rejects.toThrow('erases nobody');
+    const [row] = await log.database.query<{ rows: string }>(
+      'SELECT count(*) AS rows FROM audit_personal WHERE entry_index = $1',
+      [receipt.index],
+    );
+    expect(row?.rows).toBe('1');
   });
 });

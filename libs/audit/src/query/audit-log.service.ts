@@ -114,7 +114,12 @@ export class AuditLogService {
     return trace;
   }
 
-  /** Erases a person's personal values. @throws AuditScopeExceeded for auditors of another tenant */
+  /**
+   * Erases a person's personal values.
+   *
+   * @throws AuditScopeExceeded for auditors of another tenant
+   * @throws PersonNotInLog
+   */
   async erase(
     reader: CallContext,
     person: Pick<ErasureRequest, 'tenant' | 'subject' | 'reason'>,

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { type CallContext, type CanonicalName, ReadingDatabase } from '#libs/platform';
+import type { AuditEvent } from '../trail/audit-event.js';
 import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
+import { PersonNotInLog } from '../errors.js';
 
 /** Whose personal values to erase, who requests it, and why. */
 export interface ErasureRequest extends CallContext {
@@ -23,16 +25,27 @@ export class PersonalDataEraser {
    * entries. Safe to repeat, and must be repeated when its answer was lost.
    *
    * @returns the entry of the erasure, and the number of erased rows
+   * @throws PersonNotInLog recorded as well
    */
   async erase(erasure: ErasureRequest): Promise<{ receipt: AuditReceipt; rows: number }> {
     const { tenant, subject, actor, request, reason } = erasure;
-    const receipt = await this.trail.record({
+    const event = {
       action: 'audit.erase',
-      outcome: 'success',
       actor,
       target: { tenant, subject },
-      ...(reason !== undefined && { reason: { code: 'erasure-requested', detail: reason } }),
       ...(request && { request }),
+    } satisfies Omit<AuditEvent, 'outcome'>;
+    const detail = reason === undefined ? {} : { detail: reason };
+    if (!(await this.#isInLog(tenant, subject))) {
+      const refusal = new PersonNotInLog();
+      const denial = { code: refusal.code, ...detail };
+      await this.trail.record({ ...event, outcome: 'denied', reason: denial });
+      throw refusal;
+    }
+    const receipt = await this.trail.record({
+      ...event,
+      outcome: 'success',
+      ...(reason !== undefined && { reason: { code: 'erasure-requested', ...detail } }),
     });
     const [row] = await this.database.query<{ erased: string }>(
       `SELECT audit_erase_personal(recorded_at, entry_index) AS erased FROM audit_entry
@@ -40,5 +53,23 @@ export class PersonalDataEraser {
       [receipt.index],
     );
     return { receipt, rows: Number(row?.erased ?? 0) };
+  }
+
+  /**
+   * Whether the log has an entry of the person or about it. Searches and erasures that only name the
+   * person don't count: they also name people who don't exist.
+   */
+  async #isInLog(tenant: CanonicalName, subject: CanonicalName): Promise<boolean> {
+    const ofPerson = 'SELECT FROM audit_entry WHERE actor_tenant = $1 AND actor_subject = $2';
+    const [row] = await this.database.query<{ known: boolean }>(
+      `SELECT EXISTS (${ofPerson} AND target_subject IS NULL)
+         OR EXISTS (${ofPerson} AND target_subject IS NOT NULL)
+         OR EXISTS (SELECT FROM audit_entry
+           WHERE target_subject = $2 AND coalesce(target_tenant, actor_tenant) = $1
+             AND NOT (identity_id IS NULL AND action IN ('audit.erase', 'identity.read', 'identity.delete'))
+         ) AS known`,
+      [tenant, subject],
+    );
+    return row?.known ?? false;
   }
 }

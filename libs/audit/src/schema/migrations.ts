@@ -1,11 +1,13 @@
 import type { MigrationInterface } from 'typeorm';
 import { AddPipelinedAppend1797000000000 } from './add-pipelined-append.js';
+import { AddSigningKeys1798000000000 } from './add-signing-keys.js';
 import { CreateAuditLog1764000000001 } from './create-audit-log.js';
 
 /** The migrations of the log, in order. Run by the role that owns the schema, never by the service. */
 export const auditMigrations: (new () => MigrationInterface)[] = [
   CreateAuditLog1764000000001,
   AddPipelinedAppend1797000000000,
+  AddSigningKeys1798000000000,
 ];
 
 /** The privileges of the service's role: it may add and read rows. */
@@ -18,6 +20,7 @@ export const auditGrants: readonly {
   'audit_head',
   'audit_tile',
   'audit_fingerprint_key',
+  'audit_signing_keys',
   'audit_statistic',
   'audit_statistic_run',
 ].map((table) => ({ table, privileges: ['SELECT', 'INSERT'] }));

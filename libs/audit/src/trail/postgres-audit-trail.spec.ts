@@ -10,6 +10,11 @@ import { AuditUnavailable } from '../errors.js';
 import { LogConnection } from '../postgres/log-connection.js';
 import { AuditEntryEvents } from './audit-entry-events.js';
 
+const WAITING_FOR_THE_LOG = `
+  SELECT pid::text AS text FROM pg_locks
+  WHERE locktype = 'advisory' AND NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+
 describeAuditTrail('PostgresAuditTrail', async () => {
   const database = await testDatabase();
   const superuser = await connect(database.superuserUrl);
@@ -89,6 +94,34 @@ describe('PostgresAuditTrail', () => {
        FROM (SELECT size, from_size, lag(size, 1, 0::bigint) OVER (ORDER BY size) AS before FROM audit_head) h`,
     );
     expect(rows).toEqual([{ gaps: '0', forks: '0' }]);
+  });
+
+  it('commits all that arrives while it waits for another process together, but nobody who left', async () => {
+    const [log, other] = await Promise.all([open(), open()]);
+    await log.trail.record(issued());
+    // So that the first one has to read the head.
+    const { index } = await other.trail.record(issued());
+    await superuser.query('BEGIN');
+    await superuser.query('SELECT audit_lock_head(3000)');
+    const left = new AbortController();
+    const leaving = log.trail.recordAll([issued()], undefined, { signal: left.signal });
+    const earlier = log.trail.record(issued());
+    await vi.waitFor(
+      async () => {
+        expect(await texts(superuser, WAITING_FOR_THE_LOG)).toHaveLength(1);
+      },
+      { timeout: 5000 },
+    );
+    const later = Array.from({ length: 300 }, async (_, nth) => log.trail.record(issued(nth)));
+    left.abort(new Error('left'));
+    await superuser.query('ROLLBACK');
+    await expect(leaving).rejects.toThrow('left');
+    const receipts = await Promise.all([earlier, ...later]);
+    expect(receipts.map((receipt) => receipt.index)).toEqual(
+      Array.from({ length: 301 }, (_, nth) => index + 1 + nth),
+    );
+    const heads = `SELECT size::text AS text FROM audit_head WHERE size > ${index + 1}`;
+    expect(await texts(superuser, heads)).toEqual([String(index + 302)]);
   });
 
   it('continues after a restart from the stored tiles', async () => {

@@ -121,8 +121,7 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
     await setImmediate(); // records that arrive in the same moment share the first commit
     while (!this.#pool.isEmpty) {
       this.#dropGone();
-      const budgetMs = this.settings.timeoutMs / BATCHES_PER_DEADLINE;
-      const batch = this.#pool.takeBatch(this.#rate.batchEntriesWithin(budgetMs));
+      const batch = this.#pool.takeBatch(this.#maxBatchEntries);
       this.#committing = batch;
       this.#committingSince = this.clock.now();
       if (batch.length > 0) await this.#commitBatch(batch);
@@ -131,12 +130,22 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
     this.#isSequencing = false;
   }
 
-  async #commitBatch(batch: readonly PooledRecord[]): Promise<void> {
+  get #maxBatchEntries(): number {
+    return this.#rate.batchEntriesWithin(this.settings.timeoutMs / BATCHES_PER_DEADLINE);
+  }
+
+  async #commitBatch(batch: PooledRecord[]): Promise<void> {
     const startedAt = performance.now();
-    const entryCount = batch.reduce((sum, { events }) => sum + events.length, 0);
+    let lockedAt = startedAt;
+    const refill = (): void => {
+      lockedAt = performance.now();
+      this.#dropGone(batch);
+      this.#pool.refill(batch, this.#maxBatchEntries);
+    };
     try {
       await this.rollbackDetector.assertConsistent();
-      const { results, head } = await this.sequencer.append(batch, this.#timeoutOf(batch));
+      const pending = { records: batch, refill };
+      const { results, head } = await this.sequencer.append(pending, this.#timeoutOf(batch));
       if (head) this.rollbackDetector.observe(head);
       if (results.length !== batch.length) throw new Error('not every record has a result');
       // Not awaited: the next commit starts before the callers of this one continue.
@@ -145,14 +154,14 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
         if (result) this.#settleWith(record, result);
       });
       this.#publish(results);
-      this.#rate.observe(entryCount, performance.now() - startedAt);
+      this.#rate.observe(entriesOf(batch), performance.now() - lockedAt, lockedAt - startedAt);
     } catch (error) {
       this.rollbackDetector.noteFailure(error);
       this.logger.error({ error, entries: batch.length }, 'audit append failed');
       this.#repeatOrReject(batch, error);
     }
     this.metrics.appendSeconds.observe((performance.now() - startedAt) / 1000);
-    this.metrics.batchEntries.observe(entryCount);
+    this.metrics.batchEntries.observe(entriesOf(batch));
   }
 
   /** The server gives up when the oldest record of the batch does, so that its refusal is certain. */
@@ -234,9 +243,9 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
   }
 
   /** Rejects records whose callers have gone or whose deadline has passed: they will not be committed. */
-  #dropGone(): void {
+  #dropGone(batch: readonly PooledRecord[] = []): void {
     const now = this.clock.now();
-    for (const record of this.#pool) {
+    for (const record of [...batch, ...this.#pool]) {
       if (record.signal?.aborted === true) {
         this.#settle(record, () => {
           record.reject(record.signal?.reason);
@@ -289,6 +298,10 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
     this.#pendingEntryCount += entryCount;
     this.metrics.pendingEntries.set(this.#pendingEntryCount);
   }
+}
+
+function entriesOf(batch: readonly PooledRecord[]): number {
+  return batch.reduce((sum, { events }) => sum + events.length, 0);
 }
 
 function committedEntries(results: readonly AppendResult[]): CommittedEntry[] {

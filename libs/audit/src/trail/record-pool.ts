@@ -45,15 +45,21 @@ export class RecordPool {
    */
   takeBatch(maxEntries: number): PooledRecord[] {
     this.removeSettled();
-    const [oldest] = this.#records;
-    if (!oldest) return [];
-    if (typeof oldest.write === 'function') return this.#records.splice(0, 1);
+    if (typeof this.#records[0]?.write === 'function') return this.#records.splice(0, 1);
+    const batch: PooledRecord[] = [];
+    this.refill(batch, maxEntries);
+    return batch;
+  }
+
+  /** Leaves settled records out of a batch that has not been sent, and moves further ones into it. */
+  refill(batch: PooledRecord[], maxEntries: number): void {
+    const candidates = [...batch, ...this.#records].filter(({ isSettled }) => !isSettled);
+    batch.length = 0;
+    this.#records = [];
     let entries = 0;
     let bytes = 0;
     let isFull = false;
-    const batch: PooledRecord[] = [];
-    const rest: PooledRecord[] = [];
-    for (const record of this.#records) {
+    for (const record of candidates) {
       if (!isFull && typeof record.write !== 'function') {
         entries += record.encoded.length;
         bytes += sizeOf(record.encoded);
@@ -63,10 +69,8 @@ export class RecordPool {
           continue;
         }
       }
-      rest.push(record);
+      this.#records.push(record);
     }
-    this.#records = rest;
-    return batch;
   }
 }
 

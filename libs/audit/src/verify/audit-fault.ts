@@ -14,6 +14,7 @@ const AFFECTS_ENTRIES = {
   'tile-missing': false,
   'tile-added': false,
   'fingerprint-key-differs': false,
+  'signing-key-differs': false,
   'statistic-differs': false,
   'checkpoint-contradicted': true,
 } as const;

@@ -12,6 +12,7 @@ import {
 import { tileRoot } from '../postgres/append-statements.js';
 import { splitHashes } from '../postgres/log-queries.js';
 import type { AuditFaults } from './audit-fault.js';
+import { SigningKeysCheck } from './signing-keys-check.js';
 import { type Query, type StoredHead, storedHeads } from './stored-rows.js';
 
 /** The leaf hashes that one head added, as the signed roots confirm them. */
@@ -48,6 +49,8 @@ export class HeadChainCheck {
 
   /** The leaf hashes of all heads, in order and without gaps. */
   async *leafHashRanges(): AsyncGenerator<LeafHashRange> {
+    const keys = await SigningKeysCheck.load(this.query, this.faults, this.#frontier.size);
+    let newest: StoredHead | undefined;
     for await (const head of storedHeads(this.query, this.#frontier.size)) {
       const { size } = this.#frontier;
       if (head.from !== size) {
@@ -57,14 +60,25 @@ export class HeadChainCheck {
         }
         yield await this.#fillGap(head.from);
       }
-      yield await this.#checkHead(head);
+      yield await this.#checkHead(head, keys);
+      newest = head;
+    }
+    keys.finish();
+    // A key is retired by a newer checkpoint of another key, so this log was cut.
+    if (
+      newest &&
+      this.#signedRoot(newest) &&
+      !this.#signedRoot(newest, { ...this.trust, retired: [] })
+    ) {
+      this.faults.add('head-differs', newest.from, 'a retired key signed the newest', newest.size);
     }
   }
 
-  async #checkHead(head: StoredHead): Promise<LeafHashRange> {
+  async #checkHead(head: StoredHead, keys: SigningKeysCheck): Promise<LeafHashRange> {
     const { from, size } = head;
     const signedRoot = this.#signedRoot(head);
-    if (!signedRoot) this.faults.add('head-differs', from, 'checkpoint', size);
+    if (signedRoot) keys.check(head);
+    else this.faults.add('head-differs', from, 'checkpoint', size);
     const root = signedRoot ?? head.root;
     if (!head.root.equals(root)) this.faults.add('head-differs', from, 'root', size);
     const { hashes, appended } = await this.#confirmHashes(head, root);
@@ -142,9 +156,9 @@ export class HeadChainCheck {
     }
   }
 
-  #signedRoot({ checkpoint, size }: StoredHead): Buffer | undefined {
+  #signedRoot({ checkpoint, size }: StoredHead, trust = this.trust): Buffer | undefined {
     try {
-      const opened = openCheckpoint(checkpoint, this.trust).checkpoint;
+      const opened = openCheckpoint(checkpoint, trust).checkpoint;
       return opened.size === size ? Buffer.from(opened.root) : undefined;
     } catch (error) {
       if (error instanceof TransparencyLogError) return undefined;

@@ -1,5 +1,6 @@
 import {
   type Checkpoint,
+  type CheckpointTrust,
   CompactRange,
   decodeEntryBundle,
   HASH_BYTES,
@@ -8,7 +9,6 @@ import {
   MalformedEntryBundle,
   MalformedTile,
   openCheckpoint,
-  type NoteVerifier,
   type TileAddress,
   TreeReader,
   TILE_WIDTH,
@@ -27,10 +27,8 @@ import type { VerifyReport } from './database-verifier.js';
 import { checkKnownCheckpoints } from './known-checkpoints.js';
 
 /** Which copy to verify, and what with. */
-export interface VerifyFolderRequest {
+export interface VerifyFolderRequest extends CheckpointTrust {
   readonly folder: TileDirectory;
-  readonly origin: string;
-  readonly verifiers: readonly NoteVerifier[];
   /** Start after this checkpoint, which was verified before. Default: the whole log. */
   readonly since?: Checkpoint;
   /** Checkpoints from elsewhere, of any sizes, which the copy must continue. */

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { canonicalGuid, parseStrictJson, type Principal } from '#libs/platform';
 import { entraPrincipal } from '../entra/entra-principal.js';
-import { rejectIf, TokenRejected } from '../errors.js';
+import { mismatch, rejectIf, TokenRejected } from '../errors.js';
+import { canonicalAudience } from '../jwt/audience.js';
 import { Authenticator } from '../http/authenticator.js';
 import { header, headerCount, type HttpRequest } from '../http/http-request.js';
 import type { EntraSettings } from '../settings.js';
@@ -81,10 +82,11 @@ export class AppServiceAuthenticator extends Authenticator {
     );
     const { azp: clientApp, ...caller } = parse(callerClaims, singleClaims(claims));
     const { tenants, audiences, clientApps, botClientApps } = this.entra;
-    rejectIf(!tenants.includes(caller.tid), 'tenant-not-allowed');
-    rejectIf(!audiences.some((audience) => audience === caller.aud), 'audience');
-    const isAllowed = clientApps.length === 0 || clientApps.includes(clientApp);
-    rejectIf(!isAllowed, 'client-app-not-allowed', clientApp);
+    if (!tenants.includes(caller.tid)) throw mismatch('tenant-not-allowed', tenants, caller.tid);
+    if (!audiences.includes(canonicalAudience(caller.aud)))
+      throw mismatch('audience', audiences, caller.aud);
+    if (clientApps.length > 0 && !clientApps.includes(clientApp))
+      throw mismatch('client-app-not-allowed', clientApps, clientApp, clientApp);
     const roles = claims
       .filter(({ typ }) => typ === roleType || shortName(typ) === 'roles')
       .map(({ val }) => val);

@@ -1,6 +1,6 @@
 import { delegatedPermissions, ownPermissions } from '../access/granted-permissions.js';
 import type { CanonicalName, Principal } from '#libs/platform';
-import { rejectIf } from '../errors.js';
+import { mismatch, rejectIf } from '../errors.js';
 import type { EntraClaims } from './entra-claims.js';
 
 /** The claims that identify the caller, from a token or from App Service. */
@@ -47,7 +47,7 @@ function isAppOnly({ idtyp, scp, roles, sub, oid }: EntraCallerClaims): boolean 
   if (hasScope) return false;
   const isApp = idtyp === undefined && scp === undefined && roles !== undefined && sub === oid;
   // A user's token without a scope delegates nothing: it is an ID token or has another purpose.
-  rejectIf(!isApp, 'not-an-access-token');
+  if (!isApp) throw mismatch('not-an-access-token', ['scp', 'idtyp app'], 'neither');
   return true;
 }
 

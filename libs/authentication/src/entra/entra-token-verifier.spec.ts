@@ -164,7 +164,7 @@ describe('EntraTokenVerifier', () => {
     ],
     ['not-yet-valid', () => ({ nbf: nowSeconds() + 61 })],
     ['not-yet-valid', () => ({ iat: nowSeconds() + 61 })],
-    ['lifetime-too-long', () => ({ exp: nowSeconds() + 24 * 3600 + 1 })],
+    ['lifetime-too-long', () => ({ exp: nowSeconds() + 24 * 3600 + 301 })],
     ['not-an-access-token', () => ({ nonce: 'n' })],
     ['not-an-access-token', () => ({ scp: undefined })],
     ['not-an-access-token', () => ({ scp: undefined, roles: ['AuditLog.Read.All'] })],

@@ -1,7 +1,8 @@
 import { requiredContextOf } from '../access/authentication-contexts.js';
 import type { Permission } from '../access/permission.js';
 import type { Principal } from '#libs/platform';
-import { ClaimsChallenge, rejectIf, TokenRejected } from '../errors.js';
+import { ClaimsChallenge, mismatch, rejectIf, TokenRejected } from '../errors.js';
+import { canonicalAudience } from '../jwt/audience.js';
 import type { UnverifiedJwt } from '../jwt/parse-jwt.js';
 import { checkTimeClaims } from '../jwt/time-claims.js';
 import { TokenVerifier, type VerifierDependencies } from '../jwt/token-verifier.js';
@@ -9,15 +10,19 @@ import { type IssuerKey, JwksCache } from '../keys/jwks-cache.js';
 import type { SigningKey } from '../keys/jwks.js';
 import type { SignatureVerifier } from '../keys/signature-verifier.js';
 import type { EntraSettings } from '../settings.js';
+import { externalIdIssuer } from '../trusted-issuers.js';
 import { type EntraClaims, readEntraClaims } from './entra-claims.js';
 import { entraPrincipal } from './entra-principal.js';
 
 const MAX_LIFETIME_SECONDS = 24 * 60 * 60;
+const ALGORITHM = 'RS256';
+const CLIENT_AUTHENTICATION_NAMES = ['public', 'secret', 'certificate'];
 
 type Version = EntraSettings['versions'][number];
 
 /** Verifies Entra access tokens of the configured tenants: claims first, the signature last. */
 export class EntraTokenVerifier extends TokenVerifier {
+  override readonly issuers: readonly string[];
   override readonly jwks: readonly JwksCache[];
   /** By version, then by tenant. */
   readonly #keys: ReadonlyMap<Version, ReadonlyMap<string, JwksCache>>;
@@ -32,7 +37,10 @@ export class EntraTokenVerifier extends TokenVerifier {
     const keysOf = (version: Version, tenant: string): JwksCache =>
       new JwksCache(
         discoveryUrl(authority, tenant, version),
-        (issuer) => isIssuerOf(issuer, { authority, tenant, version }),
+        {
+          isIssuer: (issuer) => isIssuerOf(issuer, { authority, tenant, version }),
+          algorithms: [ALGORITHM],
+        },
         dependencies.keys,
       );
     this.#keys = new Map(
@@ -41,6 +49,7 @@ export class EntraTokenVerifier extends TokenVerifier {
         new Map(tenants.map((tenant) => [tenant, keysOf(version, tenant)])),
       ]),
     );
+    this.issuers = tenants.map((tenant) => `${authority}/${tenant}`);
     this.jwks = [...this.#keys.values()].flatMap((byTenant) => [...byTenant.values()]);
   }
 
@@ -49,13 +58,15 @@ export class EntraTokenVerifier extends TokenVerifier {
   }
 
   override async verify(token: UnverifiedJwt, requiredPermission?: Permission): Promise<Principal> {
-    rejectIf(token.algorithm !== 'RS256', 'algorithm-not-allowed');
-    rejectIf(token.type !== 'JWT', 'type-not-allowed');
+    if (token.algorithm !== ALGORITHM)
+      throw mismatch('algorithm-not-allowed', ALGORITHM, token.algorithm);
+    if (token.type !== 'JWT') throw mismatch('type-not-allowed', 'JWT', token.type);
     const { tid, ver } = token.claims;
     const { tenants, versions, botClientApps } = this.entra;
-    rejectIf(!tenants.some((tenant) => tenant === tid), 'tenant-not-allowed');
+    if (!tenants.some((tenant) => tenant === tid))
+      throw mismatch('tenant-not-allowed', tenants, tid);
     const version = versions.find((candidate) => candidate === ver);
-    if (version === undefined) throw new TokenRejected('version-not-allowed');
+    if (version === undefined) throw mismatch('version-not-allowed', versions, ver);
     const claims = readEntraClaims(token.claims, version);
     checkTimeClaims(claims, {
       nowMs: this.dependencies.keys.clock.now(),
@@ -66,8 +77,9 @@ export class EntraTokenVerifier extends TokenVerifier {
     const principal = entraPrincipal(claims, botClientApps);
     const keys = this.#keys.get(version)?.get(claims.tid);
     if (keys === undefined) throw new TokenRejected('tenant-not-allowed');
-    const key = keys.cached(token.keyId) ?? (await findKey(keys, token.keyId, claims.iss));
-    rejectIf(key.issuer !== claims.iss, 'issuer-not-trusted');
+    const key =
+      keys.cached(token.keyId, ALGORITHM) ?? (await findKey(keys, token.keyId, claims.iss));
+    if (key.issuer !== claims.iss) throw mismatch('issuer-not-trusted', key.issuer, claims.iss);
     rejectIf(!this.#isKeyFor(claims, key.key), 'key-of-other-issuer');
     await this.signatureVerifier.verify(token.text, key);
     this.#checkAuthenticationContext(principal, claims, requiredPermission);
@@ -77,14 +89,15 @@ export class EntraTokenVerifier extends TokenVerifier {
   /** Whether the token is for this service, and its client app may call. */
   #checkAudience({ aud, clientApp, clientAuthentication }: EntraClaims): void {
     const { audiences, clientApps, minimumClientAuthentication } = this.entra;
-    rejectIf(!audiences.some((audience) => audience === aud), 'audience');
-    const isAllowed = clientApps.length === 0 || clientApps.includes(clientApp);
-    rejectIf(!isAllowed, 'client-app-not-allowed', clientApp);
-    rejectIf(
-      Number(clientAuthentication) < minimumClientAuthentication,
-      'client-authentication-too-weak',
-      clientApp,
-    );
+    if (!audiences.includes(canonicalAudience(aud))) throw mismatch('audience', audiences, aud);
+    if (clientApps.length > 0 && !clientApps.includes(clientApp))
+      throw mismatch('client-app-not-allowed', clientApps, clientApp, clientApp);
+    if (Number(clientAuthentication) < minimumClientAuthentication) {
+      const [expected, actual] = [minimumClientAuthentication, Number(clientAuthentication)].map(
+        (method) => CLIENT_AUTHENTICATION_NAMES[method],
+      );
+      throw mismatch('client-authentication-too-weak', expected, actual, clientApp);
+    }
   }
 
   /**
@@ -114,9 +127,9 @@ export class EntraTokenVerifier extends TokenVerifier {
 /** Compares the issuer before it loads an unknown key, so that a forged `iss` causes no load. */
 async function findKey(keys: JwksCache, keyId: string, claimedIssuer: string): Promise<IssuerKey> {
   const issuer = await keys.issuer();
-  rejectIf(claimedIssuer !== issuer, 'issuer-not-trusted');
-  const key = await keys.find(keyId);
-  if (key === undefined) throw new TokenRejected('key-unknown');
+  if (claimedIssuer !== issuer) throw mismatch('issuer-not-trusted', issuer, claimedIssuer);
+  const key = await keys.find(keyId, ALGORITHM);
+  if (key === undefined) throw mismatch('key-unknown', `a key of ${keys.discoveryUrl}`, keyId);
   return { issuer, key };
 }
 
@@ -126,14 +139,16 @@ function discoveryUrl(authority: string, tenant: string, version: Version): stri
 }
 
 /**
- * Whether a discovery document may name this issuer. v2.0 issuers are below the authority; v1.0
- * issuers have a host of their own (`https://sts.windows.net/` in the public cloud).
+ * Whether a discovery document may name this issuer. v2.0 issuers are below the authority, except those
+ * of External ID, whose authority has the name of the tenant or its own domain as host; v1.0 issuers have
+ * a host of their own (`https://sts.windows.net/` in the public cloud).
  */
 function isIssuerOf(
   issuer: string,
   { authority, tenant, version }: { authority: string; tenant: string; version: Version },
 ): boolean {
-  if (version === '2.0') return issuer === `${authority}/${tenant}/v2.0`;
+  if (version === '2.0')
+    return issuer === `${authority}/${tenant}/v2.0` || issuer === externalIdIssuer(tenant);
   const url = URL.parse(issuer);
   return url?.protocol === 'https:' && issuer === `${url.origin}/${tenant}/`;
 }

@@ -1,6 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { Principal, RequestContext } from '#libs/platform';
 import { type DeniedCall, DenialAuditor } from '../audit/denial-auditor.js';
+import { RefusalLog } from '../audit/refusal-log.js';
 import {
   AmbiguousCredentials,
   ClaimsChallenge,
@@ -30,7 +31,8 @@ interface AccessAttempt {
 /**
  * Enforces the access rule of each route: authenticate, limit, authorize.
  *
- * Every denial is recorded in the audit log with its reason. The caller gets a general error.
+ * Every denial is recorded in the audit log with its reason, and in the operational log. The caller gets
+ * a general error.
  */
 @Injectable()
 export class AuthenticationGuard implements CanActivate {
@@ -39,6 +41,7 @@ export class AuthenticationGuard implements CanActivate {
     private readonly contexts: RequestContexts,
     private readonly rateLimiter: RateLimiter,
     private readonly auditor: DenialAuditor,
+    private readonly log: RefusalLog,
   ) {}
 
   async canActivate(execution: ExecutionContext): Promise<boolean> {
@@ -67,6 +70,7 @@ export class AuthenticationGuard implements CanActivate {
 
   /** Counts only failures against the address, so valid credentials from it are never limited. */
   async #reject(rejection: TokenRejected, { context, reply }: AccessAttempt): Promise<Error> {
+    this.log.rejected(rejection, context);
     await this.auditor.countRejection(rejection, context);
     const result = await this.rateLimiter.countFailure(context);
     return result.isAllowed ? publicErrorFor(rejection) : tooManyRequests(result, reply);
@@ -102,6 +106,7 @@ export class AuthenticationGuard implements CanActivate {
     const { permission } = rule;
     const route = request.routeOptions?.url ?? '';
     const denied = { code, permission, method: request.method, route };
+    this.log.denied(principal, denied, context);
     await this.auditor.recordDenied(principal, denied, context);
   }
 }

@@ -1,6 +1,6 @@
 import type { Permission } from '../access/permission.js';
 import type { Principal } from '#libs/platform';
-import { rejectIf, TokenRejected } from '../errors.js';
+import { mismatch, rejectIf, TokenRejected } from '../errors.js';
 import { parseJwt, sanitize } from '../jwt/parse-jwt.js';
 import type { TokenVerifier } from '../jwt/token-verifier.js';
 import { Authenticator } from './authenticator.js';
@@ -21,7 +21,9 @@ export class BearerAuthenticator extends Authenticator {
     const verifier = this.verifiers.find((candidate) => candidate.isFor(token));
     if (verifier !== undefined) return verifier.verify(token, requiredPermission);
     const { iss } = token.claims;
-    throw new TokenRejected('issuer-not-trusted', typeof iss === 'string' ? sanitize(iss) : 'none');
+    const issuers = this.verifiers.flatMap((candidate) => candidate.issuers);
+    const detail = typeof iss === 'string' ? sanitize(iss) : 'none';
+    throw mismatch('issuer-not-trusted', issuers, iss, detail);
   }
 }
 

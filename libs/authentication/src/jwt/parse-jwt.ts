@@ -1,5 +1,5 @@
 import { InvalidJson, parseStrictJson } from '#libs/platform';
-import { TokenRejected } from '../errors.js';
+import { mismatch, TokenRejected } from '../errors.js';
 
 /** A JWT (RFC 7519) of valid form. Neither its signature nor its claims are verified. */
 export interface UnverifiedJwt {
@@ -31,16 +31,30 @@ const HEADER_PARAMETERS: ReadonlySet<string> = new Set(['alg', 'typ', 'kid', 'x5
  * @throws TokenRejected
  */
 export function parseJwt(text: string): UnverifiedJwt {
-  if (text.length > MAX_TOKEN_CHARACTERS) throw new TokenRejected('oversized');
+  if (text.length > MAX_TOKEN_CHARACTERS)
+    throw mismatch('oversized', `at most ${MAX_TOKEN_CHARACTERS} characters`, text.length);
   const [header, claims, signature, ...rest] = text.split('.');
-  if (!header || !claims || !signature || rest.length > 0)
-    throw new TokenRejected('malformed-token');
+  if (!header || !claims || !signature || rest.length > 0) throw notASignedJwt(text);
   decodeBase64url(signature);
   const { algorithm, type, keyId } = headerOf(header);
   const parsed = parseObject(claims);
   // RFC 7800: only the holder of a key may use it (DPoP, mutual TLS), which a bearer does not prove.
-  if (parsed.cnf !== undefined) throw new TokenRejected('sender-constrained', 'cnf');
+  if (parsed.cnf !== undefined)
+    throw mismatch('sender-constrained', 'a bearer token', boundBy(parsed.cnf), 'cnf');
   return { text, algorithm, type, keyId, claims: parsed };
+}
+
+/** The confirmation method: the thumbprint of a DPoP key (`jkt`) or of a certificate (`x5t#S256`). */
+function boundBy(confirmation: unknown): string {
+  const isObject = typeof confirmation === 'object' && confirmation !== null;
+  return `cnf ${(isObject ? Object.keys(confirmation) : []).join(' ')}`.trim();
+}
+
+/** Opaque tokens are a reference that only their issuer can resolve. Encrypted ones have five parts. */
+function notASignedJwt(text: string): TokenRejected {
+  const partCount = text.split('.').length;
+  const form = { 1: 'an opaque token', 5: 'an encrypted token' }[partCount] ?? 'other parts';
+  return mismatch('malformed-token', 'a signed JWT', form, form);
 }
 
 /** Parsed headers by their encoded text. An issuer uses one header for each key and type of token. */
@@ -62,12 +76,15 @@ function headerOf(segment: string): Header {
 function parseHeader(segment: string): Header {
   const header = parseObject(segment);
   const unknown = Object.keys(header).find((name) => !HEADER_PARAMETERS.has(name));
-  if (unknown !== undefined) throw new TokenRejected('header-not-allowed', sanitize(unknown));
+  if (unknown !== undefined)
+    throw mismatch('header-not-allowed', [...HEADER_PARAMETERS], unknown, sanitize(unknown));
   const { alg: algorithm, typ: type, kid: keyId } = header;
-  if (typeof algorithm !== 'string') throw new TokenRejected('algorithm-not-allowed');
-  if (type !== undefined && typeof type !== 'string') throw new TokenRejected('type-not-allowed');
+  if (typeof algorithm !== 'string')
+    throw mismatch('algorithm-not-allowed', 'a text', typeof algorithm);
+  if (type !== undefined && typeof type !== 'string')
+    throw mismatch('type-not-allowed', 'a text', typeof type);
   if (typeof keyId !== 'string' || !/^[\x21-\x7e]{1,256}$/.test(keyId))
-    throw new TokenRejected('key-unknown');
+    throw mismatch('key-unknown', 'a kid of printable ASCII characters', 'none, or another form');
   return { algorithm, type, keyId };
 }
 
@@ -94,7 +111,7 @@ function parseJson(json: Buffer): unknown {
   }
 }
 
-/** Makes unverified text safe for logs: printable ASCII, 64 characters at most. */
-export function sanitize(text: string): string {
-  return text.replace(/[^\x21-\x7e]/g, '?').slice(0, 64);
+/** Makes unverified text safe for logs: printable ASCII, cut to its first characters. */
+export function sanitize(text: string, maxCharacters = 64): string {
+  return text.slice(0, maxCharacters).replace(/[^\x20-\x7e]/g, '?');
 }

@@ -12,6 +12,9 @@ export interface VerifierDependencies {
 
 /** Verifies the access tokens of one or more issuers. */
 export abstract class TokenVerifier {
+  /** The trusted issuers, for operators. */
+  abstract readonly issuers: readonly string[];
+
   /** The signing keys of the issuers. */
   abstract readonly jwks: readonly JwksCache[];
 

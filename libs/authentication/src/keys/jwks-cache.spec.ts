@@ -26,7 +26,8 @@ beforeEach(() => {
     AUTHENTICATION_KEYS_MAX_AGE_MINUTES: '120',
     AUTHENTICATION_KEYS_COOLDOWN_SECONDS: '5',
   });
-  keys = new JwksCache(issuer.documentUrl, (name) => name === issuer.issuer, {
+  const expected = { isIssuer: (name: string) => name === issuer.issuer, algorithms: ['RS256'] };
+  keys = new JwksCache(issuer.documentUrl, expected, {
     source,
     clock,
     logger: new MemoryLogger(),
@@ -41,34 +42,36 @@ function rotate(): void {
 
 describe('JwksCache', () => {
   it('shares one load between concurrent callers', async () => {
-    const found = await Promise.all(Array.from({ length: 50 }, async () => keys.find('first')));
+    const found = await Promise.all(
+      Array.from({ length: 50 }, async () => keys.find('first', 'RS256')),
+    );
     expect(found.every((key) => key?.keyId === 'first')).toBe(true);
     expect(source.loads).toEqual([issuer.documentUrl, issuer.keysUrl]);
   });
 
   it('loads at once for an unknown key id after the cooldown', async () => {
-    await keys.find('first');
+    await keys.find('first', 'RS256');
     await clock.advance(5_000);
     rotate();
-    expect((await keys.find('second'))?.keyId).toBe('second');
+    expect((await keys.find('second', 'RS256'))?.keyId).toBe('second');
   });
 
   it('finds a key added within the cooldown, without a delay for known keys', async () => {
-    await keys.find('first');
+    await keys.find('first', 'RS256');
     rotate();
-    const waiting = Promise.all([keys.find('second'), keys.find('second')]);
-    expect((await keys.find('first'))?.keyId).toBe('first');
+    const waiting = Promise.all([keys.find('second', 'RS256'), keys.find('second', 'RS256')]);
+    expect((await keys.find('first', 'RS256'))?.keyId).toBe('first');
     await clock.advance(5_000);
     expect((await waiting).map((key) => key?.keyId)).toEqual(['second', 'second']);
     expect(source.loads).toHaveLength(4);
   });
 
   it('loads at most once in each cooldown, for any number of unknown key ids', async () => {
-    await keys.find('first');
+    await keys.find('first', 'RS256');
     let notFound = 0;
     for (let second = 0; second < 60; second += 1) {
       for (let number = 0; number < 20; number += 1)
-        void keys.find(`unknown ${second} ${number}`).then((key) => {
+        void keys.find(`unknown ${second} ${number}`, 'RS256').then((key) => {
           if (key === undefined) notFound += 1;
         });
       await clock.advance(1_000);
@@ -79,16 +82,16 @@ describe('JwksCache', () => {
   });
 
   it('serves cached keys during an outage up to their maximum age, then is unavailable', async () => {
-    await keys.find('first');
+    await keys.find('first', 'RS256');
     source.documents.clear();
     await clock.advance(120 * MINUTE_MS);
-    expect((await keys.find('first'))?.keyId).toBe('first');
-    await expect(keys.find('unknown')).rejects.toBeInstanceOf(IdentityProviderUnavailable);
+    expect((await keys.find('first', 'RS256'))?.keyId).toBe('first');
+    await expect(keys.find('unknown', 'RS256')).rejects.toBeInstanceOf(IdentityProviderUnavailable);
     await clock.advance(1);
-    await expect(keys.find('first')).rejects.toMatchObject({ retryAfterSeconds: 5 });
+    await expect(keys.find('first', 'RS256')).rejects.toMatchObject({ retryAfterSeconds: 5 });
     issuer.publish(source);
     await clock.advance(5_000);
-    expect((await keys.find('first'))?.keyId).toBe('first');
+    expect((await keys.find('first', 'RS256'))?.keyId).toBe('first');
   });
 
   it('refreshes in the background, so that a new key is cached before its first use', async () => {
@@ -97,7 +100,7 @@ describe('JwksCache', () => {
     rotate();
     await clock.advance(60 * MINUTE_MS);
     const loads = source.loads.length;
-    expect((await keys.find('second'))?.keyId).toBe('second');
+    expect((await keys.find('second', 'RS256'))?.keyId).toBe('second');
     expect(source.loads).toHaveLength(loads);
     await keys.stop();
   });
@@ -114,6 +117,11 @@ describe('JwksCache', () => {
     ['has keys that are not a list', undefined, { keys: 'x' }],
     ['has no keys', undefined, { keys: [] }],
     ['has only short keys', undefined, { keys: [publicJwk(short)] }],
+    [
+      'has only keys for other algorithms',
+      undefined,
+      { keys: [publicJwk(first, { alg: 'PS256' })] },
+    ],
     ['has only encryption keys', undefined, { keys: [publicJwk(first, { use: 'enc' })] }],
     ['has only keys with a small exponent', undefined, { keys: [publicJwk(first, { e: 'Aw' })] }],
     [
@@ -122,11 +130,11 @@ describe('JwksCache', () => {
       { keys: [publicJwk(first), publicJwk(second, { kid: 'first' })] },
     ],
   ])('keeps the cached keys when the metadata %s', async (_case, document, keySet) => {
-    await keys.find('first');
+    await keys.find('first', 'RS256');
     if (document !== undefined) source.documents.set(issuer.documentUrl, document);
     if (keySet !== undefined) source.documents.set(issuer.keysUrl, keySet);
     await clock.advance(10_000);
-    await expect(keys.find('second')).rejects.toBeInstanceOf(IdentityProviderUnavailable);
-    expect((await keys.find('first'))?.keyId).toBe('first');
+    await expect(keys.find('second', 'RS256')).rejects.toBeInstanceOf(IdentityProviderUnavailable);
+    expect((await keys.find('first', 'RS256'))?.keyId).toBe('first');
   });
 });

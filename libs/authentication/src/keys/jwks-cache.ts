@@ -1,12 +1,18 @@
 import { type Clock, type Logger, PeriodicTask } from '#libs/platform';
 import { IdentityProviderUnavailable } from '../errors.js';
 import type { KeySettings } from '../settings.js';
-import { discoveryDocument, importJwks, type SigningKey } from './jwks.js';
+import {
+  discoveryDocument,
+  importJwks,
+  keyName,
+  type SigningKey,
+  type SigningKeys,
+} from './jwks.js';
 import type { MetadataSource } from './metadata-source.js';
 
 interface Jwks {
   readonly issuer: string;
-  readonly keys: ReadonlyMap<string, SigningKey>;
+  readonly keys: SigningKeys;
   /** When the load started, in milliseconds since 1970. */
   readonly requestedAt: number;
 }
@@ -22,6 +28,14 @@ export interface JwksCacheDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: KeySettings;
+}
+
+/** What the metadata of an issuer is used for. */
+export interface ExpectedIssuer {
+  /** Whether the discovery document may name this issuer. */
+  readonly isIssuer: (issuer: string) => boolean;
+  /** Of signatures; keys for others are skipped. */
+  readonly algorithms: readonly string[];
 }
 
 /** Requests that wait for one load at most; further ones get 503. */
@@ -42,13 +56,10 @@ export class JwksCache {
   #waitingCount = 0;
   readonly #refresh: PeriodicTask;
 
-  /**
-   * @param discoveryUrl address of the discovery document
-   * @param isExpectedIssuer whether the document's `issuer` is allowed
-   */
+  /** @param discoveryUrl address of the discovery document */
   constructor(
     readonly discoveryUrl: string,
-    private readonly isExpectedIssuer: (issuer: string) => boolean,
+    private readonly expected: ExpectedIssuer,
     private readonly dependencies: JwksCacheDependencies,
   ) {
     const { clock, logger, settings } = dependencies;
@@ -81,9 +92,9 @@ export class JwksCache {
   }
 
   /** @returns the key when it is cached; never loads */
-  cached(keyId: string): IssuerKey | undefined {
+  cached(keyId: string, algorithm: string): IssuerKey | undefined {
     const usable = this.#usable();
-    const key = usable?.keys.get(keyId);
+    const key = usable?.keys.get(keyName(keyId, algorithm));
     return usable && key && { issuer: usable.issuer, key };
   }
 
@@ -100,17 +111,18 @@ export class JwksCache {
    * Finds a key. For an unknown id it waits for a load that starts after the call, up to one
    * cooldown, so that a key published just now is found.
    *
-   * @returns `undefined` when the issuer has no such key
+   * @returns `undefined` when the issuer has no such key for the algorithm
    * @throws IdentityProviderUnavailable when the load failed or too many requests wait
    */
-  async find(keyId: string): Promise<SigningKey | undefined> {
-    const cached = this.#usable()?.keys.get(keyId);
+  async find(keyId: string, algorithm: string): Promise<SigningKey | undefined> {
+    const name = keyName(keyId, algorithm);
+    const cached = this.#usable()?.keys.get(name);
     if (cached !== undefined) return cached;
     const calledAt = this.dependencies.clock.now();
     let jwks = this.#usable() ?? (await this.#loadNow());
-    while (!jwks.keys.has(keyId) && jwks.requestedAt <= calledAt)
+    while (!jwks.keys.has(name) && jwks.requestedAt <= calledAt)
       jwks = await this.#loadAfterCooldown();
-    return jwks.keys.get(keyId);
+    return jwks.keys.get(name);
   }
 
   get #lastLoadSucceeded(): boolean {
@@ -184,7 +196,8 @@ export class JwksCache {
     this.#lastAttemptAt = requestedAt;
     try {
       this.#jwks = { ...(await this.#fetch()), requestedAt };
-      logger.debug({ documentUrl, keyCount: this.#jwks.keys.size }, 'signing keys loaded');
+      const keyIds = new Set([...this.#jwks.keys.values()].map(({ keyId }) => keyId));
+      logger.debug({ documentUrl, keyCount: keyIds.size }, 'signing keys loaded');
     } catch (error) {
       const problem = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
       logger.warn({ documentUrl, problem }, 'signing keys could not be loaded');
@@ -197,8 +210,9 @@ export class JwksCache {
     const { issuer, jwks_uri: jwksUrl } = discoveryDocument.parse(
       await source.load(this.discoveryUrl, signal),
     );
-    if (!this.isExpectedIssuer(issuer)) throw new Error('the document names another issuer');
-    return { issuer, keys: importJwks(await source.load(jwksUrl, signal)) };
+    const { isIssuer, algorithms } = this.expected;
+    if (!isIssuer(issuer)) throw new Error(`the document names another issuer: ${issuer}`);
+    return { issuer, keys: importJwks(await source.load(jwksUrl, signal), algorithms) };
   }
 
   #unavailable(): IdentityProviderUnavailable {

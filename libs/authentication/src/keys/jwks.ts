@@ -1,9 +1,25 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
 
-/** A public key of an issuer. */
+/** Algorithms of signatures that can be verified (RFC 7518, section 3.1; RFC 8037; RFC 9864). */
+export const SIGNATURE_ALGORITHMS = [
+  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
+] as const;
+
+/** The algorithms that fit a key, by its type or curve. */
+const ALGORITHMS_OF_KEY: Readonly<Record<string, readonly string[]>> = {
+  rsa: ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+  prime256v1: ['ES256'],
+  secp384r1: ['ES384'],
+  secp521r1: ['ES512'],
+  ed25519: ['EdDSA', 'Ed25519'],
+};
+
+/** A public key of an issuer, for one algorithm. */
 export interface SigningKey {
   readonly keyId: string;
+  readonly algorithm: string;
   readonly publicKey: KeyObject;
   /**
    * The only issuer whose tokens the key may verify; may contain `{tenantid}`. Entra's extension of
@@ -18,57 +34,84 @@ export const discoveryDocument = z.object({
   jwks_uri: z.url({ protocol: /^https$/ }).max(1024),
 });
 
+const text = z.string().max(128);
+
 const jwks = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(100) });
 
-const rsaJwk = z.object({
-  kty: z.literal('RSA'),
+/** Public members only: a private one that an issuer published is not read. */
+const publicJwk = z.object({
   kid: z.string().min(1).max(256),
-  n: z.string().max(2048),
-  e: z.string().max(8),
   use: z.literal('sig').optional(),
-  alg: z.literal('RS256').optional(),
+  alg: z.string().max(32).optional(),
   issuer: z.string().max(512).optional(),
+  key: z.discriminatedUnion('kty', [
+    z.object({ kty: z.literal('RSA'), n: z.string().max(2048), e: z.string().max(8) }),
+    z.object({ kty: z.literal('EC'), crv: text, x: text, y: text }),
+    z.object({ kty: z.literal('OKP'), crv: text, x: text }),
+  ]),
 });
 
 const MIN_MODULUS_BITS = 2048;
 const MAX_MODULUS_BITS = 8192;
 const MIN_EXPONENT = 65_537n;
 
+/** Keys of a set by `keyName`. */
+export type SigningKeys = ReadonlyMap<string, SigningKey>;
+
+/** Identifies a key in a set. One id may have a key for each algorithm (RFC 7517, section 4.5). */
+export function keyName(keyId: string, algorithm: string): string {
+  return `${algorithm} ${keyId}`;
+}
+
 /**
- * Imports a JSON Web Key Set (RFC 7517).
+ * Imports a JSON Web Key Set (RFC 7517). A key serves the algorithms that fit its type: the one of its
+ * `alg`, or all of them.
  *
- * @returns the RSA keys for RS256, by key id; all others are skipped
- * @throws Error when the document is malformed, repeats a key id, or has no usable key
+ * @param algorithms those of the issuer; keys for others are skipped
+ * @throws Error when the document is malformed, repeats a key, or has no usable key
  */
-export function importJwks(document: unknown): ReadonlyMap<string, SigningKey> {
+export function importJwks(document: unknown, algorithms: readonly string[]): SigningKeys {
   const keys = new Map<string, SigningKey>();
   for (const candidate of jwks.parse(document).keys) {
-    const key = importJwk(candidate);
-    if (key === undefined) continue;
-    if (keys.has(key.keyId)) throw new Error('the key set repeats a key id');
-    keys.set(key.keyId, key);
+    for (const key of importJwk(candidate, algorithms)) {
+      const name = keyName(key.keyId, key.algorithm);
+      if (keys.has(name)) throw new Error('the key set repeats a key id');
+      keys.set(name, key);
+    }
   }
   if (keys.size === 0) throw new Error('the key set has no usable key');
   return keys;
 }
 
-function importJwk(candidate: unknown): SigningKey | undefined {
-  const { data } = rsaJwk.safeParse(candidate);
-  if (data === undefined) return undefined;
-  const publicKey = importRsaKey(data.n, data.e);
-  return publicKey && { keyId: data.kid, publicKey, issuerTemplate: data.issuer };
+function importJwk(candidate: object, algorithms: readonly string[]): SigningKey[] {
+  const { data } = publicJwk.safeParse({ ...candidate, key: candidate });
+  if (data === undefined) return [];
+  const publicKey = importKey(data.key);
+  if (publicKey === undefined) return [];
+  const { kid: keyId, alg, issuer: issuerTemplate } = data;
+  const fitting = algorithmsOf(publicKey);
+  // EdDSA is the older name of Ed25519, for the same signatures: one of them declares both.
+  const declared = alg === 'EdDSA' || alg === 'Ed25519' ? ALGORITHMS_OF_KEY.ed25519 : [alg];
+  return algorithms
+    .filter((one) => fitting.includes(one) && (alg === undefined || declared?.includes(one)))
+    .map((algorithm) => ({ keyId, algorithm, publicKey, issuerTemplate }));
 }
 
-function importRsaKey(n: string, e: string): KeyObject | undefined {
+function importKey(key: JsonWebKey): KeyObject | undefined {
   try {
-    const key = createPublicKey({ key: { kty: 'RSA', n, e }, format: 'jwk' });
-    const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
-    const isStrong =
-      modulusLength >= MIN_MODULUS_BITS &&
-      modulusLength <= MAX_MODULUS_BITS &&
-      publicExponent >= MIN_EXPONENT;
-    return isStrong ? key : undefined;
+    return createPublicKey({ key, format: 'jwk' });
   } catch {
     return undefined;
   }
+}
+
+/** None for a weak RSA key, and for other curves. */
+function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly string[] {
+  const { modulusLength = 0, publicExponent = 0n, namedCurve } = asymmetricKeyDetails ?? {};
+  const isStrong =
+    asymmetricKeyType !== 'rsa' ||
+    (modulusLength >= MIN_MODULUS_BITS &&
+      modulusLength <= MAX_MODULUS_BITS &&
+      publicExponent >= MIN_EXPONENT);
+  return isStrong ? (ALGORITHMS_OF_KEY[namedCurve ?? asymmetricKeyType ?? ''] ?? []) : [];
 }

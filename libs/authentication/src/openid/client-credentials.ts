@@ -1,11 +1,24 @@
 import { rejectIf } from '../errors.js';
 import type { OpenIdIssuer } from '../trusted-issuers.js';
-import { type Claims, isFulfilled, textClaim } from './claims.js';
+import { type Claims, isFulfilled, nameClaim, textClaim } from './claims.js';
+import type { CanonicalName } from '#libs/platform';
 
-/** Claims that name the client application, besides the configured one. */
-const CLIENT_CLAIMS = ['client_id', 'azp', 'appid', 'cid'] as const;
+/**
+ * Claims that name the client application, the first one that is present: of OpenID Connect, RFC 9068,
+ * Entra v1.0 and Okta.
+ */
+const CLIENT_CLAIMS = ['azp', 'client_id', 'appid', 'cid'] as const;
 /** Values of `gty`, as Auth0 and FusionAuth write it. */
 const GRANT_TYPES: ReadonlySet<unknown> = new Set(['client-credentials', 'client_credentials']);
+
+/** The client application, from the configured claim or else from the one that the token has. */
+export function clientAppOf(
+  claims: Claims,
+  { clientAppClaim }: OpenIdIssuer,
+): CanonicalName | undefined {
+  const claim = clientAppClaim ?? CLIENT_CLAIMS.find((one) => claims[one] !== undefined);
+  return claim === undefined ? undefined : nameClaim(claims, claim);
+}
 
 /**
  * Whether an application requested the token for itself (RFC 6749, section 4.4). Providers say it
@@ -18,9 +31,11 @@ const GRANT_TYPES: ReadonlySet<unknown> = new Set(['client-credentials', 'client
  */
 export function isOfApplication(claims: Claims, issuer: OpenIdIssuer): boolean {
   const { serviceWhen, clientAppClaim } = issuer;
-  const clients = [clientAppClaim, ...CLIENT_CLAIMS].flatMap(
-    (claim) => textClaim(claims, claim) ?? [],
-  );
+  const clientClaims = [
+    ...CLIENT_CLAIMS,
+    ...(clientAppClaim === undefined ? [] : [clientAppClaim]),
+  ];
+  const clients = clientClaims.flatMap((claim) => textClaim(claims, claim) ?? []);
   const subjects = [claims.sub, textClaim(claims, issuer.subjectClaim)];
   const isSubjectClient = clients.some((client) =>
     subjects.some((subject) => subject === client || subject === `${client}@clients`),
@@ -31,6 +46,6 @@ export function isOfApplication(claims: Claims, issuer: OpenIdIssuer): boolean {
   const name = textClaim(claims, 'preferred_username');
   const mayBeClient = name?.startsWith('service-account-') === true;
   rejectIf(mayBeClient, 'claims-malformed', 'preferred_username');
-  rejectIf(!serviceWhen && clients.length === 0, 'claims-malformed', clientAppClaim);
+  rejectIf(!serviceWhen && clients.length === 0, 'claims-malformed', clientClaims.join(' '));
   return false;
 }

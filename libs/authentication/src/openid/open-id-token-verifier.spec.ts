@@ -142,7 +142,7 @@ describe('OpenIdTokenVerifier', () => {
   const idToken = { scope: undefined, roles: ['tokens:issue'] };
   it.each<[string, JsonObject, JsonObject, JsonObject]>([
     ['nothing that proves it', idToken, {}, {}],
-    ['a nonce', { nonce: 'n' }, { typ: 'at+jwt' }, {}],
+    ['a nonce', { ...idToken, nonce: 'n' }, {}, { accessTokenWhen: 'any' }],
     ['at_hash', { at_hash: 'h' }, { typ: 'at+jwt' }, {}],
     ['c_hash', { c_hash: 'h' }, {}, { accessTokenWhen: 'any' }],
     ['the typ of Keycloak’s ID tokens', { typ: 'ID' }, {}, {}],
@@ -164,6 +164,7 @@ describe('OpenIdTokenVerifier', () => {
     ['Keycloak’s typ', { ...idToken, typ: 'Bearer' }, {}, {}],
     ['Cognito’s token_use', { ...idToken, token_use: 'access' }, {}, {}],
     ['azpacr', { ...idToken, azpacr: '1' }, {}, {}],
+    ['the header’s type, with a nonce', { ...idToken, nonce: 'n' }, { typ: 'at+jwt' }, {}],
     [
       'the configured claim',
       { ...idToken, use: 'access' },
@@ -212,10 +213,13 @@ describe('OpenIdTokenVerifier', () => {
     ['claims-malformed', { sub: undefined }, {}],
     ['claims-malformed', { sub: 7 }, {}],
     ['claims-malformed', { scope: { all: true } }, {}],
-    ['not-an-access-token', { nonce: 'n' }, {}],
+    ['not-an-access-token', { ...idToken, nonce: 'n' }, {}],
     ['type-not-allowed', {}, { typ: 'dpop+jwt' }],
     ['type-not-allowed', {}, { typ: undefined }],
-    ['algorithm-not-allowed', {}, { alg: 'PS256' }],
+    ['algorithm-not-allowed', {}, { alg: 'HS256' }],
+    ['algorithm-not-allowed', {}, { alg: 'none' }],
+    ['key-unknown', {}, { alg: 'ES256' }],
+    ['signature', {}, { alg: 'PS256' }],
     ['key-unknown', {}, { kid: 'k2' }],
   ])('rejects with the reason %s (%#)', async (reason, claims, header) => {
     const rejected = expect(verify(token(claims, header))).rejects.toMatchObject({ reason });

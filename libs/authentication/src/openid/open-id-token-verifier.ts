@@ -1,20 +1,23 @@
 import { errors, jwtVerify } from 'jose';
 import { delegatedPermissions, ownPermissions } from '../access/granted-permissions.js';
-import { type CanonicalName, canonicalName, type Principal } from '#libs/platform';
-import { rejectIf, TokenRejected } from '../errors.js';
+import type { CanonicalName, Principal } from '#libs/platform';
+import { mismatch, TokenRejected } from '../errors.js';
+import { canonicalAudience } from '../jwt/audience.js';
 import type { UnverifiedJwt } from '../jwt/parse-jwt.js';
 import { checkTimeClaims } from '../jwt/time-claims.js';
 import { TokenVerifier, type VerifierDependencies } from '../jwt/token-verifier.js';
 import { JwksCache } from '../keys/jwks-cache.js';
 import type { OpenIdIssuer } from '../trusted-issuers.js';
-import { requireAccessToken } from './access-token-proof.js';
+import { mediaType, requireAccessToken } from './access-token-proof.js';
 import { type Claims, isFulfilled, nameClaim, namesIn, readClaims, textClaim } from './claims.js';
-import { isOfApplication } from './client-credentials.js';
+import { clientAppOf, isOfApplication } from './client-credentials.js';
 
 /** Verifies JWT access tokens (RFC 9068) of one OpenID provider with `jose`. */
 export class OpenIdTokenVerifier extends TokenVerifier {
+  override readonly issuers: readonly string[];
   override readonly jwks: readonly JwksCache[];
   readonly #keys: JwksCache;
+  readonly #types: readonly string[];
 
   constructor(
     private readonly issuer: OpenIdIssuer,
@@ -22,11 +25,13 @@ export class OpenIdTokenVerifier extends TokenVerifier {
   ) {
     super();
     this.#keys = new JwksCache(
-      issuer.metadataUrl ?? `${issuer.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
-      (published) => published === issuer.issuer,
+      issuer.metadataUrl,
+      { isIssuer: (published) => published === issuer.issuer, algorithms: issuer.algorithms },
       dependencies.keys,
     );
     this.jwks = [this.#keys];
+    this.issuers = [issuer.issuer];
+    this.#types = issuer.tokenTypes.map(mediaType);
   }
 
   override isFor({ claims }: UnverifiedJwt): boolean {
@@ -34,8 +39,11 @@ export class OpenIdTokenVerifier extends TokenVerifier {
   }
 
   override async verify(token: UnverifiedJwt): Promise<Principal> {
-    rejectIf(token.algorithm !== 'RS256', 'algorithm-not-allowed');
-    rejectIf(!this.issuer.tokenTypes.includes(token.type ?? ''), 'type-not-allowed');
+    const { algorithms, tokenTypes } = this.issuer;
+    if (!algorithms.some((algorithm) => algorithm === token.algorithm))
+      throw mismatch('algorithm-not-allowed', algorithms, token.algorithm);
+    if (!this.#types.includes(mediaType(token.type)))
+      throw mismatch('type-not-allowed', tokenTypes, token.type);
     const claims = readClaims(token.claims);
     requireAccessToken(claims, token.type, this.issuer);
     const { iat, nbf = iat, exp } = claims;
@@ -46,20 +54,21 @@ export class OpenIdTokenVerifier extends TokenVerifier {
       { nowMs: keys.clock.now(), skewSeconds, maxLifetimeSeconds },
     );
     const audiences = typeof claims.aud === 'string' ? [claims.aud] : claims.aud;
-    const isMeant = audiences.some((one) => this.issuer.audiences.includes(canonicalName(one)));
-    rejectIf(!isMeant, 'audience');
+    if (!audiences.some((one) => this.issuer.audiences.includes(canonicalAudience(one))))
+      throw mismatch('audience', this.issuer.audiences, claims.aud);
     const principal = this.#principalOf(claims);
     await this.#verifySignature(token);
     return principal;
   }
 
-  async #verifySignature({ text, keyId }: UnverifiedJwt): Promise<void> {
-    const key = await this.#keys.find(keyId);
-    if (key === undefined) throw new TokenRejected('key-unknown');
+  async #verifySignature({ text, keyId, algorithm }: UnverifiedJwt): Promise<void> {
+    const key = await this.#keys.find(keyId, algorithm);
+    if (key === undefined)
+      throw mismatch('key-unknown', `a key of ${this.#keys.discoveryUrl}`, `${algorithm} ${keyId}`);
     const { issuer } = this.issuer;
     try {
       await jwtVerify(text, key.publicKey, {
-        algorithms: ['RS256'],
+        algorithms: [algorithm],
         issuer,
         currentDate: new Date(this.dependencies.keys.clock.now()),
         clockTolerance: this.dependencies.skewSeconds,
@@ -72,9 +81,10 @@ export class OpenIdTokenVerifier extends TokenVerifier {
 
   #principalOf(claims: Claims): Principal {
     const { issuer } = this;
-    const clientApp = nameClaim(claims, issuer.clientAppClaim);
+    const clientApp = clientAppOf(claims, issuer);
     const isListed = clientApp !== undefined && issuer.clientApps.includes(clientApp);
-    rejectIf(issuer.clientApps.length > 0 && !isListed, 'client-app-not-allowed', clientApp);
+    if (issuer.clientApps.length > 0 && !isListed)
+      throw mismatch('client-app-not-allowed', issuer.clientApps, clientApp, clientApp);
     const subject = nameClaim(claims, issuer.subjectClaim);
     if (subject === undefined) throw new TokenRejected('claims-malformed', issuer.subjectClaim);
     const isService = isOfApplication(claims, issuer);
@@ -106,7 +116,7 @@ export class OpenIdTokenVerifier extends TokenVerifier {
     if (typeof tenant === 'string') return tenant;
     const claimed = nameClaim(claims, tenant.claim);
     if (claimed === undefined || !tenant.allowed.includes(claimed))
-      throw new TokenRejected('tenant-not-allowed');
+      throw mismatch('tenant-not-allowed', tenant.allowed, claimed);
     return claimed;
   }
 

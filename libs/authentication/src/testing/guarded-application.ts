@@ -88,6 +88,7 @@ export interface GuardedApplication<C extends Clock = Clock> {
   readonly url: string;
   readonly trail: MemoryAuditTrail;
   readonly source: MemoryMetadataSource;
+  readonly logger: MemoryLogger;
   readonly clock: C;
 }
 
@@ -104,10 +105,11 @@ export async function startGuardedApplication<C extends Clock>({
   rateLimitStore?: RateLimitStore;
 }): Promise<GuardedApplication<C>> {
   const trail = new MemoryAuditTrail();
+  const logger = new MemoryLogger();
   const ports = [
     { provide: AuditTrail, useValue: trail },
     { provide: Clock, useValue: clock },
-    { provide: Logger, useValue: new MemoryLogger() },
+    { provide: Logger, useValue: logger },
     { provide: RateLimitStore, useValue: rateLimitStore },
     { provide: MetadataSource, useValue: source },
   ];
@@ -137,5 +139,6 @@ export async function startGuardedApplication<C extends Clock>({
   const app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
   app.useLogger(false);
   await app.listen(0, '127.0.0.1');
-  return { app, url: (await app.getUrl()).replace('[::1]', '127.0.0.1'), trail, source, clock };
+  const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  return { app, url, trail, source, logger, clock };
 }

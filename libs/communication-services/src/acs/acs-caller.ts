@@ -108,8 +108,8 @@ export class AcsCaller {
     for (let tries = 0; tries < MAX_ADMISSIONS; tries += 1) {
       const permit = await this.#acquirePermit(acsCall, signal);
       try {
-        const leave = await this.#slotsOf(resource).enter(signal);
-        if (permit.isUsable()) return { permit, leave };
+        const leave = await this.#slotsOf(resource).enter(permit.usableForMs(), signal);
+        if (permit.usableForMs() > 0) return { permit, leave };
         leave();
       } catch (error) {
         this.#abandon(permit, resource);
@@ -121,7 +121,7 @@ export class AcsCaller {
   }
 
   #abandon(permit: Permit, resource: CommunicationResource): void {
-    permit.release();
+    permit.release({ isUnused: true });
     this.#circuitOf(resource.name).abandon();
   }
 
@@ -156,7 +156,7 @@ export class AcsCaller {
     if (!next) return undefined;
     try {
       const permit = await this.#acquirePermit(acsCall, deadline);
-      if (permit.isUsable()) return { connection: next, permit, deadline };
+      if (permit.usableForMs() > 0) return { connection: next, permit, deadline };
       this.#abandon(permit, acsCall.resource);
       return undefined;
     } catch {
@@ -225,7 +225,7 @@ export class AcsCaller {
       refusals?.note(resource.name, secretVersion, failure.refusal);
       const hasCaller = call.request?.signal?.aborted !== true;
       this.#circuitOf(resource.name).record(failure.isOutage && hasCaller);
-      permit.release({ throttled: failure.throttled });
+      permit.release({ throttled: failure.throttled, isUnused: !failure.wasSent });
       return failure;
     }
   }

@@ -412,8 +412,8 @@ describe('AcsCommunicationIdentityGateway', () => {
   });
 
   it('acquires another permit when the first can no longer be used, as after a pause of the process', async () => {
-    const [late, good] = [false, true].map((isUsable) => ({
-      isUsable: () => isUsable,
+    const [late, good] = [0, 5000].map((usableForMs) => ({
+      usableForMs: () => usableForMs,
       release: vi.fn<Permit['release']>(),
     }));
     if (!late || !good) throw new Error('no permits');
@@ -424,7 +424,7 @@ describe('AcsCommunicationIdentityGateway', () => {
     const calls = await callsDuring(async () => gateway.createIdentity(call));
     expect(calls).toHaveLength(1);
     expect(late.release).toHaveBeenCalledBefore(good.release);
-    expect(late.release.mock.calls).toEqual([[]]);
+    expect(late.release.mock.calls).toEqual([[{ isUnused: true }]]);
   });
 
   it('counts no wait for a connection against the deadline of a call', async () => {
@@ -439,10 +439,23 @@ describe('AcsCommunicationIdentityGateway', () => {
     expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
   });
 
+  it('waits for a connection only as long as the permit may be used, and returns it unused', async () => {
+    const release = vi.fn<Permit['release']>();
+    const budget = new UnboundedRequestBudget();
+    vi.spyOn(budget, 'acquire').mockResolvedValue({ usableForMs: () => 300, release });
+    const { gateway } = start({ timeoutMs: 2000, budget });
+    await emulator.control.addFault({ service: 'acs', operation: 'create', kind: 'hang' });
+    const held = Array.from({ length: 8 }, async () => gateway.createIdentity(call));
+    const outcomes = Promise.allSettled(held);
+    await expect(gateway.createIdentity(call)).rejects.toMatchObject({ code: 'budget-exhausted' });
+    expect(release.mock.calls).toEqual([[{ isUnused: true }]]);
+    await outcomes;
+  });
+
   it("answers ACS's 429 with its Retry-After, and releases the permit as throttled", async () => {
     const release = vi.fn<Permit['release']>();
     const budget = new UnboundedRequestBudget();
-    vi.spyOn(budget, 'acquire').mockResolvedValue({ isUsable: () => true, release });
+    vi.spyOn(budget, 'acquire').mockResolvedValue({ usableForMs: () => 5000, release });
     const { gateway } = start({ budget });
     await emulator.control.addFault({
       ...{ service: 'acs', operation: 'create', kind: 'status', status: 429 },
@@ -450,7 +463,9 @@ describe('AcsCommunicationIdentityGateway', () => {
     });
     const failure = gateway.createIdentity(call);
     await expect(failure).rejects.toMatchObject({ retryAfterSeconds: 17, code: 'acs-throttled' });
-    expect(release.mock.calls).toEqual([[{ throttled: { retryAfterSeconds: 17 } }]]);
+    expect(release.mock.calls).toEqual([
+      [{ throttled: { retryAfterSeconds: 17 }, isUnused: false }],
+    ]);
   });
 
   it('does not report its credential as refused when the identity belongs to another resource', async () => {

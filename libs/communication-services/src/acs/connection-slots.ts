@@ -1,8 +1,5 @@
 import { BudgetExhausted } from '#libs/request-budget';
 
-/** Below the time for which a permit may be used. */
-const MAX_WAIT_MS = 4000;
-
 interface Waiting {
   readonly admit: () => void;
 }
@@ -21,16 +18,17 @@ export class ConnectionSlots {
   }
 
   /**
+   * @param waitMs the longest wait: as long as the permit of the call may be used
    * @returns gives the slot back
    * @throws BudgetExhausted when none becomes free in time
    * @throws the signal's reason
    */
-  async enter(signal?: AbortSignal): Promise<() => void> {
+  async enter(waitMs: number, signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
     if (this.#free > 0) {
       this.#free -= 1;
     } else {
-      await this.#wait(signal);
+      await this.#wait(waitMs, signal);
     }
     return () => {
       const [next] = this.#queue;
@@ -40,7 +38,7 @@ export class ConnectionSlots {
   }
 
   /** Resolves with a slot that another call has given back. */
-  async #wait(signal: AbortSignal | undefined): Promise<void> {
+  async #wait(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         clearTimeout(timer);
@@ -60,7 +58,7 @@ export class ConnectionSlots {
       const timer = setTimeout(() => {
         leave();
         reject(new BudgetExhausted(1));
-      }, MAX_WAIT_MS);
+      }, waitMs);
       signal?.addEventListener('abort', abort, { once: true });
       this.#queue.add(waiting);
     });

@@ -25,6 +25,8 @@ export interface UpstreamFailure {
   readonly throttled?: Throttled;
   /** Whether ACS itself is failing, not this one call. */
   readonly isOutage: boolean;
+  /** False when ACS certainly got no request. */
+  readonly wasSent: boolean;
 }
 
 /** A 2xx response with invalid content. */
@@ -56,6 +58,7 @@ export function upstreamFailure(operation: AcsOperation, error: unknown): Upstre
     return {
       outcome: 'no answer',
       isOutage: true,
+      wasSent: error.wasSent,
       refusal: isUnknown
         ? new UpstreamOutcomeUnknown({ cause: error })
         : new UpstreamUnavailable({ cause: error }),
@@ -67,6 +70,7 @@ export function upstreamFailure(operation: AcsOperation, error: unknown): Upstre
     return {
       outcome: 'not from acs',
       isOutage: true,
+      wasSent: true,
       refusal: isCreate
         ? new UpstreamOutcomeUnknown({ cause: error })
         : new UpstreamUnavailable({ cause: error, detail: FOREIGN_DETAIL }),
@@ -77,6 +81,7 @@ export function upstreamFailure(operation: AcsOperation, error: unknown): Upstre
     return {
       outcome: `status ${error.status}`,
       isOutage: false,
+      wasSent: true,
       // A create and an exchange are about no identity that ACS has.
       refusal: isAboutIdentity(operation)
         ? new IdentityMissing({ cause: error })
@@ -85,7 +90,7 @@ export function upstreamFailure(operation: AcsOperation, error: unknown): Upstre
   }
   if (error instanceof CredentialUnavailable) {
     const refusal = new UpstreamUnavailable({ cause: error });
-    return { outcome: 'no credential', isOutage: false, refusal };
+    return { outcome: 'no credential', isOutage: false, wasSent: false, refusal };
   }
   const fault = new AzureFault(error);
   const { status } = fault;
@@ -93,6 +98,7 @@ export function upstreamFailure(operation: AcsOperation, error: unknown): Upstre
     return {
       outcome: 'senseless answer',
       isOutage: true,
+      wasSent: true,
       refusal: isCreate
         ? new UpstreamOutcomeUnknown({ cause: fault })
         : new UpstreamUnavailable({ cause: fault }),
@@ -101,6 +107,7 @@ export function upstreamFailure(operation: AcsOperation, error: unknown): Upstre
   return {
     outcome: `status ${status}`,
     isOutage: status >= 500,
+    wasSent: true,
     ...failureOfStatus(status, operation, fault),
   };
 }

@@ -27,7 +27,7 @@ export const databaseSettings = defineSettings(
         )
         .meta(ADVANCED),
       DATABASE_TIMEOUT_MS: integer(100, 60_000)
-        .prefault('3000')
+        .prefault('8000')
         .describe('milliseconds until connecting, or a statement, is given up, 100 to 60000')
         .meta(ADVANCED),
     })

@@ -8,6 +8,10 @@ const REPEATS = { windowMs: 10_000, maxLinesPerKind: 20, maxLines: 200, maxKinds
 /** Lines for diagnosis, which only an operator's setting turns on. */
 const DETAILS = { windowMs: 10_000, maxLinesPerKind: 500, maxLines: 2_000, maxKinds: 100 };
 
+/** Lines that standard output has not taken yet. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+const LINES_LEFT_OUT = 'lines left out';
+
 type Severity = 'debug' | 'info' | 'warn' | 'error';
 
 /** Lines that repeat each other. */
@@ -25,6 +29,9 @@ const SECRETS =
  *
  * The size of a line is bounded, and so is the number of lines of a kind per time: beyond it they are
  * counted, and one line has their number. `flush` at the end of the process writes open counts.
+ *
+ * A slow or stopped reader of standard output delays no request: lines wait in memory up to a limit, and
+ * are counted beyond it.
  */
 export class PinoLogger extends Logger {
   readonly #pino: Pino;
@@ -44,7 +51,7 @@ export class PinoLogger extends Logger {
         formatters: { level: (label) => ({ level: label }) },
         hooks: { streamWrite: masked },
       },
-      destination ?? pino.destination({ sync: true }),
+      destination ?? this.#standardOutput(),
     );
   }
 
@@ -73,10 +80,24 @@ export class PinoLogger extends Logger {
     this.#pino[level](boundedFields(fields, masked), boundedText(message, masked));
   }
 
+  /** Written without blocking the event loop; what is left is written when the process exits. */
+  #standardOutput(): DestinationStream {
+    let lost = 0;
+    return pino
+      .destination({ sync: false, maxLength: MAX_WAITING_BYTES })
+      .on('drop', () => (lost += 1))
+      .on('drain', () => {
+        const count = lost;
+        lost = 0;
+        if (count > 0)
+          this.#pino.warn({ count, of: 'standard output was not read' }, LINES_LEFT_OUT);
+      });
+  }
+
   #limiter(limits: LineLimits): LineLimiter<LineKind> {
     const others: LineKind = { level: 'warn', of: 'several kinds' };
     return new LineLimiter<LineKind>(limits, others, ({ kind: { level, ...kind }, ...counted }) => {
-      this.#pino[level](boundedFields({ ...kind, ...counted }, masked), 'lines left out');
+      this.#pino[level](boundedFields({ ...kind, ...counted }, masked), LINES_LEFT_OUT);
     });
   }
 }

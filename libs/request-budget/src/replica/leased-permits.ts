@@ -44,12 +44,13 @@ export class LeasedPermits {
     this.#inUse += 1;
     let isReleased = false;
     return {
-      isUsable: () => clock.now() < lease.usableUntil,
-      release: ({ throttled } = {}) => {
+      usableForMs: () => lease.usableUntil - clock.now(),
+      release: ({ throttled, isUnused = false } = {}) => {
         if (isReleased) return;
         isReleased = true;
         this.#inUse -= 1;
-        this.#ended.push({ leaseId: lease.id, at: clock.now() });
+        if (isUnused) this.#restore(lease);
+        else this.#ended.push({ leaseId: lease.id, at: clock.now() });
         onReleased(throttled);
       },
     };
@@ -76,6 +77,11 @@ export class LeasedPermits {
     const slotMs = this.context.windowMs / SLOTS_PER_WINDOW;
     const returned = this.#leases.filter(({ returnAt }) => returnsAll || returnAt <= now);
     this.#leases = this.#leases.filter((lease) => !returned.includes(lease) && lease.unused > 0);
+    const unusedPermits = returned
+      .filter(({ unused }) => unused > 0)
+      .map(({ id, unused }) => ({ leaseId: id, count: unused }));
+    // One that is in use now may still come back unused.
+    for (const lease of returned) lease.unused = 0;
     const slots = new Map<string, { leaseId: string; at: number; count: number }>();
     for (const { leaseId, at } of this.#ended) {
       const key = `${leaseId} ${Math.floor(at / slotMs)}`;
@@ -89,9 +95,12 @@ export class LeasedPermits {
         ageMs: now - at,
         count,
       })),
-      unusedPermits: returned
-        .filter(({ unused }) => unused > 0)
-        .map(({ id, unused }) => ({ leaseId: id, count: unused })),
+      unusedPermits,
     };
+  }
+
+  #restore(lease: HeldLease): void {
+    lease.unused += 1;
+    if (!this.#leases.includes(lease)) this.#leases.push(lease);
   }
 }

@@ -63,6 +63,7 @@ export class OperationLimiter {
       windowMs: limits.windowMs,
       onReleased: (throttled) => {
         if (throttled) this.#onThrottled(throttled);
+        else this.#dispatch();
         this.#reporter.schedule();
       },
     });

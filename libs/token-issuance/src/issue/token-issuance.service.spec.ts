@@ -93,8 +93,9 @@ function open() {
   const { mappings } = wireIdentityMapping(adapters);
   const secrets = new MemorySecretStore(clock);
   // The version that the memory gateway reports in its evidence.
+  const credential = { version: 'memory' };
   secrets.read = async (name) =>
-    Promise.resolve(new Secret({ name, version: 'memory', value: 'key' }));
+    Promise.resolve(new Secret({ name, version: credential.version, value: 'key' }));
   const metrics = new IssuanceMetrics(new Registry(), clock);
   const policies = new IssuancePolicies(audit, cache, clock, logger, metrics, {
     policy: { path: undefined, initial: readPolicy(POLICY) },
@@ -113,7 +114,7 @@ function open() {
     new IssuanceAuditor(audit, metrics),
     metrics,
   );
-  return { clock, audit, fingerprints, gateway, mappings, service };
+  return { clock, audit, fingerprints, gateway, mappings, service, credential, secrets };
 }
 
 describe('TokenIssuanceService', () => {
@@ -165,6 +166,22 @@ describe('TokenIssuanceService', () => {
     expect(recorded().at(-1)).toBe('token.reuse success');
     const [one, other] = at.audit.entries.slice(-2).map(({ token }) => token?.fingerprint);
     expect(other).toBe(one);
+  });
+
+  it('does not reuse a token of an ACS credential that was replaced since', async () => {
+    const first = await issue(callerOf('bot'));
+    at.credential.version = 'rotated';
+    const second = await issue(callerOf('bot'));
+    expect(second.token).not.toBe(first.token);
+    expect(calls()).toEqual(['createWithToken', 'issue']);
+    expect(recorded().at(-1)).toBe('token.issue success');
+  });
+
+  it('releases no cached token while the version of the ACS credential is unknown', async () => {
+    await issue(callerOf('bot'));
+    at.secrets.read = async () => Promise.reject(new SecretUnavailable());
+    await expect(issue(callerOf('bot'))).rejects.toBeInstanceOf(SecretUnavailable);
+    expect(recorded().at(-1)).toBe('token.issue failure');
   });
 
   it('makes one call to ACS for equal concurrent requests', async () => {

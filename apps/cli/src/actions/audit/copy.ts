@@ -22,7 +22,10 @@ export async function copyLog(options: CopyOptions): Promise<void> {
   const bar = progressBar('entries');
   const log = new HttpLog(url, bearer);
   const keys = hasKeys(options) ? readVerificationKeys(options) : undefined;
-  const open = keys && ((note: string) => openCheckpoint(note, keys).checkpoint);
+  const open =
+    keys &&
+    ((note: string, isHeld: boolean) =>
+      openCheckpoint(note, { ...keys, retired: isHeld ? keys.retired : [] }).checkpoint);
   const size = await new TileDirectory(folder).copy(log, bar.show, open).finally(bar.end);
   console.log(`The copy has ${size} entries.`);
 }

@@ -1,4 +1,4 @@
-import { CheckpointSigners } from '#libs/audit';
+import { LogKeys } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
 import { withPart } from '../service-part.js';
 
@@ -8,7 +8,7 @@ export async function printKeys(
   composition: CompositionOptions,
 ): Promise<void> {
   const keys = await withPart(auditPart, databaseUrl, composition, async (service) =>
-    service.get(CheckpointSigners).verifierKeys(),
+    service.get(LogKeys).lines(),
   );
   for (const key of keys) console.log(key);
 }

@@ -1,16 +1,18 @@
 import { readFileSync } from 'node:fs';
-import { type Checkpoint, NoteVerifier, openCheckpoint } from '#libs/transparency-log';
+import {
+  type Checkpoint,
+  type CheckpointTrust,
+  openCheckpoint,
+  parseLogKeys,
+} from '#libs/transparency-log';
 
 export interface KeyOptions {
   readonly publicKey?: readonly string[];
   readonly publicKeyFile?: string;
 }
 
-/** The log's name and the public keys whose signatures count. */
-export interface VerificationKeys {
-  readonly origin: string;
-  readonly verifiers: readonly NoteVerifier[];
-}
+/** The log's name and the public keys whose signatures count, retired ones for checkpoints of their time. */
+export type VerificationKeys = Required<CheckpointTrust>;
 
 /** Whether any key is given. */
 export function hasKeys({ publicKey = [], publicKeyFile }: KeyOptions): boolean {
@@ -23,18 +25,16 @@ export function readVerificationKeys({
   publicKeyFile,
 }: KeyOptions): VerificationKeys {
   const fromFile = publicKeyFile === undefined ? '' : readFileSync(publicKeyFile, 'utf8');
-  const texts = [...publicKey, ...fromFile.split('\n')]
-    .map((text) => text.trim())
-    .filter((text) => text !== '');
-  const verifiers = texts.map((text) => NoteVerifier.parse(text));
-  const [origin, ...others] = new Set(verifiers.map(({ name }) => name));
+  const { verifiers, retired } = parseLogKeys([...publicKey, ...fromFile.split('\n')]);
+  const keys = [...verifiers, ...retired.map(({ verifier }) => verifier)];
+  const [origin, ...others] = new Set(keys.map(({ name }) => name));
   if (origin === undefined) {
     throw new Error(
       'Give the public key of the log by --public-key, --public-key-file or AUDIT_PUBLIC_KEY. `acs-identity audit keys` prints it, and GET /v1/audit/log/keys serves it.',
     );
   }
   if (others.length > 0) throw new Error('The public keys are of several logs.');
-  return { origin, verifiers };
+  return { origin, verifiers, retired };
 }
 
 /** Reads a signed checkpoint out of a file. @throws unless the log signed it */

@@ -20,16 +20,23 @@ export async function exportIdentities(
   const tenant = options.tenant === undefined ? undefined : canonicalName(options.tenant);
   await withPart(identitiesPart, databaseUrl, composition, async (service) => {
     const exported = await service.get(IdentityExport).run(tenant, operatorCall(options));
-    const lines = Readable.from(asText(exported));
-    if (output === undefined) {
-      await pipeline(lines, process.stdout, { end: false });
-      return;
-    }
+    let count = 0;
+    const lines = Readable.from(
+      asText(exported, () => {
+        count += 1;
+      }),
+    );
+    if (output === undefined) await pipeline(lines, process.stdout, { end: false });
     // Names and identities of people: readable by the operator only.
-    await pipeline(lines, createWriteStream(output, { flags: 'wx', mode: 0o600 }));
+    else await pipeline(lines, createWriteStream(output, { flags: 'wx', mode: 0o600 }));
+    // A mistyped tenant has none, which an empty file does not show.
+    console.error(`${count} identities exported.`);
   });
 }
 
-async function* asText(lines: AsyncIterable<object>): AsyncGenerator<string> {
-  for await (const line of lines) yield `${JSON.stringify(line)}\n`;
+async function* asText(lines: AsyncIterable<object>, onLine: () => void): AsyncGenerator<string> {
+  for await (const line of lines) {
+    yield `${JSON.stringify(line)}\n`;
+    onLine();
+  }
 }

@@ -19,7 +19,10 @@ function entraSettings(): EntraSettings {
 }
 
 function issuerKeyOf({ keyId, publicKey }: typeof otherKey): IssuerKey {
-  return { issuer: issuer.issuer, key: { keyId, publicKey, issuerTemplate: undefined } };
+  return {
+    issuer: issuer.issuer,
+    key: { keyId, algorithm: 'RS256', publicKey, issuerTemplate: undefined },
+  };
 }
 
 async function isValid(token: string, by = key): Promise<boolean> {
