@@ -14,7 +14,7 @@ import { AcsResponses } from './acs-responses.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { ConnectionSlots } from './connection-slots.js';
 import type { CredentialRefusals } from './credential-refusals.js';
-import { deadlineAfter, extended } from './deadline.js';
+import { Deadline, extended } from './deadline.js';
 import type { GatewayMetrics } from './metrics.js';
 import { NoResponse, sendIf } from './undici-http-client.js';
 import { isCreate, upstreamFailure, type UpstreamFailure } from './upstream-failure.js';
@@ -68,7 +68,7 @@ export interface AcsCallerDependencies {
 interface Attempt {
   readonly connection: AcsConnection;
   readonly permit: Permit;
-  readonly deadline: AbortSignal;
+  readonly deadline: Deadline;
 }
 
 /** How often a call gets a permit that it can no longer use before it is deferred. */
@@ -93,12 +93,13 @@ export class AcsCaller {
     const { operation, resource } = acsCall;
     const connection = await this.clients.of(resource);
     const { permit, leave } = await this.#admit(acsCall);
+    const attempt = { connection, permit, deadline: this.#deadlineOf(acsCall) };
+    let retry: Attempt | undefined;
     let isOver: Promise<unknown> = Promise.resolve();
     try {
-      const attempt = { connection, permit, deadline: this.#deadlineOf(acsCall) };
       let last = await this.#attempt(acsCall, attempt);
       if ('value' in last) return last;
-      const retry = await this.#prepareRetry(acsCall, attempt, last);
+      retry = await this.#prepareRetry(acsCall, attempt, last);
       if (retry) last = await this.#attempt(acsCall, retry);
       if ('value' in last) return last;
       const { refusal, outcome } = last;
@@ -107,6 +108,8 @@ export class AcsCaller {
       this.dependencies.logger.warn(fields, 'a call to azure communication services failed');
       throw refusal;
     } finally {
+      attempt.deadline.end();
+      retry?.deadline.end();
       void isOver.then(leave);
     }
   }
@@ -145,11 +148,12 @@ export class AcsCaller {
    * A caller who disconnects aborts calls that only issue tokens. Other calls continue until the
    * timeout: the response to a create must not be lost, and a revocation is wanted all the same.
    */
-  #deadlineOf({ operation, call }: PlannedCall): AbortSignal {
-    const timeout = deadlineAfter(this.dependencies.timeoutMs);
+  #deadlineOf({ operation, call }: PlannedCall): Deadline {
     const isAbortable = operation === 'issue' || operation === 'exchange';
-    const caller = isAbortable ? call.request?.signal : undefined;
-    return caller ? AbortSignal.any([timeout, caller]) : timeout;
+    return new Deadline(
+      this.dependencies.timeoutMs,
+      isAbortable ? call.request?.signal : undefined,
+    );
   }
 
   /** @returns `undefined` when a retry can't help or there is no time for one */
@@ -160,14 +164,14 @@ export class AcsCaller {
   ): Promise<Attempt | undefined> {
     // Nothing was sent yet, so that a new deadline begins.
     const next = retry === 'another permit' ? this.#deadlineOf(acsCall) : deadline;
-    if (retry === undefined || next.aborted || !this.#hasRight(acsCall)) return undefined;
+    if (retry === undefined || next.signal.aborted || !this.#hasRight(acsCall)) return undefined;
     const other =
       retry === 'newer credential'
         ? await this.clients.newerThan(connection, acsCall.resource)
         : connection;
     if (!other) return undefined;
     try {
-      const permit = await this.#acquirePermit(acsCall, next);
+      const permit = await this.#acquirePermit(acsCall, next.signal);
       if (permit.usableForMs() > 0) return { connection: other, permit, deadline: next };
       this.#abandon(permit, acsCall.resource);
       return undefined;
@@ -220,7 +224,7 @@ export class AcsCaller {
       clock.monotonicNow() + (isCreate(acsCall.operation) ? timeoutMs / 2 : timeoutMs);
     return () =>
       permit.usableForMs() > 0 &&
-      !deadline.aborted &&
+      !deadline.signal.aborted &&
       clock.monotonicNow() <= latestStart &&
       this.#hasRight(acsCall);
   }
@@ -237,7 +241,7 @@ export class AcsCaller {
       secretVersion === undefined ? {} : { secretVersion };
     const options: CallOptions = {
       // The answer to a create is awaited for longer than the caller waits.
-      abortSignal: identityOf ? extended(deadline, timeoutMs) : deadline,
+      abortSignal: identityOf ? extended(deadline.signal, timeoutMs) : deadline.signal,
       requestOptions: { customHeaders: requestIdHeader(call) },
       onResponse: ({ headers }) => {
         const vector = headers.get('ms-cv');
@@ -258,7 +262,7 @@ export class AcsCaller {
     try {
       const value = await Promise.race([
         sent,
-        rejectAfter(deadline, sent, () => progress.hasStarted),
+        rejectAfter(deadline.signal, sent, () => progress.hasStarted),
       ]);
       stop('success');
       refusals?.note(resource.name, secretVersion);
