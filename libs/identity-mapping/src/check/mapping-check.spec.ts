@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LogRetention } from '#libs/audit';
 import { openTestLog, type TestLog } from '#libs/audit/testing';
 import { Database, dataSourceOptions, SystemClock, type Transaction } from '#libs/platform';
-import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { auditTargetOf, type Mapping, type ProvisionedMapping } from '../model/mapping.js';
 import { newLease } from '../store/identity-map.js';
 import { RecordedMappings } from '../testing/recorded-mappings.js';
@@ -373,54 +372,5 @@ describe('MappingCheck, where the log no longer has what it needs', () => {
     expect(report.uncheckedMappings).toEqual([
       { mapping: person.id, columns: ['display_name'], reason: 'not-recorded' },
     ]);
-  });
-
-  it('names what retired entries recorded, and compares the rest', async () => {
-    const database = await testDatabase();
-    const owner = await openTestLog(database.ownerUrl);
-    for (const table of ['audit_entry', 'audit_personal']) {
-      await owner.database.query(
-        `CREATE TABLE ${table}_2020_01 PARTITION OF ${table} FOR VALUES FROM ('2020-01-01Z') TO ('2020-02-01Z')`,
-      );
-    }
-    const clock = new ManualClock('2020-01-15T00:00:00Z');
-    const past = await openTestLog(database.ownerUrl, { clock });
-    const [old, unused] = [new RecordedMappings(past), new RecordedMappings(past)];
-    const [known, unknown] = [await old.person('Ada'), await unused.person()];
-    const clockAnHourAgo = new ManualClock(Date.now() - 3_600_000);
-    const anHourAgo = await openTestLog(database.ownerUrl, { clock: clockAnHourAgo });
-    await new RecordedMappings(anHourAgo).issue(known);
-    await Promise.all([past.close(), anHourAgo.close()]);
-    const mappings = new RecordedMappings(owner);
-    const recent = await mappings.person();
-    const { actor } = mappings.context;
-    await owner.get(LogRetention).retire(new Date('2020-06-01'), actor);
-
-    const verifiers = (await owner.signers.current()).map(({ verifier }) => verifier);
-    const check = async (): Promise<MappingCheckReport> =>
-      new MappingCheck(owner.database).run({ origin: owner.settings.origin, verifiers, known: [] });
-    const report = await check();
-    expect(report.log).toMatchObject({ faults: [], retiredBelow: 3 });
-    expect(report).toMatchObject({ rows: 3, agreeing: 1, unchecked: 2, differences: [] });
-    expect(report.uncheckedMappings).toEqual([
-      {
-        mapping: known.id,
-        columns: ['token_generation', 'version', 'display_name', 'updated_at'],
-        reason: 'retired',
-      },
-      { mapping: unknown.id, columns: ['all'], reason: 'retired' },
-    ]);
-    // The token's entry still has the names and the communication identity, the new mapping everything.
-    for (const { id } of [known, recent]) {
-      await owner.database.query(
-        `UPDATE mapping SET communication_user_id = id::text WHERE id = '${id}'`,
-      );
-    }
-    expect((await check()).differences.map(({ mapping }) => mapping)).toEqual([
-      known.id,
-      recent.id,
-    ]);
-    await owner.close();
-    await database.drop();
   });
 });
