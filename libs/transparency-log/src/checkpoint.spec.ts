@@ -73,6 +73,7 @@ describe('checkpoints', () => {
       '\n\n\n',
       `o\n1\n`,
       `o\n1\n${good}`,
+      `o\n1\n${good}\nextension`,
       `\n1\n${good}\n`,
       `o\n01\n${good}\n`,
       `o\n+1\n${good}\n`,

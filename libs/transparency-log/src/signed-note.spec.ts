@@ -152,6 +152,33 @@ describe('signed notes', () => {
     expect(() => parseNote(Buffer.from(`${large}\n\n${line}`))).toThrow(MalformedNote);
   });
 
+  it('are read from bytes as they are: no byte is replaced and none is skipped', () => {
+    const bytes = Buffer.from(signNote(text, [oldKey]));
+    expect(openNote(bytes, [oldKey.verifier]).text).toBe(text);
+    const marked = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytes]);
+    expect(() => openNote(marked, [oldKey.verifier])).toThrow(InvalidSignature);
+    // A decoder that replaces what is not UTF-8 would give the signed text.
+    const replaced = Buffer.from(signNote('x\ufffd\n', [oldKey]));
+    expect(openNote(replaced, [oldKey.verifier]).text).toBe('x\ufffd\n');
+    const invalid = Buffer.concat([Buffer.from([0x78, 0xff]), replaced.subarray(4)]);
+    expect(() => openNote(invalid, [oldKey.verifier])).toThrow(MalformedNote);
+  });
+
+  it('are accepted up to exactly 1 MiB', () => {
+    const line = signNote('x\n', [oldKey]).slice(3);
+    const largest = `${'x'.repeat(MAX_NOTE_BYTES - 2 - Buffer.byteLength(line))}\n\n${line}`;
+    expect(Buffer.byteLength(largest)).toBe(MAX_NOTE_BYTES);
+    for (const note of [largest, Buffer.from(largest)]) expect(parseNote(note).text).toContain('x');
+    for (const note of [`x${largest}`, Buffer.from(`x${largest}`)]) {
+      expect(() => parseNote(note)).toThrow(MalformedNote);
+    }
+  });
+
+  it('are not made of a text whose last line would be read as a signature', () => {
+    const ending = 'x\n\n\u2014 name AAAAAAA=';
+    expect(() => formatNote(ending, [oldKey.sign('x\n')])).toThrow(MalformedNote);
+  });
+
   it('are either rejected or formatted to the same text', () => {
     const piece = fc.constantFrom('\n', ' ', '\u2014 ', 'name', 'AAAAAAA=', '+', '\u2028', 'x');
     fc.assert(

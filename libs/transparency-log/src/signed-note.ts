@@ -97,9 +97,6 @@ export function openNote(
 }
 
 function decodeText(bytes: Uint8Array): string {
-  if (bytes.length > MAX_NOTE_BYTES) {
-    throw new MalformedNote(`a note has at most ${MAX_NOTE_BYTES} bytes`);
-  }
   try {
     return requireText(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (cause) {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { alice, issued } from '../testing/sample-events.js';
 import { MAX_AUDIT_ENTRY_BYTES } from './audit-entry.js';
 import type { AuditEvent } from '../trail/audit-event.js';
-import { encodeEntry } from './encode-entry.js';
+import { encodeEntry, withRecordedAt } from './encode-entry.js';
 import { hasAllSalts } from './personal-values.js';
 import { escapeControlCharacters } from './sanitize.js';
 
@@ -40,6 +40,9 @@ describe('encodeEntry', () => {
         const { entry, leaf } = encodeEntry(any, now);
         expect(leaf.toString()).toBe(canonicalize(entry));
         expect(canonicalize(JSON.parse(leaf.toString()))).toBe(leaf.toString());
+        const later = withRecordedAt(encodeEntry(any, now), now + 5);
+        expect(later.leaf.toString()).toBe(canonicalize(later.entry));
+        expect(later.entry.recordedAt).toBe('2026-11-23T10:00:00.128Z');
       }),
     );
   });
