@@ -223,6 +223,7 @@ describe('a page of another origin', () => {
     await preflight('/v1/me/tokens', origin);
     await preflight('/v1/me/identity', origin);
     await call(service().url, 'get', '/v1/me/identity', { headers: { origin } });
+    await expect.poll(refusedOrigins).toContain(origin);
     expect(refusedOrigins().filter((refused) => refused === origin)).toHaveLength(1);
   });
 

@@ -169,6 +169,6 @@ describe('a page of another origin', () => {
     expect(errors.join('\n')).toContain('blocked by CORS policy');
     const subjects = (await service().auditEntries()).map(({ actor }) => actor.subject);
     expect(subjects).not.toContain(oid);
-    expect(service().logLines.join('\n')).toContain(`"origin":"${otherApp()}"`);
+    await expect.poll(() => service().logLines.join('\n')).toContain(`"origin":"${otherApp()}"`);
   });
 });

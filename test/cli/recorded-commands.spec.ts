@@ -47,6 +47,11 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
       { args: nobody, entry: { action: 'identity.delete', outcome: 'denied' } },
       { args: alice, entry: { action: 'identity.delete', outcome: 'success' } },
     ]),
+  'audit check-mappings': async () => {
+    const environment = operatorEnvironment(service());
+    const { stdout } = await acsIdentity(['audit', 'keys'], { environment });
+    return [{ args: ['--public-key', stdout.trim()], entry: { action: 'audit.read' } }];
+  },
   'audit export': async () => Promise.resolve([{ args: [], entry: { action: 'audit.export' } }]),
   'audit trace': async () =>
     Promise.resolve([

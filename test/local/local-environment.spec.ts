@@ -37,6 +37,16 @@ const direct = (): Run => copy.run([process.execPath, copy.main]);
 const endings: readonly Ending[] = [
   { what: 'Ctrl-C', start: direct, end: ({ child }) => child.kill('SIGINT') },
   { what: 'SIGTERM', start: direct, end: ({ child }) => child.kill('SIGTERM') },
+  {
+    what: 'Ctrl-C in a terminal, which every process receives',
+    start: () => copy.run(inTerminal('npm start'), { hasInput: true }),
+    end: ({ child }) => child.stdin?.write('\u0003'),
+  },
+  {
+    what: 'SIGKILL of the watch mode',
+    start: () => copy.run([process.execPath, copy.main, '--watch']),
+    end: ({ child }) => child.kill('SIGKILL'),
+  },
   { what: 'SIGHUP', start: direct, end: ({ child }) => child.kill('SIGHUP') },
   { what: 'SIGKILL', start: direct, end: ({ child }) => child.kill('SIGKILL') },
   {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
@@ -160,8 +160,7 @@ describe('SIGTERM and SIGINT under load', () => {
       );
       expect(Number(stored?.count)).toBe(acknowledged);
       expect(entries.some(({ target }) => target?.subject?.startsWith('cut-in'))).toBe(false);
-      const text = service().logLines.join('\n');
-      expect(text).toContain('"all requests have ended"');
+      await expect.poll(() => service().logLines.join('\n')).toContain('"all requests have ended"');
     },
     90_000,
   );
@@ -237,9 +236,9 @@ describe('the order of a shutdown', () => {
     expect(code).toBe(1);
     expect(afterMs).toBeLessThan(12_000);
     for (const result of await calls) expect(result).toBeInstanceOf(Error);
-    expect(service().logLines.join('\n')).toContain(
-      '"requests did not end in time and were cut off"',
-    );
+    await expect
+      .poll(() => service().logLines.join('\n'))
+      .toContain('"requests did not end in time and were cut off"');
   });
 
   it('ends at once, with exit code 1, on a second signal later than the first', async () => {
@@ -264,76 +263,7 @@ describe('the order of a shutdown', () => {
   });
 });
 
-/** `npm start` as package.json has it, without the build, in a folder of its own. */
-async function npmStart(option = ''): Promise<{
-  npm: ChildProcess;
-  apiUrl: string;
-  supervisor: number;
-  output: () => string;
-}> {
-  const folder = await mkdtemp(join(tmpdir(), 'acs-identity-start-'));
-  onTestFinished(async () => rm(folder, { recursive: true, force: true }));
-  const { scripts } = JSON.parse(await readFile(join(repositoryRoot, 'package.json'), 'utf8')) as {
-    scripts: { start: string };
-  };
-  const start = scripts.start
-    .replace('npm run -s build', 'true')
-    .replace('dist/', join(repositoryRoot, 'dist/'));
-  await writeFile(
-    join(folder, 'package.json'),
-    JSON.stringify({ type: 'module', scripts: { start: start + option } }),
-  );
-  const npm = spawn('npm', ['start'], {
-    cwd: folder,
-    env: { ...process.env, PORT: '0', DATABASE_URL: service().database.superuserUrl },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  let output = '';
-  npm.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
-  npm.stderr.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
-  onTestFinished(() => void npm.kill('SIGKILL'));
-  await expect.poll(() => output, { timeout: 60_000 }).toContain('Ready: ');
-  const file = await readFile(join(folder, '.local/environment.json'), 'utf8');
-  const { apiUrl, processId } = JSON.parse(file) as { apiUrl: string; processId: number };
-  onTestFinished(() => {
-    if (isAlive(processId)) process.kill(processId, 'SIGKILL');
-  });
-  return { npm, apiUrl, supervisor: processId, output: () => output };
-}
-
-/** Whether somebody listens there. Sends nothing, so that the process has nothing to log. */
-async function listens(url: string): Promise<boolean> {
-  const socket = connect(Number(new URL(url).port), 'localhost');
-  return new Promise((resolve) => {
-    socket.once('error', () => {
-      resolve(false);
-    });
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
-}
-
-describe('npm start', () => {
-  it('forwards SIGTERM: npm, supervisor and api end', async () => {
-    const { npm, apiUrl, supervisor } = await npmStart();
-    expect(await listens(apiUrl)).toBe(true);
-    npm.kill('SIGTERM');
-    await expect.poll(async () => listens(apiUrl)).toBe(false);
-    await expect.poll(() => isAlive(supervisor)).toBe(false);
-  });
-
-  it.each(['', ' --watch'])(
-    'leaves no api that keeps the port when the supervisor is killed (%s)',
-    async (option) => {
-      const { apiUrl, supervisor } = await npmStart(option);
-      process.kill(supervisor, 'SIGKILL');
-      await expect.poll(async () => listens(apiUrl)).toBe(false);
-    },
-  );
-
+describe('npm run start:dev', () => {
   it('leaves no watcher and no silent program of the watch mode when the supervisor is killed', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'acs-identity-watch-'));
     onTestFinished(async () => rm(folder, { recursive: true, force: true }));
@@ -365,15 +295,5 @@ describe('npm start', () => {
     expect(started.every(isAlive)).toBe(true);
     supervisor.kill('SIGKILL');
     await expect.poll(() => started.some(isAlive), { timeout: 10_000 }).toBe(false);
-  });
-
-  it('stops in order on Ctrl-C, which every process of the terminal receives', async () => {
-    const { npm, apiUrl, supervisor, output } = await npmStart();
-    const group = npm.pid;
-    if (group === undefined) throw new Error('npm has not started');
-    process.kill(-group, 'SIGINT');
-    await expect.poll(() => isAlive(supervisor)).toBe(false);
-    expect(await listens(apiUrl)).toBe(false);
-    expect(output()).not.toContain('unexpectedly');
   });
 });

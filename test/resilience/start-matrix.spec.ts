@@ -79,7 +79,7 @@ describe('a process that starts while', () => {
     await addFault(fault);
     const url = await addApi();
     await expect.poll(async () => readinessOf(url)).toMatchObject({ status: 503, parts });
-    expect(loggedReasons(part).at(-1)).toMatch(reason);
+    await expect.poll(() => loggedReasons(part).at(-1)).toMatch(reason);
     expect((await firstCall(url)).status).toBe(503);
     await service().emulator.control.removeFaults();
     await expect.poll(async () => (await firstCall(url)).status).toBe(200);
@@ -109,8 +109,8 @@ describe('a process that starts while', () => {
     const url = await addApi({ DATABASE_URL: address.href });
     const parts = { database: 'not ready', schema: 'not ready', audit: 'not ready' };
     await expect.poll(async () => readinessOf(url)).toMatchObject({ status: 503, parts });
-    expect(loggedReasons('database').at(-1)).toMatch(reason);
-    expect(loggedReasons('schema').at(-1)).toMatch(reason);
+    await expect.poll(() => loggedReasons('database').at(-1)).toMatch(reason);
+    await expect.poll(() => loggedReasons('schema').at(-1)).toMatch(reason);
     expect((await firstCall(url)).status).toBe(503);
     expect((await call(url, 'get', '/health/live')).status).toBe(200);
   });
@@ -121,7 +121,7 @@ describe('a process that starts while', () => {
     await expect
       .poll(async () => readinessOf(url))
       .toMatchObject({ status: 200, parts: { 'identity provider': 'degraded' } });
-    expect(loggedReasons('identity provider').at(-1)).toContain(OTHER_ISSUER);
+    await expect.poll(() => loggedReasons('identity provider').at(-1)).toContain(OTHER_ISSUER);
     expect((await firstCall(url)).status).toBe(200);
     const now = Math.floor(Date.now() / 1000);
     const claims = { iss: OTHER_ISSUER, aud: 'api', sub: 'x', azp: 'y', tid: null, ver: null };
@@ -168,9 +168,9 @@ describe('a process that starts while', () => {
     await expect
       .poll(async () => readinessOf(url))
       .toMatchObject({ status: 200, parts: { secrets: 'degraded' } });
-    expect(loggedReasons('secrets').at(-1)).toContain(
-      'resource other: secret-missing no-such-secret',
-    );
+    await expect
+      .poll(() => loggedReasons('secrets').at(-1))
+      .toContain('resource other: secret-missing no-such-secret');
     expect((await firstCall(url)).status).toBe(200);
   });
 });
@@ -186,7 +186,7 @@ describe('a process whose ACS credential is refused', () => {
     const refused = await firstCall(url);
     expect(refused.body.type).toMatch(/:acs-credential-refused$/);
     expect(await readinessOf(url)).toMatchObject({ status: 503, parts: { secrets: 'not ready' } });
-    expect(loggedReasons('secrets').at(-1)).toContain('acs-credential-refused');
+    await expect.poll(() => loggedReasons('secrets').at(-1)).toContain('acs-credential-refused');
     await control.setSecret({ name: 'acs-connection-string', value: connectionString });
     await expect.poll(async () => (await firstCall(url)).status).toBe(200);
     expect(await readinessOf(url)).toMatchObject({ status: 200, parts: { secrets: 'ready' } });
@@ -205,7 +205,7 @@ describe('a process whose log can not be written', () => {
       status: 503,
       parts: { audit: 'not ready' },
     });
-    expect(loggedReasons('audit').at(-1)).toContain('its disk is full (53100)');
+    await expect.poll(() => loggedReasons('audit').at(-1)).toContain('its disk is full (53100)');
     await service().rows('DROP TRIGGER full_disk ON audit_head');
     await expect.poll(async () => (await firstCall(service().url)).status).toBe(200);
     await expect.poll(async () => (await readinessOf(service().url)).status).toBe(200);

@@ -201,9 +201,11 @@ describe('an export', () => {
           const expected = [subject ?? name, personal.actorDisplayName, personal.userAgent];
           // The dictionary limits the length of a text, which is truncated between characters.
           const text = (whole = ''): string =>
-            whole.slice(0, 1_023).replace(/[\ud800-\udbff]$/, '');
-          expect(actual.map(text)).toEqual(expected.map(text));
-          expect(text(extension.msg)).toBe(text(entry.reason?.detail));
+            whole.length <= 1_023
+              ? whole
+              : `${whole.slice(0, 1_022).replace(/[\ud800-\udbff]$/, '')}…`;
+          expect(actual.map((one = '') => one)).toEqual(expected.map(text));
+          expect(extension.msg ?? '').toBe(text(entry.reason?.detail));
         }
       }),
       runs,
