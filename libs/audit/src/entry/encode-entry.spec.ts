@@ -118,10 +118,8 @@ describe('encodeEntry', () => {
     const { entry } = encode(room + 1);
     const digest = hash('sha256', JSON.stringify(detailsOf(room + 1)), 'base64url');
     expect(entry.details).toEqual({ cut: `sha256 ${digest}` });
-    expect(entry.actor).toMatchObject({
-      subject: alice.subject,
-      issuer: expect.stringContaining('…[cut'),
-    });
+    expect(entry.actor).toMatchObject({ subject: alice.subject });
+    expect(JSON.stringify(entry.actor)).toContain('…[cut');
   });
 
   it('records number and hash of the values of a long list', () => {
