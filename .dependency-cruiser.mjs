@@ -55,7 +55,12 @@ export default {
       from: { path: '^(apps|examples|libs)/([^/]+)/' },
       to: {
         path: '^libs/',
-        pathNot: ['^libs/[^/]+/src/(index|testing)\\.ts$', '^libs/$2/', '^libs/[^/]+/test/'],
+        pathNot: [
+          '^libs/[^/]+/src/(index|testing|node-version)\\.ts$',
+          '^libs/platform/src/node-version\\.ts$',
+          '^libs/$2/',
+          '^libs/[^/]+/test/',
+        ],
       },
     },
     {

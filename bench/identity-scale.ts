@@ -46,7 +46,11 @@ class FilledMap {
   static async fill(url: string, size: number): Promise<FilledMap> {
     const source = new DataSource(dataSourceOptions({ url, poolSize: 4, timeoutMs: 600_000 }));
     const database = new ReadingDatabase(source);
-    await database.query(FILL, [size]);
+    await database.transaction(async (transaction) => {
+      // Rows in states that only former versions lead to.
+      await transaction.query('SET LOCAL session_replication_role = replica');
+      await transaction.query(FILL, [size]);
+    });
     await database.query('VACUUM ANALYZE mapping');
     const rows = await database.query<{ id: string }>(
       `SELECT id FROM mapping WHERE tenant = 'contoso' AND status <> 'deleted' ORDER BY id`,

@@ -1,6 +1,7 @@
 // Bundles the programs of production from the output of tsc into dist/bin, because opening 3,000 small
-// files took most of their start (docs/decisions/0008). The api is one file. The command line is one
-// file and a part for each command, which loads only what that command needs.
+// files took most of their start (docs/decisions/0008). Both start with a small file that checks the
+// version of Node. The rest of the api is one file; the command line has a part for each command, which
+// loads only what that command needs.
 import { build } from 'rolldown';
 
 /** Loaded from node_modules: they read files of their package, or must exist only once. */
@@ -13,7 +14,7 @@ const absent = [
   'pg-native',
 ];
 
-async function bundle(name, input, codeSplitting) {
+async function bundle(name, input) {
   await build({
     input: { [name]: input },
     platform: 'node',
@@ -33,10 +34,9 @@ async function bundle(name, input, codeSplitting) {
       format: 'esm',
       chunkFileNames: `${name}/[name].js`,
       keepNames: true,
-      codeSplitting,
     },
   });
 }
 
-await bundle('api', 'dist/apps/api/src/main.js', false);
-await bundle('acs-identity', 'dist/apps/cli/src/main.js', true);
+await bundle('api', 'dist/apps/api/src/main.js');
+await bundle('acs-identity', 'dist/apps/cli/src/main.js');

@@ -20,12 +20,13 @@ export async function generatedDocuments(): Promise<Readonly<Record<string, stri
 }
 
 function configurationPage(): string {
-  const usual = serviceSettings.flatMap(({ name, variables }) => [
+  const parts = serviceSettings.filter(({ variables }) => variables.length > 0);
+  const usual = parts.flatMap(({ name, variables }) => [
     `## ${name}`,
     '',
     ...tableOf(variables.filter(({ isAdvanced }) => !isAdvanced)),
   ]);
-  const advanced = serviceSettings.flatMap(({ name, variables }) => {
+  const advanced = parts.flatMap(({ name, variables }) => {
     const rows = variables.filter(({ isAdvanced }) => isAdvanced);
     return rows.length === 0 ? [] : [`### ${name}, advanced`, '', ...tableOf(rows)];
   });

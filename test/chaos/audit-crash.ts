@@ -5,10 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiProcess } from '../../apps/local/src/api-process.js';
 import { Service } from '../support/service.js';
 import { startTestCluster } from '../support/test-cluster.js';
+import { untilSettled } from '../support/until-settled.js';
 import { until } from '../support/until.js';
 import { finishCampaign, startCampaign } from './support/campaign.js';
 import { killPostgres } from './support/kill-postgres.js';
-import { checkLog, fetchLogKeys, untilSettled } from './support/log-checker.js';
+import { checkLog, fetchLogKeys } from './support/log-checker.js';
 import { fingerprintSecrets } from './support/receipts.js';
 import { startReplica } from './support/replica.js';
 import { sendRequest } from './support/request.js';
@@ -45,6 +46,7 @@ const service = await Service.start({
     AUDIT_TIMEOUT_MS: '4000',
     DATABASE_TIMEOUT_MS: '3000',
     MAPPING_SWEEP_SECONDS: '1',
+    ACS_BUDGET_MAX_WAIT_MS: '2000',
     MAPPING_LEASE_MS: '8000',
     MAPPING_WAIT_MS: '4000',
     ACS_BUDGET_CREATE: '100000',

@@ -3,9 +3,10 @@ import { inspect } from 'node:util';
 import type { ApiProcess } from '../../apps/local/src/api-process.js';
 import { Service } from '../support/service.js';
 import { startTestCluster } from '../support/test-cluster.js';
+import { untilSettled } from '../support/until-settled.js';
 import { until } from '../support/until.js';
 import { finishCampaign, startCampaign } from './support/campaign.js';
-import { checkLog, fetchLogKeys, untilSettled } from './support/log-checker.js';
+import { checkLog, fetchLogKeys } from './support/log-checker.js';
 import { type CheckedRequest, MixedTraffic } from './support/mixed-traffic.js';
 import { RandomFaults } from './support/random-faults.js';
 import { fingerprintSecrets } from './support/receipts.js';
@@ -45,6 +46,7 @@ const service = await Service.start({
     AUTHENTICATION_KEYS_COOLDOWN_SECONDS: '1',
     AUTHENTICATION_REQUESTS_PER_MINUTE: '1000000',
     MAPPING_SWEEP_SECONDS: '1',
+    ACS_BUDGET_MAX_WAIT_MS: '1000',
     MAPPING_LEASE_MS: '3000',
     MAPPING_WAIT_MS: '2000',
   },

@@ -5,10 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiProcess } from '../../apps/local/src/api-process.js';
 import { Service } from '../support/service.js';
 import { startTestCluster } from '../support/test-cluster.js';
+import { untilSettled } from '../support/until-settled.js';
 import { finishCampaign, startCampaign } from './support/campaign.js';
 import { checkIdentities } from './support/identity-checker.js';
 import { IdentityTraffic } from './support/identity-traffic.js';
-import { checkLog, fetchLogKeys, untilSettled } from './support/log-checker.js';
+import { checkLog, fetchLogKeys } from './support/log-checker.js';
 
 const CLIENTS = 8;
 /** Longer than a lease, so that another process has taken over the work of a stopped one. */
@@ -33,6 +34,7 @@ const service = await Service.start({
     NODE_COMPILE_CACHE: cache,
     LOG_LEVEL: 'info', // the start of a process is recognised by a line of this level
     MAPPING_SWEEP_SECONDS: '1',
+    ACS_BUDGET_MAX_WAIT_MS: '500',
     MAPPING_LEASE_MS: '2000',
     MAPPING_WAIT_MS: '3000',
     ACS_TIMEOUT_MS: '800',

@@ -7,9 +7,11 @@ const CAMPAIGNS = [
   'faults',
   'token-differential',
   'audit-tamper',
+  'mapping-tamper',
   'audit-crash',
   'storm',
   'first-calls',
+  'pauses',
   'identity-race',
   'identity-crash',
 ];

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { acsIdentity } from '../support/acs-identity.js';
@@ -65,6 +66,99 @@ describe('acs-identity migrate', () => {
       await expect(client.query('CREATE TABLE mine ()')).rejects.toMatchObject({ code: '42501' });
     } finally {
       await client.end();
+    }
+  });
+
+  const migrate = async (serviceRole: string): ReturnType<typeof acsIdentity> =>
+    acsIdentity(['migrate', '--database-url', database.ownerUrl, '--service-role', serviceRole]);
+
+  it('revokes the wider privileges that an older release, or an operator, has granted', async () => {
+    const owner = new pg.Client({ connectionString: database.ownerUrl });
+    await owner.connect();
+    try {
+      await owner.query(`
+        GRANT SELECT, INSERT, UPDATE ON mapping, mapping_orphan, acs_request_budget TO identity_service;
+        GRANT SELECT, INSERT, UPDATE, DELETE
+          ON token_cache, token_quota, request_usage, acs_budget_appointment TO identity_service;
+        GRANT ALL ON audit_entry, audit_entry_other, schema_migration TO identity_service WITH GRANT OPTION;
+        GRANT UPDATE (tenant) ON mapping TO PUBLIC;
+        GRANT ALL ON SEQUENCE schema_migration_id_seq TO identity_service;
+        GRANT EXECUTE ON ALL ROUTINES IN SCHEMA public TO PUBLIC;
+        GRANT CREATE ON SCHEMA public TO PUBLIC;
+        ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO identity_service;
+        ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO PUBLIC`);
+      expect(await migrate('identity_service')).toMatchObject({ code: 0, stderr: '' });
+      await owner.query('SELECT audit_create_partitions(6)');
+      const { rows } = await owner.query<{ privilege: string }>(
+        `SELECT c.relname || '.' || attname || ' ' || privilege AS privilege
+         FROM pg_class c JOIN pg_attribute ON attrelid = c.oid,
+              unnest(ARRAY['UPDATE', 'REFERENCES']) AS privilege
+         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0
+           AND has_column_privilege('identity_service', c.oid, attnum, privilege) ORDER BY 1`,
+      );
+      const found = rows.map((row) => row.privilege);
+      expect(found).toContain('mapping.status UPDATE');
+      expect(found.filter((one) => /^audit|tenant|kind|REFERENCES/.test(one))).toEqual([]);
+      const { rows: other } = await owner.query(
+        `SELECT FROM pg_class c WHERE relnamespace = 'public'::regnamespace
+           AND (relkind = 'S' AND has_sequence_privilege('identity_service', c.oid, 'USAGE')
+                OR relispartition AND has_table_privilege('identity_service', c.oid, 'SELECT'))
+         UNION ALL SELECT WHERE has_schema_privilege('identity_service', 'public', 'CREATE')
+         UNION ALL SELECT WHERE has_function_privilege('public', 'audit_protect(regclass)', 'EXECUTE')`,
+      );
+      expect(other).toEqual([]);
+    } finally {
+      await owner.end();
+    }
+  });
+
+  it.each([
+    ['is a superuser', 'ALTER ROLE %I SUPERUSER', 'everything, as a superuser'],
+    [
+      'owns a table',
+      'CREATE TABLE mine (); ALTER TABLE mine OWNER TO %I',
+      'change what %I owns: table mine',
+    ],
+    [
+      'may become the owner',
+      'GRANT identity_owner TO %I',
+      'change what identity_owner owns: database %D',
+    ],
+    ['may write everything', 'GRANT pg_write_all_data TO %I', 'DELETE on audit_entry'],
+    ['may create schemas', 'GRANT CREATE ON DATABASE %D TO %I', 'CREATE on the database'],
+    [
+      'may switch off triggers',
+      'GRANT SET ON PARAMETER session_replication_role TO %I',
+      'SET on the parameter session_replication_role',
+    ],
+    [
+      'has the privileges of everybody on a table of another owner',
+      'CREATE TABLE theirs (a int); GRANT DELETE, INSERT ON theirs TO PUBLIC',
+      'INSERT of the column a of theirs',
+    ],
+  ])('fails, after the migration, when the role %s', async (_what, sql, excess) => {
+    const role = `role_${randomBytes(6).toString('hex')}`;
+    const named = (text: string): string =>
+      text.replaceAll('%I', role).replaceAll('%D', database.name);
+    const superuser = new pg.Client({ connectionString: database.superuserUrl });
+    await superuser.connect();
+    try {
+      await superuser.query(`CREATE ROLE ${role}`);
+      await superuser.query(named(sql));
+      const { code, stderr } = await migrate(role);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`the role "${role}" can do more than the service needs:`);
+      expect(stderr).toContain(`- ${named(excess)}\n`);
+      const { rows } = await superuser.query(
+        `SELECT has_column_privilege($1, 'mapping', 'status', 'UPDATE') AS granted`,
+        [role],
+      );
+      expect(rows).toEqual([{ granted: true }]);
+    } finally {
+      await superuser.query(
+        `DROP TABLE IF EXISTS theirs; DROP OWNED BY ${role}; DROP ROLE ${role}`,
+      );
+      await superuser.end();
     }
   });
 });

@@ -3,9 +3,14 @@ import type { ApiProcess } from '../../apps/local/src/api-process.js';
 import { runningService } from '../support/running-service.js';
 import { newPerson, type Person, requestToken } from '../support/tokens-api.js';
 
-/** Leases longer than the delay of ACS; another replica takes over after 8 s. */
+/** Leases longer than the delay of ACS; another replica takes over after 12 s. */
 const service = runningService({
-  environment: { MAPPING_LEASE_MS: '8000', MAPPING_SWEEP_SECONDS: '1' },
+  environment: {
+    ACS_TIMEOUT_MS: '6000',
+    ACS_BUDGET_MAX_WAIT_MS: '3000',
+    MAPPING_LEASE_MS: '12000',
+    MAPPING_SWEEP_SECONDS: '1',
+  },
 });
 
 /** First calls that wait for ACS in a replica of their own. */

@@ -14,6 +14,7 @@ import { isAlive } from '../../apps/local/src/is-alive.js';
 import { repositoryRoot } from '../support/root.js';
 import { runningService } from '../support/running-service.js';
 import { type IssuedToken, newPerson, type Person, requestToken } from '../support/tokens-api.js';
+import { unknownIdentities } from '../support/unknown-identities.js';
 
 /** Three calls in 2 s: most first calls are queued when the signal arrives. */
 const service = runningService({
@@ -90,16 +91,6 @@ async function fillLog(entryCount: number): Promise<void> {
   await log.close();
 }
 
-/** Identities at ACS that neither a mapping nor an entry of the log names. */
-async function unknownIdentities(): Promise<readonly string[]> {
-  const mapped = await service().rows<{ id: string }>(
-    'SELECT communication_user_id AS id FROM mapping WHERE communication_user_id IS NOT NULL',
-  );
-  const known = new Set(mapped.map(({ id }) => id));
-  const atAcs = await service().emulator.control.listIdentities();
-  return atAcs.map(({ id }) => id).filter((id) => !known.has(id));
-}
-
 async function exitOf(replica: ApiProcess): Promise<{ code: number | null; afterMs: number }> {
   const startedAt = performance.now();
   const code = await replica.ended;
@@ -156,7 +147,7 @@ describe('SIGTERM and SIGINT under load', () => {
       slowReader.resume();
       await Promise.all(closed);
 
-      expect(await unknownIdentities()).toEqual([]);
+      expect(await unknownIdentities(service())).toEqual([]);
       const entries = await service().auditEntries();
       const ids = new Set(entries.map(({ id }) => id));
       for (const result of results) {
@@ -199,7 +190,7 @@ describe('SIGTERM and SIGINT under load', () => {
     replica.process.kill('SIGTERM');
     expect(await replica.ended).toBe(0);
     expect((await control.listIdentities()).length).toBeGreaterThanOrEqual(before);
-    expect(await unknownIdentities()).toEqual([]);
+    expect(await unknownIdentities(service())).toEqual([]);
   });
 });
 

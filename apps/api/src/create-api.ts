@@ -7,6 +7,8 @@ import { assertEveryRouteDeclaresAccess } from '#libs/authentication';
 import { type Environment, httpSettings, type HttpSettings } from '#libs/composition';
 import { Logger } from '#libs/platform';
 import { ApiModule, type ApiOptions } from './api.module.js';
+import { CrossOriginRequests } from './http/cross-origin-requests.js';
+import { browserAccessOf } from './http/open-to-browsers.js';
 import { MAX_BODY_BYTES } from './http/request-errors.js';
 import { HttpDrain } from './http/http-drain.js';
 import { NestLogger } from './http/nest-logger.js';
@@ -33,7 +35,7 @@ class DrainingAdapter extends FastifyAdapter {
  * @param options.modules modules of the host, with routes of their own
  * @throws InvalidReplacement when they do not fit the service's ports
  * @throws InvalidSettings listing every fault of the environment
- * @throws when a route declares no access rule, or more than one
+ * @throws when a route declares no access rule, or more than one, or is open to browsers by mistake
  */
 export async function createApi(
   environment: Environment,
@@ -67,8 +69,13 @@ export async function createApi(
 
   const server = adapter.getInstance();
   useStrictJsonBodies(server);
-  app.get(HttpBoundary).attach(server);
   const settings = app.get<HttpSettings>(httpSettings.key);
+  app
+    .get(HttpBoundary)
+    .attach(
+      server,
+      new CrossOriginRequests(settings.allowedOrigins, browserAccessOf(app), app.get(Logger)),
+    );
   listenOnEveryAddress(server, settings.host);
   const drain = app.get(HttpDrain);
   drain.attach(server);

@@ -1,18 +1,6 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { findPackageJSON } from 'node:module';
-import { createProgram } from './program.js';
+import { requireNode } from '#node-version';
 
-const program = createProgram().version(ownVersion());
-program.parseAsync().catch(async (error: unknown) => {
-  const { explain, exitCodeFor } = await import('./errors.js');
-  process.stderr.write(`${explain(error)}\n`);
-  process.exitCode = exitCodeFor(error);
-});
-
-function ownVersion(): string {
-  const file = findPackageJSON(import.meta.url);
-  if (file === undefined) return 'unknown';
-  const manifest = JSON.parse(readFileSync(file, 'utf8')) as { version: string }; // our own file
-  return manifest.version;
-}
+requireNode();
+const { run } = await import('./run.js');
+await run();

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -24,6 +25,8 @@ export interface ApiProcessOptions {
   readonly nodeOptions?: readonly string[];
 }
 
+/** The folder of package.json, absolute. */
+export const PROJECT_FOLDER = projectFolder();
 /** What `npm run build` bundles. */
 const BUNDLED_API = builtFile('bin/api.js');
 /** Stops the program that Node preloads it into when the supervisor has ended. */
@@ -82,14 +85,20 @@ export async function startApi(
 
 /** @param path below dist/ */
 function builtFile(path: string): string {
+  return join(projectFolder(), 'dist', path);
+}
+
+function projectFolder(): string {
   // Built, this file is dist/apps/local/src/api-process.js; run from source, apps/local/src/api-process.ts.
   const isBuilt = fileURLToPath(import.meta.url).includes('/dist/');
-  const root = isBuilt ? '../../../../' : '../../../';
-  return fileURLToPath(new URL(`${root}dist/${path}`, import.meta.url));
+  return resolve(
+    fileURLToPath(new URL('.', import.meta.url)),
+    isBuilt ? '../../../..' : '../../..',
+  );
 }
 
 function explainFailedStart(code: number | null, errorOutput: string): string {
-  const [, port] = /EADDRINUSE.*:(\d+)$/m.exec(errorOutput) ?? [];
+  const [, port] = /Another program listens on port (\d+)/.exec(errorOutput) ?? [];
   if (port !== undefined) {
     return `Port ${port} is in use. Stop the program that uses it, or choose another: PORT=${Number(port) + 1} npm start`;
   }

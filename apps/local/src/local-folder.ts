@@ -3,6 +3,8 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isAlive } from './is-alive.js';
+import { LocalLock } from './local-lock.js';
+import { DEFAULT_PORTS, type LocalPorts } from './local-ports.js';
 
 /** `.local/environment.json`: what a script needs to call the running environment. Scripts rely on it. */
 export interface LocalEnvironment {
@@ -26,6 +28,15 @@ const environmentShape = z.looseObject({
   processId: z.int(),
   emulator: z.looseObject({ control: z.url() }),
 });
+const portsShape = z.strictObject({
+  entra: z.int(),
+  acs: z.int(),
+  acsSecond: z.int(),
+  keyVault: z.int(),
+  managedIdentity: z.int(),
+  control: z.int(),
+  postgres: z.int(),
+});
 const passwordsShape = z.strictObject({
   superuser: z.string(),
   owner: z.string(),
@@ -45,6 +56,25 @@ export class LocalFolder {
 
   get emulator(): string {
     return join(this.path, 'emulator');
+  }
+
+  /**
+   * Claims the folder for this process, and ends what a killed process left.
+   *
+   * @throws when another process has claimed it
+   */
+  async lock(): Promise<LocalLock> {
+    await mkdir(this.path, { recursive: true });
+    return LocalLock.take(join(this.path, 'lock'));
+  }
+
+  /** The ports of the last start. */
+  async readPorts(): Promise<LocalPorts> {
+    return (await readJson(this.#portsFile, portsShape)) ?? DEFAULT_PORTS;
+  }
+
+  async writePorts(ports: LocalPorts): Promise<void> {
+    await writeFile(this.#portsFile, `${JSON.stringify(ports, null, 2)}\n`);
   }
 
   /** The passwords of the embedded database. Created at the first start. */
@@ -74,6 +104,10 @@ export class LocalFolder {
     await rm(this.#environmentFile, { force: true });
   }
 
+  get #portsFile(): string {
+    return join(this.path, 'ports.json');
+  }
+
   get #environmentFile(): string {
     return join(this.path, 'environment.json');
   }
@@ -83,7 +117,10 @@ async function readJson<S extends z.ZodType>(
   file: string,
   shape: S,
 ): Promise<z.output<S> | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => undefined);
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
   return text === undefined ? undefined : shape.parse(JSON.parse(text));
 }
 

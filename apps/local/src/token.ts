@@ -7,6 +7,8 @@ const APPS = Object.entries(SAMPLE_APPS)
   .filter(([, app]) => app.roles.length > 0)
   .map(([name]) => name);
 
+const NOT_RUNNING = 'The local environment is not running: start it with npm start.';
+
 /** `npm run -s token -- <name>`: prints an Entra access token of a sample person or app. */
 async function main(): Promise<void> {
   const name = process.argv[2] ?? '';
@@ -17,11 +19,13 @@ async function main(): Promise<void> {
     );
   }
   const running = await new LocalFolder().readEnvironment();
-  if (!running) throw new Error('The local environment is not running. Start it with npm start.');
+  if (!running) throw new Error(NOT_RUNNING);
   const answer = await fetch(`${running.emulator.control}/control/tokens`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(isPerson ? { person: name } : { app: name }),
+  }).catch((cause: unknown) => {
+    throw new Error(NOT_RUNNING, { cause });
   });
   if (!answer.ok) throw new Error(`The emulator issued no token: ${await answer.text()}`);
   console.log(z.object({ token: z.string() }).parse(await answer.json()).token);

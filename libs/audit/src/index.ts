@@ -59,6 +59,8 @@ export type { ExportChunk } from './export/entry-export.js';
 export { type EntryFormatter, EXPORT_FORMATS, type ExportFormat } from './export/export-formats.js';
 
 // The log for verifiers, and its maintenance
+export { isRecordedText } from './entry/encode-entry.js';
+export { isRecordedName } from './entry/personal-values.js';
 export { ClockBound, describeOffset, isBeyond, measureClock } from './log/clock-bound.js';
 export { LogKeys } from './log/log-keys.js';
 export { LogReader } from './log/log-reader.js';

@@ -7,7 +7,7 @@ import { createTokenVerifiers } from './create-token-verifiers.js';
 import { BearerAuthenticator } from './http/bearer-authenticator.js';
 import { MemoryMetadataSource } from './testing/memory-metadata-source.js';
 import { settingsFrom } from './testing/settings.js';
-import { ALICE, AUDIENCE, CLIENT_APP, type JsonObject, TENANT } from './testing/test-issuer.js';
+import { ALICE, CLIENT_APP, type JsonObject, TENANT } from './testing/test-issuer.js';
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const ed25519 = generateKeyPairSync('ed25519');
@@ -24,6 +24,8 @@ const HOUR = 3600;
 const anHour = { iat: now - 300, nbf: now - 300, exp: now + HOUR };
 /** As Entra dates tokens of managed and workload identities, and under a policy of one day. */
 const aDay = { iat: now - 300, nbf: now - 300, exp: now + 24 * HOUR };
+/** With letters, which have two cases. */
+const AUDIENCE = 'abcdef01-abcd-4abc-8abc-abcdefabcdef';
 const APP_ID_URI = `api://${AUDIENCE}`;
 
 interface Provider {
@@ -124,7 +126,7 @@ async function authenticate({ provider, trust, header, claims, algorithm = 'RS25
   const settings = settingsFrom(
     Array.isArray(trust)
       ? { TRUSTED_ISSUERS: JSON.stringify(trust), ENTRA_TENANT_ID: '', ENTRA_AUDIENCE: '' }
-      : { ...(trust as Record<string, string>) }, // it is no list
+      : { ENTRA_AUDIENCE: AUDIENCE, ...(trust as Record<string, string>) }, // it is no list
   );
   const logger = new MemoryLogger();
   const authenticator = new BearerAuthenticator(
@@ -193,6 +195,15 @@ describe('callers as they come', () => {
         provider: entra1,
         trust: { ...v1Environment, ENTRA_AUDIENCE: `api://${AUDIENCE.toUpperCase()}` },
         claims: person1,
+      },
+      person,
+    ],
+    [
+      'an API whose tokens have its application id URI in capitals, v1.0',
+      {
+        provider: entra1,
+        trust: v1Environment,
+        claims: { ...person1, aud: `api://${AUDIENCE.toUpperCase()}` },
       },
       person,
     ],
@@ -325,6 +336,11 @@ describe('callers as they come', () => {
     [
       'a token for an API of the tenant whose application id URI begins alike',
       { provider: entra1, trust: v1Environment, claims: { ...person1, aud: `${APP_ID_URI}/x` } },
+      'audience',
+    ],
+    [
+      'a token whose audience is in capitals, as Entra never writes it',
+      { provider: entra2, trust: {}, claims: { ...person2, aud: AUDIENCE.toUpperCase() } },
       'audience',
     ],
     [

@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { canonicalName, GUID_PATTERN, GUID_SOURCE } from '#libs/platform';
+import {
+  canonicalName,
+  GUID_PATTERN,
+  GUID_SOURCE,
+  InvalidJson,
+  parseJsonFile,
+  parseStrictJson,
+} from '#libs/platform';
 import { authenticationContexts } from './access/authentication-contexts.js';
 import { canonicalAudience } from './jwt/audience.js';
 import { SIGNATURE_ALGORITHMS } from './keys/jwks.js';
@@ -134,19 +141,23 @@ const trustedIssuerList = z.array(z.union([entraIssuer, openIdIssuer])).max(100)
 export const trustedIssuers: z.ZodType<readonly TrustedIssuer[], string> = z
   .string()
   .transform((value, context) => {
-    const { data, error } = trustedIssuerList.safeParse(parseJson(value));
+    const json = parseJson(value);
+    const { data, error } = trustedIssuerList.safeParse(json);
     if (data !== undefined) return data;
     const [issue] = error.issues;
-    const location = issue === undefined ? '' : describeLocation(issue);
+    const fault = json instanceof InvalidJson ? ` (it ${json.message})` : '';
+    const location = issue === undefined || fault !== '' ? fault : describeLocation(issue);
     context.addIssue(`must be a JSON list of issuers, or the path of a file with one${location}`);
     return z.NEVER;
   });
 
+/** @returns `undefined` for a file that can't be read, the error for a text that is not strict JSON */
 function parseJson(value: string): unknown {
   try {
-    return JSON.parse(value.trimStart().startsWith('[') ? value : readFileSync(value, 'utf8'));
-  } catch {
-    return undefined;
+    const isList = value.trimStart().startsWith('[');
+    return isList ? parseStrictJson(value) : parseJsonFile(readFileSync(value));
+  } catch (error) {
+    return error instanceof InvalidJson ? error : undefined;
   }
 }
 

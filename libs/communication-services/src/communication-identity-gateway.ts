@@ -17,6 +17,11 @@ export interface GatewayCall extends Pick<CallContext, 'request' | 'priority'> {
   readonly clientApp?: string;
   /** Whose identity is created: identifies the request in the request budget when it is repeated. */
   readonly subject?: string;
+  /**
+   * When the caller's right to this call ends, on `Clock.monotonicNow`. The call is not sent unless it
+   * ends before.
+   */
+  readonly rightEndsAt?: number;
 }
 
 /** The token to issue. */

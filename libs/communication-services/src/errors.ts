@@ -1,4 +1,5 @@
 import { problem } from '#libs/platform';
+import type { CreatedIdentity } from './communication-identity-gateway.js';
 
 /** ACS gave no response in time, or an invalid one. */
 export class UpstreamUnavailable extends problem(
@@ -14,12 +15,22 @@ export class UpstreamOutcomeUnknown extends UpstreamUnavailable {
   override readonly code = 'acs-outcome-unknown';
   override readonly title = 'The answer of Azure Communication Services was lost';
 
-  constructor(options: { readonly cause?: unknown } = {}) {
+  /** While ACS may still answer: the identity in its answer, `undefined` without one. Never rejects. */
+  readonly late: Promise<CreatedIdentity | undefined> | undefined;
+
+  constructor({
+    late,
+    ...options
+  }: {
+    readonly cause?: unknown;
+    readonly late?: UpstreamOutcomeUnknown['late'];
+  } = {}) {
     super({
       ...options,
       detail:
         'Azure Communication Services may have acted, but its answer was lost; repeat the request.',
     });
+    this.late = late;
   }
 }
 

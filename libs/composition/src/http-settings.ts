@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ADVANCED, defineSettings, type SettingsOf, integer } from '#libs/platform';
+import { ADVANCED, defineSettings, type SettingsOf, integer, webOrigins } from '#libs/platform';
 
 export const httpSettings = defineSettings(
   'http',
@@ -11,6 +11,11 @@ export const httpSettings = defineSettings(
       .string()
       .default('localhost')
       .describe('address that the api listens on; 0.0.0.0 inside a container'),
+    ALLOWED_ORIGINS: webOrigins()
+      .prefault('')
+      .describe(
+        'origins of the web pages that may call /v1/me, such as https://app.contoso.com, separated by commas; https, or http on localhost; none when empty',
+      ),
     SHUTDOWN_TIMEOUT_MS: integer(1_000, 120_000)
       .prefault('15000')
       .describe('milliseconds that requests under way get to finish at shutdown, 1000 to 120000')
@@ -42,6 +47,7 @@ export const httpSettings = defineSettings(
   (variables) => ({
     port: variables.PORT,
     host: variables.HOST,
+    allowedOrigins: variables.ALLOWED_ORIGINS,
     shutdownTimeoutMs: variables.SHUTDOWN_TIMEOUT_MS,
     shutdownDelayMs: variables.SHUTDOWN_DELAY_MS,
     readingPlaces: variables.READING_PLACES,

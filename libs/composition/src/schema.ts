@@ -1,6 +1,7 @@
 import { auditFunctionGrants, auditGrants, auditMigrations } from '#libs/audit';
 import { authenticationGrants, authenticationMigrations } from '#libs/authentication';
 import { identityMappingGrants, identityMappingMigrations } from '#libs/identity-mapping';
+import type { TableGrant } from '#libs/platform';
 import { requestBudgetGrants, requestBudgetMigrations } from '#libs/request-budget';
 import { tokenIssuanceGrants, tokenIssuanceMigrations } from '#libs/token-issuance';
 
@@ -13,9 +14,9 @@ export const serviceMigrations = [
   ...authenticationMigrations,
 ];
 
-/** All that the role may do that the service works as. */
-export const serviceGrants: readonly { table: string; privileges: readonly string[] }[] = [
-  { table: 'schema_migration', privileges: ['SELECT'] },
+/** All that the role may do with tables that the service works as. Includes reading each of them. */
+export const serviceGrants: readonly TableGrant[] = [
+  { table: 'schema_migration' },
   ...identityMappingGrants,
   ...auditGrants,
   ...tokenIssuanceGrants,
@@ -23,5 +24,5 @@ export const serviceGrants: readonly { table: string; privileges: readonly strin
   ...authenticationGrants,
 ];
 
-/** The functions with the owner's rights that the same role may execute. */
+/** The functions that the same role may execute. */
 export const serviceFunctionGrants: readonly string[] = auditFunctionGrants;

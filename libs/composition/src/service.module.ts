@@ -21,6 +21,7 @@ import { TokenIssuanceModule } from '#libs/token-issuance';
 import type { Adapter, Port } from './adapters.js';
 import { chooseAdapters, type Replacement } from './choose-adapters.js';
 import { ConfigurationAuditor } from './configuration-auditor.js';
+import { leaseRule } from './lease-rule.js';
 import { SchemaReadiness } from './schema-readiness.js';
 import { EnvironmentRemarks } from './environment-remarks.js';
 import {
@@ -56,7 +57,12 @@ export const auditPart: ServicePart = {
 /** Administering identities. */
 export const identitiesPart: ServicePart = {
   modules: [AuditModule, IdentityMappingModule],
-  settings: [...auditPart.settings, communicationServicesSettings, identityMappingSettings],
+  settings: [
+    ...auditPart.settings,
+    communicationServicesSettings,
+    identityMappingSettings,
+    leaseRule,
+  ],
   ports: [...auditPorts, CommunicationIdentityGateway, RequestBudget, WindowStore],
 };
 

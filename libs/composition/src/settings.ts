@@ -13,6 +13,7 @@ import { azureCredentialSettings, keyVaultSettings } from '#libs/secrets';
 import { tokenIssuanceSettings } from '#libs/token-issuance';
 import { auditLogSettings } from './audit-log-settings.js';
 import { httpSettings } from './http-settings.js';
+import { leaseRule } from './lease-rule.js';
 
 /** Environment variables, by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -41,6 +42,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     tokenIssuanceSettings,
     auditSettings,
     auditLogSettings,
+    leaseRule,
   ];
 }
 

@@ -12,6 +12,7 @@ import { MemoryCommunicationIdentityGateway } from '#libs/communication-services
 import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import type { ApplicationIdentity } from './model/mapping.js';
 import { MappingNotActive, MappingPending, RevocationPending } from './errors.js';
+import { newLease } from './store/identity-map.js';
 import { MemoryIdentityMap } from './testing/memory-identity-map.js';
 import { wireIdentityMapping } from './testing/wire-identity-mapping.js';
 
@@ -86,6 +87,62 @@ describe('IdentityMappingService', () => {
     expect(actions()).toEqual(['identity.outcome-unknown', 'identity.create']);
   });
 
+  describe('when the answer of ACS comes after the deadline', () => {
+    const createLate = async () => {
+      const created = await one.gateway.createIdentity({ resource: 'default' });
+      const { promise: late, resolve: answer } = Promise.withResolvers<
+        typeof created | undefined
+      >();
+      one.gateway.failNext('create', new UpstreamOutcomeUnknown({ late }));
+      await expect(ensure()).rejects.toBeInstanceOf(UpstreamOutcomeUnknown);
+      return { created, answer };
+    };
+
+    it('maps its identity', async () => {
+      const { created, answer } = await createLate();
+      answer(created);
+      const { mapping, isNew } = await advancing(ensure());
+      expect(mapping.communicationUserId).toBe(created.communicationUserId);
+      expect([isNew, actions()]).toEqual([false, ['identity.create']]);
+    });
+
+    it('deletes its identity when another caller has taken the mapping over', async () => {
+      const { created, answer } = await createLate();
+      await one.clock.advance(one.settings.leaseMs + 1);
+      const { mapping } = await ensure();
+      answer(created);
+      await vi.waitUntil(() => actions().at(-1) === 'identity.delete');
+      expect([...one.gateway.identities.keys()]).toEqual([mapping.communicationUserId]);
+    });
+
+    it('records an unknown outcome when none comes', async () => {
+      const { answer } = await createLate();
+      expect(actions()).toEqual([]);
+      answer(undefined);
+      await vi.waitUntil(() => actions().at(-1) === 'identity.outcome-unknown');
+    });
+  });
+
+  it.each(['revoke', 'delete'] as const)(
+    'does not send a %s whose lease has ended, because another replica may have sent it since',
+    async (operation) => {
+      const { mapping } = await ensure();
+      const record = one.audit.record.bind(one.audit);
+      one.audit.record = async (...event) => {
+        const receipt = await record(...event);
+        one.audit.record = record;
+        await one.clock.advance(one.settings.leaseMs + 1); // the process was stopped
+        return receipt;
+      };
+      if (operation === 'delete') await one.deletion.begin(mapping, { actor });
+      else await one.mappings.revokeTokens({ id: mapping.id, tenant: 'any' }, { actor });
+      const sent = (): string[] => one.gateway.calls.map((made) => made.operation);
+      expect(sent()).not.toContain(operation);
+      await one.worker.sweep();
+      expect(sent().filter((made) => made === operation)).toHaveLength(1);
+    },
+  );
+
   it('records nothing when ACS has certainly created no identity', async () => {
     one.gateway.failNext('create', new UpstreamUnavailable());
     await expect(ensure()).rejects.toBeInstanceOf(UpstreamUnavailable);
@@ -94,14 +151,14 @@ describe('IdentityMappingService', () => {
   });
 
   it('takes over from a replica that died, and records that the outcome is unknown', async () => {
-    await one.map.claim(identity, 'default', { holder: randomUUID(), durationMs: 1_000 });
+    await one.map.claim(identity, 'default', newLease(1_000, one.clock));
     await one.clock.advance(1_001);
     await ensure();
     expect(actions()).toEqual(['identity.outcome-unknown', 'identity.create']);
   });
 
   it('refuses callers with MappingPending when a creation takes longer than they wait', async () => {
-    await one.map.claim(identity, 'default', { holder: randomUUID(), durationMs: 60_000 });
+    await one.map.claim(identity, 'default', newLease(60_000, one.clock));
     await expect(advancing(ensure())).rejects.toBeInstanceOf(MappingPending);
   });
 
@@ -211,7 +268,7 @@ describe('IdentityMappingService', () => {
   });
 
   it('releases a pending mapping of a replica that died, in the recovery worker', async () => {
-    await one.map.claim(identity, 'default', { holder: randomUUID(), durationMs: 1_000 });
+    await one.map.claim(identity, 'default', newLease(1_000, one.clock));
     await one.clock.advance(1_001);
     await one.worker.sweep();
     expect(actions()).toEqual(['identity.outcome-unknown']);

@@ -139,7 +139,7 @@ export class IdentityMappingService {
     const deadline = this.clock.now() + this.settings.waitMs;
     for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 400)) {
       signal?.throwIfAborted();
-      const lease = newLease(this.settings.leaseMs);
+      const lease = newLease(this.settings.leaseMs, this.clock);
       const { outcome, mapping } = await this.map.claim(identity, resource, lease);
       requireKind(mapping, identity);
       if (isProvisioned(mapping)) return { mapping: this.#requireUsable(mapping) };

@@ -22,6 +22,13 @@ export {
 export { IdentityImport, type ImportRequest, type ImportSummary } from './bulk/identity-import.js';
 export type { LineResult } from './bulk/import-line.js';
 export { IdentityExport, type ExportLine } from './bulk/identity-export.js';
+export {
+  MappingCheck,
+  type MappingCheckReport,
+  type MappingCheckRequest,
+  type MappingDifference,
+  type UncheckedMapping,
+} from './check/mapping-check.js';
 export { identityFields } from './model/identity-fields.js';
 export { IdentityLinking, type IdentityDescription } from './lifecycle/identity-linking.js';
 export { recordingRefusal } from './lifecycle/access-audit.js';

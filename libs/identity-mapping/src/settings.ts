@@ -14,7 +14,7 @@ export const identityMappingSettings = defineSettings(
     MAPPING_LEASE_MS: integer(1_000, 300_000)
       .prefault('30000')
       .describe(
-        'milliseconds after which another replica may take over the creation of an identity, 1000 to 300000; longer than ACS_TIMEOUT_MS and the longest wait for the request budget together',
+        'milliseconds after which another replica may take over the creation, revocation or deletion of an identity, 1000 to 300000. Must be more than ACS_BUDGET_MAX_WAIT_MS and ACS_TIMEOUT_MS together: a call is only sent when it ends before its lease, so that a lease that is hardly longer refuses requests of a busy process',
       )
       .meta(ADVANCED),
     MAPPING_WAIT_MS: integer(100, 60_000)

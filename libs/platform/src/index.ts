@@ -1,5 +1,5 @@
 export { platformSettings, type PlatformSettings } from './config/platform-settings.js';
-export { boolean, httpsOrigin, integer, list } from './config/setting-fields.js';
+export { boolean, httpsOrigin, integer, list, webOrigins } from './config/setting-fields.js';
 export {
   ADVANCED,
   checkEnvironment,
@@ -30,6 +30,7 @@ export { deleteInBatches } from './database/delete-in-batches.js';
 export { databaseSettings, type DatabaseSettings } from './database/database-settings.js';
 export { DatabaseModule } from './database/database.module.js';
 export { asDatabaseUnavailable, isDatabaseOutage, sqlState } from './database/sqlstate.js';
+export type { TableGrant } from './database/table-grant.js';
 export { problem, type ProblemClass, type ProblemOptions } from './errors/problem.js';
 export { ServiceError, type ServiceErrorOptions } from './errors/service-error.js';
 export { DatabaseUnavailable, StorageUnavailable } from './errors/storage-unavailable.js';
@@ -50,7 +51,7 @@ export {
   resourceIdOf,
 } from './ids/guid.js';
 export { ascendingUuidV7, uuidText, uuidV7, uuidV7Bytes, uuidV7Time } from './ids/uuid-v7.js';
-export { InvalidJson, parseStrictJson } from './json/strict-json.js';
+export { InvalidJson, parseJsonFile, parseStrictJson } from './json/strict-json.js';
 export { Logger } from './logging/logger.js';
 export { LineLimiter } from './logging/line-limiter.js';
 export { PinoLogger, type LogLevel } from './logging/pino-logger.js';

@@ -51,7 +51,7 @@ function builtIn(): PolicySource {
 function policyFile(): z.ZodType<PolicySource, string> {
   return z.string().transform((path, context) => {
     try {
-      return { path, initial: readPolicy(readFileSync(path, 'utf8')) };
+      return { path, initial: readPolicy(readFileSync(path)) };
     } catch (error) {
       const faults =
         error instanceof InvalidPolicy ? error.faults : [`can not be read (${codeOf(error)})`];

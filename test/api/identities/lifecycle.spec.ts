@@ -6,7 +6,12 @@ import { requestToken } from '../../support/tokens-api.js';
 
 const service = runningService({
   replicas: 2,
-  environment: { MAPPING_SWEEP_SECONDS: '1', MAPPING_LEASE_MS: '2000', ACS_TIMEOUT_MS: '1000' },
+  environment: {
+    MAPPING_SWEEP_SECONDS: '1',
+    MAPPING_LEASE_MS: '5000',
+    ACS_TIMEOUT_MS: '1000',
+    ACS_BUDGET_MAX_WAIT_MS: '1000',
+  },
 });
 const identities = new IdentitiesApi(service);
 const problem = (code: string): object => ({ type: `urn:acs-identity:problem:${code}` });

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import type { ApiProcess } from '../../../apps/local/src/api-process.js';
 import { acsIdentity } from '../../support/acs-identity.js';
 import type { AuditEntry, Service } from '../../support/service.js';
-import { until } from '../../support/until.js';
 import type { Receipt } from './receipts.js';
 import { sendRequest } from './request.js';
 
@@ -60,17 +59,6 @@ export async function fetchLogKeys(service: Service, { url }: ApiProcess): Promi
   const { status, text } = await sendRequest(url, { method: 'GET', path, token });
   if (status !== 200) throw new Error(`the log's keys: ${text}`);
   return text;
-}
-
-/** Waits until recovery has finished all work: no mapping and no orphan is leased. */
-export async function untilSettled(service: Service): Promise<void> {
-  await until('no mapping is leased', 120_000, async () => {
-    const [row] = await service.rows<{ leases: string }>(
-      `SELECT (SELECT count(*) FROM mapping WHERE lease_expires_at IS NOT NULL)
-            + (SELECT count(*) FROM mapping_orphan WHERE lease_expires_at IS NOT NULL) AS leases`,
-    );
-    return row?.leases === '0';
-  });
 }
 
 function isEntryOf(receipt: Receipt, entry: AuditEntry | undefined): boolean {

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import { RequestContexts } from '#libs/authentication';
+import type { CrossOriginRequests } from './cross-origin-requests.js';
 import { HttpMetrics } from './http-metrics.js';
 import type { Refusal } from './problem-details.js';
 import { writeProblem, writeProblemToSocket } from './problem-writer.js';
@@ -28,6 +29,7 @@ import { DOCS_CONTENT_SECURITY_POLICY, SECURITY_HEADERS } from './security-heade
 export class HttpBoundary {
   readonly #newestResponses = new WeakMap<Duplex, ServerResponse>();
   readonly #refused = new WeakSet<Duplex>();
+  #crossOrigin: CrossOriginRequests | undefined;
   #isStopping = false;
 
   constructor(
@@ -36,12 +38,17 @@ export class HttpBoundary {
   ) {}
 
   /** Puts itself before the listeners of the server, which does not listen yet. */
-  attach(fastify: FastifyInstance): void {
+  attach(fastify: FastifyInstance, crossOrigin: CrossOriginRequests): void {
+    this.#crossOrigin = crossOrigin;
     const { server } = fastify;
     const router = server.listeners('request');
     server.removeAllListeners('request').removeAllListeners('clientError');
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       const requestId = this.#begin(request, response);
+      if (crossOrigin.answerPreflight(request, response)) {
+        this.metrics.setRoute(request, 'preflight');
+        return;
+      }
       const refusal = this.#isStopping ? new ServiceStopping() : refusalOf(request);
       if (refusal) writeProblem(response, refusal, requestId);
       else for (const listener of router) listener.call(server, request, response);
@@ -82,6 +89,7 @@ export class HttpBoundary {
     this.#newestResponses.set(request.socket, response);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
     response.setHeader('x-request-id', requestId);
+    this.#crossOrigin?.setHeaders(request, response);
     this.metrics.measure(request, response, { requestId, traceId });
     return requestId;
   }

@@ -5,6 +5,7 @@ import { IdentityMappingService } from '#libs/identity-mapping';
 import { TeamsExchangeService, TokenIssuanceService } from '#libs/token-issuance';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
+import { OpenToBrowsers } from '../http/open-to-browsers.js';
 import {
   revocationResponse,
   type RevocationResponse,
@@ -31,6 +32,7 @@ import {
 
 /** Operations of callers on their own identity. */
 @ApiTags('me')
+@OpenToBrowsers()
 @Controller('v1/me')
 export class MeController {
   constructor(

@@ -11,12 +11,17 @@ export function requirePostgresUrl(text: string): string {
   throw new Error('--database-url must be like postgres://user:password@host:5432/database.');
 }
 
-/** Opens a database without the service's settings, for commands that only read. */
+/**
+ * Opens a database without the service's settings, for commands that only read.
+ *
+ * @param timeoutMs of a statement
+ */
 export async function withDatabase<T>(
   url: string,
   work: (database: Database) => Promise<T>,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<T> {
-  const options = { url: requirePostgresUrl(url), poolSize: 2, timeoutMs: TIMEOUT_MS };
+  const options = { url: requirePostgresUrl(url), poolSize: 2, timeoutMs };
   const dataSource = new DataSource(dataSourceOptions(options));
   try {
     return await work(new Database(dataSource));

@@ -1,7 +1,8 @@
 import { DataSource, type QueryRunner } from 'typeorm';
-import { serviceFunctionGrants, serviceGrants, serviceMigrations } from '#libs/composition';
+import { serviceMigrations } from '#libs/composition';
 import { dataSourceOptions } from '#libs/platform';
 import { requirePostgresUrl } from './database.js';
+import { grantToServiceRole, identifier, requireNoExcess } from './service-role.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -19,10 +20,11 @@ export async function runMigrations(options: MigrateOptions): Promise<void> {
 }
 
 /**
- * Brings the schema up to this release and grants the service's role what it needs. Safe to repeat,
- * and to run twice at once.
+ * Brings the schema up to this release and grants the service's role what it needs, and no more. Safe to
+ * repeat, and to run twice at once.
  *
  * @returns the names of the migrations that ran
+ * @throws at the end, when the role can do more than the service needs
  */
 export async function migrate({ databaseUrl, serviceRole }: MigrateOptions): Promise<string[]> {
   const dataSource = new DataSource({
@@ -42,7 +44,8 @@ export async function migrate({ databaseUrl, serviceRole }: MigrateOptions): Pro
     // One migrator at a time; the others find nothing left to do.
     await runner.query(`SELECT pg_advisory_lock(hashtext('acs-identity migrate'))`);
     const done = await dataSource.runMigrations({ transaction: 'each' });
-    await grant(runner, serviceRole);
+    await grantToServiceRole(runner, serviceRole);
+    await requireNoExcess(runner, serviceRole);
     return done.map(({ name }) => name);
   } finally {
     await runner.release();
@@ -58,28 +61,4 @@ async function requireRole(runner: QueryRunner, role: string): Promise<void> {
   throw new Error(
     `The role ${JSON.stringify(role)} does not exist. Create it first: CREATE ROLE ${identifier(role)} LOGIN PASSWORD '…'`,
   );
-}
-
-/** Revokes every privilege and grants those that this release needs. */
-async function grant(runner: QueryRunner, role: string): Promise<void> {
-  const to = identifier(role);
-  await runner.startTransaction();
-  try {
-    await runner.query(`REVOKE ALL ON ALL TABLES IN SCHEMA public FROM ${to}`);
-    await runner.query(`GRANT USAGE ON SCHEMA public TO ${to}`);
-    for (const { table, privileges } of serviceGrants) {
-      await runner.query(`GRANT ${privileges.join(', ')} ON ${identifier(table)} TO ${to}`);
-    }
-    for (const signature of serviceFunctionGrants) {
-      await runner.query(`GRANT EXECUTE ON FUNCTION ${signature} TO ${to}`);
-    }
-    await runner.commitTransaction();
-  } catch (error) {
-    await runner.rollbackTransaction();
-    throw error;
-  }
-}
-
-function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

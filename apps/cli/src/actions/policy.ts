@@ -49,7 +49,7 @@ export function testPolicy(options: TestOptions): void {
 /** @returns `undefined` for an invalid file; its faults are printed then */
 function policyFrom(file = process.env.POLICY_FILE): IssuancePolicy | undefined {
   try {
-    return readPolicy(file === undefined ? BUILT_IN_POLICY : readFileSync(file, 'utf8'));
+    return readPolicy(file === undefined ? BUILT_IN_POLICY : readFileSync(file));
   } catch (error) {
     if (!(error instanceof InvalidPolicy)) throw error;
     process.stderr.write('The policy has faults:\n');

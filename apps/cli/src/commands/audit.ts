@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CompositionOptions } from '#libs/composition';
+import type { CheckMappingsOptions } from '../actions/audit/check-mappings.js';
 import type { CopyOptions } from '../actions/audit/copy.js';
 import type { EraseOptions } from '../actions/audit/erase.js';
 import type { ExportFormat, ExportOptions } from '../actions/audit/export.js';
@@ -26,6 +27,7 @@ export function auditCommand(composition: CompositionOptions): Command {
   return new Command('audit')
     .description('Verify, read, export and prune the audit log.')
     .addCommand(verifyCommand())
+    .addCommand(checkMappingsCommand(composition))
     .addCommand(checkpointCommand())
     .addCommand(keysCommand(composition))
     .addCommand(copyCommand())
@@ -45,13 +47,8 @@ function verifyCommand(): Command {
       ).env('DATABASE_URL'),
     )
     .option('--folder <path>', 'verify a copy: files as GET /v1/audit/log/… serves them')
-    .addOption(
-      new Option(
-        '--public-key <keys...>',
-        'verifier keys of the log as `audit keys` prints them: <name>+<key id>+<base64>, of a retired one with " until <size>"',
-      ).env('AUDIT_PUBLIC_KEY'),
-    )
-    .option('--public-key-file <path>', 'file with verifier keys, one a line')
+    .addOption(publicKeyOption())
+    .addOption(publicKeyFileOption())
     .option('--since <path>', 'file with a signed checkpoint that was verified before')
     .option('--known <paths...>', 'files with signed checkpoints that the log must continue')
     .option(
@@ -75,6 +72,43 @@ log is empty, so that there was nothing to verify; with a checkpoint of a log th
     .action(async (options: VerifyOptions) => {
       const { verifyLog } = await import('../actions/audit/verify.js');
       await verifyLog(options);
+    });
+}
+
+function checkMappingsCommand(composition: CompositionOptions): Command {
+  return new Command('check-mappings')
+    .description('Compare every mapping with what the audit log recorded of it.')
+    .addOption(databaseOption())
+    .addOption(publicKeyOption())
+    .addOption(publicKeyFileOption())
+    .option('--known <paths...>', 'files with signed checkpoints that the log must continue')
+    .option('--limit <count>', 'number of differences to list; all are counted', wholeNumber, 1000)
+    .option('--json', 'print the result as JSON')
+    .option(
+      '--read-only',
+      'work with a role that can only read, without the keys of the service; the command is then not recorded',
+    )
+    .addOption(operatorOption())
+    .addHelpText(
+      'after',
+      `
+Verifies the whole log first, because a log that is not whole proves nothing. Then replays its entries, and
+compares each row of the table of mappings with them, in both directions: rows without an entry, entries
+without a row, columns that are not as recorded, two rows of one person, two of one communication identity,
+and entries that name what their mapping was not at that time. Names the row and the entry of each difference,
+and each column that it could not compare, with the reason. Reads one snapshot and locks nothing: the service
+may work meanwhile.
+
+Exit code 0: the mappings agree with the log. 1: they differ, or the log is not whole, or the check failed.
+2: nothing differs, but something could not be compared, or there was nothing to check.
+
+  acs-identity audit check-mappings --public-key-file log.keys --known seen.txt
+  acs-identity audit check-mappings --read-only --database-url postgres://auditor@host/identity --public-key-file log.keys
+${recordedHelp}`,
+    )
+    .action(async (options: CheckMappingsOptions) => {
+      const { checkMappings } = await import('../actions/audit/check-mappings.js');
+      await checkMappings(options, composition);
     });
 }
 
@@ -224,6 +258,17 @@ ${recordedHelp}`,
       const { retainEntries } = await import('../actions/audit/retain.js');
       await retainEntries(options, composition);
     });
+}
+
+function publicKeyOption(): Option {
+  return new Option(
+    '--public-key <keys...>',
+    'verifier keys of the log as `audit keys` prints them: <name>+<key id>+<base64>, of a retired one with " until <size>"',
+  ).env('AUDIT_PUBLIC_KEY');
+}
+
+function publicKeyFileOption(): Option {
+  return new Option('--public-key-file <path>', 'file with verifier keys, one a line');
 }
 
 function day(text: string): Date {

@@ -17,10 +17,12 @@ export interface LocalDatabase {
  * Starts the embedded PostgreSQL, or uses the given one, and migrates the schema.
  *
  * @param givenUrl address of another PostgreSQL, for a role that may create roles
+ * @param port of the embedded PostgreSQL
  */
 export async function startLocalDatabase(
   folder: LocalFolder,
   givenUrl: string | undefined,
+  port: number,
 ): Promise<LocalDatabase> {
   const passwords = await folder.passwords();
   if (givenUrl !== undefined) {
@@ -34,6 +36,7 @@ export async function startLocalDatabase(
   const postgres = await LocalPostgres.start({
     directory: folder.postgres,
     password: passwords.superuser,
+    port,
   });
   try {
     await postgres.execute(ensureRole(OWNER, passwords.owner));

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { createServer } from 'node:net';
@@ -15,13 +15,15 @@ export interface LocalPostgresOptions {
   readonly directory: string;
   /** Password of the superuser; always the same for the same data. */
   readonly password: string;
+  /** Loopback port. Default: a free one. */
+  readonly port?: number;
   /** Default true. False gives up durability for speed, for tests that don't depend on it. */
   readonly isDurable?: boolean;
   /** Further server settings, such as `max_connections`. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** A PostgreSQL server on a free loopback port, run from the programs that npm installed. */
+/** A PostgreSQL server on a loopback port, run from the programs that npm installed. */
 export class LocalPostgres {
   private constructor(
     private server: ChildProcess,
@@ -35,7 +37,7 @@ export class LocalPostgres {
     const files = await prepareServerFiles(options.directory);
     if ((await readdir(files.data)).length === 0) await initialise(files, options.password);
     else await stopOrphan(files);
-    const port = await freePort();
+    const port = options.port ?? (await freePort());
     const server = await launch(files, options, port);
     return new LocalPostgres(server, files, options, port);
   }
@@ -107,6 +109,11 @@ async function freePort(): Promise<number> {
 }
 
 async function initialise(files: ServerFiles, password: string): Promise<void> {
+  // Beside the data and moved there at the end: an interrupted start leaves nothing that looks complete.
+  const draft = `${files.data}.new`;
+  await rm(draft, { recursive: true, force: true });
+  await mkdir(draft, { mode: 0o700 });
+  if (files.account) await chown(draft, files.account.uid, files.account.gid);
   const passwordFile = join(files.data, '..', `.password-${process.pid}`);
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
   try {
@@ -114,7 +121,7 @@ async function initialise(files: ServerFiles, password: string): Promise<void> {
     const child = spawn(
       files.initdb,
       [
-        `--pgdata=${files.data}`,
+        `--pgdata=${draft}`,
         `--username=${SUPERUSER}`,
         `--pwfile=${passwordFile}`,
         '--auth=scram-sha-256',
@@ -127,8 +134,11 @@ async function initialise(files: ServerFiles, password: string): Promise<void> {
     const output = errorOutput(child);
     const [code] = (await once(child, 'close')) as [number | null];
     if (code !== 0) throw new Error(`PostgreSQL could not be initialised: ${output()}`);
+    await rmdir(files.data);
+    await rename(draft, files.data);
   } finally {
     await rm(passwordFile, { force: true });
+    await rm(draft, { recursive: true, force: true });
   }
 }
 
@@ -165,6 +175,7 @@ async function launch(
     { ...files.account, detached: true, stdio: ['ignore', 'ignore', 'pipe'] },
   );
   stopAtExit(child);
+  stopAfterKill(child);
   const output = errorOutput(child);
   await new Promise<void>((resolve, reject) => {
     child.stderr.on('data', () => {
@@ -185,6 +196,20 @@ function stopAtExit(server: ChildProcess): void {
   };
   process.once('exit', stop);
   server.once('exit', () => process.off('exit', stop));
+}
+
+/** Stops the server when this process is killed: a shell reads from a pipe that then ends. */
+function stopAfterKill(server: ChildProcess): void {
+  if (process.platform === 'win32') return;
+  const guard = spawn(
+    '/bin/sh',
+    ['-c', 'trap "" INT TERM HUP; read -r _; kill -INT "$1"', 'sh', String(server.pid)],
+    { detached: true, stdio: ['pipe', 'ignore', 'ignore'] },
+  );
+  guard.on('error', () => undefined);
+  guard.stdin.on('error', () => undefined);
+  guard.unref();
+  server.once('exit', () => guard.kill('SIGKILL'));
 }
 
 async function stopServer(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {

@@ -119,7 +119,7 @@ describe('encodeEntry', () => {
     const digest = hash('sha256', JSON.stringify(detailsOf(room + 1)), 'base64url');
     expect(entry.details).toEqual({ cut: `sha256 ${digest}` });
     expect(entry.actor).toMatchObject({ subject: alice.subject });
-    expect(JSON.stringify(entry.actor)).toContain('…[cut');
+    expect(entry.actor).toHaveProperty('issuer', expect.stringContaining('…[cut'));
   });
 
   it('records number and hash of the values of a long list', () => {
@@ -155,6 +155,75 @@ describe('encodeEntry', () => {
     expect(entry.reason?.code).toBe(
       `${'x'.repeat(256)}…[cut: 65536 characters, sha256 ${hash('sha256', long, 'base64url')}]`,
     );
+  });
+
+  it.each([
+    ['with room for details', 300],
+    ['in the smallest form', 1_000],
+  ])('marks every text and list that is cut, %s', (_form, length) => {
+    // Each a text of its own, with characters that take three bytes and a pair at every second place.
+    const given: string[] = [];
+    const long = (size = length): string => {
+      const one = `${String.fromCodePoint(0x2460 + given.length)}${'漢😀'.repeat(size)}`;
+      given.push(one);
+      return one;
+    };
+    const list = (count: number): string[] => Array.from({ length: count }, (_, nth) => `v${nth}`);
+    const { token } = issued();
+    const everywhere: AuditEvent = {
+      action: 'token.issue',
+      outcome: 'denied',
+      actor: {
+        ...alice,
+        issuer: long(),
+        tenant: canonicalName(long()),
+        subject: canonicalName(long()),
+        clientApp: canonicalName(long()),
+        tokenId: long(),
+        displayName: long(),
+        permissions: [long(), ...list(60)],
+      },
+      target: {
+        communicationUserId: long(),
+        identityId: long(),
+        kind: long(),
+        resource: long(),
+        subject: long(),
+        tenant: long(),
+      },
+      ...(token && { token: { ...token, fingerprint: long(), scopes: [long(), ...list(60)] } }),
+      policy: { rule: long(), version: long() },
+      upstream: { correlationVector: long(), secretVersion: long() },
+      reason: { code: long(), detail: long(1_200) },
+      request: {
+        requestId: long(),
+        traceId: long(),
+        clientAddress: long(),
+        userAgent: long(),
+      },
+      displayName: long(),
+      details: { text: long(1_200), list: [long(), ...list(60)], [long()]: 'value' },
+    };
+    const { entry, personal } = encodeEntry(everywhere, now);
+    const texts = textsOf([entry, personal]);
+    const digest = (text: string): string => hash('sha256', text, 'base64url');
+    const marks = texts.filter((text) => text.includes('…[cut: '));
+    for (const text of given) {
+      const mark = `…[cut: ${text.length} characters, sha256 ${digest(text)}]`;
+      const start = text.slice(0, 8);
+      // Details that find no room are replaced by the hash of all of them.
+      const isLeftOut = !texts.some((one) => one.startsWith(start));
+      if (isLeftOut)
+        expect(entry.details).toEqual({ cut: expect.stringMatching(/^sha256 /) as string });
+      else
+        expect(marks.filter((one) => one.startsWith(start) && one.endsWith(mark))).toHaveLength(1);
+    }
+    for (const values of [entry.actor, entry.token]) {
+      expect(textsOf(values)).toContainEqual(expect.stringMatching(/^…\[cut: 61 values, sha256 /));
+    }
+    // What was given short is whole, and nothing else is in the entry.
+    const others = texts.filter((text) => !marks.includes(text));
+    expect(others.filter((text) => text.length > 60)).toEqual([]);
   });
 
   it('records each personal value as its hash with a salt of its own', () => {
@@ -229,3 +298,10 @@ describe('escapeControlCharacters', () => {
     );
   });
 });
+
+/** Every text in a value, also the names of members. */
+function textsOf(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return [];
+  return Object.entries(value).flatMap(([name, member]) => [name, ...textsOf(member)]);
+}

@@ -42,6 +42,11 @@ export function encodeEntry(event: AuditEvent, recordedAtMs: number): EncodedEnt
     : encodeWithin(event, rest, TIGHT_LIMITS);
 }
 
+/** Whether a member of an entry is what an event with this text gives, at its whole length or truncated. */
+export function isRecordedText(text: string, member: string): boolean {
+  return [NORMAL_LIMITS, TIGHT_LIMITS].some((limits) => truncate(text, limits.text) === member);
+}
+
 /** The same entry, recorded at another time. */
 export function withRecordedAt(encoded: EncodedEntry, recordedAtMs: number): EncodedEntry {
   const id = uuidV7Bytes(recordedAtMs);

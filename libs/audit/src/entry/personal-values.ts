@@ -63,6 +63,12 @@ export function personalHashes(values: readonly PersonalValues[]): PersonalHashe
   return hashes;
 }
 
+/** Whether a hash `targetDisplayName` is that of a display name. @param salts as stored beside the log */
+export function isRecordedName(displayName: string, hashed: string, salts: Buffer): boolean {
+  const values = { whose: 'target', displayName: truncated(displayName), salts } as const;
+  return hasAllSalts(values) && personalHashes([values])?.targetDisplayName === hashed;
+}
+
 /** The names of the hashes in canonical order (RFC 8785). */
 export const PERSONAL_HASH_NAMES = [
   'actorDisplayName',

@@ -69,8 +69,9 @@ function maxLengthOf(key: string): number {
 }
 
 function truncateTo(value: string, limit: number): string {
+  if (value.length <= limit) return value;
   // A surrogate pair is not split.
-  return value.length <= limit ? value : value.slice(0, limit).replace(/[\ud800-\udbff]$/, '');
+  return `${value.slice(0, limit - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 function escaped(value: string): string {

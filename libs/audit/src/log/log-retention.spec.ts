@@ -105,4 +105,37 @@ describe('LogRetention', () => {
     expect(await rows('audit_entry')).toBe(12);
     expect(await verified()).toMatchObject({ size: 22, retiredBelow: 10, faults: [] });
   });
+
+  it.each(['UTC', 'Asia/Tokyo', 'America/New_York'])(
+    'takes months of UTC, to the millisecond, in a leap year too, in a database of %s',
+    async (timeZone) => {
+      const name = new URL(database.ownerUrl).pathname.slice(1);
+      await log.database.query(`ALTER DATABASE "${name}" SET timezone TO '${timeZone}'`);
+      await log.close();
+      log = await openTestLog(database.ownerUrl);
+      for (const parent of ['audit_entry', 'audit_personal']) {
+        await addPartition(parent, '2020_01', '2020-01-01', '2020-02-01');
+        await addPartition(parent, '2020_02', '2020-02-01', '2020-03-01');
+      }
+      const times = [
+        '01-31T23:59:59.999Z',
+        '02-01T00:00:00.000Z',
+        '02-29T23:59:59.999Z',
+        '03-01T00:00:00.000Z',
+      ];
+      for (const time of times) await recordedOn(`2020-${time}`, 1);
+      await log.trail.record(issued());
+      expect((await retire(new Date('2020-01-31T23:59:59.999Z'))).partitions).toEqual([]);
+      expect(await retire(new Date('2020-02-01T00:00:00.000Z'))).toMatchObject({
+        partitions: ['audit_entry_2020_01'],
+        firstIndex: 1,
+      });
+      expect((await retire(new Date('2020-02-29T23:59:59.999Z'))).partitions).toEqual([]);
+      expect(await retire(new Date('2020-03-01T00:00:00.000Z'))).toMatchObject({
+        partitions: ['audit_entry_2020_02'],
+        firstIndex: 3,
+      });
+      expect(await verified()).toMatchObject({ retiredBelow: 3, faults: [] });
+    },
+  );
 });

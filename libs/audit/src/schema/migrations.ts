@@ -1,20 +1,20 @@
 import type { MigrationInterface } from 'typeorm';
+import type { TableGrant } from '#libs/platform';
 import { AddPipelinedAppend1797000000000 } from './add-pipelined-append.js';
 import { AddSigningKeys1798000000000 } from './add-signing-keys.js';
 import { CreateAuditLog1764000000001 } from './create-audit-log.js';
+import { ProtectOwnerFunctions1798200000000 } from './protect-owner-functions.js';
 
 /** The migrations of the log, in order. Run by the role that owns the schema, never by the service. */
 export const auditMigrations: (new () => MigrationInterface)[] = [
   CreateAuditLog1764000000001,
   AddPipelinedAppend1797000000000,
   AddSigningKeys1798000000000,
+  ProtectOwnerFunctions1798200000000,
 ];
 
-/** The privileges of the service's role: it may add and read rows. */
-export const auditGrants: readonly {
-  readonly table: string;
-  readonly privileges: readonly ('SELECT' | 'INSERT' | 'UPDATE' | 'DELETE')[];
-}[] = [
+/** The service adds rows to the log and never changes one. */
+export const auditGrants: readonly TableGrant[] = [
   'audit_entry',
   'audit_personal',
   'audit_head',
@@ -23,10 +23,18 @@ export const auditGrants: readonly {
   'audit_signing_keys',
   'audit_statistic',
   'audit_statistic_run',
-].map((table) => ({ table, privileges: ['SELECT', 'INSERT'] }));
+].map((table) => ({ table, insert: 'all' }));
 
-/** Functions that the service's role may execute; they run with the rights of the owner. */
+/**
+ * Functions that the service's role may execute. The first two run with the rights of the owner; the
+ * others are the steps of an append.
+ */
 export const auditFunctionGrants: readonly string[] = [
   'audit_create_partitions(integer)',
   'audit_erase_personal(timestamptz, bigint)',
+  'audit_lock_head(integer)',
+  'audit_begin_append(integer, bigint, bytea)',
+  'audit_lock_head_at(bigint, bytea)',
+  'audit_require_head(bigint, bytea)',
+  'audit_expect(bigint, bigint)',
 ];

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { canonicalGuid, parseStrictJson, type Principal } from '#libs/platform';
 import { entraPrincipal } from '../entra/entra-principal.js';
 import { mismatch, rejectIf, TokenRejected } from '../errors.js';
-import { canonicalAudience } from '../jwt/audience.js';
+import { isAmong } from '../jwt/audience.js';
 import { Authenticator } from '../http/authenticator.js';
 import { header, headerCount, type HttpRequest } from '../http/http-request.js';
+import { sanitize } from '../jwt/parse-jwt.js';
 import type { EntraSettings } from '../settings.js';
 
 const HEADER = 'x-ms-client-principal';
@@ -83,8 +84,7 @@ export class AppServiceAuthenticator extends Authenticator {
     const { azp: clientApp, ...caller } = parse(callerClaims, singleClaims(claims));
     const { tenants, audiences, clientApps, botClientApps } = this.entra;
     if (!tenants.includes(caller.tid)) throw mismatch('tenant-not-allowed', tenants, caller.tid);
-    if (!audiences.includes(canonicalAudience(caller.aud)))
-      throw mismatch('audience', audiences, caller.aud);
+    if (!isAmong(caller.aud, audiences)) throw mismatch('audience', audiences, caller.aud);
     if (clientApps.length > 0 && !clientApps.includes(clientApp))
       throw mismatch('client-app-not-allowed', clientApps, clientApp, clientApp);
     const roles = claims
@@ -109,7 +109,7 @@ function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const { data, error } = schema.safeParse(value);
   if (data !== undefined) return data;
   const paths = error?.issues.map(({ path }) => path.join('.')) ?? [];
-  throw new TokenRejected('claims-malformed', paths.join(' ').slice(0, 256));
+  throw new TokenRejected('claims-malformed', sanitize(paths.join(','), 256));
 }
 
 /**

@@ -2,7 +2,7 @@ import { requiredContextOf } from '../access/authentication-contexts.js';
 import type { Permission } from '../access/permission.js';
 import type { Principal } from '#libs/platform';
 import { ClaimsChallenge, mismatch, rejectIf, TokenRejected } from '../errors.js';
-import { canonicalAudience } from '../jwt/audience.js';
+import { isAmong } from '../jwt/audience.js';
 import type { UnverifiedJwt } from '../jwt/parse-jwt.js';
 import { checkTimeClaims } from '../jwt/time-claims.js';
 import { TokenVerifier, type VerifierDependencies } from '../jwt/token-verifier.js';
@@ -89,7 +89,7 @@ export class EntraTokenVerifier extends TokenVerifier {
   /** Whether the token is for this service, and its client app may call. */
   #checkAudience({ aud, clientApp, clientAuthentication }: EntraClaims): void {
     const { audiences, clientApps, minimumClientAuthentication } = this.entra;
-    if (!audiences.includes(canonicalAudience(aud))) throw mismatch('audience', audiences, aud);
+    if (!isAmong(aud, audiences)) throw mismatch('audience', audiences, aud);
     if (clientApps.length > 0 && !clientApps.includes(clientApp))
       throw mismatch('client-app-not-allowed', clientApps, clientApp, clientApp);
     if (Number(clientAuthentication) < minimumClientAuthentication) {

@@ -3,8 +3,13 @@ import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { type AccessRule, accessRulesOf } from './access-rule.js';
 
+type ControllerClass = abstract new (...values: never[]) => unknown;
+
 /** A route and its access rules. */
 export interface RouteAccess {
+  readonly controller: ControllerClass;
+  /** The path that begins those of all its routes, such as `/v1/me`. */
+  readonly controllerPath: string;
   /** Controller and method, such as `TokensController.issue`. */
   readonly handler: string;
   readonly method: string;
@@ -45,25 +50,29 @@ export function assertEveryRouteDeclaresAccess(app: INestApplicationContext): vo
   );
 }
 
-type Class = abstract new (...values: never[]) => unknown;
-
-function isClass(type: unknown): type is Class {
+function isClass(type: unknown): type is ControllerClass {
   return typeof type === 'function';
 }
 
-function routesOf(type: Class, name: string, handler: object): RouteAccess[] {
+function routesOf(type: ControllerClass, name: string, handler: object): RouteAccess[] {
   const path: unknown = Reflect.getMetadata(PATH_METADATA, handler);
   if (path === undefined) return [];
   const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod; // Nest sets it together with the path
   const prefix: unknown = Reflect.getMetadata(PATH_METADATA, type);
   return paths(prefix).flatMap((start) =>
     paths(path).map((end) => ({
+      controller: type,
+      controllerPath: normal(`/${start}`),
       handler: `${type.name}.${name}`,
       method: RequestMethod[method],
-      path: `/${start}/${end}`.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1'),
+      path: normal(`/${start}/${end}`),
       rules: accessRulesOf(handler),
     })),
   );
+}
+
+function normal(path: string): string {
+  return path.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1');
 }
 
 /** `@Controller` and `@Get` take one path, a list, or none. */

@@ -9,3 +9,9 @@ const DEFAULT_APP_ID_URI = new RegExp(`^api://(${GUID_SOURCE})$`, 'i');
 export function canonicalAudience(audience: string): CanonicalName {
   return canonicalName(DEFAULT_APP_ID_URI.exec(audience)?.[1] ?? audience);
 }
+
+/** Whether an audience of Entra is among those. Entra writes GUIDs in lower case, except inside URIs. */
+export function isAmong(audience: string, audiences: readonly CanonicalName[]): boolean {
+  const name = audience.startsWith('api://') ? canonicalAudience(audience) : audience;
+  return audiences.some((one) => one === name);
+}

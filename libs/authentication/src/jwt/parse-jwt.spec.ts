@@ -50,6 +50,15 @@ describe('parseJwt', () => {
     expect(() => parseJwt(text)).toThrow(expect.objectContaining({ reason }));
   });
 
+  it.each([
+    ['x'.repeat(64), 'x'.repeat(64)],
+    ['x'.repeat(65), `${'x'.repeat(64)}...[cut: 65 characters]`],
+    ['ключ\u202e a', '????? a'],
+  ])('records the unknown member %j with a mark when it is cut', (name, detail) => {
+    const header = JSON.stringify({ alg: 'RS256', kid: 'k', [name]: 1 });
+    expect(() => parseJwt(token('{}', header))).toThrow(expect.objectContaining({ detail }));
+  });
+
   it('accepts equal keys in different objects, and keys inside texts', () => {
     const text = token('{"a":{"a":{}},"b":[{"a":1},{"a":2}],"c":"a\\":","d":"{\\"a\\":1"}');
     expect(parseJwt(text).claims).toHaveProperty('a');

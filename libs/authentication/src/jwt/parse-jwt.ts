@@ -111,7 +111,8 @@ function parseJson(json: Buffer): unknown {
   }
 }
 
-/** Makes unverified text safe for logs: printable ASCII, cut to its first characters. */
+/** Makes unverified text safe for logs: printable ASCII, at most `maxCharacters` of it and a mark. */
 export function sanitize(text: string, maxCharacters = 64): string {
-  return text.slice(0, maxCharacters).replace(/[^\x20-\x7e]/g, '?');
+  const start = text.slice(0, maxCharacters).replace(/[^\x20-\x7e]/g, '?');
+  return text.length <= maxCharacters ? start : `${start}...[cut: ${text.length} characters]`;
 }

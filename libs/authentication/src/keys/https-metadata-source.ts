@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { request } from 'undici';
+import { parseStrictJson } from '#libs/platform';
 import { MetadataSource } from './metadata-source.js';
 
 /** Ten times the size of the largest document of a known provider. */
@@ -28,6 +29,6 @@ export class HttpsMetadataSource extends MetadataSource {
       if (sizeBytes > MAX_DOCUMENT_BYTES) throw new Error('document too large');
       chunks.push(chunk);
     }
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+    return parseStrictJson(Buffer.concat(chunks));
   }
 }

@@ -1,4 +1,5 @@
 import type { MigrationInterface } from 'typeorm';
+import type { TableGrant } from '#libs/platform';
 import { CreateRequestUsage1796000000000 } from './create-request-usage.js';
 
 /** Migrations of this library, oldest first. */
@@ -6,7 +7,6 @@ export const authenticationMigrations: (new () => MigrationInterface)[] = [
   CreateRequestUsage1796000000000,
 ];
 
-/** Privileges of the service's database role. */
-export const authenticationGrants = [
-  { table: 'request_usage', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
-] as const;
+export const authenticationGrants: readonly TableGrant[] = [
+  { table: 'request_usage', insert: 'all', update: ['used'], delete: true },
+];

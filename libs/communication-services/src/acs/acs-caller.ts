@@ -1,5 +1,5 @@
 import type { CommunicationIdentityClient } from '@azure/communication-identity';
-import type { Clock, Logger } from '#libs/platform';
+import type { Clock, CommunicationUserId, Logger } from '#libs/platform';
 import {
   type AcsOperation,
   BudgetExhausted,
@@ -7,15 +7,17 @@ import {
   type RequestBudget,
 } from '#libs/request-budget';
 import type { GatewayCall, UpstreamEvidence } from '../communication-identity-gateway.js';
+import { UpstreamOutcomeUnknown } from '../errors.js';
 import type { CommunicationResource } from '../resources/communication-resources.js';
 import type { AcsClients, AcsConnection } from './acs-clients.js';
 import { AcsResponses } from './acs-responses.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { ConnectionSlots } from './connection-slots.js';
 import type { CredentialRefusals } from './credential-refusals.js';
+import { Deadline, extended } from './deadline.js';
 import type { GatewayMetrics } from './metrics.js';
-import { NoResponse } from './undici-http-client.js';
-import { upstreamFailure, type UpstreamFailure } from './upstream-failure.js';
+import { NoResponse, sendIf } from './undici-http-client.js';
+import { isCreate, upstreamFailure, type UpstreamFailure } from './upstream-failure.js';
 
 /** The options that every method of the SDK takes. */
 interface CallOptions {
@@ -26,13 +28,19 @@ interface CallOptions {
   }) => void;
 }
 
-/** One call, independent of the client that makes it. */
-export interface AcsCall<T> {
+/** What a call needs in order to begin. */
+interface PlannedCall {
   readonly operation: AcsOperation;
   readonly call: GatewayCall;
   readonly resource: CommunicationResource;
   /** Whom the call is about: identifies it in the request budget when it is repeated. */
   readonly requester: string | undefined;
+}
+
+/** One call, independent of the client that makes it. */
+export interface AcsCall<T> extends PlannedCall {
+  /** Present for a create: the identity in its answer. */
+  readonly identityOf?: (value: T) => CommunicationUserId;
   readonly send: (
     client: CommunicationIdentityClient,
     options: CallOptions,
@@ -60,12 +68,12 @@ export interface AcsCallerDependencies {
 interface Attempt {
   readonly connection: AcsConnection;
   readonly permit: Permit;
-  readonly deadline: AbortSignal;
+  readonly deadline: Deadline;
 }
 
 /** How often a call gets a permit that it can no longer use before it is deferred. */
 const MAX_ADMISSIONS = 3;
-/** A call that ignores its signal ends this long after the deadline. */
+/** A call that does not reject at its deadline ends this long after it. */
 const ABORT_GRACE_MS = 50;
 /** A correlation vector; another header value must not reach the audit log. */
 const CORRELATION_VECTOR = /^[\w+/.=-]{1,128}$/;
@@ -85,24 +93,29 @@ export class AcsCaller {
     const { operation, resource } = acsCall;
     const connection = await this.clients.of(resource);
     const { permit, leave } = await this.#admit(acsCall);
+    const attempt = { connection, permit, deadline: this.#deadlineOf(acsCall) };
+    let retry: Attempt | undefined;
+    let isOver: Promise<unknown> = Promise.resolve();
     try {
-      const attempt = { connection, permit, deadline: this.#deadlineOf(acsCall) };
-      const first = await this.#attempt(acsCall, attempt);
-      if ('value' in first) return first;
-      const retry = await this.#prepareRetry(acsCall, attempt, first);
-      const last = retry ? await this.#attempt(acsCall, retry) : first;
+      let last = await this.#attempt(acsCall, attempt);
+      if ('value' in last) return last;
+      retry = await this.#prepareRetry(acsCall, attempt, last);
+      if (retry) last = await this.#attempt(acsCall, retry);
       if ('value' in last) return last;
       const { refusal, outcome } = last;
+      if (refusal instanceof UpstreamOutcomeUnknown && refusal.late) isOver = refusal.late;
       const fields = { resource: resource.name, operation, outcome, error: refusal };
       this.dependencies.logger.warn(fields, 'a call to azure communication services failed');
       throw refusal;
     } finally {
-      leave();
+      attempt.deadline.end();
+      retry?.deadline.end();
+      void isOver.then(leave);
     }
   }
 
   /** A permit and a connection. What was planned before a pause of the process is planned anew. */
-  async #admit(acsCall: AcsCall<unknown>): Promise<{ permit: Permit; leave: () => void }> {
+  async #admit(acsCall: PlannedCall): Promise<{ permit: Permit; leave: () => void }> {
     const { call, resource } = acsCall;
     const signal = call.request?.signal;
     for (let tries = 0; tries < MAX_ADMISSIONS; tries += 1) {
@@ -135,28 +148,31 @@ export class AcsCaller {
    * A caller who disconnects aborts calls that only issue tokens. Other calls continue until the
    * timeout: the response to a create must not be lost, and a revocation is wanted all the same.
    */
-  #deadlineOf({ operation, call }: AcsCall<unknown>): AbortSignal {
-    const timeout = AbortSignal.timeout(this.dependencies.timeoutMs);
+  #deadlineOf({ operation, call }: PlannedCall): Deadline {
     const isAbortable = operation === 'issue' || operation === 'exchange';
-    const caller = isAbortable ? call.request?.signal : undefined;
-    return caller ? AbortSignal.any([timeout, caller]) : timeout;
+    return new Deadline(
+      this.dependencies.timeoutMs,
+      isAbortable ? call.request?.signal : undefined,
+    );
   }
 
   /** @returns `undefined` when a retry can't help or there is no time for one */
   async #prepareRetry(
-    acsCall: AcsCall<unknown>,
+    acsCall: PlannedCall,
     { connection, deadline }: Attempt,
     { retry, refusal }: UpstreamFailure,
   ): Promise<Attempt | undefined> {
-    if (retry === undefined || deadline.aborted) return undefined;
-    const next =
-      retry === 'same credential'
-        ? connection
-        : await this.clients.newerThan(connection, acsCall.resource);
-    if (!next) return undefined;
+    // Nothing was sent yet, so that a new deadline begins.
+    const next = retry === 'another permit' ? this.#deadlineOf(acsCall) : deadline;
+    if (retry === undefined || next.signal.aborted || !this.#hasRight(acsCall)) return undefined;
+    const other =
+      retry === 'newer credential'
+        ? await this.clients.newerThan(connection, acsCall.resource)
+        : connection;
+    if (!other) return undefined;
     try {
-      const permit = await this.#acquirePermit(acsCall, deadline);
-      if (permit.usableForMs() > 0) return { connection: next, permit, deadline };
+      const permit = await this.#acquirePermit(acsCall, next.signal);
+      if (permit.usableForMs() > 0) return { connection: other, permit, deadline: next };
       this.#abandon(permit, acsCall.resource);
       return undefined;
     } catch {
@@ -166,7 +182,7 @@ export class AcsCaller {
   }
 
   async #acquirePermit(
-    { operation, call, requester }: AcsCall<unknown>,
+    { operation, call, requester }: PlannedCall,
     signal: AbortSignal | undefined,
   ): Promise<Permit> {
     const { resource, tenant, clientApp, priority } = call;
@@ -194,16 +210,38 @@ export class AcsCaller {
     return circuit;
   }
 
+  /** Whether the caller's right to the call lasts until its deadline, if it begins now. */
+  #hasRight({ call: { rightEndsAt = Infinity } }: PlannedCall): boolean {
+    const { clock, timeoutMs } = this.dependencies;
+    return clock.monotonicNow() + timeoutMs <= rightEndsAt;
+  }
+
+  /** Whether the call may begin now, as `sendIf` reads it. */
+  #startConditionOf(acsCall: PlannedCall, { permit, deadline }: Attempt): () => boolean {
+    const { clock, timeoutMs } = this.dependencies;
+    // A create that has no time for its answer would end with an unknown outcome.
+    const latestStart =
+      clock.monotonicNow() + (isCreate(acsCall.operation) ? timeoutMs / 2 : timeoutMs);
+    return () =>
+      permit.usableForMs() > 0 &&
+      !deadline.signal.aborted &&
+      clock.monotonicNow() <= latestStart &&
+      this.#hasRight(acsCall);
+  }
+
   async #attempt<T>(
-    { operation, call, resource, send }: AcsCall<T>,
-    { connection, permit, deadline }: Attempt,
+    acsCall: AcsCall<T>,
+    attempt: Attempt,
   ): Promise<AcsResult<T> | UpstreamFailure> {
-    const { clock, metrics, refusals } = this.dependencies;
+    const { operation, call, resource, identityOf, send } = acsCall;
+    const { connection, permit, deadline } = attempt;
+    const { clock, metrics, refusals, timeoutMs } = this.dependencies;
     const { client, secretVersion } = connection;
     const evidence: { secretVersion?: string; correlationVector?: string } =
       secretVersion === undefined ? {} : { secretVersion };
     const options: CallOptions = {
-      abortSignal: deadline,
+      // The answer to a create is awaited for longer than the caller waits.
+      abortSignal: identityOf ? extended(deadline.signal, timeoutMs) : deadline.signal,
       requestOptions: { customHeaders: requestIdHeader(call) },
       onResponse: ({ headers }) => {
         const vector = headers.get('ms-cv');
@@ -211,20 +249,41 @@ export class AcsCaller {
       },
     };
     const stop = metrics.start(resource.name, operation);
+    const mayStart = this.#startConditionOf(acsCall, attempt);
+    const progress = { hasStarted: false, isSettled: false };
+    const sent = sendIf(
+      () => (progress.hasStarted = mayStart()),
+      async () => send(client, options, new AcsResponses(resource, clock.now())),
+    );
+    const settle = (): void => {
+      progress.isSettled = true;
+    };
+    sent.then(settle, settle);
     try {
-      const sent = send(client, options, new AcsResponses(resource, clock.now()));
-      const value = await Promise.race([sent, rejectAfter(deadline, sent)]);
+      const value = await Promise.race([
+        sent,
+        rejectAfter(deadline.signal, sent, () => progress.hasStarted),
+      ]);
       stop('success');
       refusals?.note(resource.name, secretVersion);
       this.#circuitOf(resource.name).record(false);
       permit.release();
       return { value, evidence };
     } catch (error) {
-      const failure = upstreamFailure(operation, error);
+      const late =
+        identityOf && !progress.isSettled
+          ? sent.then(
+              (value) => ({ communicationUserId: identityOf(value), evidence }),
+              () => undefined,
+            )
+          : undefined;
+      const failure = upstreamFailure(operation, error, late);
       stop(failure.outcome);
       refusals?.note(resource.name, secretVersion, failure.refusal);
       const hasCaller = call.request?.signal?.aborted !== true;
-      this.#circuitOf(resource.name).record(failure.isOutage && hasCaller);
+      const circuit = this.#circuitOf(resource.name);
+      if (failure.wasSent || failure.isOutage) circuit.record(failure.isOutage && hasCaller);
+      else circuit.abandon();
       permit.release({ throttled: failure.throttled, isUnused: !failure.wasSent });
       return failure;
     }
@@ -236,15 +295,19 @@ function requestIdHeader({ request }: GatewayCall): Record<string, string> {
 }
 
 /**
- * Rejects after the deadline, for a call that ignores its signal because it still waits for a
- * credential. Other calls reject first, and know better whether the request was sent.
+ * Rejects after the deadline, for a call that does not reject then: a create, whose answer is awaited
+ * for longer, and one that still waits for a credential.
  */
-async function rejectAfter(deadline: AbortSignal, call: Promise<unknown>): Promise<never> {
+async function rejectAfter(
+  deadline: AbortSignal,
+  call: Promise<unknown>,
+  wasSent: () => boolean,
+): Promise<never> {
   return new Promise((_resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     const startTimer = (): void => {
       timer = setTimeout(() => {
-        reject(new NoResponse(true, 'TimeoutError'));
+        reject(new NoResponse(wasSent(), 'TimeoutError'));
       }, ABORT_GRACE_MS);
     };
     deadline.addEventListener('abort', startTimer, { once: true });

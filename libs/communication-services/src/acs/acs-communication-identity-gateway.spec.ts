@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { readSettings, ServiceError, SystemClock } from '#libs/platform';
+import { type Clock, readSettings, ServiceError, SystemClock } from '#libs/platform';
 import { MemoryLogger } from '#libs/platform/testing';
 import {
   SdkAzureCredential,
@@ -82,10 +82,11 @@ function start(
     isEntra?: boolean;
     endpoint?: string;
     budget?: RequestBudget;
+    clock?: Clock;
   } = {},
 ): Started {
   const { timeoutMs = 3000, isEntra = false, endpoint } = options;
-  const { budget = new UnboundedRequestBudget() } = options;
+  const { budget = new UnboundedRequestBudget(), clock = new SystemClock() } = options;
   const resources = new CommunicationResources(
     emulator.acsResources.map(({ name, url, resourceId, secretName }) => ({
       name: name === 'main' ? 'default' : name,
@@ -96,7 +97,6 @@ function start(
     })),
     'default',
   );
-  const clock = new SystemClock();
   const secrets = new MemorySecretStore(clock);
   for (const { secretName, connectionString } of emulator.acsResources) {
     secrets.put(secretName, connectionString);
@@ -450,6 +450,81 @@ describe('AcsCommunicationIdentityGateway', () => {
     await expect(gateway.createIdentity(call)).rejects.toMatchObject({ code: 'budget-exhausted' });
     expect(release.mock.calls).toEqual([[{ isUnused: true }]]);
     await outcomes;
+  });
+
+  describe('when the process was stopped', () => {
+    /** The machine's time, which can jump ahead. */
+    class PausedClock extends SystemClock {
+      pausedMs = 0;
+
+      override monotonicNow(): number {
+        return super.monotonicNow() + this.pausedMs;
+      }
+    }
+
+    /** A gateway whose permits last for 5 s, and whose process stops before it sends a request. */
+    function startPaused(point: 'permit' | 'socket', pausedMs: number) {
+      const clock = new PausedClock();
+      const budget = new UnboundedRequestBudget();
+      const released: boolean[] = [];
+      vi.spyOn(budget, 'acquire').mockImplementation(async () => {
+        if (point === 'permit') clock.pausedMs += pausedMs;
+        const usableUntil = clock.monotonicNow() + 5000;
+        return Promise.resolve({
+          usableForMs: () => usableUntil - clock.monotonicNow(),
+          release: ({ isUnused = false } = {}) => void released.push(isUnused),
+        });
+      });
+      const { sendRequest } = UndiciHttpClient.prototype;
+      const sending = vi.spyOn(UndiciHttpClient.prototype, 'sendRequest');
+      sending.mockImplementationOnce(async function (this: UndiciHttpClient, request) {
+        const response = sendRequest.call(this, request);
+        if (point === 'socket') clock.pausedMs += pausedMs;
+        return response;
+      });
+      onTestFinished(() => {
+        sending.mockRestore();
+      });
+      return { ...start({ timeoutMs: 10_000, budget, clock }), clock, released };
+    }
+
+    it('sends a call with another permit when the first is too old as its request would be written', async () => {
+      const { gateway, released } = startPaused('socket', 6000);
+      const calls = await callsDuring(async () => gateway.createIdentity(call));
+      expect(calls.map(({ status }) => status)).toEqual([201]);
+      expect(released).toEqual([true, false]);
+    });
+
+    it.each(['permit', 'socket'] as const)(
+      'sends nothing for a lease that ended before the request was written (%s)',
+      async (point) => {
+        const { gateway, clock, released } = startPaused(point, 60_000);
+        const rightEndsAt = clock.monotonicNow() + 30_000;
+        let error: unknown;
+        const calls = await callsDuring(async () => {
+          error = await gateway
+            .createIdentity({ ...call, rightEndsAt })
+            .catch((thrown: unknown) => thrown);
+        });
+        expect(calls).toEqual([]);
+        expect(error).toMatchObject({ code: 'acs-unavailable', retryAfterSeconds: 1 });
+        expect(released).toEqual([true]);
+      },
+    );
+  });
+
+  it('gives the identity of an answer to a create that comes after the deadline', async () => {
+    const { gateway } = start({ timeoutMs: 1000 });
+    await gateway.createIdentity(call);
+    await emulator.control.changeAcs({ latencyMs: 1400 });
+    onTestFinished(async () => {
+      await emulator.control.changeAcs({ latencyMs: 0 });
+    });
+    const error: unknown = await gateway.createIdentity(call).catch((thrown: unknown) => thrown);
+    if (!(error instanceof UpstreamOutcomeUnknown)) throw error;
+    const created = await error.late;
+    const atAcs = await emulator.control.listIdentities();
+    expect(atAcs.at(-1)?.id).toBe(created?.communicationUserId);
   });
 
   it("answers ACS's 429 with its Retry-After, and releases the permit as throttled", async () => {

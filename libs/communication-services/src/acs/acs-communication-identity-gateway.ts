@@ -40,6 +40,7 @@ export class AcsCommunicationIdentityGateway
   async createIdentity(call: GatewayCall): Promise<CreatedIdentity> {
     const { value, evidence } = await this.#caller.perform({
       operation: 'create',
+      identityOf,
       call,
       resource: this.resources.find(call.resource),
       requester: call.subject,
@@ -54,6 +55,7 @@ export class AcsCommunicationIdentityGateway
   ): Promise<CreatedIdentity | (CreatedIdentity & IssuedToken)> {
     const { value, evidence } = await this.#caller.perform({
       operation: 'createWithToken',
+      identityOf,
       call,
       resource: this.resources.find(call.resource),
       requester: call.subject,
@@ -152,6 +154,12 @@ export class AcsCommunicationIdentityGateway
     if (owner !== resource) throw new IdentityNotOwned();
     return { call, resource, requester: communicationUserId };
   }
+}
+
+function identityOf({
+  communicationUserId,
+}: Pick<CreatedIdentity, 'communicationUserId'>): CommunicationUserId {
+  return communicationUserId;
 }
 
 /** The policy decides on scopes; ACS on which exist, whatever the SDK's type lists. */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   createHttpHeaders,
   type HttpClient,
@@ -25,6 +26,23 @@ export class NoResponse extends Error {
   }
 }
 
+/** The request was not sent: its call may no longer begin. */
+export class CallExpired extends Error {
+  override readonly name = 'CallExpired';
+}
+
+const startConditions = new AsyncLocalStorage<() => boolean>();
+
+/**
+ * Sends requests on a condition, which is read when a connection is about to send the first byte: there
+ * may have been a long wait, or a pause of the process, since the call was planned.
+ *
+ * @throws CallExpired when the condition is false
+ */
+export async function sendIf<T>(mayStart: () => boolean, send: () => Promise<T>): Promise<T> {
+  return startConditions.run(mayStart, send);
+}
+
 /** Bodies of ACS's identity API are a few kilobytes. */
 const MAX_RESPONSE_BYTES = 1 << 20;
 
@@ -42,14 +60,15 @@ export class UndiciHttpClient implements HttpClient {
       pipelining: 1,
       allowH2: false,
       connect: { timeout: timeoutMs },
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
+      // The signal of the call is its deadline; these would fire before a late answer is read.
+      headersTimeout: 0,
+      bodyTimeout: 0,
       maxResponseSize: MAX_RESPONSE_BYTES,
     });
   }
 
   async sendRequest(request: PipelineRequest): Promise<PipelineResponse> {
-    const progress = { hasStarted: false };
+    const progress = { hasStarted: false, mayStart: startConditions.getStore() };
     try {
       const { pathname, search, origin } = new URL(request.url);
       const response = await this.#agent.compose(observeStart(progress)).request({
@@ -74,7 +93,11 @@ export class UndiciHttpClient implements HttpClient {
       }
       return answer;
     } catch (error) {
-      if (error instanceof ForeignAnswer || error instanceof AbsentIdentity) throw error;
+      const isClassified =
+        error instanceof ForeignAnswer ||
+        error instanceof AbsentIdentity ||
+        error instanceof CallExpired;
+      if (isClassified) throw error;
       throw new NoResponse(progress.hasStarted, codeOf(error));
     }
   }
@@ -84,11 +107,18 @@ export class UndiciHttpClient implements HttpClient {
   }
 }
 
-/** Records that a connection started to send the request: before that it can't have had an effect. */
-function observeStart(progress: { hasStarted: boolean }): Dispatcher.DispatcherComposeInterceptor {
+/**
+ * Records that a connection started to send the request: before that it can't have had an effect.
+ * Rejects instead of starting when it may not.
+ */
+function observeStart(progress: {
+  hasStarted: boolean;
+  mayStart: (() => boolean) | undefined;
+}): Dispatcher.DispatcherComposeInterceptor {
   return (dispatch) => (options, handler) =>
     dispatch(options, {
       onRequestStart: (controller, context) => {
+        if (progress.mayStart?.() === false) throw new CallExpired();
         progress.hasStarted = true;
         handler.onRequestStart?.(controller, context);
       },

@@ -11,7 +11,7 @@ import {
 } from '../errors.js';
 import { AbsentIdentity, ForeignAnswer } from './foreign-answer.js';
 import { retryAfterOf, throttledFailure } from './throttling.js';
-import { NoResponse } from './undici-http-client.js';
+import { CallExpired, NoResponse } from './undici-http-client.js';
 
 /** A failed attempt to call ACS, and what can be done about it. */
 export interface UpstreamFailure {
@@ -20,7 +20,7 @@ export interface UpstreamFailure {
   /** Label of the metric: one of a few fixed values. */
   readonly outcome: string;
   /** Absent when a retry can't help. */
-  readonly retry?: 'same credential' | 'newer credential';
+  readonly retry?: 'same credential' | 'newer credential' | 'another permit';
   /** Present when ACS answered 429. */
   readonly throttled?: Throttled;
   /** Whether ACS itself is failing, not this one call. */
@@ -46,32 +46,56 @@ export class CredentialUnavailable extends Error {
 const FOREIGN_DETAIL =
   'Something that is not Azure Communication Services answered in its place; repeat the request.';
 
+const LATE_DETAIL =
+  'The call to Azure Communication Services could not begin in time; repeat the request.';
+
+/** Whether the call is not safe to repeat. */
+export function isCreate(operation: AcsOperation): boolean {
+  return operation === 'create' || operation === 'createWithToken';
+}
+
 function isAboutIdentity(operation: AcsOperation): boolean {
   return operation === 'issue' || operation === 'revoke' || operation === 'delete';
 }
 
-/** Classifies an error. Of a response only the codes are kept: its body may contain a token. */
-export function upstreamFailure(operation: AcsOperation, error: unknown): UpstreamFailure {
-  const isCreate = operation === 'create' || operation === 'createWithToken';
+/**
+ * Classifies an error. Of a response only the codes are kept: its body may contain a token.
+ *
+ * @param late the identity, if a create is still answered
+ */
+export function upstreamFailure(
+  operation: AcsOperation,
+  error: unknown,
+  late?: UpstreamOutcomeUnknown['late'],
+): UpstreamFailure {
   if (error instanceof NoResponse) {
-    const isUnknown = isCreate && error.wasSent;
+    const isUnknown = isCreate(operation) && error.wasSent;
     return {
       outcome: 'no answer',
       isOutage: true,
       wasSent: error.wasSent,
       refusal: isUnknown
-        ? new UpstreamOutcomeUnknown({ cause: error })
+        ? new UpstreamOutcomeUnknown({ cause: error, ...(late && { late }) })
         : new UpstreamUnavailable({ cause: error }),
-      ...(!isCreate && { retry: 'same credential' }),
+      ...(!isCreate(operation) && { retry: 'same credential' }),
+    };
+  }
+  if (error instanceof CallExpired) {
+    return {
+      outcome: 'not sent',
+      isOutage: false,
+      wasSent: false,
+      refusal: new UpstreamUnavailable({ cause: error, retryAfterSeconds: 1, detail: LATE_DETAIL }),
+      retry: 'another permit',
     };
   }
   if (error instanceof ForeignAnswer) {
-    const isRepeatable = !isCreate && error.status >= 500;
+    const isRepeatable = !isCreate(operation) && error.status >= 500;
     return {
       outcome: 'not from acs',
       isOutage: true,
       wasSent: true,
-      refusal: isCreate
+      refusal: isCreate(operation)
         ? new UpstreamOutcomeUnknown({ cause: error })
         : new UpstreamUnavailable({ cause: error, detail: FOREIGN_DETAIL }),
       ...(isRepeatable && { retry: 'same credential' }),
@@ -99,7 +123,7 @@ export function upstreamFailure(operation: AcsOperation, error: unknown): Upstre
       outcome: 'senseless answer',
       isOutage: true,
       wasSent: true,
-      refusal: isCreate
+      refusal: isCreate(operation)
         ? new UpstreamOutcomeUnknown({ cause: fault })
         : new UpstreamUnavailable({ cause: fault }),
     };
@@ -130,7 +154,7 @@ function failureOfStatus(
   }
   if (status < 500) return { refusal: new UpstreamRequestRefused({ cause }) };
   const refusal = new UpstreamUnavailable({ cause, ...retryAfterOf(cause) });
-  if (operation !== 'create' && operation !== 'createWithToken') {
+  if (!isCreate(operation)) {
     return { refusal, retry: 'same credential' };
   }
   // 503 means that nothing was done (RFC 9110, 15.6.4); after other statuses the create may have been.

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { httpsOrigin } from '#libs/platform';
+import { httpsOrigin, InvalidJson, parseJsonFile } from '#libs/platform';
 import { CommunicationResources } from './communication-resources.js';
 
 /** The name of a secret, as Key Vault allows it. */
@@ -42,7 +42,12 @@ const schema = z
 /** A setting with the path of a JSON file that lists resources, parsed to those resources. */
 export function resourcesFile(): z.ZodType<CommunicationResources, string> {
   return z.string().transform((path, context) => {
-    const result = schema.safeParse(jsonOf(path));
+    const json = jsonOf(path);
+    if (json instanceof InvalidJson) {
+      context.addIssue(`must be a JSON file; it ${json.message}`);
+      return z.NEVER;
+    }
+    const result = schema.safeParse(json);
     if (!result.success) {
       for (const { path: where, message } of result.error.issues) {
         context.addIssue(where.length === 0 ? message : `${where.join('.')}: ${message}`);
@@ -63,11 +68,11 @@ export function resourcesFile(): z.ZodType<CommunicationResources, string> {
   });
 }
 
-/** @returns `undefined` for a file that can't be read or parsed, which the schema rejects */
+/** @returns `undefined` for a file that can't be read, the error for one that is not strict JSON */
 function jsonOf(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined;
+    return parseJsonFile(readFileSync(path));
+  } catch (error) {
+    return error instanceof InvalidJson ? error : undefined;
   }
 }

@@ -138,6 +138,13 @@ export function describeGateway(name: string, start: () => Promise<GatewayHarnes
       ).rejects.toBeInstanceOf(IdentityNotOwned);
     });
 
+    it('sends nothing when the right to the call has ended', async () => {
+      const before = await harness.identities();
+      const failure = gateway.createIdentity({ ...call, rightEndsAt: 1 });
+      await expect(failure).rejects.toBeInstanceOf(UpstreamUnavailable);
+      expect(await harness.identities()).toHaveLength(before.length);
+    });
+
     it('refuses a resource that is not configured', async () => {
       const failure = gateway.createIdentity({ ...call, resource: 'nowhere' });
       await expect(failure).rejects.toBeInstanceOf(ResourceNotConfigured);

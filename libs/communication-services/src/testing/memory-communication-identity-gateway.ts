@@ -10,7 +10,12 @@ import {
   type IssuedToken,
   type TokenRequest,
 } from '../communication-identity-gateway.js';
-import { IdentityMissing, IdentityNotOwned, TeamsTokenRefused } from '../errors.js';
+import {
+  IdentityMissing,
+  IdentityNotOwned,
+  TeamsTokenRefused,
+  UpstreamUnavailable,
+} from '../errors.js';
 import type { CommunicationResources } from '../resources/communication-resources.js';
 
 interface MemoryIdentity {
@@ -128,6 +133,8 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
     apply: () => T,
   ): Promise<T & Acknowledged> {
     this.resources.find(call.resource);
+    if ((call.rightEndsAt ?? Infinity) <= this.clock.monotonicNow())
+      throw new UpstreamUnavailable();
     this.calls.push({ operation, call });
     const at = this.#failures.findIndex((failure) => failure.operation === operation);
     const [failure] = at < 0 ? [] : this.#failures.splice(at, 1);

@@ -39,6 +39,13 @@ export interface UncommittedIdentity extends Disposable {
   commit(tokenEvent?: AuditEvent, options?: RecordOptions): Promise<AuditReceipt>;
 }
 
+/** A mapping whose identity is created under a lease. */
+interface Attempt {
+  readonly mapping: Mapping;
+  readonly lease: Lease;
+  readonly context: CallContext;
+}
+
 /** What is needed to activate a mapping, or to record its identity as an orphan. */
 interface Creation {
   readonly active: ProvisionedMapping;
@@ -77,28 +84,18 @@ export class IdentityCreation {
     context: CallContext,
     token?: TokenRequest,
   ): Promise<UncommittedIdentity> {
-    const created = await this.#createAtAcs(mapping, context, token).catch(
+    const created = await this.#createAtAcs(mapping, lease, context, token).catch(
       async (error: unknown) => {
-        await this.#releaseAfterFailure(mapping, lease, context, error);
+        const release = async (): Promise<void> =>
+          this.#releaseAfterFailure(mapping, lease, context, error);
+        const { late } = error instanceof UpstreamOutcomeUnknown ? error : {};
+        if (late) void this.#settleLate(late, { mapping, lease, context }, release);
+        else await release();
         throw error;
       },
     );
-    const { communicationUserId, evidence } = created;
-    const active: ProvisionedMapping = {
-      ...mapping,
-      status: 'active',
-      communicationUserId,
-      version: mapping.version + 1,
-      updatedAt: new Date(this.clock.now()),
-    };
-    const event: AuditEvent = {
-      ...auditActorOf(context),
-      action: 'identity.create',
-      outcome: 'success',
-      target: auditTargetOf(active),
-      upstream: evidence,
-    };
-    const creation = { active, lease, context, event };
+    const creation = this.#creationOf({ mapping, lease, context }, created);
+    const { active } = creation;
     let isCommitted = false;
     return {
       mapping: active,
@@ -131,13 +128,35 @@ export class IdentityCreation {
 
   async #createAtAcs(
     mapping: Mapping,
+    lease: Lease,
     context: CallContext,
     token: TokenRequest | undefined,
   ): Promise<CreatedIdentity | (CreatedIdentity & IssuedToken)> {
-    const call = gatewayCallOf(mapping, context);
+    const call = gatewayCallOf(mapping, context, lease);
     return token
       ? this.gateway.createIdentityWithToken(call, token)
       : this.gateway.createIdentity(call);
+  }
+
+  #creationOf(
+    { mapping, lease, context }: Attempt,
+    { communicationUserId, evidence }: CreatedIdentity,
+  ): Creation {
+    const active: ProvisionedMapping = {
+      ...mapping,
+      status: 'active',
+      communicationUserId,
+      version: mapping.version + 1,
+      updatedAt: new Date(this.clock.now()),
+    };
+    const event: AuditEvent = {
+      ...auditActorOf(context),
+      action: 'identity.create',
+      outcome: 'success',
+      target: auditTargetOf(active),
+      upstream: evidence,
+    };
+    return { active, lease, context, event };
   }
 
   async #commit(
@@ -177,6 +196,19 @@ export class IdentityCreation {
         if (stored?.communicationUserId === communicationUserId) return;
         await this.orphans.add({ communicationUserId, mapping: active }, context);
       }
+    });
+  }
+
+  /** Waits for the answer to a create whose caller waits no longer, under its lease. Never rejects. */
+  async #settleLate(
+    late: Promise<CreatedIdentity | undefined>,
+    attempt: Attempt,
+    release: () => Promise<void>,
+  ): Promise<void> {
+    await this.background.repeat(async () => {
+      const created = await late;
+      if (created) void this.#settle(this.#creationOf(attempt, created));
+      else await release();
     });
   }
 

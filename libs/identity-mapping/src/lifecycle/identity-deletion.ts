@@ -3,7 +3,7 @@ import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationIdentityGateway, CommunicationResources } from '#libs/communication-services';
 import { type CallContext, Clock, Logger } from '#libs/platform';
 import { MappingChanged } from '../errors.js';
-import { IdentityMap, newLease } from '../store/identity-map.js';
+import { IdentityMap, type Lease, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
 import {
   type ProvisionedMapping,
@@ -52,17 +52,18 @@ export class IdentityDeletion {
       version: mapping.version + 1,
       updatedAt: new Date(this.clock.now()),
     };
+    const lease = newLease(this.settings.leaseMs, this.clock);
     await this.audit.record(
       this.#event(mapping, context, 'requested', reason),
-      this.map.replace(mapping, next, newLease(this.settings.leaseMs)),
+      this.map.replace(mapping, next, lease),
     );
-    await this.complete(next, context);
+    await this.complete(next, context, lease);
   }
 
   /** Calls ACS and records its confirmation. Never rejects. */
-  async complete(mapping: ProvisionedMapping, context: CallContext): Promise<void> {
+  async complete(mapping: ProvisionedMapping, context: CallContext, lease: Lease): Promise<void> {
     try {
-      const call = gatewayCallOf(mapping, context);
+      const call = gatewayCallOf(mapping, context, lease);
       const { evidence } = await this.gateway.deleteIdentity(call, mapping.communicationUserId);
       await this.audit.record(
         { ...this.#event(mapping, context, 'confirmed'), upstream: evidence },

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AuditTrail } from '#libs/audit';
 import { CommunicationIdentityGateway } from '#libs/communication-services';
-import { type CallContext, Logger } from '#libs/platform';
+import { type CallContext, Clock, Logger } from '#libs/platform';
 import { MappingChanged } from '../errors.js';
-import { IdentityMap, type Orphan, newLease } from '../store/identity-map.js';
+import { IdentityMap, type Lease, type Orphan, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
 import { auditTargetOf } from '../model/mapping.js';
 import { gatewayCallOf, auditActorOf } from './call-context.js';
@@ -20,12 +20,14 @@ export class OrphanedIdentities {
     private readonly map: IdentityMap,
     private readonly gateway: CommunicationIdentityGateway,
     private readonly audit: AuditTrail,
+    private readonly clock: Clock,
     private readonly logger: Logger,
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
   ) {}
 
   /** Records an orphan and deletes it at ACS; the recovery worker repeats a failed deletion. Safe to repeat. */
   async add(orphan: Orphan, context: CallContext): Promise<void> {
+    const lease = newLease(this.settings.leaseMs, this.clock);
     try {
       await this.audit.record(
         {
@@ -35,19 +37,19 @@ export class OrphanedIdentities {
           target: this.#targetOf(orphan),
           reason: REASON,
         },
-        this.map.addOrphan(orphan, newLease(this.settings.leaseMs)),
+        this.map.addOrphan(orphan, lease),
       );
     } catch (error) {
       if (!(error instanceof MappingChanged)) throw error;
     }
-    await this.delete(orphan, context);
+    await this.delete(orphan, context, lease);
   }
 
   /** Deletes a recorded orphan at ACS and records that. Never rejects. */
-  async delete(orphan: Orphan, context: CallContext): Promise<void> {
+  async delete(orphan: Orphan, context: CallContext, lease: Lease): Promise<void> {
     const { communicationUserId, mapping } = orphan;
     try {
-      const call = gatewayCallOf(mapping, context);
+      const call = gatewayCallOf(mapping, context, lease);
       const { evidence } = await this.gateway.deleteIdentity(call, communicationUserId);
       await this.audit.record(
         {

@@ -38,7 +38,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly deletion: IdentityDeletion,
     private readonly revocation: TokenRevocation,
     private readonly orphans: OrphanedIdentities,
-    clock: Clock,
+    private readonly clock: Clock,
     private readonly logger: Logger,
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
   ) {
@@ -78,7 +78,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   async #completeMappings(signal?: AbortSignal): Promise<void> {
     const failures: unknown[] = [];
     for (let found = BATCH_SIZE; found === BATCH_SIZE && !signal?.aborted;) {
-      const lease = newLease(this.settings.leaseMs);
+      const lease = newLease(this.settings.leaseMs, this.clock);
       const overdue = await this.map.claimOverdue(BATCH_SIZE, lease);
       const results = await Promise.allSettled(
         overdue.map(async (mapping) => this.#complete(mapping, lease)),
@@ -91,8 +91,9 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
 
   async #deleteOrphans(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return;
-    const orphans = await this.map.claimOverdueOrphans(BATCH_SIZE, newLease(this.settings.leaseMs));
-    await Promise.all(orphans.map(async (orphan) => this.orphans.delete(orphan, CONTEXT)));
+    const lease = newLease(this.settings.leaseMs, this.clock);
+    const orphans = await this.map.claimOverdueOrphans(BATCH_SIZE, lease);
+    await Promise.all(orphans.map(async (orphan) => this.orphans.delete(orphan, CONTEXT, lease)));
   }
 
   async #complete(mapping: Mapping, lease: Lease): Promise<void> {
@@ -103,7 +104,7 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
       });
       return;
     }
-    if (mapping.status === 'deleting') await this.deletion.complete(mapping, CONTEXT);
-    if (mapping.isRevoking) await this.revocation.complete(mapping, CONTEXT);
+    if (mapping.status === 'deleting') await this.deletion.complete(mapping, CONTEXT, lease);
+    if (mapping.isRevoking) await this.revocation.complete(mapping, CONTEXT, lease);
   }
 }

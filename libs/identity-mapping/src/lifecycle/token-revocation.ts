@@ -4,7 +4,7 @@ import { CommunicationIdentityGateway } from '#libs/communication-services';
 import { type CallContext, Clock, Logger } from '#libs/platform';
 import { MappingChanged } from '../errors.js';
 import { changesOf } from './access-audit.js';
-import { IdentityMap, newLease } from '../store/identity-map.js';
+import { IdentityMap, type Lease, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
 import { type ProvisionedMapping, auditTargetOf } from '../model/mapping.js';
 import { gatewayCallOf, auditActorOf } from './call-context.js';
@@ -48,6 +48,7 @@ export class TokenRevocation {
       version: mapping.version + 1,
       updatedAt: new Date(this.clock.now()),
     };
+    const lease = newLease(this.settings.leaseMs, this.clock);
     const receipt = await this.audit.record(
       {
         ...auditActorOf(context),
@@ -55,22 +56,23 @@ export class TokenRevocation {
         outcome: 'success',
         target: auditTargetOf(mapping),
         ...(reason && { reason }),
+        ...(change.displayName !== undefined && { displayName: change.displayName }),
         details: {
           stage: 'requested',
           tokenGeneration: next.tokenGeneration,
           ...(action === 'identity.suspend' && changesOf(mapping, next)),
         },
       },
-      this.map.replace(mapping, next, newLease(this.settings.leaseMs)),
+      this.map.replace(mapping, next, lease),
     );
-    await this.complete(next, context);
+    await this.complete(next, context, lease);
     return receipt;
   }
 
   /** Calls ACS and records its confirmation. Never rejects. */
-  async complete(mapping: ProvisionedMapping, context: CallContext): Promise<void> {
+  async complete(mapping: ProvisionedMapping, context: CallContext, lease: Lease): Promise<void> {
     try {
-      const call = gatewayCallOf(mapping, context);
+      const call = gatewayCallOf(mapping, context, lease);
       const { evidence } = await this.gateway.revokeTokens(call, mapping.communicationUserId);
       await this.audit.record(
         {

@@ -1,13 +1,27 @@
 import type { MigrationInterface } from 'typeorm';
+import type { TableGrant } from '#libs/platform';
+import { MUTABLE_COLUMNS } from '../store/mapping-columns.js';
 import { CreateMapping1795000000000 } from './create-mapping-1795000000000.js';
+import { ProtectMapping1798100000000 } from './protect-mapping-1798100000000.js';
 
 /** The migrations of the identity map, oldest first. */
 export const identityMappingMigrations: (new () => MigrationInterface)[] = [
   CreateMapping1795000000000,
+  ProtectMapping1798100000000,
 ];
 
-/** The privileges of the service's role. */
-export const identityMappingGrants = [
-  { table: 'mapping', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
-  { table: 'mapping_orphan', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
-] as const;
+const LEASE = ['lease_holder', 'lease_expires_at'] as const;
+
+/** What identifies a mapping is written once; triggers refuse other changes than those that exist. */
+export const identityMappingGrants: readonly TableGrant[] = [
+  {
+    table: 'mapping',
+    insert: 'all',
+    update: [...MUTABLE_COLUMNS.map(({ name }) => name), ...LEASE],
+  },
+  {
+    table: 'mapping_orphan',
+    insert: ['communication_user_id', 'mapping_id', ...LEASE],
+    update: ['deleted_at', ...LEASE],
+  },
+];

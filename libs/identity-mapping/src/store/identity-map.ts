@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { TransactionalWrite } from '#libs/audit';
-import type { CanonicalName, CommunicationUserId } from '#libs/platform';
+import type { CanonicalName, Clock, CommunicationUserId } from '#libs/platform';
 import type {
   ApplicationIdentity,
   IdentityKind,
@@ -15,11 +15,13 @@ export interface Lease {
   /** UUID of the attempt that holds the lease. */
   readonly holder: string;
   readonly durationMs: number;
+  /** On `Clock.monotonicNow`. The store's lease, which begins a little later, lasts longer. */
+  readonly endsAt: number;
 }
 
-/** A lease with a new holder. */
-export function newLease(durationMs: number): Lease {
-  return { holder: randomUUID(), durationMs };
+/** A lease with a new holder, to be stored now. */
+export function newLease(durationMs: number, clock: Clock): Lease {
+  return { holder: randomUUID(), durationMs, endsAt: clock.monotonicNow() + durationMs };
 }
 
 /**

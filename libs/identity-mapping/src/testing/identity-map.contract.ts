@@ -36,7 +36,11 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       subject: canonicalName(randomUUID()),
       kind: 'user',
     });
-    const lease = (durationMs = 30_000): Lease => ({ holder: randomUUID(), durationMs });
+    const lease = (durationMs = 30_000): Lease => ({
+      holder: randomUUID(),
+      durationMs,
+      endsAt: 0,
+    });
     const activated = (mapping: Mapping, communicationUserId = acsId()): ProvisionedMapping => ({
       ...mapping,
       status: 'active',
@@ -162,7 +166,10 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
 
     it('stores all of the new mappings or none', async () => {
       const known = await stored();
-      const unknown = activated(newMapping({ ...anIdentity(), resource: RESOURCE }, Date.now()));
+      const unknown = {
+        ...activated(newMapping({ ...anIdentity(), resource: RESOURCE }, Date.now())),
+        version: 1,
+      };
       const second = { ...known, id: randomUUID(), communicationUserId: acsId() };
       const add = subject.apply(subject.map.add([unknown, second]));
       await expect(add).rejects.toBeInstanceOf(MappingChanged);
@@ -226,16 +233,22 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       await expect(expectation({ ...known, id: randomUUID() })).rejects.toBeInstanceOf(
         MappingChanged,
       );
-      const revoking = next(known, { isRevoking: true });
+      const revoking = { ...known, version: 2, isRevoking: true, tokenGeneration: 2 };
       await subject.apply(subject.map.replace(known, revoking, lease()));
-      await expect(expectation()).rejects.toBeInstanceOf(MappingChanged);
+      await expect(expectation(revoking)).rejects.toBeInstanceOf(MappingChanged);
       await subject.apply(subject.map.finishRevocation(revoking));
-      await expectation();
-      const current = await subject.map.get(known.id);
-      await subject.apply(
-        subject.map.replace(current ?? known, next(current ?? known, { status: 'suspended' })),
+      await expectation(revoking);
+      const revoked = { ...revoking, version: 3, isRevoking: false };
+      const suspended = next(revoked, {
+        status: 'suspended',
+        isRevoking: true,
+        tokenGeneration: 3,
+      });
+      await subject.apply(subject.map.replace(revoked, suspended, lease()));
+      await subject.apply(subject.map.finishRevocation(suspended));
+      await expect(expectation({ ...revoking, tokenGeneration: 3 })).rejects.toBeInstanceOf(
+        MappingChanged,
       );
-      await expect(expectation()).rejects.toBeInstanceOf(MappingChanged);
     });
 
     it('gives each overdue mapping to one of the workers that race, and no other mapping', async () => {

@@ -4,10 +4,14 @@ import type {
   CommunicationResources,
 } from '#libs/communication-services';
 import type { Clock, Logger } from '#libs/platform';
+import { IdentityImport } from '../bulk/identity-import.js';
+import { IdentityProvisioning } from '../bulk/identity-provisioning.js';
+import { IdentityAdministrationService } from '../identity-administration.service.js';
 import { IdentityMappingService } from '../identity-mapping.service.js';
 import { BackgroundTasks } from '../lifecycle/background-tasks.js';
 import { IdentityCreation } from '../lifecycle/identity-creation.js';
 import { IdentityDeletion } from '../lifecycle/identity-deletion.js';
+import { IdentityLinking } from '../lifecycle/identity-linking.js';
 import { OrphanedIdentities } from '../lifecycle/orphaned-identities.js';
 import { RecoveryWorker } from '../lifecycle/recovery-worker.js';
 import { TokenRevocation } from '../lifecycle/token-revocation.js';
@@ -30,6 +34,9 @@ export function wireIdentityMapping({
   readonly logger: Logger;
 }): {
   readonly mappings: IdentityMappingService;
+  readonly administration: IdentityAdministrationService;
+  readonly linking: IdentityLinking;
+  readonly importing: IdentityImport;
   readonly deletion: IdentityDeletion;
   readonly orphans: OrphanedIdentities;
   readonly worker: RecoveryWorker;
@@ -38,7 +45,7 @@ export function wireIdentityMapping({
   const settings = { leaseMs: 30_000, waitMs: 8_000, sweepMs: 5_000, linkTenants: [] };
   const common = [clock, logger, settings] as const;
   const background = new BackgroundTasks(clock, logger);
-  const orphans = new OrphanedIdentities(map, gateway, audit, logger, settings);
+  const orphans = new OrphanedIdentities(map, gateway, audit, ...common);
   const creation = new IdentityCreation(map, gateway, orphans, background, audit, clock, logger);
   const revocation = new TokenRevocation(map, gateway, audit, ...common);
   const deletion = new IdentityDeletion(map, gateway, resources, audit, ...common);
@@ -46,5 +53,11 @@ export function wireIdentityMapping({
   const mappings = new IdentityMappingService(
     ...([map, creation, revocation, resources, clock, settings, audit] as const),
   );
-  return { mappings, deletion, orphans, worker, settings };
+  const administration = new IdentityAdministrationService(
+    ...([map, revocation, deletion, audit, clock, settings] as const),
+  );
+  const linking = new IdentityLinking(map, mappings, resources, audit, clock, settings);
+  const provisioning = new IdentityProvisioning(mappings, clock);
+  const importing = new IdentityImport(map, linking, provisioning, resources, audit, clock);
+  return { mappings, administration, linking, importing, deletion, orphans, worker, settings };
 }

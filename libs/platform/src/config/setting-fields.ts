@@ -43,3 +43,36 @@ export function httpsOrigin(): z.ZodType<string, string> {
     return z.NEVER;
   });
 }
+
+/**
+ * Comma-separated origins of web pages, as browsers send them (RFC 6454, section 6.2): lower case, without
+ * the default port and the final slash. Each once.
+ */
+export function webOrigins(): z.ZodType<readonly string[], string> {
+  return list().transform((items, context) => {
+    const origins = items.flatMap((item, index) => {
+      const fault = originFault(item);
+      if (fault === undefined) return [new URL(item).origin];
+      context.addIssue(
+        items.length === 1 ? fault : `origin ${index + 1} of ${items.length} ${fault}`,
+      );
+      return [];
+    });
+    return [...new Set(origins)];
+  });
+}
+
+const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
+
+function originFault(text: string): string | undefined {
+  if (text.includes('*')) return 'must not have a wildcard: list each origin';
+  if (text === 'null') return 'must not be null, the origin of files and sandboxed frames';
+  const url = URL.parse(text);
+  if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
+    return 'must be an origin, such as https://app.contoso.com';
+  if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname))
+    return 'must begin with https; http is for localhost, 127.0.0.1 and [::1] only';
+  return url.href === `${url.origin}/` && !/[?#@]/.test(text)
+    ? undefined
+    : 'must have no path, query, fragment or credentials';
+}

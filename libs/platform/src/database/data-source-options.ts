@@ -28,7 +28,8 @@ export function dataSourceOptions({
       Client: ErrorTolerantPgClient,
       statement_timeout: timeoutMs,
       lock_timeout: timeoutMs,
-      idle_in_transaction_session_timeout: timeoutMs * 2,
+      // A process that is stopped holds its locks for a shorter time than others wait for them.
+      idle_in_transaction_session_timeout: Math.ceil(timeoutMs / 2),
       // The client's own limit, for a server that no longer answers at all.
       query_timeout: timeoutMs + 500,
       keepAlive: true,

@@ -4,6 +4,8 @@ import { hasDuplicateKeys } from './duplicate-keys.js';
 /** Above the nesting of any document that the service reads. */
 const MAX_DEPTH = 32;
 
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
+
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
 /** Why a text is not strict JSON. The message never repeats the text. */
@@ -67,4 +69,15 @@ function checkText(text: string): void {
 function checkNumber(value: number): void {
   if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))
     throw new InvalidJson('number', 'has a number out of range');
+}
+
+/**
+ * As `parseStrictJson`, for a file of an operator: some editors begin files with a byte order mark, which
+ * is left out.
+ *
+ * @throws InvalidJson
+ */
+export function parseJsonFile(source: Buffer): unknown {
+  const hasMark = source.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+  return parseStrictJson(hasMark ? source.subarray(BYTE_ORDER_MARK.length) : source);
 }

@@ -6,6 +6,16 @@ export abstract class Clock {
   abstract now(): number;
 
   /**
+   * For durations: never decreases, also when the time of day is set back, and includes the time for
+   * which the process or the machine was stopped.
+   *
+   * @returns milliseconds since an unknown instant, the same one for the life of the clock
+   */
+  monotonicNow(): number {
+    return this.now();
+  }
+
+  /**
    * Waits.
    *
    * @param delayMs 0 or more
@@ -14,10 +24,31 @@ export abstract class Clock {
   abstract sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Smaller steps of the time of day are its usual corrections. */
+const MIN_STEP_MS = 50;
+
 /** The machine's own time. A pending `sleep` does not keep the process alive. */
 export class SystemClock extends Clock {
+  #offsetMs = Date.now() - performance.now();
+  #suspendedMs = 0;
+
   now(): number {
     return Date.now();
+  }
+
+  /**
+   * `performance.now` advances while the process is stopped, but not while the machine is suspended or
+   * moved; then the time of day steps forward.
+   */
+  override monotonicNow(): number {
+    const runningMs = performance.now();
+    const offsetMs = Date.now() - runningMs;
+    const stepMs = offsetMs - this.#offsetMs;
+    if (Math.abs(stepMs) >= MIN_STEP_MS) {
+      this.#offsetMs = offsetMs;
+      this.#suspendedMs += Math.max(0, stepMs);
+    }
+    return runningMs + this.#suspendedMs;
   }
 
   async sleep(delayMs: number, signal?: AbortSignal): Promise<void> {

@@ -28,7 +28,7 @@ export class LeasedPermits {
 
   /** How many permits can be taken now. */
   get available(): number {
-    const now = this.context.clock.now();
+    const now = this.context.clock.monotonicNow();
     let sum = 0;
     for (const { unused, usableUntil } of this.#leases) if (usableUntil > now) sum += unused;
     return sum;
@@ -37,20 +37,20 @@ export class LeasedPermits {
   /** @returns `undefined` when none is left */
   take(): Permit | undefined {
     const { clock, onReleased } = this.context;
-    const now = clock.now();
+    const now = clock.monotonicNow();
     const lease = this.#leases.find(({ unused, usableUntil }) => unused > 0 && usableUntil > now);
     if (!lease) return undefined;
     lease.unused -= 1;
     this.#inUse += 1;
     let isReleased = false;
     return {
-      usableForMs: () => lease.usableUntil - clock.now(),
+      usableForMs: () => lease.usableUntil - clock.monotonicNow(),
       release: ({ throttled, isUnused = false } = {}) => {
         if (isReleased) return;
         isReleased = true;
         this.#inUse -= 1;
         if (isUnused) this.#restore(lease);
-        else this.#ended.push({ leaseId: lease.id, at: clock.now() });
+        else this.#ended.push({ leaseId: lease.id, at: clock.monotonicNow() });
         onReleased(throttled);
       },
     };
@@ -67,13 +67,13 @@ export class LeasedPermits {
 
   /** Whether a report has something to say now. */
   get isReportDue(): boolean {
-    const now = this.context.clock.now();
+    const now = this.context.clock.monotonicNow();
     return this.#ended.length > 0 || this.#leases.some(({ returnAt }) => returnAt <= now);
   }
 
   /** Removes and returns what is to be reported. @param returnsAll usable permits are returned too */
   takeReport(returnsAll: boolean): Pick<ReplicaReport, 'finishedCalls' | 'unusedPermits'> {
-    const now = this.context.clock.now();
+    const now = this.context.clock.monotonicNow();
     const slotMs = this.context.windowMs / SLOTS_PER_WINDOW;
     const returned = this.#leases.filter(({ returnAt }) => returnsAll || returnAt <= now);
     this.#leases = this.#leases.filter((lease) => !returned.includes(lease) && lease.unused > 0);

@@ -112,15 +112,15 @@ export class OperationLimiter {
       isBulk: priority === 'bulk' || earlier >= this.limits.requesterLimit,
       enqueuedAt: this.dependencies.clock.now(),
       ...{ resolve, reject },
-      left: new AbortController(),
+      onLeft: () => signal?.removeEventListener('abort', abort),
     };
-    this.#queue.enqueue(waiter);
     const abort = (): void => {
       if (!this.#queue.remove(waiter)) return;
       this.#finish(waiter);
       reject(signal?.reason);
     };
-    signal?.addEventListener('abort', abort, { signal: waiter.left.signal });
+    this.#queue.enqueue(waiter);
+    signal?.addEventListener('abort', abort);
     if (this.#capacity.isFree) this.#wake.abort();
     void this.#drain();
     return promise;
@@ -211,7 +211,7 @@ export class OperationLimiter {
     if (requester !== undefined && tag !== undefined) {
       const dueAt = clock.now() + Math.max(waitMs, seconds * 1000);
       this.#reporter.reservations.push({ tenant, clientApp, requester, tag, dueAt });
-      waiter.left.abort();
+      waiter.onLeft();
     } else {
       this.#finish(waiter);
     }
@@ -219,8 +219,8 @@ export class OperationLimiter {
   }
 
   /** The request left the queue for good: its tag no longer counts. */
-  #finish({ tenant, clientApp, tag, isReservationDue = false, left }: Waiter): void {
-    left.abort();
+  #finish({ tenant, clientApp, tag, isReservationDue = false, onLeft }: Waiter): void {
+    onLeft();
     if (tag === undefined) return;
     this.#reporter.finishedTags.push({ tenant, clientApp, tag, isReservationDue });
   }

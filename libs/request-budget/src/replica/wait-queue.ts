@@ -14,8 +14,8 @@ export interface Waiter extends FlowKey {
   isReservationDue?: boolean;
   readonly resolve: (permit: Permit) => void;
   readonly reject: (reason: unknown) => void;
-  /** Aborted when the request leaves the queue: removes the listener on the requester's signal. */
-  readonly left: AbortController;
+  /** Called when the request leaves the queue: removes the listener on the requester's signal. */
+  readonly onLeft: () => void;
 }
 
 export type TaggedWaiter = Waiter & { readonly tag: number };

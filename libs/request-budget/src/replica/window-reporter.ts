@@ -48,7 +48,7 @@ export class WindowReporter {
   ): Promise<Allocation> {
     const { clock, key, limits, store } = this.context;
     // Read before the report is sent, so that a lease expires here before it does in the store.
-    const sentAt = clock.now();
+    const sentAt = clock.monotonicNow();
     const report = this.#take(queue, wants);
     const claim = report.arrivals.flatMap(({ requester }) => requester ?? []);
     const allocation = await store.update(
@@ -56,7 +56,7 @@ export class WindowReporter {
       { claim, add: report.reservations },
       (state, now, reservations) => reconcile(state, report, { ...limits, now, reservations }),
     );
-    const now = clock.now();
+    const now = clock.monotonicNow();
     const lease = {
       id: report.leaseId,
       usableUntil: sentAt + limits.leaseMs,

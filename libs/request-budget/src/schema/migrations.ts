@@ -1,4 +1,5 @@
 import type { MigrationInterface } from 'typeorm';
+import type { TableGrant } from '#libs/platform';
 import { RequestBudget1795460000000 } from './create-request-budget.js';
 
 /** Migrations of the request budget, oldest first. */
@@ -6,8 +7,7 @@ export const requestBudgetMigrations: readonly (new () => MigrationInterface)[] 
   RequestBudget1795460000000,
 ];
 
-/** Privileges of the service's role. */
-export const requestBudgetGrants = [
-  { table: 'acs_request_budget', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
-  { table: 'acs_budget_appointment', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
-] as const;
+export const requestBudgetGrants: readonly TableGrant[] = [
+  { table: 'acs_request_budget', insert: ['resource', 'operation'], update: ['state'] },
+  { table: 'acs_budget_appointment', insert: 'all', update: ['turn', 'due_at'], delete: true },
+];

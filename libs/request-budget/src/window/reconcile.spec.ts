@@ -234,7 +234,7 @@ describe('reconcile', () => {
     expect({ free, blockedForMs }).toEqual({ free: 0, blockedForMs: 0 });
     expect(releases.map(([, count]) => count)).toEqual([1, 2]);
     const [lease, ended] = releases.map(([inMs]) => inMs);
-    // The call that is not over takes as long as others: about no time, by the mean so far.
+    // The unfinished call is expected to take the mean time of the others, which is about none.
     expect(lease).toBeGreaterThanOrEqual(WINDOW_MS - 1_000);
     expect(lease).toBeLessThan(ended ?? 0);
     expect(ended).toBeGreaterThanOrEqual(WINDOW_MS);

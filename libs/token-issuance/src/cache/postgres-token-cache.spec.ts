@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
+import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Database, dataSourceOptions } from '#libs/platform';
@@ -23,7 +24,13 @@ afterAll(async () => {
 });
 
 async function open(): Promise<
-  TokenCacheSubject & { database: Database; secrets: MemorySecretStore; logger: MemoryLogger }
+  TokenCacheSubject & {
+    database: Database;
+    /** Executes SQL as the superuser, who can change what the service's role can't. */
+    tamper(sql: string, parameters?: unknown[]): Promise<void>;
+    secrets: MemorySecretStore;
+    logger: MemoryLogger;
+  }
 > {
   const test = await testDatabase();
   const source = new DataSource(
@@ -39,6 +46,12 @@ async function open(): Promise<
   return {
     cache: new PostgresTokenCache(database, encryption, clock, logger, metrics),
     database,
+    tamper: async (sql, parameters) => {
+      const superuser = new pg.Client({ connectionString: test.superuserUrl });
+      await superuser.connect();
+      await superuser.query(sql, parameters);
+      await superuser.end();
+    },
     secrets,
     logger,
     now: () => clock.now(),
@@ -61,6 +74,10 @@ async function open(): Promise<
 
 describeTokenCache('PostgresTokenCache', open);
 
+/** The beginning of every change that revokes the tokens of a mapping. */
+const NEXT_GENERATION =
+  'UPDATE mapping SET version = 2, token_generation = 2, lease_expires_at = now()';
+
 describe('PostgresTokenCache', () => {
   const token = (now: number) => ({
     token: 'eyJhbGciOiJSUzI1NiJ9.cGF5bG9hZA.c2lnbmF0dXJl',
@@ -70,18 +87,27 @@ describe('PostgresTokenCache', () => {
   });
 
   it.each([
-    ['its tokens are revoked', 'token_generation = token_generation + 1'],
-    ['it is suspended', `status = 'suspended', token_generation = token_generation + 1`],
-    ['its status alone changes', `status = 'suspended'`],
-    [
-      'it is erased',
-      `status = 'deleting', token_generation = token_generation + 1, lease_expires_at = now()`,
-    ],
+    ['its tokens are revoked', 'is_revoking = true'],
+    ['it is suspended', `status = 'suspended', is_revoking = true`],
+    ['it is erased', `status = 'deleting'`],
   ])('deletes the tokens of a mapping in the transaction in which %s', async (_what, change) => {
     const { cache, database, now, newKey } = await open();
     const key = await newKey();
     await cache.store(key, token(now()));
-    await database.query(`UPDATE mapping SET ${change} WHERE id = $1`, [key.mappingId]);
+    await database.query(`${NEXT_GENERATION}, ${change} WHERE id = $1`, [key.mappingId]);
+    expect(await database.query('SELECT FROM token_cache')).toEqual([]);
+    expect(await cache.find(key)).toBeUndefined();
+  });
+
+  it('deletes the tokens of a mapping in the transaction in which its status alone changes', async () => {
+    const { cache, database, tamper, now, newKey } = await open();
+    const key = await newKey();
+    await cache.store(key, token(now()));
+    // A change that the service never makes.
+    await tamper('ALTER TABLE mapping DISABLE TRIGGER mapping_token_generation');
+    await tamper(`UPDATE mapping SET status = 'suspended', version = 2 WHERE id = $1`, [
+      key.mappingId,
+    ]);
     expect(await database.query('SELECT FROM token_cache')).toEqual([]);
     expect(await cache.find(key)).toBeUndefined();
   });
@@ -89,7 +115,7 @@ describe('PostgresTokenCache', () => {
   it('stores nothing for a mapping whose tokens were revoked meanwhile', async () => {
     const { cache, database, now, newKey } = await open();
     const key = await newKey();
-    await database.query('UPDATE mapping SET token_generation = 2 WHERE id = $1', [key.mappingId]);
+    await database.query(`${NEXT_GENERATION}, is_revoking = true WHERE id = $1`, [key.mappingId]);
     await cache.store(key, token(now()));
     expect(await database.query('SELECT FROM token_cache')).toEqual([]);
   });
@@ -108,10 +134,9 @@ describe('PostgresTokenCache', () => {
     const { cache, database, now, newKey } = await open();
     const key = await newKey();
     const storing = await database.transaction(async (transaction) => {
-      await transaction.query(
-        'UPDATE mapping SET token_generation = 2, version = 2 WHERE id = $1',
-        [key.mappingId],
-      );
+      await transaction.query(`${NEXT_GENERATION}, is_revoking = true WHERE id = $1`, [
+        key.mappingId,
+      ]);
       const store = cache.store(key, token(now()));
       const waits = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO token_cache%'`;
       await expect.poll(async () => database.query(waits)).toHaveLength(1);
@@ -158,12 +183,12 @@ describe('PostgresTokenCache', () => {
   });
 
   it('refuses a row that was moved to another identity or whose expiry was changed', async () => {
-    const { cache, database, now, newKey } = await open();
+    const { cache, tamper, now, newKey } = await open();
     const [alice, bob] = [await newKey(), await newKey()];
     await cache.store(alice, token(now()));
-    await database.query('UPDATE token_cache SET mapping_id = $1', [bob.mappingId]);
+    await tamper('UPDATE token_cache SET mapping_id = $1', [bob.mappingId]);
     expect(await cache.find(bob)).toBeUndefined();
-    await database.query(
+    await tamper(
       `UPDATE token_cache SET mapping_id = $1, expires_on = expires_on + interval '1 day'`,
       [alice.mappingId],
     );
@@ -198,10 +223,10 @@ describe('PostgresTokenCache', () => {
   it.each(Object.entries(changes))(
     'does not answer with a row whose %s was changed',
     async (column, value) => {
-      const { cache, database, now, newKey } = await open();
+      const { cache, tamper, now, newKey } = await open();
       const [alice, bob] = [await newKey(), await newKey()];
       await cache.store(alice, token(now()));
-      await database.query(`UPDATE token_cache SET ${column} = ${value}`);
+      await tamper(`UPDATE token_cache SET ${column} = ${value}`);
       const keys = [alice, bob].flatMap((key) => [
         key,
         { ...key, variant: 'other' },

@@ -85,15 +85,16 @@ export class IssuancePolicies implements OnApplicationBootstrap, OnModuleDestroy
    * file can be a valid policy.
    */
   async #readFile(path: string): Promise<void> {
-    const text = await readFile(path, 'utf8').catch((error: unknown) => readFault(error));
-    const digest =
-      typeof text === 'string' ? createHash('sha256').update(text).digest('hex') : text.fault;
+    const content = await readFile(path).catch((error: unknown) => readFault(error));
+    const digest = Buffer.isBuffer(content)
+      ? createHash('sha256').update(content).digest('hex')
+      : content.fault;
     const isStable = digest === this.#previousDigest;
     this.#previousDigest = digest;
     if (!isStable || digest === this.#refusedDigest) return;
     try {
-      if (typeof text !== 'string') throw new InvalidPolicy([text.fault]);
-      const policy = readPolicy(text);
+      if (!Buffer.isBuffer(content)) throw new InvalidPolicy([content.fault]);
+      const policy = readPolicy(content);
       this.#refusedDigest = undefined;
       if (policy.version === this.#current.version) {
         this.metrics.observePolicyInForce(policy);

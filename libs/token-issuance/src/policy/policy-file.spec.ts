@@ -13,7 +13,7 @@ const RULE = `  - name: all
 `;
 const POLICY = `version: 1\nscopes:\n  voip: {}\nrules:\n${RULE}`;
 
-function faultsOf(text: string): readonly string[] {
+function faultsOf(text: string | Buffer): readonly string[] {
   try {
     readPolicy(text);
     return [];
@@ -27,6 +27,14 @@ describe('readPolicy', () => {
   it('reads a small policy, and the built-in one', () => {
     expect(readPolicy(POLICY).ruleNames).toEqual(['all']);
     expect(readPolicy(BUILT_IN_POLICY).knownScopes).toContain('chat.join.limited');
+  });
+
+  it('reads bytes of UTF-8 only, also behind a byte order mark', () => {
+    expect(readPolicy(Buffer.from(`\ufeff${POLICY}`)).ruleNames).toEqual(['all']);
+    expect(readPolicy(Buffer.from(POLICY)).version).toBe(readPolicy(POLICY).version);
+    expect(faultsOf(Buffer.concat([Buffer.from(`${POLICY}# `), Buffer.of(0xff)]))).toEqual([
+      'the file is not valid UTF-8',
+    ]);
   });
 
   it('derives the version of a policy from its text', () => {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
@@ -26,13 +27,17 @@ export function policyVersion(text: string): string {
  * Strict, because an ignored condition would widen a rule: unknown and repeated keys, tags, anchors
  * and a second document are refused.
  *
- * @param text YAML 1.2, or JSON, that conforms to docs/issuance-policy.schema.json
+ * @param source YAML 1.2, or JSON, that conforms to docs/issuance-policy.schema.json; bytes of UTF-8
  * @throws InvalidPolicy
  */
-export function readPolicy(text: string): IssuancePolicy {
-  if (Buffer.byteLength(text) > MAX_POLICY_BYTES) {
+export function readPolicy(source: string | Buffer): IssuancePolicy {
+  if (Buffer.byteLength(source) > MAX_POLICY_BYTES) {
     throw new InvalidPolicy([`the file is longer than ${MAX_POLICY_BYTES} bytes`]);
   }
+  if (typeof source !== 'string' && !isUtf8(source)) {
+    throw new InvalidPolicy(['the file is not valid UTF-8']);
+  }
+  const text = source.toString();
   const lines = new LineCounter();
   const { document, value } = parsed(text, lines);
   const result = policyDocument.safeParse(value);

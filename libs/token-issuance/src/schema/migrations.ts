@@ -1,4 +1,5 @@
 import type { MigrationInterface } from 'typeorm';
+import type { TableGrant } from '#libs/platform';
 import { CreateTokenIssuance1796000000000 } from './create-token-issuance-1796000000000.js';
 import { IndexExpiredTokens1797000000000 } from './index-expired-tokens-1797000000000.js';
 
@@ -8,8 +9,15 @@ export const tokenIssuanceMigrations: (new () => MigrationInterface)[] = [
   IndexExpiredTokens1797000000000,
 ];
 
-/** The privileges of the service's role. */
-export const tokenIssuanceGrants = [
-  { table: 'token_cache', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
-  { table: 'token_quota', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
-] as const;
+export const tokenIssuanceGrants: readonly TableGrant[] = [
+  {
+    table: 'token_cache',
+    insert: 'all',
+    update: [
+      ...['token_generation', 'policy_version', 'sealed', 'wrapped_key', 'key_version'],
+      ...['expires_on', 'reusable_until', 'fingerprint', 'fingerprint_key', 'secret_version'],
+    ],
+    delete: true,
+  },
+  { table: 'token_quota', insert: 'all', update: ['issued_at'], delete: true },
+];

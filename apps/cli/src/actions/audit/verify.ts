@@ -82,7 +82,8 @@ function heldCheckpoints({ known = [], since, save }: VerifyOptions): string[] {
   return [...new Set([...known, ...(since === undefined ? [] : [since]), ...replaced])];
 }
 
-function printReport({ size, root, retiredBelow, faults }: VerifyReport): void {
+/** Prints what a verification found, for people. */
+export function printReport({ size, root, retiredBelow, faults }: VerifyReport): void {
   const [first] = faults;
   if (!first && size === 0) {
     console.log('The log is empty: there is nothing to verify. If it had entries, they are gone.');

@@ -1,0 +1,155 @@
+import { AuditTrail } from '#libs/audit';
+import { auditPart, type CompositionOptions } from '#libs/composition';
+import {
+  MappingCheck,
+  type MappingCheckReport,
+  type UncheckedMapping,
+} from '#libs/identity-mapping';
+import { withDatabase } from '../database.js';
+import { progressBar } from '../progress-bar.js';
+import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
+import { type KeyOptions, readCheckpoint, readVerificationKeys } from './verification-keys.js';
+import { printReport as printLogReport } from './verify.js';
+
+export interface CheckMappingsOptions extends KeyOptions, OperatorOptions {
+  readonly known?: readonly string[];
+  readonly limit: number;
+  readonly readOnly?: true;
+  readonly json?: true;
+}
+
+/** The server sorts millions of entries in one statement. */
+const TIMEOUT_MS = 3_600_000;
+
+/** Exit code when nothing differs, but not everything could be compared, or there was nothing. */
+const EX_NOT_CHECKED = 2;
+
+const REASONS: Readonly<Record<UncheckedMapping['reason'], string>> = {
+  retired: 'entries about it are retired (acs-identity audit retain)',
+  erased: 'the recorded value was erased (acs-identity audit erase)',
+  'not-recorded': 'its entries do not record it',
+};
+
+/** Prints whether the mappings are as the log recorded them, else which are not. */
+export async function checkMappings(
+  options: CheckMappingsOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const report = options.readOnly
+    ? await check(options)
+    : await withPart(auditPart, options.databaseUrl, composition, async (service) => {
+        const found = await check(options);
+        await record(service.get(AuditTrail), found, options);
+        return found;
+      });
+  if (options.json) {
+    const { root, ...log } = report.log;
+    console.log(JSON.stringify({ ...report, log: { ...log, root: root.toString('base64') } }));
+  } else {
+    printReport(report);
+  }
+  process.exitCode = exitCodeOf(report);
+}
+
+async function check(options: CheckMappingsOptions): Promise<MappingCheckReport> {
+  const keys = readVerificationKeys(options);
+  const known = (options.known ?? []).map((path) => readCheckpoint(path, keys));
+  const [entries, mappings] = [progressBar('entries'), progressBar('mappings')];
+  return withDatabase(
+    options.databaseUrl,
+    async (database) =>
+      new MappingCheck(database).run({
+        ...keys,
+        known,
+        listLimit: options.limit,
+        onProgress: entries.show,
+        onMappings: mappings.show,
+      }),
+    TIMEOUT_MS,
+  ).finally(() => {
+    entries.end();
+    mappings.end();
+  });
+}
+
+/** Recorded with its result, before it is shown. */
+async function record(
+  trail: AuditTrail,
+  { log, rows, differenceCount, unchecked }: MappingCheckReport,
+  options: CheckMappingsOptions,
+): Promise<void> {
+  await trail.record({
+    action: 'audit.read',
+    outcome: 'success',
+    actor: operatorActor(options),
+    details: {
+      route: 'check-mappings',
+      size: log.size,
+      logFaults: log.faults.length,
+      mappings: rows,
+      differences: differenceCount,
+      unchecked,
+    },
+  });
+}
+
+function exitCodeOf({
+  log,
+  rows,
+  missing,
+  unchecked,
+  differenceCount,
+}: MappingCheckReport): number {
+  if (log.faults.length > 0 || differenceCount > 0) return 1;
+  return log.size === 0 || rows + missing === 0 || unchecked > 0 ? EX_NOT_CHECKED : 0;
+}
+
+function printReport(report: MappingCheckReport): void {
+  const { log, rows, agreeing, pending, differing, unchecked, missing } = report;
+  if (log.faults.length > 0) {
+    printLogReport(log);
+    console.log('The mappings were not compared with a log that is not whole.');
+    return;
+  }
+  if (log.size === 0 || rows + missing === 0) {
+    console.log('There is nothing to check: the log or the table of mappings is empty.');
+    return;
+  }
+  console.log(summaryOf(report));
+  console.log(
+    `  ${rows} mappings: ${agreeing} agree, ${differing} differ, ${unchecked} not compared in full, ${pending} pending without a communication identity; ${missing} missing`,
+  );
+  console.log(`  the log: ${log.size} entries, verified, root ${log.root.toString('base64')}`);
+  printDifferences(report);
+  printUnchecked(report);
+}
+
+function summaryOf({ differenceCount, unchecked }: MappingCheckReport): string {
+  if (differenceCount > 0)
+    return `The mappings do NOT agree with the log: ${differenceCount} differences.`;
+  if (unchecked > 0)
+    return 'No mapping differs from the log, but not all could be compared in full.';
+  return 'The mappings agree with the log.';
+}
+
+function printDifferences({ differences, differenceCount }: MappingCheckReport): void {
+  if (differences.length === 0) return;
+  console.log(`\n${'mapping'.padEnd(36)}  ${'entry'.padStart(9)}  difference`);
+  for (const { mapping, entry, kind, detail } of differences) {
+    console.log(`${mapping.padEnd(36)}  ${String(entry ?? '–').padStart(9)}  ${kind}: ${detail}`);
+  }
+  printRest(differenceCount - differences.length);
+}
+
+function printUnchecked({ uncheckedMappings, uncheckedCount }: MappingCheckReport): void {
+  if (uncheckedMappings.length === 0) return;
+  console.log(`\n${'mapping'.padEnd(36)}  not compared`);
+  for (const { mapping, columns, reason } of uncheckedMappings) {
+    console.log(`${mapping.padEnd(36)}  ${columns.join(', ')}: ${REASONS[reason]}`);
+  }
+  printRest(uncheckedCount - uncheckedMappings.length);
+}
+
+function printRest(count: number): void {
+  if (count > 0) console.log(`and ${count} more (--limit)`);
+}

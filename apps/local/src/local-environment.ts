@@ -1,0 +1,140 @@
+import { realpathSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import {
+  type ApiProcessOptions,
+  COMPILED_API,
+  PROJECT_FOLDER,
+  startApi,
+  STOP_WITH_SUPERVISOR,
+} from './api-process.js';
+import { startCompiler } from './compiler.js';
+import { explainFailure } from './explain-failure.js';
+import { LocalFolder } from './local-folder.js';
+import { freePorts } from './local-ports.js';
+import { onStopTrigger } from './stop-triggers.js';
+import { welcome } from './welcome.js';
+
+const { values: options } = parseArgs({
+  options: { watch: { type: 'boolean' }, inspect: { type: 'boolean' } },
+});
+
+/**
+ * `npm start`: PostgreSQL, the emulator and the api on loopback, until Ctrl-C.
+ *
+ * `--watch` compiles after every change and restarts the api. `--inspect` opens the api's debugger
+ * port, 9229.
+ */
+export async function run(): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    console.error(explainFailure(error));
+    process.exitCode = 1;
+  }
+}
+
+async function start(): Promise<void> {
+  if (realpathSync(process.cwd()) !== realpathSync(PROJECT_FOLDER)) {
+    throw new Error(`This is not the folder of the project: cd ${PROJECT_FOLDER} && npm start`);
+  }
+  const folder = new LocalFolder();
+  const port = Number(process.env.PORT ?? 3000);
+
+  const closers: (() => Promise<void>)[] = [];
+  const state = { isStopping: false };
+  const stop = async (exitCode: number): Promise<void> => {
+    if (state.isStopping) return;
+    state.isStopping = true;
+    for (const close of closers.reverse()) {
+      await close().catch((error: unknown) => {
+        console.error(error);
+      });
+    }
+    process.exit(exitCode);
+  };
+  const ready = onStopTrigger(() => {
+    if (!state.isStopping) console.log('\nStopping …');
+    void stop(0);
+  });
+
+  try {
+    const lock = await folder.lock();
+    closers.push(async () => lock.release());
+    const wanted = await folder.readPorts();
+    const ports = await freePorts(wanted);
+    for (const [name, number] of Object.entries(wanted)) {
+      const now = ports[name as keyof typeof ports];
+      if (now !== number)
+        console.log(`Port ${number} (${name}) is in use; it is ${now} from now on.`);
+    }
+    await folder.writePorts(ports);
+    console.log('Starting PostgreSQL …');
+    // After the checks above, which answer at once: they load most of the code.
+    const [{ startLocalDatabase }, { startEmulator }, { apiEnvironment }] = await Promise.all([
+      import('./postgres/local-database.js'),
+      import('../../emulator/src/index.js'),
+      import('./api-environment.js'),
+    ]);
+    const database = await startLocalDatabase(folder, process.env.DATABASE_URL, ports.postgres);
+    closers.push(async () => database.stop());
+    console.log('Starting the emulator of Entra ID, ACS and Key Vault …');
+    const emulator = await startEmulator({ directory: folder.emulator, persist: true, ports });
+    closers.push(async () => emulator.stop());
+    if (options.watch) closers.push(startCompiler().stop);
+    console.log('Starting the api …');
+    const api = await startApi(
+      {
+        ...shellEnvironment(),
+        ...apiEnvironment(emulator, database.serviceUrl),
+        PORT: String(port),
+        LOCAL_SUPERVISOR_PROCESS_ID: String(process.pid),
+      },
+      processOptions(),
+    );
+    closers.push(async () => api.stop());
+    if (api.process.pid !== undefined) await lock.add(api.process.pid);
+    void api.ended.then(async (code) => {
+      if (!state.isStopping) console.error(`The api ended unexpectedly, with exit code ${code}.`);
+      await stop(1);
+    });
+    const environment = {
+      apiUrl: api.url,
+      emulator: {
+        entra: emulator.entraUrl,
+        acs: emulator.acsUrl,
+        keyVault: emulator.keyVaultUrl,
+        control: emulator.controlUrl,
+      },
+      caFile: emulator.caFile,
+      databaseUrl: database.serviceUrl,
+      tenantId: emulator.tenantId,
+      apiAudience: emulator.apiAudience,
+      processId: process.pid,
+    };
+    closers.push(async () => folder.removeEnvironment());
+    await folder.writeEnvironment(environment);
+    console.log(welcome(environment));
+    if (options.inspect) console.log('Debugger port of the api: 127.0.0.1:9229\n');
+    ready();
+  } catch (error) {
+    if (!state.isStopping) console.error(explainFailure(error));
+    await stop(1);
+  }
+}
+
+/** The bundled api, or the compiled one for those who change or debug it. */
+function processOptions(): ApiProcessOptions {
+  const nodeOptions = [
+    ...(options.watch
+      ? ['--import', STOP_WITH_SUPERVISOR, '--watch', '--watch-preserve-output']
+      : []),
+    ...(options.inspect ? ['--inspect'] : []),
+  ];
+  return nodeOptions.length === 0 ? {} : { program: COMPILED_API, nodeOptions };
+}
+
+/** What the api inherits from the shell: PATH, and settings to try out. */
+function shellEnvironment(): Record<string, string | undefined> {
+  const { DATABASE_URL: _ofTheOwner, ...rest } = process.env;
+  return rest;
+}

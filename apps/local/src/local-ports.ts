@@ -1,0 +1,49 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+/** Loopback ports of the local environment beside the api's. The next start uses the same. */
+export interface LocalPorts {
+  readonly entra: number;
+  readonly acs: number;
+  readonly acsSecond: number;
+  readonly keyVault: number;
+  readonly managedIdentity: number;
+  readonly control: number;
+  readonly postgres: number;
+}
+
+/** Ports of the first start. None is in the range that systems give to outgoing connections. */
+export const DEFAULT_PORTS: LocalPorts = {
+  entra: 3440,
+  acs: 3441,
+  acsSecond: 3442,
+  keyVault: 3443,
+  managedIdentity: 3444,
+  control: 3445,
+  postgres: 3446,
+};
+
+/** Keeps the ports of different services apart. */
+const STEP = 10;
+
+/** @returns the ports, with another one in the place of each that a program listens on */
+export async function freePorts(wanted: LocalPorts): Promise<LocalPorts> {
+  const ports = { ...wanted };
+  for (const name of Object.keys(wanted) as (keyof LocalPorts)[]) {
+    while (!(await isFree(ports[name]))) ports[name] += STEP;
+  }
+  return ports;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return false;
+    throw error;
+  }
+  server.close();
+  await once(server, 'close');
+  return true;
+}

@@ -1,0 +1,34 @@
+import type { LocalEnvironment } from './local-folder.js';
+
+/** What `npm start` prints when everything runs. */
+export function welcome(environment: LocalEnvironment): string {
+  const { apiUrl, emulator, tenantId, caFile, databaseUrl } = environment;
+  const database = new URL(databaseUrl);
+  database.password = '';
+  return `
+Ready: ${apiUrl} (routes: ${apiUrl}/docs). Ctrl-C stops everything; the data remain in .local/.
+This is for development: Entra ID, ACS and Key Vault are emulated.
+
+  Entra ID        ${emulator.entra}/${tenantId}/v2.0
+  ACS             ${emulator.acs}
+  Key Vault       ${emulator.keyVault}
+  Emulator        ${emulator.control} (control API)
+  PostgreSQL      ${database.href} (password in .local/environment.json)
+  CA certificate  ${caFile}
+
+The same ports are used at the next start. To trust the certificates of the emulator:
+
+  Node.js:  export NODE_EXTRA_CA_CERTS=${caFile}
+  curl:     curl --cacert ${caFile} ${emulator.entra}/${tenantId}/v2.0/.well-known/openid-configuration
+  browser:  docs/local-environment.md#trusting-the-ca
+
+Try it in another terminal:
+
+  curl -X POST ${apiUrl}/v1/me/tokens \\
+    -H "authorization: Bearer $(npm run -s token -- alice)" \\
+    -H 'content-type: application/json' -d '{}'
+
+Others for npm run -s token: ada (identity administrator), grace (auditor), erin (AuditLog.Erase.All), mallory
+(no permission), crm-service and support-bot (applications).
+`;
+}

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { issued, openTestLog } from '#libs/audit/testing';
+import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { createProgram } from '../../apps/cli/src/program.js';
+import { SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
+import { acsIdentity, operatorEnvironment } from '../support/acs-identity.js';
+import { runningService } from '../support/running-service.js';
+import type { AuditEntry } from '../support/service.js';
+import { issue } from '../support/tokens-api.js';
+
+const service = runningService();
+/** A log that is old enough to be retired. */
+let oldDatabase: TestDatabase;
+let folder = '';
+
+interface Run {
+  readonly args: readonly string[];
+  readonly input?: string;
+  readonly environment?: Record<string, string>;
+  /** An entry that the run leaves. */
+  readonly entry: object;
+}
+
+const operator = (name: string) => ({ kind: 'operator', name });
+const tenant = SAMPLE_TENANTS.home.id;
+const alice = ['--tenant', tenant, '--subject', SAMPLE_PEOPLE.alice.objectId, '--yes'];
+const nobody = ['--tenant', tenant, '--subject', randomUUID(), '--yes'];
+
+/** For each command runs, and the entry that each leaves. `--operator` is added. */
+const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
+  'identities import': async () => {
+    const file = join(folder, 'identities.ndjson');
+    await writeFile(file, '{"kind":"bot","subject":"imported"}\n');
+    return [{ args: [file, '--tenant', tenant], entry: { action: 'identity.import' } }];
+  },
+  'identities export': async () =>
+    Promise.resolve([
+      { args: ['--tenant', tenant], entry: { action: 'identity.export', target: { tenant } } },
+    ]),
+  'identities erase': async () =>
+    Promise.resolve([
+      { args: nobody, entry: { action: 'identity.delete', outcome: 'denied' } },
+      { args: alice, entry: { action: 'identity.delete', outcome: 'success' } },
+    ]),
+  'audit export': async () => Promise.resolve([{ args: [], entry: { action: 'audit.export' } }]),
+  'audit trace': async () =>
+    Promise.resolve([
+      { args: [], input: 'never issued', entry: { action: 'audit.trace' } },
+      { args: ['--fingerprint', 'x'.repeat(43)], entry: { action: 'audit.trace' } },
+    ]),
+  'audit erase': async () =>
+    Promise.resolve([
+      { args: nobody, entry: { action: 'audit.erase', outcome: 'denied' } },
+      { args: alice, entry: { action: 'audit.erase', outcome: 'success' } },
+    ]),
+  'audit retain': async () =>
+    Promise.resolve([
+      {
+        args: ['--before', '2021-01-01', '--yes'],
+        environment: { DATABASE_OWNER_URL: oldDatabase.ownerUrl },
+        entry: { action: 'audit.retain' },
+      },
+    ]),
+  // The api records it, with the auditor whose token it is.
+  'audit copy': async () => [
+    {
+      args: ['--url', service().url, '--folder', join(folder, 'copy')],
+      environment: { ACS_IDENTITY_TOKEN: await service().token('grace') },
+      entry: { action: 'audit.read' },
+    },
+  ],
+};
+
+/** Commands that leave no entry, and why. */
+const UNRECORDED: Readonly<Record<string, string>> = {
+  migrate: 'changes the schema, before there is a log to record in',
+  'config check': 'reads environment variables and the clock of the database',
+  'config list': 'reads nothing',
+  'policy check': 'reads a file',
+  'policy test': 'reads a file',
+  'policy schema': 'reads nothing',
+  'policy default': 'reads nothing',
+  'audit verify': 'shows sizes, roots and indexes; its role can read only',
+  'audit checkpoint': 'shows size and root',
+  'audit keys': 'shows public keys',
+};
+
+function leaves(command: Command, parents: readonly string[] = []): string[] {
+  return command.commands.flatMap((child) => {
+    const path = [...parents, child.name()];
+    return child.commands.length === 0 ? [path.join(' ')] : leaves(child, path);
+  });
+}
+
+/** The entries of the log that the command works with. */
+async function entriesOf(command: string): Promise<AuditEntry[]> {
+  if (command !== 'audit retain') return service().auditEntries();
+  const log = await openTestLog(oldDatabase.serviceUrl);
+  const rows = await log.database.query<{ leaf: Buffer }>(
+    'SELECT leaf FROM audit_entry ORDER BY entry_index',
+  );
+  await log.close();
+  return rows.map(({ leaf }) => JSON.parse(leaf.toString()) as AuditEntry);
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'acs-identity-commands-'));
+  oldDatabase = await testDatabase();
+  const origin = 'localhost/acs-identity';
+  const clock = new ManualClock('2020-06-15T00:00:00Z');
+  const log = await openTestLog(oldDatabase.serviceUrl, { origin, clock });
+  await log.trail.recordAll([issued(1), issued(2)]);
+  await log.close();
+  await issue(service(), 'alice');
+});
+afterAll(async () => {
+  await oldDatabase.drop();
+  await rm(folder, { recursive: true });
+});
+
+describe('what the log records of commands', () => {
+  it('names every command, as recorded or with the reason why it is not', () => {
+    const named = [...Object.keys(RECORDED), ...Object.keys(UNRECORDED)];
+    expect(named.sort()).toEqual(leaves(createProgram()).sort());
+  });
+
+  it.each(Object.keys(RECORDED))(
+    '%s leaves an entry with its operator',
+    async (command) => {
+      for (const { args, input, environment, entry } of (await RECORDED[command]?.()) ?? []) {
+        const before = (await entriesOf(command)).map(({ id }) => id);
+        const name = randomUUID();
+        const isOfApi = command === 'audit copy';
+        const who = isOfApi ? [] : ['--operator', name];
+        // The checkpoint file belongs to the service's log.
+        const { AUDIT_CHECKPOINT_FILE: _file, ...shared } = operatorEnvironment(service());
+        const { stderr } = await acsIdentity([...command.split(' '), ...args, ...who], {
+          environment: { ...shared, ...environment },
+          ...(input !== undefined && { input }),
+        });
+        const left = (await entriesOf(command)).filter(({ id }) => !before.includes(id));
+        const actor = isOfApi ? { subject: SAMPLE_PEOPLE.grace.objectId } : operator(name);
+        expect(left, `${args.join(' ')}: ${stderr}`).toContainEqual(
+          expect.objectContaining({ ...entry, actor: expect.objectContaining(actor) as unknown }),
+        );
+      }
+    },
+    180_000,
+  );
+});

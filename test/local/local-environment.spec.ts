@@ -1,0 +1,152 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { ProjectCopy, type Run } from '../support/project-copy.js';
+
+/** Built once and started by turns: each test leaves nothing running. */
+let copy: ProjectCopy;
+
+beforeAll(async () => {
+  copy = await ProjectCopy.create(['dist', 'package.json', 'node_modules']);
+  // As the script of this project, without its build.
+  const manifest = { type: 'module', scripts: { start: 'exec node dist/apps/local/src/main.js' } };
+  const own = z
+    .looseObject({ imports: z.unknown() })
+    .parse(JSON.parse(await readFile(join(copy.folder, 'package.json'), 'utf8')));
+  await writeFile(
+    join(copy.folder, 'package.json'),
+    JSON.stringify({ ...manifest, imports: own.imports }),
+  );
+});
+
+afterAll(async () => copy[Symbol.asyncDispose]());
+
+const inTerminal = (command: string): string[] => ['script', '-qec', command, '/dev/null'];
+const isLinux = process.platform === 'linux';
+
+interface Ending {
+  readonly what: string;
+  readonly start: () => Run;
+  readonly end: (run: Run) => unknown;
+}
+
+const direct = (): Run => copy.run([process.execPath, copy.main]);
+const endings: readonly Ending[] = [
+  { what: 'Ctrl-C', start: direct, end: ({ child }) => child.kill('SIGINT') },
+  { what: 'SIGTERM', start: direct, end: ({ child }) => child.kill('SIGTERM') },
+  { what: 'SIGHUP', start: direct, end: ({ child }) => child.kill('SIGHUP') },
+  { what: 'SIGKILL', start: direct, end: ({ child }) => child.kill('SIGKILL') },
+  {
+    what: 'the death of npm',
+    start: () => copy.run(['npm', 'start']),
+    end: ({ child }) => child.kill('SIGKILL'),
+  },
+  {
+    what: 'the death of its terminal',
+    start: () => copy.run(inTerminal(`${process.execPath} ${copy.main}`)),
+    end: ({ child }) => child.kill('SIGKILL'),
+  },
+  {
+    what: 'the death of a terminal that sends it no signal',
+    start: () => copy.run(inTerminal(`setsid --wait ${process.execPath} ${copy.main}`)),
+    end: ({ child }) => child.kill('SIGKILL'),
+  },
+  {
+    what: 'the end of its standard input, a pipe',
+    start: () => copy.run([process.execPath, copy.main], { hasInput: true }),
+    end: ({ child }) => child.stdin?.end(),
+  },
+];
+
+describe.runIf(isLinux)('the local environment', { timeout: 180_000 }, () => {
+  it.each(endings)('leaves nothing running after $what, and keeps its ports', async (ending) => {
+    const run = ending.start();
+    await copy.untilReady(run);
+    const ports = await readFile(join(copy.folder, '.local/ports.json'), 'utf8');
+    ending.end(run);
+    await copy.untilNothingRuns();
+    expect(await readFile(join(copy.folder, '.local/ports.json'), 'utf8')).toBe(ports);
+    for (const port of Object.values(z.record(z.string(), z.number()).parse(JSON.parse(ports)))) {
+      if (port !== 0) expect(run.output()).not.toContain(`Port ${port}`);
+    }
+  });
+
+  it('is refused while another one starts or runs, without harm to that one', async () => {
+    const first = direct();
+    await expect.poll(() => first.output(), { timeout: 60_000 }).toContain('Starting PostgreSQL');
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const second = direct();
+      expect(await second.ended).toBe(1);
+      expect(second.output().trim()).toMatch(
+        /^The local environment is already running, as process \d+: .* kill \d+\.$/,
+      );
+      await copy.untilReady(first);
+    }
+    first.child.kill('SIGINT');
+    expect(await first.ended).toBe(0);
+    await copy.untilNothingRuns();
+  });
+
+  it('prints its addresses, how to trust its CA, and who may erase', async () => {
+    // Closed at once, which is not the end of a terminal.
+    const run = copy.run([process.execPath, copy.main], { hasInput: true });
+    run.child.stdin?.end();
+    await copy.untilReady(run);
+    const { emulator, apiUrl, caFile } = z
+      .object({
+        apiUrl: z.string(),
+        caFile: z.string(),
+        emulator: z.record(z.string(), z.string()),
+      })
+      .parse(JSON.parse(await readFile(join(copy.folder, '.local/environment.json'), 'utf8')));
+    await expect.poll(() => run.output()).toContain('Others for npm run');
+    for (const text of [...Object.values(emulator), apiUrl, `NODE_EXTRA_CA_CERTS=${caFile}`]) {
+      expect(run.output()).toContain(text);
+    }
+    expect(run.output()).toContain('erin (AuditLog.Erase.All)');
+    const token = copy.run([
+      process.execPath,
+      join(copy.folder, 'dist/apps/local/src/token.js'),
+      'erin',
+    ]);
+    expect(await token.ended).toBe(0);
+    const claims = Buffer.from(token.output().split('.')[1] ?? '', 'base64url').toString();
+    expect(claims).toContain('AuditLog.Erase.All');
+    run.child.kill('SIGTERM');
+    expect(await run.ended).toBe(0);
+    await copy.untilNothingRuns();
+  });
+
+  it('says which of its ports is taken and moves it', async () => {
+    const file = join(copy.folder, '.local/ports.json');
+    const ports = z.record(z.string(), z.number()).parse(JSON.parse(await readFile(file, 'utf8')));
+    const other = createServer().listen(ports.keyVault, '127.0.0.1');
+    await once(other, 'listening');
+    const run = direct();
+    try {
+      await copy.untilReady(run);
+      expect(run.output()).toMatch(`Port ${ports.keyVault} (keyVault) is in use; it is `);
+    } finally {
+      other.close();
+      run.child.kill('SIGTERM');
+      await copy.untilNothingRuns();
+    }
+  });
+
+  it('names the api’s port when another program has it, and the remedy', async () => {
+    const other = createServer().listen(0, 'localhost');
+    await once(other, 'listening');
+    const address = other.address();
+    const PORT = String(typeof address === 'object' ? address?.port : '');
+    const run = copy.run([process.execPath, copy.main], { environment: { PORT } });
+    expect(await run.ended).toBe(1);
+    other.close();
+    expect(run.output()).toContain(`Port ${PORT} is in use.`);
+    expect(run.output()).toContain('npm start');
+    expect(run.output()).not.toMatch(/\n\s+at /);
+    await copy.untilNothingRuns();
+  });
+});

@@ -1,0 +1,97 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { repositoryRoot } from './root.js';
+
+export interface Run {
+  readonly child: ChildProcess;
+  /** Everything that it printed so far. */
+  output(): string;
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string>;
+}
+
+/** A copy of the built project in a temporary folder, with a `.local/` of its own. */
+export class ProjectCopy implements AsyncDisposable {
+  /** In the environment of each process that is started here, and of what they start. */
+  readonly #mark = randomUUID();
+
+  private constructor(readonly folder: string) {}
+
+  /** @param parts what to copy, below the project's folder */
+  static async create(parts: readonly string[]): Promise<ProjectCopy> {
+    const copy = new ProjectCopy(await mkdtemp(join(tmpdir(), 'project-')));
+    await chmod(copy.folder, 0o755);
+    for (const part of parts) {
+      const [from, to] = [join(repositoryRoot, part), join(copy.folder, part)];
+      await (part === 'node_modules' ? symlink(from, to) : cp(from, to, { recursive: true }));
+    }
+    return copy;
+  }
+
+  get main(): string {
+    return join(this.folder, 'dist/apps/local/src/main.js');
+  }
+
+  /** Runs a program in the copy. */
+  run(
+    command: readonly string[],
+    options: {
+      readonly environment?: Readonly<Record<string, string>>;
+      readonly cwd?: string;
+      readonly uid?: number;
+      /** Default: `/dev/null`. */
+      readonly hasInput?: boolean;
+    } = {},
+  ): Run {
+    const { environment = {}, cwd = this.folder, uid, hasInput = false } = options;
+    const [program = '', ...args] = command;
+    const child = spawn(program, args, {
+      cwd,
+      env: { PATH: process.env.PATH, HOME: tmpdir(), PORT: '0', MARK: this.#mark, ...environment },
+      stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (chunk: string) => {
+        output += chunk;
+      });
+    }
+    const ended = once(child, 'close').then(
+      ([code, signal]) => (code ?? signal) as number | string,
+    );
+    return { child, output: () => output, ended };
+  }
+
+  /** Waits until the local environment has started. */
+  async untilReady(run: Run): Promise<void> {
+    await expect.poll(() => run.output(), { timeout: 100_000 }).toContain('Ready: ');
+  }
+
+  /** Waits until no process that was started here, or by such a one, is running. */
+  async untilNothingRuns(): Promise<void> {
+    await expect.poll(async () => this.#running(), { timeout: 40_000 }).toEqual([]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { processId } of await this.#running()) process.kill(processId, 'SIGKILL');
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 10 });
+  }
+
+  async #running(): Promise<{ processId: number; command: string }[]> {
+    const found = [];
+    for (const name of await readdir('/proc')) {
+      if (!/^\d+$/.test(name)) continue;
+      const environment = await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '');
+      if (!environment.includes(this.#mark)) continue;
+      const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
+      found.push({ processId: Number(name), command: command.replaceAll('\0', ' ') });
+    }
+    return found;
+  }
+}
