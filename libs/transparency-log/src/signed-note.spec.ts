@@ -56,6 +56,16 @@ describe('NoteVerifier', () => {
   });
 });
 
+describe('NoteVerifier.verify', () => {
+  it('is false for a signature that names another key, whatever its bytes are', () => {
+    const { verifier } = oldKey;
+    const signature = oldKey.sign(text);
+    expect(verifier.verify(text, signature)).toBe(true);
+    expect(verifier.verify(text, { ...signature, name: 'elsewhere.example' })).toBe(false);
+    expect(verifier.verify(text, { ...signature, keyId: newKey.verifier.keyId })).toBe(false);
+  });
+});
+
 describe('signed notes', () => {
   it('open with the published keys of published notes', () => {
     for (const { note, verifierKey } of [SPEC_NOTE, GO_CHECKSUM_CHECKPOINT]) {

@@ -44,10 +44,9 @@ describe('FairQueue', () => {
 
   it('knows positions in a flow whose tags are apart because it shares its tenant', () => {
     const flow = ['tenant', 'app', 3, 10, 2] as const;
-    const queue = new FairQueue({
-      ...EMPTY_FAIR_QUEUE,
-      flows: [flow, ['tenant', 'idle', 0, 50, 2]],
-    });
+    const idle = ['tenant', 'idle', 0, 50, 2] as const;
+    const queue = new FairQueue({ ...EMPTY_FAIR_QUEUE, flows: [flow, idle] });
+    expect(queue.state.flows).toEqual([flow, idle]);
     expect([5, 6, 7, 8, 10, 11].map((tag) => queue.position(tag))).toEqual([0, 1, 1, 2, 3, 3]);
   });
 
@@ -89,6 +88,8 @@ describe('FairQueue', () => {
     queue.advance(1000, 1000);
     expect(queue.state).toMatchObject({ virtualTime: 0, virtualTimeAt: 1000 });
     expect(queue.state.flows).toHaveLength(1);
+    queue.advance(1500, 1000);
+    expect(queue.state.virtualTimeAt).toBe(1000);
     queue.advance(2000, 1000);
     expect(queue.state.virtualTime).toBeGreaterThan(19);
     expect(queue.state.flows).toEqual([]);
@@ -105,11 +106,21 @@ describe('FairQueue', () => {
 
   it('places further requests of a requester behind as many others as are queued, for each', () => {
     const queue = new FairQueue(EMPTY_FAIR_QUEUE);
-    expect(queue.enqueue({ ...app('one'), earlier: 3 })).toBeLessThanOrEqual(2);
+    const first = queue.enqueue({ ...app('one'), earlier: 3 });
+    expect(first).toBeLessThanOrEqual(2);
     const others = times(9, app('one')).map((flow) => queue.enqueue(flow));
+    expect((others[0] ?? 0) - first).toBeCloseTo(1);
     const last = others.at(-1) ?? 0;
     expect(queue.enqueue({ ...app('one'), earlier: 1 })).toBeCloseTo(last + 1 + 10);
     expect(queue.enqueue({ ...app('one'), earlier: 2 })).toBeCloseTo(last + 1 + 22);
+    const shared = new FairQueue({
+      ...EMPTY_FAIR_QUEUE,
+      flows: [
+        ['tenant', 'app', 3, 10, 2],
+        ['tenant', 'other', 1, 10, 2],
+      ],
+    });
+    expect(shared.enqueue({ ...app('tenant'), earlier: 1 })).toBe(10 + 2 + 3 * 2);
     // They do not delay the requests of others.
     expect(queue.enqueue(app('one'))).toBeCloseTo(last + 1);
   });
@@ -154,6 +165,25 @@ describe('FairQueue', () => {
       expect(queue.backlog).toBe(1);
     });
 
+    it('are stored by the time in which they are due, the earliest first', () => {
+      const queue = new FairQueue(EMPTY_FAIR_QUEUE);
+      for (const flow of times(4, app('one'))) queue.enqueue(flow);
+      for (const dueAt of [5_000, 1_000, 4_500, 3_000]) {
+        queue.reserve(app('one'), dueAt, windowMs);
+      }
+      const reserved = (): unknown => queue.state.flows[0]?.[5];
+      expect(reserved()).toEqual([
+        [2_000, 1],
+        [4_000, 1],
+        [6_000, 2],
+      ]);
+      queue.claim(app('one'), 4_000, windowMs);
+      expect(reserved()).toEqual([
+        [2_000, 1],
+        [6_000, 2],
+      ]);
+    });
+
     it('survive being stored', () => {
       const queue = new FairQueue(EMPTY_FAIR_QUEUE);
       queue.enqueue(app('one'));
@@ -180,8 +210,10 @@ describe('FairQueue', () => {
   it('advances by what was served about in order, and not by a request that overtook', () => {
     const queue = new FairQueue(EMPTY_FAIR_QUEUE);
     const tags = times(10, app('one')).map((flow) => queue.enqueue(flow));
-    queue.finish({ ...app('one'), tag: tags[9] ?? 0 }, 2);
+    queue.finish({ ...app('one'), tag: tags[9] ?? 0 }, 9);
     expect(queue.state.lastServedTag).toBe(0);
+    queue.finish({ ...app('one'), tag: tags[0] ?? 0 }, queue.position(tags[0] ?? 0));
+    expect(queue.state.lastServedTag).toBe(tags[0]);
     queue.finish({ ...app('one'), tag: tags[1] ?? 0 }, 2);
     expect(queue.state.lastServedTag).toBe(tags[1]);
     queue.finish({ ...app('one'), tag: tags[0] ?? 0 }, 2);

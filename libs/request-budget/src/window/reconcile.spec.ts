@@ -254,6 +254,108 @@ describe('reconcile', () => {
     expect(cycleMs).toBeGreaterThanOrEqual(WINDOW_MS + 700);
     expect(cycleMs).toBeLessThan(WINDOW_MS + 700 + WINDOW_MS / 15 + TOLERANCE_MS);
   });
+
+  /** A window whose permits are all leased to `third`, which returns them later. */
+  function fullWindow(limit: number): { window: Window; returnAll: () => void } {
+    const window = new Window(limit);
+    const { leaseId } = window.report('third', { arrivals: arrivals(limit) });
+    const returnAll = (): void => {
+      window.report('third', { unusedPermits: [{ leaseId, count: limit }] });
+    };
+    return { window, returnAll };
+  }
+
+  it('serves the lowest tags first, whichever replica reports first', () => {
+    const { window, returnAll } = fullWindow(3);
+    window.report('high', { queuedTags: [5, 6] });
+    window.report('low', { queuedTags: [1, 2] });
+    window.report('own', { queuedTags: [3, 4] });
+    returnAll();
+    expect(window.report('high', { queuedTags: [5, 6] }).granted).toBe(0);
+    expect(window.report('own', { queuedTags: [3, 4] }).granted).toBe(1);
+    expect(window.report('low', { queuedTags: [1, 2] }).granted).toBe(2);
+  });
+
+  it('keeps the tags of a replica sorted, with those of new arrivals', () => {
+    const { window } = fullWindow(1);
+    const [tag] = window.report('one', { queuedTags: [50], arrivals: arrivals(1) }).tags;
+    expect(window.state.replicas.one?.queuedTags).toEqual([tag?.tag, 50]);
+    expect(tag).toMatchObject({ isReservationDue: false });
+  });
+
+  it('gives bulk requests nothing that interactive ones of other replicas are queued for', () => {
+    const { window, returnAll } = fullWindow(100);
+    window.report('one', { queuedTags: Array.from({ length: 60 }, (_, nth) => nth) });
+    returnAll();
+    expect(window.report('other', { queuedBulk: 200 }).granted).toBe(20);
+  });
+
+  it('counts bulk permits before it grants others in advance', () => {
+    expect(new Window(10).report('one', { queuedBulk: 4, prefetch: 5 }).granted).toBe(9);
+    expect(new Window(10).report('one', { queuedBulk: 5, prefetch: 5 }).granted).toBe(5);
+  });
+
+  it('says how much is left, and how many requests have a permit over all replicas', () => {
+    const window = new Window(10);
+    expect(window.report('one', { arrivals: arrivals(3) })).toMatchObject({
+      free: 7,
+      inService: 3,
+    });
+    expect(window.report('other', { arrivals: arrivals(2) })).toMatchObject({
+      ...{ free: 5, inService: 5 },
+    });
+  });
+
+  it('advances the queue, counts finished tags as served and expires reservations', () => {
+    const { window } = fullWindow(1);
+    expect(window.state.queue.virtualTimeAt).toBe(window.now);
+    const waiting = window.report('one', { arrivals: arrivals(2) });
+    expect(sizeOf(waiting).backlog).toBe(3);
+    const [tag, deferred] = waiting.tags.map((one) => one.tag);
+    const reservation = { ...app, requester: 'r', tag: deferred ?? 0, inMs: 1_000 };
+    const served = window.report('one', {
+      ...{ finishedTags: [{ ...app, tag: tag ?? 0 }], reservations: [reservation] },
+    });
+    expect(sizeOf(served).backlog).toBe(2);
+    window.now += 60_000;
+    expect(sizeOf(window.report('one')).backlog).toBe(1);
+  });
+
+  it('stores no lease without permits and no slot without calls', () => {
+    const window = new Window(2);
+    const { leaseId } = window.report('one', { arrivals: arrivals(2) });
+    window.report('other', { finishedCalls: [{ leaseId: 'unknown', ageMs: 0, count: 1 }] });
+    expect(window.state).toMatchObject({ leases: [{ id: leaseId }], finishedCalls: [] });
+    window.report('one', {
+      finishedCalls: [
+        { leaseId, ageMs: 100, count: 1 },
+        { leaseId, ageMs: 5_000, count: 1 },
+      ],
+    });
+    expect(window.state.leases).toEqual([]);
+    const times = window.state.finishedCalls.map(([releasedAt]) => releasedAt);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+  });
+
+  it('releases a call at once that is reported later than it counts', () => {
+    const window = new Window(1);
+    const { leaseId } = window.report('one', { arrivals: arrivals(1) });
+    window.now += WINDOW_MS + 3_000;
+    const finishedCalls = [{ leaseId, ageMs: WINDOW_MS + 1_000, count: 1 }];
+    expect(window.report('one', { finishedCalls }).free).toBe(1);
+  });
+
+  it.each([
+    [10, 1, 1 / 20],
+    [100, 25, 1 / 2],
+    [10, 10, 1 / 2],
+  ])('with a limit of %i, weighs %i calls in the mean duration as %d', (limit, count, weight) => {
+    const window = new Window(limit);
+    const { leaseId } = window.report('one', { arrivals: arrivals(count) });
+    window.now += 800;
+    window.report('one', { finishedCalls: [{ leaseId, ageMs: 0, count }] });
+    expect(window.state.meanServiceMs).toBeCloseTo(800 * weight);
+  });
 });
 
 function sizeOf({ queue }: Allocation): { backlog: number } {
