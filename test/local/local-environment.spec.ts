@@ -35,7 +35,6 @@ interface Ending {
 
 const direct = (): Run => copy.run([process.execPath, copy.main]);
 const endings: readonly Ending[] = [
-  { what: 'Ctrl-C', start: direct, end: ({ child }) => child.kill('SIGINT') },
   { what: 'SIGTERM', start: direct, end: ({ child }) => child.kill('SIGTERM') },
   {
     what: 'Ctrl-C in a terminal, which every process receives',
@@ -47,7 +46,6 @@ const endings: readonly Ending[] = [
     start: () => copy.run([process.execPath, copy.main, '--watch']),
     end: ({ child }) => child.kill('SIGKILL'),
   },
-  { what: 'SIGHUP', start: direct, end: ({ child }) => child.kill('SIGHUP') },
   { what: 'SIGKILL', start: direct, end: ({ child }) => child.kill('SIGKILL') },
   {
     what: 'the death of npm',

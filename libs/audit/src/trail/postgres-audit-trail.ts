@@ -167,6 +167,8 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
   /** The server gives up when the oldest record of the batch does, so that its refusal is certain. */
   #timeoutOf(batch: readonly PooledRecord[]): number {
     const oldest = Math.min(...batch.map(({ deadline }) => deadline));
+    // Without a deadline nobody waits, and a slow database needs the time.
+    if (oldest === Infinity) return Math.max(this.settings.timeoutMs, DRAIN_MS);
     const left = Math.min(oldest - this.clock.now(), this.settings.timeoutMs);
     return Math.max(1, Math.ceil(left));
   }
