@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
-import { repositoryRoot } from './root.js';
+import { compileCache, repositoryRoot } from './root.js';
 import { relaxedTimeouts, type Service } from './service.js';
 
 export interface CommandResult {
@@ -21,7 +21,7 @@ export async function acsIdentity(
   { environment = {}, input = '' }: { environment?: Record<string, string>; input?: string } = {},
 ): Promise<CommandResult> {
   const child = spawn(process.execPath, [`${repositoryRoot}dist/bin/acs-identity.js`, ...args], {
-    env: { PATH: process.env.PATH, ...environment },
+    env: { PATH: process.env.PATH, ...compileCache, ...environment },
   });
   child.stdin.end(input);
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));

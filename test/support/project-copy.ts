@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { repositoryRoot } from './root.js';
+import { compileCache, repositoryRoot } from './root.js';
 
 export interface Run {
   readonly child: ChildProcess;
@@ -52,7 +52,11 @@ export class ProjectCopy implements AsyncDisposable {
     const [program = '', ...args] = command;
     const child = spawn(program, args, {
       cwd,
-      env: { PATH: process.env.PATH, HOME: tmpdir(), PORT: '0', MARK: this.#mark, ...environment },
+      env: {
+        ...{ PATH: process.env.PATH, HOME: tmpdir(), PORT: '0', MARK: this.#mark },
+        ...compileCache,
+        ...environment,
+      },
       stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       ...(uid === undefined ? {} : { uid, gid: uid }),
     });

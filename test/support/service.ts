@@ -12,6 +12,7 @@ import {
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import { type ApiProcess, startApi } from '../../apps/local/src/api-process.js';
 import { cloneDatabase, type TestCluster, type TestDatabase } from '#libs/platform/testing';
+import { compileCache } from './root.js';
 import { SecretScanner } from './secret-scanner.js';
 
 export interface ServiceOptions {
@@ -59,6 +60,7 @@ export class Service {
     ]);
     const service = new Service(emulator, database, directory, {
       PATH: process.env.PATH,
+      ...compileCache,
       ...apiEnvironment(emulator, database.serviceUrl),
       PORT: '0',
       LOG_LEVEL: 'debug',
