@@ -26,17 +26,23 @@ describe('RollbackDetector', () => {
     const log = await openTestLog(database.serviceUrl, { checkpointFile: join(folder, 'file') });
     for (let n = 0; n < 3; n += 1) await log.trail.record(issued());
     const degradation = 'the checkpoint file can not be written (ENOENT)';
-    await vi.waitFor(async () => {
-      expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true, degradation } });
-    });
+    await vi.waitFor(
+      async () => {
+        expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true, degradation } });
+      },
+      { timeout: 10_000 },
+    );
     const faults = log.logger.lines.filter(({ message }) => message.includes('checkpoint file'));
     expect(faults).toHaveLength(1);
     await mkdir(folder);
     await log.trail.record(issued());
-    await vi.waitFor(async () => {
-      expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true } });
-      expect((await log.readiness.ask()).audit).not.toHaveProperty('degradation');
-    });
+    await vi.waitFor(
+      async () => {
+        expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true } });
+        expect((await log.readiness.ask()).audit).not.toHaveProperty('degradation');
+      },
+      { timeout: 10_000 },
+    );
     await log.close();
   });
 
@@ -45,9 +51,12 @@ describe('RollbackDetector', () => {
     const log = await openTestLog(database.serviceUrl, { checkpointFile });
     const { index } = await log.trail.record(issued());
     await log.trail.record(issued());
-    await vi.waitFor(async () => {
-      expect(await readFile(checkpointFile, 'utf8')).toContain(`\n${index + 2}\n`);
-    });
+    await vi.waitFor(
+      async () => {
+        expect(await readFile(checkpointFile, 'utf8')).toContain(`\n${index + 2}\n`);
+      },
+      { timeout: 10_000 },
+    );
     expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true } });
     await rollBackTo(database, index + 1);
 
@@ -72,9 +81,12 @@ describe('RollbackDetector', () => {
     const log = await openTestLog(own.serviceUrl, { checkpointFile });
     await log.trail.recordAll([issued(), issued()]);
     await log.trail.record(issued());
-    await vi.waitFor(async () => {
-      expect(await readFile(checkpointFile, 'utf8')).toContain('\n3\n');
-    });
+    await vi.waitFor(
+      async () => {
+        expect(await readFile(checkpointFile, 'utf8')).toContain('\n3\n');
+      },
+      { timeout: 10_000 },
+    );
     await rollBackTo(own, 2);
     const other = await openTestLog(own.serviceUrl);
     for (const count of commits) {
