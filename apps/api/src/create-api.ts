@@ -18,6 +18,9 @@ import { listenOnEveryAddress } from './http/listen-on-every-address.js';
 import { openApiDocument } from './operations/openapi-document.js';
 import { stopOnSignals } from './stop-on-signals.js';
 
+/** A client has sent the headers of its request by then. */
+const HEADERS_TIMEOUT_MS = 10_000;
+
 /** Ends the requests before Nest calls the first shutdown hook. */
 class DrainingAdapter extends FastifyAdapter {
   drain: (() => Promise<void>) | undefined;
@@ -51,7 +54,16 @@ export async function createApi(
     // The boundary answers late requests and those without a Host header, in the shape of all others.
     return503OnClosing: false,
     serverFactory: (handler: RequestListener) =>
-      createServer({ requireHostHeader: false, requestTimeout: 0 }, handler),
+      createServer(
+        {
+          requireHostHeader: false,
+          // Imports may take long. Without a limit for the headers, Node takes that of the request.
+          requestTimeout: 0,
+          headersTimeout: HEADERS_TIMEOUT_MS,
+          connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 2,
+        },
+        handler,
+      ),
     routerOptions: { maxParamLength: 512 },
   });
   const app: NestFastifyApplication = await NestFactory.create<NestFastifyApplication>(
