@@ -74,7 +74,7 @@ export class RequestTimedOut extends problem(
   'request-timed-out',
   408,
   'The request did not arrive in time',
-  'Headers must arrive within 60 seconds, a body within 30 seconds.',
+  'Headers must arrive within 10 seconds, a body within 30 seconds.',
 ) {}
 
 /** The request target exceeds `MAX_TARGET_LENGTH`, or a parameter of the path the router's limit. */

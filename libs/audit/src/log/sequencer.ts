@@ -78,6 +78,22 @@ export interface AppendOutcome {
   readonly head?: SignedHead;
 }
 
+/** The log under the lock of this process. */
+interface LockedLog {
+  readonly head: LogHead | undefined;
+  readonly frontier: TreeFrontier;
+  /** Of the changes that were made with the lock. */
+  readonly verdicts: readonly StepRows[];
+}
+
+/** What is appended under the lock. */
+interface AppendPlan {
+  /** One for each record. */
+  readonly results: readonly AppendResult[];
+  /** Changes that all have to hold. */
+  readonly changes: readonly ChangeGroup[];
+}
+
 /** Raised by the functions of the schema. */
 const HEAD_MOVED = 'AU001';
 const CHANGE_REJECTED = 'AU002';
@@ -183,21 +199,57 @@ export class Sequencer {
     signers: readonly NoteSigner[],
     timeoutMs: number,
   ): Promise<AppendOutcome> {
-    const backend = await this.connection.connect();
-    try {
-      const { head, frontier } = await this.#lock(timeoutMs, backend);
+    return this.#appendLocked([], signers, timeoutMs, async ({ head }) => {
       batch.refill();
       const { records } = batch;
-      if (records.length === 0) {
-        await this.connection.fly([ROLLBACK], timeoutMs);
-        return { results: [] };
-      }
+      // The clock may have been set while this process waited.
+      await this.clockBound.assertWithin(timesOf(records));
       const changes = groupChanges(records.map(({ write }) => rowChange(write)));
-      const results = assignIndexes(records, head);
-      const addition = this.#additionOf(results, frontier, signers);
+      return { results: assignIndexes(records, head), changes };
+    });
+  }
+
+  /** Makes the changes first, and appends the records whose changes hold. */
+  async #appendByVerdicts(
+    records: readonly PendingRecord[],
+    signers: readonly NoteSigner[],
+    timeoutMs: number,
+  ): Promise<AppendOutcome> {
+    const changes = groupChanges(records.map(({ write }) => rowChange(write)));
+    return this.#appendLocked(changes, signers, timeoutMs, ({ head, verdicts }) => {
+      const rejected = changes.flatMap((group, nth) => rejectedPlaces(group, verdicts[nth] ?? []));
+      const rejections = new Map(
+        rejected.map((place) => [place, rowChange(records[place]?.write)?.reject()]),
+      );
+      return { results: assignIndexes(records, head, rejections), changes: [] };
+    });
+  }
+
+  /**
+   * Two flights: one locks the log and makes the first changes, the other makes those of the plan, which
+   * have to hold, and adds the entries.
+   *
+   * @param plan what to append, decided under the lock
+   */
+  async #appendLocked(
+    firstChanges: readonly ChangeGroup[],
+    signers: readonly NoteSigner[],
+    timeoutMs: number,
+    plan: (locked: LockedLog) => AppendPlan | Promise<AppendPlan>,
+  ): Promise<AppendOutcome> {
+    const backend = await this.connection.connect();
+    try {
+      const locked = await this.#lock(timeoutMs, backend, firstChanges);
+      const { results, changes } = await plan(locked);
+      if (!results.some((result) => 'entries' in result)) {
+        await this.connection.fly([ROLLBACK], timeoutMs);
+        return { results };
+      }
+      const addition = this.#additionOf(results, locked.frontier, signers);
       const steps = [
         ...changes.map(expectingStep),
         ...copyEntries(addition.entries, addition.fromSize),
+        // Another process may have other keys than this one has noted.
         ...insertHead(addition, { fingerprint: this.#knownKeys, signing: undefined }),
         COMMIT,
       ];
@@ -214,12 +266,8 @@ export class Sequencer {
   async #lock(
     timeoutMs: number,
     backend: Backend,
-    changes: readonly ChangeGroup[] = [],
-  ): Promise<{
-    readonly head: LogHead | undefined;
-    readonly frontier: TreeFrontier;
-    readonly verdicts: readonly StepRows[];
-  }> {
+    changes: readonly ChangeGroup[],
+  ): Promise<LockedLog> {
     const knownSize = this.#cache.known?.size ?? 0;
     const [, headRows = [], hashRows = [], ...verdicts] = await this.connection.fly(
       [
@@ -248,39 +296,6 @@ export class Sequencer {
     } catch (error) {
       if (!isConstraint(error)) throw error;
       return this.#appendOneByOne(records, signers, timeoutMs, error);
-    }
-  }
-
-  async #appendByVerdicts(
-    records: readonly PendingRecord[],
-    signers: readonly NoteSigner[],
-    timeoutMs: number,
-  ): Promise<AppendOutcome> {
-    const changes = groupChanges(records.map(({ write }) => rowChange(write)));
-    const backend = await this.connection.connect();
-    try {
-      const { head, frontier, verdicts } = await this.#lock(timeoutMs, backend, changes);
-      const rejected = changes.flatMap((group, nth) => rejectedPlaces(group, verdicts[nth] ?? []));
-      const rejections = new Map(
-        rejected.map((place) => [place, rowChange(records[place]?.write)?.reject()]),
-      );
-      const results = assignIndexes(records, head, rejections);
-      if (rejections.size === records.length) {
-        await this.connection.fly([ROLLBACK], timeoutMs);
-        return { results };
-      }
-      const addition = this.#additionOf(results, frontier, signers);
-      const steps = [
-        ...copyEntries(addition.entries, addition.fromSize),
-        ...insertHead(addition, { fingerprint: this.#knownKeys, signing: undefined }),
-        COMMIT,
-      ];
-      await this.#commit(steps, addition, timeoutMs, backend);
-      return { results, head: headOf(addition) };
-    } catch (error) {
-      // The transaction block may still be open: a new connection is cheaper than to find out.
-      this.connection.cut();
-      throw error;
     }
   }
 

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { canonicalName, DatabaseUnavailable, type Transaction } from '#libs/platform';
+import { canonicalName, DatabaseUnavailable, SystemClock, type Transaction } from '#libs/platform';
 import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { hashLeaf, openCheckpoint, TreeFrontier } from '#libs/transparency-log';
 import { openTestLog, type TestLog, type TestLogOptions } from '../testing/test-log.js';
@@ -122,6 +122,38 @@ describe('PostgresAuditTrail', () => {
     );
     const heads = `SELECT size::text AS text FROM audit_head WHERE size > ${index + 1}`;
     expect(await texts(superuser, heads)).toEqual([String(index + 302)]);
+  });
+
+  it('records nothing with the time of a clock that was set while it waited for another process', async () => {
+    class SetClock extends SystemClock {
+      aheadMs = 0;
+      override now(): number {
+        return super.now() + this.aheadMs;
+      }
+    }
+    const clock = new SetClock();
+    const [log, other] = await Promise.all([open({ clock, clockToleranceMs: 5_000 }), open()]);
+    await log.trail.record(issued());
+    const { index } = await other.trail.record(issued());
+    await superuser.query('BEGIN');
+    await superuser.query('SELECT audit_lock_head(3000)');
+    const waiting = log.trail.record(issued());
+    waiting.catch(() => undefined);
+    await vi.waitFor(
+      async () => {
+        expect(await texts(superuser, WAITING_FOR_THE_LOG)).toHaveLength(1);
+      },
+      { timeout: 5000 },
+    );
+    clock.aheadMs = 3_600_000;
+    const ahead = log.trail.record(issued());
+    ahead.catch(() => undefined);
+    await superuser.query('ROLLBACK');
+    await expect(ahead).rejects.toThrow(AuditUnavailable);
+    await expect(waiting).rejects.toThrow(AuditUnavailable);
+    const later = `SELECT recorded_at::text AS text FROM audit_entry
+      WHERE entry_index > ${index} AND recorded_at > now() + interval '1 minute'`;
+    expect(await texts(superuser, later)).toEqual([]);
   });
 
   it('continues after a restart from the stored tiles', async () => {
