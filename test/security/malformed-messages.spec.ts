@@ -24,7 +24,8 @@ async function raw(bytes: string | Buffer): Promise<Answer[]> {
   const { promise, resolve } = Promise.withResolvers<Answer[]>();
   const chunks: Buffer[] = [];
   const socket = connect({ port: Number(port), host: hostname }, () => socket.write(bytes));
-  socket.setTimeout(10_000, () => socket.destroy());
+  // Longer than the service waits for the rest of a request.
+  socket.setTimeout(45_000, () => socket.destroy());
   socket.on('data', (chunk) => chunks.push(chunk));
   socket.on('error', () => undefined);
   socket.on('close', () => {
@@ -150,6 +151,18 @@ async function countedAnswers(): Promise<number> {
     ...text.matchAll(/^http_request_duration_seconds_count\{.*route="none".*\} (\d+)$/gm),
   ].reduce((sum, [, count]) => sum + Number(count), 0);
 }
+
+describe('a message that does not end', () => {
+  it('is answered as all others, with 408, and the connection is closed: headers, body', async () => {
+    const answers = await Promise.all([
+      expectProblem('GET /health/live HTTP/1.1\r\nHost: a\r\nX-Slow:'),
+      expectProblem(
+        'POST /v1/me/tokens HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+      ),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([408, 408]);
+  });
+});
 
 describe('a message that no route accepts', () => {
   it.each(targets)(
