@@ -124,6 +124,39 @@ describe('PostgresAuditTrail', () => {
     expect(await texts(superuser, heads)).toEqual([String(index + 302)]);
   });
 
+  it('records what has no deadline however long it waited, and nothing fails with it', async () => {
+    const log = await open({ timeoutMs: 300, clockToleranceMs: 500 });
+    await vi.waitFor(async () => log.trail.record(issued()), { timeout: 5000 }); // connects
+    const second = await connect(database.superuserUrl);
+    const waitingCount = async (): Promise<number> =>
+      (await texts(superuser, WAITING_FOR_THE_LOG)).length;
+    await superuser.query('BEGIN');
+    await superuser.query('SELECT audit_lock_head(3000)');
+    const caller = new AbortController();
+    const withheld = { ...issued(), action: 'token.revoke' } as const;
+    const record = log.trail.recordAll([issued()], undefined, {
+      signal: caller.signal,
+      late: () => [withheld],
+    });
+    record.catch(() => undefined);
+    await expect.poll(waitingCount, { timeout: 5000 }).toBe(1);
+    await second.query('BEGIN');
+    const locked = second.query('SELECT audit_lock_head(30000)');
+    await expect.poll(waitingCount, { timeout: 5000 }).toBe(2);
+    caller.abort(new Error('left'));
+    await superuser.query('ROLLBACK');
+    // The entry is committed, and the one that corrects it waits behind the other session.
+    await locked;
+    await expect.poll(waitingCount, { timeout: 5000 }).toBe(1);
+    await superuser.query(`SELECT pg_terminate_backend(pid) FROM pg_locks
+      WHERE locktype = 'advisory' AND NOT granted`);
+    await second.query('ROLLBACK');
+    await second.end();
+    const corrections = `SELECT id::text AS text FROM audit_entry WHERE action = 'token.revoke'`;
+    await expect.poll(async () => texts(superuser, corrections), { timeout: 8000 }).toHaveLength(1);
+    await vi.waitFor(async () => log.trail.record(issued()), { timeout: 1000 });
+  });
+
   it('records nothing with the time of a clock that was set while it waited for another process', async () => {
     class SetClock extends SystemClock {
       aheadMs = 0;

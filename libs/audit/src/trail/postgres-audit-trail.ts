@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock, Logger, sqlState, uuidText } from '#libs/platform';
-import { encodeEntry } from '../entry/encode-entry.js';
+import { encodeEntry, withRecordedAt } from '../entry/encode-entry.js';
 import { AuditUnavailable } from '../errors.js';
 import { RollbackDetector } from '../log/rollback-detector.js';
 import { type AppendResult, Sequencer } from '../log/sequencer.js';
@@ -122,12 +122,22 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
     while (!this.#pool.isEmpty) {
       this.#dropGone();
       const batch = this.#pool.takeBatch(this.#maxBatchEntries);
+      this.#restamp(batch);
       this.#committing = batch;
       this.#committingSince = this.clock.now();
       if (batch.length > 0) await this.#commitBatch(batch);
       this.#committing = [];
     }
     this.#isSequencing = false;
+  }
+
+  /** Gives the current time to entries that may have waited beyond what the log's clock allows. */
+  #restamp(batch: readonly PooledRecord[]): void {
+    const now = this.clock.now();
+    for (const record of batch) {
+      if (record.deadline < Infinity) continue;
+      record.encoded = record.encoded.map((entry) => withRecordedAt(entry, now));
+    }
   }
 
   get #maxBatchEntries(): number {
@@ -141,6 +151,7 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
       lockedAt = performance.now();
       this.#dropGone(batch);
       this.#pool.refill(batch, this.#maxBatchEntries);
+      this.#restamp(batch);
     };
     try {
       await this.rollbackDetector.assertConsistent();

@@ -6,6 +6,8 @@ import type { AuditReceipt, RecordOptions } from './audit-trail.js';
 export interface PooledRecord extends PendingRecord, RecordOptions {
   /** Milliseconds since 1970; infinite for entries that must be recorded whenever that is possible. */
   readonly deadline: number;
+  /** Replaced when the record waited for long: an entry has the time at which it is recorded. */
+  encoded: readonly EncodedEntry[];
   isSettled: boolean;
   readonly resolve: (receipts: readonly AuditReceipt[]) => void;
   readonly reject: (error: unknown) => void;
