@@ -79,7 +79,7 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
     throw this.#unavailable('overload', undefined, retryAfterSeconds);
   }
 
-  /** Records what has no deadline, then closes the log's connection. */
+  /** Records what has no deadline, then closes the log's connection and writes the last checkpoint. */
   async onApplicationShutdown(): Promise<void> {
     const end = this.clock.now() + DRAIN_MS;
     while (this.#hasWork() && this.clock.now() < end) {
@@ -92,6 +92,7 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
       this.logger.error({ entries }, 'audit entries not recorded at the shutdown');
     }
     await this.sequencer.close();
+    await this.rollbackDetector.close();
   }
 
   async #add(
