@@ -30,6 +30,7 @@ export default {
       ignoreBinaries: ['unshare'],
     },
     // Their public API is the index: what it exports is for other projects.
+    'libs/client': { entry: 'src/{index,api}.ts', project: 'src/**/*.ts' },
     'libs/transparency-log': { entry: 'src/{index,testing}.ts', project: 'src/**/*.ts' },
     'apps/emulator': { entry: 'src/{index,main}.ts', project: 'src/**/*.ts' },
   },
