@@ -3,9 +3,7 @@
 // version of Node. The rest of the api is one file; the command line has a part for each command, which
 // loads only what that command needs.
 import { build } from 'rolldown';
-
-/** Loaded from node_modules: they read files of their package, or must exist only once. */
-const outside = [/^typeorm(\/|$)/, 'reflect-metadata', 'swagger-ui-dist'];
+import { outside } from './bundle-externals.mjs';
 
 /** Optional packages of our dependencies, which are not installed. */
 const absent = [
@@ -18,7 +16,7 @@ async function bundle(name, input) {
   await build({
     input: { [name]: input },
     platform: 'node',
-    external: [...outside, ...absent],
+    external: [...outside.map((name) => new RegExp(`^${name}(/|$)`)), ...absent],
     treeshake: {
       // Our modules have no side effects: of a library's index, only what is used is bundled.
       moduleSideEffects: [{ test: /[\\/]dist[\\/](apps|libs)[\\/]/, sideEffects: false }],
