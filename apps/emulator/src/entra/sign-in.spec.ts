@@ -77,6 +77,9 @@ describe('the authorization code flow', () => {
     const response = await redeem(back.searchParams.get('code') ?? '', verifier);
     const answer = (await response.json()) as Record<string, string>;
 
+    const names = [...SAMPLE_PEOPLE.ada.scopes, '.default'];
+    expect(answer.scope).toBe(names.map((name) => `${api}/${name}`).join(' '));
+
     const claims = claimsOf(answer.access_token ?? '');
     const minted = claimsOf(await running().control.mintToken({ person: 'ada' }));
     expect(Object.keys(claims)).toEqual(Object.keys(minted));
