@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 const checks = [
-  ['lint', 'eslint .'],
+  ['lint', 'oxlint'],
   ...(process.argv.includes('--build') ? [['build', 'npm run -s build:tools']] : []),
   ['types', 'tsc -p tsconfig.json'],
   ['format', 'prettier --check --log-level warn .'],

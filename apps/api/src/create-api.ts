@@ -25,7 +25,7 @@ const HEADERS_TIMEOUT_MS = 10_000;
 class DrainingAdapter extends FastifyAdapter {
   drain: (() => Promise<void>) | undefined;
 
-  // eslint-disable-next-line @typescript-eslint/no-misused-promises -- Nest awaits it, although its type does not say so
+  // oxlint-disable-next-line typescript/no-misused-promises -- Nest awaits it, although its type does not say so
   override async beforeClose(): Promise<void> {
     await this.drain?.();
   }
@@ -69,7 +69,6 @@ export async function createApi(
   const app: NestFastifyApplication = await NestFactory.create<NestFastifyApplication>(
     ApiModule.forRoot(environment, options),
     adapter,
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares part of its options as a class and takes literals
     {
       bodyParser: false,
       // What goes wrong while the parts are put together comes out as the error that is thrown.
