@@ -87,7 +87,7 @@ export async function createApi(
       server,
       new CrossOriginRequests(settings.allowedOrigins, browserAccessOf(app), app.get(Logger)),
     );
-  listenOnEveryAddress(server, settings.host);
+  listenOnEveryAddress(server, settings.host, app.get(Logger));
   const drain = app.get(HttpDrain);
   drain.attach(server);
   adapter.drain = async () => drain.drain();
