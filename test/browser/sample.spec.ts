@@ -98,7 +98,6 @@ async function picture(page: Page, name: string, ...forms: (keyof typeof FORMS)[
 
 describe('the sample page', { timeout: 180_000 }, () => {
   it('shows a token, renews it, waits out a 429, and signs out', async () => {
-    expect(run.output()).toContain(`Ready: open ${environment.sampleUrl}`);
     const page = await openPage();
     await page.goto(environment.sampleUrl);
     await page.click('text="Sign in"');
@@ -156,6 +155,35 @@ describe('the sample page', { timeout: 180_000 }, () => {
     await page.click('text="Sign out"');
     await page.waitForSelector('text="Sign in"');
     expect(consoleErrors.filter((text) => !text.includes('status of 403'))).toEqual([]);
+  });
+
+  it('asks for a new sign-in when Entra wants one', async () => {
+    consoleErrors.length = 0;
+    const page = await openPage();
+    await signIn(page, 'Bob Brown');
+    await untilStatus(page, 'Valid');
+    // As after 24 hours: no access token, and Entra refuses the refresh token.
+    await page.evaluate(`Object.keys(sessionStorage)
+      .filter((key) => key.includes('accesstoken'))
+      .forEach((key) => sessionStorage.removeItem(key))`);
+    await fetch(`${environment.emulator.control}/control/faults`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        ...{ service: 'entra', operation: 'token', kind: 'status', status: 400, count: 1 },
+        headers: { 'access-control-allow-origin': environment.sampleUrl },
+        body: JSON.stringify({
+          error: 'invalid_grant',
+          error_description: 'AADSTS700084: expired',
+        }),
+      }),
+    });
+    await page.click('text="Refresh now"');
+    await expect.poll(async () => textOf(page, '#failure')).toContain('Your sign-in has ended');
+    await page.click('text="Sign in again"');
+    await page.click('button:has-text("Bob Brown")');
+    await untilStatus(page, 'Valid');
+    expect(consoleErrors.filter((text) => !/status of (400|429)/.test(text))).toEqual([]);
   });
 
   it('says that the service does not answer, and ends with the environment', async () => {

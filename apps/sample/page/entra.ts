@@ -6,6 +6,8 @@ import type { Config } from './config.js';
 export class Entra {
   readonly #msal: PublicClientApplication;
   readonly #scopes: string[];
+  /** Of the last challenge, for a sign-in that meets it. */
+  #claims: string | undefined;
 
   constructor({ auth, scopes }: Config) {
     this.#msal = new PublicClientApplication({
@@ -17,17 +19,22 @@ export class Entra {
   /** Ends the sign-in that a redirect brought back. Call it once, on every load of the page. */
   async start(): Promise<void> {
     await this.#msal.initialize();
-    await this.#msal.handleRedirectPromise();
+    const result = await this.#msal.handleRedirectPromise();
+    if (result) this.#msal.setActiveAccount(result.account);
   }
 
   /** The signed-in person. */
   get account(): AccountInfo | undefined {
-    return this.#msal.getAllAccounts()[0];
+    return this.#msal.getActiveAccount() ?? undefined;
   }
 
   /** Leaves the page. */
   async signIn(): Promise<void> {
-    await this.#msal.loginRedirect({ scopes: this.#scopes });
+    await this.#msal.loginRedirect({
+      scopes: this.#scopes,
+      ...(this.account && { loginHint: this.account.username }),
+      ...(this.#claims !== undefined && { claims: this.#claims }),
+    });
   }
 
   /** Leaves the page. */
@@ -38,9 +45,10 @@ export class Entra {
   /**
    * An access token for the identity service, from MSAL's cache if it is valid for another five minutes.
    *
-   * @throws InteractionRequiredAuthError when the person has to sign in again
+   * @throws AuthError, among others when the person has to sign in again
    */
   async getAccessToken({ claims, forceRefresh }: AccessTokenRequest): Promise<string> {
+    if (claims !== undefined) this.#claims = claims;
     const { accessToken } = await this.#msal.acquireTokenSilent({
       scopes: this.#scopes,
       ...(this.account && { account: this.account }),

@@ -1,5 +1,16 @@
 import { ConnectionError, type ProblemDetails, ProblemError } from '@acs-identity/client';
-import { AuthError, InteractionRequiredAuthError } from '@azure/msal-browser';
+import {
+  AuthError,
+  BrowserAuthErrorCodes,
+  InteractionRequiredAuthError,
+} from '@azure/msal-browser';
+
+/** Entra did not answer. */
+const NETWORK_ERRORS: readonly string[] = [
+  BrowserAuthErrorCodes.noNetworkConnectivity,
+  BrowserAuthErrorCodes.postRequestFailed,
+  BrowserAuthErrorCodes.getRequestFailed,
+];
 
 /** A failure as the page shows it. */
 export interface Failure {
@@ -25,14 +36,13 @@ export function failureOf(error: unknown): Failure {
     const title = 'The identity service does not answer';
     return { title, detail: error.message, facts: [], remedy: 'repeat' };
   }
-  if (error instanceof InteractionRequiredAuthError) {
-    const detail = 'Entra ID wants to see you again before it gives this page another token.';
-    const facts = factsOfEntra(error);
-    return { title: 'Your sign-in has ended', detail, facts, remedy: 'sign-in' };
-  }
   if (error instanceof AuthError) {
-    const title = 'Entra ID gave no token';
-    return { title, detail: error.errorMessage, facts: factsOfEntra(error), remedy: 'sign-in' };
+    const [detail, facts] = [error.errorMessage, factsOf(error)];
+    if (NETWORK_ERRORS.includes(error.errorCode)) {
+      return { title: 'Entra ID does not answer', detail, facts, remedy: 'repeat' };
+    }
+    const title = needsSignIn(error) ? 'Your sign-in has ended' : 'Entra ID gave no token';
+    return { title, detail, facts, remedy: 'sign-in' };
   }
   const detail = error instanceof Error ? error.message : String(error);
   return { title: 'Something went wrong', detail, facts: [], remedy: 'repeat' };
@@ -51,7 +61,12 @@ export function failureOfProblem(problem: ProblemDetails, status: number): Failu
   };
 }
 
-function factsOfEntra({ errorCode, correlationId }: AuthError): Failure['facts'] {
+/** Entra wants the person to sign in, or knows the refresh token no longer. */
+function needsSignIn(error: AuthError): boolean {
+  return error instanceof InteractionRequiredAuthError || error.errorCode === 'invalid_grant';
+}
+
+function factsOf({ errorCode, correlationId }: AuthError): Failure['facts'] {
   return [
     ['Error', errorCode],
     ['Correlation id', correlationId],

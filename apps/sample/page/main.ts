@@ -7,6 +7,8 @@ import { clockTime, duration, element, setFacts, setShown } from './view.js';
 const MAX_EVENTS = 20;
 const SHOWN_CHARACTERS = 24;
 
+let shownFailure: Failure | undefined;
+
 await start().catch((error: unknown) => {
   showFailure(failureOf(error), () => {
     location.reload();
@@ -54,7 +56,7 @@ function runSession(apiUrl: string, entra: Entra, signIn: () => void): void {
     const { pause, failure } = session;
     if (pause) showFailure(pause.failure, stop, 'Stop waiting');
     else if (failure) showFailure(failure, failure.remedy === 'sign-in' ? signIn : request);
-    else setShown('failure', false);
+    else hideFailure();
     renderPause(session);
   }
 
@@ -89,7 +91,7 @@ function runSession(apiUrl: string, entra: Entra, signIn: () => void): void {
   request();
 }
 
-function renderStatus({ token, failure, isRequesting, pause, renewAt }: TokenSession): void {
+function renderStatus({ token, failure, isRequesting, pause }: TokenSession): void {
   const isValid = token !== undefined && Date.now() < Date.parse(token.expiresOn);
   const status = element('status');
   const [text, kind] = pause
@@ -103,16 +105,16 @@ function renderStatus({ token, failure, isRequesting, pause, renewAt }: TokenSes
   if (status.textContent !== text) status.textContent = text;
   status.className = `status ${kind}`;
   element('refresh').disabled = isRequesting || (failure?.repeatAt ?? 0) > Date.now();
-  if (!token || renewAt === undefined) return;
-  const left = Date.parse(token.expiresOn) - Date.now();
-  const expiry = clockTime(Date.parse(token.expiresOn));
-  element('expiry').textContent = left > 0 ? `${expiry}, in ${duration(left)}` : expiry;
-  element('renewal').textContent = `automatic, at ${clockTime(renewAt)}`;
 }
 
-function renderToken({ token }: TokenSession, isShown: boolean): void {
+function renderToken({ token, renewAt }: TokenSession, isShown: boolean): void {
   setShown('token-facts', token !== undefined);
-  if (!token) return;
+  if (!token || renewAt === undefined) return;
+  const expiresAt = Date.parse(token.expiresOn);
+  const left = expiresAt - Date.now();
+  const expiry = clockTime(expiresAt);
+  element('expiry').textContent = left > 0 ? `${expiry}, in ${duration(left)}` : expiry;
+  element('renewal').textContent = `automatic, at ${clockTime(renewAt)}`;
   element('identity').textContent = token.identity.communicationUserId;
   element('scopes').textContent = token.scopes.join(', ');
   element('audit-entry').textContent = `number ${token.auditEntry.index} of the log`;
@@ -139,19 +141,22 @@ function renderPause({ pause, failure }: TokenSession): void {
 function showFailure(failure: Failure, act: () => void, label?: string): void {
   const { title, detail, facts, remedy, repeatAt } = failure;
   const button = element('failure-action');
-  const isNew = element('failure').hidden || element('failure-title').textContent !== title;
-  if (isNew) {
-    // Once, so that it is read aloud once.
-    element('failure-title').textContent = title;
-    element('failure-detail').textContent = detail;
-    setFacts('failure-facts', facts);
-  }
-  const wasShown = !element('failure').hidden;
   button.textContent = label ?? (remedy === 'sign-in' ? 'Sign in again' : 'Try again');
   button.onclick = act;
   setShown('failure-action', label !== undefined || (remedy !== undefined && !repeatAt));
+  if (failure === shownFailure) return;
+  // Written once, so that it is read aloud once.
+  shownFailure = failure;
   setShown('failure', true);
-  if (!wasShown) element('failure').scrollIntoView({ block: 'nearest' });
+  element('failure-title').textContent = title;
+  element('failure-detail').textContent = detail;
+  setFacts('failure-facts', facts);
+  element('failure').scrollIntoView({ block: 'nearest' });
+}
+
+function hideFailure(): void {
+  shownFailure = undefined;
+  setShown('failure', false);
 }
 
 function addEvent(text: string): void {

@@ -97,7 +97,7 @@ export class TokenSession {
     return true;
   }
 
-  /** The client waits and repeats without a word; its responses show for how long. */
+  /** The client waits and repeats on its own; the responses show for how long. */
   async #observedFetch(...request: Parameters<typeof fetch>): Promise<Response> {
     if (this.pause !== undefined) {
       this.pause = undefined;
