@@ -5,7 +5,7 @@ import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { assertEveryRouteDeclaresAccess } from '#libs/authentication';
 import { type Environment, httpSettings, type HttpSettings } from '#libs/composition';
-import { Logger } from '#libs/platform';
+import { Logger, Sweeps } from '#libs/platform';
 import { ApiModule, type ApiOptions } from './api.module.js';
 import { CrossOriginRequests } from './http/cross-origin-requests.js';
 import { browserAccessOf } from './http/open-to-browsers.js';
@@ -15,6 +15,7 @@ import { NestLogger } from './http/nest-logger.js';
 import { HttpBoundary } from './http/http-boundary.js';
 import { useStrictJsonBodies } from './http/json-body-parser.js';
 import { listenOnEveryAddress } from './http/listen-on-every-address.js';
+import { TimerCalls } from './http/timer-calls.js';
 import { openApiDocument } from './operations/openapi-document.js';
 import { stopOnSignals } from './stop-on-signals.js';
 import { inPieces } from './workload/json-pieces.js';
@@ -34,7 +35,7 @@ class ApiAdapter extends FastifyAdapter {
     return super.reply(response, inPieces(body), status);
   }
 
-  // eslint-disable-next-line @typescript-eslint/no-misused-promises -- Nest awaits it, although its type does not say so
+  // oxlint-disable-next-line typescript/no-misused-promises -- Nest awaits it, although its type does not say so
   override async beforeClose(): Promise<void> {
     await this.drain?.();
   }
@@ -78,7 +79,6 @@ export async function createApi(
   const app: NestFastifyApplication = await NestFactory.create<NestFastifyApplication>(
     ApiModule.forRoot(environment, options),
     adapter,
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares part of its options as a class and takes literals
     {
       bodyParser: false,
       // What goes wrong while the parts are put together comes out as the error that is thrown.
@@ -96,8 +96,9 @@ export async function createApi(
     .attach(
       server,
       new CrossOriginRequests(settings.allowedOrigins, browserAccessOf(app), app.get(Logger)),
+      settings.isFunctionsHandler ? new TimerCalls(app.get(Sweeps), app.get(Logger)) : undefined,
     );
-  listenOnEveryAddress(server, settings.host);
+  listenOnEveryAddress(server, settings.host, app.get(Logger));
   const drain = app.get(HttpDrain);
   drain.attach(server);
   adapter.drain = async () => drain.drain();

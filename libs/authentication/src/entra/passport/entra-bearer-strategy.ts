@@ -43,7 +43,7 @@ export class EntraBearerStrategy
    * @param token compact serialization; the package gets no other part of the request
    * @throws TokenRejected
    */
-  // eslint-disable-next-line @typescript-eslint/require-await -- async makes throws rejections; returning a promise would add three microtasks to each request
+  // oxlint-disable-next-line typescript/require-await -- async makes throws rejections; returning a promise would add three microtasks to each request
   async verify(token: string, key: IssuerKey): Promise<void> {
     if (this.#authenticateToken(token, key) !== 'valid') throw new TokenRejected('signature');
   }
