@@ -1,14 +1,18 @@
 import { DataSource } from 'typeorm';
-import { Database, dataSourceOptions } from '#libs/platform';
+import { Database, dataSourceOptions, parseDatabaseAddress } from '#libs/platform';
 
 /** Longer than any statement of a verification takes. */
 const TIMEOUT_MS = 120_000;
 
 /** @throws unless the text is the address of a PostgreSQL database */
 export function requirePostgresUrl(text: string): string {
-  const url = URL.parse(text);
-  if (url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1) return text;
-  throw new Error('--database-url must be like postgres://user:password@host:5432/database.');
+  try {
+    parseDatabaseAddress(text);
+    return text;
+  } catch (error) {
+    const example = 'postgres://user:password@host:5432/database';
+    throw new Error(`--database-url ${(error as Error).message}. It is like ${example}.`); // of `InvalidDatabaseAddress`
+  }
 }
 
 /**
