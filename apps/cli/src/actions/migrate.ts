@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { serviceMigrations } from '#libs/composition';
 import { dataSourceOptions, type PasswordSource, sqlState } from '#libs/platform';
-import { requirePostgresUrl } from './database.js';
+import { databaseCredential, ownerEnvironment, requirePostgresUrl } from './database.js';
 import { LockMonitor } from './lock-monitor.js';
 import { grantToServiceRole, identifier, requireNoExcess } from './service-role.js';
 
@@ -26,7 +26,8 @@ export interface MigrateOptions {
 
 /** Migrates and prints what was done. */
 export async function runMigrations(options: MigrateOptions): Promise<void> {
-  const done = await migrate(options, (sentence) => {
+  const credential = databaseCredential(ownerEnvironment());
+  const done = await migrate({ ...options, credential }, (sentence) => {
     console.error(`The migration ${sentence}.`);
   });
   console.log(done.length === 0 ? 'The schema is up to date.' : `Done: ${done.join(', ')}.`);
