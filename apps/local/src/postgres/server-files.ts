@@ -42,7 +42,7 @@ export async function prepareServerFiles(
   given?: PostgresPrograms,
 ): Promise<ServerFiles> {
   const installed = given ?? (await installedPrograms());
-  const account = process.getuid?.() === 0 ? await unprivilegedAccount() : undefined;
+  const account = await serverAccount();
   await mkdir(dirname(directory), { recursive: true });
   if (!account) {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -82,7 +82,9 @@ async function installedPrograms(): Promise<PostgresPrograms> {
   }
 }
 
-async function unprivilegedAccount(): Promise<{ uid: number; gid: number }> {
+/** The account that servers run as, which refuse to run as root. @returns `undefined` unless root runs this process */
+export async function serverAccount(): Promise<{ uid: number; gid: number } | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
   const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const entry = ['postgres', 'nobody']
     .map((name) => lines.find(([account]) => account === name))

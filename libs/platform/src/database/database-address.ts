@@ -37,7 +37,8 @@ const FILES = ['sslrootcert', 'sslcert', 'sslkey'] as const;
  */
 export function parseDatabaseAddress(text: string): DatabaseAddress {
   const [, scheme = '', credentials = '', authority = '', rest = ''] = ADDRESS.exec(text) ?? [];
-  const hosts = authority.split(',');
+  // Credentials without a host are no URL; the parameter `host` may still name one.
+  const hosts = authority === '' && credentials !== '' ? ['localhost'] : authority.split(',');
   const urls = hosts.map((host) => URL.parse(`${scheme}${credentials}${host}${rest}`));
   const [first] = urls;
   if (!first || first.pathname.length < 2 || urls.includes(null)) {

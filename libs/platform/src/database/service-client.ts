@@ -113,14 +113,14 @@ export class ServiceClient extends Client {
 
   async #runPooled(config: QueryConfig, base: AnyQuery): Promise<unknown> {
     if (BEGIN.test(config.text)) {
-      const settings = this.#localSettings.map(([name, value]) => `SET LOCAL ${name} = '${value}'`);
-      const results = (await base([config.text, ...settings].join('; '))) as unknown[];
-      return results[0];
+      const local = this.#localSettings.map(([name, value]) => `SET LOCAL ${name} = '${value}'`);
+      return base([config.text, ...local].join('; '));
     }
-    if (this.getTransactionStatus() !== 'I') return base(config);
+    const settings = this.#localSettings;
+    if (settings.length === 0 || this.getTransactionStatus() !== 'I') return base(config);
     return new Promise((resolve, reject) => {
       base(
-        new BoundedQuery(config, this.#localSettings, (error, result) => {
+        new BoundedQuery(config, settings, (error, result) => {
           if (error) reject(error);
           else resolve(result);
         }),
