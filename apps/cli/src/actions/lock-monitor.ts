@@ -7,7 +7,7 @@ const BLOCKERS = `
                    WHEN l.relation IS NULL THEN 'a transaction'
                    ELSE 'the table ' || l.relation::regclass END
        FROM pg_locks l WHERE l.pid = waiting.pid AND NOT l.granted LIMIT 1), 'a lock') AS what,
-    format('pid %s (%s%s)%s%s', b.pid, b.usename,
+    format('pid %s (%s%s%s)%s', b.pid, b.usename,
       CASE WHEN b.application_name <> '' THEN ', ' || b.application_name END,
       ', ' || b.state, ', query since ' || date_trunc('second', b.query_start)::text) AS who
   FROM pg_stat_activity waiting, unnest(pg_blocking_pids(waiting.pid)) AS blocking (pid)
