@@ -84,7 +84,7 @@ function configOf(place: URL): ClientConfig {
   const isLibpq = query.get('uselibpqcompat') === 'true';
   if (query.get('sslrootcert') === 'system') query.delete('sslrootcert');
   if (!isLibpq && (tlsMode === 'allow' || tlsMode === 'prefer')) {
-    query.set('sslmode', 'no-verify'); // whoever can remove TLS needs no certificate either
+    query.set('sslmode', 'no-verify'); // an attacker who can remove TLS needs no certificate
   }
   if (!isLibpq && (tlsMode === 'require' || tlsMode === 'verify-ca')) {
     query.set('sslmode', 'verify-full');
