@@ -9,7 +9,6 @@ import { AuditRoutesModule } from './audit/audit-routes.module.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
 import { ClockGuard } from './http/clock.guard.js';
 import { HttpBoundary } from './http/http-boundary.js';
-import { HttpDrain } from './http/http-drain.js';
 import { HttpDrainModule } from './http/http-drain.module.js';
 import { HttpMetrics } from './http/http-metrics.js';
 import { validationPipe } from './http/validation.pipe.js';
@@ -46,7 +45,6 @@ export interface ApiOptions extends CompositionOptions {
     HttpBoundary,
     HttpMetrics,
     NdjsonBodyParser,
-    { provide: APP_INTERCEPTOR, useExisting: HttpDrain },
     // In this order.
     { provide: APP_GUARD, useClass: ArrivalGuard },
     { provide: APP_GUARD, useClass: ClockGuard },

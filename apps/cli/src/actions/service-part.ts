@@ -32,7 +32,6 @@ export async function withPart<T>(
     LOG_LEVEL: 'silent',
   };
   const module = ServiceModule.forPart(part, environment, composition);
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class and takes literals
   const service = await NestFactory.createApplicationContext(module, {
     logger: false,
     abortOnError: false,
