@@ -92,7 +92,7 @@ afterAll(async () => {
 
 function open(url: string, credential?: PasswordSource): Database {
   const source = new DataSource(
-    dataSourceOptions({ url, credential, poolSize: 2, timeoutMs: 5_000 }),
+    dataSourceOptions({ url, credential, poolSize: 2, timeoutMs: 15_000 }),
   );
   onTestFinished(async () => {
     if (source.isInitialized) await source.destroy();
