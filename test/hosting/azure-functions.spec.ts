@@ -152,7 +152,7 @@ describe('the metrics', () => {
 });
 
 describe('the timer function', () => {
-  it('runs the sweeps, which the process does not run for itself', async () => {
+  it('runs the sweeps, as often as it is called', async () => {
     const isThere = await addPastCounts();
     expect(await host.runTimer('sweep')).toEqual(['sweeps complete']);
     expect(await isThere()).toBe(false);

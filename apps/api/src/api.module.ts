@@ -1,5 +1,5 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AuditModule } from '#libs/audit';
 import { AuthenticationGuard, AuthenticationModule } from '#libs/authentication';
 import { type CompositionOptions, type Environment, ServiceModule } from '#libs/composition';
@@ -21,7 +21,7 @@ import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
 import { PolicyController } from './policy/policy.controller.js';
 import { ArrivalGuard } from './workload/arrival.guard.js';
-import { WorkloadInterceptor } from './workload/workload.interceptor.js';
+import { WorkloadGuard } from './workload/workload.guard.js';
 
 /** How a host's HTTP service differs from the default one. */
 export interface ApiOptions extends CompositionOptions {
@@ -49,7 +49,7 @@ export interface ApiOptions extends CompositionOptions {
     { provide: APP_GUARD, useClass: ArrivalGuard },
     { provide: APP_GUARD, useClass: ClockGuard },
     { provide: APP_GUARD, useExisting: AuthenticationGuard },
-    { provide: APP_INTERCEPTOR, useClass: WorkloadInterceptor },
+    { provide: APP_GUARD, useClass: WorkloadGuard },
     { provide: APP_FILTER, useClass: ProblemDetailsFilter },
     { provide: APP_PIPE, useFactory: validationPipe },
   ],

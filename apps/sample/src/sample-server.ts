@@ -88,6 +88,7 @@ function listenerOf({ folder, config, connectsTo }: SampleOptions): RequestListe
       response.writeHead(status, { ...headers, 'content-type': 'text/plain' }).end(`${text}\n`);
     };
     if (method !== 'GET' && method !== 'HEAD') {
+      response.setHeader('allow', 'GET, HEAD');
       fail(405, 'This is a page: GET only.');
       return;
     }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { fastify, type FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -14,6 +14,8 @@ describe('HttpDrain', () => {
   /** Ends the handlers of `/work`. */
   let finish: PromiseWithResolvers<string>;
   let begun: number;
+  /** Handlers that have returned. */
+  let returned: number;
 
   beforeEach(async () => {
     const logger = new MemoryLogger();
@@ -21,7 +23,11 @@ describe('HttpDrain', () => {
     drain = new HttpDrain(new ReadinessChecks(logger, new Registry()), logger, settings);
     server = fastify({ forceCloseConnections: true });
     drain.attach(server);
-    [finish, begun] = [Promise.withResolvers<string>(), 0];
+    [finish, begun, returned] = [Promise.withResolvers<string>(), 0, 0];
+    server.addHook('preHandler', (_request, reply, done) => {
+      drain.onReturned(reply.raw, () => (returned += 1));
+      done();
+    });
     server.get('/work', async () => {
       begun += 1;
       return finish.promise;
@@ -40,8 +46,8 @@ describe('HttpDrain', () => {
   });
 
   async function leaveEarly(): Promise<void> {
-    const { port } = server.addresses()[0] ?? {};
-    const socket = connect(port ?? 0, '127.0.0.1');
+    const { port } = server.server.address() as AddressInfo; // it listens on a port
+    const socket = connect(port, '127.0.0.1');
     await once(socket, 'connect');
     socket.write('GET /work HTTP/1.1\r\nhost: a\r\n\r\n');
     await expect.poll(() => begun).toBe(1);
@@ -71,6 +77,17 @@ describe('HttpDrain', () => {
     end();
     await drained;
     expect(drain.isComplete).toBe(true);
+  });
+
+  it('calls back once when the handler has returned, also to a caller who has gone, and for HEAD', async () => {
+    await leaveEarly();
+    expect(returned).toBe(0);
+    finish.resolve('done');
+    await expect.poll(() => returned).toBe(1);
+    await server.inject({ method: 'HEAD', url: '/work' });
+    await server.inject('/sync');
+    await server.inject('/throws');
+    expect(returned).toBe(4);
   });
 
   it('does not wait for handlers that have ended in whatever way, and changes no answer', async () => {

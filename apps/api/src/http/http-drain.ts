@@ -26,6 +26,7 @@ export class HttpDrain {
   readonly #open = new Map<Socket, Set<ServerResponse>>();
   /** Responses of requests that a handler has got, and whose body may be read by it. */
   readonly #handled = new WeakSet<ServerResponse>();
+  readonly #onReturned = new WeakMap<ServerResponse, () => void>();
   readonly #streams = new AbortController();
   #server: FastifyInstance['server'] | undefined;
   #runningCount = 0;
@@ -60,18 +61,26 @@ export class HttpDrain {
     });
   }
 
-  /** Counts a handler until it has returned, which may be after its caller has gone. */
+  /** Calls back once, when the handler of a request has returned, which may be after its caller has gone. */
+  onReturned(response: ServerResponse, callback: () => void): void {
+    this.#onReturned.set(response, callback);
+  }
+
+  /** Counts a handler until it has returned. */
   #counting(handler: RouteHandlerMethod): RouteHandlerMethod {
     const begin = this.#begin;
     const end = this.#end;
     return function (request, reply) {
       begin(reply.raw);
+      const returned = (): void => {
+        end(reply.raw);
+      };
       let result: unknown;
       try {
         result = handler.call(this, request, reply);
       } finally {
-        if (result instanceof Promise) result.then(end, end);
-        else end();
+        if (result instanceof Promise) result.then(returned, returned);
+        else returned();
       }
       return result;
     };
@@ -82,8 +91,12 @@ export class HttpDrain {
     this.#runningCount += 1;
   };
 
-  readonly #end = (): void => {
+  readonly #end = (response: ServerResponse): void => {
     this.#runningCount -= 1;
+    const callback = this.#onReturned.get(response);
+    // Fastify answers HEAD with the handler of GET, which is counted within its own.
+    this.#onReturned.delete(response);
+    callback?.();
   };
 
   /** Counts a generator that feeds a response until it has ended. */

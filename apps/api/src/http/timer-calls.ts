@@ -14,7 +14,14 @@ const MAX_RUN_MS = 120_000;
 const HOST_HEADERS: ReadonlySet<string> = new Set([
   ...['host', 'user-agent', 'content-type', 'content-length', 'transfer-encoding'],
   ...['x-azure-functions-hostversion', 'x-azure-functions-invocationid'],
-  ...['traceparent', 'tracestate', 'request-id', 'request-context', 'correlation-context', 'baggage'],
+  ...[
+    'traceparent',
+    'tracestate',
+    'request-id',
+    'request-context',
+    'correlation-context',
+    'baggage',
+  ],
 ]);
 
 /**
