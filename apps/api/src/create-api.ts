@@ -18,13 +18,22 @@ import { listenOnEveryAddress } from './http/listen-on-every-address.js';
 import { TimerCalls } from './http/timer-calls.js';
 import { openApiDocument } from './operations/openapi-document.js';
 import { stopOnSignals } from './stop-on-signals.js';
+import { inPieces } from './workload/json-pieces.js';
 
 /** A client has sent the headers of its request by then. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
-/** Ends the requests before Nest calls the first shutdown hook. */
-class DrainingAdapter extends FastifyAdapter {
+/** Ends the requests before Nest calls the first shutdown hook, and sends long lists piece by piece. */
+class ApiAdapter extends FastifyAdapter {
   drain: (() => Promise<void>) | undefined;
+
+  override reply(
+    response: Parameters<FastifyAdapter['reply']>[0],
+    body: unknown,
+    status?: number,
+  ): ReturnType<FastifyAdapter['reply']> {
+    return super.reply(response, inPieces(body), status);
+  }
 
   // oxlint-disable-next-line typescript/no-misused-promises -- Nest awaits it, although its type does not say so
   override async beforeClose(): Promise<void> {
@@ -45,7 +54,7 @@ export async function createApi(
   environment: Environment,
   options?: ApiOptions,
 ): Promise<NestFastifyApplication> {
-  const adapter = new DrainingAdapter({
+  const adapter = new ApiAdapter({
     bodyLimit: MAX_BODY_BYTES,
     clientErrorHandler: () => undefined, // the boundary has the listener
     forceCloseConnections: 'idle',

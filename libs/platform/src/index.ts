@@ -23,6 +23,10 @@ export {
   type SystemActor,
   type UnauthenticatedActor,
 } from './context/principal.js';
+export { ConnectionFailed } from './database/connection-failed.js';
+export { InvalidDatabaseAddress, parseDatabaseAddress } from './database/database-address.js';
+export { DatabaseCredential, type PasswordSource } from './database/database-credential.js';
+export { ServiceClient } from './database/service-client.js';
 export { dataSourceOptions } from './database/data-source-options.js';
 export { Database, type Transaction } from './database/database.js';
 export { ReadingDatabase } from './database/reading-database.js';
