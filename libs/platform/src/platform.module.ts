@@ -1,8 +1,10 @@
 import { Global, Module } from '@nestjs/common';
 import { Registry, collectDefaultMetrics } from 'prom-client';
+import { platformSettings, type PlatformSettings } from './config/platform-settings.js';
 import { ReadinessChecks } from './health/readiness-checks.js';
+import { OutboundHttp } from './outbound/outbound-http.js';
 
-/** The metrics registry and the readiness checks, for every module. */
+/** The metrics registry, the readiness checks and the way out of the process, for every module. */
 @Global()
 @Module({
   providers: [
@@ -15,7 +17,12 @@ import { ReadinessChecks } from './health/readiness-checks.js';
       },
     },
     ReadinessChecks,
+    {
+      provide: OutboundHttp,
+      inject: [platformSettings.key],
+      useFactory: ({ proxies }: PlatformSettings) => new OutboundHttp(proxies),
+    },
   ],
-  exports: [Registry, ReadinessChecks],
+  exports: [Registry, ReadinessChecks, OutboundHttp],
 })
 export class PlatformModule {}

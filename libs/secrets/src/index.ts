@@ -5,6 +5,7 @@ export {
   azureCredentialSettings,
   type AzureCredentialSettings,
 } from './azure-credential/settings.js';
+export { sendAzureRequest } from './azure-http/send-azure-request.js';
 export {
   SecretAccessRefused,
   SecretNotFound,

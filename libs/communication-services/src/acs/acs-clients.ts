@@ -1,4 +1,5 @@
 import { CommunicationIdentityClient } from '@azure/communication-identity';
+import type { OutboundHttp } from '#libs/platform';
 import { AzureCredential, AzureFault, SecretStore } from '#libs/secrets';
 import type { CommunicationResource } from '../resources/communication-resources.js';
 import type { CommunicationServicesSettings } from '../settings.js';
@@ -22,8 +23,9 @@ export class AcsClients {
     settings: Pick<CommunicationServicesSettings, 'connections' | 'timeoutMs'>,
     private readonly secrets: SecretStore,
     private readonly azureCredential: AzureCredential,
+    outbound: OutboundHttp,
   ) {
-    this.#httpClient = new UndiciHttpClient(settings);
+    this.#httpClient = new UndiciHttpClient(outbound.dispatcher(settings));
   }
 
   /** @returns the client with the newest secret that the secret store knows */

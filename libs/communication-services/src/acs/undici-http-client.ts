@@ -1,11 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import {
-  createHttpHeaders,
-  type HttpClient,
-  type PipelineRequest,
-  type PipelineResponse,
-} from '@azure/core-rest-pipeline';
-import { Agent, type Dispatcher } from 'undici';
+import type { HttpClient, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
+import type { Dispatcher } from 'undici';
+import { ProxyFailure } from '#libs/platform';
+import { sendAzureRequest } from '#libs/secrets';
 import {
   AbsentIdentity,
   assertAnswerOfAcs,
@@ -21,8 +18,9 @@ export class NoResponse extends Error {
   constructor(
     readonly wasSent: boolean,
     readonly code: string | undefined,
+    cause?: ProxyFailure,
   ) {
-    super(code ?? 'no response');
+    super(code ?? 'no response', cause && { cause });
   }
 }
 
@@ -43,49 +41,19 @@ export async function sendIf<T>(mayStart: () => boolean, send: () => Promise<T>)
   return startConditions.run(mayStart, send);
 }
 
-/** Bodies of ACS's identity API are a few kilobytes. */
-const MAX_RESPONSE_BYTES = 1 << 20;
-
-/**
- * Sends the Azure SDK's requests over keep-alive connections, one request at a time on each. Rejects
- * with `ForeignAnswer` when a response is not ACS's own.
- */
+/** Sends the Azure SDK's requests. Rejects with `ForeignAnswer` when a response is not ACS's own. */
 export class UndiciHttpClient implements HttpClient {
-  readonly #agent: Agent;
-
-  constructor(options: { connections: number; timeoutMs: number }) {
-    const { connections, timeoutMs } = options;
-    this.#agent = new Agent({
-      connections,
-      pipelining: 1,
-      allowH2: false,
-      connect: { timeout: timeoutMs },
-      // The signal of the call is its deadline; these would fire before a late answer is read.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      maxResponseSize: MAX_RESPONSE_BYTES,
-    });
-  }
+  constructor(private readonly dispatcher: Dispatcher) {}
 
   async sendRequest(request: PipelineRequest): Promise<PipelineResponse> {
     const progress = { hasStarted: false, mayStart: startConditions.getStore() };
     try {
-      const { pathname, search, origin } = new URL(request.url);
-      const response = await this.#agent.compose(observeStart(progress)).request({
-        origin,
-        path: pathname + search,
-        method: request.method,
-        headers: request.headers.toJSON(),
-        body: textOf(request.body),
+      const answer = await sendAzureRequest(
+        this.dispatcher.compose(observeStart(progress)),
+        request,
         // The SDK passes the AbortSignal that it was given, typed as its own interface.
-        signal: (request.abortSignal as AbortSignal | undefined) ?? null,
-      });
-      const bodyAsText = await response.body.text();
-      const headers = createHttpHeaders();
-      for (const [name, value] of Object.entries(response.headers)) {
-        if (value !== undefined) headers.set(name, String(value));
-      }
-      const answer = { request, status: response.statusCode, headers, bodyAsText };
+        (request.abortSignal as AbortSignal | undefined) ?? null,
+      );
       assertAnswerOfAcs(request, answer);
       const isAbsence = answer.status === 404 || answer.status === 410;
       if (isAbsence && saysIdentityIsMissing(request, answer)) {
@@ -98,12 +66,12 @@ export class UndiciHttpClient implements HttpClient {
         error instanceof AbsentIdentity ||
         error instanceof CallExpired;
       if (isClassified) throw error;
-      throw new NoResponse(progress.hasStarted, codeOf(error));
+      throw new NoResponse(progress.hasStarted, codeOf(error), ProxyFailure.among(error));
     }
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await this.dispatcher.destroy();
   }
 }
 
@@ -127,12 +95,6 @@ function observeStart(progress: {
       onResponseEnd: (...parts) => handler.onResponseEnd?.(...parts),
       onResponseError: (...parts) => handler.onResponseError?.(...parts),
     });
-}
-
-function textOf(body: PipelineRequest['body']): string | null {
-  if (body === undefined || body === null) return null;
-  if (typeof body === 'string') return body;
-  throw new TypeError('the body of a request must be text');
 }
 
 function codeOf(error: unknown): string | undefined {
