@@ -13,6 +13,7 @@ import { azureCredentialSettings, keyVaultSettings } from '#libs/secrets';
 import { tokenIssuanceSettings } from '#libs/token-issuance';
 import { auditLogSettings } from './audit-log-settings.js';
 import { httpSettings } from './http-settings.js';
+import { cloudRule } from './cloud-rule.js';
 import { leaseRule } from './lease-rule.js';
 
 /** Environment variables, by name. */
@@ -43,6 +44,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     auditSettings,
     auditLogSettings,
     leaseRule,
+    cloudRule,
   ];
 }
 

@@ -20,7 +20,10 @@ export class AcsClients {
   readonly #httpClient: UndiciHttpClient;
 
   constructor(
-    settings: Pick<CommunicationServicesSettings, 'connections' | 'timeoutMs'>,
+    private readonly settings: Pick<
+      CommunicationServicesSettings,
+      'connections' | 'timeoutMs' | 'tokenScope'
+    >,
     private readonly secrets: SecretStore,
     private readonly azureCredential: AzureCredential,
     outbound: OutboundHttp,
@@ -74,7 +77,11 @@ export class AcsClients {
     const { endpoint } = resource;
     const client =
       secretVersion === undefined
-        ? new CommunicationIdentityClient(endpoint, marked(this.azureCredential), options)
+        ? new CommunicationIdentityClient(
+            endpoint,
+            marked(this.azureCredential, this.settings.tokenScope),
+            options,
+          )
         : new CommunicationIdentityClient(endpoint, { key: accessKeyOf(resource, value) }, options);
     const connection = { client, secretVersion };
     this.#connections.set(resource.name, connection);
@@ -82,12 +89,15 @@ export class AcsClients {
   }
 }
 
-/** Marks a failed sign-in to Azure, so that it differs from a failed call to ACS. */
-function marked(credential: AzureCredential): Pick<AzureCredential, 'getToken'> {
+/**
+ * Marks a failed sign-in to Azure, so that it differs from a failed call to ACS. The SDK itself knows the
+ * scope of the public cloud only.
+ */
+function marked(credential: AzureCredential, scope: string): Pick<AzureCredential, 'getToken'> {
   return {
-    getToken: async (scopes, options) => {
+    getToken: async (_scopes, options) => {
       try {
-        return await credential.getToken(scopes, options);
+        return await credential.getToken(scope, options);
       } catch (error) {
         throw new CredentialUnavailable(new AzureFault(error));
       }

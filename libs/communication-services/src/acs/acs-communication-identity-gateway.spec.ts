@@ -107,7 +107,7 @@ function start(
   }).get(azureCredentialSettings.key) as AzureCredentialSettings; // the key's own type
   const outbound = new OutboundHttp();
   const clients = new AcsClients(
-    { timeoutMs, connections: 8 },
+    { timeoutMs, connections: 8, tokenScope: 'https://communication.azure.com//.default' },
     secrets,
     new SdkAzureCredential(settings, outbound),
     outbound,

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { azureCloudName } from './azure-clouds.js';
 import { proxySettingsOf, proxyVariables } from '../outbound/proxy-variables.js';
-import { defineSettings, type SettingsOf } from './settings.js';
+import { ADVANCED, defineSettings, type SettingsOf } from './settings.js';
 
-/** The log level of the process, and its proxy. */
+/** The log level of the process, its cloud and its proxy. */
 export const platformSettings = defineSettings(
   'platform',
   z
@@ -13,6 +14,12 @@ export const platformSettings = defineSettings(
         })
         .default('info')
         .describe('the least serious lines that are logged: debug, info, warn, error or silent'),
+      AZURE_CLOUD: azureCloudName
+        .prefault('AzureCloud')
+        .describe(
+          'cloud of Azure, AzureCloud, AzureUSGovernment or AzureChinaCloud; the default of ENTRA_AUTHORITY, AZURE_AUTHORITY_HOST and ACS_TOKEN_SCOPE depends on it',
+        )
+        .meta(ADVANCED),
       ...proxyVariables,
     })
     // The endpoints of managed identities are no settings of this service.

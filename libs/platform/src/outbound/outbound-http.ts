@@ -63,7 +63,7 @@ type OpenTunnel = (request: Dispatcher.ConnectOptions) => Promise<Dispatcher.Con
 /** The connections to the proxy itself, which fail with `ProxyFailure`. */
 function clientOf(proxy: URL, options: object, timeoutMs: number): Dispatcher {
   const pool = new Pool(proxy, options);
-  const open = pool.connect.bind(pool) as OpenTunnel;
+  const open: OpenTunnel = pool.connect.bind(pool);
   const connect: OpenTunnel = async (request) => {
     const fail = (what: string, code: string, cause?: unknown): never => {
       throw new ProxyFailure(proxy, request.path, what, code, cause);

@@ -15,7 +15,7 @@ export interface ConnectProxyOptions {
 /** How the proxy fails: with a status, with no answer, or by closing the connection. */
 export type ProxyFault = number | 'hang' | 'reset';
 
-/** An HTTP proxy for tunnels (RFC 9110, section 9.3.6) that records them, and fails as it is told to. */
+/** An HTTP proxy for tunnels (RFC 9110, section 9.3.6) that records them, and fails on request. */
 export class ConnectProxy {
   /** Host and port of each request for a tunnel, also of refused ones. */
   readonly targets: string[] = [];
