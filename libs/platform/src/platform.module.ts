@@ -3,8 +3,9 @@ import { Registry, collectDefaultMetrics } from 'prom-client';
 import { platformSettings, type PlatformSettings } from './config/platform-settings.js';
 import { ReadinessChecks } from './health/readiness-checks.js';
 import { OutboundHttp } from './outbound/outbound-http.js';
+import { Sweeps } from './time/sweeps.js';
 
-/** The metrics registry, the readiness checks and the way out of the process, for every module. */
+/** The metrics registry, the readiness checks, the sweeps and the way out of the process, for every module. */
 @Global()
 @Module({
   providers: [
@@ -22,7 +23,8 @@ import { OutboundHttp } from './outbound/outbound-http.js';
       inject: [platformSettings.key],
       useFactory: ({ proxies }: PlatformSettings) => new OutboundHttp(proxies),
     },
+    Sweeps,
   ],
-  exports: [Registry, ReadinessChecks, OutboundHttp],
+  exports: [Registry, ReadinessChecks, OutboundHttp, Sweeps],
 })
 export class PlatformModule {}
