@@ -108,11 +108,15 @@ async function outcomeOf(url: string): Promise<unknown> {
     .query<{ ssl: boolean }>(QUERY)
     .then(
       ([row]) => (row?.ssl ? 'TLS' : 'no TLS'),
-      (error: Error) => [error.name, (error.cause as Error).message],
+      (error: unknown) => [(error as Error).name, causeOf(error)],
     );
 }
 
-function unavailable(reason: string) {
+function causeOf(error: unknown): string {
+  return ((error as Error).cause as Error).message;
+}
+
+function unavailable(reason: string): unknown[] {
   return ['DatabaseUnavailable', expect.stringContaining(reason)];
 }
 
@@ -226,7 +230,7 @@ describe('several hosts in DATABASE_URL', () => {
         const write =
           'CREATE TEMPORARY TABLE probe ON COMMIT DROP AS SELECT inet_server_port() AS port';
         await database.query(write).catch(() => undefined);
-        return database.query(PORT).catch((error: Error) => error.name);
+        return database.query(PORT).catch((error: unknown) => (error as Error).name);
       })
       .toEqual([{ port }]);
   });
@@ -278,21 +282,17 @@ describe('a password that changes while the process runs', () => {
     await postgres.execute(`ALTER ROLE rotating PASSWORD 'second'`);
     const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotating'`;
     await postgres.execute(end);
-    const reason = async () =>
-      database.query(role).then(
-        () => 'connected',
-        (error: Error) => (error.cause as Error).message,
-      );
+    const reason = async () => database.query(role).then(() => 'connected', causeOf);
     await expect.poll(reason).toContain('the password is refused (28P01)');
     await rm(passwordFile);
     await expect.poll(reason).toContain('DATABASE_PASSWORD_FILE can not be read (ENOENT)');
     await writeFile(passwordFile, 'second');
     await expect.poll(reason).toBe('connected');
 
-    let asked = 0;
+    let tokenCount = 0;
     const azure = {
       getToken: async () => {
-        asked += 1;
+        tokenCount += 1;
         return Promise.resolve({ token: 'second', expiresOnTimestamp: Date.now() + 3_600_000 });
       },
     };
@@ -304,7 +304,7 @@ describe('a password that changes while the process runs', () => {
     const tls = `?sslmode=verify-full&sslrootcert=${file('ca.pem')}`;
     const encrypted = open(`${url.replace('127.0.0.1', 'localhost')}${tls}`, entra);
     await Promise.all([encrypted.query(role), encrypted.query(role)]);
-    expect(asked).toBeGreaterThan(0);
+    expect(tokenCount).toBeGreaterThan(0);
     const none = source({ getToken: async () => Promise.resolve(null) });
     await expect(open(`${url}${tls}`, none).query(role)).rejects.toMatchObject({
       cause: { message: expect.stringContaining('Entra issues no token for it') },

@@ -20,7 +20,7 @@ const POLL_INTERVAL_MS = 25;
 /** Of RetryProxyHandler in the host. */
 const RETRIES = { max: 10, firstPauseMs: 50, maxPauseMs: 250 };
 const ACTIVITY_TIMEOUT_MS = 240_000;
-/** The host stops itself after so many ends of its handler in a row. */
+/** The host stops itself after this number of consecutive ends of its handler. */
 const MAX_HANDLER_ENDS = 3;
 
 /** Of every function that needs one. */

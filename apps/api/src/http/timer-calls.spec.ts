@@ -56,7 +56,7 @@ describe('TimerCalls', () => {
     });
     expect(run).toHaveBeenCalledTimes(1);
     expect(writeHead).toHaveBeenCalledWith(200, expect.anything());
-    const [[text = ''] = []] = end.mock.calls;
+    const [[text] = ['']] = end.mock.calls;
     expect(JSON.parse(text)).toEqual({ Outputs: {}, Logs: ['sweeps complete'], ReturnValue: null });
   });
 

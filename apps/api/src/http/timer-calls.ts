@@ -28,7 +28,7 @@ const HOST_HEADERS: ReadonlySet<string> = new Set([
  * Runs the sweeps when the timer function of Azure Functions calls, in a process that its host has started.
  *
  * The catch-all function passes callers the whole path space, this path too. Their requests are not
- * recognised here and go on to the router, which has no such route.
+ * recognised here and reach the router, which has no such route.
  */
 export class TimerCalls {
   /** The sweeps have no schedule from now on. */
