@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import {
   ADVANCED,
+  azureCloudOf,
   type CanonicalName,
   canonicalName,
   defineSettings,
@@ -49,8 +50,10 @@ function listOf<T extends z.ZodType<unknown, string>>(
 /** Without effect in app-service mode, in which App Service verifies the tokens. */
 const bearerVariables = {
   ENTRA_AUTHORITY: httpsOrigin()
-    .prefault('https://login.microsoftonline.com')
-    .describe('https address of the Entra cloud that issues the tokens'),
+    .optional()
+    .describe(
+      'https address of the Entra cloud that issues the tokens; default: that of AZURE_CLOUD, https://login.microsoftonline.com',
+    ),
   ENTRA_TOKEN_VERSIONS: listOf(z.enum(['1.0', '2.0'], { error: 'must hold 1.0, 2.0 or both' }))
     .refine((items) => items.length > 0, 'must hold 1.0, 2.0 or both')
     .prefault('2.0')
@@ -205,7 +208,9 @@ const fields = variables.catchall(z.string()).superRefine((values, context) => {
   const { AUTHENTICATION_MODE: mode } = values;
   for (const [name, schema] of Object.entries<z.ZodType>(UNUSED[mode])) {
     // The default, given explicitly, changes nothing in either mode.
-    const isDefault = isDeepStrictEqual(values[name], schema.safeParse(undefined).data);
+    const isDefault =
+      isDeepStrictEqual(values[name], schema.safeParse(undefined).data) ||
+      (name === 'ENTRA_AUTHORITY' && values[name] === azureCloudOf(values).authority);
     if (!isDefault) fault(name, `has no effect in ${mode} mode`);
   }
   if (isAppService && !isBehindAppService(values))
@@ -246,7 +251,7 @@ function entraOf(values: Variables): EntraSettings | undefined {
   if (tenant === undefined || audiences === undefined) return undefined;
   return {
     profile: 'entra',
-    authority: values.ENTRA_AUTHORITY,
+    authority: values.ENTRA_AUTHORITY ?? azureCloudOf(values).authority,
     tenants: [...new Set([tenant, ...values.ENTRA_ALLOWED_TENANT_IDS])],
     versions: [...new Set(values.ENTRA_TOKEN_VERSIONS)],
     audiences: [...audiences],

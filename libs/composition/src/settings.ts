@@ -17,6 +17,7 @@ import {
 import { tokenIssuanceSettings } from '#libs/token-issuance';
 import { auditLogSettings } from './audit-log-settings.js';
 import { httpSettings } from './http-settings.js';
+import { cloudRule } from './cloud-rule.js';
 import { leaseRule } from './lease-rule.js';
 
 /** Environment variables, by name. */
@@ -52,6 +53,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     auditSettings,
     auditLogSettings,
     leaseRule,
+    cloudRule,
   ];
 }
 
