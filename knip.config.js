@@ -19,6 +19,7 @@ export default {
         // Used by their files: a program, and a script that pages load.
         '@sparticuz/chromium',
         '@azure/msal-browser',
+        '@redocly/cli',
         // `npx nest generate` and `npx nest build`, by nest-cli.json.
         '@nestjs/cli',
         '@nestjs/schematics',

@@ -10,7 +10,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Issues an ACS access token for the caller; creates the caller’s identity on first use */
+        /**
+         * Issues an ACS access token for the caller; creates the caller’s identity on first use
+         * @description Requires the permission `CommunicationToken.Issue`.
+         */
         post: operations["me.issueToken"];
         delete?: never;
         options?: never;
@@ -27,7 +30,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Revokes all ACS tokens of the caller; issues none until ACS has confirmed it */
+        /**
+         * Revokes all ACS tokens of the caller; issues none until ACS has confirmed it
+         * @description Requires the permission `CommunicationToken.Issue`.
+         */
         post: operations["me.revokeTokens"];
         delete?: never;
         options?: never;
@@ -44,7 +50,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Signs the caller out: revokes all tokens, and succeeds when there is nothing to revoke */
+        /**
+         * Signs the caller out: revokes all tokens, and succeeds when there is nothing to revoke
+         * @description Requires the permission `CommunicationToken.Issue`.
+         */
         post: operations["me.signOut"];
         delete?: never;
         options?: never;
@@ -63,7 +72,9 @@ export interface paths {
         put?: never;
         /**
          * Exchanges the Entra token of the caller, a Teams user, for an ACS token
-         * @description The token must be of the same user and the same client application as the caller’s access token.
+         * @description Requires the permission `CommunicationToken.Issue`, in a token of a user.
+         *
+         *     The token must be of the same user and the same client application as the caller’s access token.
          */
         post: operations["me.exchangeTeamsToken"];
         delete?: never;
@@ -79,7 +90,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns the communication identity of the caller */
+        /**
+         * Returns the communication identity of the caller
+         * @description Requires the permission `CommunicationToken.Issue`.
+         */
         get: operations["me.identity"];
         put?: never;
         post?: never;
@@ -98,7 +112,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Imports identities, one a line, and answers with one result a line; safe to repeat */
+        /**
+         * Imports identities, one a line, and answers with one result a line; safe to repeat
+         * @description Requires the permission `CommunicationIdentity.ReadWrite.All`.
+         */
         post: operations["identities.import"];
         delete?: never;
         options?: never;
@@ -113,7 +130,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Exports all identities that are not deleted, in the format that an import accepts */
+        /**
+         * Exports all identities that are not deleted, in the format that an import accepts
+         * @description Requires the permission `CommunicationIdentity.Read.All`.
+         */
         get: operations["identities.export"];
         put?: never;
         post?: never;
@@ -130,10 +150,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists and searches identities, oldest first, in pages */
+        /**
+         * Lists and searches identities, oldest first, in pages
+         * @description Requires the permission `CommunicationIdentity.Read.All`.
+         */
         get: operations["identities.list"];
         put?: never;
-        /** Returns the identity of a user, service or bot; creates or links one when there is none (201) */
+        /**
+         * Returns the identity of a user, service or bot; creates or links one when there is none (201)
+         * @description Requires the permission `CommunicationIdentity.ReadWrite.All`.
+         */
         post: operations["identities.create"];
         delete?: never;
         options?: never;
@@ -150,7 +176,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Finds the identities of up to 100 communication user ids */
+        /**
+         * Finds the identities of up to 100 communication user ids
+         * @description Requires the permission `CommunicationIdentity.Read.All`.
+         */
         post: operations["identities.lookUp"];
         delete?: never;
         options?: never;
@@ -167,7 +196,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Deletes all identities of a person, in every ACS resource; 202 until ACS has confirmed all */
+        /**
+         * Deletes all identities of a person, in every ACS resource; 202 until ACS has confirmed all
+         * @description Requires the permission `CommunicationIdentity.ReadWrite.All`.
+         */
         post: operations["identities.erase"];
         delete?: never;
         options?: never;
@@ -182,15 +214,24 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns an identity, also a deleted one */
+        /**
+         * Returns an identity, also a deleted one
+         * @description Requires the permission `CommunicationIdentity.Read.All`.
+         */
         get: operations["identities.read"];
         put?: never;
         post?: never;
-        /** Deletes an identity and its data at ACS; 202 until ACS has confirmed it */
+        /**
+         * Deletes an identity and its data at ACS; 202 until ACS has confirmed it
+         * @description Requires the permission `CommunicationIdentity.ReadWrite.All`.
+         */
         delete: operations["identities.delete"];
         options?: never;
         head?: never;
-        /** Suspends, resumes or renames an identity; suspending revokes all its tokens */
+        /**
+         * Suspends, resumes or renames an identity; suspending revokes all its tokens
+         * @description Requires the permission `CommunicationIdentity.ReadWrite.All`.
+         */
         patch: operations["identities.update"];
         trace?: never;
     };
@@ -203,7 +244,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Issues an ACS access token for an identity of the caller’s tenant */
+        /**
+         * Issues an ACS access token for an identity of the caller’s tenant
+         * @description Requires the permission `CommunicationToken.Issue.All`.
+         */
         post: operations["identityTokens.issue"];
         delete?: never;
         options?: never;
@@ -220,7 +264,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Revokes all ACS tokens of an identity; issues none until ACS has confirmed it */
+        /**
+         * Revokes all ACS tokens of an identity; issues none until ACS has confirmed it
+         * @description Requires the permission `CommunicationToken.Revoke.All`.
+         */
         post: operations["identityTokens.revoke"];
         delete?: never;
         options?: never;
@@ -237,7 +284,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Evaluates the issuance policy in force; issues and counts nothing */
+        /**
+         * Evaluates the issuance policy in force; issues and counts nothing
+         * @description Requires the permission `CommunicationIdentity.Read.All`.
+         */
         post: operations["policy.evaluate"];
         delete?: never;
         options?: never;
@@ -252,7 +302,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Liveness: 200 while the process runs. Restart it when this fails */
+        /**
+         * Liveness: 200 while the process runs. Restart it when this fails
+         * @description Needs no token.
+         */
         get: operations["health.live"];
         put?: never;
         post?: never;
@@ -269,7 +322,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Readiness: 200 when the service can serve requests, otherwise 503 */
+        /**
+         * Readiness: 200 when the service can serve requests, otherwise 503
+         * @description Needs no token.
+         */
         get: operations["health.ready"];
         put?: never;
         post?: never;
@@ -288,7 +344,9 @@ export interface paths {
         };
         /**
          * Searches the log, newest entries first
-         * @description Auditors of other tenants than the home tenant see the entries of their own tenant.
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     Auditors of other tenants than the home tenant see the entries of their own tenant.
          */
         get: operations["audit.search"];
         put?: never;
@@ -306,7 +364,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns one entry, with the bytes that its proof covers */
+        /**
+         * Returns one entry, with the bytes that its proof covers
+         * @description Requires the permission `AuditLog.Read.All`.
+         */
         get: operations["audit.entry"];
         put?: never;
         post?: never;
@@ -325,7 +386,9 @@ export interface paths {
         };
         /**
          * Returns the proof that the log contains an entry, verifiable with the log’s public key
-         * @description A `.tlog-proof` file of C2SP: index, hashes and the newest checkpoint.
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     A `.tlog-proof` file of C2SP: index, hashes and the newest checkpoint.
          */
         get: operations["audit.proof"];
         put?: never;
@@ -345,7 +408,9 @@ export interface paths {
         };
         /**
          * Counts entries by time; home tenant only
-         * @description At most 2000 buckets.
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     At most 2000 buckets.
          */
         get: operations["audit.statistics"];
         put?: never;
@@ -365,7 +430,9 @@ export interface paths {
         };
         /**
          * Streams entries by index, up to the newest one when the export started
-         * @description A body without its last chunk is incomplete: continue with `fromIndex`, one more than the last index received. Every format contains the index of each entry. Every entry arrives at least once.
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     A body without its last chunk is incomplete: continue with `fromIndex`, one more than the last index received. Every format contains the index of each entry. Every entry arrives at least once.
          */
         get: operations["audit.export"];
         put?: never;
@@ -387,7 +454,9 @@ export interface paths {
         put?: never;
         /**
          * Finds the issuance of a leaked token; home tenant only
-         * @description Former fingerprint keys are tried too.
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     Former fingerprint keys are tried too.
          */
         post: operations["audit.trace"];
         delete?: never;
@@ -407,7 +476,9 @@ export interface paths {
         put?: never;
         /**
          * Permanently erases a person’s addresses, user agents and names; home tenant only
-         * @description These values are stored beside the log: entries, hashes and proofs don’t change. Safe to repeat.
+         * @description Requires the permission `AuditLog.Erase.All`.
+         *
+         *     These values are stored beside the log: entries, hashes and proofs don’t change. Safe to repeat.
          */
         post: operations["audit.erase"];
         delete?: never;
@@ -423,7 +494,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A bundle of entries */
+        /**
+         * A bundle of entries
+         * @description Requires the permission `AuditLog.Read.All`.
+         */
         get: operations["log.entries"];
         put?: never;
         post?: never;
@@ -440,7 +514,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest signed checkpoint of the log (C2SP tlog-checkpoint) */
+        /**
+         * The newest signed checkpoint of the log (C2SP tlog-checkpoint)
+         * @description Requires the permission `AuditLog.Read.All`.
+         */
         get: operations["log.checkpoint"];
         put?: never;
         post?: never;
@@ -457,7 +534,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A tile of the log’s hashes */
+        /**
+         * A tile of the log’s hashes
+         * @description Requires the permission `AuditLog.Read.All`.
+         */
         get: operations["log.tile"];
         put?: never;
         post?: never;
@@ -476,7 +556,9 @@ export interface paths {
         };
         /**
          * The log’s public keys, one verifier key a line (C2SP signed-note)
-         * @description A retired key is followed by ` until <size>` and counts for checkpoints up to that size only. Verifiers that don’t trust the service obtain the keys another way, or pin those of the first visit.
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     A retired key is followed by ` until <size>` and counts for checkpoints up to that size only. Verifiers that don’t trust the service obtain the keys another way, or pin those of the first visit.
          */
         get: operations["log.keys"];
         put?: never;
@@ -592,7 +674,7 @@ export interface components {
             /** @description Default: the caller’s own, the only one allowed. */
             tenant?: string;
         };
-        ErasureReport: {
+        IdentityErasure: {
             /** @description Whether ACS has confirmed all deletions. If not, the service continues in the background. */
             isComplete: boolean;
             /** @description How long ACS may still accept tokens issued before. */
@@ -823,7 +905,7 @@ export interface components {
             /** @description Such as the number of the person’s request. Recorded in the log. */
             reason?: string;
         };
-        ErasureResponse: {
+        PersonalDataErasure: {
             /** @description Number of erased rows; 0 when they were erased before. */
             erasedRows: number;
             auditEntry: {
@@ -842,11 +924,44 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        TokenRequest: {
+            /**
+             * @description Default: those of the policy.
+             * @example [
+             *       "voip"
+             *     ]
+             */
+            scopes?: string[];
+            /**
+             * @description Default: that of the policy.
+             * @example 60
+             */
+            expiresInMinutes?: number;
+        };
     };
     responses: never;
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description The id of the request in the log, also as `requestId` of problem details. */
+        "X-Request-Id": string;
+        /** @description Seconds. A repeat after them can succeed; an earlier one can not. */
+        "Retry-After": number;
+        /** @description A `Bearer` challenge (RFC 6750). With `claims`, the claims request for Entra ID in base64. */
+        "WWW-Authenticate": string;
+        /** @description When the limit for requests is reached: the seconds until it allows some again. */
+        RateLimit: string;
+        /** @description When the limit for requests is reached: the limit and its window. */
+        "RateLimit-Policy": string;
+        /** @description The version of the identity, for `If-Match`. */
+        ETag: string;
+        /** @description The first day on which ACS stops to support a scope of the token (RFC 8594). */
+        Sunset: string;
+        /** @description The day for each such scope: a dictionary of RFC 9651. */
+        "Token-Scope-Sunset": string;
+        /** @description Pages about these scopes, with `rel="sunset"`. */
+        Link: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -860,26 +975,17 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Default: those of the policy.
-                     * @example [
-                     *       "voip"
-                     *     ]
-                     */
-                    scopes?: string[];
-                    /**
-                     * @description Default: that of the policy.
-                     * @example 60
-                     */
-                    expiresInMinutes?: number;
-                };
+                "application/json": components["schemas"]["TokenRequest"];
             };
         };
         responses: {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Sunset: components["headers"]["Sunset"];
+                    "Token-Scope-Sunset": components["headers"]["Token-Scope-Sunset"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -889,6 +995,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -898,6 +1005,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -907,6 +1016,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -916,6 +1026,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -925,6 +1036,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -934,6 +1046,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -943,6 +1056,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -952,6 +1069,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -972,6 +1091,7 @@ export interface operations {
             /** @description Success. */
             202: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -981,6 +1101,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -990,6 +1111,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -999,6 +1122,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1008,6 +1132,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1017,6 +1142,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1026,6 +1152,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1035,6 +1165,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1055,6 +1187,7 @@ export interface operations {
             /** @description Success. */
             202: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1064,6 +1197,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1073,6 +1207,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1082,6 +1218,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1091,6 +1228,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1100,6 +1238,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1109,6 +1251,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1133,6 +1277,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1142,6 +1287,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1151,6 +1297,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1160,6 +1308,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1169,6 +1318,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1178,6 +1328,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1187,6 +1338,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1196,6 +1348,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1205,6 +1361,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1225,6 +1383,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1234,6 +1393,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1243,6 +1403,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1252,6 +1414,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1261,6 +1424,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1270,6 +1434,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1279,6 +1447,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1309,6 +1479,7 @@ export interface operations {
             /** @description One JSON object a line. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1318,6 +1489,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1327,6 +1499,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1336,6 +1510,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1345,6 +1520,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1354,6 +1530,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1363,6 +1540,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1372,6 +1553,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1392,6 +1575,7 @@ export interface operations {
             /** @description One JSON object a line. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1401,6 +1585,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1410,6 +1595,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1419,6 +1606,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1428,6 +1616,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1437,6 +1629,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1467,6 +1661,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1476,6 +1671,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1485,6 +1681,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1494,6 +1692,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1503,6 +1702,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1512,6 +1715,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1536,6 +1741,8 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1545,6 +1752,8 @@ export interface operations {
             /** @description Success. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1554,6 +1763,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1563,6 +1773,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1572,6 +1784,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1581,6 +1794,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1590,6 +1804,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1599,6 +1814,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1608,6 +1824,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1617,6 +1837,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1641,6 +1863,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1650,6 +1873,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1659,6 +1883,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1668,6 +1894,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1677,6 +1904,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1686,6 +1914,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1695,6 +1924,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1704,6 +1937,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1728,24 +1963,27 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErasureReport"];
+                    "application/json": components["schemas"]["IdentityErasure"];
                 };
             };
             /** @description Success. */
             202: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErasureReport"];
+                    "application/json": components["schemas"]["IdentityErasure"];
                 };
             };
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1755,6 +1993,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1764,6 +2004,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1773,6 +2014,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1782,6 +2024,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1791,6 +2034,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1800,6 +2044,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1809,6 +2057,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1831,6 +2081,8 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1840,6 +2092,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1849,6 +2102,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1858,6 +2113,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1867,6 +2123,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1876,6 +2133,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1885,6 +2146,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1910,6 +2173,8 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1919,6 +2184,8 @@ export interface operations {
             /** @description Success. */
             202: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1928,6 +2195,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1937,6 +2205,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1946,6 +2216,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1955,6 +2226,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1964,6 +2236,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1973,6 +2246,7 @@ export interface operations {
             /** @description The identity has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1982,6 +2256,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1991,6 +2269,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2020,6 +2300,8 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2029,6 +2311,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2038,6 +2321,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2047,6 +2332,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2056,6 +2342,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2065,6 +2352,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2074,6 +2362,7 @@ export interface operations {
             /** @description The identity has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2083,6 +2372,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2092,6 +2382,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2101,6 +2392,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2110,6 +2405,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2129,26 +2426,17 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Default: those of the policy.
-                     * @example [
-                     *       "voip"
-                     *     ]
-                     */
-                    scopes?: string[];
-                    /**
-                     * @description Default: that of the policy.
-                     * @example 60
-                     */
-                    expiresInMinutes?: number;
-                };
+                "application/json": components["schemas"]["TokenRequest"];
             };
         };
         responses: {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Sunset: components["headers"]["Sunset"];
+                    "Token-Scope-Sunset": components["headers"]["Token-Scope-Sunset"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2158,6 +2446,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2167,6 +2456,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2176,6 +2467,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2185,6 +2477,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2194,6 +2487,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2203,6 +2497,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2212,6 +2507,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2221,6 +2517,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2230,6 +2530,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2252,6 +2554,7 @@ export interface operations {
             /** @description Success. */
             202: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2261,6 +2564,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2270,6 +2574,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2279,6 +2585,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2288,6 +2595,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2297,6 +2605,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2306,6 +2615,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2315,6 +2628,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2339,6 +2654,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2348,6 +2664,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2357,6 +2674,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2366,6 +2685,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2375,6 +2695,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2384,6 +2705,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2393,6 +2715,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2402,6 +2728,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2422,6 +2750,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2442,6 +2771,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2451,6 +2781,8 @@ export interface operations {
             /** @description Not ready. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2499,6 +2831,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2508,6 +2841,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2517,6 +2851,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2526,6 +2862,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2535,6 +2872,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2544,6 +2885,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2566,6 +2909,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2575,6 +2919,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2584,6 +2929,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2593,6 +2940,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2602,6 +2950,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2611,6 +2960,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2620,6 +2973,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2642,6 +2997,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2651,6 +3007,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2660,6 +3017,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2669,6 +3028,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2678,6 +3038,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2687,6 +3048,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2696,6 +3061,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2725,6 +3092,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2734,6 +3102,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2743,6 +3112,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2752,6 +3123,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2761,6 +3133,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2770,6 +3146,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2794,6 +3172,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2805,6 +3184,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2814,6 +3194,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2823,6 +3205,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2832,6 +3215,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2841,6 +3228,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2865,6 +3254,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2874,6 +3264,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2883,6 +3274,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2892,6 +3285,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2901,6 +3295,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2910,6 +3305,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2919,6 +3315,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2928,6 +3328,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2952,15 +3354,17 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErasureResponse"];
+                    "application/json": components["schemas"]["PersonalDataErasure"];
                 };
             };
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2970,6 +3374,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2979,6 +3385,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2988,6 +3395,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2997,6 +3405,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3006,6 +3415,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3015,6 +3425,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3024,6 +3438,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3037,8 +3453,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description such as `0/x001/234` or `0/x001/234.p/8` */
-                path: unknown;
+                /** @description such as `0/x001/234` or `0/x001/234.p/8`, its slashes as they are */
+                path: string;
             };
             cookie?: never;
         };
@@ -3047,6 +3463,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3056,6 +3473,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3065,6 +3483,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3074,6 +3494,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3083,6 +3504,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3092,6 +3514,7 @@ export interface operations {
             /** @description It is no longer stored. */
             410: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3101,6 +3524,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3110,6 +3537,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3130,6 +3559,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3139,6 +3569,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3148,6 +3579,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3157,6 +3590,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3166,6 +3600,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3175,6 +3613,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3188,8 +3628,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description such as `0/x001/234` or `0/x001/234.p/8` */
-                path: unknown;
+                /** @description such as `0/x001/234` or `0/x001/234.p/8`, its slashes as they are */
+                path: string;
             };
             cookie?: never;
         };
@@ -3198,6 +3638,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3207,6 +3648,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3216,6 +3658,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3225,6 +3669,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3234,6 +3679,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3243,6 +3689,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3252,6 +3702,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3272,6 +3724,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3281,6 +3734,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3290,6 +3744,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3299,6 +3755,7 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3308,6 +3765,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3317,6 +3778,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
