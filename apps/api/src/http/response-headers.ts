@@ -16,8 +16,7 @@ export const RESPONSE_HEADERS = {
   },
   'WWW-Authenticate': {
     description:
-      'A `Bearer` challenge (RFC 6750). With `claims`, the claims request for Entra ID in base64.',
-    required: true,
+      'A `Bearer` challenge (RFC 6750): with each 401, and with a 403 for a missing permission. With `claims`, the claims request for Entra ID in base64.',
     schema: { type: 'string' },
   },
   RateLimit: {
@@ -53,6 +52,7 @@ const OF_ALL: readonly ResponseHeader[] = ['X-Request-Id'];
 
 const OF_STATUS: Readonly<Record<number, readonly ResponseHeader[]>> = {
   401: ['WWW-Authenticate'],
+  403: ['WWW-Authenticate'],
   429: ['Retry-After', 'RateLimit', 'RateLimit-Policy'],
   503: ['Retry-After'],
 };
