@@ -68,6 +68,11 @@ describe('providersFile', () => {
       /no other members/,
     ],
     [
+      'a tenant for Entra in capitals, whose people would be others',
+      [{ ...google, provider: 'AAD' }],
+      /no other members/,
+    ],
+    [
       'a provider twice',
       [google, { ...google, provider: 'GOOGLE', tenant: 'x' }],
       /each provider once/,

@@ -72,10 +72,11 @@ const provider = strict({
 });
 
 /** Tenant, subject, kind and roles of callers of Entra are in their claims. */
-const entra = strict({ provider: z.literal(ENTRA), permissions: strict({ client }) });
+const entraName = z.string().toLowerCase().pipe(z.literal(ENTRA));
+const entra = strict({ provider: entraName, permissions: strict({ client }) });
 
 const entry = z.unknown().transform((value, context) => {
-  const isEntra = z.looseObject({ provider: z.literal(ENTRA) }).safeParse(value).success;
+  const isEntra = z.looseObject({ provider: entraName }).safeParse(value).success;
   const { data, error } = (isEntra ? entra : provider).safeParse(value);
   if (data !== undefined) return data;
   for (const { path, message } of error.issues)
