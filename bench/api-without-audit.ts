@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { PostgresAuditTrail } from '#libs/audit';
 
-// eslint-disable-next-line @typescript-eslint/unbound-method -- called with its object below
+// oxlint-disable-next-line typescript/unbound-method -- called with its object below
 const { recordAll } = PostgresAuditTrail.prototype;
 PostgresAuditTrail.prototype.recordAll = async function (events, change) {
   if (change) return recordAll.call(this, events, change);

@@ -26,7 +26,6 @@ beforeAll(async () => {
   const environment = { ...placeholderEnvironment, DATABASE_URL: database.serviceUrl };
   host = await NestFactory.createApplicationContext(
     CallCenterModule.forRoot(environment, { replace: memoryPorts() }),
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class and takes literals
     { logger: false, abortOnError: false },
   );
 });

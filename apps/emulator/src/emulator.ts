@@ -36,6 +36,7 @@ export interface EmulatorOptions {
   /** 0, the default, is a free port. */
   readonly ports?: {
     readonly entra?: number;
+    readonly entraHttp?: number;
     readonly acs?: number;
     readonly acsSecond?: number;
     readonly keyVault?: number;
@@ -68,6 +69,8 @@ export interface AcsResourceAddress {
 /** A running emulator. URLs have no trailing slash. */
 export interface Emulator {
   readonly entraUrl: string;
+  /** The same Entra ID over plain HTTP, on loopback only: for browsers, which don't trust the CA. */
+  readonly entraHttpUrl: string;
   readonly acsUrl: string;
   readonly keyVaultUrl: string;
   /** The value for `IDENTITY_ENDPOINT`. */
@@ -128,7 +131,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 
   const faults = new Faults();
   const journal = new Journal();
-  const urls = { entra: '', keyVault: '', control: '' };
+  const urls = { entra: '', entraHttp: '', keyVault: '', control: '' };
   const acsUrls = new Map<string, string>();
   const entra = new Entra(signingKeys, () => urls.entra);
   const acsResources = Object.entries(ACS_RESOURCE_IDS).map(
@@ -151,9 +154,14 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const start = async (
     service: ServiceName,
     port: number | undefined,
-    serverOptions: Pick<ServiceServerOptions, 'routes' | 'headersFor' | 'isJournaled'>,
+    {
+      isPlain = false,
+      ...serverOptions
+    }: Pick<ServiceServerOptions, 'routes' | 'headersFor' | 'isJournaled'> & {
+      /** Plain HTTP, on loopback only. */
+      readonly isPlain?: boolean;
+    },
   ): Promise<string> => {
-    const isPlain = service === 'control' || service === 'managed-identity';
     const server = new ServiceServer({
       service,
       faults,
@@ -169,7 +177,11 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 
   try {
     const { ports = {} } = options;
-    urls.entra = await start('entra', ports.entra, { routes: entra.routes() });
+    urls.entra = await start('entra', ports.entra, { routes: entra.routes(() => urls.entra) });
+    urls.entraHttp = await start('entra', ports.entraHttp, {
+      isPlain: true,
+      routes: entra.routes(() => urls.entraHttp),
+    });
     urls.keyVault = await start('key-vault', ports.keyVault, {
       routes: keyVault.routes(),
       headersFor: (request) => KeyVault.headersFor(request),
@@ -193,6 +205,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     }
     const managedIdentity = new ManagedIdentity(entra, managedIdentityHeader);
     const managedIdentityUrl = await start('managed-identity', ports.managedIdentity, {
+      isPlain: true,
       routes: managedIdentity.routes(),
     });
     const control = new Control({
@@ -200,6 +213,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       ...{ connectionString, keyVault, secrets },
     });
     urls.control = await start('control', ports.control, {
+      isPlain: true,
       routes: control.routes(),
       isJournaled: (operation) => operation === 'redirected',
     });
@@ -218,6 +232,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     });
     return {
       entraUrl: urls.entra,
+      entraHttpUrl: urls.entraHttp,
       acsUrl: acsUrls.get('main') ?? '',
       keyVaultUrl: urls.keyVault,
       managedIdentityUrl: `${managedIdentityUrl}/msi/token`,

@@ -10,6 +10,7 @@ interface Flags {
   readonly publicHost?: string;
   readonly allowRemote?: true;
   readonly entraPort: number;
+  readonly entraHttpPort: number;
   readonly acsPort: number;
   readonly acsSecondPort: number;
   readonly keyVaultPort: number;
@@ -40,6 +41,7 @@ const flags = new Command('acs-identity-emulator')
   .option('--public-host <name>', 'host name in URLs and in the certificate (default: --host)')
   .option('--allow-remote', 'allow a --host that other machines can reach')
   .addOption(portOption('--entra-port', 'Entra ID'))
+  .addOption(portOption('--entra-http-port', 'Entra ID without TLS, on 127.0.0.1'))
   .addOption(portOption('--acs-port', 'ACS, first resource'))
   .addOption(portOption('--acs-second-port', 'ACS, second resource'))
   .addOption(portOption('--key-vault-port', 'Key Vault'))
@@ -65,6 +67,7 @@ try {
     ...(flags.publicHost === undefined ? {} : { publicHost: flags.publicHost }),
     ports: {
       entra: flags.entraPort,
+      entraHttp: flags.entraHttpPort,
       acs: flags.acsPort,
       acsSecond: flags.acsSecondPort,
       keyVault: flags.keyVaultPort,
@@ -88,10 +91,11 @@ try {
 }
 
 function summary(emulator: Emulator): string {
-  const { entraUrl, tenantId, acsResources, keyVaultUrl, managedIdentityUrl, controlUrl, caFile } =
-    emulator;
+  const { entraUrl, entraHttpUrl, tenantId, acsResources } = emulator;
+  const { keyVaultUrl, managedIdentityUrl, controlUrl, caFile } = emulator;
   const lines = [
     ['Entra ID', `${entraUrl}/${tenantId}`],
+    ['Entra, browsers', `${entraHttpUrl}/${tenantId}`],
     ...acsResources.map(({ name, url }) => [`ACS (${name})`, url]),
     ['Key Vault', keyVaultUrl],
     ['Managed identity', managedIdentityUrl],

@@ -165,6 +165,7 @@ describe('authenticationSettings', () => {
       { ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'c1', AUTHENTICATION_MODE: 'app-service' },
     ],
     ['a proxy that is not a network', { TRUSTED_PROXIES: '10.0.0.0/33' }],
+    ['a header that has no such name', { CLIENT_ADDRESS_HEADER: 'client ip' }],
     ['issuers that are not JSON', { TRUSTED_ISSUERS: '[{' }],
     ['a missing file', { TRUSTED_ISSUERS: '/nowhere/issuers.json' }],
     ['an issuer with an unknown member', trusting({ ...issuer, audience: 'a' })],

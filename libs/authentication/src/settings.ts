@@ -35,6 +35,9 @@ const network = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** Overwrites the forwarding headers of each request, and is all that reaches the port of its handler. */
+const FUNCTIONS_HOST = { address: '127.0.0.1', family: 4, prefix: 32 } as const;
+
 /** Comma-separated values of one schema. */
 function listOf<T extends z.ZodType<unknown, string>>(
   item: T,
@@ -175,7 +178,15 @@ const variables = z.object({
   TRUSTED_PROXIES: listOf(network)
     .prefault('')
     .describe(
-      'addresses or networks of the proxies whose X-Forwarded-For header is trusted, such as 10.0.0.0/8, separated by commas; the header is ignored if empty',
+      'addresses or networks of the proxies whose X-Forwarded-For header is trusted, such as 10.0.0.0/8, separated by commas; the header is ignored if empty; the host of Azure Functions is always trusted by its handler',
+    ),
+  CLIENT_ADDRESS_HEADER: z
+    .string()
+    .regex(/^[\w-]{1,64}$/, 'must be the name of a header')
+    .transform((name) => name.toLowerCase())
+    .prefault('x-forwarded-for')
+    .describe(
+      'header in which the trusted proxies pass the address of the client, instead of X-Forwarded-For; callers must not be able to set it',
     ),
   ...builtInVariables,
   ...bearerVariables,
@@ -190,7 +201,7 @@ const UNUSED = {
 
 type Variables = z.output<typeof variables>;
 
-/** `catchall` lets the check read the platform's own variables, which are no settings of this service. */
+/** `catchall` lets variables of Azure's platforms be read here, which are no settings of this library. */
 const fields = variables.catchall(z.string()).superRefine((values, context) => {
   const fault = (variable: string, message: string): void => {
     context.addIssue({ code: 'custom', path: [variable], message });
@@ -233,7 +244,8 @@ export const authenticationSettings = defineSettings('authentication', fields, (
   requestsPerMinute: values.AUTHENTICATION_REQUESTS_PER_MINUTE,
   rejectionEntriesPerMinute: values.AUTHENTICATION_REFUSAL_ENTRIES_PER_MINUTE,
   denialWindowMs: values.AUTHENTICATION_REFUSAL_WINDOW_SECONDS * 1_000,
-  trustedProxies: blockList(values.TRUSTED_PROXIES),
+  trustedProxies: blockList([...values.TRUSTED_PROXIES, ...functionsHostOf(values)]),
+  clientAddressHeader: values.CLIENT_ADDRESS_HEADER,
 }));
 
 export type AuthenticationSettings = SettingsOf<typeof authenticationSettings>;
@@ -276,6 +288,13 @@ function platformFault(values: Variables & Record<string, unknown>): string | un
     return undefined;
   const other = isContainerApp ? '; in Azure Container Apps, set container-apps' : '';
   return `app-service requires Azure App Service with authentication enabled (WEBSITE_AUTH_ENABLED is not True)${other}`;
+}
+
+/** The host of Azure Functions, where it has started the process; it sets this variable. */
+function functionsHostOf(
+  values: Variables & Record<string, unknown>,
+): readonly (typeof FUNCTIONS_HOST)[] {
+  return values.FUNCTIONS_CUSTOMHANDLER_PORT === undefined ? [] : [FUNCTIONS_HOST];
 }
 
 /** Two issuers or providers with one tenant could impersonate each other's users. */

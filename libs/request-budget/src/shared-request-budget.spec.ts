@@ -360,6 +360,33 @@ describe('SharedRequestBudget', () => {
     await expect(during(clock, budget.acquire(issue))).rejects.toMatchObject({ status: 429 });
   });
 
+  it('reports all ended calls before it is closed, also those whose report is under way', async () => {
+    const clock = new ManualClock(1_800_000_000_000);
+    const store = new MemoryWindowStore(clock);
+    let isSlow = false as boolean; // changes below
+    let underWay = 0;
+    const slowStore: WindowStore = {
+      update: async (...change) => {
+        underWay += 1;
+        if (isSlow) await clock.sleep(1_000);
+        return store.update(...change).finally(() => (underWay -= 1));
+      },
+    };
+    const limits = { limit: 3, windowMs: 2_000, maxWaitMs: 5_000 };
+    const stopping = replica(clock, limits, slowStore);
+    const permits = await Promise.all([1, 2, 3].map(async () => stopping.acquire(issue)));
+    isSlow = true;
+    for (const permit of permits) permit.release();
+    for (let ms = 0; ms < 500 && underWay === 0; ms += 10) await clock.advance(10);
+    expect(underWay, 'a report of ended calls').toBe(1);
+    await during(clock, stopping.beforeApplicationShutdown(), 10);
+    expect(underWay, 'reports after it is closed').toBe(0);
+
+    const other = replica(clock, limits, store);
+    const next = Promise.all([1, 2, 3].map(async () => other.acquire(issue)));
+    await expect(during(clock, next, 10)).resolves.toHaveLength(3);
+  });
+
   it('reconciles rarely when calls are few', async () => {
     const clock = new ManualClock();
     const store = new MemoryWindowStore(clock);

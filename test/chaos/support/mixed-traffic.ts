@@ -37,6 +37,7 @@ export class MixedTraffic {
     private readonly prng: Prng,
   ) {
     const token = (): CheckedRequest => this.tokenRequest(this.prng.below(PEOPLE));
+    /* oxlint-disable typescript/unbound-method -- bound below */
     this.#requests = [
       ...[token, token, token, token, token, token],
       ...[this.#identity, this.#revoke, this.#teams, this.#create, this.#create, this.#list],
@@ -51,6 +52,7 @@ export class MixedTraffic {
       ],
       ...[this.#live, this.#metrics],
     ].map((request) => request.bind(this));
+    /* oxlint-enable typescript/unbound-method */
   }
 
   get people(): number {

@@ -14,6 +14,7 @@ export interface OperatorOptions {
  * Starts a part of the service in this process, works with it and stops it. Reads the environment
  * variables of the api.
  *
+ * @param variables default: those of this process
  * @throws InvalidSettings when a variable that the part reads is missing or malformed
  */
 export async function withPart<T>(
@@ -21,16 +22,16 @@ export async function withPart<T>(
   databaseUrl: string,
   composition: CompositionOptions,
   work: (service: INestApplicationContext) => Promise<T>,
+  variables = process.env,
 ): Promise<T> {
   const environment = {
     DATABASE_TIMEOUT_MS: '60000',
-    ...process.env,
+    ...variables,
     DATABASE_URL: databaseUrl,
     // Standard output is for results, and failures are thrown.
     LOG_LEVEL: 'silent',
   };
   const module = ServiceModule.forPart(part, environment, composition);
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class and takes literals
   const service = await NestFactory.createApplicationContext(module, {
     logger: false,
     abortOnError: false,

@@ -16,7 +16,7 @@ export abstract class Authenticator {
    * Whether the browser added the credentials on its own, as it adds cookies, also to requests of pages
    * of other sites. Such a request has to prove where it comes from if it changes something.
    */
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- adapters with cookies read it
+  // oxlint-disable-next-line no-unused-vars -- adapters with cookies read it
   usesCookies(request: HttpRequest): boolean {
     return false;
   }

@@ -5,7 +5,7 @@ import { readLines } from './line-reader.js';
 
 async function imported(...chunks: (string | Buffer)[]): Promise<(ImportItem | LineFault)[]> {
   const items: (ImportItem | LineFault)[] = [];
-  // eslint-disable-next-line @typescript-eslint/require-await -- as a stream gives them
+  // oxlint-disable-next-line typescript/require-await -- as a stream gives them
   async function* bytes(): AsyncGenerator<Uint8Array> {
     for (const chunk of chunks) yield Buffer.from(chunk);
   }

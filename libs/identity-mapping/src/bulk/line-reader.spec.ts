@@ -4,7 +4,7 @@ import { MAX_LINE_BYTES, readLines, type StreamLimits, StreamTooLong } from './l
 
 async function linesOf(chunks: readonly string[], limits?: Partial<StreamLimits>) {
   const lines = [];
-  // eslint-disable-next-line @typescript-eslint/require-await -- as a stream gives them
+  // oxlint-disable-next-line typescript/require-await -- as a stream gives them
   async function* bytes(): AsyncGenerator<Uint8Array> {
     for (const chunk of chunks) yield Buffer.from(chunk);
   }

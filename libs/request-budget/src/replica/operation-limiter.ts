@@ -12,6 +12,8 @@ import { WindowReporter } from './window-reporter.js';
 
 /** Longest pause between two reconciliations while requests are queued. */
 const MAX_PAUSE_MS = 250;
+/** Why a pause ends early. Without a reason, each request would cost an exception. */
+const WOKEN = 'woken';
 
 export interface OperationLimits extends WindowLimits {
   /** The longest that a request is queued. */
@@ -45,7 +47,9 @@ export class OperationLimiter {
   readonly #prefetchCount: number;
   /** Ends the pause between two reconciliations. */
   #wake = new AbortController();
-  #isDraining = false;
+  /** The reconciliations in progress. */
+  #draining: Promise<void> | undefined;
+  #isClosed = false;
   #wantsPrefetch = false;
   /** Whether the last reconciliation left capacity, and when there is some otherwise. */
   #capacity = { isFree: true, nextAt: 0 };
@@ -69,7 +73,9 @@ export class OperationLimiter {
     });
     this.#reporter = new WindowReporter(this.#permits, {
       ...{ key, limits, replicaId, store, clock },
-      onDue: () => void this.#drain(),
+      onDue: () => {
+        this.#drain();
+      },
     });
   }
 
@@ -121,22 +127,29 @@ export class OperationLimiter {
     };
     this.#queue.enqueue(waiter);
     signal?.addEventListener('abort', abort);
-    if (this.#capacity.isFree) this.#wake.abort();
-    void this.#drain();
+    if (this.#capacity.isFree) this.#wake.abort(WOKEN);
+    this.#drain();
     return promise;
   }
 
-  /** Rejects queued requests and returns unused permits to the window. */
+  /** Rejects queued requests, and returns unused permits to the window once no report is under way. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#rejectAll(new BudgetExhausted(1));
-    this.#wake.abort();
+    this.#wake.abort(WOKEN);
+    await this.#draining;
     await this.#reporter.close(this.#queue);
   }
 
   /** Reconciles for as long as requests are queued; one at a time. */
-  async #drain(): Promise<void> {
-    if (this.#isDraining) return;
-    this.#isDraining = true;
+  #drain(): void {
+    this.#draining ??= this.#reconcileAll().finally(() => {
+      this.#draining = undefined;
+      this.#reporter.schedule();
+    });
+  }
+
+  async #reconcileAll(): Promise<void> {
     try {
       do {
         const hasMore = await this.#reconcile();
@@ -149,16 +162,13 @@ export class OperationLimiter {
       );
     } catch (error) {
       this.#rejectAll(error);
-    } finally {
-      this.#isDraining = false;
-      this.#reporter.schedule();
     }
   }
 
   /** @returns whether the next reconciliation would grant more at once */
   async #reconcile(): Promise<boolean> {
     const { arrivals } = this.#queue;
-    const hasPrefetch = this.#wantsPrefetch || this.#queue.interactive > 0;
+    const hasPrefetch = !this.#isClosed && (this.#wantsPrefetch || this.#queue.interactive > 0);
     this.#wantsPrefetch = false;
     const allocation = await this.#reporter.send(this.#queue, {
       prefetch: hasPrefetch ? this.#prefetchCount : 0,
@@ -237,13 +247,13 @@ export class OperationLimiter {
     const fields = { ...this.key, ...(seconds !== undefined && { retryAfterSeconds: seconds }) };
     this.dependencies.logger.warn(fields, 'azure communication services limits our requests');
     this.#reporter.throttled = seconds === undefined ? {} : { retryAfterMs: seconds * 1000 };
-    this.#wake.abort();
-    void this.#drain();
+    this.#wake.abort(WOKEN);
+    this.#drain();
   }
 
   #prefetch(): void {
     this.#wantsPrefetch = true;
-    void this.#drain();
+    this.#drain();
   }
 
   /** Whether unused permits are held for which other replicas queue. */
