@@ -13,7 +13,11 @@ type SchemaObject = Extract<ApiBodyOptions, { schema: unknown }>['schema'] & {
 
 /** Who may call an endpoint: holders of a permission, or everyone for a reason. */
 type Access =
-  | { readonly permission: Permission; readonly delegatedOnly?: boolean }
+  | {
+      readonly permission: Permission;
+      readonly delegatedOnly?: boolean;
+      readonly changesState?: boolean;
+    }
   | { readonly publicBecause: string };
 
 /** The request and responses of an endpoint, as the OpenAPI document shows them. */
@@ -90,9 +94,7 @@ export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
   const isProtected = 'permission' in endpoint;
   const allProblems = new Set([...problems, ...(isProtected ? GUARD_PROBLEMS : [])]);
   return applyDecorators(
-    isProtected
-      ? RequirePermission(endpoint.permission, { delegatedOnly: endpoint.delegatedOnly ?? false })
-      : Public(endpoint.publicBecause),
+    isProtected ? RequirePermission(endpoint.permission, endpoint) : Public(endpoint.publicBecause),
     DeclareWorkload(endpoint.workload),
     ApiOperation({
       summary,
