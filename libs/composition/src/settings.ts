@@ -12,6 +12,7 @@ import {
 import { azureCredentialSettings, keyVaultSettings } from '#libs/secrets';
 import { tokenIssuanceSettings } from '#libs/token-issuance';
 import { auditLogSettings } from './audit-log-settings.js';
+import { compatibilitySettings } from './compatibility-settings.js';
 import { httpSettings } from './http-settings.js';
 import { leaseRule } from './lease-rule.js';
 
@@ -33,6 +34,7 @@ export const COMMAND_LINE_VARIABLES: readonly string[] = [
 export function settingsOver(adapterSettings: readonly Settings[]): readonly Settings[] {
   return [
     httpSettings,
+    compatibilitySettings,
     platformSettings,
     databaseSettings,
     authenticationSettings,

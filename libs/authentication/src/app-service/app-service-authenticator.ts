@@ -82,7 +82,7 @@ export class AppServiceAuthenticator extends Authenticator {
       'cnf',
     );
     const { azp: clientApp, ...caller } = parse(callerClaims, singleClaims(claims));
-    const { tenants, audiences, clientApps, botClientApps } = this.entra;
+    const { tenants, audiences, clientApps } = this.entra;
     if (!tenants.includes(caller.tid)) throw mismatch('tenant-not-allowed', tenants, caller.tid);
     if (!isAmong(caller.aud, audiences)) throw mismatch('audience', audiences, caller.aud);
     if (clientApps.length > 0 && !clientApps.includes(clientApp))
@@ -92,7 +92,7 @@ export class AppServiceAuthenticator extends Authenticator {
       .map(({ val }) => val);
     return entraPrincipal(
       { ...caller, clientApp, ...(roles.length > 0 && { roles }) },
-      botClientApps,
+      this.entra,
     );
   }
 }
