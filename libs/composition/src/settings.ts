@@ -28,6 +28,8 @@ export const COMMAND_LINE_VARIABLES: readonly string[] = [
   'AUDIT_PUBLIC_KEY',
   'DATABASE_OWNER_URL',
   'DATABASE_SERVICE_ROLE',
+  'GRAPH_SCOPE',
+  'GRAPH_URL',
 ];
 
 /** The settings of the whole service, part by part. @param adapterSettings those of its adapters */
