@@ -9,6 +9,7 @@ export default {
         'examples/**/*.spec.ts',
         'test/mutation/{vitest.config.ts,ignore-messages.mjs}',
         'test/chaos/{run-all,faults,audit-tamper,audit-crash,first-calls,pauses,identity-crash,identity-race,mapping-tamper,storm,token-differential}.ts',
+        'test/samples/published-clients.ts',
         'bench/{api-without-audit,audit,bulkheads,bulkheads-flood,identity-scale,path,start,storm,token-verification,transparency-log}.ts',
         'scripts/{write-documents.ts,check-prose.mjs}',
       ],
