@@ -2,6 +2,7 @@
 const arrows = {
   platform: [],
   'transparency-log': [],
+  client: [],
   secrets: ['platform'],
   audit: ['transparency-log', 'secrets', 'platform'],
   authentication: ['audit', 'platform'],
@@ -102,6 +103,13 @@ export default {
       severity: 'error',
       from: { path: '^libs/transparency-log/', pathNot: tests },
       to: { pathNot: ['^libs/transparency-log/', '^(node:)?crypto$'] },
+    },
+    {
+      name: 'client-is-for-browsers',
+      comment: 'It uses what browsers and Node both have, and no package; the hook uses React.',
+      severity: 'error',
+      from: { path: '^libs/client/', pathNot: tests },
+      to: { pathNot: ['^libs/client/', 'node_modules/(@types/)?react/'] },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {

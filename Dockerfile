@@ -2,6 +2,7 @@ FROM node:24-bookworm-slim AS development
 WORKDIR /service
 COPY package.json package-lock.json .npmrc ./
 COPY apps/emulator/package.json apps/emulator/
+COPY libs/client/package.json libs/client/
 COPY libs/transparency-log/package.json libs/transparency-log/
 RUN npm ci
 COPY . .

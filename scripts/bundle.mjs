@@ -5,11 +5,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'rolldown';
+import { outside } from './bundle-externals.mjs';
 
 const fingerprintFile = 'dist/bin/input.sha256';
-
-/** Loaded from node_modules: they read files of their package, or must exist only once. */
-const outside = [/^typeorm(\/|$)/, 'reflect-metadata', 'swagger-ui-dist'];
 
 /** Optional packages of our dependencies, which are not installed. */
 const absent = [
@@ -22,7 +20,7 @@ async function bundle(name, input) {
   await build({
     input: { [name]: input },
     platform: 'node',
-    external: [...outside, ...absent],
+    external: [...outside.map((name) => new RegExp(`^${name}(/|$)`)), ...absent],
     treeshake: {
       // Our modules have no side effects: of a library's index, only what is used is bundled.
       moduleSideEffects: [{ test: /[\\/]dist[\\/](apps|libs)[\\/]/, sideEffects: false }],
@@ -42,11 +40,12 @@ async function bundle(name, input) {
   });
 }
 
-/** Of all that the bundles are made of: our compiled code, the versions of packages, and this script. */
+/** Of all that the bundles are made of: our compiled code, the versions of packages, and these scripts. */
 function fingerprint() {
   const hash = createHash('sha256');
   const compiled = globSync('dist/{apps,libs}/**/*.{js,json}').sort();
-  for (const file of [...compiled, 'package-lock.json', 'scripts/bundle.mjs']) {
+  const scripts = globSync('scripts/bundle*.mjs').sort();
+  for (const file of [...compiled, 'package-lock.json', ...scripts]) {
     hash.update(`${file}\0`).update(readFileSync(file));
   }
   return hash.digest('hex');

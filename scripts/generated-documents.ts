@@ -1,3 +1,4 @@
+import openapiTS, { astToString } from 'openapi-typescript';
 import { serviceSettings } from '#libs/composition';
 import type { Variable } from '#libs/platform';
 import { createApi } from '../apps/api/src/create-api.js';
@@ -9,14 +10,21 @@ import { placeholderEnvironment } from './placeholder-environment.js';
 export async function generatedDocuments(): Promise<Readonly<Record<string, string>>> {
   const app = await createApi(placeholderEnvironment);
   try {
+    const openApi = `${JSON.stringify(openApiDocument(app), null, 2)}\n`;
     return {
-      'docs/openapi.json': `${JSON.stringify(openApiDocument(app), null, 2)}\n`,
+      'docs/openapi.json': openApi,
+      'libs/client/src/api.ts': await typesOf(openApi),
       'docs/configuration.md': configurationPage(),
       'docs/cli.md': commandLinePage(),
     };
   } finally {
     await app.close();
   }
+}
+
+/** The types of the client's requests and responses. */
+async function typesOf(openApi: string): Promise<string> {
+  return `// Generated from docs/openapi.json by \`npm run documents\`.\n\n${astToString(await openapiTS(openApi))}`;
 }
 
 function configurationPage(): string {

@@ -138,6 +138,8 @@ describe('COMMAND_LINE_VARIABLES', () => {
     };
     visit(createProgram());
     const ofTheApi = serviceSettings.flatMap(({ variables }) => variables.map(({ name }) => name));
+    // Read beside the option of the address.
+    if (read.has('DATABASE_OWNER_URL')) read.add('DATABASE_OWNER_PASSWORD_FILE');
     const own = [...read].filter((name) => !ofTheApi.includes(name));
     expect(own.sort()).toEqual([...COMMAND_LINE_VARIABLES].sort());
   });

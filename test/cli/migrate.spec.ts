@@ -29,6 +29,38 @@ describe('acs-identity migrate', () => {
     }
   });
 
+  it.each([
+    ['the table schema_migration', 'LOCK TABLE schema_migration'],
+    ['another migration', `SELECT pg_advisory_xact_lock(hashtext('acs-identity migrate'))`],
+  ])(
+    'names %s that it waits for and who keeps it, and gives up with the remedy',
+    async (what, sql) => {
+      const keeper = new pg.Client({
+        connectionString: database.ownerUrl,
+        application_name: 'nightly report',
+      });
+      await keeper.connect();
+      try {
+        await keeper.query('BEGIN');
+        await keeper.query(sql);
+        const { rows } = await keeper.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+        const { code, stderr } = await acsIdentity(['migrate', '--wait', '2'], {
+          environment: {
+            DATABASE_OWNER_URL: database.ownerUrl,
+            DATABASE_SERVICE_ROLE: 'identity_service',
+          },
+        });
+        const who = `pid ${rows[0]?.pid} (identity_owner, nightly report, idle in transaction), query since 20`;
+        expect(stderr).toContain(`The migration waits for ${what}, kept by ${who}`);
+        expect(stderr).toContain('The migration gave up after 2 s');
+        expect(stderr).toContain('migrate again, or wait longer with --wait <seconds>');
+        expect(code).toBe(1);
+      } finally {
+        await keeper.end();
+      }
+    },
+  );
+
   it('prints how to create the service’s role when it is missing', async () => {
     const { code, stderr } = await acsIdentity(['migrate'], {
       environment: {

@@ -103,9 +103,10 @@ describe.runIf(isLinux)('the local environment', { timeout: 180_000 }, () => {
     const run = copy.run([process.execPath, copy.main], { hasInput: true });
     run.child.stdin?.end();
     await copy.untilReady(run);
-    const { emulator, apiUrl, caFile } = z
+    const { emulator, apiUrl, sampleUrl, caFile } = z
       .object({
         apiUrl: z.string(),
+        sampleUrl: z.string(),
         caFile: z.string(),
         emulator: z.record(z.string(), z.string()),
       })
@@ -114,6 +115,7 @@ describe.runIf(isLinux)('the local environment', { timeout: 180_000 }, () => {
     for (const text of [...Object.values(emulator), apiUrl, `NODE_EXTRA_CA_CERTS=${caFile}`]) {
       expect(run.output()).toContain(text);
     }
+    expect(run.output()).toContain(`Ready: open ${sampleUrl}, and sign in`);
     expect(run.output()).toContain('erin (AuditLog.Erase.All)');
     const token = copy.run([
       process.execPath,

@@ -94,8 +94,8 @@ async function openImport(url: string, lines: readonly string[]) {
 async function fillLog(entryCount: number): Promise<void> {
   const log = await openTestLog(service().database.serviceUrl, {
     origin: 'localhost/acs-identity',
-    timeoutMs: 20_000,
-    databaseTimeoutMs: 20_000,
+    timeoutMs: 60_000,
+    databaseTimeoutMs: 60_000,
   });
   for (let done = 0; done < entryCount; done += 5_000) {
     await log.trail.recordAll(Array.from({ length: 5_000 }, (_, nth) => issued(done + nth)));

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { promisify } from 'node:util';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll } from 'vitest';
 import type { Emulator } from '../../apps/emulator/src/index.js';
 import { repositoryRoot } from './root.js';
@@ -24,30 +24,34 @@ const STEP_TIMEOUT_MS = 20_000;
  * It protects people as any browser does: of the flags that @sparticuz/chromium recommends, none is used,
  * because they switch the same-origin policy off.
  *
- * @param emulator whose certificate it trusts; called when the browser starts
+ * @param emulator whose certificate it trusts; called when the browser starts. Default: it trusts as any browser
  * @returns a function that opens a page in a profile of its own, to be called inside specs
  */
-export function runningBrowser(emulator: () => TrustedServer): () => Promise<Page> {
+export function runningBrowser(
+  emulator?: () => TrustedServer,
+): (options?: BrowserContextOptions) => Promise<Page> {
   let home: string | undefined;
   let browser: Browser | undefined;
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'acs-identity-browser-'));
-    browser = await launch(home, await keyHashOf(emulator()));
+    const args = emulator
+      ? [`--ignore-certificate-errors-spki-list=${await keyHashOf(emulator())}`]
+      : [];
+    browser = await launch(home, args);
   }, 120_000);
   afterAll(async () => {
     await browser?.close();
     if (home !== undefined) await rm(home, { recursive: true, force: true });
   });
-  return async () => {
+  return async (options) => {
     if (!browser) throw new Error('the browser has not been started');
-    const context = await browser.newContext();
+    const context = await browser.newContext(options);
     context.setDefaultTimeout(STEP_TIMEOUT_MS);
     return context.newPage();
   };
 }
 
-async function launch(home: string, keyHash: string): Promise<Browser> {
-  const args = [`--ignore-certificate-errors-spki-list=${keyHash}`];
+async function launch(home: string, args: string[]): Promise<Browser> {
   // The package has the program of this platform only.
   if (process.platform !== 'linux' || process.arch !== 'x64')
     return chromium.launch({ channel: 'chrome', args });

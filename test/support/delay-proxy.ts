@@ -4,6 +4,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export interface DelayProxyOptions {
   /** Port of the server on 127.0.0.1. */
   readonly targetPort: number;
+  /** Loopback address to listen on. Default: 127.0.0.1. */
+  readonly host?: string;
   /** Milliseconds by which each message is late, in both directions. Default: 0. */
   readonly delayMs?: number;
 }
@@ -33,7 +35,7 @@ export class DelayProxy {
   /** Starts on a free port of 127.0.0.1. Call `stop` at the end. */
   static async start(options: DelayProxyOptions): Promise<DelayProxy> {
     const proxy = new DelayProxy(options);
-    proxy.#server.listen(0, '127.0.0.1');
+    proxy.#server.listen(0, options.host ?? '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
   }

@@ -4,7 +4,7 @@ import { chmod, cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/prom
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { compileCache, repositoryRoot } from './root.js';
 
 export interface Run {
@@ -72,9 +72,12 @@ export class ProjectCopy implements AsyncDisposable {
     return { child, output: () => output, ended };
   }
 
-  /** Waits until the local environment has started. */
+  /** Waits until the local environment has started, in hooks too. */
   async untilReady(run: Run): Promise<void> {
-    await expect.poll(() => run.output(), { timeout: 100_000 }).toContain('Ready: ');
+    const isReady = (): void => {
+      expect(run.output()).toContain('Ready: ');
+    };
+    await vi.waitFor(isReady, { timeout: 100_000, interval: 100 });
   }
 
   /** Waits until no process that was started here, or by such a one, is running. */

@@ -48,7 +48,8 @@ export class Service {
     readonly emulator: Emulator,
     readonly database: TestDatabase,
     private readonly directory: string,
-    private readonly environment: Readonly<Record<string, string | undefined>>,
+    /** Of its api processes. */
+    readonly environment: Readonly<Record<string, string | undefined>>,
   ) {}
 
   /** Starts everything on free ports. Call `stop` at the end. */

@@ -1,5 +1,5 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AuditModule } from '#libs/audit';
 import { AuthenticationGuard, AuthenticationModule } from '#libs/authentication';
 import { type CompositionOptions, type Environment, ServiceModule } from '#libs/composition';
@@ -10,7 +10,6 @@ import { CompatibilityModule } from './compatibility/compatibility.module.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
 import { ClockGuard } from './http/clock.guard.js';
 import { HttpBoundary } from './http/http-boundary.js';
-import { HttpDrain } from './http/http-drain.js';
 import { HttpDrainModule } from './http/http-drain.module.js';
 import { HttpMetrics } from './http/http-metrics.js';
 import { validationPipe } from './http/validation.pipe.js';
@@ -23,7 +22,7 @@ import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
 import { PolicyController } from './policy/policy.controller.js';
 import { ArrivalGuard } from './workload/arrival.guard.js';
-import { WorkloadInterceptor } from './workload/workload.interceptor.js';
+import { WorkloadGuard } from './workload/workload.guard.js';
 
 /** How a host's HTTP service differs from the default one. */
 export interface ApiOptions extends CompositionOptions {
@@ -47,12 +46,11 @@ export interface ApiOptions extends CompositionOptions {
     HttpBoundary,
     HttpMetrics,
     NdjsonBodyParser,
-    { provide: APP_INTERCEPTOR, useExisting: HttpDrain },
     // In this order.
     { provide: APP_GUARD, useClass: ArrivalGuard },
     { provide: APP_GUARD, useClass: ClockGuard },
     { provide: APP_GUARD, useExisting: AuthenticationGuard },
-    { provide: APP_INTERCEPTOR, useClass: WorkloadInterceptor },
+    { provide: APP_GUARD, useClass: WorkloadGuard },
     { provide: APP_FILTER, useClass: ProblemDetailsFilter },
     { provide: APP_PIPE, useFactory: validationPipe },
   ],

@@ -5,7 +5,7 @@ import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { assertEveryRouteDeclaresAccess } from '#libs/authentication';
 import { type Environment, httpSettings, type HttpSettings } from '#libs/composition';
-import { Logger } from '#libs/platform';
+import { Logger, Sweeps } from '#libs/platform';
 import { ApiModule, type ApiOptions } from './api.module.js';
 import { CrossOriginRequests } from './http/cross-origin-requests.js';
 import { browserAccessOf } from './http/open-to-browsers.js';
@@ -15,15 +15,25 @@ import { NestLogger } from './http/nest-logger.js';
 import { HttpBoundary } from './http/http-boundary.js';
 import { useStrictJsonBodies } from './http/json-body-parser.js';
 import { listenOnEveryAddress } from './http/listen-on-every-address.js';
+import { TimerCalls } from './http/timer-calls.js';
 import { openApiDocument } from './operations/openapi-document.js';
 import { stopOnSignals } from './stop-on-signals.js';
+import { inPieces } from './workload/json-pieces.js';
 
 /** A client has sent the headers of its request by then. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
-/** Ends the requests before Nest calls the first shutdown hook. */
-class DrainingAdapter extends FastifyAdapter {
+/** Ends the requests before Nest calls the first shutdown hook, and sends long lists piece by piece. */
+class ApiAdapter extends FastifyAdapter {
   drain: (() => Promise<void>) | undefined;
+
+  override reply(
+    response: Parameters<FastifyAdapter['reply']>[0],
+    body: unknown,
+    status?: number,
+  ): ReturnType<FastifyAdapter['reply']> {
+    return super.reply(response, inPieces(body), status);
+  }
 
   // oxlint-disable-next-line typescript/no-misused-promises -- Nest awaits it, although its type does not say so
   override async beforeClose(): Promise<void> {
@@ -44,7 +54,7 @@ export async function createApi(
   environment: Environment,
   options?: ApiOptions,
 ): Promise<NestFastifyApplication> {
-  const adapter = new DrainingAdapter({
+  const adapter = new ApiAdapter({
     bodyLimit: MAX_BODY_BYTES,
     clientErrorHandler: () => undefined, // the boundary has the listener
     forceCloseConnections: 'idle',
@@ -86,8 +96,9 @@ export async function createApi(
     .attach(
       server,
       new CrossOriginRequests(settings.allowedOrigins, browserAccessOf(app), app.get(Logger)),
+      settings.isFunctionsHandler ? new TimerCalls(app.get(Sweeps), app.get(Logger)) : undefined,
     );
-  listenOnEveryAddress(server, settings.host);
+  listenOnEveryAddress(server, settings.host, app.get(Logger));
   const drain = app.get(HttpDrain);
   drain.attach(server);
   adapter.drain = async () => drain.drain();

@@ -37,6 +37,7 @@ export interface EmulatorOptions {
   /** 0, the default, is a free port. */
   readonly ports?: {
     readonly entra?: number;
+    readonly entraHttp?: number;
     readonly acs?: number;
     readonly acsSecond?: number;
     readonly keyVault?: number;
@@ -70,6 +71,8 @@ export interface AcsResourceAddress {
 /** A running emulator. URLs have no trailing slash. */
 export interface Emulator {
   readonly entraUrl: string;
+  /** The same Entra ID over plain HTTP, on loopback only: for browsers, which don't trust the CA. */
+  readonly entraHttpUrl: string;
   readonly acsUrl: string;
   readonly keyVaultUrl: string;
   /** Microsoft Graph, without a version. Tokens are for `https://graph.microsoft.com`. */
@@ -132,7 +135,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 
   const faults = new Faults();
   const journal = new Journal();
-  const urls = { entra: '', keyVault: '', graph: '', control: '' };
+  const urls = { entra: '', entraHttp: '', keyVault: '', graph: '', control: '' };
   const acsUrls = new Map<string, string>();
   const entra = new Entra(signingKeys, () => urls.entra);
   const acsResources = Object.entries(ACS_RESOURCE_IDS).map(
@@ -156,9 +159,14 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const start = async (
     service: ServiceName,
     port: number | undefined,
-    serverOptions: Pick<ServiceServerOptions, 'routes' | 'headersFor' | 'isJournaled'>,
+    {
+      isPlain = false,
+      ...serverOptions
+    }: Pick<ServiceServerOptions, 'routes' | 'headersFor' | 'isJournaled'> & {
+      /** Plain HTTP, on loopback only. */
+      readonly isPlain?: boolean;
+    },
   ): Promise<string> => {
-    const isPlain = service === 'control' || service === 'managed-identity';
     const server = new ServiceServer({
       service,
       faults,
@@ -174,7 +182,11 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 
   try {
     const { ports = {} } = options;
-    urls.entra = await start('entra', ports.entra, { routes: entra.routes() });
+    urls.entra = await start('entra', ports.entra, { routes: entra.routes(() => urls.entra) });
+    urls.entraHttp = await start('entra', ports.entraHttp, {
+      isPlain: true,
+      routes: entra.routes(() => urls.entraHttp),
+    });
     urls.keyVault = await start('key-vault', ports.keyVault, {
       routes: keyVault.routes(),
       headersFor: (request) => KeyVault.headersFor(request),
@@ -199,6 +211,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     urls.graph = await start('graph', ports.graph, { routes: graph.routes() });
     const managedIdentity = new ManagedIdentity(entra, managedIdentityHeader);
     const managedIdentityUrl = await start('managed-identity', ports.managedIdentity, {
+      isPlain: true,
       routes: managedIdentity.routes(),
     });
     const control = new Control({
@@ -206,6 +219,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       ...{ connectionString, graph, keyVault, secrets },
     });
     urls.control = await start('control', ports.control, {
+      isPlain: true,
       routes: control.routes(),
       isJournaled: (operation) => operation === 'redirected',
     });
@@ -224,6 +238,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     });
     return {
       entraUrl: urls.entra,
+      entraHttpUrl: urls.entraHttp,
       acsUrl: acsUrls.get('main') ?? '',
       keyVaultUrl: urls.keyVault,
       graphUrl: urls.graph,

@@ -10,6 +10,7 @@ interface Flags {
   readonly publicHost?: string;
   readonly allowRemote?: true;
   readonly entraPort: number;
+  readonly entraHttpPort: number;
   readonly acsPort: number;
   readonly acsSecondPort: number;
   readonly keyVaultPort: number;
@@ -41,6 +42,7 @@ const flags = new Command('acs-identity-emulator')
   .option('--public-host <name>', 'host name in URLs and in the certificate (default: --host)')
   .option('--allow-remote', 'allow a --host that other machines can reach')
   .addOption(portOption('--entra-port', 'Entra ID'))
+  .addOption(portOption('--entra-http-port', 'Entra ID without TLS, on 127.0.0.1'))
   .addOption(portOption('--acs-port', 'ACS, first resource'))
   .addOption(portOption('--acs-second-port', 'ACS, second resource'))
   .addOption(portOption('--key-vault-port', 'Key Vault'))
@@ -67,6 +69,7 @@ try {
     ...(flags.publicHost === undefined ? {} : { publicHost: flags.publicHost }),
     ports: {
       entra: flags.entraPort,
+      entraHttp: flags.entraHttpPort,
       acs: flags.acsPort,
       acsSecond: flags.acsSecondPort,
       keyVault: flags.keyVaultPort,
@@ -91,18 +94,11 @@ try {
 }
 
 function summary(emulator: Emulator): string {
-  const {
-    entraUrl,
-    tenantId,
-    acsResources,
-    keyVaultUrl,
-    graphUrl,
-    managedIdentityUrl,
-    controlUrl,
-    caFile,
-  } = emulator;
+  const { entraUrl, entraHttpUrl, tenantId, acsResources } = emulator;
+  const { keyVaultUrl, graphUrl, managedIdentityUrl, controlUrl, caFile } = emulator;
   const lines = [
     ['Entra ID', `${entraUrl}/${tenantId}`],
+    ['Entra, browsers', `${entraHttpUrl}/${tenantId}`],
     ...acsResources.map(({ name, url }) => [`ACS (${name})`, url]),
     ['Key Vault', keyVaultUrl],
     ['Microsoft Graph', graphUrl],

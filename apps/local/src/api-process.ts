@@ -31,6 +31,8 @@ export const PROJECT_FOLDER = projectFolder();
 const BUNDLED_API = builtFile('bin/api.js');
 /** Stops the program that Node preloads it into when the supervisor has ended. */
 export const STOP_WITH_SUPERVISOR = builtFile('apps/local/src/stop-with-supervisor.js');
+/** What `npm run build` bundles of the sample page. */
+export const SAMPLE_PAGE = builtFile('sample');
 /** What the compiler leaves: rewritten file by file, with source maps. */
 export const COMPILED_API = builtFile('apps/api/src/main.js');
 

@@ -19,7 +19,7 @@ const { values: options } = parseArgs({
 });
 
 /**
- * `npm start`: PostgreSQL, the emulator and the api on loopback, until Ctrl-C.
+ * `npm start`: PostgreSQL, the emulator, the api and the sample page on loopback, until Ctrl-C.
  *
  * `--watch` compiles after every change and restarts the api. `--inspect` opens the api's debugger
  * port, 9229.
@@ -70,11 +70,13 @@ async function start(): Promise<void> {
     await folder.writePorts(ports);
     console.log('Starting PostgreSQL …');
     // After the checks above, which answer at once: they load most of the code.
-    const [{ startLocalDatabase }, { startEmulator }, { apiEnvironment }] = await Promise.all([
-      import('./postgres/local-database.js'),
-      import('../../emulator/src/index.js'),
-      import('./api-environment.js'),
-    ]);
+    const [{ startLocalDatabase }, { startEmulator }, { apiEnvironment }, { startSamplePage }] =
+      await Promise.all([
+        import('./postgres/local-database.js'),
+        import('../../emulator/src/index.js'),
+        import('./api-environment.js'),
+        import('./sample-page.js'),
+      ]);
     const database = await startLocalDatabase(folder, process.env.DATABASE_URL, ports.postgres);
     closers.push(async () => database.stop());
     console.log('Starting the emulator of Entra ID, ACS and Key Vault …');
@@ -82,11 +84,13 @@ async function start(): Promise<void> {
     closers.push(async () => emulator.stop());
     if (options.watch) closers.push(startCompiler().stop);
     console.log('Starting the api …');
+    const sampleUrl = `http://localhost:${ports.sample}`;
     const api = await startApi(
       {
         ...shellEnvironment(),
         ...apiEnvironment(emulator, database.serviceUrl),
         PORT: String(port),
+        ALLOWED_ORIGINS: [process.env.ALLOWED_ORIGINS ?? '', sampleUrl].filter(Boolean).join(),
         LOCAL_SUPERVISOR_PROCESS_ID: String(process.pid),
       },
       processOptions(),
@@ -97,10 +101,14 @@ async function start(): Promise<void> {
       if (!state.isStopping) console.error(`The api ended unexpectedly, with exit code ${code}.`);
       await stop(1);
     });
+    const sample = await startSamplePage({ port: ports.sample, apiUrl: api.url, emulator });
+    closers.push(async () => sample.stop());
     const environment = {
       apiUrl: api.url,
+      sampleUrl,
       emulator: {
         entra: emulator.entraUrl,
+        entraHttp: emulator.entraHttpUrl,
         acs: emulator.acsUrl,
         keyVault: emulator.keyVaultUrl,
         control: emulator.controlUrl,

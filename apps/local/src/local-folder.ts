@@ -9,8 +9,12 @@ import { DEFAULT_PORTS, type LocalPorts } from './local-ports.js';
 /** `.local/environment.json`: what a script needs to call the running environment. Scripts rely on it. */
 export interface LocalEnvironment {
   readonly apiUrl: string;
+  /** The sample page. */
+  readonly sampleUrl: string;
   readonly emulator: {
     readonly entra: string;
+    /** For browsers: without TLS. */
+    readonly entraHttp: string;
     readonly acs: string;
     readonly keyVault: string;
     readonly control: string;
@@ -36,6 +40,9 @@ const portsShape = z.strictObject({
   managedIdentity: z.int(),
   control: z.int(),
   postgres: z.int(),
+  // Absent in the files of older releases.
+  sample: z.int().default(DEFAULT_PORTS.sample),
+  entraHttp: z.int().default(DEFAULT_PORTS.entraHttp),
 });
 const passwordsShape = z.strictObject({
   superuser: z.string(),

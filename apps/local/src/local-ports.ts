@@ -10,6 +10,8 @@ export interface LocalPorts {
   readonly managedIdentity: number;
   readonly control: number;
   readonly postgres: number;
+  readonly sample: number;
+  readonly entraHttp: number;
 }
 
 /** Ports of the first start. None is in the range that systems give to outgoing connections. */
@@ -21,6 +23,8 @@ export const DEFAULT_PORTS: LocalPorts = {
   managedIdentity: 3444,
   control: 3445,
   postgres: 3446,
+  sample: 3447,
+  entraHttp: 3448,
 };
 
 /** Keeps the ports of different services apart. */
@@ -35,12 +39,20 @@ export async function freePorts(wanted: LocalPorts): Promise<LocalPorts> {
   return ports;
 }
 
+/** Whether no program listens on a port of `localhost`, which browsers take for both addresses. */
 async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1');
+  return (await isFreeOf('127.0.0.1', port)) && (await isFreeOf('::1', port));
+}
+
+async function isFreeOf(address: string, port: number): Promise<boolean> {
+  const server = createServer().listen(port, address);
   try {
     await once(server, 'listening');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return false;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EADDRINUSE') return false;
+    // A machine without IPv6.
+    if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') return true;
     throw error;
   }
   server.close();

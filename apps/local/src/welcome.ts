@@ -2,14 +2,17 @@ import type { LocalEnvironment } from './local-folder.js';
 
 /** What `npm start` prints when everything runs. */
 export function welcome(environment: LocalEnvironment): string {
-  const { apiUrl, emulator, tenantId, caFile, databaseUrl } = environment;
+  const { apiUrl, sampleUrl, emulator, tenantId, caFile, databaseUrl } = environment;
   const database = new URL(databaseUrl);
   database.password = '';
   return `
-Ready: ${apiUrl} (routes: ${apiUrl}/docs). Ctrl-C stops everything; the data remain in .local/.
+Ready: open ${sampleUrl}, and sign in as Alice Adams: the page shows her token.
+
+The api is ${apiUrl} (routes: ${apiUrl}/docs). Ctrl-C stops everything; the data remain in .local/.
 This is for development: Entra ID, ACS and Key Vault are emulated.
 
   Entra ID        ${emulator.entra}/${tenantId}/v2.0
+  for browsers    ${emulator.entraHttp}/${tenantId}/v2.0
   ACS             ${emulator.acs}
   Key Vault       ${emulator.keyVault}
   Emulator        ${emulator.control} (control API)
@@ -20,9 +23,9 @@ The same ports are used at the next start. To trust the certificates of the emul
 
   Node.js:  export NODE_EXTRA_CA_CERTS=${caFile}
   curl:     curl --cacert ${caFile} ${emulator.entra}/${tenantId}/v2.0/.well-known/openid-configuration
-  browser:  docs/local-environment.md#trusting-the-ca
+  browser:  docs/local-environment.md#trusting-the-ca (the sample page needs no trust)
 
-Try it in another terminal:
+The same token without a browser, in another terminal:
 
   curl -X POST ${apiUrl}/v1/me/tokens \\
     -H "authorization: Bearer $(npm run -s token -- alice)" \\

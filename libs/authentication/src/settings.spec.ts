@@ -103,6 +103,7 @@ describe('authenticationSettings', () => {
     ['an alias that is a permission', { ENTRA_ISSUE_SCOPE_ALIASES: 'AuditLog.Read.All' }],
     ['an alias that is no scope', { ENTRA_ISSUE_SCOPE_ALIASES: 'api://a/access as' }],
     ['a proxy that is not a network', { TRUSTED_PROXIES: '10.0.0.0/33' }],
+    ['a header that has no such name', { CLIENT_ADDRESS_HEADER: 'client ip' }],
     ['issuers that are not JSON', { TRUSTED_ISSUERS: '[{' }],
     ['a missing file', { TRUSTED_ISSUERS: '/nowhere/issuers.json' }],
     ['an issuer with an unknown member', trusting({ ...issuer, audience: 'a' })],

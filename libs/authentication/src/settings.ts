@@ -39,6 +39,9 @@ const network = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** Overwrites the forwarding headers of each request, and is all that reaches the port of its handler. */
+const FUNCTIONS_HOST = { address: '127.0.0.1', family: 4, prefix: 32 } as const;
+
 /** Comma-separated values of one schema. */
 function listOf<T extends z.ZodType<unknown, string>>(
   item: T,
@@ -178,7 +181,15 @@ const variables = z.object({
   TRUSTED_PROXIES: listOf(network)
     .prefault('')
     .describe(
-      'addresses or networks of the proxies whose X-Forwarded-For header is trusted, such as 10.0.0.0/8, separated by commas; the header is ignored if empty',
+      'addresses or networks of the proxies whose X-Forwarded-For header is trusted, such as 10.0.0.0/8, separated by commas; the header is ignored if empty; the host of Azure Functions is always trusted by its handler',
+    ),
+  CLIENT_ADDRESS_HEADER: z
+    .string()
+    .regex(/^[\w-]{1,64}$/, 'must be the name of a header')
+    .transform((name) => name.toLowerCase())
+    .prefault('x-forwarded-for')
+    .describe(
+      'header in which the trusted proxies pass the address of the client, instead of X-Forwarded-For; callers must not be able to set it',
     ),
   ...appServiceVariables,
   ...bearerVariables,
@@ -189,7 +200,7 @@ const UNUSED = { bearer: appServiceVariables, 'app-service': bearerVariables } a
 
 type Variables = z.output<typeof variables>;
 
-/** `catchall` lets the check read App Service's own variables, which are no settings of this service. */
+/** `catchall` lets variables of Azure's platforms be read here, which are no settings of this library. */
 const fields = variables.catchall(z.string()).superRefine((values, context) => {
   const fault = (variable: string, message: string): void => {
     context.addIssue({ code: 'custom', path: [variable], message });
@@ -231,7 +242,8 @@ export const authenticationSettings = defineSettings('authentication', fields, (
   requestsPerMinute: values.AUTHENTICATION_REQUESTS_PER_MINUTE,
   rejectionEntriesPerMinute: values.AUTHENTICATION_REFUSAL_ENTRIES_PER_MINUTE,
   denialWindowMs: values.AUTHENTICATION_REFUSAL_WINDOW_SECONDS * 1_000,
-  trustedProxies: blockList(values.TRUSTED_PROXIES),
+  trustedProxies: blockList([...values.TRUSTED_PROXIES, ...functionsHostOf(values)]),
+  clientAddressHeader: values.CLIENT_ADDRESS_HEADER,
 }));
 
 export type AuthenticationSettings = SettingsOf<typeof authenticationSettings>;
@@ -262,6 +274,13 @@ function isBehindAppService(values: Variables & Record<string, unknown>): boolea
   if (values.AUTHENTICATION_APP_SERVICE_OVERRIDE !== undefined) return true;
   const { WEBSITE_AUTH_ENABLED: isOn, WEBSITE_INSTANCE_ID: instance } = values;
   return typeof instance === 'string' && typeof isOn === 'string' && /^true$/i.test(isOn);
+}
+
+/** The host of Azure Functions, where it has started the process; it sets this variable. */
+function functionsHostOf(
+  values: Variables & Record<string, unknown>,
+): readonly (typeof FUNCTIONS_HOST)[] {
+  return values.FUNCTIONS_CUSTOMHANDLER_PORT === undefined ? [] : [FUNCTIONS_HOST];
 }
 
 /** Two issuers with one tenant could impersonate each other's users. */

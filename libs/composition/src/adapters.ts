@@ -20,7 +20,14 @@ import {
   type CommunicationServicesSettings,
 } from '#libs/communication-services';
 import { IdentityMap, PostgresIdentityMapModule } from '#libs/identity-mapping';
-import { Clock, Logger, PinoLoggerModule, type Settings, SystemClockModule } from '#libs/platform';
+import {
+  Clock,
+  DatabaseCredential,
+  Logger,
+  PinoLoggerModule,
+  type Settings,
+  SystemClockModule,
+} from '#libs/platform';
 import {
   PostgresWindowStoreModule,
   RequestBudget,
@@ -31,6 +38,8 @@ import {
   AzureCredential,
   AzureCredentialModule,
   azureCredentialSettings,
+  DatabaseCredentialModule,
+  databaseCredentialSettings,
   KeyVaultModule,
   keyVaultSettings,
   SecretStore,
@@ -63,6 +72,11 @@ export const adapters: readonly Adapter[] = [
     ports: [AzureCredential],
     modules: [AzureCredentialModule],
     settings: [azureCredentialSettings],
+  },
+  {
+    ports: [DatabaseCredential],
+    modules: [DatabaseCredentialModule],
+    settings: [databaseCredentialSettings],
   },
   { ports: [CommunicationIdentityGateway], modules: [AcsModule] },
   {

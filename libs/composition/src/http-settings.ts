@@ -11,6 +11,12 @@ export const httpSettings = defineSettings(
       .string()
       .default('localhost')
       .describe('address that the api listens on; 0.0.0.0 inside a container'),
+    FUNCTIONS_CUSTOMHANDLER_PORT: integer(1, 65_535)
+      .optional()
+      .describe(
+        'set by the host of Azure Functions: the api then listens on this port of 127.0.0.1, whatever PORT and HOST are, and leaves its sweeps to the timer function',
+      )
+      .meta(ADVANCED),
     ALLOWED_ORIGINS: webOrigins()
       .prefault('')
       .describe(
@@ -45,8 +51,10 @@ export const httpSettings = defineSettings(
       .meta(ADVANCED),
   }),
   (variables) => ({
-    port: variables.PORT,
-    host: variables.HOST,
+    port: variables.FUNCTIONS_CUSTOMHANDLER_PORT ?? variables.PORT,
+    host: variables.FUNCTIONS_CUSTOMHANDLER_PORT === undefined ? variables.HOST : '127.0.0.1',
+    /** Whether a host of Azure Functions has started the process, and is all that reaches it. */
+    isFunctionsHandler: variables.FUNCTIONS_CUSTOMHANDLER_PORT !== undefined,
     allowedOrigins: variables.ALLOWED_ORIGINS,
     shutdownTimeoutMs: variables.SHUTDOWN_TIMEOUT_MS,
     shutdownDelayMs: variables.SHUTDOWN_DELAY_MS,

@@ -7,6 +7,7 @@ import {
 import { IdentityMappingModule, identityMappingSettings } from '#libs/identity-mapping';
 import {
   Clock,
+  DatabaseCredential,
   DatabaseModule,
   databaseSettings,
   Logger,
@@ -45,7 +46,15 @@ export interface ServicePart {
   readonly ports: readonly Port[];
 }
 
-const auditPorts = [Clock, Logger, AzureCredential, SecretStore, AuditTrail, TokenFingerprints];
+const auditPorts = [
+  Clock,
+  Logger,
+  AzureCredential,
+  DatabaseCredential,
+  SecretStore,
+  AuditTrail,
+  TokenFingerprints,
+];
 
 /** Reading, exporting and pruning the audit log. */
 export const auditPart: ServicePart = {

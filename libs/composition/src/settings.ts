@@ -9,7 +9,11 @@ import {
   platformSettings,
   type Settings,
 } from '#libs/platform';
-import { azureCredentialSettings, keyVaultSettings } from '#libs/secrets';
+import {
+  azureCredentialSettings,
+  keyVaultSettings,
+  databaseCredentialSettings,
+} from '#libs/secrets';
 import { tokenIssuanceSettings } from '#libs/token-issuance';
 import { auditLogSettings } from './audit-log-settings.js';
 import { compatibilitySettings } from './compatibility-settings.js';
@@ -20,12 +24,17 @@ import { leaseRule } from './lease-rule.js';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the default adapters read. Apart from them, so that the settings load without the adapters. */
-const DEFAULT_ADAPTER_SETTINGS = [keyVaultSettings, azureCredentialSettings];
+const DEFAULT_ADAPTER_SETTINGS = [
+  keyVaultSettings,
+  azureCredentialSettings,
+  databaseCredentialSettings,
+];
 
 /** Variables of the command line. The api may have them too, and ignores them. */
 export const COMMAND_LINE_VARIABLES: readonly string[] = [
   'ACS_IDENTITY_TOKEN',
   'AUDIT_PUBLIC_KEY',
+  'DATABASE_OWNER_PASSWORD_FILE',
   'DATABASE_OWNER_URL',
   'DATABASE_SERVICE_ROLE',
   'GRAPH_SCOPE',

@@ -23,6 +23,10 @@ export {
   type SystemActor,
   type UnauthenticatedActor,
 } from './context/principal.js';
+export { ConnectionFailed } from './database/connection-failed.js';
+export { InvalidDatabaseAddress, parseDatabaseAddress } from './database/database-address.js';
+export { DatabaseCredential, type PasswordSource } from './database/database-credential.js';
+export { ServiceClient } from './database/service-client.js';
 export { dataSourceOptions } from './database/data-source-options.js';
 export { Database, type Transaction } from './database/database.js';
 export { ReadingDatabase } from './database/reading-database.js';
@@ -60,5 +64,6 @@ export { PlatformModule } from './platform.module.js';
 export { SystemClockModule } from './time/system-clock.module.js';
 export { Clock, SystemClock } from './time/clock.js';
 export { PeriodicTask, type PeriodicTaskOptions } from './time/periodic-task.js';
+export { Sweeps, type SweepOptions } from './time/sweeps.js';
 export { Bulkhead, type BulkheadOptions, ServiceBusy } from './workload/bulkhead.js';
 export { enterForeground, mapInSlices, TimeSlices } from './workload/time-slices.js';

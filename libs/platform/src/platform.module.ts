@@ -1,8 +1,9 @@
 import { Global, Module } from '@nestjs/common';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { ReadinessChecks } from './health/readiness-checks.js';
+import { Sweeps } from './time/sweeps.js';
 
-/** The metrics registry and the readiness checks, for every module. */
+/** The metrics registry, the readiness checks and the sweeps, for every module. */
 @Global()
 @Module({
   providers: [
@@ -15,7 +16,8 @@ import { ReadinessChecks } from './health/readiness-checks.js';
       },
     },
     ReadinessChecks,
+    Sweeps,
   ],
-  exports: [Registry, ReadinessChecks],
+  exports: [Registry, ReadinessChecks, Sweeps],
 })
 export class PlatformModule {}

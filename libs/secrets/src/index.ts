@@ -5,6 +5,12 @@ export {
   azureCredentialSettings,
   type AzureCredentialSettings,
 } from './azure-credential/settings.js';
+export { DatabaseCredentialModule } from './database-credential/database-credential.module.js';
+export {
+  databaseCredentialSettings,
+  type DatabaseCredentialSettings,
+} from './database-credential/settings.js';
+export { SettingsDatabaseCredential } from './database-credential/settings-database-credential.js';
 export {
   SecretAccessRefused,
   SecretNotFound,

@@ -20,6 +20,7 @@ import {
 } from './request-errors.js';
 import { MAX_TARGET_LENGTH, pathFault, queryFault } from './request-target.js';
 import { DOCS_CONTENT_SECURITY_POLICY, SECURITY_HEADERS } from './security-headers.js';
+import type { TimerCalls } from './timer-calls.js';
 
 /**
  * What every request passes before the router and every response on its way out: id, security headers,
@@ -38,7 +39,11 @@ export class HttpBoundary {
   ) {}
 
   /** Puts itself before the listeners of the server, which does not listen yet. */
-  attach(fastify: FastifyInstance, crossOrigin: CrossOriginRequests): void {
+  attach(
+    fastify: FastifyInstance,
+    crossOrigin: CrossOriginRequests,
+    timerCalls: TimerCalls | undefined,
+  ): void {
     this.#crossOrigin = crossOrigin;
     const { server } = fastify;
     const router = server.listeners('request');
@@ -51,6 +56,8 @@ export class HttpBoundary {
       }
       const refusal = this.#isStopping ? new ServiceStopping() : refusalOf(request);
       if (refusal) writeProblem(response, refusal, requestId);
+      else if (timerCalls?.answer(request, response) === true)
+        this.metrics.setRoute(request, 'timer');
       else for (const listener of router) listener.call(server, request, response);
     });
     server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {

@@ -1,15 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type CallHandler,
-  type ExecutionContext,
-  Inject,
-  Injectable,
-  type NestInterceptor,
-} from '@nestjs/common';
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import { finalize, type Observable } from 'rxjs';
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyInstance, RouteHandlerMethod } from 'fastify';
 import { httpSettings, type HttpSettings } from '#libs/composition';
 import { Logger, ReadinessChecks } from '#libs/platform';
 
@@ -29,10 +22,11 @@ const CHECK_INTERVAL_MS = 20;
  * end early: their readers can resume.
  */
 @Injectable()
-export class HttpDrain implements NestInterceptor {
+export class HttpDrain {
   readonly #open = new Map<Socket, Set<ServerResponse>>();
   /** Responses of requests that a handler has got, and whose body may be read by it. */
   readonly #handled = new WeakSet<ServerResponse>();
+  readonly #onReturned = new WeakMap<ServerResponse, () => void>();
   readonly #streams = new AbortController();
   #server: FastifyInstance['server'] | undefined;
   #runningCount = 0;
@@ -55,24 +49,55 @@ export class HttpDrain implements NestInterceptor {
     return this.#isComplete;
   }
 
+  /** Call it before routes are added: their handlers are counted. */
   attach(server: FastifyInstance): void {
     this.#server = server.server;
     server.addHook('onRequest', (_request, reply, done) => {
       this.#add(reply.raw);
       done();
     });
+    server.addHook('onRoute', (route) => {
+      route.handler = this.#counting(route.handler);
+    });
   }
 
-  /** Counts a handler until it has returned, which may be after its caller has gone. */
-  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    this.#handled.add(context.switchToHttp().getResponse<FastifyReply>().raw);
-    this.#runningCount += 1;
-    return next.handle().pipe(
-      finalize(() => {
-        this.#runningCount -= 1;
-      }),
-    );
+  /** Calls back once, when the handler of a request has returned, which may be after its caller has gone. */
+  onReturned(response: ServerResponse, callback: () => void): void {
+    this.#onReturned.set(response, callback);
   }
+
+  /** Counts a handler until it has returned. */
+  #counting(handler: RouteHandlerMethod): RouteHandlerMethod {
+    const begin = this.#begin;
+    const end = this.#end;
+    return function (request, reply) {
+      begin(reply.raw);
+      const returned = (): void => {
+        end(reply.raw);
+      };
+      let result: unknown;
+      try {
+        result = handler.call(this, request, reply);
+      } finally {
+        if (result instanceof Promise) result.then(returned, returned);
+        else returned();
+      }
+      return result;
+    };
+  }
+
+  readonly #begin = (response: ServerResponse): void => {
+    this.#handled.add(response);
+    this.#runningCount += 1;
+  };
+
+  readonly #end = (response: ServerResponse): void => {
+    this.#runningCount -= 1;
+    const callback = this.#onReturned.get(response);
+    // Fastify answers HEAD with the handler of GET, which is counted within its own.
+    this.#onReturned.delete(response);
+    callback?.();
+  };
 
   /** Counts a generator that feeds a response until it has ended. */
   async *streaming<Value, Result>(

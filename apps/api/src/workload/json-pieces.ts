@@ -10,10 +10,10 @@ const PIECE_CHARACTERS = 32 * 1024;
  * Sends an object with a long list piece by piece, no faster than the client reads. To convert it to
  * text at once would hold the event loop, and keep the text twice in memory.
  */
-export async function inPieces(body: unknown): Promise<unknown> {
-  if (!isPlainObject(body) || !Object.values(body).some(isLongList)) return Promise.resolve(body);
+export function inPieces(body: unknown): unknown {
+  if (!isPlainObject(body) || !Object.values(body).some(isLongList)) return body;
   const text = Readable.from(piecesOf(body), { objectMode: false });
-  return Promise.resolve(new StreamableFile(text, { type: 'application/json; charset=utf-8' }));
+  return new StreamableFile(text, { type: 'application/json; charset=utf-8' });
 }
 
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {

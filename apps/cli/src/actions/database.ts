@@ -1,14 +1,58 @@
 import { DataSource } from 'typeorm';
-import { Database, dataSourceOptions } from '#libs/platform';
+import { COMMAND_LINE_VARIABLES, serviceSettings } from '#libs/composition';
+import {
+  Database,
+  dataSourceOptions,
+  parseDatabaseAddress,
+  type PasswordSource,
+  readSettings,
+} from '#libs/platform';
+import {
+  azureCredentialSettings,
+  type AzureCredentialSettings,
+  databaseCredentialSettings,
+  type DatabaseCredentialSettings,
+  SdkAzureCredential,
+  SettingsDatabaseCredential,
+} from '#libs/secrets';
 
 /** Longer than any statement of a verification takes. */
 const TIMEOUT_MS = 120_000;
 
 /** @throws unless the text is the address of a PostgreSQL database */
 export function requirePostgresUrl(text: string): string {
-  const url = URL.parse(text);
-  if (url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1) return text;
-  throw new Error('--database-url must be like postgres://user:password@host:5432/database.');
+  try {
+    parseDatabaseAddress(text);
+    return text;
+  } catch (error) {
+    const example = 'postgres://user:password@host:5432/database';
+    throw new Error(`--database-url ${(error as Error).message}. It is like ${example}.`); // of `InvalidDatabaseAddress`
+  }
+}
+
+/** The environment for commands that work as the role that owns the schema. */
+export function ownerEnvironment(): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    DATABASE_PASSWORD_FILE: process.env.DATABASE_OWNER_PASSWORD_FILE,
+  };
+}
+
+/**
+ * Signs in as the api does, by `DATABASE_AUTH` and `DATABASE_PASSWORD_FILE`.
+ *
+ * @throws InvalidSettings
+ */
+export function databaseCredential(environment = process.env): PasswordSource | undefined {
+  const others = serviceSettings.flatMap(({ variables }) => variables.map(({ name }) => name));
+  const values = readSettings([databaseCredentialSettings, azureCredentialSettings], environment, [
+    ...others,
+    ...COMMAND_LINE_VARIABLES,
+  ]);
+  // The schemas of these settings made the values with these keys.
+  const settings = values.get(databaseCredentialSettings.key) as DatabaseCredentialSettings;
+  const azure = values.get(azureCredentialSettings.key) as AzureCredentialSettings;
+  return new SettingsDatabaseCredential(settings, new SdkAzureCredential(azure)).source;
 }
 
 /**
@@ -21,7 +65,8 @@ export async function withDatabase<T>(
   work: (database: Database) => Promise<T>,
   timeoutMs = TIMEOUT_MS,
 ): Promise<T> {
-  const options = { url: requirePostgresUrl(url), poolSize: 2, timeoutMs };
+  const credential = databaseCredential();
+  const options = { url: requirePostgresUrl(url), credential, poolSize: 2, timeoutMs };
   const dataSource = new DataSource(dataSourceOptions(options));
   try {
     return await work(new Database(dataSource));

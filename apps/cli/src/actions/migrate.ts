@@ -1,21 +1,35 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { serviceMigrations } from '#libs/composition';
-import { dataSourceOptions } from '#libs/platform';
-import { requirePostgresUrl } from './database.js';
+import { dataSourceOptions, type PasswordSource, sqlState } from '#libs/platform';
+import { databaseCredential, ownerEnvironment, requirePostgresUrl } from './database.js';
+import { LockMonitor } from './lock-monitor.js';
 import { grantToServiceRole, identifier, requireNoExcess } from './service-role.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
+const DEFAULT_WAIT_SECONDS = 60;
+/** A migration that waits for a table makes everybody wait who comes after it, so it gives up soon and repeats. */
+const TABLE_LOCK_TIMEOUT_MS = 4_000;
+const RETRY_PAUSE_MS = 2_000;
+const LOCK_NOT_AVAILABLE = '55P03';
 
 export interface MigrateOptions {
   /** Address for the role that owns the schema. */
   readonly databaseUrl: string;
   /** Role that the api works as. */
   readonly serviceRole: string;
+  /** How long to wait for locks of others, in all. Default: 60. */
+  readonly waitSeconds?: number;
+  readonly credential?: PasswordSource | undefined;
 }
 
 /** Migrates and prints what was done. */
 export async function runMigrations(options: MigrateOptions): Promise<void> {
-  const done = await migrate(options);
+  const credential = databaseCredential(ownerEnvironment());
+  const done = await migrate({ ...options, credential }, (sentence) => {
+    console.error(`The migration ${sentence}.`);
+  });
   console.log(done.length === 0 ? 'The schema is up to date.' : `Done: ${done.join(', ')}.`);
 }
 
@@ -23,33 +37,76 @@ export async function runMigrations(options: MigrateOptions): Promise<void> {
  * Brings the schema up to this release and grants the service's role what it needs, and no more. Safe to
  * repeat, and to run twice at once.
  *
+ * @param report called with what the migration waits for
  * @returns the names of the migrations that ran
- * @throws at the end, when the role can do more than the service needs
+ * @throws when a lock was not free in time; at the end, when the role can do more than the service needs
  */
-export async function migrate({ databaseUrl, serviceRole }: MigrateOptions): Promise<string[]> {
-  const dataSource = new DataSource({
-    ...dataSourceOptions({
-      url: requirePostgresUrl(databaseUrl),
-      poolSize: 2,
-      timeoutMs: CONNECT_TIMEOUT_MS,
-    }),
-    migrations: [...serviceMigrations],
-    // A migration may take as long as it needs; connecting may not.
-    extra: { connectionTimeoutMillis: CONNECT_TIMEOUT_MS },
-  });
-  await dataSource.initialize();
+export async function migrate(
+  { databaseUrl, serviceRole, waitSeconds = DEFAULT_WAIT_SECONDS, credential }: MigrateOptions,
+  report: (sentence: string) => void = () => undefined,
+): Promise<string[]> {
+  const applicationName = `acs-identity migrate ${randomUUID().slice(0, 8)}`;
+  const source = (poolSize: number, session: Readonly<Record<string, string>>): DataSource =>
+    new DataSource({
+      ...dataSourceOptions({
+        url: requirePostgresUrl(databaseUrl),
+        credential,
+        poolSize,
+        timeoutMs: CONNECT_TIMEOUT_MS,
+        applicationName,
+        // A migration may take as long as it needs. It may not wait as long for others.
+        session: {
+          statement_timeout: '0',
+          idle_in_transaction_session_timeout: '0',
+          ...session,
+        },
+      }),
+      migrations: [...serviceMigrations],
+    });
+  const locking = source(2, { lock_timeout: String(waitSeconds * 1_000) });
+  const working = source(2, { lock_timeout: String(TABLE_LOCK_TIMEOUT_MS) });
+  const monitor = new LockMonitor(locking, applicationName, report);
+  const deadline = performance.now() + waitSeconds * 1_000;
+  try {
+    await locking.initialize();
+    monitor.start();
+    // One migrator at a time; the others find nothing left to do. A lock of the transaction: that of a
+    // session would stay at a pooler.
+    return await locking.transaction(async (lock) => {
+      await lock.query(`SELECT pg_advisory_xact_lock(hashtext('acs-identity migrate'))`);
+      await working.initialize();
+      for (;;) {
+        try {
+          return await migrateOnce(working, serviceRole);
+        } catch (error) {
+          if (sqlState(error) !== LOCK_NOT_AVAILABLE || performance.now() > deadline) throw error;
+          await delay(RETRY_PAUSE_MS);
+        }
+      }
+    });
+  } catch (error) {
+    if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
+    throw new Error(
+      `The migration gave up after ${waitSeconds} s: it ${monitor.latest ?? 'waits for a lock'}. ` +
+        'What it had not finished was undone. End that transaction and migrate again, or wait longer with --wait <seconds>.',
+    );
+  } finally {
+    monitor.stop();
+    if (working.isInitialized) await working.destroy();
+    if (locking.isInitialized) await locking.destroy();
+  }
+}
+
+async function migrateOnce(dataSource: DataSource, serviceRole: string): Promise<string[]> {
   const runner = dataSource.createQueryRunner();
   try {
     await requireRole(runner, serviceRole);
-    // One migrator at a time; the others find nothing left to do.
-    await runner.query(`SELECT pg_advisory_lock(hashtext('acs-identity migrate'))`);
     const done = await dataSource.runMigrations({ transaction: 'each' });
     await grantToServiceRole(runner, serviceRole);
     await requireNoExcess(runner, serviceRole);
     return done.map(({ name }) => name);
   } finally {
     await runner.release();
-    await dataSource.destroy();
   }
 }
 

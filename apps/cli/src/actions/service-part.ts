@@ -14,6 +14,7 @@ export interface OperatorOptions {
  * Starts a part of the service in this process, works with it and stops it. Reads the environment
  * variables of the api.
  *
+ * @param variables default: those of this process
  * @throws InvalidSettings when a variable that the part reads is missing or malformed
  */
 export async function withPart<T>(
@@ -21,10 +22,11 @@ export async function withPart<T>(
   databaseUrl: string,
   composition: CompositionOptions,
   work: (service: INestApplicationContext) => Promise<T>,
+  variables = process.env,
 ): Promise<T> {
   const environment = {
     DATABASE_TIMEOUT_MS: '60000',
-    ...process.env,
+    ...variables,
     DATABASE_URL: databaseUrl,
     // Standard output is for results, and failures are thrown.
     LOG_LEVEL: 'silent',

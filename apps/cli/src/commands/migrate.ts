@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import type { MigrateOptions } from '../actions/migrate.js';
-import { databaseOption } from './options.js';
+import { databaseOption, wholeNumber } from './options.js';
 
 /** `acs-identity migrate` */
 export function migrateCommand(): Command {
@@ -14,8 +14,13 @@ export function migrateCommand(): Command {
         .env('DATABASE_SERVICE_ROLE')
         .makeOptionMandatory(),
     )
-    .action(async (options: MigrateOptions) => {
+    .addOption(
+      new Option('--wait <seconds>', 'how long to wait for locks of others')
+        .argParser(wholeNumber)
+        .default(60),
+    )
+    .action(async ({ wait, ...options }: MigrateOptions & { readonly wait: number }) => {
       const { runMigrations } = await import('../actions/migrate.js');
-      await runMigrations(options);
+      await runMigrations({ ...options, waitSeconds: wait });
     });
 }

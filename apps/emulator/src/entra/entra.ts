@@ -28,7 +28,8 @@ export class Entra {
     return mintToken(request, this.tokens, this.keys);
   }
 
-  routes(): Route[] {
+  /** @param endpointsUrl address of the server that serves them; the issuer is the same at each */
+  routes(endpointsUrl: () => string): Route[] {
     return [
       {
         method: 'GET',
@@ -40,13 +41,15 @@ export class Entra {
         method: 'GET',
         path: /^\/([^/]+)\/v2\.0\/\.well-known\/openid-configuration$/,
         operation: 'metadata',
-        handle: ({ params: [tenant = ''] }) => discoveryDocument(this.url(), tenant, '2.0'),
+        handle: ({ params: [tenant = ''] }) =>
+          discoveryDocument(this.url(), tenant, '2.0', endpointsUrl()),
       },
       {
         method: 'GET',
         path: /^\/([^/]+)\/\.well-known\/openid-configuration$/,
         operation: 'metadata',
-        handle: ({ params: [tenant = ''] }) => discoveryDocument(this.url(), tenant, '1.0'),
+        handle: ({ params: [tenant = ''] }) =>
+          discoveryDocument(this.url(), tenant, '1.0', endpointsUrl()),
       },
       {
         method: 'GET',

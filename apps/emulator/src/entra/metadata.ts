@@ -9,14 +9,19 @@ const CORS_HEADERS = {
   'access-control-allow-methods': 'GET, OPTIONS',
 };
 
-/** The OpenID Connect discovery document of a tenant, or of `common` with an issuer template. */
+/**
+ * The OpenID Connect discovery document of a tenant, or of `common` with an issuer template.
+ *
+ * @param endpointsUrl address of the endpoints
+ */
 export function discoveryDocument(
   authorityUrl: string,
   segment: string,
   version: TokenVersion,
+  endpointsUrl: string,
 ): ServiceReply {
   const tenant = resolveTenant(segment) ?? '{tenantid}';
-  const base = `${authorityUrl}/${segment}`;
+  const base = `${endpointsUrl}/${segment}`;
   const isV1 = version === '1.0';
   return {
     status: 200,

@@ -1,12 +1,46 @@
+import { createHash } from 'node:crypto';
 import type { ServiceReply } from '../route.js';
 import type { SamplePerson } from '../fixtures/seed-directory.js';
 
+const STYLE = `
+:root { color-scheme: light dark; --back: #f3f4f6; --card: #fff; --text: #1b1f24; --soft: #57606a;
+  --line: #d0d7de; --accent: #0b5cad; --warn: #7a4100; --warn-back: #fff3df }
+@media (prefers-color-scheme: dark) { :root { --back: #0e1116; --card: #171b21; --text: #e8ebef;
+  --soft: #a3adb8; --line: #343c46; --accent: #7ab8ff; --warn: #ffd08a; --warn-back: #33260f } }
+* { box-sizing: border-box }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem;
+  font: 1rem/1.5 system-ui, sans-serif; background: var(--back); color: var(--text) }
+main { width: 100%; max-width: 28rem; background: var(--card); border: 1px solid var(--line);
+  border-radius: 12px; padding: 1.5rem }
+h1 { font-size: 1.4rem; line-height: 1.25; margin: 0 0 .75rem }
+p { margin: 0 0 1rem; overflow-wrap: anywhere }
+.note { font-size: .875rem; color: var(--warn); background: var(--warn-back); border-radius: 8px;
+  padding: .6rem .8rem }
+ul { list-style: none; margin: 0; padding: 0 }
+li + li { margin-top: .5rem }
+button { display: flex; flex-wrap: wrap; column-gap: .75rem; align-items: baseline; width: 100%;
+  justify-content: space-between; padding: .6rem .8rem; font: inherit; color: inherit; text-align: left;
+  background: none; border: 1px solid var(--line); border-radius: 8px; cursor: pointer }
+button:hover { border-color: var(--accent) }
+button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
+small { font-size: .875rem; color: var(--soft); overflow-wrap: anywhere }
+button small:last-child { flex-basis: 100% }
+`;
+
 /** The pages have no script, so a form post needs one more click than in Entra. */
-const BASE_HEADERS = {
+const HEADERS = {
   'content-type': 'text/html; charset=utf-8',
   'cache-control': 'no-store',
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
+  'content-security-policy': [
+    "default-src 'none'",
+    `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+    // An empty icon, so that browsers request none.
+    'img-src data:',
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
 };
 
 /** The account picker. A click posts the name and the unchanged request to `action`. */
@@ -21,15 +55,15 @@ export function peoplePage(page: {
       const focus = [person.name, person.userPrincipalName].includes(page.hint ?? '');
       return (
         `<li><button name="person" value="${escape(person.name)}"${focus ? ' autofocus' : ''}>` +
-        `${escape(person.displayName)} <small>${escape(person.userPrincipalName)}</small>` +
-        '</button></li>'
+        `${escape(person.displayName)} <small>${escape(person.jobTitle)}</small> ` +
+        `<small>${escape(person.userPrincipalName)}</small></button></li>`
       );
     })
     .join('\n');
   return html(
     200,
     `<h1>Pick an account</h1>
-<p>This is an emulator without passwords. Not for production.</p>
+<p class="note">This is an emulator of Microsoft Entra ID, for development. Choose a sample person; there are no passwords.</p>
 <form method="post" action="${escape(page.action)}">
 <input type="hidden" name="request" value="${escape(page.request)}">
 <ul>${buttons}</ul>
@@ -62,14 +96,12 @@ export function formPostPage(redirectUri: string, answer: URLSearchParams): Serv
 }
 
 function html(status: number, content: string): ServiceReply {
-  const policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'";
   return {
     status,
-    headers: { ...BASE_HEADERS, 'content-security-policy': policy },
+    headers: HEADERS,
     body: `<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign in (emulator)</title>
-<style>body{font:1rem/1.5 system-ui;max-width:32rem;margin:3rem auto;padding:0 1rem}
-ul{list-style:none;padding:0}button{font:inherit;width:100%;text-align:left;margin:.2rem 0;padding:.6rem}
-</style><body>${content}</body></html>`,
+<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
+<style>${STYLE}</style><body><main>${content}</main></body></html>`,
   };
 }
 

@@ -14,9 +14,10 @@ type Headers = Record<string, string>;
 /** Signs in through the account picker, up to the redirect back. */
 async function signIn(
   who: string,
-  given: { scope?: string; tenant?: string; verifier?: string; clientId?: string } = {},
+  given: Partial<Record<'scope' | 'tenant' | 'verifier' | 'clientId' | 'entraUrl', string>> = {},
 ): Promise<URL> {
   const { scope = `openid offline_access ${api}/.default`, tenant = running().tenantId } = given;
+  const { entraUrl = running().entraUrl } = given;
   const verifier = given.verifier ?? 'v'.repeat(43);
   const query = new URLSearchParams({
     client_id: given.clientId ?? webApp,
@@ -28,14 +29,12 @@ async function signIn(
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
   });
-  const page = await fetch(
-    `${running().entraUrl}/${tenant}/oauth2/v2.0/authorize?${query.toString()}`,
-  );
+  const page = await fetch(`${entraUrl}/${tenant}/oauth2/v2.0/authorize?${query.toString()}`);
   const html = await page.text();
   expect(html).toContain(`value="${who}"`);
   const action = /action="([^"]+)"/.exec(html)?.[1] ?? '';
   const request = /name="request" value="([^"]+)"/.exec(html)?.[1] ?? '';
-  const answer = await postForm(`${running().entraUrl}${action}`, {
+  const answer = await postForm(`${entraUrl}${action}`, {
     request: request.replaceAll('&#38;', '&'),
     person: who,
   });
@@ -48,8 +47,9 @@ const inBrowser = { origin: new URL(redirectUri).origin };
 async function redeem(
   code: string,
   verifier = 'v'.repeat(43),
-  { headers = inBrowser, clientId = webApp }: { headers?: Headers; clientId?: string } = {},
+  given: { headers?: Headers; clientId?: string; url?: string | undefined } = {},
 ): Promise<Response> {
+  const { headers = inBrowser, clientId = webApp, url = tokenUrl() } = given;
   const form = {
     grant_type: 'authorization_code',
     client_id: clientId,
@@ -57,7 +57,7 @@ async function redeem(
     code,
     code_verifier: verifier,
   };
-  return postForm(tokenUrl(), form, headers);
+  return postForm(url, form, headers);
 }
 
 async function refresh(token: string, headers: Headers, clientId = webApp): Promise<Response> {
@@ -76,6 +76,9 @@ describe('the authorization code flow', () => {
     expect(back.searchParams.get('state')).toBe('state-1');
     const response = await redeem(back.searchParams.get('code') ?? '', verifier);
     const answer = (await response.json()) as Record<string, string>;
+
+    const names = [...SAMPLE_PEOPLE.ada.scopes, '.default'];
+    expect(answer.scope).toBe(names.map((name) => `${api}/${name}`).join(' '));
 
     const claims = claimsOf(answer.access_token ?? '');
     const minted = claimsOf(await running().control.mintToken({ person: 'ada' }));
@@ -127,6 +130,25 @@ describe('the authorization code flow', () => {
     );
     expect(response.status).toBe(400);
     expect(await response.text()).toContain('AADSTS50011');
+  });
+
+  it('works over plain HTTP on loopback too, with the same issuer', async () => {
+    const { entraHttpUrl, entraUrl, tenantId } = running();
+    expect(entraHttpUrl).toMatch(/^http:\/\/127\.0\.0\.1:/);
+    const back = await signIn('alice', { entraUrl: entraHttpUrl });
+    const issuer = `${entraUrl}/${tenantId}/v2.0`;
+    const metadata = await fetch(
+      `${entraHttpUrl}/${tenantId}/v2.0/.well-known/openid-configuration`,
+    );
+    const { token_endpoint: url, ...rest } = (await metadata.json()) as Record<string, string>;
+    expect(rest).toMatchObject({
+      issuer,
+      authorization_endpoint: `${entraHttpUrl}/${tenantId}/oauth2/v2.0/authorize`,
+      end_session_endpoint: `${entraHttpUrl}/${tenantId}/oauth2/v2.0/logout`,
+    });
+    const redeemed = await redeem(back.searchParams.get('code') ?? '', undefined, { url });
+    const { access_token } = (await redeemed.json()) as Record<string, string>;
+    expect(claimsOf(access_token ?? '')).toMatchObject({ iss: issuer });
   });
 
   it('lists the people of the tenant only', async () => {

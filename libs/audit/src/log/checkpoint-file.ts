@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Checkpoint, TransparencyLogError } from '#libs/transparency-log';
 
 /**
@@ -9,16 +10,22 @@ import { type Checkpoint, TransparencyLogError } from '#libs/transparency-log';
  */
 export type CheckpointOpener = (note: string) => Promise<Checkpoint>;
 
+/** From one write to the next: a busy log commits a hundred times in a second. */
+const MIN_INTERVAL_MS = 100;
+
 /** A file with the latest signed checkpoint, replaced atomically. */
 export class CheckpointFile {
   /** Random, because containers that share the folder may have the same process id. */
   readonly #temporaryPath: string;
   #writing: Promise<void> | undefined;
   #queued: string | undefined;
+  #nextAt = 0;
+  readonly #closing = new AbortController();
 
   constructor(
     private readonly path: string,
     private readonly open: CheckpointOpener,
+    private readonly minIntervalMs = MIN_INTERVAL_MS,
   ) {
     this.#temporaryPath = `${path}.${randomUUID()}.new`;
   }
@@ -35,8 +42,8 @@ export class CheckpointFile {
 
   /**
    * Writes the checkpoint, unless another process has written a later one. Of checkpoints that arrive
-   * during a write, only the latest is written. A text that the log has not signed is replaced, whatever
-   * size it names.
+   * during a write, or soon after it, only the latest is written. A text that the log
+   * has not signed is replaced, whatever size it names.
    *
    * @throws TransparencyLogError for a checkpoint that the log has not signed
    */
@@ -48,9 +55,20 @@ export class CheckpointFile {
     return this.#writing;
   }
 
+  /** Writes the latest checkpoint at once. Never rejects. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#writing?.catch(() => undefined);
+  }
+
   async #writeQueued(): Promise<void> {
-    for (let next = this.#queued; next !== undefined; next = this.#queued) {
+    while (this.#queued !== undefined) {
+      const { signal } = this.#closing;
+      const pauseMs = this.#nextAt - performance.now();
+      if (pauseMs > 0) await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+      const next = this.#queued;
       this.#queued = undefined;
+      this.#nextAt = performance.now() + this.minIntervalMs;
       const { size } = await this.open(next);
       if ((await this.#storedSize()) >= size) continue;
       const file = await open(this.#temporaryPath, 'w', 0o644);

@@ -9,7 +9,7 @@ import {
   lockHead,
   toHead,
 } from '../postgres/append-statements.js';
-import { Flight, type Step, type StepRows } from '../postgres/flight.js';
+import { Flight, type Step, type StepRows, unnamed } from '../postgres/flight.js';
 import type { AuditSettings } from '../settings.js';
 import type { FrontierCache } from './frontier-cache.js';
 
@@ -77,7 +77,5 @@ export async function flyInTransaction(
 ): Promise<StepRows[]> {
   const client = (await transaction.queryRunner?.connect()) as ClientBase | undefined; // TypeORM's driver is pg
   if (!client) throw new Error('the log is appended to inside a transaction only');
-  // The connections of the pool keep no prepared statements of the log.
-  const unnamed = steps.map((step) => ({ ...step, name: '' }));
-  return client.query(new Flight(unnamed, new Set())).landed;
+  return client.query(new Flight(steps.map(unnamed), new Set())).landed;
 }

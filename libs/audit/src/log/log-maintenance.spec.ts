@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Database } from '#libs/platform';
+import { type Database, Sweeps } from '#libs/platform';
 import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import type { EntryStatistics } from '../query/entry-statistics.js';
 import { LogMaintenance } from './log-maintenance.js';
@@ -15,15 +15,15 @@ describe('LogMaintenance', () => {
       jobs.query.mockResolvedValue([]);
       jobs.rollUp.mockResolvedValue(false);
       jobs[failing].mockRejectedValue(new Error('canceling statement due to statement timeout'));
+      const sweeps = new Sweeps(clock, new MemoryLogger());
       const maintenance = new LogMaintenance(
         { query: jobs.query } as unknown as Database, // all that it uses
         { rollUp: jobs.rollUp } as unknown as EntryStatistics, // all that it uses
-        clock,
-        new MemoryLogger(),
+        sweeps,
       );
       maintenance.onApplicationBootstrap();
       for (let run = 0; run < 3; run += 1) await clock.advance(INTERVAL_MS);
-      await maintenance.onModuleDestroy();
+      await sweeps.onModuleDestroy();
       expect(jobs.query.mock.calls.length).toBeGreaterThanOrEqual(3);
       expect(jobs.rollUp.mock.calls.length).toBeGreaterThanOrEqual(3);
     },

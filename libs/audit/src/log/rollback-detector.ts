@@ -55,6 +55,11 @@ export class RollbackDetector implements OnApplicationBootstrap {
     this.readiness.register('audit', async () => this.#checkReadiness());
   }
 
+  /** Writes the checkpoint of the last commit, which may wait for its time. */
+  async close(): Promise<void> {
+    await this.#file?.close();
+  }
+
   /**
    * The first call compares the checkpoint file with the database; later ones only report damage that
    * was found meanwhile.

@@ -12,6 +12,11 @@ export interface Step {
   readonly data?: readonly Buffer[];
 }
 
+/** The step without a prepared statement, for connections that keep none of the log. */
+export function unnamed(step: Step): Step {
+  return { ...step, name: '' };
+}
+
 /** The rows that a step returned, their columns in the text format. */
 export type StepRows = readonly (readonly (string | null)[])[];
 

@@ -1,40 +1,56 @@
-import { Inject, Injectable } from '@nestjs/common';
-import pg from 'pg';
-import { databaseSettings, type DatabaseSettings } from '#libs/platform';
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import type pg from 'pg';
+import {
+  DatabaseCredential,
+  databaseSettings,
+  type DatabaseSettings,
+  ServiceClient,
+  sqlState,
+} from '#libs/platform';
 import { auditSettings, type AuditSettings } from '../settings.js';
-import { Flight, FlightLost, type Step, type StepRows } from './flight.js';
+import { BEGIN, COMMIT, ROLLBACK } from './append-statements.js';
+import { Flight, FlightLost, type Step, type StepRows, unnamed } from './flight.js';
 
-/** A server process that serves a connection. Its id alone may be given to another one later. */
+/** What serves a connection: a server process, or behind a pooler another one for each transaction. */
 export interface Backend {
+  /** Its id alone may be given to another process later. */
   readonly pid: number;
   readonly startedAt: string;
+  /** Behind a pooler: the time of the server, in milliseconds since 1970, after which no flight can commit. */
+  expiresAtMs?: number;
 }
 
 interface OpenConnection {
-  readonly client: pg.Client;
+  readonly client: ServiceClient;
   readonly backend: Backend;
   readonly prepared: Set<string>;
+  /** To be added to `performance.now()` for the time of the server. */
+  readonly serverOffsetMs: number;
 }
 
 /** Time that the server has beyond its own timeouts to answer, before its connection is cut. */
 const ANSWER_MARGIN_MS = 500;
 
-/**
- * Bounds what an abandoned transaction can do: of a process that is stopped, or of a machine that is
- * gone without closing its connections. Settings that the server does not have are left out.
- */
-const PREPARE_SESSION = `
-  SELECT pid, backend_start::text AS "startedAt",
-    (SELECT count(set_config(parameter, value, false))
-     FROM pg_settings JOIN (VALUES
-       ('transaction_timeout', $1::text), -- since PostgreSQL 17
-       ('tcp_keepalives_idle', '10'), ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3')
-     ) AS wanted (parameter, value) ON parameter = name)
+const IDENTIFY = `
+  SELECT pid, backend_start::text AS "startedAt", extract(epoch FROM clock_timestamp()) * 1000 AS now
   FROM pg_stat_activity WHERE pid = pg_backend_pid()`;
 
 const TERMINATE = `
   SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE pid = $1 AND backend_start = $2::timestamptz`;
+
+const HAS_EXPIRED = 'SELECT extract(epoch FROM clock_timestamp()) * 1000 > $1 AS "hasExpired"';
+
+/** The step of a flight after which only its commit is left. Fails when the time is over. */
+const EXPIRE = `
+  SELECT 1 / (extract(epoch FROM clock_timestamp()) * 1000 <= $1::double precision)::integer`;
+
+const EXPIRED = '22012';
+/** The name of steps that are added behind a pooler. */
+const ADDED = 'audit_pooled';
+
+/** On a direct connection it is a parameter of the session. */
+const BOUND_TRANSACTION = `SELECT set_config('idle_in_transaction_session_timeout', $1, true)`;
 
 /**
  * The connection that the log is written over. It is not one of the pool's, so that neither a full pool
@@ -47,6 +63,7 @@ export class LogConnection {
   constructor(
     @Inject(databaseSettings.key) private readonly database: DatabaseSettings,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
+    @Optional() @Inject(DatabaseCredential) private readonly credential?: DatabaseCredential,
   ) {}
 
   /** Connects, unless there is a connection. @returns its backend */
@@ -62,16 +79,24 @@ export class LogConnection {
    * @throws FlightLost when the outcome is unknown; any other error when nothing was committed
    */
   async fly(steps: readonly Step[], timeoutMs: number, on?: Backend): Promise<StepRows[]> {
-    const { client, prepared, backend } = await this.#connected();
+    const open = await this.#connected();
+    const { client, prepared, backend } = open;
     // On another connection the steps would be committed without what their transaction did before.
     if (on && on !== backend) throw new FlightLost('the connection was lost between two flights');
-    const flight = new Flight(steps, prepared);
+    const all = client.isPooled ? this.#pooledSteps(steps, timeoutMs, open) : steps;
+    const flight = client.isPooled
+      ? new Flight(all.map(unnamed), new Set())
+      : new Flight(all, prepared);
     const timer = setTimeout(() => {
       this.cut();
     }, timeoutMs + ANSWER_MARGIN_MS);
     try {
       client.query(flight);
-      return await flight.landed;
+      const rows = await flight.landed;
+      return rows.filter((_, nth) => all[nth]?.name !== ADDED);
+    } catch (error) {
+      if (sqlState(error) === EXPIRED) this.cut(); // the clock of the server was set: measure it again
+      throw error;
     } finally {
       clearTimeout(timer);
     }
@@ -93,11 +118,16 @@ export class LogConnection {
 
   /**
    * Ends another connection's server process and waits until it is gone: what it has not committed by
-   * then, it never will, even if it has not read all of a flight yet.
+   * then, it never will, even if it has not read all of a flight yet. Behind a pooler, waits instead until
+   * its last flight has expired: then it is committed, holds the lock of the log, or never will be.
    *
    * @returns `false` while it is still there
    */
-  async terminate({ pid, startedAt }: Backend): Promise<boolean> {
+  async terminate({ pid, startedAt, expiresAtMs }: Backend): Promise<boolean> {
+    if (expiresAtMs !== undefined) {
+      const [row] = await this.query<{ hasExpired: boolean }[]>(HAS_EXPIRED, [expiresAtMs]);
+      return row?.hasExpired === true;
+    }
     const rows = await this.query<unknown[]>(TERMINATE, [pid, startedAt]);
     return rows.length === 0;
   }
@@ -121,16 +151,23 @@ export class LogConnection {
   async #connected(): Promise<OpenConnection> {
     if (this.#open) return this.#open;
     const { url, timeoutMs } = this.database;
-    const client = new pg.Client({
-      connectionString: url,
-      application_name: 'acs-identity log',
-      connectionTimeoutMillis: timeoutMs,
-      statement_timeout: timeoutMs,
-      lock_timeout: timeoutMs,
-      // Between the two flights of a batch; the lock is held meanwhile.
-      idle_in_transaction_session_timeout: Math.ceil(this.settings.timeoutMs / 2),
-      query_timeout: 0,
-      keepAlive: true,
+    const client = new ServiceClient({
+      url,
+      credential: this.credential?.source,
+      applicationName: 'acs-identity log',
+      timeoutMs,
+      session: {
+        statement_timeout: String(timeoutMs),
+        lock_timeout: String(timeoutMs),
+        // Between the two flights of a batch; the lock is held meanwhile.
+        idle_in_transaction_session_timeout: String(this.#idleTimeoutMs),
+        // These bound what an abandoned transaction can do: of a process that is stopped, or of a machine
+        // that is gone without closing its connections.
+        transaction_timeout: String(2 * this.settings.timeoutMs), // since PostgreSQL 17
+        tcp_keepalives_idle: '10',
+        tcp_keepalives_interval: '5',
+        tcp_keepalives_count: '3',
+      },
     });
     const forget = (): void => {
       if (this.#open?.client === client) this.#open = undefined;
@@ -143,11 +180,12 @@ export class LogConnection {
     }, timeoutMs + ANSWER_MARGIN_MS);
     try {
       await client.connect();
-      const transactionTimeout = String(2 * this.settings.timeoutMs);
-      const { rows } = await client.query<Backend>(PREPARE_SESSION, [transactionTimeout]);
-      const [backend] = rows;
-      if (!backend) throw new Error('the server does not list its own session');
-      this.#open = { client, backend, prepared: new Set() };
+      const { rows } = await client.query<Backend & { now: string }>(IDENTIFY);
+      const [row] = rows;
+      if (!row) throw new Error('the server does not list its own session');
+      const { pid, startedAt, now } = row;
+      const serverOffsetMs = Number(now) - performance.now();
+      this.#open = { client, backend: { pid, startedAt }, prepared: new Set(), serverOffsetMs };
       return this.#open;
     } catch (error) {
       client.end().catch(() => undefined);
@@ -155,5 +193,27 @@ export class LogConnection {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  get #idleTimeoutMs(): number {
+    return Math.ceil(this.settings.timeoutMs / 2);
+  }
+
+  /**
+   * Bounds the transaction, and lets its last flight expire, since it could reach the server long after its
+   * connection to the pooler was cut.
+   */
+  #pooledSteps(steps: readonly Step[], timeoutMs: number, open: OpenConnection): Step[] {
+    const idle: Step = {
+      name: ADDED,
+      text: BOUND_TRANSACTION,
+      parameters: [String(this.#idleTimeoutMs)],
+    };
+    if (steps[0] === BEGIN) return [BEGIN, idle, ...steps.slice(1)];
+    if (steps[0] === ROLLBACK) return [...steps];
+    const expiresAtMs = performance.now() + open.serverOffsetMs + timeoutMs + ANSWER_MARGIN_MS;
+    open.backend.expiresAtMs = expiresAtMs;
+    const expire: Step = { name: ADDED, text: EXPIRE, parameters: [String(expiresAtMs)] };
+    return steps.at(-1) === COMMIT ? [...steps.slice(0, -1), expire, COMMIT] : [...steps, expire];
   }
 }

@@ -36,9 +36,11 @@ const statements = [
      identity_id text COLLATE "C",
      communication_user_id text COLLATE "C",
      token_fingerprint text COLLATE "C",
-     leaf bytea STORAGE EXTERNAL NOT NULL,
+     leaf bytea NOT NULL,
      PRIMARY KEY (recorded_at, entry_index)
    ) PARTITION BY RANGE (recorded_at)`,
+  // Before its partitions, which take over the storage of a column. CREATE TABLE has the option since PostgreSQL 16.
+  `ALTER TABLE audit_entry ALTER COLUMN leaf SET STORAGE EXTERNAL`,
   // Leaves are stored in line: a TOAST table would cost more than their 1.5 KB.
   `CREATE TABLE audit_entry_other PARTITION OF audit_entry DEFAULT WITH (toast_tuple_target = 8160)`,
   `CREATE INDEX ON audit_entry (action, entry_index)`,
@@ -83,21 +85,23 @@ const statements = [
      from_size bigint NOT NULL UNIQUE,
      root bytea NOT NULL,
      recorded_at timestamptz NOT NULL,
-     leaf_hashes bytea STORAGE EXTERNAL NOT NULL,
+     leaf_hashes bytea NOT NULL,
      checkpoint text COLLATE "C" NOT NULL,
      CHECK (size > from_size),
      CHECK (octet_length(leaf_hashes) = 32 * (size - from_size))
    )`,
+  `ALTER TABLE audit_head ALTER COLUMN leaf_hashes SET STORAGE EXTERNAL`,
 
   // Full tiles. Partial tiles are composed from leaf hashes (audit_head) and roots.
   `CREATE TABLE audit_tile (
      level integer NOT NULL,
      tile_index bigint NOT NULL,
-     hashes bytea STORAGE EXTERNAL NOT NULL,
+     hashes bytea NOT NULL,
      root bytea NOT NULL,
      PRIMARY KEY (level, tile_index),
      CHECK (octet_length(hashes) = 8192)
    )`,
+  `ALTER TABLE audit_tile ALTER COLUMN hashes SET STORAGE EXTERNAL`,
 
   // Every fingerprint key ever used, so that old fingerprints can be found.
   `CREATE TABLE audit_fingerprint_key (

@@ -7,16 +7,21 @@ import { header, type HttpRequest } from './http-request.js';
 
 const contexts = new WeakMap<object, RequestContext>();
 
-/** Addresses of `X-Forwarded-For` that are read, from the right. */
+/** Forwarded addresses that are read, from the right. */
 const MAX_FORWARDED_ADDRESSES = 32;
+
+/** By which the logs of Azure Functions name a request; its host sets it. */
+const FUNCTIONS_INVOCATION_ID = 'x-azure-functions-invocationid';
 
 /** Reads the `RequestContext` of each request from its headers and connection. */
 @Injectable()
 export class RequestContexts {
   readonly #trustedProxies: BlockList;
+  readonly #addressHeader: string;
 
   constructor(@Inject(authenticationSettings.key) settings: AuthenticationSettings) {
     this.#trustedProxies = settings.trustedProxies;
+    this.#addressHeader = settings.clientAddressHeader;
   }
 
   /** The same object for each call with one request. */
@@ -33,7 +38,9 @@ export class RequestContexts {
     const clientAddress = this.#clientAddress(request);
     const userAgent = header(request, 'user-agent');
     return {
-      requestId: acceptRequestId(header(request, 'x-request-id')),
+      requestId: acceptRequestId(
+        header(request, 'x-request-id') ?? header(request, FUNCTIONS_INVOCATION_ID),
+      ),
       ...(traceId !== undefined && { traceId }),
       ...(clientAddress !== undefined && { clientAddress }),
       ...(userAgent !== undefined && { userAgent }),
@@ -41,12 +48,12 @@ export class RequestContexts {
   }
 
   /**
-   * The address of the connection; behind trusted proxies, the last address of `X-Forwarded-For` that
-   * is not a trusted proxy's. Addresses before it may be forged by the client.
+   * The address of the connection; behind trusted proxies, the last address in their header that is not
+   * a trusted proxy's. Addresses before it may be forged by the client.
    */
   #clientAddress(request: HttpRequest): string | undefined {
     let address = parseAddress(request.raw.socket.remoteAddress ?? '');
-    const forwarded = (header(request, 'x-forwarded-for') ?? '')
+    const forwarded = (header(request, this.#addressHeader) ?? '')
       .split(',')
       .slice(-MAX_FORWARDED_ADDRESSES);
     while (address !== undefined && forwarded.length > 0 && this.#isTrustedProxy(address)) {
@@ -85,7 +92,7 @@ export function requestContextOf(request: HttpRequest): RequestContext {
   return context;
 }
 
-/** The caller's `X-Request-Id` when it is safe to log, which correlates both sides; else a new id. */
+/** The id that was sent when it is safe to log, which correlates both sides; else a new one. */
 function acceptRequestId(sent: string | undefined): string {
   return sent !== undefined && /^[\w.-]{8,64}$/.test(sent) ? sent : randomUUID();
 }

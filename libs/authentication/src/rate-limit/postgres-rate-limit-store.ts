@@ -1,11 +1,6 @@
 import { createHash } from 'node:crypto';
-import {
-  Inject,
-  Injectable,
-  type OnApplicationBootstrap,
-  type OnModuleDestroy,
-} from '@nestjs/common';
-import { Clock, Database, deleteInBatches, Logger, PeriodicTask } from '#libs/platform';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Clock, Database, deleteInBatches, Sweeps } from '#libs/platform';
 import { RateLimitStore } from './rate-limit-store.js';
 
 const MINUTE_MS = 60_000;
@@ -15,34 +10,23 @@ const MINUTE_MS = 60_000;
  * minute. Past minutes are deleted in the background, by every replica.
  */
 @Injectable()
-export class PostgresRateLimitStore
-  extends RateLimitStore
-  implements OnApplicationBootstrap, OnModuleDestroy
-{
-  readonly #deletion: PeriodicTask;
-
+export class PostgresRateLimitStore extends RateLimitStore implements OnApplicationBootstrap {
   constructor(
     @Inject(Database) private readonly database: Database,
-    clock: Clock,
-    logger: Logger,
+    private readonly clock: Clock,
+    private readonly sweeps: Sweeps,
   ) {
     super();
-    this.#deletion = new PeriodicTask({
-      name: 'delete past request counts',
-      // The last minute stays for replicas whose clocks are behind.
-      run: async (signal) => this.#deleteBefore(Math.floor(clock.now() / MINUTE_MS) - 1, signal),
-      intervalMs: MINUTE_MS,
-      clock,
-      logger,
-    });
   }
 
   onApplicationBootstrap(): void {
-    this.#deletion.start();
-  }
-
-  async onModuleDestroy(): Promise<void> {
-    await this.#deletion.stop();
+    this.sweeps.start({
+      name: 'delete past request counts',
+      // The last minute stays for replicas whose clocks are behind.
+      run: async (signal) =>
+        this.#deleteBefore(Math.floor(this.clock.now() / MINUTE_MS) - 1, signal),
+      intervalMs: MINUTE_MS,
+    });
   }
 
   override async increment(key: string, minute: number, amount: number): Promise<number> {

@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { canonicalName, Database, dataSourceOptions, type Principal } from '#libs/platform';
+import { canonicalName, Database, dataSourceOptions, type Principal, Sweeps } from '#libs/platform';
 import { ManualClock, MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { settingsFrom } from '../testing/settings.js';
 import { PostgresRateLimitStore } from './postgres-rate-limit-store.js';
@@ -36,7 +36,11 @@ function replicas(environment: Record<string, string>): RateLimiter[] {
   return sources.map(
     (source) =>
       new RateLimiter(
-        new PostgresRateLimitStore(new Database(source), clock, new MemoryLogger()),
+        new PostgresRateLimitStore(
+          new Database(source),
+          clock,
+          new Sweeps(clock, new MemoryLogger()),
+        ),
         clock,
         new MemoryLogger(),
         settingsFrom(environment),

@@ -3,6 +3,7 @@ import { AzureCredential, AzureFault, SecretStore } from '#libs/secrets';
 import type { CommunicationResource } from '../resources/communication-resources.js';
 import type { CommunicationServicesSettings } from '../settings.js';
 import { accessKeyOf } from './acs-credential.js';
+import { acsPipeline, signWith } from './acs-pipeline.js';
 import { UndiciHttpClient } from './undici-http-client.js';
 import { CredentialUnavailable } from './upstream-failure.js';
 
@@ -62,18 +63,18 @@ export class AcsClients {
   ): AcsConnection {
     const existing = this.#connections.get(resource.name);
     if (existing?.secretVersion === secretVersion && existing) return existing;
-    const options = {
-      httpClient: this.#httpClient,
-      // `AcsCaller` retries: a repeated create would leave an orphaned identity.
-      retryOptions: { maxRetries: 0 },
-      redirectOptions: { maxRetries: 0 },
-      userAgentOptions: { userAgentPrefix: 'acs-identity' },
-    };
     const { endpoint } = resource;
-    const client =
-      secretVersion === undefined
-        ? new CommunicationIdentityClient(endpoint, marked(this.azureCredential), options)
-        : new CommunicationIdentityClient(endpoint, { key: accessKeyOf(resource, value) }, options);
+    // Without policies that repeat a call: `AcsCaller` does, and a repeated create would leave an orphan.
+    const pipeline = acsPipeline();
+    const options = { httpClient: this.#httpClient, pipeline };
+    let client: CommunicationIdentityClient;
+    if (secretVersion === undefined) {
+      client = new CommunicationIdentityClient(endpoint, marked(this.azureCredential), options);
+    } else {
+      const key = accessKeyOf(resource, value);
+      client = new CommunicationIdentityClient(endpoint, { key }, options);
+      signWith(key, pipeline);
+    }
     const connection = { client, secretVersion };
     this.#connections.set(resource.name, connection);
     return connection;

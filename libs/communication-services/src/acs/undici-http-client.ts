@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { IncomingHttpHeaders } from 'node:http';
 import {
   createHttpHeaders,
   type HttpClient,
@@ -6,12 +7,7 @@ import {
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
 import { Agent, type Dispatcher } from 'undici';
-import {
-  AbsentIdentity,
-  assertAnswerOfAcs,
-  ForeignAnswer,
-  saysIdentityIsMissing,
-} from './foreign-answer.js';
+import { AbsentIdentity, assertAnswerOfAcs, saysIdentityIsMissing } from './foreign-answer.js';
 
 /** The request got no response. */
 export class NoResponse extends Error {
@@ -68,38 +64,27 @@ export class UndiciHttpClient implements HttpClient {
   }
 
   async sendRequest(request: PipelineRequest): Promise<PipelineResponse> {
-    const progress = { hasStarted: false, mayStart: startConditions.getStore() };
-    try {
-      const { pathname, search, origin } = new URL(request.url);
-      const response = await this.#agent.compose(observeStart(progress)).request({
-        origin,
-        path: pathname + search,
+    const body = textOf(request.body);
+    const exchange = new Exchange(
+      startConditions.getStore(),
+      // The SDK passes the AbortSignal that it was given, typed as its own interface.
+      request.abortSignal as AbortSignal | undefined,
+    );
+    this.#agent.dispatch(
+      {
+        ...targetOf(request.url),
         method: request.method,
         headers: request.headers.toJSON(),
-        body: textOf(request.body),
-        // The SDK passes the AbortSignal that it was given, typed as its own interface.
-        signal: (request.abortSignal as AbortSignal | undefined) ?? null,
-      });
-      const bodyAsText = await response.body.text();
-      const headers = createHttpHeaders();
-      for (const [name, value] of Object.entries(response.headers)) {
-        if (value !== undefined) headers.set(name, String(value));
-      }
-      const answer = { request, status: response.statusCode, headers, bodyAsText };
-      assertAnswerOfAcs(request, answer);
-      const isAbsence = answer.status === 404 || answer.status === 410;
-      if (isAbsence && saysIdentityIsMissing(request, answer)) {
-        throw new AbsentIdentity(answer.status);
-      }
-      return answer;
-    } catch (error) {
-      const isClassified =
-        error instanceof ForeignAnswer ||
-        error instanceof AbsentIdentity ||
-        error instanceof CallExpired;
-      if (isClassified) throw error;
-      throw new NoResponse(progress.hasStarted, codeOf(error));
-    }
+        body,
+      },
+      exchange,
+    );
+    const { status, headers, text } = await exchange.answered;
+    const answer = { request, status, headers: createHttpHeaders(headers), bodyAsText: text };
+    assertAnswerOfAcs(request, answer);
+    const isAbsence = status === 404 || status === 410;
+    if (isAbsence && saysIdentityIsMissing(request, answer)) throw new AbsentIdentity(status);
+    return answer;
   }
 
   async close(): Promise<void> {
@@ -107,26 +92,90 @@ export class UndiciHttpClient implements HttpClient {
   }
 }
 
+interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly text: string;
+}
+
 /**
- * Records that a connection started to send the request: before that it can't have had an effect.
- * Rejects instead of starting when it may not.
+ * One request and its response, as undici reports them. It knows whether a connection started to send the
+ * request, because before that it can't have had an effect, and does not let it start when it may not.
  */
-function observeStart(progress: {
-  hasStarted: boolean;
-  mayStart: (() => boolean) | undefined;
-}): Dispatcher.DispatcherComposeInterceptor {
-  return (dispatch) => (options, handler) =>
-    dispatch(options, {
-      onRequestStart: (controller, context) => {
-        if (progress.mayStart?.() === false) throw new CallExpired();
-        progress.hasStarted = true;
-        handler.onRequestStart?.(controller, context);
-      },
-      onResponseStart: (...parts) => handler.onResponseStart?.(...parts),
-      onResponseData: (...parts) => handler.onResponseData?.(...parts),
-      onResponseEnd: (...parts) => handler.onResponseEnd?.(...parts),
-      onResponseError: (...parts) => handler.onResponseError?.(...parts),
-    });
+class Exchange implements Dispatcher.DispatchHandler {
+  /** Rejects with `CallExpired` or `NoResponse`. */
+  readonly answered: Promise<Answer>;
+  readonly #settle = Promise.withResolvers<Answer>();
+  readonly #headers: Record<string, string> = {};
+  readonly #chunks: Buffer[] = [];
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+
+  constructor(
+    private readonly mayStart: (() => boolean) | undefined,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    this.answered = this.#settle.promise;
+    if (signal?.aborted === true) this.#abort();
+    else signal?.addEventListener('abort', this.#abort);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.signal?.aborted === true || this.mayStart?.() === false) throw new CallExpired();
+    this.#controller = controller;
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    if (status < 200) return; // informational: the response follows
+    this.#status = status;
+    for (const [name, value] of Object.entries(headers))
+      if (value !== undefined) this.#headers[name] = String(value);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.signal?.removeEventListener('abort', this.#abort);
+    const text = UTF8.decode(joined(this.#chunks));
+    this.#settle.resolve({ status: this.#status, headers: this.#headers, text });
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    this.signal?.removeEventListener('abort', this.#abort);
+    this.#settle.reject(error instanceof CallExpired ? error : this.#noResponse(error));
+  }
+
+  readonly #abort = (): void => {
+    const reason: unknown = this.signal?.reason;
+    this.#settle.reject(this.#noResponse(reason));
+    this.#controller?.abort(reason instanceof Error ? reason : new Error('aborted'));
+  };
+
+  #noResponse(cause: unknown): NoResponse {
+    return new NoResponse(this.#controller !== undefined, codeOf(cause));
+  }
+}
+
+/** As `fetch` decodes a body. */
+const UTF8 = new TextDecoder();
+
+function joined(chunks: readonly Buffer[]): Buffer {
+  const [first] = chunks;
+  return first && chunks.length === 1 ? first : Buffer.concat(chunks);
+}
+
+/** The parts of a URL that the SDK has put together, without parsing it again. */
+export function targetOf(url: string): { readonly origin: string; readonly path: string } {
+  const start = url.indexOf('/', url.indexOf('://') + 3);
+  return start === -1
+    ? { origin: url, path: '/' }
+    : { origin: url.slice(0, start), path: url.slice(start) };
 }
 
 function textOf(body: PipelineRequest['body']): string | null {

@@ -1,10 +1,5 @@
-import {
-  type OnModuleDestroy,
-  Inject,
-  Injectable,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
-import { type CallContext, Clock, Logger, PeriodicTask } from '#libs/platform';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { type CallContext, Clock, Logger, Sweeps } from '#libs/platform';
 import { LeaseLost } from '../errors.js';
 import { IdentityCreation } from './identity-creation.js';
 import { IdentityDeletion } from './identity-deletion.js';
@@ -29,9 +24,7 @@ const CONTEXT: CallContext = {
  * completed is taken over again when the lease expires.
  */
 @Injectable()
-export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
-  readonly #task: PeriodicTask;
-
+export class RecoveryWorker implements OnApplicationBootstrap {
   constructor(
     private readonly map: IdentityMap,
     private readonly creation: IdentityCreation,
@@ -41,23 +34,16 @@ export class RecoveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly clock: Clock,
     private readonly logger: Logger,
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
-  ) {
-    this.#task = new PeriodicTask({
-      name: 'identity recovery',
-      run: async (signal) => this.sweep(signal),
-      intervalMs: settings.sweepMs,
-      jitter: 0.5,
-      clock,
-      logger,
-    });
-  }
+    private readonly sweeps: Sweeps,
+  ) {}
 
   onApplicationBootstrap(): void {
-    this.#task.start();
-  }
-
-  async onModuleDestroy(): Promise<void> {
-    await this.#task.stop();
+    this.sweeps.start({
+      name: 'identity recovery',
+      run: async (signal) => this.sweep(signal),
+      intervalMs: this.settings.sweepMs,
+      jitter: 0.5,
+    });
   }
 
   /**

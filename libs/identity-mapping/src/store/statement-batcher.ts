@@ -8,6 +8,8 @@ interface Pending<Request, Answer> {
 
 /** Requests that come while this number of statements is under way share the next one. */
 const MAX_STATEMENTS = 2;
+/** Fewer wait for a statement that is under way: a statement costs as much as many of its requests. */
+const MIN_REQUESTS_BESIDE_ANOTHER = 16;
 const MAX_REQUESTS_PER_STATEMENT = 256;
 
 /** Answers requests of one moment with one statement, so that a burst needs few connections and round trips. */
@@ -31,9 +33,14 @@ export class StatementBatcher<Request, Answer> {
     this.#isStarting = true;
     await setImmediate(); // requests that come in the same moment share the first statement
     this.#isStarting = false;
-    while (this.#pending.length > 0 && this.#statementCount < MAX_STATEMENTS) {
+    while (this.#mayStart) {
       void this.#runStatement(this.#pending.splice(0, MAX_REQUESTS_PER_STATEMENT));
     }
+  }
+
+  get #mayStart(): boolean {
+    const minRequests = this.#statementCount === 0 ? 1 : MIN_REQUESTS_BESIDE_ANOTHER;
+    return this.#statementCount < MAX_STATEMENTS && this.#pending.length >= minRequests;
   }
 
   async #runStatement(batch: readonly Pending<Request, Answer>[]): Promise<void> {

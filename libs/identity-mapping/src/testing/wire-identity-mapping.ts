@@ -3,7 +3,7 @@ import type {
   CommunicationIdentityGateway,
   CommunicationResources,
 } from '#libs/communication-services';
-import type { Clock, Logger } from '#libs/platform';
+import { type Clock, type Logger, Sweeps } from '#libs/platform';
 import { IdentityImport } from '../bulk/identity-import.js';
 import { IdentityProvisioning } from '../bulk/identity-provisioning.js';
 import { IdentityAdministrationService } from '../identity-administration.service.js';
@@ -49,7 +49,11 @@ export function wireIdentityMapping({
   const creation = new IdentityCreation(map, gateway, orphans, background, audit, clock, logger);
   const revocation = new TokenRevocation(map, gateway, audit, ...common);
   const deletion = new IdentityDeletion(map, gateway, resources, audit, ...common);
-  const worker = new RecoveryWorker(map, creation, deletion, revocation, orphans, ...common);
+  const worker = new RecoveryWorker(
+    ...([map, creation, deletion, revocation, orphans] as const),
+    ...common,
+    new Sweeps(clock, logger),
+  );
   const mappings = new IdentityMappingService(
     ...([map, creation, revocation, resources, clock, settings, audit] as const),
   );

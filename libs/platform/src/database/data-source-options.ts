@@ -1,38 +1,58 @@
 import type { DataSourceOptions } from 'typeorm';
+import type { PasswordSource } from './database-credential.js';
 import type { DatabaseSettings } from './database-settings.js';
-import { ErrorTolerantPgClient } from './error-tolerant-pg-client.js';
+import { ServiceClient } from './service-client.js';
+import { WritableHost } from './writable-host.js';
+
+/** After this time a connection is replaced, so that a new password or another host takes effect. */
+const MAX_CONNECTION_AGE_SECONDS = 1_800;
 
 /**
  * TypeORM's options for every process of the service. Only migrations change the schema.
  *
  * @param applicationName shown in `pg_stat_activity`
+ * @param session parameters of the server, in place of the timeouts
  */
 export function dataSourceOptions({
   url,
+  credential,
   poolSize,
   timeoutMs,
   applicationName = 'acs-identity',
+  session,
 }: Pick<DatabaseSettings, 'url' | 'poolSize' | 'timeoutMs'> & {
+  readonly credential?: PasswordSource | undefined;
   readonly applicationName?: string;
+  readonly session?: Readonly<Record<string, string>>;
 }): DataSourceOptions {
+  const writableHost = new WritableHost();
+  const options = {
+    url,
+    credential,
+    applicationName,
+    timeoutMs,
+    ...(session === undefined && { queryTimeoutMs: timeoutMs + 500 }),
+    session: session ?? {
+      statement_timeout: String(timeoutMs),
+      lock_timeout: String(timeoutMs),
+      // A process that is stopped holds its locks for a shorter time than others wait for them.
+      idle_in_transaction_session_timeout: String(Math.ceil(timeoutMs / 2)),
+    },
+  };
   return {
     type: 'postgres',
-    url,
-    applicationName,
     poolSize,
     connectTimeoutMS: timeoutMs,
     synchronize: false,
     migrationsRun: false,
     migrationsTableName: 'schema_migration',
     extra: {
-      Client: ErrorTolerantPgClient,
-      statement_timeout: timeoutMs,
-      lock_timeout: timeoutMs,
-      // A process that is stopped holds its locks for a shorter time than others wait for them.
-      idle_in_transaction_session_timeout: Math.ceil(timeoutMs / 2),
-      // The client's own limit, for a server that no longer answers at all.
-      query_timeout: timeoutMs + 500,
-      keepAlive: true,
+      Client: class extends ServiceClient {
+        constructor() {
+          super(options, writableHost);
+        }
+      },
+      maxLifetimeSeconds: MAX_CONNECTION_AGE_SECONDS,
     },
   };
 }

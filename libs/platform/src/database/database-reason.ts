@@ -1,4 +1,14 @@
 import { sqlState } from './sqlstate.js';
+import { NoWritableHost } from './writable-host.js';
+
+/** What errors mean that share a code with others, or have none. */
+const MESSAGES: readonly (readonly [message: RegExp, reason: string])[] = [
+  [/does not support SSL/, 'it offers no TLS: enable it there, or set sslmode=disable'],
+  [/no encryption$/, 'it accepts no connections without TLS: set sslmode=verify-full'],
+  [/valid client certificate/, 'it requires a client certificate: set sslcert and sslkey'],
+  [/password must be a/, 'it requires a password, and none is set'],
+  [/unsupported startup parameter/, 'a pooler refuses a parameter of the address'],
+];
 
 /** What a SQLSTATE or a code of Node means for operators. Longer codes come before their classes. */
 const REASONS: readonly (readonly [code: RegExp, reason: string])[] = [
@@ -29,19 +39,49 @@ const REASONS: readonly (readonly [code: RegExp, reason: string])[] = [
   [/^(ENOTFOUND|EAI_AGAIN)$/, 'its name can not be resolved'],
   [/^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/, 'it can not be reached'],
   [/^(ECONNRESET|EPIPE)$/, 'the connection was lost'],
-  [/^ERR_TLS|CERT/, 'its certificate is not trusted'],
+  [/^ERR_TLS_CERT_ALTNAME/, 'its certificate is for another name than that of the address'],
+  [/^CERT_HAS_EXPIRED$/, 'its certificate has expired'],
+  [/^CERT_NOT_YET_VALID$/, 'its certificate is not valid yet'],
+  [
+    /^ERR_(SSL|OSSL)_.*(CERT|UNKNOWN_CA)/,
+    'it refuses the client certificate: check sslcert and sslkey',
+  ],
+  [/^ERR_(SSL|OSSL|TLS)/, 'TLS can not be agreed on'],
+  [/CERT|^UNABLE_TO_/, 'its certificate is not trusted: set sslrootcert to the file of its CA'],
 ];
 
 /** Why the database can't be used, exactly, for operators. @param error of TypeORM or pg */
 export function databaseReason(error: unknown): string {
   const root = rootOf(error);
-  const code = sqlState(root) ?? nodeCode(root);
-  if (code === undefined) {
-    if (isTimeout(error)) return 'the database gave no answer in time';
-    return 'the connection to the database was lost';
+  if (root instanceof NoWritableHost) {
+    return `the database can not be used: no host takes writes: ${root.errors.map(reasonOf).join('; ')}`;
   }
-  const [, reason = 'it can not serve'] = REASONS.find(([pattern]) => pattern.test(code)) ?? [];
-  return `the database can not be used: ${reason} (${code})`;
+  const code = sqlState(root) ?? nodeCode(root);
+  if (code === undefined && messageReason(root) === undefined) {
+    if (isTimeout(error)) return 'the database gave no answer in time';
+    if (!(root instanceof Error) || /terminated|ended|not queryable/.test(root.message)) {
+      return 'the connection to the database was lost';
+    }
+  }
+  return `the database can not be used: ${reasonOf(root)}`;
+}
+
+function reasonOf(error: unknown): string {
+  const root = rootOf(error);
+  const code = sqlState(root) ?? nodeCode(root);
+  const [, known] = REASONS.find(([pattern]) => code !== undefined && pattern.test(code)) ?? [];
+  const reason =
+    messageReason(root) ?? known ?? (code === undefined ? messageOf(root) : 'it can not serve');
+  return code === undefined ? reason : `${reason} (${code})`;
+}
+
+function messageReason(error: unknown): string | undefined {
+  const [, reason] = MESSAGES.find(([pattern]) => pattern.test(messageOf(error))) ?? [];
+  return reason;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Of a timeout pg says so in the outer error only. */
@@ -51,6 +91,7 @@ function isTimeout(error: unknown): boolean {
 }
 
 function rootOf(error: unknown): unknown {
+  if (error instanceof NoWritableHost) return error;
   if (error instanceof AggregateError) return rootOf(error.errors[0]);
   if (error instanceof Error && sqlState(error) === undefined && error.cause instanceof Error) {
     return rootOf(error.cause);

@@ -1,11 +1,16 @@
 import { z } from 'zod';
 import { integer } from '../config/setting-fields.js';
 import { ADVANCED, defineSettings, type SettingsOf } from '../config/settings.js';
+import { InvalidDatabaseAddress, parseDatabaseAddress } from './database-address.js';
 
-const postgresUrl = z.string().refine((text) => {
-  const url = URL.parse(text);
-  return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1;
-}, 'must be a postgres:// address that names a host and a database');
+const postgresUrl = z.string().superRefine((text, context) => {
+  try {
+    parseDatabaseAddress(text);
+  } catch (error) {
+    if (!(error instanceof InvalidDatabaseAddress)) throw error;
+    context.addIssue(error.message);
+  }
+});
 
 /** How the process connects to PostgreSQL. */
 export const databaseSettings = defineSettings(

@@ -7,6 +7,7 @@ import {
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { Database } from './database.js';
+import { DatabaseCredential } from './database-credential.js';
 import { DatabaseCheck } from './database-check.js';
 import { Clock } from '../time/clock.js';
 import { databaseSettings, type DatabaseSettings } from './database-settings.js';
@@ -14,15 +15,17 @@ import { dataSourceOptions } from './data-source-options.js';
 import { ReadingDatabase } from './reading-database.js';
 import { ReadinessChecks } from '../health/readiness-checks.js';
 
+/** Without an adapter the password is in the address. */
+const CREDENTIAL = { token: DatabaseCredential, optional: true } as const;
 const READING_DATA_SOURCE = Symbol('data source of reading and bulk work');
 
 /** The two connection pools of the process. Entities are registered by the modules that own them. */
 @Module({
   imports: [
     TypeOrmModule.forRootAsync({
-      inject: [databaseSettings.key],
-      useFactory: (settings: DatabaseSettings) => ({
-        ...dataSourceOptions(settings),
+      inject: [databaseSettings.key, CREDENTIAL],
+      useFactory: (settings: DatabaseSettings, credential?: DatabaseCredential) => ({
+        ...dataSourceOptions({ ...settings, credential: credential?.source }),
         autoLoadEntities: true,
         manualInitialization: true,
       }),
@@ -36,11 +39,15 @@ const READING_DATA_SOURCE = Symbol('data source of reading and bulk work');
     },
     {
       provide: READING_DATA_SOURCE,
-      inject: [databaseSettings.key],
-      useFactory: ({ url, readingPoolSize: poolSize, timeoutMs }: DatabaseSettings) =>
+      inject: [databaseSettings.key, CREDENTIAL],
+      useFactory: (
+        { url, readingPoolSize: poolSize, timeoutMs }: DatabaseSettings,
+        credential?: DatabaseCredential,
+      ) =>
         new DataSource(
           dataSourceOptions({
             url,
+            credential: credential?.source,
             poolSize,
             timeoutMs,
             applicationName: 'acs-identity-reading',

@@ -4,6 +4,7 @@ import {
   QueryFailedError,
 } from 'typeorm';
 import { DatabaseUnavailable } from '../errors/storage-unavailable.js';
+import { ConnectionFailed } from './connection-failed.js';
 
 /**
  * SQLSTATE classes and codes that any caller may get while the server can't serve: connection,
@@ -33,6 +34,7 @@ export function isDatabaseOutage(error: unknown): boolean {
   if (error instanceof QueryRunnerAlreadyReleasedError) return true;
   if (error instanceof QueryRunnerProviderAlreadyReleasedError) return true;
   const cause = driverErrorOf(error);
+  if (cause instanceof ConnectionFailed) return true;
   if (cause instanceof AggregateError) return cause.errors.some(isDatabaseOutage);
   if (!(cause instanceof Error)) return false;
   const code = codeOf(cause);

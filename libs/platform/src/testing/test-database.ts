@@ -7,6 +7,8 @@ export interface TestCluster {
   /** Address of the database `postgres` for the superuser. */
   readonly superuserUrl: string;
   readonly port: number;
+  /** Port for the role of the service, if a pooler is in front of the server. */
+  readonly servicePort?: number;
 }
 
 declare module 'vitest' {
@@ -43,12 +45,12 @@ export async function cloneDatabase(cluster: TestCluster): Promise<TestDatabase>
   const { ownerRole, serviceRole, template, password } = TEST_CLUSTER;
   const name = `identity_${randomBytes(6).toString('hex')}`;
   await execute(cluster, `CREATE DATABASE ${name} TEMPLATE ${template} OWNER ${ownerRole}`);
-  const url = (role: string): string =>
-    `postgres://${role}:${password}@127.0.0.1:${cluster.port}/${name}`;
+  const url = (role: string, port = cluster.port): string =>
+    `postgres://${role}:${password}@127.0.0.1:${port}/${name}`;
   return {
     name,
     ownerUrl: url(ownerRole),
-    serviceUrl: url(serviceRole),
+    serviceUrl: url(serviceRole, cluster.servicePort),
     superuserUrl: url('postgres'),
     drop: async () => execute(cluster, `DROP DATABASE ${name} WITH (FORCE)`),
   };

@@ -165,4 +165,42 @@ describe('PeriodicTask', () => {
     await other.stop();
     expect(times).toEqual([100]);
   });
+
+  it('runs on demand at any time, started or not, and never twice at once', async () => {
+    const { times, run } = recorder(() => clock);
+    const { task, clock } = taskWith({
+      run: async () => {
+        await run();
+        await clock.sleep(50);
+      },
+    });
+    const onDemand = [task.runOnce(), task.runOnce()];
+    await clock.advance(0);
+    await clock.advance(50);
+    expect(await Promise.all(onDemand)).toEqual([true, true]);
+    task.start();
+    await clock.advance(100);
+    expect(times).toEqual([0, 150]);
+    const joined = task.runOnce();
+    await clock.advance(50);
+    expect(await joined).toBe(true);
+    expect(times).toEqual([0, 150]);
+    await task.stop();
+    expect(await task.runOnce()).toBe(false);
+    expect(times).toEqual([0, 150]);
+  });
+
+  it('ends a run on demand at its signal or at the stop, and waits for it', async () => {
+    const { task, clock, logger } = taskWith({
+      run: async (signal) => clock.sleep(10_000, signal),
+    });
+    const aborter = new AbortController();
+    const aborted = task.runOnce(aborter.signal);
+    aborter.abort();
+    expect(await aborted).toBe(false);
+    const stopped = task.runOnce();
+    await task.stop();
+    expect(await stopped).toBe(false);
+    expect(logger.lines).toEqual([]);
+  });
 });

@@ -27,6 +27,7 @@ export interface PeriodicTaskOptions {
 export class PeriodicTask {
   readonly #stop = new AbortController();
   #loop: Promise<void> | undefined;
+  #running: Promise<boolean> | undefined;
 
   constructor(private readonly options: PeriodicTaskOptions) {}
 
@@ -35,10 +36,26 @@ export class PeriodicTask {
     this.#loop ??= this.#run();
   }
 
+  /**
+   * Runs now, also if the task was not started, and waits for the end. A run that is under way is awaited
+   * instead. Never rejects.
+   *
+   * @param signal aborts this run
+   * @returns whether the run succeeded
+   */
+  async runOnce(signal?: AbortSignal): Promise<boolean> {
+    const signals = [this.#stop.signal, ...(signal ? [signal] : [])];
+    if (signals.some(({ aborted }) => aborted)) return false;
+    this.#running ??= this.#attempt(AbortSignal.any(signals)).finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
   /** Ends the pause and waits for the run that is under way. Never rejects; may be called again. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#loop;
+    await Promise.all([this.#loop, this.#running]);
   }
 
   async #run(): Promise<void> {
@@ -47,7 +64,7 @@ export class PeriodicTask {
     let failureCount = 0;
     if (!runsAtStart) await clock.sleep(this.#pauseMs(0), signal).catch(() => undefined);
     while (!signal.aborted) {
-      const isSuccess = await this.#attempt(signal);
+      const isSuccess = await this.runOnce();
       if (isSuccess && endsOnSuccess) return;
       failureCount = isSuccess ? 0 : failureCount + 1;
       await clock.sleep(this.#pauseMs(failureCount), signal).catch(() => undefined);

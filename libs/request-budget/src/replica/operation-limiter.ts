@@ -12,6 +12,8 @@ import { WindowReporter } from './window-reporter.js';
 
 /** Longest pause between two reconciliations while requests are queued. */
 const MAX_PAUSE_MS = 250;
+/** Why a pause ends early. Without a reason, each request would cost an exception. */
+const WOKEN = 'woken';
 
 export interface OperationLimits extends WindowLimits {
   /** The longest that a request is queued. */
@@ -125,7 +127,7 @@ export class OperationLimiter {
     };
     this.#queue.enqueue(waiter);
     signal?.addEventListener('abort', abort);
-    if (this.#capacity.isFree) this.#wake.abort();
+    if (this.#capacity.isFree) this.#wake.abort(WOKEN);
     this.#drain();
     return promise;
   }
@@ -134,7 +136,7 @@ export class OperationLimiter {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#rejectAll(new BudgetExhausted(1));
-    this.#wake.abort();
+    this.#wake.abort(WOKEN);
     await this.#draining;
     await this.#reporter.close(this.#queue);
   }
@@ -245,7 +247,7 @@ export class OperationLimiter {
     const fields = { ...this.key, ...(seconds !== undefined && { retryAfterSeconds: seconds }) };
     this.dependencies.logger.warn(fields, 'azure communication services limits our requests');
     this.#reporter.throttled = seconds === undefined ? {} : { retryAfterMs: seconds * 1000 };
-    this.#wake.abort();
+    this.#wake.abort(WOKEN);
     this.#drain();
   }
 

@@ -1,6 +1,7 @@
 import { LogRetention } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
 import { confirm } from '../confirm.js';
+import { ownerEnvironment } from '../database.js';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 
 export interface RetainOptions extends OperatorOptions {
@@ -20,6 +21,7 @@ export async function retainEntries(
     databaseUrl,
     composition,
     async (service) => service.get(LogRetention).retire(before, operatorActor(options)),
+    ownerEnvironment(),
   );
   if (receipt === undefined) {
     console.log('Nothing is that old.');

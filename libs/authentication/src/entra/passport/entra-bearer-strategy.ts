@@ -9,7 +9,7 @@
  *   `jwtVerify`, because the package's own selects the key by `x5t` before `kid` and repeats checks.
  * - Done before, by `EntraTokenVerifier`: every check of header and claims.
  */
-import { createVerify } from 'node:crypto';
+import { verify } from 'node:crypto';
 import { PassportStrategy } from '@nestjs/passport';
 import BearerStrategy from 'passport-azure-ad/lib/bearerstrategy.js';
 import { TokenRejected } from '../../errors.js';
@@ -67,8 +67,9 @@ export class EntraBearerStrategy
   override jwtVerify(_request: unknown, token: string): void {
     if (this.#key === undefined) throw new Error('no attempt is in progress');
     const end = token.lastIndexOf('.');
-    const signed = createVerify('sha256').update(token.slice(0, end), 'latin1');
-    if (signed.verify(this.#key.key.publicKey, token.slice(end + 1), 'base64url')) this.success();
+    const signed = Buffer.from(token.slice(0, end), 'latin1');
+    const signature = Buffer.from(token.slice(end + 1), 'base64url');
+    if (verify('sha256', signed, this.#key.key.publicKey, signature)) this.success();
     else this.fail();
   }
 

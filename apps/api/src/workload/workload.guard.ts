@@ -1,17 +1,10 @@
-import {
-  type CallHandler,
-  type ExecutionContext,
-  Inject,
-  Injectable,
-  type NestInterceptor,
-} from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Counter, Gauge, Registry } from 'prom-client';
-import { finalize, mergeMap, type Observable } from 'rxjs';
 import { accessRulesOf, principalOf } from '#libs/authentication';
 import { httpSettings, type HttpSettings } from '#libs/composition';
 import { Bulkhead, enterForeground, ServiceBusy } from '#libs/platform';
-import { inPieces } from './json-pieces.js';
+import { HttpDrain } from '../http/http-drain.js';
 import { closeSlowClient } from './slow-client.js';
 import { workloadOf } from './workload.js';
 
@@ -23,14 +16,18 @@ const QUEUED_PER_PLACE = { reading: 4, bulk: 1 } as const;
 /** Callers without a token share the places of one holder. */
 const ANONYMOUS = 'anonymous';
 
-/** Gives each request a place of its workload, before its parameters are validated, until it is answered. */
+/**
+ * Gives each request a place of its workload, before its parameters are validated, until it is answered.
+ * The last guard, and no interceptor: those cost every request the machinery of Observables.
+ */
 @Injectable()
-export class WorkloadInterceptor implements NestInterceptor {
+export class WorkloadGuard implements CanActivate {
   readonly #bulkheads: Readonly<Record<BoundWorkload, Bulkhead>>;
   readonly #refusals: Counter<'workload'>;
 
   constructor(
     @Inject(httpSettings.key) private readonly settings: HttpSettings,
+    private readonly drain: HttpDrain,
     registry: Registry,
   ) {
     const { readingPlaces, bulkPlaces } = settings;
@@ -59,13 +56,13 @@ export class WorkloadInterceptor implements NestInterceptor {
     });
   }
 
-  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+  async canActivate(context: ExecutionContext): Promise<boolean> {
     const workload = workloadOf(context.getHandler()) ?? 'reading';
-    if (workload === 'operations') return next.handle();
+    if (workload === 'operations') return true;
     const { raw } = context.switchToHttp().getResponse<FastifyReply>();
     if (workload === 'issuing') {
       onClosed(raw, enterForeground());
-      return next.handle();
+      return true;
     }
     const release = await this.#enter(workload, context);
     const request = context.switchToHttp().getRequest<FastifyRequest>();
@@ -78,13 +75,11 @@ export class WorkloadInterceptor implements NestInterceptor {
       stopTimer();
       if (!isPending) release();
     });
-    return next.handle().pipe(
-      mergeMap(inPieces),
-      finalize(() => {
-        isPending = false;
-        if (!isOpen) release();
-      }),
-    );
+    this.drain.onReturned(raw, () => {
+      isPending = false;
+      if (!isOpen) release();
+    });
+    return true;
   }
 
   async #enter(workload: BoundWorkload, context: ExecutionContext): Promise<() => void> {

@@ -1,0 +1,40 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { LocalFolder } from './local-folder.js';
+import { DEFAULT_PORTS, freePorts } from './local-ports.js';
+
+const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+const hasIpv6 = addresses.some(({ address }) => address === '::1');
+
+describe('the ports of the local environment', () => {
+  it.each(['127.0.0.1', ...(hasIpv6 ? ['::1'] : [])])(
+    'are not those that a program has on %s, one address of localhost',
+    async (address) => {
+      const other = createServer().listen(0, address);
+      await once(other, 'listening');
+      const bound = other.address();
+      const sample = typeof bound === 'object' ? (bound?.port ?? 0) : 0;
+      try {
+        expect((await freePorts({ ...DEFAULT_PORTS, sample })).sample).toBeGreaterThan(sample);
+      } finally {
+        other.close();
+      }
+    },
+  );
+
+  it('are read from the file of an older release, which had fewer', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ports-'));
+    try {
+      const { sample, entraHttp, ...older } = DEFAULT_PORTS;
+      await writeFile(join(folder, 'ports.json'), JSON.stringify({ ...older, entra: 4000 }));
+      const read = await new LocalFolder(folder).readPorts();
+      expect(read).toEqual({ ...older, entra: 4000, sample, entraHttp });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,1 @@
+export { type Sample, startSample } from './sample-server.js';

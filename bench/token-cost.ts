@@ -1,0 +1,184 @@
+/**
+ * CPU time of a token, of the service's process and of PostgreSQL's: the built api, and beside it another
+ * build, in alternation on one database.
+ *
+ *   npm run bench:token-cost -- [--against <path>/dist/bin/api.js] [--rounds 12] [--tokens 500] [--first]
+ *
+ * Linux only: reads `/proc`. PostgreSQL is durable; ACS is the emulator, over TLS, without latency; 64
+ * connections, each of which waits for its answer. `--first` measures first calls, which create an
+ * identity. Only ratios within one run mean anything. Checks that each token has its audit entry.
+ */
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Pool } from 'undici';
+import { Service } from '../test/support/service.js';
+import { startTestCluster } from '../test/support/test-cluster.js';
+import { machine, median, table, whole } from './figures.js';
+
+const CONNECTIONS = 64;
+const PEOPLE = 600;
+const WARM_UP_TOKENS = 3_000;
+const { values } = parseArgs({
+  options: {
+    against: { type: 'string' },
+    rounds: { type: 'string', default: '12' },
+    tokens: { type: 'string', default: '500' },
+    first: { type: 'boolean', default: false },
+  },
+});
+const tokens = Number(values.tokens);
+
+interface Contender {
+  readonly name: string;
+  readonly processId: number;
+  readonly pool: Pool;
+  /** Microseconds of CPU time for a token, by round. */
+  readonly service: number[];
+  readonly postgres: number[];
+}
+
+const cluster = await startTestCluster(true);
+try {
+  const service = await start();
+  try {
+    const programs: [string, string | undefined][] = [['this build', undefined]];
+    if (values.against !== undefined) programs.unshift(['the other build', values.against]);
+    const contenders: Contender[] = [];
+    for (const [name, program] of programs)
+      contenders.push(await contender(service, name, program));
+    await measure(service, contenders);
+    report(contenders);
+  } finally {
+    await service.stop();
+  }
+} finally {
+  await cluster.remove();
+}
+
+async function start(): Promise<Service> {
+  const unlimited = '1000000';
+  return Service.start({
+    cluster,
+    replicas: 0,
+    emulator: { acs: { limits: 'off', signingKeyBits: 1024 } },
+    environment: {
+      LOG_LEVEL: 'info',
+      AUTHENTICATION_REQUESTS_PER_MINUTE: unlimited,
+      ACS_BUDGET_CREATE: unlimited,
+      ACS_BUDGET_ISSUE: unlimited,
+      ACS_BUDGET_CREATE_WITH_TOKEN: unlimited,
+    },
+  });
+}
+
+async function contender(
+  service: Service,
+  name: string,
+  program: string | undefined,
+): Promise<Contender> {
+  const { url, process } = await service.addApi({}, program);
+  const pool = new Pool(url, { connections: CONNECTIONS });
+  return { name, processId: process.pid ?? 0, pool, service: [], postgres: [] };
+}
+
+async function measure(service: Service, contenders: readonly Contender[]): Promise<void> {
+  const people = await bearers(service, PEOPLE);
+  for (const { pool } of contenders) await issue(pool, people, WARM_UP_TOKENS);
+  const before = await entries(service);
+  for (let round = 0; round < Number(values.rounds); round += 1) {
+    for (const one of round % 2 === 0 ? contenders : contenders.toReversed()) {
+      const callers = values.first ? await bearers(service, tokens) : people;
+      const [mine, theirs] = [cpuMicros([one.processId]), cpuMicros(backends())];
+      await issue(one.pool, callers, tokens);
+      one.service.push((cpuMicros([one.processId]) - mine) / tokens);
+      one.postgres.push((cpuMicros(backends()) - theirs) / tokens);
+    }
+  }
+  const issued = Number(values.rounds) * contenders.length * tokens;
+  if ((await entries(service)) - before !== issued) throw new Error('tokens and entries differ');
+}
+
+async function bearers(service: Service, count: number): Promise<string[]> {
+  return Promise.all(
+    Array.from({ length: count }, async () => {
+      const oid = randomUUID();
+      return service.emulator.control.mintToken({ person: 'alice', claims: { oid, sub: oid } });
+    }),
+  );
+}
+
+async function issue(pool: Pool, callers: readonly string[], count: number): Promise<void> {
+  let next = 0;
+  const connection = async (): Promise<void> => {
+    while (next < count) {
+      const { statusCode, body } = await pool.request({
+        path: '/v1/me/tokens',
+        method: 'POST',
+        headers: { authorization: `Bearer ${callers[next++ % callers.length] ?? ''}` },
+      });
+      const text = await body.text();
+      if (statusCode !== 200) throw new Error(`a token was refused: ${text}`);
+    }
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, connection));
+}
+
+async function entries(service: Service): Promise<number> {
+  const [row] = await service.rows<{ count: string }>(
+    `SELECT count(*) FROM audit_entry WHERE action = 'token.issue' AND outcome = 'success'`,
+  );
+  return Number(row?.count);
+}
+
+/** The processes of PostgreSQL. */
+function backends(): number[] {
+  const parent = new RegExp(`\\) \\w ${cluster.processId} `);
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((id) => id > 0 && parent.test(read(`/proc/${id}/stat`)));
+}
+
+/** CPU time of all threads of the processes that are there. */
+function cpuMicros(processIds: readonly number[]): number {
+  const paths = processIds.flatMap((id) =>
+    threadsOf(id).map((thread) => `/proc/${id}/task/${thread}/schedstat`),
+  );
+  const nanoseconds = paths.map((path) => Number(read(path).split(' ')[0]));
+  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1000;
+}
+
+function threadsOf(processId: number): string[] {
+  try {
+    return readdirSync(`/proc/${processId}/task`);
+  } catch {
+    return [];
+  }
+}
+
+/** Empty when the process has ended meanwhile. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function report(contenders: readonly Contender[]): void {
+  const [reference] = contenders;
+  const rows = contenders.map(({ name, service, postgres }) => {
+    const ratios = service.map((micros, round) => micros / (reference?.service[round] ?? NaN));
+    const lowest = whole(Math.min(...service));
+    return [
+      name,
+      whole(median(service)),
+      lowest,
+      median(ratios).toFixed(3),
+      whole(median(postgres)),
+    ];
+  });
+  const header = ['µs of CPU a token', 'service, median', 'lowest', 'ratio', 'PostgreSQL'];
+  console.log(`${values.first ? 'First calls' : 'Later calls'}, ${machine()}\n`);
+  console.log(table(header, rows));
+}

@@ -1,0 +1,13 @@
+/** Where passwords come from that change while the process runs. */
+export interface PasswordSource {
+  /** Called for each new connection. Its error is the reason why there is none. */
+  password(): Promise<string>;
+  /** Whether the password must not be sent without TLS. */
+  readonly needsTls: boolean;
+}
+
+/** How the process signs in to PostgreSQL. */
+export abstract class DatabaseCredential {
+  /** `undefined`: with the password in the address. */
+  abstract readonly source: PasswordSource | undefined;
+}

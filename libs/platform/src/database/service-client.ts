@@ -1,0 +1,262 @@
+import pg, { Client, type ClientConfig, Connection, Query, type QueryConfig } from 'pg';
+import { type DatabaseAddress, parseDatabaseAddress } from './database-address.js';
+import { ConnectionFailed } from './connection-failed.js';
+import type { PasswordSource } from './database-credential.js';
+import { databaseReason } from './database-reason.js';
+import { WritableHost } from './writable-host.js';
+
+export interface ClientOptions {
+  readonly url: string;
+  /** Default: the password in the address. */
+  readonly credential?: PasswordSource | undefined;
+  /** Shown in `pg_stat_activity`. */
+  readonly applicationName: string;
+  /** To connect. */
+  readonly timeoutMs: number;
+  /** Of the client, for a server that no longer answers at all. Default: none. */
+  readonly queryTimeoutMs?: number;
+  /** Parameters of the server for this session. Those that its version does not have are left out. */
+  readonly session: Readonly<Record<string, string>>;
+}
+
+/** Parameters that a transaction behind a pooler sets for itself; the others are those of its server process. */
+const LOCAL_PARAMETERS = [
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+];
+
+/**
+ * Sets the parameters of the session, unless a pooler is in between, whose server processes serve other
+ * clients as well. A pooler is recognised by the process id that it made up for its client.
+ */
+const PREPARE_SESSION = `
+  SELECT pg_backend_pid() = $1 AS "isDirect",
+    count(CASE WHEN pg_backend_pid() = $1 THEN set_config(parameter, value, false) END)
+  FROM unnest($2::text[], $3::text[]) AS wanted (parameter, value)
+  JOIN pg_settings ON parameter = name`;
+
+const BEGIN = /^\s*(BEGIN|START\s+TRANSACTION)\b/i;
+
+type AnyQuery = (...given: unknown[]) => unknown;
+
+/** The members of pg's client that its types omit. */
+interface ClientInternals {
+  host: string;
+  port: number;
+  readonly processID: number;
+  readonly connection: Connection & { ssl: unknown };
+}
+
+/**
+ * A client of pg that depends on nothing that a pooler in transaction mode takes away: it sends no
+ * parameters at the start of a session, and behind a pooler neither sets any for a session nor names its
+ * statements. There each transaction, and each statement outside one, sets its own timeouts.
+ *
+ * Connects to the host that takes writes, if there are several. A lost connection does not end the process:
+ * without a listener pg would throw its `error`, and between the pool and TypeORM there are moments without
+ * one. The listener hides nothing, because statements on a lost connection fail.
+ */
+export class ServiceClient extends Client {
+  #isPooled = false;
+  readonly #fault: Error | undefined;
+  readonly #address: DatabaseAddress;
+
+  /** @param writableHost shared by the clients of a pool */
+  constructor(
+    private readonly options: ClientOptions,
+    private readonly writableHost = new WritableHost(),
+  ) {
+    const { address, fault } = readAddress(options.url);
+    const [first = {}] = address.hosts;
+    super(configFor(first, options, address));
+    this.#address = address;
+    this.#fault = fault;
+    this.on('error', () => undefined);
+    const base = this.query.bind(this) as AnyQuery;
+    this.query = ((...given: unknown[]) => this.#query(base, given)) as typeof this.query;
+  }
+
+  /** Whether a pooler is between this client and the server. Known when it is connected. */
+  get isPooled(): boolean {
+    return this.#isPooled;
+  }
+
+  /** @throws ConnectionFailed */
+  override connect(): Promise<this>;
+  override connect(callback: (error: Error | null) => void): void;
+  override connect(callback?: (error: Error | null) => void): Promise<this> | undefined {
+    const connected = this.#connect();
+    if (!callback) return connected.then(() => this);
+    connected.then(() => {
+      callback(null);
+    }, callback);
+    return undefined;
+  }
+
+  /** pg's `query`, whose overloads take a query in many forms. */
+  #query(base: AnyQuery, [query, values, callback]: unknown[]): unknown {
+    if (!this.#isPooled || isSubmittable(query)) return base(query, values, callback);
+    const settle = (typeof values === 'function' ? values : callback) as AnyQuery | undefined;
+    const { name: _name, ...config } = {
+      ...(typeof query === 'string' ? { text: query } : (query as QueryConfig)), // pg takes no other forms
+      ...(Array.isArray(values) && { values }),
+    } as QueryConfig;
+    const result = this.#runPooled(config, base);
+    if (!settle) return result;
+    result.then(
+      (rows) => settle(null, rows),
+      (error: unknown) => settle(error),
+    );
+    return undefined;
+  }
+
+  async #runPooled(config: QueryConfig, base: AnyQuery): Promise<unknown> {
+    if (BEGIN.test(config.text)) {
+      const local = this.#localSettings.map(([name, value]) => `SET LOCAL ${name} = '${value}'`);
+      return base([config.text, ...local].join('; '));
+    }
+    const settings = this.#localSettings;
+    if (settings.length === 0 || this.getTransactionStatus() !== 'I') return base(config);
+    return new Promise((resolve, reject) => {
+      base(
+        new BoundedQuery(config, settings, (error, result) => {
+          if (error) reject(error);
+          else resolve(result);
+        }),
+      );
+    });
+  }
+
+  get #localSettings(): (readonly [string, string])[] {
+    return Object.entries(this.options.session).filter(([name]) => LOCAL_PARAMETERS.includes(name));
+  }
+
+  async #connect(): Promise<void> {
+    try {
+      if (this.#fault) throw this.#fault;
+      const own = this as unknown as ClientInternals; // see `ClientInternals`
+      if (this.options.credential?.needsTls && !own.connection.ssl) {
+        throw new Error('its password must not be sent without TLS: set sslmode=verify-full');
+      }
+      if (this.#address.hosts.length > 1) await this.#chooseHost(own);
+      await super.connect();
+      const { rows } = await super.query<{ isDirect: boolean }>(PREPARE_SESSION, [
+        own.processID,
+        Object.keys(this.options.session),
+        Object.values(this.options.session),
+      ]);
+      this.#isPooled = rows[0]?.isDirect === false;
+    } catch (error) {
+      this.writableHost.forget();
+      this.end().catch(() => undefined);
+      throw new ConnectionFailed(databaseReason(error), { cause: error });
+    }
+  }
+
+  async #chooseHost(own: ClientInternals): Promise<void> {
+    const configs = this.#address.hosts.map((host) => ({
+      ...configFor(host, this.options, this.#address),
+      connectionTimeoutMillis: Math.ceil(this.options.timeoutMs / 2),
+    }));
+    const { host = '', port = 5432 } = await this.writableHost.find(configs);
+    if (own.connection.stream.destroyed) throw new Error('timeout while looking for a host');
+    Object.assign(own, { host, port });
+    this.once('end', () => {
+      this.writableHost.forget();
+    });
+    own.connection.on('errorMessage', ({ code }: pg.DatabaseError) => {
+      // The host has become a standby: the next connection goes to its successor.
+      if (code === '25006') own.connection.stream.destroy();
+    });
+  }
+}
+
+/** A statement that comes with its timeouts, as one implicit transaction and in one message. */
+class BoundedQuery extends Query {
+  #isBounded = false;
+
+  constructor(
+    config: QueryConfig,
+    private readonly settings: readonly (readonly [string, string])[],
+    callback: (error: Error | undefined, result: unknown) => void,
+  ) {
+    super({ ...config, queryMode: 'extended' } as QueryConfig, callback);
+  }
+
+  /** Called by `submit`. */
+  prepare(connection: Connection): void {
+    const wire = connection as unknown as Record<'parse' | 'bind' | 'execute', (o: object) => void>; // pg's types lag behind
+    // True of no row, so that nothing but its completion comes before the answer to the statement.
+    const text = this.settings.map(
+      ([name, value]) => `set_config('${name}', '${value}', true) IS NULL`,
+    );
+    wire.parse({ text: `SELECT WHERE ${text.join(' OR ')}` });
+    wire.bind({});
+    wire.execute({});
+    BASE_QUERY.prepare.call(this, connection);
+  }
+
+  handleCommandComplete(message: unknown, connection: Connection): void {
+    if (this.#isBounded) BASE_QUERY.handleCommandComplete.call(this, message, connection);
+    this.#isBounded = true;
+  }
+}
+
+/** The members of pg's query that its types omit. */
+const BASE_QUERY = Query.prototype as unknown as {
+  prepare(connection: Connection): void;
+  handleCommandComplete(message: unknown, connection: Connection): void;
+};
+
+/** Continues without TLS on the same connection when the server has none. */
+class TlsOptionalConnection extends Connection {
+  connect(port: number, host: string): void {
+    const base = Connection.prototype as unknown as {
+      connect(port: number, host: string): void;
+      attachListeners(stream: unknown): void;
+    };
+    base.connect.call(this, port, host);
+    const { stream } = this;
+    const [onAnswer] = stream.listeners('data');
+    stream.removeAllListeners('data');
+    stream.once('data', (answer: Buffer) => {
+      if (answer.toString() !== 'N') {
+        onAnswer?.call(stream, answer);
+        return;
+      }
+      base.attachListeners.call(this, stream);
+      this.emit('sslconnect'); // pg's client then begins its session
+    });
+  }
+}
+
+function configFor(
+  host: ClientConfig,
+  { credential, applicationName, timeoutMs, queryTimeoutMs }: ClientOptions,
+  { isTlsOptional }: DatabaseAddress,
+): ClientConfig {
+  const config = {
+    application_name: applicationName,
+    connectionTimeoutMillis: timeoutMs,
+    keepAlive: true,
+    ...(queryTimeoutMs !== undefined && { query_timeout: queryTimeoutMs }),
+    ...host,
+    ...(credential && { password: async () => credential.password() }),
+  };
+  if (!isTlsOptional) return config;
+  return { ...config, connection: new TlsOptionalConnection(config) } as ClientConfig; // pg's types omit it
+}
+
+/** A fault is reported when the client connects: a constructor that throws would break the pool. */
+function readAddress(url: string): { address: DatabaseAddress; fault?: Error } {
+  try {
+    return { address: parseDatabaseAddress(url) };
+  } catch (error) {
+    return { address: { hosts: [{}], isTlsOptional: false }, fault: error as Error };
+  }
+}
+
+function isSubmittable(query: unknown): boolean {
+  return typeof query === 'object' && query !== null && 'submit' in query;
+}

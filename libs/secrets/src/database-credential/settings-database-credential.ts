@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { DatabaseCredential, type PasswordSource } from '#libs/platform';
+import type { AzureCredential } from '../azure-credential/azure-credential.js';
+import { AzureFault } from '../azure-credential/azure-fault.js';
+import type { DatabaseCredentialSettings } from './settings.js';
+
+/** Before its end a token is replaced. PostgreSQL looks at it at the login only. */
+const RENEW_BEFORE_MS = 5 * 60_000;
+
+/** The password that the settings select: of the address, of a file, or a token of Entra. */
+export class SettingsDatabaseCredential extends DatabaseCredential {
+  readonly source: PasswordSource | undefined;
+
+  constructor(
+    { auth, passwordFile, entraScope }: DatabaseCredentialSettings,
+    azure: AzureCredential,
+  ) {
+    super();
+    if (auth === 'entra') this.source = new EntraPassword(azure, entraScope);
+    else if (passwordFile !== undefined) this.source = new FilePassword(passwordFile);
+  }
+}
+
+class FilePassword implements PasswordSource {
+  readonly needsTls = false;
+
+  constructor(private readonly path: string) {}
+
+  async password(): Promise<string> {
+    const text = await readFile(this.path, 'utf8').catch((error: unknown) => {
+      const { code } = error as { code?: unknown }; // of Node
+      throw new Error(`DATABASE_PASSWORD_FILE can not be read (${String(code)})`);
+    });
+    const password = text.replace(/^\uFEFF/, '').replace(/\r?\n$/, '');
+    if (password === '') throw new Error('DATABASE_PASSWORD_FILE is empty');
+    return password;
+  }
+}
+
+class EntraPassword implements PasswordSource {
+  readonly needsTls = true;
+  #token: { readonly token: string; readonly expiresOnTimestamp: number } | undefined;
+
+  constructor(
+    private readonly azure: AzureCredential,
+    private readonly scope: string,
+  ) {}
+
+  async password(): Promise<string> {
+    if (this.#token && this.#token.expiresOnTimestamp - RENEW_BEFORE_MS > Date.now()) {
+      return this.#token.token;
+    }
+    const token = await this.azure.getToken(this.scope).catch((error: unknown) => {
+      throw new Error(`Entra issues no token for it: ${new AzureFault(error).message}`);
+    });
+    if (!token) throw new Error('Entra issues no token for it');
+    this.#token = token;
+    return token.token;
+  }
+}

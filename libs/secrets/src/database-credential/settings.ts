@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { ADVANCED, defineSettings, type SettingsOf } from '#libs/platform';
+
+const readableFile = z.string().superRefine((path, context) => {
+  try {
+    readFileSync(path);
+  } catch (error) {
+    context.addIssue(`the file can not be read (${String((error as { code?: unknown }).code)})`); // of Node
+  }
+});
+
+/** How the process signs in to PostgreSQL. */
+export const databaseCredentialSettings = defineSettings(
+  'database-credential',
+  z
+    .object({
+      DATABASE_AUTH: z
+        .enum(['password', 'entra'], { error: 'must be password or entra' })
+        .default('password')
+        .describe(
+          'how this process signs in to PostgreSQL: password, or entra with a token of AZURE_CREDENTIAL',
+        ),
+      DATABASE_PASSWORD_FILE: readableFile
+        .optional()
+        .describe(
+          'file with the password, which takes the place of the one in DATABASE_URL; read for each new connection, so that it may change',
+        ),
+      DATABASE_ENTRA_SCOPE: z
+        .string()
+        .default('https://ossrdbms-aad.database.windows.net/.default')
+        .describe('scope of the token with DATABASE_AUTH=entra; another one in sovereign clouds')
+        .meta(ADVANCED),
+    })
+    .refine(
+      ({ DATABASE_AUTH: auth, DATABASE_PASSWORD_FILE: file }) =>
+        auth !== 'entra' || file === undefined,
+      { error: 'has no use with DATABASE_AUTH=entra', path: ['DATABASE_PASSWORD_FILE'] },
+    ),
+  ({
+    DATABASE_AUTH: auth,
+    DATABASE_PASSWORD_FILE: passwordFile,
+    DATABASE_ENTRA_SCOPE: entraScope,
+  }) => ({ auth, passwordFile, entraScope }),
+);
+
+export type DatabaseCredentialSettings = SettingsOf<typeof databaseCredentialSettings>;
