@@ -275,6 +275,19 @@ describe('every route of the samples', () => {
   });
 });
 
+describe('a HEAD request for a token', () => {
+  it('issues none', async () => {
+    const client = await newClient();
+    await client.send('POST', '/api/user');
+    for (const path of ['/api/token', '/token', '/mobile/token', '/api/Function']) {
+      expect((await client.send('HEAD', path)).status, path).toBe(404);
+    }
+    const entries = await service().auditEntries();
+    const own = entries.filter(({ target }) => target?.subject === client.oid);
+    expect(own.map(({ action }) => action)).toEqual(['identity.create']);
+  });
+});
+
 describe('the clients of the mobile and the Functions samples', () => {
   it.each([
     ['GET', '/mobile/token'],

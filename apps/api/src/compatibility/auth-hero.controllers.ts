@@ -6,6 +6,7 @@ import {
   Get,
   Post,
   Res,
+  UseGuards,
 } from '@nestjs/common';
 import { ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -17,6 +18,7 @@ import { type Content, Endpoint } from '../http/endpoint.js';
 import { OpenToBrowsers } from '../http/open-to-browsers.js';
 import { invalidRequest } from '../http/validation.pipe.js';
 import { teamsTokenRequest } from '../me/teams-token.js';
+import { NoHeadGuard } from './no-head.guard.js';
 import {
   type SampleTeamsToken,
   sampleTeamsToken,
@@ -105,6 +107,7 @@ export class HeroUserController {
 /** `/api/token` of the Authentication Hero. */
 @ApiTags('compatibility: auth-hero')
 @OpenToBrowsers({ requestHeaders: [TEAMS_TOKEN_HEADER] })
+@UseGuards(NoHeadGuard)
 @Controller('api/token')
 export class HeroTokenController {
   constructor(private readonly tokens: SampleTokens) {}

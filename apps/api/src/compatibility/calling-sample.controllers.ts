@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query, Res, UseGuards } from '@nestjs/common';
 import { ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
@@ -6,6 +6,7 @@ import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
 import { OpenToBrowsers } from '../http/open-to-browsers.js';
 import type { TokenRequest } from '../me/token-request.js';
+import { NoHeadGuard } from './no-head.guard.js';
 import { type SampleToken, sampleToken, SampleTokens } from './sample-tokens.js';
 import { scopeParameter, ScopeParameterPipe } from './scope-parameter.js';
 
@@ -19,6 +20,7 @@ const ISSUE = {
 /** `/token` of the calling, chat and widget samples. */
 @ApiTags('compatibility: calling-sample')
 @OpenToBrowsers()
+@UseGuards(NoHeadGuard)
 @Controller('token')
 export class TokenController {
   constructor(private readonly tokens: SampleTokens) {}

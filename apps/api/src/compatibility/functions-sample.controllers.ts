@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Post, Res, UseGuards } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
@@ -6,6 +6,7 @@ import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
 import { OpenToBrowsers } from '../http/open-to-browsers.js';
 import { teamsTokenRequest } from '../me/teams-token.js';
+import { NoHeadGuard } from './no-head.guard.js';
 import {
   type SampleTeamsToken,
   sampleTeamsToken,
@@ -24,6 +25,7 @@ const ISSUE = {
 /** The function of the trusted authentication service sample. */
 @ApiTags('compatibility: functions-sample')
 @OpenToBrowsers()
+@UseGuards(NoHeadGuard)
 @Controller('api/Function')
 export class FunctionController {
   constructor(private readonly tokens: SampleTokens) {}

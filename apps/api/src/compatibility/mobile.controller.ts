@@ -1,12 +1,14 @@
-import { Controller, Get, Res } from '@nestjs/common';
+import { Controller, Get, Res, UseGuards } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
+import { NoHeadGuard } from './no-head.guard.js';
 import { type SampleToken, sampleToken, SampleTokens } from './sample-tokens.js';
 
 /** The address that the calling samples for iOS and Android are configured with. */
 @ApiTags('compatibility: mobile')
+@UseGuards(NoHeadGuard)
 @Controller('mobile/token')
 export class MobileController {
   constructor(private readonly tokens: SampleTokens) {}
