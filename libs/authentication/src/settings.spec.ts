@@ -164,6 +164,8 @@ describe('authenticationSettings', () => {
       'an authentication context in app-service mode',
       { ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'c1', AUTHENTICATION_MODE: 'app-service' },
     ],
+    ['an alias that is a permission', { ENTRA_ISSUE_SCOPE_ALIASES: 'AuditLog.Read.All' }],
+    ['an alias that is no scope', { ENTRA_ISSUE_SCOPE_ALIASES: 'api://a/access as' }],
     ['a proxy that is not a network', { TRUSTED_PROXIES: '10.0.0.0/33' }],
     ['a header that has no such name', { CLIENT_ADDRESS_HEADER: 'client ip' }],
     ['issuers that are not JSON', { TRUSTED_ISSUERS: '[{' }],

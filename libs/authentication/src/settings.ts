@@ -16,7 +16,12 @@ import {
 import { canonicalAudience } from './jwt/audience.js';
 import { authenticationContextList } from './access/authentication-contexts.js';
 import { NO_PROVIDERS, providersFile, tenantsOfProviders } from './built-in/providers-file.js';
-import { CLIENT_AUTHENTICATION, type TrustedIssuer, trustedIssuers } from './trusted-issuers.js';
+import {
+  CLIENT_AUTHENTICATION,
+  issueScopeAlias,
+  type TrustedIssuer,
+  trustedIssuers,
+} from './trusted-issuers.js';
 
 /** The value that allows the modes of built-in authentication outside their platforms. */
 const APP_SERVICE_OVERRIDE = 'anyone-who-reaches-this-process-may-claim-to-be-anyone';
@@ -156,6 +161,12 @@ const variables = z.object({
     .describe(
       'ids of the client applications whose app-only calls are calls of bots, separated by commas',
     ),
+  ENTRA_ISSUE_SCOPE_ALIASES: listOf(issueScopeAlias)
+    .prefault('')
+    .describe(
+      'further delegated scopes that grant CommunicationToken.Issue, separated by commas, such as access_as_user of an app registration that existed before; none if empty',
+    )
+    .meta(ADVANCED),
   AUTHENTICATION_REFUSAL_WINDOW_SECONDS: integer(1, 300)
     .prefault('10')
     .describe(
@@ -270,6 +281,7 @@ function entraOf(values: Variables): EntraSettings | undefined {
     audiences: [...audiences],
     clientApps: [...values.ENTRA_ALLOWED_CLIENT_APPS],
     botClientApps: [...values.ENTRA_BOT_CLIENT_APPS],
+    issueScopeAliases: [...values.ENTRA_ISSUE_SCOPE_ALIASES],
     minimumClientAuthentication: CLIENT_AUTHENTICATION[values.ENTRA_MINIMUM_CLIENT_AUTHENTICATION],
     requiredAuthenticationContext: values.ENTRA_REQUIRED_AUTHENTICATION_CONTEXT ?? {},
   };

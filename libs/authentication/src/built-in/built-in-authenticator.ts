@@ -98,7 +98,7 @@ export class BuiltInAuthenticator extends Authenticator {
   /** From the claims of an access token, or of the ID token of a person who signed in in a browser. */
   #ofEntra({ claims, roleClaim }: ClientPrincipal, entra: EntraSettings): Principal {
     const { azp, ...caller } = readEntraClaims(claims);
-    const { tenants, audiences, clientApps, botClientApps } = entra;
+    const { tenants, audiences, clientApps } = entra;
     if (!tenants.includes(caller.tid)) throw mismatch('tenant-not-allowed', tenants, caller.tid);
     if (!isAmong(caller.aud, audiences)) throw mismatch('audience', audiences, caller.aud);
     const isSession = azp === undefined && caller.scp === undefined && caller.idtyp === undefined;
@@ -112,7 +112,7 @@ export class BuiltInAuthenticator extends Authenticator {
       .map(({ value }) => value);
     return entraPrincipal(
       { ...caller, ...session, clientApp, ...(roles.length > 0 && { roles }) },
-      botClientApps,
+      entra,
     );
   }
 
