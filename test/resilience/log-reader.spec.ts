@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { runningService } from '../support/running-service.js';
 import { newPerson, requestToken } from '../support/tokens-api.js';
@@ -5,15 +7,12 @@ import { newPerson, requestToken } from '../support/tokens-api.js';
 const service = runningService({ environment: { LOG_LEVEL: 'info' } });
 
 /** Their lines are several times as long as a pipe holds. */
-const REQUESTS = 2_000;
+const REQUESTS = 1_000;
 
-it('answers while nobody reads its log, and writes the lines when they are read again', async () => {
-  const { apis, logLines, url } = service();
+/** Requests whose lines nobody reads. */
+async function fillLog(url: string): Promise<void> {
   const { bearer } = await newPerson(service());
   await requestToken(service(), { oid: '', bearer });
-  const output = apis[0]?.process.stdout;
-  output?.pause();
-  const before = linesOf(logLines);
   for (let nth = 0; nth < REQUESTS; nth += 50) {
     const statuses = await Promise.all(
       Array.from({ length: 50 }, async () => {
@@ -23,11 +22,39 @@ it('answers while nobody reads its log, and writes the lines when they are read 
     );
     expect(new Set(statuses)).toEqual(new Set([200]));
   }
+}
+
+it('answers while nobody reads its log, and writes the lines when they are read again', async () => {
+  const { apis, logLines, url } = service();
+  const output = apis[0]?.process.stdout;
+  output?.pause();
+  const before = linesOf(logLines);
+  await fillLog(url);
   expect(linesOf(logLines) - before, 'the log is not read').toBeLessThan(REQUESTS);
   output?.resume();
   await expect
     .poll(() => linesOf(logLines) - before, { timeout: 10_000 })
     .toBeGreaterThanOrEqual(REQUESTS);
+});
+
+it.each([
+  ['once', 0],
+  ['twice', 1],
+] as const)('ends while nobody reads its log, at a signal that is sent %s', async (times, code) => {
+  const { process: api, url } = await service().addApi({
+    SHUTDOWN_DELAY_MS: times === 'once' ? '0' : '30000',
+  });
+  api.stdout?.pause();
+  await fillLog(url);
+  const exited = once(api, 'exit');
+  api.kill('SIGTERM');
+  if (times === 'twice') {
+    await expect.poll(async () => (await fetch(`${url}/health/ready`)).status).toBe(503);
+    await delay(1_500);
+    api.kill('SIGTERM');
+  }
+  expect(await exited).toEqual([code, null]);
+  api.stdout?.resume();
 });
 
 function linesOf(logLines: readonly string[]): number {

@@ -24,24 +24,30 @@ export interface Stoppable {
  */
 export function stopOnSignals(target: Stoppable): () => void {
   let firstAt: number | undefined;
+  const { logger } = target;
+  const exit = (code: number): void => {
+    void logger.end().then(() => process.exit(code));
+  };
   const stop = (cause: string): void => {
-    const { logger } = target;
     if (firstAt !== undefined) {
       if (performance.now() - firstAt < SAME_STOP_MS) return;
       logger.error({ cause }, 'stopped again during the shutdown: ending at once');
-      process.exit(1);
+      exit(1);
+      return;
     }
     firstAt = performance.now();
     logger.info({ cause }, 'stop requested');
     setTimeout(() => {
       logger.error({}, 'the shutdown did not end in time');
-      process.exit(1);
+      exit(1);
     }, target.requestsTimeoutMs + CLOSE_TIMEOUT_MS).unref();
     target.stop().then(
-      (isComplete) => process.exit(isComplete ? 0 : 1),
+      (isComplete) => {
+        exit(isComplete ? 0 : 1);
+      },
       (error: unknown) => {
         logger.error({ error }, 'the shutdown failed');
-        process.exit(1);
+        exit(1);
       },
     );
   };

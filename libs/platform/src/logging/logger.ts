@@ -9,4 +9,9 @@ export abstract class Logger {
   abstract info(fields: object, message: string): void;
   abstract warn(fields: object, message: string): void;
   abstract error(fields: object, message: string): void;
+
+  /** Writes what waits, before the process exits. Nothing may be logged after it. Never rejects. */
+  async end(): Promise<void> {
+    return Promise.resolve();
+  }
 }

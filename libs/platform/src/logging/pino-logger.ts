@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type DestinationStream, type Logger as Pino, pino, stdTimeFunctions } from 'pino';
 import { boundedFields, boundedText } from './bounded-fields.js';
 import { LineLimiter, type LineLimits } from './line-limiter.js';
@@ -10,6 +11,8 @@ const DETAILS = { windowMs: 10_000, maxLinesPerKind: 500, maxLines: 2_000, maxKi
 
 /** Lines that standard output has not taken yet. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+/** How long the reader of standard output may take for the last lines. */
+const END_MS = 1_000;
 const LINES_LEFT_OUT = 'lines left out';
 
 type Severity = 'debug' | 'info' | 'warn' | 'error';
@@ -35,6 +38,7 @@ const SECRETS =
  */
 export class PinoLogger extends Logger {
   readonly #pino: Pino;
+  #output: ReturnType<typeof pino.destination> | undefined;
   readonly #repeats = this.#limiter(REPEATS);
   readonly #details = this.#limiter(DETAILS);
 
@@ -74,17 +78,32 @@ export class PinoLogger extends Logger {
     this.#details.flush();
   }
 
+  /** Lines that nobody reads within a second are lost: they would keep the process from exiting. */
+  override async end(): Promise<void> {
+    this.flush();
+    const output = this.#output;
+    if (output === undefined) return;
+    this.#output = undefined;
+    const written = new Promise<void>((resolve) => {
+      output.flush(() => {
+        resolve();
+      });
+    });
+    await Promise.race([written, delay(END_MS)]);
+    output.destroy();
+  }
+
   #write(level: Severity, fields: object, message: string, limiter?: LineLimiter<LineKind>): void {
     if (!this.#pino.isLevelEnabled(level)) return;
     if (limiter?.admits(kindOf(level, fields, message)) === false) return;
     this.#pino[level](boundedFields(fields, masked), boundedText(message, masked));
   }
 
-  /** Written without blocking the event loop; what is left is written when the process exits. */
+  /** Written without blocking the event loop. */
   #standardOutput(): DestinationStream {
     let lost = 0;
-    return pino
-      .destination({ sync: false, maxLength: MAX_WAITING_BYTES })
+    this.#output = pino.destination({ sync: false, maxLength: MAX_WAITING_BYTES });
+    return this.#output
       .on('drop', () => (lost += 1))
       .on('drain', () => {
         const count = lost;
