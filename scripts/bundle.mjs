@@ -7,7 +7,7 @@ import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { build } from 'rolldown';
 import { outside } from './bundle-externals.mjs';
 
-const fingerprintFile = 'dist/bin/input.sha256';
+const fingerprintFile = 'dist/.bundles.sha256';
 
 /** Optional packages of our dependencies, which are not installed. */
 const absent = [

@@ -38,6 +38,12 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
     await writeFile(file, '{"kind":"bot","subject":"imported"}\n');
     return [{ args: [file, '--tenant', tenant], entry: { action: 'identity.import' } }];
   },
+  'identities import-graph': async () => {
+    const { control, graphUrl } = service().emulator;
+    await control.setGraphUsers([]);
+    const environment = { GRAPH_URL: graphUrl, GRAPH_SCOPE: 'https://graph.microsoft.com/.default' };
+    return [{ args: ['--tenant', tenant], environment, entry: { action: 'identity.import' } }];
+  },
   'identities export': async () =>
     Promise.resolve([
       { args: ['--tenant', tenant], entry: { action: 'identity.export', target: { tenant } } },

@@ -157,7 +157,9 @@ describe('the timer function', () => {
     expect(await host.runTimer('sweep')).toEqual(['sweeps complete']);
     expect(await isThere()).toBe(false);
     expect(await host.runTimer('sweep')).toEqual(['sweeps complete']);
-    expect(service().logLines.filter((line) => line.includes('"sweeps ended"'))).toHaveLength(2);
+    await expect
+      .poll(() => service().logLines.filter((line) => line.includes('"sweeps ended"')))
+      .toHaveLength(2);
   });
 
   it('404: strangers reach no such path, whatever they send', async () => {
