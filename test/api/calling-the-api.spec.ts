@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { AzureCommunicationTokenCredential } from '@azure/communication-common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SAMPLE_APPS } from '../../apps/emulator/src/index.js';
+import { trust } from '../../apps/emulator/src/testing.js';
+import { createIdentityClient } from '#libs/client';
 import { repositoryRoot } from '../support/root.js';
 import { runningService } from '../support/running-service.js';
 import { newPerson } from '../support/tokens-api.js';
@@ -13,33 +16,58 @@ interface Examples {
     path: string,
     options: { readonly getEntraToken: () => Promise<string>; readonly body?: object },
   ) => Promise<{ readonly token: string; readonly identity: { communicationUserId: string } }>;
-  readonly createAcsCredential: (
-    getEntraToken: () => Promise<string>,
-  ) => AzureCommunicationTokenCredential;
+  readonly createAcsCredential: () => AzureCommunicationTokenCredential;
+  readonly getMyToken: (
+    signal?: AbortSignal,
+  ) => Promise<{ readonly token: string; readonly communicationUserId: string }>;
 }
 
 const service = runningService();
 
+/** The client as `npm run build:tools` built it. The package itself is built when it is packed. */
+const CLIENT = pathToFileURL(join(repositoryRoot, 'dist/libs/client/src/index.js')).href;
+
+/** An example for Node, with the addresses of the service and the emulator. */
+function localExample(page: string, name: string): string {
+  const blocks = [...page.matchAll(/^```js\n([^]+?)^```$/gm)].map(([, code = '']) => code);
+  const code = blocks.find(
+    (block) => block.startsWith(`// ${name}\n`) && !block.includes('msal-browser'),
+  );
+  if (code === undefined) throw new Error(`the page has no example ${name}`);
+  const { emulator, url } = service();
+  const { clientId, clientSecret } = SAMPLE_APPS['crm-service'];
+  return code
+    .replace('https://identity.example.com', url)
+    .replace("'@acs-identity/client'", `'${CLIENT}'`)
+    .replace('<api>', `api://${emulator.apiAudience}`)
+    .replace('<client id of your application>', clientId)
+    .replace('process.env.CLIENT_SECRET', `'${clientSecret ?? ''}'`)
+    .replace(
+      "'https://login.microsoftonline.com/<tenant id>'",
+      // MSAL knows the hosts of Entra only.
+      `'${emulator.entraUrl}/${emulator.tenantId}', knownAuthorities: ['${new URL(emulator.entraUrl).host}']`,
+    );
+}
+
 let folder: string;
 let examples: Examples;
 beforeAll(async () => {
+  trust(service().emulator.caPem);
   const page = await readFile(join(repositoryRoot, 'docs/calling-the-api.md'), 'utf8');
   // Inside the repository, where Node finds the packages that the examples import.
   const parent = join(repositoryRoot, 'node_modules/.cache');
   await mkdir(parent, { recursive: true });
   folder = await mkdtemp(join(parent, 'calling-the-api-'));
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');
-  for (const name of ['identity-service.js', 'acs-credential.js']) {
-    const code = new RegExp(`^\`\`\`js\\n(// ${name}\\n[\\s\\S]+?)^\`\`\`$`, 'm').exec(page)?.[1];
-    if (code === undefined) throw new Error(`the page has no example ${name}`);
-    const local = code.replace('https://identity.example.com', service().url);
-    await writeFile(join(folder, name), local);
+  for (const name of ['entra.js', 'identity-service.js', 'acs-credential.js', 'my-token.js']) {
+    await writeFile(join(folder, name), localExample(page, name));
   }
   const load = async (name: string): Promise<unknown> =>
     import(pathToFileURL(join(folder, name)).href);
   examples = {
     ...((await load('identity-service.js')) as Pick<Examples, 'post'>), // shown by the page
     ...((await load('acs-credential.js')) as Pick<Examples, 'createAcsCredential'>), // likewise
+    ...((await load('my-token.js')) as Pick<Examples, 'getMyToken'>), // likewise
   };
 });
 afterAll(async () => {
@@ -89,16 +117,59 @@ describe('the examples of docs/calling-the-api.md', () => {
     ).rejects.toMatchObject({ status: 403, code: 'insufficient-permission', claims: undefined });
   });
 
-  it('give the ACS SDK a credential that requests tokens', async () => {
-    const credential = examples.createAcsCredential(await signIn());
+  it('give the ACS SDK a credential that requests tokens, signed in by MSAL Node', async () => {
+    const credential = examples.createAcsCredential();
     try {
-      const { token } = await credential.getToken();
+      const all = await Promise.all([credential.getToken(), credential.getToken()]);
+      const [{ token, expiresOnTimestamp }] = all;
       service().scanner.forbid(token);
+      expect(all[1].token).toBe(token);
+      expect(expiresOnTimestamp).toBeGreaterThan(Date.now() + 55 * 60_000);
       expect(await service().emulator.control.validateAcsToken(token)).toMatchObject({
         valid: true,
+        scopes: ['voip'],
       });
     } finally {
       credential.dispose();
     }
+  });
+
+  it('return a token and its identity, and wait while ACS is busy', async () => {
+    await service().emulator.control.addFault({
+      service: 'acs',
+      operation: 'issue',
+      kind: 'status',
+      status: 503,
+      headers: { 'retry-after': '1' },
+      count: 1,
+    });
+    const { token, communicationUserId } = await examples.getMyToken();
+    service().scanner.forbid(token);
+    expect(await service().emulator.control.validateAcsToken(token)).toMatchObject({
+      valid: true,
+      communicationUserId,
+    });
+    await expect(examples.getMyToken(AbortSignal.abort())).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+  });
+});
+
+describe('the client', () => {
+  it('sends every operation of a caller as the api expects it', async () => {
+    const getAccessToken = await signIn();
+    const client = createIdentityClient({ baseUrl: service().url, getAccessToken });
+    await expect(client.identity()).rejects.toMatchObject({
+      ...{ status: 404, code: 'mapping-not-found', requestId: expect.stringMatching(/./) },
+    });
+    expect(await client.signOut()).toEqual({ effectiveWithinMinutes: 0 });
+    const { token, identity } = await client.issueToken({ expiresInMinutes: 60 });
+    service().scanner.forbid(token);
+    expect(await client.identity()).toEqual(identity);
+    expect(await client.revokeTokens()).toMatchObject({ effectiveWithinMinutes: 15 });
+    await expect(client.issueTeamsToken({ teamsUserToken: 'a.b.c' })).rejects.toMatchObject({
+      name: 'ProblemError',
+      code: expect.stringMatching(/^teams-/),
+    });
   });
 });

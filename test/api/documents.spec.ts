@@ -8,7 +8,7 @@ import { repositoryRoot } from '../support/root.js';
 async function sources(): Promise<string[]> {
   const texts: string[] = [];
   for await (const file of glob('{apps,libs}/*/src/**/*.ts', { cwd: repositoryRoot })) {
-    if (/\.(spec|contract)\.ts$|^libs\/transparency-log\//.test(file)) continue;
+    if (/\.(spec|contract)\.ts$|^libs\/(transparency-log|client)\//.test(file)) continue;
     texts.push(await readFile(`${repositoryRoot}${file}`, 'utf8'));
   }
   return texts;
@@ -36,6 +36,45 @@ describe('docs/openapi.json', () => {
     expect(ids.length).toBeGreaterThan(20);
     // Of two schemas with one id, the document would hold one for both.
     expect(ids.filter((id, nth) => ids.indexOf(id) !== nth)).toEqual([]);
+  });
+});
+
+interface Operation {
+  readonly operationId: string;
+  readonly description: string;
+  readonly tags: readonly string[];
+  readonly security?: readonly { readonly entra: readonly string[] }[];
+}
+
+interface OpenApiDocument {
+  readonly servers: readonly unknown[];
+  readonly tags: readonly { readonly name: string; readonly description: string }[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}
+
+describe('the operations of docs/openapi.json', async () => {
+  const document = JSON.parse(
+    await readFile(`${repositoryRoot}docs/openapi.json`, 'utf8'),
+  ) as OpenApiDocument;
+  const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.values(item).map((operation) => ({ path, ...operation })),
+  );
+
+  it('state the permission that they require, or that they need none', () => {
+    const stated = operations.map(({ description }) => /`(\w+(?:\.\w+)+)`/.exec(description)?.[1]);
+    expect(operations.map(({ security }) => security?.[0]?.entra[0])).toEqual(stated);
+    const open = operations.filter(({ security }) => security?.length === 0);
+    expect(open.map(({ path }) => path)).toEqual(['/health/live', '/health/ready']);
+  });
+
+  it('have names that stay different in every language', () => {
+    const names = operations.map(({ operationId }) => operationId.replace('.', '').toLowerCase());
+    expect(new Set(names).size).toBe(operations.length);
+  });
+
+  it('have tags with descriptions', () => {
+    const used = new Set(operations.flatMap(({ tags }) => tags));
+    expect([...used].sort()).toEqual(document.tags.map(({ name }) => name).sort());
   });
 });
 

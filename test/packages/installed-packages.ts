@@ -8,10 +8,16 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TYPESCRIPT = join(ROOT, 'node_modules/typescript/bin/tsc');
 
 /** Folders of the packages in this repository that are packed and installed. */
-const FOLDERS = ['libs/transparency-log', 'apps/emulator'];
+const FOLDERS = ['libs/transparency-log', 'libs/client', 'apps/emulator'];
 
 /** What the consumer needs beside the packages under test. */
-const CONSUMER_DEPENDENCIES = ['@azure/communication-identity', '@types/node'];
+const CONSUMER_DEPENDENCIES = [
+  '@azure/communication-common',
+  '@azure/communication-identity',
+  '@types/node',
+  '@types/react',
+  'react',
+];
 
 interface Manifest {
   readonly name: string;

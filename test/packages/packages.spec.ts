@@ -30,6 +30,7 @@ async function exampleOf(name: string): Promise<string> {
 
 describe.each([
   ['@acs-identity/transparency-log', ['index', 'tree-frontier']],
+  ['@acs-identity/client', ['index', 'react']],
   ['acs-identity-emulator', ['index', 'main', 'entra/entra']],
 ])('the package %s', (name, modules) => {
   it('contains code, type declarations, README and licence, and nothing else', async () => {
@@ -73,8 +74,11 @@ describe('the package of the service', () => {
 const TYPES = `
 import type { CompactRange } from '@acs-identity/transparency-log';
 import type { AcsSettings, Emulator } from 'acs-identity-emulator';
+import type { TokenResponse } from '@acs-identity/client';
+import type { CommunicationToken } from '@acs-identity/client/react';
 type IsAny<T> = 0 extends 1 & T ? true : false;
 export const areAny: [IsAny<CompactRange>, IsAny<AcsSettings>, IsAny<Emulator>] = [false, false, false];
+export const areAnyOfClient: [IsAny<TokenResponse>, IsAny<CommunicationToken>] = [false, false];
 `;
 
 describe('the README examples of the packages', () => {
@@ -82,12 +86,15 @@ describe('the README examples of the packages', () => {
     await project.write('types.ts', TYPES);
     await project.write('log.ts', await exampleOf('@acs-identity/transparency-log'));
     await project.write('emulator.ts', await exampleOf('acs-identity-emulator'));
-    const [, log, emulator] = await Promise.all([
+    await project.write('client.ts', await exampleOf('@acs-identity/client'));
+    const [, log, client, emulator] = await Promise.all([
       project.typeCheck(),
       project.node(['log.ts']),
+      project.node(['client.ts']),
       project.node(['emulator.ts']),
     ]);
     expect(log).toBe('entry 1 of 3 is in log.example/audit\n');
+    expect(client).toBe('Error: sign in first: no claims\n');
     expect(emulator).toMatch(/communicationUserId: '8:acs:[0-9a-f-]+_[0-9a-f-]+'/);
     expect(emulator).toMatch(/valid: true,\s+scopes: \[ 'chat' \]/);
   });

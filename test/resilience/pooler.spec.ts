@@ -67,7 +67,7 @@ describe.skipIf(pgbouncerProgram === undefined)('behind PgBouncer in transaction
     await expect(database.query(sleep, [30])).rejects.toMatchObject(cancelled);
     await expect(database.query('SELECT pg_sleep(30)')).rejects.toMatchObject(cancelled);
     await expect(
-      database.transaction(async (transaction) => transaction.query(sleep, [30])),
+      database.transaction(async (transaction) => transaction.query<unknown>(sleep, [30])),
     ).rejects.toMatchObject(cancelled);
     const prepared = database.queryPrepared('same_name', 'SELECT $1::int AS n', [1]);
     expect(await prepared).toEqual([{ n: 1 }]);
@@ -102,7 +102,7 @@ describe.skipIf(pgbouncerProgram === undefined)('behind PgBouncer in transaction
     );
     await expect.poll(async () => entries(place.superuserUrl)).toBe(2);
     proxy.cut();
-    // Known to be committed, or given up at its deadline: the entry is there once, and the log goes on.
+    // Known to be committed, or given up at its deadline: the entry is there once, and the log continues.
     expect(await outcome).toBeTypeOf('boolean');
     await expect
       .poll(async () =>

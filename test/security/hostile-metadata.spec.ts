@@ -9,10 +9,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StateFolder } from '../../apps/emulator/src/state-folder.js';
 import { serverIdentity } from '../../apps/emulator/src/tls/local-ca.js';
 import { HttpsMetadataSource, describeMetadataSource } from '#libs/authentication/testing';
+import { OutboundHttp } from '#libs/platform';
 
 const directory = mkdtempSync(join(tmpdir(), 'metadata-'));
 const standardCertificates = tls.getCACertificates('default');
-const source = new HttpsMetadataSource();
+const source = new HttpsMetadataSource(new OutboundHttp().dispatcher({ timeoutMs: 5_000 }));
 
 const answers: Record<string, (response: ServerResponse) => void> = {
   '/good': (response) => response.end('{"issuer":"https://login.test"}'),

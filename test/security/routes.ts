@@ -1,15 +1,27 @@
 import { listRouteAccess, type RouteAccess } from '#libs/authentication';
+import { SAMPLES } from '#libs/composition';
 import { createApi } from '../../apps/api/src/create-api.js';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import type { Service } from '../support/service.js';
 
-/** The access rules of every route of the api, read from an instance in this process. */
-export async function routesOf({ emulator, database }: Service): Promise<readonly RouteAccess[]> {
+/** Adds every route that a setting can add. */
+export const ALL_ROUTES = { COMPATIBILITY: SAMPLES.join(',') } as const;
+
+/**
+ * The access rules of every route of the api, read from an instance in this process.
+ *
+ * @param environment variables of the service that decide on its routes
+ */
+export async function routesOf(
+  { emulator, database }: Service,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<readonly RouteAccess[]> {
   const app = await createApi({
     ...apiEnvironment(emulator, database.serviceUrl),
     LOG_LEVEL: 'silent',
     PORT: '0',
     AUDIT_CHECKPOINT_FILE: '',
+    ...environment,
   });
   try {
     return listRouteAccess(app);

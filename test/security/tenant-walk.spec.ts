@@ -3,11 +3,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Permission, RouteAccess } from '#libs/authentication';
 import { SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
 import { runningService } from '../support/running-service.js';
-import { routesOf } from './routes.js';
+import { ALL_ROUTES, routesOf } from './routes.js';
 import { type PersonData, type Probe, tenantProbes } from './tenant-probes.js';
 
 const service = runningService({
   environment: {
+    ...ALL_ROUTES,
     AUTHENTICATION_REQUESTS_PER_MINUTE: '0',
     AUTHENTICATION_FAILURES_PER_MINUTE: '0',
     IDENTITY_LINK_TENANTS: '',
@@ -18,7 +19,7 @@ const second = SAMPLE_TENANTS.second.id;
 let routes: readonly RouteAccess[];
 
 beforeAll(async () => {
-  routes = await routesOf(service());
+  routes = await routesOf(service(), ALL_ROUTES);
 }, 60_000);
 
 /** A person whose identifiers the caller knows, with those of another person, which it does not know. */

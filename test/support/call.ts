@@ -7,14 +7,33 @@ import { repositoryRoot } from './root.js';
 
 type Content = Record<string, { readonly schema: object }>;
 
+interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly required?: boolean;
+  readonly schema: object;
+}
+
+interface HeaderReference {
+  readonly $ref: string;
+}
+
 interface Operation {
+  readonly parameters: readonly Parameter[];
   readonly requestBody?: { readonly required?: boolean; readonly content: Content };
-  readonly responses: Record<string, { readonly content?: Content }>;
+  readonly responses: Record<string, DocumentedResponse>;
+}
+
+interface DocumentedResponse {
+  readonly headers?: Readonly<Record<string, HeaderReference>>;
+  readonly content?: Content;
 }
 
 interface OpenApiDocument {
   readonly paths: Record<string, Record<string, Operation>>;
-  readonly components: object;
+  readonly components: {
+    readonly headers: Readonly<Record<string, { readonly required?: boolean }>>;
+  };
 }
 
 export interface CallOptions {
@@ -22,7 +41,12 @@ export interface CallOptions {
   readonly token?: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Hostile: the document does not allow the request, and the api must not accept it. */
+  readonly isUndocumented?: boolean;
 }
+
+/** The api has found a request wrong with these; tests of them need no `isUndocumented`. */
+const REFUSED_AS_WRONG = [400, 413, 415];
 
 const document = JSON.parse(
   readFileSync(`${repositoryRoot}docs/openapi.json`, 'utf8'),
@@ -34,8 +58,8 @@ ajv.addSchema({ $id: 'openapi', components: document.components });
 const compiled = new Map<object, ValidateFunction>();
 
 /**
- * Calls the api and checks the exchange against docs/openapi.json: status, content type and body of
- * the response, and the body of a request that was successful.
+ * Calls the api and checks the exchange against docs/openapi.json: of the response its status, headers,
+ * content type and body, of the request its path, query and body.
  *
  * @param path with its query, such as `/v1/identities?limit=2`
  */
@@ -43,13 +67,13 @@ export async function call(
   apiUrl: string,
   method: 'get' | 'post' | 'patch' | 'delete' | 'put',
   path: string,
-  { token, body, headers = {} }: CallOptions = {},
+  { token, body, headers = {}, isUndocumented = false }: CallOptions = {},
 ): Promise<Response> {
   const sent = request(apiUrl)[method](path).set(headers);
   if (token !== undefined) void sent.set('authorization', `Bearer ${token}`);
   const response = await (body === undefined ? sent : sent.send(body as object));
-  const [pathname = ''] = path.split('?', 1);
-  const route = Object.keys(document.paths).find((pattern) => matches(pattern, pathname));
+  const { pathname, searchParams } = new URL(path, apiUrl);
+  const route = Object.keys(document.paths).find((pattern) => patternOf(pattern).test(pathname));
   if (route === undefined) {
     expect(response.status, `${pathname} is not a documented path`).toBe(404);
     return response;
@@ -57,7 +81,14 @@ export async function call(
   const operation = document.paths[route]?.[method];
   const name = `${method} ${route}`;
   expectDocumentedResponse(name, operation, response);
-  if (response.ok) expectDocumentedRequest(name, operation, body);
+  if (isUndocumented) {
+    expect(response.ok, `${name} accepts what the document does not allow`).toBe(false);
+  } else if (operation && !REFUSED_AS_WRONG.includes(response.status)) {
+    const pathParameters = Object.entries(patternOf(route).exec(pathname)?.groups ?? {});
+    expectDocumentedParameters(name, operation, 'path', pathParameters);
+    expectDocumentedParameters(name, operation, 'query', [...searchParams]);
+    expectDocumentedBody(name, operation, body);
+  }
   return response;
 }
 
@@ -69,6 +100,7 @@ function expectDocumentedResponse(
 ): void {
   const documented = operation?.responses[String(response.status)];
   expect(documented, `${name} does not document ${response.status}`).toBeDefined();
+  expectDocumentedHeaders(`response ${response.status} of ${name}`, documented, response);
   const { type } = response;
   if (documented?.content === undefined || response.text === '') return;
   const schema = documented.content[type]?.schema;
@@ -78,19 +110,51 @@ function expectDocumentedResponse(
   }
 }
 
-/** @throws an assertion error when the document does not allow the body, which the api accepted */
-function expectDocumentedRequest(
-  name: string,
-  operation: Operation | undefined,
-  body: unknown,
+/** @throws an assertion error when a required header is missing, or one of ours is not documented */
+function expectDocumentedHeaders(
+  what: string,
+  documented: DocumentedResponse | undefined,
+  { headers }: Response,
 ): void {
-  const { required = false, content = {} } = operation?.requestBody ?? {};
+  const names = Object.keys(documented?.headers ?? {});
+  for (const [name, { required = false }] of Object.entries(document.components.headers)) {
+    const isSent = name.toLowerCase() in (headers as object);
+    if (names.includes(name)) {
+      if (required) expect(isSent, `${what} lacks the header ${name}`).toBe(true);
+    } else {
+      expect(isSent, `${what} has the header ${name}, and does not document it`).toBe(false);
+    }
+  }
+}
+
+/** @throws an assertion error when the document does not allow the parameters of this kind */
+function expectDocumentedParameters(
+  name: string,
+  { parameters }: Operation,
+  kind: Parameter['in'],
+  sent: readonly (readonly [string, string])[],
+): void {
+  const documented = parameters.filter((parameter) => parameter.in === kind);
+  for (const [key, value] of sent) {
+    const parameter = documented.find((one) => one.name === key);
+    expect(parameter, `${name} does not document the ${kind} parameter ${key}`).toBeDefined();
+    if (parameter) expectValid(`${kind} parameter ${key} of ${name}`, parameter.schema, value);
+  }
+  for (const { name: key, required = false } of documented) {
+    const isSent = sent.some(([one]) => one === key);
+    if (required) expect(isSent, `${name} requires the ${kind} parameter ${key}`).toBe(true);
+  }
+}
+
+/** @throws an assertion error when the document does not allow the body */
+function expectDocumentedBody(name: string, { requestBody }: Operation, body: unknown): void {
+  const { required = false, content = {} } = requestBody ?? {};
   if (body === undefined) {
-    expect(required, `${name} accepts a request without a body, which it documents`).toBe(false);
+    expect(required, `${name} documents a request without a body`).toBe(false);
     return;
   }
   const schema = content['application/json']?.schema;
-  expect(schema, `${name} accepts a body, but documents none`).toBeDefined();
+  expect(schema, `${name} documents no body`).toBeDefined();
   if (schema) expectValid(`request body of ${name}`, schema, body);
 }
 
@@ -100,9 +164,10 @@ function expectValid(what: string, schema: object, value: unknown): void {
   expect(isValid, `${what}: ${ajv.errorsText(validate.errors)}`).toBe(true);
 }
 
-function matches(pattern: string, pathname: string): boolean {
-  const expression = pattern.replaceAll('.', '\\.').replaceAll(/\{[^}]+\}/g, '[^/]+');
-  return new RegExp(`^${expression}$`).test(pathname);
+/** @param route such as `/v1/identities/{id}`; its parameters are the groups of the pattern */
+function patternOf(route: string): RegExp {
+  const expression = route.replaceAll('.', '\\.').replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)');
+  return new RegExp(`^${expression}$`);
 }
 
 function validatorOf(schema: object): ValidateFunction {

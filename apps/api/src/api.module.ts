@@ -6,6 +6,7 @@ import { type CompositionOptions, type Environment, ServiceModule } from '#libs/
 import { IdentityMappingModule } from '#libs/identity-mapping';
 import { TokenIssuanceModule } from '#libs/token-issuance';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
+import { CompatibilityModule } from './compatibility/compatibility.module.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
 import { ClockGuard } from './http/clock.guard.js';
 import { HttpBoundary } from './http/http-boundary.js';
@@ -66,6 +67,7 @@ export class ApiModule {
         HttpDrainModule,
         ServiceModule.forRoot(environment, options),
         AuditRoutesModule.forRoot(environment),
+        CompatibilityModule.forRoot(environment),
         ...(options.modules ?? []),
       ],
     };

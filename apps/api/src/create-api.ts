@@ -23,6 +23,13 @@ import { inPieces } from './workload/json-pieces.js';
 /** A client has sent the headers of its request by then. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
+/**
+ * Of the request line and the headers together. A platform with built-in authentication adds the caller,
+ * its cookies and, with a token store, its tokens.
+ */
+const MAX_HEADER_BYTES = 16_384;
+const MAX_HEADER_BYTES_OF_PLATFORM = 65_536;
+
 /** Ends the requests before Nest calls the first shutdown hook, and sends long lists piece by piece. */
 class ApiAdapter extends FastifyAdapter {
   drain: (() => Promise<void>) | undefined;
@@ -54,6 +61,9 @@ export async function createApi(
   environment: Environment,
   options?: ApiOptions,
 ): Promise<NestFastifyApplication> {
+  // Needed before the settings are read, and checked with them.
+  const { AUTHENTICATION_MODE: mode = 'bearer' } = environment;
+  const maxHeaderSize = mode === 'bearer' ? MAX_HEADER_BYTES : MAX_HEADER_BYTES_OF_PLATFORM;
   const adapter = new ApiAdapter({
     bodyLimit: MAX_BODY_BYTES,
     clientErrorHandler: () => undefined, // the boundary has the listener
@@ -66,6 +76,7 @@ export async function createApi(
     serverFactory: (handler: RequestListener) =>
       createServer(
         {
+          maxHeaderSize,
           requireHostHeader: false,
           // Imports may take long. Without a limit for the headers, Node takes that of the request.
           requestTimeout: 0,

@@ -13,6 +13,7 @@ import { ControlClient } from './control/control-client.js';
 import { Entra } from './entra/entra.js';
 import { SigningKeys } from './entra/signing-keys.js';
 import { Faults } from './faults.js';
+import { Graph } from './graph/graph.js';
 import { isHostOf, isLoopback, isWildcard, urlHost } from './host-names.js';
 import { Journal, type ServiceName } from './journal.js';
 import { KeyVault } from './key-vault/key-vault.js';
@@ -41,6 +42,7 @@ export interface EmulatorOptions {
     readonly acsSecond?: number;
     readonly keyVault?: number;
     readonly managedIdentity?: number;
+    readonly graph?: number;
     readonly control?: number;
   };
   /** Stores identities, secrets and keys between starts. Default false. The CA is always stored. */
@@ -73,6 +75,8 @@ export interface Emulator {
   readonly entraHttpUrl: string;
   readonly acsUrl: string;
   readonly keyVaultUrl: string;
+  /** Microsoft Graph, without a version. Tokens are for `https://graph.microsoft.com`. */
+  readonly graphUrl: string;
   /** The value for `IDENTITY_ENDPOINT`. */
   readonly managedIdentityUrl: string;
   /** The value for `IDENTITY_HEADER`. */
@@ -100,7 +104,7 @@ const ACS_RESOURCE_IDS = {
 } as const;
 
 /**
- * Starts the emulated Entra ID, ACS, Key Vault and managed identity services. Not for production.
+ * Starts the emulated Entra ID, ACS, Key Vault, Graph and managed identity services. Not for production.
  *
  * @throws Error when `host` is not a loopback address and `allowRemote` is not set.
  * @throws Error with code `EADDRINUSE` when a port is in use.
@@ -131,7 +135,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 
   const faults = new Faults();
   const journal = new Journal();
-  const urls = { entra: '', entraHttp: '', keyVault: '', control: '' };
+  const urls = { entra: '', entraHttp: '', keyVault: '', graph: '', control: '' };
   const acsUrls = new Map<string, string>();
   const entra = new Entra(signingKeys, () => urls.entra);
   const acsResources = Object.entries(ACS_RESOURCE_IDS).map(
@@ -144,6 +148,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     url: () => urls.keyVault,
     authorityUrl: () => urls.entra,
   });
+  const graph = new Graph({ tokens: entra.tokens, faults, url: () => urls.graph });
   const managedIdentityHeader = randomBytes(32).toString('hex');
   const connectionString = (resource: AcsResource): string =>
     `endpoint=${acsUrls.get(resource.name) ?? ''}/;accesskey=${resource.accessKey()}`;
@@ -203,6 +208,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       acsUrls.set(resource.name, url);
       secrets.ensure(secretNameOf(resource), connectionString(resource));
     }
+    urls.graph = await start('graph', ports.graph, { routes: graph.routes() });
     const managedIdentity = new ManagedIdentity(entra, managedIdentityHeader);
     const managedIdentityUrl = await start('managed-identity', ports.managedIdentity, {
       isPlain: true,
@@ -210,7 +216,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     });
     const control = new Control({
       ...{ entra, faults, journal, acsResources, acsIdentities, acsTokens, acsSettings },
-      ...{ connectionString, keyVault, secrets },
+      ...{ connectionString, graph, keyVault, secrets },
     });
     urls.control = await start('control', ports.control, {
       isPlain: true,
@@ -235,6 +241,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       entraHttpUrl: urls.entraHttp,
       acsUrl: acsUrls.get('main') ?? '',
       keyVaultUrl: urls.keyVault,
+      graphUrl: urls.graph,
       managedIdentityUrl: `${managedIdentityUrl}/msi/token`,
       managedIdentityHeader,
       controlUrl: urls.control,

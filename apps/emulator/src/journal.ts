@@ -18,7 +18,7 @@ export interface JournalEntry {
 }
 
 /** The emulated services, and the control API. */
-export type ServiceName = 'entra' | 'acs' | 'key-vault' | 'managed-identity' | 'control';
+export type ServiceName = 'entra' | 'acs' | 'key-vault' | 'graph' | 'managed-identity' | 'control';
 
 /** A filter of journal entries. All members must match. */
 export interface JournalQuery {

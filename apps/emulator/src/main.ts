@@ -14,6 +14,7 @@ interface Flags {
   readonly acsPort: number;
   readonly acsSecondPort: number;
   readonly keyVaultPort: number;
+  readonly graphPort: number;
   readonly managedIdentityPort: number;
   readonly controlPort: number;
   readonly acsLatencyMs: number;
@@ -32,8 +33,8 @@ Clients must trust the CA certificate, for instance in Node.js:
 
 const flags = new Command('acs-identity-emulator')
   .description(
-    'Emulates Microsoft Entra ID, Azure Communication Services (identity), Key Vault and ' +
-      'managed identity for development and tests. NOT FOR PRODUCTION: it signs in anyone.',
+    'Emulates Microsoft Entra ID, Azure Communication Services (identity), Key Vault, ' +
+      'Graph (users) and managed identity for development and tests. NOT FOR PRODUCTION: it signs in anyone.',
   )
   .option('--directory <path>', 'folder of the CA and the state', '.acs-identity-emulator')
   .option('--persist', 'store identities, secrets and keys between starts')
@@ -45,6 +46,7 @@ const flags = new Command('acs-identity-emulator')
   .addOption(portOption('--acs-port', 'ACS, first resource'))
   .addOption(portOption('--acs-second-port', 'ACS, second resource'))
   .addOption(portOption('--key-vault-port', 'Key Vault'))
+  .addOption(portOption('--graph-port', 'Microsoft Graph'))
   .addOption(portOption('--managed-identity-port', 'managed identity, on 127.0.0.1'))
   .addOption(portOption('--control-port', 'control API, on 127.0.0.1'))
   .option('--acs-latency-ms <milliseconds>', 'latency of every ACS response', toLatency, 0)
@@ -71,6 +73,7 @@ try {
       acs: flags.acsPort,
       acsSecond: flags.acsSecondPort,
       keyVault: flags.keyVaultPort,
+      graph: flags.graphPort,
       managedIdentity: flags.managedIdentityPort,
       control: flags.controlPort,
     },
@@ -92,12 +95,13 @@ try {
 
 function summary(emulator: Emulator): string {
   const { entraUrl, entraHttpUrl, tenantId, acsResources } = emulator;
-  const { keyVaultUrl, managedIdentityUrl, controlUrl, caFile } = emulator;
+  const { keyVaultUrl, graphUrl, managedIdentityUrl, controlUrl, caFile } = emulator;
   const lines = [
     ['Entra ID', `${entraUrl}/${tenantId}`],
     ['Entra, browsers', `${entraHttpUrl}/${tenantId}`],
     ...acsResources.map(({ name, url }) => [`ACS (${name})`, url]),
     ['Key Vault', keyVaultUrl],
+    ['Microsoft Graph', graphUrl],
     ['Managed identity', managedIdentityUrl],
     ['Control API', controlUrl],
     ['CA certificate', caFile],

@@ -187,7 +187,9 @@ export class ServiceServer {
       const match = route.path.exec(path);
       if (match === null) continue;
       try {
-        return { route, params: match.slice(1).map(decodeURIComponent) };
+        // A group that matched nothing is `undefined`, against its type.
+        const parts: readonly (string | undefined)[] = match.slice(1);
+        return { route, params: parts.map((part) => decodeURIComponent(part ?? '')) };
       } catch {
         return { params: [] };
       }

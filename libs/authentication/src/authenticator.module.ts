@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { Gauge, Registry } from 'prom-client';
 import { Clock, Logger, type ReadinessAnswer, ReadinessChecks } from '#libs/platform';
-import { AppServiceAuthenticator } from './app-service/app-service-authenticator.js';
+import { BuiltInAuthenticator, MissingPrincipals } from './built-in/built-in-authenticator.js';
 import { Authenticator } from './http/authenticator.js';
 import { BearerAuthenticator } from './http/bearer-authenticator.js';
 import type { TokenVerifier } from './jwt/token-verifier.js';
@@ -18,7 +18,7 @@ import { authenticationSettings, type AuthenticationSettings } from './settings.
 
 const VERIFIERS = Symbol('token verifiers');
 
-/** Binds `Authenticator` to bearer tokens of the configured issuers, or to App Service. */
+/** Binds `Authenticator` to bearer tokens of the configured issuers, or to the platform's. */
 @Global()
 @Module({
   providers: [
@@ -34,7 +34,7 @@ const VERIFIERS = Symbol('token verifiers');
     },
     {
       provide: Authenticator,
-      inject: [authenticationSettings.key, VERIFIERS],
+      inject: [authenticationSettings.key, VERIFIERS, Registry],
       useFactory: authenticatorFor,
     },
   ],
@@ -88,10 +88,12 @@ export class AuthenticatorModule implements OnApplicationBootstrap, OnModuleDest
 }
 
 function authenticatorFor(
-  { mode, entra }: AuthenticationSettings,
+  settings: AuthenticationSettings,
   verifiers: readonly TokenVerifier[],
+  registry: Registry,
 ): Authenticator {
-  if (mode === 'bearer') return new BearerAuthenticator(verifiers);
-  if (entra === undefined) throw new Error('app-service mode requires the settings of Entra');
-  return new AppServiceAuthenticator(entra);
+  const missing = new MissingPrincipals(registry);
+  return settings.mode === 'bearer'
+    ? new BearerAuthenticator(verifiers)
+    : new BuiltInAuthenticator(settings, missing);
 }

@@ -14,8 +14,8 @@ export function createTokenVerifiers(
   { mode, entra, trustedIssuers, clockSkewSeconds, keys: settings }: AuthenticationSettings,
   keyDependencies: Omit<JwksCacheDependencies, 'settings'>,
 ): readonly TokenVerifier[] {
-  // App Service verifies the tokens itself.
-  if (mode === 'app-service') return [];
+  // The platform verifies the tokens itself.
+  if (mode !== 'bearer') return [];
   const dependencies = { skewSeconds: clockSkewSeconds, keys: { ...keyDependencies, settings } };
   const verifiers: TokenVerifier[] = trustedIssuers.map((issuer) =>
     issuer.profile === 'entra'

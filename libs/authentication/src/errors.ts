@@ -31,7 +31,16 @@ export type RejectionReason =
   | 'not-an-access-token'
   | 'sender-constrained'
   | 'client-app-not-allowed'
-  | 'client-authentication-too-weak';
+  | 'client-authentication-too-weak'
+  | 'principal-missing'
+  | 'principal-not-base64'
+  | 'principal-not-utf8'
+  | 'principal-not-json'
+  | 'principal-malformed'
+  | 'provider-mismatch'
+  | 'provider-not-configured'
+  | 'subject-missing'
+  | 'kind-mismatch';
 
 /**
  * What was required and what came instead, for the operational log. Never a token, a part of one, or a
@@ -40,6 +49,8 @@ export type RejectionReason =
 export interface Mismatch {
   readonly expected: unknown;
   readonly actual: unknown;
+  /** Where the operator looks, for what is no fault of a caller. */
+  readonly remedy?: string;
 }
 
 /** The credentials are missing or invalid. Internal: the guard answers with one of the errors below. */
@@ -173,6 +184,14 @@ export class InsufficientPermission extends problem(
     this.challenge = bearerChallenge({ error: 'insufficient_scope', scope: permission });
   }
 }
+
+/** A page of another site may have sent the request with the cookies of the person's browser. */
+export class CrossSiteRequest extends problem(
+  'cross-site-request',
+  403,
+  'The request may come from a page of another site',
+  'Call from a page of this origin, send the header X-Requested-With, or use an access token instead of cookies.',
+) {}
 
 /** The issuer's signing keys can't be loaded, so the token can be neither accepted nor rejected. */
 export class IdentityProviderUnavailable extends problem(

@@ -1,11 +1,32 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { settingsFrom } from './testing/settings.js';
-import { TENANT } from './testing/test-issuer.js';
+import { ALICE, TENANT } from './testing/test-issuer.js';
 
 const issuer = { issuer: 'https://id.example.test', audiences: ['a'], tenant: 'customers' };
 
 function trusting(...issuers: object[]): Record<string, string> {
   return { TRUSTED_ISSUERS: JSON.stringify(issuers) };
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'authentication-settings-'));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const containerApp = {
+  ...{ AUTHENTICATION_MODE: 'container-apps', CONTAINER_APP_NAME: 'acs', ENTRA_AUTHORITY: '' },
+};
+
+/** A container app whose people sign in with a provider, or with Entra for `aad`. */
+function signingInWith(provider: string, tenant = 'customers'): Record<string, string> {
+  const path = join(folder, `${provider}-${tenant}.json`);
+  const permissions = { client: ['CommunicationToken.Issue'] };
+  const entry = { provider, ...(provider !== 'aad' && { tenant }), permissions };
+  writeFileSync(path, JSON.stringify([entry]));
+  return { ...containerApp, AUTHENTICATION_PROVIDERS_FILE: path };
 }
 
 describe('authenticationSettings', () => {
@@ -25,6 +46,49 @@ describe('authenticationSettings', () => {
     const override = 'anyone-who-reaches-this-process-may-claim-to-be-anyone';
     expect(settingsFrom({ ...mode, AUTHENTICATION_APP_SERVICE_OVERRIDE: override }).mode).toBe(
       'app-service',
+    );
+  });
+
+  it('refuses container-apps mode outside Container Apps unless the override is set', () => {
+    expect(settingsFrom(containerApp).mode).toBe('container-apps');
+    const elsewhere = { ...containerApp, CONTAINER_APP_NAME: '' };
+    expect(() => settingsFrom(elsewhere)).toThrow(/CONTAINER_APP_NAME is not set/);
+    const override = 'anyone-who-reaches-this-process-may-claim-to-be-anyone';
+    const tested = { ...elsewhere, AUTHENTICATION_APP_SERVICE_OVERRIDE: override };
+    expect(settingsFrom(tested).mode).toBe('container-apps');
+  });
+
+  it('names the mode of Container Apps where app-service mode is set there', () => {
+    const wrong = { ...containerApp, AUTHENTICATION_MODE: 'app-service' };
+    expect(() => settingsFrom(wrong)).toThrow(/in Azure Container Apps, set container-apps/);
+  });
+
+  it('requires Entra’s tenant and audience unless people sign in with other providers only', () => {
+    const none = { ENTRA_TENANT_ID: '', ENTRA_AUDIENCE: '' };
+    expect(settingsFrom({ ...signingInWith('google'), ...none }).entra).toBeUndefined();
+    for (const environment of [containerApp, signingInWith('aad')])
+      expect(() => settingsFrom({ ...environment, ...none })).toThrow(
+        /ENTRA_TENANT_ID[^]*ENTRA_AUDIENCE/,
+      );
+    expect(() => settingsFrom({ ...signingInWith('google'), ENTRA_AUDIENCE: '' })).toThrow(
+      /ENTRA_AUDIENCE/,
+    );
+  });
+
+  it.each([
+    ['of Entra', {}, TENANT.toUpperCase()],
+    ['of Entra, one of several', { ENTRA_ALLOWED_TENANT_IDS: ALICE }, ALICE],
+    ['of a trusted issuer', trusting(issuer), 'Customers'],
+  ])('refuses a provider with the tenant %s', (_whose, environment, tenant) => {
+    expect(() => settingsFrom({ ...signingInWith('google', tenant), ...environment })).toThrow(
+      /AUTHENTICATION_PROVIDERS_FILE: the tenant .* choose another one/,
+    );
+  });
+
+  it('refuses a file of providers in bearer mode, where it has no effect', () => {
+    const { AUTHENTICATION_PROVIDERS_FILE = '' } = signingInWith('google');
+    expect(() => settingsFrom({ AUTHENTICATION_PROVIDERS_FILE })).toThrow(
+      /AUTHENTICATION_PROVIDERS_FILE: has no effect in bearer mode/,
     );
   });
 
@@ -100,6 +164,8 @@ describe('authenticationSettings', () => {
       'an authentication context in app-service mode',
       { ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'c1', AUTHENTICATION_MODE: 'app-service' },
     ],
+    ['an alias that is a permission', { ENTRA_ISSUE_SCOPE_ALIASES: 'AuditLog.Read.All' }],
+    ['an alias that is no scope', { ENTRA_ISSUE_SCOPE_ALIASES: 'api://a/access as' }],
     ['a proxy that is not a network', { TRUSTED_PROXIES: '10.0.0.0/33' }],
     ['a header that has no such name', { CLIENT_ADDRESS_HEADER: 'client ip' }],
     ['issuers that are not JSON', { TRUSTED_ISSUERS: '[{' }],

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import {
   ADVANCED,
+  azureCloudOf,
   type CanonicalName,
   canonicalName,
   defineSettings,
@@ -14,9 +15,15 @@ import {
 } from '#libs/platform';
 import { canonicalAudience } from './jwt/audience.js';
 import { authenticationContextList } from './access/authentication-contexts.js';
-import { CLIENT_AUTHENTICATION, type TrustedIssuer, trustedIssuers } from './trusted-issuers.js';
+import { NO_PROVIDERS, providersFile, tenantsOfProviders } from './built-in/providers-file.js';
+import {
+  CLIENT_AUTHENTICATION,
+  issueScopeAlias,
+  type TrustedIssuer,
+  trustedIssuers,
+} from './trusted-issuers.js';
 
-/** The value that allows app-service mode outside App Service. */
+/** The value that allows the modes of built-in authentication outside their platforms. */
 const APP_SERVICE_OVERRIDE = 'anyone-who-reaches-this-process-may-claim-to-be-anyone';
 
 const guid = z
@@ -46,11 +53,13 @@ function listOf<T extends z.ZodType<unknown, string>>(
     .pipe(z.array(item));
 }
 
-/** Without effect in app-service mode, in which App Service verifies the tokens. */
+/** Without effect where the platform verifies the tokens. */
 const bearerVariables = {
   ENTRA_AUTHORITY: httpsOrigin()
-    .prefault('https://login.microsoftonline.com')
-    .describe('https address of the Entra cloud that issues the tokens'),
+    .optional()
+    .describe(
+      'https address of the Entra cloud that issues the tokens; default: that of AZURE_CLOUD, https://login.microsoftonline.com',
+    ),
   ENTRA_TOKEN_VERSIONS: listOf(z.enum(['1.0', '2.0'], { error: 'must hold 1.0, 2.0 or both' }))
     .refine((items) => items.length > 0, 'must hold 1.0, 2.0 or both')
     .prefault('2.0')
@@ -102,27 +111,34 @@ const bearerVariables = {
 };
 
 /** Without effect in bearer mode. */
-const appServiceVariables = {
+const builtInVariables = {
+  AUTHENTICATION_PROVIDERS_FILE: providersFile()
+    .optional()
+    .describe(
+      'path of a JSON file with the identity providers of the built-in authentication of App Service or Container Apps: [{"provider", "tenant", "subjectClaim"?, "kind"?, "permissions": {"client": [], "personClaims"?: [], "names"?: {}}}], for Entra sign-ins in a browser {"provider": "aad", "permissions": {"client": []}}; docs/hosting/app-service.md describes its members',
+    ),
   AUTHENTICATION_APP_SERVICE_OVERRIDE: z
     .literal(APP_SERVICE_OVERRIDE, { error: `must be ${APP_SERVICE_OVERRIDE}, or not set` })
     .optional()
     .describe(
-      `do not set in production; for tests of app-service mode outside App Service only: ${APP_SERVICE_OVERRIDE}`,
+      `do not set in production; for tests of the modes app-service and container-apps elsewhere only: ${APP_SERVICE_OVERRIDE}`,
     )
     .meta(ADVANCED),
 };
 
 const variables = z.object({
   AUTHENTICATION_MODE: z
-    .enum(['bearer', 'app-service'], { error: 'must be bearer or app-service' })
+    .enum(['bearer', 'app-service', 'container-apps'], {
+      error: 'must be bearer, app-service or container-apps',
+    })
     .prefault('bearer')
     .describe(
-      'how callers are authenticated: bearer (this service verifies access tokens) or app-service (the built-in authentication of Azure App Service does)',
+      'how callers are authenticated: bearer (this service verifies access tokens), app-service or container-apps (the built-in authentication of that platform does: docs/hosting)',
     ),
   ENTRA_TENANT_ID: guid
     .optional()
     .describe(
-      'the directory (tenant) id of the organisation that runs the service, as shown in the Entra admin center; optional only if TRUSTED_ISSUERS is set',
+      'the directory (tenant) id of the organisation that runs the service, as shown in the Entra admin center; optional only if TRUSTED_ISSUERS, or AUTHENTICATION_PROVIDERS_FILE without aad, is set',
     ),
   ENTRA_ALLOWED_TENANT_IDS: listOf(guid)
     .prefault('')
@@ -145,6 +161,12 @@ const variables = z.object({
     .describe(
       'ids of the client applications whose app-only calls are calls of bots, separated by commas',
     ),
+  ENTRA_ISSUE_SCOPE_ALIASES: listOf(issueScopeAlias)
+    .prefault('')
+    .describe(
+      'further delegated scopes that grant CommunicationToken.Issue, separated by commas, such as access_as_user of an app registration that existed before; none if empty',
+    )
+    .meta(ADVANCED),
   AUTHENTICATION_REFUSAL_WINDOW_SECONDS: integer(1, 300)
     .prefault('10')
     .describe(
@@ -180,12 +202,16 @@ const variables = z.object({
     .describe(
       'header in which the trusted proxies pass the address of the client, instead of X-Forwarded-For; callers must not be able to set it',
     ),
-  ...appServiceVariables,
+  ...builtInVariables,
   ...bearerVariables,
 });
 
-/** The variables that only the other mode uses. */
-const UNUSED = { bearer: appServiceVariables, 'app-service': bearerVariables } as const;
+/** The variables that a mode does not use. */
+const UNUSED = {
+  bearer: builtInVariables,
+  'app-service': bearerVariables,
+  'container-apps': bearerVariables,
+} as const;
 
 type Variables = z.output<typeof variables>;
 
@@ -194,32 +220,35 @@ const fields = variables.catchall(z.string()).superRefine((values, context) => {
   const fault = (variable: string, message: string): void => {
     context.addIssue({ code: 'custom', path: [variable], message });
   };
-  const isAppService = values.AUTHENTICATION_MODE === 'app-service';
-  const isEntraRequired = isAppService || values.TRUSTED_ISSUERS === undefined;
+  const { AUTHENTICATION_MODE: mode } = values;
+  const { others, entraSession } = values.AUTHENTICATION_PROVIDERS_FILE ?? NO_PROVIDERS;
+  const isEntraOptional =
+    mode === 'bearer'
+      ? values.TRUSTED_ISSUERS !== undefined
+      : others.size > 0 && entraSession === undefined;
   const isEntraConfigured =
     values.ENTRA_TENANT_ID !== undefined || values.ENTRA_AUDIENCE !== undefined;
-  if (isEntraRequired || isEntraConfigured) {
+  if (!isEntraOptional || isEntraConfigured) {
     if (values.ENTRA_TENANT_ID === undefined) fault('ENTRA_TENANT_ID', 'is not set');
     if (values.ENTRA_AUDIENCE === undefined) fault('ENTRA_AUDIENCE', 'is not set');
   }
-  const { AUTHENTICATION_MODE: mode } = values;
   for (const [name, schema] of Object.entries<z.ZodType>(UNUSED[mode])) {
-    // The default, given explicitly, changes nothing in either mode.
-    const isDefault = isDeepStrictEqual(values[name], schema.safeParse(undefined).data);
+    // The default, given explicitly, changes nothing in any mode.
+    const isDefault =
+      isDeepStrictEqual(values[name], schema.safeParse(undefined).data) ||
+      (name === 'ENTRA_AUTHORITY' && values[name] === azureCloudOf(values).authority);
     if (!isDefault) fault(name, `has no effect in ${mode} mode`);
   }
-  if (isAppService && !isBehindAppService(values))
-    fault(
-      'AUTHENTICATION_MODE',
-      'app-service requires Azure App Service with authentication enabled (WEBSITE_AUTH_ENABLED is not True)',
-    );
-  for (const message of issuerConflicts(values)) fault('TRUSTED_ISSUERS', message);
+  const missing = platformFault(values);
+  if (missing !== undefined) fault('AUTHENTICATION_MODE', missing);
+  for (const [variable, message] of tenantConflicts(values)) fault(variable, message);
 });
 
 export const authenticationSettings = defineSettings('authentication', fields, (values) => ({
   mode: values.AUTHENTICATION_MODE,
   entra: entraOf(values),
   trustedIssuers: values.TRUSTED_ISSUERS ?? [],
+  providers: values.AUTHENTICATION_PROVIDERS_FILE ?? NO_PROVIDERS,
   clockSkewSeconds: values.AUTHENTICATION_CLOCK_SKEW_SECONDS,
   keys: {
     timeoutMs: values.AUTHENTICATION_METADATA_TIMEOUT_MS,
@@ -246,22 +275,36 @@ function entraOf(values: Variables): EntraSettings | undefined {
   if (tenant === undefined || audiences === undefined) return undefined;
   return {
     profile: 'entra',
-    authority: values.ENTRA_AUTHORITY,
+    authority: values.ENTRA_AUTHORITY ?? azureCloudOf(values).authority,
     tenants: [...new Set([tenant, ...values.ENTRA_ALLOWED_TENANT_IDS])],
     versions: [...new Set(values.ENTRA_TOKEN_VERSIONS)],
     audiences: [...audiences],
     clientApps: [...values.ENTRA_ALLOWED_CLIENT_APPS],
     botClientApps: [...values.ENTRA_BOT_CLIENT_APPS],
+    issueScopeAliases: [...values.ENTRA_ISSUE_SCOPE_ALIASES],
     minimumClientAuthentication: CLIENT_AUTHENTICATION[values.ENTRA_MINIMUM_CLIENT_AUTHENTICATION],
     requiredAuthenticationContext: values.ENTRA_REQUIRED_AUTHENTICATION_CONTEXT ?? {},
   };
 }
 
-/** App Service sets these variables. Who can set them otherwise controls the process anyway. */
-function isBehindAppService(values: Variables & Record<string, unknown>): boolean {
-  if (values.AUTHENTICATION_APP_SERVICE_OVERRIDE !== undefined) return true;
-  const { WEBSITE_AUTH_ENABLED: isOn, WEBSITE_INSTANCE_ID: instance } = values;
-  return typeof instance === 'string' && typeof isOn === 'string' && /^true$/i.test(isOn);
+/**
+ * Why this is not the platform whose headers are to be trusted. The platforms set these variables; who
+ * else can set them controls the process anyway. Container Apps does not say whether its authentication
+ * is on.
+ */
+function platformFault(values: Variables & Record<string, unknown>): string | undefined {
+  const { AUTHENTICATION_MODE: mode, AUTHENTICATION_APP_SERVICE_OVERRIDE: override } = values;
+  if (mode === 'bearer' || override !== undefined) return undefined;
+  const { WEBSITE_AUTH_ENABLED: isOn, WEBSITE_INSTANCE_ID: instance, CONTAINER_APP_NAME } = values;
+  const isContainerApp = typeof CONTAINER_APP_NAME === 'string';
+  if (mode === 'container-apps')
+    return isContainerApp
+      ? undefined
+      : 'container-apps requires Azure Container Apps (CONTAINER_APP_NAME is not set)';
+  if (typeof instance === 'string' && typeof isOn === 'string' && /^true$/i.test(isOn))
+    return undefined;
+  const other = isContainerApp ? '; in Azure Container Apps, set container-apps' : '';
+  return `app-service requires Azure App Service with authentication enabled (WEBSITE_AUTH_ENABLED is not True)${other}`;
 }
 
 /** The host of Azure Functions, where it has started the process; it sets this variable. */
@@ -271,19 +314,29 @@ function functionsHostOf(
   return values.FUNCTIONS_CUSTOMHANDLER_PORT === undefined ? [] : [FUNCTIONS_HOST];
 }
 
-/** Two issuers with one tenant could impersonate each other's users. */
-function issuerConflicts(values: Variables): string[] {
+/** Two issuers or providers with one tenant could impersonate each other's users. */
+function tenantConflicts(values: Variables): (readonly [variable: string, message: string])[] {
   const issuers = values.TRUSTED_ISSUERS ?? [];
   const entra = entraOf(values);
-  const tenants = [...(entra === undefined ? [] : [entra]), ...issuers].flatMap(tenantsOf);
+  // Ignoring case, because resources and policies select tenants by their names in lower case.
+  const tenants = [...(entra === undefined ? [] : [entra]), ...issuers]
+    .flatMap(tenantsOf)
+    .map((tenant) => tenant.toLowerCase());
   const addresses = issuers.flatMap((one) => (one.profile === 'openid' ? [one.issuer] : []));
+  const ofProviders = tenantsOfProviders(values.AUTHENTICATION_PROVIDERS_FILE ?? NO_PROVIDERS);
   return [
-    // Ignoring case, because resources and policies select tenants by their names in lower case.
-    ...duplicates(tenants.map((tenant) => tenant.toLowerCase())).map(
-      (name) => `two issuers have the tenant ${name}`,
-    ),
+    ...duplicates(tenants).map((name) => `two issuers have the tenant ${name}`),
     ...duplicates(addresses).map((name) => `the issuer ${name} is listed twice`),
-  ];
+  ]
+    .map((message): readonly [string, string] => ['TRUSTED_ISSUERS', message])
+    .concat(
+      ofProviders
+        .filter((tenant) => tenants.includes(tenant.toLowerCase()))
+        .map((tenant) => [
+          'AUTHENTICATION_PROVIDERS_FILE',
+          `the tenant ${tenant} is that of Entra or of a trusted issuer: choose another one`,
+        ]),
+    );
 }
 
 function tenantsOf(issuer: TrustedIssuer): readonly CanonicalName[] {

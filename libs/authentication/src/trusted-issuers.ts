@@ -9,6 +9,7 @@ import {
   parseStrictJson,
 } from '#libs/platform';
 import { authenticationContexts } from './access/authentication-contexts.js';
+import { isPermission } from './access/permission.js';
 import { canonicalAudience } from './jwt/audience.js';
 import { SIGNATURE_ALGORITHMS } from './keys/jwks.js';
 
@@ -107,6 +108,12 @@ export function externalIdIssuer(tenant: string): string {
   return `https://${tenant}.ciamlogin.com/${tenant}/v2.0`;
 }
 
+/** A delegated scope of another application that grants `CommunicationToken.Issue`. */
+export const issueScopeAlias = z
+  .string()
+  .regex(/^[\w.-]{1,128}$/, 'must hold names of delegated scopes')
+  .refine((name) => !isPermission(name), 'must not hold names of this service’s permissions');
+
 /** Entra by the same rules as the `ENTRA_*` settings, but with `jose` instead of `passport-azure-ad`. */
 const entraIssuer = z.strictObject({
   profile: z.literal('entra'),
@@ -121,6 +128,7 @@ const entraIssuer = z.strictObject({
   audiences,
   clientApps: z.array(guid).default([]),
   botClientApps: z.array(guid).default([]),
+  issueScopeAliases: z.array(issueScopeAlias).max(16).default([]),
   minimumClientAuthentication: z
     .enum(['public', 'secret', 'certificate'])
     .default('public')

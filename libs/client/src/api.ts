@@ -10,7 +10,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Issues an ACS access token for the caller; creates the caller’s identity on first use */
+        /**
+         * Issues an ACS access token for the caller; creates the caller’s identity on first use
+         * @description Requires the permission `CommunicationToken.Issue`.
+         */
         post: operations["me.issueToken"];
         delete?: never;
         options?: never;
@@ -27,7 +30,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Revokes all ACS tokens of the caller; issues none until ACS has confirmed it */
+        /**
+         * Revokes all ACS tokens of the caller; issues none until ACS has confirmed it
+         * @description Requires the permission `CommunicationToken.Issue`.
+         */
         post: operations["me.revokeTokens"];
         delete?: never;
         options?: never;
@@ -44,7 +50,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Signs the caller out: revokes all tokens, and succeeds when there is nothing to revoke */
+        /**
+         * Signs the caller out: revokes all tokens, and succeeds when there is nothing to revoke
+         * @description Requires the permission `CommunicationToken.Issue`.
+         */
         post: operations["me.signOut"];
         delete?: never;
         options?: never;
@@ -63,7 +72,9 @@ export interface paths {
         put?: never;
         /**
          * Exchanges the Entra token of the caller, a Teams user, for an ACS token
-         * @description The token must be of the same user and the same client application as the caller’s access token.
+         * @description Requires the permission `CommunicationToken.Issue`, in a token of a user.
+         *
+         *     The token must be of the same user and the same client application as the caller’s access token.
          */
         post: operations["me.exchangeTeamsToken"];
         delete?: never;
@@ -79,7 +90,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns the communication identity of the caller */
+        /**
+         * Returns the communication identity of the caller
+         * @description Requires the permission `CommunicationToken.Issue`.
+         */
         get: operations["me.identity"];
         put?: never;
         post?: never;
@@ -98,7 +112,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Imports identities, one a line, and answers with one result a line; safe to repeat */
+        /**
+         * Imports identities, one a line, and answers with one result a line; safe to repeat
+         * @description Requires the permission `CommunicationIdentity.ReadWrite.All`.
+         */
         post: operations["identities.import"];
         delete?: never;
         options?: never;
@@ -113,7 +130,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Exports all identities that are not deleted, in the format that an import accepts */
+        /**
+         * Exports all identities that are not deleted, in the format that an import accepts
+         * @description Requires the permission `CommunicationIdentity.Read.All`.
+         */
         get: operations["identities.export"];
         put?: never;
         post?: never;
@@ -130,10 +150,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists and searches identities, oldest first, in pages */
+        /**
+         * Lists and searches identities, oldest first, in pages
+         * @description Requires the permission `CommunicationIdentity.Read.All`.
+         */
         get: operations["identities.list"];
         put?: never;
-        /** Returns the identity of a user, service or bot; creates or links one when there is none (201) */
+        /**
+         * Returns the identity of a user, service or bot; creates or links one when there is none (201)
+         * @description Requires the permission `CommunicationIdentity.ReadWrite.All`.
+         */
         post: operations["identities.create"];
         delete?: never;
         options?: never;
@@ -150,7 +176,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Finds the identities of up to 100 communication user ids */
+        /**
+         * Finds the identities of up to 100 communication user ids
+         * @description Requires the permission `CommunicationIdentity.Read.All`.
+         */
         post: operations["identities.lookUp"];
         delete?: never;
         options?: never;
@@ -167,7 +196,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Deletes all identities of a person, in every ACS resource; 202 until ACS has confirmed all */
+        /**
+         * Deletes all identities of a person, in every ACS resource; 202 until ACS has confirmed all
+         * @description Requires the permission `CommunicationIdentity.ReadWrite.All`.
+         */
         post: operations["identities.erase"];
         delete?: never;
         options?: never;
@@ -182,15 +214,24 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns an identity, also a deleted one */
+        /**
+         * Returns an identity, also a deleted one
+         * @description Requires the permission `CommunicationIdentity.Read.All`.
+         */
         get: operations["identities.read"];
         put?: never;
         post?: never;
-        /** Deletes an identity and its data at ACS; 202 until ACS has confirmed it */
+        /**
+         * Deletes an identity and its data at ACS; 202 until ACS has confirmed it
+         * @description Requires the permission `CommunicationIdentity.ReadWrite.All`.
+         */
         delete: operations["identities.delete"];
         options?: never;
         head?: never;
-        /** Suspends, resumes or renames an identity; suspending revokes all its tokens */
+        /**
+         * Suspends, resumes or renames an identity; suspending revokes all its tokens
+         * @description Requires the permission `CommunicationIdentity.ReadWrite.All`.
+         */
         patch: operations["identities.update"];
         trace?: never;
     };
@@ -203,7 +244,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Issues an ACS access token for an identity of the caller’s tenant */
+        /**
+         * Issues an ACS access token for an identity of the caller’s tenant
+         * @description Requires the permission `CommunicationToken.Issue.All`.
+         */
         post: operations["identityTokens.issue"];
         delete?: never;
         options?: never;
@@ -220,7 +264,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Revokes all ACS tokens of an identity; issues none until ACS has confirmed it */
+        /**
+         * Revokes all ACS tokens of an identity; issues none until ACS has confirmed it
+         * @description Requires the permission `CommunicationToken.Revoke.All`.
+         */
         post: operations["identityTokens.revoke"];
         delete?: never;
         options?: never;
@@ -237,7 +284,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Evaluates the issuance policy in force; issues and counts nothing */
+        /**
+         * Evaluates the issuance policy in force; issues and counts nothing
+         * @description Requires the permission `CommunicationIdentity.Read.All`.
+         */
         post: operations["policy.evaluate"];
         delete?: never;
         options?: never;
@@ -252,7 +302,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Liveness: 200 while the process runs. Restart it when this fails */
+        /**
+         * Liveness: 200 while the process runs. Restart it when this fails
+         * @description Needs no token.
+         */
         get: operations["health.live"];
         put?: never;
         post?: never;
@@ -269,7 +322,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Readiness: 200 when the service can serve requests, otherwise 503 */
+        /**
+         * Readiness: 200 when the service can serve requests, otherwise 503
+         * @description Needs no token.
+         */
         get: operations["health.ready"];
         put?: never;
         post?: never;
@@ -288,7 +344,9 @@ export interface paths {
         };
         /**
          * Searches the log, newest entries first
-         * @description Auditors of other tenants than the home tenant see the entries of their own tenant.
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     Auditors of other tenants than the home tenant see the entries of their own tenant.
          */
         get: operations["audit.search"];
         put?: never;
@@ -306,7 +364,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns one entry, with the bytes that its proof covers */
+        /**
+         * Returns one entry, with the bytes that its proof covers
+         * @description Requires the permission `AuditLog.Read.All`.
+         */
         get: operations["audit.entry"];
         put?: never;
         post?: never;
@@ -325,7 +386,9 @@ export interface paths {
         };
         /**
          * Returns the proof that the log contains an entry, verifiable with the log’s public key
-         * @description A `.tlog-proof` file of C2SP: index, hashes and the newest checkpoint.
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     A `.tlog-proof` file of C2SP: index, hashes and the newest checkpoint.
          */
         get: operations["audit.proof"];
         put?: never;
@@ -345,7 +408,9 @@ export interface paths {
         };
         /**
          * Counts entries by time; home tenant only
-         * @description At most 2000 buckets.
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     At most 2000 buckets.
          */
         get: operations["audit.statistics"];
         put?: never;
@@ -365,7 +430,9 @@ export interface paths {
         };
         /**
          * Streams entries by index, up to the newest one when the export started
-         * @description A body without its last chunk is incomplete: continue with `fromIndex`, one more than the last index received. Every format contains the index of each entry. Every entry arrives at least once.
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     A body without its last chunk is incomplete: continue with `fromIndex`, one more than the last index received. Every format contains the index of each entry. Every entry arrives at least once.
          */
         get: operations["audit.export"];
         put?: never;
@@ -387,7 +454,9 @@ export interface paths {
         put?: never;
         /**
          * Finds the issuance of a leaked token; home tenant only
-         * @description Former fingerprint keys are tried too.
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     Former fingerprint keys are tried too.
          */
         post: operations["audit.trace"];
         delete?: never;
@@ -407,7 +476,9 @@ export interface paths {
         put?: never;
         /**
          * Permanently erases a person’s addresses, user agents and names; home tenant only
-         * @description These values are stored beside the log: entries, hashes and proofs don’t change. Safe to repeat.
+         * @description Requires the permission `AuditLog.Erase.All`.
+         *
+         *     These values are stored beside the log: entries, hashes and proofs don’t change. Safe to repeat.
          */
         post: operations["audit.erase"];
         delete?: never;
@@ -423,7 +494,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A bundle of entries */
+        /**
+         * A bundle of entries
+         * @description Requires the permission `AuditLog.Read.All`.
+         */
         get: operations["log.entries"];
         put?: never;
         post?: never;
@@ -440,7 +514,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest signed checkpoint of the log (C2SP tlog-checkpoint) */
+        /**
+         * The newest signed checkpoint of the log (C2SP tlog-checkpoint)
+         * @description Requires the permission `AuditLog.Read.All`.
+         */
         get: operations["log.checkpoint"];
         put?: never;
         post?: never;
@@ -457,7 +534,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A tile of the log’s hashes */
+        /**
+         * A tile of the log’s hashes
+         * @description Requires the permission `AuditLog.Read.All`.
+         */
         get: operations["log.tile"];
         put?: never;
         post?: never;
@@ -476,7 +556,9 @@ export interface paths {
         };
         /**
          * The log’s public keys, one verifier key a line (C2SP signed-note)
-         * @description A retired key is followed by ` until <size>` and counts for checkpoints up to that size only. Verifiers that don’t trust the service obtain the keys another way, or pin those of the first visit.
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     A retired key is followed by ` until <size>` and counts for checkpoints up to that size only. Verifiers that don’t trust the service obtain the keys another way, or pin those of the first visit.
          */
         get: operations["log.keys"];
         put?: never;
@@ -592,7 +674,7 @@ export interface components {
             /** @description Default: the caller’s own, the only one allowed. */
             tenant?: string;
         };
-        ErasureReport: {
+        IdentityErasure: {
             /** @description Whether ACS has confirmed all deletions. If not, the service continues in the background. */
             isComplete: boolean;
             /** @description How long ACS may still accept tokens issued before. */
@@ -823,7 +905,7 @@ export interface components {
             /** @description Such as the number of the person’s request. Recorded in the log. */
             reason?: string;
         };
-        ErasureResponse: {
+        PersonalDataErasure: {
             /** @description Number of erased rows; 0 when they were erased before. */
             erasedRows: number;
             auditEntry: {
@@ -842,11 +924,44 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        TokenRequest: {
+            /**
+             * @description Default: those of the policy.
+             * @example [
+             *       "voip"
+             *     ]
+             */
+            scopes?: string[];
+            /**
+             * @description Default: that of the policy.
+             * @example 60
+             */
+            expiresInMinutes?: number;
+        };
     };
     responses: never;
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description The id of the request in the log, also as `requestId` of problem details. */
+        "X-Request-Id": string;
+        /** @description Seconds. A repeat after them can succeed; an earlier one can not. */
+        "Retry-After": number;
+        /** @description A `Bearer` challenge (RFC 6750): with each 401, and with a 403 for a missing permission. With `claims`, the claims request for Entra ID in base64. */
+        "WWW-Authenticate": string;
+        /** @description When the limit for requests is reached: the seconds until it allows some again. */
+        RateLimit: string;
+        /** @description When the limit for requests is reached: the limit and its window. */
+        "RateLimit-Policy": string;
+        /** @description The version of the identity, for `If-Match`. */
+        ETag: string;
+        /** @description The first day on which ACS stops to support a scope of the token (RFC 8594). */
+        Sunset: string;
+        /** @description The day for each such scope: a dictionary of RFC 9651. */
+        "Token-Scope-Sunset": string;
+        /** @description Pages about these scopes, with `rel="sunset"`. */
+        Link: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -860,26 +975,17 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Default: those of the policy.
-                     * @example [
-                     *       "voip"
-                     *     ]
-                     */
-                    scopes?: string[];
-                    /**
-                     * @description Default: that of the policy.
-                     * @example 60
-                     */
-                    expiresInMinutes?: number;
-                };
+                "application/json": components["schemas"]["TokenRequest"];
             };
         };
         responses: {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Sunset: components["headers"]["Sunset"];
+                    "Token-Scope-Sunset": components["headers"]["Token-Scope-Sunset"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -889,6 +995,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -898,6 +1005,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -907,6 +1016,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -916,6 +1027,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -925,6 +1037,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -934,6 +1047,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -943,6 +1057,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -952,6 +1070,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -972,6 +1092,7 @@ export interface operations {
             /** @description Success. */
             202: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -981,6 +1102,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -990,6 +1112,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -999,6 +1123,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1008,6 +1134,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1017,6 +1144,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1026,6 +1154,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1035,6 +1167,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1055,6 +1189,7 @@ export interface operations {
             /** @description Success. */
             202: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1064,6 +1199,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1073,6 +1209,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1082,6 +1220,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1091,6 +1231,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1100,6 +1241,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1109,6 +1254,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1133,6 +1280,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1142,6 +1290,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1151,6 +1300,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1160,6 +1311,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1169,6 +1322,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1178,6 +1332,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1187,6 +1342,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1196,6 +1352,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1205,6 +1365,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1225,6 +1387,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1234,6 +1397,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1243,6 +1407,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1252,6 +1418,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1261,6 +1429,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1270,6 +1439,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1279,6 +1452,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1309,6 +1484,7 @@ export interface operations {
             /** @description One JSON object a line. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1318,6 +1494,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1327,6 +1504,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1336,6 +1515,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1345,6 +1526,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1354,6 +1536,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1363,6 +1546,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1372,6 +1559,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1392,6 +1581,7 @@ export interface operations {
             /** @description One JSON object a line. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1401,6 +1591,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1410,6 +1601,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1419,6 +1612,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1428,6 +1623,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1437,6 +1636,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1467,6 +1668,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1476,6 +1678,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1485,6 +1688,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1494,6 +1699,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1503,6 +1710,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1512,6 +1723,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1536,6 +1749,8 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1545,6 +1760,8 @@ export interface operations {
             /** @description Success. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1554,6 +1771,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1563,6 +1781,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1572,6 +1792,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1581,6 +1803,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1590,6 +1813,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1599,6 +1823,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1608,6 +1833,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1617,6 +1846,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1641,6 +1872,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1650,6 +1882,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1659,6 +1892,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1668,6 +1903,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1677,6 +1914,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1686,6 +1924,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1695,6 +1934,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1704,6 +1947,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1728,24 +1973,27 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErasureReport"];
+                    "application/json": components["schemas"]["IdentityErasure"];
                 };
             };
             /** @description Success. */
             202: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErasureReport"];
+                    "application/json": components["schemas"]["IdentityErasure"];
                 };
             };
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1755,6 +2003,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1764,6 +2014,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1773,6 +2025,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1782,6 +2035,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1791,6 +2045,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1800,6 +2055,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1809,6 +2068,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1831,6 +2092,8 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1840,6 +2103,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1849,6 +2113,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1858,6 +2124,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1867,6 +2135,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1876,6 +2145,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1885,6 +2158,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1910,6 +2185,8 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1919,6 +2196,8 @@ export interface operations {
             /** @description Success. */
             202: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1928,6 +2207,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1937,6 +2217,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1946,6 +2228,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1955,6 +2239,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1964,6 +2249,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1973,6 +2259,7 @@ export interface operations {
             /** @description The identity has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1982,6 +2269,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1991,6 +2282,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2020,6 +2313,8 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2029,6 +2324,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2038,6 +2334,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2047,6 +2345,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2056,6 +2356,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2065,6 +2366,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2074,6 +2376,7 @@ export interface operations {
             /** @description The identity has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2083,6 +2386,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2092,6 +2396,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2101,6 +2406,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2110,6 +2419,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2129,26 +2440,17 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Default: those of the policy.
-                     * @example [
-                     *       "voip"
-                     *     ]
-                     */
-                    scopes?: string[];
-                    /**
-                     * @description Default: that of the policy.
-                     * @example 60
-                     */
-                    expiresInMinutes?: number;
-                };
+                "application/json": components["schemas"]["TokenRequest"];
             };
         };
         responses: {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    Sunset: components["headers"]["Sunset"];
+                    "Token-Scope-Sunset": components["headers"]["Token-Scope-Sunset"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2158,6 +2460,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2167,6 +2470,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2176,6 +2481,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2185,6 +2492,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2194,6 +2502,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2203,6 +2512,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2212,6 +2522,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2221,6 +2532,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2230,6 +2545,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2252,6 +2569,7 @@ export interface operations {
             /** @description Success. */
             202: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2261,6 +2579,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2270,6 +2589,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2279,6 +2600,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2288,6 +2611,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2297,6 +2621,7 @@ export interface operations {
             /** @description The request conflicts with the stored state. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2306,6 +2631,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2315,6 +2644,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2339,6 +2670,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2348,6 +2680,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2357,6 +2690,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2366,6 +2701,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2375,6 +2712,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2384,6 +2722,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2393,6 +2732,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2402,6 +2745,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2422,6 +2767,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2442,6 +2788,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2451,6 +2798,8 @@ export interface operations {
             /** @description Not ready. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2499,6 +2848,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2508,6 +2858,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2517,6 +2868,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2526,6 +2879,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2535,6 +2890,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2544,6 +2903,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2566,6 +2927,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2575,6 +2937,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2584,6 +2947,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2593,6 +2958,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2602,6 +2969,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2611,6 +2979,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2620,6 +2992,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2642,6 +3016,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2651,6 +3026,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2660,6 +3036,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2669,6 +3047,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2678,6 +3058,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2687,6 +3068,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2696,6 +3081,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2725,6 +3112,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2734,6 +3122,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2743,6 +3132,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2752,6 +3143,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2761,6 +3154,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2770,6 +3167,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2794,6 +3193,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2805,6 +3205,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2814,6 +3215,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2823,6 +3226,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2832,6 +3237,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2841,6 +3250,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2865,6 +3276,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2874,6 +3286,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2883,6 +3296,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2892,6 +3307,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2901,6 +3318,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2910,6 +3328,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2919,6 +3338,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2928,6 +3351,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2952,15 +3377,17 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErasureResponse"];
+                    "application/json": components["schemas"]["PersonalDataErasure"];
                 };
             };
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2970,6 +3397,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2979,6 +3408,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2988,6 +3419,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2997,6 +3429,7 @@ export interface operations {
             /** @description The body is too large. */
             413: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3006,6 +3439,7 @@ export interface operations {
             /** @description The content type of the body is not supported. */
             415: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3015,6 +3449,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3024,6 +3462,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3037,8 +3477,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description such as `0/x001/234` or `0/x001/234.p/8` */
-                path: unknown;
+                /** @description such as `0/x001/234` or `0/x001/234.p/8`, its slashes as they are */
+                path: string;
             };
             cookie?: never;
         };
@@ -3047,6 +3487,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3056,6 +3497,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3065,6 +3507,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3074,6 +3518,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3083,6 +3529,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3092,6 +3539,7 @@ export interface operations {
             /** @description It is no longer stored. */
             410: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3101,6 +3549,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3110,6 +3562,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3130,6 +3584,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3139,6 +3594,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3148,6 +3604,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3157,6 +3615,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3166,6 +3626,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3175,6 +3639,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3188,8 +3654,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description such as `0/x001/234` or `0/x001/234.p/8` */
-                path: unknown;
+                /** @description such as `0/x001/234` or `0/x001/234.p/8`, its slashes as they are */
+                path: string;
             };
             cookie?: never;
         };
@@ -3198,6 +3664,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3207,6 +3674,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3216,6 +3684,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3225,6 +3695,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3234,6 +3706,7 @@ export interface operations {
             /** @description It does not exist, or the caller may not see it. */
             404: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3243,6 +3716,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3252,6 +3729,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3272,6 +3751,7 @@ export interface operations {
             /** @description Success. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3281,6 +3761,7 @@ export interface operations {
             /** @description The request is not valid. */
             400: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3290,6 +3771,8 @@ export interface operations {
             /** @description The caller is not authenticated. */
             401: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3299,6 +3782,8 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3308,6 +3793,10 @@ export interface operations {
             /** @description Too many requests. Repeat after `Retry-After`. */
             429: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3317,6 +3806,8 @@ export interface operations {
             /** @description A dependency is unavailable. Repeat after `Retry-After`. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {

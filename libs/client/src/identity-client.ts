@@ -1,13 +1,11 @@
 import type { GetAccessToken } from './access-token.js';
-import type { components, operations } from './api.js';
+import type { components } from './api.js';
 import { type Connection, type OperationRequest, send } from './send.js';
 
 type Schemas = components['schemas'];
 
 /** The scopes and the lifetime of a token; those of the issuance policy by default. */
-export type TokenRequest = NonNullable<
-  operations['me.issueToken']['requestBody']
->['content']['application/json'];
+export type TokenRequest = Schemas['TokenRequest'];
 export type TokenResponse = Schemas['TokenResponse'];
 export type CallerIdentity = Schemas['CallerIdentity'];
 export type RevocationResponse = Schemas['RevocationResponse'];

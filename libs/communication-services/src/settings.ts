@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { ADVANCED, defineSettings, httpsOrigin, integer, type SettingsOf } from '#libs/platform';
+import {
+  ADVANCED,
+  azureCloudOf,
+  defineSettings,
+  httpsOrigin,
+  integer,
+  type SettingsOf,
+} from '#libs/platform';
 import { budgetFields, budgetOf } from '#libs/request-budget';
 import { CommunicationResources } from './resources/communication-resources.js';
 import { resourcesFile, secretName } from './resources/resources-file.js';
@@ -35,10 +42,20 @@ const fields = z
       .prefault('64')
       .describe('maximum number of connections of one process to one resource, 1 to 512')
       .meta(ADVANCED),
+    ACS_TOKEN_SCOPE: z
+      .string()
+      .regex(/^https:\/\/\S+\/\.default$/, 'must be an https address that ends in /.default')
+      .optional()
+      .describe(
+        'scope of the tokens for Azure Communication Services, without ACS_CREDENTIAL_SECRET; default: that of AZURE_CLOUD, https://communication.azure.com//.default',
+      )
+      .meta(ADVANCED),
     ...budgetFields,
   })
+  // AZURE_CLOUD is a setting of the platform.
+  .catchall(z.string())
   .superRefine((variables, context) => {
-    const path = (name: keyof typeof variables): { path: string[] } => ({ path: [name] });
+    const path = (name: string): { path: string[] } => ({ path: [name] });
     if (variables.ACS_RESOURCES_FILE) {
       for (const name of ['ACS_ENDPOINT', 'ACS_RESOURCE_ID', 'ACS_CREDENTIAL_SECRET'] as const) {
         if (variables[name] === undefined) continue;
@@ -76,6 +93,9 @@ export const communicationServicesSettings = defineSettings(
       ),
     timeoutMs: variables.ACS_TIMEOUT_MS,
     connections: variables.ACS_CONNECTIONS,
+    tokenScope:
+      variables.ACS_TOKEN_SCOPE ??
+      `https://${azureCloudOf(variables).communicationDomain}//.default`,
     budget: budgetOf(variables),
   }),
 );

@@ -20,7 +20,7 @@ export const httpSettings = defineSettings(
     ALLOWED_ORIGINS: webOrigins()
       .prefault('')
       .describe(
-        'origins of the web pages that may call /v1/me, such as https://app.contoso.com, separated by commas; https, or http on localhost; none when empty',
+        'origins of the web pages that may call /v1/me and the routes of COMPATIBILITY, such as https://app.contoso.com, separated by commas; https, or http on localhost; none when empty',
       ),
     SHUTDOWN_TIMEOUT_MS: integer(1_000, 120_000)
       .prefault('15000')

@@ -1,6 +1,12 @@
 export { type Adapter, adapters, type Port } from './adapters.js';
 export { auditLogSettings, type AuditLogSettings } from './audit-log-settings.js';
 export { InvalidReplacement, type Replacement } from './choose-adapters.js';
+export {
+  type CompatibilitySettings,
+  compatibilitySettings,
+  type Sample,
+  SAMPLES,
+} from './compatibility-settings.js';
 export { httpSettings, type HttpSettings } from './http-settings.js';
 export { serviceFunctionGrants, serviceGrants, serviceMigrations } from './schema.js';
 export {

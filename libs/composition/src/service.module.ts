@@ -22,6 +22,7 @@ import { TokenIssuanceModule } from '#libs/token-issuance';
 import type { Adapter, Port } from './adapters.js';
 import { chooseAdapters, type Replacement } from './choose-adapters.js';
 import { ConfigurationAuditor } from './configuration-auditor.js';
+import { cloudRule } from './cloud-rule.js';
 import { leaseRule } from './lease-rule.js';
 import { SchemaReadiness } from './schema-readiness.js';
 import { EnvironmentRemarks } from './environment-remarks.js';
@@ -71,6 +72,7 @@ export const identitiesPart: ServicePart = {
     communicationServicesSettings,
     identityMappingSettings,
     leaseRule,
+    cloudRule,
   ],
   ports: [...auditPorts, CommunicationIdentityGateway, RequestBudget, WindowStore],
 };

@@ -16,7 +16,9 @@ import {
 } from '#libs/secrets';
 import { tokenIssuanceSettings } from '#libs/token-issuance';
 import { auditLogSettings } from './audit-log-settings.js';
+import { compatibilitySettings } from './compatibility-settings.js';
 import { httpSettings } from './http-settings.js';
+import { cloudRule } from './cloud-rule.js';
 import { leaseRule } from './lease-rule.js';
 
 /** Environment variables, by name. */
@@ -36,12 +38,15 @@ export const COMMAND_LINE_VARIABLES: readonly string[] = [
   'DATABASE_OWNER_PASSWORD_FILE',
   'DATABASE_OWNER_URL',
   'DATABASE_SERVICE_ROLE',
+  'GRAPH_SCOPE',
+  'GRAPH_URL',
 ];
 
 /** The settings of the whole service, part by part. @param adapterSettings those of its adapters */
 export function settingsOver(adapterSettings: readonly Settings[]): readonly Settings[] {
   return [
     httpSettings,
+    compatibilitySettings,
     platformSettings,
     databaseSettings,
     authenticationSettings,
@@ -52,6 +57,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     auditSettings,
     auditLogSettings,
     leaseRule,
+    cloudRule,
   ];
 }
 

@@ -55,6 +55,14 @@ export class IdentityKindConflict extends problem(
   'The application identity is already mapped, under another kind than the requested one.',
 ) {}
 
+/** A caller names a communication identity as its own which is not, whether it exists or not. */
+export class OtherIdentity extends problem(
+  'other-identity',
+  403,
+  'The communication identity is not the caller’s own',
+  'This route gives tokens of the caller’s own communication identity only.',
+) {}
+
 /** One side of a link is mapped to another identity. */
 export class IdentityLinkConflict extends problem(
   'identity-link-conflict',

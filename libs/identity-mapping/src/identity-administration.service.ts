@@ -11,6 +11,7 @@ import {
 import { auditTargetOf, isProvisioned, type Mapping, type TenantSubject } from './model/mapping.js';
 import {
   MappingChanged,
+  MappingNotActive,
   MappingNotFound,
   MappingPending,
   MappingStateConflict,
@@ -21,7 +22,7 @@ import {
 import { IdentityDeletion } from './lifecycle/identity-deletion.js';
 import { IdentityMap, type MappingSearch } from './store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
-import { EFFECTIVE_WITHIN_MINUTES } from './identity-mapping.service.js';
+import { EFFECTIVE_WITHIN_MINUTES, IdentityMappingService } from './identity-mapping.service.js';
 import { TokenRevocation } from './lifecycle/token-revocation.js';
 import { changesOf, recordingRead, recordingRefusal } from './lifecycle/access-audit.js';
 import { auditActorOf } from './lifecycle/call-context.js';
@@ -60,6 +61,7 @@ export interface ErasureReport {
 export class IdentityAdministrationService {
   constructor(
     private readonly map: IdentityMap,
+    private readonly mappings: IdentityMappingService,
     private readonly revocation: TokenRevocation,
     private readonly deletion: IdentityDeletion,
     private readonly audit: AuditTrail,
@@ -194,6 +196,29 @@ export class IdentityAdministrationService {
   }
 
   /**
+   * Deletes the caller's own identity, as `delete` does. The next token creates a new one, so that a
+   * suspended identity stays.
+   *
+   * @throws MappingNotFound when the caller has no communication identity
+   * @throws MappingNotActive when it is suspended
+   * @throws MappingPending, ResourceNotConfigured as `delete`
+   */
+  async deleteOwn(context: CallContext<Principal>): Promise<Mapping> {
+    const { tenant, subject, kind } = context.actor;
+    const own = { tenant, subject, kind };
+    const access = { action: 'identity.delete', target: own } as const;
+    const id = await recordingRefusal(this.audit, access, context, async () =>
+      this.#retryIfChanged(async () => {
+        const mapping = await this.mappings.find(own);
+        if (mapping.status === 'suspended') throw new MappingNotActive(mapping.status);
+        if (mapping.status !== 'deleting') await this.deletion.begin(mapping, context);
+        return mapping.id;
+      }),
+    );
+    return this.read({ id, tenant });
+  }
+
+  /**
    * Deletes every mapping of a subject, in all ACS resources. Safe to repeat: the report then shows
    * the progress, and includes the mappings that were deleted before.
    *
@@ -265,12 +290,11 @@ export class IdentityAdministrationService {
   }
 
   /** Repeats an attempt after a change by another caller, for up to `waitMs`. */
-  async #retryIfChanged(attempt: () => Promise<void>): Promise<void> {
+  async #retryIfChanged<T>(attempt: () => Promise<T>): Promise<T> {
     const deadline = this.clock.now() + this.settings.waitMs;
     for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, 400)) {
       try {
-        await attempt();
-        return;
+        return await attempt();
       } catch (error) {
         if (!(error instanceof MappingChanged)) throw error;
       }

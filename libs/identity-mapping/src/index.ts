@@ -9,6 +9,7 @@ export {
   MappingPending,
   MappingStateConflict,
   MappingVersionMismatch,
+  OtherIdentity,
   RevocationPending,
   TenantNotAllowed,
 } from './errors.js';

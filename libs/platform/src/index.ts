@@ -14,6 +14,7 @@ export {
   type Variable,
 } from './config/settings.js';
 export { SettingsModule } from './config/settings.module.js';
+export { azureCloudOf, azureCloudOfHost } from './config/azure-clouds.js';
 export type { CallContext, CallPriority, RequestContext } from './context/call-context.js';
 export {
   type Actor,
@@ -58,6 +59,8 @@ export { ascendingUuidV7, uuidText, uuidV7, uuidV7Bytes, uuidV7Time } from './id
 export { InvalidJson, parseJsonFile, parseStrictJson } from './json/strict-json.js';
 export { Logger } from './logging/logger.js';
 export { LineLimiter } from './logging/line-limiter.js';
+export { OutboundHttp } from './outbound/outbound-http.js';
+export { ProxyFailure } from './outbound/proxy-failure.js';
 export { PinoLogger, type LogLevel } from './logging/pino-logger.js';
 export { PinoLoggerModule } from './logging/pino-logger.module.js';
 export { PlatformModule } from './platform.module.js';

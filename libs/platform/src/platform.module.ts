@@ -1,9 +1,11 @@
 import { Global, Module } from '@nestjs/common';
 import { Registry, collectDefaultMetrics } from 'prom-client';
+import { platformSettings, type PlatformSettings } from './config/platform-settings.js';
 import { ReadinessChecks } from './health/readiness-checks.js';
+import { OutboundHttp } from './outbound/outbound-http.js';
 import { Sweeps } from './time/sweeps.js';
 
-/** The metrics registry, the readiness checks and the sweeps, for every module. */
+/** The metrics registry, the readiness checks, the sweeps and the way out of the process, for every module. */
 @Global()
 @Module({
   providers: [
@@ -16,8 +18,13 @@ import { Sweeps } from './time/sweeps.js';
       },
     },
     ReadinessChecks,
+    {
+      provide: OutboundHttp,
+      inject: [platformSettings.key],
+      useFactory: ({ proxies }: PlatformSettings) => new OutboundHttp(proxies),
+    },
     Sweeps,
   ],
-  exports: [Registry, ReadinessChecks, Sweeps],
+  exports: [Registry, ReadinessChecks, OutboundHttp, Sweeps],
 })
 export class PlatformModule {}

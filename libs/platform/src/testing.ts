@@ -8,3 +8,4 @@ export {
   testDatabase,
   type TestDatabase,
 } from './testing/test-database.js';
+export { ConnectProxy, type ProxyFault } from './testing/connect-proxy.js';

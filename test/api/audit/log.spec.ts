@@ -167,7 +167,8 @@ describe('AUDIT_LOG_PUBLIC=true', () => {
 
   it('401: serves nothing else without a token', async () => {
     expect((await get('tile/entries/000', undefined, url)).status).toBe(401);
-    for (const path of ['entries', 'export', 'statistics']) {
+    const period = 'from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z';
+    for (const path of ['entries', 'export', `statistics?${period}`]) {
       expect((await call(url, 'get', `/v1/audit/${path}`)).status).toBe(401);
     }
   });

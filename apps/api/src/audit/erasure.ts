@@ -30,7 +30,7 @@ export const erasureResponse = z
       .meta({ description: 'Number of erased rows; 0 when they were erased before.' }),
     auditEntry: z.strictObject({ id: z.uuid(), index: z.int().min(0) }),
   })
-  .meta({ id: 'ErasureResponse' });
+  .meta({ id: 'PersonalDataErasure' });
 
 export type ErasureResponse = z.output<typeof erasureResponse>;
 

@@ -16,7 +16,11 @@ export const LogPath = createParamDecorator((_data: unknown, context: ExecutionC
 
 /** Documents a route whose method takes `@LogPath()`. */
 export function ApiLogPath(): MethodDecorator {
-  return ApiParam({ name: 'path', description: 'such as `0/x001/234` or `0/x001/234.p/8`' });
+  return ApiParam({
+    name: 'path',
+    description: 'such as `0/x001/234` or `0/x001/234.p/8`, its slashes as they are',
+    schema: { type: 'string' },
+  });
 }
 
 /** @throws AuditEntryNotFound unless the path is that of a tile of hashes */

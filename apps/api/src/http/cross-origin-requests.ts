@@ -63,7 +63,9 @@ export class CrossOriginRequests {
     if (!isPreflight || !response.hasHeader('access-control-allow-origin')) return false;
     response.removeHeader('access-control-expose-headers');
     response.writeHead(204, {
-      'access-control-allow-headers': REQUEST_HEADERS.join(', '),
+      'access-control-allow-headers': [...REQUEST_HEADERS, ...this.access.requestHeaders].join(
+        ', ',
+      ),
       'access-control-allow-methods': this.access.methods.join(', '),
       'access-control-max-age': String(PREFLIGHT_MAX_AGE_SECONDS),
     });

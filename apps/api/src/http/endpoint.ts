@@ -1,14 +1,9 @@
 import { applyDecorators, Header, HttpCode } from '@nestjs/common';
-import {
-  ApiBearerAuth,
-  ApiBody,
-  type ApiBodyOptions,
-  ApiOperation,
-  ApiResponse,
-} from '@nestjs/swagger';
+import { ApiBody, type ApiBodyOptions, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
 import { type Permission, Public, RequirePermission } from '#libs/authentication';
 import { DeclareWorkload, type Workload } from '../workload/workload.js';
+import { type ResponseHeader, responseHeaders } from './response-headers.js';
 
 /** JSON Schema 2020-12, with the keywords that the type of @nestjs/swagger lacks. */
 type SchemaObject = Extract<ApiBodyOptions, { schema: unknown }>['schema'] & {
@@ -18,7 +13,11 @@ type SchemaObject = Extract<ApiBodyOptions, { schema: unknown }>['schema'] & {
 
 /** Who may call an endpoint: holders of a permission, or everyone for a reason. */
 type Access =
-  | { readonly permission: Permission; readonly delegatedOnly?: boolean }
+  | {
+      readonly permission: Permission;
+      readonly delegatedOnly?: boolean;
+      readonly changesState?: boolean;
+    }
   | { readonly publicBecause: string };
 
 /** The request and responses of an endpoint, as the OpenAPI document shows them. */
@@ -29,10 +28,15 @@ export interface EndpointContract {
   readonly description?: string;
   /** Default: `controller.method`. */
   readonly operationId?: string;
-  /** Schema of a JSON body that may be left out. `@Body({ schema })` documents one that may not. */
+  /**
+   * Schema of a JSON body that may be left out. `@Body({ schema })` documents one that may not.
+   * With an id, it is one of the `REFERENCED_SCHEMAS` of the document.
+   */
   readonly optionalBody?: z.ZodType;
   /** Successful responses by status. The lowest status is sent unless the method sets another. */
   readonly responses: Readonly<Record<number, z.ZodType | Content>>;
+  /** Headers of successful responses, in addition to those of all. */
+  readonly headers?: readonly ResponseHeader[];
   /** Statuses of problem details, in addition to those of the guard. */
   readonly problems?: readonly number[];
   /** `Cache-Control` of successful responses. Default `no-store`. */
@@ -83,39 +87,50 @@ const PROBLEM_DESCRIPTIONS: Readonly<Record<number, string>> = {
  * not compile.
  */
 export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
-  const { summary, description, operationId, optionalBody, responses, problems = [] } = endpoint;
+  const { summary, operationId, optionalBody, responses, headers = [], problems = [] } = endpoint;
   const successes = Object.entries(responses).map(
     ([status, body]) => [Number(status), body] as const,
   );
   const isProtected = 'permission' in endpoint;
   const allProblems = new Set([...problems, ...(isProtected ? GUARD_PROBLEMS : [])]);
   return applyDecorators(
-    isProtected
-      ? RequirePermission(endpoint.permission, { delegatedOnly: endpoint.delegatedOnly ?? false })
-      : Public(endpoint.publicBecause),
+    isProtected ? RequirePermission(endpoint.permission, endpoint) : Public(endpoint.publicBecause),
     DeclareWorkload(endpoint.workload),
-    ...(isProtected ? [ApiBearerAuth('entra')] : []),
     ApiOperation({
       summary,
-      ...(description !== undefined && { description }),
+      description: [accessOf(endpoint), endpoint.description].filter(Boolean).join('\n\n'),
+      // OpenAPI 3.1, Security Requirement Object: for a bearer scheme, names of required roles.
+      security: isProtected ? [{ entra: [endpoint.permission] }] : [],
       ...(operationId !== undefined && { operationId }),
     }),
-    ...(optionalBody ? [ApiBody({ required: false, schema: jsonSchemaOf(optionalBody) })] : []),
+    ...(optionalBody ? [ApiBody({ required: false, schema: referenceTo(optionalBody) })] : []),
     HttpCode(Math.min(...successes.map(([status]) => status))),
     Header('cache-control', endpoint.cacheControl ?? 'no-store'),
-    ...successes.flatMap(([status, body]) => success(status, body)),
+    ...successes.flatMap(([status, body]) => success(status, body, headers)),
     ...[...allProblems].map(problem),
   );
 }
 
-function success(status: number, body: z.ZodType | Content): MethodDecorator[] {
+/** What a caller needs, in words. */
+function accessOf(access: Access): string {
+  if (!('permission' in access)) return 'Needs no token.';
+  const caller = access.delegatedOnly === true ? ', in a token of a user' : '';
+  return `Requires the permission \`${access.permission}\`${caller}.`;
+}
+
+function success(
+  status: number,
+  body: z.ZodType | Content,
+  names: readonly ResponseHeader[],
+): MethodDecorator[] {
+  const headers = responseHeaders(status, names);
   if (body instanceof z.ZodType) {
-    return [ApiResponse({ status, description: 'Success.', standardSchema: body })];
+    return [ApiResponse({ status, description: 'Success.', headers, standardSchema: body })];
   }
   const { mediaTypes, schema, contentType, description = 'Success.' } = body;
   const content = Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema }]));
   return [
-    ApiResponse({ status, description, content }),
+    ApiResponse({ status, description, headers, content }),
     ...(contentType === undefined ? [] : [Header('content-type', contentType)]),
   ];
 }
@@ -124,10 +139,16 @@ function problem(status: number): MethodDecorator {
   return ApiResponse({
     status,
     description: PROBLEM_DESCRIPTIONS[status] ?? 'Refused.',
+    headers: responseHeaders(status),
     content: {
       'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemDetails' } },
     },
   });
+}
+
+function referenceTo(schema: z.ZodType): SchemaObject | { readonly $ref: string } {
+  const name = schema.meta()?.id;
+  return name === undefined ? jsonSchemaOf(schema) : { $ref: `#/components/schemas/${name}` };
 }
 
 /** The JSON Schema of a zod schema, for places that accept no Standard Schema. */

@@ -9,7 +9,7 @@ import {
   OpenToBrowsers,
 } from './open-to-browsers.js';
 
-@OpenToBrowsers()
+@OpenToBrowsers({ requestHeaders: ['x-kind'] })
 @Controller(['v1/me', '/v1/own/'])
 class CallersController {
   @Post('tokens')
@@ -36,6 +36,7 @@ describe('browserAccessOf', () => {
     expect(await accessOf(CallersController, MealsController)).toEqual({
       prefixes: ['/v1/me', '/v1/own'],
       methods: ['POST'],
+      requestHeaders: ['x-kind'],
     });
   });
 

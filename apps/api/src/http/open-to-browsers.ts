@@ -9,15 +9,21 @@ export interface BrowserAccess {
   readonly prefixes: readonly string[];
   /** The methods of their routes. */
   readonly methods: readonly string[];
+  /** Headers that their routes read in addition to the usual ones. */
+  readonly requestHeaders: readonly string[];
 }
 
 /**
  * Opens a controller to web pages of `ALLOWED_ORIGINS`: all paths that begin with its own, so that a page
  * can also read the answer to a misspelled one. Every other controller stays closed.
+ *
+ * @param requestHeaders headers that its routes read in addition to the usual ones, in lower case
  */
-export function OpenToBrowsers(): ClassDecorator {
+export function OpenToBrowsers({
+  requestHeaders = [],
+}: { readonly requestHeaders?: readonly string[] } = {}): ClassDecorator {
   return (controller) => {
-    Reflect.defineMetadata(OPEN_TO_BROWSERS, true, controller);
+    Reflect.defineMetadata(OPEN_TO_BROWSERS, requestHeaders, controller);
   };
 }
 
@@ -41,7 +47,11 @@ export function browserAccessOf(app: INestApplicationContext): BrowserAccess {
       `Each route below a path that is open to browsers needs @OpenToBrowsers:\n${lines.join('\n')}`,
     );
   }
-  return { prefixes, methods: [...new Set(open.map(({ method }) => method))].sort() };
+  return {
+    prefixes,
+    methods: [...new Set(open.map(({ method }) => method))].sort(),
+    requestHeaders: [...new Set(open.flatMap((route) => headersOf(route) ?? []))].sort(),
+  };
 }
 
 /** Whether the path is one of the prefixes, or below one. */
@@ -49,6 +59,12 @@ export function isBelow(path: string, prefixes: readonly string[]): boolean {
   return prefixes.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
 }
 
-function isOpen({ controller }: RouteAccess): boolean {
-  return Reflect.getOwnMetadata(OPEN_TO_BROWSERS, controller) === true;
+function isOpen(route: RouteAccess): boolean {
+  return headersOf(route) !== undefined;
+}
+
+/** @returns `undefined` for a controller that is closed */
+function headersOf({ controller }: RouteAccess): readonly string[] | undefined {
+  // Only `OpenToBrowsers` writes it.
+  return Reflect.getOwnMetadata(OPEN_TO_BROWSERS, controller) as readonly string[] | undefined;
 }

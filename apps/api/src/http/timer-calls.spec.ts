@@ -56,11 +56,8 @@ describe('TimerCalls', () => {
     });
     expect(run).toHaveBeenCalledTimes(1);
     expect(writeHead).toHaveBeenCalledWith(200, expect.anything());
-    expect(JSON.parse(String(end.mock.lastCall?.[0]))).toEqual({
-      Outputs: {},
-      Logs: ['sweeps complete'],
-      ReturnValue: null,
-    });
+    const [[text] = ['']] = end.mock.calls;
+    expect(JSON.parse(text)).toEqual({ Outputs: {}, Logs: ['sweeps complete'], ReturnValue: null });
   });
 
   it('says which sweeps failed, with a status by which the host counts a failed call', async () => {

@@ -50,6 +50,7 @@ export class IdentitiesController {
     summary:
       'Returns the identity of a user, service or bot; creates or links one when there is none (201)',
     responses: { 200: identityResponse, 201: identityResponse },
+    headers: ['ETag'],
     problems: [409, 413, 415],
   })
   async create(
@@ -124,6 +125,7 @@ export class IdentitiesController {
     workload: 'reading',
     summary: 'Returns an identity, also a deleted one',
     responses: { 200: identityResponse },
+    headers: ['ETag'],
     problems: [404],
   })
   async read(
@@ -144,6 +146,7 @@ export class IdentitiesController {
     workload: 'issuing',
     summary: 'Suspends, resumes or renames an identity; suspending revokes all its tokens',
     responses: { 200: identityResponse },
+    headers: ['ETag'],
     problems: [404, 409, 412, 413, 415],
   })
   async update(
@@ -166,6 +169,7 @@ export class IdentitiesController {
     workload: 'issuing',
     summary: 'Deletes an identity and its data at ACS; 202 until ACS has confirmed it',
     responses: { 200: identityResponse, 202: identityResponse },
+    headers: ['ETag'],
     problems: [404, 409, 412],
   })
   async delete(

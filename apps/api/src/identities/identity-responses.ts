@@ -65,7 +65,7 @@ export const erasureResponse = z
       }),
     ),
   })
-  .meta({ id: 'ErasureReport' });
+  .meta({ id: 'IdentityErasure' });
 
 export type IdentityResponse = z.output<typeof identityResponse>;
 export type IdentityPage = z.output<typeof identityPage>;

@@ -10,7 +10,7 @@ import {
   type RevocationResponse,
   toRevocationResponse,
 } from '../me/revocation-response.js';
-import { setSunsetHeaders } from '../me/sunset-headers.js';
+import { setSunsetHeaders, SUNSET_HEADERS } from '../me/sunset-headers.js';
 import { type TokenRequest, tokenRequest } from '../me/token-request.js';
 import { TokenRequestPipe } from '../me/token-request.pipe.js';
 import { tokenResponse, type TokenResponse, toTokenResponse } from '../me/token-response.js';
@@ -32,6 +32,7 @@ export class IdentityTokensController {
     summary: 'Issues an ACS access token for an identity of the caller’s tenant',
     optionalBody: tokenRequest,
     responses: { 200: tokenResponse },
+    headers: SUNSET_HEADERS,
     problems: [404, 409, 413, 415],
   })
   async issue(

@@ -11,7 +11,7 @@ import {
   type RevocationResponse,
   toRevocationResponse,
 } from './revocation-response.js';
-import { setSunsetHeaders } from './sunset-headers.js';
+import { setSunsetHeaders, SUNSET_HEADERS } from './sunset-headers.js';
 import {
   teamsTokenRequest,
   type TeamsTokenRequest,
@@ -49,6 +49,7 @@ export class MeController {
       'Issues an ACS access token for the caller; creates the caller’s identity on first use',
     optionalBody: tokenRequest,
     responses: { 200: tokenResponse },
+    headers: SUNSET_HEADERS,
     problems: [409, 413, 415],
   })
   async issueToken(

@@ -1,5 +1,9 @@
 import type { FastifyReply } from 'fastify';
 import type { ScopeSunset } from '#libs/token-issuance';
+import type { ResponseHeader } from '../http/response-headers.js';
+
+/** The headers of a route that calls `setSunsetHeaders`. */
+export const SUNSET_HEADERS: readonly ResponseHeader[] = ['Sunset', 'Token-Scope-Sunset', 'Link'];
 
 /**
  * Announces scopes that ACS will retire: `Sunset` (RFC 8594) with the earliest day, the day of each in

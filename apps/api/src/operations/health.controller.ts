@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { ReadinessChecks, stateOf } from '#libs/platform';
 import { Endpoint } from '../http/endpoint.js';
+import { responseHeaders } from '../http/response-headers.js';
 
 const liveness = z.strictObject({ status: z.literal('live') }).meta({ id: 'Liveness' });
 const readiness = z
@@ -31,7 +32,12 @@ export class HealthController {
   }
 
   @Get('ready')
-  @ApiResponse({ status: 503, description: 'Not ready.', standardSchema: readiness })
+  @ApiResponse({
+    status: 503,
+    description: 'Not ready.',
+    headers: responseHeaders(503),
+    standardSchema: readiness,
+  })
   @Endpoint({
     publicBecause: 'load balancers have no token; reasons are in the log only',
     workload: 'operations',

@@ -3,8 +3,11 @@ import { COMMAND_LINE_VARIABLES, serviceSettings } from '#libs/composition';
 import {
   Database,
   dataSourceOptions,
+  OutboundHttp,
   parseDatabaseAddress,
   type PasswordSource,
+  platformSettings,
+  type PlatformSettings,
   readSettings,
 } from '#libs/platform';
 import {
@@ -45,14 +48,17 @@ export function ownerEnvironment(): NodeJS.ProcessEnv {
  */
 export function databaseCredential(environment = process.env): PasswordSource | undefined {
   const others = serviceSettings.flatMap(({ variables }) => variables.map(({ name }) => name));
-  const values = readSettings([databaseCredentialSettings, azureCredentialSettings], environment, [
-    ...others,
-    ...COMMAND_LINE_VARIABLES,
-  ]);
+  const values = readSettings(
+    [databaseCredentialSettings, azureCredentialSettings, platformSettings],
+    environment,
+    [...others, ...COMMAND_LINE_VARIABLES],
+  );
   // The schemas of these settings made the values with these keys.
   const settings = values.get(databaseCredentialSettings.key) as DatabaseCredentialSettings;
   const azure = values.get(azureCredentialSettings.key) as AzureCredentialSettings;
-  return new SettingsDatabaseCredential(settings, new SdkAzureCredential(azure)).source;
+  const { proxies } = values.get(platformSettings.key) as PlatformSettings;
+  const credential = new SdkAzureCredential(azure, new OutboundHttp(proxies));
+  return new SettingsDatabaseCredential(settings, credential).source;
 }
 
 /**

@@ -1,7 +1,8 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { CompositionOptions } from '#libs/composition';
 import type { EraseOptions } from '../actions/identities/erase.js';
 import type { ExportOptions } from '../actions/identities/export.js';
+import type { ImportGraphOptions } from '../actions/identities/import-graph.js';
 import type { ImportOptions } from '../actions/identities/import.js';
 import { databaseOption, operatorOption, yesOption } from './options.js';
 
@@ -10,11 +11,16 @@ The command is recorded in the audit log and works with the ACS resources. It re
 variables for both: KEY_VAULT_URL, AZURE_CREDENTIAL, AUDIT_LOG_ORIGIN, and ACS_ENDPOINT and its like or
 ACS_RESOURCES_FILE (acs-identity config list).`;
 
+const graphHelp = `
+Signs in as AZURE_CREDENTIAL says, at AZURE_AUTHORITY_HOST. The application needs the application
+permission User.Read.All of Microsoft Graph. Throttled requests are repeated when Graph allows it.`;
+
 /** `acs-identity identities …`: mappings of any tenant, in bulk and by person. */
 export function identitiesCommand(composition: CompositionOptions): Command {
   return new Command('identities')
     .description('Import, export and erase identities, of any tenant.')
     .addCommand(importCommand(composition))
+    .addCommand(importGraphCommand(composition))
     .addCommand(exportCommand(composition))
     .addCommand(eraseCommand(composition));
 }
@@ -33,6 +39,35 @@ function importCommand(composition: CompositionOptions): Command {
     .action(async (file: string, options: ImportOptions) => {
       const { importIdentities } = await import('../actions/identities/import.js');
       await importIdentities(file, options, composition);
+    });
+}
+
+function importGraphCommand(composition: CompositionOptions): Command {
+  return new Command('import-graph')
+    .description(
+      'Import the identities that the Authentication Hero sample has stored in Microsoft Graph. Safe to repeat. Exit code 1 when a user failed.',
+    )
+    .requiredOption('--tenant <id>', 'directory (tenant) id of the users')
+    .option('--extension <name>', 'name of the open extension', 'com.contoso.identityMapping')
+    .option('--dry-run', 'print the lines for identities import, and import nothing')
+    .option('--resume-file <file>', 'file that keeps the position; removed at the end')
+    .addOption(
+      new Option('--graph-url <url>', 'address of Microsoft Graph in this cloud')
+        .env('GRAPH_URL')
+        .default('https://graph.microsoft.com'),
+    )
+    .addOption(
+      new Option(
+        '--graph-scope <scope>',
+        'scope of tokens for Graph (default: .default of its address)',
+      ).env('GRAPH_SCOPE'),
+    )
+    .addOption(databaseOption())
+    .addOption(operatorOption())
+    .addHelpText('after', `${graphHelp}\n${help}`)
+    .action(async (options: ImportGraphOptions) => {
+      const { importGraph } = await import('../actions/identities/import-graph.js');
+      await importGraph(options, composition);
     });
 }
 

@@ -29,7 +29,7 @@ export const acsSettingsSchema = z.strictObject({
   windowSeconds: z.number().positive().max(3600),
   /** Whether a 429 has `Retry-After`. Unknown for the real service; default true. */
   sendRetryAfter: z.boolean(),
-  /** Whether rejected requests count too. Default false. */
+  /** Whether rejected requests count too, as documented (“all requests accrue”). Default true. */
   countRefused: z.boolean(),
   /** Added to every response, or per operation. Default 0; the real service takes 40 to 400 ms. */
   latencyMs: z.union([latency, operationLatencies]),
@@ -47,7 +47,7 @@ export const DEFAULT_ACS_SETTINGS: AcsSettings = {
   limits: limitsSchema.parse({}),
   windowSeconds: 30,
   sendRetryAfter: true,
-  countRefused: false,
+  countRefused: true,
   latencyMs: 0,
   deletedIdentity: 'not-found',
 };

@@ -86,7 +86,19 @@ export class ControlClient {
     return (await this.#call<{ version: string }>('PUT', path, secret)).version;
   }
 
-  /** Removes faults, journal entries, changed settings and used-up limits, and optionally identities. */
+  /** Adds users of Graph with their open extensions, or replaces those with the same ids. */
+  async setGraphUsers(
+    users: readonly {
+      readonly id: string;
+      /** Default: the home tenant. */
+      readonly tenant?: string;
+      readonly extensions?: Readonly<Record<string, object>>;
+    }[],
+  ): Promise<void> {
+    await this.#call('PUT', '/control/graph/users', { users });
+  }
+
+  /** Removes faults, journal entries, Graph users, changed settings and used-up limits, and optionally identities. */
   async reset(request: { readonly identities?: boolean } = {}): Promise<void> {
     await this.#call('POST', '/control/reset', request);
   }

@@ -5,6 +5,7 @@ import type { AcsTokens } from '../acs/acs-tokens.js';
 import type { AcsResource } from '../acs/resource.js';
 import type { Entra } from '../entra/entra.js';
 import type { Faults } from '../faults.js';
+import type { Graph } from '../graph/graph.js';
 import type { Journal } from '../journal.js';
 import type { KeyVault } from '../key-vault/key-vault.js';
 import type { VaultSecrets } from '../key-vault/secrets.js';
@@ -22,6 +23,7 @@ export interface ControlDependencies {
   readonly acsTokens: AcsTokens;
   readonly acsSettings: { current: AcsSettings; readonly initial: AcsSettings };
   readonly connectionString: (resource: AcsResource) => string;
+  readonly graph: Graph;
   readonly keyVault: KeyVault;
   readonly secrets: VaultSecrets;
 }
@@ -89,6 +91,10 @@ export class Control {
       this.#route('PUT', /^\/control\/key-vault\/secrets$/, 'set-secret', (request) =>
         this.#setSecret(request),
       ),
+      this.#route('PUT', /^\/control\/graph\/users$/, 'set-graph-users', (request) => {
+        this.given.graph.setUsers(readBody(request, schemas.graphUsersSchema).users);
+        return { status: 204 };
+      }),
       this.#route('POST', /^\/control\/reset$/, 'reset', (request) => this.#reset(request)),
       // The default target of `redirect` faults. Visits are journaled.
       { method: 'GET', path: /^\/redirected$/, operation: 'redirected', handle: emptyObject },
@@ -138,9 +144,11 @@ export class Control {
 
   #reset(request: ServiceRequest): ServiceReply {
     const { identities } = readBody(request, schemas.resetSchema);
-    const { faults, journal, acsResources, acsSettings, keyVault, acsIdentities } = this.given;
+    const { faults, journal, acsResources, acsSettings, graph, keyVault, acsIdentities } =
+      this.given;
     faults.clear();
     journal.clear();
+    graph.clear();
     keyVault.resetLimit();
     acsSettings.current = acsSettings.initial;
     for (const resource of acsResources) resource.limits.reset();

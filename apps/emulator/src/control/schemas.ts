@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { SAMPLE_APPS, SAMPLE_PEOPLE, SAMPLE_RESOURCES } from '../fixtures/seed-directory.js';
+import {
+  SAMPLE_APPS,
+  SAMPLE_PEOPLE,
+  SAMPLE_RESOURCES,
+  SAMPLE_TENANTS,
+} from '../fixtures/seed-directory.js';
 
 const guid = z.guid();
 const anyObject = z.record(z.string(), z.unknown());
@@ -35,7 +40,7 @@ export const mintSchema = z
 export const rotateSchema = z.strictObject({ retireOld: z.boolean().default(false) });
 
 export const faultSchema = z.strictObject({
-  service: z.enum(['entra', 'acs', 'key-vault', 'managed-identity']),
+  service: z.enum(['entra', 'acs', 'key-vault', 'graph', 'managed-identity']),
   operation: z.string().min(1),
   kind: z.enum([
     ...['status', 'latency', 'reset', 'malformed', 'reply-lost', 'hang', 'oversized', 'redirect'],
@@ -73,8 +78,21 @@ export const secretSchema = z.strictObject({
   notBefore: z.iso.datetime().optional(),
 });
 
+export const graphUsersSchema = z.strictObject({
+  users: z
+    .array(
+      z.strictObject({
+        id: guid,
+        /** Default: the home tenant. */
+        tenant: guid.default(SAMPLE_TENANTS.home.id),
+        extensions: z.record(z.string(), anyObject).default({}),
+      }),
+    )
+    .max(10_000),
+});
+
 export const journalSchema = z.strictObject({
-  service: z.enum(['entra', 'acs', 'key-vault', 'managed-identity', 'control']).optional(),
+  service: z.enum(['entra', 'acs', 'key-vault', 'graph', 'managed-identity', 'control']).optional(),
   operation: z.string().optional(),
   /** A sequence number or an ISO instant. */
   since: z

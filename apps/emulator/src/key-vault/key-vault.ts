@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import type { AccessTokens } from '../entra/access-tokens.js';
 import {
   type SampleApp,
@@ -9,19 +8,26 @@ import {
 import { azureError, HttpError } from '../http-error.js';
 import type { Route, ServiceReply, ServiceRequest } from '../route.js';
 import { SlidingWindow } from '../sliding-window.js';
-import type { SecretChange, SecretVersion, VaultSecrets } from './secrets.js';
+import {
+  changeSchema,
+  httpError,
+  pageOf,
+  readJson,
+  restoreSchema,
+  setSchema,
+  throttled,
+  toChange,
+} from './requests.js';
+import {
+  type DeletedSecret,
+  parseBackup,
+  type SecretVersion,
+  type StoredSecret,
+  toBackup,
+  type VaultSecrets,
+} from './secrets.js';
 
-const attributesSchema = z.object({
-  enabled: z.boolean().optional(),
-  nbf: z.int().optional(),
-  exp: z.int().optional(),
-});
-const changeSchema = z.object({
-  contentType: z.string().optional(),
-  tags: z.record(z.string(), z.string()).optional(),
-  attributes: attributesSchema.optional(),
-});
-const setSchema = changeSchema.extend({ value: z.string().max(25_600) });
+const RECOVERABLE_DAYS = 90;
 
 /** The collaborators of `KeyVault`. */
 export interface KeyVaultDependencies {
@@ -47,6 +53,7 @@ export class KeyVault {
 
   routes(): Route[] {
     return [
+      this.#route('GET', /^\/secrets\/?$/, 'list-secrets', (request) => this.#list(request)),
       this.#route('GET', /^\/secrets\/([^/]+)\/versions\/?$/, 'list-versions', (request) =>
         this.#listVersions(request),
       ),
@@ -54,9 +61,34 @@ export class KeyVault {
         this.#get(request),
       ),
       this.#route('PUT', /^\/secrets\/([^/]+)\/?$/, 'set-secret', (request) => this.#set(request)),
-      this.#route('PATCH', /^\/secrets\/([^/]+)\/([^/]+)\/?$/, 'update-secret', (request) =>
+      this.#route('PATCH', /^\/secrets\/([^/]+)(?:\/([^/]*))?\/?$/, 'update-secret', (request) =>
         this.#update(request),
       ),
+      this.#route('DELETE', /^\/secrets\/([^/]+)\/?$/, 'delete-secret', (request) =>
+        this.#delete(request),
+      ),
+      this.#route('POST', /^\/secrets\/restore\/?$/, 'restore-secret', (request) =>
+        this.#restore(request),
+      ),
+      this.#route('POST', /^\/secrets\/([^/]+)\/backup\/?$/, 'backup-secret', (request) => ({
+        status: 200,
+        body: { value: toBackup(this.#secret(request)) },
+      })),
+      this.#route('GET', /^\/deletedsecrets\/?$/, 'list-deleted-secrets', (request) => {
+        const items = this.given.secrets.deleted().map((secret) => this.#describeDeleted(secret));
+        return { status: 200, body: pageOf(request, `${this.given.url()}/deletedsecrets`, items) };
+      }),
+      this.#route('GET', /^\/deletedsecrets\/([^/]+)\/?$/, 'get-deleted-secret', (request) => ({
+        status: 200,
+        body: this.#describeDeleted(this.#deleted(request)),
+      })),
+      this.#route('POST', /^\/deletedsecrets\/([^/]+)\/recover\/?$/, 'recover-secret', (request) =>
+        this.#restored(this.#deleted(request)),
+      ),
+      this.#route('DELETE', /^\/deletedsecrets\/([^/]+)\/?$/, 'purge-secret', (request) => {
+        this.given.secrets.purge(this.#deleted(request).name);
+        return { status: 204 };
+      }),
     ];
   }
 
@@ -101,11 +133,22 @@ export class KeyVault {
     return { status: 200, body: { value: secret.value, ...this.#describe(name, secret) } };
   }
 
+  /** Also of disabled and expired secrets; without values. */
+  #list(request: ServiceRequest): ServiceReply {
+    const items = this.given.secrets.all().flatMap(({ name, versions }) => {
+      const newest = versions.at(-1);
+      const id = `${this.given.url()}/secrets/${name}`;
+      return newest === undefined ? [] : [{ ...this.#describe(name, newest), id }];
+    });
+    return { status: 200, body: pageOf(request, `${this.given.url()}/secrets`, items) };
+  }
+
+  /** An unknown name has no versions. */
   #listVersions(request: ServiceRequest): ServiceReply {
     const name = request.params[0] ?? '';
-    this.#existing(name);
-    const value = this.given.secrets.versions(name).map((secret) => this.#describe(name, secret));
-    return { status: 200, body: { value, nextLink: null } };
+    const items = this.given.secrets.versions(name).map((secret) => this.#describe(name, secret));
+    const url = `${this.given.url()}/secrets/${name}/versions`;
+    return { status: 200, body: pageOf(request, url, items) };
   }
 
   #set(request: ServiceRequest): ServiceReply {
@@ -113,17 +156,65 @@ export class KeyVault {
     if (!/^[0-9a-zA-Z-]{1,127}$/.test(name)) {
       throw httpError(400, 'BadParameter', `The request URI contains an invalid name: ${name}`);
     }
+    this.#assertNotDeleted(name);
     const body = readJson(request, setSchema);
     const secret = this.given.secrets.set(name, { value: body.value, ...toChange(body) });
     return { status: 200, body: { value: secret.value, ...this.#describe(name, secret) } };
   }
 
   #update(request: ServiceRequest): ServiceReply {
-    const [name = '', version = ''] = request.params;
-    this.#existing(name, version);
+    const [name = '', given = ''] = request.params;
+    const { version } = this.#existing(name, given === '' ? undefined : given);
     const body = readJson(request, changeSchema);
     const secret = this.given.secrets.change(name, version, toChange(body));
     return { status: 200, body: secret === undefined ? {} : this.#describe(name, secret) };
+  }
+
+  #delete(request: ServiceRequest): ServiceReply {
+    const deleted = this.given.secrets.delete(this.#secret(request).name);
+    return { status: 200, body: deleted === undefined ? {} : this.#describeDeleted(deleted) };
+  }
+
+  #restore(request: ServiceRequest): ServiceReply {
+    const secret = parseBackup(readJson(request, restoreSchema).value);
+    if (secret === undefined) {
+      throw httpError(400, 'BadParameter', 'The backup blob is corrupted or of another vault.');
+    }
+    if (this.given.secrets.get(secret.name) !== undefined) {
+      const message = `There was a conflict restoring the secret '${secret.name}': it exists.`;
+      throw httpError(409, 'Conflict', message);
+    }
+    this.#assertNotDeleted(secret.name);
+    return this.#restored(secret);
+  }
+
+  #restored(secret: StoredSecret): ServiceReply {
+    this.given.secrets.restore(secret);
+    const { name } = secret;
+    return { status: 200, body: this.#describe(name, this.#existing(name)) };
+  }
+
+  #assertNotDeleted(name: string): void {
+    if (this.given.secrets.findDeleted(name) === undefined) return;
+    throw httpError(
+      409,
+      'Conflict',
+      `Secret ${name} is currently in a deleted but recoverable state, and its name cannot be ` +
+        'reused; in this state, the secret can only be recovered or purged.',
+      { code: 'ObjectIsDeletedButRecoverable' },
+    );
+  }
+
+  #secret(request: ServiceRequest): StoredSecret {
+    const name = request.params[0] ?? '';
+    return this.given.secrets.get(name) ?? { name, versions: [this.#existing(name)] };
+  }
+
+  #deleted(request: ServiceRequest): DeletedSecret {
+    const name = request.params[0] ?? '';
+    const deleted = this.given.secrets.findDeleted(name);
+    if (deleted !== undefined) return deleted;
+    throw httpError(404, 'SecretNotFound', `Deleted Secret not found: ${name}`);
   }
 
   #existing(name: string, version?: string): SecretVersion {
@@ -139,9 +230,20 @@ export class KeyVault {
     );
   }
 
-  #describe(name: string, secret: SecretVersion): object {
+  #describeDeleted({ name, versions, deletedAt }: DeletedSecret): object {
+    const newest = versions.at(-1);
     return {
-      id: `${this.given.url()}/secrets/${name}/${secret.version}`,
+      recoveryId: `${this.given.url()}/deletedsecrets/${name}`,
+      deletedDate: deletedAt,
+      scheduledPurgeDate: deletedAt + RECOVERABLE_DAYS * 24 * 60 * 60,
+      ...(newest !== undefined && this.#describe(name, newest)),
+    };
+  }
+
+  #describe(name: string, secret: SecretVersion): object {
+    const stored = this.given.secrets.get(name)?.name ?? name;
+    return {
+      id: `${this.given.url()}/secrets/${stored}/${secret.version}`,
       ...(secret.contentType === undefined ? {} : { contentType: secret.contentType }),
       attributes: {
         enabled: secret.enabled,
@@ -150,7 +252,7 @@ export class KeyVault {
         created: secret.created,
         updated: secret.updated,
         recoveryLevel: 'Recoverable+Purgeable',
-        recoverableDays: 90,
+        recoverableDays: RECOVERABLE_DAYS,
       },
       tags: secret.tags ?? {},
     };
@@ -188,42 +290,4 @@ export class KeyVault {
 /** The documented limit: 4,000 transactions in 10 seconds. */
 function documentedLimit(): SlidingWindow {
   return new SlidingWindow(4000, 10_000);
-}
-
-function toChange(body: z.output<typeof changeSchema>): SecretChange {
-  const { enabled, nbf, exp } = body.attributes ?? {};
-  return {
-    ...(body.contentType === undefined ? {} : { contentType: body.contentType }),
-    ...(body.tags === undefined ? {} : { tags: body.tags }),
-    ...(enabled === undefined ? {} : { enabled }),
-    ...(nbf === undefined ? {} : { notBefore: nbf }),
-    ...(exp === undefined ? {} : { expires: exp }),
-  };
-}
-
-function readJson<Schema extends z.ZodType>(
-  request: ServiceRequest,
-  schema: Schema,
-): z.output<Schema> {
-  try {
-    return schema.parse(JSON.parse(request.body.toString()));
-  } catch {
-    throw httpError(400, 'BadParameter', 'The request body is not valid.');
-  }
-}
-
-function throttled(): HttpError {
-  return new HttpError({
-    status: 429,
-    headers: { 'retry-after': '1' },
-    body: azureError(
-      'Throttled',
-      'Request was not processed because too many requests were received.',
-    ),
-  });
-}
-
-function httpError(status: number, code: string, message: string, innererror?: object): HttpError {
-  const error = { code, message, ...(innererror === undefined ? {} : { innererror }) };
-  return new HttpError({ status, body: { error } });
 }

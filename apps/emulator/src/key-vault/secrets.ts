@@ -15,7 +15,11 @@ const versionSchema = z.strictObject({
   expires: z.int().optional(),
 });
 const storedSchema = z.record(z.string(), z.array(versionSchema));
+const deletedSchema = z.array(
+  z.strictObject({ name: z.string(), versions: z.array(versionSchema), deletedAt: z.int() }),
+);
 const FILE = 'key-vault.json';
+const DELETED_FILE = 'key-vault-deleted.json';
 
 export type SecretVersion = z.output<typeof versionSchema>;
 export type NewSecret = Pick<
@@ -26,17 +30,43 @@ export type SecretChange = Partial<
   Pick<SecretVersion, 'contentType' | 'tags' | 'enabled' | 'notBefore' | 'expires'>
 >;
 
-/** The secrets of the vault with their versions, newest last. */
+/** A secret with its versions, newest last. */
+export interface StoredSecret {
+  /** In the capitals in which it was first set. */
+  readonly name: string;
+  readonly versions: readonly SecretVersion[];
+}
+
+/** A secret that can be recovered. */
+export interface DeletedSecret extends StoredSecret {
+  /** Unix seconds. */
+  readonly deletedAt: number;
+}
+
+/** The secrets of the vault, and the deleted ones. Names are the same in capitals. */
 export class VaultSecrets {
-  readonly #secrets: Map<string, SecretVersion[]>;
+  readonly #secrets: Map<string, StoredSecret>;
+  readonly #deleted: Map<string, DeletedSecret>;
 
   /** @param folder stores the secrets between starts. Absent: memory only. */
   constructor(private readonly folder: StateFolder | undefined) {
-    this.#secrets = new Map(Object.entries(folder?.readJson(FILE, storedSchema) ?? {}));
+    const stored = Object.entries(folder?.readJson(FILE, storedSchema) ?? {});
+    this.#secrets = byName(stored.map(([name, versions]) => ({ name, versions })));
+    this.#deleted = byName(folder?.readJson(DELETED_FILE, deletedSchema) ?? []);
   }
 
+  all(): readonly StoredSecret[] {
+    return [...this.#secrets.values()];
+  }
+
+  /** @returns `undefined` for an unknown name. */
+  get(name: string): StoredSecret | undefined {
+    return this.#secrets.get(name.toLowerCase());
+  }
+
+  /** A deleted secret of the name is purged. */
   set(name: string, { enabled = true, ...secret }: NewSecret): SecretVersion {
-    const now = Math.floor(Date.now() / 1000);
+    const now = nowSeconds();
     const added: SecretVersion = {
       version: randomBytes(16).toString('hex'),
       enabled,
@@ -44,8 +74,8 @@ export class VaultSecrets {
       updated: now,
       ...secret,
     };
-    this.#secrets.set(name, [...this.versions(name), added]);
-    this.#store();
+    this.#deleted.delete(name.toLowerCase());
+    this.#put({ name, ...this.get(name), versions: [...this.versions(name), added] });
     return added;
   }
 
@@ -63,26 +93,84 @@ export class VaultSecrets {
   find(name: string, version?: string): SecretVersion | undefined {
     const versions = this.versions(name);
     if (version === undefined) return versions.at(-1);
-    return versions.find((known) => known.version === version);
+    return versions.find((known) => known.version === version.toLowerCase());
   }
 
   versions(name: string): readonly SecretVersion[] {
-    return this.#secrets.get(name) ?? [];
+    return this.get(name)?.versions ?? [];
   }
 
   change(name: string, version: string, change: SecretChange): SecretVersion | undefined {
+    const secret = this.get(name);
     const old = this.find(name, version);
-    if (old === undefined) return undefined;
-    const changed = { ...old, ...change, updated: Math.floor(Date.now() / 1000) };
-    this.#secrets.set(
-      name,
-      this.versions(name).map((known) => (known === old ? changed : known)),
-    );
-    this.#store();
+    if (secret === undefined || old === undefined) return undefined;
+    const changed = { ...old, ...change, updated: nowSeconds() };
+    const versions = secret.versions.map((known) => (known === old ? changed : known));
+    this.#put({ ...secret, versions });
     return changed;
   }
 
-  #store(): void {
-    this.folder?.write(FILE, JSON.stringify(Object.fromEntries(this.#secrets)));
+  /** @returns `undefined` for an unknown name. */
+  delete(name: string): DeletedSecret | undefined {
+    const secret = this.get(name);
+    if (secret === undefined) return undefined;
+    const deleted = { ...secret, deletedAt: nowSeconds() };
+    this.#secrets.delete(name.toLowerCase());
+    this.#deleted.set(name.toLowerCase(), deleted);
+    this.#store();
+    return deleted;
   }
+
+  deleted(): readonly DeletedSecret[] {
+    return [...this.#deleted.values()];
+  }
+
+  /** @returns `undefined` when no secret of the name is deleted. */
+  findDeleted(name: string): DeletedSecret | undefined {
+    return this.#deleted.get(name.toLowerCase());
+  }
+
+  /** Makes a deleted secret, or one out of a backup, available with all its versions. */
+  restore({ name, versions }: StoredSecret): void {
+    this.#deleted.delete(name.toLowerCase());
+    this.#put({ name, versions });
+  }
+
+  purge(name: string): void {
+    this.#deleted.delete(name.toLowerCase());
+    this.#store();
+  }
+
+  #put(secret: StoredSecret): void {
+    this.#secrets.set(secret.name.toLowerCase(), secret);
+    this.#store();
+  }
+
+  #store(): void {
+    const live = this.all().map(({ name, versions }) => [name, versions] as const);
+    this.folder?.write(FILE, JSON.stringify(Object.fromEntries(live)));
+    this.folder?.write(DELETED_FILE, JSON.stringify(this.deleted()));
+  }
+}
+
+/** The content of a backup, which only this kind of vault can read. @returns `undefined` if malformed */
+export function parseBackup(blob: string): StoredSecret | undefined {
+  try {
+    const schema = z.strictObject({ name: z.string(), versions: z.array(versionSchema).min(1) });
+    return schema.parse(JSON.parse(Buffer.from(blob, 'base64url').toString()));
+  } catch {
+    return undefined;
+  }
+}
+
+export function toBackup({ name, versions }: StoredSecret): string {
+  return Buffer.from(JSON.stringify({ name, versions })).toString('base64url');
+}
+
+function byName<Secret extends StoredSecret>(secrets: readonly Secret[]): Map<string, Secret> {
+  return new Map(secrets.map((secret) => [secret.name.toLowerCase(), secret]));
+}
+
+function nowSeconds(): number {
+  return Math.floor(Date.now() / 1000);
 }

@@ -8,10 +8,13 @@ import { authenticationSettings, type AuthenticationSettings } from '../settings
 
 /** What an authenticated caller was denied. */
 export interface DeniedCall {
-  readonly code: 'insufficient-permission' | 'insufficient-claims' | 'delegation-missing';
+  readonly code:
+    'insufficient-permission' | 'insufficient-claims' | 'delegation-missing' | 'cross-site-request';
   readonly permission: Permission;
   readonly method: string;
   readonly route: string;
+  /** What the browser says about the site that sent the request. */
+  readonly site?: string;
 }
 
 type AggregatedDenial = Pick<AuditEvent, 'action' | 'actor' | 'details'> &

@@ -15,6 +15,7 @@ interface Refusal {
   readonly detail?: string | undefined;
   readonly expected?: unknown;
   readonly actual?: unknown;
+  readonly remedy?: string | undefined;
 }
 
 /**
@@ -55,23 +56,29 @@ export class RefusalLog implements BeforeApplicationShutdown {
   }
 
   /** Valid credentials without the permission of the route. */
-  denied(principal: Principal, { code, permission }: DeniedCall, request: RequestContext): void {
+  denied(
+    principal: Principal,
+    { code, permission, site }: DeniedCall,
+    request: RequestContext,
+  ): void {
     const { permissions, kind } = principal;
     const values = {
       'insufficient-permission': { expected: permission, actual: permissions },
       'insufficient-claims': { expected: 'the claims of the challenge', actual: 'none of them' },
       'delegation-missing': { expected: 'user', actual: kind },
+      'cross-site-request': { expected: 'same-origin, or x-requested-with', actual: site },
     };
     this.#record({ reason: code, ...values[code] }, request);
   }
 
-  #record({ reason, detail, ...values }: Refusal, { requestId }: RequestContext): void {
+  #record({ reason, detail, remedy, ...values }: Refusal, { requestId }: RequestContext): void {
     this.#refusals.inc({ reason });
     if (!this.#lines.admits({ reason })) return;
     const fields = {
       ...(detail !== undefined && { detail: printable(detail) }),
       ...('expected' in values && { expected: printable(values.expected) }),
       ...('actual' in values && { actual: printable(values.actual) }),
+      ...(remedy !== undefined && { remedy }),
     };
     this.logger.info({ requestId, reason, ...fields }, 'caller refused');
   }

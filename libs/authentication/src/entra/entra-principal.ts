@@ -1,6 +1,7 @@
 import { delegatedPermissions, ownPermissions } from '../access/granted-permissions.js';
-import type { CanonicalName, Principal } from '#libs/platform';
+import type { Principal } from '#libs/platform';
 import { mismatch, rejectIf } from '../errors.js';
+import type { EntraSettings } from '../settings.js';
 import type { EntraClaims } from './entra-claims.js';
 
 /** The claims that identify the caller, from a token or from App Service. */
@@ -18,11 +19,13 @@ export type EntraCallerClaims = Pick<EntraClaims, 'iss' | 'tid' | 'oid' | 'sub' 
  */
 export function entraPrincipal(
   claims: EntraCallerClaims,
-  botClientApps: readonly CanonicalName[],
+  { botClientApps, issueScopeAliases }: Pick<EntraSettings, 'botClientApps' | 'issueScopeAliases'>,
 ): Principal {
   const isApp = isAppOnly(claims);
   const roles = claims.roles ?? [];
-  const scopes = claims.scp?.split(' ') ?? [];
+  const scopes = (claims.scp?.split(' ') ?? []).map((scope) =>
+    issueScopeAliases.includes(scope) ? 'CommunicationToken.Issue' : scope,
+  );
   return {
     kind: isApp ? (botClientApps.includes(claims.clientApp) ? 'bot' : 'service') : 'user',
     issuer: claims.iss,

@@ -62,7 +62,7 @@ export class EntraTokenVerifier extends TokenVerifier {
       throw mismatch('algorithm-not-allowed', ALGORITHM, token.algorithm);
     if (token.type !== 'JWT') throw mismatch('type-not-allowed', 'JWT', token.type);
     const { tid, ver } = token.claims;
-    const { tenants, versions, botClientApps } = this.entra;
+    const { tenants, versions } = this.entra;
     if (!tenants.some((tenant) => tenant === tid))
       throw mismatch('tenant-not-allowed', tenants, tid);
     const version = versions.find((candidate) => candidate === ver);
@@ -74,7 +74,7 @@ export class EntraTokenVerifier extends TokenVerifier {
       maxLifetimeSeconds: MAX_LIFETIME_SECONDS,
     });
     this.#checkAudience(claims);
-    const principal = entraPrincipal(claims, botClientApps);
+    const principal = entraPrincipal(claims, this.entra);
     const keys = this.#keys.get(version)?.get(claims.tid);
     if (keys === undefined) throw new TokenRejected('tenant-not-allowed');
     const key =

@@ -8,6 +8,8 @@ export type AccessRule =
       readonly kind: 'permission';
       readonly permission: Permission;
       readonly delegatedOnly: boolean;
+      /** `undefined`: the method says it. */
+      readonly changesState?: boolean | undefined;
     };
 
 const ACCESS_RULES = Symbol('access rules of a route');
@@ -17,12 +19,17 @@ const ACCESS_RULES = Symbol('access rules of a route');
  *
  * @param delegatedOnly whether the caller must be a user; applications without a user get 403.
  *   Default: false
+ * @param changesState whether cookies alone do not suffice, because a page of another site could send
+ *   them. Default: for every method but GET and HEAD
  */
 export function RequirePermission(
   permission: Permission,
-  { delegatedOnly = false }: { delegatedOnly?: boolean } = {},
+  {
+    delegatedOnly = false,
+    changesState,
+  }: { delegatedOnly?: boolean | undefined; changesState?: boolean | undefined } = {},
 ): MethodDecorator {
-  return addRule({ kind: 'permission', permission, delegatedOnly });
+  return addRule({ kind: 'permission', permission, delegatedOnly, changesState });
 }
 
 /**

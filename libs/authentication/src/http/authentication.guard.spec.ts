@@ -79,6 +79,17 @@ describe('AuthenticationGuard', () => {
     });
   });
 
+  it.each([
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['[::FFFF:C000:201]:443', '192.0.2.1'],
+    ['0:0:0:0:0:ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:0DB8:0:0::1', '2001:db8::1'],
+    ['fe80::1%eth0', 'fe80::1'],
+  ])('knows the address %s in one form', async (address, clientAddress) => {
+    const headers = { ...bearer(), 'x-forwarded-for': address };
+    expect(await get('/whoami', headers)).toMatchObject({ body: { request: { clientAddress } } });
+  });
+
   it('sends a challenge without an error to callers without credentials', async () => {
     expect(await get('/whoami')).toMatchObject({
       status: 401,
@@ -177,7 +188,7 @@ describe('AuthenticationGuard', () => {
     const app = bearer(TestIssuer.appOnly(['CommunicationToken.Issue']));
     expect(await get('/whoami', app)).toMatchObject({ status: 200 });
     expect(await get('/delegated', app, 'POST')).toMatchObject({ status: 403 });
-    expect(await get('/delegated', bearer(), 'POST')).toMatchObject({ status: 201 });
+    expect(await get('/delegated', bearer(), 'POST')).toMatchObject({ status: 200 });
   });
 
   it('records the rejections of one address and reason in one entry, and loses none in an outage', async () => {

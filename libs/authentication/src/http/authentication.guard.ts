@@ -5,9 +5,11 @@ import { RefusalLog } from '../audit/refusal-log.js';
 import {
   AmbiguousCredentials,
   ClaimsChallenge,
+  CrossSiteRequest,
   InsufficientClaims,
   InsufficientPermission,
   InvalidToken,
+  type RejectionReason,
   TokenRejected,
   TooManyRequests,
   Unauthenticated,
@@ -18,6 +20,14 @@ import { Authenticator } from './authenticator.js';
 import { setPrincipal } from './current-principal.js';
 import type { HttpReply, HttpRequest } from './http-request.js';
 import { RequestContexts } from './request-contexts.js';
+import { unprovenSite } from './unproven-site.js';
+
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+const UNAUTHENTICATED: ReadonlySet<RejectionReason> = new Set([
+  'no-credentials',
+  'other-scheme',
+  'principal-missing',
+]);
 
 type PermissionRule = Extract<AccessRule, { kind: 'permission' }>;
 
@@ -53,6 +63,7 @@ export class AuthenticationGuard implements CanActivate {
     const attempt = { request, reply: http.getResponse<HttpReply>(), context, rule };
     const principal = await this.#authenticate(attempt);
     await this.#limit(principal, attempt);
+    await this.#requireSameSite(principal, attempt);
     await this.#authorize(principal, attempt);
     setPrincipal(request, principal);
     return true;
@@ -89,6 +100,17 @@ export class AuthenticationGuard implements CanActivate {
     throw tooManyRequests(result, reply);
   }
 
+  /** Cross-site request forgery: a page of another site uses the cookies of a person who visits it. */
+  async #requireSameSite(principal: Principal, attempt: AccessAttempt): Promise<void> {
+    const { request, rule } = attempt;
+    const { changesState = !SAFE_METHODS.has(request.method) } = rule;
+    if (!changesState || !this.authenticator.usesCookies(request)) return;
+    const site = unprovenSite(request);
+    if (site === undefined) return;
+    await this.#recordDenial(principal, attempt, 'cross-site-request', { site });
+    throw new CrossSiteRequest();
+  }
+
   async #authorize(principal: Principal, attempt: AccessAttempt): Promise<void> {
     const { permission, delegatedOnly } = attempt.rule;
     const isDelegationMissing = delegatedOnly && principal.kind !== 'user';
@@ -102,10 +124,11 @@ export class AuthenticationGuard implements CanActivate {
     principal: Principal,
     { request, context, rule }: AccessAttempt,
     code: DeniedCall['code'],
+    more: Pick<DeniedCall, 'site'> = {},
   ): Promise<void> {
     const { permission } = rule;
     const route = request.routeOptions?.url ?? '';
-    const denied = { code, permission, method: request.method, route };
+    const denied = { code, permission, method: request.method, route, ...more };
     this.log.denied(principal, denied, context);
     await this.auditor.recordDenied(principal, denied, context);
   }
@@ -121,7 +144,7 @@ function accessRuleOf(execution: ExecutionContext): AccessRule {
 
 /** What the caller learns of a rejection. */
 function publicErrorFor({ reason }: TokenRejected): Error {
-  if (reason === 'no-credentials' || reason === 'other-scheme') return new Unauthenticated();
+  if (UNAUTHENTICATED.has(reason)) return new Unauthenticated();
   if (reason === 'several-authorization-headers') return new AmbiguousCredentials();
   return new InvalidToken();
 }

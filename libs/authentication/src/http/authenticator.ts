@@ -11,4 +11,13 @@ export abstract class Authenticator {
    * @throws IdentityProviderUnavailable when the signing keys can't be loaded
    */
   abstract authenticate(request: HttpRequest, requiredPermission: Permission): Promise<Principal>;
+
+  /**
+   * Whether the browser added the credentials on its own, as it adds cookies, also to requests of pages
+   * of other sites. Such a request has to prove where it comes from if it changes something.
+   */
+  // oxlint-disable-next-line no-unused-vars -- adapters with cookies read it
+  usesCookies(request: HttpRequest): boolean {
+    return false;
+  }
 }

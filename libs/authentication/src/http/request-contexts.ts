@@ -74,10 +74,13 @@ export class RequestContexts {
  * as RFC 5952 writes it. `undefined` for anything else.
  */
 export function canonicalAddress(text: string): string | undefined {
-  const mapped = /^::ffff:(.+\..+)$/i.exec(text)?.[1] ?? text;
-  if (isIPv4(mapped)) return mapped;
+  if (isIPv4(text)) return text;
   if (!isIPv6(text) || text.includes('%')) return undefined;
-  return new URL(`http://[${text}]/`).hostname.slice(1, -1);
+  const written = new URL(`http://[${text}]/`).hostname.slice(1, -1);
+  const [, high, low] = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(written) ?? [];
+  if (high === undefined || low === undefined) return written;
+  const groups = [high, low].map((group) => parseInt(group, 16));
+  return groups.flatMap((group) => [group >> 8, group & 0xff]).join('.');
 }
 
 /**

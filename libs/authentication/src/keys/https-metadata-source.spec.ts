@@ -1,25 +1,22 @@
-import { getGlobalDispatcher, MockAgent, setGlobalDispatcher } from 'undici';
+import { MockAgent } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpsMetadataSource } from './https-metadata-source.js';
 
 const ORIGIN = 'https://issuer.example';
 
 describe('HttpsMetadataSource', () => {
-  const usual = getGlobalDispatcher();
   let agent: MockAgent;
   beforeEach(() => {
     agent = new MockAgent();
     agent.disableNetConnect();
-    setGlobalDispatcher(agent);
   });
   afterEach(async () => {
-    setGlobalDispatcher(usual);
     await agent.close();
   });
 
   async function load(body: string | Buffer): Promise<unknown> {
     agent.get(ORIGIN).intercept({ path: '/keys' }).reply(200, body);
-    return new HttpsMetadataSource().load(`${ORIGIN}/keys`, AbortSignal.timeout(5_000));
+    return new HttpsMetadataSource(agent).load(`${ORIGIN}/keys`, AbortSignal.timeout(5_000));
   }
 
   it('loads a document', async () => {

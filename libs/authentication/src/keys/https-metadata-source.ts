@@ -1,5 +1,4 @@
-import { Injectable } from '@nestjs/common';
-import { request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import { parseStrictJson } from '#libs/platform';
 import { MetadataSource } from './metadata-source.js';
 
@@ -7,11 +6,15 @@ import { MetadataSource } from './metadata-source.js';
 const MAX_DOCUMENT_BYTES = 262_144;
 
 /** Loads documents over https. Does not follow redirects. */
-@Injectable()
 export class HttpsMetadataSource extends MetadataSource {
+  constructor(private readonly dispatcher: Dispatcher) {
+    super();
+  }
+
   override async load(url: string, signal: AbortSignal): Promise<unknown> {
     if (!url.startsWith('https://')) throw new Error('not an https address');
     const { statusCode, body } = await request(url, {
+      dispatcher: this.dispatcher,
       signal,
       headers: { accept: 'application/json' },
     });

@@ -37,15 +37,32 @@ export function isOfApplication(claims: Claims, issuer: OpenIdIssuer): boolean {
   ];
   const clients = clientClaims.flatMap((claim) => textClaim(claims, claim) ?? []);
   const subjects = [claims.sub, textClaim(claims, issuer.subjectClaim)];
-  const isSubjectClient = clients.some((client) =>
-    subjects.some((subject) => subject === client || subject === `${client}@clients`),
-  );
   if (serviceWhen && isFulfilled(serviceWhen, claims)) return true;
-  if (claims.idtyp === 'app' || GRANT_TYPES.has(claims.gty) || isSubjectClient) return true;
+  if (isMarked(claims, clients, subjects)) return true;
   // Keycloak's name for the user of a client. A person can choose it too: it proves nothing.
   const name = textClaim(claims, 'preferred_username');
   const mayBeClient = name?.startsWith('service-account-') === true;
   rejectIf(mayBeClient, 'claims-malformed', 'preferred_username');
   rejectIf(!serviceWhen && clients.length === 0, 'claims-malformed', clientClaims.join(' '));
   return false;
+}
+
+/** As `isOfApplication`, for claims that nothing is configured for and that may lack the client. */
+export function isMarkedAsApplication(
+  claims: Readonly<Record<string, unknown>>,
+  subject: string,
+): boolean {
+  const clients = CLIENT_CLAIMS.map((claim) => claims[claim]).filter((one) => one !== undefined);
+  return isMarked(claims, clients, [subject]);
+}
+
+function isMarked(
+  { idtyp, gty }: Readonly<Record<string, unknown>>,
+  clients: readonly unknown[],
+  subjects: readonly unknown[],
+): boolean {
+  const isSubjectClient = clients.some((client) =>
+    subjects.some((subject) => subject === client || subject === `${String(client)}@clients`),
+  );
+  return idtyp === 'app' || GRANT_TYPES.has(gty) || isSubjectClient;
 }

@@ -1,4 +1,5 @@
 import {
+  All,
   type ArgumentsHost,
   Catch,
   Controller,
@@ -6,7 +7,6 @@ import {
   Global,
   Get,
   Module,
-  Post,
 } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -59,7 +59,13 @@ class SampleController {
     return { principal, request };
   }
 
-  @Post('delegated')
+  @Get('changing')
+  @RequirePermission('CommunicationToken.Issue', { changesState: true })
+  changing(): object {
+    return {};
+  }
+
+  @All('delegated')
   @RequirePermission('CommunicationToken.Issue', { delegatedOnly: true })
   delegated(): object {
     return {};

@@ -1,4 +1,5 @@
 import { CommunicationIdentityClient } from '@azure/communication-identity';
+import type { OutboundHttp } from '#libs/platform';
 import { AzureCredential, AzureFault, SecretStore } from '#libs/secrets';
 import type { CommunicationResource } from '../resources/communication-resources.js';
 import type { CommunicationServicesSettings } from '../settings.js';
@@ -20,11 +21,15 @@ export class AcsClients {
   readonly #httpClient: UndiciHttpClient;
 
   constructor(
-    settings: Pick<CommunicationServicesSettings, 'connections' | 'timeoutMs'>,
+    private readonly settings: Pick<
+      CommunicationServicesSettings,
+      'connections' | 'timeoutMs' | 'tokenScope'
+    >,
     private readonly secrets: SecretStore,
     private readonly azureCredential: AzureCredential,
+    outbound: OutboundHttp,
   ) {
-    this.#httpClient = new UndiciHttpClient(settings);
+    this.#httpClient = new UndiciHttpClient(outbound.dispatcher(settings));
   }
 
   /** @returns the client with the newest secret that the secret store knows */
@@ -69,7 +74,8 @@ export class AcsClients {
     const options = { httpClient: this.#httpClient, pipeline };
     let client: CommunicationIdentityClient;
     if (secretVersion === undefined) {
-      client = new CommunicationIdentityClient(endpoint, marked(this.azureCredential), options);
+      const credential = marked(this.azureCredential, this.settings.tokenScope);
+      client = new CommunicationIdentityClient(endpoint, credential, options);
     } else {
       const key = accessKeyOf(resource, value);
       client = new CommunicationIdentityClient(endpoint, { key }, options);
@@ -81,12 +87,15 @@ export class AcsClients {
   }
 }
 
-/** Marks a failed sign-in to Azure, so that it differs from a failed call to ACS. */
-function marked(credential: AzureCredential): Pick<AzureCredential, 'getToken'> {
+/**
+ * Marks a failed sign-in to Azure, so that it differs from a failed call to ACS. The SDK itself knows the
+ * scope of the public cloud only.
+ */
+function marked(credential: AzureCredential, scope: string): Pick<AzureCredential, 'getToken'> {
   return {
-    getToken: async (scopes, options) => {
+    getToken: async (_scopes, options) => {
       try {
-        return await credential.getToken(scopes, options);
+        return await credential.getToken(scope, options);
       } catch (error) {
         throw new CredentialUnavailable(new AzureFault(error));
       }

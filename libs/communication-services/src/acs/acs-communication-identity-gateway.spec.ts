@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type Clock, readSettings, ServiceError, SystemClock } from '#libs/platform';
+import { type Clock, OutboundHttp, readSettings, ServiceError, SystemClock } from '#libs/platform';
 import { MemoryLogger } from '#libs/platform/testing';
 import {
   SdkAzureCredential,
@@ -105,10 +105,12 @@ function start(
     AZURE_CREDENTIAL: 'environment',
     AZURE_AUTHORITY_HOST: emulator.entraUrl,
   }).get(azureCredentialSettings.key) as AzureCredentialSettings; // the key's own type
+  const outbound = new OutboundHttp();
   const clients = new AcsClients(
-    { timeoutMs, connections: 8 },
+    { timeoutMs, connections: 8, tokenScope: 'https://communication.azure.com//.default' },
     secrets,
-    new SdkAzureCredential(settings),
+    new SdkAzureCredential(settings, outbound),
+    outbound,
   );
   const logger = new MemoryLogger();
   const metrics = new GatewayMetrics(new Registry());

@@ -1,6 +1,13 @@
 import { Global, Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { Registry } from 'prom-client';
-import { Clock, explain, Logger, type ReadinessAnswer, ReadinessChecks } from '#libs/platform';
+import {
+  Clock,
+  explain,
+  Logger,
+  OutboundHttp,
+  type ReadinessAnswer,
+  ReadinessChecks,
+} from '#libs/platform';
 import { RequestBudget } from '#libs/request-budget';
 import { AzureCredential, SecretStore } from '#libs/secrets';
 import { CommunicationIdentityGateway } from '../communication-identity-gateway.js';
@@ -24,12 +31,13 @@ import { GatewayMetrics } from './metrics.js';
     },
     {
       provide: AcsClients,
-      inject: [communicationServicesSettings.key, SecretStore, AzureCredential],
+      inject: [communicationServicesSettings.key, SecretStore, AzureCredential, OutboundHttp],
       useFactory: (
         settings: CommunicationServicesSettings,
         secrets: SecretStore,
         azureCredential: AzureCredential,
-      ) => new AcsClients(settings, secrets, azureCredential),
+        outbound: OutboundHttp,
+      ) => new AcsClients(settings, secrets, azureCredential, outbound),
     },
     {
       provide: CommunicationIdentityGateway,

@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { createPipelineRequest, type PipelineResponse } from '@azure/core-rest-pipeline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { OutboundHttp } from '#libs/platform';
 import {
   CallExpired,
   NoResponse,
@@ -36,7 +37,9 @@ describe('UndiciHttpClient', () => {
       });
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
-    client = new UndiciHttpClient({ connections: 1, timeoutMs: 5_000 });
+    client = new UndiciHttpClient(
+      new OutboundHttp().dispatcher({ connections: 1, timeoutMs: 5_000 }),
+    );
   });
 
   afterEach(async () => {

@@ -6,7 +6,8 @@ import {
   type PipelineRequest,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
-import { Agent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
+import { ProxyFailure } from '#libs/platform';
 import { AbsentIdentity, assertAnswerOfAcs, saysIdentityIsMissing } from './foreign-answer.js';
 
 /** The request got no response. */
@@ -17,8 +18,9 @@ export class NoResponse extends Error {
   constructor(
     readonly wasSent: boolean,
     readonly code: string | undefined,
+    cause?: ProxyFailure,
   ) {
-    super(code ?? 'no response');
+    super(code ?? 'no response', cause && { cause });
   }
 }
 
@@ -39,29 +41,9 @@ export async function sendIf<T>(mayStart: () => boolean, send: () => Promise<T>)
   return startConditions.run(mayStart, send);
 }
 
-/** Bodies of ACS's identity API are a few kilobytes. */
-const MAX_RESPONSE_BYTES = 1 << 20;
-
-/**
- * Sends the Azure SDK's requests over keep-alive connections, one request at a time on each. Rejects
- * with `ForeignAnswer` when a response is not ACS's own.
- */
+/** Sends the Azure SDK's requests. Rejects with `ForeignAnswer` when a response is not ACS's own. */
 export class UndiciHttpClient implements HttpClient {
-  readonly #agent: Agent;
-
-  constructor(options: { connections: number; timeoutMs: number }) {
-    const { connections, timeoutMs } = options;
-    this.#agent = new Agent({
-      connections,
-      pipelining: 1,
-      allowH2: false,
-      connect: { timeout: timeoutMs },
-      // The signal of the call is its deadline; these would fire before a late answer is read.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      maxResponseSize: MAX_RESPONSE_BYTES,
-    });
-  }
+  constructor(private readonly dispatcher: Dispatcher) {}
 
   async sendRequest(request: PipelineRequest): Promise<PipelineResponse> {
     const body = textOf(request.body);
@@ -70,7 +52,7 @@ export class UndiciHttpClient implements HttpClient {
       // The SDK passes the AbortSignal that it was given, typed as its own interface.
       request.abortSignal as AbortSignal | undefined,
     );
-    this.#agent.dispatch(
+    this.dispatcher.dispatch(
       {
         ...targetOf(request.url),
         method: request.method,
@@ -88,7 +70,7 @@ export class UndiciHttpClient implements HttpClient {
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await this.dispatcher.destroy();
   }
 }
 
@@ -158,7 +140,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   };
 
   #noResponse(cause: unknown): NoResponse {
-    return new NoResponse(this.#controller !== undefined, codeOf(cause));
+    return new NoResponse(this.#controller !== undefined, codeOf(cause), ProxyFailure.among(cause));
   }
 }
 

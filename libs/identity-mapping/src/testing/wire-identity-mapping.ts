@@ -58,7 +58,7 @@ export function wireIdentityMapping({
     ...([map, creation, revocation, resources, clock, settings, audit] as const),
   );
   const administration = new IdentityAdministrationService(
-    ...([map, revocation, deletion, audit, clock, settings] as const),
+    ...([map, mappings, revocation, deletion, audit, clock, settings] as const),
   );
   const linking = new IdentityLinking(map, mappings, resources, audit, clock, settings);
   const provisioning = new IdentityProvisioning(mappings, clock);

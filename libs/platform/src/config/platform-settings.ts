@@ -1,18 +1,30 @@
 import { z } from 'zod';
-import { defineSettings, type SettingsOf } from './settings.js';
+import { azureCloudName } from './azure-clouds.js';
+import { proxySettingsOf, proxyVariables } from '../outbound/proxy-variables.js';
+import { ADVANCED, defineSettings, type SettingsOf } from './settings.js';
 
-/** The log level of the process. */
+/** The log level of the process, its cloud and its proxy. */
 export const platformSettings = defineSettings(
   'platform',
-  z.object({
-    LOG_LEVEL: z
-      .enum(['debug', 'info', 'warn', 'error', 'silent'], {
-        error: 'must be debug, info, warn, error or silent',
-      })
-      .default('info')
-      .describe('the least serious lines that are logged: debug, info, warn, error or silent'),
-  }),
-  (variables) => ({ logLevel: variables.LOG_LEVEL }),
+  z
+    .object({
+      LOG_LEVEL: z
+        .enum(['debug', 'info', 'warn', 'error', 'silent'], {
+          error: 'must be debug, info, warn, error or silent',
+        })
+        .default('info')
+        .describe('the least serious lines that are logged: debug, info, warn, error or silent'),
+      AZURE_CLOUD: azureCloudName
+        .prefault('AzureCloud')
+        .describe(
+          'cloud of Azure, AzureCloud, AzureUSGovernment or AzureChinaCloud; the default of ENTRA_AUTHORITY, AZURE_AUTHORITY_HOST and ACS_TOKEN_SCOPE depends on it',
+        )
+        .meta(ADVANCED),
+      ...proxyVariables,
+    })
+    // The endpoints of managed identities are no settings of this service.
+    .catchall(z.string()),
+  (variables) => ({ logLevel: variables.LOG_LEVEL, proxies: proxySettingsOf(variables) }),
 );
 
 export type PlatformSettings = SettingsOf<typeof platformSettings>;

@@ -4,6 +4,8 @@ import { separateServiceLinks } from './service-links.js';
 
 /** Metadata of a setting whose default is right nearly everywhere: the documentation lists it apart. */
 export const ADVANCED = { advanced: true } as const;
+/** Metadata of a variable that many programs read. A name like it is theirs, not a misspelled one. */
+export const SHARED = { shared: true } as const;
 
 /** The environment variables of one module, and the schema that reads them. */
 export interface Settings<S extends z.ZodType = z.ZodType> {
@@ -27,6 +29,8 @@ export interface Variable {
   readonly fallback: string | undefined;
   /** Whether its field has the metadata `ADVANCED`. */
   readonly isAdvanced: boolean;
+  /** Whether its field has the metadata `SHARED`. */
+  readonly isShared: boolean;
 }
 
 /** One fault of one environment variable. Never contains the variable's value, which may be a secret. */
@@ -123,7 +127,9 @@ export function checkEnvironment(
     withoutEmpty(environment),
     new Set(names),
   );
-  const misspelled = misspelledNames(Object.keys(present), names, otherNames);
+  const shared = known.filter(({ isShared }) => isShared).map(({ name }) => name);
+  const own = names.filter((name) => !shared.includes(name));
+  const misspelled = misspelledNames(Object.keys(present), own, [...otherNames, ...shared]);
   const faults: SettingsFault[] = misspelled.map(({ name, similar }) => ({
     variable: name,
     problem: 'is not a variable of this service',
@@ -196,6 +202,7 @@ function describe(name: string, field: z.core.$ZodType): Variable {
     isRequired: !absent.success,
     fallback,
     isAdvanced: (field as z.ZodType).meta()?.advanced === true,
+    isShared: (field as z.ZodType).meta()?.shared === true,
   };
 }
 

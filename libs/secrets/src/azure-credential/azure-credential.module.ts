@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { OutboundHttp } from '#libs/platform';
 import { AzureCredential, SdkAzureCredential } from './azure-credential.js';
 import { azureCredentialSettings, type AzureCredentialSettings } from './settings.js';
 
@@ -8,8 +9,9 @@ import { azureCredentialSettings, type AzureCredentialSettings } from './setting
   providers: [
     {
       provide: AzureCredential,
-      inject: [azureCredentialSettings.key],
-      useFactory: (settings: AzureCredentialSettings) => new SdkAzureCredential(settings),
+      inject: [azureCredentialSettings.key, OutboundHttp],
+      useFactory: (settings: AzureCredentialSettings, outbound: OutboundHttp) =>
+        new SdkAzureCredential(settings, outbound),
     },
   ],
   exports: [AzureCredential],

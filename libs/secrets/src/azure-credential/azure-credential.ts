@@ -1,4 +1,10 @@
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/identity';
+import type { OutboundHttp } from '#libs/platform';
+import {
+  AzureHttpClient,
+  explainNetworkFailures,
+  OWN_PROXY_RULES,
+} from '../azure-http/azure-http-client.js';
 import type { AzureCredentialSettings } from './settings.js';
 
 /** The identity of this process in Azure. One instance per process, so that its tokens are shared. */
@@ -20,11 +26,19 @@ const KNOWN_AUTHORITIES = new Set([
   'sts.windows.net',
 ]);
 
+/** Of a request for a token. Callers wait no longer than their own deadlines. */
+const TIMEOUT_MS = 30_000;
+/** Of a connection for it: what the log says of one that can not be opened comes soon. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
 /** The credential of `@azure/identity` that the settings select. The SDK reads further `AZURE_` variables. */
 export class SdkAzureCredential extends AzureCredential {
   #credential: Promise<TokenCredential> | undefined;
 
-  constructor(private readonly settings: AzureCredentialSettings) {
+  constructor(
+    private readonly settings: AzureCredentialSettings,
+    private readonly outbound: OutboundHttp,
+  ) {
     super();
   }
 
@@ -34,7 +48,7 @@ export class SdkAzureCredential extends AzureCredential {
   ): Promise<AccessToken | null> {
     this.#credential ??= this.#load();
     const credential = await this.#credential;
-    return credential.getToken(scopes, options);
+    return explainNetworkFailures(async () => credential.getToken(scopes, options));
   }
 
   /** Loads the SDK on first use, because it takes long to load. */
@@ -42,7 +56,13 @@ export class SdkAzureCredential extends AzureCredential {
     const sdk = await import('@azure/identity');
     const { authorityHost, clientId } = this.settings;
     const disableInstanceDiscovery = !KNOWN_AUTHORITIES.has(new URL(authorityHost).hostname);
-    const options = { authorityHost, disableInstanceDiscovery, retryOptions: { maxRetries: 1 } };
+    const options = {
+      ...OWN_PROXY_RULES,
+      httpClient: new AzureHttpClient(this.outbound, TIMEOUT_MS, CONNECT_TIMEOUT_MS),
+      authorityHost,
+      disableInstanceDiscovery,
+      retryOptions: { maxRetries: 1 },
+    };
     const client = clientId === undefined ? {} : { clientId };
     switch (this.settings.credential) {
       case 'default':

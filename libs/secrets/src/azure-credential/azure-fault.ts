@@ -1,3 +1,5 @@
+import { ProxyFailure } from '#libs/platform';
+
 /**
  * The name, codes and status of an error of an Azure SDK.
  *
@@ -18,9 +20,8 @@ export class AzureFault extends Error {
     const status = numberAt(error, 'statusCode');
     const code = codeAt(error, 'code') ?? codeAt(valueAt(error, 'cause'), 'code');
     const kind = error instanceof Error ? error.name : typeof error;
-    super(
-      [kind, code, status, signInProblem(error)].filter((part) => part !== undefined).join(' '),
-    );
+    const problem = ProxyFailure.among(error)?.message ?? signInProblem(error);
+    super([kind, code, status, problem].filter((part) => part !== undefined).join(' '));
     this.name = 'AzureFault';
     this.status = status;
     this.code = code;

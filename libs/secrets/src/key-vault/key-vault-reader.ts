@@ -2,9 +2,10 @@ import { type KeyVaultSecret, SecretClient } from '@azure/keyvault-secrets';
 import { isRestError } from '@azure/core-rest-pipeline';
 import { Histogram, type Registry } from 'prom-client';
 import { z } from 'zod';
-import type { Clock } from '#libs/platform';
+import type { Clock, OutboundHttp } from '#libs/platform';
 import type { AzureCredential } from '../azure-credential/azure-credential.js';
 import { AzureFault } from '../azure-credential/azure-fault.js';
+import { AzureHttpClient, OWN_PROXY_RULES } from '../azure-http/azure-http-client.js';
 import {
   SecretAccessRefused,
   SecretNotFound,
@@ -28,10 +29,13 @@ export class KeyVaultReader {
   constructor(
     private readonly settings: KeyVaultSettings,
     credential: AzureCredential,
+    outbound: OutboundHttp,
     private readonly clock: Clock,
     registry: Registry,
   ) {
     this.#client = new SecretClient(settings.vaultUrl, credential, {
+      ...OWN_PROXY_RULES,
+      httpClient: new AzureHttpClient(outbound, settings.timeoutMs),
       disableChallengeResourceVerification: !settings.verifyChallengeResource,
       retryOptions: { maxRetries: 0 },
     });

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { Registry } from 'prom-client';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { readSettings, SystemClock } from '#libs/platform';
-import { ManualClock, MemoryLogger } from '#libs/platform/testing';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { OutboundHttp, readSettings, SystemClock } from '#libs/platform';
+import { ConnectProxy, ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { type Emulator, SAMPLE_APPS, startEmulator } from '../../../../apps/emulator/src/index.js';
 import { SdkAzureCredential } from '../azure-credential/azure-credential.js';
 import {
@@ -19,6 +19,11 @@ import { Secret } from '../secret.js';
 import { KeyVaultReader } from './key-vault-reader.js';
 import { KeyVaultSecretStore } from './key-vault-secret-store.js';
 import { keyVaultSettings, type KeyVaultSettings } from './settings.js';
+
+/** Vitest's matchers have the type `any`, which lint rejects. */
+function stringContaining(text: string): unknown {
+  return expect.stringContaining(text);
+}
 
 const directory = mkdtempSync(join(tmpdir(), 'secrets-spec-'));
 const standardCertificates = tls.getCACertificates('default');
@@ -55,9 +60,10 @@ function settings(more: Record<string, string> = {}): KeyVaultSettings & AzureCr
   };
 }
 
-function reader(more?: Record<string, string>): KeyVaultReader {
+function reader(more?: Record<string, string>, outbound = new OutboundHttp()): KeyVaultReader {
   const read = settings(more);
-  return new KeyVaultReader(read, new SdkAzureCredential(read), new SystemClock(), new Registry());
+  const credential = new SdkAzureCredential(read, outbound);
+  return new KeyVaultReader(read, credential, outbound, new SystemClock(), new Registry());
 }
 
 describeSecretStore('KeyVaultSecretStore', async () => {
@@ -196,6 +202,22 @@ describe('reading from Key Vault', () => {
     const failure = reader({ KEY_VAULT_TIMEOUT_MS: '500' }).get('busy', undefined, 500);
     await expect(failure).rejects.toBeInstanceOf(SecretUnavailable);
     await emulator.control.removeFaults();
+  });
+
+  it('names the proxy that gives no way to Entra', async () => {
+    const proxy = await ConnectProxy.start();
+    onTestFinished(async () => proxy.stop());
+    const target = new URL(emulator.entraUrl).host;
+    proxy.faultFor = (to) => (to === target ? 407 : undefined);
+    const outbound = new OutboundHttp({ proxy: proxy.url, noProxy: [] });
+    onTestFinished(async () => outbound.onApplicationShutdown());
+    await expect(reader({}, outbound).get('a-secret', undefined, 10_000)).rejects.toMatchObject({
+      code: 'secrets-unavailable',
+      cause: {
+        message: stringContaining(`the proxy ${proxy.origin} answered 407 for ${target}`),
+      },
+    });
+    expect(new Set(proxy.targets)).toEqual(new Set([new URL(emulator.keyVaultUrl).host, target]));
   });
 
   it('sends no request for a malformed name', async () => {

@@ -1,6 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { Registry } from 'prom-client';
-import { Clock, Logger } from '#libs/platform';
+import { Clock, Logger, OutboundHttp } from '#libs/platform';
 import { AzureCredential } from '../azure-credential/azure-credential.js';
 import { SecretAccessEvents } from '../secret-access-events.js';
 import { SecretAccessModule } from '../secret-access.module.js';
@@ -16,17 +16,26 @@ import { keyVaultSettings, type KeyVaultSettings } from './settings.js';
   providers: [
     {
       provide: SecretStore,
-      inject: [keyVaultSettings.key, AzureCredential, Clock, Logger, Registry, SecretAccessEvents],
+      inject: [
+        keyVaultSettings.key,
+        AzureCredential,
+        OutboundHttp,
+        Clock,
+        Logger,
+        Registry,
+        SecretAccessEvents,
+      ],
       useFactory: (
         settings: KeyVaultSettings,
         credential: AzureCredential,
+        outbound: OutboundHttp,
         clock: Clock,
         logger: Logger,
         registry: Registry,
         events: SecretAccessEvents,
       ) =>
         new KeyVaultSecretStore(
-          new KeyVaultReader(settings, credential, clock, registry),
+          new KeyVaultReader(settings, credential, outbound, clock, registry),
           settings,
           clock,
           logger,

@@ -2,12 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { type AuditEvent, type AuditReceipt, AuditTrail, TokenFingerprints } from '#libs/audit';
 import { CommunicationIdentityGateway } from '#libs/communication-services';
 import {
+  type ApplicationIdentity,
   type EnsuredMapping,
   IdentityKindConflict,
   gatewayCallOf,
+  OtherIdentity,
   type ProvisionedMapping,
   IdentityMappingService,
   MappingChanged,
+  MappingNotFound,
+  recordingRefusal,
 } from '#libs/identity-mapping';
 import { IssuanceMetrics } from '../metrics.js';
 import { IssuanceAuditor } from './issuance-auditor.js';
@@ -76,6 +80,47 @@ export class TokenIssuanceService {
   }
 
   /**
+   * Issues an access token as `issueForCaller` does, but creates no identity.
+   *
+   * @param ownId the `communicationUserId` that the caller names as its own; absent: whichever it is
+   * @throws MappingNotFound when the caller has no communication identity
+   * @throws OtherIdentity when the caller's own is another one, or there is none
+   */
+  async issueForMappedCaller(
+    options: TokenOptions,
+    context: CallerContext,
+    ownId?: string,
+  ): Promise<IssuedToken> {
+    const { tenant, subject, kind } = context.actor;
+    const identity = { tenant, subject, kind };
+    const access = { action: 'token.issue', target: identity } as const;
+    const mapping = await recordingRefusal(this.audit, access, context, async () =>
+      this.#ownMapping(identity, ownId),
+    );
+    return this.#decideAndIssue({ ...context, identity, isForOthers: false, mapping }, options);
+  }
+
+  /**
+   * Finds or creates the caller's own identity, if the policy would give the caller a token for it.
+   *
+   * @throws NoRuleApplies when it would not
+   * @throws as `IdentityMappingService.findOrCreate`
+   */
+  async ensureIdentityOfCaller(
+    context: CallerContext,
+  ): Promise<{ readonly mapping: ProvisionedMapping; readonly isNew: boolean }> {
+    const { tenant, subject, kind } = context.actor;
+    const identity = { tenant, subject, kind };
+    const request = { ...context, identity, isForOthers: false };
+    const access = { action: 'identity.create', target: identity } as const;
+    return recordingRefusal(this.audit, access, context, async () => {
+      const decision = this.policies.current.decide(policySubjectOf(request), {});
+      if ('refusal' in decision) throw decision.refusal;
+      return this.mappings.ensureActive(request);
+    });
+  }
+
+  /**
    * Issues an access token for a mapped identity of the caller's tenant, for callers that may do so.
    * Otherwise as `issueForCaller`.
    *
@@ -95,6 +140,15 @@ export class TokenIssuanceService {
     const isOwn = tenant === context.actor.tenant && subject === context.actor.subject;
     if (isOwn && kind !== context.actor.kind) throw new IdentityKindConflict();
     return this.#decideAndIssue({ ...context, identity, isForOthers: !isOwn, mapping }, options);
+  }
+
+  async #ownMapping(identity: ApplicationIdentity, ownId?: string): Promise<ProvisionedMapping> {
+    const mapping = await this.mappings.find(identity).catch((error: unknown) => {
+      // The same answer as to the owner of another identity.
+      throw ownId !== undefined && error instanceof MappingNotFound ? new OtherIdentity() : error;
+    });
+    if (ownId !== undefined && ownId !== mapping.communicationUserId) throw new OtherIdentity();
+    return mapping;
   }
 
   async #decideAndIssue(request: IssuanceRequest, options: TokenOptions): Promise<IssuedToken> {

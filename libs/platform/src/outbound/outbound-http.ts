@@ -1,0 +1,89 @@
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import { ProxyFailure } from './proxy-failure.js';
+import type { ProxySettings } from './proxy-variables.js';
+
+export interface DispatcherOptions {
+  /** For opening a connection; through a proxy it takes 4/5 of it at most. */
+  readonly timeoutMs: number;
+  /** To one origin; unlimited by default. */
+  readonly connections?: number;
+}
+
+/** No service that this process calls answers with more. */
+const MAX_RESPONSE_BYTES = 1 << 20;
+/** A proxy that gives no tunnel is named as the reason, before the deadline of the call ends it. */
+const TUNNEL_SHARE = 0.8;
+
+/** How HTTP requests leave the process: directly or through the proxy. Every client uses its dispatchers. */
+export class OutboundHttp implements OnApplicationShutdown {
+  readonly #dispatchers: Dispatcher[] = [];
+
+  constructor(private readonly settings: ProxySettings = { proxy: undefined, noProxy: [] }) {}
+
+  /**
+   * A dispatcher with keep-alive connections, one request at a time on each. Requests need a signal:
+   * no other deadline than that of connecting applies.
+   *
+   * Its requests fail with `ProxyFailure` when the proxy gives no tunnel; nothing was sent then.
+   */
+  dispatcher({ timeoutMs, connections }: DispatcherOptions): Dispatcher {
+    const { proxy, noProxy } = this.settings;
+    const options = {
+      ...(connections !== undefined && { connections }),
+      pipelining: 1,
+      allowH2: false,
+      connect: { timeout: timeoutMs },
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxResponseSize: MAX_RESPONSE_BYTES,
+    };
+    const dispatcher =
+      proxy === undefined
+        ? new Agent(options)
+        : new EnvHttpProxyAgent({
+            ...options,
+            httpProxy: proxy,
+            httpsProxy: proxy,
+            noProxy: noProxy.join(','),
+            clientFactory: (origin, given) => clientOf(origin, given, timeoutMs * TUNNEL_SHARE),
+          });
+    this.#dispatchers.push(dispatcher);
+    return dispatcher;
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all(this.#dispatchers.map(async (one) => one.destroy()));
+  }
+}
+
+/** The form of `connect` that `ProxyAgent` calls. */
+type OpenTunnel = (request: Dispatcher.ConnectOptions) => Promise<Dispatcher.ConnectData>;
+
+/** The connections to the proxy itself, which fail with `ProxyFailure`. */
+function clientOf(proxy: URL, options: object, timeoutMs: number): Dispatcher {
+  const pool = new Pool(proxy, options);
+  const open: OpenTunnel = pool.connect.bind(pool);
+  const connect: OpenTunnel = async (request) => {
+    const fail = (what: string, code: string, cause?: unknown): never => {
+      throw new ProxyFailure(proxy, request.path, what, code, cause);
+    };
+    const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
+    const { signal: given } = request;
+    const signal = given instanceof AbortSignal ? AbortSignal.any([given, timeout]) : timeout;
+    const answer = await open({ ...request, signal }).catch((error: unknown) =>
+      timeout.aborted
+        ? fail('did not answer in time', 'PROXY_TIMEOUT', error)
+        : fail('can not be used', codeOf(error), error),
+    );
+    if (answer.statusCode === 200) return answer;
+    answer.socket.on('error', () => undefined).destroy();
+    return fail(`answered ${answer.statusCode}`, `PROXY_STATUS_${answer.statusCode}`);
+  };
+  return Object.assign(pool, { connect });
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error && 'code' in error)) return 'PROXY_ERROR';
+  return typeof error.code === 'string' ? error.code : 'PROXY_ERROR';
+}
