@@ -1,8 +1,9 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { DEFAULT_PORTS } from '../../apps/local/src/local-ports.js';
 import { runningBrowser } from '../support/browser.js';
 import { ProjectCopy, type Run } from '../support/project-copy.js';
 import { repositoryRoot } from '../support/root.js';
@@ -30,6 +31,13 @@ let environment: z.output<typeof addresses>;
 
 beforeAll(async () => {
   copy = await ProjectCopy.create(['dist', 'package.json', 'node_modules']);
+  // Other specs start local environments with the default ports at the same time.
+  const ports = Object.entries(DEFAULT_PORTS).map(([name, port]) => [name, port + 300]);
+  await mkdir(join(copy.folder, '.local'));
+  await writeFile(
+    join(copy.folder, '.local/ports.json'),
+    JSON.stringify(Object.fromEntries(ports)),
+  );
   run = copy.run([process.execPath, copy.main], {
     environment: { ...relaxedTimeouts, ...ONE_TOKEN_PER_WINDOW, ALLOWED_ORIGINS: OTHER_ORIGIN },
   });

@@ -41,7 +41,10 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
   'identities import-graph': async () => {
     const { control, graphUrl } = service().emulator;
     await control.setGraphUsers([]);
-    const environment = { GRAPH_URL: graphUrl, GRAPH_SCOPE: 'https://graph.microsoft.com/.default' };
+    const environment = {
+      GRAPH_URL: graphUrl,
+      GRAPH_SCOPE: 'https://graph.microsoft.com/.default',
+    };
     return [{ args: ['--tenant', tenant], environment, entry: { action: 'identity.import' } }];
   },
   'identities export': async () =>

@@ -387,6 +387,18 @@ describe('SharedRequestBudget', () => {
     await expect(during(clock, next, 10)).resolves.toHaveLength(3);
   });
 
+  it('serves a request that arrives when the queue has just been served, at any instant', async () => {
+    for (let instant = 0; instant < 60; instant += 1) {
+      const clock = new ManualClock(1_800_000_000_000);
+      const budget = replica(clock, { limit: 100, windowMs: 30_000, maxWaitMs: 5_000 });
+      const first = budget.acquire({ ...issue, priority: 'bulk' });
+      for (let n = 0; n < instant; n += 1) await Promise.resolve();
+      const second = budget.acquire({ ...issue, priority: 'bulk' });
+      await expect(during(clock, Promise.all([first, second]), 10)).resolves.toHaveLength(2);
+      expect(clock.now() - 1_800_000_000_000, `after ${instant} steps`).toBeLessThan(1_000);
+    }
+  });
+
   it('reconciles rarely when calls are few', async () => {
     const clock = new ManualClock();
     const store = new MemoryWindowStore(clock);

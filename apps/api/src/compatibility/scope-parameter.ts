@@ -5,15 +5,13 @@ import type { TokenRequest } from '../me/token-request.js';
 import { TokenRequestPipe } from '../me/token-request.pipe.js';
 
 /** Scopes as the samples send them: separated by commas, in the query or in the body. */
-export const scopeParameter = z
-  .strictObject({
-    scope: z
-      .string()
-      .max(1_024, 'must have at most 1024 characters')
-      .optional()
-      .meta({ description: 'Names of scopes, separated by commas.', example: 'voip,chat' }),
-  })
-  .meta({ id: 'ScopeParameter' });
+export const scopeParameter = z.strictObject({
+  scope: z
+    .string()
+    .max(1_024, 'must have at most 1024 characters')
+    .optional()
+    .meta({ description: 'Names of scopes, separated by commas.', example: 'voip,chat' }),
+});
 
 /** Reads the scopes of a request; known are those of the policy in force. */
 @Injectable()

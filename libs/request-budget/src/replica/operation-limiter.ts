@@ -143,10 +143,7 @@ export class OperationLimiter {
 
   /** Reconciles for as long as requests are queued; one at a time. */
   #drain(): void {
-    this.#draining ??= this.#reconcileAll().finally(() => {
-      this.#draining = undefined;
-      this.#reporter.schedule();
-    });
+    this.#draining ??= this.#reconcileAll();
   }
 
   async #reconcileAll(): Promise<void> {
@@ -162,6 +159,10 @@ export class OperationLimiter {
       );
     } catch (error) {
       this.#rejectAll(error);
+    } finally {
+      // In the same step as the last look at the queue: a request that arrives after it starts the next.
+      this.#draining = undefined;
+      this.#reporter.schedule();
     }
   }
 
