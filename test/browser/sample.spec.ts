@@ -32,7 +32,10 @@ let environment: z.output<typeof addresses>;
 beforeAll(async () => {
   copy = await ProjectCopy.create(['dist', 'package.json', 'node_modules']);
   // Other specs start local environments with the default ports at the same time.
-  const ports = Object.entries(DEFAULT_PORTS).map(([name, port]) => [name, port + 300]);
+  const ports = Object.entries<number>({ ...DEFAULT_PORTS }).map(([name, port]) => [
+    name,
+    port + 300,
+  ]);
   await mkdir(join(copy.folder, '.local'));
   await writeFile(
     join(copy.folder, '.local/ports.json'),
