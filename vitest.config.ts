@@ -10,6 +10,11 @@ const alone = [
   'libs/secrets/src/key-vault/key-vault-secret-store.spec.ts',
 ];
 
+/** `npm run test:databases`: with PgBouncer, and on other versions of PostgreSQL than the suite's own. */
+const databases = ['test/resilience/pooler.spec.ts', 'test/api/postgres-versions.spec.ts'];
+
+const globalSetup = ['test/support/global-setup.ts'];
+
 export default defineConfig({
   resolve,
   // Spec files are resolved in the one, the global set-up in the other.
@@ -26,13 +31,16 @@ export default defineConfig({
         test: {
           name: 'together',
           include: ['{apps,examples,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
-          exclude: ['**/node_modules/**', ...alone],
-          globalSetup: ['test/support/global-setup.ts'],
+          exclude: ['**/node_modules/**', ...alone, ...databases],
+          globalSetup,
           // A worker imports once what specs share: that halves the time of the whole.
           isolate: false,
         },
       },
       { extends: true, test: { name: 'alone', include: alone } },
+      ...(process.env.TEST_DATABASES
+        ? [{ extends: true as const, test: { name: 'databases', include: databases, globalSetup } }]
+        : []),
     ],
   },
 });
