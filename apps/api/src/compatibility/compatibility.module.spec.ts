@@ -80,6 +80,17 @@ describe('COMPATIBILITY', () => {
     expect(browsers.requestHeaders).toEqual(['teams-user-aad-token']);
   });
 
+  it('lets no page of another site have a token issued by a GET with a cookie', async () => {
+    const access = await inspect(ALL, listRouteAccess);
+    const reads = /^\/(v1|health|metrics)|^\/api\/user$/;
+    const issuing = access.filter(({ method, path }) => method === 'GET' && !reads.test(path));
+    expect(issuing.map(({ path }) => path).sort()).toEqual(
+      ['/api/Function', '/api/token', '/api/token/teams', '/mobile/token', '/token'].sort(),
+    );
+    for (const { path, rules } of issuing)
+      expect(rules, path).toMatchObject([{ changesState: true }]);
+  });
+
   it('documents its routes at /openapi.json', async () => {
     const document = await inspect(ALL, openApiDocument);
     const { valid, errors } = await new Validator().validate({ ...document });
