@@ -1,4 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ApiProcess } from '../../apps/local/src/api-process.js';
 import { runningService } from '../support/running-service.js';
 import { newPerson, type Person, requestToken } from '../support/tokens-api.js';
@@ -12,6 +16,9 @@ const service = runningService({
     MAPPING_SWEEP_SECONDS: '1',
   },
 });
+
+/** In which the headers of a request have to arrive. */
+const HEADERS_TIMEOUT_MS = 10_000;
 
 /** First calls that wait for ACS in a replica of their own. */
 interface PendingCalls {
@@ -73,5 +80,28 @@ describe('SIGKILL of an api process', () => {
         .map(({ action }) => action);
       expect(actions).toEqual(['identity.outcome-unknown', 'identity.create']);
     }
+  });
+});
+
+describe('SIGSTOP and SIGCONT of an api process', () => {
+  it('answers requests whose headers arrived while it was stopped, however long that was', async () => {
+    const { process: api, url } = await service().addApi();
+    const sockets = await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const socket = connect(Number(new URL(url).port), 'localhost');
+        onTestFinished(() => void socket.destroy());
+        await once(socket, 'connect');
+        socket.write('GET /health/live HTTP/1.1\r\nhost: local');
+        return socket;
+      }),
+    );
+    // By its answers, it has read the halves of the headers.
+    for (let n = 0; n < 5; n += 1) await (await fetch(`${url}/health/live`)).text();
+    api.kill('SIGSTOP');
+    for (const socket of sockets) socket.write('host\r\nconnection: close\r\n\r\n');
+    await delay(HEADERS_TIMEOUT_MS + 6_000);
+    api.kill('SIGCONT');
+    for (const answer of await Promise.all(sockets.map(async (socket) => text(socket))))
+      expect(answer).toMatch(/^HTTP\/1\.1 200 /);
   });
 });

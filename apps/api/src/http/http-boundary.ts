@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import { RequestContexts } from '#libs/authentication';
@@ -68,7 +69,8 @@ export class HttpBoundary {
       this.#refuseSocket(socket, new RouteNotFound(), 'CONNECT');
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      this.#refuseBytes(error, socket);
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') void this.#refuseUnlessArrived(error, socket);
+      else this.#refuseBytes(error, socket);
     });
     fastify.addHook('preClose', (done) => {
       this.#isStopping = true;
@@ -99,6 +101,13 @@ export class HttpBoundary {
     this.#crossOrigin?.setHeaders(request, response);
     this.metrics.measure(request, response, { requestId, traceId });
     return requestId;
+  }
+
+  /** The timers of a process that was stopped fire before it reads what arrived in time. */
+  async #refuseUnlessArrived(error: NodeJS.ErrnoException, socket: Duplex): Promise<void> {
+    const newest = this.#newestResponses.get(socket);
+    await setImmediate();
+    if (this.#newestResponses.get(socket) === newest) this.#refuseBytes(error, socket);
   }
 
   #refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {

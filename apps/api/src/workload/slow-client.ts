@@ -48,10 +48,15 @@ export async function* readBody(body: Readable, timeoutMs: number): AsyncGenerat
   try {
     for (;;) {
       const startedAt = performance.now();
+      let isWaiting = true;
       const timer = setTimeout(() => {
-        body.destroy();
+        // The timers of a process that was stopped fire before it reads what arrived in time.
+        setImmediate(() => {
+          if (isWaiting) body.destroy();
+        });
       }, timeoutMs - waitedMs);
       const next = await chunks.next().finally(() => {
+        isWaiting = false;
         clearTimeout(timer);
       });
       if (next.done) return;
