@@ -21,7 +21,7 @@ checks that verification detects each edit and names the right first index. Ever
 const cluster = await startTestCluster();
 const database = await cloneDatabase(cluster);
 const log = await openTestLog(database.serviceUrl);
-const size = await fillLog(log, database.ownerUrl, prng);
+const size = await fillLog(log, database, prng);
 
 const dataSource = new DataSource(
   dataSourceOptions({ url: database.superuserUrl, poolSize: 2, timeoutMs: 60_000 }),

@@ -2,7 +2,7 @@ import { DataSource } from 'typeorm';
 import type { AuditEvent } from '#libs/audit';
 import { alice, denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { canonicalName, dataSourceOptions, ReadingDatabase } from '#libs/platform';
-import { ManualClock } from '#libs/platform/testing';
+import { ManualClock, type TestDatabase } from '#libs/platform/testing';
 import { EntryStatistics } from '../../../libs/audit/src/query/entry-statistics.js';
 import { PersonalDataEraser } from '../../../libs/audit/src/query/personal-data-eraser.js';
 import type { Prng } from '../../support/prng.js';
@@ -13,9 +13,13 @@ import type { Prng } from '../../support/prng.js';
  *
  * @returns the number of its entries
  */
-export async function fillLog(log: TestLog, ownerUrl: string, prng: Prng): Promise<number> {
+export async function fillLog(
+  log: TestLog,
+  { serviceUrl, ownerUrl }: Pick<TestDatabase, 'serviceUrl' | 'ownerUrl'>,
+  prng: Prng,
+): Promise<number> {
   const clock = new ManualClock(Date.now() - 5 * 3_600_000);
-  const past = await openTestLog(urlOf(log), { clock });
+  const past = await openTestLog(serviceUrl, { clock });
   for (let commit = 0; commit < 60; commit += 1) {
     const many = prng.below(4) === 0 ? prng.below(60) + 1 : prng.below(3) + 1;
     await past.trail.recordAll(Array.from({ length: many }, () => randomEvent(prng)));
@@ -63,11 +67,4 @@ function randomEvent(prng: Prng): AuditEvent {
     },
   ];
   return prng.pick(variants);
-}
-
-function urlOf({ dataSource }: TestLog): string {
-  const { options } = dataSource;
-  if (options.type !== 'postgres' || typeof options.url !== 'string')
-    throw new Error('the data source has no URL');
-  return options.url;
 }
