@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { repositoryRoot } from '../support/root.js';
 import { runningService } from '../support/running-service.js';
 import { newPerson, requestToken } from '../support/tokens-api.js';
 
@@ -55,6 +58,19 @@ it.each([
   }
   expect(await exited).toEqual([code, null]);
   api.stdout?.resume();
+});
+
+it('writes every line before the process exits', async () => {
+  const program = `
+    import { PinoLogger } from ${JSON.stringify(`${repositoryRoot}dist/libs/platform/src/index.js`)};
+    const logger = new PinoLogger('info');
+    for (let nth = 0; nth < 5_000; nth += 1) logger.info({ nth }, 'a line');
+    await Promise.all([logger.end(), logger.end()]);
+    process.exit(3);`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program]);
+  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  expect(code).toBe(3);
+  expect(output.trim().split('\n')).toHaveLength(5_000);
 });
 
 function linesOf(logLines: readonly string[]): number {

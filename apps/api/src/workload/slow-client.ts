@@ -48,8 +48,9 @@ export async function* readBody(body: Readable, timeoutMs: number): AsyncGenerat
   try {
     for (;;) {
       const startedAt = performance.now();
-      let isWaiting = true;
+      let [isWaiting, isLate] = [true, false];
       const timer = setTimeout(() => {
+        isLate = true;
         // The timers of a process that was stopped fire before it reads what arrived in time.
         setImmediate(() => {
           if (isWaiting) body.destroy();
@@ -62,8 +63,8 @@ export async function* readBody(body: Readable, timeoutMs: number): AsyncGenerat
       if (next.done) return;
       waitedMs += performance.now() - startedAt;
       bytes += next.value.length;
-      if (bytes >= MIN_BYTES) [waitedMs, bytes] = [0, 0];
-      else if (waitedMs >= timeoutMs) body.destroy();
+      // Late and yet there: the process was stopped, and the client did not let it wait.
+      if (bytes >= MIN_BYTES || isLate) [waitedMs, bytes] = [0, 0];
       yield next.value;
     }
   } finally {

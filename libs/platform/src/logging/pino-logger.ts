@@ -39,6 +39,7 @@ const SECRETS =
 export class PinoLogger extends Logger {
   readonly #pino: Pino;
   #output: ReturnType<typeof pino.destination> | undefined;
+  #ended: Promise<void> | undefined;
   readonly #repeats = this.#limiter(REPEATS);
   readonly #details = this.#limiter(DETAILS);
 
@@ -80,15 +81,18 @@ export class PinoLogger extends Logger {
 
   /** Lines that nobody reads within a second are lost: they would keep the process from exiting. */
   override async end(): Promise<void> {
+    this.#ended ??= this.#end();
+    return this.#ended;
+  }
+
+  async #end(): Promise<void> {
     this.flush();
     const output = this.#output;
     if (output === undefined) return;
-    this.#output = undefined;
     const written = new Promise<void>((resolve) => {
-      output.flush(() => {
-        resolve();
-      });
+      output.once('close', resolve);
     });
+    output.end();
     await Promise.race([written, delay(END_MS)]);
     output.destroy();
   }
