@@ -7,17 +7,8 @@ import { Endpoint } from '../http/endpoint.js';
 import { OpenToBrowsers } from '../http/open-to-browsers.js';
 import type { TokenRequest } from '../me/token-request.js';
 import { NoHeadGuard } from './no-head.guard.js';
-import { type SampleToken, sampleToken, SampleTokens } from './sample-tokens.js';
+import { ISSUES_TOKEN, type SampleToken, sampleToken, SampleTokens } from './sample-tokens.js';
 import { scopeParameter, ScopeParameterPipe } from './scope-parameter.js';
-
-const ISSUE = {
-  permission: 'CommunicationToken.Issue',
-  workload: 'issuing',
-  // Its GET as well: a page of another site could send it with a cookie.
-  changesState: true,
-  summary: 'Issues an ACS access token for the caller; creates the caller’s identity on first use',
-  responses: { 200: sampleToken },
-} as const;
 
 /** `/token` of the calling, chat and widget samples. */
 @ApiTags('compatibility: calling-sample')
@@ -29,7 +20,7 @@ export class TokenController {
 
   @Get()
   @ApiQuery({ name: 'scope', required: false, example: 'voip,chat' })
-  @Endpoint({ ...ISSUE, operationId: 'token.get', problems: [409] })
+  @Endpoint({ ...ISSUES_TOKEN, operationId: 'token.get', problems: [409] })
   async get(
     @Query(ScopeParameterPipe) query: TokenRequest,
     @CurrentCall() call: CurrentCall,
@@ -42,7 +33,7 @@ export class TokenController {
   @Post()
   @ApiQuery({ name: 'scope', required: false, example: 'voip,chat' })
   @Endpoint({
-    ...ISSUE,
+    ...ISSUES_TOKEN,
     operationId: 'token.post',
     optionalBody: scopeParameter,
     problems: [409, 413, 415],
@@ -106,7 +97,7 @@ export class CallingTutorialController {
 
   @Post()
   @Endpoint({
-    ...ISSUE,
+    ...ISSUES_TOKEN,
     operationId: 'callingTutorial.issue',
     responses: { 200: tutorialToken },
     problems: [409, 413, 415],

@@ -8,21 +8,12 @@ import { OpenToBrowsers } from '../http/open-to-browsers.js';
 import { teamsTokenRequest } from '../me/teams-token.js';
 import { NoHeadGuard } from './no-head.guard.js';
 import {
+  ISSUES_TOKEN,
   type SampleTeamsToken,
   sampleTeamsToken,
   type SampleToken,
-  sampleToken,
   SampleTokens,
 } from './sample-tokens.js';
-
-const ISSUE = {
-  permission: 'CommunicationToken.Issue',
-  workload: 'issuing',
-  // Its GET as well: a page of another site could send it with a cookie.
-  changesState: true,
-  summary: 'Issues an ACS access token for the caller; creates the caller’s identity on first use',
-  responses: { 200: sampleToken },
-} as const;
 
 /** The function of the trusted authentication service sample. */
 @ApiTags('compatibility: functions-sample')
@@ -33,7 +24,7 @@ export class FunctionController {
   constructor(private readonly tokens: SampleTokens) {}
 
   @Get()
-  @Endpoint({ ...ISSUE, operationId: 'function.get', problems: [409] })
+  @Endpoint({ ...ISSUES_TOKEN, operationId: 'function.get', problems: [409] })
   async get(
     @CurrentCall() call: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -43,7 +34,7 @@ export class FunctionController {
 
   /** The function reads no body. */
   @Post()
-  @Endpoint({ ...ISSUE, operationId: 'function.post', problems: [409, 413, 415] })
+  @Endpoint({ ...ISSUES_TOKEN, operationId: 'function.post', problems: [409, 413, 415] })
   async post(
     @CurrentCall() call: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
 import { NoHeadGuard } from './no-head.guard.js';
-import { type SampleToken, sampleToken, SampleTokens } from './sample-tokens.js';
+import { ISSUES_TOKEN, type SampleToken, SampleTokens } from './sample-tokens.js';
 
 /** The address that the calling samples for iOS and Android are configured with. */
 @ApiTags('compatibility: mobile')
@@ -14,15 +14,7 @@ export class MobileController {
   constructor(private readonly tokens: SampleTokens) {}
 
   @Get()
-  @Endpoint({
-    permission: 'CommunicationToken.Issue',
-    workload: 'issuing',
-    changesState: true,
-    summary:
-      'Issues an ACS access token for the caller; creates the caller’s identity on first use',
-    responses: { 200: sampleToken },
-    problems: [409],
-  })
+  @Endpoint({ ...ISSUES_TOKEN, problems: [409] })
   async issue(
     @CurrentCall() call: CurrentCall,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -26,6 +26,16 @@ export const sampleToken = z
 
 export type SampleToken = z.output<typeof sampleToken>;
 
+/** What the routes have in common that issue a token and create the caller's identity on first use. */
+export const ISSUES_TOKEN = {
+  permission: 'CommunicationToken.Issue',
+  workload: 'issuing',
+  // Their GET as well: a page of another site could send it with a cookie.
+  changesState: true,
+  summary: 'Issues an ACS access token for the caller; creates the caller’s identity on first use',
+  responses: { 200: sampleToken },
+} as const;
+
 /** The result of the ACS SDK's `getTokenForTeamsUser`. */
 export const sampleTeamsToken = z.strictObject(expiringToken).meta({ id: 'SampleTeamsToken' });
 
