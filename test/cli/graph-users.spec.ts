@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { TokenCredential } from '@azure/identity';
 import { describe, expect, it } from 'vitest';
+import { OutboundHttp } from '#libs/platform';
 import {
   GraphUsers,
   type HeroPage,
@@ -33,7 +34,8 @@ async function read({ extension = NAME, app, from }: Reading = {}): Promise<Hero
       return { token, expiresOnTimestamp: Date.now() + 60_000 };
     },
   };
-  const users = new GraphUsers({ url, scope: 'graph/.default', tenant, extension }, credential);
+  const options = { url, scope: 'graph/.default', tenant, extension };
+  const users = new GraphUsers(options, credential, new OutboundHttp());
   const pages: HeroPage[] = [];
   for await (const page of users.pages(from)) pages.push(page);
   return pages;

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vi
 import { StateFolder } from '../../apps/emulator/src/state-folder.js';
 import { serverIdentity } from '../../apps/emulator/src/tls/local-ca.js';
 import { ConnectProxy, type ProxyFault } from '#libs/platform/testing';
+import { acsIdentity, operatorEnvironment } from '../support/acs-identity.js';
 import { call } from '../support/call.js';
 import { Service } from '../support/service.js';
 import { issue, newPerson, requestToken } from '../support/tokens-api.js';
@@ -85,6 +86,38 @@ describe('behind a proxy', () => {
       ({ action }) => action === 'configuration.load',
     );
     expect(entry?.details?.settings).toContain(`HTTPS_PROXY=${proxy.origin}/`);
+  });
+});
+
+describe('a command behind a proxy', () => {
+  it('calls Entra and Microsoft Graph through it', async () => {
+    const { graphUrl, entraUrl, control, tenantId } = service.emulator;
+    await control.setGraphUsers([]);
+    const before = proxy.targets.length;
+    const { stdout } = await acsIdentity(['identities', 'import-graph', '--tenant', tenantId], {
+      environment: {
+        ...operatorEnvironment(service),
+        HTTPS_PROXY: proxy.url,
+        GRAPH_URL: graphUrl,
+        GRAPH_SCOPE: 'https://graph.microsoft.com/.default',
+      },
+    });
+    expect(stdout).toMatch(/^\d+ users, 0 with an identity/);
+    const hosts = [graphUrl, entraUrl].map((url) => new URL(url).host);
+    expect(proxy.targets.slice(before)).toEqual(expect.arrayContaining(hosts));
+  });
+
+  it('copies the log of a service through it', async () => {
+    const before = proxy.targets.length;
+    const at = new URL(service.emulator.acsUrl).host;
+    // What answers is no log; it is reached through the proxy alone.
+    const { stderr, code } = await acsIdentity(
+      ['audit', 'copy', '--url', `https://${at}`, '--folder', join(folder, 'copy')],
+      { environment: { ...operatorEnvironment(service), HTTPS_PROXY: proxy.url } },
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/checkpoint was refused with 4\d\d/);
+    expect(proxy.targets.slice(before)).toContain(at);
   });
 });
 

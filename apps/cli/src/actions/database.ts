@@ -3,11 +3,8 @@ import { COMMAND_LINE_VARIABLES, serviceSettings } from '#libs/composition';
 import {
   Database,
   dataSourceOptions,
-  OutboundHttp,
   parseDatabaseAddress,
   type PasswordSource,
-  platformSettings,
-  type PlatformSettings,
   readSettings,
 } from '#libs/platform';
 import {
@@ -18,6 +15,7 @@ import {
   SdkAzureCredential,
   SettingsDatabaseCredential,
 } from '#libs/secrets';
+import { outboundHttp } from './outbound.js';
 
 /** Longer than any statement of a verification takes. */
 const TIMEOUT_MS = 120_000;
@@ -48,16 +46,14 @@ export function ownerEnvironment(): NodeJS.ProcessEnv {
  */
 export function databaseCredential(environment = process.env): PasswordSource | undefined {
   const others = serviceSettings.flatMap(({ variables }) => variables.map(({ name }) => name));
-  const values = readSettings(
-    [databaseCredentialSettings, azureCredentialSettings, platformSettings],
-    environment,
-    [...others, ...COMMAND_LINE_VARIABLES],
-  );
+  const values = readSettings([databaseCredentialSettings, azureCredentialSettings], environment, [
+    ...others,
+    ...COMMAND_LINE_VARIABLES,
+  ]);
   // The schemas of these settings made the values with these keys.
   const settings = values.get(databaseCredentialSettings.key) as DatabaseCredentialSettings;
   const azure = values.get(azureCredentialSettings.key) as AzureCredentialSettings;
-  const { proxies } = values.get(platformSettings.key) as PlatformSettings;
-  const credential = new SdkAzureCredential(azure, new OutboundHttp(proxies));
+  const credential = new SdkAzureCredential(azure, outboundHttp(environment));
   return new SettingsDatabaseCredential(settings, credential).source;
 }
 

@@ -1,5 +1,5 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
-import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, fetch, Pool } from 'undici';
 import { ProxyFailure } from './proxy-failure.js';
 import type { ProxySettings } from './proxy-variables.js';
 
@@ -8,9 +8,10 @@ export interface DispatcherOptions {
   readonly timeoutMs: number;
   /** To one origin; unlimited by default. */
   readonly connections?: number;
+  /** Default: more than Azure and issuers answer with. */
+  readonly maxResponseBytes?: number;
 }
 
-/** No service that this process calls answers with more. */
 const MAX_RESPONSE_BYTES = 1 << 20;
 /** A proxy that gives no tunnel is named as the reason, before the deadline of the call ends it. */
 const TUNNEL_SHARE = 0.8;
@@ -27,7 +28,11 @@ export class OutboundHttp implements OnApplicationShutdown {
    *
    * Its requests fail with `ProxyFailure` when the proxy gives no tunnel; nothing was sent then.
    */
-  dispatcher({ timeoutMs, connections }: DispatcherOptions): Dispatcher {
+  dispatcher({
+    timeoutMs,
+    connections,
+    maxResponseBytes = MAX_RESPONSE_BYTES,
+  }: DispatcherOptions): Dispatcher {
     const { proxy, noProxy } = this.settings;
     const options = {
       ...(connections !== undefined && { connections }),
@@ -36,7 +41,7 @@ export class OutboundHttp implements OnApplicationShutdown {
       connect: { timeout: timeoutMs },
       headersTimeout: 0,
       bodyTimeout: 0,
-      maxResponseSize: MAX_RESPONSE_BYTES,
+      maxResponseSize: maxResponseBytes,
     };
     const dispatcher =
       proxy === undefined
@@ -50,6 +55,12 @@ export class OutboundHttp implements OnApplicationShutdown {
           });
     this.#dispatchers.push(dispatcher);
     return dispatcher;
+  }
+
+  /** `fetch` through a dispatcher of its own. */
+  fetch(options: DispatcherOptions): typeof fetch {
+    const dispatcher = this.dispatcher(options);
+    return async (input, init) => fetch(input, { ...init, dispatcher });
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { TileDirectory } from '#libs/audit';
 import { openCheckpoint } from '#libs/transparency-log';
+import { outboundHttp } from '../outbound.js';
 import { progressBar } from '../progress-bar.js';
 import { HttpLog } from './http-log.js';
 import { hasKeys, type KeyOptions, readVerificationKeys } from './verification-keys.js';
@@ -20,7 +21,7 @@ export async function copyLog(options: CopyOptions): Promise<void> {
   }
   const bearer = tokenFile === undefined ? token : readFileSync(tokenFile, 'utf8').trim();
   const bar = progressBar('entries');
-  const log = new HttpLog(url, bearer);
+  const log = new HttpLog(url, bearer, outboundHttp());
   const keys = hasKeys(options) ? readVerificationKeys(options) : undefined;
   const open =
     keys &&

@@ -1,18 +1,26 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { AuditEntryRetired, type LogSource, type SignedHead } from '#libs/audit';
+import type { OutboundHttp } from '#libs/platform';
 import { parseCheckpoint, parseNote } from '#libs/transparency-log';
 
 const TIMEOUT_MS = 30_000;
+/** A bundle of 256 entries has less. */
+const MAX_RESPONSE_BYTES = 1 << 26;
 const MAX_ATTEMPTS = 10;
+
+type Answer = Awaited<ReturnType<ReturnType<OutboundHttp['fetch']>>>;
 
 /** The log as a running service serves it (C2SP tlog-tiles). Nothing is verified here. */
 export class HttpLog implements LogSource {
   readonly #prefix: string;
+  readonly #fetch: ReturnType<OutboundHttp['fetch']>;
 
   constructor(
     url: string,
     private readonly token: string | undefined,
+    outbound: OutboundHttp,
   ) {
+    this.#fetch = outbound.fetch({ timeoutMs: TIMEOUT_MS, maxResponseBytes: MAX_RESPONSE_BYTES });
     this.#prefix = `${url.replace(/\/+$/, '')}/v1/audit/log/`;
   }
 
@@ -33,8 +41,8 @@ export class HttpLog implements LogSource {
     }
   }
 
-  async #get(path: string): Promise<Response> {
-    return fetch(this.#prefix + path, {
+  async #get(path: string): Promise<Answer> {
+    return this.#fetch(this.#prefix + path, {
       ...(this.token !== undefined && { headers: { authorization: `Bearer ${this.token}` } }),
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -42,7 +50,7 @@ export class HttpLog implements LogSource {
   }
 }
 
-async function refusal(path: string, answer: Response): Promise<Error> {
+async function refusal(path: string, answer: Answer): Promise<Error> {
   const problem = (await answer.json().catch(() => ({}))) as { type?: string; detail?: string };
   const reason = problem.detail === undefined ? '' : `: ${problem.detail}`;
   return new Error(`${path} was refused with ${answer.status}${reason}`);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TokenCredential } from '@azure/identity';
 import { z } from 'zod';
+import type { OutboundHttp } from '#libs/platform';
 
 /** As Graph allows in one batch. */
 const BATCH_SIZE = 20;
@@ -61,10 +62,15 @@ interface GraphResponse {
 
 /** Reads the mappings of the Authentication Hero out of open extensions of Microsoft Graph. */
 export class GraphUsers {
+  readonly #fetch: ReturnType<OutboundHttp['fetch']>;
+
   constructor(
     private readonly options: GraphOptions,
     private readonly credential: TokenCredential,
-  ) {}
+    outbound: OutboundHttp,
+  ) {
+    this.#fetch = outbound.fetch({ timeoutMs: TIMEOUT_MS });
+  }
 
   /**
    * Reads the directory page by page. The extensions of its users are read in batches: Graph expands
@@ -155,7 +161,7 @@ export class GraphUsers {
     const { scope, tenant: tenantId } = this.options;
     // Of this tenant, so that the users of another one are never imported into it.
     const token = await this.credential.getToken(scope, { tenantId });
-    const response = await fetch(address, {
+    const response = await this.#fetch(address, {
       method: body === undefined ? 'GET' : 'POST',
       headers: {
         authorization: `Bearer ${token?.token ?? ''}`,

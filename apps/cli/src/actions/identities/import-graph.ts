@@ -1,7 +1,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { type CompositionOptions, identitiesPart } from '#libs/composition';
 import { IdentityImport } from '#libs/identity-mapping';
-import { canonicalName } from '#libs/platform';
+import { canonicalName, OutboundHttp } from '#libs/platform';
 import { AzureCredential } from '#libs/secrets';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 import { GraphUsers, type HeroPage } from './graph-users.js';
@@ -31,7 +31,8 @@ export async function importGraph(
   const scope = options.graphScope ?? `${url}/.default`;
   await withPart(identitiesPart, databaseUrl, composition, async (service) => {
     const credential = service.get<AzureCredential>(AzureCredential);
-    const users = new GraphUsers({ url, scope, tenant, extension }, credential);
+    const outbound = service.get<OutboundHttp>(OutboundHttp);
+    const users = new GraphUsers({ url, scope, tenant, extension }, credential, outbound);
     if (options.dryRun) {
       await printLines(users);
       return;
