@@ -4,6 +4,7 @@ import { SecretAccessModule } from '#libs/secrets';
 import { AuditLogCoreModule } from './log/audit-log-core.module.js';
 import { AuditLogService } from './query/audit-log.service.js';
 import { EntryExport } from './export/entry-export.js';
+import { EntryFeed } from './export/entry-feed.js';
 import { EntryRepository } from './query/entry-repository.js';
 import { EntrySearch } from './query/entry-search.js';
 import { EntryStatistics } from './query/entry-statistics.js';
@@ -23,6 +24,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     EntrySearch,
     EntryStatistics,
     EntryExport,
+    EntryFeed,
     LogReader,
     LogRetention,
     LogMaintenance,
@@ -32,6 +34,6 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     DatabaseVerifier,
     AuditLogService,
   ],
-  exports: [AuditLogCoreModule, AuditLogService, LogReader, LogRetention, DatabaseVerifier],
+  exports: [AuditLogCoreModule, AuditLogService, EntryFeed, LogReader, LogRetention, DatabaseVerifier],
 })
 export class AuditModule {}
