@@ -2,10 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EntryFeed, type AuditEvent } from '#libs/audit';
-import { alice, denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
+import {
+  alice,
+  denied,
+  issued,
+  openTestLog,
+  PersonalDataEraser,
+  type TestLog,
+} from '#libs/audit/testing';
 import { ReadingDatabase, SystemClock } from '#libs/platform';
 import { MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
-import { PersonalDataEraser } from '../../../audit/src/query/personal-data-eraser.js';
 import { SinkMetrics } from '../metrics.js';
 import type { ConfiguredSink } from '../sinks/configured-sink.js';
 import { MemorySink } from '../testing/memory-sink.js';
