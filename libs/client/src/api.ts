@@ -782,6 +782,11 @@ export interface components {
                 [key: string]: "ready" | "degraded" | "not ready";
             };
         };
+        /**
+         * @description An action of this service.
+         * @enum {string}
+         */
+        AuditAction: "token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain";
         AuditEntryPage: {
             items: components["schemas"]["ListedAuditEntry"][];
             /** @description `cursor` of the next page; absent on the last one. */
@@ -800,7 +805,7 @@ export interface components {
         };
         /** @description An entry as recorded in the log, format version 1. */
         AuditEntry: {
-            action: ("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string;
+            action: components["schemas"]["AuditAction"] | string;
             actor: {
                 clientApp?: string;
                 isGuest?: boolean;
@@ -2815,7 +2820,7 @@ export interface operations {
                 from?: string;
                 /** @description recorded before this time */
                 to?: string;
-                action?: ("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string;
+                action?: components["schemas"]["AuditAction"] | string;
                 outcome?: "success" | "denied" | "failure" | "unknown";
                 /** @description tenant of the caller */
                 actorTenant?: string;

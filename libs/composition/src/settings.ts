@@ -17,6 +17,8 @@ import {
 import { tokenIssuanceSettings } from '#libs/token-issuance';
 import { auditLogSettings } from './audit-log-settings.js';
 import { compatibilitySettings } from './compatibility-settings.js';
+import { consoleRule } from './console-rule.js';
+import { consoleSettings } from './console-settings.js';
 import { httpSettings } from './http-settings.js';
 import { cloudRule } from './cloud-rule.js';
 import { leaseRule } from './lease-rule.js';
@@ -47,6 +49,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
   return [
     httpSettings,
     compatibilitySettings,
+    consoleSettings,
     platformSettings,
     databaseSettings,
     authenticationSettings,
@@ -58,6 +61,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     auditLogSettings,
     leaseRule,
     cloudRule,
+    consoleRule,
   ];
 }
 
