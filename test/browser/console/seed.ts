@@ -69,7 +69,8 @@ function refused(actor: Principal, nth: number, detail?: string): AuditEvent {
 
 /** Fills the log with entries of several people and tenants, refusals, hostile texts and an erased name. */
 export async function seedLog(url: string): Promise<void> {
-  const log = await openTestLog(url);
+  const home = canonicalName(SAMPLE_PEOPLE.erin.tenantId);
+  const log = await openTestLog(url, { homeTenant: home });
   try {
     const people = [principal('alice'), principal('bob'), principal('carol'), principal('olga')];
     await log.trail.record(issued(principal('ada', 'Erased Emma'), 9_999));

@@ -23,7 +23,7 @@ describe('an instant', () => {
 
   it('comes back from the clock of a zone, also where the clock is changed', () => {
     for (const zone of [UTC, ZURICH, KOLKATA, 'America/St_Johns', 'Australia/Lord_Howe']) {
-      for (let hour = 0; hour < 24 * 366; hour += 7) {
+      for (let hour = 0; hour < 24 * 366; hour += 61) {
         const now = at('2025-01-01T00:00Z') + hour * 3_600_000;
         const wall = wallTimeOf(now, zone);
         expect(wallTimeOf(instantOf(wall, zone), zone)).toEqual(wall);
