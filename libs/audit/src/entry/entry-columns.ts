@@ -66,3 +66,37 @@ export function entryColumns({
 function unlessEqual(value: string | undefined, other: string | undefined): string | null {
   return value === undefined || value === other ? null : value;
 }
+
+/** The entry that columns describe: as much of it as they have. For bytes that can't be decoded. */
+export function entryFromColumns(
+  columns: EntryColumns & { readonly id: string },
+  recordedAt: Date,
+): AuditEntry {
+  const { action, outcome, reason_code: code, reason_detail: detail } = columns;
+  const target = withoutNulls({
+    communicationUserId: columns.communication_user_id,
+    identityId: columns.identity_id,
+    subject: columns.target_subject,
+    tenant: columns.target_tenant,
+  });
+  const entry = {
+    action,
+    actor: withoutNulls({
+      clientApp: columns.client_app,
+      kind: columns.actor_kind,
+      subject: columns.actor_subject,
+      tenant: columns.actor_tenant,
+    }),
+    id: columns.id,
+    outcome,
+    ...(code !== null && { reason: withoutNulls({ code, detail }) }),
+    recordedAt: recordedAt.toISOString(),
+    ...(Object.keys(target).length > 0 && { target }),
+    version: 1,
+  };
+  return entry as AuditEntry; // actions, outcomes and kinds are texts in columns
+}
+
+function withoutNulls(values: object): object {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+}
