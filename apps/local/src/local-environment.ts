@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import {
   type ApiProcessOptions,
@@ -70,11 +71,17 @@ async function start(): Promise<void> {
     await folder.writePorts(ports);
     console.log('Starting PostgreSQL …');
     // After the checks above, which answer at once: they load most of the code.
-    const [{ startLocalDatabase }, { startEmulator }, { apiEnvironment }, { startSamplePage }] =
-      await Promise.all([
+    const [
+      { startLocalDatabase },
+      { startEmulator },
+      { apiEnvironment },
+      { consoleProviders },
+      { startSamplePage },
+    ] = await Promise.all([
         import('./postgres/local-database.js'),
         import('../../emulator/src/index.js'),
         import('./api-environment.js'),
+        import('./console-providers.js'),
         import('./sample-page.js'),
       ]);
     const database = await startLocalDatabase(folder, process.env.DATABASE_URL, ports.postgres);
@@ -85,10 +92,13 @@ async function start(): Promise<void> {
     if (options.watch) closers.push(startCompiler().stop);
     console.log('Starting the api …');
     const sampleUrl = `http://localhost:${ports.sample}`;
+    await writeFile(folder.consoleProviders, consoleProviders(emulator, emulator.entraHttpUrl));
     const api = await startApi(
       {
         ...shellEnvironment(),
         ...apiEnvironment(emulator, database.serviceUrl),
+        CONSOLE_ENABLED: 'true',
+        CONSOLE_PROVIDERS_FILE: folder.consoleProviders,
         PORT: String(port),
         ALLOWED_ORIGINS: [process.env.ALLOWED_ORIGINS ?? '', sampleUrl].filter(Boolean).join(),
         LOCAL_SUPERVISOR_PROCESS_ID: String(process.pid),
@@ -106,6 +116,7 @@ async function start(): Promise<void> {
     const environment = {
       apiUrl: api.url,
       sampleUrl,
+      consoleUrl: `${api.url}/console/`,
       emulator: {
         entra: emulator.entraUrl,
         entraHttp: emulator.entraHttpUrl,

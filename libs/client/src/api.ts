@@ -859,6 +859,11 @@ export interface components {
                 [key: string]: "ready" | "degraded" | "not ready";
             };
         };
+        /**
+         * @description An action of this service.
+         * @enum {string}
+         */
+        AuditAction: "token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain";
         AuditEntryPage: {
             items: components["schemas"]["ListedAuditEntry"][];
             /** @description `cursor` of the next page in the same order. Absent on the last page of the descending order; the ascending order always has it, so that a poller continues with it when more entries exist. */
@@ -895,7 +900,7 @@ export interface components {
         };
         /** @description An entry as recorded in the log, format version 1. */
         AuditEntry: {
-            action: ("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string;
+            action: components["schemas"]["AuditAction"] | string;
             actor: {
                 clientApp?: string;
                 isGuest?: boolean;
@@ -970,9 +975,9 @@ export interface components {
              * @description recorded before this time
              */
             to?: string;
-            action?: (("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string)[];
+            action?: (components["schemas"]["AuditAction"] | string)[];
             /** @description every action but these */
-            actionNot?: (("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string)[];
+            actionNot?: (components["schemas"]["AuditAction"] | string)[];
             outcome?: ("success" | "denied" | "failure" | "unknown")[];
             reasonCode?: string[];
             /** @description words in the reason, in any order */
@@ -1056,7 +1061,7 @@ export interface components {
                     index: number;
                     /** Format: uuid */
                     id: string;
-                    action: ("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string;
+                    action: components["schemas"]["AuditAction"] | string;
                     /** @enum {string} */
                     outcome: "success" | "denied" | "failure" | "unknown";
                     /** Format: date-time */
@@ -1067,7 +1072,7 @@ export interface components {
                     index: number;
                     /** Format: uuid */
                     id: string;
-                    action: ("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string;
+                    action: components["schemas"]["AuditAction"] | string;
                     /** @enum {string} */
                     outcome: "success" | "denied" | "failure" | "unknown";
                     /** Format: date-time */
@@ -1078,7 +1083,7 @@ export interface components {
                     index: number;
                     /** Format: uuid */
                     id: string;
-                    action: ("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string;
+                    action: components["schemas"]["AuditAction"] | string;
                     /** @enum {string} */
                     outcome: "success" | "denied" | "failure" | "unknown";
                     /** Format: date-time */
@@ -3091,9 +3096,9 @@ export interface operations {
                 from?: string;
                 /** @description recorded before this time */
                 to?: string;
-                action?: (("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string)[];
+                action?: (components["schemas"]["AuditAction"] | string)[];
                 /** @description every action but these */
-                actionNot?: (("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string)[];
+                actionNot?: (components["schemas"]["AuditAction"] | string)[];
                 outcome?: ("success" | "denied" | "failure" | "unknown")[];
                 reasonCode?: string[];
                 /** @description words in the reason, in any order */

@@ -104,9 +104,13 @@ export function isForward({
   return !from || !to || from.getTime() < to.getTime();
 }
 
+const builtInAction = z
+  .enum(AUDIT_ACTIONS)
+  .meta({ id: 'AuditAction', description: 'An action of this service.' });
+
 /** An action of the log: one of this service, or one of a host's own. */
 export function auditAction(): z.ZodType<AuditAction> {
   const custom = z.string().regex(CUSTOM_AUDIT_ACTION_PATTERN).describe('an action of the host');
   // The pattern is the type's.
-  return z.union([z.enum(AUDIT_ACTIONS), custom]) as unknown as z.ZodType<AuditAction>;
+  return z.union([builtInAction, custom]) as unknown as z.ZodType<AuditAction>;
 }
