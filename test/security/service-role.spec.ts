@@ -49,6 +49,13 @@ const ACCESS: Readonly<Record<string, Access>> = {
   audit_signing_keys: { insert: ['from_size', 'keys'] },
   audit_statistic: { insert: ['dimension', 'hour', 'value', 'entries'] },
   audit_statistic_run: { insert: ['end_at', 'start_at'] },
+  audit_sink: {
+    insert: ['name', 'next_index'],
+    update: [
+      ...['next_index', 'lease_holder', 'lease_expires_at', 'delivered_at', 'failure'],
+      ...['failure_detail', 'failing_since', 'failure_count', 'retry_at'],
+    ],
+  },
   token_cache: {
     insert: [
       ...['mapping_id', 'variant', 'token_generation', 'policy_version', 'sealed', 'wrapped_key'],
