@@ -32,6 +32,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
       ...['entry_index', 'recorded_at', 'id', 'action', 'outcome', 'reason_code', 'reason_detail'],
       ...['actor_kind', 'actor_tenant', 'actor_subject', 'client_app', 'target_tenant'],
       ...['target_subject', 'identity_id', 'communication_user_id', 'token_fingerprint', 'leaf'],
+      ...['facet', 'search_ids'],
     ],
   },
   audit_personal: {
@@ -80,13 +81,13 @@ const ACCESS: Readonly<Record<string, Access>> = {
 const FUNCTIONS = [
   'audit_begin_append(integer,bigint,bytea)',
   'audit_create_partitions(integer)',
-  'audit_entry_ids(bytea)',
   'audit_erase_personal(timestamp with time zone,bigint)',
   'audit_expect(bigint,bigint)',
   'audit_facet(bytea)',
   'audit_lock_head(integer)',
   'audit_lock_head_at(bigint,bytea)',
   'audit_require_head(bigint,bytea)',
+  'audit_search_ids(bytea)',
 ];
 
 /** Those that run with the rights of the owner. */
