@@ -65,7 +65,5 @@ function Console({
       </SignedInContext>
     );
   if (!me.error) return <Waiting what="Signing in" />;
-  return (
-    <SignInPage config={config} failure={{ code: me.error.name, detail: me.error.message }} />
-  );
+  return <SignInPage config={config} failure={{ code: me.error.name, detail: me.error.message }} />;
 }

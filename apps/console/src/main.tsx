@@ -1,7 +1,7 @@
 import { createRoot } from 'react-dom/client';
 import { App } from './app.js';
 import { loadConfig } from './config.js';
-import { go } from './shell/address.js';
+import { openAt } from './shell/address.js';
 import { Session } from './sign-in/session.js';
 import './style.css';
 
@@ -11,7 +11,7 @@ if (!place) throw new Error('index.html has no element #console.');
 try {
   const config = await loadConfig();
   const returned = await Session.return(config.providers);
-  if (location.hash === '') go({ page: 'search', replaces: true });
+  openAt(returned?.fragment ?? location.hash);
   createRoot(place).render(
     <App config={config} session={returned?.session} failure={returned?.failure} />,
   );

@@ -80,12 +80,12 @@ async function start(): Promise<void> {
       { consoleProviders },
       { startSamplePage },
     ] = await Promise.all([
-        import('./postgres/local-database.js'),
-        import('../../emulator/src/index.js'),
-        import('./api-environment.js'),
-        import('./console-providers.js'),
-        import('./sample-page.js'),
-      ]);
+      import('./postgres/local-database.js'),
+      import('../../emulator/src/index.js'),
+      import('./api-environment.js'),
+      import('./console-providers.js'),
+      import('./sample-page.js'),
+    ]);
     const database = await startLocalDatabase(folder, process.env.DATABASE_URL, ports.postgres);
     closers.push(async () => database.stop());
     console.log('Starting the emulator of Entra ID, ACS and Key Vault …');

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { boolean, defineSettings, InvalidJson, parseJsonFile, type SettingsOf } from '#libs/platform';
+import {
+  boolean,
+  defineSettings,
+  InvalidJson,
+  parseJsonFile,
+  type SettingsOf,
+} from '#libs/platform';
 
 const LOOPBACK = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(\/|$)/;
 

@@ -71,7 +71,9 @@ export function consoleRig(): ConsoleRig {
       await page.goto(url() + fragment);
       await page.click('text="Sign in"');
       await page.click(`button:has-text("${name}")`);
-      const isSignedIn = page.waitForSelector(`.top .who:text-is("${name}")`, { state: 'attached' });
+      const isSignedIn = page.waitForSelector(`.top .who:text-is("${name}")`, {
+        state: 'attached',
+      });
       await isSignedIn.catch(async (cause: unknown) => {
         throw new Error(`not signed in: ${await page.innerText('body')}`, { cause });
       });

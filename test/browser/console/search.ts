@@ -4,12 +4,12 @@ import { type ConsoleRig, picture } from './rig.js';
 import { HOSTILE } from './seed.js';
 
 /** Searching, and the entry beside the list. */
-export function searchSpecs({ open, signIn, url, service }: ConsoleRig): void {
+export function searchSpecs(rig: ConsoleRig): void {
   it('shows the newest entries after a sign-in, and keeps no token in the browser', async () => {
-    const { page, problems } = await open();
-    await signIn(page, 'Grace Green', '#/search?outcome=denied&range=24h');
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Grace Green', '#/search?outcome=denied&range=24h');
     await page.waitForSelector('[role=row]:has-text("insufficient-permission")');
-    expect(page.url()).toBe(`${url()}#/search?outcome=denied&range=24h`);
+    expect(page.url()).toBe(`${rig.url()}#/search?outcome=denied&range=24h`);
     const stored = await page.evaluate(
       'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])',
     );
@@ -20,8 +20,8 @@ export function searchSpecs({ open, signIn, url, service }: ConsoleRig): void {
   });
 
   it('opens entries by the keys j and Enter, and shows hostile texts as texts', async () => {
-    const { page, problems } = await open();
-    await signIn(page, 'Grace Green', '#/search?outcome=denied');
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Grace Green', '#/search?outcome=denied');
     await page.waitForSelector('[role=row]:has-text("insufficient-permission")');
     await page.keyboard.press('Enter');
     await page.waitForSelector('.entry details');
@@ -39,12 +39,12 @@ export function searchSpecs({ open, signIn, url, service }: ConsoleRig): void {
   });
 
   it('finds all pages of a list of which only the rows in view exist', async () => {
-    const { page } = await open();
-    await signIn(page, 'Grace Green', '#/search?action=token.issue');
+    const { page } = await rig.open();
+    await rig.signIn(page, 'Grace Green', '#/search?action=token.issue');
     await page.waitForSelector('[role=row] .what');
     for (let n = 0; n < 40; n += 1) await page.keyboard.press('PageDown');
     await expect.poll(async () => page.textContent('.foot')).toMatch(/end reached/);
     expect(await page.locator('.entries-body [role=row]').count()).toBeLessThan(80);
-    expect(service().logLines.join('')).not.toContain('console.preferences');
+    expect(rig.service().logLines.join('')).not.toContain('console.preferences');
   });
 }

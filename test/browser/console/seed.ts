@@ -18,7 +18,7 @@ function principal(name: PersonName, displayName?: string): Principal {
     tenant: canonicalName(person.tenantId),
     subject: canonicalName(person.objectId),
     clientApp: canonicalName(SAMPLE_APPS['sample-web-app'].clientId),
-    permissions: person.scopes.filter((scope) => scope !== 'Profile.Read') as Principal['permissions'],
+    permissions: person.scopes.filter((scope) => scope !== 'Profile.Read'),
     tokenId: `uti-of-${name}`,
     isGuest: false,
     displayName: displayName ?? person.displayName,
@@ -62,7 +62,12 @@ function refused(actor: Principal, nth: number, detail?: string): AuditEvent {
     outcome: 'denied',
     actor,
     reason: { code: 'insufficient-permission', ...(detail !== undefined && { detail }) },
-    ...(request && { request: { ...request, requestId: `5e77ab1e-0000-4000-9000-${String(nth).padStart(12, '0')}` } }),
+    ...(request && {
+      request: {
+        ...request,
+        requestId: `5e77ab1e-0000-4000-9000-${String(nth).padStart(12, '0')}`,
+      },
+    }),
     details: { required: 'AuditLog.Read.All' },
   };
 }
@@ -84,7 +89,8 @@ export async function seedLog(url: string): Promise<void> {
         if (person) await log.trail.record(issued(person, nth));
       }),
     );
-    for (let nth = 0; nth < 12; nth += 1) await log.trail.record(refused(principal('mallory'), nth));
+    for (let nth = 0; nth < 12; nth += 1)
+      await log.trail.record(refused(principal('mallory'), nth));
     await log.trail.record(refused(principal('mallory', HOSTILE), 100, HOSTILE));
     await log.trail.record({
       ...issued(principal('bob'), 5_000),

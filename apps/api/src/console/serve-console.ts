@@ -9,7 +9,7 @@ const EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='";
 const REFUSED_FEATURES = [
   ...['accelerometer', 'autoplay', 'camera', 'display-capture', 'encrypted-media', 'fullscreen'],
   ...['geolocation', 'gyroscope', 'magnetometer', 'microphone', 'midi', 'payment'],
-  ...['picture-in-picture', 'publickey-credentials-get', 'screen-wake-lock', 'usb', 'web-share'],
+  ...['picture-in-picture', 'publickey-credentials-get', 'screen-wake-lock', 'usb'],
   'xr-spatial-tracking',
 ];
 
@@ -24,7 +24,9 @@ export function serveConsole(server: FastifyInstance, { providers }: ConsoleSett
   const headers = securityHeaders(providers);
   const configuration = JSON.stringify({
     build,
-    providers: providers.map(({ origins: _forHeaders, ...provider }) => provider),
+    providers: providers.map(({ name, authority, clientId, scopes, identityScopes }) => ({
+      ...{ name, authority, clientId, scopes, identityScopes },
+    })),
   });
   server.get('/console', (_request, reply) => {
     void reply.redirect('/console/', 308);
@@ -78,7 +80,7 @@ function send(file: ConsoleFile, { headers }: FastifyRequest, reply: FastifyRepl
     void reply.code(304).send();
     return;
   }
-  const accepted = (headers['accept-encoding'] ?? '').toString().split(/\s*,\s*/);
+  const accepted = [headers['accept-encoding'] ?? ''].join().split(/\s*,\s*/);
   const found = file.encoded.find(([encoding]) => accepted.includes(encoding));
   if (found) void reply.header('content-encoding', found[0]);
   void reply.type(file.mediaType).send(found ? found[1] : file.content);

@@ -104,7 +104,13 @@ function Bar({
   return (
     <g onClick={onClick} className="bar-group">
       <title>{describe(bucket)}</title>
-      <rect x={x} y={0} width={width} height={HEIGHT} className={isActive ? 'bar-back is-active' : 'bar-back'} />
+      <rect
+        x={x}
+        y={0}
+        width={width}
+        height={HEIGHT}
+        className={isActive ? 'bar-back is-active' : 'bar-back'}
+      />
       {OUTCOMES.map((outcome) => {
         const height = (bucket.counts[outcome] ?? 0) * scale;
         if (height === 0) return null;

@@ -32,7 +32,11 @@ const SENTENCES = {
   'identity.create': (listed) => acted('created', 'the creation of', listed),
   'identity.link': (listed) => acted('linked', 'the link of', listed),
   'identity.read': (listed) => ({
-    did: ['looked up ', ...(listed.entry.target ? identity(listed) : ['identities']), ...found(listed)],
+    did: [
+      'looked up ',
+      ...(listed.entry.target ? identity(listed) : ['identities']),
+      ...found(listed),
+    ],
     what: ['a look at ', ...(listed.entry.target ? identity(listed) : ['identities'])],
   }),
   'identity.update': (listed) => {
@@ -173,7 +177,9 @@ function identity(listed: ListedEntry): Part[] {
 
 function value({ entry }: ListedEntry, name: string): Part {
   const found = entry.details?.[name];
-  return { value: found === undefined ? '—' : Array.isArray(found) ? found.join(', ') : String(found) };
+  return {
+    value: found === undefined ? '—' : Array.isArray(found) ? found.join(', ') : String(found),
+  };
 }
 
 function stage(listed: ListedEntry): Part[] {
@@ -181,7 +187,9 @@ function stage(listed: ListedEntry): Part[] {
 }
 
 function version(listed: ListedEntry): Part[] {
-  return listed.entry.details?.version === undefined ? [] : [', version ', value(listed, 'version')];
+  return listed.entry.details?.version === undefined
+    ? []
+    : [', version ', value(listed, 'version')];
 }
 
 function changed(listed: ListedEntry): Part[] {

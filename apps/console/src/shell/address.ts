@@ -28,6 +28,12 @@ export function address(): Address {
   return current;
 }
 
+/** Opens a fragment as the page begins: of a link, or of where the sign-in began. */
+export function openAt(fragment: string): void {
+  history.replaceState(history.state, '', fragment === '' ? '#/search' : fragment);
+  update();
+}
+
 export interface Destination {
   /** Default: the current page. */
   readonly page?: string;

@@ -17,7 +17,7 @@ interface ConfirmDialogProps {
   readonly effect: ReactNode;
   /** What has to be typed, with what it is: `the last 4 characters of the id`. */
   readonly typed: { readonly text: string; readonly what: string };
-  /** Asked for a reason, which the log keeps. */
+  /** Whether it takes a reason, which the log keeps. */
   readonly hasReason?: boolean;
   readonly action: string;
   readonly isBusy: boolean;

@@ -8,7 +8,7 @@ export type Keys = Readonly<Record<string, (event: KeyboardEvent) => void>>;
 const SEQUENCE_MS = 1_500;
 const FIELDS = 'input, textarea, select, [contenteditable=true]';
 
-/** The newest layer is asked first. */
+/** The newest layer comes first. */
 const layers: { current: Keys }[] = [];
 let prefix: { readonly key: string; readonly at: number } | undefined;
 

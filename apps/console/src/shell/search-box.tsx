@@ -19,9 +19,12 @@ export function SearchBox(): ReactNode {
         setText('');
         (document.activeElement as HTMLElement | null)?.blur(); // an input of this form
         if (found.kind === 'entry') openEntry(found.id);
-        else if (found.kind === 'filter')
-          addFilter({ name: found.name as FilterName, value: found.value }); // one of FILTERS
-        else {
+        else if (found.kind === 'index') openEntry(String(found.index));
+        else if (found.kind === 'filter') {
+          // A ticket may be old. A new search: the filters of another one would hide what is looked for.
+          go({ page: 'search', parameters: new URLSearchParams({ range: '90d' }) });
+          addFilter({ name: found.name as FilterName, value: found.value }, { replaces: true }); // one of FILTERS
+        } else {
           handToken(found.token);
           go({ page: 'trace' });
         }

@@ -143,8 +143,8 @@ function NotHere({ page }: { readonly page: string }): ReactNode {
       <section className="failure" role="alert">
         <strong>You may not read the audit log</strong>
         <p>
-          {me.displayName ?? 'Your account'} lacks the permission AuditLog.Read.All. An administrator
-          of your directory assigns it as an app role of this service.
+          {me.displayName ?? 'Your account'} lacks the permission AuditLog.Read.All. An
+          administrator of your directory assigns it as an app role of this service.
         </p>
       </section>
     );

@@ -54,11 +54,12 @@ export class Session {
   /**
    * Ends the sign-in that a redirect brought back, and removes its parameters from the address.
    *
-   * @returns `undefined` when the page was not opened by such a redirect
+   * @returns with the fragment at which the sign-in began; `undefined` when the page was not opened by such a
+   *   redirect
    */
   static async return(
     providers: readonly Provider[],
-  ): Promise<{ session: Session; failure?: SignInFailure } | undefined> {
+  ): Promise<{ session: Session; fragment?: string; failure?: SignInFailure } | undefined> {
     const parameters = new URLSearchParams(location.search);
     if (!parameters.has('state')) return undefined;
     const name = sessionStorage.getItem(PROVIDER_KEY);
@@ -71,9 +72,7 @@ export class Session {
     try {
       const user = await session.#manager.signinRedirectCallback(returned);
       session.#user = user;
-      const fragment = typeof user.state === 'string' ? user.state : '';
-      history.replaceState(null, '', location.pathname + fragment);
-      return { session };
+      return { session, fragment: typeof user.state === 'string' ? user.state : '' };
     } catch (error) {
       return { session, failure: failureOf(error) };
     }

@@ -125,7 +125,9 @@ function Instant({
       label={label}
       size="small"
       validationState={at === undefined ? 'error' : 'none'}
-      validationMessage={at === undefined ? 'not understood: 2h, yesterday, 2025-11-25 08:00' : null}
+      validationMessage={
+        at === undefined ? 'not understood: 2h, yesterday, 2025-11-25 08:00' : null
+      }
       hint={at === undefined ? null : `${instant(at, zone)} = ${instant(at, otherZone(zone))}`}
     >
       <Input

@@ -15,8 +15,7 @@ export const DEFAULT_RANGE = '24h';
 
 /** A range in the address: up to now, or between two instants. */
 export type Range =
-  | { readonly length: string }
-  | { readonly from: number; readonly to: number | undefined };
+  { readonly length: string } | { readonly from: number; readonly to: number | undefined };
 
 /** A range at one moment. */
 export interface Span {
@@ -94,7 +93,10 @@ export function parseInstant(text: string, zone: Zone, now: number): number | un
   const wall = `${date}T${hour}:${minute}:${second}.${fraction.padEnd(3, '0')}`;
   const utc = Date.parse(`${wall}${end?.toUpperCase() ?? 'Z'}`);
   // `Date` accepts 31 February.
-  if (Number.isNaN(utc) || new Date(Date.parse(`${date}T00:00Z`)).toISOString().slice(0, 10) !== date)
+  if (
+    Number.isNaN(utc) ||
+    new Date(Date.parse(`${date}T00:00Z`)).toISOString().slice(0, 10) !== date
+  )
     return undefined;
   return end === undefined ? instantOf(wallTimeOf(utc, UTC), zone) : utc;
 }

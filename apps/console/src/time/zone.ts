@@ -49,7 +49,11 @@ export interface WallTime {
 }
 
 export function wallTimeOf(at: number, zone: Zone): WallTime {
-  const parts = new Map(formatter(zone).formatToParts(at).map(({ type, value }) => [type, +value]));
+  const parts = new Map(
+    formatter(zone)
+      .formatToParts(at)
+      .map(({ type, value }) => [type, +value]),
+  );
   const part = (name: Intl.DateTimeFormatPartTypes): number => parts.get(name) ?? 0;
   return {
     year: part('year'),

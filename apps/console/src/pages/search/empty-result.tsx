@@ -5,6 +5,14 @@ import { lengthOf, type Range, RANGES } from '../../time/range.js';
 import { removeFilter } from './filter-bar.js';
 import { definitionOf, type Filter } from './filters.js';
 
+/** What else an id may be the id of, that was taken for one of a request. */
+function asOther(filters: readonly Filter[]): readonly Filter[] {
+  const [only, ...others] = filters;
+  if (only?.name !== 'requestId' || others.length > 0) return [];
+  const names = ['actorSubject', 'targetSubject', 'clientApp', 'identityId'] as const;
+  return names.map((name) => ({ name, value: only.value }));
+}
+
 /** No entry matches: the filters in words, and what would widen them. */
 export function EmptyResult({
   filters,
@@ -36,6 +44,17 @@ export function EmptyResult({
             }}
           >
             without “{definitionOf(filter.name)?.label}: {filter.value}”
+          </Button>
+        ))}
+        {asOther(filters).map((filter) => (
+          <Button
+            key={filter.name}
+            size="small"
+            onClick={() => {
+              change({ requestId: undefined, [filter.name]: filter.value });
+            }}
+          >
+            as {definitionOf(filter.name)?.label}
           </Button>
         ))}
         {longer !== undefined && (

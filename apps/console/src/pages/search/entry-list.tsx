@@ -59,7 +59,9 @@ export function EntryList(props: EntryListProps): ReactNode {
       <div role="rowgroup" className="entries-head">
         <div role="row" aria-rowindex={1} className="entry-row">
           <span role="columnheader">time {zone === UTC ? UTC : zone}</span>
-          <span role="columnheader" aria-label="outcome" />
+          <span role="columnheader">
+            <span className="hidden">outcome</span>
+          </span>
           <span role="columnheader">what happened</span>
           <span role="columnheader">who</span>
           <span role="columnheader">app</span>

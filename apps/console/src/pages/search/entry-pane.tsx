@@ -7,17 +7,18 @@ import { useApi } from '../../api/api-context.js';
 import { OutcomeSign } from '../../entries/outcome.js';
 import { SentenceText } from '../../entries/sentence.js';
 import { copyText } from '../../shell/copy.js';
-import { go } from '../../shell/address.js';
+import { change, go } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { useKeys } from '../../shell/keys.js';
 import { otherZone, useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
 import { instant } from '../../time/format.js';
+import { Evidence } from './evidence.js';
 import { addFilter } from './filter-bar.js';
 import { type EntryPart, partsOf } from './entry-parts.js';
 import type { FilterName } from './filters.js';
 
-type WholeEntry = components['schemas']['WholeAuditEntry'];
+export type WholeEntry = components['schemas']['WholeAuditEntry'];
 
 /** One entry whole: its sentence, its parts, what is near it, and its bytes. */
 export function EntryPane({
@@ -25,6 +26,7 @@ export function EntryPane({
   listed,
   onClose,
 }: {
+  /** The id, or the index. */
   readonly id: string;
   /** As the list has it, shown until the whole entry is there. */
   readonly listed?: ListedEntry | undefined;
@@ -34,7 +36,11 @@ export function EntryPane({
   const whole = useQuery({
     queryKey: ['entry', id],
     queryFn: async ({ signal }): Promise<WholeEntry> =>
-      api.json('GET', `/v1/audit/entries/${encodeURIComponent(id)}`, { signal }),
+      // One reading, and so one entry of its own in the log.
+      api.json('GET', `/v1/audit/entries/${/^\d+$/.test(id) ? `at/${id}` : id}`, {
+        query: { include: ['proof', 'neighbours'] },
+        signal,
+      }),
   });
   const shown = whole.data ?? listed;
   useKeys({
@@ -53,14 +59,20 @@ export function EntryPane({
           Close
         </Button>
       </header>
-      {whole.error && (
-        <FailureMessage error={whole.error} onRetry={() => void whole.refetch()} />
+      {whole.error && <FailureMessage error={whole.error} onRetry={() => void whole.refetch()} />}
+      {shown?.isDamaged === true && (
+        <p role="alert" className="failure">
+          <strong>Stored bytes don’t match</strong>
+          Somebody has changed this entry in the database: its bytes are not those that the log
+          commits to.
+        </p>
       )}
       {shown && <EntryText listed={shown} />}
       {whole.isFetching && <Waiting what="Reading the entry" />}
       {shown && <Neighbours listed={shown} />}
       {shown && partsOf(shown).map((group) => <Parts key={group.title} {...group} />)}
-      {whole.data && <Bytes canonical={whole.data.canonical} />}
+      {whole.data && <Near entry={whole.data} />}
+      {whole.data && <Evidence entry={whole.data} />}
     </aside>
   );
 }
@@ -89,12 +101,14 @@ function EntryText({ listed }: { readonly listed: ListedEntry }): ReactNode {
 
 /** Searches for what is near an entry. */
 function Neighbours({ listed }: { readonly listed: ListedEntry }): ReactNode {
-  const { actor, target, token } = listed.entry;
+  const { actor, target, token, request } = listed.entry;
   const near: [label: string, name: FilterName, value: string | undefined][] = [
     ['Everything by this person', 'actorSubject', actor.subject],
     ['Everything on this person', 'targetSubject', target?.subject],
     ['This app', 'clientApp', actor.clientApp],
     ['This token', 'fingerprint', token?.fingerprint],
+    ['This request', 'requestId', request?.id],
+    ['Same session', 'tokenId', actor.tokenId],
   ];
   return (
     <p className="buttons">
@@ -157,7 +171,7 @@ function Parts({
                       copyPart(currentTarget);
                     }}
                   >
-                    ⧉
+                    copy
                   </button>
                 )}
               </span>
@@ -185,22 +199,34 @@ function copyPart(element: Element | null): void {
   if (value !== undefined) copyText(value);
 }
 
-function Bytes({ canonical }: { readonly canonical: string }): ReactNode {
+const NEAR = { token: 'Same token', request: 'Same request', callerToken: 'Same session' } as const;
+
+/** The entries next to this one, which the service sent with it. */
+function Near({ entry }: { readonly entry: WholeEntry }): ReactNode {
+  const { neighbours } = entry;
+  const kinds = Object.keys(NEAR) as (keyof typeof NEAR)[]; // its own
+  const found = kinds.filter((kind) => (neighbours?.[kind].length ?? 0) > 0);
+  if (!neighbours || found.length === 0) return null;
   return (
-    <details>
-      <summary>Bytes of the log</summary>
-      <p className="soft">Canonical JSON: its UTF-8 bytes are what proofs cover.</p>
-      <pre tabIndex={0} aria-label="Bytes of the log">
-        {canonical}
-      </pre>
-      <Button
-        size="small"
-        onClick={() => {
-          copyText(canonical);
-        }}
-      >
-        Copy
-      </Button>
-    </details>
+    <section>
+      {found.map((kind) => (
+        <div key={kind}>
+          <h3>{NEAR[kind]}</h3>
+          <p className="buttons">
+            {neighbours[kind].map(({ id, index, action, outcome }) => (
+              <Button
+                key={id}
+                size="small"
+                onClick={() => {
+                  change({ entry: id }, { replaces: true });
+                }}
+              >
+                <OutcomeSign outcome={outcome} /> #{index} {action}
+              </Button>
+            ))}
+          </p>
+        </div>
+      ))}
+    </section>
   );
 }

@@ -19,9 +19,13 @@ export interface PartGroup {
 export function partsOf({ index, entry, personal }: ListedEntry): readonly PartGroup[] {
   const { actor, target, policy, reason, token, upstream, request, details } = entry;
   const hashes = entry.personal ?? {};
-  const personalPart = (name: string, member: keyof typeof hashes): EntryPart[] => {
+  const personalPart = (
+    name: string,
+    member: keyof typeof hashes,
+    filter?: FilterName,
+  ): EntryPart[] => {
     const value = personal[member];
-    if (value !== undefined) return [{ name, value }];
+    if (value !== undefined) return part(name, value, filter);
     return hashes[member] === undefined ? [] : [{ name, value: 'erased', isErased: true }];
   };
   const groups: PartGroup[] = [
@@ -32,15 +36,15 @@ export function partsOf({ index, entry, personal }: ListedEntry): readonly PartG
         ...part('outcome', entry.outcome, 'outcome'),
         ...part('reason', reason?.code, 'reasonCode'),
         ...part('detail', reason?.detail),
-        ...part('rule', policy?.rule),
-        ...part('policy version', policy?.version),
+        ...part('rule', policy?.rule, 'rule'),
+        ...part('policy version', policy?.version, 'policyVersion'),
       ],
     },
     {
       title: 'Who',
       parts: [
-        ...part('kind', actor.kind),
-        ...personalPart('name', 'actorDisplayName'),
+        ...part('kind', actor.kind, 'actorKind'),
+        ...personalPart('name', 'actorDisplayName', 'displayName'),
         ...part('name', actor.name, 'actorSubject'),
         ...part('person', actor.subject, 'actorSubject'),
         ...part('tenant', actor.tenant, 'actorTenant'),
@@ -48,21 +52,21 @@ export function partsOf({ index, entry, personal }: ListedEntry): readonly PartG
         ...part('guest', actor.isGuest === true ? 'yes' : undefined),
         ...part('issuer', actor.issuer),
         ...part('permissions', actor.permissions?.join(', ')),
-        ...part('token id', actor.tokenId),
-        ...personalPart('address', 'clientAddress'),
+        ...part('token id', actor.tokenId, 'tokenId'),
+        ...personalPart('address', 'clientAddress', 'clientAddress'),
         ...personalPart('user agent', 'userAgent'),
       ],
     },
     {
       title: 'On whom',
       parts: [
-        ...personalPart('name', 'targetDisplayName'),
+        ...personalPart('name', 'targetDisplayName', 'displayName'),
         ...part('person', target?.subject, 'targetSubject'),
-        ...part('tenant', target?.tenant),
+        ...part('tenant', target?.tenant, 'targetTenant'),
         ...part('kind', target?.kind),
         ...part('identity', target?.identityId, 'identityId'),
         ...part('ACS identity', target?.communicationUserId, 'communicationUserId'),
-        ...part('resource', target?.resource),
+        ...part('resource', target?.resource, 'resource'),
       ],
     },
     {
@@ -77,10 +81,10 @@ export function partsOf({ index, entry, personal }: ListedEntry): readonly PartG
     {
       title: 'Request',
       parts: [
-        ...part('request', request?.id),
-        ...part('trace', request?.traceId),
+        ...part('request', request?.id, 'requestId'),
+        ...part('trace', request?.traceId, 'traceId'),
         ...part('ACS correlation', upstream?.correlationVector),
-        ...part('secret version', upstream?.secretVersion),
+        ...part('secret version', upstream?.secretVersion, 'secretVersion'),
       ],
     },
     {
@@ -102,5 +106,5 @@ export function partsOf({ index, entry, personal }: ListedEntry): readonly PartG
 }
 
 function part(name: string, value: string | undefined, filter?: FilterName): EntryPart[] {
-  return value === undefined ? [] : [{ name, value, ...(filter && { filter }) }];
+  return value === undefined || value === '' ? [] : [{ name, value, ...(filter && { filter }) }];
 }

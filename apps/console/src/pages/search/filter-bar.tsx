@@ -98,7 +98,8 @@ function NewFilter({ onDone }: { readonly onDone: () => void }): ReactNode {
       onSubmit={(event) => {
         event.preventDefault();
         const value = new FormData(event.currentTarget).get('value');
-        if (typeof value === 'string' && value.trim() !== '') addFilter({ name, value: value.trim() });
+        if (typeof value === 'string' && value.trim() !== '')
+          addFilter({ name, value: value.trim() });
         onDone();
       }}
       onKeyDown={(event) => {
@@ -160,18 +161,18 @@ function Value({
 }
 
 /** Adds a filter to the address, or to its personal values. One that takes one value replaces it. */
-export function addFilter({ name, value }: Filter): void {
+export function addFilter({ name, value }: Filter, { replaces = false } = {}): void {
   const definition = definitionOf(name);
   const { page, parameters, personal } = address();
   if (definition?.isPersonal === true) {
-    go({ page: 'search', parameters, personal: { ...personal, [name]: value } });
+    go({ page: 'search', parameters, personal: { ...personal, [name]: value }, replaces });
     return;
   }
   const values = definition?.isList === true && page === 'search' ? parameters.getAll(name) : [];
   const next = new URLSearchParams(page === 'search' ? parameters : '');
   next.delete(name);
   for (const one of new Set([...values, value])) next.append(name, one);
-  go({ page: 'search', parameters: next, personal });
+  go({ page: 'search', parameters: next, personal, replaces });
 }
 
 export function removeFilter({ name, value }: Filter): void {

@@ -30,20 +30,37 @@ export interface FilterDefinition {
   readonly isPersonal?: boolean;
 }
 
+const ACTOR_KINDS = ['user', 'service', 'bot', 'system', 'operator', 'unauthenticated'];
 const ACTIONS = Object.values(ACTION_GROUPS).flat();
 
 /** The filters, by their names in the address and at the service. */
 export const FILTERS = {
   action: { label: 'action', group: 'What', values: ACTIONS, isList: true },
+  actionNot: { label: 'action is not', group: 'What', values: ACTIONS, isList: true },
   outcome: { label: 'outcome', group: 'What', values: OUTCOMES, isList: true },
+  scope: { label: 'scope', group: 'What', hint: 'such as voip' },
+  displayName: { label: 'name', group: 'Who', hint: 'the whole name', isPersonal: true },
   actorSubject: { label: 'person', group: 'Who', hint: 'subject (object id)' },
+  actorSubjectNot: { label: 'person is not', group: 'Who', hint: 'subject', isList: true },
   actorTenant: { label: 'tenant', group: 'Who', hint: 'tenant id' },
+  actorKind: { label: 'kind', group: 'Who', values: ACTOR_KINDS, isList: true },
+  isGuest: { label: 'guest', group: 'Who', values: ['true', 'false'] },
   clientApp: { label: 'app', group: 'Who', hint: 'client id' },
+  clientAddress: { label: 'address', group: 'Who', hint: '10.1.2.3', isPersonal: true },
+  address: { label: 'addresses', group: 'Who', hint: '10.1.0.0/16', isPersonal: true },
   targetSubject: { label: 'on person', group: 'On whom', hint: 'subject (object id)' },
+  targetTenant: { label: 'on tenant', group: 'On whom', hint: 'tenant id' },
   identityId: { label: 'identity', group: 'On whom', hint: 'id of the identity' },
   communicationUserId: { label: 'ACS identity', group: 'On whom', hint: '8:acs:…' },
+  resource: { label: 'ACS resource', group: 'On whom', hint: 'its name' },
   reasonCode: { label: 'reason', group: 'Why', hint: 'such as policy-denied', isList: true },
   reasonText: { label: 'reason has', group: 'Why', hint: 'words' },
+  rule: { label: 'rule', group: 'Why', hint: 'of the policy' },
+  policyVersion: { label: 'policy version', group: 'Why' },
+  secretVersion: { label: 'secret version', group: 'Why' },
+  requestId: { label: 'request', group: 'Ids', hint: 'id of a request' },
+  traceId: { label: 'trace', group: 'Ids', hint: '32 hexadecimal digits' },
+  tokenId: { label: 'session', group: 'Ids', hint: 'id of the caller’s token (uti)' },
   fingerprint: { label: 'token', group: 'Ids', hint: 'fingerprint' },
 } as const satisfies Record<string, FilterDefinition>;
 
@@ -52,6 +69,8 @@ export type FilterName = keyof typeof FILTERS;
 export function definitionOf(name: string): FilterDefinition | undefined {
   return Object.hasOwn(FILTERS, name) ? FILTERS[name as FilterName] : undefined;
 }
+
+const HOUSEKEEPING: readonly AuditAction[] = ['audit.read', 'secret.read'];
 
 /** A filter that is set. */
 export interface Filter {
@@ -89,6 +108,15 @@ export function readFilters(
   for (const [name, value] of Object.entries(personal))
     if (definitionOf(name)?.isPersonal === true) filters.push({ name: name as FilterName, value });
   return { filters, faults };
+}
+
+/**
+ * Leaves out readings of the log and of secrets, of which there are more than of anything else, unless the filters
+ * say something of actions themselves.
+ */
+export function withoutHousekeeping(filters: readonly Filter[]): readonly Filter[] {
+  if (filters.some(({ name }) => name === 'action' || name === 'actionNot')) return filters;
+  return [...filters, ...HOUSEKEEPING.map((value): Filter => ({ name: 'actionNot', value }))];
 }
 
 /** The values of each filter. */

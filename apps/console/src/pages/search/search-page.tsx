@@ -1,10 +1,11 @@
 import { ProblemError } from '@acs-identity/client';
-import { Button } from '@fluentui/react-components';
+import { Button, Checkbox } from '@fluentui/react-components';
 import { useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useCallback, useEffect, useMemo, useState } from 'react';
 import { change, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { useKeys } from '../../shell/keys.js';
+import { setPreferences, usePreferences } from '../../shell/preferences.js';
 import { useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
 import { RangePicker } from '../../time/range-picker.js';
@@ -15,7 +16,7 @@ import { EmptyResult } from './empty-result.js';
 import { EntryList } from './entry-list.js';
 import { EntryPane } from './entry-pane.js';
 import { FilterBar } from './filter-bar.js';
-import { readFilters } from './filters.js';
+import { readFilters, withoutHousekeeping } from './filters.js';
 import { type Search, useEntries } from './use-entries.js';
 
 /** Rows that PageUp and PageDown move by. */
@@ -32,17 +33,24 @@ export default function SearchPage(): ReactNode {
   const rangeFaults = range ? [] : ['range', 'from', 'to'].filter((name) => parameters.has(name));
   const allFaults = [...faults, ...rangeFaults];
   // By what it says, so that opening an entry does not search again.
-  const key = JSON.stringify([filters, range, searchedAt, allFaults]);
+  const { showsHousekeeping } = usePreferences();
+  const key = JSON.stringify([filters, range, searchedAt, allFaults, showsHousekeeping]);
   const search = useMemo(
     (): Search | undefined =>
-      range && allFaults.length === 0 ? { filters, span: spanAt(range, searchedAt) } : undefined,
-    // oxlint-disable-next-line react-hooks/exhaustive-deps -- the key has all of them
+      range && allFaults.length === 0
+        ? {
+            filters: showsHousekeeping ? filters : withoutHousekeeping(filters),
+            span: spanAt(range, searchedAt),
+          }
+        : undefined,
     [key],
   );
   const found = useEntries(search);
   const items = useMemo(() => found.data?.pages.flatMap((page) => page.items) ?? [], [found.data]);
   const opened = parameters.get('entry') ?? undefined;
-  const openedRow = items.findIndex(({ entry }) => entry.id === opened);
+  const openedRow = items.findIndex(
+    ({ entry, index }) => entry.id === opened || String(index) === opened,
+  );
   const [active, setActive] = useState(0);
   useEffect(() => {
     setActive(0);
@@ -61,6 +69,9 @@ export default function SearchPage(): ReactNode {
     setActive(row);
     if (opened !== undefined) open(row);
   };
+  const mover = (rows: number) => (): void => {
+    move(rows);
+  };
   const close = (): void => {
     change({ entry: undefined });
   };
@@ -72,14 +83,16 @@ export default function SearchPage(): ReactNode {
     setSearchedAt(Date.now());
   };
   useKeys({
-    j: () => move(1),
-    k: () => move(-1),
-    ArrowDown: () => move(1),
-    ArrowUp: () => move(-1),
-    PageDown: () => move(PAGE_ROWS),
-    PageUp: () => move(-PAGE_ROWS),
-    Home: () => move(-items.length),
-    Enter: () => open(active),
+    j: mover(1),
+    k: mover(-1),
+    ArrowDown: mover(1),
+    ArrowUp: mover(-1),
+    PageDown: mover(PAGE_ROWS),
+    PageUp: mover(-PAGE_ROWS),
+    Home: mover(-items.length),
+    Enter: () => {
+      open(active);
+    },
     '.': refresh,
     ...(opened !== undefined && { Escape: close }),
   });
@@ -88,10 +101,20 @@ export default function SearchPage(): ReactNode {
   return (
     <div className={opened === undefined ? 'search' : 'search has-entry'}>
       <section className="search-list" aria-label="Search">
+        <h1 className="hidden">Search</h1>
         <div className="bar">
           <RangePicker range={range ?? { length: DEFAULT_RANGE }} zone={zone} />
           <FilterBar filters={filters} faults={allFaults} refused={refused} />
-          <Button size="small" className="at-end" onClick={refresh} title="Key: .">
+          <Checkbox
+            className="at-end"
+            label="housekeeping"
+            title="Readings of the log and of secrets"
+            checked={showsHousekeeping}
+            onChange={(_event, { checked }) => {
+              setPreferences({ showsHousekeeping: checked === true });
+            }}
+          />
+          <Button size="small" onClick={refresh} title="Key: .">
             Refresh
           </Button>
         </div>
@@ -125,12 +148,7 @@ export default function SearchPage(): ReactNode {
         )}
       </section>
       {opened !== undefined && (
-        <EntryPane
-          key={opened}
-          id={opened}
-          listed={items[openedRow]}
-          onClose={close}
-        />
+        <EntryPane key={opened} id={opened} listed={items[openedRow]} onClose={close} />
       )}
     </div>
   );

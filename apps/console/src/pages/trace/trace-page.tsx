@@ -89,9 +89,7 @@ export default function TracePage(): ReactNode {
           <span className="soft">It is not stored, not logged, and leaves this field at once.</span>
         </p>
       </form>
-      {state.is === 'unreadable' && (
-        <p role="alert">This is neither a token nor a fingerprint.</p>
-      )}
+      {state.is === 'unreadable' && <p role="alert">This is neither a token nor a fingerprint.</p>}
       {state.is === 'running' && (
         <Waiting
           what="Tracing"
