@@ -5,6 +5,7 @@ import { AuditLogCoreModule } from './log/audit-log-core.module.js';
 import { AuditLogService } from './query/audit-log.service.js';
 import { EntryExport } from './export/entry-export.js';
 import { EntryFacets } from './query/entry-facets.js';
+import { EntryFeed } from './export/entry-feed.js';
 import { EntryRepository } from './query/entry-repository.js';
 import { EntrySearch } from './query/entry-search.js';
 import { EntryStatistics } from './query/entry-statistics.js';
@@ -25,6 +26,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     EntrySearch,
     EntryStatistics,
     EntryExport,
+    EntryFeed,
     LogReader,
     LogRetention,
     LogMaintenance,
@@ -34,6 +36,13 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     DatabaseVerifier,
     AuditLogService,
   ],
-  exports: [AuditLogCoreModule, AuditLogService, LogReader, LogRetention, DatabaseVerifier],
+  exports: [
+    AuditLogCoreModule,
+    AuditLogService,
+    EntryFeed,
+    LogReader,
+    LogRetention,
+    DatabaseVerifier,
+  ],
 })
 export class AuditModule {}

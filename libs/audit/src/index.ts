@@ -62,6 +62,7 @@ export type {
 } from './query/entry-statistics.js';
 export type { TokenTrace } from './query/token-tracer.js';
 export type { ExportChunk } from './export/entry-export.js';
+export { EntryFeed, type EntryFeedPage } from './export/entry-feed.js';
 export { type EntryFormatter, EXPORT_FORMATS, type ExportFormat } from './export/export-formats.js';
 
 // The log for verifiers, and its maintenance

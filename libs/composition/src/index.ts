@@ -17,6 +17,7 @@ export {
   ServiceModule,
   type ServicePart,
   settingsFor,
+  sinksPart,
 } from './service.module.js';
 export {
   checkService,

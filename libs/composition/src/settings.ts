@@ -1,4 +1,5 @@
 import { auditSettings } from '#libs/audit';
+import { auditDeliverySettings } from '#libs/audit-delivery';
 import { authenticationSettings } from '#libs/authentication';
 import { communicationServicesSettings } from '#libs/communication-services';
 import { identityMappingSettings } from '#libs/identity-mapping';
@@ -59,6 +60,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     tokenIssuanceSettings,
     auditSettings,
     auditLogSettings,
+    auditDeliverySettings,
     leaseRule,
     cloudRule,
     consoleRule,

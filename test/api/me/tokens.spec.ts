@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import { SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
+import { randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type MintRequest, SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
 import { issue, newPerson, requestToken } from '../../support/tokens-api.js';
@@ -38,6 +39,16 @@ describe('POST /v1/me/tokens', () => {
     const { status, body } = await call(service().url, 'post', '/v1/me/tokens', { token });
     expect(status).toBe(200);
     expect(body.scopes).toEqual(['voip']);
+  });
+
+  it('200: takes an empty body for none, whatever its content type', async () => {
+    const authorization = `Bearer ${await service().token('alice')}`;
+    const headers = { authorization, 'content-type': 'application/json' };
+    const response = await fetch(`${service().url}/v1/me/tokens`, {
+      ...{ method: 'POST', headers, body: '' },
+    });
+    expect(response.status).toBe(200);
+    service().scanner.forbid(((await response.json()) as { token: string }).token);
   });
 
   it('200: issues the requested lifetime', async () => {
@@ -227,6 +238,93 @@ describe('GET /v1/me', () => {
     const before = await service().newestEntry();
     await get(await service().token('grace'));
     expect(await service().newestEntry()).toEqual(before);
+  });
+});
+
+describe('tokens of Entra as callers have them', () => {
+  const now = Math.floor(Date.now() / 1000);
+  const aDay = { iat: now - 300, nbf: now - 300, exp: now + 86_400 };
+
+  it.each<[string, MintRequest]>([
+    [
+      'a managed or workload identity, whose token is back-dated and lives 24 hours',
+      { app: 'crm-service', claims: { ...aDay, idtyp: 'app' } },
+    ],
+    ['a person under a policy of one-day tokens', { person: 'alice', claims: aDay }],
+    [
+      'a person in 200 groups',
+      { person: 'alice', claims: { groups: Array.from({ length: 200 }, () => randomUUID()) } },
+    ],
+    [
+      'a person in more groups than a token holds',
+      {
+        person: 'alice',
+        claims: {
+          _claim_names: { groups: 'src1' },
+          _claim_sources: { src1: { endpoint: 'https://graph.microsoft.com/v1.0/me' } },
+        },
+      },
+    ],
+    [
+      'a person with several scopes, and with roles',
+      {
+        person: 'alice',
+        claims: { scp: 'openid CommunicationToken.Issue profile', roles: ['AuditLog.Read.All'] },
+      },
+    ],
+    ['a guest with a Microsoft account', { person: 'carol', claims: { idp: 'live.com' } }],
+    ['a guest with a code by mail', { person: 'carol', claims: { idp: 'mail' } }],
+  ])('200: serve %s', async (_whom, request) => {
+    const bearer = await service().emulator.control.mintToken(request);
+    const { token } = await issue(service(), { oid: '', bearer });
+    expect(await service().emulator.control.validateAcsToken(token)).toMatchObject({ valid: true });
+  });
+});
+
+describe('a first configuration', () => {
+  let url: string;
+
+  beforeAll(async () => {
+    const { tenantId, apiAudience } = service().emulator;
+    const api = await service().addApi({
+      ENTRA_TENANT_ID: tenantId.toUpperCase(),
+      ENTRA_AUDIENCE: apiAudience.toUpperCase(),
+      LOG_LEVEL: 'info',
+    });
+    url = api.url;
+  });
+
+  it('200: may have the ids of tenant and application in capitals', async () => {
+    await issue(service(), 'alice', {}, url);
+  });
+
+  it.each<[string, MintRequest, object]>([
+    [
+      'tokens are of version 1.0',
+      { version: '1.0' },
+      { reason: 'version-not-allowed', expected: ['2.0'], actual: '1.0' },
+    ],
+    [
+      'tokens are for another audience',
+      { claims: { aud: 'api://other' } },
+      { reason: 'audience', actual: 'api://other' },
+    ],
+  ])('401: says in log and metrics that %s', async (_what, request, fields) => {
+    const token = await service().emulator.control.mintToken({ person: 'alice', ...request });
+    service().scanner.forbid(token);
+    const headers = { 'x-request-id': randomUUID() };
+    const answer = await call(url, 'post', '/v1/me/tokens', { token, body: {}, headers });
+    expect(answer.status).toBe(401);
+    await expect
+      .poll(() => service().logLines.filter((line) => line.includes(headers['x-request-id'])))
+      .toContainEqual(expect.stringContaining('caller refused'));
+    const line = service().logLines.find(
+      (one) => one.includes(headers['x-request-id']) && one.includes('caller refused'),
+    );
+    expect(JSON.parse(line ?? '{}')).toMatchObject({ level: 'info', ...fields });
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const { reason } = fields as { reason: string };
+    expect(metrics).toContain(`authentication_refusals_total{reason="${reason}"} 1`);
   });
 });
 

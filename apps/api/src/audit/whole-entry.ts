@@ -72,7 +72,7 @@ export function toWholeEntry({
   return {
     ...toListedEntry(recorded),
     canonical: leaf.toString('utf8'),
-    leafHash: hashLeaf(leaf).toString('base64'),
+    leafHash: Buffer.from(hashLeaf(leaf)).toString('base64'),
     erased: hashed.filter((name) => personal[name] === undefined),
     ...(proof !== undefined && { proof }),
     ...(found && {

@@ -1,4 +1,5 @@
 import type { AuditEntry } from './audit-entry.js';
+import { facetOf, searchIdsOf } from './search-columns.js';
 
 /** The columns that entries are searched by. Derived from the entry alone, so that a verifier can repeat it. */
 export interface EntryColumns {
@@ -18,6 +19,10 @@ export interface EntryColumns {
   readonly identity_id: string | null;
   readonly communication_user_id: string | null;
   readonly token_fingerprint: string | null;
+  /** `facetOf` the entry. In rows that an older release added `null`, as in the next column. */
+  readonly facet: string | null;
+  /** `searchIdsOf` the entry. */
+  readonly search_ids: string | null;
 }
 
 /** The names of the columns, in the order of COPY. */
@@ -35,17 +40,23 @@ export const ENTRY_COLUMN_NAMES = [
   'identity_id',
   'communication_user_id',
   'token_fingerprint',
+  'facet',
+  'search_ids',
 ] as const satisfies readonly (keyof EntryColumns)[];
 
+/** The columns that a row differs in from those of its entry. @param stored as in the row */
+export function differingColumns(stored: EntryColumns, entry: AuditEntry): string[] {
+  const derived = entryColumns(entry);
+  return ENTRY_COLUMN_NAMES.filter((name) => {
+    // Rows of older releases lack them; the indexes then use the bytes.
+    const isLater = name === 'facet' || name === 'search_ids';
+    return stored[name] !== derived[name] && !(isLater && stored[name] === null);
+  });
+}
+
 /** Derives the columns of an entry. */
-export function entryColumns({
-  action,
-  outcome,
-  reason,
-  actor,
-  target,
-  token,
-}: AuditEntry): EntryColumns {
+export function entryColumns(entry: AuditEntry): EntryColumns {
+  const { action, outcome, reason, actor, target, token } = entry;
   return {
     action,
     outcome,
@@ -60,6 +71,8 @@ export function entryColumns({
     identity_id: target?.identityId ?? null,
     communication_user_id: target?.communicationUserId ?? null,
     token_fingerprint: token?.fingerprint ?? null,
+    facet: facetOf(entry),
+    search_ids: searchIdsOf(entry),
   };
 }
 

@@ -3,6 +3,7 @@ import { ReadingDatabase } from '#libs/platform';
 import { type AuditEntry, tryParseAuditEntry } from '../entry/audit-entry.js';
 import { escapeControlCharacters } from '../entry/sanitize.js';
 import { type EntryFilter, listOf } from './entry-filter.js';
+import { facetIn } from './search-statement.js';
 
 /** The values of an entry that are compared with each filter by a facet. */
 const VALUES_OF_FILTER = {
@@ -25,7 +26,7 @@ export type FacetName = keyof typeof VALUES_OF_FILTER;
 /** Filters of which an ordinary column with its own index serves one value. */
 const COLUMN_FILTERS: readonly FacetName[] = ['action', 'outcome', 'reasonCode'];
 
-/** A combination of values that entries of the log have: `hash` is `audit_facet` of each of them. */
+/** A combination of values that entries of the log have: `hash` is the facet of each of them. */
 export interface Facet {
   readonly hash: string;
   /** One of the entries. Only the values of its facet stand for the others. */
@@ -35,21 +36,22 @@ export interface Facet {
 /** More combinations than a log has, unless somebody adds rows to it. Bounds the memory. */
 const MAX_KNOWN = 20_000;
 
+const FACET = facetIn('e');
+
 /** Steps from each distinct value to the next one, each by one look into the index. */
 const DISTINCT = `
-  WITH RECURSIVE facet (hash) AS (
-    (SELECT audit_facet(leaf) FROM audit_entry WHERE audit_facet(leaf) IS NOT NULL
-     ORDER BY audit_facet(leaf) LIMIT 1)
+  WITH RECURSIVE known (facet) AS (
+    (SELECT ${FACET} FROM audit_entry e WHERE ${FACET} IS NOT NULL ORDER BY ${FACET} LIMIT 1)
     UNION ALL
-    SELECT (SELECT audit_facet(leaf) FROM audit_entry WHERE audit_facet(leaf) > facet.hash
-            ORDER BY audit_facet(leaf) LIMIT 1)
-    FROM facet WHERE facet.hash IS NOT NULL
+    SELECT (SELECT ${FACET} FROM audit_entry e WHERE ${FACET} > known.facet
+            ORDER BY ${FACET} LIMIT 1)
+    FROM known WHERE known.facet IS NOT NULL
   )
-  SELECT hash FROM facet WHERE hash IS NOT NULL`;
+  SELECT facet AS hash FROM known WHERE facet IS NOT NULL`;
 
 const SAMPLES = `
-  SELECT hash, leaf FROM unnest($1::bigint[]) AS facet (hash) CROSS JOIN LATERAL (
-    SELECT leaf FROM audit_entry WHERE audit_facet(leaf) = facet.hash LIMIT 1
+  SELECT known.facet AS hash, leaf FROM unnest($1::text[]) AS known (facet) CROSS JOIN LATERAL (
+    SELECT leaf FROM audit_entry e WHERE ${FACET} = known.facet LIMIT 1
   ) AS sample`;
 
 /**

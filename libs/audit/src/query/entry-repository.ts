@@ -134,7 +134,7 @@ export class EntryRepository {
     const records = await mapInSlices(rows, ({ entry_index: index, leaf }) => {
       const [first, ...others] = byIndex.get(index) ?? [];
       const hash = first?.leaf_hash;
-      const isDamaged = !hash || !hashLeaf(leaf).equals(hash);
+      const isDamaged = !hash?.equals(hashLeaf(leaf));
       const personal = valuesOf(first ? [first, ...others] : []);
       return { index: Number(index), entry: tryParseAuditEntry(leaf), leaf, personal, isDamaged };
     });

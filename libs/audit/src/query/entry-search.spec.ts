@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canonicalName, type CallContext, type Principal } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
@@ -46,7 +47,11 @@ function issuedToken(nth: number) {
   return token;
 }
 
-describe('EntrySearch', () => {
+describe.each([
+  ['with entries of this release', () => false],
+  ['with entries of older releases', () => true],
+  ['with entries of both', (index: number) => index % 2 === 0],
+])('EntrySearch %s', (_what, isOld) => {
   let database: TestDatabase;
   let log: TestLog;
 
@@ -54,6 +59,14 @@ describe('EntrySearch', () => {
     database = await testDatabase();
     log = await openTestLog(database.serviceUrl, { homeTenant: alice.tenant });
     await log.trail.recordAll(EVENTS);
+    const superuser = new pg.Client({ connectionString: database.superuserUrl });
+    await superuser.connect();
+    await superuser.query('SET session_replication_role = replica');
+    const old = EVENTS.flatMap((_event, index) => (isOld(index) ? [index] : []));
+    // As an older release adds rows.
+    const columns = 'facet = NULL, search_ids = NULL';
+    await superuser.query(`UPDATE audit_entry SET ${columns} WHERE entry_index = ANY($1)`, [old]);
+    await superuser.end();
   });
   afterAll(async () => {
     await log.close();

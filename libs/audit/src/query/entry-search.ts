@@ -14,6 +14,7 @@ import {
   branchesOf,
   byPersonalValue,
   distinctAddresses,
+  facetIn,
   headOfEachKey,
   idsOf,
   inOrder,
@@ -36,7 +37,6 @@ const UNORDERED: readonly PlanNode[] = ['bitmapscan', 'incremental_sort', 'seqsc
 /** A filter of several keys: entries have one of them, and each key has its entries in the order of a database index. */
 interface Keys {
   readonly values: readonly string[];
-  readonly type: 'bigint[]' | 'text[]';
   readonly table: 'audit_entry' | 'audit_personal';
   /** On `e`, the table above. */
   readonly condition: string;
@@ -117,7 +117,6 @@ export class EntrySearch {
     if (addresses) {
       return {
         values: addresses.map(escapeControlCharacters),
-        type: 'text[]',
         table: 'audit_personal',
         condition: 'e.client_address = k.key',
       };
@@ -125,9 +124,8 @@ export class EntrySearch {
     if (!facets || isLedByColumn(query)) return undefined;
     return {
       values: facets,
-      type: 'bigint[]',
       table: 'audit_entry',
-      condition: 'audit_facet(e.leaf) = k.key',
+      condition: `${facetIn('e')} = k.key`,
     };
   }
 
@@ -194,7 +192,7 @@ export class EntrySearch {
     keys: Keys,
   ): Promise<{ readonly key: string; readonly head?: number }[]> {
     if (keys.values.length <= KEYS_PER_STATEMENT) return keys.values.map((key) => ({ key }));
-    const values = `${range.bind(keys.values)}::${keys.type}`;
+    const values = `${range.bind(keys.values)}::text[]`;
     const sql = headOfEachKey(range, { ...keys, keys: values });
     const rows = await this.#queryWithout<{ key: string; head: string }>(
       UNORDERED,
@@ -218,7 +216,7 @@ export class EntrySearch {
     const ofOne = isPersonal
       ? byPersonalValue(all, keys.condition)
       : inOrder({ ...all, conditions: [keys.condition, ...conditions] });
-    const values = `${parts.bind(keys.values)}::${keys.type}`;
+    const values = `${parts.bind(keys.values)}::text[]`;
     return this.#queryWithout(UNORDERED, ofEachKey(parts, values, ofOne), parts.parameters);
   }
 

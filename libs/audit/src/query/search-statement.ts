@@ -1,5 +1,6 @@
 // The SQL of a search: conditions and ranges from a query. Runs nothing.
 import { escapeControlCharacters } from '../entry/sanitize.js';
+import { searchId } from '../entry/search-columns.js';
 import { type EntryFilter, type EntryQuery, listOf } from './entry-filter.js';
 
 /** The range of indexes and times that a search reads. Every database index ends in the entry's index. */
@@ -42,12 +43,11 @@ const COLUMN_OF_FILTER = {
   fingerprint: 'e.token_fingerprint',
 } as const satisfies { [K in keyof EntryFilter]?: string };
 
-/** What precedes a value in `audit_entry_ids`. */
-const KIND_OF_ID = {
-  requestId: 'request',
-  traceId: 'trace',
-  tokenId: 'token',
-} as const satisfies { [K in keyof EntryFilter]?: string };
+const ID_FILTERS = ['requestId', 'traceId', 'tokenId'] as const satisfies (keyof EntryFilter)[];
+
+/** The expressions that are indexed. @param e alias of `audit_entry` */
+export const facetIn = (e: string): string => `coalesce(${e}.facet, audit_facet(${e}.leaf))`;
+const IDS = `(string_to_array(coalesce(e.search_ids, audit_search_ids(e.leaf)), ' ')::bigint[])`;
 
 /** @param facets the combinations that the query allows, when they are to be a condition */
 export function partsOf(
@@ -66,7 +66,7 @@ export function partsOf(
     `e.entry_index < ${bind(end)}`,
   ].filter((condition) => condition !== undefined);
   const conditions = conditionsOf(query, branch, bind);
-  if (facets) conditions.push(`audit_facet(e.leaf) = ANY(${bind(facets)}::bigint[])`);
+  if (facets) conditions.push(`${facetIn('e')} = ANY(${bind(facets)}::text[])`);
   const limit = query.limit + 1; // one more shows whether there is a next page
   const direction = query.order === 'ascending' ? 'ASC' : 'DESC';
   return { conditions, range, direction, limit, parameters, bind };
@@ -170,7 +170,7 @@ function conditionsOf(
     conditions.push(`(e.actor_subject = ANY(${subjects}::text[])) IS NOT TRUE`);
   }
   const ids = idsOf(query);
-  if (ids.length > 0) conditions.push(`audit_entry_ids(e.leaf) @> ${bind(ids)}::text[]`);
+  if (ids.length > 0) conditions.push(`${IDS} @> ${bind(ids)}::bigint[]`);
   if (query.reasonText !== undefined) {
     const words = bind(escapeControlCharacters(query.reasonText));
     conditions.push(
@@ -181,11 +181,11 @@ function conditionsOf(
   return conditions;
 }
 
-/** The members of `audit_entry_ids` that an entry must have. */
+/** The members of `search_ids` that an entry must have. */
 export function idsOf(query: EntryFilter): string[] {
-  return Object.entries(KIND_OF_ID).flatMap(([name, kind]) => {
-    const value = query[name as keyof typeof KIND_OF_ID]; // the keys of the object above
-    return value === undefined ? [] : [`${kind} ${escapeControlCharacters(value)}`];
+  return ID_FILTERS.flatMap((name) => {
+    const value = query[name];
+    return value === undefined ? [] : [searchId(name, escapeControlCharacters(value))];
   });
 }
 

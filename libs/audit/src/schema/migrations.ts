@@ -39,7 +39,7 @@ export const auditFunctionGrants: readonly string[] = [
   'audit_lock_head_at(bigint, bytea)',
   'audit_require_head(bigint, bytea)',
   'audit_expect(bigint, bigint)',
-  // The indexes of searches call them for each entry.
+  // The indexes of searches call them for rows of older releases.
   'audit_facet(bytea)',
-  'audit_entry_ids(bytea)',
+  'audit_search_ids(bytea)',
 ];
