@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
 });
 
 /**
- * `npm start`: PostgreSQL, the emulator, the api and the sample page on loopback, until Ctrl-C.
+ * `npm start`: PostgreSQL, the emulator, the api and the sample page, on loopback by default, until Ctrl-C.
  *
  * `--watch` compiles after every change and restarts the api. `--inspect` opens the api's debugger
  * port, 9229.
@@ -40,6 +40,8 @@ async function start(): Promise<void> {
   }
   const folder = new LocalFolder();
   const port = Number(process.env.PORT ?? 3000);
+  /** Where the sample page and the sign-in for browsers listen. In a container, loopback is not reached. */
+  const browserHost = process.env.LOCAL_BROWSER_HOST;
 
   const closers: (() => Promise<void>)[] = [];
   const state = { isStopping: false };
@@ -87,7 +89,10 @@ async function start(): Promise<void> {
     const database = await startLocalDatabase(folder, process.env.DATABASE_URL, ports.postgres);
     closers.push(async () => database.stop());
     console.log('Starting the emulator of Entra ID, ACS and Key Vault …');
-    const emulator = await startEmulator({ directory: folder.emulator, persist: true, ports });
+    const emulator = await startEmulator({
+      ...{ directory: folder.emulator, persist: true, ports },
+      ...(browserHost !== undefined && { entraHttpHost: browserHost, allowRemote: true }),
+    });
     closers.push(async () => emulator.stop());
     if (options.watch) closers.push(startCompiler().stop);
     console.log('Starting the api …');
@@ -111,7 +116,9 @@ async function start(): Promise<void> {
       if (!state.isStopping) console.error(`The api ended unexpectedly, with exit code ${code}.`);
       await stop(1);
     });
-    const sample = await startSamplePage({ port: ports.sample, apiUrl: api.url, emulator });
+    const sample = await startSamplePage({
+      ...{ port: ports.sample, host: browserHost, apiUrl: api.url, emulator },
+    });
     closers.push(async () => sample.stop());
     const environment = {
       apiUrl: api.url,
