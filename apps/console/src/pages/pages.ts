@@ -15,6 +15,13 @@ export interface PageDefinition {
 
 export const PAGES: readonly PageDefinition[] = [
   {
+    path: 'overview',
+    title: 'Overview',
+    key: 'o',
+    component: lazy(async () => import('./overview/overview-page.js')),
+    isFor: ({ audit }) => audit === 'all',
+  },
+  {
     path: 'search',
     title: 'Search',
     key: 's',
@@ -27,6 +34,13 @@ export const PAGES: readonly PageDefinition[] = [
     key: 't',
     component: lazy(async () => import('./trace/trace-page.js')),
     isFor: ({ audit }) => audit === 'all',
+  },
+  {
+    path: 'identities',
+    title: 'Identities',
+    key: 'i',
+    component: lazy(async () => import('./identities/identities-page.js')),
+    isFor: () => true,
   },
   {
     path: 'about',
