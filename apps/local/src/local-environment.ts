@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import {
   type ApiProcessOptions,
@@ -72,13 +73,19 @@ async function start(): Promise<void> {
     await folder.writePorts(ports);
     console.log('Starting PostgreSQL …');
     // After the checks above, which answer at once: they load most of the code.
-    const [{ startLocalDatabase }, { startEmulator }, { apiEnvironment }, { startSamplePage }] =
-      await Promise.all([
-        import('./postgres/local-database.js'),
-        import('../../emulator/src/index.js'),
-        import('./api-environment.js'),
-        import('./sample-page.js'),
-      ]);
+    const [
+      { startLocalDatabase },
+      { startEmulator },
+      { apiEnvironment },
+      { consoleProviders },
+      { startSamplePage },
+    ] = await Promise.all([
+      import('./postgres/local-database.js'),
+      import('../../emulator/src/index.js'),
+      import('./api-environment.js'),
+      import('./console-providers.js'),
+      import('./sample-page.js'),
+    ]);
     const database = await startLocalDatabase(folder, process.env.DATABASE_URL, ports.postgres);
     closers.push(async () => database.stop());
     console.log('Starting the emulator of Entra ID, ACS and Key Vault …');
@@ -90,10 +97,13 @@ async function start(): Promise<void> {
     if (options.watch) closers.push(startCompiler().stop);
     console.log('Starting the api …');
     const sampleUrl = `http://localhost:${ports.sample}`;
+    await writeFile(folder.consoleProviders, consoleProviders(emulator, emulator.entraHttpUrl));
     const api = await startApi(
       {
         ...shellEnvironment(),
         ...apiEnvironment(emulator, database.serviceUrl),
+        CONSOLE_ENABLED: 'true',
+        CONSOLE_PROVIDERS_FILE: folder.consoleProviders,
         PORT: String(port),
         ALLOWED_ORIGINS: [process.env.ALLOWED_ORIGINS ?? '', sampleUrl].filter(Boolean).join(),
         LOCAL_SUPERVISOR_PROCESS_ID: String(process.pid),
@@ -113,6 +123,7 @@ async function start(): Promise<void> {
     const environment = {
       apiUrl: api.url,
       sampleUrl,
+      consoleUrl: `${api.url}/console/`,
       emulator: {
         entra: emulator.entraUrl,
         entraHttp: emulator.entraHttpUrl,

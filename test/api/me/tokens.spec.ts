@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { MintRequest } from '../../../apps/emulator/src/index.js';
+import { type MintRequest, SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
 import { issue, newPerson, requestToken } from '../../support/tokens-api.js';
@@ -83,7 +83,7 @@ describe('POST /v1/me/tokens', () => {
   });
 
   it.each([
-    ['an unknown field', { colour: 'red' }, ['']],
+    ['an unknown field', { colour: 'red' }, ['/colour']],
     ['an unknown scope', { scopes: ['video'] }, ['/scopes/0']],
     ['no scopes', { scopes: [] }, ['/scopes']],
     ['a lifetime below ACS’s minimum', { expiresInMinutes: 59 }, ['/expiresInMinutes']],
@@ -94,7 +94,7 @@ describe('POST /v1/me/tokens', () => {
     [
       'several faults at once',
       { scopes: ['video', 'chat', 7], expiresInMinutes: 1, colour: 'red' },
-      ['', '/expiresInMinutes', '/scopes/0', '/scopes/2'],
+      ['/colour', '/expiresInMinutes', '/scopes/0', '/scopes/2'],
     ],
   ])('400: lists every fault of %s', async (_what, body, pointers) => {
     const answer = await requestToken(service(), 'alice', body);
@@ -207,6 +207,37 @@ describe('POST /v1/me/tokens', () => {
     });
     expect(headers['x-request-id']).toBe(requestId);
     expect((await service().auditEntries())[body.auditEntry.index]?.request?.id).toBe(requestId);
+  });
+});
+
+describe('GET /v1/me', () => {
+  const get = async (token?: string) =>
+    call(service().url, 'get', '/v1/me', token === undefined ? {} : { token });
+
+  it.each([
+    ['grace', { audit: 'all', isHomeTenant: true, permissions: ['AuditLog.Read.All'] }],
+    ['ivan', { audit: 'tenant', isHomeTenant: false, permissions: ['AuditLog.Read.All'] }],
+    ['alice', { audit: 'none', isHomeTenant: true, permissions: ['CommunicationToken.Issue'] }],
+    ['mallory', { audit: 'none', isHomeTenant: true, permissions: [] }],
+  ] as const)('200: shows %s what she or he may do', async (who, expected) => {
+    const { status, body } = await get(await service().token(who));
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      ...expected,
+      displayName: expect.any(String),
+      tenant: expect.any(String),
+      subject: SAMPLE_PEOPLE[who].objectId,
+    });
+  });
+
+  it('401: refuses a call without a token', async () => {
+    expect((await get()).status).toBe(401);
+  });
+
+  it('leaves no entry', async () => {
+    const before = await service().newestEntry();
+    await get(await service().token('grace'));
+    expect(await service().newestEntry()).toEqual(before);
   });
 });
 
