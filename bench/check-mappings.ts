@@ -1,0 +1,130 @@
+/**
+ * Time and memory of `acs-identity audit check-mappings` on many mappings.
+ *
+ *   npm run bench:check-mappings -- [--mappings 1000000] [--tokens 1]
+ *
+ * Each mapping has the entry of an import, and one for each of its tokens.
+ */
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { parseArgs } from 'node:util';
+import type { MappingCheckReport } from '#libs/identity-mapping';
+import { RecordedMappings } from '#libs/identity-mapping/testing';
+import type { AuditEvent } from '#libs/audit';
+import { openTestLog, type TestLog } from '#libs/audit/testing';
+import { canonicalName } from '#libs/platform';
+import {
+  auditTargetOf,
+  type Mapping,
+  newMapping,
+} from '../libs/identity-mapping/src/model/mapping.js';
+import { cloneDatabase, type TestDatabase } from '#libs/platform/testing';
+import { compileCache, repositoryRoot } from '../test/support/root.js';
+import { startTestCluster } from '../test/support/test-cluster.js';
+import { today } from './figures.js';
+
+const { values } = parseArgs({
+  options: {
+    mappings: { type: 'string', default: '1000000' },
+    tokens: { type: 'string', default: '1' },
+  },
+});
+const [mappings, tokens] = [Number(values.mappings), Number(values.tokens)];
+const PER_COMMIT = 2_000;
+
+/** Mappings as an import links them, each with an entry of its own, and then their tokens. */
+async function fill(log: TestLog): Promise<void> {
+  const recorded = new RecordedMappings(log);
+  let stored: Promise<unknown> = Promise.resolve();
+  for (let done = 0; done < mappings; done += PER_COMMIT) {
+    const count = Math.min(PER_COMMIT, mappings - done);
+    const added = Array.from({ length: count }, () => newLink(recorded, log));
+    const events = added.map((mapping) => ({
+      ...{ ...recorded.context, action: 'identity.link', outcome: 'success' as const },
+      ...{ target: auditTargetOf(mapping), details: { via: 'import', status: 'active' } },
+    }));
+    // One batch is prepared while the previous one is stored.
+    await stored;
+    stored = log.trail.recordAll(events as AuditEvent[], recorded.map.add(added));
+    for (let nth = 0; nth < tokens; nth += 1) {
+      await stored;
+      const issued = events.map((event) => ({
+        ...{ ...event, action: 'token.issue', details: {} },
+      }));
+      stored = log.trail.recordAll(issued as AuditEvent[]);
+    }
+    if ((done / PER_COMMIT) % 25 === 0) console.log(`${done} mappings`);
+  }
+  await stored;
+}
+
+function newLink(recorded: RecordedMappings, { clock }: TestLog): Mapping {
+  const { tenant } = recorded;
+  const communicationUserId = recorded.foreignId();
+  return newMapping(
+    {
+      ...{ tenant, subject: canonicalName(randomUUID()), kind: 'user', resource: 'default' },
+      ...{ status: 'active', communicationUserId },
+    },
+    clock.now(),
+  );
+}
+
+interface Run {
+  readonly report: MappingCheckReport;
+  readonly seconds: number;
+  readonly peakMb: number;
+}
+
+/** Runs the command as an auditor does. */
+async function check({ serviceUrl }: TestDatabase, key: string): Promise<Run> {
+  const args = ['--read-only', '--json', '--database-url', serviceUrl, '--public-key', key];
+  const startedAt = performance.now();
+  const child = spawn(
+    process.execPath,
+    [`${repositoryRoot}dist/bin/acs-identity.js`, 'audit', 'check-mappings', ...args],
+    { env: { PATH: process.env.PATH, ...compileCache }, stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  let peakKb = 0;
+  const timer = setInterval(() => {
+    void readFile(`/proc/${child.pid}/status`, 'utf8').then(
+      (status) => (peakKb = Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? peakKb)),
+      () => undefined,
+    );
+  }, 200);
+  const output = await text(child.stdout);
+  clearInterval(timer);
+  return {
+    report: JSON.parse(output) as MappingCheckReport,
+    seconds: (performance.now() - startedAt) / 1000,
+    peakMb: Math.round(peakKb / 1024),
+  };
+}
+
+const cluster = await startTestCluster();
+try {
+  const database = await cloneDatabase(cluster);
+  const log = await openTestLog(database.serviceUrl, { timeoutMs: 60_000 });
+  await fill(log);
+  const [key] = (await log.signers.current()).map(({ verifier }) => verifier.toString());
+  await log.close();
+  await cluster.execute('VACUUM ANALYZE', database.name);
+  const { report, seconds, peakMb } = await check(database, key ?? '');
+  const { rows, agreeing, differenceCount, log: verified } = report;
+  const lines = [
+    '# Checking the mappings against the log',
+    '',
+    `\`npm run bench:check-mappings\` on ${today()}: \`acs-identity audit check-mappings --read-only\`, one process beside PostgreSQL on the same machine. The log is verified in the same run.`,
+    '',
+    '| Mappings | Entries of the log | Time | Peak memory of the command | Agreeing | Differences |',
+    '|---|---|---|---|---|---|',
+    `| ${rows.toLocaleString('en')} | ${verified.size.toLocaleString('en')} | ${seconds.toFixed(0)} s | ${peakMb} MB | ${agreeing.toLocaleString('en')} | ${differenceCount} |`,
+  ];
+  await writeFile(`${repositoryRoot}bench/results/check-mappings.md`, `${lines.join('\n')}\n`);
+  console.log(lines.join('\n'));
+  if (agreeing !== mappings || differenceCount > 0) process.exitCode = 1;
+} finally {
+  await cluster.remove();
+}
