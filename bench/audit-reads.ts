@@ -90,8 +90,7 @@ async function assertProofs(log: TestLog, size: number): Promise<void> {
 }
 
 function readsOf(log: TestLog, size: number): Map<string, Read> {
-  const rows = new EntryRepository(log.get(ReadingDatabase));
-  const search = new EntrySearch(log.get(ReadingDatabase), rows);
+  const search = log.get(EntrySearch);
   const statistics = new EntryStatistics(log.get(ReadingDatabase));
   const reader = log.reader;
   const now = log.clock.now();

@@ -102,6 +102,8 @@ const UNRECORDED: Readonly<Record<string, string>> = {
   'audit verify': 'shows sizes, roots and indexes; its role can read only',
   'audit checkpoint': 'shows size and root',
   'audit keys': 'shows public keys',
+  'audit sinks status': 'shows indexes and times',
+  'audit sinks test': 'sends a record of its own, nothing of the log',
 };
 
 function leaves(command: Command, parents: readonly string[] = []): string[] {

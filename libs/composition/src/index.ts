@@ -7,6 +7,7 @@ export {
   type Sample,
   SAMPLES,
 } from './compatibility-settings.js';
+export { type ConsoleProvider, type ConsoleSettings, consoleSettings } from './console-settings.js';
 export { httpSettings, type HttpSettings } from './http-settings.js';
 export { serviceFunctionGrants, serviceGrants, serviceMigrations } from './schema.js';
 export {
@@ -16,6 +17,7 @@ export {
   ServiceModule,
   type ServicePart,
   settingsFor,
+  sinksPart,
 } from './service.module.js';
 export {
   checkService,

@@ -1,4 +1,5 @@
 import { auditFunctionGrants, auditGrants, auditMigrations } from '#libs/audit';
+import { auditDeliveryGrants, auditDeliveryMigrations } from '#libs/audit-delivery';
 import { authenticationGrants, authenticationMigrations } from '#libs/authentication';
 import { identityMappingGrants, identityMappingMigrations } from '#libs/identity-mapping';
 import type { TableGrant } from '#libs/platform';
@@ -12,6 +13,7 @@ export const serviceMigrations = [
   ...tokenIssuanceMigrations,
   ...requestBudgetMigrations,
   ...authenticationMigrations,
+  ...auditDeliveryMigrations,
 ];
 
 /** All that the role may do with tables that the service works as. Includes reading each of them. */
@@ -22,6 +24,7 @@ export const serviceGrants: readonly TableGrant[] = [
   ...tokenIssuanceGrants,
   ...requestBudgetGrants,
   ...authenticationGrants,
+  ...auditDeliveryGrants,
 ];
 
 /** The functions that the same role may execute. */

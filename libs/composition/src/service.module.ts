@@ -1,5 +1,6 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { AuditModule, auditSettings, AuditTrail, TokenFingerprints } from '#libs/audit';
+import { AuditDeliveryModule, auditDeliverySettings, AuditSinksModule } from '#libs/audit-delivery';
 import {
   CommunicationIdentityGateway,
   communicationServicesSettings,
@@ -64,6 +65,13 @@ export const auditPart: ServicePart = {
   ports: auditPorts,
 };
 
+/** The sinks of the audit log and their state. */
+export const sinksPart: ServicePart = {
+  modules: [AuditSinksModule],
+  settings: [...auditPart.settings, auditDeliverySettings],
+  ports: auditPorts,
+};
+
 /** Administering identities. */
 export const identitiesPart: ServicePart = {
   modules: [AuditModule, IdentityMappingModule],
@@ -105,6 +113,7 @@ export class ServiceModule {
         ...imports,
         DatabaseModule,
         AuditModule,
+        AuditDeliveryModule,
         IdentityMappingModule,
         TokenIssuanceModule,
       ],

@@ -1,4 +1,5 @@
 import { auditSettings } from '#libs/audit';
+import { auditDeliverySettings } from '#libs/audit-delivery';
 import { authenticationSettings } from '#libs/authentication';
 import { communicationServicesSettings } from '#libs/communication-services';
 import { identityMappingSettings } from '#libs/identity-mapping';
@@ -17,6 +18,8 @@ import {
 import { tokenIssuanceSettings } from '#libs/token-issuance';
 import { auditLogSettings } from './audit-log-settings.js';
 import { compatibilitySettings } from './compatibility-settings.js';
+import { consoleRule } from './console-rule.js';
+import { consoleSettings } from './console-settings.js';
 import { httpSettings } from './http-settings.js';
 import { cloudRule } from './cloud-rule.js';
 import { leaseRule } from './lease-rule.js';
@@ -47,6 +50,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
   return [
     httpSettings,
     compatibilitySettings,
+    consoleSettings,
     platformSettings,
     databaseSettings,
     authenticationSettings,
@@ -56,8 +60,10 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     tokenIssuanceSettings,
     auditSettings,
     auditLogSettings,
+    auditDeliverySettings,
     leaseRule,
     cloudRule,
+    consoleRule,
   ];
 }
 

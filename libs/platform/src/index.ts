@@ -14,6 +14,7 @@ export {
   type Variable,
 } from './config/settings.js';
 export { SettingsModule } from './config/settings.module.js';
+export { InvalidYamlFile, readYamlFile } from './config/yaml-file.js';
 export { azureCloudOf, azureCloudOfHost } from './config/azure-clouds.js';
 export type { CallContext, CallPriority, RequestContext } from './context/call-context.js';
 export {

@@ -1,6 +1,7 @@
 export { AzureCredential, SdkAzureCredential } from './azure-credential/azure-credential.js';
 export { AzureCredentialModule } from './azure-credential/azure-credential.module.js';
 export { AzureFault } from './azure-credential/azure-fault.js';
+export { AzureHttpClient, OWN_PROXY_RULES } from './azure-http/azure-http-client.js';
 export {
   azureCredentialSettings,
   type AzureCredentialSettings,

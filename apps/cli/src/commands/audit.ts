@@ -7,6 +7,7 @@ import type { ExportFormat, ExportOptions } from '../actions/audit/export.js';
 import type { RetainOptions } from '../actions/audit/retain.js';
 import type { TraceOptions } from '../actions/audit/trace.js';
 import type { VerifyOptions } from '../actions/audit/verify.js';
+import { sinksCommand } from './audit-sinks.js';
 import { databaseOption, operatorOption, wholeNumber, yesOption } from './options.js';
 
 interface DatabaseOptions {
@@ -34,7 +35,8 @@ export function auditCommand(composition: CompositionOptions): Command {
     .addCommand(exportCommand(composition))
     .addCommand(traceCommand(composition))
     .addCommand(eraseCommand(composition))
-    .addCommand(retainCommand(composition));
+    .addCommand(retainCommand(composition))
+    .addCommand(sinksCommand(composition));
 }
 
 function verifyCommand(): Command {

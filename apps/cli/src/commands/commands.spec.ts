@@ -14,6 +14,6 @@ describe('the definitions of the commands', () => {
         loaded.add(source ?? '');
       }
     }
-    expect(loaded).toEqual(new Set(['commander', 'node:os', './options.js']));
+    expect(loaded).toEqual(new Set(['commander', 'node:os', './options.js', './audit-sinks.js']));
   });
 });

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, fetch, Pool } from 'undici';
 import { ProxyFailure } from './proxy-failure.js';
@@ -15,6 +18,8 @@ export interface DispatcherOptions {
 const MAX_RESPONSE_BYTES = 1 << 20;
 /** A proxy that gives no tunnel is named as the reason, before the deadline of the call ends it. */
 const TUNNEL_SHARE = 0.8;
+/** For a tunnel of another protocol; the signal of its caller may end it earlier. */
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** How HTTP requests leave the process: directly or through the proxy. Every client uses its dispatchers. */
 export class OutboundHttp implements OnApplicationShutdown {
@@ -63,9 +68,59 @@ export class OutboundHttp implements OnApplicationShutdown {
     return async (input, init) => fetch(input, { ...init, dispatcher });
   }
 
+  /**
+   * A connection for another protocol than HTTP, with the same rules: through a tunnel of the proxy, or
+   * directly. The caller closes it.
+   *
+   * @throws ProxyFailure
+   * @throws the network's error, or the signal's reason
+   */
+  async connect(host: string, port: number, signal: AbortSignal): Promise<Duplex> {
+    const { proxy, noProxy } = this.settings;
+    if (proxy !== undefined && !noProxy.some((entry) => isReachedBy(entry, host, port))) {
+      const url = new URL(proxy);
+      const { username, password } = url;
+      const pair = [username, password].map(decodeURIComponent).join(':');
+      const authorization = `Basic ${Buffer.from(pair).toString('base64')}`;
+      const pool = clientOf(new URL(url.origin), { connections: 1 }, CONNECT_TIMEOUT_MS);
+      this.#dispatchers.push(pool);
+      const path = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+      const headers = username === '' ? {} : { 'proxy-authorization': authorization };
+      const { socket } = await pool.connect({ origin: url.origin, path, headers, signal });
+      socket.once('close', () => {
+        this.#dispatchers.splice(this.#dispatchers.indexOf(pool), 1);
+        void pool.destroy();
+      });
+      return socket;
+    }
+    const socket = connectTcp({ host, port });
+    try {
+      await once(socket, 'connect', { signal });
+      return socket;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+  }
+
   async onApplicationShutdown(): Promise<void> {
     await Promise.all(this.#dispatchers.map(async (one) => one.destroy()));
   }
+}
+
+/** Whether an entry of `NO_PROXY` names the host, as undici reads it for requests. */
+function isReachedBy(entry: string, host: string, port: number): boolean {
+  const [, bracketed, name = '', ownPort] =
+    /^(?:\[(.+)\]|([^:]*|.*:.*:.*?))(?::(\d+))?$/.exec(entry) ?? [];
+  if (ownPort !== undefined && Number(ownPort) !== port) return false;
+  const [own, target] = [bracketed ?? name, host].map((one) =>
+    one.toLowerCase().replace(/\.$/, ''),
+  );
+  if (own === undefined || target === undefined) return false;
+  const parent = own.replace(/^\*?\./, '');
+  return (
+    own === '*' || (!own.startsWith('*.') && target === parent) || target.endsWith(`.${parent}`)
+  );
 }
 
 /** The form of `connect` that `ProxyAgent` calls. */

@@ -5,7 +5,7 @@ import {
 } from '@azure/core-rest-pipeline';
 import type { Dispatcher } from 'undici';
 
-/** Sends a request of an Azure SDK over a dispatcher. Its body has to be text. */
+/** Sends a request of an Azure SDK over a dispatcher. Its body has to be text or bytes. */
 export async function sendAzureRequest(
   dispatcher: Dispatcher,
   request: PipelineRequest,
@@ -18,7 +18,7 @@ export async function sendAzureRequest(
     method: request.method,
     // undici does not decompress, as the SDK's own client does, which asks for it.
     headers: { ...request.headers.toJSON(), 'accept-encoding': 'identity' },
-    body: textOf(request.body),
+    body: bodyOf(request.body),
     signal,
   });
   const bodyAsText = await response.body.text();
@@ -29,8 +29,8 @@ export async function sendAzureRequest(
   return { request, status: response.statusCode, headers, bodyAsText };
 }
 
-function textOf(body: PipelineRequest['body']): string | null {
+function bodyOf(body: PipelineRequest['body']): string | Uint8Array | null {
   if (body === undefined || body === null) return null;
-  if (typeof body === 'string') return body;
-  throw new TypeError('the body of a request must be text');
+  if (typeof body === 'string' || body instanceof Uint8Array) return body;
+  throw new TypeError('the body of a request must be text or bytes');
 }

@@ -1,0 +1,64 @@
+import { SinkOverview, type SinkStatus } from '#libs/audit-delivery';
+import { type CompositionOptions, sinksPart } from '#libs/composition';
+import { withPart } from '../service-part.js';
+
+export interface SinkTestOptions {
+  readonly databaseUrl: string;
+}
+
+export interface SinkStatusOptions extends SinkTestOptions {
+  readonly json?: true;
+}
+
+/** Prints the state of each sink. */
+export async function printSinks(
+  { databaseUrl, json }: SinkStatusOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const statuses = await withPart(sinksPart, databaseUrl, composition, async (service) =>
+    service.get(SinkOverview).statuses(),
+  );
+  if (json) console.log(JSON.stringify(statuses));
+  else printTable(statuses);
+  if (statuses.some(({ state }) => state?.failure !== undefined)) process.exitCode = 1;
+}
+
+/** Sends a record to a sink and prints its id. */
+export async function testSink(
+  name: string,
+  { databaseUrl }: SinkTestOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const id = await withPart(sinksPart, databaseUrl, composition, async (service) =>
+    service.get(SinkOverview).test(name),
+  );
+  console.log(`The receiver confirmed record ${id} of the action x-sink.test.`);
+}
+
+function printTable(statuses: readonly SinkStatus[]): void {
+  if (statuses.length === 0) {
+    console.log('No sink is configured: AUDIT_SINKS_FILE is not set.');
+    return;
+  }
+  for (const { name, type, state, lagEntries, lagSeconds } of statuses) {
+    const lag =
+      lagEntries === 0 ? 'nothing to deliver' : `${lagEntries} behind, ${Math.round(lagSeconds)} s`;
+    console.log(
+      `${name} (${type}): ${standingOf(state)}; ${lag}; next index ${state?.nextIndex ?? 0}`,
+    );
+    if (state?.failure === undefined) continue;
+    const { failure, failureDetail = '', failingSince, retryAt } = state;
+    console.log(`  ${failure} since ${timeOf(failingSince)}: ${failureDetail}`);
+    console.log(`  next attempt ${timeOf(retryAt)}`);
+  }
+}
+
+function standingOf(state: SinkStatus['state']): string {
+  if (state === undefined) return 'not begun';
+  if (state.failure !== undefined) return 'FAILS';
+  return state.isLeased ? 'works' : 'no process delivers';
+}
+
+function timeOf(time: Date | undefined): string {
+  return time?.toISOString() ?? '–';
+}

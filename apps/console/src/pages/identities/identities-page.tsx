@@ -1,0 +1,128 @@
+import type { components } from '@acs-identity/client';
+import { Button, Input } from '@fluentui/react-components';
+import { useQuery } from '@tanstack/react-query';
+import { type ReactNode, useState } from 'react';
+import { useSignedIn } from '../../api/api-context.js';
+import { may } from '../../api/me.js';
+import { fragmentOf, go, useAddress } from '../../shell/address.js';
+import { FailureMessage } from '../../shell/failure-message.js';
+import { Waiting } from '../../shell/waiting.js';
+import { IdentityActs } from './identity-acts.js';
+
+export type Identity = components['schemas']['Identity'];
+
+const READ = 'CommunicationIdentity.Read.All';
+
+/** The identities of a person of the own tenant, and what an administrator does with them. */
+export default function IdentitiesPage(): ReactNode {
+  const { me, session } = useSignedIn();
+  if (may(me, READ)) return <Identities />;
+  return (
+    <section className="page" aria-label="Identities">
+      <h1>Identities</h1>
+      <p>This page needs the permission {READ}, which this sign-in did not request.</p>
+      <p>
+        <Button onClick={() => void session.signIn(session.provider.identityScopes)}>
+          Sign in for identities
+        </Button>
+      </p>
+    </section>
+  );
+}
+
+function Identities(): ReactNode {
+  const { api } = useSignedIn();
+  const { parameters } = useAddress();
+  const wanted = parameters.get('person');
+  const [typed, setTyped] = useState(wanted ?? '');
+  const isAcs = wanted?.startsWith('8:acs:') === true;
+  const found = useQuery({
+    queryKey: ['identities', wanted],
+    enabled: wanted !== null,
+    queryFn: async ({ signal }): Promise<readonly Identity[]> => {
+      const query = isAcs ? { communicationUserId: wanted } : { subject: wanted ?? '' };
+      const page = await api.json<components['schemas']['IdentityPage']>('GET', '/v1/identities', {
+        query: { ...query, limit: 100 },
+        signal,
+      });
+      return page.items;
+    },
+  });
+  return (
+    <section className="page" aria-label="Identities">
+      <h1>Identities</h1>
+      <form
+        className="find"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const person = typed.trim();
+          if (person !== '') go({ page: 'identities', parameters: new URLSearchParams({ person }) });
+        }}
+      >
+        <Input
+          aria-label="Subject of a person, or ACS identity"
+          placeholder="subject (object id), or 8:acs:…"
+          value={typed}
+          onChange={(_event, { value }) => {
+            setTyped(value);
+          }}
+        />
+        <Button type="submit" appearance="primary">
+          Find
+        </Button>
+      </form>
+      {found.error && <FailureMessage error={found.error} onRetry={() => void found.refetch()} />}
+      {found.isFetching && <Waiting what="Looking up" />}
+      {found.data?.length === 0 && (
+        <p role="status">Your tenant has no identity of “{wanted}”. Deleted ones are not listed.</p>
+      )}
+      {found.data?.map((identity) => (
+        <article key={identity.id} className="identity">
+          <Facts identity={identity} />
+          <IdentityActs identity={identity} onDone={() => void found.refetch()} />
+        </article>
+      ))}
+    </section>
+  );
+}
+
+function Facts({ identity }: { readonly identity: Identity }): ReactNode {
+  const { displayName, subject, tenant, kind, status, isRevoking, resource, id } = identity;
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ['status', `${status}${isRevoking ? ', its tokens are being revoked' : ''}`],
+    ['kind', kind],
+    ['person', subject],
+    ['tenant', tenant],
+    ['identity', id],
+    ['ACS identity', identity.communicationUserId],
+    ['ACS resource', resource],
+    ['created', identity.createdAt],
+    ['changed', identity.updatedAt],
+  ];
+  return (
+    <>
+      <h2>{displayName ?? subject}</h2>
+      <dl className="parts">
+        {facts.map(
+          ([name, value]) =>
+            value !== undefined && (
+              <div key={name} className="part">
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+              </div>
+            ),
+        )}
+      </dl>
+      <p>
+        <a
+          href={fragmentOf({
+            page: 'search',
+            parameters: new URLSearchParams({ range: '7d', identityId: id }),
+          })}
+        >
+          Its entries in the log
+        </a>
+      </p>
+    </>
+  );
+}

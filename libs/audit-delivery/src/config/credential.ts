@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import { explain } from '#libs/platform';
+import type { SecretStore } from '#libs/secrets';
+import { SinkFailure } from '../delivery/sink.js';
+import type { CredentialReference } from './sink-options.js';
+
+/** Reads the credential when it is needed, so that a rotated one is used without a restart. */
+export class Credential {
+  constructor(
+    private readonly reference: CredentialReference,
+    private readonly secrets: SecretStore,
+    private readonly environment: Readonly<Record<string, string>>,
+  ) {}
+
+  /** @throws SinkFailure when it can't be read or is empty */
+  async value(): Promise<string> {
+    const { secret, file = '', environment } = this.reference;
+    try {
+      if (environment !== undefined) return nonEmpty(this.environment[environment]);
+      if (secret !== undefined) return (await this.secrets.read(secret)).value;
+      return nonEmpty((await readFile(file, 'utf8')).trim());
+    } catch (error) {
+      throw new SinkFailure('refused', `the credential can not be read: ${reasonOf(error)}`);
+    }
+  }
+
+  /** After a refusal: the next call of `value` gets the newest version of a secret. */
+  async renew(): Promise<void> {
+    const { secret } = this.reference;
+    if (secret !== undefined) await this.secrets.reread(secret).catch(() => undefined);
+  }
+}
+
+function nonEmpty(text: string | undefined): string {
+  if (text === undefined || text === '') throw new Error('it is empty');
+  return text;
+}
+
+/** Of a file the code only: its path is known from the configuration. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : explain(error);
+}

@@ -1,0 +1,360 @@
+import { randomUUID } from 'node:crypto';
+import { Registry } from 'prom-client';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { EntryFeed, type AuditEvent } from '#libs/audit';
+import {
+  alice,
+  denied,
+  issued,
+  openTestLog,
+  PersonalDataEraser,
+  type TestLog,
+} from '#libs/audit/testing';
+import { ReadingDatabase, SystemClock } from '#libs/platform';
+import { MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { SinkMetrics } from '../metrics.js';
+import type { ConfiguredSink } from '../sinks/configured-sink.js';
+import { MemorySink } from '../testing/memory-sink.js';
+import { SinkBatches } from './sink-batches.js';
+import { SinkCursors } from './sink-cursors.js';
+import { SinkFailure } from './sink.js';
+import { SinkWorker } from './sink-worker.js';
+
+const ENTRIES = 250;
+
+let database: TestDatabase;
+let log: TestLog;
+let cursors: SinkCursors;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  log = await openTestLog(database.serviceUrl);
+  cursors = new SinkCursors(log.get(ReadingDatabase));
+  await log.trail.recordAll(Array.from({ length: ENTRIES }, (_, nth) => issued(nth)));
+});
+afterAll(async () => {
+  await log.close();
+  await database.drop();
+});
+
+/** A clock whose monotonic time can jump, as that of a process that was stopped. */
+class JumpingClock extends SystemClock {
+  jumpMs = 0;
+
+  override monotonicNow(): number {
+    return super.monotonicNow() + this.jumpMs;
+  }
+}
+
+/** A replica that delivers to a sink. */
+function replica(sink: MemorySink, name: string, more: Partial<ConfiguredSink> = {}) {
+  const logger = new MemoryLogger();
+  const registry = new Registry();
+  const clock = new JumpingClock();
+  const dependencies = {
+    batches: new SinkBatches(log.get(EntryFeed)),
+    cursors,
+    metrics: new SinkMetrics(registry),
+    clock,
+    logger,
+  };
+  const configured: ConfiguredSink = {
+    ...{ name, type: 'memory', sink, start: 'beginning' },
+    ...{ sendsPersonalValues: true, timeoutMs: 30_000, ...more },
+  };
+  const worker = new SinkWorker(configured, randomUUID(), dependencies);
+  const run = async (signal = new AbortController().signal): Promise<void> => worker.run(signal);
+  return { run, logger, registry, clock };
+}
+
+const newName = (): string => `sink-${randomUUID()}`;
+
+async function record(...events: readonly AuditEvent[]): Promise<number> {
+  const receipts = await log.trail.recordAll(events);
+  return receipts[0]?.index ?? -1;
+}
+
+/** Ends the pause after a failure. */
+async function endPause(name: string): Promise<void> {
+  const sql = 'UPDATE audit_sink SET retry_at = now() WHERE name = $1';
+  await log.database.query(sql, [name]);
+}
+
+async function stateOf(name: string) {
+  return (await cursors.states()).find((state) => state.name === name);
+}
+
+const logged = ({ lines }: MemoryLogger): string[] => lines.map(({ message }) => message);
+
+function failOnce(sink: MemorySink, failure: SinkFailure): void {
+  sink.onSend = async () => {
+    sink.onSend = async () => Promise.resolve();
+    return Promise.reject(failure);
+  };
+}
+
+describe('SinkWorker', () => {
+  const aborts: AbortController[] = [];
+  afterEach(() => {
+    for (const abort of aborts.splice(0)) abort.abort();
+  });
+
+  it('delivers every entry of the log once and in order, in batches, and then what is added', async () => {
+    const sink = new MemorySink();
+    const { run, registry } = replica(sink, 'whole');
+    await run();
+    expect(sink.arrivals.slice(0, ENTRIES)).toEqual(Array.from({ length: ENTRIES }, (_, n) => n));
+    expect(sink.records).toHaveLength(sink.arrivals.length);
+    expect(Math.max(...sink.batches.map(({ length }) => length))).toBe(100);
+    const index = await record(denied());
+    await run();
+    expect(sink.arrivals.at(-1)).toBe(index);
+    const metrics = await registry.metrics();
+    expect(metrics).toContain('audit_sink_lag_entries{sink="whole"} 0');
+    expect(metrics).toContain(`audit_sink_delivered_entries_total{sink="whole"} ${index + 1}`);
+  });
+
+  it('begins at the end of the log if it is configured so', async () => {
+    const sink = new MemorySink();
+    const { run } = replica(sink, newName(), { start: 'now' });
+    await run();
+    expect(sink.records).toEqual([]);
+    const index = await record(denied());
+    await run();
+    expect(sink.arrivals).toEqual([index]);
+  });
+
+  it('delivers in one process at a time, and in another once the first gives its lease back', async () => {
+    const name = newName();
+    const [sink, other] = [new MemorySink({ maxEntries: 10 }), new MemorySink()];
+    const second = replica(other, name);
+    sink.onSend = async () => second.run();
+    await replica(sink, name).run();
+    await second.run();
+    expect(other.batches).toEqual([]);
+    await log.database.query('UPDATE audit_sink SET lease_expires_at = now() WHERE name = $1', [
+      name,
+    ]);
+    const index = await record(denied());
+    await second.run();
+    expect(other.arrivals).toEqual([index]);
+  });
+
+  it('sends nothing under a lease that may have ended while the process was stopped', async () => {
+    const name = newName();
+    const sink = new MemorySink({ maxEntries: 50 });
+    const { run, clock } = replica(sink, name);
+    sink.onSend = async () => {
+      clock.jumpMs += 60_000;
+      return Promise.resolve();
+    };
+    await run();
+    expect(sink.batches).toHaveLength(1);
+    sink.onSend = async () => Promise.resolve();
+    await run();
+    expect(sink.arrivals.slice(0, ENTRIES)).toEqual(Array.from({ length: ENTRIES }, (_, n) => n));
+  });
+
+  it('moves no cursor after the lease was lost, so that the other process repeats the batch', async () => {
+    const name = newName();
+    const [sink, other] = [new MemorySink({ maxEntries: 60 }), new MemorySink()];
+    sink.onSend = async () => {
+      await log.database.query('UPDATE audit_sink SET lease_holder = $2 WHERE name = $1', [
+        name,
+        randomUUID(),
+      ]);
+    };
+    await replica(sink, name).run();
+    expect(sink.batches).toHaveLength(1);
+    expect((await stateOf(name))?.nextIndex).toBe(0);
+    await log.database.query('UPDATE audit_sink SET lease_holder = NULL WHERE name = $1', [name]);
+    await replica(other, name).run();
+    expect(other.arrivals[0]).toBe(0);
+  });
+
+  it('pauses after a failure, in every replica, for as long as the receiver demands', async () => {
+    const name = newName();
+    const sink = new MemorySink();
+    const { run, logger } = replica(sink, name);
+    failOnce(sink, new SinkFailure('throttled', 'answered 429', { retryAfterMs: 90_000 }));
+    await run();
+    await run();
+    await cursors.release('00000000-0000-4000-8000-000000000000');
+    expect(sink.batches).toHaveLength(1);
+    const state = await stateOf(name);
+    expect(state).toMatchObject({
+      failure: 'throttled',
+      failureDetail: 'answered 429',
+      nextIndex: 0,
+    });
+    const pauseMs = Number(state?.retryAt) - Number(state?.failingSince);
+    expect(pauseMs).toBeGreaterThanOrEqual(90_000);
+    expect(logged(logger)).toEqual(['audit sink fails']);
+    await endPause(name);
+    await run();
+    expect((await stateOf(name))?.failure).toBeUndefined();
+    expect(logged(logger)).toEqual(['audit sink fails', 'audit sink works again']);
+  });
+
+  it('logs a change of state once, however often it fails', async () => {
+    const name = newName();
+    const sink = new MemorySink();
+    sink.onSend = async () => Promise.reject(new SinkFailure('unavailable', 'gave no answer'));
+    const { run, logger } = replica(sink, name);
+    for (let nth = 0; nth < 5; nth += 1) {
+      await run();
+      await endPause(name);
+    }
+    expect(sink.batches).toHaveLength(5);
+    sink.onSend = async () => Promise.reject(new SinkFailure('refused', 'answered 401'));
+    await run();
+    expect(logged(logger)).toEqual(['audit sink fails', 'audit sink fails']);
+  });
+
+  it('keeps what the receiver confirmed of a batch that failed', async () => {
+    const name = newName();
+    const sink = new MemorySink();
+    failOnce(sink, new SinkFailure('unavailable', 'answered 503', { confirmedCount: 40 }));
+    const { run } = replica(sink, name);
+    await run();
+    expect((await stateOf(name))?.nextIndex).toBe(40);
+    await endPause(name);
+    await run();
+    expect(sink.arrivals[0]).toBe(40);
+  });
+
+  it('delivers a rejected entry in its reduced form, and all others whole', async () => {
+    const sink = new MemorySink();
+    sink.onSend = async ({ records }) => {
+      const bad = records.find(({ index, text }) => index === 133 && !text.includes('"reduced"'));
+      if (bad) return Promise.reject(new SinkFailure('rejected', 'answered 400'));
+      return Promise.resolve();
+    };
+    const { run, logger, registry } = replica(sink, 'reducing');
+    await run();
+    expect(sink.arrivals.slice(0, ENTRIES)).toEqual(Array.from({ length: ENTRIES }, (_, n) => n));
+    const reduced = sink.records.filter(({ text }) => text.includes('"reduced":"rejected"'));
+    expect(reduced.map(({ index }) => index)).toEqual([133]);
+    expect(reduced[0]?.id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(logged(logger)).toEqual(['an audit entry was delivered in its reduced form']);
+    expect(await registry.metrics()).toContain(
+      'audit_sink_reduced_entries_total{sink="reducing"} 1',
+    );
+  });
+
+  it('stops instead of reducing everything when the receiver rejects every whole entry', async () => {
+    const name = newName();
+    const sink = new MemorySink({ maxEntries: 2 });
+    sink.onSend = async ({ records }) =>
+      records.every(({ text }) => text.includes('"reduced"'))
+        ? Promise.resolve()
+        : Promise.reject(new SinkFailure('rejected', 'answered 400'));
+    await replica(sink, name).run();
+    expect(sink.records).toHaveLength(10);
+    expect(await stateOf(name)).toMatchObject({ failure: 'rejected', nextIndex: 10 });
+  });
+
+  it('reduces a record that is longer than the receiver takes, with a mark', async () => {
+    const sink = new MemorySink({ maxRecordBytes: 2_048 });
+    const { run } = replica(sink, newName(), { start: 'now' });
+    await run();
+    const index = await record({ ...issued(1), details: { long: 'x'.repeat(5_000) } });
+    await run();
+    expect(sink.arrivals).toEqual([index]);
+    const [text = ''] = sink.records.map((one) => one.text);
+    expect(JSON.parse(text)).toMatchObject({
+      entry: { action: 'token.issue', details: { reduced: 'too-large' } },
+    });
+    expect(text.length).toBeLessThan(2_048);
+  });
+
+  it('holds no more than a batch in memory', async () => {
+    const sink = new MemorySink({ maxBatchBytes: 20_000 });
+    await replica(sink, newName()).run();
+    const sizes = sink.batches.map((records) =>
+      records.reduce((sum, { text }) => sum + text.length, 0),
+    );
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(20_000);
+    expect(sink.arrivals.slice(0, ENTRIES)).toEqual(Array.from({ length: ENTRIES }, (_, n) => n));
+  });
+
+  it('sends no personal value that was erased, also when it was part of a failed attempt', async () => {
+    const name = newName();
+    const sink = new MemorySink();
+    const { run } = replica(sink, name, { start: 'now' });
+    await run();
+    const index = await record(issued(7));
+    failOnce(sink, new SinkFailure('unavailable', 'gave no answer'));
+    await run();
+    expect(sink.batches[0]?.[0]?.text).toContain('203.0.113.7');
+    const eraser = new PersonalDataEraser(log.trail, log.get(ReadingDatabase));
+    const { receipt } = await eraser.erase({
+      tenant: alice.tenant,
+      subject: alice.subject,
+      actor: { kind: 'operator', name: 'operator' },
+    });
+    await endPause(name);
+    await run();
+    expect(sink.arrivals).toEqual([index, receipt.index]);
+    const [text = '', erasure = ''] = sink.records.map((one) => one.text);
+    expect(text).not.toMatch(/203\.0\.113|Alice|Mozilla/);
+    // What the receiver had before is erased there, by this entry.
+    expect(JSON.parse(erasure)).toMatchObject({
+      entry: { action: 'audit.erase', target: { tenant: alice.tenant, subject: alice.subject } },
+    });
+  });
+
+  it('sends no personal value at all if it is configured so', async () => {
+    const sink = new MemorySink();
+    const { run } = replica(sink, newName(), { start: 'now', sendsPersonalValues: false });
+    await run();
+    await record(issued(9));
+    await run();
+    expect(sink.records[0]?.text).toContain('"personal":{}');
+  });
+
+  it('delivers an entry whose stored bytes are damaged as such, and those around it', async () => {
+    const sink = new MemorySink();
+    const { run } = replica(sink, newName(), { start: 'now' });
+    await run();
+    const first = await record(issued(1), issued(2), issued(3));
+    const superuser = await openSuperuser();
+    await superuser.query(`UPDATE audit_entry SET leaf = '\\x00ff' WHERE entry_index = $1`, [
+      first + 1,
+    ]);
+    await superuser.close();
+    await run();
+    expect(sink.arrivals).toEqual([first, first + 1, first + 2]);
+    const actions = sink.records.map(({ action }) => action);
+    expect(actions).toEqual(['token.issue', 'x-audit.damaged', 'token.issue']);
+    expect(JSON.parse(sink.records[1]?.text ?? '')).toMatchObject({
+      index: first + 1,
+      entry: { details: { storedBytes: 'AP8=' } },
+    });
+  });
+
+  it('lets an attempt end when the process stops, and begins no other', async () => {
+    const name = newName();
+    const sink = new MemorySink({ maxEntries: 10 });
+    const stop = new AbortController();
+    sink.onSend = async () => {
+      stop.abort();
+      return Promise.resolve();
+    };
+    await replica(sink, name).run(stop.signal);
+    expect(sink.batches).toHaveLength(1);
+    expect((await stateOf(name))?.nextIndex).toBe(10);
+  });
+});
+
+/** Edits rows as nobody but a superuser can. */
+async function openSuperuser() {
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({ connectionString: database.superuserUrl });
+  await client.connect();
+  await client.query('SET session_replication_role = replica');
+  return {
+    query: async (sql: string, parameters: unknown[]) => client.query(sql, parameters),
+    close: async () => client.end(),
+  };
+}

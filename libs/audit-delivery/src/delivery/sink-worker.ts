@@ -1,0 +1,230 @@
+import { type Clock, explain, type Logger } from '#libs/platform';
+import type { SinkMetrics } from '../metrics.js';
+import type { ConfiguredSink } from '../sinks/configured-sink.js';
+import { retryPauseMs } from './retry-pause.js';
+import { SinkFailure, type SinkFailureKind } from './sink.js';
+import type { NextBatch, SinkBatches } from './sink-batches.js';
+import type { SinkCursor, SinkCursors } from './sink-cursors.js';
+
+export interface SinkWorkerDependencies {
+  readonly batches: SinkBatches;
+  readonly cursors: SinkCursors;
+  readonly metrics: SinkMetrics;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Of a lease beyond the longest attempt under it: for the statements around the attempt. */
+const LEASE_MARGIN_MS = 15_000;
+/** An attempt that is under way when the process stops may take this long to end. */
+const STOP_GRACE_MS = 3_000;
+/** When this number of records in a row is rejected, the fault is not in the records. */
+const MAX_REDUCED_IN_A_ROW = 10;
+
+/** Where a run is, as far as it knows. */
+interface Progress {
+  nextIndex: number;
+  failure: SinkFailureKind | undefined;
+  failureCount: number;
+  /** By the monotonic clock; the one of the database allows more. */
+  leaseEndsAt: number;
+}
+
+/**
+ * Delivers the log to one sink, while it has the lease of the sink's cursor.
+ *
+ * The cursor moves when the receiver has confirmed, never before: what is sent and not confirmed is sent
+ * again, here or by another replica. Each attempt reads its entries anew, so that it never sends a personal
+ * value that was erased before it began.
+ */
+export class SinkWorker {
+  /** Entries in a batch: halved when one is rejected, to find the record; doubled after a success. */
+  #maxEntries: number;
+  /** The next record is sent in its reduced form, because the whole one was rejected. */
+  #isReduced = false;
+  #reducedInARow = 0;
+  #hasCursor = false;
+  #isInRetiredRange = false;
+
+  /** @param holder identifies this process to the others */
+  constructor(
+    private readonly configured: ConfiguredSink,
+    private readonly holder: string,
+    private readonly dependencies: SinkWorkerDependencies,
+  ) {
+    this.#maxEntries = configured.sink.limits.maxEntries;
+  }
+
+  /**
+   * Delivers until nothing is left, an attempt fails or the signal aborts. Returns at once when another
+   * process has the lease, or the pause after a failure is not over.
+   *
+   * @throws DatabaseUnavailable, AuditUnavailable; nothing is lost
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { metrics } = this.dependencies;
+    const { name } = this.configured;
+    const acquiredAt = this.#now();
+    const cursor = await this.#acquire();
+    if (cursor === undefined) {
+      metrics.forget(name);
+      return;
+    }
+    const { nextIndex, failure, failureCount, retryInMs } = cursor;
+    metrics.failing.set({ sink: name }, failure === undefined ? 0 : 1);
+    if (retryInMs > 0) return;
+    const leaseEndsAt = acquiredAt + this.#leaseMs;
+    const progress: Progress = { nextIndex, failure, failureCount, leaseEndsAt };
+    while (!signal.aborted && (await this.#deliverNext(progress, signal)));
+  }
+
+  get #leaseMs(): number {
+    return this.configured.timeoutMs + LEASE_MARGIN_MS;
+  }
+
+  #now(): number {
+    return this.dependencies.clock.monotonicNow();
+  }
+
+  /** The lease. The cursor is created by the first replica that looks for it. */
+  async #acquire(): Promise<SinkCursor | undefined> {
+    const { cursors, batches } = this.dependencies;
+    const { name, start } = this.configured;
+    if (!this.#hasCursor) {
+      await cursors.create(name, start === 'now' ? await batches.logSize() : 0);
+      this.#hasCursor = true;
+    }
+    return cursors.acquire(name, this.holder, this.#leaseMs);
+  }
+
+  /** @returns whether to continue at once */
+  async #deliverNext(progress: Progress, signal: AbortSignal): Promise<boolean> {
+    const batch = await this.#read(progress.nextIndex);
+    this.#observe(batch, progress.nextIndex);
+    if (batch.nextIndex === progress.nextIndex) return false;
+    const attemptedAt = this.#now();
+    // A process that was stopped meanwhile may have lost the lease: the next run acquires it anew.
+    if (attemptedAt > progress.leaseEndsAt - this.configured.timeoutMs) return false;
+    const failure = await this.#attempt(batch, signal);
+    const confirmed = failure ? confirmedBefore(batch, failure) : batch.nextIndex;
+    if (confirmed !== undefined) {
+      const { cursors } = this.dependencies;
+      const { name } = this.configured;
+      if (!(await cursors.advance(name, this.holder, confirmed, this.#leaseMs))) return false;
+      this.#noteDelivered(batch, confirmed, progress);
+      progress.nextIndex = confirmed;
+      progress.failure = undefined;
+      progress.failureCount = 0;
+      progress.leaseEndsAt = attemptedAt + this.#leaseMs;
+    }
+    if (!failure) return true;
+    if (signal.aborted) return false;
+    if (failure.kind === 'rejected' && this.#canNarrow(batch)) return true;
+    await this.#noteFailure(failure, progress);
+    return false;
+  }
+
+  async #read(fromIndex: number): Promise<NextBatch> {
+    const { sink, sendsPersonalValues } = this.configured;
+    return this.dependencies.batches.read({
+      sink,
+      sendsPersonalValues,
+      fromIndex,
+      maxEntries: this.#maxEntries,
+      isReduced: this.#isReduced,
+    });
+  }
+
+  /** @returns why the batch is not confirmed as a whole */
+  async #attempt(batch: NextBatch, signal: AbortSignal): Promise<SinkFailure | undefined> {
+    if (batch.records.length === 0) return undefined;
+    const { sink, timeoutMs } = this.configured;
+    const stop = new AbortController();
+    const stopSoon = (): void => {
+      setTimeout(() => {
+        stop.abort();
+      }, STOP_GRACE_MS).unref();
+    };
+    signal.addEventListener('abort', stopSoon, { once: true });
+    try {
+      await sink.send(batch, AbortSignal.any([AbortSignal.timeout(timeoutMs), stop.signal]));
+      return undefined;
+    } catch (error) {
+      if (error instanceof SinkFailure) return error;
+      return new SinkFailure('unavailable', explain(error), { cause: error });
+    } finally {
+      signal.removeEventListener('abort', stopSoon);
+    }
+  }
+
+  /** After a rejection: whether a smaller batch, or the record in its reduced form, may be taken. */
+  #canNarrow({ records }: NextBatch): boolean {
+    if (this.#isReduced || this.#reducedInARow >= MAX_REDUCED_IN_A_ROW) {
+      this.#isReduced = false;
+      return false;
+    }
+    if (records.length > 1) this.#maxEntries = Math.ceil(records.length / 2);
+    else this.#isReduced = true;
+    return true;
+  }
+
+  #observe({ logSize, records }: NextBatch, nextIndex: number): void {
+    const { metrics, clock } = this.dependencies;
+    const { name: sink } = this.configured;
+    const [oldest] = records;
+    const lagMs = oldest ? clock.now() - Date.parse(oldest.recordedAt) : 0;
+    metrics.lagEntries.set({ sink }, Math.max(0, logSize - nextIndex));
+    metrics.lagSeconds.set({ sink }, Math.max(0, lagMs / 1_000));
+  }
+
+  #noteDelivered(batch: NextBatch, confirmed: number, { nextIndex, failure }: Progress): void {
+    const { metrics, logger } = this.dependencies;
+    const { name: sink, sink: port } = this.configured;
+    const delivered = batch.records.filter(({ index }) => index < confirmed).length;
+    metrics.delivered.inc({ sink }, delivered);
+    metrics.failing.set({ sink }, 0);
+    if (failure !== undefined)
+      logger.info({ sink, nextIndex: confirmed }, 'audit sink works again');
+    for (const { index, id } of batch.reduced.filter((record) => record.index < confirmed)) {
+      metrics.reduced.inc({ sink });
+      logger.warn({ sink, index, id }, 'an audit entry was delivered in its reduced form');
+    }
+    const { retiredCount } = batch;
+    if (retiredCount > 0) metrics.retired.inc({ sink }, retiredCount);
+    if (retiredCount > 0 && !this.#isInRetiredRange)
+      logger.warn(
+        { sink, fromIndex: nextIndex },
+        'audit entries were retired before their delivery',
+      );
+    this.#isInRetiredRange = retiredCount > 0;
+    this.#reducedInARow = this.#isReduced ? this.#reducedInARow + 1 : 0;
+    this.#isReduced = false;
+    if (confirmed === batch.nextIndex)
+      this.#maxEntries = Math.min(this.#maxEntries * 2, port.limits.maxEntries);
+  }
+
+  /** Logged when the state changes, not for each attempt; the state is that of all replicas. */
+  async #noteFailure(failure: SinkFailure, progress: Progress): Promise<void> {
+    const { cursors, metrics, logger } = this.dependencies;
+    const { name: sink } = this.configured;
+    const { kind, message: detail } = failure;
+    const retryMs = retryPauseMs(progress.failureCount, failure.retryAfterMs);
+    metrics.failures.inc({ sink, reason: kind });
+    metrics.failing.set({ sink }, 1);
+    await cursors.fail(sink, this.holder, { kind, detail, retryMs });
+    if (kind !== progress.failure)
+      logger.warn(
+        { sink, reason: kind, detail, nextIndex: progress.nextIndex },
+        'audit sink fails',
+      );
+  }
+}
+
+/** The index after the records that a failure leaves confirmed. */
+function confirmedBefore(
+  { records }: NextBatch,
+  { confirmedCount }: SinkFailure,
+): number | undefined {
+  const last = confirmedCount > 0 ? records[confirmedCount - 1] : undefined;
+  return last === undefined ? undefined : last.index + 1;
+}

@@ -1,0 +1,5 @@
+export { AuditDeliveryModule, AuditSinksModule } from './audit-delivery.module.js';
+export { auditDeliverySettings, type AuditDeliverySettings } from './settings.js';
+export { auditDeliveryGrants, auditDeliveryMigrations } from './schema/migrations.js';
+export { SinkOverview, type SinkStatus } from './delivery/sink-overview.js';
+export { SinkFailure } from './delivery/sink.js';

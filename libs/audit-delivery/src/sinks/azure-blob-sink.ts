@@ -1,0 +1,132 @@
+import { type AuditEntryRecord, EXPORT_FORMATS } from '#libs/audit';
+import type { Credential } from '../config/credential.js';
+import type { AzureBlobSinkOptions } from '../config/sink-options.js';
+import {
+  Sink,
+  type SinkBatch,
+  SinkFailure,
+  type SinkLimits,
+  type SinkRecord,
+} from '../delivery/sink.js';
+import { type AppendPlace, BlobContainer } from './blob-container.js';
+import type { SinkContext } from './sink-context.js';
+
+/** Enough for the last lines of a blob. */
+const TAIL_BYTES = 64 * 1024;
+
+/**
+ * Appends lines to append blobs, one for each hour of the log: `audit/2026/11/26/13.ndjson`. Each append has
+ * the condition that the blob ends where this process knows its end, and lines that are there already
+ * are not appended again, so that neither a lost answer nor a second writer repeats any.
+ */
+export class AzureBlobSink extends Sink {
+  readonly limits: SinkLimits;
+  readonly address: string;
+  readonly #container: BlobContainer;
+  /** Where the last append ended; unknown after a failure. */
+  #place: AppendPlace | undefined;
+  #checkpointSize = 0;
+
+  constructor(
+    private readonly options: AzureBlobSinkOptions,
+    context: SinkContext,
+  ) {
+    super();
+    const { maxEntries, maxRecordBytes: maxBytes, container, prefix, sas } = options;
+    this.address = `${container} ${prefix}`;
+    this.limits = { maxEntries, maxRecordBytes: maxBytes, maxBatchBytes: 3_000_000 };
+    const credential: Credential | undefined = sas && context.credential(sas);
+    this.#container = new BlobContainer(container, credential, context);
+  }
+
+  format(record: AuditEntryRecord): string {
+    return EXPORT_FORMATS[this.options.format].line(record);
+  }
+
+  async send({ records, checkpoint }: SinkBatch, signal: AbortSignal): Promise<void> {
+    if (this.options.checkpoint && checkpoint !== '')
+      await this.#assertContinues(checkpoint, signal);
+    let confirmedCount = 0;
+    try {
+      for (const [hour, lines] of Map.groupBy(records, ({ recordedAt }) => hourOf(recordedAt))) {
+        await this.#append(hour, lines, signal);
+        confirmedCount += lines.length;
+      }
+    } catch (error) {
+      this.#place = undefined;
+      if (!(error instanceof SinkFailure) || confirmedCount === 0) throw error;
+      const { kind, message, retryAfterMs } = error;
+      throw new SinkFailure(kind, message, { retryAfterMs, confirmedCount });
+    }
+    if (this.options.checkpoint && checkpoint !== '')
+      await this.#storeCheckpoint(checkpoint, signal);
+  }
+
+  /** Writes a blob of its own. */
+  override async test(record: SinkRecord, signal: AbortSignal): Promise<void> {
+    await this.#container.put(`${this.options.prefix}test.ndjson`, `${record.text}\n`, signal);
+  }
+
+  async #append(hour: string, records: readonly SinkRecord[], signal: AbortSignal): Promise<void> {
+    const name = `${this.options.prefix}${hour}`;
+    const isKnown = this.#place?.name.startsWith(name) ?? false;
+    const place = isKnown && this.#place ? this.#place : await this.#container.open(name, signal);
+    const missing = isKnown ? records : await this.#missing(place, records, signal);
+    if (missing.length === 0) {
+      this.#place = place;
+      return;
+    }
+    const body = Buffer.from(missing.map(({ text }) => `${text}\n`).join(''));
+    this.#place = await this.#container.append(place, body, signal);
+  }
+
+  /** The records that are not among the last lines of the blob. */
+  async #missing(
+    place: AppendPlace,
+    records: readonly SinkRecord[],
+    signal: AbortSignal,
+  ): Promise<readonly SinkRecord[]> {
+    if (place.size === 0) return records;
+    const tail = await this.#container.tail(place, TAIL_BYTES, signal);
+    const last = tail.trimEnd().split('\n').at(-1);
+    const nth = records.findLastIndex(({ text }) => text === last);
+    const byId = nth >= 0 ? nth : records.findLastIndex(({ id }) => last?.includes(`"${id}"`));
+    return records.slice(byId + 1);
+  }
+
+  /** @throws SinkFailure when the container has a checkpoint of a longer log */
+  async #assertContinues(checkpoint: string, signal: AbortSignal): Promise<void> {
+    if (this.#checkpointSize > 0) return;
+    const stored = await this.#container.read(this.#checkpointName, signal);
+    if (stored === undefined) return;
+    const [size, known] = [sizeOf(checkpoint), sizeOf(stored)];
+    if (known > size) {
+      throw new SinkFailure(
+        'refused',
+        `holds a checkpoint of ${known} entries, but the log has ${size}: the database was rolled back`,
+      );
+    }
+    this.#checkpointSize = known;
+  }
+
+  async #storeCheckpoint(checkpoint: string, signal: AbortSignal): Promise<void> {
+    const size = sizeOf(checkpoint);
+    if (size <= this.#checkpointSize) return;
+    await this.#container.put(this.#checkpointName, checkpoint, signal);
+    this.#checkpointSize = size;
+  }
+
+  get #checkpointName(): string {
+    return `${this.options.prefix}checkpoint`;
+  }
+}
+
+/** `2026/11/26/13` */
+function hourOf(recordedAt: string): string {
+  return recordedAt.slice(0, 13).replaceAll(/[-T]/g, '/');
+}
+
+/** The second line of a checkpoint. */
+function sizeOf(checkpoint: string): number {
+  return Number(checkpoint.split('\n', 2)[1] ?? 0);
+}

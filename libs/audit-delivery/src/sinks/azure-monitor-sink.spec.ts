@@ -1,0 +1,119 @@
+import { gunzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describeSink, type SinkFault } from '../testing/sink.contract.js';
+import { HttpTestReceiver, type ReceiverFault } from '../testing/http-test-receiver.js';
+import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
+import { testContext } from '../testing/test-context.js';
+import { trustedIdentity } from '../testing/test-identity.js';
+import { type AzureMonitorRow, AZURE_MONITOR_COLUMNS } from './azure-monitor-row.js';
+import { azureMonitorSinkSchema } from '../config/sink-options.js';
+import { AzureMonitorSink } from './azure-monitor-sink.js';
+
+const TOKEN = 'entra-token-of-the-service';
+const RULE = 'dcr-0123456789abcdef0123456789abcdef';
+
+const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
+  hang: 'hang',
+  die: 'die',
+  'lose-answer': 'lose-answer',
+  error: { status: 503 },
+  throttle: { status: 429, retryAfter: '7' },
+  refuse: { status: 403 },
+};
+
+let identity: Awaited<ReturnType<typeof trustedIdentity>>;
+beforeAll(async () => {
+  identity = await trustedIdentity();
+});
+afterAll(() => {
+  identity.restore();
+});
+
+async function open() {
+  const rows = new Map<string, AzureMonitorRow>();
+  const receiver = await HttpTestReceiver.start(({ path, headers, body }) => {
+    if (headers.authorization !== `Bearer ${TOKEN}`) return { status: 401 };
+    const wanted = `/dataCollectionRules/${RULE}/streams/Custom-AcsIdentityAudit?api-version=2023-01-01`;
+    if (decodeURIComponent(path) !== wanted || headers['content-encoding'] !== 'gzip')
+      return { status: 404 };
+    for (const row of JSON.parse(gunzipSync(body).toString()) as AzureMonitorRow[]) {
+      const id = row.EntryId ?? '';
+      if (!rows.has(id)) rows.set(id, row);
+    }
+    return { status: 204 };
+  }, identity);
+  const context = testContext({}, TOKEN);
+  const options = azureMonitorSinkSchema.parse({
+    type: 'azure-monitor',
+    name: 'sentinel',
+    endpoint: receiver.url,
+    ruleId: RULE,
+  });
+  return { sink: new AzureMonitorSink(options, context), receiver, rows, context };
+}
+
+describeSink('AzureMonitorSink', async () => {
+  const { sink, receiver, rows, context } = await open();
+  return {
+    sink,
+    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse'],
+    credential: TOKEN,
+    failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
+    received: async () => Promise.resolve([...rows.keys()]),
+    stop: async () => {
+      await context.outbound.onApplicationShutdown();
+      await receiver.stop();
+    },
+  };
+});
+
+describe('AzureMonitorSink', () => {
+  const stops: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const stop of stops.splice(0)) await stop();
+  });
+
+  it('uploads a row of the declared columns, compressed, in one request', async () => {
+    const { sink, receiver, rows, context } = await open();
+    stops.push(
+      async () => context.outbound.onApplicationShutdown(),
+      async () => receiver.stop(),
+    );
+    const records = sampleRecords(sink, 200);
+    await sink.send({ records, checkpoint: '' }, AbortSignal.timeout(20_000));
+    expect(receiver.requests).toHaveLength(1);
+    const { entry } = sampleEntry(1);
+    const row = rows.get(entry.id);
+    expect(row).toMatchObject({
+      TimeGenerated: entry.recordedAt,
+      EntryIndex: 1,
+      Action: 'token.issue',
+      ActorIsGuest: false,
+      ClientAddress: '203.0.113.7',
+      Permissions: 'CommunicationToken.Issue',
+      Details: entry.details,
+    });
+    expect(Object.keys(AZURE_MONITOR_COLUMNS)).toEqual(
+      expect.arrayContaining(Object.keys(row ?? {})),
+    );
+  });
+
+  it('is never more than the SDK sends in one request', async () => {
+    const { sink, receiver, context } = await open();
+    stops.push(
+      async () => context.outbound.onApplicationShutdown(),
+      async () => receiver.stop(),
+    );
+    const entry = sampleEntry(0);
+    const text = sink.format({
+      ...entry,
+      entry: { ...entry.entry, details: { long: 'ü'.repeat(100_000) } },
+    });
+    const count = Math.floor(sink.limits.maxBatchBytes / Buffer.byteLength(text));
+    const [record] = sampleRecords(sink, 1);
+    if (!record) throw new Error('no record');
+    const records = Array.from({ length: count }, () => ({ ...record, text }));
+    await sink.send({ records, checkpoint: '' }, AbortSignal.timeout(20_000));
+    expect(receiver.requests).toHaveLength(1);
+  });
+});

@@ -1,0 +1,90 @@
+import type { Dispatcher } from 'undici';
+import { type Clock, type OutboundHttp, ProxyFailure } from '#libs/platform';
+import { retryAfterMs } from '../delivery/retry-pause.js';
+import { SinkFailure, type SinkFailureKind } from '../delivery/sink.js';
+
+export interface HttpReceiverOptions {
+  readonly outbound: OutboundHttp;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+export interface HttpMessage {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+const MAX_ANSWER_BYTES = 4 << 20;
+
+/** A receiver of HTTP requests. Redirects are not followed: they would take credentials elsewhere. */
+export class HttpReceiver {
+  readonly #dispatcher: Dispatcher;
+
+  constructor(private readonly options: HttpReceiverOptions) {
+    this.#dispatcher = options.outbound.dispatcher({
+      timeoutMs: options.timeoutMs,
+      connections: 1,
+      maxResponseBytes: MAX_ANSWER_BYTES,
+    });
+  }
+
+  /** @throws SinkFailure when there is no answer */
+  async request(message: HttpMessage, signal: AbortSignal): Promise<HttpAnswer> {
+    const { origin, pathname, search } = new URL(message.url);
+    try {
+      const { statusCode, headers, body } = await this.#dispatcher.request({
+        origin,
+        path: pathname + search,
+        method: message.method,
+        headers: { 'user-agent': 'acs-identity', ...message.headers },
+        body: message.body ?? null,
+        signal,
+      });
+      return { status: statusCode, headers, text: await body.text() };
+    } catch (error) {
+      throw unanswered(error, signal);
+    }
+  }
+
+  /** @param code of the receiver's own, if it gives one: a word, never a text */
+  failureOf({ status, headers }: HttpAnswer, code?: string | number): SinkFailure {
+    const value = headers['retry-after'];
+    const text = Array.isArray(value) ? value[0] : value;
+    const own =
+      code === undefined
+        ? ''
+        : ` (${String(code)
+            .replaceAll(/[^\w.-]/g, '')
+            .slice(0, 64)})`;
+    return new SinkFailure(kindOf(status), `answered ${status}${own}`, {
+      retryAfterMs: retryAfterMs(text, this.options.clock.now()),
+    });
+  }
+}
+
+/** Why no answer came. */
+export function unanswered(error: unknown, signal: AbortSignal): SinkFailure {
+  const proxy = ProxyFailure.among(error);
+  if (proxy) return new SinkFailure('unavailable', proxy.message);
+  if (signal.aborted) return new SinkFailure('unavailable', 'gave no answer in time');
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'network error';
+  return new SinkFailure('unavailable', `gave no answer (${code})`);
+}
+
+export function isSuccess({ status }: HttpAnswer): boolean {
+  return status >= 200 && status < 300;
+}
+
+export function kindOf(status: number): SinkFailureKind {
+  if (status === 429) return 'throttled';
+  if (status >= 500 || status === 408 || status === 425) return 'unavailable';
+  return status === 400 || status === 413 || status === 422 ? 'rejected' : 'refused';
+}

@@ -1,0 +1,132 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { describeSink, type SinkFault } from '../testing/sink.contract.js';
+import { HttpTestReceiver, type ReceiverFault } from '../testing/http-test-receiver.js';
+import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
+import { testContext } from '../testing/test-context.js';
+import { splunkSinkSchema } from '../config/sink-options.js';
+import { SplunkSink } from './splunk-sink.js';
+
+const TOKEN = 'b9d2c1f0-5d9e-4d43-a1a7-0c8c2a2f9b11';
+
+const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
+  hang: 'hang',
+  die: 'die',
+  'lose-answer': 'lose-answer',
+  error: { status: 503 },
+  throttle: { status: 429, retryAfter: '7' },
+  refuse: { status: 403 },
+};
+
+interface HecEvent {
+  readonly event: unknown;
+  readonly fields: { readonly entry_id: string; readonly entry_index: number };
+  readonly [member: string]: unknown;
+}
+
+/** A collector as Splunk documents it. @param pollsUntilStored with indexer acknowledgement */
+async function open(pollsUntilStored?: number, more: object = {}) {
+  const events = new Map<string, HecEvent>();
+  let polls = 0;
+  const receiver = await HttpTestReceiver.start(({ path, headers, body }) => {
+    if (headers.authorization !== `Splunk ${TOKEN}`)
+      return { status: 403, body: '{"text":"Invalid token","code":4}' };
+    if (path === '/hec/services/collector/ack') {
+      polls += 1;
+      return {
+        status: 200,
+        body: JSON.stringify({ acks: { 5: polls >= (pollsUntilStored ?? 0) } }),
+      };
+    }
+    if (path !== '/hec/services/collector/event') return { status: 404 };
+    for (const line of body.toString().split('\n')) {
+      const event = JSON.parse(line) as HecEvent;
+      if (!events.has(event.fields.entry_id)) events.set(event.fields.entry_id, event);
+    }
+    const ack = pollsUntilStored === undefined ? {} : { ackId: 5 };
+    return { status: 200, body: JSON.stringify({ text: 'Success', code: 0, ...ack }) };
+  });
+  const context = testContext({ 'splunk-token': TOKEN });
+  const options = splunkSinkSchema.parse({
+    type: 'splunk',
+    name: 'splunk',
+    url: `${receiver.url}/hec/`,
+    token: { secret: 'splunk-token' },
+    index: 'identity',
+    ...more,
+  });
+  return { sink: new SplunkSink(options, context), receiver, events, context, polls: () => polls };
+}
+
+describeSink('SplunkSink', async () => {
+  const { sink, receiver, events, context } = await open();
+  return {
+    sink,
+    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse'],
+    credential: TOKEN,
+    failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
+    received: async () => Promise.resolve([...events.keys()]),
+    stop: async () => {
+      await context.outbound.onApplicationShutdown();
+      await receiver.stop();
+    },
+  };
+});
+
+describe('SplunkSink', () => {
+  const stops: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const stop of stops.splice(0)) await stop();
+  });
+
+  async function opened(...parameters: Parameters<typeof open>) {
+    const harness = await open(...parameters);
+    stops.push(async () => {
+      await harness.context.outbound.onApplicationShutdown();
+      await harness.receiver.stop();
+    });
+    return harness;
+  }
+
+  const send = async (sink: SplunkSink, timeoutMs = 20_000): Promise<void> =>
+    sink.send({ records: sampleRecords(sink, 2), checkpoint: '' }, AbortSignal.timeout(timeoutMs));
+
+  it('sends events with time, source type, index, and the entry’s id as an indexed field', async () => {
+    const { sink, events } = await opened();
+    await send(sink);
+    const { entry, personal } = sampleEntry(1);
+    expect(events.get(entry.id)).toEqual({
+      time: Date.parse(entry.recordedAt) / 1_000,
+      source: 'example.com/audit',
+      sourcetype: 'acs-identity:audit',
+      index: 'identity',
+      fields: { entry_id: entry.id, entry_index: 1 },
+      event: { index: 1, entry, personal },
+    });
+  });
+
+  it('waits until the indexers have stored a batch, if the token has acknowledgement', async () => {
+    const { sink, polls } = await opened(2);
+    await send(sink);
+    expect(polls()).toBe(2);
+  });
+
+  it('is not done when the indexers do not acknowledge in time', async () => {
+    const { sink } = await opened(1_000);
+    await expect(send(sink, 700)).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+
+  it('reports the code of the collector', async () => {
+    const { sink } = await opened(undefined, {
+      token: { secret: 'splunk-token' },
+      index: undefined,
+    });
+    const other = testContext({ 'splunk-token': 'revoked' });
+    const { options } = sink as unknown as { options: ConstructorParameters<typeof SplunkSink>[0] };
+    const revoked = new SplunkSink(options, other);
+    await expect(send(revoked)).rejects.toMatchObject({
+      kind: 'refused',
+      message: 'answered 403 (4)',
+    });
+    await other.outbound.onApplicationShutdown();
+  });
+});

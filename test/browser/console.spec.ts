@@ -1,0 +1,13 @@
+import { describe } from 'vitest';
+import { actSpecs } from './console/acts.js';
+import { consoleRig } from './console/rig.js';
+import { searchSpecs } from './console/search.js';
+import { stateSpecs } from './console/states.js';
+
+const rig = consoleRig();
+
+describe('the console', { timeout: 120_000 }, () => {
+  searchSpecs(rig);
+  stateSpecs(rig);
+  actSpecs(rig);
+});

@@ -1,0 +1,93 @@
+import { expect, it } from 'vitest';
+import { SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
+import { issue } from '../../support/tokens-api.js';
+import { axeViolations } from './axe.js';
+import { type ConsoleRig, picture } from './rig.js';
+
+const MINUTE_MS = 60_000;
+
+/** From a leaked token to its person, and what an administrator does with an identity. */
+export function actSpecs(rig: ConsoleRig): void {
+  it('leads from a leaked token to its person and revokes it, by keys and within a minute', async () => {
+    const { token, identity } = await issue(rig.service(), 'alice');
+    const { page, problems } = await rig.open();
+    const lines: string[] = [];
+    page.on('request', (request) => lines.push(request.url()));
+    await rig.signIn(page, 'Nora North');
+    const start = performance.now();
+    await page.keyboard.press('g');
+    await page.keyboard.press('t');
+    await page.waitForSelector('#traced:focus');
+    await page.keyboard.insertText(`Authorization: Bearer "${token}"`);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('h2:has-text("Alice Adams holds it.")');
+    await picture(page, 'trace');
+    await page.keyboard.press('r');
+    await page.waitForSelector('[role=alertdialog] input:focus');
+    expect(await axeViolations(page)).toEqual([]);
+    await page.keyboard.type(identity.id.slice(-4));
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('text=All tokens of Alice Adams are revoked.');
+    expect(performance.now() - start).toBeLessThan(MINUTE_MS);
+    await expect
+      .poll(async () =>
+        (await rig.service().auditEntries()).some(
+          ({ action, details }) => action === 'token.revoke' && details?.stage === 'confirmed',
+        ),
+      )
+      .toBe(true);
+    const kept = await page.evaluate<string>(
+      'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state, location.href])',
+    );
+    for (const text of [kept, await page.content(), ...lines, ...rig.service().logLines])
+      expect(text).not.toContain(token);
+    expect(problems).toEqual([]);
+  });
+
+  it('suspends an identity, resumes it, and erases its person with both halves', async () => {
+    const { identity } = await issue(rig.service(), 'bob');
+    const { page, problems } = await rig.open();
+    const subject = SAMPLE_PEOPLE.bob.objectId;
+    await rig.signIn(page, 'Nora North', `#/identities?person=${subject}`);
+    const confirm = async (act: string, reason?: string): Promise<void> => {
+      await page.click(`.identity button:has-text("${act}")`);
+      const dialog = page.locator('[role=alertdialog]');
+      if (reason !== undefined) await dialog.locator('input').first().fill(reason);
+      await dialog.locator('input').last().fill(identity.id.slice(-4));
+      await dialog.locator('button[type=submit]').click();
+      await dialog.waitFor({ state: 'detached' });
+    };
+    await confirm('Suspend');
+    await page.waitForSelector('.identity dd:has-text("suspended")');
+    expect(await axeViolations(page)).toEqual([]);
+    await picture(page, 'identities');
+    await confirm('Resume');
+    await page.waitForSelector('.identity button:has-text("Suspend")');
+    await confirm('Erase the person', 'request 4711');
+    await expect
+      .poll(async () =>
+        (await rig.service().auditEntries()).map(({ action, reason }) => `${action} ${reason?.detail}`),
+      )
+      .toContain('audit.erase request 4711');
+    const actions = (await rig.service().auditEntries()).map(({ action }) => action);
+    expect(actions).toContain('identity.delete');
+    expect(problems).toEqual([]);
+  });
+
+  it('shows the picture of a day, whose bars open their entries by keys', async () => {
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Grace Green');
+    await page.keyboard.press('g');
+    await page.keyboard.press('o');
+    await page.waitForSelector('.chart svg[role=application]');
+    await page.waitForSelector('.ranked li');
+    expect(await axeViolations(page)).toEqual([]);
+    await picture(page, 'overview');
+    await page.focus('.chart svg[role=application]');
+    await page.keyboard.press('End');
+    expect(await page.textContent('.chart-range [role=status]')).toMatch(/denied \d+/);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('[role=row] .what');
+    expect(problems).toEqual([]);
+  });
+}
