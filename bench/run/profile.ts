@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { table, whole } from '../figures.js';
 import { type CodeLocation, CodeParts } from './code-parts.js';
 import type { LoadGenerator } from './load.js';
@@ -106,14 +106,19 @@ async function load(
 
 async function profileFile(folder: string, name: string): Promise<string> {
   await mkdir(folder, { recursive: true });
-  return join(process.cwd(), folder, name);
+  return resolve(folder, name);
 }
 
 async function take({ apis }: RunningContender, request: ProfilerRequest): Promise<void> {
   const [api] = apis;
   if (!api) return;
   api.process.send(request);
-  await once(api.process, 'message');
+  const ended = api.ended.then((code) => {
+    throw new Error(
+      `the service ended with ${code ?? api.process.signalCode} while it was profiled`,
+    );
+  });
+  await Promise.race([once(api.process, 'message'), ended]);
 }
 
 /** The part of each node: of a built-in function that of its caller. */
