@@ -9,7 +9,7 @@ export default {
         'libs/*/src/{index,testing}.ts',
         'examples/**/*.spec.ts',
         'test/mutation/{vitest.config.ts,ignore-messages.mjs}',
-        'test/chaos/{run-all,faults,audit-tamper,audit-crash,first-calls,pauses,identity-crash,identity-race,mapping-tamper,storm,token-differential}.ts',
+        'test/chaos/{run-all,faults,audit-tamper,audit-crash,audit-delivery,first-calls,pauses,identity-crash,identity-race,mapping-tamper,storm,token-differential}.ts',
         'bench/{api-without-audit,audit,bulkheads,bulkheads-flood,identity-scale,path,start,storm,token-cost,token-verification,transparency-log}.ts',
         'test/samples/published-clients.ts',
         'scripts/{write-documents.ts,check-prose.mjs}',

@@ -5,7 +5,6 @@ import { EntryFeed, type AuditEvent } from '#libs/audit';
 import { alice, denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { ReadingDatabase, SystemClock } from '#libs/platform';
 import { MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
-import { PersonalDataEraser } from '../../../audit/src/query/personal-data-eraser.js';
 import { SinkMetrics } from '../metrics.js';
 import type { ConfiguredSink } from '../sinks/configured-sink.js';
 import { MemorySink } from '../testing/memory-sink.js';
@@ -281,12 +280,10 @@ describe('SinkWorker', () => {
     failOnce(sink, new SinkFailure('unavailable', 'gave no answer'));
     await run();
     expect(sink.batches[0]?.[0]?.text).toContain('203.0.113.7');
-    const eraser = new PersonalDataEraser(log.trail, log.get(ReadingDatabase));
-    const { receipt } = await eraser.erase({
-      tenant: alice.tenant,
-      subject: alice.subject,
-      actor: { kind: 'operator', name: 'operator' },
-    });
+    const { receipt } = await log.auditLog.erase(
+      { actor: { kind: 'operator', name: 'operator' } },
+      { tenant: alice.tenant, subject: alice.subject },
+    );
     await endPause(name);
     await run();
     expect(sink.arrivals).toEqual([index, receipt.index]);
