@@ -9,6 +9,7 @@ const CAMPAIGNS = [
   'audit-tamper',
   'mapping-tamper',
   'audit-crash',
+  'audit-delivery',
   'storm',
   'first-calls',
   'pauses',

@@ -287,12 +287,10 @@ describe('SinkWorker', () => {
     failOnce(sink, new SinkFailure('unavailable', 'gave no answer'));
     await run();
     expect(sink.batches[0]?.[0]?.text).toContain('203.0.113.7');
-    const eraser = new PersonalDataEraser(log.trail, log.get(ReadingDatabase));
-    const { receipt } = await eraser.erase({
-      tenant: alice.tenant,
-      subject: alice.subject,
-      actor: { kind: 'operator', name: 'operator' },
-    });
+    const { receipt } = await log.auditLog.erase(
+      { actor: { kind: 'operator', name: 'operator' } },
+      { tenant: alice.tenant, subject: alice.subject },
+    );
     await endPause(name);
     await run();
     expect(sink.arrivals).toEqual([index, receipt.index]);

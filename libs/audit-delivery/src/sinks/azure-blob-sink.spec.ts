@@ -1,0 +1,141 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { azureBlobSinkSchema } from '../config/sink-options.js';
+import { blobServer } from '../testing/blob-server.js';
+import type { ReceiverFault } from '../testing/http-test-receiver.js';
+import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
+import { describeSink, type SinkFault } from '../testing/sink.contract.js';
+import { testContext } from '../testing/test-context.js';
+import { sinkRecord } from '../delivery/sink-batches.js';
+import { AzureBlobSink } from './azure-blob-sink.js';
+
+const TOKEN = 'storage-token';
+const HOUR = 'audit/2026/11/26/13.ndjson';
+
+const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
+  hang: 'hang',
+  die: 'die',
+  'lose-answer': 'lose-answer',
+  error: { status: 503 },
+  throttle: { status: 429, retryAfter: '7' },
+  refuse: { status: 403 },
+};
+
+async function open(more: object = {}) {
+  const { receiver, blobs, setBlockLimit } = await blobServer(
+    ({ authorization }) => authorization === `Bearer ${TOKEN}`,
+  );
+  const context = testContext({}, TOKEN);
+  const options = azureBlobSinkSchema.parse({
+    ...{ type: 'azure-blob', name: 'archive', container: `${receiver.url}/identity`, ...more },
+  });
+  const linesOf = (name: string): string[] =>
+    (blobs.get(`/identity/${name}`)?.toString() ?? '').split('\n').slice(0, -1);
+  return {
+    ...{ receiver, blobs, context, linesOf, setBlockLimit },
+    sink: new AzureBlobSink(options, context),
+    newSink: () => new AzureBlobSink(options, context),
+    stop: async () => {
+      await context.outbound.onApplicationShutdown();
+      await receiver.stop();
+    },
+  };
+}
+
+const idOf = (line: string): string => (JSON.parse(line) as { entry: { id: string } }).entry.id;
+
+describeSink('AzureBlobSink', async () => {
+  const { sink, receiver, linesOf, stop } = await open();
+  return {
+    sink,
+    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse'],
+    credential: TOKEN,
+    failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
+    // Without removing duplicates: it has none.
+    received: async () => Promise.resolve(linesOf(HOUR).map(idOf)),
+    stop,
+  };
+});
+
+describe('AzureBlobSink', () => {
+  const stops: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const stop of stops.splice(0)) await stop();
+  });
+
+  async function opened(more?: object) {
+    const harness = await open(more);
+    stops.push(harness.stop);
+    return harness;
+  }
+
+  const checkpointOf = (size: number): string =>
+    `example.com/audit\n${size}\nAAAA\n\n— example.com/audit AAAA\n`;
+
+  async function send(
+    sink: AzureBlobSink,
+    from: number,
+    count: number,
+    size = 1_000,
+  ): Promise<void> {
+    const records = sampleRecords(sink, count, from);
+    await sink.send({ records, checkpoint: checkpointOf(size) }, AbortSignal.timeout(20_000));
+  }
+
+  it('appends the entries as the log has them to a blob for each hour', async () => {
+    const { sink, linesOf } = await opened();
+    const entries = [sampleEntry(1), sampleEntry(3_600_000)];
+    const records = entries.map((entry) => sinkRecord(entry, sink.format(entry)));
+    await sink.send({ records, checkpoint: '' }, AbortSignal.timeout(20_000));
+    const [first = ''] = linesOf(HOUR);
+    expect(JSON.parse(first)).toMatchObject({ index: 1, entry: { action: 'token.issue' } });
+    expect(linesOf('audit/2026/11/26/14.ndjson')).toHaveLength(1);
+  });
+
+  it('appends nothing twice after a lost answer, also by another process', async () => {
+    const { sink, newSink, receiver, linesOf } = await opened();
+    await send(sink, 0, 3);
+    receiver.faults.push('lose-answer');
+    await expect(send(sink, 3, 4)).rejects.toMatchObject({ kind: 'unavailable' });
+    await send(newSink(), 3, 6);
+    expect(linesOf(HOUR).map(idOf)).toEqual(
+      Array.from({ length: 9 }, (_, n) => sampleEntry(n).entry.id),
+    );
+  });
+
+  it('appends nothing behind what another process appended meanwhile', async () => {
+    const { sink, newSink, linesOf } = await opened();
+    await send(sink, 0, 2);
+    await send(newSink(), 2, 3);
+    await expect(send(sink, 2, 2)).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(linesOf(HOUR)).toHaveLength(5);
+  });
+
+  it('continues in another blob when one has all the blocks that it may have', async () => {
+    const { sink, newSink, linesOf, setBlockLimit } = await opened();
+    setBlockLimit(1);
+    await send(sink, 0, 2);
+    await send(sink, 2, 2);
+    expect(linesOf(HOUR)).toHaveLength(2);
+    expect(linesOf('audit/2026/11/26/13-2.ndjson')).toHaveLength(2);
+    setBlockLimit(50);
+    await send(newSink(), 4, 1);
+    expect(linesOf('audit/2026/11/26/13-2.ndjson')).toHaveLength(3);
+  });
+
+  it('stores the newest checkpoint, and delivers no log that is shorter', async () => {
+    const { sink, newSink, blobs, linesOf } = await opened();
+    await send(sink, 0, 1, 500);
+    expect(blobs.get('/identity/audit/checkpoint')?.toString()).toBe(checkpointOf(500));
+    await expect(send(newSink(), 1, 1, 499)).rejects.toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining('rolled back') as string,
+    });
+    expect(linesOf(HOUR)).toHaveLength(1);
+  });
+
+  it('stores no checkpoint if it is configured so', async () => {
+    const { sink, blobs } = await opened({ checkpoint: false });
+    await send(sink, 0, 1);
+    expect(blobs.has('/identity/audit/checkpoint')).toBe(false);
+  });
+});
