@@ -68,7 +68,9 @@ export function actSpecs(rig: ConsoleRig): void {
     await confirm('Erase the person', 'request 4711');
     await expect
       .poll(async () =>
-        (await rig.service().auditEntries()).map(({ action, reason }) => `${action} ${reason?.detail}`),
+        (await rig.service().auditEntries()).map(
+          ({ action, reason }) => `${action} ${reason?.detail}`,
+        ),
       )
       .toContain('audit.erase request 4711');
     const actions = (await rig.service().auditEntries()).map(({ action }) => action);
