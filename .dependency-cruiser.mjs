@@ -132,7 +132,7 @@ export default {
     enhancedResolveOptions: {
       conditionNames: ['source', 'import', 'types', 'node', 'default'],
       exportsFields: ['exports'],
-      extensions: ['.ts', '.js', '.d.ts'],
+      extensions: ['.ts', '.tsx', '.js', '.d.ts'],
     },
   },
 };

@@ -5,7 +5,8 @@ export default {
       entry: [
         'apps/*/src/main.ts',
         'apps/sample/page/main.ts',
-        'apps/console/{vite.config.ts,src/main.tsx}',
+        'apps/console/src/main.tsx',
+        'apps/console/vite.config.ts',
         'apps/local/src/{token,stop-with-supervisor}.ts',
         'libs/*/src/{index,testing}.ts',
         'examples/**/*.spec.ts',

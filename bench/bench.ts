@@ -18,7 +18,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { progressBar } from '../apps/cli/src/actions/progress-bar.js';
 import { bundleWithoutAudit, contenderKind } from './contenders/contenders.js';
-import { machine, today } from './figures.js';
+import { machine, today, whole } from './figures.js';
 import { Group } from './run/group.js';
 import { latencyChart } from './run/latency-chart.js';
 import { fullPlan, type PlannedGroup, quickPlan, secondsOf } from './run/plan.js';
@@ -76,9 +76,11 @@ async function measure(rig: Rig, plan: readonly PlannedGroup[]): Promise<Benchma
   const samples: Sample[] = [];
   const contenders = new Map<string, ContenderFacts>();
   for (const planned of plan) {
-    const group = new Group(rig, planned, (seconds) => {
+    const group = new Group(rig, planned, (seconds, step) => {
       done += seconds;
       bar.show(done, Math.round(total));
+      // The bar is for terminals.
+      if (!process.stderr.isTTY) console.error(`${whole((done / total) * 100)} % ${step}`);
     });
     const result = await group.run();
     samples.push(...result.samples);

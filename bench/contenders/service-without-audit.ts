@@ -10,4 +10,5 @@ PostgresAuditTrail.prototype.recordAll = async function (events, write, options)
   if (isChange) return recordAll.call(this, events, write, options);
   return events.map((_, index) => ({ id: randomUUID(), index }));
 };
-await import('../../apps/api/src/main.js');
+const { serve } = await import('../../apps/api/src/serve.js');
+await serve();

@@ -40,8 +40,8 @@ export class Group {
   constructor(
     private readonly rig: Rig,
     private readonly plan: PlannedGroup,
-    /** Called with the seconds that a step was expected to take. */
-    private readonly onProgress: (seconds: number) => void,
+    /** Called after a step, with the seconds that it was expected to take. */
+    private readonly onProgress: (seconds: number, step: string) => void,
   ) {}
 
   async run(): Promise<{ readonly samples: readonly Sample[]; readonly facts: ContenderFacts[] }> {
@@ -72,7 +72,7 @@ export class Group {
     const home = await this.rig.newHome(kind);
     const running = await this.rig.startContender(kind, home);
     await delay(SETTLE_MS);
-    this.onProgress(3);
+    this.onProgress(3, `${kind.title} is ready`);
     return { kind, home, running, idleMb: running.memory().now };
   }
 
@@ -84,7 +84,7 @@ export class Group {
       loop: { connections: PEAK_CONNECTIONS },
       durationMs: warmUpSeconds * 1000,
     });
-    this.onProgress(warmUpSeconds);
+    this.onProgress(warmUpSeconds, `${running.kind.title} is warm`);
   }
 
   async #measure(running: RunningContender, load: PlannedLoad, round: number): Promise<void> {
@@ -113,7 +113,10 @@ export class Group {
       generatorShare: result.generatorShare,
       foreignShare: Math.max(0, foreign) / elapsedMicros / allCores().length,
     });
-    this.onProgress(loadSeconds(load));
+    this.onProgress(
+      loadSeconds(load),
+      `${running.kind.title}, ${titleOf(load)}, round ${round + 1}`,
+    );
   }
 
   async #loadOf({ kind, urls }: RunningContender, load: PlannedLoad): Promise<Load> {
@@ -164,7 +167,7 @@ export class Group {
     await counted.stop();
     await counter.stop();
     await database.drop();
-    this.onProgress(3);
+    this.onProgress(3, `${kind.title} is checked`);
     const { name, title, replicas = 1 } = kind;
     const { readyAfterMs } = running;
     return { name, title, replicas, readyAfterMs, idleMb, peakMb: peak, perToken, checked };

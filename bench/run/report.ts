@@ -53,7 +53,7 @@ function loadTable(run: BenchmarkRun, load: string): string {
       whole(median(({ serviceMicros }) => serviceMicros)),
       whole(median(({ postgresMicros }) => postgresMicros)),
       whole(median(tokensPerCpuSecond)),
-      medianRatio(run, [name, reference], load, tokensPerCpuSecond).toFixed(2),
+      ratioText(medianRatio(run, [name, reference], load, tokensPerCpuSecond)),
       ...LATENCY_SHARES.map((share) => median(latencyAt(share)).toFixed(1)),
       whole(median(({ walBytes }) => walBytes)),
       String(failures),
@@ -108,6 +108,11 @@ export function ratiosOf(run: BenchmarkRun): Readonly<Record<string, number>> {
     'p99 at 100 a second ÷ floor': medianRatio(run, ['service', 'floor'], open, latencyAt(0.99)),
     'p99 at 100 a second ÷ naive': medianRatio(run, ['service', 'naive'], open, latencyAt(0.99)),
   };
+}
+
+/** Empty without the reference. */
+function ratioText(ratio: number): string {
+  return Number.isNaN(ratio) ? '' : ratio.toFixed(2);
 }
 
 function percent(share: number): string {

@@ -30,6 +30,14 @@ export async function acsIdentity(
 }
 
 /** The environment of an operator who uses the running service's database and upstreams. */
-export function operatorEnvironment({ emulator, database }: Service): Record<string, string> {
-  return { ...apiEnvironment(emulator, database.serviceUrl), ...relaxedTimeouts };
+export function operatorEnvironment({
+  emulator,
+  database,
+  environment: { HTTPS_PROXY },
+}: Service): Record<string, string> {
+  return {
+    ...apiEnvironment(emulator, database.serviceUrl),
+    ...relaxedTimeouts,
+    ...(HTTPS_PROXY !== undefined && { HTTPS_PROXY }),
+  };
 }

@@ -24,6 +24,9 @@ export interface ServiceOptions {
   readonly emulator?: Partial<EmulatorOptions>;
 }
 
+/** Where the emulator is in a run with `TEST_EGRESS_PROXY`: only the proxy knows the name. */
+export const PROXIED_HOST = 'azure.test';
+
 /** Deadlines that a busy machine meets. A spec about a deadline sets its own. */
 export const relaxedTimeouts = {
   ACS_TIMEOUT_MS: '12000',
@@ -55,8 +58,13 @@ export class Service {
   /** Starts everything on free ports. Call `stop` at the end. */
   static async start(options: ServiceOptions): Promise<Service> {
     const directory = await mkdtemp(join(tmpdir(), 'acs-identity-service-'));
+    const egressProxy = process.env.TEST_EGRESS_PROXY_URL;
     const [emulator, database] = await Promise.all([
-      startEmulator({ directory: join(directory, 'emulator'), ...options.emulator }),
+      startEmulator({
+        directory: join(directory, 'emulator'),
+        ...(egressProxy !== undefined && { publicHost: PROXIED_HOST }),
+        ...options.emulator,
+      }),
       cloneDatabase(options.cluster),
     ]);
     const service = new Service(emulator, database, directory, {
@@ -66,6 +74,7 @@ export class Service {
       PORT: '0',
       LOG_LEVEL: 'debug',
       ...relaxedTimeouts,
+      HTTPS_PROXY: egressProxy,
       ...options.environment,
     });
     for (const { accessKey, connectionString } of emulator.acsResources) {
