@@ -4,6 +4,7 @@ import { SecretAccessModule } from '#libs/secrets';
 import { AuditLogCoreModule } from './log/audit-log-core.module.js';
 import { AuditLogService } from './query/audit-log.service.js';
 import { EntryExport } from './export/entry-export.js';
+import { EntryCounter } from './query/entry-counter.js';
 import { EntryFacets } from './query/entry-facets.js';
 import { EntryFeed } from './export/entry-feed.js';
 import { EntryRepository } from './query/entry-repository.js';
@@ -13,6 +14,7 @@ import { LogMaintenance } from './log/log-maintenance.js';
 import { LogReader } from './log/log-reader.js';
 import { LogRetention } from './log/log-retention.js';
 import { PersonalDataEraser } from './query/personal-data-eraser.js';
+import { StatisticsReader } from './query/statistics-reader.js';
 import { TokenTracer } from './query/token-tracer.js';
 import { DatabaseVerifier } from './verify/database-verifier.js';
 import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
@@ -25,6 +27,8 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     EntryFacets,
     EntrySearch,
     EntryStatistics,
+    EntryCounter,
+    StatisticsReader,
     EntryExport,
     EntryFeed,
     LogReader,

@@ -54,12 +54,13 @@ export {
 } from './query/audit-log.service.js';
 export { AddressRange } from './query/address-range.js';
 export type { EntryFilter, EntryPage, EntryQuery } from './query/entry-filter.js';
+export type { StatisticBucket } from './query/statistic-bucket.js';
 export type {
-  StatisticBucket,
   StatisticCount,
   StatisticDimension,
+  Statistics,
   StatisticsQuery,
-} from './query/entry-statistics.js';
+} from './query/statistics-reader.js';
 export type { TokenTrace } from './query/token-tracer.js';
 export type { ExportChunk } from './export/entry-export.js';
 export { EntryFeed, type EntryFeedPage } from './export/entry-feed.js';

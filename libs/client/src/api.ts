@@ -469,10 +469,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Counts entries by time; home tenant only
+         * Counts the entries that match by time; home tenant only
          * @description Requires the permission `AuditLog.Read.All`.
          *
-         *     At most 2000 buckets.
+         *     At most 2000 buckets. Counts without a filter by action, outcome, reasonCode, actorTenant or clientApp are stored; others read the entries, as many as fit in a few seconds: see `countedThrough`.
          */
         get: operations["audit.statistics"];
         put?: never;
@@ -491,7 +491,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Streams entries by index, up to the newest one when the export started
+         * Streams the entries that match by index, up to the newest one when the export started
          * @description Requires the permission `AuditLog.Read.All`.
          *
          *     A body without its last chunk is incomplete: continue with `fromIndex`, one more than the last index received. Every format contains the index of each entry. Every entry arrives at least once.
@@ -1093,12 +1093,49 @@ export interface components {
         };
         AuditStatistics: {
             items: {
+                /** @enum {string} */
+                dimension: "action" | "outcome" | "reasonCode" | "actorTenant" | "clientApp" | "actorKind" | "targetTenant" | "rule" | "policyVersion" | "secretVersion" | "resource" | "scope" | "isGuest";
                 /** Format: date-time */
                 bucketStart: string;
                 /** @description Absent for entries without a value. */
                 value?: string;
+                /**
+                 * @description All values that are not among the `top` ones of the window.
+                 * @enum {boolean}
+                 */
+                isRest?: true;
                 entries: number;
             }[];
+            /**
+             * Format: date-time
+             * @description All entries before this time were counted: the end of the window, or an earlier time when counting took too long. Then continue with it as `from`.
+             */
+            countedThrough: string;
+            previous?: {
+                /** Format: date-time */
+                from: string;
+                /** Format: date-time */
+                to: string;
+                items: {
+                    /** @enum {string} */
+                    dimension: "action" | "outcome" | "reasonCode" | "actorTenant" | "clientApp" | "actorKind" | "targetTenant" | "rule" | "policyVersion" | "secretVersion" | "resource" | "scope" | "isGuest";
+                    /** Format: date-time */
+                    bucketStart: string;
+                    /** @description Absent for entries without a value. */
+                    value?: string;
+                    /**
+                     * @description All values that are not among the `top` ones of the window.
+                     * @enum {boolean}
+                     */
+                    isRest?: true;
+                    entries: number;
+                }[];
+                /**
+                 * Format: date-time
+                 * @description All entries before this time were counted: the end of the window, or an earlier time when counting took too long. Then continue with it as `from`.
+                 */
+                countedThrough: string;
+            };
         };
         /** @description A token or its fingerprint. The token is neither stored nor logged. */
         TraceRequest: {
@@ -3605,10 +3642,55 @@ export interface operations {
                 from: string;
                 /** @description count entries recorded before this time */
                 to: string;
-                /** @description calendar unit in UTC */
-                bucket?: "hour" | "day" | "week" | "month";
-                /** @description what to count by */
-                dimension?: "action" | "outcome" | "reasonCode" | "actorTenant" | "clientApp";
+                action?: (("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string)[];
+                /** @description every action but these */
+                actionNot?: (("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string)[];
+                outcome?: ("success" | "denied" | "failure" | "unknown")[];
+                reasonCode?: string[];
+                /** @description words in the reason, in any order */
+                reasonText?: string;
+                actorKind?: ("user" | "service" | "bot" | "system" | "operator" | "unauthenticated")[];
+                /** @description tenant of the caller */
+                actorTenant?: string;
+                /** @description subject of the caller, or name of the background task or operator */
+                actorSubject?: string;
+                /** @description every actor but these */
+                actorSubjectNot?: string[];
+                /** @description whether the caller is a guest of its tenant */
+                isGuest?: "true" | "false";
+                /** @description client id of the caller’s application */
+                clientApp?: string;
+                /** @description `uti` or `jti` of the caller’s token */
+                tokenId?: string;
+                /** @description tenant of the target */
+                targetTenant?: string;
+                /** @description subject of the target */
+                targetSubject?: string;
+                identityId?: string;
+                communicationUserId?: string;
+                /** @description name of the ACS resource of the target */
+                resource?: string;
+                /** @description a scope of the issued token */
+                scope?: string;
+                /** @description fingerprint of a token, as in an entry */
+                fingerprint?: string;
+                /** @description rule of the policy that decided */
+                rule?: string;
+                policyVersion?: string;
+                /** @description version of the secret of the ACS key */
+                secretVersion?: string;
+                requestId?: string;
+                traceId?: string;
+                /** @description unit of the calendar; none: the window is one bucket */
+                bucket?: "hour" | "day" | "week" | "month" | "minute" | "none";
+                /** @description time zone of the calendar */
+                timeZone?: string;
+                /** @description what to count by, each on its own */
+                dimension?: ("action" | "outcome" | "reasonCode" | "actorTenant" | "clientApp" | "actorKind" | "targetTenant" | "rule" | "policyVersion" | "secretVersion" | "resource" | "scope" | "isGuest")[];
+                /** @description values of each dimension with a count of their own; the rest is one */
+                top?: string;
+                /** @description whether to count the window of the same length before this one as well */
+                previous?: "true" | "false";
             };
             header?: never;
             path?: never;
@@ -3687,9 +3769,62 @@ export interface operations {
     "audit.export": {
         parameters: {
             query?: {
+                /** @description recorded at this time or later */
+                from?: string;
+                /** @description recorded before this time */
+                to?: string;
+                action?: (("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string)[];
+                /** @description every action but these */
+                actionNot?: (("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string)[];
+                outcome?: ("success" | "denied" | "failure" | "unknown")[];
+                reasonCode?: string[];
+                /** @description words in the reason, in any order */
+                reasonText?: string;
+                actorKind?: ("user" | "service" | "bot" | "system" | "operator" | "unauthenticated")[];
+                /** @description tenant of the caller */
+                actorTenant?: string;
+                /** @description subject of the caller, or name of the background task or operator */
+                actorSubject?: string;
+                /** @description every actor but these */
+                actorSubjectNot?: string[];
+                /** @description whether the caller is a guest of its tenant */
+                isGuest?: "true" | "false";
+                /** @description client id of the caller’s application */
+                clientApp?: string;
+                /** @description `uti` or `jti` of the caller’s token */
+                tokenId?: string;
+                /** @description tenant of the target */
+                targetTenant?: string;
+                /** @description subject of the target */
+                targetSubject?: string;
+                identityId?: string;
+                communicationUserId?: string;
+                /** @description name of the ACS resource of the target */
+                resource?: string;
+                /** @description a scope of the issued token */
+                scope?: string;
+                /** @description fingerprint of a token, as in an entry */
+                fingerprint?: string;
+                /** @description rule of the policy that decided */
+                rule?: string;
+                policyVersion?: string;
+                /** @description version of the secret of the ACS key */
+                secretVersion?: string;
+                requestId?: string;
+                traceId?: string;
+                /** @description range of client addresses that were not erased, such as 192.0.2.0/24 */
+                address?: string;
+                /** @description one IPv4 or IPv6 address of the client, unless erased; ranges: `address` */
+                clientAddress?: string;
                 format?: "ndjson" | "csv" | "cef" | "ocsf" | "ecs";
                 /** @description first index to send: one more than that of the last entry received */
                 fromIndex?: string;
+                /** @description last index to send */
+                toIndex?: string;
+                /** @description whether the text begins with a byte order mark, as spreadsheets need it */
+                bom?: "true" | "false";
+                /** @description whether a last line follows, `{"summary":{"count":…,"firstIndex":…,"lastIndex":…,"isComplete":true}}`; for ndjson */
+                summary?: "true" | "false";
             };
             header?: never;
             path?: never;

@@ -316,6 +316,16 @@ describe('GET /v1/audit/statistics', () => {
       ['/bucket'],
     ],
     [
+      'an unknown time zone',
+      { from: '2030-01-01T00:00:00Z', to: '2030-01-02T00:00:00Z', timeZone: 'Mars/Base' },
+      ['/timeZone'],
+    ],
+    [
+      'a range of addresses',
+      { from: '2030-01-01T00:00:00Z', to: '2030-01-02T00:00:00Z', address: '10.0.0.0/8' },
+      ['/address'],
+    ],
+    [
       'an unknown dimension',
       { from: '2030-01-01T00:00:00Z', to: '2030-01-02T00:00:00Z', dimension: 'leaf' },
       ['/dimension'],
@@ -329,6 +339,23 @@ describe('GET /v1/audit/statistics', () => {
     const { status, body } = await statistics(query);
     expect(status).toBe(400);
     expect(pointersOf(body)).toEqual(pointers);
+  });
+
+  it('200: counts what matches, by several dimensions, with the window before', async () => {
+    const { from, to } = window();
+    const query = new URLSearchParams({ from, to, bucket: 'none', top: '1', previous: 'true' });
+    for (const dimension of ['rule', 'outcome']) query.append('dimension', dimension);
+    query.append('action', 'token.issue');
+    const { status, body } = await getAudit(service(), 'grace', `statistics?${query.toString()}`);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      items: [
+        { dimension: 'rule', value: expect.any(String), entries: 3 },
+        { dimension: 'outcome', value: 'success', entries: 3 },
+      ],
+      countedThrough: to,
+      previous: { to: from, items: [] },
+    });
   });
 
   it('401, 403: refuses calls without a token, and callers who are not auditors', async () => {

@@ -215,6 +215,9 @@ describe('GET /v1/audit/export', () => {
   it.each([
     ['an unknown format', 'format=xml', '/format'],
     ['a negative index', 'fromIndex=-1', '/fromIndex'],
+    ['an inverted range', 'fromIndex=3&toIndex=2', '/toIndex'],
+    ['a summary of CSV', 'format=csv&summary=true', '/summary'],
+    ['an impossible filter', 'action=token.steal', '/action'],
     ['an unknown parameter', 'tenant=x', '/tenant'],
   ])('400: refuses %s', async (_what, query, pointer) => {
     const token = await service().token('grace');

@@ -28,6 +28,7 @@ import {
   statisticsResponse,
   type StatisticsResponse,
   toStatistics,
+  toStatisticsQuery,
 } from './statistics.js';
 import {
   toTrace,
@@ -144,22 +145,24 @@ export class AuditController {
   @Endpoint({
     permission: 'AuditLog.Read.All',
     workload: 'reading',
-    summary: 'Counts entries by time; home tenant only',
-    description: 'At most 2000 buckets.',
+    summary: 'Counts the entries that match by time; home tenant only',
+    description:
+      'At most 2000 buckets. Counts without a filter by action, outcome, reasonCode, actorTenant or clientApp are stored; others read the entries, as many as fit in a few seconds: see `countedThrough`.',
     responses: { 200: statisticsResponse },
   })
   async statistics(
     @Query({ schema: statisticsQuery }) query: StatisticsRequest,
     @CurrentCall() call: CurrentCall,
   ): Promise<StatisticsResponse> {
-    return toStatistics(await this.auditLog.statistics(call, query));
+    return toStatistics(await this.auditLog.statistics(call, toStatisticsQuery(query)));
   }
 
   @Get('export')
   @Endpoint({
     permission: 'AuditLog.Read.All',
     workload: 'bulk',
-    summary: 'Streams entries by index, up to the newest one when the export started',
+    summary:
+      'Streams the entries that match by index, up to the newest one when the export started',
     description:
       'A body without its last chunk is incomplete: continue with `fromIndex`, one more than the last index received. Every format contains the index of each entry. Every entry arrives at least once.',
     responses: { 200: exportContent },

@@ -3,16 +3,37 @@ import { StreamableFile } from '@nestjs/common';
 import { z } from 'zod';
 import { EXPORT_FORMATS, type ExportChunk, type ExportFormat } from '#libs/audit';
 import type { Content } from '../http/endpoint.js';
-import { logIndex } from './query-fields.js';
+import { consistent, filterFields } from './entry-query.js';
+import { claim, logIndex } from './query-fields.js';
 
 const formats = ['ndjson', 'csv', 'cef', 'ocsf', 'ecs'] as const satisfies readonly ExportFormat[];
 
-export const exportQuery = z.strictObject({
-  format: z.enum(formats).default('ndjson'),
-  fromIndex: logIndex()
-    .prefault('0')
-    .describe('first index to send: one more than that of the last entry received'),
-});
+export const exportQuery = consistent(
+  z.strictObject({
+    ...filterFields,
+    format: z.enum(formats).default('ndjson'),
+    fromIndex: logIndex()
+      .prefault('0')
+      .describe('first index to send: one more than that of the last entry received'),
+    toIndex: logIndex().optional().describe('last index to send'),
+    bom: claim()
+      .optional()
+      .describe('whether the text begins with a byte order mark, as spreadsheets need it'),
+    summary: claim()
+      .optional()
+      .describe(
+        'whether a last line follows, `{"summary":{"count":…,"firstIndex":…,"lastIndex":…,"isComplete":true}}`; for ndjson',
+      ),
+  }),
+)
+  .refine(({ fromIndex, toIndex }) => toIndex === undefined || toIndex >= fromIndex, {
+    error: 'must not be less than fromIndex',
+    path: ['toIndex'],
+  })
+  .refine(({ format, summary }) => summary !== true || format === 'ndjson', {
+    error: 'is a line of ndjson only',
+    path: ['summary'],
+  });
 
 export type ExportRequest = z.output<typeof exportQuery>;
 

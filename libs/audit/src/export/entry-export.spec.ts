@@ -63,6 +63,37 @@ describe('EntryExport', () => {
     },
   );
 
+  it('exports what matches a filter, up to an index, and counts it', async () => {
+    const query = { format: 'ndjson', fromIndex: 2, toIndex: 700, summary: true } as const;
+    const filter = { rule: 'default', clientAddress: '203.0.113.7' };
+    let text = '';
+    for await (const chunk of log.auditLog.export(operator, { ...query, ...filter })) {
+      text += chunk.text;
+    }
+    const parsed = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { index: number });
+    const indexes = parsed.slice(0, -1).map(({ index }) => index);
+    expect(indexes.length).toBeGreaterThan(1);
+    expect(indexes).toEqual(indexes.toSorted((a, b) => a - b));
+    expect(parsed.at(-1)).toEqual({
+      summary: {
+        ...{ count: indexes.length, firstIndex: indexes[0], lastIndex: indexes.at(-1) },
+        isComplete: true,
+      },
+    });
+    expect(indexes.at(-1)).toBeLessThanOrEqual(700);
+  });
+
+  it('begins with a byte order mark where a spreadsheet needs one', async () => {
+    const query = { format: 'csv', fromIndex: 0, toIndex: 0, bom: true } as const;
+    const texts: string[] = [];
+    for await (const { text } of log.auditLog.export(operator, query)) texts.push(text);
+    expect(texts.join('')).toMatch(/^\ufeffindex,id/);
+    expect(texts.join('').trimEnd().split('\n')).toHaveLength(2);
+  });
+
   it('continues after the last chunk received, without a gap', async () => {
     const first = [];
     let next = 0;

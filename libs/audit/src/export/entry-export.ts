@@ -1,17 +1,26 @@
 import { Injectable } from '@nestjs/common';
-import { mapInSlices, ReadingDatabase } from '#libs/platform';
+import { type CanonicalName, mapInSlices, ReadingDatabase } from '#libs/platform';
 import { LogReader } from '../log/log-reader.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
+import type { EntryFilter, EntryQuery } from '../query/entry-filter.js';
+import { EntrySearch } from '../query/entry-search.js';
 import { EntryRepository, type EntryRow } from '../query/entry-repository.js';
 import { withoutForeignValues } from '../query/visible-values.js';
 import { type EntryFormatter, EXPORT_FORMATS, type ExportFormat } from './export-formats.js';
 
 /** Which entries to export, and in which format. */
-export interface ExportQuery {
+export interface ExportQuery extends EntryFilter {
   readonly format: ExportFormat;
   /** Where to continue: the `nextIndex` of the last chunk received. 0 for the beginning. */
   readonly fromIndex: number;
+  /** The last index to export. Default: that of the newest entry. */
+  readonly toIndex?: number | undefined;
+  /** Whether the text begins with a byte order mark, which spreadsheets need to read UTF-8. */
+  readonly bom?: boolean | undefined;
+  /** Whether the last line, a JSON object, counts the entries. */
+  readonly summary?: boolean | undefined;
   /** Only entries whose actor or target is of this tenant. */
-  readonly scopeTenant?: string | undefined;
+  readonly scopeTenant?: CanonicalName | undefined;
 }
 
 /** Some lines, and where to continue after them. */
@@ -20,6 +29,15 @@ export interface ExportChunk {
   readonly text: string;
   readonly nextIndex: number;
 }
+
+/** The last line of an export: without it, or without `isComplete`, the export was cut off. */
+interface Summary {
+  count: number;
+  firstIndex?: number | undefined;
+  lastIndex?: number | undefined;
+}
+
+const BYTE_ORDER_MARK = '\ufeff';
 
 /** Entries that one export holds in memory. */
 const PAGE_SIZE = 200;
@@ -30,32 +48,55 @@ export class EntryExport {
   constructor(
     private readonly database: ReadingDatabase,
     private readonly entries: EntryRepository,
+    private readonly search: EntrySearch,
     private readonly log: LogReader,
   ) {}
 
   /** The entries from an index up to the current end of the log. Retired entries are skipped. */
   async *stream(query: ExportQuery): AsyncGenerator<ExportChunk, undefined> {
-    const formatter: EntryFormatter = EXPORT_FORMATS[query.format];
-    const end = (await this.log.checkpoint()).size;
-    if (formatter.header !== undefined)
-      yield { text: `${formatter.header}\n`, nextIndex: query.fromIndex };
-    let next = query.fromIndex;
+    const { format, fromIndex, toIndex, bom, summary, scopeTenant, ...filter } = query;
+    const formatter: EntryFormatter = EXPORT_FORMATS[format];
+    const { size } = await this.log.checkpoint();
+    const end = Math.min(size, (toIndex ?? size) + 1);
+    const header = formatter.header === undefined ? '' : `${formatter.header}\n`;
+    const start = bom ? `${BYTE_ORDER_MARK}${header}` : header;
+    if (start !== '') yield { text: start, nextIndex: fromIndex };
+    const counted: Summary = { count: 0 };
+    let next = fromIndex;
     while (next < end) {
-      const rows = await this.#page(next, end, query.scopeTenant);
-      const last = rows.at(-1);
-      const isLast = !last || rows.length < PAGE_SIZE;
-      next = isLast ? end : Number(last.entry_index) + 1;
-      const entries = await this.entries.withPersonalValues(rows);
+      const entries = await this.#page({ ...filter, scopeTenant }, next, end);
+      const last = entries.at(-1);
+      next = !last || entries.length < PAGE_SIZE ? end : last.index + 1;
+      counted.count += entries.length;
+      counted.firstIndex ??= entries[0]?.index;
+      counted.lastIndex = last?.index ?? counted.lastIndex;
       const lines = await mapInSlices(entries, (entry) => {
-        const visible = withoutForeignValues(entry, query.scopeTenant);
+        const visible = withoutForeignValues(entry, scopeTenant);
         return `${formatter.line(visible)}\n`;
       });
       yield { text: lines.join(''), nextIndex: next };
     }
+    if (summary) {
+      const text = `${JSON.stringify({ summary: { ...counted, isComplete: true } })}\n`;
+      yield { text, nextIndex: next };
+    }
     return undefined;
   }
 
-  async #page(from: number, end: number, tenant: string | undefined): Promise<EntryRow[]> {
+  /** The next entries by index: of all, without a search. */
+  async #page(
+    { scopeTenant, ...filter }: Omit<EntryQuery, 'limit'>,
+    from: number,
+    end: number,
+  ): Promise<readonly AuditEntryRecord[]> {
+    if (Object.values(filter).every((value) => value === undefined)) {
+      return this.entries.withPersonalValues(await this.#rows(from, end, scopeTenant));
+    }
+    const page = { order: 'ascending', limit: PAGE_SIZE, after: from - 1, before: end } as const;
+    return (await this.search.find({ ...filter, ...page, scopeTenant })).items;
+  }
+
+  async #rows(from: number, end: number, tenant: string | undefined): Promise<EntryRow[]> {
     const span = await this.entries.timeSpanOf(from, end);
     const scope = tenant === undefined ? '' : 'AND (actor_tenant = $5 OR target_tenant = $5)';
     return this.database.query<EntryRow>(

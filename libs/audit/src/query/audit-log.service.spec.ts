@@ -131,7 +131,7 @@ describe('AuditLogService', () => {
       from: new Date(0),
       to: new Date(),
       bucket: 'day',
-      dimension: 'action',
+      dimensions: ['action'],
     } as const;
     await expect(auditLog.statistics(stranger, window)).rejects.toThrow(AuditScopeExceeded);
   });

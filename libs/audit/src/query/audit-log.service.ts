@@ -4,14 +4,13 @@ import type { AuditAction, AuditEvent, AuditOutcome } from '../trail/audit-event
 import { AuditEntryNotFound, AuditScopeExceeded } from '../errors.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
-import { EntryExport, type ExportChunk } from '../export/entry-export.js';
+import { EntryExport, type ExportChunk, type ExportQuery } from '../export/entry-export.js';
 import { EntryRepository } from './entry-repository.js';
 import type { EntryFilter, EntryPage, EntryQuery } from './entry-filter.js';
 import { EntrySearch } from './entry-search.js';
 import { asDetails, resultDetails, resultOf } from './reading-details.js';
 import { withoutForeignValues } from './visible-values.js';
-import { EntryStatistics, type StatisticCount, type StatisticsQuery } from './entry-statistics.js';
-import type { ExportFormat } from '../export/export-formats.js';
+import { type Statistics, type StatisticsQuery, StatisticsReader } from './statistics-reader.js';
 import { LogReader } from '../log/log-reader.js';
 import type { SignedHead } from '../postgres/log-queries.js';
 import { type ErasureRequest, PersonalDataEraser } from './personal-data-eraser.js';
@@ -53,7 +52,7 @@ export class AuditLogService {
     private readonly trail: AuditTrail,
     private readonly entries: EntryRepository,
     private readonly entrySearch: EntrySearch,
-    private readonly entryStatistics: EntryStatistics,
+    private readonly statisticsReader: StatisticsReader,
     private readonly entryExport: EntryExport,
     private readonly log: LogReader,
     private readonly tracer: TokenTracer,
@@ -120,17 +119,17 @@ export class AuditLogService {
   }
 
   /** Counts of entries. @throws AuditScopeExceeded for auditors of another tenant */
-  async statistics(reader: CallContext, query: StatisticsQuery): Promise<StatisticCount[]> {
+  async statistics(reader: CallContext, query: StatisticsQuery): Promise<Statistics> {
     const details = { route: 'statistics', ...asDetails(query) };
     await this.#requireWholeLog(reader, 'audit.read', details);
     await this.#record(reader, { action: 'audit.read', details });
-    return this.entryStatistics.count(query);
+    return this.statisticsReader.read(query);
   }
 
   /** Entries in an export format. Recorded when the first chunk is requested. */
   async *export(
     reader: CallContext,
-    query: { readonly format: ExportFormat; readonly fromIndex: number },
+    query: Omit<ExportQuery, 'scopeTenant'>,
   ): AsyncGenerator<ExportChunk, undefined> {
     await this.#record(reader, { action: 'audit.export', details: asDetails(query) });
     yield* this.entryExport.stream({ ...query, scopeTenant: this.#scopeTenant(reader) });

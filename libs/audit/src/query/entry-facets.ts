@@ -126,6 +126,10 @@ function wanted(filter: EntryFilter, name: FacetName): readonly string[] {
     : listOf<string>(value).map(escapeControlCharacters);
 }
 
+export function isFacetName(name: string): name is FacetName {
+  return Object.hasOwn(VALUES_OF_FILTER, name);
+}
+
 function facetNames(): readonly FacetName[] {
   return Object.keys(VALUES_OF_FILTER) as FacetName[]; // the keys of the object above
 }

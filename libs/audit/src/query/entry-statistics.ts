@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { ReadingDatabase } from '#libs/platform';
+import { bucketOf, type CountedValue, type StatisticBucket } from './statistic-bucket.js';
 
-/** What entries can be counted by, with the column of each. */
+/** The dimensions whose counts of past hours are stored, with the column of each. */
 export const STATISTIC_DIMENSIONS = {
   action: 'action',
   outcome: 'outcome',
@@ -10,26 +11,15 @@ export const STATISTIC_DIMENSIONS = {
   clientApp: 'client_app',
 } as const;
 
-export type StatisticDimension = keyof typeof STATISTIC_DIMENSIONS;
-
-export type StatisticBucket = 'hour' | 'day' | 'week' | 'month';
-
-/** Which entries to count, and how to group them. */
-export interface StatisticsQuery {
-  /** Recorded at this time or later. */
+/** A window whose entries are counted by one dimension, without a filter. */
+export interface StoredStatistic {
   readonly from: Date;
-  /** Recorded before this time. */
   readonly to: Date;
-  /** Calendar units in UTC. */
-  readonly bucket: StatisticBucket;
-  readonly dimension: StatisticDimension;
-}
-
-/** The number of entries in a bucket with one value; `undefined` stands for entries without a value. */
-export interface StatisticCount {
-  readonly bucketStart: Date;
-  readonly value: string | undefined;
-  readonly entries: number;
+  /** Of whole hours, as stored counts are. */
+  readonly bucket: Exclude<StatisticBucket, 'minute'>;
+  /** Of the calendar: one whose offsets are whole hours. Default: UTC. */
+  readonly timeZone?: string;
+  readonly dimension: keyof typeof STATISTIC_DIMENSIONS;
 }
 
 const HOUR_MS = 3_600_000;
@@ -47,12 +37,19 @@ const DIMENSION_VALUES = Object.values(STATISTIC_DIMENSIONS)
 export class EntryStatistics {
   constructor(private readonly database: ReadingDatabase) {}
 
-  /** Counts by bucket, in the order of time, the largest counts first. */
-  async count({ from, to, bucket, dimension }: StatisticsQuery): Promise<StatisticCount[]> {
+  /** Counts by bucket of all entries of a window, from stored counts as far as there are some. */
+  async count({
+    from,
+    to,
+    bucket,
+    timeZone = 'UTC',
+    dimension,
+  }: StoredStatistic): Promise<CountedValue[]> {
     const column = STATISTIC_DIMENSIONS[dimension];
     const stored = await this.#storedHours(from, to);
+    const start = bucketOf({ from, bucket, timeZone }, 'time');
     const rows = await this.database.query<{ start: Date; value: string; entries: string }>(
-      `SELECT date_trunc('${bucket}', time, 'UTC') AS start, value, sum(entries) AS entries FROM (
+      `SELECT ${start} AS start, value, sum(entries) AS entries FROM (
          SELECT hour AS time, value, entries FROM audit_statistic
          WHERE dimension = '${column}' AND hour >= $2 AND hour < $3
          UNION ALL
@@ -64,8 +61,8 @@ export class EntryStatistics {
        ) counted GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2`,
       [from, stored.from, stored.to, to].map((time) => time.toISOString()),
     );
-    return rows.map(({ start, value, entries }) => ({
-      bucketStart: start,
+    return rows.map(({ start: bucketStart, value, entries }) => ({
+      bucketStart,
       value: value === '' ? undefined : value,
       entries: Number(entries),
     }));
