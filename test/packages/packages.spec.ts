@@ -58,12 +58,13 @@ describe('the package of the service', () => {
         'README.md',
         'dist/bin/acs-identity.js',
         'dist/bin/api.js',
+        'dist/console/index.html',
         'dist/apps/api/src/main.js',
         'dist/libs/audit/src/index.js',
       ]),
     );
     const production =
-      /^(LICENSE|README\.md|package\.json|dist\/(bin|apps\/(api|cli)\/src|libs\/[^/]+\/src)\/.+\.js)$/;
+      /^(LICENSE|README\.md|package\.json|dist\/(bin|apps\/(api|cli)\/src|libs\/[^/]+\/src)\/.+\.js|dist\/console\/(files\.json|(index\.html|assets\/[\w.-]+)(\.br|\.gz)?))$/;
     expect(servicePaths.filter((path) => !production.test(path))).toEqual([]);
     const testCode = /\.(spec|contract)\.js$|\/testing(\.js$|\/)|\/test\/|emulator/;
     expect(servicePaths.filter((path) => testCode.test(path))).toEqual([]);

@@ -56,6 +56,8 @@ export function actSpecs(rig: ConsoleRig): void {
       await dialog.locator('input').last().fill(identity.id.slice(-4));
       await dialog.locator('button[type=submit]').click();
       await dialog.waitFor({ state: 'detached' });
+      // The dialog hides the page from screen readers until it is gone.
+      await page.waitForSelector('#console:not([aria-hidden])');
     };
     await confirm('Suspend');
     await page.waitForSelector('.identity dd:has-text("suspended")');
@@ -66,7 +68,9 @@ export function actSpecs(rig: ConsoleRig): void {
     await confirm('Erase the person', 'request 4711');
     await expect
       .poll(async () =>
-        (await rig.service().auditEntries()).map(({ action, reason }) => `${action} ${reason?.detail}`),
+        (await rig.service().auditEntries()).map(
+          ({ action, reason }) => `${action} ${reason?.detail}`,
+        ),
       )
       .toContain('audit.erase request 4711');
     const actions = (await rig.service().auditEntries()).map(({ action }) => action);

@@ -96,7 +96,10 @@ export async function picture(page: Page, name: string): Promise<void> {
   for (const [form, { colorScheme, ...viewport }] of Object.entries(FORMS)) {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize(viewport);
-    await page.screenshot({ path: `${folder}/console-${name}-${form}.png` });
+    await page.screenshot({
+      animations: 'disabled',
+      path: `${folder}/console-${name}-${form}.png`,
+    });
   }
   await page.setViewportSize(size);
   await page.emulateMedia({ colorScheme: null });

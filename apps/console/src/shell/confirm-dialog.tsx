@@ -10,8 +10,11 @@ import {
   Input,
 } from '@fluentui/react-components';
 import { type ReactNode, useState } from 'react';
+import { useReturnFocus } from './use-return-focus.js';
 
 interface ConfirmDialogProps {
+  /** A dialog that is removed while it is open would leave the page hidden from screen readers. */
+  readonly isOpen: boolean;
   readonly title: string;
   /** What will happen, in numbers. */
   readonly effect: ReactNode;
@@ -31,10 +34,11 @@ export default function ConfirmDialog(props: ConfirmDialogProps): ReactNode {
   const { title, effect, typed, hasReason = false, action, isBusy, error } = props;
   const [text, setText] = useState('');
   const [reason, setReason] = useState('');
+  useReturnFocus(props.isOpen);
   const isConfirmed = text.trim() === typed.text && (!hasReason || reason.trim() !== '');
   return (
     <Dialog
-      open
+      open={props.isOpen}
       modalType="alert"
       onOpenChange={(_event, { open }) => {
         if (!open) props.onClose();

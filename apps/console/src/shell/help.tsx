@@ -9,6 +9,7 @@ import {
 } from '@fluentui/react-components';
 import type { ReactNode } from 'react';
 import type { PageDefinition } from '../pages/pages.js';
+import { useReturnFocus } from './use-return-focus.js';
 
 const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ['/', 'search, or paste an id'],
@@ -26,16 +27,19 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
 
 /** The keys of the console. */
 export default function Help({
+  isOpen,
   pages,
   onClose,
 }: {
+  readonly isOpen: boolean;
   readonly pages: readonly PageDefinition[];
   readonly onClose: () => void;
 }): ReactNode {
+  useReturnFocus(isOpen);
   const all = [...pages.map(({ key, title }) => [`g ${key}`, title] as const), ...KEYS];
   return (
     <Dialog
-      open
+      open={isOpen}
       onOpenChange={(_event, { open }) => {
         if (!open) onClose();
       }}

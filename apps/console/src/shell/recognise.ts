@@ -18,7 +18,7 @@ export function recognise(typed: string): Recognised | undefined {
   const version = UUID.exec(text)?.[1];
   if (text.startsWith('8:acs:'))
     return { kind: 'filter', name: 'communicationUserId', value: text };
-  // Only ids of entries and of identities have a time in them.
+  // Of the ids, only those of entries have a time in them.
   if (version === '7') return { kind: 'entry', id: text.toLowerCase() };
   // Of a request, a person or an app: the page offers the others when it finds none.
   if (version !== undefined) return { kind: 'filter', name: 'requestId', value: text };

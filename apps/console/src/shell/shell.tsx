@@ -23,7 +23,7 @@ export function Shell(): ReactNode {
   const zone = useZone();
   const isDark = useIsDark();
   const said = useSaid();
-  const [isHelpOpen, setIsHelpOpen] = useState(false);
+  const [isHelpOpen, setIsHelpOpen] = useState<boolean>();
   const pages = PAGES.filter(({ isFor }) => isFor(me));
   const shown = pages.find(({ path }) => path === page);
   useKeys({
@@ -92,11 +92,12 @@ export function Shell(): ReactNode {
       </header>
       <Navigation pages={pages} current={page} />
       {me.audit === 'tenant' && <p className="banner">entries of your tenant only</p>}
-      <main>
+      <main tabIndex={-1}>
         <Suspense fallback={<Waiting what="Loading the page" />}>
           {shown ? <shown.component /> : <NotHere page={page} />}
-          {isHelpOpen && (
+          {isHelpOpen !== undefined && (
             <Help
+              isOpen={isHelpOpen}
               pages={pages}
               onClose={() => {
                 setIsHelpOpen(false);

@@ -56,7 +56,8 @@ function Identities(): ReactNode {
         onSubmit={(event) => {
           event.preventDefault();
           const person = typed.trim();
-          if (person !== '') go({ page: 'identities', parameters: new URLSearchParams({ person }) });
+          if (person !== '')
+            go({ page: 'identities', parameters: new URLSearchParams({ person }) });
         }}
       >
         <Input

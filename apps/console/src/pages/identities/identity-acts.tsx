@@ -26,10 +26,9 @@ const ACTS: readonly Act[] = [
     effect: 'All tokens of this identity stop to work. The person may get a new one.',
     isFor: (me, { status }) => may(me, 'CommunicationToken.Revoke.All') && status === 'active',
     run: async (api, { id }) => {
-      const { effectiveWithinMinutes } = await api.json<components['schemas']['RevocationResponse']>(
-        'POST',
-        `/v1/identities/${id}/tokens/revoke`,
-      );
+      const { effectiveWithinMinutes } = await api.json<
+        components['schemas']['RevocationResponse']
+      >('POST', `/v1/identities/${id}/tokens/revoke`);
       return `All tokens are revoked. ACS may accept them for another ${effectiveWithinMinutes} minutes.`;
     },
   },
@@ -65,6 +64,7 @@ export function IdentityActs({
 }): ReactNode {
   const { api, me } = useSignedIn();
   const [act, setAct] = useState<Act>();
+  const [isOpen, setIsOpen] = useState(false);
   const [isBusy, setIsBusy] = useState(false);
   const [error, setError] = useState<Error | null>(null);
   const [done, setDone] = useState('');
@@ -73,7 +73,7 @@ export function IdentityActs({
     setError(null);
     try {
       setDone(await chosen.run(api, identity, reason));
-      setAct(undefined);
+      setIsOpen(false);
       onDone();
     } catch (cause) {
       setError(cause instanceof Error ? cause : new Error(String(cause)));
@@ -89,6 +89,7 @@ export function IdentityActs({
             onClick={() => {
               setError(null);
               setAct(one);
+              setIsOpen(true);
             }}
           >
             {one.label}…
@@ -99,6 +100,8 @@ export function IdentityActs({
       {act && (
         <Suspense>
           <ConfirmDialog
+            key={act.label}
+            isOpen={isOpen}
             title={`${act.label}: ${identity.displayName ?? identity.subject}?`}
             effect={act.effect}
             typed={{ text: identity.id.slice(-4), what: 'the last 4 characters of the identity' }}
@@ -108,7 +111,7 @@ export function IdentityActs({
             error={error}
             onConfirm={(reason) => void run(act, reason)}
             onClose={() => {
-              setAct(undefined);
+              setIsOpen(false);
             }}
           />
         </Suspense>

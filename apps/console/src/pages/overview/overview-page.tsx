@@ -31,7 +31,10 @@ export default function OverviewPage(): ReactNode {
   const [countedAt, setCountedAt] = useState(Date.now);
   const range = readRange(parameters) ?? { length: DEFAULT_RANGE };
   const span = spanAt(range, countedAt);
-  const { from, to } = absolute({ ...span, from: Math.max(span.from, countedAt - 730 * DAY_MS) }, countedAt);
+  const { from, to } = absolute(
+    { ...span, from: Math.max(span.from, countedAt - 730 * DAY_MS) },
+    countedAt,
+  );
   const isByHour = Date.parse(to) - Date.parse(from) <= MAX_HOURS * HOUR_MS;
   const bucket = isByHour ? 'hour' : 'day';
   const outcomes = useCounts({ from, to, bucket, dimension: 'outcome' });
@@ -74,7 +77,7 @@ export default function OverviewPage(): ReactNode {
         <AsTable buckets={labelled} />
       </Panel>
       <Panel query={reasons} what="Counting reasons">
-        <RankedBars title="Reasons of refusals and failures" rows={ranked(reasons.data ?? [], from, to)} />
+        <RankedBars title="Reasons" rows={ranked(reasons.data ?? [], from, to)} />
       </Panel>
     </section>
   );
@@ -121,7 +124,8 @@ function Panel({
 /** Every unit of the window, also those without entries. */
 function bucketsOf(counts: Counts, { from, to }: Span & { to: number }, unit: number): Bucket[] {
   const byStart = new Map<number, Partial<Record<Entry['outcome'], number>>>();
-  for (let start = Math.floor(from / unit) * unit; start < to; start += unit) byStart.set(start, {});
+  for (let start = Math.floor(from / unit) * unit; start < to; start += unit)
+    byStart.set(start, {});
   for (const { bucketStart, value, entries } of counts) {
     const found = byStart.get(Date.parse(bucketStart));
     if (found && value !== undefined) found[value as Entry['outcome']] = entries; // counted by outcome
@@ -197,7 +201,11 @@ function AsTable({ buckets }: { readonly buckets: readonly Bucket[] }): ReactNod
 }
 
 /** The most frequent reasons, and the sum of the rest. */
-function ranked(counts: Counts, from: string, to: string): { label: string; count: number; href?: string }[] {
+function ranked(
+  counts: Counts,
+  from: string,
+  to: string,
+): { label: string; count: number; href?: string }[] {
   const sums = new Map<string, number>();
   for (const { value, entries } of counts)
     if (value !== undefined) sums.set(value, (sums.get(value) ?? 0) + entries);

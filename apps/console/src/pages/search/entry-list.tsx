@@ -123,7 +123,8 @@ function EntryRow(props: EntryRowProps): ReactNode {
     >
       <span role="gridcell" className="time" title={timeTitle(at, zone, index)}>
         <span className="date">{shortDay(at, zone)} </span>
-        {clock(at, zone, { hasMs: true })}
+        {clock(at, zone)}
+        <span className="ms">{clock(at, zone, { hasMs: true }).slice(-4)}</span>
         {zone !== UTC && <span className="offset"> {offset(at, zone)}</span>}
       </span>
       <span role="gridcell">

@@ -41,6 +41,8 @@ export default function TracePage(): ReactNode {
     if (!field.current) return;
     const traced = readTraced(field.current.value);
     field.current.value = '';
+    // So that the keys of the page work.
+    field.current.blur();
     if (traced) void trace(traced);
     else setState({ is: 'unreadable' });
   };

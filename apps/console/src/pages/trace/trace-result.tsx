@@ -25,8 +25,8 @@ export function TraceResult({ trace }: { readonly trace: Trace }): ReactNode {
     <>
       {untriedKeys.length > 0 && (
         <p role="alert" className="failure">
-          The result may be incomplete: {untriedKeys.length} former fingerprint keys are no longer
-          available ({untriedKeys.join(', ')}).
+          The result may be incomplete: former fingerprint keys are no longer available (
+          {untriedKeys.join(', ')}).
         </p>
       )}
       {issuance ? (
@@ -119,7 +119,7 @@ function Revoke({
   readonly tokens: number;
 }): ReactNode {
   const api = useApi();
-  const [isAsking, setIsAsking] = useState(false);
+  const [isAsking, setIsAsking] = useState<boolean>();
   const [state, setState] = useState<{
     readonly isBusy?: boolean;
     readonly error?: Error;
@@ -141,31 +141,33 @@ function Revoke({
       setState({ error: error instanceof Error ? error : new Error(String(error)) });
     }
   };
-  if (state.minutes !== undefined)
-    return (
-      <p role="status" className="done">
-        <strong>All tokens of {owner} are revoked.</strong> ACS may accept them for another{' '}
-        {state.minutes} minutes.{' '}
-        <a
-          href={fragmentOf({
-            page: 'search',
-            parameters: new URLSearchParams({ range: '1h', action: 'token.revoke', identityId }),
-          })}
-        >
-          See it in the log
-        </a>
-      </p>
-    );
+  const done = state.minutes !== undefined && (
+    <p role="status" className="done">
+      <strong>All tokens of {owner} are revoked.</strong> ACS may accept them for another{' '}
+      {state.minutes} minutes.{' '}
+      <a
+        href={fragmentOf({
+          page: 'search',
+          parameters: new URLSearchParams({ range: '1h', action: 'token.revoke', identityId }),
+        })}
+      >
+        See it in the log
+      </a>
+    </p>
+  );
   return (
     <>
-      <p>
-        <Button appearance="primary" onClick={ask} title="Key: r">
-          {tokens > 1 ? `Revoke all ${tokens}…` : 'Revoke…'}
-        </Button>
-      </p>
-      {isAsking && (
+      {done || (
+        <p>
+          <Button appearance="primary" onClick={ask} title="Key: r">
+            {tokens > 1 ? `Revoke all ${tokens}…` : 'Revoke…'}
+          </Button>
+        </p>
+      )}
+      {isAsking !== undefined && (
         <Suspense>
           <ConfirmDialog
+            isOpen={isAsking}
             title={`Revoke all tokens of ${owner}?`}
             effect={
               <>
