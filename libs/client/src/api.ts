@@ -3642,9 +3642,9 @@ export interface operations {
                 from: string;
                 /** @description count entries recorded before this time */
                 to: string;
-                action?: (("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string)[];
+                action?: (components["schemas"]["AuditAction"] | string)[];
                 /** @description every action but these */
-                actionNot?: (("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string)[];
+                actionNot?: (components["schemas"]["AuditAction"] | string)[];
                 outcome?: ("success" | "denied" | "failure" | "unknown")[];
                 reasonCode?: string[];
                 /** @description words in the reason, in any order */
@@ -3773,9 +3773,9 @@ export interface operations {
                 from?: string;
                 /** @description recorded before this time */
                 to?: string;
-                action?: (("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string)[];
+                action?: (components["schemas"]["AuditAction"] | string)[];
                 /** @description every action but these */
-                actionNot?: (("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string)[];
+                actionNot?: (components["schemas"]["AuditAction"] | string)[];
                 outcome?: ("success" | "denied" | "failure" | "unknown")[];
                 reasonCode?: string[];
                 /** @description words in the reason, in any order */

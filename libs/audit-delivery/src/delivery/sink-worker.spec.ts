@@ -2,14 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EntryFeed, type AuditEvent } from '#libs/audit';
-import {
-  alice,
-  denied,
-  issued,
-  openTestLog,
-  PersonalDataEraser,
-  type TestLog,
-} from '#libs/audit/testing';
+import { alice, denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { ReadingDatabase, SystemClock } from '#libs/platform';
 import { MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { SinkMetrics } from '../metrics.js';
