@@ -8,6 +8,7 @@ import { type Workload, workloadOf } from './workload.js';
 
 /** Every route with the workload that it must have. A new route is added here on purpose. */
 const EXPECTED: Readonly<Record<string, Workload>> = {
+  'GET /v1/me': 'issuing',
   'POST /v1/me/tokens': 'issuing',
   'POST /v1/me/tokens/revoke': 'issuing',
   'POST /v1/me/sign-out': 'issuing',
@@ -26,7 +27,9 @@ const EXPECTED: Readonly<Record<string, Workload>> = {
   'GET /v1/identities/export': 'bulk',
   'POST /v1/policy/evaluate': 'reading',
   'GET /v1/audit/entries': 'reading',
+  'POST /v1/audit/entries/search': 'reading',
   'GET /v1/audit/entries/:id': 'reading',
+  'GET /v1/audit/entries/at/:index': 'reading',
   'GET /v1/audit/entries/:id/proof': 'reading',
   'GET /v1/audit/statistics': 'reading',
   'GET /v1/audit/export': 'bulk',
