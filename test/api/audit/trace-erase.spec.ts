@@ -147,7 +147,8 @@ describe('POST /v1/audit/erase', () => {
     expect(body.erasedRows).toBeGreaterThan(0);
 
     const { body: after } = await getAudit(service(), 'grace', `entries/${receipt.id}`);
-    expect(after).toEqual({ ...before, personal: {} });
+    const erased = ['actorDisplayName', 'clientAddress'];
+    expect(after).toEqual({ ...before, erased, personal: {} });
     const { text } = await getAudit(service(), 'grace', `entries/${receipt.id}/proof`);
     expect(isProven(after.canonical, text, await publicKey(service()))).toBe(true);
     const [row] = await service().rows<{ count: string }>(

@@ -71,7 +71,7 @@ describe('POST /v1/identities', () => {
     });
     expect(answer.status).toBe(400);
     expect(pointersOf(answer.body)).toEqual(
-      expect.arrayContaining(['/kind', '/communicationUserId', '/subject', '']),
+      expect.arrayContaining(['/kind', '/communicationUserId', '/subject', '/role']),
     );
   });
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DataSource, type QueryRunner } from 'typeorm';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { serviceMigrations } from '#libs/composition';
 import { dataSourceOptions, type PasswordSource, sqlState } from '#libs/platform';
 import { databaseCredential, ownerEnvironment, requirePostgresUrl } from './database.js';
-import { LockMonitor } from './lock-monitor.js';
+import { LockMonitor, MIGRATOR_LOCK } from './lock-monitor.js';
 import { grantToServiceRole, identifier, requireNoExcess } from './service-role.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -12,7 +12,11 @@ const DEFAULT_WAIT_SECONDS = 60;
 /** A migration that waits for a table makes everybody wait who comes after it, so it gives up soon and repeats. */
 const TABLE_LOCK_TIMEOUT_MS = 4_000;
 const RETRY_PAUSE_MS = 2_000;
+const MIGRATOR_PAUSE_MS = 250;
 const LOCK_NOT_AVAILABLE = '55P03';
+
+/** Another migrator kept its lock for too long. */
+class LockNotFree extends Error {}
 
 export interface MigrateOptions {
   /** Address for the role that owns the schema. */
@@ -70,22 +74,24 @@ export async function migrate(
   try {
     await locking.initialize();
     monitor.start();
-    // One migrator at a time; the others find nothing left to do. A lock of the transaction: that of a
-    // session would stay at a pooler.
+    // One migrator at a time; the others find nothing left to do.
     return await locking.transaction(async (lock) => {
-      await lock.query(`SELECT pg_advisory_xact_lock(hashtext('acs-identity migrate'))`);
+      while (!(await isOnlyMigrator(lock))) {
+        if (performance.now() > deadline) throw new LockNotFree();
+        await delay(MIGRATOR_PAUSE_MS);
+      }
       await working.initialize();
       for (;;) {
         try {
           return await migrateOnce(working, serviceRole);
         } catch (error) {
-          if (sqlState(error) !== LOCK_NOT_AVAILABLE || performance.now() > deadline) throw error;
+          if (!isLockNotFree(error) || performance.now() > deadline) throw error;
           await delay(RETRY_PAUSE_MS);
         }
       }
     });
   } catch (error) {
-    if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
+    if (!isLockNotFree(error)) throw error;
     throw new Error(
       `The migration gave up after ${waitSeconds} s: it ${monitor.latest ?? 'waits for a lock'}. ` +
         'What it had not finished was undone. End that transaction and migrate again, or wait longer with --wait <seconds>.',
@@ -95,6 +101,22 @@ export async function migrate(
     if (working.isInitialized) await working.destroy();
     if (locking.isInitialized) await locking.destroy();
   }
+}
+
+/**
+ * Takes the lock that one migrator has, if it is free. Doesn't wait in the database: an index that the other one
+ * builds concurrently would wait for the end of this statement, and both for ever. A lock of the transaction:
+ * that of a session would stay at a pooler.
+ */
+async function isOnlyMigrator(lock: EntityManager): Promise<boolean> {
+  const [row] = await lock.query<{ is_taken: boolean }[]>(
+    `SELECT pg_try_advisory_xact_lock(${MIGRATOR_LOCK}) AS is_taken`,
+  );
+  return row?.is_taken === true;
+}
+
+function isLockNotFree(error: unknown): boolean {
+  return error instanceof LockNotFree || sqlState(error) === LOCK_NOT_AVAILABLE;
 }
 
 async function migrateOnce(dataSource: DataSource, serviceRole: string): Promise<string[]> {
