@@ -23,7 +23,9 @@ import {
 import { StatementCounter } from './statement-counter.js';
 
 const SETTLE_MS = 1_500;
+/** What comes first ends the counting. */
 const COUNTED_TOKENS = 2_000;
+const COUNTING_MS = 5_000;
 /** A contender of the group. */
 interface Member {
   readonly kind: ContenderKind;
@@ -181,6 +183,7 @@ export class Group {
       urls: running.urls,
       loop: { connections: PEAK_CONNECTIONS },
       tokens: COUNTED_TOKENS,
+      durationMs: COUNTING_MS,
     };
     await this.#load(running, load);
     counter.take();
