@@ -106,7 +106,10 @@ async function check({ serviceUrl }: TestDatabase, key: string): Promise<Run> {
 const cluster = await startTestCluster();
 try {
   const database = await cloneDatabase(cluster);
-  const log = await openTestLog(database.serviceUrl, { timeoutMs: 60_000 });
+  const log = await openTestLog(database.serviceUrl, {
+    timeoutMs: 120_000,
+    databaseTimeoutMs: 120_000,
+  });
   await fill(log);
   const [key] = (await log.signers.current()).map(({ verifier }) => verifier.toString());
   await log.close();
