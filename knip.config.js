@@ -10,9 +10,11 @@ export default {
         'examples/**/*.spec.ts',
         'test/mutation/{vitest.config.ts,ignore-messages.mjs}',
         'test/chaos/{run-all,faults,audit-tamper,audit-crash,audit-delivery,first-calls,pauses,identity-crash,identity-race,mapping-tamper,storm,token-differential}.ts',
-        'bench/{api-without-audit,audit,bulkheads,bulkheads-flood,identity-scale,path,start,storm,token-cost,token-verification,transparency-log}.ts',
+        'bench/{bench,audit,bulkheads,bulkheads-flood,identity-scale,path,start,storm,token-cost,token-verification,transparency-log}.ts',
+        'bench/contenders/{floor,naive,service-without-audit}.ts',
+        'bench/run/{load-process,stand-ins-process,profiler}.ts',
         'test/samples/published-clients.ts',
-        'scripts/{write-documents.ts,check-prose.mjs}',
+        'scripts/{write-documents.ts,check-prose.mjs,bundle-contender.mjs}',
       ],
       project: ['{apps,examples,libs,test,bench,scripts}/**/*.{ts,mjs}'],
       ignoreDependencies: [

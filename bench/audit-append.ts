@@ -47,7 +47,7 @@ export async function measureAppend(
   const [perSecond, ratio] = [median(rates.log), median(rates.ratio)];
   return {
     title: 'Appends',
-    how: `${whole(callers)} callers, each waiting for its receipt before its next entry; ${ROUNDS} rounds of ${whole(entries)} entries; medians (lowest to highest). When a caller gets its receipt, the entry is durable (\`fsync\` and \`synchronous_commit\` on), has its index and is covered by a signed checkpoint. The plain insert writes the same rows into the same tables in batches of the same size, without lock, sequence, tree or signature. Afterwards the last entries are verified in the database: bytes, columns, tiles, heads and signatures.`,
+    how: `${whole(callers)} callers, each waiting for its receipt before its next entry; ${ROUNDS} rounds of ${whole(entries)} entries; medians (lowest to highest). When a caller gets its receipt, the entry is durable (\`fsync\` and \`synchronous_commit\` on), has its index and is covered by a signed checkpoint. The plain insert writes the same rows into the same tables in batches of the same size, without lock, sequence, tree or signature. Unbundled code, in the process of the benchmark. Afterwards the last entries are verified in the database: bytes, columns, tiles, heads and signatures.`,
     figures: [
       {
         what: 'appends per second',

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
-import { type ApiProcess, COMPILED_API } from '../apps/local/src/api-process.js';
+import type { ApiProcess } from '../apps/local/src/api-process.js';
 import { type TestCluster } from '#libs/platform/testing';
 import { Service } from '../test/support/service.js';
+import { BUNDLE_WITHOUT_AUDIT, bundleWithoutAudit } from './contenders/contenders.js';
 import type { PartReport } from './audit-report.js';
 import { median, spread } from './figures.js';
 
@@ -11,7 +11,6 @@ const ROUNDS = 7;
 const CLIENTS = 128;
 const PEOPLE = 256;
 const MAX_COST = 0.15;
-const UNAUDITED_API = fileURLToPath(new URL('./api-without-audit.js', import.meta.url));
 
 interface Answer {
   readonly token: string;
@@ -36,8 +35,9 @@ export async function measureIssuance(
     },
   });
   try {
-    const audited = await service.addApi({}, COMPILED_API);
-    const unaudited = await service.addApi({}, UNAUDITED_API);
+    await bundleWithoutAudit();
+    const audited = await service.addApi();
+    const unaudited = await service.addApi({}, BUNDLE_WITHOUT_AUDIT);
     const bearers = await Promise.all(
       Array.from({ length: PEOPLE }, async () => {
         const oid = randomUUID();
@@ -72,7 +72,7 @@ export async function measureIssuance(
     const cost = 1 - median(rates.ratio);
     return {
       title: 'What auditing costs an issuance',
-      how: `\`POST /v1/me/tokens\` for people who have an identity, ${CLIENTS} clients, each waiting for its response; the whole api (token verification, policy, mapping, request budget, call to the ACS emulator without latency) against the same api whose audit trail returns a receipt and records nothing. Two processes on one database, ${ROUNDS} rounds of ${tokensPerRound} tokens each; medians (lowest to highest). Every audited token was found in the log under the id and index of its response.`,
+      how: `\`POST /v1/me/tokens\` for people who have an identity, ${CLIENTS} clients, each waiting for its response; the whole api (token verification, policy, mapping, request budget, call to the ACS emulator without latency) against the same api whose audit trail returns a receipt and records nothing. Bundled as in production, two processes on one database, ${ROUNDS} rounds of ${tokensPerRound} tokens each; medians (lowest to highest). Every audited token was found in the log under the id and index of its response.`,
       figures: [
         { what: 'tokens per second, audited', measured: spread(rates.audited) },
         { what: 'tokens per second, not audited', measured: spread(rates.unaudited) },

@@ -39,7 +39,7 @@ export async function measureVerification(cluster: TestCluster, size: number): P
   const goal = (GOAL_SECONDS * size) / 1_000_000;
   return {
     title: 'Offline verification',
-    how: `\`verifyFolder\`, which \`acs-identity audit verify --folder\` runs, on a copy of ${whole(size)} entries in files: every entry is hashed, every tile compared, root and signature checked. One thread; median of ${ROUNDS} runs.`,
+    how: `\`verifyFolder\`, which \`acs-identity audit verify --folder\` runs, on a copy of ${whole(size)} entries in files: every entry is hashed, every tile compared, root and signature checked. One thread, unbundled code; median of ${ROUNDS} runs.`,
     figures: [
       {
         what: `${whole(size)} entries verified`,

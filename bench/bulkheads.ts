@@ -127,7 +127,7 @@ async function write(
     measured.map((round) => pick(round).toFixed(1)).join(', ');
   const text = `# Issuing while others read
 
-\`npm run bench:bulkheads\` on ${today()}, ${machine()}; load, service, emulator and PostgreSQL on the same cores, so that only ratios count.
+\`npm run bench:bulkheads\` on ${today()}, ${machine()}; load, service, emulator and PostgreSQL on the same cores, so that only ratios count. PostgreSQL does not wait for the disk (\`fsync=off\`).
 
 One api process with default settings, except limits of callers and of ACS. The log has ${whole(entries)} entries. ${CALLERS} callers request ${whole(tokens)} tokens, each waiting for its response, while nothing else runs and then under a flood: an import of 10 MB of empty lines, 50 exports of the whole log, 200 searches by a common word and 50 readers of pages of 1,000 entries, all at once by ${READERS} auditors, repeated without a pause, after a 503 after \`Retry-After\`. ${rounds} rounds; medians of ratios.
 

@@ -150,7 +150,7 @@ try {
   const lines = [
     '# The identity map at scale',
     '',
-    `\`npm run bench:identity-scale\` on ${today()}: each query ${rounds} times on each size, alternating, in one run; milliseconds, TypeORM and the round trip to PostgreSQL included.`,
+    `\`npm run bench:identity-scale\` on ${today()}: each query ${rounds} times on each size, alternating, in one run; milliseconds, TypeORM and the round trip to PostgreSQL included. PostgreSQL does not wait for the disk (\`fsync=off\`); the queries run on unbundled code, the import against the bundled api.`,
     '',
     `| Query | ${small.toLocaleString('en')}: median, p95 | ${large.toLocaleString('en')}: median, p95 | ratio of medians |`,
     '|---|---|---|---|',

@@ -74,7 +74,7 @@ const rows = [
 ] as const;
 const report = `# The start of the api
 
-\`npm run bench:start -- --rounds ${rounds}\` on ${today()}, ${machine()}; milliseconds from the start of the process, alternating.
+\`npm run bench:start -- --rounds ${rounds}\` on ${today()}, ${machine()}; milliseconds from the start of the process, alternating. PostgreSQL does not wait for the disk (\`fsync=off\`).
 
 | | median | lowest | highest |
 |---|---|---|---|

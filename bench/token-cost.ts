@@ -9,12 +9,12 @@
  * identity. Only ratios within one run mean anything. Checks that each token has its audit entry.
  */
 import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Pool } from 'undici';
 import { Service } from '../test/support/service.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { machine, median, table, whole } from './figures.js';
+import { childrenOf, cpuMicros } from './run/process-usage.js';
 
 const CONNECTIONS = 64;
 const PEOPLE = 600;
@@ -133,36 +133,7 @@ async function entries(service: Service): Promise<number> {
 
 /** The processes of PostgreSQL. */
 function backends(): number[] {
-  const parent = new RegExp(`\\) \\w ${cluster.processId} `);
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((id) => id > 0 && parent.test(read(`/proc/${id}/stat`)));
-}
-
-/** CPU time of all threads of the processes that are there. */
-function cpuMicros(processIds: readonly number[]): number {
-  const paths = processIds.flatMap((id) =>
-    threadsOf(id).map((thread) => `/proc/${id}/task/${thread}/schedstat`),
-  );
-  const nanoseconds = paths.map((path) => Number(read(path).split(' ')[0]));
-  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1000;
-}
-
-function threadsOf(processId: number): string[] {
-  try {
-    return readdirSync(`/proc/${processId}/task`);
-  } catch {
-    return [];
-  }
-}
-
-/** Empty when the process has ended meanwhile. */
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+  return childrenOf(cluster.processId);
 }
 
 function report(contenders: readonly Contender[]): void {

@@ -22,7 +22,7 @@ import {
 const count = Number(process.argv[2] ?? 1_000_000);
 const entryBytes = Number(process.argv[3] ?? 700);
 
-const bundles: Buffer[] = [];
+const bundles: Uint8Array[] = [];
 const widths: number[] = [];
 for (let start = 0; start < count; start += TILE_WIDTH) {
   const width = Math.min(TILE_WIDTH, count - start);

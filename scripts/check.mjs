@@ -5,7 +5,7 @@ import { once } from 'node:events';
 const checks = [
   ['lint', 'oxlint'],
   ...(process.argv.includes('--build') ? [['build', 'npm run -s build:tools']] : []),
-  ['types', 'tsc -p tsconfig.json && tsc -p apps/sample/page'],
+  ['types', 'tsc -p tsconfig.json && tsc -p apps/sample/page && tsc -p apps/console'],
   ['format', 'prettier --check --log-level warn .'],
   ['structure', 'depcruise apps examples libs test bench scripts --config .dependency-cruiser.mjs'],
   ['unused', 'knip'],

@@ -27,6 +27,7 @@ cpSync(join(project, 'deploy/functions'), target, {
 });
 for (const part of ['api', 'api.js'])
   cpSync(join(project, 'dist/bin', part), join(target, 'bin', part), { recursive: true });
+cpSync(join(project, 'dist/console'), join(target, 'console'), { recursive: true });
 writeFileSync(join(target, 'package.json'), '{ "private": true, "type": "module" }\n');
 // TypeORM loads the driver by its name.
 for (const name of [...outside, 'pg']) copyPackage(name, project, target);

@@ -26,7 +26,7 @@ beforeAll(async () => {
 }, 60_000);
 
 function isForCallers(path: string): boolean {
-  return path.startsWith('/v1/me/');
+  return path === '/v1/me' || path.startsWith('/v1/me/');
 }
 
 function concrete({ path }: RouteAccess): string {

@@ -92,6 +92,37 @@ describe('test/README.md', () => {
   });
 });
 
+/** The titles of a spec file, with the placeholders of tables. */
+function titlesOf(source: string): string[] {
+  const title = /(?:\b(?:it|describe)(?:\.\w+)?|\))\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1\s*,/g;
+  return [...source.matchAll(title)].map(([, , text = '']) => text.replaceAll(/\\(.)/g, '$1'));
+}
+
+/** Whether a test has this title. What takes the place of a placeholder must be a text of the file. */
+function hasTitle(source: string, wanted: string): boolean {
+  return titlesOf(source).some((title) => {
+    const parts = title.split(/%[a-z]|\$\w+/).map((part) => part.replaceAll(/[^\w\s]/g, '\\$&'));
+    const values = new RegExp(`^${parts.join('(.+)')}$`).exec(wanted)?.slice(1);
+    return values?.every((value) => source.includes(`'${value}'`)) === true;
+  });
+}
+
+describe('docs/needs.md', () => {
+  it('names a test for each need, and only tests that exist', async () => {
+    const page = await readFile(join(repositoryRoot, 'docs/needs.md'), 'utf8');
+    const rows = page.split('\n').filter((line) => /^\| (?!Need |-)/.test(line));
+    expect(rows.length).toBeGreaterThan(25);
+    for (const row of rows) {
+      const tests = [...row.matchAll(/\[([^\]]+)\]\(\.\.\/([^)]+)\)/g)];
+      expect(tests, row).not.toEqual([]);
+      for (const [, title = '', file = ''] of tests) {
+        const source = await readFile(join(repositoryRoot, file), 'utf8');
+        expect(hasTitle(source, title), `${file}: ${title}`).toBe(true);
+      }
+    }
+  });
+});
+
 describe('docs/problems', () => {
   it('has the title of each problem type as the heading of its page', async () => {
     const titles = await problemTitles();

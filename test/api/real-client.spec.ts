@@ -33,6 +33,24 @@ describe('AzureCommunicationTokenCredential of @azure/communication-common', () 
     }
   });
 
+  it('refreshes once, not again and again, where the clock of the client is 55 minutes fast', async () => {
+    let refreshes = 0;
+    const credential = new AzureCommunicationTokenCredential({
+      refreshProactively: true,
+      tokenRefresher: async () => {
+        refreshes += 1;
+        // To such a clock, a token of an hour expires in five minutes.
+        return withExpiry((await issue(service(), 'carol')).token, Date.now() / 1_000 + 5 * 60);
+      },
+    });
+    try {
+      for (let n = 0; n < 10; n += 1) await credential.getToken();
+      expect(refreshes).toBe(1);
+    } finally {
+      credential.dispose();
+    }
+  });
+
   it('refreshes a token shortly before it expires, without a request for it', async () => {
     const { token } = await issue(service(), 'bob');
     let refreshes = 0;

@@ -1,18 +1,21 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
+import { ControlClient, SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
+import { apiEnvironment } from '../../apps/local/src/api-environment.js';
+import { startApi } from '../../apps/local/src/api-process.js';
 import { DEFAULT_PORTS } from '../../apps/local/src/local-ports.js';
 import { runningBrowser } from '../support/browser.js';
 import { ProjectCopy, type Run } from '../support/project-copy.js';
-import { repositoryRoot } from '../support/root.js';
+import { compileCache, repositoryRoot } from '../support/root.js';
 import { relaxedTimeouts } from '../support/service.js';
 
 /** One token per window and replica after the first one, so that the next request is refused. */
 const ONE_TOKEN_PER_WINDOW = {
   ACS_BUDGET_ISSUE: '1',
-  ACS_BUDGET_WINDOW_MS: '8000',
+  ACS_BUDGET_WINDOW_MS: '4000',
   ACS_BUDGET_MAX_WAIT_MS: '100',
 };
 
@@ -21,13 +24,20 @@ const OTHER_ORIGIN = 'https://app.contoso.example';
 const addresses = z.object({
   apiUrl: z.url(),
   sampleUrl: z.url(),
-  emulator: z.object({ entraHttp: z.url(), control: z.url() }),
+  emulator: z.object({
+    ...{ entra: z.url(), entraHttp: z.url(), acs: z.url(), keyVault: z.url(), control: z.url() },
+  }),
+  caFile: z.string(),
+  databaseUrl: z.string(),
+  tenantId: z.guid(),
+  apiAudience: z.guid(),
 });
 
 /** The local environment as `npm start` runs it, in a folder of its own. */
 let copy: ProjectCopy;
 let run: Run;
 let environment: z.output<typeof addresses>;
+let control: ControlClient;
 
 beforeAll(async () => {
   copy = await ProjectCopy.create(['dist', 'package.json', 'node_modules']);
@@ -42,11 +52,17 @@ beforeAll(async () => {
     JSON.stringify(Object.fromEntries(ports)),
   );
   run = copy.run([process.execPath, copy.main], {
-    environment: { ...relaxedTimeouts, ...ONE_TOKEN_PER_WINDOW, ALLOWED_ORIGINS: OTHER_ORIGIN },
+    environment: {
+      ...{ ...relaxedTimeouts, ...ONE_TOKEN_PER_WINDOW, ALLOWED_ORIGINS: OTHER_ORIGIN },
+      AUTHENTICATION_KEYS_COOLDOWN_SECONDS: '1',
+      // As docker-compose.yml does.
+      ...{ HOST: '0.0.0.0', LOCAL_BROWSER_HOST: '0.0.0.0' },
+    },
   });
   await copy.untilReady(run);
   const file = join(copy.folder, '.local/environment.json');
   environment = addresses.parse(JSON.parse(await readFile(file, 'utf8')));
+  control = new ControlClient(environment.emulator.control);
 }, 120_000);
 
 afterAll(async () => copy[Symbol.asyncDispose]());
@@ -84,14 +100,28 @@ const FORMS = {
   narrow: { colorScheme: 'dark', width: 360, height: 740 },
 } as const;
 
-/** What ACS says about a token. */
-async function validate(token: string): Promise<unknown> {
-  const response = await fetch(`${environment.emulator.control}/control/acs/validate`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ token }),
+/** Another api process on the same database, to which the requests of the page then lead. */
+async function addApi(
+  page: Page,
+  acsResourceId: string,
+  more: Record<string, string>,
+): Promise<void> {
+  const { apiUrl, sampleUrl, emulator, databaseUrl, ...same } = environment;
+  const api = await startApi({
+    ...{ PATH: process.env.PATH, ...compileCache, ...relaxedTimeouts },
+    ...apiEnvironment(
+      {
+        ...{ ...same, acsResourceId, secondTenantId: SAMPLE_TENANTS.second.id },
+        ...{ entraUrl: emulator.entra, acsUrl: emulator.acs, keyVaultUrl: emulator.keyVault },
+      },
+      databaseUrl,
+    ),
+    ...{ AUDIT_CHECKPOINT_FILE: undefined, PORT: '0', ALLOWED_ORIGINS: sampleUrl, ...more },
   });
-  return response.json();
+  onTestFinished(async () => api.stop());
+  await page.route(`${apiUrl}/**`, async (route) =>
+    route.continue({ url: route.request().url().replace(apiUrl, api.url) }),
+  );
 }
 
 /** `SCREENSHOTS=1 npx vitest run test/browser/sample.spec.ts` replaces the pictures of the docs. */
@@ -122,11 +152,11 @@ describe('the sample page', { timeout: 180_000 }, () => {
 
     await untilStatus(page, 'Valid');
     expect(await textOf(page, '#identity')).toMatch(/^8:acs:/);
-    expect(await textOf(page, '#expiry')).toMatch(/, in (59 min|1 h$)/);
+    expect(await textOf(page, '#expiry')).toMatch(/, in (59 min|1 h( 1 s)?$)/);
     await picture(page, 'sample-token', 'light', 'dark', 'narrow');
     await page.click('text="Show"');
     const token = await textOf(page, '#token');
-    expect(await validate(token)).toMatchObject({ valid: true });
+    expect(await control.validateAcsToken(token)).toMatchObject({ valid: true });
     await page.click('text="Hide"');
 
     await expect
@@ -143,7 +173,7 @@ describe('the sample page', { timeout: 180_000 }, () => {
 
     await page.click('text="Sign out"');
     await page.waitForSelector('text="Sign in"');
-    expect(await validate(token)).toMatchObject({ valid: false });
+    expect(await control.validateAcsToken(token)).toMatchObject({ valid: false });
     expect(consoleErrors.filter((text) => !text.includes('status of 429'))).toEqual([]);
   });
 
@@ -177,17 +207,10 @@ describe('the sample page', { timeout: 180_000 }, () => {
     await page.evaluate(`Object.keys(sessionStorage)
       .filter((key) => key.includes('accesstoken'))
       .forEach((key) => sessionStorage.removeItem(key))`);
-    await fetch(`${environment.emulator.control}/control/faults`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({
-        ...{ service: 'entra', operation: 'token', kind: 'status', status: 400, count: 1 },
-        headers: { 'access-control-allow-origin': environment.sampleUrl },
-        body: JSON.stringify({
-          error: 'invalid_grant',
-          error_description: 'AADSTS700084: expired',
-        }),
-      }),
+    await control.addFault({
+      ...{ service: 'entra', operation: 'token', kind: 'status', status: 400, count: 1 },
+      headers: { 'access-control-allow-origin': environment.sampleUrl },
+      body: JSON.stringify({ error: 'invalid_grant', error_description: 'AADSTS700084: expired' }),
     });
     await page.click('text="Refresh now"');
     await expect.poll(async () => textOf(page, '#failure')).toContain('Your sign-in has ended');
@@ -195,6 +218,62 @@ describe('the sample page', { timeout: 180_000 }, () => {
     await page.click('button:has-text("Bob Brown")');
     await untilStatus(page, 'Valid');
     expect(consoleErrors.filter((text) => !/status of (400|429)/.test(text))).toEqual([]);
+  });
+
+  it('asks for another sign-in when the service challenges for one, and has a token by it', async () => {
+    consoleErrors.length = 0;
+    const page = await openPage();
+    await signIn(page, 'Bob Brown');
+    await untilStatus(page, 'Valid');
+    const [, acsResourceId = ''] =
+      /^8:acs:([\da-f-]{36})_/.exec(await textOf(page, '#identity')) ?? [];
+    await addApi(page, acsResourceId, { ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'c1' });
+    await page.click('text="Refresh now"');
+    await expect.poll(async () => textOf(page, '#failure')).toContain('Another sign-in is needed');
+    await page.click('text="Sign in again"');
+    await page.click('button:has-text("Bob Brown")');
+    await untilStatus(page, 'Valid');
+    expect(consoleErrors.filter((text) => !/status of (400|401|429)/.test(text))).toEqual([]);
+  });
+
+  it.each<[string, RegExp, () => Promise<void>]>([
+    [
+      'ACS throttles the service',
+      /503.*acs-throttled/,
+      async () => {
+        const headers = { 'retry-after': '2' };
+        const fault = { service: 'acs', operation: 'issue', kind: 'status', status: 429 } as const;
+        await control.addFault({ ...fault, headers });
+      },
+    ],
+    [
+      'the service does not reach Entra',
+      /503.*identity-provider-unavailable/,
+      async () => {
+        await control.rotateKeys();
+        for (const operation of ['metadata', 'keys']) {
+          await control.addFault({ service: 'entra', operation, kind: 'status', status: 503 });
+        }
+      },
+    ],
+  ])('says so while %s, and has a token afterwards', async (_what, problem, breakDown) => {
+    consoleErrors.length = 0;
+    await breakDown();
+    const page = await openPage();
+    await signIn(page, 'Alice Adams');
+    await expect.poll(async () => textOf(page, '#failure-facts')).toMatch(problem);
+    expect(await textOf(page, '#pause-time')).toMatch(/^Again (in \d+ s|now …)$/);
+    await control.removeFaults();
+    await untilStatus(page, 'Valid');
+    expect(consoleErrors.filter((text) => !/status of (429|503)/.test(text))).toEqual([]);
+  });
+
+  it('is reached at every address of its container, as docker-compose.yml needs it', async () => {
+    const { sampleUrl, emulator } = environment;
+    for (const url of [sampleUrl, `${emulator.entraHttp}/${environment.tenantId}/discovery/keys`]) {
+      const response = await fetch(url.replace(/localhost|127\.0\.0\.1/, '127.0.0.2'));
+      expect(response.status, url).toBe(200);
+    }
   });
 
   it('says that the service does not answer, and ends with the environment', async () => {

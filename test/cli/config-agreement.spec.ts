@@ -53,10 +53,30 @@ const service = {
   ACS_IDENTITY_SERVICE_PORT: '8080',
 };
 
+/** Services of the namespace that have the names of families of settings. */
+const lookalikes = Object.fromEntries(
+  ['DATABASE', 'AUDIT_LOG', 'KEY_VAULT'].flatMap((name) => [
+    [`${name}_PORT`, 'tcp://10.0.0.2:5432'],
+    [`${name}_SERVICE_HOST`, '10.0.0.2'],
+    [`${name}_SERVICE_PORT`, '5432'],
+  ]),
+);
+
 /** Environments, whether they are accepted, and what their sentences name. */
 const table: readonly [string, Record<string, string>, boolean, readonly RegExp[]][] = [
   ['a complete one', {}, true, []],
-  ['links of Services', service, true, [/links to Services.*ACS_IDENTITY_PORT/]],
+  [
+    'a Kubernetes Service that is called as this one',
+    service,
+    true,
+    [/links to Services.*ACS_IDENTITY_PORT/],
+  ],
+  [
+    'Kubernetes Services that are called database, audit-log and key-vault',
+    lookalikes,
+    true,
+    [/links to Services.*DATABASE_PORT/],
+  ],
   ['a link with the name of a setting', { PORT: 'tcp://10.0.0.1:80' }, true, [/links.*: PORT\./]],
   [
     'variables of platforms, sidecars and other programs',

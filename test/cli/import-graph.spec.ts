@@ -138,6 +138,12 @@ describe('acs-identity identities import-graph', () => {
     expect(interrupted.stderr).toContain('Microsoft Graph answered 403');
     expect(await requests('list-users')).toBe(4);
     expect(await readFile(resumeFile, 'utf8')).toContain('skiptoken=200');
+    expect(await service().newestEntry()).toMatchObject({
+      action: 'identity.import',
+      outcome: 'failure',
+      reason: { code: 'import-broken-off' },
+      details: { stage: 'ended', created: 200, failed: 0, isComplete: false },
+    });
 
     const resumed = await importGraph(['--resume-file', resumeFile]);
     expect(resumed.stderr).toBe('');

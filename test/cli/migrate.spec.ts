@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrate as runMigrationsOf } from '../../apps/cli/src/actions/migrate.js';
 import { acsIdentity } from '../support/acs-identity.js';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 
@@ -26,6 +27,22 @@ describe('acs-identity migrate', () => {
       expect(stderr).toBe('');
       expect(code).toBe(0);
       expect(stdout).toContain('up to date');
+    }
+  });
+
+  it('does the work once when three start at the same time on an empty database', async () => {
+    const name = `empty_${randomBytes(6).toString('hex')}`;
+    const superuser = new pg.Client({ connectionString: database.superuserUrl });
+    await superuser.connect();
+    try {
+      await superuser.query(`CREATE DATABASE ${name} OWNER identity_owner`);
+      const databaseUrl = database.ownerUrl.replace(database.name, name);
+      const options = { databaseUrl, serviceRole: 'identity_service' };
+      const done = await Promise.all([1, 2, 3].map(async () => runMigrationsOf(options)));
+      expect(done.map((names) => names.length > 0).sort()).toEqual([false, false, true]);
+    } finally {
+      await superuser.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      await superuser.end();
     }
   });
 

@@ -116,6 +116,11 @@ describe.runIf(isLinux)('the local environment', { timeout: 180_000 }, () => {
       expect(run.output()).toContain(text);
     }
     expect(run.output()).toContain(`Ready: open ${sampleUrl}, and sign in`);
+    // None is for other machines: another address of this one reaches none of them.
+    for (const url of [...Object.values(emulator), apiUrl, sampleUrl]) {
+      const elsewhere = url.replace(/localhost|127\.0\.0\.1/, '127.0.0.2');
+      await expect(fetch(elsewhere), elsewhere).rejects.toThrow('fetch failed');
+    }
     expect(run.output()).toContain('erin (AuditLog.Erase.All)');
     const token = copy.run([
       process.execPath,

@@ -66,7 +66,8 @@ beforeAll(async () => {
     'client.key': client.key,
     'hba.conf':
       'hostssl certified all all scram-sha-256 clientcert=verify-ca\n' +
-      'host all all all scram-sha-256\n',
+      'host all all all scram-sha-256\n' +
+      'local all all scram-sha-256\n',
   };
   for (const [name, text] of Object.entries(files)) {
     await writeFile(file(name), text, { mode: 0o600 });
@@ -80,6 +81,7 @@ beforeAll(async () => {
       ssl_key_file: file('server.key'),
       ssl_ca_file: file('clients.pem'),
       hba_file: file('hba.conf'),
+      unix_socket_directories: folder,
     },
   });
   await postgres.execute('CREATE DATABASE certified');
@@ -129,6 +131,7 @@ describe('sslmode of DATABASE_URL', () => {
     ['localhost', 'sslmode=no-verify', 'TLS'],
     ['localhost', 'sslmode=require', unavailable('not trusted: set sslrootcert')],
     ['localhost', 'sslmode=require&sslrootcert=%ca.pem', 'TLS'],
+    ['localhost', 'sslmode=require&uselibpqcompat=true', 'TLS'],
     ['localhost', 'sslmode=verify-full&sslrootcert=%ca.pem', 'TLS'],
     ['localhost', 'sslmode=verify-full&sslrootcert=%other.pem', unavailable('not trusted')],
     ['localhost', 'sslmode=verify-full&sslrootcert=system', unavailable('not trusted')],
@@ -191,6 +194,24 @@ describe('sslmode of DATABASE_URL', () => {
     await expect
       .poll(async () => (await requestToken(service, person, {}, known.url)).status)
       .toBe(200);
+  });
+});
+
+describe('a Unix socket, and a password with characters of addresses', () => {
+  it.each<[string, (credentials: string) => string]>([
+    ['by the parameter host', (who) => `postgres://${who}@/postgres?host=${folder}`],
+    [
+      'by the parameter host beside a host',
+      (who) => `postgres://${who}@localhost/postgres?host=${folder}`,
+    ],
+    ['as an encoded host', (who) => `postgres://${who}@${encodeURIComponent(folder)}/postgres`],
+  ])('are taken, %s', async (_how, write) => {
+    const password = `p@ss/w%rd:#?'`;
+    const role = `socket_${Math.random().toString(36).slice(2)}`;
+    await postgres.execute(`CREATE ROLE ${role} LOGIN PASSWORD '${password.replace("'", "''")}'`);
+    const url = write(`${role}:${encodeURIComponent(password)}`);
+    const withPort = `${url}${url.includes('?') ? '&' : '?'}port=${postgres.port}`;
+    expect(await open(withPort).query('SELECT current_user::text AS role')).toEqual([{ role }]);
   });
 });
 
@@ -263,52 +284,88 @@ describe('several hosts in DATABASE_URL', () => {
 });
 
 describe('a password that changes while the process runs', () => {
+  const role = 'SELECT current_user::text AS role';
+
+  function source(azure?: Pick<AzureCredential, 'getToken' | 'forgetTokens'>) {
+    const none = { getToken: async () => Promise.resolve(null), forgetTokens: () => undefined };
+    return new SettingsDatabaseCredential(
+      {
+        auth: azure ? 'entra' : 'password',
+        passwordFile: azure ? undefined : file('password'),
+        entraScope: 'scope',
+      },
+      azure ?? none,
+    ).source;
+  }
+
+  function urlOf(user: string): string {
+    return postgres.url('postgres', user, '').replace(':@', '@');
+  }
+
+  function encryptedUrlOf(user: string): string {
+    const tls = `?sslmode=verify-full&sslrootcert=${file('ca.pem')}`;
+    return `${urlOf(user).replace('127.0.0.1', 'localhost')}${tls}`;
+  }
+
+  async function endConnections(user: string): Promise<void> {
+    await postgres.execute(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${user}'`,
+    );
+  }
+
   it('is read from its file for each new connection', async () => {
     await postgres.execute(`CREATE ROLE rotating LOGIN PASSWORD 'first'`);
-    const passwordFile = file('password');
-    const source = (azure?: Pick<AzureCredential, 'getToken'>) =>
-      new SettingsDatabaseCredential(
-        {
-          auth: azure ? 'entra' : 'password',
-          passwordFile: azure ? undefined : passwordFile,
-          entraScope: 'scope',
-        },
-        azure ?? { getToken: async () => Promise.resolve(null) },
-      ).source;
-    const url = postgres.url('postgres', 'rotating', '').replace(':@', '@');
-    await writeFile(passwordFile, 'first\n');
-    const database = open(url, source());
-    const role = 'SELECT current_user::text AS role';
+    await writeFile(file('password'), 'first\n');
+    const database = open(urlOf('rotating'), source());
     expect(await database.query(role)).toEqual([{ role: 'rotating' }]);
 
     await postgres.execute(`ALTER ROLE rotating PASSWORD 'second'`);
-    const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotating'`;
-    await postgres.execute(end);
+    await endConnections('rotating');
     const reason = async () => database.query(role).then(() => 'connected', reasonOf);
     await expect.poll(reason).toContain('the password is refused (28P01)');
-    await rm(passwordFile);
+    await rm(file('password'));
     await expect.poll(reason).toContain('DATABASE_PASSWORD_FILE can not be read (ENOENT)');
-    await writeFile(passwordFile, 'second');
+    await writeFile(file('password'), 'second');
     await expect.poll(reason).toBe('connected');
+  });
 
-    let requested = 0;
+  it('is a token of Entra, sent with TLS only, and another one once the server refuses it', async () => {
+    await postgres.execute(`CREATE ROLE tokens LOGIN PASSWORD 'first'`);
+    let [issued, cached] = ['first', 'first'];
     const azure = {
-      getToken: async () => {
-        requested += 1;
-        return Promise.resolve({ token: 'second', expiresOnTimestamp: Date.now() + 3_600_000 });
-      },
+      getToken: async () =>
+        Promise.resolve({ token: cached, expiresOnTimestamp: Date.now() + 3_600_000 }),
+      forgetTokens: () => void (cached = issued),
     };
-    const entra = source(azure);
-    const inTheClear = open(url, entra).query(role);
+    const inTheClear = open(urlOf('tokens'), source(azure)).query(role);
     await expect(inTheClear).rejects.toMatchObject({
       cause: { message: expect.stringContaining('must not be sent without TLS') },
     });
-    const tls = `?sslmode=verify-full&sslrootcert=${file('ca.pem')}`;
-    const encrypted = open(`${url.replace('127.0.0.1', 'localhost')}${tls}`, entra);
-    await Promise.all([encrypted.query(role), encrypted.query(role)]);
-    expect(requested).toBeGreaterThan(0);
-    const none = source({ getToken: async () => Promise.resolve(null) });
-    await expect(open(`${url}${tls}`, none).query(role)).rejects.toMatchObject({
+    const databases = [
+      open(encryptedUrlOf('tokens'), source(azure)),
+      // Of several hosts, the one that takes writes is found first.
+      open(
+        encryptedUrlOf('tokens').replace(`:${postgres.port}`, `:${postgres.port},localhost:1`),
+        source(azure),
+      ),
+    ];
+    for (const database of databases) {
+      expect(await database.query(role)).toEqual([{ role: 'tokens' }]);
+    }
+    await postgres.execute(`ALTER ROLE tokens PASSWORD 'second'`);
+    issued = 'second';
+    await endConnections('tokens');
+    for (const database of databases) {
+      cached = 'first';
+      await expect
+        .poll(async () => database.query(role).catch(reasonOf))
+        .toEqual([{ role: 'tokens' }]);
+    }
+    const none = {
+      getToken: async () => Promise.resolve(null),
+      forgetTokens: () => undefined,
+    };
+    await expect(open(encryptedUrlOf('tokens'), source(none)).query(role)).rejects.toMatchObject({
       cause: { message: expect.stringContaining('Entra issues no token for it') },
     });
   });

@@ -118,6 +118,28 @@ describe('while PostgreSQL', () => {
     expect((await service.auditEntries()).length).toBeGreaterThan(before);
   });
 
+  it('restarts, and then crashes, under load: 503 with Retry-After, and then 200 without a restart of ours', async () => {
+    const { person } = await firstCall();
+    const load = { isOver: false };
+    const callers = Array.from({ length: 4 }, async () => {
+      const refused: Awaited<ReturnType<typeof requestToken>>[] = [];
+      while (!load.isOver) {
+        const answer = await requestToken(service, person);
+        if (answer.status !== 200) refused.push(answer);
+      }
+      return refused;
+    });
+    for (const stop of [async () => postgres.stop(), async () => postgres.crash()]) {
+      await stop();
+      await postgres.restart();
+      await expect.poll(async () => (await requestToken(service, person)).status).toBe(200);
+    }
+    load.isOver = true;
+    const refused = (await Promise.all(callers)).flat();
+    expect(refused.length).toBeGreaterThan(0);
+    for (const answer of refused) expectOutage(answer, /:(database|audit)-unavailable$/);
+  });
+
   it('is locked: 503 within the deadline, and no token; 200 afterwards', async () => {
     const { person } = await firstCall();
     await service.hold('LOCK TABLE audit_entry IN ACCESS EXCLUSIVE MODE', async () => {

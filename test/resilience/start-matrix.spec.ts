@@ -102,6 +102,12 @@ describe('a process that starts while', () => {
       /refuses the connection \(ECONNREFUSED\)/,
     ],
     ['refuses the password', (url) => (url.password = 'wrong'), /password is refused \(28P01\)/],
+    ['requires a password, and none is set', (url) => (url.password = ''), /requires a password/],
+    [
+      'offers no TLS, and sslmode=require',
+      (url) => (url.search = '?sslmode=require'),
+      /it offers no TLS: enable it there, or set sslmode=disable/,
+    ],
     ['does not exist', (url) => (url.pathname = '/nowhere'), /does not exist \(3D000\)/],
   ])('the database %s: not ready, for exactly that reason', async (_what, change, reason) => {
     const address = new URL(service().database.serviceUrl);
@@ -111,8 +117,42 @@ describe('a process that starts while', () => {
     await expect.poll(async () => readinessOf(url)).toMatchObject({ status: 503, parts });
     await expect.poll(() => loggedReasons('database').at(-1)).toMatch(reason);
     await expect.poll(() => loggedReasons('schema').at(-1)).toMatch(reason);
-    expect((await firstCall(url)).status).toBe(503);
+    const answer = await firstCall(url);
+    expect(answer.status).toBe(503);
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
     expect((await call(url, 'get', '/health/live')).status).toBe(200);
+  });
+
+  it('its ACS secret is missing, then disabled, then not valid yet: 503 for that reason, then 200', async () => {
+    const { control, acsResources } = service().emulator;
+    const name = `secret-${randomUUID()}`;
+    const value = acsResources[0]?.connectionString ?? '';
+    const url = await addApi({ ACS_CREDENTIAL_SECRET: name });
+    const problemOf = async () => (await firstCall(url)).body as { type: string; status: number };
+    expect(await problemOf()).toMatchObject({
+      type: 'urn:acs-identity:problem:secret-missing',
+      status: 503,
+    });
+    await control.setSecret({ name, value, enabled: false });
+    /** Until the vault has been read again, and this is what it had. */
+    const expectUnusable = async (): Promise<void> => {
+      const reads = async () =>
+        (await control.readJournal({ service: 'key-vault', operation: 'get-secret' })).filter(
+          ({ path }) => path.includes(name),
+        ).length;
+      const before = await reads();
+      const unusable = { type: 'urn:acs-identity:problem:secret-unusable', status: 503 };
+      await expect
+        .poll(async () => ({ problem: await problemOf(), isRead: (await reads()) > before + 1 }))
+        .toMatchObject({ problem: unusable, isRead: true });
+    };
+    await control.setSecret({ name, value, enabled: false });
+    await expectUnusable();
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
+    await control.setSecret({ name, value, notBefore: tomorrow });
+    await expectUnusable();
+    await control.setSecret({ name, value });
+    await expect.poll(async () => (await firstCall(url)).status).toBe(200);
   });
 
   it('one of two trusted issuers is down: serves the other, and refuses that issuer’s tokens with 503', async () => {

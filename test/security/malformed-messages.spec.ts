@@ -239,7 +239,9 @@ function withBody(method: string, path: string, bearer: string, body: string | B
 }
 
 describe.each(bodyRoutes)('a body of %s %s', (method, path, who) => {
-  it.each(bodies)('is refused: %s', async (_what, body) => {
+  // A token may be requested without a body.
+  const wrong = path === '/v1/me/tokens' ? bodies.filter(([, body]) => body !== '') : bodies;
+  it.each(wrong)('is refused: %s', async (_what, body) => {
     const { status } = await expectProblem(
       withBody(method, path, await service().token(who), body),
     );

@@ -91,6 +91,13 @@ describe('callers of another OpenID provider, oidc-provider', () => {
     },
   );
 
+  it('200: takes access tokens with a nonce, as Azure AD B2C and Keycloak before 25 make them', async () => {
+    const { access_token: token } = await provider.signIn('nora');
+    const [, payload = ''] = token.split('.');
+    expect(Buffer.from(payload, 'base64url').toString()).toContain('"nonce":');
+    expect((await issue(token)).identity.kind).toBe('user');
+  });
+
   it('200: takes refreshed tokens for the same identity', async () => {
     const first = await provider.signIn('bob');
     const refreshed = await provider.refresh(first.refresh_token);

@@ -77,7 +77,7 @@ async function call({ method, path }: RouteAccess, token?: string): Promise<Answ
 
 /** Whether the route's rule allows the caller: the client may, and the person may act on others. */
 function isOpenTo({ rules: [rule] }: RouteAccess, { holder, permission }: Caller): boolean {
-  if (rule?.kind !== 'permission') return rule?.kind === 'public';
+  if (rule?.kind !== 'permission') return rule !== undefined;
   if (rule.permission !== permission) return false;
   if (holder === 'application') return !rule.delegatedOnly;
   return holder === 'both' || (holder === 'client' && permission === 'CommunicationToken.Issue');

@@ -26,6 +26,7 @@ type Probes = (of: PersonData) => readonly Probe[];
  * they are sent: deletions last.
  */
 export const tenantProbes: Readonly<Record<string, Probes>> = {
+  'GET /v1/me': () => [{ path: '/v1/me' }],
   'GET /v1/me/identity': () => [{ path: '/v1/me/identity' }],
   'POST /v1/me/tokens': () => [{ path: '/v1/me/tokens', body: {} }],
   'POST /v1/me/teams-tokens': ({ token }) => [
@@ -93,9 +94,24 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
       `identityId=${of.identityId}`,
       `communicationUserId=${encodeURIComponent(of.communicationUserId)}`,
       `targetSubject=${of.subject}`,
+      `targetTenant=${of.tenant}&actorSubjectNot=${of.subject}`,
       `fingerprint=${of.fingerprint}`,
     ].map((query) => ({ path: `/v1/audit/entries?action=token.issue&${query}` })),
     { path: `/v1/audit/entries?limit=1000&cursor=${of.entryIndex + 1}` },
+  ],
+  'POST /v1/audit/entries/search': (of) =>
+    [
+      { actorSubject: of.subject },
+      { targetTenant: of.tenant },
+      { fingerprint: of.fingerprint },
+      { displayName: `Known of ${of.tenant}` },
+    ].map((filter) => ({
+      path: '/v1/audit/entries/search',
+      body: { action: 'token.issue', ...filter },
+    })),
+  'GET /v1/audit/entries/at/:index': ({ entryIndex }) => [
+    { path: `/v1/audit/entries/at/${entryIndex}` },
+    { path: `/v1/audit/entries/at/${entryIndex}?include=proof&include=neighbours` },
   ],
   'GET /v1/audit/entries/:id': ({ entryId }) => [{ path: `/v1/audit/entries/${entryId}` }],
   'GET /v1/audit/entries/:id/proof': ({ entryId }) => [

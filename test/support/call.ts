@@ -11,7 +11,7 @@ interface Parameter {
   readonly name: string;
   readonly in: 'path' | 'query' | 'header';
   readonly required?: boolean;
-  readonly schema: object;
+  readonly schema: object & { readonly type?: string };
 }
 
 interface HeaderReference {
@@ -135,9 +135,13 @@ function expectDocumentedParameters(
   sent: readonly (readonly [string, string])[],
 ): void {
   const documented = parameters.filter((parameter) => parameter.in === kind);
-  for (const [key, value] of sent) {
+  for (const [key, values] of Map.groupBy(sent, ([one]) => one)) {
     const parameter = documented.find((one) => one.name === key);
     expect(parameter, `${name} does not document the ${kind} parameter ${key}`).toBeDefined();
+    const [first, ...others] = values.map(([, value]) => value);
+    // OpenAPI 3.1, Parameter Object: the default style repeats a parameter for each value of an array.
+    const isList = others.length > 0 || parameter?.schema.type === 'array';
+    const value = isList ? [first, ...others] : first;
     if (parameter) expectValid(`${kind} parameter ${key} of ${name}`, parameter.schema, value);
   }
   for (const { name: key, required = false } of documented) {

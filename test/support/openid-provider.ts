@@ -37,6 +37,12 @@ const REDIRECT_URI = 'https://shop.test/callback';
 const SECRET = 'a secret of a client in a test';
 const API_SCOPES = 'CommunicationToken.Issue AuditLog.Read.All';
 
+/** Further claims of their access tokens. */
+const CLAIMS_OF_PEOPLE: Readonly<Record<string, Record<string, unknown>>> = {
+  grace: { roles: ['AuditLog.Read.All'] },
+  nora: { nonce: 'n-0S6_WzA2Mj' },
+};
+
 const ARTIFACTS = [
   ...['AccessToken', 'AuthorizationCode', 'ClientCredentials', 'Grant', 'IdToken'],
   ...['Interaction', 'RefreshToken', 'Session'],
@@ -244,7 +250,7 @@ function configuration(keys: JWK[]): Configuration {
     ],
     findAccount: (_context, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
     extraTokenClaims: (_context, token) =>
-      'accountId' in token && token.accountId === 'grace' ? { roles: ['AuditLog.Read.All'] } : {},
+      ('accountId' in token ? CLAIMS_OF_PEOPLE[token.accountId] : undefined) ?? {},
     features: {
       clientCredentials: { enabled: true },
       dPoP: { enabled: true },

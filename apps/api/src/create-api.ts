@@ -4,9 +4,16 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { assertEveryRouteDeclaresAccess } from '#libs/authentication';
-import { type Environment, httpSettings, type HttpSettings } from '#libs/composition';
+import {
+  type ConsoleSettings,
+  consoleSettings,
+  type Environment,
+  httpSettings,
+  type HttpSettings,
+} from '#libs/composition';
 import { Logger, Sweeps } from '#libs/platform';
 import { ApiModule, type ApiOptions } from './api.module.js';
+import { serveConsole } from './console/serve-console.js';
 import { CrossOriginRequests } from './http/cross-origin-requests.js';
 import { browserAccessOf } from './http/open-to-browsers.js';
 import { MAX_BODY_BYTES } from './http/request-errors.js';
@@ -109,6 +116,8 @@ export async function createApi(
       new CrossOriginRequests(settings.allowedOrigins, browserAccessOf(app), app.get(Logger)),
       settings.isFunctionsHandler ? new TimerCalls(app.get(Sweeps), app.get(Logger)) : undefined,
     );
+  const console = app.get<ConsoleSettings>(consoleSettings.key);
+  if (console.isEnabled) serveConsole(server, console);
   listenOnEveryAddress(server, settings.host, app.get(Logger));
   const drain = app.get(HttpDrain);
   drain.attach(server);

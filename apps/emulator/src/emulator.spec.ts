@@ -102,7 +102,9 @@ describe('an emulator', () => {
   });
 
   it('listens on addresses of other machines only with allowRemote', async () => {
-    await expect(start({ host: '0.0.0.0' })).rejects.toThrow(/other machines can reach 0\.0\.0\.0/);
+    for (const remote of [{ host: '0.0.0.0' }, { entraHttpHost: '0.0.0.0' }]) {
+      await expect(start(remote)).rejects.toThrow(/other machines can reach 0\.0\.0\.0/);
+    }
     const open = await start({ host: '0.0.0.0', allowRemote: true, publicHost: 'localhost' });
     expect(open.entraUrl).toMatch(/^https:\/\/localhost:/);
     expect(open.controlUrl).toMatch(/^http:\/\/127\.0\.0\.1:/);

@@ -30,7 +30,9 @@ export interface EmulatorOptions {
   readonly directory: string;
   /** Address of the TLS services. Default 127.0.0.1. */
   readonly host?: string;
-  /** Required for a `host` that other machines can reach. Default false. */
+  /** Address of Entra ID over plain HTTP, for browsers. Default 127.0.0.1, which its URL names anyway. */
+  readonly entraHttpHost?: string;
+  /** Required for addresses that other machines can reach. Default false. */
   readonly allowRemote?: boolean;
   /** Host name in URLs and in the certificate. Default `host`. */
   readonly publicHost?: string;
@@ -106,14 +108,15 @@ const ACS_RESOURCE_IDS = {
 /**
  * Starts the emulated Entra ID, ACS, Key Vault, Graph and managed identity services. Not for production.
  *
- * @throws Error when `host` is not a loopback address and `allowRemote` is not set.
+ * @throws Error when an address is not a loopback address and `allowRemote` is not set.
  * @throws Error with code `EADDRINUSE` when a port is in use.
  */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
-  const host = options.host ?? '127.0.0.1';
-  if (!isLoopback(host) && options.allowRemote !== true) {
+  const { host = '127.0.0.1', entraHttpHost = '127.0.0.1' } = options;
+  const remote = [host, entraHttpHost].find((address) => !isLoopback(address));
+  if (remote !== undefined && options.allowRemote !== true) {
     throw new Error(
-      `other machines can reach ${host}, and the emulator signs in anyone: set --allow-remote (allowRemote) to listen there`,
+      `other machines can reach ${remote}, and the emulator signs in anyone: set --allow-remote (allowRemote) to listen there`,
     );
   }
   const publicHost = options.publicHost ?? (isWildcard(host) ? 'localhost' : host);
@@ -161,10 +164,12 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     port: number | undefined,
     {
       isPlain = false,
+      plainHost = '127.0.0.1',
       ...serverOptions
     }: Pick<ServiceServerOptions, 'routes' | 'headersFor' | 'isJournaled'> & {
-      /** Plain HTTP, on loopback only. */
+      /** Plain HTTP, on loopback unless `plainHost` says otherwise. */
       readonly isPlain?: boolean;
+      readonly plainHost?: string;
     },
   ): Promise<string> => {
     const server = new ServiceServer({
@@ -176,7 +181,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       ...serverOptions,
     });
     servers.push(server);
-    const bound = await server.listen(isPlain ? '127.0.0.1' : host, port ?? 0);
+    const bound = await server.listen(isPlain ? plainHost : host, port ?? 0);
     return isPlain ? `http://127.0.0.1:${bound}` : `https://${urlHost(publicHost)}:${bound}`;
   };
 
@@ -185,6 +190,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     urls.entra = await start('entra', ports.entra, { routes: entra.routes(() => urls.entra) });
     urls.entraHttp = await start('entra', ports.entraHttp, {
       isPlain: true,
+      plainHost: entraHttpHost,
       routes: entra.routes(() => urls.entraHttp),
     });
     urls.keyVault = await start('key-vault', ports.keyVault, {

@@ -33,3 +33,27 @@ export interface Route {
   readonly operation: string;
   readonly handle: (request: ServiceRequest) => ServiceReply | Promise<ServiceReply>;
 }
+
+/**
+ * Makes routes whose requests are checked before they are handled.
+ *
+ * @param check throws the HttpError of a request that is refused
+ */
+export function routesBehind(
+  check: (request: ServiceRequest) => void,
+): (
+  method: string,
+  path: RegExp,
+  operation: string,
+  handle: (request: ServiceRequest) => ServiceReply,
+) => Route {
+  return (method, path, operation, handle) => ({
+    method,
+    path,
+    operation,
+    handle: (request) => {
+      check(request);
+      return handle(request);
+    },
+  });
+}

@@ -2,7 +2,20 @@ import { dirname, join } from 'node:path';
 import { type Emulator, SAMPLE_APPS } from '../../emulator/src/index.js';
 
 /** The api's environment variables that point it at the emulator instead of Azure. */
-export function apiEnvironment(emulator: Emulator, databaseUrl: string): Record<string, string> {
+export function apiEnvironment(
+  emulator: Pick<
+    Emulator,
+    | 'acsResourceId'
+    | 'acsUrl'
+    | 'apiAudience'
+    | 'caFile'
+    | 'entraUrl'
+    | 'keyVaultUrl'
+    | 'secondTenantId'
+    | 'tenantId'
+  >,
+  databaseUrl: string,
+): Record<string, string> {
   const service = SAMPLE_APPS['identity-service'];
   return {
     DATABASE_URL: databaseUrl,

@@ -110,7 +110,7 @@ function explainFailedStart(code: number | null, errorOutput: string): string {
 function listeningAddress(line: string): string | undefined {
   if (!line.includes('"listening"')) return undefined;
   const { address } = JSON.parse(line) as { address?: string };
-  return address?.replace('[::1]', 'localhost').replace('127.0.0.1', 'localhost');
+  return address?.replace(/\/\/(127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?=:)/, '//localhost');
 }
 
 function printProblems(line: string): void {

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import {
   type ApiProcessOptions,
@@ -19,7 +20,7 @@ const { values: options } = parseArgs({
 });
 
 /**
- * `npm start`: PostgreSQL, the emulator, the api and the sample page on loopback, until Ctrl-C.
+ * `npm start`: PostgreSQL, the emulator, the api and the sample page, on loopback by default, until Ctrl-C.
  *
  * `--watch` compiles after every change and restarts the api. `--inspect` opens the api's debugger
  * port, 9229.
@@ -39,6 +40,8 @@ async function start(): Promise<void> {
   }
   const folder = new LocalFolder();
   const port = Number(process.env.PORT ?? 3000);
+  /** Where the sample page and the sign-in for browsers listen. In a container, loopback is not reached. */
+  const browserHost = process.env.LOCAL_BROWSER_HOST;
 
   const closers: (() => Promise<void>)[] = [];
   const state = { isStopping: false };
@@ -70,25 +73,37 @@ async function start(): Promise<void> {
     await folder.writePorts(ports);
     console.log('Starting PostgreSQL …');
     // After the checks above, which answer at once: they load most of the code.
-    const [{ startLocalDatabase }, { startEmulator }, { apiEnvironment }, { startSamplePage }] =
-      await Promise.all([
-        import('./postgres/local-database.js'),
-        import('../../emulator/src/index.js'),
-        import('./api-environment.js'),
-        import('./sample-page.js'),
-      ]);
+    const [
+      { startLocalDatabase },
+      { startEmulator },
+      { apiEnvironment },
+      { consoleProviders },
+      { startSamplePage },
+    ] = await Promise.all([
+      import('./postgres/local-database.js'),
+      import('../../emulator/src/index.js'),
+      import('./api-environment.js'),
+      import('./console-providers.js'),
+      import('./sample-page.js'),
+    ]);
     const database = await startLocalDatabase(folder, process.env.DATABASE_URL, ports.postgres);
     closers.push(async () => database.stop());
     console.log('Starting the emulator of Entra ID, ACS and Key Vault …');
-    const emulator = await startEmulator({ directory: folder.emulator, persist: true, ports });
+    const emulator = await startEmulator({
+      ...{ directory: folder.emulator, persist: true, ports },
+      ...(browserHost !== undefined && { entraHttpHost: browserHost, allowRemote: true }),
+    });
     closers.push(async () => emulator.stop());
     if (options.watch) closers.push(startCompiler().stop);
     console.log('Starting the api …');
     const sampleUrl = `http://localhost:${ports.sample}`;
+    await writeFile(folder.consoleProviders, consoleProviders(emulator, emulator.entraHttpUrl));
     const api = await startApi(
       {
         ...shellEnvironment(),
         ...apiEnvironment(emulator, database.serviceUrl),
+        CONSOLE_ENABLED: 'true',
+        CONSOLE_PROVIDERS_FILE: folder.consoleProviders,
         PORT: String(port),
         ALLOWED_ORIGINS: [process.env.ALLOWED_ORIGINS ?? '', sampleUrl].filter(Boolean).join(),
         LOCAL_SUPERVISOR_PROCESS_ID: String(process.pid),
@@ -101,11 +116,14 @@ async function start(): Promise<void> {
       if (!state.isStopping) console.error(`The api ended unexpectedly, with exit code ${code}.`);
       await stop(1);
     });
-    const sample = await startSamplePage({ port: ports.sample, apiUrl: api.url, emulator });
+    const sample = await startSamplePage({
+      ...{ port: ports.sample, host: browserHost, apiUrl: api.url, emulator },
+    });
     closers.push(async () => sample.stop());
     const environment = {
       apiUrl: api.url,
       sampleUrl,
+      consoleUrl: `${api.url}/console/`,
       emulator: {
         entra: emulator.entraUrl,
         entraHttp: emulator.entraHttpUrl,

@@ -11,6 +11,8 @@ export interface LocalEnvironment {
   readonly apiUrl: string;
   /** The sample page. */
   readonly sampleUrl: string;
+  /** The auditors' console. */
+  readonly consoleUrl: string;
   readonly emulator: {
     readonly entra: string;
     /** For browsers: without TLS. */
@@ -63,6 +65,11 @@ export class LocalFolder {
 
   get emulator(): string {
     return join(this.path, 'emulator');
+  }
+
+  /** Where people sign in to the console. */
+  get consoleProviders(): string {
+    return join(this.path, 'console-providers.json');
   }
 
   /**

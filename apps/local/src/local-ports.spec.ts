@@ -1,12 +1,23 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { PROJECT_FOLDER } from './api-process.js';
 import { LocalFolder } from './local-folder.js';
 import { DEFAULT_PORTS, freePorts } from './local-ports.js';
 
+const compose = z.object({
+  services: z.object({
+    environment: z.object({
+      ports: z.array(z.string()),
+      environment: z.record(z.string(), z.string()),
+    }),
+  }),
+});
 const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
 const hasIpv6 = addresses.some(({ address }) => address === '::1');
 
@@ -25,6 +36,17 @@ describe('the ports of the local environment', () => {
       }
     },
   );
+
+  it('are those that docker-compose.yml publishes for a browser, to its own machine only', async () => {
+    const file = await readFile(join(PROJECT_FOLDER, 'docker-compose.yml'), 'utf8');
+    const { services } = compose.parse(parse(file));
+    const { ports, environment } = services.environment;
+    const { sample, entraHttp } = DEFAULT_PORTS;
+    expect(ports).toEqual(
+      [Number(environment.PORT), sample, entraHttp].map((port) => `127.0.0.1:${port}:${port}`),
+    );
+    expect(environment).toMatchObject({ HOST: '0.0.0.0', LOCAL_BROWSER_HOST: '0.0.0.0' });
+  });
 
   it('are read from the file of an older release, which had fewer', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'ports-'));

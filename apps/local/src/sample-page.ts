@@ -5,10 +5,13 @@ import { SAMPLE_PAGE } from './api-process.js';
 /** Serves the sample page, with the emulator as its Entra ID. */
 export async function startSamplePage({
   port,
+  host,
   apiUrl,
   emulator,
 }: {
   readonly port: number;
+  /** Default: loopback. */
+  readonly host: string | undefined;
   readonly apiUrl: string;
   readonly emulator: Emulator;
 }): Promise<Sample> {
@@ -17,6 +20,7 @@ export async function startSamplePage({
   return startSample({
     folder: SAMPLE_PAGE,
     port,
+    host,
     connectsTo: [apiUrl, entraHttpUrl],
     config: {
       apiUrl,

@@ -2,11 +2,12 @@ import type { LocalEnvironment } from './local-folder.js';
 
 /** What `npm start` prints when everything runs. */
 export function welcome(environment: LocalEnvironment): string {
-  const { apiUrl, sampleUrl, emulator, tenantId, caFile, databaseUrl } = environment;
+  const { apiUrl, sampleUrl, consoleUrl, emulator, tenantId, caFile, databaseUrl } = environment;
   const database = new URL(databaseUrl);
   database.password = '';
   return `
 Ready: open ${sampleUrl}, and sign in as Alice Adams: the page shows her token.
+The audit console is ${consoleUrl}: sign in there as Nora North, of security operations.
 
 The api is ${apiUrl} (routes: ${apiUrl}/docs). Ctrl-C stops everything; the data remain in .local/.
 This is for development: Entra ID, ACS and Key Vault are emulated.

@@ -41,7 +41,7 @@ export function failureOf(error: unknown): Failure {
     if (NETWORK_ERRORS.includes(error.errorCode)) {
       return { title: 'Entra ID does not answer', detail, facts, remedy: 'repeat' };
     }
-    const title = needsSignIn(error) ? 'Your sign-in has ended' : 'Entra ID gave no token';
+    const title = titleOf(error);
     return { title, detail, facts, remedy: 'sign-in' };
   }
   const detail = error instanceof Error ? error.message : String(error);
@@ -61,9 +61,12 @@ export function failureOfProblem(problem: ProblemDetails, status: number): Failu
   };
 }
 
-/** Entra wants the person to sign in, or knows the refresh token no longer. */
-function needsSignIn(error: AuthError): boolean {
-  return error instanceof InteractionRequiredAuthError || error.errorCode === 'invalid_grant';
+/** Entra wants the person to sign in, by other means than before or anew, or it has another reason. */
+function titleOf(error: AuthError): string {
+  if (error.errorCode === 'interaction_required') return 'Another sign-in is needed';
+  const needsSignIn =
+    error instanceof InteractionRequiredAuthError || error.errorCode === 'invalid_grant';
+  return needsSignIn ? 'Your sign-in has ended' : 'Entra ID gave no token';
 }
 
 function factsOf({ errorCode, correlationId }: AuthError): Failure['facts'] {

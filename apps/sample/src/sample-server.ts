@@ -6,8 +6,9 @@ import { join } from 'node:path';
 export interface SampleOptions {
   /** What `npm run build` made of `apps/sample/page`. */
   readonly folder: string;
-  /** Loopback port. */
   readonly port: number;
+  /** Address to listen on. Default: those of `localhost`. */
+  readonly host?: string | undefined;
   /** `config.json` of the page, as `apps/sample/page/config.ts` reads it. */
   readonly config: object;
   /** Origins that the page may call, beside its own. */
@@ -27,17 +28,20 @@ const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
 };
 
 /**
- * Serves the sample page on loopback, on both addresses of `localhost`.
+ * Serves the sample page, by default on loopback, on both addresses of `localhost`.
  *
  * @throws Error with code `EADDRINUSE` when the port is in use
  */
 export async function startSample(options: SampleOptions): Promise<Sample> {
   const listener = listenerOf(options);
-  const servers = [await listen(listener, options.port, '127.0.0.1')];
-  const other = await listen(listener, options.port, '::1').catch((error: unknown) => {
-    // A machine without IPv6 has no such address.
-    if (!isAddressMissing(error)) throw error;
-  });
+  const { port, host } = options;
+  const servers = [await listen(listener, port, host ?? '127.0.0.1')];
+  const other =
+    host === undefined &&
+    (await listen(listener, port, '::1').catch((error: unknown) => {
+      // A machine without IPv6 has no such address.
+      if (!isAddressMissing(error)) throw error;
+    }));
   if (other) servers.push(other);
   return {
     stop: async () => {

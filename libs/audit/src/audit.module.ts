@@ -4,6 +4,7 @@ import { SecretAccessModule } from '#libs/secrets';
 import { AuditLogCoreModule } from './log/audit-log-core.module.js';
 import { AuditLogService } from './query/audit-log.service.js';
 import { EntryExport } from './export/entry-export.js';
+import { EntryFacets } from './query/entry-facets.js';
 import { EntryFeed } from './export/entry-feed.js';
 import { EntryRepository } from './query/entry-repository.js';
 import { EntrySearch } from './query/entry-search.js';
@@ -21,6 +22,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
   imports: [DatabaseModule, SecretAccessModule, AuditLogCoreModule],
   providers: [
     EntryRepository,
+    EntryFacets,
     EntrySearch,
     EntryStatistics,
     EntryExport,
@@ -34,6 +36,13 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     DatabaseVerifier,
     AuditLogService,
   ],
-  exports: [AuditLogCoreModule, AuditLogService, EntryFeed, LogReader, LogRetention, DatabaseVerifier],
+  exports: [
+    AuditLogCoreModule,
+    AuditLogService,
+    EntryFeed,
+    LogReader,
+    LogRetention,
+    DatabaseVerifier,
+  ],
 })
 export class AuditModule {}

@@ -41,6 +41,14 @@ export class AuditScopeExceeded extends problem(
   'Auditors of other tenants see the entries of their own tenant.',
 ) {}
 
+/** A range of client addresses has more addresses than a search can merge. */
+export class AddressRangeTooWide extends problem(
+  'address-range-too-wide',
+  400,
+  'The range of addresses is too wide',
+  'The log has more than 4096 addresses of this range. Search a narrower one.',
+) {}
+
 /**
  * The stored log does not continue the log that was there before: it was changed, cut or replaced by a
  * backup. Nothing is appended, because a checkpoint on top would contradict earlier ones. For operators.

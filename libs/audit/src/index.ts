@@ -5,6 +5,7 @@ export { auditSettings, type AuditSettings } from './settings.js';
 export { auditFunctionGrants, auditGrants, auditMigrations } from './schema/migrations.js';
 export { AuditEntryEvents, type CommittedEntry } from './trail/audit-entry-events.js';
 export {
+  AddressRangeTooWide,
   AuditEntryNotFound,
   AuditEntryRetired,
   AuditScopeExceeded,
@@ -46,8 +47,13 @@ export type {
   EntryActor,
   PersonalHashes,
 } from './entry/audit-entry.js';
-export { AuditLogService } from './query/audit-log.service.js';
-export type { EntryFilter, EntryPage, EntryQuery } from './query/entry-search.js';
+export {
+  AuditLogService,
+  type EntryParts,
+  type EntryWithParts,
+} from './query/audit-log.service.js';
+export { AddressRange } from './query/address-range.js';
+export type { EntryFilter, EntryPage, EntryQuery } from './query/entry-filter.js';
 export type {
   StatisticBucket,
   StatisticCount,

@@ -1,3 +1,4 @@
+export { PersonalDataEraser } from './query/personal-data-eraser.js';
 export { type AuditTrailHarness, describeAuditTrail } from './testing/audit-trail.contract.js';
 export { MemoryAuditTrail } from './testing/memory-audit-trail.js';
 export { alice, denied, issued } from './testing/sample-events.js';

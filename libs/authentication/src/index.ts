@@ -1,4 +1,10 @@
-export { type AccessRule, accessRulesOf, Public, RequirePermission } from './http/access-rule.js';
+export {
+  type AccessRule,
+  accessRulesOf,
+  Public,
+  RequirePermission,
+  RequireSignIn,
+} from './http/access-rule.js';
 export {
   assertEveryRouteDeclaresAccess,
   listRouteAccess,

@@ -1,6 +1,26 @@
 // Generated from docs/openapi.json by `npm run documents`.
 
 export interface paths {
+    "/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the caller and its permissions, as a web page needs them; not recorded
+         * @description Requires a token, and no permission.
+         */
+        get: operations["me.caller"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me/tokens": {
         parameters: {
             query?: never;
@@ -343,12 +363,54 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Searches the log, newest entries first
+         * Searches the log, newest entries first unless `order` is ascending
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     Auditors of other tenants than the home tenant see the entries of their own tenant. Filters by personal values are better sent in a body: `POST /v1/audit/entries/search`.
+         */
+        get: operations["audit.search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/entries/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Searches the log with filters that no request line and no log of a proxy has
          * @description Requires the permission `AuditLog.Read.All`.
          *
          *     Auditors of other tenants than the home tenant see the entries of their own tenant.
          */
-        get: operations["audit.search"];
+        post: operations["audit.searchByBody"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/entries/at/{index}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the entry with an index, also a damaged one
+         * @description Requires the permission `AuditLog.Read.All`.
+         */
+        get: operations["audit.entryAt"];
         put?: never;
         post?: never;
         delete?: never;
@@ -573,6 +635,21 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Caller: {
+            /** @description Absent when the token has none. */
+            displayName?: string;
+            tenant: string;
+            subject: string;
+            /** @description Whether the tenant is the one whose auditors see the whole log. */
+            isHomeTenant: boolean;
+            /** @description Every permission that the token grants; empty when it grants none. */
+            permissions: string[];
+            /**
+             * @description The entries of the audit log that the caller may read: all, or of its tenant.
+             * @enum {string}
+             */
+            audit: "all" | "tenant" | "none";
+        };
         TokenResponse: {
             /** @description Opaque; `expiresOn` is its expiry. */
             token: string;
@@ -782,25 +859,48 @@ export interface components {
                 [key: string]: "ready" | "degraded" | "not ready";
             };
         };
+        /**
+         * @description An action of this service.
+         * @enum {string}
+         */
+        AuditAction: "token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain";
         AuditEntryPage: {
             items: components["schemas"]["ListedAuditEntry"][];
-            /** @description `cursor` of the next page; absent on the last one. */
+            /** @description `cursor` of the next page in the same order. Absent on the last page of the descending order; the ascending order always has it, so that a poller continues with it when more entries exist. */
             nextCursor?: string;
+            /** @description `cursor` of the page before this one, with the other `order`. */
+            previousCursor?: string;
+            /** @description Whether no further entry of the log matches in this order now. */
+            isComplete: boolean;
+            /** @description Index of the newest entry of the log; absent while it is empty. */
+            newestIndex?: number;
+            /**
+             * Format: date-time
+             * @description The page has every entry that matches from this time on; absent: from the beginning of the log.
+             */
+            searchedFrom?: string;
+            /**
+             * Format: date-time
+             * @description The page has every entry that matches up to this time.
+             */
+            searchedTo?: string;
         };
         ListedAuditEntry: {
             index: number;
             entry: components["schemas"]["AuditEntry"];
-            /** @description The personal values that were not erased. */
+            /** @description The personal values that were not erased. Auditors of another tenant get those of their own callers only. */
             personal: {
                 actorDisplayName?: string;
                 clientAddress?: string;
                 targetDisplayName?: string;
                 userAgent?: string;
             };
+            /** @description Whether the stored bytes are not those that the log commits to: somebody has changed them. */
+            isDamaged: boolean;
         };
         /** @description An entry as recorded in the log, format version 1. */
         AuditEntry: {
-            action: ("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string;
+            action: components["schemas"]["AuditAction"] | string;
             actor: {
                 clientApp?: string;
                 isGuest?: boolean;
@@ -863,18 +963,133 @@ export interface components {
             /** @enum {number} */
             version: 1;
         };
+        /** @description Filters of a search; an entry must match all of them. */
+        AuditEntrySearch: {
+            /**
+             * Format: date-time
+             * @description recorded at this time or later
+             */
+            from?: string;
+            /**
+             * Format: date-time
+             * @description recorded before this time
+             */
+            to?: string;
+            action?: (components["schemas"]["AuditAction"] | string)[];
+            /** @description every action but these */
+            actionNot?: (components["schemas"]["AuditAction"] | string)[];
+            outcome?: ("success" | "denied" | "failure" | "unknown")[];
+            reasonCode?: string[];
+            /** @description words in the reason, in any order */
+            reasonText?: string;
+            actorKind?: ("user" | "service" | "bot" | "system" | "operator" | "unauthenticated")[];
+            /** @description tenant of the caller */
+            actorTenant?: string;
+            /** @description subject of the caller, or name of the background task or operator */
+            actorSubject?: string;
+            /** @description every actor but these */
+            actorSubjectNot?: string[];
+            isGuest?: boolean;
+            /** @description client id of the caller’s application */
+            clientApp?: string;
+            /** @description `uti` or `jti` of the caller’s token */
+            tokenId?: string;
+            /** @description tenant of the target */
+            targetTenant?: string;
+            /** @description subject of the target */
+            targetSubject?: string;
+            identityId?: string;
+            /** @example 8:acs:e0a1b2c3-5d6e-4f70-8a91-b2c3d4e50001_0000002e-1a2b-3c4d-5e6f-3a3a0d000000 */
+            communicationUserId?: string;
+            /** @description name of the ACS resource of the target */
+            resource?: string;
+            /** @description a scope of the issued token */
+            scope?: string;
+            /** @description fingerprint of a token, as in an entry */
+            fingerprint?: string;
+            /** @description rule of the policy that decided */
+            rule?: string;
+            policyVersion?: string;
+            /** @description version of the secret of the ACS key */
+            secretVersion?: string;
+            requestId?: string;
+            traceId?: string;
+            /** @description range of client addresses that were not erased, such as 192.0.2.0/24 */
+            address?: string;
+            /** @description one IPv4 or IPv6 address of the client, unless erased; ranges: `address` */
+            clientAddress?: string;
+            /** @description display name of the caller or the target, exactly, unless erased */
+            displayName?: string;
+            /**
+             * @description by index: the newest entries first, or the oldest
+             * @default descending
+             * @enum {string}
+             */
+            order: "descending" | "ascending";
+            /** @description `nextCursor` of the previous page, or `previousCursor` with the other order */
+            cursor?: string;
+            /** @default 50 */
+            limit: number;
+            afterIndex?: number;
+            aroundIndex?: number;
+        };
+        /** @description An entry with everything about it. */
         WholeAuditEntry: {
             index: number;
             entry: components["schemas"]["AuditEntry"];
-            /** @description The personal values that were not erased. */
+            /** @description The personal values that were not erased. Auditors of another tenant get those of their own callers only. */
             personal: {
                 actorDisplayName?: string;
                 clientAddress?: string;
                 targetDisplayName?: string;
                 userAgent?: string;
             };
-            /** @description The entry’s canonical JSON. Its UTF-8 bytes are the leaf that proofs cover. */
+            /** @description Whether the stored bytes are not those that the log commits to: somebody has changed them. */
+            isDamaged: boolean;
+            /** @description The entry’s canonical JSON. Its UTF-8 bytes are the leaf that proofs cover. Of a damaged entry the stored bytes, as far as they are UTF-8. */
             canonical: string;
+            /** @description Base64 of the hash of the stored bytes as a leaf (RFC 6962). */
+            leafHash: string;
+            /** @description The personal values that the entry had and that are not shown. */
+            erased: ("actorDisplayName" | "clientAddress" | "targetDisplayName" | "userAgent")[];
+            /** @description A `.tlog-proof` file of C2SP. */
+            proof?: string;
+            /** @description Other entries, next to this one, newest first. */
+            neighbours?: {
+                /** @description With the same token. */
+                token: {
+                    index: number;
+                    /** Format: uuid */
+                    id: string;
+                    action: components["schemas"]["AuditAction"] | string;
+                    /** @enum {string} */
+                    outcome: "success" | "denied" | "failure" | "unknown";
+                    /** Format: date-time */
+                    recordedAt: string;
+                }[];
+                /** @description Of the same request. */
+                request: {
+                    index: number;
+                    /** Format: uuid */
+                    id: string;
+                    action: components["schemas"]["AuditAction"] | string;
+                    /** @enum {string} */
+                    outcome: "success" | "denied" | "failure" | "unknown";
+                    /** Format: date-time */
+                    recordedAt: string;
+                }[];
+                /** @description Of the same token of the caller. */
+                callerToken: {
+                    index: number;
+                    /** Format: uuid */
+                    id: string;
+                    action: components["schemas"]["AuditAction"] | string;
+                    /** @enum {string} */
+                    outcome: "success" | "denied" | "failure" | "unknown";
+                    /** Format: date-time */
+                    recordedAt: string;
+                }[];
+            };
         };
         AuditStatistics: {
             items: {
@@ -966,6 +1181,72 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "me.caller": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Caller"];
+                };
+            };
+            /** @description The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller is not authenticated. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests. Repeat after `Retry-After`. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable. Repeat after `Retry-After`. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     "me.issueToken": {
         parameters: {
             query?: never;
@@ -2815,29 +3096,59 @@ export interface operations {
                 from?: string;
                 /** @description recorded before this time */
                 to?: string;
-                action?: ("token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain") | string;
-                outcome?: "success" | "denied" | "failure" | "unknown";
+                action?: (components["schemas"]["AuditAction"] | string)[];
+                /** @description every action but these */
+                actionNot?: (components["schemas"]["AuditAction"] | string)[];
+                outcome?: ("success" | "denied" | "failure" | "unknown")[];
+                reasonCode?: string[];
+                /** @description words in the reason, in any order */
+                reasonText?: string;
+                actorKind?: ("user" | "service" | "bot" | "system" | "operator" | "unauthenticated")[];
                 /** @description tenant of the caller */
                 actorTenant?: string;
                 /** @description subject of the caller, or name of the background task or operator */
                 actorSubject?: string;
+                /** @description every actor but these */
+                actorSubjectNot?: string[];
+                /** @description whether the caller is a guest of its tenant */
+                isGuest?: "true" | "false";
                 /** @description client id of the caller’s application */
                 clientApp?: string;
-                identityId?: string;
-                communicationUserId?: string;
+                /** @description `uti` or `jti` of the caller’s token */
+                tokenId?: string;
+                /** @description tenant of the target */
+                targetTenant?: string;
                 /** @description subject of the target */
                 targetSubject?: string;
-                /** @description one IPv4 or IPv6 address of the client, unless erased; no ranges */
-                clientAddress?: string;
+                identityId?: string;
+                communicationUserId?: string;
+                /** @description name of the ACS resource of the target */
+                resource?: string;
+                /** @description a scope of the issued token */
+                scope?: string;
                 /** @description fingerprint of a token, as in an entry */
                 fingerprint?: string;
-                reasonCode?: string;
-                /** @description words in the reason, in any order */
-                reasonText?: string;
+                /** @description rule of the policy that decided */
+                rule?: string;
+                policyVersion?: string;
+                /** @description version of the secret of the ACS key */
+                secretVersion?: string;
+                requestId?: string;
+                traceId?: string;
+                /** @description range of client addresses that were not erased, such as 192.0.2.0/24 */
+                address?: string;
+                /** @description one IPv4 or IPv6 address of the client, unless erased; ranges: `address` */
+                clientAddress?: string;
+                /** @description by index: the newest entries first, or the oldest */
+                order?: "descending" | "ascending";
+                /** @description `nextCursor` of the previous page, or `previousCursor` with the other order */
+                cursor?: string;
                 /** @description entries on a page, 1 to 1000 */
                 limit?: string;
-                /** @description `nextCursor` of the previous page */
-                cursor?: string;
+                /** @description only entries with a greater index */
+                afterIndex?: string;
+                /** @description the page around this index, newest first */
+                aroundIndex?: string;
             };
             header?: never;
             path?: never;
@@ -2913,9 +3224,205 @@ export interface operations {
             };
         };
     };
-    "audit.entry": {
+    "audit.searchByBody": {
         parameters: {
             query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuditEntrySearch"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntryPage"];
+                };
+            };
+            /** @description The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller is not authenticated. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The content type of the body is not supported. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests. Repeat after `Retry-After`. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable. Repeat after `Retry-After`. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    "audit.entryAt": {
+        parameters: {
+            query?: {
+                /** @description what to return with the entry, for one record of a reading */
+                include?: ("proof" | "neighbours")[];
+            };
+            header?: never;
+            path: {
+                index: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeAuditEntry"];
+                };
+            };
+            /** @description The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller is not authenticated. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It does not exist, or the caller may not see it. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests. Repeat after `Retry-After`. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable. Repeat after `Retry-After`. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    "audit.entry": {
+        parameters: {
+            query?: {
+                /** @description what to return with the entry, for one record of a reading */
+                include?: ("proof" | "neighbours")[];
+            };
             header?: never;
             path: {
                 id: string;

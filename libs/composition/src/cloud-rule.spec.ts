@@ -4,7 +4,12 @@ import {
   communicationServicesSettings,
   type CommunicationServicesSettings,
 } from '#libs/communication-services';
-import { azureCredentialSettings, type AzureCredentialSettings } from '#libs/secrets';
+import {
+  azureCredentialSettings,
+  type AzureCredentialSettings,
+  databaseCredentialSettings,
+  type DatabaseCredentialSettings,
+} from '#libs/secrets';
 import { placeholderEnvironment } from '../../../scripts/placeholder-environment.js';
 import { checkService, serviceSettings } from './settings.js';
 
@@ -21,23 +26,31 @@ function check(environment: Record<string, string>) {
 
 describe('AZURE_CLOUD', () => {
   it.each([
-    [undefined, 'https://login.microsoftonline.com', 'https://communication.azure.com//.default'],
+    [
+      undefined,
+      'https://login.microsoftonline.com',
+      'https://communication.azure.com//.default',
+      'https://ossrdbms-aad.database.windows.net/.default',
+    ],
     [
       'AzureCloud',
       'https://login.microsoftonline.com',
       'https://communication.azure.com//.default',
+      'https://ossrdbms-aad.database.windows.net/.default',
     ],
     [
       'azureusgovernment',
       'https://login.microsoftonline.us',
       'https://communication.azure.us//.default',
+      'https://ossrdbms-aad.database.usgovcloudapi.net/.default',
     ],
     [
       'AzureChinaCloud',
       'https://login.partner.microsoftonline.cn',
       'https://communication.azure.cn//.default',
+      'https://ossrdbms-aad.database.chinacloudapi.cn/.default',
     ],
-  ])('%s gives the authority %s and the scope %s', (cloud, authority, scope) => {
+  ])('%s gives the authority %s and the scopes %s and %s', (cloud, authority, scope, database) => {
     const { faults, values } = check(cloud === undefined ? {} : { AZURE_CLOUD: cloud });
     expect(faults).toEqual([]);
     const entra = values.get(authenticationSettings.key) as AuthenticationSettings;
@@ -46,6 +59,8 @@ describe('AZURE_CLOUD', () => {
     expect(entra.entra?.authority).toBe(authority);
     expect(credential.authorityHost).toBe(authority);
     expect(acs.tokenScope).toBe(scope);
+    const ofDatabase = values.get(databaseCredentialSettings.key) as DatabaseCredentialSettings;
+    expect(ofDatabase.entraScope).toBe(database);
   });
 
   it('gives way to single settings', () => {
@@ -53,11 +68,14 @@ describe('AZURE_CLOUD', () => {
       AZURE_CLOUD: 'AzureUSGovernment',
       ENTRA_AUTHORITY: 'https://login.microsoftonline.com',
       ACS_TOKEN_SCOPE: 'https://other.example/.default',
+      DATABASE_ENTRA_SCOPE: 'https://database.example/.default',
     });
     const entra = values.get(authenticationSettings.key) as AuthenticationSettings;
     const acs = values.get(communicationServicesSettings.key) as CommunicationServicesSettings;
     expect(entra.entra?.authority).toBe('https://login.microsoftonline.com');
     expect(acs.tokenScope).toBe('https://other.example/.default');
+    const database = values.get(databaseCredentialSettings.key) as DatabaseCredentialSettings;
+    expect(database.entraScope).toBe('https://database.example/.default');
   });
 
   it.each([

@@ -7,6 +7,7 @@ export {
   type Sample,
   SAMPLES,
 } from './compatibility-settings.js';
+export { type ConsoleProvider, type ConsoleSettings, consoleSettings } from './console-settings.js';
 export { httpSettings, type HttpSettings } from './http-settings.js';
 export { serviceFunctionGrants, serviceGrants, serviceMigrations } from './schema.js';
 export {

@@ -18,6 +18,8 @@ import {
 import { tokenIssuanceSettings } from '#libs/token-issuance';
 import { auditLogSettings } from './audit-log-settings.js';
 import { compatibilitySettings } from './compatibility-settings.js';
+import { consoleRule } from './console-rule.js';
+import { consoleSettings } from './console-settings.js';
 import { httpSettings } from './http-settings.js';
 import { cloudRule } from './cloud-rule.js';
 import { leaseRule } from './lease-rule.js';
@@ -48,6 +50,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
   return [
     httpSettings,
     compatibilitySettings,
+    consoleSettings,
     platformSettings,
     databaseSettings,
     authenticationSettings,
@@ -60,6 +63,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     auditDeliverySettings,
     leaseRule,
     cloudRule,
+    consoleRule,
   ];
 }
 

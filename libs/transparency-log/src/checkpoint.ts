@@ -1,4 +1,5 @@
-import { decodeBase64, parseDecimal } from './canonical-text.js';
+import { equalBytes } from './bytes.js';
+import { decodeBase64, encodeBase64, parseDecimal } from './canonical-text.js';
 import { MalformedCheckpoint, OriginMismatch, UnverifiedNote } from './errors.js';
 import { emptyRoot, HASH_BYTES } from './hashing.js';
 import { cosignatureTime, type NoteSigner } from './note-signer.js';
@@ -53,7 +54,7 @@ export interface CheckpointTrust {
  * @throws MalformedCheckpoint unless `parseCheckpoint` accepts the result.
  */
 export function formatCheckpoint({ origin, size, root, extensions = [] }: Checkpoint): string {
-  const lines = [origin, String(size), Buffer.from(root).toString('base64'), ...extensions];
+  const lines = [origin, String(size), encodeBase64(root), ...extensions];
   if (lines.some((line) => line.includes('\n'))) {
     throw new MalformedCheckpoint('an origin or extension must be a single line');
   }
@@ -82,7 +83,7 @@ export function parseCheckpoint(text: string): Checkpoint {
   if (size === undefined || root?.length !== HASH_BYTES) {
     throw new MalformedCheckpoint('the size or the root is malformed');
   }
-  if (size === 0 && !root.equals(emptyRoot())) {
+  if (size === 0 && !equalBytes(root, emptyRoot())) {
     throw new MalformedCheckpoint('the root is not that of an empty tree');
   }
   return extensions.length === 0 ? { origin, size, root } : { origin, size, root, extensions };

@@ -2,16 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { sampleEntries, NaiveTree, CT_LEAVES, CT_ROOTS } from './testing.js';
 import { CompactRange } from './compact-range.js';
 import { MalformedCompactRange, MalformedHash, OutOfRange } from './errors.js';
-import { emptyRoot, hashLeaf, hashNode } from './hashing.js';
+import { hashLeaf, hashNode } from './hashing.js';
 
 describe('hashing', () => {
-  it('gives the leaf and node hashes of the certificate transparency tests', () => {
-    const [first = Buffer.alloc(0), second = Buffer.alloc(0)] = CT_LEAVES;
-    expect(hashLeaf(first)).toEqual(CT_ROOTS[1]);
-    expect(hashNode(hashLeaf(first), hashLeaf(second))).toEqual(CT_ROOTS[2]);
-    expect(emptyRoot()).toEqual(CT_ROOTS[0]);
-  });
-
   it('hashes entries of every length as RFC 6962 specifies, including those too long for a bundle', () => {
     for (const length of [0, 1, 700, 65_535, 65_536, 100_000]) {
       const entry = Buffer.alloc(length, 0xa5);
@@ -26,22 +19,13 @@ describe('hashing', () => {
 });
 
 describe('CompactRange', () => {
-  it('gives the published roots of the certificate transparency leaves', () => {
-    const range = new CompactRange();
-    expect(range.root()).toEqual(CT_ROOTS[0]);
-    CT_LEAVES.forEach((leaf, index) => {
-      range.append(hashLeaf(leaf));
-      expect(range.root()).toEqual(CT_ROOTS[index + 1]);
-    });
-  });
-
   it('gives the root of RFC 6962 at every size up to 3,000', () => {
     const entries = sampleEntries(3_000);
     const naive = new NaiveTree(entries);
     const range = new CompactRange();
     entries.forEach((entry, index) => {
       range.append(hashLeaf(entry));
-      expect(range.root().equals(naive.root(0, index + 1))).toBe(true);
+      expect(Buffer.compare(range.root(), naive.root(0, index + 1))).toBe(0);
     });
   });
 

@@ -9,7 +9,7 @@ const MAX_SUBTREES = 54;
  * Receives each hash of a tile of level 1 or above as soon as its subtree is complete. `hash` is valid
  * during the call only.
  */
-export type TileHashListener = (level: number, hash: Buffer) => void;
+export type TileHashListener = (level: number, hash: Uint8Array) => void;
 
 /**
  * The state needed to append to a tree: the roots of its perfect subtrees, largest first, one for each
@@ -18,7 +18,7 @@ export type TileHashListener = (level: number, hash: Buffer) => void;
 export class CompactRange {
   #size = 0;
   #subtrees = 0;
-  readonly #hashes = Buffer.alloc(MAX_SUBTREES * HASH_BYTES);
+  readonly #hashes = new Uint8Array(MAX_SUBTREES * HASH_BYTES);
 
   /**
    * @param size number of leaves of all subtrees together.
@@ -63,11 +63,11 @@ export class CompactRange {
     this.#size += 1;
   }
 
-  root(): Buffer {
+  root(): Uint8Array {
     if (this.#subtrees === 0) {
       return emptyRoot();
     }
-    let root: Buffer = Buffer.from(this.#subtree(this.#subtrees - 1));
+    let root: Uint8Array = new Uint8Array(this.#subtree(this.#subtrees - 1));
     for (let next = this.#subtrees - 2; next >= 0; next -= 1) {
       root = hashNode(this.#subtree(next), root);
     }
@@ -76,13 +76,13 @@ export class CompactRange {
 
   clone(): CompactRange {
     const copy = new CompactRange();
-    this.#hashes.copy(copy.#hashes);
+    copy.#hashes.set(this.#hashes);
     copy.#subtrees = this.#subtrees;
     copy.#size = this.#size;
     return copy;
   }
 
-  #subtree(position: number): Buffer {
+  #subtree(position: number): Uint8Array {
     return this.#hashes.subarray(position * HASH_BYTES, (position + 1) * HASH_BYTES);
   }
 }

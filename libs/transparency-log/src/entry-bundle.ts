@@ -1,3 +1,4 @@
+import { concatBytes, viewOf } from './bytes.js';
 import { EntryTooLarge, MalformedEntryBundle, OutOfRange } from './errors.js';
 import { MAX_ENTRY_BYTES } from './hashing.js';
 import { TILE_WIDTH } from './tile.js';
@@ -11,7 +12,7 @@ const LENGTH_BYTES = 2;
  * @throws EntryTooLarge when an entry has more than 65,535 bytes.
  * @throws OutOfRange for no entry, or more than 256.
  */
-export function encodeEntryBundle(entries: readonly Uint8Array[]): Buffer {
+export function encodeEntryBundle(entries: readonly Uint8Array[]): Uint8Array {
   if (entries.length === 0 || entries.length > TILE_WIDTH) {
     throw new OutOfRange(`a bundle has 1 to ${TILE_WIDTH} entries`);
   }
@@ -20,11 +21,9 @@ export function encodeEntryBundle(entries: readonly Uint8Array[]): Buffer {
     if (entry.length > MAX_ENTRY_BYTES) {
       throw new EntryTooLarge(`an entry has at most ${MAX_ENTRY_BYTES} bytes`);
     }
-    const length = Buffer.allocUnsafe(LENGTH_BYTES);
-    length.writeUInt16BE(entry.length);
-    parts.push(length, entry);
+    parts.push(Uint8Array.of(entry.length >> 8, entry.length), entry);
   }
-  return Buffer.concat(parts);
+  return concatBytes(parts);
 }
 
 /**
@@ -33,20 +32,20 @@ export function encodeEntryBundle(entries: readonly Uint8Array[]): Buffer {
  * @param width how many entries the bundle must have.
  * @throws MalformedEntryBundle when it has more or fewer entries, or ends inside one.
  */
-export function decodeEntryBundle(bundle: Uint8Array, width: number): Buffer[] {
-  const bytes = Buffer.from(bundle.buffer, bundle.byteOffset, bundle.byteLength);
-  const entries: Buffer[] = [];
+export function decodeEntryBundle(bundle: Uint8Array, width: number): Uint8Array[] {
+  const view = viewOf(bundle);
+  const entries: Uint8Array[] = [];
   let offset = 0;
-  while (offset < bytes.length && entries.length < width) {
+  while (offset < bundle.length && entries.length < width) {
     const start = offset + LENGTH_BYTES;
-    const end = start > bytes.length ? Infinity : start + bytes.readUInt16BE(offset);
-    if (end > bytes.length) {
+    const end = start > bundle.length ? Infinity : start + view.getUint16(offset);
+    if (end > bundle.length) {
       throw new MalformedEntryBundle(`the bundle ends inside entry ${entries.length}`);
     }
-    entries.push(bytes.subarray(start, end));
+    entries.push(bundle.subarray(start, end));
     offset = end;
   }
-  if (offset !== bytes.length || entries.length !== width) {
+  if (offset !== bundle.length || entries.length !== width) {
     throw new MalformedEntryBundle(`the bundle does not have exactly ${width} entries`);
   }
   return entries;

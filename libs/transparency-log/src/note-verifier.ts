@@ -1,5 +1,6 @@
-import { createPublicKey, hash, verify, type KeyObject } from 'node:crypto';
-import { decodeBase64 } from './canonical-text.js';
+import { ed25519Verifier, type Ed25519Verifier, sha256 } from '#transparency-log/crypto';
+import { concatBytes, utf8, viewOf } from './bytes.js';
+import { decodeBase64, encodeBase64, hex } from './canonical-text.js';
 import { InvalidKey } from './errors.js';
 
 /** Ed25519, as logs sign, or a timestamped Ed25519 cosignature, as witnesses sign. */
@@ -10,9 +11,11 @@ export interface NoteSignature {
   readonly name: string;
   /** Eight lower-case hexadecimal digits: a hash of name and key. */
   readonly keyId: string;
-  readonly signature: Buffer;
+  readonly signature: Uint8Array;
 }
 
+/** Of the first bytes of a hash of name and key. */
+export const KEY_ID_BYTES = 4;
 const PUBLIC_KEY_BYTES = 32;
 const TIMESTAMP_BYTES = 8;
 const SIGNATURE_TYPES: Readonly<Record<SignatureKind, number>> = {
@@ -24,8 +27,8 @@ const SIGNATURE_TYPES: Readonly<Record<SignatureKind, number>> = {
 export class NoteVerifier {
   /** Eight lower-case hexadecimal digits; signature lines carry the same value. */
   readonly keyId: string;
-  readonly #publicKey: Buffer;
-  readonly #key: KeyObject;
+  readonly #publicKey: Uint8Array;
+  readonly #verify: Ed25519Verifier;
 
   /** @throws InvalidKey for a name with spaces, `+` or control characters, or a key not of 32 bytes. */
   constructor(
@@ -37,13 +40,10 @@ export class NoteVerifier {
     if (publicKey.length !== PUBLIC_KEY_BYTES) {
       throw new InvalidKey(`an Ed25519 public key has ${PUBLIC_KEY_BYTES} bytes`);
     }
-    this.#publicKey = Buffer.from(publicKey);
-    this.#key = createPublicKey({
-      format: 'jwk',
-      key: { kty: 'OKP', crv: 'Ed25519', x: this.#publicKey.toString('base64url') },
-    });
-    const identity = Buffer.concat([Buffer.from(`${name}\n`), this.#typedKey()]);
-    this.keyId = hash('sha256', identity, 'hex').slice(0, 8);
+    this.#publicKey = new Uint8Array(publicKey);
+    this.#verify = ed25519Verifier(this.#publicKey);
+    const identity = concatBytes([utf8(`${name}\n`), this.#typedKey()]);
+    this.keyId = hex(sha256(identity).subarray(0, KEY_ID_BYTES));
   }
 
   /**
@@ -68,7 +68,7 @@ export class NoteVerifier {
 
   /** The verifier key, to publish or to pin: the input of `parse`. */
   toString(): string {
-    return `${this.name}+${this.keyId}+${this.#typedKey().toString('base64')}`;
+    return `${this.name}+${this.keyId}+${encodeBase64(this.#typedKey())}`;
   }
 
   /** Whether the signature names this key. Does not verify it. */
@@ -82,24 +82,24 @@ export class NoteVerifier {
       return false;
     }
     if (this.kind === 'ed25519') {
-      return verify(null, Buffer.from(text), this.#key, signature.signature);
+      return this.#verify(utf8(text), signature.signature);
     }
     const { signature: bytes } = signature;
-    if (bytes.length <= TIMESTAMP_BYTES || bytes.readBigInt64BE() < 0n) {
+    const time = bytes.length > TIMESTAMP_BYTES ? viewOf(bytes).getBigInt64(0) : -1n;
+    if (time < 0n) {
       return false;
     }
-    const message = cosignedMessage(bytes.readBigInt64BE(), text);
-    return verify(null, message, this.#key, bytes.subarray(TIMESTAMP_BYTES));
+    return this.#verify(cosignedMessage(time, text), bytes.subarray(TIMESTAMP_BYTES));
   }
 
-  #typedKey(): Buffer {
-    return Buffer.concat([Buffer.of(SIGNATURE_TYPES[this.kind]), this.#publicKey]);
+  #typedKey(): Uint8Array {
+    return concatBytes([Uint8Array.of(SIGNATURE_TYPES[this.kind]), this.#publicKey]);
   }
 }
 
 /** What a witness signs: the time in POSIX seconds, then the checkpoint (C2SP tlog-cosignature). */
-export function cosignedMessage(timestampSeconds: bigint, checkpointText: string): Buffer {
-  return Buffer.from(`cosignature/v1\ntime ${timestampSeconds.toString()}\n${checkpointText}`);
+export function cosignedMessage(timestampSeconds: bigint, checkpointText: string): Uint8Array {
+  return utf8(`cosignature/v1\ntime ${timestampSeconds.toString()}\n${checkpointText}`);
 }
 
 /** @throws InvalidKey unless the name is valid in a signature line. */

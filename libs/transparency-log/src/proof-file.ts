@@ -1,4 +1,4 @@
-import { decodeBase64, parseDecimal } from './canonical-text.js';
+import { decodeBase64, encodeBase64, parseDecimal } from './canonical-text.js';
 import { openCheckpoint, type CheckpointTrust, type OpenedCheckpoint } from './checkpoint.js';
 import { MalformedProofFile } from './errors.js';
 import { HASH_BYTES, hashLeaf } from './hashing.js';
@@ -28,10 +28,10 @@ const MAX_PROOF_HASHES = 63;
 export function formatProofFile({ index, proof, checkpoint, extra }: ProofFile): string {
   const lines = [HEADER];
   if (extra !== undefined) {
-    lines.push(`extra ${Buffer.from(extra).toString('base64')}`);
+    lines.push(`extra ${encodeBase64(extra)}`);
   }
   lines.push(`index ${index}`);
-  lines.push(...proof.map((hash) => Buffer.from(hash).toString('base64')));
+  lines.push(...proof.map(encodeBase64));
   const file = `${lines.join('\n')}\n\n${checkpoint}`;
   parseProofFile(file);
   return file;
@@ -85,7 +85,7 @@ export function verifyProofFile(
   return { ...opened, index };
 }
 
-function requireBytes(bytes: Buffer | undefined, length = bytes?.length): Buffer {
+function requireBytes(bytes: Uint8Array | undefined, length = bytes?.length): Uint8Array {
   if (bytes === undefined || bytes.length === 0 || bytes.length !== length) {
     throw new MalformedProofFile('a hash or the extra data is not base64 of the right length');
   }

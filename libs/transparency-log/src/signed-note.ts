@@ -1,7 +1,8 @@
-import { decodeBase64 } from './canonical-text.js';
+import { concatBytes, utf8 } from './bytes.js';
+import { bytesOfHex, decodeBase64, encodeBase64, hex } from './canonical-text.js';
 import { InvalidSignature, MalformedNote, UnverifiedNote } from './errors.js';
 import { NoteSigner } from './note-signer.js';
-import { isKeyName, type NoteSignature, type NoteVerifier } from './note-verifier.js';
+import { isKeyName, KEY_ID_BYTES, type NoteSignature, type NoteVerifier } from './note-verifier.js';
 
 /** Larger notes are rejected before they are parsed. 100 signatures of any known type fit. */
 export const MAX_NOTE_BYTES = 1_048_576;
@@ -23,7 +24,6 @@ export interface OpenedNote {
   readonly verified: readonly { verifier: NoteVerifier; signature: NoteSignature }[];
 }
 
-const KEY_ID_BYTES = 4;
 const SIGNATURE_LINE = /^\u2014 (?<name>\S+) (?<encoded>\S+)$/u;
 
 /**
@@ -52,7 +52,7 @@ export function parseNote(note: string | Uint8Array): ParsedNote {
  */
 export function formatNote(text: string, signatures: readonly NoteSignature[]): string {
   const lines = signatures.map(({ name, keyId, signature }) => {
-    const encoded = Buffer.concat([Buffer.from(keyId, 'hex'), signature]).toString('base64');
+    const encoded = encodeBase64(concatBytes([bytesOfHex(keyId), signature]));
     return `\u2014 ${name} ${encoded}\n`;
   });
   const note = `${text}\n${lines.join('')}`;
@@ -107,7 +107,8 @@ function decodeText(bytes: Uint8Array): string {
 }
 
 function requireText(note: string): string {
-  if (Buffer.byteLength(note) > MAX_NOTE_BYTES) {
+  // A code unit takes one byte at least.
+  if (note.length > MAX_NOTE_BYTES || utf8(note).length > MAX_NOTE_BYTES) {
     throw new MalformedNote(`a note has at most ${MAX_NOTE_BYTES} bytes`);
   }
   if (!note.isWellFormed() || hasControlCharacter(note)) {
@@ -139,6 +140,6 @@ function parseSignatureLine(line: string): NoteSignature {
   ) {
     throw new MalformedNote('a signature line is an em dash, a key name and a base64 signature');
   }
-  const keyId = bytes.toString('hex', 0, KEY_ID_BYTES);
+  const keyId = hex(bytes.subarray(0, KEY_ID_BYTES));
   return { name, keyId, signature: bytes.subarray(KEY_ID_BYTES) };
 }

@@ -1,6 +1,7 @@
 /** A log in memory, a reference implementation and published vectors, for tests alone. */
 export { MemoryLog, sampleEntries } from './testing/memory-log.js';
 export { NaiveTree } from './testing/naive-tree.js';
+export { VECTOR_CHECKS } from './testing/vector-checks.js';
 export {
   CT_CONSISTENCY_PROOFS,
   CT_INCLUSION_PROOFS,

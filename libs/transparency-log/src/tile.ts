@@ -17,7 +17,7 @@ export interface TileAddress {
 
 /** A tile with its concatenated hashes: `width` × 32 bytes. */
 export interface Tile extends TileAddress {
-  readonly hashes: Buffer;
+  readonly hashes: Uint8Array;
 }
 
 /**
@@ -64,7 +64,7 @@ export function requireTileAddress({ level, index, width }: TileAddress): void {
  *
  * @throws MalformedTile for too few hashes, more than 256, or an incomplete hash.
  */
-export async function readTileHashes(read: TileReader, address: TileAddress): Promise<Buffer> {
+export async function readTileHashes(read: TileReader, address: TileAddress): Promise<Uint8Array> {
   const bytes = await read(address);
   const wanted = address.width * HASH_BYTES;
   if (
@@ -76,5 +76,5 @@ export async function readTileHashes(read: TileReader, address: TileAddress): Pr
       `tile ${address.index} of level ${address.level} has ${bytes.length} bytes, not ${wanted}`,
     );
   }
-  return Buffer.from(bytes.buffer, bytes.byteOffset, wanted);
+  return bytes.subarray(0, wanted);
 }

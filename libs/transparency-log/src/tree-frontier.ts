@@ -38,7 +38,7 @@ export class TreeFrontier {
    */
   static fromTiles(size: number, partialTiles: readonly Tile[]): TreeFrontier {
     const partial: Tile[] = [];
-    const subtreeRoots: Buffer[] = [];
+    const subtreeRoots: Uint8Array[] = [];
     for (const { level, index, width } of partialTilesOf(size)) {
       const tile = partialTiles.find((candidate) => candidate.level === level);
       if (tile?.index !== index || tile.width !== width) {
@@ -62,7 +62,7 @@ export class TreeFrontier {
     return this.#range.size;
   }
 
-  root(): Buffer {
+  root(): Uint8Array {
     return this.#range.root();
   }
 
@@ -105,16 +105,16 @@ export class TreeFrontier {
 
 /** A tile under construction, in memory of its own. */
 class OpenTile {
-  readonly #hashes = Buffer.alloc(TILE_BYTES);
+  readonly #hashes = new Uint8Array(TILE_BYTES);
   width = 0;
 
   constructor(
     readonly level: number,
     readonly index: number,
-    stored?: Buffer,
+    stored?: Uint8Array,
   ) {
     if (stored !== undefined) {
-      stored.copy(this.#hashes);
+      this.#hashes.set(stored);
       this.width = stored.length / HASH_BYTES;
     }
   }
@@ -131,8 +131,8 @@ class OpenTile {
 }
 
 /** The roots of the largest perfect subtrees over a partial tile's hashes, largest first. */
-function perfectSubtrees(tile: Tile): Buffer[] {
-  const roots: Buffer[] = [];
+function perfectSubtrees(tile: Tile): Uint8Array[] {
+  const roots: Uint8Array[] = [];
   let offset = 0;
   for (let count = TILE_WIDTH / 2; count >= 1; count /= 2) {
     if (tile.width & count) {

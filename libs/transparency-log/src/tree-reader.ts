@@ -14,7 +14,7 @@ const TILE_HEIGHT = 8;
  * signed checkpoint with `verifyInclusion` or `verifyConsistency`.
  */
 export class TreeReader {
-  readonly #tiles = new Map<string, Promise<Buffer>>();
+  readonly #tiles = new Map<string, Promise<Uint8Array>>();
 
   /** @throws OutOfRange unless `size` is an integer from 0 to 2^53 - 1. */
   constructor(
@@ -24,7 +24,7 @@ export class TreeReader {
     requireInteger(size, 0, 'a size');
   }
 
-  async root(): Promise<Buffer> {
+  async root(): Promise<Uint8Array> {
     return this.size === 0 ? emptyRoot() : this.#rootOver({ start: 0, end: this.size });
   }
 
@@ -40,7 +40,7 @@ export class TreeReader {
    * @throws OutOfRange when the tree has no such leaf.
    * @throws MalformedTile when a tile has the wrong length.
    */
-  async inclusionProof(index: number): Promise<Buffer[]> {
+  async inclusionProof(index: number): Promise<Uint8Array[]> {
     requireInteger(index, 0, 'an index');
     if (index >= this.size) {
       throw new OutOfRange('the tree has no leaf with that index');
@@ -55,7 +55,7 @@ export class TreeReader {
    * @throws OutOfRange when the old tree is larger.
    * @throws MalformedTile when a tile has the wrong length.
    */
-  async consistencyProof(oldSize: number): Promise<Buffer[]> {
+  async consistencyProof(oldSize: number): Promise<Uint8Array[]> {
     requireInteger(oldSize, 0, 'a size');
     if (oldSize > this.size) {
       throw new OutOfRange('the old tree is larger than the new one');
@@ -67,18 +67,18 @@ export class TreeReader {
     return this.#rootsOver(shared.start === 0 ? steps : [shared, ...steps]);
   }
 
-  async #rootsOver(ranges: readonly LeafRange[]): Promise<Buffer[]> {
+  async #rootsOver(ranges: readonly LeafRange[]): Promise<Uint8Array[]> {
     return Promise.all(ranges.map(async (range) => this.#rootOver(range)));
   }
 
-  async #rootOver(range: LeafRange): Promise<Buffer> {
+  async #rootOver(range: LeafRange): Promise<Uint8Array> {
     const subtrees = await this.#perfectSubtrees(range);
     return subtrees.reduceRight((right, left) => hashNode(left, right));
   }
 
   /** The start must be a multiple of the largest power of two that fits in the range. */
-  async #perfectSubtrees({ start, end }: LeafRange): Promise<Buffer[]> {
-    const roots: Promise<Buffer>[] = [];
+  async #perfectSubtrees({ start, end }: LeafRange): Promise<Uint8Array[]> {
+    const roots: Promise<Uint8Array>[] = [];
     for (let next = start; next < end;) {
       const height = floorLog2(end - next);
       roots.push(this.#perfectSubtree(next, height));
@@ -87,7 +87,7 @@ export class TreeReader {
     return Promise.all(roots);
   }
 
-  async #perfectSubtree(start: number, height: number): Promise<Buffer> {
+  async #perfectSubtree(start: number, height: number): Promise<Uint8Array> {
     const level = Math.floor(height / TILE_HEIGHT);
     const first = start / TILE_WIDTH ** level;
     const hashes = await this.#tile(level, Math.floor(first / TILE_WIDTH));
@@ -97,7 +97,7 @@ export class TreeReader {
     );
   }
 
-  async #tile(level: number, index: number): Promise<Buffer> {
+  async #tile(level: number, index: number): Promise<Uint8Array> {
     const key = `${level}/${index}`;
     let hashes = this.#tiles.get(key);
     if (hashes === undefined) {

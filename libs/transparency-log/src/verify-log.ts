@@ -1,3 +1,4 @@
+import { concatBytes, equalBytes } from './bytes.js';
 import { CompactRange } from './compact-range.js';
 import { LogMismatch, OutOfRange } from './errors.js';
 import { HASH_BYTES, hashLeaf } from './hashing.js';
@@ -44,7 +45,7 @@ export async function verifyLog(claim: LogClaim): Promise<CompactRange> {
 interface TileHash {
   readonly level: number;
   readonly position: number;
-  readonly hash: Buffer;
+  readonly hash: Uint8Array;
 }
 
 class LogWalk {
@@ -52,7 +53,7 @@ class LogWalk {
   readonly #range: CompactRange;
   readonly #endSize: number;
   readonly #heads: TreeHead[];
-  readonly #tiles = new Map<number, { index: number; hashes: Buffer }>();
+  readonly #tiles = new Map<number, { index: number; hashes: Uint8Array }>();
   /** Entries below this index were compared with a head, or belong to `start`. */
   #verifiedSize: number;
 
@@ -85,7 +86,7 @@ class LogWalk {
   }
 
   /** Splits at tile boundaries and at heads, so that faults appear in the order of the entries. */
-  async #addBatch(leafHashes: readonly Buffer[]): Promise<void> {
+  async #addBatch(leafHashes: readonly Uint8Array[]): Promise<void> {
     for (let next = 0; next < leafHashes.length;) {
       const { size } = this.#range;
       const headSize = this.#heads[0]?.size;
@@ -101,32 +102,32 @@ class LogWalk {
     }
   }
 
-  async #checkLeaves(leafHashes: readonly Buffer[]): Promise<void> {
+  async #checkLeaves(leafHashes: readonly Uint8Array[]): Promise<void> {
     const { size } = this.#range;
     const tile = await this.#tile(0, Math.floor(size / TILE_WIDTH));
     const from = (size % TILE_WIDTH) * HASH_BYTES;
-    const hashes = Buffer.concat(leafHashes);
-    if (tile === undefined || tile.subarray(from, from + hashes.length).equals(hashes)) {
+    const hashes = concatBytes(leafHashes);
+    if (tile === undefined || equalBytes(tile.subarray(from, from + hashes.length), hashes)) {
       return;
     }
     const at = leafHashes.findIndex(
-      (hash, nth) => !hash.equals(hashAt(tile, (size % TILE_WIDTH) + nth)),
+      (hash, nth) => !equalBytes(hash, hashAt(tile, (size % TILE_WIDTH) + nth)),
     );
     throw new LogMismatch('entry-differs', size + at, size + at + 1);
   }
 
-  async #append(leafHashes: readonly Buffer[]): Promise<void> {
+  async #append(leafHashes: readonly Uint8Array[]): Promise<void> {
     const finished: TileHash[] = [];
     for (const leafHash of leafHashes) {
       const { size } = this.#range;
       this.#range.append(leafHash, (level, hash) => {
         const position = Math.floor(size / TILE_WIDTH ** level);
-        finished.push({ level, position, hash: Buffer.from(hash) });
+        finished.push({ level, position, hash: new Uint8Array(hash) });
       });
     }
     for (const { level, position, hash } of finished) {
       const tile = await this.#tile(level, Math.floor(position / TILE_WIDTH));
-      if (tile !== undefined && !hash.equals(hashAt(tile, position % TILE_WIDTH))) {
+      if (tile !== undefined && !equalBytes(hash, hashAt(tile, position % TILE_WIDTH))) {
         const leaves = TILE_WIDTH ** level;
         const first = Math.max(position * leaves, this.#claim.start.size);
         throw new LogMismatch('tile-differs', first, (position + 1) * leaves);
@@ -136,7 +137,7 @@ class LogWalk {
 
   #checkHeads(): void {
     for (let head = this.#heads[0]; head?.size === this.#range.size; head = this.#heads[0]) {
-      if (!this.#range.root().equals(head.root)) {
+      if (!equalBytes(this.#range.root(), head.root)) {
         throw new LogMismatch('root-differs', this.#verifiedSize, head.size);
       }
       this.#verifiedSize = head.size;
@@ -144,7 +145,7 @@ class LogWalk {
     }
   }
 
-  async #tile(level: number, index: number): Promise<Buffer | undefined> {
+  async #tile(level: number, index: number): Promise<Uint8Array | undefined> {
     const read = this.#claim.readTile;
     if (read === undefined) {
       return undefined;
@@ -160,15 +161,15 @@ class LogWalk {
   }
 }
 
-function leafHashesOf(batch: LogBatch): Buffer[] {
+function leafHashesOf(batch: LogBatch): Uint8Array[] {
   if (!('leafHashes' in batch)) {
     return batch.map(hashLeaf);
   }
-  const hashes = Buffer.from(batch.leafHashes);
+  const hashes = batch.leafHashes;
   const count = Math.ceil(hashes.length / HASH_BYTES);
   return Array.from({ length: count }, (_, nth) => hashAt(hashes, nth));
 }
 
-function hashAt(hashes: Buffer, position: number): Buffer {
+function hashAt(hashes: Uint8Array, position: number): Uint8Array {
   return hashes.subarray(position * HASH_BYTES, (position + 1) * HASH_BYTES);
 }

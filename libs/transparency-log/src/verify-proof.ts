@@ -1,3 +1,4 @@
+import { equalBytes } from './bytes.js';
 import { ProofMismatch } from './errors.js';
 import { emptyRoot, HASH_BYTES, hashNode } from './hashing.js';
 import { consistencyPath, inclusionSteps } from './proof-steps.js';
@@ -85,7 +86,7 @@ export function verifyConsistency(claim: ConsistencyClaim): void {
   requireEqual(grown, newRoot, 'the proof gives another new root');
 }
 
-function join(known: Uint8Array, step: Uint8Array | undefined, side: 'left' | 'right'): Buffer {
+function join(known: Uint8Array, step: Uint8Array | undefined, side: 'left' | 'right'): Uint8Array {
   if (step === undefined) {
     throw new ProofMismatch('the proof is too short');
   }
@@ -111,7 +112,7 @@ function requireLength(proof: readonly Uint8Array[], length: number): void {
 }
 
 function requireEqual(actual: Uint8Array, expected: Uint8Array, otherwise: string): void {
-  if (Buffer.compare(actual, expected) !== 0) {
+  if (!equalBytes(actual, expected)) {
     throw new ProofMismatch(otherwise);
   }
 }

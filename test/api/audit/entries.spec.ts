@@ -91,15 +91,16 @@ describe('GET /v1/audit/entries', () => {
     ['512 characters', 'x'.repeat(512)],
     ['operators of full text search', "& | ! ( ) <-> :* 'quoted'"],
   ])('200: finds nothing by %s', async (_what, text) => {
-    for (const name of ['actorSubject', 'reasonCode', 'reasonText', 'fingerprint']) {
+    for (const name of ['actorSubject', 'reasonText', 'rule', 'tokenId', 'resource']) {
       const { status, body } = await search({ [name]: text });
       expect(status).toBe(200);
-      expect(body).toEqual({ items: [] });
+      expect(body).toMatchObject({ items: [], isComplete: true });
     }
   });
 
   it.each([
-    ['an unknown filter', 'colour=red', ['']],
+    ['an unknown filter', 'colour=red', ['/colour']],
+    ['two unknown filters', 'colour=red&size=1', ['/colour', '/size']],
     ['an unknown action', 'action=token.steal', ['/action']],
     ['a page of no entries', 'limit=0', ['/limit']],
     ['a page of 1,001 entries', 'limit=1001', ['/limit']],
@@ -114,7 +115,7 @@ describe('GET /v1/audit/entries', () => {
       'from=2030-01-02T00:00:00Z&to=2030-01-01T00:00:00Z',
       ['/to'],
     ],
-    ['a filter given twice', 'action=token.issue&action=token.revoke', ['/action']],
+    ['a filter of one value given twice', 'clientApp=a&clientApp=b', ['/clientApp']],
     ['a null byte', 'actorSubject=a%00b', ['']],
     ['line breaks', 'reasonText=a%0d%0ab', ['']],
     ['an escape sequence', 'fingerprint=%1b[31m', ['']],
@@ -123,6 +124,25 @@ describe('GET /v1/audit/entries', () => {
     ['a range of IPv6 addresses', 'clientAddress=2001:db8::/32', ['/clientAddress']],
     ['a pattern of addresses', 'clientAddress=203.0.113.*', ['/clientAddress']],
     ['a name for an address', 'clientAddress=host.example', ['/clientAddress']],
+    ['a code that is no code', 'reasonCode=%20', ['/reasonCode']],
+    ['one impossible action of two', 'action=token.issue&action=token.steal', ['/action']],
+    ['an unknown outcome', 'outcome=fine', ['/outcome']],
+    ['an unknown kind of actor', 'actorKind=robot', ['/actorKind']],
+    ['neither a guest nor none', 'isGuest=maybe', ['/isGuest']],
+    ['no UUID', 'identityId=17', ['/identityId']],
+    ['no ACS user', 'communicationUserId=8:orgid:1', ['/communicationUserId']],
+    ['no fingerprint', 'fingerprint=abc', ['/fingerprint']],
+    ['no request id', 'requestId=a%20b', ['/requestId']],
+    ['no trace id', 'traceId=xyz', ['/traceId']],
+    ['no scope', 'scope=Voip', ['/scope']],
+    ['no range', 'address=203.0.113.0/33', ['/address']],
+    ['a range of everybody', 'address=0.0.0.0/0', ['/address']],
+    ['an address outside the range', 'address=10.0.0.0/8&clientAddress=192.0.2.1', ['/address']],
+    ['an order that is none', 'order=random', ['/order']],
+    ['what is excluded', 'action=token.issue&actionNot=token.issue', ['/actionNot']],
+    ['an excluded actor', 'actorSubject=a&actorSubjectNot=a', ['/actorSubjectNot']],
+    ['two pages at once', 'aroundIndex=1&cursor=3', ['/aroundIndex']],
+    ['a name in the address of the request', 'displayName=Alice', ['/displayName']],
     ['513 characters', `reasonText=${'x'.repeat(513)}`, ['/reasonText']],
   ])('400: refuses %s', async (_what, query, pointers) => {
     const { status, body } = await getAudit(service(), 'grace', `entries?${query}`);
@@ -150,6 +170,106 @@ describe('GET /v1/audit/entries', () => {
       { action: 'audit.read', actor: { subject: SAMPLE_PEOPLE.grace.objectId } },
     ]);
     expect(JSON.stringify(own)).not.toContain('192.0.2.1');
+  });
+});
+
+describe('GET /v1/audit/entries, as a poller and an investigator use it', () => {
+  it('200: finds by several values, by the ids of a request and by the token of its caller', async () => {
+    const { body: shown } = await getAudit(service(), 'grace', `entries/${receipts.bob.id}`);
+    const { request, actor, policy, upstream, target } = shown.entry;
+    for (const query of [
+      `requestId=${request.id}`,
+      `tokenId=${actor.tokenId}&action=token.issue`,
+      `rule=${policy.rule}&policyVersion=${policy.version}&action=token.issue&action=token.reuse`,
+      `secretVersion=${upstream.secretVersion}&resource=${target.resource}&scope=voip`,
+      'actorKind=user&isGuest=false&outcome=success&actionNot=audit.read',
+      'address=127.0.0.0/8&action=token.issue',
+    ]) {
+      const { status, body } = await getAudit(service(), 'grace', `entries?limit=1000&${query}`);
+      expect(status, query).toBe(200);
+      expect(idsOf(body), query).toContain(receipts.bob.id);
+    }
+  });
+
+  it('200: continues in ascending order with what was recorded after the last page', async () => {
+    const filter = { order: 'ascending', action: 'token.issue', limit: '1000' };
+    const first = await search({ ...filter, afterIndex: String(receipts.bob.index) });
+    expect(idsOf(first.body)).toContain(receipts.olga.id);
+    expect(first.body).toMatchObject({ isComplete: true, nextCursor: expect.any(String) });
+    const readings = { order: 'ascending', action: 'audit.read', cursor: first.body.nextCursor };
+    const next = await search(readings);
+    expect(idsOf(next.body).length).toBeGreaterThan(0);
+    const last = await search({ ...readings, cursor: next.body.nextCursor });
+    // The one reading in between.
+    expect(idsOf(last.body)).toHaveLength(1);
+    expect(idsOf(next.body)).not.toContain(idsOf(last.body)[0]);
+  });
+
+  it('200: gives the page around an index', async () => {
+    const { body } = await search({ aroundIndex: String(receipts.bob.index), limit: '3' });
+    expect(indexesOf(body)).toContain(receipts.bob.index);
+    expect(body.newestIndex).toBeGreaterThan(receipts.olga.index);
+  });
+});
+
+describe('POST /v1/audit/entries/search', () => {
+  const post = async (body: object, who: 'grace' | 'ivan' | 'alice' = 'grace') =>
+    call(service().url, 'post', '/v1/audit/entries/search', {
+      token: await service().token(who),
+      body,
+    });
+
+  it('200: finds by name and address, which stand in no request line', async () => {
+    const { body: shown } = await getAudit(service(), 'grace', `entries/${receipts.alice.id}`);
+    const { actorDisplayName: displayName, clientAddress } = shown.personal;
+    const filter = { displayName, clientAddress, action: ['token.issue'], isGuest: false };
+    const { status, body } = await post({ ...filter, limit: 10, order: 'descending' });
+    expect(status).toBe(200);
+    expect(idsOf(body)).toContain(receipts.alice.id);
+    expect(await service().newestEntry()).toMatchObject({
+      details: { displayName: 'given', clientAddress: 'given', action: ['token.issue'] },
+    });
+  });
+
+  it('400, 401, 403: refuses what the query refuses', async () => {
+    const { status, body } = await post({ limit: '10', isGuest: 'yes', colour: 1, action: ['x'] });
+    expect(status).toBe(400);
+    expect(pointersOf(body).sort()).toEqual(['/action', '/colour', '/isGuest', '/limit']);
+    expect((await post({}, 'alice')).status).toBe(403);
+    const anonymous = await call(service().url, 'post', '/v1/audit/entries/search', { body: {} });
+    expect(anonymous.status).toBe(401);
+  });
+});
+
+describe('GET /v1/audit/entries/at/{index}', () => {
+  it('200: returns an entry with its proof and its neighbours, for one record', async () => {
+    const path = `entries/at/${receipts.bob.index}?include=proof&include=neighbours`;
+    const { status, body } = await getAudit(service(), 'grace', path);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      index: receipts.bob.index,
+      isDamaged: false,
+      erased: [],
+      entry: { id: receipts.bob.id },
+    });
+    expect(body.proof).toContain(`index ${receipts.bob.index}\n`);
+    const request = body.neighbours.request as { action: string }[];
+    expect(request.map(({ action }) => action)).toContain('identity.create');
+    const own = await service().auditEntries();
+    expect(own.filter(({ details }) => details?.index === receipts.bob.index)).toHaveLength(1);
+  });
+
+  it('404: has no entry beyond the log, and none of another tenant', async () => {
+    const beyond = await getAudit(service(), 'grace', `entries/at/${Number.MAX_SAFE_INTEGER}`);
+    expect(beyond.status).toBe(404);
+    const path = `entries/at/${receipts.alice.index}`;
+    expect((await getAudit(service(), 'ivan', path)).status).toBe(404);
+  });
+
+  it('400: refuses what is no index', async () => {
+    expect((await getAudit(service(), 'grace', 'entries/at/-1')).status).toBe(400);
+    const path = `entries/at/${receipts.bob.index}?include=everything`;
+    expect(pointersOf((await getAudit(service(), 'grace', path)).body)).toEqual(['/include']);
   });
 });
 

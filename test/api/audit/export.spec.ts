@@ -215,7 +215,7 @@ describe('GET /v1/audit/export', () => {
   it.each([
     ['an unknown format', 'format=xml', '/format'],
     ['a negative index', 'fromIndex=-1', '/fromIndex'],
-    ['an unknown parameter', 'tenant=x', ''],
+    ['an unknown parameter', 'tenant=x', '/tenant'],
   ])('400: refuses %s', async (_what, query, pointer) => {
     const token = await service().token('grace');
     const { status, body } = await call(service().url, 'get', `/v1/audit/export?${query}`, {

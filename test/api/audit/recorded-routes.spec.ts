@@ -147,6 +147,12 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
   'GET /v1/audit/entries': () => [
     { who: 'grace', path: '/v1/audit/entries', entry: success('audit.read') },
   ],
+  'POST /v1/audit/entries/search': () => [
+    { who: 'grace', path: '/v1/audit/entries/search', body: {}, entry: success('audit.read') },
+  ],
+  'GET /v1/audit/entries/at/{index}': () => [
+    { who: 'grace', path: '/v1/audit/entries/at/0', entry: success('audit.read') },
+  ],
   'GET /v1/audit/entries/{id}': () => [
     { who: 'grace', path: `/v1/audit/entries/${entryId}`, entry: success('audit.read') },
   ],
@@ -197,6 +203,7 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
 const UNRECORDED: Readonly<Record<string, string>> = {
   'GET /health/live': 'no caller, nothing of a person',
   'GET /health/ready': 'no caller, nothing of a person',
+  'GET /v1/me': 'shows the caller what its own token says',
   'POST /v1/policy/evaluate': 'shows rules, nothing of a person, and issues nothing',
   'GET /v1/audit/log/checkpoint': 'size and root of the log only',
   'GET /v1/audit/log/tile/{path}': 'hashes only',

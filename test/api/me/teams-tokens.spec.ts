@@ -51,6 +51,13 @@ describe('POST /v1/me/teams-tokens', () => {
     expect((await exchange('alice', { teamsUserToken })).status).toBe(400);
   });
 
+  it('400: refuses a token for another API in the place of a Teams token', async () => {
+    const { control } = service().emulator;
+    const teamsUserToken = await control.mintToken({ person: 'alice', resource: 'graph' });
+    service().scanner.forbid(teamsUserToken);
+    expect((await exchange('alice', { teamsUserToken })).status).toBe(400);
+  });
+
   it.each([
     ['no token', {}],
     ['a user id in the body', { teamsUserToken: 'a.b.c', userId: randomUUID() }],

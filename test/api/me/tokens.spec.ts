@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type MintRequest, SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
 import { issue, newPerson, requestToken } from '../../support/tokens-api.js';
@@ -39,6 +41,16 @@ describe('POST /v1/me/tokens', () => {
     expect(body.scopes).toEqual(['voip']);
   });
 
+  it('200: takes an empty body for none, whatever its content type', async () => {
+    const authorization = `Bearer ${await service().token('alice')}`;
+    const headers = { authorization, 'content-type': 'application/json' };
+    const response = await fetch(`${service().url}/v1/me/tokens`, {
+      ...{ method: 'POST', headers, body: '' },
+    });
+    expect(response.status).toBe(200);
+    service().scanner.forbid(((await response.json()) as { token: string }).token);
+  });
+
   it('200: issues the requested lifetime', async () => {
     const { body } = await requestToken(service(), 'alice', { expiresInMinutes: 1440 });
     const minutes = (Date.parse(body.expiresOn) - Date.now()) / 60_000;
@@ -71,7 +83,7 @@ describe('POST /v1/me/tokens', () => {
   });
 
   it.each([
-    ['an unknown field', { colour: 'red' }, ['']],
+    ['an unknown field', { colour: 'red' }, ['/colour']],
     ['an unknown scope', { scopes: ['video'] }, ['/scopes/0']],
     ['no scopes', { scopes: [] }, ['/scopes']],
     ['a lifetime below ACS’s minimum', { expiresInMinutes: 59 }, ['/expiresInMinutes']],
@@ -82,7 +94,7 @@ describe('POST /v1/me/tokens', () => {
     [
       'several faults at once',
       { scopes: ['video', 'chat', 7], expiresInMinutes: 1, colour: 'red' },
-      ['', '/expiresInMinutes', '/scopes/0', '/scopes/2'],
+      ['/colour', '/expiresInMinutes', '/scopes/0', '/scopes/2'],
     ],
   ])('400: lists every fault of %s', async (_what, body, pointers) => {
     const answer = await requestToken(service(), 'alice', body);
@@ -195,6 +207,124 @@ describe('POST /v1/me/tokens', () => {
     });
     expect(headers['x-request-id']).toBe(requestId);
     expect((await service().auditEntries())[body.auditEntry.index]?.request?.id).toBe(requestId);
+  });
+});
+
+describe('GET /v1/me', () => {
+  const get = async (token?: string) =>
+    call(service().url, 'get', '/v1/me', token === undefined ? {} : { token });
+
+  it.each([
+    ['grace', { audit: 'all', isHomeTenant: true, permissions: ['AuditLog.Read.All'] }],
+    ['ivan', { audit: 'tenant', isHomeTenant: false, permissions: ['AuditLog.Read.All'] }],
+    ['alice', { audit: 'none', isHomeTenant: true, permissions: ['CommunicationToken.Issue'] }],
+    ['mallory', { audit: 'none', isHomeTenant: true, permissions: [] }],
+  ] as const)('200: shows %s what she or he may do', async (who, expected) => {
+    const { status, body } = await get(await service().token(who));
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      ...expected,
+      displayName: expect.any(String),
+      tenant: expect.any(String),
+      subject: SAMPLE_PEOPLE[who].objectId,
+    });
+  });
+
+  it('401: refuses a call without a token', async () => {
+    expect((await get()).status).toBe(401);
+  });
+
+  it('leaves no entry', async () => {
+    const before = await service().newestEntry();
+    await get(await service().token('grace'));
+    expect(await service().newestEntry()).toEqual(before);
+  });
+});
+
+describe('tokens of Entra as callers have them', () => {
+  const now = Math.floor(Date.now() / 1000);
+  const aDay = { iat: now - 300, nbf: now - 300, exp: now + 86_400 };
+
+  it.each<[string, MintRequest]>([
+    [
+      'a managed or workload identity, whose token is back-dated and lives 24 hours',
+      { app: 'crm-service', claims: { ...aDay, idtyp: 'app' } },
+    ],
+    ['a person under a policy of one-day tokens', { person: 'alice', claims: aDay }],
+    [
+      'a person in 200 groups',
+      { person: 'alice', claims: { groups: Array.from({ length: 200 }, () => randomUUID()) } },
+    ],
+    [
+      'a person in more groups than a token holds',
+      {
+        person: 'alice',
+        claims: {
+          _claim_names: { groups: 'src1' },
+          _claim_sources: { src1: { endpoint: 'https://graph.microsoft.com/v1.0/me' } },
+        },
+      },
+    ],
+    [
+      'a person with several scopes, and with roles',
+      {
+        person: 'alice',
+        claims: { scp: 'openid CommunicationToken.Issue profile', roles: ['AuditLog.Read.All'] },
+      },
+    ],
+    ['a guest with a Microsoft account', { person: 'carol', claims: { idp: 'live.com' } }],
+    ['a guest with a code by mail', { person: 'carol', claims: { idp: 'mail' } }],
+  ])('200: serve %s', async (_whom, request) => {
+    const bearer = await service().emulator.control.mintToken(request);
+    const { token } = await issue(service(), { oid: '', bearer });
+    expect(await service().emulator.control.validateAcsToken(token)).toMatchObject({ valid: true });
+  });
+});
+
+describe('a first configuration', () => {
+  let url: string;
+
+  beforeAll(async () => {
+    const { tenantId, apiAudience } = service().emulator;
+    const api = await service().addApi({
+      ENTRA_TENANT_ID: tenantId.toUpperCase(),
+      ENTRA_AUDIENCE: apiAudience.toUpperCase(),
+      LOG_LEVEL: 'info',
+    });
+    url = api.url;
+  });
+
+  it('200: may have the ids of tenant and application in capitals', async () => {
+    await issue(service(), 'alice', {}, url);
+  });
+
+  it.each<[string, MintRequest, object]>([
+    [
+      'tokens are of version 1.0',
+      { version: '1.0' },
+      { reason: 'version-not-allowed', expected: ['2.0'], actual: '1.0' },
+    ],
+    [
+      'tokens are for another audience',
+      { claims: { aud: 'api://other' } },
+      { reason: 'audience', actual: 'api://other' },
+    ],
+  ])('401: says in log and metrics that %s', async (_what, request, fields) => {
+    const token = await service().emulator.control.mintToken({ person: 'alice', ...request });
+    service().scanner.forbid(token);
+    const headers = { 'x-request-id': randomUUID() };
+    const answer = await call(url, 'post', '/v1/me/tokens', { token, body: {}, headers });
+    expect(answer.status).toBe(401);
+    await expect
+      .poll(() => service().logLines.filter((line) => line.includes(headers['x-request-id'])))
+      .toContainEqual(expect.stringContaining('caller refused'));
+    const line = service().logLines.find(
+      (one) => one.includes(headers['x-request-id']) && one.includes('caller refused'),
+    );
+    expect(JSON.parse(line ?? '{}')).toMatchObject({ level: 'info', ...fields });
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const { reason } = fields as { reason: string };
+    expect(metrics).toContain(`authentication_refusals_total{reason="${reason}"} 1`);
   });
 });
 

@@ -4,15 +4,15 @@ import { z } from 'zod';
 import { AuditLogService } from '#libs/audit';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint, TEXT } from '../http/endpoint.js';
-import { entryQuery, type EntrySearchQuery, toEntryQuery } from './entry-query.js';
 import {
-  entryPage,
-  type EntryPageResponse,
-  type ListedEntry,
-  toEntryPage,
-  toWholeEntry,
-  wholeEntry,
-} from './entry-response.js';
+  entryQuery,
+  entrySearchBody,
+  type EntrySearchBody,
+  type EntrySearchQuery,
+  toRequestedPage,
+} from './entry-query.js';
+import { entryPage, type EntryPageResponse, toEntryPage } from './entry-response.js';
+import { logIndex } from './query-fields.js';
 import { HttpDrain } from '../http/http-drain.js';
 import { entryStream, exportContent, exportQuery, type ExportRequest } from './entry-stream.js';
 import {
@@ -36,8 +36,19 @@ import {
   traceResponse,
   type TraceResponse,
 } from './trace.js';
+import {
+  entryParts,
+  type EntryPartsQuery,
+  toEntryParts,
+  toWholeEntry,
+  wholeEntry,
+  type WholeEntryResponse,
+} from './whole-entry.js';
 
 const entryId = z.uuid('must be the UUID of an entry').toLowerCase();
+const entryIndex = logIndex();
+const VISIBLE_ENTRIES =
+  'Auditors of other tenants than the home tenant see the entries of their own tenant.';
 
 /** Reading the audit log, and erasing personal data stored beside it. */
 @ApiTags('audit')
@@ -52,16 +63,48 @@ export class AuditController {
   @Endpoint({
     permission: 'AuditLog.Read.All',
     workload: 'reading',
-    summary: 'Searches the log, newest entries first',
-    description:
-      'Auditors of other tenants than the home tenant see the entries of their own tenant.',
+    summary: 'Searches the log, newest entries first unless `order` is ascending',
+    description: `${VISIBLE_ENTRIES} Filters by personal values are better sent in a body: \`POST /v1/audit/entries/search\`.`,
     responses: { 200: entryPage },
   })
   async search(
     @Query({ schema: entryQuery }) query: EntrySearchQuery,
     @CurrentCall() call: CurrentCall,
   ): Promise<EntryPageResponse> {
-    return toEntryPage(await this.auditLog.search(call, toEntryQuery(query)));
+    return this.#page(call, query);
+  }
+
+  @Post('entries/search')
+  @Endpoint({
+    permission: 'AuditLog.Read.All',
+    changesState: false,
+    workload: 'reading',
+    summary: 'Searches the log with filters that no request line and no log of a proxy has',
+    description: VISIBLE_ENTRIES,
+    responses: { 200: entryPage },
+    problems: [413, 415],
+  })
+  async searchByBody(
+    @Body({ schema: entrySearchBody }) query: EntrySearchBody,
+    @CurrentCall() call: CurrentCall,
+  ): Promise<EntryPageResponse> {
+    return this.#page(call, query);
+  }
+
+  @Get('entries/at/:index')
+  @Endpoint({
+    permission: 'AuditLog.Read.All',
+    workload: 'reading',
+    summary: 'Returns the entry with an index, also a damaged one',
+    responses: { 200: wholeEntry },
+    problems: [404],
+  })
+  async entryAt(
+    @Param('index', { schema: entryIndex }) index: number,
+    @Query({ schema: entryParts }) parts: EntryPartsQuery,
+    @CurrentCall() call: CurrentCall,
+  ): Promise<WholeEntryResponse> {
+    return toWholeEntry(await this.auditLog.entry(call, index, toEntryParts(parts)));
   }
 
   @Get('entries/:id')
@@ -74,9 +117,10 @@ export class AuditController {
   })
   async entry(
     @Param('id', { schema: entryId }) id: string,
+    @Query({ schema: entryParts }) parts: EntryPartsQuery,
     @CurrentCall() call: CurrentCall,
-  ): Promise<ListedEntry> {
-    return toWholeEntry(await this.auditLog.entry(call, id));
+  ): Promise<WholeEntryResponse> {
+    return toWholeEntry(await this.auditLog.entry(call, id, toEntryParts(parts)));
   }
 
   @Get('entries/:id/proof')
@@ -162,5 +206,17 @@ export class AuditController {
     @CurrentCall() call: CurrentCall,
   ): Promise<ErasureResponse> {
     return toErasure(await this.auditLog.erase(call, person));
+  }
+
+  async #page(
+    call: CurrentCall,
+    requested: EntrySearchQuery | EntrySearchBody,
+  ): Promise<EntryPageResponse> {
+    const { query, around } = toRequestedPage(requested);
+    return toEntryPage(
+      around === undefined
+        ? await this.auditLog.search(call, query)
+        : await this.auditLog.searchAround(call, query, around),
+    );
   }
 }

@@ -66,7 +66,14 @@ const entry = z
 const listed = {
   index: z.int().min(0),
   entry,
-  personal: values.meta({ description: 'The personal values that were not erased.' }),
+  personal: values.meta({
+    description:
+      'The personal values that were not erased. Auditors of another tenant get those of their own callers only.',
+  }),
+  isDamaged: z.boolean().meta({
+    description:
+      'Whether the stored bytes are not those that the log commits to: somebody has changed them.',
+  }),
 };
 
 export const listedEntry = z.strictObject(listed).meta({ id: 'ListedAuditEntry' });
@@ -74,40 +81,54 @@ export const listedEntry = z.strictObject(listed).meta({ id: 'ListedAuditEntry' 
 export const entryPage = z
   .strictObject({
     items: z.array(listedEntry),
-    nextCursor: z
+    nextCursor: z.string().optional().meta({
+      description:
+        '`cursor` of the next page in the same order. Absent on the last page of the descending order; the ascending order always has it, so that a poller continues with it when more entries exist.',
+    }),
+    previousCursor: z
       .string()
       .optional()
-      .meta({ description: '`cursor` of the next page; absent on the last one.' }),
+      .meta({ description: '`cursor` of the page before this one, with the other `order`.' }),
+    isComplete: z
+      .boolean()
+      .meta({ description: 'Whether no further entry of the log matches in this order now.' }),
+    newestIndex: z
+      .int()
+      .optional()
+      .meta({ description: 'Index of the newest entry of the log; absent while it is empty.' }),
+    searchedFrom: z.iso.datetime().optional().meta({
+      description:
+        'The page has every entry that matches from this time on; absent: from the beginning of the log.',
+    }),
+    searchedTo: z.iso
+      .datetime()
+      .optional()
+      .meta({ description: 'The page has every entry that matches up to this time.' }),
   })
   .meta({ id: 'AuditEntryPage' });
 
-export const wholeEntry = z
-  .strictObject({
-    ...listed,
-    canonical: z.string().meta({
-      description: 'The entry’s canonical JSON. Its UTF-8 bytes are the leaf that proofs cover.',
-    }),
-  })
-  .meta({ id: 'WholeAuditEntry' });
+export type ListedEntry = Pick<AuditEntryRecord, 'index' | 'entry' | 'personal' | 'isDamaged'>;
 
-export type ListedEntry = Pick<AuditEntryRecord, 'index' | 'entry' | 'personal'>;
-
-export interface EntryPageResponse {
+export type EntryPageResponse = Omit<z.output<typeof entryPage>, 'items'> & {
   readonly items: readonly ListedEntry[];
-  readonly nextCursor?: string;
+};
+
+export function toEntryPage(page: EntryPage): EntryPageResponse {
+  const { items, isComplete, newestIndex, searchedFrom, searchedTo } = page;
+  const next = page.nextBefore ?? page.nextAfter;
+  const [first] = items;
+  return {
+    items: items.map(toListedEntry),
+    ...(next !== undefined && { nextCursor: String(next) }),
+    ...(first && { previousCursor: String(first.index) }),
+    isComplete,
+    ...(newestIndex !== undefined && { newestIndex }),
+    ...(searchedFrom && { searchedFrom: searchedFrom.toISOString() }),
+    ...(searchedTo && { searchedTo: searchedTo.toISOString() }),
+  };
 }
 
-export function toEntryPage({ items, nextBefore }: EntryPage): EntryPageResponse {
-  const page = { items: items.map(toListedEntry) };
-  return nextBefore === undefined ? page : { ...page, nextCursor: String(nextBefore) };
-}
-
-export function toListedEntry({ index, entry: recorded, personal }: AuditEntryRecord): ListedEntry {
-  return { index, entry: recorded, personal };
-}
-
-export function toWholeEntry(
-  recorded: AuditEntryRecord,
-): ListedEntry & { readonly canonical: string } {
-  return { ...toListedEntry(recorded), canonical: recorded.leaf.toString('utf8') };
+export function toListedEntry(recorded: AuditEntryRecord): ListedEntry {
+  const { index, entry: itself, personal, isDamaged } = recorded;
+  return { index, entry: itself, personal, isDamaged };
 }

@@ -1,6 +1,11 @@
 import { canonicalAddress } from '#libs/authentication';
 import { z } from 'zod';
-import { AUDIT_ACTIONS, CUSTOM_AUDIT_ACTION_PATTERN, type AuditAction } from '#libs/audit';
+import {
+  AddressRange,
+  AUDIT_ACTIONS,
+  CUSTOM_AUDIT_ACTION_PATTERN,
+  type AuditAction,
+} from '#libs/audit';
 import { type CanonicalName, canonicalName } from '#libs/platform';
 
 /** An instant in a query, from 1970 to 9998: years that JavaScript, PostgreSQL and RFC 3339 share. */
@@ -13,6 +18,9 @@ export function instant(): z.ZodType<Date, string> {
       return year >= 1970 && year < 9999;
     }, 'must lie between the years 1970 and 9998');
 }
+
+/** Values of one filter. */
+const MAX_VALUES = 50;
 
 /** A value to search for. */
 export function searched(): z.ZodType<string, string> {
@@ -31,6 +39,43 @@ export function clientAddress(): z.ZodType<string, string> {
     .string()
     .transform((text) => canonicalAddress(text) ?? '')
     .refine((address) => address !== '', error);
+}
+
+/** A range of addresses of clients. */
+export function addressRange(): z.ZodType<string, string> {
+  const error =
+    'must be an address or a range such as 192.0.2.0/24, with a prefix of at least 8 bits, or 16 for IPv6';
+  return z.string().refine((text) => AddressRange.parse(text) !== undefined, error);
+}
+
+/** One value, or several: a parameter may be repeated, a member of a body may be a list. */
+export function several<T>(item: z.ZodType<T>): z.ZodType<readonly T[]> {
+  const list = z.array(item).max(MAX_VALUES, `must have at most ${MAX_VALUES} values`);
+  // Faults are those of the parameter, as if it had one value.
+  const checked = z.transform((value: unknown, context): unknown[] => {
+    const values: unknown[] = Array.isArray(value) ? value : [value];
+    const { error } = list.safeParse(values);
+    for (const { message } of error?.issues ?? []) context.addIssue(message);
+    return values;
+  });
+  return checked.pipe(list);
+}
+
+/** One of a few names. */
+export function oneOf<const Name extends string>(names: readonly Name[]): z.ZodType<Name, string> {
+  return z.enum(names, { error: `must be one of ${names.join(', ')}` }) as z.ZodType<Name, string>;
+}
+
+/** A value to search for that has one shape: any other can't be found. */
+export function shaped(pattern: RegExp, error: string): z.ZodString {
+  return z.string().regex(pattern, error);
+}
+
+/** `true` or `false`: as text in a query. */
+export function claim(): z.ZodType<boolean, string> {
+  return z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .transform((text) => text === 'true');
 }
 
 /** A whole number in a query. */
@@ -59,9 +104,13 @@ export function isForward({
   return !from || !to || from.getTime() < to.getTime();
 }
 
+const builtInAction = z
+  .enum(AUDIT_ACTIONS)
+  .meta({ id: 'AuditAction', description: 'An action of this service.' });
+
 /** An action of the log: one of this service, or one of a host's own. */
 export function auditAction(): z.ZodType<AuditAction> {
   const custom = z.string().regex(CUSTOM_AUDIT_ACTION_PATTERN).describe('an action of the host');
   // The pattern is the type's.
-  return z.union([z.enum(AUDIT_ACTIONS), custom]) as unknown as z.ZodType<AuditAction>;
+  return z.union([builtInAction, custom]) as unknown as z.ZodType<AuditAction>;
 }

@@ -1,7 +1,7 @@
 import { applyDecorators, Header, HttpCode } from '@nestjs/common';
 import { ApiBody, type ApiBodyOptions, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
-import { type Permission, Public, RequirePermission } from '#libs/authentication';
+import { type Permission, Public, RequirePermission, RequireSignIn } from '#libs/authentication';
 import { DeclareWorkload, type Workload } from '../workload/workload.js';
 import { type ResponseHeader, responseHeaders } from './response-headers.js';
 
@@ -11,13 +11,14 @@ type SchemaObject = Extract<ApiBodyOptions, { schema: unknown }>['schema'] & {
   readonly contentSchema?: object;
 };
 
-/** Who may call an endpoint: holders of a permission, or everyone for a reason. */
+/** Who may call an endpoint: holders of a permission, every authenticated caller, or everyone for a reason. */
 type Access =
   | {
       readonly permission: Permission;
       readonly delegatedOnly?: boolean;
       readonly changesState?: boolean;
     }
+  | { readonly isForSignedIn: true }
   | { readonly publicBecause: string };
 
 /** The request and responses of an endpoint, as the OpenAPI document shows them. */
@@ -64,8 +65,8 @@ export const BYTES: Content = {
   contentType: 'application/octet-stream',
 };
 
-/** The guard's statuses: ambiguous or missing credentials, no permission, rate limit, outage. */
-const GUARD_PROBLEMS = [400, 401, 403, 429, 503];
+/** The guard's statuses: ambiguous or missing credentials, rate limit, outage. */
+const SIGN_IN_PROBLEMS = [400, 401, 429, 503];
 
 const PROBLEM_DESCRIPTIONS: Readonly<Record<number, string>> = {
   400: 'The request is not valid.',
@@ -91,16 +92,15 @@ export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
   const successes = Object.entries(responses).map(
     ([status, body]) => [Number(status), body] as const,
   );
-  const isProtected = 'permission' in endpoint;
-  const allProblems = new Set([...problems, ...(isProtected ? GUARD_PROBLEMS : [])]);
+  const allProblems = new Set([...problems, ...guardProblemsOf(endpoint)]);
   return applyDecorators(
-    isProtected ? RequirePermission(endpoint.permission, endpoint) : Public(endpoint.publicBecause),
+    accessDecoratorOf(endpoint),
     DeclareWorkload(endpoint.workload),
     ApiOperation({
       summary,
       description: [accessOf(endpoint), endpoint.description].filter(Boolean).join('\n\n'),
       // OpenAPI 3.1, Security Requirement Object: for a bearer scheme, names of required roles.
-      security: isProtected ? [{ entra: [endpoint.permission] }] : [],
+      security: securityOf(endpoint),
       ...(operationId !== undefined && { operationId }),
     }),
     ...(optionalBody ? [ApiBody({ required: false, schema: referenceTo(optionalBody) })] : []),
@@ -111,8 +111,24 @@ export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
   );
 }
 
+function accessDecoratorOf(access: Access): MethodDecorator {
+  if ('permission' in access) return RequirePermission(access.permission, access);
+  return 'isForSignedIn' in access ? RequireSignIn() : Public(access.publicBecause);
+}
+
+function guardProblemsOf(access: Access): readonly number[] {
+  if ('permission' in access) return [...SIGN_IN_PROBLEMS, 403];
+  return 'isForSignedIn' in access ? SIGN_IN_PROBLEMS : [];
+}
+
+function securityOf(access: Access): { entra: string[] }[] {
+  if ('permission' in access) return [{ entra: [access.permission] }];
+  return 'isForSignedIn' in access ? [{ entra: [] }] : [];
+}
+
 /** What a caller needs, in words. */
 function accessOf(access: Access): string {
+  if ('isForSignedIn' in access) return 'Requires a token, and no permission.';
   if (!('permission' in access)) return 'Needs no token.';
   const caller = access.delegatedOnly === true ? ', in a token of a user' : '';
   return `Requires the permission \`${access.permission}\`${caller}.`;

@@ -2,12 +2,15 @@ import type { FastifyInstance } from 'fastify';
 import { InvalidJson, parseStrictJson } from '#libs/platform';
 import { InvalidRequest } from './request-errors.js';
 
-/** Replaces Fastify's parsers of bodies: only JSON is read, and only strict JSON is accepted. */
+/**
+ * Replaces Fastify's parsers of bodies: only JSON is read, and only strict JSON is accepted. An empty body
+ * is none: some clients send the content type with every request.
+ */
 export function useStrictJsonBodies(server: FastifyInstance): void {
   server.removeContentTypeParser(['application/json', 'text/plain']);
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {
-      done(null, parseStrictJson(body));
+      done(null, body.length === 0 ? undefined : parseStrictJson(body));
     } catch (error) {
       const isInvalid = error instanceof InvalidJson;
       done(

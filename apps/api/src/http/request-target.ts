@@ -18,6 +18,18 @@ export function pathFault(target: string): string | undefined {
   return hasDots ? 'The path has segments "." or "..".' : undefined;
 }
 
+/** Parameters that may be repeated. Of others two readers could take different values. */
+const REPEATABLE: ReadonlySet<string> = new Set([
+  'action',
+  'actionNot',
+  'actorKind',
+  'actorSubjectNot',
+  'dimension',
+  'include',
+  'outcome',
+  'reasonCode',
+]);
+
 /** The same of the query. */
 export function queryFault(target: string): RequestFault | undefined {
   const start = target.indexOf('?');
@@ -31,7 +43,8 @@ export function queryFault(target: string): RequestFault | undefined {
     if (name === undefined || decoded === undefined)
       return { pointer: '', detail: 'has an invalid percent-encoding' };
     if (CONTROL.test(decoded)) return { pointer: '', detail: 'has control characters' };
-    if (names.has(name)) return { pointer: `/${name}`, detail: 'is given twice' };
+    const isRepeatable = target.startsWith('/v1/audit/') && REPEATABLE.has(name);
+    if (names.has(name) && !isRepeatable) return { pointer: `/${name}`, detail: 'is given twice' };
     names.add(name);
   }
   return undefined;

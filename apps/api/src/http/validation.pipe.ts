@@ -15,8 +15,21 @@ export function validationPipe(): StandardSchemaValidationPipe {
 /** @param issues of a Standard Schema library */
 export function invalidRequest(issues: Issues): InvalidRequest {
   return new InvalidRequest(
-    issues.map(({ message, path = [] }) => ({ pointer: pointerOf(path), detail: message })),
+    issues.flatMap((issue) => {
+      const { message, path = [] } = issue;
+      const places = unknownMembers(issue).map((name) => [...path, name]);
+      return (places.length > 0 ? places : [path]).map((place) => ({
+        pointer: pointerOf(place),
+        detail: message,
+      }));
+    }),
   );
+}
+
+/** The members that a schema of zod does not have. Its issue is that of the object around them. */
+function unknownMembers(issue: Issues[number]): readonly string[] {
+  const { code, keys } = issue as { readonly code?: unknown; readonly keys?: unknown };
+  return code === 'unrecognized_keys' && Array.isArray(keys) ? keys.map(String) : [];
 }
 
 /** RFC 6901. */

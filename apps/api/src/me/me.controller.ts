@@ -1,11 +1,13 @@
 import { Body, Controller, Get, Post, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { AuditLogService } from '#libs/audit';
 import { IdentityMappingService } from '#libs/identity-mapping';
 import { TeamsExchangeService, TokenIssuanceService } from '#libs/token-issuance';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
 import { OpenToBrowsers } from '../http/open-to-browsers.js';
+import { callerResponse, type CallerResponse, toCallerResponse } from './caller-response.js';
 import {
   revocationResponse,
   type RevocationResponse,
@@ -39,7 +41,19 @@ export class MeController {
     private readonly tokens: TokenIssuanceService,
     private readonly teams: TeamsExchangeService,
     private readonly mappings: IdentityMappingService,
+    private readonly auditLog: AuditLogService,
   ) {}
+
+  @Get()
+  @Endpoint({
+    isForSignedIn: true,
+    workload: 'issuing',
+    summary: 'Returns the caller and its permissions, as a web page needs them; not recorded',
+    responses: { 200: callerResponse },
+  })
+  caller(@CurrentCall() { actor }: CurrentCall): CallerResponse {
+    return toCallerResponse(actor, this.auditLog.isHomeTenant(actor));
+  }
 
   @Post('tokens')
   @Endpoint({

@@ -35,9 +35,14 @@ export class AccessTokens {
 
   /** The claims of a delegated token. */
   delegatedClaims(
-    request: TokenRequest & { readonly person: SamplePerson; readonly scopes: readonly string[] },
+    request: TokenRequest & {
+      readonly person: SamplePerson;
+      readonly scopes: readonly string[];
+      /** Authentication contexts that the sign-in met. */
+      readonly contexts?: readonly string[];
+    },
   ): Claims {
-    const { person, resource } = request;
+    const { person, resource, contexts = [] } = request;
     const hasRoles = person.roles.length > 0 && resource === SAMPLE_RESOURCES.api;
     return {
       ...this.#commonClaims(request),
@@ -45,6 +50,7 @@ export class AccessTokens {
       ...(person.guestOf === undefined
         ? { acct: 0 }
         : { acct: 1, idp: `https://sts.windows.net/${person.guestOf}/` }),
+      ...(contexts.length > 0 && { acrs: contexts }),
       oid: person.objectId,
       ...(hasRoles ? { roles: person.roles } : {}),
       scp: request.scopes.join(' '),

@@ -39,6 +39,11 @@ export function allApps(): SampleApp[] {
   return Object.values<SampleApp>(SAMPLE_APPS);
 }
 
+/** @returns `undefined` for an unknown app. */
+export function findAppByObjectId(objectId: unknown): SampleApp | undefined {
+  return allApps().find((known) => known.objectId === objectId);
+}
+
 /** @throws EntraHttpError for an unknown client id. */
 export function findApp(clientId: string, tenantSegment: string): SampleApp {
   const app = allApps().find((known) => known.clientId === clientId);

@@ -7,6 +7,8 @@ export interface Grant {
   readonly clientId: string;
   readonly person: SamplePerson;
   readonly wanted: RequestedScopes;
+  /** Authentication contexts that the sign-in met, `acrs` of access tokens. */
+  readonly contexts: readonly string[];
 }
 
 /** The grant of an authorization code. */

@@ -14,7 +14,9 @@ type Headers = Record<string, string>;
 /** Signs in through the account picker, up to the redirect back. */
 async function signIn(
   who: string,
-  given: Partial<Record<'scope' | 'tenant' | 'verifier' | 'clientId' | 'entraUrl', string>> = {},
+  given: Partial<
+    Record<'scope' | 'tenant' | 'verifier' | 'clientId' | 'entraUrl' | 'claims', string>
+  > = {},
 ): Promise<URL> {
   const { scope = `openid offline_access ${api}/.default`, tenant = running().tenantId } = given;
   const { entraUrl = running().entraUrl } = given;
@@ -28,6 +30,7 @@ async function signIn(
     nonce: 'nonce-1',
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
+    ...(given.claims !== undefined && { claims: given.claims }),
   });
   const page = await fetch(`${entraUrl}/${tenant}/oauth2/v2.0/authorize?${query.toString()}`);
   const html = await page.text();
@@ -60,8 +63,13 @@ async function redeem(
   return postForm(url, form, headers);
 }
 
-async function refresh(token: string, headers: Headers, clientId = webApp): Promise<Response> {
-  const form = { grant_type: 'refresh_token', client_id: clientId, refresh_token: token };
+async function refresh(
+  token: string,
+  headers: Headers,
+  clientId = webApp,
+  more: Record<string, string> = {},
+): Promise<Response> {
+  const form = { grant_type: 'refresh_token', client_id: clientId, refresh_token: token, ...more };
   return postForm(tokenUrl(), form, headers);
 }
 
@@ -97,6 +105,24 @@ describe('the authorization code flow', () => {
     const again = claimsOf(((await refreshed.json()) as Record<string, string>).access_token ?? '');
     expect(again).toMatchObject({ oid: claims.oid, scp: claims.scp });
     expect(again.uti).not.toBe(claims.uti);
+  });
+
+  it('meets the authentication context that a sign-in requests, which a refresh can not', async () => {
+    const claims = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}';
+    const tokensOf = async (response: Response) =>
+      (await response.json()) as Record<string, string>;
+    const codeOf = async (given: object) =>
+      (await signIn('alice', given)).searchParams.get('code') ?? '';
+    const before = await tokensOf(await redeem(await codeOf({})));
+    expect(claimsOf(before.access_token ?? '')).not.toHaveProperty('acrs');
+    const refused = await refresh(before.refresh_token ?? '', inBrowser, webApp, { claims });
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ error: 'interaction_required' });
+
+    const after = await tokensOf(await redeem(await codeOf({ claims })));
+    expect(claimsOf(after.access_token ?? '')).toMatchObject({ acrs: ['c1'] });
+    const again = await refresh(after.refresh_token ?? '', inBrowser, webApp, { claims });
+    expect(claimsOf((await tokensOf(again)).access_token ?? '')).toMatchObject({ acrs: ['c1'] });
   });
 
   it('redeems a code once, and only with its verifier', async () => {

@@ -1,5 +1,6 @@
 import type { ServiceReply, ServiceRequest } from '../route.js';
 import type { SampleApp } from '../fixtures/seed-directory.js';
+import { requestedContexts } from './claims-request.js';
 import {
   allApps,
   consentedScopes,
@@ -65,6 +66,8 @@ export class SignIn {
           clientId: authorization.client.clientId,
           person,
           wanted,
+          // The picked person does whatever the context asks of them.
+          contexts: requestedContexts(authorization.parameters),
           redirectUri: authorization.redirectUri,
           isSpa: isRedirectUri(authorization.redirectUri, authorization.client.spaRedirectUris),
           ...(challenge === null ? {} : { codeChallenge: challenge }),

@@ -7,6 +7,7 @@ import {
   type TokenVersion,
 } from '../fixtures/seed-directory.js';
 import { type AccessTokens, TOKEN_LIFETIME_SECONDS } from './access-tokens.js';
+import { requestedContexts } from './claims-request.js';
 import { requireClientType, sharingHeaders } from './cross-origin.js';
 import {
   allApps,
@@ -160,6 +161,14 @@ export class TokenEndpoint {
           "The refresh token was issued to a single page app (SPA), and therefore has a fixed, limited lifetime of 1.00:00:00, which can't be extended. It is now expired and a new sign in request must be sent by the SPA to the sign in page.",
       });
     }
+    if (requestedContexts(form).some((context) => !grant.contexts.includes(context))) {
+      throw new EntraHttpError({
+        error: 'interaction_required',
+        number: 50076,
+        message:
+          'Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access the resource.',
+      });
+    }
     const scope = form.get('scope');
     const wanted = scope === null ? grant.wanted : parseScopes(scope);
     return this.#signIn(endpoint, client, { ...grant, wanted });
@@ -193,13 +202,14 @@ export class TokenEndpoint {
       clientId,
       person,
       wanted: requestedResource(form, endpoint),
+      contexts: [],
     });
   }
 
   #signIn(
     endpoint: TokenVersion,
     client: SampleApp,
-    { person, wanted, nonce, spaExpiresAtMs }: RefreshGrant & Pick<CodeGrant, 'nonce'>,
+    { person, wanted, contexts, nonce, spaExpiresAtMs }: RefreshGrant & Pick<CodeGrant, 'nonce'>,
   ): ServiceReply {
     const scopes = consentedScopes(person, wanted);
     const claims = this.tokens.delegatedClaims({
@@ -210,6 +220,7 @@ export class TokenEndpoint {
       version: wanted.resource.tokenVersion,
       person,
       scopes,
+      contexts,
     });
     const idToken = this.tokens.idTokenClaims(person, client, endpoint, nonce);
     return success(endpoint, wanted, {
@@ -224,6 +235,7 @@ export class TokenEndpoint {
               clientId: client.clientId,
               person,
               wanted,
+              contexts,
               spaExpiresAtMs,
             }),
           }

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { peopleOf } from '../entra/directory.js';
+import { findAppByObjectId, peopleOf } from '../entra/directory.js';
 import type { AccessTokens } from '../entra/access-tokens.js';
 import type { Faults } from '../faults.js';
-import { type SampleApp, SAMPLE_APPS, SAMPLE_RESOURCES } from '../fixtures/seed-directory.js';
+import { SAMPLE_RESOURCES } from '../fixtures/seed-directory.js';
 import { azureError, HttpError } from '../http-error.js';
-import type { Route, ServiceReply, ServiceRequest } from '../route.js';
+import { type Route, routesBehind, type ServiceReply, type ServiceRequest } from '../route.js';
 
 const DEFAULT_PAGE = 100;
 const MAX_PAGE = 999;
@@ -33,6 +33,9 @@ export interface GraphDependencies {
 /** The emulated Microsoft Graph v1.0: users, their open extensions, and batches of both. */
 export class Graph {
   #users = new Map<string, GraphUser>();
+  readonly #route = routesBehind((request) => {
+    this.#authenticate(request);
+  });
 
   constructor(private readonly given: GraphDependencies) {}
 
@@ -56,23 +59,6 @@ export class Graph {
       ),
       this.#route('POST', /^\/v1\.0\/\$batch$/, 'batch', (request) => this.#batch(request)),
     ];
-  }
-
-  #route(
-    method: string,
-    path: RegExp,
-    operation: string,
-    handle: (request: ServiceRequest) => ServiceReply,
-  ): Route {
-    return {
-      method,
-      path,
-      operation,
-      handle: (request) => {
-        this.#authenticate(request);
-        return handle(request);
-      },
-    };
   }
 
   #list(request: ServiceRequest): ServiceReply {
@@ -150,9 +136,7 @@ export class Graph {
     if (claims === undefined) {
       throw graphError(401, 'InvalidAuthenticationToken', 'Access token validation failure.');
     }
-    const app = Object.values<SampleApp>(SAMPLE_APPS).find(
-      ({ objectId }) => objectId === claims.oid,
-    );
+    const app = findAppByObjectId(claims.oid);
     request.caller = String(claims.oid);
     tenants.set(request, String(claims.tid));
     if (app?.hasAzureRoles === true) return;

@@ -1,12 +1,8 @@
 import type { AccessTokens } from '../entra/access-tokens.js';
-import {
-  type SampleApp,
-  SAMPLE_APPS,
-  SAMPLE_RESOURCES,
-  SAMPLE_TENANTS,
-} from '../fixtures/seed-directory.js';
+import { findAppByObjectId } from '../entra/directory.js';
+import { SAMPLE_RESOURCES, SAMPLE_TENANTS } from '../fixtures/seed-directory.js';
 import { azureError, HttpError } from '../http-error.js';
-import type { Route, ServiceReply, ServiceRequest } from '../route.js';
+import { type Route, routesBehind, type ServiceReply, type ServiceRequest } from '../route.js';
 import { SlidingWindow } from '../sliding-window.js';
 import {
   changeSchema,
@@ -40,6 +36,13 @@ export interface KeyVaultDependencies {
 /** The emulated Key Vault: the secrets operations of its REST API. */
 export class KeyVault {
   #limit = documentedLimit();
+  readonly #route = routesBehind((request) => {
+    this.#authenticate(request);
+    if (this.#limit.tryPass(performance.now()) > 0) throw throttled();
+    if (!request.query.has('api-version')) {
+      throw httpError(400, 'BadParameter', 'The request URI contains an invalid api-version.');
+    }
+  });
 
   constructor(private readonly given: KeyVaultDependencies) {}
 
@@ -98,27 +101,6 @@ export class KeyVault {
       'x-ms-keyvault-region': 'emulator',
       'x-ms-keyvault-service-version': '1.9.0',
       'x-ms-request-id': request.requestId,
-    };
-  }
-
-  #route(
-    method: string,
-    path: RegExp,
-    operation: string,
-    handle: (request: ServiceRequest) => ServiceReply,
-  ): Route {
-    return {
-      method,
-      path,
-      operation,
-      handle: (request) => {
-        this.#authenticate(request);
-        if (this.#limit.tryPass(performance.now()) > 0) throw throttled();
-        if (!request.query.has('api-version')) {
-          throw httpError(400, 'BadParameter', 'The request URI contains an invalid api-version.');
-        }
-        return handle(request);
-      },
     };
   }
 
@@ -266,9 +248,7 @@ export class KeyVault {
     }
     const claims = this.given.tokens.verify(token, SAMPLE_RESOURCES['key-vault']);
     if (claims === undefined) throw this.#challenge('AKV10032: Invalid issuer, audience or time.');
-    const app = Object.values<SampleApp>(SAMPLE_APPS).find(
-      ({ objectId }) => objectId === claims.oid,
-    );
+    const app = findAppByObjectId(claims.oid);
     request.caller = String(claims.oid);
     if (app?.hasAzureRoles === true && claims.tid === SAMPLE_TENANTS.home.id) return;
     throw httpError(403, 'Forbidden', 'Caller is not authorized to perform action on resource.', {

@@ -28,7 +28,13 @@ export function reducedEntry(
     ...(token && { token: { ...shortened(token), scopes: [] } }),
     version,
   };
-  return { index, entry: reduced, leaf: Buffer.from(JSON.stringify(reduced)), personal: {} };
+  return {
+    index,
+    entry: reduced,
+    leaf: Buffer.from(JSON.stringify(reduced)),
+    personal: {},
+    isDamaged: false,
+  };
 }
 
 function shortened<T extends object>(members: T): T {

@@ -86,7 +86,7 @@ export class SinkOverview {
       version: 1,
     };
     const leaf = Buffer.from(JSON.stringify(entry));
-    const record = { index: -1, entry, leaf, personal: {} };
+    const record = { index: -1, entry, leaf, personal: {}, isDamaged: false };
     await sink.test(sinkRecord(record, sink.format(record)), AbortSignal.timeout(timeoutMs));
     return entry.id;
   }

@@ -28,6 +28,7 @@ export function sampleEntry(index: number): AuditEntryRecord {
     entry,
     leaf: Buffer.from(JSON.stringify(entry)),
     personal: { actorDisplayName: 'Alice Example', clientAddress: '203.0.113.7' },
+    isDamaged: false,
   };
 }
 

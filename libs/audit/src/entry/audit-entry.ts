@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
-import { LogDamaged } from '../errors.js';
 
 /**
  * An entry of the log, format version 1, as parsed from its canonical bytes.
@@ -64,8 +63,10 @@ export interface PersonalHashes {
 export interface AuditEntryRecord {
   readonly index: number;
   readonly entry: AuditEntry;
-  /** The canonical bytes, which the log commits to. */
+  /** The stored bytes: the canonical ones, which the log commits to, unless it is damaged. */
   readonly leaf: Buffer;
+  /** Whether the log commits to other bytes. Then `entry` is what was changed. */
+  readonly isDamaged: boolean;
   /** The values of the entry's hashes; absent ones were erased or never given. */
   readonly personal: {
     readonly actorDisplayName?: string;
@@ -113,15 +114,8 @@ const ENTRY_SCHEMA = z.looseObject({
 /**
  * Parses the bytes of an entry, without verifying that they are in the log.
  *
- * @throws LogDamaged when they can't be parsed
+ * @returns `undefined` when they can't be parsed
  */
-export function parseAuditEntry(leaf: Buffer): AuditEntry {
-  const entry = tryParseAuditEntry(leaf);
-  if (!entry) throw new LogDamaged("an entry's bytes can't be decoded");
-  return entry;
-}
-
-/** As `parseAuditEntry`. @returns `undefined` when the bytes can't be parsed */
 export function tryParseAuditEntry(leaf: Buffer): AuditEntry | undefined {
   try {
     const entry: unknown = JSON.parse(leaf.toString('utf8'));

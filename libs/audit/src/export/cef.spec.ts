@@ -5,7 +5,13 @@ import { cefLine } from './cef.js';
 
 function lineWith(displayName: string): string {
   const { entry, leaf } = encodeEntry(issued(), 0);
-  return cefLine({ index: 0, entry, leaf, personal: { actorDisplayName: displayName } });
+  return cefLine({
+    index: 0,
+    entry,
+    leaf,
+    isDamaged: false,
+    personal: { actorDisplayName: displayName },
+  });
 }
 
 describe('cefLine', () => {

@@ -84,6 +84,6 @@ describe('EntryExport', () => {
     const [, second = ''] = await lines('ndjson');
     const bytes = /"entry":(\{.*\}),"personal":/.exec(second)?.[1] ?? '';
     const tile = await log.reader.resource('tile/0/000');
-    expect(hashLeaf(Buffer.from(bytes)).equals(tile.subarray(32, 64))).toBe(true);
+    expect(tile.subarray(32, 64).equals(hashLeaf(Buffer.from(bytes)))).toBe(true);
   });
 });

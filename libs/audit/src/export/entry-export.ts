@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { mapInSlices, ReadingDatabase } from '#libs/platform';
 import { LogReader } from '../log/log-reader.js';
 import { EntryRepository, type EntryRow } from '../query/entry-repository.js';
+import { withoutForeignValues } from '../query/visible-values.js';
 import { type EntryFormatter, EXPORT_FORMATS, type ExportFormat } from './export-formats.js';
 
 /** Which entries to export, and in which format. */
@@ -45,7 +46,10 @@ export class EntryExport {
       const isLast = !last || rows.length < PAGE_SIZE;
       next = isLast ? end : Number(last.entry_index) + 1;
       const entries = await this.entries.withPersonalValues(rows);
-      const lines = await mapInSlices(entries, (entry) => `${formatter.line(entry)}\n`);
+      const lines = await mapInSlices(entries, (entry) => {
+        const visible = withoutForeignValues(entry, query.scopeTenant);
+        return `${formatter.line(visible)}\n`;
+      });
       yield { text: lines.join(''), nextIndex: next };
     }
     return undefined;

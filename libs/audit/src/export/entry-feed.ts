@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ReadingDatabase } from '#libs/platform';
 import type { AuditEntry, AuditEntryRecord } from '../entry/audit-entry.js';
-import { LogDamaged } from '../errors.js';
 import { LogReader } from '../log/log-reader.js';
 import { readSignedHead, type SignedHead } from '../postgres/log-queries.js';
 import { EntryRepository, type EntryRow } from '../query/entry-repository.js';
@@ -35,7 +34,7 @@ export class EntryFeed {
   }
 
   /**
-   * The entries from an index on. An entry whose stored bytes can't be read is not left out: it comes as
+   * The entries from an index on. An entry whose stored bytes were changed is not left out: it comes as
    * one of the action `x-audit.damaged`.
    *
    * @param limit of indexes
@@ -45,29 +44,16 @@ export class EntryFeed {
     const head = await this.log.checkpoint();
     const nextIndex = Math.max(fromIndex, Math.min(fromIndex + limit, head.size));
     const rows = nextIndex > fromIndex ? await this.entries.byIndex(fromIndex, nextIndex) : [];
-    const entries = await this.#parsed(rows);
+    const records = await this.entries.withPersonalValues(rows);
+    const entries = records.map((record, nth) => {
+      const row = rows[nth];
+      return record.isDamaged && row ? damagedEntry(row) : record;
+    });
     return { entries, nextIndex, retiredCount: nextIndex - fromIndex - rows.length, head };
-  }
-
-  async #parsed(rows: readonly EntryRow[]): Promise<AuditEntryRecord[]> {
-    try {
-      return await this.entries.withPersonalValues(rows);
-    } catch (error) {
-      if (!(error instanceof LogDamaged)) throw error;
-      const [row, ...others] = rows;
-      if (row === undefined || others.length > 0) {
-        const middle = Math.ceil(rows.length / 2);
-        return [
-          ...(await this.#parsed(rows.slice(0, middle))),
-          ...(await this.#parsed(rows.slice(middle))),
-        ];
-      }
-      return [damagedEntry(row)];
-    }
   }
 }
 
-/** Stands for an entry that can't be read. Its id is one that no entry has. */
+/** Stands for an entry whose stored bytes were changed. Its id is one that no entry has. */
 function damagedEntry({ entry_index: index, recorded_at: time, leaf }: EntryRow): AuditEntryRecord {
   const entry: AuditEntry = {
     action: 'x-audit.damaged',
@@ -79,5 +65,11 @@ function damagedEntry({ entry_index: index, recorded_at: time, leaf }: EntryRow)
     recordedAt: time.toISOString(),
     version: 1,
   };
-  return { index: Number(index), entry, leaf: Buffer.from(JSON.stringify(entry)), personal: {} };
+  return {
+    index: Number(index),
+    entry,
+    leaf: Buffer.from(JSON.stringify(entry)),
+    personal: {},
+    isDamaged: false,
+  };
 }

@@ -25,6 +25,11 @@ export const EXPORT_FORMATS = {
 export type ExportFormat = keyof typeof EXPORT_FORMATS;
 
 /** The entry's canonical bytes, so that its leaf hash can be computed, with index and personal values. */
-function ndjsonLine({ index, leaf, personal }: AuditEntryRecord): string {
+function ndjsonLine({ index, entry, leaf, personal, isDamaged }: AuditEntryRecord): string {
+  if (isDamaged) {
+    // Bytes that were changed may not be one line of JSON.
+    const storedBytes = leaf.toString('base64');
+    return JSON.stringify({ index, entry, personal, isDamaged, storedBytes });
+  }
   return `{"index":${index},"entry":${leaf.toString()},"personal":${JSON.stringify(personal)}}`;
 }

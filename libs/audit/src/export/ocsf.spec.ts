@@ -1,5 +1,4 @@
 import { expect, it } from 'vitest';
-import { parseAuditEntry } from '../entry/audit-entry.js';
 import { encodeEntry } from '../entry/encode-entry.js';
 import type { AuditAction } from '../trail/audit-event.js';
 import { ocsfLine } from './ocsf.js';
@@ -14,7 +13,7 @@ it.each<[AuditAction, number]>([
   ['identity.resume', 300413],
 ])('classifies %s as %i', (action, typeUid) => {
   const actor = { kind: 'operator', name: 'test' } as const;
-  const { leaf } = encodeEntry({ action, outcome: 'success', actor }, Date.now());
-  const line = ocsfLine({ index: 0, entry: parseAuditEntry(leaf), leaf, personal: {} });
+  const { entry, leaf } = encodeEntry({ action, outcome: 'success', actor }, Date.now());
+  const line = ocsfLine({ index: 0, entry, leaf, personal: {}, isDamaged: false });
   expect(JSON.parse(line)).toMatchObject({ type_uid: typeUid });
 });

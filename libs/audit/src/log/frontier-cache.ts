@@ -9,7 +9,13 @@ import {
 } from '#libs/transparency-log';
 import { LogDamaged } from '../errors.js';
 import type { LogHead } from '../postgres/append-statements.js';
-import { type LogQuery, readLeafHashes, readTile, splitHashes } from '../postgres/log-queries.js';
+import {
+  bufferOf,
+  type LogQuery,
+  readLeafHashes,
+  readTile,
+  splitHashes,
+} from '../postgres/log-queries.js';
 
 /** Beyond this many entries of other processes, reading the frontier's tiles is cheaper. */
 export const MAX_FOLLOWED_ENTRIES = 20_000;
@@ -44,9 +50,9 @@ export class FrontierCache {
     followed: Buffer = Buffer.of(),
   ): Promise<TreeFrontier> {
     const size = head?.size ?? 0;
-    const root = head?.root ?? emptyRoot();
+    const root = head?.root ?? bufferOf(emptyRoot());
     const frontier = await this.#advanceTo(size, transaction, followed);
-    if (!frontier.root().equals(root)) {
+    if (!root.equals(frontier.root())) {
       throw new LogDamaged('the stored hashes do not give the stored root');
     }
     this.#known = { frontier, root, recordedAtMs: head?.recordedAtMs ?? 0 };

@@ -15,7 +15,7 @@ import {
   tileWidthAt,
 } from '#libs/transparency-log';
 import { AuditEntryNotFound, AuditEntryRetired } from '../errors.js';
-import { readTile, type SignedHead } from '../postgres/log-queries.js';
+import { bufferOf, readTile, type SignedHead } from '../postgres/log-queries.js';
 import { EntryRepository } from '../query/entry-repository.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
@@ -74,7 +74,9 @@ export class LogReader {
   }
 
   /** The newest checkpoint with the proof that its tree continues that of an older size. */
-  async consistency(oldSize: number): Promise<SignedHead & { readonly proof: readonly Buffer[] }> {
+  async consistency(
+    oldSize: number,
+  ): Promise<SignedHead & { readonly proof: readonly Uint8Array[] }> {
     const head = await this.checkpoint();
     const proof = await this.tree(head.size).consistencyProof(oldSize).catch(asNotFound);
     return { ...head, proof };
@@ -89,7 +91,7 @@ export class LogReader {
     const from = index * TILE_WIDTH;
     const rows = await this.entries.byIndex(from, from + width);
     if (rows.length !== width) throw new AuditEntryRetired();
-    return encodeEntryBundle(rows.map(({ leaf }) => leaf));
+    return bufferOf(encodeEntryBundle(rows.map(({ leaf }) => leaf)));
   }
 }
 

@@ -32,7 +32,7 @@ import {
 } from '../postgres/change-steps.js';
 import { FlightLost, type Step, type StepRows } from '../postgres/flight.js';
 import { type Backend, LogConnection } from '../postgres/log-connection.js';
-import type { SignedHead } from '../postgres/log-queries.js';
+import { bufferOf, type SignedHead } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import type { AuditEvent } from '../trail/audit-event.js';
 import {
@@ -388,7 +388,7 @@ export class Sequencer {
     const entries = results.flatMap((result) => ('entries' in result ? result.entries : []));
     const leafHashes = entries.map(({ leaf }) => hashLeaf(leaf));
     const appended = frontier.append(leafHashes);
-    const root = appended.frontier.root();
+    const root = bufferOf(appended.frontier.root());
     const { origin } = this.settings;
     const checkpoint = signCheckpoint({ origin, size: appended.frontier.size, root }, signers);
     const signingKeys = signers.map(({ verifier }) => verifier.toString()).sort();

@@ -47,7 +47,7 @@ function sourceOf(
       return Promise.resolve(
         address.kind === 'tile'
           ? Buffer.from(await log.readTile(address))
-          : encodeEntryBundle(log.entries.slice(from, from + address.width)),
+          : Buffer.from(encodeEntryBundle(log.entries.slice(from, from + address.width))),
       );
     },
   };

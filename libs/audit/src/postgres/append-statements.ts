@@ -20,7 +20,7 @@ export interface LogHead {
 export interface Addition {
   readonly fromSize: number;
   readonly entries: readonly EncodedEntry[];
-  readonly leafHashes: readonly Buffer[];
+  readonly leafHashes: readonly Uint8Array[];
   readonly appended: Appended;
   readonly root: Buffer;
   readonly checkpoint: string;
@@ -229,7 +229,10 @@ export function fingerprintKeys({
 }
 
 /** The root of a completed tile, which is a hash of the tile above it. */
-export function tileRoot({ level, index }: Tile, { frontier, completedTiles }: Appended): Buffer {
+export function tileRoot(
+  { level, index }: Tile,
+  { frontier, completedTiles }: Appended,
+): Uint8Array {
   const above = [...completedTiles, ...frontier.partialTiles].find(
     (tile) => tile.level === level + 1 && tile.index === Math.floor(index / TILE_WIDTH),
   );

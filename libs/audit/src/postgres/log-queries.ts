@@ -77,9 +77,15 @@ const ROOTS_BELOW = `
   SELECT string_agg(root, '' ORDER BY tile_index) FROM audit_tile
   WHERE level = $1::integer - 1 AND tile_index >= $3::bigint AND tile_index < $4::bigint`;
 
+/** The same memory as a Buffer, which PostgreSQL's driver takes. */
+export function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
 /** Splits concatenated hashes, as heads and tiles store them. */
-export function splitHashes(hashes: Buffer): Buffer[] {
-  return Array.from({ length: Math.floor(hashes.length / HASH_BYTES) }, (_, nth) =>
-    hashes.subarray(nth * HASH_BYTES, (nth + 1) * HASH_BYTES),
+export function splitHashes(hashes: Uint8Array): Buffer[] {
+  const bytes = bufferOf(hashes);
+  return Array.from({ length: Math.floor(bytes.length / HASH_BYTES) }, (_, nth) =>
+    bytes.subarray(nth * HASH_BYTES, (nth + 1) * HASH_BYTES),
   );
 }

@@ -1,12 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type CallContext, type CanonicalName, isPrincipal } from '#libs/platform';
+import { type CallContext, type CanonicalName, isPrincipal, type Principal } from '#libs/platform';
 import type { AuditAction, AuditEvent, AuditOutcome } from '../trail/audit-event.js';
 import { AuditEntryNotFound, AuditScopeExceeded } from '../errors.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
 import { EntryExport, type ExportChunk } from '../export/entry-export.js';
 import { EntryRepository } from './entry-repository.js';
-import { type EntryPage, type EntryQuery, EntrySearch } from './entry-search.js';
+import type { EntryFilter, EntryPage, EntryQuery } from './entry-filter.js';
+import { EntrySearch } from './entry-search.js';
+import { asDetails, resultDetails, resultOf } from './reading-details.js';
+import { withoutForeignValues } from './visible-values.js';
 import { EntryStatistics, type StatisticCount, type StatisticsQuery } from './entry-statistics.js';
 import type { ExportFormat } from '../export/export-formats.js';
 import { LogReader } from '../log/log-reader.js';
@@ -14,6 +17,28 @@ import type { SignedHead } from '../postgres/log-queries.js';
 import { type ErasureRequest, PersonalDataEraser } from './personal-data-eraser.js';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { type TokenTrace, TokenTracer } from './token-tracer.js';
+
+/** What to return with an entry. */
+export interface EntryParts {
+  /** The `.tlog-proof` file. */
+  readonly proof?: boolean;
+  readonly neighbours?: boolean;
+}
+
+/** Other entries that share something with an entry, newest first. */
+export interface EntryNeighbours {
+  readonly token: readonly AuditEntryRecord[];
+  readonly request: readonly AuditEntryRecord[];
+  readonly callerToken: readonly AuditEntryRecord[];
+}
+
+export interface EntryWithParts extends AuditEntryRecord {
+  readonly proof?: string;
+  readonly neighbours?: EntryNeighbours;
+}
+
+/** Of each kind, those next to the entry. */
+const MAX_NEIGHBOURS = 20;
 
 /**
  * Lets auditors search, export, trace and erase. Every read is recorded before anything is returned, with
@@ -36,19 +61,55 @@ export class AuditLogService {
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {}
 
-  /** A page of entries, newest first. */
+  /** Whether the caller is of the tenant whose auditors see the whole log. */
+  isHomeTenant({ tenant }: Principal): boolean {
+    return tenant === this.settings.homeTenant;
+  }
+
+  /** A page of entries, newest first unless the query has another order. */
   async search(reader: CallContext, query: Omit<EntryQuery, 'scopeTenant'>): Promise<EntryPage> {
     await this.#record(reader, {
       action: 'audit.read',
       details: { route: 'entries', ...asDetails(query) },
     });
-    return this.entrySearch.find({ ...query, scopeTenant: this.#scopeTenant(reader) });
+    return this.#find(reader, query);
   }
 
-  /** An entry by its id. @throws AuditEntryNotFound also for an entry of another tenant */
-  async entry(reader: CallContext, id: string): Promise<AuditEntryRecord> {
-    await this.#record(reader, { action: 'audit.read', details: { route: 'entry', id } });
-    return this.#visibleEntry(reader, id);
+  /** The entries around an index, newest first: half of the page is older than it. */
+  async searchAround(
+    reader: CallContext,
+    query: Omit<EntryQuery, 'scopeTenant' | 'order' | 'before' | 'after'>,
+    index: number,
+  ): Promise<EntryPage> {
+    await this.#record(reader, {
+      action: 'audit.read',
+      details: { route: 'entries', ...asDetails(query), aroundIndex: index },
+    });
+    return this.#around(reader, query, index);
+  }
+
+  /**
+   * An entry by its id or its index, with what else is requested, for one record of a reading.
+   *
+   * @throws AuditEntryNotFound also for an entry of another tenant
+   */
+  async entry(
+    reader: CallContext,
+    key: string | number,
+    { proof = false, neighbours = false }: EntryParts = {},
+  ): Promise<EntryWithParts> {
+    const include = [...(proof ? ['proof'] : []), ...(neighbours ? ['neighbours'] : [])];
+    const name = typeof key === 'number' ? 'index' : 'id';
+    await this.#record(reader, {
+      action: 'audit.read',
+      details: { route: 'entry', [name]: key, ...(include.length > 0 && { include }) },
+    });
+    const found = await this.#visibleEntry(reader, key);
+    return {
+      ...found,
+      ...(proof && { proof: await this.log.proofFile(found.index) }),
+      ...(neighbours && { neighbours: await this.#neighbours(reader, found) }),
+    };
   }
 
   /** The entry's `.tlog-proof` file. @throws AuditEntryNotFound also for an entry of another tenant */
@@ -128,13 +189,55 @@ export class AuditLogService {
     return this.eraser.erase({ ...person, ...reader });
   }
 
-  async #visibleEntry(reader: CallContext, id: string): Promise<AuditEntryRecord> {
-    const found = await this.entries.byId(id);
+  async #find(reader: CallContext, query: Omit<EntryQuery, 'scopeTenant'>): Promise<EntryPage> {
+    const scopeTenant = this.#scopeTenant(reader);
+    const { items, ...page } = await this.entrySearch.find({ ...query, scopeTenant });
+    return { ...page, items: items.map((item) => withoutForeignValues(item, scopeTenant)) };
+  }
+
+  async #around(
+    reader: CallContext,
+    query: Omit<EntryQuery, 'scopeTenant' | 'order' | 'before' | 'after'>,
+    index: number,
+  ): Promise<EntryPage> {
+    const newer = { ...query, limit: Math.max(1, Math.floor(query.limit / 2)) };
+    const above = await this.#find(reader, { ...newer, order: 'ascending', after: index });
+    const limit = Math.max(1, query.limit - above.items.length);
+    const below = await this.#find(reader, { ...query, limit, before: index + 1 });
+    const { searchedTo } = above.items.length > 0 ? above : below;
+    return {
+      ...below,
+      items: [...above.items.toReversed(), ...below.items],
+      ...(searchedTo && { searchedTo }),
+    };
+  }
+
+  /** Entries of the same token, of the same request, and of the same token of the caller. */
+  async #neighbours(
+    reader: CallContext,
+    { index, entry }: AuditEntryRecord,
+  ): Promise<EntryNeighbours> {
+    const of = async (filter: EntryFilter): Promise<AuditEntryRecord[]> => {
+      if (Object.values(filter).every((value) => value === undefined)) return [];
+      const query = { ...filter, limit: MAX_NEIGHBOURS + 1 };
+      const { items } = await this.#around(reader, query, index);
+      return items.filter((item) => item.index !== index).slice(0, MAX_NEIGHBOURS);
+    };
+    return {
+      token: await of({ fingerprint: entry.token?.fingerprint }),
+      request: await of({ requestId: entry.request?.id }),
+      callerToken: await of({ tokenId: entry.actor.tokenId }),
+    };
+  }
+
+  async #visibleEntry(reader: CallContext, key: string | number): Promise<AuditEntryRecord> {
+    const found =
+      typeof key === 'number' ? await this.entries.at(key) : await this.entries.byId(key);
     const tenant = this.#scopeTenant(reader);
     const { actor, target } = found?.entry ?? {};
     const isVisible = tenant === undefined || [actor?.tenant, target?.tenant].includes(tenant);
     if (!found || !isVisible) throw new AuditEntryNotFound();
-    return found;
+    return withoutForeignValues(found, tenant);
   }
 
   /** Rejects, and records, requests of auditors who may see the entries of their tenant only. */
@@ -153,7 +256,7 @@ export class AuditLogService {
   #scopeTenant({ actor }: CallContext): CanonicalName | undefined {
     if (actor.kind === 'operator') return undefined;
     if (!isPrincipal(actor)) throw new AuditScopeExceeded();
-    return actor.tenant === this.settings.homeTenant ? undefined : actor.tenant;
+    return this.isHomeTenant(actor) ? undefined : actor.tenant;
   }
 
   async #record(
@@ -163,34 +266,4 @@ export class AuditLogService {
   ): Promise<void> {
     await this.trail.record({ ...event, outcome, actor, ...(request && { request }) });
   }
-}
-
-/** Whose token a trace has found. */
-function resultOf({ entries: [first] }: TokenTrace): Pick<AuditEvent, 'target'> {
-  return first?.entry.target ? { target: first.entry.target } : {};
-}
-
-/** Which token a trace was for, and what it found. */
-function resultDetails(
-  { entries, liveSiblings, untriedKeys }: TokenTrace,
-  fingerprints: readonly string[],
-): NonNullable<AuditEvent['details']> {
-  const fingerprint = entries[0]?.entry.token?.fingerprint ?? fingerprints[0];
-  return {
-    ...(fingerprint !== undefined && { fingerprint }),
-    found: entries.length,
-    ...(entries[0] && { firstEntry: entries[0].entry.id }),
-    liveSiblings: liveSiblings.length,
-    ...(untriedKeys.length > 0 && { untriedKeys }),
-  };
-}
-
-/** A query as details of its entry. Addresses are personal data, so only their presence is recorded. */
-function asDetails(query: object): Record<string, string | number> {
-  const members = Object.entries(query).flatMap(([name, value]: [string, unknown]) => {
-    if (value instanceof Date) return [[name, value.toISOString()] as const];
-    if (name === 'clientAddress' && value !== undefined) return [[name, 'given'] as const];
-    return typeof value === 'string' || typeof value === 'number' ? [[name, value] as const] : [];
-  });
-  return Object.fromEntries(members);
 }

@@ -1,6 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { mapInSlices, ReadingDatabase, uuidV7Time } from '#libs/platform';
-import { parseAuditEntry, type AuditEntryRecord } from '../entry/audit-entry.js';
+import { HASH_BYTES, hashLeaf } from '#libs/transparency-log';
+import {
+  type AuditEntry,
+  type AuditEntryRecord,
+  tryParseAuditEntry,
+} from '../entry/audit-entry.js';
+import { ENTRY_COLUMN_NAMES, type EntryColumns, entryFromColumns } from '../entry/entry-columns.js';
+import { LogDamaged } from '../errors.js';
 import { bigintArray, timeArray } from '../postgres/binary-array.js';
 import { hashNameOf, PERSONAL_FIELDS, type PersonalField } from '../entry/personal-values.js';
 
@@ -13,7 +20,7 @@ export interface EntryRow {
 
 interface PersonalRow {
   readonly entry_index: string;
-  readonly whose: 'actor' | 'target';
+  readonly whose: 'actor' | 'target' | null;
   readonly client_address: string | null;
   readonly user_agent: string | null;
   readonly display_name: string | null;
@@ -23,12 +30,23 @@ const COLUMN_OF_FIELD = {
   clientAddress: 'client_address',
   userAgent: 'user_agent',
   displayName: 'display_name',
-} as const satisfies Record<PersonalField, keyof PersonalRow>;
+} as const satisfies Record<PersonalField, Exclude<keyof PersonalRow, 'whose'>>;
 
 /** The times between which a range of entries was recorded, for searches to read few partitions. */
 export interface TimeSpan {
   readonly from: Date;
   readonly to: Date;
+}
+
+/** A row of `audit_personal`, if there is one, with the hash that the log has for its entry. */
+interface KeptRow extends PersonalRow {
+  readonly leaf_hash: Buffer | null;
+}
+
+/** Index and time of the newest entry. */
+export interface NewestEntry {
+  readonly index: number;
+  readonly recordedAt: Date;
 }
 
 /** Reads entries by id and by index, and their personal values. */
@@ -45,6 +63,19 @@ export class EntryRepository {
       [new Date(time).toISOString(), id],
     );
     return (await this.withPersonalValues(rows))[0];
+  }
+
+  /** @returns `undefined` when the log has no such index, or no longer the body of the entry */
+  async at(index: number): Promise<AuditEntryRecord | undefined> {
+    return (await this.withPersonalValues(await this.byIndex(index, index + 1)))[0];
+  }
+
+  /** @returns `undefined` for an empty log */
+  async newest(): Promise<NewestEntry | undefined> {
+    const [row] = await this.database.query<{ size: string; recorded_at: Date }>(
+      'SELECT size, recorded_at FROM audit_head ORDER BY size DESC LIMIT 1',
+    );
+    return row && { index: Number(row.size) - 1, recordedAt: row.recorded_at };
   }
 
   /** The rows from index `from` up to, but not including, `end`, in order. Retired ones are missing. */
@@ -80,33 +111,58 @@ export class EntryRepository {
     return row && Number(row.entry_index);
   }
 
-  /** Parses rows and adds their personal values. */
+  /**
+   * Parses rows, compares their bytes with the hashes of the log and adds their personal values. A row whose
+   * bytes can't be decoded gets the entry that its columns describe.
+   */
   async withPersonalValues(rows: readonly EntryRow[]): Promise<AuditEntryRecord[]> {
     if (rows.length === 0) return [];
-    const personal = await this.database.query<PersonalRow>(
-      `SELECT p.entry_index, whose, client_address, user_agent, display_name
+    const kept = await this.database.query<KeptRow>(
+      `SELECT k.entry_index, p.whose, p.client_address, p.user_agent, p.display_name,
+         substring(h.leaf_hashes FROM (${HASH_BYTES} * (k.entry_index - h.from_size))::integer + 1
+                   FOR ${HASH_BYTES}) AS leaf_hash
        FROM unnest($1::timestamptz[], $2::bigint[]) AS k (recorded_at, entry_index)
-       JOIN audit_personal p USING (recorded_at, entry_index)`,
+       LEFT JOIN audit_personal p USING (recorded_at, entry_index)
+       LEFT JOIN LATERAL (SELECT from_size, leaf_hashes FROM audit_head
+         WHERE size > k.entry_index AND from_size <= k.entry_index ORDER BY size LIMIT 1) h ON true`,
       [
         timeArray(rows.map(({ recorded_at: time }) => time.getTime())),
         bigintArray(rows.map(({ entry_index: index }) => Number(index))),
       ],
     );
-    const byIndex = Map.groupBy(personal, ({ entry_index: index }) => index);
-    return mapInSlices(rows, ({ entry_index: index, leaf }) => ({
-      index: Number(index),
-      entry: parseAuditEntry(leaf),
-      leaf,
-      personal: valuesOf(byIndex.get(index) ?? []),
-    }));
+    const byIndex = Map.groupBy(kept, ({ entry_index: index }) => index);
+    const records = await mapInSlices(rows, ({ entry_index: index, leaf }) => {
+      const [first, ...others] = byIndex.get(index) ?? [];
+      const hash = first?.leaf_hash;
+      const isDamaged = !hash?.equals(hashLeaf(leaf));
+      const personal = valuesOf(first ? [first, ...others] : []);
+      return { index: Number(index), entry: tryParseAuditEntry(leaf), leaf, personal, isDamaged };
+    });
+    return Promise.all(
+      records.map(async ({ entry, ...record }, nth) => {
+        const row = rows[nth];
+        return { ...record, entry: entry ?? (await this.#fromColumns(row)) };
+      }),
+    );
+  }
+
+  /** What the columns of a row say, in place of bytes that can't be decoded. */
+  async #fromColumns(row: EntryRow | undefined): Promise<AuditEntry> {
+    const [columns] = await this.database.query<EntryColumns & { readonly id: string }>(
+      `SELECT id, ${ENTRY_COLUMN_NAMES.join(', ')} FROM audit_entry
+       WHERE recorded_at = $1 AND entry_index = $2`,
+      [row?.recorded_at.toISOString(), row?.entry_index],
+    );
+    if (!row || !columns) throw new LogDamaged("an entry's bytes can't be decoded");
+    return entryFromColumns(columns, row.recorded_at);
   }
 }
 
 function valuesOf(rows: readonly PersonalRow[]): AuditEntryRecord['personal'] {
-  const values = rows.flatMap((row) =>
+  const values = rows.flatMap(({ whose, ...row }) =>
     PERSONAL_FIELDS.flatMap((field) => {
       const value = row[COLUMN_OF_FIELD[field]];
-      return value === null ? [] : [[hashNameOf(row.whose, field), value] as const];
+      return value === null || whose === null ? [] : [[hashNameOf(whose, field), value] as const];
     }),
   );
   return Object.fromEntries(values);

@@ -1,268 +1,288 @@
 import { Injectable } from '@nestjs/common';
-import { type CanonicalName, ReadingDatabase } from '#libs/platform';
-import type { AuditEntryRecord } from '../entry/audit-entry.js';
+import { ReadingDatabase } from '#libs/platform';
 import { escapeControlCharacters } from '../entry/sanitize.js';
-import type { AuditAction, AuditOutcome } from '../trail/audit-event.js';
-import { EntryRepository, type EntryRow } from './entry-repository.js';
+import { AddressRangeTooWide } from '../errors.js';
+import { AddressRange } from './address-range.js';
+import { EntryFacets } from './entry-facets.js';
+import type { EntryPage, EntryQuery } from './entry-filter.js';
+import { firstOf, toPage } from './entry-page.js';
+import { EntryRepository, type EntryRow, type NewestEntry } from './entry-repository.js';
+import {
+  amongFirstReasons,
+  type Bounds,
+  type Branch,
+  branchesOf,
+  byPersonalValue,
+  distinctAddresses,
+  facetIn,
+  headOfEachKey,
+  idsOf,
+  inOrder,
+  ofEachKey,
+  partsOf,
+  type StatementParts,
+} from './search-statement.js';
 
-/** Conditions that found entries meet, all of them. */
-export interface EntryFilter {
-  /** Recorded at this time or later. */
-  readonly from?: Date | undefined;
-  /** Recorded before this time. */
-  readonly to?: Date | undefined;
-  readonly action?: AuditAction | undefined;
-  readonly outcome?: AuditOutcome | undefined;
-  readonly actorTenant?: CanonicalName | undefined;
-  /** Subject of the caller, or name of the service or operator. */
-  readonly actorSubject?: CanonicalName | undefined;
-  readonly clientApp?: CanonicalName | undefined;
-  readonly identityId?: CanonicalName | undefined;
-  readonly communicationUserId?: CanonicalName | undefined;
-  readonly targetSubject?: CanonicalName | undefined;
-  readonly clientAddress?: string | undefined;
-  readonly fingerprint?: string | undefined;
-  readonly reasonCode?: string | undefined;
-  /** Words, all of which the reason's code or text contains. */
-  readonly reasonText?: string | undefined;
+/** Different addresses that a range may have. */
+const MAX_ADDRESSES = 4096;
+
+/** Keys whose entries one statement merges. */
+const KEYS_PER_STATEMENT = 64;
+
+type PlanNode = 'bitmapscan' | 'incremental_sort' | 'indexscan' | 'seqscan' | 'sort';
+
+/** Plan nodes that would read all entries of a key instead of the first ones. */
+const UNORDERED: readonly PlanNode[] = ['bitmapscan', 'incremental_sort', 'seqscan', 'sort'];
+
+/** A filter of several keys: entries have one of them, and each key has its entries in the order of a database index. */
+interface Keys {
+  readonly values: readonly string[];
+  readonly table: 'audit_entry' | 'audit_personal';
+  /** On `e`, the table above. */
+  readonly condition: string;
 }
 
-/** One page of a search. */
-export interface EntryPage {
-  readonly items: readonly AuditEntryRecord[];
-  /** The `before` of the next page; absent on the last page. */
-  readonly nextBefore?: number;
+/** One of the parts of a search. */
+interface Selection {
+  readonly bounds: Bounds;
+  readonly branch: Branch;
+  /** The facets that are a condition. */
+  readonly facets: readonly string[] | undefined;
+  readonly keys: Keys | undefined;
 }
 
-/** A search for entries, newest first. */
-export interface EntryQuery extends EntryFilter {
-  /** 1 to 1000. */
-  readonly limit: number;
-  /** Only entries with a smaller index: the `nextBefore` of the previous page. */
-  readonly before?: number | undefined;
-  /** Only entries whose actor or target is of this tenant. */
-  readonly scopeTenant?: CanonicalName | undefined;
-}
+/** A facet includes these columns, so that no other index is chosen for them. */
+const NO_FACET_COLUMNS = { action: undefined, outcome: undefined, reasonCode: undefined };
 
-const COLUMN_OF_FILTER = {
-  action: 'e.action',
-  outcome: 'e.outcome',
-  actorTenant: 'e.actor_tenant',
-  clientApp: 'e.client_app',
-  identityId: 'e.identity_id',
-  communicationUserId: 'e.communication_user_id',
-  fingerprint: 'e.token_fingerprint',
-  reasonCode: 'e.reason_code',
-} as const satisfies { [K in keyof EntryFilter]?: string };
-
-/** Size of the canonical bytes on a page. A page of 1000 entries of usual length is smaller. */
-const MAX_PAGE_BYTES = 4 * 1024 * 1024;
-
-/** Pages of the newest reasons that are searched for words before the full-text index is used. */
-const NEWEST_REASON_PAGES = 3;
-
-type PlanNode = 'bitmapscan' | 'indexscan' | 'seqscan' | 'sort';
-
-/** Searches entries by their columns. */
+/** Searches entries. Each filter has a database index of its own in the order of entries. */
 @Injectable()
 export class EntrySearch {
   constructor(
     private readonly database: ReadingDatabase,
     private readonly entries: EntryRepository,
+    private readonly facets: EntryFacets,
   ) {}
 
   /**
-   * A page of entries, newest first. The pages of a search neither overlap nor miss an entry that
-   * existed when it began.
+   * A page of entries. The pages of a search neither overlap nor miss an entry that existed when it
+   * began.
+   *
+   * @throws AddressRangeTooWide
    */
   async find(query: EntryQuery): Promise<EntryPage> {
-    const bounds = await this.#bounds(query);
-    if (!bounds) return { items: [] };
+    const head = await this.entries.newest();
+    if (!head) return { items: [], isComplete: true };
+    const bounds = await this.#bounds(query, head);
+    const rows = bounds ? await this.#rows(query, bounds) : [];
+    const page = firstOf(rows, query.limit);
+    const items = await this.entries.withPersonalValues(page);
+    return toPage(query, { items, isComplete: rows.length === page.length, bounds, head });
+  }
+
+  /** Converts a time window to a range of entry indexes. @returns `undefined` when it has no entry */
+  async #bounds(query: EntryQuery, head: NewestEntry): Promise<Bounds | undefined> {
+    const { from, to, before, after } = query;
+    const size = head.index + 1;
+    const since = from && (await this.entries.firstIndexSince(from));
+    if (from && since === undefined) return undefined;
+    const until = to && (await this.entries.firstIndexSince(to));
+    const end = Math.min(...[until, before, size].filter((index) => index !== undefined));
+    const starts = [since, after === undefined ? undefined : after + 1];
+    const first = Math.max(0, ...starts.filter((index) => index !== undefined));
+    if (first >= end) return undefined;
+    if (first === 0 && end === size) return { end, latest: head.recordedAt };
+    const span = await this.entries.timeSpanOf(first, end);
+    return { ...(first > 0 && { first, earliest: span?.from }), end, latest: span?.to };
+  }
+
+  /** The entries of a page and one more, if there is one, in order. */
+  async #rows(query: EntryQuery, bounds: Bounds): Promise<EntryRow[]> {
+    const allowed = await this.facets.allowedBy(query);
+    const keys = await this.#keys(query, allowed);
+    if (allowed?.length === 0 || keys?.values.length === 0) return [];
+    const facets = keys?.table === 'audit_entry' ? undefined : allowed;
+    const rest = allowed ? { ...query, ...NO_FACET_COLUMNS } : query;
     const found: EntryRow[] = [];
-    for (const branch of branchesOf(query)) {
-      found.push(...(await this.#select(query, bounds, branch)));
+    for (const branch of visibleBranches(query)) {
+      found.push(...(await this.#select(rest, { bounds, branch, facets, keys })));
     }
-    found.sort((a, b) => Number(b.entry_index) - Number(a.entry_index));
-    const items = await this.entries.withPersonalValues(pageOf(found, query.limit));
-    const last = items.at(-1);
-    return found.length > items.length && last ? { items, nextBefore: last.index } : { items };
+    const sign = query.order === 'ascending' ? 1 : -1;
+    found.sort((a, b) => sign * (Number(a.entry_index) - Number(b.entry_index)));
+    return found.filter(({ entry_index: index }, nth) => index !== found[nth - 1]?.entry_index);
   }
 
-  /** Converts a time window to a range of entry indexes, which every database index ends in. */
-  async #bounds({ from, to, before }: EntryQuery): Promise<Bounds | undefined> {
-    const first = from && (await this.entries.firstIndexSince(from));
-    if (from && first === undefined) return undefined;
-    const end = to && (await this.entries.firstIndexSince(to));
-    const ends = [end, before].filter((index) => index !== undefined);
-    const endIndex = ends.length === 0 ? undefined : Math.min(...ends);
-    const latest =
-      endIndex === undefined ? undefined : await this.entries.timeSpanOf(endIndex, endIndex);
-    return { from, first, endIndex, latest: latest?.to };
+  /** The keys that the search is led by; `undefined` when a column's index leads it. */
+  async #keys(query: EntryQuery, facets: readonly string[] | undefined): Promise<Keys | undefined> {
+    const addresses = await this.#addresses(query);
+    if (addresses) {
+      return {
+        values: addresses.map(escapeControlCharacters),
+        table: 'audit_personal',
+        condition: 'e.client_address = k.key',
+      };
+    }
+    if (!facets || isLedByColumn(query)) return undefined;
+    return {
+      values: facets,
+      table: 'audit_entry',
+      condition: `${facetIn('e')} = k.key`,
+    };
   }
 
-  async #select(query: EntryQuery, bounds: Bounds, branch: Branch): Promise<EntryRow[]> {
-    const parts = partsOf(query, bounds, branch);
-    if (query.clientAddress !== undefined) return this.#selectByAddress(parts, query.clientAddress);
-    if (query.reasonText !== undefined) return this.#selectByReason(parts, query.limit);
-    return this.database.query<EntryRow>(newestFirst(parts), parts.parameters);
+  async #addresses({ clientAddress, address }: EntryQuery): Promise<string[] | undefined> {
+    const range = address === undefined ? undefined : AddressRange.parse(address);
+    if (clientAddress !== undefined) {
+      return range && !range.contains(clientAddress) ? [] : [clientAddress];
+    }
+    if (!range) return address === undefined ? undefined : [];
+    const texts = range.textRanges();
+    const rows = await this.database.query<{ address: string }>(
+      distinctAddresses('$1', '$2', MAX_ADDRESSES + 1),
+      [texts.map(({ low }) => low), texts.map(({ high }) => high)],
+    );
+    if (rows.length > MAX_ADDRESSES) throw new AddressRangeTooWide();
+    return rows.map(({ address: known }) => known).filter((known) => range.contains(known));
   }
 
-  /** Finds the address among the personal values, then the entries. */
-  async #selectByAddress(parts: StatementParts, clientAddress: string): Promise<EntryRow[]> {
-    const { conditions, range, limit, parameters, bind } = parts;
-    const address = `client_address = ${bind(escapeControlCharacters(clientAddress))}`;
-    const sql = `SELECT e.* FROM (
-        SELECT recorded_at, entry_index FROM audit_personal e ${where([address, ...range])}
-        ORDER BY entry_index DESC OFFSET 0
-      ) p CROSS JOIN LATERAL (
-        SELECT entry_index, recorded_at, leaf FROM audit_entry e
-        ${where(['e.recorded_at = p.recorded_at', 'e.entry_index = p.entry_index', ...conditions])}
-        OFFSET 0
-      ) e ORDER BY p.entry_index DESC LIMIT ${limit}`;
-    return this.#queryWithout(['bitmapscan', 'sort'], sql, parameters);
+  async #select(
+    query: EntryQuery,
+    { bounds, branch, facets, keys }: Selection,
+  ): Promise<EntryRow[]> {
+    const parts = (): StatementParts => partsOf(query, bounds, branch, facets);
+    if (keys) return this.#selectByKeys(parts, { query, bounds, keys });
+    const own = parts();
+    if (query.displayName !== undefined) {
+      const name = `display_name = ${own.bind(escapeControlCharacters(query.displayName))}`;
+      // Actor and target of an entry may both have the name.
+      const sql = byPersonalValue({ ...own, limit: 2 * own.limit }, name);
+      return this.#queryWithout(UNORDERED, sql, own.parameters);
+    }
+    if (idsOf(query).length > 0) {
+      return this.#queryWithout(['seqscan', 'indexscan'], inOrder(own), own.parameters);
+    }
+    if (query.reasonText !== undefined) return this.#selectByReason(own, query.limit);
+    return this.database.query<EntryRow>(inOrder(own), own.parameters);
   }
 
-  /** Searches the newest reasons for the words; uses the full-text index when they don't fill the page. */
+  /** Merges the entries of the keys. Of many keys, those whose first entry comes first are read first. */
+  async #selectByKeys(
+    parts: () => StatementParts,
+    { query, bounds, keys }: Pick<Selection, 'bounds'> & { query: EntryQuery; keys: Keys },
+  ): Promise<EntryRow[]> {
+    const { limit, order } = query;
+    const range = partsOf({ limit, order }, bounds, [], undefined);
+    const sign = order === 'ascending' ? 1 : -1;
+    const ordered = await this.#heads(range, keys);
+    let found: EntryRow[] = [];
+    for (let done = 0; done < ordered.length; done += KEYS_PER_STATEMENT) {
+      const last = found[limit];
+      const next = ordered[done]?.head;
+      if (last && next !== undefined && sign * (next - Number(last.entry_index)) > 0) break;
+      const some = ordered.slice(done, done + KEYS_PER_STATEMENT).map(({ key }) => key);
+      found.push(...(await this.#entriesOf(parts(), query, { ...keys, values: some })));
+      found.sort((a, b) => sign * (Number(a.entry_index) - Number(b.entry_index)));
+      found = found.slice(0, limit + 1);
+    }
+    return found;
+  }
+
+  /** The keys in the order of their first entries; unordered when one statement can merge them all. */
+  async #heads(
+    range: StatementParts,
+    keys: Keys,
+  ): Promise<{ readonly key: string; readonly head?: number }[]> {
+    if (keys.values.length <= KEYS_PER_STATEMENT) return keys.values.map((key) => ({ key }));
+    const values = `${range.bind(keys.values)}::text[]`;
+    const sql = headOfEachKey(range, { ...keys, keys: values });
+    const rows = await this.#queryWithout<{ key: string; head: string }>(
+      UNORDERED,
+      sql,
+      range.parameters,
+    );
+    return rows.map(({ key, head }) => ({ key, head: Number(head) }));
+  }
+
+  async #entriesOf(
+    parts: StatementParts,
+    { displayName }: EntryQuery,
+    keys: Keys,
+  ): Promise<EntryRow[]> {
+    const isPersonal = keys.table === 'audit_personal';
+    const conditions =
+      displayName === undefined
+        ? parts.conditions
+        : [...parts.conditions, hasName(parts, displayName)];
+    const all = { ...parts, conditions };
+    const ofOne = isPersonal
+      ? byPersonalValue(all, keys.condition)
+      : inOrder({ ...all, conditions: [keys.condition, ...conditions] });
+    const values = `${parts.bind(keys.values)}::text[]`;
+    return this.#queryWithout(UNORDERED, ofEachKey(parts, values, ofOne), parts.parameters);
+  }
+
+  /** Searches the first reasons for the words; uses the full-text index when they don't fill the page. */
   async #selectByReason(parts: StatementParts, pageSize: number): Promise<EntryRow[]> {
-    const { conditions, range, limit, parameters } = parts;
-    const newest = `SELECT ${ENTRY_ROW} FROM (
-        SELECT * FROM audit_entry e ${where(['e.reason_code IS NOT NULL', ...range])}
-        ORDER BY e.entry_index DESC LIMIT ${NEWEST_REASON_PAGES * pageSize}
-      ) e ${where(conditions)} ORDER BY e.entry_index DESC LIMIT ${limit}`;
-    const found = await this.database.query<EntryRow>(newest, parameters);
+    const found = await this.database.query<EntryRow>(
+      amongFirstReasons(parts, pageSize),
+      parts.parameters,
+    );
     if (found.length > pageSize) return found;
-    return this.#queryWithout(['seqscan', 'indexscan'], newestFirst(parts), parameters);
+    return this.#queryWithout(['seqscan', 'indexscan'], inOrder(parts), parts.parameters);
   }
 
   /**
    * Runs a statement without some plan nodes and without parallel workers. PostgreSQL has no statistics
-   * of words and addresses and would read all their rows, or all reasons, instead of the newest ones; to
-   * start workers alone takes longer than the search.
+   * of words, addresses and keys and would read all their rows instead of the first ones; to start workers
+   * alone takes longer than the search.
    */
-  async #queryWithout(
+  async #queryWithout<Row = EntryRow>(
     avoided: readonly PlanNode[],
     sql: string,
     parameters: readonly unknown[],
-  ): Promise<EntryRow[]> {
+  ): Promise<Row[]> {
     return this.database.transaction(async (transaction) => {
       const settings = [
         `set_config('max_parallel_workers_per_gather', '0', true)`,
         ...avoided.map((node) => `set_config('enable_${node}', 'off', true)`),
       ];
       await transaction.query(`SELECT ${settings.join(', ')}`);
-      return transaction.query<EntryRow[]>(sql, [...parameters]);
+      return transaction.query<Row[]>(sql, [...parameters]);
     });
   }
 }
 
-/** The first rows up to a number and to `MAX_PAGE_BYTES`, at least one. */
-function pageOf(rows: readonly EntryRow[], limit: number): readonly EntryRow[] {
-  let bytes = 0;
-  const end = rows.findIndex(({ leaf }, nth) => {
-    bytes += leaf.length;
-    return nth === limit || (nth > 0 && bytes > MAX_PAGE_BYTES);
-  });
-  return end < 0 ? rows : rows.slice(0, end);
+/** Whether the query has a filter whose column leads to fewer entries than a facet. */
+function isLedByColumn(query: EntryQuery): boolean {
+  const { actorTenant, clientApp, actorSubject, targetSubject, targetTenant, scopeTenant } = query;
+  const { identityId, communicationUserId, fingerprint, reasonText, displayName } = query;
+  return [
+    ...[actorTenant, clientApp, actorSubject, targetSubject, targetTenant, scopeTenant],
+    ...[identityId, communicationUserId, fingerprint, reasonText, displayName],
+    ...idsOf(query),
+  ].some((value) => value !== undefined);
 }
-
-const ENTRY_ROW = 'e.entry_index, e.recorded_at, e.leaf';
-
-/** The parts of a search's statement. */
-interface StatementParts {
-  readonly conditions: readonly string[];
-  /** The conditions of the bounds. */
-  readonly range: readonly string[];
-  readonly limit: string;
-  readonly parameters: readonly unknown[];
-  /** Adds a parameter. @returns its placeholder */
-  readonly bind: (value: unknown) => string;
-}
-
-function partsOf(query: EntryQuery, bounds: Bounds, branch: Branch): StatementParts {
-  const parameters: unknown[] = [];
-  const bind = (value: unknown): string => `$${parameters.push(value)}`;
-  const { from, latest, first, endIndex } = bounds;
-  const range = [
-    from && `e.recorded_at >= ${bind(from.toISOString())}`,
-    latest && `e.recorded_at <= ${bind(latest.toISOString())}`,
-    first === undefined ? undefined : `e.entry_index >= ${bind(first)}`,
-    endIndex === undefined ? undefined : `e.entry_index < ${bind(endIndex)}`,
-  ].filter((condition) => condition !== undefined);
-  const conditions = conditionsOf(query, branch, bind);
-  const limit = bind(query.limit + 1); // one more shows whether there is a next page
-  return { conditions, range, limit, parameters, bind };
-}
-
-function newestFirst({ conditions, range, limit }: StatementParts): string {
-  // Both give the same order; each fits the database indexes of its case.
-  const order =
-    conditions.length > 0 ? 'e.entry_index DESC' : 'e.recorded_at DESC, e.entry_index DESC';
-  return `SELECT ${ENTRY_ROW} FROM audit_entry e ${where([...conditions, ...range])}
-    ORDER BY ${order} LIMIT ${limit}`;
-}
-
-function where(conditions: readonly string[]): string {
-  return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-}
-
-function conditionsOf(
-  query: EntryQuery,
-  branch: Branch,
-  bind: (value: unknown) => string,
-): string[] {
-  const conditions = branch.map(({ column, value }) =>
-    value === undefined ? column : `${column} = ${bind(escapeControlCharacters(value))}`,
-  );
-  for (const [name, column] of Object.entries(COLUMN_OF_FILTER)) {
-    const value = query[name as keyof typeof COLUMN_OF_FILTER]; // the keys are those of the object above
-    if (value !== undefined) conditions.push(`${column} = ${bind(escapeControlCharacters(value))}`);
-  }
-  if (query.reasonText !== undefined) {
-    const words = bind(escapeControlCharacters(query.reasonText));
-    conditions.push(
-      `e.reason_code IS NOT NULL AND to_tsvector('simple', e.reason_code || ' ' ||
-       coalesce(e.reason_detail, '')) @@ plainto_tsquery('simple', ${words})`,
-    );
-  }
-  return conditions;
-}
-
-/** Conditions: the column equals the value, or without a value, the column is a whole condition. */
-type Branch = readonly { readonly column: string; readonly value?: string }[];
 
 /**
- * Splits the conditions on actor, target and tenant into searches that use one database index each and
- * together find each entry once. A target is stored only where it differs from the actor.
+ * Auditors of one tenant see no personal values of others who acted on it, and must not find them by such
+ * values either.
  */
-function branchesOf({ actorSubject, targetSubject, scopeTenant }: EntryQuery): Branch[] {
-  const scopes: Branch[] =
-    scopeTenant === undefined
-      ? [[]]
-      : ['e.actor_tenant', 'e.target_tenant'].map((column) => [{ column, value: scopeTenant }]);
-  const subjects = subjectBranches(actorSubject, targetSubject);
-  return scopes.flatMap((scope) => subjects.map((subject) => [...scope, ...subject]));
+function visibleBranches(query: EntryQuery): readonly Branch[] {
+  const { scopeTenant, clientAddress, address, displayName } = query;
+  const isByAddress = clientAddress !== undefined || address !== undefined;
+  const branches = branchesOf(query);
+  if (scopeTenant === undefined) return branches;
+  if (isByAddress) return branches.filter(([scope]) => scope?.column === 'e.actor_tenant');
+  if (displayName === undefined) return branches;
+  return branches.map(([scope, ...rest]) =>
+    scope?.column === 'e.target_tenant'
+      ? [scope, { column: `p.whose = 'target'` }, ...rest]
+      : [...(scope ? [scope] : []), ...rest],
+  );
 }
 
-const ON_ITSELF = { column: 'e.target_subject IS NULL' };
-const ON_OTHERS = { column: 'e.target_subject IS NOT NULL' };
-
-function subjectBranches(actor: string | undefined, target: string | undefined): Branch[] {
-  const by = (value: string): Branch[number] => ({ column: 'e.actor_subject', value });
-  const on = (value: string): Branch[number] => ({ column: 'e.target_subject', value });
-  if (actor === undefined && target === undefined) return [[]];
-  if (target === undefined) {
-    return actor === undefined ? [] : [ON_ITSELF, ON_OTHERS].map((where) => [by(actor), where]);
-  }
-  if (actor === undefined) return [[by(target), ON_ITSELF], [on(target)]];
-  const onOther: Branch = [by(actor), on(target)];
-  return actor === target ? [[by(actor), ON_ITSELF], onOther] : [onOther];
-}
-
-/** The range of indexes and times that a search reads. */
-interface Bounds {
-  readonly from: Date | undefined;
-  readonly first: number | undefined;
-  readonly endIndex: number | undefined;
-  /** When the entry before `endIndex` was recorded. */
-  readonly latest: Date | undefined;
+/** A condition on `e`. */
+function hasName(parts: StatementParts, displayName: string): string {
+  return `EXISTS (SELECT FROM audit_personal n WHERE n.recorded_at = e.recorded_at
+    AND n.entry_index = e.entry_index
+    AND n.display_name = ${parts.bind(escapeControlCharacters(displayName))})`;
 }

@@ -99,10 +99,11 @@ describe('EntryStatistics with 300,000 entries in a few hours', () => {
       await log.trail.record(issued(1));
       // Three quarters of them in one hour, and whole batches at the same time.
       await owner.query(
-        `INSERT INTO audit_entry (entry_index, recorded_at, id, action, outcome, actor_kind, leaf)
+        `INSERT INTO audit_entry (entry_index, recorded_at, id, action, outcome, actor_kind, leaf,
+           facet, search_ids)
          SELECT 1000 + n, timestamptz '2026-03-01T10:00:00Z' + (n / 1000) * interval '16 s',
                 gen_random_uuid(), 'token.issue', CASE WHEN n % 4 = 0 THEN 'denied' ELSE 'success' END,
-                'user', '\\x00'
+                'user', '\\x00', '', ''
          FROM generate_series(0, 299999) AS n`,
       );
       await owner.query('ANALYZE audit_entry');

@@ -1,5 +1,6 @@
 import type { MigrationInterface } from 'typeorm';
 import type { TableGrant } from '#libs/platform';
+import { AddSearchIndexes1798310000000 } from './add-search-indexes.js';
 import { AddPipelinedAppend1797000000000 } from './add-pipelined-append.js';
 import { AddSigningKeys1798000000000 } from './add-signing-keys.js';
 import { CreateAuditLog1764000000001 } from './create-audit-log.js';
@@ -11,6 +12,7 @@ export const auditMigrations: (new () => MigrationInterface)[] = [
   AddPipelinedAppend1797000000000,
   AddSigningKeys1798000000000,
   ProtectOwnerFunctions1798200000000,
+  AddSearchIndexes1798310000000,
 ];
 
 /** The service adds rows to the log and never changes one. */
@@ -37,4 +39,7 @@ export const auditFunctionGrants: readonly string[] = [
   'audit_lock_head_at(bigint, bytea)',
   'audit_require_head(bigint, bytea)',
   'audit_expect(bigint, bigint)',
+  // The indexes of searches call them for rows of older releases.
+  'audit_facet(bytea)',
+  'audit_search_ids(bytea)',
 ];

@@ -11,7 +11,7 @@ import {
   type TreeHead,
 } from '#libs/transparency-log';
 import { type AuditEntry, tryParseAuditEntry } from '../entry/audit-entry.js';
-import { readTile } from '../postgres/log-queries.js';
+import { bufferOf, readTile } from '../postgres/log-queries.js';
 import { type AuditFault, AuditFaults, CONTRADICTION, SHORTENED } from './audit-fault.js';
 import { DerivedCheck } from './derived-check.js';
 import { EntryCheck } from './entry-check.js';
@@ -63,10 +63,10 @@ export class DatabaseVerifier {
     const faults = new AuditFaults(request.faultLimit ?? 100);
     const { since, known } = request;
     const start = await storedFrontier(transaction, since?.size ?? 0);
-    if (!start || (since && !start.root().equals(Buffer.from(since.root)))) {
+    if (!start || (since && Buffer.compare(start.root(), since.root) !== 0)) {
       const detail = start ? CONTRADICTION : SHORTENED;
       faults.add('checkpoint-contradicted', 0, detail, since?.size);
-      const root = (start ?? TreeFrontier.empty()).root();
+      const root = bufferOf((start ?? TreeFrontier.empty()).root());
       return { size: start?.size ?? 0, root, retiredBelow: 0, faults: faults.sorted() };
     }
     return new Verification(query, request, faults, start).run(async (verified) =>
@@ -148,7 +148,7 @@ class Verification {
 
   async #checkEntry(
     index: number,
-    hash: Buffer,
+    hash: Uint8Array,
     entries: EntrySequence,
   ): Promise<AuditEntry | undefined> {
     const row = await entries.take(index);
@@ -156,7 +156,7 @@ class Verification {
       this.#faults.add('entry-missing', index, 'no row has this index');
       return undefined;
     }
-    const hasSignedHash = hashLeaf(row.leaf).equals(hash);
+    const hasSignedHash = Buffer.compare(hashLeaf(row.leaf), hash) === 0;
     if (!hasSignedHash) {
       this.#faults.add('entry-differs', index, 'the bytes do not have the signed hash');
     }
@@ -169,7 +169,7 @@ class Verification {
     const { frontier } = this.#headChain;
     return {
       size: frontier.size,
-      root: frontier.root(),
+      root: bufferOf(frontier.root()),
       retiredBelow,
       faults: this.#faults.sorted(),
     };

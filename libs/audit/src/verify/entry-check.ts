@@ -1,5 +1,5 @@
 import { type AuditEntry, tryParseAuditEntry, type PersonalHashes } from '../entry/audit-entry.js';
-import { ENTRY_COLUMN_NAMES, entryColumns } from '../entry/entry-columns.js';
+import { differingColumns } from '../entry/entry-columns.js';
 import {
   hasAllSalts,
   PERSONAL_HASH_NAMES,
@@ -39,8 +39,7 @@ export class EntryCheck {
   }
 
   #checkColumns(row: StoredEntry, entry: AuditEntry): void {
-    const derived = entryColumns(entry);
-    const wrong: string[] = ENTRY_COLUMN_NAMES.filter((name) => row[name] !== derived[name]);
+    const wrong = differingColumns(row, entry);
     if (row.id !== entry.id) wrong.push('id');
     if (row.at !== storedTime(entry.recordedAt)) wrong.push('recorded_at');
     if (wrong.length > 0) this.faults.add('column-differs', row.index, wrong.join(', '));

@@ -18,7 +18,7 @@ import { type Query, type StoredHead, storedHeads } from './stored-rows.js';
 /** The leaf hashes that one head added, as the signed roots confirm them. */
 export interface LeafHashRange {
   readonly from: number;
-  readonly hashes: readonly Buffer[];
+  readonly hashes: readonly Uint8Array[];
   /** The stored time of the head; absent when the head is missing. */
   readonly at: string | undefined;
 }
@@ -90,17 +90,17 @@ export class HeadChainCheck {
   async #confirmHashes(
     { from, size, leafHashes }: StoredHead,
     root: Buffer,
-  ): Promise<{ hashes: readonly Buffer[]; appended: Appended }> {
+  ): Promise<{ hashes: readonly Uint8Array[]; appended: Appended }> {
     const stored = splitHashes(leafHashes);
     const appended = this.#frontier.append(stored);
     const isComplete = stored.length === size - from;
-    if (this.#isUnconfirmable || (isComplete && appended.frontier.root().equals(root))) {
+    if (this.#isUnconfirmable || (isComplete && root.equals(appended.frontier.root()))) {
       return { hashes: stored, appended };
     }
     const others = [await this.#hashesInTiles(from, size), await this.#hashesOfEntries(from, size)];
     for (const hashes of others) {
       const other = this.#frontier.append(hashes);
-      if (hashes.length !== size - from || !other.frontier.root().equals(root)) continue;
+      if (hashes.length !== size - from || !root.equals(other.frontier.root())) continue;
       const at = hashes.findIndex((hash, nth) => stored[nth]?.equals(hash) !== true);
       this.faults.add('head-differs', from + at, 'leaf hashes');
       return { hashes, appended: other };
@@ -137,7 +137,11 @@ export class HeadChainCheck {
     }
   }
 
-  #checkTile(tile: Tile, stored: { hashes: Buffer; root: Buffer } | undefined, root: Buffer): void {
+  #checkTile(
+    tile: Tile,
+    stored: { hashes: Buffer; root: Buffer } | undefined,
+    root: Uint8Array,
+  ): void {
     const leaves = TILE_WIDTH ** tile.level;
     const first = tile.index * TILE_WIDTH * leaves;
     const end = first + TILE_WIDTH * leaves;
@@ -185,7 +189,7 @@ export class HeadChainCheck {
   }
 
   /** Slow, because entries have no index by `entry_index` alone; needed only after a fault. */
-  async #hashesOfEntries(from: number, end: number): Promise<Buffer[]> {
+  async #hashesOfEntries(from: number, end: number): Promise<Uint8Array[]> {
     const rows = await this.query<{ leaf: Buffer }>(
       'SELECT leaf FROM audit_entry WHERE entry_index >= $1 AND entry_index < $2 ORDER BY entry_index',
       [from, end],

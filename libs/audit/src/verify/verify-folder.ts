@@ -96,7 +96,7 @@ class FolderVerification {
     if (since.size > this.#head.size) return undefined;
     const tree = new TreeReader(since.size, (address) => this.#tile(address));
     const range = await tree.compactRange();
-    return range.root().equals(Buffer.from(since.root)) ? range : undefined;
+    return Buffer.compare(range.root(), since.root) === 0 ? range : undefined;
   }
 
   *#batches(start: number): Generator<LogBatch, undefined> {

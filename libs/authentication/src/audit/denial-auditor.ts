@@ -10,7 +10,8 @@ import { authenticationSettings, type AuthenticationSettings } from '../settings
 export interface DeniedCall {
   readonly code:
     'insufficient-permission' | 'insufficient-claims' | 'delegation-missing' | 'cross-site-request';
-  readonly permission: Permission;
+  /** Absent where the route needs none. */
+  readonly permission?: Permission;
   readonly method: string;
   readonly route: string;
   /** What the browser says about the site that sent the request. */

@@ -4,6 +4,7 @@ import type { Permission } from '../access/permission.js';
 /** Who may call a route. */
 export type AccessRule =
   | { readonly kind: 'public'; readonly reason: string }
+  | { readonly kind: 'signed-in' }
   | {
       readonly kind: 'permission';
       readonly permission: Permission;
@@ -30,6 +31,11 @@ export function RequirePermission(
   }: { delegatedOnly?: boolean | undefined; changesState?: boolean | undefined } = {},
 ): MethodDecorator {
   return addRule({ kind: 'permission', permission, delegatedOnly, changesState });
+}
+
+/** Allows every authenticated caller, also one without any permission. For what concerns only the caller. */
+export function RequireSignIn(): MethodDecorator {
+  return addRule({ kind: 'signed-in' });
 }
 
 /**

@@ -90,6 +90,16 @@ describe('AuthenticationGuard', () => {
     expect(await get('/whoami', headers)).toMatchObject({ body: { request: { clientAddress } } });
   });
 
+  it('allows every authenticated caller on routes for signed-in callers, and records nothing', async () => {
+    const powerless = bearer({ scp: 'User.Read', roles: [] });
+    expect(await get('/whoami', powerless)).toMatchObject({ status: 403 });
+    guarded.trail.entries.length = 0;
+    expect(await get('/mine', powerless)).toMatchObject({ status: 200, body: { permissions: [] } });
+    expect(guarded.trail.entries).toEqual([]);
+    expect(await get('/mine')).toMatchObject({ status: 401 });
+    expect(await get('/mine', bearer({ aud: 'api://other' }))).toMatchObject({ status: 401 });
+  });
+
   it('sends a challenge without an error to callers without credentials', async () => {
     expect(await get('/whoami')).toMatchObject({
       status: 401,

@@ -1,5 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { Principal, RequestContext } from '#libs/platform';
+import type { Permission } from '../access/permission.js';
 import { type DeniedCall, DenialAuditor } from '../audit/denial-auditor.js';
 import { RefusalLog } from '../audit/refusal-log.js';
 import {
@@ -29,13 +30,13 @@ const UNAUTHENTICATED: ReadonlySet<RejectionReason> = new Set([
   'principal-missing',
 ]);
 
-type PermissionRule = Extract<AccessRule, { kind: 'permission' }>;
+type SignInRule = Exclude<AccessRule, { kind: 'public' }>;
 
 interface AccessAttempt {
   readonly request: HttpRequest;
   readonly reply: HttpReply;
   readonly context: RequestContext;
-  readonly rule: PermissionRule;
+  readonly rule: SignInRule;
 }
 
 /**
@@ -71,7 +72,7 @@ export class AuthenticationGuard implements CanActivate {
 
   async #authenticate(attempt: AccessAttempt): Promise<Principal> {
     try {
-      return await this.authenticator.authenticate(attempt.request, attempt.rule.permission);
+      return await this.authenticator.authenticate(attempt.request, permissionOf(attempt.rule));
     } catch (error) {
       if (error instanceof TokenRejected) throw await this.#reject(error, attempt);
       if (error instanceof ClaimsChallenge) throw await this.#challenge(error, attempt);
@@ -103,7 +104,8 @@ export class AuthenticationGuard implements CanActivate {
   /** Cross-site request forgery: a page of another site uses the cookies of a person who visits it. */
   async #requireSameSite(principal: Principal, attempt: AccessAttempt): Promise<void> {
     const { request, rule } = attempt;
-    const { changesState = !SAFE_METHODS.has(request.method) } = rule;
+    const declared = rule.kind === 'permission' ? rule.changesState : undefined;
+    const changesState = declared ?? !SAFE_METHODS.has(request.method);
     if (!changesState || !this.authenticator.usesCookies(request)) return;
     const site = unprovenSite(request);
     if (site === undefined) return;
@@ -112,6 +114,7 @@ export class AuthenticationGuard implements CanActivate {
   }
 
   async #authorize(principal: Principal, attempt: AccessAttempt): Promise<void> {
+    if (attempt.rule.kind === 'signed-in') return;
     const { permission, delegatedOnly } = attempt.rule;
     const isDelegationMissing = delegatedOnly && principal.kind !== 'user';
     if (principal.permissions.includes(permission) && !isDelegationMissing) return;
@@ -126,9 +129,10 @@ export class AuthenticationGuard implements CanActivate {
     code: DeniedCall['code'],
     more: Pick<DeniedCall, 'site'> = {},
   ): Promise<void> {
-    const { permission } = rule;
+    const permission = permissionOf(rule);
     const route = request.routeOptions?.url ?? '';
-    const denied = { code, permission, method: request.method, route, ...more };
+    const place = { method: request.method, route };
+    const denied = { code, ...(permission !== undefined && { permission }), ...place, ...more };
     this.log.denied(principal, denied, context);
     await this.auditor.recordDenied(principal, denied, context);
   }
@@ -140,6 +144,10 @@ function accessRuleOf(execution: ExecutionContext): AccessRule {
   if (rule === undefined || rest.length > 0)
     throw new Error('the route does not declare exactly one access rule');
   return rule;
+}
+
+function permissionOf(rule: SignInRule): Permission | undefined {
+  return rule.kind === 'permission' ? rule.permission : undefined;
 }
 
 /** What the caller learns of a rejection. */

@@ -15,7 +15,7 @@ export class BearerAuthenticator extends Authenticator {
 
   override async authenticate(
     request: HttpRequest,
-    requiredPermission: Permission,
+    requiredPermission: Permission | undefined,
   ): Promise<Principal> {
     const token = parseJwt(bearerToken(request));
     const verifier = this.verifiers.find((candidate) => candidate.isFor(token));

@@ -36,6 +36,7 @@ import {
   MetadataSource,
   Public,
   RequirePermission,
+  RequireSignIn,
   RateLimitStore,
 } from '../index.js';
 import { MemoryMetadataSource } from './memory-metadata-source.js';
@@ -57,6 +58,12 @@ class SampleController {
     @CurrentRequest() request: RequestContext,
   ): object {
     return { principal, request };
+  }
+
+  @Get('mine')
+  @RequireSignIn()
+  mine(@CurrentPrincipal() { permissions }: Principal): object {
+    return { permissions };
   }
 
   @Get('changing')

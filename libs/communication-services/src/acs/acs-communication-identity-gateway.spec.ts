@@ -215,7 +215,27 @@ describe('AcsCommunicationIdentityGateway', () => {
     expect((await gateway.createIdentity(call)).evidence.secretVersion).toBe(newest);
   });
 
+  it.each<[string, (endpoint: string, key: string) => string]>([
+    ['with a line break at its end', (url, key) => `endpoint=${url}/;accesskey=${key}\n`],
+    ['with line breaks of Windows', (url, key) => `endpoint=${url}/;\r\naccesskey=${key}\r\n`],
+    ['behind a byte order mark', (url, key) => `\ufeffendpoint=${url}/;accesskey=${key}`],
+    ['with a semicolon at its end', (url, key) => `endpoint=${url}/;accesskey=${key};`],
+    ['in the other order', (url, key) => `accesskey=${key};endpoint=${url}`],
+    ['with names in other cases', (url, key) => `Endpoint=${url}/;AccessKey=${key}`],
+    [
+      'with the scheme in capitals',
+      (url, key) => `endpoint=${url.replace('https', 'HTTPS')}/;accesskey=${key}`,
+    ],
+    ['that is the bare key', (_url, key) => key],
+  ])('takes a connection string %s', async (_which, write) => {
+    const { gateway, secrets } = start();
+    secrets.put('acs-connection-string', write(emulator.acsUrl, emulator.acsAccessKey));
+    await gateway.createIdentity(call);
+  });
+
   it.each([
+    ['in quotes', '"endpoint=https://x.example;accesskey=c2VjcmV0c2VjcmV0c2VjcmV0"'],
+    ['as JSON', '{"endpoint":"https://x.example","accesskey":"c2VjcmV0c2VjcmV0c2VjcmV0"}'],
     ['cut short', 'endpoint=https://x.example;accesskey=SeCrEt!'],
     [
       'with a trailing part',

@@ -57,6 +57,14 @@ export interface ImportSummary {
   readonly isComplete: boolean;
 }
 
+type Counts = Record<'lines' | LineResult['outcome'], number>;
+
+/**
+ * - `stopped`: at a limit or a shutdown
+ * - `broken-off`: by an outage, a failure of the source, or a consumer that has gone
+ */
+type Ending = 'complete' | 'stopped' | 'broken-off';
+
 /** Lines that are committed together. */
 const BATCH_LINES = 200;
 
@@ -77,7 +85,8 @@ export class IdentityImport {
 
   /**
    * Records the start of the import, then yields a result for each line, batch by batch, and returns
-   * the summary. The import stops when the consumer stops reading.
+   * the summary, whose counts are recorded as the end of the import. The import stops when the consumer
+   * stops reading.
    *
    * @throws AuditUnavailable before the first line
    */
@@ -87,7 +96,18 @@ export class IdentityImport {
   }
 
   async *#results(request: ImportRequest): AsyncGenerator<LineResult, ImportSummary> {
-    const counts = { lines: 0, created: 0, unchanged: 0, failed: 0, isComplete: true };
+    const counts = { lines: 0, created: 0, unchanged: 0, failed: 0, isComplete: false };
+    let ending: Ending = 'broken-off';
+    try {
+      ending = yield* this.#importAll(request, counts);
+      counts.isComplete = ending === 'complete';
+    } finally {
+      await this.#recordEnd(request, counts, ending);
+    }
+    return counts;
+  }
+
+  async *#importAll(request: ImportRequest, counts: Counts): AsyncGenerator<LineResult, Ending> {
     const { stopSignal } = request;
     try {
       for await (const batch of this.#batches(request)) {
@@ -96,18 +116,28 @@ export class IdentityImport {
         counts.lines += results.length;
         for (const { outcome } of results) counts[outcome] += 1;
         yield* results;
-        if (!isComplete) return { ...counts, isComplete };
+        if (!isComplete) return 'broken-off';
       }
+      return 'complete';
     } catch (error) {
       if (error instanceof StreamTooLong) {
         counts.lines += 1;
         counts.failed += 1;
         yield failure(error.line, { code: 'import-too-large', detail: error.message });
       } else if (stopSignal?.aborted !== true || error !== stopSignal.reason) throw error;
-      counts.isComplete = false;
+      return 'stopped';
     }
-    await this.audit.record(stageEvent(request, { stage: 'ended', ...counts }));
-    return counts;
+  }
+
+  /** @throws AuditUnavailable unless the import was broken off, whose cause is what the caller learns */
+  async #recordEnd(request: ImportRequest, counts: ImportSummary, ending: Ending): Promise<void> {
+    const event = stageEvent(request, { stage: 'ended', ...counts });
+    if (ending !== 'broken-off') {
+      await this.audit.record(event);
+      return;
+    }
+    const reason = { code: 'import-broken-off' };
+    await this.audit.record({ ...event, outcome: 'failure', reason }).catch(() => undefined);
   }
 
   async *#batches({

@@ -11,6 +11,8 @@ export interface AzureCloud {
   readonly keyVaultDomain: string;
   /** The domain of its ACS resources. */
   readonly communicationDomain: string;
+  /** Scope of tokens that sign in to its PostgreSQL servers, as the Azure CLI has it. */
+  readonly databaseScope: string;
 }
 
 /** Named as the Azure CLI names them. */
@@ -21,6 +23,7 @@ export const AZURE_CLOUDS: readonly [AzureCloud, ...AzureCloud[]] = [
     authorityHosts: ['login.microsoftonline.com', 'login.windows.net', 'login.microsoft.com'],
     keyVaultDomain: 'vault.azure.net',
     communicationDomain: 'communication.azure.com',
+    databaseScope: 'https://ossrdbms-aad.database.windows.net/.default',
   },
   {
     name: 'AzureUSGovernment',
@@ -28,6 +31,7 @@ export const AZURE_CLOUDS: readonly [AzureCloud, ...AzureCloud[]] = [
     authorityHosts: ['login.microsoftonline.us'],
     keyVaultDomain: 'vault.usgovcloudapi.net',
     communicationDomain: 'communication.azure.us',
+    databaseScope: 'https://ossrdbms-aad.database.usgovcloudapi.net/.default',
   },
   {
     name: 'AzureChinaCloud',
@@ -35,6 +39,7 @@ export const AZURE_CLOUDS: readonly [AzureCloud, ...AzureCloud[]] = [
     authorityHosts: ['login.partner.microsoftonline.cn', 'login.chinacloudapi.cn'],
     keyVaultDomain: 'vault.azure.cn',
     communicationDomain: 'communication.azure.cn',
+    databaseScope: 'https://ossrdbms-aad.database.chinacloudapi.cn/.default',
   },
 ];
 

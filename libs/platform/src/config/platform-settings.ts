@@ -17,7 +17,7 @@ export const platformSettings = defineSettings(
       AZURE_CLOUD: azureCloudName
         .prefault('AzureCloud')
         .describe(
-          'cloud of Azure, AzureCloud, AzureUSGovernment or AzureChinaCloud; the default of ENTRA_AUTHORITY, AZURE_AUTHORITY_HOST and ACS_TOKEN_SCOPE depends on it',
+          'cloud of Azure, AzureCloud, AzureUSGovernment or AzureChinaCloud; the defaults of ENTRA_AUTHORITY, AZURE_AUTHORITY_HOST, ACS_TOKEN_SCOPE and DATABASE_ENTRA_SCOPE depend on it',
         )
         .meta(ADVANCED),
       ...proxyVariables,

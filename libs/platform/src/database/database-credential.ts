@@ -2,6 +2,8 @@
 export interface PasswordSource {
   /** Called for each new connection. Its error is the reason why there is none. */
   password(): Promise<string>;
+  /** Called when the server has refused the login. Safe to repeat. */
+  refused?(): void;
   /** Whether the password must not be sent without TLS. */
   readonly needsTls: boolean;
 }

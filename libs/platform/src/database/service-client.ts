@@ -3,7 +3,8 @@ import { type DatabaseAddress, parseDatabaseAddress } from './database-address.j
 import { ConnectionFailed } from './connection-failed.js';
 import type { PasswordSource } from './database-credential.js';
 import { databaseReason } from './database-reason.js';
-import { WritableHost } from './writable-host.js';
+import { sqlState } from './sqlstate.js';
+import { NoWritableHost, WritableHost } from './writable-host.js';
 
 export interface ClientOptions {
   readonly url: string;
@@ -148,6 +149,7 @@ export class ServiceClient extends Client {
       ]);
       this.#isPooled = rows[0]?.isDirect === false;
     } catch (error) {
+      if (isLoginRefused(error)) this.options.credential?.refused?.();
       this.writableHost.forget();
       this.end().catch(() => undefined);
       throw new ConnectionFailed(databaseReason(error), { cause: error });
@@ -255,6 +257,12 @@ function readAddress(url: string): { address: DatabaseAddress; fault?: Error } {
   } catch (error) {
     return { address: { hosts: [{}], isTlsOptional: false }, fault: error as Error };
   }
+}
+
+/** By the only server, or by one of several hosts. */
+function isLoginRefused(error: unknown): boolean {
+  if (error instanceof NoWritableHost) return error.errors.some(isLoginRefused);
+  return sqlState(error)?.startsWith('28') === true;
 }
 
 function isSubmittable(query: unknown): boolean {

@@ -13,6 +13,11 @@ export abstract class AzureCredential implements TokenCredential {
     scopes: string | string[],
     options?: GetTokenOptions,
   ): Promise<AccessToken | null>;
+
+  /** Makes the next tokens new ones, as far as the credential allows it. By default it does nothing. */
+  forgetTokens(): void {
+    return;
+  }
 }
 
 /** Authorities that Microsoft's instance discovery accepts. It rejects all others. */
@@ -49,6 +54,11 @@ export class SdkAzureCredential extends AzureCredential {
     this.#credential ??= this.#load();
     const credential = await this.#credential;
     return explainNetworkFailures(async () => credential.getToken(scopes, options));
+  }
+
+  /** The SDK has no way to renew tokens. It keeps those of managed identities for the whole process. */
+  override forgetTokens(): void {
+    this.#credential = undefined;
   }
 
   /** Loads the SDK on first use, because it takes long to load. */

@@ -6,6 +6,8 @@ import type { DatabaseCredentialSettings } from './settings.js';
 
 /** Before its end a token is replaced. PostgreSQL looks at it at the login only. */
 const RENEW_BEFORE_MS = 5 * 60_000;
+/** A refused token is replaced at most once in this time. */
+const REPLACE_INTERVAL_MS = 30_000;
 
 /** The password that the settings select: of the address, of a file, or a token of Entra. */
 export class SettingsDatabaseCredential extends DatabaseCredential {
@@ -40,6 +42,7 @@ class FilePassword implements PasswordSource {
 class EntraPassword implements PasswordSource {
   readonly needsTls = true;
   #token: { readonly token: string; readonly expiresOnTimestamp: number } | undefined;
+  #replacedAt = -Infinity;
 
   constructor(
     private readonly azure: AzureCredential,
@@ -56,5 +59,13 @@ class EntraPassword implements PasswordSource {
     if (!token) throw new Error('Entra issues no token for it');
     this.#token = token;
     return token.token;
+  }
+
+  /** The token may have been revoked, or be from before a change of the role: the next login has another. */
+  refused(): void {
+    if (performance.now() - this.#replacedAt < REPLACE_INTERVAL_MS) return;
+    this.#replacedAt = performance.now();
+    this.#token = undefined;
+    this.azure.forgetTokens();
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { ADVANCED, defineSettings, type SettingsOf } from '#libs/platform';
+import { ADVANCED, azureCloudOf, defineSettings, type SettingsOf } from '#libs/platform';
 
 const readableFile = z.string().superRefine((path, context) => {
   try {
@@ -28,20 +28,24 @@ export const databaseCredentialSettings = defineSettings(
         ),
       DATABASE_ENTRA_SCOPE: z
         .string()
-        .default('https://ossrdbms-aad.database.windows.net/.default')
-        .describe('scope of the token with DATABASE_AUTH=entra; another one in sovereign clouds')
+        .optional()
+        .describe(
+          'scope of the token with DATABASE_AUTH=entra; default: that of AZURE_CLOUD, https://ossrdbms-aad.database.windows.net/.default',
+        )
         .meta(ADVANCED),
     })
+    // AZURE_CLOUD is a setting of the platform.
+    .catchall(z.string())
     .refine(
       ({ DATABASE_AUTH: auth, DATABASE_PASSWORD_FILE: file }) =>
         auth !== 'entra' || file === undefined,
       { error: 'has no use with DATABASE_AUTH=entra', path: ['DATABASE_PASSWORD_FILE'] },
     ),
-  ({
-    DATABASE_AUTH: auth,
-    DATABASE_PASSWORD_FILE: passwordFile,
-    DATABASE_ENTRA_SCOPE: entraScope,
-  }) => ({ auth, passwordFile, entraScope }),
+  (variables) => ({
+    auth: variables.DATABASE_AUTH,
+    passwordFile: variables.DATABASE_PASSWORD_FILE,
+    entraScope: variables.DATABASE_ENTRA_SCOPE ?? azureCloudOf(variables).databaseScope,
+  }),
 );
 
 export type DatabaseCredentialSettings = SettingsOf<typeof databaseCredentialSettings>;

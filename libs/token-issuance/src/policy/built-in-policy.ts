@@ -6,9 +6,9 @@ export const BUILT_IN_POLICY = `# Issuance policy of the communication identity 
 version: 1
 
 scopes:
-  voip: {}
+  # Calls between identities, and chat, end with ACS as an offering of its own. Joining a Teams meeting stays.
+  voip: { sunset: 2028-09-30 }
   voip.join: {}
-  # Chat ends with Azure Communication Services as an offering of its own.
   chat: { sunset: 2028-09-30 }
   chat.join: { sunset: 2028-09-30 }
   chat.join.limited: { sunset: 2028-09-30 }

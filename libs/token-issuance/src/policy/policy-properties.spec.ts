@@ -193,7 +193,7 @@ describe('any policy', () => {
         const text = stringify(document);
         expectWithin(readPolicy(text).decide(subject, options), text, subject, options);
       }),
-      { numRuns: 500 },
+      { numRuns: 250 },
     );
   });
 
@@ -222,7 +222,7 @@ describe('a damaged policy file', () => {
           if (policy) expectWithin(policy.decide(subject, options), text, subject, options);
         },
       ),
-      { numRuns: 800 },
+      { numRuns: 400 },
     );
   });
 

@@ -5,12 +5,12 @@ import { createHash } from 'node:crypto';
  * caches subtrees, so that all sizes up to a few thousand are fast.
  */
 export class NaiveTree {
-  readonly #known = new Map<string, Buffer>();
+  readonly #known = new Map<string, Uint8Array>();
 
   constructor(private readonly entries: readonly Uint8Array[]) {}
 
   /** MTH(D[from:to]). */
-  root(from: number, to: number): Buffer {
+  root(from: number, to: number): Uint8Array {
     const key = `${from}:${to}`;
     const known = this.#known.get(key);
     if (known !== undefined) {
@@ -22,7 +22,7 @@ export class NaiveTree {
   }
 
   /** PATH(m, D[from:to]), with m counted from `from`. */
-  inclusionProof(m: number, from: number, to: number): Buffer[] {
+  inclusionProof(m: number, from: number, to: number): Uint8Array[] {
     const n = to - from;
     if (n === 1) {
       return [];
@@ -34,11 +34,11 @@ export class NaiveTree {
   }
 
   /** PROOF(m, D[0:n]). */
-  consistencyProof(m: number, n: number): Buffer[] {
+  consistencyProof(m: number, n: number): Uint8Array[] {
     return this.#subproof(m, 0, n, true);
   }
 
-  #subproof(m: number, from: number, to: number, isWhole: boolean): Buffer[] {
+  #subproof(m: number, from: number, to: number, isWhole: boolean): Uint8Array[] {
     const n = to - from;
     if (m === n) {
       return isWhole ? [] : [this.root(from, to)];
@@ -49,7 +49,7 @@ export class NaiveTree {
       : [...this.#subproof(m - k, from + k, to, false), this.root(from, from + k)];
   }
 
-  #compute(from: number, to: number): Buffer {
+  #compute(from: number, to: number): Uint8Array {
     const n = to - from;
     if (n === 0) {
       return sha256();
@@ -70,10 +70,10 @@ function split(n: number): number {
   return k;
 }
 
-function sha256(...parts: Uint8Array[]): Buffer {
+function sha256(...parts: Uint8Array[]): Uint8Array {
   const hash = createHash('sha256');
   for (const part of parts) {
     hash.update(part);
   }
-  return hash.digest();
+  return new Uint8Array(hash.digest());
 }

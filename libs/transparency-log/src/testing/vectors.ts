@@ -1,6 +1,5 @@
-/** Test vectors that others published. Each names its source. */
-
-const hex = (text: string): Buffer => Buffer.from(text, 'hex');
+/** Test vectors that others published. Each names its source. Without Buffer: they run in browsers too. */
+import { bytesOfHex as hex } from '../canonical-text.js';
 
 /** Leaves of the Certificate Transparency reference tests (google/certificate-transparency). */
 export const CT_LEAVES = [
@@ -88,7 +87,7 @@ export const CT_CONSISTENCY_PROOFS = [
 /** A key pair, text and signed note of golang.org/x/mod/sumdb/note (note_test.go). */
 export const GO_NOTE = {
   name: 'PeterNeumann',
-  seed: Buffer.from('AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz', 'base64').subarray(1),
+  seed: hex('810a1402d5146c8d84f2443330f54080ebf98ee17d9c74f6252fc5d5c7283173'),
   verifierKey: 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW',
   text:
     'If you think cryptography is the answer to your problem,\n' +
@@ -151,3 +150,33 @@ export const WITNESSED_CHECKPOINT = {
     '— remora.n621.de 2net5wAAAABqEiEgPlfF3V06o0Y+fHM+J5J9s27wgxxcOVSpZ/2g/KSiXCg9DEZI+aVCIobWX9sXTynk5XeU/zZ0WBxtqB0DrAWfBw==\n' +
     '— witness.stagemole.eu Z/euoAAAAABqEiEgw0i+7g2ENfDAWHmtRzCfKTHSDwYDJA2NmKeGi9Y8FtEyOUvVr+AJmIY/2TUFucgKi7lI7cUiOvKFYe/TmN9DAg==\n',
 };
+
+/** Tests 1 to 3 of RFC 8032 section 7.1. */
+export const RFC8032_SIGNATURES = [
+  {
+    seed: '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60',
+    publicKey: 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
+    message: '',
+    signature:
+      'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b',
+  },
+  {
+    seed: '4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb',
+    publicKey: '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c',
+    message: '72',
+    signature:
+      '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
+  },
+  {
+    seed: 'c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7',
+    publicKey: 'fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025',
+    message: 'af82',
+    signature:
+      '6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a',
+  },
+].map(({ seed, publicKey, message, signature }) => ({
+  seed: hex(seed),
+  publicKey: hex(publicKey),
+  message: hex(message),
+  signature: hex(signature),
+}));

@@ -1,0 +1,69 @@
+import { FluentProvider } from '@fluentui/react-components';
+import { QueryClient, QueryClientProvider, useQuery } from '@tanstack/react-query';
+import { type ReactNode, useMemo } from 'react';
+import { Api } from './api/api.js';
+import { SignedInContext } from './api/api-context.js';
+import type { Me } from './api/me.js';
+import type { Config } from './config.js';
+import { Shell } from './shell/shell.js';
+import { useTheme } from './shell/theme.js';
+import { Waiting } from './shell/waiting.js';
+import { type Session, type SignInFailure } from './sign-in/session.js';
+import { SignInPage } from './sign-in/sign-in-page.js';
+
+/** Entries never change, and each reading is recorded: nothing is read again without a reason. */
+const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: Infinity,
+      gcTime: Infinity,
+      retry: false,
+      refetchOnWindowFocus: false,
+      refetchOnReconnect: false,
+      networkMode: 'always',
+    },
+    mutations: { retry: false, networkMode: 'always' },
+  },
+});
+
+interface AppProps {
+  readonly config: Config;
+  readonly session: Session | undefined;
+  readonly failure: SignInFailure | undefined;
+}
+
+export function App({ config, session, failure }: AppProps): ReactNode {
+  return (
+    <FluentProvider theme={useTheme()} className="console">
+      <QueryClientProvider client={client}>
+        {session?.isSignedIn === true ? (
+          <Console config={config} session={session} />
+        ) : (
+          <SignInPage config={config} failure={failure} />
+        )}
+      </QueryClientProvider>
+    </FluentProvider>
+  );
+}
+
+function Console({
+  config,
+  session,
+}: {
+  readonly config: Config;
+  readonly session: Session;
+}): ReactNode {
+  const api = useMemo(() => new Api(session), [session]);
+  const me = useQuery({
+    queryKey: ['me'],
+    queryFn: async ({ signal }): Promise<Me> => api.json('GET', '/v1/me', { signal }),
+  });
+  if (me.data)
+    return (
+      <SignedInContext value={{ api, session, config, me: me.data }}>
+        <Shell />
+      </SignedInContext>
+    );
+  if (!me.error) return <Waiting what="Signing in" />;
+  return <SignInPage config={config} failure={{ code: me.error.name, detail: me.error.message }} />;
+}

@@ -1,0 +1,221 @@
+import type { components } from '@acs-identity/client';
+import type { ListedEntry } from '../api/api.js';
+import { actorOf, isSelf, type Person, targetOf } from './people.js';
+
+type AuditAction = components['schemas']['AuditAction'];
+
+/** A piece of a sentence: plain words, a person, or a value as the log has it. */
+export type Part = string | { readonly person: Person } | { readonly value: string };
+
+/** What an action is called when it succeeded, and when it did not. */
+interface Wording {
+  /** After the actor: "got a chat token for themselves". */
+  readonly did: readonly Part[];
+  /** After "was refused" and "failed": "a chat token". */
+  readonly what: readonly Part[];
+}
+
+type Sentence = (listed: ListedEntry) => Wording;
+
+/** A sentence for every action: a new one does not compile without. */
+const SENTENCES = {
+  'token.issue': (listed) => issued('got', listed, 'token'),
+  'token.reuse': (listed) => issued('got the same token again:', listed, 'token'),
+  'token.exchange': (listed) => issued('exchanged a Teams token for', listed, 'token'),
+  'token.revoke': (listed) => ({
+    did:
+      listed.entry.details?.stage === 'nothing to revoke'
+        ? ['signed out, with no token to revoke']
+        : ['revoked all tokens of ', ...object(listed), ...stage(listed)],
+    what: ['the revocation of the tokens of ', ...object(listed)],
+  }),
+  'identity.create': (listed) => acted('created', 'the creation of', listed),
+  'identity.link': (listed) => acted('linked', 'the link of', listed),
+  'identity.read': (listed) => ({
+    did: [
+      'looked up ',
+      ...(listed.entry.target ? identity(listed) : ['identities']),
+      ...found(listed),
+    ],
+    what: ['a look at ', ...(listed.entry.target ? identity(listed) : ['identities'])],
+  }),
+  'identity.update': (listed) => {
+    const { did, what } = acted('changed', 'the change of', listed);
+    return { did: [...did, ...changed(listed)], what };
+  },
+  'identity.suspend': (listed) => {
+    const { did, what } = acted('suspended', 'the suspension of', listed);
+    return { did: [...did, ...stage(listed)], what };
+  },
+  'identity.resume': (listed) => acted('resumed', 'the resumption of', listed),
+  'identity.delete': (listed) => {
+    const { did, what } = acted('deleted', 'the deletion of', listed);
+    return { did: [...did, ...stage(listed)], what };
+  },
+  'identity.import': (listed) => ({
+    did: ['imported ', ...(listed.entry.target?.subject ? identity(listed) : ['identities'])],
+    what: ['an import of identities'],
+  }),
+  'identity.export': (listed) => ({
+    did: ['exported identities', ...stage(listed)],
+    what: ['an export of identities'],
+  }),
+  'identity.outcome-unknown': (listed) => ({
+    did: ['lost ACS’s answer to the creation of ', ...identity(listed)],
+    what: ['the creation of ', ...identity(listed)],
+  }),
+  'authentication.reject': () => ({ did: ['was not signed in'], what: ['access'] }),
+  'authorization.deny': (listed) => ({
+    did: ['was refused'],
+    what: listed.entry.details?.required
+      ? ['a call that needs ', value(listed, 'required')]
+      : ['a call'],
+  }),
+  'request.limit': () => ({ did: ['sent too many requests'], what: ['requests above the limit'] }),
+  'policy.load': (listed) => ({
+    did: ['loaded the issuance policy, version ', value(listed, 'version')],
+    what: ['the issuance policy of ', value(listed, 'path')],
+  }),
+  'configuration.load': () => ({ did: ['started with its configuration'], what: ['a start'] }),
+  'secret.read': (listed) => ({
+    did: ['read the secret ', value(listed, 'secret'), ...version(listed)],
+    what: ['the secret ', value(listed, 'secret')],
+  }),
+  'secret.rotate': (listed) => ({
+    did: ['found a new version of the secret ', value(listed, 'secret'), ...version(listed)],
+    what: ['a new version of the secret ', value(listed, 'secret')],
+  }),
+  'audit.read': (listed) => ({
+    did: ['read the log: ', value(listed, 'route'), ...readWhat(listed)],
+    what: ['a reading of the log: ', value(listed, 'route')],
+  }),
+  'audit.export': (listed) => ({
+    did: ['exported the log as ', value(listed, 'format')],
+    what: ['an export of the log'],
+  }),
+  'audit.trace': (listed) => ({
+    did: ['traced a token by its ', value(listed, 'by')],
+    what: ['the trace of a token'],
+  }),
+  'audit.erase': (listed) => ({
+    did: ['erased the personal values of ', ...object(listed)],
+    what: ['the erasure of the personal values of ', ...object(listed)],
+  }),
+  'audit.retain': (listed) => ({
+    did: ['dropped the entries from before ', value(listed, 'before')],
+    what: ['the end of old entries'],
+  }),
+} satisfies Record<AuditAction, Sentence>;
+
+const custom: Sentence = ({ entry }) => ({
+  did: ['did ', { value: entry.action }],
+  what: [{ value: entry.action }],
+});
+
+/** What an entry says, in one sentence. What it leaves out stands in the parts of the entry. */
+export function sentenceOf(listed: ListedEntry): readonly Part[] {
+  const { entry } = listed;
+  const sentence = Object.hasOwn(SENTENCES, entry.action)
+    ? SENTENCES[entry.action as AuditAction]
+    : custom;
+  const { did, what } = sentence(listed);
+  const actor: Part = { person: actorOf(listed) };
+  switch (entry.outcome) {
+    case 'success':
+      return [actor, ' ', ...did, ...count(listed, '')];
+    case 'denied':
+      return [actor, ' was refused ', ...what, ...count(listed, ','), ...because(listed)];
+    case 'failure':
+      return [actor, ' did not get through: ', ...what, ...because(listed)];
+    case 'unknown':
+      return ['ACS’s answer was lost: it is not known whether ', actor, ' ', ...did];
+  }
+}
+
+/** The sentence as text, for the clipboard, tooltips and screen readers. */
+export function sentenceText(listed: ListedEntry): string {
+  const text = sentenceOf(listed)
+    .map((part) =>
+      typeof part === 'string' ? part : 'person' in part ? part.person.text : part.value,
+    )
+    .join('');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function issued(verb: string, listed: ListedEntry, noun: string): Wording {
+  const { token, policy, recordedAt } = listed.entry;
+  const scopes = token?.scopes.join(' + ');
+  const owner: Part[] = isSelf(listed.entry) ? [] : [' for ', ...object(listed)];
+  const lifetime = token
+    ? Math.round((Date.parse(token.expiresOn) - Date.parse(recordedAt)) / 60_000)
+    : undefined;
+  return {
+    did: [
+      `${verb} a ${scopes === undefined ? '' : `${scopes} `}${noun}`,
+      ...(lifetime === undefined ? [] : [`, ${lifetime} min`]),
+      ...owner,
+      ...(policy ? [' under rule ', { value: policy.rule }] : []),
+    ],
+    what: [`a ${scopes === undefined ? '' : `${scopes} `}${noun}`, ...owner],
+  };
+}
+
+function acted(verb: string, noun: string, listed: ListedEntry): Wording {
+  return { did: [`${verb} `, ...identity(listed)], what: [`${noun} `, ...identity(listed)] };
+}
+
+/** Whom an action was about. */
+function object(listed: ListedEntry): Part[] {
+  if (isSelf(listed.entry)) return ['themselves'];
+  const person = targetOf(listed);
+  return person ? [{ person }] : ['somebody'];
+}
+
+function identity(listed: ListedEntry): Part[] {
+  return isSelf(listed.entry) ? ['their own identity'] : ['the identity of ', ...object(listed)];
+}
+
+function value({ entry }: ListedEntry, name: string): Part {
+  const found = entry.details?.[name];
+  return {
+    value: found === undefined ? '—' : Array.isArray(found) ? found.join(', ') : String(found),
+  };
+}
+
+function stage(listed: ListedEntry): Part[] {
+  return listed.entry.details?.stage === undefined ? [] : [' (', value(listed, 'stage'), ')'];
+}
+
+function version(listed: ListedEntry): Part[] {
+  return listed.entry.details?.version === undefined
+    ? []
+    : [', version ', value(listed, 'version')];
+}
+
+function changed(listed: ListedEntry): Part[] {
+  return listed.entry.details?.changed === undefined ? [] : [': ', value(listed, 'changed')];
+}
+
+function found(listed: ListedEntry): Part[] {
+  return listed.entry.details?.found === undefined ? [] : [', ', value(listed, 'found'), ' found'];
+}
+
+/** The filters of a reading. */
+function readWhat({ entry }: ListedEntry): Part[] {
+  const { route: _route, limit: _limit, ...filters } = entry.details ?? {};
+  const named = Object.entries(filters).map(([name, one]) => `${name} ${String(one)}`);
+  return named.length === 0 ? [] : [' with ', { value: named.join(', ') }];
+}
+
+/** An entry may stand for several events. */
+function count({ entry }: ListedEntry, end: string): Part[] {
+  const { count: times, from, to } = entry.details ?? {};
+  if (typeof times !== 'number' || times < 2) return [];
+  const span = `${String(from).slice(11, 16)} to ${String(to).slice(11, 16)} UTC`;
+  return [`, ${times} times from ${span}${end}`];
+}
+
+function because({ entry }: ListedEntry): Part[] {
+  const { reason } = entry;
+  return reason ? [': ', { value: reason.detail ?? reason.code }] : [];
+}

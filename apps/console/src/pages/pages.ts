@@ -1,0 +1,41 @@
+import { type ComponentType, lazy } from 'react';
+import type { Me } from '../api/me.js';
+
+/** A page of the console. Each is a file of its own, loaded when somebody opens it. */
+export interface PageDefinition {
+  /** Its part of the address: `#/search`. */
+  readonly path: string;
+  readonly title: string;
+  /** The second key of `g …`. */
+  readonly key: string;
+  readonly component: ComponentType;
+  /** Whether the navigation shows it to somebody. The service decides what they may do. */
+  readonly isFor: (me: Me) => boolean;
+}
+
+export const PAGES: readonly PageDefinition[] = [
+  {
+    path: 'search',
+    title: 'Search',
+    key: 's',
+    component: lazy(async () => import('./search/search-page.js')),
+    isFor: ({ audit }) => audit !== 'none',
+  },
+  {
+    path: 'trace',
+    title: 'Trace',
+    key: 't',
+    component: lazy(async () => import('./trace/trace-page.js')),
+    isFor: ({ audit }) => audit === 'all',
+  },
+  {
+    path: 'about',
+    title: 'About',
+    key: 'a',
+    component: lazy(async () => import('./about/about-page.js')),
+    isFor: () => true,
+  },
+];
+
+/** The page that verifies entries, if this console has one. */
+export const PROOF_PAGE = PAGES.find(({ path }) => path === 'proof');

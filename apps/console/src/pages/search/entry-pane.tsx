@@ -1,0 +1,232 @@
+import type { components } from '@acs-identity/client';
+import { Button } from '@fluentui/react-components';
+import { useQuery } from '@tanstack/react-query';
+import { type ReactNode, useEffect } from 'react';
+import type { ListedEntry } from '../../api/api.js';
+import { useApi } from '../../api/api-context.js';
+import { OutcomeSign } from '../../entries/outcome.js';
+import { SentenceText } from '../../entries/sentence.js';
+import { copyText } from '../../shell/copy.js';
+import { change, go } from '../../shell/address.js';
+import { FailureMessage } from '../../shell/failure-message.js';
+import { useKeys } from '../../shell/keys.js';
+import { otherZone, useZone } from '../../shell/use-zone.js';
+import { Waiting } from '../../shell/waiting.js';
+import { instant } from '../../time/format.js';
+import { Evidence } from './evidence.js';
+import { addFilter } from './filter-bar.js';
+import { type EntryPart, partsOf } from './entry-parts.js';
+import type { FilterName } from './filters.js';
+
+export type WholeEntry = components['schemas']['WholeAuditEntry'];
+
+/** One entry whole: its sentence, its parts, what is near it, and its bytes. */
+export function EntryPane({
+  id,
+  listed,
+  onClose,
+}: {
+  /** The id, or the index. */
+  readonly id: string;
+  /** As the list has it, shown until the whole entry is there. */
+  readonly listed?: ListedEntry | undefined;
+  readonly onClose: () => void;
+}): ReactNode {
+  const api = useApi();
+  const whole = useQuery({
+    queryKey: ['entry', id],
+    queryFn: async ({ signal }): Promise<WholeEntry> =>
+      // One reading, and so one entry of its own in the log.
+      api.json('GET', `/v1/audit/entries/${/^\d+$/.test(id) ? `at/${id}` : id}`, {
+        query: { include: ['proof', 'neighbours'] },
+        signal,
+      }),
+  });
+  const shown = whole.data ?? listed;
+  useKeys({
+    f: () => {
+      filterFor(document.activeElement);
+    },
+    y: () => {
+      copyPart(document.activeElement);
+    },
+  });
+  return (
+    <aside className="entry" aria-label="Entry">
+      <header className="entry-head">
+        <strong>{shown ? `Entry #${shown.index}` : 'Entry'}</strong>
+        <Button size="small" className="at-end" onClick={onClose} title="Key: Escape">
+          Close
+        </Button>
+      </header>
+      {whole.error && <FailureMessage error={whole.error} onRetry={() => void whole.refetch()} />}
+      {shown?.isDamaged === true && (
+        <p role="alert" className="failure">
+          <strong>Stored bytes don’t match</strong>
+          Somebody has changed this entry in the database: its bytes are not those that the log
+          commits to.
+        </p>
+      )}
+      {shown && <EntryText listed={shown} />}
+      {whole.isFetching && <Waiting what="Reading the entry" />}
+      {shown && <Neighbours listed={shown} />}
+      {shown && partsOf(shown).map((group) => <Parts key={group.title} {...group} />)}
+      {whole.data && <Near entry={whole.data} />}
+      {whole.data && <Evidence entry={whole.data} />}
+    </aside>
+  );
+}
+
+function EntryText({ listed }: { readonly listed: ListedEntry }): ReactNode {
+  const zone = useZone();
+  const at = Date.parse(listed.entry.recordedAt);
+  useEffect(() => {
+    document.title = `Entry #${listed.index} · Audit console`;
+    return () => {
+      document.title = 'Audit console';
+    };
+  }, [listed.index]);
+  return (
+    <>
+      <h2 className="entry-sentence" aria-live="polite">
+        <OutcomeSign outcome={listed.entry.outcome} /> <SentenceText listed={listed} />
+      </h2>
+      <p className="soft">
+        {instant(at, zone)}
+        {otherZone(zone) !== zone && <> = {instant(at, otherZone(zone))}</>}
+      </p>
+    </>
+  );
+}
+
+/** Searches for what is near an entry. */
+function Neighbours({ listed }: { readonly listed: ListedEntry }): ReactNode {
+  const { actor, target, token, request } = listed.entry;
+  const near: [label: string, name: FilterName, value: string | undefined][] = [
+    ['Everything by this person', 'actorSubject', actor.subject],
+    ['Everything on this person', 'targetSubject', target?.subject],
+    ['This app', 'clientApp', actor.clientApp],
+    ['This token', 'fingerprint', token?.fingerprint],
+    ['This request', 'requestId', request?.id],
+    ['Same session', 'tokenId', actor.tokenId],
+  ];
+  return (
+    <p className="buttons">
+      {near.map(
+        ([label, name, value]) =>
+          value !== undefined && (
+            <Button
+              key={label}
+              size="small"
+              onClick={() => {
+                go({
+                  page: 'search',
+                  parameters: new URLSearchParams({ range: '7d', [name]: value }),
+                });
+              }}
+            >
+              {label}
+            </Button>
+          ),
+      )}
+    </p>
+  );
+}
+
+function Parts({
+  title,
+  parts,
+}: {
+  readonly title: string;
+  readonly parts: readonly EntryPart[];
+}): ReactNode {
+  return (
+    <section>
+      <h3>{title}</h3>
+      <dl className="parts">
+        {parts.map((part) => (
+          <div key={part.name} className="part">
+            <dt>{part.name}</dt>
+            <dd data-name={part.filter} data-value={part.value}>
+              {part.isErased === true ? <span className="tag">erased</span> : part.value}
+              <span className="part-buttons">
+                {part.filter && (
+                  <button
+                    type="button"
+                    aria-label={`Filter for ${part.name} ${part.value}`}
+                    title="Filter for (f)"
+                    onClick={({ currentTarget }) => {
+                      filterFor(currentTarget);
+                    }}
+                  >
+                    =
+                  </button>
+                )}
+                {part.isErased !== true && (
+                  <button
+                    type="button"
+                    aria-label={`Copy ${part.name}`}
+                    title="Copy (y)"
+                    onClick={({ currentTarget }) => {
+                      copyPart(currentTarget);
+                    }}
+                  >
+                    copy
+                  </button>
+                )}
+              </span>
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+/** The part that an element is in. */
+function partOf(element: Element | null): DOMStringMap {
+  return element?.closest<HTMLElement>('dd[data-value]')?.dataset ?? {};
+}
+
+function filterFor(element: Element | null): void {
+  const { name, value } = partOf(element);
+  // Written by `Parts`.
+  if (name !== undefined && value !== undefined) addFilter({ name: name as FilterName, value });
+}
+
+function copyPart(element: Element | null): void {
+  const { value } = partOf(element);
+  if (value !== undefined) copyText(value);
+}
+
+const NEAR = { token: 'Same token', request: 'Same request', callerToken: 'Same session' } as const;
+
+/** The entries next to this one, which the service sent with it. */
+function Near({ entry }: { readonly entry: WholeEntry }): ReactNode {
+  const { neighbours } = entry;
+  const kinds = Object.keys(NEAR) as (keyof typeof NEAR)[]; // its own
+  const found = kinds.filter((kind) => (neighbours?.[kind].length ?? 0) > 0);
+  if (!neighbours || found.length === 0) return null;
+  return (
+    <section>
+      {found.map((kind) => (
+        <div key={kind}>
+          <h3>{NEAR[kind]}</h3>
+          <p className="buttons">
+            {neighbours[kind].map(({ id, index, action, outcome }) => (
+              <Button
+                key={id}
+                size="small"
+                onClick={() => {
+                  change({ entry: id }, { replaces: true });
+                }}
+              >
+                <OutcomeSign outcome={outcome} /> #{index} {action}
+              </Button>
+            ))}
+          </p>
+        </div>
+      ))}
+    </section>
+  );
+}

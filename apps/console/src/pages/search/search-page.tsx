@@ -1,0 +1,198 @@
+import { ProblemError } from '@acs-identity/client';
+import { Button, Checkbox } from '@fluentui/react-components';
+import { useQueryClient } from '@tanstack/react-query';
+import { type ReactNode, useCallback, useEffect, useMemo, useState } from 'react';
+import { change, useAddress } from '../../shell/address.js';
+import { FailureMessage } from '../../shell/failure-message.js';
+import { useKeys } from '../../shell/keys.js';
+import { setPreferences, usePreferences } from '../../shell/preferences.js';
+import { useZone } from '../../shell/use-zone.js';
+import { Waiting } from '../../shell/waiting.js';
+import { RangePicker } from '../../time/range-picker.js';
+import { DEFAULT_RANGE, describeSpan, readRange, type Span, spanAt } from '../../time/range.js';
+import { zoneName } from '../../time/format.js';
+import type { Zone } from '../../time/zone.js';
+import { EmptyResult } from './empty-result.js';
+import { EntryList } from './entry-list.js';
+import { EntryPane } from './entry-pane.js';
+import { FilterBar } from './filter-bar.js';
+import { readFilters, withoutHousekeeping } from './filters.js';
+import { type Search, useEntries } from './use-entries.js';
+
+/** Rows that PageUp and PageDown move by. */
+const PAGE_ROWS = 20;
+
+/** The entries of the log that match filters, with one of them beside the list. */
+export default function SearchPage(): ReactNode {
+  const { parameters, personal } = useAddress();
+  const zone = useZone();
+  const client = useQueryClient();
+  const [searchedAt, setSearchedAt] = useState(Date.now);
+  const range = readRange(parameters);
+  const { filters, faults } = readFilters(parameters, personal);
+  const rangeFaults = range ? [] : ['range', 'from', 'to'].filter((name) => parameters.has(name));
+  const allFaults = [...faults, ...rangeFaults];
+  // By what it says, so that opening an entry does not search again.
+  const { showsHousekeeping } = usePreferences();
+  const key = JSON.stringify([filters, range, searchedAt, allFaults, showsHousekeeping]);
+  const search = useMemo(
+    (): Search | undefined =>
+      range && allFaults.length === 0
+        ? {
+            filters: showsHousekeeping ? filters : withoutHousekeeping(filters),
+            span: spanAt(range, searchedAt),
+          }
+        : undefined,
+    [key],
+  );
+  const found = useEntries(search);
+  const items = useMemo(() => found.data?.pages.flatMap((page) => page.items) ?? [], [found.data]);
+  const opened = parameters.get('entry') ?? undefined;
+  const openedRow = items.findIndex(
+    ({ entry, index }) => entry.id === opened || String(index) === opened,
+  );
+  const [active, setActive] = useState(0);
+  useEffect(() => {
+    setActive(0);
+  }, [key]);
+  const refused = useMemo(() => refusedFilters(found.error), [found.error]);
+
+  const open = useCallback(
+    (row: number) => {
+      const id = items[row]?.entry.id;
+      if (id !== undefined) change({ entry: id }, { replaces: opened !== undefined });
+    },
+    [items, opened],
+  );
+  const move = (rows: number): void => {
+    const row = Math.max(0, Math.min(items.length - 1, active + rows));
+    setActive(row);
+    if (opened !== undefined) open(row);
+  };
+  const mover = (rows: number) => (): void => {
+    move(rows);
+  };
+  const close = (): void => {
+    change({ entry: undefined });
+  };
+  const { fetchNextPage, isFetchingNextPage } = found;
+  const more = useCallback(() => {
+    if (!isFetchingNextPage) void fetchNextPage();
+  }, [fetchNextPage, isFetchingNextPage]);
+  const refresh = (): void => {
+    setSearchedAt(Date.now());
+  };
+  useKeys({
+    j: mover(1),
+    k: mover(-1),
+    ArrowDown: mover(1),
+    ArrowUp: mover(-1),
+    PageDown: mover(PAGE_ROWS),
+    PageUp: mover(-PAGE_ROWS),
+    Home: mover(-items.length),
+    Enter: () => {
+      open(active);
+    },
+    '.': refresh,
+    ...(opened !== undefined && { Escape: close }),
+  });
+
+  const cancel = (): void => void client.cancelQueries({ queryKey: ['entries', search] });
+  return (
+    <div className={opened === undefined ? 'search' : 'search has-entry'}>
+      <section className="search-list" aria-label="Search">
+        <h1 className="hidden">Search</h1>
+        <div className="bar">
+          <RangePicker range={range ?? { length: DEFAULT_RANGE }} zone={zone} />
+          <FilterBar filters={filters} faults={allFaults} refused={refused} />
+          <Checkbox
+            className="at-end"
+            label="housekeeping"
+            title="Readings of the log and of secrets"
+            checked={showsHousekeeping}
+            onChange={(_event, { checked }) => {
+              setPreferences({ showsHousekeeping: checked === true });
+            }}
+          />
+          <Button size="small" onClick={refresh} title="Key: .">
+            Refresh
+          </Button>
+        </div>
+        {found.error && refused.size === 0 && (
+          <FailureMessage key={found.error.message} error={found.error} onRetry={refetch(found)} />
+        )}
+        {search && found.data && items.length === 0 && (
+          <EmptyResult filters={filters} range={range} />
+        )}
+        {items.length > 0 && (
+          <EntryList
+            items={items}
+            active={active}
+            opened={opened}
+            hasMore={found.hasNextPage}
+            onActivate={setActive}
+            onOpen={open}
+            onEnd={more}
+          />
+        )}
+        {found.isFetching && items.length === 0 && <Waiting what="Searching" onCancel={cancel} />}
+        {search && (
+          <Foot
+            span={search.span}
+            end={searchedAt}
+            zone={zone}
+            filters={filters.length}
+            shown={items.length}
+            state={found.data ? (found.hasNextPage ? 'more' : 'end') : 'none'}
+          />
+        )}
+      </section>
+      {opened !== undefined && (
+        <EntryPane key={opened} id={opened} listed={items[openedRow]} onClose={close} />
+      )}
+    </div>
+  );
+}
+
+/** What was searched, and whether there is more: a list without it could be taken for the whole. */
+function Foot({
+  span,
+  end,
+  zone,
+  filters,
+  shown,
+  state,
+}: {
+  readonly span: Span;
+  readonly end: number;
+  readonly zone: Zone;
+  readonly filters: number;
+  readonly shown: number;
+  readonly state: 'none' | 'more' | 'end';
+}): ReactNode {
+  const searched = `searched ${describeSpan(span, zone, end)} ${zoneName(end, zone)}`;
+  const narrowed = filters === 1 ? '1 filter' : `${filters} filters`;
+  const rest = {
+    none: 'nothing shown yet',
+    more: `${shown} shown · scroll or PageDown for older`,
+    end: `${shown} shown · end reached`,
+  }[state];
+  return (
+    <p className="foot" role="status">
+      {searched}, {narrowed} · {rest}
+    </p>
+  );
+}
+
+function refetch(query: { readonly refetch: () => Promise<unknown> }): () => void {
+  return () => void query.refetch();
+}
+
+/** The filters that the service refused, with its words, of a 400. */
+function refusedFilters(error: Error | null): ReadonlyMap<string, string> {
+  if (!(error instanceof ProblemError) || error.status !== 400) return new Map();
+  const { errors = [] } = error.problem as {
+    readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
+  };
+  return new Map(errors.map(({ pointer, detail }) => [pointer.split('/')[1] ?? '', detail]));
+}

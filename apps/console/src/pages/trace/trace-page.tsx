@@ -1,0 +1,114 @@
+import type { components } from '@acs-identity/client';
+import { Button } from '@fluentui/react-components';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { useApi } from '../../api/api-context.js';
+import { FailureMessage } from '../../shell/failure-message.js';
+import { Waiting } from '../../shell/waiting.js';
+import { TraceResult } from './trace-result.js';
+import { readTraced, type Traced } from './trace-token.js';
+import { takeToken } from './handed-token.js';
+
+export type Trace = components['schemas']['TokenTrace'];
+
+type State =
+  | { readonly is: 'idle' | 'running' | 'unreadable' }
+  | { readonly is: 'failed'; readonly error: Error }
+  | { readonly is: 'found'; readonly trace: Trace };
+
+/**
+ * From a leaked token to its person. The token is in this page's memory until it is sent, and in no address,
+ * storage or cache.
+ */
+export default function TracePage(): ReactNode {
+  const api = useApi();
+  const field = useRef<HTMLTextAreaElement>(null);
+  const [state, setState] = useState<State>({ is: 'idle' });
+  const request = useRef<AbortController>(undefined);
+
+  const trace = async (traced: Traced): Promise<void> => {
+    request.current?.abort();
+    const { signal } = (request.current = new AbortController());
+    setState({ is: 'running' });
+    try {
+      const found = await api.json<Trace>('POST', '/v1/audit/trace', { body: traced, signal });
+      setState({ is: 'found', trace: found });
+    } catch (error) {
+      if (signal.aborted) return;
+      setState({ is: 'failed', error: error instanceof Error ? error : new Error(String(error)) });
+    }
+  };
+  const submit = (): void => {
+    if (!field.current) return;
+    const traced = readTraced(field.current.value);
+    field.current.value = '';
+    if (traced) void trace(traced);
+    else setState({ is: 'unreadable' });
+  };
+  useEffect(() => {
+    field.current?.focus();
+    return () => {
+      request.current?.abort();
+    };
+  }, []);
+  // The search box hands a token over, and then goes to this page, also when it is open already.
+  useEffect(() => {
+    const token = takeToken();
+    if (token !== undefined) void trace({ token });
+  });
+
+  return (
+    <section className="page" aria-label="Trace">
+      <h1>Trace a leaked token</h1>
+      <form
+        className="trace-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          submit();
+        }}
+      >
+        <label htmlFor="traced">A token, or a fingerprint of an entry</label>
+        <textarea
+          id="traced"
+          ref={field}
+          rows={2}
+          className="secret"
+          autoComplete="off"
+          autoCorrect="off"
+          autoCapitalize="off"
+          spellCheck={false}
+          onKeyDown={(event) => {
+            if (event.key !== 'Enter' || event.shiftKey) return;
+            event.preventDefault();
+            submit();
+          }}
+        />
+        <p className="buttons">
+          <Button type="submit" appearance="primary">
+            Trace
+          </Button>
+          <span className="soft">It is not stored, not logged, and leaves this field at once.</span>
+        </p>
+      </form>
+      {state.is === 'unreadable' && <p role="alert">This is neither a token nor a fingerprint.</p>}
+      {state.is === 'running' && (
+        <Waiting
+          what="Tracing"
+          onCancel={() => {
+            request.current?.abort();
+            setState({ is: 'idle' });
+          }}
+        />
+      )}
+      {state.is === 'failed' && (
+        <FailureMessage
+          error={state.error}
+          onRetry={() => {
+            setState({ is: 'idle' });
+            field.current?.focus();
+          }}
+        />
+      )}
+      {state.is === 'found' && <TraceResult trace={state.trace} />}
+    </section>
+  );
+}

@@ -1,0 +1,66 @@
+import {
+  Button,
+  Dialog,
+  DialogActions,
+  DialogBody,
+  DialogContent,
+  DialogSurface,
+  DialogTitle,
+} from '@fluentui/react-components';
+import type { ReactNode } from 'react';
+import type { PageDefinition } from '../pages/pages.js';
+
+const KEYS: readonly (readonly [keys: string, what: string])[] = [
+  ['/', 'search, or paste an id'],
+  ['j k ↑ ↓', 'next and previous entry'],
+  ['PgDn PgUp Home', 'further down and up'],
+  ['Enter, Esc', 'open and close an entry'],
+  ['f', 'filter for the value whose button has the focus'],
+  ['y', 'copy that value'],
+  ['c', 'copy a link to what is shown'],
+  ['u', 'UTC or the time of this computer'],
+  ['d', 'density of rows'],
+  ['t', 'light or dark'],
+  ['.', 'refresh'],
+];
+
+/** The keys of the console. */
+export default function Help({
+  pages,
+  onClose,
+}: {
+  readonly pages: readonly PageDefinition[];
+  readonly onClose: () => void;
+}): ReactNode {
+  const all = [...pages.map(({ key, title }) => [`g ${key}`, title] as const), ...KEYS];
+  return (
+    <Dialog
+      open
+      onOpenChange={(_event, { open }) => {
+        if (!open) onClose();
+      }}
+    >
+      <DialogSurface>
+        <DialogBody>
+          <DialogTitle>Keys</DialogTitle>
+          <DialogContent>
+            <dl className="parts">
+              {all.map(([keys, what]) => (
+                <div key={keys} className="part">
+                  <dt>
+                    <kbd>{keys}</kbd>
+                  </dt>
+                  <dd>{what}</dd>
+                </div>
+              ))}
+            </dl>
+            <p className="soft">About switches them off.</p>
+          </DialogContent>
+          <DialogActions>
+            <Button onClick={onClose}>Close</Button>
+          </DialogActions>
+        </DialogBody>
+      </DialogSurface>
+    </Dialog>
+  );
+}

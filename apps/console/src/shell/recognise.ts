@@ -1,0 +1,33 @@
+/** What a text of the search box is: filters, an entry, or a leaked token. */
+export type Recognised =
+  | { readonly kind: 'filter'; readonly name: string; readonly value: string }
+  | { readonly kind: 'entry'; readonly id: string }
+  | { readonly kind: 'index'; readonly index: number }
+  | { readonly kind: 'token'; readonly token: string };
+
+const UUID = /^[\da-f]{8}-[\da-f]{4}-([\da-f])[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/i;
+/** A JSON Web Token: never part of an address, and never sent but to the trace. */
+const TOKEN = /^(bearer\s+)?["']?(ey[\w-]+\.[\w-]+\.[\w-]*)["']?$/i;
+
+/** Decides by the form of an id what it is the id of. */
+export function recognise(typed: string): Recognised | undefined {
+  const text = typed.trim();
+  if (text === '') return undefined;
+  const token = TOKEN.exec(text)?.[2];
+  if (token !== undefined) return { kind: 'token', token };
+  const version = UUID.exec(text)?.[1];
+  if (text.startsWith('8:acs:'))
+    return { kind: 'filter', name: 'communicationUserId', value: text };
+  // Only ids of entries and of identities have a time in them.
+  if (version === '7') return { kind: 'entry', id: text.toLowerCase() };
+  // Of a request, a person or an app: the page offers the others when it finds none.
+  if (version !== undefined) return { kind: 'filter', name: 'requestId', value: text };
+  if (/^[\da-f]{32}$/i.test(text)) return { kind: 'filter', name: 'traceId', value: text };
+  const index = /^#(\d{1,15})$/.exec(text)?.[1];
+  if (index !== undefined) return { kind: 'index', index: Number(index) };
+  if (/^[\d.]{7,15}$|^[\da-f]*:[\da-f:.]+$/i.test(text))
+    return { kind: 'filter', name: 'clientAddress', value: text };
+  if (/^[\da-f.:]+\/\d{1,3}$/i.test(text)) return { kind: 'filter', name: 'address', value: text };
+  if (/^[\w-]{43}$/.test(text)) return { kind: 'filter', name: 'fingerprint', value: text };
+  return { kind: 'filter', name: 'displayName', value: text };
+}

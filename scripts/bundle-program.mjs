@@ -1,0 +1,39 @@
+import { build } from 'rolldown';
+import { outside } from './bundle-externals.mjs';
+
+/** Optional packages of our dependencies, which are not installed. */
+const absent = [
+  /^@nestjs\/(microservices|websockets|platform-express)(\/|$)/,
+  ...['@fastify/multipart', '@fastify/view', 'class-transformer', 'class-validator', 'keyv'],
+  'pg-native',
+];
+
+/**
+ * Bundles one program.
+ *
+ * @param input compiled file
+ * @param dir of the program `<name>.js` and the folder `<name>` with the rest
+ */
+export async function bundleProgram(name, input, dir = 'dist/bin') {
+  await build({
+    input: { [name]: input },
+    platform: 'node',
+    external: [...outside.map((name) => new RegExp(`^${name}(/|$)`)), ...absent],
+    treeshake: {
+      // Our modules have no side effects: of a library's index, only what is used is bundled.
+      moduleSideEffects: [{ test: /[\\/]dist[\\/](apps|libs)[\\/]/, sideEffects: false }],
+    },
+    onLog(level, log, print) {
+      // Otherwise it would be missing only when the program needs it.
+      if (log.code === 'UNRESOLVED_IMPORT') throw new Error(log.message);
+      // "use restrict" in passport-azure-ad, a misspelling without effect.
+      if (log.code !== 'MODULE_LEVEL_DIRECTIVE') print(level, log);
+    },
+    output: {
+      dir,
+      format: 'esm',
+      chunkFileNames: `${name}/[name].js`,
+      keepNames: true,
+    },
+  });
+}

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+import type { Page } from 'playwright-core';
+import { repositoryRoot } from '../../support/root.js';
+
+const AXE = readFileSync(`${repositoryRoot}node_modules/axe-core/axe.min.js`, 'utf8');
+
+interface Violation {
+  readonly id: string;
+  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+}
+
+/**
+ * What axe finds wrong with a page, in one line for each rule.
+ *
+ * Left out: the elements by which Fluent keeps the focus inside of dialogs, which are hidden from screen readers
+ * and focusable on purpose (tabster issue 288).
+ */
+export async function axeViolations(page: Page): Promise<string[]> {
+  // The policy of the page allows no script but its own; that of the debugger is not bound by it.
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate<{ violations: readonly Violation[] }>(
+    `axe.run({ exclude: [['[data-tabster-dummy]']] })`,
+  );
+  return violations.map(
+    ({ id, nodes }) =>
+      `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} ${failureSummary}`).join(' | ')}`,
+  );
+}

@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import { axeViolations } from './axe.js';
+import { type ConsoleRig, picture } from './rig.js';
+import { HOSTILE } from './seed.js';
+
+/** Searching, and the entry beside the list. */
+export function searchSpecs(rig: ConsoleRig): void {
+  it('shows the newest entries after a sign-in, and keeps no token in the browser', async () => {
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Grace Green', '#/search?outcome=denied&range=24h');
+    await page.waitForSelector('[role=row]:has-text("insufficient-permission")');
+    expect(page.url()).toBe(`${rig.url()}#/search?outcome=denied&range=24h`);
+    const stored = await page.evaluate(
+      'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])',
+    );
+    expect(stored).not.toMatch(/ey[\w-]+\./);
+    await expect.poll(async () => page.textContent('.foot')).toMatch(/1 filter · 13 shown · end/);
+    expect(await axeViolations(page)).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+
+  it('opens entries by the keys j and Enter, and shows hostile texts as texts', async () => {
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Grace Green', '#/search?outcome=denied');
+    await page.waitForSelector('[role=row]:has-text("insufficient-permission")');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.entry details');
+    expect(await page.textContent('.entry h2')).toContain('<img src=x');
+    expect(await page.title()).toMatch(/^Entry #/);
+    expect(await page.locator('.entry img').count()).toBe(0);
+    const first = await page.textContent('.entry-head strong');
+    await page.keyboard.press('j');
+    await expect.poll(async () => page.textContent('.entry-head strong')).not.toBe(first);
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('.entry', { state: 'detached' });
+    expect(HOSTILE).toContain('<img');
+    await picture(page, 'search');
+    expect(problems).toEqual([]);
+  });
+
+  it('finds all pages of a list of which only the rows in view exist', async () => {
+    const { page } = await rig.open();
+    await rig.signIn(page, 'Grace Green', '#/search?action=token.issue');
+    await page.waitForSelector('[role=row] .what');
+    for (let n = 0; n < 40; n += 1) await page.keyboard.press('PageDown');
+    await expect.poll(async () => page.textContent('.foot')).toMatch(/end reached/);
+    expect(await page.locator('.entries-body [role=row]').count()).toBeLessThan(80);
+    expect(rig.service().logLines.join('')).not.toContain('console.preferences');
+  });
+}
