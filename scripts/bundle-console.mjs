@@ -34,7 +34,7 @@ if (!isCurrent) {
   rmSync(FINGERPRINT, { force: true });
   const { build } = await import('vite');
   await build({ configFile: `${FROM}/vite.config.ts`, logLevel: 'warn' });
-  const files = globSync(`${TO}/**/*.*`).sort();
+  const files = globSync(`${TO}/**/*.{css,html,js,svg}`).sort();
   const hashes = {};
   await Promise.all(
     files.map(async (file) => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { axeViolations } from './axe.js';
 import { type ConsoleRig, picture } from './rig.js';
@@ -35,6 +36,15 @@ export function searchSpecs(rig: ConsoleRig): void {
     await page.waitForSelector('.entry', { state: 'detached' });
     expect(HOSTILE).toContain('<img');
     await picture(page, 'search');
+    const saved = page.waitForEvent('download');
+    await page.keyboard.press('e');
+    await page.waitForSelector('[role=dialog] select');
+    await page.click('[role=dialog] button[type=submit]');
+    const lines = readFileSync(await (await saved).path(), 'utf8')
+      .trimEnd()
+      .split('\n');
+    // A header, and what the filter found.
+    expect(lines).toHaveLength(14);
     expect(problems).toEqual([]);
   });
 

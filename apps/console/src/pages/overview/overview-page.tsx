@@ -5,26 +5,28 @@ import { type ReactNode, useMemo, useState } from 'react';
 import { useApi } from '../../api/api-context.js';
 import type { Entry } from '../../api/api.js';
 import { type Bucket, StackedBars, totalOf } from '../../charts/stacked-bars.js';
-import { RankedBars } from '../../charts/ranked-bars.js';
+import { type Ranked, RankedBars } from '../../charts/ranked-bars.js';
 import { fragmentOf, go, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { useKeys } from '../../shell/keys.js';
 import { useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
-import { minutes, rfc3339, shortDay } from '../../time/format.js';
+import { instant, minutes, rfc3339, shortDay } from '../../time/format.js';
 import { RangePicker } from '../../time/range-picker.js';
-import { absolute, DEFAULT_RANGE, readRange, type Span, spanAt } from '../../time/range.js';
-import { UTC } from '../../time/zone.js';
+import { absolute, DEFAULT_RANGE, readRange, spanAt } from '../../time/range.js';
+import { instantOf, UTC, wallTimeOf, type Zone } from '../../time/zone.js';
 
-type Counts = components['schemas']['AuditStatistics']['items'];
+type Statistics = components['schemas']['AuditStatistics'];
+type Counts = Statistics['items'];
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** Longer ranges are counted by day. */
 const MAX_HOURS = 7 * 24;
 const MAX_REASONS = 8;
+const REST = 'the rest';
 
-/** What happened in a time, in two charts. Two readings, and so two entries of the log. */
+/** What happened in a time, in two charts of one reading. */
 export default function OverviewPage(): ReactNode {
   const { parameters } = useAddress();
   const zone = useZone();
@@ -37,16 +39,17 @@ export default function OverviewPage(): ReactNode {
   );
   const isByHour = Date.parse(to) - Date.parse(from) <= MAX_HOURS * HOUR_MS;
   const bucket = isByHour ? 'hour' : 'day';
-  const outcomes = useCounts({ from, to, bucket, dimension: 'outcome' });
-  const reasons = useCounts({ from, to, bucket: 'month', dimension: 'reasonCode' });
+  // Hours begin together in most zones; days do not.
+  const timeZone = isByHour ? UTC : zone;
+  const counted = useCounts({ from, to, bucket, timeZone });
   const refresh = (): void => {
     setCountedAt(Date.now());
   };
   useKeys({ '.': refresh });
   const unit = isByHour ? HOUR_MS : DAY_MS;
   const buckets = useMemo(
-    () => bucketsOf(outcomes.data ?? [], { from: Date.parse(from), to: Date.parse(to) }, unit),
-    [outcomes.data, from, to, unit],
+    () => bucketsOf(counted.data?.items ?? [], startsOf(from, to, isByHour, timeZone)),
+    [counted.data, from, to, isByHour, timeZone],
   );
   const labelled = buckets.map((one): Bucket => ({
     ...one,
@@ -61,7 +64,7 @@ export default function OverviewPage(): ReactNode {
           Refresh
         </Button>
       </div>
-      <Panel query={outcomes} what="Counting">
+      <Panel query={counted}>
         <Tiles buckets={labelled} from={from} to={to} />
         <StackedBars
           title={`Entries by ${bucket}, ${zone}`}
@@ -75,9 +78,7 @@ export default function OverviewPage(): ReactNode {
           }}
         />
         <AsTable buckets={labelled} />
-      </Panel>
-      <Panel query={reasons} what="Counting reasons">
-        <RankedBars title="Reasons" rows={ranked(reasons.data ?? [], from, to)} />
+        <RankedBars title="Reasons" rows={ranked(counted.data?.items ?? [], from, to)} />
       </Panel>
     </section>
   );
@@ -87,48 +88,67 @@ interface CountsQuery {
   readonly from: string;
   readonly to: string;
   readonly bucket: string;
-  readonly dimension: string;
+  readonly timeZone: string;
 }
 
-function useCounts(query: CountsQuery): UseQueryResult<Counts> {
+function useCounts(query: CountsQuery): UseQueryResult<Statistics> {
   const api = useApi();
   return useQuery({
     queryKey: ['statistics', query],
-    queryFn: async ({ signal }): Promise<Counts> => {
-      const statistics = await api.json<components['schemas']['AuditStatistics']>(
-        'GET',
-        '/v1/audit/statistics',
-        { query: { ...query }, signal },
-      );
-      return statistics.items;
-    },
+    queryFn: async ({ signal }): Promise<Statistics> =>
+      api.json('GET', '/v1/audit/statistics', {
+        query: { ...query, dimension: ['outcome', 'reasonCode'], top: MAX_REASONS },
+        signal,
+      }),
   });
 }
 
-/** A part of the page that waits and fails apart from the others. */
+/** The charts, or why there are none yet. */
 function Panel({
   query,
-  what,
   children,
 }: {
-  readonly query: UseQueryResult<Counts>;
-  readonly what: string;
+  readonly query: UseQueryResult<Statistics>;
   readonly children: ReactNode;
 }): ReactNode {
+  const zone = useZone();
   if (query.error)
     return <FailureMessage error={query.error} onRetry={() => void query.refetch()} />;
-  if (!query.data) return <Waiting what={what} />;
-  return children;
+  if (!query.data) return <Waiting what="Counting" />;
+  return (
+    <>
+      <p className="soft">counted through {instant(Date.parse(query.data.countedThrough), zone)}</p>
+      {children}
+    </>
+  );
+}
+
+/** Where each unit of the window begins. */
+function startsOf(from: string, to: string, isByHour: boolean, zone: Zone): number[] {
+  const [first, last] = [Date.parse(from), Date.parse(to)];
+  const starts: number[] = [];
+  if (isByHour) {
+    for (let at = Math.floor(first / HOUR_MS) * HOUR_MS; at < last; at += HOUR_MS) starts.push(at);
+    return starts;
+  }
+  const { year, month, day } = wallTimeOf(first, zone);
+  for (let nth = 0; ; nth += 1) {
+    const date = wallTimeOf(Date.UTC(year, month - 1, day + nth), UTC);
+    const at = instantOf(date, zone);
+    if (at >= last) return starts;
+    starts.push(at);
+  }
 }
 
 /** Every unit of the window, also those without entries. */
-function bucketsOf(counts: Counts, { from, to }: Span & { to: number }, unit: number): Bucket[] {
-  const byStart = new Map<number, Partial<Record<Entry['outcome'], number>>>();
-  for (let start = Math.floor(from / unit) * unit; start < to; start += unit)
-    byStart.set(start, {});
-  for (const { bucketStart, value, entries } of counts) {
+function bucketsOf(counts: Counts, starts: readonly number[]): Bucket[] {
+  const byStart = new Map<number, Partial<Record<Entry['outcome'], number>>>(
+    starts.map((start) => [start, {}]),
+  );
+  for (const { dimension, bucketStart, value, entries } of counts) {
     const found = byStart.get(Date.parse(bucketStart));
-    if (found && value !== undefined) found[value as Entry['outcome']] = entries; // counted by outcome
+    if (found && dimension === 'outcome' && value !== undefined)
+      found[value as Entry['outcome']] = entries; // counted by outcome
   }
   return [...byStart].map(([start, of]) => ({ start, label: '', counts: of }));
 }
@@ -201,25 +221,18 @@ function AsTable({ buckets }: { readonly buckets: readonly Bucket[] }): ReactNod
 }
 
 /** The most frequent reasons, and the sum of the rest. */
-function ranked(
-  counts: Counts,
-  from: string,
-  to: string,
-): { label: string; count: number; href?: string }[] {
+function ranked(counts: Counts, from: string, to: string): Ranked[] {
   const sums = new Map<string, number>();
-  for (const { value, entries } of counts)
-    if (value !== undefined) sums.set(value, (sums.get(value) ?? 0) + entries);
-  const sorted = [...sums].sort(([, a], [, b]) => b - a);
-  const rest = sorted.slice(MAX_REASONS).reduce((total, [, count]) => total + count, 0);
-  return [
-    ...sorted.slice(0, MAX_REASONS).map(([reasonCode, count]) => ({
-      label: reasonCode,
-      count,
-      href: fragmentOf({
-        page: 'search',
-        parameters: new URLSearchParams({ from, to, reasonCode }),
-      }),
-    })),
-    ...(rest > 0 ? [{ label: 'the rest', count: rest }] : []),
-  ];
+  for (const { dimension, value, isRest, entries } of counts) {
+    if (dimension !== 'reasonCode' || (value === undefined && isRest !== true)) continue;
+    const name = value ?? REST;
+    sums.set(name, (sums.get(name) ?? 0) + entries);
+  }
+  return [...sums]
+    .sort(([a, many], [b, more]) => Number(a === REST) - Number(b === REST) || more - many)
+    .map(([label, count]) => {
+      if (label === REST) return { label, count };
+      const parameters = new URLSearchParams({ from, to, reasonCode: label });
+      return { label, count, href: fragmentOf({ page: 'search', parameters }) };
+    });
 }

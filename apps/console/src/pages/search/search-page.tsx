@@ -1,7 +1,7 @@
 import { ProblemError } from '@acs-identity/client';
 import { Button, Checkbox } from '@fluentui/react-components';
 import { useQueryClient } from '@tanstack/react-query';
-import { type ReactNode, useCallback, useEffect, useMemo, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
 import { change, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { useKeys } from '../../shell/keys.js';
@@ -18,6 +18,8 @@ import { EntryPane } from './entry-pane.js';
 import { FilterBar } from './filter-bar.js';
 import { readFilters, withoutHousekeeping } from './filters.js';
 import { type Search, useEntries } from './use-entries.js';
+
+const ExportDialog = lazy(async () => import('./export-dialog.js'));
 
 /** Rows that PageUp and PageDown move by. */
 const PAGE_ROWS = 20;
@@ -79,6 +81,10 @@ export default function SearchPage(): ReactNode {
   const more = useCallback(() => {
     if (!isFetchingNextPage) void fetchNextPage();
   }, [fetchNextPage, isFetchingNextPage]);
+  const [isExporting, setIsExporting] = useState<boolean>();
+  const askExport = (): void => {
+    setIsExporting(true);
+  };
   const refresh = (): void => {
     setSearchedAt(Date.now());
   };
@@ -94,6 +100,7 @@ export default function SearchPage(): ReactNode {
       open(active);
     },
     '.': refresh,
+    e: askExport,
     ...(opened !== undefined && { Escape: close }),
   });
 
@@ -114,6 +121,11 @@ export default function SearchPage(): ReactNode {
               setPreferences({ showsHousekeeping: checked === true });
             }}
           />
+          {search && (
+            <Button size="small" onClick={askExport} title="Key: e">
+              Export…
+            </Button>
+          )}
           <Button size="small" onClick={refresh} title="Key: .">
             Refresh
           </Button>
@@ -147,6 +159,18 @@ export default function SearchPage(): ReactNode {
           />
         )}
       </section>
+      {search && isExporting !== undefined && (
+        <Suspense>
+          <ExportDialog
+            isOpen={isExporting}
+            // What is shown: entries that were recorded since are not part of it.
+            search={{ ...search, span: { ...search.span, to: search.span.to ?? searchedAt } }}
+            onClose={() => {
+              setIsExporting(false);
+            }}
+          />
+        </Suspense>
+      )}
       {opened !== undefined && (
         <EntryPane key={opened} id={opened} listed={items[openedRow]} onClose={close} />
       )}

@@ -1,0 +1,125 @@
+import {
+  Button,
+  Dialog,
+  DialogActions,
+  DialogBody,
+  DialogContent,
+  DialogSurface,
+  DialogTitle,
+  Field,
+  Select,
+} from '@fluentui/react-components';
+import { type ReactNode, useState } from 'react';
+import { useApi } from '../../api/api-context.js';
+import { saveFile } from '../../shell/save-file.js';
+import { useReturnFocus } from '../../shell/use-return-focus.js';
+import { definitionOf } from './filters.js';
+import { criteriaOf, type Search } from './use-entries.js';
+
+/** Formats of the service, with the extension of their files. */
+const FORMATS = {
+  csv: 'CSV, for spreadsheets',
+  ndjson: 'NDJSON, entries as they are',
+  ecs: 'ECS, for Elastic',
+  ocsf: 'OCSF',
+  cef: 'CEF',
+} as const;
+
+/** Saves every entry of a search, also those that the list has not loaded. The log records it. */
+export default function ExportDialog({
+  isOpen,
+  search,
+  onClose,
+}: {
+  readonly isOpen: boolean;
+  readonly search: Search;
+  readonly onClose: () => void;
+}): ReactNode {
+  const api = useApi();
+  const [format, setFormat] = useState<string>('csv');
+  const [isBusy, setIsBusy] = useState(false);
+  const [failure, setFailure] = useState('');
+  useReturnFocus(isOpen);
+  // They would be part of the request line.
+  const personal = search.filters.filter(({ name }) => definitionOf(name)?.isPersonal === true);
+  const save = async (): Promise<void> => {
+    setIsBusy(true);
+    setFailure('');
+    try {
+      const { isGuest, ...criteria } = criteriaOf(search);
+      const response = await api.send('GET', '/v1/audit/export', {
+        query: {
+          ...(criteria as Readonly<Record<string, string | readonly string[]>>), // all but isGuest
+          ...(isGuest !== undefined && { isGuest: String(isGuest) }),
+          ...(format === 'csv' && { bom: 'true' }),
+          format,
+        },
+      });
+      // A body that breaks off rejects: a part of an export is not saved for the whole.
+      const content = await response.blob();
+      saveFile(`audit-log.${format}`, content, response.headers.get('content-type') ?? '');
+      onClose();
+    } catch (error) {
+      setFailure(error instanceof Error ? error.message : String(error));
+    }
+    setIsBusy(false);
+  };
+  return (
+    <Dialog
+      open={isOpen}
+      onOpenChange={(_event, { open }) => {
+        if (!open) onClose();
+      }}
+    >
+      <DialogSurface>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            void save();
+          }}
+        >
+          <DialogBody>
+            <DialogTitle>Export these entries</DialogTitle>
+            <DialogContent className="confirm">
+              <p>
+                All entries of the search, oldest first, with the personal values that you may see.
+                For more than some hundred thousand, use <code>acs-identity audit export</code>.
+              </p>
+              <Field label="Format">
+                <Select
+                  autoFocus
+                  value={format}
+                  onChange={(_event, { value }) => {
+                    setFormat(value);
+                  }}
+                >
+                  {Object.entries(FORMATS).map(([name, label]) => (
+                    <option key={name} value={name}>
+                      {label}
+                    </option>
+                  ))}
+                </Select>
+              </Field>
+              {personal.length > 0 && (
+                <p role="alert">
+                  Remove the filters by personal values first: an export takes none.
+                </p>
+              )}
+              {failure !== '' && (
+                <p role="alert" className="failure">
+                  {failure}
+                </p>
+              )}
+            </DialogContent>
+            <DialogActions>
+              <Button onClick={onClose}>Cancel</Button>
+              <Button type="submit" appearance="primary" disabled={isBusy || personal.length > 0}>
+                {isBusy ? 'Exporting …' : 'Save'}
+              </Button>
+            </DialogActions>
+          </DialogBody>
+        </form>
+      </DialogSurface>
+    </Dialog>
+  );
+}
