@@ -55,6 +55,8 @@ describe('acs-identity audit', () => {
       'keys',
       'copy',
       'export',
+      'search',
+      'tail',
       'trace',
       'erase',
       'retain',
@@ -101,6 +103,38 @@ describe('acs-identity audit export', () => {
     ).toMatchObject({
       actor: { kind: 'operator', name: 'olivia' },
     });
+  });
+});
+
+describe('acs-identity audit search and tail', () => {
+  it('prints the entries that match as a table, or one JSON object a line', async () => {
+    const filter = ['--action', 'token.issue', '--actor-subject', SAMPLE_PEOPLE.alice.objectId];
+    const table = await audit(['search', ...filter, '--is-guest', 'false', '--from', '24h']);
+    expect(table.code).toBe(0);
+    expect(table.stdout).toMatch(/^\S+Z {2}#\d+ +success {2}token\.issue +user \S+ “.+” .*rule /);
+    const found = await audit(['search', '--json', '--limit', '3', '--order', 'ascending']);
+    const lines = found.stdout.trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { index: number }).index)).toEqual([0, 1, 2]);
+    expect(found.stderr).toContain('There are more entries');
+  });
+
+  it('refuses options that can’t match', async () => {
+    for (const option of [
+      ['--outcome', 'fine'],
+      ['--from', 'yesterday'],
+      ['--action', 'steal'],
+    ]) {
+      const { code, stdout } = await audit(['search', ...option]);
+      expect([code, stdout]).toEqual([1, '']);
+    }
+  });
+
+  it('tail: prints the newest entries, the newest one last', async () => {
+    const { stdout } = await audit(['tail', '-n', '2', '--json', '--action', 'token.issue']);
+    const lines = stdout.trim().split('\n');
+    const indexes = lines.map((line) => (JSON.parse(line) as { index: number }).index);
+    expect(indexes[0]).toBe(599);
+    expect(indexes[1]).toBeGreaterThan(599);
   });
 });
 

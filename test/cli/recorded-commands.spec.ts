@@ -62,6 +62,10 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
     return [{ args: ['--public-key', stdout.trim()], entry: { action: 'audit.read' } }];
   },
   'audit export': async () => Promise.resolve([{ args: [], entry: { action: 'audit.export' } }]),
+  'audit search': async () =>
+    Promise.resolve([{ args: ['--outcome', 'denied'], entry: { action: 'audit.read' } }]),
+  'audit tail': async () =>
+    Promise.resolve([{ args: ['-n', '1'], entry: { action: 'audit.read' } }]),
   'audit trace': async () =>
     Promise.resolve([
       { args: [], input: 'never issued', entry: { action: 'audit.trace' } },

@@ -5,9 +5,11 @@ import type { CopyOptions } from '../actions/audit/copy.js';
 import type { EraseOptions } from '../actions/audit/erase.js';
 import type { ExportFormat, ExportOptions } from '../actions/audit/export.js';
 import type { RetainOptions } from '../actions/audit/retain.js';
+import type { SearchOptions, TailOptions } from '../actions/audit/search.js';
 import type { TraceOptions } from '../actions/audit/trace.js';
 import type { VerifyOptions } from '../actions/audit/verify.js';
 import { sinksCommand } from './audit-sinks.js';
+import { addFilterOptions, filterOf, type FilterOptions } from './filter-options.js';
 import { databaseOption, operatorOption, wholeNumber, yesOption } from './options.js';
 
 interface DatabaseOptions {
@@ -33,6 +35,8 @@ export function auditCommand(composition: CompositionOptions): Command {
     .addCommand(keysCommand(composition))
     .addCommand(copyCommand())
     .addCommand(exportCommand(composition))
+    .addCommand(searchCommand(composition))
+    .addCommand(tailCommand(composition))
     .addCommand(traceCommand(composition))
     .addCommand(eraseCommand(composition))
     .addCommand(retainCommand(composition))
@@ -197,6 +201,57 @@ ${recordedHelp}`,
     .action(async (options: ExportOptions) => {
       const { exportLog } = await import('../actions/audit/export.js');
       await exportLog(options, composition);
+    });
+}
+
+function searchCommand(composition: CompositionOptions): Command {
+  const command = new Command('search').description('Find entries, newest first.');
+  return addFilterOptions(command)
+    .option('--limit <count>', 'number of entries to print', wholeNumber, 50)
+    .addOption(
+      new Option('--order <order>', 'by index')
+        .choices(['descending', 'ascending'])
+        .default('descending'),
+    )
+    .option('--json', 'print one JSON object a line')
+    .addOption(databaseOption())
+    .addOption(operatorOption())
+    .addHelpText(
+      'after',
+      `
+An entry must match all options; of an option with several values it must have one.
+
+  acs-identity audit search --from 24h --outcome denied failure
+  acs-identity audit search --request-id 859ea2ba-df6f-49f3-be69-2ccfc09a36d2 --json
+${recordedHelp}`,
+    )
+    .action(async (options: Omit<SearchOptions, 'filter'> & FilterOptions) => {
+      const { searchLog } = await import('../actions/audit/search.js');
+      await searchLog({ ...options, filter: filterOf(options) }, composition);
+    });
+}
+
+function tailCommand(composition: CompositionOptions): Command {
+  const command = new Command('tail').description(
+    'Print the newest entries, and those that are recorded from now on.',
+  );
+  return addFilterOptions(command)
+    .option('-n, --lines <count>', 'number of entries to begin with, up to 1000', wholeNumber, 10)
+    .option('-f, --follow', 'print later entries too, until the command is interrupted')
+    .option('--json', 'print one JSON object a line')
+    .addOption(databaseOption())
+    .addOption(operatorOption())
+    .addHelpText(
+      'after',
+      `
+Looks for entries every two seconds and leaves one entry of its own, at its start.
+
+  acs-identity audit tail -f --outcome denied
+${recordedHelp}`,
+    )
+    .action(async (options: Omit<TailOptions, 'filter'> & FilterOptions) => {
+      const { tailLog } = await import('../actions/audit/search.js');
+      await tailLog({ ...options, filter: filterOf(options) }, composition);
     });
 }
 

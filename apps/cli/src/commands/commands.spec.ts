@@ -14,6 +14,8 @@ describe('the definitions of the commands', () => {
         loaded.add(source ?? '');
       }
     }
-    expect(loaded).toEqual(new Set(['commander', 'node:os', './options.js', './audit-sinks.js']));
+    expect(loaded).toEqual(
+      new Set(['commander', 'node:os', './options.js', './filter-options.js', './audit-sinks.js']),
+    );
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { type CallContext, type CanonicalName, isPrincipal, type Principal } from '#libs/platform';
 import type { AuditAction, AuditEvent, AuditOutcome } from '../trail/audit-event.js';
@@ -36,6 +37,10 @@ export interface EntryWithParts extends AuditEntryRecord {
   readonly neighbours?: EntryNeighbours;
 }
 
+/** Entries that a follower gets at once, and the time until it looks again. */
+const MAX_FOLLOWED = 1000;
+const FOLLOW_MS = 2_000;
+
 /** Of each kind, those next to the entry. */
 const MAX_NEIGHBOURS = 20;
 
@@ -72,6 +77,35 @@ export class AuditLogService {
       details: { route: 'entries', ...asDetails(query) },
     });
     return this.#find(reader, query);
+  }
+
+  /**
+   * The newest entries that match, oldest first, then those that are recorded later until the signal aborts.
+   * Recorded once, when the first ones are requested.
+   */
+  async *follow(
+    reader: CallContext,
+    filter: EntryFilter,
+    { newest, signal }: { readonly newest: number; readonly signal: AbortSignal },
+  ): AsyncGenerator<readonly AuditEntryRecord[], undefined> {
+    await this.#record(reader, {
+      action: 'audit.read',
+      details: { route: 'follow', ...asDetails(filter) },
+    });
+    const limit = Math.min(MAX_FOLLOWED, Math.max(1, newest));
+    const start = await this.#find(reader, { ...filter, limit });
+    yield newest === 0 ? [] : start.items.toReversed();
+    let after = start.newestIndex ?? -1;
+    while (!signal.aborted) {
+      const page = await this.#find(reader, {
+        ...{ ...filter, limit: MAX_FOLLOWED, order: 'ascending' },
+        after,
+      });
+      if (page.items.length > 0) yield page.items;
+      after = page.nextAfter ?? after;
+      if (page.isComplete) await delay(FOLLOW_MS, undefined, { signal }).catch(() => undefined);
+    }
+    return undefined;
   }
 
   /** The entries around an index, newest first: half of the page is older than it. */

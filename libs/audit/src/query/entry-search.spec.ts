@@ -195,6 +195,21 @@ describe.each([
     expect(next.nextAfter).toBe(next.newestIndex);
   });
 
+  it('follows the log from its newest entries on, as one reading', async () => {
+    const stop = new AbortController();
+    const filter = { requestId: 'followed-request' };
+    const following = log.auditLog.follow(grace, filter, { newest: 5, signal: stop.signal });
+    expect((await following.next()).value).toEqual([]);
+    const request = { requestId: filter.requestId };
+    const { index } = await log.trail.record({ ...denied(bob), request });
+    const { value } = await following.next();
+    expect(value?.map((item) => item.index)).toEqual([index]);
+    stop.abort();
+    expect(await following.next()).toEqual({ done: true, value: undefined });
+    const readings = await search({ before: undefined, after: index - 2, action: 'audit.read' });
+    expect(readings.items.map(({ entry }) => entry.details?.route)).toContain('follow');
+  });
+
   it('says which times a page covers', async () => {
     const [newest] = (await search({ limit: 1 })).items;
     const whole = await search({});

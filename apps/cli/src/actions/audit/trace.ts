@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { type AuditEntryRecord, AuditLogService, type TokenTrace } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
+import { printable } from './printable.js';
 
 export interface TraceOptions extends OperatorOptions {
   readonly fingerprint?: string;
@@ -76,9 +77,4 @@ function printEntry({ index, entry, personal }: AuditEntryRecord): void {
   for (const [name, value] of facts) {
     if (value !== undefined && value !== '') console.log(`  ${name.padEnd(12)}${printable(value)}`);
   }
-}
-
-/** Callers choose some of the values, and a terminal obeys control characters. */
-function printable(value: string): string {
-  return value.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\uFFFD');
 }

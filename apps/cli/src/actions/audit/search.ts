@@ -1,0 +1,110 @@
+import { type AuditEntryRecord, AuditLogService, type EntryFilter } from '#libs/audit';
+import { auditPart, type CompositionOptions } from '#libs/composition';
+import { canonicalName } from '#libs/platform';
+import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
+import { printable } from './printable.js';
+
+export interface SearchOptions extends OperatorOptions {
+  readonly filter: EntryFilter;
+  readonly limit: number;
+  readonly order: 'ascending' | 'descending';
+  readonly json?: true;
+}
+
+export interface TailOptions extends Omit<SearchOptions, 'order' | 'limit'> {
+  readonly lines: number;
+  readonly follow?: true;
+}
+
+const MAX_PAGE = 1000;
+
+/** Filters by identifiers, which entries have in one form. */
+const NAMES = [
+  ...(['actorTenant', 'actorSubject', 'clientApp', 'targetTenant', 'targetSubject'] as const),
+  ...(['identityId', 'communicationUserId'] as const),
+];
+
+/** Prints the entries that match, up to a number of them. */
+export async function searchLog(
+  options: SearchOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const { order, databaseUrl, json = false } = options;
+  const filter = canonical(options.filter);
+  const reader = { actor: operatorActor(options) };
+  await withPart(auditPart, databaseUrl, composition, async (service) => {
+    let left = options.limit;
+    let place: { before?: number | undefined; after?: number | undefined } = {};
+    while (left > 0) {
+      const query = { ...filter, ...place, order, limit: Math.min(left, MAX_PAGE) };
+      const page = await service.get(AuditLogService).search(reader, query);
+      for (const entry of page.items) printEntry(entry, json);
+      left -= page.items.length;
+      place = { before: page.nextBefore, after: page.nextAfter };
+      if (page.isComplete) return;
+    }
+    console.error('There are more entries (--limit).');
+  });
+}
+
+/** Prints the newest entries that match, then, when it follows, those that are recorded later. */
+export async function tailLog(
+  options: TailOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const { lines, follow = false, databaseUrl, json = false } = options;
+  const filter = canonical(options.filter);
+  const stop = new AbortController();
+  const abort = (): void => {
+    stop.abort();
+  };
+  process.once('SIGINT', abort).once('SIGTERM', abort);
+  const reader = { actor: operatorActor(options) };
+  await withPart(auditPart, databaseUrl, composition, async (service) => {
+    const request = { newest: lines, signal: follow ? stop.signal : AbortSignal.abort() };
+    for await (const entries of service.get(AuditLogService).follow(reader, filter, request)) {
+      for (const entry of entries) printEntry(entry, json);
+    }
+  });
+}
+
+function canonical(filter: EntryFilter): EntryFilter {
+  const { actorSubjectNot = [] } = filter;
+  const names = NAMES.flatMap((name) => {
+    const text = filter[name];
+    return text === undefined ? [] : [[name, canonicalName(text)] as const];
+  });
+  return {
+    ...filter,
+    ...Object.fromEntries(names),
+    actorSubjectNot: [actorSubjectNot].flat().map(canonicalName),
+  };
+}
+
+function printEntry(recorded: AuditEntryRecord, json: boolean): void {
+  const { index, entry, personal, isDamaged } = recorded;
+  if (json) {
+    console.log(JSON.stringify({ index, entry, personal, isDamaged }));
+    return;
+  }
+  const { actor, target, policy, reason } = entry;
+  const who = [actor.kind, actor.subject ?? actor.name, quoted(personal.actorDisplayName)];
+  const onWhom = target?.subject === actor.subject ? undefined : target?.subject;
+  const cells = [
+    entry.recordedAt,
+    `#${index}`.padEnd(9),
+    entry.outcome.padEnd(7),
+    entry.action.padEnd(20),
+    who.filter(Boolean).join(' '),
+    ...(onWhom === undefined ? [] : [`on ${onWhom}`]),
+    ...(personal.clientAddress === undefined ? [] : [`from ${personal.clientAddress}`]),
+    ...(policy ? [`rule ${policy.rule}`] : []),
+    ...(reason ? [reason.code] : []),
+    ...(isDamaged ? ['DAMAGED: the stored bytes are not those of the log'] : []),
+  ];
+  console.log(printable(cells.join('  ')));
+}
+
+function quoted(name: string | undefined): string | undefined {
+  return name === undefined ? undefined : `“${name}”`;
+}
