@@ -18,7 +18,7 @@ export function recognise(typed: string): Recognised | undefined {
   const version = UUID.exec(text)?.[1];
   if (text.startsWith('8:acs:'))
     return { kind: 'filter', name: 'communicationUserId', value: text };
-  // Of the ids, only those of entries have a time in them.
+  // Ids of entries have a time in them, as those of identities do, which Identities finds.
   if (version === '7') return { kind: 'entry', id: text.toLowerCase() };
   // Of a request, a person or an app: the page offers the others when it finds none.
   if (version !== undefined) return { kind: 'filter', name: 'requestId', value: text };
