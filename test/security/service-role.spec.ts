@@ -48,6 +48,10 @@ const ACCESS: Readonly<Record<string, Access>> = {
   audit_signing_keys: { insert: ['from_size', 'keys'] },
   audit_statistic: { insert: ['dimension', 'hour', 'value', 'entries'] },
   audit_statistic_run: { insert: ['end_at', 'start_at'] },
+  audit_verification: {
+    insert: ['part'],
+    update: ['findings', 'pass_started_at', 'position', 'progress'],
+  },
   token_cache: {
     insert: [
       ...['mapping_id', 'variant', 'token_generation', 'policy_version', 'sealed', 'wrapped_key'],
