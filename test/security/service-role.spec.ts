@@ -56,6 +56,10 @@ const ACCESS: Readonly<Record<string, Access>> = {
       ...['failure_detail', 'failing_since', 'failure_count', 'retry_at'],
     ],
   },
+  audit_verification: {
+    insert: ['part'],
+    update: ['findings', 'pass_started_at', 'position', 'progress'],
+  },
   token_cache: {
     insert: [
       ...['mapping_id', 'variant', 'token_generation', 'policy_version', 'sealed', 'wrapped_key'],

@@ -1,6 +1,11 @@
 import { Module } from '@nestjs/common';
 import { DatabaseModule } from '#libs/platform';
 import { SecretAccessModule } from '#libs/secrets';
+import { BackgroundVerifier } from './background/background-verifier.js';
+import { LogPart } from './background/log-part.js';
+import { StatisticsPart } from './background/statistics-part.js';
+import { VerificationMetrics } from './background/verification-metrics.js';
+import { VerifiedParts } from './background/verified-part.js';
 import { AuditLogCoreModule } from './log/audit-log-core.module.js';
 import { AuditLogService } from './query/audit-log.service.js';
 import { EntryExport } from './export/entry-export.js';
@@ -38,6 +43,11 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     TokenTracer,
     PersonalDataEraser,
     DatabaseVerifier,
+    VerifiedParts,
+    LogPart,
+    StatisticsPart,
+    VerificationMetrics,
+    BackgroundVerifier,
     AuditLogService,
   ],
   exports: [
@@ -47,6 +57,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     LogReader,
     LogRetention,
     DatabaseVerifier,
+    VerifiedParts,
   ],
 })
 export class AuditModule {}

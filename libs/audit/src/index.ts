@@ -75,10 +75,20 @@ export { LogReader } from './log/log-reader.js';
 export { LogRetention, type RetentionReport } from './log/log-retention.js';
 export { type LogSource, TileDirectory } from './log/tile-directory.js';
 export { readSignedHead, type SignedHead } from './postgres/log-queries.js';
+export { BackgroundVerifier } from './background/background-verifier.js';
+export {
+  type CheckedSlice,
+  type Finding,
+  mergeFindings,
+  type PartState,
+  type VerifiedPart,
+  VerifiedParts,
+} from './background/verified-part.js';
 export type { AuditFault, AuditFaultKind } from './verify/audit-fault.js';
 export {
   DatabaseVerifier,
   type VerifyReport,
   type VerifyRequest,
 } from './verify/database-verifier.js';
+export { retiredBelowIn } from './verify/retired-entries.js';
 export { verifyFolder, type VerifyFolderRequest } from './verify/verify-folder.js';

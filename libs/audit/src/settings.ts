@@ -49,6 +49,13 @@ export const auditSettings = defineSettings(
       .describe(
         'tenant whose auditors see the whole log, ENTRA_TENANT_ID unless set; auditors of other tenants see the entries of their own',
       ),
+    AUDIT_VERIFICATION_SECONDS: integer(0, 2_592_000)
+      .prefault('86400')
+      .describe(
+        'seconds within which the background verification finds a change of any entry, mapping or count in the database, 10 to 2592000; 0 switches it off',
+      )
+      .refine((seconds) => seconds === 0 || seconds >= 10, 'must be 0, or 10 or more')
+      .meta(ADVANCED),
     AUDIT_CHECKPOINT_FILE: z
       .string()
       .optional()
@@ -64,6 +71,7 @@ export const auditSettings = defineSettings(
     queueLimit: variables.AUDIT_QUEUE_LIMIT,
     clockToleranceMs: variables.AUDIT_CLOCK_TOLERANCE_MS,
     homeTenant: variables.AUDIT_HOME_TENANT,
+    verificationMs: variables.AUDIT_VERIFICATION_SECONDS * 1_000,
     checkpointFile: variables.AUDIT_CHECKPOINT_FILE,
   }),
 );

@@ -1,7 +1,10 @@
 import { Module } from '@nestjs/common';
+import { AuditModule } from '#libs/audit';
 import { CommunicationServicesModule } from '#libs/communication-services';
+import { DatabaseModule } from '#libs/platform';
 import { IdentityExport } from './bulk/identity-export.js';
 import { IdentityImport } from './bulk/identity-import.js';
+import { MappingPart } from './check/mapping-part.js';
 import { IdentityProvisioning } from './bulk/identity-provisioning.js';
 import { BackgroundTasks } from './lifecycle/background-tasks.js';
 import { IdentityAdministrationService } from './identity-administration.service.js';
@@ -15,7 +18,7 @@ import { TokenRevocation } from './lifecycle/token-revocation.js';
 
 /** Application identities and the communication identities that belong to them. */
 @Module({
-  imports: [CommunicationServicesModule],
+  imports: [DatabaseModule, AuditModule, CommunicationServicesModule],
   providers: [
     BackgroundTasks,
     OrphanedIdentities,
@@ -29,6 +32,7 @@ import { TokenRevocation } from './lifecycle/token-revocation.js';
     IdentityImport,
     IdentityExport,
     RecoveryWorker,
+    MappingPart,
   ],
   exports: [
     IdentityMappingService,

@@ -279,6 +279,8 @@ export class Sequencer {
       timeoutMs,
       backend,
     );
+    // The head may be one of another process, whatever becomes of this append.
+    this.#newestSigningKeys = undefined;
     const head = toHead(headRows);
     const followed = toLeafHashes(hashRows);
     const frontier = await this.#cache.frontierAt(head, this.connection, followed);
@@ -345,6 +347,7 @@ export class Sequencer {
     write: Exclude<TransactionalWrite, RowChange>,
     signers: readonly NoteSigner[],
   ): Promise<AppendOutcome> {
+    this.#newestSigningKeys = undefined;
     const outcome = await this.#functions.run(write, (head, frontier) => {
       const results = assignIndexes([record], head);
       return { results, addition: this.#additionOf(results, frontier, signers) };

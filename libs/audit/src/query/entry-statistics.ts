@@ -46,7 +46,7 @@ export class EntryStatistics {
     dimension,
   }: StoredStatistic): Promise<CountedValue[]> {
     const column = STATISTIC_DIMENSIONS[dimension];
-    const stored = await this.#storedHours(from, to);
+    const stored = await this.#storedWithin(from, to);
     const start = bucketOf({ from, bucket, timeZone }, 'time');
     const rows = await this.database.query<{ start: Date; value: string; entries: string }>(
       `SELECT ${start} AS start, value, sum(entries) AS entries FROM (
@@ -68,8 +68,59 @@ export class EntryStatistics {
     }));
   }
 
+  /** The hours whose counts are stored. */
+  async storedHours(): Promise<StoredHours> {
+    const runs = await this.database.query<{ start: Date; end: Date; first: Date | null }>(
+      `SELECT start_at AS start, end_at AS end, (SELECT date_trunc('hour', recorded_at, 'UTC')
+         FROM audit_entry ORDER BY recorded_at, entry_index LIMIT 1) AS first
+       FROM audit_statistic_run ORDER BY end_at`,
+    );
+    const [oldest] = runs;
+    const faults = runs.filter(({ start, end }, nth) => {
+      const before = nth === 0 ? start : runs[nth - 1]?.end;
+      const isWhole = [start, end].every((time) => floorHour(time) === time.getTime());
+      return !isWhole || start >= end || before?.getTime() !== start.getTime();
+    });
+    // Later entries than the first counted hour may be the oldest: others are retired.
+    const isLate = oldest?.first ? oldest.start > oldest.first : false;
+    return {
+      start: oldest?.start.getTime() ?? 0,
+      end: runs.at(-1)?.end.getTime() ?? 0,
+      faults: faults.length + Number(isLate),
+    };
+  }
+
+  /**
+   * Counts stored hours again, as many as `rollUp` does at once.
+   *
+   * @returns the end of what was counted, and the hours whose stored counts are wrong
+   */
+  async recount(
+    start: number,
+    latestEnd: number,
+  ): Promise<{ readonly end: number; readonly wrongHours: readonly number[] }> {
+    const end = await this.#boundedEnd(start, Math.min(latestEnd, start + 24 * HOUR_MS));
+    const rows = await this.database.query<Omit<ChunkRow, 'at' | 'index'>>(
+      `SELECT dimension, hour, value, entries FROM audit_statistic
+       WHERE hour >= $1 AND hour < $2`,
+      [iso(start), iso(end)],
+    );
+    const counted = await this.#countHours(start, end);
+    const keyOf = ({ dimension, hour, value }: Omit<HourCount, 'entries'>): string =>
+      JSON.stringify([dimension, hour, value]);
+    const stored = new Map(rows.map((row) => [keyOf(row), row]));
+    const wrong = new Set<number>();
+    for (const count of counted) {
+      const row = stored.get(keyOf(count));
+      if (Number(row?.entries) !== count.entries) wrong.add(floorHour(count.hour));
+      stored.delete(keyOf(count));
+    }
+    for (const { hour } of stored.values()) wrong.add(floorHour(hour));
+    return { end, wrongHours: [...wrong] };
+  }
+
   /** The complete hours of a window whose counts are stored; an empty range at its end when there are none. */
-  async #storedHours(from: Date, to: Date): Promise<{ from: Date; to: Date }> {
+  async #storedWithin(from: Date, to: Date): Promise<{ from: Date; to: Date }> {
     const [run] = await this.database.query<{ start_at: Date; end_at: Date }>(
       'SELECT min(start_at) AS start_at, max(end_at) AS end_at FROM audit_statistic_run HAVING count(*) > 0',
     );
@@ -167,6 +218,14 @@ export class EntryStatistics {
     }
     return [...counts.values()];
   }
+}
+
+/** The hours whose counts are stored, in milliseconds since 1970. Both are 0 when there are none. */
+export interface StoredHours {
+  readonly start: number;
+  readonly end: number;
+  /** How many of the stored ranges do not begin and end at an hour, or do not continue the one before. */
+  readonly faults: number;
 }
 
 interface HourCount {

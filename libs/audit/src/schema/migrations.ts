@@ -3,6 +3,7 @@ import type { TableGrant } from '#libs/platform';
 import { AddSearchIndexes1798310000000 } from './add-search-indexes.js';
 import { AddPipelinedAppend1797000000000 } from './add-pipelined-append.js';
 import { AddSigningKeys1798000000000 } from './add-signing-keys.js';
+import { AddVerification1798640000000 } from './add-verification.js';
 import { CreateAuditLog1764000000001 } from './create-audit-log.js';
 import { ProtectOwnerFunctions1798200000000 } from './protect-owner-functions.js';
 
@@ -13,19 +14,27 @@ export const auditMigrations: (new () => MigrationInterface)[] = [
   AddSigningKeys1798000000000,
   ProtectOwnerFunctions1798200000000,
   AddSearchIndexes1798310000000,
+  AddVerification1798640000000,
 ];
 
 /** The service adds rows to the log and never changes one. */
 export const auditGrants: readonly TableGrant[] = [
-  'audit_entry',
-  'audit_personal',
-  'audit_head',
-  'audit_tile',
-  'audit_fingerprint_key',
-  'audit_signing_keys',
-  'audit_statistic',
-  'audit_statistic_run',
-].map((table) => ({ table, insert: 'all' }));
+  ...[
+    'audit_entry',
+    'audit_personal',
+    'audit_head',
+    'audit_tile',
+    'audit_fingerprint_key',
+    'audit_signing_keys',
+    'audit_statistic',
+    'audit_statistic_run',
+  ].map((table) => ({ table, insert: 'all' as const })),
+  {
+    table: 'audit_verification',
+    insert: ['part'],
+    update: ['position', 'progress', 'pass_started_at', 'findings'],
+  },
+];
 
 /**
  * Functions that the service's role may execute. The first two run with the rights of the owner; the

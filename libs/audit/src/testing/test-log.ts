@@ -17,6 +17,7 @@ import { MemoryLogger } from '#libs/platform/testing';
 import { SecretStore } from '#libs/secrets';
 import { MemorySecretStore } from '#libs/secrets/testing';
 import { AuditModule } from '../audit.module.js';
+import { BackgroundVerifier } from '../background/background-verifier.js';
 import { SecretTokenFingerprintsModule } from '../fingerprints/secret-token-fingerprints.module.js';
 import { CheckpointSigners } from '../log/checkpoint-signers.js';
 import { LogMaintenance } from '../log/log-maintenance.js';
@@ -55,7 +56,7 @@ export interface TestLogOptions extends Partial<AuditSettings> {
 export const TEST_SIGNING_SEED =
   process.env.AUDIT_TEST_SIGNING_SEED ?? randomBytes(32).toString('base64');
 
-/** Opens the log of a migrated database. `LogMaintenance` does not run; deadlines suit a busy machine. */
+/** Opens the log of a migrated database. Nothing runs in the background; deadlines suit a busy machine. */
 export async function openTestLog(
   url: string,
   {
@@ -102,6 +103,8 @@ export async function openTestLog(
   })
     .overrideProvider(LogMaintenance)
     .useValue({})
+    .overrideProvider(BackgroundVerifier)
+    .useValue({})
     .compile();
   await app.init();
   const get = <T>(provider: Type<T>): T => app.get<T>(provider, { strict: false });
@@ -132,5 +135,6 @@ const DEFAULT_SETTINGS: AuditSettings = {
   // Tests with a clock of their own are at another time than their database.
   clockToleranceMs: Number.MAX_SAFE_INTEGER,
   homeTenant: undefined,
+  verificationMs: 0,
   checkpointFile: undefined,
 };

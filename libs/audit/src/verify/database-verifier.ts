@@ -1,24 +1,23 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type Transaction } from '#libs/platform';
+import { Database, TimeSlices, type Transaction } from '#libs/platform';
 import {
   type Checkpoint,
   type CheckpointTrust,
-  HASH_BYTES,
   hashLeaf,
-  MalformedTile,
-  partialTilesOf,
   TreeFrontier,
   type TreeHead,
 } from '#libs/transparency-log';
-import { type AuditEntry, tryParseAuditEntry } from '../entry/audit-entry.js';
+import type { AuditEntry } from '../entry/audit-entry.js';
 import { bufferOf, readTile } from '../postgres/log-queries.js';
 import { type AuditFault, AuditFaults, CONTRADICTION, SHORTENED } from './audit-fault.js';
 import { DerivedCheck } from './derived-check.js';
-import { EntryCheck } from './entry-check.js';
+import { EntryCheck, type TenantSubject } from './entry-check.js';
 import { EntrySequence } from './entry-sequence.js';
 import { HeadChainCheck } from './head-chain-check.js';
 import { checkKnownCheckpoints } from './known-checkpoints.js';
-import { type Query, storedEntries, storedTime } from './stored-rows.js';
+import { retiredBelowIn } from './retired-entries.js';
+import { storedFrontier, trustedFrontier } from './stored-frontier.js';
+import { type Position, type Query, storedEntries, storedTime } from './stored-rows.js';
 
 /** What to verify the log with, and from where. */
 export interface VerifyRequest extends CheckpointTrust {
@@ -39,6 +38,24 @@ export interface VerifyReport {
   /** Entries below this index are retired: only their hashes could be verified. */
   readonly retiredBelow: number;
   /** In the order of the entries; empty when nothing is wrong. The first has the first bad index. */
+  readonly faults: readonly AuditFault[];
+}
+
+/** A part of the log, from one head to another. */
+export interface SliceRequest extends CheckpointTrust {
+  /** The tree at the first head, which was verified before. Absent: it is read from the stored hashes. */
+  readonly start: number | TreeFrontier;
+  /** The size at which the last head of the slice ends. */
+  readonly end: number;
+  /** Whether the log has no later head: then also what lies behind it is checked. */
+  readonly isNewest: boolean;
+  /** Stop after this number of faults. */
+  readonly faultLimit: number;
+}
+
+/** What is wrong in a slice, and the tree at its end. */
+export interface VerifiedSlice {
+  readonly frontier: TreeFrontier;
   readonly faults: readonly AuditFault[];
 }
 
@@ -78,22 +95,21 @@ export class DatabaseVerifier {
       ),
     );
   }
-}
 
-/** The frontier over the stored hashes. @returns `undefined` when the log has fewer */
-async function storedFrontier(
-  transaction: Transaction,
-  size: number,
-): Promise<TreeFrontier | undefined> {
-  const tiles = [];
-  for (const address of partialTilesOf(size)) {
-    tiles.push({ ...address, hashes: await readTile(transaction, address) });
-  }
-  try {
-    return TreeFrontier.fromTiles(size, tiles);
-  } catch (error) {
-    if (error instanceof MalformedTile) return undefined;
-    throw error;
+  /**
+   * Verifies what lies in a slice of the log, as `verify` does, except for the statistics, whose hours have
+   * other bounds.
+   */
+  async verifySlice(transaction: Transaction, request: SliceRequest): Promise<VerifiedSlice> {
+    const query: Query = async (sql, parameters = []) => transaction.query(sql, [...parameters]);
+    const faults = new AuditFaults(request.faultLimit);
+    const start =
+      typeof request.start === 'number'
+        ? await trustedFrontier(transaction, request.start)
+        : request.start;
+    const end = request.isNewest ? undefined : request.end;
+    const verification = new Verification(query, { ...request, known: [] }, faults, start, end);
+    return verification.runSlice();
   }
 }
 
@@ -105,23 +121,64 @@ class Verification {
   readonly #headChain: HeadChainCheck;
   readonly #entryCheck: EntryCheck;
   readonly #derived: DerivedCheck;
+  readonly #slices = new TimeSlices();
+  readonly #end: number | undefined;
 
-  constructor(query: Query, request: VerifyRequest, faults: AuditFaults, start: TreeFrontier) {
+  /** @param end of a slice, at which a head ends. Default: the end of the log */
+  constructor(
+    query: Query,
+    request: VerifyRequest,
+    faults: AuditFaults,
+    start: TreeFrontier,
+    end?: number,
+  ) {
     this.#query = query;
     this.#request = request;
     this.#faults = faults;
     this.#start = start.size;
-    this.#headChain = new HeadChainCheck(query, request, faults, start);
+    this.#end = end;
+    this.#headChain = new HeadChainCheck(query, request, faults, start, end);
     this.#entryCheck = new EntryCheck(faults);
     this.#derived = new DerivedCheck(query, faults);
   }
 
   /** @param checkKnown compares the verified tree with the known checkpoints */
   async run(checkKnown: (verified: TreeHead) => Promise<void>): Promise<VerifyReport> {
-    const retiredBelow = await this.#retiredBelow();
+    const retiredBelow = await retiredBelowIn(this.#query);
     const total = await this.#total();
     const entries = await this.#entries();
     const first = Math.max(this.#start, retiredBelow);
+    await this.#checkRanges(first, entries, total);
+    if (this.#faults.isFull) return this.#report(retiredBelow);
+    const { frontier } = this.#headChain;
+    await checkKnown({ size: frontier.size, root: frontier.root() });
+    await entries.finish(frontier.size);
+    await this.#derived.checkTiles(this.#headChain.frontier.size);
+    // Wrong entries make derived values wrong too; reporting those would point elsewhere.
+    if (this.#faults.hasEntryFault) return this.#report(retiredBelow);
+    await this.#entryCheck.finish(async () => Promise.resolve(false));
+    await this.#derived.finish(first, this.#headChain.frontier.size);
+    return this.#report(retiredBelow);
+  }
+
+  /** As `run`, for the entries up to the end of the slice. */
+  async runSlice(): Promise<VerifiedSlice> {
+    const entries = await this.#entries();
+    const first = Math.max(this.#start, await retiredBelowIn(this.#query));
+    await this.#checkRanges(first, entries);
+    const { frontier } = this.#headChain;
+    if (!this.#faults.isFull) {
+      await entries.finish(frontier.size);
+      if (this.#end === undefined) await this.#derived.checkTiles(frontier.size);
+    }
+    if (!this.#faults.hasEntryFault && !this.#faults.isFull) {
+      await this.#entryCheck.finish(async (person, index) => this.#isErasedAfter(person, index));
+      await this.#derived.checkKeys(first, this.#end);
+    }
+    return { frontier, faults: this.#faults.sorted() };
+  }
+
+  async #checkRanges(first: number, entries: EntrySequence, total = 0): Promise<void> {
     for await (const { from, hashes, at } of this.#headChain.leafHashRanges()) {
       let last: AuditEntry | undefined;
       for (const [nth, hash] of hashes.entries()) {
@@ -133,17 +190,8 @@ class Verification {
         this.#faults.add('head-differs', from, 'time', end);
       }
       this.#request.onProgress?.(end, total);
-      if (this.#faults.isFull) return this.#report(retiredBelow);
+      if (this.#faults.isFull) return;
     }
-    const { frontier } = this.#headChain;
-    await checkKnown({ size: frontier.size, root: frontier.root() });
-    await entries.finish(frontier.size);
-    await this.#derived.checkTiles(this.#headChain.frontier.size);
-    // Wrong entries make derived values wrong too; reporting those would point elsewhere.
-    if (this.#faults.hasEntryFault) return this.#report(retiredBelow);
-    this.#entryCheck.finish();
-    await this.#derived.finish(first, this.#headChain.frontier.size);
-    return this.#report(retiredBelow);
   }
 
   async #checkEntry(
@@ -151,6 +199,7 @@ class Verification {
     hash: Uint8Array,
     entries: EntrySequence,
   ): Promise<AuditEntry | undefined> {
+    if (this.#slices.isOver) await this.#slices.next();
     const row = await entries.take(index);
     if (!row) {
       this.#faults.add('entry-missing', index, 'no row has this index');
@@ -176,15 +225,31 @@ class Verification {
   }
 
   async #entries(): Promise<EntrySequence> {
+    const from = await this.#positionOf(this.#start);
+    const end = this.#end === undefined ? undefined : await this.#positionOf(this.#end);
+    const onStray = ({ index }: { readonly index: number }): void => {
+      this.#faults.add('personal-added', index, 'values without an entry');
+    };
+    const rows = storedEntries(this.#query, from, onStray, end);
+    return new EntrySequence(rows, this.#faults, this.#start);
+  }
+
+  /** Of the last entry before a head ends. */
+  async #positionOf(size: number): Promise<Position | undefined> {
     const [head] = await this.#query<{ at: string }>(
       `SELECT (recorded_at AT TIME ZONE 'UTC')::text AS at FROM audit_head WHERE size = $1`,
-      [this.#start],
+      [size],
     );
-    const from = head && { at: head.at, index: this.#start - 1 };
-    const rows = storedEntries(this.#query, from, ({ index }) => {
-      this.#faults.add('personal-added', index, 'values without an entry');
-    });
-    return new EntrySequence(rows, this.#faults, this.#start);
+    return head && { at: head.at, index: size - 1 };
+  }
+
+  async #isErasedAfter({ tenant, subject }: TenantSubject, index: number): Promise<boolean> {
+    const rows = await this.#query(
+      `SELECT 1 FROM audit_entry WHERE action = 'audit.erase' AND outcome = 'success'
+         AND target_tenant = $1 AND target_subject = $2 AND entry_index > $3 LIMIT 1`,
+      [tenant, subject, index],
+    );
+    return rows.length > 0;
   }
 
   async #total(): Promise<number> {
@@ -192,26 +257,5 @@ class Verification {
       'SELECT max(size) AS size FROM audit_head',
     );
     return Number(row?.size ?? 0);
-  }
-
-  /** The index that the newest `audit.retain` entry of the tree names. */
-  async #retiredBelow(): Promise<number> {
-    const rows = await this.#query<{ entry_index: string; leaf: Buffer }>(
-      `SELECT entry_index, leaf FROM audit_entry
-       WHERE action = 'audit.retain' AND outcome = 'success' ORDER BY entry_index DESC LIMIT 100`,
-    );
-    for (const { entry_index: text, leaf } of rows) {
-      const index = Number(text);
-      const [run] = await this.#query<{ from_size: string; leaf_hashes: Buffer }>(
-        'SELECT from_size, leaf_hashes FROM audit_head WHERE size > $1 AND from_size <= $1 ORDER BY size LIMIT 1',
-        [index],
-      );
-      const offset = (index - Number(run?.from_size ?? 0)) * HASH_BYTES;
-      const isInLog =
-        run?.leaf_hashes.subarray(offset, offset + HASH_BYTES).equals(hashLeaf(leaf)) ?? false;
-      const below = isInLog ? tryParseAuditEntry(leaf)?.details?.firstIndex : undefined;
-      if (typeof below === 'number' && below <= index) return below;
-    }
-    return 0;
   }
 }

@@ -42,7 +42,7 @@ export class DerivedCheck {
    * @param firstIndex index of the first entry that was added; what older entries gave is not checked
    */
   async finish(firstIndex: number, size: number): Promise<void> {
-    await this.#checkKeys(firstIndex);
+    await this.checkKeys(firstIndex);
     await this.#checkStatistics(firstIndex, size);
   }
 
@@ -61,7 +61,8 @@ export class DerivedCheck {
     }
   }
 
-  async #checkKeys(firstIndex: number): Promise<void> {
+  /** @param endIndex what entries from this index on gave is not checked either. Default: the end of the log */
+  async checkKeys(firstIndex: number, endIndex = Infinity): Promise<void> {
     const rows = await this.query<{ id: string; first_index: string }>(
       'SELECT id, first_index FROM audit_fingerprint_key',
     );
@@ -76,7 +77,8 @@ export class DerivedCheck {
       if (!isRight) differs(index);
     }
     for (const [key, index] of stored) {
-      if (index >= firstIndex && !this.#firstUse.has(key)) differs(index);
+      const isHere = index >= firstIndex && index < endIndex;
+      if (isHere && !this.#firstUse.has(key)) differs(index);
     }
   }
 

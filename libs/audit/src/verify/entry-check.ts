@@ -9,10 +9,16 @@ import {
 import type { AuditFaults } from './audit-fault.js';
 import { type StoredEntry, type StoredPersonal, storedTime } from './stored-rows.js';
 
+/** A person, as entries name them. */
+export interface TenantSubject {
+  readonly tenant: string;
+  readonly subject: string;
+}
+
 /** Compares columns and personal values with the bytes of their entry. */
 export class EntryCheck {
   /** By person, the entries whose values are missing and for which no later erasure was found yet. */
-  readonly #missing = new Map<string, number[]>();
+  readonly #missing = new Map<string, { person: TenantSubject; indexes: number[] }>();
 
   constructor(private readonly faults: AuditFaults) {}
 
@@ -29,12 +35,19 @@ export class EntryCheck {
     return entry;
   }
 
-  /** Reports, after the last entry, values that are missing without an erasure: the first of each person. */
-  finish(): void {
-    for (const indexes of this.#missing.values()) {
-      for (const index of indexes.slice(0, 1)) {
-        this.faults.add('personal-missing', index, 'values are missing without an erasure');
-      }
+  /**
+   * Reports, after the last entry, values that are missing without an erasure: the first of each person.
+   *
+   * @param isErasedAfter whether an entry that was not checked erases the person's values of this index
+   */
+  async finish(
+    isErasedAfter: (person: TenantSubject, index: number) => Promise<boolean>,
+  ): Promise<void> {
+    for (const { person, indexes } of this.#missing.values()) {
+      // An erasure of the newest of them is one of all of them.
+      const [first = 0] = indexes;
+      if (await isErasedAfter(person, indexes.at(-1) ?? first)) continue;
+      this.faults.add('personal-missing', first, 'values are missing without an erasure');
     }
   }
 
@@ -70,14 +83,16 @@ export class EntryCheck {
       this.faults.add('personal-missing', index, name);
       return;
     }
-    const indexes = this.#missing.get(person);
-    if (indexes) indexes.push(index);
-    else this.#missing.set(person, [index]);
+    const key = keyOf(person);
+    const missing = this.#missing.get(key);
+    if (missing) missing.indexes.push(index);
+    else this.#missing.set(key, { person, indexes: [index] });
   }
 
   #noteErasure({ action, outcome, target }: AuditEntry): void {
     if (action !== 'audit.erase' || outcome !== 'success') return;
-    this.#missing.delete(personKey(target?.tenant, target?.subject) ?? '');
+    const person = personOf(target?.tenant, target?.subject);
+    if (person) this.#missing.delete(keyOf(person));
   }
 }
 
@@ -92,14 +107,21 @@ function valuesOf(row: StoredPersonal): PersonalValues | undefined {
   };
 }
 
-function actorOf({ actor }: AuditEntry): string | undefined {
-  return personKey(actor.tenant, actor.subject);
+function actorOf({ actor }: AuditEntry): TenantSubject | undefined {
+  return personOf(actor.tenant, actor.subject);
 }
 
-function targetOf({ actor, target }: AuditEntry): string | undefined {
-  return personKey(target?.tenant ?? actor.tenant, target?.subject ?? actor.subject);
+function targetOf({ actor, target }: AuditEntry): TenantSubject | undefined {
+  return personOf(target?.tenant ?? actor.tenant, target?.subject ?? actor.subject);
 }
 
-function personKey(tenant: string | undefined, subject: string | undefined): string | undefined {
-  return tenant === undefined || subject === undefined ? undefined : `${tenant} ${subject}`;
+function personOf(
+  tenant: string | undefined,
+  subject: string | undefined,
+): TenantSubject | undefined {
+  return tenant === undefined || subject === undefined ? undefined : { tenant, subject };
+}
+
+function keyOf({ tenant, subject }: TenantSubject): string {
+  return `${tenant} ${subject}`;
 }

@@ -38,6 +38,7 @@ export class HeadChainCheck {
     private readonly trust: CheckpointTrust,
     private readonly faults: AuditFaults,
     start: TreeFrontier,
+    private readonly until?: number,
   ) {
     this.#frontier = start;
   }
@@ -51,7 +52,7 @@ export class HeadChainCheck {
   async *leafHashRanges(): AsyncGenerator<LeafHashRange> {
     const keys = await SigningKeysCheck.load(this.query, this.faults, this.#frontier.size);
     let newest: StoredHead | undefined;
-    for await (const head of storedHeads(this.query, this.#frontier.size)) {
+    for await (const head of storedHeads(this.query, this.#frontier.size, this.until)) {
       const { size } = this.#frontier;
       if (head.from !== size) {
         if (head.from < size || (await this.#hasHeadAfter(size))) {
@@ -63,6 +64,7 @@ export class HeadChainCheck {
       yield await this.#checkHead(head, keys);
       newest = head;
     }
+    if (this.until !== undefined) return;
     keys.finish();
     // A key is retired by a newer checkpoint of another key, so this log was cut.
     if (

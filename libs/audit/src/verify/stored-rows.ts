@@ -24,7 +24,7 @@ export interface StoredPersonal {
 }
 
 /** A position in the order in which rows are read. */
-interface Position {
+export interface Position {
   readonly at: string;
   readonly index: number;
 }
@@ -41,29 +41,32 @@ const PAGE_SIZE = 2000;
 const HEAD_PAGE_SIZE = 200;
 const AT = `(recorded_at AT TIME ZONE 'UTC')::text AS at`;
 const AFTER = `(recorded_at, entry_index) > ($1::timestamp AT TIME ZONE 'UTC', $2::bigint)`;
+const UNTIL = `AND (recorded_at, entry_index) <= ($3::timestamp AT TIME ZONE 'UTC', $4::bigint)`;
 const START: Position = { at: '-infinity', index: 0 };
 
 /**
- * Reads all entries with their personal values, in the order of time and index.
+ * Reads entries with their personal values, in the order of time and index.
  *
+ * @param until the last position. Default: all entries
  * @param onStray receives personal rows without an entry
  */
 export async function* storedEntries(
   query: Query,
   from: Position | undefined,
   onStray: (row: StoredPersonal) => void,
+  until?: Position,
 ): AsyncGenerator<StoredEntry, undefined> {
   let position = from ?? START;
   for (;;) {
     const rows = await query<Omit<StoredEntry, 'index' | 'personal'> & { entry_index: string }>(
       `SELECT entry_index, ${AT}, id, leaf, ${ENTRY_COLUMN_NAMES.join(', ')} FROM audit_entry
-       WHERE ${AFTER} ORDER BY recorded_at, entry_index LIMIT ${PAGE_SIZE}`,
-      [position.at, position.index],
+       WHERE ${AFTER} ${until ? UNTIL : ''} ORDER BY recorded_at, entry_index LIMIT ${PAGE_SIZE}`,
+      [position.at, position.index, ...(until ? [until.at, until.index] : [])],
     );
     const last = rows.at(-1);
     const isLast = rows.length < PAGE_SIZE || !last;
     const end = isLast ? undefined : { at: last.at, index: Number(last.entry_index) };
-    const personal = await storedPersonal(query, position, end);
+    const personal = await storedPersonal(query, position, end ?? until);
     const byPosition = Map.groupBy(personal, (row) => `${row.at} ${row.index}`);
     for (const row of rows) {
       const key = `${row.at} ${row.entry_index}`;
@@ -81,15 +84,10 @@ async function storedPersonal(
   from: Position,
   end: Position | undefined,
 ): Promise<StoredPersonal[]> {
-  const until = end && [end.at, end.index];
   const rows = await query<Omit<StoredPersonal, 'index'> & { entry_index: string }>(
     `SELECT entry_index, ${AT}, whose, client_address, user_agent, display_name, salts
-     FROM audit_personal WHERE ${AFTER} ${
-       until
-         ? `AND (recorded_at, entry_index) <= ($3::timestamp AT TIME ZONE 'UTC', $4::bigint)`
-         : ''
-     } ORDER BY recorded_at, entry_index, whose`,
-    [from.at, from.index, ...(until ?? [])],
+     FROM audit_personal WHERE ${AFTER} ${end ? UNTIL : ''} ORDER BY recorded_at, entry_index, whose`,
+    [from.at, from.index, ...(end ? [end.at, end.index] : [])],
   );
   return rows.map((row) => ({ ...row, index: Number(row.entry_index) }));
 }
@@ -104,8 +102,12 @@ export interface StoredHead {
   readonly checkpoint: string;
 }
 
-/** Reads the heads above a size, smallest first. */
-export async function* storedHeads(query: Query, above: number): AsyncGenerator<StoredHead> {
+/** Reads the heads above a size and up to another one, smallest first. */
+export async function* storedHeads(
+  query: Query,
+  above: number,
+  until = Number.MAX_SAFE_INTEGER,
+): AsyncGenerator<StoredHead> {
   for (let size = String(above); ;) {
     const rows = await query<{
       size: string;
@@ -116,8 +118,8 @@ export async function* storedHeads(query: Query, above: number): AsyncGenerator<
       checkpoint: string;
     }>(
       `SELECT size, from_size, root, ${AT}, leaf_hashes, checkpoint
-       FROM audit_head WHERE size > $1 ORDER BY size LIMIT ${HEAD_PAGE_SIZE}`,
-      [size],
+       FROM audit_head WHERE size > $1 AND size <= $2 ORDER BY size LIMIT ${HEAD_PAGE_SIZE}`,
+      [size, until],
     );
     for (const row of rows) {
       yield {

@@ -1,8 +1,17 @@
 // What a check reads, in the order of ids. Cursors, so that neither side is held in memory.
-import type { Transaction } from '#libs/platform';
+import { isCanonicalGuid, type Transaction } from '#libs/platform';
 import { type MappingEntry, ORPHANED } from './mapping-history.js';
 
 const FETCH_SIZE = 2_000;
+
+/** Ids after `after`, up to `until`; without it, all after. Both are canonical GUIDs. */
+export interface IdRange {
+  readonly after: string;
+  readonly until?: string;
+}
+
+/** The id of the last row of a slice that begins after `$1`; none when fewer than `$2` rows follow. */
+export const SLICE_END = 'SELECT id FROM mapping WHERE id > $1 ORDER BY id OFFSET $2 LIMIT 1';
 
 /** Entries that name a mapping and succeeded. Entries of refusals may name anything. */
 const ACTIONS = [
@@ -27,7 +36,7 @@ const READING_ACTIONS = ['identity.read', 'token.issue', 'token.reuse'];
  * The columns equal the bytes of their entries, because the log has been verified in this snapshot.
  * OFFSET 0 lets the server parse each entry once, and sort what is left of it.
  */
-export const ENTRIES = `
+export const ENTRIES = (range?: IdRange): string => `
   SELECT identity_id AS "identityId", entry_index AS index, action, reason_code AS "reasonCode",
          extract(epoch FROM recorded_at) * 1000 AS "recordedAtMs",
          target, details, "nameHash",
@@ -42,32 +51,38 @@ export const ENTRIES = `
   ) AS members
   WHERE identity_id IS NOT NULL AND action IN (${texts(ACTIONS)})
     AND (outcome IN ('success', 'unknown') OR action = 'identity.create' AND reason_code = '${ORPHANED}')
+    ${range ? `AND ${within('identity_id', range)}` : ''}
   ORDER BY identity_id, entry_index`;
 
 /** A row of `ENTRIES`. */
 export type StoredMappingEntry = Omit<MappingEntry, 'index' | 'recordedAtMs'> &
   Readonly<Record<'index' | 'recordedAtMs', string>>;
 
-export const ROWS = `
+export const ROWS = (range?: IdRange): string => `
   SELECT id, resource, tenant, subject, kind, status, communication_user_id, display_name, version,
          token_generation, is_revoking,
          lease_holder IS NOT NULL OR lease_expires_at IS NOT NULL AS is_leased,
          extract(epoch FROM created_at) * 1000 AS created_ms,
          extract(epoch FROM updated_at) * 1000 AS updated_ms,
          extract(epoch FROM deleted_at) * 1000 AS deleted_ms
-  FROM mapping ORDER BY id`;
+  FROM mapping ${range ? `WHERE ${within('id', range)}` : ''} ORDER BY id`;
 
 /** Groups of rows that a unique index would have refused. `$1`: how many groups */
-export const DUPLICATES = [
+export const DUPLICATES = (range?: IdRange): readonly DuplicateStatement[] => [
   {
     kind: 'person-mapped-twice',
-    sql: duplicates('tenant, subject, resource', `WHERE status <> 'deleted'`),
+    sql: duplicates('tenant, subject, resource', `status <> 'deleted'`, range),
   },
   {
     kind: 'identity-mapped-twice',
-    sql: duplicates('communication_user_id', 'WHERE communication_user_id IS NOT NULL'),
+    sql: duplicates('communication_user_id', 'communication_user_id IS NOT NULL', range),
   },
-] as const;
+];
+
+interface DuplicateStatement {
+  readonly kind: 'person-mapped-twice' | 'identity-mapped-twice';
+  readonly sql: string;
+}
 
 /** A group of rows: how many, the first of their ids, and how many such groups there are. */
 export interface DuplicateRow {
@@ -92,10 +107,22 @@ export async function* rowsOf<Row>(
   return undefined;
 }
 
-function duplicates(columns: string, condition: string): string {
+/** @param range only groups with a row in it, of which the first is the first id */
+function duplicates(columns: string, condition: string, range?: IdRange): string {
+  const isInRange = range ? within('id', range) : 'true';
+  const members = `SELECT ${columns} FROM mapping WHERE ${condition} AND ${isInRange}`;
   return `
-    SELECT count(*) AS rows, (array_agg(id::text ORDER BY id))[1:5] AS ids, count(*) OVER () AS groups
-    FROM mapping ${condition} GROUP BY ${columns} HAVING count(*) > 1 ORDER BY ids LIMIT $1`;
+    SELECT count(*) AS rows, (array_agg(id::text ORDER BY (${isInRange}) DESC, id))[1:5] AS ids,
+           count(*) OVER () AS groups
+    FROM mapping WHERE ${condition} ${range ? `AND (${columns}) IN (${members})` : ''} GROUP BY ${columns} HAVING count(*) > 1 ORDER BY ids LIMIT $1`;
+}
+
+/** The ids are inlined, because a cursor takes no parameters: only GUIDs are. */
+function within(column: 'id' | 'identity_id', { after, until }: IdRange): string {
+  const bounds = [after, ...(until === undefined ? [] : [until])];
+  if (!bounds.every(isCanonicalGuid)) throw new Error('a range of mappings is not of ids');
+  const type = column === 'id' ? '::uuid' : '';
+  return `${column} > '${after}'${type}${until === undefined ? '' : ` AND ${column} <= '${until}'${type}`}`;
 }
 
 function texts(values: readonly string[]): string {

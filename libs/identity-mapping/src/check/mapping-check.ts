@@ -1,13 +1,21 @@
-import { DatabaseVerifier, type VerifyReport, type VerifyRequest } from '#libs/audit';
-import { type Database, type Transaction, uuidV7Time } from '#libs/platform';
+import {
+  DatabaseVerifier,
+  retiredBelowIn,
+  type VerifyReport,
+  type VerifyRequest,
+} from '#libs/audit';
+import { type Database, TimeSlices, type Transaction, uuidV7Time } from '#libs/platform';
 import {
   DUPLICATES,
   type DuplicateRow,
   ENTRIES,
+  type IdRange,
   ROWS,
   rowsOf,
+  SLICE_END,
   type StoredMappingEntry,
 } from './check-statements.js';
+import { checkOrphans } from './orphan-check.js';
 import { MappingHistory } from './mapping-history.js';
 import {
   RowComparison,
@@ -25,6 +33,7 @@ export interface MappingDifference {
    * - `row-added`: another row has the same id
    * - `entry-contradicts`: the entry says of the mapping what the entries before it exclude, so that the row
    *   was another one at that time
+   * - `orphan-differs`: a row of `mapping_orphan` is not as its entries recorded it, or only one of them exists
    * - `person-mapped-twice`: several rows that are not deleted are of one person and resource
    * - `identity-mapped-twice`: several rows have one communication identity
    */
@@ -34,7 +43,8 @@ export interface MappingDifference {
     | 'row-unrecorded'
     | 'row-added'
     | 'entry-contradicts'
-    | (typeof DUPLICATES)[number]['kind'];
+    | 'orphan-differs'
+    | ReturnType<typeof DUPLICATES>[number]['kind'];
   /** Id of the row. */
   readonly mapping: string;
   /** Index of the entry; absent when the log has none. */
@@ -100,11 +110,42 @@ export class MappingCheck {
   async runIn(transaction: Transaction, request: MappingCheckRequest): Promise<MappingCheckReport> {
     const log = await this.#verifier.verifyIn(transaction, request);
     const comparison = new TableComparison(transaction, request, log);
-    return log.faults.length > 0 ? comparison.report() : comparison.run();
+    return log.faults.length > 0 ? comparison.report() : comparison.compare();
+  }
+
+  /**
+   * Compares the mappings that follow an id with a log that is verified elsewhere.
+   *
+   * @param after the last id of the slice before; `FIRST_ID` for the first one
+   */
+  async runSlice(transaction: Transaction, after: string, maxRows: number): Promise<MappingSlice> {
+    const [last] = await transaction.query<{ id: string }[]>(SLICE_END, [after, maxRows - 1]);
+    const range = last ? { after, until: last.id } : { after };
+    const query = async <Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> =>
+      transaction.query<Row[]>(sql, [...parameters]);
+    const log = { retiredBelow: await retiredBelowIn(query) };
+    const comparison = new TableComparison(transaction, {}, log, range);
+    const { rows, differences } = await comparison.compare();
+    return { lastId: last?.id, rows, differences };
   }
 }
 
-class TableComparison {
+/** All ids follow it. */
+export const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+
+/** The result of `runSlice`. */
+export interface MappingSlice {
+  /** Where the next slice begins; absent when there is none. */
+  readonly lastId: string | undefined;
+  readonly rows: number;
+  readonly differences: readonly MappingDifference[];
+}
+
+/** A report whose log may have been verified elsewhere. */
+type ComparedMappings<Log> = Omit<MappingCheckReport, 'log'> & { readonly log: Log };
+
+class TableComparison<Log extends Pick<VerifyReport, 'retiredBelow'>> {
+  readonly #slices = new TimeSlices();
   readonly #counts = {
     rows: 0,
     agreeing: 0,
@@ -123,21 +164,27 @@ class TableComparison {
 
   constructor(
     private readonly transaction: Transaction,
-    private readonly request: MappingCheckRequest,
-    private readonly log: VerifyReport,
+    private readonly request: Pick<MappingCheckRequest, 'listLimit' | 'onMappings'>,
+    private readonly log: Log,
+    private readonly range?: IdRange,
   ) {
     this.#limit = request.listLimit ?? 1_000;
   }
 
-  async run(): Promise<MappingCheckReport> {
+  async compare(): Promise<ComparedMappings<Log>> {
     // The cursors are read to their end: the plan with one sort is better than one with many lookups.
     await this.transaction.query('SET LOCAL cursor_tuple_fraction = 1');
     if (this.log.retiredBelow > 0) this.#oldestMs = await this.#oldestEntryMs();
-    const total = await this.#count();
+    const total = this.range ? 0 : await this.#count();
     const histories = this.#histories();
     let { value: history } = await histories.next();
     let previousId: string | undefined;
-    for await (const row of rowsOf<StoredMapping>(this.transaction, 'mapping_rows', ROWS)) {
+    for await (const row of rowsOf<StoredMapping>(
+      this.transaction,
+      'mapping_rows',
+      ROWS(this.range),
+    )) {
+      if (this.#slices.isOver) await this.#slices.next();
       for (; history && history.id < row.id; { value: history } = await histories.next()) {
         if (history.id !== previousId) this.#addMissing(history);
       }
@@ -151,10 +198,11 @@ class TableComparison {
       if (history.id !== previousId) this.#addMissing(history);
     }
     await this.#findDuplicates();
+    if (!this.range) for (const one of await checkOrphans(this.transaction)) this.#differ(one);
     return this.report();
   }
 
-  report(): MappingCheckReport {
+  report(): ComparedMappings<Log> {
     return {
       log: this.log,
       ...this.#counts,
@@ -169,8 +217,9 @@ class TableComparison {
     for await (const row of rowsOf<StoredMappingEntry>(
       this.transaction,
       'mapping_entries',
-      ENTRIES,
+      ENTRIES(this.range),
     )) {
+      if (this.#slices.isOver) await this.#slices.next();
       if (row.identityId !== history?.id) {
         if (history) yield history;
         history = this.#history(row.identityId);
@@ -240,7 +289,7 @@ class TableComparison {
   }
 
   async #findDuplicates(): Promise<void> {
-    for (const { kind, sql } of DUPLICATES) {
+    for (const { kind, sql } of DUPLICATES(this.range)) {
       const groups = await this.transaction.query<DuplicateRow[]>(sql, [this.#limit]);
       for (const { ids, rows } of groups) {
         const [mapping = '', ...others] = ids;

@@ -1,0 +1,202 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { EntryStatistics } from '../query/entry-statistics.js';
+import { alice, issued } from '../testing/sample-events.js';
+import { openTestLog, type TestLog } from '../testing/test-log.js';
+import { TestVerifier } from '../testing/test-verifier.js';
+
+let database: TestDatabase;
+let log: TestLog;
+let verifier: TestVerifier;
+let superuser: pg.Client;
+
+const events = (count: number) => Array.from({ length: count }, (_, nth) => issued(nth));
+
+beforeAll(async () => {
+  database = await testDatabase();
+  const past = await openTestLog(database.serviceUrl, {
+    clock: new ManualClock(Date.now() - 3 * 3_600_000),
+  });
+  await past.trail.recordAll(events(600));
+  await past.close();
+  log = await openTestLog(database.serviceUrl);
+  for (let nth = 0; nth < 7; nth += 1) await log.trail.recordAll(events(120));
+  while (await log.get(EntryStatistics).rollUp());
+  verifier = new TestVerifier(log);
+  verifier.start();
+  await verifier.stop();
+  superuser = new pg.Client({ connectionString: database.superuserUrl });
+  await superuser.connect();
+  await superuser.query('SET session_replication_role = replica');
+});
+
+afterAll(async () => {
+  await superuser.end();
+  await log.close();
+  await database.drop();
+});
+
+const flip = (column: string): string =>
+  `${column} = set_byte(${column}, 7, get_byte(${column}, 7) # 1)`;
+const same = (edit: string): readonly [string, string] => [edit, edit];
+
+/** An edit, its reversal, and the kind of what must be found. */
+const EDITS: Readonly<Record<string, readonly [kind: string, edit: string, undo: string]>> = {
+  'a column of an entry': [
+    'column-differs',
+    `UPDATE audit_entry SET actor_subject = 'mallory' WHERE entry_index = 1234`,
+    `UPDATE audit_entry SET actor_subject = '${alice.subject}' WHERE entry_index = 1234`,
+  ],
+  'the bytes of an entry': [
+    'entry-differs',
+    ...same(`UPDATE audit_entry SET ${flip('leaf')} WHERE entry_index = 17`),
+  ],
+  'a personal value': [
+    'personal-differs',
+    `UPDATE audit_personal SET display_name = display_name || 'x' WHERE entry_index = 500`,
+    `UPDATE audit_personal SET display_name = rtrim(display_name, 'x') WHERE entry_index = 500`,
+  ],
+  'the signature of a checkpoint': [
+    'head-differs',
+    `UPDATE audit_head SET checkpoint = 'x' || checkpoint WHERE size = 720`,
+    `UPDATE audit_head SET checkpoint = substr(checkpoint, 2) WHERE size = 720`,
+  ],
+  'a hash of a full tile': [
+    'tile-differs',
+    ...same(`UPDATE audit_tile SET ${flip('hashes')} WHERE level = 0 AND tile_index = 2`),
+  ],
+  'the root of a full tile': [
+    'tile-differs',
+    ...same(`UPDATE audit_tile SET ${flip('root')} WHERE level = 0 AND tile_index = 1`),
+  ],
+  'a leaf hash of a head': [
+    'head-differs',
+    ...same(`UPDATE audit_head SET ${flip('leaf_hashes')} WHERE size = 840`),
+  ],
+  'a fingerprint key': [
+    'fingerprint-key-differs',
+    'UPDATE audit_fingerprint_key SET first_index = first_index + 3',
+    'UPDATE audit_fingerprint_key SET first_index = first_index - 3',
+  ],
+  'a count of a past hour': [
+    'statistic-differs',
+    `UPDATE audit_statistic SET entries = entries + 1 WHERE dimension = 'action'`,
+    `UPDATE audit_statistic SET entries = entries - 1 WHERE dimension = 'action'`,
+  ],
+  'a range of counted hours': [
+    'statistic-differs',
+    `UPDATE audit_statistic_run SET start_at = start_at + interval '1 hour'`,
+    `UPDATE audit_statistic_run SET start_at = start_at - interval '1 hour'`,
+  ],
+  'a row behind the end of the log': [
+    'entry-added',
+    `CREATE TEMP TABLE copied AS SELECT * FROM audit_entry WHERE entry_index = 3;
+     UPDATE copied SET entry_index = 1000000, recorded_at = now() + interval '1 minute';
+     INSERT INTO audit_entry SELECT * FROM copied`,
+    `DELETE FROM audit_entry WHERE entry_index = 1000000; DROP TABLE copied`,
+  ],
+  'the only row of the keys that sign': [
+    'signing-key-differs',
+    `CREATE TEMP TABLE held AS SELECT * FROM audit_signing_keys; DELETE FROM audit_signing_keys`,
+    'INSERT INTO audit_signing_keys SELECT * FROM held ON CONFLICT DO NOTHING; DROP TABLE held',
+  ],
+};
+
+describe('the background verifier', () => {
+  it('finds nothing in an intact log, also while it grows', async () => {
+    await verifier.pass();
+    const growing = log.trail.recordAll(events(40));
+    await verifier.pass();
+    await growing;
+    await verifier.pass();
+    expect(await verifier.findings()).toEqual([]);
+    expect(await verifier.readiness.ask()).toEqual({ verification: { isReady: true } });
+    expect(await verifier.registry.metrics()).toContain(
+      'audit_verification_findings{part="log"} 0',
+    );
+  });
+
+  it.each(Object.entries(EDITS))(
+    'finds an edit of %s within one pass while entries are appended, and says so once',
+    async (_, [kind, edit, undo]) => {
+      const lines = (): number =>
+        log.logger.lines.filter(({ message }) => message === 'damage found').length;
+      const before = lines();
+      await superuser.query(edit);
+      const appending = log.trail.recordAll(events(8));
+      await verifier.pass();
+      await appending;
+      const found = await verifier.findings();
+      expect(found.map((one) => one.kind)).toContain(kind);
+      expect(lines()).toBe(before + found.length);
+      await verifier.pass();
+      expect(lines()).toBe(before + found.length);
+      const { verification } = await verifier.readiness.ask();
+      expect(verification).toMatchObject({
+        isReady: true,
+        degradation: expect.stringMatching(/^\d+ findings; the first is /) as string,
+      });
+      await superuser.query(undo);
+      await verifier.pass();
+      expect(await verifier.findings()).toEqual([]);
+      expect(await verifier.readiness.ask()).toEqual({ verification: { isReady: true } });
+    },
+  );
+
+  it('checks new entries at once, long before the next pass', async () => {
+    await verifier.pass();
+    await verifier.run();
+    const { index } = await log.trail.record(issued(1));
+    const set = (outcome: string): string =>
+      `UPDATE audit_entry SET outcome = '${outcome}' WHERE entry_index = ${index}`;
+    await superuser.query(set('failure'));
+    await verifier.run();
+    expect(await verifier.findings()).toMatchObject([
+      { part: 'log', kind: 'column-differs', detail: `entry ${index}: outcome` },
+    ]);
+    await superuser.query(set('success'));
+    await verifier.pass();
+    expect(await verifier.findings()).toEqual([]);
+  });
+
+  it('leaves the work to the replica that is at it, and continues where another has ended', async () => {
+    const positions = async () =>
+      superuser
+        .query('SELECT part, position, progress, pass_started_at FROM audit_verification')
+        .then(
+          ({ rows }) => rows as { part: string; position: { next: number } }[], // the columns above
+        );
+    const other = new TestVerifier(log);
+    await superuser.query('SELECT pg_advisory_lock(4711202600000002)');
+    await superuser.query(
+      `UPDATE audit_verification SET pass_started_at = now() - interval '1 day'`,
+    );
+    const before = await positions();
+    await other.run();
+    expect(await positions()).toEqual(before);
+    await superuser.query('SELECT pg_advisory_unlock(4711202600000002)');
+
+    await superuser.query(
+      `UPDATE audit_verification SET position = jsonb_build_object('next', 0, 'verified', 720),
+         progress = 0.01, pass_started_at = now() - interval '10 minutes' WHERE part = 'log'`,
+    );
+    await other.run();
+    const log1 = (await positions()).find(({ part }) => part === 'log');
+    expect(log1?.position.next).toBe(960);
+    expect(await other.findings()).toEqual([]);
+  });
+
+  it('says when it is late', async () => {
+    await verifier.run();
+    await superuser.query('SELECT pg_advisory_lock(4711202600000002)');
+    await superuser.query(
+      `UPDATE audit_verification SET pass_started_at = now() - interval '2 days'`,
+    );
+    await verifier.run();
+    expect(await verifier.readiness.ask()).toEqual({
+      verification: { isReady: true, degradation: 'the checks are late: log, statistics' },
+    });
+    await superuser.query('SELECT pg_advisory_unlock(4711202600000002)');
+  });
+});

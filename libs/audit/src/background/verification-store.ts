@@ -1,0 +1,70 @@
+import type { Transaction } from '#libs/platform';
+import type { CheckedSlice, Finding, PartPosition, PartState } from './verified-part.js';
+
+/** A row of `audit_verification`. */
+export interface StoredPart extends PartState {
+  readonly part: string;
+  /** How long ago the next slice was due; negative when it is not due yet. */
+  readonly lateMs: number;
+}
+
+/** Beside the lock of the log (`audit_lock_head`). */
+const LOCK = '4711202600000002';
+
+/** What the background verifier remembers, shared by all replicas. */
+export class VerificationStore {
+  constructor(
+    private readonly transaction: Transaction,
+    private readonly passMs: number,
+  ) {}
+
+  /** Begins a snapshot. @returns whether no other replica verifies; if so, none does until the end of the transaction */
+  async lock(): Promise<boolean> {
+    await this.transaction.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+    const [row] = await this.transaction.query<{ isAlone: boolean }[]>(
+      `SELECT pg_try_advisory_xact_lock(${LOCK}) AS "isAlone"`,
+    );
+    return row?.isAlone ?? false;
+  }
+
+  /** Reads the state of these parts; those that are new begin now. */
+  async read(parts: readonly string[]): Promise<StoredPart[]> {
+    await this.transaction.query(
+      `INSERT INTO audit_verification (part) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING`,
+      [parts],
+    );
+    return (await this.all()).filter(({ part }) => parts.includes(part));
+  }
+
+  async all(): Promise<StoredPart[]> {
+    const rows = await this.transaction.query<
+      { part: string; position: PartPosition; findings: Finding[]; lateMs: number }[]
+    >(
+      `SELECT part, position, findings,
+         (extract(epoch FROM now() - pass_started_at) * 1000 - progress * $1::float8)::float8 AS "lateMs"
+       FROM audit_verification ORDER BY part`,
+      [this.passMs],
+    );
+    return rows;
+  }
+
+  /** Writes what a check returned. After a complete pass the next one begins on schedule. */
+  async write(part: string, state: PartState | CheckedSlice): Promise<void> {
+    const values = [part, JSON.stringify(state.position), JSON.stringify(state.findings)];
+    if (!('isComplete' in state)) {
+      await this.transaction.query(
+        'UPDATE audit_verification SET position = $2, findings = $3 WHERE part = $1',
+        values,
+      );
+      return;
+    }
+    await this.transaction.query(
+      `UPDATE audit_verification SET position = $2, findings = $3,
+         progress = CASE WHEN $4::boolean THEN 0 ELSE $5::float8 END,
+         pass_started_at = CASE WHEN $4::boolean
+           THEN greatest(now(), pass_started_at + make_interval(secs => $6::float8)) ELSE pass_started_at END
+       WHERE part = $1`,
+      [...values, state.isComplete, state.progress, this.passMs / 1_000],
+    );
+  }
+}

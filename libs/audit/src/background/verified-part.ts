@@ -1,0 +1,74 @@
+import { Injectable } from '@nestjs/common';
+import type { Transaction } from '#libs/platform';
+import type { CheckpointTrust } from '#libs/transparency-log';
+
+/** Something that is wrong. It is reported until a later check of its place no longer finds it. */
+export interface Finding {
+  /** Of a slice or inside one: the slice that has it finds it again. */
+  readonly place: string;
+  /** Such as `entry-differs`. */
+  readonly kind: string;
+  /** What differs and where, without its value. */
+  readonly detail: string;
+}
+
+/** How far the checks of a part are. The part alone knows its members. */
+export type PartPosition = Readonly<Record<string, string | number>>;
+
+/** What the checks of a part remember between two slices, in any replica. */
+export interface PartState {
+  /** Empty before the first slice. */
+  readonly position: PartPosition;
+  /** Of all slices. */
+  readonly findings: readonly Finding[];
+}
+
+export interface CheckedSlice extends PartState {
+  /** From 0 to 1: how much of the pass is done. */
+  readonly progress: number;
+  /** Whether the pass over all data is complete, so that the next slice is the first of another one. */
+  readonly isComplete: boolean;
+}
+
+/** Data that are checked in slices, pass after pass. */
+export interface VerifiedPart {
+  readonly name: string;
+  /**
+   * Checks the next slice of the pass.
+   *
+   * @param transaction one snapshot; nothing is written
+   */
+  check(transaction: Transaction, state: PartState, trust: CheckpointTrust): Promise<CheckedSlice>;
+  /** Checks what was added since the last call. Absent: only passes find it. */
+  checkNew?(transaction: Transaction, state: PartState, trust: CheckpointTrust): Promise<PartState>;
+}
+
+/** The parts that the background verifier checks. Other libraries add theirs when they are initialised. */
+@Injectable()
+export class VerifiedParts {
+  readonly all: VerifiedPart[] = [];
+
+  add(part: VerifiedPart): void {
+    this.all.push(part);
+  }
+}
+
+/** Whether two findings are of the same fault, also when slices with other bounds found it. */
+export function isSameFinding(one: Finding, other: Finding): boolean {
+  return one.kind === other.kind && one.detail === other.detail;
+}
+
+/** The findings of a slice, and of the others those outside it. */
+export function mergeFindings(
+  earlier: readonly Finding[],
+  isInSlice: (place: string) => boolean,
+  found: readonly Finding[],
+): Finding[] {
+  const others = earlier.filter(
+    (one) => !isInSlice(one.place) && !found.some((other) => isSameFinding(one, other)),
+  );
+  return [...others, ...found].slice(0, MAX_FINDINGS);
+}
+
+/** More findings of one part are not remembered. */
+export const MAX_FINDINGS = 100;

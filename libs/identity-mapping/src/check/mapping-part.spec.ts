@@ -1,0 +1,112 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { VerifiedParts } from '#libs/audit';
+import { openTestLog, type TestLog, TestVerifier } from '#libs/audit/testing';
+import { ReadingDatabase } from '#libs/platform';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { RecordedMappings } from '../testing/recorded-mappings.js';
+import { MappingPart } from './mapping-part.js';
+
+let database: TestDatabase;
+let log: TestLog;
+let mappings: RecordedMappings;
+let verifier: TestVerifier;
+let superuser: pg.Client;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  log = await openTestLog(database.serviceUrl);
+  mappings = new RecordedMappings(log);
+  await mappings.addEveryState();
+  // More than a slice has, in both directions of the edits below.
+  const lines = Array.from({ length: 600 }, (_, nth) => ({ subject: `p-${nth}`, kind: 'user' }));
+  await mappings.import(lines);
+  verifier = new TestVerifier(log, [
+    new MappingPart(new VerifiedParts(), log.get(ReadingDatabase)),
+  ]);
+  superuser = new pg.Client({ connectionString: database.superuserUrl });
+  await superuser.connect();
+  await superuser.query('SET session_replication_role = replica');
+  await superuser.query(
+    `CREATE TEMP TABLE chosen AS SELECT (min(id::text) FILTER (WHERE status = 'active'))::uuid AS oldest,
+       (max(id::text) FILTER (WHERE status = 'active'))::uuid AS newest FROM mapping`,
+  );
+});
+
+afterAll(async () => {
+  await superuser.end();
+  await log.close();
+  await database.drop();
+});
+
+// Chosen once, because mappings are added meanwhile.
+const OLDEST = '(SELECT oldest FROM chosen)';
+const NEWEST_ACTIVE = '(SELECT newest FROM chosen)';
+const held = (table: string, condition: string): [string, string] => [
+  `CREATE TEMP TABLE held AS SELECT * FROM ${table} WHERE ${condition};
+   DELETE FROM ${table} WHERE ${condition}`,
+  `INSERT INTO ${table} SELECT * FROM held; DROP TABLE held`,
+];
+
+const EDITS: Readonly<Record<string, readonly [kind: string, edit: string, undo: string]>> = {
+  'the person of a mapping': [
+    'column-differs',
+    `UPDATE mapping SET subject = subject || 'x' WHERE id = ${OLDEST}`,
+    `UPDATE mapping SET subject = rtrim(subject, 'x') WHERE id = ${OLDEST}`,
+  ],
+  'the communication identity of the newest mapping': [
+    'column-differs',
+    `UPDATE mapping SET communication_user_id = communication_user_id || 'x' WHERE id = ${NEWEST_ACTIVE}`,
+    `UPDATE mapping SET communication_user_id = rtrim(communication_user_id, 'x') WHERE id = ${NEWEST_ACTIVE}`,
+  ],
+  'a row, deleted': ['row-missing', ...held('mapping', `id = ${NEWEST_ACTIVE}`)],
+  'a row, added': [
+    'row-unrecorded',
+    `INSERT INTO mapping (id, resource, tenant, subject, kind, status, communication_user_id)
+     VALUES ('ffffffff-0000-7000-8000-000000000000', 'default', 'contoso', 'mallory', 'user', 'active', '8:acs:x')`,
+    `DELETE FROM mapping WHERE subject = 'mallory'`,
+  ],
+  'a row of an orphan, deleted': ['orphan-differs', ...held('mapping_orphan', 'true')],
+  'the deletion of an orphan': [
+    'orphan-differs',
+    'UPDATE mapping_orphan SET deleted_at = NULL, lease_expires_at = now()',
+    'UPDATE mapping_orphan SET deleted_at = now(), lease_expires_at = NULL',
+  ],
+};
+
+describe('the background verification of mappings', () => {
+  it('finds nothing in mappings that are as the log recorded them, also while some are added', async () => {
+    const adding = mappings.addEveryState();
+    await verifier.pass();
+    await adding;
+    await verifier.pass();
+    expect(await verifier.findings()).toEqual([]);
+  });
+
+  it.each(Object.entries(EDITS))(
+    'finds an edit of %s within one pass while mappings are added',
+    async (_, [kind, edit, undo]) => {
+      await superuser.query(edit);
+      const adding = mappings.person('Newcomer');
+      await verifier.pass();
+      await adding;
+      const found = await verifier.findings();
+      expect(found.map((one) => [one.part, one.kind])).toContainEqual(['mappings', kind]);
+      await superuser.query(undo);
+      await verifier.pass();
+      expect(await verifier.findings()).toEqual([]);
+    },
+  );
+
+  it('finds two rows of one identity although its unique index was dropped', async () => {
+    await superuser.query('DROP INDEX mapping_communication_user_id');
+    await superuser.query(
+      `UPDATE mapping SET communication_user_id = (SELECT communication_user_id FROM mapping WHERE id = ${OLDEST})
+       WHERE id = ${NEWEST_ACTIVE}`,
+    );
+    await verifier.pass();
+    const kinds = (await verifier.findings()).map(({ kind }) => kind);
+    expect(kinds).toContain('identity-mapped-twice');
+    expect(kinds).toContain('column-differs');
+  });
+});
