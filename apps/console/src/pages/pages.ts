@@ -50,6 +50,3 @@ export const PAGES: readonly PageDefinition[] = [
     isFor: () => true,
   },
 ];
-
-/** The page that verifies entries, if this console has one. */
-export const PROOF_PAGE = PAGES.find(({ path }) => path === 'proof');

@@ -3,13 +3,12 @@ import { Button, Input } from '@fluentui/react-components';
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { useSignedIn } from '../../api/api-context.js';
+import type { Identity } from '../../api/schemas.js';
 import { may } from '../../api/me.js';
 import { fragmentOf, go, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { Waiting } from '../../shell/waiting.js';
 import { IdentityActs } from './identity-acts.js';
-
-export type Identity = components['schemas']['Identity'];
 
 const READ = 'CommunicationIdentity.Read.All';
 

@@ -4,7 +4,7 @@ import { lazy, type ReactNode, Suspense, useState } from 'react';
 import type { Api } from '../../api/api.js';
 import { useSignedIn } from '../../api/api-context.js';
 import { type Me, may } from '../../api/me.js';
-import type { Identity } from './identities-page.js';
+import type { Identity } from '../../api/schemas.js';
 
 const ConfirmDialog = lazy(async () => import('../../shell/confirm-dialog.js'));
 

@@ -1,9 +1,9 @@
-import type { components } from '@acs-identity/client';
 import { Button } from '@fluentui/react-components';
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useEffect } from 'react';
 import type { ListedEntry } from '../../api/api.js';
 import { useApi } from '../../api/api-context.js';
+import type { WholeEntry } from '../../api/schemas.js';
 import { OutcomeSign } from '../../entries/outcome.js';
 import { SentenceText } from '../../entries/sentence.js';
 import { copyText } from '../../shell/copy.js';
@@ -17,8 +17,6 @@ import { Evidence } from './evidence.js';
 import { addFilter } from './filter-bar.js';
 import { type EntryPart, partsOf } from './entry-parts.js';
 import type { FilterName } from './filters.js';
-
-export type WholeEntry = components['schemas']['WholeAuditEntry'];
 
 /** One entry whole: its sentence, its parts, what is near it, and its bytes. */
 export function EntryPane({

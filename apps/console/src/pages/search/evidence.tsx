@@ -1,33 +1,22 @@
 import { Button } from '@fluentui/react-components';
 import type { ReactNode } from 'react';
-import { fragmentOf, go } from '../../shell/address.js';
 import { copyText } from '../../shell/copy.js';
 import { useKeys } from '../../shell/keys.js';
 import { saveFile } from '../../shell/save-file.js';
-import { PROOF_PAGE } from '../pages.js';
-import type { WholeEntry } from './entry-pane.js';
+import type { WholeEntry } from '../../api/schemas.js';
 
 /** The bytes of an entry and the proof that the log has them, to look at and to give away. */
 export function Evidence({ entry }: { readonly entry: WholeEntry }): ReactNode {
   const { canonical, proof, index, leafHash } = entry;
-  const parameters = new URLSearchParams({ entry: entry.entry.id });
   const save = (): void => {
     saveFile(`entry-${index}.json`, canonical, 'application/json');
     if (proof !== undefined) saveFile(`entry-${index}.tlog-proof`, proof, 'text/plain');
   };
-  useKeys({
-    s: save,
-    ...(PROOF_PAGE && {
-      v: () => {
-        go({ page: 'proof', parameters });
-      },
-    }),
-  });
+  useKeys({ s: save });
   return (
     <section>
       <h3>Evidence</h3>
       <p className="buttons">
-        {PROOF_PAGE && <a href={fragmentOf({ page: 'proof', parameters })}>Verify (v)</a>}
         <Button size="small" onClick={save} title="The bytes and the proof, as two files. Key: s">
           Save evidence
         </Button>

@@ -1,14 +1,12 @@
-import type { components } from '@acs-identity/client';
 import { Button } from '@fluentui/react-components';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useApi } from '../../api/api-context.js';
+import type { Trace } from '../../api/schemas.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { Waiting } from '../../shell/waiting.js';
 import { TraceResult } from './trace-result.js';
 import { readTraced, type Traced } from './trace-token.js';
 import { takeToken } from './handed-token.js';
-
-export type Trace = components['schemas']['TokenTrace'];
 
 type State =
   | { readonly is: 'idle' | 'running' | 'unreadable' }

@@ -11,7 +11,7 @@ import { useKeys } from '../../shell/keys.js';
 import { useNow } from '../../shell/use-now.js';
 import { useZone } from '../../shell/use-zone.js';
 import { instant, relative } from '../../time/format.js';
-import type { Trace } from './trace-page.js';
+import type { Trace } from '../../api/schemas.js';
 
 const ConfirmDialog = lazy(async () => import('../../shell/confirm-dialog.js'));
 
