@@ -147,9 +147,9 @@ describe('acs-identity migrate', () => {
       );
       const found = rows.map((row) => row.privilege);
       expect(found).toContain('mapping.status UPDATE');
-      expect(found.filter((one) => /^audit_(?!sink\.)|tenant|kind|REFERENCES/.test(one))).toEqual(
-        [],
-      );
+      expect(
+        found.filter((one) => /^audit_(?!sink\.|verification\.)|tenant|kind|REFERENCES/.test(one)),
+      ).toEqual([]);
       const { rows: other } = await owner.query(
         `SELECT FROM pg_class c WHERE relnamespace = 'public'::regnamespace
            AND (relkind = 'S' AND has_sequence_privilege('identity_service', c.oid, 'USAGE')

@@ -134,8 +134,10 @@ describe('the local environment', { timeout: 180_000 }, () => {
   });
 
   it.runIf(canActAsNobody)('starts as an ordinary user, too', async () => {
-    await mkdir(join(copy.folder, '.local'));
-    await chown(join(copy.folder, '.local'), NOBODY, NOBODY);
+    await copy.takeOwnPorts();
+    for (const path of ['.local', '.local/ports.json']) {
+      await chown(join(copy.folder, path), NOBODY, NOBODY);
+    }
     const run = copy.run([process.execPath, copy.main], { uid: NOBODY });
     await copy.untilReady(run);
     run.child.kill('SIGINT');

@@ -11,6 +11,7 @@ let copy: ProjectCopy;
 
 beforeAll(async () => {
   copy = await ProjectCopy.create(['dist', 'package.json', 'node_modules']);
+  await copy.takeOwnPorts();
   // As the script of this project, without its build.
   const manifest = { type: 'module', scripts: { start: 'exec node dist/apps/local/src/main.js' } };
   const own = z

@@ -17,7 +17,8 @@ const service = runningService({
     SLOW_CLIENT_TIMEOUT_MS: '1000',
     // One more than the reading places: bulk work continues.
     DATABASE_POOL_SIZE: '8',
-    DATABASE_READING_CONNECTIONS: '3',
+    // One of them is the background verification's, which meets the same lock.
+    DATABASE_READING_CONNECTIONS: '4',
     DATABASE_TIMEOUT_MS: '30000',
     AUTHENTICATION_REQUESTS_PER_MINUTE: '0',
     AUTHENTICATION_FAILURES_PER_MINUTE: '0',

@@ -1,10 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
-import { randomUUID } from 'node:crypto';
+import {
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { randomInt, randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
+import { DEFAULT_PORTS } from '../../apps/local/src/local-ports.js';
 import { compileCache, repositoryRoot } from './root.js';
 
 export interface Run {
@@ -35,6 +46,16 @@ export class ProjectCopy implements AsyncDisposable {
 
   get main(): string {
     return join(this.folder, 'dist/apps/local/src/main.js');
+  }
+
+  /** Gives the local environment ports of its own: specs that start one run at the same time. */
+  async takeOwnPorts(): Promise<void> {
+    // Below those that systems give to outgoing connections.
+    const offset = 20 * randomInt(350, 1_400);
+    const ports = Object.entries<number>({ ...DEFAULT_PORTS });
+    const moved = Object.fromEntries(ports.map(([name, port]) => [name, port + offset]));
+    await mkdir(join(this.folder, '.local'), { recursive: true });
+    await writeFile(join(this.folder, '.local/ports.json'), JSON.stringify(moved));
   }
 
   /** Runs a program in the copy. */
