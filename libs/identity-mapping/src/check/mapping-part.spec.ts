@@ -93,10 +93,13 @@ describe('the background verification of mappings', () => {
       const found = await verifier.findings();
       expect(found.map((one) => [one.part, one.kind])).toContainEqual(['mappings', kind]);
       await superuser.query(undo);
-      await verifier.pass();
-      expect(await verifier.findings()).toEqual([]);
     },
   );
+
+  it('forgets what is as the log recorded it again', async () => {
+    await verifier.pass();
+    expect(await verifier.findings()).toEqual([]);
+  });
 
   it('finds two rows of one identity although its unique index was dropped', async () => {
     await superuser.query('DROP INDEX mapping_communication_user_id');
