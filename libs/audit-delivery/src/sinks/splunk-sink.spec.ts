@@ -121,6 +121,7 @@ describe('SplunkSink', () => {
       index: undefined,
     });
     const other = testContext({ 'splunk-token': 'revoked' });
+    // The same sink with another secret: its options are private.
     const { options } = sink as unknown as { options: ConstructorParameters<typeof SplunkSink>[0] };
     const revoked = new SplunkSink(options, other);
     await expect(send(revoked)).rejects.toMatchObject({
