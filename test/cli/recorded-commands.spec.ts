@@ -76,6 +76,8 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
       { args: nobody, entry: { action: 'audit.erase', outcome: 'denied' } },
       { args: alice, entry: { action: 'audit.erase', outcome: 'success' } },
     ]),
+  'audit erase-again': async () =>
+    Promise.resolve([{ args: ['--check'], entry: { action: 'audit.read' } }]),
   'audit retain': async () =>
     Promise.resolve([
       {
@@ -108,6 +110,8 @@ const UNRECORDED: Readonly<Record<string, string>> = {
   'audit keys': 'shows public keys',
   'audit sinks status': 'shows indexes and times',
   'audit sinks test': 'sends a record of its own, nothing of the log',
+  'audit witness create': 'makes a key of another team',
+  'audit witness run': 'is the service of another team; it sees sizes and roots',
 };
 
 function leaves(command: Command, parents: readonly string[] = []): string[] {

@@ -1,5 +1,11 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
-import { AuditModule, auditSettings, AuditTrail, TokenFingerprints } from '#libs/audit';
+import {
+  AuditModule,
+  auditSettings,
+  AuditTrail,
+  AuditWitnessesModule,
+  TokenFingerprints,
+} from '#libs/audit';
 import { AuditDeliveryModule, auditDeliverySettings, AuditSinksModule } from '#libs/audit-delivery';
 import {
   CommunicationIdentityGateway,
@@ -113,6 +119,7 @@ export class ServiceModule {
         ...imports,
         DatabaseModule,
         AuditModule,
+        AuditWitnessesModule,
         AuditDeliveryModule,
         IdentityMappingModule,
         TokenIssuanceModule,

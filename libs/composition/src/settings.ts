@@ -1,4 +1,4 @@
-import { auditSettings } from '#libs/audit';
+import { auditSettings, auditWitnessSettings } from '#libs/audit';
 import { auditDeliverySettings } from '#libs/audit-delivery';
 import { authenticationSettings } from '#libs/authentication';
 import { communicationServicesSettings } from '#libs/communication-services';
@@ -60,6 +60,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     tokenIssuanceSettings,
     auditSettings,
     auditLogSettings,
+    auditWitnessSettings,
     auditDeliverySettings,
     leaseRule,
     cloudRule,

@@ -68,6 +68,7 @@ export { PlatformModule } from './platform.module.js';
 export { SystemClockModule } from './time/system-clock.module.js';
 export { Clock, SystemClock } from './time/clock.js';
 export { PeriodicTask, type PeriodicTaskOptions } from './time/periodic-task.js';
+export { retryAfterMs, retryPauseMs } from './time/retry-pause.js';
 export { Sweeps, type SweepOptions } from './time/sweeps.js';
 export { Bulkhead, type BulkheadOptions, ServiceBusy } from './workload/bulkhead.js';
 export { enterForeground, mapInSlices, TimeSlices } from './workload/time-slices.js';

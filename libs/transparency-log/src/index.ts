@@ -34,11 +34,12 @@ export {
 } from './errors.js';
 export { emptyRoot, HASH_BYTES, hashLeaf, hashNode, MAX_ENTRY_BYTES } from './hashing.js';
 export { formatRetiredKey, parseLogKeys } from './log-key.js';
-export { Cosigner, NoteSigner } from './note-signer.js';
+export { Cosigner, cosignatureTime, NoteSigner } from './note-signer.js';
 export { NoteVerifier, type NoteSignature, type SignatureKind } from './note-verifier.js';
 export { formatProofFile, parseProofFile, verifyProofFile, type ProofFile } from './proof-file.js';
 export {
   formatNote,
+  formatSignatureLine,
   MAX_NOTE_BYTES,
   MAX_NOTE_SIGNATURES,
   openNote,

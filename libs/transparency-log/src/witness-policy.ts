@@ -68,7 +68,8 @@ export class WitnessPolicy {
     });
     const { quorum } = parser;
     if (quorum === undefined) throw new InvalidPolicy('there is no quorum line');
-    return new WitnessPolicy({ ...parser, quorum });
+    const { logs, witnesses, groups } = parser;
+    return new WitnessPolicy({ logs, witnesses, groups, quorum });
   }
 
   /** The newest valid cosignature of each witness. The log's own signature is not verified here. */

@@ -3,7 +3,13 @@ import { ApiTags } from '@nestjs/swagger';
 import { AuditLogService, LogKeys } from '#libs/audit';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
-import { checkpointEndpoint, keyLines, keysEndpoint, tileEndpoint } from './log-endpoints.js';
+import {
+  checkpointEndpoint,
+  keyLines,
+  keysEndpoint,
+  tileEndpoint,
+  witnessedCheckpointEndpoint,
+} from './log-endpoints.js';
 import { ApiLogPath, LogPath, requireHashTile } from './log-path.js';
 
 /** The log's hashes for verifiers (C2SP tlog-tiles), for auditors only. */
@@ -19,6 +25,12 @@ export class LogController {
   @Endpoint({ permission: 'AuditLog.Read.All', ...checkpointEndpoint('private') })
   async checkpoint(@CurrentCall() call: CurrentCall): Promise<string> {
     return (await this.auditLog.checkpoint(call)).checkpoint;
+  }
+
+  @Get('checkpoint/witnessed')
+  @Endpoint({ permission: 'AuditLog.Read.All', ...witnessedCheckpointEndpoint('private') })
+  async witnessedCheckpoint(@CurrentCall() call: CurrentCall): Promise<string> {
+    return (await this.auditLog.witnessedCheckpoint(call)).checkpoint;
   }
 
   @Get('tile/*')

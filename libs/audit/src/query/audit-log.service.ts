@@ -177,6 +177,17 @@ export class AuditLogService {
   }
 
   /**
+   * The newest checkpoint with a quorum of witnesses. Not recorded.
+   *
+   * @throws AuditScopeExceeded for auditors of another tenant
+   * @throws AuditEntryNotFound when there is none
+   */
+  async witnessedCheckpoint(reader: CallContext): Promise<SignedHead> {
+    await this.#requireWholeLog(reader, 'audit.read', { route: 'checkpoint/witnessed' });
+    return this.log.witnessedCheckpoint();
+  }
+
+  /**
    * A tile or an entry bundle. Only bundles are recorded, because tiles hold hashes only.
    *
    * @throws AuditScopeExceeded for auditors of another tenant
