@@ -3,6 +3,7 @@ export const PERMISSIONS = [
   'CommunicationToken.Issue',
   'CommunicationToken.Issue.All',
   'CommunicationToken.Revoke.All',
+  'Revocation.ReadWrite.All',
   'CommunicationIdentity.Read.All',
   'CommunicationIdentity.ReadWrite.All',
   'AuditLog.Read.All',
