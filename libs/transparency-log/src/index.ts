@@ -37,6 +37,7 @@ export { formatRetiredKey, parseLogKeys } from './log-key.js';
 export { Cosigner, cosignatureTime, NoteSigner } from './note-signer.js';
 export { NoteVerifier, type NoteSignature, type SignatureKind } from './note-verifier.js';
 export { formatProofFile, parseProofFile, verifyProofFile, type ProofFile } from './proof-file.js';
+export { inclusionSteps, type ProofStep } from './proof-steps.js';
 export {
   formatNote,
   formatSignatureLine,
