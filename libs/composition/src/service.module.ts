@@ -16,6 +16,7 @@ import {
   platformSettings,
   type Settings,
   SettingsModule,
+  TelemetryModule,
 } from '#libs/platform';
 import { RequestBudget, WindowStore } from '#libs/request-budget';
 import { AzureCredential, SecretStore } from '#libs/secrets';
@@ -111,6 +112,7 @@ export class ServiceModule {
       ...rest,
       imports: [
         ...imports,
+        TelemetryModule,
         DatabaseModule,
         AuditModule,
         AuditDeliveryModule,
