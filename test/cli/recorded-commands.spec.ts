@@ -56,6 +56,20 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
       { args: nobody, entry: { action: 'identity.delete', outcome: 'denied' } },
       { args: alice, entry: { action: 'identity.delete', outcome: 'success' } },
     ]),
+  'revocations start': async () =>
+    Promise.resolve([
+      {
+        args: ['--tenant', randomUUID(), '--reason', 'a drill', '--yes'],
+        entry: {
+          action: 'revocation.start',
+          reason: { code: 'mass-revocation', detail: 'a drill' },
+        },
+      },
+      {
+        args: ['--everyone', '--reason', 'a drill', '--dry-run'],
+        entry: { action: 'identity.read', outcome: 'success' },
+      },
+    ]),
   'audit check-mappings': async () => {
     const environment = operatorEnvironment(service());
     const { stdout } = await acsIdentity(['audit', 'keys'], { environment });
@@ -103,6 +117,8 @@ const UNRECORDED: Readonly<Record<string, string>> = {
   'policy test': 'reads a file',
   'policy schema': 'reads nothing',
   'policy default': 'reads nothing',
+  'revocations show': 'shows filters, counts and times',
+  'revocations list': 'shows filters, counts and times',
   'audit verify': 'shows sizes, roots and indexes; its role can read only',
   'audit checkpoint': 'shows size and root',
   'audit keys': 'shows public keys',

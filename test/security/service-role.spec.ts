@@ -5,6 +5,7 @@ import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 // What the service's role may do with a table, by column. A table that is not here is not accessible, a
 // column that is not here can't be written: a new one has to be added to this list.
 const MAPPING_STATE = ['status', 'communication_user_id', 'display_name', 'version'];
+const REVOKED = ['revoked_through', 'tokens_since'];
 const LEASE = ['lease_holder', 'lease_expires_at'];
 interface Access {
   readonly insert?: readonly string[];
@@ -16,13 +17,20 @@ const ACCESS: Readonly<Record<string, Access>> = {
   mapping: {
     insert: [
       ...['id', 'resource', 'tenant', 'subject', 'kind', 'created_at', 'updated_at', 'deleted_at'],
-      ...['token_generation', 'is_revoking', ...MAPPING_STATE, ...LEASE],
+      ...['token_generation', 'is_revoking', ...MAPPING_STATE, ...LEASE, ...REVOKED],
     ],
     update: [
-      ...['token_generation', 'is_revoking', ...MAPPING_STATE, ...LEASE],
+      ...['token_generation', 'is_revoking', ...MAPPING_STATE, ...LEASE, ...REVOKED],
       ...['updated_at', 'deleted_at'],
     ],
   },
+  revocation: {
+    insert: [
+      ...['id', 'number', 'tenant', 'client_app', 'kind', 'resource', 'issued_before', 'reason'],
+    ],
+    update: ['identities', 'finished_at', 'worked_at', ...LEASE],
+  },
+  revocation_target: { insert: ['revocation_id', 'mapping_id'], delete: true },
   mapping_orphan: {
     insert: ['communication_user_id', 'mapping_id', ...LEASE],
     update: ['deleted_at', ...LEASE],

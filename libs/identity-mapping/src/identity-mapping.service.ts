@@ -49,6 +49,9 @@ export interface Revocation {
   readonly auditEntry?: AuditReceipt;
 }
 
+/** A mass revocation gets new permits about this often: the window of ACS's limits. */
+const MASS_REVOCATION_RETRY_SECONDS = 30;
+
 /** ACS applies a revocation or a deletion within this time. */
 export const EFFECTIVE_WITHIN_MINUTES = 15;
 
@@ -282,6 +285,7 @@ export class IdentityMappingService {
   #requireUsable(mapping: ProvisionedMapping): ProvisionedMapping {
     if (mapping.status !== 'active') throw new MappingNotActive(mapping.status);
     if (mapping.isRevoking) throw new RevocationPending();
+    if (mapping.awaitsRevocation) throw new RevocationPending(MASS_REVOCATION_RETRY_SECONDS);
     this.resources.find(mapping.resource);
     return mapping;
   }

@@ -5,7 +5,10 @@ type AuditAction = components['schemas']['AuditAction'];
 
 /** The actions, as the choice of filters groups them. */
 export const ACTION_GROUPS: Readonly<Record<string, readonly AuditAction[]>> = {
-  Tokens: ['token.issue', 'token.reuse', 'token.exchange', 'token.revoke'],
+  Tokens: [
+    ...(['token.issue', 'token.reuse', 'token.exchange', 'token.revoke'] as const),
+    ...(['revocation.start', 'revocation.end'] as const),
+  ],
   Identities: [
     ...(['identity.create', 'identity.link', 'identity.read', 'identity.update'] as const),
     ...(['identity.suspend', 'identity.resume', 'identity.delete'] as const),
