@@ -22,6 +22,7 @@ import {
   platformSettings,
   type Settings,
   SettingsModule,
+  TelemetryModule,
 } from '#libs/platform';
 import { RequestBudget, WindowStore } from '#libs/request-budget';
 import { AzureCredential, SecretStore } from '#libs/secrets';
@@ -117,6 +118,7 @@ export class ServiceModule {
       ...rest,
       imports: [
         ...imports,
+        TelemetryModule,
         DatabaseModule,
         AuditModule,
         AuditWitnessesModule,

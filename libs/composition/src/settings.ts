@@ -9,6 +9,7 @@ import {
   type EnvironmentCheck,
   platformSettings,
   type Settings,
+  telemetrySettings,
 } from '#libs/platform';
 import {
   azureCredentialSettings,
@@ -52,6 +53,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     compatibilitySettings,
     consoleSettings,
     platformSettings,
+    telemetrySettings,
     databaseSettings,
     authenticationSettings,
     ...adapterSettings,

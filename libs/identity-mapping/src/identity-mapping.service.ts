@@ -1,7 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type AuditReceipt, AuditTrail, type TransactionalWrite } from '#libs/audit';
 import { CommunicationResources, type TokenRequest } from '#libs/communication-services';
-import { type CallContext, type CanonicalName, Clock, type Principal } from '#libs/platform';
+import {
+  type CallContext,
+  type CanonicalName,
+  Clock,
+  type Principal,
+  traced,
+} from '#libs/platform';
 import {
   type ApplicationIdentity,
   type Mapping,
@@ -131,6 +137,12 @@ export class IdentityMappingService {
    * @throws AuditUnavailable when the log could not record a new identity in time
    */
   async findOrCreate(request: MappingRequest, token?: TokenRequest): Promise<EnsuredMapping> {
+    return traced('find or create the identity', {}, async () =>
+      this.#findOrCreate(request, token),
+    );
+  }
+
+  async #findOrCreate(request: MappingRequest, token?: TokenRequest): Promise<EnsuredMapping> {
     const { identity } = request;
     const known = await this.map.find(identity, this.#resourceFor(identity));
     if (known) requireKind(known, identity);
