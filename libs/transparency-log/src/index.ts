@@ -1,3 +1,4 @@
+export { formatAddCheckpoint, parseAddCheckpoint, type AddCheckpoint } from './add-checkpoint.js';
 export { formatCheckpoint, openCheckpoint, parseCheckpoint, signCheckpoint } from './checkpoint.js';
 export type {
   Checkpoint,
@@ -12,8 +13,10 @@ export { decodeEntryBundle, encodeEntryBundle } from './entry-bundle.js';
 export {
   EntryTooLarge,
   InvalidKey,
+  InvalidPolicy,
   InvalidSignature,
   LogMismatch,
+  MalformedAddCheckpoint,
   MalformedCheckpoint,
   MalformedCompactRange,
   MalformedEntryBundle,
@@ -34,6 +37,7 @@ export { formatRetiredKey, parseLogKeys } from './log-key.js';
 export { Cosigner, NoteSigner } from './note-signer.js';
 export { NoteVerifier, type NoteSignature, type SignatureKind } from './note-verifier.js';
 export { formatProofFile, parseProofFile, verifyProofFile, type ProofFile } from './proof-file.js';
+export { inclusionSteps, type ProofStep } from './proof-steps.js';
 export {
   formatNote,
   MAX_NOTE_BYTES,
@@ -52,3 +56,4 @@ export { TreeReader } from './tree-reader.js';
 export { verifyLog, type LogBatch, type LogClaim, type TreeHead } from './verify-log.js';
 export { verifyConsistency, verifyInclusion } from './verify-proof.js';
 export type { ConsistencyClaim, InclusionClaim } from './verify-proof.js';
+export { WitnessPolicy, type PolicyCosignature, type PolicyWitness } from './witness-policy.js';

@@ -17,6 +17,7 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ['PgDn PgUp Home', 'further down and up'],
   ['Enter, Esc', 'open and close an entry'],
   ['e', 'export what was found'],
+  ['v', 'verify an entry in this browser'],
   ['s', 'save the evidence of an entry'],
   ['f', 'filter for the value whose button has the focus'],
   ['y', 'copy that value'],

@@ -1,4 +1,3 @@
-import type { CommunicationIdentityClient } from '@azure/communication-identity';
 import type { Clock, CommunicationUserId, Logger } from '#libs/platform';
 import {
   type AcsOperation,
@@ -19,8 +18,8 @@ import type { GatewayMetrics } from './metrics.js';
 import { NoResponse, sendIf } from './undici-http-client.js';
 import { isCreate, upstreamFailure, type UpstreamFailure } from './upstream-failure.js';
 
-/** The options that every method of the SDK takes. */
-interface CallOptions {
+/** The options that every method of the clients takes. */
+export interface CallOptions {
   readonly abortSignal: AbortSignal;
   readonly requestOptions: { readonly customHeaders: Record<string, string> };
   readonly onResponse: (response: {
@@ -42,7 +41,7 @@ export interface AcsCall<T> extends PlannedCall {
   /** Present for a create: the identity in its answer. */
   readonly identityOf?: (value: T) => CommunicationUserId;
   readonly send: (
-    client: CommunicationIdentityClient,
+    connection: Pick<AcsConnection, 'client' | 'assignments'>,
     options: CallOptions,
     responses: AcsResponses,
   ) => Promise<T>;
@@ -236,7 +235,7 @@ export class AcsCaller {
     const { operation, call, resource, identityOf, send } = acsCall;
     const { connection, permit, deadline } = attempt;
     const { clock, metrics, refusals, timeoutMs } = this.dependencies;
-    const { client, secretVersion } = connection;
+    const { secretVersion } = connection;
     const evidence: { secretVersion?: string; correlationVector?: string } =
       secretVersion === undefined ? {} : { secretVersion };
     const options: CallOptions = {
@@ -253,7 +252,7 @@ export class AcsCaller {
     const progress = { hasStarted: false, isSettled: false };
     const sent = sendIf(
       () => (progress.hasStarted = mayStart()),
-      async () => send(client, options, new AcsResponses(resource, clock.now())),
+      async () => send(connection, options, new AcsResponses(resource, clock.now())),
     );
     const settle = (): void => {
       progress.isSettled = true;
