@@ -15,6 +15,7 @@ const CAMPAIGNS = [
   'pauses',
   'identity-race',
   'identity-crash',
+  'revocation',
 ];
 
 campaignOptions({
