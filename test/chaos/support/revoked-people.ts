@@ -30,15 +30,13 @@ export class RevokedPeople {
   ) {}
 
   static async of(service: Service, count: number, prng: Prng): Promise<RevokedPeople> {
-    const people = await Promise.all(
-      Array.from({ length: count }, async () => {
-        const claims = { oid: randomUUID() };
-        const bearer = await service.emulator.control.mintToken({
-          ...{ person: 'alice', claims, expiresInSeconds: 6 * 3_600 },
-        });
-        return { bearer, communicationUserId: '', old: [], new: [] };
-      }),
-    );
+    const people: RevokedPerson[] = [];
+    await inParallel(Array.from({ length: count }), async () => {
+      const bearer = await service.emulator.control.mintToken({
+        ...{ person: 'alice', claims: { oid: randomUUID() }, expiresInSeconds: 6 * 3_600 },
+      });
+      people.push({ bearer, communicationUserId: '', old: [], new: [] });
+    });
     return new RevokedPeople(service, people, prng);
   }
 
