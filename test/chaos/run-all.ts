@@ -16,6 +16,7 @@ const CAMPAIGNS = [
   'rolling-restart',
   'identity-race',
   'identity-crash',
+  'revocation',
 ];
 
 campaignOptions({
