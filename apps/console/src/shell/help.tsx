@@ -21,6 +21,7 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ['s', 'save the evidence of an entry'],
   ['f', 'filter for the value whose button has the focus'],
   ['y', 'copy that value'],
+  ['r, p, x', 'revoke, suspend or resume, and erase the identity that is shown'],
   ['c', 'copy a link to what is shown'],
   ['u', 'UTC or the time of this computer'],
   ['d', 'density of rows'],

@@ -47,7 +47,7 @@ export function Findings({ proof }: { readonly proof: Proof }): ReactNode {
         <Check title="Signed">
           The newest checkpoint of “{origin}” has {count(size)}. The key …{keyId} signed it, which
           this browser trusts since {instant(Date.parse(keys.pinnedAt), zone)},{' '}
-          {keys.by === 'person' ? 'because somebody entered it' : 'the first visit'}.
+          {keys.by === 'person' ? 'because somebody entered it' : 'its first visit'}.
         </Check>
         {seen ? (
           <Check title="Continued">

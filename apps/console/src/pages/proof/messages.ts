@@ -37,7 +37,7 @@ export function messageOf(fault: Fault, facts: FaultFacts): FaultMessage {
     case 'forked':
       return {
         title: 'The log was forked',
-        text: `It has a valid signature, but does not begin with ${then}, which is signed as well: at least one of those entries is another one now. Whoever has the key of the log shows two histories.`,
+        text: `It has a valid signature, but does not begin with ${then}, which is signed as well: at least one of those entries is another one now. Somebody with the key of the log shows two histories.`,
       };
     case 'other-key':
       return {

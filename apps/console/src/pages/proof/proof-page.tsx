@@ -49,8 +49,12 @@ export default function ProofPage(): ReactNode {
       </p>
       {proof.isFetching && <Waiting what="Checking" />}
       {proof.error && <FailureMessage error={proof.error} onRetry={() => void proof.refetch()} />}
-      {proof.data && <Findings proof={proof.data} />}
-      {proof.data && <TrustedKeys keys={proof.data.keys} onChange={check} />}
+      {proof.data && (
+        <div className="checked" data-entry={entryId} data-at={checkedAt}>
+          <Findings proof={proof.data} />
+          <TrustedKeys keys={proof.data.keys} onChange={check} />
+        </div>
+      )}
       <p className="soft">
         The page comes from the service that it checks, and a service that lies can send a page that
         lies: compare the build in <a href={fragmentOf({ page: 'about' })}>About</a> with that of

@@ -11,7 +11,7 @@ export function ProofPath({
   readonly included: EntryVerdict & { readonly is: 'included' };
 }): ReactNode {
   return (
-    <section aria-label="From the entry to the root">
+    <section className="checked" aria-label="From the entry to the root">
       <h2>From the entry to the root</h2>
       <p className="soft">
         Each line is the SHA-256 of the one above and of a hash of the proof, on its left or right.
@@ -38,7 +38,7 @@ function Combined({ step: { side, sibling, result } }: { readonly step: PathStep
   const above = <span className="soft">above</span>;
   return (
     <>
-      SHA-256 ( {side === 'left' ? <Hash of={sibling} /> : above} ‖{' '}
+      SHA-256 ( {side === 'left' ? <Hash of={sibling} /> : above},{' '}
       {side === 'left' ? above : <Hash of={sibling} />} ) = <Hash of={result} />
     </>
   );

@@ -90,7 +90,7 @@ describe('the check of a log', () => {
     const seen = new Log(texts(300)).head;
     for (const path of grown.tiles.keys()) {
       for (const tile of [new Uint8Array(), grown.tiles.get(path)?.map((byte) => byte ^ 1)]) {
-        const read: TileReader = (address) =>
+        const read: TileReader = async (address) =>
           `${address.level}/${address.index}` === path && tile
             ? tile.subarray(0, address.width * 32)
             : grown.readTile(address);

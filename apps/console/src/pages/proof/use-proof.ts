@@ -37,6 +37,8 @@ export function useProof(entryId: string | undefined, checkedAt: number): UseQue
   const client = useQueryClient();
   return useQuery({
     queryKey: ['proof', entryId, checkedAt],
+    // A result is of its moment.
+    gcTime: 0,
     queryFn: async ({ signal }): Promise<Proof> => {
       // First, because reading it adds an entry: its proof must not be of a larger log than the checkpoint.
       const whole =
