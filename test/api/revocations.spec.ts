@@ -81,10 +81,10 @@ describe('POST /v1/revocations', () => {
     ['a time long ago', { issuedBefore: '2020-01-31T12:00:00Z', reason: 'x' }, 'issuedBefore'],
     ['a time to come', { issuedBefore: '2999-01-31T12:00:00Z', reason: 'x' }, 'issuedBefore'],
     ['an unknown field', { everyone: true, reason: 'x', force: true }, 'force'],
-  ])('400: refuses %s', async (_what, body, field) => {
+  ])('400: refuses %s', async (_what, body, named) => {
     const answer = await start(body);
     expect(answer.status).toBe(400);
-    expect(answer.text).toContain(field);
+    expect(answer.text).toContain(named);
   });
 
   it('403: refuses another tenant, also in a dry run; 404: shows none of another tenant', async () => {

@@ -13,6 +13,7 @@ const CAMPAIGNS = [
   'storm',
   'first-calls',
   'pauses',
+  'rolling-restart',
   'identity-race',
   'identity-crash',
   'revocation',

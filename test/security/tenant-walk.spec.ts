@@ -79,7 +79,7 @@ async function issueTo(tenant: string, subject: string, displayName: string): Pr
 
 /** Starts a mass revocation of nobody. */
 async function startRevocation(tenant: string, reason: string): Promise<string> {
-  const operator = await mint(tenant, ['Revocation.ReadWrite.All'], randomUUID());
+  const operator = await mint(tenant, ['CommunicationToken.Revoke.All'], randomUUID());
   const body = { clientApp: randomUUID(), reason };
   const answer = await send('POST', { path: '/v1/revocations', body }, operator);
   expect(answer.status, answer.text).toBe(202);

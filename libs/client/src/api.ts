@@ -306,7 +306,7 @@ export interface paths {
         put?: never;
         /**
          * Revokes the tokens of many identities: none of them gets a token from now until ACS has revoked its old ones (202); a dry run counts them (200)
-         * @description Requires the permission `Revocation.ReadWrite.All`.
+         * @description Requires the permission `CommunicationToken.Revoke.All`.
          */
         post: operations["revocations.start"];
         delete?: never;
@@ -324,7 +324,7 @@ export interface paths {
         };
         /**
          * Returns the progress of a mass revocation
-         * @description Requires the permission `Revocation.ReadWrite.All`.
+         * @description Requires the permission `CommunicationToken.Revoke.All`.
          */
         get: operations["revocations.read"];
         put?: never;

@@ -29,7 +29,7 @@ export class RevocationsController {
 
   @Post()
   @Endpoint({
-    permission: 'Revocation.ReadWrite.All',
+    permission: 'CommunicationToken.Revoke.All',
     workload: 'bulk',
     summary:
       'Revokes the tokens of many identities: none of them gets a token from now until ACS has revoked its old ones (202); a dry run counts them (200)',
@@ -52,7 +52,7 @@ export class RevocationsController {
 
   @Get(':id')
   @Endpoint({
-    permission: 'Revocation.ReadWrite.All',
+    permission: 'CommunicationToken.Revoke.All',
     workload: 'reading',
     summary: 'Returns the progress of a mass revocation',
     responses: { 200: massRevocation },

@@ -3,7 +3,6 @@ export const PERMISSIONS = [
   'CommunicationToken.Issue',
   'CommunicationToken.Issue.All',
   'CommunicationToken.Revoke.All',
-  'Revocation.ReadWrite.All',
   'CommunicationIdentity.Read.All',
   'CommunicationIdentity.ReadWrite.All',
   'AuditLog.Read.All',
