@@ -18,9 +18,9 @@ const MAX_UNDER_WAY = 16;
 
 const { count, prng } = startCampaign({
   name: 'revocation',
-  description: `Revokes the tokens of many people at once while they go on asking for new ones, over two replicas, and
+  description: `Revokes the tokens of many people at once while they continue to request new ones, over two replicas, and
 kills the replica that asks ACS with SIGKILL, twice. Checks that ACS accepts no token from before, that nobody
-is revoked twice without need, that whoever was served keeps the token, and that it ends within 1.05 times what
+is revoked twice without need, that a token issued since stays valid, and that it ends within 1.05 times what
 the limit of ACS (500 in 30 s, as documented) allows. Only ACS's other limits are raised.`,
   count: { of: 'people', byDefault: 1_500 },
 });
@@ -89,7 +89,7 @@ function urlOf(nth: number): string {
   return replica(nth).url;
 }
 
-/** Waits until at most so many identities are left; of none, until the revocation is complete. */
+/** Waits until at most that number of identities is left; of none, until the revocation is complete. */
 async function untilRemaining(id: string, token: string, most: number): Promise<void> {
   for (;;) {
     const { status, text } = await sendRequest(urlOf(prng.below(2)), {

@@ -100,8 +100,14 @@ async function person(): Promise<PersonData> {
 /** Starts a mass revocation of nobody. */
 async function startRevocation(): Promise<string> {
   const body = { clientApp: randomUUID(), reason: 'a drill' };
-  const answer = await send('POST', { path: '/v1/revocations', body }, await administrator());
-  return ((await answer.json()) as { id: string }).id;
+  const token = await administrator();
+  const answer = await send('POST', { path: '/v1/revocations', body }, token);
+  const { id } = (await answer.json()) as { id: string };
+  // While it runs, its answers change.
+  await expect
+    .poll(async () => (await send('GET', { path: `/v1/revocations/${id}` }, token)).json())
+    .toMatchObject({ status: 'completed' });
+  return id;
 }
 
 /** A value without what differs between two persons: texts and numbers; lists by their lengths. */

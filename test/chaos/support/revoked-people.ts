@@ -59,7 +59,7 @@ export class RevokedPeople {
   }
 
   /**
-   * Checks all tokens at ACS, and how often ACS was asked about each person.
+   * Checks all tokens at ACS, and how many revocations of each person ACS got.
    *
    * @param mayRepeat how many revocations a kill may have interrupted
    */

@@ -181,7 +181,7 @@ export class MassRevocationStore {
     limit: number,
   ): Promise<readonly ProvisionedMapping[]> {
     const { conditions, place, parameters } = remainder(revocation);
-    // Others are revoked or deleted already, by whoever holds their lease.
+    // Others are revoked or deleted already, by the holder of their lease.
     conditions.push(`mapping.status = 'active' AND NOT mapping.is_revoking`);
     if (after !== undefined) conditions.push(`mapping.id > ${place(after)}`);
     const rows = await this.database.query<MappingRow>(

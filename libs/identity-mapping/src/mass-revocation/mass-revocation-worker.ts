@@ -42,7 +42,7 @@ interface Hold {
  * Asks ACS to revoke the tokens of the identities of mass revocations, at the speed of the request budget.
  *
  * One worker over all replicas works at a time, under a lease that it renews. Its progress is in the
- * mappings: a worker that takes over goes on where the other one stopped.
+ * mappings: a worker that takes over continues where the other one stopped.
  */
 @Injectable()
 export class MassRevocationWorker implements OnApplicationBootstrap {
@@ -179,7 +179,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
     }
   }
 
-  /** Repeated until the outcome is known, so that ACS is not asked again without need. */
+  /** Repeated until the outcome is known, so that no call to ACS is repeated without need. */
   async #record(
     mapping: ProvisionedMapping,
     revocation: MassRevocation,

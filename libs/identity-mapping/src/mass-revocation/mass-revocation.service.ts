@@ -107,7 +107,7 @@ export class MassRevocationService {
     return { revocation, remaining: this.#forecastOf(await this.store.remaining(revocation)) };
   }
 
-  /** Each resource has limits of its own, and they are asked at the same time. */
+  /** Each resource has limits of its own, and takes calls at the same time. */
   #forecastOf(counts: CountByResource): RevocationForecast {
     const { limits, windowMs } = this.settings.budget;
     const each = [...counts.values()];
