@@ -56,6 +56,10 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
       { args: nobody, entry: { action: 'identity.delete', outcome: 'denied' } },
       { args: alice, entry: { action: 'identity.delete', outcome: 'success' } },
     ]),
+  'teams-phone reconcile': async () =>
+    Promise.resolve([
+      { args: ['--tenant', tenant], entry: { action: 'teams-phone.read', target: { tenant } } },
+    ]),
   'audit check-mappings': async () => {
     const environment = operatorEnvironment(service());
     const { stdout } = await acsIdentity(['audit', 'keys'], { environment });

@@ -19,6 +19,7 @@ import {
 } from '#libs/platform';
 import { RequestBudget, WindowStore } from '#libs/request-budget';
 import { AzureCredential, SecretStore } from '#libs/secrets';
+import { TeamsPhoneModule } from '#libs/teams-phone';
 import { TokenIssuanceModule } from '#libs/token-issuance';
 import type { Adapter, Port } from './adapters.js';
 import { chooseAdapters, type Replacement } from './choose-adapters.js';
@@ -85,6 +86,12 @@ export const identitiesPart: ServicePart = {
   ports: [...auditPorts, CommunicationIdentityGateway, RequestBudget, WindowStore],
 };
 
+/** Comparing Teams Phone assignments with ACS. */
+export const teamsPhonePart: ServicePart = {
+  ...identitiesPart,
+  modules: [AuditModule, TeamsPhoneModule],
+};
+
 /** The settings of a service with these options. @throws InvalidReplacement */
 export function settingsFor({ replace = [] }: CompositionOptions): readonly Settings[] {
   return settingsOver(adapterSettings(chooseAdapters(replace)));
@@ -115,6 +122,7 @@ export class ServiceModule {
         AuditModule,
         AuditDeliveryModule,
         IdentityMappingModule,
+        TeamsPhoneModule,
         TokenIssuanceModule,
       ],
       providers: [

@@ -67,6 +67,7 @@ export { PinoLoggerModule } from './logging/pino-logger.module.js';
 export { PlatformModule } from './platform.module.js';
 export { SystemClockModule } from './time/system-clock.module.js';
 export { Clock, SystemClock } from './time/clock.js';
+export { type Lease, newLease } from './time/lease.js';
 export { PeriodicTask, type PeriodicTaskOptions } from './time/periodic-task.js';
 export { Sweeps, type SweepOptions } from './time/sweeps.js';
 export { Bulkhead, type BulkheadOptions, ServiceBusy } from './workload/bulkhead.js';
