@@ -70,6 +70,10 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
         entry: { action: 'identity.read', outcome: 'success' },
       },
     ]),
+  'teams-phone reconcile': async () =>
+    Promise.resolve([
+      { args: ['--tenant', tenant], entry: { action: 'teams-phone.read', target: { tenant } } },
+    ]),
   'audit check-mappings': async () => {
     const environment = operatorEnvironment(service());
     const { stdout } = await acsIdentity(['audit', 'keys'], { environment });

@@ -59,7 +59,9 @@ interface Answer {
 }
 
 async function call({ method, path }: RouteAccess, token?: string): Promise<Answer> {
-  const concrete = path.replace(/:id/g, UNKNOWN_ID).replace(/\*.*$/, '0/000');
+  const concrete = path
+    .replace(/:(?:id|tenantId|objectId)\b/g, UNKNOWN_ID)
+    .replace(/\*.*$/, '0/000');
   const hasBody = ['POST', 'PATCH', 'PUT'].includes(method);
   const answer = await fetch(`${service().url}${concrete}`, {
     method,

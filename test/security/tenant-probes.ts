@@ -91,6 +91,22 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
     { path: '/v1/revocations', body: { clientApp: communicationUserId, reason: 'probe' } },
   ],
   'GET /v1/revocations/:id': ({ revocationId }) => [{ path: `/v1/revocations/${revocationId}` }],
+  'GET /v1/teams-phone/assignments': ({ tenant }) => [
+    { path: '/v1/teams-phone/assignments' },
+    { path: `/v1/teams-phone/assignments?tenant=${tenant}` },
+  ],
+  'GET /v1/teams-phone/assignments/:tenantId/:objectId': ({ tenant, subject }) => [
+    { path: `/v1/teams-phone/assignments/${tenant}/${subject}` },
+  ],
+  'PUT /v1/teams-phone/assignments/:tenantId/:objectId': ({ tenant, subject }) => [
+    {
+      path: `/v1/teams-phone/assignments/${tenant}/${subject}`,
+      body: { principalType: 'user' },
+    },
+  ],
+  'DELETE /v1/teams-phone/assignments/:tenantId/:objectId': ({ tenant, subject }) => [
+    { path: `/v1/teams-phone/assignments/${tenant}/${subject}` },
+  ],
   'POST /v1/policy/evaluate': ({ tenant }) => [
     { path: '/v1/policy/evaluate', body: { subject: { kind: 'user', tenant } } },
   ],

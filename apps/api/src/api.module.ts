@@ -4,6 +4,7 @@ import { AuditModule } from '#libs/audit';
 import { AuthenticationGuard, AuthenticationModule } from '#libs/authentication';
 import { type CompositionOptions, type Environment, ServiceModule } from '#libs/composition';
 import { IdentityMappingModule } from '#libs/identity-mapping';
+import { TeamsPhoneModule } from '#libs/teams-phone';
 import { TokenIssuanceModule } from '#libs/token-issuance';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
 import { CompatibilityModule } from './compatibility/compatibility.module.js';
@@ -22,6 +23,7 @@ import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
 import { PolicyController } from './policy/policy.controller.js';
 import { RevocationsController } from './revocations/revocations.controller.js';
+import { TeamsPhoneController } from './teams-phone/teams-phone.controller.js';
 import { ArrivalGuard } from './workload/arrival.guard.js';
 import { WorkloadGuard } from './workload/workload.guard.js';
 
@@ -33,13 +35,20 @@ export interface ApiOptions extends CompositionOptions {
 
 /** The HTTP service: routes over the service that `libs/composition` puts together. */
 @Module({
-  imports: [AuditModule, AuthenticationModule, IdentityMappingModule, TokenIssuanceModule],
+  imports: [
+    AuditModule,
+    AuthenticationModule,
+    IdentityMappingModule,
+    TeamsPhoneModule,
+    TokenIssuanceModule,
+  ],
   controllers: [
     MeController,
     IdentityBulkController,
     IdentitiesController,
     IdentityTokensController,
     RevocationsController,
+    TeamsPhoneController,
     PolicyController,
     HealthController,
     MetricsController,

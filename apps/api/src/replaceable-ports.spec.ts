@@ -80,7 +80,7 @@ describe('createApi with replace', () => {
   it('refuses half of a unit, a port twice, and what is no port', async () => {
     const trail = { provide: AuditTrail, useValue: standIn(AuditTrail) };
     await expect(createApi(placeholderEnvironment, { replace: [trail] })).rejects.toThrow(
-      'AuditTrail and IdentityMap are one unit: replace IdentityMap as well',
+      'AuditTrail and IdentityMap and AssignmentStore are one unit: replace IdentityMap, AssignmentStore as well',
     );
     const map = { provide: IdentityMap, useValue: standIn(IdentityMap) };
     await expect(

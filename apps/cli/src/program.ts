@@ -7,6 +7,7 @@ import { migrateCommand } from './commands/migrate.js';
 import { explainUsageErrors } from './commands/options.js';
 import { policyCommand } from './commands/policy.js';
 import { revocationsCommand } from './commands/revocations.js';
+import { teamsPhoneCommand } from './commands/teams-phone.js';
 
 const help = `
 Exit codes:
@@ -28,6 +29,7 @@ export function createProgram(composition: CompositionOptions = {}): Command {
     .addCommand(policyCommand())
     .addCommand(identitiesCommand(composition))
     .addCommand(revocationsCommand(composition))
+    .addCommand(teamsPhoneCommand(composition))
     .addCommand(auditCommand(composition))
     .addHelpText('after', help);
   explainUsageErrors(program);

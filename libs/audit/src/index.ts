@@ -27,6 +27,7 @@ export {
   type AuditTarget,
   type AuditedToken,
 } from './trail/audit-event.js';
+export { type Access, auditActorOf, recordingRefusal } from './trail/recording-refusal.js';
 export { type AuditReceipt, AuditTrail, type RecordOptions } from './trail/audit-trail.js';
 export {
   applyWrite,

@@ -44,6 +44,7 @@ import {
   keyVaultSettings,
   SecretStore,
 } from '#libs/secrets';
+import { AssignmentStore, PostgresAssignmentStoreModule } from '#libs/teams-phone';
 import {
   PostgresTokenCacheModule,
   PostgresTokenQuotaModule,
@@ -92,10 +93,10 @@ export const adapters: readonly Adapter[] = [
     ],
   },
   { ports: [WindowStore], modules: [PostgresWindowStoreModule] },
-  // One PostgreSQL unit: a mapping changes in the transaction that appends its audit entry.
+  // One PostgreSQL unit: mappings and assignments change in the transaction that appends their entry.
   {
-    ports: [AuditTrail, IdentityMap],
-    modules: [PostgresAuditTrailModule, PostgresIdentityMapModule],
+    ports: [AuditTrail, IdentityMap, AssignmentStore],
+    modules: [PostgresAuditTrailModule, PostgresIdentityMapModule, PostgresAssignmentStoreModule],
   },
   { ports: [TokenFingerprints], modules: [SecretTokenFingerprintsModule] },
   { ports: [TokenCache], modules: [PostgresTokenCacheModule] },

@@ -14,6 +14,7 @@ export {
   auditPart,
   type CompositionOptions,
   identitiesPart,
+  teamsPhonePart,
   ServiceModule,
   type ServicePart,
   settingsFor,

@@ -26,6 +26,7 @@ import {
 } from '#libs/platform';
 import { RequestBudget, WindowStore } from '#libs/request-budget';
 import { AzureCredential, SecretStore } from '#libs/secrets';
+import { TeamsPhoneModule } from '#libs/teams-phone';
 import { TokenIssuanceModule } from '#libs/token-issuance';
 import type { Adapter, Port } from './adapters.js';
 import { chooseAdapters, type Replacement } from './choose-adapters.js';
@@ -92,6 +93,12 @@ export const identitiesPart: ServicePart = {
   ports: [...auditPorts, CommunicationIdentityGateway, RequestBudget, WindowStore],
 };
 
+/** Comparing Teams Phone assignments with ACS. */
+export const teamsPhonePart: ServicePart = {
+  ...identitiesPart,
+  modules: [AuditModule, TeamsPhoneModule],
+};
+
 /** The settings of a service with these options. @throws InvalidReplacement */
 export function settingsFor({ replace = [] }: CompositionOptions): readonly Settings[] {
   return settingsOver(adapterSettings(chooseAdapters(replace)));
@@ -124,6 +131,7 @@ export class ServiceModule {
         AuditWitnessesModule,
         AuditDeliveryModule,
         IdentityMappingModule,
+        TeamsPhoneModule,
         TokenIssuanceModule,
       ],
       providers: [

@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail, AuditUnavailable, type AuditAction } from '#libs/audit';
+import { TeamsPhoneAssignments } from '#libs/teams-phone';
 import {
   type CallContext,
   type CanonicalName,
   Clock,
   type CommunicationUserId,
+  isCanonicalGuid,
   type Principal,
   ServiceError,
 } from '#libs/platform';
@@ -67,6 +69,7 @@ export class IdentityAdministrationService {
     private readonly audit: AuditTrail,
     private readonly clock: Clock,
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
+    private readonly teamsPhone: TeamsPhoneAssignments,
   ) {}
 
   /**
@@ -157,7 +160,8 @@ export class IdentityAdministrationService {
   }
 
   /**
-   * Suspends, resumes or renames an identity. Suspending revokes all its tokens.
+   * Suspends, resumes or renames an identity. Suspending revokes all its tokens, and deletes its Teams
+   * Phone assignment.
    *
    * Safe to repeat: an update without a change creates no new version.
    *
@@ -219,17 +223,19 @@ export class IdentityAdministrationService {
   }
 
   /**
-   * Deletes every mapping of a subject, in all ACS resources. Safe to repeat: the report then shows
-   * the progress, and includes the mappings that were deleted before.
+   * Deletes every mapping of a subject, in all ACS resources, and its Teams Phone assignment. Safe to
+   * repeat: the report then shows the progress, and includes the mappings that were deleted before.
    *
    * @throws PersonNotMapped recorded as well
    */
   async erase({ tenant, subject }: TenantSubject, context: CallContext): Promise<ErasureReport> {
     const key = [tenant, subject] as const;
     const access = { action: 'identity.delete', target: { tenant, subject } } as const;
+    const person = { tenant, subject };
+    const assignment = await this.#deleteAssignment(person, 'person-erased', context);
     const known = await recordingRefusal(this.audit, access, context, async () => {
       const found = await this.map.listSubject(...key);
-      if (found.length === 0) throw new PersonNotMapped();
+      if (found.length === 0 && !assignment) throw new PersonNotMapped();
       return found;
     });
     const problems = new Map<string, string>();
@@ -242,10 +248,22 @@ export class IdentityAdministrationService {
     }
     const mappings = await this.map.listSubject(...key);
     return {
-      isComplete: mappings.every(({ status }) => status === 'deleted'),
+      isComplete: [...mappings, ...(assignment ? [assignment] : [])].every(
+        ({ status }) => status === 'deleted',
+      ),
       effectiveWithinMinutes: EFFECTIVE_WITHIN_MINUTES,
       mappings: mappings.map((mapping) => ({ mapping, problem: problems.get(mapping.id) })),
     };
+  }
+
+  /** @returns the assignment of somebody who has or had one */
+  async #deleteAssignment(
+    { tenant, subject }: TenantSubject,
+    code: 'identity-suspended' | 'person-erased',
+    context: CallContext,
+  ): Promise<{ readonly status: string } | undefined> {
+    if (!isCanonicalGuid(tenant) || !isCanonicalGuid(subject)) return undefined;
+    return this.teamsPhone.deleteForPerson({ tenant, objectId: subject }, context, { code });
   }
 
   async #update(mapping: Mapping, update: MappingUpdate, context: CallContext): Promise<void> {
@@ -256,6 +274,8 @@ export class IdentityAdministrationService {
     if (isSame) return;
     if (status === 'suspended' && mapping.status !== 'suspended') {
       if (!isProvisioned(mapping)) throw new MappingStateConflict(mapping.status);
+      // First: a crash in between leaves an identity that is not suspended, and the request is repeated.
+      await this.#deleteAssignment(mapping, 'identity-suspended', context);
       await this.revocation.begin({ mapping, action: 'identity.suspend', displayName }, context);
       return;
     }

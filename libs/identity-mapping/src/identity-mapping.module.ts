@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AuditModule } from '#libs/audit';
 import { CommunicationServicesModule } from '#libs/communication-services';
 import { DatabaseModule } from '#libs/platform';
+import { TeamsPhoneModule } from '#libs/teams-phone';
 import { IdentityExport } from './bulk/identity-export.js';
 import { IdentityImport } from './bulk/identity-import.js';
 import { MappingPart } from './check/mapping-part.js';
@@ -22,7 +23,7 @@ import { TokenRevocation } from './lifecycle/token-revocation.js';
 
 /** Application identities and the communication identities that belong to them. */
 @Module({
-  imports: [DatabaseModule, AuditModule, CommunicationServicesModule],
+  imports: [DatabaseModule, AuditModule, CommunicationServicesModule, TeamsPhoneModule],
   providers: [
     BackgroundTasks,
     OrphanedIdentities,

@@ -72,6 +72,7 @@ export { currentTrace, detached, type Note, recordStep, traced } from './telemet
 export { currentTraceId, currentTraceparent, parseTraceparent } from './telemetry/traceparent.js';
 export { SystemClockModule } from './time/system-clock.module.js';
 export { Clock, SystemClock } from './time/clock.js';
+export { type Lease, newLease } from './time/lease.js';
 export { PeriodicTask, type PeriodicTaskOptions } from './time/periodic-task.js';
 export { retryAfterMs, retryPauseMs } from './time/retry-pause.js';
 export { Sweeps, type SweepOptions } from './time/sweeps.js';

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuditEntry } from '#libs/audit';
+import { SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
 import { repositoryRoot } from '../../support/root.js';
 import { runningService } from '../../support/running-service.js';
@@ -169,6 +170,36 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
       path: '/v1/revocations',
       body: { tenant: missing, reason: 'a drill' },
       entry: denied('authorization.deny'),
+    },
+  ],
+  'PUT /v1/teams-phone/assignments/{tenantId}/{objectId}': () => [
+    {
+      who: 'ada',
+      path: `/v1/teams-phone/assignments/${SAMPLE_TENANTS.home.id}/${missing}`,
+      body: { principalType: 'user' },
+      entry: success('teams-phone.assign'),
+    },
+  ],
+  'GET /v1/teams-phone/assignments/{tenantId}/{objectId}': () => [
+    {
+      who: 'ada',
+      path: `/v1/teams-phone/assignments/${SAMPLE_TENANTS.home.id}/${own}`,
+      entry: denied('teams-phone.read'),
+    },
+    {
+      who: 'ada',
+      path: `/v1/teams-phone/assignments/${SAMPLE_TENANTS.second.id}/${own}`,
+      entry: denied('authorization.deny'),
+    },
+  ],
+  'GET /v1/teams-phone/assignments': () => [
+    { who: 'ada', path: '/v1/teams-phone/assignments', entry: success('teams-phone.read') },
+  ],
+  'DELETE /v1/teams-phone/assignments/{tenantId}/{objectId}': () => [
+    {
+      who: 'ada',
+      path: `/v1/teams-phone/assignments/${SAMPLE_TENANTS.home.id}/${own}`,
+      entry: denied('teams-phone.unassign'),
     },
   ],
   'GET /v1/audit/entries': () => [

@@ -59,6 +59,9 @@ export const TEXT: Content = {
   contentType: 'text/plain; charset=utf-8',
 };
 
+/** 204 */
+export const NO_CONTENT: Content = { mediaTypes: [], schema: {} };
+
 export const BYTES: Content = {
   mediaTypes: ['application/octet-stream'],
   schema: {},

@@ -72,6 +72,22 @@ const SENTENCES = {
     did: ['lost ACS’s answer to the creation of ', ...identity(listed)],
     what: ['the creation of ', ...identity(listed)],
   }),
+  'teams-phone.assign': (listed) => {
+    const { did, what } = acted('assigned Teams Phone to', 'the Teams Phone assignment of', listed);
+    return { did: [...did, ...stage(listed)], what };
+  },
+  'teams-phone.unassign': (listed) => {
+    const { did, what } = acted(
+      'deleted the Teams Phone assignment of',
+      'the deletion of the Teams Phone assignment of',
+      listed,
+    );
+    return { did: [...did, ...stage(listed)], what };
+  },
+  'teams-phone.read': (listed) => ({
+    did: ['looked up Teams Phone assignments', ...found(listed)],
+    what: ['a look at Teams Phone assignments'],
+  }),
   'authentication.reject': () => ({ did: ['was not signed in'], what: ['access'] }),
   'authorization.deny': (listed) => ({
     did: ['was refused'],

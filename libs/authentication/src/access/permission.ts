@@ -5,6 +5,8 @@ export const PERMISSIONS = [
   'CommunicationToken.Revoke.All',
   'CommunicationIdentity.Read.All',
   'CommunicationIdentity.ReadWrite.All',
+  'TeamsPhoneAssignment.Read.All',
+  'TeamsPhoneAssignment.ReadWrite.All',
   'AuditLog.Read.All',
   'AuditLog.Erase.All',
 ] as const;

@@ -6,7 +6,15 @@ import {
   RestError,
 } from '@azure/core-rest-pipeline';
 import type { AssignmentHolder, TeamsPhoneAssignment } from '../communication-identity-gateway.js';
-import type { CallOptions } from './acs-caller.js';
+
+/** The options that every method of the clients takes. */
+export interface CallOptions {
+  readonly abortSignal: AbortSignal;
+  readonly requestOptions: { readonly customHeaders: Record<string, string> };
+  readonly onResponse: (response: {
+    readonly headers: { get(name: string): string | undefined };
+  }) => void;
+}
 
 /** The stable versions of the API that have assignments, with their name of a resource account. */
 const RESOURCE_ACCOUNT = {

@@ -14,6 +14,7 @@ import {
 import type { GatewayCall, UpstreamEvidence } from '../communication-identity-gateway.js';
 import { UpstreamOutcomeUnknown } from '../errors.js';
 import type { CommunicationResource } from '../resources/communication-resources.js';
+import type { CallOptions } from './acs-assignment-client.js';
 import type { AcsClients, AcsConnection } from './acs-clients.js';
 import { AcsResponses } from './acs-responses.js';
 import { ACS_SPANS } from './acs-span.js';
@@ -24,16 +25,6 @@ import { Deadline, extended } from './deadline.js';
 import type { GatewayMetrics } from './metrics.js';
 import { NoResponse, sendIf } from './undici-http-client.js';
 import { isCreate, upstreamFailure, type UpstreamFailure } from './upstream-failure.js';
-
-/** The options that every method of the clients takes. */
-export interface CallOptions {
-  readonly abortSignal: AbortSignal;
-  readonly requestOptions: { readonly customHeaders: Record<string, string> };
-  readonly onResponse: (response: {
-    readonly status: number;
-    readonly headers: { get(name: string): string | undefined };
-  }) => void;
-}
 
 /** What a call needs in order to begin. */
 interface PlannedCall {

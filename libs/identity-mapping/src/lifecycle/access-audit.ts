@@ -1,42 +1,9 @@
-import type { AuditAction, AuditTarget, AuditTrail } from '#libs/audit';
-import { type CallContext, ServiceError, StorageUnavailable } from '#libs/platform';
+import { type AuditTarget, type AuditTrail, recordingRefusal } from '#libs/audit';
+import type { CallContext } from '#libs/platform';
 import { auditTargetOf, type Mapping } from '../model/mapping.js';
 import { auditActorOf } from './call-context.js';
 
-/** What a caller requests about a mapping, also about one that does not exist. */
-interface Access {
-  readonly action: AuditAction;
-  /** As the caller named it. */
-  readonly target: AuditTarget;
-}
-
-/**
- * Runs an operation on a mapping and records its refusal: also one about a missing, a deleted or another
- * tenant's mapping, so that probing leaves entries.
- *
- * @throws whatever the operation throws
- */
-export async function recordingRefusal<T>(
-  audit: AuditTrail,
-  { action, target }: Access,
-  context: CallContext,
-  operation: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await operation();
-  } catch (error) {
-    const isRefusal = error instanceof ServiceError && error.status < 500;
-    if (!isRefusal || error instanceof StorageUnavailable) throw error;
-    await audit.record({
-      ...auditActorOf(context),
-      action,
-      outcome: 'denied',
-      target,
-      reason: { code: error.code, detail: error.detail },
-    });
-    throw error;
-  }
-}
+export { recordingRefusal } from '#libs/audit';
 
 /** Reads a mapping for somebody; recorded before it is shown, because it identifies a person. */
 export async function recordingRead<T extends Mapping>(

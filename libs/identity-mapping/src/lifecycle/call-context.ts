@@ -1,4 +1,3 @@
-import type { AuditEvent } from '#libs/audit';
 import type { GatewayCall } from '#libs/communication-services';
 import { type CallContext, isPrincipal } from '#libs/platform';
 import type { Mapping } from '../model/mapping.js';
@@ -27,10 +26,4 @@ export function gatewayCallOf(
   };
 }
 
-/** The members of an audit event that name the actor and its request. */
-export function auditActorOf({
-  actor,
-  request,
-}: CallContext): Pick<AuditEvent, 'actor' | 'request'> {
-  return request ? { actor, request } : { actor };
-}
+export { auditActorOf } from '#libs/audit';

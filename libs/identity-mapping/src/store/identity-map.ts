@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { TransactionalWrite } from '#libs/audit';
-import type { CanonicalName, Clock, CommunicationUserId } from '#libs/platform';
+import type { CanonicalName, CommunicationUserId, Lease } from '#libs/platform';
 import type {
   ApplicationIdentity,
   IdentityKind,
@@ -10,19 +9,7 @@ import type {
   TenantSubject,
 } from '../model/mapping.js';
 
-/** The right to call ACS for a mapping, for a limited time. */
-export interface Lease {
-  /** UUID of the attempt that holds the lease. */
-  readonly holder: string;
-  readonly durationMs: number;
-  /** On `Clock.monotonicNow`. The store's lease, which begins a little later, lasts longer. */
-  readonly endsAt: number;
-}
-
-/** A lease with a new holder, to be stored now. */
-export function newLease(durationMs: number, clock: Clock): Lease {
-  return { holder: randomUUID(), durationMs, endsAt: clock.monotonicNow() + durationMs };
-}
+export { type Lease, newLease } from '#libs/platform';
 
 /**
  * The result of a claim:

@@ -4,6 +4,7 @@ import type {
   CommunicationResources,
 } from '#libs/communication-services';
 import { type Clock, type Logger, Sweeps } from '#libs/platform';
+import { MemoryAssignmentStore, wireTeamsPhone } from '#libs/teams-phone/testing';
 import { IdentityImport } from '../bulk/identity-import.js';
 import { IdentityProvisioning } from '../bulk/identity-provisioning.js';
 import { IdentityAdministrationService } from '../identity-administration.service.js';
@@ -35,6 +36,7 @@ export function wireIdentityMapping({
 }): {
   readonly mappings: IdentityMappingService;
   readonly administration: IdentityAdministrationService;
+  readonly teamsPhone: ReturnType<typeof wireTeamsPhone>;
   readonly linking: IdentityLinking;
   readonly importing: IdentityImport;
   readonly deletion: IdentityDeletion;
@@ -57,11 +59,24 @@ export function wireIdentityMapping({
   const mappings = new IdentityMappingService(
     ...([map, creation, revocation, resources, clock, settings, audit] as const),
   );
+  const store = new MemoryAssignmentStore(clock);
+  const teamsPhone = wireTeamsPhone({ store, gateway, audit, resources, clock, logger });
   const administration = new IdentityAdministrationService(
     ...([map, mappings, revocation, deletion, audit, clock, settings] as const),
+    teamsPhone.assignments,
   );
   const linking = new IdentityLinking(map, mappings, resources, audit, clock, settings);
   const provisioning = new IdentityProvisioning(mappings, clock);
   const importing = new IdentityImport(map, linking, provisioning, resources, audit, clock);
-  return { mappings, administration, linking, importing, deletion, orphans, worker, settings };
+  return {
+    mappings,
+    administration,
+    teamsPhone,
+    linking,
+    importing,
+    deletion,
+    orphans,
+    worker,
+    settings,
+  };
 }

@@ -14,6 +14,7 @@ export const ACTION_GROUPS: Readonly<Record<string, readonly AuditAction[]>> = {
     ...(['identity.suspend', 'identity.resume', 'identity.delete'] as const),
     ...(['identity.import', 'identity.export', 'identity.outcome-unknown'] as const),
   ],
+  'Teams Phone': ['teams-phone.assign', 'teams-phone.unassign', 'teams-phone.read'],
   Refusals: ['authentication.reject', 'authorization.deny', 'request.limit'],
   Service: ['policy.load', 'configuration.load', 'secret.read', 'secret.rotate'],
   'Audit log': ['audit.read', 'audit.export', 'audit.trace', 'audit.erase', 'audit.retain'],

@@ -1,0 +1,34 @@
+import { teamsPhonePart, type CompositionOptions } from '#libs/composition';
+import { canonicalGuid } from '#libs/platform';
+import { type AssignmentDifference, AssignmentReconciliation } from '#libs/teams-phone';
+import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
+
+export interface ReconcileOptions extends OperatorOptions {
+  readonly tenant?: string;
+  readonly repair?: true;
+}
+
+/** Compares assignments with ACS and prints what differs. */
+export async function reconcileAssignments(
+  options: ReconcileOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const tenant = options.tenant === undefined ? undefined : canonicalGuid(options.tenant);
+  if (options.tenant !== undefined && tenant === undefined) {
+    throw new Error(`--tenant ${options.tenant} is not a GUID`);
+  }
+  const report = await withPart(teamsPhonePart, options.databaseUrl, composition, async (service) =>
+    service
+      .get(AssignmentReconciliation)
+      .reconcile({ tenant, isRepairing: options.repair === true }, operatorCall(options)),
+  );
+  for (const difference of report.differences) console.log(lineOf(difference));
+  const left = report.differences.filter(({ isRepaired }) => !isRepaired).length;
+  console.log(`${report.compared} compared, ${report.differences.length} differ, ${left} left.`);
+  if (left > 0) process.exitCode = 1;
+}
+
+function lineOf({ kind, assignment, isRepaired }: AssignmentDifference): string {
+  const { tenant, objectId, resource, status } = assignment;
+  return `${resource} ${tenant} ${objectId} ${status}: ${kind}${isRepaired ? ', repaired' : ''}`;
+}

@@ -1,0 +1,76 @@
+import type { AuditTarget } from '#libs/audit';
+import {
+  type AssignmentHolder,
+  type CommunicationResources,
+  PRINCIPAL_TYPES,
+  type TeamsPhoneAssignment,
+} from '#libs/communication-services';
+import { ascendingUuidV7 } from '#libs/platform';
+
+export { PRINCIPAL_TYPES };
+
+/**
+ * `pending` until ACS has confirmed the assignment, then `active`. `deleting` until ACS has confirmed the
+ * deletion, then `deleted`, which stays as a tombstone.
+ */
+export const ASSIGNMENT_STATUSES = ['pending', 'active', 'deleting', 'deleted'] as const;
+export type AssignmentStatus = (typeof ASSIGNMENT_STATUSES)[number];
+
+/** That a principal of a tenant may use Teams Phone extensibility, as this service wants it to be at ACS. */
+export interface Assignment extends TeamsPhoneAssignment {
+  /** UUID */
+  readonly id: string;
+  /** Name of the ACS resource. Never changes. */
+  readonly resource: string;
+  readonly status: AssignmentStatus;
+  /** Starts at 1; grows by one with each change that somebody requests. */
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  /** When ACS confirmed the deletion. */
+  readonly deletedAt: Date | undefined;
+}
+
+/** An assignment in its first version. */
+export function newAssignment(
+  wanted: TeamsPhoneAssignment & Pick<Assignment, 'resource' | 'status'>,
+  nowMs: number,
+): Assignment {
+  const at = new Date(nowMs);
+  const members = { id: ascendingUuidV7(nowMs), version: 1, createdAt: at, updatedAt: at };
+  return { ...wanted, ...members, deletedAt: undefined };
+}
+
+/** The next version of an assignment. */
+export function nextVersion(
+  known: Assignment,
+  change: Pick<Assignment, 'status'> & Partial<TeamsPhoneAssignment>,
+  nowMs: number,
+): Assignment {
+  return { ...known, ...change, version: known.version + 1, updatedAt: new Date(nowMs) };
+}
+
+/** Whether ACS has yet to confirm what the assignment says. */
+export function isOwed({ status }: Assignment): boolean {
+  return status === 'pending' || status === 'deleting';
+}
+
+/** Whether two assignments give their holder the same. */
+export function isSameContent(
+  a: Pick<TeamsPhoneAssignment, 'principalType' | 'clientIds'>,
+  b: Pick<TeamsPhoneAssignment, 'principalType' | 'clientIds'>,
+): boolean {
+  const [clients, others] = [new Set(a.clientIds), new Set(b.clientIds)];
+  const isEqual = clients.size === others.size && [...clients].every((id) => others.has(id));
+  return a.principalType === b.principalType && isEqual;
+}
+
+/** The user of Teams Phone extensibility in an audit entry, by the id that ACS gives to its tokens. */
+export function auditTargetOf(
+  { tenant, objectId, resource }: AssignmentHolder & Pick<Assignment, 'resource'>,
+  resources: CommunicationResources,
+): AuditTarget {
+  const { immutableResourceId } = resources.find(resource);
+  const communicationUserId = `8:acs:${immutableResourceId}_${tenant}_${objectId}`;
+  return { tenant, subject: objectId, communicationUserId, resource };
+}

@@ -1,0 +1,16 @@
+export {
+  ASSIGNMENT_STATUSES,
+  type Assignment,
+  type AssignmentStatus,
+  PRINCIPAL_TYPES,
+} from './assignment.js';
+export {
+  type AssignmentDifference,
+  AssignmentReconciliation,
+  type ReconciliationReport,
+} from './assignment-reconciliation.js';
+export { type AssignmentPage, TeamsPhoneAssignments } from './teams-phone-assignments.js';
+export { TeamsPhoneModule } from './teams-phone.module.js';
+export { AssignmentStore } from './store/assignment-store.js';
+export { PostgresAssignmentStoreModule } from './store/postgres-assignment-store.module.js';
+export { teamsPhoneGrants, teamsPhoneMigrations } from './schema/migrations.js';

@@ -1,0 +1,194 @@
+import { Injectable } from '@nestjs/common';
+import { type AuditEvent, AuditTrail, auditActorOf } from '#libs/audit';
+import {
+  CommunicationIdentityGateway,
+  CommunicationResources,
+  type GatewayCall,
+  TeamsPhoneAssignmentRefused,
+  type UpstreamEvidence,
+  UpstreamOutcomeUnknown,
+} from '#libs/communication-services';
+import { type CallContext, Clock, isPrincipal, type Lease, Logger, newLease } from '#libs/platform';
+import { type Assignment, auditTargetOf } from '../assignment.js';
+import { AssignmentChanged } from '../errors.js';
+import { AssignmentStore } from '../store/assignment-store.js';
+
+/** Whose change is carried out. */
+export interface RequestedChange {
+  readonly version: number;
+  readonly context: CallContext;
+}
+
+/**
+ * The result of carrying out what is owed:
+ *
+ * - `done`: ACS has confirmed all of it.
+ * - `held`: nothing is owed, or another holder of the lease calls.
+ * - `failed`: ACS has not confirmed it. The recovery worker repeats it.
+ * - `refused`: ACS does not accept the assignment; stored is what ACS has instead.
+ */
+export type CallsOutcome = 'done' | 'held' | 'failed' | 'refused';
+
+/** How long one call to ACS may take, with its wait and its retry. */
+export abstract class LeaseLength {
+  abstract readonly leaseMs: number;
+}
+
+type AttemptOutcome = Exclude<CallsOutcome, 'held'> | 'superseded';
+
+const SWEEPER: CallContext = {
+  actor: { kind: 'system', name: 'teams-phone-sweeper' },
+  priority: 'bulk',
+};
+
+/**
+ * Makes the calls to ACS that assignments owe, one at a time for each, under its lease. A change that is
+ * requested during a call is carried out after it.
+ */
+@Injectable()
+export class AssignmentCalls {
+  constructor(
+    private readonly store: AssignmentStore,
+    private readonly gateway: CommunicationIdentityGateway,
+    private readonly resources: CommunicationResources,
+    private readonly audit: AuditTrail,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly lease: LeaseLength,
+  ) {}
+
+  /**
+   * @param requested absent for the recovery worker. Other versions are recorded as carried out by the
+   *   service itself.
+   * @throws DatabaseUnavailable, AuditUnavailable
+   */
+  async carryOut(id: string, requested?: RequestedChange): Promise<CallsOutcome> {
+    const first = newLease(this.lease.leaseMs, this.clock);
+    for (let outcome: CallsOutcome = 'held'; ; outcome = 'done') {
+      const lease = { ...newLease(this.lease.leaseMs, this.clock), holder: first.holder };
+      const owed = await this.store.hold(id, lease);
+      if (!owed) return outcome;
+      const context = owed.version === requested?.version ? requested.context : SWEEPER;
+      const attempt = await this.#attempt(owed, lease, context);
+      if (attempt !== 'superseded') return attempt;
+    }
+  }
+
+  async #attempt(owed: Assignment, lease: Lease, context: CallContext): Promise<AttemptOutcome> {
+    const isPut = owed.status === 'pending';
+    const call = gatewayCallOf(owed, context, lease);
+    try {
+      const { evidence } = isPut
+        ? await this.gateway.putAssignment(call, owed)
+        : await this.gateway.deleteAssignment(call, owed);
+      return await this.#confirm(owed, lease, context, evidence);
+    } catch (error) {
+      if (isPut && error instanceof TeamsPhoneAssignmentRefused) {
+        return this.#takeBack(owed, lease, context, error);
+      }
+      return this.#keepOwed(owed, lease, context, error);
+    }
+  }
+
+  async #confirm(
+    owed: Assignment,
+    lease: Lease,
+    context: CallContext,
+    evidence: UpstreamEvidence,
+  ): Promise<AttemptOutcome> {
+    const event: AuditEvent = {
+      ...this.#event(owed, context, 'confirmed'),
+      outcome: 'success',
+      upstream: evidence,
+    };
+    const next = { ...owed, status: owed.status === 'pending' ? 'active' : 'deleted' } as const;
+    try {
+      await this.audit.record(event, this.store.finish(owed, next, lease));
+      return 'done';
+    } catch (error) {
+      if (!(error instanceof AssignmentChanged)) throw error;
+      // What ACS has done is a fact all the same.
+      await this.audit.record(event);
+      return 'superseded';
+    }
+  }
+
+  /** Stores what ACS has instead of an assignment that it does not accept. */
+  async #takeBack(
+    owed: Assignment,
+    lease: Lease,
+    context: CallContext,
+    refusal: TeamsPhoneAssignmentRefused,
+  ): Promise<AttemptOutcome> {
+    try {
+      const call = gatewayCallOf(owed, context, lease);
+      const { assignment } = await this.gateway.readAssignment(call, owed);
+      const next: Assignment = {
+        ...owed,
+        ...assignment,
+        status: assignment ? 'active' : 'deleted',
+      };
+      const event: AuditEvent = {
+        ...this.#event(owed, context, 'refused'),
+        outcome: 'denied',
+        reason: { code: refusal.code, detail: refusal.detail },
+      };
+      await this.audit.record(event, this.store.finish(owed, next, lease));
+      return 'refused';
+    } catch (error) {
+      if (error instanceof AssignmentChanged) return 'superseded';
+      return this.#keepOwed(owed, lease, context, error);
+    }
+  }
+
+  /** Leaves the assignment to the recovery worker. A lost answer to a caller's change is recorded. */
+  async #keepOwed(
+    owed: Assignment,
+    lease: Lease,
+    context: CallContext,
+    error: unknown,
+  ): Promise<'failed'> {
+    const { id: assignmentId, status } = owed;
+    this.logger.warn({ assignmentId, status, error }, 'acs has not confirmed an assignment yet');
+    if (!(error instanceof UpstreamOutcomeUnknown)) {
+      await this.store.release(assignmentId, lease);
+      return 'failed';
+    }
+    // The lease is kept: ACS may still act on the call, so that no other one follows at once.
+    if (context === SWEEPER) return 'failed';
+    await this.audit.record({
+      ...this.#event(owed, context, 'requested'),
+      outcome: 'unknown',
+      reason: { code: error.code, detail: 'the response of ACS was lost; the call is repeated' },
+    });
+    return 'failed';
+  }
+
+  #event(
+    owed: Assignment,
+    context: CallContext,
+    stage: 'requested' | 'confirmed' | 'refused',
+  ): Omit<AuditEvent, 'outcome'> {
+    return {
+      ...auditActorOf(context),
+      action: owed.status === 'pending' ? 'teams-phone.assign' : 'teams-phone.unassign',
+      target: auditTargetOf(owed, this.resources),
+      details: { stage, assignment: owed.id, version: owed.version },
+    };
+  }
+}
+
+/** A call to ACS about an assignment, within the budget share of the caller. */
+function gatewayCallOf(
+  { resource, tenant, objectId }: Assignment,
+  { actor, request, priority }: CallContext,
+  lease: Lease,
+): GatewayCall {
+  const caller = isPrincipal(actor) ? actor : undefined;
+  return {
+    ...{ resource, tenant: caller?.tenant ?? tenant, subject: objectId, rightEndsAt: lease.endsAt },
+    ...(caller?.clientApp !== undefined && { clientApp: caller.clientApp }),
+    ...(request && { request }),
+    ...(priority && { priority }),
+  };
+}

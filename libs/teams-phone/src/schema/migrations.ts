@@ -1,0 +1,23 @@
+import type { MigrationInterface } from 'typeorm';
+import type { TableGrant } from '#libs/platform';
+import { CreateTeamsPhoneAssignment1799200000000 } from './create-teams-phone-assignment-1799200000000.js';
+
+/** The migrations of the assignments, oldest first. */
+export const teamsPhoneMigrations: readonly (new () => MigrationInterface)[] = [
+  CreateTeamsPhoneAssignment1799200000000,
+];
+
+const LEASE = ['lease_holder', 'lease_expires_at'] as const;
+const CONTENT = ['principal_type', 'client_ids', 'status', 'version', 'updated_at'] as const;
+
+/** Whose an assignment is never changes. */
+export const teamsPhoneGrants: readonly TableGrant[] = [
+  {
+    table: 'teams_phone_assignment',
+    insert: [
+      ...['id', 'resource', 'tenant', 'object_id', 'created_at', 'lease_expires_at'],
+      ...CONTENT,
+    ],
+    update: [...CONTENT, ...LEASE, 'deleted_at'],
+  },
+];

@@ -1,0 +1,65 @@
+import type { TransactionalWrite } from '#libs/audit';
+import type { AssignmentHolder } from '#libs/communication-services';
+import type { Guid, Lease } from '#libs/platform';
+import type { Assignment, AssignmentStatus } from '../assignment.js';
+
+/** Filters and page of a search, which lists assignments in the order of their ids, oldest first. */
+export interface AssignmentSearch {
+  /** Absent: every tenant. */
+  readonly tenant?: Guid | undefined;
+  /** Absent: all but `deleted`. */
+  readonly status?: AssignmentStatus | undefined;
+  /** Only assignments after this id. */
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+/**
+ * The store of assignments: what ACS should have, because ACS can't list what it has. It holds at most one
+ * assignment that is not deleted for each principal.
+ *
+ * One that is `pending` or `deleting` is owed to ACS. The holder of its lease calls ACS, so that no two
+ * calls about one principal are under way.
+ *
+ * Writes take effect in the transaction that records them in the audit trail. Where one rejects, nothing
+ * is recorded either.
+ */
+export abstract class AssignmentStore {
+  /** @returns the assignment that is not deleted, or the last deleted one */
+  abstract find(holder: AssignmentHolder): Promise<Assignment | undefined>;
+
+  abstract get(id: string): Promise<Assignment | undefined>;
+
+  abstract search(search: AssignmentSearch): Promise<readonly Assignment[]>;
+
+  /**
+   * Stores a new assignment that is owed at once. Rejects with `AssignmentChanged` when its principal has
+   * one that is not deleted.
+   */
+  abstract add(assignment: Assignment): TransactionalWrite;
+
+  /**
+   * Replaces an assignment by its next version, which is owed at once or when the holder of the lease has
+   * finished. Rejects with `AssignmentChanged` when the stored version is not `known`, or is deleted.
+   */
+  abstract replace(known: Assignment, next: Assignment): TransactionalWrite;
+
+  /**
+   * Acquires or renews the lease of an assignment that is owed.
+   *
+   * @returns the assignment as it is now; `undefined` when nothing is owed, or another holder has the lease
+   */
+  abstract hold(id: string, lease: Lease): Promise<Assignment | undefined>;
+
+  /** Ends a lease, so that the next holder may call at once. */
+  abstract release(id: string, lease: Lease): Promise<void>;
+
+  /**
+   * Stores what ACS has confirmed: `next` is `active` or `deleted`. Rejects with `AssignmentChanged` when
+   * the stored version is not `known`, or when the lease is another holder's.
+   */
+  abstract finish(known: Assignment, next: Assignment, lease: Lease): TransactionalWrite;
+
+  /** @returns ids of assignments that are owed and under no lease, or one that has expired */
+  abstract overdue(limit: number): Promise<readonly string[]>;
+}

@@ -1,0 +1,168 @@
+import { Injectable } from '@nestjs/common';
+import type { RowChange, TransactionalWrite } from '#libs/audit';
+import type { AssignmentHolder, PrincipalType } from '#libs/communication-services';
+import { Database, type Guid, type Lease, ReadingDatabase } from '#libs/platform';
+import type { Assignment, AssignmentStatus } from '../assignment.js';
+import { AssignmentChanged } from '../errors.js';
+import { type AssignmentSearch, AssignmentStore } from './assignment-store.js';
+
+/** A row as `COLUMNS` selects it. */
+interface AssignmentRow {
+  readonly id: string;
+  readonly resource: string;
+  readonly tenant: Guid;
+  readonly objectId: Guid;
+  readonly principalType: PrincipalType;
+  readonly clientIds: readonly Guid[];
+  readonly status: AssignmentStatus;
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly deletedAt: Date | null;
+}
+
+const COLUMNS = `
+  id, resource, tenant, object_id AS "objectId", principal_type AS "principalType",
+  client_ids AS "clientIds", status, version, created_at AS "createdAt", updated_at AS "updatedAt",
+  deleted_at AS "deletedAt"`;
+
+/** The lease of an assignment that is owed is overdue at once, unless somebody holds it. */
+const ADD = `
+  INSERT INTO teams_phone_assignment
+    (id, resource, tenant, object_id, principal_type, client_ids, status, version, created_at,
+     updated_at, lease_expires_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())
+  ON CONFLICT DO NOTHING
+  RETURNING id`;
+
+const REPLACE = `
+  UPDATE teams_phone_assignment AS stored
+  SET principal_type = c.principal_type, client_ids = string_to_array(c.client_ids, ',')::uuid[],
+      status = c.status, version = c.version, updated_at = c.updated_at,
+      lease_expires_at = coalesce(stored.lease_expires_at, clock_timestamp())
+  FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::integer[],
+              $7::timestamptz[])
+    WITH ORDINALITY AS c (id, known_version, principal_type, client_ids, status, version, updated_at, n)
+  WHERE stored.id = c.id AND stored.version = c.known_version AND stored.status <> 'deleted'
+  RETURNING c.n`;
+
+const HOLD = `
+  WITH held AS (
+  UPDATE teams_phone_assignment
+  SET lease_holder = $2, lease_expires_at = clock_timestamp() + $3 * interval '1 ms'
+  WHERE id = $1 AND status IN ('pending', 'deleting')
+    AND (lease_holder IS NULL OR lease_holder = $2 OR lease_expires_at < clock_timestamp())
+  RETURNING ${COLUMNS}
+  )
+  SELECT * FROM held`;
+
+const RELEASE = `
+  UPDATE teams_phone_assignment SET lease_holder = NULL, lease_expires_at = clock_timestamp()
+  WHERE id = $1 AND lease_holder = $2 AND status IN ('pending', 'deleting')`;
+
+const FINISH = `
+  UPDATE teams_phone_assignment AS stored
+  SET principal_type = c.principal_type, client_ids = string_to_array(c.client_ids, ',')::uuid[],
+      status = c.status, updated_at = clock_timestamp(), lease_holder = NULL, lease_expires_at = NULL,
+      deleted_at = CASE WHEN c.status = 'deleted' THEN clock_timestamp() END
+  FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[])
+    WITH ORDINALITY AS c (id, known_version, holder, principal_type, client_ids, status, n)
+  WHERE stored.id = c.id AND stored.version = c.known_version AND stored.lease_holder = c.holder
+    AND stored.status IN ('pending', 'deleting')
+  RETURNING c.n`;
+
+/** Assignments in PostgreSQL. Leases expire by the database's clock, which all replicas share. */
+@Injectable()
+export class PostgresAssignmentStore extends AssignmentStore {
+  constructor(
+    private readonly database: Database,
+    private readonly reading: ReadingDatabase,
+  ) {
+    super();
+  }
+
+  async find({ tenant, objectId }: AssignmentHolder): Promise<Assignment | undefined> {
+    const sql = `
+      SELECT ${COLUMNS} FROM teams_phone_assignment WHERE tenant = $1 AND object_id = $2
+      ORDER BY status <> 'deleted' DESC, id DESC LIMIT 1`;
+    const [row] = await this.database.query<AssignmentRow>(sql, [tenant, objectId]);
+    return row && toAssignment(row);
+  }
+
+  async get(id: string): Promise<Assignment | undefined> {
+    const sql = `SELECT ${COLUMNS} FROM teams_phone_assignment WHERE id = $1`;
+    const [row] = await this.database.query<AssignmentRow>(sql, [id]);
+    return row && toAssignment(row);
+  }
+
+  async search({ tenant, status, after, limit }: AssignmentSearch): Promise<readonly Assignment[]> {
+    const sql = `
+      SELECT ${COLUMNS} FROM teams_phone_assignment
+      WHERE ($1::uuid IS NULL OR tenant = $1)
+        AND CASE WHEN $2::text IS NULL THEN status <> 'deleted' ELSE status = $2 END
+        AND ($3::uuid IS NULL OR id > $3)
+      ORDER BY id LIMIT $4`;
+    const rows = await this.reading.query<AssignmentRow>(sql, [tenant, status, after, limit]);
+    return rows.map(toAssignment);
+  }
+
+  add(assignment: Assignment): TransactionalWrite {
+    const { id, resource, tenant, objectId, principalType, clientIds } = assignment;
+    const { status, version, createdAt, updatedAt } = assignment;
+    return async (transaction) => {
+      const rows = await transaction.query<unknown[]>(ADD, [
+        ...[id, resource, tenant, objectId, principalType, clientIds],
+        ...[status, version, createdAt, updatedAt],
+      ]);
+      if (rows.length === 0) throw new AssignmentChanged();
+    };
+  }
+
+  replace(known: Assignment, next: Assignment): RowChange {
+    const { principalType, clientIds, status, version, updatedAt } = next;
+    return {
+      name: 'teams_phone_replace',
+      text: REPLACE,
+      row: [
+        ...[known.id, known.version, principalType, clientIds.join(',')],
+        ...[status, version, updatedAt],
+      ],
+      reject: () => new AssignmentChanged(),
+    };
+  }
+
+  async hold(id: string, lease: Lease): Promise<Assignment | undefined> {
+    const { holder, durationMs } = lease;
+    const [row] = await this.database.query<AssignmentRow>(HOLD, [id, holder, durationMs]);
+    return row && toAssignment(row);
+  }
+
+  async release(id: string, lease: Lease): Promise<void> {
+    await this.database.query(RELEASE, [id, lease.holder]);
+  }
+
+  finish(known: Assignment, next: Assignment, lease: Lease): RowChange {
+    const { principalType, clientIds, status } = next;
+    return {
+      name: 'teams_phone_finish',
+      text: FINISH,
+      row: [
+        ...[known.id, known.version, lease.holder],
+        ...[principalType, clientIds.join(','), status],
+      ],
+      reject: () => new AssignmentChanged(),
+    };
+  }
+
+  async overdue(limit: number): Promise<readonly string[]> {
+    const sql = `
+      SELECT id FROM teams_phone_assignment WHERE lease_expires_at < now()
+      ORDER BY lease_expires_at LIMIT $1`;
+    const rows = await this.database.query<{ id: string }>(sql, [limit]);
+    return rows.map(({ id }) => id);
+  }
+}
+
+function toAssignment({ deletedAt, ...row }: AssignmentRow): Assignment {
+  return { ...row, deletedAt: deletedAt ?? undefined };
+}

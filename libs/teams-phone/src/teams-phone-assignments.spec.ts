@@ -1,0 +1,243 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { MemoryAuditTrail } from '#libs/audit/testing';
+import {
+  CommunicationResources,
+  type GatewayCall,
+  type TeamsPhoneAssignment,
+  TeamsPhoneAssignmentRefused,
+  UpstreamOutcomeUnknown,
+  UpstreamUnavailable,
+} from '#libs/communication-services';
+import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
+import { ManualClock, MemoryLogger, newGuid } from '#libs/platform/testing';
+import { AssignmentNotFound } from './errors.js';
+import { MemoryAssignmentStore } from './testing/memory-assignment-store.js';
+import { wireTeamsPhone } from './testing/wire-teams-phone.js';
+
+const resources = new CommunicationResources(
+  [
+    {
+      name: 'default',
+      endpoint: 'https://acs.example',
+      immutableResourceId: newGuid(),
+      tenants: [],
+    },
+  ],
+  'default',
+);
+const context = { actor: { kind: 'operator', name: 'spec' } } as const;
+const tenant = newGuid();
+
+/** An ACS that counts the calls about one principal that are under way at the same time. */
+class CountingGateway extends MemoryCommunicationIdentityGateway {
+  readonly #underWay = new Map<string, number>();
+  mostAtOnce = 0;
+
+  override async putAssignment(call: GatewayCall, assignment: TeamsPhoneAssignment) {
+    return this.#counted(assignment, async () => super.putAssignment(call, assignment));
+  }
+
+  override async deleteAssignment(call: GatewayCall, holder: TeamsPhoneAssignment) {
+    return this.#counted(holder, async () => super.deleteAssignment(call, holder));
+  }
+
+  async #counted<T>({ objectId }: TeamsPhoneAssignment, work: () => Promise<T>): Promise<T> {
+    const count = (this.#underWay.get(objectId) ?? 0) + 1;
+    this.#underWay.set(objectId, count);
+    this.mostAtOnce = Math.max(this.mostAtOnce, count);
+    try {
+      return await work();
+    } finally {
+      this.#underWay.set(objectId, (this.#underWay.get(objectId) ?? 0) - 1);
+    }
+  }
+}
+
+function openShared() {
+  const clock = new ManualClock();
+  const store = new MemoryAssignmentStore(clock);
+  const gateway = new CountingGateway(resources, clock);
+  const audit = new MemoryAuditTrail();
+  return { clock, store, gateway, audit, resources, logger: new MemoryLogger() };
+}
+
+describe('TeamsPhoneAssignments', () => {
+  let shared: ReturnType<typeof openShared>;
+  let one: ReturnType<typeof wireTeamsPhone>;
+  let wanted: TeamsPhoneAssignment;
+  beforeEach(() => {
+    shared = openShared();
+    one = wireTeamsPhone(shared);
+    wanted = { tenant, objectId: newGuid(), principalType: 'user', clientIds: [] };
+  });
+
+  const calls = (): string[] => shared.gateway.calls.map(({ operation }) => operation);
+  const entries = (): unknown[] =>
+    shared.audit.entries.map(({ action, outcome, details }) => [action, outcome, details?.stage]);
+  const atAcs = (): TeamsPhoneAssignment[] => [...shared.gateway.assignments.values()];
+  /** Advances the clock until the promise has settled. */
+  const advancing = async <T>(work: Promise<T>): Promise<T> => {
+    const state = { isOver: false };
+    void work.catch(() => undefined).finally(() => (state.isOver = true));
+    for (let step = 0; step < 20_000 && !state.isOver; step += 1) {
+      await new Promise(setImmediate);
+      if (shared.clock.sleeping > 0) await shared.clock.advance(50);
+    }
+    return work;
+  };
+  /** As the recovery workers do, after every lease has expired. */
+  const recover = async (): Promise<void> => {
+    for (let sweep = 0; sweep < 5; sweep += 1) {
+      await shared.clock.advance(10_000);
+      await one.recovery.sweep();
+    }
+  };
+
+  it('records each change before and after ACS is called, and calls once for what is so already', async () => {
+    const created = await one.assignments.put(wanted, context);
+    expect(created).toMatchObject({ isNew: true, assignment: { status: 'active', version: 1 } });
+    const next = { ...wanted, clientIds: [newGuid()] };
+    for (let time = 0; time < 2; time += 1) {
+      const replaced = await one.assignments.put(next, context);
+      expect(replaced).toMatchObject({ isNew: false, assignment: { status: 'active' } });
+    }
+    expect(atAcs()).toMatchObject([next]);
+    for (let time = 0; time < 2; time += 1) {
+      expect(await one.assignments.delete(wanted, context)).toMatchObject({ status: 'deleted' });
+    }
+    expect(atAcs()).toEqual([]);
+    expect(calls()).toEqual(['assign', 'assign', 'unassign']);
+    const stages = (action: string) => [
+      [action, 'success', 'requested'],
+      [action, 'success', 'confirmed'],
+    ];
+    const assign = stages('teams-phone.assign');
+    expect(entries()).toEqual([...assign, ...assign, ...stages('teams-phone.unassign')]);
+  });
+
+  it('refuses to delete what never was, and records that', async () => {
+    await expect(one.assignments.delete(wanted, context)).rejects.toThrow(AssignmentNotFound);
+    expect(calls()).toEqual([]);
+    expect(entries()).toEqual([['teams-phone.unassign', 'denied', undefined]]);
+  });
+
+  it.each([
+    ['has taken effect', true],
+    ['has not taken effect', false],
+  ])('records a lost response, and repeats the call that %s', async (_which, isApplied) => {
+    shared.gateway.failNext('assign', new UpstreamOutcomeUnknown(), isApplied);
+    const { assignment } = await one.assignments.put(wanted, context);
+    expect(assignment.status).toBe('pending');
+    expect(entries().at(-1)).toEqual(['teams-phone.assign', 'unknown', 'requested']);
+    await recover();
+    expect(await one.assignments.read(wanted, context)).toMatchObject({ status: 'active' });
+    expect(atAcs()).toMatchObject([wanted]);
+  });
+
+  it('keeps what ACS has when ACS does not accept an assignment', async () => {
+    const refuse = (): void => {
+      shared.gateway.failNext('assign', new TeamsPhoneAssignmentRefused());
+    };
+    refuse();
+    await expect(one.assignments.put(wanted, context)).rejects.toThrow(TeamsPhoneAssignmentRefused);
+    await expect(one.assignments.read(wanted, context)).rejects.toThrow(AssignmentNotFound);
+    await one.assignments.put(wanted, context);
+    refuse();
+    const next = { ...wanted, principalType: 'teamsResourceAccount' } as const;
+    await expect(one.assignments.put(next, context)).rejects.toThrow(TeamsPhoneAssignmentRefused);
+    expect(await one.assignments.read(wanted, context)).toMatchObject({
+      ...wanted,
+      status: 'active',
+    });
+  });
+
+  it('lets a deletion reach ACS before the same principal is assigned again', async () => {
+    await one.assignments.put(wanted, context);
+    shared.gateway.failNext('unassign', new UpstreamUnavailable());
+    expect(await one.assignments.delete(wanted, context)).toMatchObject({ status: 'deleting' });
+    const { isNew } = await advancing(one.assignments.put(wanted, context));
+    expect(isNew).toBe(true);
+    expect(calls()).toEqual(['assign', 'unassign', 'unassign', 'assign']);
+  });
+
+  it('does not wait for a call that another replica has under way when its process died', async () => {
+    await one.assignments.put(wanted, context);
+    const { id } = await one.assignments.read(wanted, context);
+    const dead = { holder: newGuid(), durationMs: 3_000, endsAt: 0 };
+    const known = await shared.store.get(id);
+    if (!known) throw new Error('not stored');
+    await shared.audit.record(
+      { ...context, action: 'teams-phone.unassign', outcome: 'success' },
+      shared.store.replace(known, { ...known, status: 'deleting', version: 2 }),
+    );
+    await shared.store.hold(id, dead);
+    await recover();
+    expect(atAcs()).toEqual([]);
+  });
+
+  it('agrees with ACS in the end when callers race in two replicas and calls fail at random', async () => {
+    const other = wireTeamsPhone(shared);
+    const people = Array.from({ length: 10 }, newGuid);
+    const failures = [
+      () => {
+        shared.gateway.failNext('assign', new UpstreamOutcomeUnknown(), true);
+      },
+      () => {
+        shared.gateway.failNext('unassign', new UpstreamOutcomeUnknown(), true);
+      },
+      () => {
+        shared.gateway.failNext('assign', new UpstreamOutcomeUnknown());
+      },
+      () => {
+        shared.gateway.failNext('unassign', new UpstreamUnavailable());
+      },
+      () => {
+        shared.gateway.failNext('assign', new TeamsPhoneAssignmentRefused());
+      },
+    ];
+    const change = async (nth: number): Promise<unknown> => {
+      const replica = nth % 2 === 0 ? one : other;
+      const objectId = people[Math.floor(Math.random() * people.length)] ?? newGuid();
+      if (nth % 7 === 0) failures[Math.floor(Math.random() * failures.length)]?.();
+      const principalType = Math.random() < 0.5 ? 'user' : 'teamsResourceAccount';
+      const assignment = { tenant, objectId, principalType, clientIds: [] } as const;
+      return Math.random() < 0.6
+        ? replica.assignments.put(assignment, context)
+        : replica.assignments.delete(assignment, context);
+    };
+    for (let round = 0; round < 5; round += 1) {
+      const changes = Array.from({ length: 60 }, async (_, nth) => change(nth));
+      await advancing(Promise.allSettled(changes));
+    }
+    await recover();
+    const listed = await shared.store.search({ limit: 100 });
+    expect(listed.every(({ status }) => status === 'active')).toBe(true);
+    const contents = (all: readonly TeamsPhoneAssignment[]): string[] =>
+      all.map(({ objectId, principalType }) => `${objectId} ${principalType}`).sort();
+    expect(contents(atAcs())).toEqual(contents(listed));
+    expect(shared.gateway.mostAtOnce).toBe(1);
+    expect(await one.reconciliation.reconcile({ isRepairing: false }, context)).toMatchObject({
+      differences: [],
+    });
+  });
+
+  describe('compared with ACS', () => {
+    it.each([
+      ['missing', 'active', undefined],
+      ['different', 'active', 'teamsResourceAccount'],
+      ['orphan', 'deleted', 'user'],
+    ] as const)('finds one that is %s, and makes ACS agree', async (kind, status, type) => {
+      await one.assignments.put(wanted, context);
+      if (status === 'deleted') await one.assignments.delete(wanted, context);
+      const call = { resource: 'default' };
+      if (type === undefined) await shared.gateway.deleteAssignment(call, wanted);
+      else await shared.gateway.putAssignment(call, { ...wanted, principalType: type });
+      const compare = async (isRepairing: boolean) =>
+        one.reconciliation.reconcile({ tenant, isRepairing }, context);
+      expect(await compare(false)).toMatchObject({ differences: [{ kind, isRepaired: false }] });
+      expect(await compare(true)).toMatchObject({ differences: [{ kind, isRepaired: true }] });
+      expect(await compare(false)).toMatchObject({ compared: 1, differences: [] });
+      expect(atAcs()).toMatchObject(status === 'active' ? [wanted] : []);
+    });
+  });
+});

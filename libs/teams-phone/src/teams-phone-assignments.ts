@@ -1,0 +1,240 @@
+import { Injectable } from '@nestjs/common';
+import { AuditTrail, auditActorOf, type AuditEvent, recordingRefusal } from '#libs/audit';
+import {
+  type AssignmentHolder,
+  CommunicationResources,
+  TeamsPhoneAssignmentRefused,
+  type TeamsPhoneAssignment,
+} from '#libs/communication-services';
+import { type CallContext, Clock } from '#libs/platform';
+import {
+  type Assignment,
+  auditTargetOf,
+  isOwed,
+  isSameContent,
+  newAssignment,
+  nextVersion,
+} from './assignment.js';
+import { AssignmentChanged, AssignmentNotFound, AssignmentPending } from './errors.js';
+import { AssignmentCalls } from './lifecycle/assignment-calls.js';
+import { type AssignmentSearch, AssignmentStore } from './store/assignment-store.js';
+
+/** How long a request waits for another one about the same principal, or for its own call. */
+const WAIT_MS = 8_000;
+
+export interface AssignmentPage {
+  readonly items: readonly Assignment[];
+  /** `after` of the next page; `undefined` on the last page. */
+  readonly next: string | undefined;
+}
+
+/**
+ * Who may use Teams Phone extensibility.
+ *
+ * ACS can't list assignments, so the list of this service is the only one. Each change is recorded before
+ * ACS is called, and repeated until ACS has confirmed it, also after a crash. Safe to repeat.
+ */
+@Injectable()
+export class TeamsPhoneAssignments {
+  constructor(
+    private readonly store: AssignmentStore,
+    private readonly calls: AssignmentCalls,
+    private readonly resources: CommunicationResources,
+    private readonly audit: AuditTrail,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Creates or replaces the assignment of a principal.
+   *
+   * @returns it: `active`, or `pending` while ACS has not confirmed
+   * @throws TeamsPhoneAssignmentRefused when ACS does not accept it
+   * @throws AssignmentPending when an earlier deletion is not confirmed in time: its tokens are revoked first
+   * @throws AssignmentChanged when another caller has replaced or deleted it meanwhile
+   */
+  async put(
+    wanted: TeamsPhoneAssignment,
+    context: CallContext,
+  ): Promise<{ readonly assignment: Assignment; readonly isNew: boolean }> {
+    const access = { action: 'teams-phone.assign', target: this.#targetOf(wanted) } as const;
+    const deadline = this.clock.now() + WAIT_MS;
+    const requested = await recordingRefusal(this.audit, access, context, async () =>
+      this.#retryIfChanged(deadline, async () => this.#request(wanted, context, deadline)),
+    );
+    const assignment = await this.#settled(requested.assignment, context, deadline);
+    const isOurs = assignment.version === requested.assignment.version;
+    if (!isOurs || assignment.status === 'deleted') throw new AssignmentChanged();
+    return { ...requested, assignment };
+  }
+
+  /**
+   * Deletes the assignment of a principal, which revokes the tokens that were exchanged under it.
+   *
+   * @returns it: `deleted`, or `deleting` while ACS has not confirmed
+   * @throws AssignmentNotFound when the principal never had one
+   */
+  async delete(holder: AssignmentHolder, context: CallContext): Promise<Assignment> {
+    const access = { action: 'teams-phone.unassign', target: this.#targetOf(holder) } as const;
+    const deadline = this.clock.now() + WAIT_MS;
+    return recordingRefusal(this.audit, access, context, async () => {
+      const requested = await this.#requestDeletion(holder, context, deadline);
+      if (!requested) throw new AssignmentNotFound();
+      return this.#settled(requested, context, deadline);
+    });
+  }
+
+  /**
+   * Deletes the assignment of somebody who is suspended or erased, if there is one. It is durable when this
+   * resolves; ACS is called once, and again by the recovery worker.
+   *
+   * @returns `undefined` when the principal never had one
+   */
+  async deleteForPerson(
+    holder: AssignmentHolder,
+    context: CallContext,
+    reason: NonNullable<AuditEvent['reason']>,
+  ): Promise<Assignment | undefined> {
+    const deadline = this.clock.now() + WAIT_MS;
+    const requested = await this.#requestDeletion(holder, context, deadline, reason);
+    if (!requested || !isOwed(requested)) return requested;
+    await this.calls.carryOut(requested.id, { version: requested.version, context });
+    return this.store.get(requested.id);
+  }
+
+  /** @throws AssignmentNotFound also for a deleted one. Recorded before it is shown. */
+  async read(holder: AssignmentHolder, context: CallContext): Promise<Assignment> {
+    const access = { action: 'teams-phone.read', target: this.#targetOf(holder) } as const;
+    const assignment = await recordingRefusal(this.audit, access, context, async () => {
+      const found = await this.store.find(holder);
+      if (!found || found.status === 'deleted') throw new AssignmentNotFound();
+      return found;
+    });
+    await this.audit.record({ ...auditActorOf(context), ...access, outcome: 'success' });
+    return assignment;
+  }
+
+  /** Lists assignments page by page, oldest first. Recorded with its filters before it is shown. */
+  async search(search: AssignmentSearch, context: CallContext): Promise<AssignmentPage> {
+    const { tenant, status, after, limit } = search;
+    const found = await this.store.search({ ...search, limit: limit + 1 });
+    const items = found.slice(0, limit);
+    await this.audit.record({
+      ...auditActorOf(context),
+      action: 'teams-phone.read',
+      outcome: 'success',
+      ...(tenant && { target: { tenant } }),
+      details: { ...(status && { status }), ...(after && { after }), limit, found: items.length },
+    });
+    return { items, next: found.length > limit ? items.at(-1)?.id : undefined };
+  }
+
+  /** Records what the caller wants, unless it is so. */
+  async #request(
+    wanted: TeamsPhoneAssignment,
+    context: CallContext,
+    deadline: number,
+  ): Promise<{ readonly assignment: Assignment; readonly isNew: boolean }> {
+    const found = await this.store.find(wanted);
+    if (found?.status === 'deleting') {
+      // Its tokens must be revoked before there are new ones.
+      const settled = await this.#settled(found, context, deadline);
+      if (settled.status === 'deleting') throw new AssignmentPending();
+      throw new AssignmentChanged();
+    }
+    const known = found?.status === 'deleted' ? undefined : found;
+    const { tenant, objectId, principalType, clientIds } = wanted;
+    const content = { tenant, objectId, principalType, clientIds, status: 'pending' } as const;
+    if (known && isSameContent(known, wanted)) return { assignment: known, isNew: false };
+    const now = this.clock.now();
+    const resource = this.resources.forTenant(tenant).name;
+    const next = known
+      ? nextVersion(known, content, now)
+      : newAssignment({ ...content, resource }, now);
+    await this.#record(
+      'teams-phone.assign',
+      { ...next, details: { principalType, clientIds } },
+      context,
+      known ? this.store.replace(known, next) : this.store.add(next),
+    );
+    return { assignment: next, isNew: known === undefined };
+  }
+
+  /** @returns the assignment to be deleted, also one that is deleted; `undefined` without any */
+  async #requestDeletion(
+    holder: AssignmentHolder,
+    context: CallContext,
+    deadline: number,
+    reason?: AuditEvent['reason'],
+  ): Promise<Assignment | undefined> {
+    return this.#retryIfChanged(deadline, async () => {
+      const known = await this.store.find(holder);
+      if (!known || known.status === 'deleting' || known.status === 'deleted') return known;
+      const next = nextVersion(known, { status: 'deleting' }, this.clock.now());
+      const write = this.store.replace(known, next);
+      await this.#record(
+        'teams-phone.unassign',
+        { ...next, ...(reason && { reason }) },
+        context,
+        write,
+      );
+      return next;
+    });
+  }
+
+  async #record(
+    action: 'teams-phone.assign' | 'teams-phone.unassign',
+    next: Assignment & Pick<AuditEvent, 'reason' | 'details'>,
+    context: CallContext,
+    write: Parameters<AuditTrail['record']>[1],
+  ): Promise<void> {
+    const { reason, details, id, version } = next;
+    const event: AuditEvent = {
+      ...auditActorOf(context),
+      ...{ action, outcome: 'success', target: auditTargetOf(next, this.resources) },
+      ...(reason && { reason }),
+      details: { stage: 'requested', assignment: id, version, ...details },
+    };
+    await this.audit.record(event, write);
+  }
+
+  /**
+   * Carries out a change, or waits for who does. Ends early when ACS does not confirm, and when somebody
+   * requests another change.
+   *
+   * @throws TeamsPhoneAssignmentRefused
+   */
+  async #settled(
+    { id, version }: Assignment,
+    context: CallContext,
+    deadline: number,
+  ): Promise<Assignment> {
+    for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 400)) {
+      const outcome = await this.calls.carryOut(id, { version, context });
+      if (outcome === 'refused') throw new TeamsPhoneAssignmentRefused();
+      const stored = await this.store.get(id);
+      if (!stored) throw new Error('a stored assignment is gone');
+      const isOver = outcome === 'failed' || !isOwed(stored) || stored.version > version;
+      if (isOver || this.clock.now() + pauseMs > deadline) return stored;
+      await this.clock.sleep(pauseMs, context.request?.signal);
+    }
+  }
+
+  /** Repeats an attempt after a change by another caller, until the deadline. */
+  async #retryIfChanged<T>(deadline: number, attempt: () => Promise<T>): Promise<T> {
+    for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, 400)) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!(error instanceof AssignmentChanged)) throw error;
+      }
+      if (this.clock.now() + pauseMs > deadline) throw new AssignmentPending();
+      await this.clock.sleep(pauseMs);
+    }
+  }
+
+  /** As a caller names it, with the resource that a new assignment would have. */
+  #targetOf({ tenant, objectId }: AssignmentHolder) {
+    const resource = this.resources.forTenant(tenant).name;
+    return auditTargetOf({ tenant, objectId, resource }, this.resources);
+  }
+}

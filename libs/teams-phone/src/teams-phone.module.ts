@@ -1,0 +1,33 @@
+import { Module } from '@nestjs/common';
+import { AuditModule } from '#libs/audit';
+import {
+  CommunicationServicesModule,
+  communicationServicesSettings,
+  type CommunicationServicesSettings,
+} from '#libs/communication-services';
+import { DatabaseModule } from '#libs/platform';
+import { AssignmentReconciliation } from './assignment-reconciliation.js';
+import { AssignmentCalls, LeaseLength } from './lifecycle/assignment-calls.js';
+import { AssignmentRecovery } from './lifecycle/assignment-recovery.js';
+import { TeamsPhoneAssignments } from './teams-phone-assignments.js';
+
+/** Who may use Teams Phone extensibility through the ACS resources. */
+@Module({
+  imports: [DatabaseModule, AuditModule, CommunicationServicesModule],
+  providers: [
+    {
+      provide: LeaseLength,
+      inject: [communicationServicesSettings.key],
+      // Three calls with their waits: in a busy process a call must end before its lease.
+      useFactory: ({ budget, timeoutMs }: CommunicationServicesSettings): LeaseLength => ({
+        leaseMs: 3 * (budget.maxWaitMs + timeoutMs),
+      }),
+    },
+    AssignmentCalls,
+    AssignmentRecovery,
+    TeamsPhoneAssignments,
+    AssignmentReconciliation,
+  ],
+  exports: [TeamsPhoneAssignments, AssignmentReconciliation],
+})
+export class TeamsPhoneModule {}

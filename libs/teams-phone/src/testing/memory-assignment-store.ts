@@ -1,0 +1,113 @@
+import type { TransactionalWrite } from '#libs/audit';
+import type { AssignmentHolder } from '#libs/communication-services';
+import type { Clock, Lease } from '#libs/platform';
+import { type Assignment, isOwed } from '../assignment.js';
+import { AssignmentChanged } from '../errors.js';
+import { type AssignmentSearch, AssignmentStore } from '../store/assignment-store.js';
+
+interface Row {
+  assignment: Assignment;
+  lease: { readonly holder: string; readonly expiresAt: number } | undefined;
+}
+
+/** Assignments in memory, for tests. */
+export class MemoryAssignmentStore extends AssignmentStore {
+  readonly #rows: Row[] = [];
+
+  constructor(private readonly clock: Clock) {
+    super();
+  }
+
+  async find(holder: AssignmentHolder): Promise<Assignment | undefined> {
+    await Promise.resolve();
+    return (this.#live(holder) ?? this.#rows.findLast((row) => isOf(row, holder)))?.assignment;
+  }
+
+  async get(id: string): Promise<Assignment | undefined> {
+    return Promise.resolve(this.#byId(id)?.assignment);
+  }
+
+  async search({ tenant, status, after, limit }: AssignmentSearch): Promise<readonly Assignment[]> {
+    const found = this.#rows
+      .map(({ assignment }) => assignment)
+      .filter(
+        (assignment) =>
+          (tenant === undefined || assignment.tenant === tenant) &&
+          (after === undefined || assignment.id > after) &&
+          (status === undefined ? assignment.status !== 'deleted' : assignment.status === status),
+      );
+    return Promise.resolve(found.slice(0, limit));
+  }
+
+  add(assignment: Assignment): TransactionalWrite {
+    return async () => {
+      await Promise.resolve();
+      if (this.#live(assignment)) throw new AssignmentChanged();
+      this.#rows.push({ assignment, lease: undefined });
+    };
+  }
+
+  replace(known: Assignment, next: Assignment): TransactionalWrite {
+    return async () => {
+      await Promise.resolve();
+      this.#expect(known).assignment = next;
+    };
+  }
+
+  async hold(id: string, { holder, durationMs }: Lease): Promise<Assignment | undefined> {
+    await Promise.resolve();
+    const row = this.#byId(id);
+    if (!row || !isOwed(row.assignment)) return undefined;
+    if (row.lease && row.lease.holder !== holder && row.lease.expiresAt > this.clock.now()) {
+      return undefined;
+    }
+    row.lease = { holder, expiresAt: this.clock.now() + durationMs };
+    return row.assignment;
+  }
+
+  async release(id: string, { holder }: Lease): Promise<void> {
+    await Promise.resolve();
+    const row = this.#byId(id);
+    if (row?.lease?.holder === holder) row.lease = undefined;
+  }
+
+  finish(known: Assignment, next: Assignment, { holder }: Lease): TransactionalWrite {
+    return async () => {
+      await Promise.resolve();
+      const row = this.#expect(known);
+      if (row.lease?.holder !== holder) throw new AssignmentChanged();
+      const at = new Date(this.clock.now());
+      const deletedAt = next.status === 'deleted' ? at : undefined;
+      row.assignment = { ...next, updatedAt: at, deletedAt };
+      row.lease = undefined;
+    };
+  }
+
+  async overdue(limit: number): Promise<readonly string[]> {
+    const now = this.clock.now();
+    const due = this.#rows.filter(
+      ({ assignment, lease }) => isOwed(assignment) && (lease?.expiresAt ?? 0) < now,
+    );
+    return Promise.resolve(due.slice(0, limit).map(({ assignment }) => assignment.id));
+  }
+
+  #expect({ id, version }: Assignment): Row {
+    const row = this.#byId(id);
+    if (row?.assignment.version !== version || row.assignment.status === 'deleted') {
+      throw new AssignmentChanged();
+    }
+    return row;
+  }
+
+  #byId(id: string): Row | undefined {
+    return this.#rows.find(({ assignment }) => assignment.id === id);
+  }
+
+  #live(holder: AssignmentHolder): Row | undefined {
+    return this.#rows.find((row) => isOf(row, holder) && row.assignment.status !== 'deleted');
+  }
+}
+
+function isOf({ assignment }: Row, { tenant, objectId }: AssignmentHolder): boolean {
+  return assignment.tenant === tenant && assignment.objectId === objectId;
+}
