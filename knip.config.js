@@ -16,7 +16,7 @@ export default {
         'bench/contenders/{floor,naive,service-without-audit}.ts',
         'bench/run/{load-process,stand-ins-process,profiler}.ts',
         'test/samples/published-clients.ts',
-        'scripts/{write-documents.ts,check-prose.mjs,bundle-contender.mjs}',
+        'scripts/{write-documents.ts,draw-trace.ts,check-prose.mjs,bundle-contender.mjs}',
       ],
       project: ['{apps,examples,libs,test,bench,scripts}/**/*.{ts,tsx,mjs}'],
       ignoreDependencies: [
