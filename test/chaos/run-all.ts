@@ -13,6 +13,7 @@ const CAMPAIGNS = [
   'storm',
   'first-calls',
   'pauses',
+  'rotation',
   'identity-race',
   'identity-crash',
 ];

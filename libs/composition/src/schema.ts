@@ -4,6 +4,7 @@ import { authenticationGrants, authenticationMigrations } from '#libs/authentica
 import { identityMappingGrants, identityMappingMigrations } from '#libs/identity-mapping';
 import type { TableGrant } from '#libs/platform';
 import { requestBudgetGrants, requestBudgetMigrations } from '#libs/request-budget';
+import { secretsGrants, secretsMigrations } from '#libs/secrets';
 import { tokenIssuanceGrants, tokenIssuanceMigrations } from '#libs/token-issuance';
 
 /** Every migration of the service; the timestamps in their names give the order. */
@@ -14,6 +15,7 @@ export const serviceMigrations = [
   ...requestBudgetMigrations,
   ...authenticationMigrations,
   ...auditDeliveryMigrations,
+  ...secretsMigrations,
 ];
 
 /** All that the role may do with tables that the service works as. Includes reading each of them. */
@@ -25,6 +27,7 @@ export const serviceGrants: readonly TableGrant[] = [
   ...requestBudgetGrants,
   ...authenticationGrants,
   ...auditDeliveryGrants,
+  ...secretsGrants,
 ];
 
 /** The functions that the same role may execute. */

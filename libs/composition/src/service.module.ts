@@ -18,7 +18,7 @@ import {
   SettingsModule,
 } from '#libs/platform';
 import { RequestBudget, WindowStore } from '#libs/request-budget';
-import { AzureCredential, SecretStore } from '#libs/secrets';
+import { AzureCredential, SecretStore, SecretVersionsModule } from '#libs/secrets';
 import { TokenIssuanceModule } from '#libs/token-issuance';
 import type { Adapter, Port } from './adapters.js';
 import { chooseAdapters, type Replacement } from './choose-adapters.js';
@@ -116,6 +116,7 @@ export class ServiceModule {
         AuditDeliveryModule,
         IdentityMappingModule,
         TokenIssuanceModule,
+        SecretVersionsModule,
       ],
       providers: [
         SchemaReadiness,
