@@ -33,7 +33,7 @@ export class VaultSecretStore extends SecretStore {
     private readonly settings: VaultSettings,
     private readonly clock: Clock,
   ) {
-    super();
+    super(clock);
   }
 
   override async read(name: string): Promise<Secret> {

@@ -14,6 +14,7 @@ const CAMPAIGNS = [
   'first-calls',
   'pauses',
   'rolling-restart',
+  'rotation',
   'identity-race',
   'identity-crash',
   'revocation',

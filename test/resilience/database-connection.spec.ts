@@ -19,7 +19,9 @@ import {
   type PasswordSource,
   readSettings,
 } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { type AzureCredential, SettingsDatabaseCredential } from '#libs/secrets';
+import { MemorySecretStore } from '#libs/secrets/testing';
 import { DelayProxy } from '../support/delay-proxy.js';
 import { Service } from '../support/service.js';
 import { startTestCluster } from '../support/test-cluster.js';
@@ -292,9 +294,12 @@ describe('a password that changes while the process runs', () => {
       {
         auth: azure ? 'entra' : 'password',
         passwordFile: azure ? undefined : file('password'),
+        passwordSecret: undefined,
         entraScope: 'scope',
       },
       azure ?? none,
+      new MemorySecretStore(new ManualClock()),
+      new MemoryLogger(),
     ).source;
   }
 

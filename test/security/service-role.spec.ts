@@ -103,6 +103,10 @@ const ACCESS: Readonly<Record<string, Access>> = {
     update: ['turn', 'due_at'],
     delete: true,
   },
+  secret_notice: {
+    insert: ['name', 'version', 'noticed_at'],
+    update: ['version', 'noticed_at'],
+  },
   request_usage: { insert: ['minute', 'key', 'used'], update: ['used'], delete: true },
 };
 

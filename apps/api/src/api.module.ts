@@ -18,6 +18,7 @@ import { IdentitiesController } from './identities/identities.controller.js';
 import { IdentityBulkController } from './identities/identity-bulk.controller.js';
 import { IdentityTokensController } from './identities/identity-tokens.controller.js';
 import { NdjsonBodyParser } from './identities/ndjson-body-parser.js';
+import { KeyVaultEventsModule } from './key-vault-events/key-vault-events.module.js';
 import { MeController } from './me/me.controller.js';
 import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
@@ -79,6 +80,7 @@ export class ApiModule {
         ServiceModule.forRoot(environment, options),
         AuditRoutesModule.forRoot(environment),
         CompatibilityModule.forRoot(environment),
+        KeyVaultEventsModule.forRoot(environment),
         ...(options.modules ?? []),
       ],
     };

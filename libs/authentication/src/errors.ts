@@ -40,7 +40,8 @@ export type RejectionReason =
   | 'provider-mismatch'
   | 'provider-not-configured'
   | 'subject-missing'
-  | 'kind-mismatch';
+  | 'kind-mismatch'
+  | 'event-key-wrong';
 
 /**
  * What was required and what came instead, for the operational log. Never a token, a part of one, or a

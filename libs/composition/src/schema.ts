@@ -5,6 +5,7 @@ import { identityMappingGrants, identityMappingMigrations } from '#libs/identity
 import type { TableGrant } from '#libs/platform';
 import { requestBudgetGrants, requestBudgetMigrations } from '#libs/request-budget';
 import { teamsPhoneGrants, teamsPhoneMigrations } from '#libs/teams-phone';
+import { secretsGrants, secretsMigrations } from '#libs/secrets';
 import { tokenIssuanceGrants, tokenIssuanceMigrations } from '#libs/token-issuance';
 
 /** Every migration of the service; the timestamps in their names give the order. */
@@ -16,6 +17,7 @@ export const serviceMigrations = [
   ...authenticationMigrations,
   ...auditDeliveryMigrations,
   ...teamsPhoneMigrations,
+  ...secretsMigrations,
 ];
 
 /** All that the role may do with tables that the service works as. Includes reading each of them. */
@@ -28,6 +30,7 @@ export const serviceGrants: readonly TableGrant[] = [
   ...authenticationGrants,
   ...auditDeliveryGrants,
   ...teamsPhoneGrants,
+  ...secretsGrants,
 ];
 
 /** The functions that the same role may execute. */

@@ -25,7 +25,7 @@ import {
   TelemetryModule,
 } from '#libs/platform';
 import { RequestBudget, WindowStore } from '#libs/request-budget';
-import { AzureCredential, SecretStore } from '#libs/secrets';
+import { AzureCredential, SecretStore, SecretVersionsModule } from '#libs/secrets';
 import { TeamsPhoneModule } from '#libs/teams-phone';
 import { TokenIssuanceModule } from '#libs/token-issuance';
 import type { Adapter, Port } from './adapters.js';
@@ -133,6 +133,7 @@ export class ServiceModule {
         IdentityMappingModule,
         TeamsPhoneModule,
         TokenIssuanceModule,
+        SecretVersionsModule,
       ],
       providers: [
         SchemaReadiness,

@@ -15,6 +15,7 @@ import {
   azureCredentialSettings,
   keyVaultSettings,
   databaseCredentialSettings,
+  keyVaultEventsSettings,
 } from '#libs/secrets';
 import { tokenIssuanceSettings } from '#libs/token-issuance';
 import { auditLogSettings } from './audit-log-settings.js';
@@ -57,6 +58,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     databaseSettings,
     authenticationSettings,
     ...adapterSettings,
+    keyVaultEventsSettings,
     communicationServicesSettings,
     identityMappingSettings,
     tokenIssuanceSettings,

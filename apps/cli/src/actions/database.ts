@@ -1,3 +1,4 @@
+import { Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { COMMAND_LINE_VARIABLES, serviceSettings } from '#libs/composition';
 import {
@@ -5,13 +6,20 @@ import {
   dataSourceOptions,
   parseDatabaseAddress,
   type PasswordSource,
+  PinoLogger,
   readSettings,
+  SystemClock,
 } from '#libs/platform';
 import {
   azureCredentialSettings,
   type AzureCredentialSettings,
   databaseCredentialSettings,
   type DatabaseCredentialSettings,
+  KeyVaultReader,
+  KeyVaultSecretStore,
+  type KeyVaultSettings,
+  keyVaultSettings,
+  SecretAccessEvents,
   SdkAzureCredential,
   SettingsDatabaseCredential,
 } from '#libs/secrets';
@@ -36,6 +44,7 @@ export function ownerEnvironment(): NodeJS.ProcessEnv {
   return {
     ...process.env,
     DATABASE_PASSWORD_FILE: process.env.DATABASE_OWNER_PASSWORD_FILE,
+    DATABASE_PASSWORD_SECRET: undefined,
   };
 }
 
@@ -53,8 +62,21 @@ export function databaseCredential(environment = process.env): PasswordSource | 
   // The schemas of these settings made the values with these keys.
   const settings = values.get(databaseCredentialSettings.key) as DatabaseCredentialSettings;
   const azure = values.get(azureCredentialSettings.key) as AzureCredentialSettings;
-  const credential = new SdkAzureCredential(azure, outboundHttp(environment));
-  return new SettingsDatabaseCredential(settings, credential).source;
+  const outbound = outboundHttp(environment);
+  const credential = new SdkAzureCredential(azure, outbound);
+  const clock = new SystemClock();
+  const logger = new PinoLogger('silent');
+  // Only where the password is a secret, the vault has to be configured.
+  const vault = (): KeyVaultSecretStore => {
+    const vaultSettings = readSettings([keyVaultSettings], environment, [
+      ...others,
+      ...COMMAND_LINE_VARIABLES,
+    ]).get(keyVaultSettings.key) as KeyVaultSettings; // read by its own schema
+    const reader = new KeyVaultReader(vaultSettings, credential, outbound, clock, new Registry());
+    return new KeyVaultSecretStore(reader, vaultSettings, clock, logger, new SecretAccessEvents());
+  };
+  const secrets = settings.passwordSecret === undefined ? undefined : vault();
+  return new SettingsDatabaseCredential(settings, credential, secrets, logger).source;
 }
 
 /**

@@ -20,13 +20,13 @@ export class SecretTokenFingerprints extends TokenFingerprints implements OnAppl
   /** Without the key no token can be recorded, so none is issued. */
   onApplicationBootstrap(): void {
     this.readiness.register('token fingerprints', async () => {
-      await this.secrets.read(this.settings.fingerprintKeySecret);
+      await this.secrets.current(this.settings.fingerprintKeySecret);
       return { isReady: true };
     });
   }
 
   override async of(token: string): Promise<TokenFingerprint> {
-    return fingerprint(token, await this.secrets.read(this.settings.fingerprintKeySecret));
+    return fingerprint(token, await this.secrets.current(this.settings.fingerprintKeySecret));
   }
 
   override async withKey(token: string, fingerprintKey: string): Promise<TokenFingerprint> {

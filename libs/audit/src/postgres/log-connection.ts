@@ -6,6 +6,7 @@ import {
   type DatabaseSettings,
   ServiceClient,
   sqlState,
+  withOtherPassword,
 } from '#libs/platform';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { BEGIN, COMMIT, ROLLBACK } from './append-statements.js';
@@ -149,7 +150,10 @@ export class LogConnection {
   }
 
   async #connected(): Promise<OpenConnection> {
-    if (this.#open) return this.#open;
+    return this.#open ?? withOtherPassword(async () => this.#connect());
+  }
+
+  async #connect(): Promise<OpenConnection> {
     const { url, timeoutMs } = this.database;
     const client = new ServiceClient({
       url,

@@ -53,14 +53,14 @@ describe('SecretAccessAuditor', () => {
     ]);
   });
 
-  it('counts repeats within a minute, each once', async () => {
+  it('counts repeats within ten minutes, each once', async () => {
     const { events, trail, clock } = start();
-    for (let second = 0; second < 180; second += 1) {
+    for (let read = 0; read < 180; read += 1) {
       events.emit({ name: 'acs', refusal: 'secrets-unavailable' });
       events.emit({ name: 'seal', version: 'v1' });
-      await clock.advance(1000);
+      await clock.advance(10_000);
     }
-    await clock.advance(120_000);
+    await clock.advance(1_200_000);
     for (const secret of ['acs', 'seal']) {
       const counts = trail.entries
         .filter(({ details }) => details?.secret === secret)
@@ -79,7 +79,7 @@ describe('SecretAccessAuditor', () => {
     expect(trail.entries).toEqual([]);
     expect(logger.lines.length).toBeGreaterThan(0);
     trail.outage = undefined;
-    await clock.advance(120_000);
+    await clock.advance(1_200_000);
     const counts = trail.entries.map(({ details }) => details?.count);
     expect(counts).toEqual([1, 1]);
   });

@@ -8,7 +8,7 @@ import { AuditTrail } from './audit-trail.js';
 /** The service reads secrets for itself: no caller is the actor. */
 const SECRET_STORE = { kind: 'system', name: 'secret-store' } as const;
 /** Repeated reads of one version, with one outcome, share an entry within this time. */
-const WINDOW_MS = 60_000;
+const WINDOW_MS = 600_000;
 
 /**
  * Records reads and rotations of secrets.

@@ -74,14 +74,21 @@ export class AuthenticationGuard implements CanActivate {
     try {
       return await this.authenticator.authenticate(attempt.request, permissionOf(attempt.rule));
     } catch (error) {
-      if (error instanceof TokenRejected) throw await this.#reject(error, attempt);
+      if (error instanceof TokenRejected)
+        throw await this.reject(error, attempt.request, attempt.reply);
       if (error instanceof ClaimsChallenge) throw await this.#challenge(error, attempt);
       throw error;
     }
   }
 
-  /** Counts only failures against the address, so valid credentials from it are never limited. */
-  async #reject(rejection: TokenRejected, { context, reply }: AccessAttempt): Promise<Error> {
+  /**
+   * Records rejected credentials. Counts only failures against the address, so valid credentials from it
+   * are never limited.
+   *
+   * @returns what the caller gets
+   */
+  async reject(rejection: TokenRejected, request: HttpRequest, reply: HttpReply): Promise<Error> {
+    const context = this.contexts.of(request);
     this.log.rejected(rejection, context);
     await this.auditor.countRejection(rejection, context);
     const result = await this.rateLimiter.countFailure(context);

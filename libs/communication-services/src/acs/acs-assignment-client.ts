@@ -12,6 +12,7 @@ export interface CallOptions {
   readonly abortSignal: AbortSignal;
   readonly requestOptions: { readonly customHeaders: Record<string, string> };
   readonly onResponse: (response: {
+    readonly status: number;
     readonly headers: { get(name: string): string | undefined };
   }) => void;
 }

@@ -164,8 +164,8 @@ export class AcsCaller {
     const next = retry === 'another permit' ? this.#deadlineOf(acsCall) : deadline;
     if (retry === undefined || next.signal.aborted || !this.#hasRight(acsCall)) return undefined;
     const other =
-      retry === 'newer credential'
-        ? await this.clients.newerThan(connection, acsCall.resource)
+      retry === 'another credential'
+        ? await this.clients.insteadOf(connection, acsCall.resource)
         : connection;
     if (!other) return undefined;
     try {

@@ -18,6 +18,8 @@ export interface AcsConnection {
   readonly secretVersion: string | undefined;
 }
 
+const REFUSED = 'acs-credential-refused';
+
 /** The SDK's clients: one for each resource, renewed with its secret. */
 export class AcsClients {
   readonly #connections = new Map<string, AcsConnection>();
@@ -45,19 +47,19 @@ export class AcsClients {
   }
 
   /**
-   * Reads the secret again after ACS refused a credential.
+   * Another credential after ACS refused one: a newer version, or the last one that ACS took.
    *
-   * @returns `undefined` when there is no newer version
+   * @returns `undefined` when there is none
    */
-  async newerThan(
+  async insteadOf(
     refused: AcsConnection,
     resource: CommunicationResource,
   ): Promise<AcsConnection | undefined> {
     const { credentialSecret } = resource;
     if (credentialSecret === undefined) return undefined;
-    const secret = await this.secrets.reread(credentialSecret, refused.secretVersion);
-    if (secret.version === refused.secretVersion) return undefined;
-    return this.#withVersion(resource, secret.version, secret.value);
+    const { secretVersion = '' } = refused;
+    const secret = await this.secrets.insteadOf(credentialSecret, secretVersion, REFUSED);
+    return secret && this.#withVersion(resource, secret.version, secret.value);
   }
 
   async close(): Promise<void> {

@@ -205,6 +205,21 @@ describe('AcsCommunicationIdentityGateway', () => {
     await emulator.control.setSecret({ name: 'acs-connection-string', value: connectionString });
   });
 
+  it('keeps the key that works when a new one is refused or malformed, and says which', async () => {
+    const { gateway, secrets } = start();
+    await gateway.createIdentity(call);
+    const [working] = secrets.inUse();
+    const wrong = Buffer.alloc(64, 7).toString('base64');
+    for (const [value, reason] of [
+      [`endpoint=${emulator.acsUrl}/;accesskey=${wrong}`, 'acs-credential-refused'],
+      ['no key', 'UpstreamCredentialMalformed'],
+    ] as const) {
+      const version = secrets.put('acs-connection-string', value);
+      for (let nth = 0; nth < 3; nth += 1) await gateway.createIdentity(call);
+      expect(secrets.inUse()).toEqual([{ ...working, rejected: { version, reason } }]);
+    }
+  });
+
   it('reports the refused credential when there is no newer one', async () => {
     const { gateway, secrets } = start();
     const key = Buffer.alloc(64, 7).toString('base64');

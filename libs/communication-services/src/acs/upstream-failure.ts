@@ -21,7 +21,7 @@ export interface UpstreamFailure {
   /** Label of the metric: one of a few fixed values. */
   readonly outcome: string;
   /** Absent when a retry can't help. */
-  readonly retry?: 'same credential' | 'newer credential' | 'another permit';
+  readonly retry?: 'same credential' | 'another credential' | 'another permit';
   /** Present when ACS answered 429. */
   readonly throttled?: Throttled;
   /** Whether ACS itself is failing, not this one call. */
@@ -168,7 +168,7 @@ function failureOfStatus(
     operation === 'exchange' && (status === 400 || (status === 401 && code !== 'Denied'));
   if (isTeamsToken) return { refusal: new TeamsTokenRefused({ cause }) };
   if (status === 401 || status === 403) {
-    return { refusal: new UpstreamCredentialRefused({ cause }), retry: 'newer credential' };
+    return { refusal: new UpstreamCredentialRefused({ cause }), retry: 'another credential' };
   }
   if (status === 404 && (operation === 'readAssignment' || operation === 'unassign')) {
     return { refusal: new AbsentAssignment() };

@@ -4,4 +4,14 @@
  */
 export class ConnectionFailed extends Error {
   override readonly name = 'ConnectionFailed';
+  /** Whether the login was refused and there is another password now. */
+  readonly isRepeatable: boolean;
+
+  constructor(
+    message: string,
+    { cause, isRepeatable = false }: { readonly cause: unknown; readonly isRepeatable?: boolean },
+  ) {
+    super(message, { cause });
+    this.isRepeatable = isRepeatable;
+  }
 }

@@ -2,6 +2,7 @@ import type { DataSourceOptions } from 'typeorm';
 import type { PasswordSource } from './database-credential.js';
 import type { DatabaseSettings } from './database-settings.js';
 import { ServiceClient } from './service-client.js';
+import { driverWithServicePool } from './service-pool.js';
 import { WritableHost } from './writable-host.js';
 
 /** After this time a connection is replaced, so that a new password or another host takes effect. */
@@ -43,6 +44,7 @@ export function dataSourceOptions({
     type: 'postgres',
     poolSize,
     connectTimeoutMS: timeoutMs,
+    ...(credential && { driver: driverWithServicePool }),
     synchronize: false,
     migrationsRun: false,
     migrationsTableName: 'schema_migration',

@@ -62,6 +62,7 @@ export class ServiceClient extends Client {
   #isPooled = false;
   readonly #fault: Error | undefined;
   readonly #address: DatabaseAddress;
+  readonly #login: Login;
 
   /** @param writableHost shared by the clients of a pool */
   constructor(
@@ -70,7 +71,9 @@ export class ServiceClient extends Client {
   ) {
     const { address, fault } = readAddress(options.url);
     const [first = {}] = address.hosts;
-    super(configFor(first, options, address));
+    const login = loginOf(options.credential);
+    super(configFor(first, { ...options, credential: login.source }, address));
+    this.#login = login;
     this.#address = address;
     this.#fault = fault;
     this.on('error', () => undefined);
@@ -148,17 +151,23 @@ export class ServiceClient extends Client {
         Object.values(this.options.session),
       ]);
       this.#isPooled = rows[0]?.isDirect === false;
+      this.options.credential?.accepted?.(this.#login.password);
     } catch (error) {
-      if (isLoginRefused(error)) this.options.credential?.refused?.();
+      const isRepeatable = isLoginRefused(error) && (await this.#hasOtherPassword());
       this.writableHost.forget();
       this.end().catch(() => undefined);
-      throw new ConnectionFailed(databaseReason(error), { cause: error });
+      throw new ConnectionFailed(databaseReason(error), { cause: error, isRepeatable });
     }
+  }
+
+  async #hasOtherPassword(): Promise<boolean> {
+    const { credential } = this.options;
+    return (await credential?.refused?.(this.#login.password)) === true;
   }
 
   async #chooseHost(own: ClientInternals): Promise<void> {
     const configs = this.#address.hosts.map((host) => ({
-      ...configFor(host, this.options, this.#address),
+      ...configFor(host, { ...this.options, credential: this.#login.source }, this.#address),
       connectionTimeoutMillis: Math.ceil(this.options.timeoutMs / 2),
     }));
     const { host = '', port = 5432 } = await this.writableHost.find(configs);
@@ -248,6 +257,20 @@ function configFor(
   };
   if (!isTlsOptional) return config;
   return { ...config, connection: new TlsOptionalConnection(config) } as ClientConfig; // pg's types omit it
+}
+
+/** The password that was sent last: by then the source may have another. */
+interface Login {
+  password: string;
+  readonly source: PasswordSource | undefined;
+}
+
+function loginOf(credential: PasswordSource | undefined): Login {
+  if (!credential) return { password: '', source: undefined };
+  const { needsTls } = credential;
+  const password = async (): Promise<string> => (login.password = await credential.password());
+  const login: Login = { password: '', source: { needsTls, password } };
+  return login;
 }
 
 /** A fault is reported when the client connects: a constructor that throws would break the pool. */

@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
-import { DatabaseCredential } from '#libs/platform';
+import { DatabaseCredential, Logger } from '#libs/platform';
 import { AzureCredential } from '../azure-credential/azure-credential.js';
+import { SecretStore } from '../secret-store.js';
 import { databaseCredentialSettings, type DatabaseCredentialSettings } from './settings.js';
 import { SettingsDatabaseCredential } from './settings-database-credential.js';
 
@@ -10,9 +11,13 @@ import { SettingsDatabaseCredential } from './settings-database-credential.js';
   providers: [
     {
       provide: DatabaseCredential,
-      inject: [databaseCredentialSettings.key, AzureCredential],
-      useFactory: (settings: DatabaseCredentialSettings, azure: AzureCredential) =>
-        new SettingsDatabaseCredential(settings, azure),
+      inject: [databaseCredentialSettings.key, AzureCredential, SecretStore, Logger],
+      useFactory: (
+        settings: DatabaseCredentialSettings,
+        azure: AzureCredential,
+        secrets: SecretStore,
+        logger: Logger,
+      ) => new SettingsDatabaseCredential(settings, azure, secrets, logger),
     },
   ],
   exports: [DatabaseCredential],

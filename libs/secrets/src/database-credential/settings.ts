@@ -26,6 +26,13 @@ export const databaseCredentialSettings = defineSettings(
         .describe(
           'file with the password, which takes the place of the one in DATABASE_URL; read for each new connection, so that it may change',
         ),
+      DATABASE_PASSWORD_SECRET: z
+        .string()
+        .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be the name of a secret')
+        .optional()
+        .describe(
+          'name of the Key Vault secret with the password, which takes the place of the one in DATABASE_URL; it may change',
+        ),
       DATABASE_ENTRA_SCOPE: z
         .string()
         .optional()
@@ -40,9 +47,18 @@ export const databaseCredentialSettings = defineSettings(
       ({ DATABASE_AUTH: auth, DATABASE_PASSWORD_FILE: file }) =>
         auth !== 'entra' || file === undefined,
       { error: 'has no use with DATABASE_AUTH=entra', path: ['DATABASE_PASSWORD_FILE'] },
+    )
+    .refine(
+      ({ DATABASE_AUTH: auth, DATABASE_PASSWORD_FILE: file, DATABASE_PASSWORD_SECRET: secret }) =>
+        secret === undefined || (auth !== 'entra' && file === undefined),
+      {
+        error: 'has no use with DATABASE_AUTH=entra, nor with DATABASE_PASSWORD_FILE',
+        path: ['DATABASE_PASSWORD_SECRET'],
+      },
     ),
   (variables) => ({
     auth: variables.DATABASE_AUTH,
+    passwordSecret: variables.DATABASE_PASSWORD_SECRET,
     passwordFile: variables.DATABASE_PASSWORD_FILE,
     entraScope: variables.DATABASE_ENTRA_SCOPE ?? azureCloudOf(variables).databaseScope,
   }),

@@ -12,7 +12,12 @@ import {
   azureCredentialSettings,
   type AzureCredentialSettings,
 } from '../azure-credential/settings.js';
-import { SecretAccessRefused, SecretNotFound, SecretUnavailable } from '../errors.js';
+import {
+  SecretAccessRefused,
+  SecretNotFound,
+  SecretUnavailable,
+  SecretUnusable,
+} from '../errors.js';
 import { type SecretAccess, SecretAccessEvents } from '../secret-access-events.js';
 import { describeSecretStore } from '../testing/secret-store.contract.js';
 import { Secret } from '../secret.js';
@@ -243,7 +248,7 @@ describe('KeyVaultSecretStore', () => {
 
   function start(): {
     clock: ManualClock;
-    vault: { get: ReturnType<typeof vi.fn<(name: string) => Promise<Secret>>> };
+    vault: { get: ReturnType<typeof vi.fn<(name: string, version?: string) => Promise<Secret>>> };
     store: KeyVaultSecretStore;
     accesses: SecretAccess[];
   } {
@@ -335,7 +340,7 @@ describe('KeyVaultSecretStore', () => {
     store.onApplicationBootstrap();
     await store.read('a');
     vault.get.mockRejectedValue(new SecretUnavailable());
-    await clock.advance(timing.refreshMs);
+    await clock.advance(0.75 * timing.refreshMs);
     const counts: number[] = [];
     for (const seconds of [1, 2, 4, 8, 16, 16]) {
       vault.get.mockClear();
@@ -356,6 +361,53 @@ describe('KeyVaultSecretStore', () => {
     await clock.advance(timing.refreshMs);
     await expect(store.read('a')).rejects.toBeInstanceOf(SecretNotFound);
     store.onModuleDestroy();
+  });
+
+  it.each(['disabled', 'expired', 'not valid yet', 'empty'] as const)(
+    'keeps the version in use when a new one is %s, until one can be used',
+    async (why) => {
+      const { store, vault, clock } = start();
+      store.onApplicationBootstrap();
+      await store.current('a');
+      vault.get.mockImplementation(async (name: string, wanted?: string) =>
+        wanted === undefined
+          ? Promise.reject(new SecretUnusable(name, why))
+          : Promise.resolve(version(name, wanted)),
+      );
+      await clock.advance(timing.outageMs * 2);
+      expect(await store.current('a')).toMatchObject({ version: '1' });
+      expect(store.inUse()).toEqual([{ name: 'a', version: '1', rejected: { reason: why } }]);
+      vault.get.mockResolvedValue(version('a', '3'));
+      await clock.advance(timing.refreshMs);
+      expect(await store.current('a')).toMatchObject({ version: '3' });
+      expect(store.inUse()).toEqual([{ name: 'a', version: '3' }]);
+      store.onModuleDestroy();
+    },
+  );
+
+  it('drops the version in use at once when it is disabled itself', async () => {
+    const { store, vault, clock } = start();
+    store.onApplicationBootstrap();
+    await store.current('a');
+    vault.get.mockRejectedValue(new SecretUnusable('a', 'disabled'));
+    await clock.advance(timing.refreshMs);
+    await expect(store.current('a')).rejects.toMatchObject({ why: 'disabled' });
+    store.onModuleDestroy();
+  });
+
+  it('keeps the version in use when a new one is stored that has expired', async () => {
+    const { store, vault } = start();
+    await store.current('a');
+    const expiresAt = new Date(0);
+    vault.get.mockImplementation(async (name: string, wanted?: string) =>
+      Promise.resolve(
+        wanted === undefined
+          ? new Secret({ name, version: '2', value: 'v', expiresAt })
+          : version(name, wanted),
+      ),
+    );
+    expect(await store.reread('a')).toMatchObject({ version: '1' });
+    expect(await store.current('a')).toMatchObject({ version: '1' });
   });
 
   it('reads again at most once in the cooldown', async () => {

@@ -24,8 +24,12 @@ interface Entry {
 
 type Timing = Pick<KeyVaultSettings, 'timeoutMs' | 'refreshMs' | 'outageMs' | 'rereadCooldownMs'>;
 
+const NEWEST_UNUSABLE =
+  'the newest version of a secret can not be used: the one before stays in use';
 /** How long a failure is reused. */
 const FAILURE_MS = 1000;
+/** Of the interval within which a new version must be in use; the rest is for the read. */
+const REFRESH_SHARE = 0.75;
 /** Shortest pause between two reads past the cache. It doubles, up to the cooldown, while they find nothing new. */
 const MIN_REREAD_PAUSE_MS = 100;
 /** Pauses of the background refresh after failures, as Key Vault advises. The last one repeats. */
@@ -56,7 +60,7 @@ export class KeyVaultSecretStore
     private readonly logger: Logger,
     private readonly events: SecretAccessEvents,
   ) {
-    super();
+    super(clock);
     this.#refresh = new PeriodicTask({
       name: 'secret refresh',
       run: async () => this.#refreshAll(),
@@ -141,6 +145,9 @@ export class KeyVaultSecretStore
   async #read(entry: Entry): Promise<Secret> {
     try {
       const secret = await this.vault.get(entry.name, entry.version, this.timing.timeoutMs);
+      const replacesUnexpired = entry.secret && !this.#isExpired(entry.secret);
+      if (replacesUnexpired && this.#isExpired(secret))
+        throw new SecretUnusable(entry.name, 'expired');
       this.#emitAccess(entry, secret);
       this.#store(entry, secret);
       if (entry.version === undefined) this.#store(this.#entry(entry.name, secret.version), secret);
@@ -148,6 +155,10 @@ export class KeyVaultSecretStore
     } catch (error) {
       entry.failure = { error, until: this.clock.now() + FAILURE_MS };
       this.#emitRefusal(entry, error);
+      if (error instanceof SecretUnusable) {
+        const held = await this.#heldVersion(entry);
+        if (held) return this.#keep(entry, held, error);
+      }
       const isFinal = error instanceof SecretNotFound || error instanceof SecretUnusable;
       if (isFinal) delete entry.secret;
       const fields = { secret: entry.name, version: entry.version, error };
@@ -157,11 +168,31 @@ export class KeyVaultSecretStore
     }
   }
 
+  /**
+   * The cached version, when the vault still gives it out by its name: then only a newer one is disabled,
+   * expired, empty or not valid yet, and replaces nothing.
+   */
+  async #heldVersion({ name, version, secret: held }: Entry): Promise<Secret | undefined> {
+    if (version !== undefined || held === undefined || this.#isExpired(held)) return undefined;
+    const entry = this.#entry(name, held.version);
+    delete entry.reading; // it is read anew: a cached one may have been disabled since
+    return this.#load(entry).catch(() => undefined);
+  }
+
+  #keep(entry: Entry, held: Secret, unusable: SecretUnusable): Secret {
+    const { name: secret, version } = held;
+    this.logger.error({ secret, version, error: unusable }, NEWEST_UNUSABLE);
+    this.noteUnusable(secret, unusable.why);
+    entry.readAt = this.clock.now();
+    return held;
+  }
+
   #store(entry: Entry, secret: Secret): void {
     if (entry.version === undefined && entry.lastVersion !== secret.version) {
       const { name, version, expiresAt } = secret;
       this.logger.info({ secret: name, version, expiresAt }, 'a secret was read');
     }
+    if (entry.version === undefined) this.noteUnusable(entry.name, undefined);
     entry.secret = secret;
     entry.lastVersion = secret.version;
     entry.readAt = this.clock.now();
@@ -189,7 +220,7 @@ export class KeyVaultSecretStore
 
   get #refreshPauseMs(): number {
     const backOffMs = BACK_OFF_MS[Math.min(this.#failureCount, BACK_OFF_MS.length) - 1] ?? Infinity;
-    return Math.min(backOffMs, this.timing.refreshMs);
+    return Math.min(backOffMs, this.timing.refreshMs * REFRESH_SHARE);
   }
 
   /** Never rejects: `#read` logs each failure, and the cached values stay. */

@@ -20,8 +20,8 @@ export const keyVaultSettings = defineSettings(
       .describe('milliseconds until reading a secret is given up, 100 to 30000')
       .meta(ADVANCED),
     KEY_VAULT_REFRESH_MINUTES: integer(1, 1440)
-      .prefault('10')
-      .describe('minutes after which a new version of a secret is noticed, 1 to 1440')
+      .prefault('1')
+      .describe('minutes within which a new version of a secret is noticed, 1 to 1440')
       .meta(ADVANCED),
     KEY_VAULT_OUTAGE_MINUTES: integer(1, 10_080)
       .prefault('1440')

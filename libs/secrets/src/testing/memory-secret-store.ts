@@ -24,7 +24,7 @@ export class MemorySecretStore extends SecretStore {
     private readonly clock: Clock,
     initial: Readonly<Record<string, string>> = {},
   ) {
-    super();
+    super(clock);
     for (const [name, value] of Object.entries(initial)) this.put(name, value);
   }
 

@@ -79,7 +79,7 @@ export class TokenReuse {
   async #secretVersion({ resource }: ProvisionedMapping): Promise<string | undefined> {
     const { credentialSecret } = this.resources.find(resource);
     if (credentialSecret === undefined) return undefined;
-    return (await this.secrets.read(credentialSecret)).version;
+    return (await this.secrets.current(credentialSecret)).version;
   }
 }
 
