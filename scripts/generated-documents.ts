@@ -1,6 +1,7 @@
 import openapiTS, { astToString } from 'openapi-typescript';
 import { serviceSettings } from '#libs/composition';
 import type { Variable } from '#libs/platform';
+import { FINDINGS } from '../apps/cli/src/doctor/findings.js';
 import { createApi } from '../apps/api/src/create-api.js';
 import { openApiDocument } from '../apps/api/src/operations/openapi-document.js';
 import { commandLinePage } from './command-line-page.js';
@@ -16,6 +17,7 @@ export async function generatedDocuments(): Promise<Readonly<Record<string, stri
       'libs/client/src/api.ts': await typesOf(openApi),
       'docs/configuration.md': configurationPage(),
       'docs/cli.md': commandLinePage(),
+      'docs/doctor.md': doctorPage(),
     };
   } finally {
     await app.close();
@@ -63,4 +65,29 @@ function tableOf(variables: readonly Variable[]): string[] {
     return `| \`${name}\` | ${byDefault} | ${description.replaceAll('|', '\\|')} |`;
   });
   return ['| Variable | Default | Meaning |', '|---|---|---|', ...rows, ''];
+}
+
+/** One row for each finding of `acs-identity doctor`. */
+function doctorPage(): string {
+  const rows = Object.entries(FINDINGS).map(
+    ([code, { meaning, fix }]) => `| \`${code}\` | ${meaning} | ${fix} |`,
+  );
+  return [
+    '# Doctor',
+    '',
+    '`acs-identity doctor` examines everything that the service depends on, and prints one line for each finding: code, subject, what was found, and the remedy. Run it where the api runs, with the environment of the api: before the first start, after a change, and when readiness is down. `--json` prints the same for pipelines. The exit code is 0 without a finding, otherwise 1.',
+    '',
+    '- It writes nothing: not to the database, not to the checkpoint file, not to ACS. It asks ACS for a token without scopes for an identity that does not exist, which ACS refuses after it has checked the credential. Reads of secrets are in the logs of Key Vault, not in the audit log.',
+    '- The checks run at once, each with its deadline (`--timeout-seconds`), so that an unreachable database does not hide an unreachable Key Vault. A check is skipped when another finding explains why it can not be made.',
+    '- `--token-file` names a file with an access token of a caller. Doctor shows the claims that identify nobody, and what the service would do: refuse it, and why, or accept it, with its permissions and the decision of the policy. The token itself is never shown.',
+    '- Sinks of the audit log have a command of their own: `acs-identity audit sinks`.',
+    '',
+    '`npm run documents` generates this page from the code. Codes never change once released.',
+    '',
+    '| Code | What it means | Remedy |',
+    '|---|---|---|',
+    ...rows,
+  ]
+    .join('\n')
+    .concat('\n');
 }

@@ -110,6 +110,50 @@ const table: readonly [string, Record<string, string>, boolean, readonly RegExp[
     [/DATABASE_URL/, /LOG_LEVEL/, /AUDIT_TIMEOUT_MS/, /POLICY_FILE/],
   ],
   [
+    'settings that are accepted and wrong: a plain-text remote database, an origin with a scheme, a file that can not be written',
+    {
+      DATABASE_URL: 'postgres://service:hidden@db.contoso.com/identity',
+      AUDIT_LOG_ORIGIN: 'https://example.com/audit',
+      AUDIT_CHECKPOINT_FILE: '/nowhere/at/all/checkpoint',
+    },
+    true,
+    [
+      /DATABASE_URL allows plain text to db\.contoso\.com: add sslmode=verify-full/,
+      /AUDIT_LOG_ORIGIN has a scheme.*: leave out/,
+      /AUDIT_CHECKPOINT_FILE can not be written \(ENOENT\).*: name a file/,
+    ],
+  ],
+  [
+    'a remote database whose TLS is optional',
+    { DATABASE_URL: 'postgres://service:hidden@db.contoso.com/identity?sslmode=prefer' },
+    true,
+    [/DATABASE_URL allows plain text/],
+  ],
+  [
+    'a remote database with TLS',
+    { DATABASE_URL: 'postgres://service:hidden@db.contoso.com/identity?sslmode=verify-full' },
+    true,
+    [],
+  ],
+  [
+    'a database at the folder of its socket',
+    { DATABASE_URL: 'postgres://service:hidden@/identity?host=/var/run/postgresql' },
+    true,
+    [],
+  ],
+  [
+    'an application id URI as the audience of v2.0 tokens',
+    { ENTRA_AUDIENCE: 'https://contoso.com/identity' },
+    false,
+    [/ENTRA_AUDIENCE: holds no client id.*ENTRA_TOKEN_VERSIONS with 1\.0/],
+  ],
+  [
+    'an application id URI as the audience of v1.0 tokens',
+    { ENTRA_AUDIENCE: 'https://contoso.com/identity', ENTRA_TOKEN_VERSIONS: '1.0,2.0' },
+    true,
+    [],
+  ],
+  [
     'faults of several parts, and a file that does not exist',
     { ENTRA_TENANT_ID: 'contoso', ACS_ENDPOINT: 'x', POLICY_FILE: '/none', PORT: 'eighty' },
     false,

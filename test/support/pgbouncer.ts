@@ -21,7 +21,7 @@ if (pgbouncerProgram === undefined) {
   );
 }
 
-/** A PgBouncer in transaction mode in front of a server, otherwise with its default settings. */
+/** A PgBouncer in front of a server, with its default settings except for the mode. */
 export interface PgBouncer {
   /** The same address by way of the pooler. */
   urlOf(databaseUrl: string): string;
@@ -30,7 +30,10 @@ export interface PgBouncer {
 }
 
 /** @param targetPort of the server on 127.0.0.1 */
-export async function startPgBouncer(targetPort: number): Promise<PgBouncer> {
+export async function startPgBouncer(
+  targetPort: number,
+  poolMode: 'transaction' | 'statement' = 'transaction',
+): Promise<PgBouncer> {
   if (pgbouncerProgram === undefined) throw new Error('PgBouncer is not installed');
   const account = await serverAccount();
   const folder = await mkdtemp(join(tmpdir(), 'acs-identity-pgbouncer-'));
@@ -46,7 +49,7 @@ export async function startPgBouncer(targetPort: number): Promise<PgBouncer> {
     'unix_socket_dir =',
     'auth_type = scram-sha-256',
     `auth_file = ${join(folder, 'users')}`,
-    'pool_mode = transaction',
+    `pool_mode = ${poolMode}`,
     'max_client_conn = 1000', // of all specs of a run
   ];
   await writeFile(join(folder, 'users'), users.join(''));

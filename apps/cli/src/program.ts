@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { CompositionOptions } from '#libs/composition';
 import { auditCommand } from './commands/audit.js';
 import { configCommand } from './commands/config.js';
+import { doctorCommand } from './commands/doctor.js';
 import { identitiesCommand } from './commands/identities.js';
 import { migrateCommand } from './commands/migrate.js';
 import { explainUsageErrors } from './commands/options.js';
@@ -26,6 +27,7 @@ export function createProgram(composition: CompositionOptions = {}): Command {
     .description('Operate the communication identity service.')
     .addCommand(migrateCommand())
     .addCommand(configCommand(composition))
+    .addCommand(doctorCommand(composition))
     .addCommand(policyCommand())
     .addCommand(identitiesCommand(composition))
     .addCommand(revocationsCommand(composition))

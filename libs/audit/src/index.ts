@@ -12,6 +12,8 @@ export {
   AuditScopeExceeded,
   AuditUnavailable,
   ClockOutOfBounds,
+  LogDamaged,
+  UnusableSigningKey,
 } from './errors.js';
 
 // Recording
@@ -75,6 +77,7 @@ export { type EntryFormatter, EXPORT_FORMATS, type ExportFormat } from './export
 export { isRecordedText } from './entry/encode-entry.js';
 export { isRecordedName } from './entry/personal-values.js';
 export { ClockBound, describeOffset, isBeyond, measureClock } from './log/clock-bound.js';
+export { examineLog, examineLogKeys } from './log/examine-log.js';
 export { LogKeys } from './log/log-keys.js';
 export { LogReader } from './log/log-reader.js';
 export { LogRetention, type RetentionReport } from './log/log-retention.js';

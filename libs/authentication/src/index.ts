@@ -13,6 +13,7 @@ export {
 export {
   AmbiguousCredentials,
   ChallengeError,
+  ClaimsChallenge,
   IdentityProviderUnavailable,
   InsufficientClaims,
   InsufficientPermission,
@@ -23,6 +24,8 @@ export {
   Unauthenticated,
 } from './errors.js';
 export { AuthenticationGuard } from './http/authentication.guard.js';
+export { createTokenVerifiers } from './create-token-verifiers.js';
+export { BearerAuthenticator } from './http/bearer-authenticator.js';
 export { Authenticator } from './http/authenticator.js';
 export { AuthenticatorModule } from './authenticator.module.js';
 export { HttpsMetadataSourceModule } from './keys/https-metadata-source.module.js';
@@ -36,6 +39,7 @@ export {
   principalOf,
 } from './http/current-principal.js';
 export { type HttpRequest } from './http/http-request.js';
+export { HttpsMetadataSource } from './keys/https-metadata-source.js';
 export { MetadataSource } from './keys/metadata-source.js';
 export { authenticationGrants, authenticationMigrations } from './schema/migrations.js';
 export {

@@ -10,6 +10,7 @@ import {
   GUID_PATTERN,
   httpsOrigin,
   integer,
+  isCanonicalGuid,
   list,
   type SettingsOf,
 } from '#libs/platform';
@@ -239,6 +240,11 @@ const fields = variables.catchall(z.string()).superRefine((values, context) => {
       (name === 'ENTRA_AUTHORITY' && values[name] === azureCloudOf(values).authority);
     if (!isDefault) fault(name, `has no effect in ${mode} mode`);
   }
+  if (mode === 'bearer' && !couldBeAudience(values))
+    fault(
+      'ENTRA_AUDIENCE',
+      'holds no client id, which every v2.0 token has as its audience; application id URIs need ENTRA_TOKEN_VERSIONS with 1.0',
+    );
   const missing = platformFault(values);
   if (missing !== undefined) fault('AUTHENTICATION_MODE', missing);
   for (const [variable, message] of tenantConflicts(values)) fault(variable, message);
@@ -285,6 +291,15 @@ function entraOf(values: Variables): EntraSettings | undefined {
     minimumClientAuthentication: CLIENT_AUTHENTICATION[values.ENTRA_MINIMUM_CLIENT_AUTHENTICATION],
     requiredAuthenticationContext: values.ENTRA_REQUIRED_AUTHENTICATION_CONTEXT ?? {},
   };
+}
+
+/** Whether a token of an accepted version can have one of the audiences. */
+function couldBeAudience({
+  ENTRA_AUDIENCE: audiences,
+  ENTRA_TOKEN_VERSIONS: versions,
+}: Variables): boolean {
+  if (audiences === undefined || versions.includes('1.0')) return true;
+  return audiences.some((audience) => isCanonicalGuid(audience));
 }
 
 /**

@@ -17,6 +17,8 @@ export {
   CommunicationResources,
   type CommunicationResource,
 } from './resources/communication-resources.js';
+export { probeResource } from './acs/probe-resource.js';
+export { CredentialUnavailable } from './acs/upstream-failure.js';
 export { AcsModule } from './acs/acs.module.js';
 export { CommunicationServicesModule } from './communication-services.module.js';
 export { communicationServicesSettings, type CommunicationServicesSettings } from './settings.js';

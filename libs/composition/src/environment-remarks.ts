@@ -1,7 +1,7 @@
 import type { OnApplicationBootstrap } from '@nestjs/common';
 import type { Logger } from '#libs/platform';
 
-/** Logs once which variables of the environment have no effect. */
+/** Logs once which variables of the environment have no effect, and which should be changed. */
 export class EnvironmentRemarks implements OnApplicationBootstrap {
   constructor(
     private readonly remarks: readonly string[],
@@ -9,7 +9,6 @@ export class EnvironmentRemarks implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    for (const remark of this.remarks)
-      this.logger.warn({ remark }, 'environment variables ignored');
+    for (const remark of this.remarks) this.logger.warn({ remark }, 'remark on the configuration');
   }
 }

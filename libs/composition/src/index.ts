@@ -1,6 +1,7 @@
 export { type Adapter, adapters, type Port } from './adapters.js';
 export { auditLogSettings, type AuditLogSettings } from './audit-log-settings.js';
 export { InvalidReplacement, type Replacement } from './choose-adapters.js';
+export type { Advice } from './configuration-advice.js';
 export {
   type CompatibilitySettings,
   compatibilitySettings,
@@ -9,7 +10,12 @@ export {
 } from './compatibility-settings.js';
 export { type ConsoleProvider, type ConsoleSettings, consoleSettings } from './console-settings.js';
 export { httpSettings, type HttpSettings } from './http-settings.js';
-export { serviceFunctionGrants, serviceGrants, serviceMigrations } from './schema.js';
+export {
+  missingMigrations,
+  serviceFunctionGrants,
+  serviceGrants,
+  serviceMigrations,
+} from './schema.js';
 export {
   auditPart,
   type CompositionOptions,
@@ -24,5 +30,6 @@ export {
   checkService,
   COMMAND_LINE_VARIABLES,
   type Environment,
+  type ServiceCheck,
   serviceSettings,
 } from './settings.js';

@@ -2,7 +2,7 @@ import { auditFunctionGrants, auditGrants, auditMigrations } from '#libs/audit';
 import { auditDeliveryGrants, auditDeliveryMigrations } from '#libs/audit-delivery';
 import { authenticationGrants, authenticationMigrations } from '#libs/authentication';
 import { identityMappingGrants, identityMappingMigrations } from '#libs/identity-mapping';
-import type { TableGrant } from '#libs/platform';
+import type { Database, TableGrant } from '#libs/platform';
 import { requestBudgetGrants, requestBudgetMigrations } from '#libs/request-budget';
 import { teamsPhoneGrants, teamsPhoneMigrations } from '#libs/teams-phone';
 import { secretsGrants, secretsMigrations } from '#libs/secrets';
@@ -35,3 +35,10 @@ export const serviceGrants: readonly TableGrant[] = [
 
 /** The functions that the same role may execute. */
 export const serviceFunctionGrants: readonly string[] = auditFunctionGrants;
+
+/** @returns the migrations of this release that the database does not have */
+export async function missingMigrations(database: Database): Promise<string[]> {
+  const rows = await database.query<{ name: string }>('SELECT name FROM schema_migration');
+  const done = new Set(rows.map(({ name }) => name));
+  return serviceMigrations.map(({ name }) => name).filter((name) => !done.has(name));
+}

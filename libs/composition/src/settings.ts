@@ -18,6 +18,7 @@ import {
   keyVaultEventsSettings,
 } from '#libs/secrets';
 import { tokenIssuanceSettings } from '#libs/token-issuance';
+import { type Advice, adviceOn, sentenceOf } from './configuration-advice.js';
 import { auditLogSettings } from './audit-log-settings.js';
 import { compatibilitySettings } from './compatibility-settings.js';
 import { consoleRule } from './console-rule.js';
@@ -75,19 +76,27 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
 /** Every environment variable of the service with its default adapters. */
 export const serviceSettings: readonly Settings[] = settingsOver(DEFAULT_ADAPTER_SETTINGS);
 
+/** What was found in the environment of the whole service. */
+export interface ServiceCheck extends EnvironmentCheck {
+  /** Part of the remarks. */
+  readonly advice: readonly Advice[];
+}
+
 /**
- * Checks the environment of the whole service. A start and `config check` both call it.
+ * Checks the environment of the whole service. A start, `config check` and `doctor` call it.
  *
  * @param settings of the service with its adapters
  */
 export function checkService(
   settings: readonly Settings[],
   environment: Environment,
-): EnvironmentCheck {
+): ServiceCheck {
   const { AUDIT_HOME_TENANT: homeTenant, ENTRA_TENANT_ID: tenant } = environment;
   const variables = {
     ...environment,
     AUDIT_HOME_TENANT: homeTenant?.trim() ? homeTenant : tenant,
   };
-  return checkEnvironment(settings, variables, COMMAND_LINE_VARIABLES);
+  const check = checkEnvironment(settings, variables, COMMAND_LINE_VARIABLES);
+  const advice = adviceOn(check.values);
+  return { ...check, advice, remarks: [...check.remarks, ...advice.map(sentenceOf)] };
 }

@@ -1,5 +1,12 @@
 export { platformSettings, type PlatformSettings } from './config/platform-settings.js';
-export { boolean, httpsOrigin, integer, list, webOrigins } from './config/setting-fields.js';
+export {
+  boolean,
+  httpsOrigin,
+  integer,
+  isLoopbackHost,
+  list,
+  webOrigins,
+} from './config/setting-fields.js';
 export {
   ADVANCED,
   checkEnvironment,

@@ -24,6 +24,7 @@ export { TokenIssuanceModule } from './token-issuance.module.js';
 export { TokenIssuanceService, type IssuedToken } from './issue/token-issuance.service.js';
 export { tokenIssuanceSettings, type TokenIssuanceSettings } from './settings.js';
 export { PostgresTokenCacheModule } from './cache/postgres-token-cache.module.js';
+export { DecryptionFailed, examineCacheKey } from './cache/envelope-encryption.js';
 export { TokenCache } from './cache/token-cache.js';
 export { PostgresTokenQuotaModule } from './issue/postgres-token-quota.module.js';
 export { TokenQuota } from './issue/token-quota.js';

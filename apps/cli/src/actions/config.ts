@@ -28,7 +28,7 @@ export async function listConfiguration(composition: CompositionOptions): Promis
 }
 
 /** Only a host with adapters of its own needs the adapters to know the settings. */
-async function settingsOf(composition: CompositionOptions): Promise<readonly Settings[]> {
+export async function settingsOf(composition: CompositionOptions): Promise<readonly Settings[]> {
   if (!composition.replace?.length) return serviceSettings;
   const { settingsFor } = await import('./host-settings.js');
   return settingsFor(composition);

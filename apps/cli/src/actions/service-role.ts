@@ -1,6 +1,7 @@
 import type { QueryRunner } from 'typeorm';
 import { serviceFunctionGrants, serviceGrants } from '#libs/composition';
 import type { TableGrant } from '#libs/platform';
+import type { Queries } from './missing-privileges.js';
 
 /** SQL: an object of the schema that no extension owns. */
 function isOurs(catalog: 'pg_class' | 'pg_proc', oid: string): string {
@@ -149,8 +150,8 @@ const MAX_LINES = 20;
  * What the role can do beyond the grants: by attributes, ownership, other roles that it is a member of,
  * grants of others, and PUBLIC.
  */
-async function excessOf(runner: QueryRunner, role: string): Promise<string[]> {
-  const rows = await runner.manager.query<{ what: string }[]>(EXCESS, [
+export async function excessOf(queries: Queries, role: string): Promise<string[]> {
+  const rows = await queries.query<{ what: string }>(EXCESS, [
     role,
     JSON.stringify(serviceGrants),
     serviceFunctionGrants,
@@ -160,7 +161,11 @@ async function excessOf(runner: QueryRunner, role: string): Promise<string[]> {
 
 /** @throws when the role can do more than it was granted */
 export async function requireNoExcess(runner: QueryRunner, role: string): Promise<void> {
-  const excess = await excessOf(runner, role);
+  const queries: Queries = {
+    query: async <Row>(sql: string, parameters: readonly unknown[]) =>
+      runner.manager.query<Row[]>(sql, [...parameters]),
+  };
+  const excess = await excessOf(queries, role);
   if (excess.length === 0) return;
   const lines = excess.slice(0, MAX_LINES);
   if (lines.length < excess.length) lines.push(`and ${excess.length - lines.length} more`);

@@ -17,7 +17,12 @@ export class BearerAuthenticator extends Authenticator {
     request: HttpRequest,
     requiredPermission: Permission | undefined,
   ): Promise<Principal> {
-    const token = parseJwt(bearerToken(request));
+    return this.verify(bearerToken(request), requiredPermission);
+  }
+
+  /** As `authenticate`, of a token without its request. */
+  async verify(text: string, requiredPermission: Permission | undefined): Promise<Principal> {
+    const token = parseJwt(text);
     const verifier = this.verifiers.find((candidate) => candidate.isFor(token));
     if (verifier !== undefined) return verifier.verify(token, requiredPermission);
     const { iss } = token.claims;

@@ -62,7 +62,12 @@ export function webOrigins(): z.ZodType<readonly string[], string> {
   });
 }
 
-const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
+const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[?::1\]?)$/i;
+
+/** Whether a host is this machine, by its address or name. The folder of a socket is, too. */
+export function isLoopbackHost(host: string): boolean {
+  return host === '' || host.startsWith('/') || LOOPBACK.test(host);
+}
 
 function originFault(text: string): string | undefined {
   if (text.includes('*')) return 'must not have a wildcard: list each origin';

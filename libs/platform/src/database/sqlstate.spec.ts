@@ -51,6 +51,8 @@ describe('isDatabaseOutage', () => {
     ['a value of the wrong type', queryFailed('22P02')],
     ['an error of the caller', new Error('no such thing')],
     ['a text', 'timeout'],
+    ['the deadline of another request', new DOMException('due to timeout', 'TimeoutError')],
+    ['a fault of Azure without an answer', new Error('TimeoutError 23')],
   ])('is false for %s', (_what, error) => {
     expect(isDatabaseOutage(error)).toBe(false);
     expect(asDatabaseUnavailable(error)).toBe(error);

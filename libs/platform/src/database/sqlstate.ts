@@ -20,7 +20,7 @@ const SQLSTATE = /^[0-9A-Z]{5}$/;
 const NETWORK = /^E[A-Z]+$|^ERR_TLS|^CERT_|_CERT/;
 /** What pg and its pool say in errors without a code. */
 const DRIVER =
-  /connection terminated|timeout|not queryable|cannot use a pool|driver not connected/i;
+  /connection terminated|\btimeout\b|not queryable|cannot use a pool|driver not connected/i;
 
 /** The SQLSTATE of a statement's error, from TypeORM or pg; `undefined` for any other error. */
 export function sqlState(error: unknown): string | undefined {
@@ -37,6 +37,7 @@ export function isDatabaseOutage(error: unknown): boolean {
   if (cause instanceof ConnectionFailed) return true;
   if (cause instanceof AggregateError) return cause.errors.some(isDatabaseOutage);
   if (!(cause instanceof Error)) return false;
+  if (cause.name === 'TimeoutError') return false; // of an AbortSignal; pg has none
   const code = codeOf(cause);
   if (code !== undefined && SQLSTATE.test(code)) return OUTAGE.test(code);
   return (code !== undefined && NETWORK.test(code)) || DRIVER.test(cause.message);

@@ -21,6 +21,18 @@ export class DecryptionFailed extends Error {
   override readonly name = 'DecryptionFailed';
 }
 
+/**
+ * Reads the key that encrypts cached tokens, and parses it.
+ *
+ * @throws DecryptionFailed, or an error of the secret store, when it can't be used
+ */
+export async function examineCacheKey(
+  secrets: SecretStore,
+  { cacheKeySecret }: Pick<TokenIssuanceSettings, 'cacheKeySecret'>,
+): Promise<void> {
+  await secrets.readParsed(cacheKeySecret, ({ value }) => keyOf(value));
+}
+
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_BYTES = 32;

@@ -100,6 +100,11 @@ export class IssuancePolicy {
     return this.document.rules.map(({ name }) => name);
   }
 
+  /** Whether a rule lets tokens be reused, so that they are stored. */
+  get hasReuse(): boolean {
+    return this.document.rules.some(({ allow }) => allow.reuse);
+  }
+
   /** Those of the scopes that have a sunset. */
   sunsetsOf(scopes: readonly string[] = this.knownScopes): readonly ScopeSunset[] {
     return scopes.flatMap((scope) => this.#sunsets.get(scope) ?? []);

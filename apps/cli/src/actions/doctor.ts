@@ -1,0 +1,46 @@
+import { checkService, type CompositionOptions } from '#libs/composition';
+import { SystemClock } from '#libs/platform';
+import { examine } from '../doctor/examine.js';
+import type { CheckResult } from '../doctor/run-checks.js';
+import { settingsOf } from './config.js';
+
+export interface DoctorOptions {
+  readonly json?: true;
+  readonly tokenFile?: string;
+  readonly timeoutSeconds: number;
+}
+
+/** Examines the service of this environment, and prints one line for each finding with its fix. */
+export async function runDoctor(
+  { json, tokenFile, timeoutSeconds }: DoctorOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const check = checkService(await settingsOf(composition), process.env);
+  const results = await examine(check, {
+    clock: new SystemClock(),
+    tokenFile,
+    timeoutMs: timeoutSeconds * 1_000,
+    onWaiting: (names) => process.stderr.write(`Waiting for ${names.join(', ')}.\n`),
+  });
+  const findings = results.flatMap((result) => result.findings);
+  if (json)
+    console.log(JSON.stringify({ isHealthy: findings.length === 0, findings, checks: results }));
+  else printReport(results);
+  if (findings.length > 0) process.exitCode = 1;
+}
+
+function printReport(results: readonly CheckResult[]): void {
+  for (const { name, findings, note, isSkipped } of results) {
+    const standing = isSkipped ? 'skipped' : findings.length === 0 ? 'ok' : 'FAULT';
+    console.log(`${standing.padEnd(8)}${name}${note === undefined ? '' : `: ${note}`}`);
+  }
+  const findings = results.flatMap((result) => result.findings);
+  if (findings.length === 0) {
+    console.log('\nEverything that was examined is in order.');
+    return;
+  }
+  console.log(`\n${findings.length === 1 ? 'One finding' : `${findings.length} findings`}:`);
+  for (const { code, subject, detail, fix } of findings) {
+    console.log(`${code} (${subject}): ${detail} → ${fix}`);
+  }
+}

@@ -1,0 +1,132 @@
+import {
+  type AuditSettings,
+  examineLog,
+  LogDamaged,
+  measureClock,
+  UnusableSigningKey,
+} from '#libs/audit';
+import { missingMigrations } from '#libs/composition';
+import { type Clock, explain, type Logger, ServiceError } from '#libs/platform';
+import type { SecretStore } from '#libs/secrets';
+import { missingPrivileges } from '../../actions/missing-privileges.js';
+import { excessOf } from '../../actions/service-role.js';
+import { clockFindings } from '../clock-finding.js';
+import { type Finding, finding } from '../findings.js';
+import { type Check, type CheckReport, skipped } from '../run-checks.js';
+import type { ExaminedDatabase } from './database-connection.js';
+
+const MAX_NAMED = 5;
+
+export interface DatabaseChecksOptions {
+  readonly examined: ExaminedDatabase;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Absent where the settings of the log are not valid. */
+  readonly audit: AuditSettings | undefined;
+  readonly secrets: SecretStore | undefined;
+}
+
+/** Schema, privileges, clock and log: each with its own queries, so that one does not hide another. */
+export function databaseChecks(options: DatabaseChecksOptions): Check[] {
+  const { examined, clock, audit } = options;
+  const schema = Promise.withResolvers<boolean>();
+  return [
+    examined.check(),
+    {
+      name: 'schema',
+      run: async (signal) => {
+        signal.addEventListener('abort', () => {
+          schema.resolve(false);
+        });
+        const report = await ifUsable(examined, async () => schemaReport(examined));
+        schema.resolve(report.findings.length === 0 && !report.isSkipped);
+        return report;
+      },
+    },
+    {
+      name: 'role',
+      run: async () =>
+        (await schema.promise) ? roleReport(examined) : skipped('the schema is not complete'),
+    },
+    {
+      name: 'clock of the database',
+      run: async () =>
+        ifUsable(examined, async () => {
+          if (!audit) return skipped('AUDIT_CLOCK_TOLERANCE_MS is not known');
+          const measurement = await measureClock(examined.database, clock);
+          return { findings: clockFindings('the database', measurement, audit.clockToleranceMs) };
+        }),
+    },
+    {
+      name: 'audit log',
+      run: async () =>
+        (await schema.promise) ? logReport(options) : skipped('the schema is not complete'),
+    },
+  ];
+}
+
+async function ifUsable(
+  examined: ExaminedDatabase,
+  work: () => Promise<CheckReport>,
+): Promise<CheckReport> {
+  return (await examined.isUsable()) ? work() : skipped('the database can not be used');
+}
+
+async function schemaReport({ database }: ExaminedDatabase): Promise<CheckReport> {
+  try {
+    const missing = await missingMigrations(database);
+    if (missing.length === 0) return { findings: [], note: 'up to date' };
+    return { findings: [finding('schema-behind', 'schema', `missing: ${named(missing)}`)] };
+  } catch (error) {
+    const detail = explain(error);
+    // Without the table of the migrations nothing was ever migrated.
+    if (detail.includes('(42P01)'))
+      return { findings: [finding('schema-behind', 'schema', 'no migration has run')] };
+    if (detail.includes('(42501)'))
+      return { findings: [finding('role-privilege-missing', 'schema_migration', 'SELECT')] };
+    throw error;
+  }
+}
+
+async function roleReport({ database }: ExaminedDatabase): Promise<CheckReport> {
+  const [row] = await database.query<{ role: string }>('SELECT current_user AS role');
+  const role = row?.role ?? '';
+  const [missing, excess] = await Promise.all([
+    missingPrivileges(database),
+    excessOf(database, role),
+  ]);
+  const findings: Finding[] = [];
+  if (missing.length > 0) findings.push(finding('role-privilege-missing', role, named(missing)));
+  if (excess.length > 0) findings.push(finding('role-too-powerful', role, named(excess)));
+  return { findings, note: `the role ${role}` };
+}
+
+async function logReport(options: DatabaseChecksOptions): Promise<CheckReport> {
+  const { examined, audit, secrets, logger } = options;
+  if (!audit || !secrets) return skipped('its settings are not valid');
+  const { database } = examined;
+  try {
+    await examineLog({ database, secrets, settings: audit, logger });
+    const file =
+      audit.checkpointFile === undefined
+        ? 'without a checkpoint file'
+        : 'as the checkpoint file says';
+    return { findings: [], note: file };
+  } catch (error) {
+    // The check of the secrets reports it.
+    const isAboutSecrets = error instanceof ServiceError && error.code.startsWith('secret');
+    if (isAboutSecrets || error instanceof UnusableSigningKey)
+      return skipped('the key of the log can not be read');
+    if (!(error instanceof LogDamaged)) throw error;
+    const isForeign = error.finding.includes('checkpoint file');
+    const subject = isForeign ? (audit.checkpointFile ?? '') : audit.origin;
+    const code = isForeign ? 'checkpoint-file-foreign' : 'log-damaged';
+    return { findings: [finding(code, subject, error.finding)] };
+  }
+}
+
+function named(items: readonly string[]): string {
+  const rest = items.length - MAX_NAMED;
+  const shown = items.slice(0, MAX_NAMED).join(', ');
+  return rest > 0 ? `${shown} and ${rest} more` : shown;
+}

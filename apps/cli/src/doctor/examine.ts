@@ -1,0 +1,295 @@
+import { Registry } from 'prom-client';
+import { auditSettings, type AuditSettings, examineLogKeys } from '#libs/audit';
+import {
+  authenticationSettings,
+  BearerAuthenticator,
+  createTokenVerifiers,
+  HttpsMetadataSource,
+} from '#libs/authentication';
+import {
+  AcsClients,
+  communicationServicesSettings,
+  type CommunicationServicesSettings,
+} from '#libs/communication-services';
+import type { ServiceCheck } from '#libs/composition';
+import {
+  type Clock,
+  databaseSettings,
+  OutboundHttp,
+  platformSettings,
+  type Settings,
+  type SettingsOf,
+} from '#libs/platform';
+import {
+  type AzureCredential,
+  azureCredentialSettings,
+  databaseCredentialSettings,
+  KeyVaultReader,
+  KeyVaultSecretStore,
+  keyVaultSettings,
+  type KeyVaultSettings,
+  SdkAzureCredential,
+  SecretAccessEvents,
+  type SecretStore,
+  SettingsDatabaseCredential,
+} from '#libs/secrets';
+import {
+  examineCacheKey,
+  tokenIssuanceSettings,
+  type TokenIssuanceSettings,
+} from '#libs/token-issuance';
+import { acsCheck } from './checks/acs.js';
+import { configurationCheck } from './checks/configuration.js';
+import { ExaminedDatabase } from './checks/database-connection.js';
+import { databaseChecks } from './checks/database-content.js';
+import { identityProvidersCheck, KeyProblems } from './checks/identity-providers.js';
+import { examineFingerprintKey, type ExaminedSecret, secretsCheck } from './checks/secrets.js';
+import { tokenCheck } from './checks/token.js';
+import { Endpoints } from './endpoints.js';
+import { type Check, type CheckResult, runChecks, type RunOptions } from './run-checks.js';
+
+export interface ExamineOptions extends RunOptions {
+  readonly clock: Clock;
+  /** File with an access token. */
+  readonly tokenFile?: string | undefined;
+}
+
+const DEFAULT_TOLERANCE_MS = 5_000;
+
+/**
+ * Examines the configuration and everything that the service depends on. Writes nothing: not to the database,
+ * not to ACS, not to a file. What has no valid settings is left out; the configuration's findings say why.
+ */
+export async function examine(
+  check: ServiceCheck,
+  options: ExamineOptions,
+): Promise<readonly CheckResult[]> {
+  const examination = new Examination(check, options);
+  try {
+    return await runChecks(examination.checks(), options);
+  } finally {
+    await examination.close();
+  }
+}
+
+/** The parts of the service that the checks use, made of its settings. */
+class Examination {
+  readonly #outbound: OutboundHttp;
+  readonly #azure: AzureCredential | undefined;
+  readonly #secrets: SecretStore | undefined;
+  readonly #database: ExaminedDatabase | undefined;
+  readonly #endpoints: Endpoints;
+  readonly #problems = new KeyProblems();
+  readonly #verifiers: ReturnType<typeof createTokenVerifiers> | undefined;
+  #clients: AcsClients | undefined;
+
+  constructor(
+    private readonly service: ServiceCheck,
+    private readonly options: ExamineOptions,
+  ) {
+    const { clock } = options;
+    const platform = this.#settings(platformSettings);
+    this.#outbound = new OutboundHttp(platform?.proxies);
+    const azure = this.#settings(azureCredentialSettings);
+    this.#azure = azure && new SdkAzureCredential(azure, this.#outbound);
+    this.#secrets = this.#secretStore();
+    this.#database = this.#examinedDatabase();
+    const authentication = this.#settings(authenticationSettings);
+    this.#verifiers =
+      authentication &&
+      createTokenVerifiers(authentication, {
+        source: new HttpsMetadataSource(this.#outbound.dispatcher(authentication.keys)),
+        clock,
+        logger: this.#problems,
+      });
+    this.#endpoints = new Endpoints(this.#origins(), {
+      outbound: this.#outbound,
+      clock,
+      toleranceMs: this.#audit?.clockToleranceMs ?? DEFAULT_TOLERANCE_MS,
+    });
+  }
+
+  checks(): Check[] {
+    return [
+      configurationCheck(this.service),
+      ...this.#databaseChecks(),
+      ...this.#endpoints.checks(),
+      ...this.#secretChecks(),
+      ...this.#issuerChecks(),
+      ...this.#acsChecks(),
+      ...this.#tokenChecks(),
+    ];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([
+      this.#database?.close(),
+      this.#clients?.close(),
+      this.#outbound.onApplicationShutdown(),
+    ]);
+  }
+
+  /** @returns `undefined` when the settings are not valid, or a host has replaced the adapter that reads them */
+  #settings<S extends Settings>({ key }: S): SettingsOf<S> | undefined {
+    return this.service.values.get(key) as SettingsOf<S> | undefined; // its schema made the value with this key
+  }
+
+  get #audit(): AuditSettings | undefined {
+    return this.#settings(auditSettings);
+  }
+
+  get #keyVault(): KeyVaultSettings | undefined {
+    return this.#settings(keyVaultSettings);
+  }
+
+  get #acs(): CommunicationServicesSettings | undefined {
+    return this.#settings(communicationServicesSettings);
+  }
+
+  get #issuance(): TokenIssuanceSettings | undefined {
+    return this.#settings(tokenIssuanceSettings);
+  }
+
+  /** Its reads are not recorded in the audit log: nothing is written. */
+  #secretStore(): SecretStore | undefined {
+    const { clock } = this.options;
+    const keyVault = this.#keyVault;
+    if (!keyVault || !this.#azure) return undefined;
+    const reader = new KeyVaultReader(keyVault, this.#azure, this.#outbound, clock, new Registry());
+    return new KeyVaultSecretStore(
+      reader,
+      keyVault,
+      clock,
+      this.#problems,
+      new SecretAccessEvents(),
+    );
+  }
+
+  #examinedDatabase(): ExaminedDatabase | undefined {
+    const settings = this.#settings(databaseSettings);
+    const credential = this.#settings(databaseCredentialSettings);
+    if (!settings || !credential || !this.#azure) return undefined;
+    return new ExaminedDatabase({
+      settings,
+      credential: new SettingsDatabaseCredential(
+        credential,
+        this.#azure,
+        this.#secrets,
+        this.#problems,
+      ).source,
+      clock: this.options.clock,
+    });
+  }
+
+  /** Each server once. */
+  #origins(): readonly string[] {
+    const { resources } = this.#acs ?? {};
+    const azure = this.#settings(azureCredentialSettings);
+    const addresses = [
+      ...(this.#verifiers ?? []).flatMap(({ jwks }) =>
+        jwks.map(({ discoveryUrl }) => discoveryUrl),
+      ),
+      ...(azure ? [azure.authorityHost] : []),
+      ...(this.#keyVault ? [this.#keyVault.vaultUrl] : []),
+      ...(resources?.names().map((name) => resources.find(name).endpoint) ?? []),
+    ];
+    return [...new Set(addresses.map((address) => new URL(address).origin))];
+  }
+
+  #databaseChecks(): Check[] {
+    if (!this.#database) return [];
+    return databaseChecks({
+      examined: this.#database,
+      clock: this.options.clock,
+      logger: this.#problems,
+      audit: this.#audit,
+      secrets: this.#secrets,
+    });
+  }
+
+  #secretChecks(): Check[] {
+    const keyVault = this.#keyVault;
+    const secrets = this.#secrets;
+    if (!keyVault || !secrets) return [];
+    return [
+      secretsCheck({
+        secrets,
+        examined: this.#examinedSecrets(secrets),
+        vaultUrl: keyVault.vaultUrl,
+        clock: this.options.clock,
+        isReachable: async () => this.#endpoints.isReachable(keyVault.vaultUrl),
+      }),
+    ];
+  }
+
+  #examinedSecrets(secrets: SecretStore): ExaminedSecret[] {
+    const audit = this.#audit;
+    const issuance = this.#issuance;
+    const { resources } = this.#acs ?? {};
+    const credentials = (resources?.names() ?? []).flatMap((name) => {
+      const resource = resources?.find(name);
+      const secret = resource?.credentialSecret;
+      if (resource === undefined || secret === undefined) return [];
+      return [{ name: secret, examine: async () => this.#acsClients(secrets)?.of(resource) }];
+    });
+    const examined: ExaminedSecret[] = [...credentials];
+    if (audit) {
+      for (const name of audit.signingKeySecrets) {
+        const settings = { ...audit, signingKeySecrets: [name] };
+        examined.push({ name, examine: async () => examineLogKeys({ secrets, settings }) });
+      }
+      const name = audit.fingerprintKeySecret;
+      examined.push({ name, examine: async () => examineFingerprintKey(secrets, name) });
+    }
+    if (issuance?.policy.initial.hasReuse) {
+      const name = issuance.cacheKeySecret;
+      examined.push({ name, examine: async () => examineCacheKey(secrets, issuance) });
+    }
+    return examined;
+  }
+
+  #acsClients(secrets: SecretStore): AcsClients | undefined {
+    const acs = this.#acs;
+    if (!acs || !this.#azure) return undefined;
+    this.#clients ??= new AcsClients(acs, secrets, this.#azure, this.#outbound);
+    return this.#clients;
+  }
+
+  #issuerChecks(): Check[] {
+    if (!this.#verifiers) return [];
+    return [
+      identityProvidersCheck({
+        verifiers: this.#verifiers,
+        problems: this.#problems,
+        isReachable: async (url) => this.#endpoints.isReachable(url),
+      }),
+    ];
+  }
+
+  #acsChecks(): Check[] {
+    const { resources } = this.#acs ?? {};
+    const clients = this.#secrets && this.#acsClients(this.#secrets);
+    if (!resources || !clients) return [];
+    return resources.names().map((name) => {
+      const resource = resources.find(name);
+      return acsCheck({
+        resource,
+        clients,
+        isReachable: async () => this.#endpoints.isReachable(resource.endpoint),
+      });
+    });
+  }
+
+  #tokenChecks(): Check[] {
+    const { tokenFile: path } = this.options;
+    if (path === undefined) return [];
+    const hasVerifiers = this.#verifiers !== undefined && this.#verifiers.length > 0;
+    return [
+      tokenCheck({
+        path,
+        authenticator: hasVerifiers ? new BearerAuthenticator(this.#verifiers) : undefined,
+        policy: this.#issuance?.policy.initial,
+      }),
+    ];
+  }
+}

@@ -1,0 +1,495 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import tls from 'node:tls';
+import { vi } from 'vitest';
+import type { FindingCode } from '../../apps/cli/src/doctor/findings.js';
+import type { Emulator, FaultRequest, PersonName } from '../../apps/emulator/src/index.js';
+import { TEST_CLUSTER, type TestDatabase } from '#libs/platform/testing';
+import { NoteSigner, signCheckpoint } from '#libs/transparency-log';
+
+/** What a fault is prepared with. */
+export interface Rig {
+  readonly emulator: Emulator;
+  readonly database: TestDatabase;
+  readonly folder: string;
+  /** Certificates without the emulator's CA. */
+  readonly standardCertificates: string[];
+  /** Seed of the key in the secret `LOG_KEY_SECRET`. */
+  readonly logKeySeed: Buffer;
+  readonly rows: (sql: string) => Promise<{ name: string }[]>;
+  /** Runs after the case. */
+  readonly undo: (work: () => Promise<void>) => void;
+}
+
+export const LOG_KEY_SECRET = 'doctor-log-key';
+const ORIGIN = 'localhost/acs-identity';
+
+interface Prepared {
+  readonly environment?: Record<string, string>;
+  readonly tokenFile?: string;
+  /** Added to the time of the doctor. */
+  readonly clockOffsetMs?: number;
+  readonly timeoutMs?: number;
+}
+
+export interface PreparedFault {
+  readonly code: FindingCode;
+  readonly fault: string;
+  readonly prepare: (rig: Rig) => Promise<Prepared> | Prepared;
+  /** What the line of the finding names. */
+  readonly names: RegExp;
+  readonly fix: RegExp;
+  /** Further findings that the same fault causes. */
+  readonly also?: readonly FindingCode[];
+}
+
+function environment(change: Record<string, string>): () => Prepared {
+  return () => ({ environment: change });
+}
+
+/** The address of the database, changed. */
+function address(change: (url: URL) => void): (rig: Rig) => Prepared {
+  return ({ database }) => {
+    const url = new URL(database.serviceUrl);
+    change(url);
+    return { environment: { DATABASE_URL: url.href } };
+  };
+}
+
+function emulatorFault(fault: FaultRequest): (rig: Rig) => Promise<Prepared> {
+  return async ({ emulator, undo }) => {
+    await emulator.control.addFault(fault);
+    undo(async () => emulator.control.removeFaults());
+    return {};
+  };
+}
+
+/** A secret of its own, which the variable names. */
+function secret(
+  variable: string,
+  content: (rig: Rig) => {
+    readonly value: string;
+    readonly enabled?: boolean;
+    readonly expiresAt?: string;
+  },
+  more: (rig: Rig) => Promise<Record<string, string>> = async () => Promise.resolve({}),
+): (rig: Rig) => Promise<Prepared> {
+  return async (rig) => {
+    const name = `doctor-${randomUUID()}`;
+    await rig.emulator.control.setSecret({ name, ...content(rig) });
+    return { environment: { [variable]: name, ...(await more(rig)) } };
+  };
+}
+
+async function fileOf(rig: Rig, content: string): Promise<string> {
+  const path = join(rig.folder, randomUUID());
+  await writeFile(path, content);
+  return path;
+}
+
+/** Runs a statement, and another one after the case. */
+function sql(statement: string, undone: string): (rig: Rig) => Promise<Prepared> {
+  return async ({ rows, undo }) => {
+    await rows(statement);
+    undo(async () => void (await rows(undone)));
+    return {};
+  };
+}
+
+/** A checkpoint of a log with five entries, which the database does not have. */
+function checkpoint(seedOf: (rig: Rig) => Buffer): (rig: Rig) => Promise<Prepared> {
+  return async (rig) => {
+    const signer = new NoteSigner(ORIGIN, seedOf(rig));
+    const note = signCheckpoint({ origin: ORIGIN, size: 5, root: randomBytes(32) }, [signer]);
+    const AUDIT_CHECKPOINT_FILE = await fileOf(rig, note);
+    return { environment: { AUDIT_CHECKPOINT_FILE, AUDIT_SIGNING_KEY_SECRET: LOG_KEY_SECRET } };
+  };
+}
+
+function token(
+  who: PersonName,
+  claims: Record<string, unknown> = {},
+  change: (rig: Rig) => Promise<Record<string, string>> = async () => Promise.resolve({}),
+): (rig: Rig) => Promise<Prepared> {
+  return async (rig) => ({
+    tokenFile: await fileOf(rig, await rig.emulator.control.mintToken({ person: who, claims })),
+    environment: await change(rig),
+  });
+}
+
+/** A policy of one rule. @param when its condition @param reuse whether it lets tokens be reused */
+function policy(when: string, reuse = false): string {
+  return `version: 1
+scopes: { chat: {} }
+rules:
+  - name: only
+    when: ${when}
+    allow:
+      scopes: [chat]
+      defaultScopes: [chat]
+      lifetimeMinutes: { shortest: 60, longest: 60, default: 60 }
+      reuse: ${reuse}
+`;
+}
+
+const DAY_MS = 86_400_000;
+const { serviceRole } = TEST_CLUSTER;
+
+/** A fault for each finding that an installation can have. */
+export const PREPARED_FAULTS: readonly PreparedFault[] = [
+  {
+    code: 'variable-missing',
+    fault: 'a required variable is not set',
+    prepare: environment({ KEY_VAULT_URL: '' }),
+    names: /KEY_VAULT_URL.*is not set/,
+    fix: /https address of the Azure Key Vault/,
+  },
+  {
+    code: 'variable-invalid',
+    fault: 'a variable has an impossible value',
+    prepare: environment({ PORT: 'eighty' }),
+    names: /PORT.*whole number/,
+    fix: /port/i,
+  },
+  {
+    code: 'variable-misspelled',
+    fault: 'a variable is misspelled',
+    prepare: environment({ LOG_LEVLE: 'info' }),
+    names: /LOG_LEVLE/,
+    fix: /use LOG_LEVEL/,
+  },
+  {
+    code: 'policy-invalid',
+    fault: 'the policy file has no rules',
+    prepare: async (rig) => ({
+      environment: { POLICY_FILE: await fileOf(rig, 'version: 1\nscopes: {}\n') },
+    }),
+    names: /POLICY_FILE.*rules/,
+    fix: /acs-identity policy check/,
+  },
+  {
+    code: 'log-origin-with-scheme',
+    fault: 'the origin of the log has a scheme',
+    prepare: environment({
+      AUDIT_LOG_ORIGIN: 'https://localhost/audit',
+      AUDIT_CHECKPOINT_FILE: '',
+    }),
+    names: /AUDIT_LOG_ORIGIN.*scheme/,
+    fix: /leave out the scheme/,
+  },
+  {
+    code: 'checkpoint-file-not-writable',
+    fault: 'the folder of the checkpoint file does not exist',
+    prepare: environment({ AUDIT_CHECKPOINT_FILE: '/nowhere/at/all/checkpoint' }),
+    names: /AUDIT_CHECKPOINT_FILE.*ENOENT/,
+    fix: /folder that this user may write/,
+  },
+  {
+    code: 'database-unusable',
+    fault: 'nothing listens at the port of the database',
+    prepare: address((url) => (url.port = '1')),
+    names: /refuses the connection \(ECONNREFUSED\)/,
+    fix: /check the address/,
+  },
+  {
+    code: 'database-login-refused',
+    fault: 'the password of the role is wrong',
+    prepare: address((url) => (url.password = 'wrong')),
+    names: /password is refused \(28P01\)/,
+    fix: /user and password/,
+  },
+  {
+    code: 'database-missing',
+    fault: 'the database does not exist',
+    prepare: address((url) => (url.pathname = '/nowhere')),
+    names: /does not exist \(3D000\)/,
+    fix: /create the database/,
+  },
+  {
+    code: 'database-tls-failed',
+    fault: 'the server offers no TLS',
+    prepare: address((url) => (url.search = '?sslmode=require')),
+    names: /offers no TLS/,
+    fix: /sslrootcert/,
+  },
+  {
+    code: 'database-not-encrypted',
+    fault: 'the connection to another host is plain text',
+    // Linux connects it to this machine; it is no loopback address.
+    prepare: address((url) => (url.hostname = '0.0.0.0')),
+    names: /0\.0\.0\.0.*plain text/,
+    fix: /sslmode=verify-full/,
+  },
+  {
+    code: 'database-read-only',
+    fault: 'the database takes no writes',
+    prepare: sql(
+      `ALTER ROLE ${serviceRole} IN DATABASE %database SET default_transaction_read_only = on`,
+      `ALTER ROLE ${serviceRole} IN DATABASE %database RESET default_transaction_read_only`,
+    ),
+    names: /takes no writes/,
+    fix: /connect to the primary/,
+  },
+  {
+    code: 'schema-behind',
+    fault: 'a migration has not run',
+    prepare: async ({ rows, undo }) => {
+      const newest = '(SELECT max(id) FROM schema_migration)';
+      const row = await rows(
+        `DELETE FROM schema_migration WHERE id = ${newest} RETURNING name, timestamp`,
+      );
+      const { name, timestamp } = row[0] as unknown as { name: string; timestamp: string };
+      undo(async () => {
+        await rows(
+          `INSERT INTO schema_migration (timestamp, name) VALUES (${timestamp}, '${name}')`,
+        );
+      });
+      return {};
+    },
+    names: /missing: \w+\d{13}/,
+    fix: /run acs-identity migrate/,
+  },
+  {
+    code: 'role-privilege-missing',
+    fault: 'the role may not read a table',
+    prepare: sql(
+      `REVOKE SELECT ON mapping FROM ${serviceRole}`,
+      `GRANT SELECT ON mapping TO ${serviceRole}`,
+    ),
+    names: /SELECT on mapping/,
+    fix: /acs-identity migrate/,
+  },
+  {
+    code: 'role-too-powerful',
+    fault: 'the service works as a superuser',
+    prepare: ({ database }) => ({ environment: { DATABASE_URL: database.superuserUrl } }),
+    names: /superuser/,
+    fix: /use the role/,
+  },
+  {
+    code: 'log-damaged',
+    fault: 'the database was rolled back to before the checkpoint',
+    prepare: checkpoint(({ logKeySeed }) => logKeySeed),
+    names: /shorter than before/,
+    fix: /acs-identity audit verify/,
+  },
+  {
+    code: 'checkpoint-file-foreign',
+    fault: 'the checkpoint file is of another log',
+    prepare: checkpoint(() => randomBytes(32)),
+    names: /not one of this log/,
+    fix: /AUDIT_CHECKPOINT_FILE/,
+  },
+  {
+    code: 'clock-off',
+    fault: 'the clock of the machine is two minutes ahead',
+    prepare: () => ({ clockOffsetMs: 120_000 }),
+    names: /the database.*1(19|20)\.\d s ahead/,
+    fix: /synchronise the clock/,
+  },
+  {
+    code: 'endpoint-unreachable',
+    fault: 'nothing listens at the address of the vault',
+    prepare: environment({ KEY_VAULT_URL: 'https://127.0.0.1:1' }),
+    names: /127\.0\.0\.1:1\).*ECONNREFUSED/,
+    fix: /firewall/,
+  },
+  {
+    code: 'proxy-unusable',
+    fault: 'the proxy does not run',
+    prepare: environment({
+      KEY_VAULT_URL: 'https://vault.test',
+      HTTPS_PROXY: 'http://127.0.0.1:1',
+    }),
+    names: /vault\.test.*ECONNREFUSED/,
+    fix: /HTTPS_PROXY/,
+  },
+  {
+    code: 'certificate-untrusted',
+    fault: 'the CA of the servers is not trusted',
+    prepare: ({ emulator, standardCertificates, undo }) => {
+      tls.setDefaultCACertificates(standardCertificates);
+      undo(async () => {
+        tls.setDefaultCACertificates([...standardCertificates, emulator.caPem]);
+        return Promise.resolve();
+      });
+      return {};
+    },
+    names: /UNABLE_TO_|SELF_SIGNED|CERT/,
+    fix: /NODE_EXTRA_CA_CERTS/,
+  },
+  {
+    code: 'certificate-expires',
+    fault: 'the certificates are about to expire',
+    prepare: () => ({ clockOffsetMs: 360 * DAY_MS }),
+    names: /it expires/,
+    fix: /renew the certificate/,
+    also: ['clock-off'],
+  },
+  {
+    code: 'key-vault-unavailable',
+    fault: 'Key Vault fails',
+    prepare: emulatorFault({
+      ...{ service: 'key-vault', operation: 'get-secret', kind: 'status', status: 500 },
+    }),
+    names: /500/,
+    fix: /KEY_VAULT_URL/,
+  },
+  {
+    code: 'azure-sign-in-failed',
+    fault: 'the secret of the process’s identity is wrong',
+    prepare: ({ undo }) => {
+      const right = process.env.AZURE_CLIENT_SECRET ?? '';
+      vi.stubEnv('AZURE_CLIENT_SECRET', 'wrong');
+      undo(async () => {
+        vi.stubEnv('AZURE_CLIENT_SECRET', right);
+        return Promise.resolve();
+      });
+      return {};
+    },
+    names: /Authentication/,
+    fix: /AZURE_CLIENT_ID/,
+  },
+  {
+    code: 'secret-access-refused',
+    fault: 'the identity of the process has no role on the vault',
+    prepare: emulatorFault({
+      ...{ service: 'key-vault', operation: 'get-secret', kind: 'status', status: 403 },
+    }),
+    names: /refuses it/,
+    fix: /Key Vault Secrets User/,
+  },
+  {
+    code: 'secret-missing',
+    fault: 'a secret does not exist',
+    prepare: environment({ ACS_CREDENTIAL_SECRET: 'nothing-here' }),
+    names: /nothing-here/,
+    fix: /create the secret/,
+  },
+  {
+    code: 'secret-unusable',
+    fault: 'a secret is disabled',
+    prepare: secret('AUDIT_FINGERPRINT_KEY_SECRET', () => ({
+      ...{ value: 'x'.repeat(32), enabled: false },
+    })),
+    names: /disabled/,
+    fix: /new version/,
+  },
+  {
+    code: 'secret-expires',
+    fault: 'a secret expires in three days',
+    prepare: secret('AUDIT_FINGERPRINT_KEY_SECRET', () => ({
+      value: 'x'.repeat(32),
+      expiresAt: new Date(Date.now() + 3 * DAY_MS).toISOString(),
+    })),
+    names: /expires at 20/,
+    fix: /new version/,
+  },
+  {
+    code: 'log-key-malformed',
+    fault: 'the key of the log is no Ed25519 key',
+    prepare: secret('AUDIT_SIGNING_KEY_SECRET', () => ({ value: 'not a key' })),
+    names: /Ed25519/,
+    fix: /openssl genpkey -algorithm ed25519/,
+  },
+  {
+    code: 'fingerprint-key-weak',
+    fault: 'the key of the fingerprints is a word',
+    prepare: secret('AUDIT_FINGERPRINT_KEY_SECRET', () => ({ value: 'swordfish' })),
+    names: /32 characters/,
+    fix: /openssl rand/,
+  },
+  {
+    code: 'data-key-malformed',
+    fault: 'the key of stored tokens is too short',
+    prepare: secret(
+      'TOKEN_CACHE_KEY_SECRET',
+      () => ({ value: 'c2hvcnQ=' }),
+      async (rig) => ({ POLICY_FILE: await fileOf(rig, policy('anyone', true)) }),
+    ),
+    names: /32 bytes/,
+    fix: /openssl rand/,
+  },
+  {
+    code: 'acs-credential-malformed',
+    fault: 'the connection string is of another resource',
+    prepare: secret('ACS_CREDENTIAL_SECRET', ({ emulator }) => ({
+      value: emulator.acsResources[1]?.connectionString ?? '',
+    })),
+    names: /connection string is for/,
+    fix: /az communication list-key/,
+  },
+  {
+    code: 'acs-credential-refused',
+    fault: 'the access key was replaced at ACS',
+    prepare: secret('ACS_CREDENTIAL_SECRET', () => ({
+      value: randomBytes(48).toString('base64'),
+    })),
+    names: /401/,
+    fix: /current connection string/,
+  },
+  {
+    code: 'acs-unavailable',
+    fault: 'ACS fails',
+    prepare: emulatorFault({ service: 'acs', operation: '*', kind: 'status', status: 503 }),
+    names: /503/,
+    fix: /ACS_ENDPOINT/,
+  },
+  {
+    code: 'identity-provider-unusable',
+    fault: 'the issuer publishes no keys',
+    prepare: ({ emulator }) => ({ environment: { ENTRA_AUTHORITY: emulator.acsUrl } }),
+    names: /openid-configuration.*status/,
+    fix: /ENTRA_TENANT_ID/,
+  },
+  {
+    code: 'token-file-unreadable',
+    fault: 'the file of the token does not exist',
+    prepare: () => ({ tokenFile: '/nowhere/token' }),
+    names: /ENOENT/,
+    fix: /name a file/,
+  },
+  {
+    code: 'token-refused',
+    fault: 'the token is for another application',
+    prepare: token('alice', { aud: randomUUID() }),
+    names: /audience: expected/,
+    fix: /token for this service/,
+  },
+  {
+    code: 'token-lacks-claims',
+    fault: 'the permission needs an authentication context',
+    prepare: token('alice', {}, async () =>
+      Promise.resolve({ ENTRA_REQUIRED_AUTHENTICATION_CONTEXT: 'c1' }),
+    ),
+    names: /acrs/,
+    fix: /ENTRA_REQUIRED_AUTHENTICATION_CONTEXT/,
+  },
+  {
+    code: 'token-without-permission',
+    fault: 'the token has no scope of the service',
+    prepare: token('mallory'),
+    names: /scp/,
+    fix: /delegated scope/,
+  },
+  {
+    code: 'token-refused-by-policy',
+    fault: 'no rule of the policy is for the caller',
+    prepare: token('alice', {}, async (rig) => ({
+      POLICY_FILE: await fileOf(rig, policy('{ kind: [service] }')),
+    })),
+    names: /no-rule-applies/,
+    fix: /acs-identity policy test/,
+  },
+  {
+    code: 'check-timed-out',
+    fault: 'ACS never answers',
+    prepare: async (rig) => ({
+      ...(await emulatorFault({ service: 'acs', operation: 'issue', kind: 'hang' })(rig)),
+      timeoutMs: 4_000,
+    }),
+    names: /acs resource default/,
+    fix: /network/,
+  },
+];
