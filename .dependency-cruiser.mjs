@@ -6,6 +6,7 @@ const arrows = {
   secrets: ['platform'],
   audit: ['transparency-log', 'secrets', 'platform'],
   'audit-delivery': ['audit', 'secrets', 'platform'],
+  witness: ['transparency-log', 'platform'],
   authentication: ['audit', 'platform'],
   'request-budget': ['platform'],
   'communication-services': ['request-budget', 'secrets', 'platform'],

@@ -40,6 +40,16 @@ const { values } = parseArgs({
     heap: { type: 'string' },
   },
 });
+for (const [option, least] of [
+  ['rounds', 2],
+  ['seconds', 1],
+] as const) {
+  const value = values[option];
+  if (value === undefined || (Number.isInteger(Number(value)) && Number(value) >= least)) continue;
+  const reason = option === 'rounds' ? ': the first one is left out' : '';
+  console.error(`--${option} is an integer of at least ${least}${reason}.`);
+  process.exit(2);
+}
 const startedAt = performance.now();
 /** Before this process is pinned to some of the cores. */
 const measuredOn = machine();

@@ -119,7 +119,7 @@ try {
   const lines = [
     '# Checking the mappings against the log',
     '',
-    `\`npm run bench:check-mappings\` on ${today()}: \`acs-identity audit check-mappings --read-only\`, one process beside PostgreSQL on the same machine. The log is verified in the same run.`,
+    `\`npm run bench:check-mappings -- --mappings ${mappings} --tokens ${tokens}\` on ${today()}: \`acs-identity audit check-mappings --read-only\`, one process beside PostgreSQL on the same machine. The log is verified in the same run.`,
     '',
     '| Mappings | Entries of the log | Time | Peak memory of the command | Agreeing | Differences |',
     '|---|---|---|---|---|---|',

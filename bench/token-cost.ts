@@ -2,13 +2,17 @@
  * CPU time of a token, of the service's process and of PostgreSQL's: the built api, and beside it another
  * build, in alternation on one database.
  *
- *   npm run bench:token-cost -- [--against <path>/dist/bin/api.js] [--rounds 12] [--tokens 500] [--first]
+ *   npm run bench:token-cost -- [--against <path>/dist/bin/api.js] [--rounds 12] [--tokens 500] [--first] [--telemetry]
  *
  * Linux only: reads `/proc`. PostgreSQL is durable; ACS is the emulator, over TLS, without latency; 64
  * connections, each of which waits for its answer. `--first` measures first calls, which create an
- * identity. Only ratios within one run mean anything. Checks that each token has its audit entry.
+ * identity. `--telemetry` adds this build with every tenth and with every request
+ * traced, to a collector in this process. Only ratios within one run mean anything. Checks that each token has its audit entry.
  */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
 import { Pool } from 'undici';
 import { Service } from '../test/support/service.js';
@@ -25,6 +29,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '12' },
     tokens: { type: 'string', default: '500' },
     first: { type: 'boolean', default: false },
+    telemetry: { type: 'boolean', default: false },
   },
 });
 const tokens = Number(values.tokens);
@@ -38,15 +43,27 @@ interface Contender {
   readonly postgres: number[];
 }
 
+/** Takes what it gets, and forgets it. */
+const collector = createServer((request, response) => {
+  request.resume().on('end', () => response.end());
+});
+collector.listen(0, '127.0.0.1');
+await once(collector, 'listening');
+
 const cluster = await startTestCluster(true);
 try {
   const service = await start();
   try {
-    const programs: [string, string | undefined][] = [['this build', undefined]];
-    if (values.against !== undefined) programs.unshift(['the other build', values.against]);
     const contenders: Contender[] = [];
-    for (const [name, program] of programs)
-      contenders.push(await contender(service, name, program));
+    if (values.against !== undefined)
+      contenders.push(await contender(service, 'the other build', {}, values.against));
+    contenders.push(await contender(service, 'this build'));
+    if (values.telemetry)
+      for (const [name, share] of [
+        ['10 % of the requests traced', '0.1'],
+        ['all requests traced', '1'],
+      ] as const)
+        contenders.push(await contender(service, name, tracing(share)));
     await measure(service, contenders);
     report(contenders);
   } finally {
@@ -54,6 +71,17 @@ try {
   }
 } finally {
   await cluster.remove();
+  collector.closeAllConnections();
+  collector.close();
+}
+
+function tracing(share: string): Record<string, string> {
+  const { port } = collector.address() as AddressInfo; // it listens on TCP
+  return {
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+    OTEL_TRACES_SAMPLER: 'traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: share,
+  };
 }
 
 async function start(): Promise<Service> {
@@ -75,9 +103,10 @@ async function start(): Promise<Service> {
 async function contender(
   service: Service,
   name: string,
-  program: string | undefined,
+  environment: Readonly<Record<string, string>> = {},
+  program?: string,
 ): Promise<Contender> {
-  const { url, process } = await service.addApi({}, program);
+  const { url, process } = await service.addApi(environment, program);
   const pool = new Pool(url, { connections: CONNECTIONS });
   return { name, processId: process.pid ?? 0, pool, service: [], postgres: [] };
 }

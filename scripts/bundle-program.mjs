@@ -9,6 +9,22 @@ const absent = [
 ];
 
 /**
+ * Requires `node:http` and `node:https`, because an import evaluates each of a module's exports, and among
+ * those of `node:http` is the whole of undici: 65 ms of every start.
+ */
+const requireHttp = {
+  name: 'require-http',
+  resolveId(source, importer, { kind }) {
+    const name = /^(?:node:)?(https?)$/.exec(source)?.[1];
+    return name && kind !== 'require-call' ? `\0required-${name}.cjs` : undefined;
+  },
+  load(id) {
+    const name = /^\0required-(https?)\.cjs$/.exec(id)?.[1];
+    return name && { code: `module.exports = require('node:${name}');`, moduleType: 'js' };
+  },
+};
+
+/**
  * Bundles one program.
  *
  * @param input compiled file
@@ -19,6 +35,7 @@ export async function bundleProgram(name, input, dir = 'dist/bin') {
     input: { [name]: input },
     platform: 'node',
     external: [...outside.map((name) => new RegExp(`^${name}(/|$)`)), ...absent],
+    plugins: [requireHttp],
     treeshake: {
       // Our modules have no side effects: of a library's index, only what is used is bundled.
       moduleSideEffects: [{ test: /[\\/]dist[\\/](apps|libs)[\\/]/, sideEffects: false }],

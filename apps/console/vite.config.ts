@@ -7,7 +7,13 @@ const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta
 export default defineConfig({
   root: pathOf('.'),
   base: '/console/',
-  resolve: { alias: { '@acs-identity/client': pathOf('../../libs/client/src/index.ts') } },
+  resolve: {
+    alias: {
+      '@acs-identity/client': pathOf('../../libs/client/src/index.ts'),
+      '#libs/transparency-log': pathOf('../../libs/transparency-log/src/index.ts'),
+      '#transparency-log/crypto': pathOf('../../libs/transparency-log/src/crypto-in-browsers.ts'),
+    },
+  },
   build: {
     outDir: pathOf('../../dist/console'),
     emptyOutDir: true,

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AcsTokens } from '../../apps/emulator/src/acs/acs-tokens.js';
+import { AcsAssignments } from '../../apps/emulator/src/acs/assignments.js';
 import { AcsIdentities } from '../../apps/emulator/src/acs/identities.js';
 import { AcsResource } from '../../apps/emulator/src/acs/resource.js';
 import { StateFolder } from '../../apps/emulator/src/state-folder.js';
@@ -50,7 +51,7 @@ export class AcsStandIn {
     await once(server, 'listening');
     const resource = new AcsResource('main', resourceId, undefined);
     const identities = new AcsIdentities(undefined);
-    const tokens = await AcsTokens.load(identities, undefined, 2048);
+    const tokens = await AcsTokens.load(identities, new AcsAssignments(undefined), undefined, 2048);
     const sign = (): Stock => {
       const { id } = identities.create(resource);
       const accessToken = tokens.issueForUser({

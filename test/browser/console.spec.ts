@@ -1,5 +1,7 @@
 import { describe } from 'vitest';
 import { actSpecs } from './console/acts.js';
+import { keyboardSpecs } from './console/keyboard.js';
+import { proofSpecs } from './console/proof.js';
 import { consoleRig } from './console/rig.js';
 import { searchSpecs } from './console/search.js';
 import { stateSpecs } from './console/states.js';
@@ -9,5 +11,7 @@ const rig = consoleRig();
 describe('the console', { timeout: 120_000 }, () => {
   searchSpecs(rig);
   stateSpecs(rig);
+  proofSpecs(rig);
+  keyboardSpecs(rig);
   actSpecs(rig);
 });

@@ -13,8 +13,10 @@ const CAMPAIGNS = [
   'storm',
   'first-calls',
   'pauses',
+  'rolling-restart',
   'identity-race',
   'identity-crash',
+  'revocation',
 ];
 
 campaignOptions({

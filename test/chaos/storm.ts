@@ -65,8 +65,10 @@ function faultsOf(storm: SimulatedStorm, outcome: StormOutcome): string[] {
   const { limit, windowMs, tenants, callMs, crashesAtMs = [] } = storm;
   const clients = tenants.reduce((sum, size) => sum + size, 0);
   const cycles = Math.ceil(clients / limit) - 1;
-  // A permit is in use until a window after the end of its call.
-  const boundMs = cycles * (windowMs + meanCallMs(callMs));
+  // A permit is in use until a window after the end of its call. With the mean duration for clients that
+  // do not return; without them the slowest permit decides.
+  const meanMs = cycles * (windowMs + meanCallMs(callMs));
+  const boundMs = Math.max(meanMs, outcome.shortestMs);
   // In a short storm the arrivals (4 s) and the delays of the first and the last response dominate.
   const maxTotalMs = Math.max(1.05 * boundMs, boundMs + 6000);
   const hasCrashes = crashesAtMs.length > 0;

@@ -56,6 +56,20 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
       { args: nobody, entry: { action: 'identity.delete', outcome: 'denied' } },
       { args: alice, entry: { action: 'identity.delete', outcome: 'success' } },
     ]),
+  'revocations start': async () =>
+    Promise.resolve([
+      {
+        args: ['--tenant', randomUUID(), '--reason', 'a drill', '--yes'],
+        entry: {
+          action: 'revocation.start',
+          reason: { code: 'mass-revocation', detail: 'a drill' },
+        },
+      },
+      {
+        args: ['--everyone', '--reason', 'a drill', '--dry-run'],
+        entry: { action: 'identity.read', outcome: 'success' },
+      },
+    ]),
   'audit check-mappings': async () => {
     const environment = operatorEnvironment(service());
     const { stdout } = await acsIdentity(['audit', 'keys'], { environment });
@@ -76,6 +90,8 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
       { args: nobody, entry: { action: 'audit.erase', outcome: 'denied' } },
       { args: alice, entry: { action: 'audit.erase', outcome: 'success' } },
     ]),
+  'audit erase-again': async () =>
+    Promise.resolve([{ args: ['--check'], entry: { action: 'audit.read' } }]),
   'audit retain': async () =>
     Promise.resolve([
       {
@@ -103,11 +119,15 @@ const UNRECORDED: Readonly<Record<string, string>> = {
   'policy test': 'reads a file',
   'policy schema': 'reads nothing',
   'policy default': 'reads nothing',
+  'revocations show': 'shows filters, counts and times',
+  'revocations list': 'shows filters, counts and times',
   'audit verify': 'shows sizes, roots and indexes; its role can read only',
   'audit checkpoint': 'shows size and root',
   'audit keys': 'shows public keys',
   'audit sinks status': 'shows indexes and times',
   'audit sinks test': 'sends a record of its own, nothing of the log',
+  'audit witness create': 'makes a key of another team',
+  'audit witness run': 'is the service of another team; it sees sizes and roots',
 };
 
 function leaves(command: Command, parents: readonly string[] = []): string[] {

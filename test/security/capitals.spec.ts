@@ -29,6 +29,7 @@ function inCapitals(of: PersonData): PersonData {
     // The type before the GUIDs is no GUID, but ACS ids are compared as a whole.
     communicationUserId: of.communicationUserId.toUpperCase(),
     entryId: of.entryId.toUpperCase(),
+    revocationId: of.revocationId.toUpperCase(),
   };
 }
 
@@ -41,6 +42,7 @@ const example: PersonData = {
   fingerprint: 'fingerprint',
   entryId: randomUUID(),
   entryIndex: 0,
+  revocationId: randomUUID(),
 };
 
 async function administrator(): Promise<string> {
@@ -91,7 +93,15 @@ async function person(): Promise<PersonData> {
     fingerprint: entries.find(({ id }) => id === issued.auditEntry.id)?.token?.fingerprint ?? '',
     entryId: issued.auditEntry.id,
     entryIndex: issued.auditEntry.index,
+    revocationId: await startRevocation(),
   };
+}
+
+/** Starts a mass revocation of nobody. */
+async function startRevocation(): Promise<string> {
+  const body = { clientApp: randomUUID(), reason: 'a drill' };
+  const answer = await send('POST', { path: '/v1/revocations', body }, await administrator());
+  return ((await answer.json()) as { id: string }).id;
 }
 
 /** A value without what differs between two persons: texts and numbers; lists by their lengths. */

@@ -5,6 +5,7 @@ import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 // What the service's role may do with a table, by column. A table that is not here is not accessible, a
 // column that is not here can't be written: a new one has to be added to this list.
 const MAPPING_STATE = ['status', 'communication_user_id', 'display_name', 'version'];
+const REVOKED = ['revoked_through', 'tokens_since'];
 const LEASE = ['lease_holder', 'lease_expires_at'];
 interface Access {
   readonly insert?: readonly string[];
@@ -16,13 +17,20 @@ const ACCESS: Readonly<Record<string, Access>> = {
   mapping: {
     insert: [
       ...['id', 'resource', 'tenant', 'subject', 'kind', 'created_at', 'updated_at', 'deleted_at'],
-      ...['token_generation', 'is_revoking', ...MAPPING_STATE, ...LEASE],
+      ...['token_generation', 'is_revoking', ...MAPPING_STATE, ...LEASE, ...REVOKED],
     ],
     update: [
-      ...['token_generation', 'is_revoking', ...MAPPING_STATE, ...LEASE],
+      ...['token_generation', 'is_revoking', ...MAPPING_STATE, ...LEASE, ...REVOKED],
       ...['updated_at', 'deleted_at'],
     ],
   },
+  revocation: {
+    insert: [
+      ...['id', 'number', 'tenant', 'client_app', 'kind', 'resource', 'issued_before', 'reason'],
+    ],
+    update: ['identities', 'finished_at', 'worked_at', ...LEASE],
+  },
+  revocation_target: { insert: ['revocation_id', 'mapping_id'], delete: true },
   mapping_orphan: {
     insert: ['communication_user_id', 'mapping_id', ...LEASE],
     update: ['deleted_at', ...LEASE],
@@ -54,6 +62,22 @@ const ACCESS: Readonly<Record<string, Access>> = {
     update: [
       ...['next_index', 'lease_holder', 'lease_expires_at', 'delivered_at', 'failure'],
       ...['failure_detail', 'failing_since', 'failure_count', 'retry_at'],
+    ],
+  },
+  audit_cosigned_checkpoint: {
+    insert: ['size', 'cosignatures', 'has_quorum', 'cosigned_at'],
+    update: ['cosignatures', 'cosigned_at', 'has_quorum'],
+    delete: true,
+  },
+  audit_cosigning: { update: ['lease_expires_at', 'lease_holder'] },
+  audit_witness: {
+    insert: [
+      ...['name', 'cosigned_size', 'failure', 'failure_detail', 'failing_since'],
+      ...['failure_count', 'retry_at'],
+    ],
+    update: [
+      ...['cosigned_size', 'failing_since', 'failure', 'failure_count', 'failure_detail'],
+      'retry_at',
     ],
   },
   audit_verification: {

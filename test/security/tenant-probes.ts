@@ -9,6 +9,8 @@ export interface PersonData {
   readonly fingerprint: string;
   readonly entryId: string;
   readonly entryIndex: number;
+  /** A mass revocation of the tenant. */
+  readonly revocationId: string;
 }
 
 /** A request for the data of another tenant. */
@@ -83,6 +85,12 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
     { path: '/v1/identities/erase', body: { tenant, subject } },
     { path: '/v1/identities/erase', body: { subject: `other-${subject}` } },
   ],
+  'POST /v1/revocations': ({ tenant, communicationUserId }) => [
+    { path: '/v1/revocations', body: { tenant, dryRun: true, reason: 'probe' } },
+    { path: '/v1/revocations', body: { tenant, clientApp: communicationUserId, reason: 'probe' } },
+    { path: '/v1/revocations', body: { clientApp: communicationUserId, reason: 'probe' } },
+  ],
+  'GET /v1/revocations/:id': ({ revocationId }) => [{ path: `/v1/revocations/${revocationId}` }],
   'POST /v1/policy/evaluate': ({ tenant }) => [
     { path: '/v1/policy/evaluate', body: { subject: { kind: 'user', tenant } } },
   ],
@@ -136,6 +144,7 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
     { path: '/v1/audit/erase', body: { tenant, subject } },
   ],
   'GET /v1/audit/log/checkpoint': () => [{ path: '/v1/audit/log/checkpoint' }],
+  'GET /v1/audit/log/checkpoint/witnessed': () => [{ path: '/v1/audit/log/checkpoint/witnessed' }],
   'GET /v1/audit/log/keys': () => [{ path: '/v1/audit/log/keys' }],
   'GET /v1/audit/log/tile/*': () => [{ path: '/v1/audit/log/tile/0/000' }],
   'GET /v1/audit/log/tile/entries/*': () => [

@@ -77,6 +77,15 @@ async function issueTo(tenant: string, subject: string, displayName: string): Pr
   return JSON.parse(answer.text) as Issued;
 }
 
+/** Starts a mass revocation of nobody. */
+async function startRevocation(tenant: string, reason: string): Promise<string> {
+  const operator = await mint(tenant, ['CommunicationToken.Revoke.All'], randomUUID());
+  const body = { clientApp: randomUUID(), reason };
+  const answer = await send('POST', { path: '/v1/revocations', body }, operator);
+  expect(answer.status, answer.text).toBe(202);
+  return (JSON.parse(answer.text) as { id: string }).id;
+}
+
 async function fingerprintOf({ auditEntry }: Issued): Promise<string> {
   const entries = await service().auditEntries();
   return entries.find(({ id }) => id === auditEntry.id)?.token?.fingerprint ?? '';
@@ -86,6 +95,7 @@ async function victimOf(tenant: string): Promise<Victim> {
   const [subject, other] = [randomUUID(), randomUUID()];
   const known = await issueTo(tenant, subject, `Known of ${tenant}`);
   const unknown = await issueTo(tenant, other, `Unknown of ${tenant}`);
+  const revocation = await startRevocation(tenant, `Reason of ${tenant}`);
   return {
     tenant,
     subject,
@@ -95,7 +105,9 @@ async function victimOf(tenant: string): Promise<Victim> {
     fingerprint: await fingerprintOf(known),
     entryId: known.auditEntry.id,
     entryIndex: known.auditEntry.index,
+    revocationId: revocation,
     secrets: [
+      `Reason of ${tenant}`,
       `Known of ${tenant}`,
       `Unknown of ${tenant}`,
       other,
@@ -122,6 +134,7 @@ function missingOf(of: PersonData): PersonData {
     fingerprint: randomBytes(32).toString('base64url'),
     entryId: randomUUID(),
     entryIndex,
+    revocationId: randomUUID(),
   };
 }
 

@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 
 /**
  * Verifies a C2SP tlog-proof file with Node's cryptography alone, by RFC 9162 section 2.1.3.2 and the
@@ -43,6 +43,25 @@ export function isSignedByListed(checkpoint: string, keys: string): boolean {
 
 /** Whether a note is signed by the key. */
 export function isSignedBy(note: string, verifierKey: string): boolean {
+  return linesOf(note, verifierKey, 1).some(({ text, key, signature }) =>
+    verify(null, Buffer.from(text), key, signature),
+  );
+}
+
+/** Whether a witness has cosigned a checkpoint (C2SP tlog-cosignature, `cosignature/v1`). */
+export function isCosignedBy(note: string, verifierKey: string): boolean {
+  return linesOf(note, verifierKey, 4).some(({ text, key, signature }) => {
+    const message = `cosignature/v1\ntime ${signature.readBigUInt64BE()}\n${text}`;
+    return verify(null, Buffer.from(message), key, signature.subarray(8));
+  });
+}
+
+/** The signatures of a note that name the key. */
+function linesOf(
+  note: string,
+  verifierKey: string,
+  type: number,
+): { text: string; key: KeyObject; signature: Buffer }[] {
   const end = note.lastIndexOf('\n\n');
   const text = note.slice(0, end + 1);
   const [name = '', keyId = '', encoded = ''] = verifierKey.split(
@@ -50,7 +69,7 @@ export function isSignedBy(note: string, verifierKey: string): boolean {
   );
   const typed = Buffer.from(encoded, 'base64');
   const ownId = sha256(Buffer.concat([Buffer.from(`${name}\n`), typed])).toString('hex', 0, 4);
-  if (ownId !== keyId || typed[0] !== 1) return false;
+  if (ownId !== keyId || typed[0] !== type) return [];
   const key = createPublicKey({
     format: 'jwk',
     key: { kty: 'OKP', crv: 'Ed25519', x: typed.subarray(1).toString('base64url') },
@@ -58,15 +77,11 @@ export function isSignedBy(note: string, verifierKey: string): boolean {
   return note
     .slice(end + 2)
     .split('\n')
-    .some((line) => {
+    .flatMap((line) => {
       const [dash, signer, signature = ''] = line.split(' ');
       const bytes = Buffer.from(signature, 'base64');
-      return (
-        dash === '\u2014' &&
-        signer === name &&
-        bytes.toString('hex', 0, 4) === keyId &&
-        verify(null, Buffer.from(text), key, bytes.subarray(4))
-      );
+      const isOfKey = dash === '\u2014' && signer === name && bytes.toString('hex', 0, 4) === keyId;
+      return isOfKey ? [{ text, key, signature: bytes.subarray(4) }] : [];
     });
 }
 

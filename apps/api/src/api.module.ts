@@ -21,6 +21,7 @@ import { MeController } from './me/me.controller.js';
 import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
 import { PolicyController } from './policy/policy.controller.js';
+import { RevocationsController } from './revocations/revocations.controller.js';
 import { ArrivalGuard } from './workload/arrival.guard.js';
 import { WorkloadGuard } from './workload/workload.guard.js';
 
@@ -38,6 +39,7 @@ export interface ApiOptions extends CompositionOptions {
     IdentityBulkController,
     IdentitiesController,
     IdentityTokensController,
+    RevocationsController,
     PolicyController,
     HealthController,
     MetricsController,

@@ -6,6 +6,7 @@ import { identitiesCommand } from './commands/identities.js';
 import { migrateCommand } from './commands/migrate.js';
 import { explainUsageErrors } from './commands/options.js';
 import { policyCommand } from './commands/policy.js';
+import { revocationsCommand } from './commands/revocations.js';
 
 const help = `
 Exit codes:
@@ -26,6 +27,7 @@ export function createProgram(composition: CompositionOptions = {}): Command {
     .addCommand(configCommand(composition))
     .addCommand(policyCommand())
     .addCommand(identitiesCommand(composition))
+    .addCommand(revocationsCommand(composition))
     .addCommand(auditCommand(composition))
     .addHelpText('after', help);
   explainUsageErrors(program);

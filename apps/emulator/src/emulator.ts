@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Acs } from './acs/acs.js';
 import { AcsTokens } from './acs/acs-tokens.js';
+import { AcsAssignments } from './acs/assignments.js';
 import { AcsIdentities } from './acs/identities.js';
 import { AcsResource } from './acs/resource.js';
 import {
@@ -127,13 +128,14 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const initialSettings = { ...DEFAULT_ACS_SETTINGS, ...Object.fromEntries(given) };
   const acsSettings = { current: initialSettings, initial: initialSettings };
   const acsIdentities = new AcsIdentities(persistent);
+  const acsAssignments = new AcsAssignments(persistent);
   const [identity, signingKeys, acsTokens] = await Promise.all([
     serverIdentity(
       folder,
       [host, publicHost].filter((name) => !isWildcard(name)),
     ),
     SigningKeys.load(persistent),
-    AcsTokens.load(acsIdentities, persistent, signingKeyBits),
+    AcsTokens.load(acsIdentities, acsAssignments, persistent, signingKeyBits),
   ]);
 
   const faults = new Faults();
@@ -201,6 +203,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       const acs = new Acs({
         resource,
         identities: acsIdentities,
+        assignments: acsAssignments,
         tokens: acsTokens,
         entraTokens: entra.tokens,
         settings: () => acsSettings.current,
@@ -222,7 +225,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     });
     const control = new Control({
       ...{ entra, faults, journal, acsResources, acsIdentities, acsTokens, acsSettings },
-      ...{ connectionString, graph, keyVault, secrets },
+      ...{ acsAssignments, connectionString, graph, keyVault, secrets },
     });
     urls.control = await start('control', ports.control, {
       isPlain: true,

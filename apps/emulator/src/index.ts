@@ -5,6 +5,7 @@ export {
   startEmulator,
 } from './emulator.js';
 export { ControlClient } from './control/control-client.js';
+export type { AcsAssignment } from './acs/assignments.js';
 export type { AcsIdentity } from './acs/identities.js';
 export type { AcsTokenState } from './acs/acs-tokens.js';
 export type { AcsSettings, AcsSettingsChange } from './acs/settings.js';

@@ -15,6 +15,8 @@ export interface JournalEntry {
   /** The kinds of the injected faults, joined by `+`. */
   readonly fault?: string;
   readonly requestId: string;
+  /** The header of the request, which joins it to a trace. */
+  readonly traceparent?: string;
 }
 
 /** The emulated services, and the control API. */

@@ -108,6 +108,9 @@ export class ServiceServer {
         method,
         path,
         requestId: request.requestId,
+        ...(typeof incoming.headers.traceparent === 'string' && {
+          traceparent: incoming.headers.traceparent,
+        }),
         ...(status === undefined ? {} : { status }),
         ...(request.caller === undefined ? {} : { caller: request.caller }),
         ...(matches.length === 0 ? {} : { fault: matches.map(({ kind }) => kind).join('+') }),

@@ -19,8 +19,13 @@ import { LogMaintenance } from './log/log-maintenance.js';
 import { LogReader } from './log/log-reader.js';
 import { LogRetention } from './log/log-retention.js';
 import { PersonalDataEraser } from './query/personal-data-eraser.js';
+import { ReturnedValues } from './query/returned-values.js';
 import { StatisticsReader } from './query/statistics-reader.js';
 import { TokenTracer } from './query/token-tracer.js';
+import { CheckpointCosigning } from './witness/checkpoint-cosigning.js';
+import { CosignedCheckpoints } from './witness/cosigned-checkpoints.js';
+import { WitnessMetrics } from './witness/witness-metrics.js';
+import { WitnessStates } from './witness/witness-states.js';
 import { DatabaseVerifier } from './verify/database-verifier.js';
 import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
 
@@ -36,12 +41,14 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     StatisticsReader,
     EntryExport,
     EntryFeed,
+    CosignedCheckpoints,
     LogReader,
     LogRetention,
     LogMaintenance,
     SecretAccessAuditor,
     TokenTracer,
     PersonalDataEraser,
+    ReturnedValues,
     DatabaseVerifier,
     VerifiedParts,
     LogPart,
@@ -56,8 +63,16 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     EntryFeed,
     LogReader,
     LogRetention,
+    ReturnedValues,
     DatabaseVerifier,
     VerifiedParts,
   ],
 })
 export class AuditModule {}
+
+/** Has checkpoints cosigned by the witnesses of `AUDIT_WITNESS_POLICY_FILE`. */
+@Module({
+  imports: [DatabaseModule, AuditModule],
+  providers: [CosignedCheckpoints, WitnessStates, WitnessMetrics, CheckpointCosigning],
+})
+export class AuditWitnessesModule {}

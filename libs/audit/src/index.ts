@@ -1,7 +1,8 @@
-export { AuditModule } from './audit.module.js';
+export { AuditModule, AuditWitnessesModule } from './audit.module.js';
 export { PostgresAuditTrailModule } from './trail/postgres-audit-trail.module.js';
 export { SecretTokenFingerprintsModule } from './fingerprints/secret-token-fingerprints.module.js';
 export { auditSettings, type AuditSettings } from './settings.js';
+export { auditWitnessSettings } from './witness/witness-settings.js';
 export { auditFunctionGrants, auditGrants, auditMigrations } from './schema/migrations.js';
 export { AuditEntryEvents, type CommittedEntry } from './trail/audit-entry-events.js';
 export {
@@ -52,6 +53,8 @@ export {
   type EntryParts,
   type EntryWithParts,
 } from './query/audit-log.service.js';
+export { ReturnedValues } from './query/returned-values.js';
+export { tryParseAuditEntry } from './entry/audit-entry.js';
 export { AddressRange } from './query/address-range.js';
 export type { EntryFilter, EntryPage, EntryQuery } from './query/entry-filter.js';
 export type { StatisticBucket } from './query/statistic-bucket.js';
@@ -61,6 +64,7 @@ export type {
   Statistics,
   StatisticsQuery,
 } from './query/statistics-reader.js';
+export { NEWEST_ENTRY_OF_CLIENT_APP, tokenRecipients } from './query/token-recipients.js';
 export type { TokenTrace } from './query/token-tracer.js';
 export type { ExportChunk } from './export/entry-export.js';
 export { EntryFeed, type EntryFeedPage } from './export/entry-feed.js';
@@ -90,5 +94,11 @@ export {
   type VerifyReport,
   type VerifyRequest,
 } from './verify/database-verifier.js';
+export {
+  checkWitnesses,
+  type WitnessCheck,
+  type WitnessRequirement,
+} from './verify/witness-check.js';
+export { readWitnessedCheckpoint } from './witness/cosigned-checkpoints.js';
 export { retiredBelowIn } from './verify/retired-entries.js';
 export { verifyFolder, type VerifyFolderRequest } from './verify/verify-folder.js';

@@ -1,4 +1,4 @@
-import type { CallContext, CommunicationUserId } from '#libs/platform';
+import type { CallContext, CommunicationUserId, Guid } from '#libs/platform';
 
 /** What relates a call to the records of Azure. */
 export interface UpstreamEvidence {
@@ -47,6 +47,24 @@ export interface CreatedIdentity {
 
 export interface Acknowledged {
   readonly evidence: UpstreamEvidence;
+}
+
+export const PRINCIPAL_TYPES = ['user', 'teamsResourceAccount'] as const;
+
+/** Who gets an assignment: a person, or a resource account of Teams. */
+export type PrincipalType = (typeof PRINCIPAL_TYPES)[number];
+
+/** Whose assignment it is. */
+export interface AssignmentHolder {
+  readonly tenant: Guid;
+  readonly objectId: Guid;
+}
+
+/** That a principal may use Teams Phone extensibility through an ACS resource. */
+export interface TeamsPhoneAssignment extends AssignmentHolder {
+  readonly principalType: PrincipalType;
+  /** The applications through which it may be used; empty: through any. */
+  readonly clientIds: readonly Guid[];
 }
 
 /**
@@ -129,4 +147,29 @@ export abstract class CommunicationIdentityGateway {
       readonly subject: string;
     },
   ): Promise<IssuedToken>;
+
+  /**
+   * Creates or replaces an assignment. Safe to repeat.
+   *
+   * @throws TeamsPhoneAssignmentRefused when ACS does not accept it
+   * @throws UpstreamOutcomeUnknown when the call may have taken effect but the response was lost
+   */
+  abstract putAssignment(
+    call: GatewayCall,
+    assignment: TeamsPhoneAssignment,
+  ): Promise<Acknowledged>;
+
+  /** @returns the assignment as ACS has it, without one when it has none */
+  abstract readAssignment(
+    call: GatewayCall,
+    holder: AssignmentHolder,
+  ): Promise<Acknowledged & { readonly assignment: TeamsPhoneAssignment | undefined }>;
+
+  /**
+   * Deletes an assignment, which revokes the tokens that were exchanged under it. Safe to repeat: it
+   * succeeds for a deleted assignment.
+   *
+   * @throws UpstreamOutcomeUnknown as `putAssignment`
+   */
+  abstract deleteAssignment(call: GatewayCall, holder: AssignmentHolder): Promise<Acknowledged>;
 }

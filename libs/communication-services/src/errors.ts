@@ -10,7 +10,10 @@ export class UpstreamUnavailable extends problem(
   { retryAfterSeconds: 5 },
 ) {}
 
-/** The response to a create was lost: an identity may exist at ACS whose id is unknown. */
+/**
+ * The response to a change was lost: to the creation of an identity, whose id is then unknown, or to a
+ * change of an assignment, which may have taken effect or not.
+ */
 export class UpstreamOutcomeUnknown extends UpstreamUnavailable {
   override readonly code = 'acs-outcome-unknown';
   override readonly title = 'The answer of Azure Communication Services was lost';
@@ -111,6 +114,14 @@ export class ResourceNotConfigured extends problem(
     super();
   }
 }
+
+/** ACS does not accept the assignment: of this tenant, principal or application. */
+export class TeamsPhoneAssignmentRefused extends problem(
+  'teams-phone-assignment-refused',
+  409,
+  'Azure Communication Services refuses the assignment',
+  'Azure Communication Services does not accept this principal, its type or one of the applications.',
+) {}
 
 /** ACS does not accept the Teams user's token, or it is of another user or application. */
 export class TeamsTokenRefused extends problem(

@@ -3,9 +3,13 @@ export { AcsCommunicationIdentityGateway } from './acs/acs-communication-identit
 export {
   CommunicationIdentityGateway,
   type Acknowledged,
+  type AssignmentHolder,
   type CreatedIdentity,
   type GatewayCall,
   type IssuedToken,
+  PRINCIPAL_TYPES,
+  type PrincipalType,
+  type TeamsPhoneAssignment,
   type TokenRequest,
   type UpstreamEvidence,
 } from './communication-identity-gateway.js';
@@ -20,6 +24,7 @@ export {
   IdentityMissing,
   IdentityNotOwned,
   ResourceNotConfigured,
+  TeamsPhoneAssignmentRefused,
   TeamsTokenRefused,
   UpstreamCredentialMalformed,
   UpstreamCredentialRefused,

@@ -8,6 +8,7 @@ import {
   type SettingsOf,
 } from '#libs/platform';
 import { budgetFields, budgetOf } from '#libs/request-budget';
+import { TEAMS_PHONE_VERSIONS } from './acs/acs-assignment-client.js';
 import { CommunicationResources } from './resources/communication-resources.js';
 import { resourcesFile, secretName } from './resources/resources-file.js';
 
@@ -48,6 +49,13 @@ const fields = z
       .optional()
       .describe(
         'scope of the tokens for Azure Communication Services, without ACS_CREDENTIAL_SECRET; default: that of AZURE_CLOUD, https://communication.azure.com//.default',
+      )
+      .meta(ADVANCED),
+    ACS_TEAMS_PHONE_VERSION: z
+      .enum(TEAMS_PHONE_VERSIONS, { error: `must be one of ${TEAMS_PHONE_VERSIONS.join(', ')}` })
+      .default('2026-09-23')
+      .describe(
+        `version of the API for Teams Phone assignments: ${TEAMS_PHONE_VERSIONS.join(', ')}`,
       )
       .meta(ADVANCED),
     ...budgetFields,
@@ -96,6 +104,7 @@ export const communicationServicesSettings = defineSettings(
     tokenScope:
       variables.ACS_TOKEN_SCOPE ??
       `https://${azureCloudOf(variables).communicationDomain}//.default`,
+    teamsPhoneVersion: variables.ACS_TEAMS_PHONE_VERSION,
     budget: budgetOf(variables),
   }),
 );

@@ -1,5 +1,11 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
-import { AuditModule, auditSettings, AuditTrail, TokenFingerprints } from '#libs/audit';
+import {
+  AuditModule,
+  auditSettings,
+  AuditTrail,
+  AuditWitnessesModule,
+  TokenFingerprints,
+} from '#libs/audit';
 import { AuditDeliveryModule, auditDeliverySettings, AuditSinksModule } from '#libs/audit-delivery';
 import {
   CommunicationIdentityGateway,
@@ -16,6 +22,7 @@ import {
   platformSettings,
   type Settings,
   SettingsModule,
+  TelemetryModule,
 } from '#libs/platform';
 import { RequestBudget, WindowStore } from '#libs/request-budget';
 import { AzureCredential, SecretStore } from '#libs/secrets';
@@ -111,8 +118,10 @@ export class ServiceModule {
       ...rest,
       imports: [
         ...imports,
+        TelemetryModule,
         DatabaseModule,
         AuditModule,
+        AuditWitnessesModule,
         AuditDeliveryModule,
         IdentityMappingModule,
         TokenIssuanceModule,

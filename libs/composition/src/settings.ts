@@ -1,4 +1,4 @@
-import { auditSettings } from '#libs/audit';
+import { auditSettings, auditWitnessSettings } from '#libs/audit';
 import { auditDeliverySettings } from '#libs/audit-delivery';
 import { authenticationSettings } from '#libs/authentication';
 import { communicationServicesSettings } from '#libs/communication-services';
@@ -9,6 +9,7 @@ import {
   type EnvironmentCheck,
   platformSettings,
   type Settings,
+  telemetrySettings,
 } from '#libs/platform';
 import {
   azureCredentialSettings,
@@ -52,6 +53,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     compatibilitySettings,
     consoleSettings,
     platformSettings,
+    telemetrySettings,
     databaseSettings,
     authenticationSettings,
     ...adapterSettings,
@@ -60,6 +62,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     tokenIssuanceSettings,
     auditSettings,
     auditLogSettings,
+    auditWitnessSettings,
     auditDeliverySettings,
     leaseRule,
     cloudRule,

@@ -44,7 +44,18 @@ export class RevocationPending extends problem(
   503,
   'The tokens of the communication identity are being revoked',
   'The tokens of this identity are being revoked. Repeat the request for a new one.',
-  { retryAfterSeconds: 5 },
+) {
+  constructor(retryAfterSeconds = 5) {
+    super({ retryAfterSeconds });
+  }
+}
+
+/** There is no such mass revocation, or the caller may not see it. */
+export class RevocationNotFound extends problem(
+  'revocation-not-found',
+  404,
+  'There is no such mass revocation',
+  'No mass revocation of the caller’s tenant has this id.',
 ) {}
 
 /** The application identity is mapped under another kind, such as `service` instead of `bot`. */

@@ -14,6 +14,10 @@ import { IdentityLinking } from './lifecycle/identity-linking.js';
 import { IdentityMappingService } from './identity-mapping.service.js';
 import { RecoveryWorker } from './lifecycle/recovery-worker.js';
 import { OrphanedIdentities } from './lifecycle/orphaned-identities.js';
+import { MassRevocationMetrics } from './mass-revocation/mass-revocation-metrics.js';
+import { MassRevocationService } from './mass-revocation/mass-revocation.service.js';
+import { MassRevocationStore } from './mass-revocation/mass-revocation-store.js';
+import { MassRevocationWorker } from './mass-revocation/mass-revocation-worker.js';
 import { TokenRevocation } from './lifecycle/token-revocation.js';
 
 /** Application identities and the communication identities that belong to them. */
@@ -33,6 +37,10 @@ import { TokenRevocation } from './lifecycle/token-revocation.js';
     IdentityExport,
     RecoveryWorker,
     MappingPart,
+    MassRevocationMetrics,
+    MassRevocationStore,
+    MassRevocationWorker,
+    MassRevocationService,
   ],
   exports: [
     IdentityMappingService,
@@ -40,6 +48,7 @@ import { TokenRevocation } from './lifecycle/token-revocation.js';
     IdentityAdministrationService,
     IdentityImport,
     IdentityExport,
+    MassRevocationService,
   ],
 })
 export class IdentityMappingModule {}

@@ -1,7 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type AuditReceipt, AuditTrail, type TransactionalWrite } from '#libs/audit';
 import { CommunicationResources, type TokenRequest } from '#libs/communication-services';
-import { type CallContext, type CanonicalName, Clock, type Principal } from '#libs/platform';
+import {
+  type CallContext,
+  type CanonicalName,
+  Clock,
+  type Principal,
+  traced,
+} from '#libs/platform';
 import {
   type ApplicationIdentity,
   type Mapping,
@@ -42,6 +48,9 @@ export interface Revocation {
   /** Absent when there was nothing to revoke. */
   readonly auditEntry?: AuditReceipt;
 }
+
+/** A mass revocation gets new permits about this often: the window of ACS's limits. */
+const MASS_REVOCATION_RETRY_SECONDS = 30;
 
 /** ACS applies a revocation or a deletion within this time. */
 export const EFFECTIVE_WITHIN_MINUTES = 15;
@@ -128,6 +137,12 @@ export class IdentityMappingService {
    * @throws AuditUnavailable when the log could not record a new identity in time
    */
   async findOrCreate(request: MappingRequest, token?: TokenRequest): Promise<EnsuredMapping> {
+    return traced('find or create the identity', {}, async () =>
+      this.#findOrCreate(request, token),
+    );
+  }
+
+  async #findOrCreate(request: MappingRequest, token?: TokenRequest): Promise<EnsuredMapping> {
     const { identity } = request;
     const known = await this.map.find(identity, this.#resourceFor(identity));
     if (known) requireKind(known, identity);
@@ -270,6 +285,7 @@ export class IdentityMappingService {
   #requireUsable(mapping: ProvisionedMapping): ProvisionedMapping {
     if (mapping.status !== 'active') throw new MappingNotActive(mapping.status);
     if (mapping.isRevoking) throw new RevocationPending();
+    if (mapping.awaitsRevocation) throw new RevocationPending(MASS_REVOCATION_RETRY_SECONDS);
     this.resources.find(mapping.resource);
     return mapping;
   }

@@ -30,6 +30,17 @@ export {
   type MappingDifference,
   type UncheckedMapping,
 } from './check/mapping-check.js';
+export {
+  MassRevocationService,
+  type MassRevocationRequest,
+  type StartedRevocation,
+} from './mass-revocation/mass-revocation.service.js';
+export type {
+  MassRevocation,
+  RevocationFilter,
+  RevocationForecast,
+  RevocationProgress,
+} from './mass-revocation/mass-revocation.js';
 export { identityFields } from './model/identity-fields.js';
 export { IdentityLinking, type IdentityDescription } from './lifecycle/identity-linking.js';
 export { recordingRefusal } from './lifecycle/access-audit.js';
@@ -55,6 +66,7 @@ export {
   type ApplicationIdentity,
   auditTargetOf,
   IDENTITY_KINDS,
+  type IdentityKind,
   MAPPING_STATUSES,
   type Mapping,
   type ProvisionedMapping,

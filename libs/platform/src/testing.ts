@@ -1,6 +1,7 @@
 export { communicationUserIdOf } from './testing/communication-user-id-of.js';
 export { MemoryLogger } from './testing/memory-logger.js';
 export { ManualClock } from './testing/manual-clock.js';
+export { newGuid } from './testing/new-guid.js';
 export {
   cloneDatabase,
   TEST_CLUSTER,

@@ -2,10 +2,18 @@ import { Gauge, Histogram, type Registry } from 'prom-client';
 import { ServiceError } from '#libs/platform';
 import type { WindowKey } from './window/window-store.js';
 
+/** What is read at each scrape. */
+interface WindowGauges {
+  readonly queued: () => number;
+  /** Calls per window that are admitted now. */
+  readonly limit: () => number;
+  readonly configuredLimit: number;
+}
+
 /** Metrics of the request budget: how long requests wait for a permit, and how many are queued. */
 export class BudgetMetrics {
   readonly #waits: Histogram<'resource' | 'operation' | 'outcome'>;
-  readonly #queues = new Map<WindowKey, () => number>();
+  readonly #windows = new Map<WindowKey, WindowGauges>();
 
   constructor(registry: Registry) {
     this.#waits = new Histogram({
@@ -15,23 +23,38 @@ export class BudgetMetrics {
       buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10],
       registers: [registry],
     });
-    const queues = this.#queues;
+    const windows = this.#windows;
     new Gauge({
       name: 'acs_budget_waiting',
       help: 'Requests that are queued for a permit of the request budget now',
       labelNames: ['resource', 'operation'],
       registers: [registry],
       collect() {
-        for (const [{ resource, operation }, size] of queues) {
-          this.set({ resource, operation }, size());
-        }
+        for (const [key, { queued }] of windows) this.set(labelsOf(key), queued());
+      },
+    });
+    new Gauge({
+      name: 'acs_budget_limit',
+      help: 'Calls per window that the request budget admits now; less than configured after ACS throttled',
+      labelNames: ['resource', 'operation'],
+      registers: [registry],
+      collect() {
+        for (const [key, { limit }] of windows) this.set(labelsOf(key), limit());
+      },
+    });
+    new Gauge({
+      name: 'acs_budget_configured_limit',
+      help: 'Calls per window that the configuration of the request budget allows',
+      labelNames: ['resource', 'operation'],
+      registers: [registry],
+      collect() {
+        for (const [key, { configuredLimit }] of windows) this.set(labelsOf(key), configuredLimit);
       },
     });
   }
 
-  /** @param size how many requests are queued; called at each scrape */
-  gaugeQueue(window: WindowKey, size: () => number): void {
-    this.#queues.set(window, size);
+  gauge(window: WindowKey, gauges: WindowGauges): void {
+    this.#windows.set(window, gauges);
   }
 
   observeWait({ resource, operation }: WindowKey, outcome: string, seconds: number): void {
@@ -50,4 +73,8 @@ export class BudgetMetrics {
       throw error;
     }
   }
+}
+
+function labelsOf({ resource, operation }: WindowKey): { resource: string; operation: string } {
+  return { resource, operation };
 }

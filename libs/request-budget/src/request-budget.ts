@@ -2,7 +2,15 @@ import type { CallPriority } from '#libs/platform';
 
 /** The operations that ACS limits separately. */
 export type AcsOperation =
-  'create' | 'createWithToken' | 'issue' | 'revoke' | 'delete' | 'exchange';
+  | 'create'
+  | 'createWithToken'
+  | 'issue'
+  | 'revoke'
+  | 'delete'
+  | 'exchange'
+  | 'assign'
+  | 'readAssignment'
+  | 'unassign';
 
 /** A request for one call. */
 export interface BudgetRequest {

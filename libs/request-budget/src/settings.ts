@@ -10,6 +10,16 @@ function limit(standard: number, operation: string): z.ZodPrefault<z.ZodType<num
     );
 }
 
+/** ACS documents no limit for assignments: these keep them from ever being the reason of one. */
+function ownLimit(operation: string): z.ZodPrefault<z.ZodType<number, string>> {
+  return integer(1, 1_000_000)
+    .prefault('500')
+    .describe(
+      `maximum number of calls per window that ${operation}, over all replicas; Azure documents no limit`,
+    )
+    .meta(ADVANCED);
+}
+
 /** Environment variables of the request budget. The defaults are ACS's service limits for one resource. */
 export const budgetFields = {
   ACS_BUDGET_CREATE: limit(1000, 'create an identity'),
@@ -18,6 +28,9 @@ export const budgetFields = {
   ACS_BUDGET_REVOKE: limit(500, 'revoke tokens'),
   ACS_BUDGET_DELETE: limit(500, 'delete an identity'),
   ACS_BUDGET_EXCHANGE: limit(500, 'exchange a Teams token'),
+  ACS_BUDGET_ASSIGN: ownLimit('create or replace a Teams Phone assignment'),
+  ACS_BUDGET_READ_ASSIGNMENT: ownLimit('read a Teams Phone assignment'),
+  ACS_BUDGET_UNASSIGN: ownLimit('delete a Teams Phone assignment'),
   ACS_BUDGET_WINDOW_MS: integer(500, 3_600_000)
     .prefault('30000')
     .describe("length of the limits' window in milliseconds, 500 to 3600000; Azure's is 30000")
@@ -55,6 +68,9 @@ export function budgetOf(variables: z.output<z.ZodObject<typeof budgetFields>>):
       revoke: variables.ACS_BUDGET_REVOKE,
       delete: variables.ACS_BUDGET_DELETE,
       exchange: variables.ACS_BUDGET_EXCHANGE,
+      assign: variables.ACS_BUDGET_ASSIGN,
+      readAssignment: variables.ACS_BUDGET_READ_ASSIGNMENT,
+      unassign: variables.ACS_BUDGET_UNASSIGN,
     },
     windowMs: variables.ACS_BUDGET_WINDOW_MS,
     maxWaitMs: variables.ACS_BUDGET_MAX_WAIT_MS,

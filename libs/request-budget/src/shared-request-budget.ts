@@ -76,7 +76,14 @@ export class SharedRequestBudget extends RequestBudget implements BeforeApplicat
       },
       { replicaId: this.#replicaId, store: this.store, clock, logger, random },
     );
-    metrics.gaugeQueue({ resource, operation }, () => limiter.queued);
+    metrics.gauge(
+      { resource, operation },
+      {
+        queued: () => limiter.queued,
+        limit: () => limiter.limitInForce,
+        configuredLimit: limits[operation],
+      },
+    );
     this.#limiters.set(name, limiter);
     return limiter;
   }

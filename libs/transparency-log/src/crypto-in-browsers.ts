@@ -2,9 +2,10 @@
 // contexts only.
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import type { Ed25519Signer, Ed25519Verifier } from './crypto.js';
+import type { Ed25519Signer, Ed25519Verifier } from './ed25519.js';
 
 export { sha256 };
+export type { Ed25519Signer, Ed25519Verifier };
 
 const SIGNATURE_BYTES = 64;
 

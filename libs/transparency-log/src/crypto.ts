@@ -1,13 +1,7 @@
 import { createPrivateKey, createPublicKey, hash, sign, verify } from 'node:crypto';
+import type { Ed25519Signer, Ed25519Verifier } from './ed25519.js';
 
-/** Signs with one Ed25519 key. Deterministic. */
-export interface Ed25519Signer {
-  readonly publicKey: Uint8Array;
-  readonly sign: (message: Uint8Array) => Uint8Array;
-}
-
-/** Whether one Ed25519 key signed the message. `false` for signatures of any other length too. */
-export type Ed25519Verifier = (message: Uint8Array, signature: Uint8Array) => boolean;
+export type { Ed25519Signer, Ed25519Verifier };
 
 /** DER prefix of an Ed25519 private key; the seed follows (RFC 8410 section 7). */
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');

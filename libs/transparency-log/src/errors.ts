@@ -56,6 +56,16 @@ export class MalformedProofFile extends TransparencyLogError {
   override readonly code = 'malformed-proof-file';
 }
 
+/** A text is not the body of a request `add-checkpoint`. */
+export class MalformedAddCheckpoint extends TransparencyLogError {
+  override readonly code = 'malformed-add-checkpoint';
+}
+
+/** A text is not a policy file. The message names the line. */
+export class InvalidPolicy extends TransparencyLogError {
+  override readonly code = 'invalid-policy';
+}
+
 /** A key name, seed or verifier key is invalid. */
 export class InvalidKey extends TransparencyLogError {
   override readonly code = 'invalid-key';

@@ -1,3 +1,4 @@
+export { formatAddCheckpoint, parseAddCheckpoint, type AddCheckpoint } from './add-checkpoint.js';
 export { formatCheckpoint, openCheckpoint, parseCheckpoint, signCheckpoint } from './checkpoint.js';
 export type {
   Checkpoint,
@@ -12,8 +13,10 @@ export { decodeEntryBundle, encodeEntryBundle } from './entry-bundle.js';
 export {
   EntryTooLarge,
   InvalidKey,
+  InvalidPolicy,
   InvalidSignature,
   LogMismatch,
+  MalformedAddCheckpoint,
   MalformedCheckpoint,
   MalformedCompactRange,
   MalformedEntryBundle,
@@ -31,11 +34,13 @@ export {
 } from './errors.js';
 export { emptyRoot, HASH_BYTES, hashLeaf, hashNode, MAX_ENTRY_BYTES } from './hashing.js';
 export { formatRetiredKey, parseLogKeys } from './log-key.js';
-export { Cosigner, NoteSigner } from './note-signer.js';
+export { Cosigner, cosignatureTime, NoteSigner } from './note-signer.js';
 export { NoteVerifier, type NoteSignature, type SignatureKind } from './note-verifier.js';
 export { formatProofFile, parseProofFile, verifyProofFile, type ProofFile } from './proof-file.js';
+export { inclusionSteps, type ProofStep } from './proof-steps.js';
 export {
   formatNote,
+  formatSignatureLine,
   MAX_NOTE_BYTES,
   MAX_NOTE_SIGNATURES,
   openNote,
@@ -52,3 +57,4 @@ export { TreeReader } from './tree-reader.js';
 export { verifyLog, type LogBatch, type LogClaim, type TreeHead } from './verify-log.js';
 export { verifyConsistency, verifyInclusion } from './verify-proof.js';
 export type { ConsistencyClaim, InclusionClaim } from './verify-proof.js';
+export { WitnessPolicy, type PolicyCosignature, type PolicyWitness } from './witness-policy.js';

@@ -7,7 +7,7 @@ export interface LeafRange {
 }
 
 /** One hash of a proof: the leaves it covers, and the side on which it is combined. */
-interface ProofStep extends LeafRange {
+export interface ProofStep extends LeafRange {
   readonly side: 'left' | 'right';
 }
 

@@ -51,15 +51,18 @@ export function parseNote(note: string | Uint8Array): ParsedNote {
  * @throws MalformedNote unless `parseNote` accepts the result.
  */
 export function formatNote(text: string, signatures: readonly NoteSignature[]): string {
-  const lines = signatures.map(({ name, keyId, signature }) => {
-    const encoded = encodeBase64(concatBytes([bytesOfHex(keyId), signature]));
-    return `\u2014 ${name} ${encoded}\n`;
-  });
+  const lines = signatures.map(formatSignatureLine);
   const note = `${text}\n${lines.join('')}`;
   if (parseNote(note).text !== text) {
     throw new MalformedNote('the text of a note must end in exactly one newline');
   }
   return note;
+}
+
+/** One signature line, with its newline, as witnesses answer. */
+export function formatSignatureLine({ name, keyId, signature }: NoteSignature): string {
+  const encoded = encodeBase64(concatBytes([bytesOfHex(keyId), signature]));
+  return `\u2014 ${name} ${encoded}\n`;
 }
 
 /** Signs a text with each key. The text ends in a newline. */

@@ -144,6 +144,33 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
       entry: success('identity.delete'),
     },
   ],
+  'POST /v1/revocations': () => [
+    {
+      who: 'ada',
+      path: '/v1/revocations',
+      body: { identityKind: 'bot', dryRun: true, reason: 'a drill' },
+      entry: {
+        ...success('identity.read'),
+        details: { route: 'revocations', kind: 'bot', found: expect.any(Number) },
+      },
+    },
+    {
+      who: 'ada',
+      path: '/v1/revocations',
+      body: { clientApp: missing, reason: 'a drill' },
+      entry: {
+        ...success('revocation.start'),
+        reason: { code: 'mass-revocation', detail: 'a drill' },
+        details: { revocation: expect.any(String), clientApp: missing },
+      },
+    },
+    {
+      who: 'ada',
+      path: '/v1/revocations',
+      body: { tenant: missing, reason: 'a drill' },
+      entry: denied('authorization.deny'),
+    },
+  ],
   'GET /v1/audit/entries': () => [
     { who: 'grace', path: '/v1/audit/entries', entry: success('audit.read') },
   ],
@@ -204,8 +231,10 @@ const UNRECORDED: Readonly<Record<string, string>> = {
   'GET /health/live': 'no caller, nothing of a person',
   'GET /health/ready': 'no caller, nothing of a person',
   'GET /v1/me': 'shows the caller what its own token says',
+  'GET /v1/revocations/{id}': 'shows filters, counts and times',
   'POST /v1/policy/evaluate': 'shows rules, nothing of a person, and issues nothing',
   'GET /v1/audit/log/checkpoint': 'size and root of the log only',
+  'GET /v1/audit/log/checkpoint/witnessed': 'size and root of the log only',
   'GET /v1/audit/log/tile/{path}': 'hashes only',
   'GET /v1/audit/log/keys': 'public keys',
 };

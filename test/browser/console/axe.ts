@@ -4,6 +4,11 @@ import { repositoryRoot } from '../../support/root.js';
 
 const AXE = readFileSync(`${repositoryRoot}node_modules/axe-core/axe.min.js`, 'utf8');
 
+/** Resolves when nothing fades or moves any more: a text that is half transparent has too little contrast. */
+const UNTIL_STILL = `Promise.all(document.getAnimations()
+  .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
+  .map(({ finished }) => finished.catch(() => undefined)))`;
+
 interface Violation {
   readonly id: string;
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
@@ -16,6 +21,7 @@ interface Violation {
  * and focusable on purpose (tabster issue 288).
  */
 export async function axeViolations(page: Page): Promise<string[]> {
+  await page.evaluate<unknown>(`${UNTIL_STILL}.then(() => undefined)`);
   // The policy of the page allows no script but its own; that of the debugger is not bound by it.
   await page.evaluate(AXE);
   const { violations } = await page.evaluate<{ violations: readonly Violation[] }>(

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,9 @@ import { runningBrowser } from '../../support/browser.js';
 import { repositoryRoot } from '../../support/root.js';
 import { Service } from '../../support/service.js';
 import { seedLog } from './seed.js';
+
+/** The private key of the log: for tests that sign another log with it. */
+export const LOG_SEED = randomBytes(32);
 
 /** What a page must not do: run against its policy, fail in its console, or call another origin. */
 export interface WatchedPage {
@@ -33,6 +37,10 @@ export function consoleRig(): ConsoleRig {
     folder = await mkdtemp(join(tmpdir(), 'console-'));
     const file = join(folder, 'providers.json');
     const { emulator } = service;
+    await emulator.control.setSecret({
+      name: 'audit-signing-key',
+      value: LOG_SEED.toString('base64'),
+    });
     await writeFile(file, consoleProviders(emulator, emulator.entraHttpUrl));
     await seedLog(service.database.serviceUrl);
     await service.addApi({ CONSOLE_ENABLED: 'true', CONSOLE_PROVIDERS_FILE: file });

@@ -6,7 +6,7 @@ import { Endpoint } from '../http/endpoint.js';
 import { tileEndpoint } from './log-endpoints.js';
 import { ApiLogPath, LogPath } from './log-path.js';
 
-/** The entries for verifiers (C2SP tlog-tiles). For auditors only, also when the log is public. */
+/** The entries for verifiers (C2SP tlog-tiles). For auditors of the home tenant only, also when the log is public. */
 @ApiTags('audit-log')
 @Controller('v1/audit/log/tile/entries')
 export class EntryBundlesController {
@@ -21,6 +21,6 @@ export class EntryBundlesController {
     problems: [404, 410],
   })
   async bundle(@LogPath() path: string, @CurrentCall() call: CurrentCall): Promise<Buffer> {
-    return this.auditLog.resource(call, path);
+    return this.auditLog.bundle(call, path);
   }
 }

@@ -12,6 +12,19 @@ export function checkpointEndpoint(audience: Audience): EndpointContract {
   };
 }
 
+/** C2SP tlog-cosignature: changes with every round of the witnesses. */
+export function witnessedCheckpointEndpoint(audience: Audience): EndpointContract {
+  return {
+    workload: 'reading',
+    summary: 'The newest checkpoint that a quorum of witnesses cosigned (C2SP tlog-cosignature)',
+    description:
+      'Verifiers require the quorum of their own policy. 404 when the service has no witnesses, or none has cosigned yet.',
+    responses: { 200: TEXT },
+    problems: [404],
+    cacheControl: `${audience}, no-cache`,
+  };
+}
+
 /** C2SP tlog-tiles: bytes that never change for one path. */
 export function tileEndpoint(
   audience: Audience,

@@ -1,31 +1,45 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { AuditLogService, LogKeys } from '#libs/audit';
-import { CurrentCall } from '../http/current-call.js';
+import { LogKeys, LogReader } from '#libs/audit';
 import { Endpoint } from '../http/endpoint.js';
-import { checkpointEndpoint, keyLines, keysEndpoint, tileEndpoint } from './log-endpoints.js';
+import {
+  checkpointEndpoint,
+  keyLines,
+  keysEndpoint,
+  tileEndpoint,
+  witnessedCheckpointEndpoint,
+} from './log-endpoints.js';
 import { ApiLogPath, LogPath, requireHashTile } from './log-path.js';
 
-/** The log's hashes for verifiers (C2SP tlog-tiles), for auditors only. */
+/**
+ * The log's hashes for verifiers (C2SP tlog-tiles), for auditors of every tenant: a proof of an entry, which
+ * they may have, has size and root too.
+ */
 @ApiTags('audit-log')
 @Controller('v1/audit/log')
 export class LogController {
   constructor(
-    private readonly auditLog: AuditLogService,
+    private readonly log: LogReader,
     private readonly logKeys: LogKeys,
   ) {}
 
   @Get('checkpoint')
   @Endpoint({ permission: 'AuditLog.Read.All', ...checkpointEndpoint('private') })
-  async checkpoint(@CurrentCall() call: CurrentCall): Promise<string> {
-    return (await this.auditLog.checkpoint(call)).checkpoint;
+  async checkpoint(): Promise<string> {
+    return (await this.log.checkpoint()).checkpoint;
+  }
+
+  @Get('checkpoint/witnessed')
+  @Endpoint({ permission: 'AuditLog.Read.All', ...witnessedCheckpointEndpoint('private') })
+  async witnessedCheckpoint(): Promise<string> {
+    return (await this.log.witnessedCheckpoint()).checkpoint;
   }
 
   @Get('tile/*')
   @ApiLogPath()
   @Endpoint({ permission: 'AuditLog.Read.All', ...tileEndpoint('private') })
-  async tile(@LogPath() path: string, @CurrentCall() call: CurrentCall): Promise<Buffer> {
-    return this.auditLog.resource(call, requireHashTile(path));
+  async tile(@LogPath() path: string): Promise<Buffer> {
+    return this.log.resource(requireHashTile(path));
   }
 
   @Get('keys')

@@ -2,7 +2,13 @@ import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { LogKeys, LogReader } from '#libs/audit';
 import { Endpoint } from '../http/endpoint.js';
-import { checkpointEndpoint, keyLines, keysEndpoint, tileEndpoint } from './log-endpoints.js';
+import {
+  checkpointEndpoint,
+  keyLines,
+  keysEndpoint,
+  tileEndpoint,
+  witnessedCheckpointEndpoint,
+} from './log-endpoints.js';
 import { ApiLogPath, LogPath, requireHashTile } from './log-path.js';
 
 /** The routes of `LogController` without a token, when the operator has set AUDIT_LOG_PUBLIC. */
@@ -21,6 +27,15 @@ export class PublicLogController {
   })
   async checkpoint(): Promise<string> {
     return (await this.log.checkpoint()).checkpoint;
+  }
+
+  @Get('checkpoint/witnessed')
+  @Endpoint({
+    publicBecause: 'AUDIT_LOG_PUBLIC: shows the number of entries and their root hash',
+    ...witnessedCheckpointEndpoint('public'),
+  })
+  async witnessedCheckpoint(): Promise<string> {
+    return (await this.log.witnessedCheckpoint()).checkpoint;
   }
 
   @Get('tile/*')

@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import { RequestContexts } from '#libs/authentication';
+import { RequestTrace } from '#libs/platform';
 import type { CrossOriginRequests } from './cross-origin-requests.js';
 import { HttpMetrics } from './http-metrics.js';
 import type { Refusal } from './problem-details.js';
@@ -31,6 +32,7 @@ import type { TimerCalls } from './timer-calls.js';
 export class HttpBoundary {
   readonly #newestResponses = new WeakMap<Duplex, ServerResponse>();
   readonly #refused = new WeakSet<Duplex>();
+  readonly #traces = new WeakMap<IncomingMessage, RequestTrace>();
   #crossOrigin: CrossOriginRequests | undefined;
   #isStopping = false;
 
@@ -49,7 +51,7 @@ export class HttpBoundary {
     const { server } = fastify;
     const router = server.listeners('request');
     server.removeAllListeners('request').removeAllListeners('clientError');
-    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const serve = (request: IncomingMessage, response: ServerResponse): void => {
       const requestId = this.#begin(request, response);
       if (crossOrigin.answerPreflight(request, response)) {
         this.metrics.setRoute(request, 'preflight');
@@ -60,6 +62,20 @@ export class HttpBoundary {
       else if (timerCalls?.answer(request, response) === true)
         this.metrics.setRoute(request, 'timer');
       else for (const listener of router) listener.call(server, request, response);
+    };
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      const requestTrace = RequestTrace.begin({
+        method: request.method ?? 'none',
+        traceparent: parentOf(request),
+      });
+      if (!requestTrace) {
+        serve(request, response);
+        return;
+      }
+      this.#traces.set(request, requestTrace);
+      requestTrace.run(() => {
+        serve(request, response);
+      });
     });
     server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
       writeProblem(response, new ExpectationFailed(), this.#begin(request, response));
@@ -75,6 +91,12 @@ export class HttpBoundary {
     fastify.addHook('preClose', (done) => {
       this.#isStopping = true;
       done();
+    });
+    // The body arrives in events of the connection, outside of the trace.
+    fastify.addHook('preValidation', (request, _reply, done) => {
+      const requestTrace = this.#traces.get(request.raw);
+      if (requestTrace) requestTrace.run(done);
+      else done();
     });
     fastify.addHook('onRequest', (request, reply, done) => {
       const { url } = request.routeOptions;
@@ -100,6 +122,12 @@ export class HttpBoundary {
     response.setHeader('x-request-id', requestId);
     this.#crossOrigin?.setHeaders(request, response);
     this.metrics.measure(request, response, { requestId, traceId });
+    const requestTrace = this.#traces.get(request);
+    if (requestTrace)
+      response.once('close', () => {
+        const answer = { route: this.metrics.routeOf(request), status: response.statusCode };
+        requestTrace.end({ ...answer, requestId });
+      });
     return requestId;
   }
 
@@ -144,6 +172,11 @@ export class HttpBoundary {
     writeProblemToSocket(socket, problem, requestId);
     this.metrics.recordRefusedBytes(problem.status, requestId, reason, method);
   }
+}
+
+function parentOf({ headers }: IncomingMessage): string | undefined {
+  const { traceparent } = headers;
+  return Array.isArray(traceparent) ? undefined : traceparent;
 }
 
 function problemOfParserError(code: string | undefined): Refusal {

@@ -62,6 +62,11 @@ export class HttpMetrics implements BeforeApplicationShutdown {
     if (route !== undefined) this.#routes.set(request, route);
   }
 
+  /** The pattern of the route; `none` for an unknown one. */
+  routeOf(request: IncomingMessage): string {
+    return this.#routes.get(request) ?? 'none';
+  }
+
   /** Records the answer of a request when it has ended or its connection has. */
   measure(
     request: IncomingMessage,
@@ -72,7 +77,7 @@ export class HttpMetrics implements BeforeApplicationShutdown {
     response.once('close', () => {
       const elapsedMs = performance.now() - startedAt;
       const { method = 'none' } = request;
-      const route = this.#routes.get(request) ?? 'none';
+      const route = this.routeOf(request);
       const answer = { ...ids, method, route, status: response.statusCode };
       this.#record(answer, elapsedMs, isAuthenticated(request));
     });

@@ -74,7 +74,8 @@ export type ErasureResponse = z.output<typeof erasureResponse>;
 
 export function toIdentity(mapping: Mapping): IdentityResponse {
   const { id, kind, tenant, subject, displayName, communicationUserId, deletedAt } = mapping;
-  const { resource, status, isRevoking, version, createdAt, updatedAt } = mapping;
+  const { resource, status, version, createdAt, updatedAt } = mapping;
+  const isRevoking = mapping.isRevoking || mapping.awaitsRevocation;
   return {
     id,
     kind,

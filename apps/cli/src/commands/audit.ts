@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CompositionOptions } from '#libs/composition';
 import type { CheckMappingsOptions } from '../actions/audit/check-mappings.js';
 import type { CopyOptions } from '../actions/audit/copy.js';
+import type { EraseAgainOptions } from '../actions/audit/erase-again.js';
 import type { EraseOptions } from '../actions/audit/erase.js';
 import type { ExportFormat, ExportOptions } from '../actions/audit/export.js';
 import type { RetainOptions } from '../actions/audit/retain.js';
@@ -9,6 +10,7 @@ import type { SearchOptions, TailOptions } from '../actions/audit/search.js';
 import type { TraceOptions } from '../actions/audit/trace.js';
 import type { VerifyOptions } from '../actions/audit/verify.js';
 import { sinksCommand } from './audit-sinks.js';
+import { witnessCommand } from './audit-witness.js';
 import { addFilterOptions, filterOf, type FilterOptions } from './filter-options.js';
 import { databaseOption, operatorOption, wholeNumber, yesOption } from './options.js';
 
@@ -39,8 +41,10 @@ export function auditCommand(composition: CompositionOptions): Command {
     .addCommand(tailCommand(composition))
     .addCommand(traceCommand(composition))
     .addCommand(eraseCommand(composition))
+    .addCommand(eraseAgainCommand(composition))
     .addCommand(retainCommand(composition))
-    .addCommand(sinksCommand(composition));
+    .addCommand(sinksCommand(composition))
+    .addCommand(witnessCommand());
 }
 
 function verifyCommand(): Command {
@@ -61,13 +65,24 @@ function verifyCommand(): Command {
       '--save <path>',
       'write the verified checkpoint here, for the next --since; the log must continue the one it replaces',
     )
+    .option(
+      '--witness-policy <path>',
+      'policy file (C2SP tlog-policy) of the witnesses that must have cosigned the log',
+    )
+    .option(
+      '--witnessed-within <minutes>',
+      'with --witness-policy: count no older cosignatures',
+      wholeNumber,
+    )
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
       `
 Verifies every entry, the values stored beside it, every tile, head and signature. A folder needs
 nothing but the public key: no database, no service. The log must continue every checkpoint of --since,
---known and --save, whatever their sizes: a log that was rolled back or forked is not whole.
+--known and --save, whatever their sizes: a log that was rolled back or forked is not whole. With a policy, it
+must also continue a checkpoint that a quorum of its witnesses cosigned; the log lines of the policy are the
+keys when no others are given.
 
 Exit code 0: the log is whole. 1: it is not, or it could not be verified; the first bad index is named. 2: the
 log is empty, so that there was nothing to verify; with a checkpoint of a log that had entries it is 1.
@@ -293,6 +308,38 @@ function eraseCommand(composition: CompositionOptions): Command {
     .action(async (options: EraseOptions) => {
       const { erasePersonalData } = await import('../actions/audit/erase.js');
       await erasePersonalData(options, composition);
+    });
+}
+
+function eraseAgainCommand(composition: CompositionOptions): Command {
+  return new Command('erase-again')
+    .description(
+      'Find personal values that were erased and came back with a restore, and erase them.',
+    )
+    .option('--folder <path>', 'copy of the log of before the restore, for erasures that it lost')
+    .addOption(publicKeyOption())
+    .addOption(publicKeyFileOption())
+    .option(
+      '--export <path>',
+      'the same from an export in the format ndjson, which is not verified',
+    )
+    .option('--check', 'erase nothing; exit code 1 if values are back')
+    .addOption(databaseOption())
+    .addOption(operatorOption())
+    .addOption(yesOption())
+    .addHelpText(
+      'after',
+      `
+Looks for values that an erasure covered: one of this log, or of a copy or an export of its later state. Run it
+after each restore, before the service starts: an erasure that the log lost is recorded anew and covers all
+that is stored of the person by then. Safe to repeat.
+
+  acs-identity audit erase-again --folder copy --public-key-file log.keys
+${recordedHelp}`,
+    )
+    .action(async (options: EraseAgainOptions) => {
+      const { eraseAgain } = await import('../actions/audit/erase-again.js');
+      await eraseAgain(options, composition);
     });
 }
 

@@ -15,7 +15,10 @@ describe('the definitions of the commands', () => {
       }
     }
     expect(loaded).toEqual(
-      new Set(['commander', 'node:os', './options.js', './filter-options.js', './audit-sinks.js']),
+      new Set([
+        ...['commander', 'node:os', './options.js', './filter-options.js', './audit-sinks.js'],
+        './audit-witness.js',
+      ]),
     );
   });
 });

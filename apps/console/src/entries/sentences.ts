@@ -29,6 +29,14 @@ const SENTENCES = {
         : ['revoked all tokens of ', ...object(listed), ...stage(listed)],
     what: ['the revocation of the tokens of ', ...object(listed)],
   }),
+  'revocation.start': () => ({
+    did: ['began to revoke the tokens of many identities'],
+    what: ['a mass revocation'],
+  }),
+  'revocation.end': (listed) => ({
+    did: ['had revoked the tokens of ', value(listed, 'identities'), ' identities'],
+    what: ['a mass revocation'],
+  }),
   'identity.create': (listed) => acted('created', 'the creation of', listed),
   'identity.link': (listed) => acted('linked', 'the link of', listed),
   'identity.read': (listed) => ({

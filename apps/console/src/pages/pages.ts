@@ -36,6 +36,13 @@ export const PAGES: readonly PageDefinition[] = [
     isFor: ({ audit }) => audit === 'all',
   },
   {
+    path: 'proof',
+    title: 'Proof',
+    key: 'p',
+    component: lazy(async () => import('./proof/proof-page.js')),
+    isFor: ({ audit }) => audit !== 'none',
+  },
+  {
     path: 'identities',
     title: 'Identities',
     key: 'i',

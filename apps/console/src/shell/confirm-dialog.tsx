@@ -58,6 +58,7 @@ export default function ConfirmDialog(props: ConfirmDialogProps): ReactNode {
               {hasReason && (
                 <Field label="Reason, kept in the log" hint="such as the number of the request">
                   <Input
+                    autoFocus
                     value={reason}
                     maxLength={512}
                     onChange={(_event, { value }) => {

@@ -1,7 +1,7 @@
-/** What a text of the search box is: filters, an entry, or a leaked token. */
+/** What a text of the search box is: a filter, an entry or an identity, or a leaked token. */
 export type Recognised =
   | { readonly kind: 'filter'; readonly name: string; readonly value: string }
-  | { readonly kind: 'entry'; readonly id: string }
+  | { readonly kind: 'id'; readonly id: string }
   | { readonly kind: 'index'; readonly index: number }
   | { readonly kind: 'token'; readonly token: string };
 
@@ -18,8 +18,8 @@ export function recognise(typed: string): Recognised | undefined {
   const version = UUID.exec(text)?.[1];
   if (text.startsWith('8:acs:'))
     return { kind: 'filter', name: 'communicationUserId', value: text };
-  // Ids of entries have a time in them, as those of identities do, which Identities finds.
-  if (version === '7') return { kind: 'entry', id: text.toLowerCase() };
+  // Of an entry or an identity: both have a time in them.
+  if (version === '7') return { kind: 'id', id: text.toLowerCase() };
   // Of a request, a person or an app: the page offers the others when it finds none.
   if (version !== undefined) return { kind: 'filter', name: 'requestId', value: text };
   if (/^[\da-f]{32}$/i.test(text)) return { kind: 'filter', name: 'traceId', value: text };

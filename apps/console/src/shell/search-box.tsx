@@ -1,5 +1,10 @@
+import { ProblemError } from '@acs-identity/client';
 import { Input } from '@fluentui/react-components';
+import { useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
+import { useSignedIn } from '../api/api-context.js';
+import { may } from '../api/me.js';
+import { wholeEntryQuery } from '../entries/whole-entry.js';
 import { FILTERS, type FilterName } from '../pages/search/filters.js';
 import { addFilter } from '../pages/search/filter-bar.js';
 import { handToken } from '../pages/trace/handed-token.js';
@@ -9,6 +14,25 @@ import { recognise } from './recognise.js';
 /** Takes any id of the log and decides by its form what it is the id of. */
 export function SearchBox(): ReactNode {
   const [text, setText] = useState('');
+  const { api, me } = useSignedIn();
+  const client = useQueryClient();
+  const openIdentity = (id: string): void => {
+    if (may(me, 'CommunicationIdentity.Read.All'))
+      go({ page: 'identities', parameters: new URLSearchParams({ person: id }) });
+    else filterAlone('identityId', id);
+  };
+  /** Ids of entries and of identities have one form: what is no entry is taken for an identity. */
+  const openById = async (id: string): Promise<void> => {
+    const isEntry =
+      me.audit !== 'none' &&
+      (await client.query({ ...wholeEntryQuery(api, id), staleTime: Infinity }).then(
+        () => true,
+        // Where the entry is shown, other failures are shown too.
+        (error: unknown) => !(error instanceof ProblemError && error.status === 404),
+      ));
+    if (isEntry) openEntry(id);
+    else openIdentity(id);
+  };
   return (
     <form
       role="search"
@@ -18,13 +42,10 @@ export function SearchBox(): ReactNode {
         if (!found) return;
         setText('');
         (document.activeElement as HTMLElement | null)?.blur(); // an input of this form
-        if (found.kind === 'entry') openEntry(found.id);
+        if (found.kind === 'id') void openById(found.id);
         else if (found.kind === 'index') openEntry(String(found.index));
-        else if (found.kind === 'filter') {
-          // A ticket may be old. A new search: the filters of another one would hide what is looked for.
-          go({ page: 'search', parameters: new URLSearchParams({ range: '90d' }) });
-          addFilter({ name: found.name as FilterName, value: found.value }, { replaces: true }); // one of FILTERS
-        } else {
+        else if (found.kind === 'filter') filterAlone(found.name, found.value);
+        else {
           handToken(found.token);
           go({ page: 'trace' });
         }
@@ -48,6 +69,12 @@ export function SearchBox(): ReactNode {
       />
     </form>
   );
+}
+
+/** A new search: the filters of another one would hide what is looked for. A ticket may be old. */
+function filterAlone(name: string, value: string): void {
+  go({ page: 'search', parameters: new URLSearchParams({ range: '90d' }) });
+  addFilter({ name: name as FilterName, value }, { replaces: true }); // one of FILTERS
 }
 
 function openEntry(id: string): void {

@@ -33,6 +33,18 @@ export function identityNotFound(): HttpError {
   });
 }
 
+/** An assumption, as `identityNotFound`. */
+export function assignmentNotFound(): HttpError {
+  const body = azureError('NotFound', 'Provided assignment was not found.');
+  return new HttpError({ status: 404, body });
+}
+
+/** 403 for a user without an assignment. Code and message are assumptions. */
+export function forbidden(): HttpError {
+  const body = azureError('Forbidden', 'The user has no access to the resource.');
+  return new HttpError({ status: 403, body });
+}
+
 /** Code and message are assumptions: not recorded from the real service. */
 export function tooManyRequests(retryAfterSeconds: number | undefined): HttpError {
   return new HttpError({

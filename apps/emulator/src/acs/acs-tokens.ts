@@ -10,6 +10,7 @@ import {
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import type { StateFolder } from '../state-folder.js';
+import type { AcsAssignments } from './assignments.js';
 import type { AcsIdentities } from './identities.js';
 import type { AcsResource } from './resource.js';
 
@@ -48,6 +49,7 @@ export class AcsTokens {
   private constructor(
     private readonly privateKey: KeyObject,
     private readonly identities: AcsIdentities,
+    private readonly assignments: AcsAssignments,
   ) {
     this.#publicKey = createPublicKey(privateKey);
     const thumbprint = createHash('sha1')
@@ -64,15 +66,17 @@ export class AcsTokens {
   /** @param keyBits 2048, or 1024 to save CPU in load tests. */
   static async load(
     identities: AcsIdentities,
+    assignments: AcsAssignments,
     folder: StateFolder | undefined,
     keyBits: 1024 | 2048,
   ): Promise<AcsTokens> {
     const stored = folder?.readJson(FILE, storedKey);
-    if (stored !== undefined) return new AcsTokens(createPrivateKey(stored.privateKey), identities);
+    if (stored !== undefined)
+      return new AcsTokens(createPrivateKey(stored.privateKey), identities, assignments);
     const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: keyBits });
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     folder?.write(FILE, JSON.stringify({ privateKey: pem }));
-    return new AcsTokens(privateKey, identities);
+    return new AcsTokens(privateKey, identities, assignments);
   }
 
   /** @param credential the caller's credential: regenerating its key invalidates the token. */
@@ -124,6 +128,27 @@ export class AcsTokens {
     });
   }
 
+  /** A token for a user of Teams Phone extensibility, or for an Entra user directly. */
+  issueForEntraUser(request: {
+    readonly id: string;
+    readonly resource: AcsResource;
+    readonly iat: number;
+    readonly exp: number;
+  }): AcsToken {
+    const { id, resource, iat, exp } = request;
+    return this.#sign(exp, {
+      skypeid: id.slice(2),
+      scp: 1792,
+      csi: String(iat),
+      exp,
+      rgn: 'amer',
+      acsScope: 'voip',
+      resourceId: resource.id,
+      resourceLocation: 'unitedstates',
+      iat,
+    });
+  }
+
   validate(token: string, resources: readonly AcsResource[]): AcsTokenState {
     const claims = this.#verifiedClaims(token);
     if (claims === undefined) return { valid: false, reason: 'malformed' };
@@ -145,6 +170,13 @@ export class AcsTokens {
   ): AcsTokenState['reason'] {
     if (claims.exp <= Date.now() / 1000) return 'expired';
     if (!id.startsWith('8:acs:')) return undefined;
+    const [, tenantId = '', objectId, more] = id.split('_');
+    if (more !== undefined) return undefined; // an Entra user, who has no assignment here
+    if (objectId !== undefined) {
+      const owner = resources.find((known) => known.id === claims.resourceId)?.name ?? '';
+      const isLive = this.assignments.isLive({ resource: owner, tenantId, objectId }, claims.iat);
+      return isLive ? undefined : 'revoked';
+    }
     const identity = this.identities.find(id);
     if (identity === undefined) return 'identity-deleted';
     if (claims.iat <= identity.revokedThrough) return 'revoked';

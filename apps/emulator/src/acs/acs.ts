@@ -1,38 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { AccessTokens } from '../entra/access-tokens.js';
 import { SAMPLE_RESOURCES, SAMPLE_TENANTS } from '../fixtures/seed-directory.js';
 import type { Route, ServiceReply, ServiceRequest } from '../route.js';
-import {
-  identityNotFound,
-  identityNotOwned,
-  invalid,
-  invalidAccessToken,
-  tooManyRequests,
-  unsupportedApiVersion,
-} from './acs-errors.js';
-import type { AcsTokens } from './acs-tokens.js';
+import { identityNotFound, identityNotOwned, invalid, invalidAccessToken } from './acs-errors.js';
 import { authenticate } from './authenticate.js';
-import type { AcsIdentities } from './identities.js';
-import type { LimitedOperation } from './limits.js';
-import { readCreate, readExchange, readIssue } from './requests.js';
-import type { AcsResource } from './resource.js';
-import type { AcsSettings } from './settings.js';
+import { type AcsDependencies, acsRoute, takeFromLimit } from './operation.js';
+import { readCreate, readExchange, readIssue, wantsToken } from './requests.js';
+import type { AcsOperation } from './settings.js';
+import { TeamsExtension } from './teams-extension.js';
 
-const API_VERSIONS = ['2021-03-07', '2022-06-01', '2022-10-01', '2023-10-01', '2026-09-23'];
-type Operation = 'create' | 'issue' | 'delete' | 'revoke' | 'exchange';
+const API_VERSIONS = [
+  ...['2021-03-07', '2022-06-01', '2022-10-01', '2023-10-01'],
+  ...['2025-06-30', '2026-07-22', '2026-09-23'],
+];
 
-/** The collaborators of `Acs`. */
-export interface AcsDependencies {
-  readonly resource: AcsResource;
-  readonly identities: AcsIdentities;
-  readonly tokens: AcsTokens;
-  readonly entraTokens: AccessTokens;
-  readonly settings: () => AcsSettings;
-  readonly isOwnHost: (host: string) => boolean;
-}
-
-/** The identity operations of one ACS resource. */
+/** The operations of one ACS resource. */
 export class Acs {
   constructor(private readonly given: AcsDependencies) {}
 
@@ -56,6 +37,7 @@ export class Acs {
       this.#route('POST', /^\/teamsUser\/:exchangeAccessToken$/, 'exchange', (request) =>
         this.#exchange(request),
       ),
+      ...new TeamsExtension(this.given).routes(),
     ];
   }
 
@@ -72,28 +54,19 @@ export class Acs {
   #route(
     method: string,
     path: RegExp,
-    operation: Operation,
+    operation: AcsOperation,
     handle: (request: ServiceRequest, credential: string) => ServiceReply,
   ): Route {
-    return {
-      method,
-      path,
-      operation,
-      handle: async (request) => {
-        const { resource, entraTokens, isOwnHost, settings } = this.given;
-        const credential = authenticate(request, resource, entraTokens, isOwnHost);
-        checkApiVersion(request);
-        const { latencyMs } = settings();
-        const waitMs = typeof latencyMs === 'number' ? latencyMs : (latencyMs[operation] ?? 0);
-        if (waitMs > 0) await delay(waitMs, undefined, { ref: false });
-        return handle(request, credential);
-      },
-    };
+    const { resource, entraTokens, isOwnHost } = this.given;
+    return acsRoute(this.given, {
+      ...{ method, path, operation, versions: API_VERSIONS, handle },
+      authenticate: (request) => authenticate(request, resource, entraTokens, isOwnHost),
+    });
   }
 
   #create(request: ServiceRequest, credential: string): ServiceReply {
+    takeFromLimit(this.given, wantsToken(request) ? 'createWithToken' : 'create');
     const { scopes, lifetimeMinutes } = readCreate(request);
-    this.#limit(scopes.length === 0 ? 'create' : 'createWithToken');
     const { resource, identities, tokens } = this.given;
     const { id } = identities.create(resource);
     const body = { identity: { id } };
@@ -103,7 +76,7 @@ export class Acs {
   }
 
   #issue(request: ServiceRequest, credential: string): ServiceReply {
-    this.#limit('issue');
+    takeFromLimit(this.given, 'issue');
     const { scopes, lifetimeMinutes } = readIssue(request);
     const id = this.#existing(request.params[0] ?? '');
     const { resource, tokens } = this.given;
@@ -114,14 +87,14 @@ export class Acs {
   }
 
   #revoke(request: ServiceRequest): ServiceReply {
-    this.#limit('revoke');
+    takeFromLimit(this.given, 'revoke');
     this.given.identities.revokeTokens(this.#existing(request.params[0] ?? ''));
     return { status: 204 };
   }
 
   /** Idempotent: deleting an unknown identity succeeds. */
   #delete(request: ServiceRequest): ServiceReply {
-    this.#limit('delete');
+    takeFromLimit(this.given, 'delete');
     const id = request.params[0] ?? '';
     this.#checkOwned(id);
     this.given.identities.delete(id);
@@ -129,7 +102,7 @@ export class Acs {
   }
 
   #exchange(request: ServiceRequest): ServiceReply {
-    this.#limit('exchange');
+    takeFromLimit(this.given, 'exchange');
     const { token, appId, userId } = readExchange(request);
     const claims = this.given.entraTokens.verify(token, SAMPLE_RESOURCES.teams);
     if (claims?.scp === undefined || claims.tid !== SAMPLE_TENANTS.home.id) {
@@ -158,19 +131,5 @@ export class Acs {
 
   #checkOwned(id: string): void {
     if (!id.startsWith(`8:acs:${this.given.resource.id}_`)) throw identityNotOwned();
-  }
-
-  #limit(operation: LimitedOperation): void {
-    const settings = this.given.settings();
-    const waitMs = this.given.resource.limits.take(operation, settings);
-    if (waitMs === 0) return;
-    throw tooManyRequests(settings.sendRetryAfter ? Math.ceil(waitMs / 1000) : undefined);
-  }
-}
-
-function checkApiVersion(request: ServiceRequest): void {
-  const given = request.query.get('api-version');
-  if (given === null || !API_VERSIONS.includes(given)) {
-    throw unsupportedApiVersion(given, API_VERSIONS);
   }
 }

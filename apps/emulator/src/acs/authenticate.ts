@@ -10,8 +10,9 @@ import type { ServiceRequest } from '../route.js';
 import { denied } from './acs-errors.js';
 import type { AcsResource } from './resource.js';
 
+/** Microsoft's SDKs sign `x-ms-date`, its sample of Teams Phone extensibility `date`. */
 const AUTHORIZATION_PATTERN =
-  /^HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=([A-Za-z0-9+/=]+)$/;
+  /^HMAC-SHA256 SignedHeaders=(x-ms-date|date);host;x-ms-content-sha256&Signature=([A-Za-z0-9+/=]+)$/;
 const MAX_CLOCK_SKEW_MS = 15 * 60 * 1000;
 
 /**
@@ -31,8 +32,8 @@ export function authenticate(
   const bearer = /^Bearer (.+)$/i.exec(authorization)?.[1];
   if (bearer !== undefined) return authenticateBearer(request, bearer, tokens);
 
-  const signature = AUTHORIZATION_PATTERN.exec(authorization)?.[1];
-  const date = request.headers['x-ms-date'];
+  const [, dateHeader = '', signature] = AUTHORIZATION_PATTERN.exec(authorization) ?? [];
+  const date = request.headers[dateHeader];
   const contentHash = request.headers['x-ms-content-sha256'];
   const { host } = request.headers;
   if (signature === undefined || typeof date !== 'string' || typeof contentHash !== 'string') {

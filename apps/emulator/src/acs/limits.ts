@@ -2,8 +2,7 @@ import { SlidingWindow } from '../sliding-window.js';
 import type { AcsSettings } from './settings.js';
 
 /** The operations with a rate limit of their own. */
-export type LimitedOperation =
-  'create' | 'createWithToken' | 'issue' | 'delete' | 'revoke' | 'exchange';
+export type LimitedOperation = keyof Exclude<AcsSettings['limits'], 'off'>;
 
 /** The rate limits of one ACS resource. */
 export class Limits {

@@ -24,6 +24,11 @@ const exchangeSchema = z.object({
   userId: z.string().nullish(),
 });
 
+const assignmentSchema = z.object({
+  principalType: z.string().nullish(),
+  clientIds: z.array(z.guid()).nullish(),
+});
+
 const DEFAULT_LIFETIME_MINUTES = 1440;
 
 /** The requested token. */
@@ -40,6 +45,15 @@ export function readCreate(request: ServiceRequest): TokenRequest {
   const scopes = body.createTokenWithScopes ?? [];
   checkScopes(scopes, 'CreateTokenWithScopes');
   return { scopes, lifetimeMinutes: readLifetime(body.expiresInMinutes) };
+}
+
+/** Whether `POST /identities` requests a token, as far as its body can be read. */
+export function wantsToken(request: ServiceRequest): boolean {
+  try {
+    return readCreate(request).scopes.length > 0;
+  } catch {
+    return request.body.includes('createTokenWithScopes');
+  }
 }
 
 /** Reads the body of `:issueAccessToken`. */
@@ -62,6 +76,18 @@ export function readExchange(request: ServiceRequest): {
   if (appId === undefined || appId === null || appId === '') throw requiredField('AppId');
   if (userId === undefined || userId === null || userId === '') throw requiredField('UserId');
   return { token, appId, userId };
+}
+
+/** Reads the body of `PUT …/assignments/{objectId}`. */
+export function readAssignment(request: ServiceRequest): {
+  readonly principalType: string;
+  readonly clientIds: readonly string[];
+} {
+  const { principalType, clientIds } = readJson(request, assignmentSchema);
+  if (principalType === undefined || principalType === null || principalType === '') {
+    throw requiredField('PrincipalType');
+  }
+  return { principalType, clientIds: clientIds ?? [] };
 }
 
 function readLifetime(given: number | null | undefined): number {

@@ -10,6 +10,12 @@ const limitsShape = {
   delete: limit.default(500),
   revoke: limit.default(500),
   exchange: limit.default(500),
+  // None is documented for the operations of Teams Phone extensibility.
+  assign: limit.default(1000),
+  readAssignment: limit.default(1000),
+  unassign: limit.default(1000),
+  exchangeTeamsExtension: limit.default(1000),
+  exchangeEntra: limit.default(1000),
 };
 const limitsSchema = z.strictObject(limitsShape);
 
@@ -19,7 +25,15 @@ const operationLatencies = z.strictObject({
   delete: latency.optional(),
   revoke: latency.optional(),
   exchange: latency.optional(),
+  assign: latency.optional(),
+  readAssignment: latency.optional(),
+  unassign: latency.optional(),
+  exchangeTeamsExtension: latency.optional(),
+  exchangeEntra: latency.optional(),
 });
+
+/** The operations of ACS, as faults and latencies name them. */
+export type AcsOperation = keyof z.output<typeof operationLatencies>;
 
 /** The behaviour of the emulated ACS. Every field can be changed at run time. */
 export const acsSettingsSchema = z.strictObject({

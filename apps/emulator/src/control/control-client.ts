@@ -1,3 +1,4 @@
+import type { AcsAssignment } from '../acs/assignments.js';
 import type { AcsIdentity } from '../acs/identities.js';
 import type { AcsTokenState } from '../acs/acs-tokens.js';
 import type { AcsSettings, AcsSettingsChange } from '../acs/settings.js';
@@ -39,6 +40,11 @@ export class ControlClient {
   async listIdentities(): Promise<AcsIdentity[]> {
     const path = '/control/identities';
     return (await this.#call<{ identities: AcsIdentity[] }>('GET', path)).identities;
+  }
+
+  async listAssignments(): Promise<AcsAssignment[]> {
+    const path = '/control/assignments';
+    return (await this.#call<{ assignments: AcsAssignment[] }>('GET', path)).assignments;
   }
 
   async readJournal(query: JournalQuery = {}): Promise<JournalEntry[]> {
@@ -98,7 +104,7 @@ export class ControlClient {
     await this.#call('PUT', '/control/graph/users', { users });
   }
 
-  /** Removes faults, journal entries, Graph users, changed settings and used-up limits, and optionally identities. */
+  /** Removes faults, journal entries, Graph users, changed settings and used-up limits, and optionally identities and assignments. */
   async reset(request: { readonly identities?: boolean } = {}): Promise<void> {
     await this.#call('POST', '/control/reset', request);
   }

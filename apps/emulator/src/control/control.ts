@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type AcsSettings, acsSettingsChangeSchema } from '../acs/settings.js';
+import type { AcsAssignments } from '../acs/assignments.js';
 import type { AcsIdentities } from '../acs/identities.js';
 import type { AcsTokens } from '../acs/acs-tokens.js';
 import type { AcsResource } from '../acs/resource.js';
@@ -20,6 +21,7 @@ export interface ControlDependencies {
   readonly journal: Journal;
   readonly acsResources: readonly AcsResource[];
   readonly acsIdentities: AcsIdentities;
+  readonly acsAssignments: AcsAssignments;
   readonly acsTokens: AcsTokens;
   readonly acsSettings: { current: AcsSettings; readonly initial: AcsSettings };
   readonly connectionString: (resource: AcsResource) => string;
@@ -63,6 +65,10 @@ export class Control {
       this.#route('GET', /^\/control\/identities$/, 'list-identities', () => ({
         status: 200,
         body: { identities: this.given.acsIdentities.list() },
+      })),
+      this.#route('GET', /^\/control\/assignments$/, 'list-assignments', () => ({
+        status: 200,
+        body: { assignments: this.given.acsAssignments.list() },
       })),
       this.#route('GET', /^\/control\/journal$/, 'read-journal', (request) => {
         const query = check(schemas.journalSchema, Object.fromEntries(request.query));
@@ -144,15 +150,18 @@ export class Control {
 
   #reset(request: ServiceRequest): ServiceReply {
     const { identities } = readBody(request, schemas.resetSchema);
-    const { faults, journal, acsResources, acsSettings, graph, keyVault, acsIdentities } =
-      this.given;
+    const { faults, journal, acsResources, acsSettings, graph, keyVault } = this.given;
+    const { acsIdentities, acsAssignments } = this.given;
     faults.clear();
     journal.clear();
     graph.clear();
     keyVault.resetLimit();
     acsSettings.current = acsSettings.initial;
     for (const resource of acsResources) resource.limits.reset();
-    if (identities) acsIdentities.clear();
+    if (identities) {
+      acsIdentities.clear();
+      acsAssignments.clear();
+    }
     return { status: 204 };
   }
 

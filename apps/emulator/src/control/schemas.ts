@@ -101,6 +101,6 @@ export const journalSchema = z.strictObject({
 });
 
 export const resetSchema = z.strictObject({
-  /** Whether to delete the ACS identities too; default false. */
+  /** Whether to delete the ACS identities and assignments too; default false. */
   identities: z.boolean().default(false),
 });

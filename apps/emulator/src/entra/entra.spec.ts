@@ -164,7 +164,7 @@ describe('on-behalf-of', () => {
       aud: 'https://auth.msft.communication.azure.com',
       appid: clientId,
       oid: SAMPLE_PEOPLE.bob.objectId,
-      scp: 'Teams.ManageCalls Teams.ManageChats',
+      scp: 'Teams.ManageCalls Teams.ManageChats TeamsExtension.ManageCalls',
     });
   });
 

@@ -1,7 +1,6 @@
-import { type Clock, explain, type Logger } from '#libs/platform';
+import { type Clock, explain, type Logger, retryPauseMs } from '#libs/platform';
 import type { SinkMetrics } from '../metrics.js';
 import type { ConfiguredSink } from '../sinks/configured-sink.js';
-import { retryPauseMs } from './retry-pause.js';
 import { SinkFailure, type SinkFailureKind } from './sink.js';
 import type { NextBatch, SinkBatches } from './sink-batches.js';
 import type { SinkCursor, SinkCursors } from './sink-cursors.js';

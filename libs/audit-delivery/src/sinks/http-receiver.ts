@@ -1,6 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { type Clock, type OutboundHttp, ProxyFailure } from '#libs/platform';
-import { retryAfterMs } from '../delivery/retry-pause.js';
+import { type Clock, type OutboundHttp, ProxyFailure, retryAfterMs } from '#libs/platform';
 import { SinkFailure, type SinkFailureKind } from '../delivery/sink.js';
 
 export interface HttpReceiverOptions {

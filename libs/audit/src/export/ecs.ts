@@ -23,6 +23,8 @@ const CLASSES: Readonly<Record<BuiltInAuditAction, EcsClass>> = {
   'token.reuse': api('access'),
   'token.exchange': api('creation'),
   'token.revoke': api('deletion'),
+  'revocation.start': api('deletion'),
+  'revocation.end': api('deletion'),
   'identity.create': iam('creation'),
   'identity.link': iam('creation'),
   'identity.import': iam('creation'),

@@ -39,6 +39,8 @@ const CLASSES: Readonly<Record<BuiltInAuditAction, OcsfClass>> = {
   'token.reuse': api(1, 'ReuseAccessToken'),
   'token.exchange': api(1, 'ExchangeTeamsToken'),
   'token.revoke': api(4, 'RevokeAccessTokens'),
+  'revocation.start': api(4, 'StartMassRevocation'),
+  'revocation.end': api(4, 'EndMassRevocation'),
   'identity.create': entity(1),
   'identity.link': entity(1),
   'identity.import': entity(1),

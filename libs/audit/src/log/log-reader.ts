@@ -18,6 +18,7 @@ import { AuditEntryNotFound, AuditEntryRetired } from '../errors.js';
 import { bufferOf, readTile, type SignedHead } from '../postgres/log-queries.js';
 import { EntryRepository } from '../query/entry-repository.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
+import { CosignedCheckpoints, type WitnessedCheckpoint } from '../witness/cosigned-checkpoints.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import { RollbackDetector } from './rollback-detector.js';
 
@@ -29,17 +30,29 @@ export class LogReader {
     private readonly entries: EntryRepository,
     private readonly signers: CheckpointSigners,
     private readonly rollbackDetector: RollbackDetector,
+    private readonly cosigned: CosignedCheckpoints,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {}
 
-  /** The newest checkpoint, as it was signed at the commit; that of an empty log is signed here. */
+  /**
+   * The newest checkpoint, as it was signed at the commit, with the cosignatures that witnesses gave it so
+   * far; that of an empty log is signed here.
+   */
   async checkpoint(): Promise<SignedHead> {
-    const head = await this.rollbackDetector.newestHead();
-    if (!head) {
-      const empty = { origin: this.settings.origin, size: 0, root: emptyRoot() };
-      return { size: 0, checkpoint: signCheckpoint(empty, await this.signers.current()) };
-    }
-    return head;
+    const { size, checkpoint } = await this.#head();
+    return { size, checkpoint: checkpoint + (await this.cosigned.cosignatures(size)) };
+  }
+
+  /**
+   * The newest checkpoint that a quorum of witnesses cosigned.
+   *
+   * @throws AuditEntryNotFound when there is none
+   */
+  async witnessedCheckpoint(): Promise<WitnessedCheckpoint> {
+    const { size } = await this.#head();
+    const witnessed = await this.cosigned.newest();
+    if (!witnessed || witnessed.size > size) throw new AuditEntryNotFound();
+    return witnessed;
   }
 
   /**
@@ -51,7 +64,7 @@ export class LogReader {
    */
   async resource(path: string): Promise<Buffer> {
     const address = requireResource(path);
-    const { size } = await this.checkpoint();
+    const { size } = await this.#head();
     const level = address.kind === 'tile' ? address.level : 0;
     if (address.width > tileWidthAt(level, address.index, size)) throw new AuditEntryNotFound();
     return address.kind === 'tile' ? this.tile(address) : this.#bundle(address);
@@ -63,12 +76,17 @@ export class LogReader {
   }
 
   /**
-   * A `.tlog-proof` file, with which an entry can be verified offline against the newest checkpoint.
+   * A `.tlog-proof` file, with which an entry can be verified offline: against the newest checkpoint that a
+   * quorum of witnesses cosigned, or against the newest one when the entry is not below it.
    *
    * @throws AuditEntryNotFound beyond the log
    */
   async proofFile(index: number): Promise<string> {
-    const { size, checkpoint } = await this.checkpoint();
+    const newest = await this.checkpoint();
+    const witnessed = await this.cosigned.newest();
+    const isWitnessed =
+      witnessed !== undefined && index < witnessed.size && witnessed.size <= newest.size;
+    const { size, checkpoint } = isWitnessed ? witnessed : newest;
     const proof = await this.tree(size).inclusionProof(index).catch(asNotFound);
     return formatProofFile({ index, proof, checkpoint });
   }
@@ -77,7 +95,7 @@ export class LogReader {
   async consistency(
     oldSize: number,
   ): Promise<SignedHead & { readonly proof: readonly Uint8Array[] }> {
-    const head = await this.checkpoint();
+    const head = await this.#head();
     const proof = await this.tree(head.size).consistencyProof(oldSize).catch(asNotFound);
     return { ...head, proof };
   }
@@ -85,6 +103,13 @@ export class LogReader {
   /** Computes roots and proofs of the tree at a size that the log has or had. */
   tree(size: number): TreeReader {
     return new TreeReader(size, async (address) => this.tile(address));
+  }
+
+  async #head(): Promise<SignedHead> {
+    const head = await this.rollbackDetector.newestHead();
+    if (head) return head;
+    const empty = { origin: this.settings.origin, size: 0, root: emptyRoot() };
+    return { size: 0, checkpoint: signCheckpoint(empty, await this.signers.current()) };
   }
 
   async #bundle({ index, width }: Omit<TileAddress, 'level'>): Promise<Buffer> {

@@ -13,15 +13,20 @@ import {
   type TileAddress,
   verifyContinuation,
 } from '#libs/transparency-log';
-import { AuditEntryRetired, CopyContradicted } from '../errors.js';
+import { AuditEntryNotFound, AuditEntryRetired, CopyContradicted } from '../errors.js';
+import type { SignedHead } from '../postgres/log-queries.js';
 import type { LogReader } from './log-reader.js';
 
 /** What a copy of the log is read from: the database or the HTTP API. */
-export type LogSource = Pick<LogReader, 'checkpoint' | 'resource'>;
+export type LogSource = Pick<LogReader, 'checkpoint' | 'resource'> & {
+  /** @throws AuditEntryNotFound when there is none */
+  witnessedCheckpoint(): Promise<SignedHead>;
+};
 
 const CHECKPOINT = 'checkpoint';
 /** What a copy that is under way, or was interrupted, will have as its checkpoint. */
 const PENDING_CHECKPOINT = 'checkpoint.pending';
+const WITNESSED_CHECKPOINT = 'checkpoint.witnessed';
 
 /** A copy of the log as files with the paths of C2SP tlog-tiles: `checkpoint`, `tile/…`, `tile/entries/…`. */
 export class TileDirectory {
@@ -30,6 +35,11 @@ export class TileDirectory {
   /** The signed checkpoint; `undefined` when the folder has no copy yet. */
   checkpoint(): string | undefined {
     return this.#read(CHECKPOINT)?.toString();
+  }
+
+  /** The newest checkpoint with a quorum of witnesses that the copy has; of a size up to its own. */
+  witnessedCheckpoint(): string | undefined {
+    return this.#read(WITNESSED_CHECKPOINT)?.toString();
   }
 
   /** The hashes of a tile, read from the full tile where there is one; `undefined` when neither exists. */
@@ -58,6 +68,7 @@ export class TileDirectory {
     onProgress?: (copied: number, total: number) => void,
     open: (note: string, isHeld: boolean) => Checkpoint = parseUnverified,
   ): Promise<number> {
+    const witnessed = await log.witnessedCheckpoint().catch(undefinedIfNone);
     const { checkpoint } = await log.checkpoint();
     const newest = open(checkpoint, false);
     const { size } = newest;
@@ -77,6 +88,7 @@ export class TileDirectory {
       }
     }
     await rename(join(this.path, PENDING_CHECKPOINT), join(this.path, CHECKPOINT));
+    if (witnessed) await this.#write(WITNESSED_CHECKPOINT, witnessed.checkpoint);
     return size;
   }
 
@@ -106,6 +118,11 @@ export class TileDirectory {
     await writeFile(`${file}.new`, content);
     await rename(`${file}.new`, file);
   }
+}
+
+function undefinedIfNone(error: unknown): undefined {
+  if (error instanceof AuditEntryNotFound) return undefined;
+  throw error;
 }
 
 function parseUnverified(note: string): Checkpoint {

@@ -157,7 +157,7 @@ describe('AuditLogService', () => {
   it('gives full and partial tiles, and bundles that hash to them', async () => {
     const reader = log.reader;
     const { size } = await reader.checkpoint();
-    const bundle = await auditLog.resource(grace, 'tile/entries/000');
+    const bundle = await auditLog.bundle(grace, 'tile/entries/000');
     const leaves: Buffer[] = [];
     for (let offset = 0; offset < bundle.length; offset += 2 + bundle.readUInt16BE(offset)) {
       leaves.push(bundle.subarray(offset + 2, offset + 2 + bundle.readUInt16BE(offset)));

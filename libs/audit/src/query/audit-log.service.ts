@@ -13,7 +13,6 @@ import { asDetails, resultDetails, resultOf } from './reading-details.js';
 import { withoutForeignValues } from './visible-values.js';
 import { type Statistics, type StatisticsQuery, StatisticsReader } from './statistics-reader.js';
 import { LogReader } from '../log/log-reader.js';
-import type { SignedHead } from '../postgres/log-queries.js';
 import { type ErasureRequest, PersonalDataEraser } from './personal-data-eraser.js';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { type TokenTrace, TokenTracer } from './token-tracer.js';
@@ -170,21 +169,11 @@ export class AuditLogService {
     return undefined;
   }
 
-  /** The newest checkpoint. Not recorded. @throws AuditScopeExceeded for auditors of another tenant */
-  async checkpoint(reader: CallContext): Promise<SignedHead> {
-    await this.#requireWholeLog(reader, 'audit.read', { route: 'checkpoint' });
-    return this.log.checkpoint();
-  }
-
-  /**
-   * A tile or an entry bundle. Only bundles are recorded, because tiles hold hashes only.
-   *
-   * @throws AuditScopeExceeded for auditors of another tenant
-   */
-  async resource(reader: CallContext, path: string): Promise<Buffer> {
-    await this.#requireWholeLog(reader, 'audit.read', { route: path });
-    if (path.startsWith('tile/entries/'))
-      await this.#record(reader, { action: 'audit.read', details: { route: path } });
+  /** A bundle of entries. @throws AuditScopeExceeded for auditors of another tenant */
+  async bundle(reader: CallContext, path: string): Promise<Buffer> {
+    const reading = { action: 'audit.read', details: { route: path } } as const;
+    await this.#requireWholeLog(reader, reading.action, reading.details);
+    await this.#record(reader, reading);
     return this.log.resource(path);
   }
 

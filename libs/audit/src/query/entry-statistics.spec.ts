@@ -86,7 +86,7 @@ describe('EntryStatistics', () => {
   });
 });
 
-describe('EntryStatistics with 300,000 entries in a few hours', () => {
+describe('EntryStatistics with 100,000 entries in a few hours', () => {
   it('counts them in batches that use an index', async () => {
     const database = await testDatabase();
     const clock = new ManualClock(Date.parse('2026-03-01T15:00:00Z'));
@@ -101,15 +101,15 @@ describe('EntryStatistics with 300,000 entries in a few hours', () => {
       await owner.query(
         `INSERT INTO audit_entry (entry_index, recorded_at, id, action, outcome, actor_kind, leaf,
            facet, search_ids)
-         SELECT 1000 + n, timestamptz '2026-03-01T10:00:00Z' + (n / 1000) * interval '16 s',
+         SELECT 1000 + n, timestamptz '2026-03-01T10:00:00Z' + (n / 1000) * interval '48 s',
                 gen_random_uuid(), 'token.issue', CASE WHEN n % 4 = 0 THEN 'denied' ELSE 'success' END,
                 'user', '\\x00', '', ''
-         FROM generate_series(0, 299999) AS n`,
+         FROM generate_series(0, 99999) AS n`,
       );
       await owner.query('ANALYZE audit_entry');
       const statements = statementsOf(log.get(ReadingDatabase));
       while (await log.get(EntryStatistics).rollUp());
-      expect(statements.length).toBeGreaterThan(15);
+      expect(statements.length).toBeGreaterThan(8);
       const counting = statements.find(({ sql }) => sql.includes('WITH chunk'));
       const plan = await owner.query<unknown>(`EXPLAIN ${counting?.sql}`, [
         ...(counting?.parameters ?? []),
@@ -120,8 +120,8 @@ describe('EntryStatistics with 300,000 entries in a few hours', () => {
          WHERE dimension = 'outcome' GROUP BY 1 ORDER BY 1`,
       );
       expect(rows).toEqual([
-        { value: 'denied', entries: 75_000 },
-        { value: 'success', entries: 225_000 },
+        { value: 'denied', entries: 25_000 },
+        { value: 'success', entries: 75_000 },
       ]);
     } finally {
       await owner.destroy();

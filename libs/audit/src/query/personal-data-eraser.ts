@@ -47,12 +47,17 @@ export class PersonalDataEraser {
       outcome: 'success',
       ...(reason !== undefined && { reason: { code: 'erasure-requested', ...detail } }),
     });
+    return { receipt, rows: await this.repeat(receipt.index) };
+  }
+
+  /** Erases what a recorded erasure covers. @returns the number of erased rows */
+  async repeat(index: number): Promise<number> {
     const [row] = await this.database.query<{ erased: string }>(
       `SELECT audit_erase_personal(recorded_at, entry_index) AS erased FROM audit_entry
        WHERE action = 'audit.erase' AND entry_index = $1`,
-      [receipt.index],
+      [index],
     );
-    return { receipt, rows: Number(row?.erased ?? 0) };
+    return Number(row?.erased ?? 0);
   }
 
   /**

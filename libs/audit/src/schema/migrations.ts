@@ -4,6 +4,7 @@ import { AddSearchIndexes1798310000000 } from './add-search-indexes.js';
 import { AddPipelinedAppend1797000000000 } from './add-pipelined-append.js';
 import { AddSigningKeys1798000000000 } from './add-signing-keys.js';
 import { AddVerification1798640000000 } from './add-verification.js';
+import { AddWitnesses1799300000000 } from './add-witnesses.js';
 import { CreateAuditLog1764000000001 } from './create-audit-log.js';
 import { ProtectOwnerFunctions1798200000000 } from './protect-owner-functions.js';
 
@@ -15,6 +16,11 @@ export const auditMigrations: (new () => MigrationInterface)[] = [
   ProtectOwnerFunctions1798200000000,
   AddSearchIndexes1798310000000,
   AddVerification1798640000000,
+  AddWitnesses1799300000000,
+];
+
+const WITNESS_FAILURE = [
+  ...['failure', 'failure_detail', 'failing_since', 'failure_count', 'retry_at'],
 ];
 
 /** The service adds rows to the log and never changes one. */
@@ -34,6 +40,18 @@ export const auditGrants: readonly TableGrant[] = [
     insert: ['part'],
     update: ['position', 'progress', 'pass_started_at', 'findings'],
   },
+  {
+    table: 'audit_cosigned_checkpoint',
+    insert: ['size', 'cosignatures', 'has_quorum', 'cosigned_at'],
+    update: ['cosignatures', 'has_quorum', 'cosigned_at'],
+    delete: true,
+  },
+  {
+    table: 'audit_witness',
+    insert: ['name', 'cosigned_size', ...WITNESS_FAILURE],
+    update: ['cosigned_size', ...WITNESS_FAILURE],
+  },
+  { table: 'audit_cosigning', update: ['lease_holder', 'lease_expires_at'] },
 ];
 
 /**

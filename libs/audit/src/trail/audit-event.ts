@@ -6,6 +6,8 @@ export const AUDIT_ACTIONS = [
   'token.reuse',
   'token.revoke',
   'token.exchange',
+  'revocation.start',
+  'revocation.end',
   'identity.create',
   'identity.link',
   'identity.read',

@@ -1,12 +1,22 @@
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { Clock, Logger, sqlState, uuidText } from '#libs/platform';
+import {
+  Clock,
+  currentTrace,
+  detached,
+  Logger,
+  recordStep,
+  sqlState,
+  traced,
+  uuidText,
+} from '#libs/platform';
 import { encodeEntry, withRecordedAt } from '../entry/encode-entry.js';
 import { AuditUnavailable } from '../errors.js';
 import { RollbackDetector } from '../log/rollback-detector.js';
 import { type AppendResult, Sequencer } from '../log/sequencer.js';
 import { AuditMetrics } from '../metrics.js';
 import { FlightLost } from '../postgres/flight.js';
+import { COMMIT_SPAN } from './commit-span.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { AppendRate } from './append-rate.js';
 import { assertAuditAction, type AuditEvent } from './audit-event.js';
@@ -68,7 +78,9 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
     if (this.#pendingEntryCount + events.length > this.settings.queueLimit) {
       throw this.#unavailable('queue full');
     }
-    return this.#add(events, write, options, this.settings.timeoutMs);
+    return traced('record in the audit log', {}, async () =>
+      this.#add(events, write, options, this.settings.timeoutMs),
+    );
   }
 
   override requireCapacity(): void {
@@ -108,10 +120,12 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
     const encoded = events.map((event) => encodeEntry(event, now));
     const { promise, resolve, reject } = Promise.withResolvers<readonly AuditReceipt[]>();
     const deadline = now + timeoutMs;
-    const settling = { isSettled: false, resolve, reject };
+    const settling = { isSettled: false, resolve, reject, trace: currentTrace() };
     this.#pool.add({ ...options, events, write, encoded, deadline, ...settling });
     this.#addPending(events.length);
-    this.#start();
+    detached(() => {
+      this.#start();
+    });
     return promise;
   }
 
@@ -166,6 +180,7 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
       const { results, head } = await this.sequencer.append(pending, this.#timeoutOf(batch));
       if (head) this.rollbackDetector.observe(head);
       if (results.length !== batch.length) throw new Error('not every record has a result');
+      noteCommit(batch, startedAt);
       // Not awaited: the next commit starts before the callers of this one continue.
       void forEachYielding(batch, (record, nth) => {
         const result = results[nth];
@@ -175,6 +190,7 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
       this.#rate.observe(entriesOf(batch), performance.now() - lockedAt, lockedAt - startedAt);
     } catch (error) {
       this.rollbackDetector.noteFailure(error);
+      noteCommit(batch, startedAt, error);
       this.logger.error({ error, entries: batch.length }, 'audit append failed');
       this.#repeatOrReject(batch, error);
     }
@@ -318,6 +334,13 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
     this.#pendingEntryCount += entryCount;
     this.metrics.pendingEntries.set(this.#pendingEntryCount);
   }
+}
+
+/** The commit that they shared, in the trace of each request. */
+function noteCommit(batch: readonly PooledRecord[], startedAt: number, error?: unknown): void {
+  const [name, options] = COMMIT_SPAN;
+  for (const { trace } of batch)
+    if (trace) recordStep(name, { ...options, startedAt, of: trace }, error);
 }
 
 function entriesOf(batch: readonly PooledRecord[]): number {

@@ -1,3 +1,4 @@
+import type { Context } from '@opentelemetry/api';
 import type { EncodedEntry } from '../entry/encode-entry.js';
 import type { PendingRecord } from '../log/sequencer.js';
 import type { AuditReceipt, RecordOptions } from './audit-trail.js';
@@ -9,6 +10,8 @@ export interface PooledRecord extends PendingRecord, RecordOptions {
   /** Replaced when the record waited for long: an entry has the time at which it is recorded. */
   encoded: readonly EncodedEntry[];
   isSettled: boolean;
+  /** Of the request, when it is recorded. */
+  readonly trace?: Context | undefined;
   readonly resolve: (receipts: readonly AuditReceipt[]) => void;
   readonly reject: (error: unknown) => void;
 }

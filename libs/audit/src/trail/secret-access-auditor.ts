@@ -1,5 +1,5 @@
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
-import { Clock, Logger } from '#libs/platform';
+import { Clock, detached, Logger } from '#libs/platform';
 import { type SecretAccess, SecretAccessEvents } from '#libs/secrets';
 import { type AggregateDetails, AggregatingRecorder } from './aggregating-recorder.js';
 import type { AuditEvent } from './audit-event.js';
@@ -30,7 +30,7 @@ export class SecretAccessAuditor implements BeforeApplicationShutdown {
       eventsOf,
     });
     events.subscribe((access) => {
-      void this.#recorder.add(JSON.stringify(access), access);
+      void detached(async () => this.#recorder.add(JSON.stringify(access), access));
     });
   }
 

@@ -16,6 +16,7 @@ const AFFECTS_ENTRIES = {
   'fingerprint-key-differs': false,
   'signing-key-differs': false,
   'statistic-differs': false,
+  'quorum-missing': false,
   'checkpoint-contradicted': true,
 } as const;
 

@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import type { Principal, RequestContext } from '#libs/platform';
+import { type Principal, type RequestContext, traced } from '#libs/platform';
 import type { Permission } from '../access/permission.js';
 import { type DeniedCall, DenialAuditor } from '../audit/denial-auditor.js';
 import { RefusalLog } from '../audit/refusal-log.js';
@@ -62,7 +62,7 @@ export class AuthenticationGuard implements CanActivate {
     const rule = accessRuleOf(execution);
     if (rule.kind === 'public') return true;
     const attempt = { request, reply: http.getResponse<HttpReply>(), context, rule };
-    const principal = await this.#authenticate(attempt);
+    const principal = await traced('authenticate', {}, async () => this.#authenticate(attempt));
     await this.#limit(principal, attempt);
     await this.#requireSameSite(principal, attempt);
     await this.#authorize(principal, attempt);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
-import type { RequestContext } from '#libs/platform';
+import { currentTraceId, parseTraceparent, type RequestContext } from '#libs/platform';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
 import { header, type HttpRequest } from './http-request.js';
 
@@ -34,7 +34,7 @@ export class RequestContexts {
   }
 
   #read(request: HttpRequest): RequestContext {
-    const traceId = parseTraceId(header(request, 'traceparent'));
+    const traceId = currentTraceId() ?? parseTraceparent(header(request, 'traceparent'))?.traceId;
     const clientAddress = this.#clientAddress(request);
     const userAgent = header(request, 'user-agent');
     return {
@@ -98,13 +98,6 @@ export function requestContextOf(request: HttpRequest): RequestContext {
 /** The id that was sent when it is safe to log, which correlates both sides; else a new one. */
 function acceptRequestId(sent: string | undefined): string {
   return sent !== undefined && /^[\w.-]{8,64}$/.test(sent) ? sent : randomUUID();
-}
-
-/** The trace id of a `traceparent` header of version 00 (W3C Trace Context, section 3.2). */
-function parseTraceId(traceparent: string | undefined): string | undefined {
-  const match = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent ?? '');
-  const traceId = match?.[1];
-  return traceId === undefined || /^0+$/.test(traceId) ? undefined : traceId;
 }
 
 /** An IP address, without port, brackets, zone and IPv4-mapped prefix. */

@@ -1,5 +1,10 @@
-import type { CommunicationIdentityClient } from '@azure/communication-identity';
-import type { Clock, CommunicationUserId, Logger } from '#libs/platform';
+import {
+  type Clock,
+  type CommunicationUserId,
+  type Logger,
+  type Note,
+  traced,
+} from '#libs/platform';
 import {
   type AcsOperation,
   BudgetExhausted,
@@ -11,6 +16,7 @@ import { UpstreamOutcomeUnknown } from '../errors.js';
 import type { CommunicationResource } from '../resources/communication-resources.js';
 import type { AcsClients, AcsConnection } from './acs-clients.js';
 import { AcsResponses } from './acs-responses.js';
+import { ACS_SPANS } from './acs-span.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { ConnectionSlots } from './connection-slots.js';
 import type { CredentialRefusals } from './credential-refusals.js';
@@ -19,11 +25,12 @@ import type { GatewayMetrics } from './metrics.js';
 import { NoResponse, sendIf } from './undici-http-client.js';
 import { isCreate, upstreamFailure, type UpstreamFailure } from './upstream-failure.js';
 
-/** The options that every method of the SDK takes. */
-interface CallOptions {
+/** The options that every method of the clients takes. */
+export interface CallOptions {
   readonly abortSignal: AbortSignal;
   readonly requestOptions: { readonly customHeaders: Record<string, string> };
   readonly onResponse: (response: {
+    readonly status: number;
     readonly headers: { get(name: string): string | undefined };
   }) => void;
 }
@@ -42,7 +49,7 @@ export interface AcsCall<T> extends PlannedCall {
   /** Present for a create: the identity in its answer. */
   readonly identityOf?: (value: T) => CommunicationUserId;
   readonly send: (
-    client: CommunicationIdentityClient,
+    connection: Pick<AcsConnection, 'client' | 'assignments'>,
     options: CallOptions,
     responses: AcsResponses,
   ) => Promise<T>;
@@ -189,14 +196,20 @@ export class AcsCaller {
     const circuit = this.#circuitOf(resource);
     circuit.admit();
     try {
-      return await this.budget.acquire({
-        ...{ resource, operation },
-        ...(tenant !== undefined && { tenant }),
-        ...(clientApp !== undefined && { clientApp }),
-        ...(requester !== undefined && { requester: JSON.stringify([tenant, requester]) }),
-        ...(priority !== undefined && { priority }),
-        ...(signal && { signal }),
-      });
+      const attributes = {
+        'acs_identity.acs.operation': operation,
+        'acs_identity.acs.resource': resource,
+      };
+      return await traced('wait for the request budget', { attributes }, async () =>
+        this.budget.acquire({
+          ...{ resource, operation },
+          ...(tenant !== undefined && { tenant }),
+          ...(clientApp !== undefined && { clientApp }),
+          ...(requester !== undefined && { requester: JSON.stringify([tenant, requester]) }),
+          ...(priority !== undefined && { priority }),
+          ...(signal && { signal }),
+        }),
+      );
     } catch (error) {
       circuit.abandon();
       throw error;
@@ -233,27 +246,51 @@ export class AcsCaller {
     acsCall: AcsCall<T>,
     attempt: Attempt,
   ): Promise<AcsResult<T> | UpstreamFailure> {
+    return traced(...ACS_SPANS[acsCall.operation], async (note) =>
+      this.#send(acsCall, attempt, note),
+    );
+  }
+
+  async #send<T>(
+    acsCall: AcsCall<T>,
+    attempt: Attempt,
+    note: Note,
+  ): Promise<AcsResult<T> | UpstreamFailure> {
     const { operation, call, resource, identityOf, send } = acsCall;
     const { connection, permit, deadline } = attempt;
     const { clock, metrics, refusals, timeoutMs } = this.dependencies;
-    const { client, secretVersion } = connection;
+    const { secretVersion } = connection;
     const evidence: { secretVersion?: string; correlationVector?: string } =
       secretVersion === undefined ? {} : { secretVersion };
     const options: CallOptions = {
       // The answer to a create is awaited for longer than the caller waits.
       abortSignal: identityOf ? extended(deadline.signal, timeoutMs) : deadline.signal,
       requestOptions: { customHeaders: requestIdHeader(call) },
-      onResponse: ({ headers }) => {
+      onResponse: ({ status, headers }) => {
         const vector = headers.get('ms-cv');
         if (vector && CORRELATION_VECTOR.test(vector)) evidence.correlationVector = vector;
+        note({
+          'http.response.status_code': status,
+          ...(evidence.correlationVector !== undefined && {
+            'http.response.header.ms-cv': [evidence.correlationVector],
+          }),
+        });
       },
     };
+    note({
+      'server.address': resource.endpoint.slice('https://'.length),
+      'acs_identity.acs.resource': resource.name,
+      'acs_identity.acs.operation': operation,
+      ...(call.request && {
+        'http.request.header.x-ms-client-request-id': [call.request.requestId],
+      }),
+    });
     const stop = metrics.start(resource.name, operation);
     const mayStart = this.#startConditionOf(acsCall, attempt);
     const progress = { hasStarted: false, isSettled: false };
     const sent = sendIf(
       () => (progress.hasStarted = mayStart()),
-      async () => send(client, options, new AcsResponses(resource, clock.now())),
+      async () => send(connection, options, new AcsResponses(resource, clock.now())),
     );
     const settle = (): void => {
       progress.isSettled = true;
@@ -279,6 +316,7 @@ export class AcsCaller {
           : undefined;
       const failure = upstreamFailure(operation, error, late);
       stop(failure.outcome);
+      note({ 'error.type': failure.outcome.replace('status ', '') });
       refusals?.note(resource.name, secretVersion, failure.refusal);
       const hasCaller = call.request?.signal?.aborted !== true;
       const circuit = this.#circuitOf(resource.name);

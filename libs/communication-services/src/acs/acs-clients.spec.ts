@@ -15,7 +15,7 @@ it('AcsClients asks for tokens of the cloud that the settings name', async () =>
   }
   const tokenScope = 'https://communication.azure.us//.default';
   const clients = new AcsClients(
-    { connections: 1, timeoutMs: 1_000, tokenScope },
+    { connections: 1, timeoutMs: 1_000, tokenScope, teamsPhoneVersion: '2026-09-23' },
     new MemorySecretStore(new ManualClock()),
     new RefusingCredential(),
     new OutboundHttp(),

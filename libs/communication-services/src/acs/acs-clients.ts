@@ -1,16 +1,19 @@
 import { CommunicationIdentityClient } from '@azure/communication-identity';
+import type { PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
 import type { OutboundHttp } from '#libs/platform';
 import { AzureCredential, AzureFault, SecretStore } from '#libs/secrets';
 import type { CommunicationResource } from '../resources/communication-resources.js';
 import type { CommunicationServicesSettings } from '../settings.js';
 import { accessKeyOf } from './acs-credential.js';
 import { acsPipeline, signWith } from './acs-pipeline.js';
+import { AcsAssignmentClient } from './acs-assignment-client.js';
 import { UndiciHttpClient } from './undici-http-client.js';
 import { CredentialUnavailable } from './upstream-failure.js';
 
 /** A client for one resource and one version of its credential. */
 export interface AcsConnection {
   readonly client: CommunicationIdentityClient;
+  readonly assignments: AcsAssignmentClient;
   /** Absent with an Entra credential. */
   readonly secretVersion: string | undefined;
 }
@@ -23,7 +26,7 @@ export class AcsClients {
   constructor(
     private readonly settings: Pick<
       CommunicationServicesSettings,
-      'connections' | 'timeoutMs' | 'tokenScope'
+      'connections' | 'timeoutMs' | 'tokenScope' | 'teamsPhoneVersion'
     >,
     private readonly secrets: SecretStore,
     private readonly azureCredential: AzureCredential,
@@ -81,7 +84,11 @@ export class AcsClients {
       client = new CommunicationIdentityClient(endpoint, { key }, options);
       signWith(key, pipeline);
     }
-    const connection = { client, secretVersion };
+    // The SDK has added the policy that signs or signs in to the pipeline.
+    const send = async (request: PipelineRequest): Promise<PipelineResponse> =>
+      pipeline.sendRequest(this.#httpClient, request);
+    const assignments = new AcsAssignmentClient(endpoint, this.settings.teamsPhoneVersion, send);
+    const connection = { client, assignments, secretVersion };
     this.#connections.set(resource.name, connection);
     return connection;
   }

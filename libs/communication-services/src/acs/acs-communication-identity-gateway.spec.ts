@@ -6,7 +6,7 @@ import tls from 'node:tls';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Clock, OutboundHttp, readSettings, ServiceError, SystemClock } from '#libs/platform';
-import { MemoryLogger } from '#libs/platform/testing';
+import { MemoryLogger, newGuid } from '#libs/platform/testing';
 import {
   SdkAzureCredential,
   azureCredentialSettings,
@@ -26,6 +26,7 @@ import type { GatewayCall } from '../communication-identity-gateway.js';
 import {
   IdentityMissing,
   IdentityNotOwned,
+  TeamsPhoneAssignmentRefused,
   UpstreamCredentialMalformed,
   UpstreamCredentialRefused,
   UpstreamOutcomeUnknown,
@@ -38,6 +39,7 @@ import {
   createWithToken,
   describeGateway,
 } from '../testing/communication-identity-gateway.contract.js';
+import { TEAMS_PHONE_VERSIONS, type TeamsPhoneVersion } from './acs-assignment-client.js';
 import { AcsClients } from './acs-clients.js';
 import { AcsCommunicationIdentityGateway } from './acs-communication-identity-gateway.js';
 import { GatewayMetrics } from './metrics.js';
@@ -83,9 +85,11 @@ function start(
     endpoint?: string;
     budget?: RequestBudget;
     clock?: Clock;
+    teamsPhoneVersion?: TeamsPhoneVersion;
   } = {},
 ): Started {
   const { timeoutMs = 3000, isEntra = false, endpoint } = options;
+  const { teamsPhoneVersion = '2026-09-23' } = options;
   const { budget = new UnboundedRequestBudget(), clock = new SystemClock() } = options;
   const resources = new CommunicationResources(
     emulator.acsResources.map(({ name, url, resourceId, secretName }) => ({
@@ -107,7 +111,12 @@ function start(
   }).get(azureCredentialSettings.key) as AzureCredentialSettings; // the key's own type
   const outbound = new OutboundHttp();
   const clients = new AcsClients(
-    { timeoutMs, connections: 8, tokenScope: 'https://communication.azure.com//.default' },
+    {
+      timeoutMs,
+      connections: 8,
+      tokenScope: 'https://communication.azure.com//.default',
+      teamsPhoneVersion,
+    },
     secrets,
     new SdkAzureCredential(settings, outbound),
     outbound,
@@ -129,6 +138,12 @@ async function callsDuring(work: () => Promise<unknown>): Promise<JournalEntry[]
 
 const call: GatewayCall = { resource: 'default', request: { requestId: 'request-1' } };
 const token = { scopes: ['chat'], expiresInMinutes: 60 };
+const assignment = {
+  tenant: newGuid(),
+  objectId: newGuid(),
+  principalType: 'user',
+  clientIds: [],
+} as const;
 
 describeGateway('AcsCommunicationIdentityGateway', async () => {
   const { gateway, resources } = start();
@@ -268,6 +283,14 @@ describe('AcsCommunicationIdentityGateway', () => {
     ['issue', 503, UpstreamUnavailable, 2],
     ['issue', 429, UpstreamThrottled, 1],
     ['issue', 403, UpstreamCredentialRefused, 1],
+    ['assign', 'reply-lost', UpstreamOutcomeUnknown, 2],
+    ['assign', 'malformed', UpstreamOutcomeUnknown, 1],
+    ['assign', 500, UpstreamOutcomeUnknown, 2],
+    ['assign', 503, UpstreamUnavailable, 2],
+    ['assign', 429, UpstreamThrottled, 1],
+    ['assign', 400, TeamsPhoneAssignmentRefused, 1],
+    ['unassign', 'reply-lost', UpstreamOutcomeUnknown, 2],
+    ['unassign', 400, UpstreamRequestRefused, 1],
   ] as const)(
     'turns a failure of %s by %s into its refusal within the deadline',
     async (operation, kind, expected, count) => {
@@ -281,11 +304,13 @@ describe('AcsCommunicationIdentityGateway', () => {
       });
       let error: unknown;
       const calls = await callsDuring(async () => {
-        const work =
-          operation === 'create'
-            ? gateway.createIdentity(call)
-            : gateway.issueToken(call, { ...token, communicationUserId });
-        await work.catch((thrown: unknown) => (error = thrown));
+        const work = {
+          create: async () => gateway.createIdentity(call),
+          issue: async () => gateway.issueToken(call, { ...token, communicationUserId }),
+          assign: async () => gateway.putAssignment(call, assignment),
+          unassign: async () => gateway.deleteAssignment(call, assignment),
+        };
+        await work[operation]().catch((thrown: unknown) => (error = thrown));
       });
       expect(error).toBeInstanceOf(expected);
       expect(error instanceof UpstreamOutcomeUnknown).toBe(expected === UpstreamOutcomeUnknown);
@@ -293,6 +318,22 @@ describe('AcsCommunicationIdentityGateway', () => {
       expect(calls).toHaveLength(count);
     },
   );
+
+  it.each(TEAMS_PHONE_VERSIONS)(
+    'sends assignments as version %s of the API names them',
+    async (teamsPhoneVersion) => {
+      const { gateway } = start({ teamsPhoneVersion });
+      const holder = { ...assignment, principalType: 'teamsResourceAccount' } as const;
+      await gateway.putAssignment(call, holder);
+      expect((await gateway.readAssignment(call, holder)).assignment).toEqual(holder);
+    },
+  );
+
+  it('signs in with Entra for assignments too', async () => {
+    const { gateway } = start({ isEntra: true });
+    const { evidence } = await gateway.putAssignment(call, assignment);
+    expect(evidence.correlationVector).toEqual(expect.any(String));
+  });
 
   describe('when something answers that is not certainly ACS about this call', () => {
     const json = { 'content-type': 'application/json' };

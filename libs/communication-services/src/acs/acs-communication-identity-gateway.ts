@@ -4,16 +4,19 @@ import type { CommunicationUserId } from '#libs/platform';
 import type { RequestBudget } from '#libs/request-budget';
 import {
   type Acknowledged,
+  type AssignmentHolder,
   CommunicationIdentityGateway,
   type CreatedIdentity,
   type GatewayCall,
   type IssuedToken,
+  type TeamsPhoneAssignment,
   type TokenRequest,
 } from '../communication-identity-gateway.js';
 import { IdentityMissing, IdentityNotOwned } from '../errors.js';
 import type { CommunicationResources } from '../resources/communication-resources.js';
 import { type AcsCall, AcsCaller, type AcsCallerDependencies } from './acs-caller.js';
 import type { AcsClients } from './acs-clients.js';
+import { AbsentAssignment } from './upstream-failure.js';
 
 /** A gateway that calls Azure Communication Services through its SDK. */
 export class AcsCommunicationIdentityGateway
@@ -44,7 +47,8 @@ export class AcsCommunicationIdentityGateway
       call,
       resource: this.resources.find(call.resource),
       requester: call.subject,
-      send: async (client, options, responses) => responses.user(await client.createUser(options)),
+      send: async ({ client }, options, responses) =>
+        responses.user(await client.createUser(options)),
     });
     return { ...value, evidence };
   }
@@ -59,7 +63,7 @@ export class AcsCommunicationIdentityGateway
       call,
       resource: this.resources.find(call.resource),
       requester: call.subject,
-      send: async (client, options, responses) => {
+      send: async ({ client }, options, responses) => {
         const response = await client.createUserAndToken(scopesOf(scopes), {
           ...options,
           tokenExpiresInMinutes: expiresInMinutes,
@@ -79,7 +83,7 @@ export class AcsCommunicationIdentityGateway
     const { value, evidence } = await this.#caller.perform({
       operation: 'issue',
       ...this.#callAbout(communicationUserId, call),
-      send: async (client, options, responses) => {
+      send: async ({ client }, options, responses) => {
         const user = { communicationUserId };
         const lifetime = { ...options, tokenExpiresInMinutes: expiresInMinutes };
         const response = await client.getToken(user, scopesOf(scopes), lifetime);
@@ -96,7 +100,7 @@ export class AcsCommunicationIdentityGateway
     return this.#performUnlessMissing({
       operation: 'revoke',
       ...this.#callAbout(communicationUserId, call),
-      send: async (client, options) => client.revokeTokens({ communicationUserId }, options),
+      send: async ({ client }, options) => client.revokeTokens({ communicationUserId }, options),
     });
   }
 
@@ -107,7 +111,7 @@ export class AcsCommunicationIdentityGateway
     return this.#performUnlessMissing({
       operation: 'delete',
       ...this.#callAbout(communicationUserId, call),
-      send: async (client, options) => client.deleteUser({ communicationUserId }, options),
+      send: async ({ client }, options) => client.deleteUser({ communicationUserId }, options),
     });
   }
 
@@ -120,7 +124,7 @@ export class AcsCommunicationIdentityGateway
       call,
       resource: this.resources.find(call.resource),
       requester: exchange.subject,
-      send: async (client, options, responses) => {
+      send: async ({ client }, options, responses) => {
         const response = await client.getTokenForTeamsUser({
           ...options,
           teamsUserAadToken: exchange.teamsUserToken,
@@ -133,13 +137,57 @@ export class AcsCommunicationIdentityGateway
     return { ...value, evidence };
   }
 
-  /** A missing identity has neither data nor tokens: the call has succeeded. */
+  async putAssignment(call: GatewayCall, assignment: TeamsPhoneAssignment): Promise<Acknowledged> {
+    const { evidence } = await this.#caller.perform({
+      operation: 'assign',
+      ...this.#callAboutAssignment(assignment, call),
+      send: async ({ assignments }, options, responses) =>
+        responses.assignment(await assignments.put(assignment, options), assignment),
+    });
+    return { evidence };
+  }
+
+  async readAssignment(
+    call: GatewayCall,
+    holder: AssignmentHolder,
+  ): Promise<Acknowledged & { readonly assignment: TeamsPhoneAssignment | undefined }> {
+    try {
+      const { value, evidence } = await this.#caller.perform({
+        operation: 'readAssignment',
+        ...this.#callAboutAssignment(holder, call),
+        send: async ({ assignments }, options, responses) =>
+          responses.assignment(await assignments.read(holder, options), holder),
+      });
+      return { assignment: value, evidence };
+    } catch (error) {
+      if (error instanceof AbsentAssignment) return { assignment: undefined, evidence: {} };
+      throw error;
+    }
+  }
+
+  async deleteAssignment(call: GatewayCall, holder: AssignmentHolder): Promise<Acknowledged> {
+    return this.#performUnlessMissing({
+      operation: 'unassign',
+      ...this.#callAboutAssignment(holder, call),
+      send: async ({ assignments }, options) => assignments.delete(holder, options),
+    });
+  }
+
+  #callAboutAssignment(
+    { objectId }: AssignmentHolder,
+    call: GatewayCall,
+  ): Pick<AcsCall<unknown>, 'call' | 'resource' | 'requester'> {
+    return { call, resource: this.resources.find(call.resource), requester: objectId };
+  }
+
+  /** A missing identity has neither data nor tokens, a missing assignment none: the call has succeeded. */
   async #performUnlessMissing(acsCall: AcsCall<void>): Promise<Acknowledged> {
     try {
       const { evidence } = await this.#caller.perform(acsCall);
       return { evidence };
     } catch (error) {
-      if (error instanceof IdentityMissing) return { evidence: {} };
+      const isMissing = error instanceof IdentityMissing || error instanceof AbsentAssignment;
+      if (isMissing) return { evidence: {} };
       throw error;
     }
   }

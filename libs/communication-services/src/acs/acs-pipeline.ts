@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, hash, randomUUID } from 'node:crypto';
 import { deserializationPolicy, serializationPolicy } from '@azure/core-client';
 import { createEmptyPipeline, type Pipeline, type PipelinePolicy } from '@azure/core-rest-pipeline';
+import { currentTraceparent } from '#libs/platform';
 import { targetOf } from './undici-http-client.js';
 
 const USER_AGENT = 'acs-identity azsdk-js-communication-identity';
@@ -27,6 +28,8 @@ const identification: PipelinePolicy = {
     request.headers.set('user-agent', USER_AGENT);
     if (!request.headers.has('x-ms-client-request-id'))
       request.headers.set('x-ms-client-request-id', randomUUID());
+    const traceparent = currentTraceparent();
+    if (traceparent !== undefined) request.headers.set('traceparent', traceparent);
     return next(request);
   },
 };

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import {
   canonicalCommunicationUserId,
+  canonicalGuid,
   type CommunicationUserId,
   resourceIdOf,
 } from '#libs/platform';
+import type { AssignmentHolder, TeamsPhoneAssignment } from '../communication-identity-gateway.js';
 import type { CommunicationResource } from '../resources/communication-resources.js';
 import { InvalidResponse } from './upstream-failure.js';
 
@@ -16,6 +18,13 @@ const token = z.object({
   expiresOn: z.date(),
 });
 const user = z.object({ communicationUserId: z.string().max(256) });
+
+const assignment = z.object({
+  tenantId: z.string(),
+  objectId: z.string(),
+  principalType: z.string(),
+  clientIds: z.array(z.guid().transform(canonicalGuid)).nullish(),
+});
 
 /** ACS's longest lifetime, and an hour for the difference of clocks. */
 const MAX_LIFETIME_MS = 25 * 3_600_000;
@@ -60,6 +69,24 @@ export class AcsResponses {
     }
   }
 
+  /** @throws InvalidResponse also when the assignment is another holder's */
+  assignment(response: unknown, { tenant, objectId }: AssignmentHolder): TeamsPhoneAssignment {
+    const result = assignment.safeParse(response);
+    if (!result.success) throw new InvalidResponse('no assignment');
+    const { principalType, clientIds, ...holder } = result.data;
+    const isHolders =
+      canonicalGuid(holder.tenantId) === tenant && canonicalGuid(holder.objectId) === objectId;
+    if (!isHolders) throw new InvalidResponse('the assignment is of another principal');
+    const name = principalType.toLowerCase();
+    const isResourceAccount = RESOURCE_ACCOUNT.has(name);
+    if (name !== 'user' && !isResourceAccount) throw new InvalidResponse('an unknown principal');
+    return {
+      ...{ tenant, objectId },
+      principalType: isResourceAccount ? 'teamsResourceAccount' : 'user',
+      clientIds: (clientIds ?? []).filter((id) => id !== undefined),
+    };
+  }
+
   /** @throws InvalidResponse also when the identity is not of the configured resource */
   user(response: unknown): { readonly communicationUserId: CommunicationUserId } {
     const result = user.safeParse(response);
@@ -69,6 +96,9 @@ export class AcsResponses {
     return { communicationUserId: id };
   }
 }
+
+/** The names of a resource account in the versions of the API, in lower case. */
+const RESOURCE_ACCOUNT: ReadonlySet<string> = new Set(['teamsresourceaccount', 'resourceaccount']);
 
 /** The claims of a token that is a JWT; of any other none. The signature is not verified. */
 function claimsOf(text: string): z.output<typeof tokenClaims> {

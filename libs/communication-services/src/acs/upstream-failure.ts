@@ -3,6 +3,7 @@ import { AzureFault } from '#libs/secrets';
 import {
   IdentityMissing,
   IdentityNotOwned,
+  TeamsPhoneAssignmentRefused,
   TeamsTokenRefused,
   UpstreamCredentialRefused,
   UpstreamOutcomeUnknown,
@@ -43,6 +44,11 @@ export class CredentialUnavailable extends Error {
   }
 }
 
+/** ACS has no such assignment. */
+export class AbsentAssignment extends Error {
+  override readonly name = 'AbsentAssignment';
+}
+
 const FOREIGN_DETAIL =
   'Something that is not Azure Communication Services answered in its place; repeat the request.';
 
@@ -52,6 +58,11 @@ const LATE_DETAIL =
 /** Whether the call is not safe to repeat. */
 export function isCreate(operation: AcsOperation): boolean {
   return operation === 'create' || operation === 'createWithToken';
+}
+
+/** Whether it stays unknown what a call has done when its response is lost. */
+function isUnknownWithoutResponse(operation: AcsOperation): boolean {
+  return isCreate(operation) || operation === 'assign' || operation === 'unassign';
 }
 
 function isAboutIdentity(operation: AcsOperation): boolean {
@@ -69,7 +80,7 @@ export function upstreamFailure(
   late?: UpstreamOutcomeUnknown['late'],
 ): UpstreamFailure {
   if (error instanceof NoResponse) {
-    const isUnknown = isCreate(operation) && error.wasSent;
+    const isUnknown = isUnknownWithoutResponse(operation) && error.wasSent;
     return {
       outcome: 'no answer',
       isOutage: true,
@@ -95,7 +106,7 @@ export function upstreamFailure(
       outcome: 'not from acs',
       isOutage: true,
       wasSent: true,
-      refusal: isCreate(operation)
+      refusal: isUnknownWithoutResponse(operation)
         ? new UpstreamOutcomeUnknown({ cause: error })
         : new UpstreamUnavailable({ cause: error, detail: FOREIGN_DETAIL }),
       ...(isRepeatable && { retry: 'same credential' }),
@@ -106,10 +117,7 @@ export function upstreamFailure(
       outcome: `status ${error.status}`,
       isOutage: false,
       wasSent: true,
-      // A create and an exchange are about no identity that ACS has.
-      refusal: isAboutIdentity(operation)
-        ? new IdentityMissing({ cause: error })
-        : new UpstreamRequestRefused({ cause: error }),
+      refusal: refusalOfAbsence(operation, error),
     };
   }
   if (error instanceof CredentialUnavailable) {
@@ -123,7 +131,7 @@ export function upstreamFailure(
       outcome: 'senseless answer',
       isOutage: true,
       wasSent: true,
-      refusal: isCreate(operation)
+      refusal: isUnknownWithoutResponse(operation)
         ? new UpstreamOutcomeUnknown({ cause: fault })
         : new UpstreamUnavailable({ cause: fault }),
     };
@@ -134,6 +142,16 @@ export function upstreamFailure(
     wasSent: true,
     ...failureOfStatus(status, operation, fault),
   };
+}
+
+/** What ACS does not have: the identity of the call, or the assignment. */
+function refusalOfAbsence(operation: AcsOperation, cause: Error): Error {
+  if (operation === 'readAssignment' || operation === 'unassign') return new AbsentAssignment();
+  if (operation === 'assign') return new TeamsPhoneAssignmentRefused({ cause });
+  // A create and an exchange are about no identity that ACS has.
+  return isAboutIdentity(operation)
+    ? new IdentityMissing({ cause })
+    : new UpstreamRequestRefused({ cause });
 }
 
 function failureOfStatus(
@@ -152,11 +170,18 @@ function failureOfStatus(
   if (status === 401 || status === 403) {
     return { refusal: new UpstreamCredentialRefused({ cause }), retry: 'newer credential' };
   }
+  if (status === 404 && (operation === 'readAssignment' || operation === 'unassign')) {
+    return { refusal: new AbsentAssignment() };
+  }
+  if (status < 500 && operation === 'assign') {
+    return { refusal: new TeamsPhoneAssignmentRefused({ cause }) };
+  }
   if (status < 500) return { refusal: new UpstreamRequestRefused({ cause }) };
   const refusal = new UpstreamUnavailable({ cause, ...retryAfterOf(cause) });
-  if (!isCreate(operation)) {
-    return { refusal, retry: 'same credential' };
-  }
-  // 503 means that nothing was done (RFC 9110, 15.6.4); after other statuses the create may have been.
-  return { refusal: status === 503 ? refusal : new UpstreamOutcomeUnknown({ cause }) };
+  // 503 means that nothing was done (RFC 9110, 15.6.4); after other statuses the change may have been.
+  const isUnknown = status !== 503 && isUnknownWithoutResponse(operation);
+  return {
+    refusal: isUnknown ? new UpstreamOutcomeUnknown({ cause }) : refusal,
+    ...(!isCreate(operation) && { retry: 'same credential' }),
+  };
 }

@@ -1,4 +1,4 @@
-import { communicationUserIdOf } from '#libs/platform/testing';
+import { communicationUserIdOf, newGuid } from '#libs/platform/testing';
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AcsOperation } from '#libs/request-budget';
@@ -170,6 +170,47 @@ export function describeGateway(name: string, start: () => Promise<GatewayHarnes
         const failure = gateway.exchangeTeamsToken(call, { ...callers, ...wrong });
         await expect(failure).rejects.toBeInstanceOf(TeamsTokenRefused);
       }
+    });
+
+    describe('with an assignment of Teams Phone extensibility', () => {
+      const newHolder = () => ({ tenant: newGuid(), objectId: newGuid() });
+
+      it.each(['user', 'teamsResourceAccount'] as const)(
+        'creates, reads, replaces and deletes that of a %s, also twice',
+        async (principalType) => {
+          const holder = newHolder();
+          const first = { ...holder, principalType, clientIds: [] };
+          const next = { ...first, clientIds: [newGuid(), newGuid()] };
+          const read = async () => (await gateway.readAssignment(call, holder)).assignment;
+          expect(await read()).toBeUndefined();
+          for (const assignment of [first, first, next]) {
+            const { evidence } = await gateway.putAssignment(call, assignment);
+            expect(evidence.correlationVector).toEqual(expect.any(String));
+            expect(await read()).toEqual(assignment);
+          }
+          await gateway.deleteAssignment(call, holder);
+          await gateway.deleteAssignment(call, holder);
+          expect(await read()).toBeUndefined();
+        },
+      );
+
+      it('keeps those of two resources apart', async () => {
+        const [one = '', other = ''] = harness.resources.names();
+        const holder = newHolder();
+        await gateway.putAssignment(
+          { ...call, resource: one },
+          { ...holder, principalType: 'user', clientIds: [] },
+        );
+        const { assignment } = await gateway.readAssignment({ ...call, resource: other }, holder);
+        expect(assignment).toBeUndefined();
+      });
+
+      it('sends nothing when the right to the call has ended', async () => {
+        const assignment = { ...newHolder(), principalType: 'user', clientIds: [] } as const;
+        const failure = gateway.putAssignment({ ...call, rightEndsAt: 1 }, assignment);
+        await expect(failure).rejects.toBeInstanceOf(UpstreamUnavailable);
+        expect((await gateway.readAssignment(call, assignment)).assignment).toBeUndefined();
+      });
     });
   });
 }

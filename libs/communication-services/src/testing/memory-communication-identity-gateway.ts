@@ -4,10 +4,12 @@ import { communicationUserIdOf } from '#libs/platform/testing';
 import type { AcsOperation } from '#libs/request-budget';
 import {
   type Acknowledged,
+  type AssignmentHolder,
   CommunicationIdentityGateway,
   type CreatedIdentity,
   type GatewayCall,
   type IssuedToken,
+  type TeamsPhoneAssignment,
   type TokenRequest,
 } from '../communication-identity-gateway.js';
 import {
@@ -43,6 +45,8 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
   readonly calls: { readonly operation: AcsOperation; readonly call: GatewayCall }[] = [];
   /** Teams tokens that are accepted, and for whom. */
   readonly teamsTokens = new Map<string, { clientApp: string; subject: string; expiresOn: Date }>();
+  /** By resource, tenant and object id. */
+  readonly assignments = new Map<string, TeamsPhoneAssignment>();
   readonly #tokens = new Map<string, MemoryToken>();
   readonly #failures: PlannedFailure[] = [];
 
@@ -127,6 +131,29 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
     });
   }
 
+  async putAssignment(call: GatewayCall, assignment: TeamsPhoneAssignment): Promise<Acknowledged> {
+    return this.#perform('assign', call, () => {
+      this.assignments.set(assignmentKey(call, assignment), assignment);
+      return {};
+    });
+  }
+
+  async readAssignment(
+    call: GatewayCall,
+    holder: AssignmentHolder,
+  ): Promise<Acknowledged & { readonly assignment: TeamsPhoneAssignment | undefined }> {
+    return this.#perform('readAssignment', call, () => ({
+      assignment: this.assignments.get(assignmentKey(call, holder)),
+    }));
+  }
+
+  async deleteAssignment(call: GatewayCall, holder: AssignmentHolder): Promise<Acknowledged> {
+    return this.#perform('unassign', call, () => {
+      this.assignments.delete(assignmentKey(call, holder));
+      return {};
+    });
+  }
+
   async #perform<T extends object>(
     operation: AcsOperation,
     call: GatewayCall,
@@ -172,4 +199,12 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
     const owner = this.resources.ofCommunicationUserId(communicationUserId);
     if (owner !== this.resources.find(call.resource)) throw new IdentityNotOwned();
   }
+}
+
+/** The key in `MemoryCommunicationIdentityGateway.assignments`. */
+function assignmentKey(
+  { resource }: Pick<GatewayCall, 'resource'>,
+  { tenant, objectId }: AssignmentHolder,
+): string {
+  return `${resource} ${tenant} ${objectId}`;
 }

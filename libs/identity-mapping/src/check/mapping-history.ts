@@ -70,6 +70,7 @@ const REQUIRED_STATUSES: Readonly<Record<string, readonly MappingStatus[]>> = {
   'identity.delete confirmed': ['pending', 'deleting'],
   'token.revoke requested': PROVISIONED,
   'token.revoke confirmed': PROVISIONED,
+  'token.revoke completed': ['active'],
   'token.issue': ['active'],
 };
 
@@ -211,6 +212,10 @@ export class MappingHistory {
         break;
       case 'token.revoke confirmed':
         this.#changed(entry, { is_revoking: false });
+        break;
+      case 'token.revoke completed':
+        this.#changed(entry, {});
+        this.#nextGeneration(entry);
         break;
       case 'identity.delete requested':
         this.#changed(entry, { status: 'deleting', is_revoking: false });

@@ -195,6 +195,8 @@ export class IdentityCreation {
         const stored = await this.map.get(id);
         if (stored?.communicationUserId === communicationUserId) return;
         await this.orphans.add({ communicationUserId, mapping: active }, context);
+        // Still ours when a mass revocation refused the identity: the next caller need not wait.
+        await this.map.release(id, lease);
       }
     });
   }

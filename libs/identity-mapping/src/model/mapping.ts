@@ -38,6 +38,8 @@ export interface Mapping extends ApplicationIdentity {
   readonly tokenGeneration: number;
   /** Whether ACS has not confirmed a revocation yet. */
   readonly isRevoking: boolean;
+  /** Whether a mass revocation that is under way has not reached it yet. Never stored. */
+  readonly awaitsRevocation: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   /** When ACS confirmed the deletion. */
@@ -61,6 +63,7 @@ export function newMapping(
     communicationUserId: undefined,
     displayName: undefined,
     isRevoking: false,
+    awaitsRevocation: false,
     ...members,
     id: ascendingUuidV7(nowMs),
     version: 1,

@@ -2,12 +2,14 @@ import type { MigrationInterface } from 'typeorm';
 import type { TableGrant } from '#libs/platform';
 import { MUTABLE_COLUMNS } from '../store/mapping-columns.js';
 import { CreateMapping1795000000000 } from './create-mapping-1795000000000.js';
+import { AddMassRevocation1799100000000 } from './add-mass-revocation-1799100000000.js';
 import { ProtectMapping1798100000000 } from './protect-mapping-1798100000000.js';
 
 /** The migrations of the identity map, oldest first. */
 export const identityMappingMigrations: (new () => MigrationInterface)[] = [
   CreateMapping1795000000000,
   ProtectMapping1798100000000,
+  AddMassRevocation1799100000000,
 ];
 
 const LEASE = ['lease_holder', 'lease_expires_at'] as const;
@@ -17,11 +19,23 @@ export const identityMappingGrants: readonly TableGrant[] = [
   {
     table: 'mapping',
     insert: 'all',
-    update: [...MUTABLE_COLUMNS.map(({ name }) => name), ...LEASE],
+    update: [
+      ...MUTABLE_COLUMNS.map(({ name }) => name),
+      ...['revoked_through', 'tokens_since'],
+      ...LEASE,
+    ],
   },
   {
     table: 'mapping_orphan',
     insert: ['communication_user_id', 'mapping_id', ...LEASE],
     update: ['deleted_at', ...LEASE],
   },
+  {
+    table: 'revocation',
+    insert: [
+      ...['id', 'number', 'tenant', 'client_app', 'kind', 'resource', 'issued_before', 'reason'],
+    ],
+    update: ['identities', 'finished_at', 'worked_at', ...LEASE],
+  },
+  { table: 'revocation_target', insert: 'all', delete: true },
 ];

@@ -177,7 +177,7 @@ describe.each(['service', 'superuser'] as const)('for the %s, the map of identit
     }
     expect(mutable.sort()).toEqual([
       ...['deleted_at', 'display_name', 'is_revoking', 'lease_expires_at', 'lease_holder'],
-      ...['status', 'token_generation', 'updated_at', 'version'],
+      ...['revoked_through', 'status', 'token_generation', 'tokens_since', 'updated_at', 'version'],
     ]);
   });
 
@@ -216,11 +216,39 @@ describe.each(['service', 'superuser'] as const)('for the %s, the map of identit
   });
 
   it('deletes no row', async () => {
-    for (const table of ['mapping', 'mapping_orphan']) {
+    for (const table of ['mapping', 'mapping_orphan', 'revocation']) {
       for (const statement of [`DELETE FROM ${table}`, `TRUNCATE ${table} CASCADE`]) {
         const refusal = await attempt(role, undefined, async (client) => client.query(statement));
         expect(refusal).toBe(role === 'service' ? 'privilege' : `${table}_permanent`);
       }
+    }
+  });
+
+  it('begins a generation that ACS has confirmed for a mass revocation only, and forgets none', async () => {
+    const next = { token_generation: 4, version: 6 };
+    const write = async (change: Row): Promise<string | undefined> =>
+      attempt(role, { ...columnsOf('active'), revoked_through: 3 }, async (client, id) =>
+        update(client, id, change),
+      );
+    expect(await write({ ...next, revoked_through: 4 })).toBeUndefined();
+    expect(await write({ ...next, revoked_through: 3 })).toBe('mapping_token_generation');
+    expect(await write({ revoked_through: 2 })).toBe('mapping_revoked_through');
+  });
+
+  it('finishes a mass revocation once, and never changes whom it concerns', async () => {
+    const write = async (set: string): Promise<string | undefined> =>
+      attempt(role, undefined, async (client, id) => {
+        await client.query(
+          `INSERT INTO revocation (id, number, reason) VALUES ($1, 1000000, 'a leak')`,
+          [id],
+        );
+        await client.query('UPDATE revocation SET finished_at = now()');
+        await client.query(`UPDATE revocation SET ${set}`);
+      });
+    expect(await write('finished_at = NULL')).toBe('revocation_identity');
+    for (const change of [`tenant = 'fabrikam'`, 'number = number + 1', `reason = 'none'`]) {
+      const refusal = role === 'service' ? 'privilege' : 'revocation_identity';
+      expect(await write(change), change).toBe(refusal);
     }
   });
 

@@ -1,4 +1,8 @@
 // The statements of changes, each over the rows of all changes of a batch (see `RowChange`).
+import {
+  AWAITS_REVOCATION,
+  REVOKED_THROUGH_LAST,
+} from '../mass-revocation/revocation-conditions.js';
 import { MUTABLE_COLUMNS } from './mapping-columns.js';
 
 /** The rows of a statement as the table `c`, with their ordinal `n`. */
@@ -10,7 +14,7 @@ function changes(columns: readonly (readonly [name: string, type: string])[]): s
 
 export const TAKE_OVER = `
   UPDATE mapping
-  SET lease_holder = c.holder, updated_at = now(),
+  SET lease_holder = c.holder, updated_at = now(), revoked_through = ${REVOKED_THROUGH_LAST},
       lease_expires_at = clock_timestamp() + c.duration * interval '1 ms'
   FROM ${changes([
     ['id', 'uuid'],
@@ -21,6 +25,7 @@ export const TAKE_OVER = `
     AND mapping.lease_expires_at < clock_timestamp()
   RETURNING c.n`;
 
+/** A mass revocation that begins after the claim refuses the identity, which may have come with a token. */
 export const ACTIVATE = `
   UPDATE mapping
   SET status = 'active', communication_user_id = c.user_id, lease_holder = NULL,
@@ -33,6 +38,7 @@ export const ACTIVATE = `
     ['changed_at', 'timestamptz'],
   ])}
   WHERE mapping.id = c.id AND mapping.status = 'pending' AND mapping.lease_holder = c.holder
+    AND NOT ${AWAITS_REVOCATION}
   RETURNING c.n`;
 
 export const RELEASE = `
@@ -44,10 +50,17 @@ export const RELEASE = `
   WHERE mapping.id = c.id AND mapping.status = 'pending' AND mapping.lease_holder = c.holder
   RETURNING c.n`;
 
-/** Id, known version, holder and duration of the new lease, then the next values of `MUTABLE_COLUMNS`. */
+/**
+ * Id, known version, holder and duration of the new lease, then the next values of `MUTABLE_COLUMNS`. A
+ * suspended mapping whose tokens ACS has revoked has none that a mass revocation could concern.
+ */
 export const REPLACE = `
   UPDATE mapping
   SET ${MUTABLE_COLUMNS.map(({ name }) => `${name} = c.${name}`).join(', ')},
+      revoked_through = CASE WHEN mapping.status = 'suspended' AND NOT mapping.is_revoking
+                             THEN ${REVOKED_THROUGH_LAST} ELSE mapping.revoked_through END,
+      tokens_since = CASE WHEN c.token_generation = mapping.token_generation
+                          THEN mapping.tokens_since ELSE now() END,
       lease_holder = coalesce(c.holder, mapping.lease_holder),
       lease_expires_at = CASE WHEN c.holder IS NULL THEN mapping.lease_expires_at
                               ELSE clock_timestamp() + c.duration * interval '1 ms' END
@@ -62,9 +75,11 @@ export const REPLACE = `
     AND (mapping.status <> 'pending' OR mapping.lease_holder IS NULL)
   RETURNING c.n`;
 
+/** No token was issued since the revocation began: a mass revocation that began meanwhile has none to revoke. */
 export const FINISH_REVOCATION = `
   UPDATE mapping
   SET is_revoking = false, lease_holder = NULL, lease_expires_at = NULL,
+      revoked_through = ${REVOKED_THROUGH_LAST},
       version = version + 1, updated_at = now()
   FROM ${changes([
     ['id', 'uuid'],
@@ -95,7 +110,25 @@ export const EXPECT_UNCHANGED = `
     ['generation', 'integer'],
   ])},
   LATERAL (
-    SELECT status, is_revoking, token_generation FROM mapping WHERE mapping.id = c.id LIMIT 1
+    SELECT status, is_revoking, token_generation, ${AWAITS_REVOCATION} AS is_awaiting
+    FROM mapping WHERE mapping.id = c.id LIMIT 1
   ) AS stored
-  WHERE stored.status = 'active' AND NOT stored.is_revoking
+  WHERE stored.status = 'active' AND NOT stored.is_revoking AND NOT stored.is_awaiting
     AND stored.token_generation = c.generation`;
+
+/**
+ * ACS has revoked the tokens for a mass revocation: none was issued since that began, or the mapping is
+ * not as expected. The number is that of the mass revocation.
+ */
+export const FINISH_MASS_REVOCATION = `
+  UPDATE mapping
+  SET token_generation = mapping.token_generation + 1, revoked_through = ${REVOKED_THROUGH_LAST},
+      tokens_since = now(), version = version + 1, updated_at = now()
+  FROM ${changes([
+    ['id', 'uuid'],
+    ['generation', 'integer'],
+    ['number', 'integer'],
+  ])}
+  WHERE mapping.id = c.id AND mapping.token_generation = c.generation AND mapping.status = 'active'
+    AND NOT mapping.is_revoking AND mapping.revoked_through < c.number
+  RETURNING c.n`;

@@ -1,4 +1,5 @@
 import type { Database } from '#libs/platform';
+import { LAST_REVOCATION } from '../mass-revocation/revocation-conditions.js';
 import type { Mapping } from '../model/mapping.js';
 import type { Lease } from './identity-map.js';
 import { MAPPING_COLUMNS, type MappingRow, SELECT_LIST } from './mapping-columns.js';
@@ -28,11 +29,12 @@ const ARRAYS = ['uuid', 'integer', ...MAPPING_COLUMNS.map(({ type }) => type)]
 const CLAIM = `
   WITH c AS MATERIALIZED (SELECT * FROM unnest(${ARRAYS}) AS c (holder, duration, ${NAMES})),
   claimed AS (
-    INSERT INTO mapping (lease_holder, lease_expires_at, ${NAMES})
-    SELECT holder, clock_timestamp() + duration * interval '1 ms', ${NAMES} FROM c
+    INSERT INTO mapping (lease_holder, lease_expires_at, revoked_through, ${NAMES})
+    SELECT holder, clock_timestamp() + duration * interval '1 ms', ${LAST_REVOCATION}, ${NAMES} FROM c
     ON CONFLICT (tenant, subject, resource) WHERE status <> 'deleted'
     DO UPDATE SET lease_holder = EXCLUDED.lease_holder, updated_at = now(),
-                  lease_expires_at = EXCLUDED.lease_expires_at
+                  lease_expires_at = EXCLUDED.lease_expires_at,
+                  revoked_through = greatest(mapping.revoked_through, EXCLUDED.revoked_through)
       WHERE mapping.status = 'pending' AND mapping.lease_holder IS NULL AND mapping.kind = EXCLUDED.kind
     RETURNING ${SELECT_LIST}, false AS "isLeaseExpired", true AS "isAcquired"
   )

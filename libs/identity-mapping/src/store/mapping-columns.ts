@@ -1,12 +1,19 @@
 import { getMetadataArgsStorage } from 'typeorm';
 import type { Mapping } from '../model/mapping.js';
+import { AWAITS_REVOCATION } from '../mass-revocation/revocation-conditions.js';
 import { MappingEntity } from './mapping.entity.js';
 
-/** A row as `SELECT_LIST` selects it, without the lease, which a `Mapping` lacks. */
-export type MappingRow = Omit<MappingEntity, 'leaseHolder' | 'leaseExpiresAt'>;
+/** The columns of a row that a `Mapping` has. */
+type MappingValues = Omit<
+  MappingEntity,
+  'leaseHolder' | 'leaseExpiresAt' | 'revokedThrough' | 'tokensSince'
+>;
+
+/** A row as `SELECT_LIST` selects it. */
+export type MappingRow = MappingValues & { readonly awaitsRevocation: boolean };
 
 interface MappingColumn {
-  readonly property: keyof MappingRow;
+  readonly property: keyof MappingValues;
   /** In the table. */
   readonly name: string;
   /** PostgreSQL type. */
@@ -19,7 +26,7 @@ export const MAPPING_COLUMNS: readonly MappingColumn[] = getMetadataArgsStorage(
   .filterColumns(MappingEntity)
   .filter(({ options }) => options.select !== false)
   .map(({ propertyName, options }) => ({
-    property: propertyName as keyof MappingRow, // the lease's columns have `select: false`
+    property: propertyName as keyof MappingValues, // the others have `select: false`
     name: options.name ?? propertyName,
     type: String(options.type),
     isMutable: options.primary !== true && options.update !== false,
@@ -29,9 +36,10 @@ export const MUTABLE_COLUMNS: readonly MappingColumn[] = MAPPING_COLUMNS.filter(
   ({ isMutable }) => isMutable,
 );
 
-export const SELECT_LIST: string = MAPPING_COLUMNS.map(
-  ({ name, property }) => `mapping.${name} AS "${property}"`,
-).join(', ');
+export const SELECT_LIST: string = [
+  ...MAPPING_COLUMNS.map(({ name, property }) => `mapping.${name} AS "${property}"`),
+  `${AWAITS_REVOCATION} AS "awaitsRevocation"`,
+].join(', ');
 
 type WithoutNulls<T> = {
   [K in keyof T]: null extends T[K] ? Exclude<T[K], null> | undefined : T[K];
@@ -40,5 +48,6 @@ type WithoutNulls<T> = {
 /** `MappingEntity` has a column for every member of `Mapping`, or this does not compile. */
 export function toMapping(row: MappingRow): Mapping {
   const entries = MAPPING_COLUMNS.map(({ property }) => [property, row[property] ?? undefined]);
-  return Object.fromEntries(entries) as WithoutNulls<MappingRow>; // the columns are its keys
+  const values = Object.fromEntries(entries) as WithoutNulls<MappingValues>; // the columns are its keys
+  return { ...values, awaitsRevocation: row.awaitsRevocation };
 }

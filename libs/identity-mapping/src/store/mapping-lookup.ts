@@ -1,4 +1,5 @@
 import type { Database } from '#libs/platform';
+import { AWAITS_REVOCATION } from '../mass-revocation/revocation-conditions.js';
 import type { TenantSubject } from '../model/mapping.js';
 import { MAPPING_COLUMNS, type MappingRow } from './mapping-columns.js';
 import { StatementBatcher } from './statement-batcher.js';
@@ -14,11 +15,14 @@ type LookupRow = Record<string, unknown> & { readonly ordinal: string };
 
 const TIMES = MAPPING_COLUMNS.filter(({ type }) => type === 'timestamptz');
 // A number is read several times faster than the text of a time.
-const COLUMNS = MAPPING_COLUMNS.map(({ name, property, type }) =>
-  type === 'timestamptz'
-    ? `(extract(epoch FROM ${name}) * 1000)::float8 AS "${property}"`
-    : `${name} AS "${property}"`,
-).join(', ');
+const COLUMNS = [
+  ...MAPPING_COLUMNS.map(({ name, property, type }) =>
+    type === 'timestamptz'
+      ? `(extract(epoch FROM ${name}) * 1000)::float8 AS "${property}"`
+      : `${name} AS "${property}"`,
+  ),
+  `${AWAITS_REVOCATION} AS "awaitsRevocation"`,
+].join(', ');
 
 /** LATERAL … LIMIT makes it one index lookup for each row, whatever the planner knows of the table. */
 const FIND = `

@@ -80,6 +80,13 @@ export class MappingEntity {
   @Column({ name: 'lease_expires_at', type: 'timestamptz', nullable: true, select: false })
   leaseExpiresAt!: Date | null;
 
+  /** The number of the last mass revocation by which its tokens are revoked. */
+  @Column({ name: 'revoked_through', type: 'integer', default: 0, select: false })
+  revokedThrough!: number;
+
+  @Column({ name: 'tokens_since', type: 'timestamptz', nullable: true, select: false })
+  tokensSince!: Date | null;
+
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()', update: false })
   createdAt!: Date;
 

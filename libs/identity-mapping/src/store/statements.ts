@@ -1,3 +1,4 @@
+import { LAST_REVOCATION } from '../mass-revocation/revocation-conditions.js';
 import type { MappingSearch } from './identity-map.js';
 import { MAPPING_COLUMNS, SELECT_LIST } from './mapping-columns.js';
 
@@ -5,8 +6,8 @@ const NAMES = MAPPING_COLUMNS.map(({ name }) => name).join(', ');
 
 /** An array for each of `MAPPING_COLUMNS` */
 export const ADD = `
-  INSERT INTO mapping (lease_expires_at, ${NAMES})
-  SELECT CASE WHEN is_revoking THEN clock_timestamp() END, ${NAMES}
+  INSERT INTO mapping (lease_expires_at, revoked_through, ${NAMES})
+  SELECT CASE WHEN is_revoking THEN clock_timestamp() END, ${LAST_REVOCATION}, ${NAMES}
   FROM unnest(${MAPPING_COLUMNS.map(({ type }, n) => `$${n + 1}::${type}[]`).join(', ')})
        AS added (${NAMES})
   ON CONFLICT DO NOTHING

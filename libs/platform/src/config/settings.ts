@@ -137,7 +137,8 @@ export function checkEnvironment(
   }));
   const values = new Map<symbol, unknown>();
   for (const { key, name, schema } of modules) {
-    const result = schema.safeParse(present);
+    // Settings are parsed once: to compile their schemas would take longer than to parse them.
+    const result = schema.safeParse(present, { jitless: true });
     if (result.success) {
       values.set(key, result.data);
       continue;

@@ -1,6 +1,8 @@
 import type { Pool } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
+import { traced } from '../telemetry/traced.js';
 import { asDatabaseUnavailable } from './sqlstate.js';
+import { statementSpan, TRANSACTION_SPAN } from './statement-span.js';
 
 /** Runs statements inside one transaction. */
 export type Transaction = EntityManager;
@@ -28,17 +30,21 @@ export class Database {
 
   /** Runs statements in one transaction. It is rolled back when `work` rejects. */
   async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    try {
-      const { manager } = await this.#connected();
-      return await manager.transaction(work);
-    } catch (error) {
-      throw asDatabaseUnavailable(error);
-    }
+    return traced(...TRANSACTION_SPAN, async () => {
+      try {
+        const { manager } = await this.#connected();
+        return await manager.transaction(work);
+      } catch (error) {
+        throw asDatabaseUnavailable(error);
+      }
+    });
   }
 
   /** Runs one SQL statement outside a transaction. */
   async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
-    return this.run(async (manager) => manager.query<Row[]>(sql, [...parameters]));
+    return traced(...statementSpan(sql), async () =>
+      this.run(async (manager) => manager.query<Row[]>(sql, [...parameters])),
+    );
   }
 
   /**
@@ -51,14 +57,16 @@ export class Database {
     text: string,
     parameters: readonly unknown[],
   ): Promise<Row[]> {
-    try {
-      const { driver } = await this.#connected();
-      const { master } = driver as unknown as { readonly master: Pool }; // TypeORM's driver is pg
-      const { rows } = await master.query({ name, text, values: [...parameters] });
-      return rows as Row[]; // the caller knows the columns of its statement
-    } catch (error) {
-      throw asDatabaseUnavailable(error);
-    }
+    return traced(...statementSpan(text), async () => {
+      try {
+        const { driver } = await this.#connected();
+        const { master } = driver as unknown as { readonly master: Pool }; // TypeORM's driver is pg
+        const { rows } = await master.query({ name, text, values: [...parameters] });
+        return rows as Row[]; // the caller knows the columns of its statement
+      } catch (error) {
+        throw asDatabaseUnavailable(error);
+      }
+    });
   }
 
   async #connected(): Promise<DataSource> {

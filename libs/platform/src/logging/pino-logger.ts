@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type DestinationStream, type Logger as Pino, pino, stdTimeFunctions } from 'pino';
 import { boundedFields, boundedText } from './bounded-fields.js';
 import { LineLimiter, type LineLimits } from './line-limiter.js';
+import { currentTraceId } from '../telemetry/traceparent.js';
 import { Logger } from './logger.js';
 
 /** Warnings, errors and details of one kind that a flood may write. `info` has lines for each request. */
@@ -100,7 +101,12 @@ export class PinoLogger extends Logger {
   #write(level: Severity, fields: object, message: string, limiter?: LineLimiter<LineKind>): void {
     if (!this.#pino.isLevelEnabled(level)) return;
     if (limiter?.admits(kindOf(level, fields, message)) === false) return;
-    this.#pino[level](boundedFields(fields, masked), boundedText(message, masked));
+    const bounded = boundedFields(fields, masked);
+    const traceId = currentTraceId();
+    this.#pino[level](
+      traceId === undefined ? bounded : { traceId, ...bounded },
+      boundedText(message, masked),
+    );
   }
 
   /** Written without blocking the event loop. */

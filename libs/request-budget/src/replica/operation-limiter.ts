@@ -1,8 +1,9 @@
-import type { Clock, Logger } from '#libs/platform';
+import { type Clock, detached, type Logger } from '#libs/platform';
 import { BudgetExhausted } from '../errors.js';
 import { type LateWaiter, lateWaiters } from '../forecast/deferral.js';
 import { retryAfterSeconds } from '../forecast/retry-after.js';
 import type { BudgetRequest, Permit, Throttled } from '../request-budget.js';
+import { adaptLimit } from '../window/adaptive-limit.js';
 import type { Allocation, WindowLimits } from '../window/replica-report.js';
 import type { WindowKey, WindowStore } from '../window/window-store.js';
 import { LeasedPermits } from './leased-permits.js';
@@ -53,6 +54,8 @@ export class OperationLimiter {
   #wantsPrefetch = false;
   /** Whether the last reconciliation left capacity, and when there is some otherwise. */
   #capacity = { isFree: true, nextAt: 0 };
+  /** As the last reconciliation left it. */
+  #inForce = { limitFactor: 1, limitFactorAt: 0, blockedUntil: 0 };
 
   constructor(
     private readonly key: WindowKey,
@@ -77,6 +80,14 @@ export class OperationLimiter {
         this.#drain();
       },
     });
+  }
+
+  /** Calls per window that the budget admits now: fewer than configured for a while after ACS answered 429. */
+  get limitInForce(): number {
+    const now = this.dependencies.clock.now();
+    const { limit, windowMs } = this.limits;
+    const { limitFactor } = adaptLimit(this.#inForce, undefined, { now, windowMs });
+    return Math.max(1, Math.floor(limit * limitFactor));
   }
 
   /** How many requests are queued now. */
@@ -143,7 +154,7 @@ export class OperationLimiter {
 
   /** Reconciles for as long as requests are queued; one at a time. */
   #drain(): void {
-    this.#draining ??= this.#reconcileAll();
+    this.#draining ??= detached(async () => this.#reconcileAll());
   }
 
   async #reconcileAll(): Promise<void> {
@@ -181,8 +192,9 @@ export class OperationLimiter {
       const tag = allocation.tags[nth];
       if (tag && !this.#queue.tag(waiter, tag)) this.#finish(waiter);
     }
-    const { granted, free, blockedForMs, releases } = allocation;
+    const { granted, free, blockedForMs, releases, limitFactor } = allocation;
     const now = this.dependencies.clock.now();
+    this.#inForce = { limitFactor, limitFactorAt: now, blockedUntil: 0 };
     this.#capacity = {
       isFree: free > 0 && blockedForMs === 0,
       nextAt: now + Math.max(blockedForMs, releases[0]?.[0] ?? 0),

@@ -79,3 +79,22 @@ export function maxPerWindow(arrivals: readonly number[], windowMs: number): num
   }
   return max;
 }
+
+/**
+ * How long calls of these durations take, in ms, when each of `limit` permits is used from the moment
+ * it is free: a window after the end of its call.
+ */
+export function shortestMs(
+  durations: readonly number[],
+  { limit, windowMs }: { readonly limit: number; readonly windowMs: number },
+): number {
+  const ends: number[] = [];
+  const ended = durations.map((duration, nth) => {
+    // The first of `ends` is the one that is free first.
+    const free = nth < limit ? 0 : (ends.shift() ?? 0) + windowMs;
+    const end = free + duration;
+    ends.splice(ends.findLastIndex((other) => other <= end) + 1, 0, end);
+    return end;
+  });
+  return Math.max(0, ...ended);
+}

@@ -15,6 +15,7 @@ import {
   fairness,
   maxPerWindow,
   retryAfterAccuracy,
+  shortestMs,
   type Visit,
 } from './storm-measures.js';
 
@@ -50,6 +51,8 @@ export interface StormOutcome {
   /** Clients that were deferred and didn't return. */
   readonly noShows: number;
   readonly totalMs: number;
+  /** What the same calls take when each permit is used from the moment it is free. */
+  readonly shortestMs: number;
   /** Calls that reached ACS. */
   readonly calls: number;
   /** Those of the client with many connections. */
@@ -90,6 +93,7 @@ export async function simulate(storm: SimulatedStorm): Promise<StormOutcome> {
     served: visits.length,
     noShows: results.length - visits.length,
     totalMs: Math.max(...visits.map(({ servedAtMs = 0 }) => servedAtMs)),
+    shortestMs: shortestMs(simulation.callDurations, storm),
     calls: simulation.arrivals.length,
     floodCalls: simulation.floodCalls,
     maxPerWindow: maxPerWindow(simulation.arrivals, storm.windowMs),
@@ -120,6 +124,7 @@ class SimulatedReplica extends Clock {
     const limits = {
       ...{ create: limit, createWithToken: limit, issue: limit },
       ...{ revoke: limit, delete: limit, exchange: limit },
+      ...{ assign: limit, readAssignment: limit, unassign: limit },
     };
     const timeoutMs = callMs.max + 1000;
     const settings = { limits, windowMs, maxWaitMs, requesterShare: 0.05, timeoutMs };
@@ -186,6 +191,8 @@ class Simulation {
   readonly store: MemoryWindowStore;
   /** When calls reached ACS. */
   readonly arrivals: number[] = [];
+  /** Of the same calls, in ms. */
+  readonly callDurations: number[] = [];
   reconciliations = 0;
   floodCalls = 0;
   #lock: Promise<unknown> = Promise.resolve();
@@ -273,6 +280,7 @@ class Simulation {
       const permit = await replica.budget.acquire({ ...client, ...ISSUE });
       await replica.untilRunning();
       const durationMs = this.#callMs();
+      this.callDurations.push(durationMs);
       const arrivesAfter = this.random();
       await this.clock.sleep(arrivesAfter * durationMs);
       this.arrivals.push(this.clock.now());

@@ -33,6 +33,7 @@ function replicas(limit: number, windowMs: number): SharedRequestBudget[] {
   const limits = {
     ...{ create: limit, createWithToken: limit, issue: limit },
     ...{ revoke: limit, delete: limit, exchange: limit },
+    ...{ assign: limit, readAssignment: limit, unassign: limit },
   } satisfies Record<AcsOperation, number>;
   return sources.map(
     (source) =>

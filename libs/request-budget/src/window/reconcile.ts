@@ -107,7 +107,11 @@ export function reconcile(
   const inService = sum(peers.map((one) => one.inService)) + granted.queued;
   return {
     state: next,
-    result: { ...forecast, granted: lease.count, tags, queue: next.queue, inService },
+    result: {
+      ...forecast,
+      ...{ granted: lease.count, tags, queue: next.queue, inService },
+      limitFactor: adapted.limitFactor,
+    },
   };
 }
 

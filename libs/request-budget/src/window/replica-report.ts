@@ -59,6 +59,8 @@ export interface Allocation extends CapacityForecast {
   readonly queue: FairQueueState;
   /** Requests of `queue` that have a permit already, over all replicas. */
   readonly inService: number;
+  /** The part of the configured limit that is in force now, above 0 to 1. */
+  readonly limitFactor: number;
 }
 
 /** The configured limit, and upper bounds of what takes time. */

@@ -3,6 +3,7 @@ import {
   type PipelineRequest,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
+import { currentTraceparent } from '#libs/platform';
 import type { Dispatcher } from 'undici';
 
 /** Sends a request of an Azure SDK over a dispatcher. Its body has to be text or bytes. */
@@ -12,12 +13,17 @@ export async function sendAzureRequest(
   signal: AbortSignal | null,
 ): Promise<PipelineResponse> {
   const { pathname, search, origin } = new URL(request.url);
+  const traceparent = currentTraceparent();
   const response = await dispatcher.request({
     origin,
     path: pathname + search,
     method: request.method,
     // undici does not decompress, as the SDK's own client does, which asks for it.
-    headers: { ...request.headers.toJSON(), 'accept-encoding': 'identity' },
+    headers: {
+      ...request.headers.toJSON(),
+      'accept-encoding': 'identity',
+      ...(traceparent !== undefined && { traceparent }),
+    },
     body: bodyOf(request.body),
     signal,
   });

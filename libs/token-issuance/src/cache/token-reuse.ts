@@ -47,7 +47,9 @@ export class TokenReuse {
     decision: GrantedDecision,
   ): Promise<ReusableToken | undefined> {
     const mapping = known ?? (await this.#findMapping(identity));
-    if (mapping?.status !== 'active' || mapping.isRevoking) return undefined;
+    if (mapping?.status !== 'active' || mapping.isRevoking || mapping.awaitsRevocation) {
+      return undefined;
+    }
     const cached = await this.cache.find(cacheKeyOf(mapping, decision));
     if (!cached || cached.secretVersion !== (await this.#secretVersion(mapping))) return undefined;
     const { token, expiresOn, fingerprint } = cached;

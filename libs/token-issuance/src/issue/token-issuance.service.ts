@@ -13,6 +13,7 @@ import {
   MappingNotFound,
   recordingRefusal,
 } from '#libs/identity-mapping';
+import { recordStep, traced } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
 import { IssuanceAuditor } from './issuance-auditor.js';
 import { type CallerContext, type IssuanceRequest, policySubjectOf } from './issuance-request.js';
@@ -152,8 +153,17 @@ export class TokenIssuanceService {
   }
 
   async #decideAndIssue(request: IssuanceRequest, options: TokenOptions): Promise<IssuedToken> {
+    return traced('issue a token', {}, async () => this.#issue(request, options));
+  }
+
+  async #issue(request: IssuanceRequest, options: TokenOptions): Promise<IssuedToken> {
     const policy = this.policies.current;
+    const startedAt = performance.now();
     const decision = policy.decide(policySubjectOf(request), options);
+    recordStep('decide by the policy', {
+      startedAt,
+      attributes: { 'acs_identity.policy.rule': decision.rule ?? 'none' },
+    });
     this.metrics.observeEvaluatedRules(decision.evaluatedRules);
     try {
       if ('refusal' in decision) throw decision.refusal;

@@ -1,5 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { AuditEntryRetired, type LogSource, type SignedHead } from '#libs/audit';
+import {
+  AuditEntryNotFound,
+  AuditEntryRetired,
+  type LogSource,
+  type SignedHead,
+} from '#libs/audit';
 import type { OutboundHttp } from '#libs/platform';
 import { parseCheckpoint, parseNote } from '#libs/transparency-log';
 
@@ -7,6 +12,7 @@ const TIMEOUT_MS = 30_000;
 /** A bundle of 256 entries has less. */
 const MAX_RESPONSE_BYTES = 1 << 26;
 const MAX_ATTEMPTS = 10;
+const WITNESSED = 'checkpoint/witnessed';
 
 type Answer = Awaited<ReturnType<ReturnType<OutboundHttp['fetch']>>>;
 
@@ -25,20 +31,33 @@ export class HttpLog implements LogSource {
   }
 
   async checkpoint(): Promise<SignedHead> {
-    const checkpoint = (await this.resource('checkpoint')).toString('utf8');
-    return { checkpoint, size: parseCheckpoint(parseNote(checkpoint).text).size };
+    return this.#checkpointAt('checkpoint');
   }
 
-  /** @throws AuditEntryRetired for entries that are no longer stored */
+  /** @throws AuditEntryNotFound when there is none */
+  async witnessedCheckpoint(): Promise<SignedHead> {
+    return this.#checkpointAt(WITNESSED);
+  }
+
+  /**
+   * @throws AuditEntryRetired for entries that are no longer stored
+   * @throws AuditEntryNotFound when there is no checkpoint with a quorum
+   */
   async resource(path: string): Promise<Buffer> {
     for (let attempt = 1; ; attempt += 1) {
       const answer = await this.#get(path);
       if (answer.ok) return Buffer.from(await answer.arrayBuffer());
       if (answer.status === 410) throw new AuditEntryRetired();
+      if (answer.status === 404 && path === WITNESSED) throw new AuditEntryNotFound();
       const isBusy = answer.status === 429 || answer.status === 503;
       if (!isBusy || attempt === MAX_ATTEMPTS) throw await refusal(path, answer);
       await wait(Number(answer.headers.get('retry-after') ?? 1) * 1000 || 1000);
     }
+  }
+
+  async #checkpointAt(path: string): Promise<SignedHead> {
+    const checkpoint = (await this.resource(path)).toString('utf8');
+    return { checkpoint, size: parseCheckpoint(parseNote(checkpoint).text).size };
   }
 
   async #get(path: string): Promise<Answer> {

@@ -1,15 +1,26 @@
 import { existsSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import {
+  checkWitnesses,
   DatabaseVerifier,
   readSignedHead,
+  readWitnessedCheckpoint,
   TileDirectory,
   verifyFolder,
   type VerifyReport,
+  type WitnessCheck,
+  type WitnessRequirement,
 } from '#libs/audit';
+import { WitnessPolicy } from '#libs/transparency-log';
 import { withDatabase } from '../database.js';
 import { progressBar } from '../progress-bar.js';
-import { type KeyOptions, readCheckpoint, readVerificationKeys } from './verification-keys.js';
+import {
+  hasKeys,
+  type KeyOptions,
+  readCheckpoint,
+  readVerificationKeys,
+  type VerificationKeys,
+} from './verification-keys.js';
 
 export interface VerifyOptions extends KeyOptions {
   readonly databaseUrl?: string;
@@ -17,6 +28,9 @@ export interface VerifyOptions extends KeyOptions {
   readonly since?: string;
   readonly known?: readonly string[];
   readonly save?: string;
+  /** A policy of witnesses whose quorum is required. */
+  readonly witnessPolicy?: string;
+  readonly witnessedWithin?: number;
   readonly json?: true;
 }
 
@@ -24,6 +38,7 @@ interface Verified {
   readonly report: VerifyReport;
   /** The signed checkpoint of what was verified. */
   readonly checkpoint: string | undefined;
+  readonly witnesses: WitnessCheck | undefined;
 }
 
 /** Exit code of a log without entries: nothing was found to be wrong, and nothing was verified. */
@@ -34,11 +49,12 @@ type OnProgress = (verified: number, total: number) => void;
 /** Prints whether the log is whole, else where its first fault is. */
 export async function verifyLog(options: VerifyOptions): Promise<void> {
   const bar = progressBar('entries');
-  const { report, checkpoint } = await verified(options, bar.show).finally(bar.end);
+  const { report, checkpoint, witnesses } = await verified(options, bar.show).finally(bar.end);
   if (options.json) {
-    console.log(JSON.stringify({ ...report, root: report.root.toString('base64') }));
+    console.log(JSON.stringify(jsonOf(report, witnesses)));
   } else {
     printReport(report);
+    if (witnesses && report.faults.length === 0) printWitnesses(witnesses);
   }
   if (report.faults.length > 0) {
     process.exitCode = 1;
@@ -56,24 +72,88 @@ export async function verifyLog(options: VerifyOptions): Promise<void> {
 
 async function verified(options: VerifyOptions, onProgress: OnProgress): Promise<Verified> {
   const { databaseUrl, folder } = options;
-  const keys = readVerificationKeys(options);
+  const { policy, keys } = await trustOf(options);
   const known = heldCheckpoints(options).map((path) => readCheckpoint(path, keys));
   const since = options.since === undefined ? undefined : readCheckpoint(options.since, keys);
-  const request = { ...keys, known, onProgress, ...(since && { since }) };
+  const check = (note: string | undefined): WitnessCheck | undefined =>
+    policy && checkWitnesses(note, keys, requirementOf(options, policy));
+  const requestWith = (witnesses: WitnessCheck | undefined) => ({
+    ...keys,
+    known: [...known, ...(witnesses?.checkpoint ? [witnesses.checkpoint] : [])],
+    onProgress,
+    ...(since && { since }),
+  });
   if (folder !== undefined) {
     const copy = new TileDirectory(folder);
-    const report = await verifyFolder({ ...request, folder: copy });
-    return { report, checkpoint: copy.checkpoint() };
+    const witnesses = check(copy.witnessedCheckpoint());
+    const report = await verifyFolder({ ...requestWith(witnesses), folder: copy });
+    return { report: withFault(report, witnesses), checkpoint: copy.checkpoint(), witnesses };
   }
   if (databaseUrl === undefined) {
     throw new Error('Say what to verify: --database-url (or DATABASE_URL), or --folder.');
   }
   return withDatabase(databaseUrl, async (database) => {
     const verifier = new DatabaseVerifier(database);
-    const report = await verifier.verify(request);
+    const witnesses = policy && check((await readWitnessedCheckpoint(database))?.checkpoint);
+    const report = await verifier.verify(requestWith(witnesses));
     const head = await readSignedHead(database, report.size);
-    return { report, checkpoint: head?.checkpoint };
+    return { report: withFault(report, witnesses), checkpoint: head?.checkpoint, witnesses };
   });
+}
+
+/** The keys of the options; without any, those of the logs that the policy names. */
+async function trustOf(
+  options: VerifyOptions,
+): Promise<{ readonly policy: WitnessPolicy | undefined; readonly keys: VerificationKeys }> {
+  const { witnessPolicy: path } = options;
+  const policy = path === undefined ? undefined : WitnessPolicy.parse(await readFile(path, 'utf8'));
+  const isKeyless = !hasKeys(options) && policy !== undefined;
+  const publicKey = policy?.logs.map((verifier) => verifier.toString()) ?? [];
+  return { policy, keys: readVerificationKeys(isKeyless ? { publicKey } : options) };
+}
+
+function requirementOf(
+  { witnessedWithin }: VerifyOptions,
+  policy: WitnessPolicy,
+): WitnessRequirement {
+  const now = Date.now();
+  return witnessedWithin === undefined
+    ? { policy, now }
+    : { policy, now, maxAgeMs: witnessedWithin * 60_000 };
+}
+
+function withFault(report: VerifyReport, witnesses: WitnessCheck | undefined): VerifyReport {
+  if (!witnesses?.fault) return report;
+  return { ...report, faults: [...report.faults, witnesses.fault] };
+}
+
+function jsonOf(report: VerifyReport, witnesses: WitnessCheck | undefined): object {
+  return {
+    ...report,
+    root: report.root.toString('base64'),
+    ...(witnesses && {
+      witnessed: {
+        size: witnesses.checkpoint?.size ?? 0,
+        cosignatures: witnesses.cosignatures.map(({ witness: { name }, timestampSeconds }) => ({
+          witness: name,
+          at: timeOf(timestampSeconds),
+        })),
+      },
+    }),
+  };
+}
+
+function printWitnesses({ checkpoint, cosignatures }: WitnessCheck): void {
+  if (!checkpoint) return;
+  const who = cosignatures.map(
+    ({ witness: { name }, timestampSeconds }) => `${name} (${timeOf(timestampSeconds)})`,
+  );
+  console.log(`Witnessed: the first ${checkpoint.size} entries, by ${who.join(', ')}.`);
+}
+
+function timeOf(timestampSeconds: number): string {
+  const date = new Date(timestampSeconds * 1_000);
+  return Number.isNaN(date.getTime()) ? String(timestampSeconds) : date.toISOString();
 }
 
 /** Every checkpoint that this person held before, also the one that `--save` is about to replace. */

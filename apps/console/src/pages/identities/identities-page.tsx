@@ -1,7 +1,8 @@
-import type { components } from '@acs-identity/client';
+import { type components, ProblemError } from '@acs-identity/client';
 import { Button, Input } from '@fluentui/react-components';
 import { useQuery } from '@tanstack/react-query';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
+import type { Api } from '../../api/api.js';
 import { useSignedIn } from '../../api/api-context.js';
 import type { Identity } from '../../api/schemas.js';
 import { may } from '../../api/me.js';
@@ -10,6 +11,8 @@ import { FailureMessage } from '../../shell/failure-message.js';
 import { Waiting } from '../../shell/waiting.js';
 import { IdentityActs } from './identity-acts.js';
 
+/** A UUID of version 7. */
+const IDENTITY_ID = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/i;
 const READ = 'CommunicationIdentity.Read.All';
 
 /** The identities of a person of the own tenant, and what an administrator does with them. */
@@ -34,19 +37,15 @@ function Identities(): ReactNode {
   const { parameters } = useAddress();
   const wanted = parameters.get('person');
   const [typed, setTyped] = useState(wanted ?? '');
-  const isAcs = wanted?.startsWith('8:acs:') === true;
   const found = useQuery({
     queryKey: ['identities', wanted],
     enabled: wanted !== null,
-    queryFn: async ({ signal }): Promise<readonly Identity[]> => {
-      const query = isAcs ? { communicationUserId: wanted } : { subject: wanted ?? '' };
-      const page = await api.json<components['schemas']['IdentityPage']>('GET', '/v1/identities', {
-        query: { ...query, limit: 100 },
-        signal,
-      });
-      return page.items;
-    },
+    queryFn: async ({ signal }) => find(api, wanted ?? '', signal),
   });
+  useEffect(() => {
+    if (wanted === null) fieldOf()?.focus();
+    else setTyped(wanted);
+  }, [wanted]);
   return (
     <section className="page" aria-label="Identities">
       <h1>Identities</h1>
@@ -54,14 +53,17 @@ function Identities(): ReactNode {
         className="find"
         onSubmit={(event) => {
           event.preventDefault();
+          // So that the keys of the page work.
+          fieldOf()?.blur();
           const person = typed.trim();
           if (person !== '')
             go({ page: 'identities', parameters: new URLSearchParams({ person }) });
         }}
       >
         <Input
-          aria-label="Subject of a person, or ACS identity"
-          placeholder="subject (object id), or 8:acs:…"
+          id="person"
+          aria-label="Subject of a person, id of an identity, or ACS identity"
+          placeholder="subject (object id), id of an identity, or 8:acs:…"
           value={typed}
           onChange={(_event, { value }) => {
             setTyped(value);
@@ -79,11 +81,37 @@ function Identities(): ReactNode {
       {found.data?.map((identity) => (
         <article key={identity.id} className="identity">
           <Facts identity={identity} />
-          <IdentityActs identity={identity} onDone={() => void found.refetch()} />
+          <IdentityActs
+            identity={identity}
+            hasKeys={found.data.length === 1}
+            onDone={() => void found.refetch()}
+          />
         </article>
       ))}
     </section>
   );
+}
+
+function fieldOf(): HTMLElement | null {
+  return document.getElementById('person');
+}
+
+/** The identities of a person, or the one with an id. */
+async function find(api: Api, wanted: string, signal: AbortSignal): Promise<readonly Identity[]> {
+  if (IDENTITY_ID.test(wanted)) {
+    try {
+      return [await api.json<Identity>('GET', `/v1/identities/${wanted}`, { signal })];
+    } catch (error) {
+      // It may be the subject of a person as well.
+      if (!(error instanceof ProblemError) || error.status !== 404) throw error;
+    }
+  }
+  const query = wanted.startsWith('8:acs:') ? { communicationUserId: wanted } : { subject: wanted };
+  const { items } = await api.json<components['schemas']['IdentityPage']>('GET', '/v1/identities', {
+    query: { ...query, limit: 100 },
+    signal,
+  });
+  return items;
 }
 
 function Facts({ identity }: { readonly identity: Identity }): ReactNode {

@@ -5,12 +5,14 @@ import type { Api } from '../../api/api.js';
 import { useSignedIn } from '../../api/api-context.js';
 import { type Me, may } from '../../api/me.js';
 import type { Identity } from '../../api/schemas.js';
+import { useKeys } from '../../shell/keys.js';
 
 const ConfirmDialog = lazy(async () => import('../../shell/confirm-dialog.js'));
 
 /** An act on an identity. Who may not do it does not see it. */
 interface Act {
   readonly label: string;
+  readonly key: string;
   readonly effect: string;
   readonly isFor: (me: Me, identity: Identity) => boolean;
   readonly hasReason?: boolean;
@@ -23,6 +25,7 @@ const WRITE = 'CommunicationIdentity.ReadWrite.All';
 const ACTS: readonly Act[] = [
   {
     label: 'Revoke tokens',
+    key: 'r',
     effect: 'All tokens of this identity stop to work. The person may get a new one.',
     isFor: (me, { status }) => may(me, 'CommunicationToken.Revoke.All') && status === 'active',
     run: async (api, { id }) => {
@@ -34,18 +37,21 @@ const ACTS: readonly Act[] = [
   },
   {
     label: 'Suspend',
+    key: 'p',
     effect: 'All tokens of this identity stop to work, and it gets no new one until it is resumed.',
     isFor: (me, { status }) => may(me, WRITE) && status === 'active',
     run: async (api, identity) => patch(api, identity, 'suspended'),
   },
   {
     label: 'Resume',
+    key: 'p',
     effect: 'The identity gets tokens again.',
     isFor: (me, { status }) => may(me, WRITE) && status === 'suspended',
     run: async (api, identity) => patch(api, identity, 'active'),
   },
   {
     label: 'Erase the person',
+    key: 'x',
     effect:
       'Deletes all identities of this person in every ACS resource, with their data at ACS, and then erases the person’s names, addresses and user agents beside the audit log. The entries stay. It can not be undone.',
     // Both halves, or none: the log still has the names of a person whose identities alone are gone.
@@ -57,9 +63,12 @@ const ACTS: readonly Act[] = [
 
 export function IdentityActs({
   identity,
+  hasKeys,
   onDone,
 }: {
   readonly identity: Identity;
+  /** Whether it is the only one that is shown, so that keys act on it. */
+  readonly hasKeys: boolean;
   readonly onDone: () => void;
 }): ReactNode {
   const { api, me } = useSignedIn();
@@ -80,16 +89,31 @@ export function IdentityActs({
     }
     setIsBusy(false);
   };
+  const acts = ACTS.filter(({ isFor }) => isFor(me, identity));
+  const ask = (chosen: Act): void => {
+    setError(null);
+    setAct(chosen);
+    setIsOpen(true);
+  };
+  useKeys(
+    Object.fromEntries(
+      (hasKeys ? acts : []).map((one) => [
+        one.key,
+        () => {
+          ask(one);
+        },
+      ]),
+    ),
+  );
   return (
     <>
       <p className="buttons">
-        {ACTS.filter(({ isFor }) => isFor(me, identity)).map((one) => (
+        {acts.map((one) => (
           <Button
             key={one.label}
+            {...(hasKeys && { title: `Key: ${one.key}` })}
             onClick={() => {
-              setError(null);
-              setAct(one);
-              setIsOpen(true);
+              ask(one);
             }}
           >
             {one.label}…

@@ -6,6 +6,7 @@ import { useApi } from '../../api/api-context.js';
 import type { WholeEntry } from '../../api/schemas.js';
 import { OutcomeSign } from '../../entries/outcome.js';
 import { SentenceText } from '../../entries/sentence.js';
+import { wholeEntryQuery } from '../../entries/whole-entry.js';
 import { copyText } from '../../shell/copy.js';
 import { change, go } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
@@ -31,15 +32,7 @@ export function EntryPane({
   readonly onClose: () => void;
 }): ReactNode {
   const api = useApi();
-  const whole = useQuery({
-    queryKey: ['entry', id],
-    queryFn: async ({ signal }): Promise<WholeEntry> =>
-      // One reading, and so one entry of its own in the log.
-      api.json('GET', `/v1/audit/entries/${/^\d+$/.test(id) ? `at/${id}` : id}`, {
-        query: { include: ['proof', 'neighbours'] },
-        signal,
-      }),
-  });
+  const whole = useQuery(wholeEntryQuery(api, id));
   const shown = whole.data ?? listed;
   useKeys({
     f: () => {

@@ -89,6 +89,11 @@ export default function ExportDialog({
                 <Select
                   autoFocus
                   value={format}
+                  onKeyDown={(event) => {
+                    if (event.key !== 'Enter') return;
+                    event.preventDefault();
+                    event.currentTarget.form?.requestSubmit();
+                  }}
                   onChange={(_event, { value }) => {
                     setFormat(value);
                   }}

@@ -5,7 +5,10 @@ type AuditAction = components['schemas']['AuditAction'];
 
 /** The actions, as the choice of filters groups them. */
 export const ACTION_GROUPS: Readonly<Record<string, readonly AuditAction[]>> = {
-  Tokens: ['token.issue', 'token.reuse', 'token.exchange', 'token.revoke'],
+  Tokens: [
+    ...(['token.issue', 'token.reuse', 'token.exchange', 'token.revoke'] as const),
+    ...(['revocation.start', 'revocation.end'] as const),
+  ],
   Identities: [
     ...(['identity.create', 'identity.link', 'identity.read', 'identity.update'] as const),
     ...(['identity.suspend', 'identity.resume', 'identity.delete'] as const),
@@ -53,7 +56,7 @@ export const FILTERS = {
   identityId: { label: 'identity', group: 'On whom', hint: 'id of the identity' },
   communicationUserId: { label: 'ACS identity', group: 'On whom', hint: '8:acs:…' },
   resource: { label: 'ACS resource', group: 'On whom', hint: 'its name' },
-  reasonCode: { label: 'reason', group: 'Why', hint: 'such as policy-denied', isList: true },
+  reasonCode: { label: 'reason', group: 'Why', hint: 'such as no-rule-applies', isList: true },
   reasonText: { label: 'reason has', group: 'Why', hint: 'words' },
   rule: { label: 'rule', group: 'Why', hint: 'of the policy' },
   policyVersion: { label: 'policy version', group: 'Why' },

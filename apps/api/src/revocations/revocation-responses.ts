@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import {
+  EFFECTIVE_WITHIN_MINUTES,
+  IDENTITY_KINDS,
+  type RevocationForecast,
+  type RevocationProgress,
+  type StartedRevocation,
+} from '#libs/identity-mapping';
+
+const count = z.int().min(0);
+const seconds = count.meta({
+  description: 'How long ACS’s limits make it take, in seconds, if nobody else needs them.',
+});
+
+export const massRevocationForecast = z
+  .strictObject({ dryRun: z.literal(true), identities: count, estimatedSeconds: seconds })
+  .meta({ id: 'MassRevocationForecast' });
+
+export const massRevocation = z
+  .strictObject({
+    id: z.uuid(),
+    status: z.enum(['running', 'completed']),
+    tenant: z.string().optional(),
+    clientApp: z.string().optional(),
+    identityKind: z.enum(IDENTITY_KINDS).optional(),
+    resource: z.string().optional(),
+    issuedBefore: z.iso.datetime().optional(),
+    reason: z.string(),
+    startedAt: z.iso.datetime(),
+    completedAt: z.iso.datetime().optional(),
+    identities: count
+      .optional()
+      .meta({ description: 'At the start. Absent until they are counted.' }),
+    remainingIdentities: count.meta({
+      description: 'They get no token until ACS has revoked their old ones.',
+    }),
+    estimatedSeconds: seconds,
+    effectiveWithinMinutes: count.meta({
+      description: 'ACS accepts a revoked token for up to 15 minutes after its revocation.',
+    }),
+    auditEntry: z
+      .strictObject({ id: z.uuid(), index: count })
+      .optional()
+      .meta({ description: 'In the answer to the start only.' }),
+  })
+  .meta({ id: 'MassRevocation' });
+
+export type MassRevocationForecast = z.output<typeof massRevocationForecast>;
+export type MassRevocationResponse = z.output<typeof massRevocation>;
+
+export function toForecast({ identities, seconds: s }: RevocationForecast): MassRevocationForecast {
+  return { dryRun: true, identities, estimatedSeconds: s };
+}
+
+export function toMassRevocation(
+  progress: RevocationProgress | StartedRevocation,
+): MassRevocationResponse {
+  const { revocation, remaining } = progress;
+  const { id, filter, reason, startedAt, finishedAt, identities } = revocation;
+  const { tenant, clientApp, kind, resource, issuedBefore } = filter;
+  return {
+    id,
+    status: finishedAt ? 'completed' : 'running',
+    ...(tenant !== undefined && { tenant }),
+    ...(clientApp !== undefined && { clientApp }),
+    ...(kind !== undefined && { identityKind: kind }),
+    ...(resource !== undefined && { resource }),
+    ...(issuedBefore && { issuedBefore: issuedBefore.toISOString() }),
+    reason,
+    startedAt: startedAt.toISOString(),
+    ...(finishedAt && { completedAt: finishedAt.toISOString() }),
+    ...(identities !== undefined && { identities }),
+    remainingIdentities: remaining.identities,
+    estimatedSeconds: remaining.seconds,
+    effectiveWithinMinutes: EFFECTIVE_WITHIN_MINUTES,
+    ...('auditEntry' in progress && {
+      auditEntry: { id: progress.auditEntry.id, index: progress.auditEntry.index },
+    }),
+  };
+}

@@ -1,0 +1,94 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import {
+  type AuditEntry,
+  ReturnedValues,
+  TileDirectory,
+  tryParseAuditEntry,
+  verifyFolder,
+} from '#libs/audit';
+import { auditPart, type CompositionOptions } from '#libs/composition';
+import { decodeEntryBundle, TILE_WIDTH, tileWidthAt } from '#libs/transparency-log';
+import { confirm } from '../confirm.js';
+import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
+import { type KeyOptions, readVerificationKeys } from './verification-keys.js';
+
+export interface EraseAgainOptions extends OperatorOptions, KeyOptions {
+  readonly folder?: string;
+  readonly export?: string;
+  readonly check?: true;
+  readonly yes?: true;
+}
+
+/** Finds values that were erased and came back with a restore, and erases them again. */
+export async function eraseAgain(
+  options: EraseAgainOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const elsewhere = [...(await copied(options)), ...(await exported(options.export))];
+  await withPart(auditPart, options.databaseUrl, composition, async (service) => {
+    const context = { actor: operatorActor(options) };
+    const returned = service.get(ReturnedValues);
+    const persons = await returned.find(context, elsewhere);
+    for (const { tenant, subject, rows } of persons)
+      console.log(`${subject} of tenant ${tenant}: ${rows} rows of values are back`);
+    if (persons.length === 0) {
+      console.log('No erased value is back.');
+      return;
+    }
+    if (options.check) {
+      process.exitCode = 1;
+      return;
+    }
+    await confirm(`Erase the values of ${persons.length} persons again?`, options);
+    console.log(`Erased ${await returned.erase(context, persons)} rows of values again.`);
+  });
+}
+
+/** The erasures of a copy of the log, which must be whole. */
+async function copied(options: EraseAgainOptions): Promise<AuditEntry[]> {
+  if (options.folder === undefined) return [];
+  const folder = new TileDirectory(options.folder);
+  const { faults, size } = await verifyFolder({ ...readVerificationKeys(options), folder });
+  if (faults.length > 0)
+    throw new Error('The copy is not whole: acs-identity audit verify --folder names the fault.');
+  const found: AuditEntry[] = [];
+  for (let index = 0; index * TILE_WIDTH < size; index += 1) {
+    const width = tileWidthAt(0, index, size);
+    const bundle = folder.bundle({ index, width });
+    const leaves = bundle ? decodeEntryBundle(bundle, width) : [];
+    found.push(
+      ...leaves.flatMap((leaf) => tryParseAuditEntry(Buffer.from(leaf)) ?? []).filter(isErasure),
+    );
+  }
+  return found;
+}
+
+/** The erasures of an export in the format `ndjson`. */
+async function exported(path: string | undefined): Promise<AuditEntry[]> {
+  if (path === undefined) return [];
+  const found: AuditEntry[] = [];
+  let number = 0;
+  for await (const line of createInterface({ input: createReadStream(path) })) {
+    number += 1;
+    if (!line.includes('"audit.erase"')) continue;
+    const entry = entryOf(line);
+    if (!entry)
+      throw new Error(`Line ${number} of ${path} is none of an export in the format ndjson.`);
+    if (isErasure(entry)) found.push(entry);
+  }
+  return found;
+}
+
+function entryOf(line: string): AuditEntry | undefined {
+  try {
+    const { entry } = JSON.parse(line) as { entry?: unknown }; // any JSON
+    return tryParseAuditEntry(Buffer.from(JSON.stringify(entry)));
+  } catch {
+    return undefined;
+  }
+}
+
+function isErasure({ action }: AuditEntry): boolean {
+  return action === 'audit.erase';
+}

@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import { startRevocation, type StartOptions } from './revocations.js';
+
+const options = { databaseUrl: 'postgres://localhost/none', operator: 'spec', reason: 'a leak' };
+
+describe('acs-identity revocations start', () => {
+  it.each<[string, Partial<StartOptions>, string]>([
+    ['no filter', {}, '--everyone'],
+    ['everyone and a filter', { everyone: true, tenant: 'contoso' }, '--everyone'],
+    ['an empty filter', { clientApp: '' }, 'empty'],
+    ['an empty reason', { everyone: true, reason: ' ' }, '--reason'],
+    ['a reason of two lines', { everyone: true, reason: 'a\nb' }, '--reason'],
+    ['a reason that is too long', { everyone: true, reason: 'x'.repeat(501) }, '--reason'],
+    ['no time', { issuedBefore: 'noon' }, '--issued-before'],
+    ['a time without a zone', { issuedBefore: '2026-01-31T12:00' }, '--issued-before'],
+    ['a time that is none', { issuedBefore: '2026-02-31T25:00:00Z' }, '--issued-before'],
+    ['a time long ago', { issuedBefore: '2020-01-31T12:00:00Z' }, '24 hours'],
+    ['a time to come', { issuedBefore: '2999-01-31T12:00:00Z' }, 'future'],
+  ])('refuses %s before it connects', async (_what, faulty, why) => {
+    await expect(startRevocation({ ...options, ...faulty }, {})).rejects.toThrow(why);
+  });
+});

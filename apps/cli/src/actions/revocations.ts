@@ -1,0 +1,139 @@
+import { type CompositionOptions, identitiesPart } from '#libs/composition';
+import {
+  EFFECTIVE_WITHIN_MINUTES,
+  type IdentityKind,
+  MassRevocationService,
+  type RevocationFilter,
+  type RevocationForecast,
+  type RevocationProgress,
+} from '#libs/identity-mapping';
+import { canonicalName } from '#libs/platform';
+import { confirm } from './confirm.js';
+import { operatorCall, type OperatorOptions, withPart } from './service-part.js';
+
+export interface StartOptions extends OperatorOptions {
+  readonly reason: string;
+  readonly tenant?: string;
+  readonly clientApp?: string;
+  readonly identityKind?: IdentityKind;
+  readonly resource?: string;
+  readonly issuedBefore?: string;
+  readonly everyone?: true;
+  readonly dryRun?: true;
+  readonly yes?: true;
+}
+
+/** No ACS token is valid for longer. */
+const TOKEN_LIFETIME_MS = 86_400_000;
+const MAX_REASON_LENGTH = 500;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** Starts a mass revocation and prints its id and how long it takes. */
+export async function startRevocation(
+  options: StartOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const filter = filterOf(options);
+  const reason = reasonOf(options.reason);
+  const context = operatorCall(options);
+  await withPart(identitiesPart, options.databaseUrl, composition, async (service) => {
+    const revocations = service.get(MassRevocationService);
+    const forecast = await revocations.forecast(filter, context);
+    if (options.dryRun) {
+      console.log(`${describe(forecast)} Nothing was revoked.`);
+      return;
+    }
+    await confirm(`Revoke the tokens of ${forecast.identities} identities?`, options);
+    const progress = await revocations.start({ filter, reason }, context);
+    console.log(`${progress.revocation.id}: ${describe(progress.remaining)}`);
+    console.log(
+      `None of them gets a token from now until ACS has revoked its old ones. ACS may accept those for up to ${EFFECTIVE_WITHIN_MINUTES} minutes longer.`,
+    );
+  });
+}
+
+/** Prints the progress of one. */
+export async function showRevocation(
+  id: string,
+  { databaseUrl }: OperatorOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  if (!UUID.test(id)) throw new Error(`${id} is not the id of a mass revocation, a UUID.`);
+  const progress = await withPart(identitiesPart, databaseUrl, composition, async (service) =>
+    service.get(MassRevocationService).show(id.toLowerCase(), 'any'),
+  );
+  print(progress);
+  if (!progress.revocation.finishedAt) process.exitCode = 1;
+}
+
+/** Prints the progress of the newest. */
+export async function listRevocations(
+  { databaseUrl }: OperatorOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const all = await withPart(identitiesPart, databaseUrl, composition, async (service) =>
+    service.get(MassRevocationService).list(),
+  );
+  for (const progress of all) print(progress);
+  if (all.length === 0) console.log('There are no mass revocations.');
+}
+
+/** @throws Error that says what to change */
+function filterOf(options: StartOptions): RevocationFilter {
+  const { tenant, clientApp, identityKind: kind, resource, issuedBefore, everyone } = options;
+  const given = [tenant, clientApp, kind, resource, issuedBefore];
+  if (given.includes('')) throw new Error('A filter is empty: leave it out, or give its value.');
+  const hasFilter = given.some((value) => value !== undefined);
+  if (everyone && hasFilter) throw new Error('--everyone can not be combined with a filter.');
+  if (!everyone && !hasFilter) {
+    throw new Error('Give a filter, or --everyone for all identities of all tenants.');
+  }
+  return {
+    tenant: tenant === undefined ? undefined : canonicalName(tenant),
+    clientApp: clientApp === undefined ? undefined : canonicalName(clientApp),
+    kind,
+    resource,
+    issuedBefore: issuedBefore === undefined ? undefined : timeOf(issuedBefore),
+  };
+}
+
+function timeOf(text: string): Date {
+  const time = new Date(text);
+  if (!TIME.test(text) || Number.isNaN(time.getTime())) {
+    throw new Error(`--issued-before ${text} is not a time such as 2026-01-31T12:00:00Z.`);
+  }
+  const ageMs = Date.now() - time.getTime();
+  if (ageMs < 0) throw new Error('--issued-before must not be in the future.');
+  if (ageMs > TOKEN_LIFETIME_MS) {
+    throw new Error('--issued-before must be within the last 24 hours: older tokens have expired.');
+  }
+  return time;
+}
+
+function reasonOf(text: string): string {
+  const reason = text.trim();
+  if (reason === '' || reason.length > MAX_REASON_LENGTH || /[\p{Cc}\p{Cs}]/u.test(reason)) {
+    throw new Error(
+      `--reason must have 1 to ${MAX_REASON_LENGTH} characters, and no control characters.`,
+    );
+  }
+  return reason;
+}
+
+function describe({ identities, seconds }: RevocationForecast): string {
+  return `${identities} identities, about ${seconds} s at the limits of ACS.`;
+}
+
+function print({ revocation, remaining }: RevocationProgress): void {
+  const { id, filter, reason, startedAt, finishedAt, identities = 0 } = revocation;
+  const filters = Object.entries(filter)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name} ${value instanceof Date ? value.toISOString() : value}`);
+  const state = finishedAt
+    ? `completed ${finishedAt.toISOString()}`
+    : `${remaining.identities} left, about ${remaining.seconds} s`;
+  console.log(
+    `${id} ${startedAt.toISOString()} ${filters.join(', ') || 'everyone'}: ${identities} identities, ${state}. ${reason}`,
+  );
+}

@@ -1,0 +1,90 @@
+import { ProblemError } from '@acs-identity/client';
+import { parseLogKeys, tilePath, type TileReader } from '#libs/transparency-log';
+import { useQuery, useQueryClient, type UseQueryResult } from '@tanstack/react-query';
+import type { Api } from '../../api/api.js';
+import { useApi } from '../../api/api-context.js';
+import type { WholeEntry } from '../../api/schemas.js';
+import { wholeEntryQuery } from '../../entries/whole-entry.js';
+import { checkEntry, type EntryVerdict } from './check-entry.js';
+import { checkLog, type LogVerdict, originOf } from './check-log.js';
+import {
+  headOf,
+  pinKeys,
+  type PinnedKeys,
+  pinnedKeys,
+  rememberCheckpoint,
+  type SeenCheckpoint,
+  seenCheckpoint,
+} from './remembered.js';
+
+/** What this browser found. */
+export interface Proof {
+  readonly keys: PinnedKeys;
+  /** Before this check. */
+  readonly seen: SeenCheckpoint | undefined;
+  readonly log: LogVerdict;
+  /** Absent: no entry was requested, or the log itself is at fault. */
+  readonly entry?: { readonly whole: WholeEntry; readonly verdict: EntryVerdict } | undefined;
+}
+
+/**
+ * Checks the log, and an entry, once for each `checkedAt`.
+ *
+ * @param entryId the id or the index of an entry
+ */
+export function useProof(entryId: string | undefined, checkedAt: number): UseQueryResult<Proof> {
+  const api = useApi();
+  const client = useQueryClient();
+  return useQuery({
+    queryKey: ['proof', entryId, checkedAt],
+    // A result is of its moment.
+    gcTime: 0,
+    queryFn: async ({ signal }): Promise<Proof> => {
+      // First, because reading it adds an entry: its proof must not be of a larger log than the checkpoint.
+      const whole =
+        entryId === undefined
+          ? undefined
+          : await client.query({ ...wholeEntryQuery(api, entryId), staleTime: Infinity });
+      const keys = pinnedKeys() ?? (await firstKeys(api, signal));
+      const seen = seenCheckpoint(originOf(keys.lines));
+      const note = await api.text('/v1/audit/log/checkpoint', { signal });
+      const readTile = tileReader(api, signal);
+      const log = await checkLog(note, keys.lines, seen && headOf(seen), readTile);
+      if (log.is !== 'whole') return { keys, seen, log };
+      const isNews = seen === undefined || log.checkpoint.size > seen.size;
+      if (isNews) rememberCheckpoint(log.checkpoint);
+      if (!whole) return { keys, seen, log };
+      const { index, canonical, proof = '' } = whole;
+      const proved = { index, canonical, proof };
+      const verdict = await checkEntry(proved, keys.lines, log.checkpoint, readTile);
+      return { keys, seen, log, entry: { whole, verdict } };
+    },
+  });
+}
+
+/** The keys that the service names, trusted from now on. */
+async function firstKeys(api: Api, signal: AbortSignal): Promise<PinnedKeys> {
+  const lines = await api.text('/v1/audit/log/keys', { signal });
+  parseLogKeys(lines.split('\n'));
+  return pinKeys(lines, 'first visit');
+}
+
+/** Reads each tile once. One that the service does not have is empty, so that no proof is made of it. */
+function tileReader(api: Api, signal: AbortSignal): TileReader {
+  const tiles = new Map<string, Promise<Uint8Array>>();
+  const read = async (path: string): Promise<Uint8Array> => {
+    try {
+      const response = await api.send('GET', `/v1/audit/log/${path}`, { signal });
+      return new Uint8Array(await response.arrayBuffer());
+    } catch (error) {
+      if (error instanceof ProblemError && error.status === 404) return new Uint8Array();
+      throw error;
+    }
+  };
+  return async (address) => {
+    const path = tilePath(address);
+    const tile = tiles.get(path) ?? read(path);
+    tiles.set(path, tile);
+    return tile;
+  };
+}

@@ -1,0 +1,32 @@
+import { Injectable } from '@nestjs/common';
+import { Counter, Gauge, Registry } from 'prom-client';
+
+/** The metrics of mass revocations, of the replica that works on them. */
+@Injectable()
+export class MassRevocationMetrics {
+  readonly #identities: Counter<'outcome'>;
+  readonly #remaining: Gauge;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#identities = new Counter({
+      name: 'mass_revocation_identities_total',
+      help: 'Identities whose tokens a mass revocation has revoked at ACS, or failed to revoke in a pass (failed): those are tried again.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#remaining = new Gauge({
+      name: 'mass_revocation_remaining',
+      help: 'Identities that the last pass of a mass revocation left, in the replica that works on it; 0 when it is complete.',
+      registers,
+    });
+  }
+
+  count(outcome: 'revoked' | 'failed'): void {
+    this.#identities.inc({ outcome });
+  }
+
+  setRemaining(identities: number): void {
+    this.#remaining.set(identities);
+  }
+}

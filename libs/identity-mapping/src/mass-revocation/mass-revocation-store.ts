@@ -1,0 +1,288 @@
+import { Injectable } from '@nestjs/common';
+import {
+  NEWEST_ENTRY_OF_CLIENT_APP,
+  type RowChange,
+  tokenRecipients,
+  type TransactionalWrite,
+} from '#libs/audit';
+import { type CanonicalName, Database, ReadingDatabase } from '#libs/platform';
+import { MappingChanged } from '../errors.js';
+import type { IdentityKind, Mapping, ProvisionedMapping } from '../model/mapping.js';
+import { FINISH_MASS_REVOCATION } from '../store/change-statements.js';
+import type { Lease } from '../store/identity-map.js';
+import { type MappingRow, SELECT_LIST, toMapping } from '../store/mapping-columns.js';
+import type { MassRevocation, RevocationFilter } from './mass-revocation.js';
+import { MAY_HAVE_TOKENS } from './revocation-conditions.js';
+
+interface Row {
+  readonly id: string;
+  readonly number: number;
+  readonly tenant: CanonicalName | null;
+  readonly clientApp: CanonicalName | null;
+  readonly kind: IdentityKind | null;
+  readonly resource: string | null;
+  readonly issuedBefore: Date | null;
+  readonly reason: string;
+  readonly startedAt: Date;
+  readonly finishedAt: Date | null;
+  readonly identities: number | null;
+}
+
+const COLUMNS = `id, number, tenant, client_app AS "clientApp", kind, resource, reason, identities,
+  issued_before AS "issuedBefore", started_at AS "startedAt", finished_at AS "finishedAt"`;
+
+const LIST_LIMIT = 100;
+
+/** Identities by ACS resource, whose limits are apart. */
+export type CountByResource = ReadonlyMap<string, number>;
+
+/** Mass revocations in PostgreSQL. What is left to do is what the mappings say. */
+@Injectable()
+export class MassRevocationStore {
+  constructor(
+    private readonly database: Database,
+    private readonly reading: ReadingDatabase,
+  ) {}
+
+  /** The identities that a mass revocation would concern now. */
+  async count(filter: RevocationFilter): Promise<CountByResource> {
+    const { conditions, place, parameters } = selection(filter);
+    if (filter.clientApp !== undefined) {
+      conditions.push(`mapping.id IN (${tokenRecipients(place(filter.clientApp))})`);
+    }
+    return this.#countWhere(conditions, parameters);
+  }
+
+  /**
+   * Stores the identities of which a client application got tokens, as far as the log has them now. The
+   * rest, of which there are few, is added in the transaction of the start.
+   *
+   * @returns the place of the newest entry that was read
+   */
+  async prepareTargets(id: string, clientApp: CanonicalName): Promise<string> {
+    const [row] = await this.reading.query<{ newest: string }>(NEWEST_ENTRY_OF_CLIENT_APP, [
+      clientApp,
+    ]);
+    const newest = row?.newest ?? '-1';
+    await this.reading.query(targets('entry_index <= $3'), [clientApp, id, newest]);
+    return newest;
+  }
+
+  /** Deletes the targets of a mass revocation that is over, or that did not begin. */
+  async dropTargets(id: string): Promise<void> {
+    await this.database.query('DELETE FROM revocation_target WHERE revocation_id = $1', [id]);
+  }
+
+  /**
+   * The cut: issuance for the identities stops with this row. Entries of the log commit one after the
+   * other, so that each token is recorded before it, and is revoked, or is refused.
+   *
+   * @param newest as `prepareTargets` returned it
+   */
+  begin(
+    { id, filter, reason }: Pick<MassRevocation, 'id' | 'filter' | 'reason'>,
+    newest?: string,
+  ): TransactionalWrite {
+    return async (transaction) => {
+      await transaction.query(
+        `INSERT INTO revocation (id, number, tenant, client_app, kind, resource, issued_before, reason)
+         SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7 FROM revocation`,
+        [
+          ...[id, filter.tenant, filter.clientApp, filter.kind, filter.resource],
+          ...[filter.issuedBefore, reason],
+        ],
+      );
+      if (filter.clientApp === undefined) return;
+      await transaction.query(targets('entry_index > $3'), [filter.clientApp, id, newest]);
+    };
+  }
+
+  async setIdentities(id: string, identities: number): Promise<void> {
+    await this.database.query(
+      'UPDATE revocation SET identities = $2 WHERE id = $1 AND identities IS NULL',
+      [id, identities],
+    );
+  }
+
+  async get(id: string): Promise<MassRevocation | undefined> {
+    const sql = `SELECT ${COLUMNS} FROM revocation WHERE id = $1`;
+    const [row] = await this.reading.query<Row>(sql, [id]);
+    return row && toRevocation(row);
+  }
+
+  /** The newest first. */
+  async list(): Promise<readonly MassRevocation[]> {
+    const sql = `SELECT ${COLUMNS} FROM revocation ORDER BY number DESC LIMIT ${LIST_LIMIT}`;
+    return (await this.reading.query<Row>(sql)).map(toRevocation);
+  }
+
+  /** The identities whose old tokens ACS may still accept. */
+  async remaining(revocation: MassRevocation): Promise<CountByResource> {
+    if (revocation.finishedAt) return new Map();
+    const { conditions, parameters } = remainder(revocation);
+    return this.#countWhere(conditions, parameters);
+  }
+
+  /**
+   * Takes the mass revocation that has waited longest. One worker of all replicas has one. Its identities
+   * are counted before the first of them is revoked, unless the process that started it has died.
+   *
+   * @returns `undefined` when there is none to do, or another worker has one
+   */
+  async claim(lease: Lease): Promise<MassRevocation | undefined> {
+    const [row] = await this.database.query<Row>(
+      `WITH open AS MATERIALIZED (
+         SELECT id, worked_at, number, lease_holder, lease_expires_at, identities, started_at
+         FROM revocation
+         WHERE finished_at IS NULL FOR UPDATE
+       ), claimed AS (
+         UPDATE revocation
+         SET lease_holder = $1, worked_at = clock_timestamp(),
+             lease_expires_at = clock_timestamp() + $2 * interval '1 ms'
+         WHERE id = (
+             SELECT id FROM open
+             WHERE identities IS NOT NULL OR started_at < clock_timestamp() - interval '10 s'
+             ORDER BY worked_at NULLS FIRST, number LIMIT 1)
+           AND NOT EXISTS (
+             SELECT FROM open WHERE lease_holder <> $1 AND lease_expires_at > clock_timestamp())
+         RETURNING ${COLUMNS}
+       )
+       SELECT * FROM claimed`,
+      [lease.holder, lease.durationMs],
+    );
+    return row && toRevocation(row);
+  }
+
+  /** @returns whether the lease is still the holder's */
+  async renew(lease: Lease): Promise<boolean> {
+    const rows = await this.database.query<unknown>(
+      `WITH renewed AS (
+         UPDATE revocation SET lease_expires_at = clock_timestamp() + $2 * interval '1 ms'
+         WHERE lease_holder = $1 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
+         RETURNING id
+       )
+       SELECT id FROM renewed`,
+      [lease.holder, lease.durationMs],
+    );
+    return rows.length > 0;
+  }
+
+  async release({ holder }: Lease): Promise<void> {
+    await this.database.query(
+      'UPDATE revocation SET lease_holder = NULL, lease_expires_at = NULL WHERE lease_holder = $1',
+      [holder],
+    );
+  }
+
+  /** The next mappings whose tokens are to be revoked, in the order of their ids. */
+  async next(
+    revocation: MassRevocation,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly ProvisionedMapping[]> {
+    const { conditions, place, parameters } = remainder(revocation);
+    // Others are revoked or deleted already, by whoever holds their lease.
+    conditions.push(`mapping.status = 'active' AND NOT mapping.is_revoking`);
+    if (after !== undefined) conditions.push(`mapping.id > ${place(after)}`);
+    const rows = await this.database.query<MappingRow>(
+      `SELECT ${SELECT_LIST} FROM mapping WHERE ${conditions.join(' AND ')}
+       ORDER BY mapping.id LIMIT ${limit}`,
+      parameters,
+    );
+    return rows.map(toMapping) as ProvisionedMapping[]; // active ones have their identity
+  }
+
+  /** ACS has revoked the tokens of the mapping. Rejects with `MappingChanged` when there is a later generation. */
+  finishOne({ id, tokenGeneration }: Mapping, { number }: MassRevocation): RowChange {
+    return {
+      name: 'mapping_finish_mass_revocation',
+      text: FINISH_MASS_REVOCATION,
+      row: [id, tokenGeneration, number],
+      reject: () => new MappingChanged('the tokens of the mapping were revoked by another caller'),
+    };
+  }
+
+  /** Rejects with `MappingChanged` when it is finished already. */
+  finish({ id }: MassRevocation): RowChange {
+    return {
+      name: 'revocation_finish',
+      text: `
+        UPDATE revocation
+        SET finished_at = clock_timestamp(), lease_holder = NULL, lease_expires_at = NULL
+        FROM unnest($1::uuid[]) WITH ORDINALITY AS c (id, n)
+        WHERE revocation.id = c.id AND revocation.finished_at IS NULL
+        RETURNING c.n`,
+      row: [id],
+      reject: () => new MappingChanged('the mass revocation is finished'),
+    };
+  }
+
+  async #countWhere(
+    conditions: readonly string[],
+    parameters: unknown[],
+  ): Promise<CountByResource> {
+    const rows = await this.reading.query<{ resource: string; identities: number }>(
+      `SELECT resource, count(*)::integer AS identities FROM mapping
+       WHERE ${[MAY_HAVE_TOKENS, ...conditions].join(' AND ')} GROUP BY resource`,
+      parameters,
+    );
+    return new Map(rows.map(({ resource, identities }) => [resource, identities]));
+  }
+}
+
+interface Selection {
+  readonly conditions: string[];
+  readonly parameters: unknown[];
+  /** Adds a parameter. @returns its placeholder */
+  readonly place: (value: unknown) => string;
+}
+
+/** The mappings of a filter, without its client application. */
+function selection({ tenant, kind, resource, issuedBefore }: RevocationFilter): Selection {
+  const parameters: unknown[] = [];
+  const place = (value: unknown): string => `$${parameters.push(value)}`;
+  const conditions = Object.entries({ tenant, kind, resource })
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `mapping.${name} = ${place(value)}`);
+  conditions.push(`mapping.status <> 'deleted'`); // the condition of the indexes
+  if (issuedBefore !== undefined) {
+    conditions.push(`coalesce(mapping.tokens_since, mapping.created_at) < ${place(issuedBefore)}`);
+  }
+  return { conditions, parameters, place };
+}
+
+/** The mappings that a mass revocation has not reached yet: as `AWAITS_REVOCATION`, for one of them. */
+function remainder({ id, number, filter }: MassRevocation): Selection {
+  const selected = selection(filter);
+  const { conditions, place } = selected;
+  conditions.push(`mapping.revoked_through < ${place(number)}`);
+  if (filter.clientApp !== undefined) {
+    conditions.push(
+      `mapping.id IN (SELECT mapping_id FROM revocation_target WHERE revocation_id = ${place(id)})`,
+    );
+  }
+  return selected;
+}
+
+/** $1 client application, $2 mass revocation; $3 for the range */
+function targets(range: string): string {
+  return `INSERT INTO revocation_target (revocation_id, mapping_id)
+    SELECT $2, identity_id FROM (${tokenRecipients('$1', range)}) AS recipients
+    ON CONFLICT DO NOTHING`;
+}
+
+function toRevocation(row: Row): MassRevocation {
+  const { id, number, reason, startedAt } = row;
+  return {
+    ...{ id, number, reason, startedAt },
+    finishedAt: row.finishedAt ?? undefined,
+    identities: row.identities ?? undefined,
+    filter: {
+      tenant: row.tenant ?? undefined,
+      clientApp: row.clientApp ?? undefined,
+      kind: row.kind ?? undefined,
+      resource: row.resource ?? undefined,
+      issuedBefore: row.issuedBefore ?? undefined,
+    },
+  };
+}

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { type AuditReceipt, AuditTrail } from '#libs/audit';
+import {
+  communicationServicesSettings,
+  type CommunicationServicesSettings,
+} from '#libs/communication-services';
+import { type CallContext, type CanonicalName, Logger } from '#libs/platform';
+import { RevocationNotFound } from '../errors.js';
+import { auditActorOf } from '../lifecycle/call-context.js';
+import type {
+  MassRevocation,
+  RevocationFilter,
+  RevocationForecast,
+  RevocationProgress,
+} from './mass-revocation.js';
+import { type CountByResource, MassRevocationStore } from './mass-revocation-store.js';
+
+export interface MassRevocationRequest {
+  readonly filter: RevocationFilter;
+  readonly reason: string;
+}
+
+/** A mass revocation that has begun. */
+export interface StartedRevocation extends RevocationProgress {
+  readonly auditEntry: AuditReceipt;
+}
+
+/** Revokes the tokens of many identities: from one instant for this service, and one after the other at ACS. */
+@Injectable()
+export class MassRevocationService {
+  constructor(
+    private readonly store: MassRevocationStore,
+    private readonly audit: AuditTrail,
+    private readonly logger: Logger,
+    @Inject(communicationServicesSettings.key)
+    private readonly settings: CommunicationServicesSettings,
+  ) {}
+
+  /** How many identities a mass revocation would concern. Recorded; changes nothing. */
+  async forecast(filter: RevocationFilter, context: CallContext): Promise<RevocationForecast> {
+    const forecast = this.#forecastOf(await this.store.count(filter));
+    await this.audit.record({
+      ...auditActorOf(context),
+      action: 'identity.read',
+      outcome: 'success',
+      ...(filter.tenant !== undefined && { target: { tenant: filter.tenant } }),
+      details: { route: 'revocations', ...detailsOf(filter), found: forecast.identities },
+    });
+    return forecast;
+  }
+
+  /**
+   * Starts a mass revocation: from the commit of its entry no replica issues a token to an identity of
+   * the filter until ACS has revoked the identity's old ones. A worker asks ACS in the background.
+   */
+  async start(
+    { filter, reason }: MassRevocationRequest,
+    context: CallContext,
+  ): Promise<StartedRevocation> {
+    const id = randomUUID();
+    const { clientApp, tenant } = filter;
+    const newest = clientApp && (await this.store.prepareTargets(id, clientApp));
+    const auditEntry = await this.audit.record(
+      {
+        ...auditActorOf(context),
+        action: 'revocation.start',
+        outcome: 'success',
+        ...(tenant !== undefined && { target: { tenant } }),
+        reason: { code: 'mass-revocation', detail: reason },
+        details: { revocation: id, ...detailsOf(filter) },
+      },
+      this.store.begin({ id, filter, reason }, newest),
+    );
+    const revocation = await this.#require(id);
+    const counts = await this.store.remaining(revocation);
+    const remaining = this.#forecastOf(counts);
+    await this.store.setIdentities(id, remaining.identities);
+    const { identities } = remaining;
+    this.logger.info({ revocation: id, identities }, 'a mass revocation has begun');
+    return { revocation: { ...revocation, identities }, remaining, auditEntry };
+  }
+
+  /**
+   * @param tenant whose mass revocations the caller may see; `any` for operators
+   * @throws RevocationNotFound for one of another tenant, or of all, as for a missing one
+   */
+  async show(id: string, tenant: CanonicalName | 'any'): Promise<RevocationProgress> {
+    const revocation = await this.#require(id);
+    if (tenant !== 'any' && revocation.filter.tenant !== tenant) throw new RevocationNotFound();
+    return this.#progressOf(revocation);
+  }
+
+  /** The newest mass revocations of all tenants, newest first. */
+  async list(): Promise<readonly RevocationProgress[]> {
+    const revocations = await this.store.list();
+    return Promise.all(revocations.map(async (revocation) => this.#progressOf(revocation)));
+  }
+
+  async #require(id: string): Promise<MassRevocation> {
+    const revocation = await this.store.get(id);
+    if (!revocation) throw new RevocationNotFound();
+    return revocation;
+  }
+
+  async #progressOf(revocation: MassRevocation): Promise<RevocationProgress> {
+    return { revocation, remaining: this.#forecastOf(await this.store.remaining(revocation)) };
+  }
+
+  /** Each resource has limits of its own, and they are asked at the same time. */
+  #forecastOf(counts: CountByResource): RevocationForecast {
+    const { limits, windowMs } = this.settings.budget;
+    const each = [...counts.values()];
+    const identities = each.reduce((sum, count) => sum + count, 0);
+    const windows = Math.max(0, ...each.map((count) => count / limits.revoke));
+    return { identities, seconds: Math.ceil((windows * windowMs) / 1_000) };
+  }
+}
+
+function detailsOf({
+  clientApp,
+  kind,
+  resource,
+  issuedBefore,
+  tenant,
+}: RevocationFilter): Record<string, string> {
+  const filters = { clientApp, kind, resource, issuedBefore: issuedBefore?.toISOString() };
+  const given = Object.entries(filters).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  const isEverybody = given.length === 0;
+  return {
+    ...Object.fromEntries(given),
+    ...(isEverybody && { identities: tenant === undefined ? 'all' : 'all of the tenant' }),
+  };
+}

@@ -1,0 +1,260 @@
+import { randomUUID } from 'node:crypto';
+import { Registry } from 'prom-client';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openTestLog, type TestLog } from '#libs/audit/testing';
+import type { CommunicationServicesSettings } from '#libs/communication-services';
+import { canonicalName, ReadingDatabase, Sweeps } from '#libs/platform';
+import { testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { BudgetExhausted } from '#libs/request-budget';
+import { MappingCheck } from '../check/mapping-check.js';
+import { LeaseLost, MappingChanged, RevocationNotFound, RevocationPending } from '../errors.js';
+import { auditTargetOf, type ProvisionedMapping } from '../model/mapping.js';
+import { newLease } from '../store/identity-map.js';
+import { RecordedMappings } from '../testing/recorded-mappings.js';
+import type { RevocationFilter } from './mass-revocation.js';
+import { MassRevocationMetrics } from './mass-revocation-metrics.js';
+import { MassRevocationService } from './mass-revocation.service.js';
+import { MassRevocationStore } from './mass-revocation-store.js';
+import { MassRevocationWorker } from './mass-revocation-worker.js';
+
+const operator = { actor: { kind: 'operator', name: 'spec' } } as const;
+const settings = {
+  timeoutMs: 2_000,
+  budget: { limits: { revoke: 500 }, windowMs: 30_000, maxWaitMs: 500 },
+} as CommunicationServicesSettings; // all that the code under test reads
+
+/** One replica over a database that it shares, and an ACS of its own. */
+class Replica {
+  readonly mappings: RecordedMappings;
+  readonly store: MassRevocationStore;
+  readonly worker: MassRevocationWorker;
+  readonly service: MassRevocationService;
+
+  private constructor(readonly log: TestLog) {
+    const { trail, clock, logger } = log;
+    this.mappings = new RecordedMappings(log);
+    this.store = new MassRevocationStore(log.database, log.get(ReadingDatabase));
+    this.worker = new MassRevocationWorker(
+      ...([this.store, this.mappings.gateway, trail, clock, logger] as const),
+      ...([new MassRevocationMetrics(new Registry()), settings] as const),
+      new Sweeps(clock, logger),
+    );
+    this.service = new MassRevocationService(this.store, trail, logger, settings);
+  }
+
+  static async open(url: string): Promise<Replica> {
+    return new Replica(await openTestLog(url));
+  }
+
+  get revoked(): number {
+    return this.mappings.gateway.calls.filter(({ operation }) => operation === 'revoke').length;
+  }
+
+  async start(filter: RevocationFilter): Promise<string> {
+    const { revocation } = await this.service.start({ filter, reason: 'a leak' }, operator);
+    return revocation.id;
+  }
+
+  async sweep(): Promise<void> {
+    await this.worker.sweep(new AbortController().signal);
+  }
+
+  async isFinished(id: string): Promise<boolean> {
+    return (await this.service.show(id, 'any')).revocation.finishedAt !== undefined;
+  }
+
+  /** The next token of a person, as far as the mapping decides it. */
+  async next({ tenant, subject, kind }: ProvisionedMapping): Promise<ProvisionedMapping> {
+    const identity = { tenant, subject, kind };
+    return (await this.mappings.services.mappings.findOrCreate({ identity, ...operator })).mapping;
+  }
+}
+
+describe('a mass revocation', () => {
+  let database: TestDatabase;
+  let one: Replica;
+  let other: Replica;
+  const tenant = canonicalName('contoso');
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    one = await Replica.open(database.serviceUrl);
+    other = await Replica.open(database.serviceUrl);
+  });
+
+  afterAll(async () => {
+    await one.log.close();
+    await other.log.close();
+    await database.drop();
+  });
+
+  beforeEach(() => {
+    one.mappings.gateway.calls.length = 0;
+  });
+
+  it('refuses tokens in every replica from its start until ACS has revoked the old ones', async () => {
+    const people = [await one.mappings.person(), await one.mappings.person()];
+    const [person] = people;
+    if (!person) throw new Error('no person');
+    // In flight: ACS has issued its token, which is not recorded yet.
+    const inFlight = await other.next(person);
+    const id = await one.start({ tenant });
+    await expect(other.mappings.issue(inFlight)).rejects.toThrow(MappingChanged);
+    await expect(other.next(person)).rejects.toThrow(RevocationPending);
+    expect(await one.service.show(id, tenant)).toMatchObject({
+      revocation: { identities: 2, reason: 'a leak', finishedAt: undefined },
+      remaining: { identities: 2, seconds: 1 },
+    });
+    await one.sweep();
+    expect(await one.isFinished(id)).toBe(true);
+    expect(one.revoked).toBe(2);
+    for (const each of people) {
+      const next = await other.next(each);
+      expect(next.tokenGeneration).toBe(2);
+      await other.mappings.issue(next);
+    }
+    // The token in flight is refused for good: ACS may have issued it before the revocation.
+    await expect(other.mappings.issue(inFlight)).rejects.toThrow(MappingChanged);
+    await one.sweep();
+    expect(one.revoked).toBe(2);
+  });
+
+  it('leaves alone who is suspended, and who was revoked or came after its start', async () => {
+    const [suspended, own] = [await one.mappings.person(), await one.mappings.person()];
+    await one.mappings.update(suspended, { status: 'suspended' });
+    const id = await one.start({ tenant });
+    await one.mappings.revoke(own);
+    const late = await one.mappings.person();
+    await one.mappings.issue(await one.next(own));
+    await one.mappings.issue(await one.next(late));
+    one.mappings.gateway.calls.length = 0;
+    await one.sweep();
+    expect(await one.isFinished(id)).toBe(true);
+    for (const { id: identity } of [suspended, own, late]) {
+      const mapping = await one.mappings.map.get(identity);
+      expect(mapping?.tokenGeneration).toBe(identity === late.id ? 1 : 2);
+    }
+    await one.mappings.update(suspended, { status: 'active' });
+    await one.next(suspended);
+  });
+
+  it('refuses an identity that ACS created with a token before its start', async () => {
+    const { map, gateway } = one.mappings;
+    const subject = canonicalName(randomUUID());
+    const lease = newLease(30_000, one.log.clock);
+    const { mapping } = await map.claim({ tenant, subject, kind: 'user' }, 'default', lease);
+    const { communicationUserId } = await gateway.createIdentity({ resource: 'default' });
+    const id = await one.start({ tenant });
+    const active = { ...mapping, status: 'active', communicationUserId, version: 2 } as const;
+    const commit = one.log.trail.record(
+      { action: 'identity.create', outcome: 'success', ...operator, target: auditTargetOf(active) },
+      map.activate(active, lease),
+    );
+    await expect(commit).rejects.toThrow(LeaseLost);
+    await map.release(mapping.id, lease);
+    // The next claim is after the start, and so is its token.
+    const again = newLease(30_000, one.log.clock);
+    await map.claim({ tenant, subject, kind: 'user' }, 'default', again);
+    await one.log.trail.record(
+      { action: 'identity.create', outcome: 'success', ...operator, target: auditTargetOf(active) },
+      map.activate(active, again),
+    );
+    await one.sweep();
+    expect(await one.isFinished(id)).toBe(true);
+    expect((await map.get(mapping.id))?.tokenGeneration).toBe(1);
+  });
+
+  it('revokes only whom its filter names', async () => {
+    const clientApp = canonicalName(randomUUID());
+    const [holder, bystander] = [await one.mappings.person(), await one.mappings.person()];
+    const bot = await one.mappings.linked();
+    for (const action of ['token.issue', 'token.reuse'] as const) {
+      const actor = {
+        kind: 'service',
+        issuer: 'x',
+        tenant,
+        subject: clientApp,
+        clientApp,
+      } as const;
+      await one.log.trail.record({
+        ...{ action, outcome: 'success', target: auditTargetOf(holder) },
+        actor: { ...actor, permissions: [], isGuest: false },
+      });
+    }
+    expect((await one.service.forecast({ clientApp }, operator)).identities).toBe(1);
+    const generation = async ({ id }: ProvisionedMapping): Promise<number | undefined> =>
+      (await one.mappings.map.get(id))?.tokenGeneration;
+    const generations = async (): Promise<unknown> =>
+      Promise.all([holder, bystander, bot].map(generation));
+    const run = async (filter: RevocationFilter): Promise<unknown> => {
+      const id = await one.start(filter);
+      await one.sweep();
+      expect(await one.isFinished(id)).toBe(true);
+      return generations();
+    };
+    expect(await run({ clientApp })).toEqual([2, 1, 1]);
+    expect(await run({ kind: 'bot', tenant })).toEqual([2, 1, 2]);
+    expect(await run({ tenant: canonicalName('fabrikam') })).toEqual([2, 1, 2]);
+    expect(await run({ resource: 'elsewhere' })).toEqual([2, 1, 2]);
+    expect(await run({ issuedBefore: bystander.createdAt })).toEqual([2, 1, 2]);
+    // The tokens of the other two are newer than their identities.
+    expect(await run({ issuedBefore: new Date(bot.createdAt.getTime() + 1) })).toEqual([2, 2, 2]);
+    const targets = await one.log.database.query('SELECT 1 FROM revocation_target');
+    expect(targets).toEqual([]);
+  });
+
+  it('waits for the budget, repeats what failed and asks ACS once for each identity', async () => {
+    const people = [await one.mappings.person(), await one.mappings.person()];
+    const { gateway } = one.mappings;
+    gateway.failNext('revoke', new BudgetExhausted(1));
+    gateway.failNext('revoke', new Error('the connection was reset'));
+    const id = await one.start({ tenant, kind: 'user' });
+    await one.sweep();
+    expect(await one.isFinished(id)).toBe(true);
+    for (const person of people) {
+      const { communicationUserId } = person;
+      expect(gateway.identities.get(communicationUserId)?.revocations).toBe(1);
+    }
+  });
+
+  it('has one worker over all replicas, and another when that has died', async () => {
+    const person = await one.mappings.person();
+    const id = await one.start({ tenant });
+    const dead = newLease(1_500, other.log.clock);
+    expect((await other.store.claim(dead))?.id).toBe(id);
+    await one.sweep();
+    expect(one.revoked).toBe(0);
+    await expect
+      .poll(async () => {
+        await one.sweep();
+        return one.isFinished(id);
+      })
+      .toBe(true);
+    expect((await one.next(person)).tokenGeneration).toBe(2);
+    expect(await other.store.renew(dead)).toBe(false);
+  });
+
+  it('keeps the mappings as the log says, with an entry at start and end and one for each identity', async () => {
+    const { signers, settings: log, database: audited } = one.log;
+    const verifiers = (await signers.current()).map(({ verifier }) => verifier);
+    const trust = { origin: log.origin, verifiers, known: [] };
+    const report = await new MappingCheck(audited).run(trust);
+    expect(report).toMatchObject({ differences: [] });
+    const rows = await audited.query<{ action: string; entries: string }>(
+      `SELECT action, count(*) AS entries FROM audit_entry WHERE action LIKE 'revocation.%' GROUP BY action`,
+    );
+    const jobs = (await one.service.list()).length;
+    expect(rows.map(({ action, entries }) => [action, Number(entries)]).sort()).toEqual([
+      ['revocation.end', jobs],
+      ['revocation.start', jobs],
+    ]);
+  });
+
+  it('is shown to its own tenant only', async () => {
+    const ours = await one.start({ tenant: canonicalName('fabrikam') });
+    const everybody = await one.start({ issuedBefore: new Date(0) });
+    await expect(one.service.show(ours, tenant)).rejects.toThrow(RevocationNotFound);
+    await expect(one.service.show(everybody, tenant)).rejects.toThrow(RevocationNotFound);
+    await expect(one.service.show(randomUUID(), 'any')).rejects.toThrow(RevocationNotFound);
+  });
+});

@@ -1,0 +1,40 @@
+import type { CanonicalName } from '#libs/platform';
+import type { IdentityKind } from '../model/mapping.js';
+
+/** Whose tokens are revoked: identities that meet every given condition. None given: everybody. */
+export interface RevocationFilter {
+  readonly tenant?: CanonicalName | undefined;
+  /** Identities of which the client application got tokens, for themselves or for others. */
+  readonly clientApp?: CanonicalName | undefined;
+  readonly kind?: IdentityKind | undefined;
+  /** Name of the ACS resource. */
+  readonly resource?: string | undefined;
+  /** Identities that may have tokens from before this time. */
+  readonly issuedBefore?: Date | undefined;
+}
+
+/** A mass revocation. From its start, no identity of the filter gets a token until ACS has revoked its old ones. */
+export interface MassRevocation {
+  readonly id: string;
+  /** Larger than that of every earlier one. */
+  readonly number: number;
+  readonly filter: RevocationFilter;
+  /** Why, in the words of the person who started it. */
+  readonly reason: string;
+  readonly startedAt: Date;
+  /** When ACS had confirmed every revocation. */
+  readonly finishedAt: Date | undefined;
+  /** How many identities had tokens to revoke; `undefined` until they are counted. */
+  readonly identities: number | undefined;
+}
+
+/** How many identities are left, and how long ACS's limits make it take. */
+export interface RevocationForecast {
+  readonly identities: number;
+  readonly seconds: number;
+}
+
+export interface RevocationProgress {
+  readonly revocation: MassRevocation;
+  readonly remaining: RevocationForecast;
+}

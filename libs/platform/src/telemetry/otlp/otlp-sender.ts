@@ -1,0 +1,112 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { Dispatcher } from 'undici';
+import type { Logger } from '../../logging/logger.js';
+import type { Clock } from '../../time/clock.js';
+
+const compress = promisify(gzip);
+
+/** The receiver may take the same delivery later: OTLP specification, "Retryable response codes". */
+const RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+const BACK_OFF_MS = [1_000, 2_000, 4_000];
+
+export interface OtlpTarget {
+  /** Named in log lines. */
+  readonly signal: 'traces' | 'metrics';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly contentType: string;
+  readonly isCompressed: boolean;
+  /** For a delivery with its repetitions. */
+  readonly timeoutMs: number;
+}
+
+export interface OtlpSenderDependencies {
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Delivers telemetry to a collector by OTLP over HTTP. What can't be delivered in time is dropped: telemetry
+ * never fails a request, and an outage has one line in the log at its start and one at its end.
+ */
+export class OtlpSender {
+  readonly #origin: string;
+  readonly #path: string;
+  #lost = 0;
+
+  constructor(
+    private readonly target: OtlpTarget,
+    private readonly dependencies: OtlpSenderDependencies,
+  ) {
+    const { origin, pathname } = new URL(target.url);
+    this.#origin = origin;
+    this.#path = pathname;
+  }
+
+  /** Never rejects. @returns whether the receiver has accepted it */
+  async send(content: Uint8Array): Promise<boolean> {
+    const fault = await this.#deliver(content).catch(reasonOf);
+    const { logger } = this.dependencies;
+    const { signal } = this.target;
+    if (fault === undefined) {
+      if (this.#lost > 0)
+        logger.info({ signal, lostDeliveries: this.#lost }, 'telemetry is delivered again');
+      this.#lost = 0;
+      return true;
+    }
+    if (this.#lost === 0)
+      logger.warn({ signal, collector: this.#origin, reason: fault }, 'telemetry is not delivered');
+    this.#lost += 1;
+    return false;
+  }
+
+  /** @returns why it was not accepted */
+  async #deliver(content: Uint8Array): Promise<string | undefined> {
+    const { isCompressed, timeoutMs } = this.target;
+    const { clock } = this.dependencies;
+    const body = isCompressed ? await compress(content) : content;
+    const signal = AbortSignal.timeout(timeoutMs);
+    const endsAt = clock.monotonicNow() + timeoutMs;
+    for (let attempt = 0; ; attempt += 1) {
+      const answer = await this.#post(body, signal);
+      if (answer.status < 300) return undefined;
+      const backOffMs = BACK_OFF_MS[attempt];
+      const pauseMs = answer.retryAfterMs ?? backOffMs;
+      const isWorthwhile = RETRYABLE.has(answer.status) && backOffMs !== undefined;
+      if (!isWorthwhile || pauseMs === undefined || clock.monotonicNow() + pauseMs > endsAt)
+        return `status ${answer.status}`;
+      await clock.sleep(pauseMs, signal);
+    }
+  }
+
+  async #post(
+    body: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<{ readonly status: number; readonly retryAfterMs: number | undefined }> {
+    const { headers, contentType, isCompressed } = this.target;
+    const response = await this.dependencies.dispatcher.request({
+      origin: this.#origin,
+      path: this.#path,
+      method: 'POST',
+      headers: {
+        ...headers,
+        'content-type': contentType,
+        ...(isCompressed && { 'content-encoding': 'gzip' }),
+      },
+      body,
+      signal,
+    });
+    await response.body.dump();
+    const seconds = Number(response.headers['retry-after'] ?? NaN);
+    const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : undefined;
+    return { status: response.statusCode, retryAfterMs };
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'no answer';
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}

@@ -1,0 +1,167 @@
+import { z } from 'zod';
+import { boolean, integer } from '../config/setting-fields.js';
+import { ADVANCED, defineSettings, SHARED, type SettingsOf } from '../config/settings.js';
+
+/** Other programs read these variables too, and have more of them: none is taken for a misspelled one. */
+const STANDARD = { ...ADVANCED, ...SHARED };
+
+const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+
+const endpoint = z.string().refine(isCollectorAddress, {
+  error: 'must be an http or https address without credentials, query and fragment',
+});
+const exporter = z.enum(['otlp', 'none'], { error: 'must be otlp or none' });
+
+/** The SDK of OpenTelemetry runs from this version on. */
+const MIN_NODE = [22, 15] as const;
+
+/** Whether and where telemetry is sent, by the standard variables of OpenTelemetry. */
+export const telemetrySettings = defineSettings(
+  'telemetry',
+  z
+    .object({
+      OTEL_EXPORTER_OTLP_ENDPOINT: endpoint
+        .optional()
+        .describe(
+          'address of an OpenTelemetry collector, such as http://localhost:4318: traces and metrics are sent to it; default: no telemetry',
+        )
+        .meta(SHARED),
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint
+        .optional()
+        .describe('address for traces, complete; default: the endpoint with /v1/traces')
+        .meta(STANDARD),
+      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: endpoint
+        .optional()
+        .describe('address for metrics, complete; default: the endpoint with /v1/metrics')
+        .meta(STANDARD),
+      OTEL_EXPORTER_OTLP_HEADERS: pairs('must be name=value, comma-separated, percent-encoded')
+        .optional()
+        .describe('headers for the collector, name=value, comma-separated; may hold a secret')
+        .meta(STANDARD),
+      OTEL_EXPORTER_OTLP_PROTOCOL: z
+        .enum(['http/protobuf', 'http/json'], {
+          error: 'must be http/protobuf or http/json; gRPC is not supported',
+        })
+        .default('http/protobuf')
+        .describe('http/protobuf or http/json')
+        .meta(STANDARD),
+      OTEL_EXPORTER_OTLP_COMPRESSION: z
+        .enum(['gzip', 'none'], { error: 'must be gzip or none' })
+        .default('none')
+        .describe('gzip or none')
+        .meta(STANDARD),
+      OTEL_EXPORTER_OTLP_TIMEOUT: integer(100, 60_000)
+        .prefault('10000')
+        .describe('milliseconds for one delivery with its repetitions, 100 to 60000')
+        .meta(STANDARD),
+      OTEL_TRACES_EXPORTER: exporter.default('otlp').describe('otlp or none').meta(STANDARD),
+      OTEL_METRICS_EXPORTER: exporter.default('otlp').describe('otlp or none').meta(STANDARD),
+      OTEL_METRIC_EXPORT_INTERVAL: integer(1_000, 3_600_000)
+        .prefault('60000')
+        .describe('milliseconds between two deliveries of metrics, 1000 to 3600000')
+        .meta(STANDARD),
+      OTEL_TRACES_SAMPLER: z
+        .enum(SAMPLERS, { error: `must be one of ${SAMPLERS.join(', ')}` })
+        .default('parentbased_always_on')
+        .describe(
+          `which requests are traced: ${SAMPLERS.join(', ')}; parentbased ones follow the caller's traceparent`,
+        )
+        .meta(STANDARD),
+      OTEL_TRACES_SAMPLER_ARG: z
+        .string()
+        .regex(/^(0|1|0?\.\d{1,9}|1\.0+)$/, 'must be a number from 0 to 1')
+        .transform(Number)
+        .prefault('1')
+        .describe('share of the requests that a traceidratio sampler traces, 0 to 1')
+        .meta(STANDARD),
+      OTEL_SERVICE_NAME: z
+        .string()
+        .default('acs-identity')
+        .describe('service.name of all telemetry')
+        .meta(STANDARD),
+      OTEL_RESOURCE_ATTRIBUTES: pairs('must be key=value, comma-separated, percent-encoded')
+        .optional()
+        .describe('attributes of all telemetry, key=value, comma-separated')
+        .meta(STANDARD),
+      OTEL_SDK_DISABLED: boolean()
+        .prefault('false')
+        .describe('true switches telemetry off, whatever else is set')
+        .meta(STANDARD),
+    })
+    .refine((variables) => !hasTarget(variables) || isNodeNewEnough(process.versions.node), {
+      error: `needs Node ${MIN_NODE.join('.')} or later`,
+      path: ['OTEL_EXPORTER_OTLP_ENDPOINT'],
+    }),
+  (variables) => {
+    const { OTEL_SDK_DISABLED: isDisabled, OTEL_EXPORTER_OTLP_ENDPOINT: base } = variables;
+    const address = (own: string | undefined, path: string): string | undefined =>
+      isDisabled ? undefined : (own ?? (base && `${base.replace(/\/$/, '')}${path}`));
+    return {
+      tracesUrl:
+        variables.OTEL_TRACES_EXPORTER === 'otlp'
+          ? address(variables.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, '/v1/traces')
+          : undefined,
+      metricsUrl:
+        variables.OTEL_METRICS_EXPORTER === 'otlp'
+          ? address(variables.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, '/v1/metrics')
+          : undefined,
+      headers: variables.OTEL_EXPORTER_OTLP_HEADERS ?? {},
+      protocol: variables.OTEL_EXPORTER_OTLP_PROTOCOL,
+      isCompressed: variables.OTEL_EXPORTER_OTLP_COMPRESSION === 'gzip',
+      timeoutMs: variables.OTEL_EXPORTER_OTLP_TIMEOUT,
+      metricsIntervalMs: variables.OTEL_METRIC_EXPORT_INTERVAL,
+      sampler: variables.OTEL_TRACES_SAMPLER,
+      sampledShare: variables.OTEL_TRACES_SAMPLER_ARG,
+      serviceName: variables.OTEL_SERVICE_NAME,
+      resourceAttributes: variables.OTEL_RESOURCE_ATTRIBUTES ?? {},
+    };
+  },
+);
+
+export type TelemetrySettings = SettingsOf<typeof telemetrySettings>;
+
+/** `name=value,name=value`, with percent-encoded values, as OpenTelemetry writes lists of pairs. */
+function pairs(error: string): z.ZodType<Readonly<Record<string, string>>, string> {
+  return z.string().transform((text, context) => {
+    const entries = text
+      .split(',')
+      .filter((pair) => pair.trim() !== '')
+      .map((pair) => /^\s*([^\s=]+)\s*=(.*)$/s.exec(pair));
+    try {
+      return Object.fromEntries(
+        entries.map((entry) => {
+          if (!entry) throw new URIError();
+          const [, name = '', value = ''] = entry;
+          return [decodeURIComponent(name), decodeURIComponent(value.trim())];
+        }),
+      );
+    } catch {
+      context.addIssue(error);
+      return z.NEVER;
+    }
+  });
+}
+
+function isCollectorAddress(text: string): boolean {
+  const url = URL.parse(text);
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') return false;
+  return [url.username, url.password, url.search, url.hash].every((part) => part === '');
+}
+
+function hasTarget(variables: object): boolean {
+  return Object.entries(variables).some(
+    ([name, value]) => name.endsWith('_ENDPOINT') && value !== undefined,
+  );
+}
+
+function isNodeNewEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > MIN_NODE[0] || (major === MIN_NODE[0] && minor >= MIN_NODE[1]);
+}

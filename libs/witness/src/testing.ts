@@ -1,0 +1,1 @@
+export { TestWitness } from './testing/test-witness.js';

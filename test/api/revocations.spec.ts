@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
+import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
+import { call } from '../support/call.js';
+import { runningService } from '../support/running-service.js';
+import { issue, newPerson, requestToken } from '../support/tokens-api.js';
+
+const service = runningService({ replicas: 2 });
+const path = '/v1/revocations';
+const home = SAMPLE_TENANTS.home.id;
+let ada = '';
+
+beforeAll(async () => {
+  ada = await service().token('ada');
+});
+
+async function start(body: unknown, token = ada) {
+  return call(service().url, 'post', path, { token, body });
+}
+
+async function isValid(token: string): Promise<boolean> {
+  return (await service().emulator.control.validateAcsToken(token)).valid;
+}
+
+async function command(...args: string[]): Promise<CommandResult> {
+  const environment = operatorEnvironment(service());
+  return acsIdentity(['revocations', ...args], { environment });
+}
+
+describe('POST /v1/revocations', () => {
+  it('202: revokes the tokens of everyone of the tenant; no replica issues one before', async () => {
+    const people = [await newPerson(service()), await newPerson(service())];
+    const old = await Promise.all(people.map(async (person) => issue(service(), person)));
+    const dry = await start({ everyone: true, dryRun: true, reason: 'a drill' });
+    expect(dry.status).toBe(200);
+    expect(dry.body).toMatchObject({ dryRun: true, identities: 2, estimatedSeconds: 1 });
+    // ACS does not confirm yet.
+    await service().emulator.control.addFault({
+      ...{ service: 'acs', operation: 'revoke', kind: 'status', status: 500 },
+    });
+    const { status, body } = await start({ everyone: true, reason: 'a key has leaked' });
+    expect(status).toBe(202);
+    expect(body).toMatchObject({
+      ...{ status: 'running', tenant: home, identities: 2, remainingIdentities: 2 },
+      ...{ estimatedSeconds: 1, effectiveWithinMinutes: 15, reason: 'a key has leaked' },
+    });
+    for (const url of [service().url, service().urlOf(1)]) {
+      const refused = await requestToken(service(), people[0] ?? 'alice', {}, url);
+      expect(refused.status).toBe(503);
+      expect(refused.body.type).toBe('urn:acs-identity:problem:revocation-pending');
+      expect(refused.headers['retry-after']).toBe('30');
+    }
+    await service().emulator.control.removeFaults();
+    const progress = async (): Promise<unknown> => {
+      const read = await call(service().urlOf(1), 'get', `${path}/${body.id}`, { token: ada });
+      return read.body;
+    };
+    await expect
+      .poll(progress, { timeout: 60_000 })
+      .toMatchObject({ status: 'completed', identities: 2, remainingIdentities: 0 });
+    expect(await Promise.all(old.map(async ({ token }) => isValid(token)))).toEqual([false, false]);
+    for (const person of people) {
+      expect(await isValid((await issue(service(), person)).token)).toBe(true);
+    }
+  }, 90_000);
+
+  it.each([
+    ['no filter', { reason: 'x' }, 'everyone'],
+    ['no reason', { everyone: true }, 'reason'],
+    ['an empty reason', { everyone: true, reason: ' ' }, 'reason'],
+    ['a reason of two lines', { everyone: true, reason: 'a\nb' }, 'control character'],
+    ['a reason that is too long', { everyone: true, reason: 'x'.repeat(501) }, 'reason'],
+    ['everyone that is false', { everyone: false, reason: 'x' }, 'everyone'],
+    ['everyone and a filter', { everyone: true, identityKind: 'bot', reason: 'x' }, 'everyone'],
+    ['an unknown kind', { identityKind: 'robot', reason: 'x' }, 'identityKind'],
+    ['an empty client application', { clientApp: '', reason: 'x' }, 'clientApp'],
+    ['an empty resource', { resource: '', reason: 'x' }, 'resource'],
+    ['a dry run that is a text', { everyone: true, dryRun: 'true', reason: 'x' }, 'dryRun'],
+    ['a time without a zone', { issuedBefore: '2026-01-31T12:00', reason: 'x' }, 'issuedBefore'],
+    ['a time long ago', { issuedBefore: '2020-01-31T12:00:00Z', reason: 'x' }, 'issuedBefore'],
+    ['a time to come', { issuedBefore: '2999-01-31T12:00:00Z', reason: 'x' }, 'issuedBefore'],
+    ['an unknown field', { everyone: true, reason: 'x', force: true }, 'force'],
+  ])('400: refuses %s', async (_what, body, named) => {
+    const answer = await start(body);
+    expect(answer.status).toBe(400);
+    expect(answer.text).toContain(named);
+  });
+
+  it('403: refuses another tenant, also in a dry run; 404: shows none of another tenant', async () => {
+    const tenant = SAMPLE_TENANTS.second.id;
+    for (const dryRun of [true, false]) {
+      const answer = await start({ tenant, dryRun, reason: 'x' });
+      expect(answer.status).toBe(403);
+      expect(answer.body.type).toBe('urn:acs-identity:problem:tenant-not-allowed');
+    }
+    for (const id of [randomUUID(), 'not-an-id']) {
+      const answer = await call(service().url, 'get', `${path}/${id}`, { token: ada });
+      expect(answer.status).toBe(id === 'not-an-id' ? 400 : 404);
+    }
+  });
+});
+
+describe('acs-identity revocations', () => {
+  it('starts one, shows it and lists it', async () => {
+    const clientApp = randomUUID();
+    const started = await command(
+      'start',
+      '--client-app',
+      clientApp,
+      '--reason',
+      'a leak',
+      '--yes',
+    );
+    expect(started).toMatchObject({ code: 0, stderr: '' });
+    const id = started.stdout.slice(0, 36);
+    await expect.poll(async () => (await command('show', id)).code, { timeout: 60_000 }).toBe(0);
+    const { stdout } = await command('list');
+    expect(stdout).toContain(`${id} `);
+    expect(stdout).toContain(`clientApp ${clientApp}: 0 identities, completed`);
+    expect(stdout).toContain('a leak');
+  }, 120_000);
+});

@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import type { Page } from 'playwright-core';
+import { expect, it } from 'vitest';
+import { SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
+import { issue } from '../../support/tokens-api.js';
+import type { ConsoleRig } from './rig.js';
+
+/** Tasks by keys alone. A paste counts as one. */
+export function keyboardSpecs(rig: ConsoleRig): void {
+  it('says why a request was refused, from its id, in three keys', async () => {
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Grace Green');
+    const keys = counted(page);
+    await keys.press('/');
+    await keys.paste('5e77ab1e-0000-4000-9000-000000000007');
+    await keys.press('Enter');
+    await page.waitForSelector('.entries-body [role=row]:has-text("insufficient-permission")');
+    expect(await page.locator('.entries-body [role=row]').count()).toBe(1);
+    expect(keys.count).toBe(3);
+    expect(problems).toEqual([]);
+  });
+
+  it('saves what is shown, in a format, in three keys', async () => {
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Grace Green', '#/search?outcome=denied&range=24h');
+    await page.waitForSelector('.entries-body [role=row]');
+    const keys = counted(page);
+    const saved = page.waitForEvent('download');
+    await keys.press('e');
+    await page.waitForSelector('[role=dialog] select:focus');
+    await keys.press('ArrowDown');
+    await keys.press('Enter');
+    const download = await saved;
+    expect(download.suggestedFilename()).toBe('audit-log.ndjson');
+    const lines = readFileSync(await download.path(), 'utf8')
+      .trimEnd()
+      .split('\n');
+    expect(lines.length).toBeGreaterThanOrEqual(13);
+    expect(keys.count).toBe(3);
+    expect(problems).toEqual([]);
+  });
+
+  it('opens the identity of a pasted id, and erases its person in nine keys', async () => {
+    const { identity } = await issue(rig.service(), 'carol');
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Nora North');
+    const keys = counted(page);
+    await keys.press('/');
+    await keys.paste(identity.id);
+    await keys.press('Enter');
+    await page.waitForSelector(`.identity dd:text-is("${SAMPLE_PEOPLE.carol.objectId}")`);
+    await keys.press('x');
+    await page.waitForSelector('[role=alertdialog] input:focus');
+    await keys.paste('request 4712');
+    await keys.press('Tab');
+    await keys.paste(identity.id.slice(-4));
+    await keys.press('Enter');
+    await page.waitForSelector('.identity [role=status]:has-text("identities deleted")');
+    await expect
+      .poll(async () =>
+        (await rig.service().auditEntries()).map(({ reason }) => reason?.detail ?? ''),
+      )
+      .toContain('request 4712');
+    expect(keys.count).toBeLessThanOrEqual(9);
+    // The browser writes the 404 of the entry, which the id is not of, to its console.
+    expect(problems.filter((problem) => !problem.includes('404'))).toEqual([]);
+  });
+}
+
+interface CountedKeys {
+  readonly count: number;
+  press(key: string): Promise<void>;
+  paste(text: string): Promise<void>;
+}
+
+function counted(page: Page): CountedKeys {
+  let count = 0;
+  return {
+    get count() {
+      return count;
+    },
+    press: async (key) => {
+      count += 1;
+      await page.keyboard.press(key);
+    },
+    paste: async (text) => {
+      count += 1;
+      await page.keyboard.insertText(text);
+    },
+  };
+}
