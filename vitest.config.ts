@@ -13,6 +13,11 @@ const alone = [
 /** `npm run test:databases`: with PgBouncer, and on other versions of PostgreSQL than the suite's own. */
 const databases = ['test/resilience/pooler.spec.ts', 'test/api/postgres-versions.spec.ts'];
 
+/** `npm run test:image`: of the container image. */
+const image = ['test/image/*.spec.ts'];
+/** `npm run test:deployment`: with Helm and promtool. */
+const deployment = ['test/deployment/{chart,alert-rules}.spec.ts'];
+
 const globalSetup = ['test/support/global-setup.ts'];
 
 export default defineConfig({
@@ -31,7 +36,7 @@ export default defineConfig({
         test: {
           name: 'together',
           include: ['{apps,examples,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
-          exclude: ['**/node_modules/**', ...alone, ...databases],
+          exclude: ['**/node_modules/**', ...alone, ...databases, ...image, ...deployment],
           globalSetup,
           // A worker imports once what specs share: that halves the time of the whole.
           isolate: false,
@@ -41,6 +46,12 @@ export default defineConfig({
       ...(process.env.TEST_DATABASES
         ? [{ extends: true as const, test: { name: 'databases', include: databases, globalSetup } }]
         : []),
+      ...(process.env.TEST_IMAGE
+        ? [{ extends: true as const, test: { name: 'image', include: image, globalSetup } }]
+        : []),
+      ...(process.env.TEST_HELM === undefined
+        ? []
+        : [{ extends: true as const, test: { name: 'deployment', include: deployment } }]),
     ],
   },
 });
