@@ -22,7 +22,7 @@ const { count, prng } = startCampaign({
 kills the replica that asks ACS with SIGKILL, twice. Checks that ACS accepts no token from before, that nobody
 is revoked twice without need, that a token issued since stays valid, and that it ends within 1.05 times what
 the limit of ACS (500 in 30 s, as documented) allows. Only ACS's other limits are raised.`,
-  count: { of: 'people', byDefault: 1_500 },
+  count: { of: 'people', byDefault: 1_000 },
 });
 
 const cluster = await startTestCluster();

@@ -117,6 +117,7 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
 /** Commands that leave no entry, and why. */
 const UNRECORDED: Readonly<Record<string, string>> = {
   migrate: 'changes the schema, before there is a log to record in',
+  doctor: 'reads, and calls nothing that changes something',
   'config check': 'reads environment variables and the clock of the database',
   'config list': 'reads nothing',
   'policy check': 'reads a file',

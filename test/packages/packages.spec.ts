@@ -44,7 +44,7 @@ describe.each([
       expect(paths).toContain(`dist/${module}.js`);
       expect(paths).toContain(`dist/${module}.d.ts`);
     }
-    const others = paths.filter((path) => !/^dist\/[a-z/-]+(\.d\.ts|\.js)$/.test(path));
+    const others = paths.filter((path) => !/^dist\/[a-z0-9/-]+(\.d\.ts|\.js)$/.test(path));
     expect(others.sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
     expect(paths.filter((path) => /spec|testing/.test(path))).toEqual([]);
   });

@@ -409,7 +409,8 @@ describe('a queue that is longer than the deadline allows', () => {
   it('is refused before other work, with the time until it is worth a repeat', async () => {
     const log = await open({ timeoutMs: 400 });
     for (let n = 0; n < 3; n += 1) {
-      await Promise.all(
+      // On a busy machine some are too late for this deadline.
+      await Promise.allSettled(
         Array.from({ length: 64 }, async (_, nth) => log.trail.record(issued(nth))),
       );
     }

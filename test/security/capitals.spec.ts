@@ -83,6 +83,9 @@ async function person(): Promise<PersonData> {
   });
   const answer = await send('POST', { path: '/v1/me/tokens', body: {} }, token);
   const issued = (await answer.json()) as Issued;
+  const assignment = `/v1/teams-phone/assignments/${tenant}/${subject}`;
+  const body = { principalType: 'user' };
+  await send('PUT', { path: assignment, body }, await administrator());
   const entries = await service().auditEntries();
   return {
     tenant,

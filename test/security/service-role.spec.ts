@@ -84,6 +84,16 @@ const ACCESS: Readonly<Record<string, Access>> = {
     insert: ['part'],
     update: ['findings', 'pass_started_at', 'position', 'progress'],
   },
+  teams_phone_assignment: {
+    insert: [
+      ...['id', 'resource', 'tenant', 'object_id', 'created_at', 'lease_expires_at'],
+      ...['principal_type', 'client_ids', 'status', 'version', 'updated_at'],
+    ],
+    update: [
+      ...['principal_type', 'client_ids', 'status', 'version', 'updated_at', 'deleted_at'],
+      ...['lease_holder', 'lease_expires_at'],
+    ],
+  },
   token_cache: {
     insert: [
       ...['mapping_id', 'variant', 'token_generation', 'policy_version', 'sealed', 'wrapped_key'],

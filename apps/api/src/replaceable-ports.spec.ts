@@ -8,6 +8,7 @@ import { Clock, Logger, SystemClock } from '#libs/platform';
 import { MemoryLogger } from '#libs/platform/testing';
 import { IdentityMap } from '#libs/identity-mapping';
 import { AzureCredential, keyVaultSettings, SecretStore } from '#libs/secrets';
+import { MemorySecretStore } from '#libs/secrets/testing';
 import { placeholderEnvironment } from '../../../scripts/placeholder-environment.js';
 import { createApi } from './create-api.js';
 
@@ -24,6 +25,7 @@ function standIn(port: Port): object {
 /** A replacement that the service works with, where a stand-in would end it. */
 function fakeOf(port: Port): object {
   if (port === Clock) return new SystemClock();
+  if (port === SecretStore) return new MemorySecretStore(new SystemClock());
   if (port === AzureCredential) return { getToken: async () => Promise.resolve(null) };
   return port === Logger ? new MemoryLogger() : standIn(port);
 }
@@ -72,7 +74,7 @@ describe('createApi with replace', () => {
     await expect(createApi(environment)).rejects.toThrow('KEY_VAULT_URL');
     const replace = adapters
       .filter(({ settings }) => settings?.includes(keyVaultSettings))
-      .flatMap(({ ports }) => ports.map((port) => ({ provide: port, useValue: standIn(port) })));
+      .flatMap(({ ports }) => ports.map((port) => ({ provide: port, useValue: fakeOf(port) })));
     const app = await createApi(environment, { replace });
     await app.close();
   });

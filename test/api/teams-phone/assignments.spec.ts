@@ -42,7 +42,7 @@ describe('/v1/teams-phone/assignments', () => {
   it('creates (201), replaces (200), shows, lists and deletes (204) an assignment at ACS', async () => {
     const objectId = randomUUID();
     const clientIds = [randomUUID()];
-    const created = await asAda('put', pathOf(objectId.toUpperCase()), { principalType: 'user' });
+    const created = await asAda('put', pathOf(objectId), { principalType: 'user' });
     expect(created).toMatchObject({
       status: 201,
       body: { tenantId: tenant, objectId, principalType: 'user', clientIds: [], status: 'active' },

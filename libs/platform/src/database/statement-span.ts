@@ -33,10 +33,19 @@ function summaryOf(text: string): [operation: string, place?: string] {
   if (write !== undefined && changed !== undefined) return [write.toUpperCase(), changed];
   const [operation = 'SQL'] = /[a-z]+/i.exec(text) ?? [];
   const names = new Set([...text.matchAll(QUERY_NAME)].map(([, name]) => name));
-  const read = [...text.matchAll(READ)].map(([, name]) => name).find((name) => !names.has(name));
+  // What it reads itself, before what the queries inside of it read.
+  const read = [withoutInnerQueries(text), text]
+    .flatMap((part) => [...part.matchAll(READ)])
+    .map(([, name]) => name)
+    .find((name) => !names.has(name));
   const place = read ?? FUNCTION.exec(text)?.[1];
   const verb = operation.toUpperCase() === 'WITH' ? 'SELECT' : operation.toUpperCase();
   return place === undefined ? [verb] : [verb, place];
+}
+
+function withoutInnerQueries(text: string): string {
+  const shorter = text.replaceAll(/\([^()]+\)/g, '()');
+  return shorter === text ? text : withoutInnerQueries(shorter);
 }
 
 function spanOf(operation: string, place?: string): Span {
