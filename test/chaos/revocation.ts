@@ -13,6 +13,8 @@ const WINDOW_SECONDS = 30;
 const CLIENTS = 12;
 /** Parts of the revocations after which the working replica is killed. */
 const KILLS_AT = [0.3, 0.6];
+/** After a kill the work rests for its lease: ACS_TIMEOUT_MS, ACS_BUDGET_MAX_WAIT_MS and 3 s, by default. */
+const TAKEOVER_SECONDS = 13;
 /** Calls to ACS at a time: as many can be under way at a kill, and are repeated. */
 const MAX_UNDER_WAY = 16;
 
@@ -21,7 +23,7 @@ const { count, prng } = startCampaign({
   description: `Revokes the tokens of many people at once while they continue to request new ones, over two replicas, and
 kills the replica that asks ACS with SIGKILL, twice. Checks that ACS accepts no token from before, that nobody
 is revoked twice without need, that a token issued since stays valid, and that it ends within 1.05 times what
-the limit of ACS (500 in 30 s, as documented) allows. Only ACS's other limits are raised.`,
+the limit of ACS (500 in 30 s, as documented) allows and the leases of the killed ones. Only ACS's other limits are raised.`,
   count: { of: 'people', byDefault: 1_000 },
 });
 
@@ -69,7 +71,8 @@ try {
 
   const bound = (count / LIMIT) * WINDOW_SECONDS;
   console.log(`${seconds.toFixed(1)} s; the limit of ACS allows ${bound.toFixed(1)} s`);
-  if (seconds > 1.05 * bound) failures.push(`${seconds.toFixed(1)} s for a bound of ${bound} s`);
+  const allowed = 1.05 * bound + KILLS_AT.length * TAKEOVER_SECONDS;
+  if (seconds > allowed) failures.push(`${seconds.toFixed(1)} s where ${allowed} s are allowed`);
   failures.push(...(await people.check(KILLS_AT.length * MAX_UNDER_WAY)));
   const keys = await fetchLogKeys(service, replica(0));
   failures.push(...(await checkLog(service, { receipts: [], checkpoints: [], keys })));

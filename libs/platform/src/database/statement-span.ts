@@ -33,8 +33,8 @@ function summaryOf(text: string): [operation: string, place?: string] {
   if (write !== undefined && changed !== undefined) return [write.toUpperCase(), changed];
   const [operation = 'SQL'] = /[a-z]+/i.exec(text) ?? [];
   const names = new Set([...text.matchAll(QUERY_NAME)].map(([, name]) => name));
-  // What it reads itself, before what the queries inside of it read.
-  const read = [withoutInnerQueries(text), text]
+  // The outermost query that reads a table names the span.
+  const read = withoutInnerQueries(text)
     .flatMap((part) => [...part.matchAll(READ)])
     .map(([, name]) => name)
     .find((name) => !names.has(name));
@@ -43,9 +43,10 @@ function summaryOf(text: string): [operation: string, place?: string] {
   return place === undefined ? [verb] : [verb, place];
 }
 
-function withoutInnerQueries(text: string): string {
+/** The statement without its inner queries, then with one level of them after the other. */
+function withoutInnerQueries(text: string): string[] {
   const shorter = text.replaceAll(/\([^()]+\)/g, '()');
-  return shorter === text ? text : withoutInnerQueries(shorter);
+  return shorter === text ? [text] : [...withoutInnerQueries(shorter), text];
 }
 
 function spanOf(operation: string, place?: string): Span {
