@@ -5,7 +5,7 @@ type Span = readonly [name: string, options: SpanOptions];
 const WRITE =
   /\b(INSERT(?= INTO)|DELETE(?= FROM)|(?<!\b(?:DO|FOR) )UPDATE)\s+(?:INTO\s+|FROM\s+)?(?:ONLY\s+)?([a-z_]\w*)/i;
 /** Neither of a function nor of `extract(epoch FROM …)`. */
-const READ = /(?<!\bepoch )\bFROM\s+([a-z_]\w*)\b(?!\s*\()/gi;
+const READ = /(?<!\bepoch )\bFROM\s+([a-z_]\w*)\b(?!\s*[(…])/gi;
 const QUERY_NAME = /\b([a-z_]\w*)\s+AS\s+(?:MATERIALIZED\s+)?\(/gi;
 const FUNCTION = /\bSELECT\s+([a-z_]\w*)\(/i;
 /** Statements are constants of the code, but some are put together from parts. */
@@ -45,7 +45,7 @@ function summaryOf(text: string): [operation: string, place?: string] {
 
 /** The statement without its inner queries, then with one level of them after the other. */
 function withoutInnerQueries(text: string): string[] {
-  const shorter = text.replaceAll(/\([^()]+\)/g, '()');
+  const shorter = text.replaceAll(/\([^()]*\)/g, '…');
   return shorter === text ? [text] : [...withoutInnerQueries(shorter), text];
 }
 
