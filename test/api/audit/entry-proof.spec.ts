@@ -148,18 +148,18 @@ describe('an auditor of another tenant', () => {
     }
   });
 
-  it.each([
-    'statistics?from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z',
-    'log/tile/entries/000',
-  ])('403: is refused %s, and the refusal is recorded', async (path) => {
-    const { status, body } = await getAudit(service(), 'ivan', path);
-    expect(status).toBe(403);
-    expect(body.type).toBe('urn:acs-identity:problem:audit-scope-exceeded');
-    expect(await service().newestEntry()).toMatchObject({
-      action: 'audit.read',
-      outcome: 'denied',
-      actor: { subject: SAMPLE_PEOPLE.ivan.objectId },
-      reason: { code: 'audit-scope-exceeded' },
-    });
-  });
+  it.each(['statistics?from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z', 'log/tile/entries/000'])(
+    '403: is refused %s, and the refusal is recorded',
+    async (path) => {
+      const { status, body } = await getAudit(service(), 'ivan', path);
+      expect(status).toBe(403);
+      expect(body.type).toBe('urn:acs-identity:problem:audit-scope-exceeded');
+      expect(await service().newestEntry()).toMatchObject({
+        action: 'audit.read',
+        outcome: 'denied',
+        actor: { subject: SAMPLE_PEOPLE.ivan.objectId },
+        reason: { code: 'audit-scope-exceeded' },
+      });
+    },
+  );
 });
