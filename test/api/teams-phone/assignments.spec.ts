@@ -8,8 +8,8 @@ import { runningService } from '../../support/running-service.js';
 const service = runningService({
   replicas: 2,
   environment: {
-    ACS_TIMEOUT_MS: '1000',
-    ACS_BUDGET_MAX_WAIT_MS: '1000',
+    ACS_TIMEOUT_MS: '2500',
+    ACS_BUDGET_MAX_WAIT_MS: '1500',
     AUTHENTICATION_REQUESTS_PER_MINUTE: '0',
   },
 });
