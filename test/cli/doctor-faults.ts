@@ -239,6 +239,7 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
       const row = await rows(
         `DELETE FROM schema_migration WHERE id = ${newest} RETURNING name, timestamp`,
       );
+      // The columns of RETURNING.
       const { name, timestamp } = row[0] as unknown as { name: string; timestamp: string };
       undo(async () => {
         await rows(

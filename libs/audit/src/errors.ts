@@ -17,6 +17,14 @@ export class AuditEntryNotFound extends problem(
   'There is no such entry, or it is not one of your tenant.',
 ) {}
 
+/** No checkpoint of the log has the cosignatures of a quorum yet, or the service has no witnesses. */
+export class CheckpointNotWitnessed extends problem(
+  'checkpoint-not-witnessed',
+  404,
+  'No checkpoint is cosigned by witnesses',
+  'The service has no witnesses, or no quorum of them has cosigned a checkpoint yet.',
+) {}
+
 /** The log has no entry about this person, so that there is nothing to erase: mostly a mistyped identifier. */
 export class PersonNotInLog extends problem(
   'person-not-in-log',

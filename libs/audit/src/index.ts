@@ -8,6 +8,7 @@ export { AuditEntryEvents, type CommittedEntry } from './trail/audit-entry-event
 export {
   AddressRangeTooWide,
   AuditEntryNotFound,
+  CheckpointNotWitnessed,
   AuditEntryRetired,
   AuditScopeExceeded,
   AuditUnavailable,

@@ -156,6 +156,7 @@ describe('GET /v1/audit/export', () => {
     const ecs = parseNdjson<EcsEvent>((await download('format=ecs')).text);
     const rows = parsed(await download('format=ndjson'));
     for (const { index, entry } of rows.slice(0, 20)) {
+      // The four are texts of every entry.
       const { action, id, recordedAt, outcome } = entry as unknown as Record<string, string>;
       const [event, other] = [ocsf[index], ecs[index]];
       if (!event || !other) throw new Error('an entry is missing');

@@ -127,6 +127,14 @@ describe('GET /v1/audit/log', () => {
     expect(type).toMatch(/:(audit-entry-not-found|route-not-found)$/);
   });
 
+  it('404: says that the service has no witnesses', async () => {
+    const answer = await asGrace('checkpoint/witnessed');
+    expect(answer.status).toBe(404);
+    expect(await answer.json()).toMatchObject({
+      type: 'urn:acs-identity:problem:checkpoint-not-witnessed',
+    });
+  });
+
   it.each(['checkpoint', 'keys', 'tile/0/000', 'tile/entries/000'])(
     '401, 403: serves %s to auditors only',
     async (path) => {

@@ -14,7 +14,7 @@ import {
   TILE_WIDTH,
   tileWidthAt,
 } from '#libs/transparency-log';
-import { AuditEntryNotFound, AuditEntryRetired } from '../errors.js';
+import { AuditEntryNotFound, AuditEntryRetired, CheckpointNotWitnessed } from '../errors.js';
 import { bufferOf, readTile, type SignedHead } from '../postgres/log-queries.js';
 import { EntryRepository } from '../query/entry-repository.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
@@ -46,12 +46,12 @@ export class LogReader {
   /**
    * The newest checkpoint that a quorum of witnesses cosigned.
    *
-   * @throws AuditEntryNotFound when there is none
+   * @throws CheckpointNotWitnessed when there is none
    */
   async witnessedCheckpoint(): Promise<WitnessedCheckpoint> {
     const { size } = await this.#head();
     const witnessed = await this.cosigned.newest();
-    if (!witnessed || witnessed.size > size) throw new AuditEntryNotFound();
+    if (!witnessed || witnessed.size > size) throw new CheckpointNotWitnessed();
     return witnessed;
   }
 

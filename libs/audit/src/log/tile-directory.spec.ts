@@ -11,7 +11,7 @@ import {
   TILE_WIDTH,
 } from '#libs/transparency-log';
 import { MemoryLog, sampleEntries } from '#libs/transparency-log/testing';
-import { AuditEntryNotFound, CopyContradicted } from '../errors.js';
+import { CheckpointNotWitnessed, CopyContradicted } from '../errors.js';
 import { type LogSource, TileDirectory } from './tile-directory.js';
 
 const origin = 'example.com/audit';
@@ -39,7 +39,7 @@ function sourceOf(
       const note = { origin: name, size, root: log.frontier.root() };
       return Promise.resolve({ size, checkpoint: signCheckpoint(note, [by]) });
     },
-    witnessedCheckpoint: async () => Promise.reject(new AuditEntryNotFound()),
+    witnessedCheckpoint: async () => Promise.reject(new CheckpointNotWitnessed()),
     resource: async (path) => {
       reads += 1;
       if (reads >= failsAt) throw new Error('connection lost');

@@ -13,13 +13,13 @@ import {
   type TileAddress,
   verifyContinuation,
 } from '#libs/transparency-log';
-import { AuditEntryNotFound, AuditEntryRetired, CopyContradicted } from '../errors.js';
+import { CheckpointNotWitnessed, AuditEntryRetired, CopyContradicted } from '../errors.js';
 import type { SignedHead } from '../postgres/log-queries.js';
 import type { LogReader } from './log-reader.js';
 
 /** What a copy of the log is read from: the database or the HTTP API. */
 export type LogSource = Pick<LogReader, 'checkpoint' | 'resource'> & {
-  /** @throws AuditEntryNotFound when there is none */
+  /** @throws CheckpointNotWitnessed when there is none */
   witnessedCheckpoint(): Promise<SignedHead>;
 };
 
@@ -121,7 +121,7 @@ export class TileDirectory {
 }
 
 function undefinedIfNone(error: unknown): undefined {
-  if (error instanceof AuditEntryNotFound) return undefined;
+  if (error instanceof CheckpointNotWitnessed) return undefined;
   throw error;
 }
 

@@ -223,6 +223,7 @@ const BASE_QUERY = Query.prototype as unknown as {
 /** Continues without TLS on the same connection when the server has none. */
 class TlsOptionalConnection extends Connection {
   connect(port: number, host: string): void {
+    // pg's types omit these members.
     const base = Connection.prototype as unknown as {
       connect(port: number, host: string): void;
       attachListeners(stream: unknown): void;

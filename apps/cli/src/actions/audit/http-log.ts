@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import {
-  AuditEntryNotFound,
+  CheckpointNotWitnessed,
   AuditEntryRetired,
   type LogSource,
   type SignedHead,
@@ -34,21 +34,21 @@ export class HttpLog implements LogSource {
     return this.#checkpointAt('checkpoint');
   }
 
-  /** @throws AuditEntryNotFound when there is none */
+  /** @throws CheckpointNotWitnessed when there is none */
   async witnessedCheckpoint(): Promise<SignedHead> {
     return this.#checkpointAt(WITNESSED);
   }
 
   /**
    * @throws AuditEntryRetired for entries that are no longer stored
-   * @throws AuditEntryNotFound when there is no checkpoint with a quorum
+   * @throws CheckpointNotWitnessed when there is no checkpoint with a quorum
    */
   async resource(path: string): Promise<Buffer> {
     for (let attempt = 1; ; attempt += 1) {
       const answer = await this.#get(path);
       if (answer.ok) return Buffer.from(await answer.arrayBuffer());
       if (answer.status === 410) throw new AuditEntryRetired();
-      if (answer.status === 404 && path === WITNESSED) throw new AuditEntryNotFound();
+      if (answer.status === 404 && path === WITNESSED) throw new CheckpointNotWitnessed();
       const isBusy = answer.status === 429 || answer.status === 503;
       if (!isBusy || attempt === MAX_ATTEMPTS) throw await refusal(path, answer);
       await wait(Number(answer.headers.get('retry-after') ?? 1) * 1000 || 1000);
