@@ -19,7 +19,9 @@ const arrows = {
     'platform',
   ],
   'token-issuance': ['identity-mapping', 'communication-services', 'audit', 'secrets', 'platform'],
+  visitors: ['token-issuance', 'identity-mapping', 'audit', 'secrets', 'platform'],
   composition: [
+    'visitors',
     'token-issuance',
     'identity-mapping',
     'teams-phone',

@@ -10,6 +10,7 @@ const service = runningService({
   environment: {
     AUTHENTICATION_FAILURES_PER_MINUTE: '0',
     AUTHENTICATION_REQUESTS_PER_MINUTE: '0',
+    VISITOR_KEY_SECRET: 'invitation-key',
     // On a busy machine a denial must not end as an outage.
     AUDIT_TIMEOUT_MS: '30000',
   },
@@ -17,7 +18,7 @@ const service = runningService({
 let routes: readonly RouteAccess[];
 
 beforeAll(async () => {
-  routes = await routesOf(service());
+  routes = await routesOf(service(), { VISITOR_KEY_SECRET: 'invitation-key' });
 });
 
 /** Where a token names the permission. A delegated token always has another scope and role as well. */

@@ -5,7 +5,10 @@ import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import type { Service } from '../support/service.js';
 
 /** Adds every route that a setting can add. */
-export const ALL_ROUTES = { COMPATIBILITY: SAMPLES.join(',') } as const;
+export const ALL_ROUTES = {
+  COMPATIBILITY: SAMPLES.join(','),
+  VISITOR_KEY_SECRET: 'invitation-key',
+} as const;
 
 /**
  * The access rules of every route of the api, read from an instance in this process.

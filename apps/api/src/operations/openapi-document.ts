@@ -10,6 +10,7 @@ const TAGS = {
   identities: 'Identities of the caller’s tenant, and their tokens.',
   revocations: 'Revoking the tokens of many identities of the caller’s tenant at once.',
   'teams-phone': 'Who may use Teams Phone extensibility.',
+  visitors: 'Visitors, who have an invitation and no sign-in.',
   policy: 'Dry runs of the issuance policy.',
   audit: 'Reading the audit log, and erasing personal data stored beside it.',
   'audit-log': 'The audit log for verifiers: checkpoints, tiles and keys of C2SP tlog-tiles.',
