@@ -18,6 +18,7 @@ const CAMPAIGNS = [
   'identity-race',
   'identity-crash',
   'revocation',
+  'visitors',
 ];
 
 campaignOptions({
