@@ -171,6 +171,8 @@ export class LogConnection {
         tcp_keepalives_idle: '10',
         tcp_keepalives_interval: '5',
         tcp_keepalives_count: '3',
+        // To plan a statement of an append takes longer than to execute it.
+        plan_cache_mode: 'force_generic_plan',
       },
     });
     const forget = (): void => {
