@@ -361,7 +361,7 @@ describe('PostgresAuditTrail', () => {
         'SELECT name, custom_plans AS custom, generic_plans AS generic FROM pg_prepared_statements',
       );
     expect(plans.filter(({ custom }) => Number(custom) > 0)).toEqual([]);
-    expect(plans.some(({ generic }) => Number(generic) >= 8)).toBe(true);
+    expect(plans.some(({ generic }) => Number(generic) > 1)).toBe(true);
   });
 
   it('refuses when the transaction was lost before its commit', async () => {
