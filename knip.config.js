@@ -28,7 +28,8 @@ export default {
         '@sparticuz/chromium',
         '@azure/msal-node',
         '@redocly/cli',
-        // Run by scripts/check.mjs; its rules with types are a program of their own.
+        // Run by scripts/check.mjs; the rules with types are a program of their own.
+        'oxfmt',
         'oxlint',
         'oxlint-tsgolint',
         // `npx nest generate` and `npx nest build`, by nest-cli.json.

@@ -57,7 +57,10 @@ export class TeamsTokensNotAllowed extends problem(
 
 /** Why a policy gives no token. */
 export type PolicyRefusal =
-  ScopesNotAllowed | LifetimeNotAllowed | NoRuleApplies | TeamsTokensNotAllowed;
+  | ScopesNotAllowed
+  | LifetimeNotAllowed
+  | NoRuleApplies
+  | TeamsTokensNotAllowed;
 
 /** The identity has got the number of new tokens that its rule allows in 60 minutes. */
 export class TokenQuotaExceeded extends problem(
