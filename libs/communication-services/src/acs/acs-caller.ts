@@ -24,7 +24,12 @@ import type { CredentialRefusals } from './credential-refusals.js';
 import { Deadline, extended } from './deadline.js';
 import type { GatewayMetrics } from './metrics.js';
 import { NoResponse, sendIf } from './undici-http-client.js';
-import { isCreate, upstreamFailure, type UpstreamFailure } from './upstream-failure.js';
+import {
+  isCreate,
+  refusalAfterRetry,
+  upstreamFailure,
+  type UpstreamFailure,
+} from './upstream-failure.js';
 
 /** What a call needs in order to begin. */
 interface PlannedCall {
@@ -95,12 +100,13 @@ export class AcsCaller {
     let retry: Attempt | undefined;
     let isOver: Promise<unknown> = Promise.resolve();
     try {
-      let last = await this.#attempt(acsCall, attempt);
+      const first = await this.#attempt(acsCall, attempt);
+      if ('value' in first) return first;
+      retry = await this.#prepareRetry(acsCall, attempt, first);
+      const last = retry ? await this.#attempt(acsCall, retry) : first;
       if ('value' in last) return last;
-      retry = await this.#prepareRetry(acsCall, attempt, last);
-      if (retry) last = await this.#attempt(acsCall, retry);
-      if ('value' in last) return last;
-      const { refusal, outcome } = last;
+      const { outcome } = last;
+      const refusal = refusalAfterRetry(first.refusal, last.refusal);
       if (refusal instanceof UpstreamOutcomeUnknown && refusal.late) isOver = refusal.late;
       const fields = { resource: resource.name, operation, outcome, error: refusal };
       this.dependencies.logger.warn(fields, 'a call to azure communication services failed');
