@@ -89,7 +89,9 @@ async function addFaults(round: number): Promise<void> {
 /** Kills a replica whenever enough changes are answered, and starts another one. */
 async function killing(answered: () => number): Promise<void> {
   for (const part of KILLS_AT) {
-    await until('changes are answered', 300_000, () => Promise.resolve(answered() >= part * count));
+    await until('changes are answered', 300_000, async () =>
+      Promise.resolve(answered() >= part * count),
+    );
     const [killed] = service.apis.splice(prng.below(service.apis.length), 1);
     killed?.process.kill('SIGKILL');
     await killed?.ended;

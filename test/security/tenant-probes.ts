@@ -185,6 +185,12 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
   'GET /api/Function': () => [{ path: '/api/Function' }],
   'POST /api/Function': () => [{ path: '/api/Function' }],
   'POST /exchange': ({ token }) => [{ path: '/exchange', body: { accessToken: token } }],
+  'POST /access/teamsExtension/::exchangeAccessToken': () => [
+    { path: '/access/teamsExtension/:exchangeAccessToken?api-version=2025-06-30', body: {} },
+  ],
+  'POST /access/entra/::exchangeAccessToken': () => [
+    { path: '/access/entra/:exchangeAccessToken?api-version=2025-03-02-preview', body: {} },
+  ],
   'POST /v1/me/tokens/revoke': () => [{ path: '/v1/me/tokens/revoke' }],
   'POST /v1/me/sign-out': () => [{ path: '/v1/me/sign-out' }],
   'DELETE /api/user': () => [

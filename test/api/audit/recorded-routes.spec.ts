@@ -2,19 +2,22 @@ import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuditEntry } from '#libs/audit';
-import { SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
+import { type MintRequest, SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
+import { CLIENT_EXCHANGE_ROUTES } from '../../security/routes.js';
 import { repositoryRoot } from '../../support/root.js';
 import { runningService } from '../../support/running-service.js';
 import type { SampleCaller } from '../../support/service.js';
 
-const service = runningService();
+const service = runningService({ environment: CLIENT_EXCHANGE_ROUTES });
 
 interface Request {
   readonly who: SampleCaller;
   readonly path: string;
   readonly body?: unknown;
   readonly contentType?: string;
+  /** Of a token for another API. */
+  readonly api?: MintRequest['resource'];
   /** Of a token that is minted for the person, instead of its usual one. */
   readonly scope?: string;
   /** The entry that the request leaves, by action; with outcome `denied` for a missing mapping. */
@@ -49,6 +52,20 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
       path: '/v1/me/teams-tokens',
       body: { teamsUserToken: 'a.b.c' },
       entry: denied('token.exchange'),
+    },
+  ],
+  'POST /access/teamsExtension/:exchangeAccessToken': () => [
+    {
+      ...{ who: 'alice', api: 'teams', body: {} },
+      path: '/access/teamsExtension/:exchangeAccessToken?api-version=2025-06-30',
+      entry: denied('token.exchange'),
+    },
+  ],
+  'POST /access/entra/:exchangeAccessToken': () => [
+    {
+      ...{ who: 'alice', api: 'communication-clients', body: {} },
+      path: '/access/entra/:exchangeAccessToken?api-version=2025-03-02-preview',
+      entry: success('token.exchange'),
     },
   ],
   'POST /v1/identities': () => [
@@ -277,10 +294,12 @@ const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
   Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
 );
 
-async function tokenOf(who: SampleCaller, scope: string | undefined): Promise<string> {
+async function tokenOf({ who, api, scope }: Request): Promise<string> {
+  const { control } = service().emulator;
+  if (api !== undefined) return control.mintToken({ person: 'alice', resource: api });
   if (scope === undefined) return service().token(who);
   const claims = { scp: scope, roles: [scope] };
-  return service().emulator.control.mintToken({ person: 'grace', claims });
+  return control.mintToken({ person: 'grace', claims });
 }
 
 describe('what the log records', () => {
@@ -298,10 +317,11 @@ describe('what the log records', () => {
 
   it.each(Object.keys(RECORDED))('%s leaves an entry', async (route) => {
     const [method = ''] = route.split(' ');
-    for (const { who, path, body, contentType, scope, entry } of RECORDED[route]?.() ?? []) {
+    for (const recorded of RECORDED[route]?.() ?? []) {
+      const { path, body, contentType, entry } = recorded;
       const requestId = randomUUID();
       const headers = {
-        authorization: `Bearer ${await tokenOf(who, scope)}`,
+        authorization: `Bearer ${await tokenOf(recorded)}`,
         'x-request-id': requestId,
         ...(body !== undefined && { 'content-type': contentType ?? 'application/json' }),
       };

@@ -1,7 +1,6 @@
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { AggregatingRecorder, type AuditEvent, AuditTrail } from '#libs/audit';
 import { Clock, Logger, type Principal, type RequestContext } from '#libs/platform';
-import type { Permission } from '../access/permission.js';
 import type { TokenRejected } from '../errors.js';
 import { addressKey, networkOf } from '../rate-limit/address-network.js';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
@@ -14,7 +13,7 @@ export interface DeniedCall {
     | 'delegation-missing'
     | 'cross-site-request';
   /** Absent where the route needs none. */
-  readonly permission?: Permission;
+  readonly permission?: string;
   readonly method: string;
   readonly route: string;
   /** What the browser says about the site that sent the request. */

@@ -1,6 +1,8 @@
+import type { ClientExchange } from '#libs/communication-services';
 import type { CanonicalName } from '#libs/platform';
 import type { PolicyDocument, PolicyRule } from './policy-document.js';
 import {
+  ExchangeNotAllowed,
   LifetimeNotAllowed,
   NoRuleApplies,
   type PolicyRefusal,
@@ -43,6 +45,9 @@ export interface Grant {
   readonly isReusable: boolean;
   readonly tokensPerHour: number | undefined;
 }
+
+/** What a policy grants with an exchange; ACS decides on scopes and lifetime. */
+export type ExchangeGrant = Pick<Grant, 'tokensPerHour'>;
 
 /** The decision that a rule in audit mode would have made. */
 export interface EvaluatedRule {
@@ -115,11 +120,18 @@ export class IssuancePolicy {
   }
 
   /** Whether the subject may exchange a Teams user's token. */
-  decideTeamsExchange(
-    subject: PolicySubject,
-  ): Decision<{ readonly tokensPerHour: number | undefined }> {
+  decideTeamsExchange(subject: PolicySubject): Decision<ExchangeGrant> {
     return this.#decide(subject, ({ allow: { teamsTokens, tokensPerHour } }) =>
       teamsTokens ? { grant: { tokensPerHour } } : { refusal: new TeamsTokensNotAllowed() },
+    );
+  }
+
+  /** Whether the subject may get a token by an exchange of Microsoft's client library. */
+  decideClientExchange(subject: PolicySubject, exchange: ClientExchange): Decision<ExchangeGrant> {
+    return this.#decide(subject, ({ allow: { exchanges, tokensPerHour } }) =>
+      exchanges.includes(exchange)
+        ? { grant: { tokensPerHour } }
+        : { refusal: new ExchangeNotAllowed() },
     );
   }
 
