@@ -89,8 +89,8 @@ interface Attempt {
 const MAX_ADMISSIONS = 3;
 /** A call that does not reject at its deadline ends this long after it. */
 const ABORT_GRACE_MS = 50;
-/** A correlation vector; another header value must not reach the audit log. */
-const CORRELATION_VECTOR = /^[\w+/.=-]{1,128}$/;
+/** A correlation vector; another header value must reach neither the audit log nor a trace. */
+const CORRELATION_VECTOR = /^[A-Za-z\d+/]{16,32}(?:\.[A-Za-z\d]{1,10}){1,10}!?$/;
 
 /** Makes calls to ACS: within circuit breaker, request budget and deadline, with at most one retry. */
 export class AcsCaller {
@@ -131,7 +131,7 @@ export class AcsCaller {
 
   /** A permit and a connection. What was planned before a pause of the process is planned anew. */
   async #admit(acsCall: PlannedCall): Promise<{ permit: Permit; leave: () => void }> {
-    const { call, resource } = acsCall;
+    const { call, operation, resource } = acsCall;
     const signal = call.request?.signal;
     for (let tries = 0; tries < MAX_ADMISSIONS; tries += 1) {
       const permit = await this.#acquirePermit(acsCall, signal);
@@ -145,7 +145,7 @@ export class AcsCaller {
       }
       this.#abandon(permit, resource);
     }
-    throw new BudgetExhausted(1);
+    throw new BudgetExhausted(1, { resource: resource.name, operation });
   }
 
   #abandon(permit: Permit, resource: CommunicationResource): void {
