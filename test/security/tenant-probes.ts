@@ -152,6 +152,13 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
     })),
     { path: `/v1/audit/export?fromIndex=${entryIndex}` },
   ],
+  'GET /v1/audit/follow': ({ entryIndex }) => [
+    {
+      path: `/v1/audit/follow?afterIndex=${entryIndex - 1}`,
+      differs: 'the stream has the entry of its own reading',
+    },
+  ],
+  'GET /v1/audit/health': () => [{ path: '/v1/audit/health' }],
   'POST /v1/audit/trace': ({ token, fingerprint }) => [
     { path: '/v1/audit/trace', body: { token } },
     { path: '/v1/audit/trace', body: { fingerprint } },
