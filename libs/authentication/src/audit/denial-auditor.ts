@@ -1,7 +1,6 @@
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { AggregatingRecorder, type AuditEvent, AuditTrail } from '#libs/audit';
 import { Clock, Logger, type Principal, type RequestContext } from '#libs/platform';
-import type { Permission } from '../access/permission.js';
 import type { TokenRejected } from '../errors.js';
 import { addressKey, networkOf } from '../rate-limit/address-network.js';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
@@ -9,9 +8,12 @@ import { authenticationSettings, type AuthenticationSettings } from '../settings
 /** What an authenticated caller was denied. */
 export interface DeniedCall {
   readonly code:
-    'insufficient-permission' | 'insufficient-claims' | 'delegation-missing' | 'cross-site-request';
+    | 'insufficient-permission'
+    | 'insufficient-claims'
+    | 'delegation-missing'
+    | 'cross-site-request';
   /** Absent where the route needs none. */
-  readonly permission?: Permission;
+  readonly permission?: string;
   readonly method: string;
   readonly route: string;
   /** What the browser says about the site that sent the request. */

@@ -1,3 +1,4 @@
+import type { AuditEvent } from '#libs/audit';
 import type { ApplicationIdentity, ProvisionedMapping } from '#libs/identity-mapping';
 import type { CallContext, Principal, RequestContext } from '#libs/platform';
 import type { PolicySubject } from '../policy/issuance-policy.js';
@@ -15,6 +16,8 @@ export interface IssuanceRequest extends CallerContext {
   readonly isForOthers: boolean;
   /** Absent until it is known. */
   readonly mapping?: ProvisionedMapping;
+  /** What the entries of an exchange say in addition. */
+  readonly exchange?: Pick<AuditEvent, 'target' | 'details'>;
 }
 
 /** What the issuance policy decides by. */
