@@ -8,7 +8,10 @@ import { authenticationSettings, type AuthenticationSettings } from '../settings
 /** What an authenticated caller was denied. */
 export interface DeniedCall {
   readonly code:
-    'insufficient-permission' | 'insufficient-claims' | 'delegation-missing' | 'cross-site-request';
+    | 'insufficient-permission'
+    | 'insufficient-claims'
+    | 'delegation-missing'
+    | 'cross-site-request';
   /** Absent where the route needs none. */
   readonly permission?: string;
   readonly method: string;

@@ -98,7 +98,8 @@ export class AuthenticationGuard implements CanActivate {
     this.log.rejected(rejection, context);
     await this.auditor.countRejection(rejection, context);
     const result = await this.rateLimiter.countFailure(context);
-    return result.isAllowed ? publicErrorFor(rejection) : tooManyRequests(result, reply);
+    const counted = 'rejections of an address';
+    return result.isAllowed ? publicErrorFor(rejection) : tooManyRequests(result, reply, counted);
   }
 
   async #challenge({ principal, claims }: ClaimsChallenge, attempt: AccessAttempt): Promise<Error> {
@@ -111,7 +112,7 @@ export class AuthenticationGuard implements CanActivate {
     const result = await this.rateLimiter.countRequest(principal);
     if (result.isAllowed) return;
     await this.auditor.countLimited(principal, context);
-    throw tooManyRequests(result, reply);
+    throw tooManyRequests(result, reply, 'requests of a caller');
   }
 
   /** Cross-site request forgery: a page of another site uses the cookies of a person who visits it. */
@@ -185,8 +186,9 @@ function publicErrorFor({ reason }: TokenRejected): Error {
 function tooManyRequests(
   { limit, retryAfterSeconds }: Extract<RateLimitResult, { isAllowed: false }>,
   reply: HttpReply,
+  counted: string,
 ): Error {
   reply.header('ratelimit-policy', `"minute";q=${limit};w=60`);
   reply.header('ratelimit', `"minute";r=0;t=${retryAfterSeconds}`);
-  return new TooManyRequests({ retryAfterSeconds });
+  return new TooManyRequests({ retryAfterSeconds, facts: { counted, perMinute: limit } });
 }

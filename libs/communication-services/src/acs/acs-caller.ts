@@ -27,6 +27,7 @@ import { NoResponse, sendIf } from './undici-http-client.js';
 import {
   isClientExchange,
   isCreate,
+  refusalAfterRetry,
   upstreamFailure,
   type UpstreamFailure,
 } from './upstream-failure.js';
@@ -88,8 +89,8 @@ interface Attempt {
 const MAX_ADMISSIONS = 3;
 /** A call that does not reject at its deadline ends this long after it. */
 const ABORT_GRACE_MS = 50;
-/** A correlation vector; another header value must not reach the audit log. */
-const CORRELATION_VECTOR = /^[\w+/.=-]{1,128}$/;
+/** A correlation vector; another header value must reach neither the audit log nor a trace. */
+const CORRELATION_VECTOR = /^[A-Za-z\d+/]{16,32}(?:\.[A-Za-z\d]{1,10}){1,10}!?$/;
 
 /** Makes calls to ACS: within circuit breaker, request budget and deadline, with at most one retry. */
 export class AcsCaller {
@@ -110,12 +111,13 @@ export class AcsCaller {
     let retry: Attempt | undefined;
     let isOver: Promise<unknown> = Promise.resolve();
     try {
-      let last = await this.#attempt(acsCall, attempt);
+      const first = await this.#attempt(acsCall, attempt);
+      if ('value' in first) return first;
+      retry = await this.#prepareRetry(acsCall, attempt, first);
+      const last = retry ? await this.#attempt(acsCall, retry) : first;
       if ('value' in last) return last;
-      retry = await this.#prepareRetry(acsCall, attempt, last);
-      if (retry) last = await this.#attempt(acsCall, retry);
-      if ('value' in last) return last;
-      const { refusal, outcome } = last;
+      const { outcome } = last;
+      const refusal = refusalAfterRetry(first.refusal, last.refusal);
       if (refusal instanceof UpstreamOutcomeUnknown && refusal.late) isOver = refusal.late;
       const fields = { resource: resource.name, operation, outcome, error: refusal };
       this.dependencies.logger.warn(fields, 'a call to azure communication services failed');
@@ -129,7 +131,7 @@ export class AcsCaller {
 
   /** A permit and a connection. What was planned before a pause of the process is planned anew. */
   async #admit(acsCall: PlannedCall): Promise<{ permit: Permit; leave: () => void }> {
-    const { call, resource } = acsCall;
+    const { call, operation, resource } = acsCall;
     const signal = call.request?.signal;
     for (let tries = 0; tries < MAX_ADMISSIONS; tries += 1) {
       const permit = await this.#acquirePermit(acsCall, signal);
@@ -143,7 +145,7 @@ export class AcsCaller {
       }
       this.#abandon(permit, resource);
     }
-    throw new BudgetExhausted(1);
+    throw new BudgetExhausted(1, { resource: resource.name, operation });
   }
 
   #abandon(permit: Permit, resource: CommunicationResource): void {

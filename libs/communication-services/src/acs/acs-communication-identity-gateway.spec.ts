@@ -379,6 +379,26 @@ describe('AcsCommunicationIdentityGateway', () => {
     },
   );
 
+  it.each([
+    [503, UpstreamOutcomeUnknown],
+    [429, UpstreamOutcomeUnknown],
+    [400, TeamsPhoneAssignmentRefused],
+  ])(
+    'knows what a lost call has done only if a repeated one is not answered %i',
+    async (status, expected) => {
+      const { gateway } = start({ timeoutMs: 20_000 });
+      for (const fault of [{ kind: 'reply-lost' }, { kind: 'status', status }] as const) {
+        await emulator.control.addFault({
+          service: 'acs',
+          operation: 'assign',
+          count: 1,
+          ...fault,
+        });
+      }
+      await expect(gateway.putAssignment(call, assignment)).rejects.toBeInstanceOf(expected);
+    },
+  );
+
   it.each(TEAMS_PHONE_VERSIONS)(
     'sends assignments as version %s of the API names them',
     async (teamsPhoneVersion) => {

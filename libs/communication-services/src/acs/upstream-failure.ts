@@ -151,6 +151,15 @@ export function upstreamFailure(
   };
 }
 
+/** What the caller gets after two attempts: a second one that ACS did not act on leaves open what the first did. */
+export function refusalAfterRetry(first: Error, last: Error): Error {
+  const isSettled =
+    last instanceof TeamsPhoneAssignmentRefused ||
+    last instanceof AbsentAssignment ||
+    last instanceof UpstreamRequestRefused;
+  return first instanceof UpstreamOutcomeUnknown && !isSettled ? first : last;
+}
+
 /** What ACS does not have: the identity of the call, or the assignment. */
 function refusalOfAbsence(operation: AcsOperation, cause: Error): Error {
   if (operation === 'readAssignment' || operation === 'unassign') return new AbsentAssignment();

@@ -12,10 +12,11 @@ export class ScopesNotAllowed extends problem(
   403,
   'The policy does not allow these scopes',
 ) {
-  constructor(requested: readonly string[], allowed: Allowed) {
+  constructor(requested: readonly string[], allowed: Allowed, rule: string) {
     super({
       detail: `Requested: ${requested.join(', ')}; allowed: ${allowed.allowedScopes.join(', ')}.`,
       members: { ...allowed },
+      facts: { rule },
     });
   }
 }
@@ -26,11 +27,12 @@ export class LifetimeNotAllowed extends problem(
   403,
   'The policy does not allow this lifetime',
 ) {
-  constructor(requestedMinutes: number, allowed: Allowed) {
+  constructor(requestedMinutes: number, allowed: Allowed, rule: string) {
     const { shortest, longest } = allowed.allowedLifetimeMinutes;
     super({
       detail: `Requested: ${requestedMinutes} minutes; allowed: ${shortest} to ${longest}.`,
       members: { ...allowed },
+      facts: { rule },
     });
   }
 }
@@ -81,6 +83,7 @@ export class TokenQuotaExceeded extends problem(
     super({
       detail: `The policy gives this identity ${tokensPerHour} new tokens in 60 minutes.`,
       members: { tokensPerHour },
+      facts: { tokensPerHour },
       retryAfterSeconds,
     });
   }

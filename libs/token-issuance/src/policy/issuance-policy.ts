@@ -116,22 +116,24 @@ export class IssuancePolicy {
   }
 
   decide(subject: PolicySubject, options: TokenOptions): Decision {
-    return this.#decide(subject, ({ allow }) => decideBy(allow, options));
+    return this.#decide(subject, (rule) => decideBy(rule, options));
   }
 
   /** Whether the subject may exchange a Teams user's token. */
   decideTeamsExchange(subject: PolicySubject): Decision<ExchangeGrant> {
-    return this.#decide(subject, ({ allow: { teamsTokens, tokensPerHour } }) =>
-      teamsTokens ? { grant: { tokensPerHour } } : { refusal: new TeamsTokensNotAllowed() },
+    return this.#decide(subject, ({ name: rule, allow: { teamsTokens, tokensPerHour } }) =>
+      teamsTokens
+        ? { grant: { tokensPerHour } }
+        : { refusal: new TeamsTokensNotAllowed({ facts: { rule } }) },
     );
   }
 
   /** Whether the subject may get a token by an exchange of Microsoft's client library. */
   decideClientExchange(subject: PolicySubject, exchange: ClientExchange): Decision<ExchangeGrant> {
-    return this.#decide(subject, ({ allow: { exchanges, tokensPerHour } }) =>
+    return this.#decide(subject, ({ name: rule, allow: { exchanges, tokensPerHour } }) =>
       exchanges.includes(exchange)
         ? { grant: { tokensPerHour } }
-        : { refusal: new ExchangeNotAllowed() },
+        : { refusal: new ExchangeNotAllowed({ facts: { rule } }) },
     );
   }
 
@@ -169,17 +171,17 @@ function matches(when: PolicyRule['when'], subject: PolicySubject): boolean {
   );
 }
 
-function decideBy(allow: PolicyRule['allow'], options: TokenOptions): Outcome<Grant> {
+function decideBy({ name: rule, allow }: PolicyRule, options: TokenOptions): Outcome<Grant> {
   const { shortest, longest } = allow.lifetimeMinutes;
   const allowed = { allowedScopes: allow.scopes, allowedLifetimeMinutes: { shortest, longest } };
   const scopes = [...new Set(options.scopes ?? allow.defaultScopes)].sort();
   if (scopes.length === 0 || scopes.some((scope) => !allow.scopes.includes(scope))) {
-    return { refusal: new ScopesNotAllowed(scopes, allowed) };
+    return { refusal: new ScopesNotAllowed(scopes, allowed, rule) };
   }
   const expiresInMinutes = options.expiresInMinutes ?? allow.lifetimeMinutes.default;
   // Written so that NaN is refused too.
   if (!(expiresInMinutes >= shortest && expiresInMinutes <= longest)) {
-    return { refusal: new LifetimeNotAllowed(expiresInMinutes, allowed) };
+    return { refusal: new LifetimeNotAllowed(expiresInMinutes, allowed, rule) };
   }
   return {
     grant: {

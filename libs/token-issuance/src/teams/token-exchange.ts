@@ -95,7 +95,7 @@ export class TokenExchange {
     }
   }
 
-  /** An exchange needs no mapping, but whoever has a suspended one gets no token this way either. */
+  /** An exchange needs no mapping, but a caller with a suspended one gets no token this way either. */
   async #requireNotSuspended(
     identity: ApplicationIdentity,
   ): Promise<ProvisionedMapping | undefined> {
