@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { AzureCommunicationTokenCredential } from '@azure/communication-common';
+import request from 'supertest';
 import { describe, expect, it } from 'vitest';
 import {
   type MintRequest,
@@ -12,9 +13,12 @@ import { call } from '../support/call.js';
 import { runningService } from '../support/running-service.js';
 import { runningTlsFront } from '../support/tls-front.js';
 
+const PAGE = 'https://app.contoso.example';
+
 const service = runningService({
   environment: {
     ...CLIENT_EXCHANGE_ROUTES,
+    ALLOWED_ORIGINS: PAGE,
     ACS_TIMEOUT_MS: '2500',
     AUTHENTICATION_FAILURES_PER_MINUTE: '0',
   },
@@ -28,10 +32,10 @@ const CLIENTS_SCOPE = 'https://communication.azure.com/clients/VoIP';
 const TEAMS_PATH = '/access/teamsExtension/:exchangeAccessToken?api-version=2025-06-30';
 
 /** A token of a user whom the service has not seen, for the API of the exchange. */
-async function entraToken(objectId: string, request: MintRequest = {}): Promise<string> {
-  const claims = { oid: objectId, ...request.claims };
+async function entraToken(objectId: string, changes: MintRequest = {}): Promise<string> {
+  const claims = { oid: objectId, ...changes.claims };
   const { control } = service().emulator;
-  const minted = { person: 'alice', resource: 'teams', ...request, claims } as const;
+  const minted = { person: 'alice', resource: 'teams', ...changes, claims } as const;
   const token = await control.mintToken(minted);
   service().scanner.forbid(token);
   return token;
@@ -176,11 +180,11 @@ describe('POST /access/teamsExtension/:exchangeAccessToken', () => {
       'insufficient-permission',
       { claims: { scp: null, idtyp: 'app', roles: ['TeamsExtension.ManageCalls'] } },
     ],
-  ])('refuses %s (%i), and sends nothing to ACS', async (_what, status, problem, request) => {
+  ])('refuses %s (%i), and sends nothing to ACS', async (_what, status, problem, changes) => {
     const objectId = randomUUID();
     const { control } = service().emulator;
     const before = await control.readJournal({ service: 'acs' });
-    const answer = await exchange(await entraToken(objectId, request));
+    const answer = await exchange(await entraToken(objectId, changes));
     expect(answer.status).toBe(status);
     expect(answer.body).toMatchObject({ type: `urn:acs-identity:problem:${problem}` });
     const since = before.at(-1)?.sequence ?? 0;
@@ -197,6 +201,21 @@ describe('POST /access/teamsExtension/:exchangeAccessToken', () => {
     expect((await exchange(await entraToken(randomUUID()), path, body)).status).toBe(400);
   });
 
+  it('204: lets an allowed page send what the client library sends, and no other page', async () => {
+    const preflight = async (origin: string) =>
+      request(service().url)
+        .options(TEAMS_PATH)
+        .set({ origin, 'access-control-request-method': 'POST' });
+    const { status, headers } = await preflight(PAGE);
+    expect(status).toBe(204);
+    expect(headers['access-control-allow-origin']).toBe(PAGE);
+    const sent = ['authorization', 'content-type', 'x-ms-client-request-id', 'x-ms-useragent'];
+    const allowed = String(headers['access-control-allow-headers']).split(', ');
+    expect(allowed).toEqual(expect.arrayContaining(sent));
+    const other = await preflight('https://evil.example');
+    expect(other.headers).not.toHaveProperty('access-control-allow-origin');
+  });
+
   it('401: gives its tokens no other route', async () => {
     const token = await entraToken(randomUUID());
     for (const path of ['/v1/me', '/v1/me/identity']) {
@@ -211,6 +230,17 @@ describe('POST /access/teamsExtension/:exchangeAccessToken', () => {
     const { body } = await exchange(token);
     const given = (body as { accessToken: { token: string } }).accessToken.token;
     service().scanner.forbid(given);
+    const later = await exchange(await entraToken(objectId, { expiresInSeconds: 1800 }));
+    expect(later.status).toBe(200);
+    const traced = async () => {
+      const options = { token: await service().token('grace'), body: { token: given } };
+      const trace = (await call(service().url, 'post', '/v1/audit/trace', options)).body as {
+        entries: unknown[];
+        liveSiblings: unknown[];
+      };
+      return { entries: trace.entries.length, liveSiblings: trace.liveSiblings.length };
+    };
+    expect(await traced()).toEqual({ entries: 1, liveSiblings: 1 });
     const path = `/v1/teams-phone/assignments/${tenant}/${objectId}`;
     await call(service().url, 'delete', path, { token: await service().token('ada') });
     expect((await exchange(token)).body).toMatchObject({
@@ -218,6 +248,7 @@ describe('POST /access/teamsExtension/:exchangeAccessToken', () => {
     });
     const { control } = service().emulator;
     expect(await control.validateAcsToken(given)).toMatchObject({ valid: false });
+    expect(await traced()).toEqual({ entries: 1, liveSiblings: 0 });
   });
 
   it('403: refuses somebody whose identity is suspended', async () => {

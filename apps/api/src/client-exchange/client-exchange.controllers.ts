@@ -19,9 +19,12 @@ import {
 /** Two colons stand for one that begins no parameter. */
 const PATH = '::exchangeAccessToken';
 
+/** What the client library sends from a page in addition to what every program does. */
+const SDK_HEADERS = ['x-ms-client-request-id', 'x-ms-useragent'];
+
 /** The exchange of Teams Phone extensibility, as Microsoft's client library requests it. */
 @ApiTags('client-exchange')
-@OpenToBrowsers()
+@OpenToBrowsers({ requestHeaders: SDK_HEADERS })
 @Controller('access/teamsExtension')
 export class TeamsExtensionExchangeController {
   constructor(private readonly exchanges: ClientExchangeService) {}
@@ -51,7 +54,7 @@ export class TeamsExtensionExchangeController {
 
 /** The exchange of Entra users directly, a preview of Microsoft's. */
 @ApiTags('client-exchange')
-@OpenToBrowsers()
+@OpenToBrowsers({ requestHeaders: SDK_HEADERS })
 @Controller('access/entra')
 export class EntraExchangeController {
   constructor(private readonly exchanges: ClientExchangeService) {}
