@@ -240,8 +240,13 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       routes: control.routes(),
       isJournaled: (operation) => operation === 'redirected',
     });
-    // 32 bytes each: an HMAC key, an Ed25519 seed, an AES-256 key.
-    for (const name of ['audit-fingerprint-key', 'audit-signing-key', 'token-cache-key']) {
+    // 32 bytes each: an HMAC key, an Ed25519 seed, an AES-256 key, an HMAC key.
+    for (const name of [
+      'audit-fingerprint-key',
+      'audit-signing-key',
+      'token-cache-key',
+      'invitation-key',
+    ]) {
       secrets.ensurePresent(name, () => randomBytes(32).toString('base64'));
     }
     for (const [name, value] of Object.entries(options.secrets ?? {})) secrets.ensure(name, value);

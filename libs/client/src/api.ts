@@ -829,6 +829,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Invites visitors, who get tokens without sign-in
+         * @description Requires the permission `Invitation.ReadWrite.All`.
+         */
+        post: operations["invitations.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ends an invitation: it lets nobody in any more, and the identities of its visitors are deleted at ACS with their tokens
+         * @description Requires the permission `Invitation.ReadWrite.All`.
+         */
+        delete: operations["invitations.end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/visitors/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Uses an invitation once: issues an ACS access token for a new identity
+         * @description Needs no token.
+         */
+        post: operations["visitors.issueToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -865,7 +925,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /** @enum {string} */
-            kind: "user" | "service" | "bot";
+            kind: "user" | "service" | "bot" | "visitor";
             communicationUserId: string;
         };
         RevocationResponse: {
@@ -911,7 +971,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /** @enum {string} */
-            kind: "user" | "service" | "bot";
+            kind: "user" | "service" | "bot" | "visitor";
             tenant: string;
             subject: string;
             displayName?: string;
@@ -960,7 +1020,7 @@ export interface components {
                 /** Format: uuid */
                 id: string;
                 /** @enum {string} */
-                kind: "user" | "service" | "bot";
+                kind: "user" | "service" | "bot" | "visitor";
                 tenant: string;
                 subject: string;
                 displayName?: string;
@@ -996,7 +1056,7 @@ export interface components {
             /** @description Client id: the identities of which it got tokens, for themselves or for others, in the last 24 hours. */
             clientApp?: string;
             /** @enum {string} */
-            identityKind?: "user" | "service" | "bot";
+            identityKind?: "user" | "service" | "bot" | "visitor";
             /** @description Name of an ACS resource, as `resource` of identities has it. */
             resource?: string;
             /**
@@ -1032,7 +1092,7 @@ export interface components {
             tenant?: string;
             clientApp?: string;
             /** @enum {string} */
-            identityKind?: "user" | "service" | "bot";
+            identityKind?: "user" | "service" | "bot" | "visitor";
             resource?: string;
             /** Format: date-time */
             issuedBefore?: string;
@@ -1093,7 +1153,7 @@ export interface components {
                  * @description Of the token’s identity.
                  * @enum {string}
                  */
-                kind: "user" | "service" | "bot";
+                kind: "user" | "service" | "bot" | "visitor";
                 /** @description Of the token’s identity. */
                 tenant: string;
                 clientApp?: string;
@@ -1160,7 +1220,7 @@ export interface components {
          * @description An action of this service.
          * @enum {string}
          */
-        AuditAction: "token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "revocation.start" | "revocation.end" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "teams-phone.assign" | "teams-phone.unassign" | "teams-phone.read" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain";
+        AuditAction: "token.issue" | "token.reuse" | "token.revoke" | "token.exchange" | "revocation.start" | "revocation.end" | "identity.create" | "identity.link" | "identity.read" | "identity.update" | "identity.suspend" | "identity.resume" | "identity.delete" | "identity.import" | "identity.export" | "identity.outcome-unknown" | "teams-phone.assign" | "teams-phone.unassign" | "teams-phone.read" | "invitation.create" | "invitation.end" | "authentication.reject" | "authorization.deny" | "request.limit" | "policy.load" | "configuration.load" | "secret.read" | "secret.rotate" | "audit.read" | "audit.export" | "audit.trace" | "audit.erase" | "audit.retain";
         AuditEntryPage: {
             items: components["schemas"]["ListedAuditEntry"][];
             /** @description `cursor` of the next page in the same order. Absent on the last page of the descending order; the ascending order always has it, so that a poller continues with it when more entries exist. */
@@ -1203,7 +1263,7 @@ export interface components {
                 isGuest?: boolean;
                 issuer?: string;
                 /** @enum {string} */
-                kind: "user" | "service" | "bot" | "system" | "operator" | "unauthenticated";
+                kind: "user" | "service" | "bot" | "visitor" | "system" | "operator" | "unauthenticated";
                 name?: string;
                 permissions?: string[];
                 subject?: string;
@@ -1279,7 +1339,7 @@ export interface components {
             reasonCode?: string[];
             /** @description words in the reason, in any order */
             reasonText?: string;
-            actorKind?: ("user" | "service" | "bot" | "system" | "operator" | "unauthenticated")[];
+            actorKind?: ("user" | "service" | "bot" | "visitor" | "system" | "operator" | "unauthenticated")[];
             /** @description tenant of the caller */
             actorTenant?: string;
             /** @description subject of the caller, or name of the background task or operator */
@@ -1552,6 +1612,56 @@ export interface components {
                 /** Format: date-time */
                 expiresOn: string;
             };
+        };
+        InvitationRequest: {
+            /**
+             * @description How many visitors it lets in.
+             * @default 1
+             */
+            uses: number;
+            /**
+             * @description Until then it lets visitors in.
+             * @example 120
+             */
+            expiresInMinutes: number;
+            /**
+             * @description Scopes of the tokens. Default: those of the policy; at most voip.join, unless its rule is about visitors.
+             * @example [
+             *       "voip.join"
+             *     ]
+             */
+            scopes?: string[];
+            /** @description A reference of the meeting, which the visitors get. It is in the audit log: name no person in it. */
+            meeting: string;
+        };
+        Invitation: {
+            /** Format: uuid */
+            id: string;
+            /** @description For the visitors. Everybody who has it may use it, and it can’t be read again. */
+            invitation: string;
+            uses: number;
+            /** Format: date-time */
+            expiresAt: string;
+            scopes: string[];
+            meeting: string;
+            auditEntry: {
+                /** Format: uuid */
+                id: string;
+                index: number;
+            };
+        };
+        VisitorTokenRequest: {
+            /** @description `invitation` of the answer to `POST /v1/invitations`. */
+            invitation: string;
+        };
+        VisitorTokenResponse: {
+            /** @description Opaque; `expiresOn` is its expiry. */
+            token: string;
+            /** Format: date-time */
+            expiresOn: string;
+            scopes: string[];
+            communicationUserId: string;
+            meeting: string;
         };
         /** @description The reason for a failed request (RFC 9457). */
         ProblemDetails: {
@@ -4140,7 +4250,7 @@ export interface operations {
                 reasonCode?: string[];
                 /** @description words in the reason, in any order */
                 reasonText?: string;
-                actorKind?: ("user" | "service" | "bot" | "system" | "operator" | "unauthenticated")[];
+                actorKind?: ("user" | "service" | "bot" | "visitor" | "system" | "operator" | "unauthenticated")[];
                 /** @description tenant of the caller */
                 actorTenant?: string;
                 /** @description subject of the caller, or name of the background task or operator */
@@ -4649,7 +4759,7 @@ export interface operations {
                 reasonCode?: string[];
                 /** @description words in the reason, in any order */
                 reasonText?: string;
-                actorKind?: ("user" | "service" | "bot" | "system" | "operator" | "unauthenticated")[];
+                actorKind?: ("user" | "service" | "bot" | "visitor" | "system" | "operator" | "unauthenticated")[];
                 /** @description tenant of the caller */
                 actorTenant?: string;
                 /** @description subject of the caller, or name of the background task or operator */
@@ -4780,7 +4890,7 @@ export interface operations {
                 reasonCode?: string[];
                 /** @description words in the reason, in any order */
                 reasonText?: string;
-                actorKind?: ("user" | "service" | "bot" | "system" | "operator" | "unauthenticated")[];
+                actorKind?: ("user" | "service" | "bot" | "visitor" | "system" | "operator" | "unauthenticated")[];
                 /** @description tenant of the caller */
                 actorTenant?: string;
                 /** @description subject of the caller, or name of the background task or operator */
@@ -4916,7 +5026,7 @@ export interface operations {
                 reasonCode?: string[];
                 /** @description words in the reason, in any order */
                 reasonText?: string;
-                actorKind?: ("user" | "service" | "bot" | "system" | "operator" | "unauthenticated")[];
+                actorKind?: ("user" | "service" | "bot" | "visitor" | "system" | "operator" | "unauthenticated")[];
                 /** @description tenant of the caller */
                 actorTenant?: string;
                 /** @description subject of the caller, or name of the background task or operator */
@@ -5923,6 +6033,284 @@ export interface operations {
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The content type of the body is not supported. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests. Repeat after `Retry-After`. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable. Repeat after `Retry-After`. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    "invitations.create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationRequest"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller is not authenticated. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The content type of the body is not supported. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests. Repeat after `Retry-After`. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable. Repeat after `Retry-After`. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    "invitations.end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller is not authenticated. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It does not exist, or the caller may not see it. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests. Repeat after `Retry-After`. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable. Repeat after `Retry-After`. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    "visitors.issueToken": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VisitorTokenRequest"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitorTokenResponse"];
+                };
+            };
+            /** @description The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {

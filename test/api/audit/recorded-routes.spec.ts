@@ -9,7 +9,9 @@ import { repositoryRoot } from '../../support/root.js';
 import { runningService } from '../../support/running-service.js';
 import type { SampleCaller } from '../../support/service.js';
 
-const service = runningService({ environment: CLIENT_EXCHANGE_ROUTES });
+const service = runningService({
+  environment: { ...CLIENT_EXCHANGE_ROUTES, VISITOR_KEY_SECRET: 'invitation-key' },
+});
 
 interface Request {
   readonly who: SampleCaller;
@@ -190,6 +192,31 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
       body: { tenant: missing, reason: 'a drill' },
       entry: denied('authorization.deny'),
     },
+  ],
+  'POST /v1/invitations': () => [
+    {
+      who: 'ada',
+      path: '/v1/invitations',
+      body: { meeting: 'recorded', expiresInMinutes: 5 },
+      entry: {
+        ...success('invitation.create'),
+        details: {
+          uses: 1,
+          scopes: ['voip.join'],
+          meeting: 'recorded',
+          expiresAt: expect.any(String),
+        },
+      },
+    },
+    {
+      who: 'ada',
+      path: '/v1/invitations',
+      body: { meeting: 'recorded', expiresInMinutes: 5, scopes: ['chat'] },
+      entry: denied('invitation.create'),
+    },
+  ],
+  'DELETE /v1/invitations/{id}': () => [
+    { who: 'ada', path: `/v1/invitations/${missing}`, entry: denied('invitation.end') },
   ],
   'PUT /v1/teams-phone/assignments/{tenantId}/{objectId}': () => [
     {
