@@ -18,7 +18,14 @@ const arrows = {
     'audit',
     'platform',
   ],
-  'token-issuance': ['identity-mapping', 'communication-services', 'audit', 'secrets', 'platform'],
+  'token-issuance': [
+    'identity-mapping',
+    'teams-phone',
+    'communication-services',
+    'audit',
+    'secrets',
+    'platform',
+  ],
   visitors: ['token-issuance', 'identity-mapping', 'audit', 'secrets', 'platform'],
   composition: [
     'visitors',

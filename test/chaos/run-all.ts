@@ -17,6 +17,7 @@ const CAMPAIGNS = [
   'rotation',
   'identity-race',
   'identity-crash',
+  'assignments',
   'revocation',
   'visitors',
 ];

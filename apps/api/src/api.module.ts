@@ -7,6 +7,7 @@ import { IdentityMappingModule } from '#libs/identity-mapping';
 import { TeamsPhoneModule } from '#libs/teams-phone';
 import { TokenIssuanceModule } from '#libs/token-issuance';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
+import { ClientExchangeModule } from './client-exchange/client-exchange.module.js';
 import { CompatibilityModule } from './compatibility/compatibility.module.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
 import { ClockGuard } from './http/clock.guard.js';
@@ -81,6 +82,7 @@ export class ApiModule {
         ServiceModule.forRoot(environment, options),
         AuditRoutesModule.forRoot(environment),
         CompatibilityModule.forRoot(environment),
+        ClientExchangeModule.forRoot(environment),
         KeyVaultEventsModule.forRoot(environment),
         VisitorRoutesModule.forRoot(environment),
         ...(options.modules ?? []),

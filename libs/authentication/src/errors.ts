@@ -1,5 +1,4 @@
 import { type Principal, problem, ServiceError } from '#libs/platform';
-import type { Permission } from './access/permission.js';
 import { bearerChallenge } from './http/www-authenticate.js';
 
 /**
@@ -182,7 +181,7 @@ export class InsufficientPermission extends problem(
 ) {
   override readonly challenge: string;
 
-  constructor(permission: Permission, options: { isDelegationMissing?: boolean } = {}) {
+  constructor(permission: string, options: { isDelegationMissing?: boolean } = {}) {
     super({
       detail:
         options.isDelegationMissing === true

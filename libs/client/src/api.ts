@@ -593,6 +593,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit/follow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams the entries that match as they are recorded, for at most ten minutes
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     Auditors of other tenants than the home tenant see the entries of their own tenant. Entries come in the order of their indexes. A line `{"afterIndex":…}` follows them, and comes at least every 17 seconds: continue there when the stream has ended.
+         */
+        get: operations["audit.follow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit/trace": {
         parameters: {
             query?: never;
@@ -631,6 +653,28 @@ export interface paths {
          *     These values are stored beside the log: entries, hashes and proofs don’t change. Safe to repeat.
          */
         post: operations["audit.erase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the log does: its checks and their findings, sinks, witnesses, stored months; home tenant only
+         * @description Requires the permission `AuditLog.Read.All`.
+         *
+         *     It shows nothing of an entry or a person, and is not recorded.
+         */
+        get: operations["audit.health"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -735,6 +779,50 @@ export interface paths {
         get: operations["log.keys"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access/teamsExtension/:exchangeAccessToken": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchanges the Entra token of a user of Teams Phone extensibility for an ACS token
+         * @description Requires the scope `TeamsExtension.ManageCalls` of an API of Microsoft, in a token of a user for that API.
+         *
+         *     For `AzureCommunicationTokenCredential` of Microsoft’s client library. ACS decides by the assignment of the user. Exists where `CLIENT_EXCHANGES` names teams-extension.
+         */
+        post: operations["teamsExtension.exchange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access/entra/:exchangeAccessToken": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchanges the Entra token of a user for an ACS token (preview of ACS)
+         * @description Requires the scope `VoIP` of an API of Microsoft, in a token of a user for that API.
+         *
+         *     For `AzureCommunicationTokenCredential` of Microsoft’s client library. Exists where `CLIENT_EXCHANGES` names entra.
+         */
+        post: operations["entra.exchange"];
         delete?: never;
         options?: never;
         head?: never;
@@ -859,6 +947,8 @@ export interface components {
             token: string;
             /** Format: date-time */
             expiresOn: string;
+            /** @description Whose token it is: a Teams user, such as `8:orgid:<object id>`. */
+            communicationUserId: string;
             auditEntry: {
                 /** Format: uuid */
                 id: string;
@@ -1431,6 +1521,96 @@ export interface components {
                 /** Format: uuid */
                 id: string;
                 index: number;
+            };
+        };
+        AuditHealth: {
+            /** @description whether there are no concerns */
+            isHealthy: boolean;
+            /** @description sentences for people, each something to look at */
+            concerns: string[];
+            /** @description the parts of this replica, as `GET /health/ready` shows them */
+            parts: {
+                [key: string]: "ready" | "degraded" | "not ready";
+            };
+            log: {
+                size: number;
+                /**
+                 * Format: date-time
+                 * @description when the newest checkpoint was committed
+                 */
+                checkpointAt?: string;
+                oldest?: {
+                    index: number;
+                    /** Format: date-time */
+                    recordedAt: string;
+                };
+                /** @description months of UTC whose entries are stored */
+                months: string[];
+            };
+            /** @description what the background verifier found and where it is */
+            verification: {
+                name: string;
+                /** @description how much of the pass over all data is done */
+                progress: number;
+                /**
+                 * Format: date-time
+                 * @description in the future while the next pass is not due
+                 */
+                passStartedAt: string;
+                /** @description of the part `log`: how many entries were verified since they were added */
+                verifiedEntries?: number;
+                /** @description whether an edit may be found after `AUDIT_VERIFICATION_SECONDS` */
+                isLate?: boolean;
+                findings: {
+                    kind: string;
+                    detail: string;
+                }[];
+            }[];
+            sinks: {
+                name: string;
+                type: string;
+                /** @description entries that are not delivered */
+                lagEntries: number;
+                /** @description age of the oldest of them */
+                lagSeconds: number;
+                /** Format: date-time */
+                deliveredAt?: string;
+                failure?: string;
+                /** Format: date-time */
+                failingSince?: string;
+            }[];
+            /** @description absent without `AUDIT_WITNESS_POLICY_FILE` */
+            witnesses?: {
+                /** @description C2SP tlog-policy: keys and quorum, without addresses */
+                policy: string;
+                /** @description whether a checkpoint has the quorum of the policy */
+                hasQuorum: boolean;
+                /** @description the newest checkpoint with a quorum */
+                witnessed?: {
+                    size: number;
+                    /** Format: date-time */
+                    cosignedAt: string;
+                };
+                items: {
+                    name: string;
+                    /** @description of the checkpoint that it cosigned last; 0: none */
+                    cosignedSize: number;
+                    failure?: string;
+                    /** Format: date-time */
+                    failingSince?: string;
+                }[];
+            };
+        };
+        ClientExchangeResponse: {
+            identity: {
+                /** @description Raw id of the user, such as `8:acs:…`. */
+                id: string;
+            };
+            accessToken: {
+                /** @description Opaque; `expiresOn` is its expiry. */
+                token: string;
+                /** Format: date-time */
+                expiresOn: string;
             };
         };
         InvitationRequest: {
@@ -4832,6 +5012,133 @@ export interface operations {
             };
         };
     };
+    "audit.follow": {
+        parameters: {
+            query?: {
+                /** @description recorded at this time or later */
+                from?: string;
+                /** @description recorded before this time */
+                to?: string;
+                action?: (components["schemas"]["AuditAction"] | string)[];
+                /** @description every action but these */
+                actionNot?: (components["schemas"]["AuditAction"] | string)[];
+                outcome?: ("success" | "denied" | "failure" | "unknown")[];
+                reasonCode?: string[];
+                /** @description words in the reason, in any order */
+                reasonText?: string;
+                actorKind?: ("user" | "service" | "bot" | "visitor" | "system" | "operator" | "unauthenticated")[];
+                /** @description tenant of the caller */
+                actorTenant?: string;
+                /** @description subject of the caller, or name of the background task or operator */
+                actorSubject?: string;
+                /** @description every actor but these */
+                actorSubjectNot?: string[];
+                /** @description whether the caller is a guest of its tenant */
+                isGuest?: "true" | "false";
+                /** @description client id of the caller’s application */
+                clientApp?: string;
+                /** @description `uti` or `jti` of the caller’s token */
+                tokenId?: string;
+                /** @description tenant of the target */
+                targetTenant?: string;
+                /** @description subject of the target */
+                targetSubject?: string;
+                identityId?: string;
+                communicationUserId?: string;
+                /** @description name of the ACS resource of the target */
+                resource?: string;
+                /** @description a scope of the issued token */
+                scope?: string;
+                /** @description fingerprint of a token, as in an entry */
+                fingerprint?: string;
+                /** @description rule of the policy that decided */
+                rule?: string;
+                policyVersion?: string;
+                /** @description version of the secret of the ACS key */
+                secretVersion?: string;
+                requestId?: string;
+                traceId?: string;
+                /** @description range of client addresses that were not erased, such as 192.0.2.0/24 */
+                address?: string;
+                /** @description one IPv4 or IPv6 address of the client, unless erased; ranges: `address` */
+                clientAddress?: string;
+                /** @description only entries with a greater index: the last `afterIndex` received; default: what is recorded from now on */
+                afterIndex?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Lines of JSON: a `ListedAuditEntry`, or `{"afterIndex":…}` when no further entry up to that index matches. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller is not authenticated. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests. Repeat after `Retry-After`. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable. Repeat after `Retry-After`. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     "audit.trace": {
         parameters: {
             query?: never;
@@ -5012,6 +5319,83 @@ export interface operations {
             415: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests. Repeat after `Retry-After`. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable. Repeat after `Retry-After`. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    "audit.health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditHealth"];
+                };
+            };
+            /** @description The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller is not authenticated. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5443,6 +5827,232 @@ export interface operations {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests. Repeat after `Retry-After`. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable. Repeat after `Retry-After`. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    "teamsExtension.exchange": {
+        parameters: {
+            query: {
+                "api-version": "2025-06-30" | "2026-07-22" | "2026-09-23";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientExchangeResponse"];
+                };
+            };
+            /** @description The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller is not authenticated. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The request conflicts with the stored state. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The content type of the body is not supported. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests. Repeat after `Retry-After`. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A dependency is unavailable. Repeat after `Retry-After`. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    "entra.exchange": {
+        parameters: {
+            query: {
+                "api-version": "2025-03-02-preview";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientExchangeResponse"];
+                };
+            };
+            /** @description The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller is not authenticated. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The request conflicts with the stored state. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The content type of the body is not supported. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {

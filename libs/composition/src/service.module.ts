@@ -1,9 +1,11 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import {
+  AuditHealthModule,
   AuditModule,
   auditSettings,
   AuditTrail,
   AuditWitnessesModule,
+  auditWitnessSettings,
   TokenFingerprints,
 } from '#libs/audit';
 import { AuditDeliveryModule, auditDeliverySettings, AuditSinksModule } from '#libs/audit-delivery';
@@ -78,6 +80,13 @@ export const auditPart: ServicePart = {
 export const sinksPart: ServicePart = {
   modules: [AuditSinksModule],
   settings: [...auditPart.settings, auditDeliverySettings],
+  ports: auditPorts,
+};
+
+/** How the audit log, its sinks and its witnesses do. */
+export const healthPart: ServicePart = {
+  modules: [AuditModule, AuditHealthModule, AuditSinksModule],
+  settings: [...sinksPart.settings, auditWitnessSettings],
   ports: auditPorts,
 };
 

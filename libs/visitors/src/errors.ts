@@ -8,7 +8,13 @@ import { problem } from '#libs/platform';
  * - `without-rule`: the policy gives its scopes to no visitor any more.
  */
 export type RefusalReason =
-  'malformed' | 'forged' | 'expired' | 'unknown' | 'ended' | 'used-up' | 'without-rule';
+  | 'malformed'
+  | 'forged'
+  | 'expired'
+  | 'unknown'
+  | 'ended'
+  | 'used-up'
+  | 'without-rule';
 
 /** The invitation lets nobody in. The same for every reason, so that a guess learns nothing. */
 export class InvitationRefused extends problem(

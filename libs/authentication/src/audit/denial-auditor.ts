@@ -8,7 +8,6 @@ import {
   type RequestContext,
   type UnauthenticatedActor,
 } from '#libs/platform';
-import type { Permission } from '../access/permission.js';
 import type { TokenRejected } from '../errors.js';
 import { addressKey, networkOf } from '../rate-limit/address-network.js';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
@@ -16,9 +15,12 @@ import { authenticationSettings, type AuthenticationSettings } from '../settings
 /** What an authenticated caller was denied. */
 export interface DeniedCall {
   readonly code:
-    'insufficient-permission' | 'insufficient-claims' | 'delegation-missing' | 'cross-site-request';
+    | 'insufficient-permission'
+    | 'insufficient-claims'
+    | 'delegation-missing'
+    | 'cross-site-request';
   /** Absent where the route needs none. */
-  readonly permission?: Permission;
+  readonly permission?: string;
   readonly method: string;
   readonly route: string;
   /** What the browser says about the site that sent the request. */

@@ -4,13 +4,13 @@ import {
   type CanonicalName,
   canonicalName,
   type CommunicationUserId,
-  GUID_SOURCE,
 } from '#libs/platform';
 import { CALLER_KINDS } from './mapping.js';
 
 /** Any script; no control, format, unassigned or surrogate characters, no line separators. */
 const PLAIN = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;
-const ACS_USER = new RegExp(`^8:acs:${GUID_SOURCE}_${GUID_SOURCE}$`, 'i');
+const NO_USER_ID =
+  'is not the id of a user of ACS or Teams, such as 8:acs:<resource>_<user> or 8:orgid:<user>';
 
 function name(noun: string): z.ZodType<CanonicalName, string> {
   return z
@@ -37,11 +37,11 @@ export const identityFields = {
     .meta({ description: 'Personal data, shown to administrators.' }),
   communicationUserId: z
     .string()
-    .regex(ACS_USER, 'is not the id of an ACS user, 8:acs:<resource>_<user>')
+    .max(256, NO_USER_ID)
     .transform((text, context): CommunicationUserId => {
       const id = canonicalCommunicationUserId(text);
       if (id !== undefined) return id;
-      context.addIssue('is not the id of an ACS user, 8:acs:<resource>_<user>');
+      context.addIssue(NO_USER_ID);
       return z.NEVER;
     })
     .meta({

@@ -1,4 +1,4 @@
-import type { CanonicalName } from '../ids/guid.js';
+import type { CanonicalName } from '../ids/canonical-name.js';
 
 /** An authenticated caller. Every value comes from a verified token or from configuration. */
 export interface Principal {

@@ -1,3 +1,4 @@
+import type { AuditEvent } from '#libs/audit';
 import type { ApplicationIdentity, ProvisionedMapping } from '#libs/identity-mapping';
 import type { TransactionalWrite } from '#libs/audit';
 import {
@@ -24,6 +25,8 @@ export interface IssuanceRequest extends CallerContext<Principal | VisitorActor>
   readonly isForOthers: boolean;
   /** Absent until it is known. */
   readonly mapping?: ProvisionedMapping;
+  /** What the entries of an exchange say in addition. */
+  readonly exchange?: Pick<AuditEvent, 'target' | 'details'>;
   /** A condition of the release of the token: commits with its entry, or refuses it. */
   readonly admission?: Admission;
 }

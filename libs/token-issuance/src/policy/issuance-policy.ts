@@ -1,7 +1,9 @@
+import type { ClientExchange } from '#libs/communication-services';
 import type { IdentityKind } from '#libs/identity-mapping';
 import type { CanonicalName } from '#libs/platform';
 import type { PolicyDocument, PolicyRule } from './policy-document.js';
 import {
+  ExchangeNotAllowed,
   LifetimeNotAllowed,
   NoRuleApplies,
   type PolicyRefusal,
@@ -47,6 +49,9 @@ export interface Grant {
   readonly isReusable: boolean;
   readonly tokensPerHour: number | undefined;
 }
+
+/** What a policy grants with an exchange; ACS decides on scopes and lifetime. */
+export type ExchangeGrant = Pick<Grant, 'tokensPerHour'>;
 
 /** The decision that a rule in audit mode would have made. */
 export interface EvaluatedRule {
@@ -115,17 +120,29 @@ export class IssuancePolicy {
   }
 
   decide(subject: PolicySubject, options: TokenOptions): Decision {
-    return this.#decide(subject, ({ when, allow }) =>
-      decideBy(subject.kind === 'visitor' ? forVisitor(when, allow) : allow, options),
+    return this.#decide(subject, ({ name, when, allow }) =>
+      decideBy(
+        { name, allow: subject.kind === 'visitor' ? forVisitor(when, allow) : allow },
+        options,
+      ),
     );
   }
 
   /** Whether the subject may exchange a Teams user's token. */
-  decideTeamsExchange(
-    subject: PolicySubject,
-  ): Decision<{ readonly tokensPerHour: number | undefined }> {
-    return this.#decide(subject, ({ allow: { teamsTokens, tokensPerHour } }) =>
-      teamsTokens ? { grant: { tokensPerHour } } : { refusal: new TeamsTokensNotAllowed() },
+  decideTeamsExchange(subject: PolicySubject): Decision<ExchangeGrant> {
+    return this.#decide(subject, ({ name: rule, allow: { teamsTokens, tokensPerHour } }) =>
+      teamsTokens
+        ? { grant: { tokensPerHour } }
+        : { refusal: new TeamsTokensNotAllowed({ facts: { rule } }) },
+    );
+  }
+
+  /** Whether the subject may get a token by an exchange of Microsoft's client library. */
+  decideClientExchange(subject: PolicySubject, exchange: ClientExchange): Decision<ExchangeGrant> {
+    return this.#decide(subject, ({ name: rule, allow: { exchanges, tokensPerHour } }) =>
+      exchanges.includes(exchange)
+        ? { grant: { tokensPerHour } }
+        : { refusal: new ExchangeNotAllowed({ facts: { rule } }) },
     );
   }
 
@@ -176,17 +193,20 @@ function forVisitor(when: PolicyRule['when'], allow: PolicyRule['allow']): Polic
   return { ...once, scopes, defaultScopes: scopes };
 }
 
-function decideBy(allow: PolicyRule['allow'], options: TokenOptions): Outcome<Grant> {
+function decideBy(
+  { name: rule, allow }: Pick<PolicyRule, 'name' | 'allow'>,
+  options: TokenOptions,
+): Outcome<Grant> {
   const { shortest, longest } = allow.lifetimeMinutes;
   const allowed = { allowedScopes: allow.scopes, allowedLifetimeMinutes: { shortest, longest } };
   const scopes = [...new Set(options.scopes ?? allow.defaultScopes)].sort();
   if (scopes.length === 0 || scopes.some((scope) => !allow.scopes.includes(scope))) {
-    return { refusal: new ScopesNotAllowed(scopes, allowed) };
+    return { refusal: new ScopesNotAllowed(scopes, allowed, rule) };
   }
   const expiresInMinutes = options.expiresInMinutes ?? allow.lifetimeMinutes.default;
   // Written so that NaN is refused too.
   if (!(expiresInMinutes >= shortest && expiresInMinutes <= longest)) {
-    return { refusal: new LifetimeNotAllowed(expiresInMinutes, allowed) };
+    return { refusal: new LifetimeNotAllowed(expiresInMinutes, allowed, rule) };
   }
   return {
     grant: {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CLIENT_EXCHANGES } from '#libs/communication-services';
 import { CALLER_KINDS } from '#libs/identity-mapping';
 import { canonicalName } from '#libs/platform';
 
@@ -100,6 +101,13 @@ const allowance = z
       .boolean()
       .default(false)
       .describe('Whether a Teams user may exchange their Teams token for an ACS token.'),
+    exchanges: z
+      .array(z.enum(CLIENT_EXCHANGES))
+      .refine(unique, 'must not repeat an exchange')
+      .default([])
+      .describe(
+        'Exchanges of Microsoft’s client library by which a user may get a token of ACS; they must be enabled by CLIENT_EXCHANGES too.',
+      ),
   })
   .refine(({ scopes, defaultScopes }) => defaultScopes.every((scope) => scopes.includes(scope)), {
     path: ['defaultScopes'],
