@@ -26,7 +26,9 @@ const arrows = {
     'secrets',
     'platform',
   ],
+  visitors: ['token-issuance', 'identity-mapping', 'audit', 'secrets', 'platform'],
   composition: [
+    'visitors',
     'token-issuance',
     'identity-mapping',
     'teams-phone',

@@ -120,6 +120,7 @@ describe('the hooks', () => {
       );
     }
     const { status } = spawnSync('sh', [join(HOOKS, name)], {
+      timeout: 60_000,
       cwd: repositoryRoot,
       env: {
         PATH: `${folder}:${process.env.PATH ?? ''}`,

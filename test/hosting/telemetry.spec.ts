@@ -134,6 +134,9 @@ describe('telemetry', () => {
     expect(names).toEqual(
       expect.arrayContaining([
         'http.server.request.duration',
+        'http.client.request.duration',
+        'db.client.operation.duration',
+        'db.client.connection.count',
         'nodejs.eventloop.delay.p99',
         'process.cpu.time',
         'acs_request_duration_seconds',

@@ -11,6 +11,7 @@ const service = runningService({
     AUTHENTICATION_FAILURES_PER_MINUTE: '0',
     AUTHENTICATION_REQUESTS_PER_MINUTE: '0',
     ...CLIENT_EXCHANGE_ROUTES,
+    VISITOR_KEY_SECRET: 'invitation-key',
     // On a busy machine a denial must not end as an outage.
     AUDIT_TIMEOUT_MS: '30000',
   },
@@ -18,7 +19,10 @@ const service = runningService({
 let routes: readonly RouteAccess[];
 
 beforeAll(async () => {
-  routes = await routesOf(service(), CLIENT_EXCHANGE_ROUTES);
+  routes = await routesOf(service(), {
+    ...CLIENT_EXCHANGE_ROUTES,
+    VISITOR_KEY_SECRET: 'invitation-key',
+  });
 });
 
 /** Where a token names the permission. A delegated token always has another scope and role as well. */

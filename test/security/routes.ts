@@ -19,6 +19,7 @@ export const EXCHANGE_APIS: Readonly<Record<ClientExchange, NonNullable<MintRequ
 export const ALL_ROUTES = {
   COMPATIBILITY: SAMPLES.join(','),
   ...CLIENT_EXCHANGE_ROUTES,
+  VISITOR_KEY_SECRET: 'invitation-key',
 } as const;
 
 /**

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ClientExchange, Permission, RouteAccess } from '#libs/authentication';
 import { SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
+import { followedLines, hasTwoPages } from '../support/followed-lines.js';
 import { runningService } from '../support/running-service.js';
 import { ALL_ROUTES, EXCHANGE_APIS, routesOf } from './routes.js';
 import { type PersonData, type Probe, tenantProbes } from './tenant-probes.js';
@@ -56,7 +57,11 @@ async function send(method: string, probe: Probe, token?: string): Promise<Answe
   return {
     status: answer.status,
     type: answer.headers.get('content-type') ?? '',
-    text: await answer.text(),
+    // Streams of new entries do not end.
+    text:
+      answer.ok && path.startsWith('/v1/audit/follow')
+        ? JSON.stringify(await followedLines(answer, hasTwoPages))
+        : await answer.text(),
   };
 }
 
@@ -86,6 +91,17 @@ async function startRevocation(tenant: string, reason: string): Promise<string> 
   return (JSON.parse(answer.text) as { id: string }).id;
 }
 
+/** Invites visitors. @returns the id and the invitation */
+async function invite(
+  tenant: string,
+): Promise<{ readonly id: string; readonly invitation: string }> {
+  const agent = await mint(tenant, ['Invitation.ReadWrite.All'], randomUUID());
+  const body = { meeting: `Meeting of ${tenant}`, expiresInMinutes: 60 };
+  const answer = await send('POST', { path: '/v1/invitations', body }, agent);
+  expect(answer.status, answer.text).toBe(201);
+  return JSON.parse(answer.text) as { readonly id: string; readonly invitation: string };
+}
+
 async function fingerprintOf({ auditEntry }: Issued): Promise<string> {
   const entries = await service().auditEntries();
   return entries.find(({ id }) => id === auditEntry.id)?.token?.fingerprint ?? '';
@@ -96,6 +112,7 @@ async function victimOf(tenant: string): Promise<Victim> {
   const known = await issueTo(tenant, subject, `Known of ${tenant}`);
   const unknown = await issueTo(tenant, other, `Unknown of ${tenant}`);
   const revocation = await startRevocation(tenant, `Reason of ${tenant}`);
+  const { id: invitationId, invitation } = await invite(tenant);
   return {
     tenant,
     subject,
@@ -106,7 +123,10 @@ async function victimOf(tenant: string): Promise<Victim> {
     entryId: known.auditEntry.id,
     entryIndex: known.auditEntry.index,
     revocationId: revocation,
+    invitationId,
     secrets: [
+      invitation,
+      `Meeting of ${tenant}`,
       `Reason of ${tenant}`,
       `Known of ${tenant}`,
       `Unknown of ${tenant}`,
@@ -135,6 +155,7 @@ function missingOf(of: PersonData): PersonData {
     entryId: randomUUID(),
     entryIndex,
     revocationId: randomUUID(),
+    invitationId: randomUUID(),
   };
 }
 

@@ -26,6 +26,7 @@ import { MetricsController } from './operations/metrics.controller.js';
 import { PolicyController } from './policy/policy.controller.js';
 import { RevocationsController } from './revocations/revocations.controller.js';
 import { TeamsPhoneController } from './teams-phone/teams-phone.controller.js';
+import { VisitorRoutesModule } from './visitors/visitor-routes.module.js';
 import { ArrivalGuard } from './workload/arrival.guard.js';
 import { WorkloadGuard } from './workload/workload.guard.js';
 
@@ -83,6 +84,7 @@ export class ApiModule {
         CompatibilityModule.forRoot(environment),
         ClientExchangeModule.forRoot(environment),
         KeyVaultEventsModule.forRoot(environment),
+        VisitorRoutesModule.forRoot(environment),
         ...(options.modules ?? []),
       ],
     };

@@ -40,7 +40,14 @@ export type RejectionReason =
   | 'provider-not-configured'
   | 'subject-missing'
   | 'kind-mismatch'
-  | 'event-key-wrong';
+  | 'event-key-wrong'
+  | 'invitation-malformed'
+  | 'invitation-forged'
+  | 'invitation-expired'
+  | 'invitation-unknown'
+  | 'invitation-ended'
+  | 'invitation-used-up'
+  | 'invitation-without-rule';
 
 /**
  * What was required and what came instead, for the operational log. Never a token, a part of one, or a

@@ -39,7 +39,7 @@ export {
   isAuthenticated,
   principalOf,
 } from './http/current-principal.js';
-export { type HttpRequest } from './http/http-request.js';
+export type { HttpReply, HttpRequest } from './http/http-request.js';
 export { HttpsMetadataSource } from './keys/https-metadata-source.js';
 export { MetadataSource } from './keys/metadata-source.js';
 export { authenticationGrants, authenticationMigrations } from './schema/migrations.js';

@@ -31,6 +31,7 @@ export {
   type Principal,
   type SystemActor,
   type UnauthenticatedActor,
+  type VisitorActor,
 } from './context/principal.js';
 export { ConnectionFailed } from './database/connection-failed.js';
 export { InvalidDatabaseAddress, parseDatabaseAddress } from './database/database-address.js';

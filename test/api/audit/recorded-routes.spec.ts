@@ -9,7 +9,9 @@ import { repositoryRoot } from '../../support/root.js';
 import { runningService } from '../../support/running-service.js';
 import type { SampleCaller } from '../../support/service.js';
 
-const service = runningService({ environment: CLIENT_EXCHANGE_ROUTES });
+const service = runningService({
+  environment: { ...CLIENT_EXCHANGE_ROUTES, VISITOR_KEY_SECRET: 'invitation-key' },
+});
 
 interface Request {
   readonly who: SampleCaller;
@@ -20,6 +22,8 @@ interface Request {
   readonly api?: MintRequest['resource'];
   /** Of a token that is minted for the person, instead of its usual one. */
   readonly scope?: string;
+  /** Whether the response ends only when its reader hangs up. */
+  readonly endless?: true;
   /** The entry that the request leaves, by action; with outcome `denied` for a missing mapping. */
   readonly entry: Partial<AuditEntry>;
 }
@@ -189,6 +193,31 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
       entry: denied('authorization.deny'),
     },
   ],
+  'POST /v1/invitations': () => [
+    {
+      who: 'ada',
+      path: '/v1/invitations',
+      body: { meeting: 'recorded', expiresInMinutes: 5 },
+      entry: {
+        ...success('invitation.create'),
+        details: {
+          uses: 1,
+          scopes: ['voip.join'],
+          meeting: 'recorded',
+          expiresAt: expect.any(String),
+        },
+      },
+    },
+    {
+      who: 'ada',
+      path: '/v1/invitations',
+      body: { meeting: 'recorded', expiresInMinutes: 5, scopes: ['chat'] },
+      entry: denied('invitation.create'),
+    },
+  ],
+  'DELETE /v1/invitations/{id}': () => [
+    { who: 'ada', path: `/v1/invitations/${missing}`, entry: denied('invitation.end') },
+  ],
   'PUT /v1/teams-phone/assignments/{tenantId}/{objectId}': () => [
     {
       who: 'ada',
@@ -244,6 +273,9 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
   'GET /v1/audit/export': () => [
     { who: 'grace', path: '/v1/audit/export?format=ndjson', entry: success('audit.export') },
   ],
+  'GET /v1/audit/follow': () => [
+    { who: 'grace', path: '/v1/audit/follow', endless: true, entry: success('audit.read') },
+  ],
   'POST /v1/audit/trace': () => [
     {
       who: 'grace',
@@ -281,6 +313,7 @@ const UNRECORDED: Readonly<Record<string, string>> = {
   'GET /v1/me': 'shows the caller what its own token says',
   'GET /v1/revocations/{id}': 'shows filters, counts and times',
   'POST /v1/policy/evaluate': 'shows rules, nothing of a person, and issues nothing',
+  'GET /v1/audit/health': 'states, counts and times of the log and of what works on it',
   'GET /v1/audit/log/checkpoint': 'size and root of the log only',
   'GET /v1/audit/log/checkpoint/witnessed': 'size and root of the log only',
   'GET /v1/audit/log/tile/{path}': 'hashes only',
@@ -318,7 +351,7 @@ describe('what the log records', () => {
   it.each(Object.keys(RECORDED))('%s leaves an entry', async (route) => {
     const [method = ''] = route.split(' ');
     for (const recorded of RECORDED[route]?.() ?? []) {
-      const { path, body, contentType, entry } = recorded;
+      const { path, body, contentType, endless, entry } = recorded;
       const requestId = randomUUID();
       const headers = {
         authorization: `Bearer ${await tokenOf(recorded)}`,
@@ -331,7 +364,8 @@ describe('what the log records', () => {
         headers,
         ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       });
-      await response.arrayBuffer();
+      if (endless) await response.body?.cancel();
+      else await response.arrayBuffer();
       const entries = await service().auditEntries();
       const left = entries.filter(({ request }) => request?.id === requestId);
       expect(left, `${path}: ${response.status}`).toContainEqual(expect.objectContaining(entry));

@@ -12,6 +12,7 @@ const TAGS = {
   'teams-phone': 'Who may use Teams Phone extensibility.',
   'client-exchange':
     'What Microsoft’s client library requests of ACS: user tokens for Entra tokens.',
+  visitors: 'Visitors, who have an invitation and no sign-in.',
   policy: 'Dry runs of the issuance policy.',
   audit: 'Reading the audit log, and erasing personal data stored beside it.',
   'audit-log': 'The audit log for verifiers: checkpoints, tiles and keys of C2SP tlog-tiles.',

@@ -1,6 +1,13 @@
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { AggregatingRecorder, type AuditEvent, AuditTrail } from '#libs/audit';
-import { Clock, Logger, type Principal, type RequestContext } from '#libs/platform';
+import {
+  Clock,
+  isPrincipal,
+  Logger,
+  type Principal,
+  type RequestContext,
+  type UnauthenticatedActor,
+} from '#libs/platform';
 import type { TokenRejected } from '../errors.js';
 import { addressKey, networkOf } from '../rate-limit/address-network.js';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
@@ -83,12 +90,18 @@ export class DenialAuditor implements BeforeApplicationShutdown {
     });
   }
 
-  /** Counts a request above the limit of its principal. Waits for the log only during shutdown. */
-  async countLimited(principal: Principal, request: RequestContext): Promise<void> {
+  /** Counts a request above a limit, of a principal or of an address. Waits for the log only during shutdown. */
+  async countLimited(
+    actor: Principal | UnauthenticatedActor,
+    request: RequestContext,
+  ): Promise<void> {
     const code = 'too-many-requests';
-    await this.#recorder.add(`${code} ${principal.tenant} ${principal.subject}`, {
+    const whose = isPrincipal(actor)
+      ? `${actor.tenant} ${actor.subject}`
+      : addressKey(request.clientAddress);
+    await this.#recorder.add(`${code} ${whose}`, {
       action: 'request.limit',
-      actor: principal,
+      actor,
       reason: { code },
       request,
     });

@@ -16,6 +16,7 @@ import {
   TooManyRequests,
   Unauthenticated,
 } from '../errors.js';
+import { addressKey } from '../rate-limit/address-network.js';
 import { RateLimiter, type RateLimitResult } from '../rate-limit/rate-limiter.js';
 import { type AccessRule, accessRulesOf } from './access-rule.js';
 import { Authenticator } from './authenticator.js';
@@ -91,15 +92,40 @@ export class AuthenticationGuard implements CanActivate {
    * Records rejected credentials. Counts only failures against the address, so valid credentials from it
    * are never limited.
    *
+   * @param answer to the caller while the address is below its limit
    * @returns what the caller gets
    */
-  async reject(rejection: TokenRejected, request: HttpRequest, reply: HttpReply): Promise<Error> {
+  async reject(
+    rejection: TokenRejected,
+    request: HttpRequest,
+    reply: HttpReply,
+    answer: Error = publicErrorFor(rejection),
+  ): Promise<Error> {
     const context = this.contexts.of(request);
     this.log.rejected(rejection, context);
     await this.auditor.countRejection(rejection, context);
     const result = await this.rateLimiter.countFailure(context);
     const counted = 'rejections of an address';
-    return result.isAllowed ? publicErrorFor(rejection) : tooManyRequests(result, reply, counted);
+    return result.isAllowed ? answer : tooManyRequests(result, reply, counted);
+  }
+
+  /**
+   * Limits the requests of a public route. Those above the limit are counted in the audit log.
+   *
+   * @param of what is limited, with its limit per minute; without `key`, the address of the client
+   * @throws TooManyRequests
+   */
+  async limitPublic(
+    of: { readonly route: string; readonly key?: string; readonly perMinute: number },
+    request: HttpRequest,
+    reply: HttpReply,
+  ): Promise<void> {
+    const context = this.contexts.of(request);
+    const key = of.key ?? addressKey(context.clientAddress);
+    const result = await this.rateLimiter.countPublic(`${of.route} ${key}`, of.perMinute);
+    if (result.isAllowed) return;
+    await this.auditor.countLimited({ kind: 'unauthenticated' }, context);
+    throw tooManyRequests(result, reply, 'requests of a public route');
   }
 
   async #challenge({ principal, claims }: ClaimsChallenge, attempt: AccessAttempt): Promise<Error> {

@@ -5,7 +5,7 @@ import {
   canonicalName,
   type CommunicationUserId,
 } from '#libs/platform';
-import { IDENTITY_KINDS } from './mapping.js';
+import { CALLER_KINDS } from './mapping.js';
 
 /** Any script; no control, format, unassigned or surrogate characters, no line separators. */
 const PLAIN = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;
@@ -24,7 +24,7 @@ function name(noun: string): z.ZodType<CanonicalName, string> {
 
 /** The fields that describe an application identity, in requests and in imported lines. */
 export const identityFields = {
-  kind: z.enum(IDENTITY_KINDS, { error: `is not one of ${IDENTITY_KINDS.join(', ')}` }),
+  kind: z.enum(CALLER_KINDS, { error: `is not one of ${CALLER_KINDS.join(', ')}` }),
   subject: name('a subject').meta({ description: 'Unique within the tenant; for Entra, `oid`.' }),
   tenant: name('a tenant').meta({
     description: 'Default: the caller’s own, the only one allowed.',
