@@ -11,7 +11,7 @@ export default {
         'libs/*/src/{index,testing}.ts',
         'examples/**/*.spec.ts',
         'test/mutation/{vitest.config.ts,ignore-messages.mjs}',
-        'test/chaos/{run-all,faults,audit-tamper,audit-crash,audit-delivery,first-calls,pauses,rolling-restart,rotation,revocation,identity-crash,identity-race,mapping-tamper,storm,token-differential}.ts',
+        'test/chaos/{run-all,faults,audit-tamper,audit-crash,audit-delivery,first-calls,pauses,rolling-restart,rotation,revocation,identity-crash,identity-race,mapping-tamper,background-verification,ordinary-life,storm,token-differential}.ts',
         'bench/{bench,audit,bulkheads,check-mappings,bulkheads-flood,identity-scale,path,start,storm,token-cost,token-verification,transparency-log}.ts',
         'bench/contenders/{floor,naive,service-without-audit}.ts',
         'bench/run/{load-process,stand-ins-process,profiler}.ts',
