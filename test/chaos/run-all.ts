@@ -19,6 +19,7 @@ const CAMPAIGNS = [
   'identity-crash',
   'assignments',
   'revocation',
+  'visitors',
 ];
 
 campaignOptions({
