@@ -29,7 +29,6 @@ export default {
         '@azure/msal-node',
         '@redocly/cli',
         // Run by scripts/check.mjs; the rules with types are a program of their own.
-        'oxfmt',
         'oxlint',
         'oxlint-tsgolint',
         // `npx nest generate` and `npx nest build`, by nest-cli.json.
