@@ -17,7 +17,9 @@ const CAMPAIGNS = [
   'rotation',
   'identity-race',
   'identity-crash',
+  'assignments',
   'revocation',
+  'visitors',
 ];
 
 campaignOptions({

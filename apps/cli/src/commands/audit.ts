@@ -9,6 +9,7 @@ import type { RetainOptions } from '../actions/audit/retain.js';
 import type { SearchOptions, TailOptions } from '../actions/audit/search.js';
 import type { TraceOptions } from '../actions/audit/trace.js';
 import type { VerifyOptions } from '../actions/audit/verify.js';
+import { healthCommand } from './audit-health.js';
 import { sinksCommand } from './audit-sinks.js';
 import { witnessCommand } from './audit-witness.js';
 import { addFilterOptions, filterOf, type FilterOptions } from './filter-options.js';
@@ -43,6 +44,7 @@ export function auditCommand(composition: CompositionOptions): Command {
     .addCommand(eraseCommand(composition))
     .addCommand(eraseAgainCommand(composition))
     .addCommand(retainCommand(composition))
+    .addCommand(healthCommand(composition))
     .addCommand(sinksCommand(composition))
     .addCommand(witnessCommand());
 }
@@ -274,6 +276,10 @@ function traceCommand(composition: CompositionOptions): Command {
   return new Command('trace')
     .description('Find out who got a leaked token, and which others may still be valid.')
     .option('--fingerprint <fingerprint>', 'fingerprint as an entry shows it, instead of the token')
+    .option(
+      '--token-id <id>',
+      'uti or jti of a token of a caller, instead of the token: what was issued to it',
+    )
     .option('--token-file <path>', 'file that holds the token; default: standard input')
     .option('--json', 'print all entries as JSON')
     .addOption(databaseOption())

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { type CallContext, type CanonicalName, isPrincipal, type Principal } from '#libs/platform';
 import type { AuditAction, AuditEvent, AuditOutcome } from '../trail/audit-event.js';
@@ -8,14 +7,16 @@ import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
 import { EntryExport, type ExportChunk, type ExportQuery } from '../export/entry-export.js';
 import { EntryRepository } from './entry-repository.js';
 import type { EntryFilter, EntryPage, EntryQuery } from './entry-filter.js';
+import { followEntries, type FollowedEntries, type FollowOptions } from './entry-follower.js';
 import { EntrySearch } from './entry-search.js';
 import { asDetails, resultDetails, resultOf } from './reading-details.js';
 import { withoutForeignValues } from './visible-values.js';
 import { type Statistics, type StatisticsQuery, StatisticsReader } from './statistics-reader.js';
 import { LogReader } from '../log/log-reader.js';
+import { isReasonCode } from '../trail/reason-codes.js';
 import { type ErasureRequest, PersonalDataEraser } from './personal-data-eraser.js';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
-import { type TokenTrace, TokenTracer } from './token-tracer.js';
+import { type TokenTrace, TokenTracer, type TracedToken } from './token-tracer.js';
 
 /** What to return with an entry. */
 export interface EntryParts {
@@ -35,10 +36,6 @@ export interface EntryWithParts extends AuditEntryRecord {
   readonly proof?: string;
   readonly neighbours?: EntryNeighbours;
 }
-
-/** Entries that a follower gets at once, and the time until it looks again. */
-const MAX_FOLLOWED = 1000;
-const FOLLOW_MS = 2_000;
 
 /** Of each kind, those next to the entry. */
 const MAX_NEIGHBOURS = 20;
@@ -69,6 +66,16 @@ export class AuditLogService {
     return tenant === this.settings.homeTenant;
   }
 
+  /** The codes that no reason of this release has, nor one of an entry that the reader may see. Not recorded. */
+  async unknownReasonCodes(reader: CallContext, codes: readonly string[]): Promise<string[]> {
+    const unknown: string[] = [];
+    for (const reasonCode of codes.filter((code) => !isReasonCode(code))) {
+      const { items } = await this.#find(reader, { reasonCode, limit: 1 });
+      if (items.length === 0) unknown.push(reasonCode);
+    }
+    return unknown;
+  }
+
   /** A page of entries, newest first unless the query has another order. */
   async search(reader: CallContext, query: Omit<EntryQuery, 'scopeTenant'>): Promise<EntryPage> {
     await this.#record(reader, {
@@ -79,31 +86,18 @@ export class AuditLogService {
   }
 
   /**
-   * The newest entries that match, oldest first, then those that are recorded later until the signal aborts.
-   * Recorded once, when the first ones are requested.
+   * Entries that match, then those that are recorded later until the signal aborts. Recorded once, when the
+   * first ones are requested.
    */
   async *follow(
     reader: CallContext,
     filter: EntryFilter,
-    { newest, signal }: { readonly newest: number; readonly signal: AbortSignal },
-  ): AsyncGenerator<readonly AuditEntryRecord[], undefined> {
-    await this.#record(reader, {
-      action: 'audit.read',
-      details: { route: 'follow', ...asDetails(filter) },
-    });
-    const limit = Math.min(MAX_FOLLOWED, Math.max(1, newest));
-    const start = await this.#find(reader, { ...filter, limit });
-    yield newest === 0 ? [] : start.items.toReversed();
-    let after = start.newestIndex ?? -1;
-    while (!signal.aborted) {
-      const page = await this.#find(reader, {
-        ...{ ...filter, limit: MAX_FOLLOWED, order: 'ascending' },
-        after,
-      });
-      if (page.items.length > 0) yield page.items;
-      after = page.nextAfter ?? after;
-      if (page.isComplete) await delay(FOLLOW_MS, undefined, { signal }).catch(() => undefined);
-    }
+    options: FollowOptions,
+  ): AsyncGenerator<FollowedEntries, undefined> {
+    const { after } = options;
+    const details = { route: 'follow', ...asDetails({ ...filter, after }) };
+    await this.#record(reader, { action: 'audit.read', details });
+    yield* followEntries(async (query) => this.#find(reader, query), filter, options);
     return undefined;
   }
 
@@ -154,7 +148,7 @@ export class AuditLogService {
   /** Counts of entries. @throws AuditScopeExceeded for auditors of another tenant */
   async statistics(reader: CallContext, query: StatisticsQuery): Promise<Statistics> {
     const details = { route: 'statistics', ...asDetails(query) };
-    await this.#requireWholeLog(reader, 'audit.read', details);
+    await this.requireWholeLog(reader, 'audit.read', details);
     await this.#record(reader, { action: 'audit.read', details });
     return this.statisticsReader.read(query);
   }
@@ -172,23 +166,21 @@ export class AuditLogService {
   /** A bundle of entries. @throws AuditScopeExceeded for auditors of another tenant */
   async bundle(reader: CallContext, path: string): Promise<Buffer> {
     const reading = { action: 'audit.read', details: { route: path } } as const;
-    await this.#requireWholeLog(reader, reading.action, reading.details);
+    await this.requireWholeLog(reader, reading.action, reading.details);
     await this.#record(reader, reading);
     return this.log.resource(path);
   }
 
   /** The entries of a token. @throws AuditScopeExceeded for auditors of another tenant */
-  async trace(
-    reader: CallContext,
-    by: { readonly token: string } | { readonly fingerprint: string },
-  ): Promise<TokenTrace> {
+  async trace(reader: CallContext, by: TracedToken): Promise<TokenTrace> {
     const details: NonNullable<AuditEvent['details']> =
-      'token' in by ? { by: 'token' } : { by: 'fingerprint', fingerprint: by.fingerprint };
-    await this.#requireWholeLog(reader, 'audit.trace', details);
-    const { fingerprints, ...trace } =
       'token' in by
-        ? await this.tracer.byToken(by.token)
-        : await this.tracer.byFingerprint(by.fingerprint);
+        ? { by: 'token' }
+        : 'fingerprint' in by
+          ? { by: 'fingerprint', fingerprint: by.fingerprint }
+          : { by: 'tokenId', tokenId: by.tokenId };
+    await this.requireWholeLog(reader, 'audit.trace', details);
+    const { fingerprints, ...trace } = await this.tracer.trace(by);
     await this.#record(reader, {
       action: 'audit.trace',
       ...resultOf(trace),
@@ -207,7 +199,7 @@ export class AuditLogService {
     reader: CallContext,
     person: Pick<ErasureRequest, 'tenant' | 'subject' | 'reason'>,
   ): Promise<{ readonly receipt: AuditReceipt; readonly rows: number }> {
-    await this.#requireWholeLog(reader, 'audit.erase', {});
+    await this.requireWholeLog(reader, 'audit.erase', {});
     return this.eraser.erase({ ...person, ...reader });
   }
 
@@ -262,8 +254,12 @@ export class AuditLogService {
     return withoutForeignValues(found, tenant);
   }
 
-  /** Rejects, and records, requests of auditors who may see the entries of their tenant only. */
-  async #requireWholeLog(
+  /**
+   * Rejects, and records, requests of auditors who may see the entries of their tenant only.
+   *
+   * @throws AuditScopeExceeded
+   */
+  async requireWholeLog(
     reader: CallContext,
     action: AuditAction,
     details: NonNullable<AuditEvent['details']>,

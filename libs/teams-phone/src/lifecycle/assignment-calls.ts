@@ -66,8 +66,13 @@ export class AssignmentCalls {
     const first = newLease(this.lease.leaseMs, this.clock);
     for (let outcome: CallsOutcome = 'held'; ; outcome = 'done') {
       const lease = { ...newLease(this.lease.leaseMs, this.clock), holder: first.holder };
-      const owed = await this.store.hold(id, lease);
-      if (!owed) return outcome;
+      const held = await this.store.hold(id, lease);
+      if (!held) return outcome;
+      const { assignment: owed, isTakeover } = held;
+      if (isTakeover) {
+        const detail = 'the process that called ACS has ended; the call is repeated';
+        await this.audit.record(this.#unknown(owed, SWEEPER, detail));
+      }
       const context = owed.version === requested?.version ? requested.context : SWEEPER;
       const attempt = await this.#attempt(owed, lease, context);
       if (attempt !== 'superseded') return attempt;
@@ -141,7 +146,7 @@ export class AssignmentCalls {
     }
   }
 
-  /** Leaves the assignment to the recovery worker. A lost answer to a caller's change is recorded. */
+  /** Leaves the assignment to the recovery worker. A lost answer is recorded. */
   async #keepOwed(
     owed: Assignment,
     lease: Lease,
@@ -154,14 +159,25 @@ export class AssignmentCalls {
       await this.store.release(assignmentId, lease);
       return 'failed';
     }
-    // The lease is kept: ACS may still act on the call, so that no other one follows at once.
-    if (context === SWEEPER) return 'failed';
-    await this.audit.record({
+    const detail = 'the response of ACS was lost; the call is repeated';
+    try {
+      await this.audit.record(
+        this.#unknown(owed, context, detail),
+        this.store.releaseUnknown(assignmentId, lease),
+      );
+    } catch (failure) {
+      // Who took over the lease has recorded that the outcome is unknown.
+      if (!(failure instanceof AssignmentChanged)) throw failure;
+    }
+    return 'failed';
+  }
+
+  #unknown(owed: Assignment, context: CallContext, detail: string): AuditEvent {
+    return {
       ...this.#event(owed, context, 'requested'),
       outcome: 'unknown',
-      reason: { code: error.code, detail: 'the response of ACS was lost; the call is repeated' },
-    });
-    return 'failed';
+      reason: { code: new UpstreamOutcomeUnknown().code, detail },
+    };
   }
 
   #event(

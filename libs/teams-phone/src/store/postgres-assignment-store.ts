@@ -4,7 +4,7 @@ import type { AssignmentHolder, PrincipalType } from '#libs/communication-servic
 import { Database, type Guid, type Lease, ReadingDatabase } from '#libs/platform';
 import type { Assignment, AssignmentStatus } from '../assignment.js';
 import { AssignmentChanged } from '../errors.js';
-import { type AssignmentSearch, AssignmentStore } from './assignment-store.js';
+import { type AssignmentSearch, AssignmentStore, type HeldAssignment } from './assignment-store.js';
 
 /** A row as `COLUMNS` selects it. */
 interface AssignmentRow {
@@ -46,19 +46,29 @@ const REPLACE = `
   WHERE stored.id = c.id AND stored.version = c.known_version AND stored.status <> 'deleted'
   RETURNING c.n`;
 
+/** A lease without a holder was given up: its expiry says from when ACS may be called. */
 const HOLD = `
-  WITH held AS (
-  UPDATE teams_phone_assignment
-  SET lease_holder = $2, lease_expires_at = clock_timestamp() + $3 * interval '1 ms'
-  WHERE id = $1 AND status IN ('pending', 'deleting')
-    AND (lease_holder IS NULL OR lease_holder = $2 OR lease_expires_at < clock_timestamp())
-  RETURNING ${COLUMNS}
+  WITH before (assignment, holder) AS (
+    SELECT id, lease_holder FROM teams_phone_assignment WHERE id = $1 FOR UPDATE
+  ), held AS (
+    UPDATE teams_phone_assignment
+    SET lease_holder = $2, lease_expires_at = clock_timestamp() + $3 * interval '1 ms'
+    FROM before
+    WHERE id = before.assignment AND status IN ('pending', 'deleting')
+      AND (lease_holder = $2 OR lease_expires_at <= clock_timestamp())
+    RETURNING ${COLUMNS}, coalesce(before.holder <> $2, false) AS "isTakeover"
   )
   SELECT * FROM held`;
 
 const RELEASE = `
   UPDATE teams_phone_assignment SET lease_holder = NULL, lease_expires_at = clock_timestamp()
   WHERE id = $1 AND lease_holder = $2 AND status IN ('pending', 'deleting')`;
+
+const RELEASE_UNKNOWN = `
+  UPDATE teams_phone_assignment AS stored SET lease_holder = NULL
+  FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS c (id, holder, n)
+  WHERE stored.id = c.id AND stored.lease_holder = c.holder
+  RETURNING c.n`;
 
 const FINISH = `
   UPDATE teams_phone_assignment AS stored
@@ -131,14 +141,27 @@ export class PostgresAssignmentStore extends AssignmentStore {
     };
   }
 
-  async hold(id: string, lease: Lease): Promise<Assignment | undefined> {
-    const { holder, durationMs } = lease;
-    const [row] = await this.database.query<AssignmentRow>(HOLD, [id, holder, durationMs]);
-    return row && toAssignment(row);
+  async hold(id: string, { holder, durationMs }: Lease): Promise<HeldAssignment | undefined> {
+    const [held] = await this.database.query<AssignmentRow & { readonly isTakeover: boolean }>(
+      HOLD,
+      [id, holder, durationMs],
+    );
+    if (!held) return undefined;
+    const { isTakeover, ...row } = held;
+    return { assignment: toAssignment(row), isTakeover };
   }
 
   async release(id: string, lease: Lease): Promise<void> {
     await this.database.query(RELEASE, [id, lease.holder]);
+  }
+
+  releaseUnknown(id: string, lease: Lease): RowChange {
+    return {
+      name: 'teams_phone_release',
+      text: RELEASE_UNKNOWN,
+      row: [id, lease.holder],
+      reject: () => new AssignmentChanged(),
+    };
   }
 
   finish(known: Assignment, next: Assignment, lease: Lease): RowChange {

@@ -3,11 +3,15 @@ import type { AssignmentHolder } from '#libs/communication-services';
 import type { Clock, Lease } from '#libs/platform';
 import { type Assignment, isOwed } from '../assignment.js';
 import { AssignmentChanged } from '../errors.js';
-import { type AssignmentSearch, AssignmentStore } from '../store/assignment-store.js';
+import {
+  type AssignmentSearch,
+  AssignmentStore,
+  type HeldAssignment,
+} from '../store/assignment-store.js';
 
 interface Row {
   assignment: Assignment;
-  lease: { readonly holder: string; readonly expiresAt: number } | undefined;
+  lease: { readonly holder: string | undefined; readonly expiresAt: number } | undefined;
 }
 
 /** Assignments in memory, for tests. */
@@ -54,21 +58,30 @@ export class MemoryAssignmentStore extends AssignmentStore {
     };
   }
 
-  async hold(id: string, { holder, durationMs }: Lease): Promise<Assignment | undefined> {
+  async hold(id: string, { holder, durationMs }: Lease): Promise<HeldAssignment | undefined> {
     await Promise.resolve();
     const row = this.#byId(id);
     if (!row || !isOwed(row.assignment)) return undefined;
-    if (row.lease && row.lease.holder !== holder && row.lease.expiresAt > this.clock.now()) {
-      return undefined;
-    }
+    const before = row.lease;
+    if (before && before.holder !== holder && before.expiresAt > this.clock.now()) return undefined;
     row.lease = { holder, expiresAt: this.clock.now() + durationMs };
-    return row.assignment;
+    const isTakeover = before?.holder !== undefined && before.holder !== holder;
+    return { assignment: row.assignment, isTakeover };
   }
 
   async release(id: string, { holder }: Lease): Promise<void> {
     await Promise.resolve();
     const row = this.#byId(id);
     if (row?.lease?.holder === holder) row.lease = undefined;
+  }
+
+  releaseUnknown(id: string, { holder }: Lease): TransactionalWrite {
+    return async () => {
+      await Promise.resolve();
+      const row = this.#byId(id);
+      if (row?.lease?.holder !== holder) throw new AssignmentChanged();
+      row.lease = { ...row.lease, holder: undefined };
+    };
   }
 
   finish(known: Assignment, next: Assignment, { holder }: Lease): TransactionalWrite {

@@ -57,9 +57,21 @@ export class TeamsTokensNotAllowed extends problem(
   'The issuance policy does not let this caller exchange Teams user tokens.',
 ) {}
 
+/** The deciding rule does not allow the exchange. */
+export class ExchangeNotAllowed extends problem(
+  'exchange-not-allowed',
+  403,
+  'The policy does not allow this exchange',
+  'The issuance policy does not let this caller exchange Entra tokens this way.',
+) {}
+
 /** Why a policy gives no token. */
 export type PolicyRefusal =
-  ScopesNotAllowed | LifetimeNotAllowed | NoRuleApplies | TeamsTokensNotAllowed;
+  | ScopesNotAllowed
+  | LifetimeNotAllowed
+  | NoRuleApplies
+  | TeamsTokensNotAllowed
+  | ExchangeNotAllowed;
 
 /** The identity has got the number of new tokens that its rule allows in 60 minutes. */
 export class TokenQuotaExceeded extends problem(
