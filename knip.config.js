@@ -14,9 +14,9 @@ export default {
         'test/chaos/*.ts',
         'bench/{bench,audit,bulkheads,check-mappings,bulkheads-flood,identity-scale,path,soak,start,storage,storm,token-cost,token-verification,transparency-log}.ts',
         'bench/contenders/{floor,naive,service-without-audit}.ts',
-        'bench/run/{load-process,stand-ins-process,profiler}.ts',
+        'bench/run/{collector-process,load-process,stand-ins-process,profiler}.ts',
         'test/samples/published-clients.ts',
-        'scripts/{write-documents.ts,draw-trace.ts,check-prose.mjs,bundle-contender.mjs,image-files.mjs}',
+        'scripts/{write-documents.ts,draw-trace.ts,check-prose.mjs,bundle-contender.mjs,bundle-without-tracing.mjs,image-files.mjs}',
       ],
       project: ['{apps,examples,libs,test,bench,scripts}/**/*.{ts,tsx,mjs}'],
       ignoreDependencies: [
