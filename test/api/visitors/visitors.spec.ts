@@ -100,7 +100,7 @@ describe('visitors', () => {
       `${version}.${key}.${other(payload)}.${signature}`,
       `${version}.${key}.${payload}.${other(signature)}`,
       // The last character has bits that base64url ignores.
-      ...[...'AEIMQUYcgkosw048'].map((last) => `${genuine.slice(0, -1)}${last}`),
+      ...Array.from('AEIMQUYcgkosw048', (last) => `${genuine.slice(0, -1)}${last}`),
       `${version}.${randomUUID()}.${payload}.${signature}`,
       ...[usedUp.invitation, ended.invitation],
     ].filter((text) => text !== genuine);
