@@ -24,6 +24,7 @@ import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
 import { PolicyController } from './policy/policy.controller.js';
 import { RevocationsController } from './revocations/revocations.controller.js';
+import { TeamsPhoneBulkController } from './teams-phone/teams-phone-bulk.controller.js';
 import { TeamsPhoneController } from './teams-phone/teams-phone.controller.js';
 import { ArrivalGuard } from './workload/arrival.guard.js';
 import { WorkloadGuard } from './workload/workload.guard.js';
@@ -49,6 +50,7 @@ export interface ApiOptions extends CompositionOptions {
     IdentitiesController,
     IdentityTokensController,
     RevocationsController,
+    TeamsPhoneBulkController,
     TeamsPhoneController,
     PolicyController,
     HealthController,

@@ -88,6 +88,14 @@ const SENTENCES = {
     did: ['looked up Teams Phone assignments', ...found(listed)],
     what: ['a look at Teams Phone assignments'],
   }),
+  'teams-phone.import': (listed) => ({
+    did: ['imported Teams Phone assignments', ...stage(listed)],
+    what: ['an import of Teams Phone assignments'],
+  }),
+  'teams-phone.export': (listed) => ({
+    did: ['exported Teams Phone assignments', ...stage(listed)],
+    what: ['an export of Teams Phone assignments'],
+  }),
   'authentication.reject': () => ({ did: ['was not signed in'], what: ['access'] }),
   'authorization.deny': (listed) => ({
     did: ['was refused'],
