@@ -18,8 +18,17 @@ const arrows = {
     'audit',
     'platform',
   ],
-  'token-issuance': ['identity-mapping', 'communication-services', 'audit', 'secrets', 'platform'],
+  'token-issuance': [
+    'identity-mapping',
+    'teams-phone',
+    'communication-services',
+    'audit',
+    'secrets',
+    'platform',
+  ],
+  visitors: ['token-issuance', 'identity-mapping', 'audit', 'secrets', 'platform'],
   composition: [
+    'visitors',
     'token-issuance',
     'identity-mapping',
     'teams-phone',

@@ -138,6 +138,7 @@ const UNRECORDED: Readonly<Record<string, string>> = {
   'audit verify': 'shows sizes, roots and indexes; its role can read only',
   'audit checkpoint': 'shows size and root',
   'audit keys': 'shows public keys',
+  'audit health': 'shows states, counts and times',
   'audit sinks status': 'shows indexes and times',
   'audit sinks test': 'sends a record of its own, nothing of the log',
   'audit witness create': 'makes a key of another team',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HttpTestReceiver } from '#libs/audit-delivery/testing';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
+import { getAudit } from '../support/audit-api.js';
 import { call } from '../support/call.js';
 import { runningService } from '../support/running-service.js';
 import { issue } from '../support/tokens-api.js';
@@ -101,6 +102,20 @@ describe('the delivery of the audit log', () => {
     expect(stdout).toMatch(/^hook \(webhook\): works; /m);
     expect(stdout).toMatch(/^siem \(splunk\): FAILS; \d+ behind, \d+ s; next index 0$/m);
     expect(stdout).toMatch(/^ {2}unavailable since \S+Z: answered 503$/m);
+  });
+
+  it('shows auditors the same without addresses and reasons', async () => {
+    await expect.poll(async () => failureOf('siem')).toBe('unavailable');
+    const { body, text } = await getAudit(service(), 'grace', 'health');
+    expect(body.sinks).toMatchObject([
+      { name: 'hook', type: 'webhook', deliveredAt: expect.any(String) as string },
+      { name: 'siem', type: 'splunk', failure: 'unavailable' },
+    ]);
+    expect(body).toMatchObject({
+      isHealthy: false,
+      concerns: expect.arrayContaining(['the sink siem is unavailable']) as string[],
+    });
+    expect(text).not.toContain('127.0.0.1');
   });
 
   it('tries a sink on request', async () => {

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cosigner, NoteSigner, NoteVerifier } from '#libs/transparency-log';
 import { TestWitness } from '#libs/witness/testing';
-import { acsIdentity, type CommandResult } from '../support/acs-identity.js';
+import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
 import { getAudit } from '../support/audit-api.js';
 import { call } from '../support/call.js';
 import { isCosignedBy, isProven } from '../support/independent-verifier.js';
@@ -109,6 +109,27 @@ describe('the witnesses of the service', () => {
     await expect
       .poll(async () => (await call(service().url, 'get', '/health/ready')).body as unknown)
       .toMatchObject({ status: 'ready', parts: { witnesses: 'degraded' } });
+
+    const { body: health } = await getAudit(service(), 'grace', 'health');
+    expect(health.witnesses).toMatchObject({
+      hasQuorum: true,
+      witnessed: { size: expect.any(Number), cosignedAt: expect.any(String) },
+      items: [
+        { name: 'team', cosignedSize: expect.any(Number) },
+        { name: 'auditors.example/w1' },
+        { name: 'down', cosignedSize: 0, failure: 'unavailable' },
+      ],
+    });
+    expect(health.concerns).toContain('the witness down is unavailable');
+    expect(health.witnesses.policy).toContain(`witness team ${teamKey}\n`);
+    const shown = await acsIdentity(['audit', 'health'], {
+      environment: { ...operatorEnvironment(service()), AUDIT_WITNESS_POLICY_FILE: policyFile },
+    });
+    expect(shown).toMatchObject({ code: 1, stderr: '' });
+    expect(shown.stdout).toMatch(/^Quorum: the first \d+ entries, at \S+Z$/m);
+    expect(shown.stdout).toMatch(/^Witness team: cosigned \d+ entries$/m);
+    expect(shown.stdout).toMatch(/^Witness down: nothing cosigned, FAILS\n {2}unavailable since /m);
+    expect(shown.stdout).toMatch(/^Checks of log: .+; 0 findings$/m);
 
     await team.kill();
     const later = await issue(service(), 'bob');

@@ -1,4 +1,5 @@
 export { AuditModule, AuditWitnessesModule } from './audit.module.js';
+export { AuditHealthModule } from './health/audit-health.module.js';
 export { PostgresAuditTrailModule } from './trail/postgres-audit-trail.module.js';
 export { SecretTokenFingerprintsModule } from './fingerprints/secret-token-fingerprints.module.js';
 export { auditSettings, type AuditSettings } from './settings.js';
@@ -35,6 +36,7 @@ export { type AuditReceipt, AuditTrail, type RecordOptions } from './trail/audit
 export {
   applyWrite,
   type RowChange,
+  together,
   type TransactionalWrite,
 } from './trail/transactional-write.js';
 export {
@@ -57,6 +59,7 @@ export {
   type EntryParts,
   type EntryWithParts,
 } from './query/audit-log.service.js';
+export type { FollowedEntries, FollowOptions } from './query/entry-follower.js';
 export { ReturnedValues } from './query/returned-values.js';
 export { tryParseAuditEntry } from './entry/audit-entry.js';
 export { AddressRange } from './query/address-range.js';
@@ -84,6 +87,13 @@ export { LogReader } from './log/log-reader.js';
 export { LogRetention, type RetentionReport } from './log/log-retention.js';
 export { type LogSource, TileDirectory } from './log/tile-directory.js';
 export { readSignedHead, type SignedHead } from './postgres/log-queries.js';
+export {
+  type AuditHealth,
+  AuditOverview,
+  type LogHealth,
+  type PartHealth,
+} from './health/audit-overview.js';
+export type { WitnessHealth } from './health/witness-overview.js';
 export { BackgroundVerifier } from './background/background-verifier.js';
 export {
   type CheckedSlice,

@@ -43,6 +43,12 @@ export const httpSettings = defineSettings(
         'imports, exports and erasures of one process at the same time, 1 to 64; others wait briefly, then get 503',
       )
       .meta(ADVANCED),
+    FOLLOWING_PLACES: integer(1, 256)
+      .prefault('10')
+      .describe(
+        'streams of new entries (GET /v1/audit/follow) of one process at the same time, 1 to 256; others get 503',
+      )
+      .meta(ADVANCED),
     SLOW_CLIENT_TIMEOUT_MS: integer(1_000, 600_000)
       .prefault('30000')
       .describe(
@@ -60,6 +66,7 @@ export const httpSettings = defineSettings(
     shutdownDelayMs: variables.SHUTDOWN_DELAY_MS,
     readingPlaces: variables.READING_PLACES,
     bulkPlaces: variables.BULK_PLACES,
+    followingPlaces: variables.FOLLOWING_PLACES,
     slowClientTimeoutMs: variables.SLOW_CLIENT_TIMEOUT_MS,
   }),
 );

@@ -25,6 +25,7 @@ export {
   type ServicePart,
   settingsFor,
   sinksPart,
+  healthPart,
 } from './service.module.js';
 export {
   checkService,

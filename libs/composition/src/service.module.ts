@@ -1,9 +1,11 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import {
+  AuditHealthModule,
   AuditModule,
   auditSettings,
   AuditTrail,
   AuditWitnessesModule,
+  auditWitnessSettings,
   TokenFingerprints,
 } from '#libs/audit';
 import { AuditDeliveryModule, auditDeliverySettings, AuditSinksModule } from '#libs/audit-delivery';
@@ -28,6 +30,7 @@ import { RequestBudget, WindowStore } from '#libs/request-budget';
 import { AzureCredential, SecretStore, SecretVersionsModule } from '#libs/secrets';
 import { TeamsPhoneModule } from '#libs/teams-phone';
 import { TokenIssuanceModule } from '#libs/token-issuance';
+import { VisitorsModule } from '#libs/visitors';
 import type { Adapter, Port } from './adapters.js';
 import { chooseAdapters, type Replacement } from './choose-adapters.js';
 import { ConfigurationAuditor } from './configuration-auditor.js';
@@ -77,6 +80,13 @@ export const auditPart: ServicePart = {
 export const sinksPart: ServicePart = {
   modules: [AuditSinksModule],
   settings: [...auditPart.settings, auditDeliverySettings],
+  ports: auditPorts,
+};
+
+/** How the audit log, its sinks and its witnesses do. */
+export const healthPart: ServicePart = {
+  modules: [AuditModule, AuditHealthModule, AuditSinksModule],
+  settings: [...sinksPart.settings, auditWitnessSettings],
   ports: auditPorts,
 };
 
@@ -133,6 +143,7 @@ export class ServiceModule {
         IdentityMappingModule,
         TeamsPhoneModule,
         TokenIssuanceModule,
+        VisitorsModule,
         SecretVersionsModule,
       ],
       providers: [

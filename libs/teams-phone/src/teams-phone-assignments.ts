@@ -116,6 +116,11 @@ export class TeamsPhoneAssignments {
     return this.store.get(requested.id);
   }
 
+  /** The assignment of a principal, a deleted one as well; for what is recorded otherwise. */
+  async find(holder: AssignmentHolder): Promise<Assignment | undefined> {
+    return this.store.find(holder);
+  }
+
   /** @throws AssignmentNotFound also for a deleted one. Recorded before it is shown. */
   async read(holder: AssignmentHolder, context: CallContext): Promise<Assignment> {
     const access = { action: 'teams-phone.read', target: this.#targetOf(holder) } as const;

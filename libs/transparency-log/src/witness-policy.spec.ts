@@ -74,6 +74,19 @@ describe('a witness policy', () => {
     expect(policy.isMet(cosignatures)).toBe(true);
   });
 
+  it('is written as a file without addresses that requires the same', () => {
+    const policy = WitnessPolicy.parse(policyText);
+    const written = WitnessPolicy.parse(policy.toString());
+    expect(policy.toString()).not.toContain('https:');
+    expect(written.toString()).toBe(policy.toString());
+    for (const who of [[], [0, 1], [0, 1, 3], [0, 1, 2], [1, 2, 3]]) {
+      const note = noteOf(...who);
+      expect(written.isMet(written.cosignatures(note))).toBe(
+        policy.isMet(policy.cosignatures(note)),
+      );
+    }
+  });
+
   it('needs no witness when it says so', () => {
     expect(WitnessPolicy.parse('quorum none').isMet([])).toBe(true);
   });

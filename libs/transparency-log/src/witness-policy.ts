@@ -91,6 +91,20 @@ export class WitnessPolicy {
     );
   }
 
+  /** As a policy file, without addresses: what verifiers need of it. */
+  toString(): string {
+    const lines = [
+      ...this.logs.map((verifier) => `log ${verifier.toString()}`),
+      ...this.witnesses.map(({ name, verifier }) => `witness ${name} ${verifier.toString()}`),
+      ...Array.from(
+        this.#groups,
+        ([name, { threshold, members }]) => `group ${name} ${threshold} ${members.join(' ')}`,
+      ),
+      `quorum ${this.#quorum}`,
+    ];
+    return lines.map((line) => `${line}\n`).join('');
+  }
+
   #isWitnessedBy(name: string, cosigners: ReadonlySet<string>): boolean {
     if (name === NONE) return true;
     const group = this.#groups.get(name);

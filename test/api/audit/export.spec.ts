@@ -6,6 +6,7 @@ import { call } from '../../support/call.js';
 import { parseCef } from '../../support/parsers/cef.js';
 import { parseCsv } from '../../support/parsers/csv.js';
 import { parseLines, parseNdjson } from '../../support/parsers/ndjson.js';
+import { followedLines, hasTwoPages } from '../../support/followed-lines.js';
 import { runningService } from '../../support/running-service.js';
 import { issue } from '../../support/tokens-api.js';
 
@@ -93,6 +94,40 @@ interface OcsfEvent {
 interface EcsEvent {
   readonly event: { readonly outcome: string };
 }
+
+async function follow(query: string, who: 'grace' | 'ivan' = 'grace'): Promise<Response> {
+  const headers = { authorization: `Bearer ${await service().token(who)}` };
+  return fetch(`${service().url}/v1/audit/follow?${query}`, { headers });
+}
+
+describe('GET /v1/audit/follow', () => {
+  it('200: streams what is recorded from now on, once, and continues where a stream has ended', async () => {
+    const stream = await follow('action=token.issue');
+    expect(stream.headers.get('content-type')).toContain('application/x-ndjson');
+    const { auditEntry } = await issue(service(), 'bob');
+    const lines = await followedLines(stream, (all) => all.some(({ entry }) => entry));
+    expect(lines[0]).toEqual({ afterIndex: expect.any(Number) });
+    const entries = lines.filter(({ entry }) => entry);
+    expect(entries.map(({ index }) => index)).toEqual([auditEntry.index]);
+    const place = lines.findLast(({ afterIndex }) => afterIndex !== undefined)?.afterIndex;
+    const next = await issue(service(), 'carol');
+    const later = await follow(`action=token.issue&afterIndex=${place}`);
+    const more = await followedLines(later, hasTwoPages);
+    expect(more.flatMap(({ index }) => index ?? [])).toEqual([next.auditEntry.index]);
+  });
+
+  it('200: shows auditors of another tenant the entries of their tenant alone', async () => {
+    const lines = await followedLines(await follow('afterIndex=0', 'ivan'), hasTwoPages);
+    const tenants = lines.flatMap(({ entry }) => (entry ? [JSON.stringify(entry)] : []));
+    expect(tenants.length).toBeGreaterThan(0);
+    for (const text of tenants) expect(text).toContain(SAMPLE_TENANTS.second.id);
+  });
+
+  it('400: refuses what can’t match', async () => {
+    expect((await follow('action=token.steal')).status).toBe(400);
+    expect((await follow('order=ascending')).status).toBe(400);
+  });
+});
 
 describe('GET /v1/audit/export', () => {
   it('200: returns every entry in order of index, with its canonical bytes, as NDJSON', async () => {

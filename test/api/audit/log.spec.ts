@@ -155,6 +155,34 @@ describe('GET /v1/audit/log', () => {
   });
 });
 
+describe('GET /v1/audit/health', () => {
+  it('200: shows the home tenant’s auditors how the log, its checks and its sinks are', async () => {
+    await expect
+      .poll(async () => (await getAudit(service(), 'grace', 'health')).body.verification as unknown)
+      .toContainEqual(expect.objectContaining({ name: 'statistics', isLate: false, findings: [] }));
+    const before = (await service().auditEntries()).length;
+    const { body } = await getAudit(service(), 'grace', 'health');
+    expect(body).toMatchObject({
+      log: { oldest: { index: 0 }, months: [new Date().toISOString().slice(0, 7)] },
+      parts: { database: 'ready' },
+      sinks: [],
+    });
+    expect(body.log.size).toBeGreaterThan(600);
+    expect(body).not.toHaveProperty('witnesses');
+    expect(await service().auditEntries()).toHaveLength(before);
+  });
+
+  it('403: refuses auditors of another tenant, and records it', async () => {
+    const { status } = await getAudit(service(), 'ivan', 'health');
+    expect(status).toBe(403);
+    expect(await service().newestEntry()).toMatchObject({
+      action: 'audit.read',
+      outcome: 'denied',
+      details: { route: 'health' },
+    });
+  });
+});
+
 describe('AUDIT_LOG_PUBLIC=true', () => {
   let url = '';
   beforeAll(async () => {

@@ -2,21 +2,28 @@ import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuditEntry } from '#libs/audit';
-import { SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
+import { type MintRequest, SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
+import { CLIENT_EXCHANGE_ROUTES } from '../../security/routes.js';
 import { repositoryRoot } from '../../support/root.js';
 import { runningService } from '../../support/running-service.js';
 import type { SampleCaller } from '../../support/service.js';
 
-const service = runningService();
+const service = runningService({
+  environment: { ...CLIENT_EXCHANGE_ROUTES, VISITOR_KEY_SECRET: 'invitation-key' },
+});
 
 interface Request {
   readonly who: SampleCaller;
   readonly path: string;
   readonly body?: unknown;
   readonly contentType?: string;
+  /** Of a token for another API. */
+  readonly api?: MintRequest['resource'];
   /** Of a token that is minted for the person, instead of its usual one. */
   readonly scope?: string;
+  /** Whether the response ends only when its reader hangs up. */
+  readonly endless?: true;
   /** The entry that the request leaves, by action; with outcome `denied` for a missing mapping. */
   readonly entry: Partial<AuditEntry>;
 }
@@ -49,6 +56,20 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
       path: '/v1/me/teams-tokens',
       body: { teamsUserToken: 'a.b.c' },
       entry: denied('token.exchange'),
+    },
+  ],
+  'POST /access/teamsExtension/:exchangeAccessToken': () => [
+    {
+      ...{ who: 'alice', api: 'teams', body: {} },
+      path: '/access/teamsExtension/:exchangeAccessToken?api-version=2025-06-30',
+      entry: denied('token.exchange'),
+    },
+  ],
+  'POST /access/entra/:exchangeAccessToken': () => [
+    {
+      ...{ who: 'alice', api: 'communication-clients', body: {} },
+      path: '/access/entra/:exchangeAccessToken?api-version=2025-03-02-preview',
+      entry: success('token.exchange'),
     },
   ],
   'POST /v1/identities': () => [
@@ -172,6 +193,31 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
       entry: denied('authorization.deny'),
     },
   ],
+  'POST /v1/invitations': () => [
+    {
+      who: 'ada',
+      path: '/v1/invitations',
+      body: { meeting: 'recorded', expiresInMinutes: 5 },
+      entry: {
+        ...success('invitation.create'),
+        details: {
+          uses: 1,
+          scopes: ['voip.join'],
+          meeting: 'recorded',
+          expiresAt: expect.any(String),
+        },
+      },
+    },
+    {
+      who: 'ada',
+      path: '/v1/invitations',
+      body: { meeting: 'recorded', expiresInMinutes: 5, scopes: ['chat'] },
+      entry: denied('invitation.create'),
+    },
+  ],
+  'DELETE /v1/invitations/{id}': () => [
+    { who: 'ada', path: `/v1/invitations/${missing}`, entry: denied('invitation.end') },
+  ],
   'PUT /v1/teams-phone/assignments/{tenantId}/{objectId}': () => [
     {
       who: 'ada',
@@ -243,6 +289,9 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
   'GET /v1/audit/export': () => [
     { who: 'grace', path: '/v1/audit/export?format=ndjson', entry: success('audit.export') },
   ],
+  'GET /v1/audit/follow': () => [
+    { who: 'grace', path: '/v1/audit/follow', endless: true, entry: success('audit.read') },
+  ],
   'POST /v1/audit/trace': () => [
     {
       who: 'grace',
@@ -280,6 +329,7 @@ const UNRECORDED: Readonly<Record<string, string>> = {
   'GET /v1/me': 'shows the caller what its own token says',
   'GET /v1/revocations/{id}': 'shows filters, counts and times',
   'POST /v1/policy/evaluate': 'shows rules, nothing of a person, and issues nothing',
+  'GET /v1/audit/health': 'states, counts and times of the log and of what works on it',
   'GET /v1/audit/log/checkpoint': 'size and root of the log only',
   'GET /v1/audit/log/checkpoint/witnessed': 'size and root of the log only',
   'GET /v1/audit/log/tile/{path}': 'hashes only',
@@ -293,10 +343,12 @@ const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
   Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
 );
 
-async function tokenOf(who: SampleCaller, scope: string | undefined): Promise<string> {
+async function tokenOf({ who, api, scope }: Request): Promise<string> {
+  const { control } = service().emulator;
+  if (api !== undefined) return control.mintToken({ person: 'alice', resource: api });
   if (scope === undefined) return service().token(who);
   const claims = { scp: scope, roles: [scope] };
-  return service().emulator.control.mintToken({ person: 'grace', claims });
+  return control.mintToken({ person: 'grace', claims });
 }
 
 describe('what the log records', () => {
@@ -314,10 +366,11 @@ describe('what the log records', () => {
 
   it.each(Object.keys(RECORDED))('%s leaves an entry', async (route) => {
     const [method = ''] = route.split(' ');
-    for (const { who, path, body, contentType, scope, entry } of RECORDED[route]?.() ?? []) {
+    for (const recorded of RECORDED[route]?.() ?? []) {
+      const { path, body, contentType, endless, entry } = recorded;
       const requestId = randomUUID();
       const headers = {
-        authorization: `Bearer ${await tokenOf(who, scope)}`,
+        authorization: `Bearer ${await tokenOf(recorded)}`,
         'x-request-id': requestId,
         ...(body !== undefined && { 'content-type': contentType ?? 'application/json' }),
       };
@@ -327,7 +380,8 @@ describe('what the log records', () => {
         headers,
         ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       });
-      await response.arrayBuffer();
+      if (endless) await response.body?.cancel();
+      else await response.arrayBuffer();
       const entries = await service().auditEntries();
       const left = entries.filter(({ request }) => request?.id === requestId);
       expect(left, `${path}: ${response.status}`).toContainEqual(expect.objectContaining(entry));

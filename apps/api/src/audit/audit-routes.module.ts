@@ -1,6 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AuditModule } from '#libs/audit';
+import { AuditHealthModule, AuditModule } from '#libs/audit';
+import { AuditSinksModule } from '#libs/audit-delivery';
 import { AuditController } from './audit.controller.js';
+import { AuditHealthController } from './audit-health.controller.js';
 import { auditLogSettings, type AuditLogSettings, type Environment } from '#libs/composition';
 import { readSettings } from '#libs/platform';
 import { EntryBundlesController } from './entry-bundles.controller.js';
@@ -21,9 +23,10 @@ export class AuditRoutesModule {
     const { isPublic } = values.get(auditLogSettings.key) as AuditLogSettings; // read by its own schema
     return {
       module: AuditRoutesModule,
-      imports: [AuditModule],
+      imports: [AuditModule, AuditHealthModule, AuditSinksModule],
       controllers: [
         AuditController,
+        AuditHealthController,
         EntryBundlesController,
         isPublic ? PublicLogController : LogController,
       ],

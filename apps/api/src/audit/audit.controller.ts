@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Param, Post, Query, type StreamableFile } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { AuditLogService } from '#libs/audit';
+import { AuditLogService, EXPORT_FORMATS } from '#libs/audit';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint, TEXT } from '../http/endpoint.js';
 import {
@@ -14,6 +14,7 @@ import {
 import { entryPage, type EntryPageResponse, toEntryPage } from './entry-response.js';
 import { logIndex } from './query-fields.js';
 import { HttpDrain } from '../http/http-drain.js';
+import { NDJSON } from '../identities/ndjson-body-parser.js';
 import { entryStream, exportContent, exportQuery, type ExportRequest } from './entry-stream.js';
 import {
   erasureRequest,
@@ -22,6 +23,13 @@ import {
   type ErasureResponse,
   toErasure,
 } from './erasure.js';
+import {
+  followContent,
+  followLines,
+  followQuery,
+  type FollowRequest,
+  MAX_FOLLOW_MS,
+} from './follow.js';
 import {
   statisticsQuery,
   type StatisticsRequest,
@@ -173,9 +181,28 @@ export class AuditController {
   ): Promise<StreamableFile> {
     return entryStream(
       this.drain.streaming(this.auditLog.export(call, query)),
-      query,
+      EXPORT_FORMATS[query.format].mediaType,
       call.request.signal,
     );
+  }
+
+  @Get('follow')
+  @Endpoint({
+    permission: 'AuditLog.Read.All',
+    workload: 'following',
+    summary: 'Streams the entries that match as they are recorded, for at most ten minutes',
+    description: `${VISIBLE_ENTRIES} Entries come in the order of their indexes. A line \`{"afterIndex":…}\` follows them, and comes at least every 17 seconds: continue there when the stream has ended.`,
+    responses: { 200: followContent },
+  })
+  async follow(
+    @Query({ schema: followQuery }) { afterIndex: after, ...filter }: FollowRequest,
+    @CurrentCall() call: CurrentCall,
+  ): Promise<StreamableFile> {
+    const ends = [this.drain.streamSignal, AbortSignal.timeout(MAX_FOLLOW_MS)];
+    const hungUp = call.request.signal;
+    const signal = AbortSignal.any(hungUp ? [hungUp, ...ends] : ends);
+    const pages = this.auditLog.follow(call, filter, { after, signal });
+    return entryStream(followLines(this.drain.streaming(pages)), NDJSON, hungUp);
   }
 
   @Post('trace')

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { StreamableFile } from '@nestjs/common';
 import { z } from 'zod';
-import { EXPORT_FORMATS, type ExportChunk, type ExportFormat } from '#libs/audit';
+import { EXPORT_FORMATS, type ExportFormat } from '#libs/audit';
 import type { Content } from '../http/endpoint.js';
 import { consistent, filterFields } from './entry-query.js';
 import { claim, logIndex } from './query-fields.js';
@@ -43,6 +43,10 @@ export const exportContent: Content = {
   schema: { type: 'string' },
 };
 
+interface TextPiece {
+  readonly text: string;
+}
+
 /**
  * Sends entries no faster than the client reads them.
  *
@@ -52,8 +56,8 @@ export const exportContent: Content = {
  * @param signal aborts when the client closes the connection
  */
 export async function entryStream(
-  pieces: AsyncGenerator<ExportChunk, undefined>,
-  { format }: ExportRequest,
+  pieces: AsyncGenerator<TextPiece, undefined>,
+  mediaType: string,
   signal: AbortSignal | undefined,
 ): Promise<StreamableFile> {
   const first = await pieces.next();
@@ -63,12 +67,12 @@ export async function entryStream(
   const destroy = (): void => void texts.destroy();
   if (signal?.aborted === true) destroy();
   else signal?.addEventListener('abort', destroy, { once: true });
-  return new StreamableFile(texts, { type: EXPORT_FORMATS[format].mediaType });
+  return new StreamableFile(texts, { type: mediaType });
 }
 
 async function* textsOf(
-  first: IteratorResult<ExportChunk, undefined>,
-  rest: AsyncGenerator<ExportChunk, undefined>,
+  first: IteratorResult<TextPiece, undefined>,
+  rest: AsyncGenerator<TextPiece, undefined>,
 ): AsyncGenerator<string> {
   if (first.done === true) return;
   yield first.value.text;

@@ -8,11 +8,11 @@ import { HttpDrain } from '../http/http-drain.js';
 import { closeSlowClient } from './slow-client.js';
 import { workloadOf } from './workload.js';
 
-type BoundWorkload = 'reading' | 'bulk';
+type BoundWorkload = 'reading' | 'bulk' | 'following';
 
 const MAX_WAIT_MS = 2_000;
-/** Waiting requests for each place. A bulk request may hold its place for minutes. */
-const QUEUED_PER_PLACE = { reading: 4, bulk: 1 } as const;
+/** Waiting requests for each place. A bulk request may hold its place for minutes, as a follower does. */
+const QUEUED_PER_PLACE = { reading: 4, bulk: 1, following: 1 } as const;
 /** Callers without a token share the places of one holder. */
 const ANONYMOUS = 'anonymous';
 
@@ -30,10 +30,11 @@ export class WorkloadGuard implements CanActivate {
     private readonly drain: HttpDrain,
     registry: Registry,
   ) {
-    const { readingPlaces, bulkPlaces } = settings;
+    const { readingPlaces, bulkPlaces, followingPlaces } = settings;
     const bulkheads = {
       reading: new Bulkhead(optionsFor('reading', readingPlaces)),
       bulk: new Bulkhead(optionsFor('bulk', bulkPlaces)),
+      following: new Bulkhead(optionsFor('following', followingPlaces)),
     };
     this.#bulkheads = bulkheads;
     this.#refusals = new Counter({
@@ -101,7 +102,12 @@ function optionsFor(
   workload: BoundWorkload,
   places: number,
 ): ConstructorParameters<typeof Bulkhead>[0] {
-  return { places, queueLimit: places * QUEUED_PER_PLACE[workload], maxWaitMs: MAX_WAIT_MS };
+  return {
+    name: workload,
+    places,
+    queueLimit: places * QUEUED_PER_PLACE[workload],
+    maxWaitMs: MAX_WAIT_MS,
+  };
 }
 
 function holderOf(context: ExecutionContext): string {

@@ -41,6 +41,8 @@ const EXPECTED: Readonly<Record<string, Workload>> = {
   'GET /v1/audit/entries/:id/proof': 'reading',
   'GET /v1/audit/statistics': 'reading',
   'GET /v1/audit/export': 'bulk',
+  'GET /v1/audit/follow': 'following',
+  'GET /v1/audit/health': 'reading',
   'POST /v1/audit/trace': 'reading',
   'POST /v1/audit/erase': 'bulk',
   'GET /v1/audit/log/checkpoint': 'reading',

@@ -9,6 +9,7 @@ import type { RetainOptions } from '../actions/audit/retain.js';
 import type { SearchOptions, TailOptions } from '../actions/audit/search.js';
 import type { TraceOptions } from '../actions/audit/trace.js';
 import type { VerifyOptions } from '../actions/audit/verify.js';
+import { healthCommand } from './audit-health.js';
 import { sinksCommand } from './audit-sinks.js';
 import { witnessCommand } from './audit-witness.js';
 import { addFilterOptions, filterOf, type FilterOptions } from './filter-options.js';
@@ -43,6 +44,7 @@ export function auditCommand(composition: CompositionOptions): Command {
     .addCommand(eraseCommand(composition))
     .addCommand(eraseAgainCommand(composition))
     .addCommand(retainCommand(composition))
+    .addCommand(healthCommand(composition))
     .addCommand(sinksCommand(composition))
     .addCommand(witnessCommand());
 }

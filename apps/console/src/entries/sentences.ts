@@ -96,6 +96,14 @@ const SENTENCES = {
     did: ['exported Teams Phone assignments', ...stage(listed)],
     what: ['an export of Teams Phone assignments'],
   }),
+  'invitation.create': (listed) => ({
+    did: ['invited ', value(listed, 'uses'), ' visitors to ', value(listed, 'meeting')],
+    what: ['an invitation of visitors'],
+  }),
+  'invitation.end': () => ({
+    did: ['ended an invitation of visitors'],
+    what: ['the end of an invitation'],
+  }),
   'authentication.reject': () => ({ did: ['was not signed in'], what: ['access'] }),
   'authorization.deny': (listed) => ({
     did: ['was refused'],

@@ -1,10 +1,14 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ReadingDatabase } from '#libs/platform';
 import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { EntryStatistics } from '../query/entry-statistics.js';
 import { alice, issued } from '../testing/sample-events.js';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
+import { AuditOverview } from '../health/audit-overview.js';
+import { WitnessOverview } from '../health/witness-overview.js';
 import { TestVerifier } from '../testing/test-verifier.js';
+import { VerifiedParts } from './verified-part.js';
 
 let database: TestDatabase;
 let log: TestLog;
@@ -151,6 +155,40 @@ describe('the background verifier', () => {
     await verifier.pass();
     expect(await verifier.findings()).toEqual([]);
     expect(await verifier.readiness.ask()).toEqual({ verification: { isReady: true } });
+  });
+
+  it('shows auditors how far it is, what it found, and which months are stored', async () => {
+    const witnesses = { read: async () => Promise.resolve(undefined) };
+    const overview = new AuditOverview(
+      log.get(ReadingDatabase),
+      log.reader,
+      log.get(VerifiedParts),
+      witnesses as unknown as WitnessOverview, // the member that it reads
+      { ...log.settings, verificationMs: 3_600_000 },
+    );
+    log
+      .get(VerifiedParts)
+      .add({ name: 'log', check: async () => Promise.reject(new Error('unused')) });
+    await verifier.pass();
+    await verifier.run();
+    const whole = await overview.read();
+    const size = (await log.reader.checkpoint()).size;
+    expect(whole).toMatchObject({ log: { size, oldest: { index: 0 } }, concerns: [] });
+    expect(whole.log.months.at(-1)).toBe(new Date().toISOString().slice(0, 7));
+    expect(whole.verification[0]).toMatchObject({ isLate: false, verifiedEntries: size });
+    const [, edit, undo] = EDITS['a column of an entry'] ?? [];
+    await superuser.query(edit ?? '');
+    await verifier.pass();
+    expect((await overview.read()).concerns).toEqual([
+      expect.stringMatching(/^\d+ findings in the part log; the first: entry 1234: /),
+    ]);
+    await superuser.query(undo ?? '');
+    await superuser.query(
+      `UPDATE audit_verification SET pass_started_at = now() - interval '2 days' WHERE part = 'log'`,
+    );
+    expect((await overview.read()).concerns).toContain('the checks of the part log are late');
+    await verifier.pass();
+    expect((await overview.read()).concerns).toEqual([]);
   });
 
   it('checks new entries at once, long before the next pass', async () => {

@@ -12,6 +12,7 @@ import { LogKeys } from '../log/log-keys.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { LogPart } from './log-part.js';
 import { StatisticsPart } from './statistics-part.js';
+import { isBeyondBound, MAX_INTERVAL_MS, passMsOf } from './verification-bound.js';
 import { VerificationMetrics } from './verification-metrics.js';
 import {
   type Finding,
@@ -22,10 +23,6 @@ import {
 } from './verified-part.js';
 import { type StoredPart, VerificationStore } from './verification-store.js';
 
-/** Of the bound: a pass takes it, so that an edit behind the place of the check is found in time by the next pass. */
-const PASS_SHARE = 0.75;
-/** The longest pause between two looks at what is due, which is also that between checks of new entries. */
-const MAX_INTERVAL_MS = 10_000;
 const MIN_INTERVAL_MS = 200;
 const SERIALIZATION_FAILURE = '40001';
 
@@ -52,7 +49,7 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
     statistics: StatisticsPart,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {
-    this.#passMs = settings.verificationMs * PASS_SHARE;
+    this.#passMs = passMsOf(settings.verificationMs);
     parts.add(log);
     parts.add(statistics);
   }
@@ -149,8 +146,9 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
     const found = this.#stored.flatMap(({ part, findings }) =>
       findings.map(({ kind, detail }) => `${part}: ${kind}, ${detail}`),
     );
-    const allowedMs = this.settings.verificationMs - this.#passMs + MAX_INTERVAL_MS;
-    const late = this.#stored.filter(({ lateMs }) => lateMs > allowedMs).map(({ part }) => part);
+    const late = this.#stored
+      .filter(({ lateMs }) => isBeyondBound(lateMs, this.settings.verificationMs))
+      .map(({ part }) => part);
     const degradations = [
       ...(found.length > 0 ? [`${found.length} findings; the first is ${found[0] ?? ''}`] : []),
       ...(late.length > 0 ? [`the checks are late: ${late.join(', ')}`] : []),

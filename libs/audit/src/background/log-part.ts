@@ -7,6 +7,7 @@ import {
   type CheckedSlice,
   type Finding,
   mergeFindings,
+  type PartPosition,
   type PartState,
   type VerifiedPart,
 } from './verified-part.js';
@@ -91,6 +92,11 @@ export class LogPart implements VerifiedPart {
     for (const oldest of this.#trees.keys()) if (this.#trees.size > 2) this.#trees.delete(oldest);
     return faults.map((fault) => toFinding(fault, start));
   }
+}
+
+/** How many of the first entries were verified since they were added; absent before the first check. */
+export function verifiedEntries({ verified }: PartPosition): number | undefined {
+  return verified === undefined ? undefined : Number(verified);
 }
 
 function toFinding({ kind, index, endIndex, detail }: AuditFault, start: number): Finding {

@@ -1,9 +1,13 @@
 import type { Transaction } from '#libs/platform';
-import type { CheckedSlice, Finding, PartPosition, PartState } from './verified-part.js';
+import type { CheckedSlice, PartState } from './verified-part.js';
 
 /** A row of `audit_verification`. */
 export interface StoredPart extends PartState {
   readonly part: string;
+  /** From 0 to 1: how much of the pass is done. */
+  readonly progress: number;
+  /** In the future while the next pass is not due. */
+  readonly passStartedAt: Date;
   /** How long ago the next slice was due; negative when it is not due yet. */
   readonly lateMs: number;
 }
@@ -37,15 +41,12 @@ export class VerificationStore {
   }
 
   async all(): Promise<StoredPart[]> {
-    const rows = await this.transaction.query<
-      { part: string; position: PartPosition; findings: Finding[]; lateMs: number }[]
-    >(
-      `SELECT part, position, findings,
+    return this.transaction.query<StoredPart[]>(
+      `SELECT part, position, findings, progress, pass_started_at AS "passStartedAt",
          (extract(epoch FROM now() - pass_started_at) * 1000 - progress * $1::float8)::float8 AS "lateMs"
        FROM audit_verification ORDER BY part`,
       [this.passMs],
     );
-    return rows;
   }
 
   /** Writes what a check returned. After a complete pass the next one begins on schedule. */

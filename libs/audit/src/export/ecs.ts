@@ -40,6 +40,8 @@ const CLASSES: Readonly<Record<BuiltInAuditAction, EcsClass>> = {
   'teams-phone.read': iam('info'),
   'teams-phone.import': iam('change'),
   'teams-phone.export': iam('info'),
+  'invitation.create': iam('creation'),
+  'invitation.end': iam('deletion'),
   'authentication.reject': { category: 'authentication', type: 'start' },
   'authorization.deny': api('access'),
   'request.limit': api('access'),

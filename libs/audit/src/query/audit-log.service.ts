@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { type CallContext, type CanonicalName, isPrincipal, type Principal } from '#libs/platform';
 import type { AuditAction, AuditEvent, AuditOutcome } from '../trail/audit-event.js';
@@ -8,6 +7,7 @@ import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
 import { EntryExport, type ExportChunk, type ExportQuery } from '../export/entry-export.js';
 import { EntryRepository } from './entry-repository.js';
 import type { EntryFilter, EntryPage, EntryQuery } from './entry-filter.js';
+import { followEntries, type FollowedEntries, type FollowOptions } from './entry-follower.js';
 import { EntrySearch } from './entry-search.js';
 import { asDetails, resultDetails, resultOf } from './reading-details.js';
 import { withoutForeignValues } from './visible-values.js';
@@ -35,10 +35,6 @@ export interface EntryWithParts extends AuditEntryRecord {
   readonly proof?: string;
   readonly neighbours?: EntryNeighbours;
 }
-
-/** Entries that a follower gets at once, and the time until it looks again. */
-const MAX_FOLLOWED = 1000;
-const FOLLOW_MS = 2_000;
 
 /** Of each kind, those next to the entry. */
 const MAX_NEIGHBOURS = 20;
@@ -79,31 +75,18 @@ export class AuditLogService {
   }
 
   /**
-   * The newest entries that match, oldest first, then those that are recorded later until the signal aborts.
-   * Recorded once, when the first ones are requested.
+   * Entries that match, then those that are recorded later until the signal aborts. Recorded once, when the
+   * first ones are requested.
    */
   async *follow(
     reader: CallContext,
     filter: EntryFilter,
-    { newest, signal }: { readonly newest: number; readonly signal: AbortSignal },
-  ): AsyncGenerator<readonly AuditEntryRecord[], undefined> {
-    await this.#record(reader, {
-      action: 'audit.read',
-      details: { route: 'follow', ...asDetails(filter) },
-    });
-    const limit = Math.min(MAX_FOLLOWED, Math.max(1, newest));
-    const start = await this.#find(reader, { ...filter, limit });
-    yield newest === 0 ? [] : start.items.toReversed();
-    let after = start.newestIndex ?? -1;
-    while (!signal.aborted) {
-      const page = await this.#find(reader, {
-        ...{ ...filter, limit: MAX_FOLLOWED, order: 'ascending' },
-        after,
-      });
-      if (page.items.length > 0) yield page.items;
-      after = page.nextAfter ?? after;
-      if (page.isComplete) await delay(FOLLOW_MS, undefined, { signal }).catch(() => undefined);
-    }
+    options: FollowOptions,
+  ): AsyncGenerator<FollowedEntries, undefined> {
+    const { after } = options;
+    const details = { route: 'follow', ...asDetails({ ...filter, after }) };
+    await this.#record(reader, { action: 'audit.read', details });
+    yield* followEntries(async (query) => this.#find(reader, query), filter, options);
     return undefined;
   }
 
@@ -154,7 +137,7 @@ export class AuditLogService {
   /** Counts of entries. @throws AuditScopeExceeded for auditors of another tenant */
   async statistics(reader: CallContext, query: StatisticsQuery): Promise<Statistics> {
     const details = { route: 'statistics', ...asDetails(query) };
-    await this.#requireWholeLog(reader, 'audit.read', details);
+    await this.requireWholeLog(reader, 'audit.read', details);
     await this.#record(reader, { action: 'audit.read', details });
     return this.statisticsReader.read(query);
   }
@@ -172,7 +155,7 @@ export class AuditLogService {
   /** A bundle of entries. @throws AuditScopeExceeded for auditors of another tenant */
   async bundle(reader: CallContext, path: string): Promise<Buffer> {
     const reading = { action: 'audit.read', details: { route: path } } as const;
-    await this.#requireWholeLog(reader, reading.action, reading.details);
+    await this.requireWholeLog(reader, reading.action, reading.details);
     await this.#record(reader, reading);
     return this.log.resource(path);
   }
@@ -184,7 +167,7 @@ export class AuditLogService {
   ): Promise<TokenTrace> {
     const details: NonNullable<AuditEvent['details']> =
       'token' in by ? { by: 'token' } : { by: 'fingerprint', fingerprint: by.fingerprint };
-    await this.#requireWholeLog(reader, 'audit.trace', details);
+    await this.requireWholeLog(reader, 'audit.trace', details);
     const { fingerprints, ...trace } =
       'token' in by
         ? await this.tracer.byToken(by.token)
@@ -207,7 +190,7 @@ export class AuditLogService {
     reader: CallContext,
     person: Pick<ErasureRequest, 'tenant' | 'subject' | 'reason'>,
   ): Promise<{ readonly receipt: AuditReceipt; readonly rows: number }> {
-    await this.#requireWholeLog(reader, 'audit.erase', {});
+    await this.requireWholeLog(reader, 'audit.erase', {});
     return this.eraser.erase({ ...person, ...reader });
   }
 
@@ -262,8 +245,12 @@ export class AuditLogService {
     return withoutForeignValues(found, tenant);
   }
 
-  /** Rejects, and records, requests of auditors who may see the entries of their tenant only. */
-  async #requireWholeLog(
+  /**
+   * Rejects, and records, requests of auditors who may see the entries of their tenant only.
+   *
+   * @throws AuditScopeExceeded
+   */
+  async requireWholeLog(
     reader: CallContext,
     action: AuditAction,
     details: NonNullable<AuditEvent['details']>,

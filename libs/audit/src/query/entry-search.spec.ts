@@ -199,11 +199,12 @@ describe.each([
     const stop = new AbortController();
     const filter = { requestId: 'followed-request' };
     const following = log.auditLog.follow(grace, filter, { newest: 5, signal: stop.signal });
-    expect((await following.next()).value).toEqual([]);
+    expect((await following.next()).value?.items).toEqual([]);
     const request = { requestId: filter.requestId };
     const { index } = await log.trail.record({ ...denied(bob), request });
     const { value } = await following.next();
-    expect(value?.map((item) => item.index)).toEqual([index]);
+    expect(value?.items.map((item) => item.index)).toEqual([index]);
+    expect(value?.after).toBeGreaterThanOrEqual(index);
     stop.abort();
     expect(await following.next()).toEqual({ done: true, value: undefined });
     const readings = await search({ before: undefined, after: index - 2, action: 'audit.read' });

@@ -78,7 +78,7 @@ export class TokenTracer {
          AND entry_index > coalesce((
            SELECT max(entry_index) FROM audit_entry
            WHERE communication_user_id = $1 AND recorded_at >= $2 AND outcome = 'success'
-             AND action IN ('token.revoke', 'identity.delete')), -1)
+             AND action IN ('token.revoke', 'identity.delete', 'teams-phone.unassign')), -1)
        ORDER BY entry_index DESC LIMIT 1000`,
       [identity, new Date(now - MAX_TOKEN_LIFETIME_MS).toISOString(), known],
     );

@@ -23,6 +23,8 @@ export const AUDIT_ACTIONS = [
   'teams-phone.read',
   'teams-phone.import',
   'teams-phone.export',
+  'invitation.create',
+  'invitation.end',
   'authentication.reject',
   'authorization.deny',
   'request.limit',

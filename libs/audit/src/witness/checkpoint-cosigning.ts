@@ -36,7 +36,7 @@ const LEASE_MARGIN_MS = 2 * WITNESS_TIMEOUT_MS + 15_000;
 /** A witness states the largest tree as of a time: of a log that does not grow it is requested again. */
 const REFRESH_MS = 5 * 60_000;
 /** Without a quorum for this time, operators are informed. */
-const MAX_QUORUM_AGE_MS = 15 * 60_000;
+export const MAX_QUORUM_AGE_MS = 15 * 60_000;
 /** The first submission may not know the size that the witness has. */
 const MAX_SUBMISSIONS = 2;
 

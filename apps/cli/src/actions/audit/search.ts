@@ -62,8 +62,8 @@ export async function tailLog(
   const reader = { actor: operatorActor(options) };
   await withPart(auditPart, databaseUrl, composition, async (service) => {
     const request = { newest: lines, signal: follow ? stop.signal : AbortSignal.abort() };
-    for await (const entries of service.get(AuditLogService).follow(reader, filter, request)) {
-      for (const entry of entries) printEntry(entry, json);
+    for await (const { items } of service.get(AuditLogService).follow(reader, filter, request)) {
+      for (const entry of items) printEntry(entry, json);
     }
   });
 }

@@ -19,7 +19,7 @@ export async function printSinks(
     service.get(SinkOverview).statuses(),
   );
   if (json) console.log(JSON.stringify(statuses));
-  else printTable(statuses);
+  else printSinkTable(statuses);
   if (statuses.some(({ state }) => state?.failure !== undefined)) process.exitCode = 1;
 }
 
@@ -35,7 +35,7 @@ export async function testSink(
   console.log(`The receiver confirmed record ${id} of the action x-sink.test.`);
 }
 
-function printTable(statuses: readonly SinkStatus[]): void {
+export function printSinkTable(statuses: readonly SinkStatus[]): void {
   if (statuses.length === 0) {
     console.log('No sink is configured: AUDIT_SINKS_FILE is not set.');
     return;

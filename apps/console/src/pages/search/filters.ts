@@ -21,7 +21,13 @@ export const ACTION_GROUPS: Readonly<Record<string, readonly AuditAction[]>> = {
     'teams-phone.import',
     'teams-phone.export',
   ],
-  Refusals: ['authentication.reject', 'authorization.deny', 'request.limit'],
+  Refusals: [
+    'invitation.create',
+    'invitation.end',
+    'authentication.reject',
+    'authorization.deny',
+    'request.limit',
+  ],
   Service: ['policy.load', 'configuration.load', 'secret.read', 'secret.rotate'],
   'Audit log': ['audit.read', 'audit.export', 'audit.trace', 'audit.erase', 'audit.retain'],
 };
@@ -40,7 +46,7 @@ export interface FilterDefinition {
   readonly isPersonal?: boolean;
 }
 
-const ACTOR_KINDS = ['user', 'service', 'bot', 'system', 'operator', 'unauthenticated'];
+const ACTOR_KINDS = ['user', 'service', 'bot', 'visitor', 'system', 'operator', 'unauthenticated'];
 const ACTIONS = Object.values(ACTION_GROUPS).flat();
 
 /** The filters, by their names in the address and at the service. */
