@@ -10,7 +10,7 @@ const arrows = {
   authentication: ['audit', 'platform'],
   'request-budget': ['platform'],
   'communication-services': ['request-budget', 'secrets', 'platform'],
-  'teams-phone': ['communication-services', 'audit', 'platform'],
+  'teams-phone': ['communication-services', 'request-budget', 'audit', 'platform'],
   'identity-mapping': [
     'teams-phone',
     'communication-services',

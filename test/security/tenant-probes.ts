@@ -97,6 +97,13 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
     { path: '/v1/teams-phone/assignments' },
     { path: `/v1/teams-phone/assignments?tenant=${tenant}` },
   ],
+  'POST /v1/teams-phone/assignments/import': ({ tenant, subject }) => [
+    {
+      path: '/v1/teams-phone/assignments/import',
+      body: lines({ tenantId: tenant, objectId: subject, principalType: 'user' }),
+    },
+  ],
+  'GET /v1/teams-phone/assignments/export': () => [{ path: '/v1/teams-phone/assignments/export' }],
   'GET /v1/teams-phone/assignments/:tenantId/:objectId': ({ tenant, subject }) => [
     { path: `/v1/teams-phone/assignments/${tenant}/${subject}` },
   ],

@@ -25,6 +25,7 @@ import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
 import { PolicyController } from './policy/policy.controller.js';
 import { RevocationsController } from './revocations/revocations.controller.js';
+import { TeamsPhoneBulkController } from './teams-phone/teams-phone-bulk.controller.js';
 import { TeamsPhoneController } from './teams-phone/teams-phone.controller.js';
 import { VisitorRoutesModule } from './visitors/visitor-routes.module.js';
 import { ArrivalGuard } from './workload/arrival.guard.js';
@@ -51,6 +52,7 @@ export interface ApiOptions extends CompositionOptions {
     IdentitiesController,
     IdentityTokensController,
     RevocationsController,
+    TeamsPhoneBulkController,
     TeamsPhoneController,
     PolicyController,
     HealthController,

@@ -93,5 +93,13 @@ export { type Lease, newLease } from './time/lease.js';
 export { PeriodicTask, type PeriodicTaskOptions } from './time/periodic-task.js';
 export { retryAfterMs, retryPauseMs } from './time/retry-pause.js';
 export { Sweeps, type SweepOptions } from './time/sweeps.js';
+export { type LineFault, parseJsonLine } from './streams/json-line.js';
+export {
+  readBatches,
+  readLines,
+  type StreamLimits,
+  type StreamLine,
+  StreamTooLong,
+} from './streams/line-reader.js';
 export { Bulkhead, type BulkheadOptions, ServiceBusy } from './workload/bulkhead.js';
 export { enterForeground, mapInSlices, TimeSlices } from './workload/time-slices.js';

@@ -250,6 +250,22 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
   'GET /v1/teams-phone/assignments': () => [
     { who: 'ada', path: '/v1/teams-phone/assignments', entry: success('teams-phone.read') },
   ],
+  'POST /v1/teams-phone/assignments/import': () => [
+    {
+      who: 'ada',
+      path: '/v1/teams-phone/assignments/import',
+      body: `{"objectId":"${missing}","principalType":"user"}\n`,
+      contentType: 'application/x-ndjson',
+      entry: success('teams-phone.import'),
+    },
+  ],
+  'GET /v1/teams-phone/assignments/export': () => [
+    {
+      who: 'ada',
+      path: '/v1/teams-phone/assignments/export',
+      entry: success('teams-phone.export'),
+    },
+  ],
   'DELETE /v1/teams-phone/assignments/{tenantId}/{objectId}': () => [
     {
       who: 'ada',

@@ -38,6 +38,8 @@ const CLASSES: Readonly<Record<BuiltInAuditAction, EcsClass>> = {
   'teams-phone.assign': iam('change'),
   'teams-phone.unassign': iam('deletion'),
   'teams-phone.read': iam('info'),
+  'teams-phone.import': iam('change'),
+  'teams-phone.export': iam('info'),
   'invitation.create': iam('creation'),
   'invitation.end': iam('deletion'),
   'authentication.reject': { category: 'authentication', type: 'start' },

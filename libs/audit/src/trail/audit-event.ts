@@ -21,6 +21,8 @@ export const AUDIT_ACTIONS = [
   'teams-phone.assign',
   'teams-phone.unassign',
   'teams-phone.read',
+  'teams-phone.import',
+  'teams-phone.export',
   'invitation.create',
   'invitation.end',
   'authentication.reject',

@@ -10,6 +10,7 @@ import {
 } from '#libs/communication-services';
 import { type CallContext, Clock, isPrincipal, type Lease, Logger, newLease } from '#libs/platform';
 import { type Assignment, auditTargetOf } from '../assignment.js';
+import { BudgetExhausted } from '#libs/request-budget';
 import { AssignmentChanged } from '../errors.js';
 import { AssignmentStore } from '../store/assignment-store.js';
 
@@ -25,9 +26,10 @@ export interface RequestedChange {
  * - `done`: ACS has confirmed all of it.
  * - `held`: nothing is owed, or another holder of the lease calls.
  * - `failed`: ACS has not confirmed it. The recovery worker repeats it.
+ * - `deferred`: the request budget had no permit for the call. The recovery worker repeats it.
  * - `refused`: ACS does not accept the assignment; stored is what ACS has instead.
  */
-export type CallsOutcome = 'done' | 'held' | 'failed' | 'refused';
+export type CallsOutcome = 'done' | 'held' | 'failed' | 'deferred' | 'refused';
 
 /** How long one call to ACS may take, with its wait and its retry. */
 export abstract class LeaseLength {
@@ -152,12 +154,12 @@ export class AssignmentCalls {
     lease: Lease,
     context: CallContext,
     error: unknown,
-  ): Promise<'failed'> {
+  ): Promise<'failed' | 'deferred'> {
     const { id: assignmentId, status } = owed;
     this.logger.warn({ assignmentId, status, error }, 'acs has not confirmed an assignment yet');
     if (!(error instanceof UpstreamOutcomeUnknown)) {
       await this.store.release(assignmentId, lease);
-      return 'failed';
+      return error instanceof BudgetExhausted ? 'deferred' : 'failed';
     }
     const detail = 'the response of ACS was lost; the call is repeated';
     try {

@@ -39,15 +39,19 @@ export abstract class AssignmentStore {
 
   abstract search(search: AssignmentSearch): Promise<readonly Assignment[]>;
 
+  /** @returns whether the principal has an identity here that is suspended or being deleted */
+  abstract isBarred(holder: AssignmentHolder): Promise<boolean>;
+
   /**
    * Stores a new assignment that is owed at once. Rejects with `AssignmentChanged` when its principal has
-   * one that is not deleted.
+   * one that is not deleted, or is barred from one that is `pending`.
    */
   abstract add(assignment: Assignment): TransactionalWrite;
 
   /**
    * Replaces an assignment by its next version, which is owed at once or when the holder of the lease has
-   * finished. Rejects with `AssignmentChanged` when the stored version is not `known`, or is deleted.
+   * finished. Rejects with `AssignmentChanged` when the stored version is not `known`, or is deleted, or when
+   * the principal is barred from one that is `pending`.
    */
   abstract replace(known: Assignment, next: Assignment): TransactionalWrite;
 

@@ -26,12 +26,19 @@ const COLUMNS = `
   client_ids AS "clientIds", status, version, created_at AS "createdAt", updated_at AS "updatedAt",
   deleted_at AS "deletedAt"`;
 
+/** A principal whose identity is suspended or being deleted: serial with that, under the lock of the log. */
+const isBarred = (tenant: string, objectId: string): string => `EXISTS (
+    SELECT FROM mapping WHERE mapping.tenant = ${tenant}::text AND mapping.subject = ${objectId}::text
+      AND mapping.status IN ('suspended', 'deleting'))`;
+
 /** The lease of an assignment that is owed is overdue at once, unless somebody holds it. */
 const ADD = `
   INSERT INTO teams_phone_assignment
     (id, resource, tenant, object_id, principal_type, client_ids, status, version, created_at,
      updated_at, lease_expires_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())
+  SELECT $1::uuid, $2, $3::uuid, $4::uuid, $5, $6::uuid[], $7::text, $8::integer, $9::timestamptz,
+    $10::timestamptz, clock_timestamp()
+  WHERE $7::text <> 'pending' OR NOT ${isBarred('$3::uuid', '$4::uuid')}
   ON CONFLICT DO NOTHING
   RETURNING id`;
 
@@ -44,6 +51,7 @@ const REPLACE = `
               $7::timestamptz[])
     WITH ORDINALITY AS c (id, known_version, principal_type, client_ids, status, version, updated_at, n)
   WHERE stored.id = c.id AND stored.version = c.known_version AND stored.status <> 'deleted'
+    AND (c.status <> 'pending' OR NOT ${isBarred('stored.tenant', 'stored.object_id')})
   RETURNING c.n`;
 
 /** A lease without a holder was given up: its expiry says from when ACS may be called. */
@@ -114,6 +122,12 @@ export class PostgresAssignmentStore extends AssignmentStore {
       ORDER BY id LIMIT $4`;
     const rows = await this.reading.query<AssignmentRow>(sql, [tenant, status, after, limit]);
     return rows.map(toAssignment);
+  }
+
+  async isBarred({ tenant, objectId }: AssignmentHolder): Promise<boolean> {
+    const sql = `SELECT ${isBarred('$1', '$2')} AS "isBarred"`;
+    const [row] = await this.database.query<{ isBarred: boolean }>(sql, [tenant, objectId]);
+    return row?.isBarred === true;
   }
 
   add(assignment: Assignment): TransactionalWrite {

@@ -18,8 +18,16 @@ interface Row {
 export class MemoryAssignmentStore extends AssignmentStore {
   readonly #rows: Row[] = [];
 
-  constructor(private readonly clock: Clock) {
+  /** @param barred whether the identity of a principal is suspended or being deleted */
+  constructor(
+    private readonly clock: Clock,
+    private readonly barred: (holder: AssignmentHolder) => boolean = () => false,
+  ) {
     super();
+  }
+
+  async isBarred(holder: AssignmentHolder): Promise<boolean> {
+    return Promise.resolve(this.barred(holder));
   }
 
   async find(holder: AssignmentHolder): Promise<Assignment | undefined> {
@@ -46,7 +54,7 @@ export class MemoryAssignmentStore extends AssignmentStore {
   add(assignment: Assignment): TransactionalWrite {
     return async () => {
       await Promise.resolve();
-      if (this.#live(assignment)) throw new AssignmentChanged();
+      if (this.#live(assignment) || this.#isRefused(assignment)) throw new AssignmentChanged();
       this.#rows.push({ assignment, lease: undefined });
     };
   }
@@ -54,6 +62,7 @@ export class MemoryAssignmentStore extends AssignmentStore {
   replace(known: Assignment, next: Assignment): TransactionalWrite {
     return async () => {
       await Promise.resolve();
+      if (this.#isRefused(next)) throw new AssignmentChanged();
       this.#expect(known).assignment = next;
     };
   }
@@ -102,6 +111,10 @@ export class MemoryAssignmentStore extends AssignmentStore {
       ({ assignment, lease }) => isOwed(assignment) && (lease?.expiresAt ?? 0) < now,
     );
     return Promise.resolve(due.slice(0, limit).map(({ assignment }) => assignment.id));
+  }
+
+  #isRefused(next: Assignment): boolean {
+    return next.status === 'pending' && this.barred(next);
   }
 
   #expect({ id, version }: Assignment): Row {

@@ -14,7 +14,13 @@ export const ACTION_GROUPS: Readonly<Record<string, readonly AuditAction[]>> = {
     ...(['identity.suspend', 'identity.resume', 'identity.delete'] as const),
     ...(['identity.import', 'identity.export', 'identity.outcome-unknown'] as const),
   ],
-  'Teams Phone': ['teams-phone.assign', 'teams-phone.unassign', 'teams-phone.read'],
+  'Teams Phone': [
+    'teams-phone.assign',
+    'teams-phone.unassign',
+    'teams-phone.read',
+    'teams-phone.import',
+    'teams-phone.export',
+  ],
   Refusals: [
     'invitation.create',
     'invitation.end',
