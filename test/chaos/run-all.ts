@@ -19,7 +19,6 @@ const CAMPAIGNS = [
   'identity-crash',
   'assignments',
   'revocation',
-  'visitors',
 ];
 
 campaignOptions({
