@@ -20,7 +20,6 @@ const CAMPAIGNS = [
   'identity-crash',
   'assignments',
   'revocation',
-  'visitors',
 ];
 
 campaignOptions({
