@@ -45,13 +45,27 @@ export async function filledLog(cluster: TestCluster, size: number): Promise<Tes
 
 /** An entry that differs from others; a person always has the same identity, as in a mapping. */
 export function entryAt(nth: number, size: number): ReturnType<typeof issued> {
-  const event = issued(nth, {
+  const plain = issued(nth, {
     ...alice,
     subject: canonicalName(subjectOf(nth)),
     clientApp: canonicalName(`application-${nth % 8}`),
     tenant: canonicalName(nth % 10 === 3 ? `tenant-${nth % 200}` : alice.tenant),
+    tokenId: tokenIdOf(nth),
+    isGuest: nth % 13 === 5,
+    displayName: nameOf(nth),
   });
-  const target = { ...event.target, ...identityOf(nth), ...(nth % 20 === 9 && otherTarget(nth)) };
+  const event = {
+    ...plain,
+    policy: { rule: nth % 7 === 1 ? 'guests' : 'default', version: `${1 + (nth % 3)}` },
+    ...(plain.request && { request: { ...plain.request, traceId: traceIdOf(nth) } }),
+    ...(plain.token && nth % 3 === 1 && { token: { ...plain.token, scopes: ['voip'] as const } }),
+  };
+  const target = {
+    ...event.target,
+    ...identityOf(nth),
+    ...(nth % 11 === 2 && { resource: 'secondary' }),
+    ...(nth % 20 === 9 && otherTarget(nth)),
+  };
   const isRare = nth === Math.floor(size / 3);
   if (isRare) {
     const reason = { code: 'policy-refused', detail: 'a singular occurrence' };
@@ -59,6 +73,19 @@ export function entryAt(nth: number, size: number): ReturnType<typeof issued> {
   }
   if (nth % 50 !== 7) return { ...event, target };
   return { ...event, target, outcome: 'denied', reason: { code: 'policy-refused' } };
+}
+
+/** Ten entries come with the same token of a caller. */
+export function tokenIdOf(nth: number): string {
+  return `uti-${Math.floor(nth / 10)}`;
+}
+
+export function traceIdOf(nth: number): string {
+  return (nth + 1).toString(16).padStart(32, '0');
+}
+
+export function nameOf(nth: number): string {
+  return `Person ${nth % PEOPLE}`;
 }
 
 export function subjectOf(nth: number): string {

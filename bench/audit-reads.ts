@@ -5,8 +5,17 @@ import { ReadingDatabase } from '#libs/platform';
 import { EntryRepository } from '../libs/audit/src/query/entry-repository.js';
 import { EntrySearch } from '../libs/audit/src/query/entry-search.js';
 import { EntryStatistics } from '../libs/audit/src/query/entry-statistics.js';
+import { TokenTracer } from '../libs/audit/src/query/token-tracer.js';
 import type { TestCluster } from '#libs/platform/testing';
-import { filledLog, identityOf, otherTarget, subjectOf } from './audit-filler.js';
+import {
+  filledLog,
+  identityOf,
+  nameOf,
+  otherTarget,
+  subjectOf,
+  tokenIdOf,
+  traceIdOf,
+} from './audit-filler.js';
 import type { PartReport } from './audit-report.js';
 import { median, whole } from './figures.js';
 
@@ -92,6 +101,7 @@ async function assertProofs(log: TestLog, size: number): Promise<void> {
 function readsOf(log: TestLog, size: number): Map<string, Read> {
   const search = log.get(EntrySearch);
   const statistics = new EntryStatistics(log.get(ReadingDatabase));
+  const tracer = log.get(TokenTracer);
   const reader = log.reader;
   const now = log.clock.now();
   const middle = Math.floor(size / 2);
@@ -137,6 +147,46 @@ function readsOf(log: TestLog, size: number): Map<string, Read> {
     ['by code of the reason', find(() => ({ reasonCode: 'policy-refused' }))],
     ['by a common word of the reason', find(() => ({ reasonText: 'refused' }))],
     ['by a rare word of the reason', find(() => ({ reasonText: 'singular' }))],
+    ['every action but one', find(() => ({ actionNot: 'token.issue' }), 1)],
+    ['by several actions', find(() => ({ action: ['identity.suspend', 'token.issue'] }))],
+    ['by several outcomes', find(() => ({ outcome: ['denied', 'failure'] }))],
+    ['by kind of actor', find(() => ({ actorKind: 'user' }))],
+    ['by guest', find(() => ({ isGuest: true }))],
+    ['every actor but one', find((nth) => ({ actorSubjectNot: [canonicalName(subjectOf(nth))] }))],
+    ['by rule', find(() => ({ rule: 'guests' }))],
+    ['by version of the policy', find(() => ({ policyVersion: '2' }))],
+    [
+      'by version of the secret',
+      find(() => ({ secretVersion: 'fedcba9876543210fedcba9876543210' })),
+    ],
+    ['by resource', find(() => ({ resource: 'secondary' }))],
+    ['by scope', find(() => ({ scope: 'chat' }))],
+    [
+      'by tenant of the target',
+      find((nth) => ({ targetTenant: canonicalName(`tenant-${3 + 10 * (nth % 20)}`) })),
+    ],
+    ['by request', find((nth) => ({ requestId: issued(nth).request?.requestId }), 1)],
+    ['by trace id', find((nth) => ({ traceId: traceIdOf(nth) }), 1)],
+    ["by the caller's token", find((nth) => ({ tokenId: tokenIdOf(nth) }), 10)],
+    ['by range of addresses', find((nth) => ({ address: `203.0.113.${16 * (nth % 16)}/28` }))],
+    ['by display name', find((nth) => ({ displayName: nameOf(nth) }), 5)],
+    ['oldest page', find(() => ({ order: 'ascending' }))],
+    ['ascending after an index', find(() => ({ order: 'ascending', after: middle }))],
+    [
+      'by rule and outcome, ascending',
+      find(() => ({ rule: 'default', outcome: 'denied', order: 'ascending', after: middle })),
+    ],
+    [
+      'trace of a fingerprint',
+      async (nth) => ({
+        found: (await tracer.trace({ fingerprint: issued(nth).token?.fingerprint ?? '' })).entries
+          .length,
+      }),
+    ],
+    [
+      "trace of a caller's token",
+      async (nth) => ({ found: (await tracer.trace({ tokenId: tokenIdOf(nth) })).entries.length }),
+    ],
     [
       "another tenant's own entries",
       find((nth) => ({ scopeTenant: canonicalName(`tenant-${3 + 10 * (nth % 20)}`) })),

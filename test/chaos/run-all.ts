@@ -8,6 +8,7 @@ const CAMPAIGNS = [
   'token-differential',
   'audit-tamper',
   'mapping-tamper',
+  'background-verification',
   'audit-crash',
   'audit-delivery',
   'storm',
@@ -19,6 +20,7 @@ const CAMPAIGNS = [
   'identity-crash',
   'assignments',
   'revocation',
+  'visitors',
 ];
 
 campaignOptions({

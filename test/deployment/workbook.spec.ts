@@ -74,7 +74,9 @@ describe('deploy/azure/workbook.json', () => {
   });
 
   it.each(queries)('names metrics with labels, and steps, that exist: $title', ({ query: kql }) => {
-    const named = [...kql.matchAll(/Name (?:==|contains) "([^"]+)"/g)].map(([, name = '']) => name);
+    const named = [...kql.matchAll(/\bName (?:==|contains) "([^"]+)"/g)].map(
+      ([, name = '']) => name,
+    );
     if (kql.startsWith('AppMetrics')) {
       expect(named).not.toEqual([]);
       const labels = [...kql.matchAll(/Properties\.(\w+)/g)].map(([, label = '']) => label);

@@ -110,7 +110,7 @@ describe('the table of permissions, routes and tenants', () => {
 
   it(
     'opens each route to the permission that it declares and to no other',
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async () => {
       const wrong: unknown[] = [];
       for (const caller of callers) {

@@ -21,7 +21,7 @@ export async function followedLines(
   throw new Error(`the stream ended after ${text}`);
 }
 
-/** What is there at once: two pages, of which the second has the entry of the reading itself. */
+/** What comes at once: two pages, of which the second has the entry of the reading itself. */
 export function hasTwoPages(lines: readonly FollowedLine[]): boolean {
   return lines.filter(({ afterIndex }) => afterIndex !== undefined).length > 1;
 }

@@ -72,7 +72,7 @@ export type {
   StatisticsQuery,
 } from './query/statistics-reader.js';
 export { NEWEST_ENTRY_OF_CLIENT_APP, tokenRecipients } from './query/token-recipients.js';
-export type { TokenTrace } from './query/token-tracer.js';
+export type { TokenTrace, TracedToken, TracedTokenState } from './query/token-tracer.js';
 export type { ExportChunk } from './export/entry-export.js';
 export { EntryFeed, type EntryFeedPage } from './export/entry-feed.js';
 export { type EntryFormatter, EXPORT_FORMATS, type ExportFormat } from './export/export-formats.js';

@@ -1534,15 +1534,32 @@ export interface components {
                 countedThrough: string;
             };
         };
-        /** @description A token or its fingerprint. The token is neither stored nor logged. */
+        /** @description A token, its fingerprint, or the id of the token of the caller that it was issued to. A token is neither stored nor logged. */
         TraceRequest: {
             token: string;
         } | {
             fingerprint: string;
+        } | {
+            /** @description `uti` or `jti` of a token of a caller: finds the tokens that were issued to it */
+            tokenId: string;
         };
         TokenTrace: {
             /** @description The entries about this token, oldest first. Empty when this service did not issue it. */
             entries: components["schemas"]["ListedAuditEntry"][];
+            /** @description Each token that was found; several for the id of a token of a caller. */
+            tokens: {
+                fingerprint: string;
+                /**
+                 * @description `unknown`: the answer of ACS was lost, and it is not known whether somebody has the token.
+                 * @enum {string}
+                 */
+                status: "live" | "expired" | "revoked" | "unknown";
+                /** Format: date-time */
+                expiresOn: string;
+                identityId?: string;
+                /** @description Whether the caller may revoke it: `POST /v1/identities/{identityId}/tokens/revoke`. */
+                canRevoke: boolean;
+            }[];
             /** @description Issuances of other tokens of the same communication identity that may still be valid. */
             liveSiblings: components["schemas"]["ListedAuditEntry"][];
             /** @description Fingerprint keys that are no longer available, so that the result may be incomplete. */
@@ -2504,9 +2521,13 @@ export interface operations {
     "identities.list": {
         parameters: {
             query?: {
+                /** @description Default: the caller’s own, the only one allowed. */
+                tenant?: string;
                 kind?: "user" | "service" | "bot";
                 /** @description Unique within the tenant; for Entra, `oid`. */
                 subject?: string;
+                /** @description What the name begins with, in upper or lower case. */
+                displayName?: string;
                 communicationUserId?: string;
                 /** @description Default: all except deleted ones. */
                 status?: "pending" | "active" | "suspended" | "deleting" | "deleted";

@@ -119,7 +119,8 @@ export class IdentityAdministrationService {
 
   /** Lists mappings page by page, oldest first. Recorded with its filters before it is shown. */
   async search(search: MappingSearch, context: CallContext): Promise<MappingPage> {
-    const { tenant, kind, subject, communicationUserId, status, after, limit } = search;
+    const { tenant, kind, subject, communicationUserId, displayName, status, after, limit } =
+      search;
     const found = await this.map.search({ ...search, limit: limit + 1 });
     const items = found.slice(0, limit);
     await this.audit.record({
@@ -127,7 +128,12 @@ export class IdentityAdministrationService {
       action: 'identity.read',
       outcome: 'success',
       target: withoutUndefined({ tenant, kind, subject, communicationUserId }),
-      details: withoutUndefined({ route: 'list', status, after, limit, found: items.length }),
+      details: withoutUndefined({
+        route: 'list',
+        // A name is personal data.
+        displayName: displayName && 'given',
+        ...{ status, after, limit, found: items.length },
+      }),
     });
     return { items, next: found.length > limit ? items.at(-1)?.id : undefined };
   }

@@ -46,7 +46,12 @@ export { databaseSettings, type DatabaseSettings } from './database/database-set
 export { DatabaseModule } from './database/database.module.js';
 export { asDatabaseUnavailable, isDatabaseOutage, sqlState } from './database/sqlstate.js';
 export type { TableGrant } from './database/table-grant.js';
-export { problem, type ProblemClass, type ProblemOptions } from './errors/problem.js';
+export {
+  isProblemCode,
+  problem,
+  type ProblemClass,
+  type ProblemOptions,
+} from './errors/problem.js';
 export { type Facts, ServiceError, type ServiceErrorOptions } from './errors/service-error.js';
 export { DatabaseUnavailable, StorageUnavailable } from './errors/storage-unavailable.js';
 export { explain } from './health/explain.js';

@@ -34,6 +34,7 @@ const success = (action: AuditEntry['action']) => ({ action, outcome: 'success' 
 let own = '';
 let communicationUserId = '';
 let entryId = '';
+let invitation = '';
 
 /** For each route requests and the entry that each leaves. */
 const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
@@ -218,6 +219,14 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
   'DELETE /v1/invitations/{id}': () => [
     { who: 'ada', path: `/v1/invitations/${missing}`, entry: denied('invitation.end') },
   ],
+  'POST /v1/visitors/tokens': () => [
+    {
+      who: 'mallory',
+      path: '/v1/visitors/tokens',
+      body: { invitation },
+      entry: { ...success('token.issue'), actor: expect.objectContaining({ kind: 'visitor' }) },
+    },
+  ],
   'PUT /v1/teams-phone/assignments/{tenantId}/{objectId}': () => [
     {
       who: 'ada',
@@ -358,6 +367,11 @@ describe('what the log records', () => {
     own = body.identity.id as string;
     communicationUserId = body.identity.communicationUserId as string;
     entryId = body.auditEntry.id as string;
+    const invited = await call(service().url, 'post', '/v1/invitations', {
+      token: await service().token('ada'),
+      body: { meeting: 'recorded', expiresInMinutes: 5 },
+    });
+    invitation = (invited.body as { invitation: string }).invitation;
   });
 
   it('names every route, as recorded or with the reason why it is not', () => {

@@ -53,6 +53,26 @@ describe('POST /v1/audit/trace', () => {
     expect(body).toEqual((await trace({ token })).body);
   });
 
+  it('200: finds the tokens that were issued to a token of a caller, by its id', async () => {
+    const { auditEntry } = await issue(service(), 'bob');
+    const { body: shown } = await getAudit(service(), 'grace', `entries/${auditEntry.id}`);
+    const { tokenId } = shown.entry.actor;
+    const { body } = await trace({ tokenId });
+    expect(idsOf({ items: body.entries })).toContain(auditEntry.id);
+    expect(body.tokens).toContainEqual({
+      fingerprint: shown.entry.token.fingerprint,
+      status: 'live',
+      expiresOn: shown.entry.token.expiresOn,
+      identityId: shown.entry.target.identityId,
+      canRevoke: false,
+    });
+    expect(await service().newestEntry()).toMatchObject({
+      action: 'audit.trace',
+      details: { by: 'tokenId', tokenId, found: body.entries.length },
+    });
+    expect((await trace({ tokenId: 'of nobody' })).body).toMatchObject({ entries: [], tokens: [] });
+  });
+
   it('200: returns no revoked sibling', async () => {
     const { token } = await issue(service(), 'olga');
     await issue(service(), 'olga', { scopes: ['chat'] });
@@ -64,7 +84,7 @@ describe('POST /v1/audit/trace', () => {
   it('200: finds nothing for a token that was not issued here', async () => {
     const { status, body } = await trace({ token: 'eyJhbGciOiJSUzI1NiJ9.not.ours' });
     expect(status).toBe(200);
-    expect(body).toEqual({ entries: [], liveSiblings: [], untriedKeys: [] });
+    expect(body).toEqual({ entries: [], tokens: [], liveSiblings: [], untriedKeys: [] });
   });
 
   it('200: finds a token that was issued before the fingerprint key was replaced', async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
 import { IdentitiesApi } from '../../support/identities-api.js';
 import { runningService } from '../../support/running-service.js';
 
@@ -45,6 +46,22 @@ describe('GET /v1/identities', () => {
     expect((await pages(`communicationUserId=${id}`)).flat()).toEqual([created[4]?.id]);
   });
 
+  it('200: finds by the beginning of a name, without recording it', async () => {
+    const { body } = await identities.create('named', { kind: 'bot', displayName: 'Zoë Zimmer' });
+    const { id } = body as { id: string };
+    expect((await pages('displayName=zo')).flat()).toEqual([id]);
+    expect((await pages('displayName=zimmer')).flat()).toEqual([]);
+    expect((await pages('displayName=Z_&limit=100')).flat()).toEqual([]);
+    expect(JSON.stringify(await service().auditEntries())).not.toContain('zimmer');
+    await identities.asAda('delete', `/v1/identities/${id}`);
+  });
+
+  it('200, 403: takes the caller’s own tenant, and no other', async () => {
+    expect((await pages(`tenant=${SAMPLE_TENANTS.home.id}&limit=100`)).flat()).toHaveLength(12);
+    const other = `/v1/identities?tenant=${SAMPLE_TENANTS.second.id}`;
+    expect((await identities.asAda('get', other)).status).toBe(403);
+  });
+
   it('200: returns no identity of another tenant', async () => {
     expect((await identities.asOtherTenant('get', '/v1/identities')).body.items).toEqual([]);
     const id = encodeURIComponent(created[0]?.communicationUserId ?? '');
@@ -61,7 +78,7 @@ describe('GET /v1/identities', () => {
       'kind=robot',
       'status=gone',
       'communicationUserId=8:acs:x',
-      'tenant=other',
+      'owner=other',
       'kind=user&kind=bot',
     ]) {
       const { status, body } = await identities.asAda('get', `/v1/identities?${query}`);

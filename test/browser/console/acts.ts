@@ -85,6 +85,9 @@ export function actSpecs(rig: ConsoleRig): void {
     await page.keyboard.press('o');
     await page.waitForSelector('.chart svg[role=application]');
     await page.waitForSelector('.ranked li');
+    await page.waitForSelector('.health strong');
+    await page.click('.health summary');
+    await page.waitForSelector('.health th:has-text("witness team.example/w1")');
     expect(await axeViolations(page)).toEqual([]);
     await picture(page, 'overview');
     await page.focus('.chart svg[role=application]');

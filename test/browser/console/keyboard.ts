@@ -20,6 +20,86 @@ export function keyboardSpecs(rig: ConsoleRig): void {
     expect(problems).toEqual([]);
   });
 
+  it('leads from the picture of a day to the entries behind a bar in five keys', async () => {
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Grace Green');
+    const keys = counted(page);
+    await keys.press('g');
+    await keys.press('o');
+    await page.waitForSelector('.chart svg[role=application]');
+    // One tab stop; the newest bar is at its end.
+    await page.focus('.chart svg[role=application]');
+    await keys.press('End');
+    await keys.press('Enter');
+    await page.waitForSelector('.entries-body [role=row]');
+    expect(keys.count).toBeLessThanOrEqual(5);
+    expect(problems).toEqual([]);
+  });
+
+  it('shows all of a person in a week from one of its entries', async () => {
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Grace Green', '#/search?action=token.issue&range=24h');
+    await page.waitForSelector('.entries-body [role=row]');
+    const keys = counted(page);
+    await keys.press('Enter');
+    await page.focus('.entry button:has-text("Everything by this person")');
+    await keys.press('Enter');
+    await page.waitForSelector('.chip:has-text("person")');
+    await page.waitForSelector('.entries-body [role=row]');
+    expect(new URL(page.url()).hash).toMatch(/range=7d&actorSubject=/);
+    expect(keys.count).toBe(2);
+    expect(problems).toEqual([]);
+  });
+
+  it('leaves at most twenty entries of its own in a session of reading', async () => {
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Grace Green', '#/overview');
+    const readings = async (): Promise<number> => {
+      const [row] = await rig
+        .service()
+        .rows<{ count: string }>(
+          "SELECT count(*) FROM audit_entry WHERE action LIKE 'audit.%' AND actor_subject = $1",
+          [SAMPLE_PEOPLE.grace.objectId],
+        );
+      return Number(row?.count);
+    };
+    const keys = counted(page);
+    const rows = '.entries-body [role=row]';
+    await page.waitForSelector('.ranked li');
+    const before = await readings();
+    await page.click('.tiles a:has-text("refused")');
+    await page.waitForSelector(rows);
+    await keys.press('Enter');
+    await page.waitForSelector('.entry details');
+    for (let n = 0; n < 4; n += 1) {
+      const shown = await page.textContent('.entry-head strong');
+      await keys.press('j');
+      await expect.poll(async () => page.textContent('.entry-head strong')).not.toBe(shown);
+      await page.waitForSelector('.entry button:has-text("Save")');
+    }
+    await keys.press('v');
+    await page.waitForSelector('.checks');
+    await keys.press('g');
+    await keys.press('p');
+    await page.waitForSelector('h1:has-text("Is the log whole?")');
+    await page.waitForSelector('.checks');
+    await keys.press('/');
+    await keys.paste('5e77ab1e-0000-4000-9000-000000000007');
+    await keys.press('Enter');
+    await page.waitForSelector(rows);
+    await keys.press('g');
+    await keys.press('s');
+    await page.waitForSelector(rows);
+    for (let n = 0; n < 20; n += 1) await keys.press('PageDown');
+    await keys.press('g');
+    await keys.press('o');
+    await page.waitForSelector('.ranked li');
+    const left = (await readings()) - before;
+    expect(left).toBeGreaterThanOrEqual(5);
+    expect(left).toBeLessThanOrEqual(20);
+    expect(problems).toEqual([]);
+  });
+
   it('saves what is shown, in a format, in three keys', async () => {
     const { page, problems } = await rig.open();
     await rig.signIn(page, 'Grace Green', '#/search?outcome=denied&range=24h');

@@ -1,7 +1,9 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import {
+  Cosigner,
   hashLeaf,
+  formatSignatureLine,
   NoteSigner,
   parseNote,
   parseTilePath,
@@ -11,9 +13,9 @@ import {
 } from '#libs/transparency-log';
 import { issue } from '../../support/tokens-api.js';
 import { axeViolations } from './axe.js';
-import { type ConsoleRig, LOG_SEED, picture } from './rig.js';
+import { type ConsoleRig, LOG_SEED, ORIGIN, picture } from './rig.js';
 
-const ORIGIN = 'localhost/acs-identity';
+const WITNESSED = '**/v1/audit/log/checkpoint/witnessed';
 const CHECKPOINT = '**/v1/audit/log/checkpoint';
 const TILES = '**/v1/audit/log/tile/**';
 /** Seeded entries. */
@@ -49,12 +51,15 @@ export function proofSpecs(rig: ConsoleRig): void {
       await recheck(page);
       expect(await checks(page)).toEqual(['Signed', 'Continued', 'Contained']);
     }
+    await witnessed(page);
     expect(await axeViolations(page)).toEqual([]);
     await picture(page, 'proof');
     await page.keyboard.press('g');
     await page.keyboard.press('p');
     await page.waitForSelector('h1:has-text("Is the log whole?")');
     await expect.poll(async () => checks(page)).toEqual(['Signed', 'Continued']);
+    await witnessed(page);
+    expect(await page.textContent('.cosigners')).toMatch(/team\.example\/w1 cosigned it/);
     expect(problems).toEqual([]);
   });
 
@@ -119,6 +124,15 @@ export function proofSpecs(rig: ConsoleRig): void {
     await open(page, rig, CUT);
     found['cut proof'] = (await page.textContent('[data-fault=cut] h2')) ?? '';
 
+    // A checkpoint that the witness and the log signed, and that the log does not begin with.
+    const { text } = parseNote((await forkOf(rig)).note);
+    const witness = new Cosigner('team.example/w1', Buffer.alloc(32, 'team.example/w1'));
+    const cosigned = signNote(text, [signer]) + formatSignatureLine(witness.cosign(text, 1));
+    await page.route(WITNESSED, async (route) => route.fulfill({ body: cosigned }));
+    await open(page, rig, ENTRY);
+    found['contradicted by witnesses'] = (await page.textContent('[data-fault] h2')) ?? '';
+    await page.unroute(WITNESSED);
+
     expect(found).toEqual({
       'rolled back': 'The log was rolled back',
       forked: 'The log was forked',
@@ -126,6 +140,7 @@ export function proofSpecs(rig: ConsoleRig): void {
       'withheld tiles': 'The proof is incomplete',
       'edited row': `Entry #${EDITED} was changed`,
       'cut proof': 'The proof of the entry is incomplete',
+      'contradicted by witnesses': 'The witnesses cosigned another log',
     });
     await open(page, rig, ENTRY);
     await recheck(page);
@@ -148,6 +163,16 @@ export function proofSpecs(rig: ConsoleRig): void {
 async function checks(page: Page): Promise<string[]> {
   const titles = await page.locator('.checks li > span > strong').allTextContents();
   return titles.map((title) => title.replace('.', ''));
+}
+
+/** Checks again until a quorum is there: the service asks the witness every second. */
+async function witnessed(page: Page): Promise<void> {
+  await expect
+    .poll(async () => {
+      await recheck(page);
+      return page.getAttribute('.witnesses', 'data-witnesses');
+    })
+    .toBe('witnessed');
 }
 
 /** Repeats the checks, and waits for their result. */

@@ -3,6 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrowserContextOptions, Page } from 'playwright-core';
+import { NoteSigner } from '#libs/transparency-log';
+import { TestWitness } from '#libs/witness/testing';
 import { afterAll, beforeAll, inject } from 'vitest';
 import { consoleProviders } from '../../../apps/local/src/console-providers.js';
 import { runningBrowser } from '../../support/browser.js';
@@ -12,6 +14,9 @@ import { seedLog } from './seed.js';
 
 /** The private key of the log: for tests that sign another log with it. */
 export const LOG_SEED = randomBytes(32);
+
+export const ORIGIN = 'localhost/acs-identity';
+const TEAM = 'team.example/w1';
 
 /** What a page must not do: run against its policy, fail in its console, or call another origin. */
 export interface WatchedPage {
@@ -32,6 +37,7 @@ export interface ConsoleRig {
 export function consoleRig(): ConsoleRig {
   let service: Service | undefined;
   let folder: string | undefined;
+  let witness: TestWitness | undefined;
   beforeAll(async () => {
     service = await Service.start({ cluster: inject('cluster'), replicas: 0 });
     folder = await mkdtemp(join(tmpdir(), 'console-'));
@@ -43,10 +49,20 @@ export function consoleRig(): ConsoleRig {
     });
     await writeFile(file, consoleProviders(emulator, emulator.entraHttpUrl));
     await seedLog(service.database.serviceUrl);
-    await service.addApi({ CONSOLE_ENABLED: 'true', CONSOLE_PROVIDERS_FILE: file });
+    const { verifier } = new NoteSigner(ORIGIN, LOG_SEED);
+    witness = await TestWitness.start(TEAM, [{ origin: ORIGIN, verifiers: [verifier] }]);
+    const policy = join(folder, 'policy');
+    await writeFile(policy, `${witness.policyLine}\nquorum ${TEAM}\n`);
+    await service.addApi({
+      CONSOLE_ENABLED: 'true',
+      CONSOLE_PROVIDERS_FILE: file,
+      AUDIT_WITNESS_POLICY_FILE: policy,
+      AUDIT_WITNESS_SECONDS: '1',
+    });
   }, 120_000);
   afterAll(async () => {
     await service?.stop();
+    await witness?.stop();
     if (folder !== undefined) await rm(folder, { recursive: true });
   });
   const openPage = runningBrowser();

@@ -14,6 +14,7 @@ import {
 import { entryPage, type EntryPageResponse, toEntryPage } from './entry-response.js';
 import { logIndex } from './query-fields.js';
 import { HttpDrain } from '../http/http-drain.js';
+import { InvalidRequest } from '../http/request-errors.js';
 import { NDJSON } from '../identities/ndjson-body-parser.js';
 import { entryStream, exportContent, exportQuery, type ExportRequest } from './entry-stream.js';
 import {
@@ -162,6 +163,7 @@ export class AuditController {
     @Query({ schema: statisticsQuery }) query: StatisticsRequest,
     @CurrentCall() call: CurrentCall,
   ): Promise<StatisticsResponse> {
+    await this.#requireKnownReasons(call, query);
     return toStatistics(await this.auditLog.statistics(call, toStatisticsQuery(query)));
   }
 
@@ -179,6 +181,7 @@ export class AuditController {
     @Query({ schema: exportQuery }) query: ExportRequest,
     @CurrentCall() call: CurrentCall,
   ): Promise<StreamableFile> {
+    await this.#requireKnownReasons(call, query);
     return entryStream(
       this.drain.streaming(this.auditLog.export(call, query)),
       EXPORT_FORMATS[query.format].mediaType,
@@ -198,6 +201,7 @@ export class AuditController {
     @Query({ schema: followQuery }) { afterIndex: after, ...filter }: FollowRequest,
     @CurrentCall() call: CurrentCall,
   ): Promise<StreamableFile> {
+    await this.#requireKnownReasons(call, filter);
     const ends = [this.drain.streamSignal, AbortSignal.timeout(MAX_FOLLOW_MS)];
     const hungUp = call.request.signal;
     const signal = AbortSignal.any(hungUp ? [hungUp, ...ends] : ends);
@@ -215,10 +219,10 @@ export class AuditController {
     problems: [413, 415],
   })
   async trace(
-    @Body({ schema: traceRequest }) tokenOrFingerprint: TraceRequest,
+    @Body({ schema: traceRequest }) traced: TraceRequest,
     @CurrentCall() call: CurrentCall,
   ): Promise<TraceResponse> {
-    return toTrace(await this.auditLog.trace(call, tokenOrFingerprint));
+    return toTrace(await this.auditLog.trace(call, traced), call.actor);
   }
 
   @Post('erase')
@@ -242,11 +246,22 @@ export class AuditController {
     call: CurrentCall,
     requested: EntrySearchQuery | EntrySearchBody,
   ): Promise<EntryPageResponse> {
+    await this.#requireKnownReasons(call, requested);
     const { query, around } = toRequestedPage(requested);
     return toEntryPage(
       around === undefined
         ? await this.auditLog.search(call, query)
         : await this.auditLog.searchAround(call, query, around),
     );
+  }
+
+  /** So that an empty page means that there is no such entry, and not that the code is misspelt. */
+  async #requireKnownReasons(
+    call: CurrentCall,
+    { reasonCode = [] }: { readonly reasonCode?: readonly string[] | undefined },
+  ): Promise<void> {
+    const unknown = await this.auditLog.unknownReasonCodes(call, reasonCode);
+    if (unknown.length > 0)
+      throw new InvalidRequest([{ pointer: '/reasonCode', detail: 'has the code of no reason' }]);
   }
 }

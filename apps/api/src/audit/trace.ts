@@ -1,18 +1,27 @@
 import { z } from 'zod';
-import type { TokenTrace } from '#libs/audit';
+import type { TokenTrace, TracedTokenState } from '#libs/audit';
+import type { Principal } from '#libs/platform';
 import { listedEntry, type ListedEntry, toListedEntry } from './entry-response.js';
 
-/** A leaked token, or the fingerprint in an entry. */
+/** A leaked token, the fingerprint in an entry, or the id of a token of a caller. */
 export const traceRequest = z
   .union([
     z.strictObject({ token: z.string().min(1).max(8192) }),
     z.strictObject({
       fingerprint: z.string().regex(/^[\w-]{43}$/, 'must be a fingerprint as in an entry'),
     }),
+    z.strictObject({
+      tokenId: z
+        .string()
+        .min(1)
+        .max(512)
+        .describe('`uti` or `jti` of a token of a caller: finds the tokens that were issued to it'),
+    }),
   ])
   .meta({
     id: 'TraceRequest',
-    description: 'A token or its fingerprint. The token is neither stored nor logged.',
+    description:
+      'A token, its fingerprint, or the id of the token of the caller that it was issued to. A token is neither stored nor logged.',
   });
 
 export type TraceRequest = z.output<typeof traceRequest>;
@@ -23,6 +32,25 @@ export const traceResponse = z
       description:
         'The entries about this token, oldest first. Empty when this service did not issue it.',
     }),
+    tokens: z
+      .array(
+        z.strictObject({
+          fingerprint: z.string(),
+          status: z.enum(['live', 'expired', 'revoked', 'unknown']).meta({
+            description:
+              '`unknown`: the answer of ACS was lost, and it is not known whether somebody has the token.',
+          }),
+          expiresOn: z.iso.datetime(),
+          identityId: z.string().optional(),
+          canRevoke: z.boolean().meta({
+            description:
+              'Whether the caller may revoke it: `POST /v1/identities/{identityId}/tokens/revoke`.',
+          }),
+        }),
+      )
+      .meta({
+        description: 'Each token that was found; several for the id of a token of a caller.',
+      }),
     liveSiblings: z.array(listedEntry).meta({
       description:
         'Issuances of other tokens of the same communication identity that may still be valid.',
@@ -34,16 +62,36 @@ export const traceResponse = z
   })
   .meta({ id: 'TokenTrace' });
 
+type TokenState = z.output<typeof traceResponse>['tokens'][number];
+
 export interface TraceResponse {
   readonly entries: readonly ListedEntry[];
+  readonly tokens: readonly TokenState[];
   readonly liveSiblings: readonly ListedEntry[];
   readonly untriedKeys: readonly string[];
 }
 
-export function toTrace({ entries, liveSiblings, untriedKeys }: TokenTrace): TraceResponse {
+export function toTrace(
+  { entries, tokens, liveSiblings, untriedKeys }: TokenTrace,
+  reader: Principal,
+): TraceResponse {
   return {
     entries: entries.map(toListedEntry),
+    tokens: tokens.map((token) => toToken(token, reader)),
     liveSiblings: liveSiblings.map(toListedEntry),
     untriedKeys,
+  };
+}
+
+function toToken(
+  { fingerprint, status, expiresOn, identityId, tenant }: TracedTokenState,
+  { tenant: own, permissions }: Principal,
+): TokenState {
+  const isOwn = identityId !== undefined && tenant === own;
+  return {
+    ...{ fingerprint, status, expiresOn },
+    ...(identityId !== undefined && { identityId }),
+    canRevoke:
+      isOwn && status !== 'expired' && permissions.includes('CommunicationToken.Revoke.All'),
   };
 }

@@ -76,7 +76,7 @@ export class IdentitiesController {
     @Query({ schema: identitySearch }) { limit, cursor, ...filters }: IdentitySearch,
     @CurrentCall() call: CurrentCall,
   ): Promise<IdentityPage> {
-    const { tenant } = call.actor;
+    const tenant = await this.administration.requireOwnTenant(filters.tenant, call);
     const after = cursor === undefined ? undefined : idOfCursor(cursor);
     const search = { ...filters, tenant, after, limit: Number(limit) };
     return toPage(await this.administration.search(search, call));

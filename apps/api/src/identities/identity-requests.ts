@@ -44,8 +44,12 @@ export const erasureRequest = z
 
 /** The query of a list; values are text, as in the URL. */
 export const identitySearch = z.strictObject({
+  tenant: identityFields.tenant.optional(),
   kind: identityFields.kind.optional(),
   subject: identityFields.subject.optional(),
+  displayName: identityFields.displayName
+    .optional()
+    .meta({ description: 'What the name begins with, in upper or lower case.' }),
   communicationUserId: identityFields.communicationUserId.optional(),
   status: z
     .enum(MAPPING_STATUSES, { error: `is not one of ${MAPPING_STATUSES.join(', ')}` })

@@ -276,6 +276,10 @@ function traceCommand(composition: CompositionOptions): Command {
   return new Command('trace')
     .description('Find out who got a leaked token, and which others may still be valid.')
     .option('--fingerprint <fingerprint>', 'fingerprint as an entry shows it, instead of the token')
+    .option(
+      '--token-id <id>',
+      'uti or jti of a token of a caller, instead of the token: what was issued to it',
+    )
     .option('--token-file <path>', 'file that holds the token; default: standard input')
     .option('--json', 'print all entries as JSON')
     .addOption(databaseOption())

@@ -13,9 +13,10 @@ import { asDetails, resultDetails, resultOf } from './reading-details.js';
 import { withoutForeignValues } from './visible-values.js';
 import { type Statistics, type StatisticsQuery, StatisticsReader } from './statistics-reader.js';
 import { LogReader } from '../log/log-reader.js';
+import { isReasonCode } from '../trail/reason-codes.js';
 import { type ErasureRequest, PersonalDataEraser } from './personal-data-eraser.js';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
-import { type TokenTrace, TokenTracer } from './token-tracer.js';
+import { type TokenTrace, TokenTracer, type TracedToken } from './token-tracer.js';
 
 /** What to return with an entry. */
 export interface EntryParts {
@@ -63,6 +64,16 @@ export class AuditLogService {
   /** Whether the caller is of the tenant whose auditors see the whole log. */
   isHomeTenant({ tenant }: Principal): boolean {
     return tenant === this.settings.homeTenant;
+  }
+
+  /** The codes that no reason of this release has, nor one of an entry that the reader may see. Not recorded. */
+  async unknownReasonCodes(reader: CallContext, codes: readonly string[]): Promise<string[]> {
+    const unknown: string[] = [];
+    for (const reasonCode of codes.filter((code) => !isReasonCode(code))) {
+      const { items } = await this.#find(reader, { reasonCode, limit: 1 });
+      if (items.length === 0) unknown.push(reasonCode);
+    }
+    return unknown;
   }
 
   /** A page of entries, newest first unless the query has another order. */
@@ -161,17 +172,15 @@ export class AuditLogService {
   }
 
   /** The entries of a token. @throws AuditScopeExceeded for auditors of another tenant */
-  async trace(
-    reader: CallContext,
-    by: { readonly token: string } | { readonly fingerprint: string },
-  ): Promise<TokenTrace> {
+  async trace(reader: CallContext, by: TracedToken): Promise<TokenTrace> {
     const details: NonNullable<AuditEvent['details']> =
-      'token' in by ? { by: 'token' } : { by: 'fingerprint', fingerprint: by.fingerprint };
-    await this.requireWholeLog(reader, 'audit.trace', details);
-    const { fingerprints, ...trace } =
       'token' in by
-        ? await this.tracer.byToken(by.token)
-        : await this.tracer.byFingerprint(by.fingerprint);
+        ? { by: 'token' }
+        : 'fingerprint' in by
+          ? { by: 'fingerprint', fingerprint: by.fingerprint }
+          : { by: 'tokenId', tokenId: by.tokenId };
+    await this.requireWholeLog(reader, 'audit.trace', details);
+    const { fingerprints, ...trace } = await this.tracer.trace(by);
     await this.#record(reader, {
       action: 'audit.trace',
       ...resultOf(trace),

@@ -3,13 +3,34 @@ import { Clock, ReadingDatabase } from '#libs/platform';
 import { SecretNotFound, SecretUnusable } from '#libs/secrets';
 import { type EntryRow, EntryRepository } from './entry-repository.js';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
+import { EntrySearch } from './entry-search.js';
 import { TokenFingerprints } from '../fingerprints/token-fingerprints.js';
+
+/** What a trace begins with. */
+export type TracedToken =
+  | { readonly token: string }
+  /** As in an entry. */
+  | { readonly fingerprint: string }
+  /** `uti` or `jti` of a token of a caller: finds the tokens that were issued to it. */
+  | { readonly tokenId: string };
+
+/** What a token is good for now, as the log has it. */
+export interface TracedTokenState {
+  readonly fingerprint: string;
+  /** `unknown`: the answer of ACS was lost, and it is not known whether somebody has it. */
+  readonly status: 'live' | 'expired' | 'revoked' | 'unknown';
+  readonly expiresOn: string;
+  readonly identityId: string | undefined;
+  readonly tenant: string | undefined;
+}
 
 /** The entries of a token, and which other tokens its owner holds. */
 export interface TokenTrace {
   /** All entries with the token's fingerprint, oldest first: the first is its issuance. */
   readonly entries: readonly AuditEntryRecord[];
-  /** One entry for each other token of the communication identity that is neither expired nor revoked. */
+  /** Each token that was found, oldest first; one, unless the trace began with a token of a caller. */
+  readonly tokens: readonly TracedTokenState[];
+  /** One entry for each other token of the communication identities that is neither expired nor revoked. */
   readonly liveSiblings: readonly AuditEntryRecord[];
   /** Fingerprint keys that are no longer in the secret store and could not be tried. */
   readonly untriedKeys: readonly string[];
@@ -23,18 +44,28 @@ export interface SearchedTrace extends TokenTrace {
 /** ACS issues tokens for 24 hours at most. */
 const MAX_TOKEN_LIFETIME_MS = 24 * 60 * 60 * 1000;
 
+/** Entries that are read at once. */
+const MAX_ENTRIES = 1000;
+
 /** Finds the entries of a token. The token itself is neither stored nor logged. */
 @Injectable()
 export class TokenTracer {
   constructor(
     private readonly database: ReadingDatabase,
     private readonly entries: EntryRepository,
+    private readonly search: EntrySearch,
     private readonly fingerprints: TokenFingerprints,
     private readonly clock: Clock,
   ) {}
 
-  /** By the token: tries every fingerprint key that was ever in use. */
-  async byToken(token: string): Promise<SearchedTrace> {
+  async trace(by: TracedToken): Promise<SearchedTrace> {
+    if ('token' in by) return this.#byToken(by.token);
+    const fingerprints = 'fingerprint' in by ? [by.fingerprint] : await this.#issuedTo(by.tokenId);
+    return { ...(await this.#trace(fingerprints)), untriedKeys: [], fingerprints };
+  }
+
+  /** Tries every fingerprint key that was ever in use. */
+  async #byToken(token: string): Promise<SearchedTrace> {
     const keys = await this.database.query<{ id: string }>(
       'SELECT id FROM audit_fingerprint_key ORDER BY first_index DESC',
     );
@@ -51,43 +82,93 @@ export class TokenTracer {
     return { ...(await this.#trace(found)), untriedKeys, fingerprints: found };
   }
 
-  /** By a fingerprint as in an entry. */
-  async byFingerprint(fingerprint: string): Promise<SearchedTrace> {
-    const traced = await this.#trace([fingerprint]);
-    return { ...traced, untriedKeys: [], fingerprints: [fingerprint] };
+  async #issuedTo(tokenId: string): Promise<string[]> {
+    const { items } = await this.search.find({ tokenId, limit: MAX_ENTRIES });
+    return [...new Set(items.flatMap(({ entry }) => entry.token?.fingerprint ?? []))];
   }
 
   async #trace(fingerprints: readonly string[]): Promise<Omit<TokenTrace, 'untriedKeys'>> {
     const rows = await this.database.query<EntryRow>(
       `SELECT entry_index, recorded_at, leaf FROM audit_entry
-       WHERE token_fingerprint = ANY($1) ORDER BY entry_index LIMIT 1000`,
+       WHERE token_fingerprint = ANY($1) ORDER BY entry_index LIMIT ${MAX_ENTRIES}`,
       [fingerprints],
     );
     const entries = await this.entries.withPersonalValues(rows);
-    const identity = entries[0]?.entry.target?.communicationUserId;
-    if (identity === undefined) return { entries, liveSiblings: [] };
-    return { entries, liveSiblings: await this.#siblings(identity, fingerprints) };
+    const ids = [...new Set(entries.flatMap((one) => one.entry.target?.communicationUserId ?? []))];
+    if (ids.length === 0) return { entries, tokens: [], liveSiblings: [] };
+    const revoked = await this.#revocations(ids);
+    const isRevoked = ({ index, entry: { target } }: AuditEntryRecord): boolean =>
+      index < (revoked.get(target?.communicationUserId ?? '') ?? -1);
+    const others = await this.#others(ids, fingerprints);
+    const live = others.filter((one) => !isRevoked(one) && this.#isValid(one));
+    return {
+      entries,
+      tokens: firstOfEach(entries).map((first) => this.#stateOf(first, entries, isRevoked)),
+      // The newest token first, by its issuance.
+      liveSiblings: firstOfEach(live.toReversed()).toReversed(),
+    };
   }
 
-  async #siblings(identity: string, known: readonly string[]): Promise<AuditEntryRecord[]> {
-    const now = this.clock.now();
+  /** Of each communication identity the newest entry by which its tokens ended. */
+  async #revocations(ids: readonly string[]): Promise<Map<string, number>> {
+    const rows = await this.database.query<{ id: string; index: string }>(
+      `SELECT communication_user_id AS id, max(entry_index) AS index FROM audit_entry
+       WHERE communication_user_id = ANY($1) AND recorded_at >= $2 AND outcome = 'success'
+         AND action IN ('token.revoke', 'identity.delete', 'teams-phone.unassign') GROUP BY 1`,
+      [ids, this.#earliestLive()],
+    );
+    return new Map(rows.map(({ id, index }) => [id, Number(index)]));
+  }
+
+  /** Entries of other tokens of the identities, newest first. */
+  async #others(ids: readonly string[], known: readonly string[]): Promise<AuditEntryRecord[]> {
     const rows = await this.database.query<EntryRow>(
       `SELECT entry_index, recorded_at, leaf FROM audit_entry
-       WHERE communication_user_id = $1 AND recorded_at >= $2 AND outcome = 'success'
+       WHERE communication_user_id = ANY($1) AND recorded_at >= $2 AND outcome = 'success'
          AND token_fingerprint <> ALL($3)
-         AND entry_index > coalesce((
-           SELECT max(entry_index) FROM audit_entry
-           WHERE communication_user_id = $1 AND recorded_at >= $2 AND outcome = 'success'
-             AND action IN ('token.revoke', 'identity.delete', 'teams-phone.unassign')), -1)
-       ORDER BY entry_index DESC LIMIT 1000`,
-      [identity, new Date(now - MAX_TOKEN_LIFETIME_MS).toISOString(), known],
+       ORDER BY entry_index DESC LIMIT ${MAX_ENTRIES}`,
+      [ids, this.#earliestLive(), known],
     );
-    const siblings = await this.entries.withPersonalValues(rows);
-    const firstOfEach = new Map<string, AuditEntryRecord>();
-    for (const sibling of siblings) {
-      const { token } = sibling.entry;
-      if (token && Date.parse(token.expiresOn) > now) firstOfEach.set(token.fingerprint, sibling);
-    }
-    return [...firstOfEach.values()];
+    return this.entries.withPersonalValues(rows);
   }
+
+  #stateOf(
+    { entry: { token, target } }: AuditEntryRecord,
+    entries: readonly AuditEntryRecord[],
+    isRevoked: (entry: AuditEntryRecord) => boolean,
+  ): TracedTokenState {
+    const fingerprint = token?.fingerprint ?? '';
+    const own = entries.filter(({ entry }) => entry.token?.fingerprint === fingerprint);
+    const last = own.findLast(({ entry }) => entry.outcome === 'success') ?? own.at(-1);
+    const status = (): TracedTokenState['status'] => {
+      if (!last || !this.#isValid(last)) return 'expired';
+      if (isRevoked(last)) return 'revoked';
+      return last.entry.outcome === 'success' ? 'live' : 'unknown';
+    };
+    return {
+      fingerprint,
+      status: status(),
+      expiresOn: last?.entry.token?.expiresOn ?? token?.expiresOn ?? '',
+      identityId: target?.identityId,
+      tenant: target?.tenant,
+    };
+  }
+
+  #isValid({ entry: { token } }: AuditEntryRecord): boolean {
+    return token !== undefined && Date.parse(token.expiresOn) > this.clock.now();
+  }
+
+  #earliestLive(): string {
+    return new Date(this.clock.now() - MAX_TOKEN_LIFETIME_MS).toISOString();
+  }
+}
+
+/** Of each token its first entry. */
+function firstOfEach(entries: readonly AuditEntryRecord[]): AuditEntryRecord[] {
+  const first = new Map<string, AuditEntryRecord>();
+  for (const one of entries) {
+    const { fingerprint } = one.entry.token ?? {};
+    if (fingerprint !== undefined && !first.has(fingerprint)) first.set(fingerprint, one);
+  }
+  return [...first.values()];
 }

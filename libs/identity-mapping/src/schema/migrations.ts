@@ -2,6 +2,7 @@ import type { MigrationInterface } from 'typeorm';
 import type { TableGrant } from '#libs/platform';
 import { MUTABLE_COLUMNS } from '../store/mapping-columns.js';
 import { CreateMapping1795000000000 } from './create-mapping-1795000000000.js';
+import { AddNameSearch1799410000000 } from './add-name-search-1799410000000.js';
 import { AddMassRevocation1799100000000 } from './add-mass-revocation-1799100000000.js';
 import { AddVisitorKind1799340000000 } from './add-visitor-kind-1799340000000.js';
 import { ProtectMapping1798100000000 } from './protect-mapping-1798100000000.js';
@@ -12,6 +13,7 @@ export const identityMappingMigrations: (new () => MigrationInterface)[] = [
   ProtectMapping1798100000000,
   AddMassRevocation1799100000000,
   AddVisitorKind1799340000000,
+  AddNameSearch1799410000000,
 ];
 
 const LEASE = ['lease_holder', 'lease_expires_at'] as const;

@@ -50,18 +50,19 @@ async function addMapping(more: Record<string, unknown> = {}): Promise<string> {
 
 describe('the schema of the identity map', () => {
   it('runs up, down and up again, with rows in the tables', async () => {
-    await source.runMigrations();
+    await source.runMigrations({ transaction: 'each' });
     const id = await addMapping();
     await source.query(
       `INSERT INTO mapping_orphan (communication_user_id, mapping_id, lease_expires_at) VALUES ('8:acs:x', $1, now())`,
       [id],
     );
-    for (const _ of identityMappingMigrations) await source.undoLastMigration();
+    for (const _ of identityMappingMigrations)
+      await source.undoLastMigration({ transaction: 'each' });
     const left = await source.query<unknown[]>(
       `SELECT tablename FROM pg_tables WHERE schemaname = 'alone' AND tablename <> 'schema_migration'`,
     );
     expect(left).toEqual([]);
-    await source.runMigrations();
+    await source.runMigrations({ transaction: 'each' });
     await addMapping();
   });
 

@@ -31,6 +31,8 @@ export interface MappingSearch {
   readonly kind?: IdentityKind | undefined;
   readonly subject?: CanonicalName | undefined;
   readonly communicationUserId?: CommunicationUserId | undefined;
+  /** What the display name begins with, in upper or lower case. */
+  readonly displayName?: string | undefined;
   /** Absent: all but `deleted`. */
   readonly status?: MappingStatus | undefined;
   /** Only mappings after this id. */

@@ -40,6 +40,8 @@ import type { IdentityKind, MappingStatus } from '../model/mapping.js';
 @Index('mapping_list_by_status', ['tenant', 'status', 'id'])
 @Index('mapping_list_by_kind_and_status', ['tenant', 'kind', 'status', 'id'])
 @Index('mapping_owed', ['leaseExpiresAt'], { where: `"lease_expires_at" IS NOT NULL` })
+// Of an expression, which TypeORM can't describe.
+@Index('mapping_list_by_name', { synchronize: false })
 export class MappingEntity {
   @PrimaryColumn({ type: 'uuid', primaryKeyConstraintName: 'mapping_pkey' })
   id!: string; // definite: TypeORM fills in every column of a row that it reads

@@ -51,7 +51,7 @@ export const CLAIM_OVERDUE_ORPHANS = `
  * mappings come before it.
  */
 export function searchQuery(search: MappingSearch): { sql: string; parameters: unknown[] } {
-  const { tenant, kind, subject, communicationUserId, status, after, limit } = search;
+  const { tenant, kind, subject, communicationUserId, displayName, status, after, limit } = search;
   const parameters: unknown[] = [];
   const place = (value: unknown): string => `$${parameters.push(value)}`;
   const equal = { tenant, kind, subject, communication_user_id: communicationUserId, status };
@@ -59,6 +59,10 @@ export function searchQuery(search: MappingSearch): { sql: string; parameters: u
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name} = ${place(value)}`);
   if (status === undefined) conditions.push(`status <> 'deleted'`);
+  if (displayName !== undefined) {
+    const literally = displayName.replaceAll(/[\\%_]/g, '\\$&');
+    conditions.push(`lower(display_name) LIKE lower(${place(literally)}) || '%'`);
+  }
   if (after !== undefined) conditions.push(`id > ${place(after)}`);
   const sql = `SELECT ${SELECT_LIST} FROM mapping WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ${place(limit)}`;
   return { sql, parameters };

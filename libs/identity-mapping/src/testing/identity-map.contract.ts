@@ -294,11 +294,13 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
     it('searches page by page in the order of the ids, by every filter', async () => {
       const tenant = randomUUID();
       const all: Mapping[] = [];
-      for (const kind of ['user', 'bot', 'user', 'service', 'user'] as const) {
+      const names = ['Ann', 'ann_e', 'Anna', undefined, 'a%'];
+      for (const [nth, kind] of (['user', 'bot', 'user', 'service', 'user'] as const).entries()) {
         all.push(
           await stored({
             tenant: canonicalName(tenant),
             kind,
+            displayName: names[nth],
             subject: canonicalName(randomUUID()),
             id: ascendingUuidV7(Date.now()),
           }),
@@ -316,6 +318,10 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       expect(await search({ status: 'deleted' })).toEqual([]);
       expect(await search({ subject: all[3]?.subject, status: 'active' })).toEqual([ids[3]]);
       expect(await search({ communicationUserId: all[1]?.communicationUserId })).toEqual([ids[1]]);
+      expect(await search({ displayName: 'ANN' })).toEqual(ids.slice(0, 3));
+      expect(await search({ displayName: 'ann_' })).toEqual([ids[1]]);
+      expect(await search({ displayName: 'a%' })).toEqual([ids[4]]);
+      expect(await search({ displayName: 'nn' })).toEqual([]);
     });
 
     it('finds all mappings of a subject, with or without the deleted ones', async () => {

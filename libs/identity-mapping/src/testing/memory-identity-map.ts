@@ -72,12 +72,19 @@ export class MemoryIdentityMap extends IdentityMap {
     );
   }
 
-  async search({ after, limit, status, ...equal }: MappingSearch): Promise<readonly Mapping[]> {
+  async search({
+    after,
+    limit,
+    status,
+    displayName = '',
+    ...equal
+  }: MappingSearch): Promise<readonly Mapping[]> {
     const filters = Object.entries(equal).filter(([, value]) => value !== undefined);
     const found = await this.#where(
       (mapping) =>
         (status === undefined ? mapping.status !== 'deleted' : mapping.status === status) &&
         (after === undefined || mapping.id > after) &&
+        (mapping.displayName ?? '').toLowerCase().startsWith(displayName.toLowerCase()) &&
         filters.every(([name, value]) => mapping[name as keyof Mapping] === value),
     );
     return [...found].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit);

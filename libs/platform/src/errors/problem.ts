@@ -10,6 +10,14 @@ export type ProblemClass<Base extends ServiceError = ServiceError> = new (
   options?: ProblemOptions,
 ) => Base & { readonly code: string; readonly status: number; readonly title: string };
 
+/** Of every class that `problem` made in this process. */
+const CODES = new Set<string>();
+
+/** Whether a class that `problem` made has the code. */
+export function isProblemCode(code: string): boolean {
+  return CODES.has(code);
+}
+
 /**
  * Makes a refusal of constants:
  *
@@ -32,6 +40,7 @@ export function problem<Base extends ServiceError = ServiceError>(
     readonly base?: abstract new (detail: string, options?: ServiceErrorOptions) => Base;
   } = {},
 ): ProblemClass<Base> {
+  CODES.add(code);
   const Parent: abstract new (detail: string, options?: ServiceErrorOptions) => ServiceError =
     base ?? ServiceError;
   class Problem extends Parent {

@@ -1,12 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { type AuditEntryRecord, AuditLogService, type TokenTrace } from '#libs/audit';
+import {
+  type AuditEntryRecord,
+  AuditLogService,
+  type TokenTrace,
+  type TracedToken,
+} from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 import { printable } from './printable.js';
 
 export interface TraceOptions extends OperatorOptions {
   readonly fingerprint?: string;
+  readonly tokenId?: string;
   readonly tokenFile?: string;
   readonly json?: true;
 }
@@ -27,8 +33,10 @@ export async function traceToken(
 
 async function traceRequest({
   fingerprint,
+  tokenId,
   tokenFile,
-}: TraceOptions): Promise<{ token: string } | { fingerprint: string }> {
+}: TraceOptions): Promise<TracedToken> {
+  if (tokenId !== undefined) return { tokenId };
   if (fingerprint !== undefined) return { fingerprint };
   const input =
     tokenFile === undefined ? await text(process.stdin) : readFileSync(tokenFile, 'utf8');
@@ -42,9 +50,11 @@ function withoutLeaves(name: string, value: unknown): unknown {
   return name === 'leaf' ? undefined : value;
 }
 
-function printTrace({ entries, liveSiblings, untriedKeys }: TokenTrace): void {
+function printTrace({ entries, tokens, liveSiblings, untriedKeys }: TokenTrace): void {
   if (entries.length === 0) console.log('The log has no such token.');
   for (const entry of entries) printEntry(entry);
+  for (const { fingerprint, status, expiresOn } of tokens)
+    console.log(`\nToken ${fingerprint}: ${status}, until ${expiresOn}`);
   if (liveSiblings.length > 0) {
     console.log('\nOther tokens of the same communication identity that may still be valid:');
     for (const sibling of liveSiblings) printEntry(sibling);

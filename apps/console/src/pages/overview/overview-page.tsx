@@ -15,6 +15,7 @@ import { instant, minutes, rfc3339, shortDay } from '../../time/format.js';
 import { RangePicker } from '../../time/range-picker.js';
 import { absolute, DEFAULT_RANGE, readRange, spanAt } from '../../time/range.js';
 import { instantOf, UTC, wallTimeOf, type Zone } from '../../time/zone.js';
+import { Health } from './health.js';
 
 type Statistics = components['schemas']['AuditStatistics'];
 type Counts = Statistics['items'];
@@ -64,6 +65,7 @@ export default function OverviewPage(): ReactNode {
           Refresh
         </Button>
       </div>
+      <Health at={countedAt} />
       <Panel query={counted}>
         <Tiles buckets={labelled} from={from} to={to} />
         <StackedBars

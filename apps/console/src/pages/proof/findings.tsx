@@ -98,7 +98,7 @@ function Check({
   );
 }
 
-function FaultFound({
+export function FaultFound({
   fault,
   facts,
   children,

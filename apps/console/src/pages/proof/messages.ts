@@ -7,7 +7,7 @@ export interface FaultMessage {
   readonly text: string;
 }
 
-export type Fault = LogFault | Exclude<EntryVerdict['is'], 'included'>;
+export type Fault = LogFault | Exclude<EntryVerdict['is'], 'included'> | 'contradicted';
 
 /** What the checks found. Absent: not known. */
 export interface FaultFacts {
@@ -38,6 +38,11 @@ export function messageOf(fault: Fault, facts: FaultFacts): FaultMessage {
       return {
         title: 'The log was forked',
         text: `It has a valid signature, but does not begin with ${then}, which is signed as well: at least one of those entries is another one now. Somebody with the key of the log shows two histories.`,
+      };
+    case 'contradicted':
+      return {
+        title: 'The witnesses cosigned another log',
+        text: `Witnesses of the policy signed a checkpoint of ${now}, which a key of this log signed as well, and the log that the service shows does not begin with it. It was rolled back or forked, or shows this browser another history than the witnesses.`,
       };
     case 'other-key':
       return {

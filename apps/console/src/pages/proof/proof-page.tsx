@@ -8,6 +8,7 @@ import { Waiting } from '../../shell/waiting.js';
 import { Findings } from './findings.js';
 import { TrustedKeys } from './trusted-keys.js';
 import { useProof } from './use-proof.js';
+import { Witnesses } from './witnesses.js';
 
 /**
  * Whether the log is whole, continues what this browser saw, and has an entry: checked here, with nothing
@@ -52,6 +53,9 @@ export default function ProofPage(): ReactNode {
       {proof.data && (
         <div className="checked" data-entry={entryId} data-at={checkedAt}>
           <Findings proof={proof.data} />
+          {proof.data.log.is === 'whole' && (
+            <Witnesses proof={proof.data.witnesses} onChange={check} />
+          )}
           <TrustedKeys keys={proof.data.keys} onChange={check} />
         </div>
       )}

@@ -1,15 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import {
+  Cosigner,
+  formatNote,
   formatProofFile,
   hashLeaf,
   NoteSigner,
+  parseNote,
   signCheckpoint,
   TreeFrontier,
   TreeReader,
   type TileReader,
+  WitnessPolicy,
 } from '#libs/transparency-log';
 import { checkEntry, type ProvedEntry } from './check-entry.js';
-import { checkLog } from './check-log.js';
+import { checkLog, open } from './check-log.js';
+import { checkWitnesses } from './check-witnesses.js';
 
 const ORIGIN = 'log.example/audit';
 const encoder = new TextEncoder();
@@ -144,5 +149,55 @@ describe('the check of an entry', () => {
     const fork = new Log(texts(300).with(17, 'another entry'));
     expect((await check(await fork.entry(17))).is).toBe('forked');
     expect((await check(await grown.entry(8), new Log(texts(300)))).is).toBe('rolled-back');
+  });
+});
+
+describe('the check of the witnesses', () => {
+  const cosigners = ['a', 'b', 'c'].map(
+    (name, nth) => new Cosigner(`${name}.example`, new Uint8Array(32).fill(nth + 10)),
+  );
+  const lines = cosigners.map(
+    ({ verifier }, nth) => `witness ${'abc'.charAt(nth)} ${verifier.toString()}`,
+  );
+  const policy = WitnessPolicy.parse([...lines, 'group two 2 a b c', 'quorum two'].join('\n'));
+  const cosigned = (log: Log, who: readonly number[], by = signer): string => {
+    const { text, signatures } = parseNote(log.note(by));
+    const more = who.flatMap((nth) => cosigners[nth]?.cosign(text, 1_000 + nth) ?? []);
+    return formatNote(text, [...signatures, ...more]);
+  };
+  const check = async (note: string | undefined, now = grown, readTile = now.readTile) => {
+    const opened = open(now.note(), keys);
+    if (opened.is !== 'whole') throw new Error(opened.is);
+    return checkWitnesses(note, policy, keys, opened.checkpoint, readTile);
+  };
+
+  it('finds the quorum, and who did not cosign', async () => {
+    expect(await check(cosigned(new Log(texts(300)), [0, 2]))).toEqual({
+      is: 'witnessed',
+      size: 300,
+      cosigned: [
+        { name: 'a', at: 1_000_000 },
+        { name: 'b', at: undefined },
+        { name: 'c', at: 1_002_000 },
+      ],
+    });
+    expect((await check(cosigned(grown, [1]))).is).toBe('no-quorum');
+    expect((await check(undefined)).is).toBe('none');
+  });
+
+  it('finds a log that the witnesses contradict: another one, and a shorter one', async () => {
+    const fork = new Log(texts(300).with(17, 'another entry'));
+    expect((await check(cosigned(fork, [0, 1]))).is).toBe('contradicted');
+    expect((await check(cosigned(grown, [0]), new Log(texts(300)))).is).toBe('contradicted');
+    expect((await check(cosigned(fork, []))).is).toBe('no-quorum');
+  });
+
+  it('believes no cosignature of a checkpoint of another key, and none that can’t be proved', async () => {
+    const thief = new NoteSigner(ORIGIN, new Uint8Array(32).fill(2));
+    expect((await check(cosigned(grown, [0, 1], thief))).is).toBe('unsigned');
+    const changed = cosigned(new Log(texts(300)), [0, 1]).replace('\n300\n', '\n299\n');
+    expect((await check(changed)).is).toBe('unsigned');
+    const note = cosigned(new Log(texts(300)), [0, 1]);
+    expect((await check(note, grown, () => new Uint8Array())).is).toBe('cut');
   });
 });

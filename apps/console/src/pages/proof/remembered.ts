@@ -27,7 +27,17 @@ export interface SeenCheckpoint {
   readonly seenAt: string;
 }
 
+/** The policy of witnesses that this browser requires. */
+export interface PinnedPolicy {
+  /** C2SP tlog-policy. */
+  readonly text: string;
+  /** ISO 8601. */
+  readonly pinnedAt: string;
+  readonly by: PinnedKeys['by'];
+}
+
 const KEYS = 'console.log-keys';
+const POLICY = 'console.witness-policy';
 /** One for each origin: a log with another origin is another log. */
 const CHECKPOINT = 'console.checkpoint ';
 
@@ -41,6 +51,16 @@ export function pinKeys(lines: string, by: PinnedKeys['by']): PinnedKeys {
   return keys;
 }
 
+export function pinnedPolicy(): PinnedPolicy | undefined {
+  return stored(POLICY) as PinnedPolicy | undefined;
+}
+
+export function pinPolicy(text: string, by: PinnedPolicy['by']): PinnedPolicy {
+  const policy = { text: text.trim(), pinnedAt: new Date().toISOString(), by };
+  localStorage.setItem(POLICY, JSON.stringify(policy));
+  return policy;
+}
+
 export function seenCheckpoint(origin: string): SeenCheckpoint | undefined {
   return stored(CHECKPOINT + origin) as SeenCheckpoint | undefined;
 }
@@ -52,11 +72,12 @@ export function rememberCheckpoint({ origin, size, root, note }: SignedCheckpoin
   localStorage.setItem(CHECKPOINT + origin, JSON.stringify(seen));
 }
 
-/** Forgets the keys and all checkpoints: the next visit is the first one. */
+/** Forgets the keys, the policy and all checkpoints: the next visit is the first one. */
 export function forget(): void {
   const names = Object.keys(localStorage);
   for (const name of names)
-    if (name === KEYS || name.startsWith(CHECKPOINT)) localStorage.removeItem(name);
+    if (name === KEYS || name === POLICY || name.startsWith(CHECKPOINT))
+      localStorage.removeItem(name);
 }
 
 export function headOf({ size, root }: SeenCheckpoint): TreeHead {

@@ -1,21 +1,33 @@
 import { ProblemError } from '@acs-identity/client';
-import { parseLogKeys, tilePath, type TileReader } from '#libs/transparency-log';
+import { parseLogKeys, tilePath, type TileReader, WitnessPolicy } from '#libs/transparency-log';
 import { useQuery, useQueryClient, type UseQueryResult } from '@tanstack/react-query';
 import type { Api } from '../../api/api.js';
-import { useApi } from '../../api/api-context.js';
-import type { WholeEntry } from '../../api/schemas.js';
+import { useSignedIn } from '../../api/api-context.js';
+import type { AuditHealth, WholeEntry } from '../../api/schemas.js';
 import { wholeEntryQuery } from '../../entries/whole-entry.js';
 import { checkEntry, type EntryVerdict } from './check-entry.js';
 import { checkLog, type LogVerdict, originOf } from './check-log.js';
+import { checkWitnesses, type WitnessVerdict } from './check-witnesses.js';
 import {
   headOf,
   pinKeys,
   type PinnedKeys,
   pinnedKeys,
+  type PinnedPolicy,
+  pinnedPolicy,
+  pinPolicy,
   rememberCheckpoint,
   type SeenCheckpoint,
   seenCheckpoint,
 } from './remembered.js';
+
+/** What the witnesses say of the log. */
+export interface WitnessProof {
+  readonly policy: PinnedPolicy;
+  readonly verdict: WitnessVerdict;
+  /** What the service says of them; absent for auditors of other tenants. */
+  readonly known: AuditHealth['witnesses'];
+}
 
 /** What this browser found. */
 export interface Proof {
@@ -23,6 +35,8 @@ export interface Proof {
   /** Before this check. */
   readonly seen: SeenCheckpoint | undefined;
   readonly log: LogVerdict;
+  /** Absent: no policy is known, or the log itself is at fault. */
+  readonly witnesses?: WitnessProof | undefined;
   /** Absent: no entry was requested, or the log itself is at fault. */
   readonly entry?: { readonly whole: WholeEntry; readonly verdict: EntryVerdict } | undefined;
 }
@@ -33,7 +47,7 @@ export interface Proof {
  * @param entryId the id or the index of an entry
  */
 export function useProof(entryId: string | undefined, checkedAt: number): UseQueryResult<Proof> {
-  const api = useApi();
+  const { api, me } = useSignedIn();
   const client = useQueryClient();
   return useQuery({
     queryKey: ['proof', entryId, checkedAt],
@@ -47,19 +61,57 @@ export function useProof(entryId: string | undefined, checkedAt: number): UseQue
           : await client.query({ ...wholeEntryQuery(api, entryId), staleTime: Infinity });
       const keys = pinnedKeys() ?? (await firstKeys(api, signal));
       const seen = seenCheckpoint(originOf(keys.lines));
+      const witnesses = await witnessesOf(api, me.audit === 'all', signal);
       const note = await api.text('/v1/audit/log/checkpoint', { signal });
       const readTile = tileReader(api, signal);
       const log = await checkLog(note, keys.lines, seen && headOf(seen), readTile);
       if (log.is !== 'whole') return { keys, seen, log };
       const isNews = seen === undefined || log.checkpoint.size > seen.size;
       if (isNews) rememberCheckpoint(log.checkpoint);
-      if (!whole) return { keys, seen, log };
+      const { checkpoint } = log;
+      const policy = witnesses && WitnessPolicy.parse(witnesses.policy.text);
+      const checked = {
+        ...{ keys, seen, log },
+        witnesses: policy && {
+          ...{ policy: witnesses.policy, known: witnesses.known },
+          verdict: await checkWitnesses(witnesses.note, policy, keys.lines, checkpoint, readTile),
+        },
+      };
+      if (!whole) return checked;
       const { index, canonical, proof = '' } = whole;
       const proved = { index, canonical, proof };
       const verdict = await checkEntry(proved, keys.lines, log.checkpoint, readTile);
-      return { keys, seen, log, entry: { whole, verdict } };
+      return { ...checked, entry: { whole, verdict } };
     },
   });
+}
+
+interface ShownWitnesses {
+  readonly policy: PinnedPolicy;
+  /** The newest checkpoint with a quorum, as the service has it. */
+  readonly note: string | undefined;
+  readonly known: AuditHealth['witnesses'];
+}
+
+/** Read before the newest checkpoint, so that it is not older than what the witnesses cosigned. */
+async function witnessesOf(
+  api: Api,
+  isHome: boolean,
+  signal: AbortSignal,
+): Promise<ShownWitnesses | undefined> {
+  const known = isHome
+    ? (await api.json<AuditHealth>('GET', '/v1/audit/health', { signal })).witnesses
+    : undefined;
+  const policy = pinnedPolicy() ?? (known && pinPolicy(known.policy, 'first visit'));
+  if (!policy) return undefined;
+  if (known?.hasQuorum === false) return { policy, note: undefined, known };
+  try {
+    const note = await api.text('/v1/audit/log/checkpoint/witnessed', { signal });
+    return { policy, note, known };
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.status !== 404) throw error;
+    return { policy, note: undefined, known };
+  }
 }
 
 /** The keys that the service names, trusted from now on. */

@@ -19,7 +19,7 @@ const NOW_MS = 10_000;
 
 /** Whose token it is, what happened with it, and how to end it. */
 export function TraceResult({ trace }: { readonly trace: Trace }): ReactNode {
-  const { entries, liveSiblings, untriedKeys } = trace;
+  const { entries, tokens, liveSiblings, untriedKeys } = trace;
   const [issuance] = entries;
   return (
     <>
@@ -30,7 +30,12 @@ export function TraceResult({ trace }: { readonly trace: Trace }): ReactNode {
         </p>
       )}
       {issuance ? (
-        <Found issuance={issuance} entries={entries} siblings={liveSiblings} />
+        <Found
+          issuance={issuance}
+          entries={entries}
+          isRevoked={tokens[0]?.status === 'revoked'}
+          siblings={liveSiblings}
+        />
       ) : (
         <p role="status">
           <strong>Not in the log.</strong> This service did not issue this token
@@ -44,10 +49,12 @@ export function TraceResult({ trace }: { readonly trace: Trace }): ReactNode {
 function Found({
   issuance,
   entries,
+  isRevoked,
   siblings,
 }: {
   readonly issuance: ListedEntry;
   readonly entries: readonly ListedEntry[];
+  readonly isRevoked: boolean;
   readonly siblings: readonly ListedEntry[];
 }): ReactNode {
   const { me } = useSignedIn();
@@ -55,13 +62,14 @@ function Found({
   const now = useNow(NOW_MS);
   const owner = targetOf(issuance) ?? actorOf(issuance);
   const expiresAt = Date.parse(entries.at(-1)?.entry.token?.expiresOn ?? '');
-  const isLive = expiresAt > now;
+  const isLive = expiresAt > now && !isRevoked;
   const identityId = issuance.entry.target?.identityId;
   return (
     <>
       <h2 role="status">
         <strong>{owner.text}</strong>
-        {isLive ? ' holds it.' : ' held it.'} It {isLive ? 'expires' : 'expired'}{' '}
+        {isLive ? ' holds it.' : ' held it.'}{' '}
+        {isRevoked ? 'It is revoked, and expires' : isLive ? 'It expires' : 'It expired'}{' '}
         {relative(expiresAt, now)}, at {instant(expiresAt, zone)}.
       </h2>
       <ol className="timeline">
