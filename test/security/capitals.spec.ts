@@ -147,7 +147,10 @@ async function answerTo(method: string, probe: Probe, token: string): Promise<An
 }
 
 describe('identifiers in capitals', () => {
-  const routes = Object.keys(tenantProbes).filter((route) => !withoutIdentifiers.test(route));
+  // A stream does not end; it takes the filters of a search.
+  const routes = Object.keys(tenantProbes).filter(
+    (route) => !withoutIdentifiers.test(route) && route !== 'GET /v1/audit/follow',
+  );
   // Deletions and erasures last, as the probes are in order within a route only.
   const last = ['DELETE /v1/identities/:id', 'POST /v1/identities/erase', 'POST /v1/audit/erase'];
   const ordered = [...routes.filter((route) => !last.includes(route)), ...last];
