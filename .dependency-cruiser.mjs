@@ -10,7 +10,7 @@ const arrows = {
   authentication: ['audit', 'platform'],
   'request-budget': ['platform'],
   'communication-services': ['request-budget', 'secrets', 'platform'],
-  'teams-phone': ['communication-services', 'audit', 'platform'],
+  'teams-phone': ['communication-services', 'request-budget', 'audit', 'platform'],
   'identity-mapping': [
     'teams-phone',
     'communication-services',
@@ -18,8 +18,17 @@ const arrows = {
     'audit',
     'platform',
   ],
-  'token-issuance': ['identity-mapping', 'communication-services', 'audit', 'secrets', 'platform'],
+  'token-issuance': [
+    'identity-mapping',
+    'teams-phone',
+    'communication-services',
+    'audit',
+    'secrets',
+    'platform',
+  ],
+  visitors: ['token-issuance', 'identity-mapping', 'audit', 'secrets', 'platform'],
   composition: [
+    'visitors',
     'token-issuance',
     'identity-mapping',
     'teams-phone',

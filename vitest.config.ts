@@ -4,9 +4,13 @@ import { defineConfig } from 'vitest/config';
 /** `#libs/*` leads to the sources; the built code is for processes that tests start. */
 export const resolve = { conditions: ['source', ...defaultServerConditions] };
 
-/** @azure/identity keeps the address and the tokens of a managed identity for the whole process. */
+/**
+ * In processes of their own: @azure/identity keeps the address and the tokens of a managed identity for the
+ * whole process, and a heap snapshot is of all that other specs have imported.
+ */
 const alone = [
   'apps/emulator/src/key-vault/key-vault.spec.ts',
+  'libs/authentication/src/jwt/parse-jwt-memory.spec.ts',
   'libs/secrets/src/key-vault/key-vault-secret-store.spec.ts',
 ];
 
@@ -15,8 +19,8 @@ const databases = ['test/resilience/pooler.spec.ts', 'test/api/postgres-versions
 
 /** `npm run test:image`: of the container image. */
 const image = ['test/image/*.spec.ts'];
-/** `npm run test:deployment`: with Helm and promtool. */
-const deployment = ['test/deployment/{chart,alert-rules}.spec.ts'];
+/** `npm run test:deployment`: with Helm, promtool, HAProxy and PgBouncer. */
+const deployment = ['test/deployment/{chart,alert-rules,stand}.spec.ts'];
 
 const globalSetup = ['test/support/global-setup.ts'];
 

@@ -36,7 +36,8 @@ export interface StormResult {
     readonly retryAfterAccuracy: number;
     /** Jain's index when half and three quarters were served; absent for short storms. */
     readonly fairness:
-      { readonly tenants: readonly number[]; readonly apps: readonly number[] } | undefined;
+      | { readonly tenants: readonly number[]; readonly apps: readonly number[] }
+      | undefined;
     /** Calls of the person on many connections. */
     readonly floodCalls: number | undefined;
     readonly reusesTokens: boolean;

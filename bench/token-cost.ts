@@ -6,14 +6,16 @@
  *
  * Linux only: reads `/proc`. PostgreSQL is durable; ACS is the emulator, over TLS, without latency; 64
  * connections, each of which waits for its answer. `--first` measures first calls, which create an
- * identity. `--telemetry` adds this build with every tenth and with every request
- * traced, to a collector in this process. Only ratios within one run mean anything. Checks that each token has its audit entry.
+ * identity. Only ratios within one run mean anything. Checks that each token has its audit entry.
+ *
+ * `--telemetry` shows what telemetry costs: this build without any call of tracing in its code, with
+ * telemetry off, with every tenth request traced and with all, to a collector in a process of its own.
  */
+import { execFile, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
 import { Pool } from 'undici';
 import { Service } from '../test/support/service.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
@@ -43,12 +45,8 @@ interface Contender {
   readonly postgres: number[];
 }
 
-/** Takes what it gets, and forgets it. */
-const collector = createServer((request, response) => {
-  request.resume().on('end', () => response.end());
-});
-collector.listen(0, '127.0.0.1');
-await once(collector, 'listening');
+const collector = fork(new URL('./run/collector-process.js', import.meta.url));
+const [collectorPort] = (await once(collector, 'message')) as [number]; // its only message
 
 const cluster = await startTestCluster(true);
 try {
@@ -57,6 +55,10 @@ try {
     const contenders: Contender[] = [];
     if (values.against !== undefined)
       contenders.push(await contender(service, 'the other build', {}, values.against));
+    if (values.telemetry) {
+      const name = 'no call of tracing';
+      contenders.push(await contender(service, name, {}, await bundleWithoutTracing()));
+    }
     contenders.push(await contender(service, 'this build'));
     if (values.telemetry)
       for (const [name, share] of [
@@ -71,14 +73,17 @@ try {
   }
 } finally {
   await cluster.remove();
-  collector.closeAllConnections();
-  collector.close();
+  collector.disconnect();
+}
+
+async function bundleWithoutTracing(): Promise<string> {
+  await promisify(execFile)(process.execPath, ['scripts/bundle-without-tracing.mjs']);
+  return fileURLToPath(new URL('./contenders/bundle/api-without-tracing.js', import.meta.url));
 }
 
 function tracing(share: string): Record<string, string> {
-  const { port } = collector.address() as AddressInfo; // it listens on TCP
   return {
-    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collectorPort}`,
     OTEL_TRACES_SAMPLER: 'traceidratio',
     OTEL_TRACES_SAMPLER_ARG: share,
   };

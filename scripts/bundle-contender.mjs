@@ -3,4 +3,4 @@ import { bundleProgram } from './bundle-program.mjs';
 
 const folder = 'dist/bench/contenders';
 const name = 'service-without-audit';
-await bundleProgram(name, `${folder}/${name}.js`, `${folder}/bundle`);
+await bundleProgram(name, `${folder}/${name}.js`, { dir: `${folder}/bundle` });

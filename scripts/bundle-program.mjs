@@ -29,13 +29,14 @@ const requireHttp = {
  *
  * @param input compiled file
  * @param dir of the program `<name>.js` and the folder `<name>` with the rest
+ * @param plugins of a benchmark, which replaces modules
  */
-export async function bundleProgram(name, input, dir = 'dist/bin') {
+export async function bundleProgram(name, input, { dir = 'dist/bin', plugins = [] } = {}) {
   await build({
     input: { [name]: input },
     platform: 'node',
     external: [...outside.map((name) => new RegExp(`^${name}(/|$)`)), ...absent],
-    plugins: [requireHttp],
+    plugins: [requireHttp, ...plugins],
     treeshake: {
       // Our modules have no side effects: of a library's index, only what is used is bundled.
       moduleSideEffects: [{ test: /[\\/]dist[\\/](apps|libs)[\\/]/, sideEffects: false }],

@@ -3,10 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 const checks = [
-  ['lint', 'oxlint'],
+  ['lint and types', 'oxlint --type-check'],
   ...(process.argv.includes('--build') ? [['build', 'npm run -s build:tools']] : []),
-  ['types', 'tsc -p tsconfig.json && tsc -p apps/sample/page && tsc -p apps/console'],
-  ['format', 'prettier --check --log-level warn .'],
+  ['format', 'oxfmt --check'],
   ['structure', 'depcruise apps examples libs test bench scripts --config .dependency-cruiser.mjs'],
   ['unused', 'knip'],
   ['openapi', 'node scripts/check-openapi.mjs'],

@@ -9,7 +9,10 @@ import { placeholderEnvironment } from './placeholder-environment.js';
 
 /** Generates documents from the code, by their paths. Connects to nothing. */
 export async function generatedDocuments(): Promise<Readonly<Record<string, string>>> {
-  const app = await createApi(placeholderEnvironment);
+  const app = await createApi({
+    ...placeholderEnvironment,
+    CLIENT_EXCHANGES: 'teams-extension,entra',
+  });
   try {
     const openApi = `${JSON.stringify(openApiDocument(app), null, 2)}\n`;
     return {

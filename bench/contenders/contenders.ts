@@ -18,7 +18,13 @@ export interface ContenderKind {
 }
 
 export type ContenderName =
-  'service' | 'floor' | 'naive' | 'without-audit' | 'reuse' | 'two-replicas' | 'three-replicas';
+  | 'service'
+  | 'floor'
+  | 'naive'
+  | 'without-audit'
+  | 'reuse'
+  | 'two-replicas'
+  | 'three-replicas';
 
 /** Made by `bundleWithoutAudit`. */
 export const BUNDLE_WITHOUT_AUDIT = contender('bundle/service-without-audit.js');

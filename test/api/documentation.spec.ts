@@ -107,11 +107,15 @@ function hasTitle(source: string, wanted: string): boolean {
   });
 }
 
-describe('docs/needs.md', () => {
-  it('names a test for each need, and only tests that exist', async () => {
-    const page = await readFile(join(repositoryRoot, 'docs/needs.md'), 'utf8');
-    const rows = page.split('\n').filter((line) => /^\| (?!Need |-)/.test(line));
-    expect(rows.length).toBeGreaterThan(25);
+describe('tables whose rows tests keep true', () => {
+  it.each([
+    ['docs/needs.md', '# What it was needed for\n', 25],
+    ['docs/operations.md', '## Outages\n', 4],
+  ])('of %s name tests that exist', async (path, heading, min) => {
+    const page = await readFile(join(repositoryRoot, path), 'utf8');
+    const [section = ''] = (page.split(heading, 2)[1] ?? '').split('\n## ', 1);
+    const rows = section.split('\n').filter((line) => /^\| (?!Need |Unavailable |-)/.test(line));
+    expect(rows.length).toBeGreaterThanOrEqual(min);
     for (const row of rows) {
       const tests = [...row.matchAll(/\[([^\]]+)\]\(\.\.\/([^)]+)\)/g)];
       expect(tests, row).not.toEqual([]);

@@ -45,7 +45,7 @@ beforeAll(async () => {
     environment: {
       ...{ ...relaxedTimeouts, ...ONE_TOKEN_PER_WINDOW, ALLOWED_ORIGINS: OTHER_ORIGIN },
       AUTHENTICATION_KEYS_COOLDOWN_SECONDS: '1',
-      // As docker-compose.yml does.
+      // As docker-compose.development.yml does.
       ...{ HOST: '0.0.0.0', LOCAL_BROWSER_HOST: '0.0.0.0' },
     },
   });
@@ -248,7 +248,7 @@ describe('the sample page', { timeout: 180_000 }, () => {
     },
   );
 
-  it('is reached at every address of its container, as docker-compose.yml needs it', async () => {
+  it('is reached at every address of its container, as docker-compose.development.yml needs it', async () => {
     const { sampleUrl, emulator } = environment;
     for (const url of [sampleUrl, `${emulator.entraHttp}/${environment.tenantId}/discovery/keys`]) {
       const response = await fetch(url.replace(/localhost|127\.0\.0\.1/, '127.0.0.2'));

@@ -8,6 +8,7 @@ const CAMPAIGNS = [
   'token-differential',
   'audit-tamper',
   'mapping-tamper',
+  'background-verification',
   'audit-crash',
   'audit-delivery',
   'storm',
@@ -17,7 +18,9 @@ const CAMPAIGNS = [
   'rotation',
   'identity-race',
   'identity-crash',
+  'assignments',
   'revocation',
+  'visitors',
 ];
 
 campaignOptions({

@@ -70,6 +70,15 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
         entry: { action: 'identity.read', outcome: 'success' },
       },
     ]),
+  'teams-phone import': async () => {
+    const file = join(folder, 'assignments.ndjson');
+    await writeFile(file, `{"objectId":"${randomUUID()}","principalType":"user"}\n`);
+    return [{ args: [file, '--tenant', tenant], entry: { action: 'teams-phone.import' } }];
+  },
+  'teams-phone export': async () =>
+    Promise.resolve([
+      { args: ['--tenant', tenant], entry: { action: 'teams-phone.export', target: { tenant } } },
+    ]),
   'teams-phone reconcile': async () =>
     Promise.resolve([
       { args: ['--tenant', tenant], entry: { action: 'teams-phone.read', target: { tenant } } },

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -22,6 +22,18 @@ describe('promtool', () => {
 
   it('fires each alert in its story alone, and none while the load grows', () => {
     expect(promtool('test', 'rules', 'alerts.test.yaml')).toBe('');
+  });
+
+  it('accepts the configuration of docker-compose.yml, with the rules beside it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'acs-identity-prometheus-'));
+    try {
+      const deploy = join(repositoryRoot, 'deploy');
+      copyFileSync(join(deploy, 'prometheus/alerts.yaml'), join(folder, 'alerts.yaml'));
+      copyFileSync(join(deploy, 'compose/prometheus.yaml'), join(folder, 'prometheus.yml'));
+      expect(promtool('check', 'config', join(folder, 'prometheus.yml'))).toBe('');
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it('accepts the queries of the dashboards', () => {

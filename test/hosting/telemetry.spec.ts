@@ -3,7 +3,6 @@ import type { ApiProcess } from '../../apps/local/src/api-process.js';
 import { call } from '../support/call.js';
 import { OtlpReceiver, type ReceivedSpan, treeOf } from '../support/otlp-receiver.js';
 import { runningService } from '../support/running-service.js';
-import { SecretScanner } from '../support/secret-scanner.js';
 import { type IssuedToken, newPerson, type Person } from '../support/tokens-api.js';
 
 /** Prints each part of OpenTelemetry's SDK that the process loads. */
@@ -18,28 +17,16 @@ const REPORT_LOADS = `--import=data:text/javascript,${encodeURIComponent(`
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 const PARENT = 'b7ad6b7169203331';
-const PLANTED = {
-  address: '198.51.100.77',
-  agent: 'PlantedBrowser/7',
-  baggage: 'planted-baggage',
-  state: 'planted-state',
-  name: 'Planted Person',
-  email: 'planted.person@contoso.example',
-  path: 'planted-path',
-  query: 'planted-query',
-  header: 'planted-collector-key',
-};
+const COLLECTOR_KEY = 'the-key-of-the-collector';
 
 let receiver: OtlpReceiver;
 let silent: OtlpReceiver;
-/** Of the person who signs in. */
-const planted: string[] = [];
 const service = runningService(() => ({
   replicas: 0,
-  environment: { NODE_OPTIONS: REPORT_LOADS, TRUSTED_PROXIES: '127.0.0.0/8,::1' },
+  environment: { NODE_OPTIONS: REPORT_LOADS },
 }));
-/** What the processes printed, and what `/metrics` of the traced one had. */
-const outputs: { traced: string[]; metrics: string } = { traced: [], metrics: '' };
+/** What the traced process printed. */
+let output: readonly string[];
 let person: Person;
 let firstSignIn: readonly ReceivedSpan[];
 
@@ -48,13 +35,13 @@ beforeAll(async () => {
   const api = await service().addApi({
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-    OTEL_EXPORTER_OTLP_HEADERS: `x-key=${PLANTED.header}`,
+    OTEL_EXPORTER_OTLP_HEADERS: `x-key=${COLLECTOR_KEY}`,
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test,service.name=other',
     OTEL_SERVICE_NAME: 'identity-of-contoso',
   });
   person = await signIn(api);
   await api.stop(); // the shutdown delivers what waits
-  outputs.traced = [...service().logLines];
+  output = [...service().logLines];
   firstSignIn = receiver.spans.filter(({ traceId }) => traceId === TRACE_ID);
 });
 
@@ -63,36 +50,16 @@ afterAll(() => {
   silent.stop();
 });
 
-/** A first sign-in inside the trace of a caller, and calls that are refused or have planted values. */
+/** A first sign-in inside the trace of a caller, and two calls in traces of their own. */
 async function signIn(api: ApiProcess): Promise<Person> {
-  const { oid } = await newPerson(service());
-  const bearer = await service().emulator.control.mintToken({
-    person: 'alice',
-    claims: { oid, name: PLANTED.name, preferred_username: PLANTED.email, email: PLANTED.email },
-  });
-  const headers = {
-    'user-agent': PLANTED.agent,
-    'x-forwarded-for': PLANTED.address,
-    baggage: `user=${PLANTED.baggage}`,
-    tracestate: `vendor=${PLANTED.state}`,
-  };
-  const traceparent = `00-${TRACE_ID}-${PARENT}-01`;
-  const options = { token: bearer, body: {} };
-  const first = await call(api.url, 'post', '/v1/me/tokens', {
-    ...options,
-    headers: { ...headers, traceparent },
-  });
+  const someone = await newPerson(service());
+  const options = { token: someone.bearer, body: {} };
+  const headers = { traceparent: `00-${TRACE_ID}-${PARENT}-01` };
+  const first = await call(api.url, 'post', '/v1/me/tokens', { ...options, headers });
   expect(first.status, first.text).toBe(200);
-  const { token, identity } = first.body as IssuedToken;
-  planted.push(bearer, token, identity.communicationUserId);
-  await call(api.url, 'post', '/v1/me/tokens', { ...options, headers });
-  await call(api.url, 'get', `/v1/identities/${PLANTED.path}?q=${PLANTED.query}`, {
-    token: 'not-a-token',
-    isUndocumented: true,
-    headers,
-  });
-  outputs.metrics = await (await fetch(`${api.url}/metrics`)).text();
-  return { oid, bearer };
+  await call(api.url, 'post', '/v1/me/tokens', options);
+  await call(api.url, 'get', '/v1/identities', { token: 'not-a-token' });
+  return someone;
 }
 
 describe('the trace of a first sign-in', () => {
@@ -148,7 +115,7 @@ describe('the trace of a first sign-in', () => {
   });
 
   it('is named in the lines of the log', () => {
-    const lines = outputs.traced.filter((line) => line.includes('"message":"request answered"'));
+    const lines = output.filter((line) => line.includes('"message":"request answered"'));
     const traceIds = lines.map((line) => (JSON.parse(line) as { traceId?: string }).traceId);
     const roots = receiver.spans.filter(({ kind }) => kind === 2);
     expect(traceIds).toEqual(roots.map(({ traceId }) => traceId));
@@ -167,33 +134,19 @@ describe('telemetry', () => {
     expect(names).toEqual(
       expect.arrayContaining([
         'http.server.request.duration',
+        'http.client.request.duration',
+        'db.client.operation.duration',
+        'db.client.connection.count',
         'nodejs.eventloop.delay.p99',
         'process.cpu.time',
         'acs_request_duration_seconds',
       ]),
     );
-    expect(receiver.headers['x-key']).toBe(PLANTED.header);
-  });
-
-  it('has no token, secret, name or address, and neither have the log and the metrics', () => {
-    const scanner = new SecretScanner();
-    const { environment, emulator } = service();
-    scanner.forbid(...Object.values(PLANTED), ...planted);
-    scanner.forbid(environment.AZURE_CLIENT_SECRET ?? '');
-    for (const { accessKey, connectionString } of emulator.acsResources)
-      scanner.forbid(accessKey, connectionString);
-    const bodies = receiver.bodies.map(({ text }) => text);
-    expect(bodies.length).toBeGreaterThan(1);
-    scanner.assertClean('the telemetry', bodies);
-    scanner.assertClean('the log', outputs.traced);
-    scanner.assertClean('the metrics', [outputs.metrics]);
-    // Ids of the person are in the log, and nowhere else.
-    scanner.forbid(person.oid);
-    scanner.assertClean('the telemetry', [...bodies, outputs.metrics]);
+    expect(receiver.headers['x-key']).toBe(COLLECTOR_KEY);
   });
 
   it('is loaded where it is configured, and nowhere else', async () => {
-    expect(outputs.traced.some((line) => line.includes('loaded file:'))).toBe(true);
+    expect(output.some((line) => line.includes('loaded file:'))).toBe(true);
     const before = service().logLines.length;
     const api = await service().addApi();
     await call(api.url, 'post', '/v1/me/tokens', { token: person.bearer, body: {} });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Response } from 'supertest';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { issued, openTestLog } from '#libs/audit/testing';
 import type { ApiProcess } from '../../apps/local/src/api-process.js';
 import { isAlive } from '../../apps/local/src/is-alive.js';
@@ -110,10 +110,12 @@ async function exitOf(replica: ApiProcess): Promise<{ code: number | null; after
 }
 
 describe('SIGTERM and SIGINT under load', () => {
+  // More than the buffers between an export and its reader hold.
+  beforeAll(async () => fillLog(20_000));
+
   it.each(['SIGTERM', 'SIGINT'] as const)(
     '%s: slow, queued, half-sent and streaming requests, idle connections: all end in order, with exit code 0',
     async (signal) => {
-      await fillLog(20_000);
       const replica = await service().addApi();
       const { url } = replica;
       const callers = await people(9);

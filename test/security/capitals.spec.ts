@@ -8,16 +8,20 @@ import { runningService } from '../support/running-service.js';
 import { type PersonData, type Probe, tenantProbes } from './tenant-probes.js';
 
 const service = runningService({
-  environment: { AUTHENTICATION_REQUESTS_PER_MINUTE: '0', AUTHENTICATION_FAILURES_PER_MINUTE: '0' },
+  environment: {
+    AUTHENTICATION_REQUESTS_PER_MINUTE: '0',
+    AUTHENTICATION_FAILURES_PER_MINUTE: '0',
+    VISITOR_KEY_SECRET: 'invitation-key',
+  },
 });
 const tenant = SAMPLE_TENANTS.home.id;
 
 /**
- * Reading these, or a call with only the caller's token, involves no identifier of the request. So do the
+ * Reading these, or a call with only the caller's token or an invitation, involves no identifier of the request. So do the
  * routes of samples, which are for the caller's own identity.
  */
 const withoutIdentifiers =
-  /^GET \/v1\/(audit\/(log|export|follow|health|statistics)|me|identities\/export)|\/me\/|^[A-Z]+ \/(?!v1\/)/;
+  /^GET \/v1\/(audit\/(log|export|follow|health|statistics)|me|(identities|teams-phone\/assignments)\/export)|\/(me|visitors)\/|^[A-Z]+ \/(?!v1\/)/;
 
 /** Identifiers; a token and its fingerprint are none. */
 function inCapitals(of: PersonData): PersonData {
@@ -30,6 +34,7 @@ function inCapitals(of: PersonData): PersonData {
     communicationUserId: of.communicationUserId.toUpperCase(),
     entryId: of.entryId.toUpperCase(),
     revocationId: of.revocationId.toUpperCase(),
+    invitationId: of.invitationId.toUpperCase(),
   };
 }
 
@@ -43,6 +48,7 @@ const example: PersonData = {
   entryId: randomUUID(),
   entryIndex: 0,
   revocationId: randomUUID(),
+  invitationId: randomUUID(),
 };
 
 async function administrator(): Promise<string> {
@@ -97,6 +103,7 @@ async function person(): Promise<PersonData> {
     entryId: issued.auditEntry.id,
     entryIndex: issued.auditEntry.index,
     revocationId: await startRevocation(),
+    invitationId: await invite(),
   };
 }
 
@@ -111,6 +118,12 @@ async function startRevocation(): Promise<string> {
     .poll(async () => (await send('GET', { path: `/v1/revocations/${id}` }, token)).json())
     .toMatchObject({ status: 'completed' });
   return id;
+}
+
+async function invite(): Promise<string> {
+  const body = { meeting: 'probe', expiresInMinutes: 5 };
+  const answer = await send('POST', { path: '/v1/invitations', body }, await administrator());
+  return ((await answer.json()) as { id: string }).id;
 }
 
 /** A value without what differs between two persons: texts and numbers; lists by their lengths. */

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS, type RouteAccess } from '#libs/authentication';
 import { SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
 import { runningService } from '../support/running-service.js';
-import { routesOf } from './routes.js';
+import { CLIENT_EXCHANGE_ROUTES, EXCHANGE_APIS, routesOf } from './routes.js';
 
 const UNKNOWN_ID = '01980000-0000-7000-8000-000000000000';
 
@@ -10,6 +10,8 @@ const service = runningService({
   environment: {
     AUTHENTICATION_FAILURES_PER_MINUTE: '0',
     AUTHENTICATION_REQUESTS_PER_MINUTE: '0',
+    ...CLIENT_EXCHANGE_ROUTES,
+    VISITOR_KEY_SECRET: 'invitation-key',
     // On a busy machine a denial must not end as an outage.
     AUDIT_TIMEOUT_MS: '30000',
   },
@@ -17,7 +19,10 @@ const service = runningService({
 let routes: readonly RouteAccess[];
 
 beforeAll(async () => {
-  routes = await routesOf(service());
+  routes = await routesOf(service(), {
+    ...CLIENT_EXCHANGE_ROUTES,
+    VISITOR_KEY_SECRET: 'invitation-key',
+  });
 });
 
 /** Where a token names the permission. A delegated token always has another scope and role as well. */
@@ -60,6 +65,7 @@ interface Answer {
 
 async function call({ method, path }: RouteAccess, token?: string): Promise<Answer> {
   const concrete = path
+    .replace('::', ':')
     .replace(/:(?:id|tenantId|objectId)\b/g, UNKNOWN_ID)
     .replace(/\*.*$/, '0/000')
     // A stream does not end: callers who may open it get 400.
@@ -79,8 +85,12 @@ async function call({ method, path }: RouteAccess, token?: string): Promise<Answ
   return { status: answer.status, problem: problem?.split(':').at(-1) };
 }
 
-/** Whether the route's rule allows the caller: the client may, and the person may act on others. */
+/**
+ * Whether the route's rule allows the caller: the client may, and the person may act on others. No token for
+ * this service opens an exchange.
+ */
 function isOpenTo({ rules: [rule] }: RouteAccess, { holder, permission }: Caller): boolean {
+  if (rule?.kind === 'client-exchange') return false;
   if (rule?.kind !== 'permission') return rule !== undefined;
   if (rule.permission !== permission) return false;
   if (holder === 'application') return !rule.delegatedOnly;
@@ -102,7 +112,7 @@ describe('the table of permissions, routes and tenants', () => {
 
   it(
     'opens each route to the permission that it declares and to no other',
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async () => {
       const wrong: unknown[] = [];
       for (const caller of callers) {
@@ -117,6 +127,28 @@ describe('the table of permissions, routes and tenants', () => {
       expect(wrong).toEqual([]);
     },
   );
+
+  it('opens an exchange to tokens for its own API with its scope, and nothing else to them', async () => {
+    for (const [exchange, resource] of Object.entries(EXCHANGE_APIS)) {
+      for (const scp of [undefined, 'User.Read AuditLog.Read.All']) {
+        const token = await service().emulator.control.mintToken({
+          ...{ person: 'alice', resource },
+          claims: { ...(scp !== undefined && { scp, roles: scp.split(' ') }) },
+        });
+        for (const route of routes) {
+          const [rule] = route.rules;
+          const { status, problem } = await call(route, token);
+          const name = `${route.method} ${route.path} for ${exchange} with ${scp ?? 'its scope'}`;
+          const isOwn = rule?.kind === 'client-exchange' && rule.exchange === exchange;
+          if (isOwn) {
+            expect(problem, name).toBe(
+              scp === undefined ? 'invalid-request' : 'insufficient-permission',
+            );
+          } else expect(status === 401, name).toBe(rule?.kind !== 'public');
+        }
+      }
+    }
+  });
 
   it('closes all but public routes to calls without a token and to tenants that are not allowed', async () => {
     const otherTenant = await tokenOf({

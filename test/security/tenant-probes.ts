@@ -11,6 +11,8 @@ export interface PersonData {
   readonly entryIndex: number;
   /** A mass revocation of the tenant. */
   readonly revocationId: string;
+  /** An invitation of visitors by the tenant. */
+  readonly invitationId: string;
 }
 
 /** A request for the data of another tenant. */
@@ -95,6 +97,13 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
     { path: '/v1/teams-phone/assignments' },
     { path: `/v1/teams-phone/assignments?tenant=${tenant}` },
   ],
+  'POST /v1/teams-phone/assignments/import': ({ tenant, subject }) => [
+    {
+      path: '/v1/teams-phone/assignments/import',
+      body: lines({ tenantId: tenant, objectId: subject, principalType: 'user' }),
+    },
+  ],
+  'GET /v1/teams-phone/assignments/export': () => [{ path: '/v1/teams-phone/assignments/export' }],
   'GET /v1/teams-phone/assignments/:tenantId/:objectId': ({ tenant, subject }) => [
     { path: `/v1/teams-phone/assignments/${tenant}/${subject}` },
   ],
@@ -106,6 +115,14 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
   ],
   'DELETE /v1/teams-phone/assignments/:tenantId/:objectId': ({ tenant, subject }) => [
     { path: `/v1/teams-phone/assignments/${tenant}/${subject}` },
+  ],
+  'POST /v1/invitations': ({ tenant }) => [
+    { path: '/v1/invitations', body: { meeting: 'probe', expiresInMinutes: 5 } },
+    { path: '/v1/invitations', body: { meeting: 'probe', expiresInMinutes: 5, tenant } },
+  ],
+  'DELETE /v1/invitations/:id': ({ invitationId }) => [{ path: `/v1/invitations/${invitationId}` }],
+  'POST /v1/visitors/tokens': ({ invitationId }) => [
+    { path: '/v1/visitors/tokens', body: { invitation: invitationId } },
   ],
   'POST /v1/policy/evaluate': ({ tenant }) => [
     { path: '/v1/policy/evaluate', body: { subject: { kind: 'user', tenant } } },
@@ -188,6 +205,12 @@ export const tenantProbes: Readonly<Record<string, Probes>> = {
   'GET /api/Function': () => [{ path: '/api/Function' }],
   'POST /api/Function': () => [{ path: '/api/Function' }],
   'POST /exchange': ({ token }) => [{ path: '/exchange', body: { accessToken: token } }],
+  'POST /access/teamsExtension/::exchangeAccessToken': () => [
+    { path: '/access/teamsExtension/:exchangeAccessToken?api-version=2025-06-30', body: {} },
+  ],
+  'POST /access/entra/::exchangeAccessToken': () => [
+    { path: '/access/entra/:exchangeAccessToken?api-version=2025-03-02-preview', body: {} },
+  ],
   'POST /v1/me/tokens/revoke': () => [{ path: '/v1/me/tokens/revoke' }],
   'POST /v1/me/sign-out': () => [{ path: '/v1/me/sign-out' }],
   'DELETE /api/user': () => [

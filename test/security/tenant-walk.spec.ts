@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Permission, RouteAccess } from '#libs/authentication';
+import type { ClientExchange, Permission, RouteAccess } from '#libs/authentication';
 import { SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
 import { runningService } from '../support/running-service.js';
-import { ALL_ROUTES, routesOf } from './routes.js';
+import { ALL_ROUTES, EXCHANGE_APIS, routesOf } from './routes.js';
 import { type PersonData, type Probe, tenantProbes } from './tenant-probes.js';
 
 const service = runningService({
@@ -86,6 +86,17 @@ async function startRevocation(tenant: string, reason: string): Promise<string> 
   return (JSON.parse(answer.text) as { id: string }).id;
 }
 
+/** Invites visitors. @returns the id and the invitation */
+async function invite(
+  tenant: string,
+): Promise<{ readonly id: string; readonly invitation: string }> {
+  const agent = await mint(tenant, ['Invitation.ReadWrite.All'], randomUUID());
+  const body = { meeting: `Meeting of ${tenant}`, expiresInMinutes: 60 };
+  const answer = await send('POST', { path: '/v1/invitations', body }, agent);
+  expect(answer.status, answer.text).toBe(201);
+  return JSON.parse(answer.text) as { readonly id: string; readonly invitation: string };
+}
+
 async function fingerprintOf({ auditEntry }: Issued): Promise<string> {
   const entries = await service().auditEntries();
   return entries.find(({ id }) => id === auditEntry.id)?.token?.fingerprint ?? '';
@@ -96,6 +107,7 @@ async function victimOf(tenant: string): Promise<Victim> {
   const known = await issueTo(tenant, subject, `Known of ${tenant}`);
   const unknown = await issueTo(tenant, other, `Unknown of ${tenant}`);
   const revocation = await startRevocation(tenant, `Reason of ${tenant}`);
+  const { id: invitationId, invitation } = await invite(tenant);
   return {
     tenant,
     subject,
@@ -106,7 +118,10 @@ async function victimOf(tenant: string): Promise<Victim> {
     entryId: known.auditEntry.id,
     entryIndex: known.auditEntry.index,
     revocationId: revocation,
+    invitationId,
     secrets: [
+      invitation,
+      `Meeting of ${tenant}`,
       `Reason of ${tenant}`,
       `Known of ${tenant}`,
       `Unknown of ${tenant}`,
@@ -135,6 +150,7 @@ function missingOf(of: PersonData): PersonData {
     entryId: randomUUID(),
     entryIndex,
     revocationId: randomUUID(),
+    invitationId: randomUUID(),
   };
 }
 
@@ -172,15 +188,26 @@ function visible({ status, type, text }: Answer, { path, body }: Probe): unknown
 interface Caller {
   readonly name: string;
   token(permission: Permission, subject: string): Promise<string>;
+  exchangeToken(exchange: ClientExchange, subject: string): Promise<string>;
 }
 
-/** A user with the subject of the victim, and an application. */
+/** A user with the subject of the victim, and an application. The exchanges take users' tokens of another API. */
 function callersFrom(tenant: string): readonly Caller[] {
   const oid = randomUUID();
+  const exchangeToken: Caller['exchangeToken'] = async (exchange, subject) =>
+    service().emulator.control.mintToken({
+      ...{ person: 'alice', tenant, resource: EXCHANGE_APIS[exchange] },
+      claims: { oid: subject },
+    });
   return [
-    { name: 'a user', token: async (permission, subject) => mint(tenant, [permission], subject) },
+    {
+      name: 'a user',
+      token: async (permission, subject) => mint(tenant, [permission], subject),
+      exchangeToken,
+    },
     {
       name: 'an application',
+      exchangeToken,
       token: async (permission) =>
         service().emulator.control.mintToken({
           app: 'crm-service',
@@ -192,14 +219,21 @@ function callersFrom(tenant: string): readonly Caller[] {
 }
 
 /** Routes in the order of their probes, each with the permission that opens it. */
-function walk(): readonly (RouteAccess & { readonly permission: Permission | undefined })[] {
+function walk(): readonly (RouteAccess & {
+  readonly permission: Permission | undefined;
+  readonly exchange: ClientExchange | undefined;
+})[] {
   const order = Object.keys(tenantProbes);
   const place = ({ method, path }: RouteAccess): number => order.indexOf(`${method} ${path}`);
   return routes
     .toSorted((a, b) => place(a) - place(b))
     .map((route) => {
       const [rule] = route.rules;
-      return { ...route, permission: rule?.kind === 'permission' ? rule.permission : undefined };
+      return {
+        ...route,
+        permission: rule?.kind === 'permission' ? rule.permission : undefined,
+        exchange: rule?.kind === 'client-exchange' ? rule.exchange : undefined,
+      };
     });
 }
 
@@ -214,13 +248,15 @@ interface Pair {
 
 /** Sends the probes of a route, for the victim's data and for missing data. */
 async function sendProbes(
-  { method, path, permission }: ReturnType<typeof walk>[number],
+  { method, path, permission, exchange }: ReturnType<typeof walk>[number],
   caller: Caller,
   victim: PersonData,
   missing: PersonData,
 ): Promise<Pair[]> {
-  const tokenFor = async ({ subject }: PersonData): Promise<string | undefined> =>
-    permission && caller.token(permission, subject);
+  const tokenFor = async ({ subject }: PersonData): Promise<string | undefined> => {
+    if (exchange) return caller.exchangeToken(exchange, subject);
+    return permission && caller.token(permission, subject);
+  };
   const [token, otherToken] = [await tokenFor(victim), await tokenFor(missing)];
   const probesOf = tenantProbes[`${method} ${path}`] ?? ((): readonly Probe[] => []);
   const others = probesOf(missing);

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import {
+  createEmulatorKeys,
   type Emulator,
+  type EmulatorKeys,
   type EmulatorOptions,
   SAMPLE_APPS,
   SAMPLE_PEOPLE,
@@ -35,6 +37,9 @@ export const relaxedTimeouts = {
   KEY_VAULT_TIMEOUT_MS: '10000',
 } as const;
 
+/** Of all emulators of this process, which would otherwise create two RSA keys each. */
+let emulatorKeys: Promise<EmulatorKeys> | undefined;
+
 /** A person or an app of the emulator's sample directory. */
 export type SampleCaller = keyof typeof SAMPLE_PEOPLE | keyof typeof SAMPLE_APPS;
 
@@ -59,9 +64,12 @@ export class Service {
   static async start(options: ServiceOptions): Promise<Service> {
     const directory = await mkdtemp(join(tmpdir(), 'acs-identity-service-'));
     const egressProxy = process.env.TEST_EGRESS_PROXY_URL;
+    emulatorKeys ??= createEmulatorKeys();
+    const keys = await emulatorKeys;
     const [emulator, database] = await Promise.all([
       startEmulator({
         directory: join(directory, 'emulator'),
+        keys,
         ...(egressProxy !== undefined && { publicHost: PROXIED_HOST }),
         ...options.emulator,
       }),

@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 
@@ -66,15 +67,20 @@ export class SigmaRule {
 
   /** Whether the rule fires on events, which are in the order of their times. */
   firesOn(events: readonly SigmaEvent[]): boolean {
+    return events.some(this.watch());
+  }
+
+  /** @returns a function that says of each next event, in the order of times, whether the rule fires on it */
+  watch(): (event: SigmaEvent) => boolean {
     const { rule } = this;
-    if ('detection' in rule) return events.some((event) => matches(rule, event));
+    if ('detection' in rule) return (event) => matches(rule, event);
     const { correlation } = rule;
     const parts = correlation.rules.map((name) => {
       const part = this.#parts.get(name);
       if (!part) throw new Error(`no rule is called ${name}`);
       return part;
     });
-    return correlates(correlation, parts, events);
+    return watchOf(correlation, parts);
   }
 }
 
@@ -88,18 +94,17 @@ interface Hit {
   readonly value: unknown;
 }
 
-function correlates(
+function watchOf(
   correlation: Correlation,
   parts: readonly DetectionRule[],
-  events: readonly SigmaEvent[],
-): boolean {
+): (event: SigmaEvent) => boolean {
   const spanMs =
     Number.parseInt(correlation.timespan) * (UNITS_MS[correlation.timespan.at(-1) ?? ''] ?? 0);
   const groups = new Map<string, Hit[]>();
-  for (const event of events) {
+  return (event) => {
     const part = parts.findIndex((one) => matches(one, event));
     const keys = correlation['group-by'].map((field) => valueAt(event, field));
-    if (part < 0 || keys.includes(undefined)) continue;
+    if (part < 0 || keys.includes(undefined)) return false;
     const at = Date.parse(String(valueAt(event, 'entry.recordedAt')));
     const field = correlation.condition?.field;
     const value = field === undefined ? undefined : valueAt(event, field);
@@ -107,9 +112,8 @@ function correlates(
     const hits = (groups.get(key) ?? []).filter((hit) => at - hit.at <= spanMs);
     hits.push({ part, at, value });
     groups.set(key, hits);
-    if (isMet(correlation, hits)) return true;
-  }
-  return false;
+    return isMet(correlation, hits);
+  };
 }
 
 function isMet({ type, rules, condition }: Correlation, hits: readonly Hit[]): boolean {
@@ -152,11 +156,21 @@ function holds(item: string, wanted: z.output<typeof items>[string], event: Sigm
       return (actual !== undefined) === wanted;
     case 'gte':
       return typeof actual === 'number' && actual >= Number(wanted);
+    case 'cidr':
+      return alternatives.some((one) => isWithin(String(one), String(actual)));
     case 'hour':
       return alternatives.includes(new Date(String(actual)).getUTCHours());
     default:
       throw new Error(`the modifier ${modifier} is not supported`);
   }
+}
+
+function isWithin(network: string, address: string): boolean {
+  const [start = '', prefix] = network.split('/');
+  const type = isIP(start) === 6 ? 'ipv6' : 'ipv4';
+  const list = new BlockList();
+  list.addSubnet(start, Number(prefix), type);
+  return isIP(address) === isIP(start) && list.check(address, type);
 }
 
 function valueAt(event: SigmaEvent, path: string): unknown {

@@ -7,6 +7,7 @@ import { IdentityMappingModule } from '#libs/identity-mapping';
 import { TeamsPhoneModule } from '#libs/teams-phone';
 import { TokenIssuanceModule } from '#libs/token-issuance';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
+import { ClientExchangeModule } from './client-exchange/client-exchange.module.js';
 import { CompatibilityModule } from './compatibility/compatibility.module.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
 import { ClockGuard } from './http/clock.guard.js';
@@ -24,7 +25,9 @@ import { HealthController } from './operations/health.controller.js';
 import { MetricsController } from './operations/metrics.controller.js';
 import { PolicyController } from './policy/policy.controller.js';
 import { RevocationsController } from './revocations/revocations.controller.js';
+import { TeamsPhoneBulkController } from './teams-phone/teams-phone-bulk.controller.js';
 import { TeamsPhoneController } from './teams-phone/teams-phone.controller.js';
+import { VisitorRoutesModule } from './visitors/visitor-routes.module.js';
 import { ArrivalGuard } from './workload/arrival.guard.js';
 import { WorkloadGuard } from './workload/workload.guard.js';
 
@@ -49,6 +52,7 @@ export interface ApiOptions extends CompositionOptions {
     IdentitiesController,
     IdentityTokensController,
     RevocationsController,
+    TeamsPhoneBulkController,
     TeamsPhoneController,
     PolicyController,
     HealthController,
@@ -80,7 +84,9 @@ export class ApiModule {
         ServiceModule.forRoot(environment, options),
         AuditRoutesModule.forRoot(environment),
         CompatibilityModule.forRoot(environment),
+        ClientExchangeModule.forRoot(environment),
         KeyVaultEventsModule.forRoot(environment),
+        VisitorRoutesModule.forRoot(environment),
         ...(options.modules ?? []),
       ],
     };

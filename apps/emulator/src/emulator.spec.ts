@@ -6,7 +6,7 @@ import { connect } from 'node:tls';
 import { CommunicationIdentityClient } from '@azure/communication-identity';
 import { SecretClient } from '@azure/keyvault-secrets';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Emulator, type EmulatorOptions, startEmulator } from './index.js';
+import { createEmulatorKeys, type Emulator, type EmulatorOptions, startEmulator } from './index.js';
 import { anyString, headerOf, serviceCredential, trust } from './testing.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'emulator-'));
@@ -22,6 +22,22 @@ async function start(options: Partial<EmulatorOptions> = {}): Promise<Emulator> 
 afterEach(async () => {
   await emulator?.stop();
   rmSync(directory, { recursive: true, force: true });
+});
+
+it('signs with the keys that it was given', async () => {
+  const keys = await createEmulatorKeys();
+  const signed = async (options: Partial<EmulatorOptions>): Promise<unknown[]> => {
+    const { acsResources, entraUrl, tenantId } = await start(options);
+    const acs = new CommunicationIdentityClient(acsResources[0]?.connectionString ?? '');
+    const { token } = await acs.createUserAndToken(['chat']);
+    const published = await fetch(`${entraUrl}/${tenantId}/discovery/v2.0/keys`);
+    const { keys: entra } = (await published.json()) as { keys: { n: string }[] };
+    return [headerOf(token).kid, entra.map(({ n }) => n)];
+  };
+
+  const first = await signed({ keys });
+  expect(await signed({ keys })).toEqual(first);
+  expect(await signed({})).not.toEqual(first);
 });
 
 describe('a persistent emulator', () => {

@@ -15,6 +15,7 @@ import { Entra } from './entra/entra.js';
 import { SigningKeys } from './entra/signing-keys.js';
 import { Faults } from './faults.js';
 import { Graph } from './graph/graph.js';
+import type { EmulatorKeys } from './keys.js';
 import { isHostOf, isLoopback, isWildcard, urlHost } from './host-names.js';
 import { Journal, type ServiceName } from './journal.js';
 import { KeyVault } from './key-vault/key-vault.js';
@@ -55,6 +56,8 @@ export interface EmulatorOptions {
     /** Size of the token signing key. 1024 saves CPU in load tests. Default 2048. */
     readonly signingKeyBits?: 1024 | 2048;
   };
+  /** Used where none are stored and no `signingKeyBits` is given. Default: new ones, which take CPU time. */
+  readonly keys?: EmulatorKeys;
   /** Additional secrets of the vault, by name. */
   readonly secrets?: Readonly<Record<string, string>>;
 }
@@ -123,7 +126,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const publicHost = options.publicHost ?? (isWildcard(host) ? 'localhost' : host);
   const folder = new StateFolder(options.directory);
   const persistent = options.persist === true ? folder : undefined;
-  const { signingKeyBits = 2048, ...acsChange } = options.acs ?? {};
+  const { signingKeyBits, ...acsChange } = options.acs ?? {};
   const given = Object.entries(acsSettingsChangeSchema.parse(acsChange));
   const initialSettings = { ...DEFAULT_ACS_SETTINGS, ...Object.fromEntries(given) };
   const acsSettings = { current: initialSettings, initial: initialSettings };
@@ -134,8 +137,13 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       folder,
       [host, publicHost].filter((name) => !isWildcard(name)),
     ),
-    SigningKeys.load(persistent),
-    AcsTokens.load(acsIdentities, acsAssignments, persistent, signingKeyBits),
+    SigningKeys.load(persistent, options.keys?.entra),
+    AcsTokens.load(
+      acsIdentities,
+      acsAssignments,
+      persistent,
+      signingKeyBits ?? options.keys?.acs ?? 2048,
+    ),
   ]);
 
   const faults = new Faults();
@@ -232,8 +240,13 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       routes: control.routes(),
       isJournaled: (operation) => operation === 'redirected',
     });
-    // 32 bytes each: an HMAC key, an Ed25519 seed, an AES-256 key.
-    for (const name of ['audit-fingerprint-key', 'audit-signing-key', 'token-cache-key']) {
+    // 32 bytes each: an HMAC key, an Ed25519 seed, an AES-256 key, an HMAC key.
+    for (const name of [
+      'audit-fingerprint-key',
+      'audit-signing-key',
+      'token-cache-key',
+      'invitation-key',
+    ]) {
       secrets.ensurePresent(name, () => randomBytes(32).toString('base64'));
     }
     for (const [name, value] of Object.entries(options.secrets ?? {})) secrets.ensure(name, value);

@@ -12,7 +12,14 @@ import type { ServiceName } from './journal.js';
  * - `redirect`: responds 302 to `location`.
  */
 export type FaultKind =
-  'status' | 'latency' | 'reset' | 'malformed' | 'reply-lost' | 'hang' | 'oversized' | 'redirect';
+  | 'status'
+  | 'latency'
+  | 'reset'
+  | 'malformed'
+  | 'reply-lost'
+  | 'hang'
+  | 'oversized'
+  | 'redirect';
 
 /** A fault to inject. */
 export interface FaultRequest {

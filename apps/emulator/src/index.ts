@@ -4,6 +4,7 @@ export {
   type EmulatorOptions,
   startEmulator,
 } from './emulator.js';
+export { createEmulatorKeys, type EmulatorKeys } from './keys.js';
 export { ControlClient } from './control/control-client.js';
 export type { AcsAssignment } from './acs/assignments.js';
 export type { AcsIdentity } from './acs/identities.js';

@@ -37,8 +37,8 @@ describe('the ports of the local environment', () => {
     },
   );
 
-  it('are those that docker-compose.yml publishes for a browser, to its own machine only', async () => {
-    const file = await readFile(join(PROJECT_FOLDER, 'docker-compose.yml'), 'utf8');
+  it('are those that docker-compose.development.yml publishes for a browser, to its own machine only', async () => {
+    const file = await readFile(join(PROJECT_FOLDER, 'docker-compose.development.yml'), 'utf8');
     const { services } = compose.parse(parse(file));
     const { ports, environment } = services.environment;
     const { sample, entraHttp } = DEFAULT_PORTS;

@@ -9,7 +9,10 @@ const APPS = Object.entries(SAMPLE_APPS)
 
 const NOT_RUNNING = 'The local environment is not running: start it with npm start.';
 
-/** `npm run -s token -- <name>`: prints an Entra access token of a sample person or app. */
+/**
+ * `npm run -s token -- <name>`: prints an Entra access token of a sample person or app. The emulator is that of
+ * the local environment, or the one whose control API is at EMULATOR_CONTROL_URL.
+ */
 async function main(): Promise<void> {
   const name = process.argv[2] ?? '';
   const isPerson = PEOPLE.includes(name);
@@ -18,9 +21,11 @@ async function main(): Promise<void> {
       `Usage: npm run -s token -- <name>\nPeople: ${PEOPLE.join(', ')}\nApps: ${APPS.join(', ')}`,
     );
   }
-  const running = await new LocalFolder().readEnvironment();
-  if (!running) throw new Error(NOT_RUNNING);
-  const answer = await fetch(`${running.emulator.control}/control/tokens`, {
+  const control =
+    process.env.EMULATOR_CONTROL_URL ??
+    (await new LocalFolder().readEnvironment())?.emulator.control;
+  if (control === undefined) throw new Error(NOT_RUNNING);
+  const answer = await fetch(`${control}/control/tokens`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(isPerson ? { person: name } : { app: name }),

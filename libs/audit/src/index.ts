@@ -36,6 +36,7 @@ export { type AuditReceipt, AuditTrail, type RecordOptions } from './trail/audit
 export {
   applyWrite,
   type RowChange,
+  together,
   type TransactionalWrite,
 } from './trail/transactional-write.js';
 export {

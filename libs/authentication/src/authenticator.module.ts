@@ -10,8 +10,8 @@ import { Clock, Logger, type ReadinessAnswer, ReadinessChecks } from '#libs/plat
 import { BuiltInAuthenticator, MissingPrincipals } from './built-in/built-in-authenticator.js';
 import { Authenticator } from './http/authenticator.js';
 import { BearerAuthenticator } from './http/bearer-authenticator.js';
-import type { TokenVerifier } from './jwt/token-verifier.js';
-import { createTokenVerifiers } from './create-token-verifiers.js';
+import { ClientExchangeAuthenticators } from './http/client-exchange-authenticators.js';
+import { createAllTokenVerifiers, type TokenVerifiers } from './create-token-verifiers.js';
 import type { JwksCache } from './keys/jwks-cache.js';
 import { MetadataSource } from './keys/metadata-source.js';
 import { authenticationSettings, type AuthenticationSettings } from './settings.js';
@@ -30,26 +30,32 @@ const VERIFIERS = Symbol('token verifiers');
         source: MetadataSource,
         clock: Clock,
         logger: Logger,
-      ) => createTokenVerifiers(settings, { source, clock, logger }),
+      ) => createAllTokenVerifiers(settings, { source, clock, logger }),
     },
     {
       provide: Authenticator,
       inject: [authenticationSettings.key, VERIFIERS, Registry],
       useFactory: authenticatorFor,
     },
+    {
+      provide: ClientExchangeAuthenticators,
+      inject: [VERIFIERS],
+      useFactory: ({ byExchange }: TokenVerifiers) => new ClientExchangeAuthenticators(byExchange),
+    },
   ],
-  exports: [Authenticator],
+  exports: [Authenticator, ClientExchangeAuthenticators],
 })
 export class AuthenticatorModule implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #jwks: readonly JwksCache[];
   readonly #usable: Gauge<'issuer'>;
 
   constructor(
-    @Inject(VERIFIERS) verifiers: readonly TokenVerifier[],
+    @Inject(VERIFIERS) { own, byExchange }: TokenVerifiers,
     private readonly readiness: ReadinessChecks,
     @Inject(Registry) registry: Registry,
   ) {
-    this.#jwks = verifiers.flatMap(({ jwks }) => jwks);
+    const verifiers = [...own, ...[...byExchange.values()].flat()];
+    this.#jwks = [...new Set(verifiers.flatMap(({ jwks }) => jwks))]; // verifiers of one issuer share them
     this.#usable = new Gauge({
       name: 'authentication_issuer_keys_usable',
       help: '1 if usable signing keys of the issuer were cached at the last readiness check',
@@ -89,11 +95,11 @@ export class AuthenticatorModule implements OnApplicationBootstrap, OnModuleDest
 
 function authenticatorFor(
   settings: AuthenticationSettings,
-  verifiers: readonly TokenVerifier[],
+  { own }: TokenVerifiers,
   registry: Registry,
 ): Authenticator {
   const missing = new MissingPrincipals(registry);
   return settings.mode === 'bearer'
-    ? new BearerAuthenticator(verifiers)
+    ? new BearerAuthenticator(own)
     : new BuiltInAuthenticator(settings, missing);
 }

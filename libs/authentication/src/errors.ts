@@ -1,5 +1,4 @@
 import { type Principal, problem, ServiceError } from '#libs/platform';
-import type { Permission } from './access/permission.js';
 import { bearerChallenge } from './http/www-authenticate.js';
 
 /**
@@ -41,7 +40,14 @@ export type RejectionReason =
   | 'provider-not-configured'
   | 'subject-missing'
   | 'kind-mismatch'
-  | 'event-key-wrong';
+  | 'event-key-wrong'
+  | 'invitation-malformed'
+  | 'invitation-forged'
+  | 'invitation-expired'
+  | 'invitation-unknown'
+  | 'invitation-ended'
+  | 'invitation-used-up'
+  | 'invitation-without-rule';
 
 /**
  * What was required and what came instead, for the operational log. Never a token, a part of one, or a
@@ -175,7 +181,7 @@ export class InsufficientPermission extends problem(
 ) {
   override readonly challenge: string;
 
-  constructor(permission: Permission, options: { isDelegationMissing?: boolean } = {}) {
+  constructor(permission: string, options: { isDelegationMissing?: boolean } = {}) {
     super({
       detail:
         options.isDelegationMissing === true

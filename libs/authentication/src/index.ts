@@ -2,6 +2,7 @@ export {
   type AccessRule,
   accessRulesOf,
   Public,
+  RequireClientExchange,
   RequirePermission,
   RequireSignIn,
 } from './http/access-rule.js';
@@ -38,10 +39,11 @@ export {
   isAuthenticated,
   principalOf,
 } from './http/current-principal.js';
-export { type HttpRequest } from './http/http-request.js';
+export type { HttpReply, HttpRequest } from './http/http-request.js';
 export { HttpsMetadataSource } from './keys/https-metadata-source.js';
 export { MetadataSource } from './keys/metadata-source.js';
 export { authenticationGrants, authenticationMigrations } from './schema/migrations.js';
+export { CLIENT_APIS, type ClientExchange, clientExchangesIn } from './access/client-exchange.js';
 export {
   type CustomPermission,
   definePermission,

@@ -17,6 +17,7 @@ import {
 import { canonicalAudience } from './jwt/audience.js';
 import { authenticationContextList } from './access/authentication-contexts.js';
 import { NO_PROVIDERS, providersFile, tenantsOfProviders } from './built-in/providers-file.js';
+import { CLIENT_APIS, type ClientExchange, clientExchangeList } from './access/client-exchange.js';
 import {
   CLIENT_AUTHENTICATION,
   issueScopeAlias,
@@ -77,6 +78,11 @@ const bearerVariables = {
     .optional()
     .describe(
       'Conditional Access authentication context required of users, who get a claims challenge without it: an id, c1 to c99, for all permissions, or pairs for single ones, such as AuditLog.Read.All=c1,CommunicationIdentity.ReadWrite.All=c2; none if not set',
+    ),
+  CLIENT_EXCHANGES: clientExchangeList
+    .prefault('')
+    .describe(
+      'exchanges of Microsoft’s client library that this service takes in the place of ACS, separated by commas: teams-extension (Teams Phone extensibility), entra (Entra users directly, a preview); none if empty; the issuance policy must allow them too; docs/teams-phone.md describes them',
     ),
   TRUSTED_ISSUERS: trustedIssuers
     .optional()
@@ -245,6 +251,10 @@ const fields = variables.catchall(z.string()).superRefine((values, context) => {
       'ENTRA_AUDIENCE',
       'holds no client id, which every v2.0 token has as its audience; application id URIs need ENTRA_TOKEN_VERSIONS with 1.0',
     );
+  const issuers = values.TRUSTED_ISSUERS ?? [];
+  const hasEntra = isEntraConfigured || issuers.some(({ profile }) => profile === 'entra');
+  if (values.CLIENT_EXCHANGES.length > 0 && !hasEntra)
+    fault('CLIENT_EXCHANGES', 'needs ENTRA_TENANT_ID, or an Entra issuer in TRUSTED_ISSUERS');
   const missing = platformFault(values);
   if (missing !== undefined) fault('AUTHENTICATION_MODE', missing);
   for (const [variable, message] of tenantConflicts(values)) fault(variable, message);
@@ -254,6 +264,7 @@ export const authenticationSettings = defineSettings('authentication', fields, (
   mode: values.AUTHENTICATION_MODE,
   entra: entraOf(values),
   trustedIssuers: values.TRUSTED_ISSUERS ?? [],
+  clientExchanges: clientExchangesOf(values),
   providers: values.AUTHENTICATION_PROVIDERS_FILE ?? NO_PROVIDERS,
   clockSkewSeconds: values.AUTHENTICATION_CLOCK_SKEW_SECONDS,
   keys: {
@@ -291,6 +302,18 @@ function entraOf(values: Variables): EntraSettings | undefined {
     minimumClientAuthentication: CLIENT_AUTHENTICATION[values.ENTRA_MINIMUM_CLIENT_AUTHENTICATION],
     requiredAuthenticationContext: values.ENTRA_REQUIRED_AUTHENTICATION_CONTEXT ?? {},
   };
+}
+
+/** The exchanges that are enabled, with the audiences of their tokens in the cloud of the service. */
+function clientExchangesOf(values: Variables): readonly {
+  readonly exchange: ClientExchange;
+  readonly audiences: readonly CanonicalName[];
+}[] {
+  const cloud = azureCloudOf(values);
+  return values.CLIENT_EXCHANGES.map((exchange) => {
+    const { clientId, uri } = CLIENT_APIS[exchange];
+    return { exchange, audiences: [clientId, uri(cloud)].map(canonicalAudience) };
+  });
 }
 
 /** Whether a token of an accepted version can have one of the audiences. */

@@ -39,6 +39,24 @@ export interface IssuedToken {
   readonly evidence: UpstreamEvidence;
 }
 
+/** A token that ACS has given for one of Entra, and whose it is. */
+export interface ExchangedToken extends IssuedToken {
+  readonly communicationUserId: CommunicationUserId;
+}
+
+/** The exchanges of Microsoft's client library: of Teams Phone extensibility, and of Entra users directly (preview). */
+export const CLIENT_EXCHANGES = ['teams-extension', 'entra'] as const;
+
+export type ClientExchange = (typeof CLIENT_EXCHANGES)[number];
+
+/** An exchange as the client library requests it. */
+export interface EntraExchange extends AssignmentHolder {
+  readonly exchange: ClientExchange;
+  /** Of the API, as the client names it. */
+  readonly version: string;
+  readonly entraToken: string;
+}
+
 export interface CreatedIdentity {
   /** `8:acs:…` */
   readonly communicationUserId: CommunicationUserId;
@@ -146,7 +164,18 @@ export abstract class CommunicationIdentityGateway {
       readonly clientApp: string;
       readonly subject: string;
     },
-  ): Promise<IssuedToken>;
+  ): Promise<ExchangedToken>;
+
+  /**
+   * Exchanges a user's Entra token for a token of ACS, as Microsoft's client library does. The user's token
+   * alone authorizes the call; the credential of the service is neither needed nor used. Safe to repeat;
+   * each repetition issues another token.
+   *
+   * @param exchange `tenant` and `objectId` must come from the verified token
+   * @throws AccessNotAssigned when no assignment lets the user have a token through the application
+   * @throws EntraTokenRefused when ACS does not accept the user's token
+   */
+  abstract exchangeEntraToken(call: GatewayCall, exchange: EntraExchange): Promise<ExchangedToken>;
 
   /**
    * Creates or replaces an assignment. Safe to repeat.

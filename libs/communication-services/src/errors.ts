@@ -123,6 +123,22 @@ export class TeamsPhoneAssignmentRefused extends problem(
   'Azure Communication Services does not accept this principal, its type or one of the applications.',
 ) {}
 
+/** No assignment at ACS lets the user have a token through the application. */
+export class AccessNotAssigned extends problem(
+  'access-not-assigned',
+  403,
+  'The user has no access to Azure Communication Services',
+  'Azure Communication Services has no assignment that lets this user have a token through this application.',
+) {}
+
+/** ACS does not accept the user's Entra token, although it is valid. */
+export class EntraTokenRefused extends problem(
+  'entra-token-refused',
+  403,
+  'The Entra token is not accepted',
+  'Azure Communication Services does not accept the Entra token of this user.',
+) {}
+
 /** ACS does not accept the Teams user's token, or it is of another user or application. */
 export class TeamsTokenRefused extends problem(
   'teams-token-refused',

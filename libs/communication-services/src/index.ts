@@ -1,10 +1,14 @@
 export { AcsClients } from './acs/acs-clients.js';
 export { AcsCommunicationIdentityGateway } from './acs/acs-communication-identity-gateway.js';
 export {
+  CLIENT_EXCHANGES,
   CommunicationIdentityGateway,
   type Acknowledged,
   type AssignmentHolder,
+  type ClientExchange,
   type CreatedIdentity,
+  type EntraExchange,
+  type ExchangedToken,
   type GatewayCall,
   type IssuedToken,
   PRINCIPAL_TYPES,
@@ -23,6 +27,8 @@ export { AcsModule } from './acs/acs.module.js';
 export { CommunicationServicesModule } from './communication-services.module.js';
 export { communicationServicesSettings, type CommunicationServicesSettings } from './settings.js';
 export {
+  AccessNotAssigned,
+  EntraTokenRefused,
   IdentityMissing,
   IdentityNotOwned,
   ResourceNotConfigured,

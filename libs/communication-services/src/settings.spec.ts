@@ -109,13 +109,11 @@ describe('CommunicationResources', () => {
     const owner = (id: string): string | undefined =>
       resources.ofCommunicationUserId(communicationUserIdOf(id))?.name;
     expect(owner(`8:acs:${guid(1).toUpperCase()}_${guid(7)}`)).toBe('r1');
+    expect(owner(`8:acs:${guid(1)}_${guid(5)}_${guid(7)}`)).toBe('r1');
     expect(owner(`8:acs:${guid(2)}_${guid(7)}`)).toBeUndefined();
-    for (const other of [
-      `8:acs:${guid(1)}`,
-      `8:orgid:${guid(1)}`,
-      `8:acs:${guid(1)}_${guid(7)}\n`,
-    ]) {
-      expect(() => owner(other)).toThrow('is not the id of an ACS user');
+    expect(owner(`8:orgid:${guid(1)}`)).toBeUndefined();
+    for (const other of [`8:acs:${guid(1)}`, `8:acs:${guid(1)}_${guid(7)}\n`]) {
+      expect(() => owner(other)).toThrow('is not a communication user id');
     }
   });
 

@@ -11,7 +11,9 @@ import {
 /** What is wrong with a setting although the service can start with it. */
 export interface Advice {
   readonly code:
-    'database-not-encrypted' | 'log-origin-with-scheme' | 'checkpoint-file-not-writable';
+    | 'database-not-encrypted'
+    | 'log-origin-with-scheme'
+    | 'checkpoint-file-not-writable';
   readonly variable: string;
   readonly problem: string;
   readonly fix: string;

@@ -6,6 +6,7 @@ import type { Database, TableGrant } from '#libs/platform';
 import { requestBudgetGrants, requestBudgetMigrations } from '#libs/request-budget';
 import { teamsPhoneGrants, teamsPhoneMigrations } from '#libs/teams-phone';
 import { secretsGrants, secretsMigrations } from '#libs/secrets';
+import { visitorGrants, visitorMigrations } from '#libs/visitors';
 import { tokenIssuanceGrants, tokenIssuanceMigrations } from '#libs/token-issuance';
 
 /** Every migration of the service; the timestamps in their names give the order. */
@@ -18,6 +19,7 @@ export const serviceMigrations = [
   ...auditDeliveryMigrations,
   ...teamsPhoneMigrations,
   ...secretsMigrations,
+  ...visitorMigrations,
 ];
 
 /** All that the role may do with tables that the service works as. Includes reading each of them. */
@@ -31,6 +33,7 @@ export const serviceGrants: readonly TableGrant[] = [
   ...auditDeliveryGrants,
   ...teamsPhoneGrants,
   ...secretsGrants,
+  ...visitorGrants,
 ];
 
 /** The functions that the same role may execute. */

@@ -30,6 +30,7 @@ import { RequestBudget, WindowStore } from '#libs/request-budget';
 import { AzureCredential, SecretStore, SecretVersionsModule } from '#libs/secrets';
 import { TeamsPhoneModule } from '#libs/teams-phone';
 import { TokenIssuanceModule } from '#libs/token-issuance';
+import { VisitorsModule } from '#libs/visitors';
 import type { Adapter, Port } from './adapters.js';
 import { chooseAdapters, type Replacement } from './choose-adapters.js';
 import { ConfigurationAuditor } from './configuration-auditor.js';
@@ -142,6 +143,7 @@ export class ServiceModule {
         IdentityMappingModule,
         TeamsPhoneModule,
         TokenIssuanceModule,
+        VisitorsModule,
         SecretVersionsModule,
       ],
       providers: [

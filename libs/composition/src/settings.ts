@@ -18,6 +18,7 @@ import {
   keyVaultEventsSettings,
 } from '#libs/secrets';
 import { tokenIssuanceSettings } from '#libs/token-issuance';
+import { visitorSettings } from '#libs/visitors';
 import { type Advice, adviceOn, sentenceOf } from './configuration-advice.js';
 import { auditLogSettings } from './audit-log-settings.js';
 import { compatibilitySettings } from './compatibility-settings.js';
@@ -63,6 +64,7 @@ export function settingsOver(adapterSettings: readonly Settings[]): readonly Set
     communicationServicesSettings,
     identityMappingSettings,
     tokenIssuanceSettings,
+    visitorSettings,
     auditSettings,
     auditLogSettings,
     auditWitnessSettings,

@@ -33,6 +33,7 @@ export class MappingNotActive extends problem(
 ) {
   constructor(status: string) {
     super({
+      facts: { mapping: status },
       detail: `The communication identity is ${status}. An identity administrator knows why.`,
     });
   }

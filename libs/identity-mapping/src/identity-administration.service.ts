@@ -6,7 +6,6 @@ import {
   type CanonicalName,
   Clock,
   type CommunicationUserId,
-  isCanonicalGuid,
   type Principal,
   ServiceError,
 } from '#libs/platform';
@@ -237,8 +236,9 @@ export class IdentityAdministrationService {
   async erase({ tenant, subject }: TenantSubject, context: CallContext): Promise<ErasureReport> {
     const key = [tenant, subject] as const;
     const access = { action: 'identity.delete', target: { tenant, subject } } as const;
-    const person = { tenant, subject };
-    const assignment = await this.#deleteAssignment(person, 'person-erased', context);
+    const deleteAssignment = async (): Promise<{ readonly status: string } | undefined> =>
+      this.teamsPhone.deleteForPerson({ tenant, subject }, context, { code: 'person-erased' });
+    let assignment = await deleteAssignment();
     const known = await recordingRefusal(this.audit, access, context, async () => {
       const found = await this.map.listSubject(...key);
       if (found.length === 0 && !assignment) throw new PersonNotMapped();
@@ -252,6 +252,8 @@ export class IdentityAdministrationService {
         problems.set(id, error.code);
       });
     }
+    // One that was requested before the deletions barred it.
+    if (assignment?.status !== 'deleting') assignment = await deleteAssignment();
     const mappings = await this.map.listSubject(...key);
     return {
       isComplete: [...mappings, ...(assignment ? [assignment] : [])].every(
@@ -262,16 +264,6 @@ export class IdentityAdministrationService {
     };
   }
 
-  /** @returns the assignment of somebody who has or had one */
-  async #deleteAssignment(
-    { tenant, subject }: TenantSubject,
-    code: 'identity-suspended' | 'person-erased',
-    context: CallContext,
-  ): Promise<{ readonly status: string } | undefined> {
-    if (!isCanonicalGuid(tenant) || !isCanonicalGuid(subject)) return undefined;
-    return this.teamsPhone.deleteForPerson({ tenant, objectId: subject }, context, { code });
-  }
-
   async #update(mapping: Mapping, update: MappingUpdate, context: CallContext): Promise<void> {
     const displayName =
       update.displayName === undefined ? mapping.displayName : (update.displayName ?? undefined);
@@ -280,8 +272,6 @@ export class IdentityAdministrationService {
     if (isSame) return;
     if (status === 'suspended' && mapping.status !== 'suspended') {
       if (!isProvisioned(mapping)) throw new MappingStateConflict(mapping.status);
-      // First: a crash in between leaves an identity that is not suspended, and the request is repeated.
-      await this.#deleteAssignment(mapping, 'identity-suspended', context);
       await this.revocation.begin({ mapping, action: 'identity.suspend', displayName }, context);
       return;
     }

@@ -65,6 +65,7 @@ export { identityMappingSettings, type IdentityMappingSettings } from './setting
 export {
   type ApplicationIdentity,
   auditTargetOf,
+  CALLER_KINDS,
   IDENTITY_KINDS,
   type IdentityKind,
   MAPPING_STATUSES,

@@ -3,6 +3,7 @@ import { MemoryAuditTrail } from '#libs/audit/testing';
 import { CommunicationResources, UpstreamUnavailable } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
 import { ManualClock, MemoryLogger, newGuid } from '#libs/platform/testing';
+import { AssigneeNotActive } from '#libs/teams-phone';
 import { MemoryIdentityMap } from './testing/memory-identity-map.js';
 import { wireIdentityMapping } from './testing/wire-identity-mapping.js';
 
@@ -37,6 +38,18 @@ describe('the Teams Phone assignment of somebody', () => {
     const reference = { id: mapping.id, tenant };
     await service.administration.update(reference, { status: 'suspended' }, context);
   };
+  const assign = async (principalType: 'user' | 'teamsResourceAccount' = 'user') =>
+    service.teamsPhone.assignments.put({ tenant, objectId, principalType, clientIds: [] }, context);
+  /** Advances the clock until the work has settled: requests wait for each other. */
+  const advancing = async <T>(work: Promise<T>): Promise<T> => {
+    const state = { isOver: false };
+    void work.catch(() => undefined).finally(() => (state.isOver = true));
+    while (!state.isOver) {
+      await new Promise(setImmediate);
+      if (service.clock.sleeping > 0) await service.clock.advance(50);
+    }
+    return work;
+  };
   const reasons = (): unknown[] =>
     service.audit.entries
       .filter(({ action }) => action === 'teams-phone.unassign')
@@ -49,6 +62,50 @@ describe('the Teams Phone assignment of somebody', () => {
       ['identity-suspended', 'requested'],
       [undefined, 'confirmed'],
     ]);
+  });
+
+  it('is refused while the identity is suspended, and possible again when it is resumed', async () => {
+    await suspend();
+    await expect(assign()).rejects.toThrow(AssigneeNotActive);
+    expect(service.audit.entries.at(-1)).toMatchObject({
+      ...{ action: 'teams-phone.assign', outcome: 'denied' },
+      reason: { code: 'teams-phone-assignee-not-active' },
+    });
+    const [mapping] = await service.map.listSubject(tenant, objectId);
+    const reference = { id: mapping?.id ?? '', tenant };
+    await service.administration.update(reference, { status: 'active' }, context);
+    expect(await assign()).toMatchObject({ isNew: true, assignment: { status: 'active' } });
+  });
+
+  it('is gone when the identity is suspended while others assign it, wherever the requests meet', async () => {
+    for (let steps = 0; steps < 40; steps += 1) {
+      service = open();
+      await assign();
+      const suspending = suspend();
+      for (let step = 0; step < steps; step += 1) await Promise.resolve();
+      const outcomes = await advancing(
+        Promise.allSettled([suspending, assign('teamsResourceAccount')]),
+      );
+      const errors = outcomes.flatMap((outcome) =>
+        outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
+      );
+      for (const error of errors) expect(error).toMatchObject({ status: 409 });
+      expect(service.gateway.assignments.size, `after ${steps} steps`).toBe(0);
+    }
+  });
+
+  it('is deleted by the recovery worker when the process died after the suspension', async () => {
+    const identity = { tenant, subject: objectId, kind: 'user' } as const;
+    const { mapping } = await service.mappings.ensureActive({ ...context, identity });
+    const { version, tokenGeneration, ...rest } = mapping;
+    const suspended = { ...rest, status: 'suspended', isRevoking: true } as const;
+    const next = { ...suspended, version: version + 1, tokenGeneration: tokenGeneration + 1 };
+    const lease = { holder: newGuid(), durationMs: 1_000, endsAt: 1_000 };
+    const event = { ...context, action: 'identity.suspend', outcome: 'success' } as const;
+    await service.audit.record(event, service.map.replace(mapping, next, lease));
+    await service.clock.advance(2_000);
+    await service.worker.sweep();
+    expect(service.gateway.assignments.size).toBe(0);
   });
 
   it('is deleted when the person is erased, also without an identity', async () => {
@@ -72,5 +129,25 @@ describe('the Teams Phone assignment of somebody', () => {
     await service.teamsPhone.recovery.sweep();
     expect(service.gateway.assignments.size).toBe(0);
     expect(await service.administration.erase(person, context)).toMatchObject({ isComplete: true });
+  });
+
+  it('is gone when the person is erased while others assign it', async () => {
+    for (let steps = 0; steps < 40; steps += 1) {
+      service = open();
+      const identity = { tenant, subject: objectId, kind: 'user' } as const;
+      await service.mappings.ensureActive({ ...context, identity });
+      await assign();
+      const erasing = service.administration.erase({ tenant, subject: objectId }, context);
+      for (let step = 0; step < steps; step += 1) await Promise.resolve();
+      let isErased = false;
+      void erasing.then(() => (isErased = true));
+      const [erased, assigned] = await advancing(
+        Promise.allSettled([erasing, assign('teamsResourceAccount').then(() => isErased)]),
+      );
+      expect(erased.status).toBe('fulfilled');
+      // What is assigned after the erasure is another one.
+      const isLater = assigned.status === 'fulfilled' && assigned.value;
+      if (!isLater) expect(service.gateway.assignments.size, `after ${steps} steps`).toBe(0);
+    }
   });
 });

@@ -22,7 +22,7 @@ export {
 } from './config/settings.js';
 export { SettingsModule } from './config/settings.module.js';
 export { InvalidYamlFile, readYamlFile } from './config/yaml-file.js';
-export { azureCloudOf, azureCloudOfHost } from './config/azure-clouds.js';
+export { type AzureCloud, azureCloudOf, azureCloudOfHost } from './config/azure-clouds.js';
 export type { CallContext, CallPriority, RequestContext } from './context/call-context.js';
 export {
   type Actor,
@@ -31,6 +31,7 @@ export {
   type Principal,
   type SystemActor,
   type UnauthenticatedActor,
+  type VisitorActor,
 } from './context/principal.js';
 export { ConnectionFailed } from './database/connection-failed.js';
 export { InvalidDatabaseAddress, parseDatabaseAddress } from './database/database-address.js';
@@ -51,24 +52,27 @@ export {
   type ProblemClass,
   type ProblemOptions,
 } from './errors/problem.js';
-export { ServiceError, type ServiceErrorOptions } from './errors/service-error.js';
+export { type Facts, ServiceError, type ServiceErrorOptions } from './errors/service-error.js';
 export { DatabaseUnavailable, StorageUnavailable } from './errors/storage-unavailable.js';
 export { explain } from './health/explain.js';
 export { ReadinessChecks, type ReadinessAnswer, stateOf } from './health/readiness-checks.js';
 export {
   CANONICAL_GUID_PATTERN,
   canonicalGuid,
-  canonicalCommunicationUserId,
-  canonicalName,
-  type CanonicalName,
-  type CommunicationUserId,
   type Guid,
   GUID_PATTERN,
   GUID_SOURCE,
   isCanonicalGuid,
   isGuid,
-  resourceIdOf,
 } from './ids/guid.js';
+export { canonicalName, type CanonicalName } from './ids/canonical-name.js';
+export {
+  canonicalCommunicationUserId,
+  type CommunicationUserId,
+  parseCommunicationUserId,
+  resourceIdOf,
+  teamsExtensionUserId,
+} from './ids/communication-user-id.js';
 export { ascendingUuidV7, uuidText, uuidV7, uuidV7Bytes, uuidV7Time } from './ids/uuid-v7.js';
 export { InvalidJson, parseJsonFile, parseStrictJson } from './json/strict-json.js';
 export { Logger } from './logging/logger.js';
@@ -89,5 +93,13 @@ export { type Lease, newLease } from './time/lease.js';
 export { PeriodicTask, type PeriodicTaskOptions } from './time/periodic-task.js';
 export { retryAfterMs, retryPauseMs } from './time/retry-pause.js';
 export { Sweeps, type SweepOptions } from './time/sweeps.js';
+export { type LineFault, parseJsonLine } from './streams/json-line.js';
+export {
+  readBatches,
+  readLines,
+  type StreamLimits,
+  type StreamLine,
+  StreamTooLong,
+} from './streams/line-reader.js';
 export { Bulkhead, type BulkheadOptions, ServiceBusy } from './workload/bulkhead.js';
 export { enterForeground, mapInSlices, TimeSlices } from './workload/time-slices.js';

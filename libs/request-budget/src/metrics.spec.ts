@@ -9,7 +9,13 @@ it('shows the limit in force, which throttling halves and time restores', async 
   const [clock, registry] = [new ManualClock(), new Registry()];
   const limits = {
     ...{ create: 100, createWithToken: 100, issue: 100, revoke: 100, delete: 100, exchange: 100 },
-    ...{ assign: 100, readAssignment: 100, unassign: 100 },
+    ...{
+      assign: 100,
+      readAssignment: 100,
+      unassign: 100,
+      exchangeTeamsExtension: 100,
+      exchangeEntra: 100,
+    },
   };
   const settings = {
     limits,

@@ -8,6 +8,8 @@ export type AcsOperation =
   | 'revoke'
   | 'delete'
   | 'exchange'
+  | 'exchangeTeamsExtension'
+  | 'exchangeEntra'
   | 'assign'
   | 'readAssignment'
   | 'unassign';

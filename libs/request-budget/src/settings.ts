@@ -10,7 +10,7 @@ function limit(standard: number, operation: string): z.ZodPrefault<z.ZodType<num
     );
 }
 
-/** ACS documents no limit for assignments: these keep them from ever being the reason of one. */
+/** ACS documents no limit for assignments and these exchanges: these keep them from ever being the reason of one. */
 function ownLimit(operation: string): z.ZodPrefault<z.ZodType<number, string>> {
   return integer(1, 1_000_000)
     .prefault('500')
@@ -28,6 +28,8 @@ export const budgetFields = {
   ACS_BUDGET_REVOKE: limit(500, 'revoke tokens'),
   ACS_BUDGET_DELETE: limit(500, 'delete an identity'),
   ACS_BUDGET_EXCHANGE: limit(500, 'exchange a Teams token'),
+  ACS_BUDGET_EXCHANGE_TEAMS_EXTENSION: ownLimit('exchange a token for Teams Phone extensibility'),
+  ACS_BUDGET_EXCHANGE_ENTRA: ownLimit('exchange a token of an Entra user directly'),
   ACS_BUDGET_ASSIGN: ownLimit('create or replace a Teams Phone assignment'),
   ACS_BUDGET_READ_ASSIGNMENT: ownLimit('read a Teams Phone assignment'),
   ACS_BUDGET_UNASSIGN: ownLimit('delete a Teams Phone assignment'),
@@ -68,6 +70,8 @@ export function budgetOf(variables: z.output<z.ZodObject<typeof budgetFields>>):
       revoke: variables.ACS_BUDGET_REVOKE,
       delete: variables.ACS_BUDGET_DELETE,
       exchange: variables.ACS_BUDGET_EXCHANGE,
+      exchangeTeamsExtension: variables.ACS_BUDGET_EXCHANGE_TEAMS_EXTENSION,
+      exchangeEntra: variables.ACS_BUDGET_EXCHANGE_ENTRA,
       assign: variables.ACS_BUDGET_ASSIGN,
       readAssignment: variables.ACS_BUDGET_READ_ASSIGNMENT,
       unassign: variables.ACS_BUDGET_UNASSIGN,

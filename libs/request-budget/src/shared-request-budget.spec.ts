@@ -30,7 +30,13 @@ function replicas(
   const limits = {
     ...{ create: limit, createWithToken: limit, issue: limit },
     ...{ revoke: limit, delete: limit, exchange: limit },
-    ...{ assign: limit, readAssignment: limit, unassign: limit },
+    ...{
+      assign: limit,
+      readAssignment: limit,
+      unassign: limit,
+      exchangeTeamsExtension: limit,
+      exchangeEntra: limit,
+    },
   };
   const settings = { limits, windowMs, maxWaitMs, requesterShare: 0.05, timeoutMs: 500 };
   return Array.from({ length: count }, () => {

@@ -5,7 +5,7 @@ import {
   PRINCIPAL_TYPES,
   type TeamsPhoneAssignment,
 } from '#libs/communication-services';
-import { ascendingUuidV7 } from '#libs/platform';
+import { ascendingUuidV7, teamsExtensionUserId } from '#libs/platform';
 
 export { PRINCIPAL_TYPES };
 
@@ -71,6 +71,7 @@ export function auditTargetOf(
   resources: CommunicationResources,
 ): AuditTarget {
   const { immutableResourceId } = resources.find(resource);
-  const communicationUserId = `8:acs:${immutableResourceId}_${tenant}_${objectId}`;
+  const parts = { resource: immutableResourceId, tenant, user: objectId };
+  const communicationUserId = teamsExtensionUserId(parts);
   return { tenant, subject: objectId, communicationUserId, resource };
 }

@@ -24,3 +24,11 @@ export class AssignmentPending extends problem(
   'Azure Communication Services has not confirmed an earlier change of this assignment. Repeat the request.',
   { retryAfterSeconds: 5 },
 ) {}
+
+/** Somebody who is suspended or being deleted gets no assignment. */
+export class AssigneeNotActive extends problem(
+  'teams-phone-assignee-not-active',
+  409,
+  'The identity of this person is not active',
+  'The identity of this person is suspended or being deleted, so that it gets no Teams Phone assignment.',
+) {}

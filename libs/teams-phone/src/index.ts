@@ -9,6 +9,10 @@ export {
   AssignmentReconciliation,
   type ReconciliationReport,
 } from './assignment-reconciliation.js';
+export { assignmentFields } from './assignment-fields.js';
+export { AssignmentExport } from './bulk/assignment-export.js';
+export { AssignmentImport, type AssignmentImportSummary } from './bulk/assignment-import.js';
+export { AssigneeNotActive } from './errors.js';
 export { type AssignmentPage, TeamsPhoneAssignments } from './teams-phone-assignments.js';
 export { TeamsPhoneModule } from './teams-phone.module.js';
 export { AssignmentStore } from './store/assignment-store.js';

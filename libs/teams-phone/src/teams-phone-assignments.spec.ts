@@ -134,6 +134,25 @@ describe('TeamsPhoneAssignments', () => {
     expect(atAcs()).toMatchObject([wanted]);
   });
 
+  it('records each call whose outcome is unknown, also of a process that died and of the recovery worker', async () => {
+    await one.assignments.put(wanted, context);
+    shared.gateway.failNext('unassign', new UpstreamUnavailable());
+    const { id } = await one.assignments.delete(wanted, context);
+    const dead = { holder: newGuid(), durationMs: 3_000, endsAt: 0 };
+    expect(await shared.store.hold(id, dead)).toMatchObject({ isTakeover: false });
+    shared.gateway.failNext('unassign', new UpstreamOutcomeUnknown(), true);
+    await recover();
+    const outcomes = shared.audit.entries
+      .filter(({ action }) => action === 'teams-phone.unassign')
+      .map(({ outcome, actor, reason }) => [outcome, actor.kind, reason?.code]);
+    expect(outcomes).toEqual([
+      ['success', 'operator', undefined],
+      ['unknown', 'system', 'acs-outcome-unknown'],
+      ['unknown', 'system', 'acs-outcome-unknown'],
+      ['success', 'system', undefined],
+    ]);
+  });
+
   it('keeps what ACS has when ACS does not accept an assignment', async () => {
     const refuse = (): void => {
       shared.gateway.failNext('assign', new TeamsPhoneAssignmentRefused());

@@ -6,7 +6,7 @@ import {
   TeamsPhoneAssignmentRefused,
   type TeamsPhoneAssignment,
 } from '#libs/communication-services';
-import { type CallContext, Clock } from '#libs/platform';
+import { type CallContext, Clock, isCanonicalGuid } from '#libs/platform';
 import {
   type Assignment,
   auditTargetOf,
@@ -15,12 +15,27 @@ import {
   newAssignment,
   nextVersion,
 } from './assignment.js';
-import { AssignmentChanged, AssignmentNotFound, AssignmentPending } from './errors.js';
-import { AssignmentCalls } from './lifecycle/assignment-calls.js';
+import {
+  AssigneeNotActive,
+  AssignmentChanged,
+  AssignmentNotFound,
+  AssignmentPending,
+} from './errors.js';
+import { AssignmentCalls, type CallsOutcome } from './lifecycle/assignment-calls.js';
 import { type AssignmentSearch, AssignmentStore } from './store/assignment-store.js';
 
 /** How long a request waits for another one about the same principal, or for its own call. */
 const WAIT_MS = 8_000;
+
+/** An assignment that somebody has requested. */
+export interface PutAssignment {
+  readonly assignment: Assignment;
+  readonly isNew: boolean;
+  /** False when the assignment was so already. */
+  readonly isChanged: boolean;
+  /** Whether the request budget had no permit for the call to ACS: it is made later. */
+  readonly isDeferred: boolean;
+}
 
 export interface AssignmentPage {
   readonly items: readonly Assignment[];
@@ -48,23 +63,21 @@ export class TeamsPhoneAssignments {
    * Creates or replaces the assignment of a principal.
    *
    * @returns it: `active`, or `pending` while ACS has not confirmed
+   * @throws AssigneeNotActive when the principal is suspended or being deleted
    * @throws TeamsPhoneAssignmentRefused when ACS does not accept it
    * @throws AssignmentPending when an earlier deletion is not confirmed in time: its tokens are revoked first
    * @throws AssignmentChanged when another caller has replaced or deleted it meanwhile
    */
-  async put(
-    wanted: TeamsPhoneAssignment,
-    context: CallContext,
-  ): Promise<{ readonly assignment: Assignment; readonly isNew: boolean }> {
+  async put(wanted: TeamsPhoneAssignment, context: CallContext): Promise<PutAssignment> {
     const access = { action: 'teams-phone.assign', target: this.#targetOf(wanted) } as const;
     const deadline = this.clock.now() + WAIT_MS;
     const requested = await recordingRefusal(this.audit, access, context, async () =>
       this.#retryIfChanged(deadline, async () => this.#request(wanted, context, deadline)),
     );
-    const assignment = await this.#settled(requested.assignment, context, deadline);
+    const { assignment, outcome } = await this.#settled(requested.assignment, context, deadline);
     const isOurs = assignment.version === requested.assignment.version;
     if (!isOurs || assignment.status === 'deleted') throw new AssignmentChanged();
-    return { ...requested, assignment };
+    return { ...requested, assignment, isDeferred: outcome === 'deferred' };
   }
 
   /**
@@ -79,7 +92,7 @@ export class TeamsPhoneAssignments {
     return recordingRefusal(this.audit, access, context, async () => {
       const requested = await this.#requestDeletion(holder, context, deadline);
       if (!requested) throw new AssignmentNotFound();
-      return this.#settled(requested, context, deadline);
+      return (await this.#settled(requested, context, deadline)).assignment;
     });
   }
 
@@ -90,15 +103,22 @@ export class TeamsPhoneAssignments {
    * @returns `undefined` when the principal never had one
    */
   async deleteForPerson(
-    holder: AssignmentHolder,
+    { tenant, subject }: { readonly tenant: string; readonly subject: string },
     context: CallContext,
     reason: NonNullable<AuditEvent['reason']>,
   ): Promise<Assignment | undefined> {
+    if (!isCanonicalGuid(tenant) || !isCanonicalGuid(subject)) return undefined;
+    const holder = { tenant, objectId: subject };
     const deadline = this.clock.now() + WAIT_MS;
     const requested = await this.#requestDeletion(holder, context, deadline, reason);
     if (!requested || !isOwed(requested)) return requested;
     await this.calls.carryOut(requested.id, { version: requested.version, context });
     return this.store.get(requested.id);
+  }
+
+  /** The assignment of a principal, a deleted one as well; for what is recorded otherwise. */
+  async find(holder: AssignmentHolder): Promise<Assignment | undefined> {
+    return this.store.find(holder);
   }
 
   /** @throws AssignmentNotFound also for a deleted one. Recorded before it is shown. */
@@ -133,18 +153,21 @@ export class TeamsPhoneAssignments {
     wanted: TeamsPhoneAssignment,
     context: CallContext,
     deadline: number,
-  ): Promise<{ readonly assignment: Assignment; readonly isNew: boolean }> {
+  ): Promise<Omit<PutAssignment, 'isDeferred'>> {
+    if (await this.store.isBarred(wanted)) throw new AssigneeNotActive();
     const found = await this.store.find(wanted);
     if (found?.status === 'deleting') {
       // Its tokens must be revoked before there are new ones.
-      const settled = await this.#settled(found, context, deadline);
+      const { assignment: settled } = await this.#settled(found, context, deadline);
       if (settled.status === 'deleting') throw new AssignmentPending();
       throw new AssignmentChanged();
     }
     const known = found?.status === 'deleted' ? undefined : found;
     const { tenant, objectId, principalType, clientIds } = wanted;
     const content = { tenant, objectId, principalType, clientIds, status: 'pending' } as const;
-    if (known && isSameContent(known, wanted)) return { assignment: known, isNew: false };
+    if (known && isSameContent(known, wanted)) {
+      return { assignment: known, isNew: false, isChanged: false };
+    }
     const now = this.clock.now();
     const resource = this.resources.forTenant(tenant).name;
     const next = known
@@ -156,7 +179,7 @@ export class TeamsPhoneAssignments {
       context,
       known ? this.store.replace(known, next) : this.store.add(next),
     );
-    return { assignment: next, isNew: known === undefined };
+    return { assignment: next, isNew: known === undefined, isChanged: true };
   }
 
   /** @returns the assignment to be deleted, also one that is deleted; `undefined` without any */
@@ -207,14 +230,15 @@ export class TeamsPhoneAssignments {
     { id, version }: Assignment,
     context: CallContext,
     deadline: number,
-  ): Promise<Assignment> {
+  ): Promise<{ readonly assignment: Assignment; readonly outcome: CallsOutcome }> {
     for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 400)) {
       const outcome = await this.calls.carryOut(id, { version, context });
       if (outcome === 'refused') throw new TeamsPhoneAssignmentRefused();
       const stored = await this.store.get(id);
       if (!stored) throw new Error('a stored assignment is gone');
-      const isOver = outcome === 'failed' || !isOwed(stored) || stored.version > version;
-      if (isOver || this.clock.now() + pauseMs > deadline) return stored;
+      const isRepeatedLater = outcome === 'failed' || outcome === 'deferred';
+      const isOver = isRepeatedLater || !isOwed(stored) || stored.version > version;
+      if (isOver || this.clock.now() + pauseMs > deadline) return { assignment: stored, outcome };
       await this.clock.sleep(pauseMs, context.request?.signal);
     }
   }

@@ -7,6 +7,8 @@ import {
 } from '#libs/communication-services';
 import { DatabaseModule } from '#libs/platform';
 import { AssignmentReconciliation } from './assignment-reconciliation.js';
+import { AssignmentExport } from './bulk/assignment-export.js';
+import { AssignmentImport } from './bulk/assignment-import.js';
 import { AssignmentCalls, LeaseLength } from './lifecycle/assignment-calls.js';
 import { AssignmentRecovery } from './lifecycle/assignment-recovery.js';
 import { TeamsPhoneAssignments } from './teams-phone-assignments.js';
@@ -27,7 +29,9 @@ import { TeamsPhoneAssignments } from './teams-phone-assignments.js';
     AssignmentRecovery,
     TeamsPhoneAssignments,
     AssignmentReconciliation,
+    AssignmentImport,
+    AssignmentExport,
   ],
-  exports: [TeamsPhoneAssignments, AssignmentReconciliation],
+  exports: [TeamsPhoneAssignments, AssignmentReconciliation, AssignmentImport, AssignmentExport],
 })
 export class TeamsPhoneModule {}

@@ -13,13 +13,16 @@ export {
 export { policyJsonSchema } from './policy/policy-document.js';
 export { InvalidPolicy, readPolicy } from './policy/policy-file.js';
 export {
+  ExchangeNotAllowed,
   LifetimeNotAllowed,
   NoRuleApplies,
   ScopesNotAllowed,
   TeamsTokensNotAllowed,
   TokenQuotaExceeded,
 } from './policy/errors.js';
-export { TeamsExchangeService, type ExchangedToken } from './teams/teams-exchange.service.js';
+export { ClientExchangeService } from './teams/client-exchange.service.js';
+export { TeamsExchangeService } from './teams/teams-exchange.service.js';
+export type { ReleasedToken } from './teams/token-exchange.js';
 export { TokenIssuanceModule } from './token-issuance.module.js';
 export { TokenIssuanceService, type IssuedToken } from './issue/token-issuance.service.js';
 export { tokenIssuanceSettings, type TokenIssuanceSettings } from './settings.js';

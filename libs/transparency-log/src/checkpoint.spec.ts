@@ -25,6 +25,20 @@ describe('checkpoints', () => {
     );
   });
 
+  it('open for the earlier name of the log, which is that of a retired key, up to its size', () => {
+    const earlier = new NoteSigner('log.example/before', Buffer.alloc(32, 1));
+    const signed = (name: string, size: number): string =>
+      signCheckpoint({ origin: name, size, root }, [earlier]);
+    const trust = {
+      origin,
+      verifiers: [logKey.verifier],
+      retired: [{ verifier: earlier.verifier, untilSize: 5 }],
+    };
+    expect(openCheckpoint(signed('log.example/before', 5), trust).checkpoint.size).toBe(5);
+    expect(() => openCheckpoint(signed('log.example/before', 6), trust)).toThrow(UnverifiedNote);
+    expect(() => openCheckpoint(signed('log.example/other', 5), trust)).toThrow(OriginMismatch);
+  });
+
   it('are parsed to what was formatted', () => {
     const line = fc
       .string({ unit: 'grapheme', minLength: 1 })

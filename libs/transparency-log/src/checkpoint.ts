@@ -44,7 +44,10 @@ export interface CheckpointTrust {
    * (kind `cosignature`), whose cosignatures are reported.
    */
   readonly verifiers: readonly NoteVerifier[];
-  /** Further keys of the log, which have signed smaller checkpoints. Default: none. */
+  /**
+   * Further keys of the log, which have signed smaller checkpoints. Default: none. One with another name is
+   * of a time when the log had that name: it counts for checkpoints of that origin.
+   */
   readonly retired?: readonly RetiredKey[];
 }
 
@@ -108,13 +111,17 @@ export function openCheckpoint(
   note: string | Uint8Array,
   trust: CheckpointTrust,
 ): OpenedCheckpoint {
-  const verifiers = [...trust.verifiers, ...retiredVerifiers(note, trust.retired)];
+  const retired = retiredVerifiers(note, trust.retired);
+  const verifiers = [...trust.verifiers, ...retired];
   const { text, verified } = openNote(note, verifiers);
   if (!verified.some(({ verifier }) => verifier.kind === 'ed25519')) {
     throw new UnverifiedNote('no trusted key of the log signed the checkpoint');
   }
   const checkpoint = parseCheckpoint(text);
-  if (checkpoint.origin !== trust.origin) {
+  const isOfEarlierName = verified.some(
+    ({ verifier }) => retired.includes(verifier) && verifier.name === checkpoint.origin,
+  );
+  if (checkpoint.origin !== trust.origin && !isOfEarlierName) {
     throw new OriginMismatch('the checkpoint belongs to another log');
   }
   const cosignatures = verified

@@ -98,7 +98,11 @@ export class OriginMismatch extends TransparencyLogError {
 
 /** The kind of difference between a log's entries, tiles and checkpoints. */
 export type LogFault =
-  'entry-differs' | 'entry-missing' | 'entry-added' | 'tile-differs' | 'root-differs';
+  | 'entry-differs'
+  | 'entry-missing'
+  | 'entry-added'
+  | 'tile-differs'
+  | 'root-differs';
 
 /**
  * A log does not match its checkpoint. The first wrong entry has an index from `firstIndex` (inclusive)

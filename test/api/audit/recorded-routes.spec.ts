@@ -2,19 +2,24 @@ import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuditEntry } from '#libs/audit';
-import { SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
+import { type MintRequest, SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
+import { CLIENT_EXCHANGE_ROUTES } from '../../security/routes.js';
 import { repositoryRoot } from '../../support/root.js';
 import { runningService } from '../../support/running-service.js';
 import type { SampleCaller } from '../../support/service.js';
 
-const service = runningService();
+const service = runningService({
+  environment: { ...CLIENT_EXCHANGE_ROUTES, VISITOR_KEY_SECRET: 'invitation-key' },
+});
 
 interface Request {
   readonly who: SampleCaller;
   readonly path: string;
   readonly body?: unknown;
   readonly contentType?: string;
+  /** Of a token for another API. */
+  readonly api?: MintRequest['resource'];
   /** Of a token that is minted for the person, instead of its usual one. */
   readonly scope?: string;
   /** Whether the response ends only when its reader hangs up. */
@@ -29,6 +34,7 @@ const success = (action: AuditEntry['action']) => ({ action, outcome: 'success' 
 let own = '';
 let communicationUserId = '';
 let entryId = '';
+let invitation = '';
 
 /** For each route requests and the entry that each leaves. */
 const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
@@ -51,6 +57,20 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
       path: '/v1/me/teams-tokens',
       body: { teamsUserToken: 'a.b.c' },
       entry: denied('token.exchange'),
+    },
+  ],
+  'POST /access/teamsExtension/:exchangeAccessToken': () => [
+    {
+      ...{ who: 'alice', api: 'teams', body: {} },
+      path: '/access/teamsExtension/:exchangeAccessToken?api-version=2025-06-30',
+      entry: denied('token.exchange'),
+    },
+  ],
+  'POST /access/entra/:exchangeAccessToken': () => [
+    {
+      ...{ who: 'alice', api: 'communication-clients', body: {} },
+      path: '/access/entra/:exchangeAccessToken?api-version=2025-03-02-preview',
+      entry: success('token.exchange'),
     },
   ],
   'POST /v1/identities': () => [
@@ -174,6 +194,39 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
       entry: denied('authorization.deny'),
     },
   ],
+  'POST /v1/invitations': () => [
+    {
+      who: 'ada',
+      path: '/v1/invitations',
+      body: { meeting: 'recorded', expiresInMinutes: 5 },
+      entry: {
+        ...success('invitation.create'),
+        details: {
+          uses: 1,
+          scopes: ['voip.join'],
+          meeting: 'recorded',
+          expiresAt: expect.any(String),
+        },
+      },
+    },
+    {
+      who: 'ada',
+      path: '/v1/invitations',
+      body: { meeting: 'recorded', expiresInMinutes: 5, scopes: ['chat'] },
+      entry: denied('invitation.create'),
+    },
+  ],
+  'DELETE /v1/invitations/{id}': () => [
+    { who: 'ada', path: `/v1/invitations/${missing}`, entry: denied('invitation.end') },
+  ],
+  'POST /v1/visitors/tokens': () => [
+    {
+      who: 'mallory',
+      path: '/v1/visitors/tokens',
+      body: { invitation },
+      entry: { ...success('token.issue'), actor: expect.objectContaining({ kind: 'visitor' }) },
+    },
+  ],
   'PUT /v1/teams-phone/assignments/{tenantId}/{objectId}': () => [
     {
       who: 'ada',
@@ -196,6 +249,22 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
   ],
   'GET /v1/teams-phone/assignments': () => [
     { who: 'ada', path: '/v1/teams-phone/assignments', entry: success('teams-phone.read') },
+  ],
+  'POST /v1/teams-phone/assignments/import': () => [
+    {
+      who: 'ada',
+      path: '/v1/teams-phone/assignments/import',
+      body: `{"objectId":"${missing}","principalType":"user"}\n`,
+      contentType: 'application/x-ndjson',
+      entry: success('teams-phone.import'),
+    },
+  ],
+  'GET /v1/teams-phone/assignments/export': () => [
+    {
+      who: 'ada',
+      path: '/v1/teams-phone/assignments/export',
+      entry: success('teams-phone.export'),
+    },
   ],
   'DELETE /v1/teams-phone/assignments/{tenantId}/{objectId}': () => [
     {
@@ -283,10 +352,12 @@ const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
   Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
 );
 
-async function tokenOf(who: SampleCaller, scope: string | undefined): Promise<string> {
+async function tokenOf({ who, api, scope }: Request): Promise<string> {
+  const { control } = service().emulator;
+  if (api !== undefined) return control.mintToken({ person: 'alice', resource: api });
   if (scope === undefined) return service().token(who);
   const claims = { scp: scope, roles: [scope] };
-  return service().emulator.control.mintToken({ person: 'grace', claims });
+  return control.mintToken({ person: 'grace', claims });
 }
 
 describe('what the log records', () => {
@@ -296,6 +367,11 @@ describe('what the log records', () => {
     own = body.identity.id as string;
     communicationUserId = body.identity.communicationUserId as string;
     entryId = body.auditEntry.id as string;
+    const invited = await call(service().url, 'post', '/v1/invitations', {
+      token: await service().token('ada'),
+      body: { meeting: 'recorded', expiresInMinutes: 5 },
+    });
+    invitation = (invited.body as { invitation: string }).invitation;
   });
 
   it('names every route, as recorded or with the reason why it is not', () => {
@@ -304,11 +380,11 @@ describe('what the log records', () => {
 
   it.each(Object.keys(RECORDED))('%s leaves an entry', async (route) => {
     const [method = ''] = route.split(' ');
-    for (const { who, path, body, contentType, scope, endless, entry } of RECORDED[route]?.() ??
-      []) {
+    for (const recorded of RECORDED[route]?.() ?? []) {
+      const { path, body, contentType, endless, entry } = recorded;
       const requestId = randomUUID();
       const headers = {
-        authorization: `Bearer ${await tokenOf(who, scope)}`,
+        authorization: `Bearer ${await tokenOf(recorded)}`,
         'x-request-id': requestId,
         ...(body !== undefined && { 'content-type': contentType ?? 'application/json' }),
       };

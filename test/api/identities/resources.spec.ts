@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
 import { acsIdentity, operatorEnvironment } from '../../support/acs-identity.js';
 import { call } from '../../support/call.js';
 import { IdentitiesApi } from '../../support/identities-api.js';
@@ -16,26 +17,30 @@ let folder: string;
 let twoResourcesUrl: string;
 let twoResources: Record<string, string>;
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'acs-identity-resources-'));
-  const [main, second] = service().emulator.acsResources;
-  if (!main || !second) expect.unreachable();
-  const file = join(folder, 'resources.json');
-  const of = ({ url, resourceId, secretName }: typeof main): object => ({
+/** The settings of an api with both resources. @param given more members of the first and of the second */
+async function settingsOf(
+  name: string,
+  given: readonly [object, object],
+): Promise<typeof twoResources> {
+  const file = join(folder, `${name}.json`);
+  const resources = service().emulator.acsResources.map(({ url, resourceId, secretName }, nth) => ({
     ...{ endpoint: url, resourceId, credentialSecret: secretName },
-  });
-  const tenants = [service().emulator.secondTenantId];
-  await writeFile(
-    file,
-    JSON.stringify([
-      { name: 'default', default: true, ...of(main) },
-      { name: 'second', tenants, ...of(second) },
-    ]),
-  );
-  twoResources = {
+    ...given[nth],
+  }));
+  await writeFile(file, JSON.stringify(resources));
+  return {
     ...{ ACS_ENDPOINT: '', ACS_RESOURCE_ID: '', ACS_CREDENTIAL_SECRET: '' },
     ACS_RESOURCES_FILE: file,
   };
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'acs-identity-resources-'));
+  const tenants = [service().emulator.secondTenantId];
+  twoResources = await settingsOf('resources', [
+    { name: 'default', default: true },
+    { name: 'second', tenants },
+  ]);
   const api = await service().addApi(twoResources);
   twoResourcesUrl = api.url;
 });
@@ -99,5 +104,28 @@ describe('identities in several ACS resources', () => {
       { resource: 'default', status: 'deleted' },
       { resource: 'second', status: 'deleted', communicationUserId },
     ]);
+  });
+
+  it('move to another resource when they are erased, and stay until then', async () => {
+    const before = await issue(service(), 'bob');
+    const moving = await settingsOf('moving', [
+      { name: 'default' },
+      { name: 'second', default: true },
+    ]);
+    const { url } = await service().addApi(moving);
+    expect((await issue(service(), 'bob', {}, url)).identity).toEqual(before.identity);
+
+    const person = [
+      '--tenant',
+      service().emulator.tenantId,
+      '--subject',
+      SAMPLE_PEOPLE.bob.objectId,
+    ];
+    const erased = await acsIdentity(['identities', 'erase', ...person, '--yes'], {
+      environment: { ...operatorEnvironment(service()), ...moving },
+    });
+    expect(erased.code, erased.stderr).toBe(0);
+    const { identity } = await issue(service(), 'bob', {}, url);
+    expect(identity.communicationUserId).toContain(secondId());
   });
 });

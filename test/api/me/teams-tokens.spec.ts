@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
 import type { SampleCaller } from '../../support/service.js';
@@ -24,10 +25,13 @@ describe('POST /v1/me/teams-tokens', () => {
     expect(status).toBe(200);
     expect(headers['cache-control']).toBe('no-store');
     expect(Date.parse(body.expiresOn as string)).toBeGreaterThan(Date.now());
+    const communicationUserId = `8:orgid:${SAMPLE_PEOPLE.alice.objectId}`;
+    expect(body).toMatchObject({ communicationUserId });
     const entries = await service().auditEntries();
     expect(entries[(body.auditEntry as { index: number }).index]).toMatchObject({
       action: 'token.exchange',
       outcome: 'success',
+      target: { communicationUserId },
       policy: { rule: 'default' },
       token: { fingerprint: expect.any(String) as string },
     });

@@ -18,7 +18,7 @@ const control = () => service().emulator.control;
 const pathOf = (objectId: string, of: string = tenant): string =>
   `/v1/teams-phone/assignments/${of}/${objectId}`;
 
-type Method = 'get' | 'put' | 'delete';
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 async function asAda(method: Method, path: string, body?: object, replica = 0) {
   const url = service().urlOf(replica);
@@ -85,6 +85,33 @@ describe('/v1/teams-phone/assignments', () => {
     expect(entries.map(({ action, outcome }) => `${action} ${outcome}`)).toEqual(
       expect.arrayContaining(['teams-phone.assign success', 'teams-phone.assign unknown']),
     );
+  });
+
+  it('409: refuses somebody who is suspended, also when both are requested at the same time', async () => {
+    const people: string[] = Array.from({ length: 4 }, () => randomUUID());
+    await Promise.all(
+      people.map(async (objectId) => {
+        const identity = { kind: 'user', subject: objectId };
+        const { body: created } = await asAda('post', '/v1/identities', identity);
+        const { id } = created as { id: string };
+        const put = async (nth: number) =>
+          (await asAda('put', pathOf(objectId), { principalType: 'user' }, nth % 2)).status;
+        const [suspended, ...statuses] = await Promise.all([
+          asAda('patch', `/v1/identities/${id}`, { status: 'suspended' }),
+          ...Array.from({ length: 4 }, async (_, nth) => put(nth)),
+        ]);
+        expect(suspended.status).toBe(200);
+        for (const status of statuses) expect([200, 201, 202, 409, 503]).toContain(status);
+        const refused = await asAda('put', pathOf(objectId), { principalType: 'user' });
+        expect(refused).toMatchObject({
+          status: 409,
+          body: { type: 'urn:acs-identity:problem:teams-phone-assignee-not-active' },
+        });
+      }),
+    );
+    const left = async () =>
+      (await control().listAssignments()).filter(({ objectId }) => people.includes(objectId));
+    await expect.poll(left).toEqual([]);
   });
 
   it.each<[string, Method, string, object | undefined, number]>([

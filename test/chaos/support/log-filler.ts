@@ -9,18 +9,21 @@ import type { Prng } from '../../support/prng.js';
 
 /**
  * Fills a log with entries of people, services, operators and denials, with erased personal data,
- * several fingerprint keys, full tiles, commits of one and of many entries, and rolled-up statistics.
+ * several fingerprint keys, full tiles, commits of one and of many entries, and rolled-up statistics. No entry
+ * is about a mapping.
  *
+ * @param commits of past hours, of nine entries on average, every three minutes or so
  * @returns the number of its entries
  */
 export async function fillLog(
   log: TestLog,
   { serviceUrl, ownerUrl }: Pick<TestDatabase, 'serviceUrl' | 'ownerUrl'>,
   prng: Prng,
+  commits = 60,
 ): Promise<number> {
-  const clock = new ManualClock(Date.now() - 5 * 3_600_000);
-  const past = await openTestLog(serviceUrl, { clock });
-  for (let commit = 0; commit < 60; commit += 1) {
+  const clock = new ManualClock(Date.now() - commits * 300_000);
+  const past = await openTestLog(serviceUrl, { clock, origin: log.settings.origin });
+  for (let commit = 0; commit < commits; commit += 1) {
     const many = prng.below(4) === 0 ? prng.below(60) + 1 : prng.below(3) + 1;
     await past.trail.recordAll(Array.from({ length: many }, () => randomEvent(prng)));
     await clock.advance(prng.below(400_000));
@@ -45,7 +48,10 @@ function randomEvent(prng: Prng): AuditEvent {
   const nth = prng.below(1000);
   const subject = canonicalName(`person-${nth % 5}`);
   const actor = { ...alice, subject, displayName: `Person ${nth % 5}` };
-  const event = issued(nth, actor);
+  const event = {
+    ...issued(nth, actor),
+    target: { ...alice, communicationUserId: `8:acs:${nth}` },
+  };
   const key = `key-${nth % 3}`;
   const variants: readonly AuditEvent[] = [
     event,

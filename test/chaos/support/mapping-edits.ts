@@ -53,9 +53,17 @@ export class MappingEdits {
     private readonly prng: Prng,
   ) {}
 
-  /** Drops the constraints of the table, and remembers its rows. */
-  static async open(dataSource: DataSource, prng: Prng): Promise<MappingEdits> {
-    await dropConstraints(dataSource);
+  /**
+   * Remembers the rows of the table.
+   *
+   * @param keepsConstraints of the table, for a service that runs. Default: they are dropped
+   */
+  static async open(
+    dataSource: DataSource,
+    prng: Prng,
+    { keepsConstraints = false } = {},
+  ): Promise<MappingEdits> {
+    if (!keepsConstraints) await dropConstraints(dataSource);
     const rows = await dataSource.query<Row[]>(
       `SELECT id, status, status IN ('pending', 'deleting') OR is_revoking AS is_owed,
          EXISTS (SELECT FROM audit_entry WHERE identity_id = mapping.id::text) AS is_recorded
@@ -103,13 +111,25 @@ export class MappingEdits {
     if (column === 'id' && !(one.is_recorded && other.is_recorded)) return undefined;
     if (column !== 'id' && !(isKnown(one, column) && isKnown(other, column))) return undefined;
     const ids = [one.id, other.id];
-    const [swapped] = (await runner.query(
-      `UPDATE mapping a SET ${column} = b.${column} FROM mapping b
-       WHERE a.id <> b.id AND a.id = ANY ($1) AND b.id = ANY ($1)
-         AND a.${column} IS DISTINCT FROM b.${column} RETURNING a.id`,
+    const rows = (await runner.query(
+      `SELECT ctid::text AS place, ${column}::text AS value FROM mapping WHERE id = ANY ($1)`,
       [ids],
-    )) as [unknown[], number];
-    return swapped.length > 0 ? { what: `swap ${column}: ${ids.join(' ')}`, ids } : undefined;
+    )) as { place: string; value: string | null }[];
+    const [first, second] = rows;
+    if (!first || !second || rows.length > 2 || first.value === second.value) return undefined;
+    const set = async (place: string, value: string | null): Promise<string> => {
+      const [changed] = (await runner.query(
+        `UPDATE mapping SET ${column} = $2 WHERE ctid = $1::tid RETURNING ctid::text AS place`,
+        [place, value],
+      )) as [{ place: string }[], number];
+      return changed[0]?.place ?? '';
+    };
+    // Unique indexes never see the same value twice.
+    const isUnique = ['subject', 'communication_user_id', 'id'].includes(column);
+    const moved = isUnique ? await set(first.place, randomUUID()) : first.place;
+    await set(second.place, first.value);
+    await set(moved, second.value);
+    return { what: `swap ${column}: ${ids.join(' ')}`, ids };
   }
 
   async #deleteRow(runner: QueryRunner): Promise<MappingTampering | undefined> {
@@ -119,14 +139,21 @@ export class MappingEdits {
     return { what: `delete: ${id}`, ids: [id] };
   }
 
-  /** Inserts a copy of a row, under a new id or the same. */
+  /** Inserts a copy of a row, under a new id or the same, or for somebody else. */
   async #insertCopy(runner: QueryRunner): Promise<MappingTampering | undefined> {
     const { id, status } = this.prng.pick(this.rows);
     const copy = this.prng.pick([id, randomUUID()]);
     if (copy !== id && status === 'pending') return undefined;
-    const columns = Object.keys(COLUMNS).join(', ');
+    const columns = Object.keys(COLUMNS);
+    const others: Record<string, string> = {
+      subject: 'gen_random_uuid()::text',
+      communication_user_id: `communication_user_id || gen_random_uuid()`,
+    };
+    const isOfSomebodyElse = copy !== id && this.prng.below(2) === 0;
+    const values = columns.map((name) => (isOfSomebodyElse ? (others[name] ?? name) : name));
     await runner.query(
-      `INSERT INTO mapping (id, ${columns}) SELECT $2, ${columns} FROM mapping WHERE id = $1`,
+      `INSERT INTO mapping (id, ${columns.join(', ')})
+       SELECT $2, ${values.join(', ')} FROM mapping WHERE id = $1`,
       [id, copy],
     );
     return { what: `insert: a copy of ${id}`, ids: [copy] };

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { repositoryRoot } from '../../support/root.js';
 
 export interface ApiRequest {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   /** Bearer token; without it the request has no authorization header. */
   readonly token?: string | undefined;

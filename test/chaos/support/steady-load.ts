@@ -7,6 +7,11 @@ const CLIENTS = 16;
 /** Between two requests of a client, so that some connections of the replicas rest. */
 const MAX_PAUSE_MS = 40;
 
+interface Pace {
+  readonly clients?: number;
+  readonly maxPauseMs?: number;
+}
+
 /** People who request tokens of the replicas, over connections that stay open, until it is stopped. */
 export class SteadyLoad {
   /** Number of requests. */
@@ -21,8 +26,9 @@ export class SteadyLoad {
     /** Bearer tokens; may be replaced. */
     public bearers: readonly string[],
     private readonly prng: Prng,
+    { clients = CLIENTS, maxPauseMs = MAX_PAUSE_MS }: Pace = {},
   ) {
-    this.#clients = Array.from({ length: CLIENTS }, async () => this.#send());
+    this.#clients = Array.from({ length: clients }, async () => this.#send(maxPauseMs));
   }
 
   /** Sends many requests at once. */
@@ -40,10 +46,10 @@ export class SteadyLoad {
     return this.prng.below(2) === 0 ? {} : { expiresInMinutes: 60 + this.prng.below(1_380) };
   }
 
-  async #send(): Promise<void> {
+  async #send(maxPauseMs: number): Promise<void> {
     while (this.#isRunning) {
       await this.#request();
-      await delay(this.prng.below(MAX_PAUSE_MS));
+      await delay(this.prng.below(maxPauseMs));
     }
   }
 

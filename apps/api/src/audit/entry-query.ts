@@ -18,7 +18,15 @@ import {
   whole,
 } from './query-fields.js';
 
-const ACTOR_KINDS = ['user', 'service', 'bot', 'system', 'operator', 'unauthenticated'] as const;
+const ACTOR_KINDS = [
+  'user',
+  'service',
+  'bot',
+  'visitor',
+  'system',
+  'operator',
+  'unauthenticated',
+] as const;
 const ORDERS = ['descending', 'ascending'] as const;
 const MAX_LIMIT = 1000;
 

@@ -16,7 +16,7 @@ const entry = z
       clientApp: z.string().optional(),
       isGuest: z.boolean().optional(),
       issuer: z.string().optional(),
-      kind: z.enum(['user', 'service', 'bot', 'system', 'operator', 'unauthenticated']),
+      kind: z.enum(['user', 'service', 'bot', 'visitor', 'system', 'operator', 'unauthenticated']),
       name: z.string().optional(),
       permissions: z.array(z.string()).optional(),
       subject: z.string().optional(),

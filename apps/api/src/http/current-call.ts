@@ -19,16 +19,18 @@ export const CurrentCall = createParamDecorator(
   (_data: unknown, context: ExecutionContext): CurrentCall => {
     const http = context.switchToHttp();
     const request = http.getRequest<HttpRequest>();
-    const { raw } = http.getResponse<FastifyReply>();
-    const aborter = new AbortController();
-    // The caller may have closed the connection while the guard verified it.
-    if (raw.destroyed) aborter.abort();
-    raw.once('close', () => {
-      if (!raw.writableFinished) aborter.abort();
-    });
-    return {
-      actor: principalOf(request),
-      request: { ...requestContextOf(request), signal: aborter.signal },
-    };
+    const reply = http.getResponse<FastifyReply>();
+    return { actor: principalOf(request), request: cancellableRequestOf(request, reply) };
   },
 );
+
+/** The context of a request, with the signal that aborts when its caller closes the connection. */
+export function cancellableRequestOf(request: HttpRequest, { raw }: FastifyReply): RequestContext {
+  const aborter = new AbortController();
+  // The caller may have closed the connection while the guard verified it.
+  if (raw.destroyed) aborter.abort();
+  raw.once('close', () => {
+    if (!raw.writableFinished) aborter.abort();
+  });
+  return { ...requestContextOf(request), signal: aborter.signal };
+}

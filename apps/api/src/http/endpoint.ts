@@ -1,7 +1,15 @@
 import { applyDecorators, Header, HttpCode } from '@nestjs/common';
 import { ApiBody, type ApiBodyOptions, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
-import { type Permission, Public, RequirePermission, RequireSignIn } from '#libs/authentication';
+import {
+  CLIENT_APIS,
+  type ClientExchange,
+  type Permission,
+  Public,
+  RequireClientExchange,
+  RequirePermission,
+  RequireSignIn,
+} from '#libs/authentication';
 import { DeclareWorkload, type Workload } from '../workload/workload.js';
 import { type ResponseHeader, responseHeaders } from './response-headers.js';
 
@@ -11,13 +19,17 @@ type SchemaObject = Extract<ApiBodyOptions, { schema: unknown }>['schema'] & {
   readonly contentSchema?: object;
 };
 
-/** Who may call an endpoint: holders of a permission, every authenticated caller, or everyone for a reason. */
+/**
+ * Who may call an endpoint: holders of a permission, users with a token for the API of an exchange, every
+ * authenticated caller, or everyone for a reason.
+ */
 type Access =
   | {
       readonly permission: Permission;
       readonly delegatedOnly?: boolean;
       readonly changesState?: boolean;
     }
+  | { readonly exchange: ClientExchange }
   | { readonly isForSignedIn: true }
   | { readonly publicBecause: string };
 
@@ -116,22 +128,28 @@ export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
 
 function accessDecoratorOf(access: Access): MethodDecorator {
   if ('permission' in access) return RequirePermission(access.permission, access);
+  if ('exchange' in access) return RequireClientExchange(access.exchange);
   return 'isForSignedIn' in access ? RequireSignIn() : Public(access.publicBecause);
 }
 
 function guardProblemsOf(access: Access): readonly number[] {
-  if ('permission' in access) return [...SIGN_IN_PROBLEMS, 403];
+  if ('permission' in access || 'exchange' in access) return [...SIGN_IN_PROBLEMS, 403];
   return 'isForSignedIn' in access ? SIGN_IN_PROBLEMS : [];
 }
 
-function securityOf(access: Access): { entra: string[] }[] {
+function securityOf(access: Access): Record<string, string[]>[] {
   if ('permission' in access) return [{ entra: [access.permission] }];
+  if ('exchange' in access) return [{ exchange: [CLIENT_APIS[access.exchange].scopes[0]] }];
   return 'isForSignedIn' in access ? [{ entra: [] }] : [];
 }
 
 /** What a caller needs, in words. */
 function accessOf(access: Access): string {
   if ('isForSignedIn' in access) return 'Requires a token, and no permission.';
+  if ('exchange' in access) {
+    const [scope] = CLIENT_APIS[access.exchange].scopes;
+    return `Requires the scope \`${scope}\` of an API of Microsoft, in a token of a user for that API.`;
+  }
   if (!('permission' in access)) return 'Needs no token.';
   const caller = access.delegatedOnly === true ? ', in a token of a user' : '';
   return `Requires the permission \`${access.permission}\`${caller}.`;

@@ -58,7 +58,7 @@ export class HttpBoundary {
         return;
       }
       const refusal = this.#isStopping ? new ServiceStopping() : refusalOf(request);
-      if (refusal) writeProblem(response, refusal, requestId);
+      if (refusal) this.#refuse(response, refusal, requestId);
       else if (timerCalls?.answer(request, response) === true)
         this.metrics.setRoute(request, 'timer');
       else for (const listener of router) listener.call(server, request, response);
@@ -78,7 +78,7 @@ export class HttpBoundary {
       });
     });
     server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-      writeProblem(response, new ExpectationFailed(), this.#begin(request, response));
+      this.#refuse(response, new ExpectationFailed(), this.#begin(request, response));
     });
     // CONNECT asks for a tunnel; no response object exists for it.
     server.on('connect', (_request, socket) => {
@@ -111,7 +111,12 @@ export class HttpBoundary {
   refuseUnroutable(code: string, { raw }: { readonly raw: ServerResponse }): void {
     const error =
       code === 'FST_ERR_MAX_PARAM_LENGTH' ? new TargetTooLong() : new MalformedRequest();
-    writeProblem(raw, error, String(raw.getHeader('x-request-id')));
+    this.#refuse(raw, error, String(raw.getHeader('x-request-id')));
+  }
+
+  #refuse(response: ServerResponse, refusal: Refusal, requestId: string): void {
+    this.metrics.setRefusal(response.req, refusal);
+    writeProblem(response, refusal, requestId);
   }
 
   #begin(request: IncomingMessage, response: ServerResponse): string {
@@ -125,8 +130,9 @@ export class HttpBoundary {
     const requestTrace = this.#traces.get(request);
     if (requestTrace)
       response.once('close', () => {
-        const answer = { route: this.metrics.routeOf(request), status: response.statusCode };
-        requestTrace.end({ ...answer, requestId });
+        const { statusCode: status } = response;
+        const [route, problem] = [this.metrics.routeOf(request), this.metrics.problemOf(request)];
+        requestTrace.end({ route, status, requestId, problem });
       });
     return requestId;
   }
@@ -158,10 +164,10 @@ export class HttpBoundary {
       // The request before the malformed bytes is answered first, and is the last of the connection.
       current.setHeader('connection', 'close');
       current.shouldKeepAlive = false;
-      this.metrics.recordRefusedBytes(problem.status, randomUUID(), error.code);
+      this.metrics.recordRefusedBytes(problem, randomUUID(), { reason: error.code });
     } else {
       current.once('finish', () => socket.destroy());
-      writeProblem(current, problem, String(current.getHeader('x-request-id')));
+      this.#refuse(current, problem, String(current.getHeader('x-request-id')));
     }
   }
 
@@ -170,7 +176,7 @@ export class HttpBoundary {
     const requestId = randomUUID();
     socket.on('error', () => socket.destroy());
     writeProblemToSocket(socket, problem, requestId);
-    this.metrics.recordRefusedBytes(problem.status, requestId, reason, method);
+    this.metrics.recordRefusedBytes(problem, requestId, { reason, method });
   }
 }
 

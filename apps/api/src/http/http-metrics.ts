@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
-import { Histogram, Registry } from 'prom-client';
+import { Counter, Histogram, Registry } from 'prom-client';
 import { isAuthenticated } from '#libs/authentication';
-import { LineLimiter, Logger } from '#libs/platform';
+import { type Facts, LineLimiter, Logger } from '#libs/platform';
+import type { Refusal } from './problem-details.js';
 
 interface RecordedAnswer {
   readonly method: string;
@@ -12,9 +13,14 @@ interface RecordedAnswer {
   readonly traceId?: string | undefined;
   /** Node's code for what is wrong with the bytes. */
   readonly reason?: string | undefined;
+  /** Why the request was refused. */
+  readonly problem?: (Pick<Refusal, 'code' | 'title'> & Facts) | undefined;
 }
 
-type AnswerKind = Pick<RecordedAnswer, 'route'> & { readonly status: number | undefined };
+type AnswerKind = Pick<RecordedAnswer, 'route'> & {
+  readonly status: number | undefined;
+  readonly code?: string | undefined;
+};
 
 /** For answers to callers that no guard admitted. */
 const STRANGERS_LINES = {
@@ -28,13 +34,16 @@ const STRANGERS_LINES = {
  * Logs and measures each answer, by the route's pattern and never by its path.
  *
  * Each answer to an authenticated caller has a line. Answers to others have a bounded number of lines
- * per time; beyond it one line has their count.
+ * per time; beyond it one line has their count. The line of a refusal has its code, its general reason and
+ * its facts, and nothing of what the caller sent.
  */
 @Injectable()
 export class HttpMetrics implements BeforeApplicationShutdown {
   readonly #durations: Histogram;
+  readonly #problems: Counter<'code'>;
   readonly #strangers: LineLimiter<AnswerKind>;
   readonly #routes = new WeakMap<IncomingMessage, string>();
+  readonly #refusals = new WeakMap<IncomingMessage, Refusal>();
 
   constructor(
     private readonly logger: Logger,
@@ -45,6 +54,12 @@ export class HttpMetrics implements BeforeApplicationShutdown {
       help: 'Time from the arrival of a request to the end of its answer.',
       labelNames: ['method', 'route', 'status'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers: [registry],
+    });
+    this.#problems = new Counter({
+      name: 'problem_responses_total',
+      help: 'Requests that were refused or failed, by the code of the problem.',
+      labelNames: ['code'],
       registers: [registry],
     });
     const others: AnswerKind = { route: 'several', status: undefined };
@@ -67,6 +82,16 @@ export class HttpMetrics implements BeforeApplicationShutdown {
     return this.#routes.get(request) ?? 'none';
   }
 
+  /** Names why a request is refused, before it is answered. */
+  setRefusal(request: IncomingMessage, refusal: Refusal): void {
+    this.#refusals.set(request, refusal);
+  }
+
+  /** The code of the problem that is the answer; `undefined` for another answer. */
+  problemOf(request: IncomingMessage): string | undefined {
+    return this.#refusals.get(request)?.code;
+  }
+
   /** Records the answer of a request when it has ended or its connection has. */
   measure(
     request: IncomingMessage,
@@ -78,20 +103,34 @@ export class HttpMetrics implements BeforeApplicationShutdown {
       const elapsedMs = performance.now() - startedAt;
       const { method = 'none' } = request;
       const route = this.routeOf(request);
+      const refusal = this.#refusals.get(request);
       const answer = { ...ids, method, route, status: response.statusCode };
-      this.#record(answer, elapsedMs, isAuthenticated(request));
+      this.#record(answer, elapsedMs, refusal, isAuthenticated(request));
     });
   }
 
   /** Records the answer to bytes that never became a request. */
-  recordRefusedBytes(status: number, requestId: string, reason?: string, method = 'none'): void {
-    this.#record({ requestId, method, route: 'none', status, reason }, 0);
+  recordRefusedBytes(
+    refusal: Refusal,
+    requestId: string,
+    { reason, method = 'none' }: { readonly reason?: string | undefined; readonly method?: string },
+  ): void {
+    this.#record({ requestId, method, route: 'none', status: refusal.status, reason }, 0, refusal);
   }
 
-  #record(fields: RecordedAnswer, elapsedMs: number, isCallerKnown = false): void {
-    const { method, route, status } = fields;
+  #record(
+    answer: Omit<RecordedAnswer, 'problem'>,
+    elapsedMs: number,
+    refusal: Refusal | undefined,
+    isCallerKnown = false,
+  ): void {
+    const { method, route, status } = answer;
     this.#durations.observe({ method, route, status }, elapsedMs / 1000);
-    if (!isCallerKnown && !this.#strangers.admits({ route, status })) return;
+    const code = refusal?.code;
+    if (code !== undefined) this.#problems.inc({ code });
+    if (!isCallerKnown && !this.#strangers.admits({ route, status, code })) return;
+    const problem = refusal && { code: refusal.code, title: refusal.title, ...refusal.facts };
+    const fields: RecordedAnswer = { ...answer, ...(problem && { problem }) };
     this.logger.info(
       { ...fields, durationMs: Math.round(elapsedMs * 10) / 10 },
       'request answered',

@@ -1,7 +1,8 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RequestContexts } from '#libs/authentication';
-import { Logger, ServiceBusy, ServiceError } from '#libs/platform';
+import { explain, Logger, ServiceBusy, ServiceError } from '#libs/platform';
+import { HttpMetrics } from './http-metrics.js';
 import { toProblemDetails } from './problem-details.js';
 import {
   InternalError,
@@ -21,6 +22,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
   constructor(
     private readonly logger: Logger,
     private readonly contexts: RequestContexts,
+    private readonly metrics: HttpMetrics,
   ) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
@@ -28,7 +30,8 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const { requestId } = this.contexts.of(request);
     const error = asServiceError(thrown, request);
-    this.#log(error, requestId, request);
+    this.metrics.setRefusal(request.raw, error);
+    this.#logFailure(error, requestId, request);
     if (reply.sent) return;
     if (error.retryAfterSeconds !== undefined) {
       void reply.header('retry-after', String(error.retryAfterSeconds));
@@ -44,17 +47,14 @@ export class ProblemDetailsFilter implements ExceptionFilter {
       .send(JSON.stringify(toProblemDetails(error, requestId)));
   }
 
-  #log(error: ServiceError, requestId: string, request: FastifyRequest): void {
-    const fields = { requestId, code: error.code, route: request.routeOptions.url };
-    // Its metric counts it; a line for each would be one more burden of a flood.
-    if (error.status < 500 || error instanceof ServiceBusy) {
-      this.logger.debug(fields, 'request refused');
-      return;
-    }
+  /** A refusal is in the line of its answer; a failure has one of its own, for its cause. */
+  #logFailure(error: ServiceError, requestId: string, request: FastifyRequest): void {
+    if (error.status < 500 || error instanceof ServiceBusy) return;
     // What is thrown but is no error may hold anything.
     const isShown = error.cause instanceof Error || typeof error.cause === 'string';
     const cause = isShown ? error.cause : typeof error.cause;
-    this.logger.error({ ...fields, cause }, 'request failed');
+    const fields = { requestId, code: error.code, route: request.routeOptions.url };
+    this.logger.error({ ...fields, reason: explain(error), cause }, 'request failed');
   }
 }
 

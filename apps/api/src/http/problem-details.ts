@@ -16,10 +16,10 @@ export const problemDetails = z
 
 export type ProblemDetails = z.output<typeof problemDetails>;
 
-/** What a problem response shows of an error. */
+/** What a problem response and its log line show of an error. */
 export type Refusal = Pick<
   ServiceError,
-  'code' | 'status' | 'title' | 'detail' | 'members' | 'retryAfterSeconds'
+  'code' | 'status' | 'title' | 'detail' | 'members' | 'facts' | 'retryAfterSeconds'
 >;
 
 export function toProblemDetails(error: Refusal, requestId: string): ProblemDetails {

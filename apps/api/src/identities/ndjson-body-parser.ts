@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RequestTimedOut, UnsupportedMediaType } from '../http/request-errors.js';
 
 export const NDJSON = 'application/x-ndjson';
-export const IMPORT_ROUTE = '/v1/identities/import';
+const IMPORT_ROUTES = ['/v1/identities/import', '/v1/teams-phone/assignments/import'];
 
 /** Time to send the body of any other request. */
 const BODY_TIMEOUT_MS = 30_000;
@@ -42,7 +42,7 @@ export class NdjsonBodyParser implements OnModuleInit {
 }
 
 function isImport(request: FastifyRequest): boolean {
-  return request.routeOptions.url === IMPORT_ROUTE;
+  return IMPORT_ROUTES.includes(request.routeOptions.url ?? '');
 }
 
 function limitTime(request: FastifyRequest, reply: FastifyReply): void {

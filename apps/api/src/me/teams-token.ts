@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ExchangedToken } from '#libs/token-issuance';
+import type { ReleasedToken } from '#libs/token-issuance';
 
 export const teamsTokenRequest = z
   .strictObject({
@@ -20,14 +20,18 @@ export const teamsTokenResponse = z
   .strictObject({
     token: z.string().meta({ description: 'Opaque; `expiresOn` is its expiry.' }),
     expiresOn: z.iso.datetime(),
+    communicationUserId: z
+      .string()
+      .meta({ description: 'Whose token it is: a Teams user, such as `8:orgid:<object id>`.' }),
     auditEntry: z.strictObject({ id: z.uuid(), index: z.int().min(0) }),
   })
   .meta({ id: 'TeamsTokenResponse' });
 
 export type TeamsTokenResponse = z.output<typeof teamsTokenResponse>;
 
-export function toTeamsTokenResponse(exchanged: ExchangedToken): TeamsTokenResponse {
-  const { token, expiresOn, auditEntry } = exchanged;
+export function toTeamsTokenResponse(exchanged: ReleasedToken): TeamsTokenResponse {
+  const { token, expiresOn, communicationUserId, auditEntry } = exchanged;
   const { id, index } = auditEntry;
-  return { token, expiresOn: expiresOn.toISOString(), auditEntry: { id, index } };
+  const expiry = expiresOn.toISOString();
+  return { token, expiresOn: expiry, communicationUserId, auditEntry: { id, index } };
 }

@@ -6,7 +6,7 @@ export const callerIdentity = z
   .strictObject({
     id: z.uuid(),
     kind: z.enum(IDENTITY_KINDS),
-    communicationUserId: z.string().regex(/^8:acs:/),
+    communicationUserId: z.string().regex(/^8:(gcch-|dod-)?acs:/),
   })
   .meta({ id: 'CallerIdentity' });
 

@@ -10,6 +10,9 @@ const TAGS = {
   identities: 'Identities of the caller’s tenant, and their tokens.',
   revocations: 'Revoking the tokens of many identities of the caller’s tenant at once.',
   'teams-phone': 'Who may use Teams Phone extensibility.',
+  'client-exchange':
+    'What Microsoft’s client library requests of ACS: user tokens for Entra tokens.',
+  visitors: 'Visitors, who have an invitation and no sign-in.',
   policy: 'Dry runs of the issuance policy.',
   audit: 'Reading the audit log, and erasing personal data stored beside it.',
   'audit-log': 'The audit log for verifiers: checkpoints, tiles and keys of C2SP tlog-tiles.',
@@ -39,6 +42,16 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
           'An access token of Entra ID for this service. The roles of an operation are the permission that the token must contain.',
       },
       'entra',
+    )
+    .addBearerAuth(
+      {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description:
+          'An access token of Entra ID for an API of Microsoft, by which its client library requests tokens of ACS. The roles of an operation are the delegated scope that the token must contain.',
+      },
+      'exchange',
     )
     .build();
   const { components, ...document } = SwaggerModule.createDocument(app, configuration, {

@@ -2,37 +2,20 @@ import { z } from 'zod';
 import {
   type Assignment,
   ASSIGNMENT_STATUSES,
+  assignmentFields,
   type AssignmentPage,
   PRINCIPAL_TYPES,
 } from '#libs/teams-phone';
-import { canonicalGuid, GUID_PATTERN } from '#libs/platform';
+import { canonicalGuid, type Guid } from '#libs/platform';
+import type { CurrentCall } from '../http/current-call.js';
 import { cursorOf, identitySearch } from '../identities/identity-requests.js';
 
-/** A GUID in its canonical form. */
-export const guid = z
-  .string()
-  .regex(GUID_PATTERN, 'must be a GUID')
-  .transform((text, context) => {
-    const canonical = canonicalGuid(text);
-    if (canonical !== undefined) return canonical;
-    context.addIssue('must be a GUID');
-    return z.NEVER;
-  })
-  .meta({ description: 'GUID of the Entra directory.' });
+export const { guid } = assignmentFields;
 
 export const assignmentRequest = z
   .strictObject({
-    principalType: z.enum(PRINCIPAL_TYPES, {
-      error: `is not one of ${PRINCIPAL_TYPES.join(', ')}`,
-    }),
-    clientIds: z
-      .array(guid)
-      .max(100, 'must name at most 100 applications')
-      .transform((ids) => [...new Set(ids)])
-      .default([])
-      .meta({
-        description: 'Applications through which Teams Phone may be used. Empty: through any.',
-      }),
+    principalType: assignmentFields.principalType,
+    clientIds: assignmentFields.clientIds,
   })
   .meta({ id: 'TeamsPhoneAssignmentRequest' });
 
@@ -91,3 +74,10 @@ export function toAssignmentPage({ items, next }: AssignmentPage): AssignmentPag
     nextCursor: next === undefined ? null : cursorOf(next),
   };
 }
+
+/** The caller's tenant. One that is no GUID has no assignments: the zero GUID is no tenant. */
+export function tenantOf({ actor }: CurrentCall): Guid {
+  return canonicalGuid(actor.tenant) ?? NO_TENANT;
+}
+
+const NO_TENANT = '00000000-0000-0000-0000-000000000000' as Guid; // of the form of one

@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, Param, Put, Query, Res } from '@nestjs/c
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { IdentityAdministrationService } from '#libs/identity-mapping';
-import { canonicalGuid, type Guid } from '#libs/platform';
+import type { Guid } from '#libs/platform';
 import { TeamsPhoneAssignments } from '#libs/teams-phone';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint, NO_CONTENT } from '../http/endpoint.js';
@@ -17,6 +17,7 @@ import {
   assignmentSearch,
   type AssignmentSearch,
   guid,
+  tenantOf,
   toAssignment,
   toAssignmentPage,
 } from './assignment-messages.js';
@@ -41,9 +42,8 @@ export class TeamsPhoneController {
     @Query({ schema: assignmentSearch }) { limit, cursor, ...filters }: AssignmentSearch,
     @CurrentCall() call: CurrentCall,
   ): Promise<AssignmentPageResponse> {
-    // A tenant that is no GUID has no assignments: the zero GUID is no tenant.
-    const own = await this.administration.requireOwnTenant(filters.tenant, call);
-    const tenant = canonicalGuid(own) ?? NO_TENANT;
+    await this.administration.requireOwnTenant(filters.tenant, call);
+    const tenant = tenantOf(call);
     const after = cursor === undefined ? undefined : idOfCursor(cursor);
     const { status } = filters;
     const search = { tenant, status, after, limit: Number(limit) };
@@ -112,5 +112,3 @@ export class TeamsPhoneController {
     return undefined;
   }
 }
-
-const NO_TENANT = '00000000-0000-0000-0000-000000000000' as Guid; // of the form of one

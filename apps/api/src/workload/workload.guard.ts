@@ -102,7 +102,12 @@ function optionsFor(
   workload: BoundWorkload,
   places: number,
 ): ConstructorParameters<typeof Bulkhead>[0] {
-  return { places, queueLimit: places * QUEUED_PER_PLACE[workload], maxWaitMs: MAX_WAIT_MS };
+  return {
+    name: workload,
+    places,
+    queueLimit: places * QUEUED_PER_PLACE[workload],
+    maxWaitMs: MAX_WAIT_MS,
+  };
 }
 
 function holderOf(context: ExecutionContext): string {

@@ -24,6 +24,8 @@ const EXPECTED: Readonly<Record<string, Workload>> = {
   'POST /v1/identities/lookup': 'reading',
   'POST /v1/identities/erase': 'bulk',
   'POST /v1/identities/import': 'bulk',
+  'POST /v1/teams-phone/assignments/import': 'bulk',
+  'GET /v1/teams-phone/assignments/export': 'bulk',
   'GET /v1/identities/export': 'bulk',
   'GET /v1/teams-phone/assignments': 'reading',
   'GET /v1/teams-phone/assignments/:tenantId/:objectId': 'reading',

@@ -27,7 +27,7 @@ const NAMES = {
   communicationUserId: 'id of the ACS user',
 } as const satisfies Partial<Record<keyof EntryFilter, string>>;
 
-const ACTOR_KINDS = ['user', 'service', 'bot', 'system', 'operator', 'unauthenticated'];
+const ACTOR_KINDS = ['user', 'service', 'bot', 'visitor', 'system', 'operator', 'unauthenticated'];
 const OUTCOMES = ['success', 'denied', 'failure', 'unknown'];
 
 /** What the options of `addFilterOptions` give, with others. */

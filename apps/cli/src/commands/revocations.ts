@@ -31,6 +31,7 @@ function startCommand(composition: CompositionOptions): Command {
         'user',
         'service',
         'bot',
+        'visitor',
       ]),
     )
     .option('--resource <name>', 'identities of an ACS resource')

@@ -22,7 +22,9 @@ export function actorOf({ entry, personal }: ListedEntry): Person {
         ? `operator ${name ?? ''}`.trim()
         : kind === 'unauthenticated'
           ? 'somebody not signed in'
-          : (personal.actorDisplayName ?? subject ?? 'somebody');
+          : kind === 'visitor'
+            ? 'a visitor'
+            : (personal.actorDisplayName ?? subject ?? 'somebody');
   return { text, tenant, subject: subject ?? name, isErased };
 }
 

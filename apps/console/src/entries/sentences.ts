@@ -88,6 +88,22 @@ const SENTENCES = {
     did: ['looked up Teams Phone assignments', ...found(listed)],
     what: ['a look at Teams Phone assignments'],
   }),
+  'teams-phone.import': (listed) => ({
+    did: ['imported Teams Phone assignments', ...stage(listed)],
+    what: ['an import of Teams Phone assignments'],
+  }),
+  'teams-phone.export': (listed) => ({
+    did: ['exported Teams Phone assignments', ...stage(listed)],
+    what: ['an export of Teams Phone assignments'],
+  }),
+  'invitation.create': (listed) => ({
+    did: ['invited ', value(listed, 'uses'), ' visitors to ', value(listed, 'meeting')],
+    what: ['an invitation of visitors'],
+  }),
+  'invitation.end': () => ({
+    did: ['ended an invitation of visitors'],
+    what: ['the end of an invitation'],
+  }),
   'authentication.reject': () => ({ did: ['was not signed in'], what: ['access'] }),
   'authorization.deny': (listed) => ({
     did: ['was refused'],

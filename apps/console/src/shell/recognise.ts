@@ -9,6 +9,9 @@ const UUID = /^[\da-f]{8}-[\da-f]{4}-([\da-f])[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$
 /** A JSON Web Token: never part of an address, and never sent but to the trace. */
 const TOKEN = /^(bearer\s+)?["']?(ey[\w-]+\.[\w-]+\.[\w-]*)["']?$/i;
 
+/** The raw id of a user or an application of ACS or Teams. */
+export const USER_ID = /^(8|28):[a-z-]+:[\w-]+$/i;
+
 /** Decides by the form of an id what it is the id of. */
 export function recognise(typed: string): Recognised | undefined {
   const text = typed.trim();
@@ -16,8 +19,7 @@ export function recognise(typed: string): Recognised | undefined {
   const token = TOKEN.exec(text)?.[2];
   if (token !== undefined) return { kind: 'token', token };
   const version = UUID.exec(text)?.[1];
-  if (text.startsWith('8:acs:'))
-    return { kind: 'filter', name: 'communicationUserId', value: text };
+  if (USER_ID.test(text)) return { kind: 'filter', name: 'communicationUserId', value: text };
   // Of an entry or an identity: both have a time in them.
   if (version === '7') return { kind: 'id', id: text.toLowerCase() };
   // Of a request, a person or an app: the page offers the others when it finds none.

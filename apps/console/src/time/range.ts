@@ -15,7 +15,8 @@ export const DEFAULT_RANGE = '24h';
 
 /** A range in the address: up to now, or between two instants. */
 export type Range =
-  { readonly length: string } | { readonly from: number; readonly to: number | undefined };
+  | { readonly length: string }
+  | { readonly from: number; readonly to: number | undefined };
 
 /** A range at one moment. */
 export interface Span {

@@ -2,13 +2,12 @@ import {
   createHash,
   createPrivateKey,
   createPublicKey,
-  generateKeyPair,
   type KeyObject,
   sign,
   verify,
 } from 'node:crypto';
-import { promisify } from 'node:util';
 import { z } from 'zod';
+import { createRsaKey } from '../keys.js';
 import type { StateFolder } from '../state-folder.js';
 import type { AcsAssignments } from './assignments.js';
 import type { AcsIdentities } from './identities.js';
@@ -63,17 +62,20 @@ export class AcsTokens {
     });
   }
 
-  /** @param keyBits 2048, or 1024 to save CPU in load tests. */
+  /**
+   * @param newKey the private key when none is stored; or the size of one to create, 2048 bits or, to
+   *   save CPU in load tests, 1024
+   */
   static async load(
     identities: AcsIdentities,
     assignments: AcsAssignments,
     folder: StateFolder | undefined,
-    keyBits: 1024 | 2048,
+    newKey: KeyObject | 1024 | 2048,
   ): Promise<AcsTokens> {
     const stored = folder?.readJson(FILE, storedKey);
     if (stored !== undefined)
       return new AcsTokens(createPrivateKey(stored.privateKey), identities, assignments);
-    const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: keyBits });
+    const privateKey = typeof newKey === 'number' ? await createRsaKey(newKey) : newKey;
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     folder?.write(FILE, JSON.stringify({ privateKey: pem }));
     return new AcsTokens(privateKey, identities, assignments);

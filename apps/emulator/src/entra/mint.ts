@@ -26,7 +26,12 @@ import { signCompact, type SigningKeys } from './signing-keys.js';
  * - `public-key-as-secret`: HS256 keyed with the PEM of the public key (algorithm confusion).
  */
 export type MintSignature =
-  'current' | 'unknown' | 'impostor' | 'oldest' | 'none' | 'public-key-as-secret';
+  | 'current'
+  | 'unknown'
+  | 'impostor'
+  | 'oldest'
+  | 'none'
+  | 'public-key-as-secret';
 
 /** The token to mint. Default: a delegated token of alice for the API. */
 export interface MintRequest {

@@ -3,15 +3,15 @@ import {
   createHash,
   createHmac,
   createPrivateKey,
-  generateKeyPair,
+  createPublicKey,
   type KeyObject,
   sign,
   webcrypto,
   X509Certificate as NodeCertificate,
 } from 'node:crypto';
-import { promisify } from 'node:util';
 import { X509CertificateGenerator } from '@peculiar/x509';
 import { z } from 'zod';
+import { createRsaKey } from '../keys.js';
 import type { StateFolder } from '../state-folder.js';
 
 /** A signing key with its self-signed certificate. */
@@ -36,11 +36,14 @@ export class SigningKeys {
     private readonly folder: StateFolder | undefined,
   ) {}
 
-  /** @param folder stores the keys between starts. Absent: memory only. */
-  static async load(folder: StateFolder | undefined): Promise<SigningKeys> {
+  /**
+   * @param folder stores the keys between starts. Absent: memory only.
+   * @param firstKey the private key when none is stored; a new one by default
+   */
+  static async load(folder: StateFolder | undefined, firstKey?: KeyObject): Promise<SigningKeys> {
     const stored = folder?.readJson(FILE, storedKeys)?.map(restoreKey) ?? [];
     const [first, ...rest] = stored;
-    const keys = new SigningKeys([first ?? (await createKey()), ...rest], folder);
+    const keys = new SigningKeys([first ?? (await createKey(firstKey)), ...rest], folder);
     keys.#store();
     return keys;
   }
@@ -105,10 +108,9 @@ function encodePart(part: object | string): string {
   return Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url');
 }
 
-async function createKey(): Promise<SigningKey> {
-  const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', {
-    modulusLength: 2048,
-  });
+async function createKey(given?: KeyObject): Promise<SigningKey> {
+  const privateKey = given ?? (await createRsaKey());
+  const publicKey = createPublicKey(privateKey);
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: 'CN=accounts.accesscontrol.emulator',
     keys: {

@@ -48,7 +48,8 @@ type ValueOf<T extends ColumnType> = T extends 'boolean'
 
 export type AzureMonitorRow = {
   readonly [C in keyof typeof AZURE_MONITOR_COLUMNS]:
-    ValueOf<(typeof AZURE_MONITOR_COLUMNS)[C]> | undefined;
+    | ValueOf<(typeof AZURE_MONITOR_COLUMNS)[C]>
+    | undefined;
 };
 
 /** An entry as a row. @param log name of the log */

@@ -6,7 +6,10 @@ import { buffer } from 'node:stream/consumers';
 
 /** How a receiver fails. With `lose-answer` it takes the records and closes the connection instead of an answer. */
 export type ReceiverFault =
-  'hang' | 'die' | 'lose-answer' | { readonly status: number; readonly retryAfter?: string };
+  | 'hang'
+  | 'die'
+  | 'lose-answer'
+  | { readonly status: number; readonly retryAfter?: string };
 
 export interface ReceivedRequest {
   readonly method: string;

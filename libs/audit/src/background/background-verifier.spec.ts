@@ -166,7 +166,9 @@ describe('the background verifier', () => {
       witnesses as unknown as WitnessOverview, // the member that it reads
       { ...log.settings, verificationMs: 3_600_000 },
     );
-    log.get(VerifiedParts).add({ name: 'log', check: async () => Promise.reject(new Error('unused')) });
+    log
+      .get(VerifiedParts)
+      .add({ name: 'log', check: async () => Promise.reject(new Error('unused')) });
     await verifier.pass();
     await verifier.run();
     const whole = await overview.read();

@@ -38,12 +38,12 @@ export interface AuditEntry {
   readonly version: 1;
 }
 
-/** The actor of an entry. Callers have every member but `name`; the service and operators have only `name`. */
+/** The actor of an entry. Callers have every member but `name`; the service and operators have only `name`; a visitor has its tenant, and its invitation as `subject`. */
 export interface EntryActor {
   readonly clientApp?: string;
   readonly isGuest?: boolean;
   readonly issuer?: string;
-  readonly kind: 'user' | 'service' | 'bot' | 'system' | 'operator' | 'unauthenticated';
+  readonly kind: 'user' | 'service' | 'bot' | 'visitor' | 'system' | 'operator' | 'unauthenticated';
   readonly name?: string;
   readonly permissions?: readonly string[];
   readonly subject?: string;

@@ -129,6 +129,10 @@ function toRecordedAt(ms: number): string {
 }
 
 function toEntryActor(actor: Actor, limits: Limits): EntryActor {
+  if (actor.kind === 'visitor') {
+    const { kind, tenant, invitation } = actor;
+    return { kind, subject: invitation, tenant: truncate(tenant, limits.text) };
+  }
   if (!isPrincipal(actor)) {
     return 'name' in actor
       ? { kind: actor.kind, name: truncate(actor.name, limits.text) }

@@ -54,6 +54,10 @@ const CLASSES: Readonly<Record<BuiltInAuditAction, OcsfClass>> = {
   'teams-phone.assign': entity(1),
   'teams-phone.unassign': entity(4),
   'teams-phone.read': entity(2),
+  'teams-phone.import': entity(1),
+  'teams-phone.export': entity(2),
+  'invitation.create': api(1, 'CreateInvitation'),
+  'invitation.end': api(4, 'EndInvitation'),
   'authentication.reject': { class: AUTHENTICATION, activity: 1, operation: '' },
   'authorization.deny': api(OTHER, 'AuthorizeRequest'),
   'request.limit': api(OTHER, 'LimitRequests'),
@@ -75,6 +79,7 @@ const USER_TYPES: Readonly<Record<EntryActor['kind'], number>> = {
   system: 3,
   service: 4,
   bot: OTHER,
+  visitor: OTHER,
   unauthenticated: OTHER,
 };
 const STATUSES: Readonly<Record<AuditOutcome, number>> = {

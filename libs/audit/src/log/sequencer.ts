@@ -66,7 +66,8 @@ export interface PendingBatch {
 
 /** The entries of a record with the index of the first, or the error of its write. */
 export type AppendResult =
-  { readonly firstIndex: number; readonly entries: readonly EncodedEntry[] } | Rejection;
+  | { readonly firstIndex: number; readonly entries: readonly EncodedEntry[] }
+  | Rejection;
 
 interface Rejection {
   readonly rejection: unknown;

@@ -25,6 +25,7 @@ interface OpenConnection {
   readonly client: ServiceClient;
   readonly backend: Backend;
   readonly prepared: Set<string>;
+  flights: number;
   /** To be added to `performance.now()` for the time of the server. */
   readonly serverOffsetMs: number;
 }
@@ -82,6 +83,9 @@ export class LogConnection {
   async fly(steps: readonly Step[], timeoutMs: number, on?: Backend): Promise<StepRows[]> {
     const open = await this.#connected();
     const { client, prepared, backend } = open;
+    open.flights += 1;
+    // Plans from a time when the tables were nearly empty are not kept.
+    if (Number.isInteger(Math.log2(open.flights))) prepared.clear();
     // On another connection the steps would be committed without what their transaction did before.
     if (on && on !== backend) throw new FlightLost('the connection was lost between two flights');
     const all = client.isPooled ? this.#pooledSteps(steps, timeoutMs, open) : steps;
@@ -171,6 +175,8 @@ export class LogConnection {
         tcp_keepalives_idle: '10',
         tcp_keepalives_interval: '5',
         tcp_keepalives_count: '3',
+        // To plan a statement of an append takes longer than to execute it.
+        plan_cache_mode: 'force_generic_plan',
       },
     });
     const forget = (): void => {
@@ -189,7 +195,13 @@ export class LogConnection {
       if (!row) throw new Error('the server does not list its own session');
       const { pid, startedAt, now } = row;
       const serverOffsetMs = Number(now) - performance.now();
-      this.#open = { client, backend: { pid, startedAt }, prepared: new Set(), serverOffsetMs };
+      this.#open = {
+        client,
+        backend: { pid, startedAt },
+        prepared: new Set(),
+        flights: 0,
+        serverOffsetMs,
+      };
       return this.#open;
     } catch (error) {
       client.end().catch(() => undefined);

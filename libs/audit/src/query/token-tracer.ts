@@ -114,7 +114,7 @@ export class TokenTracer {
     const rows = await this.database.query<{ id: string; index: string }>(
       `SELECT communication_user_id AS id, max(entry_index) AS index FROM audit_entry
        WHERE communication_user_id = ANY($1) AND recorded_at >= $2 AND outcome = 'success'
-         AND action IN ('token.revoke', 'identity.delete') GROUP BY 1`,
+         AND action IN ('token.revoke', 'identity.delete', 'teams-phone.unassign') GROUP BY 1`,
       [ids, this.#earliestLive()],
     );
     return new Map(rows.map(({ id, index }) => [id, Number(index)]));

@@ -345,6 +345,25 @@ describe('PostgresAuditTrail', () => {
     expect((await log.trail.record(issued())).index).toBe(index + 1);
   });
 
+  it('plans no statement of an append again', async () => {
+    const log = await open();
+    const change = {
+      name: 'test_nothing',
+      text: `SELECT c.n FROM unnest($1::integer[]) WITH ORDINALITY AS c (id, n),
+             LATERAL (SELECT FROM audit_head WHERE size >= c.id LIMIT 1) AS known`,
+      row: [1],
+      reject: () => new Error('not reached'),
+    };
+    for (let nth = 0; nth < 10; nth += 1) await log.trail.record(issued(), change);
+    const plans = await log
+      .get(LogConnection)
+      .query<{ name: string; custom: string; generic: string }[]>(
+        'SELECT name, custom_plans AS custom, generic_plans AS generic FROM pg_prepared_statements',
+      );
+    expect(plans.filter(({ custom }) => Number(custom) > 0)).toEqual([]);
+    expect(plans.some(({ generic }) => Number(generic) > 1)).toBe(true);
+  });
+
   it('refuses when the transaction was lost before its commit', async () => {
     const log = await open();
     const { index } = await log.trail.record(issued());

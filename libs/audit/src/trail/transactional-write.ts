@@ -57,6 +57,13 @@ export async function applyWrite(
   if ((Array.isArray(rows) ? rows : result).length === 0) throw write.reject();
 }
 
+/** Several writes as one, which take effect in their order, all or none. */
+export function together(writes: readonly TransactionalWrite[]): TransactionalWrite {
+  return async (transaction) => {
+    for (const write of writes) await applyWrite(transaction, write);
+  };
+}
+
 /** The error of a write whose statement failed when it was made alone. */
 export function rejectionOf(write: RowChange, error: unknown): unknown {
   return sqlState(error) === UNIQUE_VIOLATION ? write.reject(error) : asDatabaseUnavailable(error);

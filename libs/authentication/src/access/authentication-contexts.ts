@@ -34,7 +34,8 @@ export const authenticationContextList = z.string().transform((text, context) =>
 /** The context that a permission requires; `undefined` when it requires none. */
 export function requiredContextOf(
   { all, byPermission: contexts }: AuthenticationContexts,
-  permission: Permission,
+  permission: string,
 ): string | undefined {
-  return all ?? contexts?.[permission];
+  const byName: Readonly<Record<string, string | undefined>> = contexts ?? {};
+  return all ?? byName[permission];
 }

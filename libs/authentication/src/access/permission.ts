@@ -7,6 +7,7 @@ export const PERMISSIONS = [
   'CommunicationIdentity.ReadWrite.All',
   'TeamsPhoneAssignment.Read.All',
   'TeamsPhoneAssignment.ReadWrite.All',
+  'Invitation.ReadWrite.All',
   'AuditLog.Read.All',
   'AuditLog.Erase.All',
 ] as const;

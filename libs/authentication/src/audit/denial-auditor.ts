@@ -1,7 +1,13 @@
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { AggregatingRecorder, type AuditEvent, AuditTrail } from '#libs/audit';
-import { Clock, Logger, type Principal, type RequestContext } from '#libs/platform';
-import type { Permission } from '../access/permission.js';
+import {
+  Clock,
+  isPrincipal,
+  Logger,
+  type Principal,
+  type RequestContext,
+  type UnauthenticatedActor,
+} from '#libs/platform';
 import type { TokenRejected } from '../errors.js';
 import { addressKey, networkOf } from '../rate-limit/address-network.js';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
@@ -9,9 +15,12 @@ import { authenticationSettings, type AuthenticationSettings } from '../settings
 /** What an authenticated caller was denied. */
 export interface DeniedCall {
   readonly code:
-    'insufficient-permission' | 'insufficient-claims' | 'delegation-missing' | 'cross-site-request';
+    | 'insufficient-permission'
+    | 'insufficient-claims'
+    | 'delegation-missing'
+    | 'cross-site-request';
   /** Absent where the route needs none. */
-  readonly permission?: Permission;
+  readonly permission?: string;
   readonly method: string;
   readonly route: string;
   /** What the browser says about the site that sent the request. */
@@ -81,12 +90,18 @@ export class DenialAuditor implements BeforeApplicationShutdown {
     });
   }
 
-  /** Counts a request above the limit of its principal. Waits for the log only during shutdown. */
-  async countLimited(principal: Principal, request: RequestContext): Promise<void> {
+  /** Counts a request above a limit, of a principal or of an address. Waits for the log only during shutdown. */
+  async countLimited(
+    actor: Principal | UnauthenticatedActor,
+    request: RequestContext,
+  ): Promise<void> {
     const code = 'too-many-requests';
-    await this.#recorder.add(`${code} ${principal.tenant} ${principal.subject}`, {
+    const whose = isPrincipal(actor)
+      ? `${actor.tenant} ${actor.subject}`
+      : addressKey(request.clientAddress);
+    await this.#recorder.add(`${code} ${whose}`, {
       action: 'request.limit',
-      actor: principal,
+      actor,
       reason: { code },
       request,
     });

@@ -15,11 +15,13 @@ export type EntraCallerClaims = Pick<EntraClaims, 'iss' | 'tid' | 'oid' | 'sub' 
  * Without `idtyp`, a token is app-only when it has no `scp` and `sub` equals `oid`. Roles are no
  * indication: users have them too.
  *
+ * @param foreignScopes the scopes of another API, for a token of it: the only permissions that it may give
  * @throws TokenRejected when the claims are not those of an access token
  */
 export function entraPrincipal(
   claims: EntraCallerClaims,
   { botClientApps, issueScopeAliases }: Pick<EntraSettings, 'botClientApps' | 'issueScopeAliases'>,
+  foreignScopes?: readonly string[],
 ): Principal {
   const isApp = isAppOnly(claims);
   const roles = claims.roles ?? [];
@@ -32,9 +34,11 @@ export function entraPrincipal(
     tenant: claims.tid,
     subject: claims.oid,
     clientApp: claims.clientApp,
-    permissions: isApp
-      ? ownPermissions(roles)
-      : delegatedPermissions({ client: scopes, person: roles }),
+    permissions: foreignScopes
+      ? foreignScopes.filter((scope) => !isApp && scopes.includes(scope))
+      : isApp
+        ? ownPermissions(roles)
+        : delegatedPermissions({ client: scopes, person: roles }),
     isGuest: isApp ? false : isGuest(claims),
     ...(claims.uti !== undefined && { tokenId: claims.uti }),
     ...(claims.name !== undefined && { displayName: claims.name }),

@@ -31,18 +31,21 @@ export class EntraTokenVerifier extends TokenVerifier {
     private readonly entra: EntraSettings,
     private readonly signatureVerifier: SignatureVerifier,
     private readonly dependencies: VerifierDependencies,
+    /** Of another API, whose tokens are verified: see `entraPrincipal`. */
+    private readonly foreignScopes?: readonly string[],
   ) {
     super();
     const { authority, tenants, versions } = entra;
-    const keysOf = (version: Version, tenant: string): JwksCache =>
-      new JwksCache(
-        discoveryUrl(authority, tenant, version),
-        {
-          isIssuer: (issuer) => isIssuerOf(issuer, { authority, tenant, version }),
-          algorithms: [ALGORITHM],
-        },
-        dependencies.keys,
-      );
+    const keysOf = (version: Version, tenant: string): JwksCache => {
+      const url = discoveryUrl(authority, tenant, version);
+      const isIssuer = (issuer: string): boolean =>
+        isIssuerOf(issuer, { authority, tenant, version });
+      const keys =
+        dependencies.entraKeys?.get(url) ??
+        new JwksCache(url, { isIssuer, algorithms: [ALGORITHM] }, dependencies.keys);
+      dependencies.entraKeys?.set(url, keys);
+      return keys;
+    };
     this.#keys = new Map(
       versions.map((version) => [
         version,
@@ -74,7 +77,7 @@ export class EntraTokenVerifier extends TokenVerifier {
       maxLifetimeSeconds: MAX_LIFETIME_SECONDS,
     });
     this.#checkAudience(claims);
-    const principal = entraPrincipal(claims, this.entra);
+    const principal = entraPrincipal(claims, this.entra, this.foreignScopes);
     const keys = this.#keys.get(version)?.get(claims.tid);
     if (keys === undefined) throw new TokenRejected('tenant-not-allowed');
     const key =
@@ -82,7 +85,8 @@ export class EntraTokenVerifier extends TokenVerifier {
     if (key.issuer !== claims.iss) throw mismatch('issuer-not-trusted', key.issuer, claims.iss);
     rejectIf(!this.#isKeyFor(claims, key.key), 'key-of-other-issuer');
     await this.signatureVerifier.verify(token.text, key);
-    this.#checkAuthenticationContext(principal, claims, requiredPermission);
+    const required = this.foreignScopes ? principal.permissions[0] : requiredPermission;
+    this.#checkAuthenticationContext(principal, claims, required);
     return principal;
   }
 
@@ -108,7 +112,7 @@ export class EntraTokenVerifier extends TokenVerifier {
   #checkAuthenticationContext(
     principal: Principal,
     { acrs }: EntraClaims,
-    permission: Permission | undefined,
+    permission: string | undefined,
   ): void {
     if (permission === undefined || principal.kind !== 'user') return;
     const value = requiredContextOf(this.entra.requiredAuthenticationContext, permission);

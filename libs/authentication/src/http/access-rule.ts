@@ -1,10 +1,12 @@
 import 'reflect-metadata';
+import type { ClientExchange } from '../access/client-exchange.js';
 import type { Permission } from '../access/permission.js';
 
 /** Who may call a route. */
 export type AccessRule =
   | { readonly kind: 'public'; readonly reason: string }
   | { readonly kind: 'signed-in' }
+  | { readonly kind: 'client-exchange'; readonly exchange: ClientExchange }
   | {
       readonly kind: 'permission';
       readonly permission: Permission;
@@ -36,6 +38,14 @@ export function RequirePermission(
 /** Allows every authenticated caller, also one without any permission. For what concerns only the caller. */
 export function RequireSignIn(): MethodDecorator {
   return addRule({ kind: 'signed-in' });
+}
+
+/**
+ * Allows users with a token for an API of Microsoft, which is exchanged for a token of ACS. A token for this
+ * service does not suffice, and theirs opens no other route. The exchange must be enabled.
+ */
+export function RequireClientExchange(exchange: ClientExchange): MethodDecorator {
+  return addRule({ kind: 'client-exchange', exchange });
 }
 
 /**

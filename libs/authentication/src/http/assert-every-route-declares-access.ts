@@ -46,7 +46,7 @@ export function assertEveryRouteDeclaresAccess(app: INestApplicationContext): vo
       `  ${method} ${path} (${handler}) declares ${rules.length === 0 ? 'no access rule' : `${rules.length} access rules`}`,
   );
   throw new Error(
-    `Each route needs exactly one of @RequirePermission, @RequireSignIn and @Public:\n${lines.join('\n')}`,
+    `Each route needs exactly one of @RequirePermission, @RequireSignIn, @RequireClientExchange and @Public:\n${lines.join('\n')}`,
   );
 }
 

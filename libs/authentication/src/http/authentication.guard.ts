@@ -1,5 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { type Principal, type RequestContext, traced } from '#libs/platform';
+import { CLIENT_APIS } from '../access/client-exchange.js';
 import type { Permission } from '../access/permission.js';
 import { type DeniedCall, DenialAuditor } from '../audit/denial-auditor.js';
 import { RefusalLog } from '../audit/refusal-log.js';
@@ -15,9 +16,11 @@ import {
   TooManyRequests,
   Unauthenticated,
 } from '../errors.js';
+import { addressKey } from '../rate-limit/address-network.js';
 import { RateLimiter, type RateLimitResult } from '../rate-limit/rate-limiter.js';
 import { type AccessRule, accessRulesOf } from './access-rule.js';
 import { Authenticator } from './authenticator.js';
+import { ClientExchangeAuthenticators } from './client-exchange-authenticators.js';
 import { setPrincipal } from './current-principal.js';
 import type { HttpReply, HttpRequest } from './http-request.js';
 import { RequestContexts } from './request-contexts.js';
@@ -49,6 +52,7 @@ interface AccessAttempt {
 export class AuthenticationGuard implements CanActivate {
   constructor(
     private readonly authenticator: Authenticator,
+    private readonly exchanges: ClientExchangeAuthenticators,
     private readonly contexts: RequestContexts,
     private readonly rateLimiter: RateLimiter,
     private readonly auditor: DenialAuditor,
@@ -71,8 +75,11 @@ export class AuthenticationGuard implements CanActivate {
   }
 
   async #authenticate(attempt: AccessAttempt): Promise<Principal> {
+    const { request, rule } = attempt;
     try {
-      return await this.authenticator.authenticate(attempt.request, permissionOf(attempt.rule));
+      return rule.kind === 'client-exchange'
+        ? await this.exchanges.of(rule.exchange).authenticate(request, undefined)
+        : await this.authenticator.authenticate(request, permissionOf(rule));
     } catch (error) {
       if (error instanceof TokenRejected)
         throw await this.reject(error, attempt.request, attempt.reply);
@@ -85,14 +92,40 @@ export class AuthenticationGuard implements CanActivate {
    * Records rejected credentials. Counts only failures against the address, so valid credentials from it
    * are never limited.
    *
+   * @param answer to the caller while the address is below its limit
    * @returns what the caller gets
    */
-  async reject(rejection: TokenRejected, request: HttpRequest, reply: HttpReply): Promise<Error> {
+  async reject(
+    rejection: TokenRejected,
+    request: HttpRequest,
+    reply: HttpReply,
+    answer: Error = publicErrorFor(rejection),
+  ): Promise<Error> {
     const context = this.contexts.of(request);
     this.log.rejected(rejection, context);
     await this.auditor.countRejection(rejection, context);
     const result = await this.rateLimiter.countFailure(context);
-    return result.isAllowed ? publicErrorFor(rejection) : tooManyRequests(result, reply);
+    const counted = 'rejections of an address';
+    return result.isAllowed ? answer : tooManyRequests(result, reply, counted);
+  }
+
+  /**
+   * Limits the requests of a public route. Those above the limit are counted in the audit log.
+   *
+   * @param of what is limited, with its limit per minute; without `key`, the address of the client
+   * @throws TooManyRequests
+   */
+  async limitPublic(
+    of: { readonly route: string; readonly key?: string; readonly perMinute: number },
+    request: HttpRequest,
+    reply: HttpReply,
+  ): Promise<void> {
+    const context = this.contexts.of(request);
+    const key = of.key ?? addressKey(context.clientAddress);
+    const result = await this.rateLimiter.countPublic(`${of.route} ${key}`, of.perMinute);
+    if (result.isAllowed) return;
+    await this.auditor.countLimited({ kind: 'unauthenticated' }, context);
+    throw tooManyRequests(result, reply, 'requests of a public route');
   }
 
   async #challenge({ principal, claims }: ClaimsChallenge, attempt: AccessAttempt): Promise<Error> {
@@ -105,7 +138,7 @@ export class AuthenticationGuard implements CanActivate {
     const result = await this.rateLimiter.countRequest(principal);
     if (result.isAllowed) return;
     await this.auditor.countLimited(principal, context);
-    throw tooManyRequests(result, reply);
+    throw tooManyRequests(result, reply, 'requests of a caller');
   }
 
   /** Cross-site request forgery: a page of another site uses the cookies of a person who visits it. */
@@ -113,7 +146,8 @@ export class AuthenticationGuard implements CanActivate {
     const { request, rule } = attempt;
     const declared = rule.kind === 'permission' ? rule.changesState : undefined;
     const changesState = declared ?? !SAFE_METHODS.has(request.method);
-    if (!changesState || !this.authenticator.usesCookies(request)) return;
+    if (!changesState || rule.kind === 'client-exchange') return;
+    if (!this.authenticator.usesCookies(request)) return;
     const site = unprovenSite(request);
     if (site === undefined) return;
     await this.#recordDenial(principal, attempt, 'cross-site-request', { site });
@@ -121,10 +155,13 @@ export class AuthenticationGuard implements CanActivate {
   }
 
   async #authorize(principal: Principal, attempt: AccessAttempt): Promise<void> {
-    if (attempt.rule.kind === 'signed-in') return;
-    const { permission, delegatedOnly } = attempt.rule;
-    const isDelegationMissing = delegatedOnly && principal.kind !== 'user';
-    if (principal.permissions.includes(permission) && !isDelegationMissing) return;
+    const { rule } = attempt;
+    if (rule.kind === 'signed-in') return;
+    const [permission, ...others] = requiredOneOf(rule);
+    const isForUsers = rule.kind === 'client-exchange' || rule.delegatedOnly;
+    const isDelegationMissing = isForUsers && principal.kind !== 'user';
+    const isPermitted = [permission, ...others].some((one) => principal.permissions.includes(one));
+    if (isPermitted && !isDelegationMissing) return;
     const code = isDelegationMissing ? 'delegation-missing' : 'insufficient-permission';
     await this.#recordDenial(principal, attempt, code);
     throw new InsufficientPermission(permission, { isDelegationMissing });
@@ -136,7 +173,7 @@ export class AuthenticationGuard implements CanActivate {
     code: DeniedCall['code'],
     more: Pick<DeniedCall, 'site'> = {},
   ): Promise<void> {
-    const permission = permissionOf(rule);
+    const permission = rule.kind === 'signed-in' ? undefined : requiredOneOf(rule)[0];
     const route = request.routeOptions?.url ?? '';
     const place = { method: request.method, route };
     const denied = { code, ...(permission !== undefined && { permission }), ...place, ...more };
@@ -157,6 +194,13 @@ function permissionOf(rule: SignInRule): Permission | undefined {
   return rule.kind === 'permission' ? rule.permission : undefined;
 }
 
+/** The permissions of which the caller needs one. */
+function requiredOneOf(
+  rule: Exclude<SignInRule, { kind: 'signed-in' }>,
+): readonly [string, ...string[]] {
+  return rule.kind === 'permission' ? [rule.permission] : CLIENT_APIS[rule.exchange].scopes;
+}
+
 /** What the caller learns of a rejection. */
 function publicErrorFor({ reason }: TokenRejected): Error {
   if (UNAUTHENTICATED.has(reason)) return new Unauthenticated();
@@ -168,8 +212,9 @@ function publicErrorFor({ reason }: TokenRejected): Error {
 function tooManyRequests(
   { limit, retryAfterSeconds }: Extract<RateLimitResult, { isAllowed: false }>,
   reply: HttpReply,
+  counted: string,
 ): Error {
   reply.header('ratelimit-policy', `"minute";q=${limit};w=60`);
   reply.header('ratelimit', `"minute";r=0;t=${retryAfterSeconds}`);
-  return new TooManyRequests({ retryAfterSeconds });
+  return new TooManyRequests({ retryAfterSeconds, facts: { counted, perMinute: limit } });
 }

@@ -8,6 +8,8 @@ export interface VerifierDependencies {
   /** Tolerated difference between the clocks of issuer and service. */
   readonly skewSeconds: number;
   readonly keys: JwksCacheDependencies;
+  /** The signing keys that verifiers of Entra tokens share, by the address of their discovery document. */
+  readonly entraKeys?: Map<string, JwksCache>;
 }
 
 /** Verifies the access tokens of one or more issuers. */

@@ -55,6 +55,11 @@ export class RateLimiter {
     return this.#count(`address ${addressKey(clientAddress)}`, this.settings.failuresPerMinute);
   }
 
+  /** Counts a request of a public route. @param limit per minute; 0 for none */
+  async countPublic(key: string, limit: number): Promise<RateLimitResult> {
+    return this.#count(`public ${key}`, limit);
+  }
+
   /** @param limit 0 for none */
   async #count(key: string, limit: number): Promise<RateLimitResult> {
     if (limit === 0) return { isAllowed: true };

@@ -1,21 +1,6 @@
-import {
-  createHttpHeaders,
-  createPipelineRequest,
-  type PipelineRequest,
-  type PipelineResponse,
-  RestError,
-} from '@azure/core-rest-pipeline';
+import type { PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
 import type { AssignmentHolder, TeamsPhoneAssignment } from '../communication-identity-gateway.js';
-
-/** The options that every method of the clients takes. */
-export interface CallOptions {
-  readonly abortSignal: AbortSignal;
-  readonly requestOptions: { readonly customHeaders: Record<string, string> };
-  readonly onResponse: (response: {
-    readonly status: number;
-    readonly headers: { get(name: string): string | undefined };
-  }) => void;
-}
+import { type CallOptions, sendRequest } from './acs-request.js';
 
 /** The stable versions of the API that have assignments, with their name of a resource account. */
 const RESOURCE_ACCOUNT = {
@@ -59,46 +44,10 @@ export class AcsAssignmentClient {
   async #request(
     method: 'PUT' | 'GET' | 'DELETE',
     { tenant, objectId }: AssignmentHolder,
-    { abortSignal, requestOptions, onResponse }: CallOptions,
+    options: CallOptions,
     content?: object,
   ): Promise<unknown> {
-    const response = await this.send(
-      createPipelineRequest({
-        url: `${this.endpoint}/access/teamsExtension/tenants/${tenant}/assignments/${objectId}?api-version=${this.version}`,
-        ...{ method, abortSignal },
-        headers: createHttpHeaders({
-          ...requestOptions.customHeaders,
-          accept: 'application/json',
-          ...(content && { 'content-type': 'application/json' }),
-        }),
-        ...(content && { body: JSON.stringify(content) }),
-      }),
-    );
-    onResponse(response);
-    const { status, bodyAsText } = response;
-    // The HTTP client has checked that a response other than 204, 429 and 503 is JSON.
-    const isSuccess = status >= 200 && status < 300;
-    if (!isSuccess) {
-      const code = codeOf(bodyAsText);
-      const { request } = response;
-      const statusCode = status;
-      throw new RestError('ACS refused the request', {
-        ...(code !== undefined && { code }),
-        ...{ statusCode, request, response },
-      });
-    }
-    return status === 204 ? undefined : JSON.parse(bodyAsText ?? '');
-  }
-}
-
-function codeOf(body: string | null | undefined): string | undefined {
-  try {
-    const parsed = JSON.parse(body ?? '') as {
-      readonly error?: { readonly code?: unknown };
-    } | null;
-    const code = parsed?.error?.code;
-    return typeof code === 'string' ? code : undefined;
-  } catch {
-    return undefined; // of a proxy, with 429 or 503
+    const url = `${this.endpoint}/access/teamsExtension/tenants/${tenant}/assignments/${objectId}?api-version=${this.version}`;
+    return sendRequest(this.send, { method, url, ...(content && { content }) }, options);
   }
 }

@@ -14,8 +14,8 @@ import {
 import type { GatewayCall, UpstreamEvidence } from '../communication-identity-gateway.js';
 import { UpstreamOutcomeUnknown } from '../errors.js';
 import type { CommunicationResource } from '../resources/communication-resources.js';
-import type { CallOptions } from './acs-assignment-client.js';
-import type { AcsClients, AcsConnection } from './acs-clients.js';
+import type { AcsClients, AcsConnection, UnsignedConnection } from './acs-clients.js';
+import type { CallOptions } from './acs-request.js';
 import { AcsResponses } from './acs-responses.js';
 import { ACS_SPANS } from './acs-span.js';
 import { CircuitBreaker } from './circuit-breaker.js';
@@ -24,7 +24,13 @@ import type { CredentialRefusals } from './credential-refusals.js';
 import { Deadline, extended } from './deadline.js';
 import type { GatewayMetrics } from './metrics.js';
 import { NoResponse, sendIf } from './undici-http-client.js';
-import { isCreate, upstreamFailure, type UpstreamFailure } from './upstream-failure.js';
+import {
+  isClientExchange,
+  isCreate,
+  refusalAfterRetry,
+  upstreamFailure,
+  type UpstreamFailure,
+} from './upstream-failure.js';
 
 /** What a call needs in order to begin. */
 interface PlannedCall {
@@ -35,16 +41,25 @@ interface PlannedCall {
   readonly requester: string | undefined;
 }
 
-/** One call, independent of the client that makes it. */
-export interface AcsCall<T> extends PlannedCall {
+type Send<Connection, T> = (
+  connection: Connection,
+  options: CallOptions,
+  responses: AcsResponses,
+) => Promise<T>;
+
+/** A call with the credential of the service, independent of the client that makes it. */
+export interface SignedCall<T> extends PlannedCall {
   /** Present for a create: the identity in its answer. */
   readonly identityOf?: (value: T) => CommunicationUserId;
-  readonly send: (
-    connection: Pick<AcsConnection, 'client' | 'assignments'>,
-    options: CallOptions,
-    responses: AcsResponses,
-  ) => Promise<T>;
+  readonly send: Send<Pick<AcsConnection, 'client' | 'assignments'>, T>;
 }
+
+/** A call with the token of a user, which needs no credential of the service. */
+export interface UnsignedCall<T> extends PlannedCall {
+  readonly sendUnsigned: Send<UnsignedConnection, T>;
+}
+
+export type AcsCall<T> = SignedCall<T> | UnsignedCall<T>;
 
 export interface AcsResult<T> {
   readonly value: T;
@@ -64,7 +79,8 @@ export interface AcsCallerDependencies {
 }
 
 interface Attempt {
-  readonly connection: AcsConnection;
+  /** Absent for a call with the token of a user. */
+  readonly connection: AcsConnection | undefined;
   readonly permit: Permit;
   readonly deadline: Deadline;
 }
@@ -73,8 +89,8 @@ interface Attempt {
 const MAX_ADMISSIONS = 3;
 /** A call that does not reject at its deadline ends this long after it. */
 const ABORT_GRACE_MS = 50;
-/** A correlation vector; another header value must not reach the audit log. */
-const CORRELATION_VECTOR = /^[\w+/.=-]{1,128}$/;
+/** A correlation vector; another header value must reach neither the audit log nor a trace. */
+const CORRELATION_VECTOR = /^[A-Za-z\d+/]{16,32}(?:\.[A-Za-z\d]{1,10}){1,10}!?$/;
 
 /** Makes calls to ACS: within circuit breaker, request budget and deadline, with at most one retry. */
 export class AcsCaller {
@@ -89,18 +105,19 @@ export class AcsCaller {
 
   async perform<T>(acsCall: AcsCall<T>): Promise<AcsResult<T>> {
     const { operation, resource } = acsCall;
-    const connection = await this.clients.of(resource);
+    const connection = 'send' in acsCall ? await this.clients.of(resource) : undefined;
     const { permit, leave } = await this.#admit(acsCall);
     const attempt = { connection, permit, deadline: this.#deadlineOf(acsCall) };
     let retry: Attempt | undefined;
     let isOver: Promise<unknown> = Promise.resolve();
     try {
-      let last = await this.#attempt(acsCall, attempt);
+      const first = await this.#attempt(acsCall, attempt);
+      if ('value' in first) return first;
+      retry = await this.#prepareRetry(acsCall, attempt, first);
+      const last = retry ? await this.#attempt(acsCall, retry) : first;
       if ('value' in last) return last;
-      retry = await this.#prepareRetry(acsCall, attempt, last);
-      if (retry) last = await this.#attempt(acsCall, retry);
-      if ('value' in last) return last;
-      const { refusal, outcome } = last;
+      const { outcome } = last;
+      const refusal = refusalAfterRetry(first.refusal, last.refusal);
       if (refusal instanceof UpstreamOutcomeUnknown && refusal.late) isOver = refusal.late;
       const fields = { resource: resource.name, operation, outcome, error: refusal };
       this.dependencies.logger.warn(fields, 'a call to azure communication services failed');
@@ -114,7 +131,7 @@ export class AcsCaller {
 
   /** A permit and a connection. What was planned before a pause of the process is planned anew. */
   async #admit(acsCall: PlannedCall): Promise<{ permit: Permit; leave: () => void }> {
-    const { call, resource } = acsCall;
+    const { call, operation, resource } = acsCall;
     const signal = call.request?.signal;
     for (let tries = 0; tries < MAX_ADMISSIONS; tries += 1) {
       const permit = await this.#acquirePermit(acsCall, signal);
@@ -128,7 +145,7 @@ export class AcsCaller {
       }
       this.#abandon(permit, resource);
     }
-    throw new BudgetExhausted(1);
+    throw new BudgetExhausted(1, { resource: resource.name, operation });
   }
 
   #abandon(permit: Permit, resource: CommunicationResource): void {
@@ -147,11 +164,8 @@ export class AcsCaller {
    * timeout: the response to a create must not be lost, and a revocation is wanted all the same.
    */
   #deadlineOf({ operation, call }: PlannedCall): Deadline {
-    const isAbortable = operation === 'issue' || operation === 'exchange';
-    return new Deadline(
-      this.dependencies.timeoutMs,
-      isAbortable ? call.request?.signal : undefined,
-    );
+    const signal = isTokenOnly(operation) ? call.request?.signal : undefined;
+    return new Deadline(this.dependencies.timeoutMs, signal);
   }
 
   /** @returns `undefined` when a retry can't help or there is no time for one */
@@ -165,9 +179,9 @@ export class AcsCaller {
     if (retry === undefined || next.signal.aborted || !this.#hasRight(acsCall)) return undefined;
     const other =
       retry === 'another credential'
-        ? await this.clients.insteadOf(connection, acsCall.resource)
+        ? connection && (await this.clients.insteadOf(connection, acsCall.resource))
         : connection;
-    if (!other) return undefined;
+    if (!other && 'send' in acsCall) return undefined;
     try {
       const permit = await this.#acquirePermit(acsCall, next.signal);
       if (permit.usableForMs() > 0) return { connection: other, permit, deadline: next };
@@ -242,15 +256,30 @@ export class AcsCaller {
     );
   }
 
+  async #sendBy<T>(
+    acsCall: AcsCall<T>,
+    connection: AcsConnection | undefined,
+    options: CallOptions,
+    responses: AcsResponses,
+  ): Promise<T> {
+    if ('sendUnsigned' in acsCall) {
+      const unsigned = this.clients.unsigned(acsCall.resource);
+      return acsCall.sendUnsigned(unsigned, options, responses);
+    }
+    if (!connection) throw new Error('the call has no credential');
+    return acsCall.send(connection, options, responses);
+  }
+
   async #send<T>(
     acsCall: AcsCall<T>,
     attempt: Attempt,
     note: Note,
   ): Promise<AcsResult<T> | UpstreamFailure> {
-    const { operation, call, resource, identityOf, send } = acsCall;
+    const { operation, call, resource } = acsCall;
     const { connection, permit, deadline } = attempt;
     const { clock, metrics, refusals, timeoutMs } = this.dependencies;
-    const { secretVersion } = connection;
+    const identityOf = 'send' in acsCall ? acsCall.identityOf : undefined;
+    const secretVersion = connection?.secretVersion;
     const evidence: { secretVersion?: string; correlationVector?: string } =
       secretVersion === undefined ? {} : { secretVersion };
     const options: CallOptions = {
@@ -281,7 +310,8 @@ export class AcsCaller {
     const progress = { hasStarted: false, isSettled: false };
     const sent = sendIf(
       () => (progress.hasStarted = mayStart()),
-      async () => send(connection, options, new AcsResponses(resource, clock.now())),
+      async () =>
+        this.#sendBy(acsCall, connection, options, new AcsResponses(resource, clock.now())),
     );
     const settle = (): void => {
       progress.isSettled = true;
@@ -293,7 +323,7 @@ export class AcsCaller {
         rejectAfter(deadline.signal, sent, () => progress.hasStarted),
       ]);
       stop('success');
-      refusals?.note(resource.name, secretVersion);
+      if (connection) refusals?.note(resource.name, secretVersion);
       this.#circuitOf(resource.name).record(false);
       permit.release();
       return { value, evidence };
@@ -308,7 +338,7 @@ export class AcsCaller {
       const failure = upstreamFailure(operation, error, late);
       stop(failure.outcome);
       note({ 'error.type': failure.outcome.replace('status ', '') });
-      refusals?.note(resource.name, secretVersion, failure.refusal);
+      if (connection) refusals?.note(resource.name, secretVersion, failure.refusal);
       const hasCaller = call.request?.signal?.aborted !== true;
       const circuit = this.#circuitOf(resource.name);
       if (failure.wasSent || failure.isOutage) circuit.record(failure.isOutage && hasCaller);
@@ -317,6 +347,11 @@ export class AcsCaller {
       return failure;
     }
   }
+}
+
+/** Whether the call changes nothing: it only issues a token, so that its caller may abort it. */
+function isTokenOnly(operation: AcsOperation): boolean {
+  return operation === 'issue' || operation === 'exchange' || isClientExchange(operation);
 }
 
 function requestIdHeader({ request }: GatewayCall): Record<string, string> {

@@ -1,5 +1,5 @@
 import { CommunicationIdentityClient } from '@azure/communication-identity';
-import type { PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
+import type { Pipeline, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
 import type { OutboundHttp } from '#libs/platform';
 import { AzureCredential, AzureFault, SecretStore } from '#libs/secrets';
 import type { CommunicationResource } from '../resources/communication-resources.js';
@@ -7,6 +7,7 @@ import type { CommunicationServicesSettings } from '../settings.js';
 import { accessKeyOf } from './acs-credential.js';
 import { acsPipeline, signWith } from './acs-pipeline.js';
 import { AcsAssignmentClient } from './acs-assignment-client.js';
+import { AcsExchangeClient } from './acs-exchange-client.js';
 import { UndiciHttpClient } from './undici-http-client.js';
 import { CredentialUnavailable } from './upstream-failure.js';
 
@@ -18,11 +19,17 @@ export interface AcsConnection {
   readonly secretVersion: string | undefined;
 }
 
+/** A client for one resource, without a credential. */
+export interface UnsignedConnection {
+  readonly exchanges: AcsExchangeClient;
+}
+
 const REFUSED = 'acs-credential-refused';
 
 /** The SDK's clients: one for each resource, renewed with its secret. */
 export class AcsClients {
   readonly #connections = new Map<string, AcsConnection>();
+  readonly #unsignedPipeline = acsPipeline();
   readonly #httpClient: UndiciHttpClient;
 
   constructor(
@@ -62,6 +69,13 @@ export class AcsClients {
     return secret && this.#withVersion(resource, secret.version, secret.value);
   }
 
+  /** @returns the client for calls with the tokens of users */
+  unsigned({ endpoint }: CommunicationResource): UnsignedConnection {
+    return {
+      exchanges: new AcsExchangeClient(endpoint, this.#senderThrough(this.#unsignedPipeline)),
+    };
+  }
+
   async close(): Promise<void> {
     await this.#httpClient.close();
   }
@@ -87,12 +101,15 @@ export class AcsClients {
       signWith(key, pipeline);
     }
     // The SDK has added the policy that signs or signs in to the pipeline.
-    const send = async (request: PipelineRequest): Promise<PipelineResponse> =>
-      pipeline.sendRequest(this.#httpClient, request);
+    const send = this.#senderThrough(pipeline);
     const assignments = new AcsAssignmentClient(endpoint, this.settings.teamsPhoneVersion, send);
     const connection = { client, assignments, secretVersion };
     this.#connections.set(resource.name, connection);
     return connection;
+  }
+
+  #senderThrough(pipeline: Pipeline): (request: PipelineRequest) => Promise<PipelineResponse> {
+    return async (request) => pipeline.sendRequest(this.#httpClient, request);
   }
 }
 

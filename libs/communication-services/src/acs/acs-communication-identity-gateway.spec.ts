@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type Clock, OutboundHttp, readSettings, ServiceError, SystemClock } from '#libs/platform';
+import {
+  canonicalGuid,
+  type Clock,
+  OutboundHttp,
+  readSettings,
+  ServiceError,
+  SystemClock,
+} from '#libs/platform';
 import { MemoryLogger, newGuid } from '#libs/platform/testing';
 import {
   SdkAzureCredential,
@@ -22,7 +29,11 @@ import {
 } from '../../../../apps/emulator/src/index.js';
 import type { Permit, RequestBudget } from '#libs/request-budget';
 import { UnboundedRequestBudget } from '#libs/request-budget/testing';
-import type { GatewayCall } from '../communication-identity-gateway.js';
+import type {
+  ClientExchange,
+  GatewayCall,
+  UpstreamEvidence,
+} from '../communication-identity-gateway.js';
 import {
   IdentityMissing,
   IdentityNotOwned,
@@ -129,6 +140,16 @@ function start(
   return { gateway, secrets, resources, logger };
 }
 
+/** An Entra token of alice for an exchange of the client library. */
+async function entraToken(exchange: ClientExchange) {
+  const resource = exchange === 'entra' ? 'communication-clients' : 'teams';
+  const { tenantId, objectId } = SAMPLE_PEOPLE.alice;
+  const [tenant, user] = [tenantId, objectId].map(canonicalGuid);
+  if (tenant === undefined || user === undefined) throw new Error('alice has GUIDs');
+  const minted = await emulator.control.mintToken({ person: 'alice', resource });
+  return { entraToken: minted, tenant, objectId: user };
+}
+
 /** The calls that reached ACS during `work`. */
 async function callsDuring(work: () => Promise<unknown>): Promise<JournalEntry[]> {
   const last = (await emulator.control.readJournal({ service: 'acs' })).at(-1)?.sequence ?? 0;
@@ -159,6 +180,7 @@ describeGateway('AcsCommunicationIdentityGateway', async () => {
         .filter(({ deletedAt }) => deletedAt === undefined)
         .map(({ id }) => id),
     isValid: async (token) => (await emulator.control.validateAcsToken(token)).valid,
+    entraToken,
     teamsToken: async () => ({
       teamsUserToken: await emulator.control.mintToken({ person: 'alice', resource: 'teams' }),
       clientApp: SAMPLE_APPS['sample-web-app'].clientId,
@@ -181,6 +203,29 @@ describe('AcsCommunicationIdentityGateway', () => {
     const { evidence } = await gateway.createIdentity(call);
     expect(evidence.secretVersion).toBeUndefined();
     expect(evidence.correlationVector).toEqual(expect.any(String));
+  });
+
+  it('exchanges an Entra token without a credential of its own, and repeats the call once', async () => {
+    const { gateway, secrets } = start();
+    vi.spyOn(secrets, 'readParsed').mockRejectedValue(new Error('the vault is down'));
+    const fault = { service: 'acs', operation: 'exchangeEntra', kind: 'status', count: 1 } as const;
+    await emulator.control.addFault({ ...fault, status: 500 });
+    const wanted = { exchange: 'entra', version: '2025-03-02-preview' } as const;
+    const exchange = { ...wanted, ...(await entraToken('entra')) };
+    let evidence: UpstreamEvidence | undefined;
+    const calls = await callsDuring(async () => {
+      ({ evidence } = await gateway.exchangeEntraToken(call, exchange));
+    });
+    expect(calls.map(({ status }) => status)).toEqual([500, 200]);
+    expect(evidence).toEqual({ correlationVector: expect.any(String) as string });
+  });
+
+  it('refuses a token of another user than the one who calls', async () => {
+    const { gateway } = start();
+    const wanted = { exchange: 'entra', version: '2025-03-02-preview' } as const;
+    const exchange = { ...wanted, ...(await entraToken('entra')), objectId: newGuid() };
+    const failure = gateway.exchangeEntraToken(call, exchange);
+    await expect(failure).rejects.toBeInstanceOf(UpstreamUnavailable);
   });
 
   it('names the version of the secret that signed the call', async () => {
@@ -331,6 +376,26 @@ describe('AcsCommunicationIdentityGateway', () => {
       expect(error instanceof UpstreamOutcomeUnknown).toBe(expected === UpstreamOutcomeUnknown);
       expect(everythingIn(error)).not.toContain('hidden-token');
       expect(calls).toHaveLength(count);
+    },
+  );
+
+  it.each([
+    [503, UpstreamOutcomeUnknown],
+    [429, UpstreamOutcomeUnknown],
+    [400, TeamsPhoneAssignmentRefused],
+  ])(
+    'knows what a lost call has done only if a repeated one is not answered %i',
+    async (status, expected) => {
+      const { gateway } = start({ timeoutMs: 20_000 });
+      for (const fault of [{ kind: 'reply-lost' }, { kind: 'status', status }] as const) {
+        await emulator.control.addFault({
+          service: 'acs',
+          operation: 'assign',
+          count: 1,
+          ...fault,
+        });
+      }
+      await expect(gateway.putAssignment(call, assignment)).rejects.toBeInstanceOf(expected);
     },
   );
 

@@ -7,6 +7,8 @@ import {
   type AssignmentHolder,
   CommunicationIdentityGateway,
   type CreatedIdentity,
+  type EntraExchange,
+  type ExchangedToken,
   type GatewayCall,
   type IssuedToken,
   type TeamsPhoneAssignment,
@@ -118,7 +120,7 @@ export class AcsCommunicationIdentityGateway
   async exchangeTeamsToken(
     call: GatewayCall,
     exchange: { teamsUserToken: string; clientApp: string; subject: string },
-  ): Promise<IssuedToken> {
+  ): Promise<ExchangedToken> {
     const { value, evidence } = await this.#caller.perform({
       operation: 'exchange',
       call,
@@ -131,8 +133,19 @@ export class AcsCommunicationIdentityGateway
           clientId: exchange.clientApp,
           userObjectId: exchange.subject,
         });
-        return responses.token(response, `8:orgid:${exchange.subject}`);
+        return responses.teamsToken(response, exchange.subject);
       },
+    });
+    return { ...value, evidence };
+  }
+
+  async exchangeEntraToken(call: GatewayCall, exchange: EntraExchange): Promise<ExchangedToken> {
+    const isTeamsExtension = exchange.exchange === 'teams-extension';
+    const { value, evidence } = await this.#caller.perform({
+      operation: isTeamsExtension ? 'exchangeTeamsExtension' : 'exchangeEntra',
+      ...this.#callAboutAssignment(exchange, call),
+      sendUnsigned: async ({ exchanges }, options, responses) =>
+        responses.exchanged(await exchanges.exchange(exchange, options), exchange),
     });
     return { ...value, evidence };
   }

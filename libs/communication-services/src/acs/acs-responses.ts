@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import {
-  canonicalCommunicationUserId,
-  canonicalGuid,
-  type CommunicationUserId,
-  resourceIdOf,
-} from '#libs/platform';
-import type { AssignmentHolder, TeamsPhoneAssignment } from '../communication-identity-gateway.js';
+import { canonicalGuid, type CommunicationUserId, parseCommunicationUserId } from '#libs/platform';
+import type {
+  AssignmentHolder,
+  EntraExchange,
+  TeamsPhoneAssignment,
+} from '../communication-identity-gateway.js';
 import type { CommunicationResource } from '../resources/communication-resources.js';
 import { InvalidResponse } from './upstream-failure.js';
 
@@ -18,6 +17,11 @@ const token = z.object({
   expiresOn: z.date(),
 });
 const user = z.object({ communicationUserId: z.string().max(256) });
+const exchanged = z.object({
+  identity: z.object({ id: z.string().max(256) }),
+  // As text, with an offset: no SDK has read it.
+  accessToken: z.object({ token: z.string(), expiresOn: z.coerce.date() }),
+});
 
 const assignment = z.object({
   tenantId: z.string(),
@@ -30,6 +34,8 @@ const assignment = z.object({
 const MAX_LIFETIME_MS = 25 * 3_600_000;
 /** The claims that show for whom a token is. Clients must treat tokens as opaque, so both may be absent. */
 const tokenClaims = z.object({ skypeid: z.string().optional(), exp: z.number().optional() });
+
+type TokenOf = z.output<typeof token> & { readonly communicationUserId: CommunicationUserId };
 
 /** Validates ACS's responses like any other input. */
 export class AcsResponses {
@@ -57,6 +63,37 @@ export class AcsResponses {
       throw new InvalidResponse('the token has expired');
     }
     return result.data;
+  }
+
+  /**
+   * The token of a Teams user, and the user's id as the token has it. A token that does not say it is one
+   * of the public cloud.
+   *
+   * @throws InvalidResponse as `token`
+   */
+  teamsToken(response: unknown, objectId: string): TokenOf {
+    const { skypeid } = claimsOf(token.safeParse(response).data?.token ?? '');
+    const user = parseCommunicationUserId(
+      skypeid === undefined ? `8:orgid:${objectId}` : `8:${skypeid}`,
+    );
+    if (user?.kind !== 'teamsUser' || user.user !== canonicalGuid(objectId)) {
+      throw new InvalidResponse('the token is for another identity');
+    }
+    return { ...this.token(response, user.id), communicationUserId: user.id };
+  }
+
+  /** @throws InvalidResponse as `token`, also when the token is another user's or of another resource */
+  exchanged(response: unknown, { exchange, tenant, objectId }: EntraExchange): TokenOf {
+    const { data } = exchanged.safeParse(response);
+    const user = data && parseCommunicationUserId(data.identity.id);
+    const isUsers =
+      data !== undefined &&
+      user?.kind === (exchange === 'entra' ? 'entraUser' : 'teamsExtensionUser') &&
+      user.resource === this.resource.immutableResourceId &&
+      user.tenant === tenant &&
+      user.user === objectId;
+    if (!isUsers) throw new InvalidResponse('no token of the user');
+    return { ...this.token(data.accessToken, user.id), communicationUserId: user.id };
   }
 
   /** As `token`, but without a usable token empty: the identity that came with it must not be lost. */
@@ -90,10 +127,10 @@ export class AcsResponses {
   /** @throws InvalidResponse also when the identity is not of the configured resource */
   user(response: unknown): { readonly communicationUserId: CommunicationUserId } {
     const result = user.safeParse(response);
-    const id = result.data && canonicalCommunicationUserId(result.data.communicationUserId);
-    if (id === undefined || resourceIdOf(id) !== this.resource.immutableResourceId)
+    const id = result.data && parseCommunicationUserId(result.data.communicationUserId);
+    if (id?.kind !== 'acsUser' || id.resource !== this.resource.immutableResourceId)
       throw new InvalidResponse('no identity of the configured resource');
-    return { communicationUserId: id };
+    return { communicationUserId: id.id };
   }
 }
 

@@ -16,6 +16,8 @@ export const ACS_SPANS: Readonly<Record<AcsOperation, Span>> = {
   revoke: spanOf('POST', '/identities/{id}/:revokeAccessTokens'),
   delete: spanOf('DELETE', '/identities/{id}'),
   exchange: spanOf('POST', '/teamsUser/:exchangeAccessToken'),
+  exchangeTeamsExtension: spanOf('POST', '/access/teamsExtension/:exchangeAccessToken'),
+  exchangeEntra: spanOf('POST', '/access/entra/:exchangeAccessToken'),
   assign: spanOf('PUT', TEAMS_PHONE),
   readAssignment: spanOf('GET', TEAMS_PHONE),
   unassign: spanOf('DELETE', TEAMS_PHONE),

@@ -57,7 +57,7 @@ export class ConnectionSlots {
       };
       const timer = setTimeout(() => {
         leave();
-        reject(new BudgetExhausted(1));
+        reject(new BudgetExhausted(1, { waitedFor: 'a connection' }));
       }, waitMs);
       signal?.addEventListener('abort', abort, { once: true });
       this.#queue.add(waiting);

@@ -1,6 +1,8 @@
 import type { AcsOperation, Throttled } from '#libs/request-budget';
 import { AzureFault } from '#libs/secrets';
 import {
+  AccessNotAssigned,
+  EntraTokenRefused,
   IdentityMissing,
   IdentityNotOwned,
   TeamsPhoneAssignmentRefused,
@@ -63,6 +65,11 @@ export function isCreate(operation: AcsOperation): boolean {
 /** Whether it stays unknown what a call has done when its response is lost. */
 function isUnknownWithoutResponse(operation: AcsOperation): boolean {
   return isCreate(operation) || operation === 'assign' || operation === 'unassign';
+}
+
+/** Whether a user's own token authorizes the call. */
+export function isClientExchange(operation: AcsOperation): boolean {
+  return operation === 'exchangeTeamsExtension' || operation === 'exchangeEntra';
 }
 
 function isAboutIdentity(operation: AcsOperation): boolean {
@@ -144,10 +151,20 @@ export function upstreamFailure(
   };
 }
 
+/** What the caller gets after two attempts: a second one that ACS did not act on leaves open what the first did. */
+export function refusalAfterRetry(first: Error, last: Error): Error {
+  const isSettled =
+    last instanceof TeamsPhoneAssignmentRefused ||
+    last instanceof AbsentAssignment ||
+    last instanceof UpstreamRequestRefused;
+  return first instanceof UpstreamOutcomeUnknown && !isSettled ? first : last;
+}
+
 /** What ACS does not have: the identity of the call, or the assignment. */
 function refusalOfAbsence(operation: AcsOperation, cause: Error): Error {
   if (operation === 'readAssignment' || operation === 'unassign') return new AbsentAssignment();
   if (operation === 'assign') return new TeamsPhoneAssignmentRefused({ cause });
+  if (isClientExchange(operation)) return new AccessNotAssigned({ cause });
   // A create and an exchange are about no identity that ACS has.
   return isAboutIdentity(operation)
     ? new IdentityMissing({ cause })
@@ -167,6 +184,11 @@ function failureOfStatus(
   const isTeamsToken =
     operation === 'exchange' && (status === 400 || (status === 401 && code !== 'Denied'));
   if (isTeamsToken) return { refusal: new TeamsTokenRefused({ cause }) };
+  if (isClientExchange(operation)) {
+    // The user's token is valid for this service, so that a refusal is about what the user may do.
+    if (status === 401) return { refusal: new EntraTokenRefused({ cause }) };
+    if (status === 403 || status === 404) return { refusal: new AccessNotAssigned({ cause }) };
+  }
   if (status === 401 || status === 403) {
     return { refusal: new UpstreamCredentialRefused({ cause }), retry: 'another credential' };
   }

@@ -3,13 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AcsOperation } from '#libs/request-budget';
 import type {
+  ClientExchange,
   CommunicationIdentityGateway,
   CreatedIdentity,
+  EntraExchange,
   GatewayCall,
   IssuedToken,
   TokenRequest,
 } from '../communication-identity-gateway.js';
 import {
+  AccessNotAssigned,
+  EntraTokenRefused,
   IdentityMissing,
   IdentityNotOwned,
   ResourceNotConfigured,
@@ -29,6 +33,10 @@ export interface GatewayHarness {
   identities(): Promise<readonly string[]>;
   /** Whether ACS accepts a token that it issued. */
   isValid(token: string): Promise<boolean>;
+  /** An Entra token for an exchange of the client library, and its user, who has no assignment. */
+  entraToken(
+    exchange: ClientExchange,
+  ): Promise<Pick<EntraExchange, 'entraToken' | 'tenant' | 'objectId'>>;
   /** A Teams token, and its user and application. */
   teamsToken(): Promise<{ teamsUserToken: string; clientApp: string; subject: string }>;
 }
@@ -162,6 +170,7 @@ export function describeGateway(name: string, start: () => Promise<GatewayHarnes
       const callers = await harness.teamsToken();
       const exchanged = await gateway.exchangeTeamsToken(call, callers);
       expect(exchanged.expiresOn.getTime()).toBeGreaterThan(Date.now());
+      expect(exchanged.communicationUserId).toBe(`8:orgid:${callers.subject}`);
       for (const wrong of [
         { subject: randomUUID() },
         { clientApp: randomUUID() },
@@ -169,6 +178,39 @@ export function describeGateway(name: string, start: () => Promise<GatewayHarnes
       ]) {
         const failure = gateway.exchangeTeamsToken(call, { ...callers, ...wrong });
         await expect(failure).rejects.toBeInstanceOf(TeamsTokenRefused);
+      }
+    });
+
+    it.each([
+      ['teams-extension', '2025-06-30', ''],
+      ['entra', '2025-03-02-preview', 'wf_'],
+    ] as const)('exchanges the Entra token of a user: %s', async (exchange, version, mark) => {
+      for (const resource of harness.resources.names()) {
+        const inResource = { ...call, resource };
+        const user = await harness.entraToken(exchange);
+        const wanted = { exchange, version, ...user };
+        if (exchange === 'teams-extension') {
+          const failure = gateway.exchangeEntraToken(inResource, wanted);
+          await expect(failure).rejects.toBeInstanceOf(AccessNotAssigned);
+          await gateway.putAssignment(inResource, {
+            ...user,
+            principalType: 'user',
+            clientIds: [],
+          });
+        }
+        const { evidence, ...exchanged } = await gateway.exchangeEntraToken(inResource, wanted);
+        const { immutableResourceId } = harness.resources.find(resource);
+        const { tenant, objectId } = user;
+        expect(exchanged).toEqual({
+          token: expect.any(String) as string,
+          expiresOn: expect.any(Date) as Date,
+          communicationUserId: `8:acs:${immutableResourceId}_${mark}${tenant}_${objectId}`,
+        });
+        expect(exchanged.expiresOn.getTime()).toBeGreaterThan(Date.now());
+        expect(evidence.correlationVector).toEqual(expect.any(String));
+        const failure = gateway.exchangeEntraToken(inResource, { ...wanted, entraToken: 'none' });
+        await expect(failure).rejects.toBeInstanceOf(EntraTokenRefused);
+        await gateway.deleteAssignment(inResource, user);
       }
     });
 

@@ -7,12 +7,16 @@ import {
   type AssignmentHolder,
   CommunicationIdentityGateway,
   type CreatedIdentity,
+  type EntraExchange,
+  type ExchangedToken,
   type GatewayCall,
   type IssuedToken,
   type TeamsPhoneAssignment,
   type TokenRequest,
 } from '../communication-identity-gateway.js';
 import {
+  AccessNotAssigned,
+  EntraTokenRefused,
   IdentityMissing,
   IdentityNotOwned,
   TeamsTokenRefused,
@@ -45,6 +49,8 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
   readonly calls: { readonly operation: AcsOperation; readonly call: GatewayCall }[] = [];
   /** Teams tokens that are accepted, and for whom. */
   readonly teamsTokens = new Map<string, { clientApp: string; subject: string; expiresOn: Date }>();
+  /** Entra tokens that are accepted, with the expiry of the token that each gives. */
+  readonly entraTokens = new Map<string, Date>();
   /** By resource, tenant and object id. */
   readonly assignments = new Map<string, TeamsPhoneAssignment>();
   readonly #tokens = new Map<string, MemoryToken>();
@@ -121,13 +127,33 @@ export class MemoryCommunicationIdentityGateway extends CommunicationIdentityGat
   async exchangeTeamsToken(
     call: GatewayCall,
     exchange: { teamsUserToken: string; clientApp: string; subject: string },
-  ): Promise<IssuedToken> {
+  ): Promise<ExchangedToken> {
     return this.#perform('exchange', call, () => {
       const accepted = this.teamsTokens.get(exchange.teamsUserToken);
       const isCallers =
         accepted?.clientApp === exchange.clientApp && accepted.subject === exchange.subject;
       if (!accepted || !isCallers) throw new TeamsTokenRefused();
-      return { token: `memory-teams-token-${randomUUID()}`, expiresOn: accepted.expiresOn };
+      const communicationUserId = communicationUserIdOf(`8:orgid:${exchange.subject}`);
+      const token = `memory-teams-token-${randomUUID()}`;
+      return { token, expiresOn: accepted.expiresOn, communicationUserId };
+    });
+  }
+
+  /** Accepts the tokens of `entraTokens`, for users with an assignment; the preview needs none. */
+  async exchangeEntraToken(call: GatewayCall, exchange: EntraExchange): Promise<ExchangedToken> {
+    const { exchange: name, entraToken, tenant, objectId } = exchange;
+    const isTeams = name === 'teams-extension';
+    const operation = isTeams ? 'exchangeTeamsExtension' : 'exchangeEntra';
+    return this.#perform(operation, call, () => {
+      const expiresOn = this.entraTokens.get(entraToken);
+      if (expiresOn === undefined) throw new EntraTokenRefused();
+      const isAssigned = this.assignments.has(assignmentKey(call, exchange));
+      if (isTeams && !isAssigned) throw new AccessNotAssigned();
+      const { immutableResourceId } = this.resources.find(call.resource);
+      const mark = isTeams ? '' : 'wf_';
+      const id = `8:acs:${immutableResourceId}_${mark}${tenant}_${objectId}`;
+      const token = `memory-entra-token-${randomUUID()}`;
+      return { token, expiresOn, communicationUserId: communicationUserIdOf(id) };
     });
   }
 

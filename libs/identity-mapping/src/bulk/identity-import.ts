@@ -6,9 +6,12 @@ import {
   type CanonicalName,
   Clock,
   type CommunicationUserId,
+  type LineFault,
+  readBatches,
   ServiceError,
   StorageUnavailable,
-  TimeSlices,
+  type StreamLimits,
+  StreamTooLong,
 } from '#libs/platform';
 import { IdentityKindConflict, IdentityLinkConflict, MappingChanged } from '../errors.js';
 import { IdentityLinking } from '../lifecycle/identity-linking.js';
@@ -24,13 +27,11 @@ import { auditActorOf } from '../lifecycle/call-context.js';
 import {
   failure,
   type ImportItem,
-  type LineFault,
   type LineResult,
   readImportLine,
   success,
 } from './import-line.js';
 import { IdentityProvisioning } from './identity-provisioning.js';
-import { readLines, type StreamLimits, StreamTooLong, untilAborted } from './line-reader.js';
 
 export interface ImportRequest extends CallContext {
   /** Newline-delimited JSON. */
@@ -108,9 +109,12 @@ export class IdentityImport {
   }
 
   async *#importAll(request: ImportRequest, counts: Counts): AsyncGenerator<LineResult, Ending> {
-    const { stopSignal } = request;
+    const { chunks, tenant, isAnyTenant = false, stopSignal, limits } = request;
+    const batches = readBatches(chunks, { batchLines: BATCH_LINES, stopSignal, limits }, (line) =>
+      readImportLine(line, { tenant, isAnyTenant }),
+    );
     try {
-      for await (const batch of this.#batches(request)) {
+      for await (const batch of batches) {
         stopSignal?.throwIfAborted();
         const { results, isComplete } = await this.#importBatch(batch, request);
         counts.lines += results.length;
@@ -138,33 +142,6 @@ export class IdentityImport {
     }
     const reason = { code: 'import-broken-off' };
     await this.audit.record({ ...event, outcome: 'failure', reason }).catch(() => undefined);
-  }
-
-  async *#batches({
-    chunks,
-    tenant,
-    isAnyTenant = false,
-    stopSignal,
-    limits,
-  }: ImportRequest): AsyncGenerator<(ImportItem | LineFault)[]> {
-    const stoppable = stopSignal ? untilAborted(chunks, stopSignal) : chunks;
-    let batch: (ImportItem | LineFault)[] = [];
-    let excess: StreamTooLong | undefined;
-    const slices = new TimeSlices();
-    try {
-      for await (const line of readLines(stoppable, limits)) {
-        if (slices.isOver) await slices.next();
-        batch.push(readImportLine(line, { tenant, isAnyTenant }));
-        if (batch.length < BATCH_LINES) continue;
-        yield batch;
-        batch = [];
-      }
-    } catch (error) {
-      if (!(error instanceof StreamTooLong)) throw error;
-      excess = error;
-    }
-    if (batch.length > 0) yield batch;
-    if (excess) throw excess;
   }
 
   async #importBatch(

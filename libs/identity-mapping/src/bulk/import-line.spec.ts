@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalName } from '#libs/platform';
-import { type ImportItem, type LineFault, readImportLine } from './import-line.js';
-import { readLines } from './line-reader.js';
+import { canonicalName, type LineFault, readLines } from '#libs/platform';
+import { type ImportItem, readImportLine } from './import-line.js';
 
 async function imported(...chunks: (string | Buffer)[]): Promise<(ImportItem | LineFault)[]> {
   const items: (ImportItem | LineFault)[] = [];

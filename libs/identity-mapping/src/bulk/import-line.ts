@@ -1,21 +1,13 @@
 import { z } from 'zod';
-import { type CanonicalName, InvalidJson, parseStrictJson } from '#libs/platform';
+import { type CanonicalName, type LineFault, parseJsonLine, type StreamLine } from '#libs/platform';
 import type { Mapping } from '../model/mapping.js';
 import { identityFields } from '../model/identity-fields.js';
 import type { IdentityDescription } from '../lifecycle/identity-linking.js';
-import type { StreamLine } from './line-reader.js';
 
 /** A valid line of an import. */
 export interface ImportItem extends IdentityDescription {
   readonly number: number;
   readonly isSuspended: boolean;
-}
-
-/** An invalid line of an import. */
-export interface LineFault {
-  readonly number: number;
-  readonly code: string;
-  readonly detail: string;
 }
 
 /** The result of one line. */
@@ -65,6 +57,11 @@ const heroLine = z
     communicationUserId: acsUserIdentity,
   }));
 
+function schemaOf(json: unknown): z.ZodType<z.output<typeof identityLine>> {
+  const isHero = typeof json === 'object' && json !== null && 'acsUserIdentity' in json;
+  return isHero ? heroLine : identityLine;
+}
+
 /**
  * Reads a line of an import.
  *
@@ -76,17 +73,9 @@ export function readImportLine(
   { tenant, isAnyTenant }: { readonly tenant: CanonicalName; readonly isAnyTenant: boolean },
 ): ImportItem | LineFault {
   const { number } = line;
-  if ('problem' in line) return { number, code: 'invalid-line', detail: line.problem };
-  const json = parsed(line.text);
-  if (json instanceof InvalidJson) {
-    const isSyntax = json.reason === 'syntax';
-    const detail = isSyntax ? 'the line is not JSON' : `the line ${json.message}`;
-    return { number, code: 'invalid-line', detail };
-  }
-  const isHero = typeof json === 'object' && json !== null && 'acsUserIdentity' in json;
-  const result = (isHero ? heroLine : identityLine).safeParse(json);
-  if (!result.success) return { number, code: 'invalid-line', detail: faultsOf(result.error) };
-  const data: z.output<typeof identityLine> = result.data;
+  const parsed = parseJsonLine(line, schemaOf);
+  if ('code' in parsed) return parsed;
+  const { data } = parsed;
   const lineTenant = data.tenant ?? tenant;
   if (lineTenant !== tenant && !isAnyTenant) {
     return { number, code: 'tenant-not-allowed', detail: 'the tenant is not the caller’s own' };
@@ -122,22 +111,4 @@ export function failure(
   { code, detail }: { readonly code: string; readonly detail: string },
 ): LineResult {
   return { line, outcome: 'failed', error: { code, detail } };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return parseStrictJson(text);
-  } catch (error) {
-    if (error instanceof InvalidJson) return error;
-    throw error;
-  }
-}
-
-/** Fields and what is wrong with them; values are never repeated. */
-function faultsOf(error: z.ZodError): string {
-  return error.issues
-    .slice(0, 8)
-    .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
-    .join('; ')
-    .slice(0, 500);
 }

@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditEvent, type AuditReceipt, AuditTrail, type RecordOptions } from '#libs/audit';
+import {
+  type AuditEvent,
+  type AuditReceipt,
+  AuditTrail,
+  type RecordOptions,
+  together,
+  type TransactionalWrite,
+} from '#libs/audit';
 import {
   CommunicationIdentityGateway,
   type CreatedIdentity,
@@ -32,11 +39,16 @@ export interface UncommittedIdentity extends Disposable {
    * in one commit. To be called once.
    *
    * @param options about the caller; `late` gets the receipts of both entries
+   * @param conditions commit as well, or refuse both entries
    * @returns the receipt of the token's entry; without a token event, of `identity.create`
    * @throws MappingPending when the lease has ended and another caller has taken the mapping over
    * @throws AuditUnavailable when the outcome of the commit is unknown
    */
-  commit(tokenEvent?: AuditEvent, options?: RecordOptions): Promise<AuditReceipt>;
+  commit(
+    tokenEvent?: AuditEvent,
+    options?: RecordOptions,
+    conditions?: readonly TransactionalWrite[],
+  ): Promise<AuditReceipt>;
 }
 
 /** A mapping whose identity is created under a lease. */
@@ -100,9 +112,9 @@ export class IdentityCreation {
     return {
       mapping: active,
       issued: 'token' in created ? created : undefined,
-      commit: async (tokenEvent, options) => {
+      commit: async (tokenEvent, options, conditions = []) => {
         isCommitted = true;
-        return this.#commit(creation, tokenEvent, options);
+        return this.#commit(creation, tokenEvent, options, conditions);
       },
       [Symbol.dispose]: () => {
         if (!isCommitted) void this.#settle(creation);
@@ -163,15 +175,14 @@ export class IdentityCreation {
     creation: Creation,
     tokenEvent: AuditEvent | undefined,
     options: RecordOptions | undefined,
+    conditions: readonly TransactionalWrite[],
   ): Promise<AuditReceipt> {
     const { active, lease, event } = creation;
     const events = tokenEvent ? [event, tokenEvent] : [event];
+    const activation = this.map.activate(active, lease);
     try {
-      const receipts = await this.audit.recordAll(
-        events,
-        this.map.activate(active, lease),
-        options,
-      );
+      const write = conditions.length > 0 ? together([activation, ...conditions]) : activation;
+      const receipts = await this.audit.recordAll(events, write, options);
       const receipt = receipts.at(-1);
       if (!receipt) throw new Error('no receipt for an entry');
       return receipt;

@@ -7,6 +7,7 @@ import {
   Clock,
   type CommunicationUserId,
   isPrincipal,
+  parseCommunicationUserId,
 } from '#libs/platform';
 import {
   type ApplicationIdentity,
@@ -97,7 +98,7 @@ export class IdentityLinking {
       if (resource === undefined) throw new ResourceNotConfigured(communicationUserId);
       return resource;
     }
-    if (!this.#isTrusted(tenant, context)) {
+    if (!this.#isTrusted(tenant, communicationUserId, context)) {
       const refusal = new IdentityLinkNotAllowed();
       await this.audit.record({
         ...auditActorOf(context),
@@ -121,7 +122,8 @@ export class IdentityLinking {
   ): boolean {
     if (!isPrincipal(context.actor)) return true;
     const resource = this.resources.ofCommunicationUserId(communicationUserId);
-    return this.#isTrusted(tenant, context) && resource === this.resources.forTenant(tenant);
+    const isTrusted = this.#isTrusted(tenant, communicationUserId, context);
+    return isTrusted && resource === this.resources.forTenant(tenant);
   }
 
   /** The refusal of a link to an identity that is mapped. Principals don't learn of other tenants' mappings. */
@@ -135,10 +137,15 @@ export class IdentityLinking {
       : new IdentityLinkConflict();
   }
 
-  #isTrusted(tenant: CanonicalName, { actor }: CallContext): boolean {
-    return (
-      isPrincipal(actor) && actor.tenant === tenant && this.settings.linkTenants.includes(tenant)
-    );
+  /** An id that names a tenant is of a user of that tenant, whom no other one may link. */
+  #isTrusted(
+    tenant: CanonicalName,
+    communicationUserId: CommunicationUserId,
+    { actor }: CallContext,
+  ): boolean {
+    if (!isPrincipal(actor) || actor.tenant !== tenant) return false;
+    const owner = parseCommunicationUserId(communicationUserId)?.tenant ?? tenant;
+    return owner === tenant && this.settings.linkTenants.includes(tenant);
   }
 
   async #link(

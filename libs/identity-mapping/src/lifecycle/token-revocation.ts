@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type AuditAction, type AuditEvent, type AuditReceipt, AuditTrail } from '#libs/audit';
 import { CommunicationIdentityGateway } from '#libs/communication-services';
 import { type CallContext, Clock, Logger } from '#libs/platform';
+import { TeamsPhoneAssignments } from '#libs/teams-phone';
 import { MappingChanged } from '../errors.js';
 import { changesOf } from './access-audit.js';
 import { IdentityMap, type Lease, newLease } from '../store/identity-map.js';
@@ -28,6 +29,7 @@ export class TokenRevocation {
     private readonly clock: Clock,
     private readonly logger: Logger,
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
+    private readonly teamsPhone: TeamsPhoneAssignments,
   ) {}
 
   /**
@@ -69,9 +71,16 @@ export class TokenRevocation {
     return receipt;
   }
 
-  /** Calls ACS and records its confirmation. Never rejects. */
+  /**
+   * Calls ACS and records its confirmation. Before, the Teams Phone assignment of somebody who is suspended
+   * is deleted: from the suspension on there is no new one. Never rejects.
+   */
   async complete(mapping: ProvisionedMapping, context: CallContext, lease: Lease): Promise<void> {
     try {
+      if (mapping.status === 'suspended') {
+        const reason = { code: 'identity-suspended' };
+        await this.teamsPhone.deleteForPerson(mapping, context, reason);
+      }
       const call = gatewayCallOf(mapping, context, lease);
       const { evidence } = await this.gateway.revokeTokens(call, mapping.communicationUserId);
       await this.audit.record(

@@ -1,8 +1,10 @@
 import type { AuditTarget } from '#libs/audit';
 import { ascendingUuidV7, type CanonicalName, type CommunicationUserId } from '#libs/platform';
 
-/** The kinds of application identities. */
-export const IDENTITY_KINDS = ['user', 'service', 'bot'] as const;
+/** The kinds of those who sign in. */
+export const CALLER_KINDS = ['user', 'service', 'bot'] as const;
+/** The kinds of application identities. A visitor has an identity for one purpose, and no sign-in. */
+export const IDENTITY_KINDS = [...CALLER_KINDS, 'visitor'] as const;
 export type IdentityKind = (typeof IDENTITY_KINDS)[number];
 
 /** The identity of a caller at its identity provider. For Entra, `tenant` is `tid` and `subject` is `oid`. */

@@ -4,6 +4,7 @@ import { MUTABLE_COLUMNS } from '../store/mapping-columns.js';
 import { CreateMapping1795000000000 } from './create-mapping-1795000000000.js';
 import { AddNameSearch1799410000000 } from './add-name-search-1799410000000.js';
 import { AddMassRevocation1799100000000 } from './add-mass-revocation-1799100000000.js';
+import { AddVisitorKind1799340000000 } from './add-visitor-kind-1799340000000.js';
 import { ProtectMapping1798100000000 } from './protect-mapping-1798100000000.js';
 
 /** The migrations of the identity map, oldest first. */
@@ -11,6 +12,7 @@ export const identityMappingMigrations: (new () => MigrationInterface)[] = [
   CreateMapping1795000000000,
   ProtectMapping1798100000000,
   AddMassRevocation1799100000000,
+  AddVisitorKind1799340000000,
   AddNameSearch1799410000000,
 ];
 

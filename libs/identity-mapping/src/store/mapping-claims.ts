@@ -18,16 +18,16 @@ export type ClaimedRow = MappingRow & {
 };
 
 const NAMES = MAPPING_COLUMNS.map(({ name }) => name).join(', ');
-const ARRAYS = ['uuid', 'integer', ...MAPPING_COLUMNS.map(({ type }) => type)]
-  .map((type, nth) => `$${nth + 1}::${type}[]`)
-  .join(', ');
+const TYPES = ['uuid', 'integer', ...MAPPING_COLUMNS.map(({ type }) => type)];
+const ARRAYS = TYPES.map((type, nth) => `$${nth + 1}::${type}[]`).join(', ');
 
 /**
- * Arrays of holders, durations and the values of `MAPPING_COLUMNS`, each identity and resource once.
- * Returns each mapping, acquired or stored, except one that another caller has stored just now.
+ * Arrays of holders, durations and the values of `MAPPING_COLUMNS`, each identity and resource once, and
+ * their length, for which the planner keeps one plan (see `MappingLookup`). Returns each mapping, acquired or stored, except one that another caller has stored just now.
  */
 const CLAIM = `
-  WITH c AS MATERIALIZED (SELECT * FROM unnest(${ARRAYS}) AS c (holder, duration, ${NAMES})),
+  WITH c AS MATERIALIZED (
+    SELECT * FROM unnest(${ARRAYS}) AS c (holder, duration, ${NAMES}) LIMIT $${TYPES.length + 1}),
   claimed AS (
     INSERT INTO mapping (lease_holder, lease_expires_at, revoked_through, ${NAMES})
     SELECT holder, clock_timestamp() + duration * interval '1 ms', ${LAST_REVOCATION}, ${NAMES} FROM c
@@ -79,6 +79,7 @@ export class MappingClaims {
       ...MAPPING_COLUMNS.map(({ property }) =>
         ordered.map(({ pending }) => pending[property] ?? null),
       ),
+      ordered.length,
     ]);
     const found = new Map(rows.map((row) => [keyOf(row), row]));
     return claims.map((claim) => {

@@ -9,7 +9,7 @@ import type { IdentityKind, MappingStatus } from '../model/mapping.js';
  * `update: false` marks columns that never change, `select: false` columns that a `Mapping` lacks.
  */
 @Entity({ name: 'mapping' })
-@Check('mapping_kind_check', `"kind" IN ('user', 'service', 'bot')`)
+@Check('mapping_kind_check', `"kind" IN ('user', 'service', 'bot', 'visitor')`)
 @Check(
   'mapping_status_check',
   `"status" IN ('pending', 'active', 'suspended', 'deleting', 'deleted')`,

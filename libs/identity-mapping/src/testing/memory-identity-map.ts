@@ -62,6 +62,16 @@ export class MemoryIdentityMap extends IdentityMap {
     return this.#where((mapping) => mapping.tenant === tenant && mapping.subject === subject);
   }
 
+  /** Whether an identity of a principal is suspended or being deleted. */
+  isBarred({ tenant, objectId }: { readonly tenant: string; readonly objectId: string }): boolean {
+    return this.#rows.some(
+      ({ mapping }) =>
+        mapping.tenant === tenant &&
+        mapping.subject === objectId &&
+        (mapping.status === 'suspended' || mapping.status === 'deleting'),
+    );
+  }
+
   async search({
     after,
     limit,

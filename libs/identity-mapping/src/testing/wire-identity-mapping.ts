@@ -17,6 +17,7 @@ import { OrphanedIdentities } from '../lifecycle/orphaned-identities.js';
 import { RecoveryWorker } from '../lifecycle/recovery-worker.js';
 import { TokenRevocation } from '../lifecycle/token-revocation.js';
 import type { IdentityMap } from '../store/identity-map.js';
+import { MemoryIdentityMap } from './memory-identity-map.js';
 
 /** The services of one replica over the adapters of a test, without a Nest module. */
 export function wireIdentityMapping({
@@ -49,7 +50,12 @@ export function wireIdentityMapping({
   const background = new BackgroundTasks(clock, logger);
   const orphans = new OrphanedIdentities(map, gateway, audit, ...common);
   const creation = new IdentityCreation(map, gateway, orphans, background, audit, clock, logger);
-  const revocation = new TokenRevocation(map, gateway, audit, ...common);
+  const store = new MemoryAssignmentStore(
+    clock,
+    map instanceof MemoryIdentityMap ? (holder) => map.isBarred(holder) : undefined,
+  );
+  const teamsPhone = wireTeamsPhone({ store, gateway, audit, resources, clock, logger });
+  const revocation = new TokenRevocation(map, gateway, audit, ...common, teamsPhone.assignments);
   const deletion = new IdentityDeletion(map, gateway, resources, audit, ...common);
   const worker = new RecoveryWorker(
     ...([map, creation, deletion, revocation, orphans] as const),
@@ -59,8 +65,6 @@ export function wireIdentityMapping({
   const mappings = new IdentityMappingService(
     ...([map, creation, revocation, resources, clock, settings, audit] as const),
   );
-  const store = new MemoryAssignmentStore(clock);
-  const teamsPhone = wireTeamsPhone({ store, gateway, audit, resources, clock, logger });
   const administration = new IdentityAdministrationService(
     ...([map, mappings, revocation, deletion, audit, clock, settings] as const),
     teamsPhone.assignments,

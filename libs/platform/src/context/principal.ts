@@ -1,4 +1,4 @@
-import type { CanonicalName } from '../ids/guid.js';
+import type { CanonicalName } from '../ids/canonical-name.js';
 
 /** An authenticated caller. Every value comes from a verified token or from configuration. */
 export interface Principal {
@@ -30,13 +30,22 @@ export interface OperatorActor {
   readonly name: string;
 }
 
+/** Somebody without sign-in, whom an invitation lets in. */
+export interface VisitorActor {
+  readonly kind: 'visitor';
+  /** Of the person or service that has invited. */
+  readonly tenant: CanonicalName;
+  /** Id of the invitation. */
+  readonly invitation: string;
+}
+
 /** The sender of a request that was rejected before its sender was known. */
 export interface UnauthenticatedActor {
   readonly kind: 'unauthenticated';
 }
 
-/** Who acts: a caller, the service itself, an operator, or an unknown sender. */
-export type Actor = Principal | SystemActor | OperatorActor | UnauthenticatedActor;
+/** Who acts: a caller, a visitor, the service itself, an operator, or an unknown sender. */
+export type Actor = Principal | VisitorActor | SystemActor | OperatorActor | UnauthenticatedActor;
 
 /** Whether the actor was authenticated by a token. */
 export function isPrincipal(actor: Actor): actor is Principal {

@@ -5,6 +5,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
+import { Registry } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { Database } from './database.js';
 import { DatabaseCredential } from './database-credential.js';
@@ -12,6 +13,7 @@ import { DatabaseCheck } from './database-check.js';
 import { Clock } from '../time/clock.js';
 import { databaseSettings, type DatabaseSettings } from './database-settings.js';
 import { dataSourceOptions } from './data-source-options.js';
+import { registerPoolMetrics } from './pool-metrics.js';
 import { ReadingDatabase } from './reading-database.js';
 import { ReadinessChecks } from '../health/readiness-checks.js';
 
@@ -70,7 +72,10 @@ export class DatabaseModule implements OnApplicationBootstrap, OnApplicationShut
     @Inject(READING_DATA_SOURCE) private readonly readingSource: DataSource,
     private readonly readiness: ReadinessChecks,
     @Inject(Clock) clock: Clock,
+    @Inject(getDataSourceToken()) issuing: DataSource,
+    @Inject(Registry) registry: Registry,
   ) {
+    registerPoolMetrics({ issuing, reading: readingSource }, registry);
     this.#check = new DatabaseCheck(database, clock);
   }
 

@@ -15,6 +15,8 @@ export type Transaction = EntityManager;
  */
 export class Database {
   #connecting: Promise<DataSource> | undefined;
+  /** By the name of the prepared statement. */
+  readonly #executions = new Map<string, number>();
 
   constructor(private readonly dataSource: DataSource) {}
 
@@ -48,9 +50,12 @@ export class Database {
   }
 
   /**
-   * Runs a hot statement outside a transaction: the server parses it once for each connection.
+   * Runs a hot statement outside a transaction: the server keeps it, with its plan, for each connection. A
+   * plan from a time when a table was nearly empty is slow later, and the server keeps it until it analyzes
+   * the table. So the statement is prepared again, under another name, whenever it was executed twice as
+   * often as before.
    *
-   * @param name of this text, unique in the process, 63 bytes at most
+   * @param name of this text, unique in the process, 60 bytes at most
    */
   async queryPrepared<Row>(
     name: string,
@@ -61,12 +66,19 @@ export class Database {
       try {
         const { driver } = await this.#connected();
         const { master } = driver as unknown as { readonly master: Pool }; // TypeORM's driver is pg
-        const { rows } = await master.query({ name, text, values: [...parameters] });
+        const values = [...parameters];
+        const { rows } = await master.query({ name: this.#preparedName(name), text, values });
         return rows as Row[]; // the caller knows the columns of its statement
       } catch (error) {
         throw asDatabaseUnavailable(error);
       }
     });
+  }
+
+  #preparedName(name: string): string {
+    const executions = (this.#executions.get(name) ?? 0) + 1;
+    this.#executions.set(name, executions);
+    return `${name}_${Math.floor(Math.log2(executions))}`;
   }
 
   async #connected(): Promise<DataSource> {

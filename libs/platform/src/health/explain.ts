@@ -1,4 +1,4 @@
-import { isDatabaseOutage } from '../database/sqlstate.js';
+import { isDatabaseOutage, sqlState } from '../database/sqlstate.js';
 import { databaseReason } from '../database/database-reason.js';
 import { DatabaseUnavailable } from '../errors/storage-unavailable.js';
 import { ServiceError } from '../errors/service-error.js';
@@ -7,6 +7,9 @@ import { ServiceError } from '../errors/service-error.js';
 export function explain(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return 'unknown error';
   if (error instanceof DatabaseUnavailable || isDatabaseOutage(error)) return databaseReason(error);
+  // Its message may quote a value.
+  const state = sqlState(error);
+  if (state !== undefined) return `the database refuses a statement (${state})`;
   const secret = 'secretName' in error ? ` ${String(error.secretName)}` : '';
   const why = 'why' in error ? ` (${String(error.why)})` : '';
   const own = error instanceof ServiceError ? `${error.code}${secret}${why}` : messageOf(error);

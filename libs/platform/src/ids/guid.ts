@@ -1,19 +1,10 @@
 declare const canonical: unique symbol;
 
+/** A text in the one canonical form of its kind. Only the functions that make the form give the type. */
+export type Canonical<Kind extends string> = string & { readonly [canonical]: Kind };
+
 /** A GUID in its canonical form: lower case, with hyphens, without braces. */
-export type Guid = string & { readonly [canonical]: 'guid' };
-
-/**
- * The canonical form of an identifier that may be a GUID or the id of an ACS user, such as a tenant,
- * a subject or a client application: those two in lower case, any other text unchanged. Made by
- * `canonicalName`.
- */
-export type CanonicalName = string & {
-  readonly [canonical]: 'guid' | 'communicationUserId' | 'name';
-};
-
-/** The id of an ACS user in its canonical form: lower case. Made by `canonicalCommunicationUserId`. */
-export type CommunicationUserId = string & { readonly [canonical]: 'communicationUserId' };
+export type Guid = Canonical<'guid'>;
 
 /** Source of a regular expression that matches one GUID, for patterns that contain GUIDs. */
 export const GUID_SOURCE = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
@@ -38,23 +29,4 @@ export function isCanonicalGuid(text: string): text is Guid {
 export function canonicalGuid(text: string): Guid | undefined {
   const lowerCase = text.toLowerCase();
   return isCanonicalGuid(lowerCase) ? lowerCase : undefined;
-}
-
-/** The one form of an identifier. Two texts name the same if their forms are equal. */
-export function canonicalName(text: string): CanonicalName {
-  const known = canonicalGuid(text) ?? canonicalCommunicationUserId(text);
-  return known ?? (text as CanonicalName); // other names have one form only
-}
-
-const ACS_USER_PATTERN = new RegExp(`^8:acs:(${GUID_SOURCE})_${GUID_SOURCE}$`);
-
-/** @returns the canonical form of the id of an ACS user, or `undefined` for any other text */
-export function canonicalCommunicationUserId(text: string): CommunicationUserId | undefined {
-  const lowerCase = text.toLowerCase();
-  return ACS_USER_PATTERN.test(lowerCase) ? (lowerCase as CommunicationUserId) : undefined;
-}
-
-/** The GUID of the ACS resource that an ACS user belongs to: the first one in its id. */
-export function resourceIdOf(user: CommunicationUserId): string | undefined {
-  return ACS_USER_PATTERN.exec(user)?.[1];
 }

@@ -6,6 +6,8 @@ const MAX_DEPTH = 6;
 /** Errors in a chain of causes, and errors of one that stands for several. */
 const MAX_CAUSES = 4;
 const MAX_ERRORS = 3;
+/** Class of the SQLSTATE codes for values that do not fit, such as `22P02`. */
+const DATA_EXCEPTION = '22';
 /** Characters of all names and values of a line together. */
 const MAX_LINE_LENGTH = 8_192;
 
@@ -111,9 +113,10 @@ function errorOf(error: Error, space: Space, depth: number, causes = 1): unknown
   const { name, message, stack, cause }: Partial<Record<keyof Error, unknown>> = error;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   const errors = 'errors' in error && Array.isArray(error.errors) ? error.errors : [];
+  const shown = code?.startsWith(DATA_EXCEPTION) ? withoutValues(String(message)) : String(message);
   return {
     name: textOf(String(name), space, 128),
-    message: textOf(String(message), space, MAX_STRING_LENGTH),
+    message: textOf(shown, space, MAX_STRING_LENGTH),
     ...(code !== undefined && { code: textOf(code, space, 128) }),
     ...stackOf(stack, space),
     ...(errors.length > 0 && {
@@ -124,6 +127,11 @@ function errorOf(error: Error, space: Space, depth: number, causes = 1): unknown
     }),
     ...(cause !== undefined && { cause: causeOf(cause, space, depth, causes) }),
   };
+}
+
+/** PostgreSQL quotes the value that it refuses. */
+function withoutValues(message: string): string {
+  return message.replaceAll(/"[^"]*"/g, '"…"');
 }
 
 function causeOf(cause: unknown, space: Space, depth: number, causes: number): unknown {

@@ -29,11 +29,19 @@ describe('PinoLogger', () => {
     ['a bearer header', 'Bearer opaque-token-value', 'opaque-token-value'],
     ['a connection string', 'endpoint=https://a.example/;accesskey=c2VjcmV0', 'c2VjcmV0'],
     ['a signature', 'HMAC-SHA256 SignedHeaders=x;Signature=abc', 'Signature'],
+    ['an e-mail address', 'user "alice.s@corp.example" has no login', 'alice.s'],
     ['a database password', 'postgres://service:hunter2@db.example/identity', 'hunter2'],
   ])('masks %s in any place of a line', (_what, text, secret) => {
     expect(logged({ deep: { text } })).not.toContain(secret);
     expect(logged({}, text)).not.toContain(secret);
     expect(logged({ error: new Error(text) })).not.toContain(secret);
+  });
+
+  it('leaves out the value that PostgreSQL refuses, and not the name of a table', () => {
+    const ofValue = Object.assign(new Error('invalid syntax: "Alice"'), { code: '22P02' });
+    expect(logged({ error: ofValue })).not.toContain('Alice');
+    const ofTable = Object.assign(new Error('no relation "mapping"'), { code: '42P01' });
+    expect(logged({ error: ofTable })).toContain('mapping');
   });
 
   it('writes valid JSON after masking', () => {

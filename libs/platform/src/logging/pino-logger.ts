@@ -27,9 +27,12 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 const SECRETS =
   /eyJ[\w-]{8,}\.[\w-]*(\.[\w-]*)*|(accesskey=)[^\s";]+|(Bearer |HMAC-SHA256 )[^\s"\\]+|(postgres(?:ql)?:\/\/[^:/@\s"]+:)[^@\s"]+(?=@)/gi;
 
+/** As sign-in names are; PostgreSQL and Azure have them in messages. */
+const EMAIL = /[\w.%+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+/g;
+
 /**
- * Writes one JSON object per line to standard output. Values that look like secrets are masked in the
- * finished line, as a second protection after fields without secrets.
+ * Writes one JSON object per line to standard output. Values that look like secrets or e-mail addresses are
+ * masked in the finished line, as a second protection after fields without such values.
  *
  * The size of a line is bounded, and so is the number of lines of a kind per time: beyond it they are
  * counted, and one line has their number. `flush` at the end of the process writes open counts.
@@ -147,9 +150,10 @@ function kindOf(level: Severity, fields: object, of: string): LineKind {
 }
 
 function masked(line: string): string {
-  return line.replace(
+  const secretless = line.replace(
     SECRETS,
     (_match, _part: unknown, key?: string, scheme?: string, user?: string) =>
       `${key ?? scheme ?? user ?? ''}[masked]`,
   );
+  return secretless.includes('@') ? secretless.replace(EMAIL, '[masked]') : secretless;
 }

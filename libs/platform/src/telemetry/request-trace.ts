@@ -53,18 +53,21 @@ export class RequestTrace {
     readonly route: string;
     readonly status: number;
     readonly requestId: string;
+    /** The code of the problem. */
+    readonly problem?: string | undefined;
   }): void {
     if (!this.span.isRecording()) return;
-    const { route, status, requestId } = answer;
+    const { route, status, requestId, problem } = answer;
     this.span.updateName(`${this.method} ${route}`);
     this.span.setAttributes({
       'http.route': route,
       'http.response.status_code': status,
       'acs_identity.request_id': requestId,
+      ...(problem !== undefined && { 'acs_identity.problem': problem }),
     });
     if (status >= 500) {
       this.span.setStatus({ code: SpanStatusCode.ERROR });
-      this.span.setAttribute('error.type', String(status));
+      this.span.setAttribute('error.type', problem ?? String(status));
     }
     this.span.end();
   }

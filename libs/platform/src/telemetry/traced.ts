@@ -90,7 +90,7 @@ function fail(span: Span, error: unknown): void {
 }
 
 /** A code of ours, of PostgreSQL or of Node, or the name of a class: constants, whatever a message holds. */
-function errorType(error: unknown): string {
+export function errorType(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   if ('code' in error && typeof error.code === 'string' && /^[\w-]{1,60}$/.test(error.code))
     return error.code;

@@ -1,8 +1,11 @@
-import { canonicalCommunicationUserId, type CommunicationUserId } from '../ids/guid.js';
+import {
+  canonicalCommunicationUserId,
+  type CommunicationUserId,
+} from '../ids/communication-user-id.js';
 
-/** The canonical form of the id of an ACS user. @throws for any other text */
+/** The canonical form of a communication user id. @throws for any other text */
 export function communicationUserIdOf(text: string): CommunicationUserId {
   const id = canonicalCommunicationUserId(text);
-  if (id === undefined) throw new Error(`${text} is not the id of an ACS user`);
+  if (id === undefined) throw new Error(`${text} is not a communication user id`);
   return id;
 }

@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const options = { places: 4, queueLimit: 4, maxWaitMs: 2_000 };
+const options = { name: 'reading', places: 4, queueLimit: 4, maxWaitMs: 2_000 };
 
 /** The order in which holders were admitted. */
 function observed(bulkhead: Bulkhead) {

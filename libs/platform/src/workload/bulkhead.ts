@@ -9,6 +9,8 @@ export class ServiceBusy extends problem(
 ) {}
 
 export interface BulkheadOptions {
+  /** Of the work, in the log. */
+  readonly name: string;
   /** Requests that work at the same time. */
   readonly places: number;
   /** Requests that wait for a place. */
@@ -131,10 +133,12 @@ export class Bulkhead {
   /** Refused requests return one after the other, at the rate at which places become free. */
   #busy(): ServiceBusy {
     const now = performance.now();
-    const placeMs = (1_000 * this.#averageSeconds) / this.options.places;
+    const { name: workload, places } = this.options;
+    const placeMs = (1_000 * this.#averageSeconds) / places;
     const earliest = Math.max(now + this.#queue.length * placeMs, this.#lastReturnAt) + placeMs;
     this.#lastReturnAt = Math.min(earliest, now + 1_000 * MAX_RETRY_AFTER_SECONDS);
-    return new ServiceBusy({ retryAfterSeconds: Math.ceil((this.#lastReturnAt - now) / 1_000) });
+    const retryAfterSeconds = Math.ceil((this.#lastReturnAt - now) / 1_000);
+    return new ServiceBusy({ retryAfterSeconds, facts: { workload, places } });
   }
 }
 

@@ -238,7 +238,7 @@ export class OperationLimiter {
     } else {
       this.#finish(waiter);
     }
-    waiter.reject(new BudgetExhausted(seconds));
+    waiter.reject(new BudgetExhausted(seconds, { ...this.key }));
   }
 
   /** The request left the queue for good: its tag no longer counts. */

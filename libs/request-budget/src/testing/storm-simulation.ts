@@ -124,7 +124,13 @@ class SimulatedReplica extends Clock {
     const limits = {
       ...{ create: limit, createWithToken: limit, issue: limit },
       ...{ revoke: limit, delete: limit, exchange: limit },
-      ...{ assign: limit, readAssignment: limit, unassign: limit },
+      ...{
+        assign: limit,
+        readAssignment: limit,
+        unassign: limit,
+        exchangeTeamsExtension: limit,
+        exchangeEntra: limit,
+      },
     };
     const timeoutMs = callMs.max + 1000;
     const settings = { limits, windowMs, maxWaitMs, requesterShare: 0.05, timeoutMs };

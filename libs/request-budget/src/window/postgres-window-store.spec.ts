@@ -33,7 +33,13 @@ function replicas(limit: number, windowMs: number): SharedRequestBudget[] {
   const limits = {
     ...{ create: limit, createWithToken: limit, issue: limit },
     ...{ revoke: limit, delete: limit, exchange: limit },
-    ...{ assign: limit, readAssignment: limit, unassign: limit },
+    ...{
+      assign: limit,
+      readAssignment: limit,
+      unassign: limit,
+      exchangeTeamsExtension: limit,
+      exchangeEntra: limit,
+    },
   } satisfies Record<AcsOperation, number>;
   return sources.map(
     (source) =>

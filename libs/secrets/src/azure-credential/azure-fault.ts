@@ -44,7 +44,7 @@ function numberAt(holder: unknown, key: string): number | undefined {
 /** Accepts only text that has the form of a code, because any other text may contain a secret. */
 function codeAt(holder: unknown, key: string): string | undefined {
   const value = valueAt(holder, key);
-  return typeof value === 'string' && /^[\w.-]{1,64}$/.test(value) ? value : undefined;
+  return typeof value === 'string' && /^[A-Za-z]\w{0,63}$/.test(value) ? value : undefined;
 }
 
 function innerCodeOf(details: unknown): string | undefined {

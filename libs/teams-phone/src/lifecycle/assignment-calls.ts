@@ -10,6 +10,7 @@ import {
 } from '#libs/communication-services';
 import { type CallContext, Clock, isPrincipal, type Lease, Logger, newLease } from '#libs/platform';
 import { type Assignment, auditTargetOf } from '../assignment.js';
+import { BudgetExhausted } from '#libs/request-budget';
 import { AssignmentChanged } from '../errors.js';
 import { AssignmentStore } from '../store/assignment-store.js';
 
@@ -25,9 +26,10 @@ export interface RequestedChange {
  * - `done`: ACS has confirmed all of it.
  * - `held`: nothing is owed, or another holder of the lease calls.
  * - `failed`: ACS has not confirmed it. The recovery worker repeats it.
+ * - `deferred`: the request budget had no permit for the call. The recovery worker repeats it.
  * - `refused`: ACS does not accept the assignment; stored is what ACS has instead.
  */
-export type CallsOutcome = 'done' | 'held' | 'failed' | 'refused';
+export type CallsOutcome = 'done' | 'held' | 'failed' | 'deferred' | 'refused';
 
 /** How long one call to ACS may take, with its wait and its retry. */
 export abstract class LeaseLength {
@@ -66,8 +68,13 @@ export class AssignmentCalls {
     const first = newLease(this.lease.leaseMs, this.clock);
     for (let outcome: CallsOutcome = 'held'; ; outcome = 'done') {
       const lease = { ...newLease(this.lease.leaseMs, this.clock), holder: first.holder };
-      const owed = await this.store.hold(id, lease);
-      if (!owed) return outcome;
+      const held = await this.store.hold(id, lease);
+      if (!held) return outcome;
+      const { assignment: owed, isTakeover } = held;
+      if (isTakeover) {
+        const detail = 'the process that called ACS has ended; the call is repeated';
+        await this.audit.record(this.#unknown(owed, SWEEPER, detail));
+      }
       const context = owed.version === requested?.version ? requested.context : SWEEPER;
       const attempt = await this.#attempt(owed, lease, context);
       if (attempt !== 'superseded') return attempt;
@@ -141,27 +148,38 @@ export class AssignmentCalls {
     }
   }
 
-  /** Leaves the assignment to the recovery worker. A lost answer to a caller's change is recorded. */
+  /** Leaves the assignment to the recovery worker. A lost answer is recorded. */
   async #keepOwed(
     owed: Assignment,
     lease: Lease,
     context: CallContext,
     error: unknown,
-  ): Promise<'failed'> {
+  ): Promise<'failed' | 'deferred'> {
     const { id: assignmentId, status } = owed;
     this.logger.warn({ assignmentId, status, error }, 'acs has not confirmed an assignment yet');
     if (!(error instanceof UpstreamOutcomeUnknown)) {
       await this.store.release(assignmentId, lease);
-      return 'failed';
+      return error instanceof BudgetExhausted ? 'deferred' : 'failed';
     }
-    // The lease is kept: ACS may still act on the call, so that no other one follows at once.
-    if (context === SWEEPER) return 'failed';
-    await this.audit.record({
+    const detail = 'the response of ACS was lost; the call is repeated';
+    try {
+      await this.audit.record(
+        this.#unknown(owed, context, detail),
+        this.store.releaseUnknown(assignmentId, lease),
+      );
+    } catch (failure) {
+      // Who took over the lease has recorded that the outcome is unknown.
+      if (!(failure instanceof AssignmentChanged)) throw failure;
+    }
+    return 'failed';
+  }
+
+  #unknown(owed: Assignment, context: CallContext, detail: string): AuditEvent {
+    return {
       ...this.#event(owed, context, 'requested'),
       outcome: 'unknown',
-      reason: { code: error.code, detail: 'the response of ACS was lost; the call is repeated' },
-    });
-    return 'failed';
+      reason: { code: new UpstreamOutcomeUnknown().code, detail },
+    };
   }
 
   #event(

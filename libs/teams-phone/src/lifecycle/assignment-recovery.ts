@@ -40,7 +40,12 @@ export class AssignmentRecovery implements OnApplicationBootstrap {
       // What failed is overdue again: the next sweep repeats it.
       wasCarriedOut =
         ids.length === BATCH_SIZE &&
-        results.every((result) => result.status === 'fulfilled' && result.value !== 'failed');
+        results.every(
+          (result) =>
+            result.status === 'fulfilled' &&
+            result.value !== 'failed' &&
+            result.value !== 'deferred',
+        );
     }
   }
 }

@@ -14,6 +14,13 @@ export interface AssignmentSearch {
   readonly limit: number;
 }
 
+/** An assignment under a lease. */
+export interface HeldAssignment {
+  readonly assignment: Assignment;
+  /** Whether the holder before has recorded no outcome of its call: its process has died. */
+  readonly isTakeover: boolean;
+}
+
 /**
  * The store of assignments: what ACS should have, because ACS can't list what it has. It holds at most one
  * assignment that is not deleted for each principal.
@@ -32,27 +39,37 @@ export abstract class AssignmentStore {
 
   abstract search(search: AssignmentSearch): Promise<readonly Assignment[]>;
 
+  /** @returns whether the principal has an identity here that is suspended or being deleted */
+  abstract isBarred(holder: AssignmentHolder): Promise<boolean>;
+
   /**
    * Stores a new assignment that is owed at once. Rejects with `AssignmentChanged` when its principal has
-   * one that is not deleted.
+   * one that is not deleted, or is barred from one that is `pending`.
    */
   abstract add(assignment: Assignment): TransactionalWrite;
 
   /**
    * Replaces an assignment by its next version, which is owed at once or when the holder of the lease has
-   * finished. Rejects with `AssignmentChanged` when the stored version is not `known`, or is deleted.
+   * finished. Rejects with `AssignmentChanged` when the stored version is not `known`, or is deleted, or when
+   * the principal is barred from one that is `pending`.
    */
   abstract replace(known: Assignment, next: Assignment): TransactionalWrite;
 
   /**
    * Acquires or renews the lease of an assignment that is owed.
    *
-   * @returns the assignment as it is now; `undefined` when nothing is owed, or another holder has the lease
+   * @returns the assignment as it is now; `undefined` when nothing is owed, or another lease has not expired
    */
-  abstract hold(id: string, lease: Lease): Promise<Assignment | undefined>;
+  abstract hold(id: string, lease: Lease): Promise<HeldAssignment | undefined>;
 
-  /** Ends a lease, so that the next holder may call at once. */
+  /** Ends a lease when ACS has certainly changed nothing: the next holder may call at once. */
   abstract release(id: string, lease: Lease): Promise<void>;
+
+  /**
+   * Gives up a lease when the outcome of the call is unknown. It lasts until it expires, because ACS may
+   * still act on the call. Rejects with `AssignmentChanged` when the lease is another holder's.
+   */
+  abstract releaseUnknown(id: string, lease: Lease): TransactionalWrite;
 
   /**
    * Stores what ACS has confirmed: `next` is `active` or `deleted`. Rejects with `AssignmentChanged` when

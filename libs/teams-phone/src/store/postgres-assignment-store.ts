@@ -4,7 +4,7 @@ import type { AssignmentHolder, PrincipalType } from '#libs/communication-servic
 import { Database, type Guid, type Lease, ReadingDatabase } from '#libs/platform';
 import type { Assignment, AssignmentStatus } from '../assignment.js';
 import { AssignmentChanged } from '../errors.js';
-import { type AssignmentSearch, AssignmentStore } from './assignment-store.js';
+import { type AssignmentSearch, AssignmentStore, type HeldAssignment } from './assignment-store.js';
 
 /** A row as `COLUMNS` selects it. */
 interface AssignmentRow {
@@ -26,12 +26,19 @@ const COLUMNS = `
   client_ids AS "clientIds", status, version, created_at AS "createdAt", updated_at AS "updatedAt",
   deleted_at AS "deletedAt"`;
 
+/** A principal whose identity is suspended or being deleted: serial with that, under the lock of the log. */
+const isBarred = (tenant: string, objectId: string): string => `EXISTS (
+    SELECT FROM mapping WHERE mapping.tenant = ${tenant}::text AND mapping.subject = ${objectId}::text
+      AND mapping.status IN ('suspended', 'deleting'))`;
+
 /** The lease of an assignment that is owed is overdue at once, unless somebody holds it. */
 const ADD = `
   INSERT INTO teams_phone_assignment
     (id, resource, tenant, object_id, principal_type, client_ids, status, version, created_at,
      updated_at, lease_expires_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())
+  SELECT $1::uuid, $2, $3::uuid, $4::uuid, $5, $6::uuid[], $7::text, $8::integer, $9::timestamptz,
+    $10::timestamptz, clock_timestamp()
+  WHERE $7::text <> 'pending' OR NOT ${isBarred('$3::uuid', '$4::uuid')}
   ON CONFLICT DO NOTHING
   RETURNING id`;
 
@@ -44,21 +51,32 @@ const REPLACE = `
               $7::timestamptz[])
     WITH ORDINALITY AS c (id, known_version, principal_type, client_ids, status, version, updated_at, n)
   WHERE stored.id = c.id AND stored.version = c.known_version AND stored.status <> 'deleted'
+    AND (c.status <> 'pending' OR NOT ${isBarred('stored.tenant', 'stored.object_id')})
   RETURNING c.n`;
 
+/** A lease without a holder was given up: its expiry says from when ACS may be called. */
 const HOLD = `
-  WITH held AS (
-  UPDATE teams_phone_assignment
-  SET lease_holder = $2, lease_expires_at = clock_timestamp() + $3 * interval '1 ms'
-  WHERE id = $1 AND status IN ('pending', 'deleting')
-    AND (lease_holder IS NULL OR lease_holder = $2 OR lease_expires_at < clock_timestamp())
-  RETURNING ${COLUMNS}
+  WITH before (assignment, holder) AS (
+    SELECT id, lease_holder FROM teams_phone_assignment WHERE id = $1 FOR UPDATE
+  ), held AS (
+    UPDATE teams_phone_assignment
+    SET lease_holder = $2, lease_expires_at = clock_timestamp() + $3 * interval '1 ms'
+    FROM before
+    WHERE id = before.assignment AND status IN ('pending', 'deleting')
+      AND (lease_holder = $2 OR lease_expires_at <= clock_timestamp())
+    RETURNING ${COLUMNS}, coalesce(before.holder <> $2, false) AS "isTakeover"
   )
   SELECT * FROM held`;
 
 const RELEASE = `
   UPDATE teams_phone_assignment SET lease_holder = NULL, lease_expires_at = clock_timestamp()
   WHERE id = $1 AND lease_holder = $2 AND status IN ('pending', 'deleting')`;
+
+const RELEASE_UNKNOWN = `
+  UPDATE teams_phone_assignment AS stored SET lease_holder = NULL
+  FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS c (id, holder, n)
+  WHERE stored.id = c.id AND stored.lease_holder = c.holder
+  RETURNING c.n`;
 
 const FINISH = `
   UPDATE teams_phone_assignment AS stored
@@ -106,6 +124,12 @@ export class PostgresAssignmentStore extends AssignmentStore {
     return rows.map(toAssignment);
   }
 
+  async isBarred({ tenant, objectId }: AssignmentHolder): Promise<boolean> {
+    const sql = `SELECT ${isBarred('$1', '$2')} AS "isBarred"`;
+    const [row] = await this.database.query<{ isBarred: boolean }>(sql, [tenant, objectId]);
+    return row?.isBarred === true;
+  }
+
   add(assignment: Assignment): TransactionalWrite {
     const { id, resource, tenant, objectId, principalType, clientIds } = assignment;
     const { status, version, createdAt, updatedAt } = assignment;
@@ -131,14 +155,27 @@ export class PostgresAssignmentStore extends AssignmentStore {
     };
   }
 
-  async hold(id: string, lease: Lease): Promise<Assignment | undefined> {
-    const { holder, durationMs } = lease;
-    const [row] = await this.database.query<AssignmentRow>(HOLD, [id, holder, durationMs]);
-    return row && toAssignment(row);
+  async hold(id: string, { holder, durationMs }: Lease): Promise<HeldAssignment | undefined> {
+    const [held] = await this.database.query<AssignmentRow & { readonly isTakeover: boolean }>(
+      HOLD,
+      [id, holder, durationMs],
+    );
+    if (!held) return undefined;
+    const { isTakeover, ...row } = held;
+    return { assignment: toAssignment(row), isTakeover };
   }
 
   async release(id: string, lease: Lease): Promise<void> {
     await this.database.query(RELEASE, [id, lease.holder]);
+  }
+
+  releaseUnknown(id: string, lease: Lease): RowChange {
+    return {
+      name: 'teams_phone_release',
+      text: RELEASE_UNKNOWN,
+      row: [id, lease.holder],
+      reject: () => new AssignmentChanged(),
+    };
   }
 
   finish(known: Assignment, next: Assignment, lease: Lease): RowChange {

@@ -3,19 +3,31 @@ import type { AssignmentHolder } from '#libs/communication-services';
 import type { Clock, Lease } from '#libs/platform';
 import { type Assignment, isOwed } from '../assignment.js';
 import { AssignmentChanged } from '../errors.js';
-import { type AssignmentSearch, AssignmentStore } from '../store/assignment-store.js';
+import {
+  type AssignmentSearch,
+  AssignmentStore,
+  type HeldAssignment,
+} from '../store/assignment-store.js';
 
 interface Row {
   assignment: Assignment;
-  lease: { readonly holder: string; readonly expiresAt: number } | undefined;
+  lease: { readonly holder: string | undefined; readonly expiresAt: number } | undefined;
 }
 
 /** Assignments in memory, for tests. */
 export class MemoryAssignmentStore extends AssignmentStore {
   readonly #rows: Row[] = [];
 
-  constructor(private readonly clock: Clock) {
+  /** @param barred whether the identity of a principal is suspended or being deleted */
+  constructor(
+    private readonly clock: Clock,
+    private readonly barred: (holder: AssignmentHolder) => boolean = () => false,
+  ) {
     super();
+  }
+
+  async isBarred(holder: AssignmentHolder): Promise<boolean> {
+    return Promise.resolve(this.barred(holder));
   }
 
   async find(holder: AssignmentHolder): Promise<Assignment | undefined> {
@@ -42,7 +54,7 @@ export class MemoryAssignmentStore extends AssignmentStore {
   add(assignment: Assignment): TransactionalWrite {
     return async () => {
       await Promise.resolve();
-      if (this.#live(assignment)) throw new AssignmentChanged();
+      if (this.#live(assignment) || this.#isRefused(assignment)) throw new AssignmentChanged();
       this.#rows.push({ assignment, lease: undefined });
     };
   }
@@ -50,25 +62,35 @@ export class MemoryAssignmentStore extends AssignmentStore {
   replace(known: Assignment, next: Assignment): TransactionalWrite {
     return async () => {
       await Promise.resolve();
+      if (this.#isRefused(next)) throw new AssignmentChanged();
       this.#expect(known).assignment = next;
     };
   }
 
-  async hold(id: string, { holder, durationMs }: Lease): Promise<Assignment | undefined> {
+  async hold(id: string, { holder, durationMs }: Lease): Promise<HeldAssignment | undefined> {
     await Promise.resolve();
     const row = this.#byId(id);
     if (!row || !isOwed(row.assignment)) return undefined;
-    if (row.lease && row.lease.holder !== holder && row.lease.expiresAt > this.clock.now()) {
-      return undefined;
-    }
+    const before = row.lease;
+    if (before && before.holder !== holder && before.expiresAt > this.clock.now()) return undefined;
     row.lease = { holder, expiresAt: this.clock.now() + durationMs };
-    return row.assignment;
+    const isTakeover = before?.holder !== undefined && before.holder !== holder;
+    return { assignment: row.assignment, isTakeover };
   }
 
   async release(id: string, { holder }: Lease): Promise<void> {
     await Promise.resolve();
     const row = this.#byId(id);
     if (row?.lease?.holder === holder) row.lease = undefined;
+  }
+
+  releaseUnknown(id: string, { holder }: Lease): TransactionalWrite {
+    return async () => {
+      await Promise.resolve();
+      const row = this.#byId(id);
+      if (row?.lease?.holder !== holder) throw new AssignmentChanged();
+      row.lease = { ...row.lease, holder: undefined };
+    };
   }
 
   finish(known: Assignment, next: Assignment, { holder }: Lease): TransactionalWrite {
@@ -89,6 +111,10 @@ export class MemoryAssignmentStore extends AssignmentStore {
       ({ assignment, lease }) => isOwed(assignment) && (lease?.expiresAt ?? 0) < now,
     );
     return Promise.resolve(due.slice(0, limit).map(({ assignment }) => assignment.id));
+  }
+
+  #isRefused(next: Assignment): boolean {
+    return next.status === 'pending' && this.barred(next);
   }
 
   #expect({ id, version }: Assignment): Row {

@@ -19,11 +19,12 @@ export class IssuanceAuditor {
   /** What all entries about a request have in common. */
   event(
     action: IssuanceAction,
-    { actor, request, identity, isForOthers, mapping }: IssuanceRequest,
+    { actor, request, identity, isForOthers, mapping, exchange }: IssuanceRequest,
     { rule, version, evaluatedRules }: Decision<unknown>,
   ): Omit<AuditEvent, 'outcome'> {
     const { tenant, subject, kind } = identity;
     const details = {
+      ...exchange?.details,
       ...(isForOthers && { forOthers: true }),
       ...(evaluatedRules.length > 0 && {
         trials: evaluatedRules.map((evaluated) => `${evaluated.rule}: ${evaluated.outcome}`),
@@ -33,7 +34,11 @@ export class IssuanceAuditor {
       action,
       actor,
       request,
-      target: { ...(mapping && auditTargetOf(mapping)), tenant, subject, kind },
+      target: {
+        ...(mapping && auditTargetOf(mapping)),
+        ...exchange?.target,
+        ...{ tenant, subject, kind },
+      },
       policy: { rule: rule ?? 'none', version },
       ...(Object.keys(details).length > 0 && { details }),
     };

@@ -13,10 +13,15 @@ import {
   MappingNotFound,
   recordingRefusal,
 } from '#libs/identity-mapping';
-import { recordStep, traced } from '#libs/platform';
+import { recordStep, traced, type VisitorActor } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
 import { IssuanceAuditor } from './issuance-auditor.js';
-import { type CallerContext, type IssuanceRequest, policySubjectOf } from './issuance-request.js';
+import {
+  type Admission,
+  type CallerContext,
+  type IssuanceRequest,
+  policySubjectOf,
+} from './issuance-request.js';
 import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
 import type { GrantedDecision, ScopeSunset, TokenOptions } from '../policy/issuance-policy.js';
 import { SingleFlight } from './single-flight.js';
@@ -141,6 +146,20 @@ export class TokenIssuanceService {
     const isOwn = tenant === context.actor.tenant && subject === context.actor.subject;
     if (isOwn && kind !== context.actor.kind) throw new IdentityKindConflict();
     return this.#decideAndIssue({ ...context, identity, isForOthers: !isOwn, mapping }, options);
+  }
+
+  /**
+   * Issues an access token for the new identity of a visitor.
+   *
+   * @param visitor an identity that no other call is about
+   * @throws what `visitor.admission` rejects with, and as `issueForCaller`
+   */
+  async issueForVisitor(
+    visitor: { readonly identity: ApplicationIdentity; readonly admission: Admission },
+    options: TokenOptions,
+    context: CallerContext<VisitorActor>,
+  ): Promise<IssuedToken> {
+    return this.#decideAndIssue({ ...context, ...visitor, isForOthers: false }, options);
   }
 
   async #ownMapping(identity: ApplicationIdentity, ownId?: string): Promise<ProvisionedMapping> {
@@ -275,9 +294,12 @@ export class TokenIssuanceService {
     { mapping, creation }: EnsuredMapping,
   ): Promise<AuditReceipt> {
     const options = this.auditor.optionsFor(event, request);
+    const { admission } = request;
+    const expiresOn = event.token?.expiresOn;
+    const condition = admission && expiresOn ? [admission(expiresOn)] : [];
     try {
       return creation
-        ? await creation.commit(event, options)
+        ? await creation.commit(event, options, condition)
         : await this.audit.record(event, this.mappings.unchanged(mapping), options);
     } catch (error) {
       const refusal =

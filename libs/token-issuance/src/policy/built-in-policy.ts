@@ -21,4 +21,6 @@ rules:
       defaultScopes: [voip]
       lifetimeMinutes: { shortest: 60, default: 60, longest: 1440 }
       teamsTokens: true
+      # Refused all the same unless CLIENT_EXCHANGES enables them.
+      exchanges: [teams-extension, entra]
 `;

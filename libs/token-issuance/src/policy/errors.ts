@@ -12,10 +12,11 @@ export class ScopesNotAllowed extends problem(
   403,
   'The policy does not allow these scopes',
 ) {
-  constructor(requested: readonly string[], allowed: Allowed) {
+  constructor(requested: readonly string[], allowed: Allowed, rule: string) {
     super({
       detail: `Requested: ${requested.join(', ')}; allowed: ${allowed.allowedScopes.join(', ')}.`,
       members: { ...allowed },
+      facts: { rule },
     });
   }
 }
@@ -26,11 +27,12 @@ export class LifetimeNotAllowed extends problem(
   403,
   'The policy does not allow this lifetime',
 ) {
-  constructor(requestedMinutes: number, allowed: Allowed) {
+  constructor(requestedMinutes: number, allowed: Allowed, rule: string) {
     const { shortest, longest } = allowed.allowedLifetimeMinutes;
     super({
       detail: `Requested: ${requestedMinutes} minutes; allowed: ${shortest} to ${longest}.`,
       members: { ...allowed },
+      facts: { rule },
     });
   }
 }
@@ -55,9 +57,21 @@ export class TeamsTokensNotAllowed extends problem(
   'The issuance policy does not let this caller exchange Teams user tokens.',
 ) {}
 
+/** The deciding rule does not allow the exchange. */
+export class ExchangeNotAllowed extends problem(
+  'exchange-not-allowed',
+  403,
+  'The policy does not allow this exchange',
+  'The issuance policy does not let this caller exchange Entra tokens this way.',
+) {}
+
 /** Why a policy gives no token. */
 export type PolicyRefusal =
-  ScopesNotAllowed | LifetimeNotAllowed | NoRuleApplies | TeamsTokensNotAllowed;
+  | ScopesNotAllowed
+  | LifetimeNotAllowed
+  | NoRuleApplies
+  | TeamsTokensNotAllowed
+  | ExchangeNotAllowed;
 
 /** The identity has got the number of new tokens that its rule allows in 60 minutes. */
 export class TokenQuotaExceeded extends problem(
@@ -69,6 +83,7 @@ export class TokenQuotaExceeded extends problem(
     super({
       detail: `The policy gives this identity ${tokensPerHour} new tokens in 60 minutes.`,
       members: { tokensPerHour },
+      facts: { tokensPerHour },
       retryAfterSeconds,
     });
   }

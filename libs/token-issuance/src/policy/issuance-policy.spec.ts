@@ -235,3 +235,53 @@ describe('IssuancePolicy', () => {
     expect(policy.sunsetsOf(['voip'])).toEqual([]);
   });
 });
+
+describe('the policy for visitors', () => {
+  const allowing = (name: string, when: string, scopes: string): string => `
+  - name: ${name}
+    when: ${when}
+    allow:
+      scopes: ${scopes}
+      defaultScopes: ${scopes}
+      lifetimeMinutes: { shortest: 60, default: 60, longest: 60 }
+      reuse: true
+      tokensPerHour: 4`;
+  const policyOf = (...rules: readonly string[]) =>
+    readPolicy(
+      `version: 1\nscopes: { voip: {}, voip.join: {}, chat: {} }\nrules:${rules.join('')}\n`,
+    );
+  const visitor: PolicySubject = {
+    kind: 'visitor',
+    tenant: canonicalName(HOME),
+    permissions: [],
+    isGuest: true,
+    isForOthers: false,
+  };
+  const anyone = allowing('anyone', 'anyone', '[voip, voip.join, chat]');
+
+  it('gives them no more than joining by a rule that is not about them, and nothing to reuse', () => {
+    const policy = policyOf(allowing('people', '{ kind: [user] }', '[chat]'), anyone);
+    expect(policy.decide(visitor, {})).toMatchObject({
+      rule: 'anyone',
+      grant: { scopes: ['voip.join'], isReusable: false, tokensPerHour: undefined },
+    });
+    const more = policy.decide(visitor, { scopes: ['voip'] });
+    expect(more).toMatchObject({ refusal: { code: 'scopes-not-allowed' } });
+    const none = policyOf(allowing('chat', 'anyone', '[chat]')).decide(visitor, {});
+    expect(none).toMatchObject({ refusal: { code: 'scopes-not-allowed' } });
+  });
+
+  it('gives them what a rule about visitors says, and nobody else by it', () => {
+    const policy = policyOf(allowing('visitors', '{ visitor: true }', '[voip.join, chat]'));
+    expect(policy.decide(visitor, {})).toMatchObject({
+      grant: { scopes: ['chat', 'voip.join'], isReusable: false },
+    });
+    expect(policy.decide(user, {})).toMatchObject({ refusal: { code: 'no-rule-applies' } });
+  });
+
+  it('gives them nothing by a rule for everybody else', () => {
+    const policy = policyOf(allowing('staff', '{ visitor: false }', '[voip]'));
+    expect(policy.decide(visitor, {})).toMatchObject({ refusal: { code: 'no-rule-applies' } });
+    expect(policy.decide(user, {})).toMatchObject({ rule: 'staff' });
+  });
+});

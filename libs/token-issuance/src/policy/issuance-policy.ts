@@ -1,6 +1,9 @@
+import type { ClientExchange } from '#libs/communication-services';
+import type { IdentityKind } from '#libs/identity-mapping';
 import type { CanonicalName } from '#libs/platform';
 import type { PolicyDocument, PolicyRule } from './policy-document.js';
 import {
+  ExchangeNotAllowed,
   LifetimeNotAllowed,
   NoRuleApplies,
   type PolicyRefusal,
@@ -8,10 +11,13 @@ import {
   TeamsTokensNotAllowed,
 } from './errors.js';
 
+/** Joins a meeting, and begins none. */
+const JOINING_SCOPE = 'voip.join';
+
 /** The caller, and the identity that the token is for. */
 export interface PolicySubject {
   /** Of the identity that the token is for. */
-  readonly kind: 'user' | 'service' | 'bot';
+  readonly kind: IdentityKind;
   /** Of the identity that the token is for. */
   readonly tenant: CanonicalName;
   /** Of the caller. */
@@ -43,6 +49,9 @@ export interface Grant {
   readonly isReusable: boolean;
   readonly tokensPerHour: number | undefined;
 }
+
+/** What a policy grants with an exchange; ACS decides on scopes and lifetime. */
+export type ExchangeGrant = Pick<Grant, 'tokensPerHour'>;
 
 /** The decision that a rule in audit mode would have made. */
 export interface EvaluatedRule {
@@ -111,15 +120,29 @@ export class IssuancePolicy {
   }
 
   decide(subject: PolicySubject, options: TokenOptions): Decision {
-    return this.#decide(subject, ({ allow }) => decideBy(allow, options));
+    return this.#decide(subject, ({ name, when, allow }) =>
+      decideBy(
+        { name, allow: subject.kind === 'visitor' ? forVisitor(when, allow) : allow },
+        options,
+      ),
+    );
   }
 
   /** Whether the subject may exchange a Teams user's token. */
-  decideTeamsExchange(
-    subject: PolicySubject,
-  ): Decision<{ readonly tokensPerHour: number | undefined }> {
-    return this.#decide(subject, ({ allow: { teamsTokens, tokensPerHour } }) =>
-      teamsTokens ? { grant: { tokensPerHour } } : { refusal: new TeamsTokensNotAllowed() },
+  decideTeamsExchange(subject: PolicySubject): Decision<ExchangeGrant> {
+    return this.#decide(subject, ({ name: rule, allow: { teamsTokens, tokensPerHour } }) =>
+      teamsTokens
+        ? { grant: { tokensPerHour } }
+        : { refusal: new TeamsTokensNotAllowed({ facts: { rule } }) },
+    );
+  }
+
+  /** Whether the subject may get a token by an exchange of Microsoft's client library. */
+  decideClientExchange(subject: PolicySubject, exchange: ClientExchange): Decision<ExchangeGrant> {
+    return this.#decide(subject, ({ name: rule, allow: { exchanges, tokensPerHour } }) =>
+      exchanges.includes(exchange)
+        ? { grant: { tokensPerHour } }
+        : { refusal: new ExchangeNotAllowed({ facts: { rule } }) },
     );
   }
 
@@ -144,30 +167,46 @@ type Outcome<T> = { readonly grant: T } | { readonly refusal: PolicyRefusal };
 
 function matches(when: PolicyRule['when'], subject: PolicySubject): boolean {
   if (when === 'anyone') return true;
-  const { kind, tenant, clientApp, permission, guest, forOthers } = when;
+  const { kind, tenant, clientApp, permission, guest, forOthers, visitor } = when;
   const { permissions, isGuest, isForOthers } = subject;
+  const isVisitor = subject.kind === 'visitor';
   return (
-    (kind === undefined || kind.includes(subject.kind)) &&
+    (kind === undefined || kind.some((one) => one === subject.kind)) &&
     (tenant === undefined || tenant.includes(subject.tenant.toLowerCase())) &&
     (clientApp === undefined ||
       (subject.clientApp !== undefined && clientApp.includes(subject.clientApp))) &&
     (permission === undefined || permission.some((name) => permissions.includes(name))) &&
     (guest === undefined || (!isForOthers && guest === isGuest)) &&
-    (forOthers === undefined || forOthers === isForOthers)
+    (forOthers === undefined || forOthers === isForOthers) &&
+    (visitor === undefined || visitor === isVisitor)
   );
 }
 
-function decideBy(allow: PolicyRule['allow'], options: TokenOptions): Outcome<Grant> {
+/**
+ * What a rule gives to a visitor: one new token, which nobody reuses, and no more than joining unless the
+ * rule is about visitors.
+ */
+function forVisitor(when: PolicyRule['when'], allow: PolicyRule['allow']): PolicyRule['allow'] {
+  const once = { ...allow, reuse: false, tokensPerHour: undefined };
+  if (when !== 'anyone' && when.visitor === true) return once;
+  const scopes = allow.scopes.filter((scope) => scope === JOINING_SCOPE);
+  return { ...once, scopes, defaultScopes: scopes };
+}
+
+function decideBy(
+  { name: rule, allow }: Pick<PolicyRule, 'name' | 'allow'>,
+  options: TokenOptions,
+): Outcome<Grant> {
   const { shortest, longest } = allow.lifetimeMinutes;
   const allowed = { allowedScopes: allow.scopes, allowedLifetimeMinutes: { shortest, longest } };
   const scopes = [...new Set(options.scopes ?? allow.defaultScopes)].sort();
   if (scopes.length === 0 || scopes.some((scope) => !allow.scopes.includes(scope))) {
-    return { refusal: new ScopesNotAllowed(scopes, allowed) };
+    return { refusal: new ScopesNotAllowed(scopes, allowed, rule) };
   }
   const expiresInMinutes = options.expiresInMinutes ?? allow.lifetimeMinutes.default;
   // Written so that NaN is refused too.
   if (!(expiresInMinutes >= shortest && expiresInMinutes <= longest)) {
-    return { refusal: new LifetimeNotAllowed(expiresInMinutes, allowed) };
+    return { refusal: new LifetimeNotAllowed(expiresInMinutes, allowed, rule) };
   }
   return {
     grant: {

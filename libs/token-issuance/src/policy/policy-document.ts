@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { CLIENT_EXCHANGES } from '#libs/communication-services';
+import { CALLER_KINDS } from '#libs/identity-mapping';
 import { canonicalName } from '#libs/platform';
 
 /** People write policies; a longer file is a mistake or an attack. */
@@ -34,7 +36,7 @@ function anyOf<T extends z.ZodType>(item: T): z.ZodArray<T> {
 
 const conditions = z
   .strictObject({
-    kind: anyOf(z.enum(['user', 'service', 'bot']))
+    kind: anyOf(z.enum(CALLER_KINDS))
       .optional()
       .describe('Kind of the application identity that the token is for.'),
     tenant: anyOf(z.string().min(1).max(256).toLowerCase())
@@ -56,6 +58,12 @@ const conditions = z
       .boolean()
       .optional()
       .describe('true: the token is for another identity than the caller’s; false: for its own.'),
+    visitor: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether the token is for a visitor with an invitation. A visitor gets no more than voip.join from a rule without this condition.',
+      ),
   })
   .refine(
     (all) => Object.values(all).some((value) => value !== undefined),
@@ -93,6 +101,13 @@ const allowance = z
       .boolean()
       .default(false)
       .describe('Whether a Teams user may exchange their Teams token for an ACS token.'),
+    exchanges: z
+      .array(z.enum(CLIENT_EXCHANGES))
+      .refine(unique, 'must not repeat an exchange')
+      .default([])
+      .describe(
+        'Exchanges of Microsoft’s client library by which a user may get a token of ACS; they must be enabled by CLIENT_EXCHANGES too.',
+      ),
   })
   .refine(({ scopes, defaultScopes }) => defaultScopes.every((scope) => scopes.includes(scope)), {
     path: ['defaultScopes'],

@@ -26,7 +26,8 @@ export function readVerificationKeys({
 }: KeyOptions): VerificationKeys {
   const fromFile = publicKeyFile === undefined ? '' : readFileSync(publicKeyFile, 'utf8');
   const { verifiers, retired } = parseLogKeys([...publicKey, ...fromFile.split('\n')]);
-  const keys = [...verifiers, ...retired.map(({ verifier }) => verifier)];
+  // A retired key may be of a time when the log had another name.
+  const keys = verifiers.length > 0 ? verifiers : retired.map(({ verifier }) => verifier);
   const [origin, ...others] = new Set(keys.map(({ name }) => name));
   if (origin === undefined) {
     throw new Error(

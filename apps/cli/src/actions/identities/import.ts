@@ -1,9 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { identitiesPart, type CompositionOptions } from '#libs/composition';
 import { IdentityImport, type ImportSummary } from '#libs/identity-mapping';
 import { canonicalName } from '#libs/platform';
-import { progressBar } from '../progress-bar.js';
+import { importFile } from '../line-files.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 
 export interface ImportOptions extends OperatorOptions {
@@ -33,38 +31,15 @@ async function imported(
   composition: CompositionOptions,
 ): Promise<ImportSummary> {
   const { tenant, provision = false, databaseUrl } = options;
-  const sizeBytes = (await stat(file)).size;
-  return withPart(identitiesPart, databaseUrl, composition, async (service) => {
-    const bar = progressBar('bytes');
-    const results = await service.get(IdentityImport).run({
-      chunks: chunksOf(file, (doneBytes) => {
-        bar.show(doneBytes, sizeBytes);
+  return withPart(identitiesPart, databaseUrl, composition, async (service) =>
+    importFile(file, async (chunks) =>
+      service.get(IdentityImport).run({
+        chunks,
+        tenant: canonicalName(tenant),
+        isAnyTenant: true,
+        isProvisioning: provision,
+        ...operatorCall(options),
       }),
-      tenant: canonicalName(tenant),
-      isAnyTenant: true,
-      isProvisioning: provision,
-      ...operatorCall(options),
-    });
-    for (;;) {
-      const next = await results.next();
-      if (next.done) {
-        bar.end();
-        return next.value;
-      }
-      const { line, error } = next.value;
-      if (error) console.error(`line ${line}: ${error.code}: ${error.detail}`);
-    }
-  });
-}
-
-async function* chunksOf(
-  file: string,
-  onProgress: (doneBytes: number) => void,
-): AsyncGenerator<Uint8Array> {
-  let doneBytes = 0;
-  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
-    yield chunk;
-    doneBytes += chunk.length;
-    onProgress(doneBytes);
-  }
+    ),
+  );
 }

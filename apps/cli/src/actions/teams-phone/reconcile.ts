@@ -1,7 +1,7 @@
 import { teamsPhonePart, type CompositionOptions } from '#libs/composition';
-import { canonicalGuid } from '#libs/platform';
 import { type AssignmentDifference, AssignmentReconciliation } from '#libs/teams-phone';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
+import { tenantOption } from './tenant-option.js';
 
 export interface ReconcileOptions extends OperatorOptions {
   readonly tenant?: string;
@@ -13,10 +13,7 @@ export async function reconcileAssignments(
   options: ReconcileOptions,
   composition: CompositionOptions,
 ): Promise<void> {
-  const tenant = options.tenant === undefined ? undefined : canonicalGuid(options.tenant);
-  if (options.tenant !== undefined && tenant === undefined) {
-    throw new Error(`--tenant ${options.tenant} is not a GUID`);
-  }
+  const tenant = options.tenant === undefined ? undefined : tenantOption(options.tenant);
   const report = await withPart(teamsPhonePart, options.databaseUrl, composition, async (service) =>
     service
       .get(AssignmentReconciliation)

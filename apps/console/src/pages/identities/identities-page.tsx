@@ -8,6 +8,7 @@ import type { Identity } from '../../api/schemas.js';
 import { may } from '../../api/me.js';
 import { fragmentOf, go, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
+import { USER_ID } from '../../shell/recognise.js';
 import { Waiting } from '../../shell/waiting.js';
 import { IdentityActs } from './identity-acts.js';
 
@@ -106,7 +107,7 @@ async function find(api: Api, wanted: string, signal: AbortSignal): Promise<read
       if (!(error instanceof ProblemError) || error.status !== 404) throw error;
     }
   }
-  const query = wanted.startsWith('8:acs:') ? { communicationUserId: wanted } : { subject: wanted };
+  const query = USER_ID.test(wanted) ? { communicationUserId: wanted } : { subject: wanted };
   const { items } = await api.json<components['schemas']['IdentityPage']>('GET', '/v1/identities', {
     query: { ...query, limit: 100 },
     signal,

@@ -18,7 +18,13 @@ import {
 
 /** What is wrong with a log. Each has a message of its own. */
 export type LogFault =
-  'rolled-back' | 'forked' | 'other-key' | 'false-signature' | 'other-log' | 'unreadable' | 'cut';
+  | 'rolled-back'
+  | 'forked'
+  | 'other-key'
+  | 'false-signature'
+  | 'other-log'
+  | 'unreadable'
+  | 'cut';
 
 /** A checkpoint whose signature was verified. */
 export interface SignedCheckpoint extends Checkpoint {

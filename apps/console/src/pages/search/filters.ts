@@ -14,8 +14,20 @@ export const ACTION_GROUPS: Readonly<Record<string, readonly AuditAction[]>> = {
     ...(['identity.suspend', 'identity.resume', 'identity.delete'] as const),
     ...(['identity.import', 'identity.export', 'identity.outcome-unknown'] as const),
   ],
-  'Teams Phone': ['teams-phone.assign', 'teams-phone.unassign', 'teams-phone.read'],
-  Refusals: ['authentication.reject', 'authorization.deny', 'request.limit'],
+  'Teams Phone': [
+    'teams-phone.assign',
+    'teams-phone.unassign',
+    'teams-phone.read',
+    'teams-phone.import',
+    'teams-phone.export',
+  ],
+  Refusals: [
+    'invitation.create',
+    'invitation.end',
+    'authentication.reject',
+    'authorization.deny',
+    'request.limit',
+  ],
   Service: ['policy.load', 'configuration.load', 'secret.read', 'secret.rotate'],
   'Audit log': ['audit.read', 'audit.export', 'audit.trace', 'audit.erase', 'audit.retain'],
 };
@@ -34,7 +46,7 @@ export interface FilterDefinition {
   readonly isPersonal?: boolean;
 }
 
-const ACTOR_KINDS = ['user', 'service', 'bot', 'system', 'operator', 'unauthenticated'];
+const ACTOR_KINDS = ['user', 'service', 'bot', 'visitor', 'system', 'operator', 'unauthenticated'];
 const ACTIONS = Object.values(ACTION_GROUPS).flat();
 
 /** The filters, by their names in the address and at the service. */

@@ -20,6 +20,32 @@ const KNOWN: Readonly<Record<string, Known>> = {
       status: 'http.response.status_code',
     },
   },
+  http_client_request_duration_seconds: {
+    name: 'http.client.request.duration',
+    unit: 's',
+    labels: {
+      method: 'http.request.method',
+      address: 'server.address',
+      port: 'server.port',
+      status: 'http.response.status_code',
+      error: 'error.type',
+    },
+  },
+  db_client_operation_duration_seconds: {
+    name: 'db.client.operation.duration',
+    unit: 's',
+    labels: {
+      system: 'db.system.name',
+      operation: 'db.operation.name',
+      collection: 'db.collection.name',
+      summary: 'db.query.summary',
+      status: 'db.response.status_code',
+      error: 'error.type',
+    },
+  },
+  database_connections: pool('db.client.connection.count', '{connection}'),
+  database_connections_max: pool('db.client.connection.max', '{connection}'),
+  database_connection_requests: pool('db.client.connection.pending_requests', '{request}'),
   process_cpu_seconds_total: { name: 'process.cpu.time', unit: 's' },
   process_resident_memory_bytes: { name: 'process.memory.usage', unit: 'By' },
   process_virtual_memory_bytes: { name: 'process.memory.virtual', unit: 'By' },
@@ -53,6 +79,11 @@ export function conventionOf(name: string): MetricConvention {
   if (known) return { labels: {}, ...known };
   const [, unit = '1'] = UNITS.find(([suffix]) => suffix.test(name)) ?? [];
   return { name, unit, labels: {} };
+}
+
+function pool(name: string, unit: string): Known {
+  const labels = { pool: 'db.client.connection.pool.name', state: 'db.client.connection.state' };
+  return { name, unit, labels };
 }
 
 function heapSpace(name: string): Known {

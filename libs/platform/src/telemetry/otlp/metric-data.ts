@@ -25,7 +25,9 @@ interface Period {
  */
 export async function metricDataOf(registry: Registry, period: Period): Promise<MetricData[]> {
   const metrics = await registry.getMetricsAsJSON();
-  return metrics.flatMap((metric) => toMetricData(metric as Metric, period) ?? []);
+  return metrics
+    .flatMap((metric) => toMetricData(metric as Metric, period) ?? [])
+    .filter(({ dataPoints }) => dataPoints.length > 0);
 }
 
 type Metric = MetricObjectWithValues<SeriesValue> & { readonly type: unknown };

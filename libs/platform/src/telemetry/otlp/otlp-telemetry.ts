@@ -25,6 +25,7 @@ import type { Clock } from '../../time/clock.js';
 import { PeriodicTask } from '../../time/periodic-task.js';
 import type { TelemetrySettings } from '../telemetry-settings.js';
 import { TELEMETRY_SCOPE } from '../traced.js';
+import { ClientMetrics } from './client-metrics.js';
 import { metricDataOf } from './metric-data.js';
 import { OtlpSender } from './otlp-sender.js';
 
@@ -110,8 +111,12 @@ function sendMetrics(
     settings.protocol === 'http/json' ? JsonMetricsSerializer : ProtobufMetricsSerializer;
   const sender = senderOf('metrics', url, settings, dependencies);
   const startTime = hrTimeOf(clock.now());
+  const collectors = [url, settings.tracesUrl ?? url].map((address) => new URL(address).origin);
+  const clients = new ClientMetrics(collectors);
   const send = async (): Promise<void> => {
-    const metrics = await metricDataOf(registry, { startTime, endTime: hrTimeOf(clock.now()) });
+    const period = { startTime, endTime: hrTimeOf(clock.now()) };
+    const own = await metricDataOf(registry, period);
+    const metrics = [...own, ...(await metricDataOf(clients.registry, period))];
     const scopeMetrics = [{ scope: { name: TELEMETRY_SCOPE }, metrics }];
     await sender.send(serializer.serializeRequest({ resource, scopeMetrics }) ?? new Uint8Array());
   };
@@ -124,6 +129,7 @@ function sendMetrics(
   task.start();
   return async () => {
     await task.stop();
+    clients.stop();
     await send();
   };
 }

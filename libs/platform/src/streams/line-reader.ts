@@ -1,4 +1,4 @@
-import { TimeSlices } from '#libs/platform';
+import { TimeSlices } from '../workload/time-slices.js';
 
 /** A line of a stream, counted from 1; an unreadable line has the problem instead of the text. */
 export type StreamLine =
@@ -84,8 +84,47 @@ export async function* readLines(
   if (last) yield last;
 }
 
+/**
+ * Splits a stream of bytes into batches of parsed lines, in slices of the event loop.
+ *
+ * @param options.stopSignal its reason is thrown also while a chunk is awaited
+ * @throws StreamTooLong after the lines within the limits
+ */
+export async function* readBatches<T>(
+  chunks: AsyncIterable<Uint8Array>,
+  {
+    batchLines,
+    stopSignal,
+    limits,
+  }: {
+    readonly batchLines: number;
+    readonly stopSignal?: AbortSignal | undefined;
+    readonly limits?: StreamLimits | undefined;
+  },
+  parse: (line: StreamLine) => T,
+): AsyncGenerator<T[]> {
+  const stoppable = stopSignal ? untilAborted(chunks, stopSignal) : chunks;
+  let batch: T[] = [];
+  let excess: StreamTooLong | undefined;
+  const slices = new TimeSlices();
+  try {
+    for await (const line of readLines(stoppable, limits)) {
+      if (slices.isOver) await slices.next();
+      batch.push(parse(line));
+      if (batch.length < batchLines) continue;
+      yield batch;
+      batch = [];
+    }
+  } catch (error) {
+    if (!(error instanceof StreamTooLong)) throw error;
+    excess = error;
+  }
+  if (batch.length > 0) yield batch;
+  if (excess) throw excess;
+}
+
 /** The chunks, until the signal aborts: then throws its reason, also while it waits for a chunk. */
-export async function* untilAborted(
+async function* untilAborted(
   chunks: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {

@@ -1,0 +1,104 @@
+import { Readable } from 'node:stream';
+import { Controller, Get, Inject, Post, Query, Req, type StreamableFile } from '@nestjs/common';
+import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { httpSettings, type HttpSettings } from '#libs/composition';
+import { AssignmentExport, AssignmentImport } from '#libs/teams-phone';
+import { CurrentCall } from '../http/current-call.js';
+import { Endpoint } from '../http/endpoint.js';
+import { HttpDrain } from '../http/http-drain.js';
+import {
+  ImportTooLarge,
+  MAX_IMPORT_BYTES,
+  MAX_IMPORT_LINES,
+  UnsupportedImportType,
+} from '../http/request-errors.js';
+import { importOptions } from '../identities/identity-requests.js';
+import { NDJSON } from '../identities/ndjson-body-parser.js';
+import { ndjson, ndjsonResponse } from '../identities/ndjson-response.js';
+import { readBody } from '../workload/slow-client.js';
+import { assignmentResponse, tenantOf } from './assignment-messages.js';
+
+const assignmentImportOptions = importOptions.pick({ results: true });
+type AssignmentImportOptions = z.output<typeof assignmentImportOptions>;
+
+const importLine = z.union([
+  z.strictObject({
+    line: z.int().min(1),
+    outcome: z.enum(['created', 'replaced', 'unchanged', 'failed']),
+    status: assignmentResponse.shape.status.optional(),
+    error: z.strictObject({ code: z.string(), detail: z.string() }).optional(),
+  }),
+  z.strictObject({
+    summary: z.strictObject({
+      lines: z.int(),
+      created: z.int(),
+      replaced: z.int(),
+      unchanged: z.int(),
+      failed: z.int(),
+      isComplete: z.boolean(),
+    }),
+  }),
+]);
+
+const exportLine = assignmentResponse.omit({ deletedAt: true });
+
+const IMPORT_LIMITS = { maxLines: MAX_IMPORT_LINES, maxBytes: MAX_IMPORT_BYTES };
+
+/** Assignments in bulk, as newline-delimited JSON in constant memory. */
+@ApiTags('teams-phone')
+@Controller('v1/teams-phone/assignments')
+export class TeamsPhoneBulkController {
+  constructor(
+    private readonly imports: AssignmentImport,
+    private readonly exports: AssignmentExport,
+    private readonly drain: HttpDrain,
+    @Inject(httpSettings.key) private readonly settings: HttpSettings,
+  ) {}
+
+  @Post('import')
+  @ApiConsumes(NDJSON)
+  @ApiBody({ description: 'One JSON object a line.', schema: { type: 'string' } })
+  @Endpoint({
+    permission: 'TeamsPhoneAssignment.ReadWrite.All',
+    workload: 'bulk',
+    operationId: 'teamsPhone.import',
+    summary:
+      'Imports Teams Phone assignments, one a line, and answers with one result a line; safe to repeat',
+    responses: { 200: ndjson(importLine) },
+    problems: [413, 415],
+  })
+  async import(
+    @Query({ schema: assignmentImportOptions }) { results }: AssignmentImportOptions,
+    @Req() { body, headers }: FastifyRequest,
+    @CurrentCall() call: CurrentCall,
+  ): Promise<StreamableFile> {
+    if (!(body instanceof Readable)) throw new UnsupportedImportType();
+    if (Number(headers['content-length'] ?? 0) > IMPORT_LIMITS.maxBytes) throw new ImportTooLarge();
+    const answers = await this.imports.run({
+      chunks: readBody(body, this.settings.slowClientTimeoutMs),
+      limits: IMPORT_LIMITS,
+      tenant: tenantOf(call),
+      stopSignal: this.drain.streamSignal,
+      ...call,
+    });
+    return ndjsonResponse(
+      this.drain.streaming(answers),
+      ({ outcome }) => results === 'all' || outcome === 'failed',
+    );
+  }
+
+  @Get('export')
+  @Endpoint({
+    permission: 'TeamsPhoneAssignment.Read.All',
+    workload: 'bulk',
+    operationId: 'teamsPhone.export',
+    summary:
+      'Exports all Teams Phone assignments that are neither deleted nor to be deleted, in the format that an import accepts',
+    responses: { 200: ndjson(exportLine) },
+  })
+  async export(@CurrentCall() call: CurrentCall): Promise<StreamableFile> {
+    return ndjsonResponse(this.drain.streaming(await this.exports.run(tenantOf(call), call)));
+  }
+}

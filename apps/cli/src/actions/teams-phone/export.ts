@@ -1,0 +1,29 @@
+import { teamsPhonePart, type CompositionOptions } from '#libs/composition';
+import { AssignmentExport } from '#libs/teams-phone';
+import { writeLines } from '../line-files.js';
+import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
+import { tenantOption } from './tenant-option.js';
+
+export interface ExportAssignmentsOptions extends OperatorOptions {
+  readonly tenant?: string;
+  readonly output?: string;
+}
+
+/** Writes assignments as lines of JSON. */
+export async function exportAssignments(
+  options: ExportAssignmentsOptions,
+  composition: CompositionOptions,
+): Promise<void> {
+  const tenant = options.tenant === undefined ? undefined : tenantOption(options.tenant);
+  const count = await withPart(
+    teamsPhonePart,
+    options.databaseUrl,
+    composition,
+    async (service) => {
+      const exported = await service.get(AssignmentExport).run(tenant, operatorCall(options));
+      return writeLines(exported, options.output);
+    },
+  );
+  // A mistyped tenant has none, which an empty file does not show.
+  console.error(`${count} assignments exported.`);
+}

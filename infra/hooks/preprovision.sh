@@ -1,0 +1,31 @@
+#!/bin/sh
+# Before azd provisions: the registry, the image of this source, and on an upgrade the migration.
+set -eu
+
+: "${ENTRA_TENANT_ID:?azd env set ENTRA_TENANT_ID <directory id>}"
+: "${ENTRA_AUDIENCE:?azd env set ENTRA_AUDIENCE <client id of the API>}"
+: "${AUDIT_LOG_ORIGIN:?azd env set AUDIT_LOG_ORIGIN <host name/path, such as identity.contoso.com/audit>}"
+
+group=${AZURE_RESOURCE_GROUP:-rg-acs-identity-$AZURE_ENV_NAME}
+az group create --name "$group" --location "$AZURE_LOCATION" --output none
+# Unique in Azure, and the same at each run
+registry=acsidentity$(az group show --name "$group" --query id --output tsv | sha256sum | cut -c1-12)
+az deployment group create --resource-group "$group" --name registry --output none \
+  --template-file infra/registry.bicep --parameters name="$registry"
+
+tag=$(git rev-parse --short=12 HEAD)
+image=$registry.azurecr.io/acs-identity:$tag
+az acr build --registry "$registry" --image "acs-identity:$tag" --target production . >&2
+
+azd env set AZURE_RESOURCE_GROUP "$group"
+azd env set REGISTRY_NAME "$registry"
+azd env set SERVICE_IMAGE "$image"
+if [ -z "${AZURE_PRINCIPAL_NAME:-}" ]; then
+  azd env set AZURE_PRINCIPAL_NAME "$(az ad signed-in-user show --query userPrincipalName --output tsv)"
+fi
+
+# The schema before the release that needs it; the release before it serves meanwhile.
+if [ -n "${MIGRATION_JOB:-}" ]; then
+  az containerapp job update --name "$MIGRATION_JOB" --resource-group "$group" --image "$image" --output none
+  AZURE_RESOURCE_GROUP=$group sh infra/hooks/migrate.sh
+fi

@@ -1,0 +1,10 @@
+-- In the database postgres, as an Entra administrator of the server: the roles of both managed identities, and the
+-- database. Safe to repeat.
+SELECT pgaadauth_create_principal(name, false, false)
+FROM unnest(ARRAY[:'service', :'migration']) AS name
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name);
+
+SELECT 'CREATE DATABASE identity'
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'identity') \gexec
+
+REVOKE TEMPORARY ON DATABASE identity FROM PUBLIC;

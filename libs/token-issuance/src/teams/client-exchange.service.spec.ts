@@ -1,0 +1,207 @@
+import { createHash } from 'node:crypto';
+import { Registry } from 'prom-client';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { AuditUnavailable, type TokenFingerprint, TokenFingerprints } from '#libs/audit';
+import { MemoryAuditTrail } from '#libs/audit/testing';
+import {
+  AccessNotAssigned,
+  CommunicationResources,
+  UpstreamUnavailable,
+} from '#libs/communication-services';
+import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
+import { RevocationPending } from '#libs/identity-mapping';
+import { MemoryIdentityMap, wireIdentityMapping } from '#libs/identity-mapping/testing';
+import { canonicalName, type Principal } from '#libs/platform';
+import { ManualClock, MemoryLogger, newGuid } from '#libs/platform/testing';
+import { IssuanceAuditor } from '../issue/issuance-auditor.js';
+import { IssuanceMetrics } from '../metrics.js';
+import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
+import { ExchangeNotAllowed, NoRuleApplies, TokenQuotaExceeded } from '../policy/errors.js';
+import { readPolicy } from '../policy/policy-file.js';
+import { MemoryTokenCache } from '../testing/memory-token-cache.js';
+import { MemoryTokenQuota } from '../testing/memory-token-quota.js';
+import { ClientExchangeService } from './client-exchange.service.js';
+import { TokenExchange } from './token-exchange.js';
+
+const guests = newGuid();
+const POLICY = `
+version: 1
+scopes: { voip: {} }
+rules:
+  - name: guests
+    when: { tenant: [${guests}] }
+    allow:
+      scopes: [voip]
+      defaultScopes: [voip]
+      lifetimeMinutes: { shortest: 60, default: 60, longest: 60 }
+  - name: members
+    when: { guest: false }
+    allow:
+      scopes: [voip]
+      defaultScopes: [voip]
+      lifetimeMinutes: { shortest: 60, default: 60, longest: 60 }
+      exchanges: [teams-extension]
+      tokensPerHour: 2
+`;
+
+const resourceId = newGuid();
+const resources = new CommunicationResources(
+  [
+    {
+      name: 'default',
+      endpoint: 'https://acs.example',
+      immutableResourceId: resourceId,
+      credentialSecret: 'acs-connection-string',
+      tenants: [],
+    },
+  ],
+  'default',
+);
+const request = { requestId: 'request-1' };
+const wanted = { exchange: 'teams-extension', version: '2025-06-30', entraToken: 'entra' } as const;
+const holder = { tenant: newGuid(), objectId: newGuid() };
+const alice: Principal = {
+  kind: 'user',
+  subject: holder.objectId,
+  tenant: holder.tenant,
+  clientApp: canonicalName('web-app'),
+  issuer: 'https://issuer.example',
+  permissions: ['TeamsExtension.ManageCalls'],
+  isGuest: false,
+};
+
+class PlainFingerprints extends TokenFingerprints {
+  async of(token: string): Promise<TokenFingerprint> {
+    return this.withKey(token, 'key-1');
+  }
+
+  async withKey(token: string, fingerprintKey: string): Promise<TokenFingerprint> {
+    const fingerprint = createHash('sha256').update(token).digest('base64url');
+    return Promise.resolve({ fingerprint, fingerprintKey });
+  }
+}
+
+/** The service over memory fakes, at an ACS that accepts the Entra token `entra`. */
+function open() {
+  const clock = new ManualClock();
+  const logger = new MemoryLogger();
+  const audit = new MemoryAuditTrail();
+  const gateway = new MemoryCommunicationIdentityGateway(resources, clock);
+  gateway.entraTokens.set(wanted.entraToken, new Date(clock.now() + 3_600_000));
+  const map = new MemoryIdentityMap(clock);
+  const { mappings, teamsPhone, administration } = wireIdentityMapping({
+    ...{ map, gateway, audit, resources, clock, logger },
+  });
+  const metrics = new IssuanceMetrics(new Registry(), clock);
+  const cache = new MemoryTokenCache(clock);
+  const policies = new IssuancePolicies(audit, cache, clock, logger, metrics, {
+    policy: { path: undefined, initial: readPolicy(POLICY) },
+    policyRefreshMs: 5000,
+    cacheKeySecret: 'token-cache-key',
+  });
+  const exchanges = new TokenExchange(
+    mappings,
+    audit,
+    new PlainFingerprints(),
+    new MemoryTokenQuota(clock),
+    new IssuanceAuditor(audit, metrics),
+    metrics,
+  );
+  const { assignments } = teamsPhone;
+  const service = new ClientExchangeService(policies, resources, assignments, gateway, exchanges);
+  return { audit, gateway, mappings, administration, assignments, service };
+}
+
+describe('ClientExchangeService', () => {
+  let at: ReturnType<typeof open>;
+  const exchange = async (actor: Principal = alice) =>
+    at.service.exchange(wanted, { actor, request });
+  const assign = async () =>
+    at.assignments.put(
+      { ...holder, principalType: 'user', clientIds: [] },
+      { actor: alice, request },
+    );
+  const exchanged = () => at.audit.entries.filter(({ action }) => action === 'token.exchange');
+  const sent = () =>
+    at.gateway.calls.filter(({ operation }) => operation === 'exchangeTeamsExtension').length;
+
+  beforeEach(() => {
+    at = open();
+  });
+
+  it('releases a token with an entry that names user, application, assignment and fingerprint', async () => {
+    const { assignment } = await assign();
+    const { token, communicationUserId, auditEntry } = await exchange();
+    const { tenant, objectId } = holder;
+    expect(communicationUserId).toBe(`8:acs:${resourceId}_${tenant}_${objectId}`);
+    const [entry] = exchanged();
+    expect(entry).toMatchObject({
+      id: auditEntry.id,
+      outcome: 'success',
+      actor: { clientApp: 'web-app', subject: objectId },
+      target: { communicationUserId, tenant, subject: objectId, resource: 'default' },
+      token: { fingerprint: createHash('sha256').update(token).digest('base64url') },
+      policy: { rule: 'members' },
+      details: { exchange: 'teams-extension', assignment: assignment.id, assignmentVersion: 1 },
+    });
+    expect(JSON.stringify(at.audit.entries)).not.toContain(token);
+  });
+
+  it('releases no token that can not be recorded', async () => {
+    await assign();
+    at.audit.outage = new AuditUnavailable();
+    await expect(exchange()).rejects.toBeInstanceOf(AuditUnavailable);
+    expect(exchanged()).toEqual([]);
+  });
+
+  it.each([
+    ['a rule does not allow the exchange', { tenant: guests }, ExchangeNotAllowed],
+    ['no rule matches', { isGuest: undefined }, NoRuleApplies],
+    ['the caller is an application', { kind: 'service' }, ExchangeNotAllowed],
+  ] as const)('sends nothing to ACS where %s, and records it', async (_why, change, refusal) => {
+    await expect(exchange({ ...alice, ...change })).rejects.toBeInstanceOf(refusal);
+    expect(sent()).toBe(0);
+    expect(exchanged()).toMatchObject([
+      {
+        outcome: 'denied',
+        target: { communicationUserId: expect.stringContaining('8:acs:') as string },
+      },
+    ]);
+  });
+
+  it('counts tokens against the quota, and refused ones not', async () => {
+    await expect(exchange()).rejects.toBeInstanceOf(AccessNotAssigned);
+    await assign();
+    await exchange();
+    await exchange();
+    await expect(exchange()).rejects.toBeInstanceOf(TokenQuotaExceeded);
+    expect(sent()).toBe(3);
+  });
+
+  it('sends nothing to ACS while an assignment is being deleted', async () => {
+    await assign();
+    at.gateway.failNext('unassign', new UpstreamUnavailable());
+    const context = { actor: alice, request };
+    expect((await at.assignments.delete(holder, context)).status).toBe('deleting');
+    await expect(exchange()).rejects.toBeInstanceOf(AccessNotAssigned);
+    expect(sent()).toBe(0);
+  });
+
+  it('withholds a token of somebody whose tokens were revoked while ACS was called', async () => {
+    await assign();
+    const { tenant, objectId: subject } = holder;
+    const context = { actor: alice, request };
+    await at.mappings.ensureActive({ identity: { tenant, subject, kind: 'user' }, ...context });
+    const { exchangeEntraToken } = at.gateway;
+    at.gateway.exchangeEntraToken = async (...call) => {
+      const token = await exchangeEntraToken.apply(at.gateway, call);
+      await at.mappings.revokeOwnTokens(context);
+      return token;
+    };
+    await expect(exchange()).rejects.toBeInstanceOf(RevocationPending);
+    expect(exchanged()).toMatchObject([
+      { outcome: 'failure', details: { withheld: true } },
+      { outcome: 'failure', reason: { code: 'revocation-pending' } },
+    ]);
+  });
+});

@@ -1,0 +1,111 @@
+import { Injectable } from '@nestjs/common';
+import { type AuditEvent, type AuditReceipt, AuditTrail, TokenFingerprints } from '#libs/audit';
+import type { ExchangedToken } from '#libs/communication-services';
+import {
+  type ApplicationIdentity,
+  IdentityMappingService,
+  MappingChanged,
+  MappingNotFound,
+  type ProvisionedMapping,
+} from '#libs/identity-mapping';
+import type { CommunicationUserId } from '#libs/platform';
+import { IssuanceAuditor } from '../issue/issuance-auditor.js';
+import type { IssuanceRequest } from '../issue/issuance-request.js';
+import { TokenQuota } from '../issue/token-quota.js';
+import { IssuanceMetrics } from '../metrics.js';
+import type { Decision, ExchangeGrant } from '../policy/issuance-policy.js';
+
+/** A token of ACS that a user got for one of Entra. */
+export interface ReleasedToken {
+  /** Opaque. */
+  readonly token: string;
+  readonly expiresOn: Date;
+  readonly communicationUserId: CommunicationUserId;
+  readonly auditEntry: AuditReceipt;
+}
+
+interface Exchange {
+  /** Who requests it, also in its entries. */
+  readonly request: IssuanceRequest;
+  readonly decision: Decision<ExchangeGrant>;
+  /** Of the token, in its entry: which scopes it has, only ACS knows. */
+  readonly scope: string;
+  readonly send: () => Promise<ExchangedToken>;
+}
+
+/** The steps that every exchange takes. No token is released before its audit entry is durable. */
+@Injectable()
+export class TokenExchange {
+  constructor(
+    private readonly mappings: IdentityMappingService,
+    private readonly audit: AuditTrail,
+    private readonly fingerprints: TokenFingerprints,
+    private readonly quota: TokenQuota,
+    private readonly auditor: IssuanceAuditor,
+    private readonly metrics: IssuanceMetrics,
+  ) {}
+
+  /** Exchanges within policy and quota, and records the outcome. */
+  async perform(exchange: Exchange): Promise<ReleasedToken> {
+    const { request, decision } = exchange;
+    this.metrics.observeEvaluatedRules(decision.evaluatedRules);
+    try {
+      if ('refusal' in decision) throw decision.refusal;
+      this.audit.requireCapacity(); // before ACS issues a token in vain
+      const mapping = await this.#requireNotSuspended(request.identity);
+      const release = await this.quota.take(request.identity, decision.grant.tokensPerHour);
+      try {
+        const released = await this.#sendAndRecord(exchange, mapping);
+        this.metrics.observeRequest(decision.rule, 'exchanged');
+        return released;
+      } catch (error) {
+        await release();
+        throw error;
+      }
+    } catch (error) {
+      await this.auditor.recordRefusal('token.exchange', request, decision, error);
+      throw error;
+    }
+  }
+
+  async #sendAndRecord(
+    { request, decision, scope, send }: Exchange,
+    mapping: ProvisionedMapping | undefined,
+  ): Promise<ReleasedToken> {
+    const { token, expiresOn, communicationUserId, evidence } = await send();
+    const common = this.auditor.event('token.exchange', request, decision);
+    const event: AuditEvent = {
+      ...common,
+      outcome: 'success',
+      target: { ...common.target, communicationUserId },
+      token: { ...(await this.fingerprints.of(token)), scopes: [scope], expiresOn },
+      upstream: evidence,
+    };
+    const options = this.auditor.optionsFor(event, request);
+    try {
+      const condition = mapping && this.mappings.unchanged(mapping);
+      const auditEntry = await this.audit.record(event, condition, options);
+      return { token, expiresOn, communicationUserId, auditEntry };
+    } catch (error) {
+      const refusal =
+        mapping && error instanceof MappingChanged ? await this.mappings.refusalOf(mapping) : error;
+      if (refusal === options.signal?.reason) await this.auditor.recordGone(event);
+      else await this.auditor.recordWithheld(event, refusal);
+      throw refusal;
+    }
+  }
+
+  /** An exchange needs no mapping, but a caller with a suspended one gets no token this way either. */
+  async #requireNotSuspended(
+    identity: ApplicationIdentity,
+  ): Promise<ProvisionedMapping | undefined> {
+    try {
+      const mapping = await this.mappings.find(identity);
+      await this.mappings.requireUnchanged(mapping);
+      return mapping;
+    } catch (error) {
+      if (error instanceof MappingNotFound) return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import type { AuditEvent } from '#libs/audit';
+import { alice, denied, issued } from '#libs/audit/testing';
+import { canonicalName } from '#libs/platform';
+
+/** Events, and minutes between them. */
+export type Step = AuditEvent | number;
+
+let person = 0;
+function someone() {
+  person += 1;
+  return { ...alice, subject: canonicalName(`person-${person}`) };
+}
+const times = (count: number, event: (nth: number) => Step): Step[] =>
+  Array.from({ length: count }, (_, nth) => event(nth));
+const from = (address: string, event: AuditEvent): AuditEvent => ({
+  ...event,
+  request: { requestId: 'r', ...event.request, clientAddress: address },
+});
+const deniedFor = (permission: string, actor = alice): AuditEvent => ({
+  ...denied(actor),
+  details: { permission },
+});
+const refusedByQuota = (actor = alice): AuditEvent => ({
+  ...{ action: 'token.issue', outcome: 'denied', actor },
+  reason: { code: 'token-quota-exceeded' },
+});
+const exported = (actor = alice): AuditEvent => ({
+  ...{ action: 'identity.export', outcome: 'success', actor, details: { count: 5 } },
+});
+const loaded = (details: object): AuditEvent => ({
+  ...{
+    action: 'policy.load',
+    outcome: 'success',
+    actor: { kind: 'system', name: 'issuance-policy' },
+  },
+  details: { version: 'b', ...details },
+});
+const traced = (more: object): AuditEvent => ({
+  ...{ action: 'audit.trace', outcome: 'success', actor: alice, ...more },
+});
+const linked = (actor: AuditEvent['actor']): AuditEvent => ({
+  ...{ action: 'identity.link', outcome: 'success', actor, target: { tenant: 't', subject: 's' } },
+});
+const rejected = (count: number): AuditEvent => ({
+  ...{ action: 'authentication.reject', outcome: 'denied', actor: { kind: 'unauthenticated' } },
+  ...{ reason: { code: 'signature' }, details: { count } },
+});
+const secretRead = (outcome: 'denied' | 'failure'): AuditEvent => ({
+  ...{ action: 'secret.read', outcome, actor: { kind: 'system', name: 'secret-store' } },
+});
+const damaged: AuditEvent = {
+  ...{
+    action: 'x-audit.damaged',
+    outcome: 'failure',
+    actor: { kind: 'system', name: 'audit-log' },
+  },
+};
+
+export interface Story {
+  /** The rule fires on it. */
+  readonly fires: () => readonly Step[];
+  /** It is nearly the same, and the rule stays silent. */
+  readonly silent: () => readonly Step[];
+  /** Time of the day; office hours by default. */
+  readonly at?: { readonly fires: string; readonly silent: string };
+}
+
+/** One for each rule, by its name. */
+export const STORIES: Readonly<Record<string, Story>> = {
+  'issuance-outside-hours': {
+    fires: () => [issued(1)],
+    silent: () => [issued(1)],
+    at: { fires: '22:00:00', silent: '21:59:59' },
+  },
+  'one-address-many-identities': {
+    fires: () => times(20, (nth) => from('198.51.100.9', issued(nth))),
+    // Nineteen identities; twenty over a longer time; a backend that issues for others; an office.
+    silent: () => [
+      ...times(60, (nth) => from('198.51.100.9', issued(nth % 19))),
+      11,
+      ...times(40, (nth) => (nth % 2 === 0 ? from('198.51.100.8', issued(nth)) : 1)),
+      ...times(30, (nth) => from('198.51.100.7', { ...issued(nth), details: { forOthers: true } })),
+      ...times(30, (nth) => from('203.0.113.7', issued(nth))),
+    ],
+  },
+  'quota-wall': {
+    fires: () => times(10, () => refusedByQuota()),
+    silent: () => [
+      ...times(9, () => refusedByQuota()),
+      16,
+      ...times(9, () => refusedByQuota()),
+      ...times(30, () => refusedByQuota(someone())),
+    ],
+  },
+  'refused-then-allowed': {
+    fires: () => {
+      const mallory = someone();
+      return [deniedFor('CommunicationToken.Issue', mallory), 14, issued(1, mallory)];
+    },
+    silent: () => {
+      const [first, second, third, curious] = [someone(), someone(), someone(), someone()];
+      return [
+        // Of another route: this person has always had the permission to get tokens.
+        deniedFor('CommunicationIdentity.Read.All', curious),
+        issued(4, curious),
+        deniedFor('CommunicationToken.Issue', first),
+        issued(1, second),
+        issued(2, third),
+        1,
+        deniedFor('CommunicationToken.Issue', third),
+        16,
+        issued(3, first),
+      ];
+    },
+  },
+  'policy-changed': {
+    fires: () => [loaded({ previous: 'a' })],
+    silent: () => [loaded({}), { ...loaded({ previous: 'a' }), outcome: 'failure' }],
+  },
+  'log-not-whole': { fires: () => [damaged], silent: () => [issued(1)] },
+  'mass-export': {
+    fires: () => times(6, () => exported()),
+    silent: () => [
+      ...times(5, () => exported()),
+      ...times(9, () => exported(someone())),
+      61,
+      exported(),
+    ],
+  },
+  'trace-of-a-known-token': {
+    fires: () => [traced({ target: { communicationUserId: '8:acs:x' }, details: { found: 1 } })],
+    silent: () => [traced({ details: { found: 0 } })],
+  },
+  'rejected-credentials': { fires: () => [rejected(100)], silent: () => [rejected(99)] },
+  'identity-linked': {
+    fires: () => [linked(alice)],
+    silent: () => [
+      linked({ kind: 'operator', name: 'root' }),
+      { ...linked(alice), outcome: 'denied' },
+    ],
+  },
+  'secret-refused': { fires: () => [secretRead('denied')], silent: () => [secretRead('failure')] },
+};
