@@ -21,7 +21,7 @@ const tenant = SAMPLE_TENANTS.home.id;
  * routes of samples, which are for the caller's own identity.
  */
 const withoutIdentifiers =
-  /^GET \/v1\/(audit\/(log|export|statistics)|me|(identities|teams-phone\/assignments)\/export)|\/(me|visitors)\/|^[A-Z]+ \/(?!v1\/)/;
+  /^GET \/v1\/(audit\/(log|export|follow|health|statistics)|me|(identities|teams-phone\/assignments)\/export)|\/(me|visitors)\/|^[A-Z]+ \/(?!v1\/)/;
 
 /** Identifiers; a token and its fingerprint are none. */
 function inCapitals(of: PersonData): PersonData {
