@@ -9,7 +9,7 @@ import {
 import { Injectable } from '@nestjs/common';
 import { Clock } from '#libs/platform';
 import { InvitationRefused } from './errors.js';
-import type { OpenedInvitation } from './invitation.js';
+import type { OpenedInvitation, SignedInvitation } from './invitation.js';
 import { InvitationKeys } from './invitation-keys.js';
 
 /** Version of the key, then payload and HMAC in base64url. */
@@ -17,12 +17,6 @@ const PATTERN = /^v1\.([0-9A-Za-z-]{1,127})\.([\w-]{48})\.([\w-]{43})$/;
 /** Nothing else that this key could sign begins like this. */
 const DOMAIN = 'acs-identity invitation v1';
 const NONCE_BYTES = 16;
-
-/** A new invitation, as the visitor gets it. */
-export interface SignedInvitation extends OpenedInvitation {
-  readonly text: string;
-  readonly keyVersion: string;
-}
 
 /**
  * Signs invitations with HMAC-SHA-256, and verifies them without the database.

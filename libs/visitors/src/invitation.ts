@@ -20,3 +20,9 @@ export interface OpenedInvitation {
   /** SHA-256 of the invitation, which is all that is stored of it. */
   readonly hash: Buffer;
 }
+
+/** A new invitation, as the visitor gets it. */
+export interface SignedInvitation extends OpenedInvitation {
+  readonly text: string;
+  readonly keyVersion: string;
+}

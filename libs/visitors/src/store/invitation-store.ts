@@ -3,8 +3,7 @@ import type { RowChange, TransactionalWrite } from '#libs/audit';
 import { MappingPending } from '#libs/identity-mapping';
 import { type CanonicalName, Database, deleteInBatches } from '#libs/platform';
 import { InvitationNotFound, InvitationRefused, type RefusalReason } from '../errors.js';
-import type { Invitation, OpenedInvitation } from '../invitation.js';
-import type { SignedInvitation } from '../invitation-signer.js';
+import type { Invitation, OpenedInvitation, SignedInvitation } from '../invitation.js';
 import { ADMIT, CLAIM_DUE, END_VISITORS, RELEASE, TAKE } from './statements.js';
 
 /** A visitor whose identity is to be deleted, if it has one. */
