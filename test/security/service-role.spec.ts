@@ -94,6 +94,16 @@ const ACCESS: Readonly<Record<string, Access>> = {
       ...['lease_holder', 'lease_expires_at'],
     ],
   },
+  invitation: {
+    insert: ['id', 'tenant', 'meeting', 'scopes', 'max_uses', 'expires_at', 'hash', 'key_version'],
+    update: ['uses', 'ended_at'],
+    delete: true,
+  },
+  visitor: {
+    insert: ['id', 'invitation_id', 'due_at'],
+    update: ['status', 'due_at'],
+    delete: true,
+  },
   token_cache: {
     insert: [
       ...['mapping_id', 'variant', 'token_generation', 'policy_version', 'sealed', 'wrapped_key'],

@@ -49,11 +49,13 @@ export class ProblemDetailsFilter implements ExceptionFilter {
 
   /** A refusal is in the line of its answer; a failure has one of its own, for its cause. */
   #logFailure(error: ServiceError, requestId: string, request: FastifyRequest): void {
+    const fields = { requestId, code: error.code, route: request.routeOptions.url };
+    // The line of the answer was written when the caller hung up.
+    if (error instanceof RequestAborted) this.logger.debug(fields, 'work for a request ended');
     if (error.status < 500 || error instanceof ServiceBusy) return;
     // What is thrown but is no error may hold anything.
     const isShown = error.cause instanceof Error || typeof error.cause === 'string';
     const cause = isShown ? error.cause : typeof error.cause;
-    const fields = { requestId, code: error.code, route: request.routeOptions.url };
     this.logger.error({ ...fields, reason: explain(error), cause }, 'request failed');
   }
 }

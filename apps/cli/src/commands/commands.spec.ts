@@ -18,6 +18,7 @@ describe('the definitions of the commands', () => {
       new Set([
         ...['commander', 'node:os', './options.js', './filter-options.js', './audit-sinks.js'],
         './audit-witness.js',
+        './audit-health.js',
       ]),
     );
   });

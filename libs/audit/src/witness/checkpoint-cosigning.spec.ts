@@ -13,7 +13,7 @@ import {
   WitnessPolicy,
 } from '#libs/transparency-log';
 import { TestWitness } from '#libs/witness/testing';
-import { AuditEntryNotFound } from '../errors.js';
+import { CheckpointNotWitnessed } from '../errors.js';
 import { LogKeys } from '../log/log-keys.js';
 import { issued } from '../testing/sample-events.js';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
@@ -113,7 +113,7 @@ describe('the witnesses of a log', () => {
   }
 
   it('cosign what was added, each time from the size that they have', async () => {
-    await expect(log.reader.witnessedCheckpoint()).rejects.toThrow(AuditEntryNotFound);
+    await expect(log.reader.witnessedCheckpoint()).rejects.toThrow(CheckpointNotWitnessed);
     for (const [count, size] of [
       [0, 1],
       [299, 300],
@@ -229,7 +229,7 @@ describe('the witnesses of a log', () => {
     expect((await failures()).w3).toBe(
       'contradicted: the log does not continue what it cosigned (422)',
     );
-    await expect(log.reader.witnessedCheckpoint()).rejects.toThrow(AuditEntryNotFound);
+    await expect(log.reader.witnessedCheckpoint()).rejects.toThrow(CheckpointNotWitnessed);
     expect(JSON.stringify(log.logger.lines)).toContain('audit log contradicted by a witness');
     expect((await log.readiness.ask()).witnesses).toMatchObject({
       isReady: true,

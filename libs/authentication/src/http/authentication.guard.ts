@@ -1,4 +1,4 @@
-import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Injectable, Optional } from '@nestjs/common';
 import { type Principal, type RequestContext, traced } from '#libs/platform';
 import { CLIENT_APIS } from '../access/client-exchange.js';
 import type { Permission } from '../access/permission.js';
@@ -52,11 +52,12 @@ interface AccessAttempt {
 export class AuthenticationGuard implements CanActivate {
   constructor(
     private readonly authenticator: Authenticator,
-    private readonly exchanges: ClientExchangeAuthenticators,
     private readonly contexts: RequestContexts,
     private readonly rateLimiter: RateLimiter,
     private readonly auditor: DenialAuditor,
     private readonly log: RefusalLog,
+    /** Comes with the module's own `Authenticator`, not with one that replaces it. */
+    @Optional() private readonly exchanges?: ClientExchangeAuthenticators,
   ) {}
 
   async canActivate(execution: ExecutionContext): Promise<boolean> {
@@ -77,9 +78,10 @@ export class AuthenticationGuard implements CanActivate {
   async #authenticate(attempt: AccessAttempt): Promise<Principal> {
     const { request, rule } = attempt;
     try {
-      return rule.kind === 'client-exchange'
-        ? await this.exchanges.of(rule.exchange).authenticate(request, undefined)
-        : await this.authenticator.authenticate(request, permissionOf(rule));
+      if (rule.kind !== 'client-exchange')
+        return await this.authenticator.authenticate(request, permissionOf(rule));
+      if (!this.exchanges) throw new Error(`nothing authenticates the exchange ${rule.exchange}`);
+      return await this.exchanges.of(rule.exchange).authenticate(request, undefined);
     } catch (error) {
       if (error instanceof TokenRejected)
         throw await this.reject(error, attempt.request, attempt.reply);
