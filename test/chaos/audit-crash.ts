@@ -28,7 +28,7 @@ const { count, prng } = startCampaign({
   description: `Kills api processes, then PostgreSQL, with SIGKILL while three replicas issue tokens. One kill in
 five is of PostgreSQL. Checks that every token that a client received has its entry, and that the log has
 no gap, verifies, and continues every checkpoint that a client saw.`,
-  count: { of: 'kills', byDefault: 150 },
+  count: { of: 'kills', byDefault: 110 },
 });
 const postgresKills = Math.ceil(count * POSTGRES_SHARE);
 const apiKills = count - postgresKills;

@@ -46,7 +46,7 @@ edits of the log and ${EDITS_OF_MAPPINGS} of mappings at a time. Checks that wit
 mapping of each edit, and that metrics and readiness of both replicas show it. Then the edits are undone,
 and both replicas must find the data whole again. Edits of what the service itself appends to or works on are left out.
 Needs a machine that does nothing else.`,
-  count: { of: 'edits', byDefault: 30 },
+  count: { of: 'edits', byDefault: 16 },
 });
 
 const cluster = await startTestCluster();

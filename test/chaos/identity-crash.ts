@@ -21,7 +21,7 @@ const { count, seed, prng } = startCampaign({
   name: 'identity-crash',
   description: `Kills the api with SIGKILL while it creates, deletes, suspends and imports identities and ACS loses
 responses at random. Checks that mappings, ACS, the audit log and the responses to clients agree.`,
-  count: { of: 'kills', byDefault: 120 },
+  count: { of: 'kills', byDefault: 90 },
 });
 
 /** Compiled modules: the many processes start faster. */

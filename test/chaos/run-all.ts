@@ -19,6 +19,7 @@ const CAMPAIGNS = [
   'identity-race',
   'identity-crash',
   'assignments',
+  'visitors',
   'revocation',
 ];
 
