@@ -108,6 +108,11 @@ describe('the local environment', { timeout: 180_000 }, () => {
     expect(existsSync('/.local')).toBe(false);
   });
 
+  it('says which LOG_LEVEL it needs, instead of waiting for ever', async () => {
+    const run = copy.run([process.execPath, copy.main], { environment: { LOG_LEVEL: 'warn' } });
+    await expectSentence(run, /LOG_LEVEL must be info or debug/);
+  });
+
   it.runIf(canActAsNobody)('with the files of another user names the folder', async () => {
     await mkdir(join(copy.folder, '.local'));
     const run = copy.run([process.execPath, copy.main], { uid: NOBODY });

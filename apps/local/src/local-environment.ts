@@ -38,6 +38,11 @@ async function start(): Promise<void> {
   if (realpathSync(process.cwd()) !== realpathSync(PROJECT_FOLDER)) {
     throw new Error(`This is not the folder of the project: cd ${PROJECT_FOLDER} && npm start`);
   }
+  const { LOG_LEVEL = 'info' } = process.env;
+  if (['warn', 'error', 'silent'].includes(LOG_LEVEL)) {
+    // The api would start, and nobody would learn where it listens.
+    throw new Error('LOG_LEVEL must be info or debug: the api says at info where it listens.');
+  }
   const folder = new LocalFolder();
   const port = Number(process.env.PORT ?? 3000);
   /** Where the sample page and the sign-in for browsers listen. In a container, loopback is not reached. */
