@@ -8,6 +8,8 @@ import {
 } from '../trail/audit-event.js';
 
 const PRODUCT = 'communication identity service';
+/** Of the type `ip_t` in OCSF 1.8.0. */
+const MAX_IP_LENGTH = 40;
 
 const AUTHENTICATION = 3002;
 const ENTITY_MANAGEMENT = 3004;
@@ -179,9 +181,16 @@ function toEntity({ entry: { target }, personal }: AuditEntryRecord): object {
 
 function toEndpoint(address: string | undefined): object {
   if (address === undefined) return { name: 'unknown' };
-  return isIP(address) === 0 ? { name: address } : { ip: address };
+  if (isIP(address) === 0) return { name: address };
+  // The longest spelling of IPv6, with IPv4 inside, has more characters than the type of OCSF takes.
+  return { ip: address.length > MAX_IP_LENGTH ? shortestIpv6(address) : address };
 }
 
 function classOf(action: AuditAction): OcsfClass {
   return isBuiltInAuditAction(action) ? CLASSES[action] : api(OTHER, action);
+}
+
+function shortestIpv6(address: string): string {
+  const [withoutZone = ''] = address.split('%');
+  return URL.parse(`http://[${withoutZone}]`)?.hostname.slice(1, -1) ?? address;
 }
