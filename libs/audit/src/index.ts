@@ -45,6 +45,7 @@ export {
   type AggregationOptions,
 } from './trail/aggregating-recorder.js';
 export { PostgresAuditTrail } from './trail/postgres-audit-trail.js';
+export { recordedExport, recordedImport } from './trail/recorded-bulk-work.js';
 export { type TokenFingerprint, TokenFingerprints } from './fingerprints/token-fingerprints.js';
 
 // Reading and exporting

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditEvent, AuditTrail } from '#libs/audit';
+import { AuditTrail, recordedExport } from '#libs/audit';
 import type { CallContext, CanonicalName } from '#libs/platform';
 import { IdentityMap } from '../store/identity-map.js';
 import type { Mapping } from '../model/mapping.js';
@@ -41,40 +41,15 @@ export class IdentityExport {
     tenant: CanonicalName | undefined,
     context: CallContext,
   ): Promise<AsyncGenerator<ExportLine>> {
-    await this.#record(tenant, context, { stage: 'begun', status: 'all but deleted' });
-    return this.#countedLines(tenant, context);
-  }
-
-  /** Records how many mappings were exported, before the export ends; also when its reader has gone. */
-  async *#countedLines(
-    tenant: CanonicalName | undefined,
-    context: CallContext,
-  ): AsyncGenerator<ExportLine> {
-    let exported = 0;
-    let isComplete = false;
-    try {
-      for await (const line of this.#lines(tenant)) {
-        exported += 1;
-        yield line;
-      }
-      isComplete = true;
-    } finally {
-      await this.#record(tenant, context, { stage: 'ended', exported, isComplete });
-    }
-  }
-
-  async #record(
-    tenant: CanonicalName | undefined,
-    context: CallContext,
-    details: NonNullable<AuditEvent['details']>,
-  ): Promise<void> {
-    await this.audit.record({
+    const isAll = tenant === undefined;
+    const event = {
       ...auditActorOf(context),
       action: 'identity.export',
       outcome: 'success',
-      target: tenant === undefined ? {} : { tenant },
-      details: { ...details, ...(tenant === undefined && { tenants: 'all' }) },
-    });
+      target: isAll ? {} : { tenant },
+      details: { status: 'all but deleted', ...(isAll && { tenants: 'all' }) },
+    } as const;
+    return recordedExport(this.audit, event, this.#lines(tenant));
   }
 
   async *#lines(tenant: CanonicalName | undefined): AsyncGenerator<ExportLine> {

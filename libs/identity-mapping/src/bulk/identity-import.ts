@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditEvent, AuditTrail } from '#libs/audit';
+import { type AuditEvent, AuditTrail, recordedImport } from '#libs/audit';
 import { CommunicationResources } from '#libs/communication-services';
 import {
   type CallContext,
@@ -11,7 +11,6 @@ import {
   ServiceError,
   StorageUnavailable,
   type StreamLimits,
-  StreamTooLong,
 } from '#libs/platform';
 import { IdentityKindConflict, IdentityLinkConflict, MappingChanged } from '../errors.js';
 import { IdentityLinking } from '../lifecycle/identity-linking.js';
@@ -58,14 +57,6 @@ export interface ImportSummary {
   readonly isComplete: boolean;
 }
 
-type Counts = Record<'lines' | LineResult['outcome'], number>;
-
-/**
- * - `stopped`: at a limit or a shutdown
- * - `broken-off`: by an outage, a failure of the source, or a consumer that has gone
- */
-type Ending = 'complete' | 'stopped' | 'broken-off';
-
 /** Lines that are committed together. */
 const BATCH_LINES = 200;
 
@@ -92,56 +83,23 @@ export class IdentityImport {
    * @throws AuditUnavailable before the first line
    */
   async run(request: ImportRequest): Promise<AsyncGenerator<LineResult, ImportSummary>> {
-    await this.audit.record(stageEvent(request, { stage: 'begun' }));
-    return this.#results(request);
-  }
-
-  async *#results(request: ImportRequest): AsyncGenerator<LineResult, ImportSummary> {
-    const counts = { lines: 0, created: 0, unchanged: 0, failed: 0, isComplete: false };
-    let ending: Ending = 'broken-off';
-    try {
-      ending = yield* this.#importAll(request, counts);
-      counts.isComplete = ending === 'complete';
-    } finally {
-      await this.#recordEnd(request, counts, ending);
-    }
-    return counts;
-  }
-
-  async *#importAll(request: ImportRequest, counts: Counts): AsyncGenerator<LineResult, Ending> {
-    const { chunks, tenant, isAnyTenant = false, stopSignal, limits } = request;
-    const batches = readBatches(chunks, { batchLines: BATCH_LINES, stopSignal, limits }, (line) =>
-      readImportLine(line, { tenant, isAnyTenant }),
-    );
-    try {
-      for await (const batch of batches) {
-        stopSignal?.throwIfAborted();
-        const { results, isComplete } = await this.#importBatch(batch, request);
-        counts.lines += results.length;
-        for (const { outcome } of results) counts[outcome] += 1;
-        yield* results;
-        if (!isComplete) return 'broken-off';
-      }
-      return 'complete';
-    } catch (error) {
-      if (error instanceof StreamTooLong) {
-        counts.lines += 1;
-        counts.failed += 1;
-        yield failure(error.line, { code: 'import-too-large', detail: error.message });
-      } else if (stopSignal?.aborted !== true || error !== stopSignal.reason) throw error;
-      return 'stopped';
-    }
-  }
-
-  /** @throws AuditUnavailable unless the import was broken off, whose cause is what the caller learns */
-  async #recordEnd(request: ImportRequest, counts: ImportSummary, ending: Ending): Promise<void> {
-    const event = stageEvent(request, { stage: 'ended', ...counts });
-    if (ending !== 'broken-off') {
-      await this.audit.record(event);
-      return;
-    }
-    const reason = { code: 'import-broken-off' };
-    await this.audit.record({ ...event, outcome: 'failure', reason }).catch(() => undefined);
+    const { chunks, tenant, isAnyTenant = false, isProvisioning, stopSignal, limits } = request;
+    return recordedImport<ImportItem | LineFault, LineResult>(this.audit, {
+      event: {
+        ...auditActorOf(request),
+        action: 'identity.import',
+        outcome: 'success',
+        target: { tenant },
+        details: { isProvisioning },
+      },
+      batches: readBatches(chunks, { batchLines: BATCH_LINES, stopSignal, limits }, (line) =>
+        readImportLine(line, { tenant, isAnyTenant }),
+      ),
+      counts: { lines: 0, created: 0, unchanged: 0, failed: 0 },
+      stopSignal,
+      importBatch: async (batch) => this.#importBatch(batch, request),
+      tooLarge: failure,
+    });
   }
 
   async #importBatch(
@@ -283,20 +241,6 @@ export class IdentityImport {
       this.clock.now(),
     );
   }
-}
-
-function stageEvent(
-  request: ImportRequest,
-  details: NonNullable<AuditEvent['details']>,
-): AuditEvent {
-  const { tenant, isProvisioning } = request;
-  return {
-    ...auditActorOf(request),
-    action: 'identity.import',
-    outcome: 'success',
-    target: { tenant },
-    details: { ...details, isProvisioning },
-  };
 }
 
 function importEvent(mapping: Mapping, context: CallContext): AuditEvent {

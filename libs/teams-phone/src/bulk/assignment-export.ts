@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditEvent, AuditTrail, auditActorOf } from '#libs/audit';
+import { AuditTrail, auditActorOf, recordedExport } from '#libs/audit';
 import type { CallContext, Guid } from '#libs/platform';
 import type { Assignment } from '../assignment.js';
 import { AssignmentStore } from '../store/assignment-store.js';
@@ -39,40 +39,15 @@ export class AssignmentExport {
     tenant: Guid | undefined,
     context: CallContext,
   ): Promise<AsyncGenerator<AssignmentExportLine>> {
-    await this.#record(tenant, context, { stage: 'begun' });
-    return this.#countedLines(tenant, context);
-  }
-
-  /** Records how many were exported, before the export ends; also when its reader has gone. */
-  async *#countedLines(
-    tenant: Guid | undefined,
-    context: CallContext,
-  ): AsyncGenerator<AssignmentExportLine> {
-    let exported = 0;
-    let isComplete = false;
-    try {
-      for await (const line of this.#lines(tenant)) {
-        exported += 1;
-        yield line;
-      }
-      isComplete = true;
-    } finally {
-      await this.#record(tenant, context, { stage: 'ended', exported, isComplete });
-    }
-  }
-
-  async #record(
-    tenant: Guid | undefined,
-    context: CallContext,
-    details: NonNullable<AuditEvent['details']>,
-  ): Promise<void> {
-    await this.audit.record({
+    const isAll = tenant === undefined;
+    const event = {
       ...auditActorOf(context),
       action: 'teams-phone.export',
       outcome: 'success',
-      target: tenant === undefined ? {} : { tenant },
-      details: { ...details, ...(tenant === undefined && { tenants: 'all' }) },
-    });
+      target: isAll ? {} : { tenant },
+      details: { ...(isAll && { tenants: 'all' }) },
+    } as const;
+    return recordedExport(this.audit, event, this.#lines(tenant));
   }
 
   async *#lines(tenant: Guid | undefined): AsyncGenerator<AssignmentExportLine> {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditEvent, AuditTrail, auditActorOf } from '#libs/audit';
+import { AuditTrail, auditActorOf, recordedImport } from '#libs/audit';
 import {
   type CallContext,
   Clock,
@@ -9,7 +9,6 @@ import {
   ServiceError,
   StorageUnavailable,
   type StreamLimits,
-  StreamTooLong,
 } from '#libs/platform';
 import { TeamsPhoneAssignments } from '../teams-phone-assignments.js';
 import {
@@ -43,9 +42,6 @@ export interface AssignmentImportSummary {
   readonly isComplete: boolean;
 }
 
-type Counts = Record<'lines' | AssignmentLineResult['outcome'], number>;
-type Ending = 'complete' | 'stopped' | 'broken-off';
-
 /** Lines whose results are given together. */
 const BATCH_LINES = 64;
 /** Concurrent changes. */
@@ -76,64 +72,22 @@ export class AssignmentImport {
   async run(
     request: AssignmentImportRequest,
   ): Promise<AsyncGenerator<AssignmentLineResult, AssignmentImportSummary>> {
-    await this.audit.record(stageEvent(request, { stage: 'begun' }));
-    return this.#results(request);
-  }
-
-  async *#results(
-    request: AssignmentImportRequest,
-  ): AsyncGenerator<AssignmentLineResult, AssignmentImportSummary> {
-    const counts: Counts = { lines: 0, created: 0, replaced: 0, unchanged: 0, failed: 0 };
-    let ending: Ending = 'broken-off';
-    try {
-      ending = yield* this.#importAll(request, counts);
-    } finally {
-      await this.#recordEnd(request, { ...counts, isComplete: ending === 'complete' }, ending);
-    }
-    return { ...counts, isComplete: ending === 'complete' };
-  }
-
-  async *#importAll(
-    request: AssignmentImportRequest,
-    counts: Counts,
-  ): AsyncGenerator<AssignmentLineResult, Ending> {
     const { chunks, tenant, isAnyTenant = false, stopSignal, limits } = request;
-    const batches = readBatches(chunks, { batchLines: BATCH_LINES, stopSignal, limits }, (line) =>
-      readAssignmentLine(line, { tenant, isAnyTenant }),
-    );
-    try {
-      for await (const batch of batches) {
-        stopSignal?.throwIfAborted();
-        const { results, isComplete } = await this.#importBatch(batch, request);
-        counts.lines += results.length;
-        for (const { outcome } of results) counts[outcome] += 1;
-        yield* results;
-        if (!isComplete) return 'broken-off';
-      }
-      return 'complete';
-    } catch (error) {
-      if (error instanceof StreamTooLong) {
-        counts.lines += 1;
-        counts.failed += 1;
-        yield failure(error.line, { code: 'import-too-large', detail: error.message });
-      } else if (stopSignal?.aborted !== true || error !== stopSignal.reason) throw error;
-      return 'stopped';
-    }
-  }
-
-  /** @throws AuditUnavailable unless the import was broken off, whose cause is what the caller learns */
-  async #recordEnd(
-    request: AssignmentImportRequest,
-    summary: AssignmentImportSummary,
-    ending: Ending,
-  ): Promise<void> {
-    const event = stageEvent(request, { stage: 'ended', ...summary });
-    if (ending !== 'broken-off') {
-      await this.audit.record(event);
-      return;
-    }
-    const reason = { code: 'import-broken-off' };
-    await this.audit.record({ ...event, outcome: 'failure', reason }).catch(() => undefined);
+    return recordedImport<AssignmentItem | LineFault, AssignmentLineResult>(this.audit, {
+      event: {
+        ...auditActorOf(request),
+        action: 'teams-phone.import',
+        outcome: 'success',
+        target: { tenant },
+      },
+      batches: readBatches(chunks, { batchLines: BATCH_LINES, stopSignal, limits }, (line) =>
+        readAssignmentLine(line, { tenant, isAnyTenant }),
+      ),
+      counts: { lines: 0, created: 0, replaced: 0, unchanged: 0, failed: 0 },
+      stopSignal,
+      importBatch: async (batch) => this.#importBatch(batch, request),
+      tooLarge: failure,
+    });
   }
 
   /** Imports concurrently, but lines about one principal in their order. */
@@ -186,18 +140,4 @@ export class AssignmentImport {
       await this.clock.sleep(DEFERRAL_MS, request?.signal);
     }
   }
-}
-
-function stageEvent(
-  request: AssignmentImportRequest,
-  details: NonNullable<AuditEvent['details']>,
-): AuditEvent {
-  const { tenant } = request;
-  return {
-    ...auditActorOf(request),
-    action: 'teams-phone.import',
-    outcome: 'success',
-    target: { tenant },
-    details,
-  };
 }
