@@ -83,7 +83,7 @@ function doctorPage(): string {
     '- It writes nothing: not to the database, not to the checkpoint file, not to ACS. It asks ACS for a token without scopes for an identity that does not exist, which ACS refuses after it has checked the credential. Reads of secrets are in the logs of Key Vault, not in the audit log.',
     '- The checks run at once, each with its deadline (`--timeout-seconds`), so that an unreachable database does not hide an unreachable Key Vault. A check is skipped when another finding explains why it can not be made.',
     '- `--token-file` names a file with an access token of a caller. Doctor shows the claims that identify nobody, and what the service would do: refuse it, and why, or accept it, with its permissions and the decision of the policy. The token itself is never shown.',
-    '- Sinks of the audit log have a command of their own: `acs-identity audit sinks`.',
+    '- Receivers of what the service has done are examined as well: sinks of the audit log, witnesses and telemetry collectors. `acs-identity audit sinks` shows the sinks, and tries one.',
     '',
     '`npm run documents` generates this page from the code. Codes never change once released.',
     '',

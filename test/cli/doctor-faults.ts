@@ -6,7 +6,7 @@ import { vi } from 'vitest';
 import type { FindingCode } from '../../apps/cli/src/doctor/findings.js';
 import type { Emulator, FaultRequest, PersonName } from '../../apps/emulator/src/index.js';
 import { TEST_CLUSTER, type TestDatabase } from '#libs/platform/testing';
-import { NoteSigner, signCheckpoint } from '#libs/transparency-log';
+import { Cosigner, NoteSigner, signCheckpoint } from '#libs/transparency-log';
 
 /** What a fault is prepared with. */
 export interface Rig {
@@ -62,6 +62,19 @@ function emulatorFault(fault: FaultRequest): (rig: Rig) => Promise<Prepared> {
     await emulator.control.addFault(fault);
     undo(async () => emulator.control.removeFaults());
     return {};
+  };
+}
+
+/** One sink, `siem`, at an address. */
+function sinks(url: string): (rig: Rig) => Promise<Prepared> {
+  return async ({ folder }) => {
+    const path = join(folder, 'sinks.yaml');
+    const token = '{ environment: SIEM_TOKEN }';
+    await writeFile(
+      path,
+      `version: 1\nsinks:\n  - { type: splunk, name: siem, url: '${url}', token: ${token} }\n`,
+    );
+    return { environment: { AUDIT_SINKS_FILE: path, SIEM_TOKEN: 'a token' } };
   };
 }
 
@@ -295,6 +308,46 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     prepare: environment({ KEY_VAULT_URL: 'https://127.0.0.1:1' }),
     names: /127\.0\.0\.1:1\).*ECONNREFUSED/,
     fix: /firewall/,
+  },
+  {
+    code: 'endpoint-unreachable',
+    fault: 'nothing listens at the address of a sink',
+    prepare: sinks('https://127.0.0.1:2'),
+    names: /127\.0\.0\.1:2\).*ECONNREFUSED/,
+    fix: /firewall/,
+  },
+  {
+    code: 'endpoint-unreachable',
+    fault: 'nothing listens at the address of a witness',
+    prepare: async ({ folder }) => {
+      const { verifier } = new Cosigner('witness.test', randomBytes(32));
+      const path = join(folder, 'witnesses');
+      await writeFile(path, `witness one ${verifier.toString()} https://127.0.0.1:3\nquorum one\n`);
+      return { environment: { AUDIT_WITNESS_POLICY_FILE: path } };
+    },
+    names: /127\.0\.0\.1:3\).*ECONNREFUSED/,
+    fix: /firewall/,
+  },
+  {
+    code: 'endpoint-unreachable',
+    fault: 'nothing listens at the address of the telemetry collector',
+    prepare: environment({ OTEL_EXPORTER_OTLP_ENDPOINT: 'https://127.0.0.1:4' }),
+    names: /127\.0\.0\.1:4\).*ECONNREFUSED/,
+    fix: /firewall/,
+  },
+  {
+    code: 'sink-failing',
+    fault: 'a sink has refused its entries',
+    prepare: async (rig) => {
+      await rig.rows(
+        `INSERT INTO audit_sink (name, next_index, failure, failure_detail, failing_since)
+         VALUES ('siem', 0, 'refused', 'status 403', now())`,
+      );
+      rig.undo(async () => void (await rig.rows(`DELETE FROM audit_sink`)));
+      return sinks(rig.emulator.acsUrl)(rig);
+    },
+    names: /\(siem\): refused since .*: status 403/,
+    fix: /audit sinks test/,
   },
   {
     code: 'proxy-unusable',

@@ -1,4 +1,5 @@
 export { AuditDeliveryModule, AuditSinksModule } from './audit-delivery.module.js';
+export { receiverAddress } from './config/sinks-document.js';
 export { auditDeliverySettings, type AuditDeliverySettings } from './settings.js';
 export { auditDeliveryGrants, auditDeliveryMigrations } from './schema/migrations.js';
 export { SinkOverview, type SinkStatus } from './delivery/sink-overview.js';

@@ -1,5 +1,11 @@
 import { Registry } from 'prom-client';
-import { auditSettings, type AuditSettings, examineLogKeys } from '#libs/audit';
+import {
+  auditSettings,
+  type AuditSettings,
+  auditWitnessSettings,
+  examineLogKeys,
+} from '#libs/audit';
+import { auditDeliverySettings, receiverAddress } from '#libs/audit-delivery';
 import {
   authenticationSettings,
   BearerAuthenticator,
@@ -19,6 +25,7 @@ import {
   platformSettings,
   type Settings,
   type SettingsOf,
+  telemetrySettings,
 } from '#libs/platform';
 import {
   type AzureCredential,
@@ -44,6 +51,7 @@ import { ExaminedDatabase } from './checks/database-connection.js';
 import { databaseChecks } from './checks/database-content.js';
 import { identityProvidersCheck, KeyProblems } from './checks/identity-providers.js';
 import { examineFingerprintKey, type ExaminedSecret, secretsCheck } from './checks/secrets.js';
+import { sinksCheck } from './checks/sinks.js';
 import { tokenCheck } from './checks/token.js';
 import { Endpoints } from './endpoints.js';
 import { type Check, type CheckResult, runChecks, type RunOptions } from './run-checks.js';
@@ -113,6 +121,7 @@ class Examination {
     return [
       configurationCheck(this.service),
       ...this.#databaseChecks(),
+      ...this.#sinkChecks(),
       ...this.#endpoints.checks(),
       ...this.#secretChecks(),
       ...this.#issuerChecks(),
@@ -192,8 +201,20 @@ class Examination {
       ...(azure ? [azure.authorityHost] : []),
       ...(this.#keyVault ? [this.#keyVault.vaultUrl] : []),
       ...(resources?.names().map((name) => resources.find(name).endpoint) ?? []),
+      ...this.#receivers(),
     ];
     return [...new Set(addresses.map((address) => new URL(address).origin))];
+  }
+
+  /** Servers that get what the service has done: sinks, witnesses and collectors. Plain http is on this machine. */
+  #receivers(): readonly string[] {
+    const telemetry = this.#settings(telemetrySettings);
+    const addresses = [
+      ...(this.#settings(auditDeliverySettings)?.sinks ?? []).map(receiverAddress),
+      ...(this.#settings(auditWitnessSettings)?.policy?.witnesses ?? []).map(({ url }) => url),
+      ...[telemetry?.tracesUrl, telemetry?.metricsUrl],
+    ];
+    return addresses.flatMap((address = '') => (address.startsWith('https:') ? [address] : []));
   }
 
   #databaseChecks(): Check[] {
@@ -205,6 +226,12 @@ class Examination {
       audit: this.#audit,
       secrets: this.#secrets,
     });
+  }
+
+  #sinkChecks(): Check[] {
+    const delivery = this.#settings(auditDeliverySettings);
+    if (!this.#database || !delivery || delivery.sinks.length === 0) return [];
+    return [sinksCheck(delivery, this.#database)];
   }
 
   #secretChecks(): Check[] {

@@ -78,6 +78,10 @@ export const FINDINGS = {
     meaning: 'The checkpoint file has no checkpoint that this log has signed.',
     fix: 'name the file of this log in AUDIT_CHECKPOINT_FILE; keep the other one as evidence',
   },
+  'sink-failing': {
+    meaning: 'A sink of the audit log does not take its entries.',
+    fix: 'the finding has the reason; acs-identity audit sinks test <name> tries the sink after a change',
+  },
   'clock-off': {
     meaning:
       'The clock of this machine differs from another one by more than AUDIT_CLOCK_TOLERANCE_MS.',

@@ -41,3 +41,10 @@ export const sinksDocument = z.strictObject({
 });
 
 export type SinkOptions = z.output<typeof sinksDocument>['sinks'][number];
+
+/** The address of the receiver, if it is one of HTTP. */
+export function receiverAddress(sink: SinkOptions): string | undefined {
+  if (sink.type === 'syslog') return undefined;
+  if (sink.type === 'azure-blob') return sink.container;
+  return sink.type === 'azure-monitor' ? sink.endpoint : sink.url;
+}
