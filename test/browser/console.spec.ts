@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
 import { actSpecs } from './console/acts.js';
+import { findingSpecs } from './console/finding.js';
 import { keyboardSpecs } from './console/keyboard.js';
 import { proofSpecs } from './console/proof.js';
 import { consoleRig } from './console/rig.js';
@@ -14,4 +15,5 @@ describe('the console', { timeout: 120_000 }, () => {
   proofSpecs(rig);
   keyboardSpecs(rig);
   actSpecs(rig);
+  findingSpecs(rig);
 });

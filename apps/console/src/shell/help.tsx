@@ -16,6 +16,7 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ['j k ↑ ↓', 'next and previous entry'],
   ['PgDn PgUp Home', 'further down and up'],
   ['Enter, Esc', 'open and close an entry'],
+  ['l', 'live: show entries as they are recorded'],
   ['e', 'export what was found'],
   ['v', 'verify an entry in this browser'],
   ['s', 'save the evidence of an entry'],

@@ -4,6 +4,7 @@ import {
   type UseInfiniteQueryResult,
 } from '@tanstack/react-query';
 import type { components } from '@acs-identity/client';
+import type { Query } from '../../api/api.js';
 import { useApi } from '../../api/api-context.js';
 import { absolute, type Span } from '../../time/range.js';
 import { definitionOf, type Filter, valuesByName } from './filters.js';
@@ -39,21 +40,24 @@ export function useEntries(
 }
 
 /** The conditions of a search, as every route of the log takes them. */
-export function criteriaOf(
-  search: Search | undefined,
-): Readonly<Record<string, string | boolean | readonly string[]>> {
+function criteriaOf(search: Search | undefined): Readonly<Record<string, unknown>> {
   if (!search) return {};
-  const { filters, span } = search;
-  const { from, to } = absolute(span, 0);
-  const { isGuest, ...values } = valuesByName(filters);
-  const one = Object.entries(values).map(([name, list]): [string, string | readonly string[]] => [
-    name,
-    definitionOf(name)?.isList === true ? list : (list[0] ?? ''),
-  ]);
+  const { isGuest, ...values } = queryOf(search.filters, search.span);
+  return { ...values, ...(isGuest !== undefined && { isGuest: isGuest === 'true' }) };
+}
+
+/** The same in a query, where all values are texts. */
+export function queryOf(filters: readonly Filter[], span?: Span): Query {
+  const { from, to } = absolute(span ?? { from: 0, to: undefined }, 0);
+  const values = Object.entries(valuesByName(filters)).map(
+    ([name, list]): [string, string | readonly string[]] => [
+      name,
+      definitionOf(name)?.isList === true ? list : (list[0] ?? ''),
+    ],
+  );
   return {
-    ...(span.from > 0 && { from }),
-    ...(span.to !== undefined && { to }),
-    ...(isGuest && { isGuest: isGuest[0] === 'true' }),
-    ...Object.fromEntries(one),
+    ...(span && span.from > 0 && { from }),
+    ...(span?.to !== undefined && { to }),
+    ...Object.fromEntries(values),
   };
 }
