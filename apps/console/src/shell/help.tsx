@@ -20,6 +20,8 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ['e', 'export what was found'],
   ['v', 'verify an entry in this browser'],
   ['s', 'save the evidence of an entry'],
+  ['a, b', 'everything by, and on, the person of an entry in 7 days'],
+  ['→', 'the newest refusals in the picture of Overview'],
   ['f', 'filter for the value whose button has the focus'],
   ['y', 'copy that value'],
   ['r, p, x', 'revoke, suspend or resume, and erase the identity that is shown'],

@@ -71,10 +71,11 @@ export default function OverviewPage(): ReactNode {
         <StackedBars
           title={`Entries by ${bucket}, ${zone}`}
           buckets={labelled}
-          onOpen={({ start }) => {
+          onOpen={({ start }, outcome) => {
             const parameters = new URLSearchParams({
               from: rfc3339(start, UTC),
               to: rfc3339(start + unit, UTC),
+              ...(outcome !== undefined && { outcome }),
             });
             go({ page: 'search', parameters });
           }}

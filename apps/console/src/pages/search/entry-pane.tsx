@@ -93,27 +93,43 @@ function EntryText({ listed }: { readonly listed: ListedEntry }): ReactNode {
 /** Searches for what is near an entry. */
 function Neighbours({ listed }: { readonly listed: ListedEntry }): ReactNode {
   const { actor, target, token, request } = listed.entry;
-  const near: [label: string, name: FilterName, value: string | undefined][] = [
-    ['Everything by this person', 'actorSubject', actor.subject],
-    ['Everything on this person', 'targetSubject', target?.subject],
+  const near: [label: string, name: FilterName, value: string | undefined, key?: string][] = [
+    ['Everything by this person', 'actorSubject', actor.subject, 'a'],
+    ['Everything on this person', 'targetSubject', target?.subject, 'b'],
     ['This app', 'clientApp', actor.clientApp],
     ['This token', 'fingerprint', token?.fingerprint],
     ['This request', 'requestId', request?.id],
     ['Same session', 'tokenId', actor.tokenId],
   ];
+  const open = (name: FilterName, value: string): void => {
+    go({ page: 'search', parameters: new URLSearchParams({ range: '7d', [name]: value }) });
+  };
+  useKeys(
+    Object.fromEntries(
+      near.flatMap(([, name, value, key]) => {
+        if (key === undefined || value === undefined) return [];
+        return [
+          [
+            key,
+            () => {
+              open(name, value);
+            },
+          ],
+        ];
+      }),
+    ),
+  );
   return (
     <p className="buttons">
       {near.map(
-        ([label, name, value]) =>
+        ([label, name, value, key]) =>
           value !== undefined && (
             <Button
               key={label}
               size="small"
+              {...(key !== undefined && { title: `The last 7 days. Key: ${key}` })}
               onClick={() => {
-                go({
-                  page: 'search',
-                  parameters: new URLSearchParams({ range: '7d', [name]: value }),
-                });
+                open(name, value);
               }}
             >
               {label}
