@@ -50,7 +50,7 @@ const SEARCHES: Readonly<Record<string, Search>> = {
   'a rare word in the reason': (nth) => ({
     fragment: `range=${90 * 24 + nth}h&reasonText=singular`,
   }),
-  'a person, 7 days': (nth) => ({ fragment: `range=7d&actorSubject=${subjectOf(nth * 31)}` }),
+  'a person': (nth) => ({ fragment: `range=90d&actorSubject=${subjectOf(nth * 31)}` }),
   'a name': (nth) => ({ typed: nameOf(nth * 17) }),
   'a trace id': (nth) => ({ typed: traceIdOf(nth * 101) }),
   'a session': (nth) => ({ fragment: `range=90d&tokenId=${tokenIdOf(nth * 101)}` }),
@@ -84,15 +84,22 @@ try {
 }
 
 async function measure(chromium: Browser, url: string): Promise<PartReport> {
-  const signIns: number[] = [];
+  const firstVisits: number[] = [];
+  const visits: number[] = [];
   const searches = new Map<string, number[]>(Object.keys(SEARCHES).map((name) => [name, []]));
   let heapBytes = 0;
   for (let round = 0; round <= rounds; round += 1) {
     const context = await chromium.newContext({ viewport: { width: 1280, height: 800 } });
-    context.setDefaultTimeout(120_000);
+    context.setDefaultTimeout(30_000);
     const page = await context.newPage();
-    const signInMs = await signIn(page, url);
-    if (round > 0) signIns.push(signInMs);
+    const firstMs = await signIn(page, url);
+    // Leaves the page, as a new day does: the token was in its memory.
+    await page.goto('about:blank');
+    const visitMs = await signIn(page, url);
+    if (round > 0) {
+      firstVisits.push(firstMs);
+      visits.push(visitMs);
+    }
     for (const [name, search] of Object.entries(SEARCHES)) {
       const ms = await searchMs(page, search(round + 1));
       if (round > 0) searches.get(name)?.push(ms);
@@ -102,9 +109,10 @@ async function measure(chromium: Browser, url: string): Promise<PartReport> {
   }
   return {
     title: 'Console',
-    how: `A log of ${whole(entries)} entries over twenty days, written by the service's own code; medians of ${rounds} rounds after a warm-up, each with a new profile of Chromium, so that it loads the page anew. Times end when the row is there, as a script in the same process sees it. PostgreSQL does not wait for the disk.`,
+    how: `A log of ${whole(entries)} entries over twenty days, written by the service's own code; medians of ${rounds} rounds after a warm-up, each with a new profile of Chromium. Times end when the row is there, as a script in the same process sees it. PostgreSQL does not wait for the disk.`,
     figures: [
-      timeFigure('From the end of the sign-in to the first row', signIns),
+      timeFigure('From the end of the sign-in to the first row', visits),
+      { what: 'The same with nothing of the page in the cache', measured: spreadMs(firstVisits) },
       ...[...searches].map(([name, times]) =>
         timeFigure(`From a search to its first row: ${name}`, times),
       ),
@@ -118,12 +126,15 @@ async function measure(chromium: Browser, url: string): Promise<PartReport> {
 }
 
 function timeFigure(what: string, times: readonly number[]): Figure {
-  const middle = median(times);
   return {
     what,
-    measured: `${whole(middle)} ms (${whole(Math.min(...times))} to ${whole(Math.max(...times))})`,
-    goal: { text: 'at most 1 s', isMet: middle <= GOAL_MS },
+    measured: spreadMs(times),
+    goal: { text: 'at most 1 s', isMet: median(times) <= GOAL_MS },
   };
+}
+
+function spreadMs(times: readonly number[]): string {
+  return `${whole(median(times))} ms (${whole(Math.min(...times))} to ${whole(Math.max(...times))})`;
 }
 
 /** From the last click of the sign-in: the provider's redirect, the page, its token and the first search. */
@@ -145,7 +156,7 @@ async function searchMs(page: Page, search: ReturnType<Search>): Promise<number>
   if (isTyped) await page.fill('#search-box', search.typed);
   const startedAt = performance.now();
   if (isTyped) await page.press('#search-box', 'Enter', { noWaitAfter: true });
-  else await page.evaluate((hash) => void location.assign(hash), `#/search?${search.fragment}`);
+  else await page.evaluate(`location.hash = '#/search?${search.fragment}'`);
   await page.waitForSelector(`[role=grid]:not([data-before]) ${ROW}`);
   return performance.now() - startedAt;
 }

@@ -9,7 +9,9 @@ import { type Me, may } from '../../api/me.js';
 import { fragmentOf, go, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { USER_ID } from '../../shell/recognise.js';
+import { useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
+import { instant } from '../../time/format.js';
 import { IdentityActs } from './identity-acts.js';
 
 /** A UUID of version 7. */
@@ -188,6 +190,7 @@ function People({ items }: { readonly items: readonly Identity[] }): ReactNode {
 }
 
 function Facts({ identity }: { readonly identity: Identity }): ReactNode {
+  const zone = useZone();
   const { displayName, subject, tenant, kind, status, isRevoking, resource, id } = identity;
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['status', `${status}${isRevoking ? ', its tokens are being revoked' : ''}`],
@@ -197,8 +200,8 @@ function Facts({ identity }: { readonly identity: Identity }): ReactNode {
     ['identity', id],
     ['ACS identity', identity.communicationUserId],
     ['ACS resource', resource],
-    ['created', identity.createdAt],
-    ['changed', identity.updatedAt],
+    ['created', instant(Date.parse(identity.createdAt), zone)],
+    ['changed', instant(Date.parse(identity.updatedAt), zone)],
   ];
   return (
     <>

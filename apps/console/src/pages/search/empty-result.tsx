@@ -37,7 +37,7 @@ export function EmptyResult({
       ? RANGES.find((one) => (lengthOf(one) ?? 0) > (lengthOf(range.length) ?? 0))
       : undefined;
   const words = filters.map(
-    ({ name, value }) => `${definitionOf(name)?.label ?? name} is ${value}`,
+    ({ name, value }) => `${claimOf(definitionOf(name)?.label ?? name)} ${value}`,
   );
   return (
     <section className="empty" aria-label="Result">
@@ -92,4 +92,9 @@ export function EmptyResult({
       </p>
     </section>
   );
+}
+
+/** `app is`, `action is not`, `reason has`. */
+function claimOf(label: string): string {
+  return /(^| )(is not|has)$/.test(label) ? label : `${label} is`;
 }

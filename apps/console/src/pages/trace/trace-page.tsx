@@ -88,7 +88,9 @@ export default function TracePage(): ReactNode {
           <Button type="submit" appearance="primary">
             Trace
           </Button>
-          <span className="soft">It is not stored, not logged, and leaves this field at once.</span>
+          <span className="soft">
+            A token is not stored, not logged, and leaves this field at once.
+          </span>
         </p>
       </form>
       {state.is === 'unreadable' && (
