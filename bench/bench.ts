@@ -93,7 +93,7 @@ async function measure(rig: Rig, plan: readonly PlannedGroup[]): Promise<Benchma
       if (!process.stderr.isTTY) console.error(`${whole((done / total) * 100)} % ${step}`);
     });
     const result = await group.run();
-    samples.push(...result.samples);
+    for (const sample of result.samples) samples.push(sample);
     for (const facts of result.facts) {
       if (!contenders.has(facts.name)) contenders.set(facts.name, facts);
     }

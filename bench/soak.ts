@@ -92,7 +92,7 @@ async function load(urls: readonly string[], memoryMb: () => number): Promise<Mi
     const durationMs = 60_000 / CHUNKS_PER_MINUTE;
     const result = await rig.generator.run({ urls, loop: { perSecond }, durationMs });
     samples.push(memoryMb());
-    latencies.push(...result.latenciesMs);
+    for (const latency of result.latenciesMs) latencies.push(latency);
     failed += Object.values(result.failures).reduce((sum, count) => sum + count, 0);
   }
   return {

@@ -144,7 +144,7 @@ export class Group {
 
   async #load(running: RunningContender, load: Load): Promise<LoadResult> {
     const result = await this.rig.generator.run(load);
-    running.receipts.push(...result.receipts);
+    for (const receipt of result.receipts) running.receipts.push(receipt);
     return result;
   }
 
@@ -163,7 +163,8 @@ export class Group {
         serviceUrl: counter.urlOf(database.serviceUrl),
       },
     });
-    counted.receipts.push(...running.receipts);
+    // One by one: there are more than a call can have arguments.
+    for (const receipt of running.receipts) counted.receipts.push(receipt);
     const perToken = await this.#countPerToken(counted, counter);
     const checked = await check(counted, { ...environment, DATABASE_URL: database.serviceUrl });
     await counted.stop();

@@ -268,6 +268,37 @@ describe('POST /access/teamsExtension/:exchangeAccessToken', () => {
     });
   });
 
+  it('loses its tokens in a mass revocation, and gets new ones afterwards', async () => {
+    const objectId = randomUUID();
+    await assign(objectId);
+    const { control } = service().emulator;
+    const exchanged = async (): Promise<string> => {
+      const { status, body } = await exchange(await entraToken(objectId));
+      expect(status).toBe(200);
+      const { token } = (body as { accessToken: { token: string } }).accessToken;
+      service().scanner.forbid(token);
+      return token;
+    };
+    const old = await exchanged();
+    // ACS does not confirm yet.
+    const fault = { service: 'acs', operation: 'unassign', kind: 'status', status: 500 } as const;
+    await control.addFault(fault);
+    const token = await service().token('ada');
+    const start = { token, body: { everyone: true, reason: 'a spec' } };
+    const started = await call(service().url, 'post', '/v1/revocations', start);
+    expect(started.status).toBe(202);
+    const refused = await exchange(await entraToken(objectId));
+    expect(refused.status).toBe(503);
+    expect(refused.headers['retry-after']).toBe('5');
+    await control.removeFaults();
+    const path = `/v1/revocations/${(started.body as { id: string }).id}`;
+    await expect
+      .poll(async () => call(service().url, 'get', path, { token }), { timeout: 60_000 })
+      .toMatchObject({ body: { status: 'completed', remainingAssignments: 0 } });
+    expect(await control.validateAcsToken(old)).toMatchObject({ valid: false });
+    expect(await control.validateAcsToken(await exchanged())).toMatchObject({ valid: true });
+  }, 90_000);
+
   it('503: never calls an outage of ACS a fault of the caller', async () => {
     const objectId = randomUUID();
     const { control } = service().emulator;

@@ -80,6 +80,17 @@ describe('POST /v1/revocations', () => {
     ['a time without a zone', { issuedBefore: '2026-01-31T12:00', reason: 'x' }, 'issuedBefore'],
     ['a time long ago', { issuedBefore: '2020-01-31T12:00:00Z', reason: 'x' }, 'issuedBefore'],
     ['a time to come', { issuedBefore: '2999-01-31T12:00:00Z', reason: 'x' }, 'issuedBefore'],
+    ['an invitation that is no UUID', { invitation: 'meeting', reason: 'x' }, 'invitation'],
+    [
+      'an invitation with another filter',
+      { invitation: randomUUID(), identityKind: 'visitor', reason: 'x' },
+      'invitation',
+    ],
+    [
+      'everyone and an invitation',
+      { everyone: true, invitation: randomUUID(), reason: 'x' },
+      'everyone',
+    ],
     ['an unknown field', { everyone: true, reason: 'x', force: true }, 'force'],
   ])('400: refuses %s', async (_what, body, named) => {
     const answer = await start(body);

@@ -2,6 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiProcess } from '../../apps/local/src/api-process.js';
 import { Service } from '../support/service.js';
 import { startTestCluster } from '../support/test-cluster.js';
+import { CLIENT_EXCHANGE_ROUTES } from '../security/routes.js';
+import { AssignedPeople } from './support/assigned-people.js';
 import { finishCampaign, startCampaign } from './support/campaign.js';
 import { checkLog, fetchLogKeys } from './support/log-checker.js';
 import { RevokedPeople } from './support/revoked-people.js';
@@ -11,6 +13,8 @@ import { sendRequest } from './support/request.js';
 const LIMIT = 500;
 const WINDOW_SECONDS = 30;
 const CLIENTS = 12;
+/** People with a token that they exchanged under a Teams Phone assignment. */
+const ASSIGNED = 50;
 /** Parts of the revocations after which the working replica is killed. */
 const KILLS_AT = [0.3, 0.6];
 /** After a kill the work rests for its lease: ACS_TIMEOUT_MS, ACS_BUDGET_MAX_WAIT_MS and 3 s, by default. */
@@ -22,7 +26,8 @@ const { count, prng } = startCampaign({
   name: 'revocation',
   description: `Revokes the tokens of many people at once while they continue to request new ones, over two replicas, and
 kills the replica that asks ACS with SIGKILL, twice. Checks that ACS accepts no token from before, that nobody
-is revoked twice without need, that a token issued since stays valid, and that it ends within 1.05 times what
+is revoked twice without need, that a token issued since stays valid, that tokens exchanged under Teams Phone
+assignments are revoked as well, and that it ends within 1.05 times what
 the limit of ACS (500 in 30 s, as documented) allows and the leases of the killed ones. Only ACS's other limits are raised.`,
   count: { of: 'people', byDefault: 1_000 },
 });
@@ -34,6 +39,7 @@ const service = await Service.start({
   replicas: 2,
   emulator: { acs: { limits: { ...raised, revoke: LIMIT }, signingKeyBits: 1024 } },
   environment: {
+    ...CLIENT_EXCHANGE_ROUTES,
     LOG_LEVEL: 'info',
     ACS_BUDGET_CREATE_WITH_TOKEN: '1000000',
     ACS_BUDGET_ISSUE: '1000000',
@@ -45,15 +51,22 @@ const failures: string[] = [];
 try {
   const people = await RevokedPeople.of(service, count, prng);
   await people.serveEverybody(() => urlOf(0));
-  console.log(`${count} people have tokens`);
+  const assigned = await AssignedPeople.of(service, ASSIGNED, urlOf(0));
+  console.log(`${count} people have tokens, and ${ASSIGNED} others by an assignment`);
   const operator = await service.token('ada');
   const startedAt = performance.now();
   const started = await sendRequest(urlOf(0), {
     ...{ method: 'POST', path: '/v1/revocations', token: operator },
     body: { everyone: true, reason: 'a campaign' },
   });
-  const { id, identities } = JSON.parse(started.text) as { id: string; identities: number };
-  if (identities !== count) failures.push(`${identities} identities to revoke`);
+  const { id, identities, assignments } = JSON.parse(started.text) as {
+    readonly id: string;
+    readonly identities: number;
+    readonly assignments: number;
+  };
+  if (identities !== count || assignments !== ASSIGNED) {
+    failures.push(`${identities} identities and ${assignments} assignments to revoke`);
+  }
   people.begin();
 
   let isOver = false;
@@ -74,6 +87,7 @@ try {
   const allowed = 1.05 * bound + KILLS_AT.length * TAKEOVER_SECONDS;
   if (seconds > allowed) failures.push(`${seconds.toFixed(1)} s where ${allowed} s are allowed`);
   failures.push(...(await people.check(KILLS_AT.length * MAX_UNDER_WAY)));
+  failures.push(...(await assigned.check(urlOf(0))));
   const keys = await fetchLogKeys(service, replica(0));
   failures.push(...(await checkLog(service, { receipts: [], checkpoints: [], keys })));
 } finally {

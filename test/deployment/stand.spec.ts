@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { repositoryRoot } from '../support/root.js';
-import { Stand } from './stand.js';
+import { HAPROXY, Stand } from './stand.js';
 
 describe('the stand of docker-compose.yml, without Docker', () => {
   let stand: Stand;
@@ -19,7 +19,7 @@ describe('the stand of docker-compose.yml, without Docker', () => {
 
   it('has a proxy whose configuration HAProxy accepts', () => {
     const file = join(repositoryRoot, 'deploy/compose/haproxy.cfg');
-    const { status, stderr } = spawnSync('/usr/sbin/haproxy', ['-c', '-f', file]);
+    const { status, stderr } = spawnSync(HAPROXY, ['-c', '-f', file]);
     expect(status, stderr.toString()).toBe(0);
   });
 

@@ -11,6 +11,8 @@ import { type ComposeService, composeFile, serviceOf } from './compose-file.js';
 
 const run = promisify(execFile);
 const compose = composeFile('docker-compose.yml');
+/** Where the package of Debian and Ubuntu has it. */
+export const HAPROXY = '/usr/sbin/haproxy';
 const PROGRAMS: Readonly<Record<string, string>> = {
   'bin/acs-identity.js': 'dist/bin/acs-identity.js',
   'bin/api.js': 'dist/bin/api.js',
@@ -121,7 +123,7 @@ export class Stand {
       .replace(/^ {2}server-template .*$/m, replicas.join('\n'))
       // The name server of Docker is not here.
       .replace('resolvers docker init-addr none', '');
-    this.#start('/usr/sbin/haproxy', ['-db', '-f', await this.#write('haproxy.cfg', settings)]);
+    this.#start(HAPROXY, ['-db', '-f', await this.#write('haproxy.cfg', settings)]);
     return `http://127.0.0.1:${port}`;
   }
 

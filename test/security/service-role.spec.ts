@@ -27,8 +27,9 @@ const ACCESS: Readonly<Record<string, Access>> = {
   revocation: {
     insert: [
       ...['id', 'number', 'tenant', 'client_app', 'kind', 'resource', 'issued_before', 'reason'],
+      'invitation',
     ],
-    update: ['identities', 'finished_at', 'worked_at', ...LEASE],
+    update: ['identities', 'assignments', 'finished_at', 'worked_at', ...LEASE],
   },
   revocation_target: { insert: ['revocation_id', 'mapping_id'], delete: true },
   mapping_orphan: {

@@ -6,6 +6,7 @@ import { type CompositionOptions, type Environment, ServiceModule } from '#libs/
 import { IdentityMappingModule } from '#libs/identity-mapping';
 import { TeamsPhoneModule } from '#libs/teams-phone';
 import { TokenIssuanceModule } from '#libs/token-issuance';
+import { VisitorRevocationModule } from '#libs/visitors';
 import { AuditRoutesModule } from './audit/audit-routes.module.js';
 import { ClientExchangeModule } from './client-exchange/client-exchange.module.js';
 import { CompatibilityModule } from './compatibility/compatibility.module.js';
@@ -45,6 +46,7 @@ export interface ApiOptions extends CompositionOptions {
     IdentityMappingModule,
     TeamsPhoneModule,
     TokenIssuanceModule,
+    VisitorRevocationModule,
   ],
   controllers: [
     MeController,

@@ -5,7 +5,8 @@ import type { TokenVerifier, VerifierDependencies } from './jwt/token-verifier.j
 import type { JwksCacheDependencies } from './keys/jwks-cache.js';
 import { JoseSignatureVerifier } from './keys/signature-verifier.js';
 import { OpenIdTokenVerifier } from './openid/open-id-token-verifier.js';
-import type { AuthenticationSettings, EntraSettings } from './settings.js';
+import type { AuthenticationSettings } from './settings.js';
+import type { EntraSettings } from './settings/entra-settings.js';
 
 type KeyDependencies = Omit<JwksCacheDependencies, 'settings'>;
 

@@ -1105,6 +1105,11 @@ export interface components {
              */
             issuedBefore?: string;
             /**
+             * Format: uuid
+             * @description Id of an invitation: the visitors that it has let in. Ends it. Not with filters other than the tenant.
+             */
+            invitation?: string;
+            /**
              * @description Every identity of the tenant. Instead of the other filters.
              * @enum {boolean}
              */
@@ -1121,6 +1126,8 @@ export interface components {
             /** @enum {boolean} */
             dryRun: true;
             identities: number;
+            /** @description Teams Phone assignments that would be renewed, which revokes their tokens. */
+            assignments: number;
             /** @description How long ACS’s limits make it take, in seconds, if nobody else needs them. */
             estimatedSeconds: number;
         };
@@ -1136,6 +1143,8 @@ export interface components {
             resource?: string;
             /** Format: date-time */
             issuedBefore?: string;
+            /** Format: uuid */
+            invitation?: string;
             reason: string;
             /** Format: date-time */
             startedAt: string;
@@ -1145,6 +1154,10 @@ export interface components {
             identities?: number;
             /** @description They get no token until ACS has revoked their old ones. */
             remainingIdentities: number;
+            /** @description Teams Phone assignments that are renewed, which revokes the tokens that were exchanged under them. Absent until they are counted. */
+            assignments?: number;
+            /** @description Under them nobody gets a token until ACS has revoked the old ones. */
+            remainingAssignments: number;
             /** @description How long ACS’s limits make it take, in seconds, if nobody else needs them. */
             estimatedSeconds: number;
             /** @description ACS accepts a revoked token for up to 15 minutes after its revocation. */
@@ -1172,7 +1185,7 @@ export interface components {
              * @description `pending` and `deleting` until ACS has confirmed.
              * @enum {string}
              */
-            status: "pending" | "active" | "deleting" | "deleted";
+            status: "pending" | "active" | "renewing" | "deleting" | "deleted";
             version: number;
             /** Format: date-time */
             createdAt: string;
@@ -3595,6 +3608,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description It does not exist, or the caller may not see it. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description The body is too large. */
             413: {
                 headers: {
@@ -3918,7 +3941,7 @@ export interface operations {
                 /** @description The caller’s own, which is the default. */
                 tenant?: string;
                 /** @description Default: all except deleted ones. */
-                status?: "pending" | "active" | "deleting" | "deleted";
+                status?: "pending" | "active" | "renewing" | "deleting" | "deleted";
                 limit?: string;
                 /** @description `nextCursor` of the previous page. */
                 cursor?: string;

@@ -30,7 +30,7 @@ import { RequestBudget, WindowStore } from '#libs/request-budget';
 import { AzureCredential, SecretStore, SecretVersionsModule } from '#libs/secrets';
 import { TeamsPhoneModule } from '#libs/teams-phone';
 import { TokenIssuanceModule } from '#libs/token-issuance';
-import { VisitorsModule } from '#libs/visitors';
+import { VisitorRevocationModule, VisitorsModule } from '#libs/visitors';
 import type { Adapter, Port } from './adapters.js';
 import { chooseAdapters, type Replacement } from './choose-adapters.js';
 import { ConfigurationAuditor } from './configuration-auditor.js';
@@ -92,7 +92,7 @@ export const healthPart: ServicePart = {
 
 /** Administering identities. */
 export const identitiesPart: ServicePart = {
-  modules: [AuditModule, IdentityMappingModule],
+  modules: [AuditModule, IdentityMappingModule, VisitorRevocationModule],
   settings: [
     ...auditPart.settings,
     communicationServicesSettings,

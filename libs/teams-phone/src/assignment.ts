@@ -11,9 +11,16 @@ export { PRINCIPAL_TYPES };
 
 /**
  * `pending` until ACS has confirmed the assignment, then `active`. `deleting` until ACS has confirmed the
- * deletion, then `deleted`, which stays as a tombstone.
+ * deletion, then `deleted`, which stays as a tombstone. `renewing` until ACS has confirmed a deletion whose
+ * purpose is that it revokes tokens, then `pending` again.
  */
-export const ASSIGNMENT_STATUSES = ['pending', 'active', 'deleting', 'deleted'] as const;
+export const ASSIGNMENT_STATUSES = [
+  'pending',
+  'active',
+  'renewing',
+  'deleting',
+  'deleted',
+] as const;
 export type AssignmentStatus = (typeof ASSIGNMENT_STATUSES)[number];
 
 /** That a principal of a tenant may use Teams Phone extensibility, as this service wants it to be at ACS. */
@@ -50,9 +57,24 @@ export function nextVersion(
   return { ...known, ...change, version: known.version + 1, updatedAt: new Date(nowMs) };
 }
 
+/** The statuses of which ACS has yet to confirm something, and those that follow when it has. */
+export const STATUS_ONCE_CONFIRMED = {
+  pending: 'active',
+  renewing: 'pending',
+  deleting: 'deleted',
+} as const;
+
+/** An assignment of which ACS has yet to confirm something. */
+export type OwedAssignment = Assignment & { readonly status: keyof typeof STATUS_ONCE_CONFIRMED };
+
 /** Whether ACS has yet to confirm what the assignment says. */
-export function isOwed({ status }: Assignment): boolean {
-  return status === 'pending' || status === 'deleting';
+export function isOwed(assignment: Assignment): assignment is OwedAssignment {
+  return assignment.status in STATUS_ONCE_CONFIRMED;
+}
+
+/** Whether tokens that were exchanged under it are being revoked: until then, there must be no new ones. */
+export function isRevoking({ status }: Pick<Assignment, 'status'>): boolean {
+  return status === 'renewing' || status === 'deleting';
 }
 
 /** Whether two assignments give their holder the same. */

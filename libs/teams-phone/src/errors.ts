@@ -16,11 +16,11 @@ export class AssignmentChanged extends problem(
   'Another caller has changed this Teams Phone assignment meanwhile. Read it, and repeat the request.',
 ) {}
 
-/** A deletion is not confirmed by ACS yet: until then, its tokens may be alive. */
+/** ACS has not confirmed that the tokens of the assignment are revoked: until then, there are no new ones. */
 export class AssignmentPending extends problem(
   'teams-phone-assignment-pending',
   503,
-  'The assignment is being deleted',
+  'The assignment is being changed',
   'Azure Communication Services has not confirmed an earlier change of this assignment. Repeat the request.',
   { retryAfterSeconds: 5 },
 ) {}

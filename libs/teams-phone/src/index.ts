@@ -9,12 +9,14 @@ export {
   AssignmentReconciliation,
   type ReconciliationReport,
 } from './assignment-reconciliation.js';
+export { AssignmentRenewal } from './assignment-renewal.js';
 export { assignmentFields } from './assignment-fields.js';
 export { AssignmentExport } from './bulk/assignment-export.js';
 export { AssignmentImport, type AssignmentImportSummary } from './bulk/assignment-import.js';
-export { AssigneeNotActive } from './errors.js';
+export { AssigneeNotActive, AssignmentPending } from './errors.js';
 export { type AssignmentPage, TeamsPhoneAssignments } from './teams-phone-assignments.js';
 export { TeamsPhoneModule } from './teams-phone.module.js';
-export { AssignmentStore } from './store/assignment-store.js';
+export { type AssignmentSelection, AssignmentStore } from './store/assignment-store.js';
+export { PostgresAssignmentStore } from './store/postgres-assignment-store.js';
 export { PostgresAssignmentStoreModule } from './store/postgres-assignment-store.module.js';
 export { teamsPhoneGrants, teamsPhoneMigrations } from './schema/migrations.js';

@@ -10,6 +10,7 @@ import {
 } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
 import { ManualClock, MemoryLogger, newGuid } from '#libs/platform/testing';
+import { AssignmentRenewal } from './assignment-renewal.js';
 import { AssignmentNotFound } from './errors.js';
 import { MemoryAssignmentStore } from './testing/memory-assignment-store.js';
 import { wireTeamsPhone } from './testing/wire-teams-phone.js';
@@ -192,6 +193,73 @@ describe('TeamsPhoneAssignments', () => {
     await shared.store.hold(id, dead);
     await recover();
     expect(atAcs()).toEqual([]);
+  });
+
+  describe('in a mass revocation', () => {
+    const renew = async (selection = {}): Promise<void> => {
+      const event = { ...context, action: 'revocation.start', outcome: 'success' } as const;
+      await shared.audit.record(event, shared.store.renew(selection));
+    };
+    const remaining = async (): Promise<unknown> => [
+      ...(await new AssignmentRenewal(shared.store).remaining({ tenant })).values(),
+    ];
+
+    it('are deleted at ACS, which revokes their tokens, and made again, whatever fails', async () => {
+      await one.assignments.put(wanted, context);
+      await renew({ tenant });
+      expect(await one.assignments.read(wanted, context)).toMatchObject({ status: 'renewing' });
+      expect(await remaining()).toEqual([1]);
+      shared.gateway.failNext('unassign', new UpstreamUnavailable());
+      shared.gateway.failNext('assign', new UpstreamOutcomeUnknown());
+      await recover();
+      expect(calls()).toEqual(['assign', 'unassign', 'unassign', 'assign', 'assign']);
+      expect(await one.assignments.read(wanted, context)).toMatchObject({
+        ...{ ...wanted, status: 'active', version: 2 },
+      });
+      expect(atAcs()).toMatchObject([wanted]);
+      expect(await remaining()).toEqual([]);
+      const renewals = shared.audit.entries.filter(
+        ({ reason }) => reason?.code === 'mass-revocation',
+      );
+      expect(renewals).toMatchObject([
+        { action: 'teams-phone.unassign', outcome: 'success', details: { stage: 'confirmed' } },
+      ]);
+    });
+
+    it('are replaced by another caller only after their tokens are revoked', async () => {
+      await one.assignments.put(wanted, context);
+      await renew();
+      const next = { ...wanted, principalType: 'teamsResourceAccount' } as const;
+      await advancing(one.assignments.put(next, context));
+      expect(calls()).toEqual(['assign', 'unassign', 'assign', 'assign']);
+      expect(atAcs()).toMatchObject([next]);
+    });
+
+    it('stay deleted when somebody deletes them meanwhile', async () => {
+      await one.assignments.put(wanted, context);
+      await renew();
+      expect(await one.assignments.delete(wanted, context)).toMatchObject({ status: 'deleted' });
+      await recover();
+      expect(atAcs()).toEqual([]);
+      expect(calls()).toEqual(['assign', 'unassign']);
+    });
+
+    it('are those of its filters', async () => {
+      const clientId = newGuid();
+      await one.assignments.put({ ...wanted, clientIds: [clientId] }, context);
+      const others = [
+        ...[{ tenant: newGuid() }, { resource: 'elsewhere' }, { clientId: newGuid() }],
+        { createdBefore: new Date(0) },
+      ];
+      for (const selection of others) await renew(selection);
+      expect(await remaining()).toEqual([]);
+      for (const selection of [{ clientId }, { resource: 'default' }]) {
+        await renew(selection);
+        expect(await remaining()).toEqual([1]);
+        await recover();
+        expect(await remaining()).toEqual([]);
+      }
+    });
   });
 
   it('agrees with ACS in the end when callers race in two replicas and calls fail at random', async () => {

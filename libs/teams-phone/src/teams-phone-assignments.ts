@@ -11,6 +11,7 @@ import {
   type Assignment,
   auditTargetOf,
   isOwed,
+  isRevoking,
   isSameContent,
   newAssignment,
   nextVersion,
@@ -156,10 +157,10 @@ export class TeamsPhoneAssignments {
   ): Promise<Omit<PutAssignment, 'isDeferred'>> {
     if (await this.store.isBarred(wanted)) throw new AssigneeNotActive();
     const found = await this.store.find(wanted);
-    if (found?.status === 'deleting') {
+    if (found && isRevoking(found)) {
       // Its tokens must be revoked before there are new ones.
       const { assignment: settled } = await this.#settled(found, context, deadline);
-      if (settled.status === 'deleting') throw new AssignmentPending();
+      if (isRevoking(settled)) throw new AssignmentPending();
       throw new AssignmentChanged();
     }
     const known = found?.status === 'deleted' ? undefined : found;

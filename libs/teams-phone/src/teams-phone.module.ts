@@ -6,6 +6,7 @@ import {
   type CommunicationServicesSettings,
 } from '#libs/communication-services';
 import { DatabaseModule } from '#libs/platform';
+import { AssignmentRenewal } from './assignment-renewal.js';
 import { AssignmentReconciliation } from './assignment-reconciliation.js';
 import { AssignmentExport } from './bulk/assignment-export.js';
 import { AssignmentImport } from './bulk/assignment-import.js';
@@ -29,9 +30,16 @@ import { TeamsPhoneAssignments } from './teams-phone-assignments.js';
     AssignmentRecovery,
     TeamsPhoneAssignments,
     AssignmentReconciliation,
+    AssignmentRenewal,
     AssignmentImport,
     AssignmentExport,
   ],
-  exports: [TeamsPhoneAssignments, AssignmentReconciliation, AssignmentImport, AssignmentExport],
+  exports: [
+    TeamsPhoneAssignments,
+    AssignmentReconciliation,
+    AssignmentRenewal,
+    AssignmentImport,
+    AssignmentExport,
+  ],
 })
 export class TeamsPhoneModule {}

@@ -5,4 +5,6 @@ export { InvitationsService, type IssuedInvitation } from './invitations.service
 export { visitorSettings, type VisitorSettings } from './settings.js';
 export { visitorGrants, visitorMigrations } from './schema/migrations.js';
 export { type AdmittedVisitor, VisitorAdmission } from './visitor-admission.js';
+export { VisitorRevocation } from './visitor-revocation.js';
+export { VisitorRevocationModule } from './visitor-revocation.module.js';
 export { VisitorsModule } from './visitors.module.js';

@@ -1,20 +1,18 @@
 import { Module } from '@nestjs/common';
 import { AuditModule } from '#libs/audit';
 import { IdentityMappingModule } from '#libs/identity-mapping';
-import { DatabaseModule } from '#libs/platform';
 import { TokenIssuanceModule } from '#libs/token-issuance';
 import { InvitationKeys } from './invitation-keys.js';
 import { InvitationSigner } from './invitation-signer.js';
 import { InvitationsService } from './invitations.service.js';
-import { InvitationStore } from './store/invitation-store.js';
 import { VisitorAdmission } from './visitor-admission.js';
 import { VisitorCleanup } from './visitor-cleanup.js';
+import { VisitorRevocationModule } from './visitor-revocation.module.js';
 
 /** Visitors, who have no sign-in and an invitation. */
 @Module({
-  imports: [DatabaseModule, AuditModule, IdentityMappingModule, TokenIssuanceModule],
+  imports: [AuditModule, IdentityMappingModule, TokenIssuanceModule, VisitorRevocationModule],
   providers: [
-    InvitationStore,
     InvitationKeys,
     InvitationSigner,
     InvitationsService,

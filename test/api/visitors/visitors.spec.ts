@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { acsIdentity, operatorEnvironment } from '../../support/acs-identity.js';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
 
@@ -162,6 +163,42 @@ describe('visitors', () => {
     );
     expect(deleted.length).toBeGreaterThanOrEqual(3);
   });
+
+  it('lose their tokens in a mass revocation of their invitation, which ends it', async () => {
+    const [one, other] = [await invite({ uses: 3 }), await invite()];
+    const { control } = service().emulator;
+    const tokenOf = async (invitation: string): Promise<string> =>
+      ((await visit(invitation)).body as { token: string }).token;
+    const lost = [await tokenOf(one.invitation), await tokenOf(one.invitation)];
+    const kept = await tokenOf(other.invitation);
+    const revoke = async (body: object) => {
+      const token = await service().token('ada');
+      const options = { token, body: { reason: 'a leaked link', ...body } };
+      return call(service().url, 'post', '/v1/revocations', options);
+    };
+    expect((await revoke({ invitation: randomUUID() })).status).toBe(404);
+    const dry = await revoke({ invitation: one.id, dryRun: true });
+    expect(dry).toMatchObject({ status: 200, body: { identities: 2, assignments: 0 } });
+    const environment = operatorEnvironment(service());
+    const command = ['revocations', 'start', '--invitation', one.id, '--reason', 'x', '--dry-run'];
+    const counted = await acsIdentity(command, { environment });
+    expect(counted).toMatchObject({ code: 0, stderr: '' });
+    expect(counted.stdout).toContain('2 identities, about');
+    const { status, body } = await revoke({ invitation: one.id.toUpperCase() });
+    expect(status).toBe(202);
+    expect(body).toMatchObject({ invitation: one.id, identities: 2 });
+    expect((await visit(one.invitation)).status).toBe(403);
+    const token = await service().token('ada');
+    const path = `/v1/revocations/${(body as { id: string }).id}`;
+    await expect
+      .poll(async () => call(service().url, 'get', path, { token }), { timeout: 60_000 })
+      .toMatchObject({ body: { status: 'completed', remainingIdentities: 0 } });
+    for (const each of lost) {
+      expect(await control.validateAcsToken(each)).toMatchObject({ valid: false });
+    }
+    expect(await control.validateAcsToken(kept)).toMatchObject({ valid: true });
+    expect((await revoke({ invitation: one.id })).body).toMatchObject({ identities: 2 });
+  }, 90_000);
 
   it.each([
     ['no meeting', { expiresInMinutes: 5 }, 400],

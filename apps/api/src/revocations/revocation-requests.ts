@@ -4,7 +4,16 @@ import { canonicalName } from '#libs/platform';
 
 export const revocationId = z.uuid('must be the UUID of a mass revocation').toLowerCase();
 
-const FILTERS = ['tenant', 'clientApp', 'identityKind', 'resource', 'issuedBefore'] as const;
+const FILTERS = [
+  'tenant',
+  'clientApp',
+  'identityKind',
+  'resource',
+  'issuedBefore',
+  'invitation',
+] as const;
+/** What `invitation` can be combined with. */
+const WITH_INVITATION: readonly string[] = ['tenant', 'invitation'];
 /** No ACS token is valid for longer. */
 const TOKEN_LIFETIME_MS = 86_400_000;
 
@@ -39,6 +48,10 @@ export const massRevocationRequest = z
       )
       .optional()
       .meta({ description: 'Identities that may have tokens from before this time.' }),
+    invitation: z.uuid('must be the UUID of an invitation').toLowerCase().optional().meta({
+      description:
+        'Id of an invitation: the visitors that it has let in. Ends it. Not with filters other than the tenant.',
+    }),
     everyone: z
       .literal(true, { error: 'must be true, or left out' })
       .optional()
@@ -57,11 +70,17 @@ export const massRevocationRequest = z
   })
   .superRefine((request, context) => {
     const hasFilter = FILTERS.some((name) => request[name] !== undefined);
-    const issue = (message: string): void => {
-      context.addIssue({ code: 'custom', path: ['everyone'], message });
+    const issue = (name: keyof typeof request, message: string): void => {
+      context.addIssue({ code: 'custom', path: [name], message });
     };
-    if (request.everyone && hasFilter) issue('can not be combined with a filter');
-    if (!request.everyone && !hasFilter) issue('must be true when there is no filter');
+    if (request.everyone && hasFilter) issue('everyone', 'can not be combined with a filter');
+    if (!request.everyone && !hasFilter) issue('everyone', 'must be true when there is no filter');
+    const isCombined = FILTERS.some(
+      (name) => request[name] !== undefined && !WITH_INVITATION.includes(name),
+    );
+    if (request.invitation !== undefined && isCombined) {
+      issue('invitation', 'can be combined with the tenant only');
+    }
   })
   .meta({ id: 'MassRevocationRequest' });
 

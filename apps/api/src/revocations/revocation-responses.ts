@@ -13,7 +13,14 @@ const seconds = count.meta({
 });
 
 export const massRevocationForecast = z
-  .strictObject({ dryRun: z.literal(true), identities: count, estimatedSeconds: seconds })
+  .strictObject({
+    dryRun: z.literal(true),
+    identities: count,
+    assignments: count.meta({
+      description: 'Teams Phone assignments that would be renewed, which revokes their tokens.',
+    }),
+    estimatedSeconds: seconds,
+  })
   .meta({ id: 'MassRevocationForecast' });
 
 export const massRevocation = z
@@ -25,6 +32,7 @@ export const massRevocation = z
     identityKind: z.enum(IDENTITY_KINDS).optional(),
     resource: z.string().optional(),
     issuedBefore: z.iso.datetime().optional(),
+    invitation: z.uuid().optional(),
     reason: z.string(),
     startedAt: z.iso.datetime(),
     completedAt: z.iso.datetime().optional(),
@@ -33,6 +41,13 @@ export const massRevocation = z
       .meta({ description: 'At the start. Absent until they are counted.' }),
     remainingIdentities: count.meta({
       description: 'They get no token until ACS has revoked their old ones.',
+    }),
+    assignments: count.optional().meta({
+      description:
+        'Teams Phone assignments that are renewed, which revokes the tokens that were exchanged under them. Absent until they are counted.',
+    }),
+    remainingAssignments: count.meta({
+      description: 'Under them nobody gets a token until ACS has revoked the old ones.',
     }),
     estimatedSeconds: seconds,
     effectiveWithinMinutes: count.meta({
@@ -48,16 +63,17 @@ export const massRevocation = z
 export type MassRevocationForecast = z.output<typeof massRevocationForecast>;
 export type MassRevocationResponse = z.output<typeof massRevocation>;
 
-export function toForecast({ identities, seconds: s }: RevocationForecast): MassRevocationForecast {
-  return { dryRun: true, identities, estimatedSeconds: s };
+export function toForecast(forecast: RevocationForecast): MassRevocationForecast {
+  const { identities, assignments, seconds: estimatedSeconds } = forecast;
+  return { dryRun: true, identities, assignments, estimatedSeconds };
 }
 
 export function toMassRevocation(
   progress: RevocationProgress | StartedRevocation,
 ): MassRevocationResponse {
   const { revocation, remaining } = progress;
-  const { id, filter, reason, startedAt, finishedAt, identities } = revocation;
-  const { tenant, clientApp, kind, resource, issuedBefore } = filter;
+  const { id, filter, reason, startedAt, finishedAt, identities, assignments } = revocation;
+  const { tenant, clientApp, kind, resource, issuedBefore, invitation } = filter;
   return {
     id,
     status: finishedAt ? 'completed' : 'running',
@@ -66,11 +82,14 @@ export function toMassRevocation(
     ...(kind !== undefined && { identityKind: kind }),
     ...(resource !== undefined && { resource }),
     ...(issuedBefore && { issuedBefore: issuedBefore.toISOString() }),
+    ...(invitation !== undefined && { invitation }),
     reason,
     startedAt: startedAt.toISOString(),
     ...(finishedAt && { completedAt: finishedAt.toISOString() }),
     ...(identities !== undefined && { identities }),
     remainingIdentities: remaining.identities,
+    ...(assignments !== undefined && { assignments }),
+    remainingAssignments: remaining.assignments,
     estimatedSeconds: remaining.seconds,
     effectiveWithinMinutes: EFFECTIVE_WITHIN_MINUTES,
     ...('auditEntry' in progress && {

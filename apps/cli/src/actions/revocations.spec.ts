@@ -11,6 +11,12 @@ describe('acs-identity revocations start', () => {
     ['an empty reason', { everyone: true, reason: ' ' }, '--reason'],
     ['a reason of two lines', { everyone: true, reason: 'a\nb' }, '--reason'],
     ['a reason that is too long', { everyone: true, reason: 'x'.repeat(501) }, '--reason'],
+    ['an invitation that is no UUID', { invitation: 'meeting' }, '--invitation'],
+    [
+      'an invitation with another filter',
+      { invitation: '5d3f0c5e-8b1a-4c57-9f0e-2a7c61d40001', resource: 'x' },
+      '--tenant only',
+    ],
     ['no time', { issuedBefore: 'noon' }, '--issued-before'],
     ['a time without a zone', { issuedBefore: '2026-01-31T12:00' }, '--issued-before'],
     ['a time that is none', { issuedBefore: '2026-02-31T25:00:00Z' }, '--issued-before'],

@@ -1,3 +1,4 @@
+import type { INestApplicationContext } from '@nestjs/common';
 import { type CompositionOptions, identitiesPart } from '#libs/composition';
 import {
   EFFECTIVE_WITHIN_MINUTES,
@@ -6,8 +7,10 @@ import {
   type RevocationFilter,
   type RevocationForecast,
   type RevocationProgress,
+  type StartedRevocation,
 } from '#libs/identity-mapping';
-import { canonicalName } from '#libs/platform';
+import { type CallContext, canonicalName } from '#libs/platform';
+import { VisitorRevocation } from '#libs/visitors';
 import { confirm } from './confirm.js';
 import { operatorCall, type OperatorOptions, withPart } from './service-part.js';
 
@@ -18,6 +21,7 @@ export interface StartOptions extends OperatorOptions {
   readonly identityKind?: IdentityKind;
   readonly resource?: string;
   readonly issuedBefore?: string;
+  readonly invitation?: string;
   readonly everyone?: true;
   readonly dryRun?: true;
   readonly yes?: true;
@@ -38,19 +42,43 @@ export async function startRevocation(
   const reason = reasonOf(options.reason);
   const context = operatorCall(options);
   await withPart(identitiesPart, options.databaseUrl, composition, async (service) => {
-    const revocations = service.get(MassRevocationService);
-    const forecast = await revocations.forecast(filter, context);
+    const { forecast: foresee, start } = actionsOf(filter, service, context);
+    const forecast = await foresee();
     if (options.dryRun) {
       console.log(`${describe(forecast)} Nothing was revoked.`);
       return;
     }
-    await confirm(`Revoke the tokens of ${forecast.identities} identities?`, options);
-    const progress = await revocations.start({ filter, reason }, context);
+    await confirm(`Revoke the tokens of ${countsOf(forecast)}?`, options);
+    const progress = await start(reason);
     console.log(`${progress.revocation.id}: ${describe(progress.remaining)}`);
     console.log(
       `None of them gets a token from now until ACS has revoked its old ones. ACS may accept those for up to ${EFFECTIVE_WITHIN_MINUTES} minutes longer.`,
     );
   });
+}
+
+/** An invitation names its identities alone. */
+function actionsOf(
+  filter: RevocationFilter,
+  service: INestApplicationContext,
+  context: CallContext,
+): {
+  readonly forecast: () => Promise<RevocationForecast>;
+  readonly start: (reason: string) => Promise<StartedRevocation>;
+} {
+  const { invitation, tenant = 'any' } = filter;
+  if (invitation !== undefined) {
+    const visitors = service.get(VisitorRevocation);
+    return {
+      forecast: async () => visitors.forecast(invitation, tenant, context),
+      start: async (reason) => visitors.start({ invitation, reason }, tenant, context),
+    };
+  }
+  const revocations = service.get(MassRevocationService);
+  return {
+    forecast: async () => revocations.forecast(filter, context),
+    start: async (reason) => revocations.start({ filter, reason }, context),
+  };
 }
 
 /** Prints the progress of one. */
@@ -81,15 +109,24 @@ export async function listRevocations(
 
 /** @throws Error that says what to change */
 function filterOf(options: StartOptions): RevocationFilter {
-  const { tenant, clientApp, identityKind: kind, resource, issuedBefore, everyone } = options;
-  const given = [tenant, clientApp, kind, resource, issuedBefore];
+  const { tenant, clientApp, identityKind: kind, resource, issuedBefore } = options;
+  const { invitation, everyone } = options;
+  const others = [clientApp, kind, resource, issuedBefore];
+  const given = [tenant, invitation, ...others];
   if (given.includes('')) throw new Error('A filter is empty: leave it out, or give its value.');
   const hasFilter = given.some((value) => value !== undefined);
   if (everyone && hasFilter) throw new Error('--everyone can not be combined with a filter.');
   if (!everyone && !hasFilter) {
     throw new Error('Give a filter, or --everyone for all identities of all tenants.');
   }
+  if (invitation !== undefined && !UUID.test(invitation)) {
+    throw new Error(`--invitation ${invitation} is not the id of an invitation, a UUID.`);
+  }
+  if (invitation !== undefined && others.some((value) => value !== undefined)) {
+    throw new Error('--invitation can be combined with --tenant only.');
+  }
   return {
+    invitation: invitation?.toLowerCase(),
     tenant: tenant === undefined ? undefined : canonicalName(tenant),
     clientApp: clientApp === undefined ? undefined : canonicalName(clientApp),
     kind,
@@ -121,19 +158,30 @@ function reasonOf(text: string): string {
   return reason;
 }
 
-function describe({ identities, seconds }: RevocationForecast): string {
-  return `${identities} identities, about ${seconds} s at the limits of ACS.`;
+function describe(forecast: RevocationForecast): string {
+  return `${countsOf(forecast)}, about ${forecast.seconds} s at the limits of ACS.`;
+}
+
+function countsOf({
+  identities = 0,
+  assignments = 0,
+}: {
+  readonly identities: number | undefined;
+  readonly assignments: number | undefined;
+}): string {
+  const renewed = assignments > 0 ? ` and ${assignments} Teams Phone assignments` : '';
+  return `${identities} identities${renewed}`;
 }
 
 function print({ revocation, remaining }: RevocationProgress): void {
-  const { id, filter, reason, startedAt, finishedAt, identities = 0 } = revocation;
+  const { id, filter, reason, startedAt, finishedAt } = revocation;
   const filters = Object.entries(filter)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name} ${value instanceof Date ? value.toISOString() : value}`);
   const state = finishedAt
     ? `completed ${finishedAt.toISOString()}`
-    : `${remaining.identities} left, about ${remaining.seconds} s`;
+    : `${countsOf(remaining)} left, about ${remaining.seconds} s`;
   console.log(
-    `${id} ${startedAt.toISOString()} ${filters.join(', ') || 'everyone'}: ${identities} identities, ${state}. ${reason}`,
+    `${id} ${startedAt.toISOString()} ${filters.join(', ') || 'everyone'}: ${countsOf(revocation)}, ${state}. ${reason}`,
   );
 }

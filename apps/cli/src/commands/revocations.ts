@@ -36,6 +36,10 @@ function startCommand(composition: CompositionOptions): Command {
     )
     .option('--resource <name>', 'identities of an ACS resource')
     .option('--issued-before <time>', 'identities that may have tokens from before, with its zone')
+    .option(
+      '--invitation <id>',
+      'visitors that an invitation has let in, which ends it; with --tenant at most',
+    )
     .option('--everyone', 'every identity of every tenant, instead of the filters')
     .option('--dry-run', 'count the identities, and revoke nothing')
     .addOption(databaseOption())

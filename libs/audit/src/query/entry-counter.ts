@@ -67,16 +67,16 @@ export class EntryCounter {
     const size = ((await this.entries.newest())?.index ?? -1) + 1;
     const end = Math.min(size, (await this.entries.firstIndexSince(window.to)) ?? size);
     const startedAt = performance.now();
-    const rows: CountRow[] = [];
+    const steps: CountRow[][] = [];
     let next = (await this.entries.firstIndexSince(window.from)) ?? end;
     for (let step = FIRST_STEP; next < end && performance.now() - startedAt < BUDGET_MS;) {
       const stepAt = performance.now();
       const until = Math.min(end, next + step);
-      rows.push(...(await this.#countStep(window, { first: next, end: until }, allowed)));
+      steps.push(await this.#countStep(window, { first: next, end: until }, allowed));
       if (performance.now() - stepAt < FAST_MS) step *= 2;
       next = until;
     }
-    const counts = await this.#byDimension(rows, window.dimensions);
+    const counts = await this.#byDimension(steps.flat(), window.dimensions);
     const span = next < end ? await this.entries.timeSpanOf(next, next + 1) : undefined;
     return { counts, through: span?.to ?? window.to };
   }
@@ -89,7 +89,7 @@ export class EntryCounter {
     const span = await this.entries.timeSpanOf(step.first, step.end);
     const bounds = { ...step, earliest: span?.from, latest: span?.to };
     const kinds = kindsOf(window.dimensions).map(([kind, sql]) => `('${kind}', ${sql})`);
-    const rows: CountRow[] = [];
+    const found: CountRow[][] = [];
     for (const branch of branchesOf({ ...window.filter, limit: 1 })) {
       const { range, conditions, parameters } = partsOf(
         { ...window.filter, limit: 1 },
@@ -97,16 +97,16 @@ export class EntryCounter {
         branch,
         allowed,
       );
-      rows.push(
-        ...(await this.database.query<CountRow>(
+      found.push(
+        await this.database.query<CountRow>(
           `SELECT ${bucketOf(window, 'e.recorded_at')} AS start, d.kind, d.value, count(*) AS entries
            FROM audit_entry e CROSS JOIN LATERAL (VALUES ${kinds.join(', ')}) AS d (kind, value)
            WHERE ${[...range, ...conditions].join(' AND ')} GROUP BY 1, 2, 3`,
           parameters,
-        )),
+        ),
       );
     }
-    return rows;
+    return found.flat();
   }
 
   /** Replaces facets by the values that they stand for, and adds up. */

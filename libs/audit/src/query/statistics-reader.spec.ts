@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { canonicalName } from '#libs/platform';
+import { canonicalName, type ReadingDatabase } from '#libs/platform';
 import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { alice, denied, issued } from '../testing/sample-events.js';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
+import { EntryCounter } from './entry-counter.js';
+import { EntryFacets } from './entry-facets.js';
+import { EntryRepository } from './entry-repository.js';
 import { EntryStatistics } from './entry-statistics.js';
 import { type StatisticsQuery, StatisticsReader } from './statistics-reader.js';
 
@@ -117,5 +120,17 @@ describe('StatisticsReader', () => {
       some.reduce((sum, { entries }) => sum + entries, 0);
     expect([total(current), total(previous?.counts)]).toEqual([5, 5]);
     expect(previous).toMatchObject({ from: window.from, to: half.from });
+  });
+
+  it('counts more groups than a call can have arguments', async () => {
+    const rows = Array.from({ length: 200_000 }, (_, nth) => ({
+      ...{ start: window.from, kind: 'clientApp', value: `app-${nth}`, entries: '1' },
+    }));
+    const database = { query: async () => Promise.resolve(rows) } as unknown as ReadingDatabase;
+    const counter = new EntryCounter(database, log.get(EntryRepository), log.get(EntryFacets));
+    const reader = new StatisticsReader(log.get(EntryStatistics), counter);
+    const filter = { outcome: 'success' } as const; // so that the entries are read
+    const query = { ...window, ...filter, bucket: 'none', dimensions: ['clientApp'] } as const;
+    expect((await reader.read(query)).counts).toHaveLength(200_000);
   });
 });

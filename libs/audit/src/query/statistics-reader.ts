@@ -56,22 +56,22 @@ export class StatisticsReader {
     const { from, to, bucket, timeZone = 'UTC', dimensions, top, ...filter } = query;
     const isFiltered = Object.values(filter).some((value) => value !== undefined);
     const isStored = !isFiltered && bucket !== 'minute' && hasWholeHours(timeZone, from, to);
-    const counts: StatisticCount[] = [];
+    const counts: StatisticCount[][] = [];
     const others: StatisticDimension[] = [];
     for (const dimension of dimensions) {
       if (!isStored || !isStoredDimension(dimension)) others.push(dimension);
       else {
         const window = { from, to, bucket, timeZone, dimension };
-        counts.push(...withRest(dimension, await this.stored.count(window), top));
+        counts.push(withRest(dimension, await this.stored.count(window), top));
       }
     }
-    if (others.length === 0) return { from, to, counts, countedThrough: to };
+    if (others.length === 0) return { from, to, counts: counts.flat(), countedThrough: to };
     const window = { from, to, bucket, timeZone, filter, dimensions: others };
     const counted = await this.counter.count(window);
     for (const [dimension, values] of counted.counts) {
-      counts.push(...withRest(dimension, values, top));
+      counts.push(withRest(dimension, values, top));
     }
-    return { from, to, counts, countedThrough: counted.through };
+    return { from, to, counts: counts.flat(), countedThrough: counted.through };
   }
 }
 

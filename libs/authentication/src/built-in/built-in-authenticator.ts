@@ -7,7 +7,8 @@ import { isAmong } from '../jwt/audience.js';
 import { Authenticator } from '../http/authenticator.js';
 import { header, type HttpRequest } from '../http/http-request.js';
 import { sanitize } from '../jwt/parse-jwt.js';
-import type { AuthenticationSettings, EntraSettings } from '../settings.js';
+import type { AuthenticationSettings } from '../settings.js';
+import type { EntraSettings } from '../settings/entra-settings.js';
 import {
   type ClientClaim,
   type ClientPrincipal,

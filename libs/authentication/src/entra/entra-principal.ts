@@ -1,7 +1,7 @@
 import { delegatedPermissions, ownPermissions } from '../access/granted-permissions.js';
 import type { Principal } from '#libs/platform';
 import { mismatch, rejectIf } from '../errors.js';
-import type { EntraSettings } from '../settings.js';
+import type { EntraSettings } from '../settings/entra-settings.js';
 import type { EntraClaims } from './entra-claims.js';
 
 /** The claims that identify the caller, from a token or from App Service. */

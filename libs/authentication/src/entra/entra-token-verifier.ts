@@ -9,7 +9,7 @@ import { TokenVerifier, type VerifierDependencies } from '../jwt/token-verifier.
 import { type IssuerKey, JwksCache } from '../keys/jwks-cache.js';
 import type { SigningKey } from '../keys/jwks.js';
 import type { SignatureVerifier } from '../keys/signature-verifier.js';
-import type { EntraSettings } from '../settings.js';
+import type { EntraSettings } from '../settings/entra-settings.js';
 import { externalIdIssuer } from '../trusted-issuers.js';
 import { type EntraClaims, readEntraClaims } from './entra-claims.js';
 import { entraPrincipal } from './entra-principal.js';

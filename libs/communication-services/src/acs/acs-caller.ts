@@ -1,65 +1,23 @@
-import {
-  type Clock,
-  type CommunicationUserId,
-  type Logger,
-  type Note,
-  traced,
-} from '#libs/platform';
-import {
-  type AcsOperation,
-  BudgetExhausted,
-  type Permit,
-  type RequestBudget,
-} from '#libs/request-budget';
+import { type Clock, type Logger, type Note, traced } from '#libs/platform';
+import type { Permit, RequestBudget } from '#libs/request-budget';
 import type { GatewayCall, UpstreamEvidence } from '../communication-identity-gateway.js';
 import { UpstreamOutcomeUnknown } from '../errors.js';
-import type { CommunicationResource } from '../resources/communication-resources.js';
-import type { AcsClients, AcsConnection, UnsignedConnection } from './acs-clients.js';
+import { AcsAdmission } from './acs-admission.js';
+import { type AcsCall, isTokenOnly, type PlannedCall, type SignedCall } from './acs-call.js';
+import type { AcsClients, AcsConnection } from './acs-clients.js';
 import type { CallOptions } from './acs-request.js';
 import { AcsResponses } from './acs-responses.js';
 import { ACS_SPANS } from './acs-span.js';
-import { CircuitBreaker } from './circuit-breaker.js';
-import { ConnectionSlots } from './connection-slots.js';
 import type { CredentialRefusals } from './credential-refusals.js';
 import { Deadline, extended } from './deadline.js';
 import type { GatewayMetrics } from './metrics.js';
 import { NoResponse, sendIf } from './undici-http-client.js';
 import {
-  isClientExchange,
   isCreate,
   refusalAfterRetry,
   upstreamFailure,
   type UpstreamFailure,
 } from './upstream-failure.js';
-
-/** What a call needs in order to begin. */
-interface PlannedCall {
-  readonly operation: AcsOperation;
-  readonly call: GatewayCall;
-  readonly resource: CommunicationResource;
-  /** Whom the call is about: identifies it in the request budget when it is repeated. */
-  readonly requester: string | undefined;
-}
-
-type Send<Connection, T> = (
-  connection: Connection,
-  options: CallOptions,
-  responses: AcsResponses,
-) => Promise<T>;
-
-/** A call with the credential of the service, independent of the client that makes it. */
-export interface SignedCall<T> extends PlannedCall {
-  /** Present for a create: the identity in its answer. */
-  readonly identityOf?: (value: T) => CommunicationUserId;
-  readonly send: Send<Pick<AcsConnection, 'client' | 'assignments'>, T>;
-}
-
-/** A call with the token of a user, which needs no credential of the service. */
-export interface UnsignedCall<T> extends PlannedCall {
-  readonly sendUnsigned: Send<UnsignedConnection, T>;
-}
-
-export type AcsCall<T> = SignedCall<T> | UnsignedCall<T>;
 
 export interface AcsResult<T> {
   readonly value: T;
@@ -85,8 +43,6 @@ interface Attempt {
   readonly deadline: Deadline;
 }
 
-/** How often a call gets a permit that it can no longer use before it is deferred. */
-const MAX_ADMISSIONS = 3;
 /** A call that does not reject at its deadline ends this long after it. */
 const ABORT_GRACE_MS = 50;
 /** A correlation vector; another header value must reach neither the audit log nor a trace. */
@@ -94,19 +50,20 @@ const CORRELATION_VECTOR = /^[A-Za-z\d+/]{16,32}(?:\.[A-Za-z\d]{1,10}){1,10}!?$/
 
 /** Makes calls to ACS: within circuit breaker, request budget and deadline, with at most one retry. */
 export class AcsCaller {
-  readonly #circuits = new Map<string, CircuitBreaker>();
-  readonly #slots = new Map<string, ConnectionSlots>();
+  readonly #admission: AcsAdmission;
 
   constructor(
     private readonly clients: AcsClients,
-    private readonly budget: RequestBudget,
+    budget: RequestBudget,
     private readonly dependencies: AcsCallerDependencies,
-  ) {}
+  ) {
+    this.#admission = new AcsAdmission(budget, dependencies);
+  }
 
   async perform<T>(acsCall: AcsCall<T>): Promise<AcsResult<T>> {
     const { operation, resource } = acsCall;
     const connection = 'send' in acsCall ? await this.clients.of(resource) : undefined;
-    const { permit, leave } = await this.#admit(acsCall);
+    const { permit, leave } = await this.#admission.admit(acsCall);
     const attempt = { connection, permit, deadline: this.#deadlineOf(acsCall) };
     let retry: Attempt | undefined;
     let isOver: Promise<unknown> = Promise.resolve();
@@ -129,42 +86,12 @@ export class AcsCaller {
     }
   }
 
-  /** A permit and a connection. What was planned before a pause of the process is planned anew. */
-  async #admit(acsCall: PlannedCall): Promise<{ permit: Permit; leave: () => void }> {
-    const { call, operation, resource } = acsCall;
-    const signal = call.request?.signal;
-    for (let tries = 0; tries < MAX_ADMISSIONS; tries += 1) {
-      const permit = await this.#acquirePermit(acsCall, signal);
-      try {
-        const leave = await this.#slotsOf(resource).enter(permit.usableForMs(), signal);
-        if (permit.usableForMs() > 0) return { permit, leave };
-        leave();
-      } catch (error) {
-        this.#abandon(permit, resource);
-        throw error;
-      }
-      this.#abandon(permit, resource);
-    }
-    throw new BudgetExhausted(1, { resource: resource.name, operation });
-  }
-
-  #abandon(permit: Permit, resource: CommunicationResource): void {
-    permit.release({ isUnused: true });
-    this.#circuitOf(resource.name).abandon();
-  }
-
-  #slotsOf({ name }: CommunicationResource): ConnectionSlots {
-    const slots = this.#slots.get(name) ?? new ConnectionSlots(this.dependencies.connections);
-    this.#slots.set(name, slots);
-    return slots;
-  }
-
   /**
    * A caller who disconnects aborts calls that only issue tokens. Other calls continue until the
    * timeout: the response to a create must not be lost, and a revocation is wanted all the same.
    */
-  #deadlineOf({ operation, call }: PlannedCall): Deadline {
-    const signal = isTokenOnly(operation) ? call.request?.signal : undefined;
+  #deadlineOf(acsCall: PlannedCall): Deadline {
+    const signal = isTokenOnly(acsCall) ? acsCall.call.request?.signal : undefined;
     return new Deadline(this.dependencies.timeoutMs, signal);
   }
 
@@ -183,49 +110,12 @@ export class AcsCaller {
         : connection;
     if (!other && 'send' in acsCall) return undefined;
     try {
-      const permit = await this.#acquirePermit(acsCall, next.signal);
-      if (permit.usableForMs() > 0) return { connection: other, permit, deadline: next };
-      this.#abandon(permit, acsCall.resource);
-      return undefined;
+      const permit = await this.#admission.permitToRepeat(acsCall, next.signal);
+      return permit && { connection: other, permit, deadline: next };
     } catch {
       this.dependencies.logger.debug({ error: refusal }, 'no time to repeat a call');
       return undefined;
     }
-  }
-
-  async #acquirePermit(
-    { operation, call, requester }: PlannedCall,
-    signal: AbortSignal | undefined,
-  ): Promise<Permit> {
-    const { resource, tenant, clientApp, priority } = call;
-    const circuit = this.#circuitOf(resource);
-    circuit.admit();
-    try {
-      const attributes = {
-        'acs_identity.acs.operation': operation,
-        'acs_identity.acs.resource': resource,
-      };
-      return await traced('wait for the request budget', { attributes }, async () =>
-        this.budget.acquire({
-          ...{ resource, operation },
-          ...(tenant !== undefined && { tenant }),
-          ...(clientApp !== undefined && { clientApp }),
-          ...(requester !== undefined && { requester: JSON.stringify([tenant, requester]) }),
-          ...(priority !== undefined && { priority }),
-          ...(signal && { signal }),
-        }),
-      );
-    } catch (error) {
-      circuit.abandon();
-      throw error;
-    }
-  }
-
-  #circuitOf(resource: string): CircuitBreaker {
-    const { clock, logger } = this.dependencies;
-    const circuit = this.#circuits.get(resource) ?? new CircuitBreaker(resource, clock, logger);
-    this.#circuits.set(resource, circuit);
-    return circuit;
   }
 
   /** Whether the caller's right to the call lasts until its deadline, if it begins now. */
@@ -270,21 +160,29 @@ export class AcsCaller {
     return acsCall.send(connection, options, responses);
   }
 
-  async #send<T>(
+  /** The options of the call, whose answer fills the evidence and the span. */
+  #observed<T>(
     acsCall: AcsCall<T>,
-    attempt: Attempt,
+    { connection, deadline: { signal } }: Attempt,
     note: Note,
-  ): Promise<AcsResult<T> | UpstreamFailure> {
+  ): { readonly options: CallOptions; readonly evidence: UpstreamEvidence } {
     const { operation, call, resource } = acsCall;
-    const { connection, permit, deadline } = attempt;
-    const { clock, metrics, refusals, timeoutMs } = this.dependencies;
-    const identityOf = 'send' in acsCall ? acsCall.identityOf : undefined;
     const secretVersion = connection?.secretVersion;
     const evidence: { secretVersion?: string; correlationVector?: string } =
       secretVersion === undefined ? {} : { secretVersion };
+    note({
+      'server.address': resource.endpoint.slice('https://'.length),
+      'acs_identity.acs.resource': resource.name,
+      'acs_identity.acs.operation': operation,
+      ...(call.request && {
+        'http.request.header.x-ms-client-request-id': [call.request.requestId],
+      }),
+    });
     const options: CallOptions = {
       // The answer to a create is awaited for longer than the caller waits.
-      abortSignal: identityOf ? extended(deadline.signal, timeoutMs) : deadline.signal,
+      abortSignal: identityReaderOf(acsCall)
+        ? extended(signal, this.dependencies.timeoutMs)
+        : signal,
       requestOptions: { customHeaders: requestIdHeader(call) },
       onResponse: ({ status, headers }) => {
         const vector = headers.get('ms-cv');
@@ -297,14 +195,20 @@ export class AcsCaller {
         });
       },
     };
-    note({
-      'server.address': resource.endpoint.slice('https://'.length),
-      'acs_identity.acs.resource': resource.name,
-      'acs_identity.acs.operation': operation,
-      ...(call.request && {
-        'http.request.header.x-ms-client-request-id': [call.request.requestId],
-      }),
-    });
+    return { options, evidence };
+  }
+
+  async #send<T>(
+    acsCall: AcsCall<T>,
+    attempt: Attempt,
+    note: Note,
+  ): Promise<AcsResult<T> | UpstreamFailure> {
+    const { operation, resource } = acsCall;
+    const { connection, permit, deadline } = attempt;
+    const { clock, metrics, refusals } = this.dependencies;
+    const identityOf = identityReaderOf(acsCall);
+    const secretVersion = connection?.secretVersion;
+    const { options, evidence } = this.#observed(acsCall, attempt, note);
     const stop = metrics.start(resource.name, operation);
     const mayStart = this.#startConditionOf(acsCall, attempt);
     const progress = { hasStarted: false, isSettled: false };
@@ -324,8 +228,7 @@ export class AcsCaller {
       ]);
       stop('success');
       if (connection) refusals?.note(resource.name, secretVersion);
-      this.#circuitOf(resource.name).record(false);
-      permit.release();
+      this.#admission.succeeded(acsCall, permit);
       return { value, evidence };
     } catch (error) {
       const late =
@@ -339,19 +242,15 @@ export class AcsCaller {
       stop(failure.outcome);
       note({ 'error.type': failure.outcome.replace('status ', '') });
       if (connection) refusals?.note(resource.name, secretVersion, failure.refusal);
-      const hasCaller = call.request?.signal?.aborted !== true;
-      const circuit = this.#circuitOf(resource.name);
-      if (failure.wasSent || failure.isOutage) circuit.record(failure.isOutage && hasCaller);
-      else circuit.abandon();
-      permit.release({ throttled: failure.throttled, isUnused: !failure.wasSent });
+      this.#admission.failed(acsCall, permit, failure);
       return failure;
     }
   }
 }
 
-/** Whether the call changes nothing: it only issues a token, so that its caller may abort it. */
-function isTokenOnly(operation: AcsOperation): boolean {
-  return operation === 'issue' || operation === 'exchange' || isClientExchange(operation);
+/** Present for a create: reads the identity in its answer. */
+function identityReaderOf<T>(acsCall: AcsCall<T>): SignedCall<T>['identityOf'] {
+  return 'send' in acsCall ? acsCall.identityOf : undefined;
 }
 
 function requestIdHeader({ request }: GatewayCall): Record<string, string> {

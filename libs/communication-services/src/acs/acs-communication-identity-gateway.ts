@@ -16,7 +16,8 @@ import {
 } from '../communication-identity-gateway.js';
 import { IdentityMissing, IdentityNotOwned } from '../errors.js';
 import type { CommunicationResources } from '../resources/communication-resources.js';
-import { type AcsCall, AcsCaller, type AcsCallerDependencies } from './acs-caller.js';
+import type { AcsCall } from './acs-call.js';
+import { AcsCaller, type AcsCallerDependencies } from './acs-caller.js';
 import type { AcsClients } from './acs-clients.js';
 import { AbsentAssignment } from './upstream-failure.js';
 

@@ -2,16 +2,23 @@ import { Injectable } from '@nestjs/common';
 import {
   NEWEST_ENTRY_OF_CLIENT_APP,
   type RowChange,
+  together,
   tokenRecipients,
   type TransactionalWrite,
 } from '#libs/audit';
-import { type CanonicalName, Database, ReadingDatabase } from '#libs/platform';
+import { type CanonicalName, Database, isCanonicalGuid, ReadingDatabase } from '#libs/platform';
+import { AssignmentRenewal, type AssignmentSelection } from '#libs/teams-phone';
 import { MappingChanged } from '../errors.js';
 import type { IdentityKind, Mapping, ProvisionedMapping } from '../model/mapping.js';
 import { FINISH_MASS_REVOCATION } from '../store/change-statements.js';
 import type { Lease } from '../store/identity-map.js';
 import { type MappingRow, SELECT_LIST, toMapping } from '../store/mapping-columns.js';
-import type { MassRevocation, RevocationFilter } from './mass-revocation.js';
+import type {
+  IdentitySelector,
+  MassRevocation,
+  NamedIdentities,
+  RevocationFilter,
+} from './mass-revocation.js';
 import { MAY_HAVE_TOKENS } from './revocation-conditions.js';
 
 interface Row {
@@ -22,19 +29,25 @@ interface Row {
   readonly kind: IdentityKind | null;
   readonly resource: string | null;
   readonly issuedBefore: Date | null;
+  readonly invitation: string | null;
   readonly reason: string;
   readonly startedAt: Date;
   readonly finishedAt: Date | null;
   readonly identities: number | null;
+  readonly assignments: number | null;
 }
 
 const COLUMNS = `id, number, tenant, client_app AS "clientApp", kind, resource, reason, identities,
-  issued_before AS "issuedBefore", started_at AS "startedAt", finished_at AS "finishedAt"`;
+  assignments, invitation, issued_before AS "issuedBefore", started_at AS "startedAt", finished_at AS "finishedAt"`;
 
 const LIST_LIMIT = 100;
 
-/** Identities by ACS resource, whose limits are apart. */
-export type CountByResource = ReadonlyMap<string, number>;
+/** By ACS resource, whose limits are apart. */
+export interface RevocationCounts {
+  readonly identities: ReadonlyMap<string, number>;
+  /** Teams Phone assignments. */
+  readonly assignments: ReadonlyMap<string, number>;
+}
 
 /** Mass revocations in PostgreSQL. What is left to do is what the mappings say. */
 @Injectable()
@@ -42,15 +55,25 @@ export class MassRevocationStore {
   constructor(
     private readonly database: Database,
     private readonly reading: ReadingDatabase,
+    private readonly assignments: AssignmentRenewal,
   ) {}
 
-  /** The identities that a mass revocation would concern now. */
-  async count(filter: RevocationFilter): Promise<CountByResource> {
+  /**
+   * What a mass revocation would concern now.
+   *
+   * @param named for an `invitation`
+   */
+  async count(filter: RevocationFilter, named?: NamedIdentities): Promise<RevocationCounts> {
     const { conditions, place, parameters } = selection(filter);
     if (filter.clientApp !== undefined) {
       conditions.push(`mapping.id IN (${tokenRecipients(place(filter.clientApp))})`);
     }
-    return this.#countWhere(conditions, parameters);
+    if (named) conditions.push(`mapping.subject = ANY (${place(named.subjects)})`);
+    const assignments = assignmentsOf(filter);
+    return {
+      identities: await this.#countWhere(conditions, parameters),
+      assignments: assignments ? await this.assignments.count(assignments) : new Map(),
+    };
   }
 
   /**
@@ -77,30 +100,47 @@ export class MassRevocationStore {
    * The cut: issuance for the identities stops with this row. Entries of the log commit one after the
    * other, so that each token is recorded before it, and is revoked, or is refused.
    *
-   * @param newest as `prepareTargets` returned it
+   * @param options.newest as `prepareTargets` returned it
+   * @param options.select for an `invitation`
    */
   begin(
     { id, filter, reason }: Pick<MassRevocation, 'id' | 'filter' | 'reason'>,
-    newest?: string,
+    {
+      newest,
+      select,
+    }: {
+      readonly newest?: string | undefined;
+      readonly select?: IdentitySelector | undefined;
+    } = {},
   ): TransactionalWrite {
-    return async (transaction) => {
+    const insert: TransactionalWrite = async (transaction) => {
       await transaction.query(
-        `INSERT INTO revocation (id, number, tenant, client_app, kind, resource, issued_before, reason)
-         SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7 FROM revocation`,
+        `INSERT INTO revocation
+           (id, number, tenant, client_app, kind, resource, issued_before, invitation, reason)
+         SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8 FROM revocation`,
         [
           ...[id, filter.tenant, filter.clientApp, filter.kind, filter.resource],
-          ...[filter.issuedBefore, reason],
+          ...[filter.issuedBefore, filter.invitation, reason],
         ],
       );
-      if (filter.clientApp === undefined) return;
-      await transaction.query(targets('entry_index > $3'), [filter.clientApp, id, newest]);
+      if (filter.clientApp !== undefined)
+        await transaction.query(targets('entry_index > $3'), [filter.clientApp, id, newest]);
+      if (!select) return;
+      const { tenant, subjects } = await select(transaction);
+      await transaction.query(NAMED_TARGETS, [id, tenant, subjects]);
     };
+    const assignments = assignmentsOf(filter);
+    return assignments ? together([insert, this.assignments.begin(assignments)]) : insert;
   }
 
-  async setIdentities(id: string, identities: number): Promise<void> {
+  async setCounts(
+    id: string,
+    { identities, assignments }: { readonly identities: number; readonly assignments: number },
+  ): Promise<void> {
     await this.database.query(
-      'UPDATE revocation SET identities = $2 WHERE id = $1 AND identities IS NULL',
-      [id, identities],
+      `UPDATE revocation SET identities = $2, assignments = $3
+       WHERE id = $1 AND identities IS NULL`,
+      [id, identities, assignments],
     );
   }
 
@@ -116,11 +156,15 @@ export class MassRevocationStore {
     return (await this.reading.query<Row>(sql)).map(toRevocation);
   }
 
-  /** The identities whose old tokens ACS may still accept. */
-  async remaining(revocation: MassRevocation): Promise<CountByResource> {
-    if (revocation.finishedAt) return new Map();
+  /** What has old tokens that ACS may still accept. */
+  async remaining(revocation: MassRevocation): Promise<RevocationCounts> {
+    if (revocation.finishedAt) return { identities: new Map(), assignments: new Map() };
     const { conditions, parameters } = remainder(revocation);
-    return this.#countWhere(conditions, parameters);
+    const assignments = assignmentsOf(revocation.filter);
+    return {
+      identities: await this.#countWhere(conditions, parameters),
+      assignments: assignments ? await this.assignments.remaining(assignments) : new Map(),
+    };
   }
 
   /**
@@ -220,7 +264,7 @@ export class MassRevocationStore {
   async #countWhere(
     conditions: readonly string[],
     parameters: unknown[],
-  ): Promise<CountByResource> {
+  ): Promise<ReadonlyMap<string, number>> {
     const rows = await this.reading.query<{ resource: string; identities: number }>(
       `SELECT resource, count(*)::integer AS identities FROM mapping
        WHERE ${[MAY_HAVE_TOKENS, ...conditions].join(' AND ')} GROUP BY resource`,
@@ -256,13 +300,41 @@ function remainder({ id, number, filter }: MassRevocation): Selection {
   const selected = selection(filter);
   const { conditions, place } = selected;
   conditions.push(`mapping.revoked_through < ${place(number)}`);
-  if (filter.clientApp !== undefined) {
+  if (hasTargets(filter)) {
     conditions.push(
       `mapping.id IN (SELECT mapping_id FROM revocation_target WHERE revocation_id = ${place(id)})`,
     );
   }
   return selected;
 }
+
+/** Whether the identities of the mass revocation are stored one by one. */
+export function hasTargets({ clientApp, invitation }: RevocationFilter): boolean {
+  return clientApp !== undefined || invitation !== undefined;
+}
+
+/**
+ * The assignments under which tokens of the filter may have been exchanged; `undefined`: none. They are
+ * those of people, whom Entra knows by GUIDs.
+ */
+function assignmentsOf({
+  tenant,
+  clientApp,
+  kind,
+  resource,
+  issuedBefore,
+  invitation,
+}: RevocationFilter): AssignmentSelection | undefined {
+  if ((kind ?? 'user') !== 'user' || invitation !== undefined) return undefined;
+  if (tenant !== undefined && !isCanonicalGuid(tenant)) return undefined;
+  if (clientApp !== undefined && !isCanonicalGuid(clientApp)) return undefined;
+  return { tenant, resource, clientId: clientApp, createdBefore: issuedBefore };
+}
+
+/** $1 mass revocation, $2 tenant, $3 subjects */
+const NAMED_TARGETS = `
+  INSERT INTO revocation_target (revocation_id, mapping_id)
+  SELECT $1, id FROM mapping WHERE tenant = $2 AND subject = ANY ($3) AND status <> 'deleted'`;
 
 /** $1 client application, $2 mass revocation; $3 for the range */
 function targets(range: string): string {
@@ -277,12 +349,14 @@ function toRevocation(row: Row): MassRevocation {
     ...{ id, number, reason, startedAt },
     finishedAt: row.finishedAt ?? undefined,
     identities: row.identities ?? undefined,
+    assignments: row.assignments ?? undefined,
     filter: {
       tenant: row.tenant ?? undefined,
       clientApp: row.clientApp ?? undefined,
       kind: row.kind ?? undefined,
       resource: row.resource ?? undefined,
       issuedBefore: row.issuedBefore ?? undefined,
+      invitation: row.invitation ?? undefined,
     },
   };
 }

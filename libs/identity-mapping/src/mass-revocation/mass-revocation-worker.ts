@@ -14,7 +14,7 @@ import { auditTargetOf, type ProvisionedMapping } from '../model/mapping.js';
 import type { Lease } from '../store/identity-map.js';
 import type { MassRevocation } from './mass-revocation.js';
 import { MassRevocationMetrics } from './mass-revocation-metrics.js';
-import { MassRevocationStore } from './mass-revocation-store.js';
+import { hasTargets, MassRevocationStore } from './mass-revocation-store.js';
 
 /** Calls to ACS at the same time, enough for a window's permits in a few seconds. */
 const CONCURRENCY = 16;
@@ -96,7 +96,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
   ): Promise<void> {
     const { id } = revocation;
     if (revocation.identities === undefined) {
-      await this.store.setIdentities(id, await this.#countLeft(revocation));
+      await this.store.setCounts(id, await this.#countLeft(revocation));
     }
     const mappings = await this.store.next(revocation, cursors.get(id), CHUNK_SIZE);
     const last = mappings.at(-1);
@@ -112,19 +112,25 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
       }),
     );
     if (last || hold.signal.aborted) return;
-    const left = await this.#countLeft(revocation);
-    this.metrics.setRemaining(left);
-    if (left === 0) await this.#finish(revocation);
+    const { identities, assignments } = await this.#countLeft(revocation);
+    this.metrics.setRemaining(identities);
+    // The recovery worker of the assignments renews them.
+    if (identities + assignments === 0) await this.#finish(revocation);
     else await this.#pause(PAUSE_MS, hold);
   }
 
-  async #countLeft(revocation: MassRevocation): Promise<number> {
-    const counts = await this.store.remaining(revocation);
-    return [...counts.values()].reduce((sum, count) => sum + count, 0);
+  async #countLeft(
+    revocation: MassRevocation,
+  ): Promise<{ readonly identities: number; readonly assignments: number }> {
+    const { identities, assignments } = await this.store.remaining(revocation);
+    const [left = 0, leftToRenew = 0] = [identities, assignments].map((counts) =>
+      [...counts.values()].reduce((sum, count) => sum + count, 0),
+    );
+    return { identities: left, assignments: leftToRenew };
   }
 
   async #finish(revocation: MassRevocation): Promise<void> {
-    const { id, filter, identities = 0 } = revocation;
+    const { id, filter, identities = 0, assignments = 0 } = revocation;
     try {
       await this.audit.record(
         {
@@ -132,7 +138,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
           action: 'revocation.end',
           outcome: 'success',
           ...(filter.tenant !== undefined && { target: { tenant: filter.tenant } }),
-          details: { revocation: id, identities },
+          details: { revocation: id, identities, ...(assignments > 0 && { assignments }) },
         },
         this.store.finish(revocation),
       );
@@ -140,7 +146,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
     } catch (error) {
       if (!(error instanceof MappingChanged)) throw error;
     }
-    if (filter.clientApp !== undefined) await this.store.dropTargets(id);
+    if (hasTargets(filter)) await this.store.dropTargets(id);
   }
 
   /** Asks ACS and records its confirmation. What fails is left for the next pass. Never rejects. */

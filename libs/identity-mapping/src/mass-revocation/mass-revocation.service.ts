@@ -9,12 +9,14 @@ import { type CallContext, type CanonicalName, Logger } from '#libs/platform';
 import { RevocationNotFound } from '../errors.js';
 import { auditActorOf } from '../lifecycle/call-context.js';
 import type {
+  IdentitySelector,
   MassRevocation,
+  NamedIdentities,
   RevocationFilter,
   RevocationForecast,
   RevocationProgress,
 } from './mass-revocation.js';
-import { type CountByResource, MassRevocationStore } from './mass-revocation-store.js';
+import { MassRevocationStore, type RevocationCounts } from './mass-revocation-store.js';
 
 export interface MassRevocationRequest {
   readonly filter: RevocationFilter;
@@ -37,9 +39,17 @@ export class MassRevocationService {
     private readonly settings: CommunicationServicesSettings,
   ) {}
 
-  /** How many identities a mass revocation would concern. Recorded; changes nothing. */
-  async forecast(filter: RevocationFilter, context: CallContext): Promise<RevocationForecast> {
-    const forecast = this.#forecastOf(await this.store.count(filter));
+  /**
+   * How many identities a mass revocation would concern. Recorded; changes nothing.
+   *
+   * @param named for an `invitation`
+   */
+  async forecast(
+    filter: RevocationFilter,
+    context: CallContext,
+    named?: NamedIdentities,
+  ): Promise<RevocationForecast> {
+    const forecast = this.#forecastOf(await this.store.count(filter, named));
     await this.audit.record({
       ...auditActorOf(context),
       action: 'identity.read',
@@ -53,10 +63,13 @@ export class MassRevocationService {
   /**
    * Starts a mass revocation: from the commit of its entry no replica issues a token to an identity of
    * the filter until ACS has revoked the identity's old ones. A worker asks ACS in the background.
+   *
+   * @param select for an `invitation`. What it throws is thrown, and nothing has begun.
    */
   async start(
     { filter, reason }: MassRevocationRequest,
     context: CallContext,
+    select?: IdentitySelector,
   ): Promise<StartedRevocation> {
     const id = randomUUID();
     const { clientApp, tenant } = filter;
@@ -70,15 +83,15 @@ export class MassRevocationService {
         reason: { code: 'mass-revocation', detail: reason },
         details: { revocation: id, ...detailsOf(filter) },
       },
-      this.store.begin({ id, filter, reason }, newest),
+      this.store.begin({ id, filter, reason }, { newest, select }),
     );
     const revocation = await this.#require(id);
     const counts = await this.store.remaining(revocation);
     const remaining = this.#forecastOf(counts);
-    await this.store.setIdentities(id, remaining.identities);
-    const { identities } = remaining;
-    this.logger.info({ revocation: id, identities }, 'a mass revocation has begun');
-    return { revocation: { ...revocation, identities }, remaining, auditEntry };
+    await this.store.setCounts(id, remaining);
+    const { identities, assignments } = remaining;
+    this.logger.info({ revocation: id, identities, assignments }, 'a mass revocation has begun');
+    return { revocation: { ...revocation, identities, assignments }, remaining, auditEntry };
   }
 
   /**
@@ -108,13 +121,26 @@ export class MassRevocationService {
   }
 
   /** Each resource has limits of its own, and takes calls at the same time. */
-  #forecastOf(counts: CountByResource): RevocationForecast {
+  #forecastOf(counts: RevocationCounts): RevocationForecast {
     const { limits, windowMs } = this.settings.budget;
-    const each = [...counts.values()];
-    const identities = each.reduce((sum, count) => sum + count, 0);
-    const windows = Math.max(0, ...each.map((count) => count / limits.revoke));
-    return { identities, seconds: Math.ceil((windows * windowMs) / 1_000) };
+    const [identities, assignments] = [counts.identities, counts.assignments].map((some) => [
+      ...some.values(),
+    ]) as [number[], number[]];
+    const windows = Math.max(
+      0,
+      ...identities.map((count) => count / limits.revoke),
+      ...assignments.map((count) => count / Math.min(limits.unassign, limits.assign)),
+    );
+    return {
+      identities: sum(identities),
+      assignments: sum(assignments),
+      seconds: Math.ceil((windows * windowMs) / 1_000),
+    };
   }
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }
 
 function detailsOf({
@@ -122,9 +148,11 @@ function detailsOf({
   kind,
   resource,
   issuedBefore,
+  invitation,
   tenant,
 }: RevocationFilter): Record<string, string> {
-  const filters = { clientApp, kind, resource, issuedBefore: issuedBefore?.toISOString() };
+  const before = issuedBefore?.toISOString();
+  const filters = { clientApp, kind, resource, issuedBefore: before, invitation };
   const given = Object.entries(filters).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );

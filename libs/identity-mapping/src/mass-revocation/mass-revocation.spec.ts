@@ -4,8 +4,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openTestLog, type TestLog } from '#libs/audit/testing';
 import type { CommunicationServicesSettings } from '#libs/communication-services';
 import { canonicalName, ReadingDatabase, Sweeps } from '#libs/platform';
-import { testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { newGuid, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { BudgetExhausted } from '#libs/request-budget';
+import { AssignmentRenewal, PostgresAssignmentStore } from '#libs/teams-phone';
+import { wireTeamsPhone } from '#libs/teams-phone/testing';
 import { MappingCheck } from '../check/mapping-check.js';
 import { LeaseLost, MappingChanged, RevocationNotFound, RevocationPending } from '../errors.js';
 import { auditTargetOf, type ProvisionedMapping } from '../model/mapping.js';
@@ -20,7 +22,7 @@ import { MassRevocationWorker } from './mass-revocation-worker.js';
 const operator = { actor: { kind: 'operator', name: 'spec' } } as const;
 const settings = {
   timeoutMs: 2_000,
-  budget: { limits: { revoke: 500 }, windowMs: 30_000, maxWaitMs: 500 },
+  budget: { limits: { revoke: 500, assign: 500, unassign: 500 }, windowMs: 30_000, maxWaitMs: 500 },
 } as CommunicationServicesSettings; // all that the code under test reads
 
 /** One replica over a database that it shares, and an ACS of its own. */
@@ -33,7 +35,10 @@ class Replica {
   private constructor(readonly log: TestLog) {
     const { trail, clock, logger } = log;
     this.mappings = new RecordedMappings(log);
-    this.store = new MassRevocationStore(log.database, log.get(ReadingDatabase));
+    this.store = new MassRevocationStore(
+      ...([log.database, log.get(ReadingDatabase)] as const),
+      new AssignmentRenewal(new PostgresAssignmentStore(log.database, log.get(ReadingDatabase))),
+    );
     this.worker = new MassRevocationWorker(
       ...([this.store, this.mappings.gateway, trail, clock, logger] as const),
       ...([new MassRevocationMetrics(new Registry()), settings] as const),
@@ -215,6 +220,42 @@ describe('a mass revocation', () => {
       const { communicationUserId } = person;
       expect(gateway.identities.get(communicationUserId)?.revocations).toBe(1);
     }
+  });
+
+  it('renews Teams Phone assignments, which revokes the tokens that were exchanged under them', async () => {
+    const { database: primary, trail: audit, clock, logger } = one.log;
+    const { gateway, resources } = one.mappings;
+    const store = new PostgresAssignmentStore(primary, one.log.get(ReadingDatabase));
+    const phone = wireTeamsPhone({ store, gateway, audit, resources, clock, logger });
+    const [ours, theirs] = [newGuid(), newGuid()];
+    const member = { objectId: newGuid(), principalType: 'user', clientIds: [] } as const;
+    for (const each of [ours, theirs]) {
+      await phone.assignments.put({ tenant: each, ...member }, operator);
+    }
+    gateway.calls.length = 0;
+    const filter = { tenant: canonicalName(ours) };
+    const nobody = [
+      ...[
+        { ...filter, kind: 'bot' },
+        { ...filter, clientApp: canonicalName('not-a-guid') },
+      ],
+      { tenant: canonicalName('fabrikam') },
+    ] as const;
+    for (const each of nobody) {
+      expect((await one.service.forecast(each, operator)).assignments).toBe(0);
+    }
+    expect(await one.service.forecast(filter, operator)).toMatchObject({ assignments: 1 });
+    const id = await one.start(filter);
+    expect(await one.service.show(id, 'any')).toMatchObject({
+      revocation: { identities: 0, assignments: 1 },
+      remaining: { identities: 0, assignments: 1, seconds: 1 },
+    });
+    const sweeping = one.sweep();
+    await phone.recovery.sweep();
+    await sweeping;
+    expect(await one.isFinished(id)).toBe(true);
+    expect(gateway.calls.map(({ operation }) => operation)).toEqual(['unassign', 'assign']);
+    expect(await store.find({ tenant: ours, ...member })).toMatchObject({ status: 'active' });
   });
 
   it('has one worker over all replicas, and another when that has died', async () => {

@@ -1,17 +1,34 @@
-import type { CanonicalName } from '#libs/platform';
+import type { CanonicalName, Transaction } from '#libs/platform';
 import type { IdentityKind } from '../model/mapping.js';
 
-/** Whose tokens are revoked: identities that meet every given condition. None given: everybody. */
+/**
+ * Whose tokens are revoked: identities, and Teams Phone assignments, that meet every given condition. None
+ * given: everybody.
+ */
 export interface RevocationFilter {
   readonly tenant?: CanonicalName | undefined;
-  /** Identities of which the client application got tokens, for themselves or for others. */
+  /**
+   * Identities of which the client application got tokens, for themselves or for others, and assignments
+   * that let it get some.
+   */
   readonly clientApp?: CanonicalName | undefined;
   readonly kind?: IdentityKind | undefined;
   /** Name of the ACS resource. */
   readonly resource?: string | undefined;
   /** Identities that may have tokens from before this time. */
   readonly issuedBefore?: Date | undefined;
+  /** Identities of visitors that the invitation with this id has let in. */
+  readonly invitation?: string | undefined;
 }
+
+/** Identities that another module names, by the subjects of one tenant. */
+export interface NamedIdentities {
+  readonly tenant: CanonicalName;
+  readonly subjects: readonly CanonicalName[];
+}
+
+/** Names identities in the transaction that starts their mass revocation, after it has ended what adds to them. */
+export type IdentitySelector = (transaction: Transaction) => Promise<NamedIdentities>;
 
 /** A mass revocation. From its start, no identity of the filter gets a token until ACS has revoked its old ones. */
 export interface MassRevocation {
@@ -26,11 +43,14 @@ export interface MassRevocation {
   readonly finishedAt: Date | undefined;
   /** How many identities had tokens to revoke; `undefined` until they are counted. */
   readonly identities: number | undefined;
+  /** How many Teams Phone assignments may have had tokens; `undefined` until they are counted. */
+  readonly assignments: number | undefined;
 }
 
-/** How many identities are left, and how long ACS's limits make it take. */
+/** How many identities and assignments are left, and how long ACS's limits make it take. */
 export interface RevocationForecast {
   readonly identities: number;
+  readonly assignments: number;
   readonly seconds: number;
 }
 

@@ -18,7 +18,7 @@ export const AWAITS_REVOCATION = `EXISTS (
     AND (r.resource IS NULL OR r.resource = mapping.resource)
     AND (r.issued_before IS NULL
          OR coalesce(mapping.tokens_since, mapping.created_at) < r.issued_before)
-    AND (r.client_app IS NULL OR EXISTS (
+    AND (r.client_app IS NULL AND r.invitation IS NULL OR EXISTS (
       SELECT FROM revocation_target t WHERE t.revocation_id = r.id AND t.mapping_id = mapping.id)))`;
 
 /** A mapping that may have tokens which ACS accepts. A suspended one has none once ACS has confirmed. */

@@ -4,6 +4,7 @@ import { MUTABLE_COLUMNS } from '../store/mapping-columns.js';
 import { CreateMapping1795000000000 } from './create-mapping-1795000000000.js';
 import { AddNameSearch1799410000000 } from './add-name-search-1799410000000.js';
 import { AddMassRevocation1799100000000 } from './add-mass-revocation-1799100000000.js';
+import { AddRevocationOfInvitation1799430000000 } from './add-revocation-of-invitation-1799430000000.js';
 import { AddVisitorKind1799340000000 } from './add-visitor-kind-1799340000000.js';
 import { ProtectMapping1798100000000 } from './protect-mapping-1798100000000.js';
 
@@ -14,6 +15,7 @@ export const identityMappingMigrations: (new () => MigrationInterface)[] = [
   AddMassRevocation1799100000000,
   AddVisitorKind1799340000000,
   AddNameSearch1799410000000,
+  AddRevocationOfInvitation1799430000000,
 ];
 
 const LEASE = ['lease_holder', 'lease_expires_at'] as const;
@@ -38,8 +40,9 @@ export const identityMappingGrants: readonly TableGrant[] = [
     table: 'revocation',
     insert: [
       ...['id', 'number', 'tenant', 'client_app', 'kind', 'resource', 'issued_before', 'reason'],
+      'invitation',
     ],
-    update: ['identities', 'finished_at', 'worked_at', ...LEASE],
+    update: ['identities', 'assignments', 'finished_at', 'worked_at', ...LEASE],
   },
   { table: 'revocation_target', insert: 'all', delete: true },
 ];

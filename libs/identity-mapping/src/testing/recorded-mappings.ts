@@ -36,6 +36,7 @@ export class RecordedMappings {
   readonly context = CONTEXT;
   readonly map: PostgresIdentityMap;
   readonly gateway: MemoryCommunicationIdentityGateway;
+  readonly resources: CommunicationResources;
   readonly services: ReturnType<typeof wireIdentityMapping>;
 
   constructor(private readonly log: TestLog) {
@@ -45,7 +46,7 @@ export class RecordedMappings {
     const resources = new CommunicationResources([acs], 'default');
     const gateway = new MemoryCommunicationIdentityGateway(resources, clock);
     const map = new PostgresIdentityMap(log.database, log.get(ReadingDatabase), clock);
-    [this.gateway, this.map] = [gateway, map];
+    [this.gateway, this.map, this.resources] = [gateway, map, resources];
     this.services = wireIdentityMapping({ map, gateway, audit, resources, clock, logger });
   }
 

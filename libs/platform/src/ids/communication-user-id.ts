@@ -17,8 +17,11 @@ export type CommunicationCloud = 'public' | 'gcch' | 'dod';
  * - `teamsExtensionUser`: `8:acs:{resource}_{tenant}_{user}`, a user of Teams Phone extensibility;
  * - `entraUser`: `8:acs:{resource}_wf_{tenant}_{user}`, an Entra user who came directly (preview).
  *
- * Of no ACS resource: `teamsUser`, `8:orgid:{user}`, and `teamsApp`, `28:orgid:{app}`. The other clouds have
- * `gcch-acs` and `dod-acs`, `gcch` and `dod` instead of `acs` and `orgid`.
+ * Of no ACS resource: `teamsUser`, `8:orgid:{user}`, `teamsVisitor`, `8:teamsvisitor:{user}`, who joined a
+ * Teams meeting without sign-in, and `teamsApp`, `28:orgid:{app}`. The other clouds have `gcch-acs` and
+ * `dod-acs`, `gcch` and `dod` instead of `acs` and `orgid`; a visitor’s id does not say its cloud.
+ *
+ * A telephone number (`4:`) is no id here: it would be a personal value in logs of searches.
  */
 export type ParsedCommunicationUserId = {
   readonly id: CommunicationUserId;
@@ -33,7 +36,7 @@ export type ParsedCommunicationUserId = {
       readonly tenant: Guid;
     }
   | {
-      readonly kind: 'teamsUser' | 'teamsApp';
+      readonly kind: 'teamsUser' | 'teamsVisitor' | 'teamsApp';
       readonly resource?: undefined;
       readonly tenant?: undefined;
     }
@@ -44,7 +47,9 @@ const guid = (name: string): string => `(?<${name}>${GUID_SOURCE})`;
 const OF_RESOURCE = new RegExp(
   `^8:(?:(?<cloud>gcch|dod)-)?acs:${guid('resource')}_(?:(?<direct>wf_)?${guid('tenant')}_)?${guid('user')}$`,
 );
-const OF_TEAMS = new RegExp(`^(?<type>8|28):(?<cloud>orgid|gcch|dod):${guid('user')}$`);
+const OF_TEAMS = new RegExp(
+  `^(?:8:teamsvisitor|(?<type>8|28):(?<cloud>orgid|gcch|dod)):${guid('user')}$`,
+);
 
 /** @returns `undefined` for any other text */
 export function parseCommunicationUserId(text: string): ParsedCommunicationUserId | undefined {
@@ -59,6 +64,7 @@ export function parseCommunicationUserId(text: string): ParsedCommunicationUserI
   // The groups of the patterns match GUIDs in lower case only.
   const { resource, tenant, user } = groups as { resource?: Guid; tenant?: Guid; user: Guid };
   if (resource === undefined) {
+    if (type === undefined) return { ...common, user, kind: 'teamsVisitor' };
     return { ...common, user, kind: type === '28' ? 'teamsApp' : 'teamsUser' };
   }
   if (tenant === undefined) return { ...common, user, resource, kind: 'acsUser' };

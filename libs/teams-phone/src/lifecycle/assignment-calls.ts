@@ -9,7 +9,13 @@ import {
   UpstreamOutcomeUnknown,
 } from '#libs/communication-services';
 import { type CallContext, Clock, isPrincipal, type Lease, Logger, newLease } from '#libs/platform';
-import { type Assignment, auditTargetOf } from '../assignment.js';
+import {
+  type Assignment,
+  auditTargetOf,
+  isOwed,
+  type OwedAssignment,
+  STATUS_ONCE_CONFIRMED,
+} from '../assignment.js';
 import { BudgetExhausted } from '#libs/request-budget';
 import { AssignmentChanged } from '../errors.js';
 import { AssignmentStore } from '../store/assignment-store.js';
@@ -36,6 +42,7 @@ export abstract class LeaseLength {
   abstract readonly leaseMs: number;
 }
 
+/** `superseded`: more is owed than what was carried out. */
 type AttemptOutcome = Exclude<CallsOutcome, 'held'> | 'superseded';
 
 const SWEEPER: CallContext = {
@@ -81,7 +88,11 @@ export class AssignmentCalls {
     }
   }
 
-  async #attempt(owed: Assignment, lease: Lease, context: CallContext): Promise<AttemptOutcome> {
+  async #attempt(
+    owed: OwedAssignment,
+    lease: Lease,
+    context: CallContext,
+  ): Promise<AttemptOutcome> {
     const isPut = owed.status === 'pending';
     const call = gatewayCallOf(owed, context, lease);
     try {
@@ -98,7 +109,7 @@ export class AssignmentCalls {
   }
 
   async #confirm(
-    owed: Assignment,
+    owed: OwedAssignment,
     lease: Lease,
     context: CallContext,
     evidence: UpstreamEvidence,
@@ -108,10 +119,10 @@ export class AssignmentCalls {
       outcome: 'success',
       upstream: evidence,
     };
-    const next = { ...owed, status: owed.status === 'pending' ? 'active' : 'deleted' } as const;
+    const next = { ...owed, status: STATUS_ONCE_CONFIRMED[owed.status] };
     try {
       await this.audit.record(event, this.store.finish(owed, next, lease));
-      return 'done';
+      return isOwed(next) ? 'superseded' : 'done';
     } catch (error) {
       if (!(error instanceof AssignmentChanged)) throw error;
       // What ACS has done is a fact all the same.
@@ -122,7 +133,7 @@ export class AssignmentCalls {
 
   /** Stores what ACS has instead of an assignment that it does not accept. */
   async #takeBack(
-    owed: Assignment,
+    owed: OwedAssignment,
     lease: Lease,
     context: CallContext,
     refusal: TeamsPhoneAssignmentRefused,
@@ -150,7 +161,7 @@ export class AssignmentCalls {
 
   /** Leaves the assignment to the recovery worker. A lost answer is recorded. */
   async #keepOwed(
-    owed: Assignment,
+    owed: OwedAssignment,
     lease: Lease,
     context: CallContext,
     error: unknown,
@@ -174,7 +185,7 @@ export class AssignmentCalls {
     return 'failed';
   }
 
-  #unknown(owed: Assignment, context: CallContext, detail: string): AuditEvent {
+  #unknown(owed: OwedAssignment, context: CallContext, detail: string): AuditEvent {
     return {
       ...this.#event(owed, context, 'requested'),
       outcome: 'unknown',
@@ -183,7 +194,7 @@ export class AssignmentCalls {
   }
 
   #event(
-    owed: Assignment,
+    owed: OwedAssignment,
     context: CallContext,
     stage: 'requested' | 'confirmed' | 'refused',
   ): Omit<AuditEvent, 'outcome'> {
@@ -191,6 +202,7 @@ export class AssignmentCalls {
       ...auditActorOf(context),
       action: owed.status === 'pending' ? 'teams-phone.assign' : 'teams-phone.unassign',
       target: auditTargetOf(owed, this.resources),
+      ...(owed.status === 'renewing' && { reason: { code: 'mass-revocation' } }),
       details: { stage, assignment: owed.id, version: owed.version },
     };
   }

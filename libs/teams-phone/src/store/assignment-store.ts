@@ -1,7 +1,7 @@
 import type { TransactionalWrite } from '#libs/audit';
 import type { AssignmentHolder } from '#libs/communication-services';
 import type { Guid, Lease } from '#libs/platform';
-import type { Assignment, AssignmentStatus } from '../assignment.js';
+import type { Assignment, AssignmentStatus, OwedAssignment } from '../assignment.js';
 
 /** Filters and page of a search, which lists assignments in the order of their ids, oldest first. */
 export interface AssignmentSearch {
@@ -14,9 +14,19 @@ export interface AssignmentSearch {
   readonly limit: number;
 }
 
+/** Assignments that meet every given condition. None given: all. */
+export interface AssignmentSelection {
+  readonly tenant?: Guid | undefined;
+  /** Name of the ACS resource. */
+  readonly resource?: string | undefined;
+  /** Assignments that let this application get tokens. */
+  readonly clientId?: Guid | undefined;
+  readonly createdBefore?: Date | undefined;
+}
+
 /** An assignment under a lease. */
 export interface HeldAssignment {
-  readonly assignment: Assignment;
+  readonly assignment: OwedAssignment;
   /** Whether the holder before has recorded no outcome of its call: its process has died. */
   readonly isTakeover: boolean;
 }
@@ -25,7 +35,7 @@ export interface HeldAssignment {
  * The store of assignments: what ACS should have, because ACS can't list what it has. It holds at most one
  * assignment that is not deleted for each principal.
  *
- * One that is `pending` or `deleting` is owed to ACS. The holder of its lease calls ACS, so that no two
+ * One that is `pending`, `renewing` or `deleting` is owed to ACS. The holder of its lease calls ACS, so that no two
  * calls about one principal are under way.
  *
  * Writes take effect in the transaction that records them in the audit trail. Where one rejects, nothing
@@ -72,10 +82,22 @@ export abstract class AssignmentStore {
   abstract releaseUnknown(id: string, lease: Lease): TransactionalWrite;
 
   /**
-   * Stores what ACS has confirmed: `next` is `active` or `deleted`. Rejects with `AssignmentChanged` when
+   * Stores what ACS has confirmed: `next` is `active` or `deleted`, or `pending` and owed at once. Rejects with `AssignmentChanged` when
    * the stored version is not `known`, or when the lease is another holder's.
    */
   abstract finish(known: Assignment, next: Assignment, lease: Lease): TransactionalWrite;
+
+  /**
+   * Makes the next version of each assignment of the selection that is `pending`, `active` or `renewing`: one
+   * that is `renewing`, and owed at once or when the holder of the lease has finished.
+   */
+  abstract renew(selection: AssignmentSelection): TransactionalWrite;
+
+  /** How many assignments of the selection have one of the statuses, by the name of their ACS resource. */
+  abstract count(
+    selection: AssignmentSelection,
+    statuses: readonly AssignmentStatus[],
+  ): Promise<ReadonlyMap<string, number>>;
 
   /** @returns ids of assignments that are owed and under no lease, or one that has expired */
   abstract overdue(limit: number): Promise<readonly string[]>;

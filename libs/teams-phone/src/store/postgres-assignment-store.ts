@@ -2,9 +2,14 @@ import { Injectable } from '@nestjs/common';
 import type { RowChange, TransactionalWrite } from '#libs/audit';
 import type { AssignmentHolder, PrincipalType } from '#libs/communication-services';
 import { Database, type Guid, type Lease, ReadingDatabase } from '#libs/platform';
-import type { Assignment, AssignmentStatus } from '../assignment.js';
+import type { Assignment, AssignmentStatus, OwedAssignment } from '../assignment.js';
 import { AssignmentChanged } from '../errors.js';
-import { type AssignmentSearch, AssignmentStore, type HeldAssignment } from './assignment-store.js';
+import {
+  type AssignmentSearch,
+  type AssignmentSelection,
+  AssignmentStore,
+  type HeldAssignment,
+} from './assignment-store.js';
 
 /** A row as `COLUMNS` selects it. */
 interface AssignmentRow {
@@ -30,6 +35,8 @@ const COLUMNS = `
 const isBarred = (tenant: string, objectId: string): string => `EXISTS (
     SELECT FROM mapping WHERE mapping.tenant = ${tenant}::text AND mapping.subject = ${objectId}::text
       AND mapping.status IN ('suspended', 'deleting'))`;
+
+const OWED = `'pending', 'renewing', 'deleting'`;
 
 /** The lease of an assignment that is owed is overdue at once, unless somebody holds it. */
 const ADD = `
@@ -62,7 +69,7 @@ const HOLD = `
     UPDATE teams_phone_assignment
     SET lease_holder = $2, lease_expires_at = clock_timestamp() + $3 * interval '1 ms'
     FROM before
-    WHERE id = before.assignment AND status IN ('pending', 'deleting')
+    WHERE id = before.assignment AND status IN (${OWED})
       AND (lease_holder = $2 OR lease_expires_at <= clock_timestamp())
     RETURNING ${COLUMNS}, coalesce(before.holder <> $2, false) AS "isTakeover"
   )
@@ -70,7 +77,7 @@ const HOLD = `
 
 const RELEASE = `
   UPDATE teams_phone_assignment SET lease_holder = NULL, lease_expires_at = clock_timestamp()
-  WHERE id = $1 AND lease_holder = $2 AND status IN ('pending', 'deleting')`;
+  WHERE id = $1 AND lease_holder = $2 AND status IN (${OWED})`;
 
 const RELEASE_UNKNOWN = `
   UPDATE teams_phone_assignment AS stored SET lease_holder = NULL
@@ -81,13 +88,26 @@ const RELEASE_UNKNOWN = `
 const FINISH = `
   UPDATE teams_phone_assignment AS stored
   SET principal_type = c.principal_type, client_ids = string_to_array(c.client_ids, ',')::uuid[],
-      status = c.status, updated_at = clock_timestamp(), lease_holder = NULL, lease_expires_at = NULL,
+      status = c.status, updated_at = clock_timestamp(), lease_holder = NULL,
+      lease_expires_at = CASE WHEN c.status IN (${OWED}) THEN clock_timestamp() END,
       deleted_at = CASE WHEN c.status = 'deleted' THEN clock_timestamp() END
   FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[])
     WITH ORDINALITY AS c (id, known_version, holder, principal_type, client_ids, status, n)
   WHERE stored.id = c.id AND stored.version = c.known_version AND stored.lease_holder = c.holder
-    AND stored.status IN ('pending', 'deleting')
+    AND stored.status IN (${OWED})
   RETURNING c.n`;
+
+/** $1 tenant, $2 resource, $3 application, $4 time: an assignment without applications is for any. */
+const SELECTED = `
+  ($1::uuid IS NULL OR tenant = $1) AND ($2::text IS NULL OR resource = $2)
+  AND ($3::uuid IS NULL OR client_ids = '{}' OR $3 = ANY (client_ids))
+  AND ($4::timestamptz IS NULL OR created_at < $4)`;
+
+const RENEW = `
+  UPDATE teams_phone_assignment
+  SET status = 'renewing', version = version + 1, updated_at = clock_timestamp(),
+      lease_expires_at = coalesce(lease_expires_at, clock_timestamp())
+  WHERE status IN ('pending', 'active', 'renewing') AND ${SELECTED}`;
 
 /** Assignments in PostgreSQL. Leases expire by the database's clock, which all replicas share. */
 @Injectable()
@@ -162,7 +182,7 @@ export class PostgresAssignmentStore extends AssignmentStore {
     );
     if (!held) return undefined;
     const { isTakeover, ...row } = held;
-    return { assignment: toAssignment(row), isTakeover };
+    return { assignment: toAssignment(row) as OwedAssignment, isTakeover };
   }
 
   async release(id: string, lease: Lease): Promise<void> {
@@ -191,6 +211,24 @@ export class PostgresAssignmentStore extends AssignmentStore {
     };
   }
 
+  renew(selection: AssignmentSelection): TransactionalWrite {
+    return async (transaction) => {
+      await transaction.query(RENEW, valuesOf(selection));
+    };
+  }
+
+  async count(
+    selection: AssignmentSelection,
+    statuses: readonly AssignmentStatus[],
+  ): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.reading.query<{ resource: string; count: number }>(
+      `SELECT resource, count(*)::integer FROM teams_phone_assignment
+       WHERE status = ANY ($5) AND ${SELECTED} GROUP BY resource`,
+      [...valuesOf(selection), statuses],
+    );
+    return new Map(rows.map(({ resource, count }) => [resource, count]));
+  }
+
   async overdue(limit: number): Promise<readonly string[]> {
     const sql = `
       SELECT id FROM teams_phone_assignment WHERE lease_expires_at < now()
@@ -198,6 +236,10 @@ export class PostgresAssignmentStore extends AssignmentStore {
     const rows = await this.database.query<{ id: string }>(sql, [limit]);
     return rows.map(({ id }) => id);
   }
+}
+
+function valuesOf({ tenant, resource, clientId, createdBefore }: AssignmentSelection): unknown[] {
+  return [tenant, resource, clientId, createdBefore];
 }
 
 function toAssignment({ deletedAt, ...row }: AssignmentRow): Assignment {

@@ -1,10 +1,11 @@
 import type { TransactionalWrite } from '#libs/audit';
 import type { AssignmentHolder } from '#libs/communication-services';
 import type { Clock, Lease } from '#libs/platform';
-import { type Assignment, isOwed } from '../assignment.js';
+import { type Assignment, type AssignmentStatus, isOwed } from '../assignment.js';
 import { AssignmentChanged } from '../errors.js';
 import {
   type AssignmentSearch,
+  type AssignmentSelection,
   AssignmentStore,
   type HeldAssignment,
 } from '../store/assignment-store.js';
@@ -70,12 +71,13 @@ export class MemoryAssignmentStore extends AssignmentStore {
   async hold(id: string, { holder, durationMs }: Lease): Promise<HeldAssignment | undefined> {
     await Promise.resolve();
     const row = this.#byId(id);
-    if (!row || !isOwed(row.assignment)) return undefined;
+    const owed = row?.assignment;
+    if (!owed || !isOwed(owed)) return undefined;
     const before = row.lease;
     if (before && before.holder !== holder && before.expiresAt > this.clock.now()) return undefined;
     row.lease = { holder, expiresAt: this.clock.now() + durationMs };
     const isTakeover = before?.holder !== undefined && before.holder !== holder;
-    return { assignment: row.assignment, isTakeover };
+    return { assignment: owed, isTakeover };
   }
 
   async release(id: string, { holder }: Lease): Promise<void> {
@@ -105,6 +107,32 @@ export class MemoryAssignmentStore extends AssignmentStore {
     };
   }
 
+  renew(selection: AssignmentSelection): TransactionalWrite {
+    return async () => {
+      await Promise.resolve();
+      for (const row of this.#rows) {
+        const { assignment } = row;
+        const isLive = assignment.status !== 'deleting' && assignment.status !== 'deleted';
+        if (!isLive || !isSelected(assignment, selection)) continue;
+        const updatedAt = new Date(this.clock.now());
+        const version = assignment.version + 1;
+        row.assignment = { ...assignment, status: 'renewing', version, updatedAt };
+      }
+    };
+  }
+
+  async count(
+    selection: AssignmentSelection,
+    statuses: readonly AssignmentStatus[],
+  ): Promise<ReadonlyMap<string, number>> {
+    const counts = new Map<string, number>();
+    for (const { assignment } of this.#rows) {
+      if (!statuses.includes(assignment.status) || !isSelected(assignment, selection)) continue;
+      counts.set(assignment.resource, (counts.get(assignment.resource) ?? 0) + 1);
+    }
+    return Promise.resolve(counts);
+  }
+
   async overdue(limit: number): Promise<readonly string[]> {
     const now = this.clock.now();
     const due = this.#rows.filter(
@@ -132,6 +160,19 @@ export class MemoryAssignmentStore extends AssignmentStore {
   #live(holder: AssignmentHolder): Row | undefined {
     return this.#rows.find((row) => isOf(row, holder) && row.assignment.status !== 'deleted');
   }
+}
+
+function isSelected(
+  { tenant, resource, clientIds, createdAt }: Assignment,
+  selection: AssignmentSelection,
+): boolean {
+  const { clientId, createdBefore } = selection;
+  return (
+    (selection.tenant === undefined || selection.tenant === tenant) &&
+    (selection.resource === undefined || selection.resource === resource) &&
+    (clientId === undefined || clientIds.length === 0 || clientIds.includes(clientId)) &&
+    (createdBefore === undefined || createdAt < createdBefore)
+  );
 }
 
 function isOf({ assignment }: Row, { tenant, objectId }: AssignmentHolder): boolean {

@@ -6,7 +6,7 @@ import {
   CommunicationResources,
 } from '#libs/communication-services';
 import { canonicalCommunicationUserId, canonicalGuid } from '#libs/platform';
-import { type Assignment, TeamsPhoneAssignments } from '#libs/teams-phone';
+import { type Assignment, AssignmentPending, TeamsPhoneAssignments } from '#libs/teams-phone';
 import { type CallerContext, policySubjectOf } from '../issue/issuance-request.js';
 import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
 import { ExchangeNotAllowed } from '../policy/errors.js';
@@ -43,6 +43,7 @@ export class ClientExchangeService {
    * @throws ExchangeNotAllowed, NoRuleApplies when the policy does not allow it
    * @throws MappingNotActive when the caller is suspended
    * @throws AccessNotAssigned when no assignment lets the user have a token through the application
+   * @throws AssignmentPending while a mass revocation revokes the tokens of the assignment
    * @throws EntraTokenRefused when ACS does not accept the token
    */
   async exchange(wanted: ClientExchangeRequest, context: CallerContext): Promise<ReleasedToken> {
@@ -73,6 +74,7 @@ export class ClientExchangeService {
       send: async () => {
         if (!holder || clientApp === undefined || kind !== 'user') throw new ExchangeNotAllowed();
         if (assignment?.status === 'deleting') throw new AccessNotAssigned();
+        if (assignment?.status === 'renewing') throw new AssignmentPending();
         const call = { resource, request, tenant: actor.tenant, clientApp };
         return this.gateway.exchangeEntraToken(call, { ...wanted, ...holder });
       },

@@ -1,10 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import type { RowChange, TransactionalWrite } from '#libs/audit';
 import { MappingPending } from '#libs/identity-mapping';
-import { type CanonicalName, Database, deleteInBatches } from '#libs/platform';
+import {
+  type CanonicalName,
+  canonicalName,
+  Database,
+  deleteInBatches,
+  type Transaction,
+} from '#libs/platform';
 import { InvitationNotFound, InvitationRefused, type RefusalReason } from '../errors.js';
 import type { Invitation, OpenedInvitation, SignedInvitation } from '../invitation.js';
-import { ADMIT, CLAIM_DUE, END_VISITORS, RELEASE, TAKE } from './statements.js';
+import { ADMIT, ADMITTED, CLAIM_DUE, END_VISITORS, RELEASE, TAKE } from './statements.js';
 
 /** A visitor whose identity is to be deleted, if it has one. */
 export interface DueVisitor {
@@ -99,6 +105,40 @@ export class InvitationStore {
     };
   }
 
+  /** @returns the tenant of the invitation, if there is one */
+  async tenantOf(id: string): Promise<CanonicalName | undefined> {
+    const [row] = await this.database.query<{ tenant: CanonicalName }>(
+      'SELECT tenant FROM invitation WHERE id = $1',
+      [id],
+    );
+    return row?.tenant;
+  }
+
+  /** @returns the visitors that the invitation has let in: the subjects of their identities */
+  async admitted(id: string): Promise<readonly CanonicalName[]> {
+    return subjectsOf(await this.database.query<VisitorRow>(ADMITTED, [id]));
+  }
+
+  /**
+   * Lets nobody in any more, from the commit of the transaction.
+   *
+   * @returns the visitors that have been let in
+   * @throws InvitationNotFound
+   */
+  async close(
+    id: string,
+    tenant: CanonicalName,
+    transaction: Transaction,
+  ): Promise<readonly CanonicalName[]> {
+    const [closed] = await transaction.query<[unknown[], number]>(
+      `UPDATE invitation SET ended_at = coalesce(ended_at, clock_timestamp())
+       WHERE id = $1 AND tenant = $2 RETURNING id`,
+      [id, tenant],
+    );
+    if (closed.length === 0) throw new InvitationNotFound();
+    return subjectsOf(await transaction.query<VisitorRow[]>(ADMITTED, [id]));
+  }
+
   async hasEnded(id: string, tenant: CanonicalName): Promise<boolean> {
     const rows = await this.database.query<unknown>(
       'SELECT id FROM invitation WHERE id = $1 AND tenant = $2 AND ended_at IS NOT NULL',
@@ -147,4 +187,12 @@ export class InvitationStore {
     );
     return row?.reason ?? 'unknown';
   }
+}
+
+interface VisitorRow {
+  readonly id: string;
+}
+
+function subjectsOf(rows: readonly VisitorRow[]): readonly CanonicalName[] {
+  return rows.map(({ id }) => canonicalName(id));
 }

@@ -20,6 +20,11 @@ export const ADMIT = `
     AND invitation.id = visitor.invitation_id AND invitation.ended_at IS NULL
   RETURNING c.n`;
 
+/** Of those whose identity is not deleted yet. $1 invitation */
+export const ADMITTED = `
+  SELECT id FROM visitor
+  WHERE invitation_id = $1 AND status = 'admitted' AND due_at IS NOT NULL`;
+
 /** $1 visitor */
 export const RELEASE = `
   WITH released AS (

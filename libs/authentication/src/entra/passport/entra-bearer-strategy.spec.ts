@@ -2,7 +2,7 @@ import { verify as verifyByPackage } from 'passport-azure-ad/lib/jsonWebToken.js
 import { describe, expect, it } from 'vitest';
 import { settingsFrom } from '../../testing/settings.js';
 import { AUDIENCE, TestIssuer, testKey } from '../../testing/test-issuer.js';
-import type { EntraSettings } from '../../settings.js';
+import type { EntraSettings } from '../../settings/entra-settings.js';
 import { EntraBearerStrategy } from './entra-bearer-strategy.js';
 import type { IssuerKey } from '../../keys/jwks-cache.js';
 import { TokenRejected } from '../../errors.js';

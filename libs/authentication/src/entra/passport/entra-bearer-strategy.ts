@@ -15,7 +15,7 @@ import BearerStrategy from 'passport-azure-ad/lib/bearerstrategy.js';
 import { TokenRejected } from '../../errors.js';
 import type { IssuerKey } from '../../keys/jwks-cache.js';
 import type { SignatureVerifier } from '../../keys/signature-verifier.js';
-import type { EntraSettings } from '../../settings.js';
+import type { EntraSettings } from '../../settings/entra-settings.js';
 
 type Result = 'pending' | 'valid' | 'invalid';
 

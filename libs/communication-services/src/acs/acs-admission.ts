@@ -1,0 +1,134 @@
+import { type Clock, type Logger, traced } from '#libs/platform';
+import { BudgetExhausted, type Permit, type RequestBudget } from '#libs/request-budget';
+import type { CommunicationResource } from '../resources/communication-resources.js';
+import type { PlannedCall } from './acs-call.js';
+import { CircuitBreaker } from './circuit-breaker.js';
+import { ConnectionSlots } from './connection-slots.js';
+import type { UpstreamFailure } from './upstream-failure.js';
+
+/** How often a call gets a permit that it can no longer use before it is deferred. */
+const MAX_ADMISSIONS = 3;
+
+/** What a call may begin with. */
+export interface Admission {
+  readonly permit: Permit;
+  /** Must be called when the call is over: gives its connection to another one. */
+  readonly leave: () => void;
+}
+
+/** Lets a call begin when circuit breaker, request budget and connections of its resource allow it. */
+export class AcsAdmission {
+  readonly #circuits = new Map<string, CircuitBreaker>();
+  readonly #slots = new Map<string, ConnectionSlots>();
+
+  constructor(
+    private readonly budget: RequestBudget,
+    private readonly dependencies: {
+      /** Of one process to one resource. */
+      readonly connections: number;
+      readonly clock: Clock;
+      readonly logger: Logger;
+    },
+  ) {}
+
+  /**
+   * What was planned before a pause of the process is planned anew.
+   *
+   * @throws UpstreamUnavailable while the circuit is open
+   * @throws BudgetExhausted
+   */
+  async admit(acsCall: PlannedCall): Promise<Admission> {
+    const { call, operation, resource } = acsCall;
+    const signal = call.request?.signal;
+    for (let tries = 0; tries < MAX_ADMISSIONS; tries += 1) {
+      const permit = await this.#acquirePermit(acsCall, signal);
+      try {
+        const leave = await this.#slotsOf(resource).enter(permit.usableForMs(), signal);
+        if (permit.usableForMs() > 0) return { permit, leave };
+        leave();
+      } catch (error) {
+        this.#abandon(permit, resource);
+        throw error;
+      }
+      this.#abandon(permit, resource);
+    }
+    throw new BudgetExhausted(1, { resource: resource.name, operation });
+  }
+
+  /**
+   * For the repetition of a call that has its connection.
+   *
+   * @returns `undefined` when the permit came too late
+   */
+  async permitToRepeat(acsCall: PlannedCall, signal: AbortSignal): Promise<Permit | undefined> {
+    const permit = await this.#acquirePermit(acsCall, signal);
+    if (permit.usableForMs() > 0) return permit;
+    this.#abandon(permit, acsCall.resource);
+    return undefined;
+  }
+
+  /** The call was answered. */
+  succeeded({ resource }: PlannedCall, permit: Permit): void {
+    this.#circuitOf(resource.name).record(false);
+    permit.release();
+  }
+
+  /** A caller who has gone says nothing of the resource. */
+  failed(
+    { resource, call }: PlannedCall,
+    permit: Permit,
+    { wasSent, isOutage, throttled }: UpstreamFailure,
+  ): void {
+    const circuit = this.#circuitOf(resource.name);
+    const hasCaller = call.request?.signal?.aborted !== true;
+    if (wasSent || isOutage) circuit.record(isOutage && hasCaller);
+    else circuit.abandon();
+    permit.release({ throttled, isUnused: !wasSent });
+  }
+
+  #abandon(permit: Permit, resource: CommunicationResource): void {
+    permit.release({ isUnused: true });
+    this.#circuitOf(resource.name).abandon();
+  }
+
+  #slotsOf({ name }: CommunicationResource): ConnectionSlots {
+    const slots = this.#slots.get(name) ?? new ConnectionSlots(this.dependencies.connections);
+    this.#slots.set(name, slots);
+    return slots;
+  }
+
+  async #acquirePermit(
+    { operation, call, requester }: PlannedCall,
+    signal: AbortSignal | undefined,
+  ): Promise<Permit> {
+    const { resource, tenant, clientApp, priority } = call;
+    const circuit = this.#circuitOf(resource);
+    circuit.admit();
+    try {
+      const attributes = {
+        'acs_identity.acs.operation': operation,
+        'acs_identity.acs.resource': resource,
+      };
+      return await traced('wait for the request budget', { attributes }, async () =>
+        this.budget.acquire({
+          ...{ resource, operation },
+          ...(tenant !== undefined && { tenant }),
+          ...(clientApp !== undefined && { clientApp }),
+          ...(requester !== undefined && { requester: JSON.stringify([tenant, requester]) }),
+          ...(priority !== undefined && { priority }),
+          ...(signal && { signal }),
+        }),
+      );
+    } catch (error) {
+      circuit.abandon();
+      throw error;
+    }
+  }
+
+  #circuitOf(resource: string): CircuitBreaker {
+    const { clock, logger } = this.dependencies;
+    const circuit = this.#circuits.get(resource) ?? new CircuitBreaker(resource, clock, logger);
+    this.#circuits.set(resource, circuit);
+    return circuit;
+  }
+}
