@@ -67,6 +67,27 @@ export function findingSpecs(rig: ConsoleRig): void {
     expect(problems).toEqual([]);
   });
 
+  it('lists the oldest entries first, filters a person out, and opens the address of an entry', async () => {
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Grace Green', '#/search?action=token.issue');
+    await page.waitForSelector(ROWS);
+    await page.keyboard.press('o');
+    await page.waitForSelector('button:text-is("Oldest first")');
+    const place = page.locator(`${ROWS} .time`).first();
+    await expect.poll(async () => place.getAttribute('title')).toMatch(/#1?\d$/);
+    for (let n = 0; n < 40; n += 1) await page.keyboard.press('PageDown');
+    await expect.poll(async () => page.textContent('.foot')).toMatch(/end reached/);
+    await page.evaluate("location.hash = '#/entry/20'");
+    await page.waitForSelector('.entry-head strong:text-is("Entry #20")');
+    await page.focus('button[aria-label^="Filter out person"]');
+    await page.keyboard.press('x');
+    await page.waitForSelector('.chip:has-text("person is not")');
+    await page.waitForSelector(ROWS);
+    const names = await page.locator(`${ROWS} .who`).allTextContents();
+    expect(names).not.toContain('Carol Clark');
+    expect(problems).toEqual([]);
+  });
+
   it('traces the tokens of a session, and says of each whether it can be revoked', async () => {
     const first = await issue(rig.service(), 'alice');
     const { page, problems } = await rig.open();

@@ -38,8 +38,8 @@ export default function IdentitiesPage(): ReactNode {
 
 function Identities(): ReactNode {
   const { api, me } = useSignedIn();
-  const { parameters, personal } = useAddress();
-  const wanted = parameters.get('person') ?? personal.person;
+  const { id, parameters, personal } = useAddress();
+  const wanted = id ?? parameters.get('person') ?? personal.person;
   const [typed, setTyped] = useState(wanted ?? '');
   const found = useInfiniteQuery({
     queryKey: ['identities', wanted],

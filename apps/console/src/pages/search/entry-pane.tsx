@@ -38,6 +38,9 @@ export function EntryPane({
     f: () => {
       filterFor(document.activeElement);
     },
+    x: () => {
+      filterOut(document.activeElement);
+    },
     y: () => {
       copyPart(document.activeElement);
     },
@@ -169,6 +172,18 @@ function Parts({
                     =
                   </button>
                 )}
+                {part.filter && part.filter in OPPOSITES && (
+                  <button
+                    type="button"
+                    aria-label={`Filter out ${part.name} ${part.value}`}
+                    title="Filter out (x)"
+                    onClick={({ currentTarget }) => {
+                      filterOut(currentTarget);
+                    }}
+                  >
+                    ≠
+                  </button>
+                )}
                 {part.isErased !== true && (
                   <button
                     type="button"
@@ -199,6 +214,18 @@ function filterFor(element: Element | null): void {
   const { name, value } = partOf(element);
   // Written by `Parts`.
   if (name !== undefined && value !== undefined) addFilter({ name: name as FilterName, value });
+}
+
+/** Filters that the service has an opposite of. */
+const OPPOSITES: Readonly<Record<string, FilterName>> = {
+  action: 'actionNot',
+  actorSubject: 'actorSubjectNot',
+};
+
+function filterOut(element: Element | null): void {
+  const { name = '', value } = partOf(element);
+  const opposite = OPPOSITES[name];
+  if (opposite !== undefined && value !== undefined) addFilter({ name: opposite, value });
 }
 
 function copyPart(element: Element | null): void {

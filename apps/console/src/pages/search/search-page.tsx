@@ -36,16 +36,20 @@ export default function SearchPage(): ReactNode {
   const range = readRange(parameters);
   const { filters, faults } = readFilters(parameters, personal);
   const rangeFaults = range ? [] : ['range', 'from', 'to'].filter((name) => parameters.has(name));
-  const allFaults = [...faults, ...rangeFaults];
+  const order = parameters.get('order') ?? 'descending';
+  const isAscending = order === 'ascending';
+  const orderFaults = isAscending || order === 'descending' ? [] : ['order'];
+  const allFaults = [...faults, ...rangeFaults, ...orderFaults];
   // By what it says, so that opening an entry does not search again.
   const { showsHousekeeping } = usePreferences();
-  const key = JSON.stringify([filters, range, searchedAt, allFaults, showsHousekeeping]);
+  const key = JSON.stringify([filters, range, order, searchedAt, allFaults, showsHousekeeping]);
   const search = useMemo(
     (): Search | undefined =>
       range && allFaults.length === 0
         ? {
             filters: showsHousekeeping ? filters : withoutHousekeeping(filters),
             span: spanAt(range, searchedAt),
+            isAscending,
           }
         : undefined,
     [key],
@@ -54,7 +58,7 @@ export default function SearchPage(): ReactNode {
   const pages = found.data?.pages;
   const [isLive, setIsLive] = useState(false);
   const newestIndex = pages?.[0]?.newestIndex;
-  const isOpenEnded = search !== undefined && search.span.to === undefined;
+  const isOpenEnded = search !== undefined && search.span.to === undefined && !isAscending;
   const isOn = isLive && isOpenEnded && !filters.some(isPersonal);
   const tail = useLiveTail({ search: pages && search, isOn, newestIndex });
   const isCut = tail.count > tail.items.length;
@@ -109,8 +113,12 @@ export default function SearchPage(): ReactNode {
   const refresh = (): void => {
     setSearchedAt(Date.now());
   };
+  const switchOrder = (): void => {
+    change({ order: isAscending ? undefined : 'ascending', entry: undefined });
+  };
   const switchLive = (): void => {
-    if (!isOpenEnded) say('A live list needs a range that ends now.');
+    if (!isOpenEnded)
+      say('A live list needs a range that ends now, with the newest entries first.');
     else if (filters.some(isPersonal))
       say('Remove the filters by personal values first: a live list takes none.');
     else setIsLive(!isOn);
@@ -130,6 +138,7 @@ export default function SearchPage(): ReactNode {
       open(active);
     },
     '.': refresh,
+    o: switchOrder,
     e: askExport,
     ...(opened !== undefined && { Escape: close }),
   });
@@ -154,6 +163,11 @@ export default function SearchPage(): ReactNode {
           {isOpenEnded && (
             <Button size="small" aria-pressed={isOn} onClick={switchLive} title="Key: l">
               {isOn ? 'Stop' : 'Live'}
+            </Button>
+          )}
+          {search && (
+            <Button size="small" onClick={switchOrder} title="Key: o">
+              {isAscending ? 'Oldest first' : 'Newest first'}
             </Button>
           )}
           {search && (
@@ -198,6 +212,7 @@ export default function SearchPage(): ReactNode {
             zone={zone}
             filters={filters.length}
             live={tail.count}
+            isAscending={isAscending}
             shown={items.length}
             state={isCut ? 'cut' : found.data ? (found.hasNextPage ? 'more' : 'end') : 'none'}
           />
@@ -229,6 +244,7 @@ function Foot({
   zone,
   filters,
   live,
+  isAscending,
   shown,
   state,
 }: {
@@ -238,6 +254,7 @@ function Foot({
   readonly filters: number;
   /** How many entries came since. */
   readonly live: number;
+  readonly isAscending: boolean;
   readonly shown: number;
   readonly state: 'none' | 'more' | 'end' | 'cut';
 }): ReactNode {
@@ -245,7 +262,7 @@ function Foot({
   const narrowed = filters === 1 ? '1 filter' : `${filters} filters`;
   const rest = {
     none: 'nothing shown yet',
-    more: `${shown} shown · scroll or PageDown for older`,
+    more: `${shown} shown · scroll or PageDown for ${isAscending ? 'newer' : 'older'}`,
     end: `${shown} shown · end reached`,
     cut: `the newest ${shown} shown · Refresh for older`,
   }[state];

@@ -18,6 +18,8 @@ const PAGE_SIZE = 100;
 export interface Search {
   readonly filters: readonly Filter[];
   readonly span: Span;
+  /** Whether the oldest entries come first. */
+  readonly isAscending: boolean;
 }
 
 /** The entries that match, page by page. They never change, so a page is read once. */
@@ -29,11 +31,18 @@ export function useEntries(
     queryKey: ['entries', search],
     enabled: search !== undefined,
     initialPageParam: undefined as string | undefined,
-    getNextPageParam: (last: EntryPage) => last.nextCursor,
+    // The cursor of the newest page waits for later entries.
+    getNextPageParam: ({ nextCursor, isComplete }: EntryPage) =>
+      isComplete && search?.isAscending === true ? undefined : nextCursor,
     queryFn: async ({ pageParam, signal }): Promise<EntryPage> =>
       // In a body, so that no personal value is part of an address.
       api.json('POST', '/v1/audit/entries/search', {
-        body: { ...criteriaOf(search), limit: PAGE_SIZE, cursor: pageParam },
+        body: {
+          ...criteriaOf(search),
+          ...(search?.isAscending === true && { order: 'ascending' }),
+          limit: PAGE_SIZE,
+          cursor: pageParam,
+        },
         signal,
       }),
   });
