@@ -144,7 +144,7 @@ async function signIn(page: Page, url: string): Promise<number> {
   const button = page.locator(`button:has-text("${AUDITOR}")`);
   await button.waitFor();
   const startedAt = performance.now();
-  await button.click({ noWaitAfter: true });
+  await button.click();
   await page.waitForSelector(ROW);
   return performance.now() - startedAt;
 }
@@ -155,7 +155,7 @@ async function searchMs(page: Page, search: ReturnType<Search>): Promise<number>
   const isTyped = 'typed' in search;
   if (isTyped) await page.fill('#search-box', search.typed);
   const startedAt = performance.now();
-  if (isTyped) await page.press('#search-box', 'Enter', { noWaitAfter: true });
+  if (isTyped) await page.press('#search-box', 'Enter');
   else await page.evaluate(`location.hash = '#/search?${search.fragment}'`);
   await page.waitForSelector(`[role=grid]:not([data-before]) ${ROW}`);
   return performance.now() - startedAt;

@@ -12,7 +12,7 @@ const FORMS = {
   zoomed: { colorScheme: 'light', forcedColors: 'none', width: 640, height: 400 },
 } as const;
 
-/** Each page, and what is there when it is complete. */
+/** Each page, and an element of it that comes last. */
 const PAGES = {
   overview: '.ranked li',
   search: '.entries-body [role=row]',

@@ -86,8 +86,9 @@ async function follow({ api, search, place, signal, setTail }: Following): Promi
         return;
       }
       setTail(({ items, count, lostAt = Date.now() }) => ({ items, count, state: 'lost', lostAt }));
-      const asked = error instanceof ProblemError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
-      waitMs = Math.max(waitMs, asked, MIN_WAIT_MS);
+      const retryAfterMs =
+        error instanceof ProblemError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
+      waitMs = Math.max(waitMs, retryAfterMs, MIN_WAIT_MS);
     }
     if (performance.now() - connectedAt >= LASTING_MS) waitMs = 0;
     else waitMs = Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, waitMs));
