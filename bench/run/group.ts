@@ -78,8 +78,9 @@ export class Group {
     return { kind, home, running, idleMb: running.memory().now };
   }
 
+  /** For as long for each of its processes, each of which has to compile its code. */
   async #warmUp(running: RunningContender): Promise<void> {
-    const { warmUpSeconds } = this.plan;
+    const warmUpSeconds = this.plan.warmUpSeconds * (running.kind.replicas ?? 1);
     await this.rig.standIns.prepare(2_000);
     await this.#load(running, {
       urls: running.urls,

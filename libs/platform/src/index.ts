@@ -41,6 +41,7 @@ export { withOtherPassword } from './database/service-pool.js';
 export { dataSourceOptions } from './database/data-source-options.js';
 export { Database, type Transaction } from './database/database.js';
 export { ReadingDatabase } from './database/reading-database.js';
+export { StatementBatcher } from './database/statement-batcher.js';
 export { deleteInBatches } from './database/delete-in-batches.js';
 export { databaseSettings, type DatabaseSettings } from './database/database-settings.js';
 export { DatabaseModule } from './database/database.module.js';

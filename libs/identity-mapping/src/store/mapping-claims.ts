@@ -1,9 +1,8 @@
-import type { Database } from '#libs/platform';
+import { type Database, StatementBatcher } from '#libs/platform';
 import { LAST_REVOCATION } from '../mass-revocation/revocation-conditions.js';
 import type { Mapping } from '../model/mapping.js';
 import type { Lease } from './identity-map.js';
 import { MAPPING_COLUMNS, type MappingRow, SELECT_LIST } from './mapping-columns.js';
-import { StatementBatcher } from './statement-batcher.js';
 
 interface ClaimRequest {
   /** Stored if there is none of its identity and resource. */

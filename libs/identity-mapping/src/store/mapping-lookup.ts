@@ -1,8 +1,7 @@
-import type { Database } from '#libs/platform';
+import { type Database, StatementBatcher } from '#libs/platform';
 import { AWAITS_REVOCATION } from '../mass-revocation/revocation-conditions.js';
 import type { TenantSubject } from '../model/mapping.js';
 import { MAPPING_COLUMNS, type MappingRow } from './mapping-columns.js';
-import { StatementBatcher } from './statement-batcher.js';
 
 /** A row that is not deleted, and whether its lease has expired. */
 export type LiveRow = MappingRow & { readonly isLeaseExpired: boolean };

@@ -1,19 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Clock, Database, deleteInBatches, Logger } from '#libs/platform';
 import { IssuanceMetrics } from '../metrics.js';
+import { CachedTokenLookup } from './cached-token-lookup.js';
 import { type CachedToken, type CacheKey, reusableUntil, TokenCache } from './token-cache.js';
 import { EnvelopeEncryption } from './envelope-encryption.js';
-
-interface Row {
-  readonly ciphertext: Buffer;
-  readonly wrappedKey: Buffer;
-  readonly keyVersion: string;
-  readonly expiresOn: Date;
-  readonly reusableUntil: Date;
-  readonly fingerprint: string;
-  readonly fingerprintKey: string;
-  readonly secretVersion: string | null;
-}
 
 /**
  * Encrypted tokens in PostgreSQL. A trigger deletes those of a mapping in the transaction that
@@ -23,6 +13,8 @@ interface Row {
  */
 @Injectable()
 export class PostgresTokenCache extends TokenCache {
+  readonly #lookup: CachedTokenLookup;
+
   constructor(
     private readonly database: Database,
     private readonly encryption: EnvelopeEncryption,
@@ -31,33 +23,20 @@ export class PostgresTokenCache extends TokenCache {
     private readonly metrics: IssuanceMetrics,
   ) {
     super();
+    this.#lookup = new CachedTokenLookup(database);
   }
 
   async find(key: CacheKey): Promise<CachedToken | undefined> {
     try {
-      const [row] = await this.database.query<Row>(
-        `SELECT sealed AS ciphertext, wrapped_key AS "wrappedKey", key_version AS "keyVersion",
-                expires_on AS "expiresOn", reusable_until AS "reusableUntil", fingerprint,
-                fingerprint_key AS "fingerprintKey", secret_version AS "secretVersion"
-         FROM token_cache
-         WHERE mapping_id = $1 AND variant = $2 AND token_generation = $3 AND policy_version = $4
-               AND reusable_until >= $5`,
-        [
-          key.mappingId,
-          key.variant,
-          key.tokenGeneration,
-          key.policyVersion,
-          new Date(this.clock.now()),
-        ],
-      );
+      const row = await this.#lookup.find(key, this.clock.now());
       if (!row) return undefined;
-      const { expiresOn, fingerprint, fingerprintKey, secretVersion } = row;
+      const { fingerprint, fingerprintKey, secretVersion } = row;
       const stored = {
-        expiresOn,
+        expiresOn: new Date(row.expiresOnMs),
         fingerprint: { fingerprint, fingerprintKey },
         secretVersion: secretVersion ?? undefined,
       };
-      const associatedData = associatedDataOf(key, stored, row.reusableUntil);
+      const associatedData = associatedDataOf(key, stored, new Date(row.reusableUntilMs));
       return { token: await this.encryption.decrypt(row, associatedData), ...stored };
     } catch (error) {
       this.metrics.observeCacheFault('open');
