@@ -27,6 +27,10 @@ const GOAL_MS = 1_000;
 const ROWS = 10_000;
 const GOAL_HEAP_BYTES = 150_000_000;
 const ROW = '.entries-body [role=row]';
+/** Notes when a row is there: Playwright looks for it at intervals of up to half a second. */
+const OBSERVER = `new MutationObserver(() => {
+  if (document.querySelector('[role=grid]:not([data-before]) ${ROW}')) globalThis.firstRowAt ??= Date.now();
+}).observe(document, { subtree: true, childList: true })`;
 const AUDITOR = 'Grace Green';
 
 const { values } = parseArgs({
@@ -91,6 +95,7 @@ async function measure(chromium: Browser, url: string): Promise<PartReport> {
   for (let round = 0; round <= rounds; round += 1) {
     const context = await chromium.newContext({ viewport: { width: 1280, height: 800 } });
     context.setDefaultTimeout(30_000);
+    await context.addInitScript(OBSERVER);
     const page = await context.newPage();
     const firstMs = await signIn(page, url);
     // Leaves the page, as a new day does: the token was in its memory.
@@ -143,22 +148,28 @@ async function signIn(page: Page, url: string): Promise<number> {
   await page.click('text="Sign in"');
   const button = page.locator(`button:has-text("${AUDITOR}")`);
   await button.waitFor();
-  const startedAt = performance.now();
+  const startedAt = Date.now();
   await button.click();
   await page.waitForSelector(ROW);
-  return performance.now() - startedAt;
+  return (await firstRowAt(page)) - startedAt;
 }
 
 async function searchMs(page: Page, search: ReturnType<Search>): Promise<number> {
   // Rows of the search before are none of this one.
-  await page.evaluate("document.querySelector('[role=grid]')?.setAttribute('data-before', '')");
+  await page.evaluate(
+    "document.querySelector('[role=grid]')?.setAttribute('data-before', ''); globalThis.firstRowAt = undefined",
+  );
   const isTyped = 'typed' in search;
   if (isTyped) await page.fill('#search-box', search.typed);
-  const startedAt = performance.now();
+  const startedAt = Date.now();
   if (isTyped) await page.press('#search-box', 'Enter');
   else await page.evaluate(`location.hash = '#/search?${search.fragment}'`);
   await page.waitForSelector(`[role=grid]:not([data-before]) ${ROW}`);
-  return performance.now() - startedAt;
+  return (await firstRowAt(page)) - startedAt;
+}
+
+async function firstRowAt(page: Page): Promise<number> {
+  return page.evaluate<number>('globalThis.firstRowAt');
 }
 
 /** Pages down through the whole log, and lets the page clean up. */
