@@ -265,6 +265,48 @@ describe('SharedRequestBudget', () => {
     expect(ends.filter((end) => end === 'granted')).toHaveLength(8);
   });
 
+  it('lets bulk work alone advance at the speed of the limit, and interactive requests in between', async () => {
+    const clock = new ManualClock();
+    const limits = { limit: 500, windowMs: 30_000, maxWaitMs: 5_000 };
+    const [working, other] = replicas(2, clock, limits);
+    const arrivals: number[] = [];
+    const calls = Array.from({ length: 5_000 }).values();
+    const worker = async (): Promise<void> => {
+      for (const _ of calls) {
+        let permit: Permit | undefined;
+        while (!permit) {
+          permit = await working?.acquire({ ...issue, priority: 'bulk' }).catch(async (error) => {
+            await clock.sleep(secondsOf(error as BudgetExhausted) * 1_000);
+            return undefined;
+          });
+        }
+        await clock.sleep(50);
+        arrivals.push(clock.now());
+        permit.release();
+      }
+    };
+    const startedAt = clock.now();
+    const work = Promise.all(Array.from({ length: 16 }, worker));
+    let isOver = false;
+    void work.finally(() => (isOver = true));
+    const waits: number[] = [];
+    const person = async (): Promise<void> => {
+      while (!isOver) {
+        const from = clock.now();
+        const permit = await other?.acquire({ ...issue, tenant: 'a', clientApp: 'app' });
+        waits.push(clock.now() - from);
+        permit?.release();
+        await clock.sleep(3_700);
+      }
+    };
+    await during(clock, Promise.all([work, person()]));
+    const bound = (5_000 / limits.limit) * limits.windowMs;
+    expect(clock.now() - startedAt).toBeLessThan(1.05 * bound);
+    expect(maxPerWindow(arrivals, limits.windowMs)).toBeLessThanOrEqual(limits.limit);
+    expect(waits.length).toBeGreaterThan(50);
+    expect(Math.max(...waits)).toBeLessThan(1_000);
+  });
+
   it('serves a small tenant during the storm of a large one', async () => {
     const clock = new ManualClock();
     const budget = replica(clock, { limit: 10, windowMs: 4000, maxWaitMs: 5000 });

@@ -138,6 +138,18 @@ describe('reconcile', () => {
     expect(busy.report('other', { queuedBulk: 200 }).granted).toBe(20);
   });
 
+  it('lets bulk requests use nearly all of the limit when the rest of it is released soon', () => {
+    const window = new Window(100);
+    const { leaseId } = window.report('one', { queuedBulk: 80 });
+    window.now += 100;
+    window.report('one', { finishedCalls: [{ leaseId, ageMs: 0, count: 80 }] });
+    window.now += 0.75 * WINDOW_MS;
+    expect(window.report('one', { queuedBulk: 20 }).granted).toBe(0);
+    window.now += 0.1 * WINDOW_MS;
+    expect(window.report('one', { queuedBulk: 20 }).granted).toBe(18);
+    expect(window.report('one', { arrivals: arrivals(2) }).granted).toBe(2);
+  });
+
   it('divides what bulk requests may use by how many each replica has queued', () => {
     const window = new Window(100);
     window.report('small', { arrivals: arrivals(100) });

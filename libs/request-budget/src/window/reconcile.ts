@@ -19,8 +19,12 @@ import {
 } from './replica-report.js';
 import type { Lease, ReplicaState, WindowState } from './window-state.js';
 
-/** The part of each window that bulk requests can't use. */
+/** The part of the limit that is kept from bulk requests, less what is released soon. */
 const INTERACTIVE_SHARE = 0.2;
+/** The part that is kept from them always. With more, bulk work alone could not use what the limit allows. */
+const MIN_INTERACTIVE_SHARE = 0.02;
+/** Soon is within a window divided by this: then interactive requests need not wait for long. */
+const SOON_DIVISOR = 5;
 /**
  * The idle time in a cycle is estimated at the window divided by this at most. An overestimate leaves
  * capacity unused, because deferred clients return late; an underestimate only costs waiting.
@@ -68,7 +72,12 @@ export function reconcile(
     ([id, { reportedAt }]) => id !== report.replicaId && reportedAt > now - REPORT_TTL_MS,
   );
   const peers = others.map(([, replica]) => replica);
-  const granted = grant({ ...report, queuedTags }, { free, limit, peers });
+  const soon = finishedCalls.filter(([releasedAt]) => releasedAt - now <= windowMs / SOON_DIVISOR);
+  const kept = Math.max(
+    limit * INTERACTIVE_SHARE - sum(soon.map(([, count]) => count)),
+    limit * MIN_INTERACTIVE_SHARE,
+  );
+  const granted = grant({ ...report, queuedTags }, { free, kept, limit, peers });
   const lease: Lease = {
     id: report.leaseId,
     count: granted.queued + granted.extra,
@@ -170,7 +179,18 @@ function countCalls(
 /** Divides the free capacity: queued requests by tag, then bulk, then what is wanted in advance. */
 function grant(
   { queuedTags, queuedBulk, prefetch }: ReplicaReport,
-  { free, limit, peers }: { free: number; limit: number; peers: readonly ReplicaState[] },
+  {
+    free,
+    kept,
+    limit,
+    peers,
+  }: {
+    readonly free: number;
+    /** From bulk requests. */
+    readonly kept: number;
+    readonly limit: number;
+    readonly peers: readonly ReplicaState[];
+  },
 ): { readonly queued: number; readonly extra: number } {
   const peerTags = peers.flatMap((peer) => peer.queuedTags).sort((a, b) => a - b);
   let queued = 0;
@@ -180,7 +200,7 @@ function grant(
     if (lower + queued >= free) break;
   }
   const unclaimed = Math.max(0, free - queuedTags.length - peerTags.length);
-  const forBulk = Math.max(0, Math.floor(unclaimed - limit * INTERACTIVE_SHARE));
+  const forBulk = Math.max(0, Math.floor(unclaimed - kept));
   const peerBulk = sum(peers.map((peer) => peer.queuedBulk));
   const ownShare =
     queuedBulk === 0 ? 0 : Math.ceil((forBulk * queuedBulk) / (queuedBulk + peerBulk));
