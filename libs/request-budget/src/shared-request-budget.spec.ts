@@ -275,10 +275,12 @@ describe('SharedRequestBudget', () => {
       for (const _ of calls) {
         let permit: Permit | undefined;
         while (!permit) {
-          permit = await working?.acquire({ ...issue, priority: 'bulk' }).catch(async (error) => {
-            await clock.sleep(secondsOf(error as BudgetExhausted) * 1_000);
-            return undefined;
-          });
+          permit = await working
+            ?.acquire({ ...issue, priority: 'bulk' })
+            .catch(async (error: unknown) => {
+              await clock.sleep(secondsOf(error as BudgetExhausted) * 1_000);
+              return undefined;
+            });
         }
         await clock.sleep(50);
         arrivals.push(clock.now());
@@ -300,7 +302,7 @@ describe('SharedRequestBudget', () => {
       }
     };
     await during(clock, Promise.all([work, person()]));
-    const bound = (5_000 / limits.limit) * limits.windowMs;
+    const bound = ((5_000 + waits.length) / limits.limit) * limits.windowMs;
     expect(clock.now() - startedAt).toBeLessThan(1.05 * bound);
     expect(maxPerWindow(arrivals, limits.windowMs)).toBeLessThanOrEqual(limits.limit);
     expect(waits.length).toBeGreaterThan(50);
