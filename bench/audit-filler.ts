@@ -1,6 +1,11 @@
 import { canonicalName } from '#libs/platform';
 import pg from 'pg';
-import { ManualClock, cloneDatabase, type TestCluster } from '#libs/platform/testing';
+import {
+  cloneDatabase,
+  ManualClock,
+  type TestCluster,
+  type TestDatabase,
+} from '#libs/platform/testing';
 import { alice, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { ReadingDatabase } from '#libs/platform';
 import { EntryStatistics } from '../libs/audit/src/query/entry-statistics.js';
@@ -14,13 +19,17 @@ const PEOPLE = 5000;
 
 /** A log with entries of twenty days, written by the service's own code. */
 export async function filledLog(cluster: TestCluster, size: number): Promise<TestLog> {
+  return fillLog(await cloneDatabase(cluster), size);
+}
+
+/** The same in a database whose log is empty. */
+export async function fillLog(database: TestDatabase, size: number): Promise<TestLog> {
   const startedAt = performance.now();
   const clock = new ManualClock(Date.now() - DAYS * DAY_MS);
-  const database = await cloneDatabase(cluster);
   const log = await openTestLog(database.serviceUrl, {
     clock,
     databaseTimeoutMs: 120_000,
-    timeoutMs: DAYS * DAY_MS, // the clock advances while entries are stored
+    timeoutMs: DAY_MS, // the clock advances while entries are stored
   });
   const perCommit = Math.ceil(size / COMMITS);
   let previous: Promise<unknown> = Promise.resolve();

@@ -1,6 +1,8 @@
 import { describe } from 'vitest';
 import { actSpecs } from './console/acts.js';
+import { findingSpecs } from './console/finding.js';
 import { keyboardSpecs } from './console/keyboard.js';
+import { layoutSpecs } from './console/layout.js';
 import { proofSpecs } from './console/proof.js';
 import { consoleRig } from './console/rig.js';
 import { searchSpecs } from './console/search.js';
@@ -14,4 +16,6 @@ describe('the console', { timeout: 120_000 }, () => {
   proofSpecs(rig);
   keyboardSpecs(rig);
   actSpecs(rig);
+  findingSpecs(rig);
+  layoutSpecs(rig);
 });

@@ -129,6 +129,24 @@ describe('acs-identity audit search and tail', () => {
     }
   });
 
+  it.each(['search', 'tail'])('%s: names each filter that no entry can match', async (command) => {
+    const { code, stdout, stderr } = await audit([
+      command,
+      ...['--reason-code', 'nonsense', 'by-role', '--action', 'token.steal', '--identity-id', '7'],
+      ...['--communication-user-id', 'me', '--client-address', '192.0.2.9.1', '--rule', ''],
+      ...['--from', '1h', '--to', '2h', '--address', '10.0.0.0/4', '--request-id', 'x'],
+      ...['--actor-subject', 'mallory', '--actor-subject-not', 'mallory', '--trace-id', 'f'],
+    ]);
+    expect([code, stdout]).toEqual([1, '']);
+    const named = [...stderr.matchAll(/^ {2}(--[a-z-]+):/gm)].map(([, name]) => name ?? '');
+    expect(named.toSorted()).toEqual([
+      ...['--action', '--actor-subject-not', '--address', '--client-address'],
+      ...['--communication-user-id', '--identity-id', '--reason-code', '--request-id', '--rule'],
+      ...['--to', '--trace-id'],
+    ]);
+    expect(stderr).toContain('nonsense is the code of no reason');
+  });
+
   it('tail: prints the newest entries, the newest one last', async () => {
     const { stdout } = await audit(['tail', '-n', '2', '--json', '--action', 'token.issue']);
     const lines = stdout.trim().split('\n');

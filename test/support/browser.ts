@@ -37,7 +37,7 @@ export function runningBrowser(
     const args = emulator
       ? [`--ignore-certificate-errors-spki-list=${await keyHashOf(emulator())}`]
       : [];
-    browser = await launch(home, args);
+    browser = await launchBrowser(home, args);
   }, 120_000);
   afterAll(async () => {
     await browser?.close();
@@ -51,7 +51,8 @@ export function runningBrowser(
   };
 }
 
-async function launch(home: string, args: string[]): Promise<Browser> {
+/** @param home an empty folder, for the time that it runs */
+export async function launchBrowser(home: string, args: string[] = []): Promise<Browser> {
   // The package has the program of this platform only.
   if (process.platform !== 'linux' || process.arch !== 'x64')
     return chromium.launch({ channel: 'chrome', args });

@@ -211,7 +211,12 @@ export interface AuditEntry {
   readonly id: string;
   readonly action: string;
   readonly outcome: string;
-  readonly actor: { readonly kind: string; readonly subject?: string; readonly tenant?: string };
+  readonly actor: {
+    readonly kind: string;
+    readonly subject?: string;
+    readonly tenant?: string;
+    readonly tokenId?: string;
+  };
   readonly reason?: { readonly code: string; readonly detail?: string };
   readonly target?: { readonly communicationUserId?: string; readonly subject?: string };
   readonly token?: { readonly fingerprint: string; readonly scopes: readonly string[] };

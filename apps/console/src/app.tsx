@@ -5,6 +5,8 @@ import { Api } from './api/api.js';
 import { SignedInContext } from './api/api-context.js';
 import type { Me } from './api/me.js';
 import type { Config } from './config.js';
+import { PAGES } from './pages/pages.js';
+import { address } from './shell/address.js';
 import { Shell } from './shell/shell.js';
 import { useTheme } from './shell/theme.js';
 import { Waiting } from './shell/waiting.js';
@@ -56,7 +58,11 @@ function Console({
   const api = useMemo(() => new Api(session), [session]);
   const me = useQuery({
     queryKey: ['me'],
-    queryFn: async ({ signal }): Promise<Me> => api.json('GET', '/v1/me', { signal }),
+    queryFn: async ({ signal }): Promise<Me> => {
+      // Its file comes while the service answers.
+      void PAGES.find(({ path }) => path === address().page)?.load();
+      return api.json('GET', '/v1/me', { signal });
+    },
   });
   if (me.data)
     return (

@@ -64,7 +64,7 @@ export type { FollowedEntries, FollowOptions } from './query/entry-follower.js';
 export { ReturnedValues } from './query/returned-values.js';
 export { tryParseAuditEntry } from './entry/audit-entry.js';
 export { AddressRange } from './query/address-range.js';
-export type { EntryFilter, EntryPage, EntryQuery } from './query/entry-filter.js';
+export { type EntryFilter, type EntryPage, type EntryQuery, listOf } from './query/entry-filter.js';
 export type { StatisticBucket } from './query/statistic-bucket.js';
 export type {
   StatisticCount,

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
-import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
 import { issue } from '../../support/tokens-api.js';
+import { counted } from './keys.js';
 import type { ConsoleRig } from './rig.js';
+
+const ROW = '.entries-body [role=row]';
 
 /** Tasks by keys alone. A paste counts as one. */
 export function keyboardSpecs(rig: ConsoleRig): void {
@@ -20,34 +22,75 @@ export function keyboardSpecs(rig: ConsoleRig): void {
     expect(problems).toEqual([]);
   });
 
-  it('leads from the picture of a day to the entries behind a bar in five keys', async () => {
+  it('leads from the picture of a day to its newest refusals in four keys', async () => {
     const { page, problems } = await rig.open();
     await rig.signIn(page, 'Grace Green');
     const keys = counted(page);
     await keys.press('g');
     await keys.press('o');
-    await page.waitForSelector('.chart svg[role=application]');
-    // One tab stop; the newest bar is at its end.
-    await page.focus('.chart svg[role=application]');
-    await keys.press('End');
+    await page.waitForSelector('.chart .fill.is-denied');
+    await keys.press('ArrowRight');
+    await page.waitForSelector('.chart-range [role=status]:has-text("denied chosen")');
     await keys.press('Enter');
-    await page.waitForSelector('.entries-body [role=row]');
-    expect(keys.count).toBeLessThanOrEqual(5);
+    await page.waitForSelector(ROW);
+    expect(new URL(page.url()).hash).toContain('outcome=denied');
+    expect(await page.locator(`${ROW}:not(:has(.outcome.is-denied))`).count()).toBe(0);
+    expect(keys.count).toBe(4);
     expect(problems).toEqual([]);
   });
 
-  it('shows all of a person in a week from one of its entries', async () => {
+  it('shows all that a person did, and what was done to them, in a week, in two keys each', async () => {
     const { page, problems } = await rig.open();
     await rig.signIn(page, 'Grace Green', '#/search?action=token.issue&range=24h');
-    await page.waitForSelector('.entries-body [role=row]');
+    await page.waitForSelector(ROW);
     const keys = counted(page);
     await keys.press('Enter');
-    await page.focus('.entry button:has-text("Everything by this person")');
-    await keys.press('Enter');
+    await page.waitForSelector('.entry button:has-text("Everything by this person")');
+    await keys.press('a');
     await page.waitForSelector('.chip:has-text("person")');
-    await page.waitForSelector('.entries-body [role=row]');
+    await page.waitForSelector(ROW);
     expect(new URL(page.url()).hash).toMatch(/range=7d&actorSubject=/);
     expect(keys.count).toBe(2);
+    await page.goBack();
+    await page.waitForSelector('.entry button:has-text("Everything on this person")');
+    await keys.press('b');
+    await page.waitForSelector('.chip:has-text("on person")');
+    await page.waitForSelector(ROW);
+    expect(new URL(page.url()).hash).toMatch(/range=7d&targetSubject=/);
+    expect(problems).toEqual([]);
+  });
+
+  it('proves an entry in three keys, answers whether the log is whole in two, and copies a link in one', async () => {
+    const { page, problems } = await rig.open({
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
+    await rig.signIn(page, 'Grace Green', '#/search?outcome=denied&range=24h');
+    await page.waitForSelector(ROW);
+    const link = counted(page);
+    await link.press('c');
+    await page.waitForSelector('.said:has-text("Copied")');
+    const copied = await page.evaluate<string>('navigator.clipboard.readText()');
+    expect(copied).toMatch(/#\/search\?outcome=denied&from=[^&]+Z&to=[^&]+Z&tz=UTC$/);
+    expect(link.count).toBe(1);
+
+    const proof = counted(page);
+    await proof.press('Enter');
+    await page.waitForSelector('.entry button:has-text("Save evidence")');
+    await proof.press('v');
+    await page.waitForSelector('h1:has-text("Is this entry in the log?")');
+    await page.waitForSelector('.path');
+    const saved: string[] = [];
+    page.on('download', (download) => saved.push(download.suggestedFilename()));
+    await proof.press('s');
+    await expect.poll(() => saved).toHaveLength(2);
+    expect(proof.count).toBe(3);
+
+    const whole = counted(page);
+    await whole.press('g');
+    await whole.press('p');
+    await page.waitForSelector('h1:has-text("Is the log whole?")');
+    await page.waitForSelector('.checks');
+    expect(whole.count).toBe(2);
     expect(problems).toEqual([]);
   });
 
@@ -145,27 +188,4 @@ export function keyboardSpecs(rig: ConsoleRig): void {
     // The browser writes the 404 of the entry, which the id is not of, to its console.
     expect(problems.filter((problem) => !problem.includes('404'))).toEqual([]);
   });
-}
-
-interface CountedKeys {
-  readonly count: number;
-  press(key: string): Promise<void>;
-  paste(text: string): Promise<void>;
-}
-
-function counted(page: Page): CountedKeys {
-  let count = 0;
-  return {
-    get count() {
-      return count;
-    },
-    press: async (key) => {
-      count += 1;
-      await page.keyboard.press(key);
-    },
-    paste: async (text) => {
-      count += 1;
-      await page.keyboard.insertText(text);
-    },
-  };
 }

@@ -1,6 +1,7 @@
-import { type KeyboardEvent, type ReactNode, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, useRef, useState } from 'react';
 import type { Entry } from '../api/api.js';
 import { OUTCOMES } from '../entries/outcome.js';
+import { useKeys } from '../shell/keys.js';
 
 type Outcome = Entry['outcome'];
 
@@ -18,15 +19,30 @@ const GAP = 1;
 interface StackedBarsProps {
   readonly title: string;
   readonly buckets: readonly Bucket[];
-  readonly onOpen: (bucket: Bucket) => void;
+  /** @param outcome absent: the entries of every outcome */
+  readonly onOpen: (bucket: Bucket, outcome?: Outcome) => void;
 }
 
+/** What ↑ and ↓ choose among: a part of a bar, or all of it. */
+const PARTS = [undefined, ...OUTCOMES];
+
 /**
- * Entries by time and outcome. One tab stop: arrows move from bar to bar, which is read aloud, and Enter opens
- * it. Colours have patterns, so that they are never alone.
+ * Entries by time and outcome. One tab stop: arrows move from bar to bar and between its parts, which is read
+ * aloud, and Enter opens it. → on the page goes to the newest refusals. Colours have patterns, so that they
+ * are never alone.
  */
 export function StackedBars({ title, buckets, onOpen }: StackedBarsProps): ReactNode {
   const [active, setActive] = useState<number>();
+  const [part, setPart] = useState<Outcome>();
+  const chart = useRef<SVGSVGElement>(null);
+  useKeys({
+    ArrowRight: () => {
+      const newest = buckets.findLastIndex(({ counts }) => (counts.denied ?? 0) > 0);
+      chart.current?.focus();
+      setPart(newest < 0 ? undefined : 'denied');
+      setActive(newest < 0 ? buckets.length - 1 : newest);
+    },
+  });
   const highest = Math.max(1, ...buckets.map(totalOf));
   const width = WIDTH / Math.max(1, buckets.length);
   const current = active === undefined ? undefined : buckets[active];
@@ -36,9 +52,12 @@ export function StackedBars({ title, buckets, onOpen }: StackedBarsProps): React
     if (move !== undefined) {
       const next = (active ?? (move > 0 ? -1 : buckets.length)) + move;
       setActive(Math.max(0, Math.min(buckets.length - 1, next)));
+    } else if (event.key === 'ArrowUp' || event.key === 'ArrowDown') {
+      const step = event.key === 'ArrowUp' ? 1 : -1;
+      setPart(PARTS.at((PARTS.indexOf(part) + step) % PARTS.length));
     } else if (event.key === 'Home') setActive(0);
     else if (event.key === 'End') setActive(buckets.length - 1);
-    else if (event.key === 'Enter' && current) onOpen(current);
+    else if (event.key === 'Enter' && current) onOpen(current, part);
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -54,11 +73,13 @@ export function StackedBars({ title, buckets, onOpen }: StackedBarsProps): React
         preserveAspectRatio="none"
         role="application"
         aria-roledescription="chart"
-        aria-label={`${title}: arrows move, Enter opens the entries`}
+        aria-label={`${title}: arrows move, up and down choose an outcome, Enter opens the entries`}
         tabIndex={0}
+        ref={chart}
         onKeyDown={onKeyDown}
         onBlur={() => {
           setActive(undefined);
+          setPart(undefined);
         }}
       >
         <Patterns />
@@ -70,15 +91,15 @@ export function StackedBars({ title, buckets, onOpen }: StackedBarsProps): React
             width={Math.max(0.5, width - GAP)}
             scale={HEIGHT / highest}
             isActive={nth === active}
-            onClick={() => {
-              onOpen(bucket);
+            onClick={(outcome) => {
+              onOpen(bucket, outcome);
             }}
           />
         ))}
       </svg>
       <p className="chart-range soft">
         <span>{buckets[0]?.label}</span>
-        <span role="status">{current ? describe(current) : `highest ${highest}`}</span>
+        <span role="status">{current ? describe(current, part) : `highest ${highest}`}</span>
         <span>{buckets.at(-1)?.label}</span>
       </p>
     </figure>
@@ -98,11 +119,16 @@ function Bar({
   readonly width: number;
   readonly scale: number;
   readonly isActive: boolean;
-  readonly onClick: () => void;
+  readonly onClick: (outcome?: Outcome) => void;
 }): ReactNode {
   let y = HEIGHT;
   return (
-    <g onClick={onClick} className="bar-group">
+    <g
+      className="bar-group"
+      onClick={() => {
+        onClick();
+      }}
+    >
       <title>{describe(bucket)}</title>
       <rect
         x={x}
@@ -117,7 +143,13 @@ function Bar({
         y -= height;
         const size = Math.max(1, height - GAP);
         return (
-          <g key={outcome}>
+          <g
+            key={outcome}
+            onClick={(event) => {
+              event.stopPropagation();
+              onClick(outcome);
+            }}
+          >
             <rect x={x} y={y} width={width} height={size} className={`fill is-${outcome}`} />
             {outcome !== 'success' && (
               <rect x={x} y={y} width={width} height={size} fill={`url(#pattern-${outcome})`} />
@@ -168,9 +200,10 @@ export function totalOf({ counts }: Bucket): number {
   return OUTCOMES.reduce((sum, outcome) => sum + (counts[outcome] ?? 0), 0);
 }
 
-function describe(bucket: Bucket): string {
+function describe(bucket: Bucket, part?: Outcome): string {
   const counted = OUTCOMES.filter((outcome) => (bucket.counts[outcome] ?? 0) > 0).map(
     (outcome) => `${outcome} ${bucket.counts[outcome]}`,
   );
-  return `${bucket.label}, ${counted.length === 0 ? 'none' : counted.join(', ')}`;
+  const chosen = part === undefined ? '' : `; ${part} chosen`;
+  return `${bucket.label}, ${counted.length === 0 ? 'none' : counted.join(', ')}${chosen}`;
 }

@@ -9,51 +9,59 @@ export interface PageDefinition {
   /** The second key of `g …`. */
   readonly key: string;
   readonly component: ComponentType;
+  readonly load: () => Promise<unknown>;
   /** Whether the navigation shows it to somebody. The service decides what they may do. */
   readonly isFor: (me: Me) => boolean;
 }
 
-export const PAGES: readonly PageDefinition[] = [
+const DEFINITIONS: readonly (Omit<PageDefinition, 'component' | 'load'> & {
+  readonly load: () => Promise<{ default: ComponentType }>;
+})[] = [
   {
     path: 'overview',
     title: 'Overview',
     key: 'o',
-    component: lazy(async () => import('./overview/overview-page.js')),
+    load: async () => import('./overview/overview-page.js'),
     isFor: ({ audit }) => audit === 'all',
   },
   {
     path: 'search',
     title: 'Search',
     key: 's',
-    component: lazy(async () => import('./search/search-page.js')),
+    load: async () => import('./search/search-page.js'),
     isFor: ({ audit }) => audit !== 'none',
   },
   {
     path: 'trace',
     title: 'Trace',
     key: 't',
-    component: lazy(async () => import('./trace/trace-page.js')),
+    load: async () => import('./trace/trace-page.js'),
     isFor: ({ audit }) => audit === 'all',
   },
   {
     path: 'proof',
     title: 'Proof',
     key: 'p',
-    component: lazy(async () => import('./proof/proof-page.js')),
+    load: async () => import('./proof/proof-page.js'),
     isFor: ({ audit }) => audit !== 'none',
   },
   {
     path: 'identities',
     title: 'Identities',
     key: 'i',
-    component: lazy(async () => import('./identities/identities-page.js')),
+    load: async () => import('./identities/identities-page.js'),
     isFor: () => true,
   },
   {
     path: 'about',
     title: 'About',
     key: 'a',
-    component: lazy(async () => import('./about/about-page.js')),
+    load: async () => import('./about/about-page.js'),
     isFor: () => true,
   },
 ];
+
+export const PAGES: readonly PageDefinition[] = DEFINITIONS.map((definition) => ({
+  ...definition,
+  component: lazy(definition.load),
+}));

@@ -94,11 +94,14 @@ function subscribe(listener: () => void): () => void {
 function read(): Address {
   const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split(/\?(.*)/s);
   const [page = '', id] = path.split('/');
+  const parameters = new URLSearchParams(query);
+  // An entry is shown beside the search that it is in.
+  if (page === 'entry' && id !== undefined) parameters.set('entry', decodeURIComponent(id));
   const state = history.state as { readonly personal?: Record<string, string> } | null; // `go` writes it
   return {
-    page,
-    id: id === undefined || id === '' ? undefined : decodeURIComponent(id),
-    parameters: new URLSearchParams(query),
+    page: page === 'entry' ? 'search' : page,
+    id: id === undefined || id === '' || page === 'entry' ? undefined : decodeURIComponent(id),
+    parameters,
     personal: state?.personal ?? {},
   };
 }

@@ -3,11 +3,15 @@ export type Recognised =
   | { readonly kind: 'filter'; readonly name: string; readonly value: string }
   | { readonly kind: 'id'; readonly id: string }
   | { readonly kind: 'index'; readonly index: number }
-  | { readonly kind: 'token'; readonly token: string };
+  | { readonly kind: 'token'; readonly token: string }
+  | { readonly kind: 'tokenId'; readonly tokenId: string };
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-([\da-f])[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/i;
 /** A JSON Web Token: never part of an address, and never sent but to the trace. */
 const TOKEN = /^(bearer\s+)?["']?(ey[\w-]+\.[\w-]+\.[\w-]*)["']?$/i;
+
+/** The id that Entra gives its tokens (`uti`): sixteen bytes in base64url. */
+const CALLER_TOKEN_ID = /^[\w-]{21}[AQgw]$/;
 
 /** The raw id of a user or an application of ACS or Teams. */
 export const USER_ID = /^(8|28):[a-z-]+:[\w-]+$/i;
@@ -30,6 +34,7 @@ export function recognise(typed: string): Recognised | undefined {
   if (/^[\d.]{7,15}$|^[\da-f]*:[\da-f:.]+$/i.test(text))
     return { kind: 'filter', name: 'clientAddress', value: text };
   if (/^[\da-f.:]+\/\d{1,3}$/i.test(text)) return { kind: 'filter', name: 'address', value: text };
+  if (CALLER_TOKEN_ID.test(text)) return { kind: 'tokenId', tokenId: text };
   if (/^[\w-]{43}$/.test(text)) return { kind: 'filter', name: 'fingerprint', value: text };
   return { kind: 'filter', name: 'displayName', value: text };
 }

@@ -8,6 +8,7 @@ import { wholeEntryQuery } from '../entries/whole-entry.js';
 import { FILTERS, type FilterName } from '../pages/search/filters.js';
 import { addFilter } from '../pages/search/filter-bar.js';
 import { handToken } from '../pages/trace/handed-token.js';
+import type { Traced } from '../pages/trace/trace-token.js';
 import { change, go } from './address.js';
 import { recognise } from './recognise.js';
 
@@ -45,10 +46,9 @@ export function SearchBox(): ReactNode {
         if (found.kind === 'id') void openById(found.id);
         else if (found.kind === 'index') openEntry(String(found.index));
         else if (found.kind === 'filter') filterAlone(found.name, found.value);
-        else {
-          handToken(found.token);
-          go({ page: 'trace' });
-        }
+        else if (found.kind === 'token') trace({ token: found.token });
+        else if (me.audit === 'all') trace({ tokenId: found.tokenId });
+        else filterAlone('tokenId', found.tokenId);
       }}
     >
       <Input
@@ -69,6 +69,11 @@ export function SearchBox(): ReactNode {
       />
     </form>
   );
+}
+
+function trace(traced: Traced): void {
+  handToken(traced);
+  go({ page: 'trace' });
 }
 
 /** A new search: the filters of another one would hide what is looked for. A ticket may be old. */

@@ -1,7 +1,7 @@
 import { type AuditEntryRecord, AuditLogService, type EntryFilter } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
-import { canonicalName } from '#libs/platform';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
+import { knownFilter } from './known-filter.js';
 import { printable } from './printable.js';
 
 export interface SearchOptions extends OperatorOptions {
@@ -18,21 +18,15 @@ export interface TailOptions extends Omit<SearchOptions, 'order' | 'limit'> {
 
 const MAX_PAGE = 1000;
 
-/** Filters by identifiers, which entries have in one form. */
-const NAMES = [
-  ...(['actorTenant', 'actorSubject', 'clientApp', 'targetTenant', 'targetSubject'] as const),
-  ...(['identityId', 'communicationUserId'] as const),
-];
-
 /** Prints the entries that match, up to a number of them. */
 export async function searchLog(
   options: SearchOptions,
   composition: CompositionOptions,
 ): Promise<void> {
   const { order, databaseUrl, json = false } = options;
-  const filter = canonical(options.filter);
   const reader = { actor: operatorActor(options) };
   await withPart(auditPart, databaseUrl, composition, async (service) => {
+    const filter = await knownFilter(options.filter, service.get(AuditLogService), reader);
     let left = options.limit;
     let place: { before?: number | undefined; after?: number | undefined } = {};
     while (left > 0) {
@@ -53,7 +47,6 @@ export async function tailLog(
   composition: CompositionOptions,
 ): Promise<void> {
   const { lines, follow = false, databaseUrl, json = false } = options;
-  const filter = canonical(options.filter);
   const stop = new AbortController();
   const abort = (): void => {
     stop.abort();
@@ -61,24 +54,13 @@ export async function tailLog(
   process.once('SIGINT', abort).once('SIGTERM', abort);
   const reader = { actor: operatorActor(options) };
   await withPart(auditPart, databaseUrl, composition, async (service) => {
+    const log = service.get(AuditLogService);
+    const filter = await knownFilter(options.filter, log, reader);
     const request = { newest: lines, signal: follow ? stop.signal : AbortSignal.abort() };
-    for await (const { items } of service.get(AuditLogService).follow(reader, filter, request)) {
+    for await (const { items } of log.follow(reader, filter, request)) {
       for (const entry of items) printEntry(entry, json);
     }
   });
-}
-
-function canonical(filter: EntryFilter): EntryFilter {
-  const { actorSubjectNot = [] } = filter;
-  const names = NAMES.flatMap((name) => {
-    const text = filter[name];
-    return text === undefined ? [] : [[name, canonicalName(text)] as const];
-  });
-  return {
-    ...filter,
-    ...Object.fromEntries(names),
-    actorSubjectNot: [actorSubjectNot].flat().map(canonicalName),
-  };
 }
 
 function printEntry(recorded: AuditEntryRecord, json: boolean): void {

@@ -37,7 +37,11 @@ async function traceRequest({
   tokenFile,
 }: TraceOptions): Promise<TracedToken> {
   if (tokenId !== undefined) return { tokenId };
-  if (fingerprint !== undefined) return { fingerprint };
+  if (fingerprint !== undefined) {
+    if (!/^[\w-]{43}$/.test(fingerprint))
+      throw new Error('--fingerprint must be a fingerprint as in an entry.');
+    return { fingerprint };
+  }
   const input =
     tokenFile === undefined ? await text(process.stdin) : readFileSync(tokenFile, 'utf8');
   const token = input.trim();

@@ -1,19 +1,22 @@
 import { type components, ProblemError } from '@acs-identity/client';
 import { Button, Input } from '@fluentui/react-components';
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useState } from 'react';
-import type { Api } from '../../api/api.js';
+import type { Api, Query } from '../../api/api.js';
 import { useSignedIn } from '../../api/api-context.js';
 import type { Identity } from '../../api/schemas.js';
-import { may } from '../../api/me.js';
+import { type Me, may } from '../../api/me.js';
 import { fragmentOf, go, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { USER_ID } from '../../shell/recognise.js';
+import { useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
+import { instant } from '../../time/format.js';
 import { IdentityActs } from './identity-acts.js';
 
 /** A UUID of version 7. */
 const IDENTITY_ID = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/i;
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const READ = 'CommunicationIdentity.Read.All';
 
 /** The identities of a person of the own tenant, and what an administrator does with them. */
@@ -34,19 +37,24 @@ export default function IdentitiesPage(): ReactNode {
 }
 
 function Identities(): ReactNode {
-  const { api } = useSignedIn();
-  const { parameters } = useAddress();
-  const wanted = parameters.get('person');
+  const { api, me } = useSignedIn();
+  const { id, parameters, personal } = useAddress();
+  const wanted = id ?? parameters.get('person') ?? personal.person;
   const [typed, setTyped] = useState(wanted ?? '');
-  const found = useQuery({
+  const found = useInfiniteQuery({
     queryKey: ['identities', wanted],
-    enabled: wanted !== null,
-    queryFn: async ({ signal }) => find(api, wanted ?? '', signal),
+    enabled: wanted !== undefined,
+    initialPageParam: undefined as Query | undefined,
+    getNextPageParam: ({ next }: Found) => next,
+    queryFn: async ({ pageParam, signal }) =>
+      pageParam ? list(api, pageParam, signal) : find(api, me, wanted ?? '', signal),
   });
   useEffect(() => {
-    if (wanted === null) fieldOf()?.focus();
+    if (wanted === undefined) fieldOf()?.focus();
     else setTyped(wanted);
   }, [wanted]);
+  const items = found.data?.pages.flatMap((page) => page.items) ?? [];
+  const isOnePerson = new Set(items.map(({ subject }) => subject)).size === 1;
   return (
     <section className="page" aria-label="Identities">
       <h1>Identities</h1>
@@ -56,15 +64,13 @@ function Identities(): ReactNode {
           event.preventDefault();
           // So that the keys of the page work.
           fieldOf()?.blur();
-          const person = typed.trim();
-          if (person !== '')
-            go({ page: 'identities', parameters: new URLSearchParams({ person }) });
+          open(typed.trim());
         }}
       >
         <Input
           id="person"
-          aria-label="Subject of a person, id of an identity, or ACS identity"
-          placeholder="subject (object id), id of an identity, or 8:acs:…"
+          aria-label="Name or subject of a person, id of an identity, ACS identity, or your tenant’s id"
+          placeholder="name, subject (object id), id of an identity, 8:acs:…, or the id of your tenant"
           value={typed}
           onChange={(_event, { value }) => {
             setTyped(value);
@@ -76,46 +82,115 @@ function Identities(): ReactNode {
       </form>
       {found.error && <FailureMessage error={found.error} onRetry={() => void found.refetch()} />}
       {found.isFetching && <Waiting what="Looking up" />}
-      {found.data?.length === 0 && (
+      {found.data && items.length === 0 && (
         <p role="status">Your tenant has no identity of “{wanted}”. Deleted ones are not listed.</p>
       )}
-      {found.data?.map((identity) => (
-        <article key={identity.id} className="identity">
-          <Facts identity={identity} />
-          <IdentityActs
-            identity={identity}
-            hasKeys={found.data.length === 1}
-            onDone={() => void found.refetch()}
-          />
-        </article>
-      ))}
+      {isOnePerson
+        ? items.map((identity) => (
+            <article key={identity.id} className="identity">
+              <Facts identity={identity} />
+              <IdentityActs
+                identity={identity}
+                hasKeys={items.length === 1}
+                onDone={() => void found.refetch()}
+              />
+            </article>
+          ))
+        : items.length > 0 && <People items={items} />}
+      {found.hasNextPage && (
+        <p>
+          <Button onClick={() => void found.fetchNextPage()}>More</Button>
+        </p>
+      )}
     </section>
   );
+}
+
+/** Names and subjects are of a person: they are not part of the address. */
+function open(person: string): void {
+  if (person === '') return;
+  if (UUID.test(person) || USER_ID.test(person))
+    go({ page: 'identities', parameters: new URLSearchParams({ person }) });
+  else go({ page: 'identities', personal: { person } });
 }
 
 function fieldOf(): HTMLElement | null {
   return document.getElementById('person');
 }
 
-/** The identities of a person, or the one with an id. */
-async function find(api: Api, wanted: string, signal: AbortSignal): Promise<readonly Identity[]> {
+interface Found {
+  readonly items: readonly Identity[];
+  /** What the next page is asked with. */
+  readonly next: Query | undefined;
+}
+
+/** The identities of a person, of those whose name begins with a text, or of the tenant; or the one with an id. */
+async function find(api: Api, me: Me, wanted: string, signal: AbortSignal): Promise<Found> {
   if (IDENTITY_ID.test(wanted)) {
     try {
-      return [await api.json<Identity>('GET', `/v1/identities/${wanted}`, { signal })];
+      const path = `/v1/identities/${wanted}`;
+      return { items: [await api.json<Identity>('GET', path, { signal })], next: undefined };
     } catch (error) {
       // It may be the subject of a person as well.
       if (!(error instanceof ProblemError) || error.status !== 404) throw error;
     }
   }
-  const query = USER_ID.test(wanted) ? { communicationUserId: wanted } : { subject: wanted };
-  const { items } = await api.json<components['schemas']['IdentityPage']>('GET', '/v1/identities', {
-    query: { ...query, limit: 100 },
-    signal,
-  });
-  return items;
+  if (USER_ID.test(wanted)) return list(api, { communicationUserId: wanted }, signal);
+  if (wanted.toLowerCase() === me.tenant) return list(api, { tenant: wanted }, signal);
+  if (/\s/.test(wanted)) return list(api, { displayName: wanted }, signal);
+  const found = await list(api, { subject: wanted }, signal);
+  if (found.items.length > 0 || UUID.test(wanted)) return found;
+  return list(api, { displayName: wanted }, signal);
+}
+
+async function list(api: Api, query: Query, signal: AbortSignal): Promise<Found> {
+  const { items, nextCursor } = await api.json<components['schemas']['IdentityPage']>(
+    'GET',
+    '/v1/identities',
+    { query: { ...query, limit: 100 }, signal },
+  );
+  return { items, next: nextCursor === null ? undefined : { ...query, cursor: nextCursor } };
+}
+
+/** Several people, of whom one is chosen. */
+function People({ items }: { readonly items: readonly Identity[] }): ReactNode {
+  return (
+    <table>
+      <thead>
+        <tr>
+          {['name', 'status', 'kind', 'person', 'ACS resource'].map((name) => (
+            <th key={name} scope="col">
+              {name}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {items.map(({ id, displayName, status, kind, subject, resource }) => (
+          <tr key={id}>
+            <td>
+              <a
+                href={fragmentOf({
+                  page: 'identities',
+                  parameters: new URLSearchParams({ person: id }),
+                })}
+              >
+                {displayName ?? id}
+              </a>
+            </td>
+            <td>{status}</td>
+            <td>{kind}</td>
+            <td className="hash">{subject}</td>
+            <td>{resource}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
 }
 
 function Facts({ identity }: { readonly identity: Identity }): ReactNode {
+  const zone = useZone();
   const { displayName, subject, tenant, kind, status, isRevoking, resource, id } = identity;
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['status', `${status}${isRevoking ? ', its tokens are being revoked' : ''}`],
@@ -125,8 +200,8 @@ function Facts({ identity }: { readonly identity: Identity }): ReactNode {
     ['identity', id],
     ['ACS identity', identity.communicationUserId],
     ['ACS resource', resource],
-    ['created', identity.createdAt],
-    ['changed', identity.updatedAt],
+    ['created', instant(Date.parse(identity.createdAt), zone)],
+    ['changed', instant(Date.parse(identity.updatedAt), zone)],
   ];
   return (
     <>

@@ -24,10 +24,12 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** Longer ranges are counted by day. */
 const MAX_HOURS = 7 * 24;
-const MAX_REASONS = 8;
+const MAX_RANKED = 8;
+/** Dimensions that are filters too, and whose counts the service stores. */
+const RANKED = { reasonCode: 'Reasons', clientApp: 'Apps', actorTenant: 'Tenants' } as const;
 const REST = 'the rest';
 
-/** What happened in a time, in two charts of one reading. */
+/** What happened in a time, in charts of one reading. */
 export default function OverviewPage(): ReactNode {
   const { parameters } = useAddress();
   const zone = useZone();
@@ -71,16 +73,25 @@ export default function OverviewPage(): ReactNode {
         <StackedBars
           title={`Entries by ${bucket}, ${zone}`}
           buckets={labelled}
-          onOpen={({ start }) => {
+          onOpen={({ start }, outcome) => {
             const parameters = new URLSearchParams({
               from: rfc3339(start, UTC),
               to: rfc3339(start + unit, UTC),
+              ...(outcome !== undefined && { outcome }),
             });
             go({ page: 'search', parameters });
           }}
         />
         <AsTable buckets={labelled} />
-        <RankedBars title="Reasons" rows={ranked(counted.data?.items ?? [], from, to)} />
+        <div className="rankings">
+          {Object.entries(RANKED).map(([dimension, title]) => (
+            <RankedBars
+              key={dimension}
+              title={title}
+              rows={ranked(counted.data?.items ?? [], dimension, { from, to })}
+            />
+          ))}
+        </div>
       </Panel>
     </section>
   );
@@ -99,7 +110,7 @@ function useCounts(query: CountsQuery): UseQueryResult<Statistics> {
     queryKey: ['statistics', query],
     queryFn: async ({ signal }): Promise<Statistics> =>
       api.json('GET', '/v1/audit/statistics', {
-        query: { ...query, dimension: ['outcome', 'reasonCode'], top: MAX_REASONS },
+        query: { ...query, dimension: ['outcome', ...Object.keys(RANKED)], top: MAX_RANKED },
         signal,
       }),
   });
@@ -222,11 +233,11 @@ function AsTable({ buckets }: { readonly buckets: readonly Bucket[] }): ReactNod
   );
 }
 
-/** The most frequent reasons, and the sum of the rest. */
-function ranked(counts: Counts, from: string, to: string): Ranked[] {
+/** The most frequent values of a dimension, and the sum of the rest. */
+function ranked(counts: Counts, ranks: string, window: { from: string; to: string }): Ranked[] {
   const sums = new Map<string, number>();
   for (const { dimension, value, isRest, entries } of counts) {
-    if (dimension !== 'reasonCode' || (value === undefined && isRest !== true)) continue;
+    if (dimension !== ranks || (value === undefined && isRest !== true)) continue;
     const name = value ?? REST;
     sums.set(name, (sums.get(name) ?? 0) + entries);
   }
@@ -234,7 +245,7 @@ function ranked(counts: Counts, from: string, to: string): Ranked[] {
     .sort(([a, many], [b, more]) => Number(a === REST) - Number(b === REST) || more - many)
     .map(([label, count]) => {
       if (label === REST) return { label, count };
-      const parameters = new URLSearchParams({ from, to, reasonCode: label });
+      const parameters = new URLSearchParams({ ...window, [ranks]: label });
       return { label, count, href: fragmentOf({ page: 'search', parameters }) };
     });
 }

@@ -1,16 +1,25 @@
 import { Button } from '@fluentui/react-components';
 import type { ReactNode } from 'react';
-import { change } from '../../shell/address.js';
+import { useSignedIn } from '../../api/api-context.js';
+import { may } from '../../api/me.js';
+import { change, go } from '../../shell/address.js';
 import { lengthOf, type Range, RANGES } from '../../time/range.js';
-import { removeFilter } from './filter-bar.js';
-import { definitionOf, type Filter } from './filters.js';
+import { addFilter, removeFilter } from './filter-bar.js';
+import { definitionOf, type Filter, type FilterName } from './filters.js';
 
-/** What else an id may be the id of, that was taken for one of a request. */
+/** What else a pasted id, or a text that was taken for a name, may be. */
+const OTHERS: Partial<Readonly<Record<FilterName, readonly FilterName[]>>> = {
+  requestId: [
+    ...(['actorSubject', 'targetSubject', 'clientApp', 'identityId'] as const),
+    ...(['actorTenant', 'targetTenant', 'tokenId'] as const),
+  ],
+  displayName: ['actorSubject', 'reasonCode', 'rule', 'tokenId', 'reasonText'],
+};
+
 function asOther(filters: readonly Filter[]): readonly Filter[] {
   const [only, ...others] = filters;
-  if (only?.name !== 'requestId' || others.length > 0) return [];
-  const names = ['actorSubject', 'targetSubject', 'clientApp', 'identityId'] as const;
-  return names.map((name) => ({ name, value: only.value }));
+  if (!only || others.length > 0) return [];
+  return (OTHERS[only.name] ?? []).map((name) => ({ name, value: only.value }));
 }
 
 /** No entry matches: the filters in words, and what would widen them. */
@@ -21,12 +30,14 @@ export function EmptyResult({
   readonly filters: readonly Filter[];
   readonly range: Range | undefined;
 }): ReactNode {
+  const { me } = useSignedIn();
+  const name = filters.find((filter) => filter.name === 'displayName');
   const longer =
     range && 'length' in range
       ? RANGES.find((one) => (lengthOf(one) ?? 0) > (lengthOf(range.length) ?? 0))
       : undefined;
   const words = filters.map(
-    ({ name, value }) => `${definitionOf(name)?.label ?? name} is ${value}`,
+    ({ name, value }) => `${claimOf(definitionOf(name)?.label ?? name)} ${value}`,
   );
   return (
     <section className="empty" aria-label="Result">
@@ -51,12 +62,23 @@ export function EmptyResult({
             key={filter.name}
             size="small"
             onClick={() => {
-              change({ requestId: undefined, [filter.name]: filter.value });
+              for (const one of filters) removeFilter(one);
+              addFilter(filter, { replaces: true });
             }}
           >
             as {definitionOf(filter.name)?.label}
           </Button>
         ))}
+        {name && may(me, 'CommunicationIdentity.Read.All') && (
+          <Button
+            size="small"
+            onClick={() => {
+              go({ page: 'identities', personal: { person: name.value } });
+            }}
+          >
+            identities with a name that begins so
+          </Button>
+        )}
         {longer !== undefined && (
           <Button
             size="small"
@@ -70,4 +92,9 @@ export function EmptyResult({
       </p>
     </section>
   );
+}
+
+/** `app is`, `action is not`, `reason has`. */
+function claimOf(label: string): string {
+  return /(^| )(is not|has)$/.test(label) ? label : `${label} is`;
 }

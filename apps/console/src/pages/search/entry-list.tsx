@@ -1,5 +1,5 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useLayoutEffect, useRef } from 'react';
 import type { ListedEntry } from '../../api/api.js';
 import { OutcomeSign } from '../../entries/outcome.js';
 import { actorOf } from '../../entries/people.js';
@@ -18,6 +18,8 @@ interface EntryListProps {
   readonly active: number;
   readonly opened: string | undefined;
   readonly hasMore: boolean;
+  /** How many rows came above the others since the search. */
+  readonly added: number;
   readonly onActivate: (row: number) => void;
   readonly onOpen: (row: number) => void;
   readonly onEnd: () => void;
@@ -25,7 +27,7 @@ interface EntryListProps {
 
 /** The entries that were found: a grid with one tab stop, of which only the rows in view exist. */
 export function EntryList(props: EntryListProps): ReactNode {
-  const { items, active, opened, hasMore, onActivate, onOpen, onEnd } = props;
+  const { items, active, opened, hasMore, added, onActivate, onOpen, onEnd } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const zone = useZone();
   const { density } = usePreferences();
@@ -40,9 +42,16 @@ export function EntryList(props: EntryListProps): ReactNode {
   useEffect(() => {
     if (hasMore && last >= items.length - 20) onEnd();
   }, [hasMore, last, items.length, onEnd]);
-  useEffect(() => {
-    if (items.length > 0) rows.scrollToIndex(active);
-  }, [active, items.length, rows]);
+  // Rows that come above leave those in view where they are, unless the newest one is in view.
+  const before = useRef({ added, active });
+  useLayoutEffect(() => {
+    const came = added - before.current.added;
+    const moved = active - before.current.active;
+    before.current = { added, active };
+    const top = scroller.current?.scrollTop ?? 0;
+    if (came > 0 && top > 0) scroller.current?.scrollTo({ top: top + came * ROW_HEIGHT[density] });
+    if (moved !== 0 && moved !== came) rows.scrollToIndex(active);
+  }, [active, added, density, rows]);
   useEffect(() => {
     rows.measure();
   }, [density, rows]);

@@ -38,6 +38,9 @@ export function EntryPane({
     f: () => {
       filterFor(document.activeElement);
     },
+    x: () => {
+      filterOut(document.activeElement);
+    },
     y: () => {
       copyPart(document.activeElement);
     },
@@ -93,27 +96,43 @@ function EntryText({ listed }: { readonly listed: ListedEntry }): ReactNode {
 /** Searches for what is near an entry. */
 function Neighbours({ listed }: { readonly listed: ListedEntry }): ReactNode {
   const { actor, target, token, request } = listed.entry;
-  const near: [label: string, name: FilterName, value: string | undefined][] = [
-    ['Everything by this person', 'actorSubject', actor.subject],
-    ['Everything on this person', 'targetSubject', target?.subject],
+  const near: [label: string, name: FilterName, value: string | undefined, key?: string][] = [
+    ['Everything by this person', 'actorSubject', actor.subject, 'a'],
+    ['Everything on this person', 'targetSubject', target?.subject, 'b'],
     ['This app', 'clientApp', actor.clientApp],
     ['This token', 'fingerprint', token?.fingerprint],
     ['This request', 'requestId', request?.id],
     ['Same session', 'tokenId', actor.tokenId],
   ];
+  const open = (name: FilterName, value: string): void => {
+    go({ page: 'search', parameters: new URLSearchParams({ range: '7d', [name]: value }) });
+  };
+  useKeys(
+    Object.fromEntries(
+      near.flatMap(([, name, value, key]) => {
+        if (key === undefined || value === undefined) return [];
+        return [
+          [
+            key,
+            () => {
+              open(name, value);
+            },
+          ],
+        ];
+      }),
+    ),
+  );
   return (
     <p className="buttons">
       {near.map(
-        ([label, name, value]) =>
+        ([label, name, value, key]) =>
           value !== undefined && (
             <Button
               key={label}
               size="small"
+              {...(key !== undefined && { title: `The last 7 days. Key: ${key}` })}
               onClick={() => {
-                go({
-                  page: 'search',
-                  parameters: new URLSearchParams({ range: '7d', [name]: value }),
-                });
+                open(name, value);
               }}
             >
               {label}
@@ -153,6 +172,18 @@ function Parts({
                     =
                   </button>
                 )}
+                {part.filter && part.filter in OPPOSITES && (
+                  <button
+                    type="button"
+                    aria-label={`Filter out ${part.name} ${part.value}`}
+                    title="Filter out (x)"
+                    onClick={({ currentTarget }) => {
+                      filterOut(currentTarget);
+                    }}
+                  >
+                    ≠
+                  </button>
+                )}
                 {part.isErased !== true && (
                   <button
                     type="button"
@@ -183,6 +214,18 @@ function filterFor(element: Element | null): void {
   const { name, value } = partOf(element);
   // Written by `Parts`.
   if (name !== undefined && value !== undefined) addFilter({ name: name as FilterName, value });
+}
+
+/** Filters that the service has an opposite of. */
+const OPPOSITES: Readonly<Record<string, FilterName>> = {
+  action: 'actionNot',
+  actorSubject: 'actorSubjectNot',
+};
+
+function filterOut(element: Element | null): void {
+  const { name = '', value } = partOf(element);
+  const opposite = OPPOSITES[name];
+  if (opposite !== undefined && value !== undefined) addFilter({ name: opposite, value });
 }
 
 function copyPart(element: Element | null): void {

@@ -13,8 +13,8 @@ import { type ReactNode, useState } from 'react';
 import { useApi } from '../../api/api-context.js';
 import { saveFile } from '../../shell/save-file.js';
 import { useReturnFocus } from '../../shell/use-return-focus.js';
-import { definitionOf } from './filters.js';
-import { criteriaOf, type Search } from './use-entries.js';
+import { isPersonal } from './filters.js';
+import { queryOf, type Search } from './use-entries.js';
 
 /** Formats of the service, with the extension of their files. */
 const FORMATS = {
@@ -41,16 +41,14 @@ export default function ExportDialog({
   const [failure, setFailure] = useState('');
   useReturnFocus(isOpen);
   // They would be part of the request line.
-  const personal = search.filters.filter(({ name }) => definitionOf(name)?.isPersonal === true);
+  const personal = search.filters.filter(isPersonal);
   const save = async (): Promise<void> => {
     setIsBusy(true);
     setFailure('');
     try {
-      const { isGuest, ...criteria } = criteriaOf(search);
       const response = await api.send('GET', '/v1/audit/export', {
         query: {
-          ...(criteria as Readonly<Record<string, string | readonly string[]>>), // all but isGuest
-          ...(isGuest !== undefined && { isGuest: String(isGuest) }),
+          ...queryOf(search.filters, search.span),
           ...(format === 'csv' && { bom: 'true' }),
           format,
         },

@@ -94,6 +94,11 @@ export interface Filter {
   readonly value: string;
 }
 
+/** Whether a filter has a value of a person: it is in no address, and so in no query. */
+export function isPersonal({ name }: Filter): boolean {
+  return definitionOf(name)?.isPersonal === true;
+}
+
 /** Parameters of the address that are no filters. */
 const OTHERS: ReadonlySet<string> = new Set(['range', 'from', 'to', 'tz', 'entry', 'order']);
 

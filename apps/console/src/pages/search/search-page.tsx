@@ -5,6 +5,7 @@ import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useSta
 import { change, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { useKeys } from '../../shell/keys.js';
+import { say } from '../../shell/say.js';
 import { setPreferences, usePreferences } from '../../shell/preferences.js';
 import { useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
@@ -16,8 +17,10 @@ import { EmptyResult } from './empty-result.js';
 import { EntryList } from './entry-list.js';
 import { EntryPane } from './entry-pane.js';
 import { FilterBar } from './filter-bar.js';
-import { readFilters, withoutHousekeeping } from './filters.js';
+import { isPersonal, readFilters, withoutHousekeeping } from './filters.js';
+import { LiveState } from './live-state.js';
 import { type Search, useEntries } from './use-entries.js';
+import { useLiveTail } from './use-live-tail.js';
 
 const ExportDialog = lazy(async () => import('./export-dialog.js'));
 
@@ -33,22 +36,37 @@ export default function SearchPage(): ReactNode {
   const range = readRange(parameters);
   const { filters, faults } = readFilters(parameters, personal);
   const rangeFaults = range ? [] : ['range', 'from', 'to'].filter((name) => parameters.has(name));
-  const allFaults = [...faults, ...rangeFaults];
+  const order = parameters.get('order') ?? 'descending';
+  const isAscending = order === 'ascending';
+  const orderFaults = isAscending || order === 'descending' ? [] : ['order'];
+  const allFaults = [...faults, ...rangeFaults, ...orderFaults];
   // By what it says, so that opening an entry does not search again.
   const { showsHousekeeping } = usePreferences();
-  const key = JSON.stringify([filters, range, searchedAt, allFaults, showsHousekeeping]);
+  const key = JSON.stringify([filters, range, order, searchedAt, allFaults, showsHousekeeping]);
   const search = useMemo(
     (): Search | undefined =>
       range && allFaults.length === 0
         ? {
             filters: showsHousekeeping ? filters : withoutHousekeeping(filters),
             span: spanAt(range, searchedAt),
+            isAscending,
           }
         : undefined,
     [key],
   );
   const found = useEntries(search);
-  const items = useMemo(() => found.data?.pages.flatMap((page) => page.items) ?? [], [found.data]);
+  const pages = found.data?.pages;
+  const [isLive, setIsLive] = useState(false);
+  const newestIndex = pages?.[0]?.newestIndex;
+  const isOpenEnded = search !== undefined && search.span.to === undefined && !isAscending;
+  const isOn = isLive && isOpenEnded && !filters.some(isPersonal);
+  const tail = useLiveTail({ search: pages && search, isOn, newestIndex });
+  const isCut = tail.count > tail.items.length;
+  const items = useMemo(() => {
+    // Between the newest rows and those of the search some are left out.
+    if (isCut) return tail.items;
+    return [...tail.items, ...(pages?.flatMap((page) => page.items) ?? [])];
+  }, [pages, tail, isCut]);
   const opened = parameters.get('entry') ?? undefined;
   const openedRow = items.findIndex(
     ({ entry, index }) => entry.id === opened || String(index) === opened,
@@ -57,6 +75,13 @@ export default function SearchPage(): ReactNode {
   useEffect(() => {
     setActive(0);
   }, [key]);
+  // The row of the keyboard stays on its entry. The first one stays the newest, until somebody opens it.
+  const follows = active === 0 && opened === undefined;
+  const [added, setAdded] = useState(0);
+  if (added !== tail.count) {
+    setAdded(tail.count);
+    if (!follows) setActive(Math.max(0, Math.min(items.length - 1, active + tail.count - added)));
+  }
   const refused = useMemo(() => refusedFilters(found.error), [found.error]);
 
   const open = useCallback(
@@ -88,7 +113,20 @@ export default function SearchPage(): ReactNode {
   const refresh = (): void => {
     setSearchedAt(Date.now());
   };
+  const switchOrder = (): void => {
+    change({ order: isAscending ? undefined : 'ascending', entry: undefined });
+  };
+  const switchLive = (): void => {
+    if (!isOpenEnded)
+      say('A live list needs a range that ends now, with the newest entries first.');
+    else if (filters.some(isPersonal))
+      say('Remove the filters by personal values first: a live list takes none.');
+    else setIsLive(!isOn);
+  };
+  const [newest] = tail.items;
+  const shownTo = newest ? Date.parse(newest.entry.recordedAt) + 1 : searchedAt;
   useKeys({
+    l: switchLive,
     j: mover(1),
     k: mover(-1),
     ArrowDown: mover(1),
@@ -100,6 +138,7 @@ export default function SearchPage(): ReactNode {
       open(active);
     },
     '.': refresh,
+    o: switchOrder,
     e: askExport,
     ...(opened !== undefined && { Escape: close }),
   });
@@ -121,6 +160,16 @@ export default function SearchPage(): ReactNode {
               setPreferences({ showsHousekeeping: checked === true });
             }}
           />
+          {isOpenEnded && (
+            <Button size="small" aria-pressed={isOn} onClick={switchLive} title="Key: l">
+              {isOn ? 'Stop' : 'Live'}
+            </Button>
+          )}
+          {search && (
+            <Button size="small" onClick={switchOrder} title="Key: o">
+              {isAscending ? 'Oldest first' : 'Newest first'}
+            </Button>
+          )}
           {search && (
             <Button size="small" onClick={askExport} title="Key: e">
               Export…
@@ -133,6 +182,13 @@ export default function SearchPage(): ReactNode {
         {found.error && refused.size === 0 && (
           <FailureMessage key={found.error.message} error={found.error} onRetry={refetch(found)} />
         )}
+        <LiveState
+          tail={tail}
+          zone={zone}
+          onStart={() => {
+            setIsLive(false);
+          }}
+        />
         {search && found.data && items.length === 0 && (
           <EmptyResult filters={filters} range={range} />
         )}
@@ -141,7 +197,8 @@ export default function SearchPage(): ReactNode {
             items={items}
             active={active}
             opened={opened}
-            hasMore={found.hasNextPage}
+            hasMore={found.hasNextPage && !isCut}
+            added={tail.count}
             onActivate={setActive}
             onOpen={open}
             onEnd={more}
@@ -154,8 +211,10 @@ export default function SearchPage(): ReactNode {
             end={searchedAt}
             zone={zone}
             filters={filters.length}
+            live={tail.count}
+            isAscending={isAscending}
             shown={items.length}
-            state={found.data ? (found.hasNextPage ? 'more' : 'end') : 'none'}
+            state={isCut ? 'cut' : found.data ? (found.hasNextPage ? 'more' : 'end') : 'none'}
           />
         )}
       </section>
@@ -164,7 +223,7 @@ export default function SearchPage(): ReactNode {
           <ExportDialog
             isOpen={isExporting}
             // What is shown: entries that were recorded since are not part of it.
-            search={{ ...search, span: { ...search.span, to: search.span.to ?? searchedAt } }}
+            search={{ ...search, span: { ...search.span, to: search.span.to ?? shownTo } }}
             onClose={() => {
               setIsExporting(false);
             }}
@@ -184,6 +243,8 @@ function Foot({
   end,
   zone,
   filters,
+  live,
+  isAscending,
   shown,
   state,
 }: {
@@ -191,19 +252,24 @@ function Foot({
   readonly end: number;
   readonly zone: Zone;
   readonly filters: number;
+  /** How many entries came since. */
+  readonly live: number;
+  readonly isAscending: boolean;
   readonly shown: number;
-  readonly state: 'none' | 'more' | 'end';
+  readonly state: 'none' | 'more' | 'end' | 'cut';
 }): ReactNode {
   const searched = `searched ${describeSpan(span, zone, end)} ${zoneName(end, zone)}`;
   const narrowed = filters === 1 ? '1 filter' : `${filters} filters`;
   const rest = {
     none: 'nothing shown yet',
-    more: `${shown} shown · scroll or PageDown for older`,
+    more: `${shown} shown · scroll or PageDown for ${isAscending ? 'newer' : 'older'}`,
     end: `${shown} shown · end reached`,
+    cut: `the newest ${shown} shown · Refresh for older`,
   }[state];
   return (
     <p className="foot" role="status">
-      {searched}, {narrowed} · {rest}
+      {searched}, {narrowed}
+      {live > 0 && `, then ${live} live`} · {rest}
     </p>
   );
 }

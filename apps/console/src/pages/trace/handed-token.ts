@@ -1,13 +1,15 @@
-let handed: string | undefined;
+import type { Traced } from './trace-token.js';
 
-/** Hands a token from the search box to the trace page, past the address and every storage. */
-export function handToken(token: string): void {
-  handed = token;
+let handed: Traced | undefined;
+
+/** Hands what is to be traced from the search box to the trace page, past the address and every storage. */
+export function handToken(traced: Traced): void {
+  handed = traced;
 }
 
-/** @returns the token, once */
-export function takeToken(): string | undefined {
-  const token = handed;
+/** @returns it, once */
+export function takeToken(): Traced | undefined {
+  const traced = handed;
   handed = undefined;
-  return token;
+  return traced;
 }

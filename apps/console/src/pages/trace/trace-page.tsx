@@ -52,8 +52,8 @@ export default function TracePage(): ReactNode {
   }, []);
   // The search box hands a token over, and then goes to this page, also when it is open already.
   useEffect(() => {
-    const token = takeToken();
-    if (token !== undefined) void trace({ token });
+    const handed = takeToken();
+    if (handed) void trace(handed);
   });
 
   return (
@@ -66,7 +66,9 @@ export default function TracePage(): ReactNode {
           submit();
         }}
       >
-        <label htmlFor="traced">A token, or a fingerprint of an entry</label>
+        <label htmlFor="traced">
+          A token, a fingerprint of an entry, or the id of a caller’s token (uti or jti)
+        </label>
         <textarea
           id="traced"
           ref={field}
@@ -86,10 +88,14 @@ export default function TracePage(): ReactNode {
           <Button type="submit" appearance="primary">
             Trace
           </Button>
-          <span className="soft">It is not stored, not logged, and leaves this field at once.</span>
+          <span className="soft">
+            A token is not stored, not logged, and leaves this field at once.
+          </span>
         </p>
       </form>
-      {state.is === 'unreadable' && <p role="alert">This is neither a token nor a fingerprint.</p>}
+      {state.is === 'unreadable' && (
+        <p role="alert">This is neither a token, nor the id of one, nor a fingerprint.</p>
+      )}
       {state.is === 'running' && (
         <Waiting
           what="Tracing"

@@ -19,7 +19,7 @@ const NOW_MS = 10_000;
 
 /** Whose token it is, what happened with it, and how to end it. */
 export function TraceResult({ trace }: { readonly trace: Trace }): ReactNode {
-  const { entries, tokens, liveSiblings, untriedKeys } = trace;
+  const { entries, untriedKeys } = trace;
   const [issuance] = entries;
   return (
     <>
@@ -30,12 +30,7 @@ export function TraceResult({ trace }: { readonly trace: Trace }): ReactNode {
         </p>
       )}
       {issuance ? (
-        <Found
-          issuance={issuance}
-          entries={entries}
-          isRevoked={tokens[0]?.status === 'revoked'}
-          siblings={liveSiblings}
-        />
+        <Found issuance={issuance} trace={trace} />
       ) : (
         <p role="status">
           <strong>Not in the log.</strong> This service did not issue this token
@@ -48,30 +43,27 @@ export function TraceResult({ trace }: { readonly trace: Trace }): ReactNode {
 
 function Found({
   issuance,
-  entries,
-  isRevoked,
-  siblings,
+  trace,
 }: {
   readonly issuance: ListedEntry;
-  readonly entries: readonly ListedEntry[];
-  readonly isRevoked: boolean;
-  readonly siblings: readonly ListedEntry[];
+  readonly trace: Trace;
 }): ReactNode {
   const { me } = useSignedIn();
   const zone = useZone();
-  const now = useNow(NOW_MS);
+  const { entries, tokens, liveSiblings: siblings } = trace;
   const owner = targetOf(issuance) ?? actorOf(issuance);
-  const expiresAt = Date.parse(entries.at(-1)?.entry.token?.expiresOn ?? '');
-  const isLive = expiresAt > now && !isRevoked;
-  const identityId = issuance.entry.target?.identityId;
+  const isAny = may(me, 'CommunicationToken.Revoke.All') && siblings.length > 0;
+  const revocable = new Set(
+    tokens.flatMap(({ identityId, canRevoke }) => (canRevoke || isAny ? (identityId ?? []) : [])),
+  );
+  const live = tokens.filter(({ status }) => status === 'live' || status === 'unknown').length;
   return (
     <>
-      <h2 role="status">
-        <strong>{owner.text}</strong>
-        {isLive ? ' holds it.' : ' held it.'}{' '}
-        {isRevoked ? 'It is revoked, and expires' : isLive ? 'It expires' : 'It expired'}{' '}
-        {relative(expiresAt, now)}, at {instant(expiresAt, zone)}.
-      </h2>
+      {tokens.length > 1 ? (
+        <Tokens tokens={tokens} />
+      ) : (
+        tokens.map((token) => <State key={token.fingerprint} token={token} owner={owner.text} />)
+      )}
       <ol className="timeline">
         {entries.map((listed) => (
           <li key={listed.entry.id}>
@@ -99,9 +91,95 @@ function Found({
           ))}
         </ul>
       )}
-      {identityId !== undefined && may(me, 'CommunicationToken.Revoke.All') && (
-        <Revoke identityId={identityId} owner={owner.text} tokens={siblings.length + +isLive} />
-      )}
+      {[...revocable].map((identityId) => (
+        <Revoke
+          key={identityId}
+          identityId={identityId}
+          owner={ownerOf(identityId, entries)}
+          tokens={revocable.size === 1 ? siblings.length + live : undefined}
+        />
+      ))}
+    </>
+  );
+}
+
+function ownerOf(identityId: string, entries: readonly ListedEntry[]): string {
+  const found = entries.find(({ entry }) => entry.target?.identityId === identityId);
+  return (found && targetOf(found)?.text) ?? identityId;
+}
+
+type Token = Trace['tokens'][number];
+
+const STATES: Readonly<Record<Token['status'], string>> = {
+  live: 'live',
+  expired: 'expired',
+  revoked: 'revoked',
+  unknown: 'unknown: the answer of ACS was lost',
+};
+
+/** Whether somebody can use a token, in a sentence. */
+function State({ token, owner }: { readonly token: Token; readonly owner: string }): ReactNode {
+  const zone = useZone();
+  const now = useNow(NOW_MS);
+  const { status } = token;
+  const expiresAt = Date.parse(token.expiresOn);
+  const isExpired = expiresAt <= now;
+  const holds = isExpired || status === 'revoked' ? ' held it.' : ' holds it.';
+  return (
+    <div role="status">
+      <h2>
+        <strong>{owner}</strong>
+        {status === 'unknown' ? ' may hold it: the answer of ACS was lost.' : holds}{' '}
+        {status === 'revoked'
+          ? 'It is revoked, and expires'
+          : isExpired
+            ? 'It expired'
+            : 'It expires'}{' '}
+        {relative(expiresAt, now)}, at {instant(expiresAt, zone)}.
+      </h2>
+    </div>
+  );
+}
+
+/** The tokens that were issued to one token of a caller. */
+function Tokens({ tokens }: { readonly tokens: readonly Token[] }): ReactNode {
+  const zone = useZone();
+  return (
+    <>
+      <div role="status">
+        <h2>{tokens.length} tokens were issued to it.</h2>
+      </div>
+      <table>
+        <thead>
+          <tr>
+            {['token', 'state', 'expires', 'identity', 'can be revoked'].map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {tokens.map(({ fingerprint, status, expiresOn, identityId, canRevoke }) => (
+            <tr key={fingerprint}>
+              <td className="hash">
+                <a
+                  href={fragmentOf({
+                    page: 'search',
+                    parameters: new URLSearchParams({ range: '90d', fingerprint }),
+                  })}
+                >
+                  {fingerprint.slice(0, 8)}…
+                </a>
+              </td>
+              <td>{STATES[status]}</td>
+              <td>{instant(Date.parse(expiresOn), zone)}</td>
+              <td className="hash">{identityId ?? '—'}</td>
+              <td>{canRevoke ? 'yes' : 'no'}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
     </>
   );
 }
@@ -124,7 +202,8 @@ function Revoke({
 }: {
   readonly identityId: string;
   readonly owner: string;
-  readonly tokens: number;
+  /** Its live tokens. Absent where several identities have some; then no key revokes. */
+  readonly tokens: number | undefined;
 }): ReactNode {
   const api = useApi();
   const [isAsking, setIsAsking] = useState<boolean>();
@@ -136,7 +215,7 @@ function Revoke({
   const ask = (): void => {
     setIsAsking(true);
   };
-  useKeys({ r: ask });
+  useKeys(tokens === undefined ? {} : { r: ask });
   const revoke = async (): Promise<void> => {
     setState({ isBusy: true });
     try {
@@ -167,8 +246,12 @@ function Revoke({
     <>
       {done || (
         <p>
-          <Button appearance="primary" onClick={ask} title="Key: r">
-            {tokens > 1 ? `Revoke all ${tokens}…` : 'Revoke…'}
+          <Button
+            appearance="primary"
+            onClick={ask}
+            {...(tokens !== undefined && { title: 'Key: r' })}
+          >
+            {labelOf(tokens, owner)}
           </Button>
         </p>
       )}
@@ -179,8 +262,8 @@ function Revoke({
             title={`Revoke all tokens of ${owner}?`}
             effect={
               <>
-                {tokens} live {tokens === 1 ? 'token' : 'tokens'} of identity {identityId} will stop
-                to work, and {owner} has to get a new one. Nothing else changes.
+                {tokens ?? 'All'} live {tokens === 1 ? 'token' : 'tokens'} of identity {identityId}{' '}
+                will stop to work, and {owner} has to get a new one. Nothing else changes.
               </>
             }
             typed={{ text: identityId.slice(-4), what: 'the last 4 characters of the identity' }}
@@ -196,4 +279,9 @@ function Revoke({
       )}
     </>
   );
+}
+
+function labelOf(tokens: number | undefined, owner: string): string {
+  if (tokens === undefined) return `Revoke all tokens of ${owner}…`;
+  return tokens > 1 ? `Revoke all ${tokens}…` : 'Revoke…';
 }
