@@ -1,5 +1,6 @@
 import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** `#libs/*` leads to the sources; the built code is for processes that tests start. */
 export const resolve = { conditions: ['source', ...defaultServerConditions] };
@@ -24,6 +25,20 @@ const deployment = ['test/deployment/{chart,alert-rules,stand}.spec.ts'];
 
 const globalSetup = ['test/support/global-setup.ts'];
 
+/** Where specs start browsers, environments and replicas: they take longest. */
+const longest = ['test/browser/', 'test/local/', 'test/resilience/', 'test/security/', 'test/'];
+
+/** Long files first, so that none of them is left for one worker at the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rankOf = ({ moduleId }: TestSpecification): number => {
+      const rank = longest.findIndex((folder) => moduleId.includes(`/${folder}`));
+      return rank === -1 ? longest.length : rank;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rankOf(a) - rankOf(b));
+  }
+}
+
 export default defineConfig({
   resolve,
   // Spec files are resolved in the one, the global set-up in the other.
@@ -31,6 +46,7 @@ export default defineConfig({
   test: {
     // More than there are cores: many specs wait for processes and deadlines.
     maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 30_000, interval: 100 } },
