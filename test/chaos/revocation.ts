@@ -17,8 +17,8 @@ const CLIENTS = 12;
 const ASSIGNED = 50;
 /** Parts of the revocations after which the working replica is killed. */
 const KILLS_AT = [0.3, 0.6];
-/** After a kill the work rests for its lease: ACS_TIMEOUT_MS, ACS_BUDGET_MAX_WAIT_MS and 3 s, by default. */
-const TAKEOVER_SECONDS = 13;
+/** After a kill the work rests for its lease: ACS_TIMEOUT_MS and 3 s, by default. */
+const TAKEOVER_SECONDS = 8;
 /** Calls to ACS at a time: as many can be under way at a kill, and are repeated. */
 const MAX_UNDER_WAY = 16;
 

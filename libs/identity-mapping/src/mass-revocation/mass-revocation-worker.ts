@@ -23,8 +23,10 @@ const MAX_ATTEMPTS = 3;
 /** Between two passes over what is left, and after a failure that says nothing of its end. */
 const PAUSE_MS = 2_000;
 const RENEWAL_MS = 1_000;
-/** How long a lease lasts beyond the calls that are made under it. */
+/** How long a lease lasts beyond a call that begins when it was renewed: so long a renewal may take. */
 const LEASE_MARGIN_MS = 3_000;
+/** Between two looks for work, also for that of a worker that has died. */
+const SWEEP_MS = 1_000;
 
 const CONTEXT: CallContext = {
   actor: { kind: 'system', name: 'mass-revocation' },
@@ -62,7 +64,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     const run = async (signal: AbortSignal): Promise<void> => this.sweep(signal);
-    this.sweeps.start({ name: 'mass revocation', run, intervalMs: PAUSE_MS, jitter: 0.5 });
+    this.sweeps.start({ name: 'mass revocation', run, intervalMs: SWEEP_MS, jitter: 0.5 });
   }
 
   /** Works until nothing is left to do, or another worker has taken over. @throws DatabaseUnavailable */
@@ -237,8 +239,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
   }
 
   #newLease(): Lease {
-    const { timeoutMs, budget } = this.settings;
-    const durationMs = timeoutMs + budget.maxWaitMs + LEASE_MARGIN_MS;
+    const durationMs = this.settings.timeoutMs + LEASE_MARGIN_MS;
     const endsAt = this.clock.monotonicNow() + durationMs;
     return { holder: this.#holder, durationMs, endsAt };
   }

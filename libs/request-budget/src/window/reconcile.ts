@@ -22,9 +22,9 @@ import type { Lease, ReplicaState, WindowState } from './window-state.js';
 /** The part of the limit that is kept from bulk requests, less what is released soon. */
 const INTERACTIVE_SHARE = 0.2;
 /** The part that is kept from them always. With more, bulk work alone could not use what the limit allows. */
-const MIN_INTERACTIVE_SHARE = 0.02;
+const MIN_INTERACTIVE_SHARE = 0.01;
 /** Soon is within a window divided by this: then interactive requests need not wait for long. */
-const SOON_DIVISOR = 5;
+const SOON_DIVISOR = 4;
 /**
  * The idle time in a cycle is estimated at the window divided by this at most. An overestimate leaves
  * capacity unused, because deferred clients return late; an underestimate only costs waiting.
