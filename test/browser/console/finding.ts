@@ -75,8 +75,12 @@ export function findingSpecs(rig: ConsoleRig): void {
     await page.waitForSelector('button:text-is("Oldest first")');
     const place = page.locator(`${ROWS} .time`).first();
     await expect.poll(async () => place.getAttribute('title')).toMatch(/#1?\d$/);
-    for (let n = 0; n < 40; n += 1) await page.keyboard.press('PageDown');
-    await expect.poll(async () => page.textContent('.foot')).toMatch(/end reached/);
+    await expect
+      .poll(async () => {
+        await page.keyboard.press('PageDown');
+        return page.textContent('.foot');
+      })
+      .toMatch(/end reached/);
     await page.evaluate("location.hash = '#/entry/20'");
     await page.waitForSelector('.entry-head strong:text-is("Entry #20")');
     await page.focus('button[aria-label^="Filter out person"]');

@@ -52,8 +52,12 @@ export function searchSpecs(rig: ConsoleRig): void {
     const { page } = await rig.open();
     await rig.signIn(page, 'Grace Green', '#/search?action=token.issue');
     await page.waitForSelector('[role=row] .what');
-    for (let n = 0; n < 40; n += 1) await page.keyboard.press('PageDown');
-    await expect.poll(async () => page.textContent('.foot')).toMatch(/end reached/);
+    await expect
+      .poll(async () => {
+        await page.keyboard.press('PageDown');
+        return page.textContent('.foot');
+      })
+      .toMatch(/end reached/);
     expect(await page.locator('.entries-body [role=row]').count()).toBeLessThan(80);
     expect(rig.service().logLines.join('')).not.toContain('console.preferences');
   });
