@@ -166,10 +166,15 @@ async function editOf(edit: Edit): Promise<Made> {
   }
 }
 
-/** Where the service appends, and the mappings that it works on. */
+/**
+ * What the service appends to, and the mappings that it works on. It compares tiles, and heads since the last
+ * whole tile, with its own checkpoint: once they differ, a replica records nothing until it is started again.
+ */
 async function workOf(runner: QueryRunner): Promise<string> {
   const [row] = (await runner.query(
-    `SELECT (SELECT (size, from_size, root, leaf_hashes, recorded_at)::text FROM audit_head ORDER BY size DESC LIMIT 1) AS head,
+    `SELECT (SELECT string_agg((size, from_size, root, leaf_hashes, recorded_at)::text, ' ' ORDER BY size)
+        FROM audit_head WHERE size > (SELECT max(size) / 256 * 256 FROM audit_head)) AS heads,
+       (SELECT md5(string_agg((t.*)::text, ' ' ORDER BY level, tile_index)) FROM audit_tile t) AS tiles,
        (SELECT max(end_at) FROM audit_statistic_run)::text AS counted,
        (SELECT string_agg(id::text, ' ' ORDER BY id) FROM mapping
         WHERE is_revoking OR status = 'deleting' OR lease_expires_at IS NOT NULL) AS owed`,

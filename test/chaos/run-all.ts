@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { campaignOptions } from './support/campaign.js';
 
+/** `background-verification` is not among them: an edit that makes more than 100 entries wrong hides others. */
 const CAMPAIGNS = [
   'faults',
   'token-differential',
   'audit-tamper',
   'mapping-tamper',
-  'background-verification',
   'audit-crash',
   'audit-delivery',
   'storm',
