@@ -198,6 +198,10 @@ describe('visitors', () => {
     }
     expect(await control.validateAcsToken(kept)).toMatchObject({ valid: true });
     expect((await revoke({ invitation: one.id })).body).toMatchObject({ identities: 2 });
+    // Their identities are still there, until somebody deletes the invitation.
+    const before = (await atAcs()).length;
+    for (let time = 0; time < 2; time += 1) expect((await end(one.id)).status).toBe(204);
+    await expect.poll(async () => (await atAcs()).length).toBeLessThanOrEqual(before - 2);
   }, 90_000);
 
   it.each([

@@ -95,13 +95,14 @@ export class InvitationStore {
   end(id: string, tenant: CanonicalName): TransactionalWrite {
     return async (transaction) => {
       // In the order in which the other statements lock: visitors, then their invitation.
-      await transaction.query(END_VISITORS, [id, tenant]);
+      const [, due] = await transaction.query<[unknown[], number]>(END_VISITORS, [id, tenant]);
       const [ended] = await transaction.query<[unknown[], number]>(
         `UPDATE invitation SET ended_at = clock_timestamp()
          WHERE id = $1 AND tenant = $2 AND ended_at IS NULL RETURNING id`,
         [id, tenant],
       );
-      if (ended.length === 0) throw new InvitationNotFound();
+      // A mass revocation has ended it, and has left the identities until they are due.
+      if (ended.length === 0 && due === 0) throw new InvitationNotFound();
     };
   }
 

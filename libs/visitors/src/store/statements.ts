@@ -34,12 +34,12 @@ export const RELEASE = `
   )
   UPDATE invitation SET uses = uses - 1 FROM released WHERE id = invitation_id`;
 
-/** $1 invitation, $2 tenant */
+/** A worker has those that are due within a minute, or will soon. $1 invitation, $2 tenant */
 export const END_VISITORS = `
   UPDATE visitor SET due_at = least(due_at, clock_timestamp())
   FROM invitation
   WHERE invitation.id = $1 AND invitation.tenant = $2 AND visitor.invitation_id = invitation.id
-    AND visitor.status = 'admitted' AND visitor.due_at IS NOT NULL`;
+    AND visitor.status = 'admitted' AND visitor.due_at > clock_timestamp() + interval '1 minute'`;
 
 /** Returns the uses of those whose lease has ended. $1 limit, $2 duration */
 export const CLAIM_DUE = `
