@@ -157,6 +157,22 @@ describe('the background verifier', () => {
     expect(await verifier.readiness.ask()).toEqual({ verification: { isReady: true } });
   });
 
+  it('finds an edit behind a thousand others of another kind', async () => {
+    await verifier.pass();
+    await superuser.query(`UPDATE audit_entry SET actor_subject = actor_subject || 'x'`);
+    await superuser.query(
+      `UPDATE audit_personal SET display_name = display_name || 'x' WHERE entry_index = 700`,
+    );
+    await verifier.pass();
+    expect((await verifier.findings()).map((one) => one.detail)).toContain(
+      'entry 700: actorDisplayName',
+    );
+    await superuser.query(`UPDATE audit_entry SET actor_subject = rtrim(actor_subject, 'x')`);
+    await superuser.query(`UPDATE audit_personal SET display_name = rtrim(display_name, 'x')`);
+    await verifier.pass();
+    expect(await verifier.findings()).toEqual([]);
+  });
+
   it('shows auditors how far it is, what it found, and which months are stored', async () => {
     const witnesses = { read: async () => Promise.resolve(undefined) };
     const overview = new AuditOverview(

@@ -17,6 +17,7 @@ import { VerificationMetrics } from './verification-metrics.js';
 import {
   type Finding,
   isSameFinding,
+  MAX_FINDINGS,
   type PartState,
   type VerifiedPart,
   VerifiedParts,
@@ -133,6 +134,8 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
       if (before.some((one) => isSameFinding(one, finding))) continue;
       this.logger.error({ part, kind: finding.kind, detail: finding.detail }, 'damage found');
     }
+    // Others are left out of a full list.
+    if (after.length >= MAX_FINDINGS) return;
     for (const finding of before) {
       if (after.some((one) => isSameFinding(one, finding))) continue;
       this.logger.warn(

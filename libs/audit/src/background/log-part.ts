@@ -14,7 +14,8 @@ import {
 
 /** Entries of a slice, unless one commit had more. */
 const SLICE_ENTRIES = 1_000;
-const MAX_SLICE_FAULTS = 20;
+/** Of a slice: what one edit may cause in many entries. */
+const MAX_FAULTS_OF_CAUSE = 20;
 const SIGNING_KEYS = 'signing keys';
 
 /** Entries, personal values, tiles, heads and keys of the log, from head to head. */
@@ -85,7 +86,7 @@ export class LogPart implements VerifiedPart {
       start: this.#trees.get(start) ?? start,
       end,
       isNewest: end === size,
-      faultLimit: MAX_SLICE_FAULTS,
+      causeLimit: MAX_FAULTS_OF_CAUSE,
     });
     this.#trees.delete(start);
     if (faults.length === 0) this.#trees.set(end, frontier);
@@ -101,7 +102,7 @@ export function verifiedEntries({ verified }: PartPosition): number | undefined 
 
 function toFinding({ kind, index, endIndex, detail }: AuditFault, start: number): Finding {
   const where = endIndex > index + 1 ? `entries ${index} to ${endIndex - 1}` : `entry ${index}`;
-  return { place: String(start), kind, detail: `${where}: ${detail}` };
+  return { place: String(start), kind, detail: `${where}: ${detail}`, cause: `${kind}: ${detail}` };
 }
 
 function missingKeys(count: number): Finding {

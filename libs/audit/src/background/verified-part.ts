@@ -10,6 +10,8 @@ export interface Finding {
   readonly kind: string;
   /** What differs and where, without its value. */
   readonly detail: string;
+  /** What differs, without where: the same for all findings that one edit may cause. Default: `kind`. */
+  readonly cause?: string;
 }
 
 /** How far the checks of a part are. The part alone knows its members. */
@@ -58,7 +60,10 @@ export function isSameFinding(one: Finding, other: Finding): boolean {
   return one.kind === other.kind && one.detail === other.detail;
 }
 
-/** The findings of a slice, and of the others those outside it. */
+/**
+ * The findings of a slice, and of the others those outside it. Of too many, those of the most frequent causes
+ * are left out, so that none hides another one.
+ */
 export function mergeFindings(
   earlier: readonly Finding[],
   isInSlice: (place: string) => boolean,
@@ -67,7 +72,19 @@ export function mergeFindings(
   const others = earlier.filter(
     (one) => !isInSlice(one.place) && !found.some((other) => isSameFinding(one, other)),
   );
-  return [...others, ...found].slice(0, MAX_FINDINGS);
+  const all = [...others, ...found];
+  if (all.length <= MAX_FINDINGS) return all;
+  const ofCause = new Map<string, number>();
+  const ranked = all.map((finding) => {
+    const cause = finding.cause ?? finding.kind;
+    const rank = ofCause.get(cause) ?? 0;
+    ofCause.set(cause, rank + 1);
+    return { finding, rank };
+  });
+  return ranked
+    .sort((one, other) => one.rank - other.rank)
+    .slice(0, MAX_FINDINGS)
+    .map(({ finding }) => finding);
 }
 
 /** More findings of one part are not remembered. */

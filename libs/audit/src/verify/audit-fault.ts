@@ -42,11 +42,22 @@ export interface AuditFault {
 /** Collects the faults of one verification. */
 export class AuditFaults {
   readonly #found: AuditFault[] = [];
+  readonly #ofCause = new Map<string, number>();
 
-  /** @param limit number of faults after which `isFull` is true and the verification ends */
-  constructor(private readonly limit: number) {}
+  /**
+   * @param limit number of faults after which `isFull` is true and the verification ends
+   * @param causeLimit number of faults of one kind and detail that are kept
+   */
+  constructor(
+    private readonly limit: number,
+    private readonly causeLimit = limit,
+  ) {}
 
   add(kind: AuditFaultKind, index: number, detail: string, endIndex = index + 1): void {
+    const cause = `${kind}: ${detail}`;
+    const earlier = this.#ofCause.get(cause) ?? 0;
+    if (earlier >= this.causeLimit) return;
+    this.#ofCause.set(cause, earlier + 1);
     this.#found.push({ kind, index: Math.max(0, index), endIndex, detail });
   }
 

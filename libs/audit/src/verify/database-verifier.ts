@@ -49,8 +49,8 @@ export interface SliceRequest extends CheckpointTrust {
   readonly end: number;
   /** Whether the log has no later head: then also what lies behind it is checked. */
   readonly isNewest: boolean;
-  /** Stop after this number of faults. */
-  readonly faultLimit: number;
+  /** Keep this number of faults of one kind and detail. */
+  readonly causeLimit: number;
 }
 
 /** What is wrong in a slice, and the tree at its end. */
@@ -102,7 +102,7 @@ export class DatabaseVerifier {
    */
   async verifySlice(transaction: Transaction, request: SliceRequest): Promise<VerifiedSlice> {
     const query: Query = async (sql, parameters = []) => transaction.query(sql, [...parameters]);
-    const faults = new AuditFaults(request.faultLimit);
+    const faults = new AuditFaults(Infinity, request.causeLimit);
     const start =
       typeof request.start === 'number'
         ? await trustedFrontier(transaction, request.start)
@@ -167,11 +167,9 @@ class Verification {
     const first = Math.max(this.#start, await retiredBelowIn(this.#query));
     await this.#checkRanges(first, entries);
     const { frontier } = this.#headChain;
-    if (!this.#faults.isFull) {
-      await entries.finish(frontier.size);
-      if (this.#end === undefined) await this.#derived.checkTiles(frontier.size);
-    }
-    if (!this.#faults.hasEntryFault && !this.#faults.isFull) {
+    await entries.finish(frontier.size);
+    if (this.#end === undefined) await this.#derived.checkTiles(frontier.size);
+    if (!this.#faults.hasEntryFault) {
       await this.#entryCheck.finish(async (person, index) => this.#isErasedAfter(person, index));
       await this.#derived.checkKeys(first, this.#end);
     }

@@ -63,7 +63,12 @@ export class MappingPart implements VerifiedPart, OnModuleInit {
 
 function toFinding({ kind, mapping, entry, detail }: MappingDifference): Finding {
   const recorded = entry === undefined ? '' : ` (entry ${entry})`;
-  return { place: mapping, kind, detail: `mapping ${mapping}: ${detail}${recorded}` };
+  return {
+    place: mapping,
+    kind,
+    detail: `mapping ${mapping}: ${detail}${recorded}`,
+    ...(kind === 'column-differs' && { cause: `${kind}: ${detail}` }),
+  };
 }
 
 async function countRows(transaction: Transaction): Promise<number> {
