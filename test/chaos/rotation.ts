@@ -1,7 +1,9 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { StateFolder } from '../../apps/emulator/src/state-folder.js';
+import { serverIdentity } from '../../apps/emulator/src/tls/local-ca.js';
 import { UNLIMITED_ACS } from '../support/first-calls.js';
 import { Service } from '../support/service.js';
 import { startTestCluster } from '../support/test-cluster.js';
@@ -20,8 +22,8 @@ const ROLE = 'rotating_service';
 const { count, prng } = startCampaign({
   name: 'rotation',
   description: `Replaces each secret of two replicas with default settings while people request tokens: the key of
-ACS, of the log, of fingerprints and of stored tokens, the password of the database, and the signing keys of
-Entra; found by polling and by an event; also wrong ones, two at once, and while Key Vault is down. Checks
+ACS, of the log, of fingerprints and of stored tokens, the password of the database, the signing keys of Entra,
+and the authority that signs certificates of HTTPS servers; found by polling and by an event; also wrong ones, two at once, and while Key Vault is down. Checks
 that every request is answered with a token, that both replicas use the new version within ${MAX_POLLED_MS / 1_000} s
 (after an event within ${MAX_NOTICED_MS / 1_000} s), and that the log verifies.`,
   count: { of: 'requests for each rotation', byDefault: 5_000 },
@@ -30,6 +32,7 @@ that every request is answered with a token, that both replicas use the new vers
 const directory = await mkdtemp(join(tmpdir(), 'acs-identity-rotation-'));
 const passwordFile = join(directory, 'password');
 const policyFile = join(directory, 'policy.yaml');
+const authoritiesFile = join(directory, 'authorities.pem');
 await writeFile(passwordFile, 'first');
 await writeFile(
   policyFile,
@@ -57,6 +60,7 @@ const service = await Service.start({
   },
 });
 const { control } = service.emulator;
+await writeFile(authoritiesFile, service.emulator.caPem);
 const failures: string[] = [];
 let passed = 0;
 try {
@@ -134,6 +138,14 @@ try {
     await writeFile(passwordFile, 'third');
     await newConnections(load);
   });
+  await rotation(load, 'the certificate authority of HTTPS servers', async () => {
+    const next = await serverIdentity(new StateFolder(join(directory, 'next')), []);
+    await trust(service.emulator.caPem, next.caPem);
+    service.emulator.setCertificate({ key: next.key, cert: next.certificate });
+    await load.burst();
+    await trust(next.caPem);
+    await load.burst();
+  });
   await rotation(load, 'signing keys of Entra', async () => {
     await control.rotateKeys();
     load.bearers = await people();
@@ -187,6 +199,7 @@ async function startReplica(): Promise<void> {
     AUTHENTICATION_REQUESTS_PER_MINUTE: '1000000',
     DATABASE_URL: url.href,
     DATABASE_PASSWORD_FILE: passwordFile,
+    NODE_EXTRA_CA_CERTS: authoritiesFile,
     KEY_VAULT_EVENTS: 'key',
     POLICY_FILE: policyFile,
   });
@@ -265,6 +278,17 @@ async function newConnections(load: SteadyLoad): Promise<void> {
     );
     return Number(row?.count) >= service.apis.length;
   });
+}
+
+/** Replaces the authorities that the replicas trust, and waits until both do. */
+async function trust(...authorities: readonly string[]): Promise<void> {
+  await writeFile(`${authoritiesFile}.new`, authorities.join('\n'));
+  await rename(`${authoritiesFile}.new`, authoritiesFile);
+  await until('both replicas trust the authorities', MAX_POLLED_MS, async () =>
+    (await metrics()).every((text) =>
+      text.includes(`\ntls_extra_authorities ${authorities.length}\n`),
+    ),
+  );
 }
 
 /** @returns the connection string with the new key */

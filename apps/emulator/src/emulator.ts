@@ -100,6 +100,10 @@ export interface Emulator {
   /** The ACS resources with their current keys; the first one is that of `acsUrl`. */
   readonly acsResources: readonly AcsResourceAddress[];
   readonly control: ControlClient;
+  /** From now on new connections get this certificate. `caPem` and `caFile` stay as they are. */
+  setCertificate(certificate: { readonly key: string; readonly cert: string }): void;
+  /** Closes the TLS connections that no request uses, as servers do from time to time. */
+  endIdleConnections(): void;
   /** Closes all servers and their connections. Safe to repeat. */
   stop(): Promise<void>;
 }
@@ -280,6 +284,12 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
         return acsResources.map(describeResource);
       },
       control: new ControlClient(urls.control),
+      setCertificate: (certificate) => {
+        for (const server of servers) server.setCertificate(certificate);
+      },
+      endIdleConnections: () => {
+        for (const server of servers) server.endIdleConnections();
+      },
       stop: async () => stopAll(servers),
     };
   } catch (error) {

@@ -6,7 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -64,6 +64,16 @@ export class ServiceServer {
     const address = this.#server.address();
     if (address === null || typeof address === 'string') throw new Error('no TCP address is bound');
     return address.port;
+  }
+
+  /** From now on new connections get this certificate. Nothing happens on plain HTTP. */
+  setCertificate(certificate: { readonly key: string; readonly cert: string }): void {
+    if (this.#server instanceof HttpsServer) this.#server.setSecureContext(certificate);
+  }
+
+  /** Closes the TLS connections that no request uses. */
+  endIdleConnections(): void {
+    if (this.#server instanceof HttpsServer) this.#server.closeIdleConnections();
   }
 
   /** Closes the server at once, including open connections. */

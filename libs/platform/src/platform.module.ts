@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { platformSettings, type PlatformSettings } from './config/platform-settings.js';
 import { ReadinessChecks } from './health/readiness-checks.js';
+import { ExtraAuthorities } from './outbound/extra-authorities.js';
 import { OutboundHttp } from './outbound/outbound-http.js';
 import { Sweeps } from './time/sweeps.js';
 
@@ -24,6 +25,7 @@ import { Sweeps } from './time/sweeps.js';
       useFactory: ({ proxies }: PlatformSettings) => new OutboundHttp(proxies),
     },
     Sweeps,
+    ExtraAuthorities,
   ],
   exports: [Registry, ReadinessChecks, OutboundHttp, Sweeps],
 })

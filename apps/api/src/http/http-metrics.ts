@@ -51,14 +51,14 @@ export class HttpMetrics implements BeforeApplicationShutdown {
   ) {
     this.#durations = new Histogram({
       name: 'http_request_duration_seconds',
-      help: 'Time from the arrival of a request to the end of its answer.',
+      help: 'Time from the arrival of a request to the end of its answer',
       labelNames: ['method', 'route', 'status'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers: [registry],
     });
     this.#problems = new Counter({
       name: 'problem_responses_total',
-      help: 'Requests that were refused or failed, by the code of the problem.',
+      help: 'Requests that were refused or failed',
       labelNames: ['code'],
       registers: [registry],
     });

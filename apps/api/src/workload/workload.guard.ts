@@ -39,13 +39,13 @@ export class WorkloadGuard implements CanActivate {
     this.#bulkheads = bulkheads;
     this.#refusals = new Counter({
       name: 'workload_refusals_total',
-      help: 'Requests that were refused because the places of their workload were taken.',
+      help: 'Requests that were answered with 503 service-busy',
       labelNames: ['workload'],
       registers: [registry],
     });
     new Gauge({
       name: 'workload_requests',
-      help: 'Requests that hold a place of their workload, or wait for one, now.',
+      help: 'Requests that hold a place of their workload, or wait for one',
       labelNames: ['workload', 'state'],
       registers: [registry],
       collect() {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { azureCloudName } from './azure-clouds.js';
 import { proxySettingsOf, proxyVariables } from '../outbound/proxy-variables.js';
-import { ADVANCED, defineSettings, type SettingsOf } from './settings.js';
+import { ADVANCED, defineSettings, type SettingsOf, SHARED } from './settings.js';
 
 /** The log level of the process, its cloud and its proxy. */
 export const platformSettings = defineSettings(
@@ -21,10 +21,21 @@ export const platformSettings = defineSettings(
         )
         .meta(ADVANCED),
       ...proxyVariables,
+      NODE_EXTRA_CA_CERTS: z
+        .string()
+        .optional()
+        .describe(
+          'file with certificates of authorities, PEM, that outgoing TLS connections trust besides those of Node.js; read again when it changes',
+        )
+        .meta({ ...ADVANCED, ...SHARED }),
     })
     // The endpoints of managed identities are no settings of this service.
     .catchall(z.string()),
-  (variables) => ({ logLevel: variables.LOG_LEVEL, proxies: proxySettingsOf(variables) }),
+  (variables) => ({
+    logLevel: variables.LOG_LEVEL,
+    proxies: proxySettingsOf(variables),
+    extraAuthoritiesFile: variables.NODE_EXTRA_CA_CERTS,
+  }),
 );
 
 export type PlatformSettings = SettingsOf<typeof platformSettings>;

@@ -1,0 +1,144 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import tls from 'node:tls';
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { Gauge, Registry } from 'prom-client';
+import { platformSettings, type PlatformSettings } from '../config/platform-settings.js';
+import { Logger } from '../logging/logger.js';
+import { Clock } from '../time/clock.js';
+import { PeriodicTask } from '../time/periodic-task.js';
+
+const REFRESH_MS = 1_000;
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/**
+ * The certificate authorities of `NODE_EXTRA_CA_CERTS`, which TLS connections of this process trust besides
+ * those of Node.js. Node.js reads the file once; here it is read again and again, and new connections trust
+ * what it has now. A file that can't be used changes nothing.
+ */
+@Injectable()
+export class ExtraAuthorities implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #path: string | undefined;
+  readonly #task: PeriodicTask;
+  readonly #count: Gauge;
+  readonly #isGood: Gauge;
+  /** Fingerprints of those in use. */
+  #inUse: ReadonlySet<string>;
+  /** What the file had at the previous refresh: one that is half written is not used. */
+  #previous: string | undefined;
+  /** What it had when it was used or refused last. */
+  #examined: string | undefined;
+
+  constructor(
+    registry: Registry,
+    @Inject(Clock) clock: Clock,
+    @Inject(Logger) private readonly logger: Logger,
+    @Inject(platformSettings.key) { extraAuthoritiesFile }: PlatformSettings,
+  ) {
+    this.#path = extraAuthoritiesFile;
+    this.#inUse = new Set(fingerprints(tls.getCACertificates('extra')));
+    const registers = [registry];
+    this.#count = new Gauge({
+      name: 'tls_extra_authorities',
+      help: 'Certificate authorities of NODE_EXTRA_CA_CERTS that new outgoing connections trust',
+      registers,
+    });
+    this.#isGood = new Gauge({
+      name: 'tls_extra_authorities_file_good',
+      help: '1 if the file of NODE_EXTRA_CA_CERTS can be used; 0 if not, and its last authorities stay in use',
+      registers,
+    });
+    this.#count.set(this.#inUse.size);
+    this.#isGood.set(1);
+    this.#task = new PeriodicTask({
+      name: 'certificate authorities refresh',
+      run: async () => this.refresh(),
+      intervalMs: REFRESH_MS,
+      runsAtStart: true,
+      clock,
+      logger,
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.#path !== undefined) this.#task.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.#task.stop();
+  }
+
+  /** Reads the file; what two calls in a row find in it takes effect. */
+  async refresh(): Promise<void> {
+    if (this.#path === undefined) return;
+    const content = await readFile(this.#path, 'utf8').catch(unreadable);
+    const text = String(content);
+    const isStable = text === this.#previous;
+    this.#previous = text;
+    if (!isStable || text === this.#examined) return;
+    this.#examined = text;
+    try {
+      if (content instanceof Unusable) throw content;
+      this.#adopt(certificatesIn(content));
+      this.#isGood.set(1);
+    } catch (error) {
+      if (!(error instanceof Unusable)) throw error;
+      this.#isGood.set(0);
+      this.logger.error(
+        { path: this.#path, reason: error.message, inUse: this.#inUse.size },
+        'the file of NODE_EXTRA_CA_CERTS can not be used, its last authorities stay in use',
+      );
+    }
+  }
+
+  #adopt(certificates: readonly string[]): void {
+    const next = new Set(fingerprints(certificates));
+    const added = [...next].filter((one) => !this.#inUse.has(one));
+    const removed = [...this.#inUse].filter((one) => !next.has(one));
+    if (added.length === 0 && removed.length === 0) return;
+    const others = tls
+      .getCACertificates('default')
+      .filter((pem) => !this.#inUse.has(fingerprint(pem)));
+    tls.setDefaultCACertificates([...others, ...certificates]);
+    this.#inUse = next;
+    this.#count.set(next.size);
+    this.logger.info(
+      { path: this.#path, added, removed },
+      'outgoing connections trust other certificate authorities',
+    );
+  }
+}
+
+class Unusable extends Error {}
+
+function unreadable(error: unknown): Unusable {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+  return new Unusable(`it can't be read (${code})`);
+}
+
+function certificatesIn(text: string): readonly string[] {
+  const found = text.match(CERTIFICATE) ?? [];
+  if (found.length === 0) throw new Unusable('it has no certificate in PEM');
+  for (const [nth, pem] of found.entries()) {
+    try {
+      fingerprint(pem);
+    } catch {
+      throw new Unusable(`certificate ${nth + 1} of ${found.length} is malformed`);
+    }
+  }
+  return found;
+}
+
+function fingerprints(certificates: readonly string[]): readonly string[] {
+  return certificates.map(fingerprint);
+}
+
+/** SHA-256 of the certificate. */
+function fingerprint(pem: string): string {
+  return new X509Certificate(pem).fingerprint256;
+}
