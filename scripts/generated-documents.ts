@@ -1,14 +1,22 @@
 import openapiTS, { astToString } from 'openapi-typescript';
+import { Registry } from 'prom-client';
 import { serviceSettings } from '#libs/composition';
 import type { Variable } from '#libs/platform';
 import { FINDINGS } from '../apps/cli/src/doctor/findings.js';
 import { createApi } from '../apps/api/src/create-api.js';
 import { openApiDocument } from '../apps/api/src/operations/openapi-document.js';
 import { commandLinePage } from './command-line-page.js';
+import { metricsPage } from './metrics-page.js';
 import { placeholderEnvironment } from './placeholder-environment.js';
 
-/** Generates documents from the code, by their paths. Connects to nothing. */
-export async function generatedDocuments(): Promise<Readonly<Record<string, string>>> {
+/**
+ * Generates documents from the code, by their paths. Connects to nothing.
+ *
+ * @param read gives the text of a file, of which parts are generated
+ */
+export async function generatedDocuments(
+  read: (path: string) => Promise<string>,
+): Promise<Readonly<Record<string, string>>> {
   const app = await createApi({
     ...placeholderEnvironment,
     CLIENT_EXCHANGES: 'teams-extension,entra',
@@ -21,6 +29,7 @@ export async function generatedDocuments(): Promise<Readonly<Record<string, stri
       'docs/configuration.md': configurationPage(),
       'docs/cli.md': commandLinePage(),
       'docs/doctor.md': doctorPage(),
+      'docs/metrics.md': metricsPage(await read('docs/metrics.md'), app.get(Registry)),
     };
   } finally {
     await app.close();

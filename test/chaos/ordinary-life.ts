@@ -12,9 +12,10 @@ import { STORIES } from '../detections/stories.js';
 
 const RULES = join(repositoryRoot, 'deploy/sigma/rules');
 const START = new Date('2026-03-02T00:00:00Z');
-const DAY_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const MINUTE_MS = 60_000;
-/** Entries of one commit have one time. */
+/** Entries of one commit have one time, so that of one hour. */
 const MAX_COMMIT_MS = 20_000;
 const MAX_COMMIT_ENTRIES = 200;
 const PAGE = 5_000;
@@ -68,6 +69,10 @@ try {
 }
 process.exit(finishCampaign(2 * rules.length - failures.length, failures));
 
+function hourOf(at: number): number {
+  return Math.floor(at / HOUR_MS);
+}
+
 function seconds(ms: number): string {
   return (ms / 1_000).toFixed(0);
 }
@@ -77,7 +82,7 @@ async function recordOrdinaryLife(): Promise<void> {
   let commit: AuditEvent[] = [];
   let recorded = 0;
   for (const { at, event } of ordinaryLife(prng, START)) {
-    const isLate = at - clock.now() > MAX_COMMIT_MS;
+    const isLate = at - clock.now() > MAX_COMMIT_MS || hourOf(at) !== hourOf(clock.now());
     if (commit.length > 0 && (isLate || commit.length === MAX_COMMIT_ENTRIES)) {
       await previous;
       previous = log.trail.recordAll(commit);

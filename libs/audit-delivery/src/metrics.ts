@@ -21,13 +21,13 @@ export class SinkMetrics {
     });
     this.failures = new Counter({
       name: 'audit_sink_failures_total',
-      help: 'Attempts of this process after which a sink had to pause, by reason',
+      help: 'Attempts after which the sink had to pause',
       labelNames: ['sink', 'reason'],
       registers: [registry],
     });
     this.reduced = new Counter({
       name: 'audit_sink_reduced_entries_total',
-      help: 'Entries delivered without their long members, because the receiver does not take them whole',
+      help: 'Entries delivered without their long members',
       ...shared,
     });
     this.retired = new Counter({
@@ -37,17 +37,17 @@ export class SinkMetrics {
     });
     this.lagEntries = new Gauge({
       name: 'audit_sink_lag_entries',
-      help: 'Entries of the log that are not delivered yet; only in the replica that delivers',
+      help: 'Entries of the log that are not delivered yet',
       ...shared,
     });
     this.lagSeconds = new Gauge({
       name: 'audit_sink_lag_seconds',
-      help: 'Age of the oldest entry that is not delivered yet; only in the replica that delivers',
+      help: 'Age of the oldest entry that is not delivered yet',
       ...shared,
     });
     this.failing = new Gauge({
       name: 'audit_sink_failing',
-      help: '1 if the last attempt failed, 0 if not; only in the replica that delivers',
+      help: '1 if the last attempt failed',
       ...shared,
     });
   }

@@ -21,25 +21,25 @@ export class AuditMetrics {
     });
     this.failures = new Counter({
       name: 'audit_append_failures_total',
-      help: 'Records rejected because they could not be committed, by reason',
+      help: 'Requests refused because they could not be recorded',
       labelNames: ['reason'],
       registers,
     });
     this.batchEntries = new Histogram({
       name: 'audit_batch_entries',
-      help: 'Entries in one commit',
+      help: 'Entries per commit',
       buckets: [1, 4, 16, 64, 256, 1024],
       registers,
     });
     this.appendSeconds = new Histogram({
       name: 'audit_append_seconds',
-      help: 'Duration of one commit in seconds',
+      help: 'Duration of one commit of the log',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3],
       registers,
     });
     this.pendingEntries = new Gauge({
       name: 'audit_entries_waiting',
-      help: 'Entries that are waiting for their commit in this process',
+      help: 'Entries that wait for their commit',
       registers,
     });
     this.clockOffsetSeconds = new Gauge({
@@ -49,7 +49,7 @@ export class AuditMetrics {
     });
     this.logSize = new Gauge({
       name: 'audit_log_entries',
-      help: 'Size of the log that this process last saw',
+      help: 'Size of the log, as this process saw it last',
       registers,
     });
   }

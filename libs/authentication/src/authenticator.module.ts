@@ -58,7 +58,7 @@ export class AuthenticatorModule implements OnApplicationBootstrap, OnModuleDest
     this.#jwks = [...new Set(verifiers.flatMap(({ jwks }) => jwks))]; // verifiers of one issuer share them
     this.#usable = new Gauge({
       name: 'authentication_issuer_keys_usable',
-      help: '1 if usable signing keys of the issuer were cached at the last readiness check',
+      help: '1 if usable signing keys of the issuer are cached; 0 means that its tokens are refused with 503',
       labelNames: ['issuer'],
       registers: [registry],
     });

@@ -18,7 +18,7 @@ export class BudgetMetrics {
   constructor(registry: Registry) {
     this.#waits = new Histogram({
       name: 'acs_budget_wait_seconds',
-      help: 'Time that requests waited for a permit of the request budget, by outcome',
+      help: 'Time in the queue of the request budget; near 0 without load',
       labelNames: ['resource', 'operation', 'outcome'],
       buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10],
       registers: [registry],
@@ -26,7 +26,7 @@ export class BudgetMetrics {
     const windows = this.#windows;
     new Gauge({
       name: 'acs_budget_waiting',
-      help: 'Requests that are queued for a permit of the request budget now',
+      help: 'Calls in the queue of the request budget now',
       labelNames: ['resource', 'operation'],
       registers: [registry],
       collect() {
@@ -35,7 +35,7 @@ export class BudgetMetrics {
     });
     new Gauge({
       name: 'acs_budget_limit',
-      help: 'Calls per window that the request budget admits now; less than configured after ACS throttled',
+      help: 'Calls per window that the request budget admits now; less than configured for a while after ACS answered 429',
       labelNames: ['resource', 'operation'],
       registers: [registry],
       collect() {
@@ -44,7 +44,7 @@ export class BudgetMetrics {
     });
     new Gauge({
       name: 'acs_budget_configured_limit',
-      help: 'Calls per window that the configuration of the request budget allows',
+      help: 'Calls per window by the configuration',
       labelNames: ['resource', 'operation'],
       registers: [registry],
       collect() {

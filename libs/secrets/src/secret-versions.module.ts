@@ -36,7 +36,7 @@ export class SecretVersionsModule {
     });
     new Gauge({
       name: 'secret_version_rejected',
-      help: '1 if a newer version of the secret does not work and an earlier one is in use',
+      help: '1 while a newer version does not work and an earlier one stays in use',
       labelNames: ['secret'],
       registers: [registry],
       collect() {

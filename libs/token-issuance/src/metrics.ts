@@ -21,49 +21,49 @@ export class IssuanceMetrics {
     const registers = [registry];
     this.#requests = new Counter({
       name: 'token_requests_total',
-      help: 'Requests for a token by the deciding rule and the outcome: issued, reused, exchanged or the code of the refusal.',
+      help: 'Requests for a token, including exchanges of Teams tokens',
       labelNames: ['rule', 'outcome'],
       registers,
     });
     this.#evaluatedRules = new Counter({
       name: 'issuance_policy_trials_total',
-      help: 'Decisions that rules in audit mode would have made.',
+      help: 'Decisions that a rule in audit mode would have made',
       labelNames: ['rule', 'outcome'],
       registers,
     });
     this.#sunsetTokens = new Counter({
       name: 'token_scope_sunset_issued_total',
-      help: 'Tokens issued with a scope that ACS will stop supporting.',
+      help: 'Tokens that were released with a scope that ACS will stop supporting',
       labelNames: ['scope'],
       registers,
     });
     this.#loads = new Counter({
       name: 'issuance_policy_loads_total',
-      help: 'Policy files that took effect (success) or were refused (failure).',
+      help: 'Loads of the policy',
       labelNames: ['outcome'],
       registers,
     });
     this.#info = new Gauge({
       name: 'issuance_policy_info',
-      help: 'Version of the policy in force.',
+      help: '1 for the version of the policy in force',
       labelNames: ['version'],
       registers,
     });
     this.#isFileValid = new Gauge({
       name: 'issuance_policy_file_good',
-      help: '0 while the policy file is invalid and an older policy is in force.',
+      help: '1 if the policy file is valid; 0 if it has errors and an older policy is in force',
       registers,
     });
     this.#cacheFaults = new Counter({
       name: 'token_cache_faults_total',
-      help: 'Tokens that could not be stored in the cache or read from it; a new one was issued instead.',
+      help: 'Faults of the token cache; a new token was issued instead',
       labelNames: ['operation'],
       registers,
     });
     const policy = (): IssuancePolicy | undefined => this.#policy;
     new Gauge({
       name: 'token_scope_sunset_days',
-      help: 'Days until ACS stops supporting the scope; negative afterwards.',
+      help: 'Days until ACS stops supporting the scope; negative afterwards. Only scopes with a sunset',
       labelNames: ['scope'],
       registers,
       collect() {

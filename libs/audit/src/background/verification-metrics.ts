@@ -11,7 +11,7 @@ export class VerificationMetrics {
     const shared = { labelNames: ['part'] as const, registers: [registry] };
     this.findings = new Gauge({
       name: 'audit_verification_findings',
-      help: 'What the background verification found to be wrong and does not find repaired, 100 at most',
+      help: 'What the background verification found to be wrong, 100 at most',
       ...shared,
     });
     this.lateSeconds = new Gauge({

@@ -21,25 +21,25 @@ export class WitnessMetrics {
     });
     this.failures = new Counter({
       name: 'audit_witness_failures_total',
-      help: 'Submissions of this process that the witness did not cosign, by reason',
+      help: 'Submissions that the witness did not cosign',
       labelNames: ['witness', 'reason'],
       registers,
     });
     this.failing = new Gauge({
       name: 'audit_witness_failing',
-      help: '1 if the last submission failed, 0 if not; only in the replica that submits',
+      help: '1 if the last submission failed',
       labelNames,
       registers,
     });
     this.witnessedEntries = new Gauge({
       name: 'audit_witnessed_entries',
-      help: 'Size of the newest checkpoint with a quorum; only in the replica that submits',
+      help: 'Size of the newest checkpoint with a quorum',
       labelNames: ['quorum'],
       registers,
     });
     this.witnessedTimestamp = new Gauge({
       name: 'audit_witnessed_timestamp_seconds',
-      help: 'When the newest checkpoint had its quorum last; only in the replica that submits',
+      help: 'When the newest checkpoint had its quorum last',
       labelNames: ['quorum'],
       registers,
     });

@@ -37,7 +37,7 @@ export class RefusalLog implements BeforeApplicationShutdown {
   ) {
     this.#refusals = new Counter({
       name: 'authentication_refusals_total',
-      help: 'Requests that were refused for their credentials or permissions, by reason.',
+      help: 'Refused requests; the log lines "caller refused" have what was expected and what came',
       labelNames: ['reason'],
       registers: [registry],
     });

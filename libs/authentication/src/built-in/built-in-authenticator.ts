@@ -53,7 +53,7 @@ export class MissingPrincipals extends Counter<'credentials'> {
   constructor(registry: Registry) {
     super({
       name: 'authentication_principals_missing_total',
-      help: 'Requests to which the platform added no principal, by the credentials that they have.',
+      help: 'Requests to which the platform added no principal; only with built-in authentication',
       labelNames: ['credentials'],
       registers: [registry],
     });

@@ -8,7 +8,7 @@ export class GatewayMetrics {
   constructor(registry: Registry) {
     this.#durations = new Histogram({
       name: 'acs_request_duration_seconds',
-      help: 'Duration of calls to Azure Communication Services, by resource, operation and outcome',
+      help: 'Duration of one call to ACS',
       labelNames: ['resource', 'operation', 'outcome'],
       buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers: [registry],

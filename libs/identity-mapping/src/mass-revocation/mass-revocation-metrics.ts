@@ -11,13 +11,13 @@ export class MassRevocationMetrics {
     const registers = [registry];
     this.#identities = new Counter({
       name: 'mass_revocation_identities_total',
-      help: 'Identities whose tokens a mass revocation has revoked at ACS, or failed to revoke in a pass (failed): those are tried again.',
+      help: 'Identities whose tokens a mass revocation was to revoke at ACS',
       labelNames: ['outcome'],
       registers,
     });
     this.#remaining = new Gauge({
       name: 'mass_revocation_remaining',
-      help: 'Identities that the last pass of a mass revocation left, in the replica that works on it; 0 when it is complete.',
+      help: 'Identities that the last pass left, in the replica that works on it; 0 when a mass revocation is complete',
       registers,
     });
   }

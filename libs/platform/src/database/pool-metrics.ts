@@ -14,7 +14,7 @@ export function registerPoolMetrics(
     });
   new Gauge({
     name: 'database_connections',
-    help: 'Open connections to PostgreSQL, by pool and state.',
+    help: 'Open connections to PostgreSQL',
     labelNames: ['pool', 'state'],
     registers: [registry],
     collect() {
@@ -26,7 +26,7 @@ export function registerPoolMetrics(
   });
   new Gauge({
     name: 'database_connections_max',
-    help: 'Connections to PostgreSQL that a pool may open.',
+    help: 'Connections that the pool may open',
     labelNames: ['pool'],
     registers: [registry],
     collect() {
@@ -35,7 +35,7 @@ export function registerPoolMetrics(
   });
   new Gauge({
     name: 'database_connection_requests',
-    help: 'Statements and transactions that wait for a connection of the pool.',
+    help: 'Statements and transactions that wait for a connection',
     labelNames: ['pool'],
     registers: [registry],
     collect() {

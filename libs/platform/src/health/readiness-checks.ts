@@ -37,12 +37,12 @@ export class ReadinessChecks {
     const shared = { labelNames: ['part'] as const, registers: [registry] };
     this.#ready = new Gauge({
       name: 'readiness_part_ready',
-      help: '1 if the part was ready at the last readiness check, 0 if not',
+      help: '1 if the part was ready at the last check',
       ...shared,
     });
     this.#degraded = new Gauge({
       name: 'readiness_part_degraded',
-      help: '1 if the part was ready with a limit at the last readiness check',
+      help: '1 if the part was ready with a limit; the log has the reason',
       ...shared,
     });
   }

@@ -55,7 +55,7 @@ export class KeyVaultReader {
     });
     this.#durations = new Histogram({
       name: 'secret_store_request_duration_seconds',
-      help: 'Time that Azure Key Vault took to answer, by operation and outcome',
+      help: 'Duration of one read that the cache did not serve',
       labelNames: ['operation', 'outcome'],
       buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers: [registry],
