@@ -5,6 +5,8 @@ import { issue } from '../support/tokens-api.js';
 
 const KEY = randomBytes(32).toString('hex');
 const NAME = 'audit-fingerprint-key';
+const ROUTE = '/v1/key-vault/events';
+const NOBODY = { status: 401, origin: null, rate: null };
 
 const service = runningService({
   replicas: 2,
@@ -17,17 +19,54 @@ const service = runningService({
   emulator: { secrets: { 'key-vault-events-key': KEY } },
 });
 
+interface Answer {
+  readonly status: number;
+  readonly answer: Record<string, unknown>;
+}
+
 async function send(
   body: unknown,
   key = KEY,
-): Promise<{ status: number; answer: Record<string, unknown> }> {
-  const response = await fetch(`${service().url}/v1/key-vault/events?key=${key}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json; charset=utf-8' },
-    body: JSON.stringify(body),
-  });
+  type = 'application/json; charset=utf-8',
+): Promise<Answer> {
+  return post(`${service().url}${ROUTE}?key=${key}`, body, { 'content-type': type });
+}
+
+async function post(
+  url: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>>,
+): Promise<Answer> {
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
   const answer = (await response.json()) as Record<string, unknown>;
   return { status: response.status, answer };
+}
+
+/** The handshake of CloudEvents. */
+async function shakeHands(
+  url: string,
+  origin?: string,
+): Promise<{ status: number; origin: string | null; rate: string | null }> {
+  const headers = origin === undefined ? {} : { 'webhook-request-origin': origin };
+  const response = await fetch(url, { method: 'OPTIONS', headers });
+  return {
+    status: response.status,
+    origin: response.headers.get('webhook-allowed-origin'),
+    rate: response.headers.get('webhook-allowed-rate'),
+  };
+}
+
+/** The same event as of `newVersion`, as a CloudEvent. */
+function cloudEvent(name: string, version: string): unknown {
+  return {
+    id: 'd9b2c2b9-0d2d-4e0c-8d4b-5f1a3f1b1a11',
+    source: '/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v',
+    specversion: '1.0',
+    subject: name,
+    type: 'Microsoft.KeyVault.SecretNewVersionCreated',
+    time: '2026-11-26T10:00:00Z',
+    data: { VaultName: 'v', ObjectType: 'Secret', ObjectName: name, Version: version, EXP: null },
+  };
 }
 
 function newVersion(name: string, version: string): unknown {
@@ -63,7 +102,7 @@ async function versionsInUse(): Promise<(string | undefined)[]> {
   );
 }
 
-describe('POST /v1/key-vault/events', () => {
+describe('/v1/key-vault/events with a key', () => {
   it('200: answers the handshake of Event Grid', async () => {
     const event = {
       id: '2d1781af-3a4c-4d7c-bd0c-e34b19da4e66',
@@ -97,6 +136,47 @@ describe('POST /v1/key-vault/events', () => {
     expect(await readings('a-secret-that-nobody-uses')).toBe(0);
   });
 
+  it.each([
+    ['one event', 'application/cloudevents+json; charset=utf-8', (event: unknown) => event],
+    ['a batch', 'application/cloudevents-batch+json', (event: unknown) => [event]],
+  ])('200: uses the new version of a CloudEvent, sent as %s', async (_, type, bodyOf) => {
+    const { control } = service().emulator;
+    const version = await control.setSecret({ name: NAME, value: randomBytes(32).toString('hex') });
+    expect(await send(bodyOf(cloudEvent(NAME, version)), KEY, type)).toEqual({
+      status: 200,
+      answer: {},
+    });
+    await expect.poll(versionsInUse).toEqual([version, version]);
+  });
+
+  it('agrees to CloudEvents of Event Grid, with the key only', async () => {
+    const url = `${service().url}${ROUTE}`;
+    const agreed = { status: 200, origin: 'eventgrid.azure.net', rate: '*' };
+    expect(await shakeHands(`${url}?key=${KEY}`, 'eventgrid.azure.net')).toEqual(agreed);
+    expect(await shakeHands(`${url}?key=wrong`, 'eventgrid.azure.net')).toEqual(NOBODY);
+    for (const origin of [undefined, 'eventgrid.azure.net.example.com', '*']) {
+      const refused = { ...NOBODY, status: 400 };
+      expect(await shakeHands(`${url}?key=${KEY}`, origin)).toEqual(refused);
+    }
+  });
+
+  it('400: neither schema', async () => {
+    const { status, answer } = await send([{ data: {} }]);
+    expect([status, answer.errors]).toEqual([
+      400,
+      [{ pointer: '/0', detail: 'must have eventType or type' }],
+    ]);
+  });
+
+  it('415: CloudEvents are for this route only', async () => {
+    const token = await service().token('alice');
+    const { status } = await post(`${service().url}/v1/me/tokens`, cloudEvent(NAME, 'ff'), {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/cloudevents+json',
+    });
+    expect(status).toBe(415);
+  });
+
   it('200: a false version changes nothing and costs few readings', async () => {
     const [inUse] = await versionsInUse();
     const before = await readings();
@@ -123,5 +203,47 @@ describe('POST /v1/key-vault/events', () => {
     expect((await send(newVersion(NAME, 'ff'))).status).toBe(200);
     expect(service().logLines.join()).not.toContain(KEY);
     expect(service().logLines.join()).not.toContain(wrong);
+  });
+});
+
+describe('/v1/key-vault/events with KEY_VAULT_EVENTS=entra', () => {
+  const signedIn = runningService({
+    environment: { KEY_VAULT_EVENTS: 'entra', KEY_VAULT_REFRESH_MINUTES: '1440' },
+  });
+  const url = (): string => `${signedIn().url}${ROUTE}`;
+
+  async function eventGrid(roles: readonly string[]): Promise<Record<string, string>> {
+    const token = await signedIn().emulator.control.mintToken({
+      app: 'crm-service',
+      // The application of Event Grid, in every tenant.
+      claims: { azp: '4962773b-9cdb-44cf-a8bf-237846a00ab7', roles },
+    });
+    return { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  }
+
+  it('200: uses the new version, for the app role only', async () => {
+    await issue(signedIn(), 'alice');
+    const { control } = signedIn().emulator;
+    const version = await control.setSecret({ name: NAME, value: randomBytes(32).toString('hex') });
+    const event = newVersion(NAME, version);
+    const roles = ['AzureEventGridSecureWebhookSubscriber'];
+    expect((await post(url(), event, { 'content-type': 'application/json' })).status).toBe(401);
+    expect((await post(url(), event, await eventGrid(roles))).status).toBe(403);
+    const person = { ...(await eventGrid([])) };
+    person.authorization = `Bearer ${await signedIn().token('alice')}`;
+    expect((await post(url(), event, person)).status).toBe(403);
+    const sender = await eventGrid([...roles, 'KeyVaultEvent.Send']);
+    expect((await post(url(), event, sender)).status).toBe(200);
+    await expect
+      .poll(async () => (await fetch(`${signedIn().url}/metrics`)).text())
+      .toContain(`secret_version_in_use{secret="${NAME}",version="${version}"} 1`);
+    const cloud = { ...sender, 'content-type': 'application/cloudevents+json' };
+    expect((await post(url(), cloudEvent(NAME, version), cloud)).status).toBe(200);
+  });
+
+  it('agrees to CloudEvents of Event Grid without a token, and to nobody else', async () => {
+    const agreed = { status: 200, origin: 'eventgrid.azure.net', rate: '*' };
+    expect(await shakeHands(url(), 'eventgrid.azure.net')).toEqual(agreed);
+    expect(await shakeHands(url(), 'example.com')).toEqual({ ...NOBODY, status: 400 });
   });
 });

@@ -3,6 +3,7 @@ import { AuthenticationModule } from '#libs/authentication';
 import type { Environment } from '#libs/composition';
 import { DatabaseModule, readSettings } from '#libs/platform';
 import { keyVaultEventsSettings, type KeyVaultEventsSettings, SecretNotices } from '#libs/secrets';
+import { CloudEventParser } from './cloud-event-parser.js';
 import { KeyedEventsController, SignedInEventsController } from './events.controllers.js';
 import { KeyVaultEvents } from './key-vault-events.js';
 
@@ -18,7 +19,7 @@ export class KeyVaultEventsModule {
       module: KeyVaultEventsModule,
       imports: [DatabaseModule, AuthenticationModule],
       controllers: [access === 'key' ? KeyedEventsController : SignedInEventsController],
-      providers: [SecretNotices, KeyVaultEvents],
+      providers: [SecretNotices, KeyVaultEvents, CloudEventParser],
     };
   }
 }

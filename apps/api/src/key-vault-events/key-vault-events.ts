@@ -9,11 +9,11 @@ export class KeyVaultEvents {
 
   /** @returns the answer to the handshake, when the events are one */
   async receive(events: EventGridEvents): Promise<EventsAnswer> {
-    for (const { eventType, data } of events) {
+    for (const { eventType, type = eventType, data } of events) {
       const { validationCode, ObjectName: name, Version: version } = data ?? {};
-      if (eventType === VALIDATION && validationCode !== undefined)
+      if (type === VALIDATION && validationCode !== undefined)
         return { validationResponse: validationCode };
-      if (eventType === NEW_VERSION && name !== undefined && version !== undefined)
+      if (type === NEW_VERSION && name !== undefined && version !== undefined)
         await this.notices.add({ name, version });
     }
     return {};
