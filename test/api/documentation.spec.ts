@@ -111,10 +111,13 @@ describe('tables whose rows tests keep true', () => {
   it.each([
     ['docs/needs.md', '# What it was needed for\n', 25],
     ['docs/operations.md', '## Outages\n', 4],
+    ['docs/operations.md', '## Readiness\n', 20],
   ])('of %s name tests that exist', async (path, heading, min) => {
     const page = await readFile(join(repositoryRoot, path), 'utf8');
     const [section = ''] = (page.split(heading, 2)[1] ?? '').split('\n## ', 1);
-    const rows = section.split('\n').filter((line) => /^\| (?!Need |Unavailable |-)/.test(line));
+    const rows = section
+      .split('\n')
+      .filter((line) => /^\| (?!Need |Unavailable |Part |-)/.test(line));
     expect(rows.length).toBeGreaterThanOrEqual(min);
     for (const row of rows) {
       const tests = [...row.matchAll(/\[([^\]]+)\]\(\.\.\/([^)]+)\)/g)];

@@ -233,6 +233,55 @@ describe('a process whose ACS credential is refused', () => {
   });
 });
 
+describe('a process of a newer release than the schema', () => {
+  it('is not ready, names the missing migration, and is ready once it was made', async () => {
+    const [newest] = await service().rows<{ name: string }>(
+      'DELETE FROM schema_migration WHERE id = (SELECT max(id) FROM schema_migration) RETURNING *',
+    );
+    const parts = { schema: 'not ready' };
+    await expect.poll(async () => readinessOf(service().url)).toMatchObject({ status: 503, parts });
+    const reason = `run acs-identity migrate: ${newest?.name ?? ''} missing`;
+    await expect.poll(() => loggedReasons('schema').at(-1)).toBe(reason);
+    await service().rows(
+      'INSERT INTO schema_migration SELECT * FROM json_populate_record(NULL::schema_migration, $1)',
+      [JSON.stringify(newest)],
+    );
+    await expect.poll(async () => (await readinessOf(service().url)).status).toBe(200);
+  });
+});
+
+describe('a process that finds a new version of a secret which does not work', () => {
+  it('stays in use with the version before, and is degraded until a good one comes', async () => {
+    const { control, acsResources } = service().emulator;
+    const value = acsResources[0]?.connectionString ?? '';
+    const [name, key] = [`secret-${randomUUID()}`, randomUUID()];
+    await control.setSecret({ name, value });
+    await control.setSecret({ name: 'key-vault-events-key', value: key });
+    const url = await addApi({ ACS_CREDENTIAL_SECRET: name, KEY_VAULT_EVENTS: 'key' });
+    const store = async (text: string): Promise<void> => {
+      const version = await control.setSecret({ name, value: text });
+      const eventType = 'Microsoft.KeyVault.SecretNewVersionCreated';
+      const answer = await fetch(`${url}/v1/key-vault/events?key=${key}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify([{ eventType, data: { ObjectName: name, Version: version } }]),
+      });
+      expect(answer.status).toBe(200);
+    };
+    expect((await firstCall(url)).status).toBe(200);
+    await store('no connection string');
+    await expect
+      .poll(async () => readinessOf(url))
+      .toMatchObject({ status: 200, parts: { 'secret versions': 'degraded' } });
+    await expect.poll(() => loggedReasons('secret versions').join()).toContain(`${name}: version`);
+    expect((await firstCall(url)).status).toBe(200);
+    await store(value);
+    await expect
+      .poll(async () => readinessOf(url))
+      .toMatchObject({ status: 200, parts: { 'secret versions': 'ready' } });
+  });
+});
+
 describe('a process whose log can not be written', () => {
   it('is not ready, for exactly that reason, and ready again afterwards', async () => {
     await service().rows(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS

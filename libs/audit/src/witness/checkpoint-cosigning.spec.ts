@@ -178,6 +178,12 @@ describe('the witnesses of a log', () => {
     await round();
     expect((await log.reader.checkpoint()).size).toBe(7);
     expect(policy.cosignatures((await log.reader.checkpoint()).checkpoint)).toHaveLength(1);
+    const readiness = async () => JSON.stringify((await log.readiness.ask()).witnesses);
+    expect(await readiness()).not.toContain('no quorum since');
+    await tamper(
+      `UPDATE audit_cosigned_checkpoint SET cosigned_at = now() - interval '16 minutes'`,
+    );
+    expect(await readiness()).toContain('no quorum since');
     for (const witness of witnesses.slice(1)) await witness.restart();
     await round();
     expect(await witnessed()).toEqual({ size: 7, by: ['w1', 'w2', 'w3'] });
