@@ -17,7 +17,7 @@ const slugsIn = (folder: string): string[] =>
 
 const TACTICS = [
   ...['InitialAccess', 'Persistence', 'PrivilegeEscalation', 'DefenseEvasion', 'CredentialAccess'],
-  ...['Discovery', 'Collection', 'Exfiltration', 'Impact'],
+  ...['Discovery', 'LateralMovement', 'Collection', 'Exfiltration', 'Impact'],
 ] as const;
 /** Entities of Microsoft Sentinel, with the identifiers that the rules use. */
 const IDENTIFIERS: Readonly<Record<string, readonly string[]>> = {
@@ -52,6 +52,17 @@ const analyticRule = z.strictObject({
     )
     .min(1)
     .max(10),
+  incidentConfiguration: z
+    .strictObject({
+      createIncident: z.literal(true),
+      groupingConfiguration: z.strictObject({
+        enabled: z.literal(true),
+        reopenClosedIncident: z.boolean(),
+        lookbackDuration: z.string().regex(/^\d+[mhd]$/),
+        matchingMethod: z.literal('AllEntities'),
+      }),
+    })
+    .optional(),
   version: z.string().regex(/^\d+\.\d+\.\d+$/),
   kind: z.literal('Scheduled'),
 });

@@ -45,8 +45,13 @@ const rejected = (count: number): AuditEvent => ({
   ...{ action: 'authentication.reject', outcome: 'denied', actor: { kind: 'unauthenticated' } },
   ...{ reason: { code: 'signature' }, details: { count } },
 });
-const secretRead = (outcome: 'denied' | 'failure'): AuditEvent => ({
-  ...{ action: 'secret.read', outcome, actor: { kind: 'system', name: 'secret-store' } },
+const secretRead = (code: 'secret-access-refused' | 'secret-missing'): AuditEvent => ({
+  ...{
+    action: 'secret.read',
+    outcome: code === 'secret-access-refused' ? 'denied' : 'failure',
+    actor: { kind: 'system', name: 'secret-store' },
+  },
+  reason: { code },
 });
 const damaged: AuditEvent = {
   ...{
@@ -139,5 +144,8 @@ export const STORIES: Readonly<Record<string, Story>> = {
       { ...linked(alice), outcome: 'denied' },
     ],
   },
-  'secret-refused': { fires: () => [secretRead('denied')], silent: () => [secretRead('failure')] },
+  'secret-refused': {
+    fires: () => [secretRead('secret-access-refused')],
+    silent: () => [secretRead('secret-missing')],
+  },
 };
