@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import {
   ingestionWorkspace,
   readFunctions,
@@ -108,4 +109,17 @@ describe('deploy/sentinel', () => {
       if (visualization !== 'table') expect(types, title).toContain('long');
     }
   });
+});
+
+it('the field names of deploy/sigma for Sentinel are columns, or members of them', () => {
+  const pipeline = readSentinelFile('../sigma/pipelines/sentinel.yml');
+  const { transformations } = parse(pipeline) as {
+    transformations: { mapping: Record<string, string> }[];
+  };
+  const names = Object.values(transformations[0]?.mapping ?? {});
+  expect(names.length).toBeGreaterThanOrEqual(10);
+  for (const name of names) {
+    const { problems } = workspace.analyze(`AcsIdentityAudit | where isnotempty(${name})`);
+    expect(problems, name).toEqual([]);
+  }
 });
