@@ -16,6 +16,13 @@ interface Diagnostic {
   readonly Message: string;
   readonly Start: number;
 }
+interface Syntax {
+  readonly Kind: number;
+  /** Of a token. */
+  readonly Text?: string;
+  readonly ChildCount: number;
+  GetChild(index: number): Syntax | null;
+}
 /** Something that only the engine reads. */
 type Opaque = object;
 interface GlobalState {
@@ -28,8 +35,13 @@ interface KustoLanguage {
     ParseAndAnalyze(
       query: string,
       globals: GlobalState,
-    ): { readonly ResultType: Type | null; GetDiagnostics(): List<Diagnostic> };
+    ): {
+      readonly Syntax: Syntax;
+      readonly ResultType: Type | null;
+      GetDiagnostics(): List<Diagnostic>;
+    };
   };
+  readonly Syntax: { readonly SyntaxKind: Readonly<Record<string, number>> };
   readonly Symbols: {
     readonly TableSymbol: {
       readonly $ctor7: new (name: string, schema: string, description: null) => Opaque;
@@ -69,11 +81,42 @@ function itemsOf<T>(list: List<T>): T[] {
   return Array.from({ length: list.Count }, (_, index) => list.getItem(index));
 }
 
+/** A part of a query, without its punctuation: parentheses, commas and words such as `where`. */
+export interface KqlNode {
+  /** As the engine names it, such as `FilterOperator`. */
+  readonly kind: string;
+  /** As written, without spaces. */
+  readonly text: string;
+  readonly parts: readonly KqlNode[];
+}
+
 export interface KqlAnalysis {
   /** Everything that the engine objects to, as `line:column code message`. */
   readonly problems: readonly string[];
   /** Columns of the result with their types, in their order. */
   readonly columns: Readonly<Record<string, string>>;
+}
+
+/** Of a query, which is one statement. */
+function syntaxTree(root: Syntax): KqlNode {
+  const kinds = new Map(
+    Object.entries(kustoLanguage().Syntax.SyntaxKind).map(([name, kind]) => [kind, name]),
+  );
+  const childrenOf = (syntax: Syntax): Syntax[] =>
+    Array.from({ length: syntax.ChildCount }, (_, index) => syntax.GetChild(index) ?? []).flat();
+  const textOf = (syntax: Syntax): string =>
+    syntax.ChildCount === 0 ? (syntax.Text ?? '') : childrenOf(syntax).map(textOf).join('');
+  const partsOf = (syntax: Syntax): KqlNode[] =>
+    childrenOf(syntax).flatMap((child) => {
+      const kind = kinds.get(child.Kind) ?? '';
+      if (/(Token|Keyword|TokenName)$/.test(kind)) return [];
+      const parts = partsOf(child);
+      if (kind === 'List' || kind === 'SeparatedElement') return parts;
+      return [{ kind, text: textOf(child), parts }];
+    });
+  const [statement, ...others] = partsOf(root);
+  if (!statement || others.length > 0) throw new Error('the query is not one statement');
+  return statement;
 }
 
 /** A function as it is saved in a workspace. */
@@ -120,6 +163,11 @@ export class KqlWorkspace {
         columns ? itemsOf(columns).map(({ Name: name, Type: type }) => [name, type.Name]) : [],
       ),
     };
+  }
+
+  /** The parts of a query. */
+  parse(query: string): KqlNode {
+    return syntaxTree(kustoLanguage().KustoCode.ParseAndAnalyze(query, this.#globals).Syntax);
   }
 
   /** Checks the body of a function, where it may read its parameters. */
