@@ -12,6 +12,9 @@ function someone() {
 }
 const times = (count: number, event: (nth: number) => Step): Step[] =>
   Array.from({ length: count }, (_, nth) => event(nth));
+/** With minutes between the steps. */
+const spread = (minutes: number, steps: readonly Step[]): Step[] =>
+  steps.flatMap((step, nth) => (nth === 0 ? step : [minutes, step]));
 const from = (address: string, event: AuditEvent): AuditEvent => ({
   ...event,
   request: { requestId: 'r', ...event.request, clientAddress: address },
@@ -45,8 +48,13 @@ const rejected = (count: number): AuditEvent => ({
   ...{ action: 'authentication.reject', outcome: 'denied', actor: { kind: 'unauthenticated' } },
   ...{ reason: { code: 'signature' }, details: { count } },
 });
-const secretRead = (outcome: 'denied' | 'failure'): AuditEvent => ({
-  ...{ action: 'secret.read', outcome, actor: { kind: 'system', name: 'secret-store' } },
+const secretRead = (code: 'secret-access-refused' | 'secret-missing'): AuditEvent => ({
+  ...{
+    action: 'secret.read',
+    outcome: code === 'secret-access-refused' ? 'denied' : 'failure',
+    actor: { kind: 'system', name: 'secret-store' },
+  },
+  reason: { code },
 });
 const damaged: AuditEvent = {
   ...{
@@ -73,7 +81,11 @@ export const STORIES: Readonly<Record<string, Story>> = {
     at: { fires: '22:00:00', silent: '21:59:59' },
   },
   'one-address-many-identities': {
-    fires: () => times(20, (nth) => from('198.51.100.9', issued(nth))),
+    fires: () => [
+      ...times(10, (nth) => from('198.51.100.9', issued(nth))),
+      8,
+      ...times(10, (nth) => from('198.51.100.9', issued(nth + 10))),
+    ],
     // Nineteen identities; twenty over a longer time; a backend that issues for others; an office.
     silent: () => [
       ...times(60, (nth) => from('198.51.100.9', issued(nth % 19))),
@@ -84,7 +96,11 @@ export const STORIES: Readonly<Record<string, Story>> = {
     ],
   },
   'quota-wall': {
-    fires: () => times(10, () => refusedByQuota()),
+    fires: () =>
+      spread(
+        1,
+        times(10, (nth) => from(`198.51.100.${nth}`, refusedByQuota())),
+      ),
     silent: () => [
       ...times(9, () => refusedByQuota()),
       16,
@@ -95,7 +111,8 @@ export const STORIES: Readonly<Record<string, Story>> = {
   'refused-then-allowed': {
     fires: () => {
       const mallory = someone();
-      return [deniedFor('CommunicationToken.Issue', mallory), 14, issued(1, mallory)];
+      const refused = deniedFor('CommunicationToken.Issue', mallory);
+      return [refused, 10, refused, 14, issued(1, mallory)];
     },
     silent: () => {
       const [first, second, third, curious] = [someone(), someone(), someone(), someone()];
@@ -119,9 +136,15 @@ export const STORIES: Readonly<Record<string, Story>> = {
   },
   'log-not-whole': { fires: () => [damaged], silent: () => [issued(1)] },
   'mass-export': {
-    fires: () => times(6, () => exported()),
+    fires: () =>
+      spread(
+        10,
+        times(6, (nth) => from(`198.51.100.${nth}`, exported())),
+      ),
     silent: () => [
       ...times(5, () => exported()),
+      // A person of another tenant with the same id.
+      ...times(5, () => exported({ ...alice, tenant: canonicalName('another') })),
       ...times(9, () => exported(someone())),
       61,
       exported(),
@@ -139,5 +162,8 @@ export const STORIES: Readonly<Record<string, Story>> = {
       { ...linked(alice), outcome: 'denied' },
     ],
   },
-  'secret-refused': { fires: () => [secretRead('denied')], silent: () => [secretRead('failure')] },
+  'secret-refused': {
+    fires: () => [secretRead('secret-access-refused')],
+    silent: () => [secretRead('secret-missing')],
+  },
 };

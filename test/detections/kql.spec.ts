@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import {
+  ingestionWorkspace,
+  readFunctions,
+  readSentinelFile,
+  readTable,
+  sentinelWorkspace,
+} from './sentinel-files.js';
+
+const workspace = sentinelWorkspace();
+
+describe('the check of KQL', () => {
+  it.each([
+    [
+      'a column that does not exist',
+      'AcsIdentityAudit | where Actoin == "token.issue"',
+      '1:26 KS142',
+    ],
+    [
+      'a column of a step that has dropped it',
+      'AcsIdentityAudit | project Action | where Outcome == ""',
+      '1:43 KS142',
+    ],
+    [
+      'a function that does not exist',
+      'AcsIdentityAudit | where isnotmissing(Action)',
+      '1:26 KS211',
+    ],
+    ['a table that does not exist', 'AcsIdentityAudits | take 1', '1:1 KS204'],
+    ['an operator that does not exist', 'AcsIdentityAudit\n| wher Action == ""', '2:3 KS176'],
+    ['an operand of another type', 'AcsIdentityAudit | where Action >= 100', '1:33 KS106'],
+    ['an argument too few', 'AcsIdentityAudit | summarize dcount() by Action', '1:30 KS119'],
+    ['a missing parenthesis', 'AcsIdentityAudit | where (Action == ""', '1:39 KS005'],
+  ])('objects to %s', (_, query, problem) => {
+    expect(workspace.analyze(query).problems.join('\n')).toContain(problem);
+  });
+
+  it('knows the columns of a result, and their types', () => {
+    const query =
+      'AcsIdentityAudit | summarize Tokens = count(), Last = max(TimeGenerated) by ClientApp';
+    expect(workspace.analyze(query)).toEqual({
+      problems: [],
+      columns: { ClientApp: 'string', Tokens: 'long', Last: 'datetime' },
+    });
+  });
+});
+
+describe('deploy/sentinel', () => {
+  it.each(readFunctions())('function $name reads columns and functions that exist', (saved) => {
+    expect(workspace.analyzeFunction(saved).problems).toEqual([]);
+  });
+
+  it('AcsIdentityAudit.kql returns every column of the table', () => {
+    const { columns } = workspace.analyze('AcsIdentityAudit');
+    expect(Object.keys(columns).sort()).toEqual(
+      readTable()
+        .table.columns.map(({ name }) => name)
+        .sort(),
+    );
+  });
+
+  it('vimAuditEventAcsIdentity.kql returns the mandatory fields of the ASIM audit schema', () => {
+    const parser = readFunctions().find(({ name }) => name === 'vimAuditEventAcsIdentity');
+    const { columns } = workspace.analyzeFunction(parser ?? { name: '', parameters: '', body: '' });
+    expect(columns).toMatchObject({
+      TimeGenerated: 'datetime',
+      EventCount: 'int',
+      EventStartTime: 'datetime',
+      EventEndTime: 'datetime',
+      EventType: 'string',
+      EventResult: 'string',
+      EventVendor: 'string',
+      EventProduct: 'string',
+      EventSchema: 'string',
+      EventSchemaVersion: 'string',
+      EventUid: 'string',
+      Dvc: 'string',
+      Operation: 'string',
+      Object: 'string',
+      ActorUsername: 'string',
+      SrcIpAddr: 'string',
+    });
+  });
+
+  it('table.json has a transformation that gives the table the columns it has', () => {
+    const { table, flow } = readTable();
+    const { problems, columns } = ingestionWorkspace(flow.streams[0]).analyze(flow.transformKql);
+    expect(problems).toEqual([]);
+    expect(flow.outputStream).toBe(`Custom-${table.name}`);
+    expect(Object.keys(columns)).toEqual(table.columns.map(({ name }) => name));
+  });
+
+  it('workbook.json has queries on columns and functions that exist', () => {
+    const workbook = JSON.parse(readSentinelFile('workbook.json')) as {
+      version: string;
+      items: { content: { title?: string; query?: string; visualization?: string } }[];
+    };
+    expect(workbook.version).toBe('Notebook/1.0');
+    const queries = workbook.items.flatMap(({ content: { query, ...rest } }) =>
+      query === undefined ? [] : [{ query, ...rest }],
+    );
+    expect(queries.length).toBeGreaterThanOrEqual(5);
+    for (const { title, query, visualization } of queries) {
+      const { problems, columns } = workspace.analyze(query);
+      expect(problems, title).toEqual([]);
+      const types = Object.values(columns);
+      if (visualization === 'timechart') expect(types, title).toContain('datetime');
+      if (visualization !== 'table') expect(types, title).toContain('long');
+    }
+  });
+});
+
+it('the field names of deploy/sigma for Sentinel are columns, or members of them', () => {
+  const pipeline = readSentinelFile('../sigma/pipelines/sentinel.yml');
+  const { transformations } = parse(pipeline) as {
+    transformations: { mapping: Record<string, string> }[];
+  };
+  const names = Object.values(transformations[0]?.mapping ?? {});
+  expect(names.length).toBeGreaterThanOrEqual(10);
+  for (const name of names) {
+    const { problems } = workspace.analyze(`AcsIdentityAudit | where isnotempty(${name})`);
+    expect(problems, name).toEqual([]);
+  }
+});
