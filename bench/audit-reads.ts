@@ -117,6 +117,7 @@ function readsOf(log: TestLog, size: number): Map<string, Read> {
     ['page of an hour', find(() => hour)],
     ['by action', find(() => ({ action: 'token.issue' }))],
     ['by a rare action', find(() => ({ action: 'identity.suspend' }))],
+    ['by the most common outcome', find(() => ({ outcome: 'success' }))],
     ['by outcome in a window', find(() => ({ outcome: 'denied', ...window }))],
     [
       'by tenant',

@@ -98,12 +98,17 @@ export function facetValues(name: FacetName, entry: AuditEntry): readonly (strin
   return VALUES_OF_FILTER[name](entry);
 }
 
-/** Whether a filter needs combinations: one action, outcome or reason has a column with an index. */
+/**
+ * Whether a filter needs combinations: one action, outcome or reason has a column with an index. The index of
+ * outcomes has no successes, because nearly all entries are.
+ */
 function isByFacet(filter: EntryFilter): boolean {
   if (listOf(filter.actionNot).length > 0) return true;
   return facetNames().some((name) => {
     const values = wanted(filter, name);
-    return values.length > 1 || (values.length === 1 && !COLUMN_FILTERS.includes(name));
+    const hasIndex =
+      COLUMN_FILTERS.includes(name) && !(name === 'outcome' && values[0] === 'success');
+    return values.length > 1 || (values.length === 1 && !hasIndex);
   });
 }
 

@@ -17,6 +17,8 @@ export interface Bounds {
 /** The parts of a search's statement. */
 export interface StatementParts {
   readonly conditions: readonly string[];
+  /** Whether one of the conditions selects entries by an index. Exclusions select none. */
+  readonly isSelective: boolean;
   /** The conditions of the bounds. */
   readonly range: readonly string[];
   readonly direction: 'ASC' | 'DESC';
@@ -65,20 +67,22 @@ export function partsOf(
     first === undefined ? undefined : `e.entry_index >= ${bind(first)}`,
     `e.entry_index < ${bind(end)}`,
   ].filter((condition) => condition !== undefined);
-  const conditions = conditionsOf(query, branch, bind);
-  if (facets) conditions.push(`${facetIn('e')} = ANY(${bind(facets)}::text[])`);
+  const selecting = selectingConditions(query, branch, bind);
+  if (facets) selecting.push(`${facetIn('e')} = ANY(${bind(facets)}::text[])`);
+  const conditions = [...selecting, ...excludingConditions(query, bind)];
   const limit = query.limit + 1; // one more shows whether there is a next page
   const direction = query.order === 'ascending' ? 'ASC' : 'DESC';
-  return { conditions, range, direction, limit, parameters, bind };
+  const isSelective = selecting.length > 0;
+  return { conditions, isSelective, range, direction, limit, parameters, bind };
 }
 
 /** The first entries by index. */
-export function inOrder({ conditions, range, direction, limit }: StatementParts): string {
+export function inOrder(parts: StatementParts): string {
+  const { conditions, isSelective, range, direction, limit } = parts;
   // Both give the same order; each fits the database indexes of its case.
-  const order =
-    conditions.length > 0
-      ? `e.entry_index ${direction}`
-      : `e.recorded_at ${direction}, e.entry_index ${direction}`;
+  const order = isSelective
+    ? `e.entry_index ${direction}`
+    : `e.recorded_at ${direction}, e.entry_index ${direction}`;
   return `SELECT ${ENTRY_ROW} FROM audit_entry e ${where([...conditions, ...range])}
     ORDER BY ${order} LIMIT ${limit}`;
 }
@@ -149,7 +153,7 @@ function where(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
 }
 
-function conditionsOf(
+function selectingConditions(
   query: EntryQuery,
   branch: Branch,
   bind: (value: unknown) => string,
@@ -164,11 +168,6 @@ function conditionsOf(
       conditions.push(`${column} = ${bind(escapeControlCharacters(value))}`);
     }
   }
-  const excluded = listOf<string>(query.actorSubjectNot);
-  if (excluded.length > 0) {
-    const subjects = bind(excluded.map(escapeControlCharacters));
-    conditions.push(`(e.actor_subject = ANY(${subjects}::text[])) IS NOT TRUE`);
-  }
   const ids = idsOf(query);
   if (ids.length > 0) conditions.push(`${IDS} @> ${bind(ids)}::bigint[]`);
   if (query.reasonText !== undefined) {
@@ -179,6 +178,13 @@ function conditionsOf(
     );
   }
   return conditions;
+}
+
+function excludingConditions(query: EntryQuery, bind: (value: unknown) => string): string[] {
+  const excluded = listOf<string>(query.actorSubjectNot);
+  if (excluded.length === 0) return [];
+  const subjects = bind(excluded.map(escapeControlCharacters));
+  return [`(e.actor_subject = ANY(${subjects}::text[])) IS NOT TRUE`];
 }
 
 /** The members of `search_ids` that an entry must have. */
