@@ -35,7 +35,7 @@ function copyPackage(name, source, destination, target) {
   cpSync(folder, copy, {
     recursive: true,
     filter: (path) =>
-      !/\.(map|d\.[cm]?ts|md)$/.test(path) && !path.startsWith(join(folder, 'node_modules')),
+      !/\.(map|[cm]?ts|md)$/.test(path) && !path.startsWith(join(folder, 'node_modules')),
   });
   const { dependencies = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   for (const dependency of Object.keys(dependencies)) copyPackage(dependency, folder, copy, target);
