@@ -94,6 +94,24 @@ describe('acs-identity audit export', () => {
     expect(Number(await readFile(cursor, 'utf8'))).toBe(indexes.length);
   });
 
+  it('writes the entries that match, and continues among them', async () => {
+    const [output, cursor] = [inFolder('alice.ndjson'), inFolder('alice.cursor')];
+    const alice = SAMPLE_PEOPLE.alice.objectId;
+    const filter = ['--actor-subject', alice, '--from', '7d'];
+    const files = ['--output', output, '--cursor-file', cursor];
+    for (let run = 0; run < 2; run += 1) {
+      expect((await audit(['export', ...filter, ...files])).code).toBe(0);
+    }
+    const lines = (await readFile(output, 'utf8')).trimEnd().split('\n');
+    const recorded = (await service().auditEntries()).filter(
+      ({ actor }) => actor.subject === alice,
+    );
+    expect(lines.map((line) => (JSON.parse(line) as { entry: { id: string } }).entry.id)).toEqual(
+      recorded.map(({ id }) => id),
+    );
+    expect(lines.length).toBeGreaterThan(0);
+  });
+
   it('writes to standard output, and records the operator', async () => {
     const { stdout } = await audit(['export', '--from-index', '590', '--operator', 'olivia']);
     const [first = ''] = stdout.split('\n');
@@ -129,23 +147,34 @@ describe('acs-identity audit search and tail', () => {
     }
   });
 
-  it.each(['search', 'tail'])('%s: names each filter that no entry can match', async (command) => {
-    const { code, stdout, stderr } = await audit([
-      command,
-      ...['--reason-code', 'nonsense', 'by-role', '--action', 'token.steal', '--identity-id', '7'],
-      ...['--communication-user-id', 'me', '--client-address', '192.0.2.9.1', '--rule', ''],
-      ...['--from', '1h', '--to', '2h', '--address', '10.0.0.0/4', '--request-id', 'x'],
-      ...['--actor-subject', 'mallory', '--actor-subject-not', 'mallory', '--trace-id', 'f'],
-    ]);
-    expect([code, stdout]).toEqual([1, '']);
-    const named = [...stderr.matchAll(/^ {2}(--[a-z-]+):/gm)].map(([, name]) => name ?? '');
-    expect(named.toSorted()).toEqual([
-      ...['--action', '--actor-subject-not', '--address', '--client-address'],
-      ...['--communication-user-id', '--identity-id', '--reason-code', '--request-id', '--rule'],
-      ...['--to', '--trace-id'],
-    ]);
-    expect(stderr).toContain('nonsense is the code of no reason');
-  });
+  it.each(['search', 'tail', 'export'])(
+    '%s: names each filter that no entry can match',
+    async (command) => {
+      const { code, stdout, stderr } = await audit([
+        command,
+        ...[
+          '--reason-code',
+          'nonsense',
+          'by-role',
+          '--action',
+          'token.steal',
+          '--identity-id',
+          '7',
+        ],
+        ...['--communication-user-id', 'me', '--client-address', '192.0.2.9.1', '--rule', ''],
+        ...['--from', '1h', '--to', '2h', '--address', '10.0.0.0/4', '--request-id', 'x'],
+        ...['--actor-subject', 'mallory', '--actor-subject-not', 'mallory', '--trace-id', 'f'],
+      ]);
+      expect([code, stdout]).toEqual([1, '']);
+      const named = [...stderr.matchAll(/^ {2}(--[a-z-]+):/gm)].map(([, name]) => name ?? '');
+      expect(named.toSorted()).toEqual([
+        ...['--action', '--actor-subject-not', '--address', '--client-address'],
+        ...['--communication-user-id', '--identity-id', '--reason-code', '--request-id', '--rule'],
+        ...['--to', '--trace-id'],
+      ]);
+      expect(stderr).toContain('nonsense is the code of no reason');
+    },
+  );
 
   it('tail: prints the newest entries, the newest one last', async () => {
     const { stdout } = await audit(['tail', '-n', '2', '--json', '--action', 'token.issue']);

@@ -194,8 +194,10 @@ was rolled back or forked, is refused, and the copy stays as it is. Then: acs-id
 }
 
 function exportCommand(composition: CompositionOptions): Command {
-  return new Command('export')
-    .description('Write entries in the order of their indexes, for a SIEM or an archive.')
+  const command = new Command('export').description(
+    'Write entries in the order of their indexes, for a SIEM or an archive.',
+  );
+  return addFilterOptions(command)
     .addOption(
       new Option('--format <format>', 'format of the lines')
         .choices(Object.keys(FORMATS))
@@ -209,15 +211,18 @@ function exportCommand(composition: CompositionOptions): Command {
     .addHelpText(
       'after',
       `
+Without filters, all entries; with some, those that match all of them.
+
 With --cursor-file, a run continues where the last one stopped and appends to --output. After an
 interrupted run the last entries may come twice, but none is missing. Each entry has its index and its id.
 
   acs-identity audit export --format ecs --output audit.ndjson --cursor-file audit.cursor
+  acs-identity audit export --from 30d --action token.issue --outcome denied --format csv --output denied.csv
 ${recordedHelp}`,
     )
-    .action(async (options: ExportOptions) => {
+    .action(async (options: Omit<ExportOptions, 'filter'> & FilterOptions) => {
       const { exportLog } = await import('../actions/audit/export.js');
-      await exportLog(options, composition);
+      await exportLog({ ...options, filter: filterOf(options) }, composition);
     });
 }
 

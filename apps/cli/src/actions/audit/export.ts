@@ -1,16 +1,19 @@
 import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import {
   AuditLogService,
+  type EntryFilter,
   type EntryFormatter,
   EXPORT_FORMATS,
   type ExportFormat,
 } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
+import { knownFilter } from './known-filter.js';
 
 export type { ExportFormat };
 
 export interface ExportOptions extends OperatorOptions {
+  readonly filter: EntryFilter;
   readonly format: ExportFormat;
   readonly fromIndex: number;
   readonly output?: string;
@@ -31,11 +34,13 @@ export async function exportLog(
   const { format, output, cursorFile, databaseUrl } = options;
   const fromIndex = (await readCursor(cursorFile)) ?? options.fromIndex;
   const { header }: EntryFormatter = EXPORT_FORMATS[format];
-  const sink = output === undefined ? standardOutput() : await fileSink(output);
-  try {
-    await withPart(auditPart, databaseUrl, composition, async (service) => {
-      const reader = { actor: operatorActor(options) };
-      const chunks = service.get(AuditLogService).export(reader, { format, fromIndex });
+  await withPart(auditPart, databaseUrl, composition, async (service) => {
+    const reader = { actor: operatorActor(options) };
+    const log = service.get(AuditLogService);
+    const filter = await knownFilter(options.filter, log, reader);
+    const sink = output === undefined ? standardOutput() : await fileSink(output);
+    try {
+      const chunks = log.export(reader, { ...filter, format, fromIndex });
       // A run that continues appends to lines that have their header already.
       let isHeader = header !== undefined && fromIndex > 0;
       for await (const { text, nextIndex } of chunks) {
@@ -43,10 +48,10 @@ export async function exportLog(
         isHeader = false;
         await writeCursor(cursorFile, nextIndex);
       }
-    });
-  } finally {
-    await sink.close();
-  }
+    } finally {
+      await sink.close();
+    }
+  });
 }
 
 async function fileSink(path: string): Promise<Sink> {
