@@ -1,22 +1,18 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NOT_MUTATED, PARTS } from './test/mutation/parts.mjs';
+
+const name = process.env.MUTATION_PART ?? 'policy';
+const part = PARTS[name];
+const folder = `reports/mutation/${name}`;
 
 /**
- * `npm run test:mutation`: changes one expression at a time where a mistake would be a breach, and runs
- * the specs that cover it. CONTRIBUTING.md says when to run it and how to read survivors.
+ * `npm run test:mutation -- <part>`: changes one expression at a time where a mistake would be a breach, and
+ * runs the specs that cover it. CONTRIBUTING.md says when to run it and how to read survivors.
  */
 export default {
-  mutate: [
-    'libs/{audit,authentication,request-budget,token-issuance,transparency-log}/src/**/*.ts',
-    'apps/cli/src/actions/audit/*.ts',
-    // Tests and what only they use.
-    '!**/*.{spec,contract}.ts',
-    '!**/testing/**',
-    '!**/testing.ts',
-    // Wiring and declarations: a mistake here prevents the start.
-    '!**/{index,migrations}.ts',
-    '!**/*.{module,d}.ts',
-  ],
+  mutate: [...part.mutate, ...NOT_MUTATED],
+  testFiles: part.tests,
   testRunner: 'vitest',
   vitest: { configFile: 'test/mutation/vitest.config.ts' },
   coverageAnalysis: 'perTest',
@@ -25,11 +21,11 @@ export default {
   plugins: ['@stryker-mutator/vitest-runner', './test/mutation/ignore-messages.mjs'],
   ignorers: ['messages'],
   incremental: true,
-  incrementalFile: 'reports/mutation/incremental.json',
+  incrementalFile: `${folder}/incremental.json`,
   reporters: ['clear-text', 'progress-append-only', 'html', 'json'],
   clearTextReporter: { logTests: false, reportTests: false },
-  htmlReporter: { fileName: 'reports/mutation/index.html' },
-  jsonReporter: { fileName: 'reports/mutation/report.json' },
+  htmlReporter: { fileName: `${folder}/index.html` },
+  jsonReporter: { fileName: `${folder}/report.json` },
   thresholds: { high: 95, low: 85, break: 85 },
   concurrency: 2,
   // A mutant that makes the code slow is no finding; a busy machine is slow as well.
@@ -37,6 +33,6 @@ export default {
   timeoutFactor: 3,
   dryRunTimeoutMinutes: 60,
   // Outside the tree, so that no tool reads the copies.
-  tempDirName: join(tmpdir(), 'acs-identity-mutation'),
+  tempDirName: join(tmpdir(), `acs-identity-mutation-${process.pid}`),
   ignorePatterns: ['bench', 'coverage', 'dist', 'docs', 'examples', 'reports', '.local'],
 };
