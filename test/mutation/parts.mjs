@@ -1,5 +1,5 @@
 /**
- * The parts of the code whose mutants are tested, each by itself: `npm run test:mutation -- <part>`.
+ * The parts of the code whose mutants are tested, one part at a time: `npm run test:mutation -- <part>`.
  * `mutate` and `tests` are paths below the root; `needsDatabase` starts PostgreSQL for each runner.
  */
 export const PARTS = {
