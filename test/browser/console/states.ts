@@ -26,7 +26,7 @@ export function stateSpecs(rig: ConsoleRig): void {
     await page.keyboard.press('c');
     const link = await page.evaluate<string>('navigator.clipboard.readText()');
     expect(link).toMatch(
-      /#\/search\?outcome=failure&from=[^&]+Z&to=[^&]+Z&tz=Asia%2F(Kolkata|Calcutta)$/,
+      /#\/search\?outcome=failure&from=[^&]+Z&to=[^&]+Z&tz=Asia%2F(Kolkata|Calcutta)&columns=triage$/,
     );
     const other = await rig.open({ timezoneId: 'Europe/Zurich' });
     await rig.signIn(other.page, 'Grace Green', new URL(link).hash);
