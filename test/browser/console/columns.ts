@@ -42,7 +42,7 @@ export function columnSpecs(rig: ConsoleRig): void {
     await page.waitForSelector(ROW);
     expect(await titles(page)).toContain('reason detail needed permissions times');
     expect(await page.textContent(`${ROW} >> nth=1`)).toMatch(
-      /authorization\.deny.*Mallory Moore.*insufficient-permission.*AuditLog\.Read\.All/,
+      /authorization\.deny.*Mallory Moore.*insufficient-permission.*AuditLog\.Read\.Allnone/,
     );
     await picture(page, 'refusals');
     await page.goto(`${rig.url()}#/search?action=identity.update&columns=administration`);

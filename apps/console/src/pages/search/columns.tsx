@@ -104,7 +104,7 @@ const onWhom: Column = {
   },
 };
 
-const action = text('action', [120, '150px'], ({ entry }) => entry.action);
+const action = text('action', [120, '170px'], ({ entry }) => entry.action);
 const fromStart = [time, outcome] as const;
 
 /** In pixels: `gap` and `padding` of `.entry-row`. */
@@ -163,10 +163,10 @@ export const COLUMN_SETS = {
       ...fromStart,
       action,
       who,
-      text('reason', [150, '2fr'], ({ entry }) => entry.reason?.code),
+      text('reason', [170, '2fr'], ({ entry }) => entry.reason?.code),
       text('detail', [120, '3fr'], ({ entry }) => entry.reason?.detail),
       text('needed', [120, '2fr'], ({ entry }) => textOf(entry.details?.required)),
-      text('permissions', [120, '2fr'], ({ entry }) => entry.actor.permissions?.join(', ')),
+      text('permissions', [120, '2fr'], ({ entry }) => permissionsOf(entry)),
       text('times', 50, ({ entry }) => textOf(entry.details?.count)),
     ],
   },
@@ -191,15 +191,15 @@ export const COLUMN_SETS = {
       text('index', 60, ({ index }) => `#${index}`),
       text('recorded', 190, ({ entry }) => entry.recordedAt),
       outcome,
-      action,
-      text('entry', 270, ({ entry }) => entry.id),
-      text('request', 270, ({ entry }) => entry.request?.id),
-      text('trace', 250, ({ entry }) => entry.request?.traceId),
+      text('action', 180, ({ entry }) => entry.action),
+      text('entry', 300, ({ entry }) => entry.id),
+      text('request', 300, ({ entry }) => entry.request?.id),
+      text('trace', 270, ({ entry }) => entry.request?.traceId),
       text('session', 180, ({ entry }) => entry.actor.tokenId),
-      text('person', 270, ({ entry }) => entry.actor.subject ?? entry.actor.name),
-      text('on person', 270, ({ entry }) => entry.target?.subject),
-      text('identity', 270, ({ entry }) => entry.target?.identityId),
-      text('ACS identity', 270, ({ entry }) => entry.target?.communicationUserId),
+      text('person', 300, ({ entry }) => entry.actor.subject ?? entry.actor.name),
+      text('on person', 300, ({ entry }) => entry.target?.subject),
+      text('identity', 300, ({ entry }) => entry.target?.identityId),
+      text('ACS identity', 300, ({ entry }) => entry.target?.communicationUserId),
       text('fingerprint', 330, ({ entry }) => entry.token?.fingerprint),
       text('ACS correlation', 200, ({ entry }) => entry.upstream?.correlationVector),
     ],
@@ -221,4 +221,9 @@ function textOf(
 ): string | undefined {
   if (value === undefined) return undefined;
   return typeof value === 'object' ? value.join(', ') : String(value);
+}
+
+/** Those of the caller: an entry may say that there were none. */
+function permissionsOf({ actor: { permissions } }: ListedEntry['entry']): string | undefined {
+  return permissions?.length === 0 ? 'none' : permissions?.join(', ');
 }
