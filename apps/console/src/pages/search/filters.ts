@@ -21,13 +21,8 @@ export const ACTION_GROUPS: Readonly<Record<string, readonly AuditAction[]>> = {
     'teams-phone.import',
     'teams-phone.export',
   ],
-  Refusals: [
-    'invitation.create',
-    'invitation.end',
-    'authentication.reject',
-    'authorization.deny',
-    'request.limit',
-  ],
+  Visitors: ['invitation.create', 'invitation.end'],
+  Refusals: ['authentication.reject', 'authorization.deny', 'request.limit'],
   Service: ['policy.load', 'configuration.load', 'secret.read', 'secret.rotate'],
   'Audit log': ['audit.read', 'audit.export', 'audit.trace', 'audit.erase', 'audit.retain'],
 };
