@@ -23,8 +23,9 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     sourcemap: false,
     rolldownOptions: {
-      // One file of what most pages share, instead of thirty small ones that the first page waits for.
-      output: { codeSplitting: { groups: [{ name: 'shared', minShareCount: 4 }] } },
+      // One file of what most pages share, instead of thirty small ones that the first page waits for. The parts of
+      // dialogs, which four files share, are loaded with the first dialog.
+      output: { codeSplitting: { groups: [{ name: 'shared', minShareCount: 5 }] } },
       onLog(level, log, print) {
         // "use client" in Fluent UI: for servers that render pages.
         if (log.code !== 'MODULE_LEVEL_DIRECTIVE') print(level, log);

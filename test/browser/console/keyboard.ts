@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
 import { issue } from '../../support/tokens-api.js';
@@ -6,6 +7,7 @@ import { counted } from './keys.js';
 import type { ConsoleRig } from './rig.js';
 
 const ROW = '.entries-body [role=row]';
+const NORA = SAMPLE_PEOPLE.nora.objectId;
 
 /** Tasks by keys alone. A paste counts as one. */
 export function keyboardSpecs(rig: ConsoleRig): void {
@@ -39,24 +41,59 @@ export function keyboardSpecs(rig: ConsoleRig): void {
     expect(problems).toEqual([]);
   });
 
-  it('shows all that a person did, and what was done to them, in a week, in two keys each', async () => {
+  it('shows in one list all that a person did and had done to them in a week, in two keys', async () => {
     const { page, problems } = await rig.open();
-    await rig.signIn(page, 'Grace Green', '#/search?action=token.issue&range=24h');
+    await rig.signIn(page, 'Grace Green', `#/search?actorSubject=${NORA}`);
     await page.waitForSelector(ROW);
+    const { objectId } = SAMPLE_PEOPLE.carol;
+    const recorded = await rig.service().rows<{ entry_index: string; action: string }>(
+      `SELECT entry_index, action FROM audit_entry
+         WHERE (actor_subject = $1 OR target_subject = $1) AND action <> 'audit.read'
+         ORDER BY entry_index DESC`,
+      [objectId],
+    );
+    // Of each more than a page: what Carol did to herself, to Bob, and what Nora did to her.
+    expect(recorded.length).toBeGreaterThan(250);
     const keys = counted(page);
     await keys.press('Enter');
-    await page.waitForSelector('.entry button:has-text("Everything by this person")');
-    await keys.press('a');
-    await page.waitForSelector('.chip:has-text("person")');
-    await page.waitForSelector(ROW);
-    expect(new URL(page.url()).hash).toMatch(/range=7d&actorSubject=/);
-    expect(keys.count).toBe(2);
-    await page.goBack();
-    await page.waitForSelector('.entry button:has-text("Everything on this person")');
+    await page.waitForSelector('.entry button:has-text("the person it was done to")');
     await keys.press('b');
-    await page.waitForSelector('.chip:has-text("on person")');
+    await page.waitForSelector('.chip:has-text("involved person")');
+    expect(keys.count).toBe(2);
+    expect(new URL(page.url()).hash).toBe(`#/search?range=7d&involvedSubject=${objectId}`);
     await page.waitForSelector(ROW);
-    expect(new URL(page.url()).hash).toMatch(/range=7d&targetSubject=/);
+    expect(await allIndexes(page)).toEqual(recorded.map((entry) => Number(entry.entry_index)));
+    await page.keyboard.press('o');
+    await page.waitForSelector('button:text-is("Oldest first")');
+    await page.waitForSelector(ROW);
+    expect(await allIndexes(page)).toEqual(
+      recorded.map((entry) => Number(entry.entry_index)).toReversed(),
+    );
+    expect(problems).toEqual([]);
+  });
+
+  it('leads from a name in the list to everything about its person in two clicks, and exports it', async () => {
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Grace Green', `#/search?actorSubject=${NORA}`);
+    await page.click(`${ROW} .who:has-text("Nora North")`);
+    await page.click('.entry button:text-is("Everything about this person")');
+    await page.waitForSelector('.chip:has-text("involved person")');
+    expect(new URL(page.url()).hash).toContain(`range=7d&involvedSubject=${NORA}`);
+    await page.waitForSelector(ROW);
+    const saved: string[] = [];
+    page.on('download', (download) => saved.push(download.suggestedFilename()));
+    await page.keyboard.press('e');
+    await page.click('[role=dialog] button[type=submit]');
+    await expect
+      .poll(() => saved.toSorted())
+      .toEqual(['audit-log-by-person.csv', 'audit-log-on-person.csv']);
+    await page.waitForSelector('[role=dialog]', { state: 'detached' });
+
+    // What others did to her: nothing.
+    await page.keyboard.press('l');
+    await page.waitForSelector('.said:has-text("A live list takes one of")');
+    await page.goto(`${page.url()}&actorSubjectNot=${NORA}`);
+    await page.waitForSelector('.empty:has-text("involved person is")');
     expect(problems).toEqual([]);
   });
 
@@ -70,7 +107,9 @@ export function keyboardSpecs(rig: ConsoleRig): void {
     await link.press('c');
     await page.waitForSelector('.said:has-text("Copied")');
     const copied = await page.evaluate<string>('navigator.clipboard.readText()');
-    expect(copied).toMatch(/#\/search\?outcome=denied&from=[^&]+Z&to=[^&]+Z&tz=UTC$/);
+    expect(copied).toMatch(
+      /#\/search\?outcome=denied&from=[^&]+Z&to=[^&]+Z&tz=UTC&columns=triage$/,
+    );
     expect(link.count).toBe(1);
 
     const proof = counted(page);
@@ -189,3 +228,22 @@ export function keyboardSpecs(rig: ConsoleRig): void {
     expect(problems.filter((problem) => !problem.includes('404'))).toEqual([]);
   });
 }
+
+/** The index of every entry of the list, read by paging down to its end. */
+async function allIndexes(page: Page): Promise<number[]> {
+  const found = new Map<number, number>();
+  await expect
+    .poll(async () => {
+      for (const [row, index] of await page.evaluate<[number, number][]>(ROWS_IN_VIEW))
+        found.set(row, index);
+      const foot = (await page.textContent('.foot')) ?? '';
+      await page.keyboard.press('PageDown');
+      const shown = Number(/(\d+) shown · end reached/.exec(foot)?.[1] ?? NaN);
+      return found.size === shown;
+    })
+    .toBe(true);
+  return [...found].toSorted(([a], [b]) => a - b).map(([, index]) => index);
+}
+
+const ROWS_IN_VIEW = `[...document.querySelectorAll('.entries-body [role=row]')].map((row) => [
+  Number(row.ariaRowIndex), Number(row.querySelector('.time').title.split('#')[1])])`;

@@ -16,8 +16,10 @@ const FORMS = {
 const PAGES = {
   overview: '.ranked li',
   search: '.entries-body [role=row]',
+  'search?columns=forensic': '.entries-body [role=row]',
   'search?outcome=unknown&reasonText=nowhere': '.empty',
   'search?outcome=denied&entry=20': '.entry details',
+  'search?columns=administration&entry=20': '.entry details',
   'search?colour=red': '.chip.is-refused',
   trace: '#traced',
   proof: '.checks',
@@ -78,7 +80,7 @@ export function layoutSpecs(rig: ConsoleRig): void {
       await page.setViewportSize({ width: 1280, height: 800 });
       if (path === 'about') await picture(page, 'about');
       if (path.includes('nowhere')) await picture(page, 'search-empty');
-      if (path.includes('entry=')) await picture(page, 'entry');
+      if (path.includes('denied&entry=')) await picture(page, 'entry');
     }
     expect(faults).toEqual([]);
     expect(problems).toEqual([]);

@@ -6,6 +6,9 @@ import { type PersonName, SAMPLE_APPS, SAMPLE_PEOPLE } from '../../../apps/emula
 /** Issuances in the log: more than three pages of a list. */
 const ISSUED = 300;
 
+/** Changes that Nora makes to Carol, every other one followed by an act of Carol on Bob: more than a page of each. */
+const CHANGES = 120;
+
 /** A text that would do something if a page took it for HTML. */
 export const HOSTILE = '<img src=x onerror="document.title=1"> ${alert(1)} \u202Etxt';
 
@@ -20,7 +23,7 @@ function principal(name: PersonName, displayName?: string): Principal {
     clientApp: canonicalName(SAMPLE_APPS['sample-web-app'].clientId),
     permissions: person.scopes.filter((scope) => scope !== 'Profile.Read'),
     tokenId: `uti-of-${name}`,
-    isGuest: false,
+    isGuest: 'guestOf' in person,
     displayName: displayName ?? person.displayName,
   };
 }
@@ -72,6 +75,19 @@ function refused(actor: Principal, nth: number, detail?: string): AuditEvent {
   };
 }
 
+function changed(actor: Principal, target: Principal, nth: number): AuditEvent {
+  const { request, target: identity } = issued(target, nth);
+  return {
+    action: 'identity.update',
+    outcome: 'success',
+    actor,
+    ...(identity && { target: identity }),
+    ...(target.displayName !== undefined && { displayName: target.displayName }),
+    ...(request && { request }),
+    details: { changed: ['name replaced'] },
+  };
+}
+
 /** Fills the log with entries of several people and tenants, refusals, hostile texts and an erased name. */
 export async function seedLog(url: string): Promise<void> {
   const home = canonicalName(SAMPLE_PEOPLE.erin.tenantId);
@@ -89,6 +105,13 @@ export async function seedLog(url: string): Promise<void> {
         if (person) await log.trail.record(issued(person, nth));
       }),
     );
+    const [carol, bob, nora] = [principal('carol'), principal('bob'), principal('nora')];
+    const changes = Array.from({ length: CHANGES }, (_, nth) =>
+      nth % 2 === 0
+        ? [changed(carol, bob, nth), changed(nora, carol, nth)]
+        : [changed(nora, carol, nth)],
+    );
+    await Promise.all(changes.flat().map(async (change) => log.trail.record(change)));
     for (let nth = 0; nth < 12; nth += 1)
       await log.trail.record(refused(principal('mallory'), nth));
     await log.trail.record(refused(principal('mallory', HOSTILE), 100, HOSTILE));

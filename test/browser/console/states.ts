@@ -26,7 +26,7 @@ export function stateSpecs(rig: ConsoleRig): void {
     await page.keyboard.press('c');
     const link = await page.evaluate<string>('navigator.clipboard.readText()');
     expect(link).toMatch(
-      /#\/search\?outcome=failure&from=[^&]+Z&to=[^&]+Z&tz=Asia%2F(Kolkata|Calcutta)$/,
+      /#\/search\?outcome=failure&from=[^&]+Z&to=[^&]+Z&tz=Asia%2F(Kolkata|Calcutta)&columns=triage$/,
     );
     const other = await rig.open({ timezoneId: 'Europe/Zurich' });
     await rig.signIn(other.page, 'Grace Green', new URL(link).hash);
@@ -84,7 +84,7 @@ export function stateSpecs(rig: ConsoleRig): void {
     expect(await page.locator('.entries-body [role=row]').count()).toBe(0);
   });
 
-  it('loads no more than its budget for the first page, and for each later part', async () => {
+  it('loads no more than its budget for the first page, without its dialogs, and for each later part', async () => {
     const { page } = await rig.open();
     const loaded = new Set<string>();
     page.on('request', (request) => {
@@ -98,6 +98,9 @@ export function stateSpecs(rig: ConsoleRig): void {
     const first = [...loaded].reduce((sum, path) => sum + sizeOf(path), 0);
     expect(first).toBeGreaterThan(50_000);
     expect(first).toBeLessThan(MAX_FIRST_ROUTE_BYTES);
+    const hasDialogs = (path: string): boolean =>
+      readFileSync(BUILT + path, 'utf8').includes('fui-DialogSurface');
+    expect([...loaded].filter(hasDialogs)).toEqual([]);
     for (const path of Object.keys(files))
       if (path.endsWith('.js') && !loaded.has(path))
         expect(sizeOf(path), path).toBeLessThan(MAX_PART_BYTES);

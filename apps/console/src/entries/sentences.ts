@@ -182,13 +182,17 @@ export function sentenceText(listed: ListedEntry): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** The lifetime of the token that an entry is about. */
+export function tokenMinutes({ token, recordedAt }: ListedEntry['entry']): number | undefined {
+  if (!token) return undefined;
+  return Math.round((Date.parse(token.expiresOn) - Date.parse(recordedAt)) / 60_000);
+}
+
 function issued(verb: string, listed: ListedEntry, noun: string): Wording {
-  const { token, policy, recordedAt } = listed.entry;
+  const { token, policy } = listed.entry;
   const scopes = token?.scopes.join(' + ');
   const owner: Part[] = isSelf(listed.entry) ? [] : [' for ', ...object(listed)];
-  const lifetime = token
-    ? Math.round((Date.parse(token.expiresOn) - Date.parse(recordedAt)) / 60_000)
-    : undefined;
+  const lifetime = tokenMinutes(listed.entry);
   return {
     did: [
       `${verb} a ${scopes === undefined ? '' : `${scopes} `}${noun}`,

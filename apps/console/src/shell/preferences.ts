@@ -5,6 +5,8 @@ export interface Preferences {
   readonly theme: 'system' | 'light' | 'dark';
   readonly zone: 'UTC' | 'local';
   readonly density: 'normal' | 'compact';
+  /** Name of a set of columns of Search. */
+  readonly columns: string;
   readonly areKeysOn: boolean;
   readonly showsHousekeeping: boolean;
 }
@@ -14,6 +16,7 @@ const DEFAULTS: Preferences = {
   theme: 'system',
   zone: 'UTC',
   density: 'normal',
+  columns: 'triage',
   areKeysOn: true,
   showsHousekeeping: false,
 };

@@ -157,8 +157,8 @@ function NotHere({ page }: { readonly page: string }): ReactNode {
 }
 
 /**
- * The address of what is shown, for a colleague: with instants instead of “the last hour”, with the zone,
- * and without personal values.
+ * The address of what is shown, for a colleague: with instants instead of “the last hour”, with the zone and
+ * the columns, and without personal values.
  */
 function linkTo(zone: string): string {
   const { page, id, parameters: current } = address();
@@ -172,6 +172,8 @@ function linkTo(zone: string): string {
     parameters.set('to', to);
   }
   parameters.set('tz', zone === UTC ? UTC : zone);
+  if (page === 'search' && !parameters.has('columns'))
+    parameters.set('columns', preferences().columns);
   return `${location.origin}/console/${fragmentOf({ page, id, parameters })}`;
 }
 

@@ -10,10 +10,11 @@ import { definitionOf, type Filter, type FilterName } from './filters.js';
 /** What else a pasted id, or a text that was taken for a name, may be. */
 const OTHERS: Partial<Readonly<Record<FilterName, readonly FilterName[]>>> = {
   requestId: [
-    ...(['actorSubject', 'targetSubject', 'clientApp', 'identityId'] as const),
+    ...(['involvedSubject', 'actorSubject', 'targetSubject'] as const),
+    ...(['clientApp', 'identityId'] as const),
     ...(['actorTenant', 'targetTenant', 'tokenId'] as const),
   ],
-  displayName: ['actorSubject', 'reasonCode', 'rule', 'tokenId', 'reasonText'],
+  displayName: ['involvedSubject', 'actorSubject', 'reasonCode', 'rule', 'tokenId', 'reasonText'],
 };
 
 function asOther(filters: readonly Filter[]): readonly Filter[] {

@@ -1,19 +1,22 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useEffect, useLayoutEffect, useRef } from 'react';
+import { type CSSProperties, type ReactNode, useEffect, useLayoutEffect, useRef } from 'react';
 import type { ListedEntry } from '../../api/api.js';
-import { OutcomeSign } from '../../entries/outcome.js';
-import { actorOf } from '../../entries/people.js';
-import { PersonName, SentenceText } from '../../entries/sentence.js';
-import { sentenceText } from '../../entries/sentences.js';
 import { usePreferences } from '../../shell/preferences.js';
 import { useZone } from '../../shell/use-zone.js';
-import { clock, instant, offset, relative, shortDay } from '../../time/format.js';
-import { UTC, type Zone } from '../../time/zone.js';
+import { type Zone } from '../../time/zone.js';
+import {
+  type Column,
+  COLUMN_SETS,
+  type ColumnSet,
+  type ColumnSetName,
+  widthsOf,
+} from './columns.js';
 
 export const ROW_HEIGHT = { normal: 32, compact: 24 } as const;
 
 interface EntryListProps {
   readonly items: readonly ListedEntry[];
+  readonly columns: ColumnSetName;
   /** Row of the keyboard. */
   readonly active: number;
   readonly opened: string | undefined;
@@ -31,6 +34,8 @@ export function EntryList(props: EntryListProps): ReactNode {
   const scroller = useRef<HTMLDivElement>(null);
   const zone = useZone();
   const { density } = usePreferences();
+  const set: ColumnSet = COLUMN_SETS[props.columns];
+  const widths = widthsOf(set);
   const rows = useVirtualizer({
     count: items.length,
     getScrollElement: () => scroller.current,
@@ -62,19 +67,21 @@ export function EntryList(props: EntryListProps): ReactNode {
       aria-label="Entries"
       aria-rowcount={hasMore ? -1 : items.length + 1}
       aria-activedescendant={items.length > 0 ? rowId(active) : undefined}
-      className={`entries is-${density}`}
+      className={`entries is-${density} is-${props.columns}`}
+      style={{ '--tracks': widths.tracks, '--row': widths.row } as CSSProperties} // its type knows no variables
       ref={scroller}
     >
       <div role="rowgroup" className="entries-head">
         <div role="row" aria-rowindex={1} className="entry-row">
-          <span role="columnheader">time {zone === UTC ? UTC : zone}</span>
-          <span role="columnheader">
-            <span className="hidden">outcome</span>
-          </span>
-          <span role="columnheader">what happened</span>
-          <span role="columnheader">who</span>
-          <span role="columnheader">app</span>
-          <span role="columnheader">address</span>
+          {set.columns.map((column) => (
+            <span key={column.title} role="columnheader">
+              {column.isTitleHidden === true ? (
+                <span className="hidden">{column.title}</span>
+              ) : (
+                titleOf(column, zone)
+              )}
+            </span>
+          ))}
         </div>
       </div>
       <div role="rowgroup" className="entries-body" style={{ height: rows.getTotalSize() }}>
@@ -85,6 +92,7 @@ export function EntryList(props: EntryListProps): ReactNode {
               <EntryRow
                 key={listed.entry.id}
                 listed={listed}
+                columns={set.columns}
                 row={index}
                 top={start}
                 height={ROW_HEIGHT[density]}
@@ -106,6 +114,7 @@ export function EntryList(props: EntryListProps): ReactNode {
 
 interface EntryRowProps {
   readonly listed: ListedEntry;
+  readonly columns: readonly Column[];
   readonly row: number;
   readonly top: number;
   readonly height: number;
@@ -116,9 +125,7 @@ interface EntryRowProps {
 }
 
 function EntryRow(props: EntryRowProps): ReactNode {
-  const { listed, row, top, height, zone, isActive, isOpened, onClick } = props;
-  const { entry, personal, index } = listed;
-  const at = Date.parse(entry.recordedAt);
+  const { listed, columns, row, top, height, zone, isActive, isOpened, onClick } = props;
   const classes = ['entry-row', isActive && 'is-active', isOpened && 'is-opened'];
   return (
     <div
@@ -130,35 +137,18 @@ function EntryRow(props: EntryRowProps): ReactNode {
       style={{ top, height }}
       onClick={onClick}
     >
-      <span role="gridcell" className="time" title={timeTitle(at, zone, index)}>
-        <span className="date">{shortDay(at, zone)} </span>
-        {clock(at, zone)}
-        <span className="ms">{clock(at, zone, { hasMs: true }).slice(-4)}</span>
-        {zone !== UTC && <span className="offset"> {offset(at, zone)}</span>}
-      </span>
-      <span role="gridcell">
-        <OutcomeSign outcome={entry.outcome} />
-      </span>
-      <span role="gridcell" className="what" title={sentenceText(listed)}>
-        <SentenceText listed={listed} />
-      </span>
-      <span role="gridcell" className="who">
-        <PersonName person={actorOf(listed)} />
-      </span>
-      <span role="gridcell" className="app" title={entry.actor.clientApp}>
-        {entry.actor.clientApp ?? '—'}
-      </span>
-      <span role="gridcell" className="address">
-        {personal.clientAddress ?? (entry.personal?.clientAddress ? 'erased' : '—')}
-      </span>
+      {columns.map(({ title, name, cell, tooltip }) => (
+        <span key={title} role="gridcell" className={name} title={tooltip?.(listed, zone)}>
+          {cell(listed, zone)}
+        </span>
+      ))}
     </div>
   );
 }
 
-/** The other zone, the distance from now, and the place in the log. */
-function timeTitle(at: number, zone: Zone, index: number): string {
-  const other = zone === UTC ? new Intl.DateTimeFormat().resolvedOptions().timeZone : UTC;
-  return `${instant(at, other)} · ${relative(at, Date.now())} · #${index}`;
+/** Times are never without their zone. */
+function titleOf({ name, title }: Column, zone: Zone): string {
+  return name === 'time' ? `${title} ${zone}` : title;
 }
 
 function rowId(row: number): string {

@@ -4,6 +4,7 @@ import { type ReactNode, useEffect } from 'react';
 import type { ListedEntry } from '../../api/api.js';
 import { useApi } from '../../api/api-context.js';
 import type { WholeEntry } from '../../api/schemas.js';
+import { isSelf } from '../../entries/people.js';
 import { OutcomeSign } from '../../entries/outcome.js';
 import { SentenceText } from '../../entries/sentence.js';
 import { wholeEntryQuery } from '../../entries/whole-entry.js';
@@ -96,9 +97,10 @@ function EntryText({ listed }: { readonly listed: ListedEntry }): ReactNode {
 /** Searches for what is near an entry. */
 function Neighbours({ listed }: { readonly listed: ListedEntry }): ReactNode {
   const { actor, target, token, request } = listed.entry;
+  const other = isSelf(listed.entry) ? undefined : target?.subject;
   const near: [label: string, name: FilterName, value: string | undefined, key?: string][] = [
-    ['Everything by this person', 'actorSubject', actor.subject, 'a'],
-    ['Everything on this person', 'targetSubject', target?.subject, 'b'],
+    ['Everything about this person', 'involvedSubject', actor.subject, 'a'],
+    ['Everything about the person it was done to', 'involvedSubject', other, 'b'],
     ['This app', 'clientApp', actor.clientApp],
     ['This token', 'fingerprint', token?.fingerprint],
     ['This request', 'requestId', request?.id],

@@ -17,7 +17,7 @@ export interface PartGroup {
 
 /** All that an entry says, in groups. Empty groups are left out. */
 export function partsOf({ index, entry, personal }: ListedEntry): readonly PartGroup[] {
-  const { actor, target, policy, reason, token, upstream, request, details } = entry;
+  const { actor, target, policy, reason, token, upstream, request } = entry;
   const hashes = entry.personal ?? {};
   const personalPart = (
     name: string,
@@ -89,9 +89,7 @@ export function partsOf({ index, entry, personal }: ListedEntry): readonly PartG
     },
     {
       title: 'Details',
-      parts: Object.entries(details ?? {}).flatMap(([name, value]) =>
-        part(name, Array.isArray(value) ? value.join(', ') : String(value)),
-      ),
+      parts: detailsOf(entry),
     },
     {
       title: 'In the log',
@@ -103,6 +101,13 @@ export function partsOf({ index, entry, personal }: ListedEntry): readonly PartG
     },
   ];
   return groups.filter(({ parts }) => parts.length > 0);
+}
+
+/** The further facts of an action, as texts. */
+export function detailsOf({ details = {} }: ListedEntry['entry']): EntryPart[] {
+  return Object.entries(details).flatMap(([name, value]) =>
+    part(name, Array.isArray(value) ? value.join(', ') : String(value)),
+  );
 }
 
 function part(name: string, value: string | undefined, filter?: FilterName): EntryPart[] {

@@ -13,7 +13,7 @@ import { type ReactNode, useState } from 'react';
 import { useApi } from '../../api/api-context.js';
 import { saveFile } from '../../shell/save-file.js';
 import { useReturnFocus } from '../../shell/use-return-focus.js';
-import { isPersonal } from './filters.js';
+import { type Filter, isPersonal, searchesOf } from './filters.js';
 import { queryOf, type Search } from './use-entries.js';
 
 /** Formats of the service, with the extension of their files. */
@@ -42,20 +42,26 @@ export default function ExportDialog({
   useReturnFocus(isOpen);
   // They would be part of the request line.
   const personal = search.filters.filter(isPersonal);
+  const exports = exportsOf(search.filters);
   const save = async (): Promise<void> => {
     setIsBusy(true);
     setFailure('');
     try {
-      const response = await api.send('GET', '/v1/audit/export', {
-        query: {
-          ...queryOf(search.filters, search.span),
-          ...(format === 'csv' && { bom: 'true' }),
-          format,
-        },
-      });
-      // A body that breaks off rejects: a part of an export is not saved for the whole.
-      const content = await response.blob();
-      saveFile(`audit-log.${format}`, content, response.headers.get('content-type') ?? '');
+      const files = await Promise.all(
+        exports.map(async ({ name, filters }) => {
+          const response = await api.send('GET', '/v1/audit/export', {
+            query: {
+              ...queryOf(filters, search.span),
+              ...(format === 'csv' && { bom: 'true' }),
+              format,
+            },
+          });
+          // A body that breaks off rejects: a part of an export is not saved for the whole.
+          const content = await response.blob();
+          return { name, content, type: response.headers.get('content-type') ?? '' };
+        }),
+      );
+      for (const { name, content, type } of files) saveFile(`${name}.${format}`, content, type);
       onClose();
     } catch (error) {
       setFailure(error instanceof Error ? error.message : String(error));
@@ -83,6 +89,12 @@ export default function ExportDialog({
                 All entries of the search, oldest first, with the personal values that you may see.
                 For more than some hundred thousand, use <code>acs-identity audit export</code>.
               </p>
+              {exports.length > 1 && (
+                <p>
+                  Two files: what the person did, and what was done to them. Acts on themselves are
+                  in both.
+                </p>
+              )}
               <Field label="Format">
                 <Select
                   autoFocus
@@ -116,7 +128,11 @@ export default function ExportDialog({
             </DialogContent>
             <DialogActions>
               <Button onClick={onClose}>Cancel</Button>
-              <Button type="submit" appearance="primary" disabled={isBusy || personal.length > 0}>
+              <Button
+                type="submit"
+                appearance="primary"
+                disabled={isBusy || personal.length > 0 || exports.length === 0}
+              >
                 {isBusy ? 'Exporting …' : 'Save'}
               </Button>
             </DialogActions>
@@ -125,4 +141,15 @@ export default function ExportDialog({
       </DialogSurface>
     </Dialog>
   );
+}
+
+/** The service exports one search at a time. */
+function exportsOf(
+  filters: readonly Filter[],
+): readonly { readonly name: string; readonly filters: readonly Filter[] }[] {
+  const isInvolved = filters.some(({ name }) => name === 'involvedSubject');
+  return searchesOf(filters).map((one) => {
+    const side = one.at(-1)?.name === 'actorSubject' ? 'by' : 'on';
+    return { name: isInvolved ? `audit-log-${side}-person` : 'audit-log', filters: one };
+  });
 }

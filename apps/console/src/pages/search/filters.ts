@@ -21,13 +21,8 @@ export const ACTION_GROUPS: Readonly<Record<string, readonly AuditAction[]>> = {
     'teams-phone.import',
     'teams-phone.export',
   ],
-  Refusals: [
-    'invitation.create',
-    'invitation.end',
-    'authentication.reject',
-    'authorization.deny',
-    'request.limit',
-  ],
+  Visitors: ['invitation.create', 'invitation.end'],
+  Refusals: ['authentication.reject', 'authorization.deny', 'request.limit'],
   Service: ['policy.load', 'configuration.load', 'secret.read', 'secret.rotate'],
   'Audit log': ['audit.read', 'audit.export', 'audit.trace', 'audit.erase', 'audit.retain'],
 };
@@ -49,13 +44,14 @@ export interface FilterDefinition {
 const ACTOR_KINDS = ['user', 'service', 'bot', 'visitor', 'system', 'operator', 'unauthenticated'];
 const ACTIONS = Object.values(ACTION_GROUPS).flat();
 
-/** The filters, by their names in the address and at the service. */
+/** The filters, by their names in the address, and, but for `involvedSubject`, at the service. */
 export const FILTERS = {
   action: { label: 'action', group: 'What', values: ACTIONS, isList: true },
   actionNot: { label: 'action is not', group: 'What', values: ACTIONS, isList: true },
   outcome: { label: 'outcome', group: 'What', values: OUTCOMES, isList: true },
   scope: { label: 'scope', group: 'What', hint: 'such as voip' },
   displayName: { label: 'name', group: 'Who', hint: 'the whole name', isPersonal: true },
+  involvedSubject: { label: 'involved person', group: 'Who', hint: 'subject (object id)' },
   actorSubject: { label: 'person', group: 'Who', hint: 'subject (object id)' },
   actorSubjectNot: { label: 'person is not', group: 'Who', hint: 'subject', isList: true },
   actorTenant: { label: 'tenant', group: 'Who', hint: 'tenant id' },
@@ -100,7 +96,10 @@ export function isPersonal({ name }: Filter): boolean {
 }
 
 /** Parameters of the address that are no filters. */
-const OTHERS: ReadonlySet<string> = new Set(['range', 'from', 'to', 'tz', 'entry', 'order']);
+const OTHERS: ReadonlySet<string> = new Set([
+  ...['range', 'from', 'to', 'tz'],
+  ...['entry', 'order', 'columns'],
+]);
 
 /** The filters of an address, and what the console does not understand in it. */
 export interface ReadFilters {
@@ -138,6 +137,28 @@ export function readFilters(
 export function withoutHousekeeping(filters: readonly Filter[]): readonly Filter[] {
   if (filters.some(({ name }) => name === 'action' || name === 'actionNot')) return filters;
   return [...filters, ...HOUSEKEEPING.map((value): Filter => ({ name: 'actionNot', value }))];
+}
+
+/**
+ * The filters of the searches that together find what these filters find: what an involved person did, and what
+ * was done to them. The service has no search for both.
+ */
+export function searchesOf(filters: readonly Filter[]): readonly (readonly Filter[])[] {
+  const involved = filters.find(({ name }) => name === 'involvedSubject');
+  if (!involved) return [filters];
+  const others = filters.filter(({ name }) => name !== 'involvedSubject');
+  return (['actorSubject', 'targetSubject'] as const)
+    .filter((name) => !excludes(others, { name, value: involved.value }))
+    .map((name) => [...others, { name, value: involved.value }]);
+}
+
+/** Whether no entry matches a filter and others. */
+function excludes(others: readonly Filter[], { name, value }: Filter): boolean {
+  return others.some((other) =>
+    other.name === name
+      ? other.value !== value
+      : name === 'actorSubject' && other.name === 'actorSubjectNot' && other.value === value,
+  );
 }
 
 /** The values of each filter. */

@@ -10,19 +10,21 @@ import { setPreferences, usePreferences } from '../../shell/preferences.js';
 import { useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
 import { RangePicker } from '../../time/range-picker.js';
-import { DEFAULT_RANGE, describeSpan, readRange, type Span, spanAt } from '../../time/range.js';
-import { zoneName } from '../../time/format.js';
-import type { Zone } from '../../time/zone.js';
+import { DEFAULT_RANGE, readRange, spanAt } from '../../time/range.js';
+import { ColumnsMenu } from './columns-menu.js';
 import { EmptyResult } from './empty-result.js';
 import { EntryList } from './entry-list.js';
 import { EntryPane } from './entry-pane.js';
 import { FilterBar } from './filter-bar.js';
 import { isPersonal, readFilters, withoutHousekeeping } from './filters.js';
+import { Foot } from './foot.js';
 import { LiveState } from './live-state.js';
 import { type Search, useEntries } from './use-entries.js';
+import { useColumns } from './use-columns.js';
 import { useLiveTail } from './use-live-tail.js';
 
 const ExportDialog = lazy(async () => import('./export-dialog.js'));
+const ViewsDialog = lazy(async () => import('./views-dialog.js'));
 
 /** Rows that PageUp and PageDown move by. */
 const PAGE_ROWS = 20;
@@ -39,7 +41,9 @@ export default function SearchPage(): ReactNode {
   const order = parameters.get('order') ?? 'descending';
   const isAscending = order === 'ascending';
   const orderFaults = isAscending || order === 'descending' ? [] : ['order'];
-  const allFaults = [...faults, ...rangeFaults, ...orderFaults];
+  const { columns, isUnknown } = useColumns();
+  const columnFaults = isUnknown ? ['columns'] : [];
+  const allFaults = [...faults, ...rangeFaults, ...orderFaults, ...columnFaults];
   // By what it says, so that opening an entry does not search again.
   const { showsHousekeeping } = usePreferences();
   const key = JSON.stringify([filters, range, order, searchedAt, allFaults, showsHousekeeping]);
@@ -59,7 +63,8 @@ export default function SearchPage(): ReactNode {
   const [isLive, setIsLive] = useState(false);
   const newestIndex = pages?.[0]?.newestIndex;
   const isOpenEnded = search !== undefined && search.span.to === undefined && !isAscending;
-  const isOn = isLive && isOpenEnded && !filters.some(isPersonal);
+  const isMerged = filters.some(({ name }) => name === 'involvedSubject');
+  const isOn = isLive && isOpenEnded && !isMerged && !filters.some(isPersonal);
   const tail = useLiveTail({ search: pages && search, isOn, newestIndex });
   const isCut = tail.count > tail.items.length;
   const items = useMemo(() => {
@@ -110,6 +115,10 @@ export default function SearchPage(): ReactNode {
   const askExport = (): void => {
     setIsExporting(true);
   };
+  const [areViewsOpen, setAreViewsOpen] = useState<boolean>();
+  const showViews = (): void => {
+    setAreViewsOpen(true);
+  };
   const refresh = (): void => {
     setSearchedAt(Date.now());
   };
@@ -119,6 +128,7 @@ export default function SearchPage(): ReactNode {
   const switchLive = (): void => {
     if (!isOpenEnded)
       say('A live list needs a range that ends now, with the newest entries first.');
+    else if (isMerged) say('A live list takes one of “person” and “on person”.');
     else if (filters.some(isPersonal))
       say('Remove the filters by personal values first: a live list takes none.');
     else setIsLive(!isOn);
@@ -140,6 +150,7 @@ export default function SearchPage(): ReactNode {
     '.': refresh,
     o: switchOrder,
     e: askExport,
+    w: showViews,
     ...(opened !== undefined && { Escape: close }),
   });
 
@@ -160,7 +171,11 @@ export default function SearchPage(): ReactNode {
               setPreferences({ showsHousekeeping: checked === true });
             }}
           />
-          {isOpenEnded && (
+          <ColumnsMenu columns={columns} />
+          <Button size="small" onClick={showViews} title="Key: w">
+            Views…
+          </Button>
+          {isOpenEnded && !isMerged && (
             <Button size="small" aria-pressed={isOn} onClick={switchLive} title="Key: l">
               {isOn ? 'Stop' : 'Live'}
             </Button>
@@ -179,7 +194,7 @@ export default function SearchPage(): ReactNode {
             Refresh
           </Button>
         </div>
-        {found.error && refused.size === 0 && (
+        {found.error && !filters.some(({ name }) => refused.has(name)) && (
           <FailureMessage key={found.error.message} error={found.error} onRetry={refetch(found)} />
         )}
         <LiveState
@@ -195,6 +210,7 @@ export default function SearchPage(): ReactNode {
         {items.length > 0 && (
           <EntryList
             items={items}
+            columns={columns}
             active={active}
             opened={opened}
             hasMore={found.hasNextPage && !isCut}
@@ -230,47 +246,22 @@ export default function SearchPage(): ReactNode {
           />
         </Suspense>
       )}
+      {areViewsOpen !== undefined && (
+        <Suspense>
+          <ViewsDialog
+            isOpen={areViewsOpen}
+            columns={columns}
+            canSave={search !== undefined}
+            onClose={() => {
+              setAreViewsOpen(false);
+            }}
+          />
+        </Suspense>
+      )}
       {opened !== undefined && (
         <EntryPane key={opened} id={opened} listed={items[openedRow]} onClose={close} />
       )}
     </div>
-  );
-}
-
-/** What was searched, and whether there is more: a list without it could be taken for the whole. */
-function Foot({
-  span,
-  end,
-  zone,
-  filters,
-  live,
-  isAscending,
-  shown,
-  state,
-}: {
-  readonly span: Span;
-  readonly end: number;
-  readonly zone: Zone;
-  readonly filters: number;
-  /** How many entries came since. */
-  readonly live: number;
-  readonly isAscending: boolean;
-  readonly shown: number;
-  readonly state: 'none' | 'more' | 'end' | 'cut';
-}): ReactNode {
-  const searched = `searched ${describeSpan(span, zone, end)} ${zoneName(end, zone)}`;
-  const narrowed = filters === 1 ? '1 filter' : `${filters} filters`;
-  const rest = {
-    none: 'nothing shown yet',
-    more: `${shown} shown · scroll or PageDown for ${isAscending ? 'newer' : 'older'}`,
-    end: `${shown} shown · end reached`,
-    cut: `the newest ${shown} shown · Refresh for older`,
-  }[state];
-  return (
-    <p className="foot" role="status">
-      {searched}, {narrowed}
-      {live > 0 && `, then ${live} live`} · {rest}
-    </p>
   );
 }
 

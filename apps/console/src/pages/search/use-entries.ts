@@ -3,13 +3,17 @@ import {
   useInfiniteQuery,
   type UseInfiniteQueryResult,
 } from '@tanstack/react-query';
-import type { components } from '@acs-identity/client';
 import type { Query } from '../../api/api.js';
 import { useApi } from '../../api/api-context.js';
 import { absolute, type Span } from '../../time/range.js';
-import { definitionOf, type Filter, valuesByName } from './filters.js';
-
-export type EntryPage = components['schemas']['AuditEntryPage'];
+import { definitionOf, type Filter, searchesOf, valuesByName } from './filters.js';
+import {
+  type MergedPage,
+  mergePages,
+  type Merging,
+  mergingOf,
+  type ReadPage,
+} from './merge-pages.js';
 
 /** Entries of a page: three screens. */
 const PAGE_SIZE = 100;
@@ -25,33 +29,40 @@ export interface Search {
 /** The entries that match, page by page. They never change, so a page is read once. */
 export function useEntries(
   search: Search | undefined,
-): UseInfiniteQueryResult<InfiniteData<EntryPage>> {
+): UseInfiniteQueryResult<InfiniteData<MergedPage>> {
   const api = useApi();
   return useInfiniteQuery({
     queryKey: ['entries', search],
     enabled: search !== undefined,
-    initialPageParam: undefined as string | undefined,
-    // The cursor of the newest page waits for later entries.
-    getNextPageParam: ({ nextCursor, isComplete }: EntryPage) =>
-      isComplete && search?.isAscending === true ? undefined : nextCursor,
-    queryFn: async ({ pageParam, signal }): Promise<EntryPage> =>
-      // In a body, so that no personal value is part of an address.
-      api.json('POST', '/v1/audit/entries/search', {
-        body: {
-          ...criteriaOf(search),
-          ...(search?.isAscending === true && { order: 'ascending' }),
-          limit: PAGE_SIZE,
-          cursor: pageParam,
-        },
-        signal,
-      }),
+    initialPageParam: undefined as Merging | undefined,
+    getNextPageParam: ({ next }: MergedPage) => next,
+    queryFn: async ({ pageParam, signal }): Promise<MergedPage> => {
+      const isAscending = search?.isAscending === true;
+      const readers = searchesOf(search?.filters ?? []).map(
+        (filters): ReadPage =>
+          async (cursor) =>
+            // In a body, so that no personal value is part of an address.
+            api.json('POST', '/v1/audit/entries/search', {
+              body: {
+                ...criteriaOf(filters, search?.span),
+                ...(isAscending && { order: 'ascending' }),
+                limit: PAGE_SIZE,
+                cursor,
+              },
+              signal,
+            }),
+      );
+      return mergePages(readers, isAscending, pageParam ?? mergingOf(readers.length));
+    },
   });
 }
 
 /** The conditions of a search, as every route of the log takes them. */
-function criteriaOf(search: Search | undefined): Readonly<Record<string, unknown>> {
-  if (!search) return {};
-  const { isGuest, ...values } = queryOf(search.filters, search.span);
+function criteriaOf(
+  filters: readonly Filter[],
+  span: Span | undefined,
+): Readonly<Record<string, unknown>> {
+  const { isGuest, ...values } = queryOf(filters, span);
   return { ...values, ...(isGuest !== undefined && { isGuest: isGuest === 'true' }) };
 }
 

@@ -1,0 +1,41 @@
+import type { ReactNode } from 'react';
+import { zoneName } from '../../time/format.js';
+import { describeSpan, type Span } from '../../time/range.js';
+import type { Zone } from '../../time/zone.js';
+
+/** What was searched, and whether there is more: a list without it could be taken for the whole. */
+export function Foot({
+  span,
+  end,
+  zone,
+  filters,
+  live,
+  isAscending,
+  shown,
+  state,
+}: {
+  readonly span: Span;
+  readonly end: number;
+  readonly zone: Zone;
+  readonly filters: number;
+  /** How many entries came since. */
+  readonly live: number;
+  readonly isAscending: boolean;
+  readonly shown: number;
+  readonly state: 'none' | 'more' | 'end' | 'cut';
+}): ReactNode {
+  const searched = `searched ${describeSpan(span, zone, end)} ${zoneName(end, zone)}`;
+  const narrowed = filters === 1 ? '1 filter' : `${filters} filters`;
+  const rest = {
+    none: 'nothing shown yet',
+    more: `${shown} shown · scroll or PageDown for ${isAscending ? 'newer' : 'older'}`,
+    end: `${shown} shown · end reached`,
+    cut: `the newest ${shown} shown · Refresh for older`,
+  }[state];
+  return (
+    <p className="foot" role="status">
+      {searched}, {narrowed}
+      {live > 0 && `, then ${live} live`} · {rest}
+    </p>
+  );
+}
