@@ -215,7 +215,7 @@ export class EntrySearch {
     const all = { ...parts, conditions };
     const ofOne = isPersonal
       ? byPersonalValue(all, keys.condition)
-      : inOrder({ ...all, conditions: [keys.condition, ...conditions] });
+      : inOrder({ ...all, conditions: [keys.condition, ...conditions], isSelective: true });
     const values = `${parts.bind(keys.values)}::text[]`;
     return this.#queryWithout(UNORDERED, ofEachKey(parts, values, ofOne), parts.parameters);
   }

@@ -8,6 +8,7 @@ import type { EntryFilter, EntryQuery } from './entry-filter.js';
 
 interface Plan {
   readonly 'Node Type': string;
+  readonly 'Index Name'?: string;
   readonly Plans?: readonly Plan[];
 }
 
@@ -61,6 +62,14 @@ function unordered(plan: Plan): string[] {
   ];
 }
 
+function indexesOf(plan: Plan): string[] {
+  const name = plan['Index Name'];
+  return [...(name === undefined ? [] : [name]), ...(plan.Plans ?? []).flatMap(indexesOf)];
+}
+
+/** Filters that leave most entries: the order of the log leads to the first ones. */
+const LEAVE_MOST = ['from', 'actorSubjectNot'];
+
 /** Every filter but those of which few entries have each value: ids, words and addresses. */
 const FILTERS: readonly EntryFilter[] = [
   {},
@@ -104,9 +113,11 @@ describe('the plan of a search', () => {
         `EXPLAIN (FORMAT JSON) ${sql}`,
         parameters,
       );
-      expect(unordered(rows[0]?.['QUERY PLAN'][0].Plan ?? { 'Node Type': 'none' }), sql).toEqual(
-        [],
-      );
+      const plan = rows[0]?.['QUERY PLAN'][0].Plan ?? { 'Node Type': 'none' };
+      expect(unordered(plan), sql).toEqual([]);
+      const isSelective = Object.keys(filter).some((one) => !LEAVE_MOST.includes(one));
+      const isLed = !indexesOf(plan).some((index) => index.endsWith('_pkey'));
+      expect(isLed, sql).toBe(isSelective);
     }
   });
 
