@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -279,7 +279,8 @@ describe('the order of a shutdown', () => {
 });
 
 describe('npm run start:dev', () => {
-  it('leaves no watcher and no silent program of the watch mode when the supervisor is killed', async () => {
+  /** A program that says nothing, under a watcher, under a supervisor. */
+  async function startWatching() {
     const folder = await mkdtemp(join(tmpdir(), 'acs-identity-watch-'));
     onTestFinished(async () => rm(folder, { recursive: true, force: true }));
     const [program, pidFile] = [join(folder, 'program.mjs'), join(folder, 'pid')];
@@ -308,7 +309,29 @@ describe('npm run start:dev', () => {
       for (const id of started) if (isAlive(id)) process.kill(id, 'SIGKILL');
     });
     expect(started.every(isAlive)).toBe(true);
+    const [watcher = 0] = started;
+    return { supervisor, watcher, started };
+  }
+
+  it('leaves no watcher and no silent program of the watch mode when the supervisor is killed', async () => {
+    const { supervisor, started } = await startWatching();
     supervisor.kill('SIGKILL');
     await expect.poll(() => started.some(isAlive), { timeout: 10_000 }).toBe(false);
   });
+
+  it('leaves no program either when the watcher dies before it has stopped the program', async () => {
+    const { supervisor, watcher, started } = await startWatching();
+    process.kill(watcher, 'SIGSTOP');
+    supervisor.kill('SIGKILL');
+    await expect.poll(async () => hasPending(watcher, constants.signals.SIGTERM)).toBe(true);
+    process.kill(watcher, 'SIGKILL');
+    await expect.poll(() => started.some(isAlive), { timeout: 10_000 }).toBe(false);
+  });
 });
+
+/** Whether a stopped process has got a signal that it has not handled. */
+async function hasPending(processId: number, signal: number): Promise<boolean> {
+  const status = await readFile(`/proc/${processId}/status`, 'utf8');
+  const [, mask = '0'] = /^ShdPnd:\s+([\da-f]+)$/m.exec(status) ?? [];
+  return (BigInt(`0x${mask}`) & (1n << BigInt(signal - 1))) !== 0n;
+}

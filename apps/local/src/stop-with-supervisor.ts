@@ -5,12 +5,15 @@ import { isAlive } from './is-alive.js';
 const CHECK_INTERVAL_MS = 500;
 
 const supervisor = Number(process.env.LOCAL_SUPERVISOR_PROCESS_ID);
+const parent = process.ppid;
+let isParentAsked = false;
 
 const timer = setInterval(() => {
   if (isAlive(supervisor)) return;
-  clearInterval(timer);
-  // The watcher, if there is one, has the other end of the channel, and stops this program in order.
-  if (process.channel) process.kill(process.ppid, 'SIGTERM');
-  else process.exit(0);
+  // A watcher has the other end of the channel, and stops this program in order, unless it dies first.
+  if (!process.channel) process.exit(0);
+  if (isParentAsked || !isAlive(parent)) return;
+  isParentAsked = true;
+  process.kill(parent, 'SIGTERM');
 }, CHECK_INTERVAL_MS);
 timer.unref();
