@@ -6,14 +6,14 @@ const CHECK_INTERVAL_MS = 500;
 
 const supervisor = Number(process.env.LOCAL_SUPERVISOR_PROCESS_ID);
 const parent = process.ppid;
-let isParentAsked = false;
+let isStopping = false;
 
 const timer = setInterval(() => {
   if (isAlive(supervisor)) return;
   // A watcher has the other end of the channel, and stops this program in order, unless it dies first.
   if (!process.channel) process.exit(0);
-  if (isParentAsked || !isAlive(parent)) return;
-  isParentAsked = true;
+  if (isStopping || !isAlive(parent)) return;
+  isStopping = true;
   process.kill(parent, 'SIGTERM');
 }, CHECK_INTERVAL_MS);
 timer.unref();
