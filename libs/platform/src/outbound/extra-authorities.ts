@@ -27,6 +27,8 @@ export class ExtraAuthorities implements OnApplicationBootstrap, OnModuleDestroy
   readonly #task: PeriodicTask;
   readonly #count: Gauge;
   readonly #isGood: Gauge;
+  /** Those of Node.js, once the file has changed. The file may have some of them, too. */
+  #others: readonly string[] | undefined;
   /** Fingerprints of those in use. */
   #inUse: ReadonlySet<string>;
   /** What the file had at the previous refresh: one that is half written is not used. */
@@ -101,10 +103,8 @@ export class ExtraAuthorities implements OnApplicationBootstrap, OnModuleDestroy
     const added = [...next].filter((one) => !this.#inUse.has(one));
     const removed = [...this.#inUse].filter((one) => !next.has(one));
     if (added.length === 0 && removed.length === 0) return;
-    const others = tls
-      .getCACertificates('default')
-      .filter((pem) => !this.#inUse.has(fingerprint(pem)));
-    tls.setDefaultCACertificates([...others, ...certificates]);
+    this.#others ??= authoritiesOfNode();
+    tls.setDefaultCACertificates([...this.#others, ...certificates]);
     this.#inUse = next;
     this.#count.set(next.size);
     this.logger.info(
@@ -115,6 +115,19 @@ export class ExtraAuthorities implements OnApplicationBootstrap, OnModuleDestroy
 }
 
 class Unusable extends Error {}
+
+/** What a process trusts besides the file that it has read at its start. */
+function authoritiesOfNode(): readonly string[] {
+  const others = [...tls.getCACertificates('default')];
+  // One that Node.js has as well is there twice.
+  for (const pem of tls.getCACertificates('extra')) {
+    const index = others.lastIndexOf(pem);
+    if (index >= 0) others.splice(index, 1);
+  }
+  if (others.length === 0)
+    throw new Unusable('with --use-openssl-ca, it takes effect at the start');
+  return others;
+}
 
 function unreadable(error: unknown): Unusable {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
