@@ -398,8 +398,7 @@ describe('a caller who has gone', () => {
     });
     first.abort();
     second.abort();
-    await committing;
-    await expect(waiting).rejects.toBe(second.signal.reason);
+    await Promise.all([committing, expect(waiting).rejects.toBe(second.signal.reason)]);
     await expect.poll(lateIndexes).toEqual([1]);
     expect(await ids()).toHaveLength(3);
   });

@@ -171,13 +171,13 @@ describe('IdentityMappingService', () => {
       await gate;
       return created;
     };
-    const slow = ensure();
+    const slow = expect(ensure()).rejects.toBeInstanceOf(MappingPending);
     await vi.waitUntil(() => one.gateway.identities.size === 1);
     await one.clock.advance(one.settings.leaseMs + 1);
     await one.worker.sweep();
     const { mapping } = await ensure();
     open(undefined);
-    await expect(slow).rejects.toBeInstanceOf(MappingPending);
+    await slow;
     expect([...one.gateway.identities.keys()]).toEqual([mapping.communicationUserId]);
     expect(one.audit.entries.map(({ action, outcome }) => [action, outcome])).toEqual([
       ['identity.outcome-unknown', 'unknown'],
