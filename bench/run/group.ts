@@ -170,7 +170,7 @@ export class Group {
     const checked = await check(counted, { ...environment, DATABASE_URL: database.serviceUrl });
     await counted.stop();
     await counter.stop();
-    await database.drop();
+    await database.close();
     this.onProgress(3, `${kind.title} is checked`);
     const { name, title, replicas = 1 } = kind;
     const { readyAfterMs } = running;

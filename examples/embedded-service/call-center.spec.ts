@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await host.close();
-  await database.drop();
+  await database.close();
 });
 
 describe('a host that contains the service', () => {

@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await api.close();
-  await database.drop();
+  await database.close();
 });
 
 async function get(url: string, caller?: string) {

@@ -38,7 +38,7 @@ describe.each(programs)('the contender %s', (program) => {
   });
   afterAll(async () => {
     await contender.stop();
-    await database.drop();
+    await database.close();
   });
 
   async function request(bearer: string): Promise<Response> {

@@ -51,7 +51,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await log.close();
-  await database.drop();
+  await database.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -170,7 +170,7 @@ describe('acs-identity audit verify', () => {
     const known = await verify(['--database-url', empty.serviceUrl, '--known', saved]);
     expect(known.stdout).toContain('checkpoint-contradicted');
     expect(known.code).toBe(1);
-    await empty.drop();
+    await empty.close();
   });
 
   it('accepts only the log’s own key', async () => {

@@ -246,7 +246,7 @@ describe('acs-identity audit retain', () => {
   beforeAll(async () => {
     database = await testDatabase();
   });
-  afterAll(async () => database.drop());
+  afterAll(async () => database.close());
 
   it('drops expired months, and the log still verifies', async () => {
     const owner = new pg.Client({ connectionString: database.ownerUrl });

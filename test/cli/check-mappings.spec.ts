@@ -185,7 +185,7 @@ describe('acs-identity audit check-mappings', () => {
     const empty = await testDatabase();
     const url = ['--read-only', '--database-url', empty.serviceUrl, '--public-key', key];
     const { code, stdout } = await acsIdentity(['audit', 'check-mappings', ...url]);
-    await empty.drop();
+    await empty.close();
     expect(stdout).toContain('There is nothing to check');
     expect(code).toBe(2);
   });

@@ -48,7 +48,7 @@ afterAll(async () => {
   tls.setDefaultCACertificates(standardCertificates);
   await pool.end();
   await emulator.stop();
-  await database.drop();
+  await database.close();
   await rm(folder, { recursive: true });
 });
 

@@ -11,7 +11,7 @@ describe('acs-identity migrate', () => {
     database = await testDatabase();
   });
   afterAll(async () => {
-    await database.drop();
+    await database.close();
   });
 
   it('changes nothing when the schema is up to date, also when two run at once', async () => {

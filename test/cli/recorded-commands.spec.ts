@@ -174,7 +174,7 @@ beforeAll(async () => {
   await issue(service(), 'alice');
 });
 afterAll(async () => {
-  await oldDatabase.drop();
+  await oldDatabase.close();
   await rm(folder, { recursive: true });
 });
 

@@ -24,7 +24,7 @@ export class StoryLog {
 
   async close(): Promise<void> {
     await this.log.close();
-    await this.database.drop();
+    await this.database.close();
   }
 
   /**

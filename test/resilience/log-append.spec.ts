@@ -31,7 +31,7 @@ afterEach(async () => {
   await Promise.all(logs.splice(0).map(async (log) => log.close()));
   await superuser.end();
   await proxy.stop();
-  await database.drop();
+  await database.close();
 });
 
 async function open(options: Parameters<typeof openTestLog>[1] = {}): Promise<TestLog> {

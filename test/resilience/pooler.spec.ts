@@ -34,7 +34,7 @@ describe.skipIf(pgbouncerProgram === undefined)(
     });
     afterAll(async () => {
       await service.stop();
-      await place.drop();
+      await place.close();
       await pooler.stop();
     });
 

@@ -166,7 +166,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await service.end();
   await superuser.end();
-  await database.drop();
+  await database.close();
 });
 
 async function connect(connectionString: string): Promise<pg.Client> {

@@ -200,7 +200,7 @@ export class Service {
     await Promise.all(this.apis.map(async (api) => api.stop()));
     await this.#pool?.end();
     await this.emulator.stop();
-    await this.database.drop();
+    await this.database.close();
     await rm(this.directory, { recursive: true, force: true });
     this.scanner.assertClean('the log', this.logLines);
   }

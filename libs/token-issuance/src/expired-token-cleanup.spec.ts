@@ -80,7 +80,7 @@ describe('with 300,000 rows', () => {
   afterAll(async () => {
     await owner.destroy();
     await source.destroy();
-    await test.drop();
+    await test.close();
   });
 
   /** The statements of the work. */

@@ -35,7 +35,7 @@ describe('the uses of an invitation and the identities of its visitors', () => {
 
   afterAll(async () => {
     await log.close();
-    await database.drop();
+    await database.close();
   });
 
   async function invite(maxUses: number): Promise<OpenedInvitation> {

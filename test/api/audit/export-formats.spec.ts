@@ -123,7 +123,7 @@ describe('an export', () => {
   });
   afterAll(async () => {
     await log.close();
-    await database.drop();
+    await database.close();
   });
 
   /** Exports the log from an index on. */

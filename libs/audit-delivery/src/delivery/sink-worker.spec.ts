@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await log.close();
-  await database.drop();
+  await database.close();
 });
 
 /** A clock whose monotonic time can jump, as that of a process that was stopped. */

@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await superuser.end();
   await log.close();
-  await database.drop();
+  await database.close();
 });
 
 const flip = (column: string): string =>

@@ -42,7 +42,7 @@ describe('EntryExport', () => {
   });
   afterAll(async () => {
     await log.close();
-    await database.drop();
+    await database.close();
   });
 
   async function lines(format: ExportFormat, fromIndex = 0): Promise<string[]> {

@@ -24,7 +24,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   database = await testDatabase();
 });
-afterAll(async () => database.drop());
+afterAll(async () => database.close());
 
 async function open() {
   const clock = new SteppedClock();

@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await log.close();
-  await database.drop();
+  await database.close();
 });
 
 /** Records entries as a process of that time did. */

@@ -17,7 +17,7 @@ describe('RollbackDetector', () => {
     directory = await mkdtemp(join(tmpdir(), 'audit-checkpoint-'));
   });
   afterAll(async () => {
-    await database.drop();
+    await database.close();
     await rm(directory, { recursive: true });
   });
 
@@ -107,7 +107,7 @@ describe('RollbackDetector', () => {
     await expect(restarted.trail.record(issued())).rejects.toThrow(AuditUnavailable);
     expect(await restarted.readiness.ask()).toMatchObject({ audit: { isReady: false, reason } });
     await restarted.close();
-    await own.drop();
+    await own.close();
   });
 
   // Each cause is undone before it is found a second time: what was found once stays found.
@@ -193,7 +193,7 @@ async function expectRecording(database: TestDatabase): Promise<void> {
   await log.trail.record(issued());
   expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true } });
   await log.close();
-  await database.drop();
+  await database.close();
 }
 
 async function rollBackTo(database: TestDatabase, size: number): Promise<void> {

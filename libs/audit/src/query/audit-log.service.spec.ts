@@ -38,7 +38,7 @@ describe('AuditLogService', () => {
   });
   afterAll(async () => {
     await log.close();
-    await database.drop();
+    await database.close();
   });
 
   it('pages newest first, without overlap or gap', async () => {

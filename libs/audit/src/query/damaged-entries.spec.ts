@@ -34,7 +34,7 @@ describe('entries whose stored bytes were changed', () => {
   });
   afterAll(async () => {
     await log.close();
-    await database.drop();
+    await database.close();
   });
 
   it('are found and marked, and no others', async () => {

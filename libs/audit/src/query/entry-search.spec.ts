@@ -70,7 +70,7 @@ describe.each([
   });
   afterAll(async () => {
     await log.close();
-    await database.drop();
+    await database.close();
   });
 
   /** The readings of this file are not what it searches for. */
@@ -166,7 +166,7 @@ describe.each([
     expect(await find({ rule: 'rule-149' })).toEqual([299, 149]);
     expect(await find({ address: '203.0.0.0/16' })).toEqual([299, 298, 297, 296, 295, 294, 293]);
     await own.close();
-    await ownDatabase.drop();
+    await ownDatabase.close();
   });
 
   it('gives the pages of both orders without overlap or gap, and a poller the entries that follow', async () => {
@@ -245,7 +245,7 @@ describe.each([
     await expect(find('10.0.0.0/8')).rejects.toThrow(AddressRangeTooWide);
     expect((await find('10.15.0.0/16')).items.map(({ index }) => index)).toEqual([4095, 4094]);
     await own.close();
-    await ownDatabase.drop();
+    await ownDatabase.close();
   });
 
   it('shows auditors of another tenant no personal values of others who acted on it', async () => {

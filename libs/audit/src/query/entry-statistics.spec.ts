@@ -26,7 +26,7 @@ describe('EntryStatistics', () => {
   });
   afterAll(async () => {
     await log.close();
-    await database.drop();
+    await database.close();
   });
 
   const hours = (count: number): Date => new Date(start + count * 3_600_000);
@@ -126,7 +126,7 @@ describe('EntryStatistics with 100,000 entries in a few hours', () => {
     } finally {
       await owner.destroy();
       await log.close();
-      await database.drop();
+      await database.close();
     }
   }, 300_000);
 });

@@ -25,7 +25,7 @@ describe('values that came back with a restore', () => {
   afterAll(async () => {
     await superuser.end();
     await log.close();
-    await database.drop();
+    await database.close();
   });
 
   const tenant = canonicalName(alice.tenant);

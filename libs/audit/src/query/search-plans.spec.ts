@@ -36,7 +36,7 @@ afterAll(async () => {
   queries.mockRestore();
   await client.end();
   await log.close();
-  await database.drop();
+  await database.close();
 });
 
 /** The statements that read the entries of a search, with their parameters. */

@@ -37,7 +37,7 @@ describe('StatisticsReader', () => {
   });
   afterAll(async () => {
     await log.close();
-    await database.drop();
+    await database.close();
   });
 
   async function counts(query: Partial<StatisticsQuery>): Promise<string[]> {

@@ -32,7 +32,7 @@ describeAuditTrail('PostgresAuditTrail', async () => {
     close: async () => {
       await log.close();
       await superuser.end();
-      await database.drop();
+      await database.close();
     },
   };
 });
@@ -59,7 +59,7 @@ describe('PostgresAuditTrail', () => {
   });
   afterAll(async () => {
     await superuser.end();
-    await database.drop();
+    await database.close();
   });
 
   it('signs the tree over exactly the bytes of its entries', async () => {

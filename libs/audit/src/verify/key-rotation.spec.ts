@@ -39,7 +39,7 @@ describe('the keys of a log whose signing keys were replaced', () => {
   });
   afterEach(async () => {
     await Promise.all(logs.map(async (log) => log.close()));
-    await database.drop();
+    await database.close();
     await rm(directory, { recursive: true });
   });
 

@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await log.close();
-  await database.drop();
+  await database.close();
   await rm(directory, { recursive: true });
 });
 

@@ -31,7 +31,7 @@ describe('verification', () => {
   });
   afterEach(async () => {
     await log.close();
-    await database.drop();
+    await database.close();
     await rm(directory, { recursive: true });
   });
 
@@ -187,6 +187,6 @@ describe('verification', () => {
       (await verifyFolder({ folder, ...(await trust()) })).faults.map(({ kind }) => kind),
     ).toEqual([]);
     await Promise.all([owner.close(), past.close()]);
-    await other.drop();
+    await other.close();
   });
 });

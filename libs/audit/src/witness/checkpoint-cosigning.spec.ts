@@ -72,7 +72,7 @@ describe('the witnesses of a log', () => {
     await outbound.onApplicationShutdown();
     await Promise.all(witnesses.map(async (witness) => witness.stop()));
     await log.close();
-    await database.drop();
+    await database.close();
   });
 
   async function append(count: number): Promise<void> {

@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const source of sources) if (source.isInitialized) await source.destroy();
-  await testDb.drop();
+  await testDb.close();
 });
 
 /** A store with connections of its own. */

@@ -28,7 +28,7 @@ beforeEach(() => {
 
 afterAll(async () => {
   for (const source of sources) if (source.isInitialized) await source.destroy();
-  await testDb.drop();
+  await testDb.close();
 });
 
 /** One limiter for each replica, with its own connections to the same database. */

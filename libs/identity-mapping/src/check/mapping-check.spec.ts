@@ -33,7 +33,7 @@ class World {
   async close(): Promise<void> {
     await this.source.destroy();
     await this.log.close();
-    await this.database.drop();
+    await this.database.close();
   }
 
   async check(): Promise<MappingCheckReport> {

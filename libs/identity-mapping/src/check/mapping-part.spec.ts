@@ -36,7 +36,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await superuser.end();
   await log.close();
-  await database.drop();
+  await database.close();
 });
 
 // Chosen once, because mappings are added meanwhile.

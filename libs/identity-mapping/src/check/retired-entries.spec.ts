@@ -69,5 +69,5 @@ it('MappingCheck names what retired entries recorded, and compares the rest', as
   await superuser.end();
   expect((await check()).differences.map(({ mapping }) => mapping)).toEqual([known.id, recent.id]);
   await owner.close();
-  await database.drop();
+  await database.close();
 });

@@ -90,7 +90,7 @@ describe('a mass revocation', () => {
   afterAll(async () => {
     await one.log.close();
     await other.log.close();
-    await database.drop();
+    await database.close();
   });
 
   beforeEach(() => {

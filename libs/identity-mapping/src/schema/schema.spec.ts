@@ -30,7 +30,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await source.destroy();
-  await place.drop();
+  await place.close();
 });
 
 async function addMapping(more: Record<string, unknown> = {}): Promise<string> {

@@ -45,7 +45,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all(Object.values(clients).map(async (client) => client.end()));
-  await database.drop();
+  await database.close();
 });
 
 async function connect(connectionString: string): Promise<pg.Client> {

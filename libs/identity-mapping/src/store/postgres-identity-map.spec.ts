@@ -17,7 +17,7 @@ describeIdentityMap('PostgresIdentityMap', async () => {
   const source = new DataSource(
     dataSourceOptions({ url: place.serviceUrl, poolSize: 10, timeoutMs: 3_000 }),
   );
-  closers.push(place.drop, async () => source.destroy());
+  closers.push(place.close, async () => source.destroy());
   const database = new ReadingDatabase(source); // one pool does for both
   return {
     map: new PostgresIdentityMap(database, database, new SystemClock()),

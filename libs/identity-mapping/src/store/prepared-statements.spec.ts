@@ -38,7 +38,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await source.destroy();
-  await place.drop();
+  await place.close();
 });
 
 it.each(['mapping_find', 'mapping_claim'])('plans %s only a few times', async (name) => {

@@ -21,7 +21,7 @@ function connect(url: string, timeoutMs = 2_000): Database {
 
 async function open() {
   const place = await testDatabase();
-  onTestFinished(async () => place.drop());
+  onTestFinished(async () => place.close());
   const superuser = connect(place.superuserUrl, 10_000);
   const name = new URL(place.serviceUrl).pathname.slice(1);
   return { ...place, superuser, name, role: new URL(place.serviceUrl).username };

@@ -11,7 +11,7 @@ let place: TestDatabase;
 
 beforeAll(async () => {
   place = await testDatabase();
-  return async () => place.drop();
+  return async () => place.close();
 });
 
 const sources: DataSource[] = [];

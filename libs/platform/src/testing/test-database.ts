@@ -32,10 +32,14 @@ export interface TestDatabase {
   /** Address for the role of the service. */
   readonly serviceUrl: string;
   readonly superuserUrl: string;
-  drop(): Promise<void>;
+  /**
+   * Ends its connections. Its files stay until the server is removed: on ext4, each file that is created while
+   * hundreds were deleted just before costs a search past those, and a database has 300 files.
+   */
+  close(): Promise<void>;
 }
 
-/** Clones a migrated database for one spec file, which drops it at its end. */
+/** Clones a migrated database for one spec file, which closes it at its end. */
 export async function testDatabase(): Promise<TestDatabase> {
   return cloneDatabase(inject('cluster'));
 }
@@ -52,7 +56,11 @@ export async function cloneDatabase(cluster: TestCluster): Promise<TestDatabase>
     ownerUrl: url(ownerRole),
     serviceUrl: url(serviceRole, cluster.servicePort),
     superuserUrl: url('postgres'),
-    drop: async () => execute(cluster, `DROP DATABASE ${name} WITH (FORCE)`),
+    close: async () =>
+      execute(
+        cluster,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
+      ),
   };
 }
 

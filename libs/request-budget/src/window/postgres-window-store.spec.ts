@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const source of sources) await source.destroy();
-  await database.drop();
+  await database.close();
 });
 
 function replicas(limit: number, windowMs: number): SharedRequestBudget[] {

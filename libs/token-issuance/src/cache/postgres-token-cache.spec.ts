@@ -36,7 +36,7 @@ async function open(): Promise<
   const source = new DataSource(
     dataSourceOptions({ url: test.serviceUrl, poolSize: 4, timeoutMs: 3_000 }),
   );
-  closers.push(test.drop, async () => source.destroy());
+  closers.push(test.close, async () => source.destroy());
   const database = new Database(source);
   const clock = new ManualClock();
   const logger = new MemoryLogger();

@@ -16,7 +16,7 @@ describeTokenQuota('PostgresTokenQuota', async () => {
   const source = new DataSource(
     dataSourceOptions({ url: test.serviceUrl, poolSize: 5, timeoutMs: 3_000 }),
   );
-  closers.push(test.drop, async () => source.destroy());
+  closers.push(test.close, async () => source.destroy());
   const database = new Database(source);
   return {
     quota: new PostgresTokenQuota(database),

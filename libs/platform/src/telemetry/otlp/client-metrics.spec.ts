@@ -98,7 +98,7 @@ describe('ClientMetrics', () => {
       expect(JSON.stringify(seen)).not.toContain('planted');
     } finally {
       await source.destroy();
-      await place.drop();
+      await place.close();
     }
   });
 });
