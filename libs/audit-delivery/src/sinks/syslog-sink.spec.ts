@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { OutboundHttp } from '#libs/platform';
 import { ConnectProxy } from '#libs/platform/testing';
 import { describeSink, type SinkFault } from '../testing/sink.contract.js';
@@ -40,6 +40,7 @@ function messagesOf(data: Buffer): string[] {
 async function open(more: object = {}, outbound?: OutboundHttp) {
   const messages: string[] = [];
   const faults: SyslogFault[] = [];
+  const closedEarly = Promise.withResolvers<undefined>();
   const sockets = new Set<TLSSocket>();
   /** Below TLS, by the port of the sender. */
   const connections = new Map<number | undefined, Socket>();
@@ -48,11 +49,13 @@ async function open(more: object = {}, outbound?: OutboundHttp) {
     socket.on('close', () => sockets.delete(socket)).on('error', () => undefined);
     const fault = faults.shift();
     if (fault === 'close-early') {
-      socket.end();
+      socket.end(() => {
+        closedEarly.resolve(undefined);
+      });
       return;
     }
     if (fault === 'die') {
-      socket.destroy();
+      connections.get(socket.remotePort)?.resetAndDestroy(); // as with data that was not read
       return;
     }
     const chunks: Buffer[] = [];
@@ -77,6 +80,8 @@ async function open(more: object = {}, outbound?: OutboundHttp) {
     sink: new SyslogSink(options, context),
     messages,
     faults,
+    clock: context.clock,
+    closedEarly: closedEarly.promise,
     stop: async () => {
       for (const socket of sockets) socket.destroy();
       await context.outbound.onApplicationShutdown();
@@ -132,8 +137,10 @@ describe('SyslogSink', () => {
   });
 
   it('takes a close that comes before its own for no confirmation', async () => {
-    const { sink, messages, faults } = await opened();
+    const { sink, messages, faults, clock, closedEarly } = await opened();
     faults.push('close-early');
+    // The close arrives at the last moment, or while this process has no CPU time.
+    vi.spyOn(clock, 'sleep').mockReturnValue(closedEarly);
     await expect(send(sink, 2_000)).rejects.toMatchObject({ kind: 'unavailable' });
     expect(messages).toEqual([]);
   });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { type AuditEntryRecord, EXPORT_FORMATS } from '#libs/audit';
 import type { Credential } from '../config/credential.js';
@@ -12,9 +13,9 @@ import type { SinkContext } from './sink-context.js';
 /** Severities of RFC 5424. */
 const WARNING = 4;
 const INFORMATIONAL = 6;
-/** The enterprise number for examples: this service has no other. */
 /** Between the last message and the close of a connection; longer if the receiver is far away. */
 const MIN_PAUSE_MS = 50;
+/** The enterprise number for examples: this service has no other. */
 const STRUCTURED_DATA_ID = 'entry@32473';
 
 /**
@@ -74,7 +75,12 @@ export class SyslogSink extends Sink {
       // everything would look like an answer.
       const written = new Promise((resolve) => {
         socket.write(frames, resolve);
-      }).then(async () => this.context.clock.sleep(Math.max(MIN_PAUSE_MS, roundTripMs), signal));
+      })
+        .then(async () => this.context.clock.sleep(Math.max(MIN_PAUSE_MS, roundTripMs), signal))
+        // What has arrived is read first, in a whole turn of the event loop: after a time without CPU the
+        // end of the pause and the receiver's close are there together.
+        .then(async () => setImmediate())
+        .then(async () => setImmediate());
       written.catch(() => undefined); // the signal's reason, which `ended` has as well
       if ((await Promise.race([ended, written])) === true)
         throw new SinkFailure('unavailable', 'closed the connection before it had read the batch');
