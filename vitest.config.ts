@@ -46,6 +46,8 @@ export default defineConfig({
   test: {
     // More than there are cores: many specs wait for processes and deadlines.
     maxWorkers: 5,
+    // What a dependency will take away is found before its next version.
+    execArgv: ['--throw-deprecation'],
     sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,

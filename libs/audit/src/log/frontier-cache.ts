@@ -14,6 +14,7 @@ import {
   type LogQuery,
   readLeafHashes,
   readTile,
+  tilesOver,
   splitHashes,
 } from '../postgres/log-queries.js';
 
@@ -101,7 +102,7 @@ async function assertContinues(
   const older = { size: known.size, root: known.root() };
   const newer = { size: stored.size, root: stored.root() };
   try {
-    await verifyContinuation(older, newer, async (address) => readTile(transaction, address));
+    await verifyContinuation(older, newer, tilesOver(transaction));
   } catch (cause) {
     if (!(cause instanceof ProofMismatch)) throw cause;
     throw new LogDamaged('the log is another one than before', { cause });

@@ -1,6 +1,6 @@
 // The statements that read heads, leaf hashes and tiles. Entries are read by `query/entry-repository`.
 import type { Database } from '#libs/platform';
-import { HASH_BYTES, type TileAddress, TILE_WIDTH } from '#libs/transparency-log';
+import { HASH_BYTES, type TileAddress, type TileReader, TILE_WIDTH } from '#libs/transparency-log';
 
 /** Runs one statement: of the pool, of a transaction or of the log's own connection. */
 export interface LogQuery {
@@ -66,6 +66,16 @@ export async function readTile(
     [level, index, from, from + width],
   );
   return row?.hashes?.subarray(0, width * HASH_BYTES) ?? Buffer.of();
+}
+
+/** Reads the tiles of a proof over one connection, which takes one statement after the other. */
+export function tilesOver(connection: LogQuery): TileReader {
+  let previous: Promise<unknown> = Promise.resolve();
+  return async (address) => {
+    const tile = previous.then(async () => readTile(connection, address));
+    previous = tile.catch(() => undefined); // the next one is read all the same
+    return tile;
+  };
 }
 
 const LEAF_HASHES = `

@@ -8,7 +8,7 @@ import {
   type TreeHead,
 } from '#libs/transparency-log';
 import type { AuditEntry } from '../entry/audit-entry.js';
-import { bufferOf, readTile } from '../postgres/log-queries.js';
+import { bufferOf, tilesOver } from '../postgres/log-queries.js';
 import { type AuditFault, AuditFaults, CONTRADICTION, SHORTENED } from './audit-fault.js';
 import { DerivedCheck } from './derived-check.js';
 import { EntryCheck, type TenantSubject } from './entry-check.js';
@@ -87,12 +87,7 @@ export class DatabaseVerifier {
       return { size: start?.size ?? 0, root, retiredBelow: 0, faults: faults.sorted() };
     }
     return new Verification(query, request, faults, start).run(async (verified) =>
-      checkKnownCheckpoints(
-        known,
-        verified,
-        async (address) => readTile(transaction, address),
-        faults,
-      ),
+      checkKnownCheckpoints(known, verified, tilesOver(transaction), faults),
     );
   }
 
