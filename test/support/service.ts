@@ -203,6 +203,8 @@ export class Service {
     await this.database.close();
     await rm(this.directory, { recursive: true, force: true });
     this.scanner.assertClean('the log', this.logLines);
+    const deprecated = this.logLines.find((line) => line.includes('DeprecationWarning'));
+    if (deprecated !== undefined) throw new Error(deprecated);
   }
 }
 
