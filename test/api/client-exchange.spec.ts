@@ -354,6 +354,11 @@ describe('ids of Teams', () => {
       expect(refused).toMatchObject({ status });
       expect(refused.body).toMatchObject({ type: `urn:acs-identity:problem:${problem}` });
     }
+    const ofAnother = [
+      idOf(randomUUID()),
+      idOf(randomUUID()).replace(`_${tenant}`, `_wf_${tenant}`),
+    ];
+    for (const id of ofAnother) expect(await link(id)).toMatchObject({ status: 403 });
     const linked = await link(idOf(subject).toUpperCase());
     expect(linked).toMatchObject({ status: 201, body: { communicationUserId: idOf(subject) } });
   });

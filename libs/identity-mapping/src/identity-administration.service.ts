@@ -25,7 +25,12 @@ import { IdentityMap, type MappingSearch } from './store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from './settings.js';
 import { EFFECTIVE_WITHIN_MINUTES, IdentityMappingService } from './identity-mapping.service.js';
 import { TokenRevocation } from './lifecycle/token-revocation.js';
-import { changesOf, recordingRead, recordingRefusal } from './lifecycle/access-audit.js';
+import {
+  changesOf,
+  recordingRead,
+  recordingRefusal,
+  recordRead,
+} from './lifecycle/access-audit.js';
 import { auditActorOf } from './lifecycle/call-context.js';
 
 /** Identifies a mapping for a caller. */
@@ -178,13 +183,11 @@ export class IdentityAdministrationService {
     update: MappingUpdate,
     context: CallContext,
   ): Promise<Mapping> {
-    await this.#recordingRefusal(actionOf(update), reference, context, async () => {
-      const mapping = await this.read(reference);
+    return this.#change(actionOf(update), reference, context, async (mapping) => {
       if (mapping.status === 'deleted') throw new MappingNotFound();
       if (mapping.status === 'deleting') throw new MappingStateConflict(mapping.status);
-      await this.#update(mapping, update, context);
+      return this.#update(mapping, update, context);
     });
-    return this.read({ id: reference.id, tenant: reference.tenant });
   }
 
   /**
@@ -196,12 +199,11 @@ export class IdentityAdministrationService {
    * @throws ResourceNotConfigured when its ACS resource is not configured
    */
   async delete(reference: MappingReference, context: CallContext): Promise<Mapping> {
-    await this.#recordingRefusal('identity.delete', reference, context, async () => {
-      const mapping = await this.read(reference);
-      if (mapping.status === 'deleted' || mapping.status === 'deleting') return;
+    return this.#change('identity.delete', reference, context, async (mapping) => {
+      if (mapping.status === 'deleted' || mapping.status === 'deleting') return false;
       await this.deletion.begin(mapping, context);
+      return true;
     });
-    return this.read({ id: reference.id, tenant: reference.tenant });
   }
 
   /**
@@ -216,15 +218,15 @@ export class IdentityAdministrationService {
     const { tenant, subject, kind } = context.actor;
     const own = { tenant, subject, kind };
     const access = { action: 'identity.delete', target: own } as const;
-    const id = await recordingRefusal(this.audit, access, context, async () =>
+    const found = await recordingRefusal(this.audit, access, context, async () =>
       this.#retryIfChanged(async () => {
         const mapping = await this.mappings.find(own);
         if (mapping.status === 'suspended') throw new MappingNotActive(mapping.status);
         if (mapping.status !== 'deleting') await this.deletion.begin(mapping, context);
-        return mapping.id;
+        return mapping;
       }),
     );
-    return this.read({ id, tenant });
+    return this.#shownAfter({ id: found.id, tenant }, found.status !== 'deleting', context);
   }
 
   /**
@@ -255,6 +257,15 @@ export class IdentityAdministrationService {
     // One that was requested before the deletions barred it.
     if (assignment?.status !== 'deleting') assignment = await deleteAssignment();
     const mappings = await this.map.listSubject(...key);
+    if (known.every(({ status }) => status === 'deleted')) {
+      await this.audit.record({
+        ...auditActorOf(context),
+        action: 'identity.read',
+        outcome: 'success',
+        target: { tenant, subject },
+        details: { route: 'erase', found: mappings.length },
+      });
+    }
     return {
       isComplete: [...mappings, ...(assignment ? [assignment] : [])].every(
         ({ status }) => status === 'deleted',
@@ -264,16 +275,17 @@ export class IdentityAdministrationService {
     };
   }
 
-  async #update(mapping: Mapping, update: MappingUpdate, context: CallContext): Promise<void> {
+  /** @returns whether there was something to change */
+  async #update(mapping: Mapping, update: MappingUpdate, context: CallContext): Promise<boolean> {
     const displayName =
       update.displayName === undefined ? mapping.displayName : (update.displayName ?? undefined);
     const status = update.status ?? mapping.status;
     const isSame = status === mapping.status && displayName === mapping.displayName;
-    if (isSame) return;
+    if (isSame) return false;
     if (status === 'suspended' && mapping.status !== 'suspended') {
       if (!isProvisioned(mapping)) throw new MappingStateConflict(mapping.status);
       await this.revocation.begin({ mapping, action: 'identity.suspend', displayName }, context);
-      return;
+      return true;
     }
     if (mapping.status === 'pending' && status !== 'pending') {
       throw new MappingStateConflict(mapping.status);
@@ -290,19 +302,37 @@ export class IdentityAdministrationService {
     const updatedAt = new Date(this.clock.now());
     const next: Mapping = { ...mapping, status, displayName, version, updatedAt };
     await this.audit.record(event, this.map.replace(mapping, next));
+    return true;
   }
 
-  /** Runs a change, again after a change by another caller, and records its refusal. */
-  async #recordingRefusal(
+  /**
+   * Runs a change, again after a change by another caller, and records its refusal.
+   *
+   * @param change records what it changes. Returns whether there was something to change
+   */
+  async #change(
     action: AuditAction,
-    { id, tenant }: MappingReference,
+    reference: MappingReference,
     context: CallContext,
-    change: () => Promise<void>,
-  ): Promise<void> {
+    change: (mapping: Mapping) => Promise<boolean>,
+  ): Promise<Mapping> {
+    const { id, tenant } = reference;
     const target = { identityId: id, ...(tenant !== 'any' && { tenant }) };
-    await recordingRefusal(this.audit, { action, target }, context, async () =>
-      this.#retryIfChanged(change),
+    const isChanged = await recordingRefusal(this.audit, { action, target }, context, async () =>
+      this.#retryIfChanged(async () => change(await this.read(reference))),
     );
+    return this.#shownAfter({ id, tenant }, isChanged, context);
+  }
+
+  /** Reads a mapping after a change. Where there was nothing to change, only this is recorded. */
+  async #shownAfter(
+    reference: MappingReference,
+    isChanged: boolean,
+    context: CallContext,
+  ): Promise<Mapping> {
+    const mapping = await this.read(reference);
+    if (!isChanged) await recordRead(this.audit, mapping, context);
+    return mapping;
   }
 
   /** Repeats an attempt after a change by another caller, for up to `waitMs`. */

@@ -86,6 +86,21 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
       body: { kind: 'bot', subject: 'recorded-bot' },
       entry: success('identity.read'),
     },
+    {
+      who: 'ada',
+      path: '/v1/identities',
+      body: { kind: 'service', subject: 'recorded-bot' },
+      entry: denied('identity.create'),
+    },
+    {
+      who: 'ada',
+      path: '/v1/identities',
+      body: { kind: 'bot', subject: 'recorded-linked', communicationUserId },
+      entry: {
+        ...denied('identity.link'),
+        target: expect.objectContaining({ communicationUserId }),
+      },
+    },
   ],
   'GET /v1/identities': () => [
     {
@@ -118,6 +133,12 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
         ...success('identity.update'),
         details: { changed: ['displayName'], displayName: 'added' },
       },
+    },
+    {
+      who: 'ada',
+      path: `/v1/identities/${own}`,
+      body: { displayName: 'Alice', status: 'active' }, // as it is
+      entry: success('identity.read'),
     },
     {
       who: 'ada',
@@ -169,6 +190,12 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
       path: '/v1/identities/erase',
       body: { subject: 'recorded-bot' },
       entry: success('identity.delete'),
+    },
+    {
+      who: 'ada',
+      path: '/v1/identities/erase',
+      body: { subject: 'recorded-bot' },
+      entry: { ...success('identity.read'), details: { route: 'erase', found: 1 } },
     },
   ],
   'POST /v1/revocations': () => [

@@ -4,7 +4,7 @@ import type { AuditTrail } from './audit-trail.js';
 
 /** What a caller requests, also about something that does not exist. */
 export interface Access {
-  readonly action: AuditAction;
+  readonly action: AuditAction | ((refusal: ServiceError) => AuditAction);
   /** As the caller named it. */
   readonly target: AuditTarget;
 }
@@ -36,7 +36,7 @@ export async function recordingRefusal<T>(
     if (!isRefusal || error instanceof StorageUnavailable) throw error;
     await audit.record({
       ...auditActorOf(context),
-      action,
+      action: typeof action === 'function' ? action(error) : action,
       outcome: 'denied',
       target,
       reason: { code: error.code, detail: error.detail },

@@ -146,8 +146,8 @@ export class IdentityImport {
       const resource = this.#resourceOf(item);
       const keys = uniqueKeysOf(item);
       if (resource === undefined || keys.some((key) => taken.has(key))) continue;
-      const { tenant, communicationUserId: linked } = item;
-      if (linked !== undefined && !this.linking.mayLink(tenant, linked, context)) continue;
+      const { communicationUserId: linked } = item;
+      if (linked !== undefined && !this.linking.mayLink(item, linked, context)) continue;
       for (const key of keys) taken.add(key);
       mappings.set(item.number, this.#newMapping(item, resource));
     }
@@ -172,7 +172,9 @@ export class IdentityImport {
         communicationUserId === undefined
           ? await this.#addPending(item, context)
           : item.isSuspended
-            ? await this.#linkSuspended(item, communicationUserId, context)
+            ? await this.linking.recordingRefusal(item, context, async () =>
+                this.#linkSuspended(item, communicationUserId, context),
+              )
             : await this.linking.createOrGet(item, context);
       return success(number, mapping, isNew ? 'created' : 'unchanged');
     } catch (error) {
@@ -211,7 +213,7 @@ export class IdentityImport {
     if (known && subjectKeyOf(known) === subjectKeyOf(item)) {
       return { mapping: known, isNew: false };
     }
-    const resource = await this.linking.requireMayLink(item.tenant, communicationUserId, context);
+    const resource = this.linking.requireMayLink(item, communicationUserId, context);
     if (known) throw this.linking.conflictWith(known, item.tenant, context);
     const mapping = this.#newMapping(item, resource);
     try {

@@ -14,9 +14,22 @@ export async function recordingRead<T extends Mapping>(
 ): Promise<T> {
   const action = 'identity.read';
   const mapping = await recordingRefusal(audit, { action, target }, context, read);
-  const found = auditTargetOf(mapping);
-  await audit.record({ ...auditActorOf(context), action, outcome: 'success', target: found });
+  await recordRead(audit, mapping, context);
   return mapping;
+}
+
+/** Records that somebody is shown a mapping. */
+export async function recordRead(
+  audit: AuditTrail,
+  mapping: Mapping,
+  context: CallContext,
+): Promise<void> {
+  await audit.record({
+    ...auditActorOf(context),
+    action: 'identity.read',
+    outcome: 'success',
+    target: auditTargetOf(mapping),
+  });
 }
 
 /** What an update changes. Names are personal data: only the hash of the new one is in the entry. */

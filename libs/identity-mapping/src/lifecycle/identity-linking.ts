@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AuditEvent, AuditTrail } from '#libs/audit';
+import { type AuditAction, type AuditEvent, AuditTrail, recordingRefusal } from '#libs/audit';
 import { CommunicationResources, ResourceNotConfigured } from '#libs/communication-services';
 import {
   type CallContext,
@@ -8,6 +8,7 @@ import {
   type CommunicationUserId,
   isPrincipal,
   parseCommunicationUserId,
+  type ServiceError,
 } from '#libs/platform';
 import {
   type ApplicationIdentity,
@@ -16,6 +17,7 @@ import {
   type Mapping,
   newMapping,
   type ProvisionedMapping,
+  type TenantSubject,
 } from '../model/mapping.js';
 import {
   IdentityKindConflict,
@@ -56,7 +58,7 @@ export class IdentityLinking {
    * Finds the mapping of an application identity, or creates it: with the given communication
    * identity, or with one that is created at ACS. A stored mapping stays unchanged.
    *
-   * Safe to repeat. Of callers that race, one creates.
+   * Safe to repeat. Of callers that race, one creates. A refusal is recorded.
    *
    * @throws IdentityLinkNotAllowed, ResourceNotConfigured as `requireMayLink`
    * @throws IdentityLinkConflict when one of the two is mapped to another identity
@@ -66,7 +68,15 @@ export class IdentityLinking {
     description: IdentityDescription,
     context: CallContext,
   ): Promise<{ readonly mapping: Mapping; readonly isNew: boolean }> {
-    const { tenant, subject, kind, displayName, communicationUserId } = description;
+    return this.recordingRefusal(description, context, async () =>
+      this.#createOrGet(description, context),
+    );
+  }
+
+  async #createOrGet(
+    { tenant, subject, kind, displayName, communicationUserId }: IdentityDescription,
+    context: CallContext,
+  ): Promise<{ readonly mapping: Mapping; readonly isNew: boolean }> {
     const identity = { tenant, subject, kind };
     if (communicationUserId !== undefined) {
       return this.#link(identity, communicationUserId, displayName, context);
@@ -79,35 +89,44 @@ export class IdentityLinking {
     return { mapping: await this.#rename(mapping, displayName, context), isNew };
   }
 
+  /** Runs what stores an application identity and records its refusal, so that probing leaves entries. */
+  async recordingRefusal<T>(
+    { tenant, subject, kind, communicationUserId }: IdentityDescription,
+    context: CallContext,
+    operation: () => Promise<T>,
+  ): Promise<T> {
+    const action = (refusal: ServiceError): AuditAction => {
+      if (refusal instanceof IdentityLinkNotAllowed) return 'authorization.deny';
+      return communicationUserId === undefined ? 'identity.create' : 'identity.link';
+    };
+    const target = {
+      ...{ tenant, subject, kind },
+      ...(communicationUserId !== undefined && { communicationUserId }),
+    };
+    return recordingRefusal(this.audit, { action, target }, context, operation);
+  }
+
   /**
    * An actor that links an identity gets tokens for it and can delete it at ACS. Operators may link any
    * identity; principals only if the setting names their tenant, and only one of the resource in
-   * which identities of the tenant are created. A refusal is recorded.
+   * which identities of the tenant are created; one whose id names its user only to that subject.
    *
    * @returns the name of the identity's ACS resource
    * @throws IdentityLinkNotAllowed
    * @throws ResourceNotConfigured when the resource is not configured, or not for the tenant
    */
-  async requireMayLink(
-    tenant: CanonicalName,
+  requireMayLink(
+    { tenant, subject }: TenantSubject,
     communicationUserId: CommunicationUserId,
     context: CallContext,
-  ): Promise<string> {
+  ): string {
     const resource = this.resources.ofCommunicationUserId(communicationUserId)?.name;
     if (!isPrincipal(context.actor)) {
       if (resource === undefined) throw new ResourceNotConfigured(communicationUserId);
       return resource;
     }
-    if (!this.#isTrusted(tenant, communicationUserId, context)) {
-      const refusal = new IdentityLinkNotAllowed();
-      await this.audit.record({
-        ...auditActorOf(context),
-        action: 'authorization.deny',
-        outcome: 'denied',
-        target: { tenant, communicationUserId },
-        reason: { code: refusal.code },
-      });
-      throw refusal;
+    if (!this.#isTrusted({ tenant, subject }, communicationUserId, context)) {
+      throw new IdentityLinkNotAllowed();
     }
     const isOwn = resource === this.resources.forTenant(tenant).name;
     if (resource === undefined || !isOwn) throw new ResourceNotConfigured(communicationUserId);
@@ -116,14 +135,14 @@ export class IdentityLinking {
 
   /** Whether the actor may link identities of its resource; see `requireMayLink`. */
   mayLink(
-    tenant: CanonicalName,
+    holder: TenantSubject,
     communicationUserId: CommunicationUserId,
     context: CallContext,
   ): boolean {
     if (!isPrincipal(context.actor)) return true;
     const resource = this.resources.ofCommunicationUserId(communicationUserId);
-    const isTrusted = this.#isTrusted(tenant, communicationUserId, context);
-    return isTrusted && resource === this.resources.forTenant(tenant);
+    const isTrusted = this.#isTrusted(holder, communicationUserId, context);
+    return isTrusted && resource === this.resources.forTenant(holder.tenant);
   }
 
   /** The refusal of a link to an identity that is mapped. Principals don't learn of other tenants' mappings. */
@@ -137,15 +156,16 @@ export class IdentityLinking {
       : new IdentityLinkConflict();
   }
 
-  /** An id that names a tenant is of a user of that tenant, whom no other one may link. */
+  /** An id that names a tenant is of one of its users: no other tenant links it, and to nobody else. */
   #isTrusted(
-    tenant: CanonicalName,
+    { tenant, subject }: TenantSubject,
     communicationUserId: CommunicationUserId,
     { actor }: CallContext,
   ): boolean {
     if (!isPrincipal(actor) || actor.tenant !== tenant) return false;
-    const owner = parseCommunicationUserId(communicationUserId)?.tenant ?? tenant;
-    return owner === tenant && this.settings.linkTenants.includes(tenant);
+    const parsed = parseCommunicationUserId(communicationUserId);
+    const isOwn = !parsed?.tenant || (parsed.tenant === tenant && parsed.user === subject);
+    return isOwn && this.settings.linkTenants.includes(tenant);
   }
 
   async #link(
@@ -160,7 +180,7 @@ export class IdentityLinking {
       const same = known.find((mapping) => mapping.communicationUserId === communicationUserId);
       if (same && same.kind !== identity.kind) throw new IdentityKindConflict();
       if (same && isProvisioned(same)) return { mapping: same, isNew: false };
-      const resource = await this.requireMayLink(identity.tenant, communicationUserId, context);
+      const resource = this.requireMayLink(identity, communicationUserId, context);
       const own = known.find((mapping) => mapping.resource === resource);
       if (own && own.kind !== identity.kind) throw new IdentityKindConflict();
       if (linked) throw this.conflictWith(linked, identity.tenant, context);
