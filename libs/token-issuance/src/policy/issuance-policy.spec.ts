@@ -1,5 +1,6 @@
 import { canonicalName } from '#libs/platform';
 import { describe, expect, it } from 'vitest';
+import { TokenQuotaExceeded } from './errors.js';
 import type { PolicySubject, TokenOptions } from './issuance-policy.js';
 import { readPolicy } from './policy-file.js';
 
@@ -7,7 +8,7 @@ const HOME = '5d3f0c5e-0000-4000-8000-000000000001';
 const OTHER = '5d3f0c5e-0000-4000-8000-000000000002';
 const WEB = 'b2c8d3e4-0000-4000-8000-000000000001';
 
-const policy = readPolicy(`
+const POLICY = `
 version: 1
 scopes:
   voip: {}
@@ -48,7 +49,8 @@ rules:
       scopes: [voip, voip.join, chat]
       defaultScopes: [voip, chat]
       lifetimeMinutes: { shortest: 720, default: 1440, longest: 1440 }
-`);
+`;
+const policy = readPolicy(POLICY);
 
 const user: PolicySubject = {
   kind: 'user',
@@ -195,13 +197,54 @@ describe('IssuancePolicy', () => {
   it('names in a refusal what is allowed', () => {
     const decision = policy.decide(guest, { scopes: ['chat'] });
     if (!('refusal' in decision)) expect.unreachable();
+    const allowed = {
+      allowedScopes: ['voip.join'],
+      allowedLifetimeMinutes: { shortest: 60, longest: 60 },
+    };
     expect(decision.refusal).toMatchObject({
       status: 403,
-      members: {
-        allowedScopes: ['voip.join'],
-        allowedLifetimeMinutes: { shortest: 60, longest: 60 },
+      detail: 'Requested: chat; allowed: voip.join.',
+      members: allowed,
+      facts: { rule: 'guests' },
+    });
+    expect(policy.decide(guest, { expiresInMinutes: 90 })).toMatchObject({
+      refusal: {
+        detail: 'Requested: 90 minutes; allowed: 60 to 60.',
+        members: allowed,
+        facts: { rule: 'guests' },
       },
     });
+    const unknown = { ...user, tenant: canonicalName(OTHER) };
+    expect(policy.decide(unknown, {})).toMatchObject({
+      refusal: { members: { allowedScopes: [] } },
+    });
+    const several = policy.decide(user, { scopes: ['voip.join', 'voip'] });
+    expect(several).toMatchObject({
+      refusal: { detail: 'Requested: voip, voip.join; allowed: voip, chat.' },
+    });
+  });
+
+  it('grants with the limits of the rule, and says whether the lifetime was requested', () => {
+    const limits = { lifetimeMinutes: { shortest: 60, longest: 1440 }, isReusable: true };
+    expect(policy.decide(user, {})).toMatchObject({
+      grant: { ...limits, isLifetimeRequested: false, tokensPerHour: undefined },
+    });
+    expect(policy.decide(user, { expiresInMinutes: 120 })).toMatchObject({
+      grant: { ...limits, isLifetimeRequested: true },
+    });
+    expect(policy.decide(guest, {})).toMatchObject({ grant: { tokensPerHour: 4 } });
+  });
+
+  it('matches a rule by one of several permissions', () => {
+    const several = readPolicy(
+      POLICY.replace('[CommunicationToken.Issue.All]', '[Other, CommunicationToken.Issue.All]'),
+    );
+    expect(several.decide(crm, {})).toMatchObject({ rule: 'for-others' });
+  });
+
+  it('knows whether a rule lets tokens be reused', () => {
+    expect(policy.hasReuse).toBe(true);
+    expect(readPolicy(POLICY.replace('reuse: true', 'reuse: false')).hasReuse).toBe(false);
   });
 
   it('reports the decisions of rules in audit mode, which decide nothing', () => {
@@ -217,14 +260,35 @@ describe('IssuancePolicy', () => {
   });
 
   it('allows the exchange of Teams tokens only if the rule does', () => {
-    expect(policy.decideTeamsExchange(user)).toMatchObject({ rule: 'web-users', grant: {} });
+    expect(policy.decideTeamsExchange(user)).toMatchObject({
+      rule: 'web-users',
+      grant: { tokensPerHour: undefined },
+    });
     expect(policy.decideTeamsExchange(guest)).toMatchObject({
       rule: 'guests',
-      refusal: { code: 'teams-tokens-not-allowed' },
+      refusal: { code: 'teams-tokens-not-allowed', facts: { rule: 'guests' } },
+    });
+  });
+
+  it('allows an exchange of the client library only if the rule names it', () => {
+    const exchanging = readPolicy(
+      POLICY.replace('tokensPerHour: 4', 'tokensPerHour: 4\n      exchanges: [teams-extension]'),
+    );
+    expect(exchanging.decideClientExchange(guest, 'teams-extension')).toMatchObject({
+      rule: 'guests',
+      grant: { tokensPerHour: 4 },
+    });
+    expect(exchanging.decideClientExchange(guest, 'entra')).toMatchObject({
+      refusal: { code: 'exchange-not-allowed', facts: { rule: 'guests' } },
+    });
+    expect(exchanging.decideClientExchange(user, 'teams-extension')).toMatchObject({
+      refusal: { code: 'exchange-not-allowed', facts: { rule: 'web-users' } },
     });
   });
 
   it('reports the sunsets of scopes', () => {
+    const policy = readPolicy(POLICY);
+    expect(policy.sunsetsOf()).toHaveLength(1);
     expect(policy.sunsetsOf(['voip', 'chat'])).toEqual([
       {
         scope: 'chat',
@@ -283,5 +347,16 @@ describe('the policy for visitors', () => {
     const policy = policyOf(allowing('staff', '{ visitor: false }', '[voip]'));
     expect(policy.decide(visitor, {})).toMatchObject({ refusal: { code: 'no-rule-applies' } });
     expect(policy.decide(user, {})).toMatchObject({ rule: 'staff' });
+  });
+});
+
+describe('TokenQuotaExceeded', () => {
+  it('says how many tokens an hour the rule gives, and when to come back', () => {
+    expect(new TokenQuotaExceeded(4, 90)).toMatchObject({
+      ...{ status: 429, retryAfterSeconds: 90 },
+      detail: 'The policy gives this identity 4 new tokens in 60 minutes.',
+      members: { tokensPerHour: 4 },
+      facts: { tokensPerHour: 4 },
+    });
   });
 });

@@ -90,6 +90,41 @@ describe('readPolicy', () => {
     expect(faultsOf(text)).not.toEqual([]);
   });
 
+  it.each([
+    [
+      'two rules of one name',
+      POLICY + RULE,
+      'line 11: rules.1.name: must not be the name of an earlier rule',
+    ],
+    [
+      'a scope that the policy does not list',
+      POLICY.replace('scopes: [voip]', 'scopes: [voip, chat]'),
+      'line 8: rules.0.allow.scopes.1: must be listed under the scopes of the policy',
+    ],
+    [
+      'a default scope that is not allowed, beside one that is',
+      POLICY.replace('defaultScopes: [voip]', 'defaultScopes: [voip, chat]'),
+      'line 9: rules.0.allow.defaultScopes: must be among scopes',
+    ],
+    [
+      'a scope twice',
+      POLICY.replace('scopes: [voip]', 'scopes: [voip, voip]'),
+      'line 8: rules.0.allow.scopes: must not repeat a scope',
+    ],
+    [
+      'lifetimes that are not ascending',
+      POLICY.replace('shortest: 60', 'shortest: 90'),
+      'line 10: rules.0.allow.lifetimeMinutes: must go up from shortest over default to longest',
+    ],
+    [
+      'an empty set of conditions',
+      POLICY.replace('anyone', '{}'),
+      'line 6: rules.0.when: must hold a condition; a rule for everyone says `when: anyone`',
+    ],
+  ])('says of %s where it is and what is right', (_what, text, fault) => {
+    expect(faultsOf(text)).toEqual([fault]);
+  });
+
   it('reports every fault with its line', () => {
     const text = POLICY.replace('anyone', '{ tenat: [a] }').replace('120', '30');
     const faults = faultsOf(text);
