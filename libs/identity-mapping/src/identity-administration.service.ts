@@ -6,6 +6,7 @@ import {
   type CanonicalName,
   Clock,
   type CommunicationUserId,
+  isGuid,
   type Principal,
   ServiceError,
 } from '#libs/platform';
@@ -128,15 +129,21 @@ export class IdentityAdministrationService {
       search;
     const found = await this.map.search({ ...search, limit: limit + 1 });
     const items = found.slice(0, limit);
+    // A text that is nobody's subject may be a name.
+    const isSubject = subject !== undefined && (items.length > 0 || isGuid(subject));
     await this.audit.record({
       ...auditActorOf(context),
       action: 'identity.read',
       outcome: 'success',
-      target: withoutUndefined({ tenant, kind, subject, communicationUserId }),
+      target: withoutUndefined({
+        ...{ tenant, kind, communicationUserId },
+        subject: isSubject ? subject : undefined,
+      }),
       details: withoutUndefined({
         route: 'list',
         // A name is personal data.
         displayName: displayName && 'given',
+        subject: subject !== undefined && !isSubject ? 'given' : undefined,
         ...{ status, after, limit, found: items.length },
       }),
     });

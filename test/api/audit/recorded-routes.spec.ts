@@ -111,6 +111,14 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
         details: { route: 'list', status: 'suspended', limit: 7, found: 0 },
       },
     },
+    {
+      who: 'ada',
+      path: '/v1/identities?subject=Bob&limit=7', // may be a name
+      entry: {
+        target: { tenant: SAMPLE_TENANTS.home.id },
+        details: { route: 'list', subject: 'given', limit: 7, found: 0 },
+      },
+    },
   ],
   'POST /v1/identities/lookup': () => [
     {

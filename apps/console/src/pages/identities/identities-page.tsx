@@ -83,7 +83,11 @@ function Identities(): ReactNode {
       {found.error && <FailureMessage error={found.error} onRetry={() => void found.refetch()} />}
       {found.isFetching && <Waiting what="Looking up" />}
       {found.data && items.length === 0 && (
-        <p role="status">Your tenant has no identity of “{wanted}”. Deleted ones are not listed.</p>
+        <p role="status">
+          Your tenant has no identity of “{wanted}”. Deleted ones are not listed, and a name is
+          found only if an administrator gave it: look for the name in Search, and open the person
+          from there.
+        </p>
       )}
       {isOnePerson
         ? items.map((identity) => (
