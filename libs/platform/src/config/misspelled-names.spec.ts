@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { lookalikes, misspelledNames } from './misspelled-names.js';
 
-const KNOWN = ['DATABASE_URL', 'DATABASE_TIMEOUT_MS', 'LOG_LEVEL', 'AZURE_CREDENTIAL', 'PORT'];
+const KNOWN = [
+  'DATABASE_URL',
+  'DATABASE_TIMEOUT_MS',
+  'LOG_LEVEL',
+  'AZURE_CREDENTIAL',
+  'PORT',
+  'RULES_FILE',
+  'SIGNING_KEY_SECRET',
+];
 
 function misspelled(name: string, otherNames: string[] = []): string[] {
   return misspelledNames([name], KNOWN, otherNames).map(({ name: found }) => found);
@@ -31,6 +39,8 @@ describe('misspelledNames', () => {
     ['another separator', 'LOG-LEVEL'],
     ['another unit', 'DATABASE_TIMEOUT_SECONDS'],
     ['no unit', 'DATABASE_TIMEOUT'],
+    ['no word for a file', 'RULES'],
+    ['no word for a secret, in lower-case letters', 'signing_key'],
     ['the name of the product before it', 'ACS_IDENTITY_LOG_LEVEL'],
     ['a misspelled name of ours below AZURE_', 'AZURE_CREDENTAIL'],
   ])('finds a name with %s', (_what, name) => {
@@ -42,6 +52,7 @@ describe('misspelledNames', () => {
     ['more than two wrong characters', 'DATABASE_OWNER_URL'],
     ['the same first word only', 'LOG_FORMAT'],
     ['names that are too short to compare', 'HOST'],
+    ['the name of a database', 'DATABASE'],
     ['what CI systems call a credential of Azure', 'AZURE_CREDENTIALS'],
     ['other programs', 'TERM_PROGRAM'],
     ['the copies that App Service makes of settings', 'APPSETTING_DATABASE_URL'],

@@ -13,10 +13,15 @@ const PRODUCT_PREFIX = 'ACS_IDENTITY_';
 /** Another unit for the same value: `AUDIT_TIMEOUT_SECONDS` means `AUDIT_TIMEOUT_MS`. */
 const UNIT =
   /_(MS|MSECS?|MILLIS|MILLISECONDS?|S|SECS?|SECONDS?|M|MINS?|MINUTES?|H|HRS?|HOURS?|DAYS?)$/;
+/** What a value is: `POLICY` means `POLICY_FILE`. Not `_URL`, because `DATABASE` is a common name. */
+const SOURCE = /_(FILE|SECRET)$/;
 /** Names of other programs that are nearly names of the service. */
 const FOREIGN: ReadonlySet<string> = new Set(['AZURE_CREDENTIALS']);
 
-/** Names that are nearly a known one: by their spelling, by another unit, or by the product's name before it. */
+/**
+ * Names that are nearly a known one: by their spelling, by another unit, without what the value is, or by the
+ * product's name before it.
+ */
 export function misspelledNames(
   present: readonly string[],
   known: readonly string[],
@@ -28,7 +33,12 @@ export function misspelledNames(
     if (correct.has(name)) return [];
     const plain = name.toUpperCase().replaceAll(/[.-]/g, '_');
     const written = plain.startsWith(PRODUCT_PREFIX) ? plain.slice(PRODUCT_PREFIX.length) : plain;
-    const similar = long.filter((other) => isNear(written, other) || hasOtherUnit(written, other));
+    const similar = long.filter(
+      (other) =>
+        isNear(written, other) ||
+        hasOtherUnit(written, other) ||
+        (SOURCE.test(other) && other.replace(SOURCE, '') === written),
+    );
     return similar.length === 0 ? [] : [{ name, similar }];
   });
 }
