@@ -137,6 +137,17 @@ describe('acs-identity doctor finds', () => {
     expect(codes.sort()).toEqual(['database-unusable', 'endpoint-unreachable']);
   });
 
+  it('an unreachable Entra ID, whose keys it does not call in order', async () => {
+    const results = await examined({ environment: { ENTRA_AUTHORITY: 'https://127.0.0.1:1' } });
+    expect(results.flatMap(({ findings }) => findings)).toMatchObject([
+      { code: 'endpoint-unreachable' },
+    ]);
+    expect(results.find(({ name }) => name === 'identity providers')).toMatchObject({
+      isSkipped: true,
+      note: '127.0.0.1:1 can not be reached',
+    });
+  });
+
   it.skipIf(pgbouncerProgram === undefined)(
     'pooler-mode when the pooler gives no transactions, and nothing else',
     async () => {

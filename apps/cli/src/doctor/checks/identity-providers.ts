@@ -45,10 +45,14 @@ export function identityProvidersCheck(options: IdentityProvidersCheckOptions): 
     name: 'identity providers',
     run: async () => {
       if (caches.length === 0) return skipped('the platform verifies the tokens');
+      const unreachable: string[] = [];
       const found = await Promise.all(
         caches.map(async (keys) => {
           const { discoveryUrl } = keys;
-          if (!(await isReachable(discoveryUrl))) return [];
+          if (!(await isReachable(discoveryUrl))) {
+            unreachable.push(new URL(discoveryUrl).host);
+            return [];
+          }
           try {
             await keys.issuer();
             return [];
@@ -58,7 +62,13 @@ export function identityProvidersCheck(options: IdentityProvidersCheckOptions): 
           }
         }),
       );
-      return { findings: found.flat(), note: `keys of ${caches.length} metadata documents` };
+      const missing = `${[...new Set(unreachable)].join(', ')} can not be reached`;
+      if (unreachable.length === caches.length) return skipped(missing);
+      const note = `keys of ${caches.length - unreachable.length} metadata documents`;
+      return {
+        findings: found.flat(),
+        note: unreachable.length === 0 ? note : `${note}; ${missing}`,
+      };
     },
   };
 }
