@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { issued, openTestLog, type TestLog } from '#libs/audit/testing';
+import { call } from '../support/call.js';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { signCheckpoint } from '#libs/transparency-log';
@@ -252,5 +253,58 @@ describe('acs-identity audit copy', () => {
     expect(anonymous.stderr).toMatch(/checkpoint\S* was refused with 401/);
     const environment = { ACS_IDENTITY_TOKEN: await service().token('ivan') };
     expect((await acsIdentity(args, { environment })).stderr).toContain('refused with 403');
+  });
+});
+
+describe('acs-identity audit verify-proof', () => {
+  const verifyProof = async (proof: string, entry: string): Promise<CommandResult> =>
+    acsIdentity([
+      'audit',
+      'verify-proof',
+      '--public-key',
+      ...keys,
+      '--proof',
+      proof,
+      '--entry',
+      entry,
+    ]);
+
+  /** The evidence of an entry, as the console saves it. */
+  async function savedEvidence(index: number): Promise<{ proof: string; entry: string }> {
+    const token = await service().token('grace');
+    const path = `/v1/audit/entries/at/${index}?include=proof`;
+    const { body } = await call(service().url, 'get', path, { token });
+    const { canonical, proof } = body as { canonical: string; proof: string };
+    const files = { proof: inFolder(`${index}.tlog-proof`), entry: inFolder(`${index}.json`) };
+    await Promise.all([writeFile(files.proof, proof), writeFile(files.entry, canonical)]);
+    return files;
+  }
+
+  it('accepts the evidence of an entry', async () => {
+    const { proof, entry } = await savedEvidence(7);
+    const { code, stdout } = await verifyProof(proof, entry);
+    expect(stdout).toMatch(
+      /7\.json is entry 7 of localhost\/acs-identity, which had \d{3,} entries/,
+    );
+    expect(code).toBe(0);
+  });
+
+  it('refuses changed bytes, another entry, and a file that is no proof', async () => {
+    const [seven, eight] = await Promise.all([savedEvidence(7), savedEvidence(8)]);
+    const changed = inFolder('changed.json');
+    await writeFile(changed, `${await readFile(seven.entry, 'utf8')} `);
+    for (const entry of [changed, eight.entry]) {
+      const { code, stderr } = await verifyProof(seven.proof, entry);
+      expect(stderr).toContain('does not prove');
+      expect(code).toBe(1);
+    }
+    expect(await verifyProof(seven.entry, seven.entry)).toMatchObject({ code: 1 });
+  });
+
+  it('refuses the evidence of a log whose key is another', async () => {
+    const { proof, entry } = await savedEvidence(7);
+    const [other = ''] = keys.slice(-1).map((key) => key.replace('localhost/', 'elsewhere/'));
+    const args = ['--public-key', other, '--proof', proof, '--entry', entry];
+    expect(await acsIdentity(['audit', 'verify-proof', ...args])).toMatchObject({ code: 1 });
   });
 });

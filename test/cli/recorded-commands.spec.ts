@@ -136,6 +136,7 @@ const UNRECORDED: Readonly<Record<string, string>> = {
   'revocations show': 'shows filters, counts and times',
   'revocations list': 'shows filters, counts and times',
   'audit verify': 'shows sizes, roots and indexes; its role can read only',
+  'audit verify-proof': 'reads two files',
   'audit checkpoint': 'shows size and root',
   'audit keys': 'shows public keys',
   'audit health': 'shows states, counts and times',

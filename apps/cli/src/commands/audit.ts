@@ -8,6 +8,7 @@ import type { ExportFormat, ExportOptions } from '../actions/audit/export.js';
 import type { RetainOptions } from '../actions/audit/retain.js';
 import type { SearchOptions, TailOptions } from '../actions/audit/search.js';
 import type { TraceOptions } from '../actions/audit/trace.js';
+import type { VerifyProofOptions } from '../actions/audit/verify-proof.js';
 import type { VerifyOptions } from '../actions/audit/verify.js';
 import { healthCommand } from './audit-health.js';
 import { sinksCommand } from './audit-sinks.js';
@@ -33,6 +34,7 @@ export function auditCommand(composition: CompositionOptions): Command {
   return new Command('audit')
     .description('Verify, read, export and prune the audit log.')
     .addCommand(verifyCommand())
+    .addCommand(verifyProofCommand())
     .addCommand(checkMappingsCommand(composition))
     .addCommand(checkpointCommand())
     .addCommand(keysCommand(composition))
@@ -95,6 +97,28 @@ log is empty, so that there was nothing to verify; with a checkpoint of a log th
     .action(async (options: VerifyOptions) => {
       const { verifyLog } = await import('../actions/audit/verify.js');
       await verifyLog(options);
+    });
+}
+
+function verifyProofCommand(): Command {
+  return new Command('verify-proof')
+    .description('Verify that the log contains an entry, with the evidence that was saved of it.')
+    .requiredOption('--proof <path>', 'the entry’s .tlog-proof file')
+    .requiredOption('--entry <path>', 'the entry’s bytes')
+    .addOption(publicKeyOption())
+    .addOption(publicKeyFileOption())
+    .addHelpText(
+      'after',
+      `
+Both files come from Save evidence of the console, or from GET /v1/audit/entries/{id}/proof and
+GET /v1/audit/entries/{id}. Needs nothing else: no service, no database, no copy of the log. Take the keys from
+somebody other than who gave you the files.
+
+  acs-identity audit verify-proof --proof entry-7.tlog-proof --entry entry-7.json --public-key-file log.keys`,
+    )
+    .action(async (options: VerifyProofOptions) => {
+      const { verifyProof } = await import('../actions/audit/verify-proof.js');
+      await verifyProof(options);
     });
 }
 

@@ -28,8 +28,8 @@ export default function AboutPage(): ReactNode {
         This page comes from the service whose log it shows. A service that lies can send a page
         that lies. The build above is the SHA-256 of the file list <code>files.json</code>, with the
         hash of every file that your browser runs: compare it with that of the release. For evidence
-        that does not depend on this service, check a proof with{' '}
-        <code>acs-identity audit verify</code> and a public key that you have from elsewhere.
+        that does not depend on this service, save the evidence of an entry and check it with{' '}
+        <code>acs-identity audit verify-proof</code> and a public key that you have from elsewhere.
       </p>
       <h2>Keys of the log</h2>
       {keys.error && <FailureMessage error={keys.error} onRetry={() => void keys.refetch()} />}

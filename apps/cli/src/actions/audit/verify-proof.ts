@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises';
+import { ProofMismatch, verifyProofFile } from '#libs/transparency-log';
+import { type KeyOptions, readVerificationKeys } from './verification-keys.js';
+
+export interface VerifyProofOptions extends KeyOptions {
+  /** A `.tlog-proof` file. */
+  readonly proof: string;
+  /** The entry's bytes, as they were hashed. */
+  readonly entry: string;
+}
+
+/**
+ * Prints what a proof file proves of an entry, with no other file and no service.
+ *
+ * @throws for another entry, another log, or a file that is no proof
+ */
+export async function verifyProof(options: VerifyProofOptions): Promise<void> {
+  const { proof, entry } = options;
+  const keys = readVerificationKeys(options);
+  const [file, bytes] = await Promise.all([readFile(proof, 'utf8'), readFile(entry)]);
+  try {
+    const { index, checkpoint } = verifyProofFile(file, bytes, keys);
+    console.log(
+      `${entry} is entry ${index} of ${checkpoint.origin}, which had ${checkpoint.size} entries then.`,
+    );
+  } catch (error) {
+    if (!(error instanceof ProofMismatch)) throw error;
+    throw new Error(`${proof} does not prove ${entry}: it is of other bytes or another tree.`, {
+      cause: error,
+    });
+  }
+}
