@@ -131,9 +131,18 @@ describe.runIf(isLinux)('the local environment', { timeout: 180_000 }, () => {
     expect(await token.ended).toBe(0);
     const claims = Buffer.from(token.output().split('.')[1] ?? '', 'base64url').toString();
     expect(claims).toContain('AuditLog.Erase.All');
+    const refused = await fetch(`${apiUrl}/v1/me`, { headers: { authorization: 'Bearer none' } });
+    expect(refused.status).toBe(401);
+    await expect
+      .poll(async () => readFile(join(copy.folder, '.local/api.log'), 'utf8'))
+      .toContain('caller refused');
+    const doctor = `set -a; . .local/api.env; exec "${process.execPath}" dist/bin/acs-identity.js doctor`;
+    const examined = copy.run(['/bin/sh', '-c', doctor]);
+    expect(await examined.ended, examined.output()).toBe(0);
     run.child.kill('SIGTERM');
     expect(await run.ended).toBe(0);
     await copy.untilNothingRuns();
+    await expect(readFile(join(copy.folder, '.local/api.env'))).rejects.toThrow('ENOENT');
   });
 
   it('says which of its ports is taken and moves it', async () => {

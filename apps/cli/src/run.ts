@@ -17,6 +17,6 @@ export async function run(): Promise<void> {
 function ownVersion(): string {
   const file = findPackageJSON(import.meta.url);
   if (file === undefined) return 'unknown';
-  const manifest = JSON.parse(readFileSync(file, 'utf8')) as { version: string }; // our own file
-  return manifest.version;
+  const manifest = JSON.parse(readFileSync(file, 'utf8')) as { version?: string };
+  return manifest.version ?? 'unknown'; // a file of somebody who has put the program elsewhere
 }

@@ -113,6 +113,7 @@ function listeningAddress(line: string): string | undefined {
   return address?.replace(/\/\/(127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?=:)/, '//localhost');
 }
 
-function printProblems(line: string): void {
+/** Prints a line of the api that a person has to see: a warning or an error. */
+export function printProblems(line: string): void {
   if (!/"level":"(info|debug)"/.test(line)) console.error(line);
 }

@@ -1,9 +1,10 @@
-import { realpathSync } from 'node:fs';
+import { createWriteStream, realpathSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import {
   type ApiProcessOptions,
   COMPILED_API,
+  printProblems,
   PROJECT_FOLDER,
   startApi,
   STOP_WITH_SUPERVISOR,
@@ -103,17 +104,27 @@ async function start(): Promise<void> {
     console.log('Starting the api …');
     const sampleUrl = `http://localhost:${ports.sample}`;
     await writeFile(folder.consoleProviders, consoleProviders(emulator, emulator.entraHttpUrl));
+    const variables = {
+      ...apiEnvironment(emulator, database.serviceUrl),
+      CONSOLE_ENABLED: 'true',
+      CONSOLE_PROVIDERS_FILE: folder.consoleProviders,
+      PORT: String(port),
+      ALLOWED_ORIGINS: [process.env.ALLOWED_ORIGINS ?? '', sampleUrl].filter(Boolean).join(),
+    };
+    const log = createWriteStream(folder.apiLog, { mode: 0o600 });
     const api = await startApi(
       {
         ...shellEnvironment(),
-        ...apiEnvironment(emulator, database.serviceUrl),
-        CONSOLE_ENABLED: 'true',
-        CONSOLE_PROVIDERS_FILE: folder.consoleProviders,
-        PORT: String(port),
-        ALLOWED_ORIGINS: [process.env.ALLOWED_ORIGINS ?? '', sampleUrl].filter(Boolean).join(),
+        ...variables,
         LOCAL_SUPERVISOR_PROCESS_ID: String(process.pid),
       },
-      processOptions(),
+      {
+        ...processOptions(),
+        onLine: (line) => {
+          log.write(`${line}\n`);
+          printProblems(line);
+        },
+      },
     );
     closers.push(async () => api.stop());
     if (api.process.pid !== undefined) await lock.add(api.process.pid);
@@ -143,6 +154,7 @@ async function start(): Promise<void> {
       processId: process.pid,
     };
     closers.push(async () => folder.removeEnvironment());
+    await folder.writeApiVariables({ ...variables, ...database.ownerEnvironment });
     await folder.writeEnvironment(environment);
     console.log(welcome(environment));
     if (options.inspect) console.log('Debugger port of the api: 127.0.0.1:9229\n');

@@ -72,6 +72,11 @@ export class LocalFolder {
     return join(this.path, 'console-providers.json');
   }
 
+  /** What the api has printed since the last start, at every level. */
+  get apiLog(): string {
+    return join(this.path, 'api.log');
+  }
+
   /**
    * Claims the folder for this process, and ends what a killed process left.
    *
@@ -114,12 +119,25 @@ export class LocalFolder {
     });
   }
 
+  /** Writes the variables of the running api for a shell, so that commands work with the same service. */
+  async writeApiVariables(variables: Readonly<Record<string, string>>): Promise<void> {
+    const lines = Object.entries(variables).map(
+      ([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'\n`,
+    );
+    await writeFile(this.#apiVariablesFile, lines.join(''), { mode: 0o600 });
+  }
+
   async removeEnvironment(): Promise<void> {
     await rm(this.#environmentFile, { force: true });
+    await rm(this.#apiVariablesFile, { force: true });
   }
 
   get #portsFile(): string {
     return join(this.path, 'ports.json');
+  }
+
+  get #apiVariablesFile(): string {
+    return join(this.path, 'api.env');
   }
 
   get #environmentFile(): string {

@@ -32,6 +32,10 @@ The same token without a browser, in another terminal:
     -H "authorization: Bearer $(npm run -s token -- alice)" \\
     -H 'content-type: application/json' -d '{}'
 
+Why a caller was refused, and all else that the api says, is in .local/api.log. Commands for this service:
+
+  set -a; . .local/api.env; set +a; npm run -s acs-identity -- doctor
+
 Others for npm run -s token: ada (identity administrator), grace (auditor), erin (AuditLog.Erase.All), mallory
 (no permission), crm-service and support-bot (applications).
 `;

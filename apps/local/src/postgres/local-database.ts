@@ -10,6 +10,8 @@ const SERVICE = 'acs_identity_service';
 export interface LocalDatabase {
   /** Address for the role that the api works as. */
   readonly serviceUrl: string;
+  /** What commands need that work as the owner of the schema; of the embedded PostgreSQL only. */
+  readonly ownerEnvironment: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
 
@@ -30,6 +32,7 @@ export async function startLocalDatabase(
     await migrate({ databaseUrl: givenUrl, serviceRole: SERVICE });
     return {
       serviceUrl: asRole(givenUrl, SERVICE, passwords.service),
+      ownerEnvironment: {},
       stop: async () => Promise.resolve(),
     };
   }
@@ -38,20 +41,19 @@ export async function startLocalDatabase(
     password: passwords.superuser,
     port,
   });
+  const ownerUrl = postgres.url(DATABASE, OWNER, passwords.owner);
   try {
     await postgres.execute(ensureRole(OWNER, passwords.owner));
     await postgres.execute(ensureRole(SERVICE, passwords.service));
     await ensureDatabase(postgres);
-    await migrate({
-      databaseUrl: postgres.url(DATABASE, OWNER, passwords.owner),
-      serviceRole: SERVICE,
-    });
+    await migrate({ databaseUrl: ownerUrl, serviceRole: SERVICE });
   } catch (error) {
     await postgres.stop();
     throw error;
   }
   return {
     serviceUrl: postgres.url(DATABASE, SERVICE, passwords.service),
+    ownerEnvironment: { DATABASE_OWNER_URL: ownerUrl, DATABASE_SERVICE_ROLE: SERVICE },
     stop: async () => postgres.stop(),
   };
 }
