@@ -75,6 +75,16 @@ describe('visitors', () => {
     expect(JSON.stringify([entries, service().logLines])).not.toContain(invitation.slice(-40));
   });
 
+  it('are listed by their kind', async () => {
+    const { body: visitor } = await visit((await invite()).invitation);
+    const token = await service().token('ada');
+    const known = `communicationUserId=${encodeURIComponent(visitor.communicationUserId as string)}`;
+    const path = `/v1/identities?kind=visitor&${known}`;
+    const { status, body } = await call(service().url, 'get', path, { token });
+    expect(status, JSON.stringify(body)).toBe(200);
+    expect(body.items).toMatchObject([{ kind: 'visitor' }]);
+  });
+
   it('get no more tokens than an invitation has uses, however many race in two replicas', async () => {
     const { invitation } = await invite({ uses: 5 });
     const visits = await Promise.all(
