@@ -9,6 +9,7 @@ import { issue, newPerson, requestToken } from '../support/tokens-api.js';
 const service = runningService({ replicas: 2 });
 const path = '/v1/revocations';
 const home = SAMPLE_TENANTS.home.id;
+const app = '5d3f0c5e-8b1a-4c57-9f0e-2a7c61d40002';
 let ada = '';
 
 beforeAll(async () => {
@@ -75,6 +76,10 @@ describe('POST /v1/revocations', () => {
     ['everyone and a filter', { everyone: true, identityKind: 'bot', reason: 'x' }, 'everyone'],
     ['an unknown kind', { identityKind: 'robot', reason: 'x' }, 'identityKind'],
     ['an empty client application', { clientApp: '', reason: 'x' }, 'clientApp'],
+    ['a client application with a space', { clientApp: `${app} `, reason: 'x' }, 'clientApp'],
+    ['one with an invisible character', { clientApp: `${app}\u200b`, reason: 'x' }, 'clientApp'],
+    ['one in braces', { clientApp: `{${app}}`, reason: 'x' }, 'clientApp'],
+    ['one in wide digits', { clientApp: app.replace('5', '\uff15'), reason: 'x' }, 'clientApp'],
     ['an empty resource', { resource: '', reason: 'x' }, 'resource'],
     ['a dry run that is a text', { everyone: true, dryRun: 'true', reason: 'x' }, 'dryRun'],
     ['a time without a zone', { issuedBefore: '2026-01-31T12:00', reason: 'x' }, 'issuedBefore'],
@@ -98,6 +103,18 @@ describe('POST /v1/revocations', () => {
     expect(answer.text).toContain(named);
   });
 
+  it.each([
+    ['an application that got no tokens', { clientApp: app }, 200],
+    ['an application whose id lacks its hyphens', { clientApp: app.replaceAll('-', '') }, 200],
+    ['an unknown resource', { resource: 'nosuch' }, 404],
+  ])('404: refuses to start for nobody: %s', async (_what, filter, dryStatus) => {
+    const dry = await start({ ...filter, dryRun: true, reason: 'x' });
+    expect(dry.status).toBe(dryStatus);
+    const answer = await start({ ...filter, reason: 'x' });
+    expect(answer.status).toBe(404);
+    expect(answer.body.type).toBe('urn:acs-identity:problem:nobody-to-revoke');
+  });
+
   it('403: refuses another tenant, also in a dry run; 404: shows none of another tenant', async () => {
     const tenant = SAMPLE_TENANTS.second.id;
     for (const dryRun of [true, false]) {
@@ -114,21 +131,19 @@ describe('POST /v1/revocations', () => {
 
 describe('acs-identity revocations', () => {
   it('starts one, shows it and lists it', async () => {
-    const clientApp = randomUUID();
-    const started = await command(
-      'start',
-      '--client-app',
-      clientApp,
-      '--reason',
-      'a leak',
-      '--yes',
-    );
+    const person = await newPerson(service());
+    await issue(service(), person);
+    const options = ['--identity-kind', 'user', '--reason', 'a leak', '--yes'];
+    const nobody = await command('start', '--client-app', randomUUID(), ...options);
+    expect(nobody).toMatchObject({ code: 1, stdout: '' });
+    expect(nobody.stderr).toContain('Nothing was revoked.');
+    const started = await command('start', ...options);
     expect(started).toMatchObject({ code: 0, stderr: '' });
     const id = started.stdout.slice(0, 36);
     await expect.poll(async () => (await command('show', id)).code, { timeout: 60_000 }).toBe(0);
     const { stdout } = await command('list');
     expect(stdout).toContain(`${id} `);
-    expect(stdout).toContain(`clientApp ${clientApp}: 0 identities, completed`);
+    expect(stdout).toContain(`kind user: `);
     expect(stdout).toContain('a leak');
   }, 120_000);
 });

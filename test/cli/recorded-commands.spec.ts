@@ -51,15 +51,14 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
     Promise.resolve([
       { args: ['--tenant', tenant], entry: { action: 'identity.export', target: { tenant } } },
     ]),
-  'identities erase': async () =>
-    Promise.resolve([
-      { args: nobody, entry: { action: 'identity.delete', outcome: 'denied' } },
-      { args: alice, entry: { action: 'identity.delete', outcome: 'success' } },
-    ]),
   'revocations start': async () =>
     Promise.resolve([
       {
         args: ['--tenant', randomUUID(), '--reason', 'a drill', '--yes'],
+        entry: { action: 'revocation.start', outcome: 'denied' },
+      },
+      {
+        args: ['--everyone', '--reason', 'a drill', '--yes'],
         entry: {
           action: 'revocation.start',
           reason: { code: 'mass-revocation', detail: 'a drill' },
@@ -69,6 +68,11 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
         args: ['--everyone', '--reason', 'a drill', '--dry-run'],
         entry: { action: 'identity.read', outcome: 'success' },
       },
+    ]),
+  'identities erase': async () =>
+    Promise.resolve([
+      { args: nobody, entry: { action: 'identity.delete', outcome: 'denied' } },
+      { args: alice, entry: { action: 'identity.delete', outcome: 'success' } },
     ]),
   'teams-phone import': async () => {
     const file = join(folder, 'assignments.ndjson');

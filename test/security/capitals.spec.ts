@@ -112,9 +112,9 @@ async function person(): Promise<PersonData> {
   };
 }
 
-/** Starts a mass revocation of nobody. */
+/** Starts a mass revocation of nobody: of an invitation that has let in nobody. */
 async function startRevocation(): Promise<string> {
-  const body = { clientApp: randomUUID(), reason: 'a drill' };
+  const body = { invitation: await invite(), reason: 'a drill' };
   const token = await administrator();
   const answer = await send('POST', { path: '/v1/revocations', body }, token);
   const { id } = (await answer.json()) as { id: string };

@@ -77,10 +77,11 @@ async function issueTo(tenant: string, subject: string, displayName: string): Pr
   return JSON.parse(answer.text) as Issued;
 }
 
-/** Starts a mass revocation of nobody. */
+/** Starts a mass revocation of nobody: of an invitation that has let in nobody. */
 async function startRevocation(tenant: string, reason: string): Promise<string> {
   const operator = await mint(tenant, ['CommunicationToken.Revoke.All'], randomUUID());
-  const body = { clientApp: randomUUID(), reason };
+  const { id: invitation } = await invite(tenant);
+  const body = { invitation, reason };
   const answer = await send('POST', { path: '/v1/revocations', body }, operator);
   expect(answer.status, answer.text).toBe(202);
   return (JSON.parse(answer.text) as { id: string }).id;

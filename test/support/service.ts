@@ -194,7 +194,8 @@ export class Service {
   /**
    * Stops everything and removes its files and its database.
    *
-   * @throws when the api processes logged a secret or a token
+   * @throws when the api processes logged a secret or a token, or wrote anything beside the JSON log, such
+   * as a warning of Node
    */
   async stop(): Promise<void> {
     await Promise.all(this.apis.map(async (api) => api.stop()));
@@ -203,8 +204,8 @@ export class Service {
     await this.database.close();
     await rm(this.directory, { recursive: true, force: true });
     this.scanner.assertClean('the log', this.logLines);
-    const deprecated = this.logLines.find((line) => line.includes('DeprecationWarning'));
-    if (deprecated !== undefined) throw new Error(deprecated);
+    const foreign = this.logLines.find((line) => !line.startsWith('{'));
+    if (foreign !== undefined) throw new Error(`no line of the log: ${foreign}`);
   }
 }
 

@@ -2536,7 +2536,7 @@ export interface operations {
             query?: {
                 /** @description Default: the caller’s own, the only one allowed. */
                 tenant?: string;
-                kind?: "user" | "service" | "bot";
+                kind?: "user" | "service" | "bot" | "visitor";
                 /** @description Unique within the tenant; for Entra, `oid`. */
                 subject?: string;
                 /** @description What the name begins with, in upper or lower case. */

@@ -59,6 +59,14 @@ export class RevocationNotFound extends problem(
   'No mass revocation of the caller’s tenant has this id.',
 ) {}
 
+/** A mass revocation would concern nobody: mostly a mistyped filter. */
+export class NobodyToRevoke extends problem(
+  'nobody-to-revoke',
+  404,
+  'The mass revocation would concern nobody',
+  'No communication identity and no Teams Phone assignment meets the filter. Nothing was revoked.',
+) {}
+
 /** The application identity is mapped under another kind, such as `service` instead of `bot`. */
 export class IdentityKindConflict extends problem(
   'identity-kind-conflict',

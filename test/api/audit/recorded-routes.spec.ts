@@ -35,6 +35,7 @@ let own = '';
 let communicationUserId = '';
 let entryId = '';
 let invitation = '';
+let unusedInvitationId = '';
 
 /** For each route requests and the entry that each leaves. */
 const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
@@ -219,12 +220,18 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
     {
       who: 'ada',
       path: '/v1/revocations',
-      body: { clientApp: missing, reason: 'a drill' },
+      body: { invitation: unusedInvitationId, reason: 'a drill' },
       entry: {
         ...success('revocation.start'),
         reason: { code: 'mass-revocation', detail: 'a drill' },
-        details: { revocation: expect.any(String), clientApp: missing },
+        details: { revocation: expect.any(String), invitation: unusedInvitationId },
       },
+    },
+    {
+      who: 'ada',
+      path: '/v1/revocations',
+      body: { clientApp: missing, reason: 'a drill' },
+      entry: denied('revocation.start'),
     },
     {
       who: 'ada',
@@ -406,11 +413,15 @@ describe('what the log records', () => {
     own = body.identity.id as string;
     communicationUserId = body.identity.communicationUserId as string;
     entryId = body.auditEntry.id as string;
-    const invited = await call(service().url, 'post', '/v1/invitations', {
-      token: await service().token('ada'),
-      body: { meeting: 'recorded', expiresInMinutes: 5 },
-    });
-    invitation = (invited.body as { invitation: string }).invitation;
+    const invite = async (): Promise<{ readonly id: string; readonly invitation: string }> => {
+      const invited = await call(service().url, 'post', '/v1/invitations', {
+        token: await service().token('ada'),
+        body: { meeting: 'recorded', expiresInMinutes: 5 },
+      });
+      return invited.body as { readonly id: string; readonly invitation: string };
+    };
+    ({ invitation } = await invite());
+    ({ id: unusedInvitationId } = await invite());
   });
 
   it('names every route, as recorded or with the reason why it is not', () => {

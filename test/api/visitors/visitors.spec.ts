@@ -75,6 +75,19 @@ describe('visitors', () => {
     expect(JSON.stringify([entries, service().logLines])).not.toContain(invitation.slice(-40));
   });
 
+  it('are listed by their kind, and are missing from an export, which is a valid import', async () => {
+    const { body: visitor } = await visit((await invite()).invitation);
+    const token = await service().token('ada');
+    const known = `communicationUserId=${encodeURIComponent(visitor.communicationUserId as string)}`;
+    const path = `/v1/identities?kind=visitor&${known}`;
+    const { status, body } = await call(service().url, 'get', path, { token });
+    expect(status, JSON.stringify(body)).toBe(200);
+    expect(body.items).toMatchObject([{ kind: 'visitor' }]);
+    const exported = await call(service().url, 'get', '/v1/identities/export', { token });
+    expect(exported.status).toBe(200);
+    expect(exported.text).not.toContain('visitor');
+  });
+
   it('get no more tokens than an invitation has uses, however many race in two replicas', async () => {
     const { invitation } = await invite({ uses: 5 });
     const visits = await Promise.all(

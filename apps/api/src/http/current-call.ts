@@ -2,6 +2,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type HttpRequest, principalOf, requestContextOf } from '#libs/authentication';
 import type { CallContext, Principal, RequestContext } from '#libs/platform';
+import { onClosed } from './on-closed.js';
 
 /** The authenticated caller and its request. */
 export interface CurrentCall extends CallContext<Principal> {
@@ -29,7 +30,7 @@ export function cancellableRequestOf(request: HttpRequest, { raw }: FastifyReply
   const aborter = new AbortController();
   // The caller may have closed the connection while the guard verified it.
   if (raw.destroyed) aborter.abort();
-  raw.once('close', () => {
+  onClosed(raw, () => {
     if (!raw.writableFinished) aborter.abort();
   });
   return { ...requestContextOf(request), signal: aborter.signal };

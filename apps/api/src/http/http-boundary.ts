@@ -8,6 +8,7 @@ import { RequestContexts } from '#libs/authentication';
 import { RequestTrace } from '#libs/platform';
 import type { CrossOriginRequests } from './cross-origin-requests.js';
 import { HttpMetrics } from './http-metrics.js';
+import { onClosed } from './on-closed.js';
 import type { Refusal } from './problem-details.js';
 import { writeProblem, writeProblemToSocket } from './problem-writer.js';
 import {
@@ -129,7 +130,7 @@ export class HttpBoundary {
     this.metrics.measure(request, response, { requestId, traceId });
     const requestTrace = this.#traces.get(request);
     if (requestTrace)
-      response.once('close', () => {
+      onClosed(response, () => {
         const { statusCode: status } = response;
         const [route, problem] = [this.metrics.routeOf(request), this.metrics.problemOf(request)];
         requestTrace.end({ route, status, requestId, problem });

@@ -5,6 +5,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyInstance, RouteHandlerMethod } from 'fastify';
 import { httpSettings, type HttpSettings } from '#libs/composition';
 import { Logger, ReadinessChecks } from '#libs/platform';
+import { onClosed } from './on-closed.js';
 
 /** How long a response that is being streamed may continue at most. */
 const STREAM_TIMEOUT_MS = 5_000;
@@ -165,7 +166,7 @@ export class HttpDrain {
       closeAfter(response);
     }
     this.#open.set(socket, responses.add(response));
-    response.once('close', () => {
+    onClosed(response, () => {
       responses.delete(response);
       if (responses.size > 0) return;
       this.#open.delete(socket);

@@ -3,6 +3,7 @@ import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { isAuthenticated } from '#libs/authentication';
 import { type Facts, LineLimiter, Logger } from '#libs/platform';
+import { onClosed } from './on-closed.js';
 import type { Refusal } from './problem-details.js';
 
 interface RecordedAnswer {
@@ -99,7 +100,7 @@ export class HttpMetrics implements BeforeApplicationShutdown {
     ids: { readonly requestId: string; readonly traceId: string | undefined },
   ): void {
     const startedAt = performance.now();
-    response.once('close', () => {
+    onClosed(response, () => {
       const elapsedMs = performance.now() - startedAt;
       const { method = 'none' } = request;
       const route = this.routeOf(request);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { identityFields, MAPPING_STATUSES } from '#libs/identity-mapping';
+import { IDENTITY_KINDS, identityFields, MAPPING_STATUSES } from '#libs/identity-mapping';
 
 export const identityId = z.uuid('must be the UUID of an identity').toLowerCase();
 
@@ -45,7 +45,7 @@ export const erasureRequest = z
 /** The query of a list; values are text, as in the URL. */
 export const identitySearch = z.strictObject({
   tenant: identityFields.tenant.optional(),
-  kind: identityFields.kind.optional(),
+  kind: z.enum(IDENTITY_KINDS, { error: `is not one of ${IDENTITY_KINDS.join(', ')}` }).optional(),
   subject: identityFields.subject.optional(),
   displayName: identityFields.displayName
     .optional()

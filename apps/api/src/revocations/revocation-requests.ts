@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { IDENTITY_KINDS, identityFields } from '#libs/identity-mapping';
-import { canonicalName } from '#libs/platform';
 
 export const revocationId = z.uuid('must be the UUID of a mass revocation').toLowerCase();
 
@@ -20,16 +19,10 @@ const TOKEN_LIFETIME_MS = 86_400_000;
 export const massRevocationRequest = z
   .strictObject({
     tenant: identityFields.tenant.optional(),
-    clientApp: z
-      .string()
-      .min(1, 'must name a client application')
-      .max(256, 'must have at most 256 characters')
-      .transform(canonicalName)
-      .optional()
-      .meta({
-        description:
-          'Client id: the identities of which it got tokens, for themselves or for others, in the last 24 hours.',
-      }),
+    clientApp: identityFields.clientApp.optional().meta({
+      description:
+        'Client id: the identities of which it got tokens, for themselves or for others, in the last 24 hours.',
+    }),
     identityKind: z
       .enum(IDENTITY_KINDS, { error: `is not one of ${IDENTITY_KINDS.join(', ')}` })
       .optional(),

@@ -5,6 +5,7 @@ import { accessRulesOf, principalOf } from '#libs/authentication';
 import { httpSettings, type HttpSettings } from '#libs/composition';
 import { Bulkhead, enterForeground, ServiceBusy } from '#libs/platform';
 import { HttpDrain } from '../http/http-drain.js';
+import { onClosed } from '../http/on-closed.js';
 import { closeSlowClient } from './slow-client.js';
 import { workloadOf } from './workload.js';
 
@@ -62,7 +63,7 @@ export class WorkloadGuard implements CanActivate {
     if (workload === 'operations') return true;
     const { raw } = context.switchToHttp().getResponse<FastifyReply>();
     if (workload === 'issuing') {
-      onClosed(raw, enterForeground());
+      onceClosed(raw, enterForeground());
       return true;
     }
     const release = await this.#enter(workload, context);
@@ -71,7 +72,7 @@ export class WorkloadGuard implements CanActivate {
     // The place is free when the answer has left, and the work has ended that the answer waits for.
     let isPending = true;
     let isOpen = true;
-    onClosed(raw, () => {
+    onceClosed(raw, () => {
       isOpen = false;
       stopTimer();
       if (!isPending) release();
@@ -86,7 +87,7 @@ export class WorkloadGuard implements CanActivate {
   async #enter(workload: BoundWorkload, context: ExecutionContext): Promise<() => void> {
     const { raw } = context.switchToHttp().getResponse<FastifyReply>();
     const aborter = new AbortController();
-    onClosed(raw, () => {
+    onceClosed(raw, () => {
       aborter.abort();
     });
     try {
@@ -119,8 +120,8 @@ function holderOf(context: ExecutionContext): string {
   return JSON.stringify([issuer, tenant, subject]);
 }
 
-/** Calls back once, when the response has left or its connection is closed. */
-function onClosed(response: FastifyReply['raw'], callback: () => void): void {
+/** Calls back once, when the response has left or its connection is closed: at once if that has happened. */
+function onceClosed(response: FastifyReply['raw'], callback: () => void): void {
   if (response.destroyed || response.writableFinished) callback();
-  else response.once('close', callback);
+  else onClosed(response, callback);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { startRevocation, type StartOptions } from './revocations.js';
 
+const app = '5d3f0c5e-8b1a-4c57-9f0e-2a7c61d40002';
 const options = { databaseUrl: 'postgres://localhost/none', operator: 'spec', reason: 'a leak' };
 
 describe('acs-identity revocations start', () => {
@@ -8,6 +9,9 @@ describe('acs-identity revocations start', () => {
     ['no filter', {}, '--everyone'],
     ['everyone and a filter', { everyone: true, tenant: 'contoso' }, '--everyone'],
     ['an empty filter', { clientApp: '' }, 'empty'],
+    ['a client application with a space', { clientApp: `${app} ` }, '--client-app'],
+    ['a client application in braces', { clientApp: `{${app}}` }, '--client-app'],
+    ['a tenant with an invisible character', { tenant: `${app}\u200b` }, '--tenant'],
     ['an empty reason', { everyone: true, reason: ' ' }, '--reason'],
     ['a reason of two lines', { everyone: true, reason: 'a\nb' }, '--reason'],
     ['a reason that is too long', { everyone: true, reason: 'x'.repeat(501) }, '--reason'],

@@ -2,6 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { type CompositionOptions, identitiesPart } from '#libs/composition';
 import {
   EFFECTIVE_WITHIN_MINUTES,
+  identityFields,
   type IdentityKind,
   MassRevocationService,
   type RevocationFilter,
@@ -9,7 +10,7 @@ import {
   type RevocationProgress,
   type StartedRevocation,
 } from '#libs/identity-mapping';
-import { type CallContext, canonicalName } from '#libs/platform';
+import type { CallContext, CanonicalName } from '#libs/platform';
 import { VisitorRevocation } from '#libs/visitors';
 import { confirm } from './confirm.js';
 import { operatorCall, type OperatorOptions, withPart } from './service-part.js';
@@ -127,12 +128,21 @@ function filterOf(options: StartOptions): RevocationFilter {
   }
   return {
     invitation: invitation?.toLowerCase(),
-    tenant: tenant === undefined ? undefined : canonicalName(tenant),
-    clientApp: clientApp === undefined ? undefined : canonicalName(clientApp),
+    tenant: tenant === undefined ? undefined : nameOf('tenant', tenant),
+    clientApp: clientApp === undefined ? undefined : nameOf('clientApp', clientApp),
     kind,
     resource,
     issuedBefore: issuedBefore === undefined ? undefined : timeOf(issuedBefore),
   };
+}
+
+const NAME_OPTIONS = { tenant: '--tenant', clientApp: '--client-app' } as const;
+
+/** @throws Error as `POST /v1/revocations` refuses the name */
+function nameOf(field: keyof typeof NAME_OPTIONS, text: string): CanonicalName {
+  const parsed = identityFields[field].safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new Error(`${NAME_OPTIONS[field]} ${parsed.error.issues[0]?.message}.`);
 }
 
 function timeOf(text: string): Date {

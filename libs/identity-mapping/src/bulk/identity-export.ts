@@ -31,8 +31,9 @@ export class IdentityExport {
   ) {}
 
   /**
-   * Records the export, then yields a line for each mapping that is not deleted. A mapping that is
-   * created or changed during the export is in it with its old or its new state, or not at all.
+   * Records the export, then yields a line for each mapping that is neither deleted nor a visitor's:
+   * visitors come by an invitation only, so that an import refuses them. A mapping that is created or
+   * changed during the export is in it with its old or its new state, or not at all.
    *
    * @param tenant `undefined`: every tenant, for operators
    * @throws AuditUnavailable before the first line
@@ -56,7 +57,7 @@ export class IdentityExport {
     let after: string | undefined;
     for (;;) {
       const page = await this.map.search({ tenant, after, limit: PAGE_SIZE });
-      for (const mapping of page) yield toLine(mapping);
+      for (const mapping of page) if (mapping.kind !== 'visitor') yield toLine(mapping);
       after = page.at(-1)?.id;
       if (page.length < PAGE_SIZE) return;
     }

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type AuditReceipt, AuditTrail } from '#libs/audit';
+import { type AuditReceipt, AuditTrail, recordingRefusal } from '#libs/audit';
 import {
   communicationServicesSettings,
   type CommunicationServicesSettings,
 } from '#libs/communication-services';
 import { type CallContext, type CanonicalName, Logger } from '#libs/platform';
-import { RevocationNotFound } from '../errors.js';
+import { NobodyToRevoke, RevocationNotFound } from '../errors.js';
 import { auditActorOf } from '../lifecycle/call-context.js';
 import type {
   IdentitySelector,
@@ -43,13 +43,24 @@ export class MassRevocationService {
    * How many identities a mass revocation would concern. Recorded; changes nothing.
    *
    * @param named for an `invitation`
+   * @throws NobodyToRevoke when there is no such ACS resource, recorded as well. A filter that nobody meets
+   * is no error here.
    */
   async forecast(
     filter: RevocationFilter,
     context: CallContext,
     named?: NamedIdentities,
   ): Promise<RevocationForecast> {
-    const forecast = this.#forecastOf(await this.store.count(filter, named));
+    const forecast = await recordingRefusal(
+      this.audit,
+      { action: 'identity.read', target: targetOf(filter) },
+      context,
+      async () => {
+        const found = this.#forecastOf(await this.store.count(filter, named));
+        if (isNobody(found) && !this.#isConfigured(filter.resource)) throw new NobodyToRevoke();
+        return found;
+      },
+    );
     await this.audit.record({
       ...auditActorOf(context),
       action: 'identity.read',
@@ -64,13 +75,16 @@ export class MassRevocationService {
    * Starts a mass revocation: from the commit of its entry no replica issues a token to an identity of
    * the filter until ACS has revoked the identity's old ones. A worker asks ACS in the background.
    *
-   * @param select for an `invitation`. What it throws is thrown, and nothing has begun.
+   * @param select for an `invitation`, which ends with it also when it has let in nobody. What it throws
+   * is thrown, and nothing has begun.
+   * @throws NobodyToRevoke when nobody meets a filter without invitation, recorded as well
    */
   async start(
     { filter, reason }: MassRevocationRequest,
     context: CallContext,
     select?: IdentitySelector,
   ): Promise<StartedRevocation> {
+    if (!select) await this.#requireSomebody(filter, context);
     const id = randomUUID();
     const { clientApp, tenant } = filter;
     const newest = clientApp && (await this.store.prepareTargets(id, clientApp));
@@ -110,6 +124,18 @@ export class MassRevocationService {
     return Promise.all(revocations.map(async (revocation) => this.#progressOf(revocation)));
   }
 
+  async #requireSomebody(filter: RevocationFilter, context: CallContext): Promise<void> {
+    const access = { action: 'revocation.start', target: targetOf(filter) } as const;
+    await recordingRefusal(this.audit, access, context, async () => {
+      if (isNobody(this.#forecastOf(await this.store.count(filter)))) throw new NobodyToRevoke();
+    });
+  }
+
+  /** Whether a resource is configured, or the filter names none. */
+  #isConfigured(resource: string | undefined): boolean {
+    return resource === undefined || this.settings.resources.names().includes(resource);
+  }
+
   async #require(id: string): Promise<MassRevocation> {
     const revocation = await this.store.get(id);
     if (!revocation) throw new RevocationNotFound();
@@ -137,6 +163,14 @@ export class MassRevocationService {
       seconds: Math.ceil((windows * windowMs) / 1_000),
     };
   }
+}
+
+function isNobody({ identities, assignments }: RevocationForecast): boolean {
+  return identities === 0 && assignments === 0;
+}
+
+function targetOf({ tenant }: RevocationFilter): { readonly tenant?: CanonicalName } {
+  return tenant === undefined ? {} : { tenant };
 }
 
 function sum(counts: readonly number[]): number {

@@ -2,14 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openTestLog, type TestLog } from '#libs/audit/testing';
-import type { CommunicationServicesSettings } from '#libs/communication-services';
+import {
+  CommunicationResources,
+  type CommunicationServicesSettings,
+} from '#libs/communication-services';
 import { canonicalName, ReadingDatabase, Sweeps } from '#libs/platform';
 import { newGuid, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { BudgetExhausted } from '#libs/request-budget';
 import { AssignmentRenewal, PostgresAssignmentStore } from '#libs/teams-phone';
 import { wireTeamsPhone } from '#libs/teams-phone/testing';
 import { MappingCheck } from '../check/mapping-check.js';
-import { LeaseLost, MappingChanged, RevocationNotFound, RevocationPending } from '../errors.js';
+import {
+  LeaseLost,
+  MappingChanged,
+  NobodyToRevoke,
+  RevocationNotFound,
+  RevocationPending,
+} from '../errors.js';
 import { auditTargetOf, type ProvisionedMapping } from '../model/mapping.js';
 import { newLease } from '../store/identity-map.js';
 import { RecordedMappings } from '../testing/recorded-mappings.js';
@@ -21,6 +30,7 @@ import { MassRevocationWorker } from './mass-revocation-worker.js';
 
 const operator = { actor: { kind: 'operator', name: 'spec' } } as const;
 const settings = {
+  resources: new CommunicationResources([], 'default'),
   timeoutMs: 2_000,
   budget: { limits: { revoke: 500, assign: 500, unassign: 500 }, windowMs: 30_000, maxWaitMs: 500 },
 } as CommunicationServicesSettings; // all that the code under test reads
@@ -199,13 +209,37 @@ describe('a mass revocation', () => {
     };
     expect(await run({ clientApp })).toEqual([2, 1, 1]);
     expect(await run({ kind: 'bot', tenant })).toEqual([2, 1, 2]);
-    expect(await run({ tenant: canonicalName('fabrikam') })).toEqual([2, 1, 2]);
-    expect(await run({ resource: 'elsewhere' })).toEqual([2, 1, 2]);
     expect(await run({ issuedBefore: bystander.createdAt })).toEqual([2, 1, 2]);
     // The tokens of the other two are newer than their identities.
     expect(await run({ issuedBefore: new Date(bot.createdAt.getTime() + 1) })).toEqual([2, 2, 2]);
     const targets = await one.log.database.query('SELECT 1 FROM revocation_target');
     expect(targets).toEqual([]);
+  });
+
+  it('refuses to start for nobody, and counts nobody of a resource that is unknown', async () => {
+    const recorded = async (): Promise<unknown> => {
+      const [newest] = await one.log.database.query<{ leaf: Buffer }>(
+        'SELECT leaf FROM audit_entry ORDER BY entry_index DESC LIMIT 1',
+      );
+      return JSON.parse(String(newest?.leaf));
+    };
+    const denied = { outcome: 'denied', reason: { code: 'nobody-to-revoke' } };
+    const filters = [
+      ...[{ clientApp: canonicalName('typo') }, { tenant: canonicalName('fabrikam') }],
+      ...[{ resource: 'elsewhere' }, { issuedBefore: new Date(0) }],
+    ];
+    for (const filter of filters) {
+      await expect(one.start(filter)).rejects.toThrow(NobodyToRevoke);
+      expect(await recorded()).toMatchObject({ action: 'revocation.start', ...denied });
+    }
+    const forecast = one.service.forecast.bind(one.service);
+    expect(await forecast({ clientApp: canonicalName('typo') }, operator)).toMatchObject({
+      ...{ identities: 0, assignments: 0, seconds: 0 },
+    });
+    await expect(forecast({ resource: 'elsewhere' }, operator)).rejects.toThrow(NobodyToRevoke);
+    expect(await recorded()).toMatchObject({ action: 'identity.read', ...denied });
+    // Stored, though no longer configured.
+    expect((await forecast({ resource: 'default' }, operator)).identities).toBeGreaterThan(0);
   });
 
   it('waits for the budget, repeats what failed and asks ACS once for each identity', async () => {
@@ -282,7 +316,7 @@ describe('a mass revocation', () => {
     const report = await new MappingCheck(audited).run(trust);
     expect(report).toMatchObject({ differences: [] });
     const rows = await audited.query<{ action: string; entries: string }>(
-      `SELECT action, count(*) AS entries FROM audit_entry WHERE action LIKE 'revocation.%' GROUP BY action`,
+      `SELECT action, count(*) AS entries FROM audit_entry WHERE action LIKE 'revocation.%' AND outcome = 'success' GROUP BY action`,
     );
     const jobs = (await one.service.list()).length;
     expect(rows.map(({ action, entries }) => [action, Number(entries)]).sort()).toEqual([
@@ -292,8 +326,11 @@ describe('a mass revocation', () => {
   });
 
   it('is shown to its own tenant only', async () => {
-    const ours = await one.start({ tenant: canonicalName('fabrikam') });
-    const everybody = await one.start({ issuedBefore: new Date(0) });
+    const filter = { tenant: canonicalName('fabrikam'), invitation: randomUUID() };
+    const nobody = async () => Promise.resolve({ tenant: filter.tenant, subjects: [] });
+    const { revocation } = await one.service.start({ filter, reason: 'x' }, operator, nobody);
+    const ours = revocation.id;
+    const everybody = await one.start({});
     await expect(one.service.show(ours, tenant)).rejects.toThrow(RevocationNotFound);
     await expect(one.service.show(everybody, tenant)).rejects.toThrow(RevocationNotFound);
     await expect(one.service.show(randomUUID(), 'any')).rejects.toThrow(RevocationNotFound);

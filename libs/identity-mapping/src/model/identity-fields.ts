@@ -4,6 +4,7 @@ import {
   type CanonicalName,
   canonicalName,
   type CommunicationUserId,
+  isGuid,
 } from '#libs/platform';
 import { CALLER_KINDS } from './mapping.js';
 
@@ -22,12 +23,21 @@ function name(noun: string): z.ZodType<CanonicalName, string> {
     .transform(canonicalName);
 }
 
+/** Whether a text is a GUID in braces or in wide characters, which names no client application. */
+function isDecoratedGuid(text: string): boolean {
+  const plain = text.normalize('NFKC').replaceAll(/[{}()]/g, '');
+  return plain !== text && isGuid(plain);
+}
+
 /** The fields that describe an application identity, in requests and in imported lines. */
 export const identityFields = {
   kind: z.enum(CALLER_KINDS, { error: `is not one of ${CALLER_KINDS.join(', ')}` }),
   subject: name('a subject').meta({ description: 'Unique within the tenant; for Entra, `oid`.' }),
   tenant: name('a tenant').meta({
     description: 'Default: the caller’s own, the only one allowed.',
+  }),
+  clientApp: name('a client application').refine((id) => !isDecoratedGuid(id), {
+    error: 'must be the client id as tokens have it, without braces',
   }),
   displayName: z
     .string()

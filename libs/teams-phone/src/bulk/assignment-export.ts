@@ -14,7 +14,7 @@ export interface AssignmentExportLine {
   readonly principalType: Assignment['principalType'];
   readonly clientIds: readonly string[];
   readonly resource: string;
-  readonly status: Assignment['status'];
+  readonly status: 'pending' | 'active';
   readonly version: number;
   readonly createdAt: string;
   readonly updatedAt: string;
@@ -30,6 +30,7 @@ export class AssignmentExport {
 
   /**
    * Records the export, then yields a line for each assignment that is neither deleted nor to be deleted.
+   * One that a mass revocation renews is `pending`, which it becomes before it is `active` again.
    * One that is created or changed during the export is in it with its old or its new state, or not at all.
    *
    * @param tenant `undefined`: every tenant, for operators
@@ -55,7 +56,9 @@ export class AssignmentExport {
     for (;;) {
       const page = await this.store.search({ tenant, after, limit: PAGE_SIZE });
       for (const assignment of page) {
-        if (assignment.status !== 'deleting') yield toLine(assignment);
+        const { status } = assignment;
+        if (status === 'deleting' || status === 'deleted') continue;
+        yield toLine(assignment, status === 'renewing' ? 'pending' : status);
       }
       after = page.at(-1)?.id;
       if (page.length < PAGE_SIZE) return;
@@ -63,8 +66,11 @@ export class AssignmentExport {
   }
 }
 
-function toLine(assignment: Assignment): AssignmentExportLine {
-  const { tenant, objectId, principalType, clientIds, resource, status, version } = assignment;
+function toLine(
+  assignment: Assignment,
+  status: AssignmentExportLine['status'],
+): AssignmentExportLine {
+  const { tenant, objectId, principalType, clientIds, resource, version } = assignment;
   return {
     ...{ tenantId: tenant, objectId, principalType, clientIds, resource, status, version },
     createdAt: assignment.createdAt.toISOString(),

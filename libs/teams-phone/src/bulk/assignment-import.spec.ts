@@ -129,6 +129,18 @@ describe('AssignmentImport', () => {
     expect(entries('teams-phone.import').at(-1)).toEqual(['failure', 'ended', 'import-broken-off']);
   });
 
+  it('accepts what an export gives during a mass revocation', async () => {
+    const line = { objectId: newGuid(), principalType: 'user', clientIds: [] };
+    await imported([line]);
+    const start = { action: 'revocation.start', outcome: 'success', ...context } as const;
+    await service.audit.record(start, service.store.renew({ tenant }));
+    const exported: object[] = [];
+    for await (const one of await service.exporting.run(tenant, context)) exported.push(one);
+    expect(exported).toMatchObject([{ ...line, status: 'pending' }]);
+    service = open();
+    expect((await imported(exported)).summary).toMatchObject({ created: 1, isComplete: true });
+  });
+
   it('accepts what an export gives, from which what is to be deleted is missing', async () => {
     const lines = Array.from({ length: 3 }, () => ({
       ...{ objectId: newGuid(), principalType: 'teamsResourceAccount', clientIds: [newGuid()] },

@@ -1,5 +1,3 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
 import {
   type AuditEntry,
   ReturnedValues,
@@ -11,6 +9,7 @@ import { auditPart, type CompositionOptions } from '#libs/composition';
 import { decodeEntryBundle, TILE_WIDTH, tileWidthAt } from '#libs/transparency-log';
 import { confirm } from '../confirm.js';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
+import { exportedErasures, isErasure } from './exported-erasures.js';
 import { type KeyOptions, readVerificationKeys } from './verification-keys.js';
 
 export interface EraseAgainOptions extends OperatorOptions, KeyOptions {
@@ -64,31 +63,9 @@ async function copied(options: EraseAgainOptions): Promise<AuditEntry[]> {
   return found;
 }
 
-/** The erasures of an export in the format `ndjson`. */
-async function exported(path: string | undefined): Promise<AuditEntry[]> {
+async function exported(path: string | undefined): Promise<readonly AuditEntry[]> {
   if (path === undefined) return [];
-  const found: AuditEntry[] = [];
-  let number = 0;
-  for await (const line of createInterface({ input: createReadStream(path) })) {
-    number += 1;
-    if (!line.includes('"audit.erase"')) continue;
-    const entry = entryOf(line);
-    if (!entry)
-      throw new Error(`Line ${number} of ${path} is none of an export in the format ndjson.`);
-    if (isErasure(entry)) found.push(entry);
-  }
-  return found;
-}
-
-function entryOf(line: string): AuditEntry | undefined {
-  try {
-    const { entry } = JSON.parse(line) as { entry?: unknown }; // any JSON
-    return tryParseAuditEntry(Buffer.from(JSON.stringify(entry)));
-  } catch {
-    return undefined;
-  }
-}
-
-function isErasure({ action }: AuditEntry): boolean {
-  return action === 'audit.erase';
+  const { entries, erasures } = await exportedErasures(path);
+  console.log(`${path}: read ${entries} entries, ${erasures.length} of them erasures.`);
+  return erasures;
 }
