@@ -48,6 +48,14 @@ describe('POST /v1/identities/import', () => {
     expect(body.items).toMatchObject([{ kind: 'bot', displayName: 'A', status: 'pending' }]);
   });
 
+  it('200: many over one connection leave no listeners on it, of which Node would warn', async () => {
+    for (let nth = 0; nth < 12; nth += 1) {
+      const { lines } = await identities.import([{ kind: 'bot', subject: 'import-again' }]);
+      expect(lines.at(-1)?.summary).toMatchObject({ failed: 0, isComplete: true });
+    }
+    expect(service().logLines.filter((line) => !line.startsWith('{'))).toEqual([]);
+  });
+
   it('200: an invalid line fails with its reason; the other lines are imported', async () => {
     const known = (await identities.create()).body as { communicationUserId: string };
     const { lines } = await identities.import([

@@ -2,6 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { onClosed } from '../http/on-closed.js';
 import { RequestTimedOut, UnsupportedMediaType } from '../http/request-errors.js';
 
 export const NDJSON = 'application/x-ndjson';
@@ -51,7 +52,11 @@ function limitTime(request: FastifyRequest, reply: FastifyReply): void {
     reply.raw.once('finish', () => {
       dropRest(raw);
     });
-    raw.socket.setTimeout(IMPORT_IDLE_TIMEOUT_MS, () => raw.destroy());
+    const { socket } = raw;
+    const abort = (): void => void raw.destroy();
+    socket.setTimeout(IMPORT_IDLE_TIMEOUT_MS, abort);
+    // The connection may have many more requests; Node sets its timeout for each of them.
+    onClosed(reply.raw, () => socket.off('timeout', abort));
     return;
   }
   const hasBody = raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'];
