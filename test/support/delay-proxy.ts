@@ -20,6 +20,8 @@ export interface DelayProxyOptions {
 export class DelayProxy {
   /** May be changed at any time. */
   delayMs: number;
+  /** How often a client has sent something after an answer, or for the first time. */
+  roundTrips = 0;
   readonly #server: Server;
   readonly #links = new Set<Link>();
   #isPaused = false;
@@ -76,6 +78,14 @@ export class DelayProxy {
 
   #link(client: Socket): void {
     const server = connect(this.options.targetPort, '127.0.0.1');
+    let isAnswered = true;
+    client.on('data', () => {
+      if (isAnswered) this.roundTrips += 1;
+      isAnswered = false;
+    });
+    server.on('data', () => {
+      isAnswered = true;
+    });
     const link = new Link(
       new LateStream(
         client,
