@@ -19,6 +19,14 @@ describe('acs-identity config', () => {
     expect(stderr).not.toContain('eighty');
   });
 
+  it('check: a fault of the pool is no fault of its share for reading', async () => {
+    const environment = { ...placeholderEnvironment, DATABASE_POOL_SIZE: '0' };
+    const { code, stderr } = await acsIdentity(['config', 'check'], { environment });
+    expect(code).toBe(78);
+    expect(stderr).toContain('DATABASE_POOL_SIZE');
+    expect(stderr).not.toContain('DATABASE_READING_CONNECTIONS');
+  });
+
   it('list: prints every variable with its default', async () => {
     const { stdout } = await acsIdentity(['config', 'list']);
     expect(stdout).toContain('PORT (default 3000)');
