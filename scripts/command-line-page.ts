@@ -6,7 +6,8 @@ export function commandLinePage(): string {
   return [
     '# Command line',
     'The operators’ command `acs-identity`. `npm run -s acs-identity -- <command>` runs it in a checkout, `node dist/bin/acs-identity.js <command>` in the image. `npm run documents` generates this page from the commands.',
-    ...sectionsOf(createProgram()),
+    // The help names the option, not the version.
+    ...sectionsOf(createProgram().version('any')),
   ]
     .join('\n\n')
     .concat('\n');

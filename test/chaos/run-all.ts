@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { campaignOptions } from './support/campaign.js';
 
-/** `background-verification` is not among them: an edit that makes more than 100 entries wrong hides others. */
+/** `background-verification` is not among them: it needs a machine that does nothing else. */
 const CAMPAIGNS = [
   'faults',
   'token-differential',

@@ -160,6 +160,15 @@ describe('acs-identity audit verify', () => {
     expect(await readFile(noCheckpoint, 'utf8')).toBe('notes');
   });
 
+  it('refuses --witnessed-within without a policy, and a --save that can not be written', async () => {
+    const lax = await verifyDatabase(['--witnessed-within', '60']);
+    expect(lax.stderr).toBe('--witnessed-within needs --witness-policy.\n');
+    expect([lax.code, lax.stdout]).toEqual([1, '']);
+    const unsaved = await verifyDatabase(['--save', inFolder('nowhere/seen')]);
+    expect(unsaved.stderr).toBe(`${inFolder('nowhere')} does not exist.\n`);
+    expect([unsaved.code, unsaved.stdout]).toEqual([1, '']);
+  });
+
   it('calls a log without entries empty, not whole, and contradicted by any checkpoint', async () => {
     const empty = await testDatabase();
     const saved = inFolder('of-the-full-log');
@@ -243,8 +252,24 @@ describe('acs-identity audit copy', () => {
     await writeFile(file, checkpoint.replace(/\n\d+\n/, '\n512\n'));
     expect((await verify(['--folder', inFolder('copy')])).code).toBe(1);
     await writeFile(file, checkpoint);
-    expect((await verify(['--folder', inFolder('nowhere')])).code).toBe(1);
   });
+
+  it.each([['verify'], ['erase-again', '--check']])(
+    '%s --folder: names a folder that is missing, and one without a copy',
+    async (...command) => {
+      const environment = operatorEnvironment(service());
+      const read = async (path: string) =>
+        acsIdentity(['audit', ...command, '--public-key', ...keys, '--folder', path], {
+          environment,
+        });
+      const missing = await read(inFolder('nowhere'));
+      expect(missing.stderr).toBe(`${inFolder('nowhere')} does not exist.\n`);
+      expect(missing.code).toBe(1);
+      const empty = await read(at('tile'));
+      expect(empty.stderr).toBe(`${at('tile')} has no file checkpoint.\n`);
+      expect(empty.code).toBe(1);
+    },
+  );
 
   it('prints why it was refused', async () => {
     const args = ['audit', 'copy', '--url', service().url, '--folder', inFolder('none')];

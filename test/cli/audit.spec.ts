@@ -176,6 +176,15 @@ describe('acs-identity audit search and tail', () => {
     },
   );
 
+  it('search: says that no entry matches, on standard error', async () => {
+    const { code, stdout, stderr } = await audit(['search', '--actor-subject', 'nobody', '--json']);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'No entry matches.\n',
+    });
+  });
+
   it('tail: prints the newest entries, the newest one last', async () => {
     const { stdout } = await audit(['tail', '-n', '2', '--json', '--action', 'token.issue']);
     const lines = stdout.trim().split('\n');
@@ -208,9 +217,25 @@ describe('acs-identity audit trace', () => {
 
   it('exits with 1 for an unknown token, and without a token', async () => {
     const { code, stdout } = await audit(['trace'], 'eyJ.unknown.token');
-    expect(stdout).toContain('The log has no such token.\n');
+    expect(stdout).toContain('This is no token.\n');
     expect(code).toBe(1);
+    const [header, , signature] = leakedToken.split('.');
+    const claims = Buffer.from('{"skypeid":"acs:none"}').toString('base64url');
+    const unknown = await audit(['trace'], [header, claims, signature].join('.'));
+    expect(unknown.stdout).toContain('The log has no such token.\n');
+    expect(unknown.code).toBe(1);
+    const fingerprint = await audit(['trace', '--fingerprint', 'x'.repeat(43)]);
+    expect(fingerprint.stdout).toContain('The log has no such token.\n');
     expect((await audit(['trace'])).stderr).toContain('no token on standard input');
+  });
+});
+
+describe('acs-identity audit trace of a token of a caller', () => {
+  it('says that this service did not issue it, and how to find what was issued to it', async () => {
+    const { code, stdout } = await audit(['trace'], await service().token('alice'));
+    expect(stdout).toContain('This is a token of a caller, not one that this service issued');
+    expect(stdout).toContain('--token-id <its uti or jti>');
+    expect(code).toBe(1);
   });
 });
 

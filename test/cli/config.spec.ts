@@ -19,6 +19,14 @@ describe('acs-identity config', () => {
     expect(stderr).not.toContain('eighty');
   });
 
+  it('check: a fault of the pool is no fault of its share for reading', async () => {
+    const environment = { ...placeholderEnvironment, DATABASE_POOL_SIZE: '0' };
+    const { code, stderr } = await acsIdentity(['config', 'check'], { environment });
+    expect(code).toBe(78);
+    expect(stderr).toContain('DATABASE_POOL_SIZE');
+    expect(stderr).not.toContain('DATABASE_READING_CONNECTIONS');
+  });
+
   it('list: prints every variable with its default', async () => {
     const { stdout } = await acsIdentity(['config', 'list']);
     expect(stdout).toContain('PORT (default 3000)');
@@ -31,6 +39,26 @@ describe('acs-identity', () => {
     const { code, stdout } = await acsIdentity(['--help']);
     expect(code).toBe(0);
     for (const name of ['migrate', 'config']) expect(stdout).toContain(name);
+  });
+
+  it('--help of a command marks what is required', async () => {
+    const { stdout } = await acsIdentity(['identities', 'erase', '--help']);
+    const marked = stdout.replaceAll(/\s+/g, ' ');
+    expect(marked).toContain('tenant of the person (required)');
+    expect(marked).toContain('the role that the api works as (required) (env: DATABASE_URL)');
+    expect(marked.split('(required)')).toHaveLength(4);
+  });
+
+  it.each([
+    [['audit', 'tail', '-n', '1001'], '0 to 1000'],
+    [['audit', 'search', '--limit', '0'], '1 to 100000'],
+    [['audit', 'search', '--limit', '100001'], '1 to 100000'],
+    [['doctor', '--timeout-seconds', '0'], '1 to 3600'],
+    [['audit', 'witness', 'run', '--port', '99999'], '0 to 65535'],
+  ])('refuses %s, and says what is allowed', async (args, allowed) => {
+    const { code, stderr } = await acsIdentity(args);
+    expect(stderr).toContain(`It must be ${allowed}.`);
+    expect(code).toBe(1);
   });
 
   it('prints its help for an unknown command and exits with 1', async () => {

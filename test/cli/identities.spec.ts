@@ -48,6 +48,10 @@ describe('acs-identity identities', () => {
     expect(lines.map(({ subject }) => subject)).toEqual(users.map(({ userId }) => userId));
     // An existing file is not overwritten.
     expect((await identities('export', '--output', output)).code).toBe(1);
+    // Each line of an export names its tenant.
+    const repeated = await identities('import', output);
+    expect(repeated.stdout).toBe('2 lines: 0 created, 2 unchanged, 0 failed.\n');
+    expect(repeated.code).toBe(0);
 
     const person = ['--tenant', tenantId, '--subject', users[0]?.userId ?? '', '--yes'];
     const erased = await identities('erase', ...person);

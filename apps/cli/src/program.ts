@@ -5,7 +5,7 @@ import { configCommand } from './commands/config.js';
 import { doctorCommand } from './commands/doctor.js';
 import { identitiesCommand } from './commands/identities.js';
 import { migrateCommand } from './commands/migrate.js';
-import { explainUsageErrors } from './commands/options.js';
+import { explainUsageErrors, markRequiredOptions } from './commands/options.js';
 import { policyCommand } from './commands/policy.js';
 import { revocationsCommand } from './commands/revocations.js';
 import { teamsPhoneCommand } from './commands/teams-phone.js';
@@ -34,6 +34,7 @@ export function createProgram(composition: CompositionOptions = {}): Command {
     .addCommand(teamsPhoneCommand(composition))
     .addCommand(auditCommand(composition))
     .addHelpText('after', help);
+  markRequiredOptions(program);
   explainUsageErrors(program);
   return program;
 }

@@ -13,6 +13,7 @@ import {
 import type { CallContext, CanonicalName } from '#libs/platform';
 import { VisitorRevocation } from '#libs/visitors';
 import { confirm } from './confirm.js';
+import { counted } from './counted.js';
 import { operatorCall, type OperatorOptions, withPart } from './service-part.js';
 
 export interface StartOptions extends OperatorOptions {
@@ -179,8 +180,8 @@ function countsOf({
   readonly identities: number | undefined;
   readonly assignments: number | undefined;
 }): string {
-  const renewed = assignments > 0 ? ` and ${assignments} Teams Phone assignments` : '';
-  return `${identities} identities${renewed}`;
+  const renewed = assignments > 0 ? ` and ${counted(assignments, 'Teams Phone assignment')}` : '';
+  return `${counted(identities, 'identity', 'identities')}${renewed}`;
 }
 
 function print({ revocation, remaining }: RevocationProgress): void {

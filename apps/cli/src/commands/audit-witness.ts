@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { CreateWitnessOptions, RunWitnessOptions } from '../actions/audit/witness.js';
-import { wholeNumber } from './options.js';
+import { wholeNumberFrom } from './options.js';
 
 /** `acs-identity audit witness …` */
 export function witnessCommand(): Command {
@@ -37,7 +37,7 @@ function runCommand(): Command {
       '--log-key-file <paths...>',
       'files with the verifier keys of logs, one a line, as `audit keys` prints them',
     )
-    .option('--port <number>', 'TCP port; 0 for any free one', wholeNumber, 8080)
+    .option('--port <number>', 'TCP port; 0 for any free one', wholeNumberFrom(0, 65_535), 8080)
     .option(
       '--host <address>',
       'address to listen on; a proxy in front of it gives TLS',

@@ -14,7 +14,13 @@ import { healthCommand } from './audit-health.js';
 import { sinksCommand } from './audit-sinks.js';
 import { witnessCommand } from './audit-witness.js';
 import { addFilterOptions, filterOf, type FilterOptions } from './filter-options.js';
-import { databaseOption, operatorOption, wholeNumber, yesOption } from './options.js';
+import {
+  databaseOption,
+  operatorOption,
+  wholeNumber,
+  wholeNumberFrom,
+  yesOption,
+} from './options.js';
 
 interface DatabaseOptions {
   readonly databaseUrl: string;
@@ -253,7 +259,12 @@ ${recordedHelp}`,
 function searchCommand(composition: CompositionOptions): Command {
   const command = new Command('search').description('Find entries, newest first.');
   return addFilterOptions(command)
-    .option('--limit <count>', 'number of entries to print', wholeNumber, 50)
+    .option(
+      '--limit <count>',
+      'number of entries to print, 1 to 100000',
+      wholeNumberFrom(1, 100_000),
+      50,
+    )
     .addOption(
       new Option('--order <order>', 'by index')
         .choices(['descending', 'ascending'])
@@ -282,7 +293,12 @@ function tailCommand(composition: CompositionOptions): Command {
     'Print the newest entries, and those that are recorded from now on.',
   );
   return addFilterOptions(command)
-    .option('-n, --lines <count>', 'number of entries to begin with, up to 1000', wholeNumber, 10)
+    .option(
+      '-n, --lines <count>',
+      'number of entries to begin with, up to 1000',
+      wholeNumberFrom(0, 1000),
+      10,
+    )
     .option('-f, --follow', 'print later entries too, until the command is interrupted')
     .option('--json', 'print one JSON object a line')
     .addOption(databaseOption())

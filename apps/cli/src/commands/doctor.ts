@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { CompositionOptions } from '#libs/composition';
 import type { DoctorOptions } from '../actions/doctor.js';
-import { wholeNumber } from './options.js';
+import { wholeNumberFrom } from './options.js';
 
 const help = `
 Examines, at once and each with its deadline: the configuration, the database with its TLS, pooler,
@@ -20,7 +20,12 @@ export function doctorCommand(composition: CompositionOptions): Command {
       '--token-file <path>',
       'also show what the service does with the access token of a file',
     )
-    .option('--timeout-seconds <seconds>', 'deadline of each check', wholeNumber, 20)
+    .option(
+      '--timeout-seconds <seconds>',
+      'deadline of each check, 1 to 3600',
+      wholeNumberFrom(1, 3600),
+      20,
+    )
     .option('--json', 'print one JSON object')
     .addHelpText('after', help)
     .action(async (options: DoctorOptions) => {

@@ -31,7 +31,7 @@ function importCommand(composition: CompositionOptions): Command {
       'Import identities from lines of JSON: an export, or {"userId", "acsUserIdentity"} of the Authentication Hero sample. Safe to repeat. Exit code 1 when a line failed.',
     )
     .argument('<file>', 'file of lines')
-    .requiredOption('--tenant <id>', 'tenant of the lines that name none')
+    .option('--tenant <id>', 'tenant of the lines that name none; without it, they fail')
     .option('--provision', 'create identities at ACS for lines without one')
     .addOption(databaseOption())
     .addOption(operatorOption())

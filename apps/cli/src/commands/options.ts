@@ -30,6 +30,25 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** The same, of an option with bounds. */
+export function wholeNumberFrom(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = wholeNumber(text);
+    if (value < least || value > most) {
+      throw new InvalidArgumentError(`It must be ${least} to ${most}.`);
+    }
+    return value;
+  };
+}
+
+/** Marks the required options in the help of a command and of those below it. */
+export function markRequiredOptions(command: Command): void {
+  for (const option of command.options) {
+    if (option.mandatory) option.description += ' (required)';
+  }
+  for (const subcommand of command.commands) markRequiredOptions(subcommand);
+}
+
 /** Lets a usage error name its remedy: the commands of a group, or the options of a command. */
 export function explainUsageErrors(command: Command, parents: readonly string[] = []): void {
   const path = [...parents, command.name()];

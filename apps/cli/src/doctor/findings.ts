@@ -72,7 +72,7 @@ export const FINDINGS = {
   },
   'log-damaged': {
     meaning: 'The database does not continue the checkpoint: it was rolled back, cut or replaced.',
-    fix: 'stop the service and run acs-identity audit verify; docs/audit-log.md describes a restore',
+    fix: 'stop the service and run acs-identity audit verify; docs/restoring.md describes a restore',
   },
   'checkpoint-file-foreign': {
     meaning: 'The checkpoint file has no checkpoint that this log has signed.',

@@ -35,8 +35,8 @@ import { IdentityProvisioning } from './identity-provisioning.js';
 export interface ImportRequest extends CallContext {
   /** Newline-delimited JSON. */
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** The tenant of lines without one. */
-  readonly tenant: CanonicalName;
+  /** The tenant of lines without one; `undefined`: they fail. */
+  readonly tenant: CanonicalName | undefined;
   /** Whether lines may be of other tenants; for operators. Default: false. */
   readonly isAnyTenant?: boolean;
   /** Whether identities are created at ACS for lines without one. */
@@ -89,7 +89,7 @@ export class IdentityImport {
         ...auditActorOf(request),
         action: 'identity.import',
         outcome: 'success',
-        target: { tenant },
+        target: tenant === undefined ? {} : { tenant },
         details: { isProvisioning },
       },
       batches: readBatches(chunks, { batchLines: BATCH_LINES, stopSignal, limits }, (line) =>

@@ -1,15 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalName, type LineFault, readLines } from '#libs/platform';
+import { canonicalName, type CanonicalName, type LineFault, readLines } from '#libs/platform';
 import { type ImportItem, readImportLine } from './import-line.js';
 
 async function imported(...chunks: (string | Buffer)[]): Promise<(ImportItem | LineFault)[]> {
+  return importedBy(canonicalName('t'), ...chunks);
+}
+
+async function importedBy(
+  tenant: CanonicalName | undefined,
+  ...chunks: (string | Buffer)[]
+): Promise<(ImportItem | LineFault)[]> {
   const items: (ImportItem | LineFault)[] = [];
   // oxlint-disable-next-line typescript/require-await -- as a stream gives them
   async function* bytes(): AsyncGenerator<Uint8Array> {
     for (const chunk of chunks) yield Buffer.from(chunk);
   }
   for await (const line of readLines(bytes())) {
-    items.push(readImportLine(line, { tenant: canonicalName('t'), isAnyTenant: true }));
+    items.push(readImportLine(line, { tenant, isAnyTenant: true }));
   }
   return items;
 }
@@ -31,6 +38,14 @@ describe('readImportLine', () => {
     ]) {
       expect(await imported(text)).toMatchObject([{ subject: 'alice', tenant: 't' }]);
     }
+  });
+
+  it('refuses a line without a tenant in an import without one', async () => {
+    const lines = '{"subject":"alice","tenant":"u"}\n{"subject":"bob"}\n';
+    expect(await importedBy(undefined, lines)).toMatchObject([
+      { subject: 'alice', tenant: 'u' },
+      { number: 2, code: 'invalid-line', detail: expect.stringContaining('tenant') as string },
+    ]);
   });
 
   it('refuses a space or an invisible character in a name, at any place', async () => {

@@ -65,18 +65,25 @@ function schemaOf(json: unknown): z.ZodType<z.output<typeof identityLine>> {
 /**
  * Reads a line of an import.
  *
- * @param tenant that of lines without one
+ * @param tenant that of lines without one; `undefined`: they are faults
  * @param isAnyTenant whether lines may be of other tenants
  */
 export function readImportLine(
   line: StreamLine,
-  { tenant, isAnyTenant }: { readonly tenant: CanonicalName; readonly isAnyTenant: boolean },
+  {
+    tenant,
+    isAnyTenant,
+  }: { readonly tenant: CanonicalName | undefined; readonly isAnyTenant: boolean },
 ): ImportItem | LineFault {
   const { number } = line;
   const parsed = parseJsonLine(line, schemaOf);
   if ('code' in parsed) return parsed;
   const { data } = parsed;
   const lineTenant = data.tenant ?? tenant;
+  if (lineTenant === undefined) {
+    const detail = 'tenant: is needed, because the import names none';
+    return { number, code: 'invalid-line', detail };
+  }
   if (lineTenant !== tenant && !isAnyTenant) {
     return { number, code: 'tenant-not-allowed', detail: 'the tenant is not the caller’s own' };
   }

@@ -37,7 +37,8 @@ export const databaseSettings = defineSettings(
         .meta(ADVANCED),
     })
     .refine(
-      ({ DATABASE_POOL_SIZE: all, DATABASE_READING_CONNECTIONS: reading = 0 }) => reading < all,
+      ({ DATABASE_POOL_SIZE: all, DATABASE_READING_CONNECTIONS: reading }) =>
+        reading === undefined || reading < all,
       {
         error: 'must be less than DATABASE_POOL_SIZE',
         path: ['DATABASE_READING_CONNECTIONS'],

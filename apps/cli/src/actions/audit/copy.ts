@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { TileDirectory } from '#libs/audit';
 import { openCheckpoint } from '#libs/transparency-log';
+import { counted } from '../counted.js';
 import { outboundHttp } from '../outbound.js';
 import { progressBar } from '../progress-bar.js';
 import { HttpLog } from './http-log.js';
@@ -28,5 +29,5 @@ export async function copyLog(options: CopyOptions): Promise<void> {
     ((note: string, isHeld: boolean) =>
       openCheckpoint(note, { ...keys, retired: isHeld ? keys.retired : [] }).checkpoint);
   const size = await new TileDirectory(folder).copy(log, bar.show, open).finally(bar.end);
-  console.log(`The copy has ${size} entries.`);
+  console.log(`The copy has ${counted(size, 'entry', 'entries')}.`);
 }

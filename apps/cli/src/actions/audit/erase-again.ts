@@ -1,15 +1,10 @@
-import {
-  type AuditEntry,
-  ReturnedValues,
-  TileDirectory,
-  tryParseAuditEntry,
-  verifyFolder,
-} from '#libs/audit';
+import { type AuditEntry, ReturnedValues, tryParseAuditEntry, verifyFolder } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
 import { decodeEntryBundle, TILE_WIDTH, tileWidthAt } from '#libs/transparency-log';
 import { confirm } from '../confirm.js';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 import { exportedErasures, isErasure } from './exported-erasures.js';
+import { openCopy } from './open-copy.js';
 import { type KeyOptions, readVerificationKeys } from './verification-keys.js';
 
 export interface EraseAgainOptions extends OperatorOptions, KeyOptions {
@@ -47,7 +42,7 @@ export async function eraseAgain(
 /** The erasures of a copy of the log, which must be whole. */
 async function copied(options: EraseAgainOptions): Promise<AuditEntry[]> {
   if (options.folder === undefined) return [];
-  const folder = new TileDirectory(options.folder);
+  const folder = openCopy(options.folder);
   const { faults, size } = await verifyFolder({ ...readVerificationKeys(options), folder });
   if (faults.length > 0)
     throw new Error('The copy is not whole: acs-identity audit verify --folder names the fault.');

@@ -2,6 +2,7 @@ import { AuditLogService } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
 import { canonicalName } from '#libs/platform';
 import { confirm } from '../confirm.js';
+import { counted } from '../counted.js';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 
 export interface EraseOptions extends OperatorOptions {
@@ -23,5 +24,5 @@ export async function erasePersonalData(
   const { receipt, rows } = await withPart(auditPart, databaseUrl, composition, async (service) =>
     service.get(AuditLogService).erase({ actor: operatorActor(options) }, person),
   );
-  console.log(`Erased ${rows} rows of values. Recorded as entry ${receipt.index}.`);
+  console.log(`Erased ${counted(rows, 'row')} of values. Recorded as entry ${receipt.index}.`);
 }

@@ -35,7 +35,10 @@ export async function searchLog(
       for (const entry of page.items) printEntry(entry, json);
       left -= page.items.length;
       place = { before: page.nextBefore, after: page.nextAfter };
-      if (page.isComplete) return;
+      if (page.isComplete) {
+        if (left === options.limit) console.error('No entry matches.');
+        return;
+      }
     }
     console.error('There are more entries (--limit).');
   });

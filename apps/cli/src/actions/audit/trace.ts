@@ -27,7 +27,7 @@ export async function traceToken(
     service.get(AuditLogService).trace({ actor: operatorActor(options) }, request),
   );
   if (options.json) console.log(JSON.stringify(trace, withoutLeaves));
-  else printTrace(trace);
+  else printTrace(trace, request);
   if (trace.entries.length === 0) process.exitCode = 1;
 }
 
@@ -54,8 +54,33 @@ function withoutLeaves(name: string, value: unknown): unknown {
   return name === 'leaf' ? undefined : value;
 }
 
-function printTrace({ entries, tokens, liveSiblings, untriedKeys }: TokenTrace): void {
-  if (entries.length === 0) console.log('The log has no such token.');
+/** What to say when nothing was found: of a token of a caller, the log never has an entry. */
+function nothingFound(request: TracedToken): string {
+  if (!('token' in request)) return 'The log has no such token.';
+  const claims = claimsOf(request.token);
+  if (claims === undefined) return 'This is no token.';
+  // A token of ACS names its identity by `skypeid`, and has no issuer.
+  if ('skypeid' in claims || !('iss' in claims)) return 'The log has no such token.';
+  return 'This is a token of a caller, not one that this service issued: --token-id <its uti or jti> finds what was issued to it.';
+}
+
+/** The claims of a JWT, which are not verified; `undefined` for any other text. */
+function claimsOf(token: string): object | undefined {
+  const [, claims, signature, ...rest] = token.split('.');
+  if (claims === undefined || !signature || rest.length > 0) return undefined;
+  try {
+    const value: unknown = JSON.parse(Buffer.from(claims, 'base64url').toString());
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function printTrace(
+  { entries, tokens, liveSiblings, untriedKeys }: TokenTrace,
+  request: TracedToken,
+): void {
+  if (entries.length === 0) console.log(nothingFound(request));
   for (const entry of entries) printEntry(entry);
   for (const { fingerprint, status, expiresOn } of tokens)
     console.log(`\nToken ${fingerprint}: ${status}, until ${expiresOn}`);

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { access, constants, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import {
   checkWitnesses,
   DatabaseVerifier,
   readSignedHead,
   readWitnessedCheckpoint,
-  TileDirectory,
   verifyFolder,
   type VerifyReport,
   type WitnessCheck,
@@ -14,6 +14,7 @@ import {
 import { WitnessPolicy } from '#libs/transparency-log';
 import { withDatabase } from '../database.js';
 import { progressBar } from '../progress-bar.js';
+import { openCopy } from './open-copy.js';
 import {
   hasKeys,
   type KeyOptions,
@@ -48,6 +49,10 @@ type OnProgress = (verified: number, total: number) => void;
 
 /** Prints whether the log is whole, else where its first fault is. */
 export async function verifyLog(options: VerifyOptions): Promise<void> {
+  if (options.witnessedWithin !== undefined && options.witnessPolicy === undefined) {
+    throw new Error('--witnessed-within needs --witness-policy.');
+  }
+  if (options.save !== undefined) await access(dirname(options.save), constants.W_OK);
   const bar = progressBar('entries');
   const { report, checkpoint, witnesses } = await verified(options, bar.show).finally(bar.end);
   if (options.json) {
@@ -84,7 +89,7 @@ async function verified(options: VerifyOptions, onProgress: OnProgress): Promise
     ...(since && { since }),
   });
   if (folder !== undefined) {
-    const copy = new TileDirectory(folder);
+    const copy = openCopy(folder);
     const witnesses = check(copy.witnessedCheckpoint());
     const report = await verifyFolder({ ...requestWith(witnesses), folder: copy });
     return { report: withFault(report, witnesses), checkpoint: copy.checkpoint(), witnesses };

@@ -1,6 +1,7 @@
 import { identitiesPart, type CompositionOptions } from '#libs/composition';
 import { IdentityExport } from '#libs/identity-mapping';
 import { canonicalName } from '#libs/platform';
+import { counted } from '../counted.js';
 import { writeLines } from '../line-files.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 
@@ -21,5 +22,5 @@ export async function exportIdentities(
     return writeLines(exported, output);
   });
   // A mistyped tenant has none, which an empty file does not show.
-  console.error(`${count} identities exported.`);
+  console.error(`${counted(count, 'identity', 'identities')} exported.`);
 }

@@ -1,11 +1,12 @@
 import { identitiesPart, type CompositionOptions } from '#libs/composition';
 import { IdentityImport, type ImportSummary } from '#libs/identity-mapping';
 import { canonicalName } from '#libs/platform';
+import { counted } from '../counted.js';
 import { importFile } from '../line-files.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 
 export interface ImportOptions extends OperatorOptions {
-  readonly tenant: string;
+  readonly tenant?: string;
   readonly provision?: true;
 }
 
@@ -20,7 +21,9 @@ export async function importIdentities(
     options,
     composition,
   );
-  console.log(`${lines} lines: ${created} created, ${unchanged} unchanged, ${failed} failed.`);
+  console.log(
+    `${counted(lines, 'line')}: ${created} created, ${unchanged} unchanged, ${failed} failed.`,
+  );
   if (!isComplete) console.error('An outage ended the import early. Import the file again.');
   if (failed > 0) process.exitCode = 1;
 }
@@ -35,7 +38,7 @@ async function imported(
     importFile(file, async (chunks) =>
       service.get(IdentityImport).run({
         chunks,
-        tenant: canonicalName(tenant),
+        tenant: tenant === undefined ? undefined : canonicalName(tenant),
         isAnyTenant: true,
         isProvisioning: provision,
         ...operatorCall(options),

@@ -1,5 +1,6 @@
 import { teamsPhonePart, type CompositionOptions } from '#libs/composition';
 import { AssignmentExport } from '#libs/teams-phone';
+import { counted } from '../counted.js';
 import { writeLines } from '../line-files.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 import { tenantOption } from './tenant-option.js';
@@ -25,5 +26,5 @@ export async function exportAssignments(
     },
   );
   // A mistyped tenant has none, which an empty file does not show.
-  console.error(`${count} assignments exported.`);
+  console.error(`${counted(count, 'assignment')} exported.`);
 }

@@ -1,5 +1,6 @@
 import { teamsPhonePart, type CompositionOptions } from '#libs/composition';
 import { AssignmentImport } from '#libs/teams-phone';
+import { counted } from '../counted.js';
 import { importFile } from '../line-files.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 import { tenantOption } from './tenant-option.js';
@@ -28,7 +29,7 @@ export async function importAssignments(
   );
   const { lines, created, replaced, unchanged, failed, isComplete } = summary;
   console.log(
-    `${lines} lines: ${created} created, ${replaced} replaced, ${unchanged} unchanged, ${failed} failed.`,
+    `${counted(lines, 'line')}: ${created} created, ${replaced} replaced, ${unchanged} unchanged, ${failed} failed.`,
   );
   if (!isComplete) console.error('An outage ended the import early. Import the file again.');
   if (failed > 0) process.exitCode = 1;
