@@ -13,6 +13,7 @@ import {
   isSameContent,
   newAssignment,
   nextVersion,
+  takesAway,
 } from './assignment.js';
 import { AssignmentChanged } from './errors.js';
 import { AssignmentCalls } from './lifecycle/assignment-calls.js';
@@ -132,14 +133,15 @@ export class AssignmentReconciliation {
   }
 
   async #requestAgain(
-    { kind, assignment }: AssignmentDifference,
+    { kind, assignment, atAcs }: AssignmentDifference,
     context: CallContext,
   ): Promise<Assignment | undefined> {
     const now = this.clock.now();
     const isOrphan = kind === 'orphan';
+    const isNarrower = atAcs !== undefined && takesAway(atAcs, assignment);
     const owed = isOrphan
       ? newAssignment({ ...contentOf(assignment), status: 'deleting' }, now)
-      : nextVersion(assignment, { status: 'pending' }, now);
+      : nextVersion(assignment, { status: isNarrower ? 'renewing' : 'pending' }, now);
     try {
       await this.audit.record(
         {

@@ -97,7 +97,7 @@ describe('TeamsPhoneAssignments', () => {
   it('records each change before and after ACS is called, and calls once for what is so already', async () => {
     const created = await one.assignments.put(wanted, context);
     expect(created).toMatchObject({ isNew: true, assignment: { status: 'active', version: 1 } });
-    const next = { ...wanted, clientIds: [newGuid()] };
+    const next = { ...wanted, principalType: 'teamsResourceAccount' } as const;
     for (let time = 0; time < 2; time += 1) {
       const replaced = await one.assignments.put(next, context);
       expect(replaced).toMatchObject({ isNew: false, assignment: { status: 'active' } });
@@ -114,6 +114,29 @@ describe('TeamsPhoneAssignments', () => {
     ];
     const assign = stages('teams-phone.assign');
     expect(entries()).toEqual([...assign, ...assign, ...stages('teams-phone.unassign')]);
+  });
+
+  it.each([
+    ['is taken away', 1, ['assign', 'unassign', 'assign']],
+    ['is the first that is named', 0, ['assign', 'unassign', 'assign']],
+    ['is added', 2, ['assign', 'assign']],
+  ])('revokes its tokens when an application %s, if one loses them', async (_what, which, made) => {
+    const [kept, taken, added] = [newGuid(), newGuid(), newGuid()];
+    const changes = [
+      { from: [], to: [kept] },
+      { from: [kept, taken], to: [kept] },
+      { from: [kept], to: [kept, added] },
+    ];
+    const { from, to } = changes[which] ?? { from: [], to: [] };
+    await one.assignments.put({ ...wanted, clientIds: from }, context);
+    const { assignment } = await one.assignments.put({ ...wanted, clientIds: to }, context);
+    expect(assignment).toMatchObject({ status: 'active', version: 2, clientIds: to });
+    expect(calls()).toEqual(made);
+    expect(atAcs()).toMatchObject([{ clientIds: to }]);
+    const renewals = shared.audit.entries.filter(({ action }) => action === 'teams-phone.unassign');
+    expect(renewals.map(({ reason }) => reason?.code)).toEqual(
+      made.includes('unassign') ? ['token-revocation'] : [],
+    );
   });
 
   it('refuses to delete what never was, and records that', async () => {
@@ -219,7 +242,7 @@ describe('TeamsPhoneAssignments', () => {
       expect(atAcs()).toMatchObject([wanted]);
       expect(await remaining()).toEqual([]);
       const renewals = shared.audit.entries.filter(
-        ({ reason }) => reason?.code === 'mass-revocation',
+        ({ reason }) => reason?.code === 'token-revocation',
       );
       expect(renewals).toMatchObject([
         { action: 'teams-phone.unassign', outcome: 'success', details: { stage: 'confirmed' } },
@@ -242,6 +265,23 @@ describe('TeamsPhoneAssignments', () => {
       await recover();
       expect(atAcs()).toEqual([]);
       expect(calls()).toEqual(['assign', 'unassign']);
+    });
+
+    it('are also those whose application is taken away and still has tokens', async () => {
+      const clientId = newGuid();
+      await one.assignments.put({ ...wanted, clientIds: [clientId] }, context);
+      shared.gateway.failNext('unassign', new UpstreamUnavailable());
+      const { assignment } = await one.assignments.put(
+        { ...wanted, clientIds: [newGuid()] },
+        context,
+      );
+      expect(assignment.status).toBe('renewing');
+      const renewal = new AssignmentRenewal(shared.store);
+      expect([...(await renewal.count({ clientId })).values()]).toEqual([1]);
+      expect([...(await renewal.remaining({ clientId })).values()]).toEqual([1]);
+      await renew({ clientId });
+      await recover();
+      expect([...(await renewal.remaining({ clientId })).values()]).toEqual([]);
     });
 
     it('are those of its filters', async () => {

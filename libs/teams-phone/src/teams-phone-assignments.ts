@@ -15,6 +15,7 @@ import {
   isSameContent,
   newAssignment,
   nextVersion,
+  takesAway,
 } from './assignment.js';
 import {
   AssigneeNotActive,
@@ -61,9 +62,10 @@ export class TeamsPhoneAssignments {
   ) {}
 
   /**
-   * Creates or replaces the assignment of a principal.
+   * Creates or replaces the assignment of a principal. Where it takes an application away, ACS deletes the
+   * assignment and makes it again, which revokes the tokens that were exchanged under it.
    *
-   * @returns it: `active`, or `pending` while ACS has not confirmed
+   * @returns it: `active`, or `pending` or `renewing` while ACS has not confirmed
    * @throws AssigneeNotActive when the principal is suspended or being deleted
    * @throws TeamsPhoneAssignmentRefused when ACS does not accept it
    * @throws AssignmentPending when an earlier deletion is not confirmed in time: its tokens are revoked first
@@ -165,7 +167,9 @@ export class TeamsPhoneAssignments {
     }
     const known = found?.status === 'deleted' ? undefined : found;
     const { tenant, objectId, principalType, clientIds } = wanted;
-    const content = { tenant, objectId, principalType, clientIds, status: 'pending' } as const;
+    // ACS keeps the tokens of an application that is taken away, unless it deletes the assignment.
+    const status = known && takesAway(known, wanted) ? 'renewing' : 'pending';
+    const content = { tenant, objectId, principalType, clientIds, status } as const;
     if (known && isSameContent(known, wanted)) {
       return { assignment: known, isNew: false, isChanged: false };
     }

@@ -202,7 +202,7 @@ export class AssignmentCalls {
       ...auditActorOf(context),
       action: owed.status === 'pending' ? 'teams-phone.assign' : 'teams-phone.unassign',
       target: auditTargetOf(owed, this.resources),
-      ...(owed.status === 'renewing' && { reason: { code: 'mass-revocation' } }),
+      ...(owed.status === 'renewing' && { reason: { code: 'token-revocation' } }),
       details: { stage, assignment: owed.id, version: owed.version },
     };
   }

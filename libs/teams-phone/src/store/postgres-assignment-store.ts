@@ -58,7 +58,7 @@ const REPLACE = `
               $7::timestamptz[])
     WITH ORDINALITY AS c (id, known_version, principal_type, client_ids, status, version, updated_at, n)
   WHERE stored.id = c.id AND stored.version = c.known_version AND stored.status <> 'deleted'
-    AND (c.status <> 'pending' OR NOT ${isBarred('stored.tenant', 'stored.object_id')})
+    AND (c.status = 'deleting' OR NOT ${isBarred('stored.tenant', 'stored.object_id')})
   RETURNING c.n`;
 
 /** A lease without a holder was given up: its expiry says from when ACS may be called. */
@@ -97,10 +97,14 @@ const FINISH = `
     AND stored.status IN (${OWED})
   RETURNING c.n`;
 
-/** $1 tenant, $2 resource, $3 application, $4 time: an assignment without applications is for any. */
+/**
+ * $1 tenant, $2 resource, $3 application, $4 time: an assignment without applications is for any, and one
+ * that is being deleted may have tokens of applications that it no longer names.
+ */
 const SELECTED = `
   ($1::uuid IS NULL OR tenant = $1) AND ($2::text IS NULL OR resource = $2)
-  AND ($3::uuid IS NULL OR client_ids = '{}' OR $3 = ANY (client_ids))
+  AND ($3::uuid IS NULL OR client_ids = '{}' OR $3 = ANY (client_ids)
+    OR status IN ('renewing', 'deleting'))
   AND ($4::timestamptz IS NULL OR created_at < $4)`;
 
 const RENEW = `
