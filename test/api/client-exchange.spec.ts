@@ -317,6 +317,28 @@ describe('POST /access/teamsExtension/:exchangeAccessToken', () => {
     });
   });
 
+  it('loses its tokens when the user signs out, with and without an identity here', async () => {
+    const { control } = service().emulator;
+    for (const hasIdentity of [false, true]) {
+      const objectId = randomUUID();
+      await assign(objectId);
+      const { body } = await exchange(await entraToken(objectId));
+      const given = (body as { accessToken: { token: string } }).accessToken.token;
+      service().scanner.forbid(given);
+      const minted = { person: 'alice', resource: 'api', claims: { oid: objectId } } as const;
+      const token = await control.mintToken(minted);
+      service().scanner.forbid(token);
+      if (hasIdentity) {
+        const issued = await call(service().url, 'post', '/v1/me/tokens', { token, body: {} });
+        expect(issued.status).toBe(200);
+        service().scanner.forbid((issued.body as { token: string }).token);
+      }
+      const left = await call(service().url, 'post', '/v1/me/sign-out', { token });
+      expect(left).toMatchObject({ status: 202, body: { effectiveWithinMinutes: 15 } });
+      expect(await control.validateAcsToken(given)).toMatchObject({ valid: false });
+    }
+  });
+
   it('503: never calls an outage of ACS a fault of the caller', async () => {
     const objectId = randomUUID();
     const { control } = service().emulator;

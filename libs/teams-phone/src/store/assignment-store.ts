@@ -17,6 +17,7 @@ export interface AssignmentSearch {
 /** Assignments that meet every given condition. None given: all. */
 export interface AssignmentSelection {
   readonly tenant?: Guid | undefined;
+  readonly objectId?: Guid | undefined;
   /** Name of the ACS resource. */
   readonly resource?: string | undefined;
   /** Assignments under which this application may have tokens: it gets them, or got them before the change. */

@@ -98,14 +98,14 @@ const FINISH = `
   RETURNING c.n`;
 
 /**
- * $1 tenant, $2 resource, $3 application, $4 time: an assignment without applications is for any, and one
+ * $1 tenant, $2 resource, $3 application, $4 time, $5 object id: an assignment without applications is for any, and one
  * that is being deleted may have tokens of applications that it no longer names.
  */
 const SELECTED = `
   ($1::uuid IS NULL OR tenant = $1) AND ($2::text IS NULL OR resource = $2)
   AND ($3::uuid IS NULL OR client_ids = '{}' OR $3 = ANY (client_ids)
     OR status IN ('renewing', 'deleting'))
-  AND ($4::timestamptz IS NULL OR created_at < $4)`;
+  AND ($4::timestamptz IS NULL OR created_at < $4) AND ($5::uuid IS NULL OR object_id = $5)`;
 
 const RENEW = `
   UPDATE teams_phone_assignment
@@ -227,7 +227,7 @@ export class PostgresAssignmentStore extends AssignmentStore {
   ): Promise<ReadonlyMap<string, number>> {
     const rows = await this.reading.query<{ resource: string; count: number }>(
       `SELECT resource, count(*)::integer FROM teams_phone_assignment
-       WHERE status = ANY ($5) AND ${SELECTED} GROUP BY resource`,
+       WHERE status = ANY ($6) AND ${SELECTED} GROUP BY resource`,
       [...valuesOf(selection), statuses],
     );
     return new Map(rows.map(({ resource, count }) => [resource, count]));
@@ -242,8 +242,9 @@ export class PostgresAssignmentStore extends AssignmentStore {
   }
 }
 
-function valuesOf({ tenant, resource, clientId, createdBefore }: AssignmentSelection): unknown[] {
-  return [tenant, resource, clientId, createdBefore];
+function valuesOf(selection: AssignmentSelection): unknown[] {
+  const { tenant, resource, clientId, createdBefore, objectId } = selection;
+  return [tenant, resource, clientId, createdBefore, objectId];
 }
 
 function toAssignment({ deletedAt, ...row }: AssignmentRow): Assignment {

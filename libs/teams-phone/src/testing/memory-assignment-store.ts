@@ -163,7 +163,7 @@ export class MemoryAssignmentStore extends AssignmentStore {
 }
 
 function isSelected(assignment: Assignment, selection: AssignmentSelection): boolean {
-  const { tenant, resource, clientIds, createdAt } = assignment;
+  const { tenant, objectId, resource, clientIds, createdAt } = assignment;
   const { clientId, createdBefore } = selection;
   const mayHaveTokens =
     clientId === undefined ||
@@ -172,6 +172,7 @@ function isSelected(assignment: Assignment, selection: AssignmentSelection): boo
     isRevoking(assignment);
   return (
     (selection.tenant === undefined || selection.tenant === tenant) &&
+    (selection.objectId === undefined || selection.objectId === objectId) &&
     (selection.resource === undefined || selection.resource === resource) &&
     mayHaveTokens &&
     (createdBefore === undefined || createdAt < createdBefore)
