@@ -125,8 +125,11 @@ export class AssignmentReconciliation {
     context: CallContext,
   ): Promise<AssignmentDifference> {
     const { kind, assignment } = difference;
-    const owed =
-      kind === 'unconfirmed' ? assignment : await this.#requestAgain(difference, context);
+    if (kind === 'unconfirmed') {
+      const outcome = await this.calls.carryOut(assignment.id); // somebody else has requested it
+      return { ...difference, isRepaired: outcome === 'done' };
+    }
+    const owed = await this.#requestAgain(difference, context);
     if (!owed) return difference;
     const outcome = await this.calls.carryOut(owed.id, { version: owed.version, context });
     return { ...difference, isRepaired: outcome === 'done' };

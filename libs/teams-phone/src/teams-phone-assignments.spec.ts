@@ -203,6 +203,24 @@ describe('TeamsPhoneAssignments', () => {
     expect(calls()).toEqual(['assign', 'unassign', 'unassign', 'assign']);
   });
 
+  it.each([
+    ['assigns again', true],
+    ['deletes as well', false],
+  ])('does not record the change of another caller as of who %s', async (_what, isAssigning) => {
+    await one.assignments.put(wanted, context);
+    shared.gateway.failNext('unassign', new UpstreamUnavailable());
+    await one.assignments.delete(wanted, context);
+    const other = { actor: { kind: 'operator', name: 'another' } } as const;
+    await advancing<unknown>(
+      isAssigning ? one.assignments.put(wanted, other) : one.assignments.delete(wanted, other),
+    );
+    const deletions = shared.audit.entries.filter(({ action }) => action.endsWith('unassign'));
+    expect(deletions).toMatchObject([
+      { ...context, details: { stage: 'requested' } },
+      { actor: { kind: 'system' }, details: { stage: 'confirmed' } },
+    ]);
+  });
+
   it('does not wait for a call that another replica has under way when its process died', async () => {
     await one.assignments.put(wanted, context);
     const { id } = await one.assignments.read(wanted, context);

@@ -39,6 +39,13 @@ export interface PutAssignment {
   readonly isDeferred: boolean;
 }
 
+/** The last change of an assignment. */
+interface CurrentChange {
+  readonly assignment: Assignment;
+  /** Whether this call has requested it: the entry of its confirmation names who did. */
+  readonly isOurs: boolean;
+}
+
 export interface AssignmentPage {
   readonly items: readonly Assignment[];
   /** `after` of the next page; `undefined` on the last page. */
@@ -77,9 +84,10 @@ export class TeamsPhoneAssignments {
     const requested = await recordingRefusal(this.audit, access, context, async () =>
       this.#retryIfChanged(deadline, async () => this.#request(wanted, context, deadline)),
     );
-    const { assignment, outcome } = await this.#settled(requested.assignment, context, deadline);
-    const isOurs = assignment.version === requested.assignment.version;
-    if (!isOurs || assignment.status === 'deleted') throw new AssignmentChanged();
+    const change = { assignment: requested.assignment, isOurs: requested.isChanged };
+    const { assignment, outcome } = await this.#settled(change, context, deadline);
+    const isAsRequested = assignment.version === requested.assignment.version;
+    if (!isAsRequested || assignment.status === 'deleted') throw new AssignmentChanged();
     return { ...requested, assignment, isDeferred: outcome === 'deferred' };
   }
 
@@ -114,9 +122,10 @@ export class TeamsPhoneAssignments {
     const holder = { tenant, objectId: subject };
     const deadline = this.clock.now() + WAIT_MS;
     const requested = await this.#requestDeletion(holder, context, deadline, reason);
-    if (!requested || !isOwed(requested)) return requested;
-    await this.calls.carryOut(requested.id, { version: requested.version, context });
-    return this.store.get(requested.id);
+    if (!requested || !isOwed(requested.assignment)) return requested?.assignment;
+    const { id, version } = requested.assignment;
+    await this.calls.carryOut(id, requested.isOurs ? { version, context } : undefined);
+    return this.store.get(id);
   }
 
   /** The assignment of a principal, a deleted one as well; for what is recorded otherwise. */
@@ -161,7 +170,8 @@ export class TeamsPhoneAssignments {
     const found = await this.store.find(wanted);
     if (found && isRevoking(found)) {
       // Its tokens must be revoked before there are new ones.
-      const { assignment: settled } = await this.#settled(found, context, deadline);
+      const change = { assignment: found, isOurs: false };
+      const { assignment: settled } = await this.#settled(change, context, deadline);
       if (isRevoking(settled)) throw new AssignmentPending();
       throw new AssignmentChanged();
     }
@@ -187,16 +197,19 @@ export class TeamsPhoneAssignments {
     return { assignment: next, isNew: known === undefined, isChanged: true };
   }
 
-  /** @returns the assignment to be deleted, also one that is deleted; `undefined` without any */
+  /** @returns the assignment that is to be deleted or is deleted; `undefined` without any */
   async #requestDeletion(
     holder: AssignmentHolder,
     context: CallContext,
     deadline: number,
     reason?: AuditEvent['reason'],
-  ): Promise<Assignment | undefined> {
+  ): Promise<CurrentChange | undefined> {
     return this.#retryIfChanged(deadline, async () => {
       const known = await this.store.find(holder);
-      if (!known || known.status === 'deleting' || known.status === 'deleted') return known;
+      if (!known) return undefined;
+      if (known.status === 'deleting' || known.status === 'deleted') {
+        return { assignment: known, isOurs: false };
+      }
       const next = nextVersion(known, { status: 'deleting' }, this.clock.now());
       const write = this.store.replace(known, next);
       await this.#record(
@@ -205,7 +218,7 @@ export class TeamsPhoneAssignments {
         context,
         write,
       );
-      return next;
+      return { assignment: next, isOurs: true };
     });
   }
 
@@ -232,12 +245,12 @@ export class TeamsPhoneAssignments {
    * @throws TeamsPhoneAssignmentRefused
    */
   async #settled(
-    { id, version }: Assignment,
+    { assignment: { id, version }, isOurs }: CurrentChange,
     context: CallContext,
     deadline: number,
   ): Promise<{ readonly assignment: Assignment; readonly outcome: CallsOutcome }> {
     for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 400)) {
-      const outcome = await this.calls.carryOut(id, { version, context });
+      const outcome = await this.calls.carryOut(id, isOurs ? { version, context } : undefined);
       if (outcome === 'refused') throw new TeamsPhoneAssignmentRefused();
       const stored = await this.store.get(id);
       if (!stored) throw new Error('a stored assignment is gone');

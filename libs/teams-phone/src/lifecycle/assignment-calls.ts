@@ -67,8 +67,8 @@ export class AssignmentCalls {
   ) {}
 
   /**
-   * @param requested absent for the recovery worker. Other versions are recorded as carried out by the
-   *   service itself.
+   * @param requested absent for the recovery worker, and for a change that somebody else has requested.
+   *   Other versions are recorded as carried out by the service itself.
    * @throws DatabaseUnavailable, AuditUnavailable
    */
   async carryOut(id: string, requested?: RequestedChange): Promise<CallsOutcome> {
