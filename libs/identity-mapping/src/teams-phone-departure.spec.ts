@@ -1,10 +1,10 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { MemoryAuditTrail } from '#libs/audit/testing';
 import { CommunicationResources, UpstreamUnavailable } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
 import type { CallContext, Principal } from '#libs/platform';
 import { ManualClock, MemoryLogger, newGuid } from '#libs/platform/testing';
-import { AssigneeNotActive } from '#libs/teams-phone';
+import { AssigneeNotActive, AssignmentPending } from '#libs/teams-phone';
 import { MappingNotFound } from './errors.js';
 import { MemoryIdentityMap } from './testing/memory-identity-map.js';
 import { wireIdentityMapping } from './testing/wire-identity-mapping.js';
@@ -194,6 +194,45 @@ describe('the Teams Phone assignment of somebody', () => {
     await service.teamsPhone.recovery.sweep();
     expect(service.gateway.assignments.size).toBe(0);
     expect(await service.administration.erase(person, context)).toMatchObject({ isComplete: true });
+  });
+
+  describe('when its step fails,', () => {
+    const failing = async (): Promise<string> => {
+      const identity = { tenant, subject: objectId, kind: 'user' } as const;
+      const { mapping } = await service.mappings.ensureActive({ ...context, identity });
+      vi.spyOn(service.teamsPhone.assignments, 'deleteForPerson').mockRejectedValueOnce(
+        new AssignmentPending(),
+      );
+      service.gateway.calls.length = 0;
+      return mapping.id;
+    };
+    const operations = (): unknown[] => service.gateway.calls.map(({ operation }) => operation);
+
+    it('a suspension revokes the tokens of the identity all the same, and is repeated', async () => {
+      const id = await failing();
+      await service.administration.update({ id, tenant }, { status: 'suspended' }, context);
+      expect(operations()).toEqual(['revoke']);
+      await service.clock.advance(60_000);
+      await service.worker.sweep();
+      expect(operations()).toEqual(['revoke', 'unassign', 'revoke']);
+      expect(service.gateway.assignments.size).toBe(0);
+    });
+
+    it('an erasure deletes the identities all the same, and is incomplete until it is repeated', async () => {
+      const id = await failing();
+      const person = { tenant, subject: objectId };
+      vi.mocked(service.teamsPhone.assignments.deleteForPerson).mockRejectedValueOnce(
+        new AssignmentPending(),
+      );
+      expect(await service.administration.erase(person, context)).toMatchObject({
+        isComplete: false,
+        assignmentProblem: 'teams-phone-assignment-pending',
+        mappings: [{ mapping: { id, status: 'deleted' } }],
+      });
+      expect(await service.administration.erase(person, context)).toMatchObject({
+        isComplete: true,
+      });
+    });
   });
 
   it('is gone when the person is erased while others assign it', async () => {

@@ -28,8 +28,9 @@ const PAGE_SIZE = 100;
  * - `different`: ACS has it for another type of principal, or for other applications.
  * - `orphan`: ACS has one that is deleted here.
  * - `unconfirmed`: ACS has yet to confirm a change, so that nothing can be compared.
+ * - `unreachable`: its ACS resource is no longer configured, so that nothing can be compared or repaired.
  */
-export type DifferenceKind = 'missing' | 'different' | 'orphan' | 'unconfirmed';
+export type DifferenceKind = 'missing' | 'different' | 'orphan' | 'unconfirmed' | 'unreachable';
 
 export interface AssignmentDifference {
   readonly kind: DifferenceKind;
@@ -98,6 +99,9 @@ export class AssignmentReconciliation {
     assignment: Assignment,
     { request, priority }: CallContext,
   ): Promise<AssignmentDifference | undefined> {
+    if (!this.resources.has(assignment.resource)) {
+      return { kind: 'unreachable', assignment, atAcs: undefined, isRepaired: false };
+    }
     if (isOwed(assignment)) {
       return { kind: 'unconfirmed', assignment, atAcs: undefined, isRepaired: false };
     }
@@ -125,6 +129,7 @@ export class AssignmentReconciliation {
     context: CallContext,
   ): Promise<AssignmentDifference> {
     const { kind, assignment } = difference;
+    if (kind === 'unreachable') return difference;
     if (kind === 'unconfirmed') {
       const outcome = await this.calls.carryOut(assignment.id); // somebody else has requested it
       return { ...difference, isRepaired: outcome === 'done' };

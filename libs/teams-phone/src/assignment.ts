@@ -97,11 +97,15 @@ export function takesAway(
   return next.clientIds.length > 0 && (isForAny || !known.clientIds.every(isKept));
 }
 
-/** The user of Teams Phone extensibility in an audit entry, by the id that ACS gives to its tokens. */
+/**
+ * The user of Teams Phone extensibility in an audit entry, by the id that ACS gives to its tokens; without
+ * that id when the resource is no longer configured.
+ */
 export function auditTargetOf(
   { tenant, objectId, resource }: AssignmentHolder & Pick<Assignment, 'resource'>,
   resources: CommunicationResources,
 ): AuditTarget {
+  if (!resources.has(resource)) return { tenant, subject: objectId, resource };
   const { immutableResourceId } = resources.find(resource);
   const parts = { resource: immutableResourceId, tenant, user: objectId };
   const communicationUserId = teamsExtensionUserId(parts);

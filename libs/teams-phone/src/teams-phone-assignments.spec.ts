@@ -10,6 +10,7 @@ import {
 } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
 import { ManualClock, MemoryLogger, newGuid } from '#libs/platform/testing';
+import { newAssignment } from './assignment.js';
 import { AssignmentRenewal } from './assignment-renewal.js';
 import { AssignmentNotFound } from './errors.js';
 import { MemoryAssignmentStore } from './testing/memory-assignment-store.js';
@@ -364,6 +365,46 @@ describe('TeamsPhoneAssignments', () => {
     expect(await one.reconciliation.reconcile({ isRepairing: false }, context)).toMatchObject({
       differences: [],
     });
+  });
+
+  describe('of an ACS resource that is no longer configured', () => {
+    const retired = async (status: 'active' | 'deleted'): Promise<void> => {
+      const assignment = newAssignment({ ...wanted, resource: 'retired', status }, 0);
+      const event = { ...context, action: 'teams-phone.assign', outcome: 'success' } as const;
+      await shared.audit.record(event, shared.store.add(assignment));
+    };
+
+    it('are deleted as far as this service can, and stay owed to ACS', async () => {
+      await retired('active');
+      expect(await one.assignments.delete(wanted, context)).toMatchObject({ status: 'deleting' });
+      const entry = shared.audit.entries.at(-1);
+      expect(entry).toMatchObject({
+        ...{ action: 'teams-phone.unassign', outcome: 'success' },
+        target: { tenant, subject: wanted.objectId, resource: 'retired' },
+      });
+      expect(entry?.target).not.toHaveProperty('communicationUserId');
+      await one.recovery.sweep();
+      expect(await one.assignments.read(wanted, context)).toMatchObject({ status: 'deleting' });
+    });
+
+    it.each(['active', 'deleted'] as const)(
+      'are reported when they are %s, and stop no comparison of others',
+      async (status) => {
+        await retired(status);
+        const other = { ...wanted, objectId: newGuid() };
+        await one.assignments.put(other, context);
+        await shared.gateway.deleteAssignment({ resource: 'default' }, other);
+        const report = await one.reconciliation.reconcile({ isRepairing: true }, context);
+        expect(report.compared).toBe(2);
+        expect(report.differences).toHaveLength(2);
+        expect(report.differences).toEqual(
+          expect.arrayContaining([
+            expect.objectContaining({ kind: 'unreachable', isRepaired: false }),
+            expect.objectContaining({ kind: 'missing', isRepaired: true }),
+          ]),
+        );
+      },
+    );
   });
 
   describe('compared with ACS', () => {

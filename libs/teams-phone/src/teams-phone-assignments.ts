@@ -109,7 +109,7 @@ export class TeamsPhoneAssignments {
 
   /**
    * Deletes the assignment of somebody who is suspended or erased, if there is one. It is durable when this
-   * resolves; ACS is called once, and again by the recovery worker.
+   * resolves, whatever is configured; ACS is called once, and again by the recovery worker.
    *
    * @returns `undefined` when the principal never had one
    */
@@ -126,6 +126,11 @@ export class TeamsPhoneAssignments {
     const { id, version } = requested.assignment;
     await this.calls.carryOut(id, requested.isOurs ? { version, context } : undefined);
     return this.store.get(id);
+  }
+
+  /** Whether ACS can be called about an assignment: its resource may be configured no longer. */
+  isReachable({ resource }: Pick<Assignment, 'resource'>): boolean {
+    return this.resources.has(resource);
   }
 
   /** The assignment of a principal, a deleted one as well; for what is recorded otherwise. */

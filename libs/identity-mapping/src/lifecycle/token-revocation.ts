@@ -79,16 +79,15 @@ export class TokenRevocation {
 
   /**
    * Calls ACS and records its confirmation. Before, the Teams Phone assignment of somebody who is suspended
-   * is deleted: from the suspension on there is no new one. Never rejects.
+   * is deleted: from the suspension on there is no new one. Where that fails, ACS revokes the tokens of the
+   * identity all the same, and the recovery worker repeats both. Never rejects.
    */
   async complete(mapping: ProvisionedMapping, context: CallContext, lease: Lease): Promise<void> {
     try {
-      if (mapping.status === 'suspended') {
-        const reason = { code: 'identity-suspended' };
-        await this.teamsPhone.deleteForPerson(mapping, context, reason);
-      }
+      const [deletion] = await Promise.allSettled([this.#deleteAssignment(mapping, context)]);
       const call = gatewayCallOf(mapping, context, lease);
       const { evidence } = await this.gateway.revokeTokens(call, mapping.communicationUserId);
+      if (deletion.status === 'rejected') throw deletion.reason;
       await this.audit.record(
         {
           ...auditActorOf(context),
@@ -108,5 +107,10 @@ export class TokenRevocation {
         'a revocation is not confirmed by ACS yet',
       );
     }
+  }
+
+  async #deleteAssignment(mapping: ProvisionedMapping, context: CallContext): Promise<void> {
+    if (mapping.status !== 'suspended') return;
+    await this.teamsPhone.deleteForPerson(mapping, context, { code: 'identity-suspended' });
   }
 }
