@@ -299,6 +299,46 @@ describe('POST /access/teamsExtension/:exchangeAccessToken', () => {
     expect(await control.validateAcsToken(await exchanged())).toMatchObject({ valid: true });
   }, 90_000);
 
+  it('loses its tokens when its application is taken away from the assignment', async () => {
+    const objectId = randomUUID();
+    await assign(objectId, [webApp]);
+    const { body } = await exchange(await entraToken(objectId));
+    const given = (body as { accessToken: { token: string } }).accessToken.token;
+    service().scanner.forbid(given);
+    const token = await service().token('ada');
+    const path = `/v1/teams-phone/assignments/${tenant}/${objectId}`;
+    const other = { principalType: 'user', clientIds: [randomUUID()] };
+    const replaced = await call(service().url, 'put', path, { token, body: other });
+    expect(replaced).toMatchObject({ status: 200, body: { status: 'active' } });
+    const { control } = service().emulator;
+    expect(await control.validateAcsToken(given)).toMatchObject({ valid: false });
+    expect((await exchange(await entraToken(objectId))).body).toMatchObject({
+      type: 'urn:acs-identity:problem:access-not-assigned',
+    });
+  });
+
+  it('loses its tokens when the user signs out, with and without an identity here', async () => {
+    const { control } = service().emulator;
+    for (const hasIdentity of [false, true]) {
+      const objectId = randomUUID();
+      await assign(objectId);
+      const { body } = await exchange(await entraToken(objectId));
+      const given = (body as { accessToken: { token: string } }).accessToken.token;
+      service().scanner.forbid(given);
+      const minted = { person: 'alice', resource: 'api', claims: { oid: objectId } } as const;
+      const token = await control.mintToken(minted);
+      service().scanner.forbid(token);
+      if (hasIdentity) {
+        const issued = await call(service().url, 'post', '/v1/me/tokens', { token, body: {} });
+        expect(issued.status).toBe(200);
+        service().scanner.forbid((issued.body as { token: string }).token);
+      }
+      const left = await call(service().url, 'post', '/v1/me/sign-out', { token });
+      expect(left).toMatchObject({ status: 202, body: { effectiveWithinMinutes: 15 } });
+      expect(await control.validateAcsToken(given)).toMatchObject({ valid: false });
+    }
+  });
+
   it('503: never calls an outage of ACS a fault of the caller', async () => {
     const objectId = randomUUID();
     const { control } = service().emulator;

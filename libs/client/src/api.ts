@@ -1083,6 +1083,8 @@ export interface components {
                 /** @description Code of the problem that prevented this deletion. */
                 problem?: string;
             }[];
+            /** @description Code of the problem that prevents the deletion of the Teams Phone assignment of the person. */
+            assignmentProblem?: string;
         };
         IdentityUpdate: {
             /** @enum {string} */

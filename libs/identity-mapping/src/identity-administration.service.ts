@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail, AuditUnavailable, type AuditAction } from '#libs/audit';
+import { ResourceNotConfigured } from '#libs/communication-services';
 import { TeamsPhoneAssignments } from '#libs/teams-phone';
 import {
   type CallContext,
@@ -9,6 +10,7 @@ import {
   isGuid,
   type Principal,
   ServiceError,
+  StorageUnavailable,
 } from '#libs/platform';
 import { auditTargetOf, isProvisioned, type Mapping, type TenantSubject } from './model/mapping.js';
 import {
@@ -61,6 +63,8 @@ export interface ErasureReport {
   readonly isComplete: boolean;
   readonly effectiveWithinMinutes: number;
   readonly mappings: readonly { readonly mapping: Mapping; readonly problem: string | undefined }[];
+  /** Code of what prevents the deletion of the Teams Phone assignment. */
+  readonly assignmentProblem: string | undefined;
 }
 
 /** The operations of administrators on mappings. Each change is recorded in its own transaction. */
@@ -245,9 +249,7 @@ export class IdentityAdministrationService {
   async erase({ tenant, subject }: TenantSubject, context: CallContext): Promise<ErasureReport> {
     const key = [tenant, subject] as const;
     const access = { action: 'identity.delete', target: { tenant, subject } } as const;
-    const deleteAssignment = async (): Promise<{ readonly status: string } | undefined> =>
-      this.teamsPhone.deleteForPerson({ tenant, subject }, context, { code: 'person-erased' });
-    let assignment = await deleteAssignment();
+    let assignment = await this.#eraseAssignment({ tenant, subject }, context);
     const known = await recordingRefusal(this.audit, access, context, async () => {
       const found = await this.map.listSubject(...key);
       if (found.length === 0 && !assignment) throw new PersonNotMapped();
@@ -262,7 +264,9 @@ export class IdentityAdministrationService {
       });
     }
     // One that was requested before the deletions barred it.
-    if (assignment?.status !== 'deleting') assignment = await deleteAssignment();
+    if (assignment?.status !== 'deleting') {
+      assignment = await this.#eraseAssignment({ tenant, subject }, context);
+    }
     const mappings = await this.map.listSubject(...key);
     if (known.every(({ status }) => status === 'deleted')) {
       await this.audit.record({
@@ -279,7 +283,26 @@ export class IdentityAdministrationService {
       ),
       effectiveWithinMinutes: EFFECTIVE_WITHIN_MINUTES,
       mappings: mappings.map((mapping) => ({ mapping, problem: problems.get(mapping.id) })),
+      assignmentProblem: assignment?.problem,
     };
+  }
+
+  /** @returns `undefined` when the person never had an assignment */
+  async #eraseAssignment(
+    person: TenantSubject,
+    context: CallContext,
+  ): Promise<{ readonly status: string; readonly problem?: string } | undefined> {
+    try {
+      const reason = { code: 'person-erased' };
+      const assignment = await this.teamsPhone.deleteForPerson(person, context, reason);
+      if (assignment?.status !== 'deleting') return assignment;
+      if (this.teamsPhone.isReachable(assignment)) return { status: assignment.status };
+      const problem = new ResourceNotConfigured(assignment.resource).code;
+      return { status: assignment.status, problem };
+    } catch (error) {
+      if (!(error instanceof ServiceError) || error instanceof StorageUnavailable) throw error;
+      return { status: 'unknown', problem: error.code };
+    }
   }
 
   /** @returns whether there was something to change */

@@ -8,6 +8,7 @@ import {
   type Principal,
   traced,
 } from '#libs/platform';
+import { PersonRenewal } from '#libs/teams-phone';
 import {
   type ApplicationIdentity,
   type Mapping,
@@ -71,6 +72,7 @@ export class IdentityMappingService {
     private readonly clock: Clock,
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
     private readonly audit: AuditTrail,
+    private readonly renewal: PersonRenewal,
   ) {}
 
   /** As `find`, for the caller itself. Recorded before it is shown. */
@@ -210,37 +212,36 @@ export class IdentityMappingService {
   }
 
   /**
-   * Revokes every token of the caller. None is issued before ACS has confirmed; where it does not at
-   * once, the recovery worker repeats the call. Safe to repeat.
+   * Revokes every token of the caller, those of Teams Phone as well. None is issued before ACS has confirmed;
+   * where it does not at once, the recovery worker repeats the call. Safe to repeat.
    *
-   * @throws MappingNotFound when the caller has no communication identity
+   * @throws MappingNotFound when the caller has neither a communication identity nor an assignment
    * @throws MappingNotActive when it is being deleted, which revokes its tokens too
    */
   async revokeOwnTokens(context: CallContext<Principal>): Promise<Revocation> {
     const { tenant, subject, kind } = context.actor;
     const access = { action: 'token.revoke', target: { tenant, subject, kind } } as const;
-    return recordingRefusal(this.audit, access, context, async () =>
-      this.#revoke(async () => this.find(context.actor), 'own-request', context),
-    );
+    return recordingRefusal(this.audit, access, context, async () => {
+      const revocation = await this.#revokeOwn('own-request', context);
+      if (!revocation) throw new MappingNotFound();
+      return revocation;
+    });
   }
 
-  /** As `revokeOwnTokens`, but succeeds without a communication identity. */
+  /** As `revokeOwnTokens`, but succeeds with neither a communication identity nor an assignment. */
   async signOut(context: CallContext<Principal>): Promise<Revocation> {
-    try {
-      return await this.#revoke(async () => this.find(context.actor), 'sign-out', context);
-    } catch (error) {
-      if (!(error instanceof MappingNotFound)) throw error;
-      const { tenant, subject, kind } = context.actor;
-      await this.audit.record({
-        ...auditActorOf(context),
-        action: 'token.revoke',
-        outcome: 'success',
-        target: { tenant, subject, kind },
-        reason: { code: 'sign-out' },
-        details: { stage: 'nothing to revoke' },
-      });
-      return { effectiveWithinMinutes: 0 };
-    }
+    const revocation = await this.#revokeOwn('sign-out', context);
+    if (revocation) return revocation;
+    const { tenant, subject, kind } = context.actor;
+    await this.audit.record({
+      ...auditActorOf(context),
+      action: 'token.revoke',
+      outcome: 'success',
+      target: { tenant, subject, kind },
+      reason: { code: 'sign-out' },
+      details: { stage: 'nothing to revoke' },
+    });
+    return { effectiveWithinMinutes: 0 };
   }
 
   /**
@@ -256,6 +257,33 @@ export class IdentityMappingService {
     return recordingRefusal(this.audit, { action: 'token.revoke', target }, context, async () =>
       this.#revoke(async () => this.get(id, tenant), 'by-role', context),
     );
+  }
+
+  /** @returns `undefined` when the caller has neither a communication identity nor an assignment */
+  async #revokeOwn(
+    code: 'own-request' | 'sign-out',
+    context: CallContext<Principal>,
+  ): Promise<Revocation | undefined> {
+    try {
+      return await this.#revoke(async () => this.find(context.actor), code, context);
+    } catch (error) {
+      if (!(error instanceof MappingNotFound)) throw error;
+    }
+    if (!(await this.renewal.isNeeded(context.actor))) return undefined;
+    const { tenant, subject, kind } = context.actor;
+    const auditEntry = await this.audit.record(
+      {
+        ...auditActorOf(context),
+        action: 'token.revoke',
+        outcome: 'success',
+        target: { tenant, subject, kind },
+        reason: { code },
+        details: { stage: 'requested' },
+      },
+      this.renewal.joinedTo(context.actor),
+    );
+    await this.renewal.carryOut(context.actor);
+    return { effectiveWithinMinutes: EFFECTIVE_WITHIN_MINUTES, auditEntry };
   }
 
   /** @param read reads the mapping, again after each change by another caller */

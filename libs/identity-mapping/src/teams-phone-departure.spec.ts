@@ -1,9 +1,11 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { MemoryAuditTrail } from '#libs/audit/testing';
 import { CommunicationResources, UpstreamUnavailable } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
+import type { CallContext, Principal } from '#libs/platform';
 import { ManualClock, MemoryLogger, newGuid } from '#libs/platform/testing';
-import { AssigneeNotActive } from '#libs/teams-phone';
+import { AssigneeNotActive, AssignmentPending } from '#libs/teams-phone';
+import { MappingNotFound } from './errors.js';
 import { MemoryIdentityMap } from './testing/memory-identity-map.js';
 import { wireIdentityMapping } from './testing/wire-identity-mapping.js';
 
@@ -62,6 +64,69 @@ describe('the Teams Phone assignment of somebody', () => {
       ['identity-suspended', 'requested'],
       [undefined, 'confirmed'],
     ]);
+  });
+
+  describe('is made again at ACS, which revokes its tokens,', () => {
+    const person = (): CallContext<Principal> => ({
+      actor: {
+        ...{ kind: 'user', issuer: 'https://login.example', tenant, subject: objectId },
+        ...{ permissions: [], isGuest: false },
+      },
+    });
+    const ensure = async (): Promise<string> => {
+      const identity = { tenant, subject: objectId, kind: 'user' } as const;
+      return (await service.mappings.ensureActive({ ...context, identity })).mapping.id;
+    };
+    const requested = (): unknown[] =>
+      service.audit.entries
+        .filter(({ action, outcome }) => action === 'token.revoke' && outcome === 'success')
+        .map(({ reason, details }) => [reason?.code, details?.stage]);
+
+    it.each<[string, (id: string) => Promise<unknown>]>([
+      [
+        'their tokens are revoked',
+        async (id) => service.mappings.revokeTokens({ id, tenant }, context),
+      ],
+      ['they revoke their own tokens', async () => service.mappings.revokeOwnTokens(person())],
+      ['they sign out', async () => service.mappings.signOut(person())],
+      [
+        'their identity is deleted',
+        async (id) => service.administration.delete({ id, tenant }, context),
+      ],
+    ])('when %s', async (_what, revoke) => {
+      const id = await ensure();
+      service.gateway.calls.length = 0;
+      await revoke(id);
+      const calls = service.gateway.calls.map(({ operation }) => operation);
+      expect(calls.filter((each) => each.endsWith('assign'))).toEqual(['unassign', 'assign']);
+      expect(reasons()).toEqual([['token-revocation', 'confirmed']]);
+      expect(service.gateway.assignments.size).toBe(1);
+    });
+
+    it.each<[string, () => Promise<unknown>]>([
+      ['own-request', async () => service.mappings.revokeOwnTokens(person())],
+      ['sign-out', async () => service.mappings.signOut(person())],
+    ])('without an identity as well (%s)', async (code, revoke) => {
+      expect(await revoke()).toMatchObject({ effectiveWithinMinutes: 15, auditEntry: {} });
+      expect(requested()).toEqual([[code, 'requested']]);
+      expect(reasons()).toEqual([['token-revocation', 'confirmed']]);
+    });
+
+    it('by the recovery worker when ACS does not confirm at first', async () => {
+      service.gateway.failNext('unassign', new UpstreamUnavailable());
+      await service.mappings.signOut(person());
+      expect(reasons()).toEqual([]);
+      await service.clock.advance(1);
+      await service.teamsPhone.recovery.sweep();
+      expect(reasons()).toEqual([['token-revocation', 'confirmed']]);
+    });
+
+    it('unless there is none: then a sign-out finds nothing to revoke', async () => {
+      await service.teamsPhone.assignments.delete({ tenant, objectId }, context);
+      expect(await service.mappings.signOut(person())).toEqual({ effectiveWithinMinutes: 0 });
+      expect(requested()).toEqual([['sign-out', 'nothing to revoke']]);
+      await expect(service.mappings.revokeOwnTokens(person())).rejects.toThrow(MappingNotFound);
+    });
   });
 
   it('is refused while the identity is suspended, and possible again when it is resumed', async () => {
@@ -129,6 +194,45 @@ describe('the Teams Phone assignment of somebody', () => {
     await service.teamsPhone.recovery.sweep();
     expect(service.gateway.assignments.size).toBe(0);
     expect(await service.administration.erase(person, context)).toMatchObject({ isComplete: true });
+  });
+
+  describe('when its step fails,', () => {
+    const failing = async (): Promise<string> => {
+      const identity = { tenant, subject: objectId, kind: 'user' } as const;
+      const { mapping } = await service.mappings.ensureActive({ ...context, identity });
+      vi.spyOn(service.teamsPhone.assignments, 'deleteForPerson').mockRejectedValueOnce(
+        new AssignmentPending(),
+      );
+      service.gateway.calls.length = 0;
+      return mapping.id;
+    };
+    const operations = (): unknown[] => service.gateway.calls.map(({ operation }) => operation);
+
+    it('a suspension revokes the tokens of the identity all the same, and is repeated', async () => {
+      const id = await failing();
+      await service.administration.update({ id, tenant }, { status: 'suspended' }, context);
+      expect(operations()).toEqual(['revoke']);
+      await service.clock.advance(60_000);
+      await service.worker.sweep();
+      expect(operations()).toEqual(['revoke', 'unassign', 'revoke']);
+      expect(service.gateway.assignments.size).toBe(0);
+    });
+
+    it('an erasure deletes the identities all the same, and is incomplete until it is repeated', async () => {
+      const id = await failing();
+      const person = { tenant, subject: objectId };
+      vi.mocked(service.teamsPhone.assignments.deleteForPerson).mockRejectedValueOnce(
+        new AssignmentPending(),
+      );
+      expect(await service.administration.erase(person, context)).toMatchObject({
+        isComplete: false,
+        assignmentProblem: 'teams-phone-assignment-pending',
+        mappings: [{ mapping: { id, status: 'deleted' } }],
+      });
+      expect(await service.administration.erase(person, context)).toMatchObject({
+        isComplete: true,
+      });
+    });
   });
 
   it('is gone when the person is erased while others assign it', async () => {

@@ -13,6 +13,7 @@ import {
   isSameContent,
   newAssignment,
   nextVersion,
+  takesAway,
 } from './assignment.js';
 import { AssignmentChanged } from './errors.js';
 import { AssignmentCalls } from './lifecycle/assignment-calls.js';
@@ -27,8 +28,9 @@ const PAGE_SIZE = 100;
  * - `different`: ACS has it for another type of principal, or for other applications.
  * - `orphan`: ACS has one that is deleted here.
  * - `unconfirmed`: ACS has yet to confirm a change, so that nothing can be compared.
+ * - `unreachable`: its ACS resource is no longer configured, so that nothing can be compared or repaired.
  */
-export type DifferenceKind = 'missing' | 'different' | 'orphan' | 'unconfirmed';
+export type DifferenceKind = 'missing' | 'different' | 'orphan' | 'unconfirmed' | 'unreachable';
 
 export interface AssignmentDifference {
   readonly kind: DifferenceKind;
@@ -97,6 +99,9 @@ export class AssignmentReconciliation {
     assignment: Assignment,
     { request, priority }: CallContext,
   ): Promise<AssignmentDifference | undefined> {
+    if (!this.resources.has(assignment.resource)) {
+      return { kind: 'unreachable', assignment, atAcs: undefined, isRepaired: false };
+    }
     if (isOwed(assignment)) {
       return { kind: 'unconfirmed', assignment, atAcs: undefined, isRepaired: false };
     }
@@ -124,22 +129,27 @@ export class AssignmentReconciliation {
     context: CallContext,
   ): Promise<AssignmentDifference> {
     const { kind, assignment } = difference;
-    const owed =
-      kind === 'unconfirmed' ? assignment : await this.#requestAgain(difference, context);
+    if (kind === 'unreachable') return difference;
+    if (kind === 'unconfirmed') {
+      const outcome = await this.calls.carryOut(assignment.id); // somebody else has requested it
+      return { ...difference, isRepaired: outcome === 'done' };
+    }
+    const owed = await this.#requestAgain(difference, context);
     if (!owed) return difference;
     const outcome = await this.calls.carryOut(owed.id, { version: owed.version, context });
     return { ...difference, isRepaired: outcome === 'done' };
   }
 
   async #requestAgain(
-    { kind, assignment }: AssignmentDifference,
+    { kind, assignment, atAcs }: AssignmentDifference,
     context: CallContext,
   ): Promise<Assignment | undefined> {
     const now = this.clock.now();
     const isOrphan = kind === 'orphan';
+    const isNarrower = atAcs !== undefined && takesAway(atAcs, assignment);
     const owed = isOrphan
       ? newAssignment({ ...contentOf(assignment), status: 'deleting' }, now)
-      : nextVersion(assignment, { status: 'pending' }, now);
+      : nextVersion(assignment, { status: isNarrower ? 'renewing' : 'pending' }, now);
     try {
       await this.audit.record(
         {

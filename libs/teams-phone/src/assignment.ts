@@ -87,11 +87,25 @@ export function isSameContent(
   return a.principalType === b.principalType && isEqual;
 }
 
-/** The user of Teams Phone extensibility in an audit entry, by the id that ACS gives to its tokens. */
+/** Whether an application that gets tokens under one assignment gets none under the other. */
+export function takesAway(
+  known: Pick<TeamsPhoneAssignment, 'clientIds'>,
+  next: Pick<TeamsPhoneAssignment, 'clientIds'>,
+): boolean {
+  const isForAny = known.clientIds.length === 0;
+  const isKept = (id: string): boolean => next.clientIds.some((other) => other === id);
+  return next.clientIds.length > 0 && (isForAny || !known.clientIds.every(isKept));
+}
+
+/**
+ * The user of Teams Phone extensibility in an audit entry, by the id that ACS gives to its tokens; without
+ * that id when the resource is no longer configured.
+ */
 export function auditTargetOf(
   { tenant, objectId, resource }: AssignmentHolder & Pick<Assignment, 'resource'>,
   resources: CommunicationResources,
 ): AuditTarget {
+  if (!resources.has(resource)) return { tenant, subject: objectId, resource };
   const { immutableResourceId } = resources.find(resource);
   const parts = { resource: immutableResourceId, tenant, user: objectId };
   const communicationUserId = teamsExtensionUserId(parts);

@@ -14,6 +14,7 @@ export { assignmentFields } from './assignment-fields.js';
 export { AssignmentExport } from './bulk/assignment-export.js';
 export { AssignmentImport, type AssignmentImportSummary } from './bulk/assignment-import.js';
 export { AssigneeNotActive, AssignmentPending } from './errors.js';
+export { PersonRenewal } from './person-renewal.js';
 export { type AssignmentPage, TeamsPhoneAssignments } from './teams-phone-assignments.js';
 export { TeamsPhoneModule } from './teams-phone.module.js';
 export { type AssignmentSelection, AssignmentStore } from './store/assignment-store.js';

@@ -10,6 +10,7 @@ import {
 } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
 import { ManualClock, MemoryLogger, newGuid } from '#libs/platform/testing';
+import { newAssignment } from './assignment.js';
 import { AssignmentRenewal } from './assignment-renewal.js';
 import { AssignmentNotFound } from './errors.js';
 import { MemoryAssignmentStore } from './testing/memory-assignment-store.js';
@@ -97,7 +98,7 @@ describe('TeamsPhoneAssignments', () => {
   it('records each change before and after ACS is called, and calls once for what is so already', async () => {
     const created = await one.assignments.put(wanted, context);
     expect(created).toMatchObject({ isNew: true, assignment: { status: 'active', version: 1 } });
-    const next = { ...wanted, clientIds: [newGuid()] };
+    const next = { ...wanted, principalType: 'teamsResourceAccount' } as const;
     for (let time = 0; time < 2; time += 1) {
       const replaced = await one.assignments.put(next, context);
       expect(replaced).toMatchObject({ isNew: false, assignment: { status: 'active' } });
@@ -114,6 +115,29 @@ describe('TeamsPhoneAssignments', () => {
     ];
     const assign = stages('teams-phone.assign');
     expect(entries()).toEqual([...assign, ...assign, ...stages('teams-phone.unassign')]);
+  });
+
+  it.each([
+    ['is taken away', 1, ['assign', 'unassign', 'assign']],
+    ['is the first that is named', 0, ['assign', 'unassign', 'assign']],
+    ['is added', 2, ['assign', 'assign']],
+  ])('revokes its tokens when an application %s, if one loses them', async (_what, which, made) => {
+    const [kept, taken, added] = [newGuid(), newGuid(), newGuid()];
+    const changes = [
+      { from: [], to: [kept] },
+      { from: [kept, taken], to: [kept] },
+      { from: [kept], to: [kept, added] },
+    ];
+    const { from, to } = changes[which] ?? { from: [], to: [] };
+    await one.assignments.put({ ...wanted, clientIds: from }, context);
+    const { assignment } = await one.assignments.put({ ...wanted, clientIds: to }, context);
+    expect(assignment).toMatchObject({ status: 'active', version: 2, clientIds: to });
+    expect(calls()).toEqual(made);
+    expect(atAcs()).toMatchObject([{ clientIds: to }]);
+    const renewals = shared.audit.entries.filter(({ action }) => action === 'teams-phone.unassign');
+    expect(renewals.map(({ reason }) => reason?.code)).toEqual(
+      made.includes('unassign') ? ['token-revocation'] : [],
+    );
   });
 
   it('refuses to delete what never was, and records that', async () => {
@@ -180,6 +204,24 @@ describe('TeamsPhoneAssignments', () => {
     expect(calls()).toEqual(['assign', 'unassign', 'unassign', 'assign']);
   });
 
+  it.each([
+    ['assigns again', true],
+    ['deletes as well', false],
+  ])('does not record the change of another caller as of who %s', async (_what, isAssigning) => {
+    await one.assignments.put(wanted, context);
+    shared.gateway.failNext('unassign', new UpstreamUnavailable());
+    await one.assignments.delete(wanted, context);
+    const other = { actor: { kind: 'operator', name: 'another' } } as const;
+    await advancing<unknown>(
+      isAssigning ? one.assignments.put(wanted, other) : one.assignments.delete(wanted, other),
+    );
+    const deletions = shared.audit.entries.filter(({ action }) => action.endsWith('unassign'));
+    expect(deletions).toMatchObject([
+      { ...context, details: { stage: 'requested' } },
+      { actor: { kind: 'system' }, details: { stage: 'confirmed' } },
+    ]);
+  });
+
   it('does not wait for a call that another replica has under way when its process died', async () => {
     await one.assignments.put(wanted, context);
     const { id } = await one.assignments.read(wanted, context);
@@ -219,7 +261,7 @@ describe('TeamsPhoneAssignments', () => {
       expect(atAcs()).toMatchObject([wanted]);
       expect(await remaining()).toEqual([]);
       const renewals = shared.audit.entries.filter(
-        ({ reason }) => reason?.code === 'mass-revocation',
+        ({ reason }) => reason?.code === 'token-revocation',
       );
       expect(renewals).toMatchObject([
         { action: 'teams-phone.unassign', outcome: 'success', details: { stage: 'confirmed' } },
@@ -242,6 +284,23 @@ describe('TeamsPhoneAssignments', () => {
       await recover();
       expect(atAcs()).toEqual([]);
       expect(calls()).toEqual(['assign', 'unassign']);
+    });
+
+    it('are also those whose application is taken away and still has tokens', async () => {
+      const clientId = newGuid();
+      await one.assignments.put({ ...wanted, clientIds: [clientId] }, context);
+      shared.gateway.failNext('unassign', new UpstreamUnavailable());
+      const { assignment } = await one.assignments.put(
+        { ...wanted, clientIds: [newGuid()] },
+        context,
+      );
+      expect(assignment.status).toBe('renewing');
+      const renewal = new AssignmentRenewal(shared.store);
+      expect([...(await renewal.count({ clientId })).values()]).toEqual([1]);
+      expect([...(await renewal.remaining({ clientId })).values()]).toEqual([1]);
+      await renew({ clientId });
+      await recover();
+      expect([...(await renewal.remaining({ clientId })).values()]).toEqual([]);
     });
 
     it('are those of its filters', async () => {
@@ -306,6 +365,46 @@ describe('TeamsPhoneAssignments', () => {
     expect(await one.reconciliation.reconcile({ isRepairing: false }, context)).toMatchObject({
       differences: [],
     });
+  });
+
+  describe('of an ACS resource that is no longer configured', () => {
+    const retired = async (status: 'active' | 'deleted'): Promise<void> => {
+      const assignment = newAssignment({ ...wanted, resource: 'retired', status }, 0);
+      const event = { ...context, action: 'teams-phone.assign', outcome: 'success' } as const;
+      await shared.audit.record(event, shared.store.add(assignment));
+    };
+
+    it('are deleted as far as this service can, and stay owed to ACS', async () => {
+      await retired('active');
+      expect(await one.assignments.delete(wanted, context)).toMatchObject({ status: 'deleting' });
+      const entry = shared.audit.entries.at(-1);
+      expect(entry).toMatchObject({
+        ...{ action: 'teams-phone.unassign', outcome: 'success' },
+        target: { tenant, subject: wanted.objectId, resource: 'retired' },
+      });
+      expect(entry?.target).not.toHaveProperty('communicationUserId');
+      await one.recovery.sweep();
+      expect(await one.assignments.read(wanted, context)).toMatchObject({ status: 'deleting' });
+    });
+
+    it.each(['active', 'deleted'] as const)(
+      'are reported when they are %s, and stop no comparison of others',
+      async (status) => {
+        await retired(status);
+        const other = { ...wanted, objectId: newGuid() };
+        await one.assignments.put(other, context);
+        await shared.gateway.deleteAssignment({ resource: 'default' }, other);
+        const report = await one.reconciliation.reconcile({ isRepairing: true }, context);
+        expect(report.compared).toBe(2);
+        expect(report.differences).toHaveLength(2);
+        expect(report.differences).toEqual(
+          expect.arrayContaining([
+            expect.objectContaining({ kind: 'unreachable', isRepaired: false }),
+            expect.objectContaining({ kind: 'missing', isRepaired: true }),
+          ]),
+        );
+      },
+    );
   });
 
   describe('compared with ACS', () => {

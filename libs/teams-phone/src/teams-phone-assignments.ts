@@ -15,6 +15,7 @@ import {
   isSameContent,
   newAssignment,
   nextVersion,
+  takesAway,
 } from './assignment.js';
 import {
   AssigneeNotActive,
@@ -36,6 +37,13 @@ export interface PutAssignment {
   readonly isChanged: boolean;
   /** Whether the request budget had no permit for the call to ACS: it is made later. */
   readonly isDeferred: boolean;
+}
+
+/** The last change of an assignment. */
+interface CurrentChange {
+  readonly assignment: Assignment;
+  /** Whether this call has requested it: the entry of its confirmation names who did. */
+  readonly isOurs: boolean;
 }
 
 export interface AssignmentPage {
@@ -61,9 +69,10 @@ export class TeamsPhoneAssignments {
   ) {}
 
   /**
-   * Creates or replaces the assignment of a principal.
+   * Creates or replaces the assignment of a principal. Where it takes an application away, ACS deletes the
+   * assignment and makes it again, which revokes the tokens that were exchanged under it.
    *
-   * @returns it: `active`, or `pending` while ACS has not confirmed
+   * @returns it: `active`, or `pending` or `renewing` while ACS has not confirmed
    * @throws AssigneeNotActive when the principal is suspended or being deleted
    * @throws TeamsPhoneAssignmentRefused when ACS does not accept it
    * @throws AssignmentPending when an earlier deletion is not confirmed in time: its tokens are revoked first
@@ -75,9 +84,10 @@ export class TeamsPhoneAssignments {
     const requested = await recordingRefusal(this.audit, access, context, async () =>
       this.#retryIfChanged(deadline, async () => this.#request(wanted, context, deadline)),
     );
-    const { assignment, outcome } = await this.#settled(requested.assignment, context, deadline);
-    const isOurs = assignment.version === requested.assignment.version;
-    if (!isOurs || assignment.status === 'deleted') throw new AssignmentChanged();
+    const change = { assignment: requested.assignment, isOurs: requested.isChanged };
+    const { assignment, outcome } = await this.#settled(change, context, deadline);
+    const isAsRequested = assignment.version === requested.assignment.version;
+    if (!isAsRequested || assignment.status === 'deleted') throw new AssignmentChanged();
     return { ...requested, assignment, isDeferred: outcome === 'deferred' };
   }
 
@@ -99,7 +109,7 @@ export class TeamsPhoneAssignments {
 
   /**
    * Deletes the assignment of somebody who is suspended or erased, if there is one. It is durable when this
-   * resolves; ACS is called once, and again by the recovery worker.
+   * resolves, whatever is configured; ACS is called once, and again by the recovery worker.
    *
    * @returns `undefined` when the principal never had one
    */
@@ -112,9 +122,15 @@ export class TeamsPhoneAssignments {
     const holder = { tenant, objectId: subject };
     const deadline = this.clock.now() + WAIT_MS;
     const requested = await this.#requestDeletion(holder, context, deadline, reason);
-    if (!requested || !isOwed(requested)) return requested;
-    await this.calls.carryOut(requested.id, { version: requested.version, context });
-    return this.store.get(requested.id);
+    if (!requested || !isOwed(requested.assignment)) return requested?.assignment;
+    const { id, version } = requested.assignment;
+    await this.calls.carryOut(id, requested.isOurs ? { version, context } : undefined);
+    return this.store.get(id);
+  }
+
+  /** Whether ACS can be called about an assignment: its resource may be configured no longer. */
+  isReachable({ resource }: Pick<Assignment, 'resource'>): boolean {
+    return this.resources.has(resource);
   }
 
   /** The assignment of a principal, a deleted one as well; for what is recorded otherwise. */
@@ -159,13 +175,16 @@ export class TeamsPhoneAssignments {
     const found = await this.store.find(wanted);
     if (found && isRevoking(found)) {
       // Its tokens must be revoked before there are new ones.
-      const { assignment: settled } = await this.#settled(found, context, deadline);
+      const change = { assignment: found, isOurs: false };
+      const { assignment: settled } = await this.#settled(change, context, deadline);
       if (isRevoking(settled)) throw new AssignmentPending();
       throw new AssignmentChanged();
     }
     const known = found?.status === 'deleted' ? undefined : found;
     const { tenant, objectId, principalType, clientIds } = wanted;
-    const content = { tenant, objectId, principalType, clientIds, status: 'pending' } as const;
+    // ACS keeps the tokens of an application that is taken away, unless it deletes the assignment.
+    const status = known && takesAway(known, wanted) ? 'renewing' : 'pending';
+    const content = { tenant, objectId, principalType, clientIds, status } as const;
     if (known && isSameContent(known, wanted)) {
       return { assignment: known, isNew: false, isChanged: false };
     }
@@ -183,16 +202,19 @@ export class TeamsPhoneAssignments {
     return { assignment: next, isNew: known === undefined, isChanged: true };
   }
 
-  /** @returns the assignment to be deleted, also one that is deleted; `undefined` without any */
+  /** @returns the assignment that is to be deleted or is deleted; `undefined` without any */
   async #requestDeletion(
     holder: AssignmentHolder,
     context: CallContext,
     deadline: number,
     reason?: AuditEvent['reason'],
-  ): Promise<Assignment | undefined> {
+  ): Promise<CurrentChange | undefined> {
     return this.#retryIfChanged(deadline, async () => {
       const known = await this.store.find(holder);
-      if (!known || known.status === 'deleting' || known.status === 'deleted') return known;
+      if (!known) return undefined;
+      if (known.status === 'deleting' || known.status === 'deleted') {
+        return { assignment: known, isOurs: false };
+      }
       const next = nextVersion(known, { status: 'deleting' }, this.clock.now());
       const write = this.store.replace(known, next);
       await this.#record(
@@ -201,7 +223,7 @@ export class TeamsPhoneAssignments {
         context,
         write,
       );
-      return next;
+      return { assignment: next, isOurs: true };
     });
   }
 
@@ -228,12 +250,12 @@ export class TeamsPhoneAssignments {
    * @throws TeamsPhoneAssignmentRefused
    */
   async #settled(
-    { id, version }: Assignment,
+    { assignment: { id, version }, isOurs }: CurrentChange,
     context: CallContext,
     deadline: number,
   ): Promise<{ readonly assignment: Assignment; readonly outcome: CallsOutcome }> {
     for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 400)) {
-      const outcome = await this.calls.carryOut(id, { version, context });
+      const outcome = await this.calls.carryOut(id, isOurs ? { version, context } : undefined);
       if (outcome === 'refused') throw new TeamsPhoneAssignmentRefused();
       const stored = await this.store.get(id);
       if (!stored) throw new Error('a stored assignment is gone');

@@ -12,6 +12,7 @@ import { AssignmentExport } from './bulk/assignment-export.js';
 import { AssignmentImport } from './bulk/assignment-import.js';
 import { AssignmentCalls, LeaseLength } from './lifecycle/assignment-calls.js';
 import { AssignmentRecovery } from './lifecycle/assignment-recovery.js';
+import { PersonRenewal } from './person-renewal.js';
 import { TeamsPhoneAssignments } from './teams-phone-assignments.js';
 
 /** Who may use Teams Phone extensibility through the ACS resources. */
@@ -31,6 +32,7 @@ import { TeamsPhoneAssignments } from './teams-phone-assignments.js';
     TeamsPhoneAssignments,
     AssignmentReconciliation,
     AssignmentRenewal,
+    PersonRenewal,
     AssignmentImport,
     AssignmentExport,
   ],
@@ -38,6 +40,7 @@ import { TeamsPhoneAssignments } from './teams-phone-assignments.js';
     TeamsPhoneAssignments,
     AssignmentReconciliation,
     AssignmentRenewal,
+    PersonRenewal,
     AssignmentImport,
     AssignmentExport,
   ],

@@ -64,6 +64,10 @@ export const erasureResponse = z
           .meta({ description: 'Code of the problem that prevented this deletion.' }),
       }),
     ),
+    assignmentProblem: z.string().optional().meta({
+      description:
+        'Code of the problem that prevents the deletion of the Teams Phone assignment of the person.',
+    }),
   })
   .meta({ id: 'IdentityErasure' });
 
@@ -113,7 +117,7 @@ export function toLookup(
 }
 
 export function toErasure(report: ErasureReport): ErasureResponse {
-  const { isComplete, effectiveWithinMinutes, mappings } = report;
+  const { isComplete, effectiveWithinMinutes, mappings, assignmentProblem } = report;
   return {
     isComplete,
     effectiveWithinMinutes,
@@ -121,5 +125,6 @@ export function toErasure(report: ErasureReport): ErasureResponse {
       ...toIdentity(mapping),
       ...(problem !== undefined && { problem }),
     })),
+    ...(assignmentProblem !== undefined && { assignmentProblem }),
   };
 }

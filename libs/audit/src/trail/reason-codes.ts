@@ -16,6 +16,7 @@ const OF_ACTS: readonly string[] = [
   'person-erased',
   'reconciled',
   'sign-out',
+  'token-revocation',
 ];
 
 /** Whether the reason of an entry of this release can have a code. Entries of others may have further ones. */

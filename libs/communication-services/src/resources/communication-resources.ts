@@ -40,6 +40,10 @@ export class CommunicationResources {
     return [...this.#byName.keys()];
   }
 
+  has(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
   /** @throws ResourceNotConfigured */
   find(name: string): CommunicationResource {
     const resource = this.#byName.get(name);

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationIdentityGateway, CommunicationResources } from '#libs/communication-services';
 import { type CallContext, Clock, Logger } from '#libs/platform';
+import { PersonRenewal } from '#libs/teams-phone';
 import { MappingChanged } from '../errors.js';
 import { IdentityMap, type Lease, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
@@ -24,11 +25,13 @@ export class IdentityDeletion {
     private readonly clock: Clock,
     private readonly logger: Logger,
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
+    private readonly renewal: PersonRenewal,
   ) {}
 
   /**
    * Marks a mapping as `deleting`, so that no token is issued for it, and calls ACS. Where ACS does
-   * not confirm, the recovery worker repeats the call.
+   * not confirm, the recovery worker repeats the call. The tokens that its person exchanged under a Teams
+   * Phone assignment are revoked as well; the assignment stays.
    *
    * @param mapping the stored one, neither deleting nor deleted
    * @throws ResourceNotConfigured before anything is changed
@@ -41,6 +44,7 @@ export class IdentityDeletion {
   ): Promise<void> {
     if (!isProvisioned(mapping)) {
       await this.#deletePending(mapping, context, reason);
+      await this.renewal.carryOut(mapping);
       return;
     }
     this.resources.find(mapping.resource);
@@ -55,9 +59,9 @@ export class IdentityDeletion {
     const lease = newLease(this.settings.leaseMs, this.clock);
     await this.audit.record(
       this.#event(mapping, context, 'requested', reason),
-      this.map.replace(mapping, next, lease),
+      this.renewal.joinedTo(mapping, this.map.replace(mapping, next, lease)),
     );
-    await this.complete(next, context, lease);
+    await Promise.all([this.complete(next, context, lease), this.renewal.carryOut(mapping)]);
   }
 
   /** Calls ACS and records its confirmation. Never rejects. */
@@ -92,7 +96,7 @@ export class IdentityDeletion {
     };
     await this.audit.record(
       this.#event(mapping, context, 'confirmed', reason),
-      this.map.replace(mapping, next),
+      this.renewal.joinedTo(mapping, this.map.replace(mapping, next)),
     );
   }
 

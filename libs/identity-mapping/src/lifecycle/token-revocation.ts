@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type AuditAction, type AuditEvent, type AuditReceipt, AuditTrail } from '#libs/audit';
 import { CommunicationIdentityGateway } from '#libs/communication-services';
 import { type CallContext, Clock, Logger } from '#libs/platform';
-import { TeamsPhoneAssignments } from '#libs/teams-phone';
+import { PersonRenewal, TeamsPhoneAssignments } from '#libs/teams-phone';
 import { MappingChanged } from '../errors.js';
 import { changesOf } from './access-audit.js';
 import { IdentityMap, type Lease, newLease } from '../store/identity-map.js';
@@ -19,7 +19,10 @@ export interface RevokingChange {
   readonly displayName?: string | undefined;
 }
 
-/** Revokes all tokens of an identity: at once for this service, within 15 minutes at ACS. */
+/**
+ * Revokes all tokens of an identity, and those that its person exchanged under a Teams Phone assignment: at
+ * once for this service, within 15 minutes at ACS.
+ */
 @Injectable()
 export class TokenRevocation {
   constructor(
@@ -30,6 +33,7 @@ export class TokenRevocation {
     private readonly logger: Logger,
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
     private readonly teamsPhone: TeamsPhoneAssignments,
+    private readonly renewal: PersonRenewal,
   ) {}
 
   /**
@@ -41,9 +45,10 @@ export class TokenRevocation {
    */
   async begin(change: RevokingChange, context: CallContext): Promise<AuditReceipt> {
     const { mapping, action, reason } = change;
+    const isSuspending = action === 'identity.suspend'; // deletes the assignment instead
     const next: ProvisionedMapping = {
       ...mapping,
-      status: action === 'identity.suspend' ? 'suspended' : mapping.status,
+      status: isSuspending ? 'suspended' : mapping.status,
       displayName: 'displayName' in change ? change.displayName : mapping.displayName,
       tokenGeneration: mapping.tokenGeneration + 1,
       isRevoking: true,
@@ -51,6 +56,7 @@ export class TokenRevocation {
       updatedAt: new Date(this.clock.now()),
     };
     const lease = newLease(this.settings.leaseMs, this.clock);
+    const write = this.map.replace(mapping, next, lease);
     const receipt = await this.audit.record(
       {
         ...auditActorOf(context),
@@ -62,27 +68,26 @@ export class TokenRevocation {
         details: {
           stage: 'requested',
           tokenGeneration: next.tokenGeneration,
-          ...(action === 'identity.suspend' && changesOf(mapping, next)),
+          ...(isSuspending && changesOf(mapping, next)),
         },
       },
-      this.map.replace(mapping, next, lease),
+      isSuspending ? write : this.renewal.joinedTo(mapping, write),
     );
-    await this.complete(next, context, lease);
+    await Promise.all([this.complete(next, context, lease), this.renewal.carryOut(mapping)]);
     return receipt;
   }
 
   /**
    * Calls ACS and records its confirmation. Before, the Teams Phone assignment of somebody who is suspended
-   * is deleted: from the suspension on there is no new one. Never rejects.
+   * is deleted: from the suspension on there is no new one. Where that fails, ACS revokes the tokens of the
+   * identity all the same, and the recovery worker repeats both. Never rejects.
    */
   async complete(mapping: ProvisionedMapping, context: CallContext, lease: Lease): Promise<void> {
     try {
-      if (mapping.status === 'suspended') {
-        const reason = { code: 'identity-suspended' };
-        await this.teamsPhone.deleteForPerson(mapping, context, reason);
-      }
+      const [deletion] = await Promise.allSettled([this.#deleteAssignment(mapping, context)]);
       const call = gatewayCallOf(mapping, context, lease);
       const { evidence } = await this.gateway.revokeTokens(call, mapping.communicationUserId);
+      if (deletion.status === 'rejected') throw deletion.reason;
       await this.audit.record(
         {
           ...auditActorOf(context),
@@ -102,5 +107,10 @@ export class TokenRevocation {
         'a revocation is not confirmed by ACS yet',
       );
     }
+  }
+
+  async #deleteAssignment(mapping: ProvisionedMapping, context: CallContext): Promise<void> {
+    if (mapping.status !== 'suspended') return;
+    await this.teamsPhone.deleteForPerson(mapping, context, { code: 'identity-suspended' });
   }
 }

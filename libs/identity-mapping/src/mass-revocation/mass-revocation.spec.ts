@@ -292,6 +292,28 @@ describe('a mass revocation', () => {
     expect(await store.find({ tenant: ours, ...member })).toMatchObject({ status: 'active' });
   });
 
+  it('waits for the tokens of an application that was taken away from an assignment before', async () => {
+    const { database: primary, trail: audit, clock, logger } = one.log;
+    const { gateway, resources } = one.mappings;
+    const store = new PostgresAssignmentStore(primary, one.log.get(ReadingDatabase));
+    const phone = wireTeamsPhone({ store, gateway, audit, resources, clock, logger });
+    const leaked = newGuid();
+    const member = { tenant: newGuid(), objectId: newGuid(), principalType: 'user' } as const;
+    await phone.assignments.put({ ...member, clientIds: [leaked] }, operator);
+    gateway.failNext('unassign', new Error('the connection was reset'));
+    await phone.assignments.put({ ...member, clientIds: [newGuid()] }, operator);
+    gateway.calls.length = 0;
+    const filter = { tenant: canonicalName(member.tenant), clientApp: canonicalName(leaked) };
+    expect((await one.service.forecast(filter, operator)).assignments).toBe(1);
+    const id = await one.start(filter);
+    const sweeping = one.sweep();
+    await phone.recovery.sweep();
+    await sweeping;
+    expect(await one.isFinished(id)).toBe(true);
+    expect(gateway.calls.map(({ operation }) => operation)).toEqual(['unassign', 'assign']);
+    expect((await one.service.forecast(filter, operator)).assignments).toBe(0);
+  });
+
   it('has one worker over all replicas, and another when that has died', async () => {
     const person = await one.mappings.person();
     const id = await one.start({ tenant });

@@ -55,19 +55,22 @@ export function wireIdentityMapping({
     map instanceof MemoryIdentityMap ? (holder) => map.isBarred(holder) : undefined,
   );
   const teamsPhone = wireTeamsPhone({ store, gateway, audit, resources, clock, logger });
-  const revocation = new TokenRevocation(map, gateway, audit, ...common, teamsPhone.assignments);
-  const deletion = new IdentityDeletion(map, gateway, resources, audit, ...common);
+  const { assignments, renewal } = teamsPhone;
+  const revocation = new TokenRevocation(
+    ...([map, gateway, audit, ...common, assignments, renewal] as const),
+  );
+  const deletion = new IdentityDeletion(map, gateway, resources, audit, ...common, renewal);
   const worker = new RecoveryWorker(
     ...([map, creation, deletion, revocation, orphans] as const),
     ...common,
     new Sweeps(clock, logger),
   );
   const mappings = new IdentityMappingService(
-    ...([map, creation, revocation, resources, clock, settings, audit] as const),
+    ...([map, creation, revocation, resources, clock, settings, audit, renewal] as const),
   );
   const administration = new IdentityAdministrationService(
     ...([map, mappings, revocation, deletion, audit, clock, settings] as const),
-    teamsPhone.assignments,
+    assignments,
   );
   const linking = new IdentityLinking(map, mappings, resources, audit, clock, settings);
   const provisioning = new IdentityProvisioning(mappings, clock);

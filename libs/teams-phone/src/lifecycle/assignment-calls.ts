@@ -67,8 +67,8 @@ export class AssignmentCalls {
   ) {}
 
   /**
-   * @param requested absent for the recovery worker. Other versions are recorded as carried out by the
-   *   service itself.
+   * @param requested absent for the recovery worker, and for a change that somebody else has requested.
+   *   Other versions are recorded as carried out by the service itself.
    * @throws DatabaseUnavailable, AuditUnavailable
    */
   async carryOut(id: string, requested?: RequestedChange): Promise<CallsOutcome> {
@@ -202,7 +202,7 @@ export class AssignmentCalls {
       ...auditActorOf(context),
       action: owed.status === 'pending' ? 'teams-phone.assign' : 'teams-phone.unassign',
       target: auditTargetOf(owed, this.resources),
-      ...(owed.status === 'renewing' && { reason: { code: 'mass-revocation' } }),
+      ...(owed.status === 'renewing' && { reason: { code: 'token-revocation' } }),
       details: { stage, assignment: owed.id, version: owed.version },
     };
   }

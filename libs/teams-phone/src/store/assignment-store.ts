@@ -17,9 +17,10 @@ export interface AssignmentSearch {
 /** Assignments that meet every given condition. None given: all. */
 export interface AssignmentSelection {
   readonly tenant?: Guid | undefined;
+  readonly objectId?: Guid | undefined;
   /** Name of the ACS resource. */
   readonly resource?: string | undefined;
-  /** Assignments that let this application get tokens. */
+  /** Assignments under which this application may have tokens: it gets them, or got them before the change. */
   readonly clientId?: Guid | undefined;
   readonly createdBefore?: Date | undefined;
 }
@@ -61,7 +62,7 @@ export abstract class AssignmentStore {
   /**
    * Replaces an assignment by its next version, which is owed at once or when the holder of the lease has
    * finished. Rejects with `AssignmentChanged` when the stored version is not `known`, or is deleted, or when
-   * the principal is barred from one that is `pending`.
+   * the principal is barred from one that is not to be deleted.
    */
   abstract replace(known: Assignment, next: Assignment): TransactionalWrite;
 

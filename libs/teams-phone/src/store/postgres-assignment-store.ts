@@ -58,7 +58,7 @@ const REPLACE = `
               $7::timestamptz[])
     WITH ORDINALITY AS c (id, known_version, principal_type, client_ids, status, version, updated_at, n)
   WHERE stored.id = c.id AND stored.version = c.known_version AND stored.status <> 'deleted'
-    AND (c.status <> 'pending' OR NOT ${isBarred('stored.tenant', 'stored.object_id')})
+    AND (c.status = 'deleting' OR NOT ${isBarred('stored.tenant', 'stored.object_id')})
   RETURNING c.n`;
 
 /** A lease without a holder was given up: its expiry says from when ACS may be called. */
@@ -97,11 +97,15 @@ const FINISH = `
     AND stored.status IN (${OWED})
   RETURNING c.n`;
 
-/** $1 tenant, $2 resource, $3 application, $4 time: an assignment without applications is for any. */
+/**
+ * $1 tenant, $2 resource, $3 application, $4 time, $5 object id: an assignment without applications is for any, and one
+ * that is being deleted may have tokens of applications that it no longer names.
+ */
 const SELECTED = `
   ($1::uuid IS NULL OR tenant = $1) AND ($2::text IS NULL OR resource = $2)
-  AND ($3::uuid IS NULL OR client_ids = '{}' OR $3 = ANY (client_ids))
-  AND ($4::timestamptz IS NULL OR created_at < $4)`;
+  AND ($3::uuid IS NULL OR client_ids = '{}' OR $3 = ANY (client_ids)
+    OR status IN ('renewing', 'deleting'))
+  AND ($4::timestamptz IS NULL OR created_at < $4) AND ($5::uuid IS NULL OR object_id = $5)`;
 
 const RENEW = `
   UPDATE teams_phone_assignment
@@ -223,7 +227,7 @@ export class PostgresAssignmentStore extends AssignmentStore {
   ): Promise<ReadonlyMap<string, number>> {
     const rows = await this.reading.query<{ resource: string; count: number }>(
       `SELECT resource, count(*)::integer FROM teams_phone_assignment
-       WHERE status = ANY ($5) AND ${SELECTED} GROUP BY resource`,
+       WHERE status = ANY ($6) AND ${SELECTED} GROUP BY resource`,
       [...valuesOf(selection), statuses],
     );
     return new Map(rows.map(({ resource, count }) => [resource, count]));
@@ -238,8 +242,9 @@ export class PostgresAssignmentStore extends AssignmentStore {
   }
 }
 
-function valuesOf({ tenant, resource, clientId, createdBefore }: AssignmentSelection): unknown[] {
-  return [tenant, resource, clientId, createdBefore];
+function valuesOf(selection: AssignmentSelection): unknown[] {
+  const { tenant, resource, clientId, createdBefore, objectId } = selection;
+  return [tenant, resource, clientId, createdBefore, objectId];
 }
 
 function toAssignment({ deletedAt, ...row }: AssignmentRow): Assignment {

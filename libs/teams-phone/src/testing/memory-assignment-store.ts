@@ -1,7 +1,7 @@
 import type { TransactionalWrite } from '#libs/audit';
 import type { AssignmentHolder } from '#libs/communication-services';
 import type { Clock, Lease } from '#libs/platform';
-import { type Assignment, type AssignmentStatus, isOwed } from '../assignment.js';
+import { type Assignment, type AssignmentStatus, isOwed, isRevoking } from '../assignment.js';
 import { AssignmentChanged } from '../errors.js';
 import {
   type AssignmentSearch,
@@ -142,7 +142,7 @@ export class MemoryAssignmentStore extends AssignmentStore {
   }
 
   #isRefused(next: Assignment): boolean {
-    return next.status === 'pending' && this.barred(next);
+    return next.status !== 'deleting' && this.barred(next);
   }
 
   #expect({ id, version }: Assignment): Row {
@@ -162,15 +162,19 @@ export class MemoryAssignmentStore extends AssignmentStore {
   }
 }
 
-function isSelected(
-  { tenant, resource, clientIds, createdAt }: Assignment,
-  selection: AssignmentSelection,
-): boolean {
+function isSelected(assignment: Assignment, selection: AssignmentSelection): boolean {
+  const { tenant, objectId, resource, clientIds, createdAt } = assignment;
   const { clientId, createdBefore } = selection;
+  const mayHaveTokens =
+    clientId === undefined ||
+    clientIds.length === 0 ||
+    clientIds.includes(clientId) ||
+    isRevoking(assignment);
   return (
     (selection.tenant === undefined || selection.tenant === tenant) &&
+    (selection.objectId === undefined || selection.objectId === objectId) &&
     (selection.resource === undefined || selection.resource === resource) &&
-    (clientId === undefined || clientIds.length === 0 || clientIds.includes(clientId)) &&
+    mayHaveTokens &&
     (createdBefore === undefined || createdAt < createdBefore)
   );
 }

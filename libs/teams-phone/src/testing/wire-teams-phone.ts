@@ -7,6 +7,7 @@ import { type Clock, type Logger, Sweeps } from '#libs/platform';
 import { AssignmentReconciliation } from '../assignment-reconciliation.js';
 import { AssignmentCalls } from '../lifecycle/assignment-calls.js';
 import { AssignmentRecovery } from '../lifecycle/assignment-recovery.js';
+import { PersonRenewal } from '../person-renewal.js';
 import type { AssignmentStore } from '../store/assignment-store.js';
 import { TeamsPhoneAssignments } from '../teams-phone-assignments.js';
 
@@ -29,6 +30,7 @@ export function wireTeamsPhone({
   readonly assignments: TeamsPhoneAssignments;
   readonly recovery: AssignmentRecovery;
   readonly reconciliation: AssignmentReconciliation;
+  readonly renewal: PersonRenewal;
 } {
   const calls = new AssignmentCalls(
     ...([store, gateway, resources, audit, clock, logger] as const),
@@ -36,6 +38,7 @@ export function wireTeamsPhone({
   );
   return {
     assignments: new TeamsPhoneAssignments(store, calls, resources, audit, clock),
+    renewal: new PersonRenewal(store, calls, logger),
     recovery: new AssignmentRecovery(store, calls, new Sweeps(clock, logger)),
     reconciliation: new AssignmentReconciliation(
       ...([store, calls, gateway, resources, audit, clock] as const),

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { Registry } from 'prom-client';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AuditUnavailable, type TokenFingerprint, TokenFingerprints } from '#libs/audit';
 import { MemoryAuditTrail } from '#libs/audit/testing';
 import {
   AccessNotAssigned,
   CommunicationResources,
+  ResourceNotConfigured,
   UpstreamUnavailable,
 } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
@@ -185,6 +186,18 @@ describe('ClientExchangeService', () => {
     expect((await at.assignments.delete(holder, context)).status).toBe('deleting');
     await expect(exchange()).rejects.toBeInstanceOf(AccessNotAssigned);
     expect(sent()).toBe(0);
+  });
+
+  it('records the refusal where the ACS resource of the assignment is no longer configured', async () => {
+    const { assignment } = await assign();
+    vi.spyOn(at.assignments, 'find').mockResolvedValueOnce({ ...assignment, resource: 'retired' });
+    await expect(exchange()).rejects.toBeInstanceOf(ResourceNotConfigured);
+    expect(exchanged()).toMatchObject([
+      {
+        reason: { code: 'resource-not-configured' },
+        target: { subject: holder.objectId, resource: 'retired' },
+      },
+    ]);
   });
 
   it('withholds a token of somebody whose tokens were revoked while ACS was called', async () => {

@@ -81,12 +81,16 @@ export class ClientExchangeService {
     });
   }
 
-  /** The id that ACS gives to the user in the public cloud, which the entry of a refusal names. */
+  /**
+   * The id that ACS gives to the user in the public cloud, which the entry of a refusal names; none for a
+   * resource that is no longer configured.
+   */
   #userOf(
     exchange: ClientExchange,
     { tenant, subject }: CallerContext['actor'],
     resource: string,
   ): { readonly communicationUserId?: string } {
+    if (!this.resources.has(resource)) return {};
     const { immutableResourceId } = this.resources.find(resource);
     const mark = exchange === 'entra' ? 'wf_' : '';
     const id = `8:acs:${immutableResourceId}_${mark}${tenant}_${subject}`;

@@ -25,12 +25,16 @@ export async function erasePerson(
   if (!report.isComplete) process.exitCode = 1;
 }
 
-function printReport({ mappings, isComplete, effectiveWithinMinutes }: ErasureReport): void {
+function printReport(report: ErasureReport): void {
+  const { mappings, assignmentProblem, isComplete, effectiveWithinMinutes } = report;
   for (const { mapping, problem } of mappings) {
     const { resource, communicationUserId, status, deletedAt } = mapping;
     const when = deletedAt ? ` ${deletedAt.toISOString()}` : '';
     const why = problem === undefined ? '' : ` (${problem})`;
     console.log(`${resource} ${communicationUserId ?? 'pending'}: ${status}${when}${why}`);
+  }
+  if (assignmentProblem !== undefined) {
+    console.log(`Teams Phone assignment: not deleted (${assignmentProblem})`);
   }
   console.log(
     isComplete

@@ -20,9 +20,15 @@ export async function reconcileAssignments(
       .reconcile({ tenant, isRepairing: options.repair === true }, operatorCall(options)),
   );
   for (const difference of report.differences) console.log(lineOf(difference));
-  const left = report.differences.filter(({ isRepaired }) => !isRepaired).length;
+  const left = report.differences.filter(isLeft).length;
   console.log(`${report.compared} compared, ${report.differences.length} differ, ${left} left.`);
   if (left > 0) process.exitCode = 1;
+}
+
+/** Nothing is left to do about a deleted assignment of a resource that is no longer configured. */
+function isLeft({ kind, assignment, isRepaired }: AssignmentDifference): boolean {
+  const isOver = kind === 'unreachable' && assignment.status === 'deleted';
+  return !isRepaired && !isOver;
 }
 
 function lineOf({ kind, assignment, isRepaired }: AssignmentDifference): string {
