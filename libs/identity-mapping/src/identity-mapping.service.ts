@@ -230,18 +230,20 @@ export class IdentityMappingService {
 
   /** As `revokeOwnTokens`, but succeeds with neither a communication identity nor an assignment. */
   async signOut(context: CallContext<Principal>): Promise<Revocation> {
-    const revocation = await this.#revokeOwn('sign-out', context);
-    if (revocation) return revocation;
     const { tenant, subject, kind } = context.actor;
-    await this.audit.record({
-      ...auditActorOf(context),
-      action: 'token.revoke',
-      outcome: 'success',
-      target: { tenant, subject, kind },
-      reason: { code: 'sign-out' },
-      details: { stage: 'nothing to revoke' },
+    const access = { action: 'token.revoke', target: { tenant, subject, kind } } as const;
+    return recordingRefusal(this.audit, access, context, async () => {
+      const revocation = await this.#revokeOwn('sign-out', context);
+      if (revocation) return revocation;
+      await this.audit.record({
+        ...auditActorOf(context),
+        ...access,
+        outcome: 'success',
+        reason: { code: 'sign-out' },
+        details: { stage: 'nothing to revoke' },
+      });
+      return { effectiveWithinMinutes: 0 };
     });
-    return { effectiveWithinMinutes: 0 };
   }
 
   /**

@@ -5,7 +5,7 @@ import { MemoryCommunicationIdentityGateway } from '#libs/communication-services
 import type { CallContext, Principal } from '#libs/platform';
 import { ManualClock, MemoryLogger, newGuid } from '#libs/platform/testing';
 import { AssigneeNotActive, AssignmentPending } from '#libs/teams-phone';
-import { MappingNotFound } from './errors.js';
+import { IdentityKindConflict, MappingNotFound } from './errors.js';
 import { MemoryIdentityMap } from './testing/memory-identity-map.js';
 import { wireIdentityMapping } from './testing/wire-identity-mapping.js';
 
@@ -119,6 +119,16 @@ describe('the Teams Phone assignment of somebody', () => {
       await service.clock.advance(1);
       await service.teamsPhone.recovery.sweep();
       expect(reasons()).toEqual([['token-revocation', 'confirmed']]);
+    });
+
+    it('not when the identity is mapped under another kind, which is recorded', async () => {
+      await ensure();
+      const bot = { ...person(), actor: { ...person().actor, kind: 'bot' as const } };
+      await expect(service.mappings.signOut(bot)).rejects.toThrow(IdentityKindConflict);
+      expect(service.audit.entries.at(-1)).toMatchObject({
+        ...{ action: 'token.revoke', outcome: 'denied' },
+        reason: { code: 'identity-kind-conflict' },
+      });
     });
 
     it('unless there is none: then a sign-out finds nothing to revoke', async () => {
