@@ -135,7 +135,7 @@ describe('while the proxy fails', () => {
       const answer = await requestToken(service, person);
       expect(answer.body).toMatchObject({ type: 'urn:acs-identity:problem:acs-unavailable' });
       expect(answer.status).toBe(503);
-      expect(reasonsFor(target).length).toBeGreaterThan(linesBefore);
+      await expect.poll(() => reasonsFor(target).length).toBeGreaterThan(linesBefore);
       proxy.faultFor = () => undefined;
       await expect.poll(async () => (await requestToken(service, person)).status).toBe(200);
       const calls = await control.readJournal({ service: 'acs', since });
