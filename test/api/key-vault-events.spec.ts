@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { untilMinuteHas } from '../support/one-minute.js';
 import { runningService } from '../support/running-service.js';
 import { issue } from '../support/tokens-api.js';
 
@@ -193,6 +194,7 @@ describe('/v1/key-vault/events with a key', () => {
     const name = 'audit-signing-key';
     const before = await readings(name);
     const wrong = randomBytes(32).toString('hex');
+    await untilMinuteHas(15_000);
     const statuses: number[] = [];
     for (let nth = 0; nth < 12; nth += 1) {
       statuses.push((await send(newVersion(name, 'ff'), nth === 0 ? '' : wrong)).status);

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { acsIdentity, operatorEnvironment } from '../../support/acs-identity.js';
 import { call } from '../../support/call.js';
+import { untilMinuteHas } from '../../support/one-minute.js';
 import { runningService } from '../../support/running-service.js';
 
 const service = runningService({
@@ -135,6 +136,7 @@ describe('visitors', () => {
 
   it('are limited by address, IPv6 ones by their network: guesses and genuine invitations apart', async () => {
     const network = '2001:db8:ffff:1';
+    await untilMinuteHas(15_000);
     const guesses = Array.from({ length: 30 }, async (_, nth) =>
       visit(randomBytes(60).toString('base64url'), `${network}::${nth.toString(16)}`, nth % 2),
     );
@@ -142,6 +144,7 @@ describe('visitors', () => {
     expect(statuses.filter((status) => status === 403).length).toBeLessThanOrEqual(22);
     expect(new Set(statuses)).toEqual(new Set([403, 429]));
     const { invitation } = await invite({ uses: 100 });
+    await untilMinuteHas(15_000);
     const visits = await Promise.all(
       Array.from({ length: 50 }, async (_, nth) =>
         visit(invitation, `${network}::${nth}`, nth % 2),

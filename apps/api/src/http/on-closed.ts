@@ -1,6 +1,11 @@
 import type { ServerResponse } from 'node:http';
 
-const waiting = new WeakMap<ServerResponse, (() => void)[]>();
+const CALLBACKS = Symbol('called when the response is closed');
+
+/** Not in a WeakMap, whose entries cost the collector more than all callbacks together. */
+interface WatchedResponse extends ServerResponse {
+  [CALLBACKS]?: (() => void)[];
+}
 
 /**
  * Calls back once, when the response has left or its connection is closed, in the order of the calls. Never
@@ -10,14 +15,13 @@ const waiting = new WeakMap<ServerResponse, (() => void)[]>();
  * stream that is sent would reach together with one for each callback.
  */
 export function onClosed(response: ServerResponse, callback: () => void): void {
-  const callbacks = waiting.get(response);
-  if (callbacks) {
-    callbacks.push(callback);
+  const watched: WatchedResponse = response;
+  if (watched[CALLBACKS]) {
+    watched[CALLBACKS].push(callback);
     return;
   }
-  const first = [callback];
-  waiting.set(response, first);
+  const callbacks = (watched[CALLBACKS] = [callback]);
   response.once('close', () => {
-    for (const each of first) each();
+    for (const each of callbacks) each();
   });
 }
