@@ -112,6 +112,10 @@ async function start(): Promise<void> {
       ALLOWED_ORIGINS: [process.env.ALLOWED_ORIGINS ?? '', sampleUrl].filter(Boolean).join(),
     };
     const log = createWriteStream(folder.apiLog, { mode: 0o600 });
+    // Everything else works without it.
+    log.on('error', (error) => {
+      console.error(`Nothing is written to ${folder.apiLog}: ${explainFailure(error)}`);
+    });
     const api = await startApi(
       {
         ...shellEnvironment(),
