@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { PassThrough } from 'node:stream';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readBody } from './slow-client.js';
 
 /** Both ends of a connection. */
@@ -35,6 +36,22 @@ describe('readBody', () => {
       expect(String((await next).value)).toBe(text);
     }
     expect(server.destroyed).toBe(false);
+  });
+
+  it('reads on after a stop of the process that ends with the arrival of the next part', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockReturnValue();
+    const sent = new PassThrough();
+    const body = readBody(sent, 200);
+    for (const text of ['one', 'two', 'three']) {
+      const next = body.next();
+      setImmediate(() => {
+        stopProcess(300);
+        sent.write(text);
+      });
+      expect(String((await next).value)).toBe(text);
+    }
+    expect(sent.destroyed).toBe(false);
+    expect(warned).not.toHaveBeenCalled();
   });
 
   it('closes the connection of a client that sends too little within the timeout', async () => {

@@ -64,7 +64,7 @@ export async function* readBody(body: Readable, timeoutMs: number): AsyncGenerat
       waitedMs += performance.now() - startedAt;
       bytes += next.value.length;
       // Late and yet there: the process was stopped, and the client did not let it wait.
-      if (bytes >= MIN_BYTES || isLate) [waitedMs, bytes] = [0, 0];
+      if (bytes >= MIN_BYTES || isLate || waitedMs >= timeoutMs) [waitedMs, bytes] = [0, 0];
       yield next.value;
     }
   } finally {
