@@ -17,7 +17,7 @@ export class MassRevocationMetrics {
     });
     this.#remaining = new Gauge({
       name: 'mass_revocation_remaining',
-      help: 'Identities that the last pass left, in the replica that works on it; 0 when a mass revocation is complete',
+      help: 'Identities that mass revocations have left, in the replica that works on them; 0 when all are complete',
       registers,
     });
   }

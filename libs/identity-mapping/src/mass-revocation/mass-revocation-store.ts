@@ -49,6 +49,14 @@ export interface RevocationCounts {
   readonly assignments: ReadonlyMap<string, number>;
 }
 
+/** Of the mappings that a mass revocation has left. */
+interface MappingPage {
+  readonly resource: string;
+  /** The id of the last mapping before the page. */
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
 /** Mass revocations in PostgreSQL. What is left to do is what the mappings say. */
 @Injectable()
 export class MassRevocationStore {
@@ -168,47 +176,31 @@ export class MassRevocationStore {
   }
 
   /**
-   * Takes the mass revocation that has waited longest. One worker of all replicas has one. Its identities
-   * are counted before the first of them is revoked, unless the process that started it has died.
+   * Takes, or keeps, all mass revocations that are to be done: one worker of all replicas has them. The
+   * identities of one are counted before the first of them is revoked, unless the process that started it
+   * has died.
    *
-   * @returns `undefined` when there is none to do, or another worker has one
+   * @returns the newest first; none when there is none to do, or another worker has them
    */
-  async claim(lease: Lease): Promise<MassRevocation | undefined> {
-    const [row] = await this.database.query<Row>(
+  async claim(lease: Lease): Promise<readonly MassRevocation[]> {
+    const rows = await this.database.query<Row>(
       `WITH open AS MATERIALIZED (
-         SELECT id, worked_at, number, lease_holder, lease_expires_at, identities, started_at
-         FROM revocation
-         WHERE finished_at IS NULL FOR UPDATE
+         SELECT id AS open_id, lease_holder AS holder, lease_expires_at AS expires_at FROM revocation
+         WHERE finished_at IS NULL ORDER BY number FOR UPDATE
        ), claimed AS (
          UPDATE revocation
-         SET lease_holder = $1, worked_at = clock_timestamp(),
-             lease_expires_at = clock_timestamp() + $2 * interval '1 ms'
-         WHERE id = (
-             SELECT id FROM open
-             WHERE identities IS NOT NULL OR started_at < clock_timestamp() - interval '10 s'
-             ORDER BY worked_at NULLS FIRST, number LIMIT 1)
-           AND NOT EXISTS (
-             SELECT FROM open WHERE lease_holder <> $1 AND lease_expires_at > clock_timestamp())
+         SET lease_holder = $1, lease_expires_at = clock_timestamp() + $2 * interval '1 ms'
+         FROM open
+         WHERE id = open_id
+           AND NOT EXISTS (SELECT FROM open WHERE holder <> $1 AND expires_at > clock_timestamp())
          RETURNING ${COLUMNS}
        )
-       SELECT * FROM claimed`,
+       SELECT * FROM claimed
+       WHERE identities IS NOT NULL OR "startedAt" < clock_timestamp() - interval '10 s'
+       ORDER BY number DESC`,
       [lease.holder, lease.durationMs],
     );
-    return row && toRevocation(row);
-  }
-
-  /** @returns whether the lease is still the holder's */
-  async renew(lease: Lease): Promise<boolean> {
-    const rows = await this.database.query<unknown>(
-      `WITH renewed AS (
-         UPDATE revocation SET lease_expires_at = clock_timestamp() + $2 * interval '1 ms'
-         WHERE lease_holder = $1 AND finished_at IS NULL AND lease_expires_at > clock_timestamp()
-         RETURNING id
-       )
-       SELECT id FROM renewed`,
-      [lease.holder, lease.durationMs],
-    );
-    return rows.length > 0;
+    return rows.map(toRevocation);
   }
 
   async release({ holder }: Lease): Promise<void> {
@@ -218,13 +210,13 @@ export class MassRevocationStore {
     );
   }
 
-  /** The next mappings whose tokens are to be revoked, in the order of their ids. */
+  /** The next mappings of an ACS resource whose tokens are to be revoked, in the order of their ids. */
   async next(
     revocation: MassRevocation,
-    after: string | undefined,
-    limit: number,
+    { resource, after, limit }: MappingPage,
   ): Promise<readonly ProvisionedMapping[]> {
     const { conditions, place, parameters } = remainder(revocation);
+    conditions.push(`mapping.resource = ${place(resource)}`);
     // Others are revoked or deleted already, by the holder of their lease.
     conditions.push(`mapping.status = 'active' AND NOT mapping.is_revoking`);
     if (after !== undefined) conditions.push(`mapping.id > ${place(after)}`);

@@ -22,6 +22,8 @@ const CHUNK_SIZE = 256;
 const MAX_ATTEMPTS = 3;
 /** Between two passes over what is left, and after a failure that says nothing of its end. */
 const PAUSE_MS = 2_000;
+/** The part of the time in which the identities that are left are counted, at most. */
+const MAX_COUNTING = 0.1;
 const RENEWAL_MS = 1_000;
 /** How long a lease lasts beyond a call that begins when it was renewed: so long a renewal may take. */
 const LEASE_MARGIN_MS = 3_000;
@@ -33,18 +35,24 @@ const CONTEXT: CallContext = {
   priority: 'bulk',
 };
 
-/** The lease as it was last renewed. */
+/** What the worker has, as its lease was last renewed. */
 interface Hold {
   lease: Lease;
-  /** Aborts when the lease is lost, or the worker is to stop. */
+  /** The newest first. */
+  open: readonly MassRevocation[];
+  /** Ends it: the lease is lost, or nothing is left to do. */
+  readonly over: AbortController;
+  /** Aborts with `over`, or when the worker is to stop. */
   readonly signal: AbortSignal;
 }
 
 /**
  * Asks ACS to revoke the tokens of the identities of mass revocations, at the speed of the request budget.
  *
- * One worker over all replicas works at a time, under a lease that it renews. Its progress is in the
- * mappings: a worker that takes over continues where the other one stopped.
+ * One worker over all replicas works at a time, under a lease that it renews, on all mass revocations:
+ * on each ACS resource at the same time, so that one that fails keeps nobody else waiting, and within a
+ * resource on each mass revocation in turn. Its progress is in the mappings: a worker that takes over
+ * continues where the other one stopped.
  */
 @Injectable()
 export class MassRevocationWorker implements OnApplicationBootstrap {
@@ -69,66 +77,120 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
 
   /** Works until nothing is left to do, or another worker has taken over. @throws DatabaseUnavailable */
   async sweep(signal: AbortSignal): Promise<void> {
-    const first = this.#newLease();
-    const cursors = new Map<string, string>();
-    let revocation = await this.store.claim(first);
-    if (!revocation) return;
-    const lost = new AbortController();
-    const hold: Hold = { lease: first, signal: AbortSignal.any([signal, lost.signal]) };
-    const renewing = this.#renew(hold, lost);
+    const lease = this.#newLease();
+    const open = await this.store.claim(lease);
+    if (open.length === 0) return;
+    const over = new AbortController();
+    const hold: Hold = { lease, open, over, signal: AbortSignal.any([signal, over.signal]) };
+    const keeping = this.#keepLease(hold);
     try {
-      while (revocation && !hold.signal.aborted) {
-        await this.#workOn(revocation, cursors, hold);
-        const lease = this.#newLease();
-        revocation = await this.store.claim(lease);
-        hold.lease = lease;
-      }
+      await this.#workOn(hold);
     } finally {
-      lost.abort();
-      await renewing;
+      await keeping;
       await this.store.release(hold.lease);
     }
   }
 
-  /** Works on the next mappings of a mass revocation; after the last, ends it if none is left. */
-  async #workOn(
-    revocation: MassRevocation,
-    cursors: Map<string, string>,
-    hold: Hold,
-  ): Promise<void> {
-    const { id } = revocation;
-    if (revocation.identities === undefined) {
-      await this.store.setCounts(id, await this.#countLeft(revocation));
+  /** Renews the lease, and learns of new mass revocations with it, until it is over. Never rejects. */
+  async #keepLease(hold: Hold): Promise<void> {
+    for (;;) {
+      await this.#pause(RENEWAL_MS, hold);
+      if (hold.signal.aborted) return;
+      const lease = this.#newLease();
+      try {
+        const open = await this.store.claim(lease);
+        if (open.length === 0) break;
+        Object.assign(hold, { lease, open });
+      } catch (error) {
+        this.logger.warn({ error }, 'the lease of a mass revocation could not be renewed');
+      }
+      if (this.clock.monotonicNow() > hold.lease.endsAt) break;
     }
-    const mappings = await this.store.next(revocation, cursors.get(id), CHUNK_SIZE);
-    const last = mappings.at(-1);
-    if (last) cursors.set(id, last.id);
-    else cursors.delete(id);
+    hold.over.abort();
+  }
+
+  /** Works on each ACS resource that has identities left, and ends the mass revocations that have none. */
+  async #workOn(hold: Hold): Promise<void> {
+    const working = new Map<string, Promise<void>>();
+    try {
+      for (;;) {
+        const startedAt = this.clock.monotonicNow();
+        const resources = await this.#finishDone(hold);
+        if (hold.signal.aborted || hold.open.length === 0) return;
+        for (const resource of resources) {
+          if (working.has(resource)) continue;
+          const work = this.#revokeAt(resource, hold).finally(() => working.delete(resource));
+          working.set(resource, work);
+        }
+        const tookMs = this.clock.monotonicNow() - startedAt;
+        const pause = this.#pause(Math.max(PAUSE_MS, tookMs / MAX_COUNTING), hold);
+        await Promise.race([pause, ...working.values()]);
+      }
+    } finally {
+      hold.over.abort();
+      await Promise.allSettled(working.values());
+    }
+  }
+
+  /** Ends the mass revocations that have nothing left. @returns the ACS resources of what the others have left */
+  async #finishDone(hold: Hold): Promise<ReadonlySet<string>> {
+    const resources = new Set<string>();
+    let left = 0;
+    for (const revocation of hold.open) {
+      const remaining = await this.store.remaining(revocation);
+      const [identities, assignments] = [total(remaining.identities), total(remaining.assignments)];
+      if (revocation.identities === undefined) {
+        await this.store.setCounts(revocation.id, { identities, assignments });
+      }
+      if (hold.signal.aborted) break;
+      for (const resource of remaining.identities.keys()) resources.add(resource);
+      left += identities;
+      // The recovery worker of the assignments renews them.
+      if (identities + assignments > 0) continue;
+      await this.#finish(revocation);
+      hold.open = hold.open.filter(({ id }) => id !== revocation.id);
+    }
+    this.metrics.setRemaining(left);
+    return resources;
+  }
+
+  /** Revokes at one ACS resource until nothing is left there. Pauses at the end when it could do nothing. */
+  async #revokeAt(resource: string, hold: Hold): Promise<void> {
+    const cursors = new Map<string, string>();
+    let revoked = 0;
+    for (let isMore = true; isMore && !hold.signal.aborted;) {
+      isMore = false;
+      for (const revocation of hold.open) {
+        const { id } = revocation;
+        const page = { resource, after: cursors.get(id), limit: CHUNK_SIZE };
+        const mappings = await this.store.next(revocation, page);
+        const last = mappings.at(-1);
+        if (!last) continue;
+        cursors.set(id, last.id);
+        isMore = true;
+        revoked += await this.#revokeAll(mappings, revocation, hold);
+      }
+    }
+    if (revoked === 0) await this.#pause(PAUSE_MS, hold);
+  }
+
+  /** @returns of how many ACS has confirmed it */
+  async #revokeAll(
+    mappings: readonly ProvisionedMapping[],
+    revocation: MassRevocation,
+    hold: Hold,
+  ): Promise<number> {
     const queue = mappings.values();
+    let revoked = 0;
     await Promise.all(
       Array.from({ length: CONCURRENCY }, async () => {
         for (const mapping of queue) {
           if (hold.signal.aborted) return;
-          await this.#revoke(mapping, revocation, hold);
+          if (await this.#revoke(mapping, revocation, hold)) revoked += 1;
         }
       }),
     );
-    if (last || hold.signal.aborted) return;
-    const { identities, assignments } = await this.#countLeft(revocation);
-    this.metrics.setRemaining(identities);
-    // The recovery worker of the assignments renews them.
-    if (identities + assignments === 0) await this.#finish(revocation);
-    else await this.#pause(PAUSE_MS, hold);
-  }
-
-  async #countLeft(
-    revocation: MassRevocation,
-  ): Promise<{ readonly identities: number; readonly assignments: number }> {
-    const { identities, assignments } = await this.store.remaining(revocation);
-    const [left = 0, leftToRenew = 0] = [identities, assignments].map((counts) =>
-      [...counts.values()].reduce((sum, count) => sum + count, 0),
-    );
-    return { identities: left, assignments: leftToRenew };
+    return revoked;
   }
 
   async #finish(revocation: MassRevocation): Promise<void> {
@@ -151,12 +213,12 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
     if (hasTargets(filter)) await this.store.dropTargets(id);
   }
 
-  /** Asks ACS and records its confirmation. What fails is left for the next pass. Never rejects. */
+  /** Asks ACS and records its confirmation. What fails is left for the next pass. @returns whether ACS confirmed */
   async #revoke(
     mapping: ProvisionedMapping,
     revocation: MassRevocation,
     hold: Hold,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const call = {
       ...gatewayCallOf(mapping, CONTEXT),
       // As it is when the call begins: it waits for the budget for a while.
@@ -168,7 +230,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
       try {
         const { evidence } = await this.gateway.revokeTokens(call, mapping.communicationUserId);
         await this.#record(mapping, revocation, evidence, hold);
-        return;
+        return true;
       } catch (error) {
         const isDeferred = error instanceof ServiceError && error.status === 429;
         if (!isDeferred && (attempt === MAX_ATTEMPTS || error instanceof ResourceNotConfigured)) {
@@ -178,13 +240,14 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
             fields,
             'a mass revocation could not revoke the tokens of an identity yet',
           );
-          return;
+          return false;
         }
         if (!isDeferred) attempt += 1;
         const seconds = error instanceof ServiceError ? error.retryAfterSeconds : undefined;
         await this.#pause(seconds === undefined ? PAUSE_MS : seconds * 1_000, hold);
       }
     }
+    return false;
   }
 
   /** Repeated until the outcome is known, so that no call to ACS is repeated without need. */
@@ -223,21 +286,6 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
     }
   }
 
-  async #renew(hold: Hold, lost: AbortController): Promise<void> {
-    for (;;) {
-      await this.#pause(RENEWAL_MS, hold);
-      if (hold.signal.aborted) return;
-      const lease = this.#newLease();
-      try {
-        // Between two mass revocations there is none to renew.
-        if (await this.store.renew(lease)) hold.lease = lease;
-      } catch (error) {
-        this.logger.warn({ error }, 'the lease of a mass revocation could not be renewed');
-      }
-      if (this.clock.monotonicNow() > hold.lease.endsAt) lost.abort();
-    }
-  }
-
   #newLease(): Lease {
     const durationMs = this.settings.timeoutMs + LEASE_MARGIN_MS;
     const endsAt = this.clock.monotonicNow() + durationMs;
@@ -247,4 +295,8 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
   async #pause(ms: number, { signal }: Hold): Promise<void> {
     await this.clock.sleep(ms, signal).catch(() => undefined);
   }
+}
+
+function total(counts: ReadonlyMap<string, number>): number {
+  return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }

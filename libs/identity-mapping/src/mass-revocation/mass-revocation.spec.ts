@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openTestLog, type TestLog } from '#libs/audit/testing';
 import {
+  type Acknowledged,
   CommunicationResources,
   type CommunicationServicesSettings,
 } from '#libs/communication-services';
@@ -318,7 +319,7 @@ describe('a mass revocation', () => {
     const person = await one.mappings.person();
     const id = await one.start({ tenant });
     const dead = newLease(1_500, other.log.clock);
-    expect((await other.store.claim(dead))?.id).toBe(id);
+    expect((await other.store.claim(dead)).map((open) => open.id)).toEqual([id]);
     await one.sweep();
     expect(one.revoked).toBe(0);
     await expect
@@ -328,7 +329,40 @@ describe('a mass revocation', () => {
       })
       .toBe(true);
     expect((await one.next(person)).tokenGeneration).toBe(2);
-    expect(await other.store.renew(dead)).toBe(false);
+  });
+
+  it('ends at one ACS resource while another one does not answer, also when it begins later', async () => {
+    const { map, gateway } = one.mappings;
+    const held = canonicalName('fabrikam');
+    const lease = newLease(30_000, one.log.clock);
+    const identity = { tenant: held, subject: canonicalName(randomUUID()), kind: 'user' } as const;
+    const { mapping } = await map.claim(identity, 'silent', lease);
+    const communicationUserId = one.mappings.foreignId();
+    const active = { ...mapping, status: 'active', communicationUserId, version: 2 } as const;
+    await one.log.trail.record(
+      { action: 'identity.create', outcome: 'success', ...operator, target: auditTargetOf(active) },
+      map.activate(active, lease),
+    );
+    const person = await one.mappings.person();
+    const revokeTokens = gateway.revokeTokens.bind(gateway);
+    const called = Promise.withResolvers<undefined>();
+    const answer = Promise.withResolvers<Acknowledged>();
+    vi.spyOn(gateway, 'revokeTokens').mockImplementation(async (call, id) => {
+      if (call.resource !== 'silent') return revokeTokens(call, id);
+      called.resolve(undefined);
+      return answer.promise;
+    });
+    const silent = await one.start({ tenant: held });
+    const sweeping = one.sweep();
+    await called.promise;
+    const healthy = await one.start({ tenant });
+    await expect.poll(async () => one.isFinished(healthy), { timeout: 20_000 }).toBe(true);
+    expect((await one.next(person)).tokenGeneration).toBe(2);
+    expect(await one.isFinished(silent)).toBe(false);
+    answer.resolve({ evidence: { secretVersion: 'memory', correlationVector: 'memory' } });
+    await sweeping;
+    expect(await one.isFinished(silent)).toBe(true);
+    vi.restoreAllMocks();
   });
 
   it('keeps the mappings as the log says, with an entry at start and end and one for each identity', async () => {
