@@ -6,9 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { alice, issued } from '../testing/sample-events.js';
 import { MAX_AUDIT_ENTRY_BYTES } from './audit-entry.js';
 import type { AuditEvent } from '../trail/audit-event.js';
-import { encodeEntry, withRecordedAt } from './encode-entry.js';
-import { hasAllSalts } from './personal-values.js';
-import { escapeControlCharacters } from './sanitize.js';
+import { encodeEntry, isRecordedText, withRecordedAt } from './encode-entry.js';
 
 const now = Date.parse('2026-11-23T10:00:00.123Z');
 const text = fc.oneof(
@@ -51,7 +49,15 @@ describe('encodeEntry', () => {
     const event: AuditEvent = {
       ...issued(7),
       reason: { code: 'some-code', detail: 'some detail' },
-      details: { z: ['x', 'y'], a: 'text', n: 1.5, no: false, inf: Infinity, 12: 'twelve' },
+      details: {
+        z: ['x', 'y'],
+        a: 'text',
+        n: 1.5,
+        no: false,
+        inf: Infinity,
+        12: 'twelve',
+        '3d': 'three',
+      },
     };
     const { entry, id, leaf } = encodeEntry(event, now);
     expect(JSON.parse(leaf.toString())).toEqual({
@@ -66,7 +72,15 @@ describe('encodeEntry', () => {
         tenant: alice.tenant,
         tokenId: alice.tokenId,
       },
-      details: { z: ['x', 'y'], a: 'text', n: 1.5, no: false, inf: 'Infinity', _12: 'twelve' },
+      details: {
+        z: ['x', 'y'],
+        a: 'text',
+        n: 1.5,
+        no: false,
+        inf: 'Infinity',
+        _12: 'twelve',
+        '3d': 'three',
+      },
       id: uuidText(id),
       outcome: 'success',
       personal: entry.personal,
@@ -84,6 +98,11 @@ describe('encodeEntry', () => {
 
   it.each<[string, AuditEvent['actor'], object]>([
     ['the service', { kind: 'system', name: 'recovery' }, { kind: 'system', name: 'recovery' }],
+    [
+      'a visitor',
+      { kind: 'visitor', tenant: alice.tenant, invitation: '0f7e' },
+      { kind: 'visitor', subject: '0f7e', tenant: alice.tenant },
+    ],
     ['an unknown sender', { kind: 'unauthenticated' }, { kind: 'unauthenticated' }],
   ])('says that %s acted, and has no member for what the event lacks', (_who, actor, expected) => {
     const { entry, leaf } = encodeEntry({ action: 'audit.read', outcome: 'failure', actor }, now);
@@ -279,23 +298,21 @@ describe('encodeEntry', () => {
   });
 });
 
-describe('hasAllSalts', () => {
-  it('is true for 16 bytes for each value, and at least one value', () => {
-    const one = { whose: 'actor', userAgent: 'agent' } as const;
-    const salts = Buffer.alloc(16);
-    expect(hasAllSalts({ ...one, salts })).toBe(true);
-    expect(hasAllSalts({ ...one, clientAddress: '::1', salts: Buffer.alloc(32) })).toBe(true);
-    expect(hasAllSalts({ ...one, clientAddress: '::1', salts })).toBe(false);
-    expect(hasAllSalts({ ...one, salts: Buffer.alloc(15) })).toBe(false);
-    expect(hasAllSalts({ whose: 'actor', salts: Buffer.alloc(0) })).toBe(false);
-  });
-});
-
-describe('escapeControlCharacters', () => {
-  it('escapes unsafe characters and no others', () => {
-    expect(escapeControlCharacters('a\r\nb\u202e\ud800 ü 😀 日本')).toBe(
-      'a\\u000d\\u000ab\\u202e\\ud800 ü 😀 日本',
-    );
+describe('isRecordedText', () => {
+  it('knows a text at its whole length, and as each limit cuts it', () => {
+    const long = 'x'.repeat(70_000);
+    const detailsOf = (nth: number) =>
+      Object.fromEntries(Array.from({ length: nth }, (_, each) => [`d${each}`, 'x'.repeat(1_000)]));
+    const [normal, tight] = [2, 20].map((nth) => {
+      const actor = { ...alice, issuer: long };
+      const { entry } = encodeEntry({ ...issued(), actor, details: detailsOf(nth) }, now);
+      return entry.actor.issuer ?? '';
+    });
+    expect(normal).not.toBe(tight);
+    for (const member of [normal, tight]) expect(isRecordedText(long, member ?? '')).toBe(true);
+    expect(isRecordedText('text', 'text')).toBe(true);
+    expect(isRecordedText('text', 'texts')).toBe(false);
+    expect(isRecordedText(`${long}x`, normal ?? '')).toBe(false);
   });
 });
 
