@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmod,
+  copyFile,
   cp,
+  link,
   mkdir,
   mkdtemp,
   readdir,
@@ -26,6 +28,22 @@ export interface Run {
   readonly ended: Promise<number | string>;
 }
 
+/**
+ * A copy of a folder whose files nobody writes to: of hard links, where the file system allows them. To copy
+ * the files takes ten times as long.
+ */
+async function linkAll(from: string, to: string): Promise<void> {
+  await mkdir(to);
+  const entries = await readdir(from, { withFileTypes: true });
+  await Promise.all(
+    entries.map(async (entry) => {
+      const [file, copy] = [join(from, entry.name), join(to, entry.name)];
+      if (entry.isDirectory()) await linkAll(file, copy);
+      else await link(file, copy).catch(async () => copyFile(file, copy));
+    }),
+  );
+}
+
 /** A copy of the built project in a temporary folder, with a `.local/` of its own. */
 export class ProjectCopy implements AsyncDisposable {
   /** In the environment of each process that is started here, and of what they start. */
@@ -39,7 +57,8 @@ export class ProjectCopy implements AsyncDisposable {
     await chmod(copy.folder, 0o755);
     for (const part of parts) {
       const [from, to] = [join(repositoryRoot, part), join(copy.folder, part)];
-      await (part === 'node_modules' ? symlink(from, to) : cp(from, to, { recursive: true }));
+      if (part === 'node_modules') await symlink(from, to);
+      else await (part === 'dist' ? linkAll(from, to) : cp(from, to, { recursive: true }));
     }
     return copy;
   }
