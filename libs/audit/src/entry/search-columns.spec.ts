@@ -57,7 +57,7 @@ describe('searchIdsOf', () => {
     expect(searchIdsOf({ ...without, request })).toBe(searchId('requestId', 'r'));
   });
 
-  it('tells the kinds of ids apart', () => {
+  it('distinguishes the kinds of ids', () => {
     expect(searchId('requestId', 'x')).not.toBe(searchId('traceId', 'x'));
   });
 });
