@@ -1,7 +1,6 @@
 import { createServer, type RequestListener } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { assertEveryRouteDeclaresAccess } from '#libs/authentication';
 import {
@@ -23,7 +22,7 @@ import { HttpBoundary } from './http/http-boundary.js';
 import { useStrictJsonBodies } from './http/json-body-parser.js';
 import { listenOnEveryAddress } from './http/listen-on-every-address.js';
 import { TimerCalls } from './http/timer-calls.js';
-import { openApiDocument } from './operations/openapi-document.js';
+import { serveDocumentation } from './operations/serve-documentation.js';
 import { stopOnSignals } from './stop-on-signals.js';
 import { inPieces } from './workload/json-pieces.js';
 
@@ -142,11 +141,7 @@ export async function createApi(
   });
 
   assertEveryRouteDeclaresAccess(app);
-  SwaggerModule.setup('docs', app, () => openApiDocument(app), {
-    jsonDocumentUrl: 'openapi.json',
-    raw: ['json'],
-    customSiteTitle: 'Communication identity service',
-  });
+  serveDocumentation(app);
   await app.init();
   await server.ready();
   return app;

@@ -4,12 +4,16 @@ import { Registry } from 'prom-client';
 import { Public } from '#libs/authentication';
 import { DeclareWorkload } from '../workload/workload.js';
 
+/** More often, scrapers get the last values: they need no token, and each scrape takes milliseconds. */
+const MAX_SCRAPES_PER_SECOND = 10;
+
 /** Metrics in Prometheus' text format. Don't expose the path outside the network. */
 @ApiExcludeController()
 @Controller('metrics')
 export class MetricsController {
-  /** One for all concurrent scrapers, who need no token. */
-  #scrape: Promise<string> | undefined;
+  #last: Promise<string> | undefined;
+  #isRunning = false;
+  #second = { startedAt: 0, scrapes: 0 };
 
   constructor(private readonly registry: Registry) {}
 
@@ -18,9 +22,18 @@ export class MetricsController {
   @Public('counts and durations only; scrapers have no token')
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
   async read(): Promise<string> {
-    this.#scrape ??= this.registry.metrics().finally(() => {
-      this.#scrape = undefined;
+    if (this.#last && (this.#isRunning || !this.#mayScrape())) return this.#last;
+    this.#isRunning = true;
+    this.#last = this.registry.metrics().finally(() => {
+      this.#isRunning = false;
     });
-    return this.#scrape;
+    return this.#last;
+  }
+
+  #mayScrape(): boolean {
+    const now = performance.now();
+    if (now - this.#second.startedAt >= 1_000) this.#second = { startedAt: now, scrapes: 0 };
+    this.#second.scrapes += 1;
+    return this.#second.scrapes <= MAX_SCRAPES_PER_SECOND;
   }
 }

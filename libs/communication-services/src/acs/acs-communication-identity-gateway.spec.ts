@@ -670,21 +670,31 @@ describe('AcsCommunicationIdentityGateway', () => {
     expect(atAcs.at(-1)?.id).toBe(created?.communicationUserId);
   });
 
-  it("answers ACS's 429 with its Retry-After, and releases the permit as throttled", async () => {
-    const release = vi.fn<Permit['release']>();
-    const budget = new UnboundedRequestBudget();
-    vi.spyOn(budget, 'acquire').mockResolvedValue({ usableForMs: () => 5000, release });
-    const { gateway } = start({ budget });
-    await emulator.control.addFault({
-      ...{ service: 'acs', operation: 'create', kind: 'status', status: 429 },
-      headers: { 'retry-after': '17' },
-    });
-    const failure = gateway.createIdentity(call);
-    await expect(failure).rejects.toMatchObject({ retryAfterSeconds: 17, code: 'acs-throttled' });
-    expect(release.mock.calls).toEqual([
-      [{ throttled: { retryAfterSeconds: 17 }, isUnused: false }],
-    ]);
-  });
+  it.each([
+    ['17', 17],
+    ['86400', 300],
+    ['99999999999', 300],
+  ])(
+    'answers 429 with Retry-After %s, and releases the permit as throttled',
+    async (sent, seconds) => {
+      const release = vi.fn<Permit['release']>();
+      const budget = new UnboundedRequestBudget();
+      vi.spyOn(budget, 'acquire').mockResolvedValue({ usableForMs: () => 5000, release });
+      const { gateway } = start({ budget });
+      await emulator.control.addFault({
+        ...{ service: 'acs', operation: 'create', kind: 'status', status: 429 },
+        headers: { 'retry-after': sent },
+      });
+      const failure = gateway.createIdentity(call);
+      await expect(failure).rejects.toMatchObject({
+        retryAfterSeconds: seconds,
+        code: 'acs-throttled',
+      });
+      expect(release.mock.calls).toEqual([
+        [{ throttled: { retryAfterSeconds: seconds }, isUnused: false }],
+      ]);
+    },
+  );
 
   it('does not report its credential as refused when the identity belongs to another resource', async () => {
     const { gateway } = start();

@@ -31,7 +31,7 @@ const IDENTITY_NOT_FOUND = /^(?:Identity|User)NotFound$/;
  * Checks that a response is ACS's own and about this request: it has a correlation vector or the
  * request's id, not another request's id, and a JSON body where ACS sends one.
  *
- * 429 and 503 are exempt. Anything on the way may ask for a pause, and a pause changes nothing.
+ * 429 and 503 are exempt. Anything on the way may demand a pause, and the pause is bounded.
  *
  * @throws ForeignAnswer
  */

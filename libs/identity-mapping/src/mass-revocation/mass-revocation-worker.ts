@@ -22,6 +22,8 @@ const CHUNK_SIZE = 256;
 const MAX_ATTEMPTS = 3;
 /** Between two passes over what is left, and after a failure that says nothing of its end. */
 const PAUSE_MS = 2_000;
+/** However long ACS demands: what it said may be over, and a proxy may have said it. */
+const MAX_PAUSE_MS = 10_000;
 /** The part of the time in which the identities that are left are counted, at most. */
 const MAX_COUNTING = 0.1;
 const RENEWAL_MS = 1_000;
@@ -213,7 +215,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
     if (hasTargets(filter)) await this.store.dropTargets(id);
   }
 
-  /** Asks ACS and records its confirmation. What fails is left for the next pass. @returns whether ACS confirmed */
+  /** Asks ACS and records its confirmation. What fails is left for the next pass. @returns whether it is recorded */
   async #revoke(
     mapping: ProvisionedMapping,
     revocation: MassRevocation,
@@ -229,8 +231,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
     for (let attempt = 1; !hold.signal.aborted;) {
       try {
         const { evidence } = await this.gateway.revokeTokens(call, mapping.communicationUserId);
-        await this.#record(mapping, revocation, evidence, hold);
-        return true;
+        return await this.#record(mapping, revocation, evidence, hold);
       } catch (error) {
         const isDeferred = error instanceof ServiceError && error.status === 429;
         if (!isDeferred && (attempt === MAX_ATTEMPTS || error instanceof ResourceNotConfigured)) {
@@ -244,20 +245,24 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
         }
         if (!isDeferred) attempt += 1;
         const seconds = error instanceof ServiceError ? error.retryAfterSeconds : undefined;
-        await this.#pause(seconds === undefined ? PAUSE_MS : seconds * 1_000, hold);
+        const pauseMs = seconds === undefined ? PAUSE_MS : seconds * 1_000;
+        await this.#pause(Math.min(pauseMs, MAX_PAUSE_MS), hold);
       }
     }
     return false;
   }
 
-  /** Repeated until the outcome is known, so that no call to ACS is repeated without need. */
+  /**
+   * Repeated until the outcome is known, so that no call to ACS is repeated without need. Once also when the
+   * worker is to stop, or has lost its lease: the change is conditional.
+   */
   async #record(
     mapping: ProvisionedMapping,
     revocation: MassRevocation,
     upstream: { readonly secretVersion?: string; readonly correlationVector?: string },
     hold: Hold,
-  ): Promise<void> {
-    while (!hold.signal.aborted) {
+  ): Promise<boolean> {
+    do {
       try {
         await this.audit.record(
           {
@@ -276,14 +281,15 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
           this.store.finishOne(mapping, revocation),
         );
         this.metrics.count('revoked');
-        return;
+        return true;
       } catch (error) {
         // A suspension, a deletion or another revocation came first, and ends these tokens too.
-        if (error instanceof MappingChanged) return;
+        if (error instanceof MappingChanged) return true;
         if (!(error instanceof AuditUnavailable)) throw error;
         await this.#pause(PAUSE_MS, hold);
       }
-    }
+    } while (!hold.signal.aborted);
+    return false;
   }
 
   #newLease(): Lease {

@@ -6,6 +6,7 @@ import {
   type Acknowledged,
   CommunicationResources,
   type CommunicationServicesSettings,
+  UpstreamUnavailable,
 } from '#libs/communication-services';
 import { canonicalName, ReadingDatabase, Sweeps } from '#libs/platform';
 import { newGuid, testDatabase, type TestDatabase } from '#libs/platform/testing';
@@ -363,6 +364,41 @@ describe('a mass revocation', () => {
     await sweeping;
     expect(await one.isFinished(silent)).toBe(true);
     vi.restoreAllMocks();
+  });
+
+  it('goes on within ten seconds, however long an answer has demanded to wait', async () => {
+    await one.mappings.person();
+    one.mappings.gateway.failNext('revoke', new UpstreamUnavailable({ retryAfterSeconds: 86_400 }));
+    const { clock } = one.log;
+    const sleep = clock.sleep.bind(clock);
+    const pauses: number[] = [];
+    vi.spyOn(clock, 'sleep').mockImplementation(async (ms, signal) => {
+      pauses.push(ms);
+      return sleep(Math.min(ms, 100), signal);
+    });
+    const id = await one.start({ tenant });
+    await one.sweep();
+    expect(await one.isFinished(id)).toBe(true);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(10_000);
+    vi.restoreAllMocks();
+  });
+
+  it('records what ACS has confirmed, also when it is to stop meanwhile', async () => {
+    const person = await one.mappings.person();
+    const { gateway } = one.mappings;
+    const revokeTokens = gateway.revokeTokens.bind(gateway);
+    const stop = new AbortController();
+    vi.spyOn(gateway, 'revokeTokens').mockImplementation(async (call, id) => {
+      if (id === person.communicationUserId) stop.abort();
+      return revokeTokens(call, id);
+    });
+    const id = await one.start({ tenant });
+    await one.worker.sweep(stop.signal);
+    vi.restoreAllMocks();
+    expect((await one.mappings.map.get(person.id))?.tokenGeneration).toBe(2);
+    await one.sweep();
+    expect(await one.isFinished(id)).toBe(true);
+    expect(gateway.identities.get(person.communicationUserId)?.revocations).toBe(1);
   });
 
   it('keeps the mappings as the log says, with an entry at start and end and one for each identity', async () => {

@@ -10,6 +10,19 @@ describe('adaptLimit', () => {
     expect(adapted).toEqual({ limitFactor: 0.5, limitFactorAt: 5000, blockedUntil: 6000 });
   });
 
+  it('pauses for four windows at most, whatever the answer said', () => {
+    const adapted = adaptLimit(full, { retryAfterMs: 86_400_000 }, { now: 5000, windowMs });
+    expect(adapted.blockedUntil).toBe(5000 + 4 * windowMs);
+  });
+
+  it('shortens a pause of before, also one of a clock that was set back', () => {
+    const stored = { ...full, blockedUntil: 999_999_999 };
+    for (const throttled of [undefined, {}]) {
+      const adapted = adaptLimit(stored, throttled, { now: 5000, windowMs });
+      expect(adapted.blockedUntil).toBe(5000 + 4 * windowMs);
+    }
+  });
+
   it("pauses for ACS's Retry-After when that is longer", () => {
     const adapted = adaptLimit(full, { retryAfterMs: 3000 }, { now: 5000, windowMs });
     expect(adapted.blockedUntil).toBe(8000);

@@ -13,6 +13,8 @@ const DECREASE = 0.5;
 const INCREASE_PER_WINDOW = 0.1;
 /** Permits pause for a window divided by this at least. */
 const MIN_PAUSE_DIVISOR = 10;
+/** Permits pause for that many windows at most, whatever the answer said and however the clock was set. */
+const MAX_PAUSE_WINDOWS = 4;
 
 /**
  * Raises the limit with time, and halves it and pauses when ACS throttled a call. Throttling that is
@@ -25,12 +27,16 @@ export function adaptLimit(
 ): AdaptiveLimit {
   const elapsed = Math.max(0, now - limitFactorAt);
   const increased = Math.min(1, limitFactor + (INCREASE_PER_WINDOW * elapsed) / windowMs);
-  if (!throttled) return { limitFactor: increased, limitFactorAt: now, blockedUntil };
-  const pauseMs = Math.max(windowMs / MIN_PAUSE_DIVISOR, throttled.retryAfterMs ?? 0);
+  const latest = now + MAX_PAUSE_WINDOWS * windowMs;
   const isPaused = now < blockedUntil;
+  if (!throttled) {
+    const until = Math.min(blockedUntil, latest);
+    return { limitFactor: increased, limitFactorAt: now, blockedUntil: until };
+  }
+  const pauseMs = Math.max(windowMs / MIN_PAUSE_DIVISOR, throttled.retryAfterMs ?? 0);
   return {
     limitFactor: isPaused ? increased : Math.max(MIN_FACTOR, increased * DECREASE),
     limitFactorAt: now,
-    blockedUntil: Math.max(blockedUntil, now + pauseMs),
+    blockedUntil: Math.min(Math.max(blockedUntil, now + pauseMs), latest),
   };
 }

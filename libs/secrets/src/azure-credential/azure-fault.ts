@@ -1,5 +1,8 @@
 import { ProxyFailure } from '#libs/platform';
 
+/** Azure's limits count by the minute at most; a proxy on the way may say anything. */
+const MAX_RETRY_AFTER_SECONDS = 300;
+
 /**
  * The name, codes and status of an error of an Azure SDK.
  *
@@ -13,7 +16,7 @@ export class AzureFault extends Error {
   readonly code: string | undefined;
   /** Code inside `code`, such as Key Vault's `SecretDisabled`. */
   readonly innerCode: string | undefined;
-  /** `Retry-After` of the response in seconds. The date form is ignored. */
+  /** `Retry-After` of the response in seconds, 300 at most. The date form is ignored. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(error: unknown) {
@@ -59,8 +62,8 @@ function retryAfterOf(error: unknown): number | undefined {
   const get = valueAt(headers, 'get');
   if (typeof get !== 'function') return undefined;
   const text: unknown = get.call(headers, 'retry-after');
-  if (typeof text !== 'string' || !/^\d{1,6}$/.test(text)) return undefined;
-  return Number(text);
+  if (typeof text !== 'string' || !/^\d+$/.test(text)) return undefined;
+  return Math.min(Number(text), MAX_RETRY_AFTER_SECONDS);
 }
 
 /** The message of a failed sign-in, without tokens. An operator can't diagnose one by its code. */
