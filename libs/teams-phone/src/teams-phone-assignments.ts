@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { AuditTrail, auditActorOf, type AuditEvent, recordingRefusal } from '#libs/audit';
+import {
+  AuditTrail,
+  auditActorOf,
+  type AuditEvent,
+  recordingRefusal,
+  type TransactionalWrite,
+} from '#libs/audit';
 import {
   type AssignmentHolder,
   CommunicationResources,
@@ -138,6 +144,16 @@ export class TeamsPhoneAssignments {
     return this.store.find(holder);
   }
 
+  /**
+   * The condition under which a token that ACS gave the principal may be released: to be recorded with it.
+   * Rejects with `AssignmentChanged`.
+   *
+   * @param known what `find` gave before ACS was called
+   */
+  unchanged(holder: AssignmentHolder, known: Assignment | undefined): TransactionalWrite {
+    return this.store.expectUnchanged(holder, known);
+  }
+
   /** @throws AssignmentNotFound also for a deleted one. Recorded before it is shown. */
   async read(holder: AssignmentHolder, context: CallContext): Promise<Assignment> {
     const access = { action: 'teams-phone.read', target: this.#targetOf(holder) } as const;
@@ -231,7 +247,7 @@ export class TeamsPhoneAssignments {
     action: 'teams-phone.assign' | 'teams-phone.unassign',
     next: Assignment & Pick<AuditEvent, 'reason' | 'details'>,
     context: CallContext,
-    write: Parameters<AuditTrail['record']>[1],
+    write: TransactionalWrite,
   ): Promise<void> {
     const { reason, details, id, version } = next;
     const event: AuditEvent = {
