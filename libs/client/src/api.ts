@@ -1136,8 +1136,11 @@ export interface components {
         MassRevocation: {
             /** Format: uuid */
             id: string;
-            /** @enum {string} */
-            status: "running" | "completed";
+            /**
+             * @description `expired`: the last old token had expired, a day after the start, before ACS had confirmed everything.
+             * @enum {string}
+             */
+            status: "running" | "completed" | "expired";
             tenant?: string;
             clientApp?: string;
             /** @enum {string} */
