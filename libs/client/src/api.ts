@@ -965,7 +965,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /** @enum {string} */
-            kind: "user" | "service" | "bot" | "visitor";
+            kind: "user" | "service" | "bot";
             communicationUserId: string;
         };
         RevocationResponse: {
@@ -1187,7 +1187,7 @@ export interface components {
             /** @description Name of the ACS resource. */
             resource: string;
             /**
-             * @description `pending` and `deleting` until ACS has confirmed.
+             * @description `pending`, `renewing` and `deleting` until ACS has confirmed.
              * @enum {string}
              */
             status: "pending" | "active" | "renewing" | "deleting" | "deleted";

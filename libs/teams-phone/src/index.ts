@@ -12,7 +12,8 @@ export {
 } from './assignment-reconciliation.js';
 export { AssignmentRenewal } from './assignment-renewal.js';
 export { assignmentFields } from './assignment-fields.js';
-export { AssignmentExport } from './bulk/assignment-export.js';
+export { AssignmentExport, type AssignmentExportLine } from './bulk/assignment-export.js';
+export { EXPORTED_STATUSES } from './bulk/assignment-line.js';
 export { AssignmentImport, type AssignmentImportSummary } from './bulk/assignment-import.js';
 export { AssigneeNotActive, AssignmentChanged, AssignmentPending } from './errors.js';
 export { PersonRenewal } from './person-renewal.js';
