@@ -965,7 +965,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /** @enum {string} */
-            kind: "user" | "service" | "bot" | "visitor";
+            kind: "user" | "service" | "bot";
             communicationUserId: string;
         };
         RevocationResponse: {
@@ -1136,8 +1136,11 @@ export interface components {
         MassRevocation: {
             /** Format: uuid */
             id: string;
-            /** @enum {string} */
-            status: "running" | "completed";
+            /**
+             * @description `expired`: the last old token had expired, a day after the start, before ACS had confirmed everything.
+             * @enum {string}
+             */
+            status: "running" | "completed" | "expired";
             tenant?: string;
             clientApp?: string;
             /** @enum {string} */
@@ -1184,7 +1187,7 @@ export interface components {
             /** @description Name of the ACS resource. */
             resource: string;
             /**
-             * @description `pending` and `deleting` until ACS has confirmed.
+             * @description `pending`, `renewing` and `deleting` until ACS has confirmed.
              * @enum {string}
              */
             status: "pending" | "active" | "renewing" | "deleting" | "deleted";

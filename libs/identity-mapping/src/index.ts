@@ -35,11 +35,12 @@ export {
   type MassRevocationRequest,
   type StartedRevocation,
 } from './mass-revocation/mass-revocation.service.js';
-export type {
-  MassRevocation,
-  RevocationFilter,
-  RevocationForecast,
-  RevocationProgress,
+export {
+  hasExpired,
+  type MassRevocation,
+  type RevocationFilter,
+  type RevocationForecast,
+  type RevocationProgress,
 } from './mass-revocation/mass-revocation.js';
 export { identityFields } from './model/identity-fields.js';
 export { IdentityLinking, type IdentityDescription } from './lifecycle/identity-linking.js';

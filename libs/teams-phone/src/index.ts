@@ -2,6 +2,7 @@ export {
   ASSIGNMENT_STATUSES,
   type Assignment,
   type AssignmentStatus,
+  isRevoking,
   PRINCIPAL_TYPES,
 } from './assignment.js';
 export {
@@ -11,9 +12,10 @@ export {
 } from './assignment-reconciliation.js';
 export { AssignmentRenewal } from './assignment-renewal.js';
 export { assignmentFields } from './assignment-fields.js';
-export { AssignmentExport } from './bulk/assignment-export.js';
+export { AssignmentExport, type AssignmentExportLine } from './bulk/assignment-export.js';
+export { EXPORTED_STATUSES } from './bulk/assignment-line.js';
 export { AssignmentImport, type AssignmentImportSummary } from './bulk/assignment-import.js';
-export { AssigneeNotActive, AssignmentPending } from './errors.js';
+export { AssigneeNotActive, AssignmentChanged, AssignmentPending } from './errors.js';
 export { PersonRenewal } from './person-renewal.js';
 export { type AssignmentPage, TeamsPhoneAssignments } from './teams-phone-assignments.js';
 export { TeamsPhoneModule } from './teams-phone.module.js';

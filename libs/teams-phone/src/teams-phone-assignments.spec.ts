@@ -12,7 +12,7 @@ import { MemoryCommunicationIdentityGateway } from '#libs/communication-services
 import { ManualClock, MemoryLogger, newGuid } from '#libs/platform/testing';
 import { newAssignment } from './assignment.js';
 import { AssignmentRenewal } from './assignment-renewal.js';
-import { AssignmentNotFound } from './errors.js';
+import { AssigneeNotActive, AssignmentNotFound } from './errors.js';
 import { MemoryAssignmentStore } from './testing/memory-assignment-store.js';
 import { wireTeamsPhone } from './testing/wire-teams-phone.js';
 
@@ -55,9 +55,9 @@ class CountingGateway extends MemoryCommunicationIdentityGateway {
   }
 }
 
-function openShared() {
+function openShared(isBarred?: ConstructorParameters<typeof MemoryAssignmentStore>[1]) {
   const clock = new ManualClock();
-  const store = new MemoryAssignmentStore(clock);
+  const store = new MemoryAssignmentStore(clock, isBarred);
   const gateway = new CountingGateway(resources, clock);
   const audit = new MemoryAuditTrail();
   return { clock, store, gateway, audit, resources, logger: new MemoryLogger() };
@@ -95,7 +95,7 @@ describe('TeamsPhoneAssignments', () => {
     }
   };
 
-  it('records each change before and after ACS is called, and calls once for what is so already', async () => {
+  it('records each change before and after ACS is called, and what is so already as read', async () => {
     const created = await one.assignments.put(wanted, context);
     expect(created).toMatchObject({ isNew: true, assignment: { status: 'active', version: 1 } });
     const next = { ...wanted, principalType: 'teamsResourceAccount' } as const;
@@ -113,8 +113,9 @@ describe('TeamsPhoneAssignments', () => {
       [action, 'success', 'requested'],
       [action, 'success', 'confirmed'],
     ];
-    const assign = stages('teams-phone.assign');
-    expect(entries()).toEqual([...assign, ...assign, ...stages('teams-phone.unassign')]);
+    const [assign, unassign] = [stages('teams-phone.assign'), stages('teams-phone.unassign')];
+    const read = ['teams-phone.read', 'success', undefined];
+    expect(entries()).toEqual([...assign, ...assign, read, ...unassign, read]);
   });
 
   it.each([
@@ -368,7 +369,7 @@ describe('TeamsPhoneAssignments', () => {
   });
 
   describe('of an ACS resource that is no longer configured', () => {
-    const retired = async (status: 'active' | 'deleted'): Promise<void> => {
+    const retired = async (status: 'active' | 'deleting' | 'deleted'): Promise<void> => {
       const assignment = newAssignment({ ...wanted, resource: 'retired', status }, 0);
       const event = { ...context, action: 'teams-phone.assign', outcome: 'success' } as const;
       await shared.audit.record(event, shared.store.add(assignment));
@@ -385,6 +386,29 @@ describe('TeamsPhoneAssignments', () => {
       expect(entry?.target).not.toHaveProperty('communicationUserId');
       await one.recovery.sweep();
       expect(await one.assignments.read(wanted, context)).toMatchObject({ status: 'deleting' });
+    });
+
+    it.each(['read', 'put', 'delete'] as const)(
+      'are the target of the entry of a caller who gets them by %s',
+      async (operation) => {
+        await retired(operation === 'delete' ? 'deleting' : 'active');
+        await one.assignments[operation](wanted, context);
+        expect(shared.audit.entries.at(-1)).toMatchObject({
+          ...{ action: 'teams-phone.read', outcome: 'success' },
+          target: { tenant, subject: wanted.objectId, resource: 'retired' },
+        });
+      },
+    );
+
+    it('are the target of the entry of a refusal', async () => {
+      shared = openShared((holder) => holder.objectId === wanted.objectId);
+      one = wireTeamsPhone(shared);
+      await retired('deleting');
+      await expect(one.assignments.put(wanted, context)).rejects.toBeInstanceOf(AssigneeNotActive);
+      expect(shared.audit.entries.at(-1)).toMatchObject({
+        outcome: 'denied',
+        target: { resource: 'retired' },
+      });
     });
 
     it.each(['active', 'deleted'] as const)(

@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { AuditTrail, auditActorOf, type AuditEvent, recordingRefusal } from '#libs/audit';
+import {
+  AuditTrail,
+  auditActorOf,
+  type AuditEvent,
+  type AuditTarget,
+  recordingRefusal,
+  type TransactionalWrite,
+} from '#libs/audit';
 import {
   type AssignmentHolder,
   CommunicationResources,
@@ -70,7 +77,8 @@ export class TeamsPhoneAssignments {
 
   /**
    * Creates or replaces the assignment of a principal. Where it takes an application away, ACS deletes the
-   * assignment and makes it again, which revokes the tokens that were exchanged under it.
+   * assignment and makes it again, which revokes the tokens that were exchanged under it. One that is so
+   * already is recorded as read, unless the priority is `bulk`: an import has an entry of its own.
    *
    * @returns it: `active`, or `pending` or `renewing` while ACS has not confirmed
    * @throws AssigneeNotActive when the principal is suspended or being deleted
@@ -79,7 +87,7 @@ export class TeamsPhoneAssignments {
    * @throws AssignmentChanged when another caller has replaced or deleted it meanwhile
    */
   async put(wanted: TeamsPhoneAssignment, context: CallContext): Promise<PutAssignment> {
-    const access = { action: 'teams-phone.assign', target: this.#targetOf(wanted) } as const;
+    const access = { action: 'teams-phone.assign', target: await this.#targetOf(wanted) } as const;
     const deadline = this.clock.now() + WAIT_MS;
     const requested = await recordingRefusal(this.audit, access, context, async () =>
       this.#retryIfChanged(deadline, async () => this.#request(wanted, context, deadline)),
@@ -92,17 +100,20 @@ export class TeamsPhoneAssignments {
   }
 
   /**
-   * Deletes the assignment of a principal, which revokes the tokens that were exchanged under it.
+   * Deletes the assignment of a principal, which revokes the tokens that were exchanged under it. One whose
+   * deletion somebody has requested before is recorded as read.
    *
    * @returns it: `deleted`, or `deleting` while ACS has not confirmed
    * @throws AssignmentNotFound when the principal never had one
    */
   async delete(holder: AssignmentHolder, context: CallContext): Promise<Assignment> {
-    const access = { action: 'teams-phone.unassign', target: this.#targetOf(holder) } as const;
+    const target = await this.#targetOf(holder);
+    const access = { action: 'teams-phone.unassign', target } as const;
     const deadline = this.clock.now() + WAIT_MS;
     return recordingRefusal(this.audit, access, context, async () => {
       const requested = await this.#requestDeletion(holder, context, deadline);
       if (!requested) throw new AssignmentNotFound();
+      if (!requested.isOurs) await this.#recordRead(requested.assignment, context);
       return (await this.#settled(requested, context, deadline)).assignment;
     });
   }
@@ -138,15 +149,25 @@ export class TeamsPhoneAssignments {
     return this.store.find(holder);
   }
 
+  /**
+   * The condition under which a token that ACS gave the principal may be released: to be recorded with it.
+   * Rejects with `AssignmentChanged`.
+   *
+   * @param known what `find` gave before ACS was called
+   */
+  unchanged(holder: AssignmentHolder, known: Assignment | undefined): TransactionalWrite {
+    return this.store.expectUnchanged(holder, known);
+  }
+
   /** @throws AssignmentNotFound also for a deleted one. Recorded before it is shown. */
   async read(holder: AssignmentHolder, context: CallContext): Promise<Assignment> {
-    const access = { action: 'teams-phone.read', target: this.#targetOf(holder) } as const;
+    const access = { action: 'teams-phone.read', target: await this.#targetOf(holder) } as const;
     const assignment = await recordingRefusal(this.audit, access, context, async () => {
       const found = await this.store.find(holder);
       if (!found || found.status === 'deleted') throw new AssignmentNotFound();
       return found;
     });
-    await this.audit.record({ ...auditActorOf(context), ...access, outcome: 'success' });
+    await this.#recordRead(assignment, context);
     return assignment;
   }
 
@@ -186,6 +207,7 @@ export class TeamsPhoneAssignments {
     const status = known && takesAway(known, wanted) ? 'renewing' : 'pending';
     const content = { tenant, objectId, principalType, clientIds, status } as const;
     if (known && isSameContent(known, wanted)) {
+      if (context.priority !== 'bulk') await this.#recordRead(known, context);
       return { assignment: known, isNew: false, isChanged: false };
     }
     const now = this.clock.now();
@@ -227,11 +249,19 @@ export class TeamsPhoneAssignments {
     });
   }
 
+  async #recordRead(assignment: Assignment, context: CallContext): Promise<void> {
+    await this.audit.record({
+      ...auditActorOf(context),
+      ...{ action: 'teams-phone.read', outcome: 'success' },
+      target: auditTargetOf(assignment, this.resources),
+    });
+  }
+
   async #record(
     action: 'teams-phone.assign' | 'teams-phone.unassign',
     next: Assignment & Pick<AuditEvent, 'reason' | 'details'>,
     context: CallContext,
-    write: Parameters<AuditTrail['record']>[1],
+    write: TransactionalWrite,
   ): Promise<void> {
     const { reason, details, id, version } = next;
     const event: AuditEvent = {
@@ -279,9 +309,11 @@ export class TeamsPhoneAssignments {
     }
   }
 
-  /** As a caller names it, with the resource that a new assignment would have. */
-  #targetOf({ tenant, objectId }: AssignmentHolder) {
-    const resource = this.resources.forTenant(tenant).name;
+  /** As a caller names it, with the resource of the assignment, or of a new one. */
+  async #targetOf({ tenant, objectId }: AssignmentHolder): Promise<AuditTarget> {
+    const known = await this.store.find({ tenant, objectId });
+    const isLive = known !== undefined && known.status !== 'deleted';
+    const resource = isLive ? known.resource : this.resources.forTenant(tenant).name;
     return auditTargetOf({ tenant, objectId, resource }, this.resources);
   }
 }

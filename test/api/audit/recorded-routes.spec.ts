@@ -280,6 +280,12 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
       body: { principalType: 'user' },
       entry: success('teams-phone.assign'),
     },
+    {
+      who: 'ada',
+      path: `/v1/teams-phone/assignments/${SAMPLE_TENANTS.home.id}/${missing}`,
+      body: { principalType: 'user' },
+      entry: success('teams-phone.read'),
+    },
   ],
   'GET /v1/teams-phone/assignments/{tenantId}/{objectId}': () => [
     {

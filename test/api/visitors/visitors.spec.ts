@@ -76,6 +76,21 @@ describe('visitors', () => {
     expect(JSON.stringify([entries, service().logLines])).not.toContain(invitation.slice(-40));
   });
 
+  it('get no further token from an application: 403', async () => {
+    const { body: visitor } = await visit((await invite()).invitation);
+    const { communicationUserId } = visitor as { communicationUserId: string };
+    const query = `communicationUserId=${encodeURIComponent(communicationUserId)}`;
+    const found = await call(service().url, 'get', `/v1/identities?${query}`, {
+      token: await service().token('ada'),
+    });
+    const { items } = found.body as { items: { id: string }[] };
+    const path = `/v1/identities/${items[0]?.id}/tokens`;
+    const token = await service().token('crm-service');
+    expect(await call(service().url, 'post', path, { token })).toMatchObject({
+      ...{ status: 403, body: { type: 'urn:acs-identity:problem:visitor-has-token' } },
+    });
+  });
+
   it('are listed by their kind, and are missing from an export, which is a valid import', async () => {
     const { body: visitor } = await visit((await invite()).invitation);
     const token = await service().token('ada');

@@ -6,7 +6,7 @@ import {
   CUSTOM_AUDIT_ACTION_PATTERN,
   type AuditAction,
 } from '#libs/audit';
-import { type CanonicalName, canonicalName } from '#libs/platform';
+import { type CanonicalName, canonicalName, faultMessage } from '#libs/platform';
 
 /** An instant in a query, from 1970 to 9998: years that JavaScript, PostgreSQL and RFC 3339 share. */
 export function instant(): z.ZodType<Date, string> {
@@ -55,7 +55,7 @@ export function several<T>(item: z.ZodType<T>): z.ZodType<readonly T[]> {
   const checked = z.transform((value: unknown, context): unknown[] => {
     const values: unknown[] = Array.isArray(value) ? value : [value];
     const { error } = list.safeParse(values);
-    for (const { message } of error?.issues ?? []) context.addIssue(message);
+    for (const issue of error?.issues ?? []) context.addIssue(faultMessage(issue));
     return values;
   });
   return checked.pipe(list);
@@ -110,7 +110,11 @@ const builtInAction = z
 
 /** An action of the log: one of this service, or one of a host's own. */
 export function auditAction(): z.ZodType<AuditAction> {
-  const custom = z.string().regex(CUSTOM_AUDIT_ACTION_PATTERN).describe('an action of the host');
+  const error = `must be an action of the host, such as x-order.ship, or one of ${AUDIT_ACTIONS.join(', ')}`;
+  const custom = z
+    .string()
+    .regex(CUSTOM_AUDIT_ACTION_PATTERN, error)
+    .describe('an action of the host');
   // The pattern is the type's.
-  return z.union([builtInAction, custom]) as unknown as z.ZodType<AuditAction>;
+  return z.union([builtInAction, custom], { error }) as unknown as z.ZodType<AuditAction>;
 }

@@ -1,4 +1,6 @@
 import { StandardSchemaValidationPipe } from '@nestjs/common';
+import type { z } from 'zod';
+import { faultMessage } from '#libs/platform';
 import { InvalidRequest } from './request-errors.js';
 
 type Issues = Parameters<
@@ -16,11 +18,12 @@ export function validationPipe(): StandardSchemaValidationPipe {
 export function invalidRequest(issues: Issues): InvalidRequest {
   return new InvalidRequest(
     issues.flatMap((issue) => {
-      const { message, path = [] } = issue;
+      const { path = [] } = issue;
       const places = unknownMembers(issue).map((name) => [...path, name]);
       return (places.length > 0 ? places : [path]).map((place) => ({
         pointer: pointerOf(place),
-        detail: message,
+        // Every schema is one of zod.
+        detail: faultMessage(issue as z.core.$ZodIssue),
       }));
     }),
   );

@@ -4,7 +4,12 @@ import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { httpSettings, type HttpSettings } from '#libs/composition';
-import { IdentityExport, IdentityImport } from '#libs/identity-mapping';
+import {
+  CALLER_KINDS,
+  IdentityExport,
+  IdentityImport,
+  MAPPING_STATUSES,
+} from '#libs/identity-mapping';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
 import { HttpDrain } from '../http/http-drain.js';
@@ -42,8 +47,8 @@ const exportLine = z.strictObject({
   id: z.uuid(),
   tenant: z.string(),
   subject: z.string(),
-  kind: z.string(),
-  status: z.string(),
+  kind: z.enum(CALLER_KINDS),
+  status: z.enum(MAPPING_STATUSES).exclude(['deleted']),
   resource: z.string(),
   communicationUserId: z.string().optional(),
   displayName: z.string().optional(),

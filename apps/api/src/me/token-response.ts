@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { IDENTITY_KINDS } from '#libs/identity-mapping';
+import { CALLER_KINDS } from '#libs/identity-mapping';
 import type { IssuedToken } from '#libs/token-issuance';
 
 export const callerIdentity = z
   .strictObject({
     id: z.uuid(),
-    kind: z.enum(IDENTITY_KINDS),
+    kind: z.enum(CALLER_KINDS),
     communicationUserId: z.string().regex(/^8:(gcch-|dod-)?acs:/),
   })
   .meta({ id: 'CallerIdentity' });
@@ -39,5 +39,6 @@ export function toCallerIdentity({
   kind,
   communicationUserId,
 }: IssuedToken['mapping']): CallerIdentity {
-  return { id, kind, communicationUserId };
+  // A visitor is no caller, and gets no token of these routes.
+  return { id, kind: kind as CallerIdentity['kind'], communicationUserId };
 }

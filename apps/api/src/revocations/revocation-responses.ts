@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   EFFECTIVE_WITHIN_MINUTES,
+  hasExpired,
   IDENTITY_KINDS,
   type RevocationForecast,
   type RevocationProgress,
@@ -26,7 +27,10 @@ export const massRevocationForecast = z
 export const massRevocation = z
   .strictObject({
     id: z.uuid(),
-    status: z.enum(['running', 'completed']),
+    status: z.enum(['running', 'completed', 'expired']).meta({
+      description:
+        '`expired`: the last old token had expired, a day after the start, before ACS had confirmed everything.',
+    }),
     tenant: z.string().optional(),
     clientApp: z.string().optional(),
     identityKind: z.enum(IDENTITY_KINDS).optional(),
@@ -76,7 +80,7 @@ export function toMassRevocation(
   const { tenant, clientApp, kind, resource, issuedBefore, invitation } = filter;
   return {
     id,
-    status: finishedAt ? 'completed' : 'running',
+    status: statusOf(revocation),
     ...(tenant !== undefined && { tenant }),
     ...(clientApp !== undefined && { clientApp }),
     ...(kind !== undefined && { identityKind: kind }),
@@ -96,4 +100,10 @@ export function toMassRevocation(
       auditEntry: { id: progress.auditEntry.id, index: progress.auditEntry.index },
     }),
   };
+}
+
+function statusOf(revocation: RevocationProgress['revocation']): MassRevocationResponse['status'] {
+  const { finishedAt } = revocation;
+  if (!finishedAt) return 'running';
+  return hasExpired(revocation, finishedAt) ? 'expired' : 'completed';
 }

@@ -38,7 +38,7 @@ export const assignmentResponse = z
     clientIds: z.array(z.string()),
     resource: z.string().meta({ description: 'Name of the ACS resource.' }),
     status: z.enum(ASSIGNMENT_STATUSES).meta({
-      description: '`pending` and `deleting` until ACS has confirmed.',
+      description: '`pending`, `renewing` and `deleting` until ACS has confirmed.',
     }),
     version: z.int().min(1),
     createdAt: z.iso.datetime(),

@@ -4,7 +4,12 @@ import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { httpSettings, type HttpSettings } from '#libs/composition';
-import { AssignmentExport, AssignmentImport } from '#libs/teams-phone';
+import {
+  AssignmentExport,
+  type AssignmentExportLine,
+  AssignmentImport,
+  EXPORTED_STATUSES,
+} from '#libs/teams-phone';
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
 import { HttpDrain } from '../http/http-drain.js';
@@ -27,7 +32,8 @@ const importLine = z.union([
   z.strictObject({
     line: z.int().min(1),
     outcome: z.enum(['created', 'replaced', 'unchanged', 'failed']),
-    status: assignmentResponse.shape.status.optional(),
+    // Lines about one that is deleted meanwhile have failed.
+    status: assignmentResponse.shape.status.exclude(['deleting', 'deleted']).optional(),
     error: z.strictObject({ code: z.string(), detail: z.string() }).optional(),
   }),
   z.strictObject({
@@ -42,7 +48,9 @@ const importLine = z.union([
   }),
 ]);
 
-const exportLine = assignmentResponse.omit({ deletedAt: true });
+const exportLine: z.ZodType<AssignmentExportLine> = assignmentResponse
+  .omit({ deletedAt: true })
+  .extend({ status: z.enum(EXPORTED_STATUSES) });
 
 const IMPORT_LIMITS = { maxLines: MAX_IMPORT_LINES, maxBytes: MAX_IMPORT_BYTES };
 

@@ -2,6 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { type CompositionOptions, identitiesPart } from '#libs/composition';
 import {
   EFFECTIVE_WITHIN_MINUTES,
+  hasExpired,
   identityFields,
   type IdentityKind,
   MassRevocationService,
@@ -190,7 +191,7 @@ function print({ revocation, remaining }: RevocationProgress): void {
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name} ${value instanceof Date ? value.toISOString() : value}`);
   const state = finishedAt
-    ? `completed ${finishedAt.toISOString()}`
+    ? `${hasExpired(revocation, finishedAt) ? 'expired' : 'completed'} ${finishedAt.toISOString()}`
     : `${countsOf(remaining)} left, about ${remaining.seconds} s`;
   console.log(
     `${id} ${startedAt.toISOString()} ${filters.join(', ') || 'everyone'}: ${countsOf(revocation)}, ${state}. ${reason}`,

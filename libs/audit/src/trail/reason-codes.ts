@@ -17,6 +17,7 @@ const OF_ACTS: readonly string[] = [
   'reconciled',
   'sign-out',
   'token-revocation',
+  'tokens-expired',
 ];
 
 /** Whether the reason of an entry of this release can have a code. Entries of others may have further ones. */

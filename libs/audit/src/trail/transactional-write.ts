@@ -59,6 +59,8 @@ export async function applyWrite(
 
 /** Several writes as one, which take effect in their order, all or none. */
 export function together(writes: readonly TransactionalWrite[]): TransactionalWrite {
+  const [first, ...others] = writes;
+  if (first && others.length === 0) return first;
   return async (transaction) => {
     for (const write of writes) await applyWrite(transaction, write);
   };

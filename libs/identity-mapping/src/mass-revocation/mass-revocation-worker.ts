@@ -12,7 +12,7 @@ import { MappingChanged } from '../errors.js';
 import { auditActorOf, gatewayCallOf } from '../lifecycle/call-context.js';
 import { auditTargetOf, type ProvisionedMapping } from '../model/mapping.js';
 import type { Lease } from '../store/identity-map.js';
-import type { MassRevocation } from './mass-revocation.js';
+import { hasExpired, type MassRevocation } from './mass-revocation.js';
 import { MassRevocationMetrics } from './mass-revocation-metrics.js';
 import { hasTargets, MassRevocationStore } from './mass-revocation-store.js';
 
@@ -26,6 +26,10 @@ const PAUSE_MS = 2_000;
 const MAX_PAUSE_MS = 10_000;
 /** The part of the time in which the identities that are left are counted, at most. */
 const MAX_COUNTING = 0.1;
+const EXPIRED = {
+  code: 'tokens-expired',
+  detail: 'ACS has not confirmed everything; the last token has expired meanwhile',
+};
 const RENEWAL_MS = 1_000;
 /** How long a lease lasts beyond a call that begins when it was renewed: so long a renewal may take. */
 const LEASE_MARGIN_MS = 3_000;
@@ -134,7 +138,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
     }
   }
 
-  /** Ends the mass revocations that have nothing left. @returns the ACS resources of what the others have left */
+  /** Ends the mass revocations that have nothing left, or only expired tokens. @returns the ACS resources of what the others have left */
   async #finishDone(hold: Hold): Promise<ReadonlySet<string>> {
     const resources = new Set<string>();
     let left = 0;
@@ -145,11 +149,14 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
         await this.store.setCounts(revocation.id, { identities, assignments });
       }
       if (hold.signal.aborted) break;
-      for (const resource of remaining.identities.keys()) resources.add(resource);
-      left += identities;
       // The recovery worker of the assignments renews them.
-      if (identities + assignments > 0) continue;
-      await this.#finish(revocation);
+      const isDone = identities + assignments === 0;
+      if (!isDone && !hasExpired(revocation, new Date(this.clock.now()))) {
+        for (const resource of remaining.identities.keys()) resources.add(resource);
+        left += identities;
+        continue;
+      }
+      await this.#finish(revocation, { identities, assignments });
       hold.open = hold.open.filter(({ id }) => id !== revocation.id);
     }
     this.metrics.setRemaining(left);
@@ -195,20 +202,34 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
     return revoked;
   }
 
-  async #finish(revocation: MassRevocation): Promise<void> {
+  /** @param unconfirmed what ACS had not confirmed when the last token had expired */
+  async #finish(
+    revocation: MassRevocation,
+    unconfirmed: { readonly identities: number; readonly assignments: number },
+  ): Promise<void> {
     const { id, filter, identities = 0, assignments = 0 } = revocation;
+    const isConfirmed = unconfirmed.identities + unconfirmed.assignments === 0;
     try {
       await this.audit.record(
         {
           ...auditActorOf(CONTEXT),
           action: 'revocation.end',
-          outcome: 'success',
+          outcome: isConfirmed ? 'success' : 'failure',
           ...(filter.tenant !== undefined && { target: { tenant: filter.tenant } }),
-          details: { revocation: id, identities, ...(assignments > 0 && { assignments }) },
+          ...(!isConfirmed && { reason: EXPIRED }),
+          details: {
+            ...{ revocation: id, identities },
+            ...(assignments > 0 && { assignments }),
+            ...(!isConfirmed && {
+              unconfirmedIdentities: unconfirmed.identities,
+              unconfirmedAssignments: unconfirmed.assignments,
+            }),
+          },
         },
         this.store.finish(revocation),
       );
-      this.logger.info({ revocation: id, identities }, 'a mass revocation is complete');
+      if (isConfirmed) this.logger.info({ revocation: id }, 'a mass revocation is complete');
+      else this.logger.warn({ revocation: id, unconfirmed }, 'a mass revocation has expired');
     } catch (error) {
       if (!(error instanceof MappingChanged)) throw error;
     }

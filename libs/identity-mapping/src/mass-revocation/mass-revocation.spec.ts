@@ -6,9 +6,10 @@ import {
   type Acknowledged,
   CommunicationResources,
   type CommunicationServicesSettings,
+  ResourceNotConfigured,
   UpstreamUnavailable,
 } from '#libs/communication-services';
-import { canonicalName, ReadingDatabase, Sweeps } from '#libs/platform';
+import { canonicalName, type Clock, ReadingDatabase, Sweeps, SystemClock } from '#libs/platform';
 import { newGuid, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { BudgetExhausted } from '#libs/request-budget';
 import { AssignmentRenewal, PostgresAssignmentStore } from '#libs/teams-phone';
@@ -51,12 +52,28 @@ class Replica {
       ...([log.database, log.get(ReadingDatabase)] as const),
       new AssignmentRenewal(new PostgresAssignmentStore(log.database, log.get(ReadingDatabase))),
     );
-    this.worker = new MassRevocationWorker(
+    this.worker = this.#workerAt(clock);
+    this.service = new MassRevocationService(this.store, trail, logger, settings);
+  }
+
+  /** A worker that runs so much later. */
+  workerAfter(minutes: number): MassRevocationWorker {
+    return this.#workerAt(
+      new (class extends SystemClock {
+        override now(): number {
+          return super.now() + minutes * 60_000;
+        }
+      })(),
+    );
+  }
+
+  #workerAt(clock: Clock): MassRevocationWorker {
+    const { trail, logger } = this.log;
+    return new MassRevocationWorker(
       ...([this.store, this.mappings.gateway, trail, clock, logger] as const),
       ...([new MassRevocationMetrics(new Registry()), settings] as const),
       new Sweeps(clock, logger),
     );
-    this.service = new MassRevocationService(this.store, trail, logger, settings);
   }
 
   static async open(url: string): Promise<Replica> {
@@ -366,7 +383,7 @@ describe('a mass revocation', () => {
     vi.restoreAllMocks();
   });
 
-  it('goes on within ten seconds, however long an answer has demanded to wait', async () => {
+  it('continues within ten seconds, however long an answer has demanded to wait', async () => {
     await one.mappings.person();
     one.mappings.gateway.failNext('revoke', new UpstreamUnavailable({ retryAfterSeconds: 86_400 }));
     const { clock } = one.log;
@@ -415,6 +432,33 @@ describe('a mass revocation', () => {
       ['revocation.end', jobs],
       ['revocation.start', jobs],
     ]);
+  });
+
+  it('ends when the last token has expired, and says what ACS has not confirmed', async () => {
+    const person = await one.mappings.person();
+    const { gateway } = one.mappings;
+    const revoke = vi.spyOn(gateway, 'revokeTokens');
+    revoke.mockRejectedValue(new ResourceNotConfigured('default'));
+    const id = await one.start({ tenant, kind: 'user' });
+    const left = (await one.service.show(id, 'any')).remaining.identities;
+    const stop = new AbortController();
+    const sweeping = one.workerAfter(24 * 60).sweep(stop.signal);
+    await expect.poll(() => revoke.mock.calls.length).toBeGreaterThanOrEqual(left);
+    stop.abort();
+    await sweeping;
+    expect(await one.isFinished(id)).toBe(false);
+    await expect(one.next(person)).rejects.toThrow(RevocationPending);
+    await one.workerAfter(24 * 60 + 16).sweep(new AbortController().signal);
+    expect(await one.isFinished(id)).toBe(true);
+    expect((await one.next(person)).tokenGeneration).toBe(1);
+    const [end] = await one.log.database.query<{ leaf: Buffer }>(
+      `SELECT leaf FROM audit_entry WHERE action = 'revocation.end' ORDER BY entry_index DESC LIMIT 1`,
+    );
+    expect(JSON.parse(String(end?.leaf))).toMatchObject({
+      ...{ outcome: 'failure', reason: { code: 'tokens-expired' } },
+      details: { revocation: id, unconfirmedIdentities: left, unconfirmedAssignments: 0 },
+    });
+    vi.restoreAllMocks();
   });
 
   it('is shown to its own tenant only', async () => {

@@ -39,12 +39,20 @@ export interface MassRevocation {
   /** Why, in the words of the person who started it. */
   readonly reason: string;
   readonly startedAt: Date;
-  /** When ACS had confirmed every revocation. */
+  /** When ACS had confirmed every revocation, or the last old token had expired. */
   readonly finishedAt: Date | undefined;
   /** How many identities had tokens to revoke; `undefined` until they are counted. */
   readonly identities: number | undefined;
   /** How many Teams Phone assignments may have had tokens; `undefined` until they are counted. */
   readonly assignments: number | undefined;
+}
+
+/** No ACS token is valid for longer than a day; clocks may differ. */
+const EXPIRED_AFTER_MS = 86_400_000 + 15 * 60_000;
+
+/** Whether every token from before the mass revocation has expired: nothing is left to revoke. */
+export function hasExpired({ startedAt }: Pick<MassRevocation, 'startedAt'>, at: Date): boolean {
+  return at.getTime() - startedAt.getTime() > EXPIRED_AFTER_MS;
 }
 
 /** How many identities and assignments are left, and how long ACS's limits make it take. */

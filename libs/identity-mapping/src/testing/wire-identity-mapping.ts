@@ -4,6 +4,7 @@ import type {
   CommunicationResources,
 } from '#libs/communication-services';
 import { type Clock, type Logger, Sweeps } from '#libs/platform';
+import type { AssignmentStore } from '#libs/teams-phone';
 import { MemoryAssignmentStore, wireTeamsPhone } from '#libs/teams-phone/testing';
 import { IdentityImport } from '../bulk/identity-import.js';
 import { IdentityProvisioning } from '../bulk/identity-provisioning.js';
@@ -27,6 +28,7 @@ export function wireIdentityMapping({
   resources,
   clock,
   logger,
+  assignmentStore,
 }: {
   readonly map: IdentityMap;
   readonly gateway: CommunicationIdentityGateway;
@@ -34,6 +36,8 @@ export function wireIdentityMapping({
   readonly resources: CommunicationResources;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Absent: in memory. */
+  readonly assignmentStore?: AssignmentStore;
 }): {
   readonly mappings: IdentityMappingService;
   readonly administration: IdentityAdministrationService;
@@ -50,10 +54,12 @@ export function wireIdentityMapping({
   const background = new BackgroundTasks(clock, logger);
   const orphans = new OrphanedIdentities(map, gateway, audit, ...common);
   const creation = new IdentityCreation(map, gateway, orphans, background, audit, clock, logger);
-  const store = new MemoryAssignmentStore(
-    clock,
-    map instanceof MemoryIdentityMap ? (holder) => map.isBarred(holder) : undefined,
-  );
+  const store =
+    assignmentStore ??
+    new MemoryAssignmentStore(
+      clock,
+      map instanceof MemoryIdentityMap ? (holder) => map.isBarred(holder) : undefined,
+    );
   const teamsPhone = wireTeamsPhone({ store, gateway, audit, resources, clock, logger });
   const { assignments, renewal } = teamsPhone;
   const revocation = new TokenRevocation(

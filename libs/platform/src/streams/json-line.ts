@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { faultMessage } from '../errors/fault-message.js';
 import { InvalidJson, parseStrictJson } from '../json/strict-json.js';
 import type { StreamLine } from './line-reader.js';
 
@@ -44,7 +45,8 @@ function parsed(text: string): unknown {
 function faultsOf(error: z.ZodError): string {
   return error.issues
     .slice(0, 8)
-    .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+    .map((issue) => [...(issue.path.length > 0 ? [issue.path.join('.')] : []), faultMessage(issue)])
+    .map((parts) => parts.join(': '))
     .join('; ')
     .slice(0, 500);
 }

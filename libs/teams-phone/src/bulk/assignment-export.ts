@@ -3,6 +3,7 @@ import { AuditTrail, auditActorOf, recordedExport } from '#libs/audit';
 import type { CallContext, Guid } from '#libs/platform';
 import type { Assignment } from '../assignment.js';
 import { AssignmentStore } from '../store/assignment-store.js';
+import type { EXPORTED_STATUSES } from './assignment-line.js';
 
 /** Assignments that one export holds in memory. */
 const PAGE_SIZE = 200;
@@ -14,7 +15,7 @@ export interface AssignmentExportLine {
   readonly principalType: Assignment['principalType'];
   readonly clientIds: readonly string[];
   readonly resource: string;
-  readonly status: 'pending' | 'active';
+  readonly status: (typeof EXPORTED_STATUSES)[number];
   readonly version: number;
   readonly createdAt: string;
   readonly updatedAt: string;

@@ -93,6 +93,7 @@ describe('AssignmentImport', () => {
       ['success', 'begun', undefined],
       ['success', 'ended', undefined],
     ]);
+    expect(entries('teams-phone.read')).toEqual([]);
   });
 
   it('waits while the request budget defers a call', async () => {

@@ -13,12 +13,13 @@ export interface AssignmentItem extends TeamsPhoneAssignment {
 export interface AssignmentLineResult {
   readonly line: number;
   readonly outcome: 'created' | 'replaced' | 'unchanged' | 'failed';
-  /** `pending` when ACS has not confirmed it. */
+  /** `pending` or `renewing` when ACS has not confirmed it. */
   readonly status?: AssignmentStatus;
   readonly error?: { readonly code: string; readonly detail: string };
 }
 
-const importable = ['pending', 'active'] as const;
+/** The statuses of lines of an export, which an import accepts. */
+export const EXPORTED_STATUSES = ['pending', 'active'] as const;
 
 const assignmentLine = z.strictObject({
   tenantId: assignmentFields.guid.optional(),
@@ -26,7 +27,9 @@ const assignmentLine = z.strictObject({
   principalType: assignmentFields.principalType,
   clientIds: assignmentFields.clientIds,
   // Members of an export, which an import ignores.
-  status: z.enum(importable, { error: `is not one of ${importable.join(', ')}` }).optional(),
+  status: z
+    .enum(EXPORTED_STATUSES, { error: `is not one of ${EXPORTED_STATUSES.join(', ')}` })
+    .optional(),
   resource: z.string().max(64).optional(),
   version: z.int().min(1).optional(),
   createdAt: z.iso.datetime().optional(),

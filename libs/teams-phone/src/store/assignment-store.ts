@@ -46,6 +46,15 @@ export abstract class AssignmentStore {
   /** @returns the assignment that is not deleted, or the last deleted one */
   abstract find(holder: AssignmentHolder): Promise<Assignment | undefined>;
 
+  /**
+   * A condition: rejects with `AssignmentChanged` when `find` would give another assignment or version than
+   * `known`, or one whose tokens are being revoked.
+   */
+  abstract expectUnchanged(
+    holder: AssignmentHolder,
+    known: Assignment | undefined,
+  ): TransactionalWrite;
+
   abstract get(id: string): Promise<Assignment | undefined>;
 
   abstract search(search: AssignmentSearch): Promise<readonly Assignment[]>;

@@ -107,6 +107,19 @@ const SELECTED = `
     OR status IN ('renewing', 'deleting'))
   AND ($4::timestamptz IS NULL OR created_at < $4) AND ($5::uuid IS NULL OR object_id = $5)`;
 
+/** What `find` gives for each holder, which may be nothing, is as known. */
+const EXPECT_UNCHANGED = `
+  SELECT c.n
+  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[])
+    WITH ORDINALITY AS c (tenant, object_id, id, version, n)
+  LEFT JOIN LATERAL (
+    SELECT id, version, status FROM teams_phone_assignment AS found
+    WHERE found.tenant = c.tenant AND found.object_id = c.object_id
+    ORDER BY status <> 'deleted' DESC, id DESC LIMIT 1
+  ) AS stored ON true
+  WHERE stored.id IS NOT DISTINCT FROM c.id AND stored.version IS NOT DISTINCT FROM c.version
+    AND (stored.status IN ('renewing', 'deleting')) IS NOT TRUE`;
+
 const RENEW = `
   UPDATE teams_phone_assignment
   SET status = 'renewing', version = version + 1, updated_at = clock_timestamp(),
@@ -129,6 +142,16 @@ export class PostgresAssignmentStore extends AssignmentStore {
       ORDER BY status <> 'deleted' DESC, id DESC LIMIT 1`;
     const [row] = await this.database.query<AssignmentRow>(sql, [tenant, objectId]);
     return row && toAssignment(row);
+  }
+
+  expectUnchanged({ tenant, objectId }: AssignmentHolder, known?: Assignment): RowChange {
+    return {
+      name: 'teams_phone_expect_unchanged',
+      text: EXPECT_UNCHANGED,
+      row: [tenant, objectId, known?.id, known?.version],
+      isCondition: true,
+      reject: () => new AssignmentChanged(),
+    };
   }
 
   async get(id: string): Promise<Assignment | undefined> {

@@ -36,6 +36,14 @@ export class MemoryAssignmentStore extends AssignmentStore {
     return (this.#live(holder) ?? this.#rows.findLast((row) => isOf(row, holder)))?.assignment;
   }
 
+  expectUnchanged(holder: AssignmentHolder, known?: Assignment): TransactionalWrite {
+    return async () => {
+      const stored = await this.find(holder);
+      const isSame = stored?.id === known?.id && stored?.version === known?.version;
+      if (!isSame || (stored && isRevoking(stored))) throw new AssignmentChanged();
+    };
+  }
+
   async get(id: string): Promise<Assignment | undefined> {
     return Promise.resolve(this.#byId(id)?.assignment);
   }

@@ -256,4 +256,22 @@ describe('TokenIssuanceService', () => {
     expect(withheld?.token?.fingerprint).toHaveLength(43);
     expect(recorded().filter((entry) => entry === 'token.issue success')).toHaveLength(1);
   });
+
+  it.each([
+    ['a visitor', callerOf('user'), 'visitor', 'visitor-has-token'],
+    ['the caller under another kind', callerOf('user', 'guest'), 'bot', 'identity-kind-conflict'],
+  ] as const)(
+    'refuses and records a token for the identity of %s',
+    async (_who, actor, kind, code) => {
+      const { tenant } = actor;
+      const identity = { tenant, subject: canonicalName('guest'), kind };
+      const { mapping } = await at.mappings.ensureActive({ identity, actor, request });
+      const refused = at.service.issueForMapping(mapping.id, {}, { actor, request });
+      await expect(refused).rejects.toMatchObject({ code });
+      expect(at.audit.entries.at(-1)).toMatchObject({
+        ...{ action: 'token.issue', outcome: 'denied', reason: { code } },
+        target: { identityId: mapping.id },
+      });
+    },
+  );
 });

@@ -23,6 +23,7 @@ import {
   policySubjectOf,
 } from './issuance-request.js';
 import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
+import { VisitorHasToken } from '../policy/errors.js';
 import type { GrantedDecision, ScopeSunset, TokenOptions } from '../policy/issuance-policy.js';
 import { SingleFlight } from './single-flight.js';
 import { type ReusableToken, TokenReuse } from '../cache/token-reuse.js';
@@ -132,19 +133,25 @@ export class TokenIssuanceService {
    *
    * @throws MappingNotFound when there is no such mapping, or it is another tenant's
    * @throws IdentityKindConflict when the mapping is the caller's own under another kind
+   * @throws VisitorHasToken when it is a visitor's
    */
   async issueForMapping(
     mappingId: string,
     options: TokenOptions,
     context: CallerContext,
   ): Promise<IssuedToken> {
-    const mapping = await this.auditor.recordingRefusal(mappingId, context, async () =>
-      this.mappings.get(mappingId, context.actor.tenant),
-    );
+    const { actor } = context;
+    const isOwnSubject = ({ tenant, subject }: ApplicationIdentity): boolean =>
+      tenant === actor.tenant && subject === actor.subject;
+    const mapping = await this.auditor.recordingRefusal(mappingId, context, async () => {
+      const found = await this.mappings.get(mappingId, actor.tenant);
+      if (found.kind === 'visitor') throw new VisitorHasToken();
+      if (isOwnSubject(found) && found.kind !== actor.kind) throw new IdentityKindConflict();
+      return found;
+    });
     const { tenant, subject, kind } = mapping;
     const identity = { tenant, subject, kind };
-    const isOwn = tenant === context.actor.tenant && subject === context.actor.subject;
-    if (isOwn && kind !== context.actor.kind) throw new IdentityKindConflict();
+    const isOwn = isOwnSubject(identity);
     return this.#decideAndIssue({ ...context, identity, isForOthers: !isOwn, mapping }, options);
   }
 

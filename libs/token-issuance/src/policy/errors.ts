@@ -65,6 +65,14 @@ export class ExchangeNotAllowed extends problem(
   'The issuance policy does not let this caller exchange Entra tokens this way.',
 ) {}
 
+/** A visitor gets one token, by an invitation. */
+export class VisitorHasToken extends problem(
+  'visitor-has-token',
+  403,
+  'A visitor gets no further token',
+  'The identity is of a visitor, who gets one token, by an invitation.',
+) {}
+
 /** Why a policy gives no token. */
 export type PolicyRefusal =
   | ScopesNotAllowed

@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto';
 import { Registry } from 'prom-client';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { AuditUnavailable, type TokenFingerprint, TokenFingerprints } from '#libs/audit';
-import { MemoryAuditTrail } from '#libs/audit/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  type AuditEvent,
+  type AuditTrail,
+  AuditUnavailable,
+  type TokenFingerprint,
+  TokenFingerprints,
+} from '#libs/audit';
+import { MemoryAuditTrail, openTestLog, type TestLog } from '#libs/audit/testing';
 import {
   AccessNotAssigned,
   CommunicationResources,
@@ -10,10 +16,29 @@ import {
   UpstreamUnavailable,
 } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
-import { RevocationPending } from '#libs/identity-mapping';
+import { type IdentityMap, PostgresIdentityMap, RevocationPending } from '#libs/identity-mapping';
 import { MemoryIdentityMap, wireIdentityMapping } from '#libs/identity-mapping/testing';
-import { canonicalName, type Principal } from '#libs/platform';
-import { ManualClock, MemoryLogger, newGuid } from '#libs/platform/testing';
+import {
+  canonicalName,
+  type Clock,
+  type Guid,
+  type Principal,
+  ReadingDatabase,
+  type ServiceError,
+} from '#libs/platform';
+import {
+  ManualClock,
+  MemoryLogger,
+  newGuid,
+  testDatabase,
+  type TestDatabase,
+} from '#libs/platform/testing';
+import {
+  AssignmentPending,
+  AssignmentRenewal,
+  type AssignmentStore,
+  PostgresAssignmentStore,
+} from '#libs/teams-phone';
 import { IssuanceAuditor } from '../issue/issuance-auditor.js';
 import { IssuanceMetrics } from '../metrics.js';
 import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
@@ -82,16 +107,19 @@ class PlainFingerprints extends TokenFingerprints {
   }
 }
 
-/** The service over memory fakes, at an ACS that accepts the Entra token `entra`. */
-function open() {
-  const clock = new ManualClock();
+/** The service at an ACS that accepts the Entra token `entra`. */
+function wire<Trail extends AuditTrail>(adapters: {
+  readonly clock: Clock;
+  readonly audit: Trail;
+  readonly map: IdentityMap;
+  readonly assignmentStore?: AssignmentStore;
+}) {
+  const { clock, audit } = adapters;
   const logger = new MemoryLogger();
-  const audit = new MemoryAuditTrail();
   const gateway = new MemoryCommunicationIdentityGateway(resources, clock);
   gateway.entraTokens.set(wanted.entraToken, new Date(clock.now() + 3_600_000));
-  const map = new MemoryIdentityMap(clock);
   const { mappings, teamsPhone, administration } = wireIdentityMapping({
-    ...{ map, gateway, audit, resources, clock, logger },
+    ...{ ...adapters, gateway, resources, logger },
   });
   const metrics = new IssuanceMetrics(new Registry(), clock);
   const cache = new MemoryTokenCache(clock);
@@ -111,6 +139,12 @@ function open() {
   const { assignments } = teamsPhone;
   const service = new ClientExchangeService(policies, resources, assignments, gateway, exchanges);
   return { audit, gateway, mappings, administration, assignments, service };
+}
+
+/** The service over memory fakes. */
+function open() {
+  const clock = new ManualClock();
+  return wire({ clock, audit: new MemoryAuditTrail(), map: new MemoryIdentityMap(clock) });
 }
 
 describe('ClientExchangeService', () => {
@@ -216,5 +250,92 @@ describe('ClientExchangeService', () => {
       { outcome: 'failure', details: { withheld: true } },
       { outcome: 'failure', reason: { code: 'revocation-pending' } },
     ]);
+  });
+});
+
+describe('ClientExchangeService over PostgreSQL', () => {
+  let database: TestDatabase;
+  let log: TestLog;
+  let store: PostgresAssignmentStore;
+  let at: ReturnType<typeof wire<AuditTrail>>;
+  let actor: Principal;
+  let holder: { readonly tenant: Guid; readonly objectId: Guid };
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    log = await openTestLog(database.serviceUrl);
+    store = new PostgresAssignmentStore(log.database, log.get(ReadingDatabase));
+    const map = new PostgresIdentityMap(log.database, log.get(ReadingDatabase), log.clock);
+    at = wire<AuditTrail>({ clock: log.clock, audit: log.trail, map, assignmentStore: store });
+  });
+  afterAll(async () => {
+    await log.close();
+    await database.close();
+  });
+  beforeEach(() => {
+    holder = { tenant: newGuid(), objectId: newGuid() };
+    actor = { ...alice, tenant: holder.tenant, subject: holder.objectId };
+  });
+
+  const assign = async (...clientIds: Guid[]) =>
+    at.assignments.put({ ...holder, principalType: 'user', clientIds }, { actor, request });
+  const unassign = async () => at.assignments.delete(holder, { actor, request });
+  /** Exchanges, and changes something after ACS has given the token. */
+  const exchangeDuring = async (change: () => Promise<unknown>) => {
+    const { exchangeEntraToken } = at.gateway;
+    at.gateway.exchangeEntraToken = async (...call) => {
+      const token = await exchangeEntraToken.apply(at.gateway, call);
+      await change();
+      return token;
+    };
+    try {
+      return await at.service.exchange(wanted, { actor, request });
+    } finally {
+      at.gateway.exchangeEntraToken = exchangeEntraToken;
+    }
+  };
+  const exchanged = async () => {
+    const rows = await log.database.query<{ leaf: Buffer }>(
+      `SELECT leaf FROM audit_entry WHERE action = 'token.exchange' AND actor_subject = $1
+       ORDER BY entry_index`,
+      [holder.objectId],
+    );
+    return rows.map(({ leaf }) => JSON.parse(leaf.toString()) as AuditEvent);
+  };
+  const renewAll = async () => {
+    const event = { actor, action: 'revocation.start', outcome: 'success' } as const;
+    await log.trail.record(event, new AssignmentRenewal(store).begin({ tenant: holder.tenant }));
+  };
+
+  it.each<[string, () => Promise<unknown>, new () => ServiceError]>([
+    ['is deleted', unassign, AccessNotAssigned],
+    ['is deleted and made again', async () => (await unassign(), assign()), AssignmentPending],
+    ['lets fewer applications', async () => assign(newGuid()), AssignmentPending],
+    ['is revoked with many', renewAll, AssignmentPending],
+    [
+      'is revoked by its user',
+      async () => at.mappings.signOut({ actor, request }),
+      AssignmentPending,
+    ],
+  ])(
+    'withholds a token whose assignment %s while ACS is called',
+    async (_what, change, refusal) => {
+      await assign();
+      await expect(exchangeDuring(change)).rejects.toBeInstanceOf(refusal);
+      expect(await exchanged()).toMatchObject([
+        { outcome: 'failure', details: { withheld: true } },
+        { reason: { code: new refusal().code } },
+      ]);
+    },
+  );
+
+  it('releases a token under an assignment that stays, also of somebody who has an identity', async () => {
+    await assign();
+    const identity = { tenant: holder.tenant, subject: holder.objectId, kind: 'user' } as const;
+    for (const hasIdentity of [false, true]) {
+      if (hasIdentity) await at.mappings.ensureActive({ identity, actor, request });
+      expect((await exchangeDuring(async () => Promise.resolve())).token).toBeTypeOf('string');
+    }
+    expect((await exchanged()).map(({ outcome }) => outcome)).toEqual(['success', 'success']);
   });
 });

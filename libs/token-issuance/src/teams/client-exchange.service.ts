@@ -5,12 +5,18 @@ import {
   CommunicationIdentityGateway,
   CommunicationResources,
 } from '#libs/communication-services';
-import { canonicalCommunicationUserId, canonicalGuid } from '#libs/platform';
-import { type Assignment, AssignmentPending, TeamsPhoneAssignments } from '#libs/teams-phone';
+import { canonicalCommunicationUserId, canonicalGuid, type Guid } from '#libs/platform';
+import {
+  type Assignment,
+  AssignmentChanged,
+  AssignmentPending,
+  isRevoking,
+  TeamsPhoneAssignments,
+} from '#libs/teams-phone';
 import { type CallerContext, policySubjectOf } from '../issue/issuance-request.js';
 import { IssuancePolicies } from '../policy-loading/issuance-policies.js';
 import { ExchangeNotAllowed } from '../policy/errors.js';
-import { type ReleasedToken, TokenExchange } from './token-exchange.js';
+import { type ReleaseCondition, type ReleasedToken, TokenExchange } from './token-exchange.js';
 
 /** An exchange as Microsoft's client library requests it. */
 export interface ClientExchangeRequest {
@@ -37,13 +43,14 @@ export class ClientExchangeService {
 
   /**
    * Exchanges the token of the caller at ACS, which decides by the assignment of the user. Whose
-   * assignment is being deleted here gets none, whether ACS has confirmed that or not. Safe to repeat.
+   * assignment is being deleted here gets none, whether ACS has confirmed that or not. A token that ACS gave
+   * while the assignment was changed is withheld. Safe to repeat.
    *
    * @param context of a user who came with `entraToken`
    * @throws ExchangeNotAllowed, NoRuleApplies when the policy does not allow it
    * @throws MappingNotActive when the caller is suspended
    * @throws AccessNotAssigned when no assignment lets the user have a token through the application
-   * @throws AssignmentPending while a mass revocation revokes the tokens of the assignment
+   * @throws AssignmentPending while the tokens of the assignment are revoked, or when it has changed meanwhile
    * @throws EntraTokenRefused when ACS does not accept the token
    */
   async exchange(wanted: ClientExchangeRequest, context: CallerContext): Promise<ReleasedToken> {
@@ -73,12 +80,26 @@ export class ClientExchangeService {
       scope: SCOPES[wanted.exchange],
       send: async () => {
         if (!holder || clientApp === undefined || kind !== 'user') throw new ExchangeNotAllowed();
-        if (assignment?.status === 'deleting') throw new AccessNotAssigned();
-        if (assignment?.status === 'renewing') throw new AssignmentPending();
+        if (assignment && isRevoking(assignment)) throw refusalUnder(assignment);
         const call = { resource, request, tenant: actor.tenant, clientApp };
         return this.gateway.exchangeEntraToken(call, { ...wanted, ...holder });
       },
+      condition: holder && isTeamsPhone ? this.#conditionOf(holder, known) : undefined,
     });
+  }
+
+  /** That the assignment is what it was before ACS was called, and its tokens are not being revoked. */
+  #conditionOf(
+    holder: { readonly tenant: Guid; readonly objectId: Guid },
+    known: Assignment | undefined,
+  ): ReleaseCondition {
+    return {
+      unchanged: this.assignments.unchanged(holder, known),
+      refusalOf: async (error) =>
+        error instanceof AssignmentChanged
+          ? refusalUnder(await this.assignments.find(holder))
+          : error,
+    };
   }
 
   /**
@@ -97,6 +118,12 @@ export class ClientExchangeService {
     const communicationUserId = canonicalCommunicationUserId(id);
     return communicationUserId ? { communicationUserId } : {};
   }
+}
+
+/** Why nobody gets a token under an assignment that is being revoked, deleted or changed. */
+function refusalUnder(assignment: Pick<Assignment, 'status'> | undefined): Error {
+  const isOver = assignment?.status === 'deleting' || assignment?.status === 'deleted';
+  return isOver ? new AccessNotAssigned() : new AssignmentPending();
 }
 
 function detailsOf(assignment: Assignment | undefined): Record<string, string | number> {

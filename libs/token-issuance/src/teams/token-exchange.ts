@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { type AuditEvent, type AuditReceipt, AuditTrail, TokenFingerprints } from '#libs/audit';
+import {
+  type AuditEvent,
+  type AuditReceipt,
+  AuditTrail,
+  together,
+  TokenFingerprints,
+  type TransactionalWrite,
+} from '#libs/audit';
 import type { ExchangedToken } from '#libs/communication-services';
 import {
   type ApplicationIdentity,
@@ -24,6 +31,14 @@ export interface ReleasedToken {
   readonly auditEntry: AuditReceipt;
 }
 
+/** A condition under which the token of an exchange may be released. */
+export interface ReleaseCondition {
+  /** To be recorded with the token. */
+  readonly unchanged: TransactionalWrite;
+  /** @returns why it did not hold; an error of something else as it is */
+  readonly refusalOf: (error: unknown) => Promise<unknown>;
+}
+
 interface Exchange {
   /** Who requests it, also in its entries. */
   readonly request: IssuanceRequest;
@@ -31,6 +46,8 @@ interface Exchange {
   /** Of the token, in its entry: which scopes it has, only ACS knows. */
   readonly scope: string;
   readonly send: () => Promise<ExchangedToken>;
+  /** Besides that of the caller's mapping. */
+  readonly condition?: ReleaseCondition | undefined;
 }
 
 /** The steps that every exchange takes. No token is released before its audit entry is durable. */
@@ -55,7 +72,11 @@ export class TokenExchange {
       const mapping = await this.#requireNotSuspended(request.identity);
       const release = await this.quota.take(request.identity, decision.grant.tokensPerHour);
       try {
-        const released = await this.#sendAndRecord(exchange, mapping);
+        const conditions = [mapping && this.#conditionOf(mapping), exchange.condition];
+        const released = await this.#sendAndRecord(
+          exchange,
+          conditions.filter((condition) => condition !== undefined),
+        );
         this.metrics.observeRequest(decision.rule, 'exchanged');
         return released;
       } catch (error) {
@@ -70,7 +91,7 @@ export class TokenExchange {
 
   async #sendAndRecord(
     { request, decision, scope, send }: Exchange,
-    mapping: ProvisionedMapping | undefined,
+    conditions: readonly ReleaseCondition[],
   ): Promise<ReleasedToken> {
     const { token, expiresOn, communicationUserId, evidence } = await send();
     const common = this.auditor.event('token.exchange', request, decision);
@@ -83,16 +104,26 @@ export class TokenExchange {
     };
     const options = this.auditor.optionsFor(event, request);
     try {
-      const condition = mapping && this.mappings.unchanged(mapping);
-      const auditEntry = await this.audit.record(event, condition, options);
+      const unchanged = conditions.map((condition) => condition.unchanged);
+      const write = unchanged.length > 0 ? together(unchanged) : undefined;
+      const auditEntry = await this.audit.record(event, write, options);
       return { token, expiresOn, communicationUserId, auditEntry };
     } catch (error) {
-      const refusal =
-        mapping && error instanceof MappingChanged ? await this.mappings.refusalOf(mapping) : error;
+      let refusal = error;
+      for (const { refusalOf } of conditions) refusal = await refusalOf(refusal);
       if (refusal === options.signal?.reason) await this.auditor.recordGone(event);
       else await this.auditor.recordWithheld(event, refusal);
       throw refusal;
     }
+  }
+
+  /** That the mapping is active, and that none of its tokens were revoked meanwhile. */
+  #conditionOf(mapping: ProvisionedMapping): ReleaseCondition {
+    return {
+      unchanged: this.mappings.unchanged(mapping),
+      refusalOf: async (error) =>
+        error instanceof MappingChanged ? await this.mappings.refusalOf(mapping) : error,
+    };
   }
 
   /** An exchange needs no mapping, but a caller with a suspended one gets no token this way either. */
