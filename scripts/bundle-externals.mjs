@@ -1,2 +1,2 @@
 /** Packages that the bundled programs load from node_modules: they read files of their own, or must exist once. */
-export const outside = ['typeorm', 'reflect-metadata', 'swagger-ui-dist'];
+export const outside = ['reflect-metadata', 'swagger-ui-dist'];

@@ -21,8 +21,7 @@ export function copyPrograms(programs, target) {
   const { name, version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
   const manifest = JSON.stringify({ name, version, private: true, type: 'module' });
   writeFileSync(join(target, 'package.json'), `${manifest}\n`);
-  // TypeORM loads the driver by its name.
-  for (const name of [...outside, 'pg']) copyPackage(name, project, target, target);
+  for (const name of outside) copyPackage(name, project, target, target);
 }
 
 /** Copies a package as a dependency of the one at `source`, with its own dependencies. */

@@ -1,4 +1,5 @@
 import type { DataSourceOptions } from 'typeorm';
+import pg from 'pg';
 import type { PasswordSource } from './database-credential.js';
 import type { DatabaseSettings } from './database-settings.js';
 import { ServiceClient } from './service-client.js';
@@ -44,7 +45,8 @@ export function dataSourceOptions({
     type: 'postgres',
     poolSize,
     connectTimeoutMS: timeoutMs,
-    ...(credential && { driver: driverWithServicePool }),
+    // Given, because TypeORM would look it up by its name, which a bundle does not have.
+    driver: credential ? driverWithServicePool : pg,
     synchronize: false,
     migrationsRun: false,
     migrationsTableName: 'schema_migration',
