@@ -25,6 +25,7 @@ export async function exportAssignments(
       return writeLines(exported, options.output);
     },
   );
-  // A mistyped tenant has none, which an empty file does not show.
   console.error(`${counted(count, 'assignment')} exported.`);
+  if (count === 0 && tenant !== undefined)
+    console.error(`No assignment has the tenant ${tenant}: check the id.`);
 }
