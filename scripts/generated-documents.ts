@@ -92,7 +92,7 @@ function doctorPage(): string {
     '- It writes nothing: not to the database, not to the checkpoint file, not to ACS. It asks ACS for a token without scopes for an identity that does not exist, which ACS refuses after it has checked the credential. Reads of secrets are in the logs of Key Vault, not in the audit log.',
     '- The checks run at once, each with its deadline (`--timeout-seconds`), so that an unreachable database does not hide an unreachable Key Vault. A check is skipped when another finding explains why it can not be made, and where a host has replaced the port that it works through ([extending](extending.md)); its line says why. The end names what was skipped: “in order” is said of everything or not at all, and `isComplete` in the JSON is false.',
     '- `--token-file` names a file with an access token of a caller. Doctor shows the claims that identify nobody, and what the service would do: refuse it, and why, or accept it, with its permissions and the decision of the policy. The token itself is never shown.',
-    '- Receivers of what the service has done are examined as well: sinks of the audit log, witnesses and telemetry collectors. `acs-identity audit sinks` shows the sinks, and tries one.',
+    '- Receivers of what the service has done are examined as well: sinks of the audit log, witnesses and telemetry collectors. `acs-identity audit sinks status` shows the sinks, and `audit sinks test` tries one.',
     '',
     '`npm run documents` generates this page from the code. Codes never change once released.',
     '',

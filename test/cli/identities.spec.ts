@@ -88,7 +88,7 @@ describe('acs-identity identities', () => {
       expect(erased.stderr).toContain('No communication identity is, or was, mapped');
     }
     const exported = await identities('export', '--tenant', otherTenant);
-    expect(exported).toMatchObject({ code: 0, stdout: '' });
+    expect(exported).toMatchObject({ code: 1, stdout: '' });
     expect(exported.stderr).toBe(
       `0 identities exported.\nNo identity has the tenant ${otherTenant}: check the id.\n`,
     );

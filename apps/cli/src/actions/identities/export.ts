@@ -22,6 +22,9 @@ export async function exportIdentities(
     return writeLines(exported, output);
   });
   console.error(`${counted(count, 'identity', 'identities')} exported.`);
-  if (count === 0 && tenant !== undefined)
+  // Nothing of a tenant that was named is a mistyped tenant, as for `identities erase` and `revocations start`.
+  if (count === 0 && tenant !== undefined) {
     console.error(`No identity has the tenant ${tenant}: check the id.`);
+    process.exitCode = 1;
+  }
 }

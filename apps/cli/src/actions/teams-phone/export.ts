@@ -26,6 +26,9 @@ export async function exportAssignments(
     },
   );
   console.error(`${counted(count, 'assignment')} exported.`);
-  if (count === 0 && tenant !== undefined)
+  // Nothing of a tenant that was named is a mistyped tenant, as for `identities erase` and `revocations start`.
+  if (count === 0 && tenant !== undefined) {
     console.error(`No assignment has the tenant ${tenant}: check the id.`);
+    process.exitCode = 1;
+  }
 }
