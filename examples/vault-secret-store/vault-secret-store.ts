@@ -49,6 +49,7 @@ export class VaultSecretStore extends SecretStore {
   override async reread(name: string): Promise<Secret> {
     const secret = await this.#fetch(name);
     this.#newest.set(name, { secret, readAt: this.clock.now() });
+    this.noteNewest(secret);
     return this.#usable(secret);
   }
 

@@ -132,6 +132,10 @@ describe('acs-identity audit verify', () => {
         expect((await verifyDatabase()).code).toBe(0);
         const { code, stdout } = await verifyDatabase(['--known', saved]);
         expect(stdout).toContain('checkpoint-contradicted');
+        expect(stdout).toMatch(
+          new RegExp(`^${saved} is of \\d+ entries, 1 more than the log has`, 'm'),
+        );
+        expect(stdout).toContain('docs/restoring.md');
         expect(code).toBe(1);
         expect((await verifyDatabase(['--since', saved])).code).toBe(1);
       },
@@ -192,6 +196,34 @@ describe('acs-identity audit verify', () => {
     const foreign = await verifyWith(other);
     expect(foreign.code).toBe(1);
     expect(foreign.stdout).toContain('The first bad index is 0.');
+    const [name, id] = other.split('+');
+    expect(foreign.stdout).toContain(`the signatures were compared with ${name}+${id}. After`);
+    expect(foreign.stdout).toContain('`acs-identity audit keys`');
+    const saved = inFolder('of-the-own-key');
+    expect((await verifyDatabase(['--save', saved])).code).toBe(0);
+    const unknown = await acsIdentity([
+      'audit',
+      'verify',
+      '--database-url',
+      url,
+      '--public-key',
+      other,
+      '--known',
+      saved,
+    ]);
+    expect(unknown.stderr).toContain(`${saved}: `);
+    expect(unknown.stderr).toContain(`Given were ${name}+${id}.`);
+    const keyFile = inFolder('broken.keys');
+    await writeFile(keyFile, `${own}x\n`);
+    const broken = await acsIdentity([
+      'audit',
+      'verify',
+      '--database-url',
+      url,
+      '--public-key-file',
+      keyFile,
+    ]);
+    expect(broken.stderr).toMatch(new RegExp(`^${keyFile}: .*audit keys`));
     expect((await verifyWith(`${own}x`)).code).toBe(1);
     const none = await acsIdentity(['audit', 'verify', '--database-url', url]);
     expect(none.code).toBe(1);
@@ -328,8 +360,11 @@ describe('acs-identity audit verify-proof', () => {
 
   it('refuses the evidence of a log whose key is another', async () => {
     const { proof, entry } = await savedEvidence(7);
-    const [other = ''] = keys.slice(-1).map((key) => key.replace('localhost/', 'elsewhere/'));
+    const [other = ''] = keys.slice(-1);
     const args = ['--public-key', other, '--proof', proof, '--entry', entry];
-    expect(await acsIdentity(['audit', 'verify-proof', ...args])).toMatchObject({ code: 1 });
+    const { code, stderr } = await acsIdentity(['audit', 'verify-proof', ...args]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${proof}: `);
+    expect(stderr).toContain(`Given were ${other.split('+').slice(0, 2).join('+')}.`);
   });
 });

@@ -10,6 +10,23 @@ describe('acs-identity config', () => {
     expect(stdout).toContain('complete');
   });
 
+  it('check: prints a warning and exits with 0, with --strict with 1', async () => {
+    const environment = {
+      ...placeholderEnvironment,
+      AUDIT_LOG_ORIGIN: 'https://example.com/audit',
+    };
+    const lax = await acsIdentity(['config', 'check'], { environment });
+    expect(lax.stdout).toContain('AUDIT_LOG_ORIGIN has a scheme');
+    expect(lax.code).toBe(0);
+    const strict = await acsIdentity(['config', 'check', '--strict'], { environment });
+    expect(strict.stdout).toBe(lax.stdout);
+    expect(strict.code).toBe(1);
+    const good = { ...placeholderEnvironment };
+    expect((await acsIdentity(['config', 'check', '--strict'], { environment: good })).code).toBe(
+      0,
+    );
+  });
+
   it('check: lists every fault with its fix and exits with 78', async () => {
     const environment = { PORT: 'eighty' };
     const { code, stderr } = await acsIdentity(['config', 'check'], { environment });

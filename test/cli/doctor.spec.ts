@@ -5,14 +5,18 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
+import { runDoctor } from '../../apps/cli/src/actions/doctor.js';
 import { examine } from '../../apps/cli/src/doctor/examine.js';
 import { FINDINGS } from '../../apps/cli/src/doctor/findings.js';
 import { runChecks } from '../../apps/cli/src/doctor/run-checks.js';
 import { type Emulator, SAMPLE_APPS, startEmulator } from '../../apps/emulator/src/index.js';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
-import { checkService, serviceSettings } from '#libs/composition';
-import { SystemClock } from '#libs/platform';
+import { Authenticator } from '#libs/authentication';
+import { CommunicationIdentityGateway } from '#libs/communication-services';
+import { checkService, serviceSettings, settingsFor } from '#libs/composition';
+import { DatabaseCredential, SystemClock } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { SecretStore } from '#libs/secrets';
 import { acsIdentity } from '../support/acs-identity.js';
 import { pgbouncerProgram, startPgBouncer } from '../support/pgbouncer.js';
 import { relaxedTimeouts } from '../support/service.js';
@@ -213,6 +217,49 @@ describe('acs-identity doctor, the command', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/^FAULT {3}secrets/m);
     expect(stdout).toMatch(/^secret-missing \(nothing-here\): .* → create the secret .*$/m);
+  });
+
+  it('says what it skipped, and why, where a host has an adapter of its own', async () => {
+    const environment = environmentWith();
+    delete environment.KEY_VAULT_URL;
+    const before = Object.keys(environment).map((name) => [name, process.env[name]] as const);
+    for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+    const log = vi.spyOn(console, 'log').mockReturnValue();
+    onTestFinished(() => {
+      log.mockRestore();
+      for (const [name, value] of before) vi.stubEnv(name, value);
+    });
+    const replace = [{ provide: SecretStore, useValue: {} }];
+    await runDoctor({ timeoutSeconds: 60 }, { replace });
+    const lines = log.mock.calls.flat().map(String).join('\n');
+    for (const part of ['secrets', 'acs resource .*', 'audit log'])
+      expect(lines).toMatch(
+        new RegExp(`^skipped ${part}: this host has its own SecretStore$`, 'm'),
+      );
+    expect(lines).toMatch(/^skipped port SecretStore: .*not examined$/m);
+    expect(lines).toMatch(/Skipped: .*secrets.*\.$/);
+    expect(lines).not.toContain('in order');
+    await runDoctor({ timeoutSeconds: 60, json: true }, { replace });
+    expect(JSON.parse(String(log.mock.lastCall?.[0]))).toMatchObject({ isComplete: false });
+  });
+
+  it.each([
+    [DatabaseCredential, ['database', 'port DatabaseCredential']],
+    [Authenticator, ['identity providers', 'port Authenticator', 'token']],
+    [CommunicationIdentityGateway, ['acs resource', 'port CommunicationIdentityGateway']],
+  ])('skips what depends on the $name of a host, and nothing else', async (port, names) => {
+    const check = checkService(
+      settingsFor({ replace: [{ provide: port, useValue: {} }] }),
+      environmentWith(),
+    );
+    const tokenFile = join(folder, 'some-token');
+    await writeFile(tokenFile, await emulator.control.mintToken({ person: 'alice' }));
+    const options = { clock: new SystemClock(), tokenFile, timeoutMs: 30_000, replaced: [port] };
+    const results = await examine(check, options);
+    const skipped = results.filter(({ isSkipped }) => isSkipped).map(({ name }) => name);
+    for (const name of names)
+      expect(skipped).toContainEqual(expect.stringMatching(new RegExp(`^${name}`)));
+    expect(skipped).toHaveLength(names.length);
   });
 
   it('exits with 1 for an unknown option', async () => {

@@ -60,6 +60,25 @@ describe('acs-identity identities', () => {
     expect(erased.code).toBe(0);
   });
 
+  it('refuses what is no tenant and no subject, and reads nothing', async () => {
+    const { tenantId } = service().emulator;
+    const braced = `{${tenantId}}`;
+    for (const args of [
+      ['export', '--tenant', braced],
+      ['export', '--tenant', `${tenantId} `],
+      ['import', '/dev/null', '--tenant', braced],
+      ['import-graph', '--tenant', 'contoso', '--dry-run'],
+      ['erase', '--tenant', braced, '--subject', randomUUID(), '--yes'],
+      ['erase', '--tenant', tenantId, '--subject', braced, '--yes'],
+    ]) {
+      const refused = await identities(...args);
+      expect(refused, args.join(' ')).toMatchObject({ code: 1, stdout: '' });
+      expect(refused.stderr, args.join(' ')).toMatch(
+        /^--(tenant|subject) .*(without braces|with a space|is not a GUID)/,
+      );
+    }
+  });
+
   it('says that there is nobody to erase or to export', async () => {
     const { tenantId } = service().emulator;
     const [subject, otherTenant] = [randomUUID(), randomUUID()];
@@ -69,7 +88,9 @@ describe('acs-identity identities', () => {
       expect(erased.stderr).toContain('No communication identity is, or was, mapped');
     }
     const exported = await identities('export', '--tenant', otherTenant);
-    expect(exported).toMatchObject({ code: 0, stdout: '' });
-    expect(exported.stderr).toBe('0 identities exported.\n');
+    expect(exported).toMatchObject({ code: 1, stdout: '' });
+    expect(exported.stderr).toBe(
+      `0 identities exported.\nNo identity has the tenant ${otherTenant}: check the id.\n`,
+    );
   });
 });

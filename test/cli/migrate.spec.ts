@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { startEmulator } from '../../apps/emulator/src/index.js';
+import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import { migrate as runMigrationsOf } from '../../apps/cli/src/actions/migrate.js';
 import { acsIdentity } from '../support/acs-identity.js';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
@@ -89,6 +94,30 @@ describe('acs-identity migrate', () => {
     expect(stderr).toContain('CREATE ROLE "missing_role"');
     expect(stderr).not.toContain(database.ownerUrl);
   });
+
+  it.each([['migrate'], ['audit', 'retain', '--before', '2020-01-01', '--yes']])(
+    '%s %s: does nothing as the role of the service, and names the role and the variable',
+    async (...args) => {
+      const directory = await mkdtemp(join(tmpdir(), 'acs-identity-migrate-'));
+      const emulator = await startEmulator({ directory });
+      onTestFinished(async () => {
+        await emulator.stop();
+        await rm(directory, { recursive: true });
+      });
+      const { code, stdout, stderr } = await acsIdentity(args, {
+        environment: {
+          ...apiEnvironment(emulator, database.serviceUrl),
+          DATABASE_OWNER_URL: database.serviceUrl,
+          DATABASE_SERVICE_ROLE: 'identity_service',
+        },
+      });
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toContain('The role identity_service does not own the schema');
+      expect(stderr).toContain('Set DATABASE_OWNER_URL');
+      expect(stderr).toContain('the role identity_owner');
+      expect(stderr).not.toContain('run acs-identity migrate');
+    },
+  );
 
   it('names the missing options', async () => {
     const { code, stderr } = await acsIdentity(['migrate']);

@@ -57,6 +57,19 @@ describe('acs-identity policy test', () => {
     expect(unmatched.stdout).toContain('deny: no-rule-applies (no rule)');
   });
 
+  it.each([
+    ['--tenant', ' elsewhere', 'must not begin or end with a space'],
+    ['--tenant', '', 'must name a tenant'],
+    ['--tenant', '{5d3f0c5e-8b1a-4c57-9f0e-2a7c61d40001}', 'without braces'],
+    ['--client-app', '{b2c8d3e4-5f60-4b71-9c82-ad93be040003}', 'without braces'],
+    ['--permission', 'CommunicationToken.Isue', 'is not a permission'],
+  ])('decides nothing for %s %j, which no caller can have', async (option, value, why) => {
+    const refused = await policy(['test', ...staff, option, value]);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain(option);
+    expect(refused.stderr).toContain(why);
+  });
+
   it('exits with 78 for an invalid policy', async () => {
     const { code, stdout } = await policy(['test', '--file', bad.path, '--tenant', 'a']);
     expect(code).toBe(78);

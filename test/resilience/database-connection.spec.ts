@@ -267,7 +267,7 @@ describe('several hosts in DATABASE_URL', () => {
       .poll(async () => outcomeOf(address(1, postgres.port)))
       .toEqual(
         unavailable(
-          'no host takes writes: it refuses the connection (ECONNREFUSED); it is read-only (25006)',
+          'no host takes writes: 127.0.0.1:1: it refuses the connection (ECONNREFUSED): check its address, the network and the firewall; it is read-only (25006)',
         ),
       );
   });

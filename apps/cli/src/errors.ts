@@ -47,7 +47,8 @@ export function explain(error: unknown): string {
   const server = serverOf(root);
   if (connection !== undefined && server !== undefined) return `${server} ${connection}.`;
   const cause = connection === undefined ? root.message : `the server ${connection}.`;
-  return root === error ? error.message : `${error.message}\nCause: ${cause}`;
+  if (root === error || error.message.includes(root.message)) return error.message;
+  return `${error.message}\nCause: ${cause}`;
 }
 
 export function exitCodeFor(error: unknown): number {

@@ -11,9 +11,10 @@ import { revocationsCommand } from './commands/revocations.js';
 import { teamsPhoneCommand } from './commands/teams-phone.js';
 
 const help = `
-Exit codes:
-  0   done
-  1   failed, refused, or what was checked is not in order
+Exit codes of every command:
+  0   done; warnings and skipped checks alone are no failure (config check --strict makes warnings one)
+  1   failed, refused, or what was checked is not in order; also a wrong option or a missing one
+  2   the log has no entries, so that nothing was verified (audit verify only)
   3   the policy refuses (policy test only)
   78  the configuration or the policy has faults; each is listed`;
 

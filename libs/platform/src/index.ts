@@ -79,6 +79,7 @@ export { ascendingUuidV7, uuidText, uuidV7, uuidV7Bytes, uuidV7Time } from './id
 export { InvalidJson, parseJsonFile, parseStrictJson } from './json/strict-json.js';
 export { Logger } from './logging/logger.js';
 export { LineLimiter } from './logging/line-limiter.js';
+export { noAnswerFrom } from './outbound/no-answer.js';
 export { OutboundHttp } from './outbound/outbound-http.js';
 export { ProxyFailure } from './outbound/proxy-failure.js';
 export { PinoLogger, type LogLevel } from './logging/pino-logger.js';

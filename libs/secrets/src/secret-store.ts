@@ -104,6 +104,11 @@ export abstract class SecretStore {
     return this.#trials.inUse();
   }
 
+  /** For adapters: the newest version is another one than before, even before anybody reads it. */
+  protected noteNewest(secret: Secret): void {
+    this.#trials.observe(secret);
+  }
+
   /** For adapters. @param reason why no newer version can be given out; absent: the newest can */
   protected noteUnusable(name: string, reason: string | undefined): void {
     this.#trials.note(name, reason);

@@ -41,6 +41,14 @@ export class VersionTrials {
     return chosen;
   }
 
+  /** A newest version that nobody tries before it is used, such as a key that any text is, is in use at once. */
+  observe({ name, version }: Secret): void {
+    const trial = this.#trials.get(name);
+    if (trial?.inUse === undefined || trial.working.length > 0 || trial.rejected) return;
+    trial.newest = version;
+    trial.inUse = version;
+  }
+
   accept(secret: Secret): void {
     const trial = this.#of(secret.name);
     if (trial.working.at(-1) === secret) return;

@@ -4,15 +4,18 @@ import { type Settings, valuesOf } from '#libs/platform';
 /**
  * Checks the environment as a start does, and prints what has no effect.
  *
+ * @param isStrict whether a remark makes the exit code 1
  * @returns the settings of each part by its key
  * @throws InvalidSettings listing every fault
  */
 export async function checkConfiguration(
   composition: CompositionOptions,
+  isStrict = false,
 ): Promise<ReadonlyMap<symbol, unknown>> {
   const check = checkService(await settingsOf(composition), process.env);
   const values = valuesOf(check);
   for (const remark of check.remarks) console.log(remark);
+  if (isStrict && check.remarks.length > 0) process.exitCode = 1;
   console.log('The configuration is complete and well-formed.');
   return values;
 }

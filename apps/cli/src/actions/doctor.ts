@@ -1,4 +1,4 @@
-import { checkService, type CompositionOptions } from '#libs/composition';
+import { checkService, type CompositionOptions, type Port } from '#libs/composition';
 import { SystemClock } from '#libs/platform';
 import { examine } from '../doctor/examine.js';
 import type { CheckResult } from '../doctor/run-checks.js';
@@ -19,12 +19,14 @@ export async function runDoctor(
   const results = await examine(check, {
     clock: new SystemClock(),
     tokenFile,
+    replaced: replacedPorts(composition),
     timeoutMs: timeoutSeconds * 1_000,
     onWaiting: (names) => process.stderr.write(`Waiting for ${names.join(', ')}.\n`),
   });
   const findings = results.flatMap((result) => result.findings);
-  if (json)
-    console.log(JSON.stringify({ isHealthy: findings.length === 0, findings, checks: results }));
+  const isHealthy = findings.length === 0;
+  const isComplete = skippedOf(results).length === 0;
+  if (json) console.log(JSON.stringify({ isHealthy, isComplete, findings, checks: results }));
   else printReport(results);
   if (findings.length > 0) process.exitCode = 1;
 }
@@ -36,11 +38,26 @@ function printReport(results: readonly CheckResult[]): void {
   }
   const findings = results.flatMap((result) => result.findings);
   if (findings.length === 0) {
-    console.log('\nEverything that was examined is in order.');
+    console.log(`\n${summaryOf(results)}`);
     return;
   }
   console.log(`\n${findings.length === 1 ? 'One finding' : `${findings.length} findings`}:`);
   for (const { code, subject, detail, fix } of findings) {
     console.log(`${code} (${subject}): ${detail} → ${fix}`);
   }
+}
+
+function summaryOf(results: readonly CheckResult[]): string {
+  const skipped = skippedOf(results).map(({ name }) => name);
+  if (skipped.length === 0) return 'Everything is in order.';
+  return `Nothing was found, but not everything was examined. Skipped: ${skipped.join(', ')}.`;
+}
+
+function skippedOf(results: readonly CheckResult[]): readonly CheckResult[] {
+  return results.filter(({ isSkipped }) => isSkipped);
+}
+
+function replacedPorts({ replace = [] }: CompositionOptions): readonly Port[] {
+  // `settingsOf` has refused any token that is not a port.
+  return replace.flatMap((one) => ('ports' in one ? one.ports : [one.provide as Port]));
 }

@@ -5,7 +5,8 @@ import { serviceMigrations } from '#libs/composition';
 import { dataSourceOptions, type PasswordSource, sqlState } from '#libs/platform';
 import { databaseCredential, ownerEnvironment, requirePostgresUrl } from './database.js';
 import { LockMonitor, MIGRATOR_LOCK } from './lock-monitor.js';
-import { grantToServiceRole, identifier, requireNoExcess } from './service-role.js';
+import { requireOwner } from './require-owner.js';
+import { grantToServiceRole, identifier, queriesOf, requireNoExcess } from './service-role.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_WAIT_SECONDS = 60;
@@ -122,6 +123,7 @@ function isLockNotFree(error: unknown): boolean {
 async function migrateOnce(dataSource: DataSource, serviceRole: string): Promise<string[]> {
   const runner = dataSource.createQueryRunner();
   try {
+    await requireOwner(queriesOf(runner));
     await requireRole(runner, serviceRole);
     const done = await dataSource.runMigrations({ transaction: 'each' });
     await grantToServiceRole(runner, serviceRole);

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { PERMISSIONS } from '#libs/authentication';
 import {
   BUILT_IN_POLICY,
   type Decision,
@@ -7,8 +8,8 @@ import {
   policyJsonSchema,
   readPolicy,
 } from '#libs/token-issuance';
-import { canonicalName } from '#libs/platform';
 import { EX_CONFIG } from '../errors.js';
+import { nameOption } from './name-option.js';
 
 /** Lets a script distinguish a refusal by the policy from other failures. */
 const EXIT_DENIED = 3;
@@ -65,14 +66,24 @@ function decide(policy: IssuancePolicy, options: TestOptions): Decision {
   return policy.decide(
     {
       kind: options.kind,
-      tenant: canonicalName(options.tenant),
-      clientApp: options.clientApp === undefined ? undefined : canonicalName(options.clientApp),
-      permissions: options.permission ?? [needed],
+      tenant: nameOption('tenant', options.tenant),
+      clientApp:
+        options.clientApp === undefined ? undefined : nameOption('clientApp', options.clientApp),
+      permissions: (options.permission ?? [needed]).map(permissionOption),
       isGuest: options.guest === true,
       isForOthers,
     },
     { scopes: options.scope, expiresInMinutes: options.expiresInMinutes },
   );
+}
+
+/** A host may define others, of resources of its own. */
+function permissionOption(text: string): string {
+  const [resource = ''] = text.split('.');
+  const ofResource = PERMISSIONS.filter((one) => one.startsWith(`${resource}.`));
+  const isOfHost = ofResource.length === 0 && /^[A-Z]\w*(\.[A-Z]\w*){1,3}$/.test(text);
+  if (isOfHost || ofResource.some((one) => one === text)) return text;
+  throw new Error(`--permission ${text} is not a permission: there are ${PERMISSIONS.join(', ')}.`);
 }
 
 function printDecision(decision: Decision): void {

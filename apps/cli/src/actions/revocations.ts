@@ -3,7 +3,6 @@ import { type CompositionOptions, identitiesPart } from '#libs/composition';
 import {
   EFFECTIVE_WITHIN_MINUTES,
   hasExpired,
-  identityFields,
   type IdentityKind,
   MassRevocationService,
   type RevocationFilter,
@@ -11,10 +10,12 @@ import {
   type RevocationProgress,
   type StartedRevocation,
 } from '#libs/identity-mapping';
-import type { CallContext, CanonicalName } from '#libs/platform';
+import type { CallContext } from '#libs/platform';
 import { VisitorRevocation } from '#libs/visitors';
+import { isCalendarDay } from '../commands/options.js';
 import { confirm } from './confirm.js';
 import { counted } from './counted.js';
+import { nameOption } from './name-option.js';
 import { operatorCall, type OperatorOptions, withPart } from './service-part.js';
 
 export interface StartOptions extends OperatorOptions {
@@ -130,26 +131,17 @@ function filterOf(options: StartOptions): RevocationFilter {
   }
   return {
     invitation: invitation?.toLowerCase(),
-    tenant: tenant === undefined ? undefined : nameOf('tenant', tenant),
-    clientApp: clientApp === undefined ? undefined : nameOf('clientApp', clientApp),
+    tenant: tenant === undefined ? undefined : nameOption('tenant', tenant),
+    clientApp: clientApp === undefined ? undefined : nameOption('clientApp', clientApp),
     kind,
     resource,
     issuedBefore: issuedBefore === undefined ? undefined : timeOf(issuedBefore),
   };
 }
 
-const NAME_OPTIONS = { tenant: '--tenant', clientApp: '--client-app' } as const;
-
-/** @throws Error as `POST /v1/revocations` refuses the name */
-function nameOf(field: keyof typeof NAME_OPTIONS, text: string): CanonicalName {
-  const parsed = identityFields[field].safeParse(text);
-  if (parsed.success) return parsed.data;
-  throw new Error(`${NAME_OPTIONS[field]} ${parsed.error.issues[0]?.message}.`);
-}
-
 function timeOf(text: string): Date {
   const time = new Date(text);
-  if (!TIME.test(text) || Number.isNaN(time.getTime())) {
+  if (!TIME.test(text) || !isCalendarDay(text) || Number.isNaN(time.getTime())) {
     throw new Error(`--issued-before ${text} is not a time such as 2026-01-31T12:00:00Z.`);
   }
   const ageMs = Date.now() - time.getTime();

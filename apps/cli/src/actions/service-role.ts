@@ -159,13 +159,16 @@ export async function excessOf(queries: Queries, role: string): Promise<string[]
   return rows.map(({ what }) => what);
 }
 
-/** @throws when the role can do more than it was granted */
-export async function requireNoExcess(runner: QueryRunner, role: string): Promise<void> {
-  const queries: Queries = {
+export function queriesOf(runner: QueryRunner): Queries {
+  return {
     query: async <Row>(sql: string, parameters: readonly unknown[]) =>
       runner.manager.query<Row[]>(sql, [...parameters]),
   };
-  const excess = await excessOf(queries, role);
+}
+
+/** @throws when the role can do more than it was granted */
+export async function requireNoExcess(runner: QueryRunner, role: string): Promise<void> {
+  const excess = await excessOf(queriesOf(runner), role);
   if (excess.length === 0) return;
   const lines = excess.slice(0, MAX_LINES);
   if (lines.length < excess.length) lines.push(`and ${excess.length - lines.length} more`);

@@ -17,6 +17,7 @@ import { addFilterOptions, filterOf, type FilterOptions } from './filter-options
 import {
   databaseOption,
   operatorOption,
+  isCalendarDay,
   wholeNumber,
   wholeNumberFrom,
   yesOption,
@@ -428,7 +429,7 @@ function publicKeyFileOption(): Option {
 
 function day(text: string): Date {
   const time = new Date(`${text}T00:00:00Z`);
-  if (!/^\d{4}-\d\d-\d\d$/.test(text) || Number.isNaN(time.getTime())) {
+  if (!/^\d{4}-\d\d-\d\d$/.test(text) || !isCalendarDay(text)) {
     throw new InvalidArgumentError('It must be a day such as 2029-01-01.');
   }
   return time;

@@ -8,9 +8,14 @@ export function configCommand(composition: CompositionOptions): Command {
     .command('check')
     .description('Check the environment variables as the api does at its start.')
     .option('--connect', 'also connect to the database and compare the clocks')
-    .action(async ({ connect }: { readonly connect?: true }) => {
+    .option('--strict', 'exit with 1 for warnings too, such as a variable that has no effect')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 when the api would start, also with warnings; with --strict 1 for warnings; 78 for faults.',
+    )
+    .action(async ({ connect, strict }: { readonly connect?: true; readonly strict?: true }) => {
       const { checkConfiguration } = await import('../actions/config.js');
-      const values = await checkConfiguration(composition);
+      const values = await checkConfiguration(composition, strict);
       if (!connect) return;
       const { checkClock } = await import('../actions/clock.js');
       await checkClock(values);

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { EntryFilter } from '#libs/audit';
+import { isCalendarDay } from './options.js';
 
 /** Filters with one value, and what is searched for. */
 const TEXTS = {
@@ -80,7 +81,9 @@ function time(text: string): Date {
   const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
   const ago = Number(count) * UNIT_MS[(unit ?? 'm') as keyof typeof UNIT_MS];
   const parsed = count === undefined ? new Date(text) : new Date(Date.now() - ago);
-  const isTime = count !== undefined || /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text);
+  const isTime =
+    count !== undefined ||
+    (/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) && isCalendarDay(text));
   if (!isTime || Number.isNaN(parsed.getTime())) {
     throw new InvalidArgumentError('It must be a time such as 2029-01-31T23:59:59Z, or 24h.');
   }

@@ -73,7 +73,9 @@ function importGraphCommand(composition: CompositionOptions): Command {
 
 function exportCommand(composition: CompositionOptions): Command {
   return new Command('export')
-    .description('Export identities that are not deleted as lines of JSON.')
+    .description(
+      'Export identities that are not deleted as lines of JSON. Exit code 1 when a tenant was given that has none.',
+    )
     .option('--tenant <id>', 'only those of a tenant')
     .option('--output <file>', 'file to write, which must not exist; default: standard output')
     .addOption(databaseOption())

@@ -41,6 +41,13 @@ export function wholeNumberFrom(least: number, most: number): (text: string) => 
   };
 }
 
+/** Whether a text begins with a day that the calendar has: `Date` takes 31 February for 3 March. */
+export function isCalendarDay(text: string): boolean {
+  const day = text.slice(0, 10);
+  const time = new Date(`${day}T00:00:00Z`);
+  return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(day);
+}
+
 /** Marks the required options in the help of a command and of those below it. */
 export function markRequiredOptions(command: Command): void {
   for (const option of command.options) {

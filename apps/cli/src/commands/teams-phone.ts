@@ -36,7 +36,7 @@ export function teamsPhoneCommand(composition: CompositionOptions): Command {
     .addCommand(
       new Command('export')
         .description(
-          'Export assignments that are neither deleted nor to be deleted as lines of JSON.',
+          'Export assignments that are neither deleted nor to be deleted as lines of JSON. Exit code 1 when a tenant was given that has none.',
         )
         .option('--tenant <id>', 'only those of a tenant, a GUID')
         .option('--output <file>', 'file to write, which must not exist; default: standard output')

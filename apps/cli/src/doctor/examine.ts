@@ -2,24 +2,30 @@ import { Registry } from 'prom-client';
 import {
   auditSettings,
   type AuditSettings,
+  AuditTrail,
   auditWitnessSettings,
   examineLogKeys,
+  TokenFingerprints,
 } from '#libs/audit';
 import { auditDeliverySettings, receiverAddress } from '#libs/audit-delivery';
 import {
   authenticationSettings,
+  Authenticator,
   BearerAuthenticator,
   createTokenVerifiers,
   HttpsMetadataSource,
+  MetadataSource,
 } from '#libs/authentication';
 import {
   AcsClients,
+  CommunicationIdentityGateway,
   communicationServicesSettings,
   type CommunicationServicesSettings,
 } from '#libs/communication-services';
-import type { ServiceCheck } from '#libs/composition';
+import type { Port, ServiceCheck } from '#libs/composition';
 import {
   type Clock,
+  DatabaseCredential,
   databaseSettings,
   OutboundHttp,
   platformSettings,
@@ -28,7 +34,7 @@ import {
   telemetrySettings,
 } from '#libs/platform';
 import {
-  type AzureCredential,
+  AzureCredential,
   azureCredentialSettings,
   databaseCredentialSettings,
   KeyVaultReader,
@@ -37,11 +43,12 @@ import {
   type KeyVaultSettings,
   SdkAzureCredential,
   SecretAccessEvents,
-  type SecretStore,
+  SecretStore,
   SettingsDatabaseCredential,
 } from '#libs/secrets';
 import {
   examineCacheKey,
+  TokenCache,
   tokenIssuanceSettings,
   type TokenIssuanceSettings,
 } from '#libs/token-issuance';
@@ -54,19 +61,27 @@ import { examineFingerprintKey, type ExaminedSecret, secretsCheck } from './chec
 import { sinksCheck } from './checks/sinks.js';
 import { tokenCheck } from './checks/token.js';
 import { Endpoints } from './endpoints.js';
-import { type Check, type CheckResult, runChecks, type RunOptions } from './run-checks.js';
+import {
+  type Check,
+  type CheckResult,
+  runChecks,
+  type RunOptions,
+  skippedCheck,
+} from './run-checks.js';
 
 export interface ExamineOptions extends RunOptions {
   readonly clock: Clock;
   /** File with an access token. */
   readonly tokenFile?: string | undefined;
+  /** The ports that the host has replaced: what their adapters depend on is not known here. */
+  readonly replaced?: readonly Port[];
 }
 
 const DEFAULT_TOLERANCE_MS = 5_000;
 
 /**
  * Examines the configuration and everything that the service depends on. Writes nothing: not to the database,
- * not to ACS, not to a file. What has no valid settings is left out; the configuration's findings say why.
+ * not to ACS, not to a file. What has no valid settings, or an adapter of the host, is skipped and says so.
  */
 export async function examine(
   check: ServiceCheck,
@@ -127,6 +142,7 @@ class Examination {
       ...this.#issuerChecks(),
       ...this.#acsChecks(),
       ...this.#tokenChecks(),
+      ...this.#replacedPorts(),
     ];
   }
 
@@ -141,6 +157,27 @@ class Examination {
   /** @returns `undefined` when the settings are not valid, or a host has replaced the adapter that reads them */
   #settings<S extends Settings>({ key }: S): SettingsOf<S> | undefined {
     return this.service.values.get(key) as SettingsOf<S> | undefined; // its schema made the value with this key
+  }
+
+  /** Every adapter of the host, so that none passes for examined. */
+  #replacedPorts(): Check[] {
+    return this.#replaced.map(({ name }) =>
+      skippedCheck(`port ${name}`, 'this host has an adapter of its own, which is not examined'),
+    );
+  }
+
+  get #replaced(): readonly Port[] {
+    return this.options.replaced ?? [];
+  }
+
+  /**
+   * @param ports that a check works through
+   * @returns why it can not be made, if a host has replaced one of them or settings are not valid
+   */
+  #obstacle(ports: readonly Port[], settings: unknown): string | undefined {
+    const names = ports.filter((port) => this.#replaced.includes(port)).map(({ name }) => name);
+    if (names.length > 0) return `this host has its own ${names.join(', ')}`;
+    return settings === undefined ? 'its settings are not valid' : undefined;
   }
 
   get #audit(): AuditSettings | undefined {
@@ -218,26 +255,34 @@ class Examination {
   }
 
   #databaseChecks(): Check[] {
-    if (!this.#database) return [];
+    const ports = [AzureCredential, DatabaseCredential];
+    const obstacle = this.#obstacle(ports, this.#database);
+    if (!this.#database || obstacle !== undefined) return [skippedCheck('database', obstacle)];
     return databaseChecks({
       examined: this.#database,
       clock: this.options.clock,
       logger: this.#problems,
       audit: this.#audit,
       secrets: this.#secrets,
+      logObstacle: this.#obstacle([AuditTrail, SecretStore], this.#audit && this.#secrets),
     });
   }
 
   #sinkChecks(): Check[] {
     const delivery = this.#settings(auditDeliverySettings);
-    if (!this.#database || !delivery || delivery.sinks.length === 0) return [];
+    if (delivery?.sinks.length === 0) return [];
+    const ports = [AzureCredential, DatabaseCredential];
+    const obstacle = this.#obstacle(ports, delivery && this.#database);
+    if (!this.#database || !delivery || obstacle !== undefined)
+      return [skippedCheck('sinks of the audit log', obstacle)];
     return [sinksCheck(delivery, this.#database)];
   }
 
   #secretChecks(): Check[] {
     const keyVault = this.#keyVault;
     const secrets = this.#secrets;
-    if (!keyVault || !secrets) return [];
+    const obstacle = this.#obstacle([SecretStore, AzureCredential], keyVault && secrets);
+    if (!keyVault || !secrets || obstacle !== undefined) return [skippedCheck('secrets', obstacle)];
     return [
       secretsCheck({
         secrets,
@@ -266,9 +311,10 @@ class Examination {
         examined.push({ name, examine: async () => examineLogKeys({ secrets, settings }) });
       }
       const name = audit.fingerprintKeySecret;
-      examined.push({ name, examine: async () => examineFingerprintKey(secrets, name) });
+      if (!this.#replaced.includes(TokenFingerprints))
+        examined.push({ name, examine: async () => examineFingerprintKey(secrets, name) });
     }
-    if (issuance?.policy.initial.hasReuse) {
+    if (issuance?.policy.initial.hasReuse && !this.#replaced.includes(TokenCache)) {
       const name = issuance.cacheKeySecret;
       examined.push({ name, examine: async () => examineCacheKey(secrets, issuance) });
     }
@@ -283,7 +329,9 @@ class Examination {
   }
 
   #issuerChecks(): Check[] {
-    if (!this.#verifiers) return [];
+    const obstacle = this.#obstacle([Authenticator, MetadataSource], this.#verifiers);
+    if (!this.#verifiers || obstacle !== undefined)
+      return [skippedCheck('identity providers', obstacle)];
     return [
       identityProvidersCheck({
         verifiers: this.#verifiers,
@@ -296,7 +344,12 @@ class Examination {
   #acsChecks(): Check[] {
     const { resources } = this.#acs ?? {};
     const clients = this.#secrets && this.#acsClients(this.#secrets);
-    if (!resources || !clients) return [];
+    const ports = [CommunicationIdentityGateway, SecretStore, AzureCredential];
+    const obstacle = this.#obstacle(ports, resources && clients);
+    if (!resources || !clients || obstacle !== undefined) {
+      const names = resources?.names().map((name) => `acs resource ${name}`) ?? ['acs resources'];
+      return names.map((name) => skippedCheck(name, obstacle));
+    }
     return resources.names().map((name) => {
       const resource = resources.find(name);
       return acsCheck({
@@ -310,6 +363,8 @@ class Examination {
   #tokenChecks(): Check[] {
     const { tokenFile: path } = this.options;
     if (path === undefined) return [];
+    const obstacle = this.#obstacle([Authenticator, MetadataSource], path);
+    if (obstacle !== undefined) return [skippedCheck('token', obstacle)];
     const hasVerifiers = this.#verifiers !== undefined && this.#verifiers.length > 0;
     return [
       tokenCheck({

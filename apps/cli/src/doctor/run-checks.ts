@@ -36,6 +36,11 @@ export function skipped(note: string): CheckReport {
   return { findings: [], note, isSkipped: true };
 }
 
+/** A check that can not be made. */
+export function skippedCheck(name: string, why = 'its settings are not valid'): Check {
+  return { name, run: async () => Promise.resolve(skipped(why)) };
+}
+
 /** Runs the checks at once, each with its own deadline. Never rejects: no check hides another. */
 export async function runChecks(
   checks: readonly Check[],

@@ -1,5 +1,6 @@
 import type { LogsIngestionClient } from '@azure/monitor-ingestion';
 import type { AuditEntryRecord } from '#libs/audit';
+import { noAnswerFrom } from '#libs/platform';
 import { AzureFault, AzureHttpClient, OWN_PROXY_RULES } from '#libs/secrets';
 import type { AzureMonitorSinkOptions } from '../config/sink-options.js';
 import { Sink, type SinkBatch, SinkFailure, type SinkLimits } from '../delivery/sink.js';
@@ -40,7 +41,7 @@ export class AzureMonitorSink extends Sink {
     try {
       await client.upload(ruleId, stream, rows, { maxConcurrency: 1, abortSignal: signal });
     } catch (error) {
-      throw failureOf(error, signal);
+      throw failureOf(error, new URL(this.options.endpoint).host, signal);
     }
   }
 
@@ -60,18 +61,21 @@ export class AzureMonitorSink extends Sink {
 }
 
 /** The SDK's error holds the rows, so that it is no cause. */
-function failureOf(error: unknown, signal: AbortSignal): SinkFailure {
+function failureOf(error: unknown, host: string, signal: AbortSignal): SinkFailure {
   const first: unknown =
     error instanceof Error && 'errors' in error && Array.isArray(error.errors)
       ? (error.errors[0] as { readonly cause?: unknown }).cause // of AggregateLogsUploadError
       : error;
-  const { status, message, retryAfterSeconds } = new AzureFault(first);
+  const { status, message, retryAfterSeconds } = new AzureFault(first, host);
   if (status === undefined) {
     const isSignIn = first instanceof Error && /Authentication|Credential/.test(first.name);
     if (isSignIn) return new SinkFailure('refused', message);
-    return new SinkFailure('unavailable', signal.aborted ? 'gave no answer in time' : message);
+    return new SinkFailure(
+      'unavailable',
+      signal.aborted ? noAnswerFrom(host, first, true) : message,
+    );
   }
-  return new SinkFailure(kindOf(status), `answered ${message}`, {
+  return new SinkFailure(kindOf(status), message, {
     retryAfterMs: retryAfterSeconds === undefined ? undefined : retryAfterSeconds * 1_000,
   });
 }

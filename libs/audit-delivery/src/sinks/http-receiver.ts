@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { type Clock, type OutboundHttp, ProxyFailure, retryAfterMs } from '#libs/platform';
+import { type Clock, noAnswerFrom, type OutboundHttp, retryAfterMs } from '#libs/platform';
 import { SinkFailure, type SinkFailureKind } from '../delivery/sink.js';
 
 export interface HttpReceiverOptions {
@@ -9,6 +9,8 @@ export interface HttpReceiverOptions {
 }
 
 export interface HttpAnswer {
+  /** Of the receiver. */
+  readonly host: string;
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
@@ -37,7 +39,7 @@ export class HttpReceiver {
 
   /** @throws SinkFailure when there is no answer */
   async request(message: HttpMessage, signal: AbortSignal): Promise<HttpAnswer> {
-    const { origin, pathname, search } = new URL(message.url);
+    const { origin, host, pathname, search } = new URL(message.url);
     try {
       const { statusCode, headers, body } = await this.#dispatcher.request({
         origin,
@@ -47,14 +49,14 @@ export class HttpReceiver {
         body: message.body ?? null,
         signal,
       });
-      return { status: statusCode, headers, text: await body.text() };
+      return { host, status: statusCode, headers, text: await body.text() };
     } catch (error) {
-      throw unanswered(error, signal);
+      throw unanswered(host, error, signal);
     }
   }
 
   /** @param code of the receiver's own, if it gives one: a word, never a text */
-  failureOf({ status, headers }: HttpAnswer, code?: string | number): SinkFailure {
+  failureOf({ host, status, headers }: HttpAnswer, code?: string | number): SinkFailure {
     const value = headers['retry-after'];
     const text = Array.isArray(value) ? value[0] : value;
     const own =
@@ -63,19 +65,15 @@ export class HttpReceiver {
         : ` (${String(code)
             .replaceAll(/[^\w.-]/g, '')
             .slice(0, 64)})`;
-    return new SinkFailure(kindOf(status), `answered ${status}${own}`, {
+    return new SinkFailure(kindOf(status), `${host} answered ${status}${own}`, {
       retryAfterMs: retryAfterMs(text, this.options.clock.now()),
     });
   }
 }
 
-/** Why no answer came. */
-export function unanswered(error: unknown, signal: AbortSignal): SinkFailure {
-  const proxy = ProxyFailure.among(error);
-  if (proxy) return new SinkFailure('unavailable', proxy.message);
-  if (signal.aborted) return new SinkFailure('unavailable', 'gave no answer in time');
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'network error';
-  return new SinkFailure('unavailable', `gave no answer (${code})`);
+/** Why no answer came. @param server host and port */
+export function unanswered(server: string, error: unknown, signal: AbortSignal): SinkFailure {
+  return new SinkFailure('unavailable', noAnswerFrom(server, error, signal.aborted));
 }
 
 export function isSuccess({ status }: HttpAnswer): boolean {

@@ -126,7 +126,7 @@ describe('SplunkSink', () => {
     const revoked = new SplunkSink(options, other);
     await expect(send(revoked)).rejects.toMatchObject({
       kind: 'refused',
-      message: 'answered 403 (4)',
+      message: expect.stringMatching(/^\S+:\d+ answered 403 \(4\)$/) as string,
     });
     await other.outbound.onApplicationShutdown();
   });

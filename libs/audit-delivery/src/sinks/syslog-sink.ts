@@ -83,14 +83,22 @@ export class SyslogSink extends Sink {
         .then(async () => setImmediate());
       written.catch(() => undefined); // the signal's reason, which `ended` has as well
       if ((await Promise.race([ended, written])) === true)
-        throw new SinkFailure('unavailable', 'closed the connection before it had read the batch');
+        throw new SinkFailure(
+          'unavailable',
+          `${this.#server} closed the connection before it had read the batch`,
+        );
       socket.end();
       await ended;
     } catch (error) {
-      throw error instanceof SinkFailure ? error : unanswered(error, signal);
+      throw error instanceof SinkFailure ? error : unanswered(this.#server, error, signal);
     } finally {
       socket.destroy();
     }
+  }
+
+  get #server(): string {
+    const { host, port } = this.options;
+    return `${host}:${port}`;
   }
 
   async #open(signal: AbortSignal): Promise<TLSSocket> {
@@ -99,7 +107,7 @@ export class SyslogSink extends Sink {
     const connection = await this.context.outbound
       .connect(host, port, signal)
       .catch((error: unknown) => {
-        throw unanswered(error, signal);
+        throw unanswered(this.#server, error, signal);
       });
     const socket = connectTls({
       socket: connection,
@@ -116,7 +124,7 @@ export class SyslogSink extends Sink {
     } catch (error) {
       socket.destroy();
       connection.destroy();
-      throw unanswered(error, signal);
+      throw unanswered(this.#server, error, signal);
     }
   }
 }

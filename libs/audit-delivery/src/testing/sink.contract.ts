@@ -58,13 +58,14 @@ export function describeSink(name: string, open: () => Promise<SinkHarness>): vo
       expect(await harness.received()).toEqual(ids(31));
     });
 
-    it('is done only once the receiver has confirmed, and names every failure by its kind', async () => {
+    it('is done only once the receiver has confirmed, and names every failure by its kind and its receiver', async () => {
       harness = await open();
       for (const fault of harness.faults) {
         harness.failNext(fault);
         const error = await send(0, 3, fault === 'hang' ? 300 : 20_000);
         expect(error, fault).toBeInstanceOf(SinkFailure);
         expect((error as SinkFailure).kind, fault).toBe(KINDS[fault]);
+        expect((error as SinkFailure).message, fault).toMatch(/\b\S+:\d+:? /);
         if (fault === 'throttle') expect((error as SinkFailure).retryAfterMs).toBe(RETRY_AFTER_MS);
       }
     });

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { type Clock, type OutboundHttp, ProxyFailure, retryAfterMs } from '#libs/platform';
+import { type Clock, noAnswerFrom, type OutboundHttp, retryAfterMs } from '#libs/platform';
 import {
   type AddCheckpoint,
   cosignatureTime,
@@ -80,7 +80,7 @@ export class WitnessClient {
     submission: AddCheckpoint,
     signal: AbortSignal,
   ): Promise<{ status: number; text: string; retryAfter: string | undefined }> {
-    const { origin, pathname } = new URL(`${url.replace(/\/+$/, '')}/add-checkpoint`);
+    const { origin, host, pathname } = new URL(`${url.replace(/\/+$/, '')}/add-checkpoint`);
     try {
       const { statusCode, headers, body } = await this.#dispatcher.request({
         ...{ origin, path: pathname, method: 'POST', signal },
@@ -91,7 +91,8 @@ export class WitnessClient {
       const retryAfter = Array.isArray(value) ? value[0] : value;
       return { status: statusCode, text: await body.text(), retryAfter };
     } catch (error) {
-      throw unanswered(error, signal);
+      const detail = noAnswerFrom(host, error, signal.aborted);
+      throw new WitnessFailure('unavailable', detail, { cause: error });
     }
   }
 
@@ -120,12 +121,4 @@ function noteOf(note: string): ReturnType<typeof parseNote> {
     if (!(cause instanceof TransparencyLogError)) throw cause;
     throw new WitnessFailure('invalid', 'answered no signature lines', { cause });
   }
-}
-
-function unanswered(error: unknown, signal: AbortSignal): WitnessFailure {
-  const proxy = ProxyFailure.among(error);
-  if (proxy) return new WitnessFailure('unavailable', proxy.message);
-  if (signal.aborted) return new WitnessFailure('unavailable', 'gave no answer in time');
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'network error';
-  return new WitnessFailure('unavailable', `gave no answer (${code})`, { cause: error });
 }

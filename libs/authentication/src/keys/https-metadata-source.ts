@@ -1,5 +1,5 @@
 import { type Dispatcher, request } from 'undici';
-import { parseStrictJson } from '#libs/platform';
+import { noAnswerFrom, parseStrictJson } from '#libs/platform';
 import { MetadataSource } from './metadata-source.js';
 
 /** Ten times the size of the largest document of a known provider. */
@@ -13,16 +13,19 @@ export class HttpsMetadataSource extends MetadataSource {
 
   override async load(url: string, signal: AbortSignal): Promise<unknown> {
     if (!url.startsWith('https://')) throw new Error('not an https address');
+    const { host } = new URL(url);
     const { statusCode, body } = await request(url, {
       dispatcher: this.dispatcher,
       signal,
       headers: { accept: 'application/json' },
+    }).catch((cause: unknown) => {
+      throw new Error(noAnswerFrom(host, cause, signal.aborted), { cause });
     });
     // A truncated body emits `error`. Without a listener that would end the process.
     body.on('error', () => undefined);
     if (statusCode !== 200) {
       body.destroy();
-      throw new Error(`status ${statusCode}`);
+      throw new Error(`${host} answered ${statusCode}`);
     }
     const chunks: Buffer[] = [];
     let sizeBytes = 0;

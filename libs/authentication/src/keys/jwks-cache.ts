@@ -53,6 +53,8 @@ export class JwksCache {
   #loading: Promise<void> | undefined;
   #nextLoad: Promise<void> | undefined;
   #lastAttemptAt = -Infinity;
+  /** Of the last load, when it failed. */
+  #failure: unknown;
   #waitingCount = 0;
   readonly #refresh: PeriodicTask;
 
@@ -196,9 +198,11 @@ export class JwksCache {
     this.#lastAttemptAt = requestedAt;
     try {
       this.#jwks = { ...(await this.#fetch()), requestedAt };
+      this.#failure = undefined;
       const keyIds = new Set([...this.#jwks.keys.values()].map(({ keyId }) => keyId));
       logger.debug({ documentUrl, keyCount: keyIds.size }, 'signing keys loaded');
     } catch (error) {
+      this.#failure = error;
       const problem = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
       logger.warn({ documentUrl, problem }, 'signing keys could not be loaded');
     }
@@ -217,6 +221,6 @@ export class JwksCache {
 
   #unavailable(): IdentityProviderUnavailable {
     const retryAfterSeconds = Math.max(1, Math.ceil(this.#cooldownLeftMs / 1000));
-    return new IdentityProviderUnavailable({ retryAfterSeconds });
+    return new IdentityProviderUnavailable({ retryAfterSeconds, cause: this.#failure });
   }
 }

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, type Note, traced } from '#libs/platform';
+import { type Clock, type Logger, noAnswerFrom, type Note, traced } from '#libs/platform';
 import type { Permit, RequestBudget } from '#libs/request-budget';
 import type { GatewayCall, UpstreamEvidence } from '../communication-identity-gateway.js';
 import { UpstreamOutcomeUnknown } from '../errors.js';
@@ -224,7 +224,10 @@ export class AcsCaller {
     try {
       const value = await Promise.race([
         sent,
-        rejectAfter(deadline.signal, sent, () => progress.hasStarted),
+        rejectAfter(deadline.signal, sent, {
+          host: new URL(resource.endpoint).host,
+          wasSent: () => progress.hasStarted,
+        }),
       ]);
       stop('success');
       if (connection) refusals?.note(resource.name, secretVersion);
@@ -264,13 +267,13 @@ function requestIdHeader({ request }: GatewayCall): Record<string, string> {
 async function rejectAfter(
   deadline: AbortSignal,
   call: Promise<unknown>,
-  wasSent: () => boolean,
+  { host, wasSent }: { readonly host: string; readonly wasSent: () => boolean },
 ): Promise<never> {
   return new Promise((_resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     const startTimer = (): void => {
       timer = setTimeout(() => {
-        reject(new NoResponse(wasSent(), 'TimeoutError'));
+        reject(new NoResponse(wasSent(), 'TimeoutError', noAnswerFrom(host, undefined, true)));
       }, ABORT_GRACE_MS);
     };
     deadline.addEventListener('abort', startTimer, { once: true });

@@ -87,6 +87,16 @@ describe('UndiciHttpClient', () => {
     expect(received.match(/POST/g)).toHaveLength(1);
   });
 
+  it('names the server that can not be reached, and what to look at', async () => {
+    const unreachable = createPipelineRequest({ url: 'https://127.0.0.1:1/identities' });
+    expect(await failureOf(client.sendRequest(unreachable))).toMatchObject({
+      code: 'ECONNREFUSED',
+      message: expect.stringMatching(
+        /^127\.0\.0\.1:1 gave no answer \(ECONNREFUSED\): check its address/,
+      ) as string,
+    });
+  });
+
   it('does not send a call later that was aborted while it waited for the connection', async () => {
     const stop = new AbortController();
     const first = send();

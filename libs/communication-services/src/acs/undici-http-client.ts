@@ -7,7 +7,7 @@ import {
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
 import type { Dispatcher } from 'undici';
-import { ProxyFailure } from '#libs/platform';
+import { noAnswerFrom, ProxyFailure } from '#libs/platform';
 import { AbsentIdentity, assertAnswerOfAcs, saysIdentityIsMissing } from './foreign-answer.js';
 
 /** The request got no response. */
@@ -18,9 +18,10 @@ export class NoResponse extends Error {
   constructor(
     readonly wasSent: boolean,
     readonly code: string | undefined,
+    message: string,
     cause?: ProxyFailure,
   ) {
-    super(code ?? 'no response', cause && { cause });
+    super(message, cause && { cause });
   }
 }
 
@@ -48,6 +49,7 @@ export class UndiciHttpClient implements HttpClient {
   async sendRequest(request: PipelineRequest): Promise<PipelineResponse> {
     const body = textOf(request.body);
     const exchange = new Exchange(
+      targetOf(request.url).origin,
       startConditions.getStore(),
       // The SDK passes the AbortSignal that it was given, typed as its own interface.
       request.abortSignal as AbortSignal | undefined,
@@ -94,6 +96,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #status = 0;
 
   constructor(
+    private readonly origin: string,
     private readonly mayStart: (() => boolean) | undefined,
     private readonly signal: AbortSignal | undefined,
   ) {
@@ -140,7 +143,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   };
 
   #noResponse(cause: unknown): NoResponse {
-    return new NoResponse(this.#controller !== undefined, codeOf(cause), ProxyFailure.among(cause));
+    const isLate = this.signal?.aborted === true;
+    return new NoResponse(
+      this.#controller !== undefined,
+      codeOf(cause),
+      noAnswerFrom(new URL(this.origin).host, cause, isLate),
+      ProxyFailure.among(cause),
+    );
   }
 }
 

@@ -23,22 +23,24 @@ function name(noun: string): z.ZodType<CanonicalName, string> {
     .transform(canonicalName);
 }
 
-/** Whether a text is a GUID in braces or in wide characters, which names no client application. */
-function isDecoratedGuid(text: string): boolean {
+const DECORATED = 'must be the id as tokens have it, without braces';
+
+/** Whether a text is not a GUID in braces or in wide characters, which no token has. */
+function isPlainId(text: string): boolean {
   const plain = text.normalize('NFKC').replaceAll(/[{}()]/g, '');
-  return plain !== text && isGuid(plain);
+  return plain === text || !isGuid(plain);
 }
 
 /** The fields that describe an application identity, in requests and in imported lines. */
 export const identityFields = {
   kind: z.enum(CALLER_KINDS, { error: `is not one of ${CALLER_KINDS.join(', ')}` }),
-  subject: name('a subject').meta({ description: 'Unique within the tenant; for Entra, `oid`.' }),
-  tenant: name('a tenant').meta({
+  subject: name('a subject')
+    .refine(isPlainId, { error: DECORATED })
+    .meta({ description: 'Unique within the tenant; for Entra, `oid`.' }),
+  tenant: name('a tenant').refine(isPlainId, { error: DECORATED }).meta({
     description: 'Default: the caller’s own, the only one allowed.',
   }),
-  clientApp: name('a client application').refine((id) => !isDecoratedGuid(id), {
-    error: 'must be the client id as tokens have it, without braces',
-  }),
+  clientApp: name('a client application').refine(isPlainId, { error: DECORATED }),
   displayName: z
     .string()
     .min(1, 'must not be empty')

@@ -60,7 +60,11 @@ describe('the readiness of the database', () => {
       (url) => (url.pathname = '/nowhere'),
       'the database does not exist (3D000)',
     ],
-    ['a closed port', (url) => (url.port = '1'), 'it refuses the connection (ECONNREFUSED)'],
+    [
+      'a closed port',
+      (url) => (url.port = '1'),
+      '127.0.0.1:1: it refuses the connection (ECONNREFUSED): check its address, the network and the firewall',
+    ],
     [
       'an unknown host',
       (url) => (url.hostname = 'nowhere.invalid'),

@@ -1,3 +1,4 @@
+import { remedyOf } from '../outbound/no-answer.js';
 import { sqlState } from './sqlstate.js';
 import { NoWritableHost } from './writable-host.js';
 
@@ -72,7 +73,18 @@ function reasonOf(error: unknown): string {
   const [, known] = REASONS.find(([pattern]) => code !== undefined && pattern.test(code)) ?? [];
   const reason =
     messageReason(root) ?? known ?? (code === undefined ? messageOf(root) : 'it can not serve');
-  return code === undefined ? reason : `${reason} (${code})`;
+  if (code === undefined) return reason;
+  const server = serverOf(root);
+  if (server === undefined) return `${reason} (${code})`;
+  return `${server}: ${reason} (${code}): ${remedyOf(code) ?? 'check the server'}`;
+}
+
+/** Of a network error: the server that it is about. */
+function serverOf(error: unknown): string | undefined {
+  const { address, hostname, port } = error as Readonly<Record<string, unknown>>;
+  const host = address ?? hostname;
+  if (typeof host !== 'string') return undefined;
+  return typeof port === 'number' ? `${host}:${port}` : host;
 }
 
 function messageReason(error: unknown): string | undefined {

@@ -40,6 +40,8 @@ export function isDatabaseOutage(error: unknown): boolean {
   if (cause.name === 'TimeoutError') return false; // of an AbortSignal; pg has none
   const code = codeOf(cause);
   if (code !== undefined && SQLSTATE.test(code)) return OUTAGE.test(code);
+  // Other clients, such as that of Key Vault, have errors of their own with the same codes.
+  if (cause.name !== 'Error') return false;
   return (code !== undefined && NETWORK.test(code)) || DRIVER.test(cause.message);
 }
 

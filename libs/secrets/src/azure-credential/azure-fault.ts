@@ -1,4 +1,5 @@
-import { ProxyFailure } from '#libs/platform';
+import { noAnswerFrom } from '#libs/platform';
+import { NoAzureAnswer } from '../azure-http/azure-http-client.js';
 
 /** Azure's limits count by the minute at most; a proxy on the way may say anything. */
 const MAX_RETRY_AFTER_SECONDS = 300;
@@ -19,18 +20,32 @@ export class AzureFault extends Error {
   /** `Retry-After` of the response in seconds, 300 at most. The date form is ignored. */
   readonly retryAfterSeconds: number | undefined;
 
-  constructor(error: unknown) {
+  /** @param server which was called, if the error does not name it */
+  constructor(error: unknown, server?: string) {
     const status = numberAt(error, 'statusCode');
     const code = codeAt(error, 'code') ?? codeAt(valueAt(error, 'cause'), 'code');
     const kind = error instanceof Error ? error.name : typeof error;
-    const problem = ProxyFailure.among(error)?.message ?? signInProblem(error);
-    super([kind, code, status, problem].filter((part) => part !== undefined).join(' '));
+    const isLate = kind === 'TimeoutError' && server !== undefined;
+    const noAnswer = isLate
+      ? noAnswerFrom(server, error, isLate)
+      : NoAzureAnswer.among(error)?.message;
+    const problem = noAnswer ?? signInProblem(error);
+    const parts = [kind, code, status].filter((part) => part !== undefined).join(' ');
+    const host = noAnswer === undefined ? (hostOf(error) ?? server) : undefined;
+    const what = host === undefined ? parts : `${host}: ${parts}`;
+    super(problem === undefined ? what : `${what}: ${problem}`);
     this.name = 'AzureFault';
     this.status = status;
     this.code = code;
     this.innerCode = innerCodeOf(valueAt(error, 'details'));
     this.retryAfterSeconds = retryAfterOf(error);
   }
+}
+
+/** Of the request that was answered with an error. */
+function hostOf(error: unknown): string | undefined {
+  const url = valueAt(valueAt(error, 'request'), 'url');
+  return typeof url === 'string' ? URL.parse(url)?.host : undefined;
 }
 
 function valueAt(holder: unknown, key: string): unknown {

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { HttpClient, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
-import type { OutboundHttp } from '#libs/platform';
+import { noAnswerFrom, type OutboundHttp } from '#libs/platform';
 import type { Dispatcher } from 'undici';
 import { sendAzureRequest } from './send-azure-request.js';
 
@@ -11,6 +11,28 @@ import { sendAzureRequest } from './send-azure-request.js';
 export const OWN_PROXY_RULES = {
   proxyOptions: { host: 'http://unused.invalid', port: 9 },
 } as const;
+
+/** A request of an Azure SDK got no answer. The message names the server, `cause` is the network's error. */
+export class NoAzureAnswer extends Error {
+  /** Of the network error, as the SDKs read it. */
+  readonly code: string | undefined;
+
+  constructor(server: string, cause: unknown, isLate: boolean) {
+    super(noAnswerFrom(server, cause, isLate), { cause });
+    // The SDKs know an ended request by this name.
+    this.name = isLate ? 'AbortError' : 'NoAzureAnswer';
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    this.code = typeof code === 'string' ? code : undefined;
+  }
+
+  /** The one among an error and its causes. */
+  static among(error: unknown): NoAzureAnswer | undefined {
+    for (let one = error; one instanceof Error; one = one.cause) {
+      if (one instanceof NoAzureAnswer) return one;
+    }
+    return undefined;
+  }
+}
 
 const failures = new AsyncLocalStorage<{ last?: unknown }>();
 
@@ -51,12 +73,10 @@ export class AzureHttpClient implements HttpClient {
     try {
       return await sendAzureRequest(this.#dispatcher, request, signal);
     } catch (error) {
+      const failure = new NoAzureAnswer(new URL(url).host, error, signal.aborted);
       const seen = failures.getStore();
-      if (seen) seen.last = error;
-      // The SDKs know an ended request by this name.
-      if (signal.aborted)
-        throw Object.assign(new Error('no answer in time'), { name: 'AbortError' });
-      throw error;
+      if (seen) seen.last = failure;
+      throw failure;
     }
   }
 }

@@ -103,7 +103,7 @@ export class KeyVaultReader {
     } catch (error) {
       if (error instanceof SecretUnusable || error instanceof SecretUnavailable) throw error;
       const isFromVault = isVaultError(error, version === undefined ? name : `${name}/${version}`);
-      const fault = isFromVault ? new VaultFault(error) : new AzureFault(error);
+      const fault = isFromVault ? new VaultFault(error) : new AzureFault(error, this.#host);
       stop({ outcome: fault.status === undefined ? 'no answer' : `status ${fault.status}` });
       throw fault;
     }
@@ -130,6 +130,10 @@ export class KeyVaultReader {
       value,
       ...(properties.expiresOn && { expiresAt: properties.expiresOn }),
     });
+  }
+
+  get #host(): string {
+    return new URL(this.settings.vaultUrl).host;
   }
 
   #isInFuture(instant: Date): boolean {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { OutboundHttp, readSettings, SystemClock } from '#libs/platform';
+import { explain, OutboundHttp, readSettings, SystemClock } from '#libs/platform';
 import { ConnectProxy, ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { type Emulator, SAMPLE_APPS, startEmulator } from '../../../../apps/emulator/src/index.js';
 import { SdkAzureCredential } from '../azure-credential/azure-credential.js';
@@ -207,6 +207,37 @@ describe('reading from Key Vault', () => {
     const failure = reader({ KEY_VAULT_TIMEOUT_MS: '500' }).get('busy', undefined, 500);
     await expect(failure).rejects.toBeInstanceOf(SecretUnavailable);
     await emulator.control.removeFaults();
+  });
+
+  it.each([
+    ['the vault', { KEY_VAULT_URL: 'https://127.0.0.1:1' }],
+    ['Entra', { AZURE_AUTHORITY_HOST: 'https://127.0.0.1:1' }],
+  ])('names the host and the remedy when %s can not be reached', async (_what, more) => {
+    const error: unknown = await reader(more)
+      .get('a-secret', undefined, 10_000)
+      .catch((thrown: unknown) => thrown);
+    expect(explain(error)).toContain(
+      '127.0.0.1:1 gave no answer (ECONNREFUSED): check its address, the network and the firewall',
+    );
+  });
+
+  it('names the vault when it answers with an error, and when it is late', async () => {
+    const { host } = new URL(emulator.keyVaultUrl);
+    const failureBy = async (kind: 'status' | 'hang'): Promise<string> => {
+      const status = kind === 'status' && { status: 503 };
+      await emulator.control.addFault({ service: 'key-vault', operation: '*', kind, ...status });
+      try {
+        return explain(
+          await reader({ KEY_VAULT_TIMEOUT_MS: '500' })
+            .get('a-secret', undefined, 500)
+            .catch((thrown: unknown) => thrown),
+        );
+      } finally {
+        await emulator.control.removeFaults();
+      }
+    };
+    expect(await failureBy('status')).toMatch(new RegExp(`${host}: RestError.* 503`));
+    expect(await failureBy('hang')).toContain(`${host} gave no answer in time`);
   });
 
   it('names the proxy that gives no way to Entra', async () => {

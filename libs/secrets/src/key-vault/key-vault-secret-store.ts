@@ -192,7 +192,10 @@ export class KeyVaultSecretStore
       const { name, version, expiresAt } = secret;
       this.logger.info({ secret: name, version, expiresAt }, 'a secret was read');
     }
-    if (entry.version === undefined) this.noteUnusable(entry.name, undefined);
+    if (entry.version === undefined) {
+      this.noteUnusable(entry.name, undefined);
+      this.noteNewest(secret);
+    }
     entry.secret = secret;
     entry.lastVersion = secret.version;
     entry.readAt = this.clock.now();

@@ -72,7 +72,9 @@ export class MemorySecretStore extends SecretStore {
   }
 
   async reread(name: string): Promise<Secret> {
-    return this.read(name);
+    const secret = await this.read(name);
+    this.noteNewest(secret);
+    return secret;
   }
 
   #find(

@@ -57,6 +57,19 @@ export function describeSecretStore(name: string, start: () => Promise<SecretSto
       expect(await harness.store.read(secret)).toMatchObject({ version, value: 'new' });
     });
 
+    it('says that a new version is in use as soon as it is read, where nobody tries it first', async () => {
+      const secret = newName();
+      await harness.put(secret, 'old');
+      await harness.store.current(secret);
+      const version = await harness.put(secret, 'new');
+      await harness.store.reread(secret);
+      expect(harness.store.inUse()).toContainEqual({ name: secret, version });
+      harness.store.accept(await harness.store.current(secret));
+      await harness.put(secret, 'untried');
+      await harness.store.reread(secret);
+      expect(harness.store.inUse()).toContainEqual({ name: secret, version });
+    });
+
     it('gives an expired version by its name, but not as the newest', async () => {
       const secret = newName();
       const version = await harness.put(secret, 'old', { expiresAt: new Date(1_600_000_000_000) });

@@ -1,8 +1,8 @@
 import { AuditLogService } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
-import { canonicalName } from '#libs/platform';
 import { confirm } from '../confirm.js';
 import { counted } from '../counted.js';
+import { nameOption } from '../name-option.js';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 
 export interface EraseOptions extends OperatorOptions {
@@ -18,7 +18,10 @@ export async function erasePersonalData(
   composition: CompositionOptions,
 ): Promise<void> {
   const { reason, databaseUrl } = options;
-  const [tenant, subject] = [canonicalName(options.tenant), canonicalName(options.subject)];
+  const [tenant, subject] = [
+    nameOption('tenant', options.tenant),
+    nameOption('subject', options.subject),
+  ];
   await confirm(`Erase the values of ${subject} of tenant ${tenant}?`, options);
   const person = { tenant, subject, ...(reason !== undefined && { reason }) };
   const { receipt, rows } = await withPart(auditPart, databaseUrl, composition, async (service) =>

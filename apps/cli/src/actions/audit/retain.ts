@@ -1,7 +1,9 @@
 import { LogRetention } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
+import { Database } from '#libs/platform';
 import { confirm } from '../confirm.js';
 import { ownerEnvironment } from '../database.js';
+import { requireOwner } from '../require-owner.js';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 
 export interface RetainOptions extends OperatorOptions {
@@ -20,7 +22,10 @@ export async function retainEntries(
     auditPart,
     databaseUrl,
     composition,
-    async (service) => service.get(LogRetention).retire(before, operatorActor(options)),
+    async (service) => {
+      await requireOwner(service.get<Database>(Database));
+      return service.get(LogRetention).retire(before, operatorActor(options));
+    },
     ownerEnvironment(),
   );
   if (receipt === undefined) {

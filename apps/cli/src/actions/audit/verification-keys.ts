@@ -2,8 +2,12 @@ import { readFileSync } from 'node:fs';
 import {
   type Checkpoint,
   type CheckpointTrust,
+  InvalidKey,
   openCheckpoint,
+  OriginMismatch,
   parseLogKeys,
+  TransparencyLogError,
+  UnverifiedNote,
 } from '#libs/transparency-log';
 
 export interface KeyOptions {
@@ -25,7 +29,10 @@ export function readVerificationKeys({
   publicKeyFile,
 }: KeyOptions): VerificationKeys {
   const fromFile = publicKeyFile === undefined ? '' : readFileSync(publicKeyFile, 'utf8');
-  const { verifiers, retired } = parseLogKeys([...publicKey, ...fromFile.split('\n')]);
+  const given = parsedKeys('--public-key', publicKey);
+  const inFile = parsedKeys(publicKeyFile ?? '', fromFile.split('\n'));
+  const verifiers = [...given.verifiers, ...inFile.verifiers];
+  const retired = [...given.retired, ...inFile.retired];
   // A retired key may be of a time when the log had another name.
   const keys = verifiers.length > 0 ? verifiers : retired.map(({ verifier }) => verifier);
   const [origin, ...others] = new Set(keys.map(({ name }) => name));
@@ -34,11 +41,47 @@ export function readVerificationKeys({
       'Give the public key of the log by --public-key, --public-key-file or AUDIT_PUBLIC_KEY. `acs-identity audit keys` prints it, and GET /v1/audit/log/keys serves it.',
     );
   }
-  if (others.length > 0) throw new Error('The public keys are of several logs.');
+  if (others.length > 0)
+    throw new Error(
+      `The public keys are of several logs, ${[origin, ...others].join(' and ')}: give those of one.`,
+    );
   return { origin, verifiers, retired };
 }
 
 /** Reads a signed checkpoint out of a file. @throws unless the log signed it */
 export function readCheckpoint(path: string, keys: VerificationKeys): Checkpoint {
-  return openCheckpoint(readFileSync(path, 'utf8'), keys).checkpoint;
+  const note = readFileSync(path, 'utf8');
+  return ofFile(path, keys, () => openCheckpoint(note, keys).checkpoint);
+}
+
+/** Lets an error about signed content name its file, the keys that were given, and the next step. */
+export function ofFile<T>(path: string, keys: VerificationKeys, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof TransparencyLogError)) throw error;
+    const isOfKeys = error instanceof UnverifiedNote || error instanceof OriginMismatch;
+    const step = isOfKeys
+      ? ` Given were ${keyNames(keys)}. After a rotation or a restore, take all lines of \`acs-identity audit keys\`, also those of retired keys.`
+      : '';
+    throw new Error(`${path}: ${error.message}.${step}`, { cause: error });
+  }
+}
+
+/** Name and id of each key. */
+export function keyNames({ verifiers, retired }: VerificationKeys): string {
+  const all = [...verifiers, ...retired.map(({ verifier }) => verifier)];
+  return all.map((verifier) => verifier.toString().split('+').slice(0, 2).join('+')).join(', ');
+}
+
+function parsedKeys(source: string, lines: readonly string[]): ReturnType<typeof parseLogKeys> {
+  try {
+    return parseLogKeys(lines);
+  } catch (error) {
+    if (!(error instanceof InvalidKey)) throw error;
+    throw new Error(
+      `${source}: ${error.message}. Take the lines as \`acs-identity audit keys\` prints them.`,
+      { cause: error },
+    );
+  }
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { ProofMismatch, verifyProofFile } from '#libs/transparency-log';
-import { type KeyOptions, readVerificationKeys } from './verification-keys.js';
+import { type KeyOptions, ofFile, readVerificationKeys } from './verification-keys.js';
 
 export interface VerifyProofOptions extends KeyOptions {
   /** A `.tlog-proof` file. */
@@ -19,12 +19,13 @@ export async function verifyProof(options: VerifyProofOptions): Promise<void> {
   const keys = readVerificationKeys(options);
   const [file, bytes] = await Promise.all([readFile(proof, 'utf8'), readFile(entry)]);
   try {
-    const { index, checkpoint } = verifyProofFile(file, bytes, keys);
+    const { index, checkpoint } = ofFile(proof, keys, () => verifyProofFile(file, bytes, keys));
     console.log(
       `${entry} is entry ${index} of ${checkpoint.origin}, which had ${checkpoint.size} entries then.`,
     );
   } catch (error) {
-    if (!(error instanceof ProofMismatch)) throw error;
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (!(cause instanceof ProofMismatch)) throw error;
     throw new Error(`${proof} does not prove ${entry}: it is of other bytes or another tree.`, {
       cause: error,
     });

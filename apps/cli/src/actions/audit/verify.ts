@@ -11,12 +11,13 @@ import {
   type WitnessCheck,
   type WitnessRequirement,
 } from '#libs/audit';
-import { WitnessPolicy } from '#libs/transparency-log';
+import { type Checkpoint, WitnessPolicy } from '#libs/transparency-log';
 import { withDatabase } from '../database.js';
 import { progressBar } from '../progress-bar.js';
 import { openCopy } from './open-copy.js';
 import {
   hasKeys,
+  keyNames,
   type KeyOptions,
   readCheckpoint,
   readVerificationKeys,
@@ -36,6 +37,9 @@ export interface VerifyOptions extends KeyOptions {
 }
 
 interface Verified {
+  readonly keys: VerificationKeys;
+  /** The checkpoints that were held before, by their files. */
+  readonly held: ReadonlyMap<string, Checkpoint>;
   readonly report: VerifyReport;
   /** The signed checkpoint of what was verified. */
   readonly checkpoint: string | undefined;
@@ -54,12 +58,14 @@ export async function verifyLog(options: VerifyOptions): Promise<void> {
   }
   if (options.save !== undefined) await access(dirname(options.save), constants.W_OK);
   const bar = progressBar('entries');
-  const { report, checkpoint, witnesses } = await verified(options, bar.show).finally(bar.end);
+  const found = await verified(options, bar.show).finally(bar.end);
+  const { report, checkpoint, witnesses } = found;
   if (options.json) {
     console.log(JSON.stringify(jsonOf(report, witnesses)));
   } else {
     printReport(report);
     if (witnesses && report.faults.length === 0) printWitnesses(witnesses);
+    for (const step of nextSteps(found)) console.log(step);
   }
   if (report.faults.length > 0) {
     process.exitCode = 1;
@@ -78,13 +84,15 @@ export async function verifyLog(options: VerifyOptions): Promise<void> {
 async function verified(options: VerifyOptions, onProgress: OnProgress): Promise<Verified> {
   const { databaseUrl, folder } = options;
   const { policy, keys } = await trustOf(options);
-  const known = heldCheckpoints(options).map((path) => readCheckpoint(path, keys));
+  const held = new Map(
+    heldCheckpoints(options).map((path) => [path, readCheckpoint(path, keys)] as const),
+  );
   const since = options.since === undefined ? undefined : readCheckpoint(options.since, keys);
   const check = (note: string | undefined): WitnessCheck | undefined =>
     policy && checkWitnesses(note, keys, requirementOf(options, policy));
   const requestWith = (witnesses: WitnessCheck | undefined) => ({
     ...keys,
-    known: [...known, ...(witnesses?.checkpoint ? [witnesses.checkpoint] : [])],
+    known: [...held.values(), ...(witnesses?.checkpoint ? [witnesses.checkpoint] : [])],
     onProgress,
     ...(since && { since }),
   });
@@ -92,7 +100,8 @@ async function verified(options: VerifyOptions, onProgress: OnProgress): Promise
     const copy = openCopy(folder);
     const witnesses = check(copy.witnessedCheckpoint());
     const report = await verifyFolder({ ...requestWith(witnesses), folder: copy });
-    return { report: withFault(report, witnesses), checkpoint: copy.checkpoint(), witnesses };
+    const checkpoint = copy.checkpoint();
+    return { keys, held, report: withFault(report, witnesses), checkpoint, witnesses };
   }
   if (databaseUrl === undefined) {
     throw new Error('Say what to verify: --database-url (or DATABASE_URL), or --folder.');
@@ -102,7 +111,8 @@ async function verified(options: VerifyOptions, onProgress: OnProgress): Promise
     const witnesses = policy && check((await readWitnessedCheckpoint(database))?.checkpoint);
     const report = await verifier.verify(requestWith(witnesses));
     const head = await readSignedHead(database, report.size);
-    return { report: withFault(report, witnesses), checkpoint: head?.checkpoint, witnesses };
+    const { checkpoint } = head ?? {};
+    return { keys, held, report: withFault(report, witnesses), checkpoint, witnesses };
   });
 }
 
@@ -165,6 +175,27 @@ function timeOf(timestampSeconds: number): string {
 function heldCheckpoints({ known = [], since, save }: VerifyOptions): string[] {
   const replaced = save !== undefined && existsSync(save) ? [save] : [];
   return [...new Set([...known, ...(since === undefined ? [] : [since]), ...replaced])];
+}
+
+/** What to do about what was found, with the files and the keys that it concerns. */
+function nextSteps({ report: { size, faults }, held, keys }: Verified): string[] {
+  if (faults.length === 0) return [];
+  const steps: string[] = [];
+  const isOfKey = faults.some(
+    ({ kind }) => kind === 'head-differs' || kind === 'signing-key-differs',
+  );
+  if (isOfKey)
+    steps.push(
+      `Keys: the signatures were compared with ${keyNames(keys)}. After a rotation of the key, verify with all lines of \`acs-identity audit keys\` first.`,
+    );
+  for (const [path, checkpoint] of held)
+    if (checkpoint.size > size)
+      steps.push(
+        `${path} is of ${checkpoint.size} entries, ${checkpoint.size - size} more than the log has. After a restore, docs/restoring.md says how to continue; keep the file.`,
+      );
+  if (steps.length === 0 || faults.some(({ kind }) => kind === 'checkpoint-contradicted'))
+    steps.push('Keep the database as it is: docs/operations.md says what to do after a finding.');
+  return steps;
 }
 
 /** Prints what a verification found, for people. */

@@ -1,7 +1,7 @@
 import { identitiesPart, type CompositionOptions } from '#libs/composition';
 import { type ErasureReport, IdentityAdministrationService } from '#libs/identity-mapping';
-import { canonicalName } from '#libs/platform';
 import { confirm } from '../confirm.js';
+import { nameOption } from '../name-option.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 
 export interface EraseOptions extends OperatorOptions {
@@ -16,7 +16,10 @@ export async function erasePerson(
   composition: CompositionOptions,
 ): Promise<void> {
   const { databaseUrl } = options;
-  const [tenant, subject] = [canonicalName(options.tenant), canonicalName(options.subject)];
+  const [tenant, subject] = [
+    nameOption('tenant', options.tenant),
+    nameOption('subject', options.subject),
+  ];
   await confirm(`Delete all identities of ${subject} of tenant ${tenant}?`, options);
   const report = await withPart(identitiesPart, databaseUrl, composition, async (service) =>
     service.get(IdentityAdministrationService).erase({ tenant, subject }, operatorCall(options)),

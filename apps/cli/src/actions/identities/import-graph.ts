@@ -1,9 +1,10 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { type CompositionOptions, identitiesPart } from '#libs/composition';
 import { IdentityImport } from '#libs/identity-mapping';
-import { canonicalName, OutboundHttp } from '#libs/platform';
+import { OutboundHttp } from '#libs/platform';
 import { AzureCredential } from '#libs/secrets';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
+import { tenantOption } from '../teams-phone/tenant-option.js';
 import { GraphUsers, type HeroPage } from './graph-users.js';
 
 export interface ImportGraphOptions extends OperatorOptions {
@@ -26,7 +27,8 @@ export async function importGraph(
   options: ImportGraphOptions,
   composition: CompositionOptions,
 ): Promise<void> {
-  const { databaseUrl, tenant, extension, graphUrl, resumeFile } = options;
+  const { databaseUrl, extension, graphUrl, resumeFile } = options;
+  const tenant = tenantOption(options.tenant);
   const url = originOf(graphUrl);
   const scope = options.graphScope ?? `${url}/.default`;
   await withPart(identitiesPart, databaseUrl, composition, async (service) => {
@@ -41,7 +43,7 @@ export async function importGraph(
     const source = new HeroLines(users.pages(from));
     const results = await service.get(IdentityImport).run({
       chunks: source.chunks(),
-      tenant: canonicalName(tenant),
+      tenant,
       isAnyTenant: true,
       isProvisioning: false,
       ...operatorCall(options),

@@ -1,8 +1,8 @@
 import { identitiesPart, type CompositionOptions } from '#libs/composition';
 import { IdentityImport, type ImportSummary } from '#libs/identity-mapping';
-import { canonicalName } from '#libs/platform';
 import { counted } from '../counted.js';
 import { importFile } from '../line-files.js';
+import { nameOption } from '../name-option.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 
 export interface ImportOptions extends OperatorOptions {
@@ -33,12 +33,13 @@ async function imported(
   options: ImportOptions,
   composition: CompositionOptions,
 ): Promise<ImportSummary> {
-  const { tenant, provision = false, databaseUrl } = options;
+  const { provision = false, databaseUrl } = options;
+  const tenant = options.tenant === undefined ? undefined : nameOption('tenant', options.tenant);
   return withPart(identitiesPart, databaseUrl, composition, async (service) =>
     importFile(file, async (chunks) =>
       service.get(IdentityImport).run({
         chunks,
-        tenant: tenant === undefined ? undefined : canonicalName(tenant),
+        tenant,
         isAnyTenant: true,
         isProvisioning: provision,
         ...operatorCall(options),

@@ -25,6 +25,10 @@ export async function exportAssignments(
       return writeLines(exported, options.output);
     },
   );
-  // A mistyped tenant has none, which an empty file does not show.
   console.error(`${counted(count, 'assignment')} exported.`);
+  // Nothing of a tenant that was named is a mistyped tenant, as for `identities erase` and `revocations start`.
+  if (count === 0 && tenant !== undefined) {
+    console.error(`No assignment has the tenant ${tenant}: check the id.`);
+    process.exitCode = 1;
+  }
 }

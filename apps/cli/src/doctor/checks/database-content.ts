@@ -24,6 +24,8 @@ export interface DatabaseChecksOptions {
   /** Absent where the settings of the log are not valid. */
   readonly audit: AuditSettings | undefined;
   readonly secrets: SecretStore | undefined;
+  /** Why the log can not be examined. */
+  readonly logObstacle: string | undefined;
 }
 
 /** Schema, privileges, clock and log: each with its own queries, so that one does not hide another. */
@@ -102,8 +104,9 @@ async function roleReport({ database }: ExaminedDatabase): Promise<CheckReport> 
 }
 
 async function logReport(options: DatabaseChecksOptions): Promise<CheckReport> {
-  const { examined, audit, secrets, logger } = options;
-  if (!audit || !secrets) return skipped('its settings are not valid');
+  const { examined, audit, secrets, logger, logObstacle } = options;
+  if (!audit || !secrets || logObstacle !== undefined)
+    return skipped(logObstacle ?? 'its settings are not valid');
   const { database } = examined;
   try {
     await examineLog({ database, secrets, settings: audit, logger });

@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import type { Logger } from '../../logging/logger.js';
+import { noAnswerFrom } from '../../outbound/no-answer.js';
 import type { Clock } from '../../time/clock.js';
 
 const compress = promisify(gzip);
@@ -47,7 +48,9 @@ export class OtlpSender {
 
   /** Never rejects. @returns whether the receiver has accepted it */
   async send(content: Uint8Array): Promise<boolean> {
-    const fault = await this.#deliver(content).catch(reasonOf);
+    const fault = await this.#deliver(content).catch((error: unknown) =>
+      noAnswerFrom(new URL(this.#origin).host, error, isTimeout(error)),
+    );
     const { logger } = this.dependencies;
     const { signal } = this.target;
     if (fault === undefined) {
@@ -105,8 +108,6 @@ export class OtlpSender {
   }
 }
 
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'no answer';
-  if (error.name === 'TimeoutError') return 'no answer in time';
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.name === 'TimeoutError';
 }
