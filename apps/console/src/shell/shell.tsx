@@ -128,6 +128,7 @@ function Navigation({
           href={fragmentOf({ page: path })}
           aria-current={path === current ? 'page' : undefined}
           title={`Keys: g ${key}`}
+          onClick={focusPage}
         >
           {title}
         </a>
@@ -175,6 +176,11 @@ function linkTo(zone: string): string {
   if (page === 'search' && !parameters.has('columns'))
     parameters.set('columns', preferences().columns);
   return `${location.origin}/console/${fragmentOf({ page, id, parameters })}`;
+}
+
+/** A link that keeps the focus has the key Enter for itself. A page with a field of its own takes the focus then. */
+function focusPage(): void {
+  document.querySelector('main')?.focus();
 }
 
 function focusSearch(): void {

@@ -92,7 +92,10 @@ function Instants({
         onDone();
       }}
       onKeyDown={(event) => {
-        if (event.key === 'Escape') onDone();
+        if (event.key !== 'Escape') return;
+        // It closes this form alone, and not the entry beside the list.
+        event.preventDefault();
+        onDone();
       }}
     >
       <Instant label="From" text={from} at={first} zone={zone} onType={setFrom} />
