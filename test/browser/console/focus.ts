@@ -102,7 +102,74 @@ export function focusSpecs(rig: ConsoleRig): void {
     await page.waitForSelector(`.entry-head:has-text("#${next}")`);
     expect(problems).toEqual([]);
   });
+
+  it('acts on the marked row by v, s, a and b without opening it, or says why not', async () => {
+    const { page, problems } = await rig.open();
+    const saved: string[] = [];
+    page.on('download', (download) => saved.push(download.suggestedFilename()));
+    await rig.signIn(page, 'Nora North', '#/search?action=token.issue');
+    await page.waitForSelector(ROW);
+    await page.keyboard.press('j');
+    const marked = await indexOf(page, `${ROW}.is-active`);
+    const said = async (key: string, text: string): Promise<void> => {
+      await page.keyboard.press(key);
+      await page.waitForSelector(`.said:has-text("${text}")`);
+    };
+    await said('s', `Saved entry-${marked}.json and its proof`);
+    expect(saved).toEqual([`entry-${marked}.json`, `entry-${marked}.tlog-proof`]);
+    await said('b', 'This entry was done to nobody else.');
+    for (const key of ['f', 'x', 'y']) await said(key, 'No value has the focus');
+    await page.keyboard.press('a');
+    await page.waitForSelector('.chip:has-text("involved person")');
+    await page.goBack();
+    await page.waitForSelector(ROW);
+    await page.keyboard.press('v');
+    await page.waitForSelector('.checked[data-entry]');
+
+    await page.goto(`${rig.url()}#/search?action=configuration.load`);
+    await page.waitForSelector(ROW);
+    await said('a', 'The log does not know a person who acted in this entry.');
+    await page.goto(`${rig.url()}#/search?outcome=unknown&reasonText=nowhere`);
+    await page.waitForSelector('.empty');
+    await said('v', 'There is no entry here');
+    expect(problems).toEqual([]);
+  });
+
+  it('says that evidence could not be saved, and why', async () => {
+    const { page } = await rig.open();
+    await rig.signIn(page, 'Nora North', '#/search?action=token.issue');
+    await page.waitForSelector(ROW);
+    await page.route('**/v1/audit/entries/*-*', async (route) => route.abort());
+    await page.keyboard.press('s');
+    await page.waitForSelector(`.said:has-text("The evidence of #")`);
+  });
+
+  it('has Verify and Save evidence in view at both ends of an entry', async () => {
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Nora North', '#/search?outcome=denied&entry=20');
+    await page.waitForSelector('.entry details');
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 700 });
+      for (const end of ['0', 'entry.scrollHeight']) {
+        await page.evaluate(
+          `(() => { const entry = document.querySelector('.entry'); entry.scrollTop = ${end}; })()`,
+        );
+        for (const button of ['Verify', 'Save evidence'])
+          await page.click(`.entry-head button:text-is("${button}")`, { trial: true });
+        expect(await page.evaluate(HEAD_IN_VIEW), `${width} ${end}`).toBe(true);
+      }
+    }
+    await page.click('.entry-head button:text-is("Verify")');
+    await page.waitForSelector('.checked[data-entry]');
+    expect(problems).toEqual([]);
+  });
 }
+
+const HEAD_IN_VIEW = `(() => {
+  const { top, bottom } = document.querySelector('.entry-head').getBoundingClientRect();
+  const { top: start } = document.querySelector('.entry').getBoundingClientRect();
+  return top >= start && bottom <= start + 60;
+})()`;
 
 async function indexOf(page: Page, row: string): Promise<string> {
   return (await page.getAttribute(`${row} >> .time`, 'title'))?.split('#')[1] ?? '';

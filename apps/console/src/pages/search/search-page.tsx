@@ -14,7 +14,8 @@ import { DEFAULT_RANGE, readRange, spanAt } from '../../time/range.js';
 import { ColumnsMenu } from './columns-menu.js';
 import { EmptyResult } from './empty-result.js';
 import { EntryList } from './entry-list.js';
-import { EntryPane } from './entry-pane.js';
+import { useEntryActs } from './entry-acts.js';
+import { EntryPane, VALUE_KEYS } from './entry-pane.js';
 import { FilterBar } from './filter-bar.js';
 import { isPersonal, readFilters, withoutHousekeeping } from './filters.js';
 import { Foot } from './foot.js';
@@ -140,6 +141,7 @@ export default function SearchPage(): ReactNode {
       say('Remove the filters by personal values first: a live list takes none.');
     else setIsLive(!isOn);
   };
+  const ofMarked = useEntryActs(items[active]);
   const [newest] = tail.items;
   const shownTo = newest ? Date.parse(newest.entry.recordedAt) + 1 : searchedAt;
   useKeys({
@@ -158,7 +160,7 @@ export default function SearchPage(): ReactNode {
     o: switchOrder,
     e: askExport,
     w: showViews,
-    ...(opened !== undefined && { Escape: close }),
+    ...(opened === undefined ? { ...ofMarked.keys, ...VALUE_KEYS } : { Escape: close }),
   });
 
   const cancel = (): void => void client.cancelQueries({ queryKey: ['entries', search] });
