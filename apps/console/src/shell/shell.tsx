@@ -148,6 +148,9 @@ function NotHere({ page }: { readonly page: string }): ReactNode {
           {me.displayName ?? 'Your account'} lacks the permission AuditLog.Read.All. An
           administrator of your directory assigns it as an app role of this service.
         </p>
+        <p>
+          <a href={fragmentOf({ page: 'identities' })}>Identities</a> needs other permissions.
+        </p>
       </section>
     );
   return (
