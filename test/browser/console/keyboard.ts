@@ -217,7 +217,7 @@ export function keyboardSpecs(rig: ConsoleRig): void {
     await keys.press('Tab');
     await keys.paste(identity.id.slice(-4));
     await keys.press('Enter');
-    await page.waitForSelector('.identity [role=status]:has-text("identities deleted")');
+    await page.waitForSelector('.identity [role=status]:has-text("1 identity deleted and")');
     await expect
       .poll(async () =>
         (await rig.service().auditEntries()).map(({ reason }) => reason?.detail ?? ''),

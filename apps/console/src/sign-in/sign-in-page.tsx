@@ -23,8 +23,8 @@ export function SignInPage({
         </section>
       )}
       <p>
-        The audit log needs the permission AuditLog.Read.All. Who has it not, and looks after
-        identities, signs in for them alone.
+        The audit log needs the permission AuditLog.Read.All. To administer identities without it,
+        sign in for identities alone.
       </p>
       {config.providers.map((provider) => {
         const { name, identityScopes } = provider;

@@ -131,7 +131,8 @@ function Instant({
       validationMessage={
         at === undefined ? 'not understood: 2h, yesterday, 2025-11-25 08:00' : null
       }
-      hint={at === undefined ? null : `${instant(at, zone)} = ${instant(at, otherZone(zone))}`}
+      orientation="horizontal"
+      hint={at === undefined ? null : inBothZones(at, zone)}
     >
       <Input
         value={text}
@@ -141,4 +142,10 @@ function Instant({
       />
     </Field>
   );
+}
+
+/** A computer may be in UTC: then they are one. */
+function inBothZones(at: number, zone: Zone): string {
+  const other = otherZone(zone);
+  return other === zone ? instant(at, zone) : `${instant(at, zone)} = ${instant(at, other)}`;
 }
