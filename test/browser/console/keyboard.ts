@@ -190,6 +190,7 @@ export function keyboardSpecs(rig: ConsoleRig): void {
     const saved = page.waitForEvent('download');
     await keys.press('e');
     await page.waitForSelector('[role=dialog] select:focus');
+    expect(await page.textContent('[role=dialog]')).toContain('acs-identity audit verify-proof');
     await keys.press('ArrowDown');
     await keys.press('Enter');
     const download = await saved;
