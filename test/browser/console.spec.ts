@@ -2,6 +2,7 @@ import { describe } from 'vitest';
 import { actSpecs } from './console/acts.js';
 import { columnSpecs } from './console/columns.js';
 import { findingSpecs } from './console/finding.js';
+import { focusSpecs } from './console/focus.js';
 import { keyboardSpecs } from './console/keyboard.js';
 import { layoutSpecs } from './console/layout.js';
 import { proofSpecs } from './console/proof.js';
@@ -19,6 +20,7 @@ describe('the console', { timeout: 120_000 }, () => {
   stateSpecs(rig);
   proofSpecs(rig);
   keyboardSpecs(rig);
+  focusSpecs(rig);
   actSpecs(rig);
   findingSpecs(rig);
   layoutSpecs(rig);

@@ -5,8 +5,8 @@ import { Api } from './api/api.js';
 import { SignedInContext } from './api/api-context.js';
 import type { Me } from './api/me.js';
 import type { Config } from './config.js';
-import { PAGES } from './pages/pages.js';
-import { address } from './shell/address.js';
+import { firstPage, PAGES } from './pages/pages.js';
+import { address, fragmentOf, openAt } from './shell/address.js';
 import { Shell } from './shell/shell.js';
 import { useTheme } from './shell/theme.js';
 import { Waiting } from './shell/waiting.js';
@@ -60,8 +60,11 @@ function Console({
     queryKey: ['me'],
     queryFn: async ({ signal }): Promise<Me> => {
       // Its file comes while the service answers.
-      void PAGES.find(({ path }) => path === address().page)?.load();
-      return api.json('GET', '/v1/me', { signal });
+      const wanted = address().page || 'search';
+      void PAGES.find(({ path }) => path === wanted)?.load();
+      const found = await api.json<Me>('GET', '/v1/me', { signal });
+      if (address().page === '') openAt(fragmentOf({ page: firstPage(found) }));
+      return found;
     },
   });
   if (me.data)

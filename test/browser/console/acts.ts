@@ -104,4 +104,59 @@ export function actSpecs(rig: ConsoleRig): void {
     await page.waitForSelector('[role=row] .what');
     expect(problems).toEqual([]);
   });
+
+  it('lets identity administrators sign in for identities, who may not read the log', async () => {
+    const { identity } = await issue(rig.service(), 'carol');
+    const { page } = await rig.open();
+    await page.goto(rig.url());
+    await page.click('text="Sign in"');
+    await page.click('button:has-text("Ada Allen")');
+    await page.waitForSelector('.failure:has-text("You are not signed in")');
+    expect(await axeViolations(page)).toEqual([]);
+    await page.click('button:text-is("Sign in for identities alone")');
+    await page.click('button:has-text("Ada Allen")');
+    await page.waitForSelector('#person:focus');
+    expect(await page.locator('nav a').allTextContents()).toEqual(['Identities', 'About']);
+    expect(await axeViolations(page)).toEqual([]);
+
+    // A renewal requests what the sign-in did.
+    const refused = { status: 401, contentType: 'application/problem+json', body: '{}' };
+    await page.route('**/v1/identities/*', async (route) => route.fulfill(refused), { times: 1 });
+    await page.fill('#search-box', identity.id);
+    await page.press('#search-box', 'Enter');
+    await page.waitForSelector('.identity button:has-text("Suspend")');
+    expect(await page.locator('.identity button:has-text("Erase")').count()).toBe(0);
+    expect(await page.locator('.identity a').count()).toBe(0);
+
+    await page.goto(`${rig.url()}#/search?outcome=denied`);
+    await page.waitForSelector('.failure:has-text("You may not read the audit log")');
+    await page.click('.failure a');
+    await page.waitForSelector('#person');
+    await page.click('nav a:text-is("About")');
+    await page.waitForSelector('dd:has-text("CommunicationIdentity.Read.All")');
+    expect(await page.locator('h2:has-text("Keys of the log")').count()).toBe(0);
+  });
+
+  it('keeps the page that somebody wanted over a sign-in that failed', async () => {
+    const { page } = await rig.open();
+    await page.goto(`${rig.url()}#/proof`);
+    await page.click('text="Sign in"');
+    await page.click('button:has-text("Ada Allen")');
+    await page.waitForSelector('.failure:has-text("You are not signed in")');
+    await page.click('text="Sign in"');
+    await page.click('button:has-text("Grace Green")');
+    await page.waitForSelector('h1:has-text("Is the log whole?")');
+  });
+
+  it('says who assigns the permission of Identities, when the sign-in has requested it', async () => {
+    const { page } = await rig.open();
+    // As of a provider that grants less than was requested, and says nothing.
+    const json = { displayName: 'Ada Allen', permissions: [], audit: 'none' };
+    await page.route('**/v1/me', async (route) => route.fulfill({ json }));
+    await page.goto(rig.url());
+    await page.click('button:text-is("Sign in for identities alone")');
+    await page.click('button:has-text("Ada Allen")');
+    await page.waitForSelector('p:has-text("which your account does not have")');
+    expect(await page.locator('button:text-is("Sign in for identities")').count()).toBe(0);
+  });
 }

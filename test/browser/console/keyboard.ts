@@ -190,6 +190,7 @@ export function keyboardSpecs(rig: ConsoleRig): void {
     const saved = page.waitForEvent('download');
     await keys.press('e');
     await page.waitForSelector('[role=dialog] select:focus');
+    expect(await page.textContent('[role=dialog]')).toContain('acs-identity audit verify-proof');
     await keys.press('ArrowDown');
     await keys.press('Enter');
     const download = await saved;
@@ -217,7 +218,7 @@ export function keyboardSpecs(rig: ConsoleRig): void {
     await keys.press('Tab');
     await keys.paste(identity.id.slice(-4));
     await keys.press('Enter');
-    await page.waitForSelector('.identity [role=status]:has-text("identities deleted")');
+    await page.waitForSelector('.identity [role=status]:has-text("1 identity deleted and")');
     await expect
       .poll(async () =>
         (await rig.service().auditEntries()).map(({ reason }) => reason?.detail ?? ''),

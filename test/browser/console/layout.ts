@@ -21,6 +21,7 @@ const PAGES = {
   'search?outcome=denied&entry=20': '.entry details',
   'search?columns=administration&entry=20': '.entry details',
   'search?colour=red': '.chip.is-refused',
+  'search?from=2026-01-01T08:00:00Z&to=2026-01-01T09:00:00Z': '.range button',
   trace: '#traced',
   proof: '.checks',
   identities: '#person',
@@ -51,6 +52,23 @@ const FAULTS = `(() => {
     if (!isInline && element.type !== 'checkbox' && (width < 24 || height < 18))
       faults.push(name(element) + ' is too small: ' + width + ' by ' + height);
   }
+  const pen = document.createElement('canvas').getContext('2d');
+  for (const element of document.querySelectorAll('input[placeholder]')) {
+    const { font, paddingLeft, paddingRight } = getComputedStyle(element);
+    pen.font = font;
+    const room = element.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+    if (element.checkVisibility() && pen.measureText(element.placeholder).width > room + 1)
+      faults.push('the placeholder of ' + name(element) + ' is cut off');
+  }
+  for (const choice of document.querySelectorAll('.range:has(.instants) > :first-child')) {
+    const top = choice.getBoundingClientRect().top;
+    for (const input of choice.parentElement.querySelectorAll('.instants input')) {
+      const box = input.parentElement.getBoundingClientRect();
+      const isBeside = box.left > choice.getBoundingClientRect().right;
+      if (isBeside && box.top < top + 24 && Math.abs(box.top - top) > 2)
+        faults.push(name(input) + ' is not in line with the choice of the time');
+    }
+  }
   for (const [nth, [one, a]] of boxes.entries())
     for (const [other, b] of boxes.slice(nth + 1))
       if (!one.contains(other) && !other.contains(one) && one.closest('.top, nav, .bar, .buttons') &&
@@ -69,6 +87,7 @@ export function layoutSpecs(rig: ConsoleRig): void {
     for (const [path, complete] of Object.entries(PAGES)) {
       await page.evaluate(`location.hash = '#/${path}'`);
       await page.waitForSelector(complete, { state: 'attached' });
+      if (path.includes('from=')) await page.click('.range button');
       for (const [form, { colorScheme, forcedColors, ...viewport }] of Object.entries(FORMS)) {
         await page.emulateMedia({ colorScheme, forcedColors });
         await page.setViewportSize(viewport);

@@ -1,5 +1,7 @@
 import type { components } from '@acs-identity/client';
 import type { ListedEntry } from '../api/api.js';
+import { definitionOf } from '../pages/search/filters.js';
+import { counted } from './counted.js';
 import { actorOf, isSelf, type Person, targetOf } from './people.js';
 
 type AuditAction = components['schemas']['AuditAction'];
@@ -34,7 +36,7 @@ const SENTENCES = {
     what: ['a mass revocation'],
   }),
   'revocation.end': (listed) => ({
-    did: ['had revoked the tokens of ', value(listed, 'identities'), ' identities'],
+    did: ['had revoked the tokens of ', ...number(listed, 'identities', 'identity', 'identities')],
     what: ['a mass revocation'],
   }),
   'identity.create': (listed) => acted('created', 'the creation of', listed),
@@ -69,7 +71,10 @@ const SENTENCES = {
     what: ['an export of identities'],
   }),
   'identity.outcome-unknown': (listed) => ({
-    did: ['lost ACS’s answer to the creation of ', ...identity(listed)],
+    did:
+      listed.entry.outcome === 'unknown'
+        ? ['created ', ...identity(listed)]
+        : ['lost ACS’s answer to the creation of ', ...identity(listed)],
     what: ['the creation of ', ...identity(listed)],
   }),
   'teams-phone.assign': (listed) => {
@@ -97,7 +102,7 @@ const SENTENCES = {
     what: ['an export of Teams Phone assignments'],
   }),
   'invitation.create': (listed) => ({
-    did: ['invited ', value(listed, 'uses'), ' visitors to ', value(listed, 'meeting')],
+    did: ['invited ', ...number(listed, 'uses', 'visitor'), ' to ', value(listed, 'meeting')],
     what: ['an invitation of visitors'],
   }),
   'invitation.end': () => ({
@@ -134,7 +139,7 @@ const SENTENCES = {
     what: ['an export of the log'],
   }),
   'audit.trace': (listed) => ({
-    did: ['traced a token by its ', value(listed, 'by')],
+    did: tracedBy(listed),
     what: ['the trace of a token'],
   }),
   'audit.erase': (listed) => ({
@@ -244,10 +249,30 @@ function found(listed: ListedEntry): Part[] {
   return listed.entry.details?.found === undefined ? [] : [', ', value(listed, 'found'), ' found'];
 }
 
+/** How many of something. */
+function number({ entry }: ListedEntry, name: string, one: string, several = `${one}s`): Part[] {
+  const found = entry.details?.[name];
+  if (typeof found !== 'number') return [`an unknown number of ${several}`];
+  return [counted(found, one, several)];
+}
+
+function tracedBy({ entry }: ListedEntry): Part[] {
+  switch (entry.details?.by) {
+    case 'fingerprint':
+      return ['traced a token by its fingerprint'];
+    case 'tokenId':
+      return ['traced the tokens of the session ', { value: String(entry.details.tokenId) }];
+    default:
+      return ['traced a token'];
+  }
+}
+
 /** The filters of a reading. */
 function readWhat({ entry }: ListedEntry): Part[] {
   const { route: _route, limit: _limit, ...filters } = entry.details ?? {};
-  const named = Object.entries(filters).map(([name, one]) => `${name} ${String(one)}`);
+  const named = Object.entries(filters).map(
+    ([name, one]) => `${definitionOf(name)?.label ?? name} ${String(one)}`,
+  );
   return named.length === 0 ? [] : [' with ', { value: named.join(', ') }];
 }
 

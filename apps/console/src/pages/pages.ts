@@ -65,3 +65,8 @@ export const PAGES: readonly PageDefinition[] = DEFINITIONS.map((definition) => 
   ...definition,
   component: lazy(definition.load),
 }));
+
+/** Where somebody begins who followed no link. */
+export function firstPage(me: Me): string {
+  return me.audit === 'none' ? 'identities' : 'search';
+}

@@ -28,9 +28,9 @@ export function address(): Address {
   return current;
 }
 
-/** Opens a fragment as the page begins: of a link, or of where the sign-in began. */
+/** Opens a fragment as the page begins: of a link, or of where the sign-in began. An empty one is no page yet. */
 export function openAt(fragment: string): void {
-  history.replaceState(history.state, '', fragment === '' ? '#/search' : fragment);
+  history.replaceState(history.state, '', fragment);
   update();
 }
 

@@ -15,7 +15,7 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ['/', 'search, or paste an id'],
   ['j k ↑ ↓', 'next and previous entry'],
   ['PgDn PgUp Home', 'further down and up'],
-  ['Enter, Esc', 'open and close an entry'],
+  ['Enter, Esc', 'open and close an entry; Esc leaves a field'],
   ['l', 'live: show entries as they are recorded'],
   ['e', 'export what was found'],
   ['v', 'verify an entry in this browser'],

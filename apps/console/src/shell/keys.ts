@@ -6,7 +6,9 @@ export type Keys = Readonly<Record<string, (event: KeyboardEvent) => void>>;
 
 /** A sequence ends when the next key comes later. */
 const SEQUENCE_MS = 1_500;
-const FIELDS = 'input, textarea, select, [contenteditable=true]';
+/** Where letters are typed, or choose an option. */
+const FIELDS = 'input:not([type=checkbox]), textarea, select, [contenteditable=true]';
+const DIALOGS = '[role=dialog], [role=alertdialog]';
 
 /** The newest layer comes first. */
 const layers: { current: Keys }[] = [];
@@ -14,10 +16,16 @@ let prefix: { readonly key: string; readonly at: number } | undefined;
 
 addEventListener('keydown', (event) => {
   if (!preferences().areKeysOn || event.ctrlKey || event.metaKey || event.altKey) return;
-  const isField = event.target instanceof Element && event.target.closest(FIELDS) !== null;
-  if (event.defaultPrevented || (isField && event.key !== 'Escape')) return;
   // The keys of a dialog are its own.
-  if (document.querySelector('[role=dialog], [role=alertdialog]') && event.key !== 'Escape') return;
+  if (event.defaultPrevented || document.querySelector(DIALOGS)) return;
+  const field = event.target instanceof Element ? event.target.closest<HTMLElement>(FIELDS) : null;
+  if (field) {
+    if (event.key !== 'Escape') return;
+    // What was typed stays: a field of the type `search` would be emptied.
+    event.preventDefault();
+    field.blur();
+    return;
+  }
   const isSequence = prefix !== undefined && event.timeStamp - prefix.at < SEQUENCE_MS;
   const name = isSequence ? `${prefix?.key ?? ''} ${event.key}` : event.key;
   prefix = undefined;

@@ -9,6 +9,7 @@ import { FILTERS, type FilterName } from '../pages/search/filters.js';
 import { addFilter } from '../pages/search/filter-bar.js';
 import { handToken } from '../pages/trace/handed-token.js';
 import type { Traced } from '../pages/trace/trace-token.js';
+import { openPerson } from '../pages/identities/open-person.js';
 import { change, go } from './address.js';
 import { recognise } from './recognise.js';
 
@@ -18,19 +19,16 @@ export function SearchBox(): ReactNode {
   const { api, me } = useSignedIn();
   const client = useQueryClient();
   const openIdentity = (id: string): void => {
-    if (may(me, 'CommunicationIdentity.Read.All'))
-      go({ page: 'identities', parameters: new URLSearchParams({ person: id }) });
+    if (may(me, 'CommunicationIdentity.Read.All')) openPerson(id);
     else filterAlone('identityId', id);
   };
   /** Ids of entries and of identities have one form: what is no entry is taken for an identity. */
   const openById = async (id: string): Promise<void> => {
-    const isEntry =
-      me.audit !== 'none' &&
-      (await client.query({ ...wholeEntryQuery(api, id), staleTime: Infinity }).then(
-        () => true,
-        // Where the entry is shown, other failures are shown too.
-        (error: unknown) => !(error instanceof ProblemError && error.status === 404),
-      ));
+    const isEntry = await client.query({ ...wholeEntryQuery(api, id), staleTime: Infinity }).then(
+      () => true,
+      // Where the entry is shown, other failures are shown too.
+      (error: unknown) => !(error instanceof ProblemError && error.status === 404),
+    );
     if (isEntry) openEntry(id);
     else openIdentity(id);
   };
@@ -43,10 +41,12 @@ export function SearchBox(): ReactNode {
         if (!found) return;
         setText('');
         (document.activeElement as HTMLElement | null)?.blur(); // an input of this form
-        if (found.kind === 'id') void openById(found.id);
+        if (found.kind === 'token') trace({ token: found.token });
+        // Without the log, all that may be found are people and their identities.
+        else if (me.audit === 'none') openPerson(text.trim());
+        else if (found.kind === 'id') void openById(found.id);
         else if (found.kind === 'index') openEntry(String(found.index));
         else if (found.kind === 'filter') filterAlone(found.name, found.value);
-        else if (found.kind === 'token') trace({ token: found.token });
         else if (me.audit === 'all') trace({ tokenId: found.tokenId });
         else filterAlone('tokenId', found.tokenId);
       }}

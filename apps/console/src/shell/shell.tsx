@@ -128,6 +128,7 @@ function Navigation({
           href={fragmentOf({ page: path })}
           aria-current={path === current ? 'page' : undefined}
           title={`Keys: g ${key}`}
+          onClick={focusPage}
         >
           {title}
         </a>
@@ -146,6 +147,9 @@ function NotHere({ page }: { readonly page: string }): ReactNode {
         <p>
           {me.displayName ?? 'Your account'} lacks the permission AuditLog.Read.All. An
           administrator of your directory assigns it as an app role of this service.
+        </p>
+        <p>
+          <a href={fragmentOf({ page: 'identities' })}>Identities</a> needs other permissions.
         </p>
       </section>
     );
@@ -175,6 +179,11 @@ function linkTo(zone: string): string {
   if (page === 'search' && !parameters.has('columns'))
     parameters.set('columns', preferences().columns);
   return `${location.origin}/console/${fragmentOf({ page, id, parameters })}`;
+}
+
+/** A link that keeps the focus has the key Enter for itself. A page with a field of its own takes the focus then. */
+function focusPage(): void {
+  document.querySelector('main')?.focus();
 }
 
 function focusSearch(): void {

@@ -24,6 +24,13 @@ export class SignInEnded extends Error {
   override readonly name = 'SignInEnded';
 }
 
+/** What comes back with a redirect. */
+interface ReturnState {
+  /** At which the sign-in began. */
+  readonly fragment: string;
+  readonly scopes: readonly string[];
+}
+
 /**
  * The sign-in of one person, by the authorization code flow with PKCE and a redirect of the whole page.
  *
@@ -33,10 +40,12 @@ export class SignInEnded extends Error {
 export class Session {
   readonly #manager: UserManager;
   #user: User | undefined;
+  #scopes: readonly string[];
   #renewal: Promise<User> | undefined;
 
   constructor(readonly provider: Provider) {
     const redirect = `${location.origin}/console/`;
+    this.#scopes = provider.scopes;
     this.#manager = new UserManager({
       authority: provider.authority,
       client_id: provider.clientId,
@@ -54,12 +63,12 @@ export class Session {
   /**
    * Ends the sign-in that a redirect brought back, and removes its parameters from the address.
    *
-   * @returns with the fragment at which the sign-in began; `undefined` when the page was not opened by such a
+   * @returns with the fragment at which it began, also when it failed; `undefined` when the page was not opened by such a
    *   redirect
    */
   static async return(
     providers: readonly Provider[],
-  ): Promise<{ session: Session; fragment?: string; failure?: SignInFailure } | undefined> {
+  ): Promise<{ session: Session; fragment: string; failure?: SignInFailure } | undefined> {
     const parameters = new URLSearchParams(location.search);
     if (!parameters.has('state')) return undefined;
     const name = sessionStorage.getItem(PROVIDER_KEY);
@@ -71,10 +80,15 @@ export class Session {
     const session = new Session(provider);
     try {
       const user = await session.#manager.signinRedirectCallback(returned);
+      const { fragment, scopes } = user.state as ReturnState; // `signIn` wrote it
       session.#user = user;
-      return { session, fragment: typeof user.state === 'string' ? user.state : '' };
+      session.#scopes = scopes;
+      return { session, fragment };
     } catch (error) {
-      return { session, failure: failureOf(error) };
+      // Of the provider; other failures have no state.
+      const state =
+        error instanceof ErrorResponse ? (error.state as ReturnState | undefined) : null;
+      return { session, fragment: state?.fragment ?? '', failure: failureOf(error) };
     }
   }
 
@@ -82,13 +96,23 @@ export class Session {
     return this.#user !== undefined;
   }
 
-  /** Leaves the page. @param moreScopes requested beside those of every sign-in */
-  async signIn(moreScopes: readonly string[] = [], prompt?: 'select_account'): Promise<void> {
+  /** Whether this sign-in requested all of these scopes, which need not be granted. */
+  hasRequested(scopes: readonly string[]): boolean {
+    return scopes.every((scope) => this.#scopes.includes(scope));
+  }
+
+  /** Signs in again, with more scopes than this sign-in requested. Leaves the page. */
+  async signInFor(moreScopes: readonly string[]): Promise<void> {
+    await this.signIn([...new Set([...this.#scopes, ...moreScopes])]);
+  }
+
+  /** Leaves the page. @param scopes default: those that this sign-in requested, or those of every sign-in */
+  async signIn(scopes = this.#scopes, prompt?: 'select_account'): Promise<void> {
     sessionStorage.setItem(PROVIDER_KEY, this.provider.name);
     await this.#manager.signinRedirect({
-      scope: scopeOf([...this.provider.scopes, ...moreScopes]),
+      scope: scopeOf(scopes),
       nonce: crypto.randomUUID(),
-      state: location.hash,
+      state: { fragment: location.hash, scopes } satisfies ReturnState,
       ...(prompt && { prompt }),
     });
   }
@@ -128,7 +152,7 @@ export class Session {
     try {
       const renewed = await this.#manager.signinSilent({
         // The library sends the scopes of the last response, from which providers leave offline_access out.
-        extraTokenParams: { scope: scopeOf(this.provider.scopes) },
+        extraTokenParams: { scope: scopeOf(this.#scopes) },
       });
       if (!renewed) throw new SignInEnded('The provider returned no token.');
       // Providers that do not replace the refresh token leave it out.

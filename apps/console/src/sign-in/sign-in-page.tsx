@@ -22,24 +22,42 @@ export function SignInPage({
           <p className="soft">{error.code}</p>
         </section>
       )}
-      <p>Sign in with the account that has the permission AuditLog.Read.All.</p>
-      <p className="buttons">
-        {config.providers.map((provider) => (
-          <Button
-            key={provider.name}
-            appearance="primary"
-            onClick={() => {
-              new Session(provider)
-                .signIn([], failure && 'select_account')
-                .catch((cause: unknown) => {
-                  setError({ code: 'sign-in', detail: String(cause) });
-                });
-            }}
-          >
-            {config.providers.length === 1 ? 'Sign in' : `Sign in with ${provider.name}`}
-          </Button>
-        ))}
+      <p>
+        The audit log needs the permission AuditLog.Read.All. To administer identities without it,
+        sign in for identities alone.
       </p>
+      {config.providers.map((provider) => {
+        const { name, identityScopes } = provider;
+        const label = config.providers.length === 1 ? 'Sign in' : `Sign in with ${name}`;
+        const signIn = (scopes?: readonly string[]): void => {
+          new Session(provider)
+            .signIn(scopes, failure && 'select_account')
+            .catch((cause: unknown) => {
+              setError({ code: 'sign-in', detail: String(cause) });
+            });
+        };
+        return (
+          <p key={name} className="buttons">
+            <Button
+              appearance="primary"
+              onClick={() => {
+                signIn();
+              }}
+            >
+              {label}
+            </Button>
+            {identityScopes.length > 0 && (
+              <Button
+                onClick={() => {
+                  signIn(identityScopes);
+                }}
+              >
+                {label} for identities alone
+              </Button>
+            )}
+          </p>
+        );
+      })}
     </main>
   );
 }

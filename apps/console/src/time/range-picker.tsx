@@ -92,7 +92,10 @@ function Instants({
         onDone();
       }}
       onKeyDown={(event) => {
-        if (event.key === 'Escape') onDone();
+        if (event.key !== 'Escape') return;
+        // It closes this form alone, and not the entry beside the list.
+        event.preventDefault();
+        onDone();
       }}
     >
       <Instant label="From" text={from} at={first} zone={zone} onType={setFrom} />
@@ -128,7 +131,8 @@ function Instant({
       validationMessage={
         at === undefined ? 'not understood: 2h, yesterday, 2025-11-25 08:00' : null
       }
-      hint={at === undefined ? null : `${instant(at, zone)} = ${instant(at, otherZone(zone))}`}
+      orientation="horizontal"
+      hint={at === undefined ? null : inBothZones(at, zone)}
     >
       <Input
         value={text}
@@ -138,4 +142,10 @@ function Instant({
       />
     </Field>
   );
+}
+
+/** A computer may be in UTC: then they are one. */
+function inBothZones(at: number, zone: Zone): string {
+  const other = otherZone(zone);
+  return other === zone ? instant(at, zone) : `${instant(at, zone)} = ${instant(at, other)}`;
 }

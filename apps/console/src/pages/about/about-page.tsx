@@ -31,11 +31,15 @@ export default function AboutPage(): ReactNode {
         that does not depend on this service, save the evidence of an entry and check it with{' '}
         <code>acs-identity audit verify-proof</code> and a public key that you have from elsewhere.
       </p>
-      <h2>Keys of the log</h2>
-      {keys.error && <FailureMessage error={keys.error} onRetry={() => void keys.refetch()} />}
-      <pre tabIndex={0} aria-label="Keys of the log">
-        {keys.data ?? ''}
-      </pre>
+      {me.audit !== 'none' && (
+        <>
+          <h2>Keys of the log</h2>
+          {keys.error && <FailureMessage error={keys.error} onRetry={() => void keys.refetch()} />}
+          <pre tabIndex={0} aria-label="Keys of the log">
+            {keys.data ?? ''}
+          </pre>
+        </>
+      )}
       <h2>Settings of this browser</h2>
       <Preferences />
     </section>

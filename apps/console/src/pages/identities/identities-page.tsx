@@ -6,32 +6,42 @@ import type { Api, Query } from '../../api/api.js';
 import { useSignedIn } from '../../api/api-context.js';
 import type { Identity } from '../../api/schemas.js';
 import { type Me, may } from '../../api/me.js';
-import { fragmentOf, go, useAddress } from '../../shell/address.js';
+import { fragmentOf, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { USER_ID } from '../../shell/recognise.js';
 import { useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
 import { instant } from '../../time/format.js';
 import { IdentityActs } from './identity-acts.js';
+import { openPerson, UUID } from './open-person.js';
 
 /** A UUID of version 7. */
 const IDENTITY_ID = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/i;
-const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const READ = 'CommunicationIdentity.Read.All';
 
 /** The identities of a person of the own tenant, and what an administrator does with them. */
 export default function IdentitiesPage(): ReactNode {
   const { me, session } = useSignedIn();
+  const { identityScopes } = session.provider;
   if (may(me, READ)) return <Identities />;
   return (
     <section className="page" aria-label="Identities">
       <h1>Identities</h1>
-      <p>This page needs the permission {READ}, which this sign-in did not request.</p>
-      <p>
-        <Button onClick={() => void session.signIn(session.provider.identityScopes)}>
-          Sign in for identities
-        </Button>
-      </p>
+      {session.hasRequested(identityScopes) ? (
+        <p>
+          This page needs the permission {READ}, which your account does not have. An administrator
+          of your directory assigns it as an app role of this service.
+        </p>
+      ) : (
+        <>
+          <p>This page needs the permission {READ}, which this sign-in did not request.</p>
+          <p>
+            <Button onClick={() => void session.signInFor(identityScopes)}>
+              Sign in for identities
+            </Button>
+          </p>
+        </>
+      )}
     </section>
   );
 }
@@ -64,13 +74,14 @@ function Identities(): ReactNode {
           event.preventDefault();
           // So that the keys of the page work.
           fieldOf()?.blur();
-          open(typed.trim());
+          openPerson(typed.trim());
         }}
       >
         <Input
           id="person"
-          aria-label="Name or subject of a person, id of an identity, ACS identity, or your tenant’s id"
-          placeholder="name, subject (object id), id of an identity, 8:acs:…, or the id of your tenant"
+          aria-label="Person or identity"
+          aria-describedby="person-hint"
+          placeholder="name or id"
           value={typed}
           onChange={(_event, { value }) => {
             setTyped(value);
@@ -80,13 +91,19 @@ function Identities(): ReactNode {
           Find
         </Button>
       </form>
+      <p id="person-hint" className="soft">
+        A name or its beginning, an object id, the id of an identity, 8:acs:…, or the id of your
+        tenant for all.
+      </p>
       {found.error && <FailureMessage error={found.error} onRetry={() => void found.refetch()} />}
       {found.isFetching && <Waiting what="Looking up" />}
       {found.data && items.length === 0 && (
         <p role="status">
           Your tenant has no identity of “{wanted}”. Deleted ones are not listed, and a name is
-          found only if an administrator gave it: look for the name in Search, and open the person
-          from there.
+          found only if an administrator gave it
+          {me.audit === 'none'
+            ? '.'
+            : ': look for the name in Search, and open the person from there.'}
         </p>
       )}
       {isOnePerson
@@ -108,14 +125,6 @@ function Identities(): ReactNode {
       )}
     </section>
   );
-}
-
-/** Names and subjects are of a person: they are not part of the address. */
-function open(person: string): void {
-  if (person === '') return;
-  if (UUID.test(person) || USER_ID.test(person))
-    go({ page: 'identities', parameters: new URLSearchParams({ person }) });
-  else go({ page: 'identities', personal: { person } });
 }
 
 function fieldOf(): HTMLElement | null {
@@ -194,6 +203,7 @@ function People({ items }: { readonly items: readonly Identity[] }): ReactNode {
 }
 
 function Facts({ identity }: { readonly identity: Identity }): ReactNode {
+  const { me } = useSignedIn();
   const zone = useZone();
   const { displayName, subject, tenant, kind, status, isRevoking, resource, id } = identity;
   const facts: readonly (readonly [string, string | undefined])[] = [
@@ -221,16 +231,18 @@ function Facts({ identity }: { readonly identity: Identity }): ReactNode {
             ),
         )}
       </dl>
-      <p>
-        <a
-          href={fragmentOf({
-            page: 'search',
-            parameters: new URLSearchParams({ range: '7d', identityId: id }),
-          })}
-        >
-          Its entries in the log
-        </a>
-      </p>
+      {me.audit !== 'none' && (
+        <p>
+          <a
+            href={fragmentOf({
+              page: 'search',
+              parameters: new URLSearchParams({ range: '7d', identityId: id }),
+            })}
+          >
+            Its entries in the log
+          </a>
+        </p>
+      )}
     </>
   );
 }

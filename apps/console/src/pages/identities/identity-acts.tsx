@@ -5,6 +5,7 @@ import type { Api } from '../../api/api.js';
 import { useSignedIn } from '../../api/api-context.js';
 import { type Me, may } from '../../api/me.js';
 import type { Identity } from '../../api/schemas.js';
+import { counted } from '../../entries/counted.js';
 import { useKeys } from '../../shell/keys.js';
 
 const ConfirmDialog = lazy(async () => import('../../shell/confirm-dialog.js'));
@@ -32,7 +33,7 @@ const ACTS: readonly Act[] = [
       const { effectiveWithinMinutes } = await api.json<
         components['schemas']['RevocationResponse']
       >('POST', `/v1/identities/${id}/tokens/revoke`);
-      return `All tokens are revoked. ACS may accept them for another ${effectiveWithinMinutes} minutes.`;
+      return `All tokens are revoked. ACS may accept them for another ${counted(effectiveWithinMinutes, 'minute')}.`;
     },
   },
   {
@@ -174,5 +175,5 @@ async function erasePerson(
   const rest = deleted.isComplete
     ? ''
     : ' ACS has not confirmed all deletions yet; the service continues. Erase again afterwards.';
-  return `${deleted.identities.length} identities deleted and ${erased.erasedRows} rows of personal values erased: entry #${erased.auditEntry.index}.${rest}`;
+  return `${counted(deleted.identities.length, 'identity', 'identities')} deleted and ${counted(erased.erasedRows, 'row')} of personal values erased: entry #${erased.auditEntry.index}.${rest}`;
 }

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useApi } from '../../api/api-context.js';
 import type { AuditHealth } from '../../api/schemas.js';
+import { counted } from '../../entries/counted.js';
 import { OutcomeSign } from '../../entries/outcome.js';
 import { fragmentOf } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
@@ -28,7 +29,7 @@ export function Health({ at }: { readonly at: number }): ReactNode {
       <p role="status">
         <OutcomeSign outcome={isHealthy ? 'success' : 'failure'} />{' '}
         <strong>{isHealthy ? 'Nothing to look at.' : `To look at: ${concerns.length}.`}</strong>{' '}
-        {log.size.toLocaleString('en')} entries
+        {counted(log.size, 'entry', 'entries')}
         {log.checkpointAt !== undefined &&
           `, the newest ${relative(newestAt, Math.max(at, newestAt))}`}
         {checked !== undefined && `; ${checked.toLocaleString('en')} checked by the service`}.{' '}
@@ -72,7 +73,7 @@ function rowsOf(health: AuditHealth, zone: Zone): [name: string, text: string][]
     ],
     ...verification.map(({ name, progress, passStartedAt, findings }): [string, string] => [
       `checks of ${name}`,
-      `${findings.length} findings; ${
+      `${counted(findings.length, 'finding')}; ${
         Date.parse(passStartedAt) > Date.now()
           ? `next pass ${time(passStartedAt)}`
           : `${Math.floor(progress * 100)} % of the pass of ${time(passStartedAt)}`
@@ -81,7 +82,7 @@ function rowsOf(health: AuditHealth, zone: Zone): [name: string, text: string][]
     ...sinks.map(
       ({ name, type, lagEntries, lagSeconds, failure, failingSince }): [string, string] => [
         `sink ${name} (${type})`,
-        `${lagEntries === 0 ? 'nothing to deliver' : `${lagEntries} entries behind, ${span(lagSeconds * 1_000)}`}${
+        `${lagEntries === 0 ? 'nothing to deliver' : `${counted(lagEntries, 'entry', 'entries')} behind, ${span(lagSeconds * 1_000)}`}${
           failure === undefined ? '' : `; ${failure}${since(failingSince)}`
         }`,
       ],
@@ -89,7 +90,7 @@ function rowsOf(health: AuditHealth, zone: Zone): [name: string, text: string][]
     ...(witnesses?.items ?? []).map(
       ({ name, cosignedSize, failure, failingSince }): [string, string] => [
         `witness ${name}`,
-        `${cosignedSize === 0 ? 'nothing cosigned' : `cosigned ${cosignedSize} entries`}${
+        `${cosignedSize === 0 ? 'nothing cosigned' : `cosigned ${counted(cosignedSize, 'entry', 'entries')}`}${
           failure === undefined ? '' : `; ${failure}${since(failingSince)}`
         }`,
       ],

@@ -1,3 +1,4 @@
+import { counted } from '../../entries/counted.js';
 import type { EntryVerdict } from './check-entry.js';
 import type { LogFault } from './check-log.js';
 
@@ -73,5 +74,5 @@ export function messageOf(fault: Fault, facts: FaultFacts): FaultMessage {
 }
 
 export function count(entries: number): string {
-  return entries === 1 ? '1 entry' : `${entries.toLocaleString('en')} entries`;
+  return counted(entries, 'entry', 'entries');
 }

@@ -19,7 +19,8 @@ interface EntryListProps {
   readonly columns: ColumnSetName;
   /** Row of the keyboard. */
   readonly active: number;
-  readonly opened: string | undefined;
+  /** -1 when the opened entry, if any, is none of them. */
+  readonly openedRow: number;
   readonly hasMore: boolean;
   /** How many rows came above the others since the search. */
   readonly added: number;
@@ -30,7 +31,7 @@ interface EntryListProps {
 
 /** The entries that were found: a grid with one tab stop, of which only the rows in view exist. */
 export function EntryList(props: EntryListProps): ReactNode {
-  const { items, active, opened, hasMore, added, onActivate, onOpen, onEnd } = props;
+  const { items, active, openedRow, hasMore, added, onActivate, onOpen, onEnd } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const zone = useZone();
   const { density } = usePreferences();
@@ -48,7 +49,7 @@ export function EntryList(props: EntryListProps): ReactNode {
     if (hasMore && last >= items.length - 20) onEnd();
   }, [hasMore, last, items.length, onEnd]);
   // Rows that come above leave those in view where they are, unless the newest one is in view.
-  const before = useRef({ added, active });
+  const before = useRef({ added, active: 0 });
   useLayoutEffect(() => {
     const came = added - before.current.added;
     const moved = active - before.current.active;
@@ -98,7 +99,7 @@ export function EntryList(props: EntryListProps): ReactNode {
                 height={ROW_HEIGHT[density]}
                 zone={zone}
                 isActive={index === active}
-                isOpened={listed.entry.id === opened}
+                isOpened={index === openedRow}
                 onClick={() => {
                   onActivate(index);
                   onOpen(index);

@@ -4,17 +4,18 @@ import { type ReactNode, useEffect } from 'react';
 import type { ListedEntry } from '../../api/api.js';
 import { useApi } from '../../api/api-context.js';
 import type { WholeEntry } from '../../api/schemas.js';
-import { isSelf } from '../../entries/people.js';
 import { OutcomeSign } from '../../entries/outcome.js';
 import { SentenceText } from '../../entries/sentence.js';
 import { wholeEntryQuery } from '../../entries/whole-entry.js';
 import { copyText } from '../../shell/copy.js';
-import { change, go } from '../../shell/address.js';
+import { change } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
-import { useKeys } from '../../shell/keys.js';
+import { type Keys, useKeys } from '../../shell/keys.js';
+import { say } from '../../shell/say.js';
 import { otherZone, useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
 import { instant } from '../../time/format.js';
+import { actorSubject, otherSubject, searchNear, useEntryActs } from './entry-acts.js';
 import { Evidence } from './evidence.js';
 import { addFilter } from './filter-bar.js';
 import { type EntryPart, partsOf } from './entry-parts.js';
@@ -35,24 +36,35 @@ export function EntryPane({
   const api = useApi();
   const whole = useQuery(wholeEntryQuery(api, id));
   const shown = whole.data ?? listed;
-  useKeys({
-    f: () => {
-      filterFor(document.activeElement);
-    },
-    x: () => {
-      filterOut(document.activeElement);
-    },
-    y: () => {
-      copyPart(document.activeElement);
-    },
-  });
+  const { verify, save, keys } = useEntryActs(shown);
+  useKeys({ ...keys, ...VALUE_KEYS });
   return (
     <aside className="entry" aria-label="Entry">
       <header className="entry-head">
         <strong>{shown ? `Entry #${shown.index}` : 'Entry'}</strong>
-        <Button size="small" className="at-end" onClick={onClose} title="Key: Escape">
-          Close
-        </Button>
+        <span className="buttons at-end">
+          {shown && (
+            <>
+              <Button
+                size="small"
+                onClick={verify}
+                title="This browser checks that the log has these bytes. Key: v"
+              >
+                Verify
+              </Button>
+              <Button
+                size="small"
+                onClick={save}
+                title="The bytes and the proof, as two files. Key: s"
+              >
+                Save evidence
+              </Button>
+            </>
+          )}
+          <Button size="small" onClick={onClose} title="Key: Escape">
+            Close
+          </Button>
+        </span>
       </header>
       {whole.error && <FailureMessage error={whole.error} onRetry={() => void whole.refetch()} />}
       {shown?.isDamaged === true && (
@@ -96,34 +108,15 @@ function EntryText({ listed }: { readonly listed: ListedEntry }): ReactNode {
 
 /** Searches for what is near an entry. */
 function Neighbours({ listed }: { readonly listed: ListedEntry }): ReactNode {
-  const { actor, target, token, request } = listed.entry;
-  const other = isSelf(listed.entry) ? undefined : target?.subject;
+  const { actor, token, request } = listed.entry;
   const near: [label: string, name: FilterName, value: string | undefined, key?: string][] = [
-    ['Everything about this person', 'involvedSubject', actor.subject, 'a'],
-    ['Everything about the person it was done to', 'involvedSubject', other, 'b'],
+    ['Everything about this person', 'involvedSubject', actorSubject(listed), 'a'],
+    ['Everything about the person it was done to', 'involvedSubject', otherSubject(listed), 'b'],
     ['This app', 'clientApp', actor.clientApp],
     ['This token', 'fingerprint', token?.fingerprint],
     ['This request', 'requestId', request?.id],
     ['Same session', 'tokenId', actor.tokenId],
   ];
-  const open = (name: FilterName, value: string): void => {
-    go({ page: 'search', parameters: new URLSearchParams({ range: '7d', [name]: value }) });
-  };
-  useKeys(
-    Object.fromEntries(
-      near.flatMap(([, name, value, key]) => {
-        if (key === undefined || value === undefined) return [];
-        return [
-          [
-            key,
-            () => {
-              open(name, value);
-            },
-          ],
-        ];
-      }),
-    ),
-  );
   return (
     <p className="buttons">
       {near.map(
@@ -134,7 +127,7 @@ function Neighbours({ listed }: { readonly listed: ListedEntry }): ReactNode {
               size="small"
               {...(key !== undefined && { title: `The last 7 days. Key: ${key}` })}
               onClick={() => {
-                open(name, value);
+                searchNear(name, value);
               }}
             >
               {label}
@@ -207,6 +200,8 @@ function Parts({
   );
 }
 
+const NO_VALUE = 'No value has the focus: Tab goes to the buttons of each value of an open entry.';
+
 /** The part that an element is in. */
 function partOf(element: Element | null): DOMStringMap {
   return element?.closest<HTMLElement>('dd[data-value]')?.dataset ?? {};
@@ -216,6 +211,7 @@ function filterFor(element: Element | null): void {
   const { name, value } = partOf(element);
   // Written by `Parts`.
   if (name !== undefined && value !== undefined) addFilter({ name: name as FilterName, value });
+  else say(value === undefined ? NO_VALUE : 'There is no filter for this value.');
 }
 
 /** Filters that the service has an opposite of. */
@@ -228,12 +224,27 @@ function filterOut(element: Element | null): void {
   const { name = '', value } = partOf(element);
   const opposite = OPPOSITES[name];
   if (opposite !== undefined && value !== undefined) addFilter({ name: opposite, value });
+  else say(value === undefined ? NO_VALUE : 'There is no filter that leaves out this value.');
 }
 
 function copyPart(element: Element | null): void {
   const { value } = partOf(element);
-  if (value !== undefined) copyText(value);
+  if (value === undefined) say(NO_VALUE);
+  else copyText(value);
 }
+
+/** Keys for the value whose button has the focus. */
+export const VALUE_KEYS: Keys = {
+  f: () => {
+    filterFor(document.activeElement);
+  },
+  x: () => {
+    filterOut(document.activeElement);
+  },
+  y: () => {
+    copyPart(document.activeElement);
+  },
+};
 
 const NEAR = { token: 'Same token', request: 'Same request', callerToken: 'Same session' } as const;
 

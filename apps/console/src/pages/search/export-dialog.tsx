@@ -89,6 +89,10 @@ export default function ExportDialog({
                 All entries of the search, oldest first, with the personal values that you may see.
                 For more than some hundred thousand, use <code>acs-identity audit export</code>.
               </p>
+              <p className="soft">
+                The files prove nothing alone. To prove an entry to others, save its evidence: it is
+                verified with <code>acs-identity audit verify-proof</code> and without this service.
+              </p>
               {exports.length > 1 && (
                 <p>
                   Two files: what the person did, and what was done to them. Acts on themselves are

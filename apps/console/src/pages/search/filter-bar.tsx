@@ -103,7 +103,10 @@ function NewFilter({ onDone }: { readonly onDone: () => void }): ReactNode {
         onDone();
       }}
       onKeyDown={(event) => {
-        if (event.key === 'Escape') onDone();
+        if (event.key !== 'Escape') return;
+        // It closes this form alone, and not the entry beside the list.
+        event.preventDefault();
+        onDone();
       }}
     >
       <Select

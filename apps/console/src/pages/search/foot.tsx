@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { counted } from '../../entries/counted.js';
 import { zoneName } from '../../time/format.js';
 import { describeSpan, type Span } from '../../time/range.js';
 import type { Zone } from '../../time/zone.js';
@@ -25,7 +26,7 @@ export function Foot({
   readonly state: 'none' | 'more' | 'end' | 'cut';
 }): ReactNode {
   const searched = `searched ${describeSpan(span, zone, end)} ${zoneName(end, zone)}`;
-  const narrowed = filters === 1 ? '1 filter' : `${filters} filters`;
+  const narrowed = counted(filters, 'filter');
   const rest = {
     none: 'nothing shown yet',
     more: `${shown} shown · scroll or PageDown for ${isAscending ? 'newer' : 'older'}`,

@@ -1,7 +1,7 @@
 import { ProblemError } from '@acs-identity/client';
 import { Button, Checkbox } from '@fluentui/react-components';
 import { useQueryClient } from '@tanstack/react-query';
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useCallback, useMemo, useState } from 'react';
 import { change, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { useKeys } from '../../shell/keys.js';
@@ -14,7 +14,8 @@ import { DEFAULT_RANGE, readRange, spanAt } from '../../time/range.js';
 import { ColumnsMenu } from './columns-menu.js';
 import { EmptyResult } from './empty-result.js';
 import { EntryList } from './entry-list.js';
-import { EntryPane } from './entry-pane.js';
+import { useEntryActs } from './entry-acts.js';
+import { EntryPane, VALUE_KEYS } from './entry-pane.js';
 import { FilterBar } from './filter-bar.js';
 import { isPersonal, readFilters, withoutHousekeeping } from './filters.js';
 import { Foot } from './foot.js';
@@ -77,9 +78,14 @@ export default function SearchPage(): ReactNode {
     ({ entry, index }) => entry.id === opened || String(index) === opened,
   );
   const [active, setActive] = useState(0);
-  useEffect(() => {
-    setActive(0);
-  }, [key]);
+  // The row of the keyboard is the first one of a search, or that of an entry which a link opens.
+  const shownEntry = openedRow === -1 ? undefined : opened;
+  const [marked, setMarked] = useState({ key, entry: shownEntry });
+  if (marked.key !== key || marked.entry !== shownEntry) {
+    setMarked({ key, entry: shownEntry });
+    if (openedRow !== -1) setActive(openedRow);
+    else if (marked.key !== key) setActive(0);
+  }
   // The row of the keyboard stays on its entry. The first one stays the newest, until somebody opens it.
   const follows = active === 0 && opened === undefined;
   const [added, setAdded] = useState(0);
@@ -99,6 +105,8 @@ export default function SearchPage(): ReactNode {
   const move = (rows: number): void => {
     const row = Math.max(0, Math.min(items.length - 1, active + rows));
     setActive(row);
+    // A button that keeps the focus has the key Enter for itself.
+    document.querySelector<HTMLElement>('.entries')?.focus();
     if (opened !== undefined) open(row);
   };
   const mover = (rows: number) => (): void => {
@@ -133,6 +141,7 @@ export default function SearchPage(): ReactNode {
       say('Remove the filters by personal values first: a live list takes none.');
     else setIsLive(!isOn);
   };
+  const ofMarked = useEntryActs(items[active]);
   const [newest] = tail.items;
   const shownTo = newest ? Date.parse(newest.entry.recordedAt) + 1 : searchedAt;
   useKeys({
@@ -151,7 +160,7 @@ export default function SearchPage(): ReactNode {
     o: switchOrder,
     e: askExport,
     w: showViews,
-    ...(opened !== undefined && { Escape: close }),
+    ...(opened === undefined ? { ...ofMarked.keys, ...VALUE_KEYS } : { Escape: close }),
   });
 
   const cancel = (): void => void client.cancelQueries({ queryKey: ['entries', search] });
@@ -212,7 +221,7 @@ export default function SearchPage(): ReactNode {
             items={items}
             columns={columns}
             active={active}
-            opened={opened}
+            openedRow={openedRow}
             hasMore={found.hasNextPage && !isCut}
             added={tail.count}
             onActivate={setActive}

@@ -3,6 +3,7 @@ import { lazy, type ReactNode, Suspense, useState } from 'react';
 import type { ListedEntry } from '../../api/api.js';
 import { useApi, useSignedIn } from '../../api/api-context.js';
 import { may } from '../../api/me.js';
+import { counted } from '../../entries/counted.js';
 import { OutcomeSign } from '../../entries/outcome.js';
 import { actorOf, targetOf } from '../../entries/people.js';
 import { SentenceText } from '../../entries/sentence.js';
@@ -80,7 +81,7 @@ function Found({
       <p>
         {siblings.length === 0
           ? 'No other live token of this identity is known.'
-          : `${siblings.length} other live tokens of this identity:`}
+          : `${counted(siblings.length, 'other live token')} of this identity:`}
       </p>
       {siblings.length > 0 && (
         <ul>
@@ -231,7 +232,7 @@ function Revoke({
   const done = state.minutes !== undefined && (
     <p role="status" className="done">
       <strong>All tokens of {owner} are revoked.</strong> ACS may accept them for another{' '}
-      {state.minutes} minutes.{' '}
+      {counted(state.minutes ?? 0, 'minute')}.{' '}
       <a
         href={fragmentOf({
           page: 'search',
@@ -262,8 +263,9 @@ function Revoke({
             title={`Revoke all tokens of ${owner}?`}
             effect={
               <>
-                {tokens ?? 'All'} live {tokens === 1 ? 'token' : 'tokens'} of identity {identityId}{' '}
-                will stop to work, and {owner} has to get a new one. Nothing else changes.
+                {tokens === undefined ? 'All live tokens' : counted(tokens, 'live token')} of
+                identity {identityId} will stop to work, and {owner} has to get a new one. Nothing
+                else changes.
               </>
             }
             typed={{ text: identityId.slice(-4), what: 'the last 4 characters of the identity' }}
