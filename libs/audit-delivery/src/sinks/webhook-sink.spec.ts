@@ -8,6 +8,7 @@ import { webhookSinkSchema } from '../config/sink-options.js';
 import { WebhookSink } from './webhook-sink.js';
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+const QUERY = 'api-version=2016-10-01&sig=a%2Fsignature';
 const NEW_SECRET = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
 
 const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
@@ -39,11 +40,12 @@ async function open(secrets: readonly string[] = [SECRET], accepted = SECRET) {
     return { status: 204 };
   });
   const stored = Object.fromEntries(secrets.map((value, nth) => [`webhook-${nth}`, value]));
-  const context = testContext(stored);
+  const context = testContext({ ...stored, 'webhook-query': QUERY });
   const options = webhookSinkSchema.parse({
     type: 'webhook',
     name: 'hook',
-    url: `${receiver.url}/events?team=soc`,
+    url: `${receiver.url}/events`,
+    query: { secret: 'webhook-query' },
     signingSecrets: Object.keys(stored).map((secret) => ({ secret })),
   });
   return { sink: new WebhookSink(options, context), receiver, events, context };
@@ -97,7 +99,7 @@ describe('WebhookSink', () => {
       data: { index: 1, entry, personal },
     });
     const [request] = receiver.requests;
-    expect(request?.path).toBe('/events?team=soc');
+    expect(request?.path).toBe(`/events?${QUERY}`);
     expect(request?.headers['content-type']).toMatch(/^application\/cloudevents-batch\+json/);
   });
 
@@ -117,6 +119,15 @@ describe('WebhookSink', () => {
       expect(events.size).toBe(1);
     },
   );
+
+  it('names its receiver without the query, which may be a credential', async () => {
+    const { sink, receiver } = await opened();
+    expect(sink.address).toBe(`${receiver.url}/events`);
+    receiver.faults.push({ status: 401 });
+    const error = await send(sink, 1).catch((reason: unknown) => reason);
+    expect(String(error)).toContain('answered 401');
+    expect(String(error)).not.toContain('signature');
+  });
 
   it('follows no redirect, which would take the entries elsewhere', async () => {
     const { sink, receiver } = await opened();
