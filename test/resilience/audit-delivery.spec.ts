@@ -29,7 +29,9 @@ beforeAll(async () => {
     events.push(...(JSON.parse(body.toString()) as Event[]));
     return { status: 204 };
   });
-  splunk = await HttpTestReceiver.start(() => ({ status: isSplunkDown ? 503 : 200, body: '{}' }));
+  splunk = await HttpTestReceiver.start(() =>
+    isSplunkDown ? { status: 503 } : { status: 200, body: '{"text":"Success","code":0}' },
+  );
   writeFileSync(
     file,
     `version: 1

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { azureBlobSinkSchema } from '../config/sink-options.js';
 import { blobServer } from '../testing/blob-server.js';
-import type { ReceiverFault } from '../testing/http-test-receiver.js';
+import { FOREIGN_ANSWER, type ReceiverFault } from '../testing/http-test-receiver.js';
 import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
 import { describeSink, type SinkFault } from '../testing/sink.contract.js';
 import { testContext } from '../testing/test-context.js';
@@ -18,6 +18,7 @@ const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
   error: { status: 503 },
   throttle: { status: 429, retryAfter: '7' },
   refuse: { status: 403 },
+  'foreign-answer': FOREIGN_ANSWER,
 };
 
 async function open(more: object = {}) {
@@ -53,7 +54,7 @@ describeSink('AzureBlobSink', async () => {
   const { sink, receiver, linesOf, stop } = await open();
   return {
     sink,
-    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse'],
+    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse', 'foreign-answer'],
     credential: TOKEN,
     failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
     // Without removing duplicates: it has none.

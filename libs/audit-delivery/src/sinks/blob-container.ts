@@ -157,6 +157,8 @@ export class BlobContainer {
     }
     const answer = await this.#receiver.request({ ...message, url: url.href, headers }, signal);
     if (answer.status === 401 || answer.status === 403) await this.sas?.renew();
+    if (isSuccess(answer) && answer.headers['x-ms-request-id'] === undefined)
+      throw new SinkFailure('unavailable', 'answered what is not an answer of Azure Blob Storage');
     return answer;
   }
 

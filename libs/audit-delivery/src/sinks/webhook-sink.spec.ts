@@ -1,7 +1,11 @@
 import { Webhook } from 'standardwebhooks';
 import { afterEach, describe, expect, it } from 'vitest';
 import { describeSink, type SinkFault } from '../testing/sink.contract.js';
-import { HttpTestReceiver, type ReceiverFault } from '../testing/http-test-receiver.js';
+import {
+  FOREIGN_ANSWER,
+  HttpTestReceiver,
+  type ReceiverFault,
+} from '../testing/http-test-receiver.js';
 import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
 import { testContext } from '../testing/test-context.js';
 import { webhookSinkSchema } from '../config/sink-options.js';
@@ -18,6 +22,7 @@ const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
   error: { status: 502 },
   throttle: { status: 429, retryAfter: '7' },
   refuse: { status: 403 },
+  'foreign-answer': FOREIGN_ANSWER,
 };
 
 interface CloudEvent {
@@ -55,6 +60,7 @@ describeSink('WebhookSink', async () => {
   const { sink, receiver, events, context } = await open();
   return {
     sink,
+    // The protocol confirms by the status alone.
     faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse'],
     credential: SECRET,
     failNext: (fault) => void receiver.faults.push(FAULTS[fault]),

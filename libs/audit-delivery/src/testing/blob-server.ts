@@ -72,7 +72,7 @@ export async function blobServer(
     return { status: 206, body: blob.subarray(Number(range[1]), Number(range[2]) + 1).toString() };
   }
 
-  const receiver = await HttpTestReceiver.start((request) => {
+  function answer(request: ReceivedRequest): ReceiverAnswer {
     const { pathname, searchParams } = new URL(request.path, 'http://storage');
     if (!isAllowed(request.headers)) return failed(403, 'AuthorizationFailure');
     if (request.headers['x-ms-version'] === undefined) return failed(400, 'MissingRequiredHeader');
@@ -80,6 +80,11 @@ export async function blobServer(
     return searchParams.get('comp') === 'appendblock'
       ? append(request, pathname)
       : put(request, pathname);
+  }
+
+  const receiver = await HttpTestReceiver.start((request) => {
+    const { headers, ...rest } = answer(request);
+    return { ...rest, headers: { ...headers, 'x-ms-request-id': randomUUID() } };
   });
   return {
     receiver,
