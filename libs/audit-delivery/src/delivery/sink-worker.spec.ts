@@ -324,6 +324,40 @@ describe('SinkWorker', () => {
     });
   });
 
+  it('delivers entries that were deleted or moved to another time as damaged, in the order of the log', async () => {
+    const sink = new MemorySink();
+    const { run, logger, registry } = replica(sink, 'missing', { start: 'now' });
+    await run();
+    const first = await record(...Array.from({ length: 6 }, (_, nth) => issued(nth)));
+    const superuser = await openSuperuser();
+    await superuser.query('DELETE FROM audit_entry WHERE entry_index IN ($1, $2)', [
+      first + 1,
+      first + 5,
+    ]);
+    const move = 'UPDATE audit_entry SET recorded_at = $2 WHERE entry_index = $1';
+    await superuser.query(move, [first + 3, 'infinity']);
+    await superuser.close();
+    await run();
+    expect(sink.records.map(({ index, action }) => [index - first, action])).toEqual([
+      [0, 'token.issue'],
+      [1, 'x-audit.damaged'],
+      [2, 'token.issue'],
+      [3, 'x-audit.damaged'],
+      [4, 'token.issue'],
+      [5, 'x-audit.damaged'],
+    ]);
+    const [whole, missing] = sink.records;
+    expect(JSON.parse(missing?.text ?? '')).toMatchObject({
+      index: first + 1,
+      entry: { details: { isMissing: true }, recordedAt: whole?.recordedAt },
+    });
+    // Only what the log says was retired counts as retired.
+    expect(logged(logger)).toEqual([]);
+    expect(await registry.metrics()).not.toContain(
+      'audit_sink_retired_entries_total{sink="missing"}',
+    );
+  });
+
   it('lets an attempt end when the process stops, and begins no other', async () => {
     const name = newName();
     const sink = new MemorySink({ maxEntries: 10 });
