@@ -15,6 +15,13 @@ export interface NextBatch extends SinkBatch {
   readonly reduced: readonly SinkRecord[];
 }
 
+/** What of the log is not delivered. */
+export interface Lag {
+  readonly logSize: number;
+  /** When the oldest of it was recorded; absent when everything is delivered. */
+  readonly oldestAt: string | undefined;
+}
+
 export interface BatchRequest {
   readonly sink: Sink;
   readonly sendsPersonalValues: boolean;
@@ -37,6 +44,12 @@ export class SinkBatches {
   /** The size of the log. */
   async logSize(): Promise<number> {
     return this.feed.size();
+  }
+
+  /** How far the log is beyond an index. */
+  async lag(fromIndex: number): Promise<Lag> {
+    const { head, entries } = await this.feed.read(fromIndex, 1);
+    return { logSize: head.size, oldestAt: entries[0]?.entry.recordedAt };
   }
 
   /** The next entries, with the personal values that are stored now. */

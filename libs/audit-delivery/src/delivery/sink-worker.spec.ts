@@ -30,9 +30,13 @@ afterAll(async () => {
   await database.close();
 });
 
-/** A clock whose monotonic time can jump, as that of a process that was stopped. */
+/** A clock whose time can jump, as that of a process that was stopped. */
 class JumpingClock extends SystemClock {
   jumpMs = 0;
+
+  override now(): number {
+    return super.now() + this.jumpMs;
+  }
 
   override monotonicNow(): number {
     return super.monotonicNow() + this.jumpMs;
@@ -187,6 +191,23 @@ describe('SinkWorker', () => {
     await run();
     expect((await stateOf(name))?.failure).toBeUndefined();
     expect(logged(logger)).toEqual(['audit sink fails', 'audit sink works again']);
+  });
+
+  it('shows how far it is behind while it pauses', async () => {
+    const sink = new MemorySink();
+    const { run, registry, clock } = replica(sink, 'pausing', { start: 'now' });
+    await run();
+    await record(denied());
+    failOnce(sink, new SinkFailure('throttled', 'answered 429', { retryAfterMs: 3_000_000 }));
+    await run();
+    await record(denied(), denied());
+    clock.jumpMs = 900_000;
+    await run();
+    expect(sink.batches).toHaveLength(1);
+    const metrics = await registry.metrics();
+    expect(metrics).toContain('audit_sink_lag_entries{sink="pausing"} 3');
+    const [, seconds] = /audit_sink_lag_seconds\{sink="pausing"\} (\S+)/.exec(metrics) ?? [];
+    expect(Number(seconds)).toBeGreaterThanOrEqual(900);
   });
 
   it('logs a change of state once, however often it fails', async () => {
