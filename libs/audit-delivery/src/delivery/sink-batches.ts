@@ -4,6 +4,9 @@ import { mapInSlices } from '#libs/platform';
 import { reducedEntry, type ReductionReason } from './reduced-entry.js';
 import type { Sink, SinkBatch, SinkRecord } from './sink.js';
 
+/** Of the texts of a reduced entry, in characters: a GUID stays whole. */
+const REDUCED_TEXT_LENGTHS = [256, 128, 64, 36] as const;
+
 /** What a sink gets next. */
 export interface NextBatch extends SinkBatch {
   /** Where to continue once it is delivered; the given index when there is nothing new. */
@@ -90,9 +93,18 @@ function toRecord(
   const isTooLong = text !== undefined && Buffer.byteLength(text) > sink.limits.maxRecordBytes;
   if (text !== undefined && !isTooLong) return sinkRecord(record, text);
   const reason: ReductionReason = isTooLong ? 'too-large' : 'rejected';
-  const short = sinkRecord(record, sink.format(reducedEntry(record, reason)));
+  const short = sinkRecord(record, reducedText(sink, record, reason));
   reduced.push(short);
   return short;
+}
+
+/** The longest reduced form that the receiver takes. */
+function reducedText(sink: Sink, record: AuditEntryRecord, reason: ReductionReason): string {
+  for (const maxTextLength of REDUCED_TEXT_LENGTHS) {
+    const text = sink.format(reducedEntry(record, reason, maxTextLength));
+    if (Buffer.byteLength(text) <= sink.limits.maxRecordBytes) return text;
+  }
+  return sink.format(reducedEntry(record, reason, 0));
 }
 
 /** @param index -1 for a record that is not in the log */

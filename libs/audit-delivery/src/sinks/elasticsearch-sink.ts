@@ -76,7 +76,7 @@ export class ElasticsearchSink extends Sink {
   }
 
   async #authorization(): Promise<Record<string, string>> {
-    if (this.#apiKey) return { authorization: `ApiKey ${await this.#apiKey.value()}` };
+    if (this.#apiKey) return { authorization: `ApiKey ${await this.#apiKey.headerValue()}` };
     if (!this.#password) return {};
     const pair = `${this.options.user ?? ''}:${await this.#password.value()}`;
     return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };

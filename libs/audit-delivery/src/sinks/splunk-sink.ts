@@ -83,7 +83,7 @@ export class SplunkSink extends Sink {
     const url = new URL(this.options.url);
     url.pathname = `${url.pathname.replace(/\/$/, '')}/services/collector/${path}`;
     const headers = {
-      authorization: `Splunk ${await this.#token.value()}`,
+      authorization: `Splunk ${await this.#token.headerValue()}`,
       'content-type': 'application/json',
       'x-splunk-request-channel': this.#channel,
     };
