@@ -4,7 +4,6 @@ import type { AuditEntry, AuditEntryRecord } from '../entry/audit-entry.js';
 import { LogReader } from '../log/log-reader.js';
 import { readSignedHead, type SignedHead } from '../postgres/log-queries.js';
 import { EntryRepository, type EntryRow } from '../query/entry-repository.js';
-import { retiredBelowIn } from '../verify/retired-entries.js';
 
 /** Entries that follow an index, and the log that they are of. */
 export interface EntryFeedPage {
@@ -53,19 +52,12 @@ export class EntryFeed {
         record.isDamaged ? damagedEntry(record.index, rows[nth]) : record,
       ]),
     );
-    const retiredBelow = found.size < indexes.length ? await this.#retiredBelow() : 0;
+    const retiredBelow = found.size < indexes.length ? await this.entries.retiredBelow() : 0;
     const missing = indexes.filter((index) => index >= retiredBelow && !found.has(index));
     for (const index of missing) found.set(index, await this.#missingEntry(index));
     // By the index, because times of rows may have been changed.
     const entries = indexes.flatMap((index) => found.get(index) ?? []);
     return { entries, nextIndex, retiredCount: indexes.length - entries.length, head };
-  }
-
-  /** Only a retirement that the log has recorded explains why entries are missing. */
-  async #retiredBelow(): Promise<number> {
-    return retiredBelowIn(async (sql, parameters = []) =>
-      this.database.query(sql, [...parameters]),
-    );
   }
 
   async #missingEntry(index: number): Promise<AuditEntryRecord> {
