@@ -10,6 +10,7 @@ import { runningService } from '../support/running-service.js';
 import { issue } from '../support/tokens-api.js';
 
 const SECRET = Buffer.alloc(32, 7).toString('base64');
+const QUERY = 'api-version=2016-10-01&sig=b64b1f0e5d9e4d43a1a70c8c2a2f9b11';
 const HEC_TOKEN = 'f3c1a8de-9a54-4a1e-b3a4-9a0b7f3a1c55';
 const folder = mkdtempSync(join(tmpdir(), 'audit-delivery-'));
 const file = join(folder, 'sinks.yaml');
@@ -29,7 +30,9 @@ beforeAll(async () => {
     events.push(...(JSON.parse(body.toString()) as Event[]));
     return { status: 204 };
   });
-  splunk = await HttpTestReceiver.start(() => ({ status: isSplunkDown ? 503 : 200, body: '{}' }));
+  splunk = await HttpTestReceiver.start(() =>
+    isSplunkDown ? { status: 503 } : { status: 200, body: '{"text":"Success","code":0}' },
+  );
   writeFileSync(
     file,
     `version: 1
@@ -37,6 +40,7 @@ sinks:
   - name: hook
     type: webhook
     url: ${hook.url}
+    query: { environment: DELIVERY_QUERY }
     signingSecrets: [{ environment: DELIVERY_SECRET }]
   - name: siem
     type: splunk
@@ -47,7 +51,12 @@ sinks:
 });
 const service = runningService({
   emulator: { secrets: { 'splunk-token': HEC_TOKEN } },
-  environment: { AUDIT_SINKS_FILE: file, AUDIT_SINKS_POLL_MS: '200', DELIVERY_SECRET: SECRET },
+  environment: {
+    AUDIT_SINKS_FILE: file,
+    AUDIT_SINKS_POLL_MS: '200',
+    DELIVERY_SECRET: SECRET,
+    DELIVERY_QUERY: QUERY,
+  },
 });
 afterAll(async () => {
   await hook.stop();
@@ -60,6 +69,7 @@ async function command(...args: string[]): Promise<CommandResult> {
     ...operatorEnvironment(service()),
     AUDIT_SINKS_FILE: file,
     DELIVERY_SECRET: SECRET,
+    DELIVERY_QUERY: QUERY,
   };
   return acsIdentity(args, { environment });
 }
@@ -72,9 +82,10 @@ async function failureOf(name: string): Promise<string | null | undefined> {
 
 describe('the delivery of the audit log', () => {
   it('brings every entry to the sinks that work, while another one fails', async () => {
-    service().scanner.forbid(SECRET, HEC_TOKEN);
+    service().scanner.forbid(SECRET, HEC_TOKEN, QUERY);
     const { auditEntry } = await issue(service(), 'alice');
     await expect.poll(() => events.map(({ id }) => id)).toContain(auditEntry.id);
+    expect(hook.requests.at(-1)?.path).toBe(`/?${QUERY}`);
     const indexes = events.map(({ data }) => data.index);
     expect(indexes).toEqual(indexes.map((_, nth) => nth));
   });

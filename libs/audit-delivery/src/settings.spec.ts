@@ -70,6 +70,11 @@ describe('AUDIT_SINKS_FILE', () => {
       /line 5: .*without credentials/,
     ],
     [
+      'a query in an address, which the log would keep with its signature',
+      HOOK.replace('/audit', '/audit?sig=confidential'),
+      /line 5: .*without credentials, query/,
+    ],
+    [
       'two sinks of one name',
       `${HOOK}${HOOK.split('sinks:\n').at(-1) ?? ''}`,
       /line 7: sinks\.1\.name: must not be/,

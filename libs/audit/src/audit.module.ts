@@ -15,6 +15,7 @@ import { EntryFeed } from './export/entry-feed.js';
 import { EntryRepository } from './query/entry-repository.js';
 import { EntrySearch } from './query/entry-search.js';
 import { EntryStatistics } from './query/entry-statistics.js';
+import { LogContinuation } from './log/log-continuation.js';
 import { LogMaintenance } from './log/log-maintenance.js';
 import { LogReader } from './log/log-reader.js';
 import { LogRetention } from './log/log-retention.js';
@@ -43,6 +44,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     EntryFeed,
     CosignedCheckpoints,
     LogReader,
+    LogContinuation,
     LogRetention,
     LogMaintenance,
     SecretAccessAuditor,
@@ -62,6 +64,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     AuditLogService,
     EntryFeed,
     LogReader,
+    LogContinuation,
     LogRetention,
     ReturnedValues,
     DatabaseVerifier,

@@ -83,6 +83,7 @@ export { isRecordedText } from './entry/encode-entry.js';
 export { isRecordedName } from './entry/personal-values.js';
 export { ClockBound, describeOffset, isBeyond, measureClock } from './log/clock-bound.js';
 export { examineLog, examineLogKeys } from './log/examine-log.js';
+export { LogContinuation } from './log/log-continuation.js';
 export { LogKeys } from './log/log-keys.js';
 export { LogReader } from './log/log-reader.js';
 export { LogRetention, type RetentionReport } from './log/log-retention.js';

@@ -51,6 +51,17 @@ describe('ConfigurationAuditor', () => {
     expect(JSON.stringify(trail.entries)).not.toMatch(/hunter/);
   });
 
+  it('records no header of the collector, which may be its key', async () => {
+    const { trail, clock, record } = open({
+      ...placeholderEnvironment,
+      OTEL_EXPORTER_OTLP_HEADERS: 'x-key=hunter2',
+    });
+    record.onApplicationBootstrap();
+    await clock.advance(1);
+    expect(trail.entries[0]?.details?.settings).toContain('OTEL_EXPORTER_OTLP_HEADERS=(set)');
+    expect(JSON.stringify(trail.entries)).not.toMatch(/hunter/);
+  });
+
   it('records of a host’s own variable only that it is set', async () => {
     const vault = defineSettings(
       'vault',

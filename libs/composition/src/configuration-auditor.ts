@@ -47,8 +47,8 @@ export class ConfigurationAuditor implements OnApplicationBootstrap, OnModuleDes
 
 /**
  * The variables that are set, as `NAME=value`; of the database's address only host and database, of a proxy's no
- * credentials. Of
- * variables that a host's own adapters read, which may be secret, only that they are set.
+ * credentials. Of headers, and of variables that a host's own adapters read, which may be secret, only that they
+ * are set.
  */
 export function configurationLoaded(
   parts: readonly Settings[],
@@ -69,7 +69,7 @@ export function configurationLoaded(
 
 function shown(name: string, value: string): string {
   const isOurs = serviceSettings.some((part) => part.variables.some((one) => one.name === name));
-  if (!isOurs) return '(set)';
+  if (!isOurs || name.endsWith('_HEADERS')) return '(set)';
   if (/_proxy$/i.test(name)) return value.replace(/^(\w+:\/\/)?.*@/, '$1');
   return name === 'DATABASE_URL' ? placeOf(value) : value;
 }

@@ -12,16 +12,23 @@ export class Credential {
     private readonly environment: Readonly<Record<string, string>>,
   ) {}
 
-  /** @throws SinkFailure when it can't be read or is empty */
+  /** Without blanks and line breaks around it. @throws SinkFailure when it can't be read or is empty */
   async value(): Promise<string> {
     const { secret, file = '', environment } = this.reference;
     try {
       if (environment !== undefined) return nonEmpty(this.environment[environment]);
-      if (secret !== undefined) return (await this.secrets.read(secret)).value;
-      return nonEmpty((await readFile(file, 'utf8')).trim());
+      if (secret !== undefined) return nonEmpty((await this.secrets.read(secret)).value);
+      return nonEmpty(await readFile(file, 'utf8'));
     } catch (error) {
       throw new SinkFailure('refused', `the credential can not be read: ${reasonOf(error)}`);
     }
+  }
+
+  /** @throws SinkFailure, also when it has characters that no header may have */
+  async headerValue(): Promise<string> {
+    const value = await this.value();
+    if (/^[\x20-\x7e]+$/.test(value)) return value;
+    throw new SinkFailure('refused', 'the credential has characters that no HTTP header may have');
   }
 
   /** After a refusal: the next call of `value` gets the newest version of a secret. */
@@ -31,9 +38,10 @@ export class Credential {
   }
 }
 
-function nonEmpty(text: string | undefined): string {
-  if (text === undefined || text === '') throw new Error('it is empty');
-  return text;
+function nonEmpty(text = ''): string {
+  const trimmed = text.trim();
+  if (trimmed === '') throw new Error('it is empty');
+  return trimmed;
 }
 
 /** Of a file the code only: its path is known from the configuration. */

@@ -2,14 +2,18 @@ import { z } from 'zod';
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
-/** The https address of a receiver; http for a collector on the same machine. */
+/**
+ * The https address of a receiver; http for a collector on the same machine. The log records it, and a query
+ * is where signatures and keys are.
+ */
 const receiverUrl = z.string().transform((text, context) => {
   const url = URL.parse(text);
   const isProtected =
     url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.test(url.hostname));
-  if (isProtected && url.username === '' && url.password === '' && url.hash === '') return url.href;
+  if (isProtected && url.username === '' && url.password === '' && !/[?#]/.test(text))
+    return url.href;
   context.addIssue(
-    'must be an https address without credentials and fragment; http is for this machine only',
+    'must be an https address without credentials, query and fragment; http is for this machine only',
   );
   return z.NEVER;
 });
@@ -157,6 +161,8 @@ export const webhookSinkSchema = z.strictObject({
   type: z.literal('webhook'),
   ...commonFields,
   url: receiverUrl,
+  /** Appended to the address; a credential, because some receivers know callers by it. */
+  query: credentialReference.optional(),
   /** Two while a secret is being replaced: a receiver accepts either signature. */
   signingSecrets: z.array(credentialReference).min(1).max(2),
   maxRecordBytes: maxRecordBytes(1_000_000),

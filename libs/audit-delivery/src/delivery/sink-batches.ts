@@ -4,6 +4,9 @@ import { mapInSlices } from '#libs/platform';
 import { reducedEntry, type ReductionReason } from './reduced-entry.js';
 import type { Sink, SinkBatch, SinkRecord } from './sink.js';
 
+/** Of the texts of a reduced entry, in characters: a GUID stays whole. */
+const REDUCED_TEXT_LENGTHS = [256, 128, 64, 36] as const;
+
 /** What a sink gets next. */
 export interface NextBatch extends SinkBatch {
   /** Where to continue once it is delivered; the given index when there is nothing new. */
@@ -13,6 +16,13 @@ export interface NextBatch extends SinkBatch {
   readonly retiredCount: number;
   /** Records in their reduced form. */
   readonly reduced: readonly SinkRecord[];
+}
+
+/** What of the log is not delivered. */
+export interface Lag {
+  readonly logSize: number;
+  /** When the oldest of it was recorded; absent when everything is delivered. */
+  readonly oldestAt: string | undefined;
 }
 
 export interface BatchRequest {
@@ -37,6 +47,12 @@ export class SinkBatches {
   /** The size of the log. */
   async logSize(): Promise<number> {
     return this.feed.size();
+  }
+
+  /** How far the log is beyond an index. */
+  async lag(fromIndex: number): Promise<Lag> {
+    const { head, entries } = await this.feed.read(fromIndex, 1);
+    return { logSize: head.size, oldestAt: entries[0]?.entry.recordedAt };
   }
 
   /** The next entries, with the personal values that are stored now. */
@@ -77,9 +93,18 @@ function toRecord(
   const isTooLong = text !== undefined && Buffer.byteLength(text) > sink.limits.maxRecordBytes;
   if (text !== undefined && !isTooLong) return sinkRecord(record, text);
   const reason: ReductionReason = isTooLong ? 'too-large' : 'rejected';
-  const short = sinkRecord(record, sink.format(reducedEntry(record, reason)));
+  const short = sinkRecord(record, reducedText(sink, record, reason));
   reduced.push(short);
   return short;
+}
+
+/** The longest reduced form that the receiver takes. */
+function reducedText(sink: Sink, record: AuditEntryRecord, reason: ReductionReason): string {
+  for (const maxTextLength of REDUCED_TEXT_LENGTHS) {
+    const text = sink.format(reducedEntry(record, reason, maxTextLength));
+    if (Buffer.byteLength(text) <= sink.limits.maxRecordBytes) return text;
+  }
+  return sink.format(reducedEntry(record, reason, 0));
 }
 
 /** @param index -1 for a record that is not in the log */

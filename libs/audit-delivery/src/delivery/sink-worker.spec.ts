@@ -30,9 +30,13 @@ afterAll(async () => {
   await database.close();
 });
 
-/** A clock whose monotonic time can jump, as that of a process that was stopped. */
+/** A clock whose time can jump, as that of a process that was stopped. */
 class JumpingClock extends SystemClock {
   jumpMs = 0;
+
+  override now(): number {
+    return super.now() + this.jumpMs;
+  }
 
   override monotonicNow(): number {
     return super.monotonicNow() + this.jumpMs;
@@ -189,6 +193,23 @@ describe('SinkWorker', () => {
     expect(logged(logger)).toEqual(['audit sink fails', 'audit sink works again']);
   });
 
+  it('shows how far it is behind while it pauses', async () => {
+    const sink = new MemorySink();
+    const { run, registry, clock } = replica(sink, 'pausing', { start: 'now' });
+    await run();
+    await record(denied());
+    failOnce(sink, new SinkFailure('throttled', 'answered 429', { retryAfterMs: 3_000_000 }));
+    await run();
+    await record(denied(), denied());
+    clock.jumpMs = 900_000;
+    await run();
+    expect(sink.batches).toHaveLength(1);
+    const metrics = await registry.metrics();
+    expect(metrics).toContain('audit_sink_lag_entries{sink="pausing"} 3');
+    const [, seconds] = /audit_sink_lag_seconds\{sink="pausing"\} (\S+)/.exec(metrics) ?? [];
+    expect(Number(seconds)).toBeGreaterThanOrEqual(900);
+  });
+
   it('logs a change of state once, however often it fails', async () => {
     const name = newName();
     const sink = new MemorySink();
@@ -322,6 +343,40 @@ describe('SinkWorker', () => {
       index: first + 1,
       entry: { details: { storedBytes: 'AP8=' } },
     });
+  });
+
+  it('delivers entries that were deleted or moved to another time as damaged, in the order of the log', async () => {
+    const sink = new MemorySink();
+    const { run, logger, registry } = replica(sink, 'missing', { start: 'now' });
+    await run();
+    const first = await record(...Array.from({ length: 6 }, (_, nth) => issued(nth)));
+    const superuser = await openSuperuser();
+    await superuser.query('DELETE FROM audit_entry WHERE entry_index IN ($1, $2)', [
+      first + 1,
+      first + 5,
+    ]);
+    const move = 'UPDATE audit_entry SET recorded_at = $2 WHERE entry_index = $1';
+    await superuser.query(move, [first + 3, 'infinity']);
+    await superuser.close();
+    await run();
+    expect(sink.records.map(({ index, action }) => [index - first, action])).toEqual([
+      [0, 'token.issue'],
+      [1, 'x-audit.damaged'],
+      [2, 'token.issue'],
+      [3, 'x-audit.damaged'],
+      [4, 'token.issue'],
+      [5, 'x-audit.damaged'],
+    ]);
+    const [whole, missing] = sink.records;
+    expect(JSON.parse(missing?.text ?? '')).toMatchObject({
+      index: first + 1,
+      entry: { details: { isMissing: true }, recordedAt: whole?.recordedAt },
+    });
+    // Only what the log says was retired counts as retired.
+    expect(logged(logger)).toEqual([]);
+    expect(await registry.metrics()).not.toContain(
+      'audit_sink_retired_entries_total{sink="missing"}',
+    );
   });
 
   it('lets an attempt end when the process stops, and begins no other', async () => {

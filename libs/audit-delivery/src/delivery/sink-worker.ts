@@ -2,7 +2,7 @@ import { type Clock, explain, type Logger, retryPauseMs } from '#libs/platform';
 import type { SinkMetrics } from '../metrics.js';
 import type { ConfiguredSink } from '../sinks/configured-sink.js';
 import { SinkFailure, type SinkFailureKind } from './sink.js';
-import type { NextBatch, SinkBatches } from './sink-batches.js';
+import type { Lag, NextBatch, SinkBatches } from './sink-batches.js';
 import type { SinkCursor, SinkCursors } from './sink-cursors.js';
 
 export interface SinkWorkerDependencies {
@@ -71,7 +71,10 @@ export class SinkWorker {
     }
     const { nextIndex, failure, failureCount, retryInMs } = cursor;
     metrics.failing.set({ sink: name }, failure === undefined ? 0 : 1);
-    if (retryInMs > 0) return;
+    if (retryInMs > 0) {
+      this.#observe(await this.dependencies.batches.lag(nextIndex), nextIndex);
+      return;
+    }
     const leaseEndsAt = acquiredAt + this.#leaseMs;
     const progress: Progress = { nextIndex, failure, failureCount, leaseEndsAt };
     while (!signal.aborted && (await this.#deliverNext(progress, signal)));
@@ -99,7 +102,8 @@ export class SinkWorker {
   /** @returns whether to continue at once */
   async #deliverNext(progress: Progress, signal: AbortSignal): Promise<boolean> {
     const batch = await this.#read(progress.nextIndex);
-    this.#observe(batch, progress.nextIndex);
+    const { logSize, records } = batch;
+    this.#observe({ logSize, oldestAt: records[0]?.recordedAt }, progress.nextIndex);
     if (batch.nextIndex === progress.nextIndex) return false;
     const attemptedAt = this.#now();
     // A process that was stopped meanwhile may have lost the lease: the next run acquires it anew.
@@ -167,11 +171,10 @@ export class SinkWorker {
     return true;
   }
 
-  #observe({ logSize, records }: NextBatch, nextIndex: number): void {
+  #observe({ logSize, oldestAt }: Lag, nextIndex: number): void {
     const { metrics, clock } = this.dependencies;
     const { name: sink } = this.configured;
-    const [oldest] = records;
-    const lagMs = oldest ? clock.now() - Date.parse(oldest.recordedAt) : 0;
+    const lagMs = oldestAt === undefined ? 0 : clock.now() - Date.parse(oldestAt);
     metrics.lagEntries.set({ sink }, Math.max(0, logSize - nextIndex));
     metrics.lagSeconds.set({ sink }, Math.max(0, lagMs / 1_000));
   }

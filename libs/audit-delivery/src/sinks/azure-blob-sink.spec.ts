@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { azureBlobSinkSchema } from '../config/sink-options.js';
 import { blobServer } from '../testing/blob-server.js';
-import type { ReceiverFault } from '../testing/http-test-receiver.js';
+import { FOREIGN_ANSWER, type ReceiverFault } from '../testing/http-test-receiver.js';
 import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
 import { describeSink, type SinkFault } from '../testing/sink.contract.js';
 import { testContext } from '../testing/test-context.js';
@@ -18,20 +18,27 @@ const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
   error: { status: 503 },
   throttle: { status: 429, retryAfter: '7' },
   refuse: { status: 403 },
+  'foreign-answer': FOREIGN_ANSWER,
 };
 
 async function open(more: object = {}) {
-  const { receiver, blobs, setBlockLimit } = await blobServer(
+  const { receiver, blobs, setBlockLimit, protect } = await blobServer(
     ({ authorization }) => authorization === `Bearer ${TOKEN}`,
   );
-  const context = testContext({}, TOKEN);
+  const faults = new Map<string, string>();
+  const context = {
+    ...testContext({}, TOKEN),
+    continuation: { faultOf: async (kept: string) => Promise.resolve(faults.get(kept)) },
+  };
   const options = azureBlobSinkSchema.parse({
     ...{ type: 'azure-blob', name: 'archive', container: `${receiver.url}/identity`, ...more },
   });
   const linesOf = (name: string): string[] =>
     (blobs.get(`/identity/${name}`)?.toString() ?? '').split('\n').slice(0, -1);
   return {
-    ...{ receiver, blobs, context, linesOf, setBlockLimit },
+    ...{ receiver, blobs, context, linesOf, setBlockLimit, protect },
+    /** The log does not continue the checkpoint. */
+    contradict: (checkpoint: string) => faults.set(checkpoint, 'a checkpoint of another log'),
     sink: new AzureBlobSink(options, context),
     newSink: () => new AzureBlobSink(options, context),
     stop: async () => {
@@ -47,7 +54,7 @@ describeSink('AzureBlobSink', async () => {
   const { sink, receiver, linesOf, stop } = await open();
   return {
     sink,
-    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse'],
+    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse', 'foreign-answer'],
     credential: TOKEN,
     failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
     // Without removing duplicates: it has none.
@@ -122,15 +129,49 @@ describe('AzureBlobSink', () => {
     expect(linesOf('audit/2026/11/26/13-2.ndjson')).toHaveLength(3);
   });
 
-  it('stores the newest checkpoint, and delivers no log that is shorter', async () => {
-    const { sink, newSink, blobs, linesOf } = await opened();
+  it('stores the newest checkpoint, and delivers no log that does not continue the stored one', async () => {
+    const { sink, newSink, blobs, linesOf, contradict } = await opened();
+    const stored = (): string => String(blobs.get('/identity/audit/checkpoint'));
     await send(sink, 0, 1, 500);
-    expect(blobs.get('/identity/audit/checkpoint')?.toString()).toBe(checkpointOf(500));
-    await expect(send(newSink(), 1, 1, 499)).rejects.toMatchObject({
-      kind: 'refused',
-      message: expect.stringContaining('rolled back') as string,
-    });
-    expect(linesOf(HOUR)).toHaveLength(1);
+    await send(sink, 1, 1, 501);
+    expect(stored()).toBe(checkpointOf(501));
+    contradict(checkpointOf(501));
+    // Also when the other log is longer than this one was, and when it is found by a process that runs.
+    for (const one of [newSink(), sink]) {
+      for (let attempt = 0; attempt < 2; attempt += 1)
+        await expect(send(one, 2, 1, 502)).rejects.toMatchObject({
+          kind: 'refused',
+          message: expect.stringContaining('another log') as string,
+        });
+    }
+    expect(stored()).toBe(checkpointOf(501));
+    expect(linesOf(HOUR)).toHaveLength(2);
+  });
+
+  it('replaces no checkpoint that another process has stored meanwhile', async () => {
+    const { sink, newSink, blobs, linesOf, contradict } = await opened();
+    await send(sink, 0, 1, 500);
+    await send(newSink(), 1, 1, 600);
+    contradict(checkpointOf(600));
+    await expect(send(sink, 2, 1, 550)).rejects.toMatchObject({ kind: 'unavailable' });
+    await expect(send(sink, 2, 1, 550)).rejects.toMatchObject({ kind: 'refused' });
+    expect(String(blobs.get('/identity/audit/checkpoint'))).toBe(checkpointOf(600));
+    expect(linesOf(HOUR)).toHaveLength(2);
+  });
+
+  it('appends nothing twice when the checkpoint can not be written', async () => {
+    const { sink, newSink, linesOf, protect } = await opened();
+    await send(sink, 0, 3, 500);
+    protect();
+    for (let attempt = 0; attempt < 3; attempt += 1)
+      await expect(send(sink, 3, 3, 600)).rejects.toMatchObject({
+        kind: 'refused',
+        message: expect.stringContaining('BlobImmutableDueToPolicy') as string,
+      });
+    await send(newSink(), 3, 3, 500);
+    expect(linesOf(HOUR).map(idOf)).toEqual(
+      Array.from({ length: 6 }, (_, n) => sampleEntry(n).entry.id),
+    );
   });
 
   it('stores no checkpoint if it is configured so', async () => {

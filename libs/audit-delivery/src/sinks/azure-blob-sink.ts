@@ -8,7 +8,7 @@ import {
   type SinkLimits,
   type SinkRecord,
 } from '../delivery/sink.js';
-import { type AppendPlace, BlobContainer } from './blob-container.js';
+import { type AppendPlace, BlobContainer, type SmallBlob } from './blob-container.js';
 import type { SinkContext } from './sink-context.js';
 
 /** Enough for the last lines of a blob. */
@@ -25,11 +25,12 @@ export class AzureBlobSink extends Sink {
   readonly #container: BlobContainer;
   /** Where the last append ended; unknown after a failure. */
   #place: AppendPlace | undefined;
-  #checkpointSize = 0;
+  /** The checkpoint in the container; unknown after a failure. */
+  #kept: SmallBlob | undefined;
 
   constructor(
     private readonly options: AzureBlobSinkOptions,
-    context: SinkContext,
+    private readonly context: SinkContext,
   ) {
     super();
     const { maxEntries, maxRecordBytes: maxBytes, container, prefix, sas } = options;
@@ -44,22 +45,22 @@ export class AzureBlobSink extends Sink {
   }
 
   async send({ records, checkpoint }: SinkBatch, signal: AbortSignal): Promise<void> {
-    if (this.options.checkpoint && checkpoint !== '')
-      await this.#assertContinues(checkpoint, signal);
     let confirmedCount = 0;
     try {
+      // Before the lines: those of a log that was rolled back never reach the archive.
+      if (this.options.checkpoint && checkpoint !== '')
+        await this.#keepCheckpoint(checkpoint, signal);
       for (const [hour, lines] of Map.groupBy(records, ({ recordedAt }) => hourOf(recordedAt))) {
         await this.#append(hour, lines, signal);
         confirmedCount += lines.length;
       }
     } catch (error) {
       this.#place = undefined;
+      this.#kept = undefined;
       if (!(error instanceof SinkFailure) || confirmedCount === 0) throw error;
       const { kind, message, retryAfterMs } = error;
       throw new SinkFailure(kind, message, { retryAfterMs, confirmedCount });
     }
-    if (this.options.checkpoint && checkpoint !== '')
-      await this.#storeCheckpoint(checkpoint, signal);
   }
 
   /** Writes a blob of its own. */
@@ -94,26 +95,18 @@ export class AzureBlobSink extends Sink {
     return records.slice(byId + 1);
   }
 
-  /** @throws SinkFailure when the container has a checkpoint of a longer log */
-  async #assertContinues(checkpoint: string, signal: AbortSignal): Promise<void> {
-    if (this.#checkpointSize > 0) return;
-    const stored = await this.#container.read(this.#checkpointName, signal);
-    if (stored === undefined) return;
-    const [size, known] = [sizeOf(checkpoint), sizeOf(stored)];
-    if (known > size) {
-      throw new SinkFailure(
-        'refused',
-        `holds a checkpoint of ${known} entries, but the log has ${size}: the database was rolled back`,
-      );
-    }
-    this.#checkpointSize = known;
-  }
-
-  async #storeCheckpoint(checkpoint: string, signal: AbortSignal): Promise<void> {
-    const size = sizeOf(checkpoint);
-    if (size <= this.#checkpointSize) return;
-    await this.#container.put(this.#checkpointName, checkpoint, signal);
-    this.#checkpointSize = size;
+  /**
+   * Replaces the checkpoint by one of a log that provably continues it, if no other process has replaced it
+   * meanwhile.
+   *
+   * @throws SinkFailure when the log does not continue it
+   */
+  async #keepCheckpoint(checkpoint: string, signal: AbortSignal): Promise<void> {
+    const kept = (this.#kept ??= await this.#container.read(this.#checkpointName, signal));
+    if (kept?.text === checkpoint) return;
+    const fault = kept && (await this.context.continuation.faultOf(kept.text, checkpoint));
+    if (fault !== undefined) throw new SinkFailure('refused', `holds ${fault}`);
+    this.#kept = await this.#container.replace(this.#checkpointName, checkpoint, kept, signal);
   }
 
   get #checkpointName(): string {
@@ -124,9 +117,4 @@ export class AzureBlobSink extends Sink {
 /** `2026/11/26/13` */
 function hourOf(recordedAt: string): string {
   return recordedAt.slice(0, 13).replaceAll(/[-T]/g, '/');
-}
-
-/** The second line of a checkpoint. */
-function sizeOf(checkpoint: string): number {
-  return Number(checkpoint.split('\n', 2)[1] ?? 0);
 }

@@ -1,7 +1,11 @@
 import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { describeSink, type SinkFault } from '../testing/sink.contract.js';
-import { HttpTestReceiver, type ReceiverFault } from '../testing/http-test-receiver.js';
+import {
+  FOREIGN_ANSWER,
+  HttpTestReceiver,
+  type ReceiverFault,
+} from '../testing/http-test-receiver.js';
 import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
 import { testContext } from '../testing/test-context.js';
 import { trustedIdentity } from '../testing/test-identity.js';
@@ -19,6 +23,7 @@ const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
   error: { status: 503 },
   throttle: { status: 429, retryAfter: '7' },
   refuse: { status: 403 },
+  'foreign-answer': FOREIGN_ANSWER,
 };
 
 let identity: Awaited<ReturnType<typeof trustedIdentity>>;
@@ -56,7 +61,7 @@ describeSink('AzureMonitorSink', async () => {
   const { sink, receiver, rows, context } = await open();
   return {
     sink,
-    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse'],
+    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse', 'foreign-answer'],
     credential: TOKEN,
     failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
     received: async () => Promise.resolve([...rows.keys()]),

@@ -10,6 +10,13 @@ export interface AppendPlace {
   readonly size: number;
 }
 
+/** A blob that is read and replaced as a whole. */
+export interface SmallBlob {
+  readonly text: string;
+  /** Of this version of the blob. */
+  readonly etag: string;
+}
+
 const API_VERSION = '2024-11-04';
 const SCOPE = 'https://storage.azure.com/.default';
 const MAX_PARTS = 100;
@@ -79,21 +86,47 @@ export class BlobContainer {
   }
 
   /** @returns `undefined` when there is no such blob */
-  async read(name: string, signal: AbortSignal): Promise<string | undefined> {
+  async read(name: string, signal: AbortSignal): Promise<SmallBlob | undefined> {
     const answer = await this.#request({ method: 'GET', url: this.#url(name) }, signal);
     if (answer.status === 404 && codeOf(answer) === 'BlobNotFound') return undefined;
     if (!isSuccess(answer)) throw this.#receiver.failureOf(answer, codeOf(answer));
-    return answer.text;
+    return { text: answer.text, etag: etagOf(answer) };
+  }
+
+  /** Writes a small blob if it is still the one that was read, or there is still none. */
+  async replace(
+    name: string,
+    text: string,
+    read: SmallBlob | undefined,
+    signal: AbortSignal,
+  ): Promise<SmallBlob> {
+    const condition = read ? { 'if-match': read.etag } : { 'if-none-match': '*' };
+    return { text, etag: await this.#put(name, text, condition, signal) };
   }
 
   /** Writes a small blob, in place of an older one. */
   async put(name: string, body: string, signal: AbortSignal): Promise<void> {
-    const headers = { 'x-ms-blob-type': 'BlockBlob' };
+    await this.#put(name, body, {}, signal);
+  }
+
+  /** @returns the ETag of what was written */
+  async #put(
+    name: string,
+    body: string,
+    condition: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const headers = { 'x-ms-blob-type': 'BlockBlob', ...condition };
     const answer = await this.#request(
       { method: 'PUT', url: this.#url(name), headers, body },
       signal,
     );
-    if (!isSuccess(answer)) throw this.#receiver.failureOf(answer, codeOf(answer));
+    if (isSuccess(answer)) return etagOf(answer);
+    const code = codeOf(answer);
+    // A write whose answer was lost, or another writer. The next attempt reads the blob anew.
+    if (answer.status === 412 || code === 'BlobAlreadyExists')
+      throw new SinkFailure('unavailable', `the blob was replaced (${code})`);
+    throw this.#receiver.failureOf(answer, code);
   }
 
   async #find(name: string, signal: AbortSignal): Promise<AppendPlace | undefined> {
@@ -124,6 +157,8 @@ export class BlobContainer {
     }
     const answer = await this.#receiver.request({ ...message, url: url.href, headers }, signal);
     if (answer.status === 401 || answer.status === 403) await this.sas?.renew();
+    if (isSuccess(answer) && answer.headers['x-ms-request-id'] === undefined)
+      throw new SinkFailure('unavailable', 'answered what is not an answer of Azure Blob Storage');
     return answer;
   }
 
@@ -161,4 +196,9 @@ function nextPartName(name: string): string {
 function codeOf({ headers }: HttpAnswer): string {
   const code = headers['x-ms-error-code'];
   return typeof code === 'string' ? code : 'unknown';
+}
+
+function etagOf({ headers }: HttpAnswer): string {
+  const { etag } = headers;
+  return typeof etag === 'string' ? etag : '';
 }

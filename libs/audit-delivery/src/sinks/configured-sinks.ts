@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { auditSettings, type AuditSettings } from '#libs/audit';
+import { auditSettings, type AuditSettings, LogContinuation } from '#libs/audit';
 import { Clock, OutboundHttp } from '#libs/platform';
 import { AzureCredential, SecretStore } from '#libs/secrets';
 import { Credential } from '../config/credential.js';
@@ -20,6 +20,7 @@ export class ConfiguredSinks {
     @Inject(Clock) clock: Clock,
     @Inject(AzureCredential) azure: AzureCredential,
     @Inject(SecretStore) secrets: SecretStore,
+    continuation: LogContinuation,
   ) {
     this.all = sinks.map((options) => {
       const { name, type, start, personalValues, timeoutSeconds } = options;
@@ -30,6 +31,7 @@ export class ConfiguredSinks {
         azure,
         origin,
         timeoutMs,
+        continuation,
         credential: (reference: CredentialReference) =>
           new Credential(reference, secrets, environment),
       };

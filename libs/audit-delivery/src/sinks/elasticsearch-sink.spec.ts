@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { describeSink, type SinkFault } from '../testing/sink.contract.js';
-import { HttpTestReceiver, type ReceiverFault } from '../testing/http-test-receiver.js';
+import {
+  FOREIGN_ANSWER,
+  HttpTestReceiver,
+  type ReceiverFault,
+} from '../testing/http-test-receiver.js';
 import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
 import { testContext } from '../testing/test-context.js';
 import { elasticsearchSinkSchema } from '../config/sink-options.js';
@@ -16,6 +20,7 @@ const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
   error: { status: 503 },
   throttle: { status: 429, retryAfter: '7' },
   refuse: { status: 401 },
+  'foreign-answer': FOREIGN_ANSWER,
 };
 
 /** The bulk API of a data stream, which only takes creations. @param statusOf of a document; 201 by default */
@@ -54,7 +59,7 @@ describeSink('ElasticsearchSink', async () => {
   const { sink, receiver, documents, context } = await open();
   return {
     sink,
-    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse'],
+    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse', 'foreign-answer'],
     credential: API_KEY,
     failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
     received: async () => Promise.resolve([...documents.keys()]),
@@ -115,11 +120,14 @@ describe('ElasticsearchSink', () => {
     expect(documents.size).toBe(5);
   });
 
-  it('takes no answer of something else for a confirmation', async () => {
-    const { sink, receiver } = await opened();
-    receiver.faults.push({ status: 200 });
-    await expect(send(sink, 1)).rejects.toMatchObject({ kind: 'unavailable' });
-  });
+  it.each(['{}', '{"errors":false}', '{"errors":false,"items":[]}'])(
+    'takes the answer %s, which names no document, for no confirmation',
+    async (body) => {
+      const { sink, receiver } = await opened();
+      receiver.faults.push({ status: 200, body });
+      await expect(send(sink, 1)).rejects.toMatchObject({ kind: 'unavailable' });
+    },
+  );
 
   it.each([
     [{ apiKey: { secret: 'a' }, user: 'elastic', password: { secret: 'b' } }],

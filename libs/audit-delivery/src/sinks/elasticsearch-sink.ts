@@ -76,7 +76,7 @@ export class ElasticsearchSink extends Sink {
   }
 
   async #authorization(): Promise<Record<string, string>> {
-    if (this.#apiKey) return { authorization: `ApiKey ${await this.#apiKey.value()}` };
+    if (this.#apiKey) return { authorization: `ApiKey ${await this.#apiKey.headerValue()}` };
     if (!this.#password) return {};
     const pair = `${this.options.user ?? ''}:${await this.#password.value()}`;
     return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
@@ -93,10 +93,10 @@ function assertCreated(text: string, count: number): void {
   const answer = bulkAnswer.safeParse(jsonOf(text)).data;
   if (!answer)
     throw new SinkFailure('unavailable', 'answered what is not an answer of the bulk API');
-  if (!answer.errors) return;
   const items = answer.items ?? [];
   if (items.length !== count)
     throw new SinkFailure('unavailable', 'answered for another number of documents');
+  if (!answer.errors) return;
   const confirmedCount = items.findIndex(
     ({ create: { status } }) => status >= 300 && status !== CONFLICT,
   );

@@ -80,8 +80,9 @@ export function isSuccess({ status }: HttpAnswer): boolean {
   return status >= 200 && status < 300;
 }
 
+/** @param status 2xx as well, where the answer is not the receiver's confirmation */
 export function kindOf(status: number): SinkFailureKind {
   if (status === 429) return 'throttled';
-  if (status >= 500 || status === 408 || status === 425) return 'unavailable';
+  if (status >= 500 || status < 300 || status === 408 || status === 425) return 'unavailable';
   return status === 400 || status === 413 || status === 422 ? 'rejected' : 'refused';
 }

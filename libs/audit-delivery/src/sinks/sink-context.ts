@@ -1,3 +1,4 @@
+import type { LogContinuation } from '#libs/audit';
 import type { Clock, OutboundHttp } from '#libs/platform';
 import type { AzureCredential } from '#libs/secrets';
 import type { Credential } from '../config/credential.js';
@@ -11,5 +12,6 @@ export interface SinkContext {
   /** The name of the log for its verifiers. */
   readonly origin: string;
   readonly timeoutMs: number;
+  readonly continuation: Pick<LogContinuation, 'faultOf'>;
   credential(reference: CredentialReference): Credential;
 }

@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { describeSink, type SinkFault } from '../testing/sink.contract.js';
-import { HttpTestReceiver, type ReceiverFault } from '../testing/http-test-receiver.js';
+import {
+  FOREIGN_ANSWER,
+  HttpTestReceiver,
+  type ReceiverFault,
+} from '../testing/http-test-receiver.js';
 import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
 import { testContext } from '../testing/test-context.js';
 import { splunkSinkSchema } from '../config/sink-options.js';
@@ -15,6 +19,7 @@ const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
   error: { status: 503 },
   throttle: { status: 429, retryAfter: '7' },
   refuse: { status: 403 },
+  'foreign-answer': FOREIGN_ANSWER,
 };
 
 interface HecEvent {
@@ -61,7 +66,7 @@ describeSink('SplunkSink', async () => {
   const { sink, receiver, events, context } = await open();
   return {
     sink,
-    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse'],
+    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse', 'foreign-answer'],
     credential: TOKEN,
     failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
     received: async () => Promise.resolve([...events.keys()]),
@@ -114,6 +119,15 @@ describe('SplunkSink', () => {
     const { sink } = await opened(1_000);
     await expect(send(sink, 700)).rejects.toMatchObject({ kind: 'unavailable' });
   });
+
+  it.each(['{"text":"Server is busy","code":9}', '{}', ''])(
+    'takes the answer %s for no confirmation, whatever its status',
+    async (body) => {
+      const { sink, receiver } = await opened();
+      receiver.faults.push({ status: 200, body });
+      await expect(send(sink)).rejects.toMatchObject({ kind: 'unavailable' });
+    },
+  );
 
   it('reports the code of the collector', async () => {
     const { sink } = await opened(undefined, {

@@ -8,10 +8,12 @@ import { Sink, type SinkBatch, SinkFailure, type SinkLimits } from '../delivery/
 import { type HttpAnswer, HttpReceiver, isSuccess } from './http-receiver.js';
 import type { SinkContext } from './sink-context.js';
 
+/** Of an answer that confirms. A busy collector, and something in its place, may answer with status 200 too. */
+const SUCCESS = 0;
 /** Between two questions whether the indexers have stored a batch. */
 const ACKNOWLEDGEMENT_POLL_MS = 500;
 
-const answerSchema = z.object({ code: z.int().optional(), ackId: z.int().optional() });
+const answerSchema = z.object({ code: z.int(), ackId: z.int().optional() });
 const acknowledgementSchema = z.object({ acks: z.record(z.string(), z.boolean()) });
 
 /**
@@ -58,10 +60,10 @@ export class SplunkSink extends Sink {
     const body = records.map(({ text }) => text).join('\n');
     const answer = await this.#post('event', body, signal);
     const { code, ackId } = parsed(answerSchema, answer) ?? {};
-    if (!isSuccess(answer)) {
-      if (answer.status === 401 || answer.status === 403) await this.#token.renew();
-      throw this.#receiver.failureOf(answer, code);
-    }
+    if (answer.status === 401 || answer.status === 403) await this.#token.renew();
+    if (isSuccess(answer) && code === undefined)
+      throw new SinkFailure('unavailable', 'answered what is not an answer of the collector');
+    if (!isSuccess(answer) || code !== SUCCESS) throw this.#receiver.failureOf(answer, code);
     if (ackId !== undefined) await this.#acknowledged(ackId, signal);
   }
 
@@ -81,7 +83,7 @@ export class SplunkSink extends Sink {
     const url = new URL(this.options.url);
     url.pathname = `${url.pathname.replace(/\/$/, '')}/services/collector/${path}`;
     const headers = {
-      authorization: `Splunk ${await this.#token.value()}`,
+      authorization: `Splunk ${await this.#token.headerValue()}`,
       'content-type': 'application/json',
       'x-splunk-request-channel': this.#channel,
     };

@@ -1,13 +1,18 @@
 import { Webhook } from 'standardwebhooks';
 import { afterEach, describe, expect, it } from 'vitest';
 import { describeSink, type SinkFault } from '../testing/sink.contract.js';
-import { HttpTestReceiver, type ReceiverFault } from '../testing/http-test-receiver.js';
+import {
+  FOREIGN_ANSWER,
+  HttpTestReceiver,
+  type ReceiverFault,
+} from '../testing/http-test-receiver.js';
 import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
 import { testContext } from '../testing/test-context.js';
 import { webhookSinkSchema } from '../config/sink-options.js';
 import { WebhookSink } from './webhook-sink.js';
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+const QUERY = 'api-version=2016-10-01&sig=a%2Fsignature';
 const NEW_SECRET = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
 
 const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
@@ -17,6 +22,7 @@ const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
   error: { status: 502 },
   throttle: { status: 429, retryAfter: '7' },
   refuse: { status: 403 },
+  'foreign-answer': FOREIGN_ANSWER,
 };
 
 interface CloudEvent {
@@ -39,11 +45,12 @@ async function open(secrets: readonly string[] = [SECRET], accepted = SECRET) {
     return { status: 204 };
   });
   const stored = Object.fromEntries(secrets.map((value, nth) => [`webhook-${nth}`, value]));
-  const context = testContext(stored);
+  const context = testContext({ ...stored, 'webhook-query': QUERY });
   const options = webhookSinkSchema.parse({
     type: 'webhook',
     name: 'hook',
-    url: `${receiver.url}/events?team=soc`,
+    url: `${receiver.url}/events`,
+    query: { secret: 'webhook-query' },
     signingSecrets: Object.keys(stored).map((secret) => ({ secret })),
   });
   return { sink: new WebhookSink(options, context), receiver, events, context };
@@ -53,6 +60,7 @@ describeSink('WebhookSink', async () => {
   const { sink, receiver, events, context } = await open();
   return {
     sink,
+    // The protocol confirms by the status alone.
     faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse'],
     credential: SECRET,
     failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
@@ -97,7 +105,7 @@ describe('WebhookSink', () => {
       data: { index: 1, entry, personal },
     });
     const [request] = receiver.requests;
-    expect(request?.path).toBe('/events?team=soc');
+    expect(request?.path).toBe(`/events?${QUERY}`);
     expect(request?.headers['content-type']).toMatch(/^application\/cloudevents-batch\+json/);
   });
 
@@ -117,6 +125,15 @@ describe('WebhookSink', () => {
       expect(events.size).toBe(1);
     },
   );
+
+  it('names its receiver without the query, which may be a credential', async () => {
+    const { sink, receiver } = await opened();
+    expect(sink.address).toBe(`${receiver.url}/events`);
+    receiver.faults.push({ status: 401 });
+    const error = await send(sink, 1).catch((reason: unknown) => reason);
+    expect(String(error)).toContain('answered 401');
+    expect(String(error)).not.toContain('signature');
+  });
 
   it('follows no redirect, which would take the entries elsewhere', async () => {
     const { sink, receiver } = await opened();

@@ -24,6 +24,7 @@ export class WebhookSink extends Sink {
   readonly limits: SinkLimits;
   readonly address: string;
   readonly #receiver: HttpReceiver;
+  readonly #query: Credential | undefined;
   readonly #secrets: readonly Credential[];
   readonly #clock: Clock;
   readonly #source: string;
@@ -33,10 +34,11 @@ export class WebhookSink extends Sink {
     context: SinkContext,
   ) {
     super();
-    const { maxEntries, maxRecordBytes: maxBytes, signingSecrets } = options;
+    const { maxEntries, maxRecordBytes: maxBytes, query, signingSecrets } = options;
     this.address = options.url;
     this.limits = { maxEntries, maxRecordBytes: maxBytes, maxBatchBytes: 1_000_000 };
     this.#receiver = new HttpReceiver(context);
+    this.#query = query && context.credential(query);
     this.#secrets = signingSecrets.map((reference) => context.credential(reference));
     this.#clock = context.clock;
     this.#source = encodeURI(context.origin);
@@ -60,13 +62,20 @@ export class WebhookSink extends Sink {
   async send({ records }: SinkBatch, signal: AbortSignal): Promise<void> {
     const body = `[${records.map(({ text }) => text).join(',')}]`;
     const headers = await this.#headers(messageIdOf(records), body);
-    const { url } = this.options;
+    const url = await this.#url();
     const answer = await this.#receiver.request({ method: 'POST', url, headers, body }, signal);
     if (isSuccess(answer)) return;
     if (answer.status === 401 || answer.status === 403) {
+      await this.#query?.renew();
       for (const secret of this.#secrets) await secret.renew();
     }
     throw this.#receiver.failureOf(answer);
+  }
+
+  async #url(): Promise<string> {
+    const url = new URL(this.options.url);
+    url.search = (await this.#query?.value()) ?? '';
+    return url.href;
   }
 
   async #headers(id: string, body: string): Promise<Record<string, string>> {

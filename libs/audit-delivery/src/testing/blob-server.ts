@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import {
   HttpTestReceiver,
@@ -11,6 +12,8 @@ interface BlobServer {
   readonly blobs: ReadonlyMap<string, Buffer>;
   /** How often something may be appended to one blob; Azure allows 50,000. */
   setBlockLimit(limit: number): void;
+  /** Under a retention policy: blobs can be appended to, not replaced. */
+  protect(): void;
 }
 
 const DEFAULT_BLOCK_LIMIT = 50_000;
@@ -21,7 +24,9 @@ export async function blobServer(
 ): Promise<BlobServer> {
   const blobs = new Map<string, Buffer>();
   const blocks = new Map<string, number>();
+  const etags = new Map<string, string>();
   let blockLimit = DEFAULT_BLOCK_LIMIT;
+  let isProtected = false;
   const failed = (status: number, code: string): ReceiverAnswer => ({
     status,
     headers: { 'x-ms-error-code': code },
@@ -30,12 +35,17 @@ export async function blobServer(
   function put({ headers, body }: ReceivedRequest, name: string): ReceiverAnswer {
     if (headers['if-none-match'] === '*' && blobs.has(name))
       return failed(409, 'BlobAlreadyExists');
+    const ifMatch = headers['if-match'];
+    if (ifMatch !== undefined && ifMatch !== etags.get(name)) return failed(412, 'ConditionNotMet');
+    if (isProtected && blobs.has(name)) return failed(409, 'BlobImmutableDueToPolicy');
     const type = headers['x-ms-blob-type'];
     if (type === 'AppendBlob' && body.length > 0) return failed(400, 'InvalidHeaderValue');
     if (type !== 'AppendBlob' && type !== 'BlockBlob') return failed(400, 'MissingRequiredHeader');
     blobs.set(name, body);
     blocks.set(name, 0);
-    return { status: 201 };
+    const etag = `"${randomUUID()}"`;
+    etags.set(name, etag);
+    return { status: 201, headers: { etag } };
   }
 
   function append({ headers, body }: ReceivedRequest, name: string): ReceiverAnswer {
@@ -57,11 +67,12 @@ export async function blobServer(
     if (method === 'HEAD')
       return { status: 200, headers: { 'content-length': String(blob.length) } };
     const range = /^bytes=(\d+)-(\d+)$/.exec(String(headers['x-ms-range'] ?? ''));
-    if (!range) return { status: 200, body: blob.toString() };
+    const etag = etags.get(name) ?? '';
+    if (!range) return { status: 200, body: blob.toString(), headers: { etag } };
     return { status: 206, body: blob.subarray(Number(range[1]), Number(range[2]) + 1).toString() };
   }
 
-  const receiver = await HttpTestReceiver.start((request) => {
+  function answer(request: ReceivedRequest): ReceiverAnswer {
     const { pathname, searchParams } = new URL(request.path, 'http://storage');
     if (!isAllowed(request.headers)) return failed(403, 'AuthorizationFailure');
     if (request.headers['x-ms-version'] === undefined) return failed(400, 'MissingRequiredHeader');
@@ -69,12 +80,20 @@ export async function blobServer(
     return searchParams.get('comp') === 'appendblock'
       ? append(request, pathname)
       : put(request, pathname);
+  }
+
+  const receiver = await HttpTestReceiver.start((request) => {
+    const { headers, ...rest } = answer(request);
+    return { ...rest, headers: { ...headers, 'x-ms-request-id': randomUUID() } };
   });
   return {
     receiver,
     blobs,
     setBlockLimit: (limit) => {
       blockLimit = limit;
+    },
+    protect: () => {
+      isProtected = true;
     },
   };
 }

@@ -9,7 +9,7 @@ export type ReceiverFault =
   | 'hang'
   | 'die'
   | 'lose-answer'
-  | { readonly status: number; readonly retryAfter?: string };
+  | { readonly status: number; readonly retryAfter?: string; readonly body?: string };
 
 export interface ReceivedRequest {
   readonly method: string;
@@ -23,6 +23,9 @@ export interface ReceiverAnswer {
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+/** What something between the service and its receiver answers, such as the sign-in page of a network. */
+export const FOREIGN_ANSWER = { status: 200, body: '<html>Sign in</html>' } as const;
 
 /** An HTTP server in the place of a receiver. */
 export class HttpTestReceiver {
@@ -72,11 +75,11 @@ export class HttpTestReceiver {
     const body = await buffer(request).catch(() => undefined);
     if (body === undefined || fault === 'hang') return;
     if (typeof fault === 'object') {
-      const { status, retryAfter } = fault;
+      const { status, retryAfter, body: answer = '{}' } = fault;
       response.writeHead(status, {
         ...(retryAfter !== undefined && { 'retry-after': retryAfter }),
       });
-      response.end('{}');
+      response.end(answer);
       return;
     }
     const received = { method, path, headers, body };

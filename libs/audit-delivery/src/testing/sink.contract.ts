@@ -3,7 +3,14 @@ import { Sink, SinkFailure, type SinkFailureKind } from '../delivery/sink.js';
 import { sampleRecords } from './sample-records.js';
 
 /** What happens to the next attempt. */
-export type SinkFault = 'hang' | 'die' | 'lose-answer' | 'error' | 'throttle' | 'refuse';
+export type SinkFault =
+  | 'hang'
+  | 'die'
+  | 'lose-answer'
+  | 'error'
+  | 'throttle'
+  | 'refuse'
+  | 'foreign-answer';
 
 /** A sink and a receiver that works as the real one does. */
 export interface SinkHarness {
@@ -27,6 +34,7 @@ const KINDS: Readonly<Record<SinkFault, SinkFailureKind>> = {
   error: 'unavailable',
   throttle: 'throttled',
   refuse: 'refused',
+  'foreign-answer': 'unavailable',
 };
 const RETRY_AFTER_MS = 7_000;
 

@@ -28,6 +28,7 @@ export function testContext(
     azure: new FixedAzureCredential(azureToken),
     origin: 'example.com/audit',
     timeoutMs: 20_000,
+    continuation: { faultOf: async () => Promise.resolve(undefined) },
     credential: (reference) => new Credential(reference, store, {}),
   };
 }

@@ -34,8 +34,8 @@ export class EntryFeed {
   }
 
   /**
-   * The entries from an index on. An entry whose stored bytes were changed is not left out: it comes as
-   * one of the action `x-audit.damaged`.
+   * The entries from an index on. One whose stored bytes were changed, or whose row is gone or has another
+   * time, is not left out: it comes as one of the action `x-audit.damaged`.
    *
    * @param limit of indexes
    * @throws AuditUnavailable when the log does not continue what this process saw before
@@ -43,33 +43,47 @@ export class EntryFeed {
   async read(fromIndex: number, limit: number): Promise<EntryFeedPage> {
     const head = await this.log.checkpoint();
     const nextIndex = Math.max(fromIndex, Math.min(fromIndex + limit, head.size));
-    const rows = nextIndex > fromIndex ? await this.entries.byIndex(fromIndex, nextIndex) : [];
+    const indexes = Array.from({ length: nextIndex - fromIndex }, (_, nth) => fromIndex + nth);
+    const rows = indexes.length > 0 ? await this.entries.byIndex(fromIndex, nextIndex) : [];
     const records = await this.entries.withPersonalValues(rows);
-    const entries = records.map((record, nth) => {
-      const row = rows[nth];
-      return record.isDamaged && row ? damagedEntry(row) : record;
-    });
-    return { entries, nextIndex, retiredCount: nextIndex - fromIndex - rows.length, head };
+    const found = new Map(
+      records.map((record, nth) => [
+        record.index,
+        record.isDamaged ? damagedEntry(record.index, rows[nth]) : record,
+      ]),
+    );
+    const retiredBelow = found.size < indexes.length ? await this.entries.retiredBelow() : 0;
+    const missing = indexes.filter((index) => index >= retiredBelow && !found.has(index));
+    for (const index of missing) found.set(index, await this.#missingEntry(index));
+    // By the index, because times of rows may have been changed.
+    const entries = indexes.flatMap((index) => found.get(index) ?? []);
+    return { entries, nextIndex, retiredCount: indexes.length - entries.length, head };
+  }
+
+  async #missingEntry(index: number): Promise<AuditEntryRecord> {
+    const span = await this.entries.timeSpanOf(index, index + 1);
+    return damagedEntry(index, span && { recorded_at: span.to });
   }
 }
 
-/** Stands for an entry whose stored bytes were changed. Its id is one that no entry has. */
-function damagedEntry({ entry_index: index, recorded_at: time, leaf }: EntryRow): AuditEntryRecord {
+/**
+ * Stands for an entry whose stored bytes were changed or are missing. Its id is one that no entry has.
+ *
+ * @param row with the time of the commit alone when the bytes are missing
+ */
+function damagedEntry(
+  index: number,
+  row: Pick<EntryRow, 'recorded_at'> & Partial<EntryRow> = { recorded_at: new Date(0) },
+): AuditEntryRecord {
   const entry: AuditEntry = {
     action: 'x-audit.damaged',
     actor: { kind: 'system', name: 'audit-log' },
-    details: { storedBytes: leaf.toString('base64') },
+    details: row.leaf ? { storedBytes: row.leaf.toString('base64') } : { isMissing: true },
     id: `damaged-${index}`,
     outcome: 'failure',
     reason: { code: 'entry-damaged', detail: 'run acs-identity audit verify' },
-    recordedAt: time.toISOString(),
+    recordedAt: row.recorded_at.toISOString(),
     version: 1,
   };
-  return {
-    index: Number(index),
-    entry,
-    leaf: Buffer.from(JSON.stringify(entry)),
-    personal: {},
-    isDamaged: false,
-  };
+  return { index, entry, leaf: Buffer.from(JSON.stringify(entry)), personal: {}, isDamaged: false };
 }

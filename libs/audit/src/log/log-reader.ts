@@ -14,7 +14,13 @@ import {
   TILE_WIDTH,
   tileWidthAt,
 } from '#libs/transparency-log';
-import { AuditEntryNotFound, AuditEntryRetired, CheckpointNotWitnessed } from '../errors.js';
+import {
+  AuditEntryNotFound,
+  AuditEntryRetired,
+  AuditUnavailable,
+  CheckpointNotWitnessed,
+  LogDamaged,
+} from '../errors.js';
 import { bufferOf, readTile, type SignedHead } from '../postgres/log-queries.js';
 import { EntryRepository } from '../query/entry-repository.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
@@ -61,6 +67,7 @@ export class LogReader {
    * @param path such as `tile/0/x001/234` or `tile/entries/000.p/7`
    * @throws AuditEntryNotFound for any other path, and beyond the newest checkpoint
    * @throws AuditEntryRetired for a bundle with retired entries
+   * @throws AuditUnavailable for a bundle with entries that are missing without a retirement
    */
   async resource(path: string): Promise<Buffer> {
     const address = requireResource(path);
@@ -115,7 +122,10 @@ export class LogReader {
   async #bundle({ index, width }: Omit<TileAddress, 'level'>): Promise<Buffer> {
     const from = index * TILE_WIDTH;
     const rows = await this.entries.byIndex(from, from + width);
-    if (rows.length !== width) throw new AuditEntryRetired();
+    if (rows.length !== width) {
+      if (from < (await this.entries.retiredBelow())) throw new AuditEntryRetired();
+      throw new AuditUnavailable({ cause: new LogDamaged('entries are missing') });
+    }
     return bufferOf(encodeEntryBundle(rows.map(({ leaf }) => leaf)));
   }
 }

@@ -1,6 +1,7 @@
 import { beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { RetentionNotOver } from '../errors.js';
+import { EntryFeed } from '../export/entry-feed.js';
 import { issued } from '../testing/sample-events.js';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { DatabaseVerifier } from '../verify/database-verifier.js';
@@ -80,6 +81,12 @@ describe('LogRetention', () => {
     expect(await rows('audit_entry_other')).toBe(20);
     expect(await rows('audit_personal_other')).toBe(20);
     expect(await verified()).toMatchObject({ size: 322, retiredBelow: 300, faults: [] });
+    const page = await log.get(EntryFeed).read(298, 24);
+    expect(page).toMatchObject({ retiredCount: 2, nextIndex: 322 });
+    expect(page.entries.map(({ index }) => index)).toEqual(
+      Array.from({ length: 22 }, (_, nth) => 300 + nth),
+    );
+    expect(page.entries.map(({ entry }) => entry.action)).not.toContain('x-audit.damaged');
     expect((await retire(new Date('2020-02-20'))).partitions).toEqual([]);
     await recordedOn('2020-03-20T00:00:00Z', 1);
     const change = log.database.query('DELETE FROM audit_entry_other');

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CallContext } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { AuditUnavailable } from '../errors.js';
 import { alice, issued } from '../testing/sample-events.js';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 
@@ -74,4 +75,21 @@ describe('entries whose stored bytes were changed', () => {
       expect(parsed.map(({ index }) => index)).toEqual(parsed.map((_, nth) => nth));
     },
   );
+});
+
+describe('entries whose rows were deleted', () => {
+  it('are not called retired', async () => {
+    const database = await testDatabase();
+    const log = await openTestLog(database.serviceUrl);
+    await log.trail.recordAll(Array.from({ length: 4 }, (_, nth) => issued(nth)));
+    const superuser = new pg.Client({ connectionString: database.superuserUrl });
+    await superuser.connect();
+    await superuser.query(`SET session_replication_role = replica`);
+    await superuser.query('DELETE FROM audit_entry WHERE entry_index = 2');
+    await superuser.end();
+    await expect(log.reader.resource('tile/entries/000.p/4')).rejects.toThrow(AuditUnavailable);
+    expect(await log.reader.resource('tile/entries/000.p/2')).toBeInstanceOf(Buffer);
+    await log.close();
+    await database.close();
+  });
 });

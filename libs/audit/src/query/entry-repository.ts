@@ -9,6 +9,7 @@ import {
 import { ENTRY_COLUMN_NAMES, type EntryColumns, entryFromColumns } from '../entry/entry-columns.js';
 import { LogDamaged } from '../errors.js';
 import { bigintArray, timeArray } from '../postgres/binary-array.js';
+import { retiredBelowIn } from '../verify/retired-entries.js';
 import { hashNameOf, PERSONAL_FIELDS, type PersonalField } from '../entry/personal-values.js';
 
 /** A row of `audit_entry`. */
@@ -87,6 +88,13 @@ export class EntryRepository {
        WHERE recorded_at BETWEEN $1 AND $2 AND entry_index >= $3 AND entry_index < $4
        ORDER BY recorded_at, entry_index`,
       [span.from.toISOString(), span.to.toISOString(), from, end],
+    );
+  }
+
+  /** The index below which entries are retired: only what the log has recorded explains that rows are missing. */
+  async retiredBelow(): Promise<number> {
+    return retiredBelowIn(async (sql, parameters = []) =>
+      this.database.query(sql, [...parameters]),
     );
   }
 

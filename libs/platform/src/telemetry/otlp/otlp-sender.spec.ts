@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
+import { JsonTraceSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { OutboundHttp } from '../../outbound/outbound-http.js';
 import { MemoryLogger } from '../../testing/memory-logger.js';
@@ -49,7 +50,7 @@ async function collector(answer: Answer, more: Partial<OtlpTarget> = {}) {
   const target = {
     ...({ signal: 'traces', url: `http://127.0.0.1:${port}/v1/traces` } as const),
     ...{ headers: { 'x-key': 'secret' }, contentType: 'application/json', isCompressed: false },
-    ...{ timeoutMs: 5_000, ...more },
+    ...{ rejectedIn: () => undefined, timeoutMs: 5_000, ...more },
   };
   const dispatcher = outbound.dispatcher({ timeoutMs: 5_000 });
   return { sender: new OtlpSender(target, { dispatcher, clock, logger }), clock, logger, stop };
@@ -122,6 +123,53 @@ describe('OtlpSender', () => {
     expect(logger.lines[1]?.fields).toEqual({ signal: 'traces', lostDeliveries: 5 });
     expect(JSON.stringify(logger.lines)).not.toContain('secret');
   });
+
+  it.each(['application/json', 'application/x-protobuf'])(
+    'logs what a collector rejects of a delivery that it takes, in %s, and repeats nothing',
+    async (contentType) => {
+      const isJson = contentType.endsWith('json');
+      // ExportTraceServiceResponse: partial_success { rejected_spans: 5, error_message: "secret" }
+      const binary = Buffer.from('0a0a08051206736563726574', 'hex');
+      const json = '{"partialSuccess":{"rejectedSpans":"5","errorMessage":"secret"}}';
+      let requests = 0;
+      const serializer = isJson ? JsonTraceSerializer : ProtobufTraceSerializer;
+      const { sender, logger } = await collector(
+        (_request, response) => {
+          requests += 1;
+          response
+            .writeHead(200, { 'content-type': `${contentType}; charset=utf-8` })
+            .end(isJson ? json : binary);
+        },
+        {
+          contentType,
+          rejectedIn: (answer) =>
+            serializer.deserializeResponse(answer).partialSuccess?.rejectedSpans,
+        },
+      );
+      expect(await sender.send(content)).toBe(false);
+      expect(requests).toBe(1);
+      expect(logger.lines[0]?.message).toBe('telemetry is not delivered');
+      expect(logger.lines[0]?.fields).toMatchObject({ reason: 'the collector rejected 5' });
+      expect(JSON.stringify(logger.lines)).not.toContain('secret');
+    },
+  );
+
+  it.each(['{}', '', '{"partialSuccess":{"errorMessage":"a warning"}}', '<html>', '[]', 'null'])(
+    'takes a delivery that the collector answers with 200 and %s as accepted',
+    async (answer) => {
+      const { sender, logger } = await collector(
+        (_request, response) => {
+          response.writeHead(200, { 'content-type': 'application/json' }).end(answer);
+        },
+        {
+          rejectedIn: (bytes) =>
+            JsonTraceSerializer.deserializeResponse(bytes).partialSuccess?.rejectedSpans,
+        },
+      );
+      expect(await sender.send(content)).toBe(true);
+      expect(logger.lines).toEqual([]);
+    },
+  );
 
   it('takes a collector that is down for one that does not accept', async () => {
     const { sender, logger, stop } = await collector(() => undefined);

@@ -18,8 +18,19 @@ export interface OtlpTarget {
   readonly headers: Readonly<Record<string, string>>;
   readonly contentType: string;
   readonly isCompressed: boolean;
+  /**
+   * How many items a receiver has rejected, by its answer to a delivery that it took ("Partial Success"). The
+   * JSON of protobuf has such numbers as texts.
+   */
+  readonly rejectedIn: (answer: Uint8Array) => number | string | undefined;
   /** For a delivery with its repetitions. */
   readonly timeoutMs: number;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly retryAfterMs: number | undefined;
+  readonly rejectedCount: number;
 }
 
 export interface OtlpSenderDependencies {
@@ -74,7 +85,10 @@ export class OtlpSender {
     const endsAt = clock.monotonicNow() + timeoutMs;
     for (let attempt = 0; ; attempt += 1) {
       const answer = await this.#post(body, signal);
-      if (answer.status < 300) return undefined;
+      if (answer.status < 300)
+        return answer.rejectedCount > 0
+          ? `the collector rejected ${answer.rejectedCount}`
+          : undefined;
       const backOffMs = BACK_OFF_MS[attempt];
       const pauseMs = answer.retryAfterMs ?? backOffMs;
       const isWorthwhile = RETRYABLE.has(answer.status) && backOffMs !== undefined;
@@ -84,10 +98,7 @@ export class OtlpSender {
     }
   }
 
-  async #post(
-    body: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<{ readonly status: number; readonly retryAfterMs: number | undefined }> {
+  async #post(body: Uint8Array, signal: AbortSignal): Promise<Answer> {
     const { headers, contentType, isCompressed } = this.target;
     const response = await this.dependencies.dispatcher.request({
       origin: this.#origin,
@@ -101,10 +112,21 @@ export class OtlpSender {
       body,
       signal,
     });
-    await response.body.dump();
+    const bytes = await response.body.bytes();
     const seconds = Number(response.headers['retry-after'] ?? NaN);
     const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : undefined;
-    return { status: response.statusCode, retryAfterMs };
+    const isReadable = String(response.headers['content-type']).startsWith(contentType);
+    const rejectedCount = isReadable ? this.#rejectedIn(bytes) : 0;
+    return { status: response.statusCode, retryAfterMs, rejectedCount };
+  }
+
+  /** 0 of an answer that can't be read: its status has accepted everything. */
+  #rejectedIn(answer: Uint8Array): number {
+    try {
+      return Number(this.target.rejectedIn(answer) ?? 0);
+    } catch {
+      return 0;
+    }
   }
 }
 

@@ -27,7 +27,7 @@ import type { TelemetrySettings } from '../telemetry-settings.js';
 import { TELEMETRY_SCOPE } from '../traced.js';
 import { ClientMetrics } from './client-metrics.js';
 import { metricDataOf } from './metric-data.js';
-import { OtlpSender } from './otlp-sender.js';
+import { OtlpSender, type OtlpTarget } from './otlp-sender.js';
 
 export interface TelemetryDependencies {
   readonly registry: Registry;
@@ -72,7 +72,9 @@ function sendTraces(
 ): StopTelemetry {
   const serializer =
     settings.protocol === 'http/json' ? JsonTraceSerializer : ProtobufTraceSerializer;
-  const sender = senderOf('traces', url, settings, dependencies);
+  const rejectedIn = (answer: Uint8Array): number | undefined =>
+    serializer.deserializeResponse(answer).partialSuccess?.rejectedSpans;
+  const sender = senderOf({ signal: 'traces', url, rejectedIn }, settings, dependencies);
   const exporter: SpanExporter = {
     export: (spans, done) => {
       const content = serializer.serializeRequest(spans) ?? new Uint8Array();
@@ -109,7 +111,9 @@ function sendMetrics(
   const { registry, clock, logger } = dependencies;
   const serializer =
     settings.protocol === 'http/json' ? JsonMetricsSerializer : ProtobufMetricsSerializer;
-  const sender = senderOf('metrics', url, settings, dependencies);
+  const rejectedIn = (answer: Uint8Array): number | undefined =>
+    serializer.deserializeResponse(answer).partialSuccess?.rejectedDataPoints;
+  const sender = senderOf({ signal: 'metrics', url, rejectedIn }, settings, dependencies);
   const startTime = hrTimeOf(clock.now());
   const collectors = [url, settings.tracesUrl ?? url].map((address) => new URL(address).origin);
   const clients = new ClientMetrics(collectors);
@@ -135,15 +139,14 @@ function sendMetrics(
 }
 
 function senderOf(
-  signal: 'traces' | 'metrics',
-  url: string,
+  target: Pick<OtlpTarget, 'signal' | 'url' | 'rejectedIn'>,
   { headers, protocol, isCompressed, timeoutMs }: TelemetrySettings,
   { outbound, clock, logger }: TelemetryDependencies,
 ): OtlpSender {
   const contentType = protocol === 'http/json' ? 'application/json' : 'application/x-protobuf';
   const dispatcher = outbound.dispatcher({ timeoutMs, connections: 1 });
   return new OtlpSender(
-    { signal, url, headers, contentType, isCompressed, timeoutMs },
+    { ...target, headers, contentType, isCompressed, timeoutMs },
     { dispatcher, clock, logger },
   );
 }
