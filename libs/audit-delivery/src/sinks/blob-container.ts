@@ -1,7 +1,13 @@
 import { AzureFault } from '#libs/secrets';
 import type { Credential } from '../config/credential.js';
 import { SinkFailure } from '../delivery/sink.js';
-import { type HttpAnswer, type HttpMessage, HttpReceiver, isSuccess } from './http-receiver.js';
+import {
+  foreignAnswer,
+  type HttpAnswer,
+  type HttpMessage,
+  HttpReceiver,
+  isSuccess,
+} from './http-receiver.js';
 import type { SinkContext } from './sink-context.js';
 
 /** The end of an append blob. */
@@ -158,7 +164,7 @@ export class BlobContainer {
     const answer = await this.#receiver.request({ ...message, url: url.href, headers }, signal);
     if (answer.status === 401 || answer.status === 403) await this.sas?.renew();
     if (isSuccess(answer) && answer.headers['x-ms-request-id'] === undefined)
-      throw new SinkFailure('unavailable', 'answered what is not an answer of Azure Blob Storage');
+      throw foreignAnswer(answer, 'Azure Blob Storage');
     return answer;
   }
 

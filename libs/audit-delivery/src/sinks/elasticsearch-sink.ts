@@ -3,7 +3,13 @@ import { type AuditEntryRecord, EXPORT_FORMATS } from '#libs/audit';
 import type { Credential } from '../config/credential.js';
 import type { ElasticsearchSinkOptions } from '../config/sink-options.js';
 import { Sink, type SinkBatch, SinkFailure, type SinkLimits } from '../delivery/sink.js';
-import { HttpReceiver, isSuccess, kindOf } from './http-receiver.js';
+import {
+  foreignAnswer,
+  type HttpAnswer,
+  HttpReceiver,
+  isSuccess,
+  kindOf,
+} from './http-receiver.js';
 import type { SinkContext } from './sink-context.js';
 
 const bulkAnswer = z.object({
@@ -72,7 +78,7 @@ export class ElasticsearchSink extends Sink {
       if (answer.status === 401 || answer.status === 403) await this.#renew();
       throw this.#receiver.failureOf(answer);
     }
-    assertCreated(answer.text, records.length);
+    assertCreated(answer, records.length);
   }
 
   async #authorization(): Promise<Record<string, string>> {
@@ -89,13 +95,13 @@ export class ElasticsearchSink extends Sink {
 }
 
 /** Documents before the first that was not stored are confirmed; one that was there before counts as stored. */
-function assertCreated(text: string, count: number): void {
-  const answer = bulkAnswer.safeParse(jsonOf(text)).data;
-  if (!answer)
-    throw new SinkFailure('unavailable', 'answered what is not an answer of the bulk API');
+function assertCreated(response: HttpAnswer, count: number): void {
+  const { host } = response;
+  const answer = bulkAnswer.safeParse(jsonOf(response.text)).data;
+  if (!answer) throw foreignAnswer(response, 'the bulk API');
   const items = answer.items ?? [];
   if (items.length !== count)
-    throw new SinkFailure('unavailable', 'answered for another number of documents');
+    throw new SinkFailure('unavailable', `${host} answered for another number of documents`);
   if (!answer.errors) return;
   const confirmedCount = items.findIndex(
     ({ create: { status } }) => status >= 300 && status !== CONFLICT,
@@ -104,7 +110,7 @@ function assertCreated(text: string, count: number): void {
   if (!failed) return;
   const type = failed.error?.type?.replaceAll(/[^\w.-]/g, '').slice(0, 64) ?? '';
   const kind = kindOf(failed.status);
-  throw new SinkFailure(kind, `did not store a document: ${failed.status} ${type}`, {
+  throw new SinkFailure(kind, `${host} did not store a document: ${failed.status} ${type}`, {
     confirmedCount,
   });
 }

@@ -71,6 +71,14 @@ export class HttpReceiver {
   }
 }
 
+/** A success of something else, such as a sign-in page of a network: nothing is confirmed. @param of whom it is not */
+export function foreignAnswer({ host, status }: HttpAnswer, of: string): SinkFailure {
+  return new SinkFailure(
+    'unavailable',
+    `${host} answered ${status} with what is not an answer of ${of}: look at what is between`,
+  );
+}
+
 /** Why no answer came. @param server host and port */
 export function unanswered(server: string, error: unknown, signal: AbortSignal): SinkFailure {
   return new SinkFailure('unavailable', noAnswerFrom(server, error, signal.aborted));

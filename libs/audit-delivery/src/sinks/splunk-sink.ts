@@ -5,7 +5,7 @@ import type { Clock } from '#libs/platform';
 import type { Credential } from '../config/credential.js';
 import type { SplunkSinkOptions } from '../config/sink-options.js';
 import { Sink, type SinkBatch, SinkFailure, type SinkLimits } from '../delivery/sink.js';
-import { type HttpAnswer, HttpReceiver, isSuccess } from './http-receiver.js';
+import { foreignAnswer, type HttpAnswer, HttpReceiver, isSuccess } from './http-receiver.js';
 import type { SinkContext } from './sink-context.js';
 
 /** Of an answer that confirms. A busy collector, and something in its place, may answer with status 200 too. */
@@ -61,8 +61,7 @@ export class SplunkSink extends Sink {
     const answer = await this.#post('event', body, signal);
     const { code, ackId } = parsed(answerSchema, answer) ?? {};
     if (answer.status === 401 || answer.status === 403) await this.#token.renew();
-    if (isSuccess(answer) && code === undefined)
-      throw new SinkFailure('unavailable', 'answered what is not an answer of the collector');
+    if (isSuccess(answer) && code === undefined) throw foreignAnswer(answer, 'the collector');
     if (!isSuccess(answer) || code !== SUCCESS) throw this.#receiver.failureOf(answer, code);
     if (ackId !== undefined) await this.#acknowledged(ackId, signal);
   }
