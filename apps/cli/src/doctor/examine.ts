@@ -5,7 +5,12 @@ import {
   auditWitnessSettings,
   examineLogKeys,
 } from '#libs/audit';
-import { auditDeliverySettings, receiverAddress } from '#libs/audit-delivery';
+import {
+  auditDeliverySettings,
+  type AuditDeliverySettings,
+  ConfiguredSinks,
+  receiverAddress,
+} from '#libs/audit-delivery';
 import {
   authenticationSettings,
   BearerAuthenticator,
@@ -51,7 +56,7 @@ import { ExaminedDatabase } from './checks/database-connection.js';
 import { databaseChecks } from './checks/database-content.js';
 import { identityProvidersCheck, KeyProblems } from './checks/identity-providers.js';
 import { examineFingerprintKey, type ExaminedSecret, secretsCheck } from './checks/secrets.js';
-import { sinksCheck } from './checks/sinks.js';
+import { sinkReceiverChecks, sinksCheck } from './checks/sinks.js';
 import { tokenCheck } from './checks/token.js';
 import { Endpoints } from './endpoints.js';
 import { type Check, type CheckResult, runChecks, type RunOptions } from './run-checks.js';
@@ -206,7 +211,7 @@ class Examination {
     return [...new Set(addresses.map((address) => new URL(address).origin))];
   }
 
-  /** Servers that get what the service has done: sinks, witnesses and collectors. Plain http is on this machine. */
+  /** Servers that get what the service has done: sinks, witnesses and collectors. */
   #receivers(): readonly string[] {
     const telemetry = this.#settings(telemetrySettings);
     const addresses = [
@@ -214,7 +219,7 @@ class Examination {
       ...(this.#settings(auditWitnessSettings)?.policy?.witnesses ?? []).map(({ url }) => url),
       ...[telemetry?.tracesUrl, telemetry?.metricsUrl],
     ];
-    return addresses.flatMap((address = '') => (address.startsWith('https:') ? [address] : []));
+    return addresses.filter((address) => address !== undefined);
   }
 
   #databaseChecks(): Check[] {
@@ -230,8 +235,24 @@ class Examination {
 
   #sinkChecks(): Check[] {
     const delivery = this.#settings(auditDeliverySettings);
-    if (!this.#database || !delivery || delivery.sinks.length === 0) return [];
-    return [sinksCheck(delivery, this.#database)];
+    if (!delivery || delivery.sinks.length === 0) return [];
+    return [
+      ...(this.#database ? [sinksCheck(delivery, this.#database)] : []),
+      ...this.#sinkReceiverChecks(delivery),
+    ];
+  }
+
+  #sinkReceiverChecks(delivery: AuditDeliverySettings): Check[] {
+    const audit = this.#audit;
+    const azure = this.#azure;
+    const secrets = this.#secrets;
+    const vaultUrl = this.#keyVault?.vaultUrl;
+    if (!audit || !azure || !secrets || vaultUrl === undefined) return [];
+    const { clock } = this.options;
+    return sinkReceiverChecks(
+      new ConfiguredSinks(delivery, audit, this.#outbound, clock, azure, secrets),
+      async () => this.#endpoints.isReachable(vaultUrl),
+    );
   }
 
   #secretChecks(): Check[] {
@@ -302,6 +323,7 @@ class Examination {
       return acsCheck({
         resource,
         clients,
+        examined: this.#database,
         isReachable: async () => this.#endpoints.isReachable(resource.endpoint),
       });
     });

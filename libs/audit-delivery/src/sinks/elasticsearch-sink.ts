@@ -75,6 +75,10 @@ export class ElasticsearchSink extends Sink {
     assertCreated(answer.text, records.length);
   }
 
+  async examine(): Promise<void> {
+    await this.#authorization();
+  }
+
   async #authorization(): Promise<Record<string, string>> {
     if (this.#apiKey) return { authorization: `ApiKey ${await this.#apiKey.value()}` };
     if (!this.#password) return {};

@@ -65,6 +65,10 @@ export class SplunkSink extends Sink {
     if (ackId !== undefined) await this.#acknowledged(ackId, signal);
   }
 
+  async examine(): Promise<void> {
+    await this.#token.value();
+  }
+
   async #acknowledged(ackId: number, signal: AbortSignal): Promise<void> {
     const body = JSON.stringify({ acks: [ackId] });
     for (;;) {

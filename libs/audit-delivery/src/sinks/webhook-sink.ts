@@ -69,11 +69,17 @@ export class WebhookSink extends Sink {
     throw this.#receiver.failureOf(answer);
   }
 
+  async examine(): Promise<void> {
+    await this.#keys();
+  }
+
+  async #keys(): Promise<Buffer[]> {
+    return Promise.all(this.#secrets.map(async (secret) => keyOf(await secret.value())));
+  }
+
   async #headers(id: string, body: string): Promise<Record<string, string>> {
     const timestamp = String(Math.floor(this.#clock.now() / 1_000));
-    const keys = await Promise.all(
-      this.#secrets.map(async (secret) => keyOf(await secret.value())),
-    );
+    const keys = await this.#keys();
     const signatures = keys.map(
       (key) =>
         `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`,
