@@ -76,6 +76,18 @@ describe('the templates', () => {
     }
   });
 
+  // Azure waits until a revision is ready, and fails the provisioning, before a hook could prepare anything.
+  it('create the Container App only when the hook has prepared what it needs', () => {
+    const { text } = file('infra/service.bicep');
+    expect(text).toContain(
+      "module containerApp 'hosts/container-app.bicep' = if (isPrepared && host == 'container-app')",
+    );
+    expect(text).toContain("(isPrepared ? containerApp!.outputs.url : '')");
+    expect(JSON.parse(read('infra/main.parameters.json'))).toMatchObject({
+      parameters: { isPrepared: { value: '${SERVICE_PREPARED=false}' } },
+    });
+  });
+
   it('keep PostgreSQL and Key Vault from the internet with isPrivate', () => {
     const { text } = file('infra/service.bicep');
     const access = [...text.matchAll(/publicNetworkAccess: (.+)/g)].map(([, value]) => value);
