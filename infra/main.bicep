@@ -16,6 +16,9 @@ param host string = 'container-app'
 @description('Whether PostgreSQL and Key Vault are reached by private endpoints only.')
 param isPrivate bool = false
 
+@description('Whether hooks/postprovision.sh has made secrets, database and schema, without which no replica gets ready.')
+param isPrepared bool = false
+
 @description('Image with its tag, from hooks/preprovision.sh.')
 param image string
 
@@ -53,6 +56,7 @@ module service 'service.bicep' = {
     location: location
     host: host
     isPrivate: isPrivate
+    isPrepared: isPrepared
     image: image
     registryName: registryName
     entraTenantId: entraTenantId

@@ -3,6 +3,7 @@ param environmentName string
 param location string
 param host string
 param isPrivate bool
+param isPrepared bool
 param image string
 param registryName string
 param entraTenantId string
@@ -202,7 +203,8 @@ var settings = {
   AUDIT_LOG_ORIGIN: auditLogOrigin
 }
 
-module containerApp 'hosts/container-app.bicep' = if (host == 'container-app') {
+// Azure waits until the revision is ready, and fails the provisioning when it does not get ready in time.
+module containerApp 'hosts/container-app.bicep' = if (isPrepared && host == 'container-app') {
   dependsOn: [pullRoles]
   params: {
     name: 'api-${suffix}'
@@ -247,7 +249,7 @@ module functionApp 'hosts/functions.bicep' = if (host == 'functions') {
 }
 
 output url string = host == 'container-app'
-  ? containerApp!.outputs.url
+  ? (isPrepared ? containerApp!.outputs.url : '')
   : host == 'app-service' ? appService!.outputs.url : functionApp!.outputs.url
 output appName string = 'api-${suffix}'
 output vaultName string = vault.outputs.name

@@ -20,7 +20,7 @@ printf %s "$(openssl rand -base64 32)" | create_secret audit-fingerprint-key
 
 server=${DATABASE_HOST%%.*}
 if [ "${PRIVATE_ENDPOINTS:-false}" != true ]; then
-  address=${DEPLOYER_ADDRESS:?azd env set DEPLOYER_ADDRESS <the public address that you call from>}
+  address=$DEPLOYER_ADDRESS
   az postgres flexible-server firewall-rule create --resource-group "$AZURE_RESOURCE_GROUP" --name "$server" \
     --rule-name deployment --start-ip-address "$address" --end-ip-address "$address" --output none
   trap 'az postgres flexible-server firewall-rule delete --resource-group "$AZURE_RESOURCE_GROUP" --name "$server" --rule-name deployment --yes --output none' EXIT
@@ -31,6 +31,7 @@ psql --dbname postgres --set ON_ERROR_STOP=1 --set service="$SERVICE_ROLE" --set
   --file infra/hooks/roles.sql
 psql --dbname identity --set ON_ERROR_STOP=1 --set migration="$MIGRATION_ROLE" --file infra/hooks/owner.sql
 sh infra/hooks/migrate.sh
+azd env set SERVICE_PREPARED true
 
 if [ "${SERVICE_HOST:-container-app}" = functions ]; then
   package=$(mktemp -d)
@@ -40,4 +41,8 @@ if [ "${SERVICE_HOST:-container-app}" = functions ]; then
   rm -r "$package"
 fi
 
-echo "The service is at $SERVICE_URL. Check it: curl $SERVICE_URL/health/ready"
+if [ "${SERVICE_HOST:-container-app}" = container-app ] && [ "${SERVICE_PREPARED:-false}" != true ]; then
+  echo 'Secrets, database and schema are there. Run azd up again: it creates the service.'
+else
+  echo "The service is at $SERVICE_URL. Check it: curl $SERVICE_URL/health/ready"
+fi

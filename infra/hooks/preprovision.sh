@@ -5,6 +5,13 @@ set -eu
 : "${ENTRA_TENANT_ID:?azd env set ENTRA_TENANT_ID <directory id>}"
 : "${ENTRA_AUDIENCE:?azd env set ENTRA_AUDIENCE <client id of the API>}"
 : "${AUDIT_LOG_ORIGIN:?azd env set AUDIT_LOG_ORIGIN <host name/path, such as identity.contoso.com/audit>}"
+# Of hooks/postprovision.sh, whose needs would show after the provisioning only.
+if [ "${PRIVATE_ENDPOINTS:-false}" != true ]; then
+  : "${DEPLOYER_ADDRESS:?azd env set DEPLOYER_ADDRESS <the public address that you call from>}"
+fi
+for program in psql openssl; do
+  command -v "$program" >/dev/null || { echo "$program is needed: docs/deploying-to-azure.md" >&2; exit 1; }
+done
 
 group=${AZURE_RESOURCE_GROUP:-rg-acs-identity-$AZURE_ENV_NAME}
 az group create --name "$group" --location "$AZURE_LOCATION" --output none
@@ -25,7 +32,7 @@ if [ -z "${AZURE_PRINCIPAL_NAME:-}" ]; then
 fi
 
 # The schema before the release that needs it; the release before it serves meanwhile.
-if [ -n "${MIGRATION_JOB:-}" ]; then
+if [ "${SERVICE_PREPARED:-false}" = true ]; then
   az containerapp job update --name "$MIGRATION_JOB" --resource-group "$group" --image "$image" --output none
   AZURE_RESOURCE_GROUP=$group sh infra/hooks/migrate.sh
 fi

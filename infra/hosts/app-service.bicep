@@ -16,6 +16,9 @@ var hostSettings = {
   HOST: '0.0.0.0'
   PORT: '3000'
   SHUTDOWN_DELAY_MS: '5000'
+  // The front end, which sets the header whatever a caller sends: docs/networks.md
+  TRUSTED_PROXIES: '169.254.0.0/16'
+  CLIENT_ADDRESS_HEADER: 'client-ip'
   WEBSITES_PORT: '3000'
   WEBSITES_ENABLE_APP_SERVICE_STORAGE: 'false'
 }

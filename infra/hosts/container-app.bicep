@@ -13,6 +13,8 @@ var hostSettings = {
   PORT: '3000'
   // Longer than the ingress takes to notice.
   SHUTDOWN_DELAY_MS: '5000'
+  // The ingress, in the addresses that Container Apps reserves: docs/networks.md
+  TRUSTED_PROXIES: '100.100.0.0/16'
 }
 
 module app 'br/public:avm/res/app/container-app:0.23.0' = {

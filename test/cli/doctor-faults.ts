@@ -1,5 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import fs from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { vi } from 'vitest';
@@ -65,17 +67,18 @@ function emulatorFault(fault: FaultRequest): (rig: Rig) => Promise<Prepared> {
   };
 }
 
-/** One sink, `siem`, at an address. */
-function sinks(url: string): (rig: Rig) => Promise<Prepared> {
-  return async ({ folder }) => {
-    const path = join(folder, 'sinks.yaml');
-    const token = '{ environment: SIEM_TOKEN }';
-    await writeFile(
-      path,
-      `version: 1\nsinks:\n  - { type: splunk, name: siem, url: '${url}', token: ${token} }\n`,
-    );
-    return { environment: { AUDIT_SINKS_FILE: path, SIEM_TOKEN: 'a token' } };
+/** One sink, `siem`. @param options in YAML */
+function sink(options: (rig: Rig) => string): (rig: Rig) => Promise<Prepared> {
+  return async (rig) => {
+    const content = `version: 1\nsinks:\n  - { name: siem, ${options(rig)} }\n`;
+    const AUDIT_SINKS_FILE = await fileOf(rig, content);
+    return { environment: { AUDIT_SINKS_FILE, SIEM_TOKEN: 'a token' } };
   };
+}
+
+/** A sink of Splunk at an address. */
+function splunk(url: string): (rig: Rig) => Promise<Prepared> {
+  return sink(() => `type: splunk, url: '${url}', token: { environment: SIEM_TOKEN }`);
 }
 
 /** A secret of its own, which the variable names. */
@@ -147,6 +150,8 @@ rules:
 }
 
 const DAY_MS = 86_400_000;
+/** Of another ACS resource. */
+const OTHER_ID = '11111111-2222-4333-8444-555555555555';
 const { serviceRole } = TEST_CLUSTER;
 
 /** A fault for each finding that an installation can have. */
@@ -197,6 +202,23 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     prepare: environment({ AUDIT_CHECKPOINT_FILE: '/nowhere/at/all/checkpoint' }),
     names: /AUDIT_CHECKPOINT_FILE.*ENOENT/,
     fix: /folder that this user may write/,
+  },
+  {
+    code: 'checkpoint-file-not-writable',
+    fault: 'the disk of the checkpoint file is full',
+    prepare: ({ folder, undo }) => {
+      const full = Object.assign(fs.statfsSync(folder), { bavail: 0 });
+      const spy = vi.spyOn(fs, 'statfsSync').mockReturnValue(full);
+      syncBuiltinESMExports();
+      undo(async () => {
+        spy.mockRestore();
+        syncBuiltinESMExports();
+        return Promise.resolve();
+      });
+      return { environment: { AUDIT_CHECKPOINT_FILE: join(folder, 'checkpoint') } };
+    },
+    names: /AUDIT_CHECKPOINT_FILE.*ENOSPC/,
+    fix: /free space/,
   },
   {
     code: 'database-unusable',
@@ -289,6 +311,17 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /acs-identity audit verify/,
   },
   {
+    code: 'verification-finding',
+    fault: 'the background checks have found an edited entry',
+    prepare: sql(
+      `INSERT INTO audit_verification (part, findings)
+       VALUES ('log', '[{"place": "0", "kind": "entry-differs", "detail": "entry 8 differs"}]')`,
+      `DELETE FROM audit_verification`,
+    ),
+    names: /\(log\): 1 findings; the first: entry 8 differs/,
+    fix: /audit health/,
+  },
+  {
     code: 'checkpoint-file-foreign',
     fault: 'the checkpoint file is of another log',
     prepare: checkpoint(() => randomBytes(32)),
@@ -312,7 +345,7 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
   {
     code: 'endpoint-unreachable',
     fault: 'nothing listens at the address of a sink',
-    prepare: sinks('https://127.0.0.1:2'),
+    prepare: splunk('https://127.0.0.1:2'),
     names: /127\.0\.0\.1:2\).*ECONNREFUSED/,
     fix: /firewall/,
   },
@@ -336,6 +369,13 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /firewall/,
   },
   {
+    code: 'endpoint-unreachable',
+    fault: 'nothing listens at the address of a telemetry collector without TLS',
+    prepare: environment({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.invalid:4318' }),
+    names: /collector\.invalid:4318\).*(ENOTFOUND|EAI_AGAIN)/,
+    fix: /name server/,
+  },
+  {
     code: 'sink-failing',
     fault: 'a sink has refused its entries',
     prepare: async (rig) => {
@@ -344,9 +384,35 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
          VALUES ('siem', 0, 'refused', 'status 403', now())`,
       );
       rig.undo(async () => void (await rig.rows(`DELETE FROM audit_sink`)));
-      return sinks(rig.emulator.acsUrl)(rig);
+      return splunk(rig.emulator.acsUrl)(rig);
     },
     names: /\(siem\): refused since .*: status 403/,
+    fix: /audit sinks test/,
+  },
+  {
+    code: 'sink-failing',
+    fault: 'Key Vault lacks the secret of a sink',
+    prepare: sink(
+      ({ emulator }) => `type: splunk, url: '${emulator.acsUrl}', token: { secret: not-there }`,
+    ),
+    names: /\(siem\): refused: .*secret-missing not-there/,
+    fix: /audit sinks test/,
+  },
+  {
+    code: 'sink-failing',
+    fault: 'the host of a syslog sink has no address',
+    prepare: sink(() => 'type: syslog, host: collector.invalid'),
+    names: /\(siem\): unavailable: .*(ENOTFOUND|EAI_AGAIN)/,
+    fix: /audit sinks test/,
+  },
+  {
+    code: 'sink-failing',
+    fault: 'the signing secret of a webhook is malformed',
+    prepare: sink(
+      ({ emulator }) =>
+        `type: webhook, url: '${emulator.acsUrl}', signingSecrets: [{ environment: SIEM_TOKEN }]`,
+    ),
+    names: /\(siem\): refused: the signing secret is not base64/,
     fix: /audit sinks test/,
   },
   {
@@ -482,6 +548,38 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     })),
     names: /401/,
     fix: /current connection string/,
+  },
+  {
+    code: 'acs-resource-mismatch',
+    fault: 'ACS has given an identity of another resource than the configured one',
+    prepare: async (rig) => {
+      const detail = `answered for the resource ${rig.emulator.acsResourceId}; ACS_RESOURCE_ID is ${OTHER_ID}`;
+      const prepare = sql(
+        `INSERT INTO audit_entry (entry_index, recorded_at, id, action, outcome, reason_code, reason_detail, actor_kind, leaf)
+         VALUES (0, now(), gen_random_uuid(), 'identity.outcome-unknown', 'unknown', 'acs-resource-mismatch', '${detail}', 'user', '')`,
+        `SET session_replication_role = replica; DELETE FROM audit_entry; RESET session_replication_role`,
+      );
+      await prepare(rig);
+      return { environment: { ACS_RESOURCE_ID: OTHER_ID } };
+    },
+    names: /\(default\): .*ACS_RESOURCE_ID is 11111111-/,
+    fix: /correct ACS_RESOURCE_ID/,
+  },
+  {
+    code: 'acs-resource-mismatch',
+    fault: 'the id of the resource was changed after its first identity',
+    prepare: async (rig) => {
+      const prepare = sql(
+        `INSERT INTO mapping (id, resource, tenant, subject, kind, status, communication_user_id)
+         VALUES (gen_random_uuid(), 'default', 't', 's', 'user', 'active',
+           '8:acs:${rig.emulator.acsResourceId}_${OTHER_ID}')`,
+        `SET session_replication_role = replica; DELETE FROM mapping; RESET session_replication_role`,
+      );
+      await prepare(rig);
+      return { environment: { ACS_RESOURCE_ID: OTHER_ID } };
+    },
+    names: /\(default\): its identities are of the resource .*, not of 11111111-/,
+    fix: /correct ACS_RESOURCE_ID/,
   },
   {
     code: 'acs-unavailable',

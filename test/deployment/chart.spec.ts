@@ -161,6 +161,35 @@ describe('the Helm chart', () => {
     });
   });
 
+  it.each([
+    ['0.00001', 0.00001],
+    ['0.0000125', 0.0000125],
+    ['0.25', 0.25],
+    ['1000000', 1_000_000],
+    ['true', true],
+  ])('writes %s as such, for the service and for the migration', (written, value) => {
+    const settings = { OTEL_TRACES_SAMPLER_ARG: value };
+    const manifests = render({
+      settings: { ...VALUES.settings, ...settings },
+      migration: { ...VALUES.migration, settings },
+    });
+    expect(find(manifests, 'ConfigMap', 'acs-identity')).toMatchObject({
+      data: { OTEL_TRACES_SAMPLER_ARG: written },
+    });
+    const [{ env }] = podOf(manifests, 'Job').spec.containers;
+    expect(env).toContainEqual({ name: 'OTEL_TRACES_SAMPLER_ARG', value: written });
+  });
+
+  it('lets nobody set a label that the chart sets', () => {
+    for (const name of ['app.kubernetes.io/name', 'azure.workload.identity/use']) {
+      const { status, output } = helm(['template', 'x', CHART], { podLabels: { [name]: 'other' } });
+      expect(status, name).not.toBe(0);
+      expect(output).toContain(name);
+    }
+    const { labels } = podOf(render({ podLabels: { team: 'a' } }), 'Deployment').metadata;
+    expect(labels).toMatchObject({ team: 'a', 'app.kubernetes.io/name': 'acs-identity' });
+  });
+
   it.each(['Deployment', 'Job'])('runs its %s with the least rights', (kind) => {
     const { spec } = podOf(render(), kind);
     expect(spec.securityContext).toMatchObject({
@@ -255,7 +284,45 @@ describe('the Helm chart', () => {
     ['no role of the service', { migration: { ownerUrl: VALUES.migration.ownerUrl } }],
     ['an autoscaler down to one replica', { autoscaling: { minReplicas: 1 } }],
     ['a setting twice', { secretSettings: { KEY_VAULT_URL: { name: 'a', key: 'b' } } }],
+    [
+      'a setting that workloadIdentity sets',
+      { settings: { ...VALUES.settings, AZURE_CREDENTIAL: 'managed-identity' } },
+    ],
+    [
+      'a secret setting that workloadIdentity sets',
+      { secretSettings: { ...VALUES.secretSettings, AZURE_CLIENT_ID: { name: 'a', key: 'b' } } },
+    ],
+    [
+      'a setting of the migration that the chart sets',
+      { migration: { ...VALUES.migration, settings: { DATABASE_SERVICE_ROLE: 'other' } } },
+    ],
+    [
+      'an annotation of the account that the chart sets',
+      { serviceAccount: { annotations: { 'azure.workload.identity/client-id': `${GUID}5` } } },
+    ],
+    ['an annotation of the pods that it sets', { podAnnotations: { 'checksum/settings': 'x' } }],
+    [
+      'a label of the monitor that it sets',
+      { serviceMonitor: { enabled: true, labels: { 'helm.sh/chart': 'x' } } },
+    ],
+    ['a volume of the name of its own', { volumes: [{ name: 'policy', emptyDir: {} }] }],
+    ['another folder for temporary files', { volumes: [{ name: 'tmp', emptyDir: {} }] }],
+    [
+      'a mount over the policy',
+      { volumeMounts: [{ name: 'files', mountPath: '/etc/acs-identity' }] },
+    ],
   ])('refuses %s', (_title, changes) => {
     expect(helm(['template', 'x', CHART], changes).status).not.toBe(0);
+  });
+
+  it('takes the same without what it collides with', () => {
+    const own = { AZURE_CREDENTIAL: 'managed-identity', AZURE_CLIENT_ID: `${GUID}5` };
+    render({
+      settings: { ...VALUES.settings, ...own },
+      workloadIdentity: { enabled: false },
+      policy: '',
+      volumes: [{ name: 'policy', emptyDir: {} }],
+      volumeMounts: [{ name: 'policy', mountPath: '/etc/acs-identity' }],
+    });
   });
 });

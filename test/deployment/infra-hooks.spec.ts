@@ -132,6 +132,7 @@ describe('the hooks', () => {
           SERVICE_URL: 'https://x',
         },
         ...{ SERVICE_ROLE: 's', MIGRATION_ROLE: 'm', MIGRATION_JOB: 'migrate' },
+        SERVICE_PREPARED: 'true',
         ...{ ENTRA_TENANT_ID: 't', ENTRA_AUDIENCE: 'a', AUDIT_LOG_ORIGIN: 'x/audit' },
         ...environment,
       },
@@ -190,7 +191,11 @@ describe('the hooks', () => {
     expect(starting(upgrade.calls, 'azd env set SERVICE_IMAGE')).toEqual([
       `azd env set SERVICE_IMAGE ${image ?? ''}`,
     ]);
-    const first = hook('preprovision.sh', { 'az group show': 'echo /id' }, { MIGRATION_JOB: '' });
+    const first = hook(
+      'preprovision.sh',
+      { 'az group show': 'echo /id' },
+      { MIGRATION_JOB: '', SERVICE_PREPARED: '' },
+    );
     expect(first.status).toBe(0);
     expect(starting(first.calls, 'az containerapp job')).toEqual([]);
   });
@@ -200,7 +205,46 @@ describe('the hooks', () => {
     expect(hook('preprovision.sh', failing).status).toBe(1);
   });
 
-  it('name the setting that is missing', () => {
-    expect(hook('preprovision.sh', {}, { ENTRA_AUDIENCE: '' }).status).not.toBe(0);
+  it.each(['ENTRA_TENANT_ID', 'ENTRA_AUDIENCE', 'AUDIT_LOG_ORIGIN', 'DEPLOYER_ADDRESS'])(
+    'end before anything is created when %s is missing',
+    (name) => {
+      const { status, calls } = hook('preprovision.sh', {}, { [name]: '' });
+      expect(status).not.toBe(0);
+      expect(calls).toEqual(['']);
+    },
+  );
+
+  it('need no address of who deploys with private endpoints', () => {
+    const changes = { DEPLOYER_ADDRESS: '', PRIVATE_ENDPOINTS: 'true' };
+    const { status } = hook(
+      'preprovision.sh',
+      { ...SUCCEEDS, 'az group show': 'echo /id' },
+      changes,
+    );
+    expect(status).toBe(0);
+  });
+
+  it('let the service be created once its secrets, its database and its schema are there', () => {
+    const done = 'azd env set SERVICE_PREPARED true';
+    const first = hook('postprovision.sh', SUCCEEDS, { SERVICE_PREPARED: '', SERVICE_URL: '' });
+    expect(first.status).toBe(0);
+    const migrated = first.calls.findIndex((call) => call.startsWith('az containerapp job'));
+    expect(first.calls.indexOf(done)).toBeGreaterThan(migrated);
+    for (const failing of [
+      { ...SUCCEEDS, psql: 'exit 3' },
+      { ...SUCCEEDS, 'az containerapp job execution show': 'echo Failed' },
+    ]) {
+      expect(hook('postprovision.sh', failing).calls).not.toContain(done);
+    }
+  });
+
+  it('can be repeated after a first installation that was not finished', () => {
+    const { status, calls } = hook(
+      'preprovision.sh',
+      { 'az group show': 'echo /id', 'az containerapp job': 'exit 1' },
+      { SERVICE_PREPARED: '' },
+    );
+    expect(status).toBe(0);
+    expect(starting(calls, 'az containerapp job')).toEqual([]);
   });
 });

@@ -3,6 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import {
+  authenticationSettings,
+  type AuthenticationSettings,
+  RequestContexts,
+} from '#libs/authentication';
 import { checkService, COMMAND_LINE_VARIABLES, serviceSettings } from '#libs/composition';
 import { repositoryRoot } from '../support/root.js';
 import { ROLES, VERIFIED_MODULES } from './azure-facts.js';
@@ -71,6 +76,18 @@ describe('the templates', () => {
     }
   });
 
+  // Azure waits until a revision is ready, and fails the provisioning, before a hook could prepare anything.
+  it('create the Container App only when the hook has prepared what it needs', () => {
+    const { text } = file('infra/service.bicep');
+    expect(text).toContain(
+      "module containerApp 'hosts/container-app.bicep' = if (isPrepared && host == 'container-app')",
+    );
+    expect(text).toContain("(isPrepared ? containerApp!.outputs.url : '')");
+    expect(JSON.parse(read('infra/main.parameters.json'))).toMatchObject({
+      parameters: { isPrepared: { value: '${SERVICE_PREPARED=false}' } },
+    });
+  });
+
   it('keep PostgreSQL and Key Vault from the internet with isPrivate', () => {
     const { text } = file('infra/service.bicep');
     const access = [...text.matchAll(/publicNetworkAccess: (.+)/g)].map(([, value]) => value);
@@ -109,22 +126,52 @@ describe('the settings', () => {
   const common = file('infra/service.bicep').objects.get('settings') ?? {};
   const known = serviceSettings.flatMap(({ variables }) => variables.map((one) => one.name));
 
-  it.each(['container-app', 'app-service', 'functions'])('of %s let the service start', (host) => {
+  function environmentOf(host: string): Record<string, string> {
     const own = file(`infra/hosts/${host}.bicep`).objects.get('hostSettings') ?? {};
     const entries = Object.entries({ ...common, ...own });
-    expect(entries.length).toBeGreaterThan(10);
-    const environment = Object.fromEntries(
-      entries.map(([name, expression]) => [name, sample(name, expression)]),
-    );
+    return Object.fromEntries(entries.map(([name, written]) => [name, sample(name, written)]));
+  }
+
+  it.each(['container-app', 'app-service', 'functions'])('of %s let the service start', (host) => {
+    const environment = environmentOf(host);
+    const names = Object.keys(environment);
+    expect(names.length).toBeGreaterThan(10);
     const { faults, remarks } = checkService(serviceSettings, environment);
     expect(faults).toEqual([]);
     expect(remarks).toEqual([]);
-    expect(known).toEqual(
-      expect.arrayContaining(
-        entries.map(([name]) => name).filter((name) => !OF_PLATFORM.test(name)),
-      ),
-    );
+    expect(known).toEqual(expect.arrayContaining(names.filter((name) => !OF_PLATFORM.test(name))));
   });
+
+  // What each platform sends: its own address as the peer, and headers of which a caller can forge the first value.
+  it.each([
+    [
+      'container-app',
+      '::ffff:100.100.0.52',
+      { 'x-forwarded-for': '198.51.100.9, 203.0.113.7' },
+      {},
+    ],
+    [
+      'app-service',
+      '169.254.130.1',
+      { 'x-forwarded-for': '198.51.100.9, 10.0.0.4', 'client-ip': '203.0.113.7:50123' },
+      {},
+    ],
+    [
+      'functions',
+      '127.0.0.1',
+      { 'x-forwarded-for': '10.0.0.4', 'client-ip': '203.0.113.7:50123' },
+      { FUNCTIONS_CUSTOMHANDLER_PORT: '41000' },
+    ],
+  ])(
+    'of %s give the audit log the addresses of callers',
+    (host, remoteAddress, headers, ofHost) => {
+      const { values } = checkService(serviceSettings, { ...environmentOf(host), ...ofHost });
+      const settings = values.get(authenticationSettings.key) as AuthenticationSettings;
+      const raw = { rawHeaders: [], socket: { remoteAddress } };
+      const { clientAddress } = new RequestContexts(settings).of({ method: 'GET', headers, raw });
+      expect(clientAddress).toBe('203.0.113.7');
+    },
+  );
 
   it('of the migration are those of the command, with an identity of its own', () => {
     const [, job = ''] = file('infra/service.bicep').text.split('module migration ');

@@ -83,6 +83,22 @@ export class InstalledPackages implements AsyncDisposable {
     return this.node([TYPESCRIPT, '--project', 'tsconfig.json']);
   }
 
+  /** Checks a file and the declarations that it uses, as a project for ES2020 does that skips none. */
+  async typeCheckForEs2020(file: string): Promise<string> {
+    const compilerOptions = {
+      target: 'es2020',
+      lib: ['es2020', 'dom'],
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      types: [],
+      strict: true,
+      skipLibCheck: false,
+      noEmit: true,
+    };
+    await this.write('tsconfig.es2020.json', JSON.stringify({ compilerOptions, files: [file] }));
+    return this.node([TYPESCRIPT, '--project', 'tsconfig.es2020.json']);
+  }
+
   /** @returns the standard output of a program that ends with 0. */
   async node(args: readonly string[]): Promise<string> {
     return run(process.execPath, args, this.folder);

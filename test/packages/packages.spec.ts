@@ -101,6 +101,16 @@ describe('the README examples of the packages', () => {
   });
 });
 
+describe('the declarations of the libraries', () => {
+  it.each(['@acs-identity/transparency-log', '@acs-identity/client'])(
+    'of %s are complete for ES2020, of which no declaration is skipped',
+    async (name) => {
+      await project.write('es2020.ts', `export * from '${name}';\n`);
+      expect(await project.typeCheckForEs2020('es2020.ts')).toBe('');
+    },
+  );
+});
+
 describe('the emulator program', () => {
   let child: ChildProcess | undefined;
 

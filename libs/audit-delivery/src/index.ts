@@ -1,4 +1,5 @@
 export { AuditDeliveryModule, AuditSinksModule } from './audit-delivery.module.js';
+export { ConfiguredSinks } from './sinks/configured-sinks.js';
 export { receiverAddress } from './config/sinks-document.js';
 export { auditDeliverySettings, type AuditDeliverySettings } from './settings.js';
 export { auditDeliveryGrants, auditDeliveryMigrations } from './schema/migrations.js';

@@ -69,6 +69,15 @@ export class UpstreamCredentialRefused extends problem(
   { retryAfterSeconds: 30 },
 ) {}
 
+/** ACS answered for another resource than the configured one: the configured id is wrong. */
+export class UpstreamResourceMismatch extends problem(
+  'acs-resource-mismatch',
+  503,
+  'The service is configured for another communication resource',
+  'Azure Communication Services answered for another resource than the configured one. The operator has to correct its id.',
+  { retryAfterSeconds: 60 },
+) {}
+
 /** The stored credential is neither a connection string nor an access key of the configured resource. */
 export class UpstreamCredentialMalformed extends problem(
   'acs-credential-malformed',

@@ -38,6 +38,7 @@ export {
   UpstreamCredentialRefused,
   UpstreamOutcomeUnknown,
   UpstreamRequestRefused,
+  UpstreamResourceMismatch,
   UpstreamThrottled,
   UpstreamUnavailable,
 } from './errors.js';

@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { auditSettings, type AuditSettings } from '#libs/audit';
 import {
@@ -77,7 +77,7 @@ function adviceOnCheckpointFile({ checkpointFile }: AuditSettings): Advice[] {
       code: 'checkpoint-file-not-writable',
       variable: 'AUDIT_CHECKPOINT_FILE',
       problem: `can not be written (${code}), so that a rollback of the database is not noticed`,
-      fix: 'name a file in a folder that this user may write, on a volume that outlives the process',
+      fix: 'name a file in a folder that this user may write, on a volume with free space that outlives the process',
     },
   ];
 }
@@ -87,6 +87,8 @@ function writeFault(path: string): string | undefined {
   try {
     accessSync(dirname(path), constants.W_OK);
     if (!statSync(dirname(path)).isDirectory()) return 'ENOTDIR';
+    const { blocks, bavail, files, ffree } = statfsSync(dirname(path));
+    if ((blocks > 0 && bavail === 0) || (files > 0 && ffree === 0)) return 'ENOSPC';
     return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? 'EISDIR' : undefined;
   } catch (error) {
     return String((error as { code?: unknown }).code); // of Node

@@ -6,6 +6,7 @@ import { MemoryAuditTrail } from '#libs/audit/testing';
 import {
   CommunicationResources,
   UpstreamOutcomeUnknown,
+  UpstreamResourceMismatch,
   UpstreamUnavailable,
 } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
@@ -83,6 +84,18 @@ describe('IdentityMappingService', () => {
   it('records a lost response and lets the next caller create at once', async () => {
     one.gateway.failNext('create', new UpstreamOutcomeUnknown(), true);
     await expect(ensure()).rejects.toBeInstanceOf(UpstreamOutcomeUnknown);
+    await ensure();
+    expect(actions()).toEqual(['identity.outcome-unknown', 'identity.create']);
+  });
+
+  it('records where ACS created an identity of another resource', async () => {
+    const cause = new Error('ACS gave an identity of the resource 1; ACS_RESOURCE_ID is 2');
+    one.gateway.failNext('create', new UpstreamResourceMismatch({ cause }), true);
+    await expect(ensure()).rejects.toBeInstanceOf(UpstreamResourceMismatch);
+    expect(one.audit.entries.at(-1)).toMatchObject({
+      action: 'identity.outcome-unknown',
+      reason: { code: 'acs-resource-mismatch', detail: cause.message },
+    });
     await ensure();
     expect(actions()).toEqual(['identity.outcome-unknown', 'identity.create']);
   });

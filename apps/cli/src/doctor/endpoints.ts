@@ -18,7 +18,7 @@ export interface EndpointDependencies {
   readonly toleranceMs: number;
 }
 
-/** The https servers that the service calls. Each is probed once; what depends on it waits for the result. */
+/** The HTTP servers that the service calls. Each is probed once; what depends on it waits for the result. */
 export class Endpoints {
   readonly #probes = new Map<string, PromiseWithResolvers<Reached>>();
 
@@ -30,7 +30,7 @@ export class Endpoints {
     for (const origin of origins) this.#probes.set(origin, Promise.withResolvers());
   }
 
-  /** @returns whether something speaks TLS there that this process trusts; true for unknown origins */
+  /** @returns whether an HTTP server answers there, over TLS one that this process trusts; true for unknown origins */
   async isReachable(url: string): Promise<boolean> {
     const probe = this.#probes.get(new URL(url).origin);
     return probe === undefined || (await probe.promise).isReachable;
@@ -56,10 +56,12 @@ export class Endpoints {
     const { host } = new URL(origin);
     try {
       const probe = await probeEndpoint(origin, { clock, outbound, signal });
-      const expires = expiryFindings(host, probe.certificateExpiresAt, clock.now());
+      const { certificateExpiresAt: expiresAt } = probe;
+      const expires = expiresAt ? expiryFindings(host, expiresAt, clock.now()) : [];
       const off = probe.clock ? clockFindings(host, probe.clock, toleranceMs) : [];
-      const day = probe.certificateExpiresAt.toISOString().slice(0, 10);
-      const note = `certificate until ${day}`;
+      const note = expiresAt
+        ? `certificate until ${expiresAt.toISOString().slice(0, 10)}`
+        : 'answers without TLS';
       return { isReachable: true, report: { findings: [...expires, ...off], note } };
     } catch (error) {
       return { isReachable: false, report: { findings: [failureFinding(host, error)] } };

@@ -7,7 +7,12 @@ import {
   examineLogKeys,
   TokenFingerprints,
 } from '#libs/audit';
-import { auditDeliverySettings, receiverAddress } from '#libs/audit-delivery';
+import {
+  auditDeliverySettings,
+  type AuditDeliverySettings,
+  ConfiguredSinks,
+  receiverAddress,
+} from '#libs/audit-delivery';
 import {
   authenticationSettings,
   Authenticator,
@@ -58,7 +63,7 @@ import { ExaminedDatabase } from './checks/database-connection.js';
 import { databaseChecks } from './checks/database-content.js';
 import { identityProvidersCheck, KeyProblems } from './checks/identity-providers.js';
 import { examineFingerprintKey, type ExaminedSecret, secretsCheck } from './checks/secrets.js';
-import { sinksCheck } from './checks/sinks.js';
+import { sinkReceiverChecks, sinksCheck } from './checks/sinks.js';
 import { tokenCheck } from './checks/token.js';
 import { Endpoints } from './endpoints.js';
 import {
@@ -243,7 +248,7 @@ class Examination {
     return [...new Set(addresses.map((address) => new URL(address).origin))];
   }
 
-  /** Servers that get what the service has done: sinks, witnesses and collectors. Plain http is on this machine. */
+  /** Servers that get what the service has done: sinks, witnesses and collectors. */
   #receivers(): readonly string[] {
     const telemetry = this.#settings(telemetrySettings);
     const addresses = [
@@ -251,7 +256,7 @@ class Examination {
       ...(this.#settings(auditWitnessSettings)?.policy?.witnesses ?? []).map(({ url }) => url),
       ...[telemetry?.tracesUrl, telemetry?.metricsUrl],
     ];
-    return addresses.flatMap((address = '') => (address.startsWith('https:') ? [address] : []));
+    return addresses.filter((address) => address !== undefined);
   }
 
   #databaseChecks(): Check[] {
@@ -273,9 +278,30 @@ class Examination {
     if (delivery?.sinks.length === 0) return [];
     const ports = [AzureCredential, DatabaseCredential];
     const obstacle = this.#obstacle(ports, delivery && this.#database);
-    if (!this.#database || !delivery || obstacle !== undefined)
-      return [skippedCheck('sinks of the audit log', obstacle)];
-    return [sinksCheck(delivery, this.#database)];
+    const isPossible = this.#database && delivery && obstacle === undefined;
+    return [
+      isPossible
+        ? sinksCheck(delivery, this.#database)
+        : skippedCheck('sinks of the audit log', obstacle),
+      ...(delivery ? this.#sinkReceiverChecks(delivery) : []),
+    ];
+  }
+
+  #sinkReceiverChecks(delivery: AuditDeliverySettings): Check[] {
+    const audit = this.#audit;
+    const azure = this.#azure;
+    const secrets = this.#secrets;
+    const vaultUrl = this.#keyVault?.vaultUrl;
+    const obstacle = this.#obstacle([AzureCredential, SecretStore], audit && azure && secrets);
+    if (!audit || !azure || !secrets || vaultUrl === undefined || obstacle !== undefined)
+      return delivery.sinks.map(({ name }) => skippedCheck(`sink ${name}`, obstacle));
+    const { clock } = this.options;
+    // Nothing is sent, so that there is no checkpoint to be compared.
+    const continuation = { faultOf: async () => Promise.resolve(undefined) };
+    return sinkReceiverChecks(
+      new ConfiguredSinks(delivery, audit, this.#outbound, clock, azure, secrets, continuation),
+      async () => this.#endpoints.isReachable(vaultUrl),
+    );
   }
 
   #secretChecks(): Check[] {
@@ -355,6 +381,7 @@ class Examination {
       return acsCheck({
         resource,
         clients,
+        examined: this.#database,
         isReachable: async () => this.#endpoints.isReachable(resource.endpoint),
       });
     });

@@ -27,7 +27,7 @@ export const FINDINGS = {
   },
   'checkpoint-file-not-writable': {
     meaning: 'The checkpoint file can not be replaced, so that a rollback is not noticed.',
-    fix: 'name a file in a folder that this user may write, on a volume that outlives the process',
+    fix: 'name a file in a folder that this user may write, on a volume with free space that outlives the process',
   },
   'database-unusable': {
     meaning: 'PostgreSQL can not be reached, or accepts no connection.',
@@ -74,12 +74,16 @@ export const FINDINGS = {
     meaning: 'The database does not continue the checkpoint: it was rolled back, cut or replaced.',
     fix: 'stop the service and run acs-identity audit verify; docs/restoring.md describes a restore',
   },
+  'verification-finding': {
+    meaning: 'The background checks of the service have found what was changed in the database.',
+    fix: 'run acs-identity audit health, which lists all of it, and acs-identity audit verify; docs/restoring.md describes a restore',
+  },
   'checkpoint-file-foreign': {
     meaning: 'The checkpoint file has no checkpoint that this log has signed.',
     fix: 'name the file of this log in AUDIT_CHECKPOINT_FILE; keep the other one as evidence',
   },
   'sink-failing': {
-    meaning: 'A sink of the audit log does not take its entries.',
+    meaning: 'A sink of the audit log does not take its entries, or could not.',
     fix: 'the finding has the reason; acs-identity audit sinks test <name> tries the sink after a change',
   },
   'clock-off': {
@@ -147,6 +151,10 @@ export const FINDINGS = {
   'acs-credential-refused': {
     meaning: 'ACS does not accept the access key or the identity of this process.',
     fix: 'store the current connection string in Key Vault, or grant the identity the role Communication and Email Service Owner',
+  },
+  'acs-resource-mismatch': {
+    meaning: 'The configured id of an ACS resource is that of another one.',
+    fix: 'correct ACS_RESOURCE_ID, or resourceId in ACS_RESOURCES_FILE: az communication show has it as immutableResourceId',
   },
   'acs-unavailable': {
     meaning: 'ACS gives no usable answer.',

@@ -1,13 +1,15 @@
 import { once } from 'node:events';
+import { request as requestPlain } from 'node:http';
 import { request } from 'node:https';
 import { isIP } from 'node:net';
 import { connect } from 'node:tls';
 import type { Clock, OutboundHttp } from '#libs/platform';
 import type { ClockMeasurement } from './clock-finding.js';
 
-/** What the first answer of an https server says. */
+/** What the first answer of a server says. */
 export interface EndpointProbe {
-  readonly certificateExpiresAt: Date;
+  /** Absent without TLS. */
+  readonly certificateExpiresAt: Date | undefined;
   /** From the header `Date`; absent when the server sends none. */
   readonly clock: ClockMeasurement | undefined;
 }
@@ -25,20 +27,21 @@ export async function probeEndpoint(
   origin: string,
   { outbound, clock, signal }: { outbound: OutboundHttp; clock: Clock; signal: AbortSignal },
 ): Promise<EndpointProbe> {
-  const { hostname, port, host } = new URL(origin);
+  const { protocol, hostname, port, host } = new URL(origin);
+  const isTls = protocol === 'https:';
   const name = hostname.replace(/^\[(.*)\]$/, '$1');
-  const raw = await outbound.connect(name, Number(port || 443), signal);
-  const socket = connect({
-    socket: raw,
-    host: name,
-    ...(isIP(name) === 0 && { servername: name }),
-  });
+  const raw = await outbound.connect(name, Number(port || (isTls ? 443 : 80)), signal);
+  const secure = isTls
+    ? connect({ socket: raw, host: name, ...(isIP(name) === 0 && { servername: name }) })
+    : undefined;
+  const socket = secure ?? raw;
   try {
-    await once(socket, 'secureConnect', { signal });
-    const certificateExpiresAt = new Date(socket.getPeerCertificate().valid_to);
+    if (secure) await once(secure, 'secureConnect', { signal });
+    const certificateExpiresAt = secure && new Date(secure.getPeerCertificate().valid_to);
     const options = { method: 'HEAD', path: '/', headers: { host }, signal };
     const sentAt = clock.now();
-    const head = request({ ...options, createConnection: () => socket }).end();
+    const send = isTls ? request : requestPlain;
+    const head = send({ ...options, createConnection: () => socket }).end();
     const [response] = (await once(head, 'response', { signal })) as [
       { headers: { date?: string } },
     ]; // of Node

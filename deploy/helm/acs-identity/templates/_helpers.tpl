@@ -53,3 +53,59 @@ readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
 {{- end -}}
+
+{{/* A setting as text: numbers without an exponent, which neither the service nor YAML would read as written. */}}
+{{- define "acs-identity.setting" -}}
+{{- $text := toString . -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}
+{{- $text = printf "%d" (int64 .) -}}
+{{- else if and (kindIs "float64" .) (contains "e" $text) -}}
+{{- $text = regexReplaceAll "0+$" (printf "%.15f" .) "" -}}
+{{- end -}}
+{{- $text | quote -}}
+{{- end -}}
+
+{{/* Fails when a value has a name of the chart: of two in one object, one would be lost without a message. */}}
+{{- define "acs-identity.assertNamesAreFree" -}}
+{{- range $name, $_ := .given -}}
+{{- if has $name $.taken -}}
+{{- fail (printf "%s in %s is set already, by the chart or in secretSettings" $name $.where) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "acs-identity.assertValues" -}}
+{{- $values := .Values -}}
+{{- $labels := keys (include "acs-identity.selectorLabels" . | fromYaml) -}}
+{{- $ofIdentity := list -}}
+{{- $ofAccount := list -}}
+{{- $volumes := list "tmp" -}}
+{{- $folders := list "/tmp" -}}
+{{- if $values.workloadIdentity.enabled -}}
+{{- $labels = append $labels "azure.workload.identity/use" -}}
+{{- $ofIdentity = list "AZURE_CREDENTIAL" "AZURE_CLIENT_ID" -}}
+{{- $ofAccount = list "azure.workload.identity/client-id" -}}
+{{- end -}}
+{{- if $values.policy -}}
+{{- $volumes = append $volumes "policy" -}}
+{{- $folders = append $folders "/etc/acs-identity" -}}
+{{- end -}}
+{{- $ofMigration := concat $ofIdentity (list "DATABASE_OWNER_URL" "DATABASE_SERVICE_ROLE") -}}
+{{- $named := dict -}}
+{{- range $values.volumes }}{{ $_ := set $named (toString .name) true }}{{ end -}}
+{{- $mounted := dict -}}
+{{- range $values.volumeMounts }}{{ $_ := set $mounted (trimSuffix "/" (toString .mountPath)) true }}{{ end -}}
+{{- range list
+  (dict "where" "settings" "given" $values.settings "taken" (concat $ofIdentity (keys $values.secretSettings)))
+  (dict "where" "secretSettings" "given" $values.secretSettings "taken" $ofIdentity)
+  (dict "where" "migration.settings" "given" $values.migration.settings "taken" $ofMigration)
+  (dict "where" "podLabels" "given" $values.podLabels "taken" $labels)
+  (dict "where" "podAnnotations" "given" $values.podAnnotations "taken" (list "checksum/settings"))
+  (dict "where" "serviceAccount.annotations" "given" $values.serviceAccount.annotations "taken" $ofAccount)
+  (dict "where" "serviceMonitor.labels" "given" $values.serviceMonitor.labels "taken" (keys (include "acs-identity.labels" . | fromYaml)))
+  (dict "where" "volumes" "given" $named "taken" $volumes)
+  (dict "where" "volumeMounts" "given" $mounted "taken" $folders)
+-}}
+{{- include "acs-identity.assertNamesAreFree" . -}}
+{{- end -}}
+{{- end -}}

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { explain } from '#libs/platform';
+import { explain, ServiceError } from '#libs/platform';
 import type { SecretStore } from '#libs/secrets';
 import { SinkFailure } from '../delivery/sink.js';
 import type { CredentialReference } from './sink-options.js';
@@ -44,9 +44,10 @@ function nonEmpty(text = ''): string {
   return trimmed;
 }
 
-/** Of a file the code only: its path is known from the configuration. */
+/** Of a file the code only: its path is known from the configuration. Of a secret its name as well. */
 function reasonOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+  const isOfFile = error instanceof Error && !(error instanceof ServiceError);
+  return isOfFile && 'code' in error && typeof error.code === 'string'
     ? error.code
     : explain(error);
 }

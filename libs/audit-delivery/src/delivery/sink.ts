@@ -78,6 +78,13 @@ export abstract class Sink {
   abstract send(batch: SinkBatch, signal: AbortSignal): Promise<void>;
 
   /**
+   * Reads the credentials, and connects where that is more than a request, as `send` does. Delivers nothing.
+   *
+   * @throws SinkFailure
+   */
+  abstract examine(signal: AbortSignal): Promise<void>;
+
+  /**
    * Delivers a record that is not in the log, so that an operator sees whether it arrives.
    *
    * @throws SinkFailure

@@ -63,6 +63,10 @@ export class AzureBlobSink extends Sink {
     }
   }
 
+  async examine(signal: AbortSignal): Promise<void> {
+    await this.#container.read(this.#checkpointName, signal);
+  }
+
   /** Writes a blob of its own. */
   override async test(record: SinkRecord, signal: AbortSignal): Promise<void> {
     await this.#container.put(`${this.options.prefix}test.ndjson`, `${record.text}\n`, signal);

@@ -45,6 +45,14 @@ export class AzureMonitorSink extends Sink {
     }
   }
 
+  async examine(signal: AbortSignal): Promise<void> {
+    try {
+      await this.context.azure.getToken(`${this.options.audience}/.default`);
+    } catch (error) {
+      throw failureOf(error, new URL(this.options.endpoint).host, signal);
+    }
+  }
+
   /** Loads the SDK on first use, because it takes long to load. */
   async #load(): Promise<LogsIngestionClient> {
     const { LogsIngestionClient: Client } = await import('@azure/monitor-ingestion');

@@ -20,7 +20,7 @@ export class ConfiguredSinks {
     @Inject(Clock) clock: Clock,
     @Inject(AzureCredential) azure: AzureCredential,
     @Inject(SecretStore) secrets: SecretStore,
-    continuation: LogContinuation,
+    @Inject(LogContinuation) continuation: Pick<LogContinuation, 'faultOf'>,
   ) {
     this.all = sinks.map((options) => {
       const { name, type, start, personalValues, timeoutSeconds } = options;

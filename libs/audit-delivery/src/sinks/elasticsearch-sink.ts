@@ -81,6 +81,10 @@ export class ElasticsearchSink extends Sink {
     assertCreated(answer, records.length);
   }
 
+  async examine(): Promise<void> {
+    await this.#authorization();
+  }
+
   async #authorization(): Promise<Record<string, string>> {
     if (this.#apiKey) return { authorization: `ApiKey ${await this.#apiKey.headerValue()}` };
     if (!this.#password) return {};

@@ -66,6 +66,10 @@ export class SplunkSink extends Sink {
     if (ackId !== undefined) await this.#acknowledged(ackId, signal);
   }
 
+  async examine(): Promise<void> {
+    await this.#token.headerValue();
+  }
+
   async #acknowledged(ackId: number, signal: AbortSignal): Promise<void> {
     const body = JSON.stringify({ acks: [ackId] });
     for (;;) {

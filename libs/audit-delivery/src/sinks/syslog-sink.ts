@@ -101,6 +101,10 @@ export class SyslogSink extends Sink {
     return `${host}:${port}`;
   }
 
+  async examine(signal: AbortSignal): Promise<void> {
+    await this.send({ records: [], checkpoint: '' }, signal);
+  }
+
   async #open(signal: AbortSignal): Promise<TLSSocket> {
     const { host, port } = this.options;
     const [cert, key] = await Promise.all([this.#certificate?.value(), this.#key?.value()]);

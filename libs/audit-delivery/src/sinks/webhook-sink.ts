@@ -78,11 +78,17 @@ export class WebhookSink extends Sink {
     return url.href;
   }
 
+  async examine(): Promise<void> {
+    await Promise.all([this.#keys(), this.#query?.value()]);
+  }
+
+  async #keys(): Promise<Buffer[]> {
+    return Promise.all(this.#secrets.map(async (secret) => keyOf(await secret.value())));
+  }
+
   async #headers(id: string, body: string): Promise<Record<string, string>> {
     const timestamp = String(Math.floor(this.#clock.now() / 1_000));
-    const keys = await Promise.all(
-      this.#secrets.map(async (secret) => keyOf(await secret.value())),
-    );
+    const keys = await this.#keys();
     const signatures = keys.map(
       (key) =>
         `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`,

@@ -27,6 +27,10 @@ export class MemorySink extends Sink {
     this.records.push(...batch.records);
   }
 
+  async examine(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** Indexes in the order of their first arrival. */
   get arrivals(): number[] {
     return [...new Set(this.records.map(({ index }) => index))];

@@ -108,6 +108,14 @@ export function describeSink(name: string, open: () => Promise<SinkHarness>): vo
       }
     });
 
+    it('can be examined, which delivers nothing', async () => {
+      harness = await open();
+      await harness.sink.examine(AbortSignal.timeout(20_000));
+      expect(await harness.received()).toEqual([]);
+      expect(await send(0, 2)).toBeUndefined();
+      expect(await harness.received()).toEqual(ids(2));
+    });
+
     it('delivers a test that is not in the log, and entries after it', async () => {
       harness = await open();
       const [record] = sampleRecords(harness.sink, 1, 77);

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, v
 import {
   canonicalGuid,
   type Clock,
+  explain,
   OutboundHttp,
   readSettings,
   ServiceError,
@@ -53,6 +54,7 @@ import {
 import { TEAMS_PHONE_VERSIONS, type TeamsPhoneVersion } from './acs-assignment-client.js';
 import { AcsClients } from './acs-clients.js';
 import { AcsCommunicationIdentityGateway } from './acs-communication-identity-gateway.js';
+import { CredentialRefusals } from './credential-refusals.js';
 import { GatewayMetrics } from './metrics.js';
 import { UndiciHttpClient } from './undici-http-client.js';
 
@@ -87,6 +89,7 @@ interface Started {
   readonly secrets: MemorySecretStore;
   readonly resources: CommunicationResources;
   readonly logger: MemoryLogger;
+  readonly refusals: CredentialRefusals;
 }
 
 function start(
@@ -94,19 +97,21 @@ function start(
     timeoutMs?: number;
     isEntra?: boolean;
     endpoint?: string;
+    /** Of the default resource. */
+    resourceId?: string;
     budget?: RequestBudget;
     clock?: Clock;
     teamsPhoneVersion?: TeamsPhoneVersion;
   } = {},
 ): Started {
-  const { timeoutMs = 3000, isEntra = false, endpoint } = options;
+  const { timeoutMs = 3000, isEntra = false, endpoint, resourceId: configuredId } = options;
   const { teamsPhoneVersion = '2026-09-23' } = options;
   const { budget = new UnboundedRequestBudget(), clock = new SystemClock() } = options;
   const resources = new CommunicationResources(
     emulator.acsResources.map(({ name, url, resourceId, secretName }) => ({
       name: name === 'main' ? 'default' : name,
       endpoint: endpoint ?? url,
-      immutableResourceId: resourceId,
+      immutableResourceId: (name === 'main' ? configuredId : undefined) ?? resourceId,
       ...(!isEntra && { credentialSecret: secretName }),
       tenants: [],
     })),
@@ -134,10 +139,11 @@ function start(
   );
   const logger = new MemoryLogger();
   const metrics = new GatewayMetrics(new Registry());
-  const dependencies = { timeoutMs, connections: 8, clock, logger, metrics };
+  const refusals = new CredentialRefusals(clock);
+  const dependencies = { timeoutMs, connections: 8, clock, logger, metrics, refusals };
   const gateway = new AcsCommunicationIdentityGateway(resources, clients, budget, dependencies);
   started.push(gateway);
-  return { gateway, secrets, resources, logger };
+  return { gateway, secrets, resources, logger, refusals };
 }
 
 /** An Entra token of alice for an exchange of the client library. */
@@ -708,14 +714,6 @@ describe('AcsCommunicationIdentityGateway', () => {
   });
 
   it.each([
-    [
-      'an identity of another resource',
-      {
-        identity: {
-          id: '8:acs:11111111-2222-3333-4444-555555555555_11111111-2222-3333-4444-555555555555',
-        },
-      },
-    ],
     ['no identity', {}],
     ['a number for an identity', { identity: { id: 5 } }],
   ])('rejects a response to a create with %s', async (_what, body) => {
@@ -724,6 +722,32 @@ describe('AcsCommunicationIdentityGateway', () => {
       ...{ service: 'acs', operation: 'create', kind: 'status', status: 201, body },
     });
     await expect(gateway.createIdentity(call)).rejects.toBeInstanceOf(UpstreamOutcomeUnknown);
+  });
+
+  it('names the resource of ACS and the configured one when they differ', async () => {
+    const resourceId = '11111111-2222-4333-8444-555555555555';
+    const { gateway, secrets, logger, refusals } = start({ resourceId });
+    const [user, { version }] = await Promise.all([
+      entraToken('entra'),
+      secrets.read('acs-connection-string'),
+    ]);
+    const exchange = { exchange: 'entra', version: '2025-03-02-preview', ...user } as const;
+    const failures = [
+      async () => gateway.createIdentity(call),
+      async () => gateway.createIdentityWithToken(call, token),
+      async () => gateway.exchangeEntraToken(call, exchange),
+    ];
+    for (const fail of failures) {
+      await expect(fail()).rejects.toMatchObject({ code: 'acs-resource-mismatch', status: 503 });
+    }
+    const logged = logger.lines.map(({ fields }) => 'error' in fields && explain(fields.error));
+    expect(logged).toHaveLength(failures.length);
+    for (const line of logged) {
+      expect(line).toContain(emulator.acsResourceId);
+      expect(line).toContain(resourceId);
+      expect(line).toContain('ACS_RESOURCE_ID');
+    }
+    expect(refusals.of('default', version)).toBe('acs-resource-mismatch');
   });
 
   it.each([

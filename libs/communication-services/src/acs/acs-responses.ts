@@ -6,7 +6,7 @@ import type {
   TeamsPhoneAssignment,
 } from '../communication-identity-gateway.js';
 import type { CommunicationResource } from '../resources/communication-resources.js';
-import { InvalidResponse } from './upstream-failure.js';
+import { ForeignResource, InvalidResponse } from './upstream-failure.js';
 
 const token = z.object({
   token: z
@@ -82,17 +82,20 @@ export class AcsResponses {
     return { ...this.token(response, user.id), communicationUserId: user.id };
   }
 
-  /** @throws InvalidResponse as `token`, also when the token is another user's or of another resource */
+  /**
+   * @throws InvalidResponse as `token`, also when the token is another user's
+   * @throws ForeignResource when it is of another resource
+   */
   exchanged(response: unknown, { exchange, tenant, objectId }: EntraExchange): TokenOf {
     const { data } = exchanged.safeParse(response);
     const user = data && parseCommunicationUserId(data.identity.id);
     const isUsers =
       data !== undefined &&
       user?.kind === (exchange === 'entra' ? 'entraUser' : 'teamsExtensionUser') &&
-      user.resource === this.resource.immutableResourceId &&
       user.tenant === tenant &&
       user.user === objectId;
     if (!isUsers) throw new InvalidResponse('no token of the user');
+    this.#assertOfResource(user.resource);
     return { ...this.token(data.accessToken, user.id), communicationUserId: user.id };
   }
 
@@ -124,13 +127,17 @@ export class AcsResponses {
     };
   }
 
-  /** @throws InvalidResponse also when the identity is not of the configured resource */
+  /** @throws ForeignResource when the identity is of another resource */
   user(response: unknown): { readonly communicationUserId: CommunicationUserId } {
     const result = user.safeParse(response);
     const id = result.data && parseCommunicationUserId(result.data.communicationUserId);
-    if (id?.kind !== 'acsUser' || id.resource !== this.resource.immutableResourceId)
-      throw new InvalidResponse('no identity of the configured resource');
+    if (id?.kind !== 'acsUser') throw new InvalidResponse('no identity of ACS');
+    this.#assertOfResource(id.resource);
     return { communicationUserId: id.id };
+  }
+
+  #assertOfResource(id: string): void {
+    if (id !== this.resource.immutableResourceId) throw new ForeignResource(id, this.resource);
   }
 }
 

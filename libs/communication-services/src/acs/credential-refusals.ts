@@ -1,5 +1,9 @@
 import type { Clock } from '#libs/platform';
-import { UpstreamCredentialRefused, UpstreamUnavailable } from '../errors.js';
+import {
+  UpstreamCredentialRefused,
+  UpstreamResourceMismatch,
+  UpstreamUnavailable,
+} from '../errors.js';
 import { CredentialUnavailable } from './upstream-failure.js';
 
 /**
@@ -14,7 +18,7 @@ interface Refusal {
   readonly until: number;
 }
 
-/** The resources whose credential ACS, or Azure's sign-in, refused lately. */
+/** The resources whose credential ACS, or Azure's sign-in, refused lately, or took for another resource. */
 export class CredentialRefusals {
   readonly #refusals = new Map<string, Refusal>();
 
@@ -41,6 +45,7 @@ export class CredentialRefusals {
 
 function reasonOf(error: Error | undefined): string | undefined {
   if (error instanceof UpstreamCredentialRefused) return 'acs-credential-refused';
+  if (error instanceof UpstreamResourceMismatch) return 'acs-resource-mismatch';
   const isWithoutToken =
     error instanceof UpstreamUnavailable && error.cause instanceof CredentialUnavailable;
   return isWithoutToken ? 'no token of Entra for the credential' : undefined;

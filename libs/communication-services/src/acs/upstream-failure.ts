@@ -10,8 +10,10 @@ import {
   UpstreamCredentialRefused,
   UpstreamOutcomeUnknown,
   UpstreamRequestRefused,
+  UpstreamResourceMismatch,
   UpstreamUnavailable,
 } from '../errors.js';
+import type { CommunicationResource } from '../resources/communication-resources.js';
 import { AbsentIdentity, ForeignAnswer } from './foreign-answer.js';
 import { retryAfterOf, throttledFailure } from './throttling.js';
 import { CallExpired, NoResponse } from './undici-http-client.js';
@@ -35,6 +37,18 @@ export interface UpstreamFailure {
 /** A 2xx response with invalid content. */
 export class InvalidResponse extends Error {
   override readonly name = 'InvalidResponse';
+}
+
+/** A 2xx response about another resource than the configured one. */
+export class ForeignResource extends Error {
+  override readonly name = 'ForeignResource';
+
+  /** @param actual id of the resource that ACS answered for */
+  constructor(actual: string, { name, immutableResourceId }: CommunicationResource) {
+    super(
+      `Azure Communication Services answered for the resource ${actual}; ACS_RESOURCE_ID, or resourceId of ${name} in ACS_RESOURCES_FILE, is ${immutableResourceId}`,
+    );
+  }
 }
 
 /** Azure issued this process no token for ACS, so that nothing was sent. */
@@ -130,6 +144,10 @@ export function upstreamFailure(
   if (error instanceof CredentialUnavailable) {
     const refusal = new UpstreamUnavailable({ cause: error });
     return { outcome: 'no credential', isOutage: false, wasSent: false, refusal };
+  }
+  if (error instanceof ForeignResource) {
+    const refusal = new UpstreamResourceMismatch({ cause: error });
+    return { outcome: 'another resource', isOutage: true, wasSent: true, refusal };
   }
   const fault = new AzureFault(error);
   const { status } = fault;

@@ -13,8 +13,9 @@ import {
   type IssuedToken,
   type TokenRequest,
   UpstreamOutcomeUnknown,
+  UpstreamResourceMismatch,
 } from '#libs/communication-services';
-import { type CallContext, Clock, Logger } from '#libs/platform';
+import { type CallContext, Clock, explain, Logger } from '#libs/platform';
 import { BackgroundTasks } from './background-tasks.js';
 import { LeaseLost, MappingPending } from '../errors.js';
 import { IdentityMap, type Lease } from '../store/identity-map.js';
@@ -233,7 +234,8 @@ export class IdentityCreation {
     error: unknown,
   ): Promise<void> {
     try {
-      if (!(error instanceof UpstreamOutcomeUnknown)) {
+      const reason = reasonOfLoss(error);
+      if (reason === undefined) {
         await this.map.release(mapping.id, lease);
         return;
       }
@@ -242,7 +244,7 @@ export class IdentityCreation {
         action: 'identity.outcome-unknown',
         outcome: 'unknown',
         target: auditTargetOf(mapping),
-        reason: { code: error.code, detail: 'the response of ACS to the create call was lost' },
+        reason,
       };
       await this.audit.record(event, this.map.releaseUnknown(mapping.id, lease));
     } catch (failure) {
@@ -253,6 +255,14 @@ export class IdentityCreation {
       );
     }
   }
+}
+
+/** @returns why ACS may have an identity that nobody uses; `undefined` when the call created none */
+function reasonOfLoss(error: unknown): AuditEvent['reason'] {
+  if (error instanceof UpstreamResourceMismatch)
+    return { code: error.code, detail: explain(error.cause) };
+  if (!(error instanceof UpstreamOutcomeUnknown)) return undefined;
+  return { code: error.code, detail: 'the response of ACS to the create call was lost' };
 }
 
 function leaseExpired(mapping: Mapping): AuditEvent {

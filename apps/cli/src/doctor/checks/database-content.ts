@@ -64,6 +64,13 @@ export function databaseChecks(options: DatabaseChecksOptions): Check[] {
       run: async () =>
         (await schema.promise) ? logReport(options) : skipped('the schema is not complete'),
     },
+    {
+      name: 'background checks',
+      run: async () =>
+        (await schema.promise)
+          ? verificationReport(examined)
+          : skipped('the schema is not complete'),
+    },
   ];
 }
 
@@ -126,6 +133,20 @@ async function logReport(options: DatabaseChecksOptions): Promise<CheckReport> {
     const code = isForeign ? 'checkpoint-file-foreign' : 'log-damaged';
     return { findings: [finding(code, subject, error.finding)] };
   }
+}
+
+/** What the replicas found in the database while they verified it. */
+async function verificationReport({ database }: ExaminedDatabase): Promise<CheckReport> {
+  const parts = await database.query<{ part: string; count: number; first: string | null }>(
+    `SELECT part, jsonb_array_length(findings) AS count, findings -> 0 ->> 'detail' AS first
+     FROM audit_verification ORDER BY part`,
+  );
+  const findings = parts
+    .filter(({ count }) => count > 0)
+    .map(({ part, count, first }) =>
+      finding('verification-finding', part, `${count} findings; the first: ${first ?? ''}`),
+    );
+  return { findings, note: parts.length === 0 ? 'none has run yet' : `${parts.length} parts` };
 }
 
 function named(items: readonly string[]): string {

@@ -1,6 +1,11 @@
-import type { AuditDeliverySettings } from '#libs/audit-delivery';
-import { finding } from '../findings.js';
-import { type Check, skipped } from '../run-checks.js';
+import {
+  type AuditDeliverySettings,
+  type ConfiguredSinks,
+  SinkFailure,
+} from '#libs/audit-delivery';
+import { explain } from '#libs/platform';
+import { type Finding, finding } from '../findings.js';
+import { type Check, type CheckReport, skipped } from '../run-checks.js';
 import type { ExaminedDatabase } from './database-connection.js';
 
 interface SinkRow {
@@ -29,4 +34,28 @@ export function sinksCheck({ sinks }: AuditDeliverySettings, examined: ExaminedD
       return { findings, note: `${sinks.length} configured` };
     },
   };
+}
+
+/** Whether each sink could deliver: its credentials, and a connection to it. Delivers nothing. */
+export function sinkReceiverChecks(
+  { all }: ConfiguredSinks,
+  isVaultReachable: () => Promise<boolean>,
+): Check[] {
+  return all.map(({ name, sink, timeoutMs }) => ({
+    name: `sink ${name}`,
+    run: async (signal): Promise<CheckReport> => {
+      if (!(await isVaultReachable())) return skipped('Key Vault can not be reached');
+      try {
+        await sink.examine(AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+        return { findings: [], note: 'its credentials can be used' };
+      } catch (error) {
+        return { findings: [failureFinding(name, error)] };
+      }
+    },
+  }));
+}
+
+function failureFinding(name: string, error: unknown): Finding {
+  const detail = error instanceof SinkFailure ? `${error.kind}: ${error.message}` : explain(error);
+  return finding('sink-failing', name, detail);
 }
