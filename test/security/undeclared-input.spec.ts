@@ -114,6 +114,29 @@ describe('POST /v1/revocations', () => {
   });
 });
 
+// Of every object in JavaScript.
+describe.each(['constructor', 'prototype', '__proto__'])('the name %s', (name) => {
+  it('is refused in a query, with every other unknown one', async () => {
+    const accepting: string[] = [];
+    for (const route of routes) {
+      const { status, pointers } = await send(route, { query: `?${name}=x` });
+      if (status !== 400 || !pointers.includes(`/${name}`)) accepting.push(nameOf(route));
+    }
+    expect(accepting.sort()).toEqual(TAKE_ANY_QUERY);
+  });
+
+  it('is refused in a body at any depth', async () => {
+    const member = `"${name}":{"dryRun":true}`;
+    for (const [route, body] of [
+      ['POST /v1/revocations', `{"everyone":true,"reason":"a drill",${member}}`],
+      ['POST /v1/me/tokens', `{${member}}`],
+      ['POST /v1/me/sign-out', `{${member}}`],
+      ['POST /v1/policy/evaluate', `{"subject":{"kind":"user",${member}}}`],
+    ] as const)
+      expect((await send(routeOf(route), { body })).status, route).toBe(400);
+  });
+});
+
 describe('a route without a body', () => {
   it.each(['[]', 'null', '"x"', '{"dryRun":true}'])('refuses %s', async (body) => {
     for (const path of ['/v1/me/sign-out', '/v1/me/tokens/revoke'])
