@@ -138,6 +138,7 @@ describe('GET /v1/audit/entries', () => {
     ['no trace id', 'traceId=xyz', ['/traceId']],
     ['no scope', 'scope=Voip', ['/scope']],
     ['no range', 'address=203.0.113.0/33', ['/address']],
+    ['a range of both families', 'address=::/64', ['/address']],
     ['a range of everybody', 'address=0.0.0.0/0', ['/address']],
     ['an address outside the range', 'address=10.0.0.0/8&clientAddress=192.0.2.1', ['/address']],
     ['an order that is none', 'order=random', ['/order']],
@@ -186,6 +187,7 @@ describe('GET /v1/audit/entries, as a poller and an investigator use it', () => 
       `secretVersion=${upstream.secretVersion}&resource=${target.resource}&scope=voip`,
       'actorKind=user&isGuest=false&outcome=success&actionNot=audit.read',
       'address=127.0.0.0/8&action=token.issue',
+      'address=::ffff:127.0.0.0/104&action=token.issue',
     ]) {
       const { status, body } = await getAudit(service(), 'grace', `entries?limit=1000&${query}`);
       expect(status, query).toBe(200);
