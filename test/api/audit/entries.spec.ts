@@ -307,6 +307,28 @@ describe('GET /v1/audit/statistics', () => {
     for (const { bucketStart } of items) expect(bucketStart).toMatch(/:00:00\.000Z$/);
   });
 
+  // Browsers send any name that a zone has, or has had.
+  it.each([
+    ['Asia/Kolkata', 'Asia/Calcutta'],
+    ['Europe/Kyiv', 'Europe/Kiev'],
+    ['America/Nuuk', 'America/Godthab'],
+    ['US/Pacific', 'America/Los_Angeles'],
+    ['europe/zurich', 'Europe/Zurich'],
+    ['GMT', 'UTC'],
+    ['Etc/UTC', 'UTC'],
+    ['CET', 'Europe/Brussels'],
+  ])('200: counts in the calendar of %s, which is %s', async (timeZone, same) => {
+    const days = { from: '2020-01-01T00:00:00Z', to: new Date().toISOString(), bucket: 'week' };
+    const [one, other] = [
+      await statistics({ ...days, timeZone }),
+      await statistics({ ...days, timeZone: same }),
+    ];
+    expect(one.status, JSON.stringify(one.body)).toBe(200);
+    const startsOf = ({ body }: typeof one): string[] =>
+      (body.items as { bucketStart: string }[]).map(({ bucketStart }) => bucketStart);
+    expect(new Set(startsOf(one))).toEqual(new Set(startsOf(other)));
+  });
+
   it.each([
     ['no time window', {}, ['/from', '/to']],
     [
@@ -322,6 +344,11 @@ describe('GET /v1/audit/statistics', () => {
     [
       'an unknown time zone',
       { from: '2030-01-01T00:00:00Z', to: '2030-01-02T00:00:00Z', timeZone: 'Mars/Base' },
+      ['/timeZone'],
+    ],
+    [
+      'an offset for a time zone',
+      { from: '2030-01-01T00:00:00Z', to: '2030-01-02T00:00:00Z', timeZone: '+01:00' },
       ['/timeZone'],
     ],
     [
