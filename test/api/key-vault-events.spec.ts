@@ -178,6 +178,12 @@ describe('/v1/key-vault/events with a key', () => {
     expect(status).toBe(415);
   });
 
+  it('415: refuses a CloudEvent that is compressed', async () => {
+    const headers = { 'content-type': 'application/cloudevents+json', 'content-encoding': 'gzip' };
+    const url = `${service().url}${ROUTE}?key=${KEY}`;
+    expect((await post(url, cloudEvent(NAME, 'ff'), headers)).status).toBe(415);
+  });
+
   it('200: a false version changes nothing and costs few readings', async () => {
     const [inUse] = await versionsInUse();
     const before = await readings();

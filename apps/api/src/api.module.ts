@@ -12,6 +12,7 @@ import { ClientExchangeModule } from './client-exchange/client-exchange.module.j
 import { CompatibilityModule } from './compatibility/compatibility.module.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
 import { ClockGuard } from './http/clock.guard.js';
+import { DeclaredInputGuard } from './http/declared-input.guard.js';
 import { HttpBoundary } from './http/http-boundary.js';
 import { HttpDrainModule } from './http/http-drain.module.js';
 import { HttpMetrics } from './http/http-metrics.js';
@@ -68,6 +69,7 @@ export interface ApiOptions extends CompositionOptions {
     { provide: APP_GUARD, useClass: ArrivalGuard },
     { provide: APP_GUARD, useClass: ClockGuard },
     { provide: APP_GUARD, useExisting: AuthenticationGuard },
+    { provide: APP_GUARD, useClass: DeclaredInputGuard },
     { provide: APP_GUARD, useClass: WorkloadGuard },
     { provide: APP_FILTER, useClass: ProblemDetailsFilter },
     { provide: APP_PIPE, useFactory: validationPipe },

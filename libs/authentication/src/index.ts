@@ -51,5 +51,6 @@ export {
   type Permission,
   PERMISSIONS,
 } from './access/permission.js';
-export { canonicalAddress, requestContextOf, RequestContexts } from './http/request-contexts.js';
+export { canonicalAddress } from '#libs/platform';
+export { requestContextOf, RequestContexts } from './http/request-contexts.js';
 export { RateLimitStore } from './rate-limit/rate-limit-store.js';

@@ -67,6 +67,7 @@ export {
   isCanonicalGuid,
   isGuid,
 } from './ids/guid.js';
+export { canonicalAddress } from './ids/canonical-address.js';
 export { canonicalName, type CanonicalName } from './ids/canonical-name.js';
 export {
   canonicalCommunicationUserId,

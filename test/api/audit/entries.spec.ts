@@ -138,6 +138,7 @@ describe('GET /v1/audit/entries', () => {
     ['no trace id', 'traceId=xyz', ['/traceId']],
     ['no scope', 'scope=Voip', ['/scope']],
     ['no range', 'address=203.0.113.0/33', ['/address']],
+    ['a range of both families', 'address=::/64', ['/address']],
     ['a range of everybody', 'address=0.0.0.0/0', ['/address']],
     ['an address outside the range', 'address=10.0.0.0/8&clientAddress=192.0.2.1', ['/address']],
     ['an order that is none', 'order=random', ['/order']],
@@ -186,6 +187,7 @@ describe('GET /v1/audit/entries, as a poller and an investigator use it', () => 
       `secretVersion=${upstream.secretVersion}&resource=${target.resource}&scope=voip`,
       'actorKind=user&isGuest=false&outcome=success&actionNot=audit.read',
       'address=127.0.0.0/8&action=token.issue',
+      'address=::ffff:127.0.0.0/104&action=token.issue',
     ]) {
       const { status, body } = await getAudit(service(), 'grace', `entries?limit=1000&${query}`);
       expect(status, query).toBe(200);
@@ -305,6 +307,28 @@ describe('GET /v1/audit/statistics', () => {
     for (const { bucketStart } of items) expect(bucketStart).toMatch(/:00:00\.000Z$/);
   });
 
+  // Browsers send any name that a zone has, or has had.
+  it.each([
+    ['Asia/Kolkata', 'Asia/Calcutta'],
+    ['Europe/Kyiv', 'Europe/Kiev'],
+    ['America/Nuuk', 'America/Godthab'],
+    ['US/Pacific', 'America/Los_Angeles'],
+    ['europe/zurich', 'Europe/Zurich'],
+    ['GMT', 'UTC'],
+    ['Etc/UTC', 'UTC'],
+    ['CET', 'Europe/Brussels'],
+  ])('200: counts in the calendar of %s, which is %s', async (timeZone, same) => {
+    const days = { from: '2020-01-01T00:00:00Z', to: new Date().toISOString(), bucket: 'week' };
+    const [one, other] = [
+      await statistics({ ...days, timeZone }),
+      await statistics({ ...days, timeZone: same }),
+    ];
+    expect(one.status, JSON.stringify(one.body)).toBe(200);
+    const startsOf = ({ body }: typeof one): string[] =>
+      (body.items as { bucketStart: string }[]).map(({ bucketStart }) => bucketStart);
+    expect(new Set(startsOf(one))).toEqual(new Set(startsOf(other)));
+  });
+
   it.each([
     ['no time window', {}, ['/from', '/to']],
     [
@@ -320,6 +344,11 @@ describe('GET /v1/audit/statistics', () => {
     [
       'an unknown time zone',
       { from: '2030-01-01T00:00:00Z', to: '2030-01-02T00:00:00Z', timeZone: 'Mars/Base' },
+      ['/timeZone'],
+    ],
+    [
+      'an offset for a time zone',
+      { from: '2030-01-01T00:00:00Z', to: '2030-01-02T00:00:00Z', timeZone: '+01:00' },
       ['/timeZone'],
     ],
     [

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { IdentitiesApi } from '../../support/identities-api.js';
 import { runningService } from '../../support/running-service.js';
@@ -164,6 +165,19 @@ describe('POST /v1/identities/import', () => {
       body: '{}',
     });
     expect(elsewhere.status).toBe(415);
+    const compressed = await fetch(`${service().url}/v1/identities/import`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await service().token('ada')}`,
+        'content-type': 'application/x-ndjson',
+        'content-encoding': 'gzip',
+      },
+      body: gzipSync('{"kind":"user","subject":"7"}'),
+    });
+    expect(compressed.status).toBe(415);
+    expect(await compressed.json()).toMatchObject({
+      type: 'urn:acs-identity:problem:unsupported-encoding',
+    });
   });
 
   it('413: refuses a body of 1 MB on other routes', async () => {

@@ -133,6 +133,26 @@ describe('POST /v1/me/tokens', () => {
     expect(answer.body.type).toBe(`urn:acs-identity:problem:${code}`);
   });
 
+  const json = 'application/json';
+  it.each<[number, Record<string, string>]>([
+    [415, { 'content-encoding': 'gzip' }],
+    [415, { 'content-encoding': 'identity, br' }],
+    [415, { 'content-type': `${json}; charset=utf-16` }],
+    [415, { 'content-type': `${json}; charset="ISO-8859-1"` }],
+    [200, { 'content-encoding': 'identity' }],
+    [200, { 'content-type': `${json};charset=UTF-8` }],
+    [200, { 'content-type': `${json}; charset="utf-8"` }],
+  ])('%i: for a body with %j', async (status, headers) => {
+    const token = await service().token('alice');
+    const answer = await call(service().url, 'post', '/v1/me/tokens', {
+      ...{ token, body: {} },
+      headers: { 'content-type': json, ...headers },
+    });
+    expect(answer.status).toBe(status);
+    if (status === 200) service().scanner.forbid(String(answer.body.token));
+    else expect(answer.body.type).toBe('urn:acs-identity:problem:unsupported-encoding');
+  });
+
   it('401: challenges a call without a token, without an error code', async () => {
     const { status, headers, body } = await call(service().url, 'post', '/v1/me/tokens', {
       body: {},

@@ -1,4 +1,3 @@
-import { canonicalAddress } from '#libs/authentication';
 import { z } from 'zod';
 import {
   AddressRange,
@@ -6,7 +5,7 @@ import {
   CUSTOM_AUDIT_ACTION_PATTERN,
   type AuditAction,
 } from '#libs/audit';
-import { type CanonicalName, canonicalName, faultMessage } from '#libs/platform';
+import { canonicalAddress, type CanonicalName, canonicalName, faultMessage } from '#libs/platform';
 
 /** An instant in a query, from 1970 to 9998: years that JavaScript, PostgreSQL and RFC 3339 share. */
 export function instant(): z.ZodType<Date, string> {
@@ -44,7 +43,7 @@ export function clientAddress(): z.ZodType<string, string> {
 /** A range of addresses of clients. */
 export function addressRange(): z.ZodType<string, string> {
   const error =
-    'must be an address or a range such as 192.0.2.0/24, with a prefix of at least 8 bits, or 16 for IPv6';
+    'must be an address or a range such as 192.0.2.0/24, with a prefix of at least 8 bits, or 16 for IPv6, and no mapped IPv4 addresses among those of IPv6';
   return z.string().refine((text) => AddressRange.parse(text) !== undefined, error);
 }
 

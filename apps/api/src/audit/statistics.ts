@@ -42,7 +42,6 @@ const BUCKET_MS: Readonly<Record<StatisticBucket, number>> = {
 };
 const MAX_BUCKETS = 2000;
 const MAX_TOP = 1000;
-const TIME_ZONES = new Set(['UTC', ...Intl.supportedValuesOf('timeZone')]);
 
 // Of addresses there are too many entries to be compared with each.
 const { clientAddress: _address, address: _range, ...countedFilter } = filterFields;
@@ -58,8 +57,9 @@ export const statisticsQuery = consistent(
       .describe('unit of the calendar; none: the window is one bucket'),
     timeZone: z
       .string()
-      .refine((name) => TIME_ZONES.has(name), 'must be the name of a time zone: Europe/Zurich')
-      .default('UTC')
+      .transform((name) => canonicalTimeZone(name) ?? '')
+      .refine((name) => name !== '', 'must be the name of a time zone: Europe/Zurich')
+      .prefault('UTC')
       .describe('time zone of the calendar'),
     dimension: several(oneOf(dimensions))
       .default(['action'])
@@ -128,6 +128,19 @@ export function toStatistics({ previous, ...current }: Statistics): StatisticsRe
       },
     }),
   };
+}
+
+/**
+ * The name that ICU and PostgreSQL share, of a name in any case and of each one that a zone has had: browsers
+ * differ in which one they send. `undefined` for an offset, which is no calendar.
+ */
+function canonicalTimeZone(name: string): string | undefined {
+  if (/^[+-]/.test(name)) return undefined;
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
+  } catch {
+    return undefined;
+  }
 }
 
 function toCounts({ counts, countedThrough: through }: Statistics) {

@@ -11,6 +11,7 @@ import {
   RequireSignIn,
 } from '#libs/authentication';
 import { DeclareWorkload, type Workload } from '../workload/workload.js';
+import { AnyQuery } from './declared-input.js';
 import { type ResponseHeader, responseHeaders } from './response-headers.js';
 
 /** JSON Schema 2020-12, with the keywords that the type of @nestjs/swagger lacks. */
@@ -46,6 +47,8 @@ export interface EndpointContract {
    * With an id, it is one of the `REFERENCED_SCHEMAS` of the document.
    */
   readonly optionalBody?: z.ZodType;
+  /** Why unknown parameters are ignored. Without it, a parameter that no `@Query` reads is refused. */
+  readonly anyQueryBecause?: string;
   /** Successful responses by status. The lowest status is sent unless the method sets another. */
   readonly responses: Readonly<Record<number, z.ZodType | Content>>;
   /** Headers of successful responses, in addition to those of all. */
@@ -104,6 +107,7 @@ const PROBLEM_DESCRIPTIONS: Readonly<Record<number, string>> = {
  */
 export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
   const { summary, operationId, optionalBody, responses, headers = [], problems = [] } = endpoint;
+  const { anyQueryBecause } = endpoint;
   const successes = Object.entries(responses).map(
     ([status, body]) => [Number(status), body] as const,
   );
@@ -119,6 +123,7 @@ export function Endpoint(endpoint: Access & EndpointContract): MethodDecorator {
       ...(operationId !== undefined && { operationId }),
     }),
     ...(optionalBody ? [ApiBody({ required: false, schema: referenceTo(optionalBody) })] : []),
+    ...(anyQueryBecause === undefined ? [] : [AnyQuery(anyQueryBecause)]),
     HttpCode(Math.min(...successes.map(([status]) => status))),
     Header('cache-control', endpoint.cacheControl ?? 'no-store'),
     ...successes.flatMap(([status, body]) => success(status, body, headers)),

@@ -1,6 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { InvalidJson, parseStrictJson } from '#libs/platform';
-import { InvalidRequest } from './request-errors.js';
+import { requirePlainBody } from './body-encoding.js';
+import { InvalidRequest, UnsupportedEncoding } from './request-errors.js';
 
 /**
  * Replaces Fastify's parsers of bodies: only JSON is read, and only strict JSON is accepted. An empty body
@@ -11,25 +13,28 @@ export function useStrictJsonBodies(server: FastifyInstance): void {
   server.addContentTypeParser<Buffer>(
     'application/json',
     { parseAs: 'buffer' },
-    (_request, body, done) => {
-      parseJsonBody(body, done);
+    ({ headers }, body, done) => {
+      parseJsonBody({ headers, body }, done);
     },
   );
 }
 
 /** @param done gets the fault, or the value; `undefined` for an empty body */
 export function parseJsonBody(
-  body: Buffer,
+  { headers, body }: { readonly headers: IncomingHttpHeaders; readonly body: Buffer },
   done: (error: Error | null, value?: unknown) => void,
 ): void {
   try {
+    requirePlainBody(headers);
     done(null, body.length === 0 ? undefined : parseStrictJson(body));
   } catch (error) {
-    const isInvalid = error instanceof InvalidJson;
-    done(
-      isInvalid
-        ? new InvalidRequest([{ pointer: '', detail: `the body ${error.message}` }])
-        : new Error('the body could not be read', { cause: error }),
-    );
+    done(refusalOf(error));
   }
+}
+
+function refusalOf(error: unknown): Error {
+  if (error instanceof UnsupportedEncoding) return error;
+  return error instanceof InvalidJson
+    ? new InvalidRequest([{ pointer: '', detail: `the body ${error.message}` }])
+    : new Error('the body could not be read', { cause: error });
 }

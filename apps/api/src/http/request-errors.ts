@@ -38,6 +38,14 @@ export class UnsupportedMediaType extends problem(
   'Send the body as JSON with the header content-type: application/json.',
 ) {}
 
+/** The body is compressed, or its characters are not UTF-8. */
+export class UnsupportedEncoding extends problem(
+  'unsupported-encoding',
+  415,
+  'The encoding of the request body is not supported',
+  'Send the body in UTF-8 and without the header content-encoding.',
+) {}
+
 /** An import's body is not newline-delimited JSON, or its content type is another. */
 export class UnsupportedImportType extends problem(
   'unsupported-import-type',

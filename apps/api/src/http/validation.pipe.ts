@@ -9,9 +9,16 @@ type Issues = Parameters<
   >
 >[0];
 
+/** Leaves members such as `constructor` to the schemas, which refuse them. Nest removes them before. */
+class SchemaPipe extends StandardSchemaValidationPipe {
+  protected override stripProtoKeys(): void {
+    // nothing is removed
+  }
+}
+
 /** Validates every parameter that a route declares a schema for. The problem lists every fault. */
 export function validationPipe(): StandardSchemaValidationPipe {
-  return new StandardSchemaValidationPipe({ exceptionFactory: invalidRequest });
+  return new SchemaPipe({ exceptionFactory: invalidRequest });
 }
 
 /** @param issues of a Standard Schema library */

@@ -1,7 +1,15 @@
 import { Readable } from 'node:stream';
-import { Controller, Get, Inject, Post, Query, Req, type StreamableFile } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  Inject,
+  Post,
+  Query,
+  type StreamableFile,
+} from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { httpSettings, type HttpSettings } from '#libs/composition';
 import {
@@ -82,11 +90,12 @@ export class IdentityBulkController {
   })
   async import(
     @Query({ schema: importOptions }) { provision, results }: ImportOptions,
-    @Req() { body, headers }: FastifyRequest,
+    @Body() body: unknown,
+    @Headers('content-length') length: string | undefined,
     @CurrentCall() call: CurrentCall,
   ): Promise<StreamableFile> {
     if (!(body instanceof Readable)) throw new UnsupportedImportType();
-    if (Number(headers['content-length'] ?? 0) > IMPORT_LIMITS.maxBytes) throw new ImportTooLarge();
+    if (Number(length ?? 0) > IMPORT_LIMITS.maxBytes) throw new ImportTooLarge();
     const answers = await this.imports.run({
       chunks: readBody(body, this.settings.slowClientTimeoutMs),
       limits: IMPORT_LIMITS,

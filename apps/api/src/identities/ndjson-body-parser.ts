@@ -2,6 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { requirePlainBody } from '../http/body-encoding.js';
 import { onClosed } from '../http/on-closed.js';
 import { RequestTimedOut, UnsupportedMediaType } from '../http/request-errors.js';
 
@@ -26,8 +27,9 @@ export class NdjsonBodyParser implements OnModuleInit {
   onModuleInit(): void {
     const server: FastifyInstance = this.host.httpAdapter.getInstance();
     server.addContentTypeParser(NDJSON, (request, payload, done) => {
-      if (isImport(request)) done(null, payload);
-      else done(new UnsupportedMediaType());
+      if (!isImport(request)) throw new UnsupportedMediaType();
+      requirePlainBody(request.headers);
+      done(null, payload);
     });
     // Replaces Node's limit, which would apply to all routes; createApi sets that to 0.
     server.addHook('onRequest', (request, reply, done) => {

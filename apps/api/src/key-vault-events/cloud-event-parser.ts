@@ -19,7 +19,8 @@ export class CloudEventParser implements OnModuleInit {
           done(new UnsupportedMediaType());
           return;
         }
-        parseJsonBody(body, (error, value) => {
+        const { headers } = request;
+        parseJsonBody({ headers, body }, (error, value) => {
           done(error, error === null && type === CLOUD_EVENT ? [value] : value);
         });
       });

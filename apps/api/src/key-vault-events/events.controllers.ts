@@ -27,11 +27,14 @@ import { KeyVaultEvents } from './key-vault-events.js';
 const MIN_KEY_LENGTH = 32;
 const SEND_EVENTS = definePermission('KeyVaultEvent.Send');
 
+const EVENT_GRID = 'Event Grid may add parameters, as it may add members to events';
+
 const contract = {
   workload: 'reading',
   summary: 'Events of Azure Key Vault, by Azure Event Grid',
   description:
     'A new version of a secret in use is read from the vault at once, by all replicas. Takes both schemas of Event Grid, and answers the validation handshake of its own schema.',
+  anyQueryBecause: EVENT_GRID,
   responses: { 200: eventsAnswer },
   problems: [400, 413, 415, 503],
 } as const;
@@ -41,6 +44,7 @@ const handshake = {
   summary: 'The handshake of CloudEvents, by Azure Event Grid',
   description:
     'Says in `WebHook-Allowed-Origin` that Event Grid may send events. It gives no permission.',
+  anyQueryBecause: EVENT_GRID,
   responses: { 200: NO_CONTENT },
   problems: [400],
 } as const;

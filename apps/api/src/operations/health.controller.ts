@@ -14,6 +14,8 @@ const readiness = z
   })
   .meta({ id: 'Readiness' });
 
+const PROBES = 'probes add parameters against caches, and must not fail for them';
+
 /** For load balancers and orchestrators. */
 @ApiTags('operations')
 @Controller('health')
@@ -23,6 +25,7 @@ export class HealthController {
   @Get('live')
   @Endpoint({
     publicBecause: 'shows only that the process runs',
+    anyQueryBecause: PROBES,
     workload: 'operations',
     summary: 'Liveness: 200 while the process runs. Restart it when this fails',
     responses: { 200: liveness },
@@ -40,6 +43,7 @@ export class HealthController {
   })
   @Endpoint({
     publicBecause: 'load balancers have no token; reasons are in the log only',
+    anyQueryBecause: PROBES,
     workload: 'operations',
     summary: 'Readiness: 200 when the service can serve requests, otherwise 503',
     responses: { 200: readiness },

@@ -2,6 +2,7 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Registry } from 'prom-client';
 import { Public } from '#libs/authentication';
+import { AnyQuery } from '../http/declared-input.js';
 import { DeclareWorkload } from '../workload/workload.js';
 
 /** More often, scrapers get the last values: they need no token, and each scrape takes milliseconds. */
@@ -20,6 +21,7 @@ export class MetricsController {
   @Get()
   @DeclareWorkload('operations')
   @Public('counts and durations only; scrapers have no token')
+  @AnyQuery('a scraper may add parameters, as the key of a function')
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
   async read(): Promise<string> {
     if (this.#last && (this.#isRunning || !this.#mayScrape())) return this.#last;

@@ -1,4 +1,5 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { canonicalAddress } from '#libs/platform';
 
 /** Texts from `low` up to, but not including, `high`, in the order of their bytes. */
 export interface TextRange {
@@ -8,6 +9,10 @@ export interface TextRange {
 
 /** The shortest prefixes: a range is found by the beginning of its addresses. */
 const MIN_PREFIX = { ipv4: 8, ipv6: 16 } as const;
+
+/** IPv4-mapped addresses (RFC 4291, section 2.5.5.2). */
+const MAPPED_NETWORK = '::ffff:0:0';
+const MAPPED_PREFIX = 96;
 
 /** A range of client addresses in the notation of CIDR (RFC 4632, RFC 4291). One address is a range, too. */
 export class AddressRange {
@@ -21,16 +26,28 @@ export class AddressRange {
     this.#addresses.addSubnet(network, prefix, family);
   }
 
-  /** @returns `undefined` unless the text is a range with a prefix of at least 8 (IPv4) or 16 (IPv6) bits */
+  /**
+   * A range of IPv4-mapped addresses is one of IPv4, in whose form entries have them.
+   *
+   * @returns `undefined` unless the text is a range with a prefix of at least 8 (IPv4) or 16 (IPv6) bits, and
+   * of one family
+   */
   static parse(text: string): AddressRange | undefined {
-    const [network = '', length, ...rest] = text.split('/');
-    const family = familyOf(network);
-    if (family === undefined || network.includes('%') || rest.length > 0) return undefined;
+    const [given = '', length, ...rest] = text.split('/');
+    const network = canonicalAddress(given);
+    if (network === undefined || rest.length > 0) return undefined;
     if (length !== undefined && !/^(0|[1-9]\d{0,2})$/.test(length)) return undefined;
-    const bits = family === 'ipv4' ? 32 : 128;
+    const bits = isIPv4(given) ? 32 : 128;
     const prefix = length === undefined ? bits : Number(length);
-    if (prefix < MIN_PREFIX[family] || prefix > bits) return undefined;
-    return new AddressRange(network, prefix, family);
+    if (prefix > bits) return undefined;
+    if (isIPv4(network))
+      return AddressRange.#from(network, bits === 32 ? prefix : prefix - MAPPED_PREFIX, 'ipv4');
+    const range = AddressRange.#from(network, prefix, 'ipv6');
+    return range?.contains(MAPPED_NETWORK) === true ? undefined : range;
+  }
+
+  static #from(network: string, prefix: number, family: 'ipv4' | 'ipv6'): AddressRange | undefined {
+    return prefix < MIN_PREFIX[family] ? undefined : new AddressRange(network, prefix, family);
   }
 
   /** @param address in canonical form, as entries are searched by */
@@ -60,14 +77,13 @@ export class AddressRange {
 
   /** The groups before the first zero, behind which groups may be left out (RFC 5952). */
   #groups(): string[] {
-    const written = new URL(`http://[${this.network}]/`).hostname.slice(1, -1);
-    const [before = ''] = written.split('::');
+    const [before = ''] = this.network.split('::');
     const groups = before.split(':').slice(0, Math.floor(this.prefix / 16));
     const zero = groups.findIndex((group) => group === '0' || group === '');
     const first = zero < 0 ? groups : groups.slice(0, zero);
     return first.length === 0
       ? ['::', '0:']
-      : [first.length === 8 ? written : `${first.join(':')}:`];
+      : [first.length === 8 ? this.network : `${first.join(':')}:`];
   }
 }
 

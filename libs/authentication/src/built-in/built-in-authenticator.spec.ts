@@ -321,6 +321,25 @@ describe('BuiltInAuthenticator', () => {
       ...(['kind-mismatch', 'an application of a provider of people'] as const),
       encode('google', changed(google, 'sub', '4711.apps.googleusercontent.com')),
     ],
+    [
+      ...(['kind-mismatch', 'an application with its id in capitals'] as const),
+      encode('google', [
+        ...changed(google, 'sub', 'ABCDEF01-ABCD-4ABC-8ABC-ABCDEFABCDEF'),
+        ['client_id', 'abcdef01-abcd-4abc-8abc-abcdefabcdef'],
+      ]),
+    ],
+    [
+      ...(['kind-mismatch', 'one of two client applications'] as const),
+      encode('google', [...changed(google, 'sub', '7'), ['cid', '7'], ['cid', '8']]),
+    ],
+    [
+      ...(['kind-mismatch', 'one of two grants of an application'] as const),
+      encode('google', [...google, ['gty', 'client_credentials'], ['gty', 'refresh_token']]),
+    ],
+    [
+      ...(['kind-mismatch', 'a grant of an application in a list'] as const),
+      encode('google', [...google, ['gty', '["client_credentials"]']]),
+    ],
     ['sender-constrained', 'a bound token', encode('google', [...google, ['cnf', '{}']])],
     ['claims-malformed', 'no issuer', encode('aad', changed(session, 'iss'))],
     ['audience', 'another audience', encode('aad', changed(session, 'aud', ALICE))],

@@ -22,7 +22,7 @@ export function providerPrincipal(claims: readonly ClientClaim[], provider: Prov
   const subject = singleClaim(claims, subjectClaim);
   if (subject === undefined || subject === '' || subject.length > MAX_SUBJECT_CHARACTERS)
     throw new TokenRejected('subject-missing', `${name} ${subjectClaim}`);
-  if (kind === 'user' && isMarkedAsApplication(recordOf(claims), subject))
+  if (kind === 'user' && isMarkedAsApplication(valuesOf(claims), subject))
     throw mismatch('kind-mismatch', kind, 'an application without a user');
   const person = claims
     .filter((claim) => permissions.personClaims.includes(claim.name))
@@ -46,6 +46,9 @@ export function providerPrincipal(claims: readonly ClientClaim[], provider: Prov
   };
 }
 
-function recordOf(claims: readonly ClientClaim[]): Record<string, string> {
-  return Object.fromEntries(claims.map(({ name, value }) => [name, value]));
+function valuesOf(claims: readonly ClientClaim[]): Record<string, readonly string[]> {
+  const groups = Map.groupBy(claims, ({ name }) => name);
+  return Object.fromEntries(
+    [...groups].map(([name, ones]) => [name, ones.map(({ value }) => value)]),
+  );
 }

@@ -53,6 +53,31 @@ export function isFulfilled({ claim, equals }: ClaimCondition, claims: Claims): 
   return Object.hasOwn(claims, claim) && comparable(claims[claim]) === comparable(equals);
 }
 
+/**
+ * Whether a claim, or one item of its list, has the value. Texts are compared without case: providers
+ * change it. A claim that could be meant either way, such as `1` for `true`, is unknown.
+ *
+ * @returns `undefined` when the token does not have the claim
+ */
+export function conditionState(
+  { claim, equals }: ClaimCondition,
+  claims: Claims,
+): boolean | 'unknown' | undefined {
+  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
+  if (value === undefined) return undefined;
+  const items: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (items.some((item) => withoutCase(item) === withoutCase(equals))) return true;
+  const isOther =
+    typeof equals === 'boolean'
+      ? value === !equals
+      : items.every((one) => typeof one === typeof equals);
+  return isOther ? false : 'unknown';
+}
+
+function withoutCase(value: unknown): unknown {
+  return typeof value === 'string' ? canonicalName(value).toLowerCase() : value;
+}
+
 function comparable(value: unknown): unknown {
   return typeof value === 'string' ? canonicalName(value) : value;
 }

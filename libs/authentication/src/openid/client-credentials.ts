@@ -1,7 +1,7 @@
 import { rejectIf } from '../errors.js';
 import type { OpenIdIssuer } from '../trusted-issuers.js';
-import { type Claims, isFulfilled, nameClaim, textClaim } from './claims.js';
-import type { CanonicalName } from '#libs/platform';
+import { type Claims, conditionState, nameClaim, namesIn, textClaim } from './claims.js';
+import { type CanonicalName, canonicalName } from '#libs/platform';
 
 /**
  * Claims that name the client application, the first one that is present: of OpenID Connect, RFC 9068,
@@ -9,7 +9,7 @@ import type { CanonicalName } from '#libs/platform';
  */
 const CLIENT_CLAIMS = ['azp', 'client_id', 'appid', 'cid'] as const;
 /** Values of `gty`, as Auth0 and FusionAuth write it. */
-const GRANT_TYPES: ReadonlySet<unknown> = new Set(['client-credentials', 'client_credentials']);
+const GRANT_TYPES = ['client-credentials', 'client_credentials'];
 
 /** The client application, from the configured claim or else from the one that the token has. */
 export function clientAppOf(
@@ -36,9 +36,10 @@ export function isOfApplication(claims: Claims, issuer: OpenIdIssuer): boolean {
     ...(clientAppClaim === undefined ? [] : [clientAppClaim]),
   ];
   const clients = clientClaims.flatMap((claim) => textClaim(claims, claim) ?? []);
-  const subjects = [claims.sub, textClaim(claims, issuer.subjectClaim)];
-  if (serviceWhen && isFulfilled(serviceWhen, claims)) return true;
-  if (isMarked(claims, clients, subjects)) return true;
+  const subjects = ['sub', issuer.subjectClaim].flatMap((claim) => textClaim(claims, claim) ?? []);
+  const isService = serviceWhen && conditionState(serviceWhen, claims);
+  if (isService === true || isMarked(claims, clients, subjects)) return true;
+  rejectIf(isService === 'unknown', 'claims-malformed', serviceWhen?.claim ?? '');
   // Keycloak's name for the user of a client. A person can choose it too: it proves nothing.
   const name = textClaim(claims, 'preferred_username');
   const mayBeClient = name?.startsWith('service-account-') === true;
@@ -47,22 +48,35 @@ export function isOfApplication(claims: Claims, issuer: OpenIdIssuer): boolean {
   return false;
 }
 
-/** As `isOfApplication`, for claims that nothing is configured for and that may lack the client. */
+/**
+ * As `isOfApplication`, for claims that nothing is configured for and that may lack the client.
+ *
+ * @param claims all values of each claim
+ */
 export function isMarkedAsApplication(
-  claims: Readonly<Record<string, unknown>>,
+  claims: Readonly<Record<string, readonly string[]>>,
   subject: string,
 ): boolean {
-  const clients = CLIENT_CLAIMS.map((claim) => claims[claim]).filter((one) => one !== undefined);
+  const clients = CLIENT_CLAIMS.flatMap((claim) => claims[claim] ?? []);
   return isMarked(claims, clients, [subject]);
 }
 
+/** @throws TokenRejected when a mark is neither a text nor a list of texts */
 function isMarked(
   { idtyp, gty }: Readonly<Record<string, unknown>>,
-  clients: readonly unknown[],
-  subjects: readonly unknown[],
+  clients: readonly string[],
+  subjects: readonly string[],
 ): boolean {
-  const isSubjectClient = clients.some((client) =>
-    subjects.some((subject) => subject === client || subject === `${String(client)}@clients`),
+  const names = clients.map(canonicalName);
+  const isSubjectClient = subjects.some((subject) =>
+    [subject, subject.replace(/@clients$/i, '')].some((one) => names.includes(canonicalName(one))),
   );
-  return idtyp === 'app' || GRANT_TYPES.has(gty) || isSubjectClient;
+  const isApp = marksIn(idtyp, 'idtyp').includes('app');
+  const isGranted = marksIn(gty, 'gty').some((mark) => GRANT_TYPES.includes(mark));
+  return isApp || isGranted || isSubjectClient;
+}
+
+/** In lower case. A text may be a list, too: with spaces or commas, or the JSON of one. */
+function marksIn(value: unknown, claim: string): string[] {
+  return namesIn(value, claim).flatMap((text) => text.toLowerCase().split(/[\s,"[\]]+/));
 }

@@ -16,6 +16,8 @@ import { parseJwt } from '../jwt/parse-jwt.js';
 import { MemoryMetadataSource } from '../testing/memory-metadata-source.js';
 import { createTokenVerifiers } from '../create-token-verifiers.js';
 
+/** Of a user or a client. */
+const ID = 'abcdef01-abcd-4abc-8abc-abcdefabcdef';
 const ISSUER = 'https://id.example.test/realms/customers';
 const key = testKey('k1');
 let clock: ManualClock;
@@ -115,6 +117,18 @@ describe('OpenIdTokenVerifier', () => {
     ['sub equal to azp', { sub: 'shop-app' }, {}],
     ['sub equal to cid, as Okta', { sub: 'crm', cid: 'crm' }, {}],
     ['sub made of the client, as Auth0', { sub: 'shop-app@clients' }, {}],
+    ['sub that is the client in capitals', { sub: ID.toUpperCase(), azp: ID }, {}],
+    ['azp that is the sub in capitals', { sub: ID, azp: ID.toUpperCase() }, {}],
+    ['sub made of the client in capitals', { sub: `${ID.toUpperCase()}@clients`, azp: ID }, {}],
+    ['a list in idtyp', { idtyp: ['app'] }, {}],
+    ['idtyp in another case', { idtyp: 'App' }, {}],
+    ['a list in gty', { gty: ['authorization_code', 'client_credentials'] }, {}],
+    ['names in gty', { gty: 'client_credentials refresh_token' }, {}],
+    [
+      'the configured claim as a list in another case',
+      { grant: ['x', 'Own'] },
+      { serviceWhen: { claim: 'grant', equals: 'own' } },
+    ],
     ['a subject claim that is the client', { employee: 'shop-app' }, { subjectClaim: 'employee' }],
     ['the configured claim', { grant: 'own' }, { serviceWhen: { claim: 'grant', equals: 'own' } }],
   ])('takes no token of an application for one of a user: %s', async (_case, claims, changes) => {
@@ -122,11 +136,19 @@ describe('OpenIdTokenVerifier', () => {
     expect(kind).toBe('service');
   });
 
-  it.each<[string, JsonObject]>([
+  it.each<[string, JsonObject, JsonObject?]>([
     ['has no client application', { azp: undefined }],
     ['has the user name of a client, as Keycloak', { preferred_username: 'service-account-crm' }],
-  ])('refuses a token that %s: it may be of an application', async (_case, claims) => {
-    const verifying = verify(token(claims), { serviceWhen: undefined });
+    ['has another type of gty', { gty: { grant: 'client_credentials' } }],
+    ['has a list of other types in gty', { gty: [['client_credentials']] }],
+    ['has another type of idtyp', { idtyp: true }],
+    [
+      'has another type of the configured claim',
+      { is_app: 'true' },
+      { serviceWhen: { claim: 'is_app', equals: true } },
+    ],
+  ])('refuses a token that %s: it may be of an application', async (_case, claims, changes) => {
+    const verifying = verify(token(claims), { serviceWhen: undefined, ...changes });
     await expect(verifying).rejects.toMatchObject({ reason: 'claims-malformed' });
   });
 
@@ -137,6 +159,31 @@ describe('OpenIdTokenVerifier', () => {
     expect(await guest({})).toBeUndefined();
     expect(await guest({ is_guest: false }, { guestWhen: undefined })).toBeUndefined();
     expect(await guest({ gty: 'client-credentials' })).toBe(false);
+  });
+
+  it.each<[unknown, unknown, boolean | undefined]>([
+    [true, true, true],
+    [true, false, false],
+    [true, [true], true],
+    [true, [false, true], true],
+    [true, [false], undefined],
+    [true, 'true', undefined],
+    [true, 'false', undefined],
+    [true, 1, undefined],
+    [true, null, undefined],
+    [true, [], undefined],
+    ['guest', 'Guest', true],
+    ['guest', ['staff', 'GUEST'], true],
+    ['guest', 'member', false],
+    ['guest', ['staff'], false],
+    ['guest', true, undefined],
+    ['guest', ['staff', null], undefined],
+    [1, 1, true],
+    [1, 0, false],
+    [1, '1', undefined],
+  ])('with %j for guests, takes %j for %s', async (equals, claimed, isGuest) => {
+    const guestWhen = { claim: 'guest', equals };
+    expect((await verify(token({ guest: claimed }), { guestWhen })).isGuest).toBe(isGuest);
   });
 
   const idToken = { scope: undefined, roles: ['tokens:issue'] };

@@ -9,7 +9,14 @@ import { TokenVerifier, type VerifierDependencies } from '../jwt/token-verifier.
 import { JwksCache } from '../keys/jwks-cache.js';
 import type { OpenIdIssuer } from '../trusted-issuers.js';
 import { mediaType, requireAccessToken } from './access-token-proof.js';
-import { type Claims, isFulfilled, nameClaim, namesIn, readClaims, textClaim } from './claims.js';
+import {
+  type Claims,
+  conditionState,
+  nameClaim,
+  namesIn,
+  readClaims,
+  textClaim,
+} from './claims.js';
 import { clientAppOf, isOfApplication } from './client-credentials.js';
 
 /** Verifies JWT access tokens (RFC 9068) of one OpenID provider with `jose`. */
@@ -104,11 +111,11 @@ export class OpenIdTokenVerifier extends TokenVerifier {
     };
   }
 
-  /** @returns `undefined` when neither the token nor the settings say it */
+  /** @returns `undefined` when neither the token nor the settings say it, or the claim is of another type */
   #isGuest(claims: Claims): boolean | undefined {
     const { guestWhen } = this.issuer;
-    if (!guestWhen || claims[guestWhen.claim] === undefined) return undefined;
-    return isFulfilled(guestWhen, claims);
+    const isGuest = guestWhen && conditionState(guestWhen, claims);
+    return isGuest === 'unknown' ? undefined : isGuest;
   }
 
   #tenantOf(claims: Claims): CanonicalName {

@@ -1,0 +1,43 @@
+import 'reflect-metadata';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
+import { z } from 'zod';
+
+const ANY_QUERY = Symbol('route that takes any query');
+
+/** Declares that a route ignores parameters that it does not read. `Endpoint` does it by `anyQueryBecause`. */
+export function AnyQuery(because: string): MethodDecorator {
+  return (_target, _name, descriptor) => {
+    Reflect.defineMetadata(ANY_QUERY, because, descriptor.value as object); // decorates methods only
+  };
+}
+
+/** Schemas of what a route takes, where it reads no more; `undefined` where the route checks it. */
+export interface DeclaredInput {
+  readonly query: z.ZodType | undefined;
+  readonly body: z.ZodType | undefined;
+}
+
+/** Reads the parameters of a route: `@Query`, `@Body` and `@AnyQuery`. */
+export function declaredInputOf(controller: object, handler: object): DeclaredInput {
+  const { name } = handler as { readonly name: string }; // a method
+  const parameters = Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, name) as
+    | Readonly<Record<string, { readonly data?: string }>>
+    | undefined; // Nest's own
+  const namesOf = (type: RouteParamtypes): readonly (string | undefined)[] =>
+    Object.entries(parameters ?? {})
+      .filter(([key]) => key.startsWith(`${type}:`))
+      .map(([, { data }]) => data);
+  const takesAnyQuery = Reflect.hasMetadata(ANY_QUERY, handler);
+  return {
+    query: takesAnyQuery ? undefined : onlyThese(namesOf(RouteParamtypes.QUERY)),
+    body: onlyThese(namesOf(RouteParamtypes.BODY))?.optional(),
+  };
+}
+
+/** @param names `undefined` for a parameter that gets all members */
+function onlyThese(names: readonly (string | undefined)[]): z.ZodObject | undefined {
+  const members = names.filter((name) => name !== undefined);
+  if (members.length < names.length) return undefined;
+  return z.strictObject(Object.fromEntries(members.map((name) => [name, z.unknown().optional()])));
+}
