@@ -250,6 +250,23 @@ describe('the background verifier', () => {
     expect(await other.findings()).toEqual([]);
   });
 
+  it('begins a pass at once where the one that is planned is later than a shorter bound allows', async () => {
+    await verifier.pass();
+    // As a complete pass leaves it at the bound of a day.
+    await superuser.query(
+      `UPDATE audit_verification SET position = position || '{"next": 0}', progress = 0,
+         pass_started_at = now() + interval '18 hours'`,
+    );
+    const [, edit, undo] = EDITS['the bytes of an entry'] ?? [];
+    await superuser.query(edit ?? '');
+    const other = new TestVerifier(log, [], 10_000);
+    await other.run();
+    expect((await other.findings()).map((one) => one.kind)).toContain('entry-differs');
+    await superuser.query(undo ?? '');
+    await verifier.pass();
+    expect(await verifier.findings()).toEqual([]);
+  });
+
   it('says when it is late', async () => {
     await verifier.run();
     await superuser.query('SELECT pg_advisory_lock(4711202600000002)');

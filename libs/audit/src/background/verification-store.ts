@@ -31,11 +31,19 @@ export class VerificationStore {
     return row?.isAlone ?? false;
   }
 
-  /** Reads the state of these parts; those that are new begin now. */
+  /**
+   * Reads the state of these parts. Those that are new begin now, and so do those whose next pass was planned
+   * by a longer bound: how long ago their last pass began is not known.
+   */
   async read(parts: readonly string[]): Promise<StoredPart[]> {
     await this.transaction.query(
       `INSERT INTO audit_verification (part) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING`,
       [parts],
+    );
+    await this.transaction.query(
+      `UPDATE audit_verification SET pass_started_at = now()
+       WHERE part = ANY($1::text[]) AND pass_started_at > now() + make_interval(secs => $2::float8)`,
+      [parts, this.passMs / 1_000],
     );
     return (await this.all()).filter(({ part }) => parts.includes(part));
   }
