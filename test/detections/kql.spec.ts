@@ -51,13 +51,11 @@ describe('deploy/sentinel', () => {
     expect(workspace.analyzeFunction(saved).problems).toEqual([]);
   });
 
-  it('AcsIdentityAudit.kql returns every column of the table', () => {
+  it('AcsIdentityAudit.kql returns every column of the table, and when the entry arrived', () => {
     const { columns } = workspace.analyze('AcsIdentityAudit');
-    expect(Object.keys(columns).sort()).toEqual(
-      readTable()
-        .table.columns.map(({ name }) => name)
-        .sort(),
-    );
+    const inTable = readTable().table.columns.map(({ name }) => name);
+    expect(Object.keys(columns).sort()).toEqual([...inTable, 'IngestedAt'].sort());
+    expect(columns.IngestedAt).toBe('datetime');
   });
 
   it('vimAuditEventAcsIdentity.kql returns the mandatory fields of the ASIM audit schema', () => {
