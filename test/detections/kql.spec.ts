@@ -81,6 +81,18 @@ describe('deploy/sentinel', () => {
     });
   });
 
+  it('vimAuditEventAcsIdentity.kql filters what its columns show', () => {
+    const parser = readSentinelFile('vimAuditEventAcsIdentity.kql');
+    const filtered = parser.matchAll(/array_length\((\w+)\) == 0 or (.+) has_any \(\1\)/g);
+    const expressionOf = (column: string) =>
+      new RegExp(` ${column} = (.+),`).exec(parser)?.[1] ?? 'no column';
+    expect(Object.fromEntries([...filtered].map(([, name, read]) => [name, read]))).toEqual({
+      actorusername_has_any: expressionOf('ActorUsername'),
+      operation_has_any: expressionOf('Operation'),
+      object_has_any: expressionOf('Object'),
+    });
+  });
+
   it('table.json has a transformation that gives the table the columns it has', () => {
     const { table, flow } = readTable();
     const { problems, columns } = ingestionWorkspace(flow.streams[0]).analyze(flow.transformKql);
