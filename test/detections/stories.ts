@@ -62,13 +62,9 @@ const secretRead = (code: 'secret-access-refused' | 'secret-missing'): AuditEven
   },
   reason: { code },
 });
-const damaged: AuditEvent = {
-  ...{
-    action: 'x-audit.damaged',
-    outcome: 'failure',
-    actor: { kind: 'system', name: 'audit-log' },
-  },
-};
+const damaged = (action: 'x-audit.damaged' | 'audit.damage'): AuditEvent => ({
+  ...{ action, outcome: 'failure', actor: { kind: 'system', name: 'audit-log' } },
+});
 
 export interface Story {
   /** The rule fires on each of them. */
@@ -141,7 +137,10 @@ export const STORIES: Readonly<Record<string, Story>> = {
     fires: [() => [loaded({ previous: 'a' })]],
     silent: () => [loaded({}), { ...loaded({ previous: 'a' }), outcome: 'failure' }],
   },
-  'log-not-whole': { fires: [() => [damaged]], silent: () => [issued(1)] },
+  'log-not-whole': {
+    fires: [() => [damaged('x-audit.damaged')], () => [damaged('audit.damage')]],
+    silent: () => [issued(1)],
+  },
   'mass-export': {
     fires: [
       () =>

@@ -1,5 +1,6 @@
 import type { Transaction } from '#libs/platform';
-import type { CheckedSlice, PartState } from './verified-part.js';
+import type { RowChange } from '../trail/transactional-write.js';
+import type { CheckedSlice, Finding, PartState } from './verified-part.js';
 
 /** A row of `audit_verification`. */
 export interface StoredPart extends PartState {
@@ -76,4 +77,26 @@ export class VerificationStore {
       [...values, state.isComplete, state.progress, this.passMs / 1_000],
     );
   }
+}
+
+/**
+ * Replaces the findings of a part, unless a check has changed them or is changing them: it waits for no lock.
+ *
+ * @param reject the error where nothing was replaced
+ */
+export function replaceFindings(
+  { part, findings: expected }: Pick<StoredPart, 'part' | 'findings'>,
+  findings: readonly Finding[],
+  reject: () => Error,
+): RowChange {
+  return {
+    name: 'audit_replace_findings',
+    text: `UPDATE audit_verification v SET findings = c.findings::jsonb
+       FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS c (part, expected, findings, n)
+       WHERE v.part = c.part AND v.findings = c.expected::jsonb AND v.part IN
+         (SELECT part FROM audit_verification WHERE part = ANY($1::text[]) FOR UPDATE SKIP LOCKED)
+       RETURNING c.n`,
+    row: [part, JSON.stringify(expected), JSON.stringify(findings)],
+    reject,
+  };
 }
