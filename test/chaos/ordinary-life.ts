@@ -62,7 +62,7 @@ try {
   for (const [kind, entries] of [...kinds].sort(([, a], [, b]) => b - a)) {
     console.log(`  ${kind}: ${entries}`);
   }
-  for (const rule of rules) await checkStory(rule);
+  for (const rule of rules) await checkStories(rule);
 } finally {
   await log.close();
   await cluster.remove();
@@ -115,19 +115,21 @@ function kindOf(event: SigmaEvent): string {
   return [action, outcome, ...(reason ? [reason.code] : [])].join(' ');
 }
 
-/** Records the story of a rule behind the ordinary entries, on a new day. */
-async function checkStory({ name, isFiring }: (typeof rules)[number]): Promise<void> {
+/** Records the stories of a rule behind the ordinary entries, each on a new day. */
+async function checkStories({ name, isFiring }: (typeof rules)[number]): Promise<void> {
   const story = STORIES[name];
   if (!story) throw new Error(`${name} has no story`);
-  const from = await feed.size();
   const [hours = 10, minutes = 0] = (story.at?.fires ?? '10:00').split(':').map(Number);
-  const nextDay = Math.ceil(clock.now() / DAY_MS) * DAY_MS;
-  await clock.advance(nextDay + (hours * 60 + minutes) * MINUTE_MS - clock.now());
-  for (const step of story.fires()) {
-    if (typeof step === 'number') await clock.advance(step * MINUTE_MS);
-    else await log.trail.record(step);
+  for (const steps of story.fires) {
+    const from = await feed.size();
+    const nextDay = Math.ceil(clock.now() / DAY_MS) * DAY_MS;
+    await clock.advance(nextDay + (hours * 60 + minutes) * MINUTE_MS - clock.now());
+    for (const step of steps()) {
+      if (typeof step === 'number') await clock.advance(step * MINUTE_MS);
+      else await log.trail.record(step);
+    }
+    let isFound = false;
+    for await (const event of events(from)) isFound = isFiring(event) || isFound;
+    if (!isFound) failures.push(`${name} is silent on its story`);
   }
-  let isFound = false;
-  for await (const event of events(from)) isFound = isFiring(event) || isFound;
-  if (!isFound) failures.push(`${name} is silent on its story`);
 }

@@ -14,17 +14,28 @@ const UNITS_MS: Readonly<Record<string, number>> = { s: 1e3, m: 6e4, h: 3.6e6, d
  * are refused, so that no rule passes because a part of it was ignored.
  */
 export class KqlQuery {
-  readonly #run: (table: readonly KqlRow[]) => KqlRow[];
+  readonly #query: KqlNode;
 
   /** @param statement of `KqlWorkspace.parse` */
   constructor(statement: KqlNode) {
-    this.#run = tabular(part(statement, 0));
+    this.#query = part(statement, 0);
   }
 
-  /** @param table the rows of the only table that the query reads */
-  run(table: readonly KqlRow[]): KqlRow[] {
-    return this.#run(table);
+  /**
+   * @param table the rows of the only table that the query reads
+   * @param now the instant from which `ago` counts
+   */
+  run(table: readonly KqlRow[], now: number): KqlRow[] {
+    return tabular(withInstants(this.#query, now))(table);
   }
+}
+
+/** With the instant that each `ago` stands for. */
+function withInstants(node: KqlNode, now: number): KqlNode {
+  if (node.kind !== 'FunctionCallExpression' || part(node, 0).text !== 'ago')
+    return { ...node, parts: node.parts.map((one) => withInstants(one, now)) };
+  const before = scalar(part(part(node, 1), 0))({});
+  return { kind: 'LongLiteralExpression', text: String(now - Number(before)), parts: [] };
 }
 
 function tabular(node: KqlNode): (table: readonly KqlRow[]) => KqlRow[] {
@@ -183,6 +194,8 @@ function scalar(node: KqlNode): Scalar {
       const [left, right] = [operand(0), operand(1)];
       return (row) => left(row) !== right(row);
     }
+    case 'GreaterThanExpression':
+      return compared((a, b) => a > b);
     case 'GreaterThanOrEqualExpression':
       return compared((a, b) => a >= b);
     case 'LessThanExpression':
@@ -226,6 +239,8 @@ function functionOf(name: string): (values: readonly Value[]) => Value {
       return ([value]) => (typeof value === 'number' ? Math.trunc(value) : undefined);
     case 'tostring':
       return ([value]) => (typeof value === 'string' ? value : '');
+    case 'max_of':
+      return (values) => Math.max(...values.map(Number));
     case 'hourofday':
       return ([at]) => new Date(Number(at)).getUTCHours();
     case 'bin':

@@ -51,13 +51,11 @@ describe('deploy/sentinel', () => {
     expect(workspace.analyzeFunction(saved).problems).toEqual([]);
   });
 
-  it('AcsIdentityAudit.kql returns every column of the table', () => {
+  it('AcsIdentityAudit.kql returns every column of the table, and when the entry arrived', () => {
     const { columns } = workspace.analyze('AcsIdentityAudit');
-    expect(Object.keys(columns).sort()).toEqual(
-      readTable()
-        .table.columns.map(({ name }) => name)
-        .sort(),
-    );
+    const inTable = readTable().table.columns.map(({ name }) => name);
+    expect(Object.keys(columns).sort()).toEqual([...inTable, 'IngestedAt'].sort());
+    expect(columns.IngestedAt).toBe('datetime');
   });
 
   it('vimAuditEventAcsIdentity.kql returns the mandatory fields of the ASIM audit schema', () => {
@@ -80,6 +78,18 @@ describe('deploy/sentinel', () => {
       Object: 'string',
       ActorUsername: 'string',
       SrcIpAddr: 'string',
+    });
+  });
+
+  it('vimAuditEventAcsIdentity.kql filters what its columns show', () => {
+    const parser = readSentinelFile('vimAuditEventAcsIdentity.kql');
+    const filtered = parser.matchAll(/array_length\((\w+)\) == 0 or (.+) has_any \(\1\)/g);
+    const expressionOf = (column: string) =>
+      new RegExp(` ${column} = (.+),`).exec(parser)?.[1] ?? 'no column';
+    expect(Object.fromEntries([...filtered].map(([, name, read]) => [name, read]))).toEqual({
+      actorusername_has_any: expressionOf('ActorUsername'),
+      operation_has_any: expressionOf('Operation'),
+      object_has_any: expressionOf('Object'),
     });
   });
 

@@ -8,6 +8,7 @@ import { AZURE_MONITOR_COLUMNS } from '#libs/audit-delivery';
 import { sampleEntry } from '#libs/audit-delivery/testing';
 import { repositoryRoot } from '../support/root.js';
 import { readTable, sentinelWorkspace } from './sentinel-files.js';
+import { RELEASES } from './stories.js';
 
 const DEPLOY = join(repositoryRoot, 'deploy');
 const read = (path: string): string => readFileSync(join(DEPLOY, path), 'utf8');
@@ -158,6 +159,23 @@ describe('deploy/elastic', () => {
       expect(index === undefined, name).toBe(type === 'esql');
     }
   });
+});
+
+it('what reads one of the actions that release a token reads all of them', () => {
+  const workbook = json('sentinel/workbook.json') as { items: { content: { query?: string } }[] };
+  const sampleQueries = [...read('sentinel/connector.json').matchAll(/"query": (".*")/g)].map(
+    ([, text = '']) => JSON.parse(text) as string,
+  );
+  const queries = [
+    ...workbook.items.map(({ content: { query = '' } }) => query),
+    // The parser gives every action a type.
+    ...sampleQueries.filter((query) => !query.startsWith('// ASIM parser')),
+    ...sentinelRules.map(({ rule: { query } }) => query),
+    ...read('elastic/rules.ndjson').split('\n'),
+    ...slugsIn('sigma/rules').map((slug) => read(`sigma/rules/${slug}.yml`)),
+  ].filter((query) => RELEASES.some((action) => query.includes(action)));
+  expect(queries.length).toBeGreaterThanOrEqual(10);
+  for (const query of queries) for (const action of RELEASES) expect(query).toContain(action);
 });
 
 describe('the field mappings of Sigma', () => {

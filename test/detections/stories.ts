@@ -10,6 +10,12 @@ function someone() {
   person += 1;
   return { ...alice, subject: canonicalName(`person-${person}`) };
 }
+/** The actions that release a token. */
+export const RELEASES = ['token.issue', 'token.reuse', 'token.exchange'] as const;
+const released = (action: (typeof RELEASES)[number], event: AuditEvent): AuditEvent => ({
+  ...event,
+  action,
+});
 const times = (count: number, event: (nth: number) => Step): Step[] =>
   Array.from({ length: count }, (_, nth) => event(nth));
 /** With minutes between the steps. */
@@ -56,17 +62,13 @@ const secretRead = (code: 'secret-access-refused' | 'secret-missing'): AuditEven
   },
   reason: { code },
 });
-const damaged: AuditEvent = {
-  ...{
-    action: 'x-audit.damaged',
-    outcome: 'failure',
-    actor: { kind: 'system', name: 'audit-log' },
-  },
-};
+const damaged = (action: 'x-audit.damaged' | 'audit.damage'): AuditEvent => ({
+  ...{ action, outcome: 'failure', actor: { kind: 'system', name: 'audit-log' } },
+});
 
 export interface Story {
-  /** The rule fires on it. */
-  readonly fires: () => readonly Step[];
+  /** The rule fires on each of them. */
+  readonly fires: readonly (() => readonly Step[])[];
   /** It is nearly the same, and the rule stays silent. */
   readonly silent: () => readonly Step[];
   /** Time of the day; office hours by default. */
@@ -76,16 +78,15 @@ export interface Story {
 /** One for each rule, by its name. */
 export const STORIES: Readonly<Record<string, Story>> = {
   'issuance-outside-hours': {
-    fires: () => [issued(1)],
+    fires: RELEASES.map((action) => () => [released(action, issued(1))]),
     silent: () => [issued(1)],
     at: { fires: '22:00:00', silent: '21:59:59' },
   },
   'one-address-many-identities': {
-    fires: () => [
-      ...times(10, (nth) => from('198.51.100.9', issued(nth))),
-      8,
-      ...times(10, (nth) => from('198.51.100.9', issued(nth + 10))),
-    ],
+    fires: RELEASES.map((action) => () => {
+      const token = (nth: number) => from('198.51.100.9', released(action, issued(nth)));
+      return [...times(10, token), 8, ...times(10, (nth) => token(nth + 10))];
+    }),
     // Nineteen identities; twenty over a longer time; a backend that issues for others; an office.
     silent: () => [
       ...times(60, (nth) => from('198.51.100.9', issued(nth % 19))),
@@ -96,11 +97,13 @@ export const STORIES: Readonly<Record<string, Story>> = {
     ],
   },
   'quota-wall': {
-    fires: () =>
-      spread(
-        1,
-        times(10, (nth) => from(`198.51.100.${nth}`, refusedByQuota())),
-      ),
+    fires: [
+      () =>
+        spread(
+          1,
+          times(10, (nth) => from(`198.51.100.${nth}`, refusedByQuota())),
+        ),
+    ],
     silent: () => [
       ...times(9, () => refusedByQuota()),
       16,
@@ -109,11 +112,11 @@ export const STORIES: Readonly<Record<string, Story>> = {
     ],
   },
   'refused-then-allowed': {
-    fires: () => {
+    fires: RELEASES.map((action) => () => {
       const mallory = someone();
       const refused = deniedFor('CommunicationToken.Issue', mallory);
-      return [refused, 10, refused, 14, issued(1, mallory)];
-    },
+      return [refused, 10, refused, 14, released(action, issued(1, mallory))];
+    }),
     silent: () => {
       const [first, second, third, curious] = [someone(), someone(), someone(), someone()];
       return [
@@ -131,16 +134,21 @@ export const STORIES: Readonly<Record<string, Story>> = {
     },
   },
   'policy-changed': {
-    fires: () => [loaded({ previous: 'a' })],
+    fires: [() => [loaded({ previous: 'a' })]],
     silent: () => [loaded({}), { ...loaded({ previous: 'a' }), outcome: 'failure' }],
   },
-  'log-not-whole': { fires: () => [damaged], silent: () => [issued(1)] },
+  'log-not-whole': {
+    fires: [() => [damaged('x-audit.damaged')], () => [damaged('audit.damage')]],
+    silent: () => [issued(1)],
+  },
   'mass-export': {
-    fires: () =>
-      spread(
-        10,
-        times(6, (nth) => from(`198.51.100.${nth}`, exported())),
-      ),
+    fires: [
+      () =>
+        spread(
+          10,
+          times(6, (nth) => from(`198.51.100.${nth}`, exported())),
+        ),
+    ],
     silent: () => [
       ...times(5, () => exported()),
       // A person of another tenant with the same id.
@@ -151,19 +159,19 @@ export const STORIES: Readonly<Record<string, Story>> = {
     ],
   },
   'trace-of-a-known-token': {
-    fires: () => [traced({ target: { communicationUserId: '8:acs:x' }, details: { found: 1 } })],
+    fires: [() => [traced({ target: { communicationUserId: '8:acs:x' }, details: { found: 1 } })]],
     silent: () => [traced({ details: { found: 0 } })],
   },
-  'rejected-credentials': { fires: () => [rejected(100)], silent: () => [rejected(99)] },
+  'rejected-credentials': { fires: [() => [rejected(100)]], silent: () => [rejected(99)] },
   'identity-linked': {
-    fires: () => [linked(alice)],
+    fires: [() => [linked(alice)]],
     silent: () => [
       linked({ kind: 'operator', name: 'root' }),
       { ...linked(alice), outcome: 'denied' },
     ],
   },
   'secret-refused': {
-    fires: () => [secretRead('secret-access-refused')],
+    fires: [() => [secretRead('secret-access-refused')]],
     silent: () => [secretRead('secret-missing')],
   },
 };

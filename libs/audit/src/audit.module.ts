@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { DatabaseModule } from '#libs/platform';
 import { SecretAccessModule } from '#libs/secrets';
 import { BackgroundVerifier } from './background/background-verifier.js';
+import { FindingRecorder } from './background/finding-recorder.js';
 import { LogPart } from './background/log-part.js';
 import { StatisticsPart } from './background/statistics-part.js';
 import { VerificationMetrics } from './background/verification-metrics.js';
@@ -56,6 +57,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     LogPart,
     StatisticsPart,
     VerificationMetrics,
+    FindingRecorder,
     BackgroundVerifier,
     AuditLogService,
   ],

@@ -15,6 +15,8 @@ interface Wording {
   readonly did: readonly Part[];
   /** After "was refused" and "failed": "a chat token". */
   readonly what: readonly Part[];
+  /** After the actor of a failure. Default: "did not get through" and what. */
+  readonly failed?: readonly Part[];
 }
 
 type Sentence = (listed: ListedEntry) => Wording;
@@ -150,6 +152,11 @@ const SENTENCES = {
     did: ['dropped the entries from before ', value(listed, 'before')],
     what: ['the end of old entries'],
   }),
+  'audit.damage': (listed) => ({
+    did: ['found damage in the part ', value(listed, 'part')],
+    what: ['damage in the part ', value(listed, 'part')],
+    failed: ['found damage in the part ', value(listed, 'part')],
+  }),
 } satisfies Record<AuditAction, Sentence>;
 
 const custom: Sentence = ({ entry }) => ({
@@ -163,7 +170,7 @@ export function sentenceOf(listed: ListedEntry): readonly Part[] {
   const sentence = Object.hasOwn(SENTENCES, entry.action)
     ? SENTENCES[entry.action as AuditAction]
     : custom;
-  const { did, what } = sentence(listed);
+  const { did, what, failed = ['did not get through: ', ...what] }: Wording = sentence(listed);
   const actor: Part = { person: actorOf(listed) };
   switch (entry.outcome) {
     case 'success':
@@ -171,7 +178,7 @@ export function sentenceOf(listed: ListedEntry): readonly Part[] {
     case 'denied':
       return [actor, ' was refused ', ...what, ...count(listed, ','), ...because(listed)];
     case 'failure':
-      return [actor, ' did not get through: ', ...what, ...because(listed)];
+      return [actor, ' ', ...failed, ...because(listed)];
     case 'unknown':
       return ['ACS’s answer was lost: it is not known whether ', actor, ' ', ...did];
   }

@@ -1,13 +1,16 @@
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ReadingDatabase } from '#libs/platform';
 import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { AuditUnavailable } from '../errors.js';
+import { EntryFeed } from '../export/entry-feed.js';
 import { EntryStatistics } from '../query/entry-statistics.js';
 import { alice, issued } from '../testing/sample-events.js';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { AuditOverview } from '../health/audit-overview.js';
 import { WitnessOverview } from '../health/witness-overview.js';
 import { TestVerifier } from '../testing/test-verifier.js';
+import type { AuditTrail } from '../trail/audit-trail.js';
 import { VerifiedParts } from './verified-part.js';
 
 let database: TestDatabase;
@@ -106,6 +109,11 @@ const EDITS: Readonly<Record<string, readonly [kind: string, edit: string, undo:
     'INSERT INTO audit_signing_keys SELECT * FROM held ON CONFLICT DO NOTHING; DROP TABLE held',
   ],
 };
+
+/** A log that can't be appended to. */
+const NO_TRAIL = {
+  recordAll: async () => Promise.reject(new AuditUnavailable()),
+} as unknown as AuditTrail; // the member that the verifier calls
 
 describe('the background verifier', () => {
   it('finds nothing in an intact log, also while it grows', async () => {
@@ -248,6 +256,85 @@ describe('the background verifier', () => {
     const log1 = (await positions()).find(({ part }) => part === 'log');
     expect(log1?.position.next).toBe(960);
     expect(await other.findings()).toEqual([]);
+  });
+
+  it('records each finding once in the log, whichever replica finds it and however often', async () => {
+    await verifier.pass();
+    const from = (await log.reader.checkpoint()).size;
+    const recorded = async () => {
+      const { entries } = await log.get(EntryFeed).read(from, 1_000);
+      return entries.flatMap(({ entry }) => (entry.action === 'audit.damage' ? entry : []));
+    };
+    const [, edit, undo] = EDITS['a personal value'] ?? [];
+    await superuser.query(edit ?? '');
+    await new TestVerifier(log, [], 3_600_000, NO_TRAIL).pass();
+    const other = new TestVerifier(log);
+    await Promise.all([verifier.run(), other.run()]);
+    await other.pass();
+    await new TestVerifier(log).pass();
+    expect(await recorded()).toMatchObject([
+      {
+        outcome: 'failure',
+        actor: { kind: 'system', name: 'audit-verification' },
+        reason: { code: 'damage-found', detail: 'entry 500: actorDisplayName' },
+        details: { part: 'log', kind: 'personal-differs' },
+      },
+    ]);
+    // Mended and edited again, it is another finding.
+    await superuser.query(undo ?? '');
+    await verifier.pass();
+    await superuser.query(edit ?? '');
+    await verifier.pass();
+    expect(await recorded()).toHaveLength(2);
+    await superuser.query(undo ?? '');
+    await verifier.pass();
+    expect(await verifier.findings()).toEqual([]);
+  });
+
+  it('continues to check while nothing can be recorded', async () => {
+    await verifier.pass();
+    const other = new TestVerifier(log, [], 3_600_000, NO_TRAIL);
+    for (const name of ['a personal value', 'a hash of a full tile']) {
+      const [kind, edit] = EDITS[name] ?? [];
+      await superuser.query(edit ?? '');
+      await other.pass();
+      expect((await other.findings()).map((one) => one.kind)).toContain(kind);
+    }
+    await superuser.query(EDITS['a personal value']?.[2] ?? '');
+    await superuser.query(EDITS['a hash of a full tile']?.[2] ?? '');
+    await other.pass();
+    expect(await other.findings()).toEqual([]);
+  });
+
+  it('leaves the next check to the next run where another replica has just changed the findings', async () => {
+    await superuser.query('BEGIN');
+    await superuser.query('UPDATE audit_verification SET progress = progress');
+    const running = verifier.run();
+    await vi.waitFor(async () => {
+      const waiting = await log.database.query('SELECT FROM pg_locks WHERE NOT granted');
+      expect(waiting).toHaveLength(1);
+    }, 10_000);
+    await superuser.query('COMMIT');
+    await running;
+    await verifier.pass();
+    expect(await verifier.findings()).toEqual([]);
+  });
+
+  it('begins a pass at once where the one that is planned is later than a shorter bound allows', async () => {
+    await verifier.pass();
+    // As a complete pass leaves it at the bound of a day.
+    await superuser.query(
+      `UPDATE audit_verification SET position = position || '{"next": 0}', progress = 0,
+         pass_started_at = now() + interval '18 hours'`,
+    );
+    const [, edit, undo] = EDITS['the bytes of an entry'] ?? [];
+    await superuser.query(edit ?? '');
+    const other = new TestVerifier(log, [], 10_000);
+    await other.run();
+    expect((await other.findings()).map((one) => one.kind)).toContain('entry-differs');
+    await superuser.query(undo ?? '');
+    await verifier.pass();
+    expect(await verifier.findings()).toEqual([]);
   });
 
   it('says when it is late', async () => {

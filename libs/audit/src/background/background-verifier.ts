@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import {
   Clock,
+  DatabaseUnavailable,
   Logger,
   type ReadinessAnswer,
   ReadinessChecks,
@@ -10,6 +11,7 @@ import {
 } from '#libs/platform';
 import { LogKeys } from '../log/log-keys.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
+import { FindingRecorder } from './finding-recorder.js';
 import { LogPart } from './log-part.js';
 import { StatisticsPart } from './statistics-part.js';
 import { isBeyondBound, MAX_INTERVAL_MS, passMsOf } from './verification-bound.js';
@@ -17,6 +19,7 @@ import { VerificationMetrics } from './verification-metrics.js';
 import {
   type Finding,
   isSameFinding,
+  keepRecorded,
   MAX_FINDINGS,
   type PartState,
   type VerifiedPart,
@@ -46,6 +49,7 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
     private readonly metrics: VerificationMetrics,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    private readonly recorder: FindingRecorder,
     log: LogPart,
     statistics: StatisticsPart,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
@@ -69,10 +73,13 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
 
   /** Checks what was added, then every slice that is due. */
   async run(signal?: AbortSignal): Promise<void> {
+    let isRecording = true;
     for (let isNew = true; !signal?.aborted; isNew = false) {
       const startedAt = performance.now();
       const isMore = await this.#checkNext(isNew);
       await this.#refresh();
+      // A log that can't be appended to keeps the checks waiting once.
+      isRecording &&= await this.recorder.record(this.#stored);
       if (!isMore) return;
       // At most half of the time, when it is late.
       await this.clock.sleep(performance.now() - startedAt, signal).catch(() => undefined);
@@ -88,16 +95,17 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
         const store = new VerificationStore(transaction, this.#passMs);
         if (!(await store.lock())) return false;
         const states = await store.read(this.parts.all.map(({ name }) => name));
-        const change = async (part: VerifiedPart, before: PartState, after: PartState) => {
+        const change = async (part: VerifiedPart, before: PartState, checked: PartState) => {
+          const after = { ...checked, findings: keepRecorded(before.findings, checked.findings) };
           await store.write(part.name, after);
           changes.push({ part: part.name, before: before.findings, after: after.findings });
+          return after;
         };
         for (const part of isNew ? this.parts.all : []) {
           const state = states.find((one) => one.part === part.name);
           if (!part.checkNew || !state || Object.keys(state.position).length === 0) continue;
-          const after = await part.checkNew(transaction, state, trust);
-          await change(part, state, after);
-          Object.assign(state, after);
+          const checked = await part.checkNew(transaction, state, trust);
+          Object.assign(state, await change(part, state, checked));
         }
         const [due] = states
           .filter(({ lateMs }) => lateMs >= 0)
@@ -111,7 +119,8 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
       return isMore;
     } catch (error) {
       // Another replica was faster.
-      if (sqlState(error) === SERIALIZATION_FAILURE) return false;
+      const cause = error instanceof DatabaseUnavailable ? error.cause : error;
+      if (sqlState(cause) === SERIALIZATION_FAILURE) return false;
       throw error;
     }
   }

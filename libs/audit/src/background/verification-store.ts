@@ -1,5 +1,6 @@
 import type { Transaction } from '#libs/platform';
-import type { CheckedSlice, PartState } from './verified-part.js';
+import type { RowChange } from '../trail/transactional-write.js';
+import type { CheckedSlice, Finding, PartState } from './verified-part.js';
 
 /** A row of `audit_verification`. */
 export interface StoredPart extends PartState {
@@ -31,11 +32,19 @@ export class VerificationStore {
     return row?.isAlone ?? false;
   }
 
-  /** Reads the state of these parts; those that are new begin now. */
+  /**
+   * Reads the state of these parts. Those that are new begin now, and so do those whose next pass was planned
+   * by a longer bound: how long ago their last pass began is not known.
+   */
   async read(parts: readonly string[]): Promise<StoredPart[]> {
     await this.transaction.query(
       `INSERT INTO audit_verification (part) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING`,
       [parts],
+    );
+    await this.transaction.query(
+      `UPDATE audit_verification SET pass_started_at = now()
+       WHERE part = ANY($1::text[]) AND pass_started_at > now() + make_interval(secs => $2::float8)`,
+      [parts, this.passMs / 1_000],
     );
     return (await this.all()).filter(({ part }) => parts.includes(part));
   }
@@ -68,4 +77,26 @@ export class VerificationStore {
       [...values, state.isComplete, state.progress, this.passMs / 1_000],
     );
   }
+}
+
+/**
+ * Replaces the findings of a part, unless a check has changed them or is changing them: it waits for no lock.
+ *
+ * @param reject the error where nothing was replaced
+ */
+export function replaceFindings(
+  { part, findings: expected }: Pick<StoredPart, 'part' | 'findings'>,
+  findings: readonly Finding[],
+  reject: () => Error,
+): RowChange {
+  return {
+    name: 'audit_replace_findings',
+    text: `UPDATE audit_verification v SET findings = c.findings::jsonb
+       FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS c (part, expected, findings, n)
+       WHERE v.part = c.part AND v.findings = c.expected::jsonb AND v.part IN
+         (SELECT part FROM audit_verification WHERE part = ANY($1::text[]) FOR UPDATE SKIP LOCKED)
+       RETURNING c.n`,
+    row: [part, JSON.stringify(expected), JSON.stringify(findings)],
+    reject,
+  };
 }

@@ -12,6 +12,8 @@ export interface Finding {
   readonly detail: string;
   /** What differs, without where: the same for all findings that one edit may cause. Default: `kind`. */
   readonly cause?: string;
+  /** Whether the log has its entry `audit.damage`. Parts don't set it. */
+  readonly isRecorded?: boolean;
 }
 
 /** How far the checks of a part are. The part alone knows its members. */
@@ -58,6 +60,19 @@ export class VerifiedParts {
 /** Whether two findings are of the same fault, also when slices with other bounds found it. */
 export function isSameFinding(one: Finding, other: Finding): boolean {
   return one.kind === other.kind && one.detail === other.detail;
+}
+
+/** The findings after a check: those that it found again keep that they are recorded. */
+export function keepRecorded(
+  before: readonly Finding[],
+  after: readonly Finding[],
+): readonly Finding[] {
+  const recorded = before.filter(({ isRecorded }) => isRecorded);
+  return after.map((finding) =>
+    recorded.some((one) => isSameFinding(one, finding))
+      ? { ...finding, isRecorded: true }
+      : finding,
+  );
 }
 
 /**

@@ -54,6 +54,7 @@ const CLASSES: Readonly<Record<BuiltInAuditAction, EcsClass>> = {
   'audit.trace': api('access'),
   'audit.erase': api('deletion'),
   'audit.retain': api('deletion'),
+  'audit.damage': api('change'),
 };
 
 const OUTCOMES = {

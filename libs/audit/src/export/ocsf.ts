@@ -72,6 +72,7 @@ const CLASSES: Readonly<Record<BuiltInAuditAction, OcsfClass>> = {
   'audit.trace': api(2, 'TraceToken'),
   'audit.erase': api(4, 'ErasePersonalData'),
   'audit.retain': api(4, 'RetireAuditEntries'),
+  'audit.damage': api(OTHER, 'FindAuditDamage'),
 };
 
 const CATEGORIES = { [AUTHENTICATION]: 3, [ENTITY_MANAGEMENT]: 3, [API_ACTIVITY]: 6 } as const;

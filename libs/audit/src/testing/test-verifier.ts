@@ -1,6 +1,7 @@
 import { ReadinessChecks, ReadingDatabase, Sweeps } from '#libs/platform';
 import { Registry } from 'prom-client';
 import { BackgroundVerifier } from '../background/background-verifier.js';
+import { FindingRecorder } from '../background/finding-recorder.js';
 import { LogPart } from '../background/log-part.js';
 import { StatisticsPart } from '../background/statistics-part.js';
 import { VerificationMetrics } from '../background/verification-metrics.js';
@@ -8,6 +9,7 @@ import { type Finding, type VerifiedPart, VerifiedParts } from '../background/ve
 import { LogKeys } from '../log/log-keys.js';
 import { EntryStatistics } from '../query/entry-statistics.js';
 import { DatabaseVerifier } from '../verify/database-verifier.js';
+import type { AuditTrail } from '../trail/audit-trail.js';
 import type { TestLog } from './test-log.js';
 
 /** The background verifier of one replica, which runs when a test says so. */
@@ -22,6 +24,7 @@ export class TestVerifier {
     private readonly log: TestLog,
     more: readonly VerifiedPart[] = [],
     verificationMs = 3_600_000,
+    trail: AuditTrail = log.trail,
   ) {
     const { clock, logger } = log;
     const parts = new VerifiedParts();
@@ -36,6 +39,7 @@ export class TestVerifier {
       new VerificationMetrics(this.registry),
       clock,
       logger,
+      new FindingRecorder(trail, logger),
       new LogPart(log.get(DatabaseVerifier)),
       new StatisticsPart(log.get(EntryStatistics)),
       { ...log.settings, verificationMs },

@@ -37,6 +37,7 @@ export const AUDIT_ACTIONS = [
   'audit.trace',
   'audit.erase',
   'audit.retain',
+  'audit.damage',
 ] as const;
 
 export type BuiltInAuditAction = (typeof AUDIT_ACTIONS)[number];

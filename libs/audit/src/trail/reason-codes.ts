@@ -4,6 +4,7 @@ import { isProblemCode } from '#libs/platform';
 const OF_ACTS: readonly string[] = [
   'audit-late',
   'by-role',
+  'damage-found',
   'entry-damaged',
   'erasure-requested',
   'identity-suspended',

@@ -24,7 +24,14 @@ export const ACTION_GROUPS: Readonly<Record<string, readonly AuditAction[]>> = {
   Visitors: ['invitation.create', 'invitation.end'],
   Refusals: ['authentication.reject', 'authorization.deny', 'request.limit'],
   Service: ['policy.load', 'configuration.load', 'secret.read', 'secret.rotate'],
-  'Audit log': ['audit.read', 'audit.export', 'audit.trace', 'audit.erase', 'audit.retain'],
+  'Audit log': [
+    'audit.read',
+    'audit.export',
+    'audit.trace',
+    'audit.erase',
+    'audit.retain',
+    'audit.damage',
+  ],
 };
 
 /** One filter of the service, by the name of its parameter. */
