@@ -17,6 +17,7 @@ const PAGES = {
   overview: '.ranked li',
   search: '.entries-body [role=row]',
   'search?columns=forensic': '.entries-body [role=row]',
+  'search?columns=own': '.entries-body [role=row]',
   'search?outcome=unknown&reasonText=nowhere': '.empty',
   'search?outcome=denied&entry=20': '.entry details',
   'search?columns=administration&entry=20': '.entry details',

@@ -65,7 +65,7 @@ export function viewSpecs(rig: ConsoleRig): void {
     expect(problems).toEqual([]);
   });
 
-  it('comes with views of refusals, administrative acts, readings and guests, which the service filters', async () => {
+  it('comes with views of refusals, last night, administrative acts, readings and guests, which the service filters', async () => {
     const { page, problems } = await rig.open();
     await rig.signIn(page, 'Grace Green');
     await page.waitForSelector(ROW);
@@ -86,6 +86,13 @@ export function viewSpecs(rig: ConsoleRig): void {
     const midnight = `${new Date().toISOString().slice(0, 10)}T00:00:00.000Z`;
     const { hash } = new URL(page.url());
     expect(new URLSearchParams(hash.split('?')[1]).get('from')).toBe(midnight);
+    await page.keyboard.press('w');
+    await page.click(`${DIALOG} button:text-is("Tokens of last night")`);
+    await page.waitForSelector('.foot:has-text("22:00"):has-text("06:00 UTC, 3 filters")');
+    const night = new URLSearchParams(new URL(page.url()).hash.split('?')[1]);
+    expect(night.get('from')).toMatch(/T22:00:00\.000Z$/);
+    expect(night.get('to')).toMatch(/T06:00:00\.000Z$/);
+    expect(night.getAll('action')).toEqual(['token.issue', 'token.reuse', 'token.exchange']);
     expect(problems).toEqual([]);
   });
 }

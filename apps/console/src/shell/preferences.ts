@@ -7,6 +7,8 @@ export interface Preferences {
   readonly density: 'normal' | 'compact';
   /** Name of a set of columns of Search. */
   readonly columns: string;
+  /** Of Search, which reads them: the names of columns and their widths. */
+  readonly ownColumns: unknown;
   readonly areKeysOn: boolean;
   readonly showsHousekeeping: boolean;
 }
@@ -17,12 +19,20 @@ const DEFAULTS: Preferences = {
   zone: 'UTC',
   density: 'normal',
   columns: 'triage',
+  ownColumns: [],
   areKeysOn: true,
   showsHousekeeping: false,
 };
 
+/** What may be chosen, where that is one of some texts. */
+const CHOICES: Readonly<Partial<Record<string, readonly unknown[]>>> = {
+  theme: ['system', 'light', 'dark'],
+  zone: ['UTC', 'local'],
+  density: ['normal', 'compact'],
+} satisfies { [Name in keyof Preferences]?: readonly Preferences[Name][] };
+
 const listeners = new Set<() => void>();
-let current: Preferences = { ...DEFAULTS, ...stored() };
+let current = readPreferences(storedText());
 
 export function usePreferences(): Preferences {
   return useSyncExternalStore(subscribe, preferences);
@@ -43,10 +53,33 @@ function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-function stored(): Partial<Preferences> {
+/** What is no preference is left out: the person, or another release, may have changed it. */
+export function readPreferences(text: string): Preferences {
+  return {
+    ...DEFAULTS,
+    ...Object.fromEntries(Object.entries(objectIn(text)).filter(isPreference)),
+  };
+}
+
+function isPreference([name, value]: readonly [string, unknown]): boolean {
+  if (!Object.hasOwn(DEFAULTS, name)) return false;
+  const isOfKind = typeof value === typeof DEFAULTS[name as keyof Preferences]; // it has the name
+  return isOfKind && (CHOICES[name]?.includes(value) ?? true);
+}
+
+function objectIn(text: string): object {
   try {
-    return JSON.parse(localStorage.getItem(KEY) ?? '{}') as Partial<Preferences>; // only this file writes it
+    return Object(JSON.parse(text)) as object;
   } catch {
     return {};
+  }
+}
+
+/** A browser may have no storage for the page. */
+function storedText(): string {
+  try {
+    return localStorage.getItem(KEY) ?? '{}';
+  } catch {
+    return '{}';
   }
 }

@@ -85,7 +85,7 @@ export function parseInstant(text: string, zone: Zone, now: number): number | un
   const length = lengthOf(typed);
   if (length !== undefined) return now - length;
   if (typed === 'today' || typed === 'yesterday')
-    return midnight(typed === 'today' ? 0 : 1, zone, now);
+    return atHour(0, typed === 'today' ? 0 : 1, zone, now);
   const [, date, hour = '00', minute = '00', second = '00', fraction = '0', end] =
     /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3})\d*)?)?)?(Z|[+-]\d\d:\d\d)?$/i.exec(
       typed,
@@ -102,9 +102,15 @@ export function parseInstant(text: string, zone: Zone, now: number): number | un
   return end === undefined ? instantOf(wallTimeOf(utc, UTC), zone) : utc;
 }
 
-function midnight(daysAgo: number, zone: Zone, now: number): number {
+/** The night that ended last: 22:00 to 06:00 by the clocks of the zone. */
+export function lastNight(zone: Zone, now: number): { readonly from: number; readonly to: number } {
+  const daysAgo = atHour(6, 0, zone, now) <= now ? 0 : 1;
+  return { from: atHour(22, daysAgo + 1, zone, now), to: atHour(6, daysAgo, zone, now) };
+}
+
+function atHour(hour: number, daysAgo: number, zone: Zone, now: number): number {
   const wall = wallTimeOf(now, zone);
-  const date = new Date(Date.UTC(wall.year, wall.month - 1, wall.day - daysAgo));
+  const date = new Date(Date.UTC(wall.year, wall.month - 1, wall.day - daysAgo, hour));
   return instantOf(wallTimeOf(date.getTime(), UTC), zone);
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { instant, rfc3339 } from './format.js';
-import { absolute, describeSpan, parseInstant, readRange, spanAt } from './range.js';
+import { absolute, describeSpan, lastNight, parseInstant, readRange, spanAt } from './range.js';
 import { instantOf, UTC, wallTimeOf } from './zone.js';
 
 const ZURICH = 'Europe/Zurich';
@@ -80,5 +80,21 @@ describe('a range', () => {
     const span = { from: at('2025-11-25T22:30:00Z'), to: at('2025-11-25T23:30:00Z') };
     expect(describeSpan(span, UTC, NOW)).toBe('25 Nov 22:30–23:30');
     expect(describeSpan(span, ZURICH, NOW)).toBe('25 Nov 23:30 – 26 Nov 00:30');
+  });
+});
+
+describe('the last night', () => {
+  it.each([
+    ['2025-11-26T09:30:00Z', UTC, '2025-11-25T22:00:00.000Z', '2025-11-26T06:00:00.000Z'],
+    ['2025-11-26T06:00:00Z', UTC, '2025-11-25T22:00:00.000Z', '2025-11-26T06:00:00.000Z'],
+    // One that has not ended is not the last one.
+    ['2025-11-26T05:59:59Z', UTC, '2025-11-24T22:00:00.000Z', '2025-11-25T06:00:00.000Z'],
+    ['2025-11-26T23:00:00Z', UTC, '2025-11-25T22:00:00.000Z', '2025-11-26T06:00:00.000Z'],
+    ['2025-11-26T00:29:00Z', KOLKATA, '2025-11-24T16:30:00.000Z', '2025-11-25T00:30:00.000Z'],
+    // Clocks are put back in it: it has nine hours.
+    ['2025-10-26T09:00:00Z', ZURICH, '2025-10-25T20:00:00.000Z', '2025-10-26T05:00:00.000Z'],
+    ['2026-01-01T09:00:00Z', ZURICH, '2025-12-31T21:00:00.000Z', '2026-01-01T05:00:00.000Z'],
+  ])('at %s in %s begins at %s and ends at %s', (now, zone, from, to) => {
+    expect(lastNight(zone, at(now))).toEqual({ from: at(from), to: at(to) });
   });
 });

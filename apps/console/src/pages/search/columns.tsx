@@ -104,8 +104,58 @@ const onWhom: Column = {
   },
 };
 
-const action = text('action', [120, '170px'], ({ entry }) => entry.action);
+/** The columns, by the names that a browser keeps of those that a person chose. */
+export const COLUMNS = {
+  time,
+  outcome,
+  what,
+  who,
+  onWhom,
+  action: text('action', [120, '170px'], ({ entry }) => entry.action),
+  app: text('app', [70, '130px'], ({ entry }) => entry.actor.clientApp),
+  address: text(
+    'address',
+    [80, '120px'],
+    ({ entry, personal }) =>
+      personal.clientAddress ?? (entry.personal?.clientAddress ? 'erased' : undefined),
+  ),
+  scopes: text('scopes', [90, '2fr'], ({ entry }) => entry.token?.scopes.join(', ')),
+  lifetime: text('lifetime', 70, ({ entry }) => {
+    const minutes = tokenMinutes(entry);
+    return minutes === undefined ? undefined : `${minutes} min`;
+  }),
+  rule: text('rule', [90, '1fr'], ({ entry }) => entry.policy?.rule),
+  policy: text('policy', [80, '1fr'], ({ entry }) => entry.policy?.version),
+  secretVersion: text('secret version', [90, '1fr'], ({ entry }) => entry.upstream?.secretVersion),
+  reason: text('reason', [170, '2fr'], ({ entry }) => entry.reason?.code),
+  detail: text('detail', [120, '3fr'], ({ entry }) => entry.reason?.detail),
+  needed: text('needed', [120, '2fr'], ({ entry }) => textOf(entry.details?.required)),
+  permissions: text('permissions', [120, '2fr'], ({ entry }) => permissionsOf(entry)),
+  times: text('times', 50, ({ entry }) => textOf(entry.details?.count)),
+  tenant: text('tenant', [120, '1fr'], ({ entry }) => entry.target?.tenant),
+  details: text('details', [200, '4fr'], ({ entry }) => {
+    const all = detailsOf(entry).map(({ name, value }) => `${name}: ${value}`);
+    return all.length === 0 ? undefined : all.join(' · ');
+  }),
+  index: text('index', 60, ({ index }) => `#${index}`),
+  recorded: text('recorded', 190, ({ entry }) => entry.recordedAt),
+  entry: text('entry', 300, ({ entry }) => entry.id),
+  request: text('request', 300, ({ entry }) => entry.request?.id),
+  trace: text('trace', 270, ({ entry }) => entry.request?.traceId),
+  session: text('session', 180, ({ entry }) => entry.actor.tokenId),
+  person: text('person', 300, ({ entry }) => entry.actor.subject ?? entry.actor.name),
+  onPerson: text('on person', 300, ({ entry }) => entry.target?.subject),
+  identity: text('identity', 300, ({ entry }) => entry.target?.identityId),
+  communicationUser: text('ACS identity', 300, ({ entry }) => entry.target?.communicationUserId),
+  fingerprint: text('fingerprint', 330, ({ entry }) => entry.token?.fingerprint),
+  correlation: text('ACS correlation', 200, ({ entry }) => entry.upstream?.correlationVector),
+} as const satisfies Record<string, Column>;
+
+export type ColumnName = keyof typeof COLUMNS;
+
+const { action } = COLUMNS;
 const fromStart = [time, outcome] as const;
+const triage = [...fromStart, what, who, COLUMNS.app, COLUMNS.address] as const;
 
 /** In pixels: `gap` and `padding` of `.entry-row`. */
 const GAP = 10;
@@ -125,85 +175,41 @@ export function widthsOf({ columns }: ColumnSet): {
 
 /** The sets, by their names in the address. */
 export const COLUMN_SETS = {
-  triage: {
-    title: 'Triage',
-    columns: [
-      ...fromStart,
-      what,
-      who,
-      text('app', [70, '130px'], ({ entry }) => entry.actor.clientApp),
-      text(
-        'address',
-        [80, '120px'],
-        ({ entry, personal }) =>
-          personal.clientAddress ?? (entry.personal?.clientAddress ? 'erased' : undefined),
-      ),
-    ],
-  },
+  triage: { title: 'Triage', columns: triage },
   issuance: {
     title: 'Issuance',
     columns: [
-      ...fromStart,
-      action,
-      who,
-      onWhom,
-      text('scopes', [90, '2fr'], ({ entry }) => entry.token?.scopes.join(', ')),
-      text('lifetime', 70, ({ entry }) => {
-        const minutes = tokenMinutes(entry);
-        return minutes === undefined ? undefined : `${minutes} min`;
-      }),
-      text('rule', [90, '1fr'], ({ entry }) => entry.policy?.rule),
-      text('policy', [80, '1fr'], ({ entry }) => entry.policy?.version),
-      text('secret version', [90, '1fr'], ({ entry }) => entry.upstream?.secretVersion),
+      ...[...fromStart, action, who, onWhom, COLUMNS.scopes, COLUMNS.lifetime],
+      ...[COLUMNS.rule, COLUMNS.policy, COLUMNS.secretVersion],
     ],
   },
   refusals: {
     title: 'Refusals',
     columns: [
-      ...fromStart,
-      action,
-      who,
-      text('reason', [170, '2fr'], ({ entry }) => entry.reason?.code),
-      text('detail', [120, '3fr'], ({ entry }) => entry.reason?.detail),
-      text('needed', [120, '2fr'], ({ entry }) => textOf(entry.details?.required)),
-      text('permissions', [120, '2fr'], ({ entry }) => permissionsOf(entry)),
-      text('times', 50, ({ entry }) => textOf(entry.details?.count)),
+      ...[...fromStart, action, who, COLUMNS.reason, COLUMNS.detail],
+      ...[COLUMNS.needed, COLUMNS.permissions, COLUMNS.times],
     ],
   },
   administration: {
     title: 'Administration',
     columns: [
-      ...fromStart,
-      action,
-      who,
-      onWhom,
-      text('tenant', [120, '1fr'], ({ entry }) => entry.target?.tenant),
+      ...[...fromStart, action, who, onWhom, COLUMNS.tenant],
       text('reason', [120, '2fr'], ({ entry }) => entry.reason?.detail ?? entry.reason?.code),
-      text('details', [200, '4fr'], ({ entry }) => {
-        const all = detailsOf(entry).map(({ name, value }) => `${name}: ${value}`);
-        return all.length === 0 ? undefined : all.join(' · ');
-      }),
+      COLUMNS.details,
     ],
   },
   forensic: {
     title: 'Forensic',
     columns: [
-      text('index', 60, ({ index }) => `#${index}`),
-      text('recorded', 190, ({ entry }) => entry.recordedAt),
-      outcome,
+      ...[COLUMNS.index, COLUMNS.recorded, outcome],
       text('action', 180, ({ entry }) => entry.action),
-      text('entry', 300, ({ entry }) => entry.id),
-      text('request', 300, ({ entry }) => entry.request?.id),
-      text('trace', 270, ({ entry }) => entry.request?.traceId),
-      text('session', 180, ({ entry }) => entry.actor.tokenId),
-      text('person', 300, ({ entry }) => entry.actor.subject ?? entry.actor.name),
-      text('on person', 300, ({ entry }) => entry.target?.subject),
-      text('identity', 300, ({ entry }) => entry.target?.identityId),
-      text('ACS identity', 300, ({ entry }) => entry.target?.communicationUserId),
-      text('fingerprint', 330, ({ entry }) => entry.token?.fingerprint),
-      text('ACS correlation', 200, ({ entry }) => entry.upstream?.correlationVector),
+      ...[COLUMNS.entry, COLUMNS.request, COLUMNS.trace, COLUMNS.session],
+      ...[COLUMNS.person, COLUMNS.onPerson, COLUMNS.identity, COLUMNS.communicationUser],
+      ...[COLUMNS.fingerprint, COLUMNS.correlation],
     ],
   },
+  /** Until the person chooses: `useColumnSet` knows what was chosen. */
+  own: { title: 'Own columns', columns: triage },
 } as const satisfies Record<string, ColumnSet>;
 
 export type ColumnSetName = keyof typeof COLUMN_SETS;

@@ -4,13 +4,8 @@ import type { ListedEntry } from '../../api/api.js';
 import { usePreferences } from '../../shell/preferences.js';
 import { useZone } from '../../shell/use-zone.js';
 import { type Zone } from '../../time/zone.js';
-import {
-  type Column,
-  COLUMN_SETS,
-  type ColumnSet,
-  type ColumnSetName,
-  widthsOf,
-} from './columns.js';
+import { type Column, type ColumnSetName, widthsOf } from './columns.js';
+import { useColumnSet } from './use-columns.js';
 
 export const ROW_HEIGHT = { normal: 32, compact: 24 } as const;
 
@@ -35,7 +30,7 @@ export function EntryList(props: EntryListProps): ReactNode {
   const scroller = useRef<HTMLDivElement>(null);
   const zone = useZone();
   const { density } = usePreferences();
-  const set: ColumnSet = COLUMN_SETS[props.columns];
+  const set = useColumnSet(props.columns);
   const widths = widthsOf(set);
   const rows = useVirtualizer({
     count: items.length,

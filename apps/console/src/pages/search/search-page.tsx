@@ -21,10 +21,11 @@ import { isPersonal, readFilters, withoutHousekeeping } from './filters.js';
 import { Foot } from './foot.js';
 import { LiveState } from './live-state.js';
 import { type Search, useEntries } from './use-entries.js';
-import { useColumns } from './use-columns.js';
+import { chooseColumns, useColumns } from './use-columns.js';
 import { useLiveTail } from './use-live-tail.js';
 
 const ExportDialog = lazy(async () => import('./export-dialog.js'));
+const OwnColumnsDialog = lazy(async () => import('./own-columns-dialog.js'));
 const ViewsDialog = lazy(async () => import('./views-dialog.js'));
 
 /** Rows that PageUp and PageDown move by. */
@@ -127,6 +128,11 @@ export default function SearchPage(): ReactNode {
   const showViews = (): void => {
     setAreViewsOpen(true);
   };
+  const [areColumnsOpen, setAreColumnsOpen] = useState<boolean>();
+  const askColumns = (): void => {
+    if (columns !== 'own') chooseColumns('own');
+    setAreColumnsOpen(true);
+  };
   const refresh = (): void => {
     setSearchedAt(Date.now());
   };
@@ -160,6 +166,7 @@ export default function SearchPage(): ReactNode {
     o: switchOrder,
     e: askExport,
     w: showViews,
+    m: askColumns,
     ...(opened === undefined ? { ...ofMarked.keys, ...VALUE_KEYS } : { Escape: close }),
   });
 
@@ -181,6 +188,11 @@ export default function SearchPage(): ReactNode {
             }}
           />
           <ColumnsMenu columns={columns} />
+          {columns === 'own' && (
+            <Button size="small" onClick={askColumns} title="Key: m">
+              Choose columns…
+            </Button>
+          )}
           <Button size="small" onClick={showViews} title="Key: w">
             Views…
           </Button>
@@ -251,6 +263,16 @@ export default function SearchPage(): ReactNode {
             search={{ ...search, span: { ...search.span, to: search.span.to ?? shownTo } }}
             onClose={() => {
               setIsExporting(false);
+            }}
+          />
+        </Suspense>
+      )}
+      {areColumnsOpen !== undefined && (
+        <Suspense>
+          <OwnColumnsDialog
+            isOpen={areColumnsOpen}
+            onClose={() => {
+              setAreColumnsOpen(false);
             }}
           />
         </Suspense>

@@ -1,6 +1,6 @@
 import { useMemo, useSyncExternalStore } from 'react';
 import { fragmentOf } from '../../shell/address.js';
-import { parseInstant } from '../../time/range.js';
+import { absolute, lastNight, parseInstant } from '../../time/range.js';
 import { rfc3339 } from '../../time/format.js';
 import { UTC, type Zone } from '../../time/zone.js';
 import { definitionOf } from './filters.js';
@@ -72,7 +72,7 @@ const ADMINISTRATIVE_ACTS = [
   ...['audit.export', 'audit.erase', 'audit.retain'],
 ].map((action): [string, string] => ['action', action]);
 
-/** The views that come with the console. @param zone whose midnight “today” begins at */
+/** The views that come with the console. @param zone of “today” and of “last night” */
 export function shippedViews(zone: Zone, now: number): readonly View[] {
   const midnight = rfc3339(parseInstant('today', zone, now) ?? now, UTC);
   const view = (name: string, parameters: readonly (readonly [string, string])[]): View => ({
@@ -87,6 +87,13 @@ export function shippedViews(zone: Zone, now: number): readonly View[] {
       ['from', midnight],
       ['outcome', 'denied'],
       ['columns', 'refusals'],
+    ]),
+    view('Tokens of last night', [
+      ...Object.entries(absolute(lastNight(zone, now), now)),
+      ['action', 'token.issue'],
+      ['action', 'token.reuse'],
+      ['action', 'token.exchange'],
+      ['columns', 'issuance'],
     ]),
     view('Administrative acts', [
       ['range', '7d'],
