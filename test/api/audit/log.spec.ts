@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { issued, openTestLog } from '#libs/audit/testing';
+import { denied, openTestLog } from '#libs/audit/testing';
 import { decodeEntryBundle, hashLeaf, hashNode } from '#libs/transparency-log';
 import { getAudit, publicKey } from '../../support/audit-api.js';
 import { call } from '../../support/call.js';
@@ -13,7 +13,8 @@ beforeAll(async () => {
   const log = await openTestLog(service().database.serviceUrl, {
     origin: 'localhost/acs-identity',
   });
-  await log.trail.recordAll(Array.from({ length: 600 }, (_, nth) => issued(nth)));
+  // Of no identity: the service would find that it has no mapping of one.
+  await log.trail.recordAll(Array.from({ length: 600 }, () => denied()));
   await log.close();
 });
 
