@@ -24,8 +24,8 @@ export default defineConfig({
     sourcemap: false,
     rolldownOptions: {
       // One file of what most pages share, instead of thirty small ones that the first page waits for. The parts of
-      // dialogs, which four files share, are loaded with the first dialog.
-      output: { codeSplitting: { groups: [{ name: 'shared', minShareCount: 5 }] } },
+      // dialogs, which five files share, are loaded with the first dialog.
+      output: { codeSplitting: { groups: [{ name: 'shared', minShareCount: 6 }] } },
       onLog(level, log, print) {
         // "use client" in Fluent UI: for servers that render pages.
         if (log.code !== 'MODULE_LEVEL_DIRECTIVE') print(level, log);

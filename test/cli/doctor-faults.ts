@@ -592,7 +592,7 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     code: 'identity-provider-unusable',
     fault: 'the issuer publishes no keys',
     prepare: ({ emulator }) => ({ environment: { ENTRA_AUTHORITY: emulator.acsUrl } }),
-    names: /openid-configuration.*status/,
+    names: /openid-configuration.*answered 404/,
     fix: /ENTRA_TENANT_ID/,
   },
   {
