@@ -90,6 +90,9 @@ try {
     ...(await danglingMappings()),
   ];
   exitCode = finishCampaign(count + receipts.length, failures);
+} catch (error) {
+  console.error(error); // to stop the service may fail as well, and hide it
+  throw error;
 } finally {
   await service.stop();
   await cluster.remove();

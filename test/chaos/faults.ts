@@ -95,6 +95,9 @@ try {
   console.log(`${counts.join(', ')}\n${faults.summary()}`);
   exitCode = finishCampaign(total(), failures);
   printLogOf(failures);
+} catch (error) {
+  console.error(error); // to stop the service may fail as well, and hide it
+  throw error;
 } finally {
   await service.stop();
   await cluster.remove();

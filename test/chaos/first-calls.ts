@@ -51,6 +51,9 @@ try {
   } as const;
   await service.emulator.control.addFault(latency);
   for (const delayMs of DELAYS_MS) await burst(delayMs);
+} catch (error) {
+  console.error(error); // to stop the service may fail as well, and hide it
+  throw error;
 } finally {
   await service.stop();
   await cluster.remove();

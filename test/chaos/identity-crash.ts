@@ -80,6 +80,9 @@ try {
     ...(await checkLog(service, { receipts: [], checkpoints: [], keys })),
   ];
   exitCode = finishCampaign(count + traffic.answered, failures);
+} catch (error) {
+  console.error(error); // to stop the service may fail as well, and hide it
+  throw error;
 } finally {
   await service.stop();
   await cluster.remove();

@@ -53,6 +53,9 @@ try {
     all === subjects.length + 1,
     `ACS created ${all} identities for ${subjects.length + 1} subjects`,
   );
+} catch (error) {
+  console.error(error); // to stop the service may fail as well, and hide it
+  throw error;
 } finally {
   await service.stop();
   await cluster.remove();

@@ -63,6 +63,9 @@ try {
     console.log(`  ${kind}: ${entries}`);
   }
   for (const rule of rules) await checkStories(rule);
+} catch (error) {
+  console.error(error); // to stop the service may fail as well, and hide it
+  throw error;
 } finally {
   await log.close();
   await cluster.remove();

@@ -48,6 +48,9 @@ try {
   }
   const keys = await fetchLogKeys(service, active);
   failures.push(...(await checkLog(service, { receipts: [], checkpoints: [], keys })));
+} catch (error) {
+  console.error(error); // to stop the service may fail as well, and hide it
+  throw error;
 } finally {
   await service.stop();
   await cluster.remove();

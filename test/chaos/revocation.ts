@@ -90,6 +90,9 @@ try {
   failures.push(...(await assigned.check(urlOf(0))));
   const keys = await fetchLogKeys(service, replica(0));
   failures.push(...(await checkLog(service, { receipts: [], checkpoints: [], keys })));
+} catch (error) {
+  console.error(error); // to stop the service may fail as well, and hide it
+  throw error;
 } finally {
   await service.stop();
   await cluster.remove();

@@ -89,6 +89,9 @@ try {
   if (orphans.length > 0) failures.push(`${orphans.length} calls to ACS whose outcome was lost`);
   failures.push(...(await checkLog(service, { receipts, checkpoints: [], keys })));
   exitCode = finishCampaign(answers, failures);
+} catch (error) {
+  console.error(error); // to stop the service may fail as well, and hide it
+  throw error;
 } finally {
   await balancer.stop();
   await service.stop();

@@ -156,6 +156,9 @@ try {
   const keys = await fetchLogKeys(service, first);
   console.log(`${keys.trim().split('\n').length} keys of the log are listed`);
   failures.push(...(await checkLog(service, { receipts: [], checkpoints: [], keys })));
+} catch (error) {
+  console.error(error); // to stop the service may fail as well, and hide it
+  throw error;
 } finally {
   await service.stop();
   await cluster.remove();

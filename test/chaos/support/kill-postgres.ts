@@ -5,6 +5,8 @@ import { until } from '../../support/until.js';
 
 /** Kills all processes of a PostgreSQL server with SIGKILL. It can be restarted afterwards. */
 export async function killPostgres(cluster: LocalPostgres): Promise<void> {
+  // It starts no backend that would not be in the list, and keep the shared memory from the next server.
+  signal(cluster.processId, 'SIGSTOP');
   const processes = new Set([cluster.processId, ...(await postgresChildren(cluster))]);
   for (const id of processes) signal(id, 'SIGKILL');
   // A new server can attach to its shared memory only when no process is left.
