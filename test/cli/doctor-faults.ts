@@ -318,7 +318,7 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
        VALUES ('log', '[{"place": "0", "kind": "entry-differs", "detail": "entry 8 differs"}]')`,
       `DELETE FROM audit_verification`,
     ),
-    names: /\(log\): 1 findings; the first: entry 8 differs/,
+    names: /\(log\): findings: 1; the first: entry 8 differs/,
     fix: /audit health/,
   },
   {

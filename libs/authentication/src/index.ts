@@ -51,6 +51,5 @@ export {
   type Permission,
   PERMISSIONS,
 } from './access/permission.js';
-export { canonicalAddress } from '#libs/platform';
 export { requestContextOf, RequestContexts } from './http/request-contexts.js';
 export { RateLimitStore } from './rate-limit/rate-limit-store.js';

@@ -1,5 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { SwaggerModule } from '@nestjs/swagger';
+import { type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { openApiDocument } from './openapi-document.js';
 
 /**
@@ -7,9 +7,9 @@ import { openApiDocument } from './openapi-document.js';
  * Both are made at the first request. The bytes are kept, so that strangers can't take the time of issuing.
  */
 export function serveDocumentation(app: NestFastifyApplication): void {
-  let document: ReturnType<typeof openApiDocument> | undefined;
+  let document: OpenAPIObject | undefined;
   let bytes: Buffer | undefined;
-  const built = (): typeof document & object => (document ??= openApiDocument(app));
+  const built = (): OpenAPIObject => (document ??= openApiDocument(app));
   SwaggerModule.setup('docs', app, built, {
     raw: false,
     customSiteTitle: 'Communication identity service',

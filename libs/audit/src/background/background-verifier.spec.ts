@@ -157,7 +157,7 @@ describe('the background verifier', () => {
     const { verification } = await verifier.readiness.ask();
     expect(verification).toMatchObject({
       isReady: true,
-      degradation: expect.stringMatching(/^\d+ findings; the first is /) as string,
+      degradation: expect.stringMatching(/^findings: \d+; the first is /) as string,
     });
     await superuser.query(undo ?? '');
     await verifier.pass();
@@ -204,7 +204,7 @@ describe('the background verifier', () => {
     await superuser.query(edit ?? '');
     await verifier.pass();
     expect((await overview.read()).concerns).toEqual([
-      expect.stringMatching(/^\d+ findings in the part log; the first: entry 1234: /),
+      expect.stringMatching(/^findings in the part log: \d+; the first: entry 1234: /),
     ]);
     await superuser.query(undo ?? '');
     await superuser.query(

@@ -162,7 +162,7 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
       .filter(({ lateMs }) => isBeyondBound(lateMs, this.settings.verificationMs))
       .map(({ part }) => part);
     const degradations = [
-      ...(found.length > 0 ? [`${found.length} findings; the first is ${found[0] ?? ''}`] : []),
+      ...(found.length > 0 ? [`findings: ${found.length}; the first is ${found[0] ?? ''}`] : []),
       ...(late.length > 0 ? [`the checks are late: ${late.join(', ')}`] : []),
     ];
     return {

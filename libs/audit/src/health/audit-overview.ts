@@ -114,7 +114,7 @@ function concernsOf({ name, isLate, findings }: PartHealth): string[] {
   return [
     ...(isLate === true ? [`the checks of the part ${name} are late`] : []),
     ...(first
-      ? [`${findings.length} findings in the part ${name}; the first: ${first.detail}`]
+      ? [`findings in the part ${name}: ${findings.length}; the first: ${first.detail}`]
       : []),
   ];
 }

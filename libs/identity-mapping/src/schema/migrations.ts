@@ -42,6 +42,7 @@ export const identityMappingGrants: readonly TableGrant[] = [
       ...['id', 'number', 'tenant', 'client_app', 'kind', 'resource', 'issued_before', 'reason'],
       'invitation',
     ],
+    // `worked_at` is of replicas before this release, during an upgrade.
     update: ['identities', 'assignments', 'finished_at', 'worked_at', ...LEASE],
   },
   { table: 'revocation_target', insert: 'all', delete: true },

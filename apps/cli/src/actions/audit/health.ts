@@ -49,7 +49,7 @@ function printPart({ name, progress, passStartedAt, verifiedEntries, findings }:
     ? `next pass ${timeOf(passStartedAt)}`
     : `${Math.floor(progress * 100)} % of the pass of ${timeOf(passStartedAt)}`;
   const upTo = verifiedEntries === undefined ? '' : `; new entries up to ${verifiedEntries}`;
-  console.log(`Checks of ${name}: ${pass}${upTo}; ${findings.length} findings`);
+  console.log(`Checks of ${name}: ${pass}${upTo}; findings: ${findings.length}`);
   for (const { kind, detail } of findings) console.log(printable(`  ${kind}: ${detail}`));
 }
 

@@ -7,9 +7,8 @@ import {
   type EntryFilter,
   listOf,
 } from '#libs/audit';
-import { canonicalAddress } from '#libs/authentication';
 import { identityFields } from '#libs/identity-mapping';
-import { type CallContext, canonicalName } from '#libs/platform';
+import { type CallContext, canonicalAddress, canonicalName } from '#libs/platform';
 
 /** Filters by identifiers, which entries have in one form. */
 const NAMES = [

@@ -144,7 +144,7 @@ async function verificationReport({ database }: ExaminedDatabase): Promise<Check
   const findings = parts
     .filter(({ count }) => count > 0)
     .map(({ part, count, first }) =>
-      finding('verification-finding', part, `${count} findings; the first: ${first ?? ''}`),
+      finding('verification-finding', part, `findings: ${count}; the first: ${first ?? ''}`),
     );
   return { findings, note: parts.length === 0 ? 'none has run yet' : `${parts.length} parts` };
 }
