@@ -25,6 +25,22 @@ const requireHttp = {
 };
 
 /**
+ * Takes away the search of @nestjs/typeorm for two classes that TypeORM 1 no longer has: it requires the
+ * package from node_modules, a second copy beside the bundled one, in 160 ms of each start.
+ */
+const oneTypeorm = {
+  name: 'one-typeorm',
+  load(id) {
+    return id.endsWith('/@nestjs/typeorm/dist/common/typeorm-compat.js')
+      ? {
+          code: 'export const Connection = undefined; export const AbstractRepository = undefined;',
+          moduleType: 'js',
+        }
+      : undefined;
+  },
+};
+
+/**
  * Bundles one program.
  *
  * @param input compiled file
@@ -36,7 +52,7 @@ export async function bundleProgram(name, input, { dir = 'dist/bin', plugins = [
     input: { [name]: input },
     platform: 'node',
     external: [...outside.map((name) => new RegExp(`^${name}(/|$)`)), ...absent],
-    plugins: [requireHttp, ...plugins],
+    plugins: [requireHttp, oneTypeorm, ...plugins],
     treeshake: {
       // Our modules have no side effects: of a library's index, only what is used is bundled.
       moduleSideEffects: [{ test: /[\\/]dist[\\/](apps|libs)[\\/]/, sideEffects: false }],
