@@ -26,6 +26,8 @@ const isCurrent =
   readFileSync(fingerprintFile, 'utf8') === input;
 if (!isCurrent) {
   rmSync(fingerprintFile, { force: true });
+  // Parts of an earlier build have other names.
+  rmSync('dist/bin', { recursive: true, force: true });
   await bundleProgram('api', 'dist/apps/api/src/main.js');
   await bundleProgram('acs-identity', 'dist/apps/cli/src/main.js');
   writeFileSync(fingerprintFile, input);

@@ -3,9 +3,7 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { repositoryRoot } from '../support/root.js';
 import { InstalledPackages, packedService } from './installed-packages.js';
 
 // Two compilers and two runs of npm take several times as long on a busy machine.
@@ -71,33 +69,6 @@ describe('the package of the service', () => {
     const testCode = /\.(spec|contract)\.js$|\/testing(\.js$|\/)|\/test\/|emulator/;
     expect(servicePaths.filter((path) => testCode.test(path))).toEqual([]);
   });
-});
-
-describe('the programs of the service', () => {
-  it.each([
-    ['api.js', []],
-    ['acs-identity.js', ['audit', 'verify', '--help']],
-  ])(
-    'load no package from node_modules that %s has bundled, which would start it twice',
-    async (program, args) => {
-      const hook = `import { registerHooks } from 'node:module';
-        registerHooks({ load(url, context, next) { console.error('loaded ' + url); return next(url, context); } });`;
-      const child = spawn(
-        process.execPath,
-        [
-          `--import=data:text/javascript,${encodeURIComponent(hook)}`,
-          join(repositoryRoot, 'dist/bin', program),
-          ...args,
-        ],
-        // Without settings, the api loads everything and ends.
-        { env: { PATH: process.env.PATH }, stdio: ['ignore', 'ignore', 'pipe'] },
-      );
-      const loaded = (await text(child.stderr)).match(/(?<=^loaded file:).*/gm) ?? [];
-      expect(loaded.some((url) => url.includes('/dist/bin/'))).toBe(true);
-      const packages = loaded.filter((url) => url.includes('/node_modules/'));
-      expect(packages.filter((url) => !url.includes('/reflect-metadata/'))).toEqual([]);
-    },
-  );
 });
 
 /** With `skipLibCheck`, a type that can't be resolved would silently be `any`. */
