@@ -4,6 +4,7 @@ import { SecretAccessModule } from '#libs/secrets';
 import { BackgroundVerifier } from './background/background-verifier.js';
 import { FindingRecorder } from './background/finding-recorder.js';
 import { LogPart } from './background/log-part.js';
+import { RecordedFindings } from './background/recorded-findings.js';
 import { StatisticsPart } from './background/statistics-part.js';
 import { VerificationMetrics } from './background/verification-metrics.js';
 import { VerifiedParts } from './background/verified-part.js';
@@ -57,6 +58,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     LogPart,
     StatisticsPart,
     VerificationMetrics,
+    RecordedFindings,
     FindingRecorder,
     BackgroundVerifier,
     AuditLogService,

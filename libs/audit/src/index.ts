@@ -97,11 +97,12 @@ export {
 } from './health/audit-overview.js';
 export type { WitnessHealth } from './health/witness-overview.js';
 export { BackgroundVerifier } from './background/background-verifier.js';
+export { checkOrReport } from './background/check-or-report.js';
 export {
   type CheckedSlice,
   type Finding,
-  mergeFindings,
-  type PartState,
+  type PartPosition,
+  placesWithin,
   type VerifiedPart,
   VerifiedParts,
 } from './background/verified-part.js';
@@ -117,5 +118,5 @@ export {
   type WitnessRequirement,
 } from './verify/witness-check.js';
 export { readWitnessedCheckpoint } from './witness/cosigned-checkpoints.js';
-export { retiredBelowIn } from './verify/retired-entries.js';
+export { oldestKeptAt, retiredBelowIn } from './verify/retired-entries.js';
 export { verifyFolder, type VerifyFolderRequest } from './verify/verify-folder.js';

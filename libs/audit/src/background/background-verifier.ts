@@ -1,34 +1,24 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import {
   Clock,
-  DatabaseUnavailable,
+  explain,
   Logger,
   type ReadinessAnswer,
   ReadinessChecks,
   ReadingDatabase,
-  sqlState,
   Sweeps,
 } from '#libs/platform';
-import { LogKeys } from '../log/log-keys.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { FindingRecorder } from './finding-recorder.js';
 import { LogPart } from './log-part.js';
+import { type PartCheck, PartChecks, PartFailed } from './part-checks.js';
 import { StatisticsPart } from './statistics-part.js';
 import { isBeyondBound, MAX_INTERVAL_MS, passMsOf } from './verification-bound.js';
 import { VerificationMetrics } from './verification-metrics.js';
-import {
-  type Finding,
-  isSameFinding,
-  keepRecorded,
-  MAX_FINDINGS,
-  type PartState,
-  type VerifiedPart,
-  VerifiedParts,
-} from './verified-part.js';
+import { VerifiedParts } from './verified-part.js';
 import { type StoredPart, VerificationStore } from './verification-store.js';
 
 const MIN_INTERVAL_MS = 200;
-const SERIALIZATION_FAILURE = '40001';
 
 /**
  * Verifies all parts again and again, in slices: one at a time over all replicas, over the connections of
@@ -38,11 +28,13 @@ const SERIALIZATION_FAILURE = '40001';
 @Injectable()
 export class BackgroundVerifier implements OnApplicationBootstrap {
   readonly #passMs: number;
+  readonly #checks: PartChecks;
+  /** By part and kind of check, why the last one failed. */
+  readonly #failures = new Map<string, string>();
   #stored: readonly StoredPart[] = [];
 
   constructor(
     private readonly database: ReadingDatabase,
-    private readonly keys: LogKeys,
     private readonly parts: VerifiedParts,
     private readonly sweeps: Sweeps,
     private readonly readiness: ReadinessChecks,
@@ -57,6 +49,7 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
     this.#passMs = passMsOf(settings.verificationMs);
     parts.add(log);
     parts.add(statistics);
+    this.#checks = new PartChecks(database, parts.all, this.#passMs);
   }
 
   onApplicationBootstrap(): void {
@@ -73,55 +66,52 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
 
   /** Checks what was added, then every slice that is due. */
   async run(signal?: AbortSignal): Promise<void> {
+    const failed = new Set<string>();
+    for (const part of this.parts.all) {
+      if (signal?.aborted) return;
+      if (part.checkNew) await this.#attempt('new', async () => this.#checks.checkNew(part));
+    }
     let isRecording = true;
-    for (let isNew = true; !signal?.aborted; isNew = false) {
+    for (let isMore = true; isMore && !signal?.aborted;) {
       const startedAt = performance.now();
-      const isMore = await this.#checkNext(isNew);
+      isMore = await this.#attempt('due', async () => this.#checks.checkDue(failed), failed);
       await this.#refresh();
       // A log that can't be appended to keeps the checks waiting once.
       isRecording &&= await this.recorder.record(this.#stored);
-      if (!isMore) return;
       // At most half of the time, when it is late.
-      await this.clock.sleep(performance.now() - startedAt, signal).catch(() => undefined);
+      if (isMore)
+        await this.clock.sleep(performance.now() - startedAt, signal).catch(() => undefined);
     }
   }
 
-  /** @returns whether more may be due */
-  async #checkNext(isNew: boolean): Promise<boolean> {
-    const changes: { part: string; before: readonly Finding[]; after: readonly Finding[] }[] = [];
-    const trust = await this.keys.trust();
+  /**
+   * Runs one check. A part that fails is late until it no longer does.
+   *
+   * @param failed gets the name of such a part, so that it has no other turn in this run
+   * @returns whether more may be due
+   */
+  async #attempt(
+    kind: 'new' | 'due',
+    check: () => Promise<PartCheck | undefined>,
+    failed?: Set<string>,
+  ): Promise<boolean> {
     try {
-      const isMore = await this.database.transaction(async (transaction) => {
-        const store = new VerificationStore(transaction, this.#passMs);
-        if (!(await store.lock())) return false;
-        const states = await store.read(this.parts.all.map(({ name }) => name));
-        const change = async (part: VerifiedPart, before: PartState, checked: PartState) => {
-          const after = { ...checked, findings: keepRecorded(before.findings, checked.findings) };
-          await store.write(part.name, after);
-          changes.push({ part: part.name, before: before.findings, after: after.findings });
-          return after;
-        };
-        for (const part of isNew ? this.parts.all : []) {
-          const state = states.find((one) => one.part === part.name);
-          if (!part.checkNew || !state || Object.keys(state.position).length === 0) continue;
-          const checked = await part.checkNew(transaction, state, trust);
-          Object.assign(state, await change(part, state, checked));
-        }
-        const [due] = states
-          .filter(({ lateMs }) => lateMs >= 0)
-          .sort((a, b) => b.lateMs - a.lateMs);
-        const part = this.parts.all.find(({ name }) => name === due?.part);
-        if (!part || !due) return false;
-        await change(part, due, await part.check(transaction, due, trust));
-        return true;
-      });
-      for (const { part, before, after } of changes) this.#log(part, before, after);
-      return isMore;
+      const checked = await check();
+      if (!checked) return false;
+      this.#failures.delete(`${checked.part} ${kind}`);
+      this.recorder.note(checked);
+      return true;
     } catch (error) {
-      // Another replica was faster.
-      const cause = error instanceof DatabaseUnavailable ? error.cause : error;
-      if (sqlState(cause) === SERIALIZATION_FAILURE) return false;
-      throw error;
+      if (!(error instanceof PartFailed)) throw error;
+      const { part, cause } = error;
+      failed?.add(part);
+      const reason = explain(cause);
+      // Once, because it is tried again at each run.
+      if (this.#failures.get(`${part} ${kind}`) !== reason) {
+        this.logger.error({ part, error: cause }, 'part not checked');
+      }
+      this.#failures.set(`${part} ${kind}`, reason);
+      return true;
     }
   }
 
@@ -137,23 +127,6 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
     }
   }
 
-  /** Each finding once, by the replica that found it. */
-  #log(part: string, before: readonly Finding[], after: readonly Finding[]): void {
-    for (const finding of after) {
-      if (before.some((one) => isSameFinding(one, finding))) continue;
-      this.logger.error({ part, kind: finding.kind, detail: finding.detail }, 'damage found');
-    }
-    // Others are left out of a full list.
-    if (after.length >= MAX_FINDINGS) return;
-    for (const finding of before) {
-      if (after.some((one) => isSameFinding(one, finding))) continue;
-      this.logger.warn(
-        { part, kind: finding.kind, detail: finding.detail },
-        'damage not found again',
-      );
-    }
-  }
-
   #answer(): ReadinessAnswer {
     const found = this.#stored.flatMap(({ part, findings }) =>
       findings.map(({ kind, detail }) => `${part}: ${kind}, ${detail}`),
@@ -163,6 +136,11 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
       .map(({ part }) => part);
     const degradations = [
       ...(found.length > 0 ? [`findings: ${found.length}; the first is ${found[0] ?? ''}`] : []),
+      ...(this.#failures.size > 0
+        ? [
+            `not checked: ${[...this.#failures].map(([part, why]) => `${part} (${why})`).join(', ')}`,
+          ]
+        : []),
       ...(late.length > 0 ? [`the checks are late: ${late.join(', ')}`] : []),
     ];
     return {

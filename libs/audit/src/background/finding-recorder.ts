@@ -2,35 +2,64 @@ import { Injectable } from '@nestjs/common';
 import { Logger } from '#libs/platform';
 import type { AuditEvent } from '../trail/audit-event.js';
 import { AuditTrail } from '../trail/audit-trail.js';
+import type { PartCheck } from './part-checks.js';
+import { RecordedFindings } from './recorded-findings.js';
 import { replaceFindings, type StoredPart } from './verification-store.js';
-import type { Finding } from './verified-part.js';
+import { type Finding, isSameFinding, MAX_FINDINGS } from './verified-part.js';
 
 const VERIFIER = { kind: 'system', name: 'audit-verification' } as const;
 
-/** Records what the background verifier found in the log that it verifies, so that sinks get it. */
+/** A finding of this process that the log may not have yet. */
+interface Pending {
+  readonly finding: Finding;
+  isLogged: boolean;
+}
+
+/**
+ * Logs what the background verifier found, and records it in the log that it verifies, so that sinks get it.
+ * Only what this process found itself: what stands in the table of the verifier, anybody may have written.
+ */
 @Injectable()
 export class FindingRecorder {
+  readonly #pending = new Map<string, readonly Pending[]>();
+
   constructor(
     private readonly trail: AuditTrail,
+    private readonly recorded: RecordedFindings,
     private readonly logger: Logger,
   ) {}
 
+  /** Logs what is new, and what is no longer found. Each once, by the replica that checked it. */
+  note({ part, before, after, found }: PartCheck): void {
+    const pending = this.#pending.get(part) ?? [];
+    const added = found
+      .filter((one) => !pending.some(({ finding }) => isSameFinding(finding, one)))
+      .map((finding): Pending => ({ finding, isLogged: false }));
+    for (const one of added) {
+      const isNew = !before.some((other) => isSameFinding(other, one.finding));
+      if (isNew) this.#logFound(part, one);
+    }
+    this.#pending.set(part, [...pending, ...added].slice(-MAX_FINDINGS));
+    // Others are left out of a full list.
+    if (after.length >= MAX_FINDINGS) return;
+    for (const one of before) {
+      if (after.some((other) => isSameFinding(other, one))) continue;
+      this.logger.warn({ part, kind: one.kind, detail: one.detail }, 'damage not found again');
+    }
+  }
+
   /**
-   * Records each finding that has no entry yet, and marks it in the transaction of its entry: once over all
-   * replicas and restarts. Never rejects: what could not be recorded stays unmarked.
+   * Records each finding that has no entry yet. Their mark is set in the transaction of the entries, so that of
+   * several replicas one records them. Never rejects: what could not be recorded is tried again.
    *
+   * @param stored read before the log is: a mark that is not in it is that of a later entry
    * @returns whether the log could be appended to
    */
   async record(stored: readonly StoredPart[]): Promise<boolean> {
-    for (const { part, findings } of stored) {
-      const pending = findings.filter(({ isRecorded }) => isRecorded !== true);
-      if (pending.length === 0) continue;
-      const marked = findings.map((finding) => ({ ...finding, isRecorded: true }));
+    for (const part of this.#pending.keys()) {
+      const findings = stored.find((one) => one.part === part)?.findings ?? [];
       try {
-        await this.trail.recordAll(
-          pending.map((finding) => damage(part, finding)),
-          replaceFindings({ part, findings }, marked, () => new FindingsChanged()),
-        );
+        await this.#recordPart(part, findings);
       } catch (error) {
         if (error instanceof FindingsChanged) continue;
         const problem = error instanceof Error ? error.name : 'unknown';
@@ -39,6 +68,42 @@ export class FindingRecorder {
       }
     }
     return true;
+  }
+
+  async #recordPart(part: string, stored: readonly Finding[]): Promise<void> {
+    const pending = await this.#unrecorded(part);
+    this.#pending.set(part, pending);
+    if (pending.length === 0) return;
+    for (const one of pending) if (!one.isLogged) this.#logFound(part, one);
+    const marked = stored.map((one) =>
+      pending.some(({ finding }) => isSameFinding(finding, one))
+        ? { ...one, isRecorded: true }
+        : one,
+    );
+    await this.trail.recordAll(
+      pending.map(({ finding }) => damage(part, finding)),
+      replaceFindings({ part, findings: stored }, marked, () => new FindingsChanged()),
+    );
+    this.#pending.delete(part);
+  }
+
+  async #unrecorded(part: string): Promise<readonly Pending[]> {
+    const pending = this.#pending.get(part) ?? [];
+    if (pending.length === 0) return pending;
+    const recorded = await this.recorded.of(
+      part,
+      pending.map(({ finding }) => finding),
+    );
+    return pending.filter(
+      ({ finding }) =>
+        !recorded.some((one) => one.index >= (finding.since ?? 0) && isSameFinding(one, finding)),
+    );
+  }
+
+  #logFound(part: string, pending: Pending): void {
+    const { kind, detail } = pending.finding;
+    this.logger.error({ part, kind, detail }, 'damage found');
+    pending.isLogged = true;
   }
 }
 

@@ -1,14 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import type { Transaction } from '#libs/platform';
-import type { CheckpointTrust, TreeFrontier } from '#libs/transparency-log';
+import type { TreeFrontier } from '#libs/transparency-log';
+import { LogKeys } from '../log/log-keys.js';
 import type { AuditFault } from '../verify/audit-fault.js';
 import { DatabaseVerifier } from '../verify/database-verifier.js';
+import { checkOrReport } from './check-or-report.js';
 import {
+  type CheckedPlaces,
   type CheckedSlice,
   type Finding,
-  mergeFindings,
   type PartPosition,
-  type PartState,
+  placesWithin,
   type VerifiedPart,
 } from './verified-part.js';
 
@@ -17,6 +19,13 @@ const SLICE_ENTRIES = 1_000;
 /** Of a slice: what one edit may cause in many entries. */
 const MAX_FAULTS_OF_CAUSE = 20;
 const SIGNING_KEYS = 'signing keys';
+const LOST_SIGNING_KEYS: Finding = {
+  place: SIGNING_KEYS,
+  kind: 'signing-key-differs',
+  detail: 'the first row of the keys that signed checkpoints is missing',
+};
+/** Sizes that an index of an entry can have: a row with another is none of the log. */
+const IS_SIZE = `size BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`;
 
 /** Entries, personal values, tiles, heads and keys of the log, from head to head. */
 @Injectable()
@@ -25,52 +34,49 @@ export class LogPart implements VerifiedPart {
   /** The verified trees at the ends of the last slices, in the order of their use. */
   readonly #trees = new Map<number, TreeFrontier>();
 
-  constructor(private readonly verifier: DatabaseVerifier) {}
+  constructor(
+    private readonly verifier: DatabaseVerifier,
+    private readonly keys: LogKeys,
+  ) {}
 
-  async check(
-    transaction: Transaction,
-    { position, findings }: PartState,
-    trust: CheckpointTrust,
-  ): Promise<CheckedSlice> {
+  async check(transaction: Transaction, position: PartPosition): Promise<CheckedSlice> {
     const size = await newestSize(transaction);
-    const start = Number(position.next ?? 0);
-    const keys = await signingKeyRows(transaction);
-    const known = Number(position.signingKeys ?? 0);
-    const others = mergeFindings(
-      findings,
-      (place) => place === SIGNING_KEYS,
-      keys < known ? [missingKeys(known - keys)] : [],
-    );
-    const end = start < size ? await sliceEnd(transaction, start) : size;
-    const found = start < size ? await this.#verify(transaction, start, end, size, trust) : [];
+    const { next, verified, signedFrom } = await confirmedPosition(transaction, position, size);
+    const firstSigned = await firstSigningKeys(transaction);
+    const isLost = signedFrom !== undefined && signedFrom < (firstSigned ?? Infinity);
+    const end = next < size ? await sliceEnd(transaction, next) : size;
     const isComplete = end >= size;
+    const from = isLost ? signedFrom : firstSigned;
     return {
       position: {
-        ...position,
         next: isComplete ? 0 : end,
-        signingKeys: Math.max(keys, known),
         // The first pass checks all that was there when it began.
-        verified: position.verified ?? size,
+        verified: verified ?? size,
+        ...(from !== undefined && { signedFrom: from }),
       },
       progress: isComplete ? 1 : end / size,
       isComplete,
-      findings: mergeFindings(others, isWithin(start, end), found),
+      found: [
+        ...(isLost ? [LOST_SIGNING_KEYS] : []),
+        ...(await this.#verify(transaction, next, end, size)),
+      ],
+      isChecked: placesWithin(next === 0 ? undefined : next, isComplete ? undefined : end),
     };
   }
 
   async checkNew(
     transaction: Transaction,
-    { position, findings }: PartState,
-    trust: CheckpointTrust,
-  ): Promise<PartState> {
+    position: PartPosition,
+  ): Promise<CheckedPlaces | undefined> {
     const size = await newestSize(transaction);
-    const start = Number(position.verified ?? size);
-    if (start >= size) return { position, findings };
-    const end = await sliceEnd(transaction, start);
-    const found = await this.#verify(transaction, start, end, size, trust);
+    const { verified } = await confirmedPosition(transaction, position, size);
+    if (verified === undefined || verified >= size) return undefined;
+    const end = await sliceEnd(transaction, verified);
+    const isWithin = placesWithin(verified, end);
     return {
       position: { ...position, verified: end },
-      findings: mergeFindings(findings, isWithin(start, end), found),
+      found: await this.#verify(transaction, verified, end, size),
+      isChecked: (place) => place !== SIGNING_KEYS && isWithin(place),
     };
   }
 
@@ -79,25 +85,59 @@ export class LogPart implements VerifiedPart {
     start: number,
     end: number,
     size: number,
-    trust: CheckpointTrust,
-  ): Promise<Finding[]> {
-    const { frontier, faults } = await this.verifier.verifySlice(transaction, {
-      ...trust,
-      start: this.#trees.get(start) ?? start,
-      end,
-      isNewest: end === size,
-      causeLimit: MAX_FAULTS_OF_CAUSE,
+  ): Promise<readonly Finding[]> {
+    if (start >= size) return [];
+    const trust = await this.keys.trust();
+    const slice = { place: String(start), what: `the slice of entries ${start} to ${end - 1}` };
+    return checkOrReport(transaction, slice, async (inner) => {
+      const { frontier, faults } = await this.verifier.verifySlice(inner, {
+        ...trust,
+        start: this.#trees.get(start) ?? start,
+        end,
+        isNewest: end === size,
+        causeLimit: MAX_FAULTS_OF_CAUSE,
+      });
+      this.#trees.delete(start);
+      if (faults.length === 0) this.#trees.set(end, frontier);
+      for (const oldest of this.#trees.keys()) if (this.#trees.size > 2) this.#trees.delete(oldest);
+      return faults.map((fault) => toFinding(fault, start));
     });
-    this.#trees.delete(start);
-    if (faults.length === 0) this.#trees.set(end, frontier);
-    for (const oldest of this.#trees.keys()) if (this.#trees.size > 2) this.#trees.delete(oldest);
-    return faults.map((fault) => toFinding(fault, start));
   }
+}
+
+/** What the log confirms of a position. */
+interface LogPosition {
+  readonly next: number;
+  /** Absent before the first pass. */
+  readonly verified?: number;
+  /** The first size from which on the table says which keys sign. */
+  readonly signedFrom?: number;
+}
+
+/** A slice begins where a head ends. Any other position is that of nobody, so that the checks begin anew. */
+async function confirmedPosition(
+  transaction: Transaction,
+  position: PartPosition,
+  size: number,
+): Promise<LogPosition> {
+  const [next, verified, signedFrom] = [position.next, position.verified, position.signedFrom];
+  const [row] = await transaction.query<Record<'isNext' | 'isVerified' | 'isSigned', boolean>[]>(
+    `SELECT $1::bigint = 0 OR EXISTS (SELECT FROM audit_head WHERE size = $1::bigint) AS "isNext",
+       $2::bigint = 0 OR EXISTS (SELECT FROM audit_head WHERE size = $2::bigint) AS "isVerified",
+       EXISTS (SELECT FROM audit_head WHERE from_size = $3::bigint) AS "isSigned"`,
+    [next, verified, signedFrom].map((value) => (Number.isSafeInteger(value) ? value : null)),
+  );
+  const signed = row?.isSigned === true && { signedFrom: Number(signedFrom) };
+  const isRight = row?.isNext === true && row.isVerified && Number(verified) <= size;
+  return {
+    ...(isRight ? { next: Number(next), verified: Number(verified) } : { next: 0 }),
+    ...signed,
+  };
 }
 
 /** How many of the first entries were verified since they were added; absent before the first check. */
 export function verifiedEntries({ verified }: PartPosition): number | undefined {
-  return verified === undefined ? undefined : Number(verified);
+  return Number.isSafeInteger(verified) ? Number(verified) : undefined;
 }
 
 function toFinding({ kind, index, endIndex, detail }: AuditFault, start: number): Finding {
@@ -105,19 +145,9 @@ function toFinding({ kind, index, endIndex, detail }: AuditFault, start: number)
   return { place: String(start), kind, detail: `${where}: ${detail}`, cause: `${kind}: ${detail}` };
 }
 
-function missingKeys(count: number): Finding {
-  const detail = `${count} rows of the keys that signed checkpoints are missing`;
-  return { place: SIGNING_KEYS, kind: 'signing-key-differs', detail };
-}
-
-/** Slices are those that begin in the range; its end belongs to it only when it is empty. */
-function isWithin(start: number, end: number): (place: string) => boolean {
-  return (place) => Number(place) >= start && Number(place) < Math.max(end, start + 1);
-}
-
 async function newestSize(transaction: Transaction): Promise<number> {
   const [row] = await transaction.query<{ size: string | null }[]>(
-    'SELECT max(size) AS size FROM audit_head',
+    `SELECT max(size) AS size FROM audit_head WHERE ${IS_SIZE}`,
   );
   return Number(row?.size ?? 0);
 }
@@ -127,16 +157,16 @@ async function sliceEnd(transaction: Transaction, start: number): Promise<number
   const [row] = await transaction.query<{ end: string }[]>(
     `SELECT coalesce(
        (SELECT max(size) FROM audit_head WHERE size > $1 AND size <= $2),
-       (SELECT min(size) FROM audit_head WHERE size > $1)
+       (SELECT min(size) FROM audit_head WHERE size > $1 AND ${IS_SIZE})
      ) AS end`,
     [start, start + SLICE_ENTRIES],
   );
   return Number(row?.end);
 }
 
-async function signingKeyRows(transaction: Transaction): Promise<number> {
-  const [row] = await transaction.query<{ rows: string }[]>(
-    'SELECT count(*) AS rows FROM audit_signing_keys',
+async function firstSigningKeys(transaction: Transaction): Promise<number | undefined> {
+  const [row] = await transaction.query<{ first: string | null }[]>(
+    'SELECT min(from_size) AS first FROM audit_signing_keys WHERE from_size >= 0',
   );
-  return Number(row?.rows);
+  return row?.first == null ? undefined : Number(row.first);
 }

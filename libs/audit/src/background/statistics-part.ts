@@ -1,17 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import type { Transaction } from '#libs/platform';
 import { EntryStatistics, type StoredHours } from '../query/entry-statistics.js';
-import { retiredBelowIn } from '../verify/retired-entries.js';
+import { oldestKeptAt, retiredBelowIn } from '../verify/retired-entries.js';
+import type { Query } from '../verify/stored-rows.js';
 import {
   type CheckedSlice,
   type Finding,
-  mergeFindings,
-  type PartState,
+  type PartPosition,
+  placesWithin,
   type VerifiedPart,
 } from './verified-part.js';
 
 const RUNS = 'runs';
 const KIND = 'statistic-differs';
+const HOUR_MS = 3_600_000;
 
 /** The stored counts of past hours, against the entries. The entries themselves are another part. */
 @Injectable()
@@ -20,52 +22,48 @@ export class StatisticsPart implements VerifiedPart {
 
   constructor(private readonly statistics: EntryStatistics) {}
 
-  async check(transaction: Transaction, { position, findings }: PartState): Promise<CheckedSlice> {
+  async check(transaction: Transaction, position: PartPosition): Promise<CheckedSlice> {
     const hours = await this.statistics.storedHours();
     const first = await firstWholeHour(transaction, hours);
-    const start = Math.max(Number(position.next ?? 0), first);
-    const others =
-      start > first
-        ? findings
-        : mergeFindings(findings, (place) => place === RUNS, await runFindings(transaction, hours));
-    if (start >= hours.end) {
-      const isElsewhere = (place: string): boolean => place !== RUNS && Number(place) >= hours.end;
-      return {
-        position: { next: 0 },
-        progress: 1,
-        isComplete: true,
-        findings: mergeFindings(others, isElsewhere, []),
-      };
-    }
-    const { end, wrongHours } = await this.statistics.recount(start, hours.end);
-    const found = wrongHours.map((hour): Finding => {
-      const detail = `counts of the hour from ${new Date(hour).toISOString()}`;
-      return { place: String(hour), kind: KIND, detail };
-    });
+    const start = startOf(position, first, hours.end);
+    const isFirst = start <= first;
+    const ofRuns = isFirst ? await runFindings(transaction, hours) : [];
+    const { end, wrongHours } =
+      start < hours.end
+        ? await this.statistics.recount(start, hours.end)
+        : { end: start, wrongHours: [] };
     const isComplete = end >= hours.end;
+    const isWithin = placesWithin(isFirst ? undefined : start, isComplete ? undefined : end);
     return {
       position: { next: isComplete ? 0 : end },
       progress: isComplete ? 1 : (end - first) / (hours.end - first),
       isComplete,
-      findings: mergeFindings(
-        others,
-        (place) => place !== RUNS && Number(place) < end && Number(place) >= start,
-        found,
-      ),
+      found: [
+        ...ofRuns,
+        ...wrongHours.map((hour): Finding => {
+          const detail = `counts of the hour from ${new Date(hour).toISOString()}`;
+          return { place: String(hour), kind: KIND, detail };
+        }),
+      ],
+      isChecked: (place) => (place === RUNS ? isFirst : isWithin(place)),
     };
   }
 }
 
+/** A slice begins at an hour whose counts are stored; a pass begins anew at any other position. */
+function startOf({ next }: PartPosition, first: number, end: number): number {
+  const isHour = typeof next === 'number' && next % HOUR_MS === 0;
+  return isHour && next > first && next < end ? next : first;
+}
+
 /** Hours of retired entries can't be counted again. */
 async function firstWholeHour(transaction: Transaction, { start }: StoredHours): Promise<number> {
-  const retiredBelow = await retiredBelowIn(async (sql, parameters = []) =>
-    transaction.query(sql, [...parameters]),
-  );
+  const query: Query = async (sql, parameters = []) => transaction.query(sql, [...parameters]);
+  const retiredBelow = await retiredBelowIn(query);
   if (retiredBelow === 0) return start;
-  const [row] = await transaction.query<{ hour: Date | null }[]>(
-    `SELECT date_trunc('hour', min(recorded_at) + interval '1 hour', 'UTC') AS hour FROM audit_entry`,
-  );
-  return Math.max(start, Number(row?.hour ?? Infinity));
+  const oldest = await oldestKeptAt(query, retiredBelow);
+  const nextHour = oldest ? Math.floor(oldest.getTime() / HOUR_MS + 1) * HOUR_MS : Infinity;
+  return Math.max(start, nextHour);
 }
 
 /** The ranges of hours follow one another without gaps, and every count is in one. */

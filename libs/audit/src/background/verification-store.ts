@@ -1,10 +1,20 @@
 import type { Transaction } from '#libs/platform';
 import type { RowChange } from '../trail/transactional-write.js';
-import type { CheckedSlice, Finding, PartState } from './verified-part.js';
+import { z } from 'zod';
+import {
+  type CheckedPlaces,
+  type CheckedSlice,
+  type Finding,
+  MAX_FINDINGS,
+  type PartPosition,
+} from './verified-part.js';
 
-/** A row of `audit_verification`. */
-export interface StoredPart extends PartState {
+/** A row of `audit_verification`, or what one is like at first when it can't be right. */
+export interface StoredPart {
   readonly part: string;
+  readonly position: PartPosition;
+  /** Of all slices. */
+  readonly findings: readonly Finding[];
   /** From 0 to 1: how much of the pass is done. */
   readonly progress: number;
   /** In the future while the next pass is not due. */
@@ -12,6 +22,23 @@ export interface StoredPart extends PartState {
   /** How long ago the next slice was due; negative when it is not due yet. */
   readonly lateMs: number;
 }
+
+const POSITION = z.record(z.string(), z.union([z.string(), z.number()]));
+const FINDINGS = z
+  .array(
+    z.strictObject({
+      place: z.string(),
+      kind: z.string(),
+      detail: z.string(),
+      cause: z.string().exactOptional(),
+      isRecorded: z.boolean().exactOptional(),
+      since: z.int().min(0).exactOptional(),
+    }),
+  )
+  .max(MAX_FINDINGS);
+
+/** `infinity`, and times that no clock shows, have no distance to now. */
+const IS_POSSIBLE = `(progress BETWEEN 0 AND 1 AND pass_started_at BETWEEN '2000-01-01' AND '2200-01-01')`;
 
 /** Beside the lock of the log (`audit_lock_head`). */
 const LOCK = '4711202600000002';
@@ -33,8 +60,8 @@ export class VerificationStore {
   }
 
   /**
-   * Reads the state of these parts. Those that are new begin now, and so do those whose next pass was planned
-   * by a longer bound: how long ago their last pass began is not known.
+   * Reads the state of these parts. Those that are new begin now, and so do those whose row can't be right, and
+   * those whose next pass was planned by a longer bound: how long ago their last pass began is not known.
    */
   async read(parts: readonly string[]): Promise<StoredPart[]> {
     await this.transaction.query(
@@ -42,26 +69,41 @@ export class VerificationStore {
       [parts],
     );
     await this.transaction.query(
-      `UPDATE audit_verification SET pass_started_at = now()
-       WHERE part = ANY($1::text[]) AND pass_started_at > now() + make_interval(secs => $2::float8)`,
+      `UPDATE audit_verification SET pass_started_at = now(), progress = 0
+       WHERE part = ANY($1::text[]) AND (${IS_POSSIBLE} IS NOT TRUE
+         OR pass_started_at > now() + make_interval(secs => $2::float8))`,
       [parts, this.passMs / 1_000],
     );
     return (await this.all()).filter(({ part }) => parts.includes(part));
   }
 
   async all(): Promise<StoredPart[]> {
-    return this.transaction.query<StoredPart[]>(
-      `SELECT part, position, findings, progress, pass_started_at AS "passStartedAt",
-         (extract(epoch FROM now() - pass_started_at) * 1000 - progress * $1::float8)::float8 AS "lateMs"
-       FROM audit_verification ORDER BY part`,
+    const rows = await this.transaction.query<
+      (StoredPart & Record<'position' | 'findings', unknown>)[]
+    >(
+      `SELECT part, position, findings, s.progress, s.started AS "passStartedAt",
+         (extract(epoch FROM now() - s.started) * 1000 - s.progress * $1::float8)::float8 AS "lateMs"
+       FROM audit_verification, LATERAL (SELECT
+         CASE WHEN ${IS_POSSIBLE} THEN progress ELSE 0 END AS progress,
+         CASE WHEN ${IS_POSSIBLE} THEN pass_started_at ELSE now() END AS started) AS s
+       ORDER BY part`,
       [this.passMs],
     );
+    return rows.map(({ position, findings, ...row }) => ({
+      ...row,
+      position: POSITION.safeParse(position).data ?? {},
+      findings: FINDINGS.safeParse(findings).data ?? [],
+    }));
   }
 
   /** Writes what a check returned. After a complete pass the next one begins on schedule. */
-  async write(part: string, state: PartState | CheckedSlice): Promise<void> {
-    const values = [part, JSON.stringify(state.position), JSON.stringify(state.findings)];
-    if (!('isComplete' in state)) {
+  async write(
+    part: string,
+    checked: CheckedPlaces | CheckedSlice,
+    findings: readonly Finding[],
+  ): Promise<void> {
+    const values = [part, JSON.stringify(checked.position), JSON.stringify(findings)];
+    if (!('isComplete' in checked)) {
       await this.transaction.query(
         'UPDATE audit_verification SET position = $2, findings = $3 WHERE part = $1',
         values,
@@ -74,7 +116,7 @@ export class VerificationStore {
          pass_started_at = CASE WHEN $4::boolean
            THEN greatest(now(), pass_started_at + make_interval(secs => $6::float8)) ELSE pass_started_at END
        WHERE part = $1`,
-      [...values, state.isComplete, state.progress, this.passMs / 1_000],
+      [...values, checked.isComplete, checked.progress, this.passMs / 1_000],
     );
   }
 }

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import type { Transaction } from '#libs/platform';
-import type { CheckpointTrust } from '#libs/transparency-log';
 
 /** Something that is wrong. It is reported until a later check of its place no longer finds it. */
 export interface Finding {
@@ -12,39 +11,53 @@ export interface Finding {
   readonly detail: string;
   /** What differs, without where: the same for all findings that one edit may cause. Default: `kind`. */
   readonly cause?: string;
-  /** Whether the log has its entry `audit.damage`. Parts don't set it. */
+  /**
+   * Whether a replica has recorded it, for replicas that record at the same time. Parts don't set it, and it
+   * proves nothing: the log alone says what was recorded.
+   */
   readonly isRecorded?: boolean;
+  /** Entries of the log when it was found first: earlier entries are about an earlier time. Parts don't set it. */
+  readonly since?: number;
 }
 
 /** How far the checks of a part are. The part alone knows its members. */
 export type PartPosition = Readonly<Record<string, string | number>>;
 
-/** What the checks of a part remember between two slices, in any replica. */
-export interface PartState {
-  /** Empty before the first slice. */
+/** What a check came to. */
+export interface CheckedPlaces {
   readonly position: PartPosition;
-  /** Of all slices. */
-  readonly findings: readonly Finding[];
+  /** What is wrong in the places that were checked. */
+  readonly found: readonly Finding[];
+  /** Whether a place was checked: of its earlier findings only those that were found again remain. */
+  readonly isChecked: (place: string) => boolean;
 }
 
-export interface CheckedSlice extends PartState {
+export interface CheckedSlice extends CheckedPlaces {
   /** From 0 to 1: how much of the pass is done. */
   readonly progress: number;
   /** Whether the pass over all data is complete, so that the next slice is the first of another one. */
   readonly isComplete: boolean;
 }
 
-/** Data that are checked in slices, pass after pass. */
+/**
+ * Data that are checked in slices, pass after pass. A position is believed only as far as the data confirm it:
+ * anybody who can write the table of the verifier can write one.
+ */
 export interface VerifiedPart {
   readonly name: string;
   /**
    * Checks the next slice of the pass.
    *
    * @param transaction one snapshot; nothing is written
+   * @param position what the last check returned; empty before the first one
    */
-  check(transaction: Transaction, state: PartState, trust: CheckpointTrust): Promise<CheckedSlice>;
-  /** Checks what was added since the last call. Absent: only passes find it. */
-  checkNew?(transaction: Transaction, state: PartState, trust: CheckpointTrust): Promise<PartState>;
+  check(transaction: Transaction, position: PartPosition): Promise<CheckedSlice>;
+  /**
+   * Checks what was added since the last call. Absent: only passes find it.
+   *
+   * @returns `undefined` when nothing was added
+   */
+  checkNew?(transaction: Transaction, position: PartPosition): Promise<CheckedPlaces | undefined>;
 }
 
 /** The parts that the background verifier checks. Other libraries add theirs when they are initialised. */
@@ -58,46 +71,66 @@ export class VerifiedParts {
 }
 
 /** Whether two findings are of the same fault, also when slices with other bounds found it. */
-export function isSameFinding(one: Finding, other: Finding): boolean {
+export function isSameFinding(
+  one: Pick<Finding, 'kind' | 'detail'>,
+  other: Pick<Finding, 'kind' | 'detail'>,
+): boolean {
   return one.kind === other.kind && one.detail === other.detail;
 }
 
-/** The findings after a check: those that it found again keep that they are recorded. */
-export function keepRecorded(
+/**
+ * The findings after a check, with what is known of those that were found before.
+ *
+ * @param logSize entries of the log now
+ */
+export function keepKnown(
   before: readonly Finding[],
   after: readonly Finding[],
+  logSize: number,
 ): readonly Finding[] {
-  const recorded = before.filter(({ isRecorded }) => isRecorded);
-  return after.map((finding) =>
-    recorded.some((one) => isSameFinding(one, finding))
-      ? { ...finding, isRecorded: true }
-      : finding,
-  );
+  return after.map((finding) => {
+    const known = before.find((one) => isSameFinding(one, finding));
+    const since = known ? Math.min(known.since ?? 0, logSize) : logSize;
+    return { ...finding, since, ...(known?.isRecorded === true && { isRecorded: true }) };
+  });
 }
 
 /**
- * The findings of a slice, and of the others those outside it. Of too many, those of the most frequent causes
- * are left out, so that none hides another one.
+ * Numbered places from `start` up to `end`, and any other text. Without `start` those before are among them,
+ * without `end` those after: so the slices of a pass leave out none, whatever the table of the verifier has.
+ */
+export function placesWithin(start?: number, end?: number): (place: string) => boolean {
+  return (place) => {
+    const isBefore = start !== undefined && Number(place) < start;
+    const isAfter = end !== undefined && Number(place) >= end;
+    return !isBefore && !isAfter;
+  };
+}
+
+/**
+ * The findings of a check, and of the earlier ones those of other places. Of too many, those of the most
+ * frequent causes are left out, so that none hides another one; of causes that are equally frequent, those
+ * that were found now are kept.
  */
 export function mergeFindings(
   earlier: readonly Finding[],
-  isInSlice: (place: string) => boolean,
+  isChecked: (place: string) => boolean,
   found: readonly Finding[],
 ): Finding[] {
   const others = earlier.filter(
-    (one) => !isInSlice(one.place) && !found.some((other) => isSameFinding(one, other)),
+    (one) => !isChecked(one.place) && !found.some((other) => isSameFinding(one, other)),
   );
   const all = [...others, ...found];
   if (all.length <= MAX_FINDINGS) return all;
   const ofCause = new Map<string, number>();
-  const ranked = all.map((finding) => {
+  const ranked = all.map((finding, nth) => {
     const cause = finding.cause ?? finding.kind;
     const rank = ofCause.get(cause) ?? 0;
     ofCause.set(cause, rank + 1);
-    return { finding, rank };
+    return { finding, rank, isEarlier: nth < others.length };
   });
   return ranked
-    .sort((one, other) => one.rank - other.rank)
+    .sort((one, other) => one.rank - other.rank || Number(one.isEarlier) - Number(other.isEarlier))
     .slice(0, MAX_FINDINGS)
     .map(({ finding }) => finding);
 }

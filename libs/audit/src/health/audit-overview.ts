@@ -42,6 +42,9 @@ export interface AuditHealth {
   readonly concerns: readonly string[];
 }
 
+/** Rows with other times are none of the log: the checks report them. */
+const IS_TIME = `recorded_at BETWEEN '2000-01-01' AND '2200-01-01'`;
+
 /** Sums up how the log, its background verifier and its witnesses do, over all replicas. */
 @Injectable()
 export class AuditOverview {
@@ -68,11 +71,12 @@ export class AuditOverview {
   async #log(): Promise<LogHealth> {
     const { size } = await this.log.checkpoint();
     const [head] = await this.database.query<{ at: Date }>(
-      'SELECT recorded_at AS at FROM audit_head WHERE size = $1',
+      `SELECT recorded_at AS at FROM audit_head WHERE size = $1 AND ${IS_TIME}`,
       [size],
     );
     const [oldest] = await this.database.query<{ index: string; at: Date }>(
       `SELECT entry_index AS index, recorded_at AS at FROM audit_entry
+       WHERE entry_index BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER} AND ${IS_TIME}
        ORDER BY recorded_at, entry_index LIMIT 1`,
     );
     return {
@@ -85,11 +89,13 @@ export class AuditOverview {
 
   async #verification(): Promise<PartHealth[]> {
     const { verificationMs } = this.settings;
-    const checked = verificationMs === 0 ? [] : this.parts.all.map(({ name }) => name);
+    const parts = this.parts.all.map(({ name }) => name);
+    const checked = verificationMs === 0 ? [] : parts;
     const stored = await this.database.run(async (manager) =>
       new VerificationStore(manager, passMsOf(verificationMs)).all(),
     );
-    return stored.map(({ part, progress, passStartedAt, position, findings, lateMs }) => ({
+    const known = stored.filter(({ part }) => parts.includes(part));
+    return known.map(({ part, progress, passStartedAt, position, findings, lateMs }) => ({
       name: part,
       progress,
       passStartedAt,

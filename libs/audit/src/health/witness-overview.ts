@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '#libs/platform';
-import type { WitnessPolicy } from '#libs/transparency-log';
+import { TransparencyLogError, type WitnessPolicy } from '#libs/transparency-log';
 import { CosignedCheckpoints } from '../witness/cosigned-checkpoints.js';
 import { MAX_QUORUM_AGE_MS } from '../witness/checkpoint-cosigning.js';
 import { auditWitnessSettings, type AuditWitnessSettings } from '../witness/witness-settings.js';
@@ -49,7 +49,7 @@ export class WitnessOverview {
   /** The policy may have changed since the checkpoint was cosigned. */
   async #witnessed(policy: WitnessPolicy): Promise<WitnessHealth['witnessed']> {
     const newest = await this.checkpoints.newest();
-    if (!newest || !policy.isMet(policy.cosignatures(newest.checkpoint))) return undefined;
+    if (!newest || !hasQuorum(policy, newest.checkpoint)) return undefined;
     return { size: newest.size, cosignedAt: newest.cosignedAt };
   }
 
@@ -59,6 +59,16 @@ export class WitnessOverview {
     return isOld
       ? [`no quorum of witnesses cosigned since ${witnessed.cosignedAt.toISOString()}`]
       : [];
+  }
+}
+
+/** A row that was edited may have a text that is no checkpoint. */
+function hasQuorum(policy: WitnessPolicy, note: string): boolean {
+  try {
+    return policy.isMet(policy.cosignatures(note));
+  } catch (error) {
+    if (error instanceof TransparencyLogError) return false;
+    throw error;
   }
 }
 

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ReadingDatabase } from '#libs/platform';
-import { type CheckpointTrust, formatRetiredKey, NoteVerifier } from '#libs/transparency-log';
+import { type CheckpointTrust, formatRetiredKey } from '#libs/transparency-log';
 import { auditSettings, type AuditSettings } from '../settings.js';
+import { tryParseKey } from '../verify/signing-keys-check.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 
 /**
@@ -22,18 +23,20 @@ export class LogKeys {
     return [...verifiers.map((verifier) => verifier.toString()), ...retired.map(formatRetiredKey)];
   }
 
+  /** A stored text that is no key is left out: the verification of the log reports its row. */
   async trust(): Promise<Required<CheckpointTrust>> {
     const current = (await this.signers.current()).map(({ verifier }) => verifier);
-    const stored = await this.database.query<{ key: string; until: string | null }>(
+    const stored = await this.database.query<{ key: string | null; until: string | null }>(
       `SELECT key, (SELECT min(from_size) FROM audit_signing_keys WHERE from_size > last) AS until
        FROM (SELECT key, max(from_size) AS last FROM audit_signing_keys, unnest(keys) AS key
              GROUP BY key) AS used
        ORDER BY last DESC, key`,
     );
     const signing = new Set(current.map((verifier) => verifier.toString()));
-    const others = stored
-      .filter(({ key }) => !signing.has(key))
-      .map(({ key, until }) => ({ verifier: NoteVerifier.parse(key), until }));
+    const others = stored.flatMap(({ key, until }) => {
+      const verifier = key !== null && signing.has(key) ? undefined : tryParseKey(key);
+      return verifier ? [{ verifier, until }] : [];
+    });
     return {
       origin: this.settings.origin,
       // Without an end: other replicas still sign with it.

@@ -29,6 +29,10 @@ const DIMENSION_VALUES = Object.values(STATISTIC_DIMENSIONS)
   .map((column) => `('${column}', coalesce(${column}, ''))`)
   .join(', ');
 
+/** `infinity` and years that no clock shows are times of rows that anybody has written, not the service. */
+const IS_TIME = `recorded_at BETWEEN '2000-01-01' AND '2200-01-01'`;
+const IS_RUN = `(start_at >= '2000-01-01' AND end_at <= '2200-01-01')`;
+
 /**
  * Counts entries by time. Past hours are counted once and stored (`rollUp`); only newer entries, and hours
  * that a window contains in part, are counted for each query.
@@ -70,10 +74,13 @@ export class EntryStatistics {
 
   /** The hours whose counts are stored. */
   async storedHours(): Promise<StoredHours> {
+    const [strange] = await this.database.query<{ rows: string }>(
+      `SELECT count(*) AS rows FROM audit_statistic_run WHERE ${IS_RUN} IS NOT TRUE`,
+    );
     const runs = await this.database.query<{ start: Date; end: Date; first: Date | null }>(
       `SELECT start_at AS start, end_at AS end, (SELECT date_trunc('hour', recorded_at, 'UTC')
-         FROM audit_entry ORDER BY recorded_at, entry_index LIMIT 1) AS first
-       FROM audit_statistic_run ORDER BY end_at`,
+         FROM audit_entry WHERE ${IS_TIME} ORDER BY recorded_at, entry_index LIMIT 1) AS first
+       FROM audit_statistic_run WHERE ${IS_RUN} ORDER BY end_at`,
     );
     const [oldest] = runs;
     const faults = runs.filter(({ start, end }, nth) => {
@@ -86,7 +93,7 @@ export class EntryStatistics {
     return {
       start: oldest?.start.getTime() ?? 0,
       end: runs.at(-1)?.end.getTime() ?? 0,
-      faults: faults.length + Number(isLate),
+      faults: faults.length + Number(isLate) + Number(strange?.rows ?? 0),
     };
   }
 
@@ -122,7 +129,8 @@ export class EntryStatistics {
   /** The complete hours of a window whose counts are stored; an empty range at its end when there are none. */
   async #storedWithin(from: Date, to: Date): Promise<{ from: Date; to: Date }> {
     const [run] = await this.database.query<{ start_at: Date; end_at: Date }>(
-      'SELECT min(start_at) AS start_at, max(end_at) AS end_at FROM audit_statistic_run HAVING count(*) > 0',
+      `SELECT min(start_at) AS start_at, max(end_at) AS end_at FROM audit_statistic_run
+       WHERE ${IS_RUN} HAVING count(*) > 0`,
     );
     if (!run) return { from: to, to };
     const first = Math.max(ceilHour(from), run.start_at.getTime());
@@ -139,10 +147,10 @@ export class EntryStatistics {
    */
   async rollUp(signal?: AbortSignal): Promise<boolean> {
     const [state] = await this.database.query<{ start: Date | null; newest: Date | null }>(
-      `SELECT coalesce((SELECT max(end_at) FROM audit_statistic_run),
-          (SELECT date_trunc('hour', recorded_at, 'UTC') FROM audit_entry
+      `SELECT coalesce((SELECT max(end_at) FROM audit_statistic_run WHERE ${IS_RUN}),
+          (SELECT date_trunc('hour', recorded_at, 'UTC') FROM audit_entry WHERE ${IS_TIME}
            ORDER BY recorded_at, entry_index LIMIT 1)) AS start,
-        (SELECT recorded_at FROM audit_head ORDER BY size DESC LIMIT 1) AS newest`,
+        (SELECT recorded_at FROM audit_head WHERE ${IS_TIME} ORDER BY size DESC LIMIT 1) AS newest`,
     );
     if (!state?.start || !state.newest) return false;
     // Times in the log never decrease, so hours before that of the newest entry are complete.

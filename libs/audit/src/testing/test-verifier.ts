@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { BackgroundVerifier } from '../background/background-verifier.js';
 import { FindingRecorder } from '../background/finding-recorder.js';
 import { LogPart } from '../background/log-part.js';
+import { RecordedFindings } from '../background/recorded-findings.js';
 import { StatisticsPart } from '../background/statistics-part.js';
 import { VerificationMetrics } from '../background/verification-metrics.js';
 import { type Finding, type VerifiedPart, VerifiedParts } from '../background/verified-part.js';
@@ -32,15 +33,14 @@ export class TestVerifier {
     this.#sweeps = new Sweeps(clock, logger);
     this.#verifier = new BackgroundVerifier(
       log.get(ReadingDatabase),
-      log.get(LogKeys),
       parts,
       this.#sweeps,
       this.readiness,
       new VerificationMetrics(this.registry),
       clock,
       logger,
-      new FindingRecorder(trail, logger),
-      new LogPart(log.get(DatabaseVerifier)),
+      new FindingRecorder(trail, log.get(RecordedFindings), logger),
+      new LogPart(log.get(DatabaseVerifier), log.get(LogKeys)),
       new StatisticsPart(log.get(EntryStatistics)),
       { ...log.settings, verificationMs },
     );

@@ -227,8 +227,9 @@ class Verification {
     return new EntrySequence(rows, this.#faults, this.#start);
   }
 
-  /** Of the last entry before a head ends. */
+  /** Of the last entry before a head ends; `undefined` at the start of the log. */
   async #positionOf(size: number): Promise<Position | undefined> {
+    if (size === 0) return undefined;
     const [head] = await this.#query<{ at: string }>(
       `SELECT (recorded_at AT TIME ZONE 'UTC')::text AS at FROM audit_head WHERE size = $1`,
       [size],

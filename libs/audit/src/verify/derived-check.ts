@@ -77,7 +77,8 @@ export class DerivedCheck {
       if (!isRight) differs(index);
     }
     for (const [key, index] of stored) {
-      const isHere = index >= firstIndex && index < endIndex;
+      // A negative index is of no slice, so each reports it.
+      const isHere = index < endIndex && (index >= firstIndex || index < 0);
       if (isHere && !this.#firstUse.has(key)) differs(index);
     }
   }

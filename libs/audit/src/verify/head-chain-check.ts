@@ -54,6 +54,11 @@ export class HeadChainCheck {
     let newest: StoredHead | undefined;
     for await (const head of storedHeads(this.query, this.#frontier.size, this.until)) {
       const { size } = this.#frontier;
+      const isOfLog = head.from >= 0 && head.size <= Number.MAX_SAFE_INTEGER;
+      if (!isOfLog) {
+        this.faults.add('head-added', size, 'a head of a size that no log has');
+        continue;
+      }
       if (head.from !== size) {
         if (head.from < size || (await this.#hasHeadAfter(size))) {
           this.faults.add('head-added', head.from, 'the head continues no other', head.size);

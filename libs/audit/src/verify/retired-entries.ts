@@ -1,24 +1,34 @@
-import { HASH_BYTES, hashLeaf } from '#libs/transparency-log';
+import { HASH_BYTES } from '#libs/transparency-log';
 import { tryParseAuditEntry } from '../entry/audit-entry.js';
 import type { Query } from './stored-rows.js';
 
+/** The leaf hash of RFC 6962, of the bytes in the row. Rows that the log does not have can't hide the others. */
+const IS_IN_LOG = `sha256('\\x00'::bytea || leaf) = (
+  SELECT substring(leaf_hashes FROM (${HASH_BYTES} * (entry_index - from_size))::integer + 1 FOR ${HASH_BYTES})
+  FROM audit_head WHERE size > entry_index AND from_size <= entry_index ORDER BY size LIMIT 1)`;
+
 /** The index that the newest `audit.retain` entry of the tree names: entries below it are retired. */
 export async function retiredBelowIn(query: Query): Promise<number> {
-  const rows = await query<{ entry_index: string; leaf: Buffer }>(
+  const [row] = await query<{ entry_index: string; leaf: Buffer }>(
     `SELECT entry_index, leaf FROM audit_entry
-       WHERE action = 'audit.retain' AND outcome = 'success' ORDER BY entry_index DESC LIMIT 100`,
+     WHERE action = 'audit.retain' AND outcome = 'success' AND ${IS_IN_LOG}
+     ORDER BY entry_index DESC LIMIT 1`,
   );
-  for (const { entry_index: text, leaf } of rows) {
-    const index = Number(text);
-    const [run] = await query<{ from_size: string; leaf_hashes: Buffer }>(
-      'SELECT from_size, leaf_hashes FROM audit_head WHERE size > $1 AND from_size <= $1 ORDER BY size LIMIT 1',
-      [index],
-    );
-    const offset = (index - Number(run?.from_size ?? 0)) * HASH_BYTES;
-    const isInLog =
-      run?.leaf_hashes.subarray(offset, offset + HASH_BYTES).equals(hashLeaf(leaf)) ?? false;
-    const below = isInLog ? tryParseAuditEntry(leaf)?.details?.firstIndex : undefined;
-    if (typeof below === 'number' && below <= index) return below;
-  }
-  return 0;
+  const below = row && tryParseAuditEntry(row.leaf)?.details?.firstIndex;
+  return typeof below === 'number' && below <= Number(row?.entry_index) ? below : 0;
+}
+
+/**
+ * When the oldest entry that is not retired was recorded, at the latest. Read from its head: rows of entries
+ * may have any time.
+ *
+ * @returns `undefined` for an empty log
+ */
+export async function oldestKeptAt(query: Query, retiredBelow: number): Promise<Date | undefined> {
+  const [row] = await query<{ at: Date }>(
+    `SELECT recorded_at AS at FROM audit_head
+     WHERE size > $1 AND from_size <= $1 AND isfinite(recorded_at) ORDER BY size LIMIT 1`,
+    [retiredBelow],
+  );
+  return row?.at;
 }

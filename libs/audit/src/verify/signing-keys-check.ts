@@ -22,10 +22,10 @@ export class SigningKeysCheck {
       `SELECT to_regclass('audit_signing_keys') IS NOT NULL AS exists`,
     );
     if (table?.exists !== true) return check;
-    const rows = await query<{ from_size: string; keys: string[] }>(
+    const rows = await query<{ from_size: string; keys: readonly unknown[] | null }>(
       'SELECT from_size, keys FROM audit_signing_keys ORDER BY from_size',
     );
-    for (const { from_size: from, keys } of rows) check.#addRow(Number(from), keys);
+    for (const { from_size: from, keys } of rows) check.#addRow(Number(from), keys ?? []);
     while ((check.#rows[0]?.from ?? start) < start) check.#inForce = check.#rows.shift();
     return check;
   }
@@ -59,13 +59,11 @@ export class SigningKeysCheck {
     while (this.#rows.length > 0) this.#reportStray();
   }
 
-  #addRow(from: number, keys: readonly string[]): void {
-    try {
-      this.#rows.push({ from, verifiers: keys.map((key) => NoteVerifier.parse(key)) });
-    } catch (error) {
-      if (!(error instanceof InvalidKey)) throw error;
-      this.#report(from);
-    }
+  #addRow(from: number, keys: readonly unknown[]): void {
+    const verifiers = keys.flatMap((key) => tryParseKey(key) ?? []);
+    const isRight = from >= 0 && verifiers.length > 0 && verifiers.length === keys.length;
+    if (isRight) this.#rows.push({ from, verifiers });
+    else this.#report(from);
   }
 
   #reportStray(): void {
@@ -75,5 +73,16 @@ export class SigningKeysCheck {
 
   #report(from: number): void {
     this.faults.add('signing-key-differs', from, 'the keys of the checkpoints from here on');
+  }
+}
+
+/** @returns `undefined` for what is no verifier key: anything may stand in a row that was edited */
+export function tryParseKey(text: unknown): NoteVerifier | undefined {
+  if (typeof text !== 'string') return undefined;
+  try {
+    return NoteVerifier.parse(text);
+  } catch (error) {
+    if (error instanceof InvalidKey) return undefined;
+    throw error;
   }
 }

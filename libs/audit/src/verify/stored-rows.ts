@@ -26,7 +26,8 @@ export interface StoredPersonal {
 /** A position in the order in which rows are read. */
 export interface Position {
   readonly at: string;
-  readonly index: number;
+  /** A text where it may be greater than a number can say exactly. */
+  readonly index: number | string;
 }
 
 /** PostgreSQL's text of an RFC 3339 time with milliseconds. */
@@ -40,9 +41,10 @@ export function storedTime(time: string): string {
 const PAGE_SIZE = 2000;
 const HEAD_PAGE_SIZE = 200;
 const AT = `(recorded_at AT TIME ZONE 'UTC')::text AS at`;
-const AFTER = `(recorded_at, entry_index) > ($1::timestamp AT TIME ZONE 'UTC', $2::bigint)`;
+const POSITION = `($1::timestamp AT TIME ZONE 'UTC', $2::bigint)`;
 const UNTIL = `AND (recorded_at, entry_index) <= ($3::timestamp AT TIME ZONE 'UTC', $4::bigint)`;
-const START: Position = { at: '-infinity', index: 0 };
+/** The first that the table can hold, also with rows that the log never had. */
+const START: Position = { at: '-infinity', index: '-9223372036854775808' };
 
 /**
  * Reads entries with their personal values, in the order of time and index.
@@ -60,12 +62,12 @@ export async function* storedEntries(
   for (;;) {
     const rows = await query<Omit<StoredEntry, 'index' | 'personal'> & { entry_index: string }>(
       `SELECT entry_index, ${AT}, id, leaf, ${ENTRY_COLUMN_NAMES.join(', ')} FROM audit_entry
-       WHERE ${AFTER} ${until ? UNTIL : ''} ORDER BY recorded_at, entry_index LIMIT ${PAGE_SIZE}`,
+       WHERE ${after(position)} ${until ? UNTIL : ''} ORDER BY recorded_at, entry_index LIMIT ${PAGE_SIZE}`,
       [position.at, position.index, ...(until ? [until.at, until.index] : [])],
     );
     const last = rows.at(-1);
     const isLast = rows.length < PAGE_SIZE || !last;
-    const end = isLast ? undefined : { at: last.at, index: Number(last.entry_index) };
+    const end = isLast ? undefined : { at: last.at, index: last.entry_index };
     const personal = await storedPersonal(query, position, end ?? until);
     const byPosition = Map.groupBy(personal, (row) => `${row.at} ${row.index}`);
     for (const row of rows) {
@@ -79,6 +81,10 @@ export async function* storedEntries(
   }
 }
 
+function after(position: Position): string {
+  return `(recorded_at, entry_index) ${position === START ? '>=' : '>'} ${POSITION}`;
+}
+
 async function storedPersonal(
   query: Query,
   from: Position,
@@ -86,7 +92,7 @@ async function storedPersonal(
 ): Promise<StoredPersonal[]> {
   const rows = await query<Omit<StoredPersonal, 'index'> & { entry_index: string }>(
     `SELECT entry_index, ${AT}, whose, client_address, user_agent, display_name, salts
-     FROM audit_personal WHERE ${AFTER} ${end ? UNTIL : ''} ORDER BY recorded_at, entry_index, whose`,
+     FROM audit_personal WHERE ${after(from)} ${end ? UNTIL : ''} ORDER BY recorded_at, entry_index, whose`,
     [from.at, from.index, ...(end ? [end.at, end.index] : [])],
   );
   return rows.map((row) => ({ ...row, index: Number(row.entry_index) }));
@@ -106,9 +112,10 @@ export interface StoredHead {
 export async function* storedHeads(
   query: Query,
   above: number,
-  until = Number.MAX_SAFE_INTEGER,
+  until?: number,
 ): AsyncGenerator<StoredHead> {
-  for (let size = String(above); ;) {
+  // A row that ends before the log begins is none of it.
+  for (let size = above === 0 ? '-9223372036854775808' : String(above); ;) {
     const rows = await query<{
       size: string;
       from_size: string;
@@ -119,7 +126,7 @@ export async function* storedHeads(
     }>(
       `SELECT size, from_size, root, ${AT}, leaf_hashes, checkpoint
        FROM audit_head WHERE size > $1 AND size <= $2 ORDER BY size LIMIT ${HEAD_PAGE_SIZE}`,
-      [size, until],
+      [size, until ?? '9223372036854775807'],
     );
     for (const row of rows) {
       yield {

@@ -51,7 +51,10 @@ export class WitnessStates {
 
   async all(): Promise<WitnessState[]> {
     const rows = await this.database.query<Row>(
-      `SELECT *, greatest(0, coalesce(extract(epoch FROM retry_at - now()) * 1000, 0))::float8 AS retry_in_ms
+      // A time that no clock shows is that of an edited row.
+      `SELECT name, cosigned_size, failure, failure_detail, failure_count,
+         CASE WHEN failing_since BETWEEN '2000-01-01' AND '2200-01-01' THEN failing_since END AS failing_since,
+         greatest(0, coalesce(extract(epoch FROM retry_at - now()) * 1000, 0))::float8 AS retry_in_ms
        FROM audit_witness ORDER BY name`,
     );
     return rows.map((row) => ({

@@ -35,11 +35,14 @@ const READING_ACTIONS = ['identity.read', 'token.issue', 'token.reuse'];
 /**
  * The columns equal the bytes of their entries, because the log has been verified in this snapshot.
  * OFFSET 0 lets the server parse each entry once, and sort what is left of it.
+ *
+ * @param undecodable indexes of entries whose bytes are no JSON: of them only the columns are read
  */
-export const ENTRIES = (range?: IdRange): string => `
+export const ENTRIES = (range?: IdRange, undecodable: readonly string[] = []): string => `
   SELECT identity_id AS "identityId", entry_index AS index, action, reason_code AS "reasonCode",
          extract(epoch FROM recorded_at) * 1000 AS "recordedAtMs",
-         target, details, "nameHash",
+         target, details, "nameHash", target_tenant AS tenant, target_subject AS subject,
+         communication_user_id AS "communicationUserId",
          CASE WHEN "nameHash" IS NOT NULL THEN (
            SELECT salts FROM audit_personal p
            WHERE p.recorded_at = e.recorded_at AND p.entry_index = e.entry_index AND p.whose = 'target'
@@ -47,16 +50,40 @@ export const ENTRIES = (range?: IdRange): string => `
   FROM audit_entry e, LATERAL (
     SELECT entry -> 'target' AS target, entry -> 'personal' ->> 'targetDisplayName' AS "nameHash",
            CASE WHEN action NOT IN (${texts(READING_ACTIONS)}) THEN entry -> 'details' END AS details
-    FROM (SELECT convert_from(e.leaf, 'UTF8')::json AS entry OFFSET 0) AS parsed OFFSET 0
+    FROM (SELECT ${decoded(undecodable)} AS entry OFFSET 0) AS parsed OFFSET 0
   ) AS members
-  WHERE identity_id IS NOT NULL AND action IN (${texts(ACTIONS)})
-    AND (outcome IN ('success', 'unknown') OR action = 'identity.create' AND reason_code = '${ORPHANED}')
-    ${range ? `AND ${within('identity_id', range)}` : ''}
+  WHERE ${ofMappings(range)}
   ORDER BY identity_id, entry_index`;
 
-/** A row of `ENTRIES`. */
-export type StoredMappingEntry = Omit<MappingEntry, 'index' | 'recordedAtMs'> &
-  Readonly<Record<'index' | 'recordedAtMs', string>>;
+/** The bytes of the entries of a slice. */
+export const LEAVES = (range: IdRange): string => `
+  SELECT entry_index AS index, leaf FROM audit_entry WHERE ${ofMappings(range)}`;
+
+function ofMappings(range?: IdRange): string {
+  return `identity_id IS NOT NULL AND action IN (${texts(ACTIONS)})
+    AND (outcome IN ('success', 'unknown') OR action = 'identity.create' AND reason_code = '${ORPHANED}')
+    ${range ? `AND ${within('identity_id', range)}` : ''}`;
+}
+
+function decoded(undecodable: readonly string[]): string {
+  const json = `convert_from(e.leaf, 'UTF8')::json`;
+  if (undecodable.length === 0) return json;
+  return `CASE WHEN entry_index <> ALL ('{${undecodable.map(BigInt).join(',')}}'::bigint[]) THEN ${json} END`;
+}
+
+/** A row of `ENTRIES`. Its JSON is as the bytes have it, also where they were edited. */
+export interface StoredMappingEntry extends Omit<
+  MappingEntry,
+  'index' | 'recordedAtMs' | 'target' | 'details'
+> {
+  readonly index: string;
+  readonly recordedAtMs: string;
+  readonly target: unknown;
+  readonly details: unknown;
+  readonly tenant: string | null;
+  readonly subject: string | null;
+  readonly communicationUserId: string | null;
+}
 
 export const ROWS = (range?: IdRange): string => `
   SELECT id, resource, tenant, subject, kind, status, communication_user_id, display_name, version,

@@ -1,10 +1,11 @@
 import {
   DatabaseVerifier,
+  oldestKeptAt,
   retiredBelowIn,
   type VerifyReport,
   type VerifyRequest,
 } from '#libs/audit';
-import { type Database, TimeSlices, type Transaction, uuidV7Time } from '#libs/platform';
+import { type Database, sqlState, TimeSlices, type Transaction, uuidV7Time } from '#libs/platform';
 import {
   DUPLICATES,
   type DuplicateRow,
@@ -17,12 +18,16 @@ import {
 } from './check-statements.js';
 import { checkOrphans } from './orphan-check.js';
 import { MappingHistory } from './mapping-history.js';
+import { toMappingEntry, undecodableEntries } from './stored-entry.js';
 import {
   RowComparison,
   type StoredMapping,
   TIME_TOLERANCE_MS,
   type UncheckedColumns,
 } from './row-comparison.js';
+
+/** The class of SQLSTATE of bytes that are no UTF-8 or no JSON. */
+const DATA_EXCEPTION = '22';
 
 /** What a check found to differ. */
 export interface MappingDifference {
@@ -114,31 +119,54 @@ export class MappingCheck {
   }
 
   /**
-   * Compares the mappings that follow an id with a log that is verified elsewhere.
+   * Where the slice ends that follows an id.
    *
    * @param after the last id of the slice before; `FIRST_ID` for the first one
    */
-  async runSlice(transaction: Transaction, after: string, maxRows: number): Promise<MappingSlice> {
+  async sliceAfter(
+    transaction: Transaction,
+    after: string,
+    maxRows: number,
+  ): Promise<MappingSlice> {
     const [last] = await transaction.query<{ id: string }[]>(SLICE_END, [after, maxRows - 1]);
-    const range = last ? { after, until: last.id } : { after };
+    return last ? { lastId: last.id, rows: maxRows } : { lastId: undefined, rows: 0 };
+  }
+
+  /**
+   * Compares the mappings of a slice with a log that is verified elsewhere.
+   *
+   * @param lastId of the slice; absent for the last one
+   */
+  async runSlice(
+    transaction: Transaction,
+    after: string,
+    lastId: string | undefined,
+  ): Promise<readonly MappingDifference[]> {
+    const range = lastId === undefined ? { after } : { after, until: lastId };
     const query = async <Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> =>
       transaction.query<Row[]>(sql, [...parameters]);
     const log = { retiredBelow: await retiredBelowIn(query) };
-    const comparison = new TableComparison(transaction, {}, log, range);
-    const { rows, differences } = await comparison.compare();
-    return { lastId: last?.id, rows, differences };
+    const compare = async (inner: Transaction, undecodable: readonly string[] = []) =>
+      (await new TableComparison(inner, {}, log, range, undecodable).compare()).differences;
+    try {
+      // Within a savepoint, because a failed statement ends its transaction.
+      return await transaction.transaction(async (inner) => compare(inner));
+    } catch (error) {
+      if (sqlState(error)?.startsWith(DATA_EXCEPTION) !== true) throw error;
+      return await compare(transaction, await undecodableEntries(transaction, range));
+    }
   }
 }
 
 /** All ids follow it. */
 export const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
-/** The result of `runSlice`. */
+/** A slice of the mappings, in the order of their ids. */
 export interface MappingSlice {
   /** Where the next slice begins; absent when there is none. */
   readonly lastId: string | undefined;
+  /** How many mappings it has; 0 for the last one. */
   readonly rows: number;
-  readonly differences: readonly MappingDifference[];
 }
 
 /** A report whose log may have been verified elsewhere. */
@@ -167,6 +195,7 @@ class TableComparison<Log extends Pick<VerifyReport, 'retiredBelow'>> {
     private readonly request: Pick<MappingCheckRequest, 'listLimit' | 'onMappings'>,
     private readonly log: Log,
     private readonly range?: IdRange,
+    private readonly undecodable: readonly string[] = [],
   ) {
     this.#limit = request.listLimit ?? 1_000;
   }
@@ -217,15 +246,14 @@ class TableComparison<Log extends Pick<VerifyReport, 'retiredBelow'>> {
     for await (const row of rowsOf<StoredMappingEntry>(
       this.transaction,
       'mapping_entries',
-      ENTRIES(this.range),
+      ENTRIES(this.range, this.undecodable),
     )) {
       if (this.#slices.isOver) await this.#slices.next();
       if (row.identityId !== history?.id) {
         if (history) yield history;
         history = this.#history(row.identityId);
       }
-      const { index, recordedAtMs } = row;
-      history.add({ ...row, index: Number(index), recordedAtMs: Number(recordedAtMs) });
+      history.add(toMappingEntry(row));
     }
     if (history) yield history;
     return undefined;
@@ -318,9 +346,9 @@ class TableComparison<Log extends Pick<VerifyReport, 'retiredBelow'>> {
   }
 
   async #oldestEntryMs(): Promise<number> {
-    const [row] = await this.transaction.query<{ ms: string }[]>(
-      'SELECT extract(epoch FROM min(recorded_at)) * 1000 AS ms FROM audit_entry',
-    );
-    return Number(row?.ms ?? Infinity) + TIME_TOLERANCE_MS;
+    const query = async <Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> =>
+      this.transaction.query<Row[]>(sql, [...parameters]);
+    const oldest = await oldestKeptAt(query, this.log.retiredBelow);
+    return Number(oldest ?? Infinity) + TIME_TOLERANCE_MS;
   }
 }

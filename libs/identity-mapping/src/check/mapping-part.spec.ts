@@ -101,6 +101,62 @@ describe('the background verification of mappings', () => {
     expect(await verifier.findings()).toEqual([]);
   });
 
+  it.each([
+    String.raw`'\x00'`,
+    `'no JSON'`,
+    `convert_to('[1]', 'UTF8')`,
+    `convert_to('{"target": 5, "details": [[]]}', 'UTF8')`,
+  ])('compares the mappings with a log that has an entry of the bytes %s', async (bytes) => {
+    await superuser.query(
+      `CREATE TEMP TABLE held AS SELECT entry_index, identity_id, leaf FROM audit_entry
+       WHERE action = 'identity.create' AND outcome = 'success' AND identity_id <> ${NEWEST_ACTIVE}::text
+       ORDER BY entry_index LIMIT 1`,
+    );
+    await superuser.query(
+      `UPDATE audit_entry SET leaf = ${bytes} WHERE entry_index = (SELECT entry_index FROM held)`,
+    );
+    const [, edit, undo] = EDITS['the communication identity of the newest mapping'] ?? [];
+    await superuser.query(edit ?? '');
+    await verifier.pass();
+    const found = (await verifier.findings()).filter(({ part }) => part === 'mappings');
+    expect(found.map(({ kind, detail }) => [kind, detail.split(': ')[1]])).toEqual([
+      ['column-differs', expect.stringContaining('communication_user_id')],
+    ]);
+    await superuser.query(undo ?? '');
+    // The mapping that the entry created is found as well.
+    await superuser.query(
+      `UPDATE mapping SET communication_user_id = communication_user_id || 'x'
+       WHERE id::text = (SELECT identity_id FROM held)`,
+    );
+    await verifier.pass();
+    expect((await verifier.findings()).map(({ kind }) => kind)).toContain('column-differs');
+    await superuser.query(
+      `UPDATE mapping SET communication_user_id = rtrim(communication_user_id, 'x')
+       WHERE id::text = (SELECT identity_id FROM held)`,
+    );
+    await superuser.query(
+      `UPDATE audit_entry SET leaf = held.leaf FROM held WHERE audit_entry.entry_index = held.entry_index`,
+    );
+    await superuser.query('DROP TABLE held');
+    await verifier.pass();
+    expect(await verifier.findings()).toEqual([]);
+  });
+
+  it.each([
+    `'{"after": "zzz", "done": "x"}'`,
+    `'{"after": "ffffffff-ffff-ffff-ffff-ffffffffffff", "done": "x", "total": -1}'`,
+    `'[]'`,
+  ])('begins anew at a position that can not be right, such as %s', async (position) => {
+    await superuser.query(`UPDATE audit_verification SET position = ${position}`);
+    const [, edit, undo] = EDITS['the communication identity of the newest mapping'] ?? [];
+    await superuser.query(edit ?? '');
+    await verifier.pass();
+    expect((await verifier.findings()).map(({ kind }) => kind)).toEqual(['column-differs']);
+    await superuser.query(undo ?? '');
+    await verifier.pass();
+    expect(await verifier.findings()).toEqual([]);
+  });
+
   it('finds two rows of one identity although its unique index was dropped', async () => {
     await superuser.query('DROP INDEX mapping_communication_user_id');
     await superuser.query(

@@ -1,9 +1,9 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import {
+  checkOrReport,
   type CheckedSlice,
   type Finding,
-  mergeFindings,
-  type PartState,
+  type PartPosition,
   type VerifiedPart,
   VerifiedParts,
 } from '#libs/audit';
@@ -31,34 +31,53 @@ export class MappingPart implements VerifiedPart, OnModuleInit {
     this.parts.add(this);
   }
 
-  async check(transaction: Transaction, { position, findings }: PartState): Promise<CheckedSlice> {
-    const after = String(position.after ?? FIRST_ID);
-    const isFirst = !isCanonicalGuid(after) || after === FIRST_ID;
-    const start = isFirst ? FIRST_ID : after;
-    const total = isFirst ? await countRows(transaction) : Number(position.total);
-    const { lastId, rows, differences } = await this.#check.runSlice(
-      transaction,
-      start,
-      SLICE_ROWS,
-    );
-    const done = (isFirst ? 0 : Number(position.done)) + rows;
-    const orphans = isFirst ? await checkOrphans(transaction) : undefined;
-    const others = orphans
-      ? mergeFindings(
-          findings,
-          (place) => place === ORPHANS,
-          orphans.map((difference) => ({ ...toFinding(difference), place: ORPHANS })),
+  async check(transaction: Transaction, position: PartPosition): Promise<CheckedSlice> {
+    const { after, done, total } = await begin(transaction, position);
+    const isFirst = after === FIRST_ID;
+    const { lastId, rows } = await this.#check.sliceAfter(transaction, after, SLICE_ROWS);
+    const isComplete = lastId === undefined;
+    const slice = { place: `${after}…`, what: `the slice of mappings after ${after}` };
+    const found = await checkOrReport(transaction, slice, async (inner) => {
+      const differences = await this.#check.runSlice(inner, after, lastId);
+      return differences.map(toFinding);
+    });
+    const orphans = { place: ORPHANS, what: 'the table of orphans' };
+    const ofOrphans = isFirst
+      ? await checkOrReport(transaction, orphans, async (inner) =>
+          (await checkOrphans(inner)).map((one) => ({ ...toFinding(one), place: ORPHANS })),
         )
-      : findings;
-    const isInSlice = (place: string): boolean =>
-      place !== ORPHANS && place > start && (lastId === undefined || place <= lastId);
+      : [];
     return {
-      position: { after: lastId ?? FIRST_ID, done, total },
-      progress: lastId === undefined ? 1 : Math.min(1, done / Math.max(1, total)),
-      isComplete: lastId === undefined,
-      findings: mergeFindings(others, isInSlice, differences.map(toFinding)),
+      position: { after: lastId ?? FIRST_ID, done: done + rows, total },
+      progress: isComplete ? 1 : Math.min(1, (done + rows) / Math.max(1, total)),
+      isComplete,
+      found: [...ofOrphans, ...found],
+      isChecked: (place) => {
+        if (place === ORPHANS) return isFirst;
+        // Places that are no ids belong to a slice as well.
+        return (isFirst || place > after) && (isComplete || place <= lastId);
+      },
     };
   }
+}
+
+interface MappingPosition {
+  readonly after: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Where the slice begins: at the first mapping, unless the position is one within a pass. */
+async function begin(
+  transaction: Transaction,
+  { after, done, total }: PartPosition,
+): Promise<MappingPosition> {
+  const isWithin = typeof after === 'string' && isCanonicalGuid(after) && after !== FIRST_ID;
+  const isCounted = [done, total].every(
+    (count) => Number.isSafeInteger(count) && Number(count) >= 0,
+  );
+  if (isWithin && isCounted) return { after, done: Number(done), total: Number(total) };
+  return { after: FIRST_ID, done: 0, total: await countRows(transaction) };
 }
 
 function toFinding({ kind, mapping, entry, detail }: MappingDifference): Finding {

@@ -138,7 +138,9 @@ async function logReport(options: DatabaseChecksOptions): Promise<CheckReport> {
 /** What the replicas found in the database while they verified it. */
 async function verificationReport({ database }: ExaminedDatabase): Promise<CheckReport> {
   const parts = await database.query<{ part: string; count: number; first: string | null }>(
-    `SELECT part, jsonb_array_length(findings) AS count, findings -> 0 ->> 'detail' AS first
+    // Anything may stand in the table, also what is no list.
+    `SELECT part, CASE jsonb_typeof(findings) WHEN 'array' THEN jsonb_array_length(findings) ELSE 0 END AS count,
+       findings -> 0 ->> 'detail' AS first
      FROM audit_verification ORDER BY part`,
   );
   const findings = parts

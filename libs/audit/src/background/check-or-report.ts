@@ -1,0 +1,24 @@
+import { isDatabaseOutage, StorageUnavailable, type Transaction } from '#libs/platform';
+import type { Finding } from './verified-part.js';
+
+/**
+ * Checks a slice. Data on which the check itself fails are a finding of the slice, so that the pass continues
+ * behind it.
+ *
+ * @param what the slice, for people
+ * @param check runs within a savepoint, because a failed statement ends its transaction
+ * @throws what `check` throws when the database can't serve now
+ */
+export async function checkOrReport(
+  transaction: Transaction,
+  { place, what }: { readonly place: string; readonly what: string },
+  check: (transaction: Transaction) => Promise<readonly Finding[]>,
+): Promise<readonly Finding[]> {
+  try {
+    return await transaction.transaction(check);
+  } catch (error) {
+    if (isDatabaseOutage(error) || error instanceof StorageUnavailable) throw error;
+    const name = error instanceof Error ? error.name : 'unknown error';
+    return [{ place, kind: 'check-failed', detail: `${what} can't be checked (${name})` }];
+  }
+}
