@@ -99,9 +99,14 @@ export class MassRevocationStore {
     return newest;
   }
 
-  /** Deletes the targets of a mass revocation that is over, or that did not begin. */
+  /** Deletes the targets of a mass revocation that is over. */
   async dropTargets(id: string): Promise<void> {
     await this.database.query('DELETE FROM revocation_target WHERE revocation_id = $1', [id]);
+  }
+
+  /** Deletes the targets of mass revocations that are over, and of those that did not begin within an hour. */
+  async dropIdleTargets(): Promise<void> {
+    await this.reading.query(DROP_IDLE_TARGETS);
   }
 
   /**
@@ -327,6 +332,13 @@ function assignmentsOf({
 const NAMED_TARGETS = `
   INSERT INTO revocation_target (revocation_id, mapping_id)
   SELECT $1, id FROM mapping WHERE tenant = $2 AND subject = ANY ($3) AND status <> 'deleted'`;
+
+/** An attempt to begin ends within seconds, also where its answer says that it may have succeeded. */
+const DROP_IDLE_TARGETS = `
+  DELETE FROM revocation_target AS target
+  WHERE NOT EXISTS (SELECT FROM revocation WHERE id = target.revocation_id AND finished_at IS NULL)
+    AND (target.created_at < now() - interval '1 hour'
+      OR EXISTS (SELECT FROM revocation WHERE id = target.revocation_id))`;
 
 /** $1 client application, $2 mass revocation; $3 for the range */
 function targets(range: string): string {
