@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AuditUnavailable } from '#libs/audit';
 import { openTestLog, type TestLog } from '#libs/audit/testing';
 import {
   type Acknowledged,
@@ -54,6 +55,20 @@ class Replica {
     );
     this.worker = this.#workerAt(clock);
     this.service = new MassRevocationService(this.store, trail, logger, settings);
+  }
+
+  /** A worker for which time passes so much faster. */
+  workerFaster(times: number): MassRevocationWorker {
+    return this.#workerAt(
+      new (class extends SystemClock {
+        override monotonicNow(): number {
+          return super.monotonicNow() * times;
+        }
+        override async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+          return super.sleep(ms / times, signal);
+        }
+      })(),
+    );
   }
 
   /** A worker that runs so much later. */
@@ -347,6 +362,32 @@ describe('a mass revocation', () => {
       })
       .toBe(true);
     expect((await one.next(person)).tokenGeneration).toBe(2);
+  });
+
+  it('is left to another replica by one that reaches nobody at ACS, or can record nothing', async () => {
+    const { signal } = new AbortController();
+    const impediments = [
+      () =>
+        vi.spyOn(one.mappings.gateway, 'revokeTokens').mockRejectedValue(new UpstreamUnavailable()),
+      () => vi.spyOn(one.log.trail, 'recordAll').mockRejectedValue(new AuditUnavailable()),
+    ];
+    for (const impede of impediments) {
+      const person = await one.mappings.person();
+      const id = await one.start({ tenant });
+      const impeded = one.workerFaster(20);
+      const impediment = impede();
+      await impeded.sweep(signal);
+      await impeded.sweep(signal); // leaves it alone for a while
+      impediment.mockRestore();
+      expect(await one.isFinished(id)).toBe(false);
+      vi.spyOn(other.mappings.gateway, 'revokeTokens').mockResolvedValue({
+        evidence: { secretVersion: 'memory', correlationVector: 'memory' },
+      });
+      await other.sweep();
+      vi.restoreAllMocks();
+      expect(await one.isFinished(id)).toBe(true);
+      expect((await one.next(person)).tokenGeneration).toBe(2);
+    }
   });
 
   it('ends at one ACS resource while another one does not answer, also when it begins later', async () => {
