@@ -250,6 +250,50 @@ describe('a mass revocation', () => {
     expect(targets).toEqual([]);
   });
 
+  it('finds whom an application got tokens of in batches of the log, and the last of them', async () => {
+    const [clientApp, bystander] = [canonicalName(randomUUID()), canonicalName(randomUUID())];
+    const person = { kind: 'service', issuer: 'x', tenant, subject: clientApp } as const;
+    const holders: ProvisionedMapping[] = [];
+    let newest = -1;
+    for (let nth = 0; nth < 5; nth += 1) {
+      holders.push(await one.mappings.person());
+      for (const app of [clientApp, clientApp, bystander]) {
+        const actor = { ...person, clientApp: app, permissions: [], isGuest: false };
+        const target = auditTargetOf(holders.at(-1) ?? expect.unreachable());
+        const event = { action: 'token.issue', outcome: 'success', target, actor } as const;
+        const { index } = await one.log.trail.record(event);
+        if (app === clientApp) newest = index;
+      }
+    }
+    for (const batchSize of [1, 3, 10, 20_000]) {
+      const id = randomUUID();
+      expect(await one.store.prepareTargets(id, clientApp, batchSize)).toBe(String(newest));
+      const stored = await one.log.database.query<{ id: string }>(
+        'SELECT mapping_id AS id FROM revocation_target WHERE revocation_id = $1 ORDER BY 1',
+        [id],
+      );
+      expect(stored.map((row) => row.id)).toEqual(holders.map((holder) => holder.id).sort());
+      expect(await one.store.concernsSomebody(id, { clientApp })).toBe(true);
+      expect(await one.store.concernsSomebody(id, { clientApp, kind: 'bot' })).toBe(false);
+      await one.store.dropTargets(id);
+    }
+  });
+
+  it('reads the entries of an application once to start, and never without bounds', async () => {
+    const clientApp = canonicalName(randomUUID());
+    const target = auditTargetOf(await one.mappings.person());
+    const person = { kind: 'service', issuer: 'x', tenant, subject: clientApp } as const;
+    const actor = { ...person, clientApp, permissions: [], isGuest: false };
+    await one.log.trail.record({ action: 'token.issue', outcome: 'success', target, actor });
+    const queries = vi.spyOn(one.log.get(ReadingDatabase), 'query');
+    await one.start({ clientApp });
+    const reading = queries.mock.calls.filter(([sql]) => sql.includes(`action IN ('token.issue'`));
+    vi.restoreAllMocks();
+    await one.sweep();
+    expect(reading).toHaveLength(1);
+    expect(reading[0]?.[0]).toContain('entry_index > $3 AND entry_index <= $4');
+  });
+
   it('refuses to start for nobody, and counts nobody of a resource that is unknown', async () => {
     const recorded = async (): Promise<unknown> => {
       const [newest] = await one.log.database.query<{ leaf: Buffer }>(
