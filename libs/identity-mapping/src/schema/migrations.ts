@@ -47,5 +47,5 @@ export const identityMappingGrants: readonly TableGrant[] = [
     // `worked_at` is of replicas before this release, during an upgrade.
     update: ['identities', 'assignments', 'finished_at', 'worked_at', ...LEASE],
   },
-  { table: 'revocation_target', insert: 'all', delete: true },
+  { table: 'revocation_target', insert: ['revocation_id', 'mapping_id'], delete: true },
 ];
