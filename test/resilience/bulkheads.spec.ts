@@ -178,6 +178,34 @@ describe('one auditor', () => {
   });
 });
 
+describe('while every bulk place is taken', () => {
+  it('tokens are taken back and people deleted at once', async () => {
+    const importing = await Promise.all(Array.from({ length: BULK_PLACES }, reader));
+    const [greedy] = importing;
+    const person = await newPerson(service());
+    await issue(service(), person);
+    const sockets = await Promise.all(importing.map(async (token) => open(IMPORT, token)));
+    const lines = `${' '.repeat(1023)}\n`.repeat(20); // empty ones, fast enough
+    const drip = setInterval(() => {
+      for (const socket of sockets) {
+        socket.write(`${lines.length.toString(16)}\r\n${lines}\r\n`);
+      }
+    }, 200);
+    try {
+      await expect.poll(async () => requests('bulk', 'working')).toBe(BULK_PLACES);
+      const post = async (path: string, body: object): Promise<number> =>
+        (await send('POST', path, greedy ?? '', { body: JSON.stringify(body) })).status;
+      expect(await post('/v1/revocations', { everyone: true, reason: 'a leak' })).toBe(202);
+      expect([200, 202]).toContain(await post('/v1/identities/erase', { subject: person.oid }));
+      expect(await requests('bulk', 'working')).toBe(BULK_PLACES);
+    } finally {
+      clearInterval(drip);
+      for (const socket of sockets) socket.destroy();
+    }
+    await expect.poll(async () => requests('bulk', 'working')).toBe(0);
+  });
+});
+
 describe('a slow client', () => {
   it('that does not read its export loses its place', async () => {
     const { tenant } =

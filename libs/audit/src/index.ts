@@ -72,7 +72,11 @@ export type {
   Statistics,
   StatisticsQuery,
 } from './query/statistics-reader.js';
-export { NEWEST_ENTRY_OF_CLIENT_APP, tokenRecipients } from './query/token-recipients.js';
+export {
+  BEFORE_VALID_TOKENS,
+  NEXT_ENTRIES_OF_CLIENT_APP,
+  tokenRecipients,
+} from './query/token-recipients.js';
 export type { TokenTrace, TracedToken, TracedTokenState } from './query/token-tracer.js';
 export type { ExportChunk } from './export/entry-export.js';
 export { EntryFeed, type EntryFeedPage } from './export/entry-feed.js';

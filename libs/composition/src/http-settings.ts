@@ -40,7 +40,7 @@ export const httpSettings = defineSettings(
     BULK_PLACES: integer(1, 64)
       .prefault('3')
       .describe(
-        'imports, exports and erasures of one process at the same time, 1 to 64; others wait briefly, then get 503',
+        'imports, exports and erasures of personal data of one process at the same time, 1 to 64; others wait briefly, then get 503',
       )
       .meta(ADVANCED),
     FOLLOWING_PLACES: integer(1, 256)

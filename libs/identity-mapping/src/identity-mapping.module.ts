@@ -19,6 +19,7 @@ import { MassRevocationMetrics } from './mass-revocation/mass-revocation-metrics
 import { MassRevocationService } from './mass-revocation/mass-revocation.service.js';
 import { MassRevocationStore } from './mass-revocation/mass-revocation-store.js';
 import { MassRevocationWorker } from './mass-revocation/mass-revocation-worker.js';
+import { RevocationTargetCleanup } from './mass-revocation/target-cleanup.js';
 import { TokenRevocation } from './lifecycle/token-revocation.js';
 
 /** Application identities and the communication identities that belong to them. */
@@ -42,6 +43,7 @@ import { TokenRevocation } from './lifecycle/token-revocation.js';
     MassRevocationStore,
     MassRevocationWorker,
     MassRevocationService,
+    RevocationTargetCleanup,
   ],
   exports: [
     IdentityMappingService,

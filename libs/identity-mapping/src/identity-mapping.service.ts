@@ -191,6 +191,14 @@ export class IdentityMappingService {
   }
 
   /**
+   * As `unchanged`, for an identity that had no mapping: it may have one now, none of whose tokens were
+   * revoked. Rejects with `MappingChanged`.
+   */
+  unrevoked(identity: ApplicationIdentity): TransactionalWrite {
+    return this.map.expectUnrevoked(identity);
+  }
+
+  /**
    * Compares a mapping with the stored one.
    *
    * @throws MappingNotActive when the mapping has been suspended or deleted since

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Response } from 'supertest';
 import { afterEach, describe, expect, it } from 'vitest';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
@@ -27,11 +28,26 @@ const service = runningService({
 
 afterEach(async () => {
   await service().emulator.control.changeAcs({ latencyMs: 0 });
+  await service().emulator.control.removeFaults();
 });
 
 async function entryOf({ auditEntry }: IssuedToken) {
   const entries = await service().auditEntries();
   return entries[auditEntry.index] ?? expect.unreachable();
+}
+
+/** The queue at the lock of the log's head, which every append takes. */
+const LOCK_LOG = 'SELECT pg_advisory_xact_lock(4711202600000001)';
+
+async function untilQueuedAtLog(count: number): Promise<void> {
+  const queued = async (): Promise<number> => {
+    const rows = await service().rows(
+      `SELECT FROM pg_stat_activity
+       WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'advisory'`,
+    );
+    return rows.length;
+  };
+  await expect.poll(queued).toBeGreaterThanOrEqual(count);
 }
 
 async function callsToAcs(): Promise<number> {
@@ -124,6 +140,41 @@ describe('POST /v1/me/tokens under a rule with reuse', () => {
     const state = await service().emulator.control.validateAcsToken(after.token);
     expect(state.valid).toBe(true);
   });
+
+  it.each([
+    ['403: a person who is suspended', 'patch', 'mapping-not-active', 'denied'],
+    ['503: a person whose tokens are revoked', 'post', 'revocation-pending', 'failure'],
+  ] as const)(
+    '%s in another replica, while the reuse waits for the log, gets no token',
+    async (_who, method, code, outcome) => {
+      const person = await newPerson(service());
+      const { identity } = await issue(service(), person);
+      await service().emulator.control.addFault({
+        ...{ service: 'acs', operation: 'revoke', kind: 'status', status: 500 },
+      });
+      const route = `/v1/identities/${identity.id}`;
+      const token = await service().token('ada');
+      const change = async (): Promise<Response> =>
+        method === 'patch'
+          ? call(service().urlOf(1), 'patch', route, { token, body: { status: 'suspended' } })
+          : call(service().urlOf(1), 'post', `${route}/tokens/revoke`, { token });
+      const answers: Promise<Response>[] = [];
+      await service().hold(LOCK_LOG, async () => {
+        answers.push(change());
+        await untilQueuedAtLog(1);
+        answers.push(requestToken(service(), person));
+        await untilQueuedAtLog(2);
+      });
+      const [changed, requested] = await Promise.all(answers);
+      expect(changed?.status).toBeLessThan(300);
+      expect(requested?.body).toMatchObject({ type: `urn:acs-identity:problem:${code}` });
+      const entries = (await service().auditEntries()).filter(
+        ({ target }) => target?.subject === person.oid,
+      );
+      expect(entries.filter(({ action }) => action === 'token.reuse')).toEqual([]);
+      expect(entries.findLast(({ action }) => action === 'token.issue')).toMatchObject({ outcome });
+    },
+  );
 
   it('a dump of the database holds no token, in any encoding', async () => {
     const { token } = await issue(service(), await newPerson(service()));

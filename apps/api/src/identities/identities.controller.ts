@@ -102,7 +102,7 @@ export class IdentitiesController {
   @Post('erase')
   @Endpoint({
     permission: 'CommunicationIdentity.ReadWrite.All',
-    workload: 'bulk',
+    workload: 'issuing',
     summary:
       'Deletes all identities of a person, in every ACS resource; 202 until ACS has confirmed all',
     responses: { 200: erasureResponse, 202: erasureResponse },

@@ -32,7 +32,7 @@ export class RevocationsController {
   @Post()
   @Endpoint({
     permission: 'CommunicationToken.Revoke.All',
-    workload: 'bulk',
+    workload: 'revoking',
     summary:
       'Revokes the tokens of many identities: none of them gets a token from now until ACS has revoked its old ones (202); a dry run counts them (200)',
     responses: { 200: massRevocationForecast, 202: massRevocation },

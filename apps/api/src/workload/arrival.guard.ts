@@ -10,7 +10,7 @@ const RETRY_AFTER_SECONDS = 5;
 
 /**
  * Lets requests arrive in small numbers: to verify the tokens of hundreds of them at once would hold
- * the event loop. Issuing ones are paced, so that the responses of ACS and of the database are read
+ * the event loop. Issuing and revoking ones are paced, so that the responses of ACS and of the database are read
  * between them; reading and bulk ones arrive one by one, beside the others. Runs before
  * authentication.
  */
@@ -21,7 +21,7 @@ export class ArrivalGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const workload = workloadOf(context.getHandler()) ?? 'reading';
     if (workload === 'operations') return true;
-    if (workload === 'issuing') {
+    if (workload === 'issuing' || workload === 'revoking') {
       await this.#issuing.enter();
       return true;
     }

@@ -7,13 +7,15 @@ import { Bulkhead, enterForeground, ServiceBusy } from '#libs/platform';
 import { HttpDrain } from '../http/http-drain.js';
 import { onClosed } from '../http/on-closed.js';
 import { closeSlowClient } from './slow-client.js';
-import { workloadOf } from './workload.js';
+import { type Workload, workloadOf } from './workload.js';
 
-type BoundWorkload = 'reading' | 'bulk' | 'following';
+type BoundWorkload = Exclude<Workload, 'issuing' | 'operations'>;
 
 const MAX_WAIT_MS = 2_000;
 /** Waiting requests for each place. A bulk request may hold its place for minutes, as a follower does. */
-const QUEUED_PER_PLACE = { reading: 4, bulk: 1, following: 1 } as const;
+const QUEUED_PER_PLACE = { reading: 4, bulk: 1, revoking: 4, following: 1 } as const;
+/** Two for one caller: of a revocation and of a dry run. */
+const REVOKING_PLACES = 4;
 /** Callers without a token share the places of one holder. */
 const ANONYMOUS = 'anonymous';
 
@@ -35,6 +37,7 @@ export class WorkloadGuard implements CanActivate {
     const bulkheads = {
       reading: new Bulkhead(optionsFor('reading', readingPlaces)),
       bulk: new Bulkhead(optionsFor('bulk', bulkPlaces)),
+      revoking: new Bulkhead(optionsFor('revoking', REVOKING_PLACES)),
       following: new Bulkhead(optionsFor('following', followingPlaces)),
     };
     this.#bulkheads = bulkheads;

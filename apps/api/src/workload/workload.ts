@@ -6,10 +6,19 @@ import 'reflect-metadata';
  * - `issuing`: tokens and single identities. Never waits for the other kinds.
  * - `reading`: answers from the database of limited size. Has places and connections of its own.
  * - `bulk`: streams, and work on many rows. Has fewer places, and the connections of `reading`.
+ * - `revoking`: mass revocations. Few places of their own, so that nothing keeps them waiting, and the
+ *   connections of `reading`.
  * - `following`: streams that wait for new entries, and rarely read. Have places of their own.
  * - `operations`: health and metrics, which answer while everything else is full.
  */
-export const WORKLOADS = ['issuing', 'reading', 'bulk', 'following', 'operations'] as const;
+export const WORKLOADS = [
+  'issuing',
+  'reading',
+  'bulk',
+  'revoking',
+  'following',
+  'operations',
+] as const;
 
 export type Workload = (typeof WORKLOADS)[number];
 

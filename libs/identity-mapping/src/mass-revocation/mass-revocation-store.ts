@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
-  NEWEST_ENTRY_OF_CLIENT_APP,
+  BEFORE_VALID_TOKENS,
+  NEXT_ENTRIES_OF_CLIENT_APP,
   type RowChange,
   together,
   tokenRecipients,
@@ -41,6 +42,8 @@ const COLUMNS = `id, number, tenant, client_app AS "clientApp", kind, resource, 
   assignments, invitation, issued_before AS "issuedBefore", started_at AS "startedAt", finished_at AS "finishedAt"`;
 
 const LIST_LIMIT = 100;
+/** Entries of a client application whose identities are stored by one statement, far within its timeout. */
+const TARGET_BATCH = 20_000;
 
 /** By ACS resource, whose limits are apart. */
 export interface RevocationCounts {
@@ -74,7 +77,8 @@ export class MassRevocationStore {
   async count(filter: RevocationFilter, named?: NamedIdentities): Promise<RevocationCounts> {
     const { conditions, place, parameters } = selection(filter);
     if (filter.clientApp !== undefined) {
-      conditions.push(`mapping.id IN (${tokenRecipients(place(filter.clientApp))})`);
+      const range = `entry_index > ${place(await this.#beforeValidTokens())}`;
+      conditions.push(`mapping.id IN (${tokenRecipients(place(filter.clientApp), range)})`);
     }
     if (named) conditions.push(`mapping.subject = ANY (${place(named.subjects)})`);
     const assignments = assignmentsOf(filter);
@@ -85,23 +89,52 @@ export class MassRevocationStore {
   }
 
   /**
-   * Stores the identities of which a client application got tokens, as far as the log has them now. The
-   * rest, of which there are few, is added in the transaction of the start.
+   * Stores the identities of which a client application got tokens, as far as the log has them now, batch by
+   * batch: it may have millions of entries. The rest, of which there are few, is added in the transaction of
+   * the start.
    *
    * @returns the place of the newest entry that was read
    */
-  async prepareTargets(id: string, clientApp: CanonicalName): Promise<string> {
-    const [row] = await this.reading.query<{ newest: string }>(NEWEST_ENTRY_OF_CLIENT_APP, [
-      clientApp,
-    ]);
-    const newest = row?.newest ?? '-1';
-    await this.reading.query(targets('entry_index <= $3'), [clientApp, id, newest]);
-    return newest;
+  async prepareTargets(
+    id: string,
+    clientApp: CanonicalName,
+    batchSize = TARGET_BATCH,
+  ): Promise<string> {
+    for (let last = await this.#beforeValidTokens(); ;) {
+      const [batch] = await this.reading.query<{ last: string; entries: number }>(
+        NEXT_ENTRIES_OF_CLIENT_APP,
+        [clientApp, last, batchSize],
+      );
+      if (!batch) return last;
+      const range = [clientApp, id, last, batch.last];
+      await this.reading.query(targets('entry_index > $3 AND entry_index <= $4'), range);
+      if (batch.entries < batchSize) return batch.last;
+      last = batch.last;
+    }
   }
 
-  /** Deletes the targets of a mass revocation that is over, or that did not begin. */
+  /** Whether a mass revocation would concern somebody. @param id of the targets that were prepared for it */
+  async concernsSomebody(id: string, filter: RevocationFilter): Promise<boolean> {
+    const { conditions, place, parameters } = selection(filter);
+    if (hasTargets(filter)) conditions.push(isTargetOf(place(id)));
+    const [row] = await this.reading.query<{ concerns: boolean }>(
+      `SELECT EXISTS (SELECT FROM mapping WHERE ${[MAY_HAVE_TOKENS, ...conditions].join(' AND ')})
+         AS concerns`,
+      parameters,
+    );
+    if (row?.concerns) return true;
+    const assignments = assignmentsOf(filter);
+    return assignments !== undefined && (await this.assignments.count(assignments)).size > 0;
+  }
+
+  /** Deletes the targets of a mass revocation that is over. */
   async dropTargets(id: string): Promise<void> {
     await this.database.query('DELETE FROM revocation_target WHERE revocation_id = $1', [id]);
+  }
+
+  /** Deletes the targets of mass revocations that are over, and of those that did not begin within an hour. */
+  async dropIdleTargets(): Promise<void> {
+    await this.reading.query(DROP_IDLE_TARGETS);
   }
 
   /**
@@ -253,6 +286,11 @@ export class MassRevocationStore {
     };
   }
 
+  async #beforeValidTokens(): Promise<string> {
+    const [row] = await this.reading.query<{ last: string }>(BEFORE_VALID_TOKENS);
+    return row?.last ?? '-1';
+  }
+
   async #countWhere(
     conditions: readonly string[],
     parameters: unknown[],
@@ -292,12 +330,13 @@ function remainder({ id, number, filter }: MassRevocation): Selection {
   const selected = selection(filter);
   const { conditions, place } = selected;
   conditions.push(`mapping.revoked_through < ${place(number)}`);
-  if (hasTargets(filter)) {
-    conditions.push(
-      `mapping.id IN (SELECT mapping_id FROM revocation_target WHERE revocation_id = ${place(id)})`,
-    );
-  }
+  if (hasTargets(filter)) conditions.push(isTargetOf(place(id)));
   return selected;
+}
+
+/** @param id a placeholder */
+function isTargetOf(id: string): string {
+  return `mapping.id IN (SELECT mapping_id FROM revocation_target WHERE revocation_id = ${id})`;
 }
 
 /** Whether the identities of the mass revocation are stored one by one. */
@@ -328,7 +367,14 @@ const NAMED_TARGETS = `
   INSERT INTO revocation_target (revocation_id, mapping_id)
   SELECT $1, id FROM mapping WHERE tenant = $2 AND subject = ANY ($3) AND status <> 'deleted'`;
 
-/** $1 client application, $2 mass revocation; $3 for the range */
+/** An attempt to begin ends within seconds, also where its answer says that it may have succeeded. */
+const DROP_IDLE_TARGETS = `
+  DELETE FROM revocation_target AS target
+  WHERE NOT EXISTS (SELECT FROM revocation WHERE id = target.revocation_id AND finished_at IS NULL)
+    AND (target.created_at < now() - interval '1 hour'
+      OR EXISTS (SELECT FROM revocation WHERE id = target.revocation_id))`;
+
+/** $1 client application, $2 mass revocation; the others for the range */
 function targets(range: string): string {
   return `INSERT INTO revocation_target (revocation_id, mapping_id)
     SELECT $2, identity_id FROM (${tokenRecipients('$1', range)}) AS recipients

@@ -31,6 +31,10 @@ const EXPIRED = {
   detail: 'ACS has not confirmed everything; the last token has expired meanwhile',
 };
 const RENEWAL_MS = 1_000;
+/** Without an identity revoked for so long, another replica may reach ACS or record where this one can't. */
+const STUCK_MS = 20_000;
+/** Enough for another replica to look for work. */
+const REST_MS = 5_000;
 /** How long a lease lasts beyond a call that begins when it was renewed: so long a renewal may take. */
 const LEASE_MARGIN_MS = 3_000;
 /** Between two looks for work, also for that of a worker that has died. */
@@ -46,7 +50,9 @@ interface Hold {
   lease: Lease;
   /** The newest first. */
   open: readonly MassRevocation[];
-  /** Ends it: the lease is lost, or nothing is left to do. */
+  /** When the last identity was revoked, or the work began. By `Clock.monotonicNow`. */
+  progressAt: number;
+  /** Ends it: the lease is lost or given back, or nothing is left to do. */
   readonly over: AbortController;
   /** Aborts with `over`, or when the worker is to stop. */
   readonly signal: AbortSignal;
@@ -58,11 +64,13 @@ interface Hold {
  * One worker over all replicas works at a time, under a lease that it renews, on all mass revocations:
  * on each ACS resource at the same time, so that one that fails keeps nobody else waiting, and within a
  * resource on each mass revocation in turn. Its progress is in the mappings: a worker that takes over
- * continues where the other one stopped.
+ * continues where the other one stopped. A worker that makes none gives the lease back and rests, because
+ * its replica may be all that fails.
  */
 @Injectable()
 export class MassRevocationWorker implements OnApplicationBootstrap {
   readonly #holder = randomUUID();
+  #restsUntil = -Infinity;
 
   constructor(
     private readonly store: MassRevocationStore,
@@ -81,27 +89,46 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
     this.sweeps.start({ name: 'mass revocation', run, intervalMs: SWEEP_MS, jitter: 0.5 });
   }
 
-  /** Works until nothing is left to do, or another worker has taken over. @throws DatabaseUnavailable */
+  /** Works until nothing is left to do, or it is to be left to another worker. @throws DatabaseUnavailable */
   async sweep(signal: AbortSignal): Promise<void> {
+    if (this.clock.monotonicNow() < this.#restsUntil) return;
     const lease = this.#newLease();
     const open = await this.store.claim(lease);
     if (open.length === 0) return;
     const over = new AbortController();
-    const hold: Hold = { lease, open, over, signal: AbortSignal.any([signal, over.signal]) };
+    const hold: Hold = {
+      ...{ lease, open, over, progressAt: this.clock.monotonicNow() },
+      signal: AbortSignal.any([signal, over.signal]),
+    };
     const keeping = this.#keepLease(hold);
     try {
       await this.#workOn(hold);
+    } catch (error) {
+      this.#rest();
+      throw error;
     } finally {
       await keeping;
       await this.store.release(hold.lease);
     }
   }
 
-  /** Renews the lease, and learns of new mass revocations with it, until it is over. Never rejects. */
+  #rest(): void {
+    this.#restsUntil = this.clock.monotonicNow() + REST_MS;
+  }
+
+  /**
+   * Renews the lease, and learns of new mass revocations with it, until it is over or the work is stuck.
+   * Never rejects.
+   */
   async #keepLease(hold: Hold): Promise<void> {
     for (;;) {
       await this.#pause(RENEWAL_MS, hold);
       if (hold.signal.aborted) return;
+      if (this.clock.monotonicNow() > hold.progressAt + STUCK_MS) {
+        this.logger.warn({}, 'mass revocations make no progress in this replica, others may try');
+        this.#rest();
+        break;
+      }
       const lease = this.#newLease();
       try {
         const open = await this.store.claim(lease);
@@ -195,7 +222,9 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
       Array.from({ length: CONCURRENCY }, async () => {
         for (const mapping of queue) {
           if (hold.signal.aborted) return;
-          if (await this.#revoke(mapping, revocation, hold)) revoked += 1;
+          if (!(await this.#revoke(mapping, revocation, hold))) continue;
+          hold.progressAt = this.clock.monotonicNow();
+          revoked += 1;
         }
       }),
     );

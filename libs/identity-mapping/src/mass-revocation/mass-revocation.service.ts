@@ -84,10 +84,10 @@ export class MassRevocationService {
     context: CallContext,
     select?: IdentitySelector,
   ): Promise<StartedRevocation> {
-    if (!select) await this.#requireSomebody(filter, context);
     const id = randomUUID();
     const { clientApp, tenant } = filter;
     const newest = clientApp && (await this.store.prepareTargets(id, clientApp));
+    if (!select) await this.#requireSomebody(id, filter, context);
     const auditEntry = await this.audit.record(
       {
         ...auditActorOf(context),
@@ -124,10 +124,14 @@ export class MassRevocationService {
     return Promise.all(revocations.map(async (revocation) => this.#progressOf(revocation)));
   }
 
-  async #requireSomebody(filter: RevocationFilter, context: CallContext): Promise<void> {
+  async #requireSomebody(
+    id: string,
+    filter: RevocationFilter,
+    context: CallContext,
+  ): Promise<void> {
     const access = { action: 'revocation.start', target: targetOf(filter) } as const;
     await recordingRefusal(this.audit, access, context, async () => {
-      if (isNobody(this.#forecastOf(await this.store.count(filter)))) throw new NobodyToRevoke();
+      if (!(await this.store.concernsSomebody(id, filter))) throw new NobodyToRevoke();
     });
   }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AuditUnavailable } from '#libs/audit';
 import { openTestLog, type TestLog } from '#libs/audit/testing';
 import {
   type Acknowledged,
@@ -54,6 +55,20 @@ class Replica {
     );
     this.worker = this.#workerAt(clock);
     this.service = new MassRevocationService(this.store, trail, logger, settings);
+  }
+
+  /** A worker for which time passes so much faster. */
+  workerFaster(times: number): MassRevocationWorker {
+    return this.#workerAt(
+      new (class extends SystemClock {
+        override monotonicNow(): number {
+          return super.monotonicNow() * times;
+        }
+        override async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+          return super.sleep(ms / times, signal);
+        }
+      })(),
+    );
   }
 
   /** A worker that runs so much later. */
@@ -235,6 +250,50 @@ describe('a mass revocation', () => {
     expect(targets).toEqual([]);
   });
 
+  it('finds whom an application got tokens of in batches of the log, and the last of them', async () => {
+    const [clientApp, bystander] = [canonicalName(randomUUID()), canonicalName(randomUUID())];
+    const person = { kind: 'service', issuer: 'x', tenant, subject: clientApp } as const;
+    const holders: ProvisionedMapping[] = [];
+    let newest = -1;
+    for (let nth = 0; nth < 5; nth += 1) {
+      holders.push(await one.mappings.person());
+      for (const app of [clientApp, clientApp, bystander]) {
+        const actor = { ...person, clientApp: app, permissions: [], isGuest: false };
+        const target = auditTargetOf(holders.at(-1) ?? expect.unreachable());
+        const event = { action: 'token.issue', outcome: 'success', target, actor } as const;
+        const { index } = await one.log.trail.record(event);
+        if (app === clientApp) newest = index;
+      }
+    }
+    for (const batchSize of [1, 3, 10, 20_000]) {
+      const id = randomUUID();
+      expect(await one.store.prepareTargets(id, clientApp, batchSize)).toBe(String(newest));
+      const stored = await one.log.database.query<{ id: string }>(
+        'SELECT mapping_id AS id FROM revocation_target WHERE revocation_id = $1 ORDER BY 1',
+        [id],
+      );
+      expect(stored.map((row) => row.id)).toEqual(holders.map((holder) => holder.id).sort());
+      expect(await one.store.concernsSomebody(id, { clientApp })).toBe(true);
+      expect(await one.store.concernsSomebody(id, { clientApp, kind: 'bot' })).toBe(false);
+      await one.store.dropTargets(id);
+    }
+  });
+
+  it('reads the entries of an application once to start, and never without bounds', async () => {
+    const clientApp = canonicalName(randomUUID());
+    const target = auditTargetOf(await one.mappings.person());
+    const person = { kind: 'service', issuer: 'x', tenant, subject: clientApp } as const;
+    const actor = { ...person, clientApp, permissions: [], isGuest: false };
+    await one.log.trail.record({ action: 'token.issue', outcome: 'success', target, actor });
+    const queries = vi.spyOn(one.log.get(ReadingDatabase), 'query');
+    await one.start({ clientApp });
+    const reading = queries.mock.calls.filter(([sql]) => sql.includes(`action IN ('token.issue'`));
+    vi.restoreAllMocks();
+    await one.sweep();
+    expect(reading).toHaveLength(1);
+    expect(reading[0]?.[0]).toContain('entry_index > $3 AND entry_index <= $4');
+  });
+
   it('refuses to start for nobody, and counts nobody of a resource that is unknown', async () => {
     const recorded = async (): Promise<unknown> => {
       const [newest] = await one.log.database.query<{ leaf: Buffer }>(
@@ -347,6 +406,32 @@ describe('a mass revocation', () => {
       })
       .toBe(true);
     expect((await one.next(person)).tokenGeneration).toBe(2);
+  });
+
+  it('is left to another replica by one that reaches nobody at ACS, or can record nothing', async () => {
+    const { signal } = new AbortController();
+    const impediments = [
+      () =>
+        vi.spyOn(one.mappings.gateway, 'revokeTokens').mockRejectedValue(new UpstreamUnavailable()),
+      () => vi.spyOn(one.log.trail, 'recordAll').mockRejectedValue(new AuditUnavailable()),
+    ];
+    for (const impede of impediments) {
+      const person = await one.mappings.person();
+      const id = await one.start({ tenant });
+      const impeded = one.workerFaster(20);
+      const impediment = impede();
+      await impeded.sweep(signal);
+      await impeded.sweep(signal); // leaves it alone for a while
+      impediment.mockRestore();
+      expect(await one.isFinished(id)).toBe(false);
+      vi.spyOn(other.mappings.gateway, 'revokeTokens').mockResolvedValue({
+        evidence: { secretVersion: 'memory', correlationVector: 'memory' },
+      });
+      await other.sweep();
+      vi.restoreAllMocks();
+      expect(await one.isFinished(id)).toBe(true);
+      expect((await one.next(person)).tokenGeneration).toBe(2);
+    }
   });
 
   it('ends at one ACS resource while another one does not answer, also when it begins later', async () => {

@@ -5,6 +5,7 @@ import { CreateMapping1795000000000 } from './create-mapping-1795000000000.js';
 import { AddNameSearch1799410000000 } from './add-name-search-1799410000000.js';
 import { AddMassRevocation1799100000000 } from './add-mass-revocation-1799100000000.js';
 import { AddRevocationOfInvitation1799430000000 } from './add-revocation-of-invitation-1799430000000.js';
+import { AddTimeOfTargets1799450100000 } from './add-time-of-targets-1799450100000.js';
 import { AddVisitorKind1799340000000 } from './add-visitor-kind-1799340000000.js';
 import { ProtectMapping1798100000000 } from './protect-mapping-1798100000000.js';
 
@@ -16,6 +17,7 @@ export const identityMappingMigrations: (new () => MigrationInterface)[] = [
   AddVisitorKind1799340000000,
   AddNameSearch1799410000000,
   AddRevocationOfInvitation1799430000000,
+  AddTimeOfTargets1799450100000,
 ];
 
 const LEASE = ['lease_holder', 'lease_expires_at'] as const;
@@ -45,5 +47,5 @@ export const identityMappingGrants: readonly TableGrant[] = [
     // `worked_at` is of replicas before this release, during an upgrade.
     update: ['identities', 'assignments', 'finished_at', 'worked_at', ...LEASE],
   },
-  { table: 'revocation_target', insert: 'all', delete: true },
+  { table: 'revocation_target', insert: ['revocation_id', 'mapping_id'], delete: true },
 ];

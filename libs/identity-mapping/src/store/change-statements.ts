@@ -116,6 +116,22 @@ export const EXPECT_UNCHANGED = `
   WHERE stored.status = 'active' AND NOT stored.is_revoking AND NOT stored.is_awaiting
     AND stored.token_generation = c.generation`;
 
+/** A first mapping begins with generation 1. LATERAL … LIMIT as above. */
+export const EXPECT_UNREVOKED = `
+  SELECT c.n
+  FROM ${changes([
+    ['tenant', 'text'],
+    ['subject', 'text'],
+  ])}
+  LEFT JOIN LATERAL (
+    SELECT true AS is_revoked FROM mapping
+    WHERE mapping.tenant = c.tenant AND mapping.subject = c.subject AND mapping.status <> 'deleted'
+      AND (mapping.status NOT IN ('pending', 'active') OR mapping.is_revoking
+        OR mapping.token_generation > 1 OR mapping.status = 'active' AND ${AWAITS_REVOCATION})
+    LIMIT 1
+  ) AS stored ON true
+  WHERE stored.is_revoked IS NULL`;
+
 /**
  * ACS has revoked the tokens for a mass revocation: none was issued since that began, or the mapping is
  * not as expected. The number is that of the mass revocation.

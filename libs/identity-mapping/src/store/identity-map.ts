@@ -123,6 +123,12 @@ export abstract class IdentityMap {
    */
   abstract expectUnchanged(mapping: ProvisionedMapping): TransactionalWrite;
 
+  /**
+   * Changes nothing. Rejects with `MappingChanged` when the subject has a mapping that may get no tokens, or
+   * whose tokens were ever revoked: as `expectUnchanged`, for a subject that had no mapping.
+   */
+  abstract expectUnrevoked(subject: TenantSubject): TransactionalWrite;
+
   /** Stores an identity that is to be deleted at ACS. Rejects with `MappingChanged` when it is stored already. */
   abstract addOrphan(orphan: Orphan, lease: Lease): TransactionalWrite;
 

@@ -160,6 +160,12 @@ export class PostgresIdentityMap extends IdentityMap {
     return { ...change, isCondition: true };
   }
 
+  expectUnrevoked({ tenant, subject }: TenantSubject): RowChange {
+    const row = [tenant, subject];
+    const change = ifUnchanged('mapping_expect_unrevoked', changes.EXPECT_UNREVOKED, row);
+    return { ...change, isCondition: true };
+  }
+
   addOrphan({ communicationUserId, mapping }: Orphan, lease: Lease): TransactionalWrite {
     const { holder, durationMs } = lease;
     const row = [communicationUserId, mapping.id, holder, durationMs];

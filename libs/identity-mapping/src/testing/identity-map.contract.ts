@@ -222,6 +222,22 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       expect(await subject.map.get(known.id)).toMatchObject({ isRevoking: false, version: 4 });
     });
 
+    it('expects of somebody without a mapping that there is still none whose tokens were revoked', async () => {
+      const identity = anIdentity();
+      const expectation = async (): Promise<void> =>
+        subject.apply(subject.map.expectUnrevoked(identity));
+      await expectation();
+      await subject.map.claim(identity, RESOURCE, lease());
+      await expectation();
+      const known = await stored({ ...identity, id: randomUUID(), resource: 'other' });
+      await expectation();
+      const revoking = next(known, { isRevoking: true, tokenGeneration: 2 });
+      await subject.apply(subject.map.replace(known, revoking, lease()));
+      await expect(expectation()).rejects.toBeInstanceOf(MappingChanged);
+      await subject.apply(subject.map.finishRevocation(revoking));
+      await expect(expectation()).rejects.toBeInstanceOf(MappingChanged);
+    });
+
     it('expects a mapping to be active, not revoking and of the same token generation', async () => {
       const known = await stored();
       const expectation = async (mapping = known): Promise<void> =>

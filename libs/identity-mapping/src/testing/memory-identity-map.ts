@@ -195,6 +195,19 @@ export class MemoryIdentityMap extends IdentityMap {
     });
   }
 
+  expectUnrevoked({ tenant, subject }: TenantSubject): TransactionalWrite {
+    return this.#change(() => {
+      const isRevoked = this.#rows.some(
+        ({ mapping: { status, isRevoking, tokenGeneration, ...mapping } }) =>
+          mapping.tenant === tenant &&
+          mapping.subject === subject &&
+          status !== 'deleted' &&
+          (!['pending', 'active'].includes(status) || isRevoking || tokenGeneration > 1),
+      );
+      if (isRevoked) throw mappingChanged();
+    });
+  }
+
   addOrphan(orphan: Orphan, lease: Lease): TransactionalWrite {
     return this.#change(() => {
       if (this.#orphans.has(orphan.communicationUserId)) throw mappingChanged();

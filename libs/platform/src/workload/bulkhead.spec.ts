@@ -76,6 +76,20 @@ describe('Bulkhead', () => {
     expect((refused.at(-1) as ServiceBusy).retryAfterSeconds).toBe(60);
   });
 
+  it('counts the requests that are still working as having taken their time', async () => {
+    const bulkhead = new Bulkhead({ ...options, places: 2, queueLimit: 0 });
+    const { enter, refused, release } = observed(bulkhead);
+    await enter('a', 'a');
+    await enter('b', 'b');
+    await vi.advanceTimersByTimeAsync(40_000);
+    await enter('c', 'c');
+    expect((refused[0] as ServiceBusy).retryAfterSeconds).toBe(20);
+    release('a');
+    release('b');
+    for (const name of ['d', 'e', 'f']) await enter(name, name);
+    expect((refused[1] as ServiceBusy).retryAfterSeconds).toBeLessThan(40);
+  });
+
   it('admits the first in the queue whose share is free', async () => {
     const { enter, admitted, release } = observed(new Bulkhead(options));
     for (const name of ['a1', 'a2', 'b1', 'b2', 'a3', 'c1']) void enter(name.slice(0, 1), name);

@@ -19,6 +19,12 @@ export interface BulkheadOptions {
   readonly maxWaitMs: number;
 }
 
+interface WorkingRequest {
+  readonly holder: string;
+  /** By `performance.now()`. */
+  readonly startedAt: number;
+}
+
 interface QueuedRequest {
   readonly holder: string;
   readonly admit: () => void;
@@ -35,9 +41,8 @@ const NEWEST_WEIGHT = 0.2;
  * others. The queue is served in order, past holders whose share is taken.
  */
 export class Bulkhead {
-  readonly #held = new Map<string, number>();
+  readonly #working = new Set<WorkingRequest>();
   readonly #queue: QueuedRequest[] = [];
-  #heldCount = 0;
   #averageSeconds = 0.25;
   /** When the last refused request is expected to return. */
   #lastReturnAt = 0;
@@ -45,7 +50,7 @@ export class Bulkhead {
   constructor(private readonly options: BulkheadOptions) {}
 
   get heldCount(): number {
-    return this.#heldCount;
+    return this.#working.size;
   }
 
   get queuedCount(): number {
@@ -67,26 +72,19 @@ export class Bulkhead {
 
   #hasPlaceFor(holder: string): boolean {
     const { places } = this.options;
-    return this.#heldCount < places && this.#heldBy(holder) < half(places);
+    return this.#working.size < places && this.#heldBy(holder) < half(places);
   }
 
   #heldBy(holder: string): number {
-    return this.#held.get(holder) ?? 0;
+    return [...this.#working].filter((working) => working.holder === holder).length;
   }
 
   #take(holder: string): () => void {
-    const startedAt = performance.now();
-    this.#heldCount += 1;
-    this.#held.set(holder, this.#heldBy(holder) + 1);
-    let isHeld = true;
+    const working = { holder, startedAt: performance.now() };
+    this.#working.add(working);
     return () => {
-      if (!isHeld) return;
-      isHeld = false;
-      this.#heldCount -= 1;
-      const others = this.#heldBy(holder) - 1;
-      if (others === 0) this.#held.delete(holder);
-      else this.#held.set(holder, others);
-      const seconds = (performance.now() - startedAt) / 1000;
+      if (!this.#working.delete(working)) return;
+      const seconds = (performance.now() - working.startedAt) / 1000;
       this.#averageSeconds += NEWEST_WEIGHT * (seconds - this.#averageSeconds);
       this.#admitNext();
     };
@@ -134,11 +132,18 @@ export class Bulkhead {
   #busy(): ServiceBusy {
     const now = performance.now();
     const { name: workload, places } = this.options;
-    const placeMs = (1_000 * this.#averageSeconds) / places;
+    const placeMs = this.#durationMs(now) / places;
     const earliest = Math.max(now + this.#queue.length * placeMs, this.#lastReturnAt) + placeMs;
     this.#lastReturnAt = Math.min(earliest, now + 1_000 * MAX_RETRY_AFTER_SECONDS);
     const retryAfterSeconds = Math.ceil((this.#lastReturnAt - now) / 1_000);
     return new ServiceBusy({ retryAfterSeconds, facts: { workload, places } });
+  }
+
+  /** How long a request works: as the last ones did, or as those that are working have for now. */
+  #durationMs(now: number): number {
+    const agesMs = [...this.#working].map(({ startedAt }) => now - startedAt);
+    const averageAgeMs = agesMs.reduce((sum, ageMs) => sum + ageMs, 0) / (agesMs.length || 1);
+    return Math.max(1_000 * this.#averageSeconds, averageAgeMs);
   }
 }
 

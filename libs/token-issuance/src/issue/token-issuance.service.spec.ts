@@ -90,7 +90,7 @@ function open() {
   const gateway = new MemoryCommunicationIdentityGateway(resources, clock);
   const map = new MemoryIdentityMap(clock);
   const adapters = { map, gateway, audit, resources, clock, logger };
-  const { mappings } = wireIdentityMapping(adapters);
+  const { mappings, administration } = wireIdentityMapping(adapters);
   const secrets = new MemorySecretStore(clock);
   // The version that the memory gateway reports in its evidence.
   const credential = { version: 'memory' };
@@ -114,7 +114,8 @@ function open() {
     new IssuanceAuditor(audit, metrics),
     metrics,
   );
-  return { clock, audit, fingerprints, gateway, mappings, service, credential, secrets };
+  const wired = { audit, fingerprints, gateway, mappings, administration, service };
+  return { ...wired, clock, credential, secrets };
 }
 
 describe('TokenIssuanceService', () => {
@@ -255,6 +256,74 @@ describe('TokenIssuanceService', () => {
     expect(withheld).toMatchObject({ action: 'token.issue', outcome: 'failure' });
     expect(withheld?.token?.fingerprint).toHaveLength(43);
     expect(recorded().filter((entry) => entry === 'token.issue success')).toHaveLength(1);
+  });
+
+  describe('when the identity changes after its cached token was found', () => {
+    const bot = callerOf('bot');
+    const context = { actor: bot, request };
+    type Change = (mappingId: string) => Promise<unknown>;
+    const revoke: Change = async (id) => at.mappings.revokeTokens({ id, tenant: 'any' }, context);
+    const suspend: Change = async (id) =>
+      at.administration.update({ id, tenant: 'any' }, { status: 'suspended' }, context);
+    const remove: Change = async (id) => at.administration.delete({ id, tenant: 'any' }, context);
+    /** Issues again, and changes the identity between the lookup of the cached token and its entry. */
+    const issueDuring = async (change: () => Promise<unknown>) => {
+      const { read } = at.secrets;
+      at.secrets.read = async (name) => {
+        at.secrets.read = read;
+        await change();
+        return read(name);
+      };
+      return issue(bot);
+    };
+
+    it.each([
+      ['that is suspended', suspend, 'mapping-not-active', 'denied'],
+      ['that is being deleted', remove, 'mapping-not-active', 'denied'],
+      ['whose tokens are being revoked', revoke, 'revocation-pending', 'failure'],
+    ] as const)(
+      'refuses an identity %s as it refuses a new token, and records no reuse',
+      async (_what, change, code, outcome) => {
+        const { mapping } = await issue(bot);
+        for (const operation of ['revoke', 'delete'] as const) {
+          at.gateway.failNext(operation, new UpstreamUnavailable());
+        }
+        const again = issueDuring(async () => change(mapping.id));
+        await expect(again).rejects.toMatchObject({ code });
+        expect(at.audit.entries.at(-1)).toMatchObject({
+          ...{ action: 'token.issue', outcome, reason: { code } },
+        });
+        expect(recorded()).not.toContain('token.reuse success');
+        expect(calls()).not.toContain('issue');
+      },
+    );
+
+    it('issues a new token when ACS has revoked the earlier ones', async () => {
+      const first = await issue(bot);
+      const again = await issueDuring(async () => revoke(first.mapping.id));
+      expect(again.token).not.toBe(first.token);
+      expect(at.audit.entries.at(-1)).toMatchObject({ action: 'token.issue', outcome: 'success' });
+      expect(recorded()).not.toContain('token.reuse success');
+    });
+
+    it('gives all who shared a call to ACS one new token when that token was revoked', async () => {
+      const { record } = at.audit;
+      at.audit.record = async (event, ...rest) => {
+        const receipt = await record.call(at.audit, event, ...rest);
+        if (event.action === 'token.issue') {
+          at.audit.record = record;
+          await revoke(event.target?.identityId ?? expect.unreachable());
+        }
+        return receipt;
+      };
+      await at.mappings.ensureActive({ identity: bot, ...context });
+      const tokens = (await Promise.all([1, 2, 3].map(async () => issue(bot)))).map(
+        ({ token }) => token,
+      );
+      expect(tokens[1]).not.toBe(tokens[0]);
+      expect(tokens[2]).toBe(tokens[1]);
+      expect(calls().filter((operation) => operation === 'issue')).toHaveLength(2);
+    });
   });
 
   it.each([

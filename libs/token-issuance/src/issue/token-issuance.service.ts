@@ -207,27 +207,37 @@ export class TokenIssuanceService {
     }
   }
 
-  /** Gives a cached token, or issues one. Equal requests at the same time share one token. */
+  /**
+   * Gives a cached token, or issues one. Equal requests at the same time share one token, unless it is
+   * revoked before all of them have recorded it.
+   */
   async #reuseOrIssue(request: IssuanceRequest, decision: GrantedDecision): Promise<RecordedToken> {
     const { value: shared, isLeader } = await this.#flights.join(
       this.reuse.keyOf(request.identity, decision),
       async (signal) => {
         const leader = { ...request, request: { ...request.request, signal } };
         const cached = await this.reuse.find(leader, decision);
-        return cached
-          ? this.#recordReuse(leader, decision, cached)
-          : this.#issueWithinQuota(leader, decision);
+        const reused = cached && (await this.#recordReuse(leader, decision, cached));
+        return reused ?? this.#issueWithinQuota(leader, decision);
       },
       request.request.signal,
     );
-    return isLeader ? shared : this.#recordReuse(request, decision, shared);
+    if (isLeader) return shared;
+    const reused = await this.#recordReuse(request, decision, shared);
+    return reused ?? this.#reuseOrIssue(request, decision);
   }
 
+  /**
+   * Records the reuse under the condition that the tokens of the identity were not revoked meanwhile.
+   *
+   * @returns `undefined` when they were: the token is of no use, and what is right now is decided as for
+   *   a new token
+   */
   async #recordReuse(
     request: IssuanceRequest,
     decision: GrantedDecision,
     reused: ReusableToken,
-  ): Promise<RecordedToken> {
+  ): Promise<RecordedToken | undefined> {
     const { mapping, fingerprint, expiresOn } = reused;
     const event: AuditEvent = {
       ...this.auditor.event('token.reuse', { ...request, mapping }, decision),
@@ -235,8 +245,14 @@ export class TokenIssuanceService {
       token: { ...fingerprint, scopes: decision.grant.scopes, expiresOn },
     };
     const options = this.auditor.optionsFor(event, request);
-    const auditEntry = await this.audit.record(event, undefined, options);
-    return { ...reused, auditEntry, isReused: true };
+    try {
+      const unchanged = this.mappings.unchanged(mapping);
+      const auditEntry = await this.audit.record(event, unchanged, options);
+      return { ...reused, auditEntry, isReused: true };
+    } catch (error) {
+      if (error instanceof MappingChanged) return undefined;
+      throw error;
+    }
   }
 
   /** Issues a new token, which counts against the identity's quota if it is released. */

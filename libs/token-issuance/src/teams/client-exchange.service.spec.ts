@@ -11,6 +11,7 @@ import {
 import { MemoryAuditTrail, openTestLog, type TestLog } from '#libs/audit/testing';
 import {
   AccessNotAssigned,
+  type ClientExchange,
   CommunicationResources,
   ResourceNotConfigured,
   UpstreamUnavailable,
@@ -66,7 +67,7 @@ rules:
       scopes: [voip]
       defaultScopes: [voip]
       lifetimeMinutes: { shortest: 60, default: 60, longest: 60 }
-      exchanges: [teams-extension]
+      exchanges: [teams-extension, entra]
       tokensPerHour: 2
 `;
 
@@ -281,7 +282,10 @@ describe('ClientExchangeService over PostgreSQL', () => {
     at.assignments.put({ ...holder, principalType: 'user', clientIds }, { actor, request });
   const unassign = async () => at.assignments.delete(holder, { actor, request });
   /** Exchanges, and changes something after ACS has given the token. */
-  const exchangeDuring = async (change: () => Promise<unknown>) => {
+  const exchangeDuring = async (
+    change: () => Promise<unknown>,
+    exchange: ClientExchange = wanted.exchange,
+  ) => {
     const { exchangeEntraToken } = at.gateway;
     at.gateway.exchangeEntraToken = async (...call) => {
       const token = await exchangeEntraToken.apply(at.gateway, call);
@@ -289,7 +293,7 @@ describe('ClientExchangeService over PostgreSQL', () => {
       return token;
     };
     try {
-      return await at.service.exchange(wanted, { actor, request });
+      return await at.service.exchange({ ...wanted, exchange }, { actor, request });
     } finally {
       at.gateway.exchangeEntraToken = exchangeEntraToken;
     }
@@ -328,6 +332,52 @@ describe('ClientExchangeService over PostgreSQL', () => {
       ]);
     },
   );
+
+  const createIdentity = async (): Promise<{ id: string; tenant: 'any' }> => {
+    const identity = { tenant: holder.tenant, subject: holder.objectId, kind: 'user' } as const;
+    const { mapping } = await at.mappings.ensureActive({ identity, actor, request });
+    return { id: mapping.id, tenant: 'any' };
+  };
+
+  it.each<[string, () => Promise<unknown>, string]>([
+    [
+      'is suspended',
+      async () =>
+        at.administration.update(
+          await createIdentity(),
+          { status: 'suspended' },
+          { actor, request },
+        ),
+      'mapping-not-active',
+    ],
+    [
+      'is deleted',
+      async () => {
+        at.gateway.failNext('delete', new UpstreamUnavailable());
+        await at.administration.delete(await createIdentity(), { actor, request });
+      },
+      'mapping-not-active',
+    ],
+    [
+      'loses its tokens',
+      async () => at.mappings.revokeTokens(await createIdentity(), { actor, request }),
+      'revocation-pending',
+    ],
+  ])(
+    'withholds a token of somebody whose first identity %s while ACS is called',
+    async (_what, change, code) => {
+      await expect(exchangeDuring(change, 'entra')).rejects.toMatchObject({ code });
+      expect(await exchanged()).toMatchObject([
+        { details: { withheld: true }, reason: { code } },
+        { reason: { code } },
+      ]);
+    },
+  );
+
+  it('releases a token of somebody whose first identity is created while ACS is called', async () => {
+    expect((await exchangeDuring(createIdentity, 'entra')).token).toBeTypeOf('string');
+    expect(await exchanged()).toMatchObject([{ outcome: 'success' }]);
+  });
 
   it('releases a token under an assignment that stays, also of somebody who has an identity', async () => {
     await assign();

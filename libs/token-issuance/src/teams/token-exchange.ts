@@ -14,6 +14,7 @@ import {
   MappingChanged,
   MappingNotFound,
   type ProvisionedMapping,
+  RevocationPending,
 } from '#libs/identity-mapping';
 import type { CommunicationUserId } from '#libs/platform';
 import { IssuanceAuditor } from '../issue/issuance-auditor.js';
@@ -72,7 +73,7 @@ export class TokenExchange {
       const mapping = await this.#requireNotSuspended(request.identity);
       const release = await this.quota.take(request.identity, decision.grant.tokensPerHour);
       try {
-        const conditions = [mapping && this.#conditionOf(mapping), exchange.condition];
+        const conditions = [this.#conditionOf(request.identity, mapping), exchange.condition];
         const released = await this.#sendAndRecord(
           exchange,
           conditions.filter((condition) => condition !== undefined),
@@ -117,23 +118,37 @@ export class TokenExchange {
     }
   }
 
-  /** That the mapping is active, and that none of its tokens were revoked meanwhile. */
-  #conditionOf(mapping: ProvisionedMapping): ReleaseCondition {
+  /** That the mapping is active, also a first one, and that none of its tokens were revoked meanwhile. */
+  #conditionOf(identity: ApplicationIdentity, mapping?: ProvisionedMapping): ReleaseCondition {
     return {
-      unchanged: this.mappings.unchanged(mapping),
+      unchanged: mapping ? this.mappings.unchanged(mapping) : this.mappings.unrevoked(identity),
       refusalOf: async (error) =>
-        error instanceof MappingChanged ? await this.mappings.refusalOf(mapping) : error,
+        error instanceof MappingChanged ? await this.#refusalOf(identity, mapping) : error,
     };
+  }
+
+  async #refusalOf(identity: ApplicationIdentity, known?: ProvisionedMapping): Promise<unknown> {
+    try {
+      const mapping = known ?? (await this.#find(identity));
+      if (mapping) await this.mappings.requireUnchanged(mapping);
+      return new RevocationPending();
+    } catch (refusal) {
+      return refusal;
+    }
   }
 
   /** An exchange needs no mapping, but a caller with a suspended one gets no token this way either. */
   async #requireNotSuspended(
     identity: ApplicationIdentity,
   ): Promise<ProvisionedMapping | undefined> {
+    const mapping = await this.#find(identity);
+    if (mapping) await this.mappings.requireUnchanged(mapping);
+    return mapping;
+  }
+
+  async #find(identity: ApplicationIdentity): Promise<ProvisionedMapping | undefined> {
     try {
-      const mapping = await this.mappings.find(identity);
-      await this.mappings.requireUnchanged(mapping);
-      return mapping;
+      return await this.mappings.find(identity);
     } catch (error) {
       if (error instanceof MappingNotFound) return undefined;
       throw error;
