@@ -1,3 +1,6 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { acsIdentity } from '../support/acs-identity.js';
 import { call } from '../support/call.js';
@@ -14,6 +17,39 @@ function wallClockOff(byMs: number): string {
   const code = `const now=Date.now;Date.now=()=>now()+(${byMs});
     globalThis.Date=class extends Date{constructor(...a){a.length?super(...a):super(Date.now())}}`;
   return `--import=data:text/javascript,${encodeURIComponent(code)}`;
+}
+
+/** A Node option that moves the wall clock of a process by the milliseconds that stand in a file. */
+function wallClockFrom(file: string): string {
+  const code = `import { readFileSync } from 'node:fs'; const now=Date.now; let by=0;
+    const read=()=>{by=Number(readFileSync(${JSON.stringify(file)},'utf8'))};
+    read(); setInterval(read,20).unref(); Date.now=()=>now()+by;
+    globalThis.Date=class extends Date{constructor(...a){a.length?super(...a):super(Date.now())}}`;
+  return `--import=data:text/javascript,${encodeURIComponent(code)}`;
+}
+
+/** A replica that starts with its wall clock off, until the test sets it. */
+async function addAdjustableApi(startsOffByMs: number) {
+  const directory = mkdtempSync(join(tmpdir(), 'clock-skew-spec-'));
+  const file = join(directory, 'milliseconds');
+  const write = (byMs: number): void => {
+    writeFileSync(`${file}.new`, String(byMs));
+    renameSync(`${file}.new`, file);
+  };
+  write(startsOffByMs);
+  const api = await service().addApi({ NODE_OPTIONS: wallClockFrom(file) });
+  onTestFinished(async () => {
+    await api.stop();
+    rmSync(directory, { recursive: true });
+  });
+  /** Resolves when the replica knows its clock. */
+  const set = async (byMs: number): Promise<void> => {
+    write(byMs);
+    await expect
+      .poll(async () => (await call(api.url, 'get', '/health/ready')).status, { timeout: 30_000 })
+      .toBe(byMs === 0 ? 200 : 503);
+  };
+  return { url: api.url, set };
 }
 
 async function addSkewedApi(byMs: number): Promise<string> {
@@ -69,6 +105,64 @@ describe('a replica whose clock is off', () => {
     const url = await addSkewedApi(byMs);
     await expect.poll(async () => (await call(url, 'get', '/health/ready')).status).toBe(200);
     await issue(service(), await newPerson(service()), {}, url);
+  });
+});
+
+describe('a replica whose clock was off and is right again', () => {
+  it.each([
+    ['an hour ahead', HOUR_MS],
+    ['an hour behind', -HOUR_MS],
+  ])('%s: serves everybody at once, with new keys and credentials too', async (_what, byMs) => {
+    const { url, set } = await addAdjustableApi(byMs);
+    const { control } = service().emulator;
+    const newPersonIsServed = async (): Promise<void> => {
+      await issue(service(), await newPerson(service()), {}, url);
+    };
+    for (let time = 0; time < 2; time += 1) {
+      await set(byMs);
+      await control.rotateKeys();
+      await set(0);
+      await newPersonIsServed();
+      const { connectionString = '' } = await control.regenerateAcsKey();
+      await control.setSecret({ name: 'acs-connection-string', value: connectionString });
+      await newPersonIsServed();
+    }
+    const person = await newPerson(service());
+    const { identity } = await issue(service(), person, {}, url);
+    const path = `/v1/identities/${identity.id}`;
+    const [ada, grace] = [await service().token('ada'), await service().token('grace')];
+    const calls = [
+      ['get', '/v1/me/identity', person.bearer, undefined, 200],
+      ['post', '/v1/me/tokens/revoke', person.bearer, undefined, 202],
+      ['post', '/v1/me/tokens', person.bearer, {}, 200],
+      ['patch', path, ada, { status: 'suspended' }, 200],
+      ['post', '/v1/me/tokens', person.bearer, {}, 403],
+      ['patch', path, ada, { status: 'active' }, 200],
+      ['get', `/v1/audit/entries?identityId=${identity.id}`, grace, undefined, 200],
+      ['delete', path, ada, undefined, 200],
+    ] as const;
+    for (const [method, target, token, body, expected] of calls) {
+      const { status, text } = await call(url, method, target, { token, body });
+      expect(status, `${method} ${target}: ${text}`).toBe(expected);
+    }
+  });
+
+  it('has kept no work from the other replicas meanwhile', async () => {
+    const person = await newPerson(service());
+    const { token } = await issue(service(), person);
+    const { set } = await addAdjustableApi(HOUR_MS);
+    await set(HOUR_MS);
+    const ada = await service().token('ada');
+    const start = { token: ada, body: { everyone: true, reason: 'a drill' } };
+    const { status, body } = await call(service().url, 'post', '/v1/revocations', start);
+    expect(status).toBe(202);
+    const path = `/v1/revocations/${String(body.id)}`;
+    const progress = async (): Promise<unknown> =>
+      (await call(service().url, 'get', path, { token: ada })).body as unknown;
+    await expect.poll(progress, { timeout: 30_000 }).toMatchObject({ status: 'completed' });
+    expect((await service().emulator.control.validateAcsToken(token)).valid).toBe(false);
+    await issue(service(), person);
+    await set(0);
   });
 });
 

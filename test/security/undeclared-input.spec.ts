@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS, type RouteAccess } from '#libs/authentication';
 import { runningService } from '../support/running-service.js';
@@ -137,6 +138,30 @@ describe.each(['constructor', 'prototype', '__proto__'])('the name %s', (name) =
   });
 });
 
+/** Sends a request as it is, in the name of somebody who may call it. @returns the status of the answer */
+async function statusOfRaw(target: string, headers: readonly string[], body: string) {
+  const { port, hostname } = new URL(service().url);
+  const socket = connect({ port: Number(port), host: hostname });
+  const lines = [`${target} HTTP/1.1`, 'Host: api', 'Connection: close', ...headers];
+  // Several spaces are one separator (RFC 6750, section 2.1).
+  lines.push(`Authorization: bearer   ${tokens.own ?? ''}`);
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  await new Promise(setImmediate);
+  socket.write(body);
+  let answer = '';
+  for await (const chunk of socket.setEncoding('latin1')) answer += String(chunk);
+  return Number(/^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1]);
+}
+
+describe('a route that ignores its query', () => {
+  it.each(['/metrics?name[]=a&name[]=b', '/health/ready?a=1&a=2', '/health/live?code=1&code=2'])(
+    'is served with a parameter that is repeated: %s',
+    async (path) => {
+      expect((await fetch(`${service().url}${path}`)).status).toBe(200);
+    },
+  );
+});
+
 describe('a route without a body', () => {
   it.each(['[]', 'null', '"x"', '{"dryRun":true}'])('refuses %s', async (body) => {
     for (const path of ['/v1/me/sign-out', '/v1/me/tokens/revoke'])
@@ -150,6 +175,27 @@ describe('a route without a body', () => {
     const [answer] = (await once(call, 'response')) as [IncomingMessage];
     answer.resume();
     expect(answer.statusCode).toBe(400);
+  });
+
+  it.each([
+    ['Transfer-Encoding: chunked', '0\r\n\r\n'],
+    ['Content-Length: 00', ''],
+    ['Content-Type: text/plain\r\nTransfer-Encoding: chunked', '0\r\n\r\n'],
+  ])('takes an empty body for none, however it is sent: %s', async (header, body) => {
+    for (const [target, expected] of [
+      ['GET /v1/me', 200],
+      ['POST /v1/me/sign-out', 202],
+    ] as const)
+      expect(await statusOfRaw(target, [header], body), target).toBe(expected);
+  });
+
+  it.each([
+    ['GET /v1/me', 'Transfer-Encoding: chunked', '2\r\n{}\r\n0\r\n\r\n', 400],
+    ['GET /v1/me', 'Content-Length: 02', '{}', 400],
+    ['POST /v1/me/sign-out', 'Transfer-Encoding: chunked', '2\r\n{}\r\n0\r\n\r\n', 415],
+    ['POST /v1/me/sign-out', 'Content-Type: text/plain\r\nContent-Length: 2', '{}', 415],
+  ])('refuses any other: %s, %s', async (target, header, body, expected) => {
+    expect(await statusOfRaw(target, [header], body)).toBe(expected);
   });
 
   it('takes an empty object for none', async () => {

@@ -22,6 +22,7 @@ import { HttpBoundary } from './http/http-boundary.js';
 import { useStrictJsonBodies } from './http/json-body-parser.js';
 import { listenOnEveryAddress } from './http/listen-on-every-address.js';
 import { TimerCalls } from './http/timer-calls.js';
+import { refuseOtherBodies } from './http/unread-body.js';
 import { serveDocumentation } from './operations/serve-documentation.js';
 import { stopOnSignals } from './stop-on-signals.js';
 import { inPieces } from './workload/json-pieces.js';
@@ -107,6 +108,7 @@ export async function createApi(
 
   const server = adapter.getInstance();
   useStrictJsonBodies(server);
+  refuseOtherBodies(server);
   const settings = app.get<HttpSettings>(httpSettings.key);
   app
     .get(HttpBoundary)

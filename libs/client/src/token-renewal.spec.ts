@@ -63,6 +63,17 @@ describe('the token of a page', () => {
     expect(requests).toHaveLength(2);
   });
 
+  it('is renewed in time when a clock of the device that was days ahead is set back', async () => {
+    start(issued('one'), async () => Promise.resolve(issued('two')));
+    const ahead = 2_880 * MINUTE_MS;
+    vi.setSystemTime(Date.now() + ahead);
+    await vi.advanceTimersByTimeAsync(1);
+    vi.setSystemTime(Date.now() - ahead);
+    await vi.advanceTimersByTimeAsync(51 * MINUTE_MS);
+    expect(renewal.state().token?.token).toBe('two');
+    expect(requests).toHaveLength(2);
+  });
+
   it('stays when its renewal fails, and a later one succeeds', async () => {
     const busy = (): Response => refusal(429, 'token-quota-exceeded', { 'retry-after': '180' });
     start(issued('one'), busy(), async () => Promise.resolve(issued('two')));

@@ -40,7 +40,7 @@ export class TokenRenewal {
 
   /** Begins with the next tick: a start that is stopped at once, as React does in development, sends nothing. */
   start(): void {
-    this.#schedule(Date.now());
+    this.#renewAfter(0);
   }
 
   stop(): void {
@@ -68,7 +68,7 @@ export class TokenRenewal {
   #succeed(token: TokenResponse): void {
     this.#change({ status: 'ready', token });
     const renewalAt = Date.parse(token.expiresOn) - RENEWAL_BEFORE_EXPIRY_MS;
-    this.#schedule(Math.max(renewalAt, Date.now() + MIN_AGE_MS));
+    this.#renewAfter(MIN_AGE_MS, renewalAt);
   }
 
   /** Without a valid token there is nothing to renew: the next request is up to the page. */
@@ -81,18 +81,31 @@ export class TokenRenewal {
     }
     this.#change({ status: 'ready', token, error });
     const seconds = 'retryAfterSeconds' in error ? Number(error.retryAfterSeconds ?? 0) : 0;
-    this.#schedule(Date.now() + Math.max(seconds * 1000, MIN_PAUSE_MS));
+    this.#renewAfter(Math.max(seconds * 1000, MIN_PAUSE_MS));
   }
 
-  #schedule(at: number): void {
+  /**
+   * The pause is over when one of two clocks says so: the time of day may be set back, and the other may
+   * stand still while the device sleeps.
+   *
+   * @param notBefore milliseconds since 1970
+   */
+  #renewAfter(pauseMs: number, notBefore = 0): void {
+    const [endsAt, monotonicEnd] = [Date.now() + pauseMs, performance.now() + pauseMs];
+    this.#renewOnce(() => {
+      const [now, pauseLeftMs] = [Date.now(), monotonicEnd - performance.now()];
+      return Math.max(notBefore - now, Math.min(endsAt - now, pauseLeftMs));
+    });
+  }
+
+  #renewOnce(remainingMs: () => number): void {
     clearTimeout(this.#timer);
-    const remaining = at - Date.now();
     this.#timer = setTimeout(
       () => {
-        if (Date.now() >= at) this.renew();
-        else this.#schedule(at);
+        if (remainingMs() <= 0) this.renew();
+        else this.#renewOnce(remainingMs);
       },
-      Math.min(Math.max(remaining, 0), MAX_TIMER_MS),
+      Math.min(Math.max(remainingMs(), 0), MAX_TIMER_MS),
     );
   }
 

@@ -367,14 +367,14 @@ export class IdentityAdministrationService {
 
   /** Repeats an attempt after a change by another caller, for up to `waitMs`. */
   async #retryIfChanged<T>(attempt: () => Promise<T>): Promise<T> {
-    const deadline = this.clock.now() + this.settings.waitMs;
+    const deadline = this.clock.monotonicNow() + this.settings.waitMs;
     for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, 400)) {
       try {
         return await attempt();
       } catch (error) {
         if (!(error instanceof MappingChanged)) throw error;
       }
-      if (this.clock.now() + pauseMs > deadline) throw new MappingPending();
+      if (this.clock.monotonicNow() + pauseMs > deadline) throw new MappingPending();
       await this.clock.sleep(pauseMs);
     }
   }

@@ -175,6 +175,16 @@ describe('IdentityMappingService', () => {
     await expect(advancing(ensure())).rejects.toBeInstanceOf(MappingPending);
   });
 
+  it('refuses them as soon when the clock is set back meanwhile', async () => {
+    await one.map.claim(identity, 'default', newLease(60_000, one.clock));
+    const startedAt = one.clock.monotonicNow();
+    const waiting = ensure();
+    await new Promise(setImmediate);
+    one.clock.step(-20_000);
+    await expect(advancing(waiting)).rejects.toBeInstanceOf(MappingPending);
+    expect(one.clock.monotonicNow() - startedAt).toBeLessThanOrEqual(10_000);
+  });
+
   it('records and deletes an identity that was created after its lease had been taken over', async () => {
     const { promise: gate, resolve: open } = Promise.withResolvers<undefined>();
     const create = one.gateway.createIdentity.bind(one.gateway);

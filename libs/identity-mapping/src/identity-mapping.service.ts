@@ -153,7 +153,7 @@ export class IdentityMappingService {
 
     this.creation.requireCapacity();
     const signal = request.request?.signal;
-    const deadline = this.clock.now() + this.settings.waitMs;
+    const deadline = this.clock.monotonicNow() + this.settings.waitMs;
     for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 400)) {
       signal?.throwIfAborted();
       const lease = newLease(this.settings.leaseMs, this.clock);
@@ -167,7 +167,7 @@ export class IdentityMappingService {
         const creation = await this.creation.create(mapping, lease, request, token);
         return { mapping: creation.mapping, creation };
       }
-      if (this.clock.now() + pauseMs > deadline) throw new MappingPending();
+      if (this.clock.monotonicNow() + pauseMs > deadline) throw new MappingPending();
       await this.clock.sleep(pauseMs * (0.5 + Math.random() / 2), signal);
     }
   }

@@ -46,6 +46,15 @@ describe('a secret whose new version does not work', () => {
     expect(await store.current('key')).toMatchObject({ version: second });
   });
 
+  it('tries the new version again as soon when the clock is set back', async () => {
+    const second = store.put('key', 'good 2');
+    await store.current('key');
+    await store.insteadOf('key', second, 'refused');
+    clock.step(-3_600_000);
+    await clock.advance(60_000);
+    expect(await store.current('key')).toMatchObject({ version: second });
+  });
+
   it('uses the new version when the old one is refused, whatever was said of the new one', async () => {
     const second = store.put('key', 'good 2');
     await store.insteadOf('key', second, 'refused');

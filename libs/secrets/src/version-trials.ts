@@ -34,7 +34,8 @@ export class VersionTrials {
   choose(newest: Secret): Secret {
     const trial = this.#of(newest.name);
     const { rejected } = trial;
-    const isRejected = rejected?.version === newest.version && this.clock.now() < rejected.until;
+    const isRejected =
+      rejected?.version === newest.version && this.clock.monotonicNow() < rejected.until;
     const chosen = (isRejected ? trial.working.at(-1) : undefined) ?? newest;
     trial.newest = newest.version;
     trial.inUse = chosen.version;
@@ -60,7 +61,7 @@ export class VersionTrials {
   reject(name: string, version: string, reason: string): Secret | undefined {
     const trial = this.#of(name);
     trial.working = trial.working.filter((known) => known.version !== version);
-    trial.rejected = { version, reason, until: this.clock.now() + REJECTED_MS };
+    trial.rejected = { version, reason, until: this.clock.monotonicNow() + REJECTED_MS };
     return trial.working.at(-1);
   }
 

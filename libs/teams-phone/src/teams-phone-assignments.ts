@@ -88,7 +88,7 @@ export class TeamsPhoneAssignments {
    */
   async put(wanted: TeamsPhoneAssignment, context: CallContext): Promise<PutAssignment> {
     const access = { action: 'teams-phone.assign', target: await this.#targetOf(wanted) } as const;
-    const deadline = this.clock.now() + WAIT_MS;
+    const deadline = this.clock.monotonicNow() + WAIT_MS;
     const requested = await recordingRefusal(this.audit, access, context, async () =>
       this.#retryIfChanged(deadline, async () => this.#request(wanted, context, deadline)),
     );
@@ -109,7 +109,7 @@ export class TeamsPhoneAssignments {
   async delete(holder: AssignmentHolder, context: CallContext): Promise<Assignment> {
     const target = await this.#targetOf(holder);
     const access = { action: 'teams-phone.unassign', target } as const;
-    const deadline = this.clock.now() + WAIT_MS;
+    const deadline = this.clock.monotonicNow() + WAIT_MS;
     return recordingRefusal(this.audit, access, context, async () => {
       const requested = await this.#requestDeletion(holder, context, deadline);
       if (!requested) throw new AssignmentNotFound();
@@ -131,7 +131,7 @@ export class TeamsPhoneAssignments {
   ): Promise<Assignment | undefined> {
     if (!isCanonicalGuid(tenant) || !isCanonicalGuid(subject)) return undefined;
     const holder = { tenant, objectId: subject };
-    const deadline = this.clock.now() + WAIT_MS;
+    const deadline = this.clock.monotonicNow() + WAIT_MS;
     const requested = await this.#requestDeletion(holder, context, deadline, reason);
     if (!requested || !isOwed(requested.assignment)) return requested?.assignment;
     const { id, version } = requested.assignment;
@@ -291,7 +291,8 @@ export class TeamsPhoneAssignments {
       if (!stored) throw new Error('a stored assignment is gone');
       const isRepeatedLater = outcome === 'failed' || outcome === 'deferred';
       const isOver = isRepeatedLater || !isOwed(stored) || stored.version > version;
-      if (isOver || this.clock.now() + pauseMs > deadline) return { assignment: stored, outcome };
+      if (isOver || this.clock.monotonicNow() + pauseMs > deadline)
+        return { assignment: stored, outcome };
       await this.clock.sleep(pauseMs, context.request?.signal);
     }
   }
@@ -304,7 +305,7 @@ export class TeamsPhoneAssignments {
       } catch (error) {
         if (!(error instanceof AssignmentChanged)) throw error;
       }
-      if (this.clock.now() + pauseMs > deadline) throw new AssignmentPending();
+      if (this.clock.monotonicNow() + pauseMs > deadline) throw new AssignmentPending();
       await this.clock.sleep(pauseMs);
     }
   }

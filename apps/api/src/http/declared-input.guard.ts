@@ -2,6 +2,7 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import type { FastifyRequest } from 'fastify';
 import { type DeclaredInput, declaredInputOf } from './declared-input.js';
 import { InvalidRequest } from './request-errors.js';
+import { hasBytes } from './unread-body.js';
 import { invalidRequest } from './validation.pipe.js';
 
 /**
@@ -13,7 +14,7 @@ export class DeclaredInputGuard implements CanActivate {
   readonly #inputs = new WeakMap<object, DeclaredInput>();
 
   /** @throws InvalidRequest with every member that the route does not read */
-  canActivate(context: ExecutionContext): boolean {
+  async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const { query, body } = this.#inputOf(context);
     const issues = [
@@ -21,7 +22,7 @@ export class DeclaredInputGuard implements CanActivate {
       ...(body?.safeParse(request.body).error?.issues ?? []),
     ];
     if (issues.length > 0) throw invalidRequest(issues);
-    if (body !== undefined && hasUnreadBody(request))
+    if (body !== undefined && (await hasUnreadBody(request)))
       throw new InvalidRequest([{ pointer: '', detail: 'must have no body' }]);
     return true;
   }
@@ -36,9 +37,9 @@ export class DeclaredInputGuard implements CanActivate {
   }
 }
 
-/** Fastify reads no body of these methods. */
-function hasUnreadBody({ method, headers }: FastifyRequest): boolean {
+/** Fastify reads no body of these methods. Whether a chunked one is empty, its first chunk shows. */
+async function hasUnreadBody({ method, headers, raw }: FastifyRequest): Promise<boolean> {
   if (method !== 'GET' && method !== 'HEAD') return false;
-  const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers;
-  return length !== '0' || encoding !== undefined;
+  if (headers['transfer-encoding'] !== undefined) return hasBytes(raw);
+  return Number(headers['content-length'] ?? '0') > 0;
 }

@@ -1,15 +1,22 @@
 import 'reflect-metadata';
+import { applyDecorators, SetMetadata } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import { z } from 'zod';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route reads no parameter of the query and refuses none, repeated ones included. */
+    readonly ignoresQuery?: boolean;
+  }
+}
 
 const ANY_QUERY = Symbol('route that takes any query');
 
 /** Declares that a route ignores parameters that it does not read. `Endpoint` does it by `anyQueryBecause`. */
 export function AnyQuery(because: string): MethodDecorator {
-  return (_target, _name, descriptor) => {
-    Reflect.defineMetadata(ANY_QUERY, because, descriptor.value as object); // decorates methods only
-  };
+  return applyDecorators(SetMetadata(ANY_QUERY, because), RouteConfig({ ignoresQuery: true }));
 }
 
 /** Schemas of what a route takes, where it reads no more; `undefined` where the route checks it. */

@@ -21,7 +21,7 @@ import {
   ServiceStopping,
   TargetTooLong,
 } from './request-errors.js';
-import { MAX_TARGET_LENGTH, pathFault, queryFault } from './request-target.js';
+import { MAX_TARGET_LENGTH, pathFault, queryFault, repetitionFault } from './request-target.js';
 import { DOCS_CONTENT_SECURITY_POLICY, SECURITY_HEADERS } from './security-headers.js';
 import type { TimerCalls } from './timer-calls.js';
 
@@ -100,11 +100,13 @@ export class HttpBoundary {
       else done();
     });
     fastify.addHook('onRequest', (request, reply, done) => {
-      const { url } = request.routeOptions;
+      const { url, config } = request.routeOptions;
       this.metrics.setRoute(request.raw, url);
       if (url?.startsWith('/docs') === true)
         void reply.header('content-security-policy', DOCS_CONTENT_SECURITY_POLICY);
-      done();
+      const fault =
+        config.ignoresQuery === true ? undefined : repetitionFault(request.raw.url ?? '');
+      done(fault && new InvalidRequest([fault]));
     });
   }
 

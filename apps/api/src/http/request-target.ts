@@ -32,22 +32,34 @@ const REPEATABLE: ReadonlySet<string> = new Set([
 
 /** The same of the query. */
 export function queryFault(target: string): RequestFault | undefined {
-  const start = target.indexOf('?');
-  if (start === -1) return undefined;
-  const names = new Set<string>();
-  for (const parameter of target.slice(start + 1).split('&')) {
-    if (parameter === '') continue;
-    const [encodedName = ''] = parameter.split('=', 1);
-    const name = percentDecoded(encodedName.replaceAll('+', ' '));
+  for (const parameter of parametersOf(target)) {
     const decoded = percentDecoded(parameter);
-    if (name === undefined || decoded === undefined)
-      return { pointer: '', detail: 'has an invalid percent-encoding' };
+    if (decoded === undefined) return { pointer: '', detail: 'has an invalid percent-encoding' };
     if (CONTROL.test(decoded)) return { pointer: '', detail: 'has control characters' };
+  }
+  return undefined;
+}
+
+/** What is wrong with the query of a target without a fault, for a route that reads its query. */
+export function repetitionFault(target: string): RequestFault | undefined {
+  const names = new Set<string>();
+  for (const parameter of parametersOf(target)) {
+    const [encodedName = ''] = parameter.split('=', 1);
+    const name = percentDecoded(encodedName.replaceAll('+', ' ')) ?? '';
     const isRepeatable = target.startsWith('/v1/audit/') && REPEATABLE.has(name);
     if (names.has(name) && !isRepeatable) return { pointer: `/${name}`, detail: 'is given twice' };
     names.add(name);
   }
   return undefined;
+}
+
+function parametersOf(target: string): readonly string[] {
+  const start = target.indexOf('?');
+  if (start === -1) return [];
+  return target
+    .slice(start + 1)
+    .split('&')
+    .filter((parameter) => parameter !== '');
 }
 
 /** `undefined` unless every percent sign begins an encoded byte and the bytes are UTF-8. */

@@ -1,6 +1,6 @@
-import { Clock, SystemClock } from '#libs/platform';
+import { Clock, Sweeps, SystemClock } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AuditUnavailable, ClockOutOfBounds } from '../errors.js';
 import { issued } from '../testing/sample-events.js';
 import { openTestLog } from '../testing/test-log.js';
@@ -13,6 +13,10 @@ class SteppedClock extends Clock {
 
   override now(): number {
     return this.#system.now() + this.offMs;
+  }
+
+  override monotonicNow(): number {
+    return this.#system.monotonicNow();
   }
 
   override async sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
@@ -56,6 +60,21 @@ describe('ClockBound', () => {
     await expect(bound.assertWithin([Date.now() + 6_000])).rejects.toThrow(ClockOutOfBounds);
     await expect(bound.assertWithin([Date.now() - 16_000])).rejects.toThrow(ClockOutOfBounds);
     await bound.assertWithin([Date.now(), Date.now() - 9_000]);
+  });
+
+  it('lets no sweep begin while the clock is off, also before the first measurement', async () => {
+    const { clock, log } = await open();
+    const sweeps = log.get(Sweeps);
+    sweeps.leaveToCaller();
+    const run = vi.fn().mockResolvedValue(undefined);
+    sweeps.start({ name: 'recovery', run, intervalMs: 1_000 });
+    const { signal } = new AbortController();
+    clock.offMs = 3_600_000;
+    expect(await sweeps.runAll(signal)).toContain('recovery');
+    expect(run).not.toHaveBeenCalled();
+    clock.offMs = 0;
+    expect(await sweeps.runAll(signal)).not.toContain('recovery');
+    expect(run).toHaveBeenCalledTimes(1);
   });
 
   it('doubts a slow answer, not the clock', () => {

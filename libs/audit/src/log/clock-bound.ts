@@ -3,6 +3,7 @@ import {
   Injectable,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
+  type OnModuleInit,
 } from '@nestjs/common';
 import {
   Clock,
@@ -11,6 +12,7 @@ import {
   PeriodicTask,
   type ReadinessAnswer,
   ReadinessChecks,
+  Sweeps,
 } from '#libs/platform';
 import { ClockOutOfBounds } from '../errors.js';
 import { AuditMetrics } from '../metrics.js';
@@ -73,7 +75,7 @@ export function describeOffset(offsetMs: number): string {
  * a step of the wall clock is noticed at the next append.
  */
 @Injectable()
-export class ClockBound implements OnApplicationBootstrap, OnModuleDestroy {
+export class ClockBound implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   readonly #task: PeriodicTask;
   #sample: Sample | undefined;
   #measuring: Promise<void> | undefined;
@@ -84,6 +86,7 @@ export class ClockBound implements OnApplicationBootstrap, OnModuleDestroy {
     logger: Logger,
     private readonly readiness: ReadinessChecks,
     private readonly metrics: AuditMetrics,
+    private readonly sweeps: Sweeps,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {
     this.#task = new PeriodicTask({
@@ -94,6 +97,11 @@ export class ClockBound implements OnApplicationBootstrap, OnModuleDestroy {
       clock,
       logger,
     });
+  }
+
+  /** Before any sweep starts: what it would do can't be recorded, and ACS refuses the date of its calls. */
+  onModuleInit(): void {
+    this.sweeps.runOnlyWhile(async () => this.#isRight());
   }
 
   onApplicationBootstrap(): void {
@@ -117,7 +125,7 @@ export class ClockBound implements OnApplicationBootstrap, OnModuleDestroy {
    * @throws DatabaseUnavailable
    */
   async assertWithin(timesMs: Iterable<number>): Promise<void> {
-    await this.#ensureFresh(this.isOff ? MIN_INTERVAL_MS : MAX_AGE_MS);
+    await this.#ensureRecent();
     const { clockToleranceMs, timeoutMs } = this.settings;
     const now = this.#now();
     if (!now) return;
@@ -130,6 +138,12 @@ export class ClockBound implements OnApplicationBootstrap, OnModuleDestroy {
         throw new ClockOutOfBounds(`${describeOffset(offsetMs)} when the event occurred`);
       }
     }
+  }
+
+  /** Also without a measurement, when the database does not answer. */
+  async #isRight(): Promise<boolean> {
+    await this.#ensureRecent().catch(() => undefined);
+    return !this.isOff;
   }
 
   async #answer(): Promise<ReadinessAnswer> {
@@ -147,6 +161,10 @@ export class ClockBound implements OnApplicationBootstrap, OnModuleDestroy {
     const { databaseMs, atMs, uncertaintyMs } = this.#sample;
     const expectedMs = databaseMs + performance.now() - atMs;
     return { offsetMs: this.clock.now() - expectedMs, uncertaintyMs };
+  }
+
+  async #ensureRecent(): Promise<void> {
+    await this.#ensureFresh(this.isOff ? MIN_INTERVAL_MS : MAX_AGE_MS);
   }
 
   async #ensureFresh(maxAgeMs: number): Promise<void> {

@@ -11,6 +11,7 @@ import {
   type DatabaseSettings,
   Logger,
   ReadinessChecks,
+  Sweeps,
   SystemClock,
 } from '#libs/platform';
 import { MemoryLogger } from '#libs/platform/testing';
@@ -87,6 +88,7 @@ export async function openTestLog(
     { provide: SecretStore, useValue: secrets },
     { provide: Registry, useValue: registry },
     ReadinessChecks,
+    Sweeps,
   ];
 
   @Global()

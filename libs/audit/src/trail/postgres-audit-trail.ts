@@ -88,7 +88,7 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
     const waitMs = this.#rate.durationOf(this.#pendingEntryCount);
     // A commit that takes that long: nothing is committed before its outcome is known.
     const isStalled =
-      this.#committing.length > 0 && this.clock.now() - this.#committingSince > timeoutMs;
+      this.#committing.length > 0 && this.clock.monotonicNow() - this.#committingSince > timeoutMs;
     if (waitMs <= timeoutMs && !isStalled) return;
     const retryAfterSeconds = Math.max(2, Math.ceil((waitMs - timeoutMs / 2) / 1_000));
     throw this.#unavailable('overload', undefined, retryAfterSeconds);
@@ -96,8 +96,8 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
 
   /** Records what has no deadline, then closes the log's connection and writes the last checkpoint. */
   async onApplicationShutdown(): Promise<void> {
-    const end = this.clock.now() + DRAIN_MS;
-    while (this.#hasWork() && this.clock.now() < end) {
+    const end = this.clock.monotonicNow() + DRAIN_MS;
+    while (this.#hasWork() && this.clock.monotonicNow() < end) {
       this.#retry();
       await this.clock.sleep(DRAIN_STEP_MS);
     }
@@ -116,10 +116,10 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
     options: RecordOptions,
     timeoutMs: number,
   ): Promise<readonly AuditReceipt[]> {
-    const now = this.clock.now();
-    const encoded = events.map((event) => encodeEntry(event, now));
+    const recordedAt = this.clock.now();
+    const encoded = events.map((event) => encodeEntry(event, recordedAt));
     const { promise, resolve, reject } = Promise.withResolvers<readonly AuditReceipt[]>();
-    const deadline = now + timeoutMs;
+    const deadline = this.clock.monotonicNow() + timeoutMs;
     const settling = { isSettled: false, resolve, reject, trace: currentTrace() };
     this.#pool.add({ ...options, events, write, encoded, deadline, ...settling });
     this.#addPending(events.length);
@@ -143,7 +143,7 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
       const batch = this.#pool.takeBatch(this.#maxBatchEntries);
       this.#restamp(batch);
       this.#committing = batch;
-      this.#committingSince = this.clock.now();
+      this.#committingSince = this.clock.monotonicNow();
       if (batch.length > 0) await this.#commitBatch(batch);
       this.#committing = [];
       const pauseMs = MIN_INTERVAL_MS - (performance.now() - startedAt);
@@ -203,7 +203,7 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
     const oldest = Math.min(...batch.map(({ deadline }) => deadline));
     // Without a deadline nobody waits, and a slow database needs the time.
     if (oldest === Infinity) return Math.max(this.settings.timeoutMs, DRAIN_MS);
-    const left = Math.min(oldest - this.clock.now(), this.settings.timeoutMs);
+    const left = Math.min(oldest - this.clock.monotonicNow(), this.settings.timeoutMs);
     return Math.max(1, Math.ceil(left));
   }
 
@@ -280,7 +280,7 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
 
   /** Rejects records whose callers have gone or whose deadline has passed: they will not be committed. */
   #dropGone(batch: readonly PooledRecord[] = []): void {
-    const now = this.clock.now();
+    const now = this.clock.monotonicNow();
     for (const record of [...batch, ...this.#pool]) {
       if (record.signal?.aborted === true) {
         this.#settle(record, () => {
@@ -299,9 +299,9 @@ export class PostgresAuditTrail extends AuditTrail implements OnApplicationShutd
         ({ isSettled, deadline }) => !isSettled && deadline < Infinity,
       );
       if (!oldest) break;
-      await this.clock.sleep(Math.max(0, oldest.deadline - this.clock.now()));
+      await this.clock.sleep(Math.max(0, oldest.deadline - this.clock.monotonicNow()));
       const overdue = [...this.#committing, ...this.#pool].filter(
-        ({ isSettled, deadline }) => !isSettled && deadline <= this.clock.now(),
+        ({ isSettled, deadline }) => !isSettled && deadline <= this.clock.monotonicNow(),
       );
       if (overdue.length > 0) {
         this.logger.error({ entries: overdue.length }, 'audit append overdue');

@@ -58,6 +58,12 @@ describe('AuthenticationGuard', () => {
     expect(await get('/open', { authorization: 'Bearer invalid' })).toMatchObject({ status: 200 });
   });
 
+  it.each(['bearer ', 'BEARER   '])('accepts a token after "%s"', async (scheme) => {
+    const { authorization = '' } = bearer();
+    const headers = { authorization: `${scheme}${authorization.slice('Bearer '.length)}` };
+    expect(await get('/mine', headers)).toMatchObject({ status: 200 });
+  });
+
   it('passes principal and request context to the route', async () => {
     const headers = {
       ...bearer(),

@@ -33,7 +33,7 @@ export class BearerAuthenticator extends Authenticator {
 }
 
 /**
- * The token of RFC 6750, section 2.1. Tokens in the body or the query are ignored.
+ * The token of RFC 6750, section 2.1, after one space or several. Tokens in the body or the query are ignored.
  *
  * @throws TokenRejected
  */
@@ -41,7 +41,7 @@ function bearerToken(request: HttpRequest): string {
   rejectIf(headerCount(request, 'authorization') > 1, 'several-authorization-headers');
   const value = header(request, 'authorization');
   if (value === undefined || value === '') throw new TokenRejected('no-credentials');
-  const [scheme = '', token, ...rest] = value.split(' ');
+  const [scheme = '', token, ...rest] = value.split(/ +/);
   rejectIf(scheme.toLowerCase() !== 'bearer', 'other-scheme');
   if (token === undefined || token === '' || rest.length > 0)
     throw new TokenRejected('malformed-header');

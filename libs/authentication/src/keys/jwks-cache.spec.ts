@@ -7,6 +7,7 @@ import { JwksCache } from './jwks-cache.js';
 import { MemoryMetadataSource } from '../testing/memory-metadata-source.js';
 
 const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
 const first = testKey('first');
 const second = testKey('second');
 const short = testKey('short', 1024);
@@ -103,6 +104,18 @@ describe('JwksCache', () => {
     expect((await keys.find('second', 'RS256'))?.keyId).toBe('second');
     expect(source.loads).toHaveLength(loads);
     await keys.stop();
+  });
+
+  it('finds a new key at once, and lets no key get older, when a clock that was ahead is set back', async () => {
+    clock.step(HOUR_MS);
+    await keys.find('first', 'RS256');
+    clock.step(-HOUR_MS);
+    await clock.advance(5_000);
+    rotate();
+    expect((await keys.find('second', 'RS256'))?.keyId).toBe('second');
+    source.documents.clear();
+    await clock.advance(120 * MINUTE_MS + 1);
+    await expect(keys.find('first', 'RS256')).rejects.toMatchObject({ retryAfterSeconds: 5 });
   });
 
   it.each<[string, unknown, unknown]>([

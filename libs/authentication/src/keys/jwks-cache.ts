@@ -120,7 +120,7 @@ export class JwksCache {
     const name = keyName(keyId, algorithm);
     const cached = this.#usable()?.keys.get(name);
     if (cached !== undefined) return cached;
-    const calledAt = this.dependencies.clock.now();
+    const calledAt = this.dependencies.clock.monotonicNow();
     let jwks = this.#usable() ?? (await this.#loadNow());
     while (!jwks.keys.has(name) && jwks.requestedAt <= calledAt)
       jwks = await this.#loadAfterCooldown();
@@ -134,13 +134,13 @@ export class JwksCache {
   /** The cached keys, unless they are older than the maximum age. */
   #usable(): Jwks | undefined {
     if (this.#jwks === undefined) return undefined;
-    const ageMs = this.dependencies.clock.now() - this.#jwks.requestedAt;
+    const ageMs = this.dependencies.clock.monotonicNow() - this.#jwks.requestedAt;
     return ageMs <= this.dependencies.settings.maxAgeMs ? this.#jwks : undefined;
   }
 
   get #cooldownLeftMs(): number {
     const { clock, settings } = this.dependencies;
-    return Math.max(0, this.#lastAttemptAt + settings.cooldownMs - clock.now());
+    return Math.max(0, this.#lastAttemptAt + settings.cooldownMs - clock.monotonicNow());
   }
 
   get #isCoolingDown(): boolean {
@@ -194,7 +194,7 @@ export class JwksCache {
   async #attempt(): Promise<void> {
     const { clock, logger } = this.dependencies;
     const documentUrl = this.discoveryUrl;
-    const requestedAt = clock.now();
+    const requestedAt = clock.monotonicNow();
     this.#lastAttemptAt = requestedAt;
     try {
       this.#jwks = { ...(await this.#fetch()), requestedAt };

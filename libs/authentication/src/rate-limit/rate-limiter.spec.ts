@@ -115,5 +115,16 @@ describe('RateLimiter', () => {
       store.outage = new Error('down');
       expect(await countAllowed([replica(environment)], 200)).toBe(100);
     });
+
+    it('calls the store again as soon when the clock is set back', async () => {
+      const environment = { AUTHENTICATION_REQUESTS_PER_MINUTE: '100' };
+      const [first, second] = [replica(environment), replica(environment)];
+      store.outage = new Error('down');
+      await countAllowed([first], 10);
+      store.outage = undefined;
+      clock.step(-3_600_000);
+      await clock.advance(5_000);
+      expect(await countAllowed([first, second], 200)).toBe(100);
+    });
   });
 });

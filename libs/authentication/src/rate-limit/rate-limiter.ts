@@ -35,7 +35,7 @@ const STORE_RETRY_MS = 5_000;
 export class RateLimiter {
   #minute = 0;
   #quotas = new Map<string, LocalQuota>();
-  #storeRetryAt = 0;
+  #storeRetryAt = -Infinity;
 
   constructor(
     private readonly store: RateLimitStore,
@@ -97,7 +97,7 @@ export class RateLimiter {
   /** Takes a batch from the store. Never rejects. */
   async #refill(key: string, quota: LocalQuota, limit: number): Promise<void> {
     const batch = Math.max(1, Math.floor(limit * BATCH_FRACTION));
-    if (this.clock.now() < this.#storeRetryAt) {
+    if (this.clock.monotonicNow() < this.#storeRetryAt) {
       refillLocally(quota, batch, limit);
       return;
     }
@@ -108,7 +108,7 @@ export class RateLimiter {
       quota.remaining = Math.min(batch, Math.max(0, limit - (used - batch)));
       quota.isExhausted = quota.remaining === 0;
     } catch (error) {
-      this.#storeRetryAt = this.clock.now() + STORE_RETRY_MS;
+      this.#storeRetryAt = this.clock.monotonicNow() + STORE_RETRY_MS;
       const problem = error instanceof Error ? error.name : 'unknown';
       this.logger.warn({ problem }, 'rate limits are applied by each replica alone');
       refillLocally(quota, batch, limit);

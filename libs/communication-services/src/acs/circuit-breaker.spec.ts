@@ -50,6 +50,13 @@ describe('CircuitBreaker', () => {
     }
   });
 
+  it('pauses as long when the clock is set back', async () => {
+    const { clock, circuit } = open();
+    clock.step(-3_600_000);
+    await clock.advance(1000);
+    expect(admit(circuit)).not.toThrow();
+  });
+
   it('admits another probe when the first was not made', async () => {
     const { clock, circuit } = open();
     await clock.advance(1000);

@@ -32,7 +32,7 @@ export class CircuitBreaker {
    */
   admit(): void {
     if (this.#openUntil === undefined) return;
-    const remainingMs = this.#openUntil - this.clock.now();
+    const remainingMs = this.#openUntil - this.clock.monotonicNow();
     if (remainingMs <= 0 && !this.#isProbing) {
       this.#isProbing = true;
       return;
@@ -69,7 +69,7 @@ export class CircuitBreaker {
     // Calls that were in flight when the circuit opened fail too: they don't extend the pause.
     if (this.#openUntil !== undefined && !wasProbe) return;
     if (wasProbe) this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_PAUSE_MS);
-    this.#openUntil = this.clock.now() + this.#pauseMs;
+    this.#openUntil = this.clock.monotonicNow() + this.#pauseMs;
     const fields = { resource: this.resource, pauseMs: this.#pauseMs };
     this.logger.error(fields, 'azure communication services is down');
   }

@@ -28,7 +28,7 @@ export class CredentialRefusals {
   note(resource: string, secretVersion: string | undefined, error?: Error): void {
     const reason = reasonOf(error);
     if (reason !== undefined) {
-      const until = this.clock.now() + REFUSAL_MS;
+      const until = this.clock.monotonicNow() + REFUSAL_MS;
       this.#refusals.set(resource, { secretVersion, reason, until });
     } else if (error === undefined) {
       this.#refusals.delete(resource);
@@ -39,7 +39,7 @@ export class CredentialRefusals {
   of(resource: string, secretVersion: string | undefined): string | undefined {
     const refusal = this.#refusals.get(resource);
     if (!refusal || refusal.secretVersion !== secretVersion) return undefined;
-    return this.clock.now() < refusal.until ? refusal.reason : undefined;
+    return this.clock.monotonicNow() < refusal.until ? refusal.reason : undefined;
   }
 }
 

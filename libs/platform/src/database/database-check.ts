@@ -25,13 +25,13 @@ export class DatabaseCheck {
     const [row] = await this.database.query<{ is_read_only: boolean }>(
       `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS is_read_only`,
     );
-    const isFresh = this.clock.now() - this.#writtenAt < WRITE_PROBE_INTERVAL_MS;
+    const isFresh = this.clock.monotonicNow() - this.#writtenAt < WRITE_PROBE_INTERVAL_MS;
     // Writes to a read-only server fail, whereupon the connection is replaced by one to another host.
     if (isFresh && row?.is_read_only !== true) return { isReady: true };
     await this.database
       .transaction(async (transaction) => transaction.query<unknown>(WRITE_PROBE))
       .catch(ignoreMissingPrivilege);
-    this.#writtenAt = this.clock.now();
+    this.#writtenAt = this.clock.monotonicNow();
     return { isReady: true };
   }
 }

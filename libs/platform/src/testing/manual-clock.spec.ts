@@ -22,6 +22,16 @@ describe('ManualClock', () => {
     expect(clock.sleeping).toBe(1);
   });
 
+  it('keeps sleeps and durations when its time of day is set', async () => {
+    const clock = new ManualClock(3_600_000);
+    const before = clock.monotonicNow();
+    void clock.sleep(20);
+    clock.step(-3_600_000);
+    expect([clock.now(), clock.monotonicNow() - before, clock.sleeping]).toEqual([0, 0, 1]);
+    await clock.advance(20);
+    expect([clock.now(), clock.monotonicNow() - before, clock.sleeping]).toEqual([20, 20, 0]);
+  });
+
   it('rejects with the reason of an abort', async () => {
     const clock = new ManualClock(0);
     const gone = AbortSignal.abort(new Error('gone'));

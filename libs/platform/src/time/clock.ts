@@ -2,18 +2,22 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** The time. A port, so that tests can set it. */
 export abstract class Clock {
-  /** @returns milliseconds since 1970-01-01T00:00:00Z */
+  /**
+   * The time of day: for what is stored, sent to others or compared with a time of theirs. It may be set
+   * ahead and back at any moment, so that nothing waits or ends by it.
+   *
+   * @returns milliseconds since 1970-01-01T00:00:00Z
+   */
   abstract now(): number;
 
   /**
-   * For durations: never decreases, also when the time of day is set back, and includes the time for
-   * which the process or the machine was stopped.
+   * For waits, ages, cooldowns and deadlines of this process: never decreases, also when the time of day is
+   * set back, and includes the time for which the process or the machine was stopped.
    *
-   * @returns milliseconds since an unknown instant, the same one for the life of the clock
+   * @returns milliseconds since an unknown instant, the same one for the life of the clock; comparable with
+   * no time of day
    */
-  monotonicNow(): number {
-    return this.now();
-  }
+  abstract monotonicNow(): number;
 
   /**
    * Waits.

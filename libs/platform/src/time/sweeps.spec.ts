@@ -61,6 +61,32 @@ describe('Sweeps', () => {
     expect(await left).toEqual(['long']);
   });
 
+  it('do nothing while they may not run, and end when that begins', async () => {
+    const { sweeps, clock, logger } = sweepsWith();
+    let mayRun = false;
+    sweeps.runOnlyWhile(async () => Promise.resolve(mayRun));
+    const run = vi.fn(async (signal: AbortSignal) =>
+      clock.sleep(3 * MINUTE_MS, signal).catch(() => undefined),
+    );
+    sweeps.start({ name: 'long', run, intervalMs: MINUTE_MS, runsAtStart: true });
+    await clock.advance(3 * MINUTE_MS);
+    expect(run).not.toHaveBeenCalled();
+    expect(await sweeps.runAll(new AbortController().signal)).toEqual(['long']);
+    mayRun = true;
+    await clock.advance(MINUTE_MS);
+    expect(run).toHaveBeenCalledTimes(1);
+    await clock.advance(MINUTE_MS);
+    expect(run.mock.lastCall?.[0].aborted).toBe(false);
+    mayRun = false;
+    await clock.advance(1_000);
+    expect(run.mock.lastCall?.[0].aborted).toBe(true);
+    mayRun = true;
+    await clock.advance(MINUTE_MS);
+    expect(run).toHaveBeenCalledTimes(2);
+    await sweeps.onModuleDestroy();
+    expect([clock.sleeping, logger.lines]).toEqual([0, []]);
+  });
+
   it('share a run between callers at the same time', async () => {
     const { sweeps, clock } = sweepsWith();
     const run = vi.fn(async () => clock.sleep(10));

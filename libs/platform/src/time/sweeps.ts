@@ -3,6 +3,9 @@ import { Logger } from '../logging/logger.js';
 import { Clock } from './clock.js';
 import { PeriodicTask, type PeriodicTaskOptions } from './periodic-task.js';
 
+/** How long a sweep that is under way may continue once it may not run. */
+const RECHECK_MS = 1_000;
+
 /** A sweep is a `PeriodicTask` with the clock and the log of the service. */
 export type SweepOptions = Omit<PeriodicTaskOptions, 'clock' | 'logger'>;
 
@@ -18,6 +21,7 @@ export type SweepOptions = Omit<PeriodicTaskOptions, 'clock' | 'logger'>;
 export class Sweeps implements OnModuleDestroy {
   readonly #tasks = new Map<string, PeriodicTask>();
   #isScheduled = true;
+  #mayRun: (() => Promise<boolean>) | undefined;
 
   constructor(
     @Inject(Clock) private readonly clock: Clock,
@@ -29,10 +33,21 @@ export class Sweeps implements OnModuleDestroy {
     this.#isScheduled = false;
   }
 
+  /**
+   * From now on sweeps do nothing while this replica can't do their work, so that they take no lease of it
+   * from the replicas that can. One that is under way ends between two batches.
+   *
+   * @param mayRun called before each run and every second of it. Never rejects
+   */
+  runOnlyWhile(mayRun: () => Promise<boolean>): void {
+    this.#mayRun = mayRun;
+  }
+
   /** Adds a sweep; the end of the application stops it. Call it once the application is initialised. */
   start(options: SweepOptions): void {
     const { clock, logger } = this;
-    const task = new PeriodicTask({ ...options, clock, logger });
+    const run = async (signal: AbortSignal): Promise<void> => this.#run(options, signal);
+    const task = new PeriodicTask({ ...options, run, clock, logger });
     this.#tasks.set(options.name, task);
     if (this.#isScheduled) task.start();
   }
@@ -42,9 +57,10 @@ export class Sweeps implements OnModuleDestroy {
    * Never rejects.
    *
    * @param signal ends the sweeps between two batches
-   * @returns the names of those that failed or were ended
+   * @returns the names of those that failed, were ended or did nothing because they may not run
    */
   async runAll(signal: AbortSignal): Promise<readonly string[]> {
+    if (this.#mayRun && !(await this.#mayRun())) return [...this.#tasks.keys()];
     const results = await Promise.all(
       [...this.#tasks].map(async ([name, task]) => ({ name, isDone: await task.runOnce(signal) })),
     );
@@ -53,5 +69,32 @@ export class Sweeps implements OnModuleDestroy {
 
   async onModuleDestroy(): Promise<void> {
     await Promise.all([...this.#tasks.values()].map(async (task) => task.stop()));
+  }
+
+  async #run({ run }: SweepOptions, signal: AbortSignal): Promise<void> {
+    const mayRun = this.#mayRun;
+    if (!mayRun) return run(signal);
+    if (!(await mayRun())) return;
+    const end = new AbortController();
+    const until = AbortSignal.any([signal, end.signal]);
+    void this.#endUnless(mayRun, end, until);
+    try {
+      await run(until);
+    } finally {
+      end.abort();
+    }
+  }
+
+  async #endUnless(
+    mayRun: () => Promise<boolean>,
+    end: AbortController,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const pause = async (): Promise<boolean> =>
+      this.clock.sleep(RECHECK_MS, signal).then(
+        () => true,
+        () => false,
+      );
+    while (await pause()) if (!(await mayRun())) end.abort();
   }
 }

@@ -6,7 +6,10 @@ describe('LeasedPermits', () => {
   it('returns each unused permit to the window once, also one that was in use when the others were', () => {
     const clock = new ManualClock();
     const permits = new LeasedPermits({ clock, windowMs: 30_000, onReleased: () => undefined });
-    permits.add({ id: 'lease', usableUntil: clock.now() + 5_000, returnAt: clock.now() }, 3);
+    permits.add(
+      { id: 'lease', usableUntil: clock.monotonicNow() + 5_000, returnAt: clock.monotonicNow() },
+      3,
+    );
     const [used, unused] = [permits.take(), permits.take()];
     expect(permits.takeReport(true).unusedPermits).toEqual([{ leaseId: 'lease', count: 1 }]);
     unused?.release({ isUnused: true });
@@ -22,7 +25,10 @@ describe('LeasedPermits', () => {
   it('gives an unused permit to the next request while it may be used', async () => {
     const clock = new ManualClock();
     const permits = new LeasedPermits({ clock, windowMs: 30_000, onReleased: () => undefined });
-    permits.add({ id: 'lease', usableUntil: clock.now() + 5_000, returnAt: clock.now() }, 1);
+    permits.add(
+      { id: 'lease', usableUntil: clock.monotonicNow() + 5_000, returnAt: clock.monotonicNow() },
+      1,
+    );
     permits.take()?.release({ isUnused: true });
     const again = permits.take();
     expect(again?.usableForMs()).toBe(5_000);

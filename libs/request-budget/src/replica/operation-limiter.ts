@@ -84,7 +84,7 @@ export class OperationLimiter {
 
   /** Calls per window that the budget admits now: fewer than configured for a while after ACS answered 429. */
   get limitInForce(): number {
-    const now = this.dependencies.clock.now();
+    const now = this.dependencies.clock.monotonicNow();
     const { limit, windowMs } = this.limits;
     const { limitFactor } = adaptLimit(this.#inForce, undefined, { now, windowMs });
     return Math.max(1, Math.floor(limit * limitFactor));
@@ -127,7 +127,7 @@ export class OperationLimiter {
     const waiter: Waiter = {
       ...{ tenant, clientApp, requester, earlier },
       isBulk: priority === 'bulk' || earlier >= this.limits.requesterLimit,
-      enqueuedAt: this.dependencies.clock.now(),
+      enqueuedAt: this.dependencies.clock.monotonicNow(),
       ...{ resolve, reject },
       onLeft: () => signal?.removeEventListener('abort', abort),
     };
@@ -193,7 +193,7 @@ export class OperationLimiter {
       if (tag && !this.#queue.tag(waiter, tag)) this.#finish(waiter);
     }
     const { granted, free, blockedForMs, releases, limitFactor } = allocation;
-    const now = this.dependencies.clock.now();
+    const now = this.dependencies.clock.monotonicNow();
     this.#inForce = { limitFactor, limitFactorAt: now, blockedUntil: 0 };
     this.#capacity = {
       isFree: free > 0 && blockedForMs === 0,
@@ -232,7 +232,7 @@ export class OperationLimiter {
     this.#queue.remove(waiter);
     const { tenant, clientApp, requester, tag } = waiter;
     if (requester !== undefined && tag !== undefined) {
-      const dueAt = clock.now() + Math.max(waitMs, seconds * 1000);
+      const dueAt = clock.monotonicNow() + Math.max(waitMs, seconds * 1000);
       this.#reporter.reservations.push({ tenant, clientApp, requester, tag, dueAt });
       waiter.onLeft();
     } else {
@@ -279,7 +279,10 @@ export class OperationLimiter {
     const { clock } = this.dependencies;
     const minMs = Math.min(100, Math.max(20, this.limits.windowMs / 400));
     this.#wake = new AbortController();
-    const pauseMs = Math.min(MAX_PAUSE_MS, Math.max(minMs, this.#capacity.nextAt - clock.now()));
+    const pauseMs = Math.min(
+      MAX_PAUSE_MS,
+      Math.max(minMs, this.#capacity.nextAt - clock.monotonicNow()),
+    );
     await clock.sleep(pauseMs, this.#wake.signal).catch(() => undefined);
   }
 }

@@ -13,7 +13,7 @@ export class ServedRequesters {
     private readonly clock: Clock,
     private readonly windowMs: number,
   ) {
-    this.#currentSince = clock.now();
+    this.#currentSince = clock.monotonicNow();
   }
 
   add(requester: string | undefined): void {
@@ -32,7 +32,7 @@ export class ServedRequesters {
 
   /** @returns time since the start of the current window */
   #advance(): number {
-    const now = this.clock.now();
+    const now = this.clock.monotonicNow();
     const elapsedMs = now - this.#currentSince;
     if (elapsedMs < this.windowMs) return Math.max(0, elapsedMs);
     const isAdjacent = elapsedMs < 2 * this.windowMs;

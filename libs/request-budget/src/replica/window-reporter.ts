@@ -94,7 +94,7 @@ export class WindowReporter {
     queue: WaitQueue,
     { prefetch, returnsAll }: { readonly prefetch: number; readonly returnsAll: boolean },
   ): ReplicaReport {
-    const now = this.context.clock.now();
+    const now = this.context.clock.monotonicNow();
     const report: ReplicaReport = {
       replicaId: this.context.replicaId,
       leaseId: randomUUID(),

@@ -147,6 +147,10 @@ class SimulatedReplica extends Clock {
     return this.simulation.clock.now();
   }
 
+  monotonicNow(): number {
+    return this.simulation.clock.monotonicNow();
+  }
+
   async sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     await this.simulation.clock.sleep(delayMs, signal);
     await this.untilRunning();

@@ -70,16 +70,16 @@ export class KeyVaultReader {
    */
   async get(name: string, version: string | undefined, deadlineMs: number): Promise<Secret> {
     if (!SECRET_NAME.test(name)) throw new SecretNotFound(name);
-    const endsAt = this.clock.now() + deadlineMs;
+    const endsAt = this.clock.monotonicNow() + deadlineMs;
     for (let attempt = 0; ; attempt += 1) {
       try {
         return await traced(...READ_SPAN, async () =>
-          this.#request(name, version, endsAt - this.clock.now()),
+          this.#request(name, version, endsAt - this.clock.monotonicNow()),
         );
       } catch (error) {
         const pauseMs = BACK_OFF_MS[attempt];
         const isThrottled = error instanceof AzureFault && error.status === 429;
-        const mayWait = pauseMs !== undefined && this.clock.now() + pauseMs < endsAt;
+        const mayWait = pauseMs !== undefined && this.clock.monotonicNow() + pauseMs < endsAt;
         if (!isThrottled || !mayWait) throw refusal(name, version, error);
         await this.clock.sleep(pauseMs);
       }
@@ -88,7 +88,7 @@ export class KeyVaultReader {
 
   async #request(name: string, version: string | undefined, remainingMs: number): Promise<Secret> {
     const abortSignal = AbortSignal.timeout(
-      Math.max(1, Math.min(remainingMs, this.settings.timeoutMs)),
+      Math.max(1, Math.ceil(Math.min(remainingMs, this.settings.timeoutMs))),
     );
     const stop = this.#durations.startTimer({ operation: version ? 'readVersion' : 'read' });
     try {

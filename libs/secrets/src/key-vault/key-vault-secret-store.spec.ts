@@ -530,6 +530,23 @@ describe('KeyVaultSecretStore', () => {
     await expect(store.read('a')).rejects.toMatchObject({ why: 'expired' });
   });
 
+  it('reads a secret again, and drops it in time, when a clock that was ahead is set back', async () => {
+    const { store, vault, clock } = start();
+    await store.read('a');
+    await store.reread('a', '1');
+    clock.step(-3_600_000);
+    vault.get.mockResolvedValue(version('a', '2'));
+    await clock.advance(1000);
+    expect(await store.reread('a', '1')).toMatchObject({ version: '2' });
+    vault.get.mockRejectedValue(new SecretUnavailable());
+    await clock.advance(timing.outageMs);
+    await expect(store.read('a')).rejects.toBeInstanceOf(SecretUnavailable);
+    clock.step(-3_600_000);
+    vault.get.mockResolvedValue(version('a', '3'));
+    await clock.advance(1000);
+    expect(await store.read('a')).toMatchObject({ version: '3' });
+  });
+
   it('sends one request per second during an outage, for any number of calls', async () => {
     const { store, vault, clock } = start();
     vault.get.mockRejectedValue(new SecretUnavailable());

@@ -95,7 +95,7 @@ export class KeyVaultSecretStore
     if (entry.reading || (known !== undefined && isSuperseded) || this.#isCoolingDown(entry)) {
       return this.#notExpired(await (entry.reading ?? this.#cachedOrLoaded(entry)));
     }
-    entry.rereadAt = this.clock.now();
+    entry.rereadAt = this.clock.monotonicNow();
     this.logger.info({ secret: name }, 'reading a secret again');
     const before = entry.lastVersion;
     try {
@@ -111,7 +111,7 @@ export class KeyVaultSecretStore
    */
   #isCoolingDown(entry: Entry): boolean {
     const { rereadCooldownMs } = this.timing;
-    const sinceMs = this.clock.now() - entry.rereadAt;
+    const sinceMs = this.clock.monotonicNow() - entry.rereadAt;
     if (sinceMs >= 2 * rereadCooldownMs) entry.fruitlessRereads = 0;
     const pauseMs = MIN_REREAD_PAUSE_MS * 2 ** Math.max(0, entry.fruitlessRereads - 1);
     return sinceMs < Math.min(rereadCooldownMs, pauseMs);
@@ -120,7 +120,7 @@ export class KeyVaultSecretStore
   #entry(name: string, version?: string): Entry {
     const key = version === undefined ? name : `${name}/${version}`;
     const entry = this.#entries.get(key) ?? {
-      ...{ name, version, readAt: 0 },
+      ...{ name, version, readAt: -Infinity },
       ...{ rereadAt: -Infinity, fruitlessRereads: 0 },
     };
     this.#entries.set(key, entry);
@@ -128,7 +128,7 @@ export class KeyVaultSecretStore
   }
 
   async #cachedOrLoaded(entry: Entry): Promise<Secret> {
-    const now = this.clock.now();
+    const now = this.clock.monotonicNow();
     if (entry.secret && now - entry.readAt < this.timing.outageMs) return entry.secret;
     if (entry.failure && now < entry.failure.until) throw entry.failure.error;
     return this.#load(entry);
@@ -153,7 +153,7 @@ export class KeyVaultSecretStore
       if (entry.version === undefined) this.#store(this.#entry(entry.name, secret.version), secret);
       return secret;
     } catch (error) {
-      entry.failure = { error, until: this.clock.now() + FAILURE_MS };
+      entry.failure = { error, until: this.clock.monotonicNow() + FAILURE_MS };
       this.#emitRefusal(entry, error);
       if (error instanceof SecretUnusable) {
         const held = await this.#heldVersion(entry);
@@ -183,7 +183,7 @@ export class KeyVaultSecretStore
     const { name: secret, version } = held;
     this.logger.error({ secret, version, error: unusable }, NEWEST_UNUSABLE);
     this.noteUnusable(secret, unusable.why);
-    entry.readAt = this.clock.now();
+    entry.readAt = this.clock.monotonicNow();
     return held;
   }
 
@@ -198,7 +198,7 @@ export class KeyVaultSecretStore
     }
     entry.secret = secret;
     entry.lastVersion = secret.version;
-    entry.readAt = this.clock.now();
+    entry.readAt = this.clock.monotonicNow();
     delete entry.failure;
   }
 

@@ -18,6 +18,10 @@ class EagerClock extends Clock {
     return this.#nowMs;
   }
 
+  monotonicNow(): number {
+    return this.#nowMs;
+  }
+
   async sleep(delayMs: number): Promise<void> {
     this.pauses.push(delayMs);
     this.#nowMs += delayMs;
