@@ -25,7 +25,7 @@ if (missing.length > 0) {
 }
 
 const specs = [
-  ...(helm ? ['test/deployment/chart.spec.ts'] : []),
+  ...(helm ? ['test/deployment/chart.spec.ts', 'test/deployment/chart-values.spec.ts'] : []),
   ...(hasPromtool ? ['test/deployment/alert-rules.spec.ts'] : []),
   ...(missing.length === 0 ? ['test/deployment/stand.spec.ts'] : []),
 ];

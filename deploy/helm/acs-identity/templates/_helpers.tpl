@@ -1,5 +1,5 @@
 {{- define "acs-identity.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- default .Chart.Name .Values.nameOverride -}}
 {{- end -}}
 
 {{/* Of all objects: the release, with the name of the chart unless the release has it already. */}}
