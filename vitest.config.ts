@@ -21,7 +21,7 @@ const databases = ['test/resilience/pooler.spec.ts', 'test/api/postgres-versions
 /** `npm run test:image`: of the container image. */
 const image = ['test/image/*.spec.ts'];
 /** `npm run test:deployment`: with Helm, promtool, HAProxy and PgBouncer. */
-const deployment = ['test/deployment/{chart,chart-values,alert-rules,stand}.spec.ts'];
+const deployment = ['test/deployment/{chart,chart-network,chart-values,alert-rules,stand}.spec.ts'];
 
 const globalSetup = ['test/support/global-setup.ts'];
 

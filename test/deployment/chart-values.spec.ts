@@ -5,6 +5,7 @@ describe('the values of the Helm chart', () => {
   it.each([
     ['a password in the settings', { DATABASE_URL: 'postgres://service:secret@host/identity' }],
     ['the name of a setting in small letters', { database_url: 'postgres://host/identity' }],
+    ['an address to listen on that probes do not reach', { HOST: 'localhost' }],
     ['a client secret', { AZURE_CLIENT_SECRET: 'secret' }],
   ])('refuses %s', (_title, settings) => {
     const { status } = helm(['template', 'x', CHART], {
@@ -22,6 +23,16 @@ describe('the values of the Helm chart', () => {
     ['an ingress to everything', { ingress: { ...VALUES.ingress, paths: ['/'] } }],
     ['no role of the service', { migration: { ownerUrl: VALUES.migration.ownerUrl } }],
     ['an autoscaler down to one replica', { autoscaling: { minReplicas: 1 } }],
+    ['an autoscaler to fewer replicas', { autoscaling: { minReplicas: 5, maxReplicas: 2 } }],
+    ['an autoscaler by a share of no request', { resources: { requests: { cpu: null } } }],
+    ['a disruption budget of words', { disruptionBudget: { maxUnavailable: 'one' } }],
+    ['a network policy that lets nobody call', { networkPolicy: { ingressFrom: [] } }],
+    ...['PORT', 'SHUTDOWN_DELAY_MS', 'SHUTDOWN_TIMEOUT_MS', 'POLICY_FILE'].map(
+      (name): [string, object] => [
+        `${name} of a Secret, which the chart reads or sets`,
+        { secretSettings: { ...VALUES.secretSettings, [name]: { name: 'a', key: 'b' } } },
+      ],
+    ),
     ['a setting twice', { secretSettings: { KEY_VAULT_URL: { name: 'a', key: 'b' } } }],
     [
       'a setting that workloadIdentity sets',

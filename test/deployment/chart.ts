@@ -8,7 +8,13 @@ import { z } from 'zod';
 import { repositoryRoot } from '../support/root.js';
 
 export const CHART = join(repositoryRoot, 'deploy/helm/acs-identity');
-const CLUSTER = ['--kube-version', '1.33.0', '--api-versions', 'monitoring.coreos.com/v1'];
+const VERSION = ['--kube-version', '1.33.0'];
+/** What a command of helm takes about the cluster that there is none of. */
+const CLUSTER: Readonly<Record<string, readonly string[]>> = {
+  lint: VERSION,
+  template: [...VERSION, '--api-versions', 'monitoring.coreos.com/v1'],
+  install: ['--dry-run=client'],
+};
 export const GUID = '0f0e0d0c-0000-4000-8000-00000000000';
 
 /** What an operator has to give, and every optional part. */
@@ -66,16 +72,16 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Runs helm with these values on top of `VALUES`. */
+/** Runs a command of helm with these values on top of `VALUES`. */
 export function helm(
-  words: readonly string[],
+  [command, ...words]: readonly [string, ...string[]],
   changes: object = {},
 ): { status: number | null; output: string } {
   const file = join(folder, 'values.json');
   writeFileSync(file, JSON.stringify({ ...VALUES, ...changes }));
   const { status, stdout, stderr } = spawnSync(
     process.env.TEST_HELM ?? 'helm',
-    [...words, '--values', file, ...CLUSTER.slice(0, words[0] === 'lint' ? 2 : 4)],
+    [command, ...words, '--values', file, ...(CLUSTER[command] ?? [])],
     {
       encoding: 'utf8',
       env: { ...process.env, HELM_CACHE_HOME: folder, HELM_CONFIG_HOME: folder },
