@@ -2,8 +2,11 @@ import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** `#libs/*` leads to the sources; the built code is for processes that tests start. */
-export const resolve = { conditions: ['source', ...defaultServerConditions] };
+/**
+ * `#libs/*` leads to the sources; the built code is for processes that tests start. The condition is published with
+ * the packages, without the sources: no other project may set one of its name.
+ */
+export const resolve = { conditions: ['acs-identity-source', ...defaultServerConditions] };
 
 /**
  * In processes of their own: @azure/identity keeps the address and the tokens of a managed identity for the
