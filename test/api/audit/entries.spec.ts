@@ -125,7 +125,12 @@ describe('GET /v1/audit/entries', () => {
     ['a pattern of addresses', 'clientAddress=203.0.113.*', ['/clientAddress']],
     ['a name for an address', 'clientAddress=host.example', ['/clientAddress']],
     ['a code that no reason has', 'reasonCode=nonsense', ['/reasonCode']],
-    ['a code that no reason has, of two', 'reasonCode=by-role&reasonCode=nonsens', ['/reasonCode']],
+    [
+      'a code that no reason has, of two',
+      'reasonCode=by-role&reasonCode=nonsens',
+      ['/reasonCode/1'],
+    ],
+    ['one outcome of two', 'outcome=denied&outcome=bogus', ['/outcome/1']],
     ['a code that is no code', 'reasonCode=%20', ['/reasonCode']],
     ['one impossible action of two', 'action=token.issue&action=token.steal', ['/action']],
     ['an unknown outcome', 'outcome=fine', ['/outcome']],
