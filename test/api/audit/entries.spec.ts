@@ -132,7 +132,7 @@ describe('GET /v1/audit/entries', () => {
     ],
     ['one outcome of two', 'outcome=denied&outcome=bogus', ['/outcome/1']],
     ['a code that is no code', 'reasonCode=%20', ['/reasonCode']],
-    ['one impossible action of two', 'action=token.issue&action=token.steal', ['/action']],
+    ['one impossible action of two', 'action=token.issue&action=token.steal', ['/action/1']],
     ['an unknown outcome', 'outcome=fine', ['/outcome']],
     ['an unknown kind of actor', 'actorKind=robot', ['/actorKind']],
     ['neither a guest nor none', 'isGuest=maybe', ['/isGuest']],
