@@ -148,7 +148,7 @@ export default {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
-      conditionNames: ['source', 'import', 'types', 'node', 'default'],
+      conditionNames: ['acs-identity-source', 'import', 'types', 'node', 'default'],
       exportsFields: ['exports'],
       extensions: ['.ts', '.tsx', '.js', '.d.ts'],
     },

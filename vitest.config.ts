@@ -2,8 +2,11 @@ import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** `#libs/*` leads to the sources; the built code is for processes that tests start. */
-export const resolve = { conditions: ['source', ...defaultServerConditions] };
+/**
+ * `#libs/*` leads to the sources; the built code is for processes that tests start. The condition is published with
+ * the packages, without the sources: no other project may set one of its name.
+ */
+export const resolve = { conditions: ['acs-identity-source', ...defaultServerConditions] };
 
 /**
  * In processes of their own: @azure/identity keeps the address and the tokens of a managed identity for the
@@ -21,7 +24,7 @@ const databases = ['test/resilience/pooler.spec.ts', 'test/api/postgres-versions
 /** `npm run test:image`: of the container image. */
 const image = ['test/image/*.spec.ts'];
 /** `npm run test:deployment`: with Helm, promtool, HAProxy and PgBouncer. */
-const deployment = ['test/deployment/{chart,alert-rules,stand}.spec.ts'];
+const deployment = ['test/deployment/{chart,chart-network,chart-values,alert-rules,stand}.spec.ts'];
 
 const globalSetup = ['test/support/global-setup.ts'];
 

@@ -24,8 +24,9 @@ if (missing.length > 0) {
   );
 }
 
+const ofChart = ['chart', 'chart-network', 'chart-values'];
 const specs = [
-  ...(helm ? ['test/deployment/chart.spec.ts'] : []),
+  ...(helm ? ofChart.map((name) => `test/deployment/${name}.spec.ts`) : []),
   ...(hasPromtool ? ['test/deployment/alert-rules.spec.ts'] : []),
   ...(missing.length === 0 ? ['test/deployment/stand.spec.ts'] : []),
 ];

@@ -22,7 +22,7 @@ async function bundled(file: string): Promise<string> {
   const { output } = await build({
     input: `${SOURCES}/${file}`,
     platform: 'browser',
-    resolve: { conditionNames: ['browser', 'source', 'import', 'default'] },
+    resolve: { conditionNames: ['browser', 'acs-identity-source', 'import', 'default'] },
     write: false,
     output: { format: 'esm', minify: true, codeSplitting: false },
   });

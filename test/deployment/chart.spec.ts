@@ -1,53 +1,10 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { checkService, serviceSettings } from '#libs/composition';
 import { repositoryRoot } from '../support/root.js';
-
-const CHART = join(repositoryRoot, 'deploy/helm/acs-identity');
-const CLUSTER = ['--kube-version', '1.33.0', '--api-versions', 'monitoring.coreos.com/v1'];
-const GUID = '0f0e0d0c-0000-4000-8000-00000000000';
-
-/** What an operator has to give, and every optional part. */
-const VALUES = {
-  image: { repository: 'contoso.azurecr.io/acs-identity' },
-  settings: {
-    KEY_VAULT_URL: 'https://contoso.vault.azure.net',
-    AUDIT_LOG_ORIGIN: 'identity.contoso.com/audit',
-    ENTRA_TENANT_ID: `${GUID}1`,
-    ENTRA_AUDIENCE: `${GUID}2`,
-    ACS_ENDPOINT: 'https://contoso.communication.azure.com',
-    ACS_RESOURCE_ID: `${GUID}3`,
-    AUDIT_QUEUE_LIMIT: 1_000_000,
-  },
-  secretSettings: { DATABASE_URL: { name: 'acs-identity-database', key: 'url' } },
-  policy: JSON.stringify({
-    version: 1,
-    scopes: { chat: {} },
-    rules: [
-      {
-        name: 'everyone',
-        when: 'anyone',
-        allow: {
-          scopes: ['chat'],
-          defaultScopes: ['chat'],
-          lifetimeMinutes: { shortest: 60, default: 60, longest: 60 },
-        },
-      },
-    ],
-  }),
-  migration: {
-    serviceRole: 'identity_service',
-    ownerUrl: { name: 'acs-identity-owner', key: 'url' },
-  },
-  workloadIdentity: { clientId: `${GUID}4` },
-  serviceMonitor: { enabled: true },
-  ingress: { enabled: true, host: 'identity.contoso.com', tlsSecret: 'identity-tls' },
-};
+import { CHART, find, folder, helm, type Manifest, render, VALUES } from './chart.js';
 
 const container = z.object({
   image: z.string(),
@@ -78,57 +35,15 @@ const podTemplate = z.object({
 const workload = z.object({
   spec: z.object({ replicas: z.number().optional(), template: podTemplate }),
 });
-const object = z.looseObject({
-  kind: z.string(),
-  metadata: z.object({
-    name: z.string().max(63),
-    annotations: z.record(z.string(), z.string()).nullish(),
+const monitor = z.object({
+  spec: z.object({
+    endpoints: z.array(
+      z.object({
+        relabelings: z.array(z.object({ targetLabel: z.string(), replacement: z.string() })),
+      }),
+    ),
   }),
 });
-type Manifest = z.infer<typeof object>;
-
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'acs-identity-chart-'));
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** Runs helm with these values on top of `VALUES`. */
-function helm(
-  words: readonly string[],
-  changes: object = {},
-): { status: number | null; output: string } {
-  const file = join(folder, 'values.json');
-  writeFileSync(file, JSON.stringify({ ...VALUES, ...changes }));
-  const { status, stdout, stderr } = spawnSync(
-    process.env.TEST_HELM ?? 'helm',
-    [...words, '--values', file, ...CLUSTER.slice(0, words[0] === 'lint' ? 2 : 4)],
-    {
-      encoding: 'utf8',
-      env: { ...process.env, HELM_CACHE_HOME: folder, HELM_CONFIG_HOME: folder },
-    },
-  );
-  return { status, output: status === 0 ? stdout : stderr };
-}
-
-function render(changes: object = {}, release = 'acs-identity'): Manifest[] {
-  const { status, output } = helm(['template', release, CHART], changes);
-  expect(status, output).toBe(0);
-  return parseAllDocuments(output)
-    .map((document) => document.toJS() as unknown)
-    .filter((content) => content !== null)
-    .map((content) => object.parse(content));
-}
-
-function find(manifests: Manifest[], kind: string, name?: string): Manifest {
-  const found = manifests.find(
-    (one) => one.kind === kind && (name === undefined || one.metadata.name === name),
-  );
-  if (!found) throw new Error(`no ${kind} ${name ?? ''}`);
-  return found;
-}
 
 function podOf(manifests: Manifest[], kind: string): z.infer<typeof podTemplate> {
   return workload.parse(find(manifests, kind)).spec.template;
@@ -265,64 +180,19 @@ describe('the Helm chart', () => {
   });
 
   it.each([
-    ['a password in the settings', { DATABASE_URL: 'postgres://service:secret@host/identity' }],
-    ['the name of a setting in small letters', { database_url: 'postgres://host/identity' }],
-    ['a client secret', { AZURE_CLIENT_SECRET: 'secret' }],
-  ])('refuses %s', (_title, settings) => {
-    const { status } = helm(['template', 'x', CHART], {
-      settings: { ...VALUES.settings, ...settings },
-      secretSettings: {},
-    });
-    expect(status).not.toBe(0);
-  });
-
-  it.each([
-    ['no image', { image: {} }],
-    ['an unknown value', { replicas: 3 }],
-    ['an ingress to the metrics', { ingress: { ...VALUES.ingress, paths: ['/metrics'] } }],
-    ['an ingress to everything', { ingress: { ...VALUES.ingress, paths: ['/'] } }],
-    ['no role of the service', { migration: { ownerUrl: VALUES.migration.ownerUrl } }],
-    ['an autoscaler down to one replica', { autoscaling: { minReplicas: 1 } }],
-    ['a setting twice', { secretSettings: { KEY_VAULT_URL: { name: 'a', key: 'b' } } }],
-    [
-      'a setting that workloadIdentity sets',
-      { settings: { ...VALUES.settings, AZURE_CREDENTIAL: 'managed-identity' } },
-    ],
-    [
-      'a secret setting that workloadIdentity sets',
-      { secretSettings: { ...VALUES.secretSettings, AZURE_CLIENT_ID: { name: 'a', key: 'b' } } },
-    ],
-    [
-      'a setting of the migration that the chart sets',
-      { migration: { ...VALUES.migration, settings: { DATABASE_SERVICE_ROLE: 'other' } } },
-    ],
-    [
-      'an annotation of the account that the chart sets',
-      { serviceAccount: { annotations: { 'azure.workload.identity/client-id': `${GUID}5` } } },
-    ],
-    ['an annotation of the pods that it sets', { podAnnotations: { 'checksum/settings': 'x' } }],
-    [
-      'a label of the monitor that it sets',
-      { serviceMonitor: { enabled: true, labels: { 'helm.sh/chart': 'x' } } },
-    ],
-    ['a volume of the name of its own', { volumes: [{ name: 'policy', emptyDir: {} }] }],
-    ['another folder for temporary files', { volumes: [{ name: 'tmp', emptyDir: {} }] }],
-    [
-      'a mount over the policy',
-      { volumeMounts: [{ name: 'files', mountPath: '/etc/acs-identity' }] },
-    ],
-  ])('refuses %s', (_title, changes) => {
-    expect(helm(['template', 'x', CHART], changes).status).not.toBe(0);
-  });
-
-  it('takes the same without what it collides with', () => {
-    const own = { AZURE_CREDENTIAL: 'managed-identity', AZURE_CLIENT_ID: `${GUID}5` };
-    render({
-      settings: { ...VALUES.settings, ...own },
-      workloadIdentity: { enabled: false },
-      policy: '',
-      volumes: [{ name: 'policy', emptyDir: {} }],
-      volumeMounts: [{ name: 'policy', mountPath: '/etc/acs-identity' }],
-    });
-  });
+    ['acs-identity', {}],
+    ['emea', { nameOverride: 'identity' }],
+  ])(
+    'is scraped as the job of the alerts and dashboards, as release %s with %j',
+    (release, changes) => {
+      const { endpoints } = monitor.parse(find(render(changes, release), 'ServiceMonitor')).spec;
+      const jobs = endpoints.flatMap(({ relabelings }) =>
+        relabelings.filter(({ targetLabel }) => targetLabel === 'job'),
+      );
+      expect(jobs).toEqual([{ targetLabel: 'job', replacement: 'acs-identity' }]);
+      const alerts = readFileSync(join(repositoryRoot, 'deploy/prometheus/alerts.yaml'), 'utf8');
+      const expected = new Set([...alerts.matchAll(/job="([^"]*)"/g)].map(([, job]) => job));
+      expect([...expected]).toEqual(['acs-identity']);
+    },
+  );
 });

@@ -101,6 +101,19 @@ describe('the README examples of the packages', () => {
   });
 });
 
+describe('the packages', () => {
+  it.each(['@acs-identity/transparency-log', '@acs-identity/client', 'acs-identity-emulator'])(
+    'load %s under the conditions that monorepos set',
+    async (name) => {
+      const program = `console.log(Object.keys(await import('${name}')).length > 0)`;
+      const conditions = ['source', 'development'].map((condition) => `--conditions=${condition}`);
+      expect(await project.node([...conditions, '--input-type=module', '--eval', program])).toBe(
+        'true\n',
+      );
+    },
+  );
+});
+
 describe('the declarations of the libraries', () => {
   it.each(['@acs-identity/transparency-log', '@acs-identity/client'])(
     'of %s are complete for ES2020, of which no declaration is skipped',

@@ -147,6 +147,28 @@ export function proofSpecs(rig: ConsoleRig): void {
     expect(await checks(page)).toEqual(['Signed', 'Continued', 'Contained']);
   });
 
+  it('checks nothing by a memory that it can not read, and begins anew once it is forgotten', async () => {
+    const { page, problems } = await rig.open();
+    await rig.signIn(page, 'Grace Green', '#/proof');
+    await page.waitForSelector('.checks');
+    for (const name of ['log-keys', 'witness-policy', `checkpoint ${ORIGIN}`]) {
+      await page.evaluate(`localStorage['console.${name}'] = '{}'`);
+      await page.keyboard.press('.');
+      await page.waitForSelector(`.failure:has-text("console.${name}")`);
+      expect(await page.locator('.checks').count()).toBe(0);
+      expect(await axeViolations(page)).toEqual([]);
+      await page.click('button:has-text("Forget everything")');
+      await page.waitForSelector('[role=alertdialog] button[type=submit]:disabled');
+      await page.fill('[role=alertdialog] input', 'forget');
+      await page.click('[role=alertdialog] button[type=submit]');
+      // The dialog hides the page from screen readers until it is gone.
+      await page.waitForSelector('#console:not([aria-hidden])');
+      await page.waitForSelector('.checks');
+      expect(await checks(page)).toEqual(['Signed', 'Remembered']);
+    }
+    expect(problems).toEqual([]);
+  });
+
   it('proves to an auditor of another tenant the entries of its tenant', async () => {
     const { page, problems } = await rig.open();
     await rig.signIn(page, 'Ivan Ivanov', '#/search?action=token.issue');

@@ -79,9 +79,27 @@ export function stateSpecs(rig: ConsoleRig): void {
     expect(await axeViolations(page)).toEqual([]);
     await page.click('button:has-text("Try again")');
     await page.waitForSelector('.empty:has-text("No entry where app is x")');
+    await page.goto(`${rig.url()}#/search?outcome=denied&outcome=bogus`);
+    await page.waitForSelector('.chip.is-refused:has-text("bogus")');
+    expect(await page.locator('.chip.is-refused').count()).toBe(1);
     await page.goto(`${rig.url()}#/search?colour=red`);
     await page.waitForSelector('.chip.is-refused:has-text("colour")');
     expect(await page.locator('.entries-body [role=row]').count()).toBe(0);
+  });
+
+  it('opens links that were cut, and requests nothing but what they name', async () => {
+    const { page, problems } = await rig.open();
+    const requested: string[] = [];
+    page.on('request', (request) => requested.push(new URL(request.url()).pathname));
+    await rig.signIn(page, 'Grace Green', '#/entry/%');
+    await page.waitForSelector('.entry .failure');
+    await page.goto(`${rig.url()}#/entry/..%2F..%2Fme%2Fidentity`);
+    await page.waitForSelector('.entry .failure');
+    expect(requested).toContain('/v1/audit/entries/..%2F..%2Fme%2Fidentity');
+    expect(requested).not.toContain('/v1/me/identity');
+    await page.goto(`${rig.url()}#/identities/%E0%A4%A`);
+    await page.waitForSelector('h1:has-text("Identities")');
+    expect(problems.filter((text) => !text.startsWith('Failed to load resource'))).toEqual([]);
   });
 
   it('loads no more than its budget for the first page, without its dialogs, and for each later part', async () => {

@@ -12,7 +12,7 @@ import {
   toRequestedPage,
 } from './entry-query.js';
 import { entryPage, type EntryPageResponse, toEntryPage } from './entry-response.js';
-import { logIndex } from './query-fields.js';
+import { logIndex, placeAmong } from './query-fields.js';
 import { HttpDrain } from '../http/http-drain.js';
 import { InvalidRequest } from '../http/request-errors.js';
 import { NDJSON } from '../identities/ndjson-body-parser.js';
@@ -261,7 +261,11 @@ export class AuditController {
     { reasonCode = [] }: { readonly reasonCode?: readonly string[] | undefined },
   ): Promise<void> {
     const unknown = await this.auditLog.unknownReasonCodes(call, reasonCode);
-    if (unknown.length > 0)
-      throw new InvalidRequest([{ pointer: '/reasonCode', detail: 'has the code of no reason' }]);
+    if (unknown.length === 0) return;
+    const errors = reasonCode.flatMap((code, place) => {
+      const pointer = ['', 'reasonCode', ...placeAmong(reasonCode, place)].join('/');
+      return unknown.includes(code) ? [{ pointer, detail: 'has the code of no reason' }] : [];
+    });
+    throw new InvalidRequest(errors);
   }
 }

@@ -50,14 +50,21 @@ export function addressRange(): z.ZodType<string, string> {
 /** One value, or several: a parameter may be repeated, a member of a body may be a list. */
 export function several<T>(item: z.ZodType<T>): z.ZodType<readonly T[]> {
   const list = z.array(item).max(MAX_VALUES, `must have at most ${MAX_VALUES} values`);
-  // Faults are those of the parameter, as if it had one value.
   const checked = z.transform((value: unknown, context): unknown[] => {
     const values: unknown[] = Array.isArray(value) ? value : [value];
     const { error } = list.safeParse(values);
-    for (const issue of error?.issues ?? []) context.addIssue(faultMessage(issue));
+    for (const issue of error?.issues ?? []) {
+      const path = placeAmong(values, issue.path[0]);
+      context.addIssue({ code: 'custom', message: faultMessage(issue), path });
+    }
     return values;
   });
   return checked.pipe(list);
+}
+
+/** The path of one of several values, in the parameter. One value alone is the parameter. */
+export function placeAmong(values: readonly unknown[], place?: PropertyKey): PropertyKey[] {
+  return values.length === 1 || place === undefined ? [] : [place];
 }
 
 /** One of a few names. */

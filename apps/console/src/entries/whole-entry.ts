@@ -13,7 +13,7 @@ interface EntryQuery {
  * @param id the id, or the index
  */
 export function wholeEntryQuery(api: Api, id: string): EntryQuery {
-  const path = /^\d+$/.test(id) ? `at/${id}` : id;
+  const path = /^\d+$/.test(id) ? `at/${id}` : encodeURIComponent(id);
   return {
     queryKey: ['entry', id],
     queryFn: async ({ signal }) =>

@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+import { type Fragment, parseFragment } from './fragment.js';
 
 /**
  * Where the person is, in the fragment: `#/search?outcome=denied`. It reaches no server, proxy or referrer.
@@ -6,11 +7,7 @@ import { useSyncExternalStore } from 'react';
  * `personal` has the filters by personal values. They are in the state of the history entry, and so in no
  * link and not in the browser's list of visited pages.
  */
-export interface Address {
-  readonly page: string;
-  /** The part after the page: `#/entry/<id>`. */
-  readonly id: string | undefined;
-  readonly parameters: URLSearchParams;
+export interface Address extends Fragment {
   readonly personal: Readonly<Record<string, string>>;
 }
 
@@ -92,16 +89,6 @@ function subscribe(listener: () => void): () => void {
 }
 
 function read(): Address {
-  const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split(/\?(.*)/s);
-  const [page = '', id] = path.split('/');
-  const parameters = new URLSearchParams(query);
-  // An entry is shown beside the search that it is in.
-  if (page === 'entry' && id !== undefined) parameters.set('entry', decodeURIComponent(id));
   const state = history.state as { readonly personal?: Record<string, string> } | null; // `go` writes it
-  return {
-    page: page === 'entry' ? 'search' : page,
-    id: id === undefined || id === '' || page === 'entry' ? undefined : decodeURIComponent(id),
-    parameters,
-    personal: state?.personal ?? {},
-  };
+  return { ...parseFragment(location.hash), personal: state?.personal ?? {} };
 }

@@ -9,7 +9,7 @@ import {
   Field,
   Input,
 } from '@fluentui/react-components';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { useReturnFocus } from './use-return-focus.js';
 
 interface ConfirmDialogProps {
@@ -35,6 +35,12 @@ export default function ConfirmDialog(props: ConfirmDialogProps): ReactNode {
   const [text, setText] = useState('');
   const [reason, setReason] = useState('');
   useReturnFocus(props.isOpen);
+  // Each opening takes typing anew.
+  useEffect(() => {
+    if (props.isOpen) return;
+    setText('');
+    setReason('');
+  }, [props.isOpen]);
   const isConfirmed = text.trim() === typed.text && (!hasReason || reason.trim() !== '');
   return (
     <Dialog

@@ -1,5 +1,5 @@
 {{- define "acs-identity.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- default .Chart.Name .Values.nameOverride -}}
 {{- end -}}
 
 {{/* Of all objects: the release, with the name of the chart unless the release has it already. */}}
@@ -65,6 +65,23 @@ capabilities:
 {{- $text | quote -}}
 {{- end -}}
 
+{{/*
+TCP ports that a replica connects to: egressPorts, and those of the addresses in the settings. The left-out ones
+name who calls the service.
+*/}}
+{{- define "acs-identity.egressPorts" -}}
+{{- $ports := list -}}
+{{- range .Values.networkPolicy.egressPorts }}{{ $ports = append $ports (int .) }}{{ end -}}
+{{- $ofSchemes := dict "http" 80 "https" 443 "postgres" 5432 "postgresql" 5432 -}}
+{{- range omit .Values.settings "ALLOWED_ORIGINS" "ENTRA_AUDIENCE" -}}
+{{- range regexFindAll "(?i)(https?|postgres(ql)?)://[^/?#\\s\",]+" (toString .) -1 -}}
+{{- $ofScheme := get $ofSchemes (splitList ":" . | first | lower) -}}
+{{- $ports = append $ports (regexFind ":[0-9]+$" . | trimPrefix ":" | default $ofScheme | int) -}}
+{{- end -}}
+{{- end -}}
+{{- uniq $ports | toJson -}}
+{{- end -}}
+
 {{/* Fails when a value has a name of the chart: of two in one object, one would be lost without a message. */}}
 {{- define "acs-identity.assertNamesAreFree" -}}
 {{- range $name, $_ := .given -}}
@@ -74,7 +91,18 @@ capabilities:
 {{- end -}}
 {{- end -}}
 
+{{/* Of what Kubernetes would refuse, or not scale, after the migration. */}}
+{{- define "acs-identity.assertScaling" -}}
+{{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) -}}
+{{- fail "autoscaling.maxReplicas is less than autoscaling.minReplicas" -}}
+{{- end -}}
+{{- if not (or (dig "requests" "cpu" "" .Values.resources) (dig "limits" "cpu" "" .Values.resources)) -}}
+{{- fail "autoscaling needs resources.requests.cpu, of which targetCPUUtilizationPercentage is a share" -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "acs-identity.assertValues" -}}
+{{- if .Values.autoscaling.enabled }}{{ include "acs-identity.assertScaling" . }}{{ end -}}
 {{- $values := .Values -}}
 {{- $labels := keys (include "acs-identity.selectorLabels" . | fromYaml) -}}
 {{- $ofIdentity := list -}}

@@ -1,5 +1,5 @@
-import type { TreeHead } from '#libs/transparency-log';
-import type { SignedCheckpoint } from './check-log.js';
+import { type TreeHead, WitnessPolicy } from '#libs/transparency-log';
+import { originOf, type SignedCheckpoint } from './check-log.js';
 
 /**
  * What this browser remembers of the log, to recognise another one: the keys that it trusts, and the newest
@@ -36,13 +36,28 @@ export interface PinnedPolicy {
   readonly by: PinnedKeys['by'];
 }
 
+/** Something else has changed what the console kept: the log can't be compared with it. */
+export class UnreadableMemory extends Error {
+  override readonly name = 'UnreadableMemory';
+
+  /** @param kept its name in the storage */
+  constructor(readonly kept: string) {
+    super(`${kept} is not what the console has written.`);
+  }
+}
+
 const KEYS = 'console.log-keys';
 const POLICY = 'console.witness-policy';
 /** One for each origin: a log with another origin is another log. */
 const CHECKPOINT = 'console.checkpoint ';
 
+/** @throws UnreadableMemory */
 export function pinnedKeys(): PinnedKeys | undefined {
-  return stored(KEYS) as PinnedKeys | undefined;
+  return read(
+    KEYS,
+    (kept): kept is Members & PinnedKeys =>
+      isPinned(kept) && typeof kept.lines === 'string' && originOf(kept.lines) !== '',
+  );
 }
 
 export function pinKeys(lines: string, by: PinnedKeys['by']): PinnedKeys {
@@ -51,8 +66,13 @@ export function pinKeys(lines: string, by: PinnedKeys['by']): PinnedKeys {
   return keys;
 }
 
+/** @throws UnreadableMemory */
 export function pinnedPolicy(): PinnedPolicy | undefined {
-  return stored(POLICY) as PinnedPolicy | undefined;
+  return read(
+    POLICY,
+    (kept): kept is Members & PinnedPolicy =>
+      isPinned(kept) && typeof kept.text === 'string' && isPolicy(kept.text),
+  );
 }
 
 export function pinPolicy(text: string, by: PinnedPolicy['by']): PinnedPolicy {
@@ -61,8 +81,19 @@ export function pinPolicy(text: string, by: PinnedPolicy['by']): PinnedPolicy {
   return policy;
 }
 
+/** @throws UnreadableMemory */
 export function seenCheckpoint(origin: string): SeenCheckpoint | undefined {
-  return stored(CHECKPOINT + origin) as SeenCheckpoint | undefined;
+  return read(
+    CHECKPOINT + origin,
+    (kept): kept is Members & SeenCheckpoint =>
+      kept.origin === origin &&
+      Number.isSafeInteger(kept.size) &&
+      Number(kept.size) >= 0 &&
+      typeof kept.root === 'string' &&
+      /^[\da-f]{64}$/.test(kept.root) &&
+      typeof kept.note === 'string' &&
+      isTime(kept.seenAt),
+  );
 }
 
 /** Remembers a checkpoint that was verified to continue what was seen before. */
@@ -88,7 +119,32 @@ export function hexOf(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Only this file writes what it reads. */
-function stored(name: string): unknown {
-  return JSON.parse(localStorage.getItem(name) ?? 'null') ?? undefined;
+/** What was parsed, of which nothing is known yet. */
+type Members = Readonly<Record<string, unknown>>;
+
+/** @param isWhole may throw */
+function read<T>(name: string, isWhole: (kept: Members) => kept is Members & T): T | undefined {
+  const text = localStorage.getItem(name);
+  if (text === null) return undefined;
+  try {
+    const kept = Object(JSON.parse(text)) as Members;
+    if (isWhole(kept)) return kept;
+  } catch {
+    // It is no JSON, or has no keys and no policy.
+  }
+  throw new UnreadableMemory(name);
+}
+
+function isPinned({ pinnedAt, by }: Members): boolean {
+  return isTime(pinnedAt) && (by === 'first visit' || by === 'person');
+}
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'string' && !Number.isNaN(Date.parse(value));
+}
+
+/** @throws InvalidPolicy */
+function isPolicy(text: string): boolean {
+  WitnessPolicy.parse(text);
+  return true;
 }

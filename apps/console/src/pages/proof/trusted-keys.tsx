@@ -1,24 +1,23 @@
 import { parseLogKeys } from '#libs/transparency-log';
 import { Button, Field, Textarea } from '@fluentui/react-components';
-import { lazy, type ReactNode, Suspense, useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useZone } from '../../shell/use-zone.js';
 import { instant } from '../../time/format.js';
-import { forget, pinKeys, type PinnedKeys } from './remembered.js';
-
-const ConfirmDialog = lazy(async () => import('../../shell/confirm-dialog.js'));
+import { pinKeys, type PinnedKeys } from './remembered.js';
 
 /** The keys that this browser trusts, and how to trust others. */
 export function TrustedKeys({
   keys,
   onChange,
+  onForget,
 }: {
   readonly keys: PinnedKeys;
   readonly onChange: () => void;
+  readonly onForget: () => void;
 }): ReactNode {
   const zone = useZone();
   const [entered, setEntered] = useState('');
   const [fault, setFault] = useState<string>();
-  const [isForgetting, setIsForgetting] = useState<boolean>();
   const pin = (): void => {
     if (!isKeyList(entered)) {
       setFault(
@@ -65,37 +64,10 @@ export function TrustedKeys({
           </Field>
           <p className="buttons">
             <Button type="submit">Trust these keys</Button>
-            <Button
-              onClick={() => {
-                setIsForgetting(true);
-              }}
-            >
-              Forget everything…
-            </Button>
+            <Button onClick={onForget}>Forget everything…</Button>
           </p>
         </form>
       </div>
-      {isForgetting !== undefined && (
-        <Suspense>
-          <ConfirmDialog
-            isOpen={isForgetting}
-            title="Forget the keys and checkpoints?"
-            effect="The next visit is the first one: a log that was rolled back or forked until then is not recognised."
-            typed={{ text: 'forget', what: 'this word' }}
-            action="Forget"
-            isBusy={false}
-            error={null}
-            onConfirm={() => {
-              forget();
-              setIsForgetting(false);
-              onChange();
-            }}
-            onClose={() => {
-              setIsForgetting(false);
-            }}
-          />
-        </Suspense>
-      )}
     </details>
   );
 }

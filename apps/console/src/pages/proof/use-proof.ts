@@ -102,7 +102,7 @@ async function witnessesOf(
   const known = isHome
     ? (await api.json<AuditHealth>('GET', '/v1/audit/health', { signal })).witnesses
     : undefined;
-  const policy = pinnedPolicy() ?? (known && pinPolicy(known.policy, 'first visit'));
+  const policy = pinnedPolicy() ?? (known && firstPolicy(known.policy));
   if (!policy) return undefined;
   if (known?.hasQuorum === false) return { policy, note: undefined, known };
   try {
@@ -112,6 +112,12 @@ async function witnessesOf(
     if (!(error instanceof ProblemError) || error.status !== 404) throw error;
     return { policy, note: undefined, known };
   }
+}
+
+/** The policy that the service names, required from now on. */
+function firstPolicy(text: string): PinnedPolicy {
+  WitnessPolicy.parse(text);
+  return pinPolicy(text, 'first visit');
 }
 
 /** The keys that the service names, trusted from now on. */

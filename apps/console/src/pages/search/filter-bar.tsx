@@ -8,6 +8,7 @@ import {
   FILTERS,
   type FilterDefinition,
   type FilterName,
+  refusalOf,
 } from './filters.js';
 
 const NAMES = Object.keys(FILTERS) as FilterName[];
@@ -16,7 +17,7 @@ interface FilterBarProps {
   readonly filters: readonly Filter[];
   /** Parameters of the address that make no sense. */
   readonly faults: readonly string[];
-  /** What the service found wrong, by the name of the filter. */
+  /** What the service found wrong, as `refusalOf` takes it. */
   readonly refused: ReadonlyMap<string, string>;
 }
 
@@ -29,7 +30,7 @@ export function FilterBar({ filters, faults, refused }: FilterBarProps): ReactNo
         <Chip
           key={`${filter.name} ${filter.value}`}
           text={`${definitionOf(filter.name)?.label ?? filter.name}: ${filter.value}`}
-          fault={refused.get(filter.name)}
+          fault={refusalOf(filter, filters, refused)}
           note={definitionOf(filter.name)?.isPersonal === true ? 'not in the link' : undefined}
           onRemove={() => {
             removeFilter(filter);

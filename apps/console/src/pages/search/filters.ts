@@ -128,6 +128,8 @@ export function readFilters(
       definition !== undefined &&
       definition.isPersonal !== true &&
       value !== '' &&
+      // A list may have actions of a host, which the service knows.
+      (definition.isList === true || definition.values?.includes(value) !== false) &&
       (definition.isList === true || !filters.some((filter) => filter.name === name));
     if (isKnown) filters.push({ name: name as FilterName, value });
     else faults.push(name);
@@ -166,6 +168,20 @@ function excludes(others: readonly Filter[], { name, value }: Filter): boolean {
       ? other.value !== value
       : name === 'actorSubject' && other.name === 'actorSubjectNot' && other.value === value,
   );
+}
+
+/**
+ * What the service found wrong with a filter.
+ *
+ * @param refused its words by the name of a filter or, of several values, by name and place: `outcome/1`
+ */
+export function refusalOf(
+  filter: Filter,
+  filters: readonly Filter[],
+  refused: ReadonlyMap<string, string>,
+): string | undefined {
+  const place = filters.filter(({ name }) => name === filter.name).indexOf(filter);
+  return refused.get(`${filter.name}/${place}`) ?? refused.get(filter.name);
 }
 
 /** The values of each filter. */

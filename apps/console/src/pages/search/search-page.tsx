@@ -17,7 +17,7 @@ import { EntryList } from './entry-list.js';
 import { useEntryActs } from './entry-acts.js';
 import { EntryPane, VALUE_KEYS } from './entry-pane.js';
 import { FilterBar } from './filter-bar.js';
-import { isPersonal, readFilters, withoutHousekeeping } from './filters.js';
+import { isPersonal, readFilters, refusalOf, withoutHousekeeping } from './filters.js';
 import { Foot } from './foot.js';
 import { LiveState } from './live-state.js';
 import { type Search, useEntries } from './use-entries.js';
@@ -95,6 +95,7 @@ export default function SearchPage(): ReactNode {
     if (!follows) setActive(Math.max(0, Math.min(items.length - 1, active + tail.count - added)));
   }
   const refused = useMemo(() => refusedFilters(found.error), [found.error]);
+  const isExplained = filters.some((one) => refusalOf(one, filters, refused) !== undefined);
 
   const open = useCallback(
     (row: number) => {
@@ -215,7 +216,7 @@ export default function SearchPage(): ReactNode {
             Refresh
           </Button>
         </div>
-        {found.error && !filters.some(({ name }) => refused.has(name)) && (
+        {found.error && !isExplained && (
           <FailureMessage key={found.error.message} error={found.error} onRetry={refetch(found)} />
         )}
         <LiveState
@@ -300,11 +301,11 @@ function refetch(query: { readonly refetch: () => Promise<unknown> }): () => voi
   return () => void query.refetch();
 }
 
-/** The filters that the service refused, with its words, of a 400. */
+/** What the service refused, with its words, of a 400: by `outcome`, or by `outcome/1` of several values. */
 function refusedFilters(error: Error | null): ReadonlyMap<string, string> {
   if (!(error instanceof ProblemError) || error.status !== 400) return new Map();
   const { errors = [] } = error.problem as {
     readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
   };
-  return new Map(errors.map(({ pointer, detail }) => [pointer.split('/')[1] ?? '', detail]));
+  return new Map(errors.map(({ pointer, detail }) => [pointer.slice(1), detail]));
 }
