@@ -221,6 +221,13 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /free space/,
   },
   {
+    code: 'checkpoint-file-unreadable',
+    fault: 'the path of the checkpoint file is that of a folder',
+    prepare: ({ folder }) => ({ environment: { AUDIT_CHECKPOINT_FILE: folder } }),
+    names: /AUDIT_CHECKPOINT_FILE.*can not be read \(EISDIR\)/,
+    fix: /chown/,
+  },
+  {
     code: 'database-unusable',
     fault: 'nothing listens at the port of the database',
     prepare: address((url) => (url.port = '1')),

@@ -29,6 +29,11 @@ export const FINDINGS = {
     meaning: 'The checkpoint file can not be replaced, so that a rollback is not noticed.',
     fix: 'name a file in a folder that this user may write, on a volume with free space that outlives the process',
   },
+  'checkpoint-file-unreadable': {
+    meaning:
+      'The checkpoint file can not be read, so that the service is not ready and records nothing.',
+    fix: 'give the file to the user that the api runs as (chown), or name another file in AUDIT_CHECKPOINT_FILE',
+  },
   'database-unusable': {
     meaning: 'PostgreSQL can not be reached, or accepts no connection.',
     fix: 'check the address, the network and the server; the reason is in the finding',
