@@ -433,6 +433,27 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /HTTPS_PROXY/,
   },
   {
+    code: 'authorities-file-unusable',
+    fault: 'the file of authorities has a private key',
+    prepare: async (rig) => ({
+      environment: {
+        NODE_EXTRA_CA_CERTS: await fileOf(
+          rig,
+          '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n',
+        ),
+      },
+    }),
+    names: /NODE_EXTRA_CA_CERTS.*no certificate in PEM/,
+    fix: /PEM file/,
+  },
+  {
+    code: 'authorities-file-unusable',
+    fault: 'the file of authorities does not exist',
+    prepare: environment({ NODE_EXTRA_CA_CERTS: '/nowhere/ca.pem' }),
+    names: /can't be read \(ENOENT\)/,
+    fix: /may read/,
+  },
+  {
     code: 'certificate-untrusted',
     fault: 'the CA of the servers is not trusted',
     prepare: ({ emulator, standardCertificates, undo }) => {

@@ -104,10 +104,14 @@ export const FINDINGS = {
     meaning: 'The proxy gives no connection to a server that the service calls.',
     fix: 'check HTTPS_PROXY, what the proxy allows, and NO_PROXY',
   },
+  'authorities-file-unusable': {
+    meaning: 'The file of NODE_EXTRA_CA_CERTS has no certificate authority that can be trusted.',
+    fix: 'name a PEM file with the certificate of the CA, which this user may read',
+  },
   'certificate-untrusted': {
     meaning:
       'The certificate of a server that the service calls is not trusted, or of another name.',
-    fix: 'set NODE_EXTRA_CA_CERTS to the file of its CA, or correct the address',
+    fix: 'add its CA to the file of NODE_EXTRA_CA_CERTS, or correct the address',
   },
   'certificate-expires': {
     meaning: 'A certificate has expired, or will within 14 days.',

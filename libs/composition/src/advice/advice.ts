@@ -1,6 +1,7 @@
 /** What is wrong with a setting although the service can start with it. */
 export interface Advice {
   readonly code:
+    | 'authorities-file-unusable'
     | 'checkpoint-file-not-writable'
     | 'checkpoint-file-unreadable'
     | 'database-not-encrypted'

@@ -4,9 +4,12 @@ import {
   type DatabaseSettings,
   isLoopbackHost,
   parseDatabaseAddress,
+  platformSettings,
+  type PlatformSettings,
 } from '#libs/platform';
 import type { Advice } from './advice.js';
 import { adviceOnCheckpointFile } from './checkpoint-file-advice.js';
+import { adviceOnPlatform } from './platform-advice.js';
 
 /**
  * Finds what can be known to be wrong, and is no reason to refuse a start: an installation may run with it,
@@ -18,7 +21,9 @@ export function adviceOn(values: ReadonlyMap<symbol, unknown>): readonly Advice[
   // The schemas of these settings made the values with these keys.
   const database = values.get(databaseSettings.key) as DatabaseSettings | undefined;
   const audit = values.get(auditSettings.key) as AuditSettings | undefined;
+  const platform = values.get(platformSettings.key) as PlatformSettings | undefined;
   return [
+    ...(platform ? adviceOnPlatform(platform) : []),
     ...(database ? adviceOnDatabase(database) : []),
     ...(audit ? [...adviceOnOrigin(audit), ...adviceOnCheckpointFile(audit)] : []),
   ];
