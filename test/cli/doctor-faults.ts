@@ -383,6 +383,15 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /name server/,
   },
   {
+    code: 'telemetry-endpoint-wrong',
+    fault: 'the base address of the collector has the path of a signal',
+    prepare: ({ emulator }) => ({
+      environment: { OTEL_EXPORTER_OTLP_ENDPOINT: `${emulator.controlUrl}/v1/traces` },
+    }),
+    names: /OTEL_EXPORTER_OTLP_ENDPOINT.*ends with \/v1\/traces/,
+    fix: /leave out \/v1\/traces/,
+  },
+  {
     code: 'sink-failing',
     fault: 'a sink has refused its entries',
     prepare: async (rig) => {

@@ -90,7 +90,7 @@ export { PinoLoggerModule } from './logging/pino-logger.module.js';
 export { PlatformModule } from './platform.module.js';
 export { RequestTrace } from './telemetry/request-trace.js';
 export { TelemetryModule } from './telemetry/telemetry.module.js';
-export { telemetrySettings } from './telemetry/telemetry-settings.js';
+export { telemetrySettings, type TelemetrySettings } from './telemetry/telemetry-settings.js';
 export { currentTrace, detached, type Note, recordStep, traced } from './telemetry/traced.js';
 export { currentTraceId, currentTraceparent, parseTraceparent } from './telemetry/traceparent.js';
 export { SystemClockModule } from './time/system-clock.module.js';

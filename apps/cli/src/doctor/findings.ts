@@ -117,6 +117,10 @@ export const FINDINGS = {
     meaning: 'A certificate has expired, or will within 14 days.',
     fix: 'renew the certificate of that server',
   },
+  'telemetry-endpoint-wrong': {
+    meaning: 'The address of the telemetry collector is not one that takes OTLP over HTTP.',
+    fix: 'name the base address for OTLP over HTTP, such as http://collector:4318',
+  },
   'key-vault-unavailable': {
     meaning: 'Key Vault answers, but gives no secret.',
     fix: 'check KEY_VAULT_URL and the state of the vault in the Azure portal; repeat later if it throttles',

@@ -5,7 +5,8 @@ export interface Advice {
     | 'checkpoint-file-not-writable'
     | 'checkpoint-file-unreadable'
     | 'database-not-encrypted'
-    | 'log-origin-with-scheme';
+    | 'log-origin-with-scheme'
+    | 'telemetry-endpoint-wrong';
   readonly variable: string;
   readonly problem: string;
   readonly fix: string;

@@ -6,10 +6,13 @@ import {
   parseDatabaseAddress,
   platformSettings,
   type PlatformSettings,
+  telemetrySettings,
+  type TelemetrySettings,
 } from '#libs/platform';
 import type { Advice } from './advice.js';
 import { adviceOnCheckpointFile } from './checkpoint-file-advice.js';
 import { adviceOnPlatform } from './platform-advice.js';
+import { adviceOnTelemetry } from './telemetry-advice.js';
 
 /**
  * Finds what can be known to be wrong, and is no reason to refuse a start: an installation may run with it,
@@ -22,10 +25,12 @@ export function adviceOn(values: ReadonlyMap<symbol, unknown>): readonly Advice[
   const database = values.get(databaseSettings.key) as DatabaseSettings | undefined;
   const audit = values.get(auditSettings.key) as AuditSettings | undefined;
   const platform = values.get(platformSettings.key) as PlatformSettings | undefined;
+  const telemetry = values.get(telemetrySettings.key) as TelemetrySettings | undefined;
   return [
     ...(platform ? adviceOnPlatform(platform) : []),
     ...(database ? adviceOnDatabase(database) : []),
     ...(audit ? [...adviceOnOrigin(audit), ...adviceOnCheckpointFile(audit)] : []),
+    ...(telemetry ? adviceOnTelemetry(telemetry) : []),
   ];
 }
 
