@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -195,6 +196,62 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     }),
     names: /AUDIT_LOG_ORIGIN.*scheme/,
     fix: /leave out the scheme/,
+  },
+  {
+    code: 'home-tenant-not-accepted',
+    fault: 'the home tenant is none whose tokens are accepted',
+    prepare: environment({ AUDIT_HOME_TENANT: OTHER_ID }),
+    names: /AUDIT_HOME_TENANT.*nobody can read the whole log/,
+    fix: /ENTRA_TENANT_ID/,
+  },
+  {
+    code: 'client-address-header-unused',
+    fault: 'no proxy is trusted to write the header of the address',
+    prepare: environment({ CLIENT_ADDRESS_HEADER: 'x-real-ip' }),
+    names: /CLIENT_ADDRESS_HEADER.*no effect without TRUSTED_PROXIES/,
+    fix: /TRUSTED_PROXIES/,
+  },
+  {
+    code: 'secret-shared',
+    fault: 'the fingerprint key is the key that signs the log',
+    prepare: environment({ AUDIT_FINGERPRINT_KEY_SECRET: 'Audit-Signing-Key' }),
+    names: /AUDIT_FINGERPRINT_KEY_SECRET\): names the secret .* of AUDIT_SIGNING_KEY_SECRET/,
+    fix: /of its own/,
+  },
+  {
+    code: 'secret-shared',
+    fault: 'the key of events, which stands in an address, is the credential of ACS',
+    prepare: environment({
+      KEY_VAULT_EVENTS: 'key',
+      KEY_VAULT_EVENTS_KEY_SECRET: 'acs-connection-string',
+    }),
+    names: /KEY_VAULT_EVENTS_KEY_SECRET\): names the secret .* of an ACS resource/,
+    fix: /of its own/,
+  },
+  {
+    code: 'host-not-local',
+    fault: 'the address to listen on is of another machine',
+    prepare: environment({ HOST: '192.0.2.1' }),
+    names: /\(192\.0\.2\.1\): .*EADDRNOTAVAIL/,
+    fix: /0\.0\.0\.0/,
+  },
+  {
+    code: 'host-not-local',
+    fault: 'the name to listen on has no address',
+    prepare: environment({ HOST: 'identity.invalid' }),
+    names: /\(identity\.invalid\): .*(ENOTFOUND|EAI_AGAIN)/,
+    fix: /HOST/,
+  },
+  {
+    code: 'variable-invalid',
+    fault: 'the file of the password is a named pipe, at which nothing waits',
+    prepare: ({ folder }) => {
+      const pipe = join(folder, 'pipe');
+      execFileSync('mkfifo', [pipe]);
+      return { environment: { DATABASE_PASSWORD_FILE: pipe } };
+    },
+    names: /DATABASE_PASSWORD_FILE.*can not be read \(a named pipe\)/,
+    fix: /file with the password/,
   },
   {
     code: 'checkpoint-file-not-writable',

@@ -25,6 +25,18 @@ export const FINDINGS = {
     meaning: 'The origin of the audit log has a scheme, which the names of logs do not have.',
     fix: 'leave out the scheme for a new log; one that has entries keeps its origin',
   },
+  'home-tenant-not-accepted': {
+    meaning: 'No token of the home tenant is accepted, so that nobody can read the whole log.',
+    fix: 'name ENTRA_TENANT_ID, one of ENTRA_ALLOWED_TENANT_IDS, or the tenant of a trusted issuer or provider',
+  },
+  'client-address-header-unused': {
+    meaning: 'The header with the address of the client is trusted from no proxy.',
+    fix: 'set TRUSTED_PROXIES to the addresses of the proxies that write the header',
+  },
+  'secret-shared': {
+    meaning: 'Two settings name one secret, of which at least one needs another content.',
+    fix: 'name a secret of its own for each',
+  },
   'checkpoint-file-not-writable': {
     meaning: 'The checkpoint file can not be replaced, so that a rollback is not noticed.',
     fix: 'name a file in a folder that this user may write, on a volume with free space that outlives the process',
@@ -99,6 +111,10 @@ export const FINDINGS = {
   'endpoint-unreachable': {
     meaning: 'A server that the service calls can not be reached.',
     fix: 'check its address in the configuration, the name server, the firewall and private endpoints',
+  },
+  'host-not-local': {
+    meaning: 'The api can not listen on the address of HOST: this machine does not have it.',
+    fix: 'set HOST to an address of this machine, or to 0.0.0.0',
   },
   'proxy-unusable': {
     meaning: 'The proxy gives no connection to a server that the service calls.',

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { refuseNamedPipe } from '#libs/platform';
 import { type Checkpoint, TransparencyLogError } from '#libs/transparency-log';
 import { CheckpointFileUnreadable } from '../errors.js';
 
@@ -42,6 +43,7 @@ export class CheckpointFile {
    */
   async read(): Promise<string | undefined> {
     try {
+      refuseNamedPipe(this.path);
       return await readFile(this.path, 'utf8');
     } catch (error) {
       const { code } = error as { code?: unknown }; // of Node

@@ -4,8 +4,11 @@ export interface Advice {
     | 'authorities-file-unusable'
     | 'checkpoint-file-not-writable'
     | 'checkpoint-file-unreadable'
+    | 'client-address-header-unused'
     | 'database-not-encrypted'
+    | 'home-tenant-not-accepted'
     | 'log-origin-with-scheme'
+    | 'secret-shared'
     | 'telemetry-endpoint-wrong';
   readonly variable: string;
   readonly problem: string;

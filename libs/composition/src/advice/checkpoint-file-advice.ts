@@ -1,6 +1,7 @@
 import { accessSync, constants, type Stats, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { AuditSettings } from '#libs/audit';
+import { refuseNamedPipe } from '#libs/platform';
 import type { Advice } from './advice.js';
 
 const VARIABLE = 'AUDIT_CHECKPOINT_FILE';
@@ -36,6 +37,7 @@ export function adviceOnCheckpointFile({ checkpointFile: path }: AuditSettings):
 function readFault(path: string): string | undefined {
   const file = statSync(path, { throwIfNoEntry: false });
   if (file?.isDirectory()) return 'EISDIR';
+  refuseNamedPipe(path);
   if (file) accessSync(path, constants.R_OK);
   return undefined;
 }

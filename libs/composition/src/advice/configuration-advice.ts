@@ -9,9 +9,12 @@ import {
   telemetrySettings,
   type TelemetrySettings,
 } from '#libs/platform';
+import { authenticationSettings, type AuthenticationSettings } from '#libs/authentication';
 import type { Advice } from './advice.js';
+import { adviceOnClientAddress, adviceOnHomeTenant } from './authentication-advice.js';
 import { adviceOnCheckpointFile } from './checkpoint-file-advice.js';
 import { adviceOnPlatform } from './platform-advice.js';
+import { adviceOnSecrets } from './secret-advice.js';
 import { adviceOnTelemetry } from './telemetry-advice.js';
 
 /**
@@ -26,11 +29,17 @@ export function adviceOn(values: ReadonlyMap<symbol, unknown>): readonly Advice[
   const audit = values.get(auditSettings.key) as AuditSettings | undefined;
   const platform = values.get(platformSettings.key) as PlatformSettings | undefined;
   const telemetry = values.get(telemetrySettings.key) as TelemetrySettings | undefined;
+  const authentication = values.get(authenticationSettings.key) as
+    | AuthenticationSettings
+    | undefined;
   return [
     ...(platform ? adviceOnPlatform(platform) : []),
     ...(database ? adviceOnDatabase(database) : []),
     ...(audit ? [...adviceOnOrigin(audit), ...adviceOnCheckpointFile(audit)] : []),
     ...(telemetry ? adviceOnTelemetry(telemetry) : []),
+    ...(authentication ? adviceOnClientAddress(authentication) : []),
+    ...(audit && authentication ? adviceOnHomeTenant(audit, authentication) : []),
+    ...adviceOnSecrets(values),
   ];
 }
 
