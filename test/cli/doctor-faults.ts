@@ -615,6 +615,16 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /openssl rand/,
   },
   {
+    code: 'fingerprint-key-mistaken',
+    fault: 'the key of the fingerprints is a PEM',
+    prepare: secret('AUDIT_FINGERPRINT_KEY_SECRET', () => ({
+      value:
+        '-----BEGIN PRIVATE KEY-----\nAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n-----END PRIVATE KEY-----\n',
+    })),
+    names: /PEM/,
+    fix: /AUDIT_FINGERPRINT_KEY_SECRET/,
+  },
+  {
     code: 'data-key-malformed',
     fault: 'the key of stored tokens is too short',
     prepare: secret(

@@ -169,6 +169,10 @@ export const FINDINGS = {
     meaning: 'The key of the fingerprints of tokens is shorter than 32 characters.',
     fix: 'store a new version with the output of openssl rand -base64 32',
   },
+  'fingerprint-key-mistaken': {
+    meaning: 'The key of the fingerprints of tokens is a secret of another kind.',
+    fix: 'name the right secret in AUDIT_FINGERPRINT_KEY_SECRET, or store a new version with the output of openssl rand -base64 32',
+  },
   'data-key-malformed': {
     meaning: 'The secret of TOKEN_CACHE_KEY_SECRET is not 32 bytes in base64.',
     fix: 'store a new version with the output of openssl rand -base64 32',
