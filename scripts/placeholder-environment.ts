@@ -10,5 +10,5 @@ export const placeholderEnvironment: Readonly<Record<string, string>> = {
   ACS_RESOURCE_ID: '00000000-0000-4000-8000-000000000003',
   ACS_CREDENTIAL_SECRET: 'none',
   AUDIT_LOG_ORIGIN: 'example.com/audit',
-  VISITOR_KEY_SECRET: 'none',
+  VISITOR_KEY_SECRET: 'invitation-key',
 };

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -197,6 +198,62 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /leave out the scheme/,
   },
   {
+    code: 'home-tenant-not-accepted',
+    fault: 'the home tenant is none whose tokens are accepted',
+    prepare: environment({ AUDIT_HOME_TENANT: OTHER_ID }),
+    names: /AUDIT_HOME_TENANT.*nobody can read the whole log/,
+    fix: /ENTRA_TENANT_ID/,
+  },
+  {
+    code: 'client-address-header-unused',
+    fault: 'no proxy is trusted to write the header of the address',
+    prepare: environment({ CLIENT_ADDRESS_HEADER: 'x-real-ip' }),
+    names: /CLIENT_ADDRESS_HEADER.*no effect without TRUSTED_PROXIES/,
+    fix: /TRUSTED_PROXIES/,
+  },
+  {
+    code: 'secret-shared',
+    fault: 'the fingerprint key is the key that signs the log',
+    prepare: environment({ AUDIT_FINGERPRINT_KEY_SECRET: 'Audit-Signing-Key' }),
+    names: /AUDIT_FINGERPRINT_KEY_SECRET\): names the secret .* of AUDIT_SIGNING_KEY_SECRET/,
+    fix: /of its own/,
+  },
+  {
+    code: 'secret-shared',
+    fault: 'the key of events, which stands in an address, is the credential of ACS',
+    prepare: environment({
+      KEY_VAULT_EVENTS: 'key',
+      KEY_VAULT_EVENTS_KEY_SECRET: 'acs-connection-string',
+    }),
+    names: /KEY_VAULT_EVENTS_KEY_SECRET\): names the secret .* of an ACS resource/,
+    fix: /of its own/,
+  },
+  {
+    code: 'host-not-local',
+    fault: 'the address to listen on is of another machine',
+    prepare: environment({ HOST: '192.0.2.1' }),
+    names: /\(192\.0\.2\.1\): .*EADDRNOTAVAIL/,
+    fix: /0\.0\.0\.0/,
+  },
+  {
+    code: 'host-not-local',
+    fault: 'the name to listen on has no address',
+    prepare: environment({ HOST: 'identity.invalid' }),
+    names: /\(identity\.invalid\): .*(ENOTFOUND|EAI_AGAIN)/,
+    fix: /HOST/,
+  },
+  {
+    code: 'variable-invalid',
+    fault: 'the file of the password is a named pipe, at which nothing waits',
+    prepare: ({ folder }) => {
+      const pipe = join(folder, 'pipe');
+      execFileSync('mkfifo', [pipe]);
+      return { environment: { DATABASE_PASSWORD_FILE: pipe } };
+    },
+    names: /DATABASE_PASSWORD_FILE.*can not be read \(a named pipe\)/,
+    fix: /file with the password/,
+  },
+  {
     code: 'checkpoint-file-not-writable',
     fault: 'the folder of the checkpoint file does not exist',
     prepare: environment({ AUDIT_CHECKPOINT_FILE: '/nowhere/at/all/checkpoint' }),
@@ -219,6 +276,13 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     },
     names: /AUDIT_CHECKPOINT_FILE.*ENOSPC/,
     fix: /free space/,
+  },
+  {
+    code: 'checkpoint-file-unreadable',
+    fault: 'the path of the checkpoint file is that of a folder',
+    prepare: ({ folder }) => ({ environment: { AUDIT_CHECKPOINT_FILE: folder } }),
+    names: /AUDIT_CHECKPOINT_FILE.*can not be read \(EISDIR\)/,
+    fix: /chown/,
   },
   {
     code: 'database-unusable',
@@ -376,6 +440,15 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /name server/,
   },
   {
+    code: 'telemetry-endpoint-wrong',
+    fault: 'the base address of the collector has the path of a signal',
+    prepare: ({ emulator }) => ({
+      environment: { OTEL_EXPORTER_OTLP_ENDPOINT: `${emulator.controlUrl}/v1/traces` },
+    }),
+    names: /OTEL_EXPORTER_OTLP_ENDPOINT.*ends with \/v1\/traces/,
+    fix: /leave out \/v1\/traces/,
+  },
+  {
     code: 'sink-failing',
     fault: 'a sink has refused its entries',
     prepare: async (rig) => {
@@ -424,6 +497,27 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     }),
     names: /vault\.test.*ECONNREFUSED/,
     fix: /HTTPS_PROXY/,
+  },
+  {
+    code: 'authorities-file-unusable',
+    fault: 'the file of authorities has a private key',
+    prepare: async (rig) => ({
+      environment: {
+        NODE_EXTRA_CA_CERTS: await fileOf(
+          rig,
+          '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n',
+        ),
+      },
+    }),
+    names: /NODE_EXTRA_CA_CERTS.*no certificate in PEM/,
+    fix: /PEM file/,
+  },
+  {
+    code: 'authorities-file-unusable',
+    fault: 'the file of authorities does not exist',
+    prepare: environment({ NODE_EXTRA_CA_CERTS: '/nowhere/ca.pem' }),
+    names: /can't be read \(ENOENT\)/,
+    fix: /may read/,
   },
   {
     code: 'certificate-untrusted',
@@ -519,6 +613,16 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     prepare: secret('AUDIT_FINGERPRINT_KEY_SECRET', () => ({ value: 'swordfish' })),
     names: /32 characters/,
     fix: /openssl rand/,
+  },
+  {
+    code: 'fingerprint-key-mistaken',
+    fault: 'the key of the fingerprints is a PEM',
+    prepare: secret('AUDIT_FINGERPRINT_KEY_SECRET', () => ({
+      value:
+        '-----BEGIN PRIVATE KEY-----\nAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n-----END PRIVATE KEY-----\n',
+    })),
+    names: /PEM/,
+    fix: /AUDIT_FINGERPRINT_KEY_SECRET/,
   },
   {
     code: 'data-key-malformed',

@@ -145,6 +145,25 @@ describe.runIf(isLinux)('the local environment', { timeout: 180_000 }, () => {
     await expect(readFile(join(copy.folder, '.local/api.env'))).rejects.toThrow('ENOENT');
   });
 
+  it('starts in a terminal that has its variables of the last start, with another name of the log', async () => {
+    const first = direct();
+    await copy.untilReady(first);
+    const variables = await readFile(join(copy.folder, '.local/api.env'), 'utf8');
+    first.child.kill('SIGTERM');
+    await copy.untilNothingRuns();
+    const file = join(copy.folder, 'sourced.env');
+    await writeFile(file, variables);
+    const start = `set -a; . ./sourced.env; AUDIT_LOG_ORIGIN=localhost/restored; AUDIT_CHECKPOINT_FILE=; KEY_VAULT_URL=https://vault.test; exec "${process.execPath}" "${copy.main}"`;
+    const run = copy.run(['/bin/sh', '-c', start]);
+    await copy.untilReady(run);
+    expect(run.output()).toContain('because npm start sets them: KEY_VAULT_URL.');
+    const now = await readFile(join(copy.folder, '.local/api.env'), 'utf8');
+    expect(now).toContain("AUDIT_LOG_ORIGIN='localhost/restored'");
+    expect(now).not.toContain('vault.test');
+    run.child.kill('SIGTERM');
+    await copy.untilNothingRuns();
+  });
+
   it('says which of its ports is taken and moves it', async () => {
     const file = join(copy.folder, '.local/ports.json');
     const ports = z.record(z.string(), z.number()).parse(JSON.parse(await readFile(file, 'utf8')));

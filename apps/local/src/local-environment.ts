@@ -13,6 +13,8 @@ import { startCompiler } from './compiler.js';
 import { explainFailure } from './explain-failure.js';
 import { LocalFolder } from './local-folder.js';
 import { freePorts } from './local-ports.js';
+import { otherPostgres } from './postgres/other-postgres.js';
+import { choicesOf, ignoredNames } from './shell-variables.js';
 import { onStopTrigger } from './stop-triggers.js';
 import { welcome } from './welcome.js';
 
@@ -70,6 +72,11 @@ async function start(): Promise<void> {
     const lock = await folder.lock();
     closers.push(async () => lock.release());
     const wanted = await folder.readPorts();
+    const { service: password } = await folder.passwords();
+    const databaseUrl = otherPostgres(process.env.DATABASE_URL, {
+      password,
+      port: wanted.postgres,
+    });
     const ports = await freePorts(wanted);
     for (const [name, number] of Object.entries(wanted)) {
       const now = ports[name as keyof typeof ports];
@@ -92,7 +99,7 @@ async function start(): Promise<void> {
       import('./console-providers.js'),
       import('./sample-page.js'),
     ]);
-    const database = await startLocalDatabase(folder, process.env.DATABASE_URL, ports.postgres);
+    const database = await startLocalDatabase(folder, databaseUrl, ports.postgres);
     closers.push(async () => database.stop());
     console.log('Starting the emulator of Entra ID, ACS and Key Vault …');
     const emulator = await startEmulator({
@@ -104,13 +111,17 @@ async function start(): Promise<void> {
     console.log('Starting the api …');
     const sampleUrl = `http://localhost:${ports.sample}`;
     await writeFile(folder.consoleProviders, consoleProviders(emulator, emulator.entraHttpUrl));
-    const variables = {
+    const own = {
       ...apiEnvironment(emulator, database.serviceUrl),
       CONSOLE_ENABLED: 'true',
       CONSOLE_PROVIDERS_FILE: folder.consoleProviders,
       PORT: String(port),
       ALLOWED_ORIGINS: [process.env.ALLOWED_ORIGINS ?? '', sampleUrl].filter(Boolean).join(),
     };
+    const variables = { ...own, ...choicesOf(process.env, own) };
+    const ignored = ignoredNames(process.env, own);
+    if (ignored.length > 0)
+      console.log(`Not taken from the shell, because npm start sets them: ${ignored.join(', ')}.`);
     const log = createWriteStream(folder.apiLog, { mode: 0o600 });
     // Everything else works without it.
     log.on('error', (error) => {

@@ -6,6 +6,7 @@ import {
   integer,
   InvalidYamlFile,
   readYamlFile,
+  refuseNamedPipe,
   type SettingsOf,
 } from '#libs/platform';
 import { type CredentialReference, credentialReference } from './config/sink-options.js';
@@ -95,6 +96,7 @@ function faultOf(variables: Readonly<Record<string, unknown>>, name: string): st
 function faultOfFile(path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   try {
+    refuseNamedPipe(path);
     readFileSync(path);
     return undefined;
   } catch (error) {

@@ -71,6 +71,16 @@ export class LogDamaged extends Error {
   }
 }
 
+/** Whether the database was rolled back can't be known, so nothing is recorded. For operators. */
+export class CheckpointFileUnreadable extends Error {
+  override readonly name = 'CheckpointFileUnreadable';
+
+  /** @param code of Node */
+  constructor(readonly code: string) {
+    super(`AUDIT_CHECKPOINT_FILE can not be read (${code})`);
+  }
+}
+
 /** Entries of the future have no retention time that is over. For operators. */
 export class RetentionNotOver extends Error {
   override readonly name = 'RetentionNotOver';

@@ -9,6 +9,7 @@ export { AuditEntryEvents, type CommittedEntry } from './trail/audit-entry-event
 export {
   AddressRangeTooWide,
   AuditEntryNotFound,
+  CheckpointFileUnreadable,
   CheckpointNotWitnessed,
   AuditEntryRetired,
   AuditScopeExceeded,

@@ -32,7 +32,11 @@ export { AuthenticatorModule } from './authenticator.module.js';
 export { HttpsMetadataSourceModule } from './keys/https-metadata-source.module.js';
 export { PostgresRateLimitStoreModule } from './rate-limit/postgres-rate-limit-store.module.js';
 export { AuthenticationModule } from './authentication.module.js';
-export { authenticationSettings, type AuthenticationSettings } from './settings.js';
+export {
+  acceptedTenants,
+  authenticationSettings,
+  type AuthenticationSettings,
+} from './settings.js';
 export {
   CurrentPrincipal,
   CurrentRequest,

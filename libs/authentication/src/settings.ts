@@ -1,10 +1,10 @@
 import { BlockList } from 'node:net';
 import { azureCloudOf, type CanonicalName, defineSettings, type SettingsOf } from '#libs/platform';
 import { CLIENT_APIS, type ClientExchange } from './access/client-exchange.js';
-import { NO_PROVIDERS } from './built-in/providers-file.js';
+import { NO_PROVIDERS, tenantsOfProviders } from './built-in/providers-file.js';
 import { canonicalAudience } from './jwt/audience.js';
 import { entraOf } from './settings/entra-settings.js';
-import { fields } from './settings/rules.js';
+import { fields, tenantsOf } from './settings/rules.js';
 import type { Network, Variables } from './settings/variables.js';
 
 /** Overwrites the forwarding headers of each request, and is all that reaches the port of its handler. */
@@ -33,6 +33,16 @@ export const authenticationSettings = defineSettings('authentication', fields, (
 
 export type AuthenticationSettings = SettingsOf<typeof authenticationSettings>;
 export type KeySettings = AuthenticationSettings['keys'];
+
+/** Every tenant that a caller can have. */
+export function acceptedTenants({
+  entra,
+  trustedIssuers,
+  providers,
+}: AuthenticationSettings): readonly CanonicalName[] {
+  const issuers = entra === undefined ? trustedIssuers : [entra, ...trustedIssuers];
+  return [...issuers.flatMap(tenantsOf), ...tenantsOfProviders(providers)];
+}
 
 /** The exchanges that are enabled, with the audiences of their tokens in the cloud of the service. */
 function clientExchangesOf(values: Variables): readonly {

@@ -1,7 +1,7 @@
 export { type Adapter, adapters, type Port } from './adapters.js';
 export { auditLogSettings, type AuditLogSettings } from './audit-log-settings.js';
 export { InvalidReplacement, type Replacement } from './choose-adapters.js';
-export type { Advice } from './configuration-advice.js';
+export type { Advice } from './advice/advice.js';
 export {
   type CompatibilitySettings,
   compatibilitySettings,

@@ -19,7 +19,8 @@ import {
 } from '#libs/secrets';
 import { tokenIssuanceSettings } from '#libs/token-issuance';
 import { visitorSettings } from '#libs/visitors';
-import { type Advice, adviceOn, sentenceOf } from './configuration-advice.js';
+import { type Advice, sentenceOf } from './advice/advice.js';
+import { adviceOn } from './advice/configuration-advice.js';
 import { auditLogSettings } from './audit-log-settings.js';
 import { compatibilitySettings } from './compatibility-settings.js';
 import { consoleRule } from './console-rule.js';

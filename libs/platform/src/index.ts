@@ -21,7 +21,9 @@ export {
   type Variable,
 } from './config/settings.js';
 export { SettingsModule } from './config/settings.module.js';
+export { refuseNamedPipe } from './config/named-pipe.js';
 export { InvalidYamlFile, readYamlFile } from './config/yaml-file.js';
+export { findAuthoritiesFault } from './outbound/authorities-file.js';
 export { type AzureCloud, azureCloudOf, azureCloudOfHost } from './config/azure-clouds.js';
 export type { CallContext, CallPriority, RequestContext } from './context/call-context.js';
 export {
@@ -88,7 +90,7 @@ export { PinoLoggerModule } from './logging/pino-logger.module.js';
 export { PlatformModule } from './platform.module.js';
 export { RequestTrace } from './telemetry/request-trace.js';
 export { TelemetryModule } from './telemetry/telemetry.module.js';
-export { telemetrySettings } from './telemetry/telemetry-settings.js';
+export { telemetrySettings, type TelemetrySettings } from './telemetry/telemetry-settings.js';
 export { currentTrace, detached, type Note, recordStep, traced } from './telemetry/traced.js';
 export { currentTraceId, currentTraceparent, parseTraceparent } from './telemetry/traceparent.js';
 export { SystemClockModule } from './time/system-clock.module.js';

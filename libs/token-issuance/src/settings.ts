@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { ADVANCED, defineSettings, type SettingsOf, integer } from '#libs/platform';
+import {
+  ADVANCED,
+  defineSettings,
+  type SettingsOf,
+  integer,
+  refuseNamedPipe,
+} from '#libs/platform';
 import { BUILT_IN_POLICY } from './policy/built-in-policy.js';
 import type { IssuancePolicy } from './policy/issuance-policy.js';
 import { InvalidPolicy, readPolicy } from './policy/policy-file.js';
@@ -51,6 +57,7 @@ function builtIn(): PolicySource {
 function policyFile(): z.ZodType<PolicySource, string> {
   return z.string().transform((path, context) => {
     try {
+      refuseNamedPipe(path);
       return { path, initial: readPolicy(readFileSync(path)) };
     } catch (error) {
       const faults =

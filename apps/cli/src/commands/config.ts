@@ -11,7 +11,7 @@ export function configCommand(composition: CompositionOptions): Command {
     .option('--strict', 'exit with 1 for warnings too, such as a variable that has no effect')
     .addHelpText(
       'after',
-      '\nExit codes: 0 when the api would start, also with warnings; with --strict 1 for warnings; 78 for faults.',
+      '\nExit codes: 0 without a fault, also with warnings; with --strict 1 for warnings; 78 for faults.',
     )
     .action(async ({ connect, strict }: { readonly connect?: true; readonly strict?: true }) => {
       const { checkConfiguration } = await import('../actions/config.js');

@@ -27,7 +27,7 @@ import {
   communicationServicesSettings,
   type CommunicationServicesSettings,
 } from '#libs/communication-services';
-import type { Port, ServiceCheck } from '#libs/composition';
+import { httpSettings, type Port, type ServiceCheck } from '#libs/composition';
 import {
   type Clock,
   DatabaseCredential,
@@ -61,6 +61,7 @@ import { acsCheck } from './checks/acs.js';
 import { configurationCheck } from './checks/configuration.js';
 import { ExaminedDatabase } from './checks/database-connection.js';
 import { databaseChecks } from './checks/database-content.js';
+import { hostCheck } from './checks/host.js';
 import { identityProvidersCheck, KeyProblems } from './checks/identity-providers.js';
 import { examineFingerprintKey, type ExaminedSecret, secretsCheck } from './checks/secrets.js';
 import { sinkReceiverChecks, sinksCheck } from './checks/sinks.js';
@@ -140,6 +141,7 @@ class Examination {
   checks(): Check[] {
     return [
       configurationCheck(this.service),
+      ...this.#hostChecks(),
       ...this.#databaseChecks(),
       ...this.#sinkChecks(),
       ...this.#endpoints.checks(),
@@ -257,6 +259,11 @@ class Examination {
       ...[telemetry?.tracesUrl, telemetry?.metricsUrl],
     ];
     return addresses.filter((address) => address !== undefined);
+  }
+
+  #hostChecks(): Check[] {
+    const http = this.#settings(httpSettings);
+    return http ? [hostCheck(http)] : [];
   }
 
   #databaseChecks(): Check[] {

@@ -25,9 +25,26 @@ export const FINDINGS = {
     meaning: 'The origin of the audit log has a scheme, which the names of logs do not have.',
     fix: 'leave out the scheme for a new log; one that has entries keeps its origin',
   },
+  'home-tenant-not-accepted': {
+    meaning: 'No token of the home tenant is accepted, so that nobody can read the whole log.',
+    fix: 'name ENTRA_TENANT_ID, one of ENTRA_ALLOWED_TENANT_IDS, or the tenant of a trusted issuer or provider',
+  },
+  'client-address-header-unused': {
+    meaning: 'The header with the address of the client is trusted from no proxy.',
+    fix: 'set TRUSTED_PROXIES to the addresses of the proxies that write the header',
+  },
+  'secret-shared': {
+    meaning: 'Two settings name one secret, of which at least one needs another content.',
+    fix: 'name a secret of its own for each',
+  },
   'checkpoint-file-not-writable': {
     meaning: 'The checkpoint file can not be replaced, so that a rollback is not noticed.',
     fix: 'name a file in a folder that this user may write, on a volume with free space that outlives the process',
+  },
+  'checkpoint-file-unreadable': {
+    meaning:
+      'The checkpoint file can not be read, so that the service is not ready and records nothing.',
+    fix: 'give the file to the user that the api runs as (chown), or name another file in AUDIT_CHECKPOINT_FILE',
   },
   'database-unusable': {
     meaning: 'PostgreSQL can not be reached, or accepts no connection.',
@@ -95,18 +112,30 @@ export const FINDINGS = {
     meaning: 'A server that the service calls can not be reached.',
     fix: 'check its address in the configuration, the name server, the firewall and private endpoints',
   },
+  'host-not-local': {
+    meaning: 'The api can not listen on the address of HOST: this machine does not have it.',
+    fix: 'set HOST to an address of this machine, or to 0.0.0.0',
+  },
   'proxy-unusable': {
     meaning: 'The proxy gives no connection to a server that the service calls.',
     fix: 'check HTTPS_PROXY, what the proxy allows, and NO_PROXY',
   },
+  'authorities-file-unusable': {
+    meaning: 'The file of NODE_EXTRA_CA_CERTS has no certificate authority that can be trusted.',
+    fix: 'name a PEM file with the certificate of the CA, which this user may read',
+  },
   'certificate-untrusted': {
     meaning:
       'The certificate of a server that the service calls is not trusted, or of another name.',
-    fix: 'set NODE_EXTRA_CA_CERTS to the file of its CA, or correct the address',
+    fix: 'add its CA to the file of NODE_EXTRA_CA_CERTS, or correct the address',
   },
   'certificate-expires': {
     meaning: 'A certificate has expired, or will within 14 days.',
     fix: 'renew the certificate of that server',
+  },
+  'telemetry-endpoint-wrong': {
+    meaning: 'The address of the telemetry collector is not one that takes OTLP over HTTP.',
+    fix: 'name the base address for OTLP over HTTP, such as http://collector:4318',
   },
   'key-vault-unavailable': {
     meaning: 'Key Vault answers, but gives no secret.',
@@ -139,6 +168,10 @@ export const FINDINGS = {
   'fingerprint-key-weak': {
     meaning: 'The key of the fingerprints of tokens is shorter than 32 characters.',
     fix: 'store a new version with the output of openssl rand -base64 32',
+  },
+  'fingerprint-key-mistaken': {
+    meaning: 'The key of the fingerprints of tokens is a secret of another kind.',
+    fix: 'name the right secret in AUDIT_FINGERPRINT_KEY_SECRET, or store a new version with the output of openssl rand -base64 32',
   },
   'data-key-malformed': {
     meaning: 'The secret of TOKEN_CACHE_KEY_SECRET is not 32 bytes in base64.',

@@ -1,10 +1,10 @@
 import { migrate } from '../../../cli/src/actions/migrate.js';
 import type { LocalFolder } from '../local-folder.js';
 import { execute, LocalPostgres } from './local-postgres.js';
+import { SERVICE } from './other-postgres.js';
 
 const DATABASE = 'acs_identity';
 const OWNER = 'acs_identity_owner';
-const SERVICE = 'acs_identity_service';
 
 /** The database of the local environment. */
 export interface LocalDatabase {

@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import {
   NoteSigner,
   openCheckpoint,
@@ -9,6 +9,7 @@ import {
   parseNote,
   signCheckpoint,
 } from '#libs/transparency-log';
+import { CheckpointFileUnreadable } from '../errors.js';
 import { CheckpointFile } from './checkpoint-file.js';
 
 const signer = new NoteSigner('example.com/audit', Buffer.alloc(32, 1));
@@ -98,6 +99,75 @@ describe('CheckpointFile', () => {
     expect(await file.read()).toBe(checkpoint(5));
   });
 
+  it('keeps its mode, whatever the umask of the process is', async () => {
+    const path = join(folder, 'checkpoint');
+    await writeFile(path, checkpoint(4));
+    await chmod(path, 0o640);
+    withUmask(0o077);
+    await new CheckpointFile(path, open).write(checkpoint(5));
+    expect((await stat(path)).mode & 0o777).toBe(0o640);
+  });
+
+  describe.skipIf(process.getuid?.() !== 0)('written by another user', () => {
+    it('keeps its owner when root writes it', async () => {
+      const path = join(folder, 'checkpoint');
+      await writeFile(path, checkpoint(4), { mode: 0o600 });
+      await chown(path, API_USER, API_USER);
+      withUmask(0o077);
+      await new CheckpointFile(path, open).write(checkpoint(5));
+      expect(await stat(path)).toMatchObject({ uid: API_USER, gid: API_USER, mode: 0o100_600 });
+    });
+
+    it('is the folder’s owner’s when root writes the first', async () => {
+      await chown(folder, API_USER, API_USER);
+      withUmask(0o077);
+      await new CheckpointFile(join(folder, 'checkpoint'), open).write(checkpoint(5));
+      expect(await stat(join(folder, 'checkpoint'))).toMatchObject({ uid: API_USER });
+    });
+
+    it('is left alone by a user whose file its owner could not read', async () => {
+      const path = join(folder, 'checkpoint');
+      await chmod(folder, 0o777);
+      await writeFile(path, checkpoint(4));
+      await chown(path, API_USER, OTHER_USER);
+      await chmod(path, 0o640);
+      const file = new CheckpointFile(path, open);
+      await asUser(OTHER_USER, async () => {
+        await expect(file.write(checkpoint(5))).rejects.toThrow('EPERM');
+      });
+      expect(await file.read()).toBe(checkpoint(4));
+      expect(await readdir(folder)).toEqual(['checkpoint']);
+    });
+
+    it('is replaced by a user whose file everybody can read', async () => {
+      const path = join(folder, 'checkpoint');
+      await chmod(folder, 0o777);
+      await writeFile(path, checkpoint(4));
+      await chown(path, API_USER, API_USER);
+      const file = new CheckpointFile(path, open);
+      await asUser(OTHER_USER, async () => file.write(checkpoint(5)));
+      expect(await stat(path)).toMatchObject({ uid: OTHER_USER, mode: 0o100_644 });
+    });
+
+    it('names itself and the reason when it can not be read', async () => {
+      const path = join(folder, 'checkpoint');
+      await chmod(folder, 0o755);
+      await writeFile(path, checkpoint(4), { mode: 0o600 });
+      const file = new CheckpointFile(path, open);
+      await asUser(OTHER_USER, async () => {
+        await expect(file.read()).rejects.toThrow(new CheckpointFileUnreadable('EACCES'));
+      });
+    });
+  });
+
+  it('names itself and the reason when it is a folder', async () => {
+    const path = join(folder, 'checkpoint');
+    await mkdir(path);
+    await expect(new CheckpointFile(path, open).read()).rejects.toThrow(
+      'AUDIT_CHECKPOINT_FILE can not be read (EISDIR)',
+    );
+  });
+
   it('is not replaced by a checkpoint that the log has not signed', async () => {
     const file = new CheckpointFile(join(folder, 'checkpoint'), open);
     await file.write(checkpoint(5));
@@ -105,6 +175,27 @@ describe('CheckpointFile', () => {
     expect(await file.read()).toBe(checkpoint(5));
   });
 });
+
+const API_USER = 54_321;
+const OTHER_USER = 54_322;
+
+/** Until the end of the test. */
+function withUmask(mask: number): void {
+  const before = process.umask(mask);
+  onTestFinished(() => void process.umask(before));
+}
+
+/** Works as another user; of root only. */
+async function asUser(id: number, work: () => Promise<void>): Promise<void> {
+  process.setegid?.(id);
+  process.seteuid?.(id);
+  try {
+    await work();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+  }
+}
 
 /** A checkpoint that is signed by a stranger. */
 function forged(size: number, origin: string): string {

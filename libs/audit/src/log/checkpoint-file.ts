@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { refuseNamedPipe } from '#libs/platform';
 import { type Checkpoint, TransparencyLogError } from '#libs/transparency-log';
+import { CheckpointFileUnreadable } from '../errors.js';
 
 /**
  * Verifies a checkpoint: only what its log has signed is believed.
@@ -12,8 +15,12 @@ export type CheckpointOpener = (note: string) => Promise<Checkpoint>;
 
 /** From one write to the next: a busy log commits a hundred times in a second. */
 const MIN_INTERVAL_MS = 100;
+const READABLE_BY_ALL = 0o004;
 
-/** A file with the latest signed checkpoint, replaced atomically. */
+/**
+ * A file with the latest signed checkpoint, replaced atomically. It keeps its owner and mode: the api has to
+ * read what a command wrote that another user ran.
+ */
 export class CheckpointFile {
   /** Random, because containers that share the folder may have the same process id. */
   readonly #temporaryPath: string;
@@ -30,20 +37,26 @@ export class CheckpointFile {
     this.#temporaryPath = `${path}.${randomUUID()}.new`;
   }
 
-  /** @returns `undefined` when there is no file yet */
+  /**
+   * @returns `undefined` when there is no file yet
+   * @throws CheckpointFileUnreadable
+   */
   async read(): Promise<string | undefined> {
     try {
+      refuseNamedPipe(this.path);
       return await readFile(this.path, 'utf8');
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-      throw error;
+      const { code } = error as { code?: unknown }; // of Node
+      if (code === 'ENOENT') return undefined;
+      throw new CheckpointFileUnreadable(String(code));
     }
   }
 
   /**
    * Writes the checkpoint, unless another process has written a later one. Of checkpoints that arrive
    * during a write, or soon after it, only the latest is written. A text that the log
-   * has not signed is replaced, whatever size it names.
+   * has not signed is replaced, whatever size it names. Rejects, and leaves the file as it is, when its owner
+   * could no longer read it.
    *
    * @throws TransparencyLogError for a checkpoint that the log has not signed
    */
@@ -70,15 +83,37 @@ export class CheckpointFile {
       this.#queued = undefined;
       this.#nextAt = performance.now() + this.minIntervalMs;
       const { size } = await this.open(next);
-      if ((await this.#storedSize()) >= size) continue;
+      if ((await this.#storedSize()) < size) await this.#replaceWith(next);
+    }
+  }
+
+  async #replaceWith(checkpoint: string): Promise<void> {
+    try {
       const file = await open(this.#temporaryPath, 'w', 0o644);
       try {
-        await file.writeFile(next);
+        await this.#keepOwnerAndMode(file);
+        await file.writeFile(checkpoint);
         await file.sync();
       } finally {
         await file.close();
       }
       await rename(this.#temporaryPath, this.path);
+    } catch (error) {
+      await rm(this.#temporaryPath, { force: true }).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** The first file gets the owner of the folder, if this process may give it away. */
+  async #keepOwnerAndMode(file: FileHandle): Promise<void> {
+    const former = await stat(this.path).catch(() => undefined);
+    if (former) await file.chmod(former.mode & 0o777);
+    const { uid, gid } = former ?? (await stat(dirname(this.path)));
+    if ((await file.stat()).uid === uid) return;
+    try {
+      await file.chown(uid, gid);
+    } catch (error) {
+      if (former && (former.mode & READABLE_BY_ALL) === 0) throw error;
     }
   }
 

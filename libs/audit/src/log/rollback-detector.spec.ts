@@ -46,6 +46,20 @@ describe('RollbackDetector', () => {
     await log.close();
   });
 
+  it('is not ready while the checkpoint file can’t be read, and says so; ready once it can', async () => {
+    const checkpointFile = join(directory, 'no-file');
+    await mkdir(checkpointFile);
+    const log = await openTestLog(database.serviceUrl, { checkpointFile });
+    await expectRefused(log.trail.record(issued()));
+    await expectRefused(log.reader.checkpoint());
+    const reason = 'AUDIT_CHECKPOINT_FILE can not be read (EISDIR)';
+    expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: false, reason } });
+    await rm(checkpointFile, { recursive: true });
+    await log.trail.record(issued());
+    expect(await log.readiness.ask()).toMatchObject({ audit: { isReady: true } });
+    await log.close();
+  });
+
   it('refuses readiness and records after the database was rolled back', async () => {
     const checkpointFile = join(directory, 'checkpoint');
     const log = await openTestLog(database.serviceUrl, { checkpointFile });

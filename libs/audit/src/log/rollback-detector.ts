@@ -9,7 +9,7 @@ import {
   UnverifiedNote,
   verifyContinuation,
 } from '#libs/transparency-log';
-import { AuditUnavailable, LogDamaged } from '../errors.js';
+import { AuditUnavailable, CheckpointFileUnreadable, LogDamaged } from '../errors.js';
 import { AuditMetrics } from '../metrics.js';
 import { readSignedHead, readTile, type SignedHead } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
@@ -65,6 +65,7 @@ export class RollbackDetector implements OnApplicationBootstrap {
    * was found meanwhile.
    *
    * @throws LogDamaged when the database does not continue the latest checkpoint
+   * @throws CheckpointFileUnreadable
    */
   async assertConsistent(): Promise<void> {
     if (this.#damage) throw this.#damage;
@@ -79,7 +80,7 @@ export class RollbackDetector implements OnApplicationBootstrap {
    * shown another log than before.
    *
    * @returns `undefined` for an empty log
-   * @throws AuditUnavailable when the database does not continue the latest checkpoint
+   * @throws AuditUnavailable when the database does not continue the latest checkpoint, or that is not known
    */
   async newestHead(): Promise<SignedHead | undefined> {
     try {
@@ -88,7 +89,8 @@ export class RollbackDetector implements OnApplicationBootstrap {
       if (head) this.observe(head);
       return head;
     } catch (error) {
-      throw error instanceof LogDamaged ? new AuditUnavailable({ cause: error }) : error;
+      const isUncertain = error instanceof LogDamaged || error instanceof CheckpointFileUnreadable;
+      throw isUncertain ? new AuditUnavailable({ cause: error }) : error;
     }
   }
 
@@ -138,6 +140,8 @@ export class RollbackDetector implements OnApplicationBootstrap {
       };
     } catch (error) {
       if (error instanceof LogDamaged) return { isReady: false, reason: error.finding };
+      if (error instanceof CheckpointFileUnreadable)
+        return { isReady: false, reason: error.message };
       throw error;
     }
   }

@@ -102,7 +102,8 @@ function tenantConflicts(values: Variables): (readonly [variable: string, messag
     );
 }
 
-function tenantsOf(issuer: TrustedIssuer): readonly CanonicalName[] {
+/** The tenants whose tokens an issuer may issue. */
+export function tenantsOf(issuer: TrustedIssuer): readonly CanonicalName[] {
   if (issuer.profile === 'entra') return issuer.tenants;
   return typeof issuer.tenant === 'string' ? [issuer.tenant] : issuer.tenant.allowed;
 }

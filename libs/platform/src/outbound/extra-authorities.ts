@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import tls from 'node:tls';
 import {
   Inject,
@@ -12,9 +11,9 @@ import { platformSettings, type PlatformSettings } from '../config/platform-sett
 import { Logger } from '../logging/logger.js';
 import { Clock } from '../time/clock.js';
 import { PeriodicTask } from '../time/periodic-task.js';
+import { certificatesIn, readAuthoritiesFile, UnusableAuthorities } from './authorities-file.js';
 
 const REFRESH_MS = 1_000;
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
  * The certificate authorities of `NODE_EXTRA_CA_CERTS`, which TLS connections of this process trust besides
@@ -78,18 +77,18 @@ export class ExtraAuthorities implements OnApplicationBootstrap, OnModuleDestroy
   /** Reads the file; what two calls in a row find in it takes effect. */
   async refresh(): Promise<void> {
     if (this.#path === undefined) return;
-    const content = await readFile(this.#path, 'utf8').catch(unreadable);
+    const content = await readAuthoritiesFile(this.#path);
     const text = String(content);
     const isStable = text === this.#previous;
     this.#previous = text;
     if (!isStable || text === this.#examined) return;
     this.#examined = text;
     try {
-      if (content instanceof Unusable) throw content;
+      if (content instanceof UnusableAuthorities) throw content;
       this.#adopt(certificatesIn(content));
       this.#isGood.set(1);
     } catch (error) {
-      if (!(error instanceof Unusable)) throw error;
+      if (!(error instanceof UnusableAuthorities)) throw error;
       this.#isGood.set(0);
       this.logger.error(
         { path: this.#path, reason: error.message, inUse: this.#inUse.size },
@@ -114,8 +113,6 @@ export class ExtraAuthorities implements OnApplicationBootstrap, OnModuleDestroy
   }
 }
 
-class Unusable extends Error {}
-
 /** What a process trusts besides the file that it has read at its start. */
 function authoritiesOfNode(): readonly string[] {
   const others = [...tls.getCACertificates('default')];
@@ -125,33 +122,10 @@ function authoritiesOfNode(): readonly string[] {
     if (index >= 0) others.splice(index, 1);
   }
   if (others.length === 0)
-    throw new Unusable('with --use-openssl-ca, it takes effect at the start');
+    throw new UnusableAuthorities('with --use-openssl-ca, it takes effect at the start');
   return others;
 }
 
-function unreadable(error: unknown): Unusable {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-  return new Unusable(`it can't be read (${code})`);
-}
-
-function certificatesIn(text: string): readonly string[] {
-  const found = text.match(CERTIFICATE) ?? [];
-  if (found.length === 0) throw new Unusable('it has no certificate in PEM');
-  for (const [nth, pem] of found.entries()) {
-    try {
-      fingerprint(pem);
-    } catch {
-      throw new Unusable(`certificate ${nth + 1} of ${found.length} is malformed`);
-    }
-  }
-  return found;
-}
-
 function fingerprints(certificates: readonly string[]): readonly string[] {
-  return certificates.map(fingerprint);
-}
-
-/** SHA-256 of the certificate. */
-function fingerprint(pem: string): string {
-  return new X509Certificate(pem).fingerprint256;
+  return certificates.map((pem) => new X509Certificate(pem).fingerprint256);
 }

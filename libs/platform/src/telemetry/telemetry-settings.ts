@@ -104,6 +104,8 @@ export const telemetrySettings = defineSettings(
     const address = (own: string | undefined, path: string): string | undefined =>
       isDisabled ? undefined : (own ?? (base && `${base.replace(/\/$/, '')}${path}`));
     return {
+      /** As configured; the signals have addresses below it, or of their own. */
+      baseUrl: isDisabled ? undefined : base,
       tracesUrl:
         variables.OTEL_TRACES_EXPORTER === 'otlp'
           ? address(variables.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, '/v1/traces')

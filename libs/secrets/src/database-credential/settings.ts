@@ -1,9 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { ADVANCED, azureCloudOf, defineSettings, type SettingsOf } from '#libs/platform';
+import {
+  ADVANCED,
+  azureCloudOf,
+  defineSettings,
+  refuseNamedPipe,
+  type SettingsOf,
+} from '#libs/platform';
 
 const readableFile = z.string().superRefine((path, context) => {
   try {
+    refuseNamedPipe(path);
     readFileSync(path);
   } catch (error) {
     context.addIssue(`the file can not be read (${String((error as { code?: unknown }).code)})`); // of Node

@@ -1,5 +1,6 @@
 import {
   type AuditSettings,
+  CheckpointFileUnreadable,
   examineLog,
   LogDamaged,
   measureClock,
@@ -127,6 +128,9 @@ async function logReport(options: DatabaseChecksOptions): Promise<CheckReport> {
     const isAboutSecrets = error instanceof ServiceError && error.code.startsWith('secret');
     if (isAboutSecrets || error instanceof UnusableSigningKey)
       return skipped('the key of the log can not be read');
+    // The check of the configuration reports it.
+    if (error instanceof CheckpointFileUnreadable)
+      return skipped('the checkpoint file can not be read');
     if (!(error instanceof LogDamaged)) throw error;
     const isForeign = error.finding.includes('checkpoint file');
     const subject = isForeign ? (audit.checkpointFile ?? '') : audit.origin;

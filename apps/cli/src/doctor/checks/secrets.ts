@@ -72,6 +72,8 @@ export function secretFinding(name: string, host: string, error: unknown): Findi
     return finding('acs-credential-malformed', name, causeOf(error));
   if (error instanceof WeakFingerprintKey)
     return finding('fingerprint-key-weak', name, error.message);
+  if (error instanceof MistakenFingerprintKey)
+    return finding('fingerprint-key-mistaken', name, 'it is a PEM or a connection string');
   if (error instanceof SecretUnavailable) return unavailableFinding(host, error);
   return finding('check-failed', name, explain(error));
 }
@@ -81,11 +83,18 @@ export class WeakFingerprintKey extends Error {
   override readonly name = 'WeakFingerprintKey';
 }
 
-const MIN_FINGERPRINT_KEY_CHARACTERS = 32;
+/** Thrown by the examination of a fingerprint key that is the secret of something else. */
+export class MistakenFingerprintKey extends Error {
+  override readonly name = 'MistakenFingerprintKey';
+}
 
-/** @throws WeakFingerprintKey, which names lengths only */
+const MIN_FINGERPRINT_KEY_CHARACTERS = 32;
+const OTHER_SECRET = /-----BEGIN |\b(endpoint|accesskey)=/i;
+
+/** @throws WeakFingerprintKey, which names lengths only, or MistakenFingerprintKey */
 export async function examineFingerprintKey(secrets: SecretStore, name: string): Promise<void> {
   const { value } = await secrets.read(name);
+  if (OTHER_SECRET.test(value)) throw new MistakenFingerprintKey();
   if (value.length >= MIN_FINGERPRINT_KEY_CHARACTERS) return;
   throw new WeakFingerprintKey(
     `it has fewer than ${MIN_FINGERPRINT_KEY_CHARACTERS} characters, so that it can be guessed`,

@@ -124,6 +124,9 @@ describe('OtlpSender', () => {
       'warn: telemetry is not delivered',
       'info: telemetry is delivered again',
     ]);
+    expect(logger.lines[0]?.fields).toMatchObject({
+      collector: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/v1\/traces$/) as string,
+    });
     expect(logger.lines[1]?.fields).toEqual({ signal: 'traces', lostDeliveries: 5 });
     expect(JSON.stringify(logger.lines)).not.toContain('secret');
   });

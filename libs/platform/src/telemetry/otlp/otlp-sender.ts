@@ -71,7 +71,10 @@ export class OtlpSender {
       return true;
     }
     if (this.#lost === 0)
-      logger.warn({ signal, collector: this.#origin, reason: fault }, 'telemetry is not delivered');
+      logger.warn(
+        { signal, collector: this.#origin + this.#path, reason: fault },
+        'telemetry is not delivered',
+      );
     this.#lost += 1;
     return false;
   }

@@ -1,23 +1,21 @@
-import { accessSync, constants, statfsSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { auditSettings, type AuditSettings } from '#libs/audit';
 import {
   databaseSettings,
   type DatabaseSettings,
   isLoopbackHost,
   parseDatabaseAddress,
+  platformSettings,
+  type PlatformSettings,
+  telemetrySettings,
+  type TelemetrySettings,
 } from '#libs/platform';
-
-/** What is wrong with a setting although the service can start with it. */
-export interface Advice {
-  readonly code:
-    | 'database-not-encrypted'
-    | 'log-origin-with-scheme'
-    | 'checkpoint-file-not-writable';
-  readonly variable: string;
-  readonly problem: string;
-  readonly fix: string;
-}
+import { authenticationSettings, type AuthenticationSettings } from '#libs/authentication';
+import type { Advice } from './advice.js';
+import { adviceOnClientAddress, adviceOnHomeTenant } from './authentication-advice.js';
+import { adviceOnCheckpointFile } from './checkpoint-file-advice.js';
+import { adviceOnPlatform } from './platform-advice.js';
+import { adviceOnSecrets } from './secret-advice.js';
+import { adviceOnTelemetry } from './telemetry-advice.js';
 
 /**
  * Finds what can be known to be wrong, and is no reason to refuse a start: an installation may run with it,
@@ -29,15 +27,20 @@ export function adviceOn(values: ReadonlyMap<symbol, unknown>): readonly Advice[
   // The schemas of these settings made the values with these keys.
   const database = values.get(databaseSettings.key) as DatabaseSettings | undefined;
   const audit = values.get(auditSettings.key) as AuditSettings | undefined;
+  const platform = values.get(platformSettings.key) as PlatformSettings | undefined;
+  const telemetry = values.get(telemetrySettings.key) as TelemetrySettings | undefined;
+  const authentication = values.get(authenticationSettings.key) as
+    | AuthenticationSettings
+    | undefined;
   return [
+    ...(platform ? adviceOnPlatform(platform) : []),
     ...(database ? adviceOnDatabase(database) : []),
     ...(audit ? [...adviceOnOrigin(audit), ...adviceOnCheckpointFile(audit)] : []),
+    ...(telemetry ? adviceOnTelemetry(telemetry) : []),
+    ...(authentication ? adviceOnClientAddress(authentication) : []),
+    ...(audit && authentication ? adviceOnHomeTenant(audit, authentication) : []),
+    ...adviceOnSecrets(values),
   ];
-}
-
-/** Advice as a sentence for logs and terminals. */
-export function sentenceOf({ variable, problem, fix }: Advice): string {
-  return `${variable} ${problem}: ${fix}.`;
 }
 
 function adviceOnDatabase({ url }: DatabaseSettings): Advice[] {
@@ -67,30 +70,4 @@ function adviceOnOrigin({ origin }: AuditSettings): Advice[] {
       fix: 'leave out the scheme for a new log; one that has entries keeps its origin',
     },
   ];
-}
-
-function adviceOnCheckpointFile({ checkpointFile }: AuditSettings): Advice[] {
-  const code = checkpointFile === undefined ? undefined : writeFault(checkpointFile);
-  if (code === undefined) return [];
-  return [
-    {
-      code: 'checkpoint-file-not-writable',
-      variable: 'AUDIT_CHECKPOINT_FILE',
-      problem: `can not be written (${code}), so that a rollback of the database is not noticed`,
-      fix: 'name a file in a folder that this user may write, on a volume with free space that outlives the process',
-    },
-  ];
-}
-
-/** @returns the code of what prevents the file from being replaced; writes nothing */
-function writeFault(path: string): string | undefined {
-  try {
-    accessSync(dirname(path), constants.W_OK);
-    if (!statSync(dirname(path)).isDirectory()) return 'ENOTDIR';
-    const { blocks, bavail, files, ffree } = statfsSync(dirname(path));
-    if ((blocks > 0 && bavail === 0) || (files > 0 && ffree === 0)) return 'ENOSPC';
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? 'EISDIR' : undefined;
-  } catch (error) {
-    return String((error as { code?: unknown }).code); // of Node
-  }
 }
