@@ -18,9 +18,21 @@ import { choicesOf, ignoredNames } from './shell-variables.js';
 import { onStopTrigger } from './stop-triggers.js';
 import { welcome } from './welcome.js';
 
-const { values: options } = parseArgs({
-  options: { watch: { type: 'boolean' }, inspect: { type: 'boolean' } },
-});
+const USAGE = `Usage: npm start -- [--inspect]
+       npm run start:dev -- [--inspect]
+
+Starts PostgreSQL, the emulator of Azure, the api and the sample page, until Ctrl-C.
+
+  --inspect  opens the debugger port of the api, 9229
+  --watch    compiles after every change and restarts the api, as start:dev does
+  --help     shows this text
+
+docs/local-environment.md describes the rest.`;
+
+interface Options {
+  readonly watch: boolean;
+  readonly inspect: boolean;
+}
 
 /**
  * `npm start`: PostgreSQL, the emulator, the api and the sample page, on loopback by default, until Ctrl-C.
@@ -30,14 +42,26 @@ const { values: options } = parseArgs({
  */
 export async function run(): Promise<void> {
   try {
-    await start();
+    const { help, ...options } = readOptions();
+    if (help) console.log(USAGE);
+    else await start(options);
   } catch (error) {
     console.error(explainFailure(error));
     process.exitCode = 1;
   }
 }
 
-async function start(): Promise<void> {
+/** @throws with the usage for an option that does not exist */
+function readOptions(): Options & { readonly help: boolean } {
+  const flag = { type: 'boolean', default: false } as const;
+  try {
+    return parseArgs({ options: { watch: flag, inspect: flag, help: flag } }).values;
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : 'wrong options'}\n\n${USAGE}`);
+  }
+}
+
+async function start(options: Options): Promise<void> {
   if (realpathSync(process.cwd()) !== realpathSync(PROJECT_FOLDER)) {
     throw new Error(`This is not the folder of the project: cd ${PROJECT_FOLDER} && npm start`);
   }
@@ -134,7 +158,7 @@ async function start(): Promise<void> {
         LOCAL_SUPERVISOR_PROCESS_ID: String(process.pid),
       },
       {
-        ...processOptions(),
+        ...processOptions(options),
         onLine: (line) => {
           log.write(`${line}\n`);
           printProblems(line);
@@ -181,7 +205,7 @@ async function start(): Promise<void> {
 }
 
 /** The bundled api, or the compiled one for those who change or debug it. */
-function processOptions(): ApiProcessOptions {
+function processOptions(options: Options): ApiProcessOptions {
   const nodeOptions = [
     ...(options.watch
       ? ['--import', STOP_WITH_SUPERVISOR, '--watch', '--watch-preserve-output']
