@@ -8,7 +8,7 @@ import { MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/te
 import { SinkMetrics } from '../metrics.js';
 import type { ConfiguredSink } from '../sinks/configured-sink.js';
 import { MemorySink } from '../testing/memory-sink.js';
-import { SinkBatches } from './sink-batches.js';
+import { type BatchRequest, type NextBatch, SinkBatches } from './sink-batches.js';
 import { SinkCursors } from './sink-cursors.js';
 import { SinkFailure } from './sink.js';
 import { SinkWorker } from './sink-worker.js';
@@ -43,13 +43,34 @@ class JumpingClock extends SystemClock {
   }
 }
 
+interface Batches {
+  readonly batches?: SinkBatches;
+}
+
+/** Batches that can't be read while they have a fault. */
+class FaultyBatches extends SinkBatches {
+  fault: Error | undefined = new TypeError('no such format');
+
+  override async read(request: BatchRequest): Promise<NextBatch> {
+    if (this.fault) throw this.fault;
+    return super.read(request);
+  }
+}
+
 /** A replica that delivers to a sink. */
-function replica(sink: MemorySink, name: string, more: Partial<ConfiguredSink> = {}) {
+function replica(
+  sink: MemorySink,
+  name: string,
+  {
+    batches = new SinkBatches(log.get(EntryFeed)),
+    ...more
+  }: Partial<ConfiguredSink> & Batches = {},
+) {
   const logger = new MemoryLogger();
   const registry = new Registry();
   const clock = new JumpingClock();
   const dependencies = {
-    batches: new SinkBatches(log.get(EntryFeed)),
+    batches,
     cursors,
     metrics: new SinkMetrics(registry),
     clock,
@@ -377,6 +398,44 @@ describe('SinkWorker', () => {
     expect(await registry.metrics()).not.toContain(
       'audit_sink_retired_entries_total{sink="missing"}',
     );
+  });
+
+  it('delivers rows whose times and bytes are none that the service writes as damaged, and those around them', async () => {
+    const sink = new MemorySink();
+    const { run } = replica(sink, newName(), { start: 'now' });
+    await run();
+    const first = await record(issued(1), issued(2), issued(3));
+    await record(issued(4));
+    const superuser = await openSuperuser();
+    await superuser.query(
+      String.raw`UPDATE audit_entry SET leaf = '\x00',
+        recorded_at = recorded_at + interval '3 microseconds' WHERE entry_index = $1`,
+      [first + 1],
+    );
+    await superuser.close();
+    await run();
+    const actions = sink.records.map(({ action }) => action);
+    expect(actions).toEqual(['token.issue', 'x-audit.damaged', 'token.issue', 'token.issue']);
+    expect(JSON.parse(sink.records[1]?.text ?? '')).toMatchObject({
+      entry: { details: { storedBytes: 'AA==' }, recordedAt: sink.records[0]?.recordedAt },
+    });
+  });
+
+  it('is blocked while the next entries can not be read, says why, and continues when they can', async () => {
+    const name = newName();
+    const sink = new MemorySink();
+    const batches = new FaultyBatches(log.get(EntryFeed));
+    const { run, logger, registry } = replica(sink, name, { batches });
+    await expect(run()).rejects.toThrow('no such format');
+    const failure = { failure: 'blocked', failureDetail: 'TypeError: no such format' };
+    expect(await stateOf(name)).toMatchObject(failure);
+    expect(await registry.metrics()).toContain(`audit_sink_failing{sink="${name}"} 1`);
+    batches.fault = undefined;
+    await endPause(name);
+    await run();
+    expect(sink.arrivals.slice(0, ENTRIES)).toHaveLength(ENTRIES);
+    expect(await stateOf(name)).toMatchObject({ failure: undefined });
+    expect(logged(logger)).toEqual(['audit sink fails', 'audit sink works again']);
   });
 
   it('lets an attempt end when the process stops, and begins no other', async () => {

@@ -1,4 +1,10 @@
-import { type Clock, explain, type Logger, retryPauseMs } from '#libs/platform';
+import {
+  type Clock,
+  DatabaseUnavailable,
+  explain,
+  type Logger,
+  retryPauseMs,
+} from '#libs/platform';
 import type { SinkMetrics } from '../metrics.js';
 import type { ConfiguredSink } from '../sinks/configured-sink.js';
 import { SinkFailure, type SinkFailureKind } from './sink.js';
@@ -58,7 +64,8 @@ export class SinkWorker {
    * Delivers until nothing is left, an attempt fails or the signal aborts. Returns at once when another
    * process has the lease, or the pause after a failure is not over.
    *
-   * @throws DatabaseUnavailable, AuditUnavailable; nothing is lost
+   * @throws DatabaseUnavailable, and what else keeps the next entries from being read, which is the failure
+   *   of the sink then; nothing is lost
    */
   async run(signal: AbortSignal): Promise<void> {
     const { metrics } = this.dependencies;
@@ -77,7 +84,19 @@ export class SinkWorker {
     }
     const leaseEndsAt = acquiredAt + this.#leaseMs;
     const progress: Progress = { nextIndex, failure, failureCount, leaseEndsAt };
-    while (!signal.aborted && (await this.#deliverNext(progress, signal)));
+    try {
+      while (!signal.aborted && (await this.#deliverNext(progress, signal)));
+    } catch (error) {
+      await this.#noteBlocked(error, progress);
+      throw error;
+    }
+  }
+
+  /** The state of the sink says it too: without one, a sink that stands still would look healthy. */
+  async #noteBlocked(error: unknown, progress: Progress): Promise<void> {
+    if (error instanceof DatabaseUnavailable) return;
+    const failure = new SinkFailure('blocked', explain(error), { cause: error });
+    await this.#noteFailure(failure, progress).catch(() => undefined); // the first error is the cause
   }
 
   get #leaseMs(): number {
@@ -104,7 +123,8 @@ export class SinkWorker {
     const batch = await this.#read(progress.nextIndex);
     const { logSize, records } = batch;
     this.#observe({ logSize, oldestAt: records[0]?.recordedAt }, progress.nextIndex);
-    if (batch.nextIndex === progress.nextIndex) return false;
+    // A failure without an entry to deliver ends as well.
+    if (batch.nextIndex === progress.nextIndex && progress.failure === undefined) return false;
     const attemptedAt = this.#now();
     // A process that was stopped meanwhile may have lost the lease: the next run acquires it anew.
     if (attemptedAt > progress.leaseEndsAt - this.configured.timeoutMs) return false;
