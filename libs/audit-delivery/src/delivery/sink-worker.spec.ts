@@ -421,6 +421,22 @@ describe('SinkWorker', () => {
     });
   });
 
+  it('delivers no personal value that was changed, and its entry as damaged', async () => {
+    const sink = new MemorySink();
+    const { run } = replica(sink, newName(), { start: 'now' });
+    await run();
+    const first = await record(issued(1), issued(2));
+    const superuser = await openSuperuser();
+    await superuser.query(
+      `UPDATE audit_personal SET display_name = 'Eve Elsewhere' WHERE entry_index = $1`,
+      [first],
+    );
+    await superuser.close();
+    await run();
+    expect(sink.records.map(({ action }) => action)).toEqual(['x-audit.damaged', 'token.issue']);
+    expect(sink.records[0]?.text).not.toContain('Eve Elsewhere');
+  });
+
   it('is blocked while the next entries can not be read, says why, and continues when they can', async () => {
     const name = newName();
     const sink = new MemorySink();

@@ -77,6 +77,63 @@ describe('entries whose stored bytes were changed', () => {
   );
 });
 
+describe('personal values that were changed', () => {
+  const forged = { clientAddress: '198.51.100.66' };
+  let database: TestDatabase;
+  let log: TestLog;
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    log = await openTestLog(database.serviceUrl, { homeTenant: alice.tenant });
+    await log.trail.recordAll(Array.from({ length: 4 }, (_, nth) => issued(nth)));
+    const superuser = new pg.Client({ connectionString: database.superuserUrl });
+    await superuser.connect();
+    await superuser.query(`SET session_replication_role = replica`);
+    await superuser.query(`UPDATE audit_personal SET client_address = '198.51.100.66',
+      display_name = 'Eve Elsewhere' WHERE entry_index = 1`);
+    await superuser.query(`UPDATE audit_personal SET salts = '' WHERE entry_index = 2`);
+    await superuser.end();
+  });
+  afterAll(async () => {
+    await log.close();
+    await database.close();
+  });
+
+  it('are left out, and their entries are marked', async () => {
+    const { items } = await log.auditLog.search(operator, { limit: 100, before: 4 });
+    expect(items.map(({ index, isDamaged }) => [index, isDamaged])).toEqual([
+      [3, false],
+      [2, true],
+      [1, true],
+      [0, false],
+    ]);
+    const [whole, unsalted, changed] = items.map(({ personal }) => personal);
+    expect(Object.keys(whole ?? {})).toEqual(['clientAddress', 'userAgent', 'actorDisplayName']);
+    expect(unsalted).toEqual({});
+    expect(changed).toEqual({ userAgent: whole?.userAgent });
+  });
+
+  it('are not shown to those who search for them', async () => {
+    const { items } = await log.auditLog.search(operator, { limit: 100, ...forged });
+    expect(items).toMatchObject([{ index: 1, isDamaged: true }]);
+    expect(JSON.stringify(items)).not.toContain(forged.clientAddress);
+  });
+
+  it.each(['csv', 'cef', 'ocsf', 'ecs'] as const)(
+    'are not exported as %s, whose line says that the entry is damaged',
+    async (format) => {
+      let text = '';
+      for await (const chunk of log.auditLog.export(operator, {
+        ...{ format, fromIndex: 0, toIndex: 3 },
+      })) {
+        text += chunk.text;
+      }
+      expect(text.match(/x-audit\.damaged/g)?.length).toBeGreaterThanOrEqual(2);
+      expect(text).not.toMatch(/198\.51\.100\.66|Eve Elsewhere/);
+    },
+  );
+});
+
 describe('rows whose times were changed to ones that the service never writes', () => {
   let database: TestDatabase;
   let log: TestLog;

@@ -10,8 +10,8 @@ import { damagedEntry } from '../entry/damaged-entry.js';
 import { ENTRY_COLUMN_NAMES, type EntryColumns, entryFromColumns } from '../entry/entry-columns.js';
 import { bigintArray, textArray } from '../postgres/binary-array.js';
 import { retiredBelowIn } from '../verify/retired-entries.js';
-import { hashNameOf, PERSONAL_FIELDS, type PersonalField } from '../entry/personal-values.js';
 import { ENTRY_ROW } from './search-statement.js';
+import { type PersonalRow, shownValues } from './stored-values.js';
 
 /** A row of `audit_entry`. */
 export interface EntryRow {
@@ -20,19 +20,6 @@ export interface EntryRow {
   readonly at: string;
   readonly leaf: Buffer;
 }
-
-interface PersonalRow {
-  readonly whose: 'actor' | 'target' | null;
-  readonly client_address: string | null;
-  readonly user_agent: string | null;
-  readonly display_name: string | null;
-}
-
-const COLUMN_OF_FIELD = {
-  clientAddress: 'client_address',
-  userAgent: 'user_agent',
-  displayName: 'display_name',
-} as const satisfies Record<PersonalField, Exclude<keyof PersonalRow, 'whose'>>;
 
 /** The times between which a range of entries was recorded, for searches to read few partitions. */
 export interface TimeSpan {
@@ -129,13 +116,14 @@ export class EntryRepository {
   }
 
   /**
-   * Parses rows, compares their bytes with the hashes of the log and adds their personal values. A row whose
-   * bytes can't be decoded gets the entry that its columns describe.
+   * Parses rows, compares their bytes with the hashes of the log and adds their personal values: of an entry
+   * that the log commits to only those whose hashes it has. A row whose bytes can't be decoded gets the entry
+   * that its columns describe.
    */
   async withPersonalValues(rows: readonly EntryRow[]): Promise<AuditEntryRecord[]> {
     if (rows.length === 0) return [];
     const kept = await this.database.query<KeptRow>(
-      `SELECT k.nth::integer AS nth, p.whose, p.client_address, p.user_agent, p.display_name,
+      `SELECT k.nth::integer AS nth, p.whose, p.client_address, p.user_agent, p.display_name, p.salts,
          substring(h.leaf_hashes FROM (${HASH_BYTES} * (k.entry_index - h.from_size))::integer + 1
                    FOR ${HASH_BYTES}) AS leaf_hash
        FROM unnest($1::text[]::timestamptz[], $2::bigint[])
@@ -151,13 +139,11 @@ export class EntryRepository {
     const byRow = Map.groupBy(kept, ({ nth }) => nth);
     const records = await mapInSlices([...rows.entries()], ([nth, row]) => {
       const personalRows = byRow.get(nth + 1) ?? [];
-      const isDamaged = !personalRows[0]?.leaf_hash?.equals(hashLeaf(row.leaf));
-      return {
-        row,
-        entry: tryParseAuditEntry(row.leaf),
-        personal: valuesOf(personalRows),
-        isDamaged,
-      };
+      const entry = tryParseAuditEntry(row.leaf);
+      const isWhole = personalRows[0]?.leaf_hash?.equals(hashLeaf(row.leaf)) === true;
+      const recorded = isWhole ? (entry?.personal ?? {}) : undefined;
+      const { personal, isChanged } = shownValues(personalRows, recorded);
+      return { row, entry, personal, isDamaged: !isWhole || isChanged };
     });
     return Promise.all(
       records.map(async ({ row, entry, ...record }) => ({
@@ -180,14 +166,4 @@ export class EntryRepository {
     // The row was changed again meanwhile.
     return damagedEntry({ index: Number(index), recordedAt: new Date(0), storedBytes: leaf }).entry;
   }
-}
-
-function valuesOf(rows: readonly PersonalRow[]): AuditEntryRecord['personal'] {
-  const values = rows.flatMap(({ whose, ...row }) =>
-    PERSONAL_FIELDS.flatMap((field) => {
-      const value = row[COLUMN_OF_FIELD[field]];
-      return value === null || whose === null ? [] : [[hashNameOf(whose, field), value] as const];
-    }),
-  );
-  return Object.fromEntries(values);
 }
