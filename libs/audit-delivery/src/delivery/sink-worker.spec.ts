@@ -73,6 +73,7 @@ function replica(
     batches,
     cursors,
     metrics: new SinkMetrics(registry),
+    trail: log.trail,
     clock,
     logger,
   };
@@ -435,6 +436,50 @@ describe('SinkWorker', () => {
     await run();
     expect(sink.records.map(({ action }) => action)).toEqual(['x-audit.damaged', 'token.issue']);
     expect(sink.records[0]?.text).not.toContain('Eve Elsewhere');
+  });
+
+  it.each([
+    ['beyond the log', '1000000'],
+    ['before the log', '-5'],
+    ['over entries that it was to deliver', 'next_index + 2'],
+  ])('delivers everything when its cursor was moved %s, and records it', async (_where, index) => {
+    const name = newName();
+    const sink = new MemorySink();
+    const { run, logger } = replica(sink, name, { start: 'now' });
+    await run();
+    const first = await record(issued(1), issued(2), issued(3));
+    const sql = `UPDATE audit_sink SET next_index = ${index} WHERE name = $1`;
+    await log.database.query(sql, [name]);
+    await run();
+    expect(sink.arrivals.slice(0, 3)).toEqual([first, first + 1, first + 2]);
+    expect(sink.records.at(-1)?.action).toBe('audit.damage');
+    expect(sink.records.at(-1)?.text).toContain(`sink ${name}: the cursor was moved to`);
+    expect(logged(logger)).toEqual(['audit sink cursor was moved']);
+    await run();
+    expect(logged(logger)).toHaveLength(1);
+  });
+
+  it('delivers the whole log again when a process finds its cursor beyond the log', async () => {
+    const name = newName();
+    const sink = new MemorySink();
+    await cursors.create(name, 1_000_000);
+    await replica(sink, name).run();
+    expect(sink.arrivals.slice(0, ENTRIES)).toEqual(Array.from({ length: ENTRIES }, (_, n) => n));
+  });
+
+  it.each([
+    ['no end', 'NULL'],
+    ['an end that no lease has', `'infinity'`],
+  ])('takes a lease with %s, and makes no pause that never ends', async (_what, end) => {
+    const name = newName();
+    const sink = new MemorySink();
+    await cursors.create(name, 0);
+    const sql = `UPDATE audit_sink SET lease_holder = gen_random_uuid(), lease_expires_at = ${end},
+      retry_at = 'infinity' WHERE name = $1`;
+    await log.database.query(sql, [name]);
+    expect(await stateOf(name)).toMatchObject({ isLeased: false });
+    await replica(sink, name).run();
+    expect(sink.records.length).toBeGreaterThanOrEqual(ENTRIES);
   });
 
   it('is blocked while the next entries can not be read, says why, and continues when they can', async () => {
