@@ -1310,7 +1310,7 @@ export interface components {
                 targetDisplayName?: string;
                 userAgent?: string;
             };
-            /** @description Whether the stored bytes are not those that the log commits to: somebody has changed them. */
+            /** @description Whether the stored bytes are not those that the log commits to, or a personal value, which is left out, is not the one whose hash the entry has: somebody has changed them. */
             isDamaged: boolean;
         };
         /** @description An entry as recorded in the log, format version 1. */
@@ -1459,7 +1459,7 @@ export interface components {
                 targetDisplayName?: string;
                 userAgent?: string;
             };
-            /** @description Whether the stored bytes are not those that the log commits to: somebody has changed them. */
+            /** @description Whether the stored bytes are not those that the log commits to, or a personal value, which is left out, is not the one whose hash the entry has: somebody has changed them. */
             isDamaged: boolean;
             /** @description The entry’s canonical JSON. Its UTF-8 bytes are the leaf that proofs cover. Of a damaged entry the stored bytes, as far as they are UTF-8. */
             canonical: string;

@@ -72,7 +72,7 @@ const listed = {
   }),
   isDamaged: z.boolean().meta({
     description:
-      'Whether the stored bytes are not those that the log commits to: somebody has changed them.',
+      'Whether the stored bytes are not those that the log commits to, or a personal value, which is left out, is not the one whose hash the entry has: somebody has changed them.',
   }),
 };
 

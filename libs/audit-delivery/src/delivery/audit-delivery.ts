@@ -44,12 +44,13 @@ export class AuditDelivery
     if (this.sinks.all.length === 0) return;
     this.readiness.register('audit delivery', async () => this.overview.readiness());
     this.#recordSinks();
-    const { batches, cursors, metrics, clock, logger } = this;
+    const { batches, cursors, metrics, trail, clock, logger } = this;
     for (const configured of this.sinks.all) {
       const worker = new SinkWorker(configured, this.#holder, {
         batches,
         cursors,
         metrics,
+        trail,
         clock,
         logger,
       });

@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { ReadingDatabase } from '#libs/platform';
+import { isLeased, ReadingDatabase, RETRY_IN_MS } from '#libs/platform';
 import type { SinkFailureKind } from './sink.js';
 
 /** The right to deliver to a sink until the lease ends, and where to continue. */
 export interface SinkCursor {
   readonly nextIndex: number;
+  /** Whether this process had the lease without a break: nobody else may have moved the cursor. */
+  readonly wasHeld: boolean;
   /** 0 when an attempt may be made now. */
   readonly retryInMs: number;
   /** The state that the last attempt of any replica left. */
@@ -28,6 +30,7 @@ interface Row {
   readonly name: string;
   readonly next_index: string;
   readonly is_leased: boolean;
+  readonly was_held: boolean;
   readonly delivered_at: Date | null;
   readonly failure: SinkFailureKind | null;
   readonly failure_detail: string | null;
@@ -38,6 +41,8 @@ interface Row {
 }
 
 const MAX_DETAIL_LENGTH = 500;
+/** Of any configuration: two minutes for an attempt, its margin, and some for clocks of the database. */
+const MAX_LEASE_MS = 5 * 60_000;
 
 /**
  * How far each sink is. A lease in its row lets one process deliver at a time; the clock of the database
@@ -61,14 +66,16 @@ export class SinkCursors {
       'audit_sink_acquire',
       `UPDATE audit_sink
        SET lease_holder = $2, lease_expires_at = now() + $3 * interval '1 ms'
-       WHERE name = $1 AND (lease_holder IS NULL OR lease_holder = $2 OR lease_expires_at < now())
-       RETURNING next_index, failure, failure_count,
-         greatest(0, extract(epoch FROM retry_at - now()) * 1000)::float8 AS retry_in_ms`,
+       FROM (SELECT name AS held_name, lease_holder IS NOT DISTINCT FROM $2 AS was_held
+             FROM audit_sink WHERE name = $1) AS held
+       WHERE name = held_name AND (lease_holder = $2 OR NOT ${isLeased(MAX_LEASE_MS)})
+       RETURNING next_index, was_held, failure, failure_count, ${RETRY_IN_MS} AS retry_in_ms`,
       [name, holder, leaseMs],
     );
     return (
       row && {
         nextIndex: Number(row.next_index),
+        wasHeld: row.was_held,
         retryInMs: row.retry_in_ms,
         failure: row.failure ?? undefined,
         failureCount: row.failure_count,
@@ -92,6 +99,14 @@ export class SinkCursors {
       [name, holder, nextIndex, leaseMs],
     );
     return rows.length > 0;
+  }
+
+  /** Sets a cursor back that was moved past the service. */
+  async setBack(name: string, holder: string, nextIndex: number): Promise<void> {
+    await this.database.query(
+      'UPDATE audit_sink SET next_index = $3 WHERE name = $1 AND lease_holder = $2',
+      [name, holder, nextIndex],
+    );
   }
 
   /** Remembers a failed attempt, for whichever replica makes the next one. */
@@ -120,8 +135,7 @@ export class SinkCursors {
   /** The states of all sinks that ever had a cursor. */
   async states(): Promise<SinkState[]> {
     const rows = await this.database.query<Row>(
-      `SELECT *, lease_holder IS NOT NULL AND lease_expires_at >= now() AS is_leased
-       FROM audit_sink ORDER BY name`,
+      `SELECT *, ${isLeased(MAX_LEASE_MS)} AS is_leased FROM audit_sink ORDER BY name`,
     );
     return rows.map((row) => ({
       name: row.name,
@@ -134,4 +148,9 @@ export class SinkCursors {
       retryAt: row.retry_at ?? undefined,
     }));
   }
+}
+
+/** Where a cursor is, as far as that can be: one that is not in the log was moved past the service, and it is not known from where. */
+export function possibleIndex(nextIndex: number, logSize: number): number {
+  return nextIndex >= 0 && nextIndex <= logSize ? nextIndex : 0;
 }

@@ -4,7 +4,7 @@ import { type AuditEntry, EntryFeed } from '#libs/audit';
 import { Clock, type ReadinessAnswer } from '#libs/platform';
 import { ConfiguredSinks } from '../sinks/configured-sinks.js';
 import { sinkRecord } from './sink-batches.js';
-import { SinkCursors, type SinkState } from './sink-cursors.js';
+import { possibleIndex, SinkCursors, type SinkState } from './sink-cursors.js';
 
 /** One configured sink: how far it is, and whether it works. */
 export interface SinkStatus {
@@ -40,7 +40,7 @@ export class SinkOverview {
     return Promise.all(
       this.sinks.all.map(async ({ name, type }) => {
         const state = states.get(name);
-        const nextIndex = state?.nextIndex ?? 0;
+        const nextIndex = possibleIndex(state?.nextIndex ?? 0, size);
         const lagEntries = Math.max(0, size - nextIndex);
         const lagSeconds = lagEntries === 0 ? 0 : await this.#ageOf(nextIndex);
         return { name, type, state, lagEntries, lagSeconds };

@@ -8,7 +8,7 @@ import { MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/te
 import { SinkMetrics } from '../metrics.js';
 import type { ConfiguredSink } from '../sinks/configured-sink.js';
 import { MemorySink } from '../testing/memory-sink.js';
-import { SinkBatches } from './sink-batches.js';
+import { type BatchRequest, type NextBatch, SinkBatches } from './sink-batches.js';
 import { SinkCursors } from './sink-cursors.js';
 import { SinkFailure } from './sink.js';
 import { SinkWorker } from './sink-worker.js';
@@ -43,15 +43,37 @@ class JumpingClock extends SystemClock {
   }
 }
 
+interface Batches {
+  readonly batches?: SinkBatches;
+}
+
+/** Batches that can't be read while they have a fault. */
+class FaultyBatches extends SinkBatches {
+  fault: Error | undefined = new TypeError('no such format');
+
+  override async read(request: BatchRequest): Promise<NextBatch> {
+    if (this.fault) throw this.fault;
+    return super.read(request);
+  }
+}
+
 /** A replica that delivers to a sink. */
-function replica(sink: MemorySink, name: string, more: Partial<ConfiguredSink> = {}) {
+function replica(
+  sink: MemorySink,
+  name: string,
+  {
+    batches = new SinkBatches(log.get(EntryFeed)),
+    ...more
+  }: Partial<ConfiguredSink> & Batches = {},
+) {
   const logger = new MemoryLogger();
   const registry = new Registry();
   const clock = new JumpingClock();
   const dependencies = {
-    batches: new SinkBatches(log.get(EntryFeed)),
+    batches,
     cursors,
     metrics: new SinkMetrics(registry),
+    trail: log.trail,
     clock,
     logger,
   };
@@ -377,6 +399,104 @@ describe('SinkWorker', () => {
     expect(await registry.metrics()).not.toContain(
       'audit_sink_retired_entries_total{sink="missing"}',
     );
+  });
+
+  it('delivers rows whose times and bytes are none that the service writes as damaged, and those around them', async () => {
+    const sink = new MemorySink();
+    const { run } = replica(sink, newName(), { start: 'now' });
+    await run();
+    const first = await record(issued(1), issued(2), issued(3));
+    await record(issued(4));
+    const superuser = await openSuperuser();
+    await superuser.query(
+      String.raw`UPDATE audit_entry SET leaf = '\x00',
+        recorded_at = recorded_at + interval '3 microseconds' WHERE entry_index = $1`,
+      [first + 1],
+    );
+    await superuser.close();
+    await run();
+    const actions = sink.records.map(({ action }) => action);
+    expect(actions).toEqual(['token.issue', 'x-audit.damaged', 'token.issue', 'token.issue']);
+    expect(JSON.parse(sink.records[1]?.text ?? '')).toMatchObject({
+      entry: { details: { storedBytes: 'AA==' }, recordedAt: sink.records[0]?.recordedAt },
+    });
+  });
+
+  it('delivers no personal value that was changed, and its entry as damaged', async () => {
+    const sink = new MemorySink();
+    const { run } = replica(sink, newName(), { start: 'now' });
+    await run();
+    const first = await record(issued(1), issued(2));
+    const superuser = await openSuperuser();
+    await superuser.query(
+      `UPDATE audit_personal SET display_name = 'Eve Elsewhere' WHERE entry_index = $1`,
+      [first],
+    );
+    await superuser.close();
+    await run();
+    expect(sink.records.map(({ action }) => action)).toEqual(['x-audit.damaged', 'token.issue']);
+    expect(sink.records[0]?.text).not.toContain('Eve Elsewhere');
+  });
+
+  it.each([
+    ['beyond the log', '1000000'],
+    ['before the log', '-5'],
+    ['over entries that it was to deliver', 'next_index + 2'],
+  ])('delivers everything when its cursor was moved %s, and records it', async (_where, index) => {
+    const name = newName();
+    const sink = new MemorySink();
+    const { run, logger } = replica(sink, name, { start: 'now' });
+    await run();
+    const first = await record(issued(1), issued(2), issued(3));
+    const sql = `UPDATE audit_sink SET next_index = ${index} WHERE name = $1`;
+    await log.database.query(sql, [name]);
+    await run();
+    expect(sink.arrivals.slice(0, 3)).toEqual([first, first + 1, first + 2]);
+    expect(sink.records.at(-1)?.action).toBe('audit.damage');
+    expect(sink.records.at(-1)?.text).toContain(`sink ${name}: the cursor was moved to`);
+    expect(logged(logger)).toEqual(['audit sink cursor was moved']);
+    await run();
+    expect(logged(logger)).toHaveLength(1);
+  });
+
+  it('delivers the whole log again when a process finds its cursor beyond the log', async () => {
+    const name = newName();
+    const sink = new MemorySink();
+    await cursors.create(name, 1_000_000);
+    await replica(sink, name).run();
+    expect(sink.arrivals.slice(0, ENTRIES)).toEqual(Array.from({ length: ENTRIES }, (_, n) => n));
+  });
+
+  it.each([
+    ['no end', 'NULL'],
+    ['an end that no lease has', `'infinity'`],
+  ])('takes a lease with %s, and makes no pause that never ends', async (_what, end) => {
+    const name = newName();
+    const sink = new MemorySink();
+    await cursors.create(name, 0);
+    const sql = `UPDATE audit_sink SET lease_holder = gen_random_uuid(), lease_expires_at = ${end},
+      retry_at = 'infinity' WHERE name = $1`;
+    await log.database.query(sql, [name]);
+    expect(await stateOf(name)).toMatchObject({ isLeased: false });
+    await replica(sink, name).run();
+    expect(sink.records.length).toBeGreaterThanOrEqual(ENTRIES);
+  });
+
+  it('is blocked while the next entries can not be read, says why, and continues when they can', async () => {
+    const name = newName();
+    const sink = new MemorySink();
+    const batches = new FaultyBatches(log.get(EntryFeed));
+    const { run, logger, registry } = replica(sink, name, { batches });
+    await expect(run()).rejects.toThrow('no such format');
+    const failure = { failure: 'blocked', failureDetail: 'TypeError: no such format' };
+    expect(await stateOf(name)).toMatchObject(failure);
+    expect(await registry.metrics()).toContain(`audit_sink_failing{sink="${name}"} 1`);
+    batches.fault = undefined;
+    await endPause(name);
+    await run();
+    expect(sink.arrivals.slice(0, ENTRIES)).toHaveLength(ENTRIES);
+    expect(await stateOf(name)).toMatchObject({ failure: undefined });
+    expect(logged(logger)).toEqual(['audit sink fails', 'audit sink works again']);
   });
 
   it('lets an attempt end when the process stops, and begins no other', async () => {

@@ -1,14 +1,22 @@
-import { type Clock, explain, type Logger, retryPauseMs } from '#libs/platform';
+import type { AuditTrail } from '#libs/audit';
+import {
+  type Clock,
+  DatabaseUnavailable,
+  explain,
+  type Logger,
+  retryPauseMs,
+} from '#libs/platform';
 import type { SinkMetrics } from '../metrics.js';
 import type { ConfiguredSink } from '../sinks/configured-sink.js';
 import { SinkFailure, type SinkFailureKind } from './sink.js';
 import type { Lag, NextBatch, SinkBatches } from './sink-batches.js';
-import type { SinkCursor, SinkCursors } from './sink-cursors.js';
+import { possibleIndex, type SinkCursor, type SinkCursors } from './sink-cursors.js';
 
 export interface SinkWorkerDependencies {
   readonly batches: SinkBatches;
   readonly cursors: SinkCursors;
   readonly metrics: SinkMetrics;
+  readonly trail: AuditTrail;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -43,6 +51,8 @@ export class SinkWorker {
   #isReduced = false;
   #reducedInARow = 0;
   #hasCursor = false;
+  /** Everything before it was confirmed to this process, or to another one before. */
+  #confirmedIndex: number | undefined;
   #isInRetiredRange = false;
 
   /** @param holder identifies this process to the others */
@@ -58,7 +68,8 @@ export class SinkWorker {
    * Delivers until nothing is left, an attempt fails or the signal aborts. Returns at once when another
    * process has the lease, or the pause after a failure is not over.
    *
-   * @throws DatabaseUnavailable, AuditUnavailable; nothing is lost
+   * @throws DatabaseUnavailable, and what else keeps the next entries from being read, which is the failure
+   *   of the sink then; nothing is lost
    */
   async run(signal: AbortSignal): Promise<void> {
     const { metrics } = this.dependencies;
@@ -69,7 +80,8 @@ export class SinkWorker {
       metrics.forget(name);
       return;
     }
-    const { nextIndex, failure, failureCount, retryInMs } = cursor;
+    const { failure, failureCount, retryInMs } = cursor;
+    const nextIndex = await this.#continueAt(cursor);
     metrics.failing.set({ sink: name }, failure === undefined ? 0 : 1);
     if (retryInMs > 0) {
       this.#observe(await this.dependencies.batches.lag(nextIndex), nextIndex);
@@ -77,7 +89,48 @@ export class SinkWorker {
     }
     const leaseEndsAt = acquiredAt + this.#leaseMs;
     const progress: Progress = { nextIndex, failure, failureCount, leaseEndsAt };
-    while (!signal.aborted && (await this.#deliverNext(progress, signal)));
+    try {
+      while (!signal.aborted && (await this.#deliverNext(progress, signal)));
+    } catch (error) {
+      await this.#noteBlocked(error, progress);
+      throw error;
+    }
+  }
+
+  /**
+   * Where to continue. Not at a cursor that was moved past the service, beyond the log or, while this process
+   * had the lease, over entries: nothing would arrive, or they would be missing. They are delivered again.
+   */
+  async #continueAt({ nextIndex, wasHeld }: SinkCursor): Promise<number> {
+    const { batches, cursors, logger, trail } = this.dependencies;
+    const { name: sink } = this.configured;
+    const logSize = await batches.logSize();
+    const isPassedOver = wasHeld && nextIndex > (this.#confirmedIndex ?? nextIndex);
+    if (!isPassedOver && possibleIndex(nextIndex, logSize) === nextIndex) {
+      this.#confirmedIndex = nextIndex;
+      return nextIndex;
+    }
+    const start = possibleIndex(this.#confirmedIndex ?? 0, logSize);
+    logger.error({ sink, nextIndex, start, logSize }, 'audit sink cursor was moved');
+    await cursors.setBack(sink, this.holder, start);
+    await trail.record({
+      action: 'audit.damage',
+      outcome: 'failure',
+      actor: { kind: 'system', name: 'audit-delivery' },
+      reason: {
+        code: 'damage-found',
+        detail: `sink ${sink}: the cursor was moved to ${nextIndex}; delivery continues at ${start}`,
+      },
+      details: { part: 'delivery', kind: 'cursor-moved' },
+    });
+    return start;
+  }
+
+  /** The state of the sink says it too: without one, a sink that stands still would look healthy. */
+  async #noteBlocked(error: unknown, progress: Progress): Promise<void> {
+    if (error instanceof DatabaseUnavailable) return;
+    const failure = new SinkFailure('blocked', explain(error), { cause: error });
+    await this.#noteFailure(failure, progress).catch(() => undefined); // the first error is the cause
   }
 
   get #leaseMs(): number {
@@ -104,7 +157,8 @@ export class SinkWorker {
     const batch = await this.#read(progress.nextIndex);
     const { logSize, records } = batch;
     this.#observe({ logSize, oldestAt: records[0]?.recordedAt }, progress.nextIndex);
-    if (batch.nextIndex === progress.nextIndex) return false;
+    // A failure without an entry to deliver ends as well.
+    if (batch.nextIndex === progress.nextIndex && progress.failure === undefined) return false;
     const attemptedAt = this.#now();
     // A process that was stopped meanwhile may have lost the lease: the next run acquires it anew.
     if (attemptedAt > progress.leaseEndsAt - this.configured.timeoutMs) return false;
@@ -116,6 +170,7 @@ export class SinkWorker {
       if (!(await cursors.advance(name, this.holder, confirmed, this.#leaseMs))) return false;
       this.#noteDelivered(batch, confirmed, progress);
       progress.nextIndex = confirmed;
+      this.#confirmedIndex = confirmed;
       progress.failure = undefined;
       progress.failureCount = 0;
       progress.leaseEndsAt = attemptedAt + this.#leaseMs;

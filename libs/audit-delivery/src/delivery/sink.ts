@@ -34,9 +34,10 @@ export interface SinkLimits {
  * - `unavailable`: no answer, a broken connection, or a fault of the receiver;
  * - `throttled`: the receiver has no capacity now;
  * - `refused`: credentials, address or configuration are wrong: nothing would be taken;
- * - `rejected`: these records are wrong for the receiver: others may be taken.
+ * - `rejected`: these records are wrong for the receiver: others may be taken;
+ * - `blocked`: nothing was sent, because the service can't read or format the next entries.
  */
-export type SinkFailureKind = 'unavailable' | 'throttled' | 'refused' | 'rejected';
+export type SinkFailureKind = 'unavailable' | 'throttled' | 'refused' | 'rejected' | 'blocked';
 
 /** Entries were not delivered, or it is unknown whether they were. Its message is for operators. */
 export class SinkFailure extends Error {

@@ -65,7 +65,10 @@ export interface AuditEntryRecord {
   readonly entry: AuditEntry;
   /** The stored bytes: the canonical ones, which the log commits to, unless it is damaged. */
   readonly leaf: Buffer;
-  /** Whether the log commits to other bytes. Then `entry` is what was changed. */
+  /**
+   * Whether the log commits to other bytes: then `entry` is what was changed. Or whether a personal value has
+   * another hash than the entry: then it is left out.
+   */
   readonly isDamaged: boolean;
   /** The values of the entry's hashes; absent ones were erased or never given. */
   readonly personal: {

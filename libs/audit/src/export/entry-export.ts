@@ -5,6 +5,7 @@ import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import type { EntryFilter, EntryQuery } from '../query/entry-filter.js';
 import { EntrySearch } from '../query/entry-search.js';
 import { EntryRepository, type EntryRow } from '../query/entry-repository.js';
+import { ENTRY_ROW } from '../query/search-statement.js';
 import { withoutForeignValues } from '../query/visible-values.js';
 import { type EntryFormatter, EXPORT_FORMATS, type ExportFormat } from './export-formats.js';
 
@@ -100,7 +101,7 @@ export class EntryExport {
     const span = await this.entries.timeSpanOf(from, end);
     const scope = tenant === undefined ? '' : 'AND (actor_tenant = $5 OR target_tenant = $5)';
     return this.database.query<EntryRow>(
-      `SELECT entry_index, recorded_at, leaf FROM audit_entry
+      `SELECT ${ENTRY_ROW} FROM audit_entry e
        WHERE recorded_at >= $1 AND recorded_at <= $2 AND entry_index >= $3 AND entry_index < $4 ${scope}
        ORDER BY recorded_at, entry_index LIMIT ${PAGE_SIZE}`,
       [

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { ReadingDatabase } from '#libs/platform';
-import type { AuditEntry, AuditEntryRecord } from '../entry/audit-entry.js';
+import type { AuditEntryRecord } from '../entry/audit-entry.js';
+import { damagedEntry } from '../entry/damaged-entry.js';
 import { LogReader } from '../log/log-reader.js';
 import { readSignedHead, type SignedHead } from '../postgres/log-queries.js';
-import { EntryRepository, type EntryRow } from '../query/entry-repository.js';
+import { EntryRepository } from '../query/entry-repository.js';
 
 /** Entries that follow an index, and the log that they are of. */
 export interface EntryFeedPage {
@@ -46,44 +47,22 @@ export class EntryFeed {
     const indexes = Array.from({ length: nextIndex - fromIndex }, (_, nth) => fromIndex + nth);
     const rows = indexes.length > 0 ? await this.entries.byIndex(fromIndex, nextIndex) : [];
     const records = await this.entries.withPersonalValues(rows);
-    const found = new Map(
-      records.map((record, nth) => [
-        record.index,
-        record.isDamaged ? damagedEntry(record.index, rows[nth]) : record,
-      ]),
-    );
+    const whole = records.filter(({ isDamaged }) => !isDamaged);
+    const found = new Map(whole.map((record) => [record.index, record]));
+    // A row that was added beside the entry of its index takes nothing from it.
+    const damaged = records.filter(({ index }) => !found.has(index));
+    for (const { index, leaf } of damaged) found.set(index, await this.#damagedEntry(index, leaf));
     const retiredBelow = found.size < indexes.length ? await this.entries.retiredBelow() : 0;
     const missing = indexes.filter((index) => index >= retiredBelow && !found.has(index));
-    for (const index of missing) found.set(index, await this.#missingEntry(index));
+    for (const index of missing) found.set(index, await this.#damagedEntry(index));
     // By the index, because times of rows may have been changed.
     const entries = indexes.flatMap((index) => found.get(index) ?? []);
     return { entries, nextIndex, retiredCount: indexes.length - entries.length, head };
   }
 
-  async #missingEntry(index: number): Promise<AuditEntryRecord> {
+  /** With the time of the commit: that of the row may have been changed as well. */
+  async #damagedEntry(index: number, storedBytes?: Buffer): Promise<AuditEntryRecord> {
     const span = await this.entries.timeSpanOf(index, index + 1);
-    return damagedEntry(index, span && { recorded_at: span.to });
+    return damagedEntry({ index, recordedAt: span?.to ?? new Date(0), storedBytes });
   }
-}
-
-/**
- * Stands for an entry whose stored bytes were changed or are missing. Its id is one that no entry has.
- *
- * @param row with the time of the commit alone when the bytes are missing
- */
-function damagedEntry(
-  index: number,
-  row: Pick<EntryRow, 'recorded_at'> & Partial<EntryRow> = { recorded_at: new Date(0) },
-): AuditEntryRecord {
-  const entry: AuditEntry = {
-    action: 'x-audit.damaged',
-    actor: { kind: 'system', name: 'audit-log' },
-    details: row.leaf ? { storedBytes: row.leaf.toString('base64') } : { isMissing: true },
-    id: `damaged-${index}`,
-    outcome: 'failure',
-    reason: { code: 'entry-damaged', detail: 'run acs-identity audit verify' },
-    recordedAt: row.recorded_at.toISOString(),
-    version: 1,
-  };
-  return { index, entry, leaf: Buffer.from(JSON.stringify(entry)), personal: {}, isDamaged: false };
 }

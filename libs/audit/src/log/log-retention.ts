@@ -85,8 +85,11 @@ export class LogRetention {
 
   /** The entry about the retirement explains to every verifier why others are missing. */
   async #assertSurvives({ index }: AuditReceipt, end: Date): Promise<void> {
-    const [entry] = await this.entries.byIndex(index, index + 1);
-    if (!entry || entry.recorded_at < end) {
+    const [survivor] = await this.database.query(
+      'SELECT FROM audit_entry WHERE recorded_at >= $1 AND entry_index = $2',
+      [end.toISOString(), index],
+    );
+    if (!survivor) {
       throw new Error(
         'The entry about the retirement would be dropped as well; nothing was dropped.',
       );

@@ -5,10 +5,8 @@ const OIDS = {
   bytea: 17,
   bigint: 20,
   text: 25,
-  timestamptz: 1184,
 } as const;
 const HEADER_BYTES = 20;
-const EPOCH_2000_MS = 946_684_800_000;
 
 /** A `bytea[]`. */
 export function bytesArray(values: readonly Uint8Array[]): Buffer {
@@ -48,19 +46,7 @@ export function textArray(values: readonly (string | null | undefined)[]): Buffe
 
 /** A `bigint[]` of safe integers. */
 export function bigintArray(values: readonly number[]): Buffer {
-  return int64Array('bigint', values);
-}
-
-/** A `timestamptz[]` of milliseconds since 1970. */
-export function timeArray(unixMs: readonly number[]): Buffer {
-  return int64Array(
-    'timestamptz',
-    unixMs.map((time) => (time - EPOCH_2000_MS) * 1000),
-  );
-}
-
-function int64Array(type: 'bigint' | 'timestamptz', values: readonly number[]): Buffer {
-  const array = header(type, values.length, HEADER_BYTES + 12 * values.length, false);
+  const array = header('bigint', values.length, HEADER_BYTES + 12 * values.length, false);
   let offset = HEADER_BYTES;
   for (const value of values) {
     array.writeInt32BE(8, offset);

@@ -6,32 +6,20 @@ import {
   type AuditEntryRecord,
   tryParseAuditEntry,
 } from '../entry/audit-entry.js';
+import { damagedEntry } from '../entry/damaged-entry.js';
 import { ENTRY_COLUMN_NAMES, type EntryColumns, entryFromColumns } from '../entry/entry-columns.js';
-import { LogDamaged } from '../errors.js';
-import { bigintArray, timeArray } from '../postgres/binary-array.js';
+import { bigintArray, textArray } from '../postgres/binary-array.js';
 import { retiredBelowIn } from '../verify/retired-entries.js';
-import { hashNameOf, PERSONAL_FIELDS, type PersonalField } from '../entry/personal-values.js';
+import { ENTRY_ROW } from './search-statement.js';
+import { type PersonalRow, shownValues } from './stored-values.js';
 
 /** A row of `audit_entry`. */
 export interface EntryRow {
   readonly entry_index: string;
-  readonly recorded_at: Date;
+  /** `recorded_at` as PostgreSQL's text, by which the row is found again: a Date would drop microseconds. */
+  readonly at: string;
   readonly leaf: Buffer;
 }
-
-interface PersonalRow {
-  readonly entry_index: string;
-  readonly whose: 'actor' | 'target' | null;
-  readonly client_address: string | null;
-  readonly user_agent: string | null;
-  readonly display_name: string | null;
-}
-
-const COLUMN_OF_FIELD = {
-  clientAddress: 'client_address',
-  userAgent: 'user_agent',
-  displayName: 'display_name',
-} as const satisfies Record<PersonalField, Exclude<keyof PersonalRow, 'whose'>>;
 
 /** The times between which a range of entries was recorded, for searches to read few partitions. */
 export interface TimeSpan {
@@ -41,7 +29,15 @@ export interface TimeSpan {
 
 /** A row of `audit_personal`, if there is one, with the hash that the log has for its entry. */
 interface KeptRow extends PersonalRow {
+  /** Which of the rows it is of, counted from 1. */
+  readonly nth: number;
   readonly leaf_hash: Buffer | null;
+}
+
+/** A row of `audit_entry` without its bytes. */
+interface StoredColumns extends EntryColumns {
+  readonly id: string;
+  readonly recorded_at: Date;
 }
 
 /** Index and time of the newest entry. */
@@ -60,7 +56,7 @@ export class EntryRepository {
     const time = uuidV7Time(id);
     if (time === undefined) return undefined;
     const rows = await this.database.query<EntryRow>(
-      'SELECT entry_index, recorded_at, leaf FROM audit_entry WHERE recorded_at = $1 AND id = $2',
+      `SELECT ${ENTRY_ROW} FROM audit_entry e WHERE recorded_at = $1 AND id = $2`,
       [new Date(time).toISOString(), id],
     );
     return (await this.withPersonalValues(rows))[0];
@@ -84,7 +80,7 @@ export class EntryRepository {
     const span = await this.timeSpanOf(from, end);
     if (!span) return [];
     return this.database.query<EntryRow>(
-      `SELECT entry_index, recorded_at, leaf FROM audit_entry
+      `SELECT ${ENTRY_ROW} FROM audit_entry e
        WHERE recorded_at BETWEEN $1 AND $2 AND entry_index >= $3 AND entry_index < $4
        ORDER BY recorded_at, entry_index`,
       [span.from.toISOString(), span.to.toISOString(), from, end],
@@ -120,58 +116,54 @@ export class EntryRepository {
   }
 
   /**
-   * Parses rows, compares their bytes with the hashes of the log and adds their personal values. A row whose
-   * bytes can't be decoded gets the entry that its columns describe.
+   * Parses rows, compares their bytes with the hashes of the log and adds their personal values: of an entry
+   * that the log commits to only those whose hashes it has. A row whose bytes can't be decoded gets the entry
+   * that its columns describe.
    */
   async withPersonalValues(rows: readonly EntryRow[]): Promise<AuditEntryRecord[]> {
     if (rows.length === 0) return [];
     const kept = await this.database.query<KeptRow>(
-      `SELECT k.entry_index, p.whose, p.client_address, p.user_agent, p.display_name,
+      `SELECT k.nth::integer AS nth, p.whose, p.client_address, p.user_agent, p.display_name, p.salts,
          substring(h.leaf_hashes FROM (${HASH_BYTES} * (k.entry_index - h.from_size))::integer + 1
                    FOR ${HASH_BYTES}) AS leaf_hash
-       FROM unnest($1::timestamptz[], $2::bigint[]) AS k (recorded_at, entry_index)
+       FROM unnest($1::text[]::timestamptz[], $2::bigint[])
+         WITH ORDINALITY AS k (recorded_at, entry_index, nth)
        LEFT JOIN audit_personal p USING (recorded_at, entry_index)
        LEFT JOIN LATERAL (SELECT from_size, leaf_hashes FROM audit_head
          WHERE size > k.entry_index AND from_size <= k.entry_index ORDER BY size LIMIT 1) h ON true`,
       [
-        timeArray(rows.map(({ recorded_at: time }) => time.getTime())),
+        textArray(rows.map(({ at }) => at)),
         bigintArray(rows.map(({ entry_index: index }) => Number(index))),
       ],
     );
-    const byIndex = Map.groupBy(kept, ({ entry_index: index }) => index);
-    const records = await mapInSlices(rows, ({ entry_index: index, leaf }) => {
-      const [first, ...others] = byIndex.get(index) ?? [];
-      const hash = first?.leaf_hash;
-      const isDamaged = !hash?.equals(hashLeaf(leaf));
-      const personal = valuesOf(first ? [first, ...others] : []);
-      return { index: Number(index), entry: tryParseAuditEntry(leaf), leaf, personal, isDamaged };
+    const byRow = Map.groupBy(kept, ({ nth }) => nth);
+    const records = await mapInSlices([...rows.entries()], ([nth, row]) => {
+      const personalRows = byRow.get(nth + 1) ?? [];
+      const entry = tryParseAuditEntry(row.leaf);
+      const isWhole = personalRows[0]?.leaf_hash?.equals(hashLeaf(row.leaf)) === true;
+      const recorded = isWhole ? (entry?.personal ?? {}) : undefined;
+      const { personal, isChanged } = shownValues(personalRows, recorded);
+      return { row, entry, personal, isDamaged: !isWhole || isChanged };
     });
     return Promise.all(
-      records.map(async ({ entry, ...record }, nth) => {
-        const row = rows[nth];
-        return { ...record, entry: entry ?? (await this.#fromColumns(row)) };
-      }),
+      records.map(async ({ row, entry, ...record }) => ({
+        ...record,
+        index: Number(row.entry_index),
+        leaf: row.leaf,
+        entry: entry ?? (await this.#fromColumns(row)),
+      })),
     );
   }
 
   /** What the columns of a row say, in place of bytes that can't be decoded. */
-  async #fromColumns(row: EntryRow | undefined): Promise<AuditEntry> {
-    const [columns] = await this.database.query<EntryColumns & { readonly id: string }>(
-      `SELECT id, ${ENTRY_COLUMN_NAMES.join(', ')} FROM audit_entry
+  async #fromColumns({ at, entry_index: index, leaf }: EntryRow): Promise<AuditEntry> {
+    const [row] = await this.database.query<StoredColumns>(
+      `SELECT id, recorded_at, ${ENTRY_COLUMN_NAMES.join(', ')} FROM audit_entry
        WHERE recorded_at = $1 AND entry_index = $2`,
-      [row?.recorded_at.toISOString(), row?.entry_index],
+      [at, index],
     );
-    if (!row || !columns) throw new LogDamaged("an entry's bytes can't be decoded");
-    return entryFromColumns(columns, row.recorded_at);
+    if (row) return entryFromColumns(row, row.recorded_at);
+    // The row was changed again meanwhile.
+    return damagedEntry({ index: Number(index), recordedAt: new Date(0), storedBytes: leaf }).entry;
   }
-}
-
-function valuesOf(rows: readonly PersonalRow[]): AuditEntryRecord['personal'] {
-  const values = rows.flatMap(({ whose, ...row }) =>
-    PERSONAL_FIELDS.flatMap((field) => {
-      const value = row[COLUMN_OF_FIELD[field]];
-      return value === null || whose === null ? [] : [[hashNameOf(whose, field), value] as const];
-    }),
-  );
-  return Object.fromEntries(values);
 }

@@ -108,7 +108,7 @@ export class EntrySearch {
     }
     const sign = query.order === 'ascending' ? 1 : -1;
     found.sort((a, b) => sign * (Number(a.entry_index) - Number(b.entry_index)));
-    return found.filter(({ entry_index: index }, nth) => index !== found[nth - 1]?.entry_index);
+    return found.filter((row, nth) => !isSame(row, found[nth - 1]));
   }
 
   /** The keys that the search is led by; `undefined` when a column's index leads it. */
@@ -249,6 +249,11 @@ export class EntrySearch {
       return transaction.query<Row[]>(sql, [...parameters]);
     });
   }
+}
+
+/** A row that was added with the index of an entry is another one. */
+function isSame(row: EntryRow, other: EntryRow | undefined): boolean {
+  return row.entry_index === other?.entry_index && row.at === other.at;
 }
 
 /** Whether the query has a filter whose column leads to fewer entries than a facet. */

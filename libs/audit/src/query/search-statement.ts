@@ -28,7 +28,7 @@ export interface StatementParts {
   readonly bind: (value: unknown) => string;
 }
 
-export const ENTRY_ROW = 'e.entry_index, e.recorded_at, e.leaf';
+export const ENTRY_ROW = 'e.entry_index, e.recorded_at::text AS at, e.leaf';
 
 /** Pages of the newest reasons that are searched for words before the full-text index is used. */
 const NEWEST_REASON_PAGES = 3;

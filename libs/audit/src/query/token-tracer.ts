@@ -4,6 +4,7 @@ import { SecretNotFound, SecretUnusable } from '#libs/secrets';
 import { type EntryRow, EntryRepository } from './entry-repository.js';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { EntrySearch } from './entry-search.js';
+import { ENTRY_ROW } from './search-statement.js';
 import { TokenFingerprints } from '../fingerprints/token-fingerprints.js';
 
 /** What a trace begins with. */
@@ -89,7 +90,7 @@ export class TokenTracer {
 
   async #trace(fingerprints: readonly string[]): Promise<Omit<TokenTrace, 'untriedKeys'>> {
     const rows = await this.database.query<EntryRow>(
-      `SELECT entry_index, recorded_at, leaf FROM audit_entry
+      `SELECT ${ENTRY_ROW} FROM audit_entry e
        WHERE token_fingerprint = ANY($1) ORDER BY entry_index LIMIT ${MAX_ENTRIES}`,
       [fingerprints],
     );
@@ -123,7 +124,7 @@ export class TokenTracer {
   /** Entries of other tokens of the identities, newest first. */
   async #others(ids: readonly string[], known: readonly string[]): Promise<AuditEntryRecord[]> {
     const rows = await this.database.query<EntryRow>(
-      `SELECT entry_index, recorded_at, leaf FROM audit_entry
+      `SELECT ${ENTRY_ROW} FROM audit_entry e
        WHERE communication_user_id = ANY($1) AND recorded_at >= $2 AND outcome = 'success'
          AND token_fingerprint <> ALL($3)
        ORDER BY entry_index DESC LIMIT ${MAX_ENTRIES}`,

@@ -112,6 +112,33 @@ describe('the witnesses of a log', () => {
     await superuser.end();
   }
 
+  it.each([
+    ['a size that no log has', 'UPDATE audit_witness SET cosigned_size = -5'],
+    [
+      'lines that are no signatures',
+      `UPDATE audit_cosigned_checkpoint SET cosignatures = 'garbage'`,
+    ],
+    ['a time without an end', `UPDATE audit_cosigned_checkpoint SET cosigned_at = 'infinity'`],
+    [
+      'a lease without an end',
+      `UPDATE audit_cosigning SET lease_holder = gen_random_uuid(), lease_expires_at = 'infinity'`,
+    ],
+    ['a pause without an end', `UPDATE audit_witness SET retry_at = 'infinity'`],
+  ])('cosign again after a row got %s', async (_what, sql) => {
+    await cosigning.run(NEVER);
+    await tamper(sql);
+    const { checkpoint } = await log.reader.checkpoint();
+    expect(() => parseNote(checkpoint)).not.toThrow();
+    expect((await log.get(CosignedCheckpoints).newest())?.cosignedAt.getTime() ?? 0).toBeLessThan(
+      log.clock.now() + 60_000,
+    );
+    await append(1);
+    await cosigning.run(NEVER);
+    const { size } = await log.reader.checkpoint();
+    expect(await witnessed()).toEqual({ size, by: ['w1', 'w2', 'w3'] });
+    expect(await failures()).toEqual({});
+  });
+
   it('cosign what was added, each time from the size that they have', async () => {
     await expect(log.reader.witnessedCheckpoint()).rejects.toThrow(CheckpointNotWitnessed);
     for (const [count, size] of [

@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import {
   Clock,
+  DatabaseUnavailable,
   explain,
   Logger,
   OutboundHttp,
@@ -122,7 +123,7 @@ export class CheckpointCosigning implements OnApplicationBootstrap, BeforeApplic
     );
   }
 
-  /** @returns the signature lines; empty when the witness did not cosign. Never rejects for its sake */
+  /** @returns the signature lines; empty when the witness did not cosign. Rejects for the database alone */
   async #cosign(
     witness: PolicyWitness,
     state: WitnessState | undefined,
@@ -138,8 +139,9 @@ export class CheckpointCosigning implements OnApplicationBootstrap, BeforeApplic
         this.logger.info({ witness: name, size: head.size }, 'audit witness works again');
       return cosignatures;
     } catch (error) {
-      if (!(error instanceof WitnessFailure)) throw error;
-      if (!signal.aborted) await this.#noteFailure(name, state, error);
+      if (error instanceof DatabaseUnavailable) throw error;
+      const failure = error instanceof WitnessFailure ? error : unexpected(error);
+      if (!signal.aborted) await this.#noteFailure(name, state, failure);
       return '';
     }
   }
@@ -241,6 +243,11 @@ export class CheckpointCosigning implements OnApplicationBootstrap, BeforeApplic
       };
     }
   }
+}
+
+/** What fails with one witness keeps no other from cosigning, and is its state. */
+function unexpected(cause: unknown): WitnessFailure {
+  return new WitnessFailure('unavailable', explain(cause), { cause });
 }
 
 /** The newest valid signature line of each witness of the policy. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type Database, ReadingDatabase } from '#libs/platform';
+import { MalformedNote, parseNote } from '#libs/transparency-log';
 import type { SignedHead } from '../postgres/log-queries.js';
 
 /** A checkpoint that a quorum of witnesses cosigned, with the cosignatures. */
@@ -7,18 +8,32 @@ export interface WitnessedCheckpoint extends SignedHead {
   readonly cosignedAt: Date;
 }
 
-/** What the witnesses cosigned. Readers verify it themselves. */
+interface Row {
+  readonly size: string;
+  readonly checkpoint: string;
+  readonly cosignatures: string;
+  readonly cosigned_at: Date;
+}
+
+/** Checkpoints with a quorum that are looked through for one whose row is whole. */
+const MAX_CANDIDATES = 16;
+
+/**
+ * What the witnesses cosigned. Readers verify it themselves; lines that are no signatures are as if there were
+ * none, so that witnesses are requested again.
+ */
 @Injectable()
 export class CosignedCheckpoints {
   constructor(private readonly database: ReadingDatabase) {}
 
   /** The signature lines of witnesses on the checkpoint of a size; empty when there are none. */
   async cosignatures(size: number): Promise<string> {
-    const [row] = await this.database.query<{ cosignatures: string }>(
-      'SELECT cosignatures FROM audit_cosigned_checkpoint WHERE size = $1',
+    const [row] = await this.database.query<Row>(
+      `SELECT checkpoint, cosignatures FROM audit_cosigned_checkpoint JOIN audit_head USING (size)
+       WHERE size = $1`,
       [size],
     );
-    return row?.cosignatures ?? '';
+    return row && isNote(row) ? row.cosignatures : '';
   }
 
   /** The newest checkpoint that had a quorum by the policy of the service. */
@@ -48,12 +63,25 @@ export class CosignedCheckpoints {
 export async function readWitnessedCheckpoint(
   database: Database,
 ): Promise<WitnessedCheckpoint | undefined> {
-  const [row] = await database.query<{ size: string; note: string; cosigned_at: Date }>(
-    // A time that no clock shows is that of an edited row.
-    `SELECT size, checkpoint || cosignatures AS note,
-       CASE WHEN cosigned_at BETWEEN '2000-01-01' AND '2200-01-01' THEN cosigned_at ELSE 'epoch' END AS cosigned_at
+  // A time that is still to come would look fresh for ever.
+  const rows = await database.query<Row>(
+    `SELECT size, checkpoint, cosignatures,
+       CASE WHEN cosigned_at <= now() THEN cosigned_at ELSE to_timestamp(0) END AS cosigned_at
      FROM audit_cosigned_checkpoint JOIN audit_head USING (size)
-     WHERE has_quorum ORDER BY size DESC LIMIT 1`,
+     WHERE has_quorum ORDER BY size DESC LIMIT ${MAX_CANDIDATES}`,
   );
-  return row && { size: Number(row.size), checkpoint: row.note, cosignedAt: row.cosigned_at };
+  const row = rows.find(isNote);
+  if (!row) return undefined;
+  const { size, checkpoint, cosignatures, cosigned_at: cosignedAt } = row;
+  return { size: Number(size), checkpoint: checkpoint + cosignatures, cosignedAt };
+}
+
+function isNote({ checkpoint, cosignatures }: Row): boolean {
+  try {
+    parseNote(checkpoint + cosignatures);
+    return true;
+  } catch (error) {
+    if (error instanceof MalformedNote) return false;
+    throw error;
+  }
 }

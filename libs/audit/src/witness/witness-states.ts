@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ReadingDatabase } from '#libs/platform';
+import { isLeased, ReadingDatabase, RETRY_IN_MS } from '#libs/platform';
 import type { WitnessFailureKind } from './witness-failure.js';
 
 /** How a witness does, as the last attempt of any replica left it. */
@@ -25,6 +25,9 @@ interface Row {
   readonly retry_in_ms: number;
 }
 
+/** Of any configuration: an hour between submissions, their timeouts, and some for clocks of the database. */
+const MAX_LEASE_MS = 2 * 60 * 60_000;
+
 /** What all replicas know of the witnesses, and which of them submits checkpoints. */
 @Injectable()
 export class WitnessStates {
@@ -35,7 +38,7 @@ export class WitnessStates {
     const rows = await this.database.queryPrepared(
       'audit_cosigning_acquire',
       `UPDATE audit_cosigning SET lease_holder = $1, lease_expires_at = now() + $2 * interval '1 ms'
-       WHERE lease_holder IS NULL OR lease_holder = $1 OR lease_expires_at < now() RETURNING id`,
+       WHERE lease_holder = $1 OR NOT ${isLeased(MAX_LEASE_MS)} RETURNING id`,
       [holder, leaseMs],
     );
     return rows.length > 0;
@@ -51,15 +54,12 @@ export class WitnessStates {
 
   async all(): Promise<WitnessState[]> {
     const rows = await this.database.query<Row>(
-      // A time that no clock shows is that of an edited row.
-      `SELECT name, cosigned_size, failure, failure_detail, failure_count,
-         CASE WHEN failing_since BETWEEN '2000-01-01' AND '2200-01-01' THEN failing_since END AS failing_since,
-         greatest(0, coalesce(extract(epoch FROM retry_at - now()) * 1000, 0))::float8 AS retry_in_ms
-       FROM audit_witness ORDER BY name`,
+      `SELECT *, ${RETRY_IN_MS} AS retry_in_ms FROM audit_witness ORDER BY name`,
     );
     return rows.map((row) => ({
       name: row.name,
-      cosignedSize: Number(row.cosigned_size),
+      // The witness corrects any other size.
+      cosignedSize: Math.max(0, Number(row.cosigned_size)),
       failure: row.failure ?? undefined,
       failureDetail: row.failure_detail ?? undefined,
       failingSince: row.failing_since ?? undefined,

@@ -4,6 +4,7 @@ import { ConnectionFailed } from './connection-failed.js';
 import type { PasswordSource } from './database-credential.js';
 import { databaseReason } from './database-reason.js';
 import { sqlState } from './sqlstate.js';
+import { typesWithBoundedTimes } from './bounded-times.js';
 import { NoWritableHost, WritableHost } from './writable-host.js';
 
 export interface ClientOptions {
@@ -252,6 +253,7 @@ function configFor(
     application_name: applicationName,
     connectionTimeoutMillis: timeoutMs,
     keepAlive: true,
+    types: typesWithBoundedTimes,
     ...(queryTimeoutMs !== undefined && { query_timeout: queryTimeoutMs }),
     ...host,
     ...(credential && { password: async () => credential.password() }),

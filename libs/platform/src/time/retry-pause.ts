@@ -1,7 +1,7 @@
 const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 5 * 60_000;
 /** A receiver may say later, but not so late that nobody would notice that it works again. */
-const MAX_RETRY_AFTER_MS = 60 * 60_000;
+export const MAX_RETRY_PAUSE_MS = 60 * 60_000;
 
 /**
  * The pause before the next attempt: doubles with each failure up to five minutes, less a random part of up
@@ -15,7 +15,7 @@ export function retryPauseMs(
   random = Math.random(),
 ): number {
   const grown = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(failureCount, 20), MAX_PAUSE_MS);
-  return Math.max(grown * (1 - random / 4), Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
+  return Math.max(grown * (1 - random / 4), Math.min(retryAfterMs, MAX_RETRY_PAUSE_MS));
 }
 
 /**

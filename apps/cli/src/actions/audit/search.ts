@@ -85,7 +85,7 @@ function printEntry(recorded: AuditEntryRecord, json: boolean): void {
     ...(personal.clientAddress === undefined ? [] : [`from ${personal.clientAddress}`]),
     ...(policy ? [`rule ${policy.rule}`] : []),
     ...(reason ? [reason.code] : []),
-    ...(isDamaged ? ['DAMAGED: the stored bytes are not those of the log'] : []),
+    ...(isDamaged ? ['DAMAGED: the stored bytes or personal values are not those of the log'] : []),
   ];
   console.log(printable(cells.join('  ')));
 }

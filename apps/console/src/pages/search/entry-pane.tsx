@@ -69,9 +69,9 @@ export function EntryPane({
       {whole.error && <FailureMessage error={whole.error} onRetry={() => void whole.refetch()} />}
       {shown?.isDamaged === true && (
         <p role="alert" className="failure">
-          <strong>Stored bytes don’t match</strong>
-          Somebody has changed this entry in the database: its bytes are not those that the log
-          commits to.
+          <strong>Changed in the database</strong>
+          Somebody has changed this entry or its personal values in the database: they are not those
+          that the log commits to.
         </p>
       )}
       {shown && <EntryText listed={shown} />}
