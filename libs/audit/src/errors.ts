@@ -71,6 +71,21 @@ export class LogDamaged extends Error {
   }
 }
 
+/** The log has another name than this process is set to, so that it records nothing. For operators. */
+export class LogOriginDiffers extends Error {
+  override readonly name = 'LogOriginDiffers';
+
+  /** @param origin of the newest head */
+  constructor(
+    readonly origin: string,
+    configured: string,
+  ) {
+    super(
+      `the log has the name ${origin}, but AUDIT_LOG_ORIGIN is ${configured}: set it to the name of the log or, to continue the log under the other one, set AUDIT_LOG_PREVIOUS_ORIGIN=${origin}`,
+    );
+  }
+}
+
 /** Entries of the future have no retention time that is over. For operators. */
 export class RetentionNotOver extends Error {
   override readonly name = 'RetentionNotOver';

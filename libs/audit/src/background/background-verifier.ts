@@ -89,11 +89,11 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
   /** @returns whether more may be due */
   async #checkNext(isNew: boolean): Promise<boolean> {
     const changes: { part: string; before: readonly Finding[]; after: readonly Finding[] }[] = [];
-    const trust = await this.keys.trust();
     try {
       const isMore = await this.database.transaction(async (transaction) => {
         const store = new VerificationStore(transaction, this.#passMs);
         if (!(await store.lock())) return false;
+        const trust = await this.keys.trust(transaction);
         const states = await store.read(this.parts.all.map(({ name }) => name));
         const change = async (part: VerifiedPart, before: PartState, checked: PartState) => {
           const after = { ...checked, findings: keepRecorded(before.findings, checked.findings) };

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ReadingDatabase } from '#libs/platform';
 import { type CheckpointTrust, formatRetiredKey, NoteVerifier } from '#libs/transparency-log';
+import type { LogQuery } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 
@@ -22,20 +23,23 @@ export class LogKeys {
     return [...verifiers.map((verifier) => verifier.toString()), ...retired.map(formatRetiredKey)];
   }
 
-  async trust(): Promise<Required<CheckpointTrust>> {
-    const current = (await this.signers.current()).map(({ verifier }) => verifier);
-    const stored = await this.database.query<{ key: string; until: string | null }>(
-      `SELECT key, (SELECT min(from_size) FROM audit_signing_keys WHERE from_size > last) AS until
-       FROM (SELECT key, max(from_size) AS last FROM audit_signing_keys, unnest(keys) AS key
-             GROUP BY key) AS used
-       ORDER BY last DESC, key`,
-    );
+  /**
+   * The log has the name of the keys that sign it, whatever the settings of this process say.
+   *
+   * @param snapshot in which checkpoints are verified: a key that came later would be unknown there. Default:
+   *   the newest state
+   */
+  async trust(snapshot?: LogQuery): Promise<Required<CheckpointTrust>> {
+    const stored = await (snapshot ? listedKeys(snapshot) : this.database.run(listedKeys));
+    const inUse = stored.find(({ until }) => until === null);
+    const origin = inUse ? NoteVerifier.parse(inUse.key).name : this.settings.origin;
+    const current = (await this.signers.current(origin)).map(({ verifier }) => verifier);
     const signing = new Set(current.map((verifier) => verifier.toString()));
     const others = stored
       .filter(({ key }) => !signing.has(key))
       .map(({ key, until }) => ({ verifier: NoteVerifier.parse(key), until }));
     return {
-      origin: this.settings.origin,
+      origin,
       // Without an end: other replicas still sign with it.
       verifiers: [
         ...current,
@@ -46,4 +50,20 @@ export class LogKeys {
       ),
     };
   }
+}
+
+/** A signing key that the log has listed. */
+interface ListedKey {
+  readonly key: string;
+  /** The last size that it may have signed; `null` while it is in use. */
+  readonly until: string | null;
+}
+
+async function listedKeys(query: LogQuery): Promise<ListedKey[]> {
+  return query.query<ListedKey[]>(
+    `SELECT key, (SELECT min(from_size) FROM audit_signing_keys WHERE from_size > last) AS until
+     FROM (SELECT key, max(from_size) AS last FROM audit_signing_keys, unnest(keys) AS key
+           GROUP BY key) AS used
+     ORDER BY last DESC, key`,
+  );
 }

@@ -62,6 +62,17 @@ export function toHead([row]: StepRows): LogHead | undefined {
   );
 }
 
+/** Reads the checkpoint of the newest head: `toCheckpoint` of the rows. */
+export const NEWEST_CHECKPOINT: Step = {
+  name: 'audit_newest_checkpoint',
+  text: 'SELECT checkpoint FROM audit_head ORDER BY size DESC LIMIT 1',
+};
+
+/** @returns `undefined` for an empty log */
+export function toCheckpoint([row]: StepRows): string | undefined {
+  return row?.[0] ?? undefined;
+}
+
 /** Sets the timeouts of the transaction. Fails with AU001 when the head is another one. */
 export function beginAppend(
   timeoutMs: number,

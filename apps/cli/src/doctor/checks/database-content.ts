@@ -2,6 +2,7 @@ import {
   type AuditSettings,
   examineLog,
   LogDamaged,
+  LogOriginDiffers,
   measureClock,
   UnusableSigningKey,
 } from '#libs/audit';
@@ -127,6 +128,10 @@ async function logReport(options: DatabaseChecksOptions): Promise<CheckReport> {
     const isAboutSecrets = error instanceof ServiceError && error.code.startsWith('secret');
     if (isAboutSecrets || error instanceof UnusableSigningKey)
       return skipped('the key of the log can not be read');
+    if (error instanceof LogOriginDiffers) {
+      const detail = `the log has the name ${error.origin}`;
+      return { findings: [finding('log-origin-differs', audit.origin, detail)] };
+    }
     if (!(error instanceof LogDamaged)) throw error;
     const isForeign = error.finding.includes('checkpoint file');
     const subject = isForeign ? (audit.checkpointFile ?? '') : audit.origin;
