@@ -86,6 +86,17 @@ export class LogOriginDiffers extends Error {
   }
 }
 
+/** The time of the newest head was edited; the entries of the next one would get it too. For operators. */
+export class HeadTimeInvalid extends Error {
+  override readonly name = 'HeadTimeInvalid';
+
+  constructor(size: number) {
+    super(
+      `the row of audit_head with size ${size} has a time that no entry has; run acs-identity audit verify and set recorded_at to that of the last entry of the head`,
+    );
+  }
+}
+
 /** Entries of the future have no retention time that is over. For operators. */
 export class RetentionNotOver extends Error {
   override readonly name = 'RetentionNotOver';
