@@ -375,6 +375,31 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /acs-identity audit verify/,
   },
   {
+    code: 'log-origin-differs',
+    fault: 'the log has another name, as its checkpoint file says',
+    prepare: async (rig) => {
+      const origin = 'localhost/restored';
+      const signer = new NoteSigner(origin, rig.logKeySeed);
+      const note = signCheckpoint({ origin, size: 1, root: randomBytes(32) }, [signer]);
+      const hash = `decode(repeat('00', 32), 'hex')`;
+      await rig.rows(
+        `INSERT INTO audit_signing_keys VALUES (0, '{${signer.verifier.toString()}}');
+         INSERT INTO audit_head (size, from_size, root, recorded_at, leaf_hashes, checkpoint)
+         VALUES (1, 0, ${hash}, now(), ${hash}, '${note}')`,
+      );
+      rig.undo(async () => {
+        await rig.rows(
+          `SET session_replication_role = replica; DELETE FROM audit_head;
+           DELETE FROM audit_signing_keys; RESET session_replication_role`,
+        );
+      });
+      const AUDIT_CHECKPOINT_FILE = await fileOf(rig, note);
+      return { environment: { AUDIT_CHECKPOINT_FILE, AUDIT_SIGNING_KEY_SECRET: LOG_KEY_SECRET } };
+    },
+    names: /\(localhost\/acs-identity\): the log has the name localhost\/restored/,
+    fix: /set AUDIT_LOG_ORIGIN to the name of the log/,
+  },
+  {
     code: 'verification-finding',
     fault: 'the background checks have found an edited entry',
     prepare: sql(

@@ -9,6 +9,8 @@ import { runningService } from '../support/running-service.js';
 import { issue, newPerson, requestToken } from '../support/tokens-api.js';
 
 const HOUR_MS = 3_600_000;
+/** Of the log of a test service. */
+const LOG_ORIGIN = 'localhost/acs-identity';
 
 const service = runningService();
 
@@ -178,12 +180,36 @@ describe('acs-identity config check --connect', () => {
     const environment = {
       ...placeholderEnvironment,
       DATABASE_URL: service().database.serviceUrl,
+      AUDIT_LOG_ORIGIN: LOG_ORIGIN,
       NODE_OPTIONS: wallClockOff(byMs),
     };
     const { code, stdout, stderr } = await acsIdentity(['config', 'check', '--connect'], {
       environment,
     });
     expect(stdout + stderr).toMatch(text);
+    expect(code).toBe(exitCode);
+  });
+
+  it.each([
+    [
+      'is refused',
+      {},
+      1,
+      `the log has the name ${LOG_ORIGIN}, but AUDIT_LOG_ORIGIN is example.com/audit`,
+    ],
+    [
+      'is to replace it',
+      { AUDIT_LOG_PREVIOUS_ORIGIN: LOG_ORIGIN },
+      0,
+      `The log has the name ${LOG_ORIGIN}; its next entry continues it as example.com/audit.`,
+    ],
+  ])('names the log when another name %s', async (_how, more, exitCode, text) => {
+    const DATABASE_URL = service().database.serviceUrl;
+    const environment = { ...placeholderEnvironment, DATABASE_URL, ...more };
+    const { code, stdout, stderr } = await acsIdentity(['config', 'check', '--connect'], {
+      environment,
+    });
+    expect(stdout + stderr).toContain(text);
     expect(code).toBe(exitCode);
   });
 

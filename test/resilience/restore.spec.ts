@@ -155,6 +155,7 @@ describe('a database that was restored from an older backup', () => {
     expect(await valuesOf(erased)).toBeGreaterThan(0);
     decided = {
       AUDIT_LOG_ORIGIN: 'localhost/acs-identity-restored',
+      AUDIT_LOG_PREVIOUS_ORIGIN: 'localhost/acs-identity',
       AUDIT_CHECKPOINT_FILE: inFolder('checkpoint'),
     };
   });

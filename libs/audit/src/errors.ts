@@ -81,6 +81,32 @@ export class CheckpointFileUnreadable extends Error {
   }
 }
 
+/** The log has another name than this process is set to, so that it records nothing. For operators. */
+export class LogOriginDiffers extends Error {
+  override readonly name = 'LogOriginDiffers';
+
+  /** @param origin of the newest head */
+  constructor(
+    readonly origin: string,
+    configured: string,
+  ) {
+    super(
+      `the log has the name ${origin}, but AUDIT_LOG_ORIGIN is ${configured}: set it to the name of the log or, to continue the log under the other one, set AUDIT_LOG_PREVIOUS_ORIGIN=${origin}`,
+    );
+  }
+}
+
+/** The time of the newest head was edited; the entries of the next one would get it too. For operators. */
+export class HeadTimeInvalid extends Error {
+  override readonly name = 'HeadTimeInvalid';
+
+  constructor(size: number) {
+    super(
+      `the row of audit_head with size ${size} has a time that no entry has; run acs-identity audit verify and set recorded_at to that of the last entry of the head`,
+    );
+  }
+}
+
 /** Entries of the future have no retention time that is over. For operators. */
 export class RetentionNotOver extends Error {
   override readonly name = 'RetentionNotOver';

@@ -16,6 +16,7 @@ export {
   AuditUnavailable,
   ClockOutOfBounds,
   LogDamaged,
+  LogOriginDiffers,
   UnusableSigningKey,
 } from './errors.js';
 
@@ -90,6 +91,7 @@ export { ClockBound, describeOffset, isBeyond, measureClock } from './log/clock-
 export { examineLog, examineLogKeys } from './log/examine-log.js';
 export { LogContinuation } from './log/log-continuation.js';
 export { LogKeys } from './log/log-keys.js';
+export { readLogOrigin } from './log/log-origin.js';
 export { LogReader } from './log/log-reader.js';
 export { LogRetention, type RetentionReport } from './log/log-retention.js';
 export { type LogSource, TileDirectory } from './log/tile-directory.js';

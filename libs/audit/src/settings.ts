@@ -18,6 +18,13 @@ export const auditSettings = defineSettings(
       .describe(
         'unique name of the log for its verifiers, like a web address without scheme: identity.example.com/audit',
       ),
+    AUDIT_LOG_PREVIOUS_ORIGIN: z
+      .string()
+      .optional()
+      .describe(
+        'name that the log has so far, to continue it under AUDIT_LOG_ORIGIN after a restore (docs/restoring.md); without it, a process with another name than that of the log records nothing',
+      )
+      .meta(ADVANCED),
     AUDIT_SIGNING_KEY_SECRET: list()
       .refine((names) => names.length > 0, 'must name at least one secret')
       .prefault('audit-signing-key')
@@ -65,6 +72,7 @@ export const auditSettings = defineSettings(
   }),
   (variables) => ({
     origin: variables.AUDIT_LOG_ORIGIN,
+    previousOrigin: variables.AUDIT_LOG_PREVIOUS_ORIGIN,
     signingKeySecrets: variables.AUDIT_SIGNING_KEY_SECRET,
     fingerprintKeySecret: variables.AUDIT_FINGERPRINT_KEY_SECRET,
     timeoutMs: variables.AUDIT_TIMEOUT_MS,

@@ -91,6 +91,10 @@ export const FINDINGS = {
     meaning: 'The database does not continue the checkpoint: it was rolled back, cut or replaced.',
     fix: 'stop the service and run acs-identity audit verify; docs/restoring.md describes a restore',
   },
+  'log-origin-differs': {
+    meaning: 'The log in the database has another name than AUDIT_LOG_ORIGIN.',
+    fix: 'set AUDIT_LOG_ORIGIN to the name of the log, for this process and every other one; to continue the log under a new name, set AUDIT_LOG_PREVIOUS_ORIGIN as well (docs/restoring.md)',
+  },
   'verification-finding': {
     meaning: 'The background checks of the service have found what was changed in the database.',
     fix: 'run acs-identity audit health, which lists all of it, and acs-identity audit verify; docs/restoring.md describes a restore',

@@ -87,7 +87,7 @@ export class LogPart implements VerifiedPart {
     size: number,
   ): Promise<readonly Finding[]> {
     if (start >= size) return [];
-    const trust = await this.keys.trust();
+    const trust = await this.keys.trust(transaction);
     const slice = { place: String(start), what: `the slice of entries ${start} to ${end - 1}` };
     return checkOrReport(transaction, slice, async (inner) => {
       const { frontier, faults } = await this.verifier.verifySlice(inner, {

@@ -6,6 +6,7 @@ import { AuditEntryEvents } from '../trail/audit-entry-events.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import { ClockBound } from './clock-bound.js';
 import { LogKeys } from './log-keys.js';
+import { LogOrigin } from './log-origin.js';
 import { RollbackDetector } from './rollback-detector.js';
 import { Sequencer } from './sequencer.js';
 
@@ -19,6 +20,7 @@ import { Sequencer } from './sequencer.js';
     ClockBound,
     LogConnection,
     LogKeys,
+    LogOrigin,
     RollbackDetector,
     Sequencer,
   ],
@@ -29,6 +31,7 @@ import { Sequencer } from './sequencer.js';
     ClockBound,
     LogConnection,
     LogKeys,
+    LogOrigin,
     RollbackDetector,
     Sequencer,
   ],

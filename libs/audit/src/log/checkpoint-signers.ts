@@ -12,7 +12,7 @@ import { auditSettings, type AuditSettings } from '../settings.js';
  */
 @Injectable()
 export class CheckpointSigners {
-  /** By name of the secret. */
+  /** By name of the log and of the secret. */
   readonly #signers = new Map<string, { version: string; signer: NoteSigner }>();
 
   constructor(
@@ -21,19 +21,22 @@ export class CheckpointSigners {
   ) {}
 
   /**
+   * @param origin name of the log. Default: `AUDIT_LOG_ORIGIN`
    * @throws SecretUnavailable, SecretNotFound when a key can't be read
    * @throws UnusableSigningKey when a secret is not an Ed25519 private key
    */
-  async current(): Promise<readonly NoteSigner[]> {
-    return Promise.all(this.settings.signingKeySecrets.map(async (name) => this.#signer(name)));
+  async current(origin = this.settings.origin): Promise<readonly NoteSigner[]> {
+    const { signingKeySecrets } = this.settings;
+    return Promise.all(signingKeySecrets.map(async (name) => this.#signer(origin, name)));
   }
 
-  async #signer(name: string): Promise<NoteSigner> {
+  async #signer(origin: string, name: string): Promise<NoteSigner> {
     return this.secrets.readParsed(name, (secret) => {
-      const known = this.#signers.get(name);
+      const place = `${origin} ${name}`;
+      const known = this.#signers.get(place);
       if (known?.version === secret.version) return known.signer;
-      const signer = new NoteSigner(this.settings.origin, toSeed(secret));
-      this.#signers.set(name, { version: secret.version, signer });
+      const signer = new NoteSigner(origin, toSeed(secret));
+      this.#signers.set(place, { version: secret.version, signer });
       return signer;
     });
   }

@@ -1,10 +1,13 @@
 import { Registry } from 'prom-client';
 import { type Database, type Logger, ReadinessChecks } from '#libs/platform';
 import type { SecretStore } from '#libs/secrets';
+import { LogOriginDiffers } from '../errors.js';
 import { AuditMetrics } from '../metrics.js';
+import { readSignedHead } from '../postgres/log-queries.js';
 import type { AuditSettings } from '../settings.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import { LogKeys } from './log-keys.js';
+import { LogOrigin } from './log-origin.js';
 import { RollbackDetector } from './rollback-detector.js';
 
 /** What the examination reads. */
@@ -28,8 +31,9 @@ export async function examineLogKeys({
 }
 
 /**
- * Compares the checkpoint file with the database as a start does. Writes neither.
+ * Compares the name of the log and the checkpoint file with the database as a start does. Writes neither.
  *
+ * @throws LogOriginDiffers also when the log had the name of this process earlier
  * @throws LogDamaged when the database does not continue the checkpoint
  */
 export async function examineLog({
@@ -39,11 +43,16 @@ export async function examineLog({
   logger,
 }: ExaminedLog): Promise<void> {
   const signers = new CheckpointSigners(secrets, settings);
+  const origins = new LogOrigin(signers, settings);
+  const head = await readSignedHead(database);
+  const origin = await database.run(async (query) => origins.after(head?.checkpoint, query));
+  if (origin !== settings.origin) throw new LogOriginDiffers(origin, settings.origin);
   const registry = new Registry();
   const detector = new RollbackDetector(
     database,
     signers,
     new LogKeys(signers, database, settings),
+    origins,
     new ReadinessChecks(logger, registry),
     logger,
     new AuditMetrics(registry),

@@ -7,6 +7,8 @@ import {
   insertHead,
   type LogHead,
   lockHead,
+  NEWEST_CHECKPOINT,
+  toCheckpoint,
   toHead,
 } from '../postgres/append-statements.js';
 import { Flight, type Step, type StepRows, unnamed } from '../postgres/flight.js';
@@ -15,6 +17,14 @@ import type { FrontierCache } from './frontier-cache.js';
 
 /** What `FunctionAppend.run` has done: rejected, or committed unless there is an error of the commit. */
 type FunctionOutcome<T> = { readonly rejection: unknown } | (T & { readonly error: unknown });
+
+/** The log under the lock of the transaction. */
+interface FunctionLog {
+  readonly head: LogHead | undefined;
+  readonly frontier: TreeFrontier;
+  readonly checkpoint: string | undefined;
+  readonly transaction: Transaction;
+}
 
 /** Appends one record whose write is a function, in a transaction of the pool. */
 export class FunctionAppend {
@@ -32,20 +42,22 @@ export class FunctionAppend {
    */
   async run<T extends { readonly addition: Addition }>(
     write: (transaction: Transaction) => Promise<void>,
-    build: (head: LogHead | undefined, frontier: TreeFrontier) => T,
+    build: (log: FunctionLog) => Promise<T>,
   ): Promise<FunctionOutcome<T>> {
     let built: T | undefined;
     try {
       await this.database.transaction(async (transaction) => {
-        const [rows = []] = await flyInTransaction(transaction, [
+        const [headRows = [], checkpointRows = []] = await flyInTransaction(transaction, [
           lockHead(this.settings.timeoutMs),
+          NEWEST_CHECKPOINT,
         ]);
-        const head = toHead(rows);
+        const head = toHead(headRows);
         const frontier = await this.cache.frontierAt(head, transaction);
         await write(transaction).catch((error: unknown) => {
           throw new WriteRejected(error);
         });
-        const next = build(head, frontier);
+        const checkpoint = toCheckpoint(checkpointRows);
+        const next = await build({ head, frontier, checkpoint, transaction });
         const { entries, fromSize } = next.addition;
         await flyInTransaction(transaction, [
           ...copyEntries(entries, fromSize),

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ReadingDatabase } from '#libs/platform';
 import { type CheckpointTrust, formatRetiredKey } from '#libs/transparency-log';
+import type { LogQuery } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { tryParseKey } from '../verify/signing-keys-check.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
@@ -23,22 +24,26 @@ export class LogKeys {
     return [...verifiers.map((verifier) => verifier.toString()), ...retired.map(formatRetiredKey)];
   }
 
-  /** A stored text that is no key is left out: the verification of the log reports its row. */
-  async trust(): Promise<Required<CheckpointTrust>> {
-    const current = (await this.signers.current()).map(({ verifier }) => verifier);
-    const stored = await this.database.query<{ key: string | null; until: string | null }>(
-      `SELECT key, (SELECT min(from_size) FROM audit_signing_keys WHERE from_size > last) AS until
-       FROM (SELECT key, max(from_size) AS last FROM audit_signing_keys, unnest(keys) AS key
-             GROUP BY key) AS used
-       ORDER BY last DESC, key`,
-    );
-    const signing = new Set(current.map((verifier) => verifier.toString()));
-    const others = stored.flatMap(({ key, until }) => {
-      const verifier = key !== null && signing.has(key) ? undefined : tryParseKey(key);
+  /**
+   * The log has the name of the keys that sign it, whatever the settings of this process say. A stored text
+   * that is no key is left out: the verification of the log reports its row.
+   *
+   * @param snapshot in which checkpoints are verified: a key that came later would be unknown there. Default:
+   *   the newest state
+   */
+  async trust(snapshot?: LogQuery): Promise<Required<CheckpointTrust>> {
+    const rows = await (snapshot ? listedKeys(snapshot) : this.database.run(listedKeys));
+    const listed = rows.flatMap(({ key, until }) => {
+      const verifier = tryParseKey(key);
       return verifier ? [{ verifier, until }] : [];
     });
+    const inUse = listed.find(({ until }) => until === null);
+    const origin = inUse?.verifier.name ?? this.settings.origin;
+    const current = (await this.signers.current(origin)).map(({ verifier }) => verifier);
+    const signing = new Set(current.map((verifier) => verifier.toString()));
+    const others = listed.filter(({ verifier }) => !signing.has(verifier.toString()));
     return {
-      origin: this.settings.origin,
+      origin,
       // Without an end: other replicas still sign with it.
       verifiers: [
         ...current,
@@ -49,4 +54,20 @@ export class LogKeys {
       ),
     };
   }
+}
+
+/** A row of the signing keys that the log has listed; its text may have been edited. */
+interface ListedKey {
+  readonly key: string | null;
+  /** The last size that it may have signed; `null` while it is in use. */
+  readonly until: string | null;
+}
+
+async function listedKeys(query: LogQuery): Promise<ListedKey[]> {
+  return query.query<ListedKey[]>(
+    `SELECT key, (SELECT min(from_size) FROM audit_signing_keys WHERE from_size > last) AS until
+     FROM (SELECT key, max(from_size) AS last FROM audit_signing_keys, unnest(keys) AS key
+           GROUP BY key) AS used
+     ORDER BY last DESC, key`,
+  );
 }

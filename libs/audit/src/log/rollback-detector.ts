@@ -9,13 +9,19 @@ import {
   UnverifiedNote,
   verifyContinuation,
 } from '#libs/transparency-log';
-import { AuditUnavailable, CheckpointFileUnreadable, LogDamaged } from '../errors.js';
+import {
+  AuditUnavailable,
+  CheckpointFileUnreadable,
+  LogDamaged,
+  LogOriginDiffers,
+} from '../errors.js';
 import { AuditMetrics } from '../metrics.js';
 import { readSignedHead, readTile, type SignedHead } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { CheckpointFile } from './checkpoint-file.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import { LogKeys } from './log-keys.js';
+import { LogOrigin } from './log-origin.js';
 
 /** After this time without another failure the next append tries whether recording works again. */
 const APPEND_FAILURE_MS = 15_000;
@@ -39,6 +45,7 @@ export class RollbackDetector implements OnApplicationBootstrap {
     private readonly database: Database,
     private readonly signers: CheckpointSigners,
     private readonly keys: LogKeys,
+    private readonly origins: LogOrigin,
     private readonly readiness: ReadinessChecks,
     private readonly logger: Logger,
     private readonly metrics: AuditMetrics,
@@ -127,23 +134,38 @@ export class RollbackDetector implements OnApplicationBootstrap {
   async #checkReadiness(): Promise<ReadinessAnswer> {
     try {
       await this.assertConsistent();
-      await this.#compareWithDatabase();
+      const head = await this.#compareWithDatabase();
       await this.signers.current();
+      const originFault = await this.#checkOrigin(head);
       const failure = this.#appendFailure;
       if (failure && performance.now() < failure.until) {
         return { isReady: false, reason: `nothing can be recorded: ${failure.reason}` };
       }
       // Tokens can be issued all the same, but a rollback during an outage would not be found.
+      const degradations = [originFault, this.#fileFault].filter((fault) => fault !== undefined);
       return {
         isReady: true,
-        ...(this.#fileFault !== undefined && { degradation: this.#fileFault }),
+        ...(degradations.length > 0 && { degradation: degradations.join('; ') }),
       };
     } catch (error) {
       if (error instanceof LogDamaged) return { isReady: false, reason: error.finding };
-      if (error instanceof CheckpointFileUnreadable)
+      if (error instanceof CheckpointFileUnreadable || error instanceof LogOriginDiffers)
         return { isReady: false, reason: error.message };
       throw error;
     }
+  }
+
+  /**
+   * @returns what is wrong with `AUDIT_LOG_ORIGIN` although this process may record
+   * @throws LogOriginDiffers when it may not
+   */
+  async #checkOrigin(head: SignedHead | undefined): Promise<string | undefined> {
+    const { origin } = this.settings;
+    const current = await this.database.run(async (manager) =>
+      this.origins.after(head?.checkpoint, manager),
+    );
+    if (current === origin) return undefined;
+    return `the log has the new name ${current}, and AUDIT_LOG_ORIGIN is its earlier name ${origin}`;
   }
 
   async #readFile(): Promise<void> {

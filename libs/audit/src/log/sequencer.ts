@@ -19,7 +19,9 @@ import {
   type LogHead,
   lockHead,
   lockHeadAt,
+  NEWEST_CHECKPOINT,
   ROLLBACK,
+  toCheckpoint,
   toHead,
   toLeafHashes,
 } from '../postgres/append-statements.js';
@@ -32,7 +34,7 @@ import {
 } from '../postgres/change-steps.js';
 import { FlightLost, type Step, type StepRows } from '../postgres/flight.js';
 import { type Backend, LogConnection } from '../postgres/log-connection.js';
-import { bufferOf, type SignedHead } from '../postgres/log-queries.js';
+import { bufferOf, type LogQuery, type SignedHead } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import type { AuditEvent } from '../trail/audit-event.js';
 import {
@@ -45,6 +47,7 @@ import { ClockBound } from './clock-bound.js';
 import { CommitCheck } from './commit-check.js';
 import { FrontierCache, MAX_FOLLOWED_ENTRIES } from './frontier-cache.js';
 import { FunctionAppend } from './function-append.js';
+import { LogOrigin } from './log-origin.js';
 
 /** A call of `AuditTrail.recordAll` that waits for its commit. Committed whole or rejected whole. */
 export interface PendingRecord {
@@ -120,15 +123,21 @@ export class Sequencer {
   readonly #functions: FunctionAppend;
   readonly #check: CommitCheck;
   #batchesInTwo = 0;
+  /** The name of the log after the newest head that this process has read. */
+  #origin: string;
+  /** Read before the lock, so that Key Vault does not prolong it. */
+  #signers: readonly NoteSigner[] = [];
 
   constructor(
     private readonly connection: LogConnection,
     database: Database,
     private readonly signers: CheckpointSigners,
+    private readonly origins: LogOrigin,
     private readonly clockBound: ClockBound,
     logger: Logger,
-    @Inject(auditSettings.key) private readonly settings: AuditSettings,
+    @Inject(auditSettings.key) settings: AuditSettings,
   ) {
+    this.#origin = settings.origin;
     this.#functions = new FunctionAppend(database, this.#cache, settings);
     this.#check = new CommitCheck(connection, logger, settings);
   }
@@ -141,28 +150,28 @@ export class Sequencer {
    * @throws any error when nothing was committed
    */
   async append(batch: PendingBatch, timeoutMs: number): Promise<AppendOutcome> {
-    const signers = await this.signers.current();
+    this.#signers = await this.signers.current(this.#origin);
     await this.clockBound.assertWithin(timesOf(batch.records));
     const [first] = batch.records;
     if (typeof first?.write === 'function') {
-      return this.#appendWithFunction(first, first.write, signers);
+      return this.#appendWithFunction(first, first.write);
     }
     const known = this.#cache.known;
     if (known && this.#batchesInTwo === 0) {
       try {
-        return await this.#appendInOne(batch.records, known, known.frontier, signers, timeoutMs);
+        return await this.#appendInOne(batch.records, known, known.frontier, timeoutMs);
       } catch (error) {
-        if (isRefusal(error)) return this.#appendWhatHolds(batch.records, signers, timeoutMs);
+        if (isRefusal(error)) return this.#appendWhatHolds(batch.records, timeoutMs);
         if (sqlState(error) !== HEAD_MOVED) throw error;
         this.#batchesInTwo = BATCHES_AFTER_CONTENTION;
       }
     }
     this.#batchesInTwo = Math.max(0, this.#batchesInTwo - 1);
     try {
-      return await this.#appendInTwo(batch, signers, timeoutMs);
+      return await this.#appendInTwo(batch, timeoutMs);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      return this.#appendWhatHolds(batch.records, signers, timeoutMs);
+      return this.#appendWhatHolds(batch.records, timeoutMs);
     }
   }
 
@@ -176,11 +185,10 @@ export class Sequencer {
     records: readonly PendingRecord[],
     known: LogHead,
     frontier: TreeFrontier,
-    signers: readonly NoteSigner[],
     timeoutMs: number,
   ): Promise<AppendOutcome> {
     const results = assignIndexes(records, known);
-    const addition = this.#additionOf(results, frontier, signers);
+    const addition = this.#additionOf(results, frontier);
     const changes = groupChanges(records.map(({ write }) => rowChange(write)));
     const steps = [
       beginAppend(timeoutMs, known),
@@ -195,12 +203,8 @@ export class Sequencer {
   }
 
   /** Waits for the lock, and sends all that has been pooled meanwhile. */
-  async #appendInTwo(
-    batch: PendingBatch,
-    signers: readonly NoteSigner[],
-    timeoutMs: number,
-  ): Promise<AppendOutcome> {
-    return this.#appendLocked([], signers, timeoutMs, async ({ head }) => {
+  async #appendInTwo(batch: PendingBatch, timeoutMs: number): Promise<AppendOutcome> {
+    return this.#appendLocked([], timeoutMs, async ({ head }) => {
       batch.refill();
       const { records } = batch;
       // The clock may have been set while this process waited.
@@ -213,11 +217,10 @@ export class Sequencer {
   /** Makes the changes first, and appends the records whose changes hold. */
   async #appendByVerdicts(
     records: readonly PendingRecord[],
-    signers: readonly NoteSigner[],
     timeoutMs: number,
   ): Promise<AppendOutcome> {
     const changes = groupChanges(records.map(({ write }) => rowChange(write)));
-    return this.#appendLocked(changes, signers, timeoutMs, ({ head, verdicts }) => {
+    return this.#appendLocked(changes, timeoutMs, ({ head, verdicts }) => {
       const rejected = changes.flatMap((group, nth) => rejectedPlaces(group, verdicts[nth] ?? []));
       const rejections = new Map(
         rejected.map((place) => [place, rowChange(records[place]?.write)?.reject()]),
@@ -234,7 +237,6 @@ export class Sequencer {
    */
   async #appendLocked(
     firstChanges: readonly ChangeGroup[],
-    signers: readonly NoteSigner[],
     timeoutMs: number,
     plan: (locked: LockedLog) => AppendPlan | Promise<AppendPlan>,
   ): Promise<AppendOutcome> {
@@ -246,7 +248,7 @@ export class Sequencer {
         await this.connection.fly([ROLLBACK], timeoutMs);
         return { results };
       }
-      const addition = this.#additionOf(results, locked.frontier, signers);
+      const addition = this.#additionOf(results, locked.frontier);
       const steps = [
         ...changes.map(expectingStep),
         ...copyEntries(addition.entries, addition.fromSize),
@@ -270,19 +272,22 @@ export class Sequencer {
     changes: readonly ChangeGroup[],
   ): Promise<LockedLog> {
     const knownSize = this.#cache.known?.size ?? 0;
-    const [, headRows = [], hashRows = [], ...verdicts] = await this.connection.fly(
-      [
-        BEGIN,
-        lockHead(timeoutMs),
-        leafHashesAfter(knownSize, MAX_FOLLOWED_ENTRIES),
-        ...changes.map(verdictStep),
-      ],
-      timeoutMs,
-      backend,
-    );
+    const [, headRows = [], checkpointRows = [], hashRows = [], ...verdicts] =
+      await this.connection.fly(
+        [
+          BEGIN,
+          lockHead(timeoutMs),
+          NEWEST_CHECKPOINT,
+          leafHashesAfter(knownSize, MAX_FOLLOWED_ENTRIES),
+          ...changes.map(verdictStep),
+        ],
+        timeoutMs,
+        backend,
+      );
     // The head may be one of another process, whatever becomes of this append.
     this.#newestSigningKeys = undefined;
     const head = toHead(headRows);
+    await this.#follow(toCheckpoint(checkpointRows), this.connection);
     const followed = toLeafHashes(hashRows);
     const frontier = await this.#cache.frontierAt(head, this.connection, followed);
     return { head, frontier, verdicts };
@@ -291,21 +296,19 @@ export class Sequencer {
   /** Appends the records whose changes hold and violate no constraint. */
   async #appendWhatHolds(
     records: readonly PendingRecord[],
-    signers: readonly NoteSigner[],
     timeoutMs: number,
   ): Promise<AppendOutcome> {
     try {
-      return await this.#appendByVerdicts(records, signers, timeoutMs);
+      return await this.#appendByVerdicts(records, timeoutMs);
     } catch (error) {
       if (!isConstraint(error)) throw error;
-      return this.#appendOneByOne(records, signers, timeoutMs, error);
+      return this.#appendOneByOne(records, timeoutMs, error);
     }
   }
 
   /** Finds the change that violates a constraint: records with a change one by one, then the others. */
   async #appendOneByOne(
     records: readonly PendingRecord[],
-    signers: readonly NoteSigner[],
     timeoutMs: number,
     error: unknown,
   ): Promise<AppendOutcome> {
@@ -319,8 +322,8 @@ export class Sequencer {
     let head: SignedHead | undefined;
     const batches = [...changing.map((record) => [record]), records.filter(({ write }) => !write)];
     for (const batch of batches.filter(({ length }) => length > 0)) {
-      const outcome = await this.#appendByVerdicts(batch, signers, timeoutMs).catch(
-        (failure: unknown) => this.#resultsOfFailure(batch, failure),
+      const outcome = await this.#appendByVerdicts(batch, timeoutMs).catch((failure: unknown) =>
+        this.#resultsOfFailure(batch, failure),
       );
       batch.forEach((record, nth) => {
         const result = outcome.results[nth];
@@ -346,13 +349,16 @@ export class Sequencer {
   async #appendWithFunction(
     record: PendingRecord,
     write: Exclude<TransactionalWrite, RowChange>,
-    signers: readonly NoteSigner[],
   ): Promise<AppendOutcome> {
     this.#newestSigningKeys = undefined;
-    const outcome = await this.#functions.run(write, (head, frontier) => {
-      const results = assignIndexes([record], head);
-      return { results, addition: this.#additionOf(results, frontier, signers) };
-    });
+    const outcome = await this.#functions.run(
+      write,
+      async ({ head, frontier, checkpoint, transaction }) => {
+        await this.#follow(checkpoint, transaction);
+        const results = assignIndexes([record], head);
+        return { results, addition: this.#additionOf(results, frontier) };
+      },
+    );
     if ('rejection' in outcome) return { results: [outcome] };
     const { addition, results, error } = outcome;
     if (error !== undefined && !(await this.#check.isCommitted(addition))) throw error as Error; // of pg or TypeORM
@@ -384,16 +390,21 @@ export class Sequencer {
     this.#newestSigningKeys = addition.signingKeys;
   }
 
-  #additionOf(
-    results: readonly AppendResult[],
-    frontier: TreeFrontier,
-    signers: readonly NoteSigner[],
-  ): Addition {
+  /** Another process may have continued the log under another name. @throws LogOriginDiffers */
+  async #follow(checkpoint: string | undefined, query: LogQuery): Promise<void> {
+    const origin = await this.origins.after(checkpoint, query, this.#origin);
+    if (origin === this.#origin) return;
+    this.#origin = origin;
+    this.#signers = await this.signers.current(origin);
+  }
+
+  #additionOf(results: readonly AppendResult[], frontier: TreeFrontier): Addition {
     const entries = results.flatMap((result) => ('entries' in result ? result.entries : []));
     const leafHashes = entries.map(({ leaf }) => hashLeaf(leaf));
     const appended = frontier.append(leafHashes);
     const root = bufferOf(appended.frontier.root());
-    const { origin } = this.settings;
+    const origin = this.#origin;
+    const signers = this.#signers;
     const checkpoint = signCheckpoint({ origin, size: appended.frontier.size, root }, signers);
     const signingKeys = signers.map(({ verifier }) => verifier.toString()).sort();
     return {

@@ -3,6 +3,7 @@
 // it. No other file writes these tables.
 import { type Appended, HASH_BYTES, type Tile, TILE_WIDTH } from '#libs/transparency-log';
 import type { EncodedEntry } from '../entry/encode-entry.js';
+import { HeadTimeInvalid } from '../errors.js';
 import { ENTRY_COLUMN_NAMES, entryColumns } from '../entry/entry-columns.js';
 import { bigintArray, bytesArray, textArray } from './binary-array.js';
 import { BinaryRowWriter } from './binary-row-writer.js';
@@ -36,6 +37,9 @@ export interface KnownKeys {
   readonly signing: readonly string[] | undefined;
 }
 
+/** The last one that RFC 3339 can write. */
+const MAX_TIME_MS = Date.UTC(9999, 11, 31);
+
 export const BEGIN: Step = { name: 'audit_begin', text: 'BEGIN' };
 export const COMMIT: Step = { name: 'audit_commit', text: 'COMMIT' };
 export const ROLLBACK: Step = { name: 'audit_rollback', text: 'ROLLBACK' };
@@ -50,16 +54,28 @@ export function lockHead(timeoutMs: number): Step {
   };
 }
 
-/** @returns `undefined` for an empty log */
+/**
+ * @returns `undefined` for an empty log
+ * @throws HeadTimeInvalid
+ */
 export function toHead([row]: StepRows): LogHead | undefined {
-  const [size, root, recordedAtMs] = row ?? [];
-  return (
-    row && {
-      size: Number(size),
-      root: Buffer.from(root ?? '', 'hex'),
-      recordedAtMs: Number(recordedAtMs),
-    }
-  );
+  if (!row) return undefined;
+  const [size, root, time] = row;
+  const recordedAtMs = Number(time);
+  const isTime = Number.isInteger(recordedAtMs) && recordedAtMs >= 0 && recordedAtMs <= MAX_TIME_MS;
+  if (!isTime) throw new HeadTimeInvalid(Number(size));
+  return { size: Number(size), root: Buffer.from(root ?? '', 'hex'), recordedAtMs };
+}
+
+/** Reads the checkpoint of the newest head: `toCheckpoint` of the rows. */
+export const NEWEST_CHECKPOINT: Step = {
+  name: 'audit_newest_checkpoint',
+  text: 'SELECT checkpoint FROM audit_head ORDER BY size DESC LIMIT 1',
+};
+
+/** @returns `undefined` for an empty log */
+export function toCheckpoint([row]: StepRows): string | undefined {
+  return row?.[0] ?? undefined;
 }
 
 /** Sets the timeouts of the transaction. Fails with AU001 when the head is another one. */

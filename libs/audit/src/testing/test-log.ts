@@ -130,6 +130,7 @@ export async function openTestLog(
 
 const DEFAULT_SETTINGS: AuditSettings = {
   origin: 'log.example/audit',
+  previousOrigin: undefined,
   signingKeySecrets: ['audit-signing-key'],
   fingerprintKeySecret: 'audit-fingerprint-key',
   timeoutMs: 10_000,

@@ -3,6 +3,7 @@ import {
   CheckpointFileUnreadable,
   examineLog,
   LogDamaged,
+  LogOriginDiffers,
   measureClock,
   UnusableSigningKey,
 } from '#libs/audit';
@@ -131,6 +132,10 @@ async function logReport(options: DatabaseChecksOptions): Promise<CheckReport> {
     // The check of the configuration reports it.
     if (error instanceof CheckpointFileUnreadable)
       return skipped('the checkpoint file can not be read');
+    if (error instanceof LogOriginDiffers) {
+      const detail = `the log has the name ${error.origin}`;
+      return { findings: [finding('log-origin-differs', audit.origin, detail)] };
+    }
     if (!(error instanceof LogDamaged)) throw error;
     const isForeign = error.finding.includes('checkpoint file');
     const subject = isForeign ? (audit.checkpointFile ?? '') : audit.origin;
