@@ -1,6 +1,7 @@
 // What a check reads, in the order of ids. Cursors, so that neither side is held in memory.
 import { isCanonicalGuid, type Transaction } from '#libs/platform';
-import { type MappingEntry, ORPHANED } from './mapping-history.js';
+import { ORPHANED } from '../model/mapping.js';
+import type { MappingEntry } from './mapping-history.js';
 
 const FETCH_SIZE = 2_000;
 

@@ -1,5 +1,5 @@
 import { type AuditEntry, isRecordedText } from '#libs/audit';
-import { MAPPING_STATUSES, type MappingStatus } from '../model/mapping.js';
+import { MAPPING_STATUSES, type MappingStatus, ORPHANED } from '../model/mapping.js';
 
 /** What one entry of the verified log says about a mapping. */
 export interface MappingEntry {
@@ -41,9 +41,6 @@ export interface Recorded<T> {
   readonly value: T;
   readonly entry: MappingEntry | undefined;
 }
-
-/** The reason in the entries about an identity that no mapping leads to. */
-export const ORPHANED = 'orphaned';
 
 const NAME_COLUMNS = ['resource', 'tenant', 'subject', 'kind'] as const;
 

@@ -67,6 +67,18 @@ const EDITS: Readonly<Record<string, readonly [kind: string, edit: string, undo:
     `DELETE FROM mapping WHERE subject = 'mallory'`,
   ],
   'a row of an orphan, deleted': ['orphan-differs', ...held('mapping_orphan', 'true')],
+  'a row of an orphan, added for the identity of a mapping': [
+    'orphan-differs',
+    `INSERT INTO mapping_orphan (communication_user_id, mapping_id, lease_expires_at)
+     SELECT communication_user_id, id, now() + interval '1 day' FROM mapping WHERE id = ${OLDEST}`,
+    `DELETE FROM mapping_orphan o USING mapping m WHERE m.id = ${OLDEST} AND o.communication_user_id = m.communication_user_id`,
+  ],
+  'the communication identity of a mapping, to that of an orphan': [
+    'orphan-differs',
+    `CREATE TEMP TABLE known AS SELECT communication_user_id AS id FROM mapping WHERE id = ${OLDEST};
+     UPDATE mapping SET communication_user_id = (SELECT communication_user_id FROM mapping_orphan LIMIT 1) WHERE id = ${OLDEST}`,
+    `UPDATE mapping SET communication_user_id = (SELECT id FROM known) WHERE id = ${OLDEST}; DROP TABLE known`,
+  ],
   'the deletion of an orphan': [
     'orphan-differs',
     'UPDATE mapping_orphan SET deleted_at = NULL, lease_expires_at = now()',
@@ -99,6 +111,24 @@ describe('the background verification of mappings', () => {
   it('forgets what is as the log recorded it again', async () => {
     await verifier.pass();
     expect(await verifier.findings()).toEqual([]);
+  });
+
+  it('finds an orphan that the service has deleted and nobody recorded as one', async () => {
+    const communicationUserId = mappings.foreignId();
+    const [row] = await log.database.query<{ id: string }>('SELECT id FROM mapping LIMIT 1');
+    const target = { identityId: row?.id ?? '', communicationUserId };
+    await superuser.query(
+      `INSERT INTO mapping_orphan (communication_user_id, mapping_id, deleted_at)
+       VALUES ('${communicationUserId}', '${target.identityId}', now())`,
+    );
+    const reason = { code: 'orphaned' } as const;
+    await log.trail.record({
+      ...{ action: 'identity.delete', outcome: 'success', target, reason },
+      ...mappings.context,
+    });
+    await verifier.pass();
+    const found = (await verifier.findings()).map(({ part, kind }) => [part, kind]);
+    expect(found).toEqual([['mappings', 'orphan-differs']]);
   });
 
   it('finds two rows of one identity although its unique index was dropped', async () => {

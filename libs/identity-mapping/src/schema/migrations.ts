@@ -7,6 +7,7 @@ import { AddMassRevocation1799100000000 } from './add-mass-revocation-1799100000
 import { AddRevocationOfInvitation1799430000000 } from './add-revocation-of-invitation-1799430000000.js';
 import { AddVisitorKind1799340000000 } from './add-visitor-kind-1799340000000.js';
 import { ProtectMapping1798100000000 } from './protect-mapping-1798100000000.js';
+import { SeparateOrphans1799500000000 } from './separate-orphans-1799500000000.js';
 
 /** The migrations of the identity map, oldest first. */
 export const identityMappingMigrations: (new () => MigrationInterface)[] = [
@@ -16,6 +17,7 @@ export const identityMappingMigrations: (new () => MigrationInterface)[] = [
   AddVisitorKind1799340000000,
   AddNameSearch1799410000000,
   AddRevocationOfInvitation1799430000000,
+  SeparateOrphans1799500000000,
 ];
 
 const LEASE = ['lease_holder', 'lease_expires_at'] as const;

@@ -61,8 +61,11 @@ export class RecordedMappings {
   }
 
   /** A new bot, linked to an identity that exists. */
-  async linked(displayName?: string): Promise<ProvisionedMapping> {
-    return this.#created({ kind: 'bot', displayName, communicationUserId: this.foreignId() });
+  async linked(
+    displayName?: string,
+    communicationUserId = this.foreignId(),
+  ): Promise<ProvisionedMapping> {
+    return this.#created({ kind: 'bot', displayName, communicationUserId });
   }
 
   /** A mapping whose communication identity has not been created yet; the log has no entry about it. */
