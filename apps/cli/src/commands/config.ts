@@ -7,7 +7,10 @@ export function configCommand(composition: CompositionOptions): Command {
   config
     .command('check')
     .description('Check the environment variables as the api does at its start.')
-    .option('--connect', 'also connect to the database and compare the clocks')
+    .option(
+      '--connect',
+      'also connect to the database: compare the clocks, and look for identities of other ACS resources',
+    )
     .option('--strict', 'exit with 1 for warnings too, such as a variable that has no effect')
     .addHelpText(
       'after',
@@ -19,6 +22,8 @@ export function configCommand(composition: CompositionOptions): Command {
       if (!connect) return;
       const { checkClock } = await import('../actions/clock.js');
       await checkClock(values);
+      const { checkResources } = await import('../actions/resources.js');
+      await checkResources(values);
     });
   config
     .command('list')
