@@ -61,7 +61,8 @@ export type StoredMappingEntry = Omit<MappingEntry, 'index' | 'recordedAtMs'> &
 
 export const ROWS = (range?: IdRange): string => `
   SELECT id, resource, tenant, subject, kind, status, communication_user_id, display_name, version,
-         token_generation, is_revoking,
+         token_generation, is_revoking, revoked_through,
+         extract(epoch FROM tokens_since) * 1000 AS tokens_since_ms,
          lease_holder IS NOT NULL OR lease_expires_at IS NOT NULL AS is_leased,
          extract(epoch FROM created_at) * 1000 AS created_ms,
          extract(epoch FROM updated_at) * 1000 AS updated_ms,

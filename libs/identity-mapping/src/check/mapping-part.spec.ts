@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VerifiedParts } from '#libs/audit';
 import { openTestLog, type TestLog, TestVerifier } from '#libs/audit/testing';
-import { ReadingDatabase } from '#libs/platform';
+import { canonicalName, ReadingDatabase } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { RecordedMappings } from '../testing/recorded-mappings.js';
 import { MappingPart } from './mapping-part.js';
@@ -21,6 +21,9 @@ beforeAll(async () => {
   // More than a slice has, in both directions of the edits below.
   const lines = Array.from({ length: 600 }, (_, nth) => ({ subject: `p-${nth}`, kind: 'user' }));
   await mappings.import(lines);
+  // It concerns nobody, and is the first one.
+  await mappings.beginMassRevocation({ tenant: canonicalName('fabrikam') });
+  await mappings.addEveryState();
   verifier = new TestVerifier(log, [
     new MappingPart(new VerifiedParts(), log.get(ReadingDatabase)),
   ]);
@@ -58,6 +61,21 @@ const EDITS: Readonly<Record<string, readonly [kind: string, edit: string, undo:
     'column-differs',
     `UPDATE mapping SET communication_user_id = communication_user_id || 'x' WHERE id = ${NEWEST_ACTIVE}`,
     `UPDATE mapping SET communication_user_id = rtrim(communication_user_id, 'x') WHERE id = ${NEWEST_ACTIVE}`,
+  ],
+  'the mass revocation up to which the tokens of a mapping are revoked': [
+    'column-differs',
+    `UPDATE mapping SET revoked_through = 2147483000 WHERE id = ${OLDEST}`,
+    `UPDATE mapping SET revoked_through = 0 WHERE id = ${OLDEST}`,
+  ],
+  'the mass revocation of a mapping, to one that has not reached it': [
+    'column-differs',
+    `UPDATE mapping SET revoked_through = 1 WHERE id = ${OLDEST}`,
+    `UPDATE mapping SET revoked_through = 0 WHERE id = ${OLDEST}`,
+  ],
+  'the age of the tokens of a mapping': [
+    'column-differs',
+    `UPDATE mapping SET tokens_since = now() + interval '10 years' WHERE id = ${OLDEST}`,
+    `UPDATE mapping SET tokens_since = NULL WHERE id = ${OLDEST}`,
   ],
   'a row, deleted': ['row-missing', ...held('mapping', `id = ${NEWEST_ACTIVE}`)],
   'a row, added': [
