@@ -711,6 +711,20 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /correct ACS_RESOURCE_ID/,
   },
   {
+    code: 'acs-resource-not-configured',
+    fault: 'the resource of the identities has another name in the configuration',
+    prepare: async (rig) => {
+      const prepare = sql(
+        `INSERT INTO mapping (id, resource, tenant, subject, kind, status, communication_user_id)
+         VALUES (gen_random_uuid(), 'old', 't', 's', 'user', 'active', '8:acs:x')`,
+        `SET session_replication_role = replica; DELETE FROM mapping; RESET session_replication_role`,
+      );
+      return prepare(rig);
+    },
+    names: /\(old\): identities: 1/,
+    fix: /ACS_RESOURCES_FILE/,
+  },
+  {
     code: 'acs-unavailable',
     fault: 'ACS fails',
     prepare: emulatorFault({ service: 'acs', operation: '*', kind: 'status', status: 503 }),

@@ -34,3 +34,4 @@ export {
   type ServiceCheck,
   serviceSettings,
 } from './settings.js';
+export { describeReferences, findUnconfiguredResources } from './unconfigured-resources.js';

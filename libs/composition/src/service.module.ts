@@ -11,6 +11,7 @@ import {
 import { AuditDeliveryModule, auditDeliverySettings, AuditSinksModule } from '#libs/audit-delivery';
 import {
   CommunicationIdentityGateway,
+  CommunicationServicesModule,
   communicationServicesSettings,
 } from '#libs/communication-services';
 import { IdentityMappingModule, identityMappingSettings } from '#libs/identity-mapping';
@@ -36,6 +37,7 @@ import { chooseAdapters, type Replacement } from './choose-adapters.js';
 import { ConfigurationAuditor } from './configuration-auditor.js';
 import { cloudRule } from './cloud-rule.js';
 import { leaseRule } from './lease-rule.js';
+import { ResourceReadiness } from './resource-readiness.js';
 import { SchemaReadiness } from './schema-readiness.js';
 import { EnvironmentRemarks } from './environment-remarks.js';
 import {
@@ -140,6 +142,7 @@ export class ServiceModule {
         AuditModule,
         AuditWitnessesModule,
         AuditDeliveryModule,
+        CommunicationServicesModule,
         IdentityMappingModule,
         TeamsPhoneModule,
         TokenIssuanceModule,
@@ -148,6 +151,7 @@ export class ServiceModule {
       ],
       providers: [
         SchemaReadiness,
+        ResourceReadiness,
         {
           provide: EnvironmentRemarks,
           inject: [Logger],

@@ -9,7 +9,7 @@ export function configCommand(composition: CompositionOptions): Command {
     .description('Check the environment variables as the api does at its start.')
     .option(
       '--connect',
-      'also connect to the database, and compare the clocks and the name of the log',
+      'also connect to the database: compare the clocks and the name of the log, and look for identities of other ACS resources',
     )
     .option('--strict', 'exit with 1 for warnings too, such as a variable that has no effect')
     .addHelpText(
@@ -24,6 +24,8 @@ export function configCommand(composition: CompositionOptions): Command {
       await checkClock(values);
       const { checkLogOrigin } = await import('../actions/log-origin.js');
       await checkLogOrigin(values);
+      const { checkResources } = await import('../actions/resources.js');
+      await checkResources(values);
     });
   config
     .command('list')

@@ -277,6 +277,7 @@ class Examination {
       audit: this.#audit,
       secrets: this.#secrets,
       logObstacle: this.#obstacle([AuditTrail, SecretStore], this.#audit && this.#secrets),
+      resources: this.#acs?.resources.names(),
     });
   }
 

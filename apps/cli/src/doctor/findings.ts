@@ -193,6 +193,11 @@ export const FINDINGS = {
     meaning: 'The configured id of an ACS resource is that of another one.',
     fix: 'correct ACS_RESOURCE_ID, or resourceId in ACS_RESOURCES_FILE: az communication show has it as immutableResourceId',
   },
+  'acs-resource-not-configured': {
+    meaning:
+      'Identities or Teams Phone assignments are of an ACS resource that is not configured: their people get 409.',
+    fix: 'add the resource to ACS_RESOURCES_FILE under this name; a single resource without the file is called default',
+  },
   'acs-unavailable': {
     meaning: 'ACS gives no usable answer.',
     fix: 'check ACS_ENDPOINT, and the state of the service at status.azure.com',

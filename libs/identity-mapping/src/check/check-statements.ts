@@ -1,6 +1,7 @@
 // What a check reads, in the order of ids. Cursors, so that neither side is held in memory.
 import { isCanonicalGuid, type Transaction } from '#libs/platform';
-import { type MappingEntry, ORPHANED } from './mapping-history.js';
+import { ORPHANED } from '../model/mapping.js';
+import type { MappingEntry } from './mapping-history.js';
 
 const FETCH_SIZE = 2_000;
 
@@ -87,7 +88,8 @@ export interface StoredMappingEntry extends Omit<
 
 export const ROWS = (range?: IdRange): string => `
   SELECT id, resource, tenant, subject, kind, status, communication_user_id, display_name, version,
-         token_generation, is_revoking,
+         token_generation, is_revoking, revoked_through,
+         extract(epoch FROM tokens_since) * 1000 AS tokens_since_ms,
          lease_holder IS NOT NULL OR lease_expires_at IS NOT NULL AS is_leased,
          extract(epoch FROM created_at) * 1000 AS created_ms,
          extract(epoch FROM updated_at) * 1000 AS updated_ms,

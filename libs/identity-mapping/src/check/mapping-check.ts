@@ -19,6 +19,7 @@ import {
 import { checkOrphans } from './orphan-check.js';
 import { MappingHistory } from './mapping-history.js';
 import { toMappingEntry, undecodableEntries } from './stored-entry.js';
+import { RevocationStarts } from './revocation-check.js';
 import {
   RowComparison,
   type StoredMapping,
@@ -189,6 +190,7 @@ class TableComparison<Log extends Pick<VerifyReport, 'retiredBelow'>> {
   readonly #limit: number;
   /** Mappings that were created before it may have retired entries. */
   #oldestMs = -Infinity;
+  #starts = new RevocationStarts([], 0);
 
   constructor(
     private readonly transaction: Transaction,
@@ -204,6 +206,7 @@ class TableComparison<Log extends Pick<VerifyReport, 'retiredBelow'>> {
     // The cursors are read to their end: the plan with one sort is better than one with many lookups.
     await this.transaction.query('SET LOCAL cursor_tuple_fraction = 1');
     if (this.log.retiredBelow > 0) this.#oldestMs = await this.#oldestEntryMs();
+    this.#starts = await RevocationStarts.read(this.transaction, this.log.retiredBelow > 0);
     const total = this.range ? 0 : await this.#count();
     const histories = this.#histories();
     let { value: history } = await histories.next();
@@ -271,7 +274,7 @@ class TableComparison<Log extends Pick<VerifyReport, 'retiredBelow'>> {
       this.#addUnrecorded(row, history);
       return;
     }
-    const { differences, unchecked } = new RowComparison(row, history);
+    const { differences, unchecked } = new RowComparison(row, history, this.#starts);
     for (const { entry, detail } of differences) {
       this.#differ({
         kind: 'column-differs',

@@ -1,5 +1,5 @@
 import { type AuditEntry, isRecordedText } from '#libs/audit';
-import { MAPPING_STATUSES, type MappingStatus } from '../model/mapping.js';
+import { MAPPING_STATUSES, type MappingStatus, ORPHANED } from '../model/mapping.js';
 
 /** What one entry of the verified log says about a mapping. */
 export interface MappingEntry {
@@ -42,8 +42,15 @@ export interface Recorded<T> {
   readonly entry: MappingEntry | undefined;
 }
 
-/** The reason in the entries about an identity that no mapping leads to. */
-export const ORPHANED = 'orphaned';
+/** What an entry says of `revoked_through`. */
+export interface RevokedThrough {
+  readonly entry: MappingEntry;
+  /** Whether it is certainly the number at that time; otherwise it may be a lower one. */
+  readonly isExact: boolean;
+}
+
+const NEW = ['identity.create', 'identity.link', 'identity.import'];
+const REVOKED = ['token.revoke confirmed', 'token.revoke completed'];
 
 const NAME_COLUMNS = ['resource', 'tenant', 'subject', 'kind'] as const;
 
@@ -80,6 +87,8 @@ export class MappingHistory {
   readonly #reasons = new Map<RecordedColumn, UncheckedReason>();
   #first: MappingEntry | undefined;
   #change: MappingEntry | undefined;
+  #generation: MappingEntry | undefined;
+  #raise: RevokedThrough | undefined;
   #contradictions = 0;
 
   /**
@@ -116,6 +125,16 @@ export class MappingHistory {
     return this.#change;
   }
 
+  /** The last entry that began a generation of tokens. */
+  get lastGeneration(): MappingEntry | undefined {
+    return this.#generation;
+  }
+
+  /** The last entry with which `revoked_through` became the number of the newest mass revocation. */
+  get lastRaise(): RevokedThrough | undefined {
+    return this.#raise;
+  }
+
   recorded<C extends RecordedColumn>(column: C): Recorded<RecordedColumns[C]> | undefined {
     return this.#values.get(column) as Recorded<RecordedColumns[C]> | undefined; // `#set` has this type
   }
@@ -132,7 +151,21 @@ export class MappingHistory {
     if (entry.reasonCode === ORPHANED) return; // about another communication identity
     this.#addNames(entry);
     this.#requireStatus(entry, isFirst);
+    this.#raiseRevokedThrough(entry);
     this.#apply(entry, isFirst);
+  }
+
+  /** As `change-statements.ts` does. A new mapping has the number of its claim, which no entry records. */
+  #raiseRevokedThrough(entry: MappingEntry): void {
+    const step = stepOf(entry);
+    const status = this.recorded('status')?.value;
+    const isRevoking = this.recorded('is_revoking')?.value;
+    const isCut = entry.details?.cut !== undefined;
+    const isChange = REQUIRED_STATUSES[step] !== undefined && step !== 'token.issue';
+    const wasSuspended = status === 'suspended' && isRevoking === false;
+    const isExact = REVOKED.includes(step) || (isChange && wasSuspended);
+    const isUnknown = isCut || (isChange && (status === undefined || isRevoking === undefined));
+    if (isExact || isUnknown || NEW.includes(entry.action)) this.#raise = { entry, isExact };
   }
 
   #addNames(entry: MappingEntry): void {
@@ -263,6 +296,7 @@ export class MappingHistory {
   }
 
   #nextGeneration(entry: MappingEntry): void {
+    this.#generation = entry;
     const known = this.recorded('token_generation');
     const stated = entry.details?.tokenGeneration;
     if (typeof stated === 'number') {

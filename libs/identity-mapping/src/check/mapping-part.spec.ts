@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VerifiedParts } from '#libs/audit';
 import { openTestLog, type TestLog, TestVerifier } from '#libs/audit/testing';
-import { ReadingDatabase } from '#libs/platform';
+import { canonicalName, ReadingDatabase } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { RecordedMappings } from '../testing/recorded-mappings.js';
 import { MappingPart } from './mapping-part.js';
@@ -21,6 +21,9 @@ beforeAll(async () => {
   // More than a slice has, in both directions of the edits below.
   const lines = Array.from({ length: 600 }, (_, nth) => ({ subject: `p-${nth}`, kind: 'user' }));
   await mappings.import(lines);
+  // It concerns nobody, and is the first one.
+  await mappings.beginMassRevocation({ tenant: canonicalName('fabrikam') });
+  await mappings.addEveryState();
   verifier = new TestVerifier(log, [
     new MappingPart(new VerifiedParts(), log.get(ReadingDatabase)),
   ]);
@@ -59,6 +62,21 @@ const EDITS: Readonly<Record<string, readonly [kind: string, edit: string, undo:
     `UPDATE mapping SET communication_user_id = communication_user_id || 'x' WHERE id = ${NEWEST_ACTIVE}`,
     `UPDATE mapping SET communication_user_id = rtrim(communication_user_id, 'x') WHERE id = ${NEWEST_ACTIVE}`,
   ],
+  'the mass revocation up to which the tokens of a mapping are revoked': [
+    'column-differs',
+    `UPDATE mapping SET revoked_through = 2147483000 WHERE id = ${OLDEST}`,
+    `UPDATE mapping SET revoked_through = 0 WHERE id = ${OLDEST}`,
+  ],
+  'the mass revocation of a mapping, to one that has not reached it': [
+    'column-differs',
+    `UPDATE mapping SET revoked_through = 1 WHERE id = ${OLDEST}`,
+    `UPDATE mapping SET revoked_through = 0 WHERE id = ${OLDEST}`,
+  ],
+  'the age of the tokens of a mapping': [
+    'column-differs',
+    `UPDATE mapping SET tokens_since = now() + interval '10 years' WHERE id = ${OLDEST}`,
+    `UPDATE mapping SET tokens_since = NULL WHERE id = ${OLDEST}`,
+  ],
   'a row, deleted': ['row-missing', ...held('mapping', `id = ${NEWEST_ACTIVE}`)],
   'a row, added': [
     'row-unrecorded',
@@ -67,6 +85,18 @@ const EDITS: Readonly<Record<string, readonly [kind: string, edit: string, undo:
     `DELETE FROM mapping WHERE subject = 'mallory'`,
   ],
   'a row of an orphan, deleted': ['orphan-differs', ...held('mapping_orphan', 'true')],
+  'a row of an orphan, added for the identity of a mapping': [
+    'orphan-differs',
+    `INSERT INTO mapping_orphan (communication_user_id, mapping_id, lease_expires_at)
+     SELECT communication_user_id, id, now() + interval '1 day' FROM mapping WHERE id = ${OLDEST}`,
+    `DELETE FROM mapping_orphan o USING mapping m WHERE m.id = ${OLDEST} AND o.communication_user_id = m.communication_user_id`,
+  ],
+  'the communication identity of a mapping, to that of an orphan': [
+    'orphan-differs',
+    `CREATE TEMP TABLE known AS SELECT communication_user_id AS id FROM mapping WHERE id = ${OLDEST};
+     UPDATE mapping SET communication_user_id = (SELECT communication_user_id FROM mapping_orphan LIMIT 1) WHERE id = ${OLDEST}`,
+    `UPDATE mapping SET communication_user_id = (SELECT id FROM known) WHERE id = ${OLDEST}; DROP TABLE known`,
+  ],
   'the deletion of an orphan': [
     'orphan-differs',
     'UPDATE mapping_orphan SET deleted_at = NULL, lease_expires_at = now()',
@@ -155,6 +185,24 @@ describe('the background verification of mappings', () => {
     await superuser.query(undo ?? '');
     await verifier.pass();
     expect(await verifier.findings()).toEqual([]);
+  });
+
+  it('finds an orphan that the service has deleted and nobody recorded as one', async () => {
+    const communicationUserId = mappings.foreignId();
+    const [row] = await log.database.query<{ id: string }>('SELECT id FROM mapping LIMIT 1');
+    const target = { identityId: row?.id ?? '', communicationUserId };
+    await superuser.query(
+      `INSERT INTO mapping_orphan (communication_user_id, mapping_id, deleted_at)
+       VALUES ('${communicationUserId}', '${target.identityId}', now())`,
+    );
+    const reason = { code: 'orphaned' } as const;
+    await log.trail.record({
+      ...{ action: 'identity.delete', outcome: 'success', target, reason },
+      ...mappings.context,
+    });
+    await verifier.pass();
+    const found = (await verifier.findings()).map(({ part, kind }) => [part, kind]);
+    expect(found).toEqual([['mappings', 'orphan-differs']]);
   });
 
   it('finds two rows of one identity although its unique index was dropped', async () => {

@@ -1,5 +1,5 @@
 import type { Transaction } from '#libs/platform';
-import { ORPHANED } from './mapping-history.js';
+import { ORPHANED } from '../model/mapping.js';
 
 /** An orphan whose row and entries differ; see `MappingDifference`. */
 interface OrphanDifference {
@@ -45,17 +45,19 @@ const DIFFERENCES = `
       AND (action, outcome) IN (('identity.create', 'failure'), ('identity.delete', 'success'))
     GROUP BY communication_user_id
   ), compared AS (
-    SELECT coalesce(o.mapping_id::text, r.mapping_id) AS mapping, r.entry,
+    SELECT coalesce(m.id::text, o.mapping_id::text, r.mapping_id) AS mapping, r.entry,
       CASE
-        WHEN r.entry IS NULL THEN CASE WHEN EXISTS (
+        WHEN m.id IS NOT NULL THEN 'the identity of the mapping is an orphan'
+        WHEN o.mapping_id IS NULL THEN 'no row has this orphan'
+        WHEN r.is_added IS NOT TRUE THEN CASE WHEN EXISTS (
             SELECT FROM audit_entry WHERE action = 'audit.retain' AND outcome = 'success'
           ) AND o.created_at < (SELECT min(recorded_at) FROM audit_entry)
-          THEN NULL ELSE 'the log has no entry about this orphan' END
-        WHEN o.mapping_id IS NULL THEN 'no row has this orphan'
+          THEN NULL ELSE 'the log has no entry that adds this orphan' END
         WHEN o.mapping_id::text <> r.mapping_id THEN 'mapping_id of an orphan'
         WHEN (o.deleted_at IS NOT NULL) <> r.is_deleted THEN 'deleted_at of an orphan'
       END AS detail
     FROM recorded r FULL JOIN mapping_orphan o USING (communication_user_id)
+      LEFT JOIN mapping m USING (communication_user_id)
   )
   SELECT mapping, entry, detail FROM compared WHERE detail IS NOT NULL
   ORDER BY mapping, entry LIMIT 1000`;

@@ -1,5 +1,6 @@
 import { isRecordedName, isRecordedText } from '#libs/audit';
 import { uuidV7Time } from '#libs/platform';
+import type { RevocationStarts } from './revocation-check.js';
 import type {
   MappingHistory,
   Recorded,
@@ -22,6 +23,8 @@ export interface StoredMapping {
   readonly token_generation: number;
   readonly is_revoking: boolean;
   readonly is_leased: boolean;
+  readonly revoked_through: number;
+  readonly tokens_since_ms: string | null;
   readonly created_ms: string;
   readonly updated_ms: string;
   readonly deleted_ms: string | null;
@@ -53,6 +56,7 @@ export class RowComparison {
   constructor(
     private readonly row: StoredMapping,
     private readonly history: MappingHistory,
+    private readonly starts: RevocationStarts,
   ) {
     for (const column of ['resource', 'tenant', 'subject', 'kind'] as const) {
       this.#compare(column, (recorded) => isRecordedText(row[column], recorded));
@@ -69,6 +73,8 @@ export class RowComparison {
     this.#compareName();
     this.#compareTimes();
     this.#compareLease();
+    this.#compareRevokedThrough();
+    this.#compareTokensSince();
   }
 
   get unchecked(): readonly UncheckedColumns[] {
@@ -157,6 +163,33 @@ export class RowComparison {
     if (!status || !isRevoking) return;
     const isOwed = isRevoking.value || ['pending', 'deleting'].includes(status.value);
     if (row.is_leased && !isOwed) this.#differ('lease_expires_at', status);
+  }
+
+  /** One that is too high exempts the mapping from mass revocations. */
+  #compareRevokedThrough(): void {
+    const { revoked_through: number } = this.row;
+    const raise = this.history.lastRaise;
+    const status = this.history.recorded('status')?.value;
+    // The claims of a pending mapping are not recorded.
+    const isKnown = raise !== undefined && status !== 'pending';
+    const highest = isKnown ? this.starts.numberBefore(raise.entry.index) : this.starts.newest;
+    const isExact = isKnown && raise.isExact && Number.isFinite(highest);
+    const isRight = isExact ? number === highest : number >= 0 && number <= highest;
+    if (!isRight) this.#differ('revoked_through', { entry: raise?.entry });
+  }
+
+  /** NULL is as old as the mapping, and so exempts from nothing: also that of a change before this column. */
+  #compareTokensSince(): void {
+    const { tokens_since_ms: since } = this.row;
+    if (since === null) return;
+    const { lastGeneration } = this.history;
+    if (!this.history.recorded('token_generation')) {
+      this.#skip('tokens_since', this.history.reasonOf('token_generation'));
+      return;
+    }
+    if (!lastGeneration || !isClose(Number(since), lastGeneration.recordedAtMs)) {
+      this.#differ('tokens_since', { entry: lastGeneration });
+    }
   }
 
   #differ(column: string, { entry }: Pick<Recorded<unknown>, 'entry'>): void {

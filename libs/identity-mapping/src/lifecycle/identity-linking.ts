@@ -185,6 +185,7 @@ export class IdentityLinking {
       if (own && own.kind !== identity.kind) throw new IdentityKindConflict();
       if (linked) throw this.conflictWith(linked, identity.tenant, context);
       if (own && isProvisioned(own)) throw new IdentityLinkConflict();
+      if (await this.map.isOrphan(communicationUserId)) throw new IdentityLinkConflict();
       try {
         const mapping = await this.#store(
           own,

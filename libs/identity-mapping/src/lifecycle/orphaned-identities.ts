@@ -5,11 +5,11 @@ import { type CallContext, Clock, Logger } from '#libs/platform';
 import { MappingChanged } from '../errors.js';
 import { IdentityMap, type Lease, type Orphan, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
-import { auditTargetOf } from '../model/mapping.js';
+import { auditTargetOf, ORPHANED } from '../model/mapping.js';
 import { gatewayCallOf, auditActorOf } from './call-context.js';
 
 const REASON = {
-  code: 'orphaned',
+  code: ORPHANED,
   detail: 'the identity was created after its lease had expired; no mapping leads to it',
 };
 
@@ -25,7 +25,10 @@ export class OrphanedIdentities {
     @Inject(identityMappingSettings.key) private readonly settings: IdentityMappingSettings,
   ) {}
 
-  /** Records an orphan and deletes it at ACS; the recovery worker repeats a failed deletion. Safe to repeat. */
+  /**
+   * Records an orphan and deletes it at ACS; the recovery worker repeats a failed deletion. Safe to repeat:
+   * one that is recorded already is the worker's, and one that a mapping leads to is none.
+   */
   async add(orphan: Orphan, context: CallContext): Promise<void> {
     const lease = newLease(this.settings.leaseMs, this.clock);
     try {
@@ -40,12 +43,13 @@ export class OrphanedIdentities {
         this.map.addOrphan(orphan, lease),
       );
     } catch (error) {
-      if (!(error instanceof MappingChanged)) throw error;
+      if (error instanceof MappingChanged) return;
+      throw error;
     }
     await this.delete(orphan, context, lease);
   }
 
-  /** Deletes a recorded orphan at ACS and records that. Never rejects. */
+  /** Deletes at ACS an orphan that was added, or claimed, under the lease, and records that. Never rejects. */
   async delete(orphan: Orphan, context: CallContext, lease: Lease): Promise<void> {
     const { communicationUserId, mapping } = orphan;
     try {

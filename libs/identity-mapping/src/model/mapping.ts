@@ -76,6 +76,9 @@ export function newMapping(
   };
 }
 
+/** The reason in the entries about an identity that no mapping leads to. */
+export const ORPHANED = 'orphaned';
+
 export function isProvisioned(mapping: Mapping): mapping is ProvisionedMapping {
   return mapping.communicationUserId !== undefined;
 }

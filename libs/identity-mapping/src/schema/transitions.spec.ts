@@ -89,7 +89,8 @@ async function attempt(
   } catch (error) {
     const { code, constraint } = error as pg.DatabaseError; // pg rejects with its own errors
     if (code === '42501') return 'privilege';
-    if (code !== '23514' || constraint === undefined || constraint.endsWith('_check')) throw error;
+    const isOfTrigger = code === '23514' || code === '23505';
+    if (!isOfTrigger || constraint === undefined || constraint.endsWith('_check')) throw error;
     return constraint;
   } finally {
     await client.query('ROLLBACK');
@@ -250,6 +251,27 @@ describe.each(['service', 'superuser'] as const)('for the %s, the map of identit
       const refusal = role === 'service' ? 'privilege' : 'revocation_identity';
       expect(await write(change), change).toBe(refusal);
     }
+  });
+
+  it('keeps orphans and the identities of mappings apart', async () => {
+    const active = columnsOf('active');
+    const orphan = `INSERT INTO mapping_orphan (communication_user_id, mapping_id, lease_expires_at)
+      VALUES ($1, $2, now())`;
+    const add = async (client: pg.Client, id: string): Promise<unknown> =>
+      client.query(orphan, [active.communication_user_id, id]);
+    expect(await attempt(role, active, add)).toBe('mapping_orphan_unmapped');
+    const next = { status: 'active', communication_user_id: `8:acs:${randomUUID()}`, version: 6 };
+    const activate = async (client: pg.Client, id: string): Promise<void> => {
+      await client.query(orphan, [next.communication_user_id, id]);
+      await update(client, id, next);
+    };
+    expect(await attempt(role, columnsOf('pending'), activate)).toBe('mapping_no_orphan');
+    const other = { ...active, id: randomUUID(), communication_user_id: `8:acs:${randomUUID()}` };
+    const addMapping = async (client: pg.Client, id: string): Promise<void> => {
+      await client.query(orphan, [other.communication_user_id, id]);
+      await insert(client, other);
+    };
+    expect(await attempt(role, columnsOf('pending'), addMapping)).toBe('mapping_new_no_orphan');
   });
 
   it('finishes an orphan once, and never gives it to another mapping', async () => {

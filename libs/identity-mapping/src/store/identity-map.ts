@@ -99,13 +99,13 @@ export abstract class IdentityMap {
 
   /**
    * Stores new mappings, all or none. Rejects with `MappingChanged` when one of their application or
-   * communication identities is stored already. A revocation to do is overdue at once.
+   * communication identities is stored already, or is an orphan. A revocation to do is overdue at once.
    */
   abstract add(mappings: readonly Mapping[]): TransactionalWrite;
 
   /**
    * Replaces a mapping by its next version. Rejects with `MappingChanged` when the stored version is
-   * not `known`, or while its identity is being created.
+   * not `known`, while its identity is being created, and when its new communication identity is taken.
    *
    * @param lease of the caller that calls ACS for the next version; absent: the lease stays
    */
@@ -129,18 +129,24 @@ export abstract class IdentityMap {
    */
   abstract expectUnrevoked(subject: TenantSubject): TransactionalWrite;
 
-  /** Stores an identity that is to be deleted at ACS. Rejects with `MappingChanged` when it is stored already. */
+  /**
+   * Stores an identity that is to be deleted at ACS. Rejects with `MappingChanged` when it is stored already,
+   * or a mapping leads to it.
+   */
   abstract addOrphan(orphan: Orphan, lease: Lease): TransactionalWrite;
+
+  /** @returns whether the identity is an orphan, also one that is deleted: no mapping can lead to it */
+  abstract isOrphan(communicationUserId: CommunicationUserId): Promise<boolean>;
 
   /** ACS has confirmed the deletion. Rejects with `MappingChanged` when that is recorded already. */
   abstract finishOrphan(communicationUserId: CommunicationUserId): TransactionalWrite;
 
   /**
    * Takes over mappings whose lease has expired: pending ones, and those with a deletion or a
-   * revocation to do. Of workers that race, each gets others.
+   * revocation to do. Of workers that race, each gets others. A deletion that the log does not have is left.
    */
   abstract claimOverdue(limit: number, lease: Lease): Promise<readonly Mapping[]>;
 
-  /** Takes over orphans in the same way. */
+  /** Takes over orphans in the same way. One that a mapping leads to, or that the log does not have, is left. */
   abstract claimOverdueOrphans(limit: number, lease: Lease): Promise<readonly Orphan[]>;
 }

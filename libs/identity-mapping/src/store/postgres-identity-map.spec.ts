@@ -1,6 +1,7 @@
 import { DataSource } from 'typeorm';
 import { afterAll } from 'vitest';
 import { applyWrite } from '#libs/audit';
+import { openTestLog } from '#libs/audit/testing';
 import { ReadingDatabase, dataSourceOptions, SystemClock } from '#libs/platform';
 import { testDatabase } from '#libs/platform/testing';
 import { describeIdentityMap } from '../testing/identity-map.contract.js';
@@ -17,11 +18,15 @@ describeIdentityMap('PostgresIdentityMap', async () => {
   const source = new DataSource(
     dataSourceOptions({ url: place.serviceUrl, poolSize: 10, timeoutMs: 3_000 }),
   );
-  closers.push(place.close, async () => source.destroy());
+  const log = await openTestLog(place.serviceUrl);
+  closers.push(place.close, log.close, async () => source.destroy());
   const database = new ReadingDatabase(source); // one pool does for both
   return {
     map: new PostgresIdentityMap(database, database, new SystemClock()),
-    apply: async (change) => database.transaction(async (tx) => applyWrite(tx, change)),
+    apply: async (change, event) => {
+      if (event) await log.trail.record(event, change);
+      else await database.transaction(async (tx) => applyWrite(tx, change));
+    },
     outlive: async (durationMs) => {
       await database.query('SELECT pg_sleep($1)', [(durationMs + 5) / 1_000]);
     },

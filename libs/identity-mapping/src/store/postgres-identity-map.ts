@@ -172,6 +172,10 @@ export class PostgresIdentityMap extends IdentityMap {
     return insertion(statements.ADD_ORPHAN, row, 1);
   }
 
+  async isOrphan(communicationUserId: CommunicationUserId): Promise<boolean> {
+    return (await this.database.query(statements.IS_ORPHAN, [communicationUserId])).length > 0;
+  }
+
   finishOrphan(communicationUserId: CommunicationUserId): RowChange {
     return ifUnchanged('mapping_finish_orphan', changes.FINISH_ORPHAN, [communicationUserId]);
   }

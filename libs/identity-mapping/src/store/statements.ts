@@ -1,3 +1,4 @@
+import { ORPHANED } from '../model/mapping.js';
 import { LAST_REVOCATION } from '../mass-revocation/revocation-conditions.js';
 import type { MappingSearch } from './identity-map.js';
 import { MAPPING_COLUMNS, SELECT_LIST } from './mapping-columns.js';
@@ -20,10 +21,29 @@ export const ADD_ORPHAN = `
   ON CONFLICT DO NOTHING
   RETURNING communication_user_id`;
 
-/** $1 limit, $2 holder, $3 duration */
+/**
+ * Whether the log has a successful entry that names the row. ACS can't undo a deletion, so a row alone
+ * is no reason for one. LIMIT keeps it one lookup for each row, where the planner would read all such entries.
+ */
+const recorded = (condition: string): string =>
+  `(SELECT true FROM audit_entry WHERE ${condition} LIMIT 1) IS TRUE`;
+
+const DELETION_IS_RECORDED = recorded(`
+  identity_id = mapping.id::text AND action = 'identity.delete' AND outcome = 'success'
+  AND reason_code IS DISTINCT FROM '${ORPHANED}'`);
+
+const ORPHAN_IS_RECORDED = recorded(`
+  audit_entry.communication_user_id = mapping_orphan.communication_user_id
+  AND action = 'identity.create' AND outcome = 'failure' AND reason_code = '${ORPHANED}'`);
+
+/** $1 communication identity */
+export const IS_ORPHAN = 'SELECT true FROM mapping_orphan WHERE communication_user_id = $1';
+
+/** Without deletions that nobody has requested, which the row check reports. $1 limit, $2 holder, $3 duration */
 export const CLAIM_OVERDUE = `
   WITH overdue AS MATERIALIZED (
-    SELECT id AS overdue_id FROM mapping WHERE lease_expires_at < now()
+    SELECT id AS overdue_id FROM mapping
+    WHERE lease_expires_at < now() AND (status <> 'deleting' OR ${DELETION_IS_RECORDED})
     ORDER BY lease_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
   ), claimed AS (
     UPDATE mapping
@@ -33,10 +53,16 @@ export const CLAIM_OVERDUE = `
   )
   SELECT * FROM claimed`;
 
-/** $1 limit, $2 holder, $3 duration */
+/**
+ * Without those that a mapping leads to, or that are not in the log; the row check reports them.
+ * $1 limit, $2 holder, $3 duration
+ */
 export const CLAIM_OVERDUE_ORPHANS = `
   WITH overdue AS MATERIALIZED (
-    SELECT communication_user_id AS overdue_id FROM mapping_orphan WHERE lease_expires_at < now()
+    SELECT communication_user_id AS overdue_id FROM mapping_orphan
+    WHERE lease_expires_at < now() AND ${ORPHAN_IS_RECORDED}
+      AND NOT EXISTS (
+        SELECT FROM mapping WHERE mapping.communication_user_id = mapping_orphan.communication_user_id)
     ORDER BY lease_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
   ), claimed AS (
     UPDATE mapping_orphan

@@ -1,22 +1,24 @@
 import { communicationUserIdOf } from '#libs/platform/testing';
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { TransactionalWrite } from '#libs/audit';
+import type { AuditEvent, TransactionalWrite } from '#libs/audit';
 import {
   type ApplicationIdentity,
+  auditTargetOf,
   type Mapping,
   newMapping,
+  ORPHANED,
   type ProvisionedMapping,
 } from '../model/mapping.js';
 import { IdentityKindConflict, LeaseLost, MappingChanged } from '../errors.js';
-import type { IdentityMap, Lease, MappingSearch } from '../store/identity-map.js';
+import type { IdentityMap, Lease, MappingSearch, Orphan } from '../store/identity-map.js';
 import { ascendingUuidV7, canonicalName, type CommunicationUserId } from '#libs/platform';
 
 /** An adapter under test, with what the suite needs of it. */
 export interface IdentityMapSubject {
   readonly map: IdentityMap;
-  /** Applies a change, as the audit trail does when it records the change. */
-  apply(change: TransactionalWrite): Promise<void>;
+  /** Applies a change as the audit trail does when it records it, with an event if the change needs one. */
+  apply(change: TransactionalWrite, event?: AuditEvent): Promise<void>;
   /** Waits until a lease of `durationMs` has expired. */
   outlive(durationMs: number): Promise<void>;
 }
@@ -292,7 +294,9 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
 
     it('stores an orphan until its deletion is confirmed', async () => {
       const orphan = { mapping: await stored(), communicationUserId: acsId() };
-      await subject.apply(subject.map.addOrphan(orphan, lease(1)));
+      expect(await subject.map.isOrphan(orphan.communicationUserId)).toBe(false);
+      await subject.apply(subject.map.addOrphan(orphan, lease(1)), orphanAdded(orphan));
+      expect(await subject.map.isOrphan(orphan.communicationUserId)).toBe(true);
       await expect(subject.apply(subject.map.addOrphan(orphan, lease(1)))).rejects.toBeInstanceOf(
         MappingChanged,
       );
@@ -305,6 +309,16 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       await subject.outlive(1);
       await subject.apply(subject.map.finishOrphan(orphan.communicationUserId));
       expect(await due()).not.toContain(orphan.communicationUserId);
+    });
+
+    it('never has an orphan that a mapping leads to', async () => {
+      const [mapping, communicationUserId] = [await stored(), acsId()];
+      const mapped = subject.map.addOrphan({ ...mapping, mapping }, lease());
+      await expect(subject.apply(mapped)).rejects.toBeInstanceOf(MappingChanged);
+      await subject.apply(subject.map.addOrphan({ communicationUserId, mapping }, lease()));
+      const members = { resource: RESOURCE, status: 'active', communicationUserId } as const;
+      const added = newMapping({ ...anIdentity(), ...members }, Date.now());
+      await expect(subject.apply(subject.map.add([added]))).rejects.toBeInstanceOf(MappingChanged);
     });
 
     it('searches page by page in the order of the ids, by every filter', async () => {
@@ -354,4 +368,15 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       expect(await subject.map.get(one.id)).toMatchObject({ status: 'deleted' });
     });
   });
+}
+
+/** The entry that makes an identity an orphan. */
+function orphanAdded({ communicationUserId, mapping }: Orphan): AuditEvent {
+  return {
+    action: 'identity.create',
+    outcome: 'failure',
+    actor: { kind: 'operator', name: 'test' },
+    target: { ...auditTargetOf(mapping), communicationUserId },
+    reason: { code: ORPHANED },
+  };
 }

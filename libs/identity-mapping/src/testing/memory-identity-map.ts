@@ -210,10 +210,17 @@ export class MemoryIdentityMap extends IdentityMap {
 
   addOrphan(orphan: Orphan, lease: Lease): TransactionalWrite {
     return this.#change(() => {
-      if (this.#orphans.has(orphan.communicationUserId)) throw mappingChanged();
+      const { communicationUserId } = orphan;
+      if (this.#orphans.has(communicationUserId) || this.#leadsTo(communicationUserId)) {
+        throw mappingChanged();
+      }
       const { expiresAt } = this.#startLease(lease);
-      this.#orphans.set(orphan.communicationUserId, { orphan, expiresAt });
+      this.#orphans.set(communicationUserId, { orphan, expiresAt });
     });
+  }
+
+  async isOrphan(communicationUserId: CommunicationUserId): Promise<boolean> {
+    return Promise.resolve(this.#orphans.has(communicationUserId));
   }
 
   finishOrphan(communicationUserId: CommunicationUserId): TransactionalWrite {
@@ -253,7 +260,12 @@ export class MemoryIdentityMap extends IdentityMap {
     return this.#rows.find(({ mapping }) => mapping.id === id);
   }
 
+  #leadsTo(communicationUserId: CommunicationUserId): boolean {
+    return this.#rows.some(({ mapping }) => mapping.communicationUserId === communicationUserId);
+  }
+
   #isTaken(next: Mapping, except?: string): boolean {
+    if (next.communicationUserId && this.#orphans.has(next.communicationUserId)) return true;
     return this.#rows.some(({ mapping }) => {
       if (mapping.id === except) return false;
       const { communicationUserId, tenant, subject, resource } = mapping;

@@ -15,6 +15,7 @@ import {
   SystemClock,
 } from '#libs/platform';
 import { communicationUserIdOf } from '#libs/platform/testing';
+import { AssignmentRenewal, PostgresAssignmentStore } from '#libs/teams-phone';
 import {
   auditTargetOf,
   isProvisioned,
@@ -22,6 +23,8 @@ import {
   type ProvisionedMapping,
 } from '../model/mapping.js';
 import type { IdentityDescription } from '../lifecycle/identity-linking.js';
+import type { RevocationFilter } from '../mass-revocation/mass-revocation.js';
+import { MassRevocationStore } from '../mass-revocation/mass-revocation-store.js';
 import { newLease } from '../store/identity-map.js';
 import { PostgresIdentityMap } from '../store/postgres-identity-map.js';
 import { wireIdentityMapping } from './wire-identity-mapping.js';
@@ -61,8 +64,11 @@ export class RecordedMappings {
   }
 
   /** A new bot, linked to an identity that exists. */
-  async linked(displayName?: string): Promise<ProvisionedMapping> {
-    return this.#created({ kind: 'bot', displayName, communicationUserId: this.foreignId() });
+  async linked(
+    displayName?: string,
+    communicationUserId = this.foreignId(),
+  ): Promise<ProvisionedMapping> {
+    return this.#created({ kind: 'bot', displayName, communicationUserId });
   }
 
   /** A mapping whose communication identity has not been created yet; the log has no entry about it. */
@@ -96,6 +102,20 @@ export class RecordedMappings {
     const target = auditTargetOf(mapping);
     const event = { action: 'token.issue', outcome: 'success', target, ...CONTEXT } as const;
     return this.log.trail.record(event, unchanged);
+  }
+
+  /** Starts a mass revocation as its service does. Nothing works on it. */
+  async beginMassRevocation(filter: RevocationFilter): Promise<void> {
+    const { log } = this;
+    const id = randomUUID();
+    const reading = log.get(ReadingDatabase);
+    const assignments = new AssignmentRenewal(new PostgresAssignmentStore(log.database, reading));
+    const store = new MassRevocationStore(log.database, reading, assignments);
+    const event = { action: 'revocation.start', outcome: 'success', ...CONTEXT } as const;
+    await log.trail.record(
+      { ...event, details: { revocation: id } },
+      store.begin({ id, filter, reason: 'a test' }),
+    );
   }
 
   async import(lines: readonly object[]): Promise<void> {

@@ -7,7 +7,11 @@ import {
   measureClock,
   UnusableSigningKey,
 } from '#libs/audit';
-import { missingMigrations } from '#libs/composition';
+import {
+  describeReferences,
+  findUnconfiguredResources,
+  missingMigrations,
+} from '#libs/composition';
 import { type Clock, explain, type Logger, ServiceError } from '#libs/platform';
 import type { SecretStore } from '#libs/secrets';
 import { missingPrivileges } from '../../actions/missing-privileges.js';
@@ -28,9 +32,11 @@ export interface DatabaseChecksOptions {
   readonly secrets: SecretStore | undefined;
   /** Why the log can not be examined. */
   readonly logObstacle: string | undefined;
+  /** Names of the configured ACS resources; absent where their settings are not valid. */
+  readonly resources: readonly string[] | undefined;
 }
 
-/** Schema, privileges, clock and log: each with its own queries, so that one does not hide another. */
+/** Schema, privileges, clock, log and mappings: each with its own queries, so that one does not hide another. */
 export function databaseChecks(options: DatabaseChecksOptions): Check[] {
   const { examined, clock, audit } = options;
   const schema = Promise.withResolvers<boolean>();
@@ -72,6 +78,11 @@ export function databaseChecks(options: DatabaseChecksOptions): Check[] {
         (await schema.promise)
           ? verificationReport(examined)
           : skipped('the schema is not complete'),
+    },
+    {
+      name: 'acs resources of identities',
+      run: async () =>
+        (await schema.promise) ? resourcesReport(options) : skipped('the schema is not complete'),
     },
   ];
 }
@@ -158,6 +169,23 @@ async function verificationReport({ database }: ExaminedDatabase): Promise<Check
       finding('verification-finding', part, `findings: ${count}; the first: ${first ?? ''}`),
     );
   return { findings, note: parts.length === 0 ? 'none has run yet' : `${parts.length} parts` };
+}
+
+async function resourcesReport({
+  examined,
+  resources,
+}: DatabaseChecksOptions): Promise<CheckReport> {
+  if (!resources) return skipped('its settings are not valid');
+  const found = await findUnconfiguredResources(examined.database, resources)
+    // The check of the role reports it.
+    .catch(() => undefined);
+  if (!found) return skipped('the tables can not be read');
+  return {
+    findings: found.map((one) =>
+      finding('acs-resource-not-configured', one.resource, describeReferences(one)),
+    ),
+    note: 'all are configured',
+  };
 }
 
 function named(items: readonly string[]): string {
