@@ -132,8 +132,13 @@ describe('the settings', () => {
     return Object.fromEntries(entries.map(([name, written]) => [name, sample(name, written)]));
   }
 
-  it.each(['container-app', 'app-service', 'functions'])('of %s let the service start', (host) => {
-    const environment = environmentOf(host);
+  it.each([
+    ['container-app', {}],
+    ['app-service', {}],
+    // The host starts the handler with it.
+    ['functions', { FUNCTIONS_CUSTOMHANDLER_PORT: '40000' }],
+  ])('of %s let the service start', (host, ofHost) => {
+    const environment = { ...environmentOf(host), ...ofHost };
     const names = Object.keys(environment);
     expect(names.length).toBeGreaterThan(10);
     const { faults, remarks } = checkService(serviceSettings, environment);

@@ -161,7 +161,8 @@ export function proofSpecs(rig: ConsoleRig): void {
       await page.waitForSelector('[role=alertdialog] button[type=submit]:disabled');
       await page.fill('[role=alertdialog] input', 'forget');
       await page.click('[role=alertdialog] button[type=submit]');
-      // The dialog hides the page from screen readers until it is gone.
+      // The dialog takes the keys of the page, and hides it from screen readers, until it is gone.
+      await page.waitForSelector('[role=alertdialog]', { state: 'detached' });
       await page.waitForSelector('#console:not([aria-hidden])');
       await page.waitForSelector('.checks');
       expect(await checks(page)).toEqual(['Signed', 'Remembered']);

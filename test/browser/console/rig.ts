@@ -48,7 +48,7 @@ export function consoleRig(): ConsoleRig {
       value: LOG_SEED.toString('base64'),
     });
     await writeFile(file, consoleProviders(emulator, emulator.entraHttpUrl));
-    await seedLog(service.database.serviceUrl);
+    await seedLog(service.database.serviceUrl, ORIGIN);
     const { verifier } = new NoteSigner(ORIGIN, LOG_SEED);
     witness = await TestWitness.start(TEAM, [{ origin: ORIGIN, verifiers: [verifier] }]);
     const policy = join(folder, 'policy');

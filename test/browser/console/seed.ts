@@ -89,9 +89,9 @@ function changed(actor: Principal, target: Principal, nth: number): AuditEvent {
 }
 
 /** Fills the log with entries of several people and tenants, refusals, hostile texts and an erased name. */
-export async function seedLog(url: string): Promise<void> {
+export async function seedLog(url: string, origin: string): Promise<void> {
   const home = canonicalName(SAMPLE_PEOPLE.erin.tenantId);
-  const log = await openTestLog(url, { homeTenant: home });
+  const log = await openTestLog(url, { homeTenant: home, origin });
   try {
     const people = [principal('alice'), principal('bob'), principal('carol'), principal('olga')];
     await log.trail.record(issued(principal('ada', 'Erased Emma'), 9_999));

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { UnsupportedMediaType } from './request-errors.js';
 
 /**
@@ -20,11 +20,11 @@ export async function hasBytes(body: Readable): Promise<boolean> {
 
 /**
  * Takes an empty body of any content type, or without one, for none: proxies and clients that stream send
- * one in chunks where they have nothing to send. Others are refused without being read.
+ * one in chunks where they have nothing to send. Others are refused without being read, where there is a route.
  */
 export function refuseOtherBodies(server: FastifyInstance): void {
-  server.addContentTypeParser('*', async (_request: unknown, body: Readable) => {
-    if (await hasBytes(body)) throw new UnsupportedMediaType();
+  server.addContentTypeParser('*', async (request: FastifyRequest, body: Readable) => {
+    if (!request.is404 && (await hasBytes(body))) throw new UnsupportedMediaType();
     return undefined;
   });
 }

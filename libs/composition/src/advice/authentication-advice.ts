@@ -1,5 +1,6 @@
 import type { AuditSettings } from '#libs/audit';
 import { acceptedTenants, type AuthenticationSettings } from '#libs/authentication';
+import type { HttpSettings } from '../http-settings.js';
 import type { Advice } from './advice.js';
 
 const DEFAULT_HEADER = 'x-forwarded-for';
@@ -20,11 +21,13 @@ export function adviceOnHomeTenant(
   ];
 }
 
-export function adviceOnClientAddress({
-  clientAddressHeader,
-  trustedProxies,
-}: AuthenticationSettings): Advice[] {
-  if (clientAddressHeader === DEFAULT_HEADER || trustedProxies.rules.length > 0) return [];
+/** The host of Azure Functions is always trusted. */
+export function adviceOnClientAddress(
+  { clientAddressHeader, trustedProxies }: AuthenticationSettings,
+  { isFunctionsHandler }: HttpSettings,
+): Advice[] {
+  const isTrusted = isFunctionsHandler || trustedProxies.rules.length > 0;
+  if (clientAddressHeader === DEFAULT_HEADER || isTrusted) return [];
   return [
     {
       code: 'client-address-header-unused',

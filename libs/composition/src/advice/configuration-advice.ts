@@ -10,6 +10,7 @@ import {
   type TelemetrySettings,
 } from '#libs/platform';
 import { authenticationSettings, type AuthenticationSettings } from '#libs/authentication';
+import { httpSettings, type HttpSettings } from '../http-settings.js';
 import type { Advice } from './advice.js';
 import { adviceOnClientAddress, adviceOnHomeTenant } from './authentication-advice.js';
 import { adviceOnCheckpointFile } from './checkpoint-file-advice.js';
@@ -29,6 +30,7 @@ export function adviceOn(values: ReadonlyMap<symbol, unknown>): readonly Advice[
   const audit = values.get(auditSettings.key) as AuditSettings | undefined;
   const platform = values.get(platformSettings.key) as PlatformSettings | undefined;
   const telemetry = values.get(telemetrySettings.key) as TelemetrySettings | undefined;
+  const http = values.get(httpSettings.key) as HttpSettings | undefined;
   const authentication = values.get(authenticationSettings.key) as
     | AuthenticationSettings
     | undefined;
@@ -37,7 +39,7 @@ export function adviceOn(values: ReadonlyMap<symbol, unknown>): readonly Advice[
     ...(database ? adviceOnDatabase(database) : []),
     ...(audit ? [...adviceOnOrigin(audit), ...adviceOnCheckpointFile(audit)] : []),
     ...(telemetry ? adviceOnTelemetry(telemetry) : []),
-    ...(authentication ? adviceOnClientAddress(authentication) : []),
+    ...(authentication && http ? adviceOnClientAddress(authentication, http) : []),
     ...(audit && authentication ? adviceOnHomeTenant(audit, authentication) : []),
     ...adviceOnSecrets(values),
   ];
