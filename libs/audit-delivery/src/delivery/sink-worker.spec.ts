@@ -3,7 +3,7 @@ import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EntryFeed, type AuditEvent } from '#libs/audit';
 import { alice, denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
-import { ReadingDatabase, SystemClock } from '#libs/platform';
+import { DatabaseUnavailable, ReadingDatabase, SystemClock } from '#libs/platform';
 import { MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { SinkMetrics } from '../metrics.js';
 import type { ConfiguredSink } from '../sinks/configured-sink.js';
@@ -43,8 +43,9 @@ class JumpingClock extends SystemClock {
   }
 }
 
-interface Batches {
+interface Parts {
   readonly batches?: SinkBatches;
+  readonly cursors?: SinkCursors;
 }
 
 /** Batches that can't be read while they have a fault. */
@@ -57,21 +58,34 @@ class FaultyBatches extends SinkBatches {
   }
 }
 
+/** Cursors whose connection is lost once, after a move was committed. */
+class LostAnswerCursors extends SinkCursors {
+  #isLost = false;
+
+  override async advance(...move: Parameters<SinkCursors['advance']>): Promise<boolean> {
+    const isMoved = await super.advance(...move);
+    if (this.#isLost) return isMoved;
+    this.#isLost = true;
+    throw new DatabaseUnavailable();
+  }
+}
+
 /** A replica that delivers to a sink. */
 function replica(
   sink: MemorySink,
   name: string,
   {
     batches = new SinkBatches(log.get(EntryFeed)),
+    cursors: ownCursors = cursors,
     ...more
-  }: Partial<ConfiguredSink> & Batches = {},
+  }: Partial<ConfiguredSink> & Parts = {},
 ) {
   const logger = new MemoryLogger();
   const registry = new Registry();
   const clock = new JumpingClock();
   const dependencies = {
     batches,
-    cursors,
+    cursors: ownCursors,
     metrics: new SinkMetrics(registry),
     trail: log.trail,
     clock,
@@ -457,6 +471,17 @@ describe('SinkWorker', () => {
     expect(logged(logger)).toEqual(['audit sink cursor was moved']);
     await run();
     expect(logged(logger)).toHaveLength(1);
+  });
+
+  it('takes its own move of the cursor, whose answer was lost, for no damage, and repeats nothing', async () => {
+    const [sink, name] = [new MemorySink(), newName()];
+    const lostAnswer = new LostAnswerCursors(log.get(ReadingDatabase));
+    const { run, logger } = replica(sink, name, { cursors: lostAnswer });
+    await expect(run()).rejects.toBeInstanceOf(DatabaseUnavailable);
+    await run();
+    expect(logged(logger)).toEqual([]);
+    expect(sink.arrivals).toEqual([...new Set(sink.arrivals)]);
+    expect(sink.arrivals.length).toBeGreaterThanOrEqual(ENTRIES);
   });
 
   it('delivers the whole log again when a process finds its cursor beyond the log', async () => {

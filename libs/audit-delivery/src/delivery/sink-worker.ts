@@ -167,10 +167,11 @@ export class SinkWorker {
     if (confirmed !== undefined) {
       const { cursors } = this.dependencies;
       const { name } = this.configured;
+      // Before the move, whose answer may be lost.
+      this.#confirmedIndex = confirmed;
       if (!(await cursors.advance(name, this.holder, confirmed, this.#leaseMs))) return false;
       this.#noteDelivered(batch, confirmed, progress);
       progress.nextIndex = confirmed;
-      this.#confirmedIndex = confirmed;
       progress.failure = undefined;
       progress.failureCount = 0;
       progress.leaseEndsAt = attemptedAt + this.#leaseMs;
