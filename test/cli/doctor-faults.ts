@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import fs from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
+import fs, { writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import tls from 'node:tls';
@@ -264,8 +264,8 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     code: 'checkpoint-file-not-writable',
     fault: 'the disk of the checkpoint file is full',
     prepare: ({ folder, undo }) => {
-      const full = Object.assign(fs.statfsSync(folder), { bavail: 0 });
-      const spy = vi.spyOn(fs, 'statfsSync').mockReturnValue(full);
+      const full = Object.assign(statfsSync(folder), { bavail: 0 });
+      const spy = vi.spyOn(fs, 'statfs').mockResolvedValue(full);
       syncBuiltinESMExports();
       undo(async () => {
         spy.mockRestore();

@@ -39,7 +39,7 @@ export const FINDINGS = {
   },
   'checkpoint-file-not-writable': {
     meaning: 'The checkpoint file can not be replaced, so that a rollback is not noticed.',
-    fix: 'name a file in a folder that this user may write, on a volume with free space that outlives the process',
+    fix: 'name a file in a folder that this user may write and that is mounted as a folder, on a volume with free space that outlives the process',
   },
   'checkpoint-file-unreadable': {
     meaning:
