@@ -220,6 +220,13 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
   },
   {
     code: 'secret-shared',
+    fault: 'the log key was rotated to itself',
+    prepare: environment({ AUDIT_SIGNING_KEY_SECRET: 'audit-signing-key,AUDIT-signing-key' }),
+    names: /AUDIT_SIGNING_KEY_SECRET\): names the secret .* twice/,
+    fix: /new key/,
+  },
+  {
+    code: 'secret-shared',
     fault: 'the key of events, which stands in an address, is the credential of ACS',
     prepare: environment({
       KEY_VAULT_EVENTS: 'key',
@@ -472,6 +479,18 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     }),
     names: /OTEL_EXPORTER_OTLP_ENDPOINT.*ends with \/v1\/traces/,
     fix: /leave out \/v1\/traces/,
+  },
+  {
+    code: 'telemetry-sampling-wrong',
+    fault: 'the share of traced requests is set without its sampler',
+    prepare: ({ emulator }) => ({
+      environment: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: emulator.controlUrl,
+        OTEL_TRACES_SAMPLER_ARG: '0.1',
+      },
+    }),
+    names: /OTEL_TRACES_SAMPLER_ARG.*no effect with the sampler parentbased_always_on/,
+    fix: /OTEL_TRACES_SAMPLER=parentbased_traceidratio/,
   },
   {
     code: 'sink-failing',

@@ -141,6 +141,10 @@ export const FINDINGS = {
     meaning: 'The address of the telemetry collector is not one that takes OTLP over HTTP.',
     fix: 'name the base address for OTLP over HTTP, such as http://collector:4318',
   },
+  'telemetry-sampling-wrong': {
+    meaning: 'Another share of the requests is traced than the settings seem to say.',
+    fix: 'set OTEL_TRACES_SAMPLER=parentbased_traceidratio together with OTEL_TRACES_SAMPLER_ARG',
+  },
   'key-vault-unavailable': {
     meaning: 'Key Vault answers, but gives no secret.',
     fix: 'check KEY_VAULT_URL and the state of the vault in the Azure portal; repeat later if it throttles',
