@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import fs from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
+import fs, { writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import tls from 'node:tls';
@@ -220,6 +220,13 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
   },
   {
     code: 'secret-shared',
+    fault: 'the log key was rotated to itself',
+    prepare: environment({ AUDIT_SIGNING_KEY_SECRET: 'audit-signing-key,AUDIT-signing-key' }),
+    names: /AUDIT_SIGNING_KEY_SECRET\): names the secret .* twice/,
+    fix: /new key/,
+  },
+  {
+    code: 'secret-shared',
     fault: 'the key of events, which stands in an address, is the credential of ACS',
     prepare: environment({
       KEY_VAULT_EVENTS: 'key',
@@ -264,8 +271,8 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     code: 'checkpoint-file-not-writable',
     fault: 'the disk of the checkpoint file is full',
     prepare: ({ folder, undo }) => {
-      const full = Object.assign(fs.statfsSync(folder), { bavail: 0 });
-      const spy = vi.spyOn(fs, 'statfsSync').mockReturnValue(full);
+      const full = Object.assign(statfsSync(folder), { bavail: 0 });
+      const spy = vi.spyOn(fs, 'statfs').mockResolvedValue(full);
       syncBuiltinESMExports();
       undo(async () => {
         spy.mockRestore();
@@ -472,6 +479,18 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     }),
     names: /OTEL_EXPORTER_OTLP_ENDPOINT.*ends with \/v1\/traces/,
     fix: /leave out \/v1\/traces/,
+  },
+  {
+    code: 'telemetry-sampling-wrong',
+    fault: 'the share of traced requests is set without its sampler',
+    prepare: ({ emulator }) => ({
+      environment: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: emulator.controlUrl,
+        OTEL_TRACES_SAMPLER_ARG: '0.1',
+      },
+    }),
+    names: /OTEL_TRACES_SAMPLER_ARG.*no effect with the sampler parentbased_always_on/,
+    fix: /OTEL_TRACES_SAMPLER=parentbased_traceidratio/,
   },
   {
     code: 'sink-failing',

@@ -13,7 +13,7 @@ import { type Emulator, SAMPLE_APPS, startEmulator } from '../../apps/emulator/s
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import { Authenticator } from '#libs/authentication';
 import { CommunicationIdentityGateway } from '#libs/communication-services';
-import { checkService, serviceSettings, settingsFor } from '#libs/composition';
+import { checkService, examineService, serviceSettings, settingsFor } from '#libs/composition';
 import { DatabaseCredential, SystemClock } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { SecretStore } from '#libs/secrets';
@@ -83,7 +83,7 @@ function environmentWith(change: Record<string, string> = {}): Record<string, st
 }
 
 async function examined({ environment, tokenFile, clockOffsetMs = 0, timeoutMs = 30_000 }: Given) {
-  const check = checkService(serviceSettings, environmentWith(environment));
+  const check = await examineService(serviceSettings, environmentWith(environment));
   return examine(check, { clock: new ShiftedClock(clockOffsetMs), tokenFile, timeoutMs });
 }
 

@@ -43,6 +43,10 @@ describe('the network policy of the Helm chart', () => {
     ['ACS_ENDPOINT', 'https://[2001:db8::5]:8443', 8443],
     ['ENTRA_AUTHORITY', 'HTTPS://login.contoso.com:9443/tenant?at=10:30', 9443],
     ['DATABASE_URL', 'postgres://service@host:6543/identity?sslmode=verify-full', 6543],
+    ['DATABASE_URL', 'postgres://service:p%40ss@db1:5433,db2:5434/identity', 5434],
+    ['DATABASE_URL', 'postgres://service@db1:5433,db2/identity', 5432],
+    ['DATABASE_URL', 'postgres:///identity?host=db1,db2&port=5435,5436', 5436],
+    ['HTTPS_PROXY', 'proxy.contoso.com:3128', 3128],
     ['TRUSTED_ISSUERS', '[{"issuer":"https://id.contoso.com:7443"}]', 7443],
   ])('allows what %s=%s needs', (name, value, needed) => {
     expect(tcpPorts({ [name]: value })).toContain(needed);
@@ -63,6 +67,17 @@ describe('the network policy of the Helm chart', () => {
     const settings = { HTTPS_PROXY: 'http://proxy:3128', HTTP_PROXY: 'http://proxy:3128' };
     expect(tcpPorts(settings, { egressPorts: [443, 6514] })).toEqual([443, 6514, 3128]);
   });
+
+  it.each(['ingressFrom', 'egressPorts', 'enabled'])(
+    'is refused without %s: an emptied list of Kubernetes means everybody',
+    (name) => {
+      const { status, output } = helm(['template', 'x', CHART], {
+        networkPolicy: { [name]: null },
+      });
+      expect(status).not.toBe(0);
+      expect(output).toContain(name);
+    },
+  );
 
   it('reaches the managed identity of the node only where settings sign in with it', () => {
     const node = {

@@ -31,6 +31,7 @@ export {
   checkService,
   COMMAND_LINE_VARIABLES,
   type Environment,
+  examineService,
   type ServiceCheck,
   serviceSettings,
 } from './settings.js';

@@ -20,7 +20,7 @@ import {
 import { tokenIssuanceSettings } from '#libs/token-issuance';
 import { visitorSettings } from '#libs/visitors';
 import { type Advice, sentenceOf } from './advice/advice.js';
-import { adviceOn } from './advice/configuration-advice.js';
+import { adviceOn, adviceOnTrials } from './advice/configuration-advice.js';
 import { auditLogSettings } from './audit-log-settings.js';
 import { compatibilitySettings } from './compatibility-settings.js';
 import { consoleRule } from './console-rule.js';
@@ -86,7 +86,7 @@ export interface ServiceCheck extends EnvironmentCheck {
 }
 
 /**
- * Checks the environment of the whole service. A start, `config check` and `doctor` call it.
+ * Checks the environment of the whole service, as a start does.
  *
  * @param settings of the service with its adapters
  */
@@ -102,4 +102,18 @@ export function checkService(
   const check = checkEnvironment(settings, variables, COMMAND_LINE_VARIABLES);
   const advice = adviceOn(check.values);
   return { ...check, advice, remarks: [...check.remarks, ...advice.map(sentenceOf)] };
+}
+
+/** As `checkService`, and tries what this user may do with files. `config check` and `doctor` call it. */
+export async function examineService(
+  settings: readonly Settings[],
+  environment: Environment,
+): Promise<ServiceCheck> {
+  const check = checkService(settings, environment);
+  const found = await adviceOnTrials(check.values);
+  return {
+    ...check,
+    advice: [...check.advice, ...found],
+    remarks: [...check.remarks, ...found.map(sentenceOf)],
+  };
 }

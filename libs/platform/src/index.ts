@@ -21,8 +21,9 @@ export {
   type Variable,
 } from './config/settings.js';
 export { SettingsModule } from './config/settings.module.js';
-export { refuseNamedPipe } from './config/named-pipe.js';
 export { InvalidYamlFile, readYamlFile } from './config/yaml-file.js';
+export { assertReplaceable, replaceFile } from './files/file-replacement.js';
+export { refuseNamedPipe } from './files/named-pipe.js';
 export { findAuthoritiesFault } from './outbound/authorities-file.js';
 export { type AzureCloud, azureCloudOf, azureCloudOfHost } from './config/azure-clouds.js';
 export type { CallContext, CallPriority, RequestContext } from './context/call-context.js';

@@ -1,4 +1,4 @@
-import { checkService, type CompositionOptions, serviceSettings } from '#libs/composition';
+import { type CompositionOptions, examineService, serviceSettings } from '#libs/composition';
 import { type Settings, valuesOf } from '#libs/platform';
 
 /**
@@ -12,7 +12,7 @@ export async function checkConfiguration(
   composition: CompositionOptions,
   isStrict = false,
 ): Promise<ReadonlyMap<symbol, unknown>> {
-  const check = checkService(await settingsOf(composition), process.env);
+  const check = await examineService(await settingsOf(composition), process.env);
   const values = valuesOf(check);
   for (const remark of check.remarks) console.log(remark);
   if (isStrict && check.remarks.length > 0) process.exitCode = 1;

@@ -1,4 +1,4 @@
-import { checkService, type CompositionOptions, type Port } from '#libs/composition';
+import { type CompositionOptions, examineService, type Port } from '#libs/composition';
 import { SystemClock } from '#libs/platform';
 import { examine } from '../doctor/examine.js';
 import type { CheckResult } from '../doctor/run-checks.js';
@@ -15,7 +15,7 @@ export async function runDoctor(
   { json, tokenFile, timeoutSeconds }: DoctorOptions,
   composition: CompositionOptions,
 ): Promise<void> {
-  const check = checkService(await settingsOf(composition), process.env);
+  const check = await examineService(await settingsOf(composition), process.env);
   const results = await examine(check, {
     clock: new SystemClock(),
     tokenFile,

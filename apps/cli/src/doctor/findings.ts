@@ -39,7 +39,7 @@ export const FINDINGS = {
   },
   'checkpoint-file-not-writable': {
     meaning: 'The checkpoint file can not be replaced, so that a rollback is not noticed.',
-    fix: 'name a file in a folder that this user may write, on a volume with free space that outlives the process',
+    fix: 'name a file in a folder that this user may write and that is mounted as a folder, on a volume with free space that outlives the process',
   },
   'checkpoint-file-unreadable': {
     meaning:
@@ -140,6 +140,10 @@ export const FINDINGS = {
   'telemetry-endpoint-wrong': {
     meaning: 'The address of the telemetry collector is not one that takes OTLP over HTTP.',
     fix: 'name the base address for OTLP over HTTP, such as http://collector:4318',
+  },
+  'telemetry-sampling-wrong': {
+    meaning: 'Another share of the requests is traced than the settings seem to say.',
+    fix: 'set OTEL_TRACES_SAMPLER=parentbased_traceidratio together with OTEL_TRACES_SAMPLER_ARG',
   },
   'key-vault-unavailable': {
     meaning: 'Key Vault answers, but gives no secret.',

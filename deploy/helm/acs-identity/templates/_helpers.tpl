@@ -73,10 +73,24 @@ name who calls the service.
 {{- $ports := list -}}
 {{- range .Values.networkPolicy.egressPorts }}{{ $ports = append $ports (int .) }}{{ end -}}
 {{- $ofSchemes := dict "http" 80 "https" 443 "postgres" 5432 "postgresql" 5432 -}}
-{{- range omit .Values.settings "ALLOWED_ORIGINS" "ENTRA_AUDIENCE" -}}
-{{- range regexFindAll "(?i)(https?|postgres(ql)?)://[^/?#\\s\",]+" (toString .) -1 -}}
+{{- range $name, $value := omit .Values.settings "ALLOWED_ORIGINS" "ENTRA_AUDIENCE" -}}
+{{- $text := toString $value -}}
+{{- if and (has $name (list "HTTPS_PROXY" "HTTP_PROXY")) (not (contains "://" $text)) -}}
+{{- $text = printf "http://%s" $text -}}
+{{- end -}}
+{{- range regexFindAll "(?i)https?://[^/?#\\s\",]+" $text -1 -}}
 {{- $ofScheme := get $ofSchemes (splitList ":" . | first | lower) -}}
 {{- $ports = append $ports (regexFind ":[0-9]+$" . | trimPrefix ":" | default $ofScheme | int) -}}
+{{- end -}}
+{{- range regexFindAll "(?i)postgres(ql)?://[^/?#\\s\"]+" $text -1 -}}
+{{- range regexFind "[^@/]*$" . | splitList "," -}}
+{{- $ports = append $ports (regexFind ":[0-9]+$" . | trimPrefix ":" | default "5432" | int) -}}
+{{- end -}}
+{{- end -}}
+{{- if regexMatch "(?i)postgres(ql)?://" $text -}}
+{{- range regexFindAll "[?&]port=[0-9,]+" $text -1 -}}
+{{- range regexFind "[0-9,]+$" . | splitList "," }}{{ $ports = append $ports (int .) }}{{ end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- uniq $ports | toJson -}}

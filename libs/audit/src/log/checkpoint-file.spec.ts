@@ -168,6 +168,15 @@ describe('CheckpointFile', () => {
     );
   });
 
+  it('may be made empty beforehand, for its user', async () => {
+    const path = join(folder, 'checkpoint');
+    await writeFile(path, '');
+    const file = new CheckpointFile(path, open);
+    expect(await file.read()).toBeUndefined();
+    await file.write(checkpoint(5));
+    expect(await file.read()).toBe(checkpoint(5));
+  });
+
   it('is not replaced by a checkpoint that the log has not signed', async () => {
     const file = new CheckpointFile(join(folder, 'checkpoint'), open);
     await file.write(checkpoint(5));

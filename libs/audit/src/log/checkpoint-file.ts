@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { refuseNamedPipe } from '#libs/platform';
+import { assertReplaceable, refuseNamedPipe, replaceFile } from '#libs/platform';
 import { type Checkpoint, TransparencyLogError } from '#libs/transparency-log';
 import { CheckpointFileUnreadable } from '../errors.js';
 
@@ -15,15 +13,12 @@ export type CheckpointOpener = (note: string) => Promise<Checkpoint>;
 
 /** From one write to the next: a busy log commits a hundred times in a second. */
 const MIN_INTERVAL_MS = 100;
-const READABLE_BY_ALL = 0o004;
 
 /**
  * A file with the latest signed checkpoint, replaced atomically. It keeps its owner and mode: the api has to
  * read what a command wrote that another user ran.
  */
 export class CheckpointFile {
-  /** Random, because containers that share the folder may have the same process id. */
-  readonly #temporaryPath: string;
   #writing: Promise<void> | undefined;
   #queued: string | undefined;
   #nextAt = 0;
@@ -33,18 +28,22 @@ export class CheckpointFile {
     private readonly path: string,
     private readonly open: CheckpointOpener,
     private readonly minIntervalMs = MIN_INTERVAL_MS,
-  ) {
-    this.#temporaryPath = `${path}.${randomUUID()}.new`;
+  ) {}
+
+  /** Rejects when the file could not be written. */
+  async assertWritable(): Promise<void> {
+    await assertReplaceable(this.path);
   }
 
   /**
-   * @returns `undefined` when there is no file yet
+   * @returns `undefined` when there is no file yet, or an empty one
    * @throws CheckpointFileUnreadable
    */
   async read(): Promise<string | undefined> {
     try {
       refuseNamedPipe(this.path);
-      return await readFile(this.path, 'utf8');
+      const text = await readFile(this.path, 'utf8');
+      return text.trim() === '' ? undefined : text;
     } catch (error) {
       const { code } = error as { code?: unknown }; // of Node
       if (code === 'ENOENT') return undefined;
@@ -83,37 +82,7 @@ export class CheckpointFile {
       this.#queued = undefined;
       this.#nextAt = performance.now() + this.minIntervalMs;
       const { size } = await this.open(next);
-      if ((await this.#storedSize()) < size) await this.#replaceWith(next);
-    }
-  }
-
-  async #replaceWith(checkpoint: string): Promise<void> {
-    try {
-      const file = await open(this.#temporaryPath, 'w', 0o644);
-      try {
-        await this.#keepOwnerAndMode(file);
-        await file.writeFile(checkpoint);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(this.#temporaryPath, this.path);
-    } catch (error) {
-      await rm(this.#temporaryPath, { force: true }).catch(() => undefined);
-      throw error;
-    }
-  }
-
-  /** The first file gets the owner of the folder, if this process may give it away. */
-  async #keepOwnerAndMode(file: FileHandle): Promise<void> {
-    const former = await stat(this.path).catch(() => undefined);
-    if (former) await file.chmod(former.mode & 0o777);
-    const { uid, gid } = former ?? (await stat(dirname(this.path)));
-    if ((await file.stat()).uid === uid) return;
-    try {
-      await file.chown(uid, gid);
-    } catch (error) {
-      if (former && (former.mode & READABLE_BY_ALL) === 0) throw error;
+      if ((await this.#storedSize()) < size) await replaceFile(this.path, next);
     }
   }
 

@@ -60,6 +60,7 @@ export class RollbackDetector implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     this.readiness.register('audit', async () => this.#checkReadiness());
+    this.#noteWriting(this.#file?.assertWritable());
   }
 
   /** Writes the checkpoint of the last commit, which may wait for its time. */
@@ -107,7 +108,21 @@ export class RollbackDetector implements OnApplicationBootstrap {
     if (size <= this.#latestSize) return;
     this.#latest = parseCheckpoint(parseNote(checkpoint).text);
     this.metrics.logSize.set(size);
-    this.#file?.write(checkpoint).then(
+    this.#noteWriting(this.#file?.write(checkpoint));
+  }
+
+  /** Remembers damage that an append found, and for a while that an append failed. */
+  noteFailure(error: unknown): void {
+    this.#appendFailure = { reason: explain(error), until: performance.now() + APPEND_FAILURE_MS };
+    if (error instanceof LogDamaged) this.#damage ??= error;
+  }
+
+  get #latestSize(): number {
+    return this.#latest?.size ?? -1;
+  }
+
+  #noteWriting(writing: Promise<void> | undefined): void {
+    writing?.then(
       () => {
         this.#fileFault = undefined;
       },
@@ -119,16 +134,6 @@ export class RollbackDetector implements OnApplicationBootstrap {
         this.#fileFault = fault;
       },
     );
-  }
-
-  /** Remembers damage that an append found, and for a while that an append failed. */
-  noteFailure(error: unknown): void {
-    this.#appendFailure = { reason: explain(error), until: performance.now() + APPEND_FAILURE_MS };
-    if (error instanceof LogDamaged) this.#damage ??= error;
-  }
-
-  get #latestSize(): number {
-    return this.#latest?.size ?? -1;
   }
 
   async #checkReadiness(): Promise<ReadinessAnswer> {

@@ -9,7 +9,8 @@ export interface Advice {
     | 'home-tenant-not-accepted'
     | 'log-origin-with-scheme'
     | 'secret-shared'
-    | 'telemetry-endpoint-wrong';
+    | 'telemetry-endpoint-wrong'
+    | 'telemetry-sampling-wrong';
   readonly variable: string;
   readonly problem: string;
   readonly fix: string;

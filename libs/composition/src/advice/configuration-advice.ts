@@ -13,7 +13,7 @@ import { authenticationSettings, type AuthenticationSettings } from '#libs/authe
 import { httpSettings, type HttpSettings } from '../http-settings.js';
 import type { Advice } from './advice.js';
 import { adviceOnClientAddress, adviceOnHomeTenant } from './authentication-advice.js';
-import { adviceOnCheckpointFile } from './checkpoint-file-advice.js';
+import { adviceOnReading, adviceOnWriting } from './checkpoint-file-advice.js';
 import { adviceOnPlatform } from './platform-advice.js';
 import { adviceOnSecrets } from './secret-advice.js';
 import { adviceOnTelemetry } from './telemetry-advice.js';
@@ -37,12 +37,19 @@ export function adviceOn(values: ReadonlyMap<symbol, unknown>): readonly Advice[
   return [
     ...(platform ? adviceOnPlatform(platform) : []),
     ...(database ? adviceOnDatabase(database) : []),
-    ...(audit ? [...adviceOnOrigin(audit), ...adviceOnCheckpointFile(audit)] : []),
+    ...(audit ? [...adviceOnOrigin(audit), ...adviceOnReading(audit)] : []),
     ...(telemetry ? adviceOnTelemetry(telemetry) : []),
     ...(authentication && http ? adviceOnClientAddress(authentication, http) : []),
     ...(audit && authentication ? adviceOnHomeTenant(audit, authentication) : []),
     ...adviceOnSecrets(values),
   ];
+}
+
+/** As `adviceOn`, of what is only known when it is tried. */
+export async function adviceOnTrials(values: ReadonlyMap<symbol, unknown>): Promise<Advice[]> {
+  const audit = values.get(auditSettings.key) as AuditSettings | undefined; // as above
+  if (!audit || adviceOnReading(audit).length > 0) return [];
+  return adviceOnWriting(audit);
 }
 
 function adviceOnDatabase({ url }: DatabaseSettings): Advice[] {

@@ -13,21 +13,33 @@ import { tokenIssuanceSettings, type TokenIssuanceSettings } from '#libs/token-i
 import { visitorSettings, type VisitorSettings } from '#libs/visitors';
 import type { Advice } from './advice.js';
 
+const SIGNING_KEYS = 'AUDIT_SIGNING_KEY_SECRET';
+
 type Use = readonly [variable: string, secret: string | undefined];
 
-/** No two variables can name one secret: each is of another kind, and a leak of one must not be one of both. */
+/** No secret serves two purposes: each is of another kind, and a leak of one must not be one of both. */
 export function adviceOnSecrets(values: ReadonlyMap<symbol, unknown>): Advice[] {
   const uses = usesOf(values);
   return uses.flatMap(([variable, secret], index) => {
     const other = uses
       .slice(0, index)
-      .find(([name, it]) => name !== variable && isSame(it, secret));
+      .find(([name, it]) => (name !== variable || name === SIGNING_KEYS) && isSame(it, secret));
     if (other === undefined) return [];
+    const [name] = other;
+    if (name === variable)
+      return [
+        {
+          code: 'secret-shared',
+          variable,
+          problem: `names the secret ${secret} twice, so that the log has one key`,
+          fix: 'name the secret of the new key, or name the secret once',
+        },
+      ];
     return [
       {
         code: 'secret-shared',
         variable,
-        problem: `names the secret ${secret} of ${other[0]} as well`,
+        problem: `names the secret ${secret} of ${name} as well`,
         fix: 'name a secret of its own: each has content of another kind',
       },
     ];
@@ -53,7 +65,7 @@ function usesOf(values: ReadonlyMap<symbol, unknown>): readonly Use[] {
     | undefined;
   return [
     ...credentialsOf(acs),
-    ...(audit?.signingKeySecrets ?? []).map((name): Use => ['AUDIT_SIGNING_KEY_SECRET', name]),
+    ...(audit?.signingKeySecrets ?? []).map((name): Use => [SIGNING_KEYS, name]),
     ['AUDIT_FINGERPRINT_KEY_SECRET', audit?.fingerprintKeySecret],
     ['TOKEN_CACHE_KEY_SECRET', issuance?.cacheKeySecret],
     ['VISITOR_KEY_SECRET', visitors?.keySecret],

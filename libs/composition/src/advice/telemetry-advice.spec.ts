@@ -29,9 +29,24 @@ describe('advice on telemetry', () => {
     ]);
   });
 
+  it.each([
+    [{ OTEL_TRACES_SAMPLER_ARG: '0.1' }, 'has no effect with the sampler parentbased_always_on'],
+    [{ OTEL_TRACES_SAMPLER: 'traceidratio' }, 'traces every request'],
+  ])('names a share and a sampler that do not fit: %o', (environment, problem) => {
+    expect(adviceOn({ [BASE]: 'http://collector:4318', ...environment })).toEqual([
+      expect.stringContaining(problem),
+    ]);
+  });
+
   it.each<Record<string, string>>([
     {},
     { [BASE]: 'http://collector:4318' },
+    {
+      [BASE]: 'http://collector:4318',
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0.1',
+    },
+    { OTEL_TRACES_SAMPLER_ARG: '0.1' },
     { [BASE]: 'https://collector.test/tenants/one/' },
     { [TRACES]: 'http://collector:4318/v1/traces' },
     { [BASE]: 'http://collector:4317/v1/traces', OTEL_SDK_DISABLED: 'true' },

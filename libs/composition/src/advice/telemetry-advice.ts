@@ -7,6 +7,28 @@ const SIGNAL_PATH = /\/v1\/(traces|metrics|logs)\/?$/;
 const GRPC_PORT = '4317';
 
 export function adviceOnTelemetry(settings: TelemetrySettings): Advice[] {
+  return [...adviceOnAddresses(settings), ...adviceOnSampling(settings)];
+}
+
+function adviceOnSampling({ tracesUrl, sampler, sampledShare }: TelemetrySettings): Advice[] {
+  if (tracesUrl === undefined) return [];
+  const isByShare = sampler.endsWith('traceidratio');
+  if (isByShare === sampledShare < 1) return [];
+  return [
+    {
+      code: 'telemetry-sampling-wrong',
+      variable: 'OTEL_TRACES_SAMPLER_ARG',
+      problem: isByShare
+        ? `is 1 or not set, so that the sampler ${sampler} traces every request`
+        : `has no effect with the sampler ${sampler}`,
+      fix: isByShare
+        ? 'set the share of the requests to trace, such as 0.1'
+        : 'set OTEL_TRACES_SAMPLER=parentbased_traceidratio, or leave out the argument',
+    },
+  ];
+}
+
+function adviceOnAddresses(settings: TelemetrySettings): Advice[] {
   const { baseUrl, tracesUrl, metricsUrl } = settings;
   const variable = 'OTEL_EXPORTER_OTLP_ENDPOINT';
   const isUsed = [tracesUrl, metricsUrl].some(

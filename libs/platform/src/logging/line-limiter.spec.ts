@@ -1,4 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { context, ROOT_CONTEXT, trace, TraceFlags } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { currentTraceId } from '../telemetry/traceparent.js';
 import { LineLimiter, type OmittedLines } from './line-limiter.js';
 
 const LIMITS = { windowMs: 10_000, maxLinesPerKind: 3, maxLines: 7, maxKinds: 4 };
@@ -32,6 +35,24 @@ describe('LineLimiter', () => {
     const [from, to] = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:04.000Z'];
     expect(omitted).toEqual([{ kind: 'a', count: 2, from, to }]);
     expect(limiter.admits('a')).toBe(true);
+  });
+
+  it('does not write a number of many requests in the trace of one', () => {
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager());
+    onTestFinished(() => {
+      context.disable();
+    });
+    const traceIds: (string | undefined)[] = [];
+    const limiter = new LineLimiter(LIMITS, 'others', () => {
+      traceIds.push(currentTraceId());
+    });
+    const ids = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: TraceFlags.SAMPLED };
+    context.with(trace.setSpanContext(ROOT_CONTEXT, ids), () => {
+      for (let n = 0; n < 5; n += 1) limiter.admits('a');
+      expect(currentTraceId()).toBe(ids.traceId);
+      limiter.flush();
+    });
+    expect(traceIds).toEqual([undefined]);
   });
 
   it('bounds the lines of a window for any number of kinds, with exact counts', () => {

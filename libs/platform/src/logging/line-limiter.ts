@@ -1,3 +1,5 @@
+import { detached } from '../telemetry/traced.js';
+
 /** What stands for the lines of one kind that were not written. */
 export interface OmittedLines<Kind> {
   readonly kind: Kind;
@@ -72,7 +74,10 @@ export class LineLimiter<Kind> {
     for (const { kind, omitted: count, fromMs, toMs } of counters) {
       if (count === 0) continue;
       const [from, to] = [new Date(fromMs).toISOString(), new Date(toMs).toISOString()];
-      this.writeOmitted({ kind, count, from, to });
+      // The timer was started in the trace of one of the requests.
+      detached(() => {
+        this.writeOmitted({ kind, count, from, to });
+      });
     }
   }
 

@@ -1,4 +1,4 @@
-import { open, readFile, rename, writeFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import {
   AuditLogService,
   type EntryFilter,
@@ -7,6 +7,7 @@ import {
   type ExportFormat,
 } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
+import { replaceFile } from '#libs/platform';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 import { knownFilter } from './known-filter.js';
 
@@ -94,6 +95,5 @@ async function readCursor(path: string | undefined): Promise<number | undefined>
 /** Replaces the file as a whole, so that a crash leaves the old index or the new one. */
 async function writeCursor(path: string | undefined, nextIndex: number): Promise<void> {
   if (path === undefined) return;
-  await writeFile(`${path}.new`, `${nextIndex}\n`);
-  await rename(`${path}.new`, path);
+  await replaceFile(path, `${nextIndex}\n`);
 }

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { access, constants, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import {
   checkWitnesses,
   DatabaseVerifier,
@@ -11,6 +10,7 @@ import {
   type WitnessCheck,
   type WitnessRequirement,
 } from '#libs/audit';
+import { assertReplaceable, replaceFile } from '#libs/platform';
 import { type Checkpoint, WitnessPolicy } from '#libs/transparency-log';
 import { withDatabase } from '../database.js';
 import { progressBar } from '../progress-bar.js';
@@ -56,7 +56,7 @@ export async function verifyLog(options: VerifyOptions): Promise<void> {
   if (options.witnessedWithin !== undefined && options.witnessPolicy === undefined) {
     throw new Error('--witnessed-within needs --witness-policy.');
   }
-  if (options.save !== undefined) await access(dirname(options.save), constants.W_OK);
+  if (options.save !== undefined) await assertReplaceable(options.save);
   const bar = progressBar('entries');
   const found = await verified(options, bar.show).finally(bar.end);
   const { report, checkpoint, witnesses } = found;
@@ -76,8 +76,7 @@ export async function verifyLog(options: VerifyOptions): Promise<void> {
     return;
   }
   if (options.save !== undefined && checkpoint !== undefined) {
-    await writeFile(`${options.save}.new`, checkpoint);
-    await rename(`${options.save}.new`, options.save);
+    await replaceFile(options.save, checkpoint);
   }
 }
 

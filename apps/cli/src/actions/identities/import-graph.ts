@@ -1,7 +1,7 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { type CompositionOptions, identitiesPart } from '#libs/composition';
 import { IdentityImport } from '#libs/identity-mapping';
-import { OutboundHttp } from '#libs/platform';
+import { OutboundHttp, replaceFile } from '#libs/platform';
 import { AzureCredential } from '#libs/secrets';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 import { tenantOption } from '../teams-phone/tenant-option.js';
@@ -61,7 +61,8 @@ export async function importGraph(
       const { line, error } = next.value;
       if (error) console.error(`user ${source.userOf(line)}: ${error.code}: ${error.detail}`);
       const done = source.completePages(line);
-      if (resumeFile !== undefined && done !== undefined) await writeResumeFile(resumeFile, done);
+      if (resumeFile !== undefined && done !== undefined)
+        await replaceFile(resumeFile, `${done}\n`, 0o600);
     }
   });
 }
@@ -127,9 +128,4 @@ async function readResumeFile(path: string): Promise<string | undefined> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-async function writeResumeFile(path: string, next: string): Promise<void> {
-  await writeFile(`${path}.new`, `${next}\n`, { mode: 0o600 });
-  await rename(`${path}.new`, path);
 }

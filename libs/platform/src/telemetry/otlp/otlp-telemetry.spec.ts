@@ -8,6 +8,7 @@ import { OutboundHttp } from '../../outbound/outbound-http.js';
 import { MemoryLogger } from '../../testing/memory-logger.js';
 import { SystemClock } from '../../time/clock.js';
 import { RequestTrace } from '../request-trace.js';
+import { currentTraceId } from '../traceparent.js';
 import { telemetrySettings, type TelemetrySettings } from '../telemetry-settings.js';
 import { startTelemetry } from './otlp-telemetry.js';
 
@@ -85,4 +86,31 @@ it('delivers traces and metrics as Protocol Buffers when it stops', async () => 
   expect(at(traces?.body ?? Buffer.alloc(0), 1, 2, 2, 5).map(String)).toEqual(['GET /v1/me']);
   // resource_metrics 1, scope_metrics 2, metrics 2, name 1
   expect(at(metrics?.body ?? Buffer.alloc(0), 1, 2, 2, 1).map(String)).toEqual(['a_gauge']);
+});
+
+it('reports a failed delivery in no trace', async () => {
+  const outbound = new OutboundHttp();
+  onTestFinished(async () => outbound.onApplicationShutdown());
+  const settings = readSettings([telemetrySettings], {
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:1/v1/traces',
+  }).get(telemetrySettings.key);
+  const traceIds: (string | undefined)[] = [];
+  class TracingLogger extends MemoryLogger {
+    override warn(...line: Parameters<MemoryLogger['warn']>): void {
+      traceIds.push(currentTraceId());
+      super.warn(...line);
+    }
+  }
+  const stop = startTelemetry(settings as TelemetrySettings, {
+    ...{ registry: new Registry(), outbound, clock: new SystemClock() },
+    logger: new TracingLogger(),
+  });
+  const request = RequestTrace.begin({ method: 'GET', traceparent: undefined });
+  const other = RequestTrace.begin({ method: 'GET', traceparent: undefined });
+  // The other request ends, and starts the timer of the batch, in the trace of the first.
+  await request?.run(async () => {
+    other?.end({ route: '/v1/me', status: 200, requestId: 'a-request' });
+    await stop();
+  });
+  expect(traceIds).toEqual([undefined]);
 });

@@ -24,7 +24,7 @@ import type { OutboundHttp } from '../../outbound/outbound-http.js';
 import type { Clock } from '../../time/clock.js';
 import { PeriodicTask } from '../../time/periodic-task.js';
 import type { TelemetrySettings } from '../telemetry-settings.js';
-import { TELEMETRY_SCOPE } from '../traced.js';
+import { detached, TELEMETRY_SCOPE } from '../traced.js';
 import { ClientMetrics } from './client-metrics.js';
 import { metricDataOf } from './metric-data.js';
 import { OtlpSender, type OtlpTarget } from './otlp-sender.js';
@@ -78,7 +78,8 @@ function sendTraces(
   const exporter: SpanExporter = {
     export: (spans, done) => {
       const content = serializer.serializeRequest(spans) ?? new Uint8Array();
-      void sender.send(content).then((isDelivered) => {
+      // The timer of a batch is started in the trace of one of its requests.
+      void detached(async () => sender.send(content)).then((isDelivered) => {
         done({ code: isDelivered ? 0 : 1 }); // success or failure; the sender has logged it
       });
     },
