@@ -14,7 +14,8 @@ import { auditTargetOf, type ProvisionedMapping } from '../model/mapping.js';
 import type { Lease } from '../store/identity-map.js';
 import { hasExpired, type MassRevocation } from './mass-revocation.js';
 import { MassRevocationMetrics } from './mass-revocation-metrics.js';
-import { hasTargets, MassRevocationStore } from './mass-revocation-store.js';
+import { MassRevocationStore } from './mass-revocation-store.js';
+import { hasTargets } from './selection.js';
 
 /** Calls to ACS at the same time, enough for a window's permits in a few seconds. */
 const CONCURRENCY = 16;
