@@ -85,7 +85,7 @@ export { EntryFeed, type EntryFeedPage } from './export/entry-feed.js';
 export { type EntryFormatter, EXPORT_FORMATS, type ExportFormat } from './export/export-formats.js';
 
 // The log for verifiers, and its maintenance
-export { isRecordedText } from './entry/encode-entry.js';
+export { isRecordedDetail, isRecordedText } from './entry/encode-entry.js';
 export { isRecordedName } from './entry/personal-values.js';
 export { ClockBound, describeOffset, isBeyond, measureClock } from './log/clock-bound.js';
 export { examineLog, examineLogKeys } from './log/examine-log.js';
@@ -113,6 +113,23 @@ export {
   type VerifiedPart,
   VerifiedParts,
 } from './background/verified-part.js';
+export {
+  entriesOfActions,
+  RECORDED_ENTRY,
+  type RecordedEntry,
+  type RecordedEntryRow,
+  recordedNear,
+  TIME_TOLERANCE_MS,
+  toRecordedEntry,
+} from './recorded-tables/recorded-entries.js';
+export type {
+  KeptEntries,
+  RecordedTable,
+  RowDifference,
+  SliceRange,
+} from './recorded-tables/recorded-table.js';
+export { checkTable, type TableReport } from './recorded-tables/table-check.js';
+export { RecordedTablePart } from './recorded-tables/recorded-table-part.js';
 export type { AuditFault, AuditFaultKind } from './verify/audit-fault.js';
 export {
   DatabaseVerifier,

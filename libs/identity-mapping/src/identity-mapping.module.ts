@@ -1,8 +1,9 @@
 import { Module } from '@nestjs/common';
-import { AuditModule } from '#libs/audit';
+import { AuditModule, RecordedTablePart, VerifiedParts } from '#libs/audit';
 import { CommunicationServicesModule } from '#libs/communication-services';
 import { DatabaseModule } from '#libs/platform';
 import { TeamsPhoneModule } from '#libs/teams-phone';
+import { RevocationTable } from './check/revocation-table.js';
 import { IdentityExport } from './bulk/identity-export.js';
 import { IdentityImport } from './bulk/identity-import.js';
 import { MappingPart } from './check/mapping-part.js';
@@ -54,4 +55,8 @@ import { TokenRevocation } from './lifecycle/token-revocation.js';
     MassRevocationService,
   ],
 })
-export class IdentityMappingModule {}
+export class IdentityMappingModule {
+  constructor(parts: VerifiedParts) {
+    parts.add(new RecordedTablePart(new RevocationTable()));
+  }
+}

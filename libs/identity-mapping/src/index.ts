@@ -30,6 +30,7 @@ export {
   type MappingDifference,
   type UncheckedMapping,
 } from './check/mapping-check.js';
+export { RevocationTable } from './check/revocation-table.js';
 export {
   MassRevocationService,
   type MassRevocationRequest,

@@ -11,6 +11,7 @@ export {
   type ReconciliationReport,
 } from './assignment-reconciliation.js';
 export { AssignmentRenewal } from './assignment-renewal.js';
+export { AssignmentTable } from './check/assignment-table.js';
 export { assignmentFields } from './assignment-fields.js';
 export { AssignmentExport, type AssignmentExportLine } from './bulk/assignment-export.js';
 export { EXPORTED_STATUSES } from './bulk/assignment-line.js';

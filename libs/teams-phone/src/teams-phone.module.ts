@@ -1,11 +1,12 @@
 import { Module } from '@nestjs/common';
-import { AuditModule } from '#libs/audit';
+import { AuditModule, RecordedTablePart, VerifiedParts } from '#libs/audit';
 import {
   CommunicationServicesModule,
   communicationServicesSettings,
   type CommunicationServicesSettings,
 } from '#libs/communication-services';
 import { DatabaseModule } from '#libs/platform';
+import { AssignmentTable } from './check/assignment-table.js';
 import { AssignmentRenewal } from './assignment-renewal.js';
 import { AssignmentReconciliation } from './assignment-reconciliation.js';
 import { AssignmentExport } from './bulk/assignment-export.js';
@@ -45,4 +46,8 @@ import { TeamsPhoneAssignments } from './teams-phone-assignments.js';
     AssignmentExport,
   ],
 })
-export class TeamsPhoneModule {}
+export class TeamsPhoneModule {
+  constructor(parts: VerifiedParts) {
+    parts.add(new RecordedTablePart(new AssignmentTable()));
+  }
+}

@@ -1,3 +1,4 @@
+export { InvitationTable } from './check/invitation-table.js';
 export { InvitationNotFound, InvitationRefused, type RefusalReason } from './errors.js';
 export { type OpenedInvitation } from './invitation.js';
 export { InvitationSigner } from './invitation-signer.js';

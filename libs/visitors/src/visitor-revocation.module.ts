@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
-import { AuditModule } from '#libs/audit';
+import { AuditModule, RecordedTablePart, VerifiedParts } from '#libs/audit';
 import { IdentityMappingModule } from '#libs/identity-mapping';
 import { DatabaseModule } from '#libs/platform';
+import { InvitationTable } from './check/invitation-table.js';
 import { InvitationStore } from './store/invitation-store.js';
 import { VisitorRevocation } from './visitor-revocation.js';
 
@@ -11,4 +12,8 @@ import { VisitorRevocation } from './visitor-revocation.js';
   providers: [InvitationStore, VisitorRevocation],
   exports: [InvitationStore, VisitorRevocation],
 })
-export class VisitorRevocationModule {}
+export class VisitorRevocationModule {
+  constructor(parts: VerifiedParts) {
+    parts.add(new RecordedTablePart(new InvitationTable()));
+  }
+}

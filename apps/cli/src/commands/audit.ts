@@ -131,7 +131,9 @@ somebody other than who gave you the files.
 
 function checkMappingsCommand(composition: CompositionOptions): Command {
   return new Command('check-mappings')
-    .description('Compare every mapping with what the audit log recorded of it.')
+    .description(
+      'Compare every mapping, mass revocation, invitation and assignment with the audit log.',
+    )
     .addOption(databaseOption())
     .addOption(publicKeyOption())
     .addOption(publicKeyFileOption())
@@ -150,10 +152,11 @@ Verifies the whole log first, because a log that is not whole proves nothing. Th
 compares each row of the table of mappings with them, in both directions: rows without an entry, entries
 without a row, columns that are not as recorded, two rows of one person, two of one communication identity,
 and entries that name what their mapping was not at that time. Names the row and the entry of each difference,
-and each column that it could not compare, with the reason. Reads one snapshot and locks nothing: the service
-may work meanwhile.
+and each column that it could not compare, with the reason. Then compares the mass revocations, the invitations
+and the assignments of Teams Phone, in both directions as well. Reads one snapshot and locks nothing: the
+service may work meanwhile.
 
-Exit code 0: the mappings agree with the log. 1: they differ, or the log is not whole, or the check failed.
+Exit code 0: all rows agree with the log. 1: they differ, or the log is not whole, or the check failed.
 2: nothing differs, but something could not be compared, or there was nothing to check.
 
   acs-identity audit check-mappings --public-key-file log.keys --known seen.txt

@@ -47,6 +47,13 @@ export function isRecordedText(text: string, member: string): boolean {
   return [NORMAL_LIMITS, TIGHT_LIMITS].some((limits) => truncate(text, limits.text) === member);
 }
 
+/** As `isRecordedText`, for a member of `details` or the detail of a reason. */
+export function isRecordedDetail(value: string | readonly string[], member: unknown): boolean {
+  return [NORMAL_LIMITS, TIGHT_LIMITS].some(
+    (limits) => JSON.stringify(toDetail(value, limits)) === JSON.stringify(member),
+  );
+}
+
 /** The same entry, recorded at another time. */
 export function withRecordedAt(encoded: EncodedEntry, recordedAtMs: number): EncodedEntry {
   const id = uuidV7Bytes(recordedAtMs);

@@ -21,6 +21,7 @@ import type {
   RevocationFilter,
 } from './mass-revocation.js';
 import { MAY_HAVE_TOKENS } from './revocation-conditions.js';
+import { hasTargets, isTargetOf, remainder, selection } from './selection.js';
 
 interface Row {
   readonly id: string;
@@ -302,46 +303,6 @@ export class MassRevocationStore {
     );
     return new Map(rows.map(({ resource, identities }) => [resource, identities]));
   }
-}
-
-interface Selection {
-  readonly conditions: string[];
-  readonly parameters: unknown[];
-  /** Adds a parameter. @returns its placeholder */
-  readonly place: (value: unknown) => string;
-}
-
-/** The mappings of a filter, without its client application. */
-function selection({ tenant, kind, resource, issuedBefore }: RevocationFilter): Selection {
-  const parameters: unknown[] = [];
-  const place = (value: unknown): string => `$${parameters.push(value)}`;
-  const conditions = Object.entries({ tenant, kind, resource })
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `mapping.${name} = ${place(value)}`);
-  conditions.push(`mapping.status <> 'deleted'`); // the condition of the indexes
-  if (issuedBefore !== undefined) {
-    conditions.push(`coalesce(mapping.tokens_since, mapping.created_at) < ${place(issuedBefore)}`);
-  }
-  return { conditions, parameters, place };
-}
-
-/** The mappings that a mass revocation has not reached yet: as `AWAITS_REVOCATION`, for one of them. */
-function remainder({ id, number, filter }: MassRevocation): Selection {
-  const selected = selection(filter);
-  const { conditions, place } = selected;
-  conditions.push(`mapping.revoked_through < ${place(number)}`);
-  if (hasTargets(filter)) conditions.push(isTargetOf(place(id)));
-  return selected;
-}
-
-/** @param id a placeholder */
-function isTargetOf(id: string): string {
-  return `mapping.id IN (SELECT mapping_id FROM revocation_target WHERE revocation_id = ${id})`;
-}
-
-/** Whether the identities of the mass revocation are stored one by one. */
-export function hasTargets({ clientApp, invitation }: RevocationFilter): boolean {
-  return clientApp !== undefined || invitation !== undefined;
 }
 
 /**

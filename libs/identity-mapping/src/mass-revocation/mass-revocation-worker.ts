@@ -14,7 +14,9 @@ import { auditTargetOf, type ProvisionedMapping } from '../model/mapping.js';
 import type { Lease } from '../store/identity-map.js';
 import { hasExpired, type MassRevocation } from './mass-revocation.js';
 import { MassRevocationMetrics } from './mass-revocation-metrics.js';
-import { hasTargets, MassRevocationStore } from './mass-revocation-store.js';
+import { MassRevocationStore } from './mass-revocation-store.js';
+import { type ProgressLimits, RevocationHold } from './revocation-hold.js';
+import { hasTargets } from './selection.js';
 
 /** Calls to ACS at the same time, enough for a window's permits in a few seconds. */
 const CONCURRENCY = 16;
@@ -31,10 +33,9 @@ const EXPIRED = {
   detail: 'ACS has not confirmed everything; the last token has expired meanwhile',
 };
 const RENEWAL_MS = 1_000;
-/** Without an identity revoked for so long, another replica may reach ACS or record where this one can't. */
-const STUCK_MS = 20_000;
-/** Enough for another replica to look for work. */
 const REST_MS = 5_000;
+/** Enough for another replica to look for work. Where no other takes it, the ACS resources that work wait no longer. */
+const HANDOVER_MS = 2_000;
 /** How long a lease lasts beyond a call that begins when it was renewed: so long a renewal may take. */
 const LEASE_MARGIN_MS = 3_000;
 /** Between two looks for work, also for that of a worker that has died. */
@@ -45,31 +46,19 @@ const CONTEXT: CallContext = {
   priority: 'bulk',
 };
 
-/** What the worker has, as its lease was last renewed. */
-interface Hold {
-  lease: Lease;
-  /** The newest first. */
-  open: readonly MassRevocation[];
-  /** When the last identity was revoked, or the work began. By `Clock.monotonicNow`. */
-  progressAt: number;
-  /** Ends it: the lease is lost or given back, or nothing is left to do. */
-  readonly over: AbortController;
-  /** Aborts with `over`, or when the worker is to stop. */
-  readonly signal: AbortSignal;
-}
-
 /**
  * Asks ACS to revoke the tokens of the identities of mass revocations, at the speed of the request budget.
  *
  * One worker over all replicas works at a time, under a lease that it renews, on all mass revocations:
  * on each ACS resource at the same time, so that one that fails keeps nobody else waiting, and within a
  * resource on each mass revocation in turn. Its progress is in the mappings: a worker that takes over
- * continues where the other one stopped. A worker that makes none gives the lease back and rests, because
- * its replica may be all that fails.
+ * continues where the other one stopped. A worker that makes none at one of the ACS resources gives the lease
+ * back and rests, because its replica may be all that fails.
  */
 @Injectable()
 export class MassRevocationWorker implements OnApplicationBootstrap {
   readonly #holder = randomUUID();
+  readonly #limits: ProgressLimits = new Map();
   #restsUntil = -Infinity;
 
   constructor(
@@ -95,16 +84,12 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
     const lease = this.#newLease();
     const open = await this.store.claim(lease);
     if (open.length === 0) return;
-    const over = new AbortController();
-    const hold: Hold = {
-      ...{ lease, open, over, progressAt: this.clock.monotonicNow() },
-      signal: AbortSignal.any([signal, over.signal]),
-    };
+    const hold = new RevocationHold(lease, open, signal, this.#limits, this.clock);
     const keeping = this.#keepLease(hold);
     try {
       await this.#workOn(hold);
     } catch (error) {
-      this.#rest();
+      this.#rest(REST_MS);
       throw error;
     } finally {
       await keeping;
@@ -112,21 +97,26 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
     }
   }
 
-  #rest(): void {
-    this.#restsUntil = this.clock.monotonicNow() + REST_MS;
+  #rest(ms: number): void {
+    this.#restsUntil = this.clock.monotonicNow() + ms;
   }
 
   /**
    * Renews the lease, and learns of new mass revocations with it, until it is over or the work is stuck.
    * Never rejects.
    */
-  async #keepLease(hold: Hold): Promise<void> {
+  async #keepLease(hold: RevocationHold): Promise<void> {
     for (;;) {
       await this.#pause(RENEWAL_MS, hold);
       if (hold.signal.aborted) return;
-      if (this.clock.monotonicNow() > hold.progressAt + STUCK_MS) {
-        this.logger.warn({}, 'mass revocations make no progress in this replica, others may try');
-        this.#rest();
+      const { stuck } = hold;
+      if (stuck) {
+        this.logger.warn(
+          { stuck },
+          'mass revocations make no progress in this replica, others may try',
+        );
+        if (stuck === 'somewhere') hold.extendLimits();
+        this.#rest(stuck === 'everywhere' ? REST_MS : HANDOVER_MS);
         break;
       }
       const lease = this.#newLease();
@@ -143,13 +133,14 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
   }
 
   /** Works on each ACS resource that has identities left, and ends the mass revocations that have none. */
-  async #workOn(hold: Hold): Promise<void> {
+  async #workOn(hold: RevocationHold): Promise<void> {
     const working = new Map<string, Promise<void>>();
     try {
       for (;;) {
         const startedAt = this.clock.monotonicNow();
         const resources = await this.#finishDone(hold);
         if (hold.signal.aborted || hold.open.length === 0) return;
+        hold.expectProgressAt(resources);
         for (const resource of resources) {
           if (working.has(resource)) continue;
           const work = this.#revokeAt(resource, hold).finally(() => working.delete(resource));
@@ -166,7 +157,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
   }
 
   /** Ends the mass revocations that have nothing left, or only expired tokens. @returns the ACS resources of what the others have left */
-  async #finishDone(hold: Hold): Promise<ReadonlySet<string>> {
+  async #finishDone(hold: RevocationHold): Promise<ReadonlySet<string>> {
     const resources = new Set<string>();
     let left = 0;
     for (const revocation of hold.open) {
@@ -191,7 +182,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
   }
 
   /** Revokes at one ACS resource until nothing is left there. Pauses at the end when it could do nothing. */
-  async #revokeAt(resource: string, hold: Hold): Promise<void> {
+  async #revokeAt(resource: string, hold: RevocationHold): Promise<void> {
     const cursors = new Map<string, string>();
     let revoked = 0;
     for (let isMore = true; isMore && !hold.signal.aborted;) {
@@ -214,7 +205,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
   async #revokeAll(
     mappings: readonly ProvisionedMapping[],
     revocation: MassRevocation,
-    hold: Hold,
+    hold: RevocationHold,
   ): Promise<number> {
     const queue = mappings.values();
     let revoked = 0;
@@ -223,7 +214,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
         for (const mapping of queue) {
           if (hold.signal.aborted) return;
           if (!(await this.#revoke(mapping, revocation, hold))) continue;
-          hold.progressAt = this.clock.monotonicNow();
+          hold.noteProgress(mapping.resource);
           revoked += 1;
         }
       }),
@@ -269,7 +260,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
   async #revoke(
     mapping: ProvisionedMapping,
     revocation: MassRevocation,
-    hold: Hold,
+    hold: RevocationHold,
   ): Promise<boolean> {
     const call = {
       ...gatewayCallOf(mapping, CONTEXT),
@@ -310,7 +301,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
     mapping: ProvisionedMapping,
     revocation: MassRevocation,
     upstream: { readonly secretVersion?: string; readonly correlationVector?: string },
-    hold: Hold,
+    hold: RevocationHold,
   ): Promise<boolean> {
     do {
       try {
@@ -348,7 +339,7 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
     return { holder: this.#holder, durationMs, endsAt };
   }
 
-  async #pause(ms: number, { signal }: Hold): Promise<void> {
+  async #pause(ms: number, { signal }: RevocationHold): Promise<void> {
     await this.clock.sleep(ms, signal).catch(() => undefined);
   }
 }

@@ -82,6 +82,10 @@ describe('RevocationTargetCleanup', () => {
     await letAnHourPass();
     await cleanUp();
     expect(await targets()).toEqual([id]);
+    await expect(log.database.query('DELETE FROM revocation_target')).rejects.toMatchObject({
+      constraint: 'revocation_target_needed',
+    });
+    expect(await targets()).toEqual([id]);
   });
 
   it('deletes those of one that is over', async () => {

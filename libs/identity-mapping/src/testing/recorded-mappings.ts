@@ -104,18 +104,26 @@ export class RecordedMappings {
     return this.log.trail.record(event, unchanged);
   }
 
-  /** Starts a mass revocation as its service does. Nothing works on it. */
-  async beginMassRevocation(filter: RevocationFilter): Promise<void> {
+  /** Starts a mass revocation as its service does. Nothing works on it. @returns its id */
+  async beginMassRevocation(filter: RevocationFilter): Promise<string> {
     const { log } = this;
     const id = randomUUID();
     const reading = log.get(ReadingDatabase);
     const assignments = new AssignmentRenewal(new PostgresAssignmentStore(log.database, reading));
     const store = new MassRevocationStore(log.database, reading, assignments);
-    const event = { action: 'revocation.start', outcome: 'success', ...CONTEXT } as const;
+    const { tenant, issuedBefore, ...given } = filter;
+    const filters = { ...given, issuedBefore: issuedBefore?.toISOString() };
+    const details = Object.entries(filters).filter(([, value]) => value !== undefined);
     await log.trail.record(
-      { ...event, details: { revocation: id } },
-      store.begin({ id, filter, reason: 'a test' }),
+      {
+        ...{ action: 'revocation.start', outcome: 'success', ...CONTEXT },
+        ...(tenant !== undefined && { target: { tenant } }),
+        reason: { code: 'mass-revocation', detail: 'a test' },
+        details: { revocation: id, ...(Object.fromEntries(details) as Record<string, string>) },
+      },
+      store.begin({ id, filter, reason: 'a test' }, { newest: '-1' }),
     );
+    return id;
   }
 
   async import(lines: readonly object[]): Promise<void> {

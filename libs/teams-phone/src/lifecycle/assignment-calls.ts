@@ -146,12 +146,15 @@ export class AssignmentCalls {
         ...assignment,
         status: assignment ? 'active' : 'deleted',
       };
-      const event: AuditEvent = {
-        ...this.#event(owed, context, 'refused'),
+      const { details, ...event } = this.#event(owed, context, 'refused');
+      const { status, principalType, clientIds } = next;
+      const refused: AuditEvent = {
+        ...event,
         outcome: 'denied',
         reason: { code: refusal.code, detail: refusal.detail },
+        details: { ...details, status, principalType, clientIds },
       };
-      await this.audit.record(event, this.store.finish(owed, next, lease));
+      await this.audit.record(refused, this.store.finish(owed, next, lease));
       return 'refused';
     } catch (error) {
       if (error instanceof AssignmentChanged) return 'superseded';

@@ -2,11 +2,13 @@ import type { MigrationInterface } from 'typeorm';
 import type { TableGrant } from '#libs/platform';
 import { AddRenewal1799420000000 } from './add-renewal-1799420000000.js';
 import { CreateTeamsPhoneAssignment1799200000000 } from './create-teams-phone-assignment-1799200000000.js';
+import { ProtectAssignments1799530000000 } from './protect-assignments-1799530000000.js';
 
 /** The migrations of the assignments, oldest first. */
 export const teamsPhoneMigrations: readonly (new () => MigrationInterface)[] = [
   CreateTeamsPhoneAssignment1799200000000,
   AddRenewal1799420000000,
+  ProtectAssignments1799530000000,
 ];
 
 const LEASE = ['lease_holder', 'lease_expires_at'] as const;

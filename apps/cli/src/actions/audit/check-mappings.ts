@@ -1,10 +1,13 @@
-import { AuditTrail } from '#libs/audit';
+import { AuditTrail, checkTable, type RecordedTable, type TableReport } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
 import {
   MappingCheck,
   type MappingCheckReport,
+  RevocationTable,
   type UncheckedMapping,
 } from '#libs/identity-mapping';
+import { AssignmentTable } from '#libs/teams-phone';
+import { InvitationTable } from '#libs/visitors';
 import { withDatabase } from '../database.js';
 import { progressBar } from '../progress-bar.js';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
@@ -30,7 +33,19 @@ const REASONS: Readonly<Record<UncheckedMapping['reason'], string>> = {
   'not-recorded': 'its entries do not record it',
 };
 
-/** Prints whether the mappings are as the log recorded them, else which are not. */
+/** The tables besides that of the mappings. */
+const TABLES: readonly RecordedTable[] = [
+  new RevocationTable(),
+  new InvitationTable(),
+  new AssignmentTable(),
+];
+
+interface CheckReport extends MappingCheckReport {
+  /** Empty when the log is not whole. */
+  readonly tables: readonly TableReport[];
+}
+
+/** Prints whether the mappings, and the rows of the other tables, are as the log recorded them, else which are not. */
 export async function checkMappings(
   options: CheckMappingsOptions,
   composition: CompositionOptions,
@@ -51,19 +66,27 @@ export async function checkMappings(
   process.exitCode = exitCodeOf(report);
 }
 
-async function check(options: CheckMappingsOptions): Promise<MappingCheckReport> {
+async function check(options: CheckMappingsOptions): Promise<CheckReport> {
   const keys = readVerificationKeys(options);
   const known = (options.known ?? []).map((path) => readCheckpoint(path, keys));
   const [entries, mappings] = [progressBar('entries'), progressBar('mappings')];
   return withDatabase(
     options.databaseUrl,
     async (database) =>
-      new MappingCheck(database).run({
-        ...keys,
-        known,
-        listLimit: options.limit,
-        onProgress: entries.show,
-        onMappings: mappings.show,
+      database.transaction(async (transaction) => {
+        await transaction.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+        const report = await new MappingCheck(database).runIn(transaction, {
+          ...keys,
+          known,
+          listLimit: options.limit,
+          onProgress: entries.show,
+          onMappings: mappings.show,
+        });
+        const tables: TableReport[] = [];
+        for (const table of report.log.faults.length > 0 ? [] : TABLES) {
+          tables.push(await checkTable(transaction, table, options.limit));
+        }
+        return { ...report, tables };
       }),
     TIMEOUT_MS,
   ).finally(() => {
@@ -75,7 +98,7 @@ async function check(options: CheckMappingsOptions): Promise<MappingCheckReport>
 /** Recorded with its result, before it is shown. */
 async function record(
   trail: AuditTrail,
-  { log, rows, differenceCount, unchecked }: MappingCheckReport,
+  { log, rows, differenceCount, unchecked, tables }: CheckReport,
   options: CheckMappingsOptions,
 ): Promise<void> {
   await trail.record({
@@ -89,6 +112,8 @@ async function record(
       mappings: rows,
       differences: differenceCount,
       unchecked,
+      ...Object.fromEntries(tables.map(({ name, rows: count }) => [name, count])),
+      differencesOfOtherTables: differencesOf(tables),
     },
   });
 }
@@ -99,12 +124,18 @@ function exitCodeOf({
   missing,
   unchecked,
   differenceCount,
-}: MappingCheckReport): number {
-  if (log.faults.length > 0 || differenceCount > 0) return 1;
-  return log.size === 0 || rows + missing === 0 || unchecked > 0 ? EX_NOT_CHECKED : 0;
+  tables,
+}: CheckReport): number {
+  if (log.faults.length > 0 || differenceCount + differencesOf(tables) > 0) return 1;
+  const isWhole = unchecked === 0 && tables.every(({ isPermitted }) => isPermitted);
+  return log.size === 0 || rows + missing === 0 || !isWhole ? EX_NOT_CHECKED : 0;
 }
 
-function printReport(report: MappingCheckReport): void {
+function differencesOf(tables: readonly TableReport[]): number {
+  return tables.reduce((sum, { differenceCount }) => sum + differenceCount, 0);
+}
+
+function printReport(report: CheckReport): void {
   const { log, rows, agreeing, pending, differing, unchecked, missing } = report;
   if (log.faults.length > 0) {
     printLogReport(log);
@@ -120,13 +151,33 @@ function printReport(report: MappingCheckReport): void {
     `  ${rows} mappings: ${agreeing} agree, ${differing} differ, ${unchecked} not compared in full, ${pending} pending without a communication identity; ${missing} missing`,
   );
   console.log(`  the log: ${log.size} entries, verified, root ${log.root.toString('base64')}`);
+  for (const table of report.tables) console.log(`  ${tableSummaryOf(table)}`);
   printDifferences(report);
+  for (const table of report.tables) printTableDifferences(table);
   printUnchecked(report);
 }
 
-function summaryOf({ differenceCount, unchecked }: MappingCheckReport): string {
+function tableSummaryOf({ name, isPermitted, rows, differenceCount }: TableReport): string {
+  if (!isPermitted) return `${name}: not compared, because the role may not read them`;
+  const result = differenceCount === 0 ? 'agree with the log' : `${differenceCount} differences`;
+  return `${rows} ${name}: ${result}`;
+}
+
+function printTableDifferences({ noun, differences, differenceCount }: TableReport): void {
+  if (differences.length === 0) return;
+  console.log(`\n${noun.padEnd(36)}  ${'entry'.padStart(9)}  difference`);
+  for (const { row, entry, kind, detail } of differences) {
+    console.log(`${row.padEnd(36)}  ${String(entry ?? '–').padStart(9)}  ${kind}: ${detail}`);
+  }
+  printRest(differenceCount - differences.length);
+}
+
+function summaryOf({ differenceCount, unchecked, tables }: CheckReport): string {
   if (differenceCount > 0)
     return `The mappings do NOT agree with the log: ${differenceCount} differences.`;
+  const others = differencesOf(tables);
+  if (others > 0)
+    return `The mappings agree with the log, but other tables do NOT: ${others} differences.`;
   if (unchecked > 0)
     return 'No mapping differs from the log, but not all could be compared in full.';
   return 'The mappings agree with the log.';

@@ -1,0 +1,196 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RecordedTablePart, together } from '#libs/audit';
+import { openTestLog, type TestLog, TestVerifier } from '#libs/audit/testing';
+import {
+  CommunicationResources,
+  TeamsPhoneAssignmentRefused,
+  UpstreamUnavailable,
+} from '#libs/communication-services';
+import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
+import { type Guid, ReadingDatabase } from '#libs/platform';
+import { newGuid, testDatabase, type TestDatabase } from '#libs/platform/testing';
+import type { Assignment } from '../assignment.js';
+import type { AssignmentSelection } from '../store/assignment-store.js';
+import { PostgresAssignmentStore } from '../store/postgres-assignment-store.js';
+import { wireTeamsPhone } from '../testing/wire-teams-phone.js';
+import { AssignmentTable } from './assignment-table.js';
+
+const context = { actor: { kind: 'operator', name: 'spec' } } as const;
+const tenant = newGuid();
+const [app, other] = [newGuid(), newGuid()];
+const acs = { name: 'default', endpoint: 'https://acs.example', immutableResourceId: newGuid() };
+const resources = new CommunicationResources([{ ...acs, tenants: [] }], 'default');
+
+let database: TestDatabase;
+let log: TestLog;
+let store: PostgresAssignmentStore;
+let gateway: MemoryCommunicationIdentityGateway;
+let services: ReturnType<typeof wireTeamsPhone>;
+let verifier: TestVerifier;
+let superuser: pg.Client;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  log = await openTestLog(database.serviceUrl);
+  const { clock, logger, trail: audit } = log;
+  store = new PostgresAssignmentStore(log.database, log.get(ReadingDatabase));
+  gateway = new MemoryCommunicationIdentityGateway(resources, clock);
+  services = wireTeamsPhone({ store, gateway, audit, resources, clock, logger });
+  verifier = new TestVerifier(log, [new RecordedTablePart(new AssignmentTable())]);
+  superuser = new pg.Client({ connectionString: database.superuserUrl });
+  await superuser.connect();
+  await superuser.query('SET session_replication_role = replica');
+});
+
+afterAll(async () => {
+  await superuser.end();
+  await log.close();
+  await database.close();
+});
+
+async function put(clientIds: readonly Guid[] = [app], objectId = newGuid()): Promise<Assignment> {
+  const wanted = { tenant, objectId, principalType: 'user', clientIds } as const;
+  return (await services.assignments.put(wanted, context)).assignment;
+}
+
+/** Begins the revocation of tokens under assignments, as a mass revocation does. */
+async function renew(selection: AssignmentSelection): Promise<void> {
+  const { clientId, tenant: ofTenant } = selection;
+  const details = { revocation: randomUUID(), ...(clientId && { clientApp: clientId }) };
+  const event = { action: 'revocation.start', outcome: 'success', ...context, details } as const;
+  await log.trail.record(
+    { ...event, ...(ofTenant && { target: { tenant: ofTenant } }) },
+    together([store.renew(selection)]),
+  );
+}
+
+async function found(): Promise<string[]> {
+  await verifier.pass();
+  return (await verifier.findings()).map(({ kind, detail }) => `${kind} ${detail}`);
+}
+
+const differs = ({ id }: Assignment, column: string): unknown =>
+  expect.stringMatching(`^column-differs assignment ${id}: ${column} `);
+
+async function restore(): Promise<void> {
+  await superuser.query(
+    'DELETE FROM teams_phone_assignment; INSERT INTO teams_phone_assignment SELECT * FROM kept',
+  );
+}
+
+describe('the background verification of assignments', () => {
+  let assigned: Assignment;
+
+  beforeAll(async () => {
+    assigned = await put();
+    await put([app, other], (await put()).objectId);
+    await put([other], (await put([app, other])).objectId);
+    await services.assignments.delete(await put(), context);
+    await put([], (await put()).objectId);
+    gateway.failNext('unassign', new UpstreamUnavailable());
+    await services.assignments.delete(await put(), context);
+    gateway.failNext('assign', new UpstreamUnavailable());
+    await put();
+    const person = await put();
+    const target = { tenant, subject: person.objectId };
+    await log.trail.record(
+      {
+        ...{ action: 'token.revoke', outcome: 'success', ...context, target },
+        details: { stage: 'requested' },
+      },
+      store.renew(person),
+    );
+    await services.renewal.carryOut(target);
+    const refused = new TeamsPhoneAssignmentRefused();
+    gateway.failNext('assign', refused);
+    await expect(put()).rejects.toThrow(TeamsPhoneAssignmentRefused);
+    const { objectId } = await put();
+    gateway.failNext('assign', refused);
+    await expect(put([other, app], objectId)).rejects.toThrow(TeamsPhoneAssignmentRefused);
+  });
+
+  beforeEach(async () => {
+    await superuser.query('DROP TABLE IF EXISTS kept');
+    await superuser.query('CREATE TEMP TABLE kept AS SELECT * FROM teams_phone_assignment');
+  });
+
+  it('finds nothing in assignments that are as the log recorded them', async () => {
+    expect(await found()).toEqual([]);
+  });
+
+  it.each([
+    ['the applications', 'client_ids', `client_ids = '{${newGuid()}}'`],
+    ['the type of the principal', 'principal_type', `principal_type = 'teamsResourceAccount'`],
+    ['the ACS resource', 'resource', `resource = 'elsewhere'`],
+    ['the tenant', 'tenant', `tenant = '${newGuid()}'`],
+    ['the state', 'status', `status = 'deleting', lease_expires_at = now()`],
+    ['the version', 'version', 'version = 0'],
+    ['the age', 'created_at', `created_at = 'infinity'`],
+  ])('finds an edit of %s within one pass', async (_, column, assignment) => {
+    await superuser.query(
+      'ALTER TABLE teams_phone_assignment DROP CONSTRAINT IF EXISTS teams_phone_assignment_version_check',
+    );
+    await superuser.query(
+      `UPDATE teams_phone_assignment SET ${assignment} WHERE id = '${assigned.id}'`,
+    );
+    expect(await found()).toContainEqual(differs(assigned, column));
+    await restore();
+    expect(await found()).toEqual([]);
+  });
+
+  it('finds one that was given to another person, and one that was deleted', async () => {
+    await superuser.query(
+      `UPDATE teams_phone_assignment SET object_id = '${newGuid()}' WHERE id = '${assigned.id}'`,
+    );
+    const gone = await put();
+    await superuser.query(`DELETE FROM teams_phone_assignment WHERE id = '${gone.id}'`);
+    expect((await found()).sort()).toEqual([
+      expect.stringMatching(`^row-missing assignment ${gone.id}`),
+      expect.stringMatching(`^row-missing assignment ${gone.id}`),
+      expect.stringMatching(`^row-unrecorded assignment ${assigned.id}`),
+    ]);
+    await superuser.query(
+      `INSERT INTO kept (id, resource, tenant, object_id, principal_type, client_ids, status, version, created_at, updated_at)
+       VALUES ('${gone.id}', 'default', '${tenant}', '${gone.objectId}', 'user', '{${app}}', 'active', 1, now(), now())`,
+    );
+    await restore();
+    expect(await found()).toEqual([]);
+  });
+
+  it('finds one that was deleted, and lets its principal get tokens again', async () => {
+    const deleted = await put();
+    await services.assignments.delete(deleted, context);
+    await superuser.query(
+      `UPDATE teams_phone_assignment SET status = 'active', deleted_at = NULL WHERE id = '${deleted.id}'`,
+    );
+    expect(await found()).toEqual([differs(deleted, 'status')]);
+    await services.assignments.delete(deleted, context);
+    expect(await found()).toEqual([]);
+  });
+
+  it.each([
+    ['as one that ACS has confirmed', 'status', ''],
+    ['as one that never began', 'version', ', version = version - 1'],
+  ])('finds a revocation whose renewal was edited %s', async (_, column, undone) => {
+    await renew({ tenant });
+    expect(await found()).toEqual([]);
+    await superuser.query('DROP TABLE kept');
+    await superuser.query('CREATE TEMP TABLE kept AS SELECT * FROM teams_phone_assignment');
+    await superuser.query(
+      `UPDATE teams_phone_assignment SET status = 'active', lease_expires_at = NULL${undone} WHERE id = '${assigned.id}'`,
+    );
+    expect(await found()).toEqual([differs(assigned, column)]);
+    await restore();
+    await services.recovery.sweep();
+    expect(await found()).toEqual([]);
+  });
+
+  it('finds nothing after a revocation that does not concern an assignment', async () => {
+    await renew({ clientId: newGuid() });
+    await renew({ tenant: newGuid() });
+    await services.recovery.sweep();
+    expect(await found()).toEqual([]);
+  });
+});

@@ -1,0 +1,87 @@
+import {
+  BEFORE_VALID_TOKENS,
+  entriesOfActions,
+  type KeptEntries,
+  RECORDED_ENTRY,
+  type RecordedEntry,
+  type RecordedEntryRow,
+  type RecordedTable,
+  type RowDifference,
+  type SliceRange,
+  toRecordedEntry,
+} from '#libs/audit';
+import { isCanonicalGuid, type Transaction } from '#libs/platform';
+import { AssignmentComparison, type StoredAssignment } from './assignment-comparison.js';
+
+const ROWS = `
+  SELECT id, resource, tenant, object_id AS "objectId", principal_type AS "principalType",
+    client_ids AS "clientIds", status, version,
+    extract(epoch FROM created_at) * 1000 AS "createdMs"
+  FROM teams_phone_assignment WHERE id > $1 AND ($2::uuid IS NULL OR id <= $2) ORDER BY id`;
+
+/** The entries about the principals: their assignments, and what revokes the tokens under them. */
+const ENTRIES = `
+  SELECT a.id, ${RECORDED_ENTRY} FROM teams_phone_assignment a, LATERAL (
+    SELECT * FROM audit_entry e
+    WHERE e.target_subject = a.object_id::text AND e.action IN
+      ('teams-phone.assign', 'teams-phone.unassign', 'token.revoke', 'identity.delete')) AS e
+  WHERE a.id > $1 AND ($2::uuid IS NULL OR a.id <= $2) AND e.outcome IN ('success', 'denied')
+  ORDER BY a.id, e.entry_index`;
+
+/** The assignments of Teams Phone. */
+export class AssignmentTable implements RecordedTable {
+  readonly name = 'assignments';
+  readonly noun = 'assignment';
+  readonly table = 'teams_phone_assignment';
+  readonly reads = ['teams_phone_assignment'];
+  readonly actions = ['teams-phone.assign', 'teams-phone.unassign'];
+
+  async compareRows(
+    transaction: Transaction,
+    { after, until }: SliceRange<string>,
+    kept: KeptEntries,
+  ): Promise<readonly RowDifference[]> {
+    const range = [after, until];
+    const rows = await transaction.query<StoredAssignment[]>(ROWS, range);
+    const found = await transaction.query<(RecordedEntryRow & { readonly id: string })[]>(
+      ENTRIES,
+      range,
+    );
+    const revocations = await recentMassRevocations(transaction);
+    const entries = Map.groupBy(found, ({ id }) => id);
+    return rows.flatMap((row) => {
+      const about = (entries.get(row.id) ?? []).map(toRecordedEntry);
+      return new AssignmentComparison(row, about, revocations, kept).differences();
+    });
+  }
+
+  async compareEntries(
+    transaction: Transaction,
+    range: SliceRange<number>,
+  ): Promise<readonly RowDifference[]> {
+    const entries = await entriesOfActions(transaction, this.actions, range);
+    const about = entries.flatMap((one) => {
+      const id = one.entry?.details?.assignment;
+      return typeof id === 'string' && isCanonicalGuid(id) ? [{ ...one, id }] : [];
+    });
+    const rows = await transaction.query<{ id: string }[]>(
+      'SELECT id FROM teams_phone_assignment WHERE id = ANY ($1)',
+      [about.map(({ id }) => id)],
+    );
+    const known = new Set(rows.map(({ id }) => id));
+    return about
+      .filter(({ id }) => !known.has(id))
+      .map(({ id, index, action }) => ({
+        ...{ kind: 'row-missing', row: id, entry: index },
+        detail: `no row has this id of ${action}`,
+      }));
+  }
+}
+
+/** The starts of mass revocations from whose time a token may still be valid. */
+async function recentMassRevocations(transaction: Transaction): Promise<readonly RecordedEntry[]> {
+  const [valid] = await transaction.query<{ last: string }[]>(BEFORE_VALID_TOKENS);
+  const range = { after: Number(valid?.last ?? -1), until: undefined };
+  const starts = await entriesOfActions(transaction, ['revocation.start'], range);
+  return starts.filter(({ outcome }) => outcome === 'success');
+}
