@@ -1,12 +1,14 @@
 import type { TestProject } from 'vitest/node';
 import { ConnectProxy } from '#libs/platform/testing';
+import { hasPackagedChromium, unpackedChromium } from './chromium.js';
 import { startPgBouncer } from './pgbouncer.js';
 import { olderPostgresVersions, type PostgresVersion } from './postgres-versions.js';
 import { PROXIED_HOST } from './service.js';
 import { startTestCluster } from './test-cluster.js';
 
 /**
- * Vitest's global set-up: one PostgreSQL server for the run, migrated once. By environment variables
+ * Vitest's global set-up: Chromium, unpacked, and one PostgreSQL server for the run, migrated once. By environment
+ * variables
  *
  * - `TEST_POSTGRES_VERSION=15` it is of another version,
  * - `TEST_DATABASE_PROXY=pgbouncer` puts PgBouncer between the server and the role of the service,
@@ -16,7 +18,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const { TEST_POSTGRES_VERSION, TEST_DATABASE_PROXY, TEST_EGRESS_PROXY } = process.env;
   const version =
     TEST_POSTGRES_VERSION === undefined ? undefined : await olderVersion(TEST_POSTGRES_VERSION);
-  const postgres = await startTestCluster(false, version && { programs: version.programs });
+  const [postgres] = await Promise.all([
+    startTestCluster(false, version && { programs: version.programs }),
+    hasPackagedChromium && unpackedChromium(),
+  ]);
   const { superuserUrl, port } = postgres;
   const pooler = TEST_DATABASE_PROXY === 'pgbouncer' ? await startPgBouncer(port) : undefined;
   const proxy =

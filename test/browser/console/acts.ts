@@ -49,7 +49,8 @@ export function actSpecs(rig: ConsoleRig): void {
 
   it('suspends an identity, resumes it, and erases its person with both halves', async () => {
     const { identity } = await issue(rig.service(), 'bob');
-    const { page, problems } = await rig.open();
+    // Dialogs come and go as they do for most people.
+    const { page, problems } = await rig.open({ reducedMotion: 'no-preference' });
     const subject = SAMPLE_PEOPLE.bob.objectId;
     await rig.signIn(page, 'Nora North', `#/identities?person=${subject}`);
     const confirm = async (act: string, reason?: string): Promise<void> => {

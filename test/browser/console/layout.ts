@@ -72,8 +72,7 @@ const FAULTS = `(() => {
   }
   for (const [nth, [one, a]] of boxes.entries())
     for (const [other, b] of boxes.slice(nth + 1))
-      if (!one.contains(other) && !other.contains(one) && one.closest('.top, nav, .bar, .buttons') &&
-        one.parentElement === other.parentElement &&
+      if (one.parentElement === other.parentElement && one.closest('.top, nav, .bar, .buttons') &&
         a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)
         faults.push(name(one) + ' is below ' + name(other));
   return faults;

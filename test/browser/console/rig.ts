@@ -10,6 +10,7 @@ import { consoleProviders } from '../../../apps/local/src/console-providers.js';
 import { runningBrowser } from '../../support/browser.js';
 import { repositoryRoot } from '../../support/root.js';
 import { Service } from '../../support/service.js';
+import { redirectOf } from './redirect.js';
 import { seedLog } from './seed.js';
 
 /** The private key of the log: for tests that sign another log with it. */
@@ -29,8 +30,10 @@ export interface ConsoleRig {
   readonly service: () => Service;
   readonly url: () => string;
   open(options?: BrowserContextOptions): Promise<WatchedPage>;
-  /** Opens the console and signs in as a sample person. @param fragment such as `#/search` */
+  /** Opens the console as a sample person who has signed in. @param fragment such as `#/search` */
   signIn(page: Page, name: string, fragment?: string): Promise<void>;
+  /** The same through the pages of the console and of the emulator, for specs about the sign-in. */
+  signInOnPages(page: Page, name: string, fragment: string): Promise<void>;
 }
 
 /** One service and one browser for all specs of the console. */
@@ -75,7 +78,12 @@ export function consoleRig(): ConsoleRig {
     service: running,
     url,
     open: async (options) => {
-      const page = await openPage({ viewport: { width: 1280, height: 800 }, ...options });
+      const page = await openPage({
+        viewport: { width: 1280, height: 800 },
+        // Frames of animations are most of what is drawn.
+        reducedMotion: 'reduce',
+        ...options,
+      });
       const problems: string[] = [];
       const origins = [running().url, running().emulator.entraHttpUrl];
       page.on('console', (message) => {
@@ -92,17 +100,26 @@ export function consoleRig(): ConsoleRig {
       return { page, problems };
     },
     signIn: async (page, name, fragment = '') => {
+      const { url: back, kept } = await redirectOf(running(), name, fragment);
+      await page.addInitScript(`if (location.href === ${JSON.stringify(back)})
+        Object.assign(sessionStorage, ${JSON.stringify(kept)})`);
+      await page.goto(back);
+      await untilSignedIn(page, name);
+    },
+    signInOnPages: async (page, name, fragment) => {
       await page.goto(url() + fragment);
       await page.click('text="Sign in"');
       await page.click(`button:has-text("${name}")`);
-      const isSignedIn = page.waitForSelector(`.top .who:text-is("${name}")`, {
-        state: 'attached',
-      });
-      await isSignedIn.catch(async (cause: unknown) => {
-        throw new Error(`not signed in: ${await page.innerText('body')}`, { cause });
-      });
+      await untilSignedIn(page, name);
     },
   };
+}
+
+async function untilSignedIn(page: Page, name: string): Promise<void> {
+  const isSignedIn = page.waitForSelector(`.top .who:text-is("${name}")`, { state: 'attached' });
+  await isSignedIn.catch(async (cause: unknown) => {
+    throw new Error(`not signed in: ${await page.innerText('body')}`, { cause });
+  });
 }
 
 const FORMS = {

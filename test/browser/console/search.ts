@@ -8,7 +8,7 @@ import { HOSTILE } from './seed.js';
 export function searchSpecs(rig: ConsoleRig): void {
   it('shows the newest entries after a sign-in, and keeps no token in the browser', async () => {
     const { page, problems } = await rig.open();
-    await rig.signIn(page, 'Grace Green', '#/search?outcome=denied&range=24h');
+    await rig.signInOnPages(page, 'Grace Green', '#/search?outcome=denied&range=24h');
     await page.waitForSelector('[role=row]:has-text("insufficient-permission")');
     expect(page.url()).toBe(`${rig.url()}#/search?outcome=denied&range=24h`);
     const stored = await page.evaluate(
