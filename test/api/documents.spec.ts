@@ -42,6 +42,7 @@ describe('docs/openapi.json', () => {
 
 interface Operation {
   readonly operationId: string;
+  readonly parameters?: readonly { readonly name: string; readonly schema: object }[];
   readonly description: string;
   readonly tags: readonly string[];
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
@@ -51,6 +52,11 @@ interface OpenApiDocument {
   readonly servers: readonly unknown[];
   readonly tags: readonly { readonly name: string; readonly description: string }[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: {
+    readonly schemas: Readonly<
+      Record<string, { readonly properties?: Readonly<Record<string, object>> }>
+    >;
+  };
 }
 
 describe('the operations of docs/openapi.json', async () => {
@@ -76,6 +82,23 @@ describe('the operations of docs/openapi.json', async () => {
   it('have names that stay different in every language', () => {
     const names = operations.map(({ operationId }) => operationId.replace('.', '').toLowerCase());
     expect(new Set(names).size).toBe(operations.length);
+  });
+
+  it('have parameters that generators of clients name otherwise than members of schemas', () => {
+    const nameOf = (...parts: readonly string[]): string =>
+      parts.join('').replaceAll(/\W/g, '').toLowerCase();
+    const needsName = (schema: object): boolean => /"enum"|"object"/.test(JSON.stringify(schema));
+    // Both have no name of their own: generators put that of the operation or the schema before them.
+    const parameters = operations.flatMap(({ operationId, parameters: of = [] }) =>
+      of.filter(({ schema }) => needsName(schema)).map(({ name }) => nameOf(operationId, name)),
+    );
+    const members = Object.entries(document.components.schemas).flatMap(
+      ([schema, { properties = {} }]) =>
+        Object.entries(properties)
+          .filter(([, member]) => needsName(member))
+          .map(([name]) => nameOf(schema, name)),
+    );
+    expect(parameters.filter((name) => members.includes(name))).toEqual([]);
   });
 
   it('have tags with descriptions', () => {

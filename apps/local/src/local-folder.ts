@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { quoted } from './shell-quote.js';
 import { isAlive } from './is-alive.js';
 import { LocalLock } from './local-lock.js';
 import { DEFAULT_PORTS, type LocalPorts } from './local-ports.js';
@@ -121,9 +122,7 @@ export class LocalFolder {
 
   /** Writes the variables of the running api for a shell, so that commands work with the same service. */
   async writeApiVariables(variables: Readonly<Record<string, string>>): Promise<void> {
-    const lines = Object.entries(variables).map(
-      ([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'\n`,
-    );
+    const lines = Object.entries(variables).map(([name, value]) => `${name}=${quoted(value)}\n`);
     await writeFile(this.#apiVariablesFile, lines.join(''), { mode: 0o600 });
   }
 

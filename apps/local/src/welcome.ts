@@ -1,4 +1,5 @@
 import type { LocalEnvironment } from './local-folder.js';
+import { word } from './shell-quote.js';
 
 /** What `npm start` prints when everything runs. */
 export function welcome(environment: LocalEnvironment): string {
@@ -22,8 +23,8 @@ This is for development: Entra ID, ACS and Key Vault are emulated.
 
 The same ports are used at the next start. To trust the certificates of the emulator:
 
-  Node.js:  export NODE_EXTRA_CA_CERTS=${caFile}
-  curl:     curl --cacert ${caFile} ${emulator.entra}/${tenantId}/v2.0/.well-known/openid-configuration
+  Node.js:  export NODE_EXTRA_CA_CERTS=${word(caFile)}
+  curl:     curl --cacert ${word(caFile)} ${emulator.entra}/${tenantId}/v2.0/.well-known/openid-configuration
   browser:  docs/local-environment.md#trusting-the-ca (the sample page needs no trust)
 
 The same token without a browser, in another terminal:

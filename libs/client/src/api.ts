@@ -1526,31 +1526,32 @@ export interface components {
              * @description All entries before this time were counted: the end of the window, or an earlier time when counting took too long. Then continue with it as `from`.
              */
             countedThrough: string;
-            previous?: {
+            previous?: components["schemas"]["AuditStatisticsWindow"];
+        };
+        AuditStatisticsWindow: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            items: {
+                /** @enum {string} */
+                dimension: "action" | "outcome" | "reasonCode" | "actorTenant" | "clientApp" | "actorKind" | "targetTenant" | "rule" | "policyVersion" | "secretVersion" | "resource" | "scope" | "isGuest";
                 /** Format: date-time */
-                from: string;
-                /** Format: date-time */
-                to: string;
-                items: {
-                    /** @enum {string} */
-                    dimension: "action" | "outcome" | "reasonCode" | "actorTenant" | "clientApp" | "actorKind" | "targetTenant" | "rule" | "policyVersion" | "secretVersion" | "resource" | "scope" | "isGuest";
-                    /** Format: date-time */
-                    bucketStart: string;
-                    /** @description Absent for entries without a value. */
-                    value?: string;
-                    /**
-                     * @description All values that are not among the `top` ones of the window.
-                     * @enum {boolean}
-                     */
-                    isRest?: true;
-                    entries: number;
-                }[];
+                bucketStart: string;
+                /** @description Absent for entries without a value. */
+                value?: string;
                 /**
-                 * Format: date-time
-                 * @description All entries before this time were counted: the end of the window, or an earlier time when counting took too long. Then continue with it as `from`.
+                 * @description All values that are not among the `top` ones of the window.
+                 * @enum {boolean}
                  */
-                countedThrough: string;
-            };
+                isRest?: true;
+                entries: number;
+            }[];
+            /**
+             * Format: date-time
+             * @description All entries before this time were counted: the end of the window, or an earlier time when counting took too long. Then continue with it as `from`.
+             */
+            countedThrough: string;
         };
         /** @description A token, its fingerprint, or the id of the token of the caller that it was issued to. A token is neither stored nor logged. */
         TraceRequest: {

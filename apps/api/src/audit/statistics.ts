@@ -107,6 +107,7 @@ export const statisticsResponse = z
         items,
         countedThrough,
       })
+      .meta({ id: 'AuditStatisticsWindow' })
       .optional(),
   })
   .meta({ id: 'AuditStatistics' });
