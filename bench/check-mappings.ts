@@ -6,24 +6,16 @@
  * Each mapping has the entry of an import, and one for each of its tokens.
  */
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import type { MappingCheckReport } from '#libs/identity-mapping';
-import { RecordedMappings } from '#libs/identity-mapping/testing';
-import type { AuditEvent } from '#libs/audit';
 import { openTestLog, type TestLog } from '#libs/audit/testing';
-import { canonicalName } from '#libs/platform';
-import {
-  auditTargetOf,
-  type Mapping,
-  newMapping,
-} from '../libs/identity-mapping/src/model/mapping.js';
 import { cloneDatabase, type TestDatabase } from '#libs/platform/testing';
 import { compileCache, repositoryRoot } from '../test/support/root.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { today } from './figures.js';
+import { MappingFiller } from './mapping-filler.js';
 
 const { values } = parseArgs({
   options: {
@@ -32,44 +24,14 @@ const { values } = parseArgs({
   },
 });
 const [mappings, tokens] = [Number(values.mappings), Number(values.tokens)];
-const PER_COMMIT = 2_000;
+const SLICE = 50_000;
 
-/** Mappings as an import links them, each with an entry of its own, and then their tokens. */
 async function fill(log: TestLog): Promise<void> {
-  const recorded = new RecordedMappings(log);
-  let stored: Promise<unknown> = Promise.resolve();
-  for (let done = 0; done < mappings; done += PER_COMMIT) {
-    const count = Math.min(PER_COMMIT, mappings - done);
-    const added = Array.from({ length: count }, () => newLink(recorded, log));
-    const events = added.map((mapping) => ({
-      ...{ ...recorded.context, action: 'identity.link', outcome: 'success' as const },
-      ...{ target: auditTargetOf(mapping), details: { via: 'import', status: 'active' } },
-    }));
-    // One batch is prepared while the previous one is stored.
-    await stored;
-    stored = log.trail.recordAll(events as AuditEvent[], recorded.map.add(added));
-    for (let nth = 0; nth < tokens; nth += 1) {
-      await stored;
-      const issued = events.map((event) => ({
-        ...{ ...event, action: 'token.issue', details: {} },
-      }));
-      stored = log.trail.recordAll(issued as AuditEvent[]);
-    }
-    if ((done / PER_COMMIT) % 25 === 0) console.log(`${done} mappings`);
+  const filler = new MappingFiller(log);
+  for (let done = 0; done < mappings; done += SLICE) {
+    await filler.add(Math.min(SLICE, mappings - done), tokens);
+    console.log(`${Math.min(done + SLICE, mappings)} mappings`);
   }
-  await stored;
-}
-
-function newLink(recorded: RecordedMappings, { clock }: TestLog): Mapping {
-  const { tenant } = recorded;
-  const communicationUserId = recorded.foreignId();
-  return newMapping(
-    {
-      ...{ tenant, subject: canonicalName(randomUUID()), kind: 'user', resource: 'default' },
-      ...{ status: 'active', communicationUserId },
-    },
-    clock.now(),
-  );
 }
 
 interface Run {

@@ -12,17 +12,15 @@
  * telemetry off, with every tenth request traced and with all, to a collector in a process of its own.
  */
 import { execFile, fork } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { Pool } from 'undici';
-import { Service } from '../test/support/service.js';
+import type { Service } from '../test/support/service.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { machine, median, table, whole } from './figures.js';
 import { childrenOf, cpuMicros } from './run/process-usage.js';
+import { bearers, issuedCount, startUnlimited, TokenCallers } from './run/token-callers.js';
 
-const CONNECTIONS = 64;
 const PEOPLE = 600;
 const WARM_UP_TOKENS = 3_000;
 const { values } = parseArgs({
@@ -39,7 +37,7 @@ const tokens = Number(values.tokens);
 interface Contender {
   readonly name: string;
   readonly processId: number;
-  readonly pool: Pool;
+  readonly callers: TokenCallers;
   /** Microseconds of CPU time for a token, by round. */
   readonly service: number[];
   readonly postgres: number[];
@@ -50,7 +48,7 @@ const [collectorPort] = (await once(collector, 'message')) as [number]; // its o
 
 const cluster = await startTestCluster(true);
 try {
-  const service = await start();
+  const service = await startUnlimited(cluster);
   try {
     const contenders: Contender[] = [];
     if (values.against !== undefined)
@@ -89,22 +87,6 @@ function tracing(share: string): Record<string, string> {
   };
 }
 
-async function start(): Promise<Service> {
-  const unlimited = '1000000';
-  return Service.start({
-    cluster,
-    replicas: 0,
-    emulator: { acs: { limits: 'off', signingKeyBits: 1024 } },
-    environment: {
-      LOG_LEVEL: 'info',
-      AUTHENTICATION_REQUESTS_PER_MINUTE: unlimited,
-      ACS_BUDGET_CREATE: unlimited,
-      ACS_BUDGET_ISSUE: unlimited,
-      ACS_BUDGET_CREATE_WITH_TOKEN: unlimited,
-    },
-  });
-}
-
 async function contender(
   service: Service,
   name: string,
@@ -112,57 +94,26 @@ async function contender(
   program?: string,
 ): Promise<Contender> {
   const { url, process } = await service.addApi(environment, program);
-  const pool = new Pool(url, { connections: CONNECTIONS });
-  return { name, processId: process.pid ?? 0, pool, service: [], postgres: [] };
+  const callers = new TokenCallers(url);
+  return { name, processId: process.pid ?? 0, callers, service: [], postgres: [] };
 }
 
 async function measure(service: Service, contenders: readonly Contender[]): Promise<void> {
   const people = await bearers(service, PEOPLE);
-  for (const { pool } of contenders) await issue(pool, people, WARM_UP_TOKENS);
-  const before = await entries(service);
+  for (const { callers } of contenders) await callers.issue(people, WARM_UP_TOKENS);
+  const before = await issuedCount(service);
   for (let round = 0; round < Number(values.rounds); round += 1) {
     for (const one of round % 2 === 0 ? contenders : contenders.toReversed()) {
-      const callers = values.first ? await bearers(service, tokens) : people;
+      const requesting = values.first ? await bearers(service, tokens) : people;
       const [mine, theirs] = [cpuMicros([one.processId]), cpuMicros(backends())];
-      await issue(one.pool, callers, tokens);
+      await one.callers.issue(requesting, tokens);
       one.service.push((cpuMicros([one.processId]) - mine) / tokens);
       one.postgres.push((cpuMicros(backends()) - theirs) / tokens);
     }
   }
   const issued = Number(values.rounds) * contenders.length * tokens;
-  if ((await entries(service)) - before !== issued) throw new Error('tokens and entries differ');
-}
-
-async function bearers(service: Service, count: number): Promise<string[]> {
-  return Promise.all(
-    Array.from({ length: count }, async () => {
-      const oid = randomUUID();
-      return service.emulator.control.mintToken({ person: 'alice', claims: { oid, sub: oid } });
-    }),
-  );
-}
-
-async function issue(pool: Pool, callers: readonly string[], count: number): Promise<void> {
-  let next = 0;
-  const connection = async (): Promise<void> => {
-    while (next < count) {
-      const { statusCode, body } = await pool.request({
-        path: '/v1/me/tokens',
-        method: 'POST',
-        headers: { authorization: `Bearer ${callers[next++ % callers.length] ?? ''}` },
-      });
-      const text = await body.text();
-      if (statusCode !== 200) throw new Error(`a token was refused: ${text}`);
-    }
-  };
-  await Promise.all(Array.from({ length: CONNECTIONS }, connection));
-}
-
-async function entries(service: Service): Promise<number> {
-  const [row] = await service.rows<{ count: string }>(
-    `SELECT count(*) FROM audit_entry WHERE action = 'token.issue' AND outcome = 'success'`,
-  );
-  return Number(row?.count);
+  if ((await issuedCount(service)) - before !== issued)
+    throw new Error('tokens and entries differ');
 }
 
 /** The processes of PostgreSQL. */
