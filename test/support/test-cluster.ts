@@ -20,8 +20,12 @@ export async function startTestCluster(
 ): Promise<LocalPostgres> {
   const { ownerRole, serviceRole, template, password } = TEST_CLUSTER;
   const directory = join(tmpdir(), `acs-identity-test-${randomBytes(6).toString('hex')}`);
-  const settings = { max_connections: '300', ...ownSettings };
+  // A run opens thousands of connections; the usual 4,096 iterations cost 2 ms of each. PostgreSQL 15 has no setting.
+  const cheapSignIn = more.programs === undefined ? { scram_iterations: '1' } : {};
+  const settings = { max_connections: '300', ...cheapSignIn, ...ownSettings };
   const postgres = await LocalPostgres.start({ directory, password, isDurable, settings, ...more });
+  // Stored anew: the password was set with the usual iterations before the server had settings.
+  await postgres.execute(`ALTER ROLE postgres PASSWORD '${password}'`);
   for (const role of [ownerRole, serviceRole]) {
     await postgres.execute(`CREATE ROLE ${role} LOGIN PASSWORD '${password}'`);
   }

@@ -35,6 +35,9 @@ export const STOP_WITH_SUPERVISOR = builtFile('apps/local/src/stop-with-supervis
 export const SAMPLE_PAGE = builtFile('sample');
 /** What the compiler leaves: rewritten file by file, with source maps. */
 export const COMPILED_API = builtFile('apps/api/src/main.js');
+/** The command line, bundled and as the compiler leaves it. */
+export const BUNDLED_COMMAND_LINE = builtFile('bin/acs-identity.js');
+export const COMPILED_COMMAND_LINE = builtFile('apps/cli/src/main.js');
 
 /**
  * Starts the built api and waits until it listens.

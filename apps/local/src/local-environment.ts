@@ -3,7 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import {
   type ApiProcessOptions,
+  BUNDLED_COMMAND_LINE,
   COMPILED_API,
+  COMPILED_COMMAND_LINE,
   printProblems,
   PROJECT_FOLDER,
   startApi,
@@ -123,7 +125,10 @@ async function start(options: Options): Promise<void> {
       import('./console-providers.js'),
       import('./sample-page.js'),
     ]);
-    const database = await startLocalDatabase(folder, databaseUrl, ports.postgres);
+    const database = await startLocalDatabase(folder, databaseUrl, {
+      port: ports.postgres,
+      commandLine: usesCompiledPrograms(options) ? COMPILED_COMMAND_LINE : BUNDLED_COMMAND_LINE,
+    });
     closers.push(async () => database.stop());
     console.log('Starting the emulator of Entra ID, ACS and Key Vault …');
     const emulator = await startEmulator({
@@ -204,7 +209,11 @@ async function start(options: Options): Promise<void> {
   }
 }
 
-/** The bundled api, or the compiled one for those who change or debug it. */
+/** Those who change or debug the code have the compiled programs, which `start:dev` does not bundle. */
+function usesCompiledPrograms({ watch, inspect }: Options): boolean {
+  return watch || inspect;
+}
+
 function processOptions(options: Options): ApiProcessOptions {
   const nodeOptions = [
     ...(options.watch
@@ -212,7 +221,7 @@ function processOptions(options: Options): ApiProcessOptions {
       : []),
     ...(options.inspect ? ['--inspect'] : []),
   ];
-  return nodeOptions.length === 0 ? {} : { program: COMPILED_API, nodeOptions };
+  return usesCompiledPrograms(options) ? { program: COMPILED_API, nodeOptions } : {};
 }
 
 /** What the api inherits from the shell: PATH, and settings to try out. */

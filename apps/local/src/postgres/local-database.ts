@@ -1,4 +1,6 @@
-import { migrate } from '../../../cli/src/actions/migrate.js';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import type { LocalFolder } from '../local-folder.js';
 import { execute, LocalPostgres } from './local-postgres.js';
 import { SERVICE } from './other-postgres.js';
@@ -19,17 +21,18 @@ export interface LocalDatabase {
  * Starts the embedded PostgreSQL, or uses the given one, and migrates the schema.
  *
  * @param givenUrl address of another PostgreSQL, for a role that may create roles
- * @param port of the embedded PostgreSQL
+ * @param options.port of the embedded PostgreSQL
+ * @param options.commandLine file of the program that migrates
  */
 export async function startLocalDatabase(
   folder: LocalFolder,
   givenUrl: string | undefined,
-  port: number,
+  { port, commandLine }: { readonly port: number; readonly commandLine: string },
 ): Promise<LocalDatabase> {
   const passwords = await folder.passwords();
   if (givenUrl !== undefined) {
     await execute(givenUrl, ensureRole(SERVICE, passwords.service));
-    await migrate({ databaseUrl: givenUrl, serviceRole: SERVICE });
+    await migrate(commandLine, givenUrl);
     return {
       serviceUrl: asRole(givenUrl, SERVICE, passwords.service),
       ownerEnvironment: {},
@@ -46,7 +49,7 @@ export async function startLocalDatabase(
     await postgres.execute(ensureRole(OWNER, passwords.owner));
     await postgres.execute(ensureRole(SERVICE, passwords.service));
     await ensureDatabase(postgres);
-    await migrate({ databaseUrl: ownerUrl, serviceRole: SERVICE });
+    await migrate(commandLine, ownerUrl);
   } catch (error) {
     await postgres.stop();
     throw error;
@@ -56,6 +59,30 @@ export async function startLocalDatabase(
     ownerEnvironment: { DATABASE_OWNER_URL: ownerUrl, DATABASE_SERVICE_ROLE: SERVICE },
     stop: async () => postgres.stop(),
   };
+}
+
+/**
+ * Migrates in a process of its own: the bundled program needs a quarter of the CPU time that it takes to load
+ * the compiled files of the migration here.
+ *
+ * @throws with what the program printed
+ */
+async function migrate(commandLine: string, ownerUrl: string): Promise<void> {
+  // The shell's own are for another database.
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DATABASE_'));
+  const child = spawn(process.execPath, [commandLine, 'migrate'], {
+    env: {
+      ...Object.fromEntries(inherited),
+      DATABASE_OWNER_URL: ownerUrl,
+      DATABASE_SERVICE_ROLE: SERVICE,
+    },
+    // Ctrl-C reaches this process only, which stops PostgreSQL.
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const [ending, output] = await Promise.all([once(child, 'close'), text(child.stderr)]);
+  const [code] = ending as [number | null];
+  if (code !== 0) throw new Error(output.trim());
 }
 
 /** SQL. The password is hexadecimal and the name a constant, so neither can break out of the quotes. */
