@@ -78,13 +78,15 @@ function nameOf(controller: string): string {
 }
 
 /**
- * Without the empty contact that Nest adds, and without patterns beside a format: they say the same, and
- * generators give both to their users.
+ * Without the empty contact that Nest adds, without `allOf` around a single reference, and without patterns beside a
+ * format: they say the same, and generators give both to their users.
  */
 function plain(document: OpenAPIObject): OpenAPIObject {
   const text = JSON.stringify(document, (name, value: unknown) => {
     if (name === 'contact') return undefined;
     if (typeof value !== 'object' || value === null) return value;
+    if ('allOf' in value && Array.isArray(value.allOf) && value.allOf.length === 1)
+      return value.allOf[0] as unknown;
     const { pattern: _pattern, ...rest } = value as { readonly pattern?: unknown };
     return 'format' in value && typeof value.format === 'string' && !Array.isArray(value)
       ? rest
