@@ -1,6 +1,12 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { SecretStore } from '#libs/secrets';
+import { type Secret, SecretStore } from '#libs/secrets';
 import { tokenIssuanceSettings, type TokenIssuanceSettings } from '../settings.js';
 
 /** A token under envelope encryption: AES-256-GCM, each part as nonce, ciphertext, tag. */
@@ -30,7 +36,7 @@ export async function examineCacheKey(
   secrets: SecretStore,
   { cacheKeySecret }: Pick<TokenIssuanceSettings, 'cacheKeySecret'>,
 ): Promise<void> {
-  await secrets.readParsed(cacheKeySecret, ({ value }) => keyOf(value));
+  await secrets.readParsed(cacheKeySecret, keyOf);
 }
 
 const NONCE_BYTES = 12;
@@ -53,12 +59,12 @@ export class EnvelopeEncryption {
   async encrypt(token: string, associatedData: string): Promise<EncryptedToken> {
     const { key, keyVersion } = await this.secrets.readParsed(
       this.settings.cacheKeySecret,
-      ({ value, version }) => ({ key: keyOf(value), keyVersion: version }),
+      (secret) => ({ key: keyOf(secret), keyVersion: secret.version }),
     );
     const dataKey = randomBytes(KEY_BYTES);
     const aad = Buffer.from(associatedData);
     return {
-      ciphertext: encrypt(dataKey, Buffer.from(token), aad),
+      ciphertext: encrypt(createSecretKey(dataKey), Buffer.from(token), aad),
       wrappedKey: encrypt(key, dataKey, aad),
       keyVersion,
     };
@@ -69,27 +75,35 @@ export class EnvelopeEncryption {
     { ciphertext, wrappedKey, keyVersion }: EncryptedToken,
     associatedData: string,
   ): Promise<string> {
-    const { value } = await this.secrets.readVersion(this.settings.cacheKeySecret, keyVersion);
+    const secret = await this.secrets.readVersion(this.settings.cacheKeySecret, keyVersion);
     const aad = Buffer.from(associatedData);
-    return decrypt(decrypt(keyOf(value), wrappedKey, aad), ciphertext, aad).toString();
+    const dataKey = createSecretKey(decrypt(keyOf(secret), wrappedKey, aad));
+    return decrypt(dataKey, ciphertext, aad).toString();
   }
 }
 
-function keyOf(text: string): Buffer {
-  const key = Buffer.from(text.trim(), 'base64');
-  if (key.length !== KEY_BYTES) {
+/** Of the cached secrets. A cipher takes three times as long with the bytes of a key as with a `KeyObject`. */
+const keys = new WeakMap<Secret, KeyObject>();
+
+function keyOf(secret: Secret): KeyObject {
+  const known = keys.get(secret);
+  if (known) return known;
+  const bytes = Buffer.from(secret.value.trim(), 'base64');
+  if (bytes.length !== KEY_BYTES) {
     throw new DecryptionFailed('the key for cached tokens is not 32 bytes in base64');
   }
+  const key = createSecretKey(bytes);
+  keys.set(secret, key);
   return key;
 }
 
-function encrypt(key: Buffer, plain: Buffer, aad: Buffer): Buffer {
+function encrypt(key: KeyObject, plain: Buffer, aad: Buffer): Buffer {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(aad);
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }
 
-function decrypt(key: Buffer, encrypted: Buffer, aad: Buffer): Buffer {
+function decrypt(key: KeyObject, encrypted: Buffer, aad: Buffer): Buffer {
   try {
     const end = encrypted.length - TAG_BYTES;
     const decipher = createDecipheriv('aes-256-gcm', key, encrypted.subarray(0, NONCE_BYTES), {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { TokenFingerprint } from '#libs/audit';
 import { CommunicationResources } from '#libs/communication-services';
@@ -100,5 +100,5 @@ function cacheKeyOf(
 function variantOf({ grant, rule, version }: GrantedDecision): string {
   const lifetime = grant.isLifetimeRequested ? grant.expiresInMinutes : 'default';
   const parts = JSON.stringify([grant.scopes, lifetime, rule, version]);
-  return createHash('sha256').update(parts).digest('base64url');
+  return hash('sha256', parts, 'base64url');
 }
