@@ -94,10 +94,10 @@ const queries: Record<string, (filled: FilledMap) => Promise<unknown>> = {
   'point lookup by subject': async (filled) => {
     const n = filled.any();
     const tenant = n % 10 === 0 ? 'fabrikam' : 'contoso';
-    return filled.map.find(
-      { tenant: canonicalName(tenant), subject: canonicalName(`subject-${n}`) },
-      'default',
-    );
+    return filled.map.find({
+      tenant: canonicalName(tenant),
+      subject: canonicalName(`subject-${n}`),
+    });
   },
   'read by id': async (filled) => filled.map.get(filled.idAt(Math.random())),
   'reverse lookup of 1': async (filled) =>

@@ -17,7 +17,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   mapping: {
     insert: [
       ...['id', 'resource', 'tenant', 'subject', 'kind', 'created_at', 'updated_at', 'deleted_at'],
-      ...['token_generation', 'is_revoking', ...MAPPING_STATE, ...LEASE, ...REVOKED],
+      ...['token_generation', 'is_revoking', ...MAPPING_STATE, ...LEASE, 'revoked_through'],
     ],
     update: [
       ...['token_generation', 'is_revoking', ...MAPPING_STATE, ...LEASE, ...REVOKED],

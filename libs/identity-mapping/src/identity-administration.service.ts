@@ -181,8 +181,8 @@ export class IdentityAdministrationService {
   }
 
   /**
-   * Suspends, resumes or renames an identity. Suspending revokes all its tokens, and deletes its Teams
-   * Phone assignment.
+   * Suspends, resumes or renames an identity. Suspending revokes all tokens of its person, and deletes the
+   * Teams Phone assignment.
    *
    * Safe to repeat: an update without a change creates no new version.
    *
@@ -218,8 +218,8 @@ export class IdentityAdministrationService {
   }
 
   /**
-   * Deletes the caller's own identity, as `delete` does. The next token creates a new one, so that a
-   * suspended identity stays.
+   * Deletes the caller's own identity, in all ACS resources, as `delete` does. The next token creates a new
+   * one, so that a suspended identity stays.
    *
    * @throws MappingNotFound when the caller has no communication identity
    * @throws MappingNotActive when it is suspended
@@ -231,13 +231,16 @@ export class IdentityAdministrationService {
     const access = { action: 'identity.delete', target: own } as const;
     const found = await recordingRefusal(this.audit, access, context, async () =>
       this.#retryIfChanged(async () => {
-        const mapping = await this.mappings.find(own);
-        if (mapping.status === 'suspended') throw new MappingNotActive(mapping.status);
-        if (mapping.status !== 'deleting') await this.deletion.begin(mapping, context);
-        return mapping;
+        const all = await this.mappings.findAll(own);
+        const left = all.filter(({ status }) => status !== 'deleting');
+        if (left.some(({ status }) => status === 'suspended')) {
+          throw new MappingNotActive('suspended');
+        }
+        for (const mapping of left) await this.deletion.begin(mapping, context);
+        return { ids: all.map(({ id }) => id), isChanged: left.length > 0 };
       }),
     );
-    return this.#shownAfter({ id: found.id, tenant }, found.status !== 'deleting', context);
+    return this.#shownAfter({ ids: found.ids, tenant }, found.isChanged, context);
   }
 
   /**
@@ -314,7 +317,11 @@ export class IdentityAdministrationService {
     if (isSame) return false;
     if (status === 'suspended' && mapping.status !== 'suspended') {
       if (!isProvisioned(mapping)) throw new MappingStateConflict(mapping.status);
-      await this.revocation.begin({ mapping, action: 'identity.suspend', displayName }, context);
+      const others = (await this.map.findAll(mapping))
+        .filter(isProvisioned)
+        .filter(({ id, status: state }) => id !== mapping.id && state === 'active');
+      const suspension = { mapping, others, action: 'identity.suspend', displayName } as const;
+      await this.revocation.begin(suspension, context);
       return true;
     }
     if (mapping.status === 'pending' && status !== 'pending') {
@@ -351,16 +358,22 @@ export class IdentityAdministrationService {
     const isChanged = await recordingRefusal(this.audit, { action, target }, context, async () =>
       this.#retryIfChanged(async () => change(await this.read(reference))),
     );
-    return this.#shownAfter({ id, tenant }, isChanged, context);
+    return this.#shownAfter({ ids: [id], tenant }, isChanged, context);
   }
 
-  /** Reads a mapping after a change. Where there was nothing to change, only this is recorded. */
+  /**
+   * Reads mappings after a change. Where there was nothing to change, only this is recorded.
+   *
+   * @returns the first, or one that ACS has yet to delete
+   */
   async #shownAfter(
-    reference: MappingReference,
+    { ids, tenant }: { readonly ids: readonly string[]; readonly tenant: CanonicalName | 'any' },
     isChanged: boolean,
     context: CallContext,
   ): Promise<Mapping> {
-    const mapping = await this.read(reference);
+    const mappings = await Promise.all(ids.map(async (id) => this.read({ id, tenant })));
+    const mapping = mappings.find(({ status }) => status === 'deleting') ?? mappings[0];
+    if (!mapping) throw new MappingNotFound();
     if (!isChanged) await recordRead(this.audit, mapping, context);
     return mapping;
   }

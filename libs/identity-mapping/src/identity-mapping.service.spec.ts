@@ -140,12 +140,12 @@ describe('IdentityMappingService', () => {
     'does not send a %s whose lease has ended, because another replica may have sent it since',
     async (operation) => {
       const { mapping } = await ensure();
-      const record = one.audit.record.bind(one.audit);
-      one.audit.record = async (...event) => {
-        const receipt = await record(...event);
-        one.audit.record = record;
+      const record = one.audit.recordAll.bind(one.audit);
+      one.audit.recordAll = async (...events) => {
+        const receipts = await record(...events);
+        one.audit.recordAll = record;
         await one.clock.advance(one.settings.leaseMs + 1); // the process was stopped
-        return receipt;
+        return receipts;
       };
       if (operation === 'delete') await one.deletion.begin(mapping, { actor });
       else await one.mappings.revokeTokens({ id: mapping.id, tenant: 'any' }, { actor });
@@ -225,10 +225,10 @@ describe('IdentityMappingService', () => {
   it('maps the created identity in the background after an outage of the audit log', async () => {
     one.audit.outage = new AuditUnavailable();
     await expect(ensure()).rejects.toBeInstanceOf(AuditUnavailable);
-    expect((await one.map.find(identity, 'default'))?.status).toBe('pending');
+    expect((await one.map.find(identity))?.status).toBe('pending');
     one.audit.outage = undefined;
     await one.clock.advance(1_000);
-    expect(await one.map.find(identity, 'default')).toMatchObject({ status: 'active' });
+    expect(await one.map.find(identity)).toMatchObject({ status: 'active' });
     await ensure();
     expect(one.gateway.identities.size).toBe(1);
     expect(actions()).toEqual(['identity.create']);

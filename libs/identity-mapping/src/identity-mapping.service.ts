@@ -87,9 +87,23 @@ export class IdentityMappingService {
    * @throws IdentityKindConflict when it is mapped under another kind
    */
   async find(identity: ApplicationIdentity): Promise<ProvisionedMapping> {
-    const mapping = await this.map.find(identity, this.#resourceFor(identity));
+    const mapping = await this.map.find(identity);
     if (!mapping || !isProvisioned(mapping)) throw new MappingNotFound();
     return requireKind(mapping, identity);
+  }
+
+  /**
+   * All mappings of an identity with a communication identity, the one of `find` first. Mostly one: those who
+   * got several, in several ACS resources, before a person had one in all of them keep them.
+   *
+   * @throws as `find`
+   */
+  async findAll(
+    identity: ApplicationIdentity,
+  ): Promise<readonly [ProvisionedMapping, ...ProvisionedMapping[]]> {
+    const [first, ...others] = (await this.map.findAll(identity)).filter(isProvisioned);
+    if (!first) throw new MappingNotFound();
+    return [requireKind(first, identity), ...others];
   }
 
   /**
@@ -125,13 +139,14 @@ export class IdentityMappingService {
 
   /**
    * Finds the active mapping of an application identity, or creates its communication identity
-   * without committing it. A mapping stays in the ACS resource that it was created in; a new one is
-   * created in the resource that the configuration names for the tenant.
+   * without committing it. A mapping stays in the ACS resource that it was created in, or that a replica with
+   * another configuration has claimed it in; a new one is created in the resource that the configuration names
+   * for the tenant.
    *
    * Of callers that race, in any number of replicas, one creates; the others wait for its commit.
    *
    * @param token requests the first token with the identity; a mapping that exists comes without one
-   * @throws MappingNotActive when the mapping is suspended or being deleted
+   * @throws MappingNotActive when a mapping of the identity, of any resource, is suspended or being deleted
    * @throws RevocationPending while ACS has not confirmed that its old tokens are revoked
    * @throws MappingPending when another caller has not committed within `waitMs`
    * @throws ResourceNotConfigured when the mapping's ACS resource is not configured
@@ -146,7 +161,7 @@ export class IdentityMappingService {
 
   async #findOrCreate(request: MappingRequest, token?: TokenRequest): Promise<EnsuredMapping> {
     const { identity } = request;
-    const known = await this.map.find(identity, this.#resourceFor(identity));
+    const known = await this.map.find(identity);
     if (known) requireKind(known, identity);
     if (known && isProvisioned(known)) return { mapping: this.#requireUsable(known) };
     const resource = this.resources.find(known?.resource ?? this.#resourceFor(identity)).name;
@@ -178,7 +193,9 @@ export class IdentityMappingService {
    * @throws MappingNotActive, RevocationPending, ResourceNotConfigured as `findOrCreate`
    */
   async requireActive(mapping: ProvisionedMapping): Promise<ProvisionedMapping> {
-    return this.#requireUsable(await this.get(mapping.id, 'any'));
+    const stored = await this.#readBarringOrSame(mapping);
+    if (!stored || stored.status === 'deleted') throw new MappingNotFound();
+    return this.#requireUsable(stored);
   }
 
   /**
@@ -201,12 +218,12 @@ export class IdentityMappingService {
   /**
    * Compares a mapping with the stored one.
    *
-   * @throws MappingNotActive when the mapping has been suspended or deleted since
+   * @throws MappingNotActive when a mapping of its identity has been suspended, or this one deleted, since
    * @throws RevocationPending when its tokens have been revoked since
    */
   async requireUnchanged(mapping: ProvisionedMapping): Promise<void> {
-    const stored = await this.map.get(mapping.id);
-    if (!stored || !isProvisioned(stored)) throw new MappingNotActive('deleted');
+    const stored = await this.#readBarringOrSame(mapping);
+    if (!stored) throw new MappingNotActive('deleted');
     this.#requireUsable(stored);
     if (stored.tokenGeneration !== mapping.tokenGeneration) throw new RevocationPending();
   }
@@ -219,9 +236,17 @@ export class IdentityMappingService {
     );
   }
 
+  /** Reads a mapping again; one of the same person that bars the person from tokens instead, if there is one. */
+  async #readBarringOrSame(mapping: ProvisionedMapping): Promise<ProvisionedMapping | undefined> {
+    const first = await this.map.find(mapping);
+    const isBarring = first?.status === 'suspended' || first?.status === 'deleting';
+    const read = isBarring || first?.id === mapping.id ? first : await this.map.get(mapping.id);
+    return read && isProvisioned(read) ? read : undefined;
+  }
+
   /**
-   * Revokes every token of the caller, those of Teams Phone as well. None is issued before ACS has confirmed;
-   * where it does not at once, the recovery worker repeats the call. Safe to repeat.
+   * Revokes every token of the caller, in all ACS resources, those of Teams Phone as well. None is issued
+   * before ACS has confirmed; where it does not at once, the recovery worker repeats the call. Safe to repeat.
    *
    * @throws MappingNotFound when the caller has neither a communication identity nor an assignment
    * @throws MappingNotActive when it is being deleted, which revokes its tokens too
@@ -265,7 +290,7 @@ export class IdentityMappingService {
   ): Promise<Revocation> {
     const target = { identityId: id, ...(tenant !== 'any' && { tenant }) };
     return recordingRefusal(this.audit, { action: 'token.revoke', target }, context, async () =>
-      this.#revoke(async () => this.get(id, tenant), 'by-role', context),
+      this.#revoke(async () => [await this.get(id, tenant)], 'by-role', context),
     );
   }
 
@@ -275,7 +300,7 @@ export class IdentityMappingService {
     context: CallContext<Principal>,
   ): Promise<Revocation | undefined> {
     try {
-      return await this.#revoke(async () => this.find(context.actor), code, context);
+      return await this.#revoke(async () => this.findAll(context.actor), code, context);
     } catch (error) {
       if (!(error instanceof MappingNotFound)) throw error;
     }
@@ -296,17 +321,17 @@ export class IdentityMappingService {
     return { effectiveWithinMinutes: EFFECTIVE_WITHIN_MINUTES, auditEntry };
   }
 
-  /** @param read reads the mapping, again after each change by another caller */
+  /** @param read reads the mappings of a person, again after each change by another caller */
   async #revoke(
-    read: () => Promise<ProvisionedMapping>,
+    read: () => Promise<readonly ProvisionedMapping[]>,
     code: 'own-request' | 'sign-out' | 'by-role',
     context: CallContext,
   ): Promise<Revocation> {
     for (;;) {
-      const mapping = await read();
-      if (mapping.status === 'deleting') throw new MappingNotActive(mapping.status);
+      const [mapping, ...others] = (await read()).filter(({ status }) => status !== 'deleting');
+      if (!mapping) throw new MappingNotActive('deleting');
       try {
-        const revoking = { mapping, action: 'token.revoke', reason: { code } } as const;
+        const revoking = { mapping, others, action: 'token.revoke', reason: { code } } as const;
         const auditEntry = await this.revocation.begin(revoking, context);
         return { effectiveWithinMinutes: EFFECTIVE_WITHIN_MINUTES, auditEntry };
       } catch (error) {

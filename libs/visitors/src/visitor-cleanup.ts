@@ -65,7 +65,7 @@ export class VisitorCleanup implements OnApplicationBootstrap {
   async #tidy(visitor: DueVisitor): Promise<void> {
     const { id, tenant, isAdmitted, ageMs } = visitor;
     try {
-      const mapping = await this.map.find({ tenant, subject: canonicalName(id) }, '');
+      const mapping = await this.map.find({ tenant, subject: canonicalName(id) });
       if (mapping) await this.administration.delete({ id: mapping.id, tenant: 'any' }, CONTEXT);
       const isOver = mapping !== undefined || isAdmitted || ageMs >= LATE_MS;
       // A process that has only slept may still create its identity.

@@ -190,7 +190,7 @@ export class IdentityImport {
   ): Promise<{ mapping: Mapping; isNew: boolean }> {
     const { name: resource } = this.resources.forTenant(item.tenant);
     for (;;) {
-      const known = await this.map.find(item, resource);
+      const known = await this.map.find(item);
       if (known && known.kind !== item.kind) throw new IdentityKindConflict();
       if (known) return { mapping: known, isNew: false };
       const mapping = this.#newMapping(item, resource);
@@ -215,6 +215,7 @@ export class IdentityImport {
     }
     const resource = this.linking.requireMayLink(item, communicationUserId, context);
     if (known) throw this.linking.conflictWith(known, item.tenant, context);
+    if (await this.map.find(item)) throw new IdentityLinkConflict();
     const mapping = this.#newMapping(item, resource);
     try {
       await this.audit.record(importEvent(mapping, context), this.map.add([mapping]));

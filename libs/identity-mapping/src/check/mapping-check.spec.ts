@@ -135,7 +135,8 @@ describe('MappingCheck', () => {
       const swap = `UPDATE mapping a SET ${column} = b.${column} FROM mapping b
         WHERE (a.id, b.id) IN (('${alice.id}', '${carol.id}'), ('${carol.id}', '${alice.id}'))`;
       // A superuser can drop the unique index for as long as the rows are swapped.
-      const drop = 'DROP INDEX mapping_communication_user_id, mapping_application_identity';
+      const drop =
+        'DROP INDEX mapping_communication_user_id, mapping_application_identity, mapping_person';
       expect(await found(`${drop}; ${swap}`)).toEqual({
         [alice.id]: [`column-differs ${ofAlice} ${column}`],
         [carol.id]: [`column-differs ${ofCarol} ${column}`],
@@ -214,7 +215,7 @@ describe('MappingCheck', () => {
   it('finds two rows of one person, two rows of one identity, and an id that is used twice', async () => {
     const copyOf = (columns: string, values: string) => `
       ALTER TABLE mapping DROP CONSTRAINT mapping_pkey CASCADE;
-      DROP INDEX mapping_communication_user_id, mapping_application_identity;
+      DROP INDEX mapping_communication_user_id, mapping_application_identity, mapping_person;
       INSERT INTO mapping (resource, kind, status, created_at, updated_at, ${columns})
       SELECT resource, kind, status, created_at, updated_at, ${values} FROM mapping WHERE id = '${carol.id}'`;
     const id = randomUUID();

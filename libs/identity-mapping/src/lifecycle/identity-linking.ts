@@ -61,7 +61,7 @@ export class IdentityLinking {
    * Safe to repeat. Of callers that race, one creates. A refusal is recorded.
    *
    * @throws IdentityLinkNotAllowed, ResourceNotConfigured as `requireMayLink`
-   * @throws IdentityLinkConflict when one of the two is mapped to another identity
+   * @throws IdentityLinkConflict when one of the two is mapped to another identity, in any ACS resource
    * @throws IdentityKindConflict when the identity is mapped under another kind
    */
   async createOrGet(
@@ -81,7 +81,7 @@ export class IdentityLinking {
     if (communicationUserId !== undefined) {
       return this.#link(identity, communicationUserId, displayName, context);
     }
-    const known = await this.map.find(identity, this.resources.forTenant(identity.tenant).name);
+    const known = await this.map.find(identity);
     if (known && known.kind !== kind) throw new IdentityKindConflict();
     if (known && isProvisioned(known)) return { mapping: known, isNew: false };
     const { mapping, isNew } = await this.mappings.ensureActive({ identity, ...context });
@@ -181,10 +181,11 @@ export class IdentityLinking {
       if (same && same.kind !== identity.kind) throw new IdentityKindConflict();
       if (same && isProvisioned(same)) return { mapping: same, isNew: false };
       const resource = this.requireMayLink(identity, communicationUserId, context);
-      const own = known.find((mapping) => mapping.resource === resource);
-      if (own && own.kind !== identity.kind) throw new IdentityKindConflict();
+      if (known.some(({ kind }) => kind !== identity.kind)) throw new IdentityKindConflict();
       if (linked) throw this.conflictWith(linked, identity.tenant, context);
-      if (own && isProvisioned(own)) throw new IdentityLinkConflict();
+      const own = known.find((mapping) => mapping.resource === resource);
+      // In another resource as well: a person has one identity, and moves by an erasure.
+      if (known.some(isProvisioned) || (known.length > 0 && !own)) throw new IdentityLinkConflict();
       if (await this.map.isOrphan(communicationUserId)) throw new IdentityLinkConflict();
       try {
         const mapping = await this.#store(

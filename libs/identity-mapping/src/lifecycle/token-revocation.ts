@@ -1,5 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AuditAction, type AuditEvent, type AuditReceipt, AuditTrail } from '#libs/audit';
+import {
+  type AuditAction,
+  type AuditEvent,
+  type AuditReceipt,
+  AuditTrail,
+  together,
+  type TransactionalWrite,
+} from '#libs/audit';
 import { CommunicationIdentityGateway } from '#libs/communication-services';
 import { type CallContext, Clock, Logger } from '#libs/platform';
 import { PersonRenewal, TeamsPhoneAssignments } from '#libs/teams-phone';
@@ -15,9 +22,22 @@ export interface RevokingChange {
   /** The stored one. */
   readonly mapping: ProvisionedMapping;
   readonly action: Extract<AuditAction, 'token.revoke' | 'identity.suspend'>;
-  readonly reason?: AuditEvent['reason'];
+  readonly reason?: AuditEvent['reason'] | undefined;
   readonly displayName?: string | undefined;
+  /** Further identities of the person, whose tokens are revoked in the same commit. */
+  readonly others?: readonly ProvisionedMapping[];
 }
+
+/** A change to be recorded, and what ACS is called about afterwards. */
+interface Revoking {
+  readonly event: AuditEvent;
+  readonly write: TransactionalWrite;
+  readonly next: ProvisionedMapping;
+  readonly lease: Lease;
+}
+
+/** The reason of what a suspension ends besides the identity's own tokens. */
+const SUSPENDED = { code: 'identity-suspended' };
 
 /**
  * Revokes all tokens of an identity, and those that its person exchanged under a Teams Phone assignment: at
@@ -41,11 +61,34 @@ export class TokenRevocation {
    * confirm, the recovery worker repeats the call.
    *
    * @returns the receipt of the change's entry
-   * @throws MappingChanged when the mapping is not the stored one
+   * @throws MappingChanged when a mapping is not the stored one
    */
   async begin(change: RevokingChange, context: CallContext): Promise<AuditReceipt> {
-    const { mapping, action, reason } = change;
+    const { mapping, action, others = [] } = change;
     const isSuspending = action === 'identity.suspend'; // deletes the assignment instead
+    const reason = isSuspending ? SUSPENDED : change.reason;
+    const revoking = [
+      this.#revoking(change, context),
+      ...others.map((other) =>
+        this.#revoking({ mapping: other, action: 'token.revoke', reason }, context),
+      ),
+    ];
+    const write = together(revoking.map((one) => one.write));
+    const [receipt] = await this.audit.recordAll(
+      revoking.map(({ event }) => event),
+      isSuspending ? write : this.renewal.joinedTo(mapping, write),
+    );
+    if (!receipt) throw new Error('no receipt for an entry');
+    await Promise.all([
+      ...revoking.map(async ({ next, lease }) => this.complete(next, context, lease)),
+      this.renewal.carryOut(mapping),
+    ]);
+    return receipt;
+  }
+
+  #revoking(change: RevokingChange, context: CallContext): Revoking {
+    const { mapping, action, reason } = change;
+    const isSuspending = action === 'identity.suspend';
     const next: ProvisionedMapping = {
       ...mapping,
       status: isSuspending ? 'suspended' : mapping.status,
@@ -56,25 +99,20 @@ export class TokenRevocation {
       updatedAt: new Date(this.clock.now()),
     };
     const lease = newLease(this.settings.leaseMs, this.clock);
-    const write = this.map.replace(mapping, next, lease);
-    const receipt = await this.audit.record(
-      {
-        ...auditActorOf(context),
-        action,
-        outcome: 'success',
-        target: auditTargetOf(mapping),
-        ...(reason && { reason }),
-        ...(change.displayName !== undefined && { displayName: change.displayName }),
-        details: {
-          stage: 'requested',
-          tokenGeneration: next.tokenGeneration,
-          ...(isSuspending && changesOf(mapping, next)),
-        },
+    const event: AuditEvent = {
+      ...auditActorOf(context),
+      action,
+      outcome: 'success',
+      target: auditTargetOf(mapping),
+      ...(reason && { reason }),
+      ...(change.displayName !== undefined && { displayName: change.displayName }),
+      details: {
+        stage: 'requested',
+        tokenGeneration: next.tokenGeneration,
+        ...(isSuspending && changesOf(mapping, next)),
       },
-      isSuspending ? write : this.renewal.joinedTo(mapping, write),
-    );
-    await Promise.all([this.complete(next, context, lease), this.renewal.carryOut(mapping)]);
-    return receipt;
+    };
+    return { event, write: this.map.replace(mapping, next, lease), next, lease };
   }
 
   /**
@@ -111,6 +149,6 @@ export class TokenRevocation {
 
   async #deleteAssignment(mapping: ProvisionedMapping, context: CallContext): Promise<void> {
     if (mapping.status !== 'suspended') return;
-    await this.teamsPhone.deleteForPerson(mapping, context, { code: 'identity-suspended' });
+    await this.teamsPhone.deleteForPerson(mapping, context, SUSPENDED);
   }
 }

@@ -1,6 +1,6 @@
 import type { MigrationInterface } from 'typeorm';
 import type { TableGrant } from '#libs/platform';
-import { MUTABLE_COLUMNS } from '../store/mapping-columns.js';
+import { MAPPING_COLUMNS, MUTABLE_COLUMNS } from '../store/mapping-columns.js';
 import { CreateMapping1795000000000 } from './create-mapping-1795000000000.js';
 import { AddNameSearch1799410000000 } from './add-name-search-1799410000000.js';
 import { AddMassRevocation1799100000000 } from './add-mass-revocation-1799100000000.js';
@@ -9,6 +9,7 @@ import { AddTimeOfTargets1799450100000 } from './add-time-of-targets-17994501000
 import { AddVisitorKind1799340000000 } from './add-visitor-kind-1799340000000.js';
 import { ProtectMapping1798100000000 } from './protect-mapping-1798100000000.js';
 import { ProtectTargets1799510000000 } from './protect-targets-1799510000000.js';
+import { OneMappingForAPerson1799700000000 } from './one-mapping-for-a-person-1799700000000.js';
 import { SeparateOrphans1799500000000 } from './separate-orphans-1799500000000.js';
 
 /** The migrations of the identity map, oldest first. */
@@ -22,15 +23,19 @@ export const identityMappingMigrations: (new () => MigrationInterface)[] = [
   AddTimeOfTargets1799450100000,
   SeparateOrphans1799500000000,
   ProtectTargets1799510000000,
+  OneMappingForAPerson1799700000000,
 ];
 
 const LEASE = ['lease_holder', 'lease_expires_at'] as const;
 
-/** What identifies a mapping is written once; triggers refuse other changes than those that exist. */
+/**
+ * What identifies a mapping is written once; triggers refuse other changes than those that exist. The service
+ * adds no additional mapping of a person.
+ */
 export const identityMappingGrants: readonly TableGrant[] = [
   {
     table: 'mapping',
-    insert: 'all',
+    insert: [...MAPPING_COLUMNS.map(({ name }) => name), 'revoked_through', ...LEASE],
     update: [
       ...MUTABLE_COLUMNS.map(({ name }) => name),
       ...['revoked_through', 'tokens_since'],

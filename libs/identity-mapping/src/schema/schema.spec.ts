@@ -33,8 +33,10 @@ afterAll(async () => {
   await place.close();
 });
 
-async function addMapping(more: Record<string, unknown> = {}): Promise<string> {
-  const id = randomUUID();
+async function addMapping({
+  id = randomUUID(),
+  ...more
+}: { readonly id?: string; readonly [column: string]: unknown } = {}): Promise<string> {
   const row = {
     ...{ id, resource: 'default', tenant: 'contoso', subject: id, kind: 'user', status: 'active' },
     communication_user_id: `8:acs:${id}`,
@@ -66,6 +68,26 @@ describe('the schema of the identity map', () => {
     await addMapping();
   });
 
+  it('keeps the identities of people who have several, and gives them no other', async () => {
+    await source.undoLastMigration({ transaction: 'each' });
+    const subject = randomUUID();
+    const older = await addMapping({ subject, id: '01900000-0000-7000-8000-000000000001' });
+    await addMapping({
+      ...{ subject, resource: 'europe', status: 'pending', communication_user_id: null },
+      id: '01900000-0000-7000-8000-000000000003',
+    });
+    await addMapping({ subject, resource: 'asia', id: '01900000-0000-7000-8000-000000000002' });
+    await source.runMigrations({ transaction: 'each' });
+    const rows = await source.query<unknown[]>(
+      'SELECT resource FROM mapping WHERE subject = $1 AND NOT is_additional',
+      [subject],
+    );
+    expect(rows).toEqual([{ resource: 'asia' }]);
+    await expect(addMapping({ subject, resource: 'africa' })).rejects.toThrow('mapping_person');
+    const toFirst = source.query('UPDATE mapping SET is_additional = false WHERE id = $1', [older]);
+    await expect(toFirst).rejects.toThrow(/mapping_(person|additional_unchanged)/);
+  });
+
   it('is what the entities describe: TypeORM would change nothing', async () => {
     const { upQueries } = await source.driver.createSchemaBuilder().log();
     expect(upQueries.map(({ query }) => query)).toEqual([]);
@@ -76,7 +98,10 @@ describe('the schema of the identity map', () => {
       `SELECT attname AS name, atttypid::regtype::text AS type FROM pg_attribute
        WHERE attrelid = 'alone.mapping'::regclass AND attnum > 0 AND NOT attisdropped`,
     );
-    const others = ['lease_holder', 'lease_expires_at', 'revoked_through', 'tokens_since'];
+    const others = [
+      ...['lease_holder', 'lease_expires_at', 'revoked_through', 'tokens_since'],
+      'is_additional',
+    ];
     const ofMapping = inTable.filter(({ name }) => !others.includes(name));
     const canonical = await source.query<{ name: string; type: string }[]>(
       'SELECT name, type::regtype::text AS type FROM unnest($1::text[], $2::text[]) AS derived (name, type)',

@@ -164,7 +164,7 @@ describe.each(['service', 'superuser'] as const)('for the %s, the map of identit
     );
     const other: Row = {
       ...{ id: randomUUID(), resource: 'other', tenant: 'other', subject: 'other', kind: 'bot' },
-      ...{ created_at: new Date(0), communication_user_id: '8:acs:other' },
+      ...{ created_at: new Date(0), communication_user_id: '8:acs:other', is_additional: true },
     };
     const mutable: string[] = [];
     for (const { name } of rows) {

@@ -102,7 +102,17 @@ export const FINISH_ORPHAN = `
   WHERE mapping_orphan.communication_user_id = c.user_id AND mapping_orphan.deleted_at IS NULL
   RETURNING c.n`;
 
-/** LATERAL … LIMIT keeps it one index lookup for each row, where the planner would read a small table whole. */
+/** Whether the person of a mapping has one that bars from tokens, of those that meet a condition. */
+const barring = (condition: string): string => `
+  (SELECT true FROM mapping AS other
+   WHERE other.tenant = mapping.tenant AND other.subject = mapping.subject AND ${condition}
+     AND other.status <> 'deleted' AND other.status IN ('suspended', 'deleting')
+   LIMIT 1)`;
+
+/**
+ * LATERAL … LIMIT keeps it one index lookup for each row, where the planner would read a small table whole.
+ * Only additional mappings are looked for beside one that is not: mostly, their index is empty.
+ */
 export const EXPECT_UNCHANGED = `
   SELECT c.n
   FROM ${changes([
@@ -110,10 +120,12 @@ export const EXPECT_UNCHANGED = `
     ['generation', 'integer'],
   ])},
   LATERAL (
-    SELECT status, is_revoking, token_generation, ${AWAITS_REVOCATION} AS is_awaiting
+    SELECT status, is_revoking, token_generation, ${AWAITS_REVOCATION} AS is_awaiting,
+      CASE WHEN mapping.is_additional THEN ${barring('true')}
+           ELSE ${barring('other.is_additional')} END AS is_barred
     FROM mapping WHERE mapping.id = c.id LIMIT 1
   ) AS stored
-  WHERE stored.status = 'active' AND NOT stored.is_revoking AND NOT stored.is_awaiting
+  WHERE stored.status = 'active' AND stored.is_barred IS NULL AND NOT stored.is_revoking AND NOT stored.is_awaiting
     AND stored.token_generation = c.generation`;
 
 /** A first mapping begins with generation 1. LATERAL … LIMIT as above. */

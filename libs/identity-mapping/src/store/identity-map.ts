@@ -48,18 +48,21 @@ export interface Orphan {
 }
 
 /**
- * The store of mappings. It holds at most one mapping that is not deleted for each application
- * identity and ACS resource, and never maps a communication identity twice.
+ * The store of mappings. It takes at most one mapping that is not deleted for each application identity,
+ * in all ACS resources, and never maps a communication identity twice.
  *
  * A change is returned as a `TransactionalWrite`, which takes effect in the transaction that records
  * it in the audit trail. Where it says that the change rejects, nothing is recorded either.
  */
 export abstract class IdentityMap {
   /**
-   * @param resource preferred, when the identity has mappings in several resources
-   * @returns a mapping that is not deleted, or `undefined`
+   * @returns the mapping of a person that is not deleted, or `undefined`. Of several, from before a person
+   *   had one in all resources, the one that decides: one that is suspended or being deleted, if there is one
    */
-  abstract find(identity: TenantSubject, resource: string): Promise<Mapping | undefined>;
+  abstract find(person: TenantSubject): Promise<Mapping | undefined>;
+
+  /** @returns all mappings of a person that are not deleted; the first is that of `find` */
+  abstract findAll(person: TenantSubject): Promise<readonly Mapping[]>;
 
   /** @returns the mapping, also a deleted one */
   abstract get(id: string): Promise<Mapping | undefined>;
@@ -81,6 +84,7 @@ export abstract class IdentityMap {
    * Claims the right to create the communication identity. Of callers that race, in any number of
    * processes, one acquires it.
    *
+   * @param resource of a new mapping; one that exists stays in its own
    * @throws IdentityKindConflict when the identity is mapped under another kind
    */
   abstract claim(identity: ApplicationIdentity, resource: string, lease: Lease): Promise<Claim>;
@@ -119,7 +123,8 @@ export abstract class IdentityMap {
 
   /**
    * Changes nothing. Rejects with `MappingChanged` unless the mapping is active, is not being revoked and
-   * has the same token generation: with the entry of a token, it is serial with every revocation.
+   * has the same token generation, and its person has none that is suspended or being deleted: with the
+   * entry of a token, it is serial with every revocation.
    */
   abstract expectUnchanged(mapping: ProvisionedMapping): TransactionalWrite;
 

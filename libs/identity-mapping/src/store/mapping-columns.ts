@@ -6,7 +6,7 @@ import { MappingEntity } from './mapping.entity.js';
 /** The columns of a row that a `Mapping` has. */
 type MappingValues = Omit<
   MappingEntity,
-  'leaseHolder' | 'leaseExpiresAt' | 'revokedThrough' | 'tokensSince'
+  'leaseHolder' | 'leaseExpiresAt' | 'revokedThrough' | 'tokensSince' | 'isAdditional'
 >;
 
 /** A row as `SELECT_LIST` selects it. */

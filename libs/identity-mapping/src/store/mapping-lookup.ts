@@ -2,13 +2,10 @@ import { type Database, StatementBatcher } from '#libs/platform';
 import { AWAITS_REVOCATION } from '../mass-revocation/revocation-conditions.js';
 import type { TenantSubject } from '../model/mapping.js';
 import { MAPPING_COLUMNS, type MappingRow } from './mapping-columns.js';
+import { PERSON_ORDER } from './person-order.js';
 
 /** A row that is not deleted, and whether its lease has expired. */
 export type LiveRow = MappingRow & { readonly isLeaseExpired: boolean };
-
-interface Lookup extends TenantSubject {
-  readonly resource: string;
-}
 
 type LookupRow = Record<string, unknown> & { readonly ordinal: string };
 
@@ -30,34 +27,32 @@ const COLUMNS = [
  */
 const FIND = `
   SELECT c.n AS ordinal, live.*
-  FROM (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY LIMIT $4)
-    AS c (tenant, subject, resource, n),
+  FROM (SELECT * FROM unnest($1::text[], $2::text[]) WITH ORDINALITY LIMIT $3)
+    AS c (tenant, subject, n),
   LATERAL (
     SELECT ${COLUMNS},
       coalesce(lease_expires_at < clock_timestamp(), false) AS "isLeaseExpired"
     FROM mapping
     WHERE tenant = c.tenant AND subject = c.subject AND status <> 'deleted'
-    ORDER BY resource = c.resource DESC, id LIMIT 1
+    ORDER BY ${PERSON_ORDER} LIMIT 1
   ) AS live`;
 
 /** Finds mappings of application identities. Lookups of one moment share a statement. */
 export class MappingLookup {
-  readonly #batcher = new StatementBatcher<Lookup, LiveRow | undefined>(async (lookups) =>
+  readonly #batcher = new StatementBatcher<TenantSubject, LiveRow | undefined>(async (lookups) =>
     this.#findAll(lookups),
   );
 
   constructor(private readonly database: Database) {}
 
-  /** @param resource preferred, when the identity has mappings in several resources */
-  async find({ tenant, subject }: TenantSubject, resource: string): Promise<LiveRow | undefined> {
-    return this.#batcher.answer({ tenant, subject, resource });
+  async find(person: TenantSubject): Promise<LiveRow | undefined> {
+    return this.#batcher.answer(person);
   }
 
-  async #findAll(lookups: readonly Lookup[]): Promise<(LiveRow | undefined)[]> {
+  async #findAll(lookups: readonly TenantSubject[]): Promise<(LiveRow | undefined)[]> {
     const rows = await this.database.queryPrepared<LookupRow>('mapping_find', FIND, [
       lookups.map(({ tenant }) => tenant),
       lookups.map(({ subject }) => subject),
-      lookups.map(({ resource }) => resource),
       lookups.length,
     ]);
     const found = new Map(rows.map((row) => [Number(row.ordinal), row]));

@@ -33,6 +33,13 @@ import type { IdentityKind, MappingStatus } from '../model/mapping.js';
   unique: true,
   where: `"status" <> 'deleted'`,
 })
+@Index('mapping_person', ['tenant', 'subject'], {
+  unique: true,
+  where: `"status" <> 'deleted' AND NOT "is_additional"`,
+})
+@Index('mapping_additional', ['tenant', 'subject'], {
+  where: `"is_additional" AND "status" <> 'deleted'`,
+})
 @Index('mapping_communication_user_id', ['communicationUserId'], { unique: true })
 @Index('mapping_tombstones', ['tenant', 'subject', 'id'], { where: `"status" = 'deleted'` })
 @Index('mapping_list', ['tenant', 'id'], { where: `"status" <> 'deleted'` })
@@ -88,6 +95,10 @@ export class MappingEntity {
 
   @Column({ name: 'tokens_since', type: 'timestamptz', nullable: true, select: false })
   tokensSince!: Date | null;
+
+  /** Of a person with another mapping, from before a person had one in all resources. */
+  @Column({ name: 'is_additional', type: 'boolean', default: false, select: false })
+  isAdditional!: boolean;
 
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()', update: false })
   createdAt!: Date;

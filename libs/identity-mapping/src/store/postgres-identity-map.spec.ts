@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { DataSource } from 'typeorm';
 import { afterAll } from 'vitest';
 import { applyWrite } from '#libs/audit';
@@ -19,10 +20,27 @@ describeIdentityMap('PostgresIdentityMap', async () => {
     dataSourceOptions({ url: place.serviceUrl, poolSize: 10, timeoutMs: 3_000 }),
   );
   const log = await openTestLog(place.serviceUrl);
-  closers.push(place.close, log.close, async () => source.destroy());
+  const superuser = new Client({ connectionString: place.superuserUrl });
+  await superuser.connect();
+  closers.push(
+    place.close,
+    log.close,
+    async () => source.destroy(),
+    async () => superuser.end(),
+  );
   const database = new ReadingDatabase(source); // one pool does for both
+  const open = (): PostgresIdentityMap =>
+    new PostgresIdentityMap(database, database, new SystemClock());
   return {
-    map: new PostgresIdentityMap(database, database, new SystemClock()),
+    map: open(),
+    otherMap: open(),
+    addAdditional: async ({ id, resource, tenant, subject, kind, status, communicationUserId }) => {
+      await superuser.query(
+        `INSERT INTO mapping (id, resource, tenant, subject, kind, status, communication_user_id, is_additional)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, true)`,
+        [id, resource, tenant, subject, kind, status, communicationUserId],
+      );
+    },
     apply: async (change, event) => {
       if (event) await log.trail.record(event, change);
       else await database.transaction(async (tx) => applyWrite(tx, change));

@@ -34,6 +34,7 @@ import {
 import * as changes from './change-statements.js';
 import { MappingClaims } from './mapping-claims.js';
 import { MappingLookup } from './mapping-lookup.js';
+import { PERSON_ORDER } from './person-order.js';
 import * as statements from './statements.js';
 
 const UNIQUE_VIOLATION = '23505';
@@ -54,9 +55,16 @@ export class PostgresIdentityMap extends IdentityMap {
     this.#claims = new MappingClaims(database);
   }
 
-  async find(identity: TenantSubject, resource: string): Promise<Mapping | undefined> {
-    const row = await this.#lookup.find(identity, resource);
+  async find(person: TenantSubject): Promise<Mapping | undefined> {
+    const row = await this.#lookup.find(person);
     return row && toMapping(row);
+  }
+
+  async findAll({ tenant, subject }: TenantSubject): Promise<readonly Mapping[]> {
+    return this.#read(
+      `tenant = $1 AND subject = $2 AND status <> 'deleted' ORDER BY ${PERSON_ORDER}`,
+      [tenant, subject],
+    );
   }
 
   async get(id: string): Promise<Mapping | undefined> {
@@ -102,9 +110,9 @@ export class PostgresIdentityMap extends IdentityMap {
     const { tenant, subject, kind } = identity;
     const pending = newMapping({ tenant, subject, kind, resource }, this.clock.now());
     const claimed = await this.#claims.claim(pending, lease);
-    const row = claimed ?? (await this.#lookup.find(identity, resource));
+    const row = claimed ?? (await this.#lookup.find(identity));
     // The mapping was deleted between the two statements.
-    if (row?.resource !== resource) return this.claim(identity, resource, lease);
+    if (!row) return this.claim(identity, resource, lease);
     if (row.kind !== kind) throw new IdentityKindConflict();
     const isExpired = row.status === 'pending' && row.isLeaseExpired;
     const isAcquired = claimed?.isAcquired === true;

@@ -17,8 +17,12 @@ import { ascendingUuidV7, canonicalName, type CommunicationUserId } from '#libs/
 /** An adapter under test, with what the suite needs of it. */
 export interface IdentityMapSubject {
   readonly map: IdentityMap;
+  /** Another one over the same store, as in another replica. */
+  readonly otherMap: IdentityMap;
   /** Applies a change as the audit trail does when it records it, with an event if the change needs one. */
   apply(change: TransactionalWrite, event?: AuditEvent): Promise<void>;
+  /** Adds a mapping of a person who has another one, as from before a person had one in all resources. */
+  addAdditional(mapping: ProvisionedMapping): Promise<void>;
   /** Waits until a lease of `durationMs` has expired. */
   outlive(durationMs: number): Promise<void>;
 }
@@ -53,7 +57,7 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       communicationUserIdOf(`8:acs:${randomUUID()}_${randomUUID()}`);
 
     it('finds nothing for an identity that was never claimed', async () => {
-      expect(await subject.map.find(anIdentity(), RESOURCE)).toBeUndefined();
+      expect(await subject.map.find(anIdentity())).toBeUndefined();
     });
 
     it('gives one of many racing callers the lease, and the others the same pending mapping', async () => {
@@ -67,10 +71,64 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       expect(claims[0]?.mapping).toMatchObject({ ...identity, status: 'pending', version: 1 });
     });
 
-    it('has one mapping for each resource', async () => {
+    it('gives callers that race from two default resources one mapping', async () => {
+      for (let round = 0; round < 20; round += 1) {
+        const identity = anIdentity();
+        const claims = await Promise.all(
+          ['one', 'two', 'one', 'two'].map(async (resource, nth) =>
+            (nth < 2 ? subject.map : subject.otherMap).claim(identity, resource, lease()),
+          ),
+        );
+        expect(claims.filter(({ outcome }) => outcome === 'acquired')).toHaveLength(1);
+        expect(new Set(claims.map(({ mapping }) => mapping.id)).size).toBe(1);
+        expect(await subject.map.findAll(identity)).toHaveLength(1);
+      }
+    });
+
+    it('gives a pending mapping that was released to the next caller, in its own resource', async () => {
       const identity = anIdentity();
-      expect((await subject.map.claim(identity, 'one', lease())).outcome).toBe('acquired');
-      expect((await subject.map.claim(identity, 'two', lease())).outcome).toBe('acquired');
+      const own = lease();
+      const { mapping } = await subject.map.claim(identity, 'one', own);
+      await subject.map.release(mapping.id, own);
+      const next = await subject.map.claim(identity, 'two', lease());
+      expect(next).toMatchObject({ outcome: 'acquired', mapping: { id: mapping.id } });
+      expect(next.mapping.resource).toBe('one');
+    });
+
+    it('refuses to add a mapping of somebody who has one in another resource', async () => {
+      const known = await stored();
+      const second = {
+        ...known,
+        id: randomUUID(),
+        communicationUserId: acsId(),
+        resource: 'other',
+      };
+      const add = subject.apply(subject.map.add([second]));
+      await expect(add).rejects.toBeInstanceOf(MappingChanged);
+    });
+
+    it('finds, of several mappings of a person, the one that bars the person first', async () => {
+      const known = await stored();
+      const other = await additional(known);
+      expect(await subject.map.find(known)).toMatchObject({ id: known.id });
+      const claim = await subject.map.claim(known, other.resource, lease());
+      expect(claim).toMatchObject({ outcome: 'held', mapping: { id: known.id } });
+      const suspended = next(other, { status: 'suspended', isRevoking: true, tokenGeneration: 2 });
+      await subject.apply(subject.map.replace(other, suspended, lease()));
+      expect(await subject.map.find(known)).toMatchObject({ id: other.id, status: 'suspended' });
+      const all = await subject.map.findAll(known);
+      expect(all.map(({ id }) => id)).toEqual([other.id, known.id]);
+    });
+
+    it('finds the other mapping of a person when the first is deleted, and creates no third', async () => {
+      const known = await stored();
+      const other = await additional(known);
+      const deleting = next(known, { status: 'deleting', tokenGeneration: 2 });
+      await subject.apply(subject.map.replace(known, deleting, lease()));
+      await subject.apply(subject.map.finishDeletion(known.id));
+      expect(await subject.map.find(known)).toMatchObject({ id: other.id });
+      const claim = await subject.map.claim(known, RESOURCE, lease());
+      expect(claim).toMatchObject({ outcome: 'held', mapping: { id: other.id } });
     });
 
     it('gives the communication identity once the holder has activated the mapping', async () => {
@@ -86,7 +144,7 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
         communicationUserId,
         version: 2,
       };
-      expect(await subject.map.find(identity, RESOURCE)).toMatchObject(active);
+      expect(await subject.map.find(identity)).toMatchObject(active);
       expect(await subject.map.claim(identity, RESOURCE, lease())).toMatchObject({
         outcome: 'held',
         mapping: active,
@@ -160,6 +218,17 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       await subject.apply(subject.map.add([first]));
       return first;
     };
+    /** A second mapping of a person. */
+    const additional = async (known: ProvisionedMapping): Promise<ProvisionedMapping> => {
+      const other = {
+        ...known,
+        id: randomUUID(),
+        resource: 'other',
+        communicationUserId: acsId(),
+      };
+      await subject.addAdditional(other);
+      return other;
+    };
     const next = (mapping: Mapping, to: Partial<Mapping>): Mapping => ({
       ...mapping,
       version: mapping.version + 1,
@@ -224,14 +293,36 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       expect(await subject.map.get(known.id)).toMatchObject({ isRevoking: false, version: 4 });
     });
 
+    it('expects that no other mapping of the person is suspended or being deleted', async () => {
+      const known = await stored();
+      const other = await additional(known);
+      const expectation = async (): Promise<void> =>
+        subject.apply(subject.map.expectUnchanged(known));
+      await expectation();
+      const suspended = next(other, { status: 'suspended', isRevoking: true, tokenGeneration: 2 });
+      await subject.apply(subject.map.replace(other, suspended, lease()));
+      await expect(expectation()).rejects.toBeInstanceOf(MappingChanged);
+      const deleting = next(suspended, {
+        status: 'deleting',
+        isRevoking: false,
+        tokenGeneration: 3,
+      });
+      await subject.apply(subject.map.replace(suspended, deleting, lease()));
+      await expect(expectation()).rejects.toBeInstanceOf(MappingChanged);
+      await subject.apply(subject.map.finishDeletion(other.id));
+      await expectation();
+    });
+
     it('expects of somebody without a mapping that there is still none whose tokens were revoked', async () => {
       const identity = anIdentity();
       const expectation = async (): Promise<void> =>
         subject.apply(subject.map.expectUnrevoked(identity));
       await expectation();
-      await subject.map.claim(identity, RESOURCE, lease());
+      const own = lease();
+      const { mapping } = await subject.map.claim(identity, RESOURCE, own);
       await expectation();
-      const known = await stored({ ...identity, id: randomUUID(), resource: 'other' });
+      const known = activated(mapping);
+      await subject.apply(subject.map.activate(known, own));
       await expectation();
       const revoking = next(known, { isRevoking: true, tokenGeneration: 2 });
       await subject.apply(subject.map.replace(known, revoking, lease()));
@@ -356,7 +447,7 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
 
     it('finds all mappings of a subject, with or without the deleted ones', async () => {
       const one = await stored();
-      const other = await stored({ tenant: one.tenant, subject: one.subject, resource: 'other' });
+      const other = await additional(one);
       await subject.apply(
         subject.map.replace(one, next(one, { status: 'deleting', tokenGeneration: 2 }), lease()),
       );
@@ -364,7 +455,7 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       const every = await subject.map.listSubject(one.tenant, one.subject);
       expect(every.map(({ id }) => id).sort()).toEqual([one.id, other.id].sort());
       expect((await subject.map.findBySubjects([one])).map(({ id }) => id)).toEqual([other.id]);
-      expect(await subject.map.find(one, RESOURCE)).toMatchObject({ id: other.id });
+      expect(await subject.map.find(one)).toMatchObject({ id: other.id });
       expect(await subject.map.get(one.id)).toMatchObject({ status: 'deleted' });
     });
   });

@@ -6,8 +6,14 @@ import { MemoryIdentityMap } from './memory-identity-map.js';
 describeIdentityMap('MemoryIdentityMap', async () => {
   const clock = new ManualClock();
   const trail = new MemoryAuditTrail();
+  const map = new MemoryIdentityMap(clock);
   return Promise.resolve({
-    map: new MemoryIdentityMap(clock),
+    map,
+    otherMap: map,
+    addAdditional: async (mapping) => {
+      map.addAdditional(mapping);
+      return Promise.resolve();
+    },
     apply: async (change) => {
       await trail.record(
         { action: 'identity.update', outcome: 'success', actor: { kind: 'system', name: 'test' } },

@@ -19,6 +19,8 @@ import {
 interface Row {
   mapping: Mapping;
   lease: { holder: string | undefined; expiresAt: number } | undefined;
+  /** Of a person with another mapping; see `addAdditional`. */
+  readonly isAdditional?: true;
 }
 
 interface OrphanRow {
@@ -35,9 +37,17 @@ export class MemoryIdentityMap extends IdentityMap {
     super();
   }
 
-  async find(identity: TenantSubject, resource: string): Promise<Mapping | undefined> {
-    const mappings = await this.findBySubjects([identity]);
-    return mappings.find((mapping) => mapping.resource === resource) ?? mappings[0];
+  async find(person: TenantSubject): Promise<Mapping | undefined> {
+    return (await this.findAll(person))[0];
+  }
+
+  async findAll(person: TenantSubject): Promise<readonly Mapping[]> {
+    return Promise.resolve(this.#ofPerson(person).map(({ mapping }) => mapping));
+  }
+
+  /** As the database has it of somebody who got two, from before a person had one in all resources. */
+  addAdditional(mapping: Mapping): void {
+    this.#rows.push({ mapping, lease: undefined, isAdditional: true });
   }
 
   async get(id: string): Promise<Mapping | undefined> {
@@ -92,14 +102,7 @@ export class MemoryIdentityMap extends IdentityMap {
 
   async claim(identity: ApplicationIdentity, resource: string, lease: Lease): Promise<Claim> {
     await Promise.resolve();
-    const { tenant, subject } = identity;
-    const row = this.#rows.find(
-      ({ mapping }) =>
-        mapping.tenant === tenant &&
-        mapping.subject === subject &&
-        mapping.resource === resource &&
-        mapping.status !== 'deleted',
-    );
+    const [row] = this.#ofPerson(identity);
     if (!row) {
       const mapping = newMapping({ ...identity, resource }, this.clock.now());
       this.#rows.push({ mapping, lease: this.#startLease(lease) });
@@ -190,7 +193,8 @@ export class MemoryIdentityMap extends IdentityMap {
   expectUnchanged({ id, tokenGeneration }: ProvisionedMapping): TransactionalWrite {
     return this.#change(() => {
       const mapping = this.#byId(id)?.mapping;
-      const isUnchanged = mapping?.status === 'active' && !mapping.isRevoking;
+      const isBarred = mapping && this.#ofPerson(mapping)[0]?.mapping.status !== 'active';
+      const isUnchanged = mapping?.status === 'active' && !mapping.isRevoking && !isBarred;
       if (!isUnchanged || mapping.tokenGeneration !== tokenGeneration) throw mappingChanged();
     });
   }
@@ -256,6 +260,18 @@ export class MemoryIdentityMap extends IdentityMap {
     return Promise.resolve(this.#rows.map(({ mapping }) => mapping).filter(isWanted));
   }
 
+  /** The mappings of a person that are not deleted, in the order of `PERSON_ORDER`. */
+  #ofPerson({ tenant, subject }: TenantSubject): readonly Row[] {
+    const rank = ({ mapping: { status }, isAdditional }: Row): number => {
+      if (status === 'suspended' || status === 'deleting') return 0;
+      return (status === 'pending' ? 2 : 1) + (isAdditional ? 0.5 : 0);
+    };
+    return this.#rows
+      .filter(({ mapping }) => mapping.tenant === tenant && mapping.subject === subject)
+      .filter(({ mapping }) => mapping.status !== 'deleted')
+      .sort((a, b) => rank(a) - rank(b));
+  }
+
   #byId(id: string): Row | undefined {
     return this.#rows.find(({ mapping }) => mapping.id === id);
   }
@@ -266,12 +282,12 @@ export class MemoryIdentityMap extends IdentityMap {
 
   #isTaken(next: Mapping, except?: string): boolean {
     if (next.communicationUserId && this.#orphans.has(next.communicationUserId)) return true;
-    return this.#rows.some(({ mapping }) => {
+    return this.#rows.some(({ mapping, isAdditional }) => {
       if (mapping.id === except) return false;
-      const { communicationUserId, tenant, subject, resource } = mapping;
+      const { communicationUserId, tenant, subject } = mapping;
       if (communicationUserId && communicationUserId === next.communicationUserId) return true;
-      const isSame = tenant === next.tenant && subject === next.subject;
-      return isSame && resource === next.resource && mapping.status !== 'deleted';
+      if (isAdditional || except !== undefined) return false;
+      return tenant === next.tenant && subject === next.subject && mapping.status !== 'deleted';
     });
   }
 
