@@ -3,16 +3,16 @@ import { type CanonicalName, canonicalName } from '#libs/platform';
 import { TokenRejected } from '../errors.js';
 import type { ClaimCondition } from '../trusted-issuers.js';
 
-const instantSeconds = z.int().positive().max(253_402_300_799);
-const name = z.string().min(1).max(256);
+/** May have a fraction (RFC 7519, section 2). */
+const numericDate = z.number().positive().max(253_402_300_799);
 
 /** Claims with fixed names. Those with configured names are read one by one. */
 const requiredClaims = z.looseObject({
   iss: z.string(),
-  aud: z.union([name, z.array(name).min(1).max(16)]),
-  iat: instantSeconds,
-  nbf: instantSeconds.optional(),
-  exp: instantSeconds,
+  aud: z.union([z.string(), z.array(z.string())]),
+  iat: numericDate,
+  nbf: numericDate.optional(),
+  exp: numericDate,
 });
 
 export type Claims = z.output<typeof requiredClaims>;
