@@ -20,7 +20,7 @@ import type {
   NamedIdentities,
   RevocationFilter,
 } from './mass-revocation.js';
-import { MAY_HAVE_TOKENS } from './revocation-conditions.js';
+import { CREATED_AHEAD_MS, MAY_HAVE_TOKENS, TOKENS_SINCE } from './revocation-conditions.js';
 
 interface Row {
   readonly id: string;
@@ -319,9 +319,7 @@ function selection({ tenant, kind, resource, issuedBefore }: RevocationFilter): 
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `mapping.${name} = ${place(value)}`);
   conditions.push(`mapping.status <> 'deleted'`); // the condition of the indexes
-  if (issuedBefore !== undefined) {
-    conditions.push(`coalesce(mapping.tokens_since, mapping.created_at) < ${place(issuedBefore)}`);
-  }
+  if (issuedBefore !== undefined) conditions.push(`${TOKENS_SINCE} < ${place(issuedBefore)}`);
   return { conditions, parameters, place };
 }
 
@@ -359,7 +357,9 @@ function assignmentsOf({
   if ((kind ?? 'user') !== 'user' || invitation !== undefined) return undefined;
   if (tenant !== undefined && !isCanonicalGuid(tenant)) return undefined;
   if (clientApp !== undefined && !isCanonicalGuid(clientApp)) return undefined;
-  return { tenant, resource, clientId: clientApp, createdBefore: issuedBefore };
+  // A replica says when an assignment was created, as for mappings.
+  const createdBefore = issuedBefore && new Date(issuedBefore.getTime() + CREATED_AHEAD_MS);
+  return { tenant, resource, clientId: clientApp, createdBefore };
 }
 
 /** $1 mass revocation, $2 tenant, $3 subjects */
