@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type CanonicalName, canonicalName } from '#libs/platform';
-import { TokenRejected } from '../errors.js';
+import { acceptedName, TokenRejected } from '../errors.js';
 import type { ClaimCondition } from '../trusted-issuers.js';
 
 /** May have a fraction (RFC 7519, section 2). */
@@ -34,10 +34,10 @@ export function textClaim(claims: Claims, claim: string): string | undefined {
   return value;
 }
 
-/** As `textClaim`, in the canonical form. */
+/** As `textClaim`, for a name, in its one form. */
 export function nameClaim(claims: Claims, claim: string): CanonicalName | undefined {
   const value = textClaim(claims, claim);
-  return value === undefined ? undefined : canonicalName(value);
+  return value === undefined ? undefined : acceptedName(value, claim);
 }
 
 /** @throws TokenRejected when the claim is neither a text nor a list of texts */
