@@ -8,6 +8,9 @@ import {
 } from '#libs/platform';
 import { z } from 'zod';
 
+/** The longest `AUDIT_CLOCK_TOLERANCE_MS`: by which the clock of a replica that works may be off. */
+export const MAX_CLOCK_TOLERANCE_MS = 60_000;
+
 /** How entries are recorded, signed and shown. */
 export const auditSettings = defineSettings(
   'audit',
@@ -43,7 +46,7 @@ export const auditSettings = defineSettings(
       .prefault('10000')
       .describe('entries that may wait in one process, 1 to 1000000; more are refused at once')
       .meta(ADVANCED),
-    AUDIT_CLOCK_TOLERANCE_MS: integer(100, 60_000)
+    AUDIT_CLOCK_TOLERANCE_MS: integer(100, MAX_CLOCK_TOLERANCE_MS)
       .prefault('5000')
       .describe(
         'milliseconds that the clock of a process may differ from the clock of the database, 100 to 60000; beyond them it records nothing and is not ready',

@@ -1,4 +1,11 @@
-import { type Principal, problem, ServiceError } from '#libs/platform';
+import {
+  type CanonicalName,
+  canonicalName,
+  nameFault,
+  type Principal,
+  problem,
+  ServiceError,
+} from '#libs/platform';
 import { bearerChallenge } from './http/www-authenticate.js';
 
 /**
@@ -23,6 +30,7 @@ export type RejectionReason =
   | 'key-of-other-issuer'
   | 'signature'
   | 'claims-malformed'
+  | 'name-not-allowed'
   | 'audience'
   | 'expired'
   | 'not-yet-valid'
@@ -76,6 +84,18 @@ export class TokenRejected extends Error {
 /** @throws TokenRejected when the condition holds */
 export function rejectIf(condition: boolean, reason: RejectionReason, detail?: string): void {
   if (condition) throw new TokenRejected(reason, detail);
+}
+
+/**
+ * The one form of a name from credentials.
+ *
+ * @param claim where it is, for the log, which never has a name of a person
+ * @throws TokenRejected when it could not be named in requests and commands: see `nameFault`
+ */
+export function acceptedName(name: string, claim: string): CanonicalName {
+  const fault = nameFault(name);
+  if (fault === undefined) return canonicalName(name);
+  throw mismatch('name-not-allowed', `${claim} ${fault}`, 'another text', claim);
 }
 
 /** The rejection of a token with another value than the required one. */

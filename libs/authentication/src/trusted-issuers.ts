@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import {
   canonicalName,
+  nameFault,
   GUID_PATTERN,
   GUID_SOURCE,
   InvalidJson,
@@ -15,7 +16,12 @@ import { SIGNATURE_ALGORITHMS } from './keys/jwks.js';
 
 const text = z.string().min(1).max(512);
 /** Tenants and client apps, in their canonical form. */
-const identifier = text.transform(canonicalName);
+const identifier = text
+  .refine(
+    (name) => name === '' || nameFault(name) === undefined,
+    'must be a name without invisible characters',
+  )
+  .transform(canonicalName);
 const identifiers = z.array(identifier).max(256);
 const audiences = z.array(text.transform(canonicalAudience)).min(1).max(256);
 const claimName = z.string().min(1).max(256);

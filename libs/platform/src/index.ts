@@ -73,6 +73,7 @@ export {
 } from './ids/guid.js';
 export { canonicalAddress } from './ids/canonical-address.js';
 export { canonicalName, type CanonicalName } from './ids/canonical-name.js';
+export { DECORATED_GUID, isDecoratedGuid, nameFault } from './ids/name-fault.js';
 export {
   canonicalCommunicationUserId,
   type CommunicationUserId,

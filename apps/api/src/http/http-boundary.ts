@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RequestContexts } from '#libs/authentication';
-import { RequestTrace } from '#libs/platform';
+import { Logger, RequestTrace } from '#libs/platform';
 import type { CrossOriginRequests } from './cross-origin-requests.js';
 import { HttpMetrics } from './http-metrics.js';
 import { onClosed } from './on-closed.js';
@@ -21,6 +21,7 @@ import {
   ServiceStopping,
   TargetTooLong,
 } from './request-errors.js';
+import { asServiceError, logFailure } from './request-failure.js';
 import { MAX_TARGET_LENGTH, pathFault, queryFault, repetitionFault } from './request-target.js';
 import { DOCS_CONTENT_SECURITY_POLICY, SECURITY_HEADERS } from './security-headers.js';
 import type { TimerCalls } from './timer-calls.js';
@@ -40,6 +41,7 @@ export class HttpBoundary {
   constructor(
     private readonly contexts: RequestContexts,
     private readonly metrics: HttpMetrics,
+    private readonly logger: Logger,
   ) {}
 
   /** Puts itself before the listeners of the server, which does not listen yet. */
@@ -99,6 +101,10 @@ export class HttpBoundary {
       if (requestTrace) requestTrace.run(done);
       else done();
     });
+    fastify.addHook('onSend', (request, reply, payload, done) => {
+      this.#failWith(payload, request, reply.raw);
+      done();
+    });
     fastify.addHook('onRequest', (request, reply, done) => {
       const { url, config } = request.routeOptions;
       this.metrics.setRoute(request.raw, url);
@@ -107,6 +113,17 @@ export class HttpBoundary {
       const fault =
         config.ignoresQuery === true ? undefined : repetitionFault(request.raw.url ?? '');
       done(fault && new InvalidRequest([fault]));
+    });
+  }
+
+  /** A failure of a stream that has begun can't be answered: its connection is closed, and it is recorded. */
+  #failWith(payload: unknown, request: FastifyRequest, response: ServerResponse): void {
+    if (!(payload instanceof Readable)) return;
+    payload.once('error', (thrown) => {
+      if (!response.headersSent || response.destroyed) return;
+      const error = asServiceError(thrown, request);
+      logFailure(error, String(response.getHeader('x-request-id')), request, this.logger);
+      response.destroy(error);
     });
   }
 
@@ -133,9 +150,9 @@ export class HttpBoundary {
     const requestTrace = this.#traces.get(request);
     if (requestTrace)
       onClosed(response, () => {
-        const { statusCode: status } = response;
-        const [route, problem] = [this.metrics.routeOf(request), this.metrics.problemOf(request)];
-        requestTrace.end({ route, status, requestId, problem });
+        const route = this.metrics.routeOf(request);
+        const { status, refusal } = this.metrics.endOf(response);
+        requestTrace.end({ route, status, requestId, problem: refusal?.code });
       });
     return requestId;
   }

@@ -6,6 +6,7 @@ import type { FastifyInstance, RouteHandlerMethod } from 'fastify';
 import { httpSettings, type HttpSettings } from '#libs/composition';
 import { Logger, ReadinessChecks } from '#libs/platform';
 import { onClosed } from './on-closed.js';
+import { ServiceStopping } from './request-errors.js';
 
 /** How long a response that is being streamed may continue at most. */
 const STREAM_TIMEOUT_MS = 5_000;
@@ -184,7 +185,8 @@ export class HttpDrain {
 
   #cut(isDue: (response: ServerResponse) => boolean): void {
     for (const responses of this.#open.values()) {
-      for (const response of responses) if (isDue(response)) response.destroy();
+      for (const response of responses)
+        if (isDue(response)) response.destroy(new ServiceStopping());
     }
   }
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { isAuthenticated } from '#libs/authentication';
-import { type Facts, LineLimiter, Logger } from '#libs/platform';
+import { type Facts, LineLimiter, Logger, ServiceError } from '#libs/platform';
 import { onClosed } from './on-closed.js';
 import type { Refusal } from './problem-details.js';
 
@@ -10,6 +10,8 @@ interface RecordedAnswer {
   readonly method: string;
   readonly route: string;
   readonly status: number;
+  /** Of an answer that began and was not completed. */
+  readonly sentStatus?: number;
   readonly requestId: string;
   readonly traceId?: string | undefined;
   /** Node's code for what is wrong with the bytes. */
@@ -23,6 +25,24 @@ type AnswerKind = Pick<RecordedAnswer, 'route'> & {
   readonly code?: string | undefined;
 };
 
+/** As nginx calls it that the client has closed its connection before it had the answer. */
+const CLIENT_HAS_GONE = 499;
+
+/** How an answer ended. */
+export interface AnswerEnd {
+  /** That of the answer; of one that was not completed, that of the failure, or 499. */
+  readonly status: number;
+  readonly isComplete: boolean;
+  /** Why it was refused, or the service closed its connection. */
+  readonly refusal: Refusal | undefined;
+}
+
+type Recording = Pick<AnswerEnd, 'refusal' | 'isComplete'> & {
+  readonly elapsedMs: number;
+  /** Whether a guard admitted the caller. */
+  readonly isCallerKnown: boolean;
+};
+
 /** For answers to callers that no guard admitted. */
 const STRANGERS_LINES = {
   windowMs: 10_000,
@@ -32,7 +52,8 @@ const STRANGERS_LINES = {
 };
 
 /**
- * Logs and measures each answer, by the route's pattern and never by its path.
+ * Logs and measures each answer, by the route's pattern and never by its path. What was not answered in
+ * full is no success: it has the status of the failure, or 499 when the client has gone.
  *
  * Each answer to an authenticated caller has a line. Answers to others have a bounded number of lines
  * per time; beyond it one line has their count. The line of a refusal has its code, its general reason and
@@ -88,9 +109,13 @@ export class HttpMetrics implements BeforeApplicationShutdown {
     this.#refusals.set(request, refusal);
   }
 
-  /** The code of the problem that is the answer; `undefined` for another answer. */
-  problemOf(request: IncomingMessage): string | undefined {
-    return this.#refusals.get(request)?.code;
+  /** How the answer to a request ended. Call it when the response is closed. */
+  endOf(response: ServerResponse): AnswerEnd {
+    const { req, errored, statusCode, writableFinished: isComplete } = response;
+    const cutFor = errored instanceof ServiceError ? errored : undefined;
+    const refusal = this.#refusals.get(req) ?? cutFor;
+    const status = isComplete ? statusCode : (refusal?.status ?? CLIENT_HAS_GONE);
+    return { status, isComplete, refusal };
   }
 
   /** Records the answer of a request when it has ended or its connection has. */
@@ -104,9 +129,12 @@ export class HttpMetrics implements BeforeApplicationShutdown {
       const elapsedMs = performance.now() - startedAt;
       const { method = 'none' } = request;
       const route = this.routeOf(request);
-      const refusal = this.#refusals.get(request);
-      const answer = { ...ids, method, route, status: response.statusCode };
-      this.#record(answer, elapsedMs, refusal, isAuthenticated(request));
+      const { status, isComplete, refusal } = this.endOf(response);
+      const sent = isComplete || !response.headersSent ? {} : { sentStatus: response.statusCode };
+      this.#record(
+        { ...ids, method, route, status, ...sent },
+        { elapsedMs, refusal, isComplete, isCallerKnown: isAuthenticated(request) },
+      );
     });
   }
 
@@ -116,14 +144,15 @@ export class HttpMetrics implements BeforeApplicationShutdown {
     requestId: string,
     { reason, method = 'none' }: { readonly reason?: string | undefined; readonly method?: string },
   ): void {
-    this.#record({ requestId, method, route: 'none', status: refusal.status, reason }, 0, refusal);
+    this.#record(
+      { requestId, method, route: 'none', status: refusal.status, reason },
+      { elapsedMs: 0, refusal, isComplete: true, isCallerKnown: false },
+    );
   }
 
   #record(
     answer: Omit<RecordedAnswer, 'problem'>,
-    elapsedMs: number,
-    refusal: Refusal | undefined,
-    isCallerKnown = false,
+    { elapsedMs, refusal, isComplete, isCallerKnown }: Recording,
   ): void {
     const { method, route, status } = answer;
     this.#durations.observe({ method, route, status }, elapsedMs / 1000);
@@ -134,7 +163,7 @@ export class HttpMetrics implements BeforeApplicationShutdown {
     const fields: RecordedAnswer = { ...answer, ...(problem && { problem }) };
     this.logger.info(
       { ...fields, durationMs: Math.round(elapsedMs * 10) / 10 },
-      'request answered',
+      isComplete ? 'request answered' : 'request cut off',
     );
   }
 }

@@ -37,7 +37,7 @@ export const lookupRequest = z
 
 export const erasureRequest = z
   .strictObject({
-    subject: identityFields.subject,
+    subject: identityFields.recordedSubject,
     tenant: identityFields.tenant.optional(),
   })
   .meta({ id: 'IdentityErasureRequest' });
@@ -46,7 +46,7 @@ export const erasureRequest = z
 export const identitySearch = z.strictObject({
   tenant: identityFields.tenant.optional(),
   kind: z.enum(IDENTITY_KINDS, { error: `is not one of ${IDENTITY_KINDS.join(', ')}` }).optional(),
-  subject: identityFields.subject.optional(),
+  subject: identityFields.recordedSubject.optional(),
   displayName: identityFields.displayName
     .optional()
     .meta({ description: 'What the name begins with, in upper or lower case.' }),

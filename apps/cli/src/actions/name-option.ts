@@ -1,7 +1,11 @@
 import { identityFields } from '#libs/identity-mapping';
 import type { CanonicalName } from '#libs/platform';
 
-const OPTIONS = { tenant: '--tenant', subject: '--subject', clientApp: '--client-app' } as const;
+const OPTIONS = {
+  tenant: '--tenant',
+  recordedSubject: '--subject',
+  clientApp: '--client-app',
+} as const;
 
 /**
  * The value of an option that names a tenant, a person or an application, in its one form.

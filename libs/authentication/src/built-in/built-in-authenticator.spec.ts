@@ -311,6 +311,11 @@ describe('BuiltInAuthenticator', () => {
       ...(['subject-missing', 'no object id'] as const),
       encode('aad', changed(session, `${MICROSOFT}/objectidentifier`)),
     ],
+    [
+      'name-not-allowed',
+      'an id with a space',
+      encode('facebook', changed(facebook, subject, '1 ')),
+    ],
     ['duplicate-member', 'two ids', encode('facebook', changed(facebook, subject, '1', '2'))],
     [
       ...(['duplicate-member', 'two ids, by the long and the short name'] as const),

@@ -1,11 +1,10 @@
-import { canonicalName, type Principal } from '#libs/platform';
+import type { Principal } from '#libs/platform';
 import { delegatedPermissions, ownPermissions } from '../access/granted-permissions.js';
-import { mismatch, TokenRejected } from '../errors.js';
+import { acceptedName, mismatch, TokenRejected } from '../errors.js';
 import { isMarkedAsApplication } from '../openid/client-credentials.js';
 import { type ClientClaim, singleClaim } from './client-principal.js';
 import type { Provider } from './providers-file.js';
 
-const MAX_SUBJECT_CHARACTERS = 256;
 const MAX_NAME_CHARACTERS = 512;
 
 /** Claims with a name to show, of OpenID providers and of others. */
@@ -20,7 +19,7 @@ const NAME_CLAIMS = ['name', 'http://schemas.xmlsoap.org/ws/2005/05/identity/cla
 export function providerPrincipal(claims: readonly ClientClaim[], provider: Provider): Principal {
   const { provider: name, tenant, subjectClaim, kind, permissions } = provider;
   const subject = singleClaim(claims, subjectClaim);
-  if (subject === undefined || subject === '' || subject.length > MAX_SUBJECT_CHARACTERS)
+  if (subject === undefined || subject === '')
     throw new TokenRejected('subject-missing', `${name} ${subjectClaim}`);
   if (kind === 'user' && isMarkedAsApplication(valuesOf(claims), subject))
     throw mismatch('kind-mismatch', kind, 'an application without a user');
@@ -36,7 +35,7 @@ export function providerPrincipal(claims: readonly ClientClaim[], provider: Prov
     kind,
     issuer: `provider:${name}`,
     tenant,
-    subject: canonicalName(subject),
+    subject: acceptedName(subject, subjectClaim),
     permissions:
       kind === 'user'
         ? delegatedPermissions({ client: permissions.client, person })

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { type CanonicalName, canonicalName, InvalidJson, parseJsonFile } from '#libs/platform';
+import {
+  type CanonicalName,
+  canonicalName,
+  InvalidJson,
+  nameFault,
+  parseJsonFile,
+} from '#libs/platform';
 import { isPermission, type Permission } from '../access/permission.js';
 import { claimName } from './claim-name.js';
 
@@ -47,7 +53,12 @@ const provider = strict({
     .regex(/^[\w-]*$/, 'must be the name of the provider at the platform')
     .toLowerCase(),
   /** The tenant of all callers. */
-  tenant: text(256).transform(canonicalName),
+  tenant: text(256)
+    .refine(
+      (name) => name === '' || nameFault(name) === undefined,
+      'must be a name without invisible characters',
+    )
+    .transform(canonicalName),
   subjectClaim: text(256)
     .transform(claimName)
     .refine(

@@ -176,6 +176,7 @@ describe('EntraTokenVerifier', () => {
   });
 
   it.each<[string, JsonObject]>([
+    ['key-unknown', { kid: undefined }],
     ['algorithm-not-allowed', { alg: 'RS512' }],
     ['algorithm-not-allowed', { alg: 'rs256' }],
     ['type-not-allowed', { typ: 'at+jwt' }],

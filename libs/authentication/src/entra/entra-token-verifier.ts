@@ -64,6 +64,8 @@ export class EntraTokenVerifier extends TokenVerifier {
     if (token.algorithm !== ALGORITHM)
       throw mismatch('algorithm-not-allowed', ALGORITHM, token.algorithm);
     if (token.type !== 'JWT') throw mismatch('type-not-allowed', 'JWT', token.type);
+    const { keyId } = token;
+    if (keyId === undefined) throw mismatch('key-unknown', 'a kid', 'none');
     const { tid, ver } = token.claims;
     const { tenants, versions } = this.entra;
     if (!tenants.some((tenant) => tenant === tid))
@@ -80,8 +82,7 @@ export class EntraTokenVerifier extends TokenVerifier {
     const principal = entraPrincipal(claims, this.entra, this.foreignScopes);
     const keys = this.#keys.get(version)?.get(claims.tid);
     if (keys === undefined) throw new TokenRejected('tenant-not-allowed');
-    const key =
-      keys.cached(token.keyId, ALGORITHM) ?? (await findKey(keys, token.keyId, claims.iss));
+    const key = keys.cached(keyId, ALGORITHM) ?? (await findKey(keys, keyId, claims.iss));
     if (key.issuer !== claims.iss) throw mismatch('issuer-not-trusted', key.issuer, claims.iss);
     rejectIf(!this.#isKeyFor(claims, key.key), 'key-of-other-issuer');
     await this.signatureVerifier.verify(token.text, key);

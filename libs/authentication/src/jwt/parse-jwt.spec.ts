@@ -43,7 +43,6 @@ describe('parseJwt', () => {
     ['header-not-allowed', token('{}', '{"alg":"RS256","kid":"k","jku":"https://evil.test"}')],
     ['header-not-allowed', token('{}', '{"alg":"RS256","kid":"k","crit":["exp"]}')],
     ['algorithm-not-allowed', token('{}', '{"kid":"k"}')],
-    ['key-unknown', token('{}', '{"alg":"RS256"}')],
     ['key-unknown', token('{}', '{"alg":"RS256","kid":"ключ"}')],
     ['key-unknown', token('{}', '{"alg":"RS256","kid":7}')],
   ])('rejects with the reason %s (%#)', (reason, text) => {

@@ -9,8 +9,8 @@ export interface UnverifiedJwt {
   readonly algorithm: string;
   /** `typ` */
   readonly type: string | undefined;
-  /** `kid` */
-  readonly keyId: string;
+  /** `kid`, which is optional (RFC 7515, section 4.1.4) */
+  readonly keyId: string | undefined;
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
@@ -83,8 +83,9 @@ function parseHeader(segment: string): Header {
     throw mismatch('algorithm-not-allowed', 'a text', typeof algorithm);
   if (type !== undefined && typeof type !== 'string')
     throw mismatch('type-not-allowed', 'a text', typeof type);
-  if (typeof keyId !== 'string' || !/^[\x21-\x7e]{1,256}$/.test(keyId))
-    throw mismatch('key-unknown', 'a kid of printable ASCII characters', 'none, or another form');
+  const isKeyId = typeof keyId === 'string' && /^[\x21-\x7e]{1,256}$/.test(keyId);
+  if (keyId !== undefined && !isKeyId)
+    throw mismatch('key-unknown', 'a kid of printable ASCII characters', 'another form');
   return { algorithm, type, keyId };
 }
 

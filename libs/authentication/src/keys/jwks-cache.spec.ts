@@ -16,10 +16,12 @@ let clock: ManualClock;
 let source: MemoryMetadataSource;
 let issuer: TestIssuer;
 let keys: JwksCache;
+let logger: MemoryLogger;
 
 beforeEach(() => {
   clock = new ManualClock();
   source = new MemoryMetadataSource();
+  logger = new MemoryLogger();
   issuer = new TestIssuer(() => clock.now(), { key: first });
   issuer.publish(source);
   const settings = settingsFrom({
@@ -31,7 +33,7 @@ beforeEach(() => {
   keys = new JwksCache(issuer.documentUrl, expected, {
     source,
     clock,
-    logger: new MemoryLogger(),
+    logger,
     settings: settings.keys,
   });
 });
@@ -149,5 +151,26 @@ describe('JwksCache', () => {
     await clock.advance(10_000);
     await expect(keys.find('second', 'RS256')).rejects.toBeInstanceOf(IdentityProviderUnavailable);
     expect((await keys.find('first', 'RS256'))?.keyId).toBe('first');
+  });
+
+  it('takes identical repeats of a key for one key', async () => {
+    source.documents.set(issuer.keysUrl, { keys: [publicJwk(first), publicJwk(first)] });
+    expect((await keys.find('first', 'RS256'))?.keyId).toBe('first');
+  });
+
+  it('ignores only the keys that share an id, and names them in the log', async () => {
+    const another = publicJwk(second, { kid: 'first' });
+    source.documents.set(issuer.keysUrl, {
+      keys: [publicJwk(first), another, publicJwk(first), publicJwk(second)],
+    });
+    expect((await keys.find('second', 'RS256'))?.keyId).toBe('second');
+    const missing = keys.find('first', 'RS256');
+    await clock.advance(5_000);
+    expect(await missing).toBeUndefined();
+    expect(logger.lines).toContainEqual({
+      level: 'warn',
+      message: 'different signing keys with one key id are ignored',
+      fields: { documentUrl: issuer.documentUrl, keyIds: ['first'] },
+    });
   });
 });

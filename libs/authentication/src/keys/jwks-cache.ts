@@ -4,6 +4,7 @@ import type { KeySettings } from '../settings.js';
 import {
   discoveryDocument,
   importJwks,
+  isSameKey,
   keyName,
   type SigningKey,
   type SigningKeys,
@@ -113,18 +114,28 @@ export class JwksCache {
    * Finds a key. For an unknown id it waits for a load that starts after the call, up to one
    * cooldown, so that a key published just now is found.
    *
+   * @param keyId `undefined` finds the only key for the algorithm
+   * @param otherThan a key that is not meant: one that replaces it is found
    * @returns `undefined` when the issuer has no such key for the algorithm
    * @throws IdentityProviderUnavailable when the load failed or too many requests wait
    */
-  async find(keyId: string, algorithm: string): Promise<SigningKey | undefined> {
+  async find(
+    keyId: string | undefined,
+    algorithm: string,
+    otherThan?: SigningKey,
+  ): Promise<SigningKey | undefined> {
     const name = keyName(keyId, algorithm);
-    const cached = this.#usable()?.keys.get(name);
+    const keyIn = (jwks: Jwks | undefined): SigningKey | undefined => {
+      const key = jwks?.keys.get(name);
+      return key && otherThan && isSameKey(key, otherThan) ? undefined : key;
+    };
+    const cached = keyIn(this.#usable());
     if (cached !== undefined) return cached;
     const calledAt = this.dependencies.clock.monotonicNow();
     let jwks = this.#usable() ?? (await this.#loadNow());
-    while (!jwks.keys.has(name) && jwks.requestedAt <= calledAt)
+    while (keyIn(jwks) === undefined && jwks.requestedAt <= calledAt)
       jwks = await this.#loadAfterCooldown();
-    return jwks.keys.get(name);
+    return keyIn(jwks);
   }
 
   get #lastLoadSucceeded(): boolean {
@@ -209,14 +220,23 @@ export class JwksCache {
   }
 
   async #fetch(): Promise<Omit<Jwks, 'requestedAt'>> {
-    const { source, settings } = this.dependencies;
+    const { source, settings, logger } = this.dependencies;
     const signal = AbortSignal.timeout(settings.timeoutMs);
     const { issuer, jwks_uri: jwksUrl } = discoveryDocument.parse(
       await source.load(this.discoveryUrl, signal),
     );
     const { isIssuer, algorithms } = this.expected;
     if (!isIssuer(issuer)) throw new Error(`the document names another issuer: ${issuer}`);
-    return { issuer, keys: importJwks(await source.load(jwksUrl, signal), algorithms) };
+    const { keys, ambiguousIds: keyIds } = importJwks(
+      await source.load(jwksUrl, signal),
+      algorithms,
+    );
+    if (keyIds.length > 0)
+      logger.warn(
+        { documentUrl: this.discoveryUrl, keyIds },
+        'different signing keys with one key id are ignored',
+      );
+    return { issuer, keys };
   }
 
   #unavailable(): IdentityProviderUnavailable {

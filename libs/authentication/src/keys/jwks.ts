@@ -18,7 +18,7 @@ const ALGORITHMS_OF_KEY: Readonly<Record<string, readonly string[]>> = {
 
 /** A public key of an issuer, for one algorithm. */
 export interface SigningKey {
-  readonly keyId: string;
+  readonly keyId: string | undefined;
   readonly algorithm: string;
   readonly publicKey: KeyObject;
   /**
@@ -40,7 +40,7 @@ const jwks = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(10
 
 /** Public members only: a private one that an issuer published is not read. */
 const publicJwk = z.object({
-  kid: z.string().min(1).max(256),
+  kid: z.string().min(1).max(256).optional(),
   use: z.literal('sig').optional(),
   alg: z.string().max(32).optional(),
   issuer: z.string().max(512).optional(),
@@ -55,12 +55,22 @@ const MIN_MODULUS_BITS = 2048;
 const MAX_MODULUS_BITS = 8192;
 const MIN_EXPONENT = 65_537n;
 
-/** Keys of a set by `keyName`. */
+/** Keys of a set by `keyName`. Without an id, the only key for an algorithm is found. */
 export type SigningKeys = ReadonlyMap<string, SigningKey>;
 
+export interface ImportedKeys {
+  readonly keys: SigningKeys;
+  /** Ids that several keys for one algorithm have: which one is meant is unknown, so none is used. */
+  readonly ambiguousIds: readonly string[];
+}
+
 /** Identifies a key in a set. One id may have a key for each algorithm (RFC 7517, section 4.5). */
-export function keyName(keyId: string, algorithm: string): string {
-  return `${algorithm} ${keyId}`;
+export function keyName(keyId: string | undefined, algorithm: string): string {
+  return `${algorithm} ${keyId ?? ''}`;
+}
+
+export function isSameKey(one: SigningKey, other: SigningKey): boolean {
+  return one.publicKey.equals(other.publicKey) && one.issuerTemplate === other.issuerTemplate;
 }
 
 /**
@@ -68,19 +78,34 @@ export function keyName(keyId: string, algorithm: string): string {
  * `alg`, or all of them.
  *
  * @param algorithms those of the issuer; keys for others are skipped
- * @throws Error when the document is malformed, repeats a key, or has no usable key
+ * @throws Error when the document is malformed or has no usable key
  */
-export function importJwks(document: unknown, algorithms: readonly string[]): SigningKeys {
-  const keys = new Map<string, SigningKey>();
-  for (const candidate of jwks.parse(document).keys) {
-    for (const key of importJwk(candidate, algorithms)) {
-      const name = keyName(key.keyId, key.algorithm);
-      if (keys.has(name)) throw new Error('the key set repeats a key id');
-      keys.set(name, key);
-    }
+export function importJwks(document: unknown, algorithms: readonly string[]): ImportedKeys {
+  const imported = distinct(jwks.parse(document).keys.flatMap((key) => importJwk(key, algorithms)));
+  const ambiguous = imported.filter((key) => imported.some((other) => hasNameOf(key, other)));
+  const usable = imported.filter((key) => !ambiguous.includes(key));
+  if (usable.length === 0) throw new Error('the key set has no usable key');
+  const keys = new Map(usable.map((key) => [keyName(key.keyId, key.algorithm), key]));
+  for (const algorithm of algorithms) {
+    const name = keyName(undefined, algorithm);
+    const [only, ...others] = imported.filter((key) => key.algorithm === algorithm);
+    if (only !== undefined && others.length === 0) keys.set(name, only);
+    else keys.delete(name);
   }
-  if (keys.size === 0) throw new Error('the key set has no usable key');
-  return keys;
+  return { keys, ambiguousIds: [...new Set(ambiguous.map(({ keyId = '' }) => keyId))] };
+}
+
+/** Takes repeats of a key for one, as two nodes behind one address publish them. */
+function distinct(keys: readonly SigningKey[]): SigningKey[] {
+  return keys.filter((key, index) => {
+    const earlier = keys.slice(0, index);
+    return !earlier.some((other) => hasNameOf(key, other) && isSameKey(key, other));
+  });
+}
+
+/** Whether another key has the same name. */
+function hasNameOf(key: SigningKey, other: SigningKey): boolean {
+  return other !== key && other.keyId === key.keyId && other.algorithm === key.algorithm;
 }
 
 function importJwk(candidate: object, algorithms: readonly string[]): SigningKey[] {

@@ -1,18 +1,18 @@
 import { z } from 'zod';
 import { type CanonicalName, canonicalName } from '#libs/platform';
-import { TokenRejected } from '../errors.js';
+import { acceptedName, TokenRejected } from '../errors.js';
 import type { ClaimCondition } from '../trusted-issuers.js';
 
-const instantSeconds = z.int().positive().max(253_402_300_799);
-const name = z.string().min(1).max(256);
+/** May have a fraction (RFC 7519, section 2). */
+const numericDate = z.number().positive().max(253_402_300_799);
 
 /** Claims with fixed names. Those with configured names are read one by one. */
 const requiredClaims = z.looseObject({
   iss: z.string(),
-  aud: z.union([name, z.array(name).min(1).max(16)]),
-  iat: instantSeconds,
-  nbf: instantSeconds.optional(),
-  exp: instantSeconds,
+  aud: z.union([z.string(), z.array(z.string())]),
+  iat: numericDate,
+  nbf: numericDate.optional(),
+  exp: numericDate,
 });
 
 export type Claims = z.output<typeof requiredClaims>;
@@ -34,10 +34,10 @@ export function textClaim(claims: Claims, claim: string): string | undefined {
   return value;
 }
 
-/** As `textClaim`, in the canonical form. */
+/** As `textClaim`, for a name, in its one form. */
 export function nameClaim(claims: Claims, claim: string): CanonicalName | undefined {
   const value = textClaim(claims, claim);
-  return value === undefined ? undefined : canonicalName(value);
+  return value === undefined ? undefined : acceptedName(value, claim);
 }
 
 /** @throws TokenRejected when the claim is neither a text nor a list of texts */

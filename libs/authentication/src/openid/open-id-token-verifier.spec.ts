@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Principal } from '#libs/platform';
 import { ManualClock, MemoryLogger } from '#libs/platform/testing';
@@ -13,6 +14,7 @@ import {
   testKey,
 } from '../testing/test-issuer.js';
 import { parseJwt } from '../jwt/parse-jwt.js';
+import type { TokenVerifier } from '../jwt/token-verifier.js';
 import { MemoryMetadataSource } from '../testing/memory-metadata-source.js';
 import { createTokenVerifiers } from '../create-token-verifiers.js';
 
@@ -28,8 +30,12 @@ beforeEach(() => {
   source = new MemoryMetadataSource();
   const document = { issuer: ISSUER, jwks_uri: 'https://id.example.test/keys' };
   source.documents.set(`${ISSUER}/.well-known/openid-configuration`, document);
-  source.documents.set('https://id.example.test/keys', { keys: [publicJwk(key)] });
+  publishKeys(publicJwk(key));
 });
+
+function publishKeys(...keys: readonly JsonObject[]): void {
+  source.documents.set('https://id.example.test/keys', { keys });
+}
 
 const shop = {
   issuer: ISSUER,
@@ -59,13 +65,16 @@ function token(changes: JsonObject = {}, header: JsonObject = {}): string {
   return issuer.token({ ...none, ...claims }, header);
 }
 
-async function verify(text: string, changes: JsonObject = {}): Promise<Principal> {
+function verifierOf(changes: JsonObject = {}): TokenVerifier {
   const settings = settingsFrom({ TRUSTED_ISSUERS: JSON.stringify([{ ...shop, ...changes }]) });
   const verifiers = createTokenVerifiers(settings, { source, clock, logger: new MemoryLogger() });
-  const jwt = parseJwt(text);
-  const verifier = verifiers.find((candidate) => candidate.isFor(jwt));
-  if (verifier === undefined) throw new Error('no verifier for the token');
-  return verifier.verify(jwt);
+  const verifier = verifiers.find(({ issuers }) => issuers.includes(ISSUER));
+  if (verifier === undefined) throw new Error('no verifier for the provider');
+  return verifier;
+}
+
+async function verify(text: string, changes: JsonObject = {}): Promise<Principal> {
+  return verifierOf(changes).verify(parseJwt(text));
 }
 
 describe('OpenIdTokenVerifier', () => {
@@ -101,6 +110,24 @@ describe('OpenIdTokenVerifier', () => {
       isGuest: undefined,
     });
   });
+
+  it.each(['می\u200cشود', '👩\u200d💻', 'auth0|507f', 'María José', '😀'.repeat(128)])(
+    'accepts the subject %j, which requests and commands can name',
+    async (sub) => {
+      expect((await verify(token({ sub }))).subject).toBe(sub);
+    },
+  );
+
+  it.each([' u1', 'u1 ', 'u\u200d1', '\u202eu1', 'u\u00a01', '\ue000', `{${ID}}`])(
+    'rejects the subject %j, which reads like that of somebody else, and says so without it',
+    async (sub) => {
+      const rejection = verify(token({ sub })).catch((error: unknown) => error);
+      expect(await rejection).toMatchObject({
+        ...{ reason: 'name-not-allowed', detail: 'sub' },
+        mismatch: { expected: expect.stringMatching(/^sub must (not|be)/) as string },
+      });
+    },
+  );
 
   it('distinguishes services, bots and guests as configured', async () => {
     const service = token({ gty: 'client-credentials' });
@@ -275,11 +302,58 @@ describe('OpenIdTokenVerifier', () => {
     await rejected;
   });
 
+  it.each<[string, JsonObject, JsonObject?]>([
+    [
+      'times with fractions',
+      { iat: 1_000_000_000.25, nbf: 1_000_000_000.5, exp: 1_000_000_600.75 },
+    ],
+    ['more audiences than services', { aud: [...Array(40).keys(), 'acs-identity'].map(String) }],
+    ['an audience that is longer than names', { aud: ['acs-identity', 'x'.repeat(300)] }],
+    ['no key id, where one key is suitable', {}, { kid: undefined }],
+  ])('accepts %s (RFC 7519, RFC 7515)', async (_what, claims, header) => {
+    clock.step(1_000_000_300_000 - clock.now());
+    expect((await verify(token(claims, header))).subject).toBe('customer-7');
+  });
+
+  /** Lets time pass until the token is verified: a load waits for the end of the cooldown. */
+  async function afterCooldown<T>(verifying: Promise<T>): Promise<T> {
+    const verification = { isPending: true };
+    const done = (): void => void (verification.isPending = false);
+    verifying.then(done, done);
+    while (verification.isPending) {
+      await clock.advance(50);
+      await setTimeout(1); // for the signature, which other threads verify
+    }
+    return verifying;
+  }
+
+  it('rejects a token without a key id where several keys are suitable', async () => {
+    publishKeys(publicJwk(key), publicJwk(testKey('k2')));
+    await expect(afterCooldown(verify(token({}, { kid: undefined })))).rejects.toMatchObject({
+      reason: 'key-unknown',
+    });
+  });
+
+  it('accepts a token without a key id where the keys have none', async () => {
+    publishKeys(publicJwk(key, { kid: undefined }), publicJwk(testKey('e'), { use: 'enc' }));
+    expect((await verify(token({}, { kid: undefined }))).subject).toBe('customer-7');
+    await expect(afterCooldown(verify(token()))).rejects.toMatchObject({ reason: 'key-unknown' });
+  });
+
+  it('accepts a token without a key id after the only key was replaced', async () => {
+    publishKeys(publicJwk(testKey('old')));
+    const verifier = verifierOf();
+    const text = parseJwt(token({}, { kid: undefined }));
+    await expect(afterCooldown(verifier.verify(text))).rejects.toMatchObject({
+      reason: 'signature',
+    });
+    publishKeys(publicJwk(key));
+    expect((await afterCooldown(verifier.verify(text))).subject).toBe('customer-7');
+  });
+
   it('rejects a signature of another key', async () => {
     const text = token();
-    source.documents.set('https://id.example.test/keys', {
-      keys: [publicJwk({ ...testKey('x'), keyId: 'k1' })],
-    });
+    publishKeys(publicJwk({ ...testKey('x'), keyId: 'k1' }));
     await expect(verify(text)).rejects.toMatchObject({ reason: 'signature' });
   });
 

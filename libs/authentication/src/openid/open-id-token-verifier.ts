@@ -7,6 +7,7 @@ import type { UnverifiedJwt } from '../jwt/parse-jwt.js';
 import { checkTimeClaims } from '../jwt/time-claims.js';
 import { TokenVerifier, type VerifierDependencies } from '../jwt/token-verifier.js';
 import { JwksCache } from '../keys/jwks-cache.js';
+import type { SigningKey } from '../keys/jwks.js';
 import type { OpenIdIssuer } from '../trusted-issuers.js';
 import { mediaType, requireAccessToken } from './access-token-proof.js';
 import {
@@ -68,13 +69,33 @@ export class OpenIdTokenVerifier extends TokenVerifier {
     return principal;
   }
 
-  async #verifySignature({ text, keyId, algorithm }: UnverifiedJwt): Promise<void> {
+  async #verifySignature(token: UnverifiedJwt): Promise<void> {
+    const { keyId, algorithm } = token;
     const key = await this.#keys.find(keyId, algorithm);
-    if (key === undefined)
-      throw mismatch('key-unknown', `a key of ${this.#keys.discoveryUrl}`, `${algorithm} ${keyId}`);
+    if (key === undefined) throw this.#keyUnknown(token);
+    if (keyId !== undefined) return this.#verifyWith(key, token);
+    try {
+      await this.#verifyWith(key, token);
+    } catch (error) {
+      if (!(error instanceof TokenRejected)) throw error;
+      // Nothing but its signatures shows that the only key was replaced.
+      const replacement = await this.#keys.find(keyId, algorithm, key);
+      if (replacement === undefined) throw error;
+      await this.#verifyWith(replacement, token);
+    }
+  }
+
+  #keyUnknown({ keyId, algorithm }: UnverifiedJwt): TokenRejected {
+    const { discoveryUrl } = this.#keys;
+    return keyId === undefined
+      ? mismatch('key-unknown', `a kid, or one ${algorithm} key of ${discoveryUrl}`, 'no kid')
+      : mismatch('key-unknown', `a key of ${discoveryUrl}`, `${algorithm} ${keyId}`);
+  }
+
+  async #verifyWith({ publicKey }: SigningKey, { text, algorithm }: UnverifiedJwt): Promise<void> {
     const { issuer } = this.issuer;
     try {
-      await jwtVerify(text, key.publicKey, {
+      await jwtVerify(text, publicKey, {
         algorithms: [algorithm],
         issuer,
         currentDate: new Date(this.dependencies.keys.clock.now()),

@@ -21,20 +21,10 @@ export interface LineResult {
 
 const importable = ['pending', 'active', 'suspended'] as const;
 
-/** A file that was edited as text may hold other spaces, which look the same and name somebody else. */
-function withPlainSpaces<T extends string>(field: z.ZodType<T, string>): z.ZodType<T, string> {
-  return field.refine(
-    (text) => !/[^\P{Zs} ]/u.test(text),
-    'must not hold spaces other than U+0020',
-  );
-}
-
-const subject = withPlainSpaces(identityFields.subject);
-
 const identityLine = z.strictObject({
   kind: identityFields.kind.default('user'),
-  subject,
-  tenant: withPlainSpaces(identityFields.tenant).optional(),
+  subject: identityFields.subject,
+  tenant: identityFields.tenant.optional(),
   displayName: identityFields.displayName.optional(),
   communicationUserId: identityFields.communicationUserId.optional(),
   status: z.enum(importable, { error: `is not one of ${importable.join(', ')}` }).optional(),
@@ -48,7 +38,7 @@ const identityLine = z.strictObject({
 /** A user as Microsoft's Authentication Hero sample stores it in Graph. */
 const heroLine = z
   .strictObject({
-    userId: subject,
+    userId: identityFields.subject,
     acsUserIdentity: identityFields.communicationUserId,
   })
   .transform(({ userId, acsUserIdentity }) => ({

@@ -20,7 +20,7 @@ import type {
   NamedIdentities,
   RevocationFilter,
 } from './mass-revocation.js';
-import { MAY_HAVE_TOKENS } from './revocation-conditions.js';
+import { CREATED_AHEAD_MS, MAY_HAVE_TOKENS } from './revocation-conditions.js';
 import { hasTargets, isTargetOf, remainder, selection } from './selection.js';
 
 interface Row {
@@ -320,7 +320,9 @@ function assignmentsOf({
   if ((kind ?? 'user') !== 'user' || invitation !== undefined) return undefined;
   if (tenant !== undefined && !isCanonicalGuid(tenant)) return undefined;
   if (clientApp !== undefined && !isCanonicalGuid(clientApp)) return undefined;
-  return { tenant, resource, clientId: clientApp, createdBefore: issuedBefore };
+  // A replica says when an assignment was created, as for mappings.
+  const createdBefore = issuedBefore && new Date(issuedBefore.getTime() + CREATED_AHEAD_MS);
+  return { tenant, resource, clientId: clientApp, createdBefore };
 }
 
 /** $1 mass revocation, $2 tenant, $3 subjects */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AuditUnavailable, checkTable } from '#libs/audit';
+import { AuditUnavailable, checkTable, MAX_CLOCK_TOLERANCE_MS } from '#libs/audit';
 import { openTestLog, type TestLog } from '#libs/audit/testing';
 import {
   type Acknowledged,
@@ -252,11 +252,33 @@ describe('a mass revocation', () => {
     };
     expect(await run({ clientApp })).toEqual([2, 1, 1]);
     expect(await run({ kind: 'bot', tenant })).toEqual([2, 1, 2]);
-    expect(await run({ issuedBefore: bystander.createdAt })).toEqual([2, 1, 2]);
     // The tokens of the other two are newer than their identities.
-    expect(await run({ issuedBefore: new Date(bot.createdAt.getTime() + 1) })).toEqual([2, 2, 2]);
+    expect(await run({ issuedBefore: bot.createdAt })).toEqual([2, 2, 2]);
     const targets = await one.log.database.query('SELECT 1 FROM revocation_target');
     expect(targets).toEqual([]);
+  });
+
+  it('revokes whom a replica created whose clock is ahead within the tolerance, and nobody who came later', async () => {
+    const longAgo = new Date(Date.now() - 2 * MAX_CLOCK_TOLERANCE_MS);
+    const earlier = await one.store.count({ issuedBefore: longAgo });
+    const person = await one.mappings.person();
+    expect(await one.store.count({ issuedBefore: longAgo })).toEqual(earlier);
+    // By the clock of the database the person came before this time.
+    const issuedBefore = new Date(person.createdAt.getTime() - MAX_CLOCK_TOLERANCE_MS);
+    await one.start({ issuedBefore });
+    expect((await one.mappings.map.get(person.id))?.awaitsRevocation).toBe(true);
+    await one.sweep();
+    expect((await one.mappings.map.get(person.id))?.tokenGeneration).toBe(2);
+  });
+
+  it('renews what a replica assigned whose clock is ahead within the tolerance', () => {
+    const begin = vi.spyOn(AssignmentRenewal.prototype, 'begin');
+    const issuedBefore = new Date();
+    one.store.begin({ id: randomUUID(), filter: { issuedBefore }, reason: 'a test' });
+    const selection = begin.mock.lastCall?.[0];
+    begin.mockRestore();
+    const leewayMs = Number(selection?.createdBefore) - issuedBefore.getTime();
+    expect(leewayMs).toBeGreaterThanOrEqual(MAX_CLOCK_TOLERANCE_MS);
   });
 
   it('finds whom an application got tokens of in batches of the log, and the last of them', async () => {

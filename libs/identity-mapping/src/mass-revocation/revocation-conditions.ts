@@ -1,4 +1,15 @@
 // SQL about mass revocations in the statements of mappings.
+import { MAX_CLOCK_TOLERANCE_MS } from '#libs/audit';
+
+/**
+ * How much later than by the clock of the database a row may say that it was created: by the clock of a
+ * replica, whose difference is measured to a part of a round trip.
+ */
+export const CREATED_AHEAD_MS = MAX_CLOCK_TOLERANCE_MS + 30_000;
+
+/** Before this time a mapping has no token that ACS accepts. Rather too early than too late. */
+export const TOKENS_SINCE = `coalesce(
+  mapping.tokens_since, mapping.created_at - interval '${CREATED_AHEAD_MS} milliseconds')`;
 
 /** The number of the newest mass revocation. */
 export const LAST_REVOCATION = '(SELECT coalesce(max(number), 0) FROM revocation)';
@@ -17,7 +28,7 @@ export const AWAITS_REVOCATION = `EXISTS (
     AND (r.kind IS NULL OR r.kind = mapping.kind)
     AND (r.resource IS NULL OR r.resource = mapping.resource)
     AND (r.issued_before IS NULL
-         OR coalesce(mapping.tokens_since, mapping.created_at) < r.issued_before)
+         OR ${TOKENS_SINCE} < r.issued_before)
     AND (r.client_app IS NULL AND r.invitation IS NULL OR EXISTS (
       SELECT FROM revocation_target t WHERE t.revocation_id = r.id AND t.mapping_id = mapping.id)))`;
 

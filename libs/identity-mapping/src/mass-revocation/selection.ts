@@ -1,4 +1,5 @@
 import type { MassRevocation, RevocationFilter } from './mass-revocation.js';
+import { TOKENS_SINCE } from './revocation-conditions.js';
 
 /** Conditions on `mapping`, with their parameters. */
 export interface Selection {
@@ -16,9 +17,7 @@ export function selection({ tenant, kind, resource, issuedBefore }: RevocationFi
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `mapping.${name} = ${place(value)}`);
   conditions.push(`mapping.status <> 'deleted'`); // the condition of the indexes
-  if (issuedBefore !== undefined) {
-    conditions.push(`coalesce(mapping.tokens_since, mapping.created_at) < ${place(issuedBefore)}`);
-  }
+  if (issuedBefore !== undefined) conditions.push(`${TOKENS_SINCE} < ${place(issuedBefore)}`);
   return { conditions, parameters, place };
 }
 

@@ -4,43 +4,44 @@ import {
   type CanonicalName,
   canonicalName,
   type CommunicationUserId,
-  isGuid,
+  DECORATED_GUID,
+  isDecoratedGuid,
+  nameFault,
 } from '#libs/platform';
 import { CALLER_KINDS } from './mapping.js';
 
-/** Any script; no control, format, unassigned or surrogate characters, no line separators. */
-const PLAIN = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;
 const NO_USER_ID =
   'is not the id of a user of ACS or Teams, such as 8:acs:<resource>_<user> or 8:orgid:<user>';
 
+/** The one form of a name, which `nameFault` describes. */
 function name(noun: string): z.ZodType<CanonicalName, string> {
   return z
     .string()
-    .min(1, `must name ${noun}`)
-    .max(256, 'must have at most 256 characters')
-    .regex(PLAIN, 'must not hold control characters')
-    .refine((text) => text.trim() === text, 'must not begin or end with a space')
+    .min(1, { error: `must name ${noun}`, abort: true })
+    .max(256, { error: 'must have at most 256 characters', abort: true })
+    .check(({ value, issues }) => {
+      const message = nameFault(value);
+      if (message !== undefined) issues.push({ code: 'custom', message, input: value });
+    })
     .transform(canonicalName);
-}
-
-const DECORATED = 'must be the id as tokens have it, without braces';
-
-/** Whether a text is not a GUID in braces or in wide characters, which no token has. */
-function isPlainId(text: string): boolean {
-  const plain = text.normalize('NFKC').replaceAll(/[{}()]/g, '');
-  return plain === text || !isGuid(plain);
 }
 
 /** The fields that describe an application identity, in requests and in imported lines. */
 export const identityFields = {
   kind: z.enum(CALLER_KINDS, { error: `is not one of ${CALLER_KINDS.join(', ')}` }),
-  subject: name('a subject')
-    .refine(isPlainId, { error: DECORATED })
+  subject: name('a subject').meta({ description: 'Unique within the tenant; for Entra, `oid`.' }),
+  /** A subject that is looked for: one from before `nameFault` was the rule may be any text. */
+  recordedSubject: z
+    .string()
+    .min(1, 'must name a subject')
+    .max(256, 'must have at most 256 characters')
+    .refine((text) => !isDecoratedGuid(text), DECORATED_GUID)
+    .transform(canonicalName)
     .meta({ description: 'Unique within the tenant; for Entra, `oid`.' }),
-  tenant: name('a tenant').refine(isPlainId, { error: DECORATED }).meta({
+  tenant: name('a tenant').meta({
     description: 'Default: the caller’s own, the only one allowed.',
   }),
-  clientApp: name('a client application').refine(isPlainId, { error: DECORATED }),
+  clientApp: name('a client application'),
   displayName: z
     .string()
     .min(1, 'must not be empty')

@@ -20,7 +20,7 @@ export async function erasePersonalData(
   const { reason, databaseUrl } = options;
   const [tenant, subject] = [
     nameOption('tenant', options.tenant),
-    nameOption('subject', options.subject),
+    nameOption('recordedSubject', options.subject),
   ];
   await confirm(`Erase the values of ${subject} of tenant ${tenant}?`, options);
   const person = { tenant, subject, ...(reason !== undefined && { reason }) };

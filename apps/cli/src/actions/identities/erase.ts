@@ -18,7 +18,7 @@ export async function erasePerson(
   const { databaseUrl } = options;
   const [tenant, subject] = [
     nameOption('tenant', options.tenant),
-    nameOption('subject', options.subject),
+    nameOption('recordedSubject', options.subject),
   ];
   await confirm(`Delete all identities of ${subject} of tenant ${tenant}?`, options);
   const report = await withPart(identitiesPart, databaseUrl, composition, async (service) =>
