@@ -3,7 +3,6 @@ import {
   BEFORE_VALID_TOKENS,
   NEXT_ENTRIES_OF_CLIENT_APP,
   type RowChange,
-  together,
   tokenRecipients,
   type TransactionalWrite,
 } from '#libs/audit';
@@ -154,14 +153,15 @@ export class MassRevocationStore {
       readonly select?: IdentitySelector | undefined;
     } = {},
   ): TransactionalWrite {
-    const insert: TransactionalWrite = async (transaction) => {
+    return async (transaction) => {
       await transaction.query(
         `INSERT INTO revocation
-           (id, number, tenant, client_app, kind, resource, issued_before, invitation, reason)
-         SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8 FROM revocation`,
+           (id, number, tenant, client_app, kind, resource, issued_before, invitation, reason,
+            is_marking_assignments)
+         SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9 FROM revocation`,
         [
           ...[id, filter.tenant, filter.clientApp, filter.kind, filter.resource],
-          ...[filter.issuedBefore, filter.invitation, reason],
+          ...[filter.issuedBefore, filter.invitation, reason, assignmentsOf(filter) !== undefined],
         ],
       );
       if (filter.clientApp !== undefined)
@@ -170,8 +170,6 @@ export class MassRevocationStore {
       const { tenant, subjects } = await select(transaction);
       await transaction.query(NAMED_TARGETS, [id, tenant, subjects]);
     };
-    const assignments = assignmentsOf(filter);
-    return assignments ? together([insert, this.assignments.begin(assignments)]) : insert;
   }
 
   async setCounts(
@@ -204,7 +202,9 @@ export class MassRevocationStore {
     const assignments = assignmentsOf(revocation.filter);
     return {
       identities: await this.#countWhere(conditions, parameters),
-      assignments: assignments ? await this.assignments.remaining(assignments) : new Map(),
+      assignments: assignments
+        ? await this.assignments.remaining(assignments, revocation.number)
+        : new Map(),
     };
   }
 

@@ -44,10 +44,13 @@ export const identityMappingGrants: readonly TableGrant[] = [
     table: 'revocation',
     insert: [
       ...['id', 'number', 'tenant', 'client_app', 'kind', 'resource', 'issued_before', 'reason'],
-      'invitation',
+      ...['invitation', 'is_marking_assignments'],
     ],
     // `worked_at` is of replicas before this release, during an upgrade.
-    update: ['identities', 'assignments', 'finished_at', 'worked_at', ...LEASE],
+    update: [
+      ...['identities', 'assignments', 'finished_at', 'worked_at', 'is_marking_assignments'],
+      ...LEASE,
+    ],
   },
   { table: 'revocation_target', insert: ['revocation_id', 'mapping_id'], delete: true },
 ];

@@ -7,7 +7,7 @@ const INTERVAL_MS = 5_000;
 /** Assignments that are carried out concurrently. */
 const BATCH_SIZE = 16;
 
-/** Carries out what crashed or failed requests still owe to ACS. One worker for each replica. */
+/** Carries out what mass revocations, and crashed or failed requests, still owe to ACS. One worker for each replica. */
 @Injectable()
 export class AssignmentRecovery implements OnApplicationBootstrap {
   constructor(
@@ -32,6 +32,7 @@ export class AssignmentRecovery implements OnApplicationBootstrap {
    * @throws DatabaseUnavailable, AuditUnavailable
    */
   async sweep(signal?: AbortSignal): Promise<void> {
+    await this.store.markRenewals(signal);
     let wasCarriedOut = true;
     while (wasCarriedOut && signal?.aborted !== true) {
       const ids = await this.store.overdue(BATCH_SIZE);
