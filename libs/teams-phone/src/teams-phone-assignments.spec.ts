@@ -10,6 +10,7 @@ import {
 } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
 import { ManualClock, MemoryLogger, newGuid } from '#libs/platform/testing';
+import { BudgetExhausted } from '#libs/request-budget';
 import { newAssignment } from './assignment.js';
 import { AssignmentRenewal } from './assignment-renewal.js';
 import { AssigneeNotActive, AssignmentNotFound } from './errors.js';
@@ -303,6 +304,29 @@ describe('TeamsPhoneAssignments', () => {
       await recover();
       expect([...(await renewal.remaining({ clientId }, 1)).values()]).toEqual([]);
     });
+  });
+
+  it.each([
+    ['fails', async () => Promise.reject(new UpstreamUnavailable())],
+    ['has no permit left', async () => Promise.reject(new BudgetExhausted(30))],
+    ['does not answer', async () => Promise.withResolvers<never>().promise],
+  ])('are recovered at one ACS resource while another one %s', async (_what, fail) => {
+    for (let nth = 0; nth < 80; nth += 1) {
+      const resource = nth % 2 === 0 ? 'default' : 'gone';
+      const one = { ...wanted, objectId: newGuid(), resource, status: 'pending' } as const;
+      const event = { ...context, action: 'teams-phone.assign', outcome: 'success' } as const;
+      await shared.audit.record(event, shared.store.add(newAssignment(one, shared.clock.now())));
+      await shared.clock.advance(1);
+    }
+    const put = shared.gateway.putAssignment.bind(shared.gateway);
+    shared.gateway.putAssignment = async (call, assignment) =>
+      call.resource === 'gone' ? fail() : put(call, assignment);
+    const sweeping = one.recovery.sweep();
+    await expect
+      .poll(async () => (await shared.store.search({ status: 'active', limit: 100 })).length)
+      .toBe(40);
+    if (_what !== 'does not answer') await sweeping;
+    expect(await shared.store.search({ status: 'pending', limit: 100 })).toHaveLength(40);
   });
 
   it('agrees with ACS in the end when callers race in two replicas and calls fail at random', async () => {

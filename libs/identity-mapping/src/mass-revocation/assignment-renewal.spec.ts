@@ -81,6 +81,12 @@ describe('the Teams Phone assignments of a mass revocation', () => {
     return [...counts.values()].reduce((sum, count) => sum + count, 0);
   }
 
+  /** As the background work of a replica. */
+  async function renewAll(): Promise<void> {
+    await phone.recovery.markRenewals();
+    await phone.recovery.sweep();
+  }
+
   const show = async (holder: Holder) => assignments.find(holder);
   /** As the exchange of a token ends that began when the assignment was so. */
   const release = async (holder: Holder, known: Awaited<ReturnType<typeof show>>) =>
@@ -101,12 +107,12 @@ describe('the Teams Phone assignments of a mass revocation', () => {
     expect(await assignments.search(search)).toHaveLength(1);
     expect(await left(id)).toBe(1);
     mappings.gateway.calls.length = 0;
-    await phone.recovery.sweep();
+    await renewAll();
     expect(calls()).toEqual(['unassign', 'assign']);
     expect(await show(holder)).toMatchObject({ status: 'active', version: 2 });
     expect(await left(id)).toBe(0);
     await release(holder, await show(holder));
-    await phone.recovery.sweep();
+    await renewAll();
     expect(calls()).toEqual(['unassign', 'assign']);
   });
 
@@ -119,7 +125,7 @@ describe('the Teams Phone assignments of a mass revocation', () => {
     const next = { ...holder, principalType: 'teamsResourceAccount', clientIds: [] } as const;
     await phone.assignments.put(next, operator);
     expect(calls()).toEqual(['unassign', 'assign', 'assign']);
-    await phone.recovery.sweep();
+    await renewAll();
     expect(calls()).toHaveLength(3);
     expect(await left(id)).toBe(0);
   });
@@ -139,7 +145,7 @@ describe('the Teams Phone assignments of a mass revocation', () => {
       const { id } = await start(filter);
       expect(await show(holder)).toMatchObject({ status: 'renewing' });
       expect(await left(id)).toBe(1);
-      await phone.recovery.sweep();
+      await renewAll();
       expect(await show(holder)).toMatchObject({ status: 'active' });
       expect(await left(id)).toBe(0);
     }
@@ -153,7 +159,7 @@ describe('the Teams Phone assignments of a mass revocation', () => {
     await log.trail.record(event, store.begin({ id, filter, reason: 'x' }, { newest: '-1' }));
     expect(await show(named)).toMatchObject({ status: 'renewing' });
     expect(await show(other)).toMatchObject({ status: 'active' });
-    await phone.recovery.sweep();
+    await renewAll();
     const wider = { ...other, principalType: 'user', clientIds: [app] } as const;
     await phone.assignments.put(wider, operator);
     expect(await left(id)).toBe(0);

@@ -119,6 +119,12 @@ class Replica {
   }
 }
 
+/** As the background work of a replica. */
+async function renewAll({ recovery }: ReturnType<typeof wireTeamsPhone>): Promise<void> {
+  await recovery.markRenewals();
+  await recovery.sweep();
+}
+
 describe('a mass revocation', () => {
   let database: TestDatabase;
   let one: Replica;
@@ -363,7 +369,7 @@ describe('a mass revocation', () => {
       remaining: { identities: 0, assignments: 1, seconds: 1 },
     });
     const sweeping = one.sweep();
-    await phone.recovery.sweep();
+    await renewAll(phone);
     await sweeping;
     expect(await one.isFinished(id)).toBe(true);
     expect(gateway.calls.map(({ operation }) => operation)).toEqual(['unassign', 'assign']);
@@ -385,7 +391,7 @@ describe('a mass revocation', () => {
     expect((await one.service.forecast(filter, operator)).assignments).toBe(1);
     const id = await one.start(filter);
     const sweeping = one.sweep();
-    await phone.recovery.sweep();
+    await renewAll(phone);
     await sweeping;
     expect(await one.isFinished(id)).toBe(true);
     expect(gateway.calls.map(({ operation }) => operation)).toEqual(['unassign', 'assign']);

@@ -7,6 +7,7 @@ import { AddMassRevocation1799100000000 } from './add-mass-revocation-1799100000
 import { AddRevocationOfInvitation1799430000000 } from './add-revocation-of-invitation-1799430000000.js';
 import { AddTimeOfTargets1799450100000 } from './add-time-of-targets-1799450100000.js';
 import { AddVisitorKind1799340000000 } from './add-visitor-kind-1799340000000.js';
+import { IndexMappingsOwedByResource1799620000000 } from './index-mappings-owed-by-resource-1799620000000.js';
 import { ProtectMapping1798100000000 } from './protect-mapping-1798100000000.js';
 import { SeparateOrphans1799500000000 } from './separate-orphans-1799500000000.js';
 
@@ -20,6 +21,7 @@ export const identityMappingMigrations: (new () => MigrationInterface)[] = [
   AddRevocationOfInvitation1799430000000,
   AddTimeOfTargets1799450100000,
   SeparateOrphans1799500000000,
+  IndexMappingsOwedByResource1799620000000,
 ];
 
 const LEASE = ['lease_holder', 'lease_expires_at'] as const;

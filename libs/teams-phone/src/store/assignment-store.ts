@@ -124,6 +124,9 @@ export abstract class AssignmentStore {
     revocation: number,
   ): Promise<ReadonlyMap<string, number>>;
 
-  /** @returns ids of assignments that are owed and under no lease, or one that has expired */
-  abstract overdue(limit: number): Promise<readonly string[]>;
+  /** @returns the names of the ACS resources to which assignments are owed, also those under a lease */
+  abstract owedResources(): Promise<readonly string[]>;
+
+  /** @returns ids of assignments that are owed to the resource and under no lease, or one that has expired */
+  abstract overdue(resource: string, limit: number): Promise<readonly string[]>;
 }

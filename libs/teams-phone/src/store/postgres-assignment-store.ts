@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RowChange, TransactionalWrite } from '#libs/audit';
 import type { AssignmentHolder, PrincipalType } from '#libs/communication-services';
-import { Database, type Guid, type Lease, ReadingDatabase } from '#libs/platform';
+import { Database, distinctValues, type Guid, type Lease, ReadingDatabase } from '#libs/platform';
 import type { Assignment, AssignmentStatus, OwedAssignment } from '../assignment.js';
 import { AssignmentChanged } from '../errors.js';
 import {
@@ -150,6 +150,10 @@ const IS_LEFT = `
   (status IN ('renewing', 'deleting') OR status IN ('pending', 'active') AND renewed_through < $5
     AND EXISTS (SELECT FROM revocation WHERE number = $5 AND ${IS_MARKING}))`;
 
+const OWED_RESOURCES = distinctValues(
+  ...(['teams_phone_assignment', 'resource', 'lease_expires_at IS NOT NULL'] as const),
+);
+
 /** Assignments in PostgreSQL. Leases expire by the database's clock, which all replicas share. */
 @Injectable()
 export class PostgresAssignmentStore extends AssignmentStore {
@@ -284,11 +288,16 @@ export class PostgresAssignmentStore extends AssignmentStore {
     await markRenewals(this.reading, signal);
   }
 
-  async overdue(limit: number): Promise<readonly string[]> {
+  async owedResources(): Promise<readonly string[]> {
+    const rows = await this.database.query<{ value: string }>(OWED_RESOURCES);
+    return rows.map(({ value }) => value);
+  }
+
+  async overdue(resource: string, limit: number): Promise<readonly string[]> {
     const sql = `
-      SELECT id FROM teams_phone_assignment WHERE lease_expires_at < now()
-      ORDER BY lease_expires_at LIMIT $1`;
-    const rows = await this.database.query<{ id: string }>(sql, [limit]);
+      SELECT id FROM teams_phone_assignment WHERE resource = $1 AND lease_expires_at < now()
+      ORDER BY lease_expires_at LIMIT $2`;
+    const rows = await this.database.query<{ id: string }>(sql, [resource, limit]);
     return rows.map(({ id }) => id);
   }
 

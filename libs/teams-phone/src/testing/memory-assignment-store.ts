@@ -151,10 +151,16 @@ export class MemoryAssignmentStore extends AssignmentStore {
     return Promise.resolve(counts);
   }
 
-  async overdue(limit: number): Promise<readonly string[]> {
+  async owedResources(): Promise<readonly string[]> {
+    const owed = this.#rows.filter(({ assignment }) => isOwed(assignment));
+    return Promise.resolve([...new Set(owed.map(({ assignment }) => assignment.resource))]);
+  }
+
+  async overdue(resource: string, limit: number): Promise<readonly string[]> {
     const now = this.clock.now();
     const due = this.#rows.filter(
-      ({ assignment, lease }) => isOwed(assignment) && (lease?.expiresAt ?? 0) < now,
+      ({ assignment, lease }) =>
+        isOwed(assignment) && assignment.resource === resource && (lease?.expiresAt ?? 0) < now,
     );
     return Promise.resolve(due.slice(0, limit).map(({ assignment }) => assignment.id));
   }
