@@ -306,6 +306,12 @@ describe('TeamsPhoneAssignments', () => {
     });
   });
 
+  it('are no warning when the budget defers them', async () => {
+    shared.gateway.failNext('assign', new BudgetExhausted(30));
+    expect(await one.assignments.put(wanted, context)).toMatchObject({ isDeferred: true });
+    expect(shared.logger.lines.filter(({ level }) => level !== 'debug')).toEqual([]);
+  });
+
   it.each([
     ['fails', async () => Promise.reject(new UpstreamUnavailable())],
     ['has no permit left', async () => Promise.reject(new BudgetExhausted(30))],

@@ -187,6 +187,8 @@ export class MassRevocationWorker implements OnApplicationBootstrap {
       hold.open = hold.open.filter(({ id }) => id !== revocation.id);
     }
     this.metrics.setRemaining(left);
+    // Only assignments are left, which other workers renew: this one is not stuck.
+    if (resources.size === 0) hold.progressAt = this.clock.monotonicNow();
     return resources;
   }
 

@@ -474,6 +474,28 @@ describe('a mass revocation', () => {
     vi.restoreAllMocks();
   });
 
+  it('is not given up while only Teams Phone assignments are left, which others renew', async () => {
+    const { database: primary, trail: audit, clock, logger } = one.log;
+    const { gateway, resources } = one.mappings;
+    const store = new PostgresAssignmentStore(primary, one.log.get(ReadingDatabase));
+    const phone = wireTeamsPhone({ store, gateway, audit, resources, clock, logger });
+    const member = { tenant: newGuid(), objectId: newGuid(), principalType: 'user' } as const;
+    await phone.assignments.put({ ...member, clientIds: [] }, operator);
+    const id = await one.start({ tenant: canonicalName(member.tenant) });
+    logger.lines.length = 0;
+    const looks = vi.spyOn(one.store, 'remaining');
+    const stop = new AbortController();
+    const sweeping = one.workerFaster(40).sweep(stop.signal);
+    // One look takes two seconds, ten of which are without progress.
+    await expect.poll(() => looks.mock.calls.length, { timeout: 20_000 }).toBeGreaterThan(15);
+    expect(logger.lines.filter(({ level }) => level === 'warn')).toEqual([]);
+    await renewAll(phone);
+    await sweeping;
+    expect(await one.isFinished(id)).toBe(true);
+    stop.abort();
+    vi.restoreAllMocks();
+  });
+
   it('continues within ten seconds, however long an answer has demanded to wait', async () => {
     await one.mappings.person();
     one.mappings.gateway.failNext('revoke', new UpstreamUnavailable({ retryAfterSeconds: 86_400 }));
