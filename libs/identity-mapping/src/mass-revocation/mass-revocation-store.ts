@@ -112,6 +112,11 @@ export class MassRevocationStore {
     }
   }
 
+  /** Stores identities that are named; the transaction of the start adds those that came meanwhile. */
+  async prepareNamed(id: string, { tenant, subjects }: NamedIdentities): Promise<void> {
+    await this.reading.query(NAMED_TARGETS, [id, tenant, subjects]);
+  }
+
   /** Whether a mass revocation would concern somebody. @param id of the targets that were prepared for it */
   async concernsSomebody(id: string, filter: RevocationFilter): Promise<boolean> {
     const { conditions, place, parameters } = selection(filter);
@@ -150,7 +155,7 @@ export class MassRevocationStore {
       select,
     }: {
       readonly newest?: string | undefined;
-      readonly select?: IdentitySelector | undefined;
+      readonly select?: IdentitySelector['select'] | undefined;
     } = {},
   ): TransactionalWrite {
     return async (transaction) => {
@@ -365,7 +370,8 @@ function assignmentsOf({
 /** $1 mass revocation, $2 tenant, $3 subjects */
 const NAMED_TARGETS = `
   INSERT INTO revocation_target (revocation_id, mapping_id)
-  SELECT $1, id FROM mapping WHERE tenant = $2 AND subject = ANY ($3) AND status <> 'deleted'`;
+  SELECT $1, id FROM mapping WHERE tenant = $2 AND subject = ANY ($3) AND status <> 'deleted'
+  ON CONFLICT DO NOTHING`;
 
 /** An attempt to begin ends within seconds, also where its answer says that it may have succeeded. */
 const DROP_IDLE_TARGETS = `

@@ -10,7 +10,14 @@ import {
   ResourceNotConfigured,
   UpstreamUnavailable,
 } from '#libs/communication-services';
-import { canonicalName, type Clock, ReadingDatabase, Sweeps, SystemClock } from '#libs/platform';
+import {
+  canonicalName,
+  type Clock,
+  ReadingDatabase,
+  Sweeps,
+  SystemClock,
+  type Transaction,
+} from '#libs/platform';
 import { newGuid, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { BudgetExhausted } from '#libs/request-budget';
 import { AssignmentRenewal, PostgresAssignmentStore } from '#libs/teams-phone';
@@ -300,6 +307,23 @@ describe('a mass revocation', () => {
     expect(reading[0]?.[0]).toContain('entry_index > $3 AND entry_index <= $4');
   });
 
+  it('stores the identities that are named outside the lock of the log, but for those that come meanwhile', async () => {
+    const [known, later] = [await one.mappings.person(), await one.mappings.person()];
+    const of = (...people: ProvisionedMapping[]) => ({
+      ...{ tenant, subjects: people.map(({ subject }) => subject) },
+    });
+    let before = 0;
+    const select = async (transaction: Transaction) => {
+      const stored = await transaction.query<unknown[]>('SELECT FROM revocation_target');
+      before = stored.length;
+      return of(known, later);
+    };
+    const request = { filter: { tenant, invitation: randomUUID() }, reason: 'x' };
+    const { remaining } = await one.service.start(request, operator, { known: of(known), select });
+    expect([before, remaining.identities]).toEqual([1, 2]);
+    await one.sweep();
+  });
+
   it('refuses to start for nobody, and counts nobody of a resource that is unknown', async () => {
     const recorded = async (): Promise<unknown> => {
       const [newest] = await one.log.database.query<{ leaf: Buffer }>(
@@ -576,7 +600,8 @@ describe('a mass revocation', () => {
 
   it('is shown to its own tenant only', async () => {
     const filter = { tenant: canonicalName('fabrikam'), invitation: randomUUID() };
-    const nobody = async () => Promise.resolve({ tenant: filter.tenant, subjects: [] });
+    const known = { tenant: filter.tenant, subjects: [] };
+    const nobody = { known, select: async () => Promise.resolve(known) };
     const { revocation } = await one.service.start({ filter, reason: 'x' }, operator, nobody);
     const ours = revocation.id;
     const everybody = await one.start({});
