@@ -27,9 +27,12 @@ const ACCESS: Readonly<Record<string, Access>> = {
   revocation: {
     insert: [
       ...['id', 'number', 'tenant', 'client_app', 'kind', 'resource', 'issued_before', 'reason'],
-      'invitation',
+      ...['invitation', 'is_marking_assignments'],
     ],
-    update: ['identities', 'assignments', 'finished_at', 'worked_at', ...LEASE],
+    update: [
+      ...['identities', 'assignments', 'finished_at', 'worked_at', 'is_marking_assignments'],
+      ...LEASE,
+    ],
   },
   revocation_target: { insert: ['revocation_id', 'mapping_id'], delete: true },
   mapping_orphan: {
@@ -88,11 +91,11 @@ const ACCESS: Readonly<Record<string, Access>> = {
   teams_phone_assignment: {
     insert: [
       ...['id', 'resource', 'tenant', 'object_id', 'created_at', 'lease_expires_at'],
-      ...['principal_type', 'client_ids', 'status', 'version', 'updated_at'],
+      ...['principal_type', 'client_ids', 'status', 'version', 'updated_at', 'renewed_through'],
     ],
     update: [
       ...['principal_type', 'client_ids', 'status', 'version', 'updated_at', 'deleted_at'],
-      ...['lease_holder', 'lease_expires_at'],
+      ...['lease_holder', 'lease_expires_at', 'renewed_through'],
     ],
   },
   invitation: {

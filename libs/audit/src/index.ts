@@ -2,7 +2,12 @@ export { AuditModule, AuditWitnessesModule } from './audit.module.js';
 export { AuditHealthModule } from './health/audit-health.module.js';
 export { PostgresAuditTrailModule } from './trail/postgres-audit-trail.module.js';
 export { SecretTokenFingerprintsModule } from './fingerprints/secret-token-fingerprints.module.js';
-export { auditSettings, type AuditSettings, MAX_CLOCK_TOLERANCE_MS } from './settings.js';
+export {
+  auditSettings,
+  type AuditSettings,
+  CREATED_AHEAD_MS,
+  MAX_CLOCK_TOLERANCE_MS,
+} from './settings.js';
 export { auditWitnessSettings } from './witness/witness-settings.js';
 export { auditFunctionGrants, auditGrants, auditMigrations } from './schema/migrations.js';
 export { AuditEntryEvents, type CommittedEntry } from './trail/audit-entry-events.js';

@@ -11,6 +11,12 @@ import { z } from 'zod';
 /** The longest `AUDIT_CLOCK_TOLERANCE_MS`: by which the clock of a replica that works may be off. */
 export const MAX_CLOCK_TOLERANCE_MS = 60_000;
 
+/**
+ * How much later than by the clock of the database a row may say that it was created: by the clock of a
+ * replica, whose difference is measured to a part of a round trip. In milliseconds.
+ */
+export const CREATED_AHEAD_MS = MAX_CLOCK_TOLERANCE_MS + 30_000;
+
 /** How entries are recorded, signed and shown. */
 export const auditSettings = defineSettings(
   'audit',

@@ -307,7 +307,7 @@ describe('IdentityMappingService', () => {
     one.gateway.failNext('delete', new UpstreamUnavailable());
     await one.orphans.add({ communicationUserId, mapping }, { actor });
     await one.clock.advance(one.settings.leaseMs + 1);
-    const overdue = vi.spyOn(one.map, 'claimOverdue').mockRejectedValue(new Error('timeout'));
+    const overdue = vi.spyOn(one.map, 'owedResources').mockRejectedValue(new Error('timeout'));
     await expect(one.worker.sweep()).rejects.toThrow('timeout');
     expect([...one.gateway.identities.keys()]).toEqual([mapping.communicationUserId]);
 

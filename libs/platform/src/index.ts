@@ -47,6 +47,7 @@ export { isLeased, RETRY_IN_MS } from './database/lease-condition.js';
 export { ReadingDatabase } from './database/reading-database.js';
 export { StatementBatcher } from './database/statement-batcher.js';
 export { deleteInBatches } from './database/delete-in-batches.js';
+export { distinctValues } from './database/distinct-values.js';
 export { databaseSettings, type DatabaseSettings } from './database/database-settings.js';
 export { DatabaseModule } from './database/database.module.js';
 export { asDatabaseUnavailable, isDatabaseOutage, sqlState } from './database/sqlstate.js';
@@ -102,6 +103,7 @@ export { type Lease, newLease } from './time/lease.js';
 export { PeriodicTask, type PeriodicTaskOptions } from './time/periodic-task.js';
 export { retryAfterMs, retryPauseMs } from './time/retry-pause.js';
 export { Sweeps, type SweepOptions } from './time/sweeps.js';
+export type { WorkByResource } from './time/work-by-resource.js';
 export { type LineFault, parseJsonLine } from './streams/json-line.js';
 export {
   readBatches,

@@ -10,6 +10,7 @@ import {
 } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
 import { ManualClock, MemoryLogger, newGuid } from '#libs/platform/testing';
+import { BudgetExhausted } from '#libs/request-budget';
 import { newAssignment } from './assignment.js';
 import { AssignmentRenewal } from './assignment-renewal.js';
 import { AssigneeNotActive, AssignmentNotFound } from './errors.js';
@@ -239,17 +240,17 @@ describe('TeamsPhoneAssignments', () => {
   });
 
   describe('in a mass revocation', () => {
-    const renew = async (selection = {}): Promise<void> => {
+    const renew = async (): Promise<void> => {
       const event = { ...context, action: 'revocation.start', outcome: 'success' } as const;
-      await shared.audit.record(event, shared.store.renew(selection));
+      await shared.audit.record(event, shared.store.renew(wanted));
     };
     const remaining = async (): Promise<unknown> => [
-      ...(await new AssignmentRenewal(shared.store).remaining({ tenant })).values(),
+      ...(await new AssignmentRenewal(shared.store).remaining({ tenant }, 1)).values(),
     ];
 
     it('are deleted at ACS, which revokes their tokens, and made again, whatever fails', async () => {
       await one.assignments.put(wanted, context);
-      await renew({ tenant });
+      await renew();
       expect(await one.assignments.read(wanted, context)).toMatchObject({ status: 'renewing' });
       expect(await remaining()).toEqual([1]);
       shared.gateway.failNext('unassign', new UpstreamUnavailable());
@@ -298,28 +299,40 @@ describe('TeamsPhoneAssignments', () => {
       expect(assignment.status).toBe('renewing');
       const renewal = new AssignmentRenewal(shared.store);
       expect([...(await renewal.count({ clientId })).values()]).toEqual([1]);
-      expect([...(await renewal.remaining({ clientId })).values()]).toEqual([1]);
-      await renew({ clientId });
+      expect([...(await renewal.remaining({ clientId }, 1)).values()]).toEqual([1]);
+      await renew();
       await recover();
-      expect([...(await renewal.remaining({ clientId })).values()]).toEqual([]);
+      expect([...(await renewal.remaining({ clientId }, 1)).values()]).toEqual([]);
     });
+  });
 
-    it('are those of its filters', async () => {
-      const clientId = newGuid();
-      await one.assignments.put({ ...wanted, clientIds: [clientId] }, context);
-      const others = [
-        ...[{ tenant: newGuid() }, { resource: 'elsewhere' }, { clientId: newGuid() }],
-        { createdBefore: new Date(0) },
-      ];
-      for (const selection of others) await renew(selection);
-      expect(await remaining()).toEqual([]);
-      for (const selection of [{ clientId }, { resource: 'default' }]) {
-        await renew(selection);
-        expect(await remaining()).toEqual([1]);
-        await recover();
-        expect(await remaining()).toEqual([]);
-      }
-    });
+  it('are no warning when the budget defers them', async () => {
+    shared.gateway.failNext('assign', new BudgetExhausted(30));
+    expect(await one.assignments.put(wanted, context)).toMatchObject({ isDeferred: true });
+    expect(shared.logger.lines.filter(({ level }) => level !== 'debug')).toEqual([]);
+  });
+
+  it.each([
+    ['fails', async () => Promise.reject(new UpstreamUnavailable())],
+    ['has no permit left', async () => Promise.reject(new BudgetExhausted(30))],
+    ['does not answer', async () => Promise.withResolvers<never>().promise],
+  ])('are recovered at one ACS resource while another one %s', async (_what, fail) => {
+    for (let nth = 0; nth < 80; nth += 1) {
+      const resource = nth % 2 === 0 ? 'default' : 'gone';
+      const one = { ...wanted, objectId: newGuid(), resource, status: 'pending' } as const;
+      const event = { ...context, action: 'teams-phone.assign', outcome: 'success' } as const;
+      await shared.audit.record(event, shared.store.add(newAssignment(one, shared.clock.now())));
+      await shared.clock.advance(1);
+    }
+    const put = shared.gateway.putAssignment.bind(shared.gateway);
+    shared.gateway.putAssignment = async (call, assignment) =>
+      call.resource === 'gone' ? fail() : put(call, assignment);
+    const sweeping = one.recovery.sweep();
+    await expect
+      .poll(async () => (await shared.store.search({ status: 'active', limit: 100 })).length)
+      .toBe(40);
+    if (_what !== 'does not answer') await sweeping;
+    expect(await shared.store.search({ status: 'pending', limit: 100 })).toHaveLength(40);
   });
 
   it('agrees with ACS in the end when callers race in two replicas and calls fail at random', async () => {

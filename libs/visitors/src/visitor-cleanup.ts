@@ -4,7 +4,7 @@ import { type CallContext, canonicalName, Logger, Sweeps } from '#libs/platform'
 import { type DueVisitor, InvitationStore } from './store/invitation-store.js';
 
 const INTERVAL_MS = 5_000;
-/** Identities that are deleted concurrently. */
+/** Identities of one ACS resource that are deleted concurrently. */
 const BATCH_SIZE = 16;
 /** How long a worker has a visitor, and how long one rests whose identity could not be deleted. */
 const CLAIM_MS = 60_000;
@@ -54,11 +54,16 @@ export class VisitorCleanup implements OnApplicationBootstrap {
    * @param signal aborts between two batches
    */
   async sweep(signal?: AbortSignal): Promise<void> {
-    for (let found = BATCH_SIZE; found === BATCH_SIZE && signal?.aborted !== true;) {
-      const due = await this.store.claimDue(BATCH_SIZE, CLAIM_MS);
-      await Promise.all(due.map(async (visitor) => this.#tidy(visitor)));
-      found = due.length;
-    }
+    const find = async (): Promise<readonly string[]> => this.store.dueResources();
+    const carryOut = async (resource: string): Promise<boolean> => this.#tidyAt(resource);
+    await this.sweeps.byResource({ find, carryOut }, signal);
+  }
+
+  /** @returns whether there may be more */
+  async #tidyAt(resource: string): Promise<boolean> {
+    const due = await this.store.claimDue(resource, BATCH_SIZE, CLAIM_MS);
+    await Promise.all(due.map(async (visitor) => this.#tidy(visitor)));
+    return due.length === BATCH_SIZE;
   }
 
   /** Never rejects. */

@@ -49,10 +49,13 @@ export class VisitorRevocation {
   ): Promise<StartedRevocation> {
     const owner = await this.#requireTenant(invitation, tenant, context);
     const request = { filter: { tenant: owner, invitation }, reason };
-    return this.revocations.start(request, context, async (transaction) => ({
-      tenant: owner,
-      subjects: await this.store.close(invitation, owner, transaction),
-    }));
+    return this.revocations.start(request, context, {
+      known: { tenant: owner, subjects: await this.store.admitted(invitation) },
+      select: async (transaction) => ({
+        tenant: owner,
+        subjects: await this.store.close(invitation, owner, transaction),
+      }),
+    });
   }
 
   /** @returns the tenant of the invitation. Records the refusal of one that the caller may not see. */

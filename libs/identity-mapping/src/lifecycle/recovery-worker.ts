@@ -9,7 +9,7 @@ import { isProvisioned, type Mapping } from '../model/mapping.js';
 import { OrphanedIdentities } from './orphaned-identities.js';
 import { TokenRevocation } from './token-revocation.js';
 
-/** Mappings that are taken over under one lease, and completed concurrently. */
+/** Mappings of one ACS resource that are taken over under one lease, and completed concurrently. */
 const BATCH_SIZE = 16;
 
 const CONTEXT: CallContext = {
@@ -62,17 +62,20 @@ export class RecoveryWorker implements OnApplicationBootstrap {
   }
 
   async #completeMappings(signal?: AbortSignal): Promise<void> {
-    const failures: unknown[] = [];
-    for (let found = BATCH_SIZE; found === BATCH_SIZE && !signal?.aborted;) {
-      const lease = newLease(this.settings.leaseMs, this.clock);
-      const overdue = await this.map.claimOverdue(BATCH_SIZE, lease);
-      const results = await Promise.allSettled(
-        overdue.map(async (mapping) => this.#complete(mapping, lease)),
-      );
-      for (const result of results) if (result.status === 'rejected') failures.push(result.reason);
-      found = overdue.length;
-    }
-    if (failures.length > 0) throw failures[0];
+    const find = async (): Promise<readonly string[]> => this.map.owedResources();
+    const carryOut = async (resource: string): Promise<boolean> => this.#completeAt(resource);
+    await this.sweeps.byResource({ find, carryOut }, signal);
+  }
+
+  /** @returns whether there may be more; what was not completed has a lease */
+  async #completeAt(resource: string): Promise<boolean> {
+    const lease = newLease(this.settings.leaseMs, this.clock);
+    const overdue = await this.map.claimOverdue(resource, BATCH_SIZE, lease);
+    const results = await Promise.allSettled(
+      overdue.map(async (mapping) => this.#complete(mapping, lease)),
+    );
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    return overdue.length === BATCH_SIZE;
   }
 
   async #deleteOrphans(signal?: AbortSignal): Promise<void> {

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import {
   BEFORE_VALID_TOKENS,
+  CREATED_AHEAD_MS,
   NEXT_ENTRIES_OF_CLIENT_APP,
   type RowChange,
-  together,
   tokenRecipients,
   type TransactionalWrite,
 } from '#libs/audit';
@@ -20,7 +20,7 @@ import type {
   NamedIdentities,
   RevocationFilter,
 } from './mass-revocation.js';
-import { CREATED_AHEAD_MS, MAY_HAVE_TOKENS } from './revocation-conditions.js';
+import { MAY_HAVE_TOKENS } from './revocation-conditions.js';
 import { hasTargets, isTargetOf, remainder, selection } from './selection.js';
 
 interface Row {
@@ -114,6 +114,11 @@ export class MassRevocationStore {
     }
   }
 
+  /** Stores identities that are named; the transaction of the start adds those that came meanwhile. */
+  async prepareNamed(id: string, { tenant, subjects }: NamedIdentities): Promise<void> {
+    await this.reading.query(NAMED_TARGETS, [id, tenant, subjects]);
+  }
+
   /** Whether a mass revocation would concern somebody. @param id of the targets that were prepared for it */
   async concernsSomebody(id: string, filter: RevocationFilter): Promise<boolean> {
     const { conditions, place, parameters } = selection(filter);
@@ -152,17 +157,18 @@ export class MassRevocationStore {
       select,
     }: {
       readonly newest?: string | undefined;
-      readonly select?: IdentitySelector | undefined;
+      readonly select?: IdentitySelector['select'] | undefined;
     } = {},
   ): TransactionalWrite {
-    const insert: TransactionalWrite = async (transaction) => {
+    return async (transaction) => {
       await transaction.query(
         `INSERT INTO revocation
-           (id, number, tenant, client_app, kind, resource, issued_before, invitation, reason)
-         SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8 FROM revocation`,
+           (id, number, tenant, client_app, kind, resource, issued_before, invitation, reason,
+            is_marking_assignments)
+         SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9 FROM revocation`,
         [
           ...[id, filter.tenant, filter.clientApp, filter.kind, filter.resource],
-          ...[filter.issuedBefore, filter.invitation, reason],
+          ...[filter.issuedBefore, filter.invitation, reason, assignmentsOf(filter) !== undefined],
         ],
       );
       if (filter.clientApp !== undefined)
@@ -171,8 +177,6 @@ export class MassRevocationStore {
       const { tenant, subjects } = await select(transaction);
       await transaction.query(NAMED_TARGETS, [id, tenant, subjects]);
     };
-    const assignments = assignmentsOf(filter);
-    return assignments ? together([insert, this.assignments.begin(assignments)]) : insert;
   }
 
   async setCounts(
@@ -205,7 +209,9 @@ export class MassRevocationStore {
     const assignments = assignmentsOf(revocation.filter);
     return {
       identities: await this.#countWhere(conditions, parameters),
-      assignments: assignments ? await this.assignments.remaining(assignments) : new Map(),
+      assignments: assignments
+        ? await this.assignments.remaining(assignments, revocation.number)
+        : new Map(),
     };
   }
 
@@ -328,7 +334,8 @@ function assignmentsOf({
 /** $1 mass revocation, $2 tenant, $3 subjects */
 const NAMED_TARGETS = `
   INSERT INTO revocation_target (revocation_id, mapping_id)
-  SELECT $1, id FROM mapping WHERE tenant = $2 AND subject = ANY ($3) AND status <> 'deleted'`;
+  SELECT $1, id FROM mapping WHERE tenant = $2 AND subject = ANY ($3) AND status <> 'deleted'
+  ON CONFLICT DO NOTHING`;
 
 /** An attempt to begin ends within seconds, also where its answer says that it may have succeeded. */
 const DROP_IDLE_TARGETS = `

@@ -75,19 +75,20 @@ export class MassRevocationService {
    * Starts a mass revocation: from the commit of its entry no replica issues a token to an identity of
    * the filter until ACS has revoked the identity's old ones. A worker asks ACS in the background.
    *
-   * @param select for an `invitation`, which ends with it also when it has let in nobody. What it throws
+   * @param named for an `invitation`, which ends with it also when it has let in nobody. What it throws
    * is thrown, and nothing has begun.
    * @throws NobodyToRevoke when nobody meets a filter without invitation, recorded as well
    */
   async start(
     { filter, reason }: MassRevocationRequest,
     context: CallContext,
-    select?: IdentitySelector,
+    named?: IdentitySelector,
   ): Promise<StartedRevocation> {
     const id = randomUUID();
     const { clientApp, tenant } = filter;
     const newest = clientApp && (await this.store.prepareTargets(id, clientApp));
-    if (!select) await this.#requireSomebody(id, filter, context);
+    if (named) await this.store.prepareNamed(id, named.known);
+    else await this.#requireSomebody(id, filter, context);
     const auditEntry = await this.audit.record(
       {
         ...auditActorOf(context),
@@ -97,7 +98,7 @@ export class MassRevocationService {
         reason: { code: 'mass-revocation', detail: reason },
         details: { revocation: id, ...detailsOf(filter) },
       },
-      this.store.begin({ id, filter, reason }, { newest, select }),
+      this.store.begin({ id, filter, reason }, { newest, select: named?.select }),
     );
     const revocation = await this.#require(id);
     const counts = await this.store.remaining(revocation);

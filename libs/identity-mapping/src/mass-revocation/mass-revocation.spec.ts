@@ -128,6 +128,12 @@ class Replica {
   }
 }
 
+/** As the background work of a replica. */
+async function renewAll({ recovery }: ReturnType<typeof wireTeamsPhone>): Promise<void> {
+  await recovery.markRenewals();
+  await recovery.sweep();
+}
+
 describe('a mass revocation', () => {
   let database: TestDatabase;
   let one: Replica;
@@ -271,16 +277,6 @@ describe('a mass revocation', () => {
     expect((await one.mappings.map.get(person.id))?.tokenGeneration).toBe(2);
   });
 
-  it('renews what a replica assigned whose clock is ahead within the tolerance', () => {
-    const begin = vi.spyOn(AssignmentRenewal.prototype, 'begin');
-    const issuedBefore = new Date();
-    one.store.begin({ id: randomUUID(), filter: { issuedBefore }, reason: 'a test' });
-    const selection = begin.mock.lastCall?.[0];
-    begin.mockRestore();
-    const leewayMs = Number(selection?.createdBefore) - issuedBefore.getTime();
-    expect(leewayMs).toBeGreaterThanOrEqual(MAX_CLOCK_TOLERANCE_MS);
-  });
-
   it('finds whom an application got tokens of in batches of the log, and the last of them', async () => {
     const [clientApp, bystander] = [canonicalName(randomUUID()), canonicalName(randomUUID())];
     const person = { kind: 'service', issuer: 'x', tenant, subject: clientApp } as const;
@@ -323,6 +319,23 @@ describe('a mass revocation', () => {
     await one.sweep();
     expect(reading).toHaveLength(1);
     expect(reading[0]?.[0]).toContain('entry_index > $3 AND entry_index <= $4');
+  });
+
+  it('stores the identities that are named outside the lock of the log, but for those that come meanwhile', async () => {
+    const [known, later] = [await one.mappings.person(), await one.mappings.person()];
+    const of = (...people: ProvisionedMapping[]) => ({
+      ...{ tenant, subjects: people.map(({ subject }) => subject) },
+    });
+    let before = 0;
+    const select = async (transaction: Transaction) => {
+      const stored = await transaction.query<unknown[]>('SELECT FROM revocation_target');
+      before = stored.length;
+      return of(known, later);
+    };
+    const request = { filter: { tenant, invitation: randomUUID() }, reason: 'x' };
+    const { remaining } = await one.service.start(request, operator, { known: of(known), select });
+    expect([before, remaining.identities]).toEqual([1, 2]);
+    await one.sweep();
   });
 
   it('refuses to start for nobody, and counts nobody of a resource that is unknown', async () => {
@@ -394,7 +407,7 @@ describe('a mass revocation', () => {
       remaining: { identities: 0, assignments: 1, seconds: 1 },
     });
     const sweeping = one.sweep();
-    await phone.recovery.sweep();
+    await renewAll(phone);
     await sweeping;
     expect(await one.isFinished(id)).toBe(true);
     expect(gateway.calls.map(({ operation }) => operation)).toEqual(['unassign', 'assign']);
@@ -416,7 +429,7 @@ describe('a mass revocation', () => {
     expect((await one.service.forecast(filter, operator)).assignments).toBe(1);
     const id = await one.start(filter);
     const sweeping = one.sweep();
-    await phone.recovery.sweep();
+    await renewAll(phone);
     await sweeping;
     expect(await one.isFinished(id)).toBe(true);
     expect(gateway.calls.map(({ operation }) => operation)).toEqual(['unassign', 'assign']);
@@ -534,6 +547,28 @@ describe('a mass revocation', () => {
     vi.restoreAllMocks();
   });
 
+  it('is not given up while only Teams Phone assignments are left, which others renew', async () => {
+    const { database: primary, trail: audit, clock, logger } = one.log;
+    const { gateway, resources } = one.mappings;
+    const store = new PostgresAssignmentStore(primary, one.log.get(ReadingDatabase));
+    const phone = wireTeamsPhone({ store, gateway, audit, resources, clock, logger });
+    const member = { tenant: newGuid(), objectId: newGuid(), principalType: 'user' } as const;
+    await phone.assignments.put({ ...member, clientIds: [] }, operator);
+    const id = await one.start({ tenant: canonicalName(member.tenant) });
+    logger.lines.length = 0;
+    const looks = vi.spyOn(one.store, 'remaining');
+    const stop = new AbortController();
+    const sweeping = one.workerFaster(40).sweep(stop.signal);
+    // One look takes two seconds, ten of which are without progress.
+    await expect.poll(() => looks.mock.calls.length, { timeout: 20_000 }).toBeGreaterThan(15);
+    expect(logger.lines.filter(({ level }) => level === 'warn')).toEqual([]);
+    await renewAll(phone);
+    await sweeping;
+    expect(await one.isFinished(id)).toBe(true);
+    stop.abort();
+    vi.restoreAllMocks();
+  });
+
   it('continues within ten seconds, however long an answer has demanded to wait', async () => {
     await one.mappings.person();
     one.mappings.gateway.failNext('revoke', new UpstreamUnavailable({ retryAfterSeconds: 86_400 }));
@@ -617,7 +652,8 @@ describe('a mass revocation', () => {
 
   it('is shown to its own tenant only', async () => {
     const filter = { tenant: canonicalName('fabrikam'), invitation: randomUUID() };
-    const nobody = async () => Promise.resolve({ tenant: filter.tenant, subjects: [] });
+    const known = { tenant: filter.tenant, subjects: [] };
+    const nobody = { known, select: async () => Promise.resolve(known) };
     const { revocation } = await one.service.start({ filter, reason: 'x' }, operator, nobody);
     const ours = revocation.id;
     const everybody = await one.start({});

@@ -27,8 +27,13 @@ export interface NamedIdentities {
   readonly subjects: readonly CanonicalName[];
 }
 
-/** Names identities in the transaction that starts their mass revocation, after it has ended what adds to them. */
-export type IdentitySelector = (transaction: Transaction) => Promise<NamedIdentities>;
+/** Names the identities of a mass revocation. */
+export interface IdentitySelector {
+  /** Those that are known before its start: they are stored outside the lock of the log. */
+  readonly known: NamedIdentities;
+  /** All of them, in the transaction of the start, after it has ended what adds to them. */
+  readonly select: (transaction: Transaction) => Promise<NamedIdentities>;
+}
 
 /** A mass revocation. From its start, no identity of the filter gets a token until ACS has revoked its old ones. */
 export interface MassRevocation {

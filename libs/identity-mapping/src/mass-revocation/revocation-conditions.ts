@@ -1,11 +1,5 @@
 // SQL about mass revocations in the statements of mappings.
-import { MAX_CLOCK_TOLERANCE_MS } from '#libs/audit';
-
-/**
- * How much later than by the clock of the database a row may say that it was created: by the clock of a
- * replica, whose difference is measured to a part of a round trip.
- */
-export const CREATED_AHEAD_MS = MAX_CLOCK_TOLERANCE_MS + 30_000;
+import { CREATED_AHEAD_MS } from '#libs/audit';
 
 /** Before this time a mapping has no token that ACS accepts. Rather too early than too late. */
 export const TOKENS_SINCE = `coalesce(

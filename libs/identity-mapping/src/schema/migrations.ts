@@ -7,6 +7,7 @@ import { AddMassRevocation1799100000000 } from './add-mass-revocation-1799100000
 import { AddRevocationOfInvitation1799430000000 } from './add-revocation-of-invitation-1799430000000.js';
 import { AddTimeOfTargets1799450100000 } from './add-time-of-targets-1799450100000.js';
 import { AddVisitorKind1799340000000 } from './add-visitor-kind-1799340000000.js';
+import { IndexMappingsOwedByResource1799620000000 } from './index-mappings-owed-by-resource-1799620000000.js';
 import { ProtectMapping1798100000000 } from './protect-mapping-1798100000000.js';
 import { ProtectTargets1799510000000 } from './protect-targets-1799510000000.js';
 import { OneMappingForAPerson1799700000000 } from './one-mapping-for-a-person-1799700000000.js';
@@ -23,6 +24,7 @@ export const identityMappingMigrations: (new () => MigrationInterface)[] = [
   AddTimeOfTargets1799450100000,
   SeparateOrphans1799500000000,
   ProtectTargets1799510000000,
+  IndexMappingsOwedByResource1799620000000,
   OneMappingForAPerson1799700000000,
 ];
 
@@ -51,10 +53,13 @@ export const identityMappingGrants: readonly TableGrant[] = [
     table: 'revocation',
     insert: [
       ...['id', 'number', 'tenant', 'client_app', 'kind', 'resource', 'issued_before', 'reason'],
-      'invitation',
+      ...['invitation', 'is_marking_assignments'],
     ],
     // `worked_at` is of replicas before this release, during an upgrade.
-    update: ['identities', 'assignments', 'finished_at', 'worked_at', ...LEASE],
+    update: [
+      ...['identities', 'assignments', 'finished_at', 'worked_at', 'is_marking_assignments'],
+      ...LEASE,
+    ],
   },
   { table: 'revocation_target', insert: ['revocation_id', 'mapping_id'], delete: true },
 ];

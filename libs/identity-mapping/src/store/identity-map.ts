@@ -146,11 +146,14 @@ export abstract class IdentityMap {
   /** ACS has confirmed the deletion. Rejects with `MappingChanged` when that is recorded already. */
   abstract finishOrphan(communicationUserId: CommunicationUserId): TransactionalWrite;
 
+  /** @returns the names of the ACS resources to which something is owed, also what is under a lease */
+  abstract owedResources(): Promise<readonly string[]>;
+
   /**
-   * Takes over mappings whose lease has expired: pending ones, and those with a deletion or a
+   * Takes over mappings of a resource whose lease has expired: pending ones, and those with a deletion or a
    * revocation to do. Of workers that race, each gets others. A deletion that the log does not have is left.
    */
-  abstract claimOverdue(limit: number, lease: Lease): Promise<readonly Mapping[]>;
+  abstract claimOverdue(resource: string, limit: number, lease: Lease): Promise<readonly Mapping[]>;
 
   /** Takes over orphans in the same way. One that a mapping leads to, or that the log does not have, is left. */
   abstract claimOverdueOrphans(limit: number, lease: Lease): Promise<readonly Orphan[]>;

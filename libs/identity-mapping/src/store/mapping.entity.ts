@@ -47,6 +47,9 @@ import type { IdentityKind, MappingStatus } from '../model/mapping.js';
 @Index('mapping_list_by_status', ['tenant', 'status', 'id'])
 @Index('mapping_list_by_kind_and_status', ['tenant', 'kind', 'status', 'id'])
 @Index('mapping_owed', ['leaseExpiresAt'], { where: `"lease_expires_at" IS NOT NULL` })
+@Index('mapping_owed_by_resource', ['resource', 'leaseExpiresAt'], {
+  where: `"lease_expires_at" IS NOT NULL`,
+})
 // Of an expression, which TypeORM can't describe.
 @Index('mapping_list_by_name', { synchronize: false })
 export class MappingEntity {

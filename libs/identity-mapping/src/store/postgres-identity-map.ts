@@ -188,8 +188,13 @@ export class PostgresIdentityMap extends IdentityMap {
     return ifUnchanged('mapping_finish_orphan', changes.FINISH_ORPHAN, [communicationUserId]);
   }
 
-  async claimOverdue(limit: number, lease: Lease): Promise<readonly Mapping[]> {
-    const parameters = [limit, lease.holder, lease.durationMs];
+  async owedResources(): Promise<readonly string[]> {
+    const rows = await this.database.query<{ value: string }>(statements.OWED_RESOURCES);
+    return rows.map(({ value }) => value);
+  }
+
+  async claimOverdue(resource: string, limit: number, lease: Lease): Promise<readonly Mapping[]> {
+    const parameters = [limit, lease.holder, lease.durationMs, resource];
     const rows = await this.database.query<MappingRow>(statements.CLAIM_OVERDUE, parameters);
     return rows.map(toMapping);
   }

@@ -1,3 +1,4 @@
+import { distinctValues } from '#libs/platform';
 import { ORPHANED } from '../model/mapping.js';
 import { LAST_REVOCATION } from '../mass-revocation/revocation-conditions.js';
 import type { MappingSearch } from './identity-map.js';
@@ -39,11 +40,16 @@ const ORPHAN_IS_RECORDED = recorded(`
 /** $1 communication identity */
 export const IS_ORPHAN = 'SELECT true FROM mapping_orphan WHERE communication_user_id = $1';
 
-/** Without deletions that nobody has requested, which the row check reports. $1 limit, $2 holder, $3 duration */
+export const OWED_RESOURCES = distinctValues(
+  ...(['mapping', 'resource', 'lease_expires_at IS NOT NULL'] as const),
+);
+
+/** Without deletions that nobody has requested, which the row check reports. $1 limit, $2 holder, $3 duration, $4 resource */
 export const CLAIM_OVERDUE = `
   WITH overdue AS MATERIALIZED (
     SELECT id AS overdue_id FROM mapping
-    WHERE lease_expires_at < now() AND (status <> 'deleting' OR ${DELETION_IS_RECORDED})
+    WHERE resource = $4 AND lease_expires_at < now()
+      AND (status <> 'deleting' OR ${DELETION_IS_RECORDED})
     ORDER BY lease_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
   ), claimed AS (
     UPDATE mapping

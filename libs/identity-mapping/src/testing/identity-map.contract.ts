@@ -374,12 +374,14 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
         ids.push(known.id);
       }
       await subject.outlive(1);
+      expect(await subject.map.owedResources()).toContain(RESOURCE);
+      expect(await subject.map.claimOverdue('elsewhere', 100, lease())).toEqual([]);
       const claimed = await Promise.all(
-        [1, 2, 3].map(async () => subject.map.claimOverdue(100, lease())),
+        [1, 2, 3].map(async () => subject.map.claimOverdue(RESOURCE, 100, lease())),
       );
       const found = claimed.flat().map(({ id }) => id);
       expect(found.filter((id) => ids.includes(id)).sort()).toEqual([...ids].sort());
-      const again = await subject.map.claimOverdue(100, lease());
+      const again = await subject.map.claimOverdue(RESOURCE, 100, lease());
       expect(again.filter(({ id }) => ids.includes(id))).toEqual([]);
     });
 

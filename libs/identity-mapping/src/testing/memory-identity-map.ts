@@ -235,8 +235,15 @@ export class MemoryIdentityMap extends IdentityMap {
     });
   }
 
-  async claimOverdue(limit: number, lease: Lease): Promise<readonly Mapping[]> {
-    const overdue = this.#rows.filter((row) => this.#isExpired(row)).slice(0, limit);
+  async owedResources(): Promise<readonly string[]> {
+    const owed = this.#rows.filter(({ lease }) => lease !== undefined);
+    return Promise.resolve([...new Set(owed.map(({ mapping }) => mapping.resource))]);
+  }
+
+  async claimOverdue(resource: string, limit: number, lease: Lease): Promise<readonly Mapping[]> {
+    const overdue = this.#rows
+      .filter((row) => row.mapping.resource === resource && this.#isExpired(row))
+      .slice(0, limit);
     for (const row of overdue) row.lease = this.#startLease(lease);
     return Promise.resolve(overdue.map(({ mapping }) => mapping));
   }

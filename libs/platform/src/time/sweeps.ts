@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Logger } from '../logging/logger.js';
 import { Clock } from './clock.js';
 import { PeriodicTask, type PeriodicTaskOptions } from './periodic-task.js';
+import { workByResource, type WorkByResource } from './work-by-resource.js';
 
 /** How long a sweep that is under way may continue once it may not run. */
 const RECHECK_MS = 1_000;
@@ -65,6 +66,11 @@ export class Sweeps implements OnModuleDestroy {
       [...this.#tasks].map(async ([name, task]) => ({ name, isDone: await task.runOnce(signal) })),
     );
     return results.flatMap(({ name, isDone }) => (isDone && !signal.aborted ? [] : [name]));
+  }
+
+  /** As `workByResource`: for a sweep whose work is on several ACS resources. */
+  async byResource(work: WorkByResource, signal?: AbortSignal): Promise<void> {
+    await workByResource(work, this.clock, signal);
   }
 
   async onModuleDestroy(): Promise<void> {

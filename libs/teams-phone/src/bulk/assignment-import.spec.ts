@@ -134,7 +134,7 @@ describe('AssignmentImport', () => {
     const line = { objectId: newGuid(), principalType: 'user', clientIds: [] };
     await imported([line]);
     const start = { action: 'revocation.start', outcome: 'success', ...context } as const;
-    await service.audit.record(start, service.store.renew({ tenant }));
+    await service.audit.record(start, service.store.renew({ tenant, objectId: line.objectId }));
     const exported: object[] = [];
     for await (const one of await service.exporting.run(tenant, context)) exported.push(one);
     expect(exported).toMatchObject([{ ...line, status: 'pending' }]);

@@ -19,6 +19,8 @@ export interface StoredAssignment {
   readonly clientIds: readonly string[];
   readonly status: string;
   readonly version: number;
+  /** Number of the newest mass revocation that has renewed it. */
+  readonly renewedThrough: number;
   readonly createdMs: string;
 }
 
@@ -30,11 +32,13 @@ export class AssignmentComparison {
   /**
    * @param entries about the principal, in their order
    * @param revocations the starts of recent mass revocations, in their order
+   * @param marking the numbers, by their ids, of those that have not reached all rows yet
    */
   constructor(
     private readonly row: StoredAssignment,
     private readonly entries: readonly RecordedEntry[],
     private readonly revocations: readonly RecordedEntry[],
+    private readonly marking: ReadonlyMap<string, number>,
     private readonly kept: KeptEntries,
   ) {
     this.#own = entries.filter(({ entry }) => entry?.details?.assignment === row.id);
@@ -121,8 +125,16 @@ export class AssignmentComparison {
     if (!last || isEnding) return false;
     return (
       this.entries.some((one) => one.index > last.index && this.#isRevocationOfPerson(one)) ||
-      this.revocations.some((one) => one.index > last.index && this.#isConcerned(one))
+      this.revocations.some(
+        (one) => one.index > last.index && this.#isConcerned(one) && !this.#isToCome(one),
+      )
     );
+  }
+
+  /** Whether the mass revocation has begun and has not reached the row: the row counts as `renewing` already. */
+  #isToCome({ entry }: RecordedEntry): boolean {
+    const number = this.marking.get(String(entry?.details?.revocation));
+    return number !== undefined && number > this.row.renewedThrough;
   }
 
   #isRevocationOfPerson({ action, outcome, entry }: RecordedEntry): boolean {

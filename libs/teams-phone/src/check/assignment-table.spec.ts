@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { RecordedTablePart, together } from '#libs/audit';
+import { RecordedTablePart } from '#libs/audit';
 import { openTestLog, type TestLog, TestVerifier } from '#libs/audit/testing';
 import {
   CommunicationResources,
@@ -62,8 +62,16 @@ async function renew(selection: AssignmentSelection): Promise<void> {
   const event = { action: 'revocation.start', outcome: 'success', ...context, details } as const;
   await log.trail.record(
     { ...event, ...(ofTenant && { target: { tenant: ofTenant } }) },
-    together([store.renew(selection)]),
+    async (transaction) => {
+      await transaction.query(
+        `INSERT INTO revocation (id, number, tenant, client_app, reason, is_marking_assignments)
+         SELECT $1, coalesce(max(number), 0) + 1, $2, $3, 'a test', true FROM revocation`,
+        [details.revocation, ofTenant, clientId],
+      );
+    },
   );
+  expect(await found()).toEqual([]);
+  await store.markRenewals();
 }
 
 async function found(): Promise<string[]> {
@@ -152,8 +160,8 @@ describe('the background verification of assignments', () => {
       expect.stringMatching(`^row-unrecorded assignment ${assigned.id}`),
     ]);
     await superuser.query(
-      `INSERT INTO kept (id, resource, tenant, object_id, principal_type, client_ids, status, version, created_at, updated_at)
-       VALUES ('${gone.id}', 'default', '${tenant}', '${gone.objectId}', 'user', '{${app}}', 'active', 1, now(), now())`,
+      `INSERT INTO kept (id, resource, tenant, object_id, principal_type, client_ids, status, version, renewed_through, created_at, updated_at)
+       VALUES ('${gone.id}', 'default', '${tenant}', '${gone.objectId}', 'user', '{${app}}', 'active', 1, 0, now(), now())`,
     );
     await restore();
     expect(await found()).toEqual([]);

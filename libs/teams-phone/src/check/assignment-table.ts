@@ -11,11 +11,12 @@ import {
   toRecordedEntry,
 } from '#libs/audit';
 import { isCanonicalGuid, type Transaction } from '#libs/platform';
+import { IS_MARKING } from '../store/mass-renewal.js';
 import { AssignmentComparison, type StoredAssignment } from './assignment-comparison.js';
 
 const ROWS = `
   SELECT id, resource, tenant, object_id AS "objectId", principal_type AS "principalType",
-    client_ids AS "clientIds", status, version,
+    client_ids AS "clientIds", status, version, renewed_through AS "renewedThrough",
     extract(epoch FROM created_at) * 1000 AS "createdMs"
   FROM teams_phone_assignment WHERE id > $1 AND ($2::uuid IS NULL OR id <= $2) ORDER BY id`;
 
@@ -33,7 +34,7 @@ export class AssignmentTable implements RecordedTable {
   readonly name = 'assignments';
   readonly noun = 'assignment';
   readonly table = 'teams_phone_assignment';
-  readonly reads = ['teams_phone_assignment'];
+  readonly reads = ['teams_phone_assignment', 'revocation'];
   readonly actions = ['teams-phone.assign', 'teams-phone.unassign'];
 
   async compareRows(
@@ -48,10 +49,11 @@ export class AssignmentTable implements RecordedTable {
       range,
     );
     const revocations = await recentMassRevocations(transaction);
+    const marking = await markingRevocations(transaction);
     const entries = Map.groupBy(found, ({ id }) => id);
     return rows.flatMap((row) => {
       const about = (entries.get(row.id) ?? []).map(toRecordedEntry);
-      return new AssignmentComparison(row, about, revocations, kept).differences();
+      return new AssignmentComparison(row, about, revocations, marking, kept).differences();
     });
   }
 
@@ -76,6 +78,14 @@ export class AssignmentTable implements RecordedTable {
         detail: `no row has this id of ${action}`,
       }));
   }
+}
+
+/** The numbers, by their ids, of the mass revocations that have not reached all assignments. */
+async function markingRevocations(transaction: Transaction): Promise<ReadonlyMap<string, number>> {
+  const rows = await transaction.query<{ id: string; number: number }[]>(
+    `SELECT id, number FROM revocation WHERE ${IS_MARKING}`,
+  );
+  return new Map(rows.map(({ id, number }) => [id, number]));
 }
 
 /** The starts of mass revocations from whose time a token may still be valid. */

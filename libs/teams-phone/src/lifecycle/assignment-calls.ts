@@ -170,10 +170,15 @@ export class AssignmentCalls {
     error: unknown,
   ): Promise<'failed' | 'deferred'> {
     const { id: assignmentId, status } = owed;
+    if (error instanceof BudgetExhausted) {
+      this.logger.debug({ assignmentId, status }, 'the budget defers an assignment');
+      await this.store.release(assignmentId, lease);
+      return 'deferred';
+    }
     this.logger.warn({ assignmentId, status, error }, 'acs has not confirmed an assignment yet');
     if (!(error instanceof UpstreamOutcomeUnknown)) {
       await this.store.release(assignmentId, lease);
-      return error instanceof BudgetExhausted ? 'deferred' : 'failed';
+      return 'failed';
     }
     const detail = 'the response of ACS was lost; the call is repeated';
     try {

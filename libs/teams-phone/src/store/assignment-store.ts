@@ -17,7 +17,6 @@ export interface AssignmentSearch {
 /** Assignments that meet every given condition. None given: all. */
 export interface AssignmentSelection {
   readonly tenant?: Guid | undefined;
-  readonly objectId?: Guid | undefined;
   /** Name of the ACS resource. */
   readonly resource?: string | undefined;
   /** Assignments under which this application may have tokens: it gets them, or got them before the change. */
@@ -98,17 +97,36 @@ export abstract class AssignmentStore {
   abstract finish(known: Assignment, next: Assignment, lease: Lease): TransactionalWrite;
 
   /**
-   * Makes the next version of each assignment of the selection that is `pending`, `active` or `renewing`: one
-   * that is `renewing`, and owed at once or when the holder of the lease has finished.
+   * Makes the next version of an assignment that is `pending`, `active` or `renewing`: one that is
+   * `renewing`, and owed at once or when the holder of the lease has finished.
    */
-  abstract renew(selection: AssignmentSelection): TransactionalWrite;
+  abstract renew(holder: AssignmentHolder): TransactionalWrite;
 
-  /** How many assignments of the selection have one of the statuses, by the name of their ACS resource. */
-  abstract count(
+  /**
+   * Stores as `renewing` what mass revocations have begun to renew: from their start on, `find` and its like
+   * show it so. The rows are changed outside the transaction of the start, in batches.
+   *
+   * @param signal ends it between two batches
+   */
+  abstract markRenewals(signal?: AbortSignal): Promise<void>;
+
+  /** How many assignments of the selection are `pending`, `active` or `renewing`, by the name of their ACS resource. */
+  abstract countRenewable(selection: AssignmentSelection): Promise<ReadonlyMap<string, number>>;
+
+  /**
+   * How many assignments of the selection have tokens from before a mass revocation that ACS may still accept,
+   * by the name of their ACS resource.
+   *
+   * @param revocation its number
+   */
+  abstract countLeft(
     selection: AssignmentSelection,
-    statuses: readonly AssignmentStatus[],
+    revocation: number,
   ): Promise<ReadonlyMap<string, number>>;
 
-  /** @returns ids of assignments that are owed and under no lease, or one that has expired */
-  abstract overdue(limit: number): Promise<readonly string[]>;
+  /** @returns the names of the ACS resources to which assignments are owed, also those under a lease */
+  abstract owedResources(): Promise<readonly string[]>;
+
+  /** @returns ids of assignments that are owed to the resource and under no lease, or one that has expired */
+  abstract overdue(resource: string, limit: number): Promise<readonly string[]>;
 }

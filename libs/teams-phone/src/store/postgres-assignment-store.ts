@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RowChange, TransactionalWrite } from '#libs/audit';
 import type { AssignmentHolder, PrincipalType } from '#libs/communication-services';
-import { Database, type Guid, type Lease, ReadingDatabase } from '#libs/platform';
+import { Database, distinctValues, type Guid, type Lease, ReadingDatabase } from '#libs/platform';
 import type { Assignment, AssignmentStatus, OwedAssignment } from '../assignment.js';
 import { AssignmentChanged } from '../errors.js';
 import {
@@ -10,6 +10,13 @@ import {
   AssignmentStore,
   type HeldAssignment,
 } from './assignment-store.js';
+import {
+  awaitsRenewal,
+  IS_MARKING,
+  markRenewals,
+  RENEWED,
+  RENEWED_THROUGH_LAST,
+} from './mass-renewal.js';
 
 /** A row as `COLUMNS` selects it. */
 interface AssignmentRow {
@@ -26,10 +33,15 @@ interface AssignmentRow {
   readonly deletedAt: Date | null;
 }
 
-const COLUMNS = `
+/** An assignment that awaits its renewal is shown as `renewing`. */
+const SHOWN_STATUS = `
+  CASE WHEN ${awaitsRenewal('teams_phone_assignment')} THEN 'renewing' ELSE status END`;
+
+const columns = (status: string): string => `
   id, resource, tenant, object_id AS "objectId", principal_type AS "principalType",
-  client_ids AS "clientIds", status, version, created_at AS "createdAt", updated_at AS "updatedAt",
-  deleted_at AS "deletedAt"`;
+  client_ids AS "clientIds", ${status} AS status, version, created_at AS "createdAt",
+  updated_at AS "updatedAt", deleted_at AS "deletedAt"`;
+const COLUMNS = columns(SHOWN_STATUS);
 
 /** A principal whose identity is suspended or being deleted: serial with that, under the lock of the log. */
 const isBarred = (tenant: string, objectId: string): string => `EXISTS (
@@ -42,9 +54,9 @@ const OWED = `'pending', 'renewing', 'deleting'`;
 const ADD = `
   INSERT INTO teams_phone_assignment
     (id, resource, tenant, object_id, principal_type, client_ids, status, version, created_at,
-     updated_at, lease_expires_at)
+     updated_at, lease_expires_at, renewed_through)
   SELECT $1::uuid, $2, $3::uuid, $4::uuid, $5, $6::uuid[], $7::text, $8::integer, $9::timestamptz,
-    $10::timestamptz, clock_timestamp()
+    $10::timestamptz, clock_timestamp(), ${RENEWED_THROUGH_LAST}
   WHERE $7::text <> 'pending' OR NOT ${isBarred('$3::uuid', '$4::uuid')}
   ON CONFLICT DO NOTHING
   RETURNING id`;
@@ -61,6 +73,12 @@ const REPLACE = `
     AND (c.status = 'deleting' OR NOT ${isBarred('stored.tenant', 'stored.object_id')})
   RETURNING c.n`;
 
+/** One that awaits its renewal is owed. $1 assignment */
+const RENEW_AWAITING = `
+  UPDATE teams_phone_assignment
+  SET ${RENEWED}, lease_expires_at = coalesce(lease_expires_at, clock_timestamp())
+  WHERE id = $1 AND ${awaitsRenewal('teams_phone_assignment')}`;
+
 /** A lease without a holder was given up: its expiry says from when ACS may be called. */
 const HOLD = `
   WITH before (assignment, holder) AS (
@@ -71,7 +89,7 @@ const HOLD = `
     FROM before
     WHERE id = before.assignment AND status IN (${OWED})
       AND (lease_holder = $2 OR lease_expires_at <= clock_timestamp())
-    RETURNING ${COLUMNS}, coalesce(before.holder <> $2, false) AS "isTakeover"
+    RETURNING ${columns('status')}, coalesce(before.holder <> $2, false) AS "isTakeover"
   )
   SELECT * FROM held`;
 
@@ -98,14 +116,14 @@ const FINISH = `
   RETURNING c.n`;
 
 /**
- * $1 tenant, $2 resource, $3 application, $4 time, $5 object id: an assignment without applications is for any, and one
+ * $1 tenant, $2 resource, $3 application, $4 time: an assignment without applications is for any, and one
  * that is being deleted may have tokens of applications that it no longer names.
  */
 const SELECTED = `
   ($1::uuid IS NULL OR tenant = $1) AND ($2::text IS NULL OR resource = $2)
   AND ($3::uuid IS NULL OR client_ids = '{}' OR $3 = ANY (client_ids)
     OR status IN ('renewing', 'deleting'))
-  AND ($4::timestamptz IS NULL OR created_at < $4) AND ($5::uuid IS NULL OR object_id = $5)`;
+  AND ($4::timestamptz IS NULL OR created_at < $4)`;
 
 /** What `find` gives for each holder, which may be nothing, is as known. */
 const EXPECT_UNCHANGED = `
@@ -113,18 +131,28 @@ const EXPECT_UNCHANGED = `
   FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[])
     WITH ORDINALITY AS c (tenant, object_id, id, version, n)
   LEFT JOIN LATERAL (
-    SELECT id, version, status FROM teams_phone_assignment AS found
+    SELECT id, version, status, ${awaitsRenewal('found')} AS is_awaiting
+    FROM teams_phone_assignment AS found
     WHERE found.tenant = c.tenant AND found.object_id = c.object_id
     ORDER BY status <> 'deleted' DESC, id DESC LIMIT 1
   ) AS stored ON true
   WHERE stored.id IS NOT DISTINCT FROM c.id AND stored.version IS NOT DISTINCT FROM c.version
-    AND (stored.status IN ('renewing', 'deleting')) IS NOT TRUE`;
+    AND (stored.status IN ('renewing', 'deleting') OR stored.is_awaiting) IS NOT TRUE`;
 
+/** $1 tenant, $2 object id */
 const RENEW = `
   UPDATE teams_phone_assignment
-  SET status = 'renewing', version = version + 1, updated_at = clock_timestamp(),
-      lease_expires_at = coalesce(lease_expires_at, clock_timestamp())
-  WHERE status IN ('pending', 'active', 'renewing') AND ${SELECTED}`;
+  SET ${RENEWED}, lease_expires_at = coalesce(lease_expires_at, clock_timestamp())
+  WHERE tenant = $1 AND object_id = $2 AND status IN ('pending', 'active', 'renewing')`;
+
+/** $5 number of the mass revocation. An assignment that came to meet it later has no tokens from before. */
+const IS_LEFT = `
+  (status IN ('renewing', 'deleting') OR status IN ('pending', 'active') AND renewed_through < $5
+    AND EXISTS (SELECT FROM revocation WHERE number = $5 AND ${IS_MARKING}))`;
+
+const OWED_RESOURCES = distinctValues(
+  ...(['teams_phone_assignment', 'resource', 'lease_expires_at IS NOT NULL'] as const),
+);
 
 /** Assignments in PostgreSQL. Leases expire by the database's clock, which all replicas share. */
 @Injectable()
@@ -164,7 +192,7 @@ export class PostgresAssignmentStore extends AssignmentStore {
     const sql = `
       SELECT ${COLUMNS} FROM teams_phone_assignment
       WHERE ($1::uuid IS NULL OR tenant = $1)
-        AND CASE WHEN $2::text IS NULL THEN status <> 'deleted' ELSE status = $2 END
+        AND CASE WHEN $2::text IS NULL THEN status <> 'deleted' ELSE ${SHOWN_STATUS} = $2 END
         AND ($3::uuid IS NULL OR id > $3)
       ORDER BY id LIMIT $4`;
     const rows = await this.reading.query<AssignmentRow>(sql, [tenant, status, after, limit]);
@@ -203,6 +231,7 @@ export class PostgresAssignmentStore extends AssignmentStore {
   }
 
   async hold(id: string, { holder, durationMs }: Lease): Promise<HeldAssignment | undefined> {
+    await this.database.query(RENEW_AWAITING, [id]);
     const [held] = await this.database.query<AssignmentRow & { readonly isTakeover: boolean }>(
       HOLD,
       [id, holder, durationMs],
@@ -238,36 +267,53 @@ export class PostgresAssignmentStore extends AssignmentStore {
     };
   }
 
-  renew(selection: AssignmentSelection): TransactionalWrite {
+  renew({ tenant, objectId }: AssignmentHolder): TransactionalWrite {
     return async (transaction) => {
-      await transaction.query(RENEW, valuesOf(selection));
+      await transaction.query(RENEW, [tenant, objectId]);
     };
   }
 
-  async count(
-    selection: AssignmentSelection,
-    statuses: readonly AssignmentStatus[],
-  ): Promise<ReadonlyMap<string, number>> {
-    const rows = await this.reading.query<{ resource: string; count: number }>(
-      `SELECT resource, count(*)::integer FROM teams_phone_assignment
-       WHERE status = ANY ($6) AND ${SELECTED} GROUP BY resource`,
-      [...valuesOf(selection), statuses],
-    );
-    return new Map(rows.map(({ resource, count }) => [resource, count]));
+  async countRenewable(selection: AssignmentSelection): Promise<ReadonlyMap<string, number>> {
+    return this.#count(`status IN ('pending', 'active', 'renewing')`, valuesOf(selection));
   }
 
-  async overdue(limit: number): Promise<readonly string[]> {
+  async countLeft(
+    selection: AssignmentSelection,
+    revocation: number,
+  ): Promise<ReadonlyMap<string, number>> {
+    return this.#count(IS_LEFT, [...valuesOf(selection), revocation]);
+  }
+
+  async markRenewals(signal?: AbortSignal): Promise<void> {
+    await markRenewals(this.reading, signal);
+  }
+
+  async owedResources(): Promise<readonly string[]> {
+    const rows = await this.database.query<{ value: string }>(OWED_RESOURCES);
+    return rows.map(({ value }) => value);
+  }
+
+  async overdue(resource: string, limit: number): Promise<readonly string[]> {
     const sql = `
-      SELECT id FROM teams_phone_assignment WHERE lease_expires_at < now()
-      ORDER BY lease_expires_at LIMIT $1`;
-    const rows = await this.database.query<{ id: string }>(sql, [limit]);
+      SELECT id FROM teams_phone_assignment WHERE resource = $1 AND lease_expires_at < now()
+      ORDER BY lease_expires_at LIMIT $2`;
+    const rows = await this.database.query<{ id: string }>(sql, [resource, limit]);
     return rows.map(({ id }) => id);
+  }
+
+  async #count(condition: string, values: unknown[]): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.reading.query<{ resource: string; count: number }>(
+      `SELECT resource, count(*)::integer FROM teams_phone_assignment
+       WHERE ${condition} AND ${SELECTED} GROUP BY resource`,
+      values,
+    );
+    return new Map(rows.map(({ resource, count }) => [resource, count]));
   }
 }
 
 function valuesOf(selection: AssignmentSelection): unknown[] {
-  const { tenant, resource, clientId, createdBefore, objectId } = selection;
-  return [tenant, resource, clientId, createdBefore, objectId];
+  const { tenant, resource, clientId, createdBefore } = selection;
+  return [tenant, resource, clientId, createdBefore];
 }
 
 function toAssignment({ deletedAt, ...row }: AssignmentRow): Assignment {

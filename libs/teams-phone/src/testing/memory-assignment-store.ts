@@ -115,21 +115,31 @@ export class MemoryAssignmentStore extends AssignmentStore {
     };
   }
 
-  renew(selection: AssignmentSelection): TransactionalWrite {
+  renew(holder: AssignmentHolder): TransactionalWrite {
     return async () => {
       await Promise.resolve();
-      for (const row of this.#rows) {
-        const { assignment } = row;
-        const isLive = assignment.status !== 'deleting' && assignment.status !== 'deleted';
-        if (!isLive || !isSelected(assignment, selection)) continue;
-        const updatedAt = new Date(this.clock.now());
-        const version = assignment.version + 1;
-        row.assignment = { ...assignment, status: 'renewing', version, updatedAt };
-      }
+      const row = this.#live(holder);
+      if (!row || row.assignment.status === 'deleting') return;
+      const updatedAt = new Date(this.clock.now());
+      const version = row.assignment.version + 1;
+      row.assignment = { ...row.assignment, status: 'renewing', version, updatedAt };
     };
   }
 
-  async count(
+  /** Here are no mass revocations. */
+  async markRenewals(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async countRenewable(selection: AssignmentSelection): Promise<ReadonlyMap<string, number>> {
+    return this.#count(selection, ['pending', 'active', 'renewing']);
+  }
+
+  async countLeft(selection: AssignmentSelection): Promise<ReadonlyMap<string, number>> {
+    return this.#count(selection, ['renewing', 'deleting']);
+  }
+
+  async #count(
     selection: AssignmentSelection,
     statuses: readonly AssignmentStatus[],
   ): Promise<ReadonlyMap<string, number>> {
@@ -141,10 +151,16 @@ export class MemoryAssignmentStore extends AssignmentStore {
     return Promise.resolve(counts);
   }
 
-  async overdue(limit: number): Promise<readonly string[]> {
+  async owedResources(): Promise<readonly string[]> {
+    const owed = this.#rows.filter(({ assignment }) => isOwed(assignment));
+    return Promise.resolve([...new Set(owed.map(({ assignment }) => assignment.resource))]);
+  }
+
+  async overdue(resource: string, limit: number): Promise<readonly string[]> {
     const now = this.clock.now();
     const due = this.#rows.filter(
-      ({ assignment, lease }) => isOwed(assignment) && (lease?.expiresAt ?? 0) < now,
+      ({ assignment, lease }) =>
+        isOwed(assignment) && assignment.resource === resource && (lease?.expiresAt ?? 0) < now,
     );
     return Promise.resolve(due.slice(0, limit).map(({ assignment }) => assignment.id));
   }
@@ -171,7 +187,7 @@ export class MemoryAssignmentStore extends AssignmentStore {
 }
 
 function isSelected(assignment: Assignment, selection: AssignmentSelection): boolean {
-  const { tenant, objectId, resource, clientIds, createdAt } = assignment;
+  const { tenant, resource, clientIds, createdAt } = assignment;
   const { clientId, createdBefore } = selection;
   const mayHaveTokens =
     clientId === undefined ||
@@ -180,7 +196,6 @@ function isSelected(assignment: Assignment, selection: AssignmentSelection): boo
     isRevoking(assignment);
   return (
     (selection.tenant === undefined || selection.tenant === tenant) &&
-    (selection.objectId === undefined || selection.objectId === objectId) &&
     (selection.resource === undefined || selection.resource === resource) &&
     mayHaveTokens &&
     (createdBefore === undefined || createdAt < createdBefore)

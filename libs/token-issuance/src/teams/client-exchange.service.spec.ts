@@ -18,7 +18,11 @@ import {
 } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
 import { type IdentityMap, PostgresIdentityMap, RevocationPending } from '#libs/identity-mapping';
-import { MemoryIdentityMap, wireIdentityMapping } from '#libs/identity-mapping/testing';
+import {
+  MemoryIdentityMap,
+  RecordedMappings,
+  wireIdentityMapping,
+} from '#libs/identity-mapping/testing';
 import {
   canonicalName,
   type Clock,
@@ -36,7 +40,6 @@ import {
 } from '#libs/platform/testing';
 import {
   AssignmentPending,
-  AssignmentRenewal,
   type AssignmentStore,
   PostgresAssignmentStore,
 } from '#libs/teams-phone';
@@ -307,8 +310,7 @@ describe('ClientExchangeService over PostgreSQL', () => {
     return rows.map(({ leaf }) => JSON.parse(leaf.toString()) as AuditEvent);
   };
   const renewAll = async () => {
-    const event = { actor, action: 'revocation.start', outcome: 'success' } as const;
-    await log.trail.record(event, new AssignmentRenewal(store).begin({ tenant: holder.tenant }));
+    await new RecordedMappings(log).beginMassRevocation({ tenant: canonicalName(holder.tenant) });
   };
 
   it.each<[string, () => Promise<unknown>, new () => ServiceError]>([

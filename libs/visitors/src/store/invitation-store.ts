@@ -10,7 +10,15 @@ import {
 } from '#libs/platform';
 import { InvitationNotFound, InvitationRefused, type RefusalReason } from '../errors.js';
 import type { Invitation, OpenedInvitation, SignedInvitation } from '../invitation.js';
-import { ADMIT, ADMITTED, CLAIM_DUE, END_VISITORS, RELEASE, TAKE } from './statements.js';
+import {
+  ADMIT,
+  ADMITTED,
+  CLAIM_DUE,
+  DUE_RESOURCES,
+  END_VISITORS,
+  RELEASE,
+  TAKE,
+} from './statements.js';
 
 /** A visitor whose identity is to be deleted, if it has one. */
 export interface DueVisitor {
@@ -148,9 +156,19 @@ export class InvitationStore {
     return rows.length > 0;
   }
 
-  /** Takes over visitors that are due, for a time. Of workers that race, each gets others. */
-  async claimDue(limit: number, durationMs: number): Promise<readonly DueVisitor[]> {
-    return this.database.query<DueVisitor>(CLAIM_DUE, [limit, durationMs]);
+  /** @returns the names of the ACS resources of visitors that are due; an empty one for those without identity */
+  async dueResources(): Promise<readonly string[]> {
+    const rows = await this.database.query<{ resource: string }>(DUE_RESOURCES);
+    return rows.map(({ resource }) => resource);
+  }
+
+  /** Takes over visitors of a resource that are due, for a time. Of workers that race, each gets others. */
+  async claimDue(
+    resource: string,
+    limit: number,
+    durationMs: number,
+  ): Promise<readonly DueVisitor[]> {
+    return this.database.query<DueVisitor>(CLAIM_DUE, [limit, durationMs, resource]);
   }
 
   /** Nothing is left to do for the visitor. */

@@ -41,11 +41,22 @@ export const END_VISITORS = `
   WHERE invitation.id = $1 AND invitation.tenant = $2 AND visitor.invitation_id = invitation.id
     AND visitor.status = 'admitted' AND visitor.due_at > clock_timestamp() + interval '1 minute'`;
 
-/** Returns the uses of those whose lease has ended. $1 limit, $2 duration */
+/** Visitors that are due, with the ACS resource of their identity: '' without one. */
+const DUE = `
+  FROM visitor JOIN invitation ON invitation.id = visitor.invitation_id, LATERAL (
+    SELECT coalesce((
+      SELECT mapping.resource FROM mapping
+      WHERE mapping.tenant = invitation.tenant AND mapping.subject = visitor.id::text
+        AND mapping.status <> 'deleted' LIMIT 1), '') AS resource) AS identity
+  WHERE visitor.due_at < now()`;
+
+export const DUE_RESOURCES = `SELECT DISTINCT identity.resource ${DUE}`;
+
+/** Returns the uses of those whose lease has ended. $1 limit, $2 duration, $3 resource */
 export const CLAIM_DUE = `
   WITH due AS MATERIALIZED (
-    SELECT id AS due_id, status AS found FROM visitor WHERE due_at < now()
-    ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT visitor.id AS due_id, visitor.status AS found ${DUE} AND identity.resource = $3
+    ORDER BY visitor.due_at LIMIT $1 FOR UPDATE OF visitor SKIP LOCKED
   ), claimed AS (
     UPDATE visitor
     SET status = CASE status WHEN 'reserved' THEN 'released' ELSE status END,
