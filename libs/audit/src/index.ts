@@ -63,6 +63,7 @@ export {
   type EntryWithParts,
 } from './query/audit-log.service.js';
 export type { FollowedEntries, FollowOptions } from './query/entry-follower.js';
+export { NewestEntries } from './query/newest-entries.js';
 export { ReturnedValues } from './query/returned-values.js';
 export { tryParseAuditEntry } from './entry/audit-entry.js';
 export { AddressRange } from './query/address-range.js';
