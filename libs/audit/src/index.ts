@@ -93,6 +93,7 @@ export { examineLog, examineLogKeys } from './log/examine-log.js';
 export { LogContinuation } from './log/log-continuation.js';
 export { LogKeys } from './log/log-keys.js';
 export { readLogOrigin } from './log/log-origin.js';
+export { measureNewestTime, newestTimeProblem } from './log/log-time.js';
 export { LogReader } from './log/log-reader.js';
 export { LogRetention, type RetentionReport } from './log/log-retention.js';
 export { type LogSource, TileDirectory } from './log/tile-directory.js';

@@ -33,9 +33,11 @@ afterAll(async () => {
 /** A clock whose time can jump, as that of a process that was stopped. */
 class JumpingClock extends SystemClock {
   jumpMs = 0;
+  /** Of the time of day only: it was set. */
+  setMs = 0;
 
   override now(): number {
-    return super.now() + this.jumpMs;
+    return super.now() + this.jumpMs + this.setMs;
   }
 
   override monotonicNow(): number {
@@ -244,6 +246,22 @@ describe('SinkWorker', () => {
     expect(metrics).toContain('audit_sink_lag_entries{sink="pausing"} 3');
     const [, seconds] = /audit_sink_lag_seconds\{sink="pausing"\} (\S+)/.exec(metrics) ?? [];
     expect(Number(seconds)).toBeGreaterThanOrEqual(900);
+  });
+
+  it('shows how long entries have waited whose times are ahead of the clock', async () => {
+    const sink = new MemorySink();
+    const { run, registry, clock } = replica(sink, 'ahead', { start: 'now' });
+    clock.setMs = -150 * 86_400_000;
+    await run();
+    await record(denied());
+    failOnce(sink, new SinkFailure('throttled', 'answered 429', { retryAfterMs: 3_000_000 }));
+    await run();
+    clock.jumpMs = 900_000;
+    await run();
+    const [, seconds] =
+      /audit_sink_lag_seconds\{sink="ahead"\} (\S+)/.exec(await registry.metrics()) ?? [];
+    expect(Number(seconds)).toBeGreaterThanOrEqual(900);
+    expect(Number(seconds)).toBeLessThan(1_000);
   });
 
   it('logs a change of state once, however often it fails', async () => {

@@ -54,6 +54,8 @@ export class SinkWorker {
   /** Everything before it was confirmed to this process, or to another one before. */
   #confirmedIndex: number | undefined;
   #isInRetiredRange = false;
+  /** Since when entries wait, as this process has seen; by the monotonic clock. */
+  #behindSince: number | undefined;
 
   /** @param holder identifies this process to the others */
   constructor(
@@ -78,6 +80,7 @@ export class SinkWorker {
     const cursor = await this.#acquire();
     if (cursor === undefined) {
       metrics.forget(name);
+      this.#behindSince = undefined;
       return;
     }
     const { failure, failureCount, retryInMs } = cursor;
@@ -227,12 +230,22 @@ export class SinkWorker {
     return true;
   }
 
-  #observe({ logSize, oldestAt }: Lag, nextIndex: number): void {
-    const { metrics, clock } = this.dependencies;
+  #observe(lag: Lag, nextIndex: number): void {
+    const { metrics } = this.dependencies;
     const { name: sink } = this.configured;
-    const lagMs = oldestAt === undefined ? 0 : clock.now() - Date.parse(oldestAt);
-    metrics.lagEntries.set({ sink }, Math.max(0, logSize - nextIndex));
-    metrics.lagSeconds.set({ sink }, Math.max(0, lagMs / 1_000));
+    metrics.lagEntries.set({ sink }, Math.max(0, lag.logSize - nextIndex));
+    metrics.lagSeconds.set({ sink }, this.#lagMs(lag, nextIndex) / 1_000);
+  }
+
+  /** How long the oldest entry has waited. Its time may be ahead: then how long some entry has. */
+  #lagMs({ logSize, oldestAt }: Lag, nextIndex: number): number {
+    if (nextIndex >= logSize) {
+      this.#behindSince = undefined;
+      return 0;
+    }
+    this.#behindSince ??= this.#now();
+    const ageMs = oldestAt === undefined ? 0 : this.dependencies.clock.now() - Date.parse(oldestAt);
+    return ageMs > 0 ? ageMs : this.#now() - this.#behindSince;
   }
 
   #noteDelivered(batch: NextBatch, confirmed: number, { nextIndex, failure }: Progress): void {
