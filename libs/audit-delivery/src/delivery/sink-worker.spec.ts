@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { EntryFeed, type AuditEvent } from '#libs/audit';
-import { alice, denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
+import { EntryFeed, type AuditEvent, type AuditTrail, AuditUnavailable } from '#libs/audit';
+import {
+  alice,
+  denied,
+  issued,
+  MemoryAuditTrail,
+  openTestLog,
+  type TestLog,
+} from '#libs/audit/testing';
 import { DatabaseUnavailable, ReadingDatabase, SystemClock } from '#libs/platform';
 import { MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { SinkMetrics } from '../metrics.js';
@@ -48,6 +55,7 @@ class JumpingClock extends SystemClock {
 interface Parts {
   readonly batches?: SinkBatches;
   readonly cursors?: SinkCursors;
+  readonly trail?: AuditTrail;
 }
 
 /** Batches that can't be read while they have a fault. */
@@ -79,6 +87,7 @@ function replica(
   {
     batches = new SinkBatches(log.get(EntryFeed)),
     cursors: ownCursors = cursors,
+    trail = log.trail,
     ...more
   }: Partial<ConfiguredSink> & Parts = {},
 ) {
@@ -89,7 +98,7 @@ function replica(
     batches,
     cursors: ownCursors,
     metrics: new SinkMetrics(registry),
-    trail: log.trail,
+    trail,
     clock,
     logger,
   };
@@ -468,6 +477,21 @@ describe('SinkWorker', () => {
     await run();
     expect(sink.records.map(({ action }) => action)).toEqual(['x-audit.damaged', 'token.issue']);
     expect(sink.records[0]?.text).not.toContain('Eve Elsewhere');
+  });
+
+  it('records that its cursor was moved also when that could not be recorded at first', async () => {
+    const name = newName();
+    const trail = new MemoryAuditTrail();
+    const { run } = replica(new MemorySink(), name, { start: 'now', trail });
+    await run();
+    await log.database.query('UPDATE audit_sink SET next_index = 1000000 WHERE name = $1', [name]);
+    trail.outage = new AuditUnavailable();
+    await expect(run()).rejects.toThrow(AuditUnavailable);
+    expect(await stateOf(name)).toMatchObject({ failure: 'blocked' });
+    trail.outage = undefined;
+    await endPause(name);
+    await run();
+    expect(trail.entries.map(({ action }) => action)).toEqual(['audit.damage']);
   });
 
   it.each([

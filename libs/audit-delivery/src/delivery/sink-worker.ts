@@ -84,15 +84,17 @@ export class SinkWorker {
       return;
     }
     const { failure, failureCount, retryInMs } = cursor;
-    const nextIndex = await this.#continueAt(cursor);
     metrics.failing.set({ sink: name }, failure === undefined ? 0 : 1);
-    if (retryInMs > 0) {
-      this.#observe(await this.dependencies.batches.lag(nextIndex), nextIndex);
-      return;
-    }
     const leaseEndsAt = acquiredAt + this.#leaseMs;
+    const { nextIndex } = cursor;
     const progress: Progress = { nextIndex, failure, failureCount, leaseEndsAt };
     try {
+      progress.nextIndex = await this.#continueAt(cursor);
+      if (retryInMs > 0) {
+        const lag = await this.dependencies.batches.lag(progress.nextIndex);
+        this.#observe(lag, progress.nextIndex);
+        return;
+      }
       while (!signal.aborted && (await this.#deliverNext(progress, signal)));
     } catch (error) {
       await this.#noteBlocked(error, progress);
@@ -115,7 +117,7 @@ export class SinkWorker {
     }
     const start = possibleIndex(this.#confirmedIndex ?? 0, logSize);
     logger.error({ sink, nextIndex, start, logSize }, 'audit sink cursor was moved');
-    await cursors.setBack(sink, this.holder, start);
+    // First: a cursor that is where it should be shows nothing any more.
     await trail.record({
       action: 'audit.damage',
       outcome: 'failure',
@@ -126,6 +128,7 @@ export class SinkWorker {
       },
       details: { part: 'delivery', kind: 'cursor-moved' },
     });
+    await cursors.setBack(sink, this.holder, start);
     return start;
   }
 
